@@ -1,0 +1,114 @@
+"""Hand-written traces for the rules' cases: a chain of sites with the readings a case needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lifesigns.records import (
+    Graph,
+    Kind,
+    LossCurve,
+    LossReading,
+    ParameterReading,
+    Site,
+    SiteReading,
+    Snapshot,
+    TargetReading,
+    Trace,
+    UnitSums,
+)
+
+KINDS = {
+    **dict.fromkeys(("linear", "matmul"), Kind.LINEAR),
+    **dict.fromkeys(("conv1d", "conv2d"), Kind.CONVOLUTION),
+    **dict.fromkeys(("lstm", "gru", "rnn_tanh"), Kind.RECURRENT),
+    **dict.fromkeys(("batch_norm", "layer_norm"), Kind.NORM),
+    **dict.fromkeys(("softmax", "log_softmax"), Kind.SOFTMAX),
+    **dict.fromkeys(("nll_loss", "mse_loss", "binary_cross_entropy", "l1_loss"), Kind.LOSS),
+    "binary_cross_entropy_with_logits": Kind.LOSS,
+    "dropout": Kind.DROPOUT,
+    "embedding": Kind.EMBEDDING,
+    "max_pool2d": Kind.POOLING,
+    "log": Kind.OTHER,
+}
+"""Kinds of the operations examples use; everything else is an activation."""
+
+
+def chain(*operations: str, units: int = 4, batch: int = 8) -> Graph:
+    """A graph with one site per operation, each feeding the next; module paths count from 0.
+
+    `linear` and `conv2d` sites get a weight named `<module>.weight` and fan-in `units`. An operation
+    may carry its number of units: `linear/10`.
+
+    Example:
+        >>> [site.name for site in chain("linear", "relu", "linear/10").sites]
+        ['0:linear#0', '1:relu#0', '2:linear#0']
+    """
+    sites, width = [], units
+    for i, text in enumerate(operations):
+        operation, _, given = text.partition("/")
+        fan_in, width = width, int(given or width)
+        kind = KINDS.get(operation, Kind.ACTIVATION)
+        weighted = kind in (Kind.LINEAR, Kind.CONVOLUTION, Kind.RECURRENT)
+        sites.append(
+            Site(
+                module=str(i),
+                operation=operation,
+                call=0,
+                kind=kind,
+                shape=() if kind is Kind.LOSS else (batch, width),
+                parameters=(f"{i}.weight",) if weighted else (),
+                fan_in=fan_in if weighted else 0,
+                fan_out=width if weighted else 0,
+            )
+        )
+    return Graph(tuple(sites), tuple((i, i + 1) for i in range(len(sites) - 1)))
+
+
+def sums(values: ArrayLike, *, saturated: ArrayLike | None = None) -> UnitSums:
+    """Unit sums of `values`, shape `[observations, units]`."""
+    mask = None if saturated is None else np.asarray(saturated, bool)
+    return UnitSums.of(np.asarray(values, float), mask)
+
+
+def target(values: ArrayLike, *, classes: int = 0) -> TargetReading:
+    """Targets of shape `[observations, units]`, or class indices if `classes` is given."""
+    array = np.asarray(values, float)
+    column = array.reshape(len(array), -1)
+    counts = np.bincount(column[:, 0].astype(int), minlength=classes) if classes else None
+    integer = bool((array == np.round(array)).all())
+    return TargetReading(array.shape, bool(classes), sums(column), integer, counts)
+
+
+def snapshot(
+    graph: Graph,
+    *,
+    step: int = 0,
+    sites: Sequence[SiteReading] = (),
+    parameters: Sequence[ParameterReading] = (),
+    loss: LossReading | None = None,
+    **rest: Any,
+) -> Snapshot:
+    """A snapshot of one step."""
+    return Snapshot(step, graph, 0, tuple(sites), tuple(parameters), loss, **rest)
+
+
+def trace(*snapshots: Snapshot, losses: ArrayLike = (), **rest: Any) -> Trace:
+    """A trace of these snapshots with `losses` as the loss of every step, one stream."""
+    values = np.asarray(losses, float)
+    curve = LossCurve(np.arange(len(values)), values, np.zeros(len(values), np.int64))
+    steps = max(len(values), 1 + max((s.step for s in snapshots), default=-1))
+    return Trace(snapshots, curve, steps, **rest)
+
+
+def weights(graph: Graph, **reading: Any) -> list[ParameterReading]:
+    """The same reading for every parameter of the graph."""
+    shaped: Mapping[str, Site] = {p: site for site in graph.sites for p in site.parameters}
+    return [
+        ParameterReading(name, (site.fan_out, site.fan_in), **reading)
+        for name, site in shaped.items()
+    ]

@@ -1,0 +1,103 @@
+"""What a rule is: a manual page, thresholds with their sources, a check, and cases. One file each.
+
+A rule names a symptom it can prove from a trace and orders the causes the symptom points to. It sees
+records and the facts of the function catalogue, nothing else, so it runs unchanged live, on a stored
+run, and on the hand-written traces of its own cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from lifesigns.records import Finding, Remedy, Severity, Trace
+
+CAUSES = frozenset(
+    """wrong_output_activation wrong_loss unnormalised_input dead_relu nan exploding vanishing
+    saturated lr_too_high lr_too_low bad_init linear_collapse missing_activation capacity
+    too_few_epochs wrong_labels wrong_shape wrong_batch_size frozen other""".split()
+)
+"""The words a finding may use for a cause."""
+
+FAMILIES = {
+    "ACT": "activations",
+    "INI": "initialisation",
+    "GRD": "gradients",
+    "LOS": "loss and output",
+    "OPT": "optimisation",
+    "DAT": "data",
+}
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A number a rule compares with, what it means and where it comes from."""
+
+    value: float
+    meaning: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Case:
+    """A trace on which the rule must fire (with at least this severity) or must stay silent.
+
+    A rule that only leaves a `note` counts as silent for `fires=None`.
+    """
+
+    name: str
+    trace: Callable[[], Trace]
+    fires: Severity | None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule; `rules/` discovers every module-level `RULE` by itself."""
+
+    code: str
+    """Family and number, never reused, e.g. `ACT001`."""
+    name: str
+    """The symptom, in words that read well after "ignore", e.g. `dead-units`."""
+    title: str
+    """One line for the list of rules."""
+    why: str
+    """Why it harms, in two sentences that teach."""
+    manual: str
+    """What it means, how it is proved, when it is wrong to worry, in Markdown."""
+    check: Callable[[Trace], Iterable[Finding]]
+    thresholds: Mapping[str, Threshold] = field(default_factory=dict)
+    explains: tuple[str, ...] = ()
+    """Names of the rules whose findings are consequences of this one's."""
+    cases: tuple[Case, ...] = ()
+
+    def finding(
+        self,
+        severity: Severity,
+        symptom: str,
+        *,
+        site: str = "",
+        step: int = 0,
+        measured: str,
+        expected: str,
+        certainty: str = "exact",
+        causes: tuple[str, ...] = (),
+        remedies: tuple[Remedy, ...] = (),
+        evidence: Mapping[str, float] | None = None,
+        why: str = "",
+    ) -> Finding:
+        """A finding of this rule; `why` defaults to the rule's own two sentences."""
+        return Finding(
+            rule=self.name,
+            code=self.code,
+            severity=severity,
+            symptom=symptom,
+            site=site,
+            step=step,
+            measured=measured,
+            expected=expected,
+            certainty=certainty,
+            why=why or self.why,
+            causes=causes,
+            remedies=remedies,
+            evidence=dict(evidence or {}),
+        )
