@@ -136,7 +136,8 @@ class UnitSums:
     @property
     def variance(self) -> Floats:
         """Population variance of each unit (float32 sums: meaningless far below mean² · 1e-7)."""
-        return np.maximum(self.mean_square - self.mean**2, 0.0)
+        spread: Floats = np.maximum(self.mean_square - self.mean**2, 0.0)
+        return spread
 
     @property
     def rms(self) -> float:
@@ -147,7 +148,9 @@ class UnitSums:
     def spread(self) -> Floats:
         """Range (maximum minus minimum) of each unit; 0 for a constant or unobserved unit."""
         seen = self.count > 0
-        return np.where(seen, self.maximum - np.where(seen, self.minimum, 0.0), 0.0)
+        with np.errstate(invalid="ignore"):
+            spread: Floats = np.where(seen, self.maximum - self.minimum, 0.0)
+        return spread
 
     @property
     def active_share(self) -> Floats:
@@ -577,8 +580,10 @@ def to_json(record: Any) -> Any:
 def from_json(cls: type[T], data: Any) -> T:
     """The record of class `cls` that `to_json` turned into `data`.
 
+    Fields this version does not know are left out; a missing one takes its default.
+
     Raises:
-        TypeError: A field is missing or unknown; the data was written by another version.
+        TypeError: A field without a default is missing; the data was written by another version.
     """
     return typing.cast(T, _decode(cls, data))
 
@@ -612,6 +617,7 @@ def _hints(cls: type) -> dict[str, Any]:
     return typing.get_type_hints(cls)
 
 
-def _ratio(numerator: Any, denominator: Any) -> Any:
+def _ratio(numerator: Any, denominator: Any) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.true_divide(numerator, denominator)
+        ratio: Floats = np.asarray(np.true_divide(numerator, denominator), np.float64)
+    return ratio

@@ -41,8 +41,8 @@ KINDS = {
 def chain(*operations: str, units: int = 4, batch: int = 8) -> Graph:
     """A graph with one site per operation, each feeding the next; module paths count from 0.
 
-    `linear` and `conv2d` sites get a weight named `<module>.weight` and fan-in `units`. An operation
-    may carry its number of units: `linear/10`.
+    `linear` and `conv2d` sites get a weight named `<module>.weight` and fan-in `units`. An
+    operation may carry its number of units: `linear/10`.
 
     Example:
         >>> [site.name for site in chain("linear", "relu", "linear/10").sites]

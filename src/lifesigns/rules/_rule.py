@@ -1,8 +1,8 @@
-"""What a rule is: a manual page, thresholds with their sources, a check, and cases. One file each.
+"""What a rule is: a manual page, thresholds with sources, a check, and cases. One file each.
 
-A rule names a symptom it can prove from a trace and orders the causes the symptom points to. It sees
-records and the facts of the function catalogue, nothing else, so it runs unchanged live, on a stored
-run, and on the hand-written traces of its own cases.
+A rule names a symptom it can prove from a trace and orders the causes the symptom points to. It
+sees records and the facts of the function catalogue, nothing else, so it runs unchanged live, on a
+stored run, and on the hand-written traces of its own cases.
 """
 
 from __future__ import annotations
@@ -13,10 +13,13 @@ from dataclasses import dataclass, field
 from lifesigns.records import Finding, Remedy, Severity, Trace
 
 CAUSES = frozenset(
-    """wrong_output_activation wrong_loss unnormalised_input dead_relu nan exploding vanishing
-    saturated lr_too_high lr_too_low bad_init linear_collapse missing_activation capacity
-    too_few_epochs wrong_labels wrong_shape wrong_batch_size frozen other""".split()
-)
+    {
+        "wrong_output_activation", "wrong_loss", "unnormalised_input", "dead_relu", "nan",
+        "exploding", "vanishing", "saturated", "lr_too_high", "lr_too_low", "bad_init",
+        "linear_collapse", "missing_activation", "capacity", "too_few_epochs", "wrong_labels",
+        "wrong_shape", "wrong_batch_size", "frozen", "other",
+    }
+)  # fmt: skip
 """The words a finding may use for a cause."""
 
 FAMILIES = {
