@@ -455,7 +455,8 @@ class LossCurve:
 
     def stream(self, number: int = 0) -> Floats:
         """Values of one stream in order."""
-        return self.values[self.streams == number]
+        picked: Floats = self.values[self.streams == number]
+        return picked
 
     @property
     def stream_count(self) -> int:
