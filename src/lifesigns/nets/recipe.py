@@ -1,0 +1,71 @@
+"""A recipe: a small network and its training, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Protocol
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lifesigns.nets.mlp import MLP
+
+LOSSES = MappingProxyType[str, Callable[[Tensor, Tensor], Tensor]](
+    {
+        "cross_entropy": F.cross_entropy,
+        "binary_cross_entropy": F.binary_cross_entropy_with_logits,
+        "squared_error": F.mse_loss,
+        "absolute_error": F.l1_loss,
+    }
+)
+"""Mean losses by name. The two cross-entropies take logits; `cross_entropy` takes class indices."""
+
+
+class Network(Protocol):
+    """What every kind of network is: data that can build its torch module."""
+
+    def build(self) -> nn.Module:
+        """A freshly initialised module; it draws from torch's global random numbers."""
+        ...
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A network, its loss, and stochastic gradient descent on it."""
+
+    network: Network
+    loss: str
+    """A key of `LOSSES`."""
+    learning_rate: float = 0.1
+    epochs: int = 20
+    batch_size: int = 32
+
+    @property
+    def loss_fn(self) -> Callable[[Tensor, Tensor], Tensor]:
+        """The loss as a function of the network's output and the targets."""
+        return LOSSES[self.loss]
+
+    def steps(self, samples: int) -> int:
+        """Number of training steps on a training set of this size."""
+        return self.epochs * -(-samples // self.batch_size)
+
+
+def linear_regression(inputs: int, outputs: int = 1) -> Recipe:
+    """One layer and squared error: the conditional mean as a linear function of the inputs."""
+    return Recipe(MLP(inputs, (), outputs), "squared_error")
+
+
+def logistic_regression(inputs: int) -> Recipe:
+    """One layer and one logit: the log-odds of class 1; targets are 0.0 and 1.0, shape `[n, 1]`."""
+    return Recipe(MLP(inputs, (), 1), "binary_cross_entropy")
+
+
+def softmax_regression(inputs: int, classes: int) -> Recipe:
+    """One layer and a logit for each class; targets are class indices.
+
+    Zero initialisation is fine here: without a hidden layer every class has its own targets, so
+    nothing keeps the units equal.
+    """
+    return Recipe(MLP(inputs, (), classes), "cross_entropy")

@@ -1,0 +1,55 @@
+import pytest
+import torch
+from torch import nn
+
+from lifesigns.nets import MLP
+from lifesigns.nets.mlp import ACTIVATIONS, INITIALISERS
+
+
+def test_layers_alternate_with_activations_and_end_in_a_linear_map():
+    model = MLP(3, (5, 7), 2, activation="tanh").build()
+
+    assert [type(layer) for layer in model] == [nn.Linear, nn.Tanh, nn.Linear, nn.Tanh, nn.Linear]
+    assert [m.out_features for m in model if isinstance(m, nn.Linear)] == [5, 7, 2]
+
+
+def test_without_activation_the_network_is_the_product_of_its_matrices():
+    model = MLP(3, (5, 4), 2, activation=None, initialiser="standard_normal").build().double()
+    x = torch.randn(6, 3, dtype=torch.float64)
+
+    first, second, third = (layer.weight for layer in model)
+
+    torch.testing.assert_close(model(x), x @ (third @ second @ first).T)
+
+
+def test_the_output_activation_comes_last():
+    output = MLP(3, (), 4, output_activation="softmax").build()(torch.randn(6, 3))
+
+    torch.testing.assert_close(output.sum(dim=1), torch.ones(6))
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_every_activation_keeps_the_shape(name):
+    model = MLP(3, (4,), 2, activation=name).build()
+
+    assert model(torch.randn(5, 3)).shape == (5, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "spread"), [("zeros", 0.0), ("standard_normal", 1.0), ("he_normal", (2 / 400) ** 0.5)]
+)
+def test_initialisers_have_their_spread_and_leave_biases_at_zero(name, spread):
+    torch.manual_seed(0)
+
+    layer = MLP(400, (), 300, initialiser=name).build()[0]
+
+    assert layer.weight.std().item() == pytest.approx(spread, rel=0.02)
+    assert layer.bias.count_nonzero() == 0
+
+
+def test_glorot_keeps_to_its_bound():
+    weight = MLP(40, (), 20, initialiser="glorot_uniform").build()[0].weight
+
+    bound = (6 / (40 + 20)) ** 0.5
+    assert 0.9 * bound < weight.abs().max().item() <= bound
+    assert set(INITIALISERS) == {"zeros", "standard_normal", "he_normal", "glorot_uniform"}
