@@ -19,6 +19,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
@@ -44,7 +45,7 @@ def all_rules() -> tuple[Rule, ...]:
     modules = [importlib.import_module(f"{package.__name__}.{name}") for name in names]
     families = list(FAMILIES)
     rules = sorted(map(_rule_of, modules), key=lambda r: (families.index(r.code[:3]), r.code))
-    for rule, following in zip(rules, rules[1:], strict=False):
+    for rule, following in pairwise(rules):
         if rule.code == following.code:
             raise LifesignsError(
                 f"rules {rule.name!r} and {following.name!r} share the code {rule.code}; "

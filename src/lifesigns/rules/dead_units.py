@@ -1,0 +1,218 @@
+"""ACT001: units of a rectifier that are silent on everything they see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lifesigns.records import Finding, Kind, Remedy, Severity, Site, SiteReading, Snapshot, Trace
+from lifesigns.rules import _examples as example
+from lifesigns.rules._evidence import (
+    Progress,
+    is_hidden,
+    latest,
+    merged,
+    progress,
+    samples,
+    streams,
+)
+from lifesigns.rules._rule import Case, Rule, Threshold
+
+RECTIFIERS = frozenset({"relu", "relu6", "threshold", "clamp", "hardtanh", "maximum", "where"})
+"""Functions whose output and derivative are both exactly 0 on one side. Leaky ReLU, ELU and GELU
+keep a slope there and cannot die."""
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """The silent units of one layer in the last part of a run."""
+
+    site: Site
+    silent: NDArray[np.bool_]
+    observations: int
+    since: int
+    from_birth: bool
+
+    @property
+    def share(self) -> float:
+        return float(self.silent.mean())
+
+    def __str__(self) -> str:
+        return f"{int(self.silent.sum())} of {len(self.silent)} units at {self.site.name}"
+
+
+def check(trace: Trace) -> Iterable[Finding]:
+    """One finding per stream: the layer nearest the input leads, the others are named."""
+    for stream in streams(trace):
+        layers = [layer for layer in _layers(trace, stream) if layer.share > _limit("note")]
+        if layers:
+            yield _finding(layers, progress(trace, stream))
+
+
+def _layers(trace: Trace, stream: int) -> Iterator[_Layer]:
+    snapshots = trace.stream(stream)
+    recent = latest(trace, stream)
+    graph = recent[-1].graph
+    for index in graph.of_kind(Kind.ACTIVATION):
+        site = graph.sites[index]
+        if site.operation in RECTIFIERS and is_hidden(graph, index):
+            silent = _silent(recent, site.name)
+            if silent is not None and silent.any():
+                since = _since(snapshots, site.name, silent)
+                born = since == snapshots[0].step
+                yield _Layer(site, silent, len(recent) * samples(site), since, born)
+
+
+def _silent(snapshots: Iterable[Snapshot], name: str) -> NDArray[np.bool_] | None:
+    """Which units gave 0 for every observation and passed no gradient on; None if unseen.
+
+    A unit without a single finite observation is not dead: it is not known.
+    """
+    value = merged(snapshots, name)
+    if value is not None:
+        return np.asarray((value.active == 0) & (value.count > 0) & (value.nonfinite == 0))
+    arrived = merged(snapshots, name, lambda r: r.output_gradient)
+    passed = merged(snapshots, name, lambda r: r.input_gradient)
+    if arrived is None or passed is None or arrived.units != passed.units:
+        return None
+    return np.asarray((arrived.active > 0) & (passed.active == 0) & (passed.nonfinite == 0))
+
+
+def _since(snapshots: tuple[Snapshot, ...], name: str, dead: NDArray[np.bool_]) -> int:
+    """First recorded step from which nine in ten of the `dead` units stayed silent."""
+    since = snapshots[-1].step
+    for snapshot in reversed(snapshots):
+        silent = _silent((snapshot,), name)
+        if silent is None or len(silent) != len(dead) or silent[dead].mean() < 0.9:
+            break
+        since = snapshot.step
+    return since
+
+
+def _finding(layers: list[_Layer], course: Progress) -> Finding:
+    worst = max(layers, key=lambda layer: layer.share)
+    origin = next(layer for layer in layers if layer.share > 0.9 * worst.share)
+    rest = [str(layer) for layer in layers if layer is not origin]
+    rate = 3 / max(origin.observations, 1)
+    return RULE.finding(
+        _severity(layers, course),
+        f"{origin.share:.0%} of the units at {origin.site.name} are dead"
+        + (" from the first step on" if origin.from_birth else f" since step {origin.since}"),
+        site=origin.site.name,
+        step=origin.since,
+        measured=f"{origin} gave 0 throughout"
+        + (f"; also {', '.join(rest[:4])}" if rest else "")
+        + (f" and {len(rest) - 4} layers more" if len(rest) > 4 else "")
+        + (f"; {course}" if course.judged else ""),
+        expected=f"fewer than {_limit('warning'):.0%} of a layer silent on all data",
+        certainty=f"0 of {origin.observations} observations: "
+        f"activity below {min(rate, 1):.2g} per observation at 95 % confidence",
+        causes=("dead_relu", "bad_init" if origin.from_birth else "lr_too_high"),
+        remedies=_remedies(origin.from_birth),
+        evidence={"dead_share": origin.share, "observations": origin.observations},
+    )
+
+
+def _severity(layers: list[_Layer], course: Progress) -> Severity:
+    sure = [x for x in layers if x.observations >= _limit("observations")]
+    if any(x.share == 1.0 for x in sure) and not course.learned:
+        return Severity.ERROR
+    if any(x.share > _limit("warning") for x in sure) and course.harmed:
+        return Severity.WARNING
+    return Severity.NOTE
+
+
+def _remedies(from_birth: bool) -> tuple[Remedy, ...]:
+    leak = Remedy(
+        "Use a rectifier that keeps a slope on both sides; such a unit cannot die.",
+        "nn.LeakyReLU(0.01)  # instead of nn.ReLU()",
+    )
+    if not from_birth:
+        rate = Remedy(
+            "Lower the learning rate tenfold, or warm it up: one large step is what kills units.",
+            "for group in optimizer.param_groups:\n    group['lr'] *= 0.1",
+        )
+        return rate, leak
+    return (
+        Remedy(
+            "Initialise for rectifiers (He), with zero bias.",
+            "nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')\n"
+            "nn.init.zeros_(layer.bias)",
+        ),
+        leak,
+    )
+
+
+def _limit(name: str) -> float:
+    return RULE.thresholds[name].value
+
+
+# --- cases ----------------------------------------------------------------------------------------
+def _example(dead: int, losses: Iterable[float], *, operation: str = "relu") -> Trace:
+    graph = example.chain("linear", operation, "linear", "mse_loss", units=10, batch=32)
+    values = np.ones((32, 10))
+    values[:, :dead] = 0
+    reading = SiteReading(1, value=example.sums(values))
+    steps = range(0, 100, 10)
+    return example.trace(
+        *(example.snapshot(graph, step=s, sites=[reading]) for s in steps), losses=list(losses)
+    )
+
+
+def _not_a_number() -> Trace:
+    graph = example.chain("linear", "relu", "linear", "mse_loss", units=4, batch=64)
+    reading = SiteReading(1, value=example.sums(np.full((64, 4), np.nan)))
+    return example.trace(example.snapshot(graph, sites=[reading]), losses=[float("nan")])
+
+
+_FLAT, _FALLING = [1.0] * 100, list(np.geomspace(1, 0.01, 100))
+
+RULE = Rule(
+    code="ACT001",
+    name="dead-units",
+    title="Units of a rectifier that never fire",
+    why="A rectifier that is silent on every input passes no gradient, so the weights in front of "
+    "it never change again and the unit stays silent for ever. The layer works with the units "
+    "that are left, and with none left everything before it stops learning.",
+    manual="""
+A ReLU gives 0 for a negative preactivation, and its derivative there is 0 as well. A unit whose
+preactivation is negative for *every* input is dead: no gradient reaches its weights, so no step can
+revive it. One step at a large learning rate can push many units over that edge at once; a bad
+initialisation can put them there before training starts.
+
+**How it is proved.** Over the last quarter of the recorded steps every observation of the unit was
+exactly 0. A unit silent on *n* independent observations is active on fewer than 3/n of them at 95 %
+confidence; samples are counted, not the positions of a feature map. NaN is not silence.
+
+**When not to worry.** A network that learns well with silent units has units to spare: that is a
+note. It is a warning when more than 40 % of a layer are dead and the loss is stalled or diverged,
+an error when a whole layer is dead and nothing was learned. Sparse activity (units that fire
+rarely, but do fire) is healthy.
+""",
+    check=check,
+    thresholds={
+        "note": Threshold(0.10, "share of a layer worth a note", "RULES.md, calibrated on cases/"),
+        "warning": Threshold(
+            0.40,
+            "share of a layer that alarms if the loss is harmed",
+            "CS231n, Neural Networks Part 1: 'as much as 40% of your network can be dead'",
+        ),
+        "observations": Threshold(
+            60,
+            "samples needed before anything but a note",
+            "3/60 = 5 %: rule of three at 95 % (Hanley & Lippman-Hand 1983)",
+        ),
+    },
+    explains=("vanishing-gradient", "zero-gradient", "constant-output", "loss-flat"),
+    cases=(
+        Case("half a layer dead, loss flat", lambda: _example(5, _FLAT), Severity.WARNING),
+        Case("a whole layer dead", lambda: _example(10, _FLAT), Severity.ERROR),
+        Case("half a layer dead, yet it learns", lambda: _example(5, _FALLING), None),
+        Case("one unit dead", lambda: _example(1, _FLAT), None),
+        Case("a leaky unit cannot die", lambda: _example(5, _FLAT, operation="leaky_relu"), None),
+        Case("NaN is not dead", _not_a_number, None),
+    ),
+)
