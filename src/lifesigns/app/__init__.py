@@ -1,0 +1,1 @@
+"""What a user opens after or beside a training: the report of a stored run."""

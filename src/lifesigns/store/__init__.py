@@ -1,0 +1,10 @@
+"""One file per run: a `RunWriter` fills it while training, `read_run` opens it as a trace.
+
+The file is described in docs/run-file.md. A store takes records in and gives the same records back;
+what they mean is the business of the rules and the report.
+"""
+
+from lifesigns.store.reader import read_findings, read_run
+from lifesigns.store.writer import RunWriter
+
+__all__ = ["RunWriter", "read_findings", "read_run"]

@@ -1,0 +1,135 @@
+"""A snapshot as two byte strings: its structure, and all its unit sums as eight columns.
+
+Writing happens while somebody trains, so it has to be quick, and nearly everything in a snapshot is
+unit sums. All sums of a snapshot are put one behind the other, field by field, and each field is
+stored in the smallest type that holds its values exactly: sums that were float32 on the device stay
+float32 in the file, counts take one or two bytes. Compressing these columns as well would save
+another 40 %, and cost three times the time of everything else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import zlib
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lifesigns.records import Graph, Snapshot, UnitSums, from_json, to_json
+
+COLUMNS = {
+    "count": np.int64,
+    "total": np.float64,
+    "total_squared": np.float64,
+    "active": np.int64,
+    "saturated": np.int64,
+    "minimum": np.float64,
+    "maximum": np.float64,
+    "nonfinite": np.int64,
+}
+"""The fields of `UnitSums` in the order of the file, and the type they are read back as."""
+
+
+def pack(snapshot: Snapshot) -> tuple[bytes, bytes]:
+    """The structure of `snapshot` without its graph, and the columns of its unit sums.
+
+    Cost: about 0.5 ms for a 20-layer MLP.
+    """
+    aside = _SumsAside()
+    structure = json.dumps(dataclasses.replace(snapshot, graph=Graph()), default=aside)
+    columns = [_narrow(column) for column in aside.columns()]
+    kinds = [column.dtype.str for column in columns]
+    body = json.dumps({"columns": kinds, "units": aside.units, "snapshot": structure})
+    return compress(body), b"".join(column.tobytes() for column in columns)
+
+
+def unpack(body: bytes, arrays: bytes, graph: Graph) -> Snapshot:
+    """The snapshot that `pack` turned into `body` and `arrays`."""
+    head = decompress(body)
+    columns = _split(arrays, head["columns"], head["units"])
+
+    def sums(data: dict[str, Any]) -> dict[str, Any]:
+        if data.keys() != {"sums"}:
+            return data
+        first, last = data["sums"]
+        return {name: to_json(column[first:last]) for name, column in columns.items()}
+
+    structure = json.loads(head["snapshot"], object_hook=sums)
+    return dataclasses.replace(from_json(Snapshot, structure), graph=graph)
+
+
+def as_json(record: Any) -> str:
+    """A record, or plain values holding records, as JSON text that `from_json` understands.
+
+    NaN and infinities are written as Python's json does.
+    """
+    return json.dumps(record, default=_plain)
+
+
+def compress(text: str) -> bytes:
+    """JSON text as bytes."""
+    return zlib.compress(text.encode(), 1)
+
+
+def decompress(data: bytes) -> Any:
+    """The values in the text that `compress` was given."""
+    return json.loads(zlib.decompress(data))
+
+
+class _SumsAside:
+    """Sets unit sums aside and leaves their place among all units of the snapshot."""
+
+    def __init__(self) -> None:
+        self.units = 0
+        self._sums: list[UnitSums] = []
+
+    def __call__(self, record: Any) -> Any:
+        if not isinstance(record, UnitSums):
+            return _plain(record)
+        self._sums.append(record)
+        first, self.units = self.units, self.units + record.units
+        return {"sums": [first, self.units]}
+
+    def columns(self) -> list[NDArray[Any]]:
+        return [self._column(name).astype(kind, copy=False) for name, kind in COLUMNS.items()]
+
+    def _column(self, name: str) -> NDArray[Any]:
+        parts = [getattr(sums, name) for sums in self._sums]
+        return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def _plain(record: Any) -> Any:
+    """What json does not know by itself, one level deep; quicker than `to_json` on everything."""
+    if dataclasses.is_dataclass(record):
+        kind: type = type(record)
+        return {name: getattr(record, name) for name in _fields(kind)}
+    return record.item() if isinstance(record, np.generic) else to_json(record)
+
+
+@cache
+def _fields(cls: type) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(cls))
+
+
+def _narrow(column: NDArray[Any]) -> NDArray[Any]:
+    """The same numbers in the smallest little-endian type that holds them to the bit."""
+    if column.dtype.kind == "f":
+        with np.errstate(over="ignore", invalid="ignore"):
+            single = column.astype("<f4")
+        exact = single.astype(column.dtype).tobytes() == column.tobytes()
+        return single if exact else column.astype("<f8")
+    low, high = column.min(initial=0), column.max(initial=0)
+    kind = np.result_type(np.min_scalar_type(low), np.min_scalar_type(high))
+    return column.astype(kind.newbyteorder("<"))
+
+
+def _split(arrays: bytes, kinds: list[str], units: int) -> dict[str, NDArray[Any]]:
+    columns, start = {}, 0
+    for (name, wide), kind in zip(COLUMNS.items(), kinds, strict=True):
+        column = np.frombuffer(arrays, np.dtype(kind), units, start)
+        columns[name] = column.astype(wide)
+        start += column.nbytes
+    return columns

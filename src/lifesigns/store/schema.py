@@ -1,0 +1,112 @@
+"""The tables of a run file, its version, and the way from an older version to this one."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lifesigns._errors import RunFileError
+from lifesigns.records import SCHEMA_VERSION
+
+APPLICATION_ID = 0x4C534947
+"""`LSIG`: marks an SQLite file as a run file (`PRAGMA application_id`)."""
+
+TABLES = (
+    "CREATE TABLE schema (version INTEGER NOT NULL)",
+    "CREATE TABLE environment (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    "CREATE TABLE progress (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    "CREATE TABLE graphs (hash BLOB PRIMARY KEY, body BLOB NOT NULL)",
+    """CREATE TABLE snapshots (
+        number INTEGER PRIMARY KEY,
+        step INTEGER NOT NULL,
+        stream INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        graph BLOB NOT NULL REFERENCES graphs (hash),
+        body BLOB NOT NULL,
+        arrays BLOB NOT NULL
+    )""",
+    """CREATE TABLE losses (
+        number INTEGER PRIMARY KEY,
+        steps BLOB NOT NULL,
+        "values" BLOB NOT NULL,
+        streams BLOB NOT NULL
+    )""",
+    """CREATE TABLE findings (
+        number INTEGER PRIMARY KEY,
+        rule TEXT NOT NULL,
+        code TEXT NOT NULL,
+        severity TEXT NOT NULL,
+        body TEXT NOT NULL
+    )""",
+)
+
+MIGRATIONS: dict[int, tuple[str, ...]] = {}
+"""Statements that turn a file of the version given into one of the next version.
+
+Whoever raises `SCHEMA_VERSION` adds the entry for the version before it.
+"""
+
+
+def lay_out(connection: sqlite3.Connection) -> None:
+    """Create the tables in an empty file, all or none."""
+    with transaction(connection):
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        for table in TABLES:
+            connection.execute(table)
+        connection.execute("INSERT INTO schema VALUES (?)", (SCHEMA_VERSION,))
+
+
+def is_run_file(connection: sqlite3.Connection) -> bool:
+    """Whether lifesigns made the file; DatabaseError if it is not an SQLite file at all."""
+    return bool(connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID)
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """The version the file was written with."""
+    return int(connection.execute("SELECT version FROM schema").fetchone()[0])
+
+
+def current(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """The run in this version's form: the connection itself, or a migrated copy in memory.
+
+    The file is never changed: the program that wrote it may still be writing.
+
+    Raises:
+        RunFileError: A newer lifesigns wrote it, or the version is one nothing leads on from.
+    """
+    version = version_of(connection)
+    if version == SCHEMA_VERSION:
+        return connection
+    if version > SCHEMA_VERSION:
+        raise RunFileError(
+            f"It was written by a newer lifesigns (schema {version}); this one reads schemas up "
+            f"to {SCHEMA_VERSION}. Upgrade: pip install -U lifesigns"
+        )
+    copy = sqlite3.connect(":memory:", isolation_level=None)
+    connection.backup(copy)
+    migrate(copy)
+    return copy
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring an older file up to this version, one version at a time."""
+    for version in range(version_of(connection), SCHEMA_VERSION):
+        if version not in MIGRATIONS:
+            raise RunFileError(f"Schema {version} is unknown; no released lifesigns wrote it.")
+        with transaction(connection):
+            for statement in MIGRATIONS[version]:
+                connection.execute(statement)
+            connection.execute("UPDATE schema SET version = ?", (version + 1,))
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All statements of the block or none, whatever interrupts it."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.rollback()
+        raise

@@ -1,0 +1,205 @@
+"""Fills a run file while somebody trains: quick, never in the way, safe against a kill."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from lifesigns._errors import RunFileError
+from lifesigns.records import Cost, Finding, Graph, LossCurve, RunInfo, Snapshot
+from lifesigns.store.location import choose_journal, make_way
+from lifesigns.store.packing import as_json, compress, pack
+from lifesigns.store.schema import lay_out, transaction
+
+PATIENCE = 0.1
+"""Seconds a training waits for a program that holds the file; then the write is put off."""
+
+FAREWELL = 5.0
+"""Seconds to wait for it when the run is over."""
+
+BACKLOG = 256
+"""How many rows may be put off before the writer gives up."""
+
+Row = tuple[str, tuple[Any, ...]]
+
+
+class RunWriter:
+    """The one writer of a run file.
+
+    Each call is one transaction, so a kill loses what was not handed over yet and nothing else. Any
+    thread may call. In a forked child every call does nothing: the file belongs to the parent.
+
+    Args:
+        path: The new file. An older run file there is replaced, any other file is left alone.
+        info: Where the trace comes from.
+
+    Raises:
+        UsageError: `path` is no place for a run file.
+        RunFileError: The file cannot be made or written (no permission, disk full); every method
+            raises it, and the writer may still be used or closed.
+
+    Cost: about 1 ms per snapshot of a 20-layer MLP on a local disk.
+    """
+
+    def __init__(self, path: Path, info: RunInfo) -> None:
+        self.path = Path(path)
+        self._process = os.getpid()
+        self._lock = threading.RLock()
+        self._rows_written = {"snapshots": 0, "losses": 0}
+        self._stored_graphs: set[bytes] = set()
+        self._latest: dict[int, tuple[Graph, bytes]] = {}
+        self._pending: list[Row] = []
+        self._closed = False
+        make_way(self.path)
+        try:
+            self._connection = _create(self.path)
+        except (sqlite3.Error, OSError) as error:
+            raise RunFileError(f"The run file {path} cannot be made: {error}.") from error
+        self._write(*_named("environment", vars(info)))
+
+    def append(self, snapshot: Snapshot) -> None:
+        """Store one snapshot; a graph that was stored before is referred to."""
+        body, arrays = pack(snapshot)
+        with self._lock:
+            rows, graph = self._graph_rows(snapshot)
+            number = self._next_number("snapshots")
+            head = (number, snapshot.step, snapshot.stream, snapshot.reason)
+            self._write(*rows, _insert("snapshots", *head, graph, body, arrays))
+
+    def losses(self, curve: LossCurve) -> None:
+        """Store the losses of the steps since the last call."""
+        columns = zip(
+            (curve.steps, curve.values, curve.streams), ("<i8", "<f8", "<i8"), strict=True
+        )
+        blobs = [np.asarray(column).astype(kind).tobytes() for column, kind in columns]
+        with self._lock:
+            self._write(_insert("losses", self._next_number("losses"), *blobs))
+
+    def progress(
+        self, steps: int, cost: Cost, optimizers: tuple[str, ...], unseen: tuple[str, ...]
+    ) -> None:
+        """Note how far the run has come."""
+        state = {"steps": steps, "cost": cost, "optimizers": optimizers, "unseen": unseen}
+        self._write(*_named("progress", state))
+
+    def finish(
+        self, findings: tuple[Finding, ...], outcome: str, *, cost: Cost, steps: int
+    ) -> None:
+        """Store what was found and how the run ended; findings stored before are replaced."""
+        self._write(
+            ("DELETE FROM findings", ()),
+            *(_finding_row(number, finding) for number, finding in enumerate(findings)),
+            *_named("environment", {"outcome": outcome}),
+            *_named("progress", {"steps": steps, "cost": cost}),
+        )
+
+    def close(self) -> None:
+        """Write what was put off and leave a single file without a journal beside it."""
+        if os.getpid() != self._process or self._closed:
+            return
+        with self._lock:
+            self._closed = True
+            try:
+                self._connection.execute(f"PRAGMA busy_timeout = {int(FAREWELL * 1000)}")
+                if self._pending:
+                    self._flush(last=True)
+            finally:
+                with suppress(sqlite3.Error):  # a reader may hold the file: the log stays then
+                    self._connection.execute("PRAGMA busy_timeout = 0")
+                    self._connection.execute("PRAGMA journal_mode = DELETE")
+                self._connection.close()
+
+    def __enter__(self) -> RunWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _graph_rows(self, snapshot: Snapshot) -> tuple[list[Row], bytes]:
+        """Rows that store the snapshot's graph, if it is new, and the hash to refer to it by."""
+        graph = snapshot.graph
+        known, digest = self._latest.get(snapshot.stream, (None, b""))
+        if digest and (known is graph or known == graph):
+            return [], digest
+        text = as_json(graph)
+        digest = hashlib.sha256(text.encode()).digest()
+        self._latest[snapshot.stream] = (graph, digest)
+        if digest in self._stored_graphs:
+            return [], digest
+        self._stored_graphs.add(digest)
+        return [_insert("graphs", digest, compress(text))], digest
+
+    def _next_number(self, table: str) -> int:
+        self._rows_written[table] += 1
+        return self._rows_written[table]
+
+    def _write(self, *rows: Row) -> None:
+        if os.getpid() != self._process:
+            return
+        with self._lock:
+            self._pending.extend(rows)
+            self._flush()
+
+    def _flush(self, *, last: bool = False) -> None:
+        """Write all pending rows in one transaction; if the file is locked, leave them pending."""
+        try:
+            with transaction(self._connection):
+                for statement, values in self._pending:
+                    self._connection.execute(statement, values)
+        except sqlite3.Error as error:
+            if "locked" in str(error) and not last and len(self._pending) < BACKLOG:
+                return
+            self._forget_pending()
+            raise RunFileError(
+                f"The run file {self.path} cannot be written: {error}. What was stored before "
+                "is safe; free space or permissions, or save to another disk."
+            ) from error
+        self._pending.clear()
+
+    def _forget_pending(self) -> None:
+        self._pending.clear()
+        self._stored_graphs.clear()
+        self._latest.clear()
+
+
+def _create(path: Path) -> sqlite3.Connection:
+    # check_same_thread: backward runs in whatever thread the user's program likes; a lock guards.
+    connection = sqlite3.connect(
+        path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
+    )
+    try:
+        lay_out(connection)
+        choose_journal(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _insert(table: str, *values: Any) -> Row:
+    """A row under a key of our own choosing: writing it twice after an interrupt does no harm."""
+    marks = ", ".join("?" * len(values))
+    return f"INSERT OR REPLACE INTO {table} VALUES ({marks})", values
+
+
+def _named(table: str, values: Mapping[str, Any]) -> list[Row]:
+    return [_insert(table, name, as_json(value)) for name, value in values.items()]
+
+
+def _finding_row(number: int, finding: Finding) -> Row:
+    head = (number, finding.rule, finding.code, finding.severity.value)
+    return _insert("findings", *head, as_json(finding))
