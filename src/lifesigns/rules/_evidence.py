@@ -143,6 +143,22 @@ def latest(trace: Trace, stream: int = 0, share: float = 0.25) -> tuple[Snapshot
     return snapshots[-max(1, round(len(snapshots) * share)) :]
 
 
+def since(snapshots: Sequence[Snapshot], holds: Callable[[Snapshot], bool]) -> int:
+    """The first recorded step from which `holds` was true in every snapshot to the end."""
+    step = snapshots[-1].step
+    for snapshot in reversed(snapshots):
+        if not holds(snapshot):
+            break
+        step = snapshot.step
+    return step
+
+
+def listed(names: Sequence[object], most: int = 4) -> str:
+    """Names in a row: `a, b and 3 more`."""
+    shown = ", ".join(str(name) for name in names[:most])
+    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
 def streams(trace: Trace) -> list[int]:
     """The numbers of the streams that were recorded."""
     return sorted({snapshot.stream for snapshot in trace.snapshots})

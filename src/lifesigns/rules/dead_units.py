@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +15,11 @@ from lifesigns.rules._evidence import (
     Progress,
     is_hidden,
     latest,
+    listed,
     merged,
     progress,
     samples,
+    since,
     streams,
 )
 from lifesigns.rules._rule import Case, Rule, Threshold
@@ -41,7 +44,7 @@ class _Layer:
         return float(self.silent.mean())
 
     def __str__(self) -> str:
-        return f"{int(self.silent.sum())} of {len(self.silent)} units at {self.site.name}"
+        return f"{self.silent.sum()} of {len(self.silent)} units at {self.site.name}"
 
 
 def check(trace: Trace) -> Iterable[Finding]:
@@ -61,9 +64,9 @@ def _layers(trace: Trace, stream: int) -> Iterator[_Layer]:
         if site.operation in RECTIFIERS and is_hidden(graph, index):
             silent = _silent(recent, site.name)
             if silent is not None and silent.any():
-                since = _since(snapshots, site.name, silent)
-                born = since == snapshots[0].step
-                yield _Layer(site, silent, len(recent) * samples(site), since, born)
+                first = since(snapshots, partial(_stays_silent, name=site.name, dead=silent))
+                born = first == snapshots[0].step
+                yield _Layer(site, silent, len(recent) * samples(site), first, born)
 
 
 def _silent(snapshots: Iterable[Snapshot], name: str) -> NDArray[np.bool_] | None:
@@ -81,21 +84,16 @@ def _silent(snapshots: Iterable[Snapshot], name: str) -> NDArray[np.bool_] | Non
     return np.asarray((arrived.active > 0) & (passed.active == 0) & (passed.nonfinite == 0))
 
 
-def _since(snapshots: tuple[Snapshot, ...], name: str, dead: NDArray[np.bool_]) -> int:
-    """First recorded step from which nine in ten of the `dead` units stayed silent."""
-    since = snapshots[-1].step
-    for snapshot in reversed(snapshots):
-        silent = _silent((snapshot,), name)
-        if silent is None or len(silent) != len(dead) or silent[dead].mean() < 0.9:
-            break
-        since = snapshot.step
-    return since
+def _stays_silent(snapshot: Snapshot, name: str, dead: NDArray[np.bool_]) -> bool:
+    """Whether at least nine in ten of the `dead` units were silent in this snapshot."""
+    silent = _silent((snapshot,), name)
+    return silent is not None and len(silent) == len(dead) and silent[dead].mean() >= 0.9
 
 
 def _finding(layers: list[_Layer], course: Progress) -> Finding:
     worst = max(layers, key=lambda layer: layer.share)
     origin = next(layer for layer in layers if layer.share > 0.9 * worst.share)
-    rest = [str(layer) for layer in layers if layer is not origin]
+    rest = [layer for layer in layers if layer is not origin]
     rate = 3 / max(origin.observations, 1)
     return RULE.finding(
         _severity(layers, course),
@@ -104,8 +102,7 @@ def _finding(layers: list[_Layer], course: Progress) -> Finding:
         site=origin.site.name,
         step=origin.since,
         measured=f"{origin} gave 0 throughout"
-        + (f"; also {', '.join(rest[:4])}" if rest else "")
-        + (f" and {len(rest) - 4} layers more" if len(rest) > 4 else "")
+        + (f"; also {listed(rest)}" if rest else "")
         + (f"; {course}" if course.judged else ""),
         expected=f"fewer than {_limit('warning'):.0%} of a layer silent on all data",
         certainty=f"0 of {origin.observations} observations: "
@@ -179,13 +176,13 @@ RULE = Rule(
     "that are left, and with none left everything before it stops learning.",
     manual="""
 A ReLU gives 0 for a negative preactivation, and its derivative there is 0 as well. A unit whose
-preactivation is negative for *every* input is dead: no gradient reaches its weights, so no step can
-revive it. One step at a large learning rate can push many units over that edge at once; a bad
+preactivation is negative for *every* input is dead: no gradient reaches its weights, so no step
+can revive it. One step at a large learning rate can push many units over that edge at once; a bad
 initialisation can put them there before training starts.
 
-**How it is proved.** Over the last quarter of the recorded steps every observation of the unit was
-exactly 0. A unit silent on *n* independent observations is active on fewer than 3/n of them at 95 %
-confidence; samples are counted, not the positions of a feature map. NaN is not silence.
+**How it is proved.** Over the last quarter of the recorded steps every observation of the unit
+was exactly 0. A unit silent on *n* independent observations is active on fewer than 3/n of them
+at 95 % confidence; samples are counted, not the positions of a feature map. NaN is not silence.
 
 **When not to worry.** A network that learns well with silent units has units to spare: that is a
 note. It is a warning when more than 40 % of a layer are dead and the loss is stalled or diverged,

@@ -1,0 +1,195 @@
+"""ACT002: hidden units stuck on the flat ends of their activation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from lifesigns.records import (
+    Finding,
+    Kind,
+    Remedy,
+    Severity,
+    Site,
+    SiteReading,
+    Snapshot,
+    Trace,
+    UnitSums,
+)
+from lifesigns.rules import _examples as example
+from lifesigns.rules._evidence import (
+    Progress,
+    is_hidden,
+    latest,
+    listed,
+    merged,
+    progress,
+    samples,
+    since,
+    streams,
+)
+from lifesigns.rules._rule import Case, Rule, Threshold
+
+RECTIFIERS = frozenset({"relu", "relu6", "threshold", "maximum", "where", "max"})
+"""Flat on one side by design: what matters there is whether a unit ever fires (dead-units)."""
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """A layer most of whose units sit on a flat end."""
+
+    site: Site
+    share: float
+    observations: int
+    since: int
+    from_birth: bool
+
+    def __str__(self) -> str:
+        return f"{self.site.name} ({self.share:.0%})"
+
+
+def check(trace: Trace) -> Iterable[Finding]:
+    """One finding per stream: the layer nearest the input leads, the others are named."""
+    for stream in streams(trace):
+        layers = list(_layers(trace, stream))
+        if layers:
+            yield _finding(layers, trace.stream(stream)[0], progress(trace, stream))
+
+
+def _layers(trace: Trace, stream: int) -> Iterator[_Layer]:
+    snapshots, recent = trace.stream(stream), latest(trace, stream)
+    graph = recent[-1].graph
+    for index in graph.of_kind(Kind.ACTIVATION):
+        site = graph.sites[index]
+        if _can_saturate(site) and is_hidden(graph, index):
+            share = _share(merged(recent, site.name))
+            if share > _limit("units"):
+                first = since(snapshots, partial(_is_saturated, name=site.name))
+                born = first == snapshots[0].step
+                yield _Layer(site, share, len(recent) * samples(site), first, born)
+
+
+def _can_saturate(site: Site) -> bool:
+    """Two flat ends, or one that is not a rectifier's zero."""
+    low, high = (site.details.get(end) for end in ("min", "max"))
+    one_sided = site.operation == "clamp" and (low is None or high is None)
+    return site.operation not in RECTIFIERS and not one_sided and site.details.get("min_val") != 0
+
+
+def _share(value: UnitSums | None) -> float:
+    """Share of the units that were saturated for more than half of what they saw."""
+    if value is None or not value.count.any():
+        return 0.0
+    return float((value.saturated_share[value.count > 0] > _limit("observations")).mean())
+
+
+def _is_saturated(snapshot: Snapshot, name: str) -> bool:
+    return _share(merged((snapshot,), name)) > _limit("units")
+
+
+def _finding(layers: list[_Layer], first: Snapshot, course: Progress) -> Finding:
+    origin, rest = layers[0], layers[1:]
+    cause = _cause(origin, first)
+    return RULE.finding(
+        Severity.WARNING if course.harmed else Severity.NOTE,
+        f"{origin.share:.0%} of the units at {origin.site.name} are saturated"
+        + (" from the first step on" if origin.from_birth else f" since step {origin.since}"),
+        site=origin.site.name,
+        step=origin.since,
+        measured=f"{origin.share:.0%} of the units had a derivative below 1 % of its maximum for "
+        "more than half of what they saw"
+        + (f"; also {listed(rest)}" if rest else "")
+        + (f"; {course}" if course.judged else ""),
+        expected=f"fewer than {_limit('units'):.0%} of the units on a flat end",
+        certainty=f"measured on {origin.observations} samples",
+        causes=("saturated", cause),
+        remedies=_REMEDIES[cause],
+        evidence={"saturated_share": origin.share, "layers": len(layers)},
+    )
+
+
+def _cause(origin: _Layer, first: Snapshot) -> str:
+    if not origin.from_birth:
+        return "lr_too_high"
+    raw = first.batch is not None and first.batch.features.rms > _limit("input")
+    return "unnormalised_input" if raw else "bad_init"
+
+
+_REMEDIES = {
+    "lr_too_high": (
+        Remedy(
+            "Lower the learning rate tenfold: large steps drove the weights outwards.",
+            "for group in optimizer.param_groups:\n    group['lr'] *= 0.1",
+        ),
+    ),
+    "unnormalised_input": (
+        Remedy("Bring the inputs to mean 0 and spread 1.", "x = (x - x.mean(0)) / x.std(0)"),
+    ),
+    "bad_init": (
+        Remedy(
+            "Initialise with a spread that fits the fan-in (Glorot), with zero bias.",
+            "nn.init.xavier_uniform_(layer.weight)\nnn.init.zeros_(layer.bias)",
+        ),
+        Remedy("Or use an activation that does not saturate.", "nn.ReLU()  # He initialisation"),
+    ),
+}
+
+
+def _limit(name: str) -> float:
+    return RULE.thresholds[name].value
+
+
+# --- cases ----------------------------------------------------------------------------------------
+_FLAT, _FALLING = [1.0] * 100, list(np.geomspace(1, 0.01, 100))
+
+
+def _example(stuck: int, losses: Iterable[float], operation: str = "tanh") -> Trace:
+    graph = example.chain("linear", operation, "linear", "mse_loss", units=10, batch=32)
+    saturated = np.zeros((32, 10), bool)
+    saturated[:, :stuck] = True
+    value = example.sums(np.where(saturated, 1.0, 0.1), saturated=saturated)
+    shots = (
+        example.snapshot(graph, step=s, sites=[SiteReading(1, value)]) for s in range(0, 99, 9)
+    )
+    return example.trace(*shots, losses=list(losses))
+
+
+RULE = Rule(
+    code="ACT002",
+    name="saturated-units",
+    title="Hidden units stuck on the flat ends of their activation",
+    why="Backpropagation multiplies by the activation's derivative, and at the flat ends of "
+    "sigmoid and tanh that derivative is almost zero. What lies in front of saturated units therefore "
+    "hardly learns, however wrong the output is.",
+    manual="""
+A sigmoid far from 0 gives 0 or 1, a tanh gives -1 or 1, and their curves are flat there. The
+gradient that passes through a unit is multiplied by the slope of that curve, so a saturated unit
+blocks it. Weights that are too large, raw inputs or a large step of the optimizer drive units
+there.
+
+**How it is proved.** A unit counts as saturated when the derivative of its activation was below 1
+% of its maximum (for tanh: beyond ±2.99, for sigmoid: beyond ±5.98) in more than half of what it
+saw over the last quarter of the recorded steps. The rule speaks when more than half of a hidden
+layer's units are.
+
+**When not to worry.** Saturated units that carry a decision already learned are fine: as long as
+the loss falls this is a note. It alarms only if the loss is stalled or diverged. Output units may
+saturate: with cross-entropy the flat end cancels out.
+""",
+    check=check,
+    thresholds={
+        "units": Threshold(0.5, "share of a layer's units", "RULES.md; DeepDiagnosis (2022)"),
+        "observations": Threshold(0.5, "share of a unit's observations", "RULES.md"),
+        "input": Threshold(3.0, "RMS of the input called raw", "standardised inputs have RMS 1"),
+    },
+    explains=("vanishing-gradient", "loss-flat"),
+    cases=(
+        Case("most units saturated, loss flat", lambda: _example(8, _FLAT), Severity.WARNING),
+        Case("most units saturated, yet it learns", lambda: _example(8, _FALLING), None),
+        Case("few units saturated", lambda: _example(4, _FLAT), None),
+        Case("a rectifier's zero side", lambda: _example(8, _FLAT, operation="relu"), None),
+    ),
+)

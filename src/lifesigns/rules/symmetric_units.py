@@ -1,0 +1,137 @@
+"""INI001: all units of a hidden layer are copies of one another, and stay so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from lifesigns.records import WEIGHTED, Finding, Kind, Remedy, Severity, Site, Snapshot, Trace
+from lifesigns.rules import _examples as example
+from lifesigns.rules._evidence import is_hidden, listed, progress, streams
+from lifesigns.rules._rule import Case, Rule, Threshold
+
+FIRST = 3
+"""Snapshots that must agree; later, rounding errors may drive apart what is equal exactly."""
+
+
+def check(trace: Trace) -> Iterable[Finding]:
+    """One finding per stream: the first symmetric layer leads, the others are named."""
+    for stream in streams(trace):
+        snapshots = trace.stream(stream)
+        first = snapshots[:FIRST]
+        sites = [s for s in _hidden(first[0]) if all(_is_symmetric(s, x) for x in first)]
+        if sites:
+            yield _finding(trace, stream, sites)
+
+
+def _hidden(snapshot: Snapshot) -> Iterator[Site]:
+    """Sites with several units, a weight of their own, and another weighted site downstream."""
+    graph = snapshot.graph
+    for index in graph.of_kind(*WEIGHTED):
+        site = graph.sites[index]
+        several = site.kind is Kind.RECURRENT or max(site.fan_out, site.units) > 1
+        if several and site.parameters and is_hidden(graph, index):
+            yield site
+
+
+def _is_symmetric(site: Site, snapshot: Snapshot) -> bool:
+    """Equal weights *and* equal gradients, so that a step cannot tell the units apart.
+
+    A gradient of exactly 0 is equal as well: zero weights in all layers are the plainest case.
+    It is no proof on its own where the layer is frozen or not reached.
+    """
+    weight = snapshot.parameter(site.parameters[0])
+    if weight is None or not (weight.trainable and weight.reached):
+        return False
+    gates = _gates(site)
+    rows = weight.shape[0] if weight.shape else 1
+    alike = 1 <= weight.distinct_weight_rows <= gates
+    moves_alike = 1 <= weight.distinct_gradient_rows <= gates
+    return rows > gates and alike and moves_alike
+
+
+def _gates(site: Site) -> int:
+    """Row blocks of a recurrent weight: one per gate, each with its own rows for one unit."""
+    recurrent = site.kind is Kind.RECURRENT or "weight_ih" in site.parameters[0]
+    return {"gru": 3, "rnn_tanh": 1, "rnn_relu": 1}.get(site.operation, 4) if recurrent else 1
+
+
+def _finding(trace: Trace, stream: int, sites: list[Site]) -> Finding:
+    origin, rest = sites[0], sites[1:]
+    snapshots = trace.stream(stream)
+    reading = snapshots[0].parameter(origin.parameters[0])
+    value = "0" if reading and reading.weight_rms == 0 else "the same"
+    alike = sum(_is_symmetric(origin, snapshot) for snapshot in snapshots)
+    course = progress(trace, stream)
+    return RULE.finding(
+        Severity.NOTE if course.learned else Severity.ERROR,
+        f"all {origin.fan_out or origin.units} units of {origin.name} are copies of one another",
+        site=origin.name,
+        step=snapshots[0].step,
+        measured=f"every row of {origin.parameters[0]} is {value} and all rows of its gradient are "
+        f"equal, in {alike} of {len(snapshots)} recorded steps"
+        + (f"; also {listed([site.name for site in rest])}" if rest else "")
+        + (f"; {course}" if course.judged else ""),
+        expected="units that start different, so that they can learn different things",
+        causes=("bad_init",),
+        remedies=(
+            Remedy(
+                "Initialise hidden layers at random; zero is fine for biases only.",
+                "nn.init.xavier_uniform_(layer.weight)  # for ReLU: kaiming_uniform_\n"
+                "nn.init.zeros_(layer.bias)",
+            ),
+        ),
+        evidence={"layers": len(sites), "recorded_steps": alike},
+    )
+
+
+# --- cases ----------------------------------------------------------------------------------------
+def _example(weight_rows: int, gradient_rows: int, *operations: str) -> Trace:
+    graph = example.chain(*(operations or ("linear", "sigmoid", "linear", "mse_loss")), units=16)
+    readings = example.weights(
+        graph,
+        weight_rms=0.1,
+        distinct_weight_rows=weight_rows,
+        distinct_gradient_rows=gradient_rows,
+    )
+    return example.trace(*(example.snapshot(graph, step=s, parameters=readings) for s in (0, 9)))
+
+
+RULE = Rule(
+    code="INI001",
+    name="symmetric-units",
+    title="Hidden units that are copies of one another",
+    why="Units that start with equal weights get equal gradients, so every step moves them alike "
+    "and they stay copies for ever. A layer of such units can express no more than a single unit.",
+    manual="""
+Backpropagation tells two units of a layer apart only by their weights. If these are equal,
+towards the input and towards the output, the units compute the same value, receive the same
+gradient and make the same step: the symmetry is never broken. With ReLU and all weights 0, value
+and gradient are 0 as well, and nothing but the last bias learns.
+
+**How it is proved.** The layer has another weighted layer behind it on the graph, all rows of its
+weight are equal *and* all rows of its gradient are equal, in each of the first three recorded
+steps. (The weight of an LSTM has four kinds of rows, of a GRU three.) This is exact, no
+statistics are involved.
+
+**When not to worry.** Zero weights are fine where symmetry is broken elsewhere or does not
+matter: in a last layer, in softmax or logistic regression, at the end of a residual branch, in an
+embedding. There the rows of the gradient differ, or nothing weighted follows, and the rule is
+quiet. A network that learns with a symmetric layer, as through a layer of one unit, gets a note.
+""",
+    check=check,
+    thresholds={
+        "rows": Threshold(
+            1,
+            "different rows of weight and of gradient",
+            "exact; Goodfellow et al. 2016, section 8.4",
+        )
+    },
+    explains=("dead-units", "zero-gradient", "vanishing-gradient", "constant-output", "loss-flat"),
+    cases=(
+        Case("equal weights, equal gradients", lambda: _example(1, 1), Severity.ERROR),
+        Case("an LSTM's four gates", lambda: _example(4, 4, "lstm", "linear"), Severity.ERROR),
+        Case("equal weights told apart by the gradient", lambda: _example(1, 16), None),
+        Case("softmax regression from zero", lambda: _example(1, 1, "linear", "nll_loss"), None),
+        Case("random weights", lambda: _example(16, 16), None),
+    ),
+)
