@@ -1,0 +1,220 @@
+"""Which module each autograd node ran in, noted by light hooks during one armed step.
+
+Hooks are torch's global module hooks: nothing is stored on the user's modules, which stay picklable,
+and everything is gone once the step has been recorded. A module call is an interval of sequence
+numbers (`torch.autograd._get_sequence_nr()`); a node belongs to the innermost interval that holds
+its own number.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules import module as module_hooks
+from torch.nn.modules.loss import _Loss
+
+
+@dataclass
+class Call:
+    """One call of a module."""
+
+    module: weakref.ref[nn.Module]
+    depth: int
+    start: int
+    end: int
+    recurrent: str = ""
+    input: Tensor | None = None
+    output: Any = None
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a node ran."""
+
+    module: str = ""
+    known: bool = False
+    in_root: bool = False
+    recurrent: int | None = None
+    """Number of the recurrent layer's call this node is part of."""
+    recurrent_word: str = ""
+
+
+@dataclass
+class Forward:
+    """The module calls of one step in one thread, and the names of their modules."""
+
+    calls: list[Call] = field(default_factory=list)
+    names: Mapping[int, str] = field(default_factory=dict)
+    """Module path by `id`, for the modules of the roots."""
+
+    def places(self, sequence: list[int]) -> list[Place]:
+        """The place of each node, given sequence numbers in ascending order."""
+        openings = sorted(
+            (c for c in self.calls if c.end > c.start), key=lambda c: (c.start, c.depth)
+        )
+        places, stack, next_call = [], [], 0
+        for number in sequence:
+            while next_call < len(openings) and openings[next_call].start <= number:
+                stack.append((next_call, openings[next_call]))
+                next_call += 1
+            while stack and stack[-1][1].end <= number:
+                stack.pop()
+            places.append(self._place([s for s in stack if s[1].end > number]))
+        return places
+
+    def _place(self, stack: list[tuple[int, Call]]) -> Place:
+        for number, call in stack:
+            if call.recurrent:
+                path = self._path(call)
+                return Place(path or "", path is not None, True, number, call.recurrent)
+        for _, call in reversed(stack):
+            path = self._path(call)
+            if path is not None:
+                return Place(path, True, True)
+        return Place()
+
+    def _path(self, call: Call) -> str | None:
+        module = call.module()
+        return None if module is None else self.names.get(id(module))
+
+    def roots_of(self, first: int, last: int) -> Iterator[Call]:
+        """Outermost calls that made nodes with numbers in `[first, last]`."""
+        for call in self.calls:
+            if call.depth == 0 and call.start <= last and call.end > first:
+                yield call
+
+
+class ForwardHooks:
+    """Global module hooks, alive while a step is armed.
+
+    Args:
+        on_evaluation: Called when an outermost module runs without gradients: the armed step is
+            not the next one after all.
+    """
+
+    def __init__(self, on_evaluation: Callable[[], None]) -> None:
+        self._on_evaluation = on_evaluation
+        self._handles: list[Any] = []
+        self._calls: dict[int, list[Call]] = {}
+        self._stacks: dict[int, list[Call]] = {}
+        self.first_event: float | None = None
+
+    @property
+    def armed(self) -> bool:
+        """Whether the hooks are in place."""
+        return bool(self._handles)
+
+    def arm(self) -> None:
+        """Puts the hooks in place; forgets earlier calls."""
+        self.disarm()
+        self.forget()
+        self._handles = [
+            module_hooks.register_module_forward_pre_hook(self._enter),
+            module_hooks.register_module_forward_hook(self._leave, always_call=True),
+        ]
+
+    def disarm(self) -> None:
+        """Takes the hooks away."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+
+    def forget(self) -> None:
+        """Drops the calls noted so far and the tensors they hold."""
+        self._calls.clear()
+        self._stacks.clear()
+
+    def calls(self) -> list[Call]:
+        """The calls of this thread; of all threads if this one made none."""
+        own = self._calls.get(threading.get_ident())
+        return list(own) if own else [c for calls in self._calls.values() for c in calls]
+
+    def _enter(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        if self.first_event is None:
+            self.first_event = time.perf_counter()
+        thread = threading.get_ident()
+        stack = self._stacks.setdefault(thread, [])
+        if not torch.is_grad_enabled():
+            if not stack and not module.training:
+                self._on_evaluation()
+            return
+        number = torch.autograd._get_sequence_nr()
+        call = Call(weakref.ref(module), len(stack), number, number)
+        call.recurrent = type(module).__name__.lower() if isinstance(module, nn.RNNBase) else ""
+        if not stack:
+            call.input = next((i for i in inputs if isinstance(i, Tensor)), None)
+        stack.append(call)
+
+    def _leave(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        thread = threading.get_ident()
+        stack = self._stacks.get(thread, [])
+        if not any(call.module() is module for call in stack):
+            return
+        while stack:
+            call = stack.pop()
+            call.end = torch.autograd._get_sequence_nr()
+            self._calls.setdefault(thread, []).append(call)
+            if call.module() is module:
+                break
+        if call.depth == 0:
+            call.output = output
+
+
+def is_root(module: nn.Module) -> bool:
+    """Whether an outermost module is a network to watch rather than a loss."""
+    return not isinstance(module, _Loss) and next(module.parameters(), None) is not None
+
+
+def first_tensor(output: Any) -> Tensor | None:
+    """The prediction in a module's output: a tensor, or the `logits` or first tensor inside."""
+    if isinstance(output, Tensor):
+        return output
+    if isinstance(output, Mapping):
+        chosen = output.get("logits")
+        return chosen if isinstance(chosen, Tensor) else first_tensor(list(output.values()))
+    if isinstance(output, list | tuple):
+        tensors = [t for t in map(first_tensor, output) if t is not None]
+        return next((t for t in tensors if t.dim() > 0), tensors[0] if tensors else None)
+    if hasattr(output, "__dataclass_fields__"):
+        return first_tensor([getattr(output, name) for name in output.__dataclass_fields__])
+    return None
+
+
+def module_names(roots: list[nn.Module]) -> dict[int, str]:
+    """Path of every module below the roots, by `id`; a prefix tells several roots apart."""
+    names: dict[int, str] = {}
+    for prefix, root in zip(root_prefixes(roots), roots, strict=True):
+        for path, module in named_modules(root):
+            names.setdefault(id(module), ".".join(p for p in (prefix, path) if p))
+    return names
+
+
+def root_prefixes(roots: list[nn.Module]) -> list[str]:
+    """Nothing for a single root; the class name, numbered where needed, for several."""
+    if len(roots) == 1:
+        return [""]
+    kinds = [type(root).__name__ for root in roots]
+    return [
+        kind if kinds.count(kind) == 1 else f"{kind}{kinds[:i].count(kind)}"
+        for i, kind in enumerate(kinds)
+    ]
+
+
+def named_modules(root: nn.Module) -> list[tuple[str, nn.Module]]:
+    """`named_modules`, and Keras layers, which live in `model.layers` only."""
+    found = list(root.named_modules())
+    layers = getattr(root, "layers", None)
+    if len(found) == 1 and isinstance(layers, list):
+        found += [
+            (str(getattr(layer, "name", i)), layer)
+            for i, layer in enumerate(layers)
+            if isinstance(layer, nn.Module)
+        ]
+    return found

@@ -1,0 +1,246 @@
+"""One recorded backward pass: what is read before it, hooked during it, and packed after it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lifesigns.functions.activations import ACTIVATIONS as FACTS
+from lifesigns.record.condense import Condensed
+from lifesigns.record.loss import PendingLoss, read_loss
+from lifesigns.record.nonfinite import forward_origin
+from lifesigns.record.operations import ACTIVATIONS, activation_value
+from lifesigns.record.reduce import Pack, PendingSums, unit_sums
+from lifesigns.record.walk import Walk, is_hooked, saved
+from lifesigns.records import (
+    BatchReading,
+    Coverage,
+    Graph,
+    Kind,
+    NonFinite,
+    Site,
+    SiteReading,
+    Snapshot,
+    UnitSums,
+)
+
+HOOKED_KINDS = frozenset({Kind.ACTIVATION, Kind.SOFTMAX, Kind.OTHER})
+MOST_CALLS = 16
+"""Calls of one operation in one module that are read; a loop may make thousands."""
+
+
+@dataclass
+class Inputs:
+    """What the forward hooks kept of the root module's call."""
+
+    batch: Tensor | None = None
+    prediction: Tensor | None = None
+
+
+@dataclass
+class PendingSite:
+    """A site whose sums are still on the device."""
+
+    value: PendingSums | None = None
+    output_gradient: PendingSums | None = None
+    input_gradient: PendingSums | None = None
+
+
+class Reading:
+    """Reads one walked graph around its backward pass.
+
+    Args:
+        walked: The graph.
+        condensed: Its sites.
+        value: The loss, scaling undone.
+        scale: What the loss was scaled by: gradients are divided by it.
+        inputs: Input and output of the root module, where known.
+        leaf_names: Names of the leaves of `walked`.
+        reason: Why the step is recorded.
+    """
+
+    def __init__(
+        self,
+        walked: Walk,
+        condensed: Condensed,
+        *,
+        value: float,
+        scale: float,
+        inputs: Inputs,
+        leaf_names: list[str],
+        reason: str,
+    ) -> None:
+        self._pack = Pack()
+        self.scale, self._reason = scale, reason
+        self._graph = Graph()
+        self._sites: dict[int, PendingSite] = {}
+        self._handles: list[Any] = []
+        self._failures: list[str] = []
+        self._unreadable: list[str] = []
+        self._hooked_saves = 0
+        self._nodes, self._opaque = 0, condensed.opaque
+        self._nonfinite: NonFinite | None = None
+        if not np.isfinite(value):
+            self._nonfinite = forward_origin(walked, condensed, leaf_names, inputs.batch)
+        self._loss: PendingLoss = read_loss(
+            self._pack, walked, condensed, value, inputs.prediction
+        )
+        self.extend(walked, condensed)
+        self._batch = self._read_batch(inputs.batch)
+
+    def extend(self, walked: Walk, condensed: Condensed) -> None:
+        """Reads and hooks the sites of a graph; a second one is a recomputed piece of the step."""
+        offset = len(self._graph.sites)
+        edges = tuple((a + offset, b + offset) for a, b in condensed.graph.edges)
+        self._graph = Graph(self._graph.sites + condensed.graph.sites, self._graph.edges + edges)
+        self._nodes += len(walked)
+        self._read_sites(walked, condensed, offset)
+
+    def _read_batch(self, batch: Tensor | None) -> tuple[tuple[int, ...], PendingSums] | None:
+        if batch is None or not batch.is_floating_point() or batch.dim() == 0:
+            return None
+        first = next((s for s in self._graph.sites if s.kind is not Kind.OTHER), None)
+        channels = first is not None and first.kind is Kind.CONVOLUTION and batch.dim() > 2
+        sums = unit_sums(self._pack, batch, 1 if channels else -1)
+        return None if sums is None else (tuple(batch.shape), sums)
+
+    def _read_sites(self, walked: Walk, condensed: Condensed, offset: int) -> None:
+        calls: Counter[tuple[str, str]] = Counter()
+        sites = zip(condensed.graph.sites, condensed.nodes, strict=True)
+        for number, (site, index) in enumerate(sites, offset):
+            calls[site.module, site.operation] += 1
+            if site.kind not in HOOKED_KINDS:
+                continue
+            if calls[site.module, site.operation] > MOST_CALLS:
+                self._unreadable.append(f"{site.name}: only {MOST_CALLS} calls are read")
+                continue
+            self._read_site(number, site, walked.names[index], walked.nodes[index])
+
+    def _read_site(self, number: int, site: Site, name: str, node: Any) -> None:
+        pending = self._sites.setdefault(number, PendingSite())
+        if site.kind is Kind.ACTIVATION:
+            pending.value = self._activation(site, name, node)
+        elif site.kind is Kind.SOFTMAX and (result := saved(node, "result")) is not None:
+            pending.value = unit_sums(self._pack, result, site.unit_dim)
+        hook = self._gradient_hook(pending, site)
+        self._handles.append(node.register_hook(hook))
+
+    def _activation(self, site: Site, name: str, node: Any) -> PendingSums | None:
+        if is_hooked(node, "result") or is_hooked(node, "self"):
+            self._hooked_saves += 1
+            return None
+        with torch.no_grad():
+            output, flat = activation_value(name, node)
+        if output is None:
+            if ACTIVATIONS[name].output is not None:
+                self._unreadable.append(f"{site.name}: its saved value was modified in place")
+            return None
+        return unit_sums(self._pack, output, _dim(output, site), flat)
+
+    def _gradient_hook(self, pending: PendingSite, site: Site) -> Callable[..., None]:
+        steepest = FACTS[site.operation].max_derivative if site.operation in FACTS else 0.0
+        pack, failures = self._pack, self._failures
+
+        def hook(grad_inputs: tuple[Any, ...], grad_outputs: tuple[Any, ...]) -> None:
+            try:
+                arrived = grad_outputs[0] if grad_outputs else None
+                passed = grad_inputs[0] if grad_inputs else None
+                with torch.no_grad():
+                    if arrived is not None:
+                        pending.output_gradient = unit_sums(pack, arrived, _dim(arrived, site))
+                    if passed is not None:
+                        flat = _flat(arrived, passed, steepest)
+                        pending.input_gradient = unit_sums(
+                            pack, passed, _dim(passed, site), flat
+                        )
+            except Exception as error:  # an exception here would end the user's backward
+                failures.append(f"{site.name}: {type(error).__name__}: {error}")
+
+        return hook
+
+    def unhook(self) -> None:
+        """Removes every hook; nothing of this step is held by the graph any longer."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+
+    def snapshot(self, step: int, stream: int) -> Snapshot:
+        """The snapshot, with one copy to the host; parameters are added at the end of the cycle."""
+        arrays = self._pack.fetch()
+        sites = tuple(self._site(number, p, arrays) for number, p in self._sites.items())
+        batch = self._batch and BatchReading(self._batch[0], self._batch[1].of(arrays))
+        return Snapshot(
+            step=step,
+            graph=self._graph,
+            stream=stream,
+            sites=sites,
+            loss=self._loss.of(arrays),
+            batch=batch or None,
+            nonfinite=self._nonfinite or _backward_origin(self._graph, sites),
+            coverage=Coverage(
+                nodes=self._nodes,
+                opaque=self._opaque,
+                hooked_saves=self._hooked_saves,
+                unreadable=tuple(self._unreadable),
+                failures=tuple(self._failures),
+            ),
+            reason=self._reason,
+        )
+
+    def _site(
+        self, number: int, pending: PendingSite, arrays: list[NDArray[np.float64]]
+    ) -> SiteReading:
+        gradients: Mapping[str, PendingSums | None] = {
+            "output_gradient": pending.output_gradient,
+            "input_gradient": pending.input_gradient,
+        }
+        return SiteReading(
+            number,
+            None if pending.value is None else pending.value.of(arrays),
+            **{k: p and rescaled(p.of(arrays), 1 / self.scale) for k, p in gradients.items()},
+        )
+
+
+def rescaled(sums: UnitSums, factor: float) -> UnitSums:
+    """The sums of values multiplied by `factor` (positive)."""
+    if factor == 1.0:
+        return sums
+    return replace(
+        sums,
+        total=sums.total * factor,
+        total_squared=sums.total_squared * factor**2,
+        minimum=sums.minimum * factor,
+        maximum=sums.maximum * factor,
+    )
+
+
+def _dim(tensor: Tensor, site: Site) -> int:
+    return site.unit_dim if tensor.dim() > 1 else -1
+
+
+def _flat(arrived: Tensor | None, passed: Tensor, steepest: float) -> Tensor | None:
+    """Where a gradient arrived but less than 1 % of what could pass on did."""
+    if arrived is None or not 0 < steepest < float("inf") or arrived.shape != passed.shape:
+        return None
+    return (passed.abs() < 0.01 * steepest * arrived.abs()) & (arrived != 0)
+
+
+def _backward_origin(graph: Graph, sites: tuple[SiteReading, ...]) -> NonFinite | None:
+    """The first operation, in backward order, that turned a finite gradient into another."""
+    for reading in reversed(sites):
+        arrived, passed = reading.output_gradient, reading.input_gradient
+        if arrived is None or passed is None or arrived.nonfinite.any():
+            continue
+        if bad := int(passed.nonfinite.sum()):
+            site = graph.sites[reading.site]
+            return NonFinite("backward", site.name, site.operation, bad)
+    return None
+
+

@@ -1,0 +1,112 @@
+"""One walk over an autograd graph: its nodes in forward order, their inputs, its leaves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+LEAF = "torch::autograd::AccumulateGrad"
+_SUFFIX = re.compile(r"Backward\d*$")
+_WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+@dataclass(frozen=True)
+class Walk:
+    """The nodes a set of losses leads to.
+
+    An input is the index of the node that produced it, `-1 - k` for leaf `k`, or None for a value
+    without gradient (data, a constant, a frozen parameter).
+    """
+
+    nodes: list[Any]
+    """Autograd nodes by sequence number, oldest first, leaves left out. Holding them keeps the
+    Python objects, and so their identity, alive."""
+    names: list[str]
+    """Node names without `Backward0`, e.g. `Relu`, `Addmm`."""
+    inputs: list[tuple[int | None, ...]]
+    leaves: list[Tensor]
+    """The parameters at the leaves."""
+    roots: list[int]
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def shape(self, index: int) -> tuple[int, ...]:
+        """Shape of the value the node produced; empty where autograd kept none."""
+        metadata = self.nodes[index]._input_metadata
+        return tuple(int(n) for n in metadata[0].shape) if metadata else ()
+
+    @property
+    def signature(self) -> tuple[Any, ...]:
+        """What two steps share when they ran the same operations in the same order."""
+        return (*self.names, *self.inputs)
+
+
+def walk(losses: Iterable[Tensor]) -> Walk:
+    """Walks the graph of `losses` once.
+
+    Cost: about 1 µs per node; nothing is recomputed and no saved tensor is touched.
+    """
+    starts = [loss.grad_fn for loss in losses if loss.grad_fn is not None]
+    found: dict[Any, None] = dict.fromkeys(starts)
+    stack, leaves = list(found), {}
+    while stack:
+        for node, _ in stack.pop().next_functions:
+            if node is None or node in found or node in leaves:
+                continue
+            if node.name() == LEAF:
+                leaves[node] = len(leaves)
+            else:
+                found[node] = None
+                stack.append(node)
+    nodes = sorted(found, key=lambda node: node._sequence_nr())
+    position: dict[Any, int] = {node: i for i, node in enumerate(nodes)}
+    position.update({node: -1 - k for node, k in leaves.items()})
+    return Walk(
+        nodes=nodes,
+        names=[_SUFFIX.sub("", node.name()) for node in nodes],
+        inputs=[
+            tuple(None if n is None else position[n] for n, _ in node.next_functions)
+            for node in nodes
+        ],
+        leaves=[node.variable for node in leaves],
+        roots=[position[node] for node in starts if node in position and position[node] >= 0],
+    )
+
+
+def snake_case(name: str) -> str:
+    """`LogSoftmax` as torch writes its function: `log_softmax`."""
+    return _WORD_START.sub("_", name.rpartition("::")[2]).lower()
+
+
+def saved(node: Any, attribute: str) -> Any:
+    """The saved value `attribute` of a node, or None where it may not or cannot be read.
+
+    Tensors whose saving is hooked (checkpointing, `save_on_cpu`) are left alone: unpacking them
+    could recompute a forward pass.
+    """
+    if is_hooked(node, attribute):
+        return None
+    try:
+        return getattr(node, f"_saved_{attribute}", None)
+    except RuntimeError:  # freed, or modified in place since
+        return None
+
+
+def is_hooked(node: Any, attribute: str) -> bool:
+    """Whether the saved tensor goes through a user's pack and unpack hooks."""
+    raw = getattr(node, f"_raw_saved_{attribute}", None)
+    hooks = raw if isinstance(raw, tuple) else (raw,)
+    return any(getattr(r, "unpack_hook", None) is not None for r in hooks)
+
+
+def saved_tensors(node: Any) -> list[tuple[str, Tensor]]:
+    """All tensors a node saved that may be read, by attribute name."""
+    names = [a[len("_saved_") :] for a in dir(node) if a.startswith("_saved_")]
+    values = [(name, saved(node, name)) for name in names]
+    return [(name, value) for name, value in values if isinstance(value, torch.Tensor)]
