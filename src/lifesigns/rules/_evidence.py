@@ -18,6 +18,7 @@ from lifesigns.records import (
     Graph,
     Ints,
     LossReading,
+    ParameterReading,
     Site,
     SiteReading,
     Snapshot,
@@ -162,6 +163,20 @@ def listed(names: Sequence[object], most: int = 4) -> str:
 def streams(trace: Trace) -> list[int]:
     """The numbers of the streams that were recorded."""
     return sorted({snapshot.stream for snapshot in trace.snapshots})
+
+
+def weight_gradients(snapshot: Snapshot) -> list[tuple[Site, ParameterReading]]:
+    """The weighted sites in forward order, each with its weight's reading, gradients finite only.
+
+    A weight used at several sites (a shared layer, an unrolled recurrence) counts once.
+    """
+    found: dict[str, tuple[Site, ParameterReading]] = {}
+    for index in snapshot.graph.of_kind(*WEIGHTED):
+        site = snapshot.graph.sites[index]
+        reading = snapshot.parameter(site.parameters[0]) if site.parameters else None
+        if reading and reading.nonfinite_gradients == 0 and np.isfinite(reading.gradient_rms):
+            found.setdefault(reading.name, (site, reading))
+    return list(found.values())
 
 
 def is_hidden(graph: Graph, index: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -112,3 +113,11 @@ def weights(graph: Graph, **reading: Any) -> list[ParameterReading]:
         ParameterReading(name, (site.fan_out, site.fan_in), **reading)
         for name, site in shaped.items()
     ]
+
+
+def with_gradients(
+    readings: Sequence[ParameterReading], gradient_rms: Sequence[float]
+) -> list[ParameterReading]:
+    """The readings with these gradient scales, one each."""
+    pairs = zip(readings, gradient_rms, strict=True)
+    return [dataclasses.replace(reading, gradient_rms=scale) for reading, scale in pairs]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 
 from lifesigns.records import Finding, Remedy, Severity, Trace
 
@@ -88,7 +89,10 @@ class Rule:
         evidence: Mapping[str, float] | None = None,
         why: str = "",
     ) -> Finding:
-        """A finding of this rule; `why` defaults to the rule's own two sentences."""
+        """A finding of this rule; `why` defaults to the rule's own two sentences.
+
+        Numbers in `evidence` that are not finite could not be measured and are left out.
+        """
         return Finding(
             rule=self.name,
             code=self.code,
@@ -102,5 +106,5 @@ class Rule:
             why=why or self.why,
             causes=causes,
             remedies=remedies,
-            evidence=dict(evidence or {}),
+            evidence={k: float(v) for k, v in (evidence or {}).items() if isfinite(v)},
         )

@@ -161,9 +161,9 @@ RULE = Rule(
     code="ACT002",
     name="saturated-units",
     title="Hidden units stuck on the flat ends of their activation",
-    why="Backpropagation multiplies by the activation's derivative, and at the flat ends of "
-    "sigmoid and tanh that derivative is almost zero. What lies in front of saturated units therefore "
-    "hardly learns, however wrong the output is.",
+    why="Backpropagation multiplies by the activation's derivative, which is almost zero at the "
+    "flat ends of sigmoid and tanh. What lies in front of saturated units therefore hardly learns, "
+    "however wrong the output is.",
     manual="""
 A sigmoid far from 0 gives 0 or 1, a tanh gives -1 or 1, and their curves are flat there. The
 gradient that passes through a unit is multiplied by the slope of that curve, so a saturated unit

@@ -1,0 +1,138 @@
+"""GRD001: the gradient fades on its way back to the first layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from lifesigns.records import Finding, Kind, Remedy, Severity, Snapshot, Trace
+from lifesigns.rules import _examples as example
+from lifesigns.rules._evidence import latest, progress, streams, weight_gradients
+from lifesigns.rules._rule import Case, Rule, Threshold
+
+
+def check(trace: Trace) -> Iterable[Finding]:
+    """One finding per stream, at the first layer."""
+    for stream in streams(trace):
+        recent = [s for s in latest(trace, stream) if _falls(s) > 0]
+        if recent and np.median([_falls(s) for s in recent]) > _limit("ratio"):
+            yield _finding(trace, stream, recent)
+
+
+def _falls(snapshot: Snapshot) -> float:
+    """Gradient scale of the last weighted layer over that of the first; 0 if there are too few.
+
+    An exactly zero first gradient is the matter of zero-gradient and gives 0 as well.
+    """
+    scales = [g.gradient_rms for _, g in weight_gradients(snapshot)]
+    if len(scales) < _limit("layers") or not scales[0] > 0:
+        return 0.0
+    return scales[-1] / scales[0]
+
+
+def _finding(trace: Trace, stream: int, recent: list[Snapshot]) -> Finding:
+    course = progress(trace, stream)
+    ratio = float(np.median([_falls(s) for s in recent]))
+    layers = weight_gradients(recent[-1])
+    (first, reading), depth = layers[0], len(layers)
+    factor = _derivative_factor(recent[-1])
+    per_layer = ratio ** (1 / (depth - 1))
+    update = reading.update_ratio
+    return RULE.finding(
+        Severity.WARNING if course.stalled else Severity.NOTE,
+        f"the gradient shrinks {ratio:.2g}-fold over {depth} layers on its way to {first.name}",
+        site=first.name,
+        step=next(s.step for s in trace.stream(stream) if _falls(s) > _limit("ratio")),
+        measured=f"gradient RMS {reading.gradient_rms:.2g} at {first.name}, "
+        f"{layers[-1][1].gradient_rms:.2g} at {layers[-1][0].name}: {per_layer:.2g}-fold per layer"
+        + (f"; the activations pass on {factor:.2g} of it each" if np.isfinite(factor) else "")
+        + (f"; update/weight {update:.1g}" if np.isfinite(update) else "")
+        + (f"; {course}" if course.judged else ""),
+        expected=f"scales within a factor {_limit('ratio'):.0f} of one another",
+        certainty=f"median of {len(recent)} recorded steps",
+        causes=("vanishing",) if factor < _limit("factor") else ("vanishing", "bad_init"),
+        remedies=_REMEDIES[factor < _limit("factor")],
+        evidence={"ratio": ratio, "layers": depth, "derivative_factor": factor},
+    )
+
+
+def _derivative_factor(snapshot: Snapshot) -> float:
+    """Geometric mean of the measured derivative factors of the activations."""
+    sites = snapshot.graph.of_kind(Kind.ACTIVATION)
+    factors = [r.derivative_factor for i in sites if (r := snapshot.reading(i))]
+    positive = [factor for factor in factors if factor > 0]
+    return float(np.exp(np.mean(np.log(positive)))) if positive else float("nan")
+
+
+_REMEDIES = {
+    True: (
+        Remedy(
+            "Replace the squashing hidden activations; sigmoid passes on a quarter at the most.",
+            "nn.ReLU()  # with He initialisation, or nn.Tanh() with Glorot",
+        ),
+        Remedy("Normalise between the layers.", "nn.BatchNorm1d(width)  # or nn.LayerNorm(width)"),
+    ),
+    False: (
+        Remedy(
+            "Initialise so that the signal keeps its scale from layer to layer (He for ReLU).",
+            "nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')",
+        ),
+        Remedy("Give the gradient a short cut around the layers.", "x = x + block(x)"),
+    ),
+}
+
+
+def _limit(name: str) -> float:
+    return RULE.thresholds[name].value
+
+
+# --- cases ----------------------------------------------------------------------------------------
+def _example(per_layer: float, losses: Iterable[float], depth: int = 8) -> Trace:
+    graph = example.chain(*["linear", "sigmoid"] * depth, "mse_loss")
+    gradients = [per_layer**-k for k in range(depth)][::-1]
+    readings = example.weights(graph)
+    faded = example.with_gradients(readings, gradients)
+    shots = (example.snapshot(graph, step=s, parameters=faded) for s in range(0, 99, 9))
+    return example.trace(*shots, losses=list(losses))
+
+
+_FLAT, _FALLING = [1.0] * 100, list(np.geomspace(1, 0.01, 100))
+
+RULE = Rule(
+    code="GRD001",
+    name="vanishing-gradient",
+    title="The gradient fades before it reaches the first layers",
+    why="On its way back the gradient is multiplied, layer by layer, by weights and by derivatives "
+    "of activations, and many factors below 1 leave nothing. The first layers then stay at their "
+    "random start, and all later layers have to work with what those give them.",
+    manual="""
+The gradient at a layer is a product with one factor per layer behind it: the weights times the
+derivative of the activation. The derivative of a sigmoid is at most 1/4, so eight sigmoid layers
+leave less than 4⁻⁸ ≈ 1/65,000 before the weights are even counted. Weights that are too small do
+the same with any activation.
+
+**How it is proved.** The gradient RMS of the first weighted layer is less than a thousandth of
+that of the last one (median over the last quarter of the recorded steps), over at least three
+layers.
+
+**When not to worry.** Adam rescales small gradients, and some networks learn with a weak signal:
+while the loss falls this is a note. It is a warning when nothing was learned: the loss is no
+better than a constant prediction and no longer falls.
+""",
+    check=check,
+    thresholds={
+        "ratio": Threshold(
+            1e3, "last layer's gradient over the first's", "AutoTrainer (ICSE 2021)"
+        ),
+        "layers": Threshold(3, "weighted layers needed to speak of depth", "definition"),
+        "factor": Threshold(0.5, "derivative factor called squashing", "sigmoid: at most 0.25"),
+    },
+    explains=("loss-flat", "constant-output"),
+    cases=(
+        Case("four-fold per layer, loss flat", lambda: _example(4, _FLAT), Severity.WARNING),
+        Case("four-fold per layer, yet it learns", lambda: _example(4, _FALLING), None),
+        Case("18 tanh layers, 1.4-fold each", lambda: _example(1.4, _FLAT, depth=18), None),
+        Case("two layers are not deep", lambda: _example(1e4, _FLAT, depth=2), None),
+    ),
+)
