@@ -110,7 +110,8 @@ def _silu_slope(x: Floats) -> Floats:
 
 def _mish_slope(x: Floats) -> Floats:
     squashed = np.tanh(_softplus(x))
-    return squashed + x * _sigmoid(x) * (1 - squashed**2)
+    slope: Floats = squashed + x * _sigmoid(x) * (1 - squashed**2)
+    return slope
 
 
 def _hardswish_slope(x: Floats) -> Floats:
