@@ -1,1 +1,1 @@
-"""What a user opens after or beside a training: the report of a stored run."""
+"""What the commands do: the demonstration, and the report of a stored run."""

@@ -19,7 +19,7 @@ ACTIVATIONS = MappingProxyType[str, Callable[[], nn.Module]](
         "softmax": lambda: nn.Softmax(dim=-1),
     }
 )
-"""Activation modules by name."""
+"""Activation modules, under the words of the catalogue `functions.ACTIVATIONS`."""
 
 INITIALISERS = MappingProxyType[str, Callable[[Tensor], Any]](
     {

@@ -1,0 +1,192 @@
+"""The demonstration: one small network, six ways to spoil it, and what lifesigns says to each.
+
+Every fault differs from the healthy recipe in what a person might really write. The data are the
+1797 handwritten digits that come with scikit-learn; a training takes about a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+from sklearn.datasets import load_digits
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from lifesigns._errors import UsageError
+from lifesigns.nets import MLP, Recipe, accuracy, train
+from lifesigns.records import Finding, Severity
+from lifesigns.report import Report
+from lifesigns.watch import watch
+
+NETWORK = MLP(64, (64, 64), 10)
+HEALTHY = Recipe(NETWORK, "cross_entropy", learning_rate=0.1, epochs=20)
+HELD_OUT = 397
+"""Digits kept for the accuracy, of 1797."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One way to spoil the healthy recipe."""
+
+    name: str
+    what: str
+    recipe: Recipe
+
+
+FAULTS = (
+    Fault(
+        "zero-init",
+        "every weight starts at zero",
+        replace(HEALTHY, network=replace(NETWORK, initialiser="zeros")),
+    ),
+    Fault(
+        "dead-relu",
+        "a learning rate of 5 kills the ReLUs",
+        replace(HEALTHY, learning_rate=5.0),
+    ),
+    Fault(
+        "saturated",
+        "six tanh layers, weights drawn from N(0, 1)",
+        replace(
+            HEALTHY,
+            network=MLP(64, (64,) * 6, 10, activation="tanh", initialiser="standard_normal"),
+        ),
+    ),
+    Fault(
+        "double-softmax",
+        "a softmax before a loss that applies its own",
+        replace(HEALTHY, network=replace(NETWORK, output_activation="softmax")),
+    ),
+    Fault(
+        "linear",
+        "no activation between the layers",
+        replace(HEALTHY, network=replace(NETWORK, activation=None)),
+    ),
+    Fault(
+        "mse-sigmoid",
+        "squared error on sigmoids that start confidently wrong",
+        replace(
+            HEALTHY,
+            network=replace(NETWORK, output_activation="sigmoid", initialiser="standard_normal"),
+            loss="squared_error",
+        ),
+    ),
+    Fault("none", "nothing: this one is healthy", HEALTHY),
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one training."""
+
+    fault: Fault
+    report: Report
+    accuracy: float
+    """On the held-out digits."""
+
+    @property
+    def alarms(self) -> list[Finding]:
+        """The findings that are more than notes, most probable root cause first."""
+        return [f for f in self.report.findings if f.severity is not Severity.NOTE]
+
+
+@dataclass(frozen=True)
+class Digits:
+    """Handwritten digits, pixels from 0 to 1, split at random into training and held-out ones."""
+
+    inputs: Tensor
+    """Shape `[samples, 64]`."""
+    labels: Tensor
+    held_out_inputs: Tensor
+    held_out_labels: Tensor
+
+    @classmethod
+    def load(cls, seed: int) -> Digits:
+        """The digits that come with scikit-learn, shuffled with `seed`."""
+        bundle = load_digits()
+        order = torch.randperm(len(bundle.data), generator=torch.Generator().manual_seed(seed))
+        inputs = torch.tensor(bundle.data / 16, dtype=torch.float32)[order]
+        labels = torch.tensor(bundle.target)[order]
+        return cls(inputs[HELD_OUT:], labels[HELD_OUT:], inputs[:HELD_OUT], labels[:HELD_OUT])
+
+    def targets(self, loss: str) -> Tensor:
+        """The training labels in the form that `loss` compares with: one-hot rows or indices."""
+        return one_hot(self.labels, 10).float() if loss == "squared_error" else self.labels
+
+
+def demo(fault: str | None = None, seed: int = 0, console: Console | None = None) -> int:
+    """Train, watch and report: one fault with its whole report, or all of them as a table.
+
+    Args:
+        fault: A name from `FAULTS`; None for all.
+        seed: Seed of the split, the initialisation and the order of the samples.
+        console: Where to print; standard output by default.
+
+    Returns:
+        The exit code, 0.
+
+    Raises:
+        UsageError: There is no fault of this name.
+    """
+    console = console or Console()
+    outcomes = run(_faults(fault), seed, console)
+    if fault is None:
+        console.print(_table(outcomes))
+        console.print(
+            "One of them in full: [bold]lifesigns demo --fault zero-init[/]. "
+            "What a name means: [bold]lifesigns explain symmetric-units[/]."
+        )
+    else:
+        outcomes[0].report.print(console.file)
+        console.print(f"Accuracy on held-out digits: {outcomes[0].accuracy:.3f}")
+    return 0
+
+
+def run(faults: Iterable[Fault], seed: int, console: Console) -> list[Outcome]:
+    """Train each fault's recipe under watch, with a progress bar on `console`."""
+    torch.set_num_threads(1)  # a network this small is slower on several
+    digits = Digits.load(seed)
+    columns = (TextColumn("{task.description:14}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        return [_run(fault, digits, seed, progress) for fault in faults]
+
+
+def _run(fault: Fault, digits: Digits, seed: int, progress: Progress) -> Outcome:
+    torch.manual_seed(seed)
+    recipe = fault.recipe
+    model = recipe.network.build()
+    optimizer = torch.optim.SGD(model.parameters(), lr=recipe.learning_rate)
+    targets = digits.targets(recipe.loss)
+    steps = train(recipe, model, optimizer, digits.inputs, targets, seed)
+    with watch(model, optimizer, every=10) as watcher:
+        for _ in progress.track(steps, recipe.steps(len(targets)), description=fault.name):
+            pass
+    return Outcome(
+        fault, watcher.report, accuracy(model, digits.held_out_inputs, digits.held_out_labels)
+    )
+
+
+def _faults(name: str | None) -> tuple[Fault, ...]:
+    chosen = tuple(fault for fault in FAULTS if name in (None, fault.name))
+    if not chosen:
+        known = ", ".join(fault.name for fault in FAULTS)
+        raise UsageError(f"There is no fault {name!r} to demonstrate. Choose one of {known}.")
+    return chosen
+
+
+def _table(outcomes: Iterable[Outcome]) -> Table:
+    table = Table(title="The same network, trained on handwritten digits")
+    table.add_column("fault", no_wrap=True)
+    table.add_column("what it is")
+    table.add_column("what lifesigns found")
+    table.add_column("accuracy", justify="right")
+    for outcome in outcomes:
+        names = list(dict.fromkeys(finding.rule for finding in outcome.alarms))
+        found = "[bold red]" + "[/], ".join(names) if names else "[green]nothing[/]"
+        table.add_row(outcome.fault.name, outcome.fault.what, found, f"{outcome.accuracy:.3f}")
+    return table

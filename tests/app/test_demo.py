@@ -1,0 +1,93 @@
+import io
+
+import pytest
+import torch
+from rich.console import Console
+
+from lifesigns._errors import UsageError
+from lifesigns.app.demo import FAULTS, Digits, demo, run
+from lifesigns.nets import train
+
+
+@pytest.fixture(scope="module")
+def outcomes():
+    quiet = Console(file=io.StringIO())
+    return {outcome.fault.name: outcome for outcome in run(FAULTS, seed=0, console=quiet)}
+
+
+@pytest.mark.parametrize(
+    ("fault", "rules"),
+    [
+        ("zero-init", {"symmetric-units"}),
+        ("dead-relu", {"dead-units"}),
+        ("saturated", {"saturated-units"}),
+        ("double-softmax", {"doubled-softmax"}),
+        ("linear", {"linear-collapse"}),
+        ("mse-sigmoid", {"saturated-units", "loss-flat"}),
+    ],
+)
+def test_each_fault_is_named_first_by_its_own_rule(outcomes, fault, rules):
+    assert outcomes[fault].alarms[0].rule in rules
+
+
+def test_the_healthy_network_learns_and_raises_no_alarm(outcomes):
+    healthy = outcomes["none"]
+
+    assert healthy.alarms == []
+    assert healthy.accuracy > 0.93
+
+
+def test_faults_cost_accuracy_but_a_linear_network_is_as_good_as_its_data_allow(outcomes):
+    lost = {
+        name: outcomes["none"].accuracy - outcome.accuracy for name, outcome in outcomes.items()
+    }
+
+    assert min(lost[name] for name in ("zero-init", "dead-relu", "mse-sigmoid")) > 0.5
+    assert min(lost["saturated"], lost["double-softmax"]) > 0.03
+    assert abs(lost["linear"]) < 0.05
+
+
+def test_watching_changes_neither_weights_nor_accuracy(outcomes):
+    fault = FAULTS[-1]
+    digits = Digits.load(seed=0)
+    torch.manual_seed(0)
+    model = fault.recipe.network.build()
+    sgd = torch.optim.SGD(model.parameters(), lr=fault.recipe.learning_rate)
+
+    unwatched = list(train(fault.recipe, model, sgd, digits.inputs, digits.labels))
+
+    assert outcomes["none"].report.trace.losses.values.tolist() == unwatched
+
+
+def test_held_out_digits_are_not_trained_on():
+    digits = Digits.load(seed=0)
+
+    assert (len(digits.inputs), len(digits.held_out_inputs)) == (1400, 397)
+    pictures = torch.cat([digits.inputs, digits.held_out_inputs])
+    assert len(pictures.unique(dim=0)) == 1797
+
+
+def test_one_fault_prints_its_whole_report_and_the_accuracy():
+    console = Console(file=io.StringIO(), width=80)
+
+    code = demo("zero-init", console=console)
+
+    printed = console.file.getvalue()
+    assert code == 0
+    assert "symmetric-units" in printed
+    assert "Accuracy on held-out digits: 0." in printed
+
+
+def test_without_a_name_all_seven_come_as_one_table():
+    console = Console(file=io.StringIO(), width=80)
+
+    demo(console=console)
+
+    printed = console.file.getvalue()
+    assert [fault.name for fault in FAULTS if fault.name not in printed] == []
+    assert max(map(len, printed.splitlines())) <= 80
+
+
+def test_an_unknown_fault_is_answered_with_those_there_are():
+    with pytest.raises(UsageError, match=r"zero-init, dead-relu, .*none"):
+        demo("zero")
