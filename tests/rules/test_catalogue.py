@@ -1,0 +1,68 @@
+"""The style guide of the rules, as tests: what every rule's file must hold."""
+
+import re
+
+import pytest
+
+from lifesigns.rules import FAMILIES, all_rules
+
+RULES = [pytest.param(rule, id=f"{rule.code} {rule.name}") for rule in all_rules()]
+KNOWN = {rule.name for rule in all_rules()}
+
+
+def sentences(text):
+    return re.findall(r"[^.!?]+(?:\.\d[^.!?]*)*[.!?](?=\s|$)", text)
+
+
+def test_there_are_rules():
+    assert {"dead-units", "zero-gradient", "symmetric-units"} <= KNOWN
+
+
+def test_codes_and_names_are_unique():
+    assert len(KNOWN) == len({rule.code for rule in all_rules()}) == len(all_rules())
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_code_is_a_known_family_and_three_digits(rule):
+    assert rule.code[:3] in FAMILIES
+    assert re.fullmatch(r"[A-Z]{3}\d{3}", rule.code)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_name_is_a_symptom_in_lower_case_words(rule):
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", rule.name)
+    assert not rule.title.endswith(".")
+    assert len(rule.title) <= 80
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_reason_teaches_in_two_sentences(rule):
+    assert len(sentences(rule.why)) == 2
+    assert rule.why.endswith(".")
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_manual_says_how_it_is_proved_and_when_not_to_worry(rule):
+    assert "**How it is proved.**" in rule.manual
+    assert "**When not to worry.**" in rule.manual
+    assert max(map(len, rule.manual.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_threshold_says_what_it_means_and_where_it_comes_from(rule):
+    assert rule.thresholds
+    for threshold in rule.thresholds.values():
+        assert threshold.meaning
+        assert threshold.source
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_there_is_a_case_that_fires_and_one_that_stays_quiet(rule):
+    assert any(case.fires for case in rule.cases)
+    assert any(case.fires is None for case in rule.cases)
+    assert len({case.name for case in rule.cases}) == len(rule.cases)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_does_not_explain_itself(rule):
+    assert rule.name not in rule.explains

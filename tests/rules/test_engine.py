@@ -1,0 +1,135 @@
+"""Discovery, judgement and ranking."""
+
+import sys
+from dataclasses import replace
+
+import pytest
+
+from lifesigns._errors import LifesignsError, UsageError
+from lifesigns.records import Severity, Trace
+from lifesigns.rules import Rule, all_rules, find_rule, judge
+from lifesigns.rules import _examples as example
+from lifesigns.rules._engine import FAILED, _rule_of
+
+ERROR, WARNING, NOTE = Severity.ERROR, Severity.WARNING, Severity.NOTE
+
+
+def rule(name, severity=WARNING, *, explains=(), **where):
+    """A rule that always finds one thing."""
+
+    def check(trace):
+        settings = {"measured": "seen", "expected": "unseen", **where}
+        yield made.finding(severity, name, **settings)
+
+    made = Rule("ACT999", name, name, "Why. How.", "", check, explains=explains)
+    return made
+
+
+def order(*rules, trace=None):
+    return [finding.rule for finding in judge(trace or Trace(), rules)]
+
+
+def test_rules_come_in_the_order_of_their_families_and_codes():
+    codes = [found.code for found in all_rules()]
+
+    families = [code[:3] for code in codes]
+    assert families == sorted(families, key=["ACT", "INI", "GRD", "LOS", "OPT", "DAT"].index)
+    assert all(a < b for a, b in zip(codes, codes[1:], strict=False) if a[:3] == b[:3])
+
+
+@pytest.mark.parametrize("wanted", ["dead-units", "ACT001", "act001", "dead_units", " Dead-Units "])
+def test_a_rule_is_found_by_name_or_code(wanted):
+    assert find_rule(wanted).code == "ACT001"
+
+
+def test_an_unknown_rule_is_answered_with_the_nearest_names():
+    with pytest.raises(UsageError, match="Did you mean dead-units"):
+        find_rule("dead-unit")
+
+
+def test_a_word_like_no_rule_is_answered_with_where_to_look():
+    with pytest.raises(UsageError, match="lifesigns rules"):
+        find_rule("zzzzzzzzz")
+
+
+def test_a_rule_that_raises_loses_no_other_finding():
+    broken = replace(rule("broken-rule"), check=lambda trace: [1 / 0])
+
+    findings = judge(Trace(), [broken, rule("second", NOTE)])
+
+    assert {f.rule for f in findings} == {FAILED, "second"}
+    failed = next(f for f in findings if f.rule == FAILED)
+    assert failed.severity is NOTE
+    assert "broken-rule" in failed.symptom
+    assert "ZeroDivisionError" in failed.symptom
+
+
+def test_errors_come_before_warnings_before_notes():
+    assert order(rule("a", NOTE), rule("b", WARNING), rule("c", ERROR)) == ["c", "b", "a"]
+
+
+def test_a_cause_comes_before_the_symptom_it_explains_even_if_that_is_graver():
+    assert order(rule("symptom", ERROR), rule("cause", explains=("symptom",))) == [
+        "cause",
+        "symptom",
+    ]
+
+
+def test_what_comes_later_explains_nothing_earlier():
+    late = rule("late", explains=("early",), step=7)
+
+    assert order(late, rule("early", step=3)) == ["early", "late"]
+
+
+def test_a_note_explains_nothing():
+    assert order(rule("symptom"), rule("hint", NOTE, explains=("symptom",))) == ["symptom", "hint"]
+
+
+def test_explanations_form_chains():
+    first = rule("first", explains=("second",))
+    second = rule("second", explains=("third",))
+
+    assert order(rule("third", ERROR), second, first) == ["first", "second", "third"]
+
+
+def test_a_circle_of_explanations_is_led_by_the_most_urgent():
+    one, two = rule("one", explains=("two",)), rule("two", ERROR, explains=("one",))
+
+    assert order(one, two) == ["two", "one"]
+
+
+def test_what_is_proved_comes_before_what_is_statistical():
+    sampled = rule("sampled", certainty="95 % confidence")
+
+    assert order(sampled, rule("proved", certainty="proved on the graph")) == ["proved", "sampled"]
+
+
+def test_earlier_in_the_run_comes_first():
+    assert order(rule("late", step=9), rule("early", step=2)) == ["early", "late"]
+
+
+def test_nearer_the_input_comes_first():
+    graph = example.chain("linear", "relu", "linear")
+    trace = example.trace(example.snapshot(graph))
+
+    found = order(rule("deep", site="2.weight"), rule("shallow", site="1:relu#0"), trace=trace)
+
+    assert found == ["shallow", "deep"]
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("RULE = 3\n", "int, not a Rule"),
+        ("NOTHING = 0\n", "NoneType, not a Rule"),
+        ("from lifesigns.rules import find_rule\nRULE = find_rule('ACT001')\n", "dead-units"),
+    ],
+)
+def test_a_malformed_file_is_refused_with_file_and_line(tmp_path, monkeypatch, source, reason):
+    (tmp_path / "odd_file.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "odd_file", raising=False)
+    module = __import__("odd_file")
+
+    with pytest.raises(LifesignsError, match=rf"odd_file\.py:\d+: .*{reason}"):
+        _rule_of(module)
