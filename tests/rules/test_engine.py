@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -34,7 +35,7 @@ def test_rules_come_in_the_order_of_their_families_and_codes():
 
     families = [code[:3] for code in codes]
     assert families == sorted(families, key=["ACT", "INI", "GRD", "LOS", "OPT", "DAT"].index)
-    assert all(a < b for a, b in zip(codes, codes[1:], strict=False) if a[:3] == b[:3])
+    assert all(a < b for a, b in pairwise(codes) if a[:3] == b[:3])
 
 
 @pytest.mark.parametrize("wanted", ["dead-units", "ACT001", "act001", "dead_units", " Dead-Units "])

@@ -144,7 +144,7 @@ RULE = Rule(
     name="linear-collapse",
     title="Layers without a non-linearity between them",
     why="The product of two matrices is a matrix, so two linear layers in a row can compute "
-    "nothing that one could not. Only a non-linear activation between them lets depth add anything.",
+    "nothing that one could not. Only a non-linear activation between them makes depth count.",
     manual="""
 W₂(W₁x + b₁) + b₂ is again a matrix times x plus a vector. A network of linear layers draws a
 straight boundary however deep it is.
