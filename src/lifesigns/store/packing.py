@@ -122,8 +122,8 @@ def _narrow(column: NDArray[Any]) -> NDArray[Any]:
         exact = single.astype(column.dtype).tobytes() == column.tobytes()
         return single if exact else column.astype("<f8")
     low, high = column.min(initial=0), column.max(initial=0)
-    kind = np.result_type(np.min_scalar_type(low), np.min_scalar_type(high))
-    return column.astype(kind.newbyteorder("<"))
+    limits = ((kind, np.iinfo(kind)) for kind in ("<u1", "<u2", "<u4", "<i8"))
+    return column.astype(next(k for k, can in limits if can.min <= low and high <= can.max))
 
 
 def _split(arrays: bytes, kinds: list[str], units: int) -> dict[str, NDArray[Any]]:

@@ -124,7 +124,7 @@ def _begin(path: Path, query: str) -> sqlite3.Connection:
             return connection
     except sqlite3.Error as error:
         connection.close()
-        if isinstance(error, sqlite3.OperationalError):
+        if "not a database" not in str(error):
             raise
     connection.close()
     raise RunFileError(f"{path} is not a run file of lifesigns. Give a file made with --save.")
