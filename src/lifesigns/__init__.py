@@ -1,3 +1,43 @@
-"""Tells whether a PyTorch network can learn: activations, initialisation and loss."""
+"""Tells whether a PyTorch network can learn: activations, initialisation and loss.
+
+Example:
+    >>> import lifesigns
+    >>> lifesigns.watch.__name__, lifesigns.check.__name__
+    ('watch', 'check')
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lifesigns.check import check
+    from lifesigns.watch import watch
 
 __version__ = "0.1.0"
+__all__ = ["__version__", "check", "watch"]
+
+
+class _Package(ModuleType):
+    """Keeps `lifesigns.watch` and `lifesigns.check` the functions, not the modules of that name.
+
+    They are imported on first use, because `lifesigns --help` must not import torch; and Python
+    stores every imported submodule as an attribute of its package.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("check", "watch"):
+            import_module(f"lifesigns.{name}")
+            return self.__dict__[name]
+        raise AttributeError(f"module 'lifesigns' has no attribute {name!r}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in ("check", "watch") and isinstance(value, ModuleType):
+            value = getattr(value, name)
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
 
-from lifesigns._errors import UsageError
+from torch import nn
+from torch.optim import Optimizer
+
+from lifesigns._errors import LifesignsError, UsageError
 from lifesigns.record import Recorder
-from lifesigns.records import Finding, RunInfo, Trace
+from lifesigns.records import Finding, RunInfo, Snapshot, Trace
 from lifesigns.report import Report
 from lifesigns.rules import judge
 from lifesigns.store import RunWriter
 
-if TYPE_CHECKING:
-    from torch import nn
-    from torch.optim import Optimizer
+FLUSH_SECONDS = 1.0
+"""How often the losses between two snapshots are written to the run file."""
 
 
 class Watcher:
     """Watches training from its construction until `detach`, or for a `with` block.
 
-    See `watch` for the arguments.
+    Args:
+        model: See `watch`, like the arguments that follow.
+        optimizer: One or several.
+        every: Record each N-th step.
+        budget: Share of the training time.
+        save: A run file.
+        strict: Raise the recorder's own failures.
+        info: Where the trace comes from.
+        on_snapshot: Called with each snapshot.
+        on_cycle: Called with the number of completed steps after each; may raise to end the run.
     """
 
     def __init__(
@@ -35,50 +47,55 @@ class Watcher:
         save: str | Path | None = None,
         strict: bool = False,
         info: RunInfo | None = None,
+        on_snapshot: Callable[[Snapshot], None] | None = None,
+        on_cycle: Callable[[int], None] | None = None,
     ) -> None:
-        _check_arguments(every, budget)
+        _check_arguments(model, every, budget)
         self._info = info or RunInfo()
-        self._writer = RunWriter(Path(save), self._info) if save is not None else None
-        self._written = 0
+        self._file = None if save is None else _RunFile(Path(save), self._info)
+        self._on_snapshot, self._on_cycle = on_snapshot, on_cycle
         self._recorder = Recorder(
             model,
             _as_optimizers(optimizer),
             every=every,
             budget=budget,
             strict=strict,
-            on_snapshot=self._writer and self._writer.append,
-            on_cycle=self._flush if self._writer else None,
+            on_snapshot=self._snapshot if self._file or on_snapshot else None,
+            on_cycle=self._cycle if self._file or on_cycle else None,
         )
-        self._findings: tuple[Finding, ...] | None = None
+        self._report: Report | None = None
         self._recorder.start()
 
     def detach(self, outcome: str = "finished") -> Report:
-        """Stops watching, closes the run file, and returns the report. May be called twice."""
-        if self._findings is None:
+        """Stops watching, completes the run file, and returns the report. May be called twice."""
+        if self._report is None:
             self._recorder.stop()
-            self._info = RunInfo(
-                self._info.command, self._info.started, self._info.versions, outcome
-            )
-            self._findings = judge(self.trace)
-            self._close()
-        return self.report
+            self._info = replace(self._info, outcome=outcome)
+            trace = self.trace
+            self._report = Report(trace, judge(trace))
+            if self._file is not None:
+                self._file.finish(self._recorder, self._report)
+        return self._report
 
     @property
     def trace(self) -> Trace:
         """Everything recorded so far."""
-        from dataclasses import replace
-
-        return replace(self._recorder.trace(), info=self._info)
+        trace = self._recorder.trace()
+        failure = () if self._file is None else self._file.failures
+        return replace(trace, info=self._info, unseen=trace.unseen + failure)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What the rules conclude from what was recorded so far, most probable cause first."""
-        return judge(self.trace) if self._findings is None else self._findings
+        return self.report.findings
 
     @property
     def report(self) -> Report:
         """The report on everything so far."""
-        return Report(self.trace, self.findings)
+        if self._report is not None:
+            return self._report
+        trace = self.trace
+        return Report(trace, judge(trace))
 
     def __enter__(self) -> Watcher:
         return self
@@ -89,13 +106,70 @@ class Watcher:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.detach("finished" if error is None else f"failed: {type(error).__name__}")
+        self.detach(outcome_of(error))
 
-    def _flush(self, step: int) -> None:
-        ...
+    def _snapshot(self, snapshot: Snapshot) -> None:
+        if self._file is not None:
+            self._file.append(snapshot)
+        if self._on_snapshot is not None:
+            self._on_snapshot(snapshot)
 
-    def _close(self) -> None:
-        ...
+    def _cycle(self, step: int) -> None:
+        if self._file is not None:
+            self._file.flush(self._recorder)
+        if self._on_cycle is not None:
+            self._on_cycle(step)
+
+
+class _RunFile:
+    """The run file of a watched run; a disk that fails does not stop the training."""
+
+    def __init__(self, path: Path, info: RunInfo) -> None:
+        self._writer = RunWriter(path, info)
+        self._losses_written = 0
+        self._flushed = time.monotonic()
+        self.failures: tuple[str, ...] = ()
+
+    def append(self, snapshot: Snapshot) -> None:
+        """Writes a snapshot; the losses up to it follow with the cycle's end."""
+        self._try(lambda: self._writer.append(snapshot))
+        self._flushed = 0.0
+
+    def flush(self, recorder: Recorder) -> None:
+        """Writes the losses so far, at most once a second between snapshots."""
+        now = time.monotonic()
+        if now - self._flushed < FLUSH_SECONDS:
+            return
+        self._flushed = now
+        self._try(lambda: self._write_losses(recorder))
+
+    def finish(self, recorder: Recorder, report: Report) -> None:
+        """Completes and closes the file."""
+
+        def complete() -> None:
+            self._write_losses(recorder)
+            trace = report.trace
+            self._writer.finish(
+                report.findings, trace.info.outcome, cost=trace.cost, steps=trace.steps
+            )
+
+        self._try(complete)
+        self._try(self._writer.close)
+
+    def _write_losses(self, recorder: Recorder) -> None:
+        curve = recorder.losses(self._losses_written)
+        if len(curve.steps):
+            self._writer.losses(curve)
+            self._losses_written += len(curve.steps)
+        trace = recorder.trace()
+        self._writer.progress(trace.steps, trace.cost, trace.optimizers, trace.unseen)
+
+    def _try(self, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except LifesignsError as error:
+            if not self.failures:
+                self.failures = (f"the run file is incomplete: {error}",)
 
 
 def watch(
@@ -107,7 +181,21 @@ def watch(
     save: str | Path | None = None,
     strict: bool = False,
 ) -> Watcher:
-    """Watches the training of a network.
+    """Watches the training of a network; the training itself stays bit-identical.
+
+    Args:
+        model: The network; None finds the networks that are trained by itself.
+        optimizer: The optimizer or optimizers; found by themselves when they step, too.
+        every: Record each N-th step; 1 is exact. None spaces the recordings by `budget`.
+        budget: Share of the training time that watching may cost.
+        save: Path of a run file to write while training.
+        strict: Raise the recorder's own failures instead of reporting them.
+
+    Returns:
+        The watcher: a context manager, or a plain object with `detach()`.
+
+    Raises:
+        UsageError: An argument is out of range, or `save` is no place for a run file.
 
     Example:
         >>> import torch, lifesigns
@@ -120,14 +208,25 @@ def watch(
     return Watcher(model, optimizer, every=every, budget=budget, save=save, strict=strict)
 
 
-def _check_arguments(every: int | None, budget: float) -> None:
+def outcome_of(error: BaseException | None) -> str:
+    """How a run ended, in the words of `RunInfo.outcome`."""
+    if error is None or isinstance(error, SystemExit):
+        return "finished"
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    return f"failed: {type(error).__name__}"
+
+
+def _check_arguments(model: nn.Module | None, every: int | None, budget: float) -> None:
+    if model is not None and not isinstance(model, nn.Module):
+        raise UsageError(f"model is a {type(model).__name__}: expected a torch.nn.Module or None")
     if every is not None and every < 1:
         raise UsageError(f"every={every}: expected a whole number from 1 on (1 records each step)")
     if not 0 < budget <= 1:
-        raise UsageError(f"budget={budget}: expected a share of the training time, e.g. 0.01")
+        raise UsageError(f"budget={budget}: expected a share of the training time, such as 0.01")
 
 
 def _as_optimizers(optimizer: Optimizer | Iterable[Optimizer] | None) -> tuple[Optimizer, ...]:
     if optimizer is None:
         return ()
-    return tuple(optimizer) if isinstance(optimizer, Iterable) else (optimizer,)
+    return (optimizer,) if isinstance(optimizer, Optimizer) else tuple(optimizer)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lifesigns.record.condense import Condensed
-from lifesigns.record.reduce import Pack, PendingSums, unit_sums
+from lifesigns.record.reduce import Pack, PendingSums
 from lifesigns.record.walk import Walk, saved
 from lifesigns.records import LossReading, Shape, TargetReading
 
@@ -422,7 +422,7 @@ def _unrecognised(
     if prediction is not None and prediction.is_floating_point():
         pending.reading["input_shape"] = tuple(prediction.shape)
         pending.reading["compared_shape"] = tuple(prediction.shape)
-        pending.prediction = unit_sums(pack, prediction, -1)
+        pending.prediction = pack.sums(prediction, -1)
     return pending
 
 
@@ -438,7 +438,7 @@ def _compare(
     """Sums of prediction and target, class counts, and their correlation."""
     unit_dim = 1 if is_index and given.dim() > 2 else -1
     given, target = given.detach(), target.detach()
-    pending.prediction = unit_sums(pack, given, unit_dim)
+    pending.prediction = pack.sums(given, unit_dim)
     pending.is_index = is_index
     pending.target_shape = _unexpanded(target)
     if is_index:
@@ -446,7 +446,7 @@ def _compare(
         _index_target(pack, pending, given, target.reshape(-1), classes, node)
         return
     values = target.float() if not target.is_floating_point() else target
-    pending.target = unit_sums(pack, values, -1)
+    pending.target = pack.sums(values, -1)
     pending.fractions = pack.add(torch.count_nonzero(values - values.round()))
     if values.dim() > 1 and values.shape[-1] > 1:
         rows = values.reshape(-1, values.shape[-1]).sum(-1)
@@ -460,7 +460,7 @@ def _index_target(
 ) -> None:
     valid = (labels >= 0) & (labels < classes)
     kept = torch.where(valid, labels, torch.full_like(labels, classes))
-    pending.target = unit_sums(pack, labels[valid] if labels.device.type == "cpu" else labels, -1)
+    pending.target = pack.sums(labels[valid] if labels.device.type == "cpu" else labels, -1)
     if classes > _MOST_CLASSES:
         return
     pending.class_counts = pack.add(torch.bincount(kept, minlength=classes + 1)[:classes])

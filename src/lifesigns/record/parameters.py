@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from lifesigns.record.reduce import Pack
+from lifesigns.record.reduce import Arrays, Pack
 from lifesigns.records import ParameterReading
 
 SAMPLE = 65_536
@@ -23,31 +21,46 @@ ROW_TOLERANCE = 1e-6
 
 @dataclass
 class Watched:
-    """One parameter during one recorded cycle."""
+    """One parameter during one recorded cycle, and the slots of what was read of it."""
 
     name: str
     parameter: weakref.ref[Tensor]
+    size: int
     reached: bool
     before: Tensor | None = None
     """Sample of the weight before the step."""
+    scale: float = 1.0
+    """What loss scaling multiplied the gradient by."""
+    slots: dict[str, int] = field(default_factory=dict)
+
+    def value(self, key: str, arrays: Arrays) -> float:
+        """A scalar that was read, NaN if it was not."""
+        return float(arrays[self.slots[key]][0]) if key in self.slots else float("nan")
 
 
 class ParameterReader:
-    """Reads the parameters of one cycle: before backward, after it, after the step."""
+    """Reads the parameters of one cycle: before backward, after it, after the step.
+
+    Args:
+        named: The parameters by name.
+        reached: Those the loss leads to.
+    """
 
     def __init__(self, named: Mapping[str, Tensor], reached: Iterable[Tensor]) -> None:
-        ids = {id(p) for p in reached}
         self._pack = Pack()
-        self._slots: dict[str, dict[str, Any]] = {}
+        self._directions: dict[int, Tensor] = {}
+        ids = {id(p) for p in reached}
         self.watched = [
-            Watched(name, weakref.ref(p), id(p) in ids)
+            Watched(name, weakref.ref(p), max(_local(p).numel(), 1), id(p) in ids)
             for name, p in named.items()
             if p.is_floating_point()
         ]
-        for watched, p in self._alive():
+        alive = list(self._alive())
+        self._norms("weight", [(w, p.detach()) for w, p in alive])
+        for watched, p in alive:
+            self._rows(watched, "weight_rows", p.detach())
             if p.requires_grad:
-                watched.before = _sample(p)
-            self._slots[watched.name] = {"weight": self._norm(p), **self._rows(p, "weight")}
+                watched.before = _sample(p).clone()
 
     def reach(self, leaves: Iterable[Tensor]) -> None:
         """More parameters that a backward pass of the cycle leads to."""
@@ -61,40 +74,32 @@ class ParameterReader:
         Args:
             scale: What loss scaling multiplied them by.
         """
+        read = []
         for watched, p in self._alive():
-            grad = p.grad
-            if grad is None or grad.layout is not torch.strided:
+            if p.grad is None or p.grad.layout is not torch.strided:
                 continue
-            g = _local(grad.detach())
-            slots = self._slots[watched.name]
-            slots.update(self._rows(g, "gradient"), gradient=self._norm(g), scale=scale)
-            if g.dim() > 1 and g.numel():
-                rows = g.reshape(g.shape[0], -1)
-                share = rows.sum(1).abs() / rows.abs().sum(1)
-                slots["coherence"] = self._pack.add(share.nanmean())
+            gradient = p.grad.detach()
+            watched.scale = scale
+            read.append((watched, gradient))
+            self._rows(watched, "gradient_rows", gradient)
+            self._coherence(watched, gradient)
+        self._norms("gradient", read)
 
-    def finish(self, rates: Mapping[int, float], optimizers_known: bool) -> tuple[
-        ParameterReading, ...
-    ]:
+    def finish(
+        self, rates: Mapping[int, float], optimizers_known: bool
+    ) -> tuple[ParameterReading, ...]:
         """The readings, once the step has been made.
 
         Args:
             rates: Learning rate by `id` of the parameter, for the parameters in some optimizer.
             optimizers_known: Whether any optimizer has been seen at all.
         """
-        facts = {}
-        for watched, p in self._alive():
-            slots = self._slots[watched.name]
-            if watched.before is not None:
-                change = _sample(p) - watched.before
-                slots["update"] = self._pack.add(torch.linalg.vector_norm(change))
-                slots["sampled"] = change.numel()
-            facts[watched.name] = (p, rates.get(id(p), float("nan")), id(p) in rates)
+        alive = list(self._alive())
+        changes = [(w, _sample(p) - w.before) for w, p in alive if w.before is not None]
+        self._norms("update", changes)
         arrays = self._pack.fetch()
         return tuple(
-            _reading(w, *facts[w.name], self._slots[w.name], arrays, optimizers_known)
-            for w in self.watched
-            if w.name in facts
+            _reading(w, p, arrays, rates.get(id(p)), optimizers_known) for w, p in alive
         )
 
     def _alive(self) -> Iterable[tuple[Watched, Tensor]]:
@@ -103,24 +108,43 @@ class ParameterReader:
             if parameter is not None:
                 yield watched, parameter
 
-    def _norm(self, tensor: Tensor) -> int:
-        return self._pack.add(torch.linalg.vector_norm(_wide(_local(tensor.detach()))))
+    def _norms(self, what: str, tensors: list[tuple[Watched, Tensor]]) -> None:
+        """Euclidean norms, all in one call."""
+        if not tensors:
+            return
+        norms = torch._foreach_norm([_wide(_local(t)) for _, t in tensors])
+        for (watched, _), norm in zip(tensors, norms, strict=True):
+            watched.slots[what] = self._pack.add(norm)
 
-    def _rows(self, tensor: Tensor, what: str) -> dict[str, int]:
-        """A projection of every row: equal rows have equal projections."""
-        tensor = _local(tensor.detach())
-        if tensor.dim() < 2 or tensor.numel() == 0:
-            return {}
-        rows = _wide(tensor).reshape(tensor.shape[0], -1)
-        direction = torch.arange(1, rows.shape[1] + 1, device=rows.device, dtype=rows.dtype)
-        projection = (rows * direction.sin_()).sum(1)
-        return {f"{what}_rows": self._pack.add(projection)}
+    def _rows(self, watched: Watched, what: str, tensor: Tensor) -> None:
+        """A projection of every row onto one direction: equal rows have equal projections."""
+        rows = _as_rows(tensor)
+        if rows is None:
+            return
+        width = rows.shape[1]
+        direction = self._directions.get(width)
+        if direction is None or direction.device != rows.device or direction.dtype != rows.dtype:
+            direction = torch.arange(1, width + 1, device=rows.device, dtype=rows.dtype).sin_()
+            self._directions[width] = direction
+        watched.slots[what] = self._pack.add((rows * direction).sum(1))
+
+    def _coherence(self, watched: Watched, gradient: Tensor) -> None:
+        rows = _as_rows(gradient)
+        if rows is not None:
+            share = rows.sum(1).abs_() / rows.abs().sum(1)
+            watched.slots["coherence"] = self._pack.add(share.nanmean())
 
 
 def _sample(p: Tensor) -> Tensor:
     flat = _wide(_local(p.detach())).reshape(-1)
-    stride = -(-flat.numel() // SAMPLE) or 1
-    return flat[::stride].clone()
+    return flat if flat.numel() <= SAMPLE else flat[:: -(-flat.numel() // SAMPLE)]
+
+
+def _as_rows(tensor: Tensor) -> Tensor | None:
+    tensor = _local(tensor)
+    if tensor.dim() < 2 or tensor.numel() == 0:
+        return None
+    return _wide(tensor).reshape(tensor.shape[0], -1)
 
 
 def _local(tensor: Tensor) -> Tensor:
@@ -134,48 +158,37 @@ def _wide(tensor: Tensor) -> Tensor:
 
 
 def _reading(
-    watched: Watched,
-    p: Tensor,
-    rate: float,
-    held: bool,
-    slots: Mapping[str, Any],
-    arrays: list[NDArray[np.float64]],
-    optimizers_known: bool,
+    watched: Watched, p: Tensor, arrays: Arrays, rate: float | None, optimizers_known: bool
 ) -> ParameterReading:
-    size = max(_local(p).numel(), 1)
-    weight = _value(slots, "weight", arrays)
-    gradient = _value(slots, "gradient", arrays)
-    update = _value(slots, "update", arrays)
-    scale = float(slots.get("scale", 1.0))
+    weight, gradient, update = (
+        watched.value(key, arrays) for key in ("weight", "gradient", "update")
+    )
+    sampled = 1 if watched.before is None else max(watched.before.numel(), 1)
     return ParameterReading(
         name=watched.name,
         shape=tuple(p.shape),
         trainable=p.requires_grad,
         reached=watched.reached,
-        optimized=held or not optimizers_known,
-        learning_rate=rate,
-        weight_rms=weight / size**0.5,
-        gradient_rms=gradient / size**0.5 / scale,
-        update_rms=update / max(slots.get("sampled", 1), 1) ** 0.5,
+        optimized=rate is not None or not optimizers_known,
+        learning_rate=float("nan") if rate is None else rate,
+        weight_rms=weight / watched.size**0.5,
+        gradient_rms=gradient / watched.size**0.5 / watched.scale,
+        update_rms=update / sampled**0.5,
         gradient_is_zero=gradient == 0.0,
         nonfinite_weights=int(not np.isfinite(weight)),
-        nonfinite_gradients=int("gradient" in slots and not np.isfinite(gradient)),
-        distinct_weight_rows=_distinct(slots, "weight_rows", arrays),
-        distinct_gradient_rows=_distinct(slots, "gradient_rows", arrays),
-        sign_coherence=_value(slots, "coherence", arrays),
+        nonfinite_gradients=int("gradient" in watched.slots and not np.isfinite(gradient)),
+        distinct_weight_rows=_distinct(watched, "weight_rows", arrays),
+        distinct_gradient_rows=_distinct(watched, "gradient_rows", arrays),
+        sign_coherence=watched.value("coherence", arrays),
     )
 
 
-def _value(slots: Mapping[str, Any], key: str, arrays: list[NDArray[np.float64]]) -> float:
-    return float(arrays[slots[key]][0]) if key in slots else float("nan")
-
-
-def _distinct(slots: Mapping[str, Any], key: str, arrays: list[NDArray[np.float64]]) -> int:
+def _distinct(watched: Watched, key: str, arrays: Arrays) -> int:
     """How many rows differ, judged by their projections, to `ROW_TOLERANCE` of the largest."""
-    if key not in slots:
+    if key not in watched.slots:
         return -1
-    projections = np.sort(arrays[slots[key]])
-    if not np.isfinite(projections).all():
+    projections = np.sort(arrays[watched.slots[key]])
+    if not np.isfinite(projections[[0, -1]]).all():
         return -1
     gap = ROW_TOLERANCE * max(abs(projections[0]), abs(projections[-1]))
     return 1 + int(np.count_nonzero(np.diff(projections) > gap))

@@ -17,7 +17,7 @@ from lifesigns.record.condense import Condensed
 from lifesigns.record.loss import PendingLoss, read_loss
 from lifesigns.record.nonfinite import forward_origin
 from lifesigns.record.operations import ACTIVATIONS, activation_value
-from lifesigns.record.reduce import Pack, PendingSums, unit_sums
+from lifesigns.record.reduce import Pack, PendingSums
 from lifesigns.record.walk import Walk, is_hooked, saved
 from lifesigns.records import (
     BatchReading,
@@ -108,7 +108,7 @@ class Reading:
             return None
         first = next((s for s in self._graph.sites if s.kind is not Kind.OTHER), None)
         channels = first is not None and first.kind is Kind.CONVOLUTION and batch.dim() > 2
-        sums = unit_sums(self._pack, batch, 1 if channels else -1)
+        sums = self._pack.sums(batch, 1 if channels else -1)
         return None if sums is None else (tuple(batch.shape), sums)
 
     def _read_sites(self, walked: Walk, condensed: Condensed, offset: int) -> None:
@@ -122,13 +122,14 @@ class Reading:
                 self._unreadable.append(f"{site.name}: only {MOST_CALLS} calls are read")
                 continue
             self._read_site(number, site, walked.names[index], walked.nodes[index])
+        self._pack.flush()
 
     def _read_site(self, number: int, site: Site, name: str, node: Any) -> None:
         pending = self._sites.setdefault(number, PendingSite())
         if site.kind is Kind.ACTIVATION:
             pending.value = self._activation(site, name, node)
         elif site.kind is Kind.SOFTMAX and (result := saved(node, "result")) is not None:
-            pending.value = unit_sums(self._pack, result, site.unit_dim)
+            pending.value = self._pack.sums(result, site.unit_dim)
         hook = self._gradient_hook(pending, site)
         self._handles.append(node.register_hook(hook))
 
@@ -142,7 +143,7 @@ class Reading:
             if ACTIVATIONS[name].output is not None:
                 self._unreadable.append(f"{site.name}: its saved value was modified in place")
             return None
-        return unit_sums(self._pack, output, _dim(output, site), flat)
+        return self._pack.sums(output, _dim(output, site), flat)
 
     def _gradient_hook(self, pending: PendingSite, site: Site) -> Callable[..., None]:
         steepest = FACTS[site.operation].max_derivative if site.operation in FACTS else 0.0
@@ -154,11 +155,10 @@ class Reading:
                 passed = grad_inputs[0] if grad_inputs else None
                 with torch.no_grad():
                     if arrived is not None:
-                        pending.output_gradient = unit_sums(pack, arrived, _dim(arrived, site))
+                        pending.output_gradient = pack.sums(arrived, _dim(arrived, site))
                     if passed is not None:
                         flat = _flat(arrived, passed, steepest)
-                        pending.input_gradient = unit_sums(
-                            pack, passed, _dim(passed, site), flat
+                        pending.input_gradient = pack.sums(passed, _dim(passed, site), flat
                         )
             except Exception as error:  # an exception here would end the user's backward
                 failures.append(f"{site.name}: {type(error).__name__}: {error}")

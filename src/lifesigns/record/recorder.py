@@ -126,7 +126,7 @@ class Recorder:
     def trace(self) -> Trace:
         """Everything recorded so far."""
         return Trace(
-            snapshots=tuple(self._restreamed()),
+            snapshots=tuple(self._snapshots),
             losses=self.losses(),
             steps=self._step,
             optimizers=tuple(self._optimizer_names),
@@ -150,11 +150,6 @@ class Recorder:
             np.array([float(value) for _, _, value in rows], np.float64),
             np.array(streams, np.int64),
         )
-
-    def _restreamed(self) -> Iterable[Snapshot]:
-        if len(self._optimizers) > 1:
-            return self._snapshots
-        return (s if s.stream == 0 else replace(s, stream=0) for s in self._snapshots)
 
     def _unseen(self) -> Iterable[str]:
         yield from dict.fromkeys(f"the recorder failed: {text}" for text in self._failures)
@@ -255,9 +250,9 @@ class Recorder:
                 if module is not None and id(module) not in known and is_root(module):
                     known.add(id(module))
                     self._roots.append(weakref.ref(module))
-        roots = _outermost(self._live_roots())
-        self._leaf_names = _parameter_names(roots)
-        return Forward(calls, module_names(roots))
+        if any(id(leaf) not in self._leaf_names for leaf in walked.leaves):
+            self._leaf_names = _parameter_names(_outermost(self._live_roots()))
+        return Forward(calls, module_names(_outermost(self._live_roots())))
 
     def _live_roots(self) -> list[nn.Module]:
         alive = [(ref, ref()) for ref in self._roots]
@@ -289,11 +284,9 @@ class Recorder:
 
     def _read_parameters(self, walked: Walk, names: list[str]) -> None:
         if self._parameters is None:
-            named = dict(zip(names, walked.leaves, strict=True))
-            for root in self._live_roots():
-                for _, p in root.named_parameters():
-                    if (name := self._leaf_names.get(id(p))) is not None:
-                        named.setdefault(name, p)
+            of_roots = (p for root in self._live_roots() for p in root.parameters())
+            named = {self._leaf_names[id(p)]: p for p in of_roots if id(p) in self._leaf_names}
+            named.update(zip(names, walked.leaves, strict=True))
             self._parameters = ParameterReader(named, walked.leaves)
         else:
             self._parameters.reach(walked.leaves)
@@ -372,11 +365,14 @@ class Recorder:
         readings = reader.finish(self._rates(), bool(self._optimizers)) if reader else ()
         last = {snapshot.stream: i for i, snapshot in enumerate(pending)}
         for i, snapshot in enumerate(pending):
-            if last[snapshot.stream] == i:
-                snapshot = replace(snapshot, parameters=readings)
-            self._snapshots.append(snapshot)
+            whole = replace(
+                snapshot,
+                stream=snapshot.stream if len(self._optimizers) > 1 else 0,
+                parameters=readings if last[snapshot.stream] == i else (),
+            )
+            self._snapshots.append(whole)
             if self._on_snapshot is not None:
-                self._on_snapshot(snapshot)
+                self._on_snapshot(whole)
 
     def _rates(self) -> dict[int, float]:
         rates: dict[int, float] = {}

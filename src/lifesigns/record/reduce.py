@@ -1,8 +1,14 @@
-"""Tensors to sums: reduced on their device, copied to the host once per snapshot."""
+"""Tensors to sums: reduced on their device, copied to the host once per snapshot.
+
+Small tensors of one shape wait for each other and are reduced as one stack: in a deep narrow network
+the calls, not the arithmetic, are what recording costs. Large ones are reduced at once, so that no
+activation or gradient outlives the moment the training needs it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,6 +16,63 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lifesigns.records import UnitSums
+
+SMALL = 65_536
+"""Elements up to which a tensor waits to be reduced together with others of its shape."""
+
+Arrays = list[NDArray[np.float64]]
+
+
+class Stack(NamedTuple):
+    """Slots of the sums of several tensors of one shape, each `[tensors, units]`."""
+
+    observations: int
+    total: int
+    total_squared: int
+    minimum: int
+    maximum: int
+    active: int
+    saturated: int | None
+    nonfinite: int | None
+
+
+@dataclass
+class PendingSums:
+    """A `UnitSums` that is still on the device: one row of a stack."""
+
+    units: int
+    row: int = 0
+    stack: Stack | None = None
+
+    def of(self, arrays: Arrays) -> UnitSums:
+        """The sums, once the pack has been fetched."""
+        assert self.stack is not None, "the pack was not fetched"
+        stack = self.stack
+        nonfinite = self._counts(arrays, stack.nonfinite)
+        return UnitSums(
+            count=stack.observations - nonfinite,
+            total=self._pick(arrays, stack.total),
+            total_squared=self._pick(arrays, stack.total_squared),
+            active=self._counts(arrays, stack.active),
+            saturated=self._counts(arrays, stack.saturated),
+            minimum=self._pick(arrays, stack.minimum),
+            maximum=self._pick(arrays, stack.maximum),
+            nonfinite=nonfinite,
+        )
+
+    def _pick(self, arrays: Arrays, slot: int) -> NDArray[np.float64]:
+        return arrays[slot][self.row * self.units : (self.row + 1) * self.units]
+
+    def _counts(self, arrays: Arrays, slot: int | None) -> NDArray[np.int64]:
+        if slot is None:
+            return np.zeros(self.units, np.int64)
+        return self._pick(arrays, slot).astype(np.int64)
+
+
+class _Waiting(NamedTuple):
+    pending: PendingSums
+    rows: Tensor
+    flat: Tensor | None
 
 
 class Pack:
@@ -20,111 +83,104 @@ class Pack:
 
     def __init__(self) -> None:
         self._tensors: list[Tensor] = []
+        self._waiting: dict[tuple[object, ...], list[_Waiting]] = {}
 
     def add(self, tensor: Tensor) -> int:
-        """Keeps a tensor for the copy; returns its slot."""
-        self._tensors.append(tensor.detach())
+        """Keeps a detached tensor for the copy; returns its slot."""
+        self._tensors.append(tensor)
         return len(self._tensors) - 1
 
-    def fetch(self) -> list[NDArray[np.float64]]:
+    def sums(
+        self, values: Tensor, unit_dim: int = -1, flat: Tensor | None = None
+    ) -> PendingSums | None:
+        """Sums of `values` over everything but `unit_dim`, in float32 at least.
+
+        Args:
+            values: Any shape and dtype; complex values count by magnitude.
+            unit_dim: The dimension that holds the units.
+            flat: Boolean, of the shape of `values`: where the derivative is below 1 % of its
+                maximum.
+
+        Returns:
+            The pending sums, or None for an empty tensor.
+        """
+        if values.numel() == 0:
+            return None
+        rows = _rows(values.detach(), unit_dim)
+        waiting = _Waiting(
+            PendingSums(rows.shape[1]), rows, None if flat is None else _rows(flat, unit_dim)
+        )
+        if values.numel() > SMALL:
+            self._reduce([waiting])
+        else:
+            key = (rows.shape, rows.dtype, rows.device, flat is None)
+            self._waiting.setdefault(key, []).append(waiting)
+        return waiting.pending
+
+    def flush(self) -> None:
+        """Reduces what waits."""
+        waiting, self._waiting = self._waiting, {}
+        for group in waiting.values():
+            self._reduce(group)
+
+    def fetch(self) -> Arrays:
         """Every tensor, flattened, as float64, in the order of `add`."""
-        arrays: list[NDArray[np.float64]] = [np.empty(0)] * len(self._tensors)
+        self.flush()
+        arrays: Arrays = [np.empty(0)] * len(self._tensors)
         groups: dict[tuple[torch.device, torch.dtype], list[int]] = {}
         for slot, tensor in enumerate(self._tensors):
             groups.setdefault((tensor.device, tensor.dtype), []).append(slot)
         for slots in groups.values():
             flat = torch.cat([self._tensors[s].reshape(-1) for s in slots])
             host = flat.cpu().numpy().astype(np.float64)
-            ends = np.cumsum([self._tensors[s].numel() for s in slots])
-            for slot, part in zip(slots, np.split(host, ends[:-1]), strict=True):
-                arrays[slot] = part
+            end = 0
+            for slot in slots:
+                start, end = end, end + self._tensors[slot].numel()
+                arrays[slot] = host[start:end]
         self._tensors.clear()
         return arrays
 
-
-@dataclass(frozen=True)
-class PendingSums:
-    """Slots of a `UnitSums` that is still on the device."""
-
-    count: int
-    total: int
-    total_squared: int
-    minimum: int
-    maximum: int
-    active: int
-    saturated: int | None
-    nonfinite: int | None
-    units: int
-
-    def of(self, arrays: list[NDArray[np.float64]]) -> UnitSums:
-        """The sums, once the pack has been fetched."""
-        zeros = np.zeros(self.units, np.int64)
-        nonfinite = zeros if self.nonfinite is None else arrays[self.nonfinite].astype(np.int64)
-        saturated = zeros if self.saturated is None else arrays[self.saturated].astype(np.int64)
-        return UnitSums(
-            count=self.count - nonfinite,
-            total=arrays[self.total],
-            total_squared=arrays[self.total_squared],
-            active=arrays[self.active].astype(np.int64),
-            saturated=saturated,
-            minimum=arrays[self.minimum],
-            maximum=arrays[self.maximum],
-            nonfinite=nonfinite,
+    def _reduce(self, group: list[_Waiting]) -> None:
+        rows = _stacked([w.rows for w in group])
+        squared = torch.linalg.vector_norm(rows, dim=1).square_()
+        finite = None
+        if rows.device.type == "cpu" and bool(torch.isfinite(squared).all()):
+            low, high = torch.aminmax(rows, dim=1)
+        else:
+            finite = torch.isfinite(rows)
+            low = rows.masked_fill(~finite, torch.inf).amin(1)
+            high = rows.masked_fill(~finite, -torch.inf).amax(1)
+            rows = rows.masked_fill(~finite, 0.0)
+            squared = (rows.double() if rows.device.type == "cpu" else rows).square().sum(1)
+        flat = None
+        if group[0].flat is not None:
+            flat = _stacked([w.flat for w in group if w.flat is not None])
+        stack = Stack(
+            observations=rows.shape[1],
+            total=self.add(rows.sum(1)),
+            total_squared=self.add(squared),
+            minimum=self.add(low),
+            maximum=self.add(high),
+            active=self.add(torch.count_nonzero(rows, dim=1)),
+            saturated=None if flat is None else self.add(torch.count_nonzero(flat, dim=1)),
+            nonfinite=None if finite is None else self.add(torch.count_nonzero(~finite, dim=1)),
         )
+        for row, waiting in enumerate(group):
+            waiting.pending.row, waiting.pending.stack = row, stack
 
 
-def unit_sums(
-    pack: Pack, values: Tensor, unit_dim: int, flat: Tensor | None = None
-) -> PendingSums | None:
-    """Sums of `values` over everything but `unit_dim`, in float32 at least.
-
-    Args:
-        pack: Where the reduced tensors wait for the copy.
-        values: Any shape and floating or integer dtype; complex values count by magnitude.
-        unit_dim: The dimension that holds the units.
-        flat: Boolean, of the shape of `values`: where the derivative is below 1 % of its maximum.
-
-    Returns:
-        The slots, or None for an empty tensor.
-    """
-    if values.numel() == 0:
-        return None
-    rows = _rows(values.detach(), unit_dim)
-    units = rows.shape[1]
-    squared = torch.linalg.vector_norm(rows, dim=0).square()
-    finite = None
-    if rows.device.type != "cpu" or not torch.isfinite(squared).all():
-        finite = torch.isfinite(rows)
-        kept = torch.where(finite, rows, torch.zeros((), dtype=rows.dtype, device=rows.device))
-        wide = kept.double() if rows.device.type == "cpu" else kept
-        squared = wide.square().sum(0)
-        low = torch.where(finite, rows, torch.inf).amin(0)
-        high = torch.where(finite, rows, -torch.inf).amax(0)
-        rows = kept
-    else:
-        low, high = torch.aminmax(rows, dim=0)
-    mask = None if flat is None else _rows(flat, unit_dim)
-    return PendingSums(
-        count=rows.shape[0],
-        total=pack.add(rows.sum(0)),
-        total_squared=pack.add(squared),
-        minimum=pack.add(low),
-        maximum=pack.add(high),
-        active=pack.add(torch.count_nonzero(rows, dim=0)),
-        saturated=None if mask is None else pack.add(torch.count_nonzero(mask, dim=0)),
-        nonfinite=None if finite is None else pack.add(torch.count_nonzero(~finite, dim=0)),
-        units=units,
-    )
+def _stacked(rows: list[Tensor]) -> Tensor:
+    return rows[0].unsqueeze(0) if len(rows) == 1 else torch.stack(rows)
 
 
 def _rows(values: Tensor, unit_dim: int) -> Tensor:
-    """`values` as `[observations, units]`, floating point."""
+    """`values` as `[observations, units]`, in float32 or float64 (or bool)."""
     if values.is_complex():
         values = values.abs()
     if values.dtype not in (torch.float32, torch.float64, torch.bool):
         values = values.float()
-    if values.dim() == 0:
-        return values.reshape(1, 1)
-    if values.dim() == 1:
+    if values.dim() == 2 and unit_dim in (-1, 1):
+        return values
+    if values.dim() < 2:
         return values.reshape(-1, 1)
     return values.movedim(unit_dim, -1).reshape(-1, values.shape[unit_dim])

@@ -1,0 +1,140 @@
+"""`lifesigns.check`: one forward and one backward pass, findings before any time is spent."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lifesigns._errors import UsageError
+from lifesigns.record import Recorder
+from lifesigns.report import Report
+from lifesigns.rules import judge
+
+LossFunction = Callable[[Any, Any], Tensor]
+
+
+def check(model: nn.Module, batch: tuple[Any, Any], loss_fn: LossFunction) -> Report:
+    """Runs one step without an update and judges it.
+
+    Gradients, buffers (running statistics), training mode and random state are as before
+    afterwards. What only shows while training (dead units, a flat loss) cannot be seen here.
+
+    Args:
+        model: The network.
+        batch: Inputs and targets. Inputs may be a tensor, a tuple of positional arguments or a
+            dictionary of keyword arguments of the model.
+        loss_fn: Called with the model's output and the targets; returns a scalar.
+
+    Raises:
+        UsageError: `batch` is not a pair, or `loss_fn` returns no scalar tensor.
+
+    Example:
+        >>> import torch, lifesigns
+        >>> net = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Softmax(1))
+        >>> batch = torch.randn(8, 4), torch.randint(0, 3, (8,))
+        >>> report = lifesigns.check(net, batch, torch.nn.functional.cross_entropy)
+        >>> report.findings[0].rule
+        'doubled-softmax'
+    """
+    inputs, targets = _pair(batch)
+    recorder = Recorder(model, every=1)
+    with _untouched(model):
+        recorder.start()
+        try:
+            with torch.enable_grad():
+                loss = loss_fn(_call(model, inputs), targets)
+                _check_loss(loss)
+                if loss.requires_grad:
+                    torch.autograd.backward(loss)
+        finally:
+            recorder.stop()
+    trace = recorder.trace()
+    return Report(trace, judge(trace))
+
+
+def check_file(target: str, *, json_path: Path | None = None) -> int:
+    """`lifesigns check FILE:FACTORY`: the factory returns `(model, batch, loss_fn)`.
+
+    Returns:
+        0 if nothing alarming was found, 1 otherwise.
+    """
+    report = check(*_made_by(target))
+    report.print()
+    if json_path is not None:
+        report.write_json(json_path)
+    return 0 if report.ok else 1
+
+
+def _made_by(target: str) -> tuple[nn.Module, tuple[Any, Any], LossFunction]:
+    path, colon, name = target.rpartition(":")
+    if not colon:
+        raise UsageError(f"{target}: expected FILE:FACTORY, such as train.py:make")
+    file = Path(path)
+    if not file.is_file():
+        raise UsageError(f"{path}: no such file; expected a Python file with the function {name}")
+    factory = getattr(_import(file), name, None)
+    if not callable(factory):
+        raise UsageError(f"{path} has no function {name}; expected one returning (model, batch, loss_fn)")
+    made = factory()
+    if not (isinstance(made, tuple) and len(made) == 3 and isinstance(made[0], nn.Module)):
+        raise UsageError(f"{target} returned {type(made).__name__}; expected (model, batch, loss_fn)")
+    return made
+
+
+def _import(file: Path) -> Any:
+    sys.path.insert(0, str(file.resolve().parent))
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{file}: cannot be imported; expected a Python file ending in .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[file.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _pair(batch: Any) -> tuple[Any, Any]:
+    if not isinstance(batch, tuple | list) or len(batch) != 2:
+        raise UsageError(f"batch is a {type(batch).__name__}: expected a pair (inputs, targets)")
+    return batch[0], batch[1]
+
+
+def _call(model: nn.Module, inputs: Any) -> Any:
+    if isinstance(inputs, dict):
+        return model(**inputs)
+    return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
+
+
+def _check_loss(loss: Any) -> None:
+    if not isinstance(loss, Tensor) or loss.numel() != 1:
+        what = f"shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
+        raise UsageError(f"loss_fn returned {what}: expected a scalar tensor; reduce it first")
+
+
+@contextmanager
+def _untouched(model: nn.Module) -> Iterator[None]:
+    """Restores gradients, buffers, training mode and random state."""
+    gradients = [(p, p.grad) for p in model.parameters()]
+    buffers = [(b, b.detach().clone()) for b in model.buffers()]
+    training = {module: module.training for module in model.modules()}
+    devices = sorted({p.device.index or 0 for p in model.parameters() if p.device.type == "cuda"})
+    with torch.random.fork_rng(devices):
+        model.train()
+        for p, _ in gradients:
+            p.grad = None
+        try:
+            yield
+        finally:
+            for p, gradient in gradients:
+                p.grad = gradient
+            with torch.no_grad():
+                for buffer, before in buffers:
+                    buffer.copy_(before)
+            for module, mode in training.items():
+                module.training = mode

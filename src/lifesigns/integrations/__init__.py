@@ -1,0 +1,1 @@
+"""One file per thing lifesigns attaches to by itself."""

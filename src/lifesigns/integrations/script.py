@@ -1,0 +1,201 @@
+"""`lifesigns run`: any PyTorch training script, unchanged, under the recorder's eye."""
+
+from __future__ import annotations
+
+import builtins
+import io
+import platform
+import runpy
+import sys
+import threading
+import types
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from lifesigns._errors import LifesignsError, UsageError
+from lifesigns.records import RunInfo, Severity
+
+INTERRUPTED = 130
+"""Exit code of a program ended by Ctrl-C: 128 + SIGINT."""
+
+
+class StopRun(BaseException):
+    """Ends the script because the user asked for it (`--max-steps`, `--stop-on`)."""
+
+
+@dataclass
+class Ending:
+    """How the script ended."""
+
+    code: int
+    outcome: str
+
+
+def run(
+    target: str,
+    arguments: list[str],
+    *,
+    module: bool = False,
+    every: int | None = None,
+    budget: float = 0.01,
+    json_path: Path | None = None,
+    save: Path | None = None,
+    stop_on: str | None = None,
+    max_steps: int | None = None,
+    strict: bool = False,
+) -> int:
+    """Runs a script as `python` would, watched, and reports to stderr however it ends.
+
+    Args:
+        target: Path of a script, or the name of a module if `module`.
+        arguments: The script's own arguments.
+        module: Run as `python -m target`.
+        every: Record each N-th step.
+        budget: Share of the training time that watching may cost.
+        json_path: Where to write the report as JSON.
+        save: Where to write the run file.
+        stop_on: `error` ends the run at the first finding that it cannot learn.
+        max_steps: Ends the run after so many steps.
+        strict: Raise the recorder's own failures.
+
+    Returns:
+        The script's exit code; 0 if it was ended by `max_steps` or `stop_on`.
+
+    Raises:
+        UsageError: There is no such script or module.
+    """
+    _check_target(target, module)
+    from lifesigns.watch import Watcher
+
+    stopper = _Stopper(max_steps, stop_on)
+    watcher = Watcher(
+        every=every,
+        budget=budget,
+        save=save,
+        strict=strict,
+        info=_info(target, arguments, module),
+        on_cycle=stopper if stopper.active else None,
+    )
+    stopper.findings = lambda: watcher.findings
+    ending = _execute(_as_module if module else _as_script, target, arguments)
+    report = watcher.detach(ending.outcome)
+    report.print()
+    if json_path is not None:
+        report.write_json(json_path)
+    return ending.code
+
+
+class _Stopper:
+    """Ends the run from inside, at the end of a step."""
+
+    def __init__(self, max_steps: int | None, stop_on: str | None) -> None:
+        self._max_steps, self._stop_on = max_steps, stop_on
+        self._next_look = 1
+        self.findings: Callable[[], Any] = tuple
+        self.active = max_steps is not None or stop_on is not None
+
+    def __call__(self, step: int) -> None:
+        if self._max_steps is not None and step >= self._max_steps:
+            raise StopRun(f"stopped after {step} steps (--max-steps)")
+        if self._stop_on is None or step < self._next_look:
+            return
+        self._next_look = 2 * step
+        for finding in self.findings():
+            if finding.severity is Severity.ERROR:
+                raise StopRun(f"stopped at step {step}: {finding.rule} (--stop-on error)")
+
+
+def _check_target(target: str, module: bool) -> None:
+    if module:
+        try:
+            found = find_spec(target) is not None
+        except ModuleNotFoundError:
+            found = False
+        if not found:
+            raise UsageError(f"No module named {target!r}; expected one that python -m would run.")
+    elif not Path(target).is_file():
+        raise UsageError(f"{target}: no such file; expected a Python training script.")
+
+
+def _info(target: str, arguments: list[str], module: bool) -> RunInfo:
+    return RunInfo(
+        command=" ".join(["-m", target] if module else [target, *arguments]),
+        started=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        versions={
+            "python": platform.python_version(),
+            "torch": version("torch"),
+            "lifesigns": version("lifesigns"),
+        },
+    )
+
+
+def _execute(start: Callable[[str], None], target: str, arguments: list[str]) -> Ending:
+    """Runs the script; its exception is printed as Python would, with its own frames only."""
+    arguments_before, path_before = sys.argv, sys.path[:]
+    sys.argv = [target, *arguments]
+    try:
+        start(target)
+        _wait_for_threads()
+        return Ending(0, "finished")
+    except StopRun as stop:
+        return Ending(0, str(stop))
+    except SystemExit as stop:
+        return _exited(stop)
+    except KeyboardInterrupt as error:
+        _show(error, target)
+        return Ending(INTERRUPTED, "interrupted")
+    except LifesignsError:
+        raise
+    except BaseException as error:
+        _show(error, target)
+        return Ending(1, f"failed: {type(error).__name__}: {error}")
+    finally:
+        sys.argv, sys.path[:] = arguments_before, path_before
+
+
+def _as_script(target: str) -> None:
+    """What `python target` does; the module stays alive for functions that run at exit."""
+    sys.path.insert(0, str(Path(target).resolve().parent))
+    main = types.ModuleType("__main__")
+    main.__file__ = target
+    main.__builtins__ = builtins  # type: ignore[attr-defined]
+    with io.open_code(str(Path(target).resolve())) as file:
+        source = file.read()
+    sys.modules["__main__"] = main
+    exec(compile(source, target, "exec"), main.__dict__)
+
+
+def _as_module(target: str) -> None:
+    sys.path.insert(0, str(Path.cwd()))
+    runpy.run_module(target, run_name="__main__", alter_sys=True)
+
+
+def _exited(stop: SystemExit) -> Ending:
+    if stop.code is None or isinstance(stop.code, int):
+        code = stop.code or 0
+    else:
+        print(stop.code, file=sys.stderr)
+        code = 1
+    return Ending(code, "finished" if code == 0 else f"failed: exit code {code}")
+
+
+def _show(error: BaseException, target: str) -> None:
+    """Hands the exception to `sys.excepthook` without the frames that only started the script."""
+    traceback = error.__traceback__
+    own = {__file__, runpy.__file__, "<frozen runpy>"}
+    while traceback is not None and traceback.tb_frame.f_code.co_filename in own:
+        traceback = traceback.tb_next
+    sys.stdout.flush()
+    sys.excepthook(type(error), error.with_traceback(traceback), traceback)
+
+
+def _wait_for_threads() -> None:
+    """A script may leave training to a thread; Python itself would wait for it."""
+    for thread in threading.enumerate():
+        if not thread.daemon and thread is not threading.current_thread():
+            thread.join()
