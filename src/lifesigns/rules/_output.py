@@ -1,0 +1,71 @@
+"""Questions about the end of a network: what shapes the output before the loss reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lifesigns.records import WEIGHTED, Graph, Kind, LossReading, Site, Snapshot
+
+BOUNDARY = WEIGHTED | {Kind.EMBEDDING, Kind.ATTENTION, Kind.NORM, Kind.OPAQUE}
+"""Where the output's shaping begins: what lies before cannot be told from the range of the last
+activation."""
+SHAPING = frozenset({Kind.ACTIVATION, Kind.SOFTMAX})
+
+
+def output_sites(graph: Graph, loss: LossReading) -> list[int]:
+    """Sites between the last weighted ones and the loss, nearest to the loss first.
+
+    A hand-written loss has no site of its own: then the walk starts at what nothing else reads.
+    """
+    ends = [loss.site] if loss.site >= 0 else _sinks(graph)
+    found: dict[int, None] = {}
+    queue = list(ends)
+    while queue:
+        index = queue.pop(0)
+        if index in found or graph.sites[index].kind in BOUNDARY:
+            continue
+        found[index] = None
+        queue.extend(graph.predecessors(index))
+    return [index for index in found if graph.sites[index].kind is not Kind.LOSS]
+
+
+def output_activation(graph: Graph, loss: LossReading) -> int | None:
+    """The one activation or softmax that shapes the output; None if there is none, or several."""
+    shaping = [i for i in output_sites(graph, loss) if graph.sites[i].kind in SHAPING]
+    return shaping[0] if len(shaping) == 1 else None
+
+
+def is_output(graph: Graph, index: int) -> bool:
+    """Whether no weight lies between this site and the end of the graph."""
+    return not any(graph.sites[i].kind in BOUNDARY for i in graph.downstream(index))
+
+
+def direct_pairs(graph: Graph) -> Iterator[tuple[Site, Site]]:
+    """Pairs of sites where the second reads the value of the first and nothing else."""
+    for a, b in graph.edges:
+        if graph.predecessors(b) == (a,):
+            yield graph.sites[a], graph.sites[b]
+
+
+def normalised_dim(site: Site) -> int:
+    """The dimension a softmax normalises, counted from 0; the last if it is not known."""
+    rank = max(len(site.shape), 1)
+    return int(site.details.get("dim", -1)) % rank
+
+
+def lacks_normalisation(snapshot: Snapshot) -> bool:
+    """Whether a hand-written logarithm in the loss reads outputs no softmax or sigmoid made."""
+    loss = snapshot.loss
+    if loss is None or not loss.handwritten or "cross_entropy" not in loss.kind:
+        return False
+    words = {snapshot.graph.sites[i].operation for i in output_sites(snapshot.graph, loss)}
+    return "log" in words and not words & _NORMALISERS
+
+
+_NORMALISERS = frozenset(
+    {"softmax", "log_softmax", "sigmoid", "log_sigmoid", "hardsigmoid", "exp", "softplus"}
+)
+
+
+def _sinks(graph: Graph) -> list[int]:
+    return [i for i in range(len(graph.sites)) if not graph.successors(i)]

@@ -1,0 +1,133 @@
+"""LOS001: a softmax feeds a loss that applies its own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+
+from lifesigns.records import Finding, Graph, Kind, Remedy, Severity, Site, Trace
+from lifesigns.rules import _examples as example
+from lifesigns.rules._evidence import progress, streams
+from lifesigns.rules._output import direct_pairs, is_output, normalised_dim
+from lifesigns.rules._rule import Case, Rule, Threshold
+
+
+def check(trace: Trace) -> Iterable[Finding]:
+    """One finding per stream, at the first snapshot whose graph shows it."""
+    for stream in streams(trace):
+        for snapshot in trace.stream(stream):
+            pair = next(_doubled(snapshot.graph), None)
+            if pair:
+                yield _finding(trace, stream, snapshot.step, *pair)
+                break
+
+
+def _doubled(graph: Graph) -> Iterator[tuple[Site, Site]]:
+    """A softmax directly before another one over the same dimension, at the output.
+
+    Taking the logarithm in between is correct, and a second log-softmax changes nothing.
+    """
+    return (
+        (first, second)
+        for first, second in direct_pairs(graph)
+        if first.operation == "softmax"
+        and second.kind is Kind.SOFTMAX
+        and normalised_dim(first) == normalised_dim(second)
+        and is_output(graph, graph.find(second.name))
+    )
+
+
+def _finding(trace: Trace, stream: int, step: int, first: Site, second: Site) -> Finding:
+    classes = first.shape[normalised_dim(first)] if first.shape else 0
+    course = progress(trace, stream)
+    floor = lowest_loss(classes) if classes > 1 else float("nan")
+    return RULE.finding(
+        Severity.WARNING,
+        f"{first.name} feeds {second.name}: softmax is applied twice",
+        site=first.name,
+        step=step,
+        measured="probabilities enter a function that expects logits"
+        + (f"; with {classes} classes the loss cannot fall below {floor:.3g}" if floor else "")
+        + (f"; {course}" if course.judged else ""),
+        expected="logits: the output of the last layer without an activation",
+        certainty="proved on the graph",
+        causes=("wrong_output_activation", "wrong_loss"),
+        remedies=(
+            Remedy(
+                "Hand the last layer's output to the loss as it is; apply softmax to predict only.",
+                "loss = F.cross_entropy(logits, target)  # logits: no softmax in forward()",
+            ),
+            Remedy(
+                "Or keep the softmax and take the loss of its logarithm (less stable).",
+                "loss = F.nll_loss(probabilities.clamp_min(1e-7).log(), target)",
+            ),
+        ),
+        evidence={"classes": classes, "lowest_loss": floor},
+    )
+
+
+def lowest_loss(classes: int, width: float = 1.0) -> float:
+    """Least cross-entropy of logits that differ by `width` at the most: log(1 + (K - 1) e^-w).
+
+    Example:
+        >>> round(lowest_loss(10), 2)
+        1.46
+    """
+    return math.log1p((classes - 1) * math.exp(-width))
+
+
+# --- cases ----------------------------------------------------------------------------------------
+def _example(*operations: str) -> Trace:
+    graph = example.chain("linear", *operations, units=10)
+    return example.trace(*(example.snapshot(graph, step=s) for s in (0, 9)))
+
+
+RULE = Rule(
+    code="LOS001",
+    name="doubled-softmax",
+    title="A softmax in front of a loss that applies its own",
+    why="A softmax of probabilities sees inputs between 0 and 1, so it can never become confident: "
+    "with ten classes the loss stays above 1.46 even for perfect answers. The gradient passes "
+    "through two saturating functions and shrinks, so learning is slow and ends too early.",
+    manual="""
+`F.cross_entropy` and `nn.CrossEntropyLoss` take *logits* and apply log-softmax themselves. A
+softmax at the end of the network hands them probabilities instead. These differ by at most 1, so
+the second softmax can give the right one of K classes a probability of at most e / (e + K - 1),
+and the loss cannot fall below log(1 + (K - 1) / e).
+
+**How it is proved.** On the graph: a softmax whose value, and nothing else, enters another
+softmax or log-softmax over the same dimension, with no weights after it. No statistics are
+involved.
+
+**When not to worry.** A logarithm in between makes it correct. The softmax of an attention layer
+does not reach another one directly. A log-softmax followed by a log-softmax changes nothing and
+is not reported. Such a network often learns in spite of it; it is still slower and less certain
+than it should be.
+""",
+    check=check,
+    thresholds={"softmaxes": Threshold(1, "softmaxes between last layer and loss", "by graph")},
+    explains=("loss-flat", "vanishing-gradient", "saturated-units"),
+    cases=(
+        Case(
+            "softmax, then cross-entropy on logits",
+            lambda: _example("softmax", "log_softmax", "nll_loss"),
+            Severity.WARNING,
+        ),
+        Case("cross-entropy on logits", lambda: _example("log_softmax", "nll_loss"), None),
+        Case(
+            "the logarithm in between",
+            lambda: _example("softmax", "log", "log_softmax", "nll_loss"),
+            None,
+        ),
+        Case(
+            "log-softmax twice changes nothing",
+            lambda: _example("log_softmax", "log_softmax", "nll_loss"),
+            None,
+        ),
+        Case(
+            "attention",
+            lambda: _example("softmax", "matmul", "linear", "log_softmax", "nll_loss"),
+            None,
+        ),
+    ),
+)
