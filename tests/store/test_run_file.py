@@ -4,8 +4,9 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
 import numpy as np
@@ -347,10 +348,51 @@ def test_a_missing_run_file_is_reported_with_what_makes_one(tmp_path):
         read_run(tmp_path / "run.ls")
 
 
-@on_linux
-def test_a_run_file_cannot_be_made_where_nothing_can_be_written():
-    with pytest.raises(RunFileError, match="cannot be made"):
-        RunWriter(Path("/proc/run.ls"), RunInfo())
+def test_a_folder_without_write_permission_is_reported(locked_folder):
+    with locked_folder() as folder, pytest.raises(RunFileError, match="cannot be made"):
+        RunWriter(folder / "run.ls", RunInfo())
+
+
+def test_a_run_file_without_write_permission_is_not_replaced(locked_folder):
+    with locked_folder(finished_run) as folder, pytest.raises(RunFileError):
+        RunWriter(folder / "run.ls", RunInfo())
+
+
+def test_a_finished_run_can_be_read_from_a_read_only_folder(locked_folder):
+    with locked_folder(finished_run) as folder:
+        assert len(read_run(folder / "run.ls").snapshots) == 3
+
+
+def test_a_run_that_left_its_log_behind_can_be_read_from_a_read_only_folder(locked_folder):
+    def with_journal_mode_of_a_log(path):
+        finished_run(path)
+        change(path, "PRAGMA journal_mode = WAL")
+
+    with locked_folder(with_journal_mode_of_a_log) as folder:
+        assert len(read_run(folder / "run.ls").snapshots) == 3
+
+
+@pytest.fixture
+def locked_folder():
+    """A folder that may be read and not written; root, who may do anything, steps down for it."""
+
+    @contextmanager
+    def lock(fill=lambda path: None):
+        with TemporaryDirectory() as name:
+            folder, user = Path(name), os.geteuid()
+            fill(folder / "run.ls")
+            folder.chmod(0o555)
+            if user == 0:
+                os.seteuid(65534)
+            try:
+                yield folder
+            finally:
+                os.seteuid(user)
+                folder.chmod(0o755)
+
+    if not hasattr(os, "seteuid"):
+        pytest.skip("needs POSIX permissions")
+    return lock
 
 
 def test_paths_with_marks_of_web_addresses_are_plain_paths(tmp_path):

@@ -42,7 +42,7 @@ def make_way(path: Path) -> None:
             f"{path} exists and is not a run file of lifesigns, so it is not overwritten. "
             "Move it away, or give another name."
         )
-    for suffix in ("", "-wal", "-shm", "-journal"):
+    for suffix in ("-wal", "-shm", "-journal", ""):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 

@@ -59,8 +59,8 @@ class RunWriter:
         self._latest: dict[int, tuple[Graph, bytes]] = {}
         self._pending: list[Row] = []
         self._closed = False
-        make_way(self.path)
         try:
+            make_way(self.path)
             self._connection = _create(self.path)
         except (sqlite3.Error, OSError) as error:
             raise RunFileError(f"The run file {path} cannot be made: {error}.") from error
