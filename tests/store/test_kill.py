@@ -45,7 +45,10 @@ for number in range(kills):
     child = os.fork()
     if not child:
         write(folder / f"{number}.ls", acknowledged)
-    time.sleep(chance.uniform(0.002, 0.2))
+    steps = chance.randrange(13)
+    while os.fstat(acknowledged).st_size < steps:
+        time.sleep(0.001)
+    time.sleep(chance.uniform(0, 0.02))
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status), status
@@ -61,7 +64,7 @@ def examine(path):
     assert [len(s.graph.sites) for s in trace.snapshots] == [(2, 6)[k // 5 % 2] for k in steps]
     assert len(trace.losses.steps) in (len(steps), len(steps) - 1)
     np.testing.assert_array_equal(trace.losses.values, np.arange(len(trace.losses.steps)) / 3)
-    assert trace.info.command == "train.py"
+    assert trace.info.command == "train.py" or not steps
     assert trace.info.outcome == "running"
     assert read_findings(path) == ()
     return len(steps)
@@ -88,4 +91,4 @@ def test_a_killed_writer_loses_nothing_it_acknowledged(tmp_path, disk):
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
     assert len(lengths) >= KILLS / 2
-    assert max(lengths) > 10
+    assert max(lengths) >= 10

@@ -73,10 +73,12 @@ def test_numbers_that_need_double_precision_keep_it():
     assert to_json(unpack(*pack(exact), GRAPH)) == to_json(exact)
 
 
-def test_numpy_scalars_left_in_a_record_are_stored_as_plain_numbers():
+def test_numpy_scalars_left_in_a_record_are_stored_as_plain_numbers(tmp_path):
     untidy = snapshot(GRAPH, step=np.int64(3), reason=np.str_("spike"))
+    with RunWriter(tmp_path / "run.ls", RunInfo()) as writer:
+        writer.append(untidy)
 
-    back = unpack(*pack(untidy), GRAPH)
+    back = read_run(tmp_path / "run.ls").snapshots[0]
 
     assert (back.step, type(back.step), back.reason) == (3, int, "spike")
 

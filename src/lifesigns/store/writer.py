@@ -68,15 +68,19 @@ class RunWriter:
 
     def append(self, snapshot: Snapshot) -> None:
         """Store one snapshot; a graph that was stored before is referred to."""
+        if self._forked:
+            return
         body, arrays = pack(snapshot)
         with self._lock:
             rows, graph = self._graph_rows(snapshot)
             number = self._next_number("snapshots")
-            head = (number, snapshot.step, snapshot.stream, snapshot.reason)
+            head = (number, int(snapshot.step), snapshot.stream, snapshot.reason)
             self._write(*rows, _insert("snapshots", *head, graph, body, arrays))
 
     def losses(self, curve: LossCurve) -> None:
         """Store the losses of the steps since the last call."""
+        if self._forked:
+            return
         columns = zip(
             (curve.steps, curve.values, curve.streams), ("<i8", "<f8", "<i8"), strict=True
         )
@@ -104,7 +108,7 @@ class RunWriter:
 
     def close(self) -> None:
         """Write what was put off and leave a single file without a journal beside it."""
-        if os.getpid() != self._process or self._closed:
+        if self._forked or self._closed:
             return
         with self._lock:
             self._closed = True
@@ -129,6 +133,11 @@ class RunWriter:
     ) -> None:
         self.close()
 
+    @property
+    def _forked(self) -> bool:
+        """Whether this is a child of the process that writes; its copy of the lock may be held."""
+        return os.getpid() != self._process
+
     def _graph_rows(self, snapshot: Snapshot) -> tuple[list[Row], bytes]:
         """Rows that store the snapshot's graph, if it is new, and the hash to refer to it by."""
         graph = snapshot.graph
@@ -148,7 +157,7 @@ class RunWriter:
         return self._rows_written[table]
 
     def _write(self, *rows: Row) -> None:
-        if os.getpid() != self._process:
+        if self._forked:
             return
         with self._lock:
             self._pending.extend(rows)
