@@ -78,12 +78,24 @@ def test_nan_is_divergence():
     assert "non-finite" in str(found)
 
 
+def test_a_fall_that_ends_at_the_best_constant_is_a_stall():
+    target = example.target([[-1.0], [1.0]] * 8)
+    losses = 1 + np.geomspace(0.1, 1e-4, 400)
+
+    found = course(losses, kind="squared_error", fit=1.0, scale=1.0, target=target)
+
+    assert found.settled
+    assert found.stalled
+
+
 @pytest.mark.parametrize("length", [0, 1, 2, 19])
 def test_a_short_run_is_not_judged(length):
     found = course(np.ones(length))
 
     assert not found.judged
-    assert not (found.learned or found.harmed or found.falling)
+    assert not found.learned
+    assert not found.harmed
+    assert not found.falling
 
 
 @given(st.lists(st.floats(allow_nan=True, allow_infinity=True, width=32), max_size=60))

@@ -12,6 +12,7 @@ from functools import reduce
 
 import numpy as np
 
+from lifesigns.functions import losses as functions
 from lifesigns.records import (
     WEIGHTED,
     Floats,
@@ -30,6 +31,9 @@ MINIMUM_STEPS = 20
 """Below this many steps nothing is said about the course of a loss."""
 CLEAR_GAIN = 0.05
 """A loss this share below its reference is called better; less is taken for noise."""
+
+CONSTANT_LEVEL = 2e-3
+"""Within this share of the best constant prediction's loss, that is what the network predicts."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +60,14 @@ class Progress:
         return self.steps >= MINIMUM_STEPS
 
     @property
+    def settled(self) -> bool:
+        """The loss sits at the level of the best constant prediction."""
+        return abs(self.fit - self.baseline) < CONSTANT_LEVEL * abs(self.baseline)
+
+    @property
     def falling(self) -> bool:
-        """The second half of the run still falls, beyond its noise."""
-        return self.judged and not self.nonfinite and self.slope > 4
+        """The second half of the run still falls, beyond its noise, and not just to a constant."""
+        return self.judged and not self.nonfinite and not self.settled and self.slope > 4
 
     @property
     def diverged(self) -> bool:
@@ -77,8 +86,8 @@ class Progress:
 
     @property
     def stalled(self) -> bool:
-        """Nothing was learned, and the loss is not on its way down either."""
-        return self.judged and not (self.nonfinite or self.learned or self.falling)
+        """Nothing was learned, and the loss is on its way neither down nor up."""
+        return self.judged and not (self.diverged or self.learned or self.falling)
 
     @property
     def harmed(self) -> bool:
@@ -112,16 +121,11 @@ def progress(trace: Trace, stream: int = 0) -> Progress:
 
 
 def constant_loss(trace: Trace, stream: int = 0) -> float:
-    """Mean loss per observation of the best constant prediction; NaN if it cannot be known.
-
-    Entropy of the classes for cross-entropy, of each output unit for binary cross-entropy, and the
-    variance of the targets for squared error, over all recorded batches together.
-    """
+    """Loss per observation of the best constant prediction over all recorded batches, or NaN."""
     readings = [s.loss for s in trace.stream(stream) if s.loss and s.loss.target]
     if not readings:
         return float("nan")
-    judge = _CONSTANT_LOSS.get(readings[-1].kind)
-    return judge(readings) if judge else float("nan")
+    return functions.constant_loss(readings[-1].kind, _targets(readings), _class_counts(readings))
 
 
 def merged(
@@ -234,35 +238,13 @@ def _targets(readings: Sequence[LossReading]) -> UnitSums:
     return reduce(UnitSums.merge, [s for s in sums if s.units == sums[-1].units])
 
 
-def _class_counts(readings: Sequence[LossReading]) -> Floats:
+def _class_counts(readings: Sequence[LossReading]) -> Floats | None:
     counts: list[Ints] = [
         r.target.class_counts for r in readings if r.target and r.target.class_counts is not None
     ]
     if not counts:
-        return np.maximum(_targets(readings).total, 0.0)
+        return None
     total = np.zeros(max(len(c) for c in counts))
     for count in counts:
         total[: len(count)] += count
     return total
-
-
-def _entropy(readings: Sequence[LossReading]) -> float:
-    counts = _class_counts(readings)
-    shares = counts[counts > 0] / max(counts.sum(), 1e-300)
-    return float(-(shares * np.log(shares)).sum()) if len(shares) > 1 else float("nan")
-
-
-def _binary_entropy(readings: Sequence[LossReading]) -> float:
-    rate = np.clip(_targets(readings).mean, 1e-12, 1 - 1e-12)
-    return float(-(rate * np.log(rate) + (1 - rate) * np.log1p(-rate)).mean())
-
-
-def _variance(readings: Sequence[LossReading]) -> float:
-    return float(_targets(readings).variance.mean())
-
-
-_CONSTANT_LOSS: dict[str, Callable[[Sequence[LossReading]], float]] = {
-    "cross_entropy": _entropy,
-    "binary_cross_entropy": _binary_entropy,
-    "squared_error": _variance,
-}

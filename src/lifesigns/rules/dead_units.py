@@ -117,7 +117,7 @@ def _severity(layers: list[_Layer], course: Progress) -> Severity:
     sure = [x for x in layers if x.observations >= _limit("observations")]
     if any(x.share == 1.0 for x in sure) and not course.learned:
         return Severity.ERROR
-    if any(x.share > _limit("warning") for x in sure) and course.harmed:
+    if any(x.share > _limit("warning") for x in sure) and course.stalled:
         return Severity.WARNING
     return Severity.NOTE
 
@@ -185,16 +185,16 @@ was exactly 0. A unit silent on *n* independent observations is active on fewer 
 at 95 % confidence; samples are counted, not the positions of a feature map. NaN is not silence.
 
 **When not to worry.** A network that learns well with silent units has units to spare: that is a
-note. It is a warning when more than 40 % of a layer are dead and the loss is stalled or diverged,
-an error when a whole layer is dead and nothing was learned. Sparse activity (units that fire
-rarely, but do fire) is healthy.
+note. It is a warning when more than 40 % of a layer are dead and the loss is stalled, an error
+when a whole layer is dead and nothing was learned. Sparse activity (units that fire rarely, but
+do fire) is healthy.
 """,
     check=check,
     thresholds={
         "note": Threshold(0.10, "share of a layer worth a note", "RULES.md, calibrated on cases/"),
         "warning": Threshold(
             0.40,
-            "share of a layer that alarms if the loss is harmed",
+            "share of a layer that alarms if the loss is stalled",
             "CS231n, Neural Networks Part 1: 'as much as 40% of your network can be dead'",
         ),
         "observations": Threshold(

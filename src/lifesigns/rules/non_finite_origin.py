@@ -18,12 +18,15 @@ from lifesigns.records import (
     Trace,
 )
 from lifesigns.rules import _examples as example
-from lifesigns.rules._evidence import streams
+from lifesigns.rules._evidence import is_hidden, streams
 from lifesigns.rules._rule import Case, Rule, Threshold
 
 LOGARITHMS = frozenset({"log", "log2", "log10", "log1p", "xlogy"})
 EDGES = frozenset({*LOGARITHMS, "sqrt", "rsqrt", "div", "reciprocal", "acos", "asin", "norm"})
 """Operations that are not finite at the edge of where they are defined; all others overflow."""
+
+SUMMARIES = frozenset({"mean", "sum", "neg", "mul"})
+"""Operations that pass a NaN on; named where the one before them kept no value."""
 
 
 def check(trace: Trace) -> Iterable[Finding]:
@@ -35,7 +38,7 @@ def check(trace: Trace) -> Iterable[Finding]:
         if hit is not None and hit.nonfinite is not None:
             yield _located(hit, hit.nonfinite, losses, harmful=_does_harm(snapshots, hit, losses))
         elif not np.isfinite(losses).all():
-            yield _unlocated(_first_broken(trace, stream))
+            yield _unlocated(_first_broken(trace, stream), _grew(losses))
 
 
 def _first_broken(trace: Trace, stream: int) -> int:
@@ -84,15 +87,19 @@ _PLACES = {
 }
 
 
-def _unlocated(step: int) -> Finding:
+def _unlocated(step: int, grew: bool) -> Finding:
     return RULE.finding(
         Severity.ERROR,
         f"the loss became NaN or infinite at step {step}",
         step=step,
-        measured="the loss of this step; the step itself was not recorded",
+        measured="the loss of this step, which was not recorded itself; the losses before it "
+        + ("grew step by step" if grew else "did not grow"),
         expected="a finite loss",
-        causes=("nan", "exploding"),
-        remedies=(Remedy("Record every step to see where it starts.", "watch(model, every=1)"),),
+        causes=("lr_too_high", "exploding", "nan") if grew else ("nan", "exploding"),
+        remedies=(
+            *((_LOWER, _CLIP) if grew else ()),
+            Remedy("Record every step to see where it starts.", "lifesigns.watch(model, every=1)"),
+        ),
     )
 
 
@@ -104,11 +111,18 @@ def _diagnose(
         return ("other", "nan"), (_CLEAN,)
     if origin.phase == "parameters":
         return ("lr_too_high", "exploding", "nan") if grew else ("nan", "lr_too_high"), (_LOWER,)
-    if origin.operation in EDGES:
-        if origin.operation in LOGARITHMS:
+    if origin.operation in EDGES | SUMMARIES:
+        if origin.operation in LOGARITHMS or _takes_logarithm(snapshot):
             return ("wrong_loss", "wrong_output_activation", "nan"), (_STABLE,)
         return ("wrong_loss", "nan"), (_GUARD,)
     return _overflow(snapshot, grew)
+
+
+def _takes_logarithm(snapshot: Snapshot) -> bool:
+    """A logarithm behind the last weighted layer: the loss takes it of the outputs."""
+    graph = snapshot.graph
+    logs = [i for i in graph.of_kind(Kind.OTHER) if graph.sites[i].operation in LOGARITHMS]
+    return any(not is_hidden(graph, i) for i in logs)
 
 
 def _overflow(snapshot: Snapshot, grew: bool) -> tuple[tuple[str, ...], tuple[Remedy, ...]]:

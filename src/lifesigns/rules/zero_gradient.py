@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lifesigns.records import (
+    WEIGHTED,
     Finding,
     Graph,
     Kind,
@@ -20,7 +21,7 @@ from lifesigns.records import (
     Trace,
 )
 from lifesigns.rules import _examples as example
-from lifesigns.rules._evidence import is_hidden, listed, progress, streams
+from lifesigns.rules._evidence import Progress, is_hidden, listed, progress, streams
 from lifesigns.rules._rule import Case, Rule, Threshold
 
 
@@ -38,9 +39,9 @@ def check(trace: Trace) -> Iterable[Finding]:
     """No gradient anywhere, or else none for some parameters on every recorded step."""
     for stream in streams(trace):
         snapshots = [s for s in trace.stream(stream) if _counts(s)]
-        everywhere = [s for s in snapshots if all(p.gradient_is_zero for p in _reached(s))]
+        everywhere = [s for s in snapshots if _stands_still(s)]
         if everywhere:
-            yield _nothing_learns(trace, stream, everywhere, len(snapshots))
+            yield _nothing_learns(trace, stream, everywhere, snapshots)
         elif len(snapshots) >= _limit("steps"):
             zero = _always_zero(snapshots)
             if zero:
@@ -62,6 +63,27 @@ def _reached(snapshot: Snapshot) -> list[ParameterReading]:
     ]
 
 
+def _stands_still(snapshot: Snapshot) -> bool:
+    """No gradient anywhere; what a weight penalty adds does not count."""
+    return all(p.gradient_is_zero for p in _reached(snapshot)) or _is_cut_off(snapshot)
+
+
+def _is_cut_off(snapshot: Snapshot) -> bool:
+    """Every way from a weight to the loss leads through a site that lets no gradient pass."""
+    graph = snapshot.graph
+    blocked = {r.site for r in snapshot.sites if _blocks(r)}
+    open_ends = [i for i in range(len(graph.sites)) if not graph.successors(i)]
+    seen: set[int] = set()
+    while blocked and open_ends:
+        index = open_ends.pop()
+        if index not in seen and index not in blocked:
+            seen.add(index)
+            if graph.sites[index].kind in WEIGHTED:
+                return False
+            open_ends.extend(graph.predecessors(index))
+    return bool(blocked)
+
+
 def _always_zero(snapshots: Sequence[Snapshot]) -> list[ParameterReading]:
     """Parameters whose gradient was exactly zero on every recorded step."""
     moving = {p.name for s in snapshots for p in _reached(s) if not p.gradient_is_zero}
@@ -69,22 +91,31 @@ def _always_zero(snapshots: Sequence[Snapshot]) -> list[ParameterReading]:
 
 
 def _nothing_learns(
-    trace: Trace, stream: int, everywhere: Sequence[Snapshot], counted: int
+    trace: Trace, stream: int, everywhere: Sequence[Snapshot], counted: Sequence[Snapshot]
 ) -> Finding:
     first, course = everywhere[0], progress(trace, stream)
     block = _from_above(first) or _unknown(first)
     return RULE.finding(
-        Severity.NOTE if course.learned else Severity.ERROR,
+        _severity(course, lasting=everywhere[-1] is counted[-1]),
         f"no parameter gets a gradient at step {first.step}: {block.reason}",
         site=block.site,
         step=first.step,
-        measured=f"all {len(_reached(first))} gradients are exactly 0 in {len(everywhere)} of "
-        f"{counted} recorded steps; {block.reason}",
+        measured=f"the gradient of the loss is exactly 0 for all {len(_reached(first))} parameters "
+        f"in {len(everywhere)} of {len(counted)} recorded steps; {block.reason}"
+        + (f"; {course}" if course.judged else ""),
         expected="a gradient different from 0",
         causes=block.causes,
         remedies=block.remedies,
-        evidence={"steps": len(everywhere), "recorded_steps": counted},
+        evidence={"steps": len(everywhere), "recorded_steps": len(counted)},
     )
+
+
+def _severity(course: Progress, *, lasting: bool) -> Severity:
+    if course.learned:
+        return Severity.NOTE
+    if lasting:
+        return Severity.ERROR
+    return Severity.WARNING if course.stalled else Severity.NOTE
 
 
 def _some_stand_still(
@@ -210,6 +241,13 @@ def _clipped(losses: Iterable[float], loss: float = 1.0) -> Trace:
     return example.trace(*(replace(shot, step=s) for s in (0, 50)), losses=list(losses))
 
 
+def _penalised() -> Trace:
+    """As `_clipped`, but the gradients hold what a weight penalty adds."""
+    shots = _clipped(_FLAT).snapshots
+    pulled = [replace(p, gradient_is_zero=False, gradient_rms=1e-6) for p in shots[0].parameters]
+    return example.trace(*(replace(s, parameters=tuple(pulled)) for s in shots), losses=_FLAT)
+
+
 def _partly(zero: Sequence[bool], losses: Iterable[float]) -> Trace:
     graph: Graph = example.chain("linear", "relu", "linear", "relu", "linear", "mse_loss")
     parameters = [
@@ -232,9 +270,10 @@ A small gradient is slow; a gradient of exactly 0 is a standstill. It arises whe
 the way from the parameter to the loss is flat for the whole batch: a layer of dead rectifiers,
 outputs outside the range of a clamp, a softmax over a single unit, weights that are all zero.
 
-**How it is proved.** Every element of the gradient is 0: for all reached parameters on a recorded
-step, or for some parameters on every recorded step. The site that blocks is found on the graph: a
-gradient different from 0 arrived there and none was passed on.
+**How it is proved.** Every element of the gradient is 0 (what a weight penalty adds does not
+count): for all reached parameters on a recorded step, or for some parameters on every recorded
+step. The site that blocks is found on the graph: a gradient different from 0 arrived there and
+none was passed on.
 
 **When not to worry.** Steps whose loss is exactly 0 or whose targets are all ignored are not
 counted. A part of the network that is not in use, while the rest learns, is a note.
@@ -258,6 +297,7 @@ counted. A part of the network that is not in use, while the rest learns, is a n
             lambda: _partly([True, True, False], _FLAT),
             Severity.ERROR,
         ),
+        Case("only a weight penalty still pulls", _penalised, Severity.ERROR),
         Case("unused part, yet it learns", lambda: _partly([True, False, False], _FALLING), None),
         Case("a loss of exactly 0", lambda: _clipped(_FLAT, loss=0.0), None),
         Case("every layer moves", lambda: _partly([False] * 3, _FLAT), None),
