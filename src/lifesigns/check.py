@@ -81,10 +81,14 @@ def _made_by(target: str) -> tuple[nn.Module, tuple[Any, Any], LossFunction]:
         raise UsageError(f"{path}: no such file; expected a Python file with the function {name}")
     factory = getattr(_import(file), name, None)
     if not callable(factory):
-        raise UsageError(f"{path} has no function {name}; expected one returning (model, batch, loss_fn)")
+        raise UsageError(
+            f"{path} has no function {name}; expected one returning (model, batch, loss_fn)"
+        )
     made = factory()
     if not (isinstance(made, tuple) and len(made) == 3 and isinstance(made[0], nn.Module)):
-        raise UsageError(f"{target} returned {type(made).__name__}; expected (model, batch, loss_fn)")
+        raise UsageError(
+            f"{target} returned {type(made).__name__}; expected (model, batch, loss_fn)"
+        )
     return made
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from torch import Tensor
 
@@ -18,7 +19,7 @@ from lifesigns.record.operations import (
     TRANSPARENT,
     details,
 )
-from lifesigns.record.walk import Walk, snake_case
+from lifesigns.record.walk import Walk, saved, snake_case
 from lifesigns.records import WEIGHTED, Graph, Kind, Shape, Site
 
 PRODUCTS = frozenset({"Mul", "Div"})
@@ -129,10 +130,7 @@ class _Condenser:
         if name in TRANSPARENT:
             return None, ""
         if name in PRODUCTS:
-            numerator_only = name == "Div" and self.walk.inputs[index][0] in data
-            if len(data) == 1 and (name == "Mul" or numerator_only):
-                return None, ""
-            return Kind.OTHER, snake_case(name)
+            return self._product(index, name, data)
         if name in ACTIVATIONS:
             in_loss = index >= self.loss_from
             return (Kind.OTHER if in_loss else Kind.ACTIVATION), ACTIVATIONS[name].word
@@ -140,6 +138,15 @@ class _Condenser:
             self.opaque[name] += 1
             return Kind.OPAQUE, snake_case(name)
         return Kind.OTHER, snake_case(name)
+
+    def _product(self, index: int, name: str, data: list[int]) -> tuple[Kind | None, str]:
+        """A product with a constant is transparent, unless the constant is a dropout mask."""
+        numerator_only = name == "Div" and self.walk.inputs[index][0] in data
+        if len(data) != 1 or not (name == "Mul" or numerator_only):
+            return Kind.OTHER, snake_case(name)
+        if name == "Mul" and _is_dropout_mask(self.walk.nodes[index]):
+            return Kind.DROPOUT, "dropout"
+        return None, ""
 
     def _is_native(self, index: int) -> bool:
         """Custom functions are Python subclasses of `BackwardCFunction`; torch's own are not."""
@@ -150,7 +157,9 @@ class _Condenser:
         data = [i for i in factors if i is not None and i >= 0 and i not in self.weight_like]
         return (Kind.ATTENTION, "matmul") if len(data) == 2 else (Kind.LINEAR, "linear")
 
-    def _inside_recurrent(self, index: int, layer: int, sources: tuple[int, ...]) -> tuple[int, ...]:
+    def _inside_recurrent(
+        self, index: int, layer: int, sources: tuple[int, ...]
+    ) -> tuple[int, ...]:
         """All nodes of one call of a recurrent layer are one site."""
         if layer not in self.recurrent:
             word = self.places[index].recurrent_word
@@ -243,6 +252,19 @@ class _Condenser:
         if follows_channels and above is not None and shape[1] == above.shape[1]:
             return 1
         return -1
+
+
+def _is_dropout_mask(node: Any) -> bool:
+    """Whether the constant factor holds zeros and one value above 1, as `F.dropout` makes on CPUs.
+
+    Elsewhere dropout is a node of its own.
+    """
+    mask = next((m for m in (saved(node, "other"), saved(node, "self")) if m is not None), None)
+    if not isinstance(mask, Tensor) or mask.dim() < 2 or mask.device.type != "cpu":
+        return False
+    mask = mask.detach()
+    kept = mask.max()
+    return bool(kept > 1) and bool((mask == 0).logical_or_(mask == kept).all())
 
 
 def _product(numbers: Shape) -> int:

@@ -102,9 +102,7 @@ class PendingLoss:
             low, high = (arrays[s][0] for s in self.row_sums)
             binary = self._integer(arrays) and sums.minimum.min() >= 0 and sums.maximum.max() <= 1
             counts = sums.total.astype(np.int64) if binary and low == high == 1 else None
-        return TargetReading(
-            self.target_shape, self.is_index, sums, self._integer(arrays), counts
-        )
+        return TargetReading(self.target_shape, self.is_index, sums, self._integer(arrays), counts)
 
     def _integer(self, arrays: list[NDArray[np.float64]]) -> bool:
         return self.is_index or (self.fractions is not None and arrays[self.fractions][0] == 0)
@@ -294,7 +292,9 @@ def _recompute(name: str, node: Any, given: Tensor, target: Tensor, reduction: i
     given, target = given.detach(), target.detach()
     if name.startswith("Nll"):
         ignored = int(np.int64(np.uint64(node._saved_ignore_index)))
-        return F.nll_loss(given, target, saved(node, "weight"), ignore_index=ignored, reduction=word)
+        return F.nll_loss(
+            given, target, saved(node, "weight"), ignore_index=ignored, reduction=word
+        )
     if name == "HuberLoss":
         return F.huber_loss(given, target, delta=node._saved_delta, reduction=word)
     if name == "SmoothL1Loss":
@@ -414,9 +414,7 @@ def _is_complement(walked: Walk, i: int) -> bool:
     return name == "Rsub" or (name == "Sub" and inputs[0] is None)
 
 
-def _unrecognised(
-    pack: Pack, walked: Walk, value: float, prediction: Tensor | None
-) -> PendingLoss:
+def _unrecognised(pack: Pack, walked: Walk, value: float, prediction: Tensor | None) -> PendingLoss:
     operation = walked.names[walked.roots[0]].lower() if walked.roots else ""
     pending = PendingLoss({"value": value, "operation": operation})
     if prediction is not None and prediction.is_floating_point():

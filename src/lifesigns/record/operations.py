@@ -198,9 +198,7 @@ ACTIVATIONS: dict[str, Activation] = {
         lambda x, n: x > n._saved_max,
         constants=("max",),
     ),
-    "PreluKernel": Activation(
-        "prelu", lambda x, n: torch.where(x > 0, x, x * n._saved_weight)
-    ),
+    "PreluKernel": Activation("prelu", lambda x, n: torch.where(x > 0, x, x * n._saved_weight)),
     "RreluWithNoise": Activation("rrelu", constants=("lower", "upper")),
     "Softshrink": Activation(
         "softshrink",

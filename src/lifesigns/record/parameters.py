@@ -98,9 +98,7 @@ class ParameterReader:
         changes = [(w, _sample(p) - w.before) for w, p in alive if w.before is not None]
         self._norms("update", changes)
         arrays = self._pack.fetch()
-        return tuple(
-            _reading(w, p, arrays, rates.get(id(p)), optimizers_known) for w, p in alive
-        )
+        return tuple(_reading(w, p, arrays, rates.get(id(p)), optimizers_known) for w, p in alive)
 
     def _alive(self) -> Iterable[tuple[Watched, Tensor]]:
         for watched in self.watched:

@@ -89,9 +89,7 @@ class Reading:
         self._nonfinite: NonFinite | None = None
         if not np.isfinite(value):
             self._nonfinite = forward_origin(walked, condensed, leaf_names, inputs.batch)
-        self._loss: PendingLoss = read_loss(
-            self._pack, walked, condensed, value, inputs.prediction
-        )
+        self._loss: PendingLoss = read_loss(self._pack, walked, condensed, value, inputs.prediction)
         self.extend(walked, condensed)
         self._batch = self._read_batch(inputs.batch)
 
@@ -158,8 +156,7 @@ class Reading:
                         pending.output_gradient = pack.sums(arrived, _dim(arrived, site))
                     if passed is not None:
                         flat = _flat(arrived, passed, steepest)
-                        pending.input_gradient = pack.sums(passed, _dim(passed, site), flat
-                        )
+                        pending.input_gradient = pack.sums(passed, _dim(passed, site), flat)
             except Exception as error:  # an exception here would end the user's backward
                 failures.append(f"{site.name}: {type(error).__name__}: {error}")
 
@@ -242,5 +239,3 @@ def _backward_origin(graph: Graph, sites: tuple[SiteReading, ...]) -> NonFinite 
             site = graph.sites[reading.site]
             return NonFinite("backward", site.name, site.operation, bad)
     return None
-
-

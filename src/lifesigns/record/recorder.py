@@ -94,7 +94,7 @@ class Recorder:
         self._pending: list[Snapshot] = []
         self._parameters: ParameterReader | None = None
         self._depth, self._mean, self._on_the_spot = 0, math.nan, 0
-        self._watching = self._cycle_cost = 0.0
+        self._watching = self._watching_when_armed = self._last_cost = 0.0
         self._began: float | None = None
         self._ended: float | None = None
         self._unrelated = 0
@@ -172,7 +172,7 @@ class Recorder:
             self._guard(self._before_nested, tensors)
         else:
             self._guard(self._before, tensors)
-        self._spent(began)
+        self._watching += time.perf_counter() - began
 
     def after_backward(self) -> None:
         """Packs what was recorded."""
@@ -183,13 +183,14 @@ class Recorder:
             self._backwards += 1
             if self._reading is not None:
                 self._guard(self._after)
-        self._spent(began)
+        self._watching += time.perf_counter() - began
 
     def _before(self, tensors: Any) -> None:
-        self._stance.leave()
+        if self._hooks.armed:
+            self._stance.leave()
         if self._backwards and not self._optimizers:
             self._end_cycle()
-        losses = [t for t in _as_list(tensors) if isinstance(t, Tensor) and t.grad_fn is not None]
+        losses = _with_graph(tensors)
         scale = root_factor(losses[0].grad_fn) if losses else 1.0
         value = _value(losses)
         number = self._positions[self._backwards] if self._backwards < len(self._positions) else 0
@@ -198,7 +199,8 @@ class Recorder:
         self._losses.append((self._step, number, value))
         reason = self._reason(value)
         if reason and losses:
-            self._reading = self._read(losses, value, scale, reason)
+            with torch.no_grad():
+                self._reading = self._read(losses, value, scale, reason)
 
     def _reason(self, value: float | Tensor) -> str:
         """Why this step is recorded; empty if it is not."""
@@ -293,7 +295,7 @@ class Recorder:
 
     def _before_nested(self, tensors: Any) -> None:
         """A reentrant checkpoint runs backward on a recomputed piece of the same step."""
-        losses = [t for t in _as_list(tensors) if isinstance(t, Tensor) and t.grad_fn is not None]
+        losses = _with_graph(tensors)
         if self._reading is None or not losses:
             return
         walked = walk(losses)
@@ -308,16 +310,16 @@ class Recorder:
         if reading is None:
             return
         reading.unhook()
-        number = self._losses[-1][1]
-        self._pending.append(reading.snapshot(self._step, number))
-        if self._parameters is not None:
-            self._parameters.gradients(reading.scale)
+        with torch.no_grad():
+            self._pending.append(reading.snapshot(self._step, self._losses[-1][1]))
+            if self._parameters is not None:
+                self._parameters.gradients(reading.scale)
 
     # --- cycles ---------------------------------------------------------------------------------
     def _optimizer_stepped(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         began = time.perf_counter()
         self._guard(self._note_step, optimizer)
-        self._spent(began)
+        self._watching += time.perf_counter() - began
 
     def _note_step(self, optimizer: Optimizer) -> None:
         key = id(optimizer)
@@ -327,12 +329,16 @@ class Recorder:
             self._optimizers[key] = weakref.ref(optimizer)
             self._optimizer_names.append(type(optimizer).__name__)
         self._stepped[key] = self._stepped.get(key, 0) + 1
-        for other, ref in list(self._optimizers.items()):
-            idle = other not in self._stepped and self._stepped[key] > _STALE_STEPS
-            if ref() is None or idle:
-                del self._optimizers[other]
+        if len(self._optimizers) > 1:
+            self._forget_idle_optimizers(self._stepped[key])
         if self._stepped.keys() >= self._optimizers.keys():
             self._end_cycle()
+
+    def _forget_idle_optimizers(self, steps: int) -> None:
+        """An optimizer that is gone, or never steps again, must not keep the cycle open."""
+        for key, ref in list(self._optimizers.items()):
+            if ref() is None or (key not in self._stepped and steps > _STALE_STEPS):
+                del self._optimizers[key]
 
     def _shares_parameters(self, optimizer: Optimizer) -> bool:
         own = {id(p) for root in self._live_roots() for p in root.parameters()}
@@ -343,12 +349,9 @@ class Recorder:
         self._step += 1
         self._backwards = 0
         self._stepped.clear()
-        cost = self.cost()
-        due = self._waiting or self._sampler.due(
-            self._step, cost.watching, cost.training, self._cycle_cost
-        )
-        if due:
-            self._cycle_cost = 0.0
+        if self._hooks.armed:
+            self._last_cost = self._watching - self._watching_when_armed
+        if self._waiting or self._due():
             self._arm()
         elif self._hooks.armed:
             self._disarm()
@@ -356,13 +359,18 @@ class Recorder:
         if self._on_cycle is not None:
             self._on_cycle(self._step)
 
+    def _due(self) -> bool:
+        training = time.perf_counter() - (self._began or 0.0) - self._watching
+        return self._sampler.due(self._step, self._watching, training, self._last_cost)
+
     def _finish_cycle(self) -> None:
         """Adds the parameter readings to the cycle's snapshots and delivers them."""
         pending, self._pending = self._pending, []
         reader, self._parameters = self._parameters, None
         if not pending:
             return
-        readings = reader.finish(self._rates(), bool(self._optimizers)) if reader else ()
+        with torch.no_grad():
+            readings = reader.finish(self._rates(), bool(self._optimizers)) if reader else ()
         last = {snapshot.stream: i for i, snapshot in enumerate(pending)}
         for i, snapshot in enumerate(pending):
             whole = replace(
@@ -385,6 +393,7 @@ class Recorder:
     # --- arming ---------------------------------------------------------------------------------
     def _arm(self) -> None:
         self._waiting = False
+        self._watching_when_armed = self._watching
         self._hooks.arm()
         self._stance.enter()
 
@@ -410,14 +419,11 @@ class Recorder:
             if self._strict:
                 raise RecorderError(f"the recorder failed at step {self._step}: {error}") from error
 
-    def _spent(self, began: float) -> None:
-        seconds = time.perf_counter() - began
-        self._watching += seconds
-        self._cycle_cost += seconds
 
-
-def _as_list(tensors: Any) -> list[Any]:
-    return list(tensors) if isinstance(tensors, Sequence) else [tensors]
+def _with_graph(tensors: Any) -> list[Tensor]:
+    """Those of the tensors passed to `backward` that lead to a graph."""
+    given = tensors if isinstance(tensors, Sequence) else (tensors,)
+    return [t for t in given if isinstance(t, Tensor) and t.grad_fn is not None]
 
 
 def _value(losses: list[Tensor]) -> float | Tensor:
@@ -472,8 +478,6 @@ def _reshaped(known: Condensed, walked: Walk) -> Condensed:
     if all(s.shape == shape for s, shape in zip(known.graph.sites, shapes, strict=True)):
         return known
     sites = tuple(
-        replace(site, shape=shape)
-        for site, shape in zip(known.graph.sites, shapes, strict=True)
+        replace(site, shape=shape) for site, shape in zip(known.graph.sites, shapes, strict=True)
     )
     return replace(known, graph=Graph(sites, known.graph.edges))
-

@@ -86,8 +86,8 @@ class Pack:
         self._waiting: dict[tuple[object, ...], list[_Waiting]] = {}
 
     def add(self, tensor: Tensor) -> int:
-        """Keeps a detached tensor for the copy; returns its slot."""
-        self._tensors.append(tensor)
+        """Keeps a tensor for the copy; returns its slot."""
+        self._tensors.append(tensor.detach())
         return len(self._tensors) - 1
 
     def sums(
