@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lifesigns.records import Finding, Kind, Remedy, Severity, Site, SiteReading, Snapshot, Trace
 from lifesigns.rules import _examples as example
+from lifesigns.rules._blocked import RECTIFIERS
 from lifesigns.rules._evidence import (
     Progress,
     is_hidden,
@@ -23,10 +24,6 @@ from lifesigns.rules._evidence import (
     streams,
 )
 from lifesigns.rules._rule import Case, Rule, Threshold
-
-RECTIFIERS = frozenset({"relu", "relu6", "threshold", "clamp", "hardtanh", "maximum", "where"})
-"""Functions whose output and derivative are both exactly 0 on one side. Leaky ReLU, ELU and GELU
-keep a slope there and cannot die."""
 
 
 @dataclass(frozen=True)

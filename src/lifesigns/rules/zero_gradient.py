@@ -3,49 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from lifesigns.records import (
-    WEIGHTED,
     Finding,
     Graph,
-    Kind,
     LossReading,
     ParameterReading,
-    Remedy,
     Severity,
     SiteReading,
     Snapshot,
     Trace,
 )
 from lifesigns.rules import _examples as example
+from lifesigns.rules._blocked import (
+    block_at,
+    block_behind,
+    block_from_above,
+    is_cut_off,
+    stopped_share,
+    unknown_block,
+)
 from lifesigns.rules._evidence import Progress, is_hidden, listed, progress, streams
 from lifesigns.rules._rule import Case, Rule, Threshold
 
 
-@dataclass(frozen=True)
-class _Block:
-    """What stops the gradient, and the causes that points to."""
-
-    site: str
-    reason: str
-    causes: tuple[str, ...]
-    remedies: tuple[Remedy, ...]
-
-
 def check(trace: Trace) -> Iterable[Finding]:
-    """No gradient anywhere, or else none for some parameters on every recorded step."""
+    """No gradient anywhere; or none from most samples; or none for some parameters, ever."""
     for stream in streams(trace):
         snapshots = [s for s in trace.stream(stream) if _counts(s)]
         everywhere = [s for s in snapshots if _stands_still(s)]
         if everywhere:
             yield _nothing_learns(trace, stream, everywhere, snapshots)
-        elif len(snapshots) >= _limit("steps"):
-            zero = _always_zero(snapshots)
-            if zero:
-                yield _some_stand_still(trace, stream, snapshots, zero)
+        elif snapshots and (index := _clipped_site(snapshots[-1])) is not None:
+            yield _most_samples_are_mute(trace, stream, snapshots[-1], index)
+        elif len(snapshots) >= _limit("steps") and (zero := _always_zero(snapshots)):
+            yield _some_stand_still(trace, stream, snapshots, zero)
 
 
 def _counts(snapshot: Snapshot) -> bool:
@@ -65,23 +60,7 @@ def _reached(snapshot: Snapshot) -> list[ParameterReading]:
 
 def _stands_still(snapshot: Snapshot) -> bool:
     """No gradient anywhere; what a weight penalty adds does not count."""
-    return all(p.gradient_is_zero for p in _reached(snapshot)) or _is_cut_off(snapshot)
-
-
-def _is_cut_off(snapshot: Snapshot) -> bool:
-    """Every way from a weight to the loss leads through a site that lets no gradient pass."""
-    graph = snapshot.graph
-    blocked = {r.site for r in snapshot.sites if _blocks(r)}
-    open_ends = [i for i in range(len(graph.sites)) if not graph.successors(i)]
-    seen: set[int] = set()
-    while blocked and open_ends:
-        index = open_ends.pop()
-        if index not in seen and index not in blocked:
-            seen.add(index)
-            if graph.sites[index].kind in WEIGHTED:
-                return False
-            open_ends.extend(graph.predecessors(index))
-    return bool(blocked)
+    return all(p.gradient_is_zero for p in _reached(snapshot)) or is_cut_off(snapshot)
 
 
 def _always_zero(snapshots: Sequence[Snapshot]) -> list[ParameterReading]:
@@ -94,7 +73,7 @@ def _nothing_learns(
     trace: Trace, stream: int, everywhere: Sequence[Snapshot], counted: Sequence[Snapshot]
 ) -> Finding:
     first, course = everywhere[0], progress(trace, stream)
-    block = _from_above(first) or _unknown(first)
+    block = block_from_above(first) or unknown_block(first)
     return RULE.finding(
         _severity(course, lasting=everywhere[-1] is counted[-1]),
         f"no parameter gets a gradient at step {first.step}: {block.reason}",
@@ -118,12 +97,39 @@ def _severity(course: Progress, *, lasting: bool) -> Severity:
     return Severity.WARNING if course.stalled else Severity.NOTE
 
 
+def _clipped_site(snapshot: Snapshot) -> int | None:
+    """A site behind the last weights that stops the gradient of most outputs."""
+    sites = [r for r in snapshot.sites if not is_hidden(snapshot.graph, r.site)]
+    worst = max(sites, key=stopped_share, default=None)
+    if worst is None or stopped_share(worst) <= _limit("stopped"):
+        return None
+    return worst.site
+
+
+def _most_samples_are_mute(trace: Trace, stream: int, last: Snapshot, index: int) -> Finding:
+    course, reading = progress(trace, stream), last.reading(index)
+    share = stopped_share(reading) if reading else 0.0
+    block = block_at(last, index)
+    return RULE.finding(
+        Severity.WARNING if course.stalled else Severity.NOTE,
+        f"{share:.0%} of the loss's gradient stops at {block.site}",
+        site=block.site,
+        step=last.step,
+        measured=f"of the outputs that got a gradient, {share:.0%} lie where {block.site} is flat"
+        + (f"; {course}" if course.judged else ""),
+        expected=f"less than {_limit('stopped'):.0%} of the outputs on a flat part",
+        causes=block.causes,
+        remedies=block.remedies,
+        evidence={"stopped_share": share},
+    )
+
+
 def _some_stand_still(
     trace: Trace, stream: int, snapshots: Sequence[Snapshot], zero: Sequence[ParameterReading]
 ) -> Finding:
     share = _size(zero) / max(_size(_reached(snapshots[0])), 1)
     course = progress(trace, stream)
-    block = _in_front_of(snapshots[-1], zero) or _unknown(snapshots[0])
+    block = block_behind(snapshots[-1], zero) or unknown_block(snapshots[0])
     severity = Severity.WARNING if course.harmed and share > _limit("share") else Severity.NOTE
     majority = share > _limit("majority") and not course.learned
     return RULE.finding(
@@ -145,81 +151,6 @@ def _size(parameters: Iterable[ParameterReading]) -> float:
     return float(sum(np.prod(p.shape) for p in parameters))
 
 
-def _from_above(snapshot: Snapshot) -> _Block | None:
-    """The last site, in forward order, that let nothing of what arrived pass."""
-    blocked = [r.site for r in snapshot.sites if _blocks(r)]
-    return _block(snapshot, max(blocked)) if blocked else _one_unit_softmax(snapshot)
-
-
-def _in_front_of(snapshot: Snapshot, zero: Sequence[ParameterReading]) -> _Block | None:
-    """The first site behind the parameters, in forward order, that let nothing pass."""
-    names, graph = {p.name for p in zero}, snapshot.graph
-    blocked = {r.site for r in snapshot.sites if _blocks(r)}
-    for index, site in enumerate(graph.sites):
-        if names & set(site.parameters):
-            for later in graph.downstream(index):
-                if later in blocked:
-                    return _block(snapshot, later)
-    return None
-
-
-def _blocks(reading: SiteReading) -> bool:
-    arrived, passed = reading.output_gradient, reading.input_gradient
-    if arrived is None or passed is None:
-        return False
-    return bool(arrived.active.any() and not passed.active.any() and not passed.nonfinite.any())
-
-
-def _one_unit_softmax(snapshot: Snapshot) -> _Block | None:
-    graph = snapshot.graph
-    single = [i for i in graph.of_kind(Kind.SOFTMAX) if graph.sites[i].units == 1]
-    return _block(snapshot, single[-1]) if single else None
-
-
-def _block(snapshot: Snapshot, index: int) -> _Block:
-    graph, site = snapshot.graph, snapshot.graph.sites[index]
-    if site.kind is Kind.SOFTMAX and site.units == 1:
-        reason = f"{site.name} is a softmax over one unit, which is 1 whatever comes in"
-        return _Block(site.name, reason, ("wrong_output_activation",), (_SIGMOID,))
-    if not is_hidden(graph, index):
-        reason = f"every output lies where {site.name} is flat"
-        causes = ("wrong_output_activation", "wrong_loss")
-        if site.operation == "relu":
-            causes = ("wrong_output_activation", "dead_relu")
-        return _Block(site.name, reason, causes, (_LOGITS,))
-    if site.operation in ("relu", "relu6", "threshold", "clamp", "maximum", "where"):
-        reason = f"{site.name} is silent as a whole"
-        return _Block(site.name, reason, ("dead_relu", _origin(snapshot)), (_INITIALISE, _LEAKY))
-    reason = f"{site.name} is saturated as a whole"
-    return _Block(site.name, reason, ("saturated", _origin(snapshot)), (_INITIALISE,))
-
-
-def _origin(snapshot: Snapshot) -> str:
-    return "bad_init" if snapshot.step == 0 else "lr_too_high"
-
-
-def _unknown(snapshot: Snapshot) -> _Block:
-    """No site was seen to block: zero weights on the way back do it, or the loss itself."""
-    null = [p.name for p in snapshot.parameters if p.weight_rms == 0 and len(p.shape) > 1]
-    if null:
-        reason = f"the weights on the way back are all 0 ({listed(null, 2)})"
-        return _Block(null[-1], reason, ("bad_init",), (_INITIALISE,))
-    reason = "the loss does not depend on them on these batches"
-    return _Block("", reason, ("wrong_loss", "wrong_output_activation", "other"), (_LOGITS,))
-
-
-_SIGMOID = Remedy("Use a sigmoid for one output unit, inside the loss.", "nn.BCEWithLogitsLoss()")
-_LOGITS = Remedy(
-    "Give the loss raw outputs and let it apply its own output function; do not clip them.",
-    "loss = F.cross_entropy(logits, target)  # numbers: F.mse_loss(output, target)",
-)
-_INITIALISE = Remedy(
-    "Initialise the weights at random, scaled to the fan-in.",
-    "nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')\nnn.init.zeros_(layer.bias)",
-)
-_LEAKY = Remedy("Use a rectifier that cannot die.", "nn.LeakyReLU(0.01)  # instead of nn.ReLU()")
-
-
 def _limit(name: str) -> float:
     return RULE.thresholds[name].value
 
@@ -228,14 +159,15 @@ def _limit(name: str) -> float:
 _FLAT, _FALLING = [1.0] * 100, list(np.geomspace(1, 0.01, 100))
 
 
-def _clipped(losses: Iterable[float], loss: float = 1.0) -> Trace:
-    """Outputs outside the range of a clamp in front of the log."""
+def _clipped(losses: Iterable[float], loss: float = 1.0, inside: int = 0) -> Trace:
+    """Outputs outside the range of a clamp in front of the log, but for the first `inside`."""
     graph = example.chain("linear", "relu", "linear", "clamp", "log")
-    blocked = SiteReading(3, None, example.sums(np.ones((8, 4))), example.sums(np.zeros((8, 4))))
+    passed = np.repeat(np.arange(8) < inside, 4).reshape(8, 4)
+    blocked = SiteReading(3, None, example.sums(np.ones((8, 4))), example.sums(passed))
     shot = example.snapshot(
         graph,
         sites=[blocked],
-        parameters=example.weights(graph, gradient_is_zero=True, gradient_rms=0.0),
+        parameters=example.weights(graph, gradient_is_zero=not inside, gradient_rms=float(inside)),
         loss=LossReading(loss),
     )
     return example.trace(*(replace(shot, step=s) for s in (0, 50)), losses=list(losses))
@@ -272,8 +204,8 @@ outputs outside the range of a clamp, a softmax over a single unit, weights that
 
 **How it is proved.** Every element of the gradient is 0 (what a weight penalty adds does not
 count): for all reached parameters on a recorded step, or for some parameters on every recorded
-step. The site that blocks is found on the graph: a gradient different from 0 arrived there and
-none was passed on.
+step. Or more than half of the outputs lie on a flat part behind the last weights. The site that
+blocks is found on the graph: a gradient different from 0 arrived there and none was passed on.
 
 **When not to worry.** Steps whose loss is exactly 0 or whose targets are all ignored are not
 counted. A part of the network that is not in use, while the rest learns, is a note.
@@ -282,6 +214,7 @@ counted. A part of the network that is not in use, while the rest learns, is a n
     thresholds={
         "steps": Threshold(2, "recorded steps before 'never' is said", "definition"),
         "share": Threshold(0.01, "share of the weights that alarms if the loss is harmed", "ours"),
+        "stopped": Threshold(0.5, "share of the outputs whose gradient a site stops", "ours"),
         "majority": Threshold(0.5, "share of the weights that makes it an error", "ours"),
     },
     explains=("constant-output", "loss-flat"),
@@ -297,6 +230,9 @@ counted. A part of the network that is not in use, while the rest learns, is a n
             lambda: _partly([True, True, False], _FLAT),
             Severity.ERROR,
         ),
+        Case("most outputs outside a clamp", lambda: _clipped(_FLAT, inside=2), Severity.WARNING),
+        Case("few outputs outside a clamp", lambda: _clipped(_FLAT, inside=6), None),
+        Case("most outside, yet it learns", lambda: _clipped(_FALLING, inside=2), None),
         Case("only a weight penalty still pulls", _penalised, Severity.ERROR),
         Case("unused part, yet it learns", lambda: _partly([True, False, False], _FALLING), None),
         Case("a loss of exactly 0", lambda: _clipped(_FLAT, loss=0.0), None),
