@@ -5,6 +5,6 @@
 """
 
 from lifesigns.functions.activations import ACTIVATIONS, Activation
-from lifesigns.functions.losses import constant_loss
+from lifesigns.functions.losses import constant_loss, lowest_cross_entropy
 
-__all__ = ["ACTIVATIONS", "Activation", "constant_loss"]
+__all__ = ["ACTIVATIONS", "Activation", "constant_loss", "lowest_cross_entropy"]

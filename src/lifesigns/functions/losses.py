@@ -6,6 +6,7 @@ that training has to get below before anything was learned from the input.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
@@ -46,6 +47,18 @@ def constant_loss(kind: str, sums: UnitSums, class_counts: ArrayLike | None = No
         return _entropy(soft if class_counts is None else np.asarray(class_counts, float))
     formula = _BY_KIND.get(kind)
     return formula(sums) if formula and (sums.count > 0).all() and sums.units else NAN
+
+
+def lowest_cross_entropy(classes: int, width: float) -> float:
+    """Least cross-entropy with logits that differ by `width` at the most: log(1 + (K - 1) e^-w).
+
+    What a perfect classifier is left with if an activation in front of the loss bounds its logits.
+
+    Example:
+        >>> round(lowest_cross_entropy(10, 1.0), 2)  # a softmax or sigmoid in front of softmax
+        1.46
+    """
+    return math.log1p((classes - 1) * math.exp(-width))
 
 
 def _entropy(frequencies: Floats) -> float:

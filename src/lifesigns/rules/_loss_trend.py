@@ -132,8 +132,10 @@ def class_counts(readings: Sequence[LossReading]) -> Floats | None:
     ]
     if not counts:
         return None
-    width = max(len(c) for c in counts)
-    return np.sum([np.pad(c, (0, width - len(c))) for c in counts], axis=0).astype(float)
+    total = np.zeros(max(len(count) for count in counts))
+    for count in counts:
+        total[: len(count)] += count
+    return total
 
 
 def target_varies(readings: Sequence[LossReading]) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 
+from lifesigns.functions import lowest_cross_entropy
 from lifesigns.records import Finding, Graph, Kind, Remedy, Severity, Site, Trace
 from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import progress, streams
@@ -40,7 +40,7 @@ def _doubled(graph: Graph) -> Iterator[tuple[Site, Site]]:
 def _finding(trace: Trace, stream: int, step: int, first: Site, second: Site) -> Finding:
     classes = first.shape[normalised_dim(first)] if first.shape else 0
     course = progress(trace, stream)
-    floor = lowest_loss(classes) if classes > 1 else float("nan")
+    floor = lowest_cross_entropy(classes, 1.0) if classes > 1 else float("nan")
     return RULE.finding(
         Severity.WARNING,
         f"{first.name} feeds {second.name}: softmax is applied twice",
@@ -64,16 +64,6 @@ def _finding(trace: Trace, stream: int, step: int, first: Site, second: Site) ->
         ),
         evidence={"classes": classes, "lowest_loss": floor},
     )
-
-
-def lowest_loss(classes: int, width: float = 1.0) -> float:
-    """Least cross-entropy of logits that differ by `width` at the most: log(1 + (K - 1) e^-w).
-
-    Example:
-        >>> round(lowest_loss(10), 2)
-        1.46
-    """
-    return math.log1p((classes - 1) * math.exp(-width))
 
 
 # --- cases ----------------------------------------------------------------------------------------

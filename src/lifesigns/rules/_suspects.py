@@ -1,0 +1,185 @@
+"""What a loss that does not fall may be due to: each suspect is asked for its own evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from lifesigns.functions import ACTIVATIONS
+from lifesigns.records import Kind, Remedy, Snapshot, Trace, UnitSums
+from lifesigns.rules._evidence import weight_gradients
+from lifesigns.rules._loss_trend import Trend
+from lifesigns.rules._output import lacks_normalisation
+
+RAW_INPUT = 30.0
+"""RMS of the input above which (and below its inverse) it is called unscaled; standardised: 1."""
+LARGE_UPDATE = 0.1
+"""Update over weight above which a step is called large (TheDeepChecker: healthy below 1e-1)."""
+SMALL_UPDATE = 1e-5
+"""Below this an update is called small (Karpathy: about 1e-3 is healthy)."""
+FADED = 1e-3
+"""First over last layer's gradient below which it has vanished (AutoTrainer)."""
+SPIKE = 3.0
+"""An early loss this many times its start (and the baseline) is a spike."""
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A possible cause, what speaks for it, and what to do."""
+
+    cause: str
+    evidence: str
+    remedy: Remedy
+
+
+Question = Callable[[Trace, int, Trend], "Suspect | None"]
+
+
+def suspects(trace: Trace, stream: int, course: Trend, asked: Iterable[Question]) -> list[Suspect]:
+    """The suspects with evidence, in the order asked."""
+    found = (question(trace, stream, course) for question in asked)
+    return [suspect for suspect in found if suspect]
+
+
+def unnormalised_output(trace: Trace, stream: int, course: Trend) -> Suspect | None:
+    """A hand-written cross-entropy on outputs that are no probabilities."""
+    if not any(lacks_normalisation(s) for s in trace.stream(stream)):
+        return None
+    return Suspect(
+        "wrong_output_activation",
+        "the loss takes the logarithm of outputs that no softmax or sigmoid made probabilities",
+        Remedy("Use the loss that takes raw outputs.", "loss = F.cross_entropy(logits, target)"),
+    )
+
+
+def unscaled_input(trace: Trace, stream: int, course: Trend) -> Suspect | None:
+    """Inputs whose RMS is far from 1."""
+    rms = input_rms(trace, stream)
+    if not (rms > RAW_INPUT or 0 < rms < 1 / RAW_INPUT):
+        return None
+    return Suspect(
+        "unnormalised_input",
+        f"the input has RMS {rms:.2g}, where 1 is usual",
+        Remedy(
+            "Scale the input: mean 0 and standard deviation 1 per feature.",
+            "x = (x - x_train.mean(0)) / x_train.std(0).clamp_min(1e-8)",
+        ),
+    )
+
+
+def rate_too_high(trace: Trace, stream: int, course: Trend) -> Suspect | None:
+    """Large updates, or a spike at the beginning."""
+    ratio = max(map(update_ratio, trace.stream(stream)), default=float("nan"), key=_known)
+    early = course.curve[: max(5, course.steps // 5)]
+    level = max(abs(course.start), course.baseline if course.baseline > 0 else 0.0)
+    spiked = bool(len(early) and early.max() > SPIKE * level > 0)
+    if not (ratio > LARGE_UPDATE or spiked):
+        return None
+    evidence = f"an update was {ratio:.2g} of its weights" if ratio > LARGE_UPDATE else ""
+    jump = f"the loss jumped to {early.max():.3g} at the beginning" if spiked else ""
+    return Suspect(
+        "lr_too_high",
+        " and ".join(filter(None, (evidence, jump))),
+        Remedy(
+            "Lower the learning rate tenfold.",
+            "for group in optimizer.param_groups:\n    group['lr'] *= 0.1",
+        ),
+    )
+
+
+def rate_too_low(trace: Trace, stream: int, course: Trend) -> Suspect | None:
+    """Tiny updates, or a steady fall that is far from done."""
+    ratio = min(map(update_ratio, trace.stream(stream)[1:]), default=float("nan"), key=_least)
+    steady = course.fall > 3 and course.gain < -0.1
+    if not (ratio < SMALL_UPDATE or steady):
+        return None
+    return Suspect(
+        "lr_too_low",
+        f"updates are {ratio:.1g} of the weights"
+        if ratio < SMALL_UPDATE
+        else "the loss falls steadily, yet is still above a constant prediction",
+        Remedy(
+            "Raise the learning rate tenfold, twice if need be.",
+            "for group in optimizer.param_groups:\n    group['lr'] *= 10",
+        ),
+    )
+
+
+def silent_layer(trace: Trace, stream: int, course: Trend) -> Suspect | None:
+    """A hidden layer of rectifiers that gives 0 nearly everywhere."""
+    for name, sums, operation in _activations(trace.stream(stream)[-1:]):
+        if ACTIVATIONS[operation].silent_side == "low" and (sums.active == 0).mean() > 0.9:
+            return Suspect(
+                "dead_relu",
+                f"{name} is silent",
+                Remedy("Use a rectifier that keeps a slope.", "nn.LeakyReLU(0.01)"),
+            )
+    return None
+
+
+def saturated_layer(trace: Trace, stream: int, course: Trend) -> Suspect | None:
+    """A hidden layer on the flat ends of a squashing function."""
+    for name, sums, operation in _activations(trace.stream(stream)[-1:]):
+        facts = ACTIVATIONS[operation]
+        flat = sums.saturated.sum() / max(sums.count.sum(), 1)
+        if facts.saturates and not facts.silent_side and flat > 0.5:
+            return Suspect(
+                "saturated",
+                f"{flat:.0%} of the values at {name} are on a flat end",
+                Remedy("Smaller weights at the start (Glorot).", "nn.init.xavier_uniform_(w)"),
+            )
+    return None
+
+
+def faded_gradient(trace: Trace, stream: int, course: Trend) -> Suspect | None:
+    """A gradient that hardly reaches the first layer."""
+    ratios = [_fading(snapshot) for snapshot in trace.stream(stream)]
+    known = [ratio for ratio in ratios if np.isfinite(ratio)]
+    ratio = float(np.median(known)) if known else float("nan")
+    if not ratio < FADED:
+        return None
+    return Suspect(
+        "vanishing",
+        f"the first layer's gradient is {ratio:.1g} of the last layer's",
+        Remedy(
+            "Use ReLU with He initialisation, normalisation, or fewer layers.",
+            "nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')",
+        ),
+    )
+
+
+def input_rms(trace: Trace, stream: int) -> float:
+    """Median RMS of the recorded inputs; NaN if none was seen."""
+    known = [s.batch.features.rms for s in trace.stream(stream) if s.batch is not None]
+    return float(np.median(known)) if known else float("nan")
+
+
+def update_ratio(snapshot: Snapshot) -> float:
+    """Median over weights of update over weight; NaN if not measured."""
+    ratios = [p.update_ratio for p in snapshot.parameters if p.trainable and len(p.shape) > 1]
+    known = [ratio for ratio in ratios if np.isfinite(ratio)]
+    return float(np.median(known)) if known else float("nan")
+
+
+def _activations(snapshots: Iterable[Snapshot]) -> Iterator[tuple[str, UnitSums, str]]:
+    """Name, output and operation of the activations in the catalogue."""
+    for snapshot in snapshots:
+        for index in snapshot.graph.of_kind(Kind.ACTIVATION):
+            site, reading = snapshot.graph.sites[index], snapshot.reading(index)
+            if reading and reading.value and site.operation in ACTIVATIONS:
+                yield site.name, reading.value, site.operation
+
+
+def _fading(snapshot: Snapshot) -> float:
+    scales = [reading.gradient_rms for _, reading in weight_gradients(snapshot)]
+    return scales[0] / scales[-1] if len(scales) > 2 and scales[-1] > 0 else float("nan")
+
+
+def _known(ratio: float) -> float:
+    return ratio if np.isfinite(ratio) else -np.inf
+
+
+def _least(ratio: float) -> float:
+    return ratio if np.isfinite(ratio) else np.inf

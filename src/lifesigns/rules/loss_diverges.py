@@ -1,0 +1,222 @@
+"""OPT004: the loss runs away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from lifesigns.records import BatchReading, Finding, Floats, LossReading, Remedy, Severity, Trace
+from lifesigns.rules import _examples as example
+from lifesigns.rules import _suspects
+from lifesigns.rules._evidence import streams
+from lifesigns.rules._loss_trend import Trend, block_means, trend
+from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._suspects import Suspect, suspects, update_ratio
+
+
+def check(trace: Trace) -> Iterable[Finding]:
+    """At most one finding; several losses in turn (a GAN) rise and fall against each other."""
+    if trace.losses.stream_count != 1:
+        return
+    stream = next(iter(streams(trace)), 0)
+    losses = trace.losses.stream(stream)
+    finite = np.isfinite(losses)
+    if not finite.any():
+        return  # never finite: that is where it began, not where it went
+    course = trend(trace, stream)
+    if not finite[-1]:
+        yield _overflowed(trace, stream, course, losses)
+    elif _rises(trace, course):
+        yield _rose(trace, stream, course)
+
+
+def _rises(trace: Trace, course: Trend) -> bool:
+    """Ends a multiple above its start, beyond its noise, and above a constant prediction."""
+    if course.steps < _limit("steps"):
+        return False
+    factor = _limit("factor" if np.isfinite(course.baseline) else "unknown_factor")
+    rise = course.end - course.start
+    high = rise > (factor - 1) * abs(course.start) and rise > 4 * _noise(course)
+    return high and not course.end < course.baseline
+
+
+def _noise(course: Trend) -> float:
+    """Standard deviation of the first losses, without their trend."""
+    early = course.curve[: max(5, course.steps // 5)]
+    return float(np.median(np.abs(np.diff(early)))) if len(early) > 1 else 0.0
+
+
+def _overflowed(trace: Trace, stream: int, course: Trend, values: Floats) -> Finding:
+    last = int(np.flatnonzero(np.isfinite(values))[-1])
+    step = int(trace.losses.steps[trace.losses.streams == stream][last + 1])
+    peak = float(np.nanmax(np.abs(values[: last + 1])))
+    grew = peak > _limit("factor") * abs(float(course.curve[0]))
+    return _finding(
+        trace,
+        stream,
+        course,
+        f"the loss is not finite from step {step} on" + (", after it grew" if grew else ""),
+        step,
+        f"{values[0]:.3g} at the start, {values[last]:.3g} as the last finite loss",
+        "exact",
+        () if grew else ("nan",),
+    )
+
+
+def _rose(trace: Trace, stream: int, course: Trend) -> Finding:
+    means = block_means(course.curve)
+    certainty = f"{course.end_error:.2g} standard error of the end level, {course.steps} steps"
+    baseline = f"; a constant prediction reaches {course.baseline:.3g}"
+    return _finding(
+        trace,
+        stream,
+        course,
+        f"the loss rose from {course.start:.3g} to {course.end:.3g}",
+        0,
+        f"block means of the loss over the run: {', '.join(f'{m:.3g}' for m in means[:5])} …"
+        + (baseline if np.isfinite(course.baseline) else ""),
+        certainty,
+        (),
+    )
+
+
+def _finding(
+    trace: Trace,
+    stream: int,
+    course: Trend,
+    symptom: str,
+    step: int,
+    measured: str,
+    certainty: str,
+    first: tuple[str, ...],
+) -> Finding:
+    asked = (_suspects.unscaled_input, _uphill, _suspects.rate_too_high)
+    found = suspects(trace, stream, course, asked) or [_RATE]
+    causes = (*first, *(s.cause for s in found), "exploding", "lr_too_high")
+    return RULE.finding(
+        Severity.ERROR,
+        symptom,
+        step=step,
+        measured="; ".join((measured, *(s.evidence for s in found if s.evidence))),
+        expected="a loss that falls, or stays level",
+        certainty=certainty,
+        causes=tuple(dict.fromkeys(causes))[:3],
+        remedies=(*(s.remedy for s in found), _CLIP),
+        evidence={"start": course.start, "end": course.end, "baseline": course.baseline},
+    )
+
+
+def _uphill(trace: Trace, stream: int, course: Trend) -> Suspect | None:
+    """Small updates and a loss that rises all the same: steps along the gradient."""
+    early = [update_ratio(s) for s in trace.stream(stream)[:4]]
+    small = all(ratio < _suspects.LARGE_UPDATE for ratio in early if np.isfinite(ratio))
+    means = block_means(course.curve)
+    smooth = len(means) > 3 and bool((np.diff(means) > 0).all())
+    if not (np.isfinite(early).any() and small and smooth):
+        return None
+    return Suspect(
+        "other",
+        "it rises without a break although the updates are small",
+        Remedy(
+            "Check the sign: the loss must be minimised.",
+            "loss = -objective  # and no maximize=True in the optimizer",
+        ),
+    )
+
+
+_CLIP = Remedy(
+    "Clip the gradient while you look for the cause.",
+    "torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)",
+)
+_RATE = Suspect(
+    "lr_too_high",
+    "",
+    Remedy(
+        "Lower the learning rate tenfold.",
+        "for group in optimizer.param_groups:\n    group['lr'] *= 0.1",
+    ),
+)
+
+
+def _limit(name: str) -> float:
+    return RULE.thresholds[name].value
+
+
+# --- cases ----------------------------------------------------------------------------------------
+def _example(
+    losses: Sequence[float], *, rms: float = 1.0, variance: float = 0.1, **rest: Any
+) -> Trace:
+    graph = example.chain("linear", "mse_loss", batch=32)
+    wanted = np.sqrt(variance) * np.tile([[-1.0], [1.0]], (16, 4))
+    shots = [
+        example.snapshot(
+            graph,
+            step=s,
+            parameters=example.weights(graph, weight_rms=1.0, update_rms=rest.get("update", 0.5)),
+            loss=LossReading(
+                float(losses[s]),
+                "squared_error",
+                "mse_loss",
+                fit=float(losses[s]),
+                scale=1.0,
+                site=1,
+                target=example.target(wanted),
+            ),
+            batch=BatchReading((32, 4), example.sums(np.full((32, 4), rms))),
+        )
+        for s in (0, 1, 2, 4)
+    ]
+    return example.trace(*shots, losses=losses)
+
+
+RULE = Rule(
+    code="OPT004",
+    name="loss-diverges",
+    title="The loss runs away",
+    why="Gradient descent goes downhill only while its steps are short against the curvature of "
+    "the loss. A longer step lands higher on the other side of the valley, the gradient there is "
+    "larger, and so is the next step.",
+    manual="""
+On a quadratic with curvature h a step of the gradient times a rate above 2/h overshoots the
+minimum by more than it was away from it: the loss grows from step to step until it overflows.
+Large inputs make h large, so raw inputs and a large learning rate look the same.
+
+**How it is proved.** The loss ends not finite after it was finite, or the mean of its last fifth
+is more than twice its start, beyond its noise and above what a constant prediction reaches. For
+a loss that is not recognised, ten times.
+
+The size of the first updates tells two causes apart. Long steps overshoot; a loss that rises
+steadily in *small* steps goes uphill: a flipped sign or `maximize=True`.
+
+**When not to worry.** A loss that starts near 0 on a pretrained network may rise a little
+without harm, as long as it stays below a constant prediction. Losses trained against each other
+(GANs) are not judged.
+""",
+    check=check,
+    thresholds={
+        "steps": Threshold(10, "steps before a rise is judged", "calibrated on the cases"),
+        "factor": Threshold(2.0, "end over start", "calibrated on the cases"),
+        "unknown_factor": Threshold(10.0, "the same for an unrecognised loss", "no level is known"),
+    },
+    explains=("loss-flat", "constant-output", "exploding-gradient", "non-finite-origin"),
+    cases=(
+        Case(
+            "grows until it overflows",
+            lambda: _example([*np.geomspace(1, 1e30, 30), float("inf"), float("nan")]),
+            Severity.ERROR,
+        ),
+        Case(
+            "rises in small steps",
+            lambda: _example(list(np.linspace(1, 50, 100)), update=1e-3),
+            Severity.ERROR,
+        ),
+        Case("raw input", lambda: _example(list(np.geomspace(1, 9, 50)), rms=90), Severity.ERROR),
+        Case("one spike", lambda: _example([1.0] * 20 + [50.0] + [0.5] * 40), None),
+        Case("falling", lambda: _example(list(np.geomspace(5, 0.1, 100))), None),
+        Case("below chance", lambda: _example(list(np.linspace(0.01, 0.09, 90)), variance=1), None),
+        Case("a negative loss", lambda: _example(list(np.linspace(-1, -9, 90))), None),
+        Case("recovers from one overflow", lambda: _example([1, np.nan, *[0.9] * 50]), None),
+    ),
+)

@@ -1,0 +1,259 @@
+"""OPT003: after many steps the fit is no better than a constant prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from lifesigns.records import (
+    BatchReading,
+    Finding,
+    LossReading,
+    Remedy,
+    Severity,
+    Trace,
+)
+from lifesigns.rules import _examples as example
+from lifesigns.rules import _suspects
+from lifesigns.rules._evidence import streams
+from lifesigns.rules._loss_trend import Trend, target_varies, trend
+from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._suspects import Suspect, suspects
+
+SUSPECTS = (
+    _suspects.unnormalised_output,
+    _suspects.unscaled_input,
+    _suspects.silent_layer,
+    _suspects.saturated_layer,
+    _suspects.faded_gradient,
+    _suspects.rate_too_high,
+    _suspects.rate_too_low,
+)
+"""In the order of how directly each explains a flat loss."""
+ENTROPIES = ("cross_entropy", "binary_cross_entropy")
+
+
+def check(trace: Trace) -> Iterable[Finding]:
+    """One finding per stream; several losses in turn (a GAN) have no level to be judged by."""
+    if trace.losses.stream_count > 1:
+        return
+    for stream in streams(trace):
+        course = trend(trace, stream)
+        readings = [s.loss for s in trace.stream(stream) if s.loss]
+        long_enough = course.steps >= _limit("steps") and not _ends_nonfinite(trace, stream)
+        if long_enough and readings and _learned_nothing(course, readings):
+            yield _finding(trace, stream, course)
+
+
+def _learned_nothing(course: Trend, readings: Sequence[LossReading]) -> bool:
+    if readings[-1].ignored_all or not target_varies(readings):
+        return False
+    if np.isfinite(course.gain):
+        unfit = course.gain < _limit("gain")
+        return unfit and not _on_its_way(course) and not _ranks_well(course, readings[-1].kind)
+    return _unrelated(course, readings[-1].kind)
+
+
+def _on_its_way(course: Trend) -> bool:
+    """At chance level now, but falling below it, with outputs that differ between inputs."""
+    alive = not course.output_spread < _limit("spread")
+    return course.gain > -0.01 and course.fall > _limit("fall") and alive
+
+
+def _ranks_well(course: Trend, kind: str) -> bool:
+    """Cross-entropy can be far above chance from a few confident errors while most is right."""
+    sure = course.correlation > max(_limit("correlation"), 3 * course.correlation_error)
+    return kind in ENTROPIES and course.gain < -0.05 and sure
+
+
+def _unrelated(course: Trend, kind: str) -> bool:
+    """Without a known level: the loss has stopped falling, and outputs say nothing of targets."""
+    known = 3 * course.correlation_error < _limit("correlation")
+    small = known and abs(course.correlation) < 0.5 * _limit("correlation")
+    fell = course.start - course.end > 0.05 * abs(course.start)
+    return small and course.fall < _limit("fall") and (kind != "other" or not fell)
+
+
+def _ends_nonfinite(trace: Trace, stream: int) -> bool:
+    losses = trace.losses.stream(stream)
+    return len(losses) > 0 and not np.isfinite(losses[-1])
+
+
+def _finding(trace: Trace, stream: int, course: Trend) -> Finding:
+    found = suspects(trace, stream, course, SUSPECTS) or [UNRELATED]
+    sinking = course.fall > _limit("fall")
+    severity = Severity.ERROR
+    if sinking or course.steps < _limit("sure_steps"):
+        severity = Severity.WARNING
+    return RULE.finding(
+        severity,
+        f"after {course.steps} steps the fit is no better than "
+        + ("a constant prediction" if np.isfinite(course.gain) else "at the start")
+        + (", though it still falls" if sinking else ""),
+        step=0,
+        measured=_measured(course) + "; " + "; ".join(s.evidence for s in found[:3]),
+        expected=f"at least {_limit('gain'):.0%} below a constant prediction"
+        if np.isfinite(course.gain)
+        else "a loss that falls, or outputs that correlate with the targets",
+        certainty=_certainty(course),
+        causes=tuple(dict.fromkeys(s.cause for s in found))[:3],
+        remedies=tuple(s.remedy for s in found[:3]),
+        evidence={
+            "end": course.end,
+            "baseline": course.baseline,
+            "gain": course.gain,
+            "gain_error": course.gain_error,
+            "fall": course.fall,
+            "correlation": course.correlation,
+        },
+    )
+
+
+def _measured(course: Trend) -> str:
+    text = f"the loss went from {course.start:.4g} to {course.end:.4g} ± {course.end_error:.2g}"
+    if np.isfinite(course.baseline):
+        text += f", a constant prediction reaches {course.baseline:.4g}"
+    if np.isfinite(course.correlation):
+        text += f"; prediction and target correlate at {course.correlation:.2f}"
+    return text
+
+
+def _certainty(course: Trend) -> str:
+    slope = f"slope over the last 40 % of the run: {course.fall:.1f} standard errors downward"
+    if not np.isfinite(course.gain_error):
+        return slope
+    return f"gain {course.gain:.1%} ± {2 * course.gain_error:.1%} (two standard errors); {slope}"
+
+
+UNRELATED = Suspect(
+    "wrong_labels",
+    "inputs, updates and gradients look healthy",
+    Remedy(
+        "Check that inputs and targets belong together, then try to overfit ten samples.",
+        "for i in range(5):\n    print(x[i], y[i])  # does each label fit its input?",
+    ),
+)
+
+
+def _limit(name: str) -> float:
+    return RULE.thresholds[name].value
+
+
+# --- cases ----------------------------------------------------------------------------------------
+STEPS = 200
+
+
+def _example(
+    losses: Sequence[float], *, kind: str = "squared_error", correlation: float = 0.0, **batch: Any
+) -> Trace:
+    """Targets ±1, half of each: a constant prediction has squared error 1, cross-entropy 0.69."""
+    graph = example.chain("linear", "relu", "linear/1", "mse_loss", batch=64)
+    readings = example.weights(graph, weight_rms=0.1, update_rms=1e-4, gradient_rms=0.1)
+    wanted = np.tile([[-1.0], [1.0]], (32, 1))
+    if "cross_entropy" in kind:
+        target = example.target((wanted + 1) / 2, classes=2)
+    else:
+        target = example.target(wanted)
+    shots = [
+        example.snapshot(
+            graph,
+            step=s,
+            parameters=readings,
+            loss=LossReading(
+                float(losses[s]),
+                kind,
+                "mse_loss",
+                fit=float(losses[s]),
+                scale=1.0,
+                site=3,
+                input_shape=(64, 1),
+                prediction=example.sums(0.1 * wanted),
+                target=target,
+                correlation=correlation,
+            ),
+            batch=BatchReading((64, 4), example.sums(batch.get("x", np.ones((64, 4))))),
+        )
+        for s in (0, 1, 2, 4, 8, 50, 100, 150, len(losses) - 1)
+        if s < len(losses)
+    ]
+    return example.trace(*shots, losses=losses)
+
+
+def _around(level: float, noise: float = 0.03) -> list[float]:
+    return list(level + noise * np.random.default_rng(0).standard_normal(STEPS))
+
+
+RULE = Rule(
+    code="OPT003",
+    name="loss-flat",
+    title="The fit is no better than a constant prediction",
+    why="A network that ignores its input can still predict the mean or the class frequencies. "
+    "As long as the loss is no lower than that, nothing has been learned from the input.",
+    manual="""
+Any network quickly learns the best *constant*: the mean of the targets, or the frequencies of
+the classes. The loss at that point is known from the targets alone: their variance for squared
+error, their entropy for cross-entropy. A loss that stays there is flat however lively its curve
+may look.
+
+**How it is proved.** The mean of the last fifth of all losses, penalties subtracted, is compared
+with the loss of the best constant prediction on the recorded targets; the interval counts the
+noise of both. Quiet if the loss is on its way below that level, and for cross-entropy if outputs
+and targets clearly correlate (a few confident errors can hide a good classifier). Where the loss
+is not recognised, a level trend and outputs uncorrelated with the targets are needed.
+
+The causes come with their own evidence: the scale of the input, silent or saturated layers, a
+gradient that fades, the size of the updates. If all of these look healthy, inputs and labels
+probably do not belong together.
+
+**When not to worry.** In the first steps, or where inputs can hardly say anything about the
+targets. It is a warning rather than an error while the loss still falls or after fewer than a
+hundred steps.
+""",
+    check=check,
+    thresholds={
+        "steps": Threshold(40, "steps before anything is said", "calibrated on the cases"),
+        "sure_steps": Threshold(100, "steps from which it is an error", "calibrated on the cases"),
+        "gain": Threshold(0.02, "share below the constant prediction", "calibrated on the cases"),
+        "fall": Threshold(4.0, "standard errors of the slope called falling", "p < 1e-4"),
+        "spread": Threshold(1e-3, "output spread over target spread", "calibrated on the cases"),
+        "correlation": Threshold(0.3, "correlation of prediction and target", "Cohen 1988: medium"),
+    },
+    cases=(
+        Case("flat at chance", lambda: _example(_around(1.0)), Severity.ERROR),
+        Case("fell to chance and stays", lambda: _example([9.0] * 9 + _around(1)), Severity.ERROR),
+        Case("raw inputs", lambda: _example(_around(1), x=np.full((64, 4), 1e3)), Severity.ERROR),
+        Case(
+            "classes at chance",
+            lambda: _example(_around(0.694, 0.002), kind="cross_entropy"),
+            Severity.ERROR,
+        ),
+        Case(
+            "falling, but far above chance",
+            lambda: _example(list(np.linspace(9, 4, STEPS))),
+            Severity.WARNING,
+        ),
+        Case(
+            "unknown loss, unrelated outputs",
+            lambda: _example(_around(1), kind="other"),
+            Severity.ERROR,
+        ),
+        Case(
+            "learning", lambda: _example(list(np.geomspace(1, 0.1, STEPS)), correlation=0.9), None
+        ),
+        Case("slow, but learning", lambda: _example(list(np.linspace(1.02, 0.97, STEPS))), None),
+        Case("not about to stop", lambda: _example(list(np.linspace(1.02, 0.985, STEPS))), None),
+        Case("few steps", lambda: _example(_around(1)[:30]), None),
+        Case(
+            "confident errors over a good ranking",
+            lambda: _example(_around(5.0), kind="cross_entropy", correlation=0.6),
+            None,
+        ),
+        Case(
+            "unknown loss, related outputs",
+            lambda: _example(_around(1), kind="other", correlation=0.5),
+            None,
+        ),
+    ),
+)

@@ -1,0 +1,358 @@
+"""LOS005: the output's range does not hold the targets, or the loss does not fit them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from lifesigns.functions import ACTIVATIONS, lowest_cross_entropy
+from lifesigns.records import (
+    Finding,
+    Kind,
+    LossReading,
+    Remedy,
+    Severity,
+    Site,
+    SiteReading,
+    Snapshot,
+    Trace,
+    UnitSums,
+)
+from lifesigns.rules import _examples as example
+from lifesigns.rules._evidence import streams
+from lifesigns.rules._loss_trend import Trend, targets_of, trend
+from lifesigns.rules._output import output_activation, output_sites
+from lifesigns.rules._rule import Case, Rule, Threshold
+
+REGRESSIONS = ("squared_error", "absolute_error", "huber")
+
+
+def check(trace: Trace) -> Iterable[Finding]:
+    """At most one finding per stream."""
+    for stream in streams(trace):
+        readings = [s.loss for s in trace.stream(stream) if s.loss]
+        if not readings:
+            continue
+        course = trend(trace, stream)
+        for judge in (_out_of_reach, _wrong_loss, _bounded_logits):
+            finding = judge(trace.stream(stream), readings, course)
+            if finding:
+                yield finding
+                break
+
+
+# --- regression: the targets lie outside the range of the output activation
+def _out_of_reach(
+    shots: Sequence[Snapshot], readings: Sequence[LossReading], course: Trend
+) -> Finding | None:
+    site, targets = _direct_activation(shots[-1]), targets_of(readings)
+    if site is None or targets is None or not targets.units or readings[-1].kind not in REGRESSIONS:
+        return None
+    low, high = ACTIVATIONS[site.operation].range(site.details)
+    least, most = float(targets.minimum.min()), float(targets.maximum.max())
+    slack = _limit("share") * (most - least)
+    if not (low - least > slack or most - high > slack):
+        return None
+    return RULE.finding(
+        _severity(course),
+        f"{site.name} gives {_interval(low, high)}, the targets span [{least:.3g}, {most:.3g}]",
+        site=site.name,
+        step=shots[0].step,
+        measured=f"targets outside the range of {site.operation} by "
+        f"{max(low - least, most - high):.3g}{_reached(course)}",
+        expected="an output that can take every value of the targets",
+        certainty=f"exact, on the targets of {len(readings)} recorded steps",
+        causes=("wrong_output_activation",),
+        remedies=(
+            Remedy(
+                "Leave the activation of the last layer out in a regression.",
+                f"# the last layer ends without {site.operation}\nnn.Linear(width, outputs)",
+            ),
+            Remedy(
+                "Or scale the targets into the range.", "y = (y - y.min()) / (y.max() - y.min())"
+            ),
+        ),
+        evidence={"low": low, "high": high, "target_low": least, "target_high": most},
+    )
+
+
+def _direct_activation(snapshot: Snapshot) -> Site | None:
+    """The activation whose values are what the loss compares.
+
+    A constant factor or an offset in between is not seen on the graph; it shows in the values.
+    """
+    loss = snapshot.loss
+    index = output_activation(snapshot.graph, loss) if loss else None
+    reading = snapshot.reading(index) if index is not None else None
+    if loss is None or index is None or reading is None:
+        return None
+    given, seen = loss.prediction, reading.value
+    if given is None or seen is None or snapshot.graph.sites[index].operation not in ACTIVATIONS:
+        return None
+    same = np.allclose(_ends(given), _ends(seen), rtol=1e-4, atol=1e-6)
+    return snapshot.graph.sites[index] if same else None
+
+
+def _ends(sums: UnitSums) -> tuple[float, float]:
+    return float(sums.minimum.min(initial=np.inf)), float(sums.maximum.max(initial=-np.inf))
+
+
+# --- cross-entropy: the targets are no probabilities
+def _wrong_loss(
+    shots: Sequence[Snapshot], readings: Sequence[LossReading], course: Trend
+) -> Finding | None:
+    loss, targets = readings[-1], targets_of(readings)
+    if targets is None or loss.target is None or loss.target.is_index or not targets.units:
+        return None
+    if loss.kind not in ("cross_entropy", "binary_cross_entropy"):
+        return None
+    least, most = float(targets.minimum.min()), float(targets.maximum.max())
+    outside = least < -0.01 or most > 1.01
+    alone = loss.kind == "cross_entropy" and targets.units == 1
+    if not (outside or (alone and least < most)):
+        return None
+    return RULE.finding(
+        Severity.ERROR if not course.gain > 0.5 else Severity.WARNING,
+        f"targets in [{least:.3g}, {most:.3g}] are no probabilities for {loss.kind}"
+        if outside
+        else "cross-entropy on a single output is lowest at 1, whatever the target",
+        site=shots[-1].graph.sites[loss.site].name if loss.site >= 0 else "",
+        step=shots[0].step,
+        measured=f"real targets with mean {float(targets.mean.mean()):.3g}"
+        + (", one output" if alone else ""),
+        expected="targets from 0 to 1 that sum to 1 over the outputs",
+        certainty=f"exact, on the targets of {len(readings)} recorded steps",
+        why="Cross-entropy compares probabilities: -Σ y log p is lowest at p = y only if both sum "
+        "to 1 over the outputs. With real values as targets its minimum lies elsewhere, and a "
+        "lower loss does not mean a better prediction.",
+        causes=("wrong_loss",),
+        remedies=(
+            Remedy("Use squared error for real values.", "loss = F.mse_loss(output, target)"),
+            Remedy(
+                "One output for two classes: the binary form.",
+                "loss = F.binary_cross_entropy_with_logits(logit, target)",
+            ),
+        ),
+        evidence={"target_low": least, "target_high": most},
+    )
+
+
+# --- cross-entropy: an activation in front keeps the logits from what they need
+def _bounded_logits(
+    shots: Sequence[Snapshot], readings: Sequence[LossReading], course: Trend
+) -> Finding | None:
+    loss, site = readings[-1], _before_logits(shots[-1])
+    if site is None or "cross_entropy" not in loss.kind or loss.target is None:
+        return None
+    low, high = ACTIVATIONS[site.operation].range(site.details)
+    floor = _lowest(loss, low, high, site.units)
+    if low != 0 and not floor > _limit("floor") * course.baseline:
+        return None
+    return RULE.finding(
+        Severity.NOTE if course.gain > _limit("learned") else Severity.WARNING,
+        f"{site.name} limits the outputs to {_interval(low, high)}, the loss expects logits",
+        site=site.name,
+        step=shots[0].step,
+        measured=(
+            f"the lowest loss these outputs can reach is {floor:.3g}"
+            if floor > 0
+            else "outputs cannot be negative, and have no gradient where they are 0"
+        )
+        + _reached(course),
+        expected="logits: the output of the last layer without an activation",
+        certainty="proved on the graph",
+        why="Logits say 'no' with large negative numbers and 'yes' with large positive ones. An "
+        "activation in front cuts that off, and where it is flat the output unit stops learning.",
+        causes=("wrong_output_activation",),
+        remedies=(
+            Remedy(
+                "Leave the activation of the last layer out.",
+                f"nn.Linear(width, {site.units})  # no {site.operation} after it",
+            ),
+        ),
+        evidence={"low": low, "high": high, "lowest_loss": floor},
+    )
+
+
+def _before_logits(snapshot: Snapshot) -> Site | None:
+    """The one activation right before the loss's own softmax or sigmoid.
+
+    Or before a hand-written normalisation, of outputs that a softmax should have made positive.
+    """
+    graph, loss = snapshot.graph, snapshot.loss
+    if loss is None:
+        return None
+    sites = [graph.sites[i] for i in output_sites(graph, loss)]
+    active = [site for site in sites if site.kind is Kind.ACTIVATION]
+    if len(active) != 1 or active[0].operation not in ACTIVATIONS:
+        return None
+    logits = any(s.kind is Kind.SOFTMAX for s in sites) or loss.operation.endswith("with_logits")
+    squashed = active[0].operation in ("sigmoid", "hardsigmoid", "exp", "softplus")
+    doubled = squashed and loss.operation.endswith("with_logits")  # that is LOS002
+    return active[0] if not doubled and (logits or not squashed) else None
+
+
+def _lowest(loss: LossReading, low: float, high: float, units: int) -> float:
+    """The loss of a perfect answer within these outputs; 0 for unlimited ones."""
+    if loss.operation.endswith("with_logits"):
+        return 0.5 * (math.log1p(math.exp(-high)) + math.log1p(math.exp(low)))
+    return lowest_cross_entropy(max(units, 2), high - low)
+
+
+def _severity(course: Trend) -> Severity:
+    """Only what harms alarms: a network that fits most of its targets is none."""
+    if course.gain > _limit("learned"):
+        return Severity.NOTE
+    early = course.steps < _limit("steps")
+    return Severity.WARNING if early or course.gain > _limit("weak") else Severity.ERROR
+
+
+def _reached(course: Trend) -> str:
+    if not np.isfinite(course.gain):
+        return ""
+    return f"; the fit is at {course.end:.3g}, a constant prediction reaches {course.baseline:.3g}"
+
+
+def _interval(low: float, high: float) -> str:
+    return f"({low:.3g}, {high:.3g})"
+
+
+def _limit(name: str) -> float:
+    return RULE.thresholds[name].value
+
+
+# --- cases ----------------------------------------------------------------------------------------
+def _example(
+    operations: Sequence[str],
+    targets: Sequence[float],
+    *,
+    kind: str = "squared_error",
+    outputs: Sequence[float] = (0.1, 0.9),
+    losses: Sequence[float] = (1.0,) * 60,
+    **target: Any,
+) -> Trace:
+    graph = example.chain("linear", *operations, units=10, batch=len(targets))
+    given = example.sums(np.resize(np.asarray(outputs, float), (len(targets), 1)))
+    loss = LossReading(
+        1.0,
+        kind,
+        operations[-1],
+        fit=1.0,
+        scale=1.0,
+        site=len(operations),
+        prediction=given,
+        target=example.target(np.reshape(np.asarray(targets, float), (-1, 1)), **target),
+    )
+    shots = (
+        example.snapshot(graph, step=s, loss=loss, sites=[SiteReading(1, given)])
+        for s in (0, 9, 50)
+    )
+    return example.trace(*shots, losses=losses)
+
+
+_WIDE = (-2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
+_CLASSES = tuple(range(10)) * 3
+_LEARNED = tuple(np.geomspace(2.5, 0.1, 60))
+
+RULE = Rule(
+    code="LOS005",
+    name="output-cannot-reach-target",
+    title="The output's range does not hold the targets",
+    why="An activation at the output limits what the network can say: a sigmoid stays in 0 to 1, "
+    "a ReLU is never negative. Targets beyond that can only be missed, and pushing towards them "
+    "drives the activation to its flat end, where the gradient is lost.",
+    manual="""
+The activation of the last layer decides which values a network can produce, and the loss which
+values it is asked for. The two must fit: none for regression on any scale, a sigmoid for
+probabilities, none at all before a loss that takes logits. And targets of a cross-entropy must
+be probabilities.
+
+**How it is proved.** Regression: the range of the activation whose values the loss compares,
+against the smallest and largest target in all recorded steps. Cross-entropy: targets outside 0
+to 1, or one output without its complement; or an activation before the loss's own softmax or
+sigmoid that makes outputs non-negative or keeps the lowest reachable loss far above 0.
+
+**When not to worry.** A ReLU in front of logits or a few targets beyond the range often cost
+little: as long as the network gets more than half of the way from a constant prediction to a
+perfect one, it is a note.
+""",
+    check=check,
+    thresholds={
+        "share": Threshold(0.05, "of the targets' range beyond the output's", "rounding, outliers"),
+        "learned": Threshold(0.5, "share of the baseline learned", "calibrated on the cases"),
+        "weak": Threshold(0.1, "the same, below which it is an error", "calibrated on the cases"),
+        "steps": Threshold(40, "steps before a missing fit is an error", "as for loss-flat"),
+        "floor": Threshold(0.25, "lowest reachable loss over that of a constant", "see manual"),
+    },
+    explains=("loss-flat", "saturated-units", "dead-units", "constant-output", "zero-gradient"),
+    cases=(
+        Case(
+            "sigmoid",
+            lambda: _example(("sigmoid", "mse_loss"), _WIDE, losses=[3] * 60),
+            Severity.ERROR,
+        ),
+        Case(
+            "ReLU against negative targets",
+            lambda: _example(("relu", "mse_loss"), [-1.0, -2.0, -3.0]),
+            Severity.ERROR,
+        ),
+        Case(
+            "cross-entropy on real values",
+            lambda: _example(("log_softmax", "nll_loss"), _WIDE, kind="cross_entropy"),
+            Severity.ERROR,
+        ),
+        Case(
+            "cross-entropy with one output",
+            lambda: _example(("sigmoid", "log"), [0.1, 0.4, 0.9], kind="cross_entropy"),
+            Severity.ERROR,
+        ),
+        Case(
+            "ReLU before the softmax, nothing learned",
+            lambda: _example(
+                ("relu", "log_softmax", "nll_loss"),
+                _CLASSES,
+                classes=10,
+                kind="cross_entropy",
+                losses=(2.3,) * 60,
+            ),
+            Severity.WARNING,
+        ),
+        Case(
+            "ReLU before the softmax, learned all the same",
+            lambda: _example(
+                ("relu", "log_softmax", "nll_loss"),
+                _CLASSES,
+                classes=10,
+                kind="cross_entropy",
+                losses=_LEARNED,
+            ),
+            None,
+        ),
+        Case(
+            "targets within range", lambda: _example(("sigmoid", "mse_loss"), [0.0, 0.5, 1]), None
+        ),
+        Case(
+            "a scaled sigmoid",
+            lambda: _example(("sigmoid", "linear", "mse_loss"), _WIDE, outputs=(-2, 3)),
+            None,
+        ),
+        Case("no activation", lambda: _example(("mse_loss",), _WIDE), None),
+        Case(
+            "a sigmoid before the loss for probabilities",
+            lambda: _example(
+                ("sigmoid", "binary_cross_entropy"), [0.0, 1.0], kind="binary_cross_entropy"
+            ),
+            None,
+        ),
+        Case(
+            "logits",
+            lambda: _example(
+                ("log_softmax", "nll_loss"), _CLASSES, classes=10, kind="cross_entropy"
+            ),
+            None,
+        ),
+    ),
+)
