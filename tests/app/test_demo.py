@@ -34,17 +34,14 @@ def test_the_healthy_network_learns_and_raises_no_alarm(outcomes):
     healthy = outcomes["none"]
 
     assert healthy.alarms == []
-    assert healthy.accuracy > 0.93
+    assert healthy.accuracy > 0.9
 
 
-def test_faults_cost_accuracy_but_a_linear_network_is_as_good_as_its_data_allow(outcomes):
-    lost = {
-        name: outcomes["none"].accuracy - outcome.accuracy for name, outcome in outcomes.items()
-    }
+def test_every_fault_costs_accuracy(outcomes):
+    healthy = outcomes["none"].accuracy
+    faulty = [o.accuracy for name, o in outcomes.items() if name != "none"]
 
-    assert min(lost[name] for name in ("zero-init", "dead-relu", "mse-sigmoid")) > 0.5
-    assert min(lost["saturated"], lost["double-softmax"]) > 0.03
-    assert abs(lost["linear"]) < 0.05
+    assert max(faulty) < healthy - 0.2
 
 
 def test_watching_changes_neither_weights_nor_accuracy(outcomes):
