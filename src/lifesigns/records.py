@@ -192,8 +192,8 @@ class Site:
 
     @property
     def units(self) -> int:
-        """Number of units."""
-        return self.shape[self.unit_dim] if self.shape else 1
+        """Number of units; a value per sample (shape `[batch]`) is one unit."""
+        return self.shape[self.unit_dim] if len(self.shape) > 1 else 1
 
 
 @dataclass(frozen=True)
