@@ -10,18 +10,20 @@ from lifesigns.records import Finding, Kind, Remedy, Severity, Snapshot, Trace
 from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import Progress, progress, streams, weight_gradients
 from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._suspects import RAW_INPUT, input_rms
 
 
 def check(trace: Trace) -> Iterable[Finding]:
     """Growth over the steps, or else growth over the depth; one finding per stream."""
     for stream in streams(trace):
         course, snapshots = progress(trace, stream), trace.stream(stream)
-        found = _over_steps(snapshots, course) or _over_depth(snapshots, course)
+        raw = input_rms(trace, stream) > RAW_INPUT
+        found = _over_steps(snapshots, course, raw=raw) or _over_depth(snapshots, course)
         if found:
             yield found
 
 
-def _over_steps(snapshots: tuple[Snapshot, ...], course: Progress) -> Finding | None:
+def _over_steps(snapshots: tuple[Snapshot, ...], course: Progress, *, raw: bool) -> Finding | None:
     """The norm against the median of the norms before it."""
     norms = [_norm(snapshot) for snapshot in snapshots]
     for i in range(2, len(norms)):
@@ -36,8 +38,8 @@ def _over_steps(snapshots: tuple[Snapshot, ...], course: Progress) -> Finding | 
                 f"{usual:.2g} in the {i} recorded steps before; {course}",
                 expected=f"growth below {_limit('growth'):.0f}-fold",
                 certainty="measured in single steps",
-                causes=("lr_too_high", "exploding"),
-                remedies=_remedies(snapshots[i]),
+                causes=(*(("unnormalised_input",) if raw else ()), "lr_too_high", "exploding"),
+                remedies=((_SCALE,) if raw else ()) + _remedies(snapshots[i]),
                 evidence={"growth": norms[i] / usual},
             )
     return None
@@ -97,6 +99,12 @@ def _remedies(snapshot: Snapshot) -> tuple[Remedy, ...]:
     )
     recurrent = bool(snapshot.graph.of_kind(Kind.RECURRENT))
     return (clip, lower) if recurrent else (lower, clip)
+
+
+_SCALE = Remedy(
+    "Scale the input: mean 0 and standard deviation 1 per feature.",
+    "x = (x - x_train.mean(0)) / x_train.std(0).clamp_min(1e-8)",
+)
 
 
 def _limit(name: str) -> float:

@@ -20,6 +20,7 @@ from lifesigns.records import (
 from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import is_hidden, streams
 from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._suspects import RAW_INPUT, input_rms
 
 LOGARITHMS = frozenset({"log", "log2", "log10", "log1p", "xlogy"})
 EDGES = frozenset({*LOGARITHMS, "sqrt", "rsqrt", "div", "reciprocal", "acos", "asin", "norm"})
@@ -27,6 +28,8 @@ EDGES = frozenset({*LOGARITHMS, "sqrt", "rsqrt", "div", "reciprocal", "acos", "a
 
 SUMMARIES = frozenset({"mean", "sum", "neg", "mul"})
 """Operations that pass a NaN on; named where the one before them kept no value."""
+
+_Diagnosis = tuple[tuple[str, ...], tuple[Remedy, ...]]
 
 
 def check(trace: Trace) -> Iterable[Finding]:
@@ -36,7 +39,10 @@ def check(trace: Trace) -> Iterable[Finding]:
         hit = next((s for s in snapshots if s.nonfinite is not None), None)
         losses = trace.losses.stream(stream)
         if hit is not None and hit.nonfinite is not None:
-            yield _located(hit, hit.nonfinite, losses, harmful=_does_harm(snapshots, hit, losses))
+            raw = input_rms(trace, stream) > RAW_INPUT
+            diagnosis = _diagnose(hit, hit.nonfinite, grew=_grew(losses), raw=raw)
+            harmful = _does_harm(snapshots, hit, losses)
+            yield _located(hit, hit.nonfinite, diagnosis, harmful=harmful)
         elif not np.isfinite(losses).all():
             yield _unlocated(_first_broken(trace, stream), _grew(losses))
 
@@ -57,8 +63,10 @@ def _does_harm(snapshots: Sequence[Snapshot], hit: Snapshot, losses: Floats) -> 
     return lost or broken or not np.isfinite(losses).all() or not (survived or meant)
 
 
-def _located(snapshot: Snapshot, origin: NonFinite, losses: Floats, *, harmful: bool) -> Finding:
-    causes, remedy = _diagnose(snapshot, origin, _grew(losses))
+def _located(
+    snapshot: Snapshot, origin: NonFinite, diagnosis: _Diagnosis, *, harmful: bool
+) -> Finding:
+    causes, remedies = diagnosis
     seen = f"inputs {origin.input_minimum:.3g} … {origin.input_maximum:.3g}"
     known = np.isfinite([origin.input_minimum, origin.input_maximum]).all()
     return RULE.finding(
@@ -70,7 +78,7 @@ def _located(snapshot: Snapshot, origin: NonFinite, losses: Floats, *, harmful: 
         + (f" ({origin.operation}" + (f", {seen})" if known else ")") if origin.operation else ""),
         expected="finite numbers throughout",
         causes=causes,
-        remedies=remedy,
+        remedies=remedies,
         evidence={
             "count": origin.count,
             "input_minimum": origin.input_minimum,
@@ -103,19 +111,17 @@ def _unlocated(step: int, grew: bool) -> Finding:
     )
 
 
-def _diagnose(
-    snapshot: Snapshot, origin: NonFinite, grew: bool
-) -> tuple[tuple[str, ...], tuple[Remedy, ...]]:
+def _diagnose(snapshot: Snapshot, origin: NonFinite, *, grew: bool, raw: bool) -> _Diagnosis:
     """Causes and first remedies, by what happened and where."""
     if origin.phase == "batch":
         return ("other", "nan"), (_CLEAN,)
     if origin.phase == "parameters":
-        return ("lr_too_high", "exploding", "nan") if grew else ("nan", "lr_too_high"), (_LOWER,)
+        return _GREW[raw] if grew else (("nan", "lr_too_high"), (_LOWER,))
     if origin.operation in EDGES | SUMMARIES:
         if origin.operation in LOGARITHMS or _takes_logarithm(snapshot):
             return ("wrong_loss", "wrong_output_activation", "nan"), (_STABLE,)
         return ("wrong_loss", "nan"), (_GUARD,)
-    return _overflow(snapshot, grew)
+    return _overflow(snapshot, grew=grew, raw=raw)
 
 
 def _takes_logarithm(snapshot: Snapshot) -> bool:
@@ -125,16 +131,13 @@ def _takes_logarithm(snapshot: Snapshot) -> bool:
     return any(not is_hidden(graph, i) for i in logs)
 
 
-def _overflow(snapshot: Snapshot, grew: bool) -> tuple[tuple[str, ...], tuple[Remedy, ...]]:
+def _overflow(snapshot: Snapshot, *, grew: bool, raw: bool) -> _Diagnosis:
     graph = snapshot.graph
     exponentials = [i for i in graph.of_kind(Kind.ACTIVATION) if graph.sites[i].operation == "exp"]
     if len(exponentials) > 1:
         return ("exploding", "nan"), (_BOUNDED,)
-    if grew and snapshot.step > 0:
-        return ("lr_too_high", "exploding", "nan"), (_LOWER, _CLIP)
-    raw = snapshot.batch is not None and snapshot.batch.features.rms > _limit("input")
-    if raw:
-        return ("unnormalised_input", "exploding", "nan"), (_SCALE, _LOWER)
+    if raw or (grew and snapshot.step > 0):
+        return _GREW[raw]
     if snapshot.step == 0:
         return ("bad_init", "exploding", "nan"), (_INITIALISE,)
     return ("exploding", "nan"), (_LOWER, _CLIP)
@@ -180,6 +183,12 @@ _INITIALISE = Remedy(
     "nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')",
 )
 
+_GREW: dict[bool, _Diagnosis] = {
+    False: (("lr_too_high", "exploding", "nan"), (_LOWER, _CLIP)),
+    True: (("unnormalised_input", "lr_too_high", "exploding", "nan"), (_SCALE, _LOWER)),
+}
+"""Numbers that grew over the steps, without and with raw inputs."""
+
 
 def _limit(name: str) -> float:
     return RULE.thresholds[name].value
@@ -218,7 +227,6 @@ gradients that overflow in mixed precision and are skipped by the loss scaler, a
     check=check,
     thresholds={
         "growth": Threshold(10, "rise of the loss over its minimum called growth", "ours"),
-        "input": Threshold(30, "RMS of the input called raw", "standardised inputs have RMS 1"),
     },
     explains=("loss-diverges", "loss-flat", "constant-output", "exploding-gradient"),
     cases=(

@@ -32,6 +32,7 @@ from lifesigns.rules._evidence import (
     streams,
 )
 from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._suspects import RAW_INPUT, input_rms
 
 RECTIFIERS = frozenset({"relu", "relu6", "threshold", "maximum", "where", "max"})
 """Flat on one side by design: what matters there is whether a unit ever fires (dead-units)."""
@@ -56,7 +57,7 @@ def check(trace: Trace) -> Iterable[Finding]:
     for stream in streams(trace):
         layers = list(_layers(trace, stream))
         if layers:
-            yield _finding(layers, trace.stream(stream)[0], progress(trace, stream))
+            yield _finding(layers, _cause(layers[0], trace, stream), progress(trace, stream))
 
 
 def _layers(trace: Trace, stream: int) -> Iterator[_Layer]:
@@ -90,9 +91,8 @@ def _is_saturated(snapshot: Snapshot, name: str) -> bool:
     return _share(merged((snapshot,), name)) > _limit("units")
 
 
-def _finding(layers: list[_Layer], first: Snapshot, course: Progress) -> Finding:
+def _finding(layers: list[_Layer], cause: str, course: Progress) -> Finding:
     origin, rest = layers[0], layers[1:]
-    cause = _cause(origin, first)
     return RULE.finding(
         Severity.WARNING if course.stalled else Severity.NOTE,
         f"{origin.share:.0%} of the units at {origin.site.name} are saturated"
@@ -111,11 +111,10 @@ def _finding(layers: list[_Layer], first: Snapshot, course: Progress) -> Finding
     )
 
 
-def _cause(origin: _Layer, first: Snapshot) -> str:
+def _cause(origin: _Layer, trace: Trace, stream: int) -> str:
     if not origin.from_birth:
         return "lr_too_high"
-    raw = first.batch is not None and first.batch.features.rms > _limit("input")
-    return "unnormalised_input" if raw else "bad_init"
+    return "unnormalised_input" if input_rms(trace, stream) > RAW_INPUT else "bad_init"
 
 
 _REMEDIES = {
@@ -183,7 +182,6 @@ with cross-entropy the flat end cancels out.
     thresholds={
         "units": Threshold(0.5, "share of a layer's units", "RULES.md; DeepDiagnosis (2022)"),
         "observations": Threshold(0.5, "share of a unit's observations", "RULES.md"),
-        "input": Threshold(3.0, "RMS of the input called raw", "standardised inputs have RMS 1"),
     },
     explains=("vanishing-gradient", "loss-flat"),
     cases=(
