@@ -63,6 +63,6 @@ def _outside_dynamo(function: Callable[..., Any]) -> Callable[..., Any]:
     """Keeps dynamo from tracing the wrapper, without importing dynamo (1.4 s) for it."""
     if "torch._dynamo" not in sys.modules:
         return function
-    disabled: Callable[..., Any] = torch._dynamo.disable(function)
+    disabled: Callable[..., Any] = torch._dynamo.disable(function)  # type: ignore[no-untyped-call]
     disabled._lifesigns = True  # type: ignore[attr-defined]
     return disabled

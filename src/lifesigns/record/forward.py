@@ -1,9 +1,9 @@
 """Which module each autograd node ran in, noted by light hooks during one armed step.
 
-Hooks are torch's global module hooks: nothing is stored on the user's modules, which stay picklable,
-and everything is gone once the step has been recorded. A module call is an interval of sequence
-numbers (`torch.autograd._get_sequence_nr()`); a node belongs to the innermost interval that holds
-its own number.
+Hooks are torch's global module hooks: nothing is stored on the user's modules, which stay
+picklable, and everything is gone once the step has been recorded. A module call is an interval of
+sequence numbers (`torch.autograd._get_sequence_nr()`); a node belongs to the innermost interval
+that holds its own number.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ class ForwardHooks:
             if not stack and not module.training:
                 self._on_evaluation()
             return
-        number = torch.autograd._get_sequence_nr()
+        number = torch._C._autograd._get_sequence_nr()
         call = Call(weakref.ref(module), len(stack), number, number)
         call.recurrent = type(module).__name__.lower() if isinstance(module, nn.RNNBase) else ""
         if not stack:
@@ -159,7 +159,7 @@ class ForwardHooks:
             return
         while stack:
             call = stack.pop()
-            call.end = torch.autograd._get_sequence_nr()
+            call.end = torch._C._autograd._get_sequence_nr()
             self._calls.setdefault(thread, []).append(call)
             if call.module() is module:
                 break

@@ -303,7 +303,11 @@ def _recompute(name: str, node: Any, given: Tensor, target: Tensor, reduction: i
         return F.binary_cross_entropy(given, target, saved(node, "weight"), reduction=word)
     if name == "BinaryCrossEntropyWithLogits":
         return F.binary_cross_entropy_with_logits(
-            given, target, saved(node, "weight"), None, word, saved(node, "pos_weight")
+            given,
+            target,
+            saved(node, "weight"),
+            reduction=word,
+            pos_weight=saved(node, "pos_weight"),
         )
     function = F.mse_loss if name == "MseLoss" else F.l1_loss
     return function(given, target, reduction=word)
@@ -377,7 +381,7 @@ def _from_logs(pack: Pack, walked: Walk, terms: list[Term], value: float) -> Pen
     observations = p.numel() if binary or p.dim() < 2 else p.numel() // p.shape[-1]
     totals = [(t * lp).sum() * (x.factor / term.factor) for x, t, _, lp, _ in parts]
     before = tuple(p.shape)
-    compared = tuple(torch.broadcast_shapes(p.shape, target.shape))
+    compared = tuple(np.broadcast_shapes(p.shape, target.shape))
     pending = PendingLoss(
         {
             "value": value,
@@ -517,9 +521,9 @@ def _all_ignored(node: Any) -> bool:
 def _has_penalty(walked: Walk, condensed: Condensed) -> bool:
     """Whether something computed from parameters alone is added to the loss."""
     for i in range(len(walked)):
-        if walked.names[i] in ("Add", "Sub") and walked.shape(i) == ():
-            if any(j is not None and j in condensed.weight_like for j in walked.inputs[i]):
-                return True
+        added = walked.names[i] in ("Add", "Sub") and walked.shape(i) == ()
+        if added and any(j in condensed.weight_like for j in walked.inputs[i]):
+            return True
     return False
 
 

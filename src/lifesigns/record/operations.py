@@ -1,7 +1,7 @@
 """The vocabulary of autograd nodes: what each does for learning, and how to read its output.
 
-Names are node names without `Backward0`. Anything not named here counts as a non-linear operation of
-its own (`Kind.OTHER`): taking a linear operation for a non-linear one can hide a finding, the
+Names are node names without `Backward0`. Anything not named here counts as a non-linear operation
+of its own (`Kind.OTHER`): taking a linear operation for a non-linear one can hide a finding, the
 reverse would invent one.
 """
 

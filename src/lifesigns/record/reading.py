@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -194,14 +194,14 @@ class Reading:
     def _site(
         self, number: int, pending: PendingSite, arrays: list[NDArray[np.float64]]
     ) -> SiteReading:
-        gradients: Mapping[str, PendingSums | None] = {
-            "output_gradient": pending.output_gradient,
-            "input_gradient": pending.input_gradient,
-        }
+        def gradient(sums: PendingSums | None) -> UnitSums | None:
+            return None if sums is None else rescaled(sums.of(arrays), 1 / self.scale)
+
         return SiteReading(
             number,
-            None if pending.value is None else pending.value.of(arrays),
-            **{k: p and rescaled(p.of(arrays), 1 / self.scale) for k, p in gradients.items()},
+            value=None if pending.value is None else pending.value.of(arrays),
+            output_gradient=gradient(pending.output_gradient),
+            input_gradient=gradient(pending.input_gradient),
         )
 
 

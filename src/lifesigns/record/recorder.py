@@ -1,8 +1,8 @@
 """The recorder: decides which steps to record, records them, and keeps the loss of every step.
 
-A cycle is one step of training: everything until every known optimizer has stepped (several backward
-passes for a GAN or gradient accumulation); without an optimizer, one backward pass. At the end of a
-cycle the recorder decides whether the next one is due and arms the forward hooks for it.
+A cycle is one step of training: everything until every known optimizer has stepped (several
+backward passes for a GAN or gradient accumulation); without an optimizer, one backward pass. At the
+end of a cycle the recorder decides whether the next one is due and arms the forward hooks for it.
 """
 
 from __future__ import annotations
@@ -287,7 +287,9 @@ class Recorder:
     def _read_parameters(self, walked: Walk, names: list[str]) -> None:
         if self._parameters is None:
             of_roots = (p for root in self._live_roots() for p in root.parameters())
-            named = {self._leaf_names[id(p)]: p for p in of_roots if id(p) in self._leaf_names}
+            named: dict[str, Tensor] = {
+                self._leaf_names[id(p)]: p for p in of_roots if id(p) in self._leaf_names
+            }
             named.update(zip(names, walked.leaves, strict=True))
             self._parameters = ParameterReader(named, walked.leaves)
         else:

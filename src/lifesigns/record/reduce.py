@@ -1,8 +1,8 @@
 """Tensors to sums: reduced on their device, copied to the host once per snapshot.
 
-Small tensors of one shape wait for each other and are reduced as one stack: in a deep narrow network
-the calls, not the arithmetic, are what recording costs. Large ones are reduced at once, so that no
-activation or gradient outlives the moment the training needs it.
+Small tensors of one shape wait for each other and are reduced as one stack: in a deep narrow
+network the calls, not the arithmetic, are what recording costs. Large ones are reduced at once, so
+that no activation or gradient outlives the moment the training needs it.
 """
 
 from __future__ import annotations

@@ -54,7 +54,8 @@ def walk(losses: Iterable[Tensor]) -> Walk:
     """
     starts = [loss.grad_fn for loss in losses if loss.grad_fn is not None]
     found: dict[Any, None] = dict.fromkeys(starts)
-    stack, leaves = list(found), {}
+    stack = list(found)
+    leaves: dict[Any, int] = {}
     while stack:
         for node, _ in stack.pop().next_functions:
             if node is None or node in found or node in leaves:
