@@ -88,6 +88,15 @@ def test_a_fall_that_ends_at_the_best_constant_is_a_stall():
     assert found.stalled
 
 
+def test_a_loss_above_the_best_constant_is_worse_even_while_it_falls():
+    target = example.target([[-1.0], [1.0]] * 8)
+
+    found = course(np.linspace(9, 5, 400), kind="squared_error", fit=1.0, scale=1.0, target=target)
+
+    assert found.worse_than_constant
+    assert found.falling
+
+
 @pytest.mark.parametrize("length", [0, 1, 2, 19])
 def test_a_short_run_is_not_judged(length):
     found = course(np.ones(length))

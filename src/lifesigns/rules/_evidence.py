@@ -65,6 +65,11 @@ class Progress:
         return abs(self.fit - self.baseline) < CONSTANT_LEVEL * abs(self.baseline)
 
     @property
+    def worse_than_constant(self) -> bool:
+        """The loss is clearly above that of the best constant prediction."""
+        return self.judged and bool(self.fit > (1 + CLEAR_GAIN) * self.baseline)
+
+    @property
     def falling(self) -> bool:
         """The second half of the run still falls, beyond its noise, and not just to a constant."""
         return self.judged and not self.nonfinite and not self.settled and self.slope > 4

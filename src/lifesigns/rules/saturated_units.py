@@ -93,8 +93,9 @@ def _is_saturated(snapshot: Snapshot, name: str) -> bool:
 
 def _finding(layers: list[_Layer], cause: str, course: Progress) -> Finding:
     origin, rest = layers[0], layers[1:]
+    harm = course.stalled or (course.worse_than_constant and not course.diverged)
     return RULE.finding(
-        Severity.WARNING if course.stalled else Severity.NOTE,
+        Severity.WARNING if harm else Severity.NOTE,
         f"{origin.share:.0%} of the units at {origin.site.name} are saturated"
         + (" from the first step on" if origin.from_birth else f" since step {origin.since}"),
         site=origin.site.name,
@@ -175,8 +176,8 @@ saw over the last quarter of the recorded steps. The rule speaks when more than 
 layer's units are.
 
 **When not to worry.** Saturated units that carry a decision already learned are fine: as long as
-the loss falls this is a note. It alarms only if the loss is stalled. Output units may saturate:
-with cross-entropy the flat end cancels out.
+the loss falls this is a note. It alarms only if the loss is stalled, or still above that of a
+constant prediction. Output units may saturate: with cross-entropy the flat end cancels out.
 """,
     check=check,
     thresholds={
