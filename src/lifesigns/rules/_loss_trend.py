@@ -34,7 +34,7 @@ class Trend:
     """What the best constant prediction reaches on the recorded targets; NaN if unknown."""
     baseline_error: float
     correlation: float
-    """Of prediction and target, mean over the last quarter of the snapshots; NaN if unknown."""
+    """Of prediction and target, mean over the later half of the snapshots; NaN if unknown."""
     correlation_error: float
     output_spread: float
     """Standard deviation of the outputs over inputs, in those of the targets (last snapshot)."""
@@ -76,6 +76,14 @@ class Trend:
         """Downward slope over the last two fifths, in standard errors; positive is falling."""
         return slope_score(self._tail(2 * TAIL))
 
+    def rose(self, factor: float) -> bool:
+        """Ends at more than `factor` times its start, beyond its noise and above the baseline."""
+        early = self.curve[: max(5, self.steps // 5)]
+        noise = float(np.median(np.abs(np.diff(early)))) if len(early) > 1 else 0.0
+        rise = self.end - self.start
+        high = rise > (factor - 1) * abs(self.start) and rise > 4 * noise
+        return high and not self.end < self.baseline
+
     def _tail(self, share: float) -> Floats:
         return self.curve[-max(5, round(self.steps * share)) :]
 
@@ -92,7 +100,7 @@ def trend(trace: Trace, stream: int = 0) -> Trend:
         scale = float(np.median([reading.scale for _, reading in known]))
         values = (values - np.interp(steps, [step for step, _ in known], penalties)) / scale
     baseline, error = _baseline(readings) if known else (NAN, NAN)
-    late = readings[-max(2, len(readings) // 4) :]
+    late = readings[len(readings) // 2 :]
     return Trend(values[np.isfinite(values)], baseline, error, *_correlation(late), _spread(late))
 
 

@@ -17,12 +17,12 @@ RAW_INPUT = 30.0
 """RMS of the input above which (and below its inverse) it is called unscaled; standardised: 1."""
 LARGE_UPDATE = 0.1
 """Update over weight above which a step is called large (TheDeepChecker: healthy below 1e-1)."""
-SMALL_UPDATE = 1e-5
-"""Below this an update is called small (Karpathy: about 1e-3 is healthy)."""
+SMALL_UPDATE = 1e-4
+"""Below this an update is called small (TheDeepChecker: healthy from 1e-4; Karpathy: 1e-3)."""
 FADED = 1e-3
 """First over last layer's gradient below which it has vanished (AutoTrainer)."""
 SPIKE = 3.0
-"""An early loss this many times its start (and the baseline) is a spike."""
+"""An early loss this many times the first one (and the baseline) is a spike."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,8 @@ def rate_too_high(trace: Trace, stream: int, course: Trend) -> Suspect | None:
     """Large updates, or a spike at the beginning."""
     ratio = max(map(update_ratio, trace.stream(stream)), default=float("nan"), key=_known)
     early = course.curve[: max(5, course.steps // 5)]
-    level = max(abs(course.start), course.baseline if course.baseline > 0 else 0.0)
+    level = abs(float(course.curve[0])) if course.steps else float("nan")
+    level = max(level, course.baseline) if course.baseline > 0 else level
     spiked = bool(len(early) and early.max() > SPIKE * level > 0)
     if not (ratio > LARGE_UPDATE or spiked):
         return None
@@ -90,8 +91,8 @@ def rate_too_high(trace: Trace, stream: int, course: Trend) -> Suspect | None:
 
 
 def rate_too_low(trace: Trace, stream: int, course: Trend) -> Suspect | None:
-    """Tiny updates, or a steady fall that is far from done."""
-    ratio = min(map(update_ratio, trace.stream(stream)[1:]), default=float("nan"), key=_least)
+    """Tiny updates from the first step on, or a steady fall that is far from done."""
+    ratio = max(map(update_ratio, trace.stream(stream)), default=float("nan"), key=_known)
     steady = course.fall > 3 and course.gain < -0.1
     if not (ratio < SMALL_UPDATE or steady):
         return None
@@ -131,6 +132,22 @@ def saturated_layer(trace: Trace, stream: int, course: Trend) -> Suspect | None:
                 Remedy("Smaller weights at the start (Glorot).", "nn.init.xavier_uniform_(w)"),
             )
     return None
+
+
+def no_gradient(trace: Trace, stream: int, course: Trend) -> Suspect | None:
+    """A gradient of exactly 0 everywhere."""
+    last = trace.stream(stream)[-1]
+    trained = [p for p in last.parameters if p.trainable and p.reached]
+    if not trained or not all(p.gradient_is_zero for p in trained):
+        return None
+    return Suspect(
+        "vanishing",
+        "the gradient is exactly 0 for every parameter",
+        Remedy(
+            "Find the flat place between loss and weights.",
+            "print([(n, p.grad.abs().max()) for n, p in model.named_parameters()])",
+        ),
+    )
 
 
 def faded_gradient(trace: Trace, stream: int, course: Trend) -> Suspect | None:
@@ -179,7 +196,3 @@ def _fading(snapshot: Snapshot) -> float:
 
 def _known(ratio: float) -> float:
     return ratio if np.isfinite(ratio) else -np.inf
-
-
-def _least(ratio: float) -> float:
-    return ratio if np.isfinite(ratio) else np.inf

@@ -22,8 +22,9 @@ from lifesigns.records import (
 )
 from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import latest, since, streams
-from lifesigns.rules._loss_trend import target_varies
+from lifesigns.rules._loss_trend import target_varies, trend
 from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._suspects import rate_too_high
 
 ROUNDING = 4 * float(np.finfo(np.float32).eps)
 
@@ -60,7 +61,10 @@ def _finding(trace: Trace, stream: int, last: Snapshot) -> Finding:
     assert loss.prediction is not None
     origin = _origin(last)
     place, cause, remedy = _cause(last, origin)
-    first = since(trace.stream(stream), _is_constant)
+    shots = trace.stream(stream)
+    first = since(shots, _is_constant)
+    fast = rate_too_high(trace, stream, trend(trace, stream)) if first > shots[0].step else None
+    leading = (fast.cause,) if fast else ()
     batch = int(loss.prediction.count.max())
     widest = float(loss.prediction.spread.max())
     return RULE.finding(
@@ -69,11 +73,12 @@ def _finding(trace: Trace, stream: int, last: Snapshot) -> Finding:
         site=origin.name if origin else "",
         step=first,
         measured=f"outputs differ by {widest:.2g} over a batch of {batch} while targets vary"
-        + (f"; constant from {place}" if place else ""),
+        + (f"; constant from {place}" if place else "")
+        + (f"; {fast.evidence}" if fast else ""),
         expected=f"outputs that differ by more than {_limit('spread'):g} of the targets' range",
         certainty="exact, in every recorded step from there on",
-        causes=tuple(dict.fromkeys((cause, "vanishing", "bad_init")))[:3],
-        remedies=(remedy,),
+        causes=tuple(dict.fromkeys((*leading, cause, "bad_init")))[:3],
+        remedies=(fast.remedy, remedy) if fast else (remedy,),
         evidence={"output_spread": widest, "batch": batch},
     )
 

@@ -7,7 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from lifesigns.records import BatchReading, Finding, Floats, LossReading, Remedy, Severity, Trace
+from lifesigns.records import (
+    BatchReading,
+    Finding,
+    Floats,
+    Ints,
+    LossReading,
+    Remedy,
+    Severity,
+    Trace,
+)
 from lifesigns.rules import _examples as example
 from lifesigns.rules import _suspects
 from lifesigns.rules._evidence import streams
@@ -28,37 +37,33 @@ def check(trace: Trace) -> Iterable[Finding]:
     course = trend(trace, stream)
     if not finite[-1]:
         yield _overflowed(trace, stream, course, losses)
-    elif _rises(trace, course):
+    elif course.steps >= _limit("steps") and course.rose(_factor(course)):
         yield _rose(trace, stream, course)
 
 
-def _rises(trace: Trace, course: Trend) -> bool:
-    """Ends a multiple above its start, beyond its noise, and above a constant prediction."""
-    if course.steps < _limit("steps"):
-        return False
-    factor = _limit("factor" if np.isfinite(course.baseline) else "unknown_factor")
-    rise = course.end - course.start
-    high = rise > (factor - 1) * abs(course.start) and rise > 4 * _noise(course)
-    return high and not course.end < course.baseline
+def _factor(course: Trend) -> float:
+    return _limit("factor" if np.isfinite(course.baseline) else "unknown_factor")
 
 
-def _noise(course: Trend) -> float:
-    """Standard deviation of the first losses, without their trend."""
-    early = course.curve[: max(5, course.steps // 5)]
-    return float(np.median(np.abs(np.diff(early)))) if len(early) > 1 else 0.0
+def _onset(steps: Ints, values: Floats, factor: float) -> int:
+    """The step from which the loss stayed above `factor` times its first value (or non-finite)."""
+    first = values[np.isfinite(values)][0]
+    below = np.flatnonzero(values - first <= (factor - 1) * abs(first))
+    return int(steps[min(below[-1] + 1, len(steps) - 1)]) if len(below) else int(steps[0])
 
 
 def _overflowed(trace: Trace, stream: int, course: Trend, values: Floats) -> Finding:
     last = int(np.flatnonzero(np.isfinite(values))[-1])
-    step = int(trace.losses.steps[trace.losses.streams == stream][last + 1])
+    steps = trace.losses.steps[trace.losses.streams == stream]
+    step = int(steps[last + 1])
     peak = float(np.nanmax(np.abs(values[: last + 1])))
-    grew = peak > _limit("factor") * abs(float(course.curve[0]))
+    grew = peak > _limit("factor") * abs(float(values[np.isfinite(values)][0]))
     return _finding(
         trace,
         stream,
         course,
         f"the loss is not finite from step {step} on" + (", after it grew" if grew else ""),
-        step,
+        _onset(steps, values, _limit("factor")) if grew else step,
         f"{values[0]:.3g} at the start, {values[last]:.3g} as the last finite loss",
         "exact",
         () if grew else ("nan",),
@@ -67,17 +72,17 @@ def _overflowed(trace: Trace, stream: int, course: Trend, values: Floats) -> Fin
 
 def _rose(trace: Trace, stream: int, course: Trend) -> Finding:
     means = block_means(course.curve)
-    certainty = f"{course.end_error:.2g} standard error of the end level, {course.steps} steps"
+    steps = trace.losses.steps[trace.losses.streams == stream]
     baseline = f"; a constant prediction reaches {course.baseline:.3g}"
     return _finding(
         trace,
         stream,
         course,
         f"the loss rose from {course.start:.3g} to {course.end:.3g}",
-        0,
+        _onset(steps, trace.losses.stream(stream), _factor(course)),
         f"block means of the loss over the run: {', '.join(f'{m:.3g}' for m in means[:5])} …"
         + (baseline if np.isfinite(course.baseline) else ""),
-        certainty,
+        f"{course.end_error:.2g} standard error of the end level, {course.steps} steps",
         (),
     )
 
@@ -92,7 +97,7 @@ def _finding(
     certainty: str,
     first: tuple[str, ...],
 ) -> Finding:
-    asked = (_suspects.unscaled_input, _uphill, _suspects.rate_too_high)
+    asked = (_suspects.unscaled_input, _uphill, _suspects.rate_too_high, _perhaps_uphill)
     found = suspects(trace, stream, course, asked) or [_RATE]
     causes = (*first, *(s.cause for s in found), "exploding", "lr_too_high")
     return RULE.finding(
@@ -103,29 +108,42 @@ def _finding(
         expected="a loss that falls, or stays level",
         certainty=certainty,
         causes=tuple(dict.fromkeys(causes))[:3],
-        remedies=(*(s.remedy for s in found), _CLIP),
+        remedies=(*(s.remedy for s in found), _CLIP)[:3],
         evidence={"start": course.start, "end": course.end, "baseline": course.baseline},
     )
 
 
 def _uphill(trace: Trace, stream: int, course: Trend) -> Suspect | None:
     """Small updates and a loss that rises all the same: steps along the gradient."""
-    early = [update_ratio(s) for s in trace.stream(stream)[:4]]
-    small = all(ratio < _suspects.LARGE_UPDATE for ratio in early if np.isfinite(ratio))
+    small = [ratio < _suspects.LARGE_UPDATE for ratio in _early_ratios(trace, stream)]
+    return _SIGN if small and all(small) and _rises_throughout(course) else None
+
+
+def _perhaps_uphill(trace: Trace, stream: int, course: Trend) -> Suspect | None:
+    """The same, if only the first update was small: an overshoot may look like this as well."""
+    small = [ratio < _suspects.LARGE_UPDATE for ratio in _early_ratios(trace, stream)]
+    return _SIGN if small and small[0] and not all(small) and _rises_throughout(course) else None
+
+
+def _early_ratios(trace: Trace, stream: int) -> list[float]:
+    ratios = map(update_ratio, trace.stream(stream)[:4])
+    return [ratio for ratio in ratios if np.isfinite(ratio)]
+
+
+def _rises_throughout(course: Trend) -> bool:
     means = block_means(course.curve)
-    smooth = len(means) > 3 and bool((np.diff(means) > 0).all())
-    if not (np.isfinite(early).any() and small and smooth):
-        return None
-    return Suspect(
-        "other",
-        "it rises without a break although the updates are small",
-        Remedy(
-            "Check the sign: the loss must be minimised.",
-            "loss = -objective  # and no maximize=True in the optimizer",
-        ),
-    )
+    levels = means if len(means) > 3 else course.curve
+    return len(levels) > 2 and bool((np.diff(levels) > 0).all())
 
 
+_SIGN = Suspect(
+    "other",
+    "it rises without a break from a small first update on",
+    Remedy(
+        "Check the sign: the loss must be minimised.",
+        "loss = -objective  # and no maximize=True in the optimizer",
+    ),
+)
 _CLIP = Remedy(
     "Clip the gradient while you look for the cause.",
     "torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)",

@@ -25,10 +25,11 @@ from lifesigns.rules._suspects import Suspect, suspects
 SUSPECTS = (
     _suspects.unnormalised_output,
     _suspects.unscaled_input,
+    _suspects.rate_too_high,
     _suspects.silent_layer,
     _suspects.saturated_layer,
     _suspects.faded_gradient,
-    _suspects.rate_too_high,
+    _suspects.no_gradient,
     _suspects.rate_too_low,
 )
 """In the order of how directly each explains a flat loss."""
@@ -48,12 +49,23 @@ def check(trace: Trace) -> Iterable[Finding]:
 
 
 def _learned_nothing(course: Trend, readings: Sequence[LossReading]) -> bool:
-    if readings[-1].ignored_all or not target_varies(readings):
+    kind = readings[-1].kind
+    if readings[-1].ignored_all or not target_varies(readings) or course.rose(2.0):
         return False
-    if np.isfinite(course.gain):
-        unfit = course.gain < _limit("gain")
-        return unfit and not _on_its_way(course) and not _ranks_well(course, readings[-1].kind)
-    return _unrelated(course, readings[-1].kind)
+    if not np.isfinite(course.gain):
+        return _unrelated(course, kind)
+    unfit = course.gain < _limit("gain") or _within_doubt(course)
+    return unfit and not _on_its_way(course) and not _ranks_well(course, kind)
+
+
+def _within_doubt(course: Trend) -> bool:
+    """No gain beyond two standard errors, no trend, and outputs that hardly follow the targets.
+
+    Few recorded batches tell the level of a constant prediction only roughly.
+    """
+    doubtful = course.gain - 2 * course.gain_error < _limit("gain")
+    level = course.fall < 0.5 * _limit("fall")
+    return doubtful and level and abs(course.correlation) < _limit("correlation")
 
 
 def _on_its_way(course: Trend) -> bool:
@@ -85,7 +97,8 @@ def _finding(trace: Trace, stream: int, course: Trend) -> Finding:
     found = suspects(trace, stream, course, SUSPECTS) or [UNRELATED]
     sinking = course.fall > _limit("fall")
     severity = Severity.ERROR
-    if sinking or course.steps < _limit("sure_steps"):
+    unsure = course.gain > _limit("gain") or course.steps < _limit("sure_steps")
+    if sinking or unsure:
         severity = Severity.WARNING
     return RULE.finding(
         severity,
