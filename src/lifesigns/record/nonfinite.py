@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from lifesigns.record.condense import Condensed
-from lifesigns.record.walk import Walk, saved_tensors, snake_case
+from lifesigns.record.walk import Walk, saved, saved_tensors, snake_case
 from lifesigns.records import NonFinite
 
 MASKS = frozenset({"MaskedFill", "Where", "ConstantPadNd"})
 """Operations that put infinities in on purpose."""
+
+
+RECOMPUTED: dict[str, Callable[..., Tensor]] = {
+    "Log": torch.log,
+    "Log2": torch.log2,
+    "Log10": torch.log10,
+    "Log1P": torch.log1p,
+    "Acos": torch.acos,
+    "Asin": torch.asin,
+    "Acosh": torch.acosh,
+    "Atanh": torch.atanh,
+    "Pow": torch.pow,
+    "Div": torch.div,
+    "Mul": torch.mul,
+}
+"""Functions that can leave the numbers and keep only what they were given."""
 
 
 def forward_origin(
@@ -35,6 +51,8 @@ def forward_origin(
 
 
 def _first_operation(walked: Walk, condensed: Condensed) -> NonFinite:
+    """The oldest node whose result is not finite: seen in what a later node saved of it, or, for
+    functions that keep only their input, by computing the result again."""
     position = {node: i for i, node in enumerate(walked.nodes)}
     first: tuple[int, int] | None = None
     for i, node in enumerate(walked.nodes):
@@ -46,10 +64,30 @@ def _first_operation(walked: Walk, condensed: Condensed) -> NonFinite:
                 continue
             if first is None or maker < first[0]:
                 first = (maker, bad)
+        if first is not None and first[0] <= i:
+            break
+        if bad := _recomputed(walked.names[i], node):
+            first = (i, bad)
+            break
     index, bad = first if first is not None else (len(walked) - 1, 1)
     low, high = _input_range(walked.nodes[index])
     operation = snake_case(walked.names[index])
     return NonFinite("forward", _place(condensed, index, operation), operation, bad, low, high)
+
+
+def _recomputed(name: str, node: Any) -> int:
+    """Non-finite elements of the result of a function that keeps its finite inputs only."""
+    if name not in RECOMPUTED:
+        return 0
+    given, other = saved(node, "self"), saved(node, "exponent" if name == "Pow" else "other")
+    operands = [x.detach() if isinstance(x, Tensor) else x for x in (given, other)]
+    if name == "Div" and given is None and isinstance(other, Tensor):
+        return int(other.numel() - torch.count_nonzero(other))
+    if not isinstance(given, Tensor) or _count(given):
+        return 0
+    if name not in ("Pow", "Div", "Mul"):
+        return _count(RECOMPUTED[name](operands[0]))
+    return 0 if other is None else _count(RECOMPUTED[name](*operands))
 
 
 def _place(condensed: Condensed, index: int, operation: str) -> str:
