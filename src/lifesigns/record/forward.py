@@ -149,7 +149,9 @@ class ForwardHooks:
         call = Call(weakref.ref(module), len(stack), number, number)
         call.recurrent = type(module).__name__.lower() if isinstance(module, nn.RNNBase) else ""
         if not stack:
-            call.input = next((i for i in inputs if isinstance(i, Tensor)), None)
+            call.input = next(
+                (i for i in inputs if isinstance(i, Tensor) and not _is_batched(i)), None
+            )
         stack.append(call)
 
     def _leave(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
@@ -175,7 +177,7 @@ def is_root(module: nn.Module) -> bool:
 def first_tensor(output: Any) -> Tensor | None:
     """The prediction in a module's output: a tensor, or the `logits` or first tensor inside."""
     if isinstance(output, Tensor):
-        return output
+        return None if _is_batched(output) else output
     if isinstance(output, Mapping):
         chosen = output.get("logits")
         return chosen if isinstance(chosen, Tensor) else first_tensor(list(output.values()))
@@ -185,6 +187,11 @@ def first_tensor(output: Any) -> Tensor | None:
     if hasattr(output, "__dataclass_fields__"):
         return first_tensor([getattr(output, name) for name in output.__dataclass_fields__])
     return None
+
+
+def _is_batched(tensor: Tensor) -> bool:
+    """Whether a tensor belongs to a running `torch.func` transform: it means nothing outside."""
+    return bool(torch._C._functorch.is_functorch_wrapped_tensor(tensor))
 
 
 def module_names(roots: list[nn.Module]) -> dict[int, str]:

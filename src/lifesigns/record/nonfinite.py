@@ -53,8 +53,8 @@ def forward_origin(
 def _first_operation(walked: Walk, condensed: Condensed) -> NonFinite:
     """The oldest node whose result is not finite.
 
-    It shows in what a later node saved of it, or, for functions that keep only their input, when the
-    result is computed again.
+    It shows in what a later node saved of it, or, for functions that keep only their input, when
+    the result is computed again.
     """
     position = {node: i for i, node in enumerate(walked.nodes)}
     first: tuple[int, int] | None = None

@@ -111,7 +111,8 @@ class Activation:
 
 
 _SIGMOID_TAIL = math.log(99)  # sigmoid(-x) = 1 %
-_GELU_TAIL, _SILU_TAIL, _MISH_TAIL = -3.0, -6.5, -5.8  # derivative rises above -1 % from here on
+_GELU_TAIL, _SILU_TAIL, _MISH_TAIL = -3.0217, -6.1429, -6.1587  # |σ′| is below 1 % up to here
+_GELU_TANH_TAIL = -3.0094
 
 
 def _clamp(x: Tensor, node: Any) -> Tensor:
@@ -124,9 +125,26 @@ def _outside(x: Tensor, node: Any) -> Tensor:
     return below if high is None else below | (x > high)
 
 
+def _rrelu(x: Tensor, node: Any) -> Tensor:
+    if not node._saved_training:
+        return F.leaky_relu(x, (node._saved_lower + node._saved_upper) / 2)
+    noise = saved(node, "noise")
+    return torch.where(x > 0, x, x * noise)
+
+
 def _elu_bottom(r: Tensor, node: Any) -> Tensor:
     scale = float(getattr(node, "_saved_scale", 1.0))
-    return r <= -0.99 * float(node._saved_alpha) * scale
+    return r < (_elu_limit(node) - 1) * float(node._saved_alpha) * scale
+
+
+def _elu_limit(node: Any) -> float:
+    """The factor exp(x) below which the slope alpha · exp(x) is 1 % of its maximum, max(1, alpha).
+
+    CELU divides x by alpha: its slope is exp(x / alpha) itself.
+    """
+    scaled = hasattr(node, "_saved_input_scale")
+    slope = node._saved_alpha * node._saved_input_scale if scaled else 1.0
+    return 0.01 * max(1.0, 1.0 / float(slope)) if slope > 0 else 0.01
 
 
 ACTIVATIONS: dict[str, Activation] = {
@@ -142,7 +160,7 @@ ACTIVATIONS: dict[str, Activation] = {
     "Elu": Activation(
         "elu",
         lambda x, n: F.elu(x * n._saved_input_scale, n._saved_alpha) * n._saved_scale,
-        lambda x, n: x * n._saved_input_scale < math.log(0.01),
+        lambda x, n: x * n._saved_input_scale < math.log(_elu_limit(n)),
         _elu_bottom,
         constants=("alpha", "scale"),
     ),
@@ -156,7 +174,7 @@ ACTIVATIONS: dict[str, Activation] = {
     "Gelu": Activation(
         "gelu",
         lambda x, n: F.gelu(x, approximate=n._saved_approximate),
-        lambda x, n: x < _GELU_TAIL,
+        lambda x, n: x < (_GELU_TANH_TAIL if n._saved_approximate == "tanh" else _GELU_TAIL),
     ),
     "Silu": Activation("silu", lambda x, n: F.silu(x), lambda x, n: x < _SILU_TAIL),
     "Mish": Activation("mish", lambda x, n: F.mish(x), lambda x, n: x < _MISH_TAIL),
@@ -199,7 +217,7 @@ ACTIVATIONS: dict[str, Activation] = {
         constants=("max",),
     ),
     "PreluKernel": Activation("prelu", lambda x, n: torch.where(x > 0, x, x * n._saved_weight)),
-    "RreluWithNoise": Activation("rrelu", constants=("lower", "upper")),
+    "RreluWithNoise": Activation("rrelu", _rrelu, constants=("lower", "upper")),
     "Softshrink": Activation(
         "softshrink",
         lambda x, n: F.softshrink(x, n._saved_lambd),
@@ -212,7 +230,7 @@ ACTIVATIONS: dict[str, Activation] = {
         lambda x, n: x.abs() <= n._saved_lambd,
         constants=("lambd",),
     ),
-    "Glu": Activation("glu", lambda x, n: F.glu(x, _signed(n._saved_dim))),
+    "Glu": Activation("glu", lambda x, n: F.glu(x, signed(n._saved_dim))),
     "Sin": Activation("sin", lambda x, n: x.sin()),
     "Maximum": Activation("maximum"),
     "Where": Activation("where"),
@@ -241,7 +259,7 @@ def details(name: str, node: Any) -> dict[str, float]:
     found = {a: saved(node, a) for a in wanted}
     dim = saved(node, "dim") if name in ("Softmax", "LogSoftmax", "SafeSoftmax") else None
     if dim is not None:
-        found["dim"] = _signed(dim)
+        found["dim"] = signed(dim)
     return {key: float(value) for key, value in found.items() if isinstance(value, int | float)}
 
 
@@ -252,6 +270,6 @@ def _pairwise_maximum(name: str, node: Any, value: Tensor | None) -> Tensor | No
     return torch.maximum(value, other)
 
 
-def _signed(dim: int) -> int:
+def signed(dim: int) -> int:
     """Autograd keeps a negative dimension as an unsigned 64-bit number."""
     return dim - 2**64 if dim >= 2**63 else dim

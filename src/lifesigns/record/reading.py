@@ -16,9 +16,9 @@ from lifesigns.functions.activations import ACTIVATIONS as FACTS
 from lifesigns.record.condense import Condensed
 from lifesigns.record.loss import PendingLoss, read_loss
 from lifesigns.record.nonfinite import forward_origin
-from lifesigns.record.operations import ACTIVATIONS, activation_value
+from lifesigns.record.operations import ACTIVATIONS, activation_value, signed
 from lifesigns.record.reduce import Pack, PendingSums
-from lifesigns.record.walk import Walk, is_hooked, saved
+from lifesigns.record.walk import Walk, is_hooked, saved, value_as_used
 from lifesigns.records import (
     BatchReading,
     Coverage,
@@ -32,6 +32,8 @@ from lifesigns.records import (
 )
 
 HOOKED_KINDS = frozenset({Kind.ACTIVATION, Kind.SOFTMAX, Kind.OTHER})
+GROUPING = frozenset({"Max", "Amax", "Glu"})
+"""Operations that make one value of a group of them."""
 MOST_CALLS = 16
 """Calls of one operation in one module that are read; a loop may make thousands."""
 
@@ -119,43 +121,53 @@ class Reading:
             if calls[site.module, site.operation] > MOST_CALLS:
                 self._unreadable.append(f"{site.name}: only {MOST_CALLS} calls are read")
                 continue
-            self._read_site(number, site, walked.names[index], walked.nodes[index])
+            self._read_site(number, site, walked, index, condensed.weight_like)
         self._pack.flush()
 
-    def _read_site(self, number: int, site: Site, name: str, node: Any) -> None:
-        pending = self._sites.setdefault(number, PendingSite())
+    def _read_site(
+        self, number: int, site: Site, walked: Walk, index: int, weight_like: frozenset[int]
+    ) -> None:
+        pending, node = self._sites.setdefault(number, PendingSite()), walked.nodes[index]
         if site.kind is Kind.ACTIVATION:
-            pending.value = self._activation(site, name, node)
+            pending.value = self._activation(site, walked, index)
         elif site.kind is Kind.SOFTMAX and (result := saved(node, "result")) is not None:
             pending.value = self._pack.sums(result, site.unit_dim)
-        hook = self._gradient_hook(pending, site)
+        source = _data_input(walked.inputs[index], weight_like)
+        grouped = saved(node, "dim") if walked.names[index] in GROUPING else None
+        hook = self._gradient_hook(pending, site, source, grouped)
         self._handles.append(node.register_hook(hook))
 
-    def _activation(self, site: Site, name: str, node: Any) -> PendingSums | None:
+    def _activation(self, site: Site, walked: Walk, index: int) -> PendingSums | None:
+        name, node = walked.names[index], walked.nodes[index]
         if is_hooked(node, "result") or is_hooked(node, "self"):
             self._hooked_saves += 1
             return None
         with torch.no_grad():
             output, flat = activation_value(name, node)
+            output = value_as_used(walked, index) if output is None else output
         if output is None:
             if ACTIVATIONS[name].output is not None:
                 self._unreadable.append(f"{site.name}: its saved value was modified in place")
             return None
         return self._pack.sums(output, _dim(output, site), flat)
 
-    def _gradient_hook(self, pending: PendingSite, site: Site) -> Callable[..., None]:
+    def _gradient_hook(
+        self, pending: PendingSite, site: Site, source: int, grouped: Any
+    ) -> Callable[..., None]:
         steepest = FACTS[site.operation].max_derivative if site.operation in FACTS else 0.0
         pack, failures = self._pack, self._failures
 
         def hook(grad_inputs: tuple[Any, ...], grad_outputs: tuple[Any, ...]) -> None:
             try:
                 arrived = grad_outputs[0] if grad_outputs else None
-                passed = grad_inputs[0] if grad_inputs else None
+                passed = grad_inputs[source] if source < len(grad_inputs) else None
                 with torch.no_grad():
                     if arrived is not None:
                         pending.output_gradient = pack.sums(arrived, _dim(arrived, site))
                     if passed is not None:
                         flat = _flat(arrived, passed, steepest)
+                        if grouped is not None and arrived is not None:
+                            passed = _group_first(passed, arrived, grouped)
                         pending.input_gradient = pack.sums(passed, _dim(passed, site), flat)
             except Exception as error:  # an exception here would end the user's backward
                 failures.append(f"{site.name}: {type(error).__name__}: {error}")
@@ -219,7 +231,27 @@ def rescaled(sums: UnitSums, factor: float) -> UnitSums:
 
 
 def _dim(tensor: Tensor, site: Site) -> int:
-    return site.unit_dim if tensor.dim() > 1 else -1
+    """The dimension of the units; groups of inputs (maxout) sit in front of the site's own."""
+    if tensor.dim() < 2 or site.unit_dim < 0:
+        return -1
+    return site.unit_dim + tensor.dim() - len(site.shape)
+
+
+def _data_input(inputs: tuple[int | None, ...], weight_like: frozenset[int]) -> int:
+    """Which input of a node carries the data: `torch.where(x < 0, 0, x)` has it second."""
+    given = [k for k, i in enumerate(inputs) if i is not None and i not in weight_like]
+    return next((k for k in given if (inputs[k] or 0) >= 0), given[0] if given else 0)
+
+
+def _group_first(passed: Tensor, arrived: Tensor, dim: Any) -> Tensor:
+    """The gradient of a group's inputs as `[group, *shape of the output]`."""
+    dims = [dim] if isinstance(dim, int) else list(dim)
+    if len(dims) != 1 or not arrived.dim():
+        return passed.reshape(-1, *[1] * arrived.dim())
+    at = signed(dims[0]) % passed.dim()
+    if passed.dim() == arrived.dim():
+        return torch.stack(torch.split(passed, arrived.shape[at], at))
+    return passed.movedim(at, 0)
 
 
 def _flat(arrived: Tensor | None, passed: Tensor, steepest: float) -> Tensor | None:

@@ -23,7 +23,7 @@ class Every:
 class Budget:
     """Spaces the recordings so that watching stays within a share of the training time.
 
-    Besides the first cycles, cycle 2, 4, 8, … is recorded whatever it costs: a run of half a
+    Besides the first cycles, cycle 4, 16, 64, … is recorded whatever it costs: a run of half a
     second would otherwise be judged by its first two steps. Their number grows with the logarithm
     of the run, so the share holds for every run longer than a few seconds.
     """
@@ -39,6 +39,10 @@ class Budget:
             training: Seconds of training so far, without watching.
             last_cost: Seconds the last recording took.
         """
-        if step < FIRST or step & (step - 1) == 0:
+        if step < FIRST or _is_power_of_four(step):
             return True
         return watching + last_cost <= self.share * training
+
+
+def _is_power_of_four(n: int) -> bool:
+    return n & (n - 1) == 0 and n.bit_length() % 2 == 1

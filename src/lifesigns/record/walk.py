@@ -111,3 +111,15 @@ def saved_tensors(node: Any) -> list[tuple[str, Tensor]]:
     names = [a[len("_saved_") :] for a in dir(node) if a.startswith("_saved_")]
     values = [(name, saved(node, name)) for name in names]
     return [(name, value) for name, value in values if isinstance(value, torch.Tensor)]
+
+
+def value_as_used(walked: Walk, index: int) -> Tensor | None:
+    """The value a node made but did not keep, from a later node that saved it as its input."""
+    maker = walked.nodes[index]
+    for later in range(index + 1, len(walked)):
+        if index not in walked.inputs[later]:
+            continue
+        for _, tensor in saved_tensors(walked.nodes[later]):
+            if tensor.grad_fn is maker and tensor.output_nr == 0:
+                return tensor.detach()
+    return None
