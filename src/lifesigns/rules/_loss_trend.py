@@ -96,9 +96,8 @@ def trend(trace: Trace, stream: int = 0) -> Trend:
     known = [(s.step, s.loss) for s in shots if s.loss and _is_scaled(s.loss)]
     if known:
         steps = trace.losses.steps[trace.losses.streams == stream]
-        penalties = [reading.value - reading.fit for _, reading in known]
         scale = float(np.median([reading.scale for _, reading in known]))
-        values = (values - np.interp(steps, [step for step, _ in known], penalties)) / scale
+        values = (values - _penalties(known, steps.astype(float))) / scale
     baseline, error = _baseline(readings) if known else (NAN, NAN)
     late = readings[len(readings) // 2 :]
     return Trend(values[np.isfinite(values)], baseline, error, *_correlation(late), _spread(late))
@@ -118,11 +117,12 @@ def slope_score(values: Floats) -> float:
     means = block_means(values)
     if len(means) < 4:
         return 0.0
-    x = np.arange(len(means)) - (len(means) - 1) / 2
+    centres = block_means(np.arange(len(values), dtype=float))
+    x = centres - centres.mean()
     slope = float((x * means).sum() / (x**2).sum())
     rest = means - means.mean() - slope * x
     error = math.sqrt(float((rest**2).sum()) / (len(means) - 2) / float((x**2).sum()))
-    floor = 1e-7 * abs(float(means.mean())) / len(means)  # float32 losses resolve no more
+    floor = 1e-7 * abs(float(means.mean())) / len(values)  # float32 losses resolve no more
     return -slope / max(error, floor, 1e-300)
 
 
@@ -154,6 +154,23 @@ def target_varies(readings: Sequence[LossReading]) -> bool:
 
 def _is_scaled(reading: LossReading) -> bool:
     return bool(np.isfinite(reading.fit) and np.isfinite(reading.value) and reading.scale > 0)
+
+
+def _penalties(known: Sequence[tuple[int, LossReading]], steps: Floats) -> Floats:
+    """What is not data loss, at every step, from the recorded ones.
+
+    Weight decay shrinks penalties geometrically, so their logarithm is interpolated, and its last
+    slope continues after the last recorded step.
+    """
+    at = np.array([step for step, _ in known], float)
+    size = np.array([reading.value - reading.fit for _, reading in known])
+    if len(at) < 2 or size.min() <= 0 or at[-1] == at[-2]:
+        flat: Floats = np.interp(steps, at, size)
+        return flat
+    level = np.log(size)
+    slope = min((level[-1] - level[-2]) / (at[-1] - at[-2]), 0.0)
+    beyond = np.maximum(steps - at[-1], 0.0)
+    return np.asarray(np.exp(np.interp(steps, at, level) + slope * beyond))
 
 
 def _baseline(readings: Sequence[LossReading]) -> tuple[float, float]:

@@ -107,8 +107,8 @@ def _wrong_loss(
     loss, targets = readings[-1], targets_of(readings)
     if targets is None or loss.target is None or loss.target.is_index or not targets.units:
         return None
-    if loss.kind not in ("cross_entropy", "binary_cross_entropy"):
-        return None
+    if loss.kind not in ("cross_entropy", "binary_cross_entropy") or loss.scale < 0:
+        return None  # a negative scale: the target was read with its sign reversed
     least, most = float(targets.minimum.min()), float(targets.maximum.max())
     outside = least < -0.01 or most > 1.01
     alone = loss.kind == "cross_entropy" and targets.units == 1

@@ -1,0 +1,108 @@
+"""The course of a loss, against curves whose answer is known."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lifesigns.records import LossReading
+from lifesigns.rules import _examples as example
+from lifesigns.rules._loss_trend import block_means, slope_score, trend
+
+WANTED = np.tile([[-1.0], [1.0]], (16, 1))  # variance 1
+
+
+def trace_of(losses, *, fit=None, scale=1.0, steps=(0, 10, 50, 100), kind="squared_error"):
+    """`fit` gives the data term at a step; the rest of the loss is a penalty."""
+    graph = example.chain("linear", "mse_loss")
+    shots = [
+        example.snapshot(
+            graph,
+            step=s,
+            loss=LossReading(
+                losses[s],
+                kind,
+                fit=losses[s] if fit is None else fit[s],
+                scale=scale,
+                input_shape=(32, 1),
+                prediction=example.sums(0.5 * WANTED),
+                target=example.target(WANTED),
+                correlation=0.5,
+            ),
+        )
+        for s in steps
+        if s < len(losses)
+    ]
+    return example.trace(*shots, losses=losses)
+
+
+def test_the_gain_is_the_share_of_the_variance_that_was_explained():
+    course = trend(trace_of([0.25] * 120))
+
+    assert course.baseline == pytest.approx(1)
+    assert course.gain == pytest.approx(0.75)
+    assert course.output_spread == pytest.approx(0.5)
+    assert course.correlation == 0.5
+
+
+def test_a_penalty_is_not_taken_for_misfit():
+    penalty, fit = np.geomspace(9, 1, 120), np.full(120, 0.5)
+
+    course = trend(trace_of(list(penalty + fit), fit=fit))
+
+    assert course.gain == pytest.approx(0.5)
+    assert abs(course.fall) < 1
+
+
+def test_a_summed_loss_is_compared_per_observation():
+    course = trend(trace_of([64 * 0.25] * 120, scale=64))
+
+    assert course.gain == pytest.approx(0.75)
+
+
+def test_without_a_recognised_loss_there_is_no_level():
+    course = trend(trace_of([0.25] * 120, kind="other"))
+
+    assert math.isnan(course.gain)
+    assert course.end == 0.25
+
+
+def test_a_run_without_snapshots_or_losses_has_a_course_all_the_same():
+    assert trend(example.trace(losses=[3.0, 2.0, 1.0])).steps == 3
+    assert math.isnan(trend(example.trace()).end)
+
+
+def test_noise_without_a_trend_is_rarely_called_falling():
+    curves = np.random.default_rng(0).normal(1, 0.1, (400, 240))
+
+    alarms = sum(slope_score(curve) > 4 for curve in curves)
+
+    assert alarms <= 4  # p of |t| > 4 with 8 degrees of freedom is 0.4 %, half of it downward
+
+
+@given(st.floats(0.01, 10), st.integers(20, 200))
+def test_a_straight_fall_scores_high_and_a_rise_as_much_below_zero(size, steps):
+    fall = np.linspace(size, 0, steps)
+
+    assert slope_score(fall) > 100
+    assert slope_score(-fall) == pytest.approx(-slope_score(fall), rel=1e-3)
+
+
+@given(st.lists(st.floats(-5, 5), min_size=1, max_size=90))
+def test_block_means_stay_within_the_values_and_are_few(values):
+    means = block_means(np.array(values))
+
+    assert 1 <= len(means) <= 10
+    assert min(values) - 1e-9 <= means.min()
+    assert means.max() <= max(values) + 1e-9
+
+
+def test_the_interval_of_the_end_level_covers_the_truth():
+    rng = np.random.default_rng(1)
+
+    courses = [trend(trace_of(list(rng.normal(1, 0.2, 300)))) for _ in range(100)]
+
+    covered = sum(abs(c.end - 1) < 2 * c.end_error for c in courses)
+    assert covered >= 88  # about 92 expected, with nine degrees of freedom
