@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from lifesigns.record.forward import Forward
 from lifesigns.record.operations import (
@@ -58,6 +58,11 @@ class _Condenser:
         self.leaf_names = leaf_names
         self.places = forward.places([node._sequence_nr() for node in walked.nodes])
         self.loss_from = self._loss_start()
+        self.data_leaves = {
+            -1 - k
+            for k, leaf in enumerate(walked.leaves)
+            if forward.names and not isinstance(leaf, nn.Parameter)
+        }
         self.sources: list[tuple[int, ...]] = []
         self.weight_like: set[int] = set()
         self.sites: list[Site] = []
@@ -106,7 +111,7 @@ class _Condenser:
             return False
         if not inputs or (None in self.walk.inputs[index] and self._mixes_data(index)):
             return False
-        return all(i < 0 or i in self.weight_like for i in inputs)
+        return all(i in self.weight_like if i >= 0 else i not in self.data_leaves for i in inputs)
 
     def _mixes_data(self, index: int) -> bool:
         """Whether a constant operand is large enough to be data rather than a number."""
@@ -225,6 +230,8 @@ class _Condenser:
         stack = [i for i in self.walk.inputs[index] if i is not None]
         while stack:
             i = stack.pop()
+            if i in self.data_leaves:
+                continue
             if i < 0:
                 found[self.leaf_names[-1 - i]] = self.walk.leaves[-1 - i].dim()
             elif i in self.weight_like:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lifesigns.record.reduce import Arrays, Pack
 from lifesigns.records import ParameterReading
@@ -90,11 +90,18 @@ class ParameterReader:
     ) -> tuple[ParameterReading, ...]:
         """The readings, once the step has been made.
 
+        A plain tensor that asks for a gradient is data (a physics-informed network differentiates
+        by its input), unless an optimizer holds it or none is known.
+
         Args:
             rates: Learning rate by `id` of the parameter, for the parameters in some optimizer.
             optimizers_known: Whether any optimizer has been seen at all.
         """
-        alive = list(self._alive())
+        alive = [
+            (w, p)
+            for w, p in self._alive()
+            if isinstance(p, nn.Parameter) or not optimizers_known or id(p) in rates
+        ]
         changes = [(w, _sample(p) - w.before) for w, p in alive if w.before is not None]
         self._norms("update", changes)
         arrays = self._pack.fetch()
