@@ -69,6 +69,34 @@ def test_without_a_recognised_loss_there_is_no_level():
     assert course.end == 0.25
 
 
+def classes_trace(classes, samples, losses):
+    labels = np.random.default_rng(0).integers(0, classes, (3, samples, 1))
+    graph = example.chain("linear", "log_softmax", "nll_loss")
+    shots = [
+        example.snapshot(
+            graph,
+            step=step,
+            loss=LossReading(
+                losses[step],
+                "cross_entropy",
+                fit=losses[step],
+                scale=1.0,
+                target=example.target(chosen, classes=classes),
+            ),
+        )
+        for step, chosen in zip((0, 9, 99), labels, strict=True)
+    ]
+    return example.trace(*shots, losses=losses)
+
+
+@pytest.mark.parametrize("classes", [2, 10, 1000, 4000])
+def test_the_level_of_a_constant_is_not_underestimated_from_few_labels(classes):
+    course = trend(classes_trace(classes, 64, [math.log(classes)] * 100))
+
+    assert course.baseline == pytest.approx(math.log(classes), rel=0.02)
+    assert course.baseline >= 0.99 * course.end
+
+
 def test_a_run_without_snapshots_or_losses_has_a_course_all_the_same():
     assert trend(example.trace(losses=[3.0, 2.0, 1.0])).steps == 3
     assert math.isnan(trend(example.trace()).end)

@@ -20,6 +20,8 @@ BLOCKS = 10
 """Averages over blocks of steps stand for independent observations (batch means)."""
 TAIL = 0.2
 """Share of the run that counts as its end."""
+ENOUGH = 10
+"""Observations per class from which frequencies are trusted."""
 NAN = float("nan")
 
 
@@ -181,7 +183,26 @@ def _baseline(readings: Sequence[LossReading]) -> tuple[float, float]:
         return NAN, NAN
     each = [constant_loss(r.kind, r.target.sums, r.target.class_counts) for r in seen if r.target]
     error = float(np.std(each, ddof=1)) / math.sqrt(len(each)) if len(each) > 1 else 0.0
-    return constant_loss(seen[-1].kind, merged, class_counts(seen)), error
+    if seen[-1].kind == "cross_entropy":
+        return _class_entropy(seen, merged), error
+    return constant_loss(seen[-1].kind, merged), error
+
+
+def _class_entropy(seen: Sequence[LossReading], targets: UnitSums) -> float:
+    """The classes' entropy, corrected for the sample (Miller & Madow 1955: + (K - 1) / 2n).
+
+    With few observations per class it cannot be told from the sample: then that of equally
+    frequent classes, which is never too low.
+    """
+    counts = class_counts(seen)
+    entropy = constant_loss("cross_entropy", targets, counts)
+    if counts is None:
+        return entropy
+    classes, n = int((counts > 0).sum()), float(counts.sum())
+    if n >= ENOUGH * classes:
+        return entropy + (classes - 1) / (2 * n)
+    prediction = seen[-1].prediction
+    return math.log(max(classes, prediction.units if prediction else 0, len(counts)))
 
 
 def _correlation(readings: Sequence[LossReading]) -> tuple[float, float]:
