@@ -1,0 +1,5 @@
+"""`python -m lifesigns`."""
+
+from lifesigns.cli import main
+
+main()

@@ -1,0 +1,212 @@
+"""The command line: arguments in, one call, exit code out. Nothing is imported before it is needed.
+
+Exit codes: that of the user's script for `run`; 0 or 1 for `check`; 2 for a mistake in the command.
+"""
+
+from __future__ import annotations
+
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lifesigns import __version__
+from lifesigns._errors import LifesignsError, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # the traceback of a user's script is shown as it is
+    rich_markup_mode=None,
+)
+
+
+class StopOn(str, Enum):
+    """What ends a run early."""
+
+    error = "error"
+
+
+def main() -> None:
+    """Runs a command; a mistake of the user ends it with a message and exit code 2."""
+    # Not `app()`: that would replace `sys.excepthook`, which belongs to the user's script.
+    command = typer.main.get_command(app)
+    try:
+        command(prog_name="lifesigns")
+    except LifesignsError as error:
+        print(f"lifesigns: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _budget(text: str) -> float:
+    """`1%`, `0.5%` or `0.01` as a share."""
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = float("nan")
+    if not 0 < share <= 1:
+        raise typer.BadParameter(f"{text!r} is no share of the training time, such as 1% or 0.01.")
+    return share
+
+
+def _writable(path: Path | None) -> Path | None:
+    """Looked at before training starts, because the report is written when it has ended."""
+    if path is not None and path.is_dir():
+        raise typer.BadParameter(f"{path} is a folder; a file is expected.")
+    if path is not None and not path.absolute().parent.is_dir():
+        raise typer.BadParameter(f"The folder {path.parent} does not exist; create it first.")
+    return path
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"lifesigns {__version__}")
+        raise typer.Exit
+
+
+JsonFile = Annotated[
+    Path | None,
+    typer.Option("--json", metavar="FILE", callback=_writable, help="Also write the report there."),
+]
+
+
+@app.callback()
+def _lifesigns(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Tells whether a PyTorch network can learn, shows the evidence, and says what to do."""
+
+
+@app.command(context_settings={"allow_interspersed_args": False})
+def run(
+    script: Annotated[str, typer.Argument(metavar="SCRIPT", help="Any PyTorch training script.")],
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="ARGS", help="Everything after SCRIPT is the script's own."),
+    ] = None,
+    module: Annotated[
+        bool, typer.Option("-m", help="SCRIPT is the name of a module, as in python -m.")
+    ] = False,
+    every: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Record each N-th step; 1 is exact."),
+    ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            parser=_budget,
+            metavar="SHARE",
+            help="Share of the training time that watching may cost. [default: 1%]",
+        ),
+    ] = None,
+    json: JsonFile = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="Write a run file while training, for lifesigns show."),
+    ] = None,
+    stop_on: Annotated[
+        StopOn | None,
+        typer.Option(help="End the run at the first finding that it cannot learn."),
+    ] = None,
+    max_steps: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="End the run after N steps.")
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Raise the recorder's own failures.")
+    ] = False,
+) -> None:
+    """Run a training script unchanged, watch it, report."""
+    if every is not None and budget is not None:
+        raise UsageError("--every and --budget exclude each other: give one of them.")
+    from lifesigns.integrations import script as integration
+
+    code = integration.run(
+        script,
+        arguments or [],
+        module=module,
+        every=every,
+        budget=0.01 if budget is None else budget,
+        json_path=json,
+        save=save,
+        stop_on=None if stop_on is None else stop_on.value,
+        max_steps=max_steps,
+        strict=strict,
+    )
+    raise typer.Exit(code)
+
+
+@app.command()
+def check(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE:FACTORY", help="A function that returns (model, batch, loss_fn)."
+        ),
+    ],
+    json: JsonFile = None,
+) -> None:
+    """Judge a network by one training step, before training."""
+    from lifesigns.check import check_file
+
+    raise typer.Exit(check_file(target, json_path=json))
+
+
+@app.command()
+def show(
+    path: Annotated[Path, typer.Argument(metavar="RUN", help="A run file (run --save RUN).")],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+) -> None:
+    """Print the report of a stored run."""
+    from lifesigns.app import show as command
+
+    raise typer.Exit(command.show(path, json_output=json))
+
+
+@app.command()
+def rules() -> None:
+    """List the rules."""
+    from lifesigns.report.manual import rules_table
+
+    rules_table(_stdout())
+
+
+@app.command()
+def explain(
+    rule: Annotated[str, typer.Argument(metavar="RULE", help="Name or code: dead-units, ACT001.")],
+) -> None:
+    """Show a rule's manual page."""
+    from lifesigns.report.manual import page
+    from lifesigns.rules import find_rule
+
+    page(find_rule(rule), _stdout())
+
+
+@app.command()
+def demo(
+    fault: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FAULT",
+            help="One of zero-init, dead-relu, saturated, double-softmax, linear, mse-sigmoid, "
+            "none. [default: all, as a table]",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of everything random.")] = 0,
+) -> None:
+    """Watch seven small networks train, six with a fault."""
+    from lifesigns.app import demo as command
+
+    raise typer.Exit(command.demo(fault, seed))
+
+
+def _stdout() -> Console:
+    from lifesigns.report.terminal import console_for
+
+    return console_for(sys.stdout)

@@ -1,0 +1,70 @@
+"""The report on a run: what was found, and every form it can be shown in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from lifesigns.records import Finding, Trace
+from lifesigns.report import as_json, terminal
+from lifesigns.report.verdict import alarms, verdict
+
+
+@dataclass(frozen=True, repr=False)
+class Report:
+    """What was found in a run, with the run itself as its evidence.
+
+    Example:
+        >>> Report(Trace(), ())
+        <Report: no training step was seen: nothing can be said>
+    """
+
+    trace: Trace
+    findings: tuple[Finding, ...]
+    """Most probable root cause first, as `judge` returns them."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing alarming was found; notes are no alarm."""
+        return not alarms(self.findings)
+
+    @property
+    def verdict(self) -> str:
+        """The report in one line."""
+        return verdict(self.trace, self.findings)
+
+    def print(
+        self, file: IO[str] | None = None, *, color: bool | None = None, width: int | None = None
+    ) -> None:
+        """Prints the report as text.
+
+        Args:
+            file: Where to; standard error by default.
+            color: None colours it on a terminal that can, unless `NO_COLOR` is set.
+            width: Characters per line; by default those of the terminal, at most 100, and 80
+                where there is no terminal.
+        """
+        terminal.print_report(self.trace, self.findings, file, color=color, width=width)
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as plain JSON values; docs/report-schema.md says what is where."""
+        return as_json.to_json(self.trace, self.findings)
+
+    def write_json(self, path: str | Path) -> None:
+        """Writes `to_json()` to `path`: the whole file or nothing.
+
+        Raises:
+            LifesignsError: It cannot be written there; what was there before is untouched.
+        """
+        as_json.write(self.to_json(), Path(path))
+
+    def svg(self, title: str = "lifesigns") -> str:
+        """The report as a picture of a terminal, 80 columns wide."""
+        return terminal.svg(self.trace, self.findings, title)
+
+    def __str__(self) -> str:
+        return terminal.plain(self.trace, self.findings)
+
+    def __repr__(self) -> str:
+        return f"<Report: {self.verdict}>"

@@ -1,0 +1,91 @@
+"""The report as strict JSON; docs/report-schema.md describes it, docs/report.schema.json checks it.
+
+A number that is not finite is one of the strings "nan", "inf" and "-inf", as in every record.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lifesigns
+from lifesigns._errors import LifesignsError
+from lifesigns.records import Finding, Trace
+from lifesigns.records import to_json as record_to_json
+from lifesigns.report.coverage import Unseen
+from lifesigns.report.curve import Curve, curves
+from lifesigns.report.verdict import alarms, verdict
+
+SCHEMA = {"name": "lifesigns-report", "version": 1}
+"""The version grows when a reader of the old form would misread the new one."""
+
+
+def to_json(trace: Trace, findings: Sequence[Finding]) -> dict[str, Any]:
+    """The report as plain JSON values."""
+    report: dict[str, Any] = record_to_json(
+        {
+            "schema": SCHEMA,
+            "lifesigns": lifesigns.__version__,
+            "command": trace.info.command,
+            "started": trace.info.started,
+            "versions": trace.info.versions,
+            "outcome": trace.info.outcome,
+            "verdict": verdict(trace, findings),
+            "ok": not alarms(findings),
+            "findings": tuple(findings),
+            "steps": trace.steps,
+            "recorded_steps": trace.recorded_steps,
+            "overhead": trace.cost.overhead,
+            "cost": trace.cost,
+            "losses": tuple(_summary(curve) for curve in curves(trace)),
+            "optimizers": trace.optimizers,
+            "coverage": Unseen.of(trace),
+        }
+    )
+    return report
+
+
+def write(report: dict[str, Any], path: Path) -> None:
+    """Writes the whole report to `path`, or nothing.
+
+    Raises:
+        LifesignsError: It cannot be written there.
+    """
+    text = json.dumps(report, indent=2, allow_nan=False) + "\n"
+    try:
+        if path.exists() and not path.is_file():  # a pipe or a device cannot be replaced
+            path.write_text(text, encoding="ascii")
+        else:
+            _replace(path.resolve(), text)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise LifesignsError(
+            f"The report could not be written to {path}: {reason}. Choose another file."
+        ) from error
+
+
+def _replace(path: Path, text: str) -> None:
+    """Writes beside the target first, so that nobody ever reads half a report."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with unfinished.open("w", encoding="ascii") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _summary(curve: Curve) -> dict[str, Any]:
+    return {
+        "stream": curve.stream,
+        "steps": len(curve.values),
+        "first": curve.first,
+        "last": curve.last,
+        "lowest": curve.lowest,
+        "nonfinite": curve.nonfinite,
+    }

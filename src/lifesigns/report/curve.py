@@ -1,0 +1,106 @@
+"""The loss of a run in a few numbers and one line of blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lifesigns.records import Floats, Trace
+
+LONG_ENOUGH = 20
+"""Fewer steps say nothing about the course of a loss."""
+CLEAR_FALL = 0.05
+"""A fall by a smaller share is taken for noise."""
+LOGARITHMIC = 100.0
+"""A positive loss that falls by more than this factor is drawn on a logarithmic scale."""
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+GAP = "×"
+"""Stands where the loss was NaN or infinite."""
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """The loss of every step of one stream."""
+
+    stream: int
+    values: Floats
+
+    @property
+    def first(self) -> float:
+        """The loss of the first step."""
+        return float(self.values[0])
+
+    @property
+    def last(self) -> float:
+        """The loss of the last step."""
+        return float(self.values[-1])
+
+    @property
+    def lowest(self) -> float:
+        """The lowest finite loss; NaN if there is none."""
+        finite = self.values[np.isfinite(self.values)]
+        return float(finite.min()) if len(finite) else float("nan")
+
+    @property
+    def nonfinite(self) -> int:
+        """How many losses were NaN or infinite."""
+        return int((~np.isfinite(self.values)).sum())
+
+    @property
+    def long_enough(self) -> bool:
+        """Whether anything can be said about its course."""
+        return len(self.values) >= LONG_ENOUGH
+
+    @property
+    def fell(self) -> bool:
+        """Whether the last tenth is clearly below the first, by their medians."""
+        tenth = max(len(self.values) // 10, 1)
+        start = float(np.median(self.values[:tenth]))
+        return bool(np.median(self.values[-tenth:]) < start - CLEAR_FALL * abs(start))
+
+
+def curves(trace: Trace) -> list[Curve]:
+    """The curve of each stream that has a loss, in order."""
+    streams = np.unique(trace.losses.streams)
+    return [Curve(int(number), trace.losses.stream(int(number))) for number in streams]
+
+
+def sparkline(values: Sequence[float] | Floats, width: int = 32) -> str:
+    """The values as a line of blocks; each block is the mean of its share of them.
+
+    Example:
+        >>> sparkline([4, 3, 2, 1, float("nan")])
+        '█▆▃▁×'
+    """
+    every = np.asarray(values, np.float64)
+    if not len(every):
+        return ""
+    with np.errstate(all="ignore"):
+        means = np.array([part.mean() for part in np.array_split(every, min(width, len(every)))])
+        heights = _heights(means)
+    return "".join(BLOCKS[int(h)] if np.isfinite(h) else GAP for h in heights)
+
+
+def is_logarithmic(values: Floats) -> bool:
+    """Whether these values are drawn on a logarithmic scale."""
+    finite = values[np.isfinite(values)]
+    if not len(finite) or finite.min() <= 0:
+        return False
+    return bool(finite.max() / LOGARITHMIC > finite.min())
+
+
+def _heights(values: Floats) -> Floats:
+    """Index into `BLOCKS` of each value, NaN where it is not finite."""
+    scaled = np.log(values) if is_logarithmic(values) else values
+    scaled = np.where(np.isfinite(values), scaled, np.nan)
+    if np.isnan(scaled).all():
+        return scaled
+    low, high = np.nanmin(scaled), np.nanmax(scaled)
+    top = len(BLOCKS) - 1
+    # Halves first: the difference of two huge numbers is infinite.
+    share = (scaled / 2 - low / 2) / (high / 2 - low / 2) if high > low else scaled * 0 + 0.5
+    heights: Floats = np.round(share * top)
+    return heights

@@ -1,0 +1,238 @@
+"""The report as text: labels in one column, what they say beside them.
+
+Nothing is drawn that a log file could not hold: colour is the only thing a terminal adds. Every
+text passes through `charset.fit` before it is laid out, and none is read as markup.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import IO
+
+from rich.console import Console, ConsoleRenderable
+from rich.padding import Padding
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from lifesigns.records import Finding, Severity, Trace
+from lifesigns.report.charset import fit
+from lifesigns.report.coverage import Unseen
+from lifesigns.report.curve import Curve, curves, is_logarithmic, sparkline
+from lifesigns.report.verdict import alarms, verdict
+
+PLAIN_WIDTH = 80
+WIDEST = 100
+"""Longer lines are tiring to read, however wide the terminal."""
+LABELS = 9
+"""Width of the column of labels: that of `certainty`."""
+STREAMS = 4
+"""How many losses are drawn."""
+INDENT = 2
+"""Of code, against the text around it."""
+
+Said = str | ConsoleRenderable
+
+COLOR = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.NOTE: "cyan"}
+
+
+def print_report(
+    trace: Trace,
+    findings: Sequence[Finding],
+    file: IO[str] | None = None,
+    *,
+    color: bool | None = None,
+    width: int | None = None,
+) -> None:
+    """Prints the report to `file`, or to standard error."""
+    console = console_for(sys.stderr if file is None else file, color=color, width=width)
+    write(console, lambda: _print(console, trace, findings))
+
+
+def plain(trace: Trace, findings: Sequence[Finding]) -> str:
+    """The report without colour, 80 columns wide."""
+    text = io.StringIO()
+    print_report(trace, findings, text, color=False, width=PLAIN_WIDTH)
+    return text.getvalue().rstrip("\n")
+
+
+def svg(trace: Trace, findings: Sequence[Finding], title: str) -> str:
+    """The report as a picture of a terminal; the fonts are the reader's own."""
+    console = Console(
+        file=io.StringIO(),
+        record=True,
+        width=PLAIN_WIDTH,
+        force_terminal=True,
+        color_system="truecolor",
+        force_jupyter=False,
+        highlight=False,
+        _environ={},
+    )
+    _print(console, trace, findings)
+    return re.sub(r"@font-face \{.*?\}\s*", "", console.export_svg(title=title), flags=re.DOTALL)
+
+
+def console_for(file: IO[str], *, color: bool | None = None, width: int | None = None) -> Console:
+    """A console on `file`; `color` and `width` as in `Report.print`."""
+    console = Console(
+        file=file,
+        force_terminal=color,
+        no_color=None if color is None else not color,
+        force_jupyter=False,
+        highlight=False,
+    )
+    console.width = width or (min(console.width, WIDEST) if console.is_terminal else PLAIN_WIDTH)
+    return console
+
+
+def write(console: Console, show: Callable[[], None]) -> None:
+    """Writes what `show` prints at once, without trailing blanks, as the stream can carry it."""
+    with console.capture() as capture:
+        show()
+    lines = "".join(f"{line.rstrip()}\n" for line in capture.get().rstrip("\n").split("\n"))
+    encoding = _encoding(console)
+    console.file.write(lines.encode(encoding, "backslashreplace").decode(encoding))
+    console.file.flush()
+
+
+def rows(console: Console, *pairs: tuple[str | Text, Said]) -> Table:
+    """Labels and what they say, in two columns."""
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(width=LABELS, no_wrap=True)
+    grid.add_column(overflow="fold")
+    for label, said in pairs:
+        grid.add_row(
+            Text(label, "dim") if isinstance(label, str) else label,
+            Text(fitted(console, said)) if isinstance(said, str) else said,
+        )
+    return grid
+
+
+def fitted(console: Console, text: str) -> str:
+    """`text` as the console's stream can carry it."""
+    return fit(text, _encoding(console))
+
+
+def indented_code(console: Console, code: str) -> Padding:
+    """Python code, highlighted where there is colour."""
+    text = Text(fitted(console, code.expandtabs(4).strip("\n")))
+    if console.color_system is not None and not console.no_color:
+        text = Syntax("", "python", theme="ansi_dark").highlight(text.plain)
+        text.rstrip()
+        text.no_wrap, text.overflow = False, "fold"  # nothing of it is cut off
+    return Padding(text, (0, 0, 0, INDENT))
+
+
+def _encoding(console: Console) -> str:
+    name = getattr(console.file, "encoding", None) or "utf-8"
+    try:
+        return codecs.lookup(name).name
+    except LookupError:
+        return "ascii"
+
+
+# --- the parts of the report, from top to bottom --------------------------------------------------
+def _print(console: Console, trace: Trace, findings: Sequence[Finding]) -> None:
+    notes = [f for f in findings if f.severity is Severity.NOTE]
+    for part in (
+        rows(console, *_header(console, trace, findings)),
+        *(_alarm(console, finding) for finding in alarms(findings)),
+        *([rows(console, *(_note(console, f) for f in notes))] if notes else []),
+        rows(console, *_footer(trace, findings)),
+    ):
+        console.print(part)
+        console.print()
+
+
+def _header(
+    console: Console, trace: Trace, findings: Sequence[Finding]
+) -> Iterator[tuple[str | Text, Said]]:
+    worst = next((s for s in Severity if any(f.severity is s for f in findings)), None)
+    said = verdict(trace, findings)
+    style = "bold green" if said.startswith("learns:") else COLOR.get(worst or Severity.NOTE, "")
+    yield Text("lifesigns", "bold"), Text(fitted(console, said), style)
+    yield "steps", _steps(trace)
+    for curve in curves(trace)[:STREAMS]:
+        label = "loss" if trace.losses.stream_count == 1 else f"loss {curve.stream + 1}"
+        yield label, _loss(curve)
+
+
+def _steps(trace: Trace) -> str:
+    outcome = trace.info.outcome.partition("\n")[0]
+    how = "" if outcome in ("finished", "running") else f", {outcome}"
+    return f"{trace.steps}{how}"
+
+
+def _loss(curve: Curve) -> str:
+    scale = "  (log scale)" if is_logarithmic(curve.values) else ""
+    return f"{curve.first:.4g} → {curve.last:.4g}  {sparkline(curve.values)}{scale}"
+
+
+def _alarm(console: Console, finding: Finding) -> ConsoleRenderable:
+    name, symptom = f"{finding.code} {finding.rule}", f"\n{finding.symptom}"
+    heading = Text.assemble((fitted(console, name), "bold"), fitted(console, symptom))
+    return rows(
+        console,
+        (Text(finding.severity.value, COLOR[finding.severity]), heading),
+        ("where", _place(finding)),
+        ("measured", finding.measured),
+        ("expected", finding.expected),
+        ("certainty", finding.certainty),
+        ("why", finding.why),
+        *_remedies(console, finding),
+    )
+
+
+def _place(finding: Finding) -> str:
+    return f"{finding.site or 'the whole run'}, step {finding.step}"
+
+
+def _remedies(console: Console, finding: Finding) -> Iterator[tuple[str | Text, Said]]:
+    for number, remedy in enumerate(finding.remedies):
+        if number:
+            yield "or", _capitalised(remedy.text.removeprefix("Or "))
+            continue
+        yield "do first", remedy.text
+        if remedy.code:
+            yield "", indented_code(console, remedy.code)
+
+
+def _capitalised(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _note(console: Console, finding: Finding) -> tuple[Text, Text]:
+    name = (fitted(console, f"{finding.code} {finding.rule}"), "bold")
+    symptom = fitted(console, f": {finding.symptom}")
+    return Text("note", COLOR[Severity.NOTE]), Text.assemble(name, symptom)
+
+
+def _footer(trace: Trace, findings: Sequence[Finding]) -> Iterator[tuple[str, str]]:
+    unseen = list(Unseen.of(trace).sentences())
+    for number, sentence in enumerate(unseen):
+        yield ("" if number else "not seen"), sentence
+    if trace.snapshots and not unseen:
+        yield "not seen", "nothing: all operations of the recorded steps could be read"
+    yield "cost", _cost(trace)
+    if findings:
+        yield "more", f"lifesigns explain {findings[0].code}"
+
+
+def _cost(trace: Trace) -> str:
+    cost = trace.cost
+    if not (trace.steps and cost.training > 0):
+        return f"watching took {_seconds(cost.watching)}"
+    share = 100 * cost.overhead
+    return (
+        f"watching cost {share:.1f} % of training time "
+        f"({_seconds(cost.watching)} of {_seconds(cost.training)}), "
+        f"{trace.recorded_steps} of {trace.steps} steps recorded"
+    )
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.2g} s" if seconds < 99.5 else f"{seconds:.0f} s"
