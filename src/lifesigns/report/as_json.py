@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import lifesigns
 from lifesigns._errors import LifesignsError
 from lifesigns.records import Finding, Trace
 from lifesigns.records import to_json as record_to_json
@@ -28,7 +28,7 @@ def to_json(trace: Trace, findings: Sequence[Finding]) -> dict[str, Any]:
     report: dict[str, Any] = record_to_json(
         {
             "schema": SCHEMA,
-            "lifesigns": lifesigns.__version__,
+            "lifesigns": version("lifesigns"),
             "command": trace.info.command,
             "started": trace.info.started,
             "versions": trace.info.versions,
