@@ -8,7 +8,7 @@ factors, keeping the factor each term is multiplied by.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -375,7 +375,8 @@ def _from_logs(pack: Pack, walked: Walk, terms: list[Term], value: float) -> Pen
         p, log_p = _log_value(walked, logs)
         if not isinstance(target, Tensor) or p is None or log_p is None:
             return None
-        parts.append((term, target.detach(), p, log_p, _is_complement(walked, logs)))
+        term, target = _unsigned(term, target.detach())
+        parts.append((term, target, p, log_p, _is_complement(walked, logs)))
     term, target, p, log_p, _ = next((x for x in parts if not x[4]), parts[0])
     binary = len(parts) > 1 and any(x[4] for x in parts)
     observations = p.numel() if binary or p.dim() < 2 else p.numel() // p.shape[-1]
@@ -398,6 +399,13 @@ def _from_logs(pack: Pack, walked: Walk, terms: list[Term], value: float) -> Pen
     )
     _compare(pack, pending, p, target, is_index=False)
     return pending
+
+
+def _unsigned(term: Term, target: Tensor) -> tuple[Term, Tensor]:
+    """`-y·log p` is y times `-log p`, wherever the minus was written."""
+    if term.factor > 0 and bool((target <= 0).all()):
+        return replace(term, factor=-term.factor), -target
+    return term, target
 
 
 def _log_value(walked: Walk, i: int) -> tuple[Tensor | None, Tensor | None]:
