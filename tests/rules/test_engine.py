@@ -79,7 +79,13 @@ def test_a_cause_comes_before_the_symptom_it_explains_even_if_that_is_graver():
 def test_what_comes_later_explains_nothing_earlier():
     late = rule("late", explains=("early",), step=7)
 
-    assert order(late, rule("early", step=3)) == ["early", "late"]
+    assert order(late, rule("early", step=3, site="0:relu#0")) == ["early", "late"]
+
+
+def test_what_happens_on_the_way_can_explain_the_course_of_the_whole_run():
+    flat = rule("flat", ERROR)
+
+    assert order(rule("died", ERROR, explains=("flat",), step=7), flat) == ["died", "flat"]
 
 
 def test_a_note_explains_nothing():

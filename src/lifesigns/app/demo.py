@@ -7,6 +7,7 @@ linear model is as good as any, and the fault of having only linear layers could
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -20,8 +21,10 @@ from torch.nn.functional import one_hot
 
 from lifesigns._errors import UsageError
 from lifesigns.nets import MLP, Recipe, accuracy, train
-from lifesigns.records import Finding, Severity
+from lifesigns.records import Finding
 from lifesigns.report import Report
+from lifesigns.report.terminal import console_for
+from lifesigns.report.verdict import alarms
 from lifesigns.watch import watch
 
 NETWORK = MLP(64, (64, 64), 10)
@@ -47,7 +50,7 @@ FAULTS = (
     ),
     Fault(
         "dead-relu",
-        "a learning rate of 5 kills the ReLUs",
+        "ReLU, and a learning rate of 5",
         replace(HEALTHY, learning_rate=5.0),
     ),
     Fault(
@@ -93,7 +96,7 @@ class Outcome:
     @property
     def alarms(self) -> list[Finding]:
         """The findings that are more than notes, most probable root cause first."""
-        return [f for f in self.report.findings if f.severity is not Severity.NOTE]
+        return alarms(self.report.findings)
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,7 @@ def demo(fault: str | None = None, seed: int = 0, console: Console | None = None
     Raises:
         UsageError: There is no fault of this name.
     """
-    console = console or Console()
+    console = console or console_for(sys.stdout)
     outcomes = run(_faults(fault), seed, console)
     if fault is None:
         console.print(_table(outcomes))
@@ -156,7 +159,8 @@ def run(faults: Iterable[Fault], seed: int, console: Console) -> list[Outcome]:
     torch.set_num_threads(1)  # a network this small is slower on several
     digits = Digits.load(seed)
     columns = (TextColumn("{task.description:14}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    shown = console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=not shown) as progress:
         return [_run(fault, digits, seed, progress) for fault in faults]
 
 
@@ -190,7 +194,13 @@ def _table(outcomes: Iterable[Outcome]) -> Table:
     table.add_column("what lifesigns found")
     table.add_column("accuracy", justify="right")
     for outcome in outcomes:
-        names = list(dict.fromkeys(finding.rule for finding in outcome.alarms))
-        found = "[bold red]" + "[/], ".join(names) if names else "[green]nothing[/]"
-        table.add_row(outcome.fault.name, outcome.fault.what, found, f"{outcome.accuracy:.3f}")
+        fault = outcome.fault
+        table.add_row(fault.name, fault.what, _found(outcome), f"{outcome.accuracy:.3f}")
     return table
+
+
+def _found(outcome: Outcome) -> str:
+    if not outcome.alarms:
+        return "[green]nothing[/]"
+    first, *others = dict.fromkeys(finding.rule for finding in outcome.alarms)
+    return ", ".join([f"[bold red]{first}[/]", *others])

@@ -2,8 +2,8 @@
 
 The order of findings is the order in which to act on them:
 
-1. A finding that another alarm explains (`Rule.explains`, at an earlier or the same step) comes
-   after it: causes lead, consequences follow.
+1. A finding that another alarm explains (`Rule.explains`, at an earlier or the same step; at any
+   step for a finding about the whole run) comes after it: causes lead, consequences follow.
 2. Errors before warnings before notes.
 3. What is proved (`certainty` starts with "exact" or "proved") before what is statistical.
 4. Earlier in the run before later.
@@ -139,7 +139,7 @@ def _causes_first(findings: list[Finding], rules: Sequence[Rule]) -> list[Findin
         return any(
             finding.rule in explains.get(other.rule, ())
             and other.severity is not Severity.NOTE
-            and other.step <= finding.step
+            and (other.step <= finding.step or not finding.site)
             for other in waiting
             if other is not finding
         )
