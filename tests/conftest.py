@@ -1,14 +1,49 @@
-"""How hypothesis makes records: `st.from_type(Trace)` and every other record class."""
+"""For all tests: one thread, `--overwrite` for golden files, and how hypothesis makes records.
+
+`st.from_type(Trace)` works for every record class.
+"""
 
 import collections.abc
 import dataclasses
+import os
+import sys
 import typing
 from functools import partial
+from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import strategies as st
 
 from lifesigns import records
+
+os.environ["OMP_NUM_THREADS"] = "1"  # for a torch that is imported later, or by a child process
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def pytest_addoption(parser):
+    parser.addoption("--overwrite", action="store_true", help="write the golden files anew")
+
+
+@pytest.fixture(autouse=True)
+def single_thread():
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+
+
+@pytest.fixture
+def golden(request):
+    """Compares a text with a file of `tests/golden`, or writes that file with `--overwrite`."""
+
+    def compare(name, text):
+        path = GOLDEN / name
+        if request.config.getoption("--overwrite"):
+            path.write_text(text, encoding="utf-8")
+        assert text == path.read_text(encoding="utf-8")
+
+    return compare
+
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 FLOAT = st.floats()  # NaN, infinities, -0.0 and subnormal numbers included
