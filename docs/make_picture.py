@@ -1,4 +1,4 @@
-"""Draws docs/report.svg, the picture in the README: the report on a real, dead network.
+"""Draws docs/report.svg, the picture in the README: the report on a doubled softmax.
 
     python docs/make_picture.py
 """
@@ -10,7 +10,7 @@ from rich.console import Console
 
 from lifesigns.app.demo import FAULTS, run
 
-FAULT = "dead-relu"
+FAULT = "double-softmax"
 
 
 def main() -> None:
