@@ -4,9 +4,9 @@ import threading
 from pathlib import Path
 
 import pytest
-from examples import CONSTANT, DEAD, FALLING, FINDINGS, INCOMPLETE, SYMMETRIC, run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from made_reports import CONSTANT, DEAD, FALLING, FINDINGS, INCOMPLETE, SYMMETRIC, run
 
 from lifesigns._errors import LifesignsError
 from lifesigns.records import Finding, Trace

@@ -58,3 +58,10 @@ def test_each_stream_has_its_own_curve():
     found = {c.stream: c.values.tolist() for c in curves(Trace(losses=losses))}
 
     assert found == {0: [1, 2], 3: [8, 9]}
+
+
+def test_one_loss_of_zero_keeps_the_whole_line_off_the_logarithm():
+    losses = np.append(np.geomspace(1e4, 1, 999), 0.0)
+
+    assert not is_logarithmic(losses)
+    assert sparkline(losses, width=4) == "█▂▁▁"

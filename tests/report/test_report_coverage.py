@@ -1,4 +1,4 @@
-from examples import parameters
+from made_reports import parameters
 
 from lifesigns.records import Coverage, Graph, Snapshot, Trace
 from lifesigns.report.coverage import Unseen

@@ -2,7 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from examples import CONSTANT, DEAD, FALLING, SYMMETRIC, run
+from made_reports import CONSTANT, DEAD, FALLING, SYMMETRIC, run
 
 from lifesigns.records import Trace
 from lifesigns.report.verdict import verdict

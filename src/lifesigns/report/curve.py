@@ -80,7 +80,7 @@ def sparkline(values: Sequence[float] | Floats, width: int = 32) -> str:
         return ""
     with np.errstate(all="ignore"):
         means = np.array([part.mean() for part in np.array_split(every, min(width, len(every)))])
-        heights = _heights(means)
+        heights = _heights(np.log(means) if is_logarithmic(every) else means)
     return "".join(BLOCKS[int(h)] if np.isfinite(h) else GAP for h in heights)
 
 
@@ -94,8 +94,7 @@ def is_logarithmic(values: Floats) -> bool:
 
 def _heights(values: Floats) -> Floats:
     """Index into `BLOCKS` of each value, NaN where it is not finite."""
-    scaled = np.log(values) if is_logarithmic(values) else values
-    scaled = np.where(np.isfinite(values), scaled, np.nan)
+    scaled = np.where(np.isfinite(values), values, np.nan)
     if np.isnan(scaled).all():
         return scaled
     low, high = np.nanmin(scaled), np.nanmax(scaled)

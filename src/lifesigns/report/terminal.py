@@ -23,7 +23,7 @@ from lifesigns.records import Finding, Severity, Trace
 from lifesigns.report.charset import fit
 from lifesigns.report.coverage import Unseen
 from lifesigns.report.curve import Curve, curves, is_logarithmic, sparkline
-from lifesigns.report.verdict import alarms, verdict
+from lifesigns.report.verdict import alarms, counted, verdict
 
 PLAIN_WIDTH = 80
 WIDEST = 100
@@ -164,7 +164,9 @@ def _header(
 def _steps(trace: Trace) -> str:
     outcome = trace.info.outcome.partition("\n")[0]
     how = "" if outcome in ("finished", "running") else f", {outcome}"
-    return f"{trace.steps}{how}"
+    passes = len(trace.losses.values)
+    without = f", {counted(passes, 'backward pass')}" if passes and not trace.steps else ""
+    return f"{trace.steps}{without}{how}"
 
 
 def _loss(curve: Curve) -> str:
@@ -212,6 +214,8 @@ def _note(console: Console, finding: Finding) -> tuple[Text, Text]:
 
 
 def _footer(trace: Trace, findings: Sequence[Finding]) -> Iterator[tuple[str, str]]:
+    if trace.snapshots and trace.steps:
+        yield "recorded", f"{trace.recorded_steps} of {trace.steps} steps"
     unseen = list(Unseen.of(trace).sentences())
     for number, sentence in enumerate(unseen):
         yield ("" if number else "not seen"), sentence
@@ -226,12 +230,8 @@ def _cost(trace: Trace) -> str:
     cost = trace.cost
     if not (trace.steps and cost.training > 0):
         return f"watching took {_seconds(cost.watching)}"
-    share = 100 * cost.overhead
-    return (
-        f"watching cost {share:.1f} % of training time "
-        f"({_seconds(cost.watching)} of {_seconds(cost.training)}), "
-        f"{trace.recorded_steps} of {trace.steps} steps recorded"
-    )
+    seconds = f"{_seconds(cost.watching)} of {_seconds(cost.training)}"
+    return f"watching cost {100 * cost.overhead:.1f} % of training time ({seconds})"
 
 
 def _seconds(seconds: float) -> str:

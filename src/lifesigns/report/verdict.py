@@ -18,19 +18,30 @@ def verdict(trace: Trace, findings: Sequence[Finding]) -> str:
         'no training step was seen: nothing can be said'
     """
     counts = {s: [f.severity for f in findings].count(s) for s in Severity}
-    counted = [_counted(number, s.value) for s, number in counts.items() if number]
+    kinds = [counted(number, s.value) for s, number in counts.items() if number]
     if counts[Severity.ERROR]:
-        return f"cannot learn as it stands: {', '.join(counted)}"
+        return f"cannot learn as it stands: {', '.join(kinds)}"
     if counts[Severity.WARNING]:
-        return f"learns worse than it could: {', '.join(counted)}"
+        return f"learns worse than it could: {', '.join(kinds)}"
     if not trace.snapshots:
         return f"{_unseen(trace)}: nothing can be said"
-    return ", ".join([_silent(curves(trace)), *counted])
+    return ", ".join([_silent(curves(trace)), *kinds])
 
 
 def alarms(findings: Iterable[Finding]) -> list[Finding]:
     """The findings that are more than notes."""
     return [finding for finding in findings if finding.severity is not Severity.NOTE]
+
+
+def counted(number: int, word: str) -> str:
+    """The number with its word, in the plural where it takes one.
+
+    Example:
+        >>> counted(1, "error"), counted(2, "backward pass")
+        ('1 error', '2 backward passes')
+    """
+    plural = "es" if word.endswith("s") else "s"
+    return f"{number} {word}" + ("" if number == 1 else plural)
 
 
 def _unseen(trace: Trace) -> str:
@@ -48,7 +59,3 @@ def _silent(losses: Sequence[Curve]) -> str:
     if all(curve.fell for curve in losses):
         return "learns: nothing found"
     return "nothing found, but the loss did not clearly fall"
-
-
-def _counted(number: int, word: str) -> str:
-    return f"{number} {word}" + ("s" if number != 1 else "")

@@ -1,0 +1,282 @@
+import importlib
+import json
+import os
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+import lifesigns
+from lifesigns import cli
+from lifesigns._errors import LifesignsError
+from lifesigns.records import Cost, RunInfo
+from lifesigns.store import RunWriter
+
+COMMANDS = ("run", "check", "show", "rules", "explain", "demo")
+
+
+def call(monkeypatch, *arguments):
+    """The exit code of `lifesigns ARGUMENTS`, in this process."""
+    monkeypatch.setattr(sys, "argv", ["lifesigns", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    return stop.value.code
+
+
+def replaced(monkeypatch, module, function, code=0, error=None):
+    """Puts a function that only notes its arguments in the place of a command's implementation."""
+    calls = []
+
+    def note(*arguments, **options):
+        calls.append((arguments, options))
+        if error is not None:
+            raise error
+        return code
+
+    stand_in = types.ModuleType(module)
+    setattr(stand_in, function, note)
+    package, _, name = module.rpartition(".")
+    monkeypatch.setitem(sys.modules, module, stand_in)
+    if package != "lifesigns":
+        monkeypatch.setattr(importlib.import_module(package), name, stand_in, raising=False)
+    return calls
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    return replaced(monkeypatch, "lifesigns.integrations.script", "run", code=7)
+
+
+DEFAULTS = {
+    "module": False,
+    "every": None,
+    "budget": 0.01,
+    "json_path": None,
+    "save": None,
+    "stop_on": None,
+    "max_steps": None,
+    "strict": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("given", "target", "own"),
+    [
+        (["train.py"], "train.py", []),
+        (["train.py", "--help"], "train.py", ["--help"]),
+        (
+            ["train.py", "--json", "x", "-m", "--every"],
+            "train.py",
+            ["--json", "x", "-m", "--every"],
+        ),
+        (["train.py", "a", "--", "b", "-x"], "train.py", ["a", "--", "b", "-x"]),
+        (["--", "-odd-name.py", "--epochs"], "-odd-name.py", ["--epochs"]),
+        (["train.py", "", "sp ace", "--version"], "train.py", ["", "sp ace", "--version"]),
+    ],
+)
+def test_everything_after_the_script_is_the_scripts_own(monkeypatch, runs, given, target, own):
+    code = call(monkeypatch, "run", *given)
+
+    assert runs == [((target, own), DEFAULTS)]
+    assert code == 7
+
+
+def test_everything_after_the_module_is_the_modules_own(monkeypatch, runs):
+    call(monkeypatch, "run", "--every", "3", "-m", "package.train", "--epochs", "3", "-m", "x")
+
+    own = ["--epochs", "3", "-m", "x"]
+    assert runs == [(("package.train", own), DEFAULTS | {"module": True, "every": 3})]
+
+
+def test_all_options_of_run_arrive(monkeypatch, runs, tmp_path):
+    call(
+        monkeypatch, "run", "--budget", "2%", "--json", str(tmp_path / "r.json"), "--save", "r.ls",
+        "--stop-on", "error", "--max-steps", "9", "--strict", "train.py",
+    )  # fmt: skip
+
+    assert runs[0][1] == DEFAULTS | {
+        "budget": 0.02,
+        "json_path": tmp_path / "r.json",
+        "save": Path("r.ls"),
+        "stop_on": "error",
+        "max_steps": 9,
+        "strict": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "share"), [("1%", 0.01), ("0.5%", 0.005), ("0.01", 0.01), ("100%", 1.0), ("1", 1.0)]
+)
+def test_a_budget_is_a_share_or_a_percentage(monkeypatch, runs, text, share):
+    call(monkeypatch, "run", "--budget", text, "train.py")
+
+    assert runs[0][1]["budget"] == pytest.approx(share)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["run"], "SCRIPT"),
+        (["run", "--every", "0", "train.py"], "--every"),
+        (["run", "--every", "2.5", "train.py"], "--every"),
+        (["run", "--every", "2", "--budget", "1%", "train.py"], "--every and --budget exclude"),
+        (["run", "--budget", "5", "train.py"], "'5' is no share of the training time"),
+        (["run", "--budget", "0%", "train.py"], "'0%' is no share"),
+        (["run", "--budget", "nan", "train.py"], "'nan' is no share"),
+        (["run", "--budget", "lots", "train.py"], "'lots' is no share"),
+        (["run", "--max-steps", "0", "train.py"], "--max-steps"),
+        (["run", "--stop-on", "warning", "train.py"], "warning"),
+        (["run", "--json", "no/such/report.json", "train.py"], "no/such does not exist"),
+        (["run", "--json", "/", "train.py"], "is a folder"),
+        (["run", "--no-such-option", "train.py"], "--no-such-option"),
+        (["check"], "FILE:FACTORY"),
+        (["show"], "RUN"),
+        (["explain", "dead-unit"], "Did you mean dead-units"),
+        (["explain", "XYZ123"], "There is no rule 'XYZ123'"),
+        (["no-such-command"], "no-such-command"),
+        (["demo", "--seed", "x"], "--seed"),
+    ],
+)
+def test_a_mistake_ends_with_code_2_a_message_and_no_training(
+    monkeypatch, capsys, runs, given, message
+):
+    code = call(monkeypatch, *given)
+
+    captured = capsys.readouterr()
+    assert code == 2
+    assert message in captured.err
+    assert "Traceback" not in captured.err
+    assert captured.out == ""
+    assert runs == []
+
+
+def test_an_error_of_lifesigns_is_a_message_and_no_traceback(monkeypatch, capsys):
+    error = LifesignsError("train.py: no such file")
+    replaced(monkeypatch, "lifesigns.integrations.script", "run", error=error)
+
+    code = call(monkeypatch, "run", "train.py")
+
+    assert (code, capsys.readouterr().err) == (2, "lifesigns: train.py: no such file\n")
+
+
+def test_another_error_is_not_hidden_and_no_hook_is_changed(monkeypatch):
+    replaced(monkeypatch, "lifesigns.integrations.script", "run", error=ZeroDivisionError())
+    monkeypatch.setattr(sys, "argv", ["lifesigns", "run", "train.py"])
+    hook = sys.excepthook
+
+    with pytest.raises(ZeroDivisionError):
+        cli.main()
+
+    assert sys.excepthook is hook
+
+
+def test_check_hands_on_its_target_and_its_verdict(monkeypatch, tmp_path):
+    calls = replaced(monkeypatch, "lifesigns.check", "check_file", code=1)
+
+    code = call(monkeypatch, "check", "net.py:make", "--json", str(tmp_path / "c.json"))
+
+    assert (code, calls) == (1, [(("net.py:make",), {"json_path": tmp_path / "c.json"})])
+
+
+def test_show_hands_on_the_path_and_the_form(monkeypatch):
+    calls = replaced(monkeypatch, "lifesigns.app.show", "show")
+
+    code = call(monkeypatch, "show", "run.ls", "--json")
+
+    assert (code, calls) == (0, [((Path("run.ls"),), {"json_output": True})])
+
+
+def test_demo_hands_on_fault_and_seed(monkeypatch):
+    calls = replaced(monkeypatch, "lifesigns.app.demo", "demo")
+
+    call(monkeypatch, "demo")
+    call(monkeypatch, "demo", "--fault", "zero-init", "--seed", "3")
+
+    assert calls == [((None, 0), {}), (("zero-init", 3), {})]
+
+
+def test_the_help_of_demo_names_the_faults_there_are(monkeypatch, capsys):
+    from lifesigns.app.demo import FAULTS
+
+    call(monkeypatch, "demo", "--help")
+
+    text = " ".join(capsys.readouterr().out.split())
+    assert ", ".join(fault.name for fault in FAULTS) in text
+
+
+@pytest.mark.parametrize("name", ["dead-units", "ACT001", "act001"])
+def test_explain_takes_a_name_or_a_code(monkeypatch, capsys, name):
+    code = call(monkeypatch, "explain", name)
+
+    assert code == 0
+    assert capsys.readouterr().out.startswith("ACT001 dead-units\n")
+
+
+def test_rules_lists_them(monkeypatch, capsys):
+    code = call(monkeypatch, "rules")
+
+    assert code == 0
+    assert "ACT001  dead-units" in capsys.readouterr().out
+
+
+def test_the_version_is_the_packages(monkeypatch, capsys):
+    code = call(monkeypatch, "--version")
+
+    assert (code, capsys.readouterr().out) == (0, f"lifesigns {lifesigns.__version__}\n")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_is_described(monkeypatch, capsys, command):
+    call(monkeypatch, "--help")
+    overview = capsys.readouterr().out
+    code = call(monkeypatch, command, "--help")
+
+    line = next(x for x in overview.splitlines() if x.strip().startswith(f"{command} "))
+    assert line.endswith(".")
+    assert not line.endswith("...")
+    assert code == 0
+    assert "Usage: lifesigns" in capsys.readouterr().out
+
+
+def without_torch(*arguments):
+    """Standard output of `lifesigns ARGUMENTS` in a process that may not import torch."""
+    program = (
+        "import sys, lifesigns.cli\n"
+        f"sys.argv = ['lifesigns', *{arguments}]\n"
+        "sys.modules['torch'] = None\n"
+        "lifesigns.cli.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+@pytest.mark.parametrize("given", [["--help"], ["--version"], ["rules"], ["explain", "INI001"]])
+def test_what_only_informs_does_not_import_torch(given):
+    assert without_torch(*given)
+
+
+def test_the_report_of_a_stored_run_needs_no_torch(tmp_path):
+    path = tmp_path / "run.ls"
+    with RunWriter(path, RunInfo("train.py")) as writer:
+        writer.finish((), "finished", cost=Cost(), steps=0)
+
+    report = json.loads(without_torch("show", str(path), "--json"))
+
+    assert report["command"] == "train.py"
+
+
+def test_a_reader_that_stops_early_gets_no_traceback():
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as closed:
+        done = subprocess.run(
+            [sys.executable, "-m", "lifesigns", "explain", "ACT001"],
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    assert "Traceback" not in done.stderr
