@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from lifesigns.records import Severity
+from lifesigns.rules import all_rules
 
 ROOT = Path(__file__).parents[2]
 
@@ -17,12 +18,11 @@ def test_ci_installs_and_tests_with_the_commands_of_the_readme():
     ci = (ROOT / ".ci/run").read_text(encoding="utf-8")
     first, second = blocks("README.md")[:2]
 
-    install = next(line for line in first.splitlines() if "pip install" in line)
-    demo = first.splitlines()[-1]
+    *_, install, demo = (command.strip() for command in first.split("&&"))
 
-    assert install.removeprefix("pip install") in ci
-    assert f"check {demo}" in ci
-    assert f"check {second.strip()}" in ci
+    assert install.removeprefix("pip install ") in ci
+    assert f"check {demo}\n" in ci
+    assert f"check {second}" in ci
 
 
 def test_the_rule_that_contributing_shows_passes_its_own_cases():
@@ -35,3 +35,15 @@ def test_the_rule_that_contributing_shows_passes_its_own_cases():
     alarms = {case.name: list(rule.check(case.trace())) for case in rule.cases}
     assert [f.severity for f in alarms["an update of twice the weight"]] == [Severity.WARNING] * 2
     assert alarms["an update of a thousandth"] == []
+
+
+def test_the_changelog_names_every_rule():
+    changelog = " ".join((ROOT / "CHANGELOG.md").read_text(encoding="utf-8").split())
+
+    assert [rule.name for rule in all_rules() if f"{rule.code} {rule.name}" not in changelog] == []
+
+
+def test_the_picture_in_the_readme_is_there():
+    (picture,) = re.findall(r"!\[.*?\]\((.*?)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+
+    assert (ROOT / picture).read_text(encoding="utf-8").startswith("<svg")

@@ -171,7 +171,7 @@ def _run(fault: Fault, digits: Digits, seed: int, progress: Progress) -> Outcome
     optimizer = torch.optim.SGD(model.parameters(), lr=recipe.learning_rate)
     targets = digits.targets(recipe.loss)
     steps = train(recipe, model, optimizer, digits.inputs, targets, seed)
-    with watch(model, optimizer, every=50) as watcher:
+    with watch(model, optimizer) as watcher:
         for _ in progress.track(steps, recipe.steps(len(targets)), description=fault.name):
             pass
     return Outcome(
