@@ -195,6 +195,14 @@ def test_stderr_is_where_it_goes_by_default(capsys):
     assert captured.err.startswith("lifesigns  learns: nothing found\n")
 
 
+def test_a_program_without_standard_error_prints_nothing(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stderr", None)
+
+    Report(run(FALLING), ()).print()
+
+    assert capsys.readouterr().out == ""
+
+
 def test_the_picture_is_an_svg_that_needs_no_network():
     picture = Report(run(FALLING), FINDINGS).svg("lifesigns run train.py")
 

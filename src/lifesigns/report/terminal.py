@@ -49,7 +49,10 @@ def print_report(
     width: int | None = None,
 ) -> None:
     """Prints the report to `file`, or to standard error."""
-    console = console_for(sys.stderr if file is None else file, color=color, width=width)
+    file = sys.stderr if file is None else file
+    if file is None:  # a program without a standard error, such as `2>&-`
+        return
+    console = console_for(file, color=color, width=width)
     write(console, lambda: _print(console, trace, findings))
 
 
