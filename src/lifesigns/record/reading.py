@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lifesigns.functions.activations import ACTIVATIONS as FACTS
+from lifesigns.record.comparison import PendingLoss
 from lifesigns.record.condense import Condensed
-from lifesigns.record.loss import PendingLoss, read_loss
+from lifesigns.record.loss import read_loss
 from lifesigns.record.nonfinite import forward_origin
 from lifesigns.record.operations import ACTIVATIONS, activation_value, signed
 from lifesigns.record.reduce import Pack, PendingSums

@@ -32,10 +32,10 @@ from lifesigns.record.forward import (
     module_names,
     root_prefixes,
 )
-from lifesigns.record.loss import root_factor
 from lifesigns.record.parameters import ParameterReader
 from lifesigns.record.reading import Inputs, Reading
 from lifesigns.record.sampler import Budget, Every
+from lifesigns.record.terms import root_factor
 from lifesigns.record.walk import Walk, walk
 from lifesigns.records import Cost, Graph, LossCurve, Snapshot, Trace
 
