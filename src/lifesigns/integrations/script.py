@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import io
 import platform
 import runpy
@@ -19,6 +20,7 @@ from typing import Any
 
 from lifesigns._errors import LifesignsError, UsageError
 from lifesigns.records import RunInfo, Severity
+from lifesigns.report import Report
 
 INTERRUPTED = 130
 """Exit code of a program ended by Ctrl-C: 128 + SIGINT."""
@@ -83,11 +85,19 @@ def run(
     )
     stopper.findings = lambda: watcher.findings
     ending = _execute(_as_module if module else _as_script, target, arguments)
-    report = watcher.detach(ending.outcome)
-    report.print()
-    if json_path is not None:
-        report.write_json(json_path)
+    _deliver(watcher.detach(ending.outcome), json_path)
     return ending.code
+
+
+def _deliver(report: Report, json_path: Path | None) -> None:
+    """Prints and writes the report; what goes wrong here must not change how the run ended."""
+    try:
+        report.print()
+        if json_path is not None:
+            report.write_json(json_path)
+    except (OSError, LifesignsError) as error:
+        with contextlib.suppress(OSError):
+            print(f"lifesigns: the report could not be delivered: {error}", file=sys.stderr)
 
 
 class _Stopper:
