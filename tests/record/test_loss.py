@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles.losses import BINARY, CATEGORICAL, RESIDUAL
@@ -118,3 +119,327 @@ def test_cross_entropy_is_recognised(written, samples, count, seed):
     assert loss.target.one_hot is not loss.target.is_index
     assert loss.prediction.units == count
     assert loss.correlation == pytest.approx(correlation(p, y), abs=1e-4, nan_ok=True)
+
+
+# --- torch's cross-entropy with everything it takes -----------------------------------------------
+def cross_entropy(logits, target, **options):
+    return loss_of(logits, target, lambda p, y: F.cross_entropy(p, y, **options))
+
+
+def log_softmax(x):
+    shifted = x - x.max(-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+
+
+LABELS = torch.tensor([0, 2, 1, 2, 2, 0])
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_ignored_targets_are_no_observations(reduction):
+    logits = numbers(0, (6, 3))
+    loss, value = cross_entropy(logits, LABELS, ignore_index=2, reduction=reduction)
+
+    kept = LABELS.numpy() != 2
+    each = -log_softmax(logits)[np.arange(6), LABELS.numpy()][kept]
+    assert loss.fit == pytest.approx(value)
+    assert loss.scale == (1 if reduction == "mean" else kept.sum())
+    assert loss.fit == pytest.approx(loss.scale * each.mean())
+    assert loss.target.class_counts.tolist() == [2, 1, 0]
+    assert loss.target.sums.count.tolist() == [3]
+    assert loss.target_shape == (6,)
+    assert not loss.ignored_all
+
+
+def test_a_batch_of_ignored_targets_is_told():
+    loss, value = cross_entropy(numbers(0, (6, 3)), torch.full((6,), -100))
+    assert np.isnan(value)
+    assert loss.ignored_all
+    assert loss.kind == "cross_entropy"
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_label_smoothing_belongs_to_the_data_term(reduction, weighted):
+    logits = numbers(1, (6, 3))
+    weight = torch.tensor([1.0, 2.0, 3.0]).double() if weighted else None
+    options = {"label_smoothing": 0.3, "reduction": reduction, "weight": weight}
+    loss, value = cross_entropy(logits, LABELS, **options)
+
+    soft = 0.7 * np.eye(3)[LABELS] + 0.3 / 3
+    assert loss.kind == "cross_entropy"
+    assert not loss.handwritten
+    assert loss.fit == pytest.approx(value)
+    if not weighted:
+        assert loss.scale == pytest.approx(1 if reduction == "mean" else 6)
+        each = -(soft * log_softmax(logits)).sum(1)
+        assert loss.fit == pytest.approx(loss.scale * each.mean())
+
+
+def test_class_weights_change_the_value_and_not_what_is_read():
+    logits = numbers(2, (6, 3))
+    weight = torch.tensor([1.0, 2.0, 3.0]).double()
+    loss, value = cross_entropy(logits, LABELS, weight=weight)
+    plain, _ = cross_entropy(logits, LABELS)
+    assert loss.fit == pytest.approx(value)
+    assert_same_sums(loss.prediction, plain.prediction)
+    assert loss.target.class_counts.tolist() == [2, 1, 3]
+
+
+def test_soft_targets_are_values_and_not_one_hot():
+    logits, soft = numbers(3, (6, 3)), distribution(4, (6, 3))
+    loss, value = cross_entropy(logits, torch.tensor(soft))
+    assert loss.kind == "cross_entropy"
+    assert loss.fit == pytest.approx(value)
+    assert loss.fit == pytest.approx(loss.scale * -(soft * log_softmax(logits)).sum(1).mean())
+    assert loss.target.class_counts is None
+    assert not loss.target.integer_valued
+    assert_same_sums(loss.target.sums, sums(soft))
+
+
+def test_classes_of_pixels_are_units_in_dimension_one():
+    logits = numbers(5, (2, 4, 3, 5))
+    labels = torch.tensor(np.random.default_rng(0).integers(0, 4, (2, 3, 5)))
+    loss, value = cross_entropy(logits, labels)
+
+    each = log_softmax(np.moveaxis(logits, 1, -1))
+    picked = np.take_along_axis(each, labels.numpy()[..., None], -1)
+    assert loss.fit == pytest.approx(value)
+    assert loss.fit == pytest.approx(loss.scale * -picked.mean())
+    assert loss.input_shape == (2, 4, 3, 5)
+    assert loss.target_shape == (2, 3, 5)
+    assert_same_sums(loss.prediction, sums(each))
+    assert loss.target.class_counts.tolist() == np.bincount(labels.flatten(), minlength=4).tolist()
+
+
+def test_a_single_sample_without_a_batch_is_read():
+    loss, value = cross_entropy(numbers(6, (4,)), torch.tensor(2))
+    assert loss.fit == pytest.approx(value)
+    assert loss.target.class_counts.tolist() == [0, 0, 1, 0]
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_binary_cross_entropy_with_logits_is_recognised(reduction):
+    logits, y = numbers(7, (6, 2)), np.round(shares(8, (6, 2)))
+    written = lambda p, t: F.binary_cross_entropy_with_logits(p, t, reduction=reduction)  # noqa: E731
+    loss, value = loss_of(logits, torch.tensor(y), written)
+
+    each = np.logaddexp(0, logits) - y * logits
+    assert (loss.kind, loss.handwritten) == ("binary_cross_entropy", False)
+    assert loss.operation == "binary_cross_entropy_with_logits"
+    assert loss.fit == pytest.approx(value)
+    assert loss.scale == (1 if reduction == "mean" else 12)
+    assert loss.fit == pytest.approx(loss.scale * each.mean())
+    assert_same_sums(loss.prediction, sums(logits))
+    assert loss.target.integer_valued
+
+
+def test_weights_of_positives_are_part_of_the_fit():
+    logits, y = torch.tensor(numbers(7, (6, 2))), torch.tensor(np.round(shares(8, (6, 2))))
+    options = {"pos_weight": torch.tensor([3.0, 1.0]).double(), "weight": torch.tensor([2.0, 1.0])}
+    penalty = lambda p: 0.01 * p.abs().sum()  # noqa: E731
+    written = lambda p, t: F.binary_cross_entropy_with_logits(p, t, **options) + penalty(p)  # noqa: E731
+    loss, value = loss_of(logits, y, written)
+    assert loss.fit == pytest.approx(value - penalty(logits).item())
+
+
+# --- what is added and multiplied -----------------------------------------------------------------
+PAIR = (numbers(0, (6, 2)), torch.tensor(numbers(1, (6, 2))))
+DATA_TERMS = {
+    "mse_loss": (F.mse_loss, "squared_error"),
+    "by hand": (lambda p, y: ((p - y) ** 2).mean(), "squared_error"),
+    "sum by hand": (lambda p, y: ((p - y) ** 2).sum() / 6, "squared_error"),
+    "abs": (F.l1_loss, "absolute_error"),
+    "soft cross-entropy": (lambda p, y: F.cross_entropy(p, y.softmax(-1)), "cross_entropy"),
+}
+
+
+@pytest.mark.parametrize("name", DATA_TERMS)
+def test_a_penalty_on_the_weights_is_not_part_of_the_fit(name):
+    data, kind = DATA_TERMS[name]
+    model = nn.Linear(3, 2).double()
+    x, y = torch.tensor(numbers(2, (6, 3))), PAIR[1]
+    kept = []
+
+    def step():
+        penalty = sum(p.square().sum() for p in model.parameters())
+        kept.append(data(model(x), y))
+        (kept[0] + 0.1 * penalty).backward()
+
+    loss = snapshot(step, model).loss
+    assert loss.kind == kind
+    assert loss.fit == pytest.approx(kept[0].item())
+    assert loss.value > loss.fit + 0.01
+
+
+@pytest.mark.parametrize("name", [n for n in DATA_TERMS if "cross" not in n])
+def test_a_penalty_on_the_output_is_not_part_of_the_fit(name):
+    data, kind = DATA_TERMS[name]
+    written = lambda p, y: data(p, y) + 0.1 * p.exp().mean()  # noqa: E731
+    loss, value = loss_of(*PAIR, written)
+    expected = data(torch.tensor(PAIR[0]), PAIR[1]).item()
+    assert (loss.kind, loss.fit) == (kind, pytest.approx(expected))
+    assert loss.value == pytest.approx(value)
+
+
+def test_a_constant_is_not_part_of_the_fit():
+    loss, value = loss_of(*PAIR, lambda p, y: F.mse_loss(p, y) + 5.0)
+    assert loss.fit == pytest.approx(value - 5.0)
+
+
+@pytest.mark.parametrize("name", [n for n in DATA_TERMS if n != "sum by hand"])
+@pytest.mark.parametrize(
+    "scaled",
+    [lambda v: v / 4, lambda v: v * 1024, lambda v: 0.25 * v, lambda v: v * torch.tensor(65536.0)],
+    ids=["/ 4", "* 1024", "0.25 *", "* tensor(65536)"],
+)
+def test_loss_scaling_and_accumulation_are_undone(name, scaled):
+    data, kind = DATA_TERMS[name]
+    plain, _ = loss_of(*PAIR, data)
+    loss, value = loss_of(*PAIR, data, scaled)
+    assert loss.kind == kind
+    assert loss.value == pytest.approx(value)
+    assert loss.fit == pytest.approx(plain.fit)
+    assert loss.scale == pytest.approx(plain.scale)
+
+
+def test_the_two_losses_of_a_discriminator_are_read_as_one():
+    ones, zeros = torch.ones(6, 2).double(), torch.zeros(6, 2).double()
+
+    def written(p, y):
+        real = F.binary_cross_entropy_with_logits(p, ones)
+        return real + F.binary_cross_entropy_with_logits(2 * p, zeros)
+
+    loss, value = loss_of(PAIR[0], None, written)
+    logits = np.concatenate([PAIR[0], 2 * PAIR[0]])
+    y = np.concatenate([ones, zeros])
+    assert loss.fit == pytest.approx(value)
+    assert loss.scale == 2
+    assert loss.fit == pytest.approx(2 * (np.logaddexp(0, logits) - y * logits).mean())
+    assert_same_sums(loss.target.sums, sums(y))
+
+
+def test_of_two_different_losses_the_first_is_read_alone():
+    def written(p, y):
+        return F.cross_entropy(p, y.argmax(1)) + F.mse_loss(p, y)
+
+    loss, value = loss_of(*PAIR, written)
+    p, y = torch.tensor(PAIR[0]), PAIR[1]
+    assert loss.kind == "cross_entropy"
+    assert loss.value == pytest.approx(value)
+    assert loss.fit == pytest.approx(F.cross_entropy(p, y.argmax(1)).item())
+
+
+# --- broadcasting ---------------------------------------------------------------------------------
+COLUMN, ROW = (5, 1), (5,)
+BROADCAST = {
+    "mse_loss": F.mse_loss,
+    "l1_loss": F.l1_loss,
+    "smooth_l1_loss": F.smooth_l1_loss,
+    "by hand": lambda p, y: ((p - y) ** 2).mean(),
+    "by hand, reversed": lambda p, y: ((y - p) ** 2).mean(),
+    "a row by hand": lambda p, y: ((p - y.reshape(1, -1)) ** 2).mean(),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Using a target size:UserWarning")
+@pytest.mark.parametrize("name", BROADCAST)
+def test_a_column_against_a_row_is_seen_with_its_shapes(name):
+    p, y = numbers(0, COLUMN), numbers(1, ROW)
+    loss, value = loss_of(p, torch.tensor(y), BROADCAST[name])
+
+    assert loss.cross_broadcast
+    assert loss.input_shape == COLUMN
+    assert loss.compared_shape == (5, 5)
+    assert loss.target_shape == (1, 5)
+    assert loss.fit == pytest.approx(value)
+    assert loss.scale == pytest.approx(1)
+    assert_same_sums(loss.prediction, sums(p))
+    assert_same_sums(loss.target.sums, sums(y))
+    assert loss.correlation == pytest.approx(np.corrcoef(p[:, 0], y)[0, 1])
+
+
+@pytest.mark.filterwarnings("ignore:Using a target size:UserWarning")
+@pytest.mark.parametrize("name", [n for n in BROADCAST if "row" not in n])
+def test_a_row_against_a_column_is_seen_with_its_shapes(name):
+    p, y = numbers(0, ROW), numbers(1, COLUMN)
+    loss, _ = loss_of(p, torch.tensor(y), BROADCAST[name])
+
+    assert loss.cross_broadcast
+    assert loss.input_shape == ROW
+    assert loss.compared_shape == (5, 5)
+    assert loss.target_shape == COLUMN
+    assert_same_sums(loss.prediction, sums(p))
+    assert_same_sums(loss.target.sums, sums(y))
+
+
+@pytest.mark.filterwarnings("ignore:Using a target size:UserWarning")
+@pytest.mark.parametrize("name", ["mse_loss", "by hand"])
+def test_one_target_for_a_whole_batch_is_no_cross_comparison(name):
+    p, y = numbers(0, (5, 3)), numbers(1, (3,))
+    loss, value = loss_of(p, torch.tensor(y), BROADCAST[name])
+    assert not loss.cross_broadcast
+    assert loss.input_shape == loss.compared_shape == (5, 3)
+    assert loss.fit == pytest.approx(value)
+
+
+# --- what is not recognised -----------------------------------------------------------------------
+def _logcosh(p, y):
+    d = p - y
+    return (d + F.softplus(-2 * d) - np.log(2)).mean()
+
+
+UNKNOWN = {
+    "logcosh": _logcosh,
+    "mape": lambda p, y: 100 * ((y - p).abs() / y.abs()).mean(),
+    "poisson": lambda p, y: (p.exp() - y * torch.log(p.exp() + 1e-7)).mean(),
+    "hinge": lambda p, y: F.relu(1 - p * y).mean(),
+    "cosine": lambda p, y: (1 - F.cosine_similarity(p, y)).mean(),
+    "kl": lambda p, y: F.gaussian_nll_loss(p, y, torch.ones_like(y)),
+    "root of mse": lambda p, y: F.mse_loss(p, y).sqrt(),
+    "plain sum": lambda p, y: p.sum(),
+    "cubic": lambda p, y: (p - y).abs().pow(3).mean(),
+    "gain": lambda p, y: -(torch.log(p.sigmoid())).mean(),
+    "policy gradient": lambda p, y: -(F.log_softmax(p, -1)[:, 0] * y[:, 0]).mean(),
+    "flooded": lambda p, y: (F.mse_loss(p, y) - 0.1).abs() + 0.1,
+}
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_an_unknown_loss_stays_unknown(name):
+    loss, value = loss_of(*PAIR, UNKNOWN[name])
+    assert (loss.kind, loss.handwritten) == ("other", False)
+    assert np.isnan(loss.fit)
+    assert np.isnan(loss.scale)
+    assert loss.target is None
+    assert loss.value == pytest.approx(value) or name == "mape"  # its 100 counts as loss scaling
+    assert_same_sums(loss.prediction, sums(PAIR[0]))
+
+
+def test_a_target_is_never_guessed_from_a_value_that_was_not_compared():
+    """The residual is of a function of the output, and nothing keeps that function's value."""
+    loss, value = loss_of(*PAIR, lambda p, y: ((2 * p + 1 - y) ** 2).mean())
+    assert loss.kind == "squared_error"
+    assert loss.fit == pytest.approx(value)
+    assert loss.target is None
+    assert loss.prediction is None
+
+
+def test_a_residual_behind_an_activation_is_compared_with_that_activations_value():
+    p, y = numbers(0, (6, 2)), shares(1, (6, 2))
+    loss, value = loss_of(p, torch.tensor(y), lambda p, y: ((p.sigmoid() - y) ** 2).mean())
+    assert loss.fit == pytest.approx(value)
+    assert_same_sums(loss.prediction, sums(1 / (1 + np.exp(-p))))
+    assert_same_sums(loss.target.sums, sums(y))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_the_fit_of_half_precision_does_not_overflow(dtype):
+    model = Returns(torch.ones(70_000, 1))
+    model.values, model.output = model.values.to(dtype), nn.Parameter(torch.ones((), dtype=dtype))
+    target = torch.zeros(70_000, 1, dtype=dtype)
+
+    def step():
+        penalty = 1e-3 * model.output
+        (F.mse_loss(model(None), target) + penalty).backward()
+
+    assert snapshot(step, model).loss.fit == pytest.approx(1.0)

@@ -12,7 +12,7 @@ from torch import Tensor
 from lifesigns.record.comparison import PendingLoss, compare, wide
 from lifesigns.record.operations import ACTIVATIONS, activation_value
 from lifesigns.record.reduce import Pack
-from lifesigns.record.terms import PASSING, Term, numel, residual_below, source
+from lifesigns.record.terms import PASSING, Term, before_expand, numel, residual_below, source
 from lifesigns.record.walk import Walk, saved, value_as_used
 
 _GUARDS = PASSING | {"Add", "Clamp", "ClampMin", "ClampMax"}
@@ -31,7 +31,7 @@ def from_residual(
         return None
     squared, residual = term.form == "squared", wide(residual)
     operand = next(j for j in walked.inputs[difference] if j is not None)
-    before = walked.shape(operand) if operand >= 0 else tuple(walked.leaves[-1 - operand].shape)
+    operand, before = before_expand(walked, operand)
     size = residual.square() if squared else residual.abs()
     pending = PendingLoss(
         {

@@ -22,6 +22,7 @@ from lifesigns.record.terms import (
     OPERATIONS,
     PASSING,
     Term,
+    before_expand,
     numel,
     source,
     terms_of,
@@ -87,7 +88,7 @@ def _built_in(
         {
             "kind": BUILT_IN[name],
             "operation": OPERATIONS[name],
-            "input_shape": _before_expand(walked, term.node),
+            "input_shape": _input_shape(walked, term.node, given),
             "compared_shape": tuple(given.shape),
             "ignored_all": _all_ignored(node),
         },
@@ -104,8 +105,15 @@ def _built_in(
         target = target.masked_fill(target == _ignored_index(node), -1)
         compare(pack, pending, given, target, is_index=True, probabilities=given.exp())
     else:
-        compare(pack, pending, *_own(given, target))
+        compare(pack, pending, *_own(given, target, pending.reading["input_shape"]))
+        pending.target_shape = unexpanded(target)
     return pending
+
+
+def _input_shape(walked: Walk, i: int, given: Tensor) -> Shape:
+    """Shape of what a loss was given, before `broadcast_tensors` expanded it."""
+    below = walked.inputs[i][0]
+    return tuple(given.shape) if below is None else before_expand(walked, below)[1]
 
 
 def _compared(node: Any) -> tuple[Tensor, Tensor]:
@@ -135,11 +143,11 @@ def _ignored_index(node: Any) -> int:
     return int(np.int64(np.uint64(node._saved_ignore_index)))
 
 
-def _own(given: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+def _own(given: Tensor, target: Tensor, before: Shape) -> tuple[Tensor, Tensor]:
     """Each prediction with its own target, where every one was compared with every target."""
     p, t = (one[tuple(slice(n) for n in unexpanded(one))] for one in (given, target))
     if p.numel() == t.numel() < given.numel():
-        return p, t.reshape(p.shape)
+        return p.reshape(before), t.reshape(before)
     return given, target
 
 
@@ -186,15 +194,6 @@ def _unrecognised(pack: Pack, walked: Walk, value: float, prediction: Tensor | N
         pending.reading["compared_shape"] = tuple(prediction.shape)
         pending.prediction = pack.sums(prediction, -1)
     return pending
-
-
-def _before_expand(walked: Walk, i: int) -> Shape:
-    """Shape of the value a loss node was given, before `broadcast_tensors` expanded it."""
-    below = walked.inputs[i][0]
-    if below is not None and below >= 0 and walked.names[below] == "Expand":
-        return tuple(int(n) for n in walked.nodes[below]._saved_self_sym_sizes)
-    given = saved(walked.nodes[i], "self")
-    return tuple(given.shape) if given is not None else ()
 
 
 def _all_ignored(node: Any) -> bool:

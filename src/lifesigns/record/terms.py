@@ -117,9 +117,24 @@ def source(walked: Walk, i: int, through: frozenset[str] = PASSING) -> int | Non
 
 
 def residual_below(walked: Walk, i: int) -> int | None:
-    """The `prediction - target` node below a square or an absolute value."""
+    """The `prediction - target` node below a square or an absolute value.
+
+    A loss minus a number (flooding) is none.
+    """
     below = source(walked, i)
-    return below if below is not None and walked.names[below] in ("Sub", "Rsub") else None
+    if below is None or walked.names[below] not in ("Sub", "Rsub"):
+        return None
+    operand = source(walked, below)
+    reduced = operand is not None and walked.names[operand] in {"Mean", "Sum", *BUILT_IN}
+    return None if reduced and walked.shape(below) == () else below
+
+
+def before_expand(walked: Walk, i: int) -> tuple[int, Shape]:
+    """A value's node (or leaf) and its shape before it was broadcast."""
+    below = walked.inputs[i][0] if i >= 0 and walked.names[i] == "Expand" else None
+    if below is not None:
+        return below, tuple(int(n) for n in walked.nodes[i]._saved_self_sym_sizes)
+    return i, walked.shape(i) if i >= 0 else tuple(walked.leaves[-1 - i].shape)
 
 
 def numel(shape: Shape) -> int:
