@@ -1,0 +1,85 @@
+"""What lifesigns knows about a training run, as frozen dataclasses over NumPy.
+
+The words, each with one meaning:
+
+- A *site* is one place where a value is produced, named `(module path, operation, call index)`,
+  written `encoder.0:relu#1`. A *unit* is a neuron or a channel at a site.
+- A *graph* holds the sites of one training step and the dataflow between them.
+- A *snapshot* is what the recorder saw in one step; a *trace* is a run's snapshots in order, with
+  the loss of every step.
+- A *finding* is what a rule concludes from a trace.
+
+Nothing here imports torch: a record can be written by hand in a test, read from a run file, or made
+by the recorder, and a rule cannot tell the difference. Records go to JSON and back without loss
+(`to_json`, `from_json`).
+"""
+
+from lifesigns.records.as_json import (
+    from_json,
+    to_json,
+)
+from lifesigns.records.findings import (
+    Finding,
+    Remedy,
+    Severity,
+)
+from lifesigns.records.graph import (
+    WEIGHTED,
+    Graph,
+    Kind,
+    Site,
+)
+from lifesigns.records.readings import (
+    BatchReading,
+    Coverage,
+    LossReading,
+    NonFinite,
+    ParameterReading,
+    SiteReading,
+    Snapshot,
+    TargetReading,
+)
+from lifesigns.records.trace import (
+    Cost,
+    LossCurve,
+    RunInfo,
+    Trace,
+)
+from lifesigns.records.units import (
+    Floats,
+    Ints,
+    Shape,
+    UnitSums,
+)
+
+SCHEMA_VERSION = 1
+"""Version of the records' form; run files and JSON reports carry it."""
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "WEIGHTED",
+    "BatchReading",
+    "Cost",
+    "Coverage",
+    "Finding",
+    "Floats",
+    "Graph",
+    "Ints",
+    "Kind",
+    "LossCurve",
+    "LossReading",
+    "NonFinite",
+    "ParameterReading",
+    "Remedy",
+    "RunInfo",
+    "Severity",
+    "Shape",
+    "Site",
+    "SiteReading",
+    "Snapshot",
+    "TargetReading",
+    "Trace",
+    "UnitSums",
+    "from_json",
+    "to_json",
+]

@@ -1,0 +1,49 @@
+"""What a rule concludes, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Severity(str, Enum):
+    """How much a finding matters; `note` is never an alarm."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """One thing to do about a finding."""
+
+    text: str
+    code: str = ""
+    """Python the user would write; empty if there is none to show."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Symptom, place, evidence, reason, remedies."""
+
+    rule: str
+    """The rule's name, e.g. `dead-units`."""
+    code: str
+    severity: Severity
+    symptom: str
+    """One line: what is wrong, with the numbers that matter."""
+    site: str
+    """Where: a site name, a parameter name, `input`, or `` for the whole run."""
+    step: int
+    """First step at which it was seen."""
+    measured: str
+    expected: str
+    certainty: str
+    why: str
+    """Two sentences that teach."""
+    causes: tuple[str, ...] = ()
+    """Most probable first, in the words of the cause vocabulary."""
+    remedies: tuple[Remedy, ...] = ()
+    evidence: Mapping[str, float] = field(default_factory=dict)

@@ -1,0 +1,127 @@
+"""Sites and the dataflow between them."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cached_property
+
+from lifesigns.records.units import Shape
+
+
+class Kind(str, Enum):
+    """What a site does, as far as learning is concerned."""
+
+    LINEAR = "linear"
+    CONVOLUTION = "convolution"
+    RECURRENT = "recurrent"
+    NORM = "norm"
+    ACTIVATION = "activation"
+    SOFTMAX = "softmax"
+    DROPOUT = "dropout"
+    ATTENTION = "attention"
+    EMBEDDING = "embedding"
+    POOLING = "pooling"
+    LOSS = "loss"
+    OTHER = "other"
+    """A non-linear operation without a name of its own here (pow, log, a product of two values)."""
+    OPAQUE = "opaque"
+    """A node whose inside is not seen (custom function, compiled or scripted code)."""
+
+
+WEIGHTED = frozenset({Kind.LINEAR, Kind.CONVOLUTION, Kind.RECURRENT})
+"""Kinds that multiply by a weight; what lies between two of them decides what they can express."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """One place where a value is produced."""
+
+    module: str
+    """Path of the innermost module it ran in, empty for the root or where none is known."""
+    operation: str
+    """What ran, in torch's words: `linear`, `conv2d`, `relu`, `log_softmax`, `mse_loss`."""
+    call: int
+    """Which call of this operation in this module, counted from 0 in forward order."""
+    kind: Kind
+    shape: Shape
+    """Shape of the value produced, batch dimension included; empty if unknown or 0-d."""
+    unit_dim: int = -1
+    """The dimension of `shape` that holds the units."""
+    parameters: tuple[str, ...] = ()
+    """Names of the parameters this site multiplies by or adds (weight first, then bias)."""
+    fan_in: int = 0
+    fan_out: int = 0
+    details: Mapping[str, float] = field(default_factory=dict)
+    """The operation's own constants, e.g. `negative_slope`, `minimum`, `maximum`, `dim`."""
+
+    @property
+    def name(self) -> str:
+        """`module:operation#call`, the name reports use."""
+        return f"{self.module}:{self.operation}#{self.call}"
+
+    @property
+    def units(self) -> int:
+        """Number of units; a value per sample (shape `[batch]`) is one unit."""
+        return self.shape[self.unit_dim] if len(self.shape) > 1 else 1
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The sites of one step, in forward order, and the dataflow between them.
+
+    An edge `(a, b)` says that the value of site `a` reaches site `b` through nothing but
+    transparent operations (views, casts, additions, constant factors).
+    """
+
+    sites: tuple[Site, ...] = ()
+    edges: tuple[tuple[int, int], ...] = ()
+
+    def successors(self, index: int) -> tuple[int, ...]:
+        """Sites that read the value of site `index`."""
+        return self._links[1].get(index, ())
+
+    def predecessors(self, index: int) -> tuple[int, ...]:
+        """Sites whose value site `index` reads."""
+        return self._links[0].get(index, ())
+
+    def downstream(self, index: int) -> Iterator[int]:
+        """All sites the value of `index` flows into, nearest first, each once."""
+        return self._closure(index, self.successors)
+
+    def upstream(self, index: int) -> Iterator[int]:
+        """All sites that flow into `index`, nearest first, each once."""
+        return self._closure(index, self.predecessors)
+
+    def find(self, name: str) -> int:
+        """Index of the site called `name`; KeyError if there is none."""
+        return self._index[name]
+
+    def of_kind(self, *kinds: Kind) -> list[int]:
+        """Indices of the sites of the given kinds, in forward order."""
+        return [i for i, site in enumerate(self.sites) if site.kind in kinds]
+
+    @staticmethod
+    def _closure(start: int, step: typing.Callable[[int], tuple[int, ...]]) -> Iterator[int]:
+        seen, queue = {start}, [start]
+        while queue:
+            for index in step(queue.pop(0)):
+                if index not in seen:
+                    seen.add(index)
+                    queue.append(index)
+                    yield index
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        return {site.name: i for i, site in enumerate(self.sites)}
+
+    @cached_property
+    def _links(self) -> tuple[dict[int, tuple[int, ...]], dict[int, tuple[int, ...]]]:
+        before: dict[int, tuple[int, ...]] = {}
+        after: dict[int, tuple[int, ...]] = {}
+        for a, b in self.edges:
+            after[a] = (*after.get(a, ()), b)
+            before[b] = (*before.get(b, ()), a)
+        return before, after

@@ -1,0 +1,201 @@
+"""What was measured in one step, and the snapshot that holds it all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from lifesigns.records.graph import Graph
+from lifesigns.records.units import Ints, Shape, UnitSums
+
+
+@dataclass(frozen=True, eq=False)
+class SiteReading:
+    """What was measured at one site in one step. A field is None where it could not be seen."""
+
+    site: int
+    """Index into the graph's sites."""
+    value: UnitSums | None = None
+    """The activation's output; for a linear map, a loss or another site, its *input* as saved."""
+    output_gradient: UnitSums | None = None
+    """Gradient of the loss with respect to the site's output (what arrives from above)."""
+    input_gradient: UnitSums | None = None
+    """Gradient with respect to its input (what is passed on). `saturated` counts observations
+    where the measured factor input/output gradient was below 1 % of the function's maximum."""
+
+    @property
+    def derivative_factor(self) -> float:
+        """Measured σ′: RMS of the gradient passed on over RMS of the gradient that arrived."""
+        if self.output_gradient is None or self.input_gradient is None:
+            return float("nan")
+        arrived = self.output_gradient.rms
+        return self.input_gradient.rms / arrived if arrived > 0 else float("nan")
+
+
+@dataclass(frozen=True)
+class ParameterReading:
+    """One parameter in one step; RMS values are per element, NaN where not measured."""
+
+    name: str
+    shape: Shape
+    trainable: bool = True
+    reached: bool = True
+    """Whether the loss's graph leads to it."""
+    optimized: bool = True
+    """Whether some optimizer holds it (True as long as no optimizer is known)."""
+    learning_rate: float = float("nan")
+    weight_rms: float = float("nan")
+    gradient_rms: float = float("nan")
+    """Loss scaling and accumulation factors undone. NaN if there was no gradient at all."""
+    update_rms: float = float("nan")
+    """Change made by the optimizer, on a sample of at most 65,536 elements."""
+    gradient_is_zero: bool = False
+    """Every element of the gradient is exactly 0."""
+    nonfinite_weights: int = 0
+    nonfinite_gradients: int = 0
+    distinct_weight_rows: int = -1
+    """How many different rows (units) the weight has, to 1e-6 of its scale; -1 if not a matrix."""
+    distinct_gradient_rows: int = -1
+    sign_coherence: float = float("nan")
+    """Mean over units of |Σ g| / Σ |g|: 1 when each unit's gradient has a single sign."""
+
+    @property
+    def update_ratio(self) -> float:
+        """Size of the update relative to the weight; about 1e-3 is healthy (Karpathy)."""
+        return self.update_rms / self.weight_rms if self.weight_rms > 0 else float("nan")
+
+
+@dataclass(frozen=True, eq=False)
+class TargetReading:
+    """The targets of one step, as sums that merge across steps."""
+
+    shape: Shape
+    """Shape before any broadcasting."""
+    is_index: bool
+    """Class indices (integers for `nll_loss` or `cross_entropy`) rather than values."""
+    sums: UnitSums
+    """Per output unit for values; a single unit for class indices."""
+    integer_valued: bool = False
+    class_counts: Ints | None = None
+    """How often each class occurs: for class indices (index = class) and for one-hot rows."""
+
+    @property
+    def one_hot(self) -> bool:
+        """Rows of zeros with a single one."""
+        return not self.is_index and self.class_counts is not None
+
+
+@dataclass(frozen=True, eq=False)
+class LossReading:
+    """The loss that was trained on in one step, traced back to prediction and target."""
+
+    value: float
+    """As passed to `backward`, with loss scaling and accumulation factors undone."""
+    kind: str = "other"
+    """`cross_entropy`, `binary_cross_entropy`, `squared_error`, `absolute_error`, `huber`, or
+    `other`. Hand-written forms carry the same word as torch's own."""
+    operation: str = ""
+    """The operation it was recognised by, e.g. `nll_loss`, `mse_loss`, `log`, `pow`."""
+    handwritten: bool = False
+    fit: float = float("nan")
+    """The data term alone (without penalties), in the scale of `value`; NaN if unknown."""
+    scale: float = float("nan")
+    """`fit` = `scale` x mean loss per observation (an element for squared and absolute error and
+    binary cross-entropy, a sample for cross-entropy): 1 for a mean, the count for a sum."""
+    site: int = -1
+    """Index of the loss's site in the graph, -1 if none."""
+    input_shape: Shape = ()
+    """Shape of what the loss compares, before broadcasting."""
+    target_shape: Shape = ()
+    compared_shape: Shape = ()
+    """Shape after broadcasting: different from `input_shape` when the prediction was expanded."""
+    ignored_all: bool = False
+    """Every target was ignored (`ignore_index`, zero weights): the loss says nothing."""
+    prediction: UnitSums | None = None
+    """What the loss compares with the target, per output unit: logits, log-probabilities or values
+    as the loss receives them."""
+    target: TargetReading | None = None
+    correlation: float = float("nan")
+    """Pearson correlation of prediction and target over the batch, mean over output units."""
+
+    @property
+    def cross_broadcast(self) -> bool:
+        """Every prediction was compared with every target: (N, 1) against (N) or (1, N)."""
+        n = self.input_shape[0] if self.input_shape else 1
+        return n > 1 and np.prod(self.compared_shape) == n * np.prod(self.input_shape)
+
+
+@dataclass(frozen=True, eq=False)
+class BatchReading:
+    """A root module's first floating-point input in one step, per feature (channel for images)."""
+
+    shape: Shape
+    features: UnitSums
+
+    @property
+    def constant(self) -> Ints:
+        """Indices of the features with one value for every sample of this batch."""
+        return np.flatnonzero((self.features.spread == 0) & (self.features.count > 1))
+
+
+@dataclass(frozen=True)
+class NonFinite:
+    """Where a NaN or infinity first appeared."""
+
+    phase: str
+    """`forward`, `backward`, `parameters` (already there before the step) or `batch`."""
+    place: str
+    """Site name, parameter name or `input`."""
+    operation: str
+    """The operation whose inputs were finite and whose result was not, e.g. `log`, `exp`."""
+    count: int
+    input_minimum: float = float("nan")
+    input_maximum: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What the recorder did not see in a step, so that silence is not taken for health."""
+
+    nodes: int = 0
+    opaque: tuple[str, ...] = ()
+    """Names of nodes whose inside is not seen."""
+    hooked_saves: int = 0
+    """Nodes whose saved tensors are packed away (checkpointing, `save_on_cpu`)."""
+    unreadable: tuple[str, ...] = ()
+    """Sites whose values could not be read, with the reason."""
+    failures: tuple[str, ...] = ()
+    """Failures of the recorder itself."""
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """What the recorder saw in one step (one backward pass of it)."""
+
+    step: int
+    """The cycle this belongs to: the number of completed optimizer steps before it."""
+    graph: Graph
+    stream: int = 0
+    """Which loss of the cycle: 0 unless several different losses are trained in turn (a GAN)."""
+    sites: tuple[SiteReading, ...] = ()
+    parameters: tuple[ParameterReading, ...] = ()
+    loss: LossReading | None = None
+    batch: BatchReading | None = None
+    nonfinite: NonFinite | None = None
+    coverage: Coverage = field(default_factory=Coverage)
+    reason: str = "scheduled"
+    """Why it was recorded: `scheduled`, `non-finite` or `spike`."""
+
+    def reading(self, site: int) -> SiteReading | None:
+        """The reading at site index `site`, if there is one."""
+        return self._readings.get(site)
+
+    def parameter(self, name: str) -> ParameterReading | None:
+        """The reading of the parameter called `name`, if there is one."""
+        return next((p for p in self.parameters if p.name == name), None)
+
+    @cached_property
+    def _readings(self) -> dict[int, SiteReading]:
+        return {reading.site: reading for reading in self.sites}

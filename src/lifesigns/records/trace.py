@@ -1,0 +1,82 @@
+"""A whole run: its snapshots, every loss, what watching cost, where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lifesigns.records.readings import Snapshot
+from lifesigns.records.units import Floats, Ints
+
+
+@dataclass(frozen=True, eq=False)
+class LossCurve:
+    """The loss of every step, recorded or not; three arrays of equal length."""
+
+    steps: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    values: Floats = field(default_factory=lambda: np.zeros(0, np.float64))
+    streams: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def stream(self, number: int = 0) -> Floats:
+        """Values of one stream in order."""
+        picked: Floats = self.values[self.streams == number]
+        return picked
+
+    @property
+    def stream_count(self) -> int:
+        """How many different losses were trained in turn."""
+        return len(np.unique(self.streams))
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What watching cost, measured in this very run, in seconds of wall time."""
+
+    watching: float = 0.0
+    """Time spent inside lifesigns."""
+    training: float = 0.0
+    """Time from the first forward pass to the end, without `watching`."""
+
+    @property
+    def overhead(self) -> float:
+        """Watching as a share of training; 0 before anything was trained."""
+        return self.watching / self.training if self.training > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """Where a trace comes from."""
+
+    command: str = ""
+    started: str = ""
+    """UTC, ISO 8601."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    outcome: str = "running"
+    """`running`, `finished`, `interrupted`, or `failed: <exception>`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """A run's snapshots in order, with the loss of every step."""
+
+    snapshots: tuple[Snapshot, ...] = ()
+    losses: LossCurve = field(default_factory=LossCurve)
+    steps: int = 0
+    """Completed cycles (every known optimizer has stepped), recorded or not."""
+    optimizers: tuple[str, ...] = ()
+    """Class names of the optimizers seen."""
+    unseen: tuple[str, ...] = ()
+    """What could not be watched at all, in sentences for the coverage line."""
+    cost: Cost = field(default_factory=Cost)
+    info: RunInfo = field(default_factory=RunInfo)
+
+    @property
+    def recorded_steps(self) -> int:
+        """Number of different steps with at least one snapshot."""
+        return len({snapshot.step for snapshot in self.snapshots})
+
+    def stream(self, number: int = 0) -> tuple[Snapshot, ...]:
+        """The snapshots of one loss."""
+        return tuple(s for s in self.snapshots if s.stream == number)
