@@ -1,6 +1,6 @@
 """Draws docs/report.svg, the picture in the README: the report on a doubled softmax.
 
-    python docs/make_picture.py
+Run it with `python docs/make_picture.py` when the form of a report has changed.
 """
 
 import io
