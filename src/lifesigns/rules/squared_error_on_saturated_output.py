@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 import numpy as np
 
@@ -38,7 +39,7 @@ def check(trace: Trace) -> Iterable[Finding]:
         stuck = course.stalled or (course.worse_than_constant and not course.diverged)
         share = _share(value)
         if stuck and share > _limit("saturated"):
-            first = since(trace.stream(stream), lambda s: _share(merged((s,), site.name)) > 0.5)
+            first = since(trace.stream(stream), partial(_is_saturated, name=site.name))
             yield _finding(site.name, first, share, recent, str(course), samples(site))
 
 
@@ -58,6 +59,10 @@ def _share(value: UnitSums | None) -> float:
     if value is None or not value.count.any():
         return 0.0
     return float(value.saturated.sum() / value.count.sum())
+
+
+def _is_saturated(snapshot: Snapshot, name: str) -> bool:
+    return _share(merged((snapshot,), name)) > _limit("saturated")
 
 
 def _finding(
