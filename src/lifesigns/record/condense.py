@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from lifesigns.record.forward import Forward
@@ -149,8 +151,9 @@ class _Condenser:
         numerator_only = name == "Div" and self.walk.inputs[index][0] in data
         if len(data) != 1 or not (name == "Mul" or numerator_only):
             return Kind.OTHER, snake_case(name)
-        if name == "Mul" and _is_dropout_mask(self.walk.nodes[index]):
-            return Kind.DROPOUT, "dropout"
+        mask = _masked_to(self.walk.nodes[index], self.walk.shape(index))
+        if name == "Mul" and mask >= 1:
+            return (Kind.OTHER, "mul") if mask == 1 else (Kind.DROPOUT, "dropout")
         return None, ""
 
     def _is_native(self, index: int) -> bool:
@@ -261,17 +264,21 @@ class _Condenser:
         return -1
 
 
-def _is_dropout_mask(node: Any) -> bool:
-    """Whether the constant factor holds zeros and one value above 1, as `F.dropout` makes on CPUs.
+def _masked_to(node: Any, shape: Shape) -> float:
+    """The one value beside 0 of the constant a Mul multiplies by; NaN if that is no mask.
 
-    Elsewhere dropout is a node of its own.
+    Above 1 it is dropout, as `F.dropout` makes it on CPUs (elsewhere it is a node of its own); at
+    1 it is a gate such as `x * (x > 0)`.
     """
     mask = next((m for m in (saved(node, "other"), saved(node, "self")) if m is not None), None)
-    if not isinstance(mask, Tensor) or mask.dim() < 2 or mask.device.type != "cpu":
-        return False
+    if not isinstance(mask, Tensor) or tuple(mask.shape) != shape or not shape or mask.is_complex():
+        return math.nan
+    if mask.dtype is torch.bool:
+        return 1.0
     mask = mask.detach()
     kept = mask.max()
-    return bool(kept > 1) and bool((mask == 0).logical_or_(mask == kept).all())
+    two_valued = (mask == 0).any() & ((mask == 0) | (mask == kept)).all()
+    return float(kept) if two_valued else math.nan
 
 
 def _product(numbers: Shape) -> int:

@@ -70,7 +70,7 @@ def walk(losses: Iterable[Tensor]) -> Walk:
     position.update({node: -1 - k for node, k in leaves.items()})
     return Walk(
         nodes=nodes,
-        names=[_SUFFIX.sub("", node.name()) for node in nodes],
+        names=[_SUFFIX.sub("", node.name().rpartition("::")[2]) for node in nodes],
         inputs=[
             tuple(None if n is None else position[n] for n, _ in node.next_functions)
             for node in nodes
@@ -82,7 +82,7 @@ def walk(losses: Iterable[Tensor]) -> Walk:
 
 def snake_case(name: str) -> str:
     """`LogSoftmax` as torch writes its function: `log_softmax`."""
-    return _WORD_START.sub("_", name.rpartition("::")[2]).lower()
+    return _WORD_START.sub("_", name).lower()
 
 
 def saved(node: Any, attribute: str) -> Any:
