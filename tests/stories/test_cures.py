@@ -26,8 +26,10 @@ def with_network(fault, **changes):
         ("linear", "activation between", with_network("linear", activation="relu")),
         (
             "mse-sigmoid",
-            "Glorot",
-            replace(with_network("mse-sigmoid", initialiser="glorot_uniform"), learning_rate=10.0),
+            "cross-entropy",
+            replace(
+                with_network("mse-sigmoid", output_activation=None), loss="binary_cross_entropy"
+            ),
         ),
     ],
 )
@@ -39,4 +41,4 @@ def test_following_the_first_finding_cures_the_network(fault, advice, cured):
 
     assert advice in before.alarms[0].remedies[0].text
     assert after.report.ok, after.report
-    assert after.accuracy > 0.9 > before.accuracy
+    assert after.accuracy > 0.8 > before.accuracy

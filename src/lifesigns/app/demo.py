@@ -123,7 +123,7 @@ class Digits:
 
     def targets(self, loss: str) -> Tensor:
         """The training labels in the form that `loss` compares with: one-hot rows or indices."""
-        return one_hot(self.labels, 10).float() if loss == "squared_error" else self.labels
+        return self.labels if loss == "cross_entropy" else one_hot(self.labels, 10).float()
 
 
 def demo(fault: str | None = None, seed: int = 0, console: Console | None = None) -> int:

@@ -111,7 +111,7 @@ def unknown_block(snapshot: Snapshot) -> Block:
 _SIGMOID = Remedy("Use a sigmoid for one output unit, inside the loss.", "nn.BCEWithLogitsLoss()")
 _LOGITS = Remedy(
     "Give the loss raw outputs and let it apply its own output function; do not clip them.",
-    "loss = F.cross_entropy(logits, target)  # numbers: F.mse_loss(output, target)",
+    "loss = F.cross_entropy(logits, target)  # for numbers: F.mse_loss",
 )
 _INITIALISE = Remedy(
     "Initialise the weights at random, scaled to the fan-in.",

@@ -55,7 +55,7 @@ def _finding(trace: Trace, stream: int, step: int, first: Site, second: Site) ->
         remedies=(
             Remedy(
                 "Hand the last layer's output to the loss as it is; apply softmax to predict only.",
-                "loss = F.cross_entropy(logits, target)  # logits: no softmax in forward()",
+                "loss = F.cross_entropy(logits, target)  # no softmax",
             ),
             Remedy(
                 "Or keep the softmax and take the loss of its logarithm (less stable).",

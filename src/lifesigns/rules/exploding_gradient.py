@@ -91,7 +91,7 @@ def _largest(snapshot: Snapshot) -> str:
 def _remedies(snapshot: Snapshot) -> tuple[Remedy, ...]:
     clip = Remedy(
         "Cut the gradient to a bounded length before the step.",
-        "torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)  # before optimizer.step()",
+        "torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)",
     )
     lower = Remedy(
         "Lower the learning rate tenfold.",

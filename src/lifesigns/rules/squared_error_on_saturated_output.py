@@ -84,7 +84,7 @@ def _finding(
         remedies=(
             Remedy(
                 "Use cross-entropy: its gradient is the error itself, the slope cancels.",
-                "loss = F.binary_cross_entropy_with_logits(logits, target)  # no sigmoid",
+                "loss = F.binary_cross_entropy_with_logits(logits, target)",
             ),
             Remedy("Or start with smaller output weights, so that no output begins confident."),
         ),
