@@ -18,6 +18,9 @@ SAMPLE = 65_536
 
 ROW_TOLERANCE = 1e-6
 
+SAFE_NORM = 1e-18
+"""Norms below this may have lost squares that underflow in float32."""
+
 
 @dataclass
 class Watched:
@@ -29,8 +32,10 @@ class Watched:
     reached: bool
     before: Tensor | None = None
     """Sample of the weight before the step."""
-    scale: float = 1.0
-    """What loss scaling multiplied the gradient by."""
+    scale: float = 0.0
+    """What the losses were scaled by, added up over the backward passes of the cycle."""
+    stepped: bool = False
+    """Whether its optimizer has stepped: what is added to the gradient later is another cycle's."""
     slots: dict[str, int] = field(default_factory=dict)
 
     def value(self, key: str, arrays: Arrays) -> float:
@@ -49,9 +54,9 @@ class ParameterReader:
     def __init__(self, named: Mapping[str, Tensor], reached: Iterable[Tensor]) -> None:
         self._pack = Pack()
         self._directions: dict[int, Tensor] = {}
-        ids = {id(p) for p in reached}
+        self._reached_now = {id(p) for p in reached}
         self.watched = [
-            Watched(name, weakref.ref(p), max(_local(p).numel(), 1), id(p) in ids)
+            Watched(name, weakref.ref(p), max(_local(p).numel(), 1), id(p) in self._reached_now)
             for name, p in named.items()
             if p.is_floating_point()
         ]
@@ -64,22 +69,30 @@ class ParameterReader:
 
     def reach(self, leaves: Iterable[Tensor]) -> None:
         """More parameters that a backward pass of the cycle leads to."""
-        ids = {id(p) for p in leaves}
+        self._reached_now |= {id(p) for p in leaves}
         for watched, p in self._alive():
-            watched.reached |= id(p) in ids
+            watched.reached |= id(p) in self._reached_now
+
+    def stepped(self, parameters: Iterable[Tensor]) -> None:
+        """These have been updated; their gradient is not read again."""
+        ids = {id(p) for p in parameters}
+        for watched, p in self._alive():
+            watched.stepped |= id(p) in ids
 
     def gradients(self, scale: float) -> None:
         """Reads the gradients accumulated so far, right after a backward pass.
 
         Args:
-            scale: What loss scaling multiplied them by.
+            scale: What the loss of this pass was scaled by. The scales of a cycle add up, so that
+                the reading is the mean over micro-batches however they were weighted.
         """
         read = []
+        reached, self._reached_now = self._reached_now, set()
         for watched, p in self._alive():
-            if p.grad is None or p.grad.layout is not torch.strided:
+            if watched.stepped or p.grad is None or p.grad.layout is not torch.strided:
                 continue
             gradient = p.grad.detach()
-            watched.scale = scale
+            watched.scale += scale if id(p) in reached else 0.0
             read.append((watched, gradient))
             self._rows(watched, "gradient_rows", gradient)
             self._coherence(watched, gradient)
@@ -117,8 +130,10 @@ class ParameterReader:
         """Euclidean norms, all in one call."""
         if not tensors:
             return
-        norms = torch._foreach_norm([_wide(_local(t)) for _, t in tensors])
-        for (watched, _), norm in zip(tensors, norms, strict=True):
+        given = [_wide(_local(t)) for _, t in tensors]
+        for (watched, _), t, norm in zip(tensors, given, torch._foreach_norm(given), strict=True):
+            if t.device.type == "cpu" and not SAFE_NORM < float(norm) < float("inf"):
+                norm = torch.linalg.vector_norm(t, dtype=torch.float64)
             watched.slots[what] = self._pack.add(norm)
 
     def _rows(self, watched: Watched, what: str, tensor: Tensor) -> None:
@@ -177,7 +192,7 @@ def _reading(
         optimized=rate is not None or not optimizers_known,
         learning_rate=float("nan") if rate is None else rate,
         weight_rms=weight / watched.size**0.5,
-        gradient_rms=gradient / watched.size**0.5 / watched.scale,
+        gradient_rms=gradient / watched.size**0.5 / (watched.scale or 1.0),
         update_rms=update / sampled**0.5,
         gradient_is_zero=gradient == 0.0,
         nonfinite_weights=int(not np.isfinite(weight)),

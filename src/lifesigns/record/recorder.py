@@ -331,6 +331,8 @@ class Recorder:
             self._optimizers[key] = weakref.ref(optimizer)
             self._optimizer_names.append(type(optimizer).__name__)
         self._stepped[key] = self._stepped.get(key, 0) + 1
+        if self._parameters is not None:
+            self._parameters.stepped(p for g in optimizer.param_groups for p in g["params"])
         if len(self._optimizers) > 1:
             self._forget_idle_optimizers(self._stepped[key])
         if self._stepped.keys() >= self._optimizers.keys():

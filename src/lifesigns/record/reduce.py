@@ -20,6 +20,9 @@ from lifesigns.records import UnitSums
 SMALL = 65_536
 """Elements up to which a tensor waits to be reduced together with others of its shape."""
 
+UNDERFLOW = 1e-37
+"""Sums of squares below this have lost digits in float32: elements below 1e-19."""
+
 Arrays = list[NDArray[np.float64]]
 
 
@@ -142,19 +145,24 @@ class Pack:
 
     def _reduce(self, group: list[_Waiting]) -> None:
         rows = _stacked([w.rows for w in group])
-        squared = torch.linalg.vector_norm(rows, dim=1).square_()
+        host = rows.device.type == "cpu"
+        squared = torch.linalg.vector_norm(rows, dim=1)
+        squared = squared.double().square_() if host else squared.square_()
         finite = None
-        if rows.device.type == "cpu" and bool(torch.isfinite(squared).all()):
+        if host and bool(torch.isfinite(squared).all()):
             low, high = torch.aminmax(rows, dim=1)
+            if bool(((squared < UNDERFLOW) & ((low != 0) | (high != 0))).any()):
+                squared = rows.double().square().sum(1)
         else:
             finite = torch.isfinite(rows)
             low = rows.masked_fill(~finite, torch.inf).amin(1)
             high = rows.masked_fill(~finite, -torch.inf).amax(1)
             rows = rows.masked_fill(~finite, 0.0)
-            squared = (rows.double() if rows.device.type == "cpu" else rows).square().sum(1)
+            squared = (rows.double() if host else rows).square().sum(1)
         flat = None
         if group[0].flat is not None:
             flat = _stacked([w.flat for w in group if w.flat is not None])
+            flat = flat if finite is None else flat & finite
         stack = Stack(
             observations=rows.shape[1],
             total=self.add(rows.sum(1)),
