@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from oracles.activations import FORMS, FORMULAS, saturated, slope
 from oracles.recorded import reading, snapshot
 from oracles.sums import assert_same_sums, sums
 from torch import nn
 
+from lifesigns.record.reduce import Pack
 from lifesigns.records import Kind
 
 torch.set_num_threads(1)
@@ -281,6 +284,36 @@ def test_many_calls_of_one_module_are_read_up_to_a_limit_that_is_said():
     assert [s.call for s in taken.graph.sites if s.operation == "tanh"] == list(range(18))
     assert sum(taken.graph.sites[r.site].operation == "tanh" for r in taken.sites) == 16
     assert len(taken.coverage.unreadable) == 2
+
+
+# --- the sums themselves --------------------------------------------------------------------------
+DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    shapes=st.lists(
+        st.lists(st.integers(1, 4), min_size=1, max_size=4).map(tuple), min_size=1, max_size=4
+    ),
+    dtype=st.sampled_from(DTYPES),
+    channels=st.booleans(),
+    spoilt=st.sampled_from([None, np.nan, np.inf]),
+    seed=st.integers(0, 99),
+)
+def test_stacked_reductions_are_the_sums_of_each_tensor(shapes, dtype, channels, spoilt, seed):
+    """Tensors of one shape are reduced as a stack: none may take another's row."""
+    generator, pack, pending = torch.Generator().manual_seed(seed), Pack(), []
+    shapes = shapes + shapes[:2]
+    for shape in shapes:
+        values = torch.randn(shape, generator=generator).to(dtype)
+        values[torch.rand(shape, generator=generator) < 0.2] = 0
+        if spoilt is not None:
+            values[torch.rand(shape, generator=generator) < 0.2] = spoilt
+        flat, dim = values.abs() < 0.5, 1 if channels and len(shape) > 1 else -1
+        pending.append((pack.sums(values, dim, flat), sums(values.double(), dim, flat)))
+    arrays = pack.fetch()
+    for measured, expected in pending:
+        assert_same_sums(measured.of(arrays), expected)
 
 
 # --- dtypes and odd shapes ------------------------------------------------------------------------

@@ -308,6 +308,19 @@ def test_einsum_with_a_weight_is_linear():
     assert edges(graph) >= {(":linear#0", ":relu#0")}
 
 
+def test_rows_looked_up_in_a_parameter_are_an_embedding():
+    """Matrix factorisation: without this everything would be a function of parameters alone."""
+    model = Net(
+        lambda self, i, j: (self.u[i] * self.v.index_select(0, j)).sum(1),
+        u=nn.Parameter(torch.randn(5, 3)),
+        v=nn.Parameter(torch.randn(4, 3)),
+    )
+    i, j = torch.tensor([0, 2, 1]), torch.tensor([3, 1, 1])
+    taken = snapshot(lambda: ((model(i, j) - torch.ones(3)) ** 2).mean().backward(), model)
+    assert [s.parameters for s in taken.graph.sites if s.kind is Kind.EMBEDDING] == [("u",), ("v",)]
+    assert taken.loss.kind == "squared_error"
+
+
 def test_bilinear_counts_as_more_than_linear():
     model = Net(
         lambda self, x: self.bilinear(self.a(x), self.b(x)),

@@ -25,6 +25,8 @@ from lifesigns.record.walk import Walk, saved, snake_case
 from lifesigns.records import WEIGHTED, Graph, Kind, Shape, Site
 
 PRODUCTS = frozenset({"Mul", "Div"})
+LOOKUPS = frozenset({"Gather", "Index", "IndexSelect"})
+"""Rows chosen by data: of a parameter, an embedding."""
 CHANNELS_FIRST = frozenset({"batch_norm", "group_norm"})
 
 
@@ -109,7 +111,8 @@ class _Condenser:
 
     def _is_weight_like(self, index: int, inputs: list[int]) -> bool:
         """Computed from parameters alone, with no data and no constant that could be data."""
-        if self.walk.names[index] in LINEAR_MAPS or self.walk.names[index] in NAMED:
+        name = self.walk.names[index]
+        if name in LINEAR_MAPS or name in NAMED or name in LOOKUPS:
             return False
         if not inputs or (None in self.walk.inputs[index] and self._mixes_data(index)):
             return False
@@ -134,6 +137,8 @@ class _Condenser:
             return NAMED[name]
         if name.startswith(ATTENTION_PREFIX):
             return Kind.ATTENTION, "scaled_dot_product_attention"
+        if name in LOOKUPS and all(i is None or i < 0 for i in self.walk.inputs[index]):
+            return Kind.EMBEDDING, snake_case(name)
         if name in TRANSPARENT:
             return None, ""
         if name in PRODUCTS:
