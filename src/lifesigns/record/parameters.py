@@ -16,7 +16,11 @@ from lifesigns.records import ParameterReading
 SAMPLE = 65_536
 """Most elements of a parameter that are copied to measure its update."""
 
-ROW_TOLERANCE = 1e-6
+ROW_TOLERANCE = 1e-5
+"""Equal rows may be summed in a different order, so their projections differ by rounding."""
+
+GOLDEN = 0.6180339887
+"""Multiples of the golden ratio spread evenly: no two columns weigh the same, all weigh 1 to 2."""
 
 SAFE_NORM = 1e-18
 """Norms below this may have lost squares that underflow in float32."""
@@ -144,14 +148,14 @@ class ParameterReader:
         width = rows.shape[1]
         direction = self._directions.get(width)
         if direction is None or direction.device != rows.device or direction.dtype != rows.dtype:
-            direction = torch.arange(1, width + 1, device=rows.device, dtype=rows.dtype).sin_()
-            self._directions[width] = direction
-        watched.slots[what] = self._pack.add((rows * direction).sum(1))
+            steps = torch.arange(width, device=rows.device, dtype=rows.dtype)
+            direction = self._directions[width] = steps.mul_(GOLDEN).frac_().add_(1)
+        watched.slots[what] = self._pack.add(rows @ direction)
 
     def _coherence(self, watched: Watched, gradient: Tensor) -> None:
         rows = _as_rows(gradient)
         if rows is not None:
-            share = rows.sum(1).abs_() / rows.abs().sum(1)
+            share = rows.sum(1).abs_() / torch.linalg.vector_norm(rows, 1, dim=1)
             watched.slots["coherence"] = self._pack.add(share.nanmean())
 
 

@@ -23,26 +23,22 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from lifesigns._errors import RecorderError
 from lifesigns.record import _backward
 from lifesigns.record._compiled import EagerStance
-from lifesigns.record.condense import Condensed, condense
-from lifesigns.record.forward import (
-    Forward,
-    ForwardHooks,
-    first_tensor,
-    is_root,
-    module_names,
-    root_prefixes,
-)
+from lifesigns.record.forward import Forward, ForwardHooks
 from lifesigns.record.parameters import ParameterReader
-from lifesigns.record.reading import Inputs, Reading
+from lifesigns.record.reading import Reading
+from lifesigns.record.roots import Roots, root_inputs
 from lifesigns.record.sampler import Budget, Every
+from lifesigns.record.structures import Structures
 from lifesigns.record.terms import root_factor
 from lifesigns.record.walk import Walk, walk
-from lifesigns.records import Cost, Graph, LossCurve, Snapshot, Trace
+from lifesigns.records import Cost, LossCurve, Snapshot, Trace
 
 SPIKE = 10.0
 """A finite loss this many times its running mean is recorded on the spot."""
 MOST_ON_THE_SPOT = 4
 _STALE_STEPS = 50
+MOST_KEPT, FIRST_KEPT, LATEST_KEPT = 256, 16, 64
+"""Snapshots kept in memory; a run file gets them all."""
 
 
 class Recorder:
@@ -71,8 +67,7 @@ class Recorder:
     ) -> None:
         self._sampler = Every(every) if every else Budget(budget)
         self._strict, self._on_snapshot, self._on_cycle = strict, on_snapshot, on_cycle
-        self._fixed_roots = model is not None
-        self._roots: list[weakref.ref[nn.Module]] = [weakref.ref(model)] if model else []
+        self._roots, self._structures = Roots(model), Structures()
         self._optimizers: dict[int, weakref.ref[Optimizer]] = {
             id(o): weakref.ref(o) for o in optimizers
         }
@@ -80,8 +75,6 @@ class Recorder:
         self._hooks = ForwardHooks(self._on_evaluation)
         self._stance = EagerStance()
         self._step_hook: Any = None
-        self._condensed: dict[tuple[Any, ...], Condensed] = {}
-        self._leaf_names: dict[int, str] = {}
         self._snapshots: list[Snapshot] = []
         self._failures: list[str] = []
         self._losses: list[tuple[int, int, float | Tensor]] = []
@@ -167,11 +160,9 @@ class Recorder:
         began = time.perf_counter()
         if self._began is None:
             self._began = self._hooks.first_event or began
-        if torch._C._current_graph_task_id() != -1:
-            self._depth += 1
-            self._guard(self._before_nested, tensors)
-        else:
-            self._guard(self._before, tensors)
+        nested = torch._C._current_graph_task_id() != -1
+        self._depth += nested
+        self._guard(self._before_nested if nested else self._before, tensors)
         self._watching += time.perf_counter() - began
 
     def after_backward(self) -> None:
@@ -223,58 +214,22 @@ class Recorder:
         walked = walk(losses)
         forward = Forward()
         if self._hooks.armed:
-            forward = self._named_forward(walked)
-            if self._fixed_roots and not _reaches(walked, forward, self._leaf_names):
+            forward = self._roots.forward(walked, self._hooks.calls())
+            if not self._roots.is_reached(walked, forward):
                 self._unrelated += 1
                 return None
             self._note_stream(walked)
-        names = [self._name(leaf, k) for k, leaf in enumerate(walked.leaves)]
+        names = [self._roots.name(leaf, k) for k, leaf in enumerate(walked.leaves)]
         self._read_parameters(walked, names)
         return Reading(
             walked,
-            self._condense(walked, forward, names),
+            self._structures.condense(walked, forward, names),
             value=float(value),
             scale=scale,
-            inputs=_inputs(walked, forward),
+            inputs=root_inputs(walked, forward),
             leaf_names=names,
             reason=reason,
         )
-
-    def _named_forward(self, walked: Walk) -> Forward:
-        """The forward calls of this step, with the names of the modules below the roots."""
-        calls = self._hooks.calls()
-        forward = Forward(calls, {})
-        if not self._fixed_roots:
-            numbers = [node._sequence_nr() for node in walked.nodes] or [0]
-            known = {id(root) for root in self._live_roots()}
-            for call in forward.roots_of(numbers[0], numbers[-1]):
-                module = call.module()
-                if module is not None and id(module) not in known and is_root(module):
-                    known.add(id(module))
-                    self._roots.append(weakref.ref(module))
-        if any(id(leaf) not in self._leaf_names for leaf in walked.leaves):
-            self._leaf_names = _parameter_names(_outermost(self._live_roots()))
-        return Forward(calls, module_names(_outermost(self._live_roots())))
-
-    def _live_roots(self) -> list[nn.Module]:
-        alive = [(ref, ref()) for ref in self._roots]
-        self._roots = [ref for ref, module in alive if module is not None]
-        return [module for _, module in alive if module is not None]
-
-    def _condense(self, walked: Walk, forward: Forward, names: list[str]) -> Condensed:
-        """The sites of the graph; a structure seen before keeps the names it had when armed."""
-        key = walked.signature
-        known = self._condensed.get(key)
-        if known is not None:
-            return _reshaped(known, walked)
-        by_id = {id(leaf): name for leaf, name in zip(walked.leaves, names, strict=True)}
-        condensed = condense(walked, forward, lambda leaf: by_id[id(leaf)])
-        if forward.calls and len(self._condensed) < 64:
-            self._condensed[key] = condensed
-        return condensed
-
-    def _name(self, leaf: Tensor, k: int) -> str:
-        return self._leaf_names.get(id(leaf)) or f"parameter{k}"
 
     def _note_stream(self, walked: Walk) -> None:
         """Backward passes that reach the same parameters belong to one loss curve."""
@@ -286,11 +241,7 @@ class Recorder:
 
     def _read_parameters(self, walked: Walk, names: list[str]) -> None:
         if self._parameters is None:
-            of_roots = (p for root in self._live_roots() for p in root.parameters())
-            named: dict[str, Tensor] = {
-                self._leaf_names[id(p)]: p for p in of_roots if id(p) in self._leaf_names
-            }
-            named.update(zip(names, walked.leaves, strict=True))
+            named = {**self._roots.parameters(), **dict(zip(names, walked.leaves, strict=True))}
             self._parameters = ParameterReader(named, walked.leaves)
         else:
             self._parameters.reach(walked.leaves)
@@ -301,11 +252,13 @@ class Recorder:
         if self._reading is None or not losses:
             return
         walked = walk(losses)
-        names = [self._name(leaf, k) for k, leaf in enumerate(walked.leaves)]
+        names = [self._roots.name(leaf, k) for k, leaf in enumerate(walked.leaves)]
         if self._parameters is not None:
             self._parameters.reach(walked.leaves)
-        forward = self._named_forward(walked) if self._hooks.armed else Forward()
-        self._reading.extend(walked, self._condense(walked, forward, names))
+        forward = Forward()
+        if self._hooks.armed:
+            forward = self._roots.forward(walked, self._hooks.calls())
+        self._reading.extend(walked, self._structures.condense(walked, forward, names))
 
     def _after(self) -> None:
         reading, self._reading = self._reading, None
@@ -326,7 +279,7 @@ class Recorder:
     def _note_step(self, optimizer: Optimizer) -> None:
         key = id(optimizer)
         if key not in self._optimizers:
-            if self._fixed_roots and not self._shares_parameters(optimizer):
+            if not self._roots.are_trained_by(optimizer):
                 return
             self._optimizers[key] = weakref.ref(optimizer)
             self._optimizer_names.append(type(optimizer).__name__)
@@ -343,10 +296,6 @@ class Recorder:
         for key, ref in list(self._optimizers.items()):
             if ref() is None or (key not in self._stepped and steps > _STALE_STEPS):
                 del self._optimizers[key]
-
-    def _shares_parameters(self, optimizer: Optimizer) -> bool:
-        own = {id(p) for root in self._live_roots() for p in root.parameters()}
-        return any(id(p) in own for group in optimizer.param_groups for p in group["params"])
 
     def _end_cycle(self) -> None:
         self._finish_cycle()
@@ -382,9 +331,17 @@ class Recorder:
                 stream=snapshot.stream if len(self._optimizers) > 1 else 0,
                 parameters=readings if last[snapshot.stream] == i else (),
             )
-            self._snapshots.append(whole)
+            self._keep(whole)
             if self._on_snapshot is not None:
                 self._on_snapshot(whole)
+
+    def _keep(self, snapshot: Snapshot) -> None:
+        """Keeps a snapshot; of very many, every second step between the first and the latest."""
+        self._snapshots.append(snapshot)
+        if len(self._snapshots) > MOST_KEPT:
+            middle = self._snapshots[FIRST_KEPT:-LATEST_KEPT]
+            steps = set(sorted({s.step for s in middle})[::2])
+            self._snapshots[FIRST_KEPT:-LATEST_KEPT] = [s for s in middle if s.step in steps]
 
     def _rates(self) -> dict[int, float]:
         rates: dict[int, float] = {}
@@ -426,62 +383,18 @@ class Recorder:
 
 def _with_graph(tensors: Any) -> list[Tensor]:
     """Those of the tensors passed to `backward` that lead to a graph."""
-    given = tensors if isinstance(tensors, Sequence) else (tensors,)
+    if isinstance(tensors, Tensor):
+        return [tensors] if tensors.grad_fn is not None else []
+    given = tensors if isinstance(tensors, Sequence) else ()
     return [t for t in given if isinstance(t, Tensor) and t.grad_fn is not None]
 
 
 def _value(losses: list[Tensor]) -> float | Tensor:
     """Sum of the scalar losses: a number on the CPU, left on the device elsewhere."""
     scalars = [loss.detach() for loss in losses if loss.numel() == 1]
+    if len(scalars) == 1 and scalars[0].device.type == "cpu":
+        return float(scalars[0].item())
     if not scalars:
         return math.nan
-    if len(scalars) == 1 and scalars[0].device.type == "cpu":
-        return float(scalars[0])
     total = torch.stack([s.reshape(()).float() for s in scalars]).sum()
     return float(total) if total.device.type == "cpu" else total
-
-
-def _reaches(walked: Walk, forward: Forward, leaf_names: dict[int, str]) -> bool:
-    return any(id(leaf) in leaf_names for leaf in walked.leaves) or any(
-        place.known for place in forward.places([n._sequence_nr() for n in walked.nodes])
-    )
-
-
-def _inputs(walked: Walk, forward: Forward) -> Inputs:
-    """Input of the first and output of the last root module that this loss passed through."""
-    if not forward.calls or not len(walked):
-        return Inputs()
-    first, last = walked.nodes[0]._sequence_nr(), walked.nodes[-1]._sequence_nr()
-    roots = [
-        call
-        for call in forward.roots_of(first, last)
-        if (module := call.module()) is not None and id(module) in forward.names
-    ]
-    if not roots:
-        return Inputs()
-    return Inputs(roots[0].input, first_tensor(roots[-1].output))
-
-
-def _outermost(roots: list[nn.Module]) -> list[nn.Module]:
-    """The roots that are not part of another root."""
-    inner = {id(m) for root in roots for m in root.modules() if m is not root}
-    return [root for root in roots if id(root) not in inner]
-
-
-def _parameter_names(roots: list[nn.Module]) -> dict[int, str]:
-    names: dict[int, str] = {}
-    for prefix, root in zip(root_prefixes(roots), roots, strict=True):
-        for name, p in root.named_parameters():
-            names.setdefault(id(p), f"{prefix}.{name}" if prefix else name)
-    return names
-
-
-def _reshaped(known: Condensed, walked: Walk) -> Condensed:
-    """The same sites with this step's shapes: the last batch is often smaller."""
-    shapes = [walked.shape(index) for index in known.nodes]
-    if all(s.shape == shape for s, shape in zip(known.graph.sites, shapes, strict=True)):
-        return known
-    sites = tuple(
-        replace(site, shape=shape) for site, shape in zip(known.graph.sites, shapes, strict=True)
-    )
-    return replace(known, graph=Graph(sites, known.graph.edges))

@@ -56,7 +56,7 @@ class ParameterReading:
     nonfinite_weights: int = 0
     nonfinite_gradients: int = 0
     distinct_weight_rows: int = -1
-    """How many different rows (units) the weight has, to 1e-6 of its scale; -1 if not a matrix."""
+    """How many different rows (units) the weight has, to 1e-5 of its scale; -1 if not a matrix."""
     distinct_gradient_rows: int = -1
     sign_coherence: float = float("nan")
     """Mean over units of |Σ g| / Σ |g|: 1 when each unit's gradient has a single sign."""
