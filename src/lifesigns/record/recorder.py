@@ -298,7 +298,8 @@ class Recorder:
                 del self._optimizers[key]
 
     def _end_cycle(self) -> None:
-        self._finish_cycle()
+        if self._pending or self._parameters is not None:
+            self._finish_cycle()
         self._step += 1
         self._backwards = 0
         self._stepped.clear()
@@ -391,9 +392,9 @@ def _with_graph(tensors: Any) -> list[Tensor]:
 
 def _value(losses: list[Tensor]) -> float | Tensor:
     """Sum of the scalar losses: a number on the CPU, left on the device elsewhere."""
+    if len(losses) == 1 and losses[0].is_cpu and losses[0].numel() == 1:
+        return float(losses[0].item())
     scalars = [loss.detach() for loss in losses if loss.numel() == 1]
-    if len(scalars) == 1 and scalars[0].device.type == "cpu":
-        return float(scalars[0].item())
     if not scalars:
         return math.nan
     total = torch.stack([s.reshape(()).float() for s in scalars]).sum()
