@@ -302,6 +302,25 @@ def test_norms_of_other_precisions_do_not_overflow(dtype):
     assert read.gradient_rms == pytest.approx(1e-3, rel=1e-2)
 
 
+def test_autocast_of_the_user_does_not_round_what_is_read():
+    """In bfloat16 rows that differ in the third digit would be one."""
+    layer = nn.Linear(4, 6, bias=False)
+    with torch.no_grad():
+        layer.weight.fill_(1)
+        layer.weight[:, 0] += torch.arange(6) * 1e-4
+    x = torch.rand(3, 4)
+    optimizer = torch.optim.SGD(layer.parameters(), 0.1)
+
+    def step():
+        with torch.autocast("cpu", torch.bfloat16):
+            layer(x).float().square().mean().backward()
+            optimizer.step()
+
+    read = snapshot(step, layer, [optimizer]).parameter("weight")
+    assert read.distinct_weight_rows == 6
+    assert read.update_rms == pytest.approx(0.1 * rms(layer.weight.grad), rel=1e-4)
+
+
 def test_odd_parameters_are_read_without_a_failure():
     model = nn.ParameterDict(
         {

@@ -143,9 +143,8 @@ class Reading:
         if is_hooked(node, "result") or is_hooked(node, "self"):
             self._hooked_saves += 1
             return None
-        with torch.no_grad():
-            output, flat = activation_value(name, node)
-            output = value_as_used(walked, index) if output is None else output
+        output, flat = activation_value(name, node)
+        output = value_as_used(walked, index) if output is None else output
         if output is None:
             if ACTIVATIONS[name].output is not None:
                 self._unreadable.append(f"{site.name}: its saved value was modified in place")

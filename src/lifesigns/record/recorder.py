@@ -26,6 +26,7 @@ from lifesigns.record._compiled import EagerStance
 from lifesigns.record.forward import Forward, ForwardHooks
 from lifesigns.record.parameters import ParameterReader
 from lifesigns.record.reading import Reading
+from lifesigns.record.reduce import measuring
 from lifesigns.record.roots import Roots, root_inputs
 from lifesigns.record.sampler import Budget, Every
 from lifesigns.record.structures import Structures
@@ -190,7 +191,7 @@ class Recorder:
         self._losses.append((self._step, number, value))
         reason = self._reason(value)
         if reason and losses:
-            with torch.no_grad():
+            with measuring():
                 self._reading = self._read(losses, value, scale, reason)
 
     def _reason(self, value: float | Tensor) -> str:
@@ -265,7 +266,7 @@ class Recorder:
         if reading is None:
             return
         reading.unhook()
-        with torch.no_grad():
+        with measuring():
             self._pending.append(reading.snapshot(self._step, self._losses[-1][1]))
             if self._parameters is not None:
                 self._parameters.gradients(reading.scale)
@@ -323,7 +324,7 @@ class Recorder:
         reader, self._parameters = self._parameters, None
         if not pending:
             return
-        with torch.no_grad():
+        with measuring():
             readings = reader.finish(self._rates(), bool(self._optimizers)) if reader else ()
         last = {snapshot.stream: i for i, snapshot in enumerate(pending)}
         for i, snapshot in enumerate(pending):

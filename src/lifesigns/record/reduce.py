@@ -7,6 +7,8 @@ that no activation or gradient outlives the moment the training needs it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -24,6 +26,17 @@ UNDERFLOW = 1e-37
 """Sums of squares below this have lost digits in float32: elements below 1e-19."""
 
 Arrays = list[NDArray[np.float64]]
+
+
+@contextmanager
+def measuring() -> Iterator[None]:
+    """Neither gradients nor autocast: sums are in float32 whatever the user's code runs in."""
+    with ExitStack() as stack:
+        stack.enter_context(torch.no_grad())
+        for device in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(device):
+                stack.enter_context(torch.autocast(device, enabled=False))
+        yield
 
 
 class Stack(NamedTuple):
