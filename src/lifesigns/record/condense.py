@@ -157,8 +157,10 @@ class _Condenser:
         if len(data) != 1 or not (name == "Mul" or numerator_only):
             return Kind.OTHER, snake_case(name)
         mask = _masked_to(self.walk.nodes[index], self.walk.shape(index))
-        if name == "Mul" and mask >= 1:
-            return (Kind.OTHER, "mul") if mask == 1 else (Kind.DROPOUT, "dropout")
+        if name == "Mul" and mask > 1:
+            return Kind.DROPOUT, "dropout"
+        if name == "Mul" and mask == 1 and index < self.loss_from:
+            return Kind.OTHER, "mul"
         return None, ""
 
     def _is_native(self, index: int) -> bool:
@@ -273,7 +275,7 @@ def _masked_to(node: Any, shape: Shape) -> float:
     """The one value beside 0 of the constant a Mul multiplies by; NaN if that is no mask.
 
     Above 1 it is dropout, as `F.dropout` makes it on CPUs (elsewhere it is a node of its own); at
-    1 it is a gate such as `x * (x > 0)`.
+    1 it is a gate such as `x * (x > 0)`, or in the loss a target such as `y * log(p)`.
     """
     mask = next((m for m in (saved(node, "other"), saved(node, "self")) if m is not None), None)
     if not isinstance(mask, Tensor) or tuple(mask.shape) != shape or not shape or mask.is_complex():

@@ -154,7 +154,8 @@ class Reading:
     def _gradient_hook(
         self, pending: PendingSite, site: Site, source: int, grouped: Any
     ) -> Callable[..., None]:
-        steepest = FACTS[site.operation].max_derivative if site.operation in FACTS else 0.0
+        elementwise = site.kind is not Kind.SOFTMAX and site.operation in FACTS
+        steepest = FACTS[site.operation].max_derivative if elementwise else 0.0
         pack, failures = self._pack, self._failures
 
         def hook(grad_inputs: tuple[Any, ...], grad_outputs: tuple[Any, ...]) -> None:
