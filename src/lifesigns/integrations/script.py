@@ -122,19 +122,26 @@ class _Stopper:
 
 def _check_target(target: str, module: bool) -> None:
     if module:
-        try:
-            found = find_spec(target) is not None
-        except ModuleNotFoundError:
-            found = False
-        if not found:
+        if not _module_exists(target):
             raise UsageError(f"No module named {target!r}; expected one that python -m would run.")
     elif not Path(target).is_file():
         raise UsageError(f"{target}: no such file; expected a Python training script.")
 
 
+def _module_exists(name: str) -> bool:
+    """Whether `python -m` would find the module, which it also looks for in the current folder."""
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
+    finally:
+        sys.path.pop(0)
+
+
 def _info(target: str, arguments: list[str], module: bool) -> RunInfo:
     return RunInfo(
-        command=" ".join(["-m", target] if module else [target, *arguments]),
+        command=" ".join([*(["-m"] if module else []), target, *arguments]),
         started=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         versions={
             "python": platform.python_version(),
