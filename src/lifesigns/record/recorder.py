@@ -215,7 +215,7 @@ class Recorder:
         walked = walk(losses)
         forward = Forward()
         if self._hooks.armed:
-            forward = self._roots.forward(walked, self._hooks.calls())
+            forward = self._named_forward(walked)
             if not self._roots.is_reached(walked, forward):
                 self._unrelated += 1
                 return None
@@ -231,6 +231,14 @@ class Recorder:
             leaf_names=names,
             reason=reason,
         )
+
+    def _named_forward(self, walked: Walk) -> Forward:
+        """The module calls of this step; another root changes the names of all sites."""
+        before = self._roots.count
+        forward = self._roots.forward(walked, self._hooks.calls())
+        if self._roots.count != before:
+            self._structures = Structures()
+        return forward
 
     def _note_stream(self, walked: Walk) -> None:
         """Backward passes that reach the same parameters belong to one loss curve."""
@@ -256,9 +264,7 @@ class Recorder:
         names = [self._roots.name(leaf, k) for k, leaf in enumerate(walked.leaves)]
         if self._parameters is not None:
             self._parameters.reach(walked.leaves)
-        forward = Forward()
-        if self._hooks.armed:
-            forward = self._roots.forward(walked, self._hooks.calls())
+        forward = self._named_forward(walked) if self._hooks.armed else Forward()
         self._reading.extend(walked, self._structures.condense(walked, forward, names))
 
     def _after(self) -> None:
@@ -282,6 +288,8 @@ class Recorder:
         if key not in self._optimizers:
             if not self._roots.are_trained_by(optimizer):
                 return
+            self._join_cycles(first=0 if not self._optimizers else self._step - 1)
+            self._stepped = dict.fromkeys(self._optimizers, 1)
             self._optimizers[key] = weakref.ref(optimizer)
             self._optimizer_names.append(type(optimizer).__name__)
         self._stepped[key] = self._stepped.get(key, 0) + 1
@@ -291,6 +299,17 @@ class Recorder:
             self._forget_idle_optimizers(self._stepped[key])
         if self._stepped.keys() >= self._optimizers.keys():
             self._end_cycle()
+
+    def _join_cycles(self, first: int) -> None:
+        """What was counted as cycles of their own since `first` is one.
+
+        The backward passes before the first optimizer stepped were micro-batches; an optimizer that
+        steps for the first time belongs to the cycle the others have just stepped in.
+        """
+        self._step = min(self._step, max(first, 0))
+        self._losses = [(min(s, self._step), stream, value) for s, stream, value in self._losses]
+        self._snapshots = [replace(s, step=min(s.step, self._step)) for s in self._snapshots]
+        self._pending = [replace(s, step=min(s.step, self._step)) for s in self._pending]
 
     def _forget_idle_optimizers(self, steps: int) -> None:
         """An optimizer that is gone, or never steps again, must not keep the cycle open."""

@@ -32,6 +32,11 @@ class Roots:
         self._modules: list[weakref.ref[nn.Module]] = [weakref.ref(model)] if model else []
         self._leaf_names: dict[int, str] = {}
 
+    @property
+    def count(self) -> int:
+        """How many root modules are known."""
+        return len(self._modules)
+
     def name(self, leaf: Tensor, k: int) -> str:
         """Name of leaf number `k` of a walk."""
         return self._leaf_names.get(id(leaf)) or f"parameter{k}"
