@@ -19,9 +19,14 @@ class EagerStance:
         self._stance: Any = None
         self._compile: Any = None
 
+    @property
+    def active(self) -> bool:
+        """Whether compiled code is kept from running compiled at this moment."""
+        return self._stance is not None
+
     def enter(self) -> None:
         """Makes compiled code run eagerly from here on."""
-        if self._stance is None and "torch._dynamo" in sys.modules:
+        if self._stance is None and _anything_compiled():
             self._stance = torch.compiler.set_stance("force_eager")
         elif self._compile is None and self._stance is None:
             self._notice_compile()
@@ -47,3 +52,12 @@ class EagerStance:
 
         compile_and_notice._lifesigns = self  # type: ignore[attr-defined]
         torch.compile = compile_and_notice
+
+
+def _anything_compiled() -> bool:
+    """Whether some backend has been asked to compile; yes if torch does not tell any more."""
+    dynamo = sys.modules.get("torch._dynamo.eval_frame")
+    if dynamo is None:
+        return False
+    backends = getattr(dynamo, "cached_backends", None)
+    return backends is None or any(backend is not None for backend in backends.values())

@@ -384,9 +384,10 @@ class Recorder:
         self._stance.leave()
 
     def _on_evaluation(self) -> None:
-        """The model is being evaluated, not trained: arm again after the next step."""
-        self._disarm()
-        self._waiting = True
+        """An evaluation must not run slower than compiled: arm again after the next step."""
+        if self._stance.active:
+            self._disarm()
+            self._waiting = True
 
     # --- safety ---------------------------------------------------------------------------------
     def _guard(self, action: Callable[..., None], *arguments: Any) -> None:
