@@ -155,7 +155,7 @@ class ParameterReader:
     def _coherence(self, watched: Watched, gradient: Tensor) -> None:
         rows = _as_rows(gradient)
         if rows is not None:
-            share = rows.sum(1).abs_() / torch.linalg.vector_norm(rows, 1, dim=1)
+            share = rows.sum(1).abs_() / rows.abs().sum(1)
             watched.slots["coherence"] = self._pack.add(share.nanmean())
 
 
