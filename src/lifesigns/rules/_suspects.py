@@ -69,6 +69,27 @@ def unscaled_input(trace: Trace, stream: int, course: Trend) -> Suspect | None:
     )
 
 
+def unscaled_target(trace: Trace, stream: int, course: Trend) -> Suspect | None:
+    """Targets of another order of magnitude than anything the network puts out."""
+    losses = [
+        s.loss for s in trace.stream(stream) if s.loss and s.loss.target and s.loss.prediction
+    ]
+    if not losses or losses[-1].kind not in ("squared_error", "absolute_error", "huber"):
+        return None
+    last = losses[-1]
+    target, output = last.target.sums.rms, last.prediction.rms  # type: ignore[union-attr]
+    if not target > RAW_INPUT * max(output, 1.0):
+        return None
+    return Suspect(
+        "unnormalised_input",
+        f"targets have RMS {target:.2g}, the outputs {output:.2g}",
+        Remedy(
+            "Scale the targets: mean 0 and standard deviation 1; undo it to predict.",
+            "y = (y - y_train.mean()) / y_train.std()",
+        ),
+    )
+
+
 def rate_too_high(trace: Trace, stream: int, course: Trend) -> Suspect | None:
     """Large updates, or a spike at the beginning."""
     ratio = max(map(update_ratio, trace.stream(stream)), default=float("nan"), key=_known)

@@ -25,6 +25,7 @@ from lifesigns.rules._suspects import Suspect, suspects
 SUSPECTS = (
     _suspects.unnormalised_output,
     _suspects.unscaled_input,
+    _suspects.unscaled_target,
     _suspects.rate_too_high,
     _suspects.silent_layer,
     _suspects.saturated_layer,
@@ -65,8 +66,14 @@ def _on_its_way(course: Trend) -> bool:
 
 
 def _ranks_well(course: Trend, kind: str) -> bool:
-    """Cross-entropy can be far above chance from a few confident errors while most is right."""
-    sure = course.correlation > max(_limit("correlation"), 3 * course.correlation_error)
+    """Cross-entropy can be far above chance from a few confident errors while most is right.
+
+    That takes training: an untrained output may correlate with the targets by chance.
+    """
+    improved = course.end < (1 - _limit("improved")) * course.start
+    sure = improved and course.correlation > max(
+        _limit("correlation"), 3 * course.correlation_error
+    )
     return kind in ENTROPIES and course.gain < -0.05 and sure
 
 
@@ -115,7 +122,8 @@ def _severity(course: Trend, found: Sequence[Suspect]) -> Severity:
     """Short runs alarm only with a cause in evidence: a healthy network may need that long."""
     sinking = course.fall > _limit("fall")
     patient = course.steps >= _limit("patience")
-    related = course.correlation > max(0.15, 3 * course.correlation_error)
+    near = not course.gain < -_limit("improved")
+    related = near and course.correlation > max(0.15, 3 * course.correlation_error)
     if not patient and (sinking or not found):
         return Severity.NOTE
     if not found and related:
@@ -238,6 +246,9 @@ rather than an error while the loss still falls, or where the interval leaves do
         "gain": Threshold(0.002, "least share below the constant prediction", "float32 noise"),
         "fall": Threshold(4.0, "standard errors of the slope called falling", "p < 1e-4"),
         "spread": Threshold(1e-3, "output spread over target spread", "calibrated on the cases"),
+        "improved": Threshold(
+            0.05, "share of the loss that is more than noise", "as in `progress`"
+        ),
         "correlation": Threshold(0.3, "correlation of prediction and target", "Cohen 1988: medium"),
     },
     cases=(
@@ -273,8 +284,13 @@ rather than an error while the loss still falls, or where the interval leaves do
         Case("few steps", lambda: _example(_around(1)[:30]), None),
         Case(
             "confident errors over a good ranking",
-            lambda: _example(_around(5.0), kind="cross_entropy", correlation=0.6),
+            lambda: _example([9.0] * 60 + _around(5.0), kind="cross_entropy", correlation=0.6),
             None,
+        ),
+        Case(
+            "an untrained ranking far above chance",
+            lambda: _example(_around(5.0), kind="cross_entropy", correlation=0.1),
+            Severity.ERROR,
         ),
         Case(
             "unknown loss, related outputs",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
 
 from lifesigns.records import WEIGHTED, Finding, Kind, Remedy, Severity, Site, Snapshot, Trace
 from lifesigns.rules import _examples as example
-from lifesigns.rules._evidence import is_hidden, listed, progress, streams
+from lifesigns.rules._evidence import Progress, is_hidden, listed, progress, streams
 from lifesigns.rules._rule import Case, Rule, Threshold
 
 FIRST = 3
@@ -63,7 +65,7 @@ def _finding(trace: Trace, stream: int, sites: list[Site]) -> Finding:
     alike = sum(_is_symmetric(origin, snapshot) for snapshot in snapshots)
     course = progress(trace, stream)
     return RULE.finding(
-        Severity.NOTE if course.learned else Severity.ERROR,
+        Severity.NOTE if _learned_well(course) else Severity.ERROR,
         f"all {origin.fan_out or origin.units} units of {origin.name} are copies of one another",
         site=origin.name,
         step=snapshots[0].step,
@@ -84,8 +86,18 @@ def _finding(trace: Trace, stream: int, sites: list[Site]) -> Finding:
     )
 
 
+def _learned_well(course: Progress) -> bool:
+    """One unit's worth is enough for this task: half the loss of a constant prediction."""
+    reference, end = course.start, course.end
+    if np.isfinite(course.fit) and np.isfinite(course.baseline):
+        reference, end = course.baseline, course.fit
+    return course.learned and end < 0.5 * reference
+
+
 # --- cases ----------------------------------------------------------------------------------------
-def _example(weight_rows: int, gradient_rows: int, *operations: str) -> Trace:
+def _example(
+    weight_rows: int, gradient_rows: int, *operations: str, losses: Sequence[float] = ()
+) -> Trace:
     graph = example.chain(*(operations or ("linear", "sigmoid", "linear", "mse_loss")), units=16)
     readings = example.weights(
         graph,
@@ -93,7 +105,8 @@ def _example(weight_rows: int, gradient_rows: int, *operations: str) -> Trace:
         distinct_weight_rows=weight_rows,
         distinct_gradient_rows=gradient_rows,
     )
-    return example.trace(*(example.snapshot(graph, step=s, parameters=readings) for s in (0, 9)))
+    shots = (example.snapshot(graph, step=s, parameters=readings) for s in (0, 9))
+    return example.trace(*shots, losses=losses)
 
 
 RULE = Rule(
@@ -130,6 +143,16 @@ quiet. A network that learns with a symmetric layer, as through a layer of one u
     cases=(
         Case("equal weights, equal gradients", lambda: _example(1, 1), Severity.ERROR),
         Case("an LSTM's four gates", lambda: _example(4, 4, "lstm", "linear"), Severity.ERROR),
+        Case(
+            "copies that learn a little",
+            lambda: _example(1, 1, losses=np.linspace(1, 0.8, 99).tolist()),
+            Severity.ERROR,
+        ),
+        Case(
+            "copies that are enough for the task",
+            lambda: _example(1, 1, losses=np.geomspace(1, 0.01, 99).tolist()),
+            None,
+        ),
         Case("equal weights told apart by the gradient", lambda: _example(1, 16), None),
         Case("softmax regression from zero", lambda: _example(1, 1, "linear", "nll_loss"), None),
         Case("random weights", lambda: _example(16, 16), None),
