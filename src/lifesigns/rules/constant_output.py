@@ -24,7 +24,7 @@ from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import latest, since, streams
 from lifesigns.rules._loss_trend import target_varies, trend
 from lifesigns.rules._rule import Case, Rule, Threshold
-from lifesigns.rules._suspects import rate_too_high
+from lifesigns.rules._suspects import rate_too_high, unscaled_input
 
 ROUNDING = 4 * float(np.finfo(np.float32).eps)
 
@@ -63,8 +63,9 @@ def _finding(trace: Trace, stream: int, last: Snapshot) -> Finding:
     place, cause, remedy = _cause(last, origin)
     shots = trace.stream(stream)
     first = since(shots, _is_constant)
-    fast = rate_too_high(trace, stream, trend(trace, stream)) if first > shots[0].step else None
-    leading = (fast.cause,) if fast else ()
+    course = trend(trace, stream)
+    fast = rate_too_high(trace, stream, course) if first > shots[0].step else None
+    leading = [s for s in (unscaled_input(trace, stream, course), fast) if s]
     batch = int(loss.prediction.count.max())
     widest = float(loss.prediction.spread.max())
     return RULE.finding(
@@ -74,11 +75,11 @@ def _finding(trace: Trace, stream: int, last: Snapshot) -> Finding:
         step=first,
         measured=f"outputs differ by {widest:.2g} over a batch of {batch} while targets vary"
         + (f"; constant from {place}" if place else "")
-        + (f"; {fast.evidence}" if fast else ""),
+        + "".join(f"; {suspect.evidence}" for suspect in leading),
         expected=f"outputs that differ by more than {_limit('spread'):g} of the targets' range",
         certainty="exact, in every recorded step from there on",
-        causes=tuple(dict.fromkeys((*leading, cause, "bad_init")))[:3],
-        remedies=(fast.remedy, remedy) if fast else (remedy,),
+        causes=tuple(dict.fromkeys((*(s.cause for s in leading), cause, "bad_init")))[:3],
+        remedies=(*(suspect.remedy for suspect in leading), remedy),
         evidence={"output_spread": widest, "batch": batch},
     )
 

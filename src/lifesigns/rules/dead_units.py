@@ -23,7 +23,9 @@ from lifesigns.rules._evidence import (
     since,
     streams,
 )
+from lifesigns.rules._loss_trend import trend
 from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._suspects import Suspect, unscaled_input
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ def check(trace: Trace) -> Iterable[Finding]:
     for stream in streams(trace):
         layers = [layer for layer in _layers(trace, stream) if layer.share > _limit("note")]
         if layers:
-            yield _finding(layers, progress(trace, stream))
+            raw = unscaled_input(trace, stream, trend(trace, stream))
+            yield _finding(layers, progress(trace, stream), raw)
 
 
 def _layers(trace: Trace, stream: int) -> Iterator[_Layer]:
@@ -87,11 +90,12 @@ def _stays_silent(snapshot: Snapshot, name: str, dead: NDArray[np.bool_]) -> boo
     return silent is not None and len(silent) == len(dead) and silent[dead].mean() >= 0.9
 
 
-def _finding(layers: list[_Layer], course: Progress) -> Finding:
+def _finding(layers: list[_Layer], course: Progress, raw: Suspect | None) -> Finding:
     worst = max(layers, key=lambda layer: layer.share)
     origin = next(layer for layer in layers if layer.share > 0.9 * worst.share)
     rest = [layer for layer in layers if layer is not origin]
     rate = 3 / max(origin.observations, 1)
+    own = ("dead_relu", "bad_init" if origin.from_birth else "lr_too_high")
     return RULE.finding(
         _severity(layers, course),
         f"{origin.share:.0%} of the units at {origin.site.name} are dead"
@@ -100,12 +104,13 @@ def _finding(layers: list[_Layer], course: Progress) -> Finding:
         step=origin.since,
         measured=f"{origin} gave 0 throughout"
         + (f"; also {listed(rest)}" if rest else "")
+        + (f"; {raw.evidence}" if raw else "")
         + (f"; {course}" if course.judged else ""),
         expected=f"fewer than {_limit('warning'):.0%} of a layer silent on all data",
         certainty=f"0 of {origin.observations} observations: "
         f"activity below {min(rate, 1):.2g} per observation at 95 % confidence",
-        causes=("dead_relu", "bad_init" if origin.from_birth else "lr_too_high"),
-        remedies=_remedies(origin.from_birth),
+        causes=(raw.cause, *own) if raw else own,
+        remedies=(*([raw.remedy] if raw else []), *_remedies(origin.from_birth)),
         evidence={"dead_share": origin.share, "observations": origin.observations},
     )
 
