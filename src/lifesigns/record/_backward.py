@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import sys
+import threading
+import weakref
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -10,53 +13,75 @@ import torch
 
 
 class Listener(Protocol):
-    """What a recorder does around a backward pass. Neither call may raise."""
+    """What a recorder does around a backward pass."""
 
-    def before_backward(self, tensors: Any) -> None:
+    def before_backward(self, tensors: Any, gradients: Any) -> None:
         """Called with what was passed to `backward`."""
 
-    def after_backward(self) -> None:
-        """Called when backward has returned or raised."""
+    def after_backward(self, *, succeeded: bool) -> None:
+        """Called when backward has returned or raised, also if `before_backward` raised."""
 
 
 _listeners: tuple[Listener, ...] = ()
-_original: Callable[..., Any] | None = None
+_wrapped: weakref.WeakKeyDictionary[Callable[..., Any], Callable[..., Any]]
+_wrapped = weakref.WeakKeyDictionary()
+"""What each wrapper of ours calls."""
+_thread = threading.local()
 
 
 def listen(listener: Listener) -> None:
-    """Adds a listener; wraps `torch.autograd.backward` if it is the first."""
-    global _listeners, _original
-    if _original is None:
-        _original = torch.autograd.backward
-        torch.autograd.backward = _outside_dynamo(_backward)
+    """Adds a listener; wraps `torch.autograd.backward` unless our wrapper is outermost."""
+    global _listeners
+    original = torch.autograd.backward
+    if original not in _wrapped:
+        wrapper = _wrapping(original)
+        _wrapped[wrapper] = original
+        torch.autograd.backward = wrapper
     _listeners = (*_listeners, listener)
 
 
 def stop_listening(listener: Listener) -> None:
     """Removes a listener; restores `torch.autograd.backward` after the last.
 
-    If another tool wrapped it meanwhile, the wrapper stays below that one and passes calls through.
+    If another tool wrapped it meanwhile, our wrapper stays below that one and passes calls through.
     """
-    global _listeners, _original
+    global _listeners
     _listeners = tuple(one for one in _listeners if one is not listener)
-    if not _listeners and getattr(torch.autograd.backward, "_lifesigns", False):
-        if _original is not None:
-            torch.autograd.backward = _original
-        _original = None
+    while not _listeners and torch.autograd.backward in _wrapped:
+        torch.autograd.backward = _wrapped[torch.autograd.backward]
 
 
-def _backward(tensors: Any, *args: Any, **kwargs: Any) -> None:
-    listeners = _listeners
-    for listener in listeners:
-        listener.before_backward(tensors)
+def _wrapping(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def backward(*args: Any, **kwargs: Any) -> None:
+        task = torch._C._current_graph_task_id()
+        outer = getattr(_thread, "task", None)
+        if not _listeners or outer == task:  # an outer wrapper of ours has told them
+            original(*args, **kwargs)
+            return
+        _thread.task = task
+        try:
+            _notify(original, args, kwargs)
+        finally:
+            _thread.task = outer
+
+    return _outside_dynamo(backward)
+
+
+def _notify(original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    tensors = args[0] if args else kwargs.get("tensors", ())
+    gradients = args[1] if len(args) > 1 else kwargs.get("grad_tensors")
+    told: list[Listener] = []
+    succeeded = False
     try:
-        _original(tensors, *args, **kwargs)  # type: ignore[misc]
+        for listener in _listeners:
+            told.append(listener)
+            listener.before_backward(tensors, gradients)
+        original(*args, **kwargs)
+        succeeded = True
     finally:
-        for listener in listeners:
-            listener.after_backward()
-
-
-_backward._lifesigns = True  # type: ignore[attr-defined]
+        for listener in told:
+            listener.after_backward(succeeded=succeeded)
 
 
 def _outside_dynamo(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -64,5 +89,4 @@ def _outside_dynamo(function: Callable[..., Any]) -> Callable[..., Any]:
     if "torch._dynamo" not in sys.modules:
         return function
     disabled: Callable[..., Any] = torch._dynamo.disable(function)  # type: ignore[no-untyped-call]
-    disabled._lifesigns = True  # type: ignore[attr-defined]
     return disabled

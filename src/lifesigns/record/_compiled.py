@@ -7,6 +7,12 @@ from typing import Any
 
 import torch
 
+_holders: set[EagerStance] = set()
+"""All recorders share one change of the stance: they begin and end in any order."""
+_stance: Any = None
+_compile: Any = None
+_noticing: Any = None
+
 
 class EagerStance:
     """`torch.compiler.set_stance("force_eager")` from arming until the recorded backward.
@@ -15,43 +21,55 @@ class EagerStance:
     has been compiled; `torch.compile` is wrapped meanwhile to notice the moment it is.
     """
 
-    def __init__(self) -> None:
-        self._stance: Any = None
-        self._compile: Any = None
-
     @property
     def active(self) -> bool:
-        """Whether compiled code is kept from running compiled at this moment."""
-        return self._stance is not None
+        """Whether this one keeps compiled code from running compiled at this moment."""
+        return self in _holders and _stance is not None
 
     def enter(self) -> None:
         """Makes compiled code run eagerly from here on."""
-        if self._stance is None and _anything_compiled():
-            self._stance = torch.compiler.set_stance("force_eager")
-        elif self._compile is None and self._stance is None:
-            self._notice_compile()
+        _holders.add(self)
+        if _anything_compiled():
+            _force_eager()
+        elif _compile is None:
+            _notice_compile()
 
     def leave(self) -> None:
-        """Restores the stance the user had."""
-        if self._compile is not None:
-            if getattr(torch.compile, "_lifesigns", None) is self:
-                torch.compile = self._compile
-            self._compile = None
-        if self._stance is not None:
-            self._stance.__exit__(None, None, None)
-            self._stance = None
+        """Restores the stance the user had, once no other recorder needs it eager."""
+        global _stance
+        _holders.discard(self)
+        if _holders:
+            return
+        _stop_noticing()
+        if _stance is not None:
+            _stance.__exit__(None, None, None)
+            _stance = None
 
-    def _notice_compile(self) -> None:
-        original = self._compile = torch.compile
 
-        def compile_and_notice(*args: Any, **kwargs: Any) -> Any:
-            compiled = original(*args, **kwargs)
-            if self._compile is original and self._stance is None:
-                self._stance = torch.compiler.set_stance("force_eager")
-            return compiled
+def _force_eager() -> None:
+    global _stance
+    if _stance is None:
+        _stance = torch.compiler.set_stance("force_eager")
 
-        compile_and_notice._lifesigns = self  # type: ignore[attr-defined]
-        torch.compile = compile_and_notice
+
+def _notice_compile() -> None:
+    global _compile, _noticing
+    original = _compile = torch.compile
+
+    def compile_and_notice(*args: Any, **kwargs: Any) -> Any:
+        compiled = original(*args, **kwargs)
+        if _holders:
+            _force_eager()
+        return compiled
+
+    torch.compile = _noticing = compile_and_notice
+
+
+def _stop_noticing() -> None:
+    global _compile, _noticing
+    if _compile is not None and torch.compile is _noticing:
+        torch.compile = _compile
+    _compile = _noticing = None
 
 
 def _anything_compiled() -> bool:

@@ -97,10 +97,11 @@ class ForwardHooks:
     Args:
         on_evaluation: Called when an outermost module runs without gradients: the armed step is
             not the next one after all.
+        guard: Runs what happens in a hook, so that a failure does not reach the user's run.
     """
 
-    def __init__(self, on_evaluation: Callable[[], None]) -> None:
-        self._on_evaluation = on_evaluation
+    def __init__(self, on_evaluation: Callable[[], None], guard: Callable[..., None]) -> None:
+        self._on_evaluation, self._guard = on_evaluation, guard
         self._handles: list[Any] = []
         self._calls: dict[int, list[Call]] = {}
         self._stacks: dict[int, list[Call]] = {}

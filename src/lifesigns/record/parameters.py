@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -76,24 +76,37 @@ class ParameterReader:
         self._reached_now |= {id(p) for p in leaves}
         for watched, p in self._alive():
             watched.reached |= id(p) in self._reached_now
+            if p.grad is None:  # what was accumulated was thrown away: an overflow was skipped
+                watched.scale = 0.0
 
-    def stepped(self, parameters: Iterable[Tensor]) -> None:
-        """These have been updated; their gradient is not read again."""
+    def stepped(self, parameters: Iterable[Tensor], scale: float | None = None) -> None:
+        """These have been updated; their gradient is not read again.
+
+        Args:
+            parameters: What an optimizer holds.
+            scale: Given when the optimizer steps inside backward: the gradients are read now.
+        """
         ids = {id(p) for p in parameters}
+        if scale is not None:
+            self.gradients(scale, ids)
         for watched, p in self._alive():
             watched.stepped |= id(p) in ids
 
-    def gradients(self, scale: float) -> None:
+    def gradients(self, scale: float, only: Set[int] | None = None) -> None:
         """Reads the gradients accumulated so far, right after a backward pass.
 
         Args:
             scale: What the loss of this pass was scaled by. The scales of a cycle add up, so that
                 the reading is the mean over micro-batches however they were weighted.
+            only: Parameters by `id`; None for all.
         """
         read = []
-        reached, self._reached_now = self._reached_now, set()
+        reached = self._reached_now if only is None else self._reached_now & only
+        self._reached_now = self._reached_now - reached
         for watched, p in self._alive():
             if watched.stepped or p.grad is None or p.grad.layout is not torch.strided:
+                continue
+            if only is not None and id(p) not in only:
                 continue
             gradient = p.grad.detach()
             watched.scale += scale if id(p) in reached else 0.0

@@ -81,11 +81,11 @@ class Reading:
         reason: str,
     ) -> None:
         self._pack = Pack()
-        self.scale, self._reason = scale, reason
+        self.scale, self.leaves, self._reason = scale, walked.leaves, reason
         self._graph = Graph()
         self._sites: dict[int, PendingSite] = {}
         self._handles: list[Any] = []
-        self._failures: list[str] = []
+        self.failures: list[str] = []
         self._unreadable: list[str] = []
         self._hooked_saves = 0
         self._nodes, self._opaque = 0, condensed.opaque
@@ -156,7 +156,7 @@ class Reading:
     ) -> Callable[..., None]:
         elementwise = site.kind is not Kind.SOFTMAX and site.operation in FACTS
         steepest = FACTS[site.operation].max_derivative if elementwise else 0.0
-        pack, failures = self._pack, self._failures
+        pack, failures = self._pack, self.failures
 
         def hook(grad_inputs: tuple[Any, ...], grad_outputs: tuple[Any, ...]) -> None:
             try:
@@ -181,10 +181,18 @@ class Reading:
             handle.remove()
         self._handles.clear()
 
-    def snapshot(self, step: int, stream: int) -> Snapshot:
-        """The snapshot, with one copy to the host; parameters are added at the end of the cycle."""
+    def snapshot(self, step: int, stream: int, *, succeeded: bool = True) -> Snapshot:
+        """The snapshot, with one copy to the host; parameters are added at the end of the cycle.
+
+        Args:
+            step: Number of the cycle.
+            stream: Number of the loss.
+            succeeded: Whether backward came to its end; if not, gradients say nothing.
+        """
         arrays = self._pack.fetch()
         sites = tuple(self._site(number, p, arrays) for number, p in self._sites.items())
+        if not succeeded:
+            sites = tuple(replace(s, output_gradient=None, input_gradient=None) for s in sites)
         batch = self._batch and BatchReading(self._batch[0], self._batch[1].of(arrays))
         return Snapshot(
             step=step,
@@ -199,7 +207,7 @@ class Reading:
                 opaque=self._opaque,
                 hooked_saves=self._hooked_saves,
                 unreadable=tuple(self._unreadable),
-                failures=tuple(self._failures),
+                failures=tuple(self.failures),
             ),
             reason=self._reason,
         )

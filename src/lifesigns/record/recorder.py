@@ -8,22 +8,27 @@ end of a cycle the recorder decides whether the next one is due and arms the for
 from __future__ import annotations
 
 import math
+import threading
 import time
-import weakref
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.optimizer import register_optimizer_step_post_hook
+from torch.optim.optimizer import (
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
+from torch.utils.weak import WeakIdRef
 
 from lifesigns._errors import RecorderError
 from lifesigns.record import _backward
 from lifesigns.record._compiled import EagerStance
+from lifesigns.record.cycle import ByHand, Optimizers
 from lifesigns.record.forward import Forward, ForwardHooks
+from lifesigns.record.losses import LossLog
 from lifesigns.record.parameters import ParameterReader
 from lifesigns.record.reading import Reading
 from lifesigns.record.reduce import measuring
@@ -37,7 +42,9 @@ from lifesigns.records import Cost, LossCurve, Snapshot, Trace
 SPIKE = 10.0
 """A finite loss this many times its running mean is recorded on the spot."""
 MOST_ON_THE_SPOT = 4
-_STALE_STEPS = 50
+MOST_PASSES = 64
+"""Backward passes of one cycle that are recorded."""
+MOST_STREAMS, MOST_FAILURES = 64, 16
 MOST_KEPT, FIRST_KEPT, LATEST_KEPT = 256, 16, 64
 """Snapshots kept in memory; a run file gets them all."""
 
@@ -67,27 +74,26 @@ class Recorder:
         on_cycle: Callable[[int], None] | None = None,
     ) -> None:
         self._sampler = Every(every) if every else Budget(budget)
+        self._exact = every is not None
         self._strict, self._on_snapshot, self._on_cycle = strict, on_snapshot, on_cycle
         self._roots, self._structures = Roots(model), Structures()
-        self._optimizers: dict[int, weakref.ref[Optimizer]] = {
-            id(o): weakref.ref(o) for o in optimizers
-        }
-        self._optimizer_names = [type(o).__name__ for o in optimizers]
-        self._hooks = ForwardHooks(self._on_evaluation)
+        self._optimizers, self._by_hand = Optimizers(optimizers), ByHand()
+        self._hooks = ForwardHooks(self._on_evaluation, self._guard)
         self._stance = EagerStance()
         self._step_hook: Any = None
+        self._first_step_hook: Any = None
+        self._lock = threading.RLock()
         self._snapshots: list[Snapshot] = []
-        self._failures: list[str] = []
-        self._losses: list[tuple[int, int, float | Tensor]] = []
+        self._failures: dict[str, None] = {}
+        self._losses = LossLog()
+        self._streams: dict[frozenset[WeakIdRef], int] = {}
         self._step, self._backwards = 0, 0
-        self._stepped: dict[int, int] = {}
-        self._waiting = False
-        self._streams: dict[frozenset[int], int] = {}
-        self._positions: list[int] = []
+        self._waiting = self._waited = self._stepped_inside = False
         self._reading: Reading | None = None
+        self._reader = 0
         self._pending: list[Snapshot] = []
         self._parameters: ParameterReader | None = None
-        self._depth, self._mean, self._on_the_spot = 0, math.nan, 0
+        self._mean, self._on_the_spot = math.nan, 0
         self._watching = self._watching_when_armed = self._last_cost = 0.0
         self._began: float | None = None
         self._ended: float | None = None
@@ -97,6 +103,7 @@ class Recorder:
     def start(self) -> None:
         """Attaches: the first cycle is always recorded."""
         _backward.listen(self)
+        self._first_step_hook = register_optimizer_step_pre_hook(self._optimizer_steps)
         self._step_hook = register_optimizer_step_post_hook(self._optimizer_stepped)
         self._arm()
 
@@ -104,13 +111,17 @@ class Recorder:
         """Detaches; nothing of the recorder is left behind. May be called twice."""
         if self._step_hook is None:
             return
-        self._guard(self._finish_cycle)
-        self._ended = time.perf_counter()
         _backward.stop_listening(self)
+        self._first_step_hook.remove()
         self._step_hook.remove()
         self._step_hook = None
         self._disarm()
         self._hooks.forget()
+        try:
+            self._guard(self._finish_cycle)
+        finally:
+            self._ended = time.perf_counter()
+            self._step += bool(self._backwards and not self._optimizers)
 
     @property
     def steps(self) -> int:
@@ -123,7 +134,7 @@ class Recorder:
             snapshots=tuple(self._snapshots),
             losses=self.losses(),
             steps=self._step,
-            optimizers=tuple(self._optimizer_names),
+            optimizers=self._optimizers.names,
             unseen=tuple(self._unseen()),
             cost=self.cost(),
         )
@@ -137,16 +148,11 @@ class Recorder:
 
     def losses(self, start: int = 0) -> LossCurve:
         """The loss of every backward pass from number `start` on."""
-        rows = self._losses[start:]
-        streams = [s if len(self._optimizers) > 1 else 0 for _, s, _ in rows]
-        return LossCurve(
-            np.array([step for step, _, _ in rows], np.int64),
-            np.array([float(value) for _, _, value in rows], np.float64),
-            np.array(streams, np.int64),
-        )
+        curve = self._losses.curve(start)
+        return curve if len(self._optimizers) > 1 else replace(curve, streams=0 * curve.streams)
 
     def _unseen(self) -> Iterable[str]:
-        yield from dict.fromkeys(f"the recorder failed: {text}" for text in self._failures)
+        yield from (f"the recorder failed: {text}" for text in self._failures)
         if self._step and not self._losses:
             yield (
                 "optimizers stepped but no backward pass went through torch.autograd.backward "
@@ -156,43 +162,44 @@ class Recorder:
             yield f"{self._unrelated} backward passes did not lead to the watched model"
 
     # --- around backward ------------------------------------------------------------------------
-    def before_backward(self, tensors: Any) -> None:
+    def before_backward(self, tensors: Any, gradients: Any) -> None:
         """Notes the loss; on a recorded step reads the graph and hooks it."""
         began = time.perf_counter()
         if self._began is None:
             self._began = self._hooks.first_event or began
         nested = torch._C._current_graph_task_id() != -1
-        self._depth += nested
-        self._guard(self._before_nested if nested else self._before, tensors)
+        self._guard(self._before_nested if nested else self._before, tensors, gradients)
         self._watching += time.perf_counter() - began
 
-    def after_backward(self) -> None:
+    def after_backward(self, *, succeeded: bool) -> None:
         """Packs what was recorded."""
+        if torch._C._current_graph_task_id() != -1:
+            return
         began = time.perf_counter()
-        if self._depth:
-            self._depth -= 1
-        else:
-            self._backwards += 1
-            if self._reading is not None:
-                self._guard(self._after)
+        self._guard(self._after, succeeded)
         self._watching += time.perf_counter() - began
 
-    def _before(self, tensors: Any) -> None:
+    def _before(self, tensors: Any, gradients: Any) -> None:
         if self._hooks.armed:
             self._stance.leave()
-        if self._backwards and not self._optimizers:
+        if self._backwards and not self._optimizers and not self._by_hand.is_accumulating():
             self._end_cycle()
-        losses = _with_graph(tensors)
-        scale = root_factor(losses[0].grad_fn) if losses else 1.0
-        value = _value(losses)
-        number = self._positions[self._backwards] if self._backwards < len(self._positions) else 0
-        if isinstance(value, float):
-            value /= scale
-        self._losses.append((self._step, number, value))
-        reason = self._reason(value)
-        if reason and losses:
-            with measuring():
+        given = _with_graph(tensors, gradients)
+        if not given or (not self._hooks.armed and self._losses.is_unrelated(self._backwards)):
+            return
+        losses = [loss for loss, _ in given]
+        value, scale = _value(given)
+        self._losses.append(self._step, self._backwards, value)
+        reason = self._reason(value) if self._backwards < MOST_PASSES else ""
+        if self._reading is not None and self._reader != threading.get_ident():
+            return  # one thread at a time
+        self._drop_reading()
+        with measuring():
+            if reason:
+                self._reader = threading.get_ident()
                 self._reading = self._read(losses, value, scale, reason)
+            elif self._in_turn and not self._losses.knows(self._backwards):
+                self._relates(walk(losses), Forward())
 
     def _reason(self, value: float | Tensor) -> str:
         """Why this step is recorded; empty if it is not."""
@@ -215,11 +222,9 @@ class Recorder:
         walked = walk(losses)
         forward = Forward()
         if self._hooks.armed:
-            forward = self._named_forward(walked)
-            if not self._roots.is_reached(walked, forward):
-                self._unrelated += 1
+            forward = self._roots.forward(walked, self._hooks.calls())
+            if not self._relates(walked, forward):
                 return None
-            self._note_stream(walked)
         names = [self._roots.name(leaf, k) for k, leaf in enumerate(walked.leaves)]
         self._read_parameters(walked, names)
         return Reading(
@@ -232,21 +237,22 @@ class Recorder:
             reason=reason,
         )
 
-    def _named_forward(self, walked: Walk) -> Forward:
-        """The module calls of this step; another root changes the names of all sites."""
-        before = self._roots.count
-        forward = self._roots.forward(walked, self._hooks.calls())
-        if self._roots.count != before:
-            self._structures = Structures()
-        return forward
+    @property
+    def _in_turn(self) -> bool:
+        """Whether backward passes may belong to different losses, or to another model."""
+        return len(self._optimizers) > 1 or self._roots.fixed
 
-    def _note_stream(self, walked: Walk) -> None:
-        """Backward passes that reach the same parameters belong to one loss curve."""
-        key = frozenset(id(leaf) for leaf in walked.leaves)
-        number = self._streams.setdefault(key, len(self._streams))
-        self._positions = [*self._positions[: self._backwards], number]
-        step, _, value = self._losses[-1]
-        self._losses[-1] = (step, number, value)
+    def _relates(self, walked: Walk, forward: Forward) -> bool:
+        """Notes which loss curve a backward pass belongs to; whether it concerns the model."""
+        if not self._roots.is_reached(walked, forward):
+            self._unrelated += 1
+            self._losses.drop_unrelated(self._backwards)
+            return False
+        key = frozenset(map(WeakIdRef, walked.leaves))
+        if len(self._streams) < MOST_STREAMS:
+            self._streams.setdefault(key, len(self._streams))
+        self._losses.note_stream(self._backwards, self._streams.get(key, 0))
+        return True
 
     def _read_parameters(self, walked: Walk, names: list[str]) -> None:
         if self._parameters is None:
@@ -255,74 +261,109 @@ class Recorder:
         else:
             self._parameters.reach(walked.leaves)
 
-    def _before_nested(self, tensors: Any) -> None:
+    def _before_nested(self, tensors: Any, gradients: Any) -> None:
         """A reentrant checkpoint runs backward on a recomputed piece of the same step."""
-        losses = _with_graph(tensors)
+        losses = [loss for loss, _ in _with_graph(tensors, gradients)]
         if self._reading is None or not losses:
             return
-        walked = walk(losses)
-        names = [self._roots.name(leaf, k) for k, leaf in enumerate(walked.leaves)]
-        if self._parameters is not None:
-            self._parameters.reach(walked.leaves)
-        forward = self._named_forward(walked) if self._hooks.armed else Forward()
-        self._reading.extend(walked, self._structures.condense(walked, forward, names))
+        with measuring():
+            walked = walk(losses)
+            names = [self._roots.name(leaf, k) for k, leaf in enumerate(walked.leaves)]
+            if self._parameters is not None:
+                self._parameters.reach(walked.leaves)
+            armed = self._hooks.armed
+            forward = self._roots.forward(walked, self._hooks.calls()) if armed else Forward()
+            self._reading.extend(walked, self._structures.condense(walked, forward, names))
 
-    def _after(self) -> None:
-        reading, self._reading = self._reading, None
+    def _after(self, succeeded: bool) -> None:
+        if self._reading is not None and self._reader == threading.get_ident():
+            self._finish_reading(succeeded)
+        if not succeeded:
+            return
+        self._backwards += 1
+        if not self._optimizers:
+            self._by_hand.look()
+        if self._stepped_inside:
+            self._stepped_inside = False
+            self._close_cycle()
+
+    def _finish_reading(self, succeeded: bool) -> None:
+        reading = self._drop_reading()
         if reading is None:
             return
-        reading.unhook()
+        self._waited = False
         with measuring():
-            self._pending.append(reading.snapshot(self._step, self._losses[-1][1]))
-            if self._parameters is not None:
+            stream = self._losses.last_stream
+            self._pending.append(reading.snapshot(self._step, stream, succeeded=succeeded))
+            if not succeeded:
+                self._parameters = None
+            elif self._parameters is not None:
                 self._parameters.gradients(reading.scale)
+            if not self._optimizers:
+                self._by_hand.choose(reading.leaves)
+        if self._strict and reading.failures:
+            raise RuntimeError("; ".join(reading.failures))
+
+    def _drop_reading(self) -> Reading | None:
+        reading, self._reading = self._reading, None
+        if reading is not None:
+            reading.unhook()
+        return reading
 
     # --- cycles ---------------------------------------------------------------------------------
+    def _optimizer_steps(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        """A first optimizer that calls a closure is known before its backward passes."""
+        if not self._optimizers:
+            self._guard(self._note_optimizer, optimizer)
+
     def _optimizer_stepped(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         began = time.perf_counter()
         self._guard(self._note_step, optimizer)
         self._watching += time.perf_counter() - began
 
     def _note_step(self, optimizer: Optimizer) -> None:
-        key = id(optimizer)
-        if key not in self._optimizers:
-            if not self._roots.are_trained_by(optimizer):
-                return
-            self._join_cycles(first=0 if not self._optimizers else self._step - 1)
-            self._stepped = dict.fromkeys(self._optimizers, 1)
-            self._optimizers[key] = weakref.ref(optimizer)
-            self._optimizer_names.append(type(optimizer).__name__)
-        self._stepped[key] = self._stepped.get(key, 0) + 1
+        self._note_optimizer(optimizer)
+        if optimizer not in self._optimizers:
+            return
+        self._first_step_hook.remove()
+        self._optimizers.stepped(optimizer)
+        inside = torch._C._current_graph_task_id() != -1
         if self._parameters is not None:
-            self._parameters.stepped(p for g in optimizer.param_groups for p in g["params"])
-        if len(self._optimizers) > 1:
-            self._forget_idle_optimizers(self._stepped[key])
-        if self._stepped.keys() >= self._optimizers.keys():
+            scale = self._reading.scale if inside and self._reading is not None else None
+            with measuring():
+                held = [p for group in optimizer.param_groups for p in group["params"]]
+                self._parameters.stepped(held, scale)
+        if inside:
+            self._stepped_inside = True
+        else:
+            self._close_cycle()
+
+    def _note_optimizer(self, optimizer: Optimizer) -> None:
+        if optimizer in self._optimizers or not self._roots.are_trained_by(optimizer):
+            return
+        self._optimizers.found(optimizer)
+        self._by_hand.forget()
+        if len(self._optimizers) > 1 and not self._optimizers.stepping:
+            self._join_last_cycle()
+
+    def _close_cycle(self) -> None:
+        if self._optimizers.all_stepped():
             self._end_cycle()
 
-    def _join_cycles(self, first: int) -> None:
-        """What was counted as cycles of their own since `first` is one.
-
-        The backward passes before the first optimizer stepped were micro-batches; an optimizer that
-        steps for the first time belongs to the cycle the others have just stepped in.
-        """
-        self._step = min(self._step, max(first, 0))
-        self._losses = [(min(s, self._step), stream, value) for s, stream, value in self._losses]
+    def _join_last_cycle(self) -> None:
+        """An optimizer that steps for the first time belongs to the cycle the others ended."""
+        self._optimizers.begin_cycle(stepped=True)
+        self._step = max(self._step - 1, 0)
+        self._losses.join(self._step)
         self._snapshots = [replace(s, step=min(s.step, self._step)) for s in self._snapshots]
         self._pending = [replace(s, step=min(s.step, self._step)) for s in self._pending]
-
-    def _forget_idle_optimizers(self, steps: int) -> None:
-        """An optimizer that is gone, or never steps again, must not keep the cycle open."""
-        for key, ref in list(self._optimizers.items()):
-            if ref() is None or (key not in self._stepped and steps > _STALE_STEPS):
-                del self._optimizers[key]
 
     def _end_cycle(self) -> None:
         if self._pending or self._parameters is not None:
             self._finish_cycle()
         self._step += 1
         self._backwards = 0
-        self._stepped.clear()
+        self._optimizers.begin_cycle()
         if self._hooks.armed:
             self._last_cost = self._watching - self._watching_when_armed
         if self._waiting or self._due():
@@ -343,8 +384,9 @@ class Recorder:
         reader, self._parameters = self._parameters, None
         if not pending:
             return
+        known = bool(self._optimizers)
         with measuring():
-            readings = reader.finish(self._rates(), bool(self._optimizers)) if reader else ()
+            readings = reader.finish(self._optimizers.rates(), known) if reader else ()
         last = {snapshot.stream: i for i, snapshot in enumerate(pending)}
         for i, snapshot in enumerate(pending):
             whole = replace(
@@ -364,14 +406,6 @@ class Recorder:
             steps = set(sorted({s.step for s in middle})[::2])
             self._snapshots[FIRST_KEPT:-LATEST_KEPT] = [s for s in middle if s.step in steps]
 
-    def _rates(self) -> dict[int, float]:
-        rates: dict[int, float] = {}
-        for ref in self._optimizers.values():
-            optimizer = ref()
-            for group in optimizer.param_groups if optimizer is not None else ():
-                rates.update({id(p): float(group.get("lr", math.nan)) for p in group["params"]})
-        return rates
-
     # --- arming ---------------------------------------------------------------------------------
     def _arm(self) -> None:
         self._waiting = False
@@ -384,39 +418,55 @@ class Recorder:
         self._stance.leave()
 
     def _on_evaluation(self) -> None:
-        """An evaluation must not run slower than compiled: arm again after the next step."""
-        if self._stance.active:
+        """An evaluation should not run slower than compiled: arm again after the next step.
+
+        Unless each step is followed by one, or every step was asked for.
+        """
+        if self._stance.active and not self._exact and not self._waited:
             self._disarm()
-            self._waiting = True
+            self._waiting = self._waited = True
 
     # --- safety ---------------------------------------------------------------------------------
     def _guard(self, action: Callable[..., None], *arguments: Any) -> None:
         """Runs a part of the recorder; its failure never reaches the user's run."""
         try:
-            action(*arguments)
+            with self._lock:
+                action(*arguments)
         except Exception as error:
-            if self._reading is not None:
-                self._reading.unhook()
-                self._reading = None
-            self._failures.append(f"{type(error).__name__}: {error}")
+            if self._reader == threading.get_ident():
+                self._drop_reading()
+            if len(self._failures) < MOST_FAILURES:
+                self._failures[f"{type(error).__name__}: {error}"] = None
             if self._strict:
                 raise RecorderError(f"the recorder failed at step {self._step}: {error}") from error
 
 
-def _with_graph(tensors: Any) -> list[Tensor]:
-    """Those of the tensors passed to `backward` that lead to a graph."""
-    if isinstance(tensors, Tensor):
-        return [tensors] if tensors.grad_fn is not None else []
-    given = tensors if isinstance(tensors, Sequence) else ()
-    return [t for t in given if isinstance(t, Tensor) and t.grad_fn is not None]
+def _with_graph(tensors: Any, gradients: Any) -> list[tuple[Tensor, Tensor | None]]:
+    """What was passed to `backward` and leads to a graph, each with the gradient given for it."""
+    tensors = [tensors] if isinstance(tensors, Tensor) else tensors
+    given = tensors if isinstance(tensors, Sequence) else []
+    weights = [gradients] if isinstance(gradients, Tensor) else gradients or [None] * len(given)
+    return [
+        (t, weight)
+        for t, weight in zip(given, weights, strict=False)
+        if isinstance(t, Tensor) and t.grad_fn is not None
+        if isinstance(weight, Tensor) or t.numel() == 1
+    ]
 
 
-def _value(losses: list[Tensor]) -> float | Tensor:
-    """Sum of the scalar losses: a number on the CPU, left on the device elsewhere."""
-    if len(losses) == 1 and losses[0].is_cpu and losses[0].numel() == 1:
-        return float(losses[0].item())
-    scalars = [loss.detach() for loss in losses if loss.numel() == 1]
-    if not scalars:
-        return math.nan
-    total = torch.stack([s.reshape(()).float() for s in scalars]).sum()
-    return float(total) if total.device.type == "cpu" else total
+def _value(losses: list[tuple[Tensor, Tensor | None]]) -> tuple[float | Tensor, float]:
+    """The loss, and what it was scaled by: a number on the CPU, left on the device elsewhere.
+
+    A vector passed with a gradient stands for the sum of their products, which has the same
+    gradients.
+    """
+    first, weight = losses[0]
+    scale = 1.0
+    if first.numel() == 1:
+        scale = root_factor(first.grad_fn) * (1.0 if weight is None else float(weight))
+    scale = scale if scale and math.isfinite(scale) else 1.0
+    if len(losses) == 1 and first.is_cpu and weight is None:
+        return first.item() / scale, scale
+    products = [loss.detach() if w is None else loss.detach() * w.detach() for loss, w in losses]
+    total = torch.stack([p.sum().float() for p in products]).sum() / scale
+    return float(total) if total.is_cpu else total, scale

@@ -28,45 +28,46 @@ class Roots:
     """
 
     def __init__(self, model: nn.Module | None) -> None:
-        self._fixed = model is not None
-        self._modules: list[weakref.ref[nn.Module]] = [weakref.ref(model)] if model else []
-        self._leaf_names: dict[int, str] = {}
-
-    @property
-    def count(self) -> int:
-        """How many root modules are known."""
-        return len(self._modules)
+        self.fixed = model is not None
+        """Whether the root was given rather than found."""
+        self._modules = [] if model is None else [weakref.ref(model)]
+        self._leaf_names: dict[int, tuple[weakref.ref[Tensor], str]] = {}
 
     def name(self, leaf: Tensor, k: int) -> str:
         """Name of leaf number `k` of a walk."""
-        return self._leaf_names.get(id(leaf)) or f"parameter{k}"
+        return self._name_of(leaf) or f"parameter{k}"
 
     def parameters(self) -> dict[str, Tensor]:
         """The named parameters of the roots."""
         found = (p for root in self._alive() for p in root.parameters())
-        return {self._leaf_names[id(p)]: p for p in found if id(p) in self._leaf_names}
+        return {name: p for p in found if (name := self._name_of(p))}
 
     def forward(self, walked: Walk, calls: list[Call]) -> Forward:
         """The forward calls of a step, with the names of the modules below the roots."""
-        if not self._fixed:
+        if not self.fixed:
             self._discover(walked, Forward(calls))
         roots = _outermost(self._alive())
-        if any(id(leaf) not in self._leaf_names for leaf in walked.leaves):
+        if not all(map(self._name_of, walked.leaves)):
             self._leaf_names = _parameter_names(roots)
         return Forward(calls, module_names(roots))
 
     def is_reached(self, walked: Walk, forward: Forward) -> bool:
         """Whether a loss leads to the model that is to be watched."""
-        if not self._fixed or any(id(leaf) in self._leaf_names for leaf in walked.leaves):
+        if not self.fixed or any(map(self._name_of, walked.leaves)):
             return True
         return any(p.known for p in forward.places([n._sequence_nr() for n in walked.nodes]))
 
     def are_trained_by(self, optimizer: Optimizer) -> bool:
         """Whether an optimizer holds parameters of the model that is to be watched."""
-        if not self._fixed:
+        if not self.fixed:
             return True
         own = {id(p) for root in self._alive() for p in root.parameters()}
         return any(id(p) in own for group in optimizer.param_groups for p in group["params"])
+
+    def _name_of(self, leaf: Tensor) -> str:
+        """Empty if unknown; a dead parameter's `id` may be that of a new one."""
+        known = self._leaf_names.get(id(leaf))
+        return known[1] if known is not None and known[0]() is leaf else ""
 
     def _discover(self, walked: Walk, forward: Forward) -> None:
         numbers = [node._sequence_nr() for node in walked.nodes] or [0]
@@ -78,9 +79,11 @@ class Roots:
                 self._modules.append(weakref.ref(module))
 
     def _alive(self) -> list[nn.Module]:
-        alive = [(ref, ref()) for ref in self._modules]
-        self._modules = [ref for ref, module in alive if module is not None]
-        return [module for _, module in alive if module is not None]
+        alive = [(ref, module) for ref in self._modules if (module := ref()) is not None]
+        if len(alive) < len(self._modules):
+            self._modules = [ref for ref, _ in alive]
+            self._leaf_names = {}  # the others' prefixes may change
+        return [module for _, module in alive]
 
 
 def root_inputs(walked: Walk, forward: Forward) -> Inputs:
@@ -107,9 +110,9 @@ def _outermost(roots: Iterable[nn.Module]) -> list[nn.Module]:
     return [root for root in roots if id(root) not in inner]
 
 
-def _parameter_names(roots: list[nn.Module]) -> dict[int, str]:
-    names: dict[int, str] = {}
+def _parameter_names(roots: list[nn.Module]) -> dict[int, tuple[weakref.ref[Tensor], str]]:
+    names: dict[int, tuple[weakref.ref[Tensor], str]] = {}
     for prefix, root in zip(root_prefixes(roots), roots, strict=True):
         for name, p in root.named_parameters():
-            names.setdefault(id(p), f"{prefix}.{name}" if prefix else name)
+            names.setdefault(id(p), (weakref.ref(p), f"{prefix}.{name}" if prefix else name))
     return names

@@ -1,4 +1,4 @@
-"""Structures seen before: a graph of the same shape keeps the sites and names it had when armed."""
+"""Structures seen before: a graph like one that was armed keeps the sites and names it had."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Structures:
             forward: The module calls of the step; empty if it was not armed.
             names: Names of the leaves.
         """
-        key = walked.signature
+        key = (walked.signature, tuple(names))
         known = self._known.get(key)
         if known is not None:
             return _reshaped(known, walked)

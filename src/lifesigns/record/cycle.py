@@ -1,0 +1,132 @@
+"""When a step of training is over: all optimizers have stepped, or a step was made by hand."""
+
+from __future__ import annotations
+
+import math
+import weakref
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+_STALE_STEPS = 50
+
+
+class Optimizers:
+    """The optimizers of a run, and which of them have stepped in the cycle that is going on.
+
+    Args:
+        known: Optimizers known beforehand; others are found when they step.
+    """
+
+    def __init__(self, known: Iterable[Optimizer]) -> None:
+        self._alive: weakref.WeakSet[Optimizer] = weakref.WeakSet()
+        self._stepped: weakref.WeakKeyDictionary[Optimizer, int] = weakref.WeakKeyDictionary()
+        self._replaced: weakref.WeakSet[Optimizer] = weakref.WeakSet()
+        self._names: dict[str, None] = {}
+        for optimizer in known:
+            self._add(optimizer)
+
+    def __len__(self) -> int:
+        return len(self._alive)
+
+    def __contains__(self, optimizer: Optimizer) -> bool:
+        return optimizer in self._alive
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Class names, each once."""
+        return tuple(self._names)
+
+    @property
+    def stepping(self) -> bool:
+        """Whether one has stepped in this cycle."""
+        return bool(self._stepped)
+
+    def found(self, optimizer: Optimizer) -> None:
+        """Adds an optimizer that steps.
+
+        A new one takes the place of those that trained some of its parameters, until one of those
+        steps again: then they share parameters.
+        """
+        if optimizer not in self._replaced:
+            own = {id(p) for p in _parameters(optimizer)}
+            for other in list(self._alive):
+                if any(id(p) in own for p in _parameters(other)):
+                    self._alive.discard(other)
+                    self._replaced.add(other)
+        self._add(optimizer)
+
+    def stepped(self, optimizer: Optimizer) -> None:
+        """Notes a step; an optimizer that never steps again must not keep the cycle open."""
+        count = self._stepped.get(optimizer, 0) + 1
+        self._stepped[optimizer] = count
+        if count > _STALE_STEPS:
+            self._alive &= set(self._stepped)
+
+    def all_stepped(self) -> bool:
+        """Whether the cycle is over."""
+        return all(optimizer in self._stepped for optimizer in self._alive)
+
+    def begin_cycle(self, stepped: bool = False) -> None:
+        """None has stepped yet; or all have, when the last cycle goes on after all."""
+        self._stepped.clear()
+        if stepped:
+            self._stepped.update(dict.fromkeys(self._alive, 1))
+
+    def rates(self) -> dict[int, float]:
+        """Learning rate by `id` of the parameter."""
+        rates: dict[int, float] = {}
+        for optimizer in self._alive:
+            for group in optimizer.param_groups:
+                rates.update({id(p): float(group.get("lr", math.nan)) for p in group["params"]})
+        return rates
+
+    def _add(self, optimizer: Optimizer) -> None:
+        self._alive.add(optimizer)
+        self._names[type(optimizer).__name__] = None
+
+
+class ByHand:
+    """Tells a micro-batch from a step made by hand, as long as no optimizer is known.
+
+    A gradient that nobody has touched since the last backward pass, under a weight that nobody has
+    changed, is being accumulated. The smallest parameter that got a gradient is looked at.
+    """
+
+    def __init__(self) -> None:
+        self._parameter: weakref.ref[Tensor] | None = None
+        self._seen: tuple[Tensor, Tensor] | None = None
+
+    def choose(self, leaves: Iterable[Tensor]) -> None:
+        """Picks the parameter to look at."""
+        self._parameter = None
+        for leaf in sorted(leaves, key=lambda leaf: leaf.numel()):
+            gradient = leaf.grad
+            if gradient is not None and gradient.layout is torch.strided and gradient.any():
+                self._parameter = weakref.ref(leaf)
+                return
+
+    def look(self) -> None:
+        """Notes gradient and weight as backward left them."""
+        p = None if self._parameter is None else self._parameter()
+        self._seen = None
+        if p is not None and p.grad is not None:
+            self._seen = p.grad.detach().clone(), p.detach().clone()
+
+    def is_accumulating(self) -> bool:
+        """Whether the backward pass about to begin adds to the gradients of the last one."""
+        p = None if self._parameter is None else self._parameter()
+        if p is None or p.grad is None or self._seen is None:
+            return False
+        gradient, weight = self._seen
+        return torch.equal(p.grad, gradient) and torch.equal(p, weight)
+
+    def forget(self) -> None:
+        """Lets go of what was noted."""
+        self._parameter = self._seen = None
+
+
+def _parameters(optimizer: Optimizer) -> list[Tensor]:
+    return [p for group in optimizer.param_groups for p in group["params"]]

@@ -1,0 +1,96 @@
+"""The loss of every backward pass, recorded or not."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lifesigns.records import LossCurve
+
+UNRELATED = -1
+"""Stream of a backward pass that does not lead to the watched model."""
+_UNKNOWN = -2
+_MOST_LATE = 256
+"""Losses left on their device before they are brought to the host together."""
+
+
+class LossLog:
+    """One row per backward pass: its step, its position in the cycle, its stream, its value.
+
+    Which stream a loss belongs to shows on recorded cycles; on others it has the stream that was
+    last seen at its position.
+    """
+
+    def __init__(self) -> None:
+        self._steps, self._positions, self._streams = array("q"), array("q"), array("q")
+        self._values = array("d")
+        self._late: dict[int, Tensor] = {}
+        self._stream_at: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def append(self, step: int, position: int, value: float | Tensor) -> None:
+        """Adds a row; a tensor is read later, all at once."""
+        if isinstance(value, Tensor):
+            self._late[len(self)] = value
+        self._steps.append(step)
+        self._positions.append(position)
+        self._streams.append(_UNKNOWN)
+        self._values.append(float("nan") if isinstance(value, Tensor) else value)
+        if len(self._late) >= _MOST_LATE:
+            self._fetch()
+
+    def note_stream(self, position: int, stream: int) -> None:
+        """The newest row, and unrecorded ones at its position, belong to `stream`."""
+        self._stream_at[position] = stream
+        self._streams[-1] = stream
+
+    def knows(self, position: int) -> bool:
+        """Whether a recorded cycle had a backward pass at this position."""
+        return position in self._stream_at
+
+    def is_unrelated(self, position: int) -> bool:
+        """Whether the backward pass at this position does not concern the watched model."""
+        return self._stream_at.get(position) == UNRELATED
+
+    def drop_unrelated(self, position: int) -> None:
+        """Takes the newest row away: it is no loss of the watched model."""
+        self._stream_at[position] = UNRELATED
+        self._late.pop(len(self) - 1, None)
+        for column in (self._steps, self._positions, self._streams, self._values):
+            column.pop()
+
+    @property
+    def last_stream(self) -> int:
+        """Stream of the newest row."""
+        return max(self._streams[-1], 0)
+
+    def join(self, step: int) -> None:
+        """Rows of later steps belong to `step`, too."""
+        for position, row in enumerate(range(bisect_left(self._steps, step), len(self))):
+            self._steps[row], self._positions[row] = step, position
+
+    def curve(self, start: int = 0) -> LossCurve:
+        """The rows from number `start` on."""
+        self._fetch()
+        streams = np.array(self._streams[start:], np.int64)
+        for i in np.flatnonzero(streams == _UNKNOWN):
+            streams[i] = max(self._stream_at.get(self._positions[start + i], 0), 0)
+        return LossCurve(
+            np.array(self._steps[start:], np.int64),
+            np.array(self._values[start:], np.float64),
+            streams,
+        )
+
+    def _fetch(self) -> None:
+        if not self._late:
+            return
+        rows, self._late = self._late, {}
+        values = torch.stack([v.reshape(()).float() for v in rows.values()]).tolist()
+        for row, value in zip(rows, values, strict=True):
+            self._values[row] = value
