@@ -317,6 +317,21 @@ def test_each_snapshot_of_a_gan_holds_its_own_graph_and_gradients(recording):
         assert updates[name].update_rms > 0
 
 
+def test_the_losses_stay_apart_when_the_optimizers_are_gone(recording):
+    recorder = recording(every=1)
+
+    def main():
+        gan = Gan()
+        for which in "DGDG":
+            gan.step(which)
+
+    main()
+    recorder.stop()
+
+    assert recorder.trace().losses.streams.tolist() == [0, 1, 0, 1]
+    assert recorder.trace().steps == 2
+
+
 def test_a_healthy_gan_raises_no_alarm_about_parameters(recording):
     gan = Gan()
     recorder = recording(every=1)

@@ -21,10 +21,12 @@ class Optimizers:
     """
 
     def __init__(self, known: Iterable[Optimizer]) -> None:
-        self._alive: weakref.WeakSet[Optimizer] = weakref.WeakSet()
-        self._stepped: weakref.WeakKeyDictionary[Optimizer, int] = weakref.WeakKeyDictionary()
+        self._alive: dict[int, weakref.ref[Optimizer]] = {}
+        self._stepped: dict[int, int] = {}
         self._replaced: weakref.WeakSet[Optimizer] = weakref.WeakSet()
         self._names: dict[str, None] = {}
+        self.several = False
+        """Whether there were ever several at a time."""
         for optimizer in known:
             self._add(optimizer)
 
@@ -32,7 +34,7 @@ class Optimizers:
         return len(self._alive)
 
     def __contains__(self, optimizer: Optimizer) -> bool:
-        return optimizer in self._alive
+        return id(optimizer) in self._alive
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -52,22 +54,22 @@ class Optimizers:
         """
         if optimizer not in self._replaced:
             own = {id(p) for p in _parameters(optimizer)}
-            for other in list(self._alive):
+            for other in self._each():
                 if any(id(p) in own for p in _parameters(other)):
-                    self._alive.discard(other)
+                    del self._alive[id(other)]
                     self._replaced.add(other)
         self._add(optimizer)
 
     def stepped(self, optimizer: Optimizer) -> None:
         """Notes a step; an optimizer that never steps again must not keep the cycle open."""
-        count = self._stepped.get(optimizer, 0) + 1
-        self._stepped[optimizer] = count
+        count = self._stepped[id(optimizer)] = self._stepped.get(id(optimizer), 0) + 1
         if count > _STALE_STEPS:
-            self._alive &= set(self._stepped)
+            for idle in self._alive.keys() - self._stepped.keys():
+                del self._alive[idle]
 
     def all_stepped(self) -> bool:
         """Whether the cycle is over."""
-        return all(optimizer in self._stepped for optimizer in self._alive)
+        return self._stepped.keys() >= self._alive.keys()
 
     def begin_cycle(self, stepped: bool = False) -> None:
         """None has stepped yet; or all have, when the last cycle goes on after all."""
@@ -78,14 +80,19 @@ class Optimizers:
     def rates(self) -> dict[int, float]:
         """Learning rate by `id` of the parameter."""
         rates: dict[int, float] = {}
-        for optimizer in self._alive:
+        for optimizer in self._each():
             for group in optimizer.param_groups:
                 rates.update({id(p): float(group.get("lr", math.nan)) for p in group["params"]})
         return rates
 
+    def _each(self) -> list[Optimizer]:
+        return [optimizer for ref in self._alive.values() if (optimizer := ref()) is not None]
+
     def _add(self, optimizer: Optimizer) -> None:
-        self._alive.add(optimizer)
+        key, alive = id(optimizer), self._alive
+        alive[key] = weakref.ref(optimizer, lambda _: alive.pop(key, None))
         self._names[type(optimizer).__name__] = None
+        self.several |= len(alive) > 1
 
 
 class ByHand:

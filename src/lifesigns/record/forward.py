@@ -8,17 +8,50 @@ that holds its own number.
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as module_hooks
 from torch.nn.modules.loss import _Loss
+
+MOST_CALLS = 50_000
+"""Calls that are remembered when no backward pass follows: a model that only predicts."""
+MOST_ROOT_CALLS, MOST_ELEMENTS = 16, 1 << 24
+"""Latest root calls whose input and output are kept, as long as together they are no larger."""
+_CALL = nn.Module._call_impl.__code__
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a root module returned, without its graph: an armed step must not keep one alive."""
+
+    value: Tensor
+    node: int | None
+    """Sequence number of the autograd node that made it."""
+    version: int
+
+    @property
+    def is_overwritten(self) -> bool:
+        """Whether it was modified in place since."""
+        return self.value._version != self.version
+
+    @classmethod
+    def of(cls, output: Any) -> Prediction | None:
+        """The first tensor in a module's output."""
+        tensor = first_tensor(output)
+        if tensor is None:
+            return None
+        node = None if tensor.grad_fn is None else tensor.grad_fn._sequence_nr()
+        return cls(tensor.detach(), node, tensor._version)
 
 
 @dataclass
@@ -31,7 +64,17 @@ class Call:
     end: int
     recurrent: str = ""
     input: Tensor | None = None
-    output: Any = None
+    prediction: Prediction | None = None
+
+    @property
+    def elements(self) -> int:
+        """How large the tensors are that the call keeps alive."""
+        given = 0 if self.input is None else self.input.numel()
+        return given + (0 if self.prediction is None else self.prediction.value.numel())
+
+    def let_go(self) -> None:
+        """Drops the tensors."""
+        self.input = self.prediction = None
 
 
 @dataclass(frozen=True)
@@ -103,8 +146,9 @@ class ForwardHooks:
     def __init__(self, on_evaluation: Callable[[], None], guard: Callable[..., None]) -> None:
         self._on_evaluation, self._guard = on_evaluation, guard
         self._handles: list[Any] = []
-        self._calls: dict[int, list[Call]] = {}
+        self._calls: dict[int, deque[Call]] = {}
         self._stacks: dict[int, list[Call]] = {}
+        self._kept: deque[Call] = deque(maxlen=MOST_ROOT_CALLS)
         self.first_event: float | None = None
 
     @property
@@ -131,6 +175,7 @@ class ForwardHooks:
         """Drops the calls noted so far and the tensors they hold."""
         self._calls.clear()
         self._stacks.clear()
+        self._kept.clear()
 
     def calls(self) -> list[Call]:
         """The calls of this thread; of all threads if this one made none."""
@@ -138,10 +183,17 @@ class ForwardHooks:
         return list(own) if own else [c for calls in self._calls.values() for c in calls]
 
     def _enter(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        self._guard(self._open, module, inputs)
+
+    def _leave(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        self._guard(self._close, module, output)
+
+    def _open(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
         if self.first_event is None:
             self.first_event = time.perf_counter()
-        thread = threading.get_ident()
-        stack = self._stacks.setdefault(thread, [])
+        stack = self._stacks.setdefault(threading.get_ident(), [])
+        if stack and stack[0].module() in (module, None) and _running_calls() <= len(stack):
+            stack.clear()  # Ctrl-C ended them: hooks that are always called are not called then
         if not torch.is_grad_enabled():
             if not stack and not module.training:
                 self._on_evaluation()
@@ -150,24 +202,47 @@ class ForwardHooks:
         call = Call(weakref.ref(module), len(stack), number, number)
         call.recurrent = type(module).__name__.lower() if isinstance(module, nn.RNNBase) else ""
         if not stack:
-            call.input = next(
-                (i for i in inputs if isinstance(i, Tensor) and not _is_batched(i)), None
-            )
+            given = (i for i in inputs if isinstance(i, Tensor) and not _is_batched(i))
+            first = next(given, None)
+            call.input = None if first is None else first.detach()
         stack.append(call)
 
-    def _leave(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+    def _close(self, module: nn.Module, output: Any) -> None:
         thread = threading.get_ident()
         stack = self._stacks.get(thread, [])
         if not any(call.module() is module for call in stack):
             return
+        calls = self._calls.setdefault(thread, deque(maxlen=MOST_CALLS))
         while stack:
             call = stack.pop()
             call.end = torch._C._autograd._get_sequence_nr()
-            self._calls.setdefault(thread, []).append(call)
+            calls.append(call)
             if call.module() is module:
                 break
         if call.depth == 0:
-            call.output = output
+            call.prediction = Prediction.of(output)
+            self._keep(call)
+
+    def _keep(self, call: Call) -> None:
+        """Keeps the tensors of the latest root calls within their limit."""
+        if len(self._kept) == MOST_ROOT_CALLS:
+            self._kept[0].let_go()
+        self._kept.append(call)
+        total = 0
+        for kept in reversed(self._kept):
+            total += kept.elements
+            if total > MOST_ELEMENTS and kept is not call:
+                kept.let_go()
+
+
+def _running_calls() -> int:
+    """How many calls of modules this thread is in."""
+    frame: FrameType | None = sys._getframe()
+    count = 0
+    while frame is not None:
+        count += frame.f_code is _CALL
+        frame = frame.f_back
+    return count
 
 
 def is_root(module: nn.Module) -> bool:

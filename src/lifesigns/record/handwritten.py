@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lifesigns.record.comparison import PendingLoss, compare, wide
+from lifesigns.record.forward import Prediction
 from lifesigns.record.operations import ACTIVATIONS, activation_value
 from lifesigns.record.reduce import Pack
 from lifesigns.record.terms import PASSING, Term, before_expand, numel, residual_below, source
@@ -21,7 +22,7 @@ _GUARDS = PASSING | {"Add", "Clamp", "ClampMin", "ClampMax"}
 
 # --- squares and absolute values of residuals -----------------------------------------------------
 def from_residual(
-    pack: Pack, walked: Walk, terms: list[Term], prediction: Tensor | None
+    pack: Pack, walked: Walk, terms: list[Term], prediction: Prediction | None
 ) -> PendingLoss | None:
     """`(p - y)²` and `|p - y|`: the residual is saved, the target is prediction minus residual."""
     term = terms[0]
@@ -73,11 +74,11 @@ def _same(given: Tensor, target: Tensor) -> bool:
     return given.numel() == target.numel()
 
 
-def _value(walked: Walk, index: int, prediction: Tensor | None) -> Tensor | None:
+def _value(walked: Walk, index: int, prediction: Prediction | None) -> Tensor | None:
     """The value a node made: the network's output, an activation's, or as later nodes keep it."""
     while index >= 0:
-        if prediction is not None and prediction.grad_fn is walked.nodes[index]:
-            return prediction
+        if prediction is not None and prediction.node == walked.nodes[index]._sequence_nr():
+            return prediction.value
         if walked.names[index] in ACTIVATIONS:
             return activation_value(walked.names[index], walked.nodes[index])[0]
         result: Tensor | None = saved(walked.nodes[index], "result")
@@ -89,12 +90,12 @@ def _value(walked: Walk, index: int, prediction: Tensor | None) -> Tensor | None
         if walked.names[index] not in PASSING or below is None:
             return None
         index = below
-    return prediction if prediction is not None and prediction.is_leaf else None
+    return prediction.value if prediction is not None and prediction.node is None else None
 
 
 # --- logarithms -----------------------------------------------------------------------------------
 def from_logs(
-    pack: Pack, walked: Walk, terms: list[Term], prediction: Tensor | None
+    pack: Pack, walked: Walk, terms: list[Term], prediction: Prediction | None
 ) -> PendingLoss | None:
     """`-Σ t·log p`, and `-Σ t·log p + (1 - t)·log(1 - p)`."""
     parts = [part for term in terms if (part := _log_part(walked, term)) is not None]
@@ -173,7 +174,7 @@ def _is_complement(walked: Walk, i: int | None) -> bool:
 
 
 def from_picked(
-    pack: Pack, walked: Walk, terms: list[Term], prediction: Tensor | None
+    pack: Pack, walked: Walk, terms: list[Term], prediction: Prediction | None
 ) -> PendingLoss | None:
     """`-log p` of each sample's own class, picked by `gather` or by an index."""
     term = terms[0]

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from lifesigns.record.comparison import PendingLoss, compare, unexpanded, wide
 from lifesigns.record.condense import Condensed
+from lifesigns.record.forward import Prediction
 from lifesigns.record.handwritten import from_logs, from_picked, from_residual
 from lifesigns.record.reduce import Pack
 from lifesigns.record.terms import (
@@ -38,7 +39,7 @@ def read_loss(
     walked: Walk,
     condensed: Condensed,
     value: float,
-    prediction: Tensor | None,
+    prediction: Prediction | None,
 ) -> PendingLoss:
     """Recognises the loss of a walked graph and reduces its prediction and target.
 
@@ -71,7 +72,7 @@ def read_loss(
 
 # --- torch's own ----------------------------------------------------------------------------------
 def _built_in(
-    pack: Pack, walked: Walk, terms: list[Term], prediction: Tensor | None
+    pack: Pack, walked: Walk, terms: list[Term], prediction: Prediction | None
 ) -> PendingLoss | None:
     term = terms[0]
     node, name = walked.nodes[term.node], walked.names[term.node]
@@ -186,13 +187,15 @@ def _is_smoothed(walked: Walk, found: list[Term], data: list[Term]) -> bool:
     )
 
 
-def _unrecognised(pack: Pack, walked: Walk, value: float, prediction: Tensor | None) -> PendingLoss:
+def _unrecognised(
+    pack: Pack, walked: Walk, value: float, prediction: Prediction | None
+) -> PendingLoss:
     operation = walked.names[walked.roots[0]].lower() if walked.roots else ""
     pending = PendingLoss({"value": value, "operation": operation})
-    if prediction is not None and prediction.is_floating_point():
-        pending.reading["input_shape"] = tuple(prediction.shape)
-        pending.reading["compared_shape"] = tuple(prediction.shape)
-        pending.prediction = pack.sums(prediction, -1)
+    if prediction is not None and prediction.value.is_floating_point():
+        shape = tuple(prediction.value.shape)
+        pending.reading["input_shape"] = pending.reading["compared_shape"] = shape
+        pending.prediction = pack.sums(prediction.value, -1)
     return pending
 
 

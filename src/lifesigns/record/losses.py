@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from bisect import bisect_left
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from lifesigns.record.terms import root_factor
 from lifesigns.records import LossCurve
 
 UNRELATED = -1
@@ -37,13 +41,14 @@ class LossLog:
     def append(self, step: int, position: int, value: float | Tensor) -> None:
         """Adds a row; a tensor is read later, all at once."""
         if isinstance(value, Tensor):
+            if len(self._late) >= _MOST_LATE:
+                self._fetch()
             self._late[len(self)] = value
+            value = float("nan")
         self._steps.append(step)
         self._positions.append(position)
         self._streams.append(_UNKNOWN)
-        self._values.append(float("nan") if isinstance(value, Tensor) else value)
-        if len(self._late) >= _MOST_LATE:
-            self._fetch()
+        self._values.append(value)
 
     def note_stream(self, position: int, stream: int) -> None:
         """The newest row, and unrecorded ones at its position, belong to `stream`."""
@@ -94,3 +99,36 @@ class LossLog:
         values = torch.stack([v.reshape(()).float() for v in rows.values()]).tolist()
         for row, value in zip(rows, values, strict=True):
             self._values[row] = value
+
+
+def with_graph(tensors: Any, gradients: Any) -> list[tuple[Tensor, Tensor | None]]:
+    """What was passed to `backward` and leads to a graph, each with the gradient given for it."""
+    if isinstance(tensors, Tensor) and gradients is None:
+        return [(tensors, None)] if tensors.grad_fn is not None and tensors.numel() == 1 else []
+    tensors = [tensors] if isinstance(tensors, Tensor) else tensors
+    given = tensors if isinstance(tensors, Sequence) else []
+    weights = [gradients] if isinstance(gradients, Tensor) else gradients or [None] * len(given)
+    return [
+        (t, weight)
+        for t, weight in zip(given, weights, strict=False)
+        if isinstance(t, Tensor) and t.grad_fn is not None
+        if isinstance(weight, Tensor) or t.numel() == 1
+    ]
+
+
+def loss_value(losses: list[tuple[Tensor, Tensor | None]]) -> tuple[float | Tensor, float]:
+    """The loss, and what it was scaled by: a number on the CPU, left on the device elsewhere.
+
+    A vector passed with a gradient stands for the sum of their products, which has the same
+    gradients.
+    """
+    first, weight = losses[0]
+    scale = 1.0
+    if first.numel() == 1:
+        scale = root_factor(first.grad_fn) * (1.0 if weight is None else float(weight))
+    scale = scale if scale and math.isfinite(scale) else 1.0
+    if len(losses) == 1 and first.is_cpu and weight is None:
+        return first.item() / scale, scale
+    products = [loss.detach() if w is None else loss.detach() * w.detach() for loss, w in losses]
+    total = torch.stack([p.sum().float() for p in products]).sum() / scale
+    return float(total) if total.is_cpu else total, scale

@@ -15,6 +15,7 @@ from torch import Tensor
 from lifesigns.functions.activations import ACTIVATIONS as FACTS
 from lifesigns.record.comparison import PendingLoss
 from lifesigns.record.condense import Condensed
+from lifesigns.record.forward import Prediction
 from lifesigns.record.loss import read_loss
 from lifesigns.record.nonfinite import forward_origin
 from lifesigns.record.operations import ACTIVATIONS, activation_value, signed
@@ -44,7 +45,7 @@ class Inputs:
     """What the forward hooks kept of the root module's call."""
 
     batch: Tensor | None = None
-    prediction: Tensor | None = None
+    prediction: Prediction | None = None
 
 
 @dataclass

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -28,14 +28,13 @@ from lifesigns.record import _backward
 from lifesigns.record._compiled import EagerStance
 from lifesigns.record.cycle import ByHand, Optimizers
 from lifesigns.record.forward import Forward, ForwardHooks
-from lifesigns.record.losses import LossLog
+from lifesigns.record.losses import LossLog, loss_value, with_graph
 from lifesigns.record.parameters import ParameterReader
 from lifesigns.record.reading import Reading
 from lifesigns.record.reduce import measuring
 from lifesigns.record.roots import Roots, root_inputs
 from lifesigns.record.sampler import Budget, Every
 from lifesigns.record.structures import Structures
-from lifesigns.record.terms import root_factor
 from lifesigns.record.walk import Walk, walk
 from lifesigns.records import Cost, LossCurve, Snapshot, Trace
 
@@ -121,7 +120,7 @@ class Recorder:
             self._guard(self._finish_cycle)
         finally:
             self._ended = time.perf_counter()
-            self._step += bool(self._backwards and not self._optimizers)
+            self._step += bool(self._backwards and not self._optimizers.names)
 
     @property
     def steps(self) -> int:
@@ -149,7 +148,7 @@ class Recorder:
     def losses(self, start: int = 0) -> LossCurve:
         """The loss of every backward pass from number `start` on."""
         curve = self._losses.curve(start)
-        return curve if len(self._optimizers) > 1 else replace(curve, streams=0 * curve.streams)
+        return curve if self._optimizers.several else replace(curve, streams=0 * curve.streams)
 
     def _unseen(self) -> Iterable[str]:
         yield from (f"the recorder failed: {text}" for text in self._failures)
@@ -175,6 +174,9 @@ class Recorder:
         """Packs what was recorded."""
         if torch._C._current_graph_task_id() != -1:
             return
+        if self._optimizers and self._reading is None and not self._stepped_inside:
+            self._backwards += succeeded
+            return
         began = time.perf_counter()
         self._guard(self._after, succeeded)
         self._watching += time.perf_counter() - began
@@ -184,22 +186,22 @@ class Recorder:
             self._stance.leave()
         if self._backwards and not self._optimizers and not self._by_hand.is_accumulating():
             self._end_cycle()
-        given = _with_graph(tensors, gradients)
+        given = with_graph(tensors, gradients)
         if not given or (not self._hooks.armed and self._losses.is_unrelated(self._backwards)):
             return
         losses = [loss for loss, _ in given]
-        value, scale = _value(given)
+        value, scale = loss_value(given)
         self._losses.append(self._step, self._backwards, value)
         reason = self._reason(value) if self._backwards < MOST_PASSES else ""
         if self._reading is not None and self._reader != threading.get_ident():
             return  # one thread at a time
         self._drop_reading()
-        with measuring():
-            if reason:
-                self._reader = threading.get_ident()
+        if reason:
+            self._reader = threading.get_ident()
+            with measuring():
                 self._reading = self._read(losses, value, scale, reason)
-            elif self._in_turn and not self._losses.knows(self._backwards):
-                self._relates(walk(losses), Forward())
+        elif self._in_turn and not self._losses.knows(self._backwards):
+            self._relates(walk(losses), Forward())
 
     def _reason(self, value: float | Tensor) -> str:
         """Why this step is recorded; empty if it is not."""
@@ -240,7 +242,7 @@ class Recorder:
     @property
     def _in_turn(self) -> bool:
         """Whether backward passes may belong to different losses, or to another model."""
-        return len(self._optimizers) > 1 or self._roots.fixed
+        return self._optimizers.several or self._roots.fixed
 
     def _relates(self, walked: Walk, forward: Forward) -> bool:
         """Notes which loss curve a backward pass belongs to; whether it concerns the model."""
@@ -263,7 +265,7 @@ class Recorder:
 
     def _before_nested(self, tensors: Any, gradients: Any) -> None:
         """A reentrant checkpoint runs backward on a recomputed piece of the same step."""
-        losses = [loss for loss, _ in _with_graph(tensors, gradients)]
+        losses = [loss for loss, _ in with_graph(tensors, gradients)]
         if self._reading is None or not losses:
             return
         with measuring():
@@ -329,14 +331,18 @@ class Recorder:
         self._optimizers.stepped(optimizer)
         inside = torch._C._current_graph_task_id() != -1
         if self._parameters is not None:
-            scale = self._reading.scale if inside and self._reading is not None else None
-            with measuring():
-                held = [p for group in optimizer.param_groups for p in group["params"]]
-                self._parameters.stepped(held, scale)
+            self._note_update(optimizer, inside)
         if inside:
             self._stepped_inside = True
         else:
             self._close_cycle()
+
+    def _note_update(self, optimizer: Optimizer, inside: bool) -> None:
+        assert self._parameters is not None
+        scale = self._reading.scale if inside and self._reading is not None else None
+        held = [p for group in optimizer.param_groups for p in group["params"]]
+        with measuring():
+            self._parameters.stepped(held, scale)
 
     def _note_optimizer(self, optimizer: Optimizer) -> None:
         if optimizer in self._optimizers or not self._roots.are_trained_by(optimizer):
@@ -391,7 +397,7 @@ class Recorder:
         for i, snapshot in enumerate(pending):
             whole = replace(
                 snapshot,
-                stream=snapshot.stream if len(self._optimizers) > 1 else 0,
+                stream=snapshot.stream if self._optimizers.several else 0,
                 parameters=readings if last[snapshot.stream] == i else (),
             )
             self._keep(whole)
@@ -439,34 +445,3 @@ class Recorder:
                 self._failures[f"{type(error).__name__}: {error}"] = None
             if self._strict:
                 raise RecorderError(f"the recorder failed at step {self._step}: {error}") from error
-
-
-def _with_graph(tensors: Any, gradients: Any) -> list[tuple[Tensor, Tensor | None]]:
-    """What was passed to `backward` and leads to a graph, each with the gradient given for it."""
-    tensors = [tensors] if isinstance(tensors, Tensor) else tensors
-    given = tensors if isinstance(tensors, Sequence) else []
-    weights = [gradients] if isinstance(gradients, Tensor) else gradients or [None] * len(given)
-    return [
-        (t, weight)
-        for t, weight in zip(given, weights, strict=False)
-        if isinstance(t, Tensor) and t.grad_fn is not None
-        if isinstance(weight, Tensor) or t.numel() == 1
-    ]
-
-
-def _value(losses: list[tuple[Tensor, Tensor | None]]) -> tuple[float | Tensor, float]:
-    """The loss, and what it was scaled by: a number on the CPU, left on the device elsewhere.
-
-    A vector passed with a gradient stands for the sum of their products, which has the same
-    gradients.
-    """
-    first, weight = losses[0]
-    scale = 1.0
-    if first.numel() == 1:
-        scale = root_factor(first.grad_fn) * (1.0 if weight is None else float(weight))
-    scale = scale if scale and math.isfinite(scale) else 1.0
-    if len(losses) == 1 and first.is_cpu and weight is None:
-        return first.item() / scale, scale
-    products = [loss.detach() if w is None else loss.detach() * w.detach() for loss, w in losses]
-    total = torch.stack([p.sum().float() for p in products]).sum() / scale
-    return float(total) if total.is_cpu else total, scale

@@ -11,7 +11,6 @@ from torch.optim import Optimizer
 from lifesigns.record.forward import (
     Call,
     Forward,
-    first_tensor,
     is_root,
     module_names,
     root_prefixes,
@@ -98,7 +97,10 @@ def root_inputs(walked: Walk, forward: Forward) -> Inputs:
     ]
     if not roots:
         return Inputs()
-    return Inputs(roots[0].input, first_tensor(roots[-1].output))
+    prediction = roots[-1].prediction
+    if prediction is not None and prediction.is_overwritten:
+        prediction = None
+    return Inputs(roots[0].input, prediction)
 
 
 def _outermost(roots: Iterable[nn.Module]) -> list[nn.Module]:
