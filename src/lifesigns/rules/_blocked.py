@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lifesigns.records import WEIGHTED, Kind, ParameterReading, Remedy, SiteReading, Snapshot
 from lifesigns.rules._evidence import is_hidden, listed
+from lifesigns.rules._output import is_normalised
 
 RECTIFIERS = frozenset({"relu", "relu6", "threshold", "clamp", "hardtanh", "maximum", "where"})
 """Functions whose output and derivative are both exactly 0 on one side. Leaky ReLU, ELU and GELU
@@ -21,6 +22,8 @@ class Block:
     reason: str
     causes: tuple[str, ...]
     remedies: tuple[Remedy, ...]
+    by_size: bool = False
+    """It blocks because the values that reach it are too large, not by its very construction."""
 
 
 def block_from_above(snapshot: Snapshot) -> Block | None:
@@ -86,12 +89,13 @@ def block_at(snapshot: Snapshot, index: int) -> Block:
         causes = ("wrong_output_activation", "wrong_loss")
         if site.operation == "relu":
             causes = ("wrong_output_activation", "dead_relu")
-        return Block(site.name, reason, causes, (_LOGITS,))
+        return Block(site.name, reason, causes, (_LOGITS,), by_size=is_normalised(snapshot))
     if site.operation in RECTIFIERS:
         reason = f"{site.name} is silent as a whole"
-        return Block(site.name, reason, ("dead_relu", _origin(snapshot)), (_INITIALISE, _LEAKY))
+        causes = ("dead_relu", _origin(snapshot))
+        return Block(site.name, reason, causes, (_INITIALISE, _LEAKY), by_size=True)
     reason = f"{site.name} is saturated as a whole"
-    return Block(site.name, reason, ("saturated", _origin(snapshot)), (_INITIALISE,))
+    return Block(site.name, reason, ("saturated", _origin(snapshot)), (_INITIALISE,), by_size=True)
 
 
 def _origin(snapshot: Snapshot) -> str:

@@ -62,6 +62,14 @@ def lacks_normalisation(snapshot: Snapshot) -> bool:
     return "log" in words and not words & _NORMALISERS
 
 
+def is_normalised(snapshot: Snapshot) -> bool:
+    """Whether a softmax or sigmoid makes the outputs probabilities before the loss reads them."""
+    loss, graph = snapshot.loss, snapshot.graph
+    if loss is None:
+        return False
+    return any(graph.sites[i].operation in _NORMALISERS for i in output_sites(graph, loss))
+
+
 _NORMALISERS = frozenset(
     {"softmax", "log_softmax", "sigmoid", "log_sigmoid", "hardsigmoid", "exp", "softplus"}
 )

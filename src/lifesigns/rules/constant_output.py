@@ -24,7 +24,7 @@ from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import latest, since, streams
 from lifesigns.rules._loss_trend import target_varies, trend
 from lifesigns.rules._rule import Case, Rule, Threshold
-from lifesigns.rules._suspects import rate_too_high, unscaled_input
+from lifesigns.rules._suspects import too_large
 
 ROUNDING = 4 * float(np.finfo(np.float32).eps)
 
@@ -64,8 +64,7 @@ def _finding(trace: Trace, stream: int, last: Snapshot) -> Finding:
     shots = trace.stream(stream)
     first = since(shots, _is_constant)
     course = trend(trace, stream)
-    fast = rate_too_high(trace, stream, course) if first > shots[0].step else None
-    leading = [s for s in (unscaled_input(trace, stream, course), fast) if s]
+    leading = too_large(trace, stream, course, first)
     batch = int(loss.prediction.count.max())
     widest = float(loss.prediction.spread.max())
     return RULE.finding(

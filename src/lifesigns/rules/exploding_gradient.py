@@ -10,14 +10,14 @@ from lifesigns.records import Finding, Kind, Remedy, Severity, Snapshot, Trace
 from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import Progress, progress, streams, weight_gradients
 from lifesigns.rules._rule import Case, Rule, Threshold
-from lifesigns.rules._suspects import RAW_INPUT, input_rms
+from lifesigns.rules._scales import is_raw
 
 
 def check(trace: Trace) -> Iterable[Finding]:
     """Growth over the steps, or else growth over the depth; one finding per stream."""
     for stream in streams(trace):
         course, snapshots = progress(trace, stream), trace.stream(stream)
-        raw = input_rms(trace, stream) > RAW_INPUT
+        raw = is_raw(trace, stream)
         found = _over_steps(snapshots, course, raw=raw) or _over_depth(snapshots, course)
         if found:
             yield found

@@ -22,7 +22,8 @@ from lifesigns.rules import _suspects
 from lifesigns.rules._evidence import streams
 from lifesigns.rules._loss_trend import Trend, block_means, trend
 from lifesigns.rules._rule import Case, Rule, Threshold
-from lifesigns.rules._suspects import Suspect, suspects, update_ratio
+from lifesigns.rules._scales import update_ratio
+from lifesigns.rules._suspects import Suspect, suspects
 
 
 def check(trace: Trace) -> Iterable[Finding]:

@@ -20,7 +20,7 @@ from lifesigns.records import (
 from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import is_hidden, streams
 from lifesigns.rules._rule import Case, Rule, Threshold
-from lifesigns.rules._suspects import RAW_INPUT, input_rms
+from lifesigns.rules._scales import has_large_weights, is_raw
 
 LOGARITHMS = frozenset({"log", "log2", "log10", "log1p", "xlogy"})
 EDGES = frozenset({*LOGARITHMS, "sqrt", "rsqrt", "div", "reciprocal", "acos", "asin", "norm"})
@@ -39,12 +39,21 @@ def check(trace: Trace) -> Iterable[Finding]:
         hit = next((s for s in snapshots if s.nonfinite is not None), None)
         losses = trace.losses.stream(stream)
         if hit is not None and hit.nonfinite is not None:
-            raw = input_rms(trace, stream) > RAW_INPUT
-            diagnosis = _diagnose(hit, hit.nonfinite, grew=_grew(losses), raw=raw)
+            origin = _origin(trace, stream)
+            diagnosis = _diagnose(hit, hit.nonfinite, origin, grew=_grew(losses))
             harmful = _does_harm(snapshots, hit, losses)
             yield _located(hit, hit.nonfinite, diagnosis, harmful=harmful)
         elif not np.isfinite(losses).all():
-            yield _unlocated(_first_broken(trace, stream), _grew(losses))
+            yield _unlocated(
+                _first_broken(trace, stream), _origin(trace, stream), grew=_grew(losses)
+            )
+
+
+def _origin(trace: Trace, stream: int) -> str:
+    """What makes numbers grow over the steps: raw inputs, large weights, or else the rate."""
+    if is_raw(trace, stream):
+        return "unnormalised_input"
+    return "bad_init" if has_large_weights(trace, stream) else "lr_too_high"
 
 
 def _first_broken(trace: Trace, stream: int) -> int:
@@ -95,7 +104,7 @@ _PLACES = {
 }
 
 
-def _unlocated(step: int, grew: bool) -> Finding:
+def _unlocated(step: int, origin: str, *, grew: bool) -> Finding:
     return RULE.finding(
         Severity.ERROR,
         f"the loss became NaN or infinite at step {step}",
@@ -103,25 +112,25 @@ def _unlocated(step: int, grew: bool) -> Finding:
         measured="the loss of this step, which was not recorded itself; the losses before it "
         + ("grew step by step" if grew else "did not grow"),
         expected="a finite loss",
-        causes=("lr_too_high", "exploding", "nan") if grew else ("nan", "exploding"),
+        causes=_GREW[origin][0] if grew else ("nan", "exploding"),
         remedies=(
-            *((_LOWER, _CLIP) if grew else ()),
+            *(_GREW[origin][1] if grew else ()),
             Remedy("Record every step to see where it starts.", "lifesigns.watch(model, every=1)"),
         ),
     )
 
 
-def _diagnose(snapshot: Snapshot, origin: NonFinite, *, grew: bool, raw: bool) -> _Diagnosis:
+def _diagnose(snapshot: Snapshot, origin: NonFinite, why: str, *, grew: bool) -> _Diagnosis:
     """Causes and first remedies, by what happened and where."""
     if origin.phase == "batch":
         return ("other", "nan"), (_CLEAN,)
     if origin.phase == "parameters":
-        return _GREW[raw] if grew else (("nan", "lr_too_high"), (_LOWER,))
+        return _GREW[why] if grew else (("nan", "lr_too_high"), (_LOWER,))
     if origin.operation in EDGES | SUMMARIES:
         if origin.operation in LOGARITHMS or _takes_logarithm(snapshot):
             return ("wrong_loss", "wrong_output_activation", "nan"), (_STABLE,)
         return ("wrong_loss", "nan"), (_GUARD,)
-    return _overflow(snapshot, grew=grew, raw=raw)
+    return _overflow(snapshot, why, grew=grew)
 
 
 def _takes_logarithm(snapshot: Snapshot) -> bool:
@@ -131,13 +140,13 @@ def _takes_logarithm(snapshot: Snapshot) -> bool:
     return any(not is_hidden(graph, i) for i in logs)
 
 
-def _overflow(snapshot: Snapshot, *, grew: bool, raw: bool) -> _Diagnosis:
+def _overflow(snapshot: Snapshot, why: str, *, grew: bool) -> _Diagnosis:
     graph = snapshot.graph
     exponentials = [i for i in graph.of_kind(Kind.ACTIVATION) if graph.sites[i].operation == "exp"]
     if len(exponentials) > 1:
         return ("exploding", "nan"), (_BOUNDED,)
-    if raw or (grew and snapshot.step > 0):
-        return _GREW[raw]
+    if why == "unnormalised_input" or (grew and snapshot.step > 0):
+        return _GREW[why]
     if snapshot.step == 0:
         return ("bad_init", "exploding", "nan"), (_INITIALISE,)
     return ("exploding", "nan"), (_LOWER, _CLIP)
@@ -183,11 +192,15 @@ _INITIALISE = Remedy(
     "nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')",
 )
 
-_GREW: dict[bool, _Diagnosis] = {
-    False: (("lr_too_high", "exploding", "nan"), (_LOWER, _CLIP)),
-    True: (("unnormalised_input", "lr_too_high", "exploding", "nan"), (_SCALE, _LOWER)),
+_GREW: dict[str, _Diagnosis] = {
+    "lr_too_high": (("lr_too_high", "exploding", "nan"), (_LOWER, _CLIP)),
+    "bad_init": (("bad_init", "exploding", "nan"), (_INITIALISE, _LOWER)),
+    "unnormalised_input": (
+        ("unnormalised_input", "lr_too_high", "exploding", "nan"),
+        (_SCALE, _LOWER),
+    ),
 }
-"""Numbers that grew over the steps, without and with raw inputs."""
+"""Numbers that grew over the steps, by what made them grow."""
 
 
 def _limit(name: str) -> float:

@@ -32,7 +32,7 @@ from lifesigns.rules._evidence import (
     streams,
 )
 from lifesigns.rules._rule import Case, Rule, Threshold
-from lifesigns.rules._suspects import RAW_INPUT, input_rms
+from lifesigns.rules._scales import has_large_weights, input_rms, is_raw, weight_gains
 
 RECTIFIERS = frozenset({"relu", "relu6", "threshold", "maximum", "where", "max"})
 """Flat on one side by design: what matters there is whether a unit ever fires (dead-units)."""
@@ -106,16 +106,28 @@ def _finding(layers: list[_Layer], cause: str, course: Progress) -> Finding:
         + (f"; {course}" if course.judged else ""),
         expected=f"fewer than {_limit('units'):.0%} of the units on a flat end",
         certainty=f"measured on {origin.observations} samples",
-        causes=("saturated", cause),
+        causes=(cause, "saturated") if cause == "unnormalised_input" else ("saturated", cause),
         remedies=_REMEDIES[cause],
         evidence={"saturated_share": origin.share, "layers": len(layers)},
     )
 
 
 def _cause(origin: _Layer, trace: Trace, stream: int) -> str:
-    if not origin.from_birth:
-        return "lr_too_high"
-    return "unnormalised_input" if input_rms(trace, stream) > RAW_INPUT else "bad_init"
+    """Input, weights or steps: whichever is farthest from the usual."""
+    if is_raw(trace, stream) or _fills(origin, trace, stream):
+        return "unnormalised_input"
+    born = origin.from_birth or has_large_weights(trace, stream)
+    return "bad_init" if born else "lr_too_high"
+
+
+def _fills(origin: _Layer, trace: Trace, stream: int) -> bool:
+    """The first layer is saturated and its input larger than its first weights' gain."""
+    graph = trace.stream(stream)[0].graph
+    gain = dict(weight_gains(trace.stream(stream)[0]))
+    before = [graph.sites[i] for i in graph.predecessors(graph.find(origin.site.name))]
+    first = len(before) == 1 and not any(graph.upstream(graph.find(before[0].name)))
+    rms = input_rms(trace, stream)
+    return first and rms > max(_limit("input"), gain.get(before[0].name, np.inf))
 
 
 _REMEDIES = {
@@ -183,6 +195,11 @@ constant prediction. Output units may saturate: with cross-entropy the flat end 
     thresholds={
         "units": Threshold(0.5, "share of a layer's units", "RULES.md; DeepDiagnosis (2022)"),
         "observations": Threshold(0.5, "share of a unit's observations", "RULES.md"),
+        "input": Threshold(
+            3.0,
+            "input RMS that saturates a first layer by itself",
+            "tanh is flat beyond 2.99, and Glorot keeps the input's scale",
+        ),
     },
     explains=("vanishing-gradient", "loss-flat"),
     cases=(

@@ -19,6 +19,7 @@ from lifesigns.records import (
 )
 from lifesigns.rules import _examples as example
 from lifesigns.rules._blocked import (
+    Block,
     block_at,
     block_behind,
     block_from_above,
@@ -27,7 +28,9 @@ from lifesigns.rules._blocked import (
     unknown_block,
 )
 from lifesigns.rules._evidence import Progress, is_hidden, listed, progress, streams
+from lifesigns.rules._loss_trend import trend
 from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._suspects import too_large
 
 
 def check(trace: Trace) -> Iterable[Finding]:
@@ -74,6 +77,7 @@ def _nothing_learns(
 ) -> Finding:
     first, course = everywhere[0], progress(trace, stream)
     block = block_from_above(first) or unknown_block(first)
+    block = _with_origin(block, trace, stream, first.step)
     return RULE.finding(
         _severity(course, lasting=everywhere[-1] is counted[-1]),
         f"no parameter gets a gradient at step {first.step}: {block.reason}",
@@ -129,7 +133,10 @@ def _some_stand_still(
 ) -> Finding:
     share = _size(zero) / max(_size(_reached(snapshots[0])), 1)
     course = progress(trace, stream)
-    block = block_behind(snapshots[-1], zero) or unknown_block(snapshots[0])
+    found = block_behind(snapshots[0], zero) or block_behind(snapshots[-1], zero)
+    block = _with_origin(
+        found or unknown_block(snapshots[0]), trace, stream, trace.stream(stream)[0].step
+    )
     severity = Severity.WARNING if course.harmed and share > _limit("share") else Severity.NOTE
     majority = share > _limit("majority") and not course.learned
     return RULE.finding(
@@ -144,6 +151,20 @@ def _some_stand_still(
         causes=block.causes,
         remedies=block.remedies,
         evidence={"share": share, "recorded_steps": len(snapshots)},
+    )
+
+
+def _with_origin(block: Block, trace: Trace, stream: int, since: int) -> Block:
+    """The block, led by what made its values too large where that is in evidence."""
+    leading = too_large(trace, stream, trend(trace, stream), since) if block.by_size else []
+    if not leading:
+        return block
+    own = tuple(c for c in block.causes if c != "wrong_output_activation")
+    return replace(
+        block,
+        reason="; ".join((block.reason, *(s.evidence for s in leading))),
+        causes=tuple(dict.fromkeys((*(s.cause for s in leading), *own)))[:3],
+        remedies=(*(s.remedy for s in leading), *block.remedies),
     )
 
 
