@@ -22,7 +22,7 @@ def rule(name, severity=WARNING, *, explains=(), **where):
         settings = {"measured": "seen", "expected": "unseen", **where}
         yield made.finding(severity, name, **settings)
 
-    made = Rule("ACT999", name, name, "Why. How.", "", check, explains=explains)
+    made = Rule("ACT999", name, name, "Why. How.", check, explains=explains)
     return made
 
 

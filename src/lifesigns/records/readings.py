@@ -60,11 +60,22 @@ class ParameterReading:
     distinct_gradient_rows: int = -1
     sign_coherence: float = float("nan")
     """Mean over units of |Σ g| / Σ |g|: 1 when each unit's gradient has a single sign."""
+    stale_gradient_rms: float = float("nan")
+    """Of the gradient the optimizer used, the part that was there before this cycle's first
+    backward pass: 0 after `zero_grad`. Per element, on the sample of `update_rms`."""
+    predicted_change: float = float("nan")
+    """gᵀΔw: the change of the loss along this update to first order, in the loss's unit."""
 
     @property
     def update_ratio(self) -> float:
         """Size of the update relative to the weight; about 1e-3 is healthy (Karpathy)."""
         return self.update_rms / self.weight_rms if self.weight_rms > 0 else float("nan")
+
+    @property
+    def descent_cosine(self) -> float:
+        """Cosine of the update and the negative gradient: 1 for plain descent, -1 for ascent."""
+        lengths = self.gradient_rms * self.update_rms * float(np.prod(self.shape))
+        return -self.predicted_change / lengths if lengths > 0 else float("nan")
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,6 +195,9 @@ class Snapshot:
     loss: LossReading | None = None
     batch: BatchReading | None = None
     nonfinite: NonFinite | None = None
+    evaluating: tuple[str, ...] = ()
+    """Modules that ran in evaluation mode although this step trains: those that behave otherwise
+    in training (dropout, batch normalisation), and roots (a root by its own path, mostly empty)."""
     coverage: Coverage = field(default_factory=Coverage)
     reason: str = "scheduled"
     """Why it was recorded: `scheduled`, `non-finite` or `spike`."""

@@ -66,9 +66,16 @@ class Rule:
     """One line for the list of rules."""
     why: str
     """Why it harms, in two sentences that teach."""
-    manual: str
-    """What it means, how it is proved, when it is wrong to worry, in Markdown."""
     check: Callable[[Trace], Iterable[Finding]]
+    manual: str = ""
+    sees: str = ""
+    """What it sees: the symptom and what is behind it, in Markdown."""
+    evidence: str = ""
+    """How it is proved from the records: what is measured, and against what it is compared."""
+    ignore: str = ""
+    """When to ignore it: the healthy programs that come close, and how they are told apart."""
+    references: tuple[str, ...] = ()
+    """Where this is taught or was measured first, e.g. `Glorot & Bengio 2010, section 4`."""
     thresholds: Mapping[str, Threshold] = field(default_factory=dict)
     explains: tuple[str, ...] = ()
     """Names of the rules whose findings are consequences of this one's."""
