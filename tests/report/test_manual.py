@@ -1,9 +1,10 @@
 import io
+import re
 
 import pytest
 
 from lifesigns.records import Remedy, Severity, Trace
-from lifesigns.report.manual import page, rules_table
+from lifesigns.report.manual import HEADINGS, index, markdown, page, rules_table
 from lifesigns.report.terminal import console_for
 from lifesigns.rules import FAMILIES, Case, Rule, Threshold, all_rules
 
@@ -36,7 +37,11 @@ def made_up():
         name="made-up",
         title="A rule for this test",
         why="Large steps leave the region that the gradient describes. The loss rises.",
-        manual="What a *gradient* says holds nearby.\n\n**When not to worry.** Never [so far].",
+        sees="What a *gradient* says holds nearby.",
+        evidence="The rate is read from the optimizer.",
+        ignore="Never [so far].",
+        references=("Karpathy, CS231n", "A `second` source | with a bar"),
+        explains=("loss-diverges",),
         check=check,
         thresholds={"rate": Threshold(0.1, "largest rate", "Karpathy, CS231n")},
         cases=(
@@ -51,6 +56,25 @@ def test_a_page_is_made_from_the_rule_and_its_cases(golden, console):
     page(made_up(), console)
 
     golden("manual-page.txt", console.file.getvalue())
+
+
+def test_the_documentation_has_the_same_page_as_markdown(golden):
+    golden("manual-page-markdown.txt", markdown(made_up()))
+
+
+@pytest.mark.parametrize("rule", all_rules(), ids=lambda rule: rule.name)
+def test_each_page_has_all_headings_in_order(console, rule):
+    page(rule, console)
+
+    lines = console.file.getvalue().split("\n")
+    assert [line for line in lines if line in HEADINGS] == list(HEADINGS)
+    assert re.findall(r"^## (.*)", markdown(rule), re.MULTILINE) == list(HEADINGS)
+
+
+def test_the_index_links_to_the_page_of_every_rule():
+    links = re.findall(r"\[(\w+) ([\w-]+)\]\(rules/\2\.md\)", index(all_rules()))
+
+    assert links == [(rule.code, rule.name) for rule in all_rules()]
 
 
 @pytest.mark.parametrize("rule", all_rules(), ids=lambda rule: rule.name)

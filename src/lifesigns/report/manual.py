@@ -1,7 +1,8 @@
 """The manual: the list of rules, and a page for each. All of it is made from the rules themselves.
 
 Thresholds, examples and remedies are not written down a second time: the page runs the rule on its
-own cases and shows what it says there.
+own cases and shows what it says there. A page has the same headings on a terminal (`page`) and in
+the documentation (`markdown`).
 """
 
 from __future__ import annotations
@@ -9,14 +10,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from rich.console import Console
+from rich.console import Console, ConsoleRenderable
 from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
 
-from lifesigns.records import Finding
+from lifesigns.records import Finding, Remedy
 from lifesigns.report.terminal import Said, fitted, indented_code, rows, write
 from lifesigns.rules import FAMILIES, Rule, all_rules
+
+SEES = "What it sees"
+WHY = "Why it harms"
+EVIDENCE = "Evidence and thresholds"
+REMEDIES = "What to do"
+IGNORE = "When to ignore it"
+REFERENCES = "References"
+CASES = "Proved on these cases"
+HEADINGS = (SEES, WHY, EVIDENCE, REMEDIES, IGNORE, REFERENCES, CASES)
+"""Of every page, in this order."""
 
 
 def rules_table(console: Console) -> None:
@@ -29,6 +40,37 @@ def page(rule: Rule, console: Console) -> None:
     write(console, lambda: _print_page(console, rule))
 
 
+def markdown(rule: Rule) -> str:
+    """A rule's manual page as Markdown, for the documentation."""
+    found = _examples(rule)
+    parts = {
+        SEES: [rule.sees.strip()],
+        WHY: [rule.why, *_explained(rule)],
+        EVIDENCE: [
+            rule.evidence.strip(),
+            _table(("Threshold", "Meaning", "Source"), _sources(rule)),
+        ],
+        REMEDIES: [_remedy(number, remedy) for number, remedy in enumerate(_remedies(found), 1)],
+        IGNORE: [rule.ignore.strip()],
+        REFERENCES: ["\n".join(f"- {reference}" for reference in rule.references)],
+        CASES: [_table(("Verdict", "Case"), _cases(rule))],
+    }
+    lines = [f"# {rule.code} {rule.name}", f"{rule.title}."]
+    for heading in HEADINGS:
+        lines += [f"## {heading}", *parts[heading]]
+    return "\n\n".join(lines) + "\n"
+
+
+def index(rules: Sequence[Rule]) -> str:
+    """The list of rules as Markdown, with a link to the page of each."""
+    lines = ["# The rules"]
+    for family, members in groupby(rules, key=lambda rule: rule.code[:3]):
+        links = ((f"[{r.code} {r.name}](rules/{r.name}.md)", r.title) for r in members)
+        lines += [f"## {FAMILIES[family].capitalize()}", _table(("Rule", "Symptom"), links)]
+    return "\n\n".join(lines) + "\n"
+
+
+# --- on a terminal --------------------------------------------------------------------------------
 def _print_rules(console: Console, rules: Sequence[Rule]) -> None:
     longest = max(len(rule.name) for rule in rules)
     for family, members in groupby(rules, key=lambda rule: rule.code[:3]):
@@ -45,45 +87,86 @@ def _print_rules(console: Console, rules: Sequence[Rule]) -> None:
 
 
 def _print_page(console: Console, rule: Rule) -> None:
-    examples = [f for case in rule.cases if case.fires for f in rule.check(case.trace())]
     console.print(Text(f"{rule.code} {rule.name}", "bold"))
     console.print(Text(fitted(console, rule.title)))
-    console.print()
-    console.print(Text(fitted(console, rule.why)))
-    console.print()
-    console.print(Markdown(fitted(console, rule.manual.strip()), hyperlinks=False))
-    for heading, lines in (
-        ("Thresholds", _thresholds(rule)),
-        ("Proved on these cases", _cases(rule)),
-        ("What it says to the first of them", _example(examples)),
-        ("What to do", _remedies(console, examples)),
-    ):
+    parts = _parts(console, rule)
+    for heading in HEADINGS:
         console.print()
         console.print(Text(heading, "bold"))
-        console.print(rows(console, *lines))
+        for part in parts[heading]:
+            console.print(part)
 
 
-def _thresholds(rule: Rule) -> Iterator[tuple[str, Said]]:
-    for threshold in rule.thresholds.values():
-        yield f"{threshold.value:g}", f"{threshold.meaning} ({threshold.source})"
+def _parts(console: Console, rule: Rule) -> dict[str, list[ConsoleRenderable]]:
+    """What stands under each heading."""
+
+    def prose(text: str) -> Markdown:
+        return Markdown(fitted(console, text.strip()), hyperlinks=False)
+
+    found = _examples(rule)
+    return {
+        SEES: [prose(rule.sees)],
+        WHY: [prose("\n\n".join((rule.why, *_explained(rule))))],
+        EVIDENCE: [prose(rule.evidence), Text(), rows(console, *_thresholds(rule))],
+        REMEDIES: [rows(console, *_numbered(console, _remedies(found)))],
+        IGNORE: [prose(rule.ignore)],
+        REFERENCES: [prose("  \n".join(rule.references))],
+        CASES: [rows(console, *_cases(rule)), Text(), rows(console, *_said(found))],
+    }
 
 
-def _cases(rule: Rule) -> Iterator[tuple[str, Said]]:
-    for case in rule.cases:
-        yield (case.fires.value if case.fires else "silent"), case.name
+def _numbered(console: Console, remedies: Sequence[Remedy]) -> Iterator[tuple[str, Said]]:
+    for number, remedy in enumerate(remedies, 1):
+        yield str(number), remedy.text
+        if remedy.code:
+            yield "", indented_code(console, remedy.code)
 
 
-def _example(findings: Sequence[Finding]) -> Iterator[tuple[str, Said]]:
+def _said(findings: Sequence[Finding]) -> Iterator[tuple[str, Said]]:
+    """What the rule says to the first of its cases."""
     for finding in findings[:1]:
-        yield finding.severity.value, finding.symptom
+        yield "the first", finding.symptom
         yield "measured", finding.measured
         yield "expected", finding.expected
         yield "certainty", finding.certainty
 
 
-def _remedies(console: Console, findings: Sequence[Finding]) -> Iterator[tuple[str, Said]]:
-    every = dict.fromkeys(remedy for finding in findings for remedy in finding.remedies)
-    for number, remedy in enumerate(every, 1):
-        yield str(number), remedy.text
-        if remedy.code:
-            yield "", indented_code(console, remedy.code)
+# --- what both show -------------------------------------------------------------------------------
+def _examples(rule: Rule) -> list[Finding]:
+    return [f for case in rule.cases if case.fires for f in rule.check(case.trace())]
+
+
+def _explained(rule: Rule) -> Iterator[str]:
+    if rule.explains:
+        yield f"Where both are found, it explains {', '.join(rule.explains)}."
+
+
+def _thresholds(rule: Rule) -> Iterator[tuple[str, str]]:
+    for value, meaning, source in _sources(rule):
+        yield value, f"{meaning} ({source})"
+
+
+def _sources(rule: Rule) -> Iterator[tuple[str, str, str]]:
+    for threshold in rule.thresholds.values():
+        yield f"{threshold.value:g}", threshold.meaning, threshold.source
+
+
+def _cases(rule: Rule) -> Iterator[tuple[str, str]]:
+    for case in rule.cases:
+        yield (case.fires.value if case.fires else "silent"), case.name
+
+
+def _remedies(findings: Sequence[Finding]) -> list[Remedy]:
+    return list(dict.fromkeys(remedy for finding in findings for remedy in finding.remedies))
+
+
+# --- as Markdown ----------------------------------------------------------------------------------
+def _remedy(number: int, remedy: Remedy) -> str:
+    code = f"\n\n```python\n{remedy.code.strip()}\n```" if remedy.code else ""
+    return f"{number}. {remedy.text}" + code.replace("\n", "\n   ").replace("\n   \n", "\n\n")
+
+
+def _table(head: tuple[str, ...], lines: Iterator[tuple[str, ...]]) -> str:
+    made = (head, ("---",) * len(head), *lines)
+    cells = ((cell.replace("|", "\\|") for cell in row) for row in made)
+    return "\n".join(f"| {' | '.join(row)} |" for row in cells)

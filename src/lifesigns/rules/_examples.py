@@ -106,6 +106,24 @@ def trace(*snapshots: Snapshot, losses: ArrayLike = (), **rest: Any) -> Trace:
     return Trace(snapshots, curve, steps, **rest)
 
 
+def unread(known: Trace) -> Trace:
+    """The same run with nothing measured: the graphs, the losses, and NaN for every number."""
+    return dataclasses.replace(known, snapshots=tuple(map(_unread, known.snapshots)))
+
+
+def _unread(known: Snapshot) -> Snapshot:
+    return dataclasses.replace(
+        known,
+        sites=tuple(SiteReading(reading.site) for reading in known.sites),
+        parameters=tuple(
+            ParameterReading(p.name, p.shape, p.trainable, p.reached, p.optimized)
+            for p in known.parameters
+        ),
+        loss=known.loss and LossReading(known.loss.value),
+        batch=None,
+    )
+
+
 def weights(graph: Graph, **reading: Any) -> list[ParameterReading]:
     """The same reading for every parameter of the graph."""
     shaped: Mapping[str, Site] = {p: site for site in graph.sites for p in site.parameters}

@@ -1,5 +1,7 @@
 """What a rule is: a manual page, thresholds with sources, a check, and cases. One file each.
 
+`lifesigns explain` and the documentation are made from these fields; nothing is written twice.
+
 A rule names a symptom it can prove from a trace and orders the causes the symptom points to. It
 sees records and the facts of the function catalogue, nothing else, so it runs unchanged live, on a
 stored run, and on the hand-written traces of its own cases.
@@ -39,14 +41,18 @@ class Threshold:
 
     value: float
     meaning: str
+    """What is counted or compared, the unit first: `share of a layer that alarms`."""
     source: str
+    """Who found this number and where; `calibrated on the cases` if it was us."""
 
 
 @dataclass(frozen=True)
 class Case:
     """A trace on which the rule must fire (with at least this severity) or must stay silent.
 
-    A rule that only leaves a `note` counts as silent for `fires=None`.
+    A rule that only leaves a `note` counts as silent for `fires=None`. Every rule has at least two
+    cases that fire and two that stay silent, one of them named `near miss: ...`, and one named
+    `readings missing: ...`, silent unless what is left proves the symptom.
     """
 
     name: str
@@ -67,7 +73,6 @@ class Rule:
     why: str
     """Why it harms, in two sentences that teach."""
     check: Callable[[Trace], Iterable[Finding]]
-    manual: str = ""
     sees: str = ""
     """What it sees: the symptom and what is behind it, in Markdown."""
     evidence: str = ""

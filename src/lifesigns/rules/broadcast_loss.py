@@ -75,16 +75,22 @@ RULE = Rule(
     why="With shapes (N, 1) and (N) the loss compares every prediction with every target, N² pairs "
     "instead of N. The best answer to that is the mean target for every input, so the network "
     "learns to ignore its input.",
-    manual="""
+    sees="""
 A linear layer with one unit gives shape `(N, 1)`; targets read from a table often have shape
 `(N,)`. Broadcasting turns the two into `(N, N)` without an error (`F.mse_loss` only warns), and
 the loss looks reasonable all along. Its minimum is the mean of the targets, whatever the input.
-
-**How it is proved.** Exactly, by the shapes before and after broadcasting.
-
-**When not to worry.** A loss over all pairs on purpose (contrastive, pairwise distances) has
-targets of the size of the pairs and is not reported.
 """,
+    evidence="""
+Exactly, by the shapes before and after broadcasting.
+""",
+    ignore="""
+A loss over all pairs on purpose (contrastive, pairwise distances) has targets of the size of the
+pairs and is not reported.
+""",
+    references=(
+        "PyTorch, Broadcasting semantics",
+        "PyTorch, `torch.nn.functional.mse_loss`: the warning on differing sizes",
+    ),
     check=check,
     thresholds={"comparisons": Threshold(1, "comparisons per prediction", "exact")},
     explains=("loss-flat", "constant-output"),
@@ -93,6 +99,11 @@ targets of the size of the pairs and is not reported.
         Case("(N) against (N, 1)", lambda: _example((8,), (8, 1), (8, 8)), Severity.ERROR),
         Case("equal shapes", lambda: _example((8, 1), (8, 1), (8, 1)), None),
         Case("a batch of one", lambda: _example((1, 1), (1,), (1, 1)), None),
-        Case("all pairs on purpose", lambda: _example((8, 1), (8, 8), (8, 8)), None),
+        Case("near miss: all pairs on purpose", lambda: _example((8, 1), (8, 8), (8, 8)), None),
+        Case(
+            "readings missing: no shapes",
+            lambda: example.unread(_example((8, 1), (8,), (8, 8))),
+            None,
+        ),
     ),
 )

@@ -96,24 +96,29 @@ RULE = Rule(
     title="Input features that never change, or are not finite",
     why="A feature with one value tells the network nothing: its weight is only a second bias. "
     "If no feature changes, all inputs look alike and nothing can be learned from them.",
-    manual="""
+    sees="""
 Training can only use what differs between samples. A NaN or infinity in the input is worse: it
 reaches the loss, from there every gradient, and after one step every weight.
-
-**How it is proved.** Exactly, on the batches of all recorded steps together, per feature (per
-channel for images).
-
-**When not to worry.** Some constant features are common (the border of images, a one-hot column
-of a rare category) and only noted. It is an error when no feature changes at all, or when values
-are not finite.
 """,
+    evidence="""
+Exactly, on the batches of all recorded steps together, per feature (per channel for images).
+""",
+    ignore="""
+Some constant features are common (the border of images, a one-hot column of a rare category) and
+only noted. It is an error when no feature changes at all, or when values are not finite.
+""",
+    references=("LeCun et al. 1998, Efficient BackProp, section 4.3: normalizing the inputs",),
     check=check,
     thresholds={"spread": Threshold(0, "range of a feature over all recorded batches", "exact")},
     explains=("non-finite-origin", "loss-diverges", "constant-output", "loss-flat"),
     cases=(
         Case("a NaN in the input", lambda: _example([[1, 2], [3, float("nan")]]), Severity.ERROR),
         Case("all samples alike", lambda: _example([[1, 2], [1, 2]]), Severity.ERROR),
-        Case("one constant feature", lambda: _example([[1, 2], [1, 3]]), None),
+        Case("near miss: one constant feature", lambda: _example([[1, 2], [1, 3]]), None),
         Case("features that vary", lambda: _example([[1, 2], [2, 3]]), None),
+        Case(
+            "readings missing: no batch", lambda: example.unread(_example([[1, 2], [1, 2]])), None
+        ),
+        Case("readings missing: nothing was counted", lambda: _example([[], []]), None),
     ),
 )

@@ -149,18 +149,22 @@ RULE = Rule(
     why="If the output does not depend on the input, the best it can predict is the mean of the "
     "targets. Somewhere on the way the input got lost, and the weights before that place receive "
     "no gradient that could bring it back.",
-    manual="""
-Targets differ, predictions do not. The usual reasons: a layer of ReLUs that is 0 for every
-input, a squashing layer stuck at its flat ends, weights of 0, or a softmax over a single unit.
-The finding names the first activation whose output no longer changes.
-
-**How it is proved.** The range of every output unit over the batch is below a millionth of the
-targets' range (plus float32 rounding), in every one of the last recorded steps, while targets
-vary.
-
-**When not to worry.** Before the first step: a last layer that starts at 0 is fine, and the rule
-looks at later steps only.
+    sees="""
+Targets differ, predictions do not. The usual reasons: a layer of ReLUs that is 0 for every input,
+a squashing layer stuck at its flat ends, weights of 0, or a softmax over a single unit. The
+finding names the first activation whose output no longer changes.
 """,
+    evidence="""
+The range of every output unit over the batch is below a millionth of the targets' range (plus
+float32 rounding), in every one of the last recorded steps, while targets vary.
+""",
+    ignore="""
+Before the first step: a last layer that starts at 0 is fine, and the rule looks at later steps
+only.
+""",
+    references=(
+        "Karpathy 2019, A Recipe for Training Neural Networks: the input-independent baseline",
+    ),
     check=check,
     thresholds={"spread": Threshold(1e-6, "range of outputs over range of targets", "RULES.md")},
     explains=("loss-flat",),
@@ -170,7 +174,8 @@ looks at later steps only.
             "only rounding differs", lambda: _example([0.5, 0.5, 0.5 + 6e-8, 0.5]), Severity.ERROR
         ),
         Case("outputs differ", lambda: _example([0.5, 0.6, 0.7, 0.8]), None),
-        Case("before the first step", lambda: _example([0.0] * 4, steps=[0]), None),
+        Case("near miss: before the first step", lambda: _example([0.0] * 4, steps=[0]), None),
         Case("constant targets", lambda: _example([0.5] * 4, wanted=[[1.0]] * 4), None),
+        Case("readings missing: no predictions", lambda: example.unread(_example([0.5] * 4)), None),
     ),
 )

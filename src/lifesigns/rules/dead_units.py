@@ -176,21 +176,27 @@ RULE = Rule(
     why="A rectifier that is silent on every input passes no gradient, so the weights in front of "
     "it never change again and the unit stays silent for ever. The layer works with the units "
     "that are left, and with none left everything before it stops learning.",
-    manual="""
+    sees="""
 A ReLU gives 0 for a negative preactivation, and its derivative there is 0 as well. A unit whose
 preactivation is negative for *every* input is dead: no gradient reaches its weights, so no step
 can revive it. One step at a large learning rate can push many units over that edge at once; a bad
 initialisation can put them there before training starts.
-
-**How it is proved.** Over the last quarter of the recorded steps every observation of the unit
-was exactly 0. A unit silent on *n* independent observations is active on fewer than 3/n of them
-at 95 % confidence; samples are counted, not the positions of a feature map. NaN is not silence.
-
-**When not to worry.** A network that learns well with silent units has units to spare: that is a
-note. It is a warning when more than 40 % of a layer are dead and the loss is stalled, an error
-when a whole layer is dead and nothing was learned. Sparse activity (units that fire rarely, but
-do fire) is healthy.
 """,
+    evidence="""
+Over the last quarter of the recorded steps every observation of the unit was exactly 0. A unit
+silent on *n* independent observations is active on fewer than 3/n of them at 95 % confidence;
+samples are counted, not the positions of a feature map. NaN is not silence.
+""",
+    ignore="""
+A network that learns well with silent units has units to spare: that is a note. It is a warning
+when more than 40 % of a layer are dead and the loss is stalled, an error when a whole layer is
+dead and nothing was learned. Sparse activity (units that fire rarely, but do fire) is healthy.
+""",
+    references=(
+        "CS231n, Neural Networks Part 1: commonly used activation functions",
+        "Lu et al. 2019, Dying ReLU and Initialization",
+        "Hanley & Lippman-Hand 1983, If Nothing Goes Wrong, Is Everything All Right?",
+    ),
     check=check,
     thresholds={
         "note": Threshold(0.10, "share of a layer worth a note", "RULES.md, calibrated on cases/"),
@@ -209,9 +215,10 @@ do fire) is healthy.
     cases=(
         Case("half a layer dead, loss flat", lambda: _example(5, _FLAT), Severity.WARNING),
         Case("a whole layer dead", lambda: _example(10, _FLAT), Severity.ERROR),
-        Case("half a layer dead, yet it learns", lambda: _example(5, _FALLING), None),
+        Case("near miss: half a layer dead, yet it learns", lambda: _example(5, _FALLING), None),
         Case("one unit dead", lambda: _example(1, _FLAT), None),
         Case("a leaky unit cannot die", lambda: _example(5, _FLAT, operation="leaky_relu"), None),
         Case("NaN is not dead", _not_a_number, None),
+        Case("readings missing: no activations", lambda: example.unread(_example(10, _FLAT)), None),
     ),
 )

@@ -116,18 +116,24 @@ RULE = Rule(
     why="Only parameters that the loss reaches and that an optimizer holds are trained; all others "
     "keep the random values they started with. Nothing complains: the rest of the network has "
     "to make do with a random layer.",
-    manual="""
+    sees="""
 A parameter learns if three things hold: `requires_grad` is true, the autograd graph leads from
 the loss to it, and an optimizer holds it. A `detach()` too many, a NumPy call in the forward
 pass, a layer created after the optimizer or kept in a plain list breaks one of them silently.
-
-**How it is proved.** On none of the recorded steps did the graph lead to the parameter; or no
-optimizer held it; or it was frozen. Exact.
-
-**When not to worry.** Unused heads and a pretrained frozen part are normal, and a network that
-learns with them is left in peace (a note). It is a warning when more than a tenth of the weights
-stand still and nothing is learned.
 """,
+    evidence="""
+On none of the recorded steps did the graph lead to the parameter; or no optimizer held it; or it
+was frozen. Exact.
+""",
+    ignore="""
+Unused heads and a pretrained frozen part are normal, and a network that learns with them is left
+in peace (a note). It is a warning when more than a tenth of the weights stand still and nothing
+is learned.
+""",
+    references=(
+        "PyTorch, Autograd mechanics: locally disabling gradient computation",
+        "PyTorch, `torch.optim`: constructing an optimizer",
+    ),
     check=check,
     thresholds={"share": Threshold(0.1, "share of all weights that alarms", "ours")},
     explains=("loss-flat", "constant-output"),
@@ -135,8 +141,17 @@ stand still and nothing is learned.
         Case("a big layer not reached", lambda: _example(_FLAT, reached=False), Severity.WARNING),
         Case("in no optimizer", lambda: _example(_FLAT, optimized=False), Severity.WARNING),
         Case("frozen at random", lambda: _example(_FLAT, trainable=False), Severity.WARNING),
-        Case("frozen backbone that learns", lambda: _example(_FALLING, trainable=False), None),
+        Case(
+            "near miss: frozen backbone that learns",
+            lambda: _example(_FALLING, trainable=False),
+            None,
+        ),
         Case("a small head not used", lambda: _example(_FLAT, layer=1, reached=False), None),
         Case("all in order", lambda: _example(_FLAT), None),
+        Case(
+            "readings missing: the graph proves it",
+            lambda: example.unread(_example(_FLAT, reached=False)),
+            Severity.WARNING,
+        ),
     ),
 )

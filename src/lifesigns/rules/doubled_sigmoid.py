@@ -73,18 +73,24 @@ RULE = Rule(
     title="A sigmoid in front of a loss that applies its own",
     why="The sigmoid of a number between 0 and 1 lies between 0.5 and 0.73, so no input can be "
     "called negative. The two derivatives multiply to at most 1/16, so the gradient is weak too.",
-    manual="""
+    sees="""
 `F.binary_cross_entropy_with_logits` and `nn.BCEWithLogitsLoss` take *logits* and apply the
 sigmoid themselves. A sigmoid at the end of the network hands them probabilities instead; the
 second sigmoid squeezes these into 0.5 to 0.73. Class 0 is out of reach, and its loss cannot fall
 below log 2.
-
-**How it is proved.** On the graph: the value of a sigmoid, and nothing else, enters the loss
-with logits, or a second sigmoid in front of `F.binary_cross_entropy`.
-
-**When not to worry.** One sigmoid before `F.binary_cross_entropy` is correct, and so are the
-sigmoids of hidden layers and gates.
 """,
+    evidence="""
+On the graph: the value of a sigmoid, and nothing else, enters the loss with logits, or a second
+sigmoid in front of `F.binary_cross_entropy`.
+""",
+    ignore="""
+One sigmoid before `F.binary_cross_entropy` is correct, and so are the sigmoids of hidden layers
+and gates.
+""",
+    references=(
+        "PyTorch, `torch.nn.BCEWithLogitsLoss`",
+        "Goodfellow, Bengio & Courville 2016, Deep Learning, section 6.2.2.2: sigmoid units",
+    ),
     check=check,
     thresholds={"sigmoids": Threshold(1, "sigmoids between last layer and loss", "by graph")},
     explains=("loss-flat", "vanishing-gradient", "saturated-units"),
@@ -101,6 +107,13 @@ sigmoids of hidden layers and gates.
         ),
         Case("logits", lambda: _example(WITH_LOGITS), None),
         Case("probabilities", lambda: _example("sigmoid", "binary_cross_entropy"), None),
-        Case("a hidden sigmoid", lambda: _example("sigmoid", "linear", WITH_LOGITS), None),
+        Case(
+            "near miss: a hidden sigmoid", lambda: _example("sigmoid", "linear", WITH_LOGITS), None
+        ),
+        Case(
+            "readings missing: the graph proves it",
+            lambda: example.unread(_example("sigmoid", WITH_LOGITS)),
+            Severity.WARNING,
+        ),
     ),
 )

@@ -79,21 +79,25 @@ RULE = Rule(
     why="A softmax of probabilities sees inputs between 0 and 1, so it can never become confident: "
     "with ten classes the loss stays above 1.46 even for perfect answers. The gradient passes "
     "through two saturating functions and shrinks, so learning is slow and ends too early.",
-    manual="""
+    sees="""
 `F.cross_entropy` and `nn.CrossEntropyLoss` take *logits* and apply log-softmax themselves. A
 softmax at the end of the network hands them probabilities instead. These differ by at most 1, so
 the second softmax can give the right one of K classes a probability of at most e / (e + K - 1),
 and the loss cannot fall below log(1 + (K - 1) / e).
-
-**How it is proved.** On the graph: a softmax whose value, and nothing else, enters another
-softmax or log-softmax over the same dimension, with no weights after it. No statistics are
-involved.
-
-**When not to worry.** A logarithm in between makes it correct. The softmax of an attention layer
-does not reach another one directly. A log-softmax followed by a log-softmax changes nothing and
-is not reported. Such a network often learns in spite of it; it is still slower and less certain
-than it should be.
 """,
+    evidence="""
+On the graph: a softmax whose value, and nothing else, enters another softmax or log-softmax over
+the same dimension, with no weights after it. No statistics are involved.
+""",
+    ignore="""
+A logarithm in between makes it correct. The softmax of an attention layer does not reach another
+one directly. A log-softmax followed by a log-softmax changes nothing and is not reported. Such a
+network often learns in spite of it; it is still slower and less certain than it should be.
+""",
+    references=(
+        "PyTorch, `torch.nn.CrossEntropyLoss`: the input holds unnormalized logits",
+        "Humbatova et al. 2020, Taxonomy of Real Faults in Deep Learning Systems (ICSE)",
+    ),
     check=check,
     thresholds={"softmaxes": Threshold(1, "softmaxes between last layer and loss", "by graph")},
     explains=("loss-flat", "vanishing-gradient", "saturated-units"),
@@ -105,7 +109,7 @@ than it should be.
         ),
         Case("cross-entropy on logits", lambda: _example("log_softmax", "nll_loss"), None),
         Case(
-            "the logarithm in between",
+            "near miss: the logarithm in between",
             lambda: _example("softmax", "log", "log_softmax", "nll_loss"),
             None,
         ),
@@ -118,6 +122,16 @@ than it should be.
             "attention",
             lambda: _example("softmax", "matmul", "linear", "log_softmax", "nll_loss"),
             None,
+        ),
+        Case(
+            "two softmaxes and a logarithm",
+            lambda: _example("softmax", "softmax", "log", "nll_loss"),
+            Severity.WARNING,
+        ),
+        Case(
+            "readings missing: the graph proves it",
+            lambda: example.unread(_example("softmax", "log_softmax", "nll_loss")),
+            Severity.WARNING,
         ),
     ),
 )

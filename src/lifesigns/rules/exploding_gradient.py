@@ -141,17 +141,23 @@ RULE = Rule(
     why="The gradient is a product with one factor per layer, so factors above 1 make it grow "
     "exponentially with depth. A step along such a gradient overshoots, the next gradient is "
     "larger still, and the weights end at infinity.",
-    manual="""
+    sees="""
 Weights that are too large, or steps that overshoot, make the gradient grow: from layer to layer
 on its way back, or from step to step. Once it starts, it feeds itself, until a number overflows.
-
-**How it is proved.** Either the gradient norm of a step exceeds a hundred times the median of the
-recorded steps before it, or the gradient RMS of the first weighted layer exceeds that of the last
-70-fold in at least half of the recorded steps.
-
-**When not to worry.** A single large gradient that the training digests, or wide last layers with
-small gradients per weight, do no harm: unless the loss diverges this is a note.
 """,
+    evidence="""
+Either the gradient norm of a step exceeds a hundred times the median of the recorded steps before
+it, or the gradient RMS of the first weighted layer exceeds that of the last 70-fold in at least
+half of the recorded steps.
+""",
+    ignore="""
+A single large gradient that the training digests, or wide last layers with small gradients per
+weight, do no harm: unless the loss diverges this is a note.
+""",
+    references=(
+        "Pascanu, Mikolov & Bengio 2013, On the Difficulty of Training Recurrent Neural Networks",
+        "Zhang et al. 2021, AutoTrainer (ICSE)",
+    ),
     check=check,
     thresholds={
         "ratio": Threshold(70, "first layer's gradient over the last's", "AutoTrainer (ICSE 2021)"),
@@ -161,7 +167,8 @@ small gradients per weight, do no harm: unless the loss diverges this is a note.
     cases=(
         Case("grows tenfold per record, diverges", lambda: _steps(10, _GROWING), Severity.WARNING),
         Case("four-fold per layer, diverges", lambda: _depth(4, _GROWING), Severity.WARNING),
-        Case("four-fold per layer, yet it learns", lambda: _depth(4, _FALLING), None),
+        Case("near miss: four-fold per layer, yet it learns", lambda: _depth(4, _FALLING), None),
         Case("steady gradient", lambda: _steps(1, _FALLING), None),
+        Case("readings missing: no gradients", lambda: example.unread(_steps(10, _GROWING)), None),
     ),
 )

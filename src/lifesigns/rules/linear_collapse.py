@@ -145,21 +145,26 @@ RULE = Rule(
     title="Layers without a non-linearity between them",
     why="The product of two matrices is a matrix, so two linear layers in a row can compute "
     "nothing that one could not. Only a non-linear activation between them makes depth count.",
-    manual="""
+    sees="""
 W₂(W₁x + b₁) + b₂ is again a matrix times x plus a vector. A network of linear layers draws a
 straight boundary however deep it is.
-
-**How it is proved.** On the autograd graph the value of one weighted layer reaches the next
-through nothing but linear operations (views, sums, dropout), and the width between them is not
-below both ends. This is exact. Normalisation and pooling between two layers count as non-linear
-here.
-
-**When not to worry.** A narrow layer between two wide ones is a low-rank factorisation, and a
-linear layer in front of a linear head costs little: notes. Deep linear networks train differently
-from shallow ones and are studied for that; as long as the fit is good the rule only notes them.
-It alarms when the whole network is linear, or several layers collapse, *and* the loss stays far
-from its targets.
 """,
+    evidence="""
+On the autograd graph the value of one weighted layer reaches the next through nothing but linear
+operations (views, sums, dropout), and the width between them is not below both ends. This is
+exact. Normalisation and pooling between two layers count as non-linear here.
+""",
+    ignore="""
+A narrow layer between two wide ones is a low-rank factorisation, and a linear layer in front of a
+linear head costs little: notes. Deep linear networks train differently from shallow ones and are
+studied for that; as long as the fit is good the rule only notes them. It alarms when the whole
+network is linear, or several layers collapse, *and* the loss stays far from its targets.
+""",
+    references=(
+        "Goodfellow, Bengio & Courville 2016, Deep Learning, section 6.1: learning XOR",
+        "Saxe, McClelland & Ganguli 2014, Exact Solutions to the Nonlinear Dynamics of "
+        "Learning in Deep Linear Neural Networks",
+    ),
     check=check,
     thresholds={
         "left": Threshold(
@@ -174,7 +179,7 @@ from its targets.
             Severity.WARNING,
         ),
         Case(
-            "a linear network that fits",
+            "near miss: a linear network that fits",
             lambda: _example(_FALLING, "linear", "linear", "linear/1"),
             None,
         ),
@@ -188,6 +193,16 @@ from its targets.
             "a low-rank factorisation",
             lambda: _example(_FLAT, "linear/2", "linear/8", "relu", "linear/1"),
             None,
+        ),
+        Case(
+            "three layers collapse inside a deeper network",
+            lambda: _example(_FLAT, "linear", "linear", "linear", "relu", "linear/1"),
+            Severity.WARNING,
+        ),
+        Case(
+            "readings missing: graph and losses prove it",
+            lambda: example.unread(_example(_FLAT, "linear", "linear", "linear/1")),
+            Severity.WARNING,
         ),
     ),
 )

@@ -197,22 +197,28 @@ RULE = Rule(
     why="Gradient descent goes downhill only while its steps are short against the curvature of "
     "the loss. A longer step lands higher on the other side of the valley, the gradient there is "
     "larger, and so is the next step.",
-    manual="""
+    sees="""
 On a quadratic with curvature h a step of the gradient times a rate above 2/h overshoots the
 minimum by more than it was away from it: the loss grows from step to step until it overflows.
 Large inputs make h large, so raw inputs and a large learning rate look the same.
-
-**How it is proved.** The loss ends not finite after it was finite, or the mean of its last fifth
-is more than twice its start, beyond its noise and above what a constant prediction reaches. For
-a loss that is not recognised, ten times.
+""",
+    evidence="""
+The loss ends not finite after it was finite, or the mean of its last fifth is more than twice its
+start, beyond its noise and above what a constant prediction reaches. For a loss that is not
+recognised, ten times.
 
 The size of the first updates tells two causes apart. Long steps overshoot; a loss that rises
 steadily in *small* steps goes uphill: a flipped sign or `maximize=True`.
-
-**When not to worry.** A loss that starts near 0 on a pretrained network may rise a little
-without harm, as long as it stays below a constant prediction. Losses trained against each other
-(GANs) are not judged.
 """,
+    ignore="""
+A loss that starts near 0 on a pretrained network may rise a little without harm, as long as it
+stays below a constant prediction. Losses trained against each other (GANs) are not judged.
+""",
+    references=(
+        "LeCun et al. 1998, Efficient BackProp: convergence of gradient descent",
+        "Goodfellow, Bengio & Courville 2016, Deep Learning, section 4.3: gradient-based "
+        "optimization",
+    ),
     check=check,
     thresholds={
         "steps": Threshold(10, "steps before a rise is judged", "calibrated on the cases"),
@@ -232,10 +238,15 @@ without harm, as long as it stays below a constant prediction. Losses trained ag
             Severity.ERROR,
         ),
         Case("raw input", lambda: _example(list(np.geomspace(1, 9, 50)), rms=90), Severity.ERROR),
-        Case("one spike", lambda: _example([1.0] * 20 + [50.0] + [0.5] * 40), None),
+        Case("near miss: one spike", lambda: _example([1.0] * 20 + [50.0] + [0.5] * 40), None),
         Case("falling", lambda: _example(list(np.geomspace(5, 0.1, 100))), None),
         Case("below chance", lambda: _example(list(np.linspace(0.01, 0.09, 90)), variance=1), None),
         Case("a negative loss", lambda: _example(list(np.linspace(-1, -9, 90))), None),
         Case("recovers from one overflow", lambda: _example([1, np.nan, *[0.9] * 50]), None),
+        Case(
+            "readings missing: the losses prove it",
+            lambda: example.unread(_example([*np.geomspace(1, 1e30, 30), float("inf")])),
+            Severity.ERROR,
+        ),
     ),
 )

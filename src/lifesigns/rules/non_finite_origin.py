@@ -225,18 +225,24 @@ RULE = Rule(
     why="NaN and infinity spread through every sum they enter, so one of them ruins the loss and, "
     "one step later, all weights. The message appears far from where the trouble starts; what "
     "helps is the first operation whose inputs were still finite.",
-    manual="""
+    sees="""
 A logarithm of 0, a division by 0, an exponential that is too large: a single operation produces
 the first infinity, and after the next step every weight is NaN. There is no way back from there.
-
-**How it is proved.** The step is searched in order: batch, parameters, forward, backward. The
-first operation whose inputs were finite and whose result was not is named, with the range of its
-inputs. The losses before it tell whether the numbers grew over the steps (the learning rate) or
-were too large from the start (initialisation, input scale, stacked exponentials).
-
-**When not to worry.** Infinities that never reach the loss (a mask inside attention), and
-gradients that overflow in mixed precision and are skipped by the loss scaler, are notes.
 """,
+    evidence="""
+The step is searched in order: batch, parameters, forward, backward. The first operation whose
+inputs were finite and whose result was not is named, with the range of its inputs. The losses
+before it tell whether the numbers grew over the steps (the learning rate) or were too large from
+the start (initialisation, input scale, stacked exponentials).
+""",
+    ignore="""
+Infinities that never reach the loss (a mask inside attention), and gradients that overflow in
+mixed precision and are skipped by the loss scaler, are notes.
+""",
+    references=(
+        "Goodfellow, Bengio & Courville 2016, Deep Learning, section 4.1: overflow and underflow",
+        "Micikevicius et al. 2018, Mixed Precision Training",
+    ),
     check=check,
     thresholds={
         "growth": Threshold(10, "rise of the loss over its minimum called growth", "ours"),
@@ -255,9 +261,13 @@ gradients that overflow in mixed precision and are skipped by the loss scaler, a
             ),
             Severity.ERROR,
         ),
-        Case("not recorded", lambda: _example(None, [1.0, _NAN]), Severity.ERROR),
         Case(
-            "a mask inside attention",
+            "readings missing: the step was not recorded",
+            lambda: _example(None, [1.0, _NAN]),
+            Severity.ERROR,
+        ),
+        Case(
+            "near miss: a mask inside attention",
             lambda: _example(NonFinite("forward", "1:softmax#0", "masked_fill", 8), [1.0, 0.5]),
             None,
         ),

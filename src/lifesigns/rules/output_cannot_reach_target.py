@@ -264,28 +264,33 @@ RULE = Rule(
     why="An activation at the output limits what the network can say: a sigmoid stays in 0 to 1, "
     "a ReLU is never negative. Targets beyond that can only be missed, and pushing towards them "
     "drives the activation to its flat end, where the gradient is lost.",
-    manual="""
+    sees="""
 The activation of the last layer decides which values a network can produce, and the loss which
 values it is asked for. The two must fit: none for regression on any scale, a sigmoid for
-probabilities, none at all before a loss that takes logits. And targets of a cross-entropy must
-be probabilities.
-
-**How it is proved.** Regression: the range of the activation whose values the loss compares,
-against the smallest and largest target in all recorded steps. Cross-entropy: targets outside 0
-to 1, or one output without its complement; or an activation before the loss's own softmax or
-sigmoid that makes outputs non-negative or keeps the lowest reachable loss far above 0.
-
-**When not to worry.** A ReLU in front of logits or a few targets beyond the range often cost
-little: as long as the network gets more than half of the way from a constant prediction to a
-perfect one, it is a note.
+probabilities, none at all before a loss that takes logits. And targets of a cross-entropy must be
+probabilities.
 """,
+    evidence="""
+Regression: the range of the activation whose values the loss compares, against the smallest and
+largest target in all recorded steps. Cross-entropy: targets outside 0 to 1, or one output without
+its complement; or an activation before the loss's own softmax or sigmoid that makes outputs
+non-negative or keeps the lowest reachable loss far above 0.
+""",
+    ignore="""
+A ReLU in front of logits or a few targets beyond the range often cost little: as long as the
+network gets more than half of the way from a constant prediction to a perfect one, it is a note.
+""",
+    references=(
+        "Goodfellow, Bengio & Courville 2016, Deep Learning, section 6.2.2: output units",
+        "Humbatova et al. 2020, Taxonomy of Real Faults in Deep Learning Systems (ICSE)",
+    ),
     check=check,
     thresholds={
         "share": Threshold(0.05, "of the targets' range beyond the output's", "rounding, outliers"),
         "learned": Threshold(0.5, "share of the baseline learned", "calibrated on the cases"),
         "weak": Threshold(0.1, "the same, below which it is an error", "calibrated on the cases"),
         "steps": Threshold(40, "steps before a missing fit is an error", "as for loss-flat"),
-        "floor": Threshold(0.25, "lowest reachable loss over that of a constant", "see manual"),
+        "floor": Threshold(0.25, "lowest reachable loss over that of a constant", "see evidence"),
     },
     explains=("loss-flat", "saturated-units", "dead-units", "constant-output", "zero-gradient"),
     cases=(
@@ -321,7 +326,7 @@ perfect one, it is a note.
             Severity.WARNING,
         ),
         Case(
-            "ReLU before the softmax, learned all the same",
+            "near miss: ReLU before the softmax, learned all the same",
             lambda: _example(
                 ("relu", "log_softmax", "nll_loss"),
                 _CLASSES,
@@ -352,6 +357,11 @@ perfect one, it is a note.
             lambda: _example(
                 ("log_softmax", "nll_loss"), _CLASSES, classes=10, kind="cross_entropy"
             ),
+            None,
+        ),
+        Case(
+            "readings missing: no targets",
+            lambda: example.unread(_example(("relu", "mse_loss"), [-1.0, -2.0, -3.0])),
             None,
         ),
     ),

@@ -176,21 +176,27 @@ RULE = Rule(
     why="Backpropagation multiplies by the activation's derivative, which is almost zero at the "
     "flat ends of sigmoid and tanh. What lies in front of saturated units therefore hardly learns, "
     "however wrong the output is.",
-    manual="""
+    sees="""
 A sigmoid far from 0 gives 0 or 1, a tanh gives -1 or 1, and their curves are flat there. The
 gradient that passes through a unit is multiplied by the slope of that curve, so a saturated unit
 blocks it. Weights that are too large, raw inputs or a large step of the optimizer drive units
 there.
-
-**How it is proved.** A unit counts as saturated when the derivative of its activation was below 1
-% of its maximum (for tanh: beyond ±2.99, for sigmoid: beyond ±5.98) in more than half of what it
-saw over the last quarter of the recorded steps. The rule speaks when more than half of a hidden
-layer's units are.
-
-**When not to worry.** Saturated units that carry a decision already learned are fine: as long as
-the loss falls this is a note. It alarms only if the loss is stalled, or still above that of a
-constant prediction. Output units may saturate: with cross-entropy the flat end cancels out.
 """,
+    evidence="""
+A unit counts as saturated when the derivative of its activation was below 1 % of its maximum (for
+tanh: beyond ±2.99, for sigmoid: beyond ±5.98) in more than half of what it saw over the last
+quarter of the recorded steps. The rule speaks when more than half of a hidden layer's units are.
+""",
+    ignore="""
+Saturated units that carry a decision already learned are fine: as long as the loss falls this is
+a note. It alarms only if the loss is stalled, or still above that of a constant prediction.
+Output units may saturate: with cross-entropy the flat end cancels out.
+""",
+    references=(
+        "Glorot & Bengio 2010, Understanding the Difficulty of Training Deep Feedforward "
+        "Neural Networks",
+        "Wardat et al. 2022, DeepDiagnosis (ICSE)",
+    ),
     check=check,
     thresholds={
         "units": Threshold(0.5, "share of a layer's units", "RULES.md; DeepDiagnosis (2022)"),
@@ -204,8 +210,14 @@ constant prediction. Output units may saturate: with cross-entropy the flat end 
     explains=("vanishing-gradient", "loss-flat"),
     cases=(
         Case("most units saturated, loss flat", lambda: _example(8, _FLAT), Severity.WARNING),
-        Case("most units saturated, yet it learns", lambda: _example(8, _FALLING), None),
+        Case("near miss: most units saturated, yet it learns", lambda: _example(8, _FALLING), None),
         Case("few units saturated", lambda: _example(4, _FLAT), None),
         Case("a rectifier's zero side", lambda: _example(8, _FLAT, operation="relu"), None),
+        Case(
+            "most of a sigmoid layer saturated",
+            lambda: _example(8, _FLAT, operation="sigmoid"),
+            Severity.WARNING,
+        ),
+        Case("readings missing: no derivatives", lambda: example.unread(_example(8, _FLAT)), None),
     ),
 )

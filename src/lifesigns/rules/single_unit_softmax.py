@@ -71,18 +71,21 @@ RULE = Rule(
     title="A softmax over one unit, which is always 1",
     why="Softmax divides each value by the sum over all, and one value divided by itself is 1. "
     "The output depends neither on the input nor on the weights, so every gradient is exactly 0.",
-    manual="""
+    sees="""
 Softmax turns several scores into shares that sum to 1. With a single unit there is nothing to
 share: the output is 1 for every input, its derivative is 0, and no weight before it ever moves.
-The loss is flat from the first step on. Two classes need two units, or one unit with a sigmoid;
-a regression needs no activation at its output.
-
-**How it is proved.** Exactly: the dimension the softmax normalises has size 1, and no weights
-follow.
-
-**When not to worry.** Inside the network (attention over a single key) it is harmless and not
-reported.
+The loss is flat from the first step on. Two classes need two units, or one unit with a sigmoid; a
+regression needs no activation at its output.
 """,
+    evidence="""
+Exactly: the dimension the softmax normalises has size 1, and no weights follow.
+""",
+    ignore="""
+Inside the network (attention over a single key) it is harmless and not reported.
+""",
+    references=(
+        "Goodfellow, Bengio & Courville 2016, Deep Learning, section 6.2.2.3: softmax units",
+    ),
     check=check,
     thresholds={"units": Threshold(1, "size of the normalised dimension", "exact")},
     explains=("constant-output", "loss-flat", "zero-gradient", "vanishing-gradient"),
@@ -99,9 +102,14 @@ reported.
         ),
         Case("two units", lambda: _example("linear/2", "log_softmax", "nll_loss"), None),
         Case(
-            "one key in an attention layer",
+            "near miss: one key in an attention layer",
             lambda: _example("linear/1", "softmax", "linear/3", "mse_loss"),
             None,
+        ),
+        Case(
+            "readings missing: the graph proves it",
+            lambda: example.unread(_example("linear/1", "softmax", "mse_loss")),
+            Severity.ERROR,
         ),
     ),
 )

@@ -120,19 +120,25 @@ RULE = Rule(
     why="With squared error the step of an output unit carries the slope of its sigmoid, which is "
     "almost zero where the unit is confident, right or wrong. Cross-entropy cancels that slope, so "
     "the more wrong the unit is, the faster it learns.",
-    manual="""
+    sees="""
 For a sigmoid output a = σ(z) and squared error, the gradient with respect to z is (a - y)·σ′(z);
 for cross-entropy it is a - y. A unit that starts confident and wrong sits where σ′ is nearly 0:
 under squared error it takes hundreds of epochs before anything happens.
-
-**How it is proved.** The loss is recognised as squared error, a sigmoid shapes the output, and
-over the last quarter of the recorded steps more than half of the outputs had a slope below 1 % of
-its maximum, while the loss is stalled or above that of a constant prediction. The factor quoted is
-measured: the gradient before the sigmoid over the gradient after it.
-
-**When not to worry.** Outputs that are confident and right are the goal: as long as the loss falls
-the rule is silent. With a linear output, squared error keeps its value.
 """,
+    evidence="""
+The loss is recognised as squared error, a sigmoid shapes the output, and over the last quarter of
+the recorded steps more than half of the outputs had a slope below 1 % of its maximum, while the
+loss is stalled or above that of a constant prediction. The factor quoted is measured: the
+gradient before the sigmoid over the gradient after it.
+""",
+    ignore="""
+Outputs that are confident and right are the goal: as long as the loss falls the rule is silent.
+With a linear output, squared error keeps its value.
+""",
+    references=(
+        "Nielsen 2015, Neural Networks and Deep Learning, chapter 3: the cross-entropy cost "
+        "function",
+    ),
     check=check,
     thresholds={
         "saturated": Threshold(0.5, "share of the outputs on a flat end", "Nielsen (2015), ch. 3"),
@@ -140,8 +146,10 @@ the rule is silent. With a linear output, squared error keeps its value.
     explains=("vanishing-gradient", "loss-flat", "saturated-units"),
     cases=(
         Case("nine outputs in ten saturated, loss flat", lambda: _example(_FLAT), Severity.WARNING),
-        Case("saturated and right: the loss falls", lambda: _example(_FALLING), None),
+        Case("near miss: saturated and right: the loss falls", lambda: _example(_FALLING), None),
         Case("few outputs saturated", lambda: _example(_FLAT, stuck=2), None),
         Case("cross-entropy", lambda: _example(_FLAT, kind="binary_cross_entropy"), None),
+        Case("six outputs in ten saturated", lambda: _example(_FLAT, stuck=6), Severity.WARNING),
+        Case("readings missing: no outputs", lambda: example.unread(_example(_FLAT)), None),
     ),
 )

@@ -115,22 +115,28 @@ RULE = Rule(
     title="Hidden units that are copies of one another",
     why="Units that start with equal weights get equal gradients, so every step moves them alike "
     "and they stay copies for ever. A layer of such units can express no more than a single unit.",
-    manual="""
+    sees="""
 Backpropagation tells two units of a layer apart only by their weights. If these are equal,
 towards the input and towards the output, the units compute the same value, receive the same
 gradient and make the same step: the symmetry is never broken. With ReLU and all weights 0, value
 and gradient are 0 as well, and nothing but the last bias learns.
-
-**How it is proved.** The layer has another weighted layer behind it on the graph, all rows of its
-weight are equal *and* all rows of its gradient are equal, in each of the first three recorded
-steps. (The weight of an LSTM has four kinds of rows, of a GRU three.) This is exact, no
-statistics are involved.
-
-**When not to worry.** Zero weights are fine where symmetry is broken elsewhere or does not
-matter: in a last layer, in softmax or logistic regression, at the end of a residual branch, in an
-embedding. There the rows of the gradient differ, or nothing weighted follows, and the rule is
-quiet. A network that learns with a symmetric layer, as through a layer of one unit, gets a note.
 """,
+    evidence="""
+The layer has another weighted layer behind it on the graph, all rows of its weight are equal
+*and* all rows of its gradient are equal, in each of the first three recorded steps. (The weight
+of an LSTM has four kinds of rows, of a GRU three.) This is exact, no statistics are involved.
+""",
+    ignore="""
+Zero weights are fine where symmetry is broken elsewhere or does not matter: in a last layer, in
+softmax or logistic regression, at the end of a residual branch, in an embedding. There the rows
+of the gradient differ, or nothing weighted follows, and the rule is quiet. A network that learns
+with a symmetric layer, as through a layer of one unit, gets a note.
+""",
+    references=(
+        "Goodfellow, Bengio & Courville 2016, Deep Learning, section 8.4: parameter "
+        "initialization strategies",
+        "CS231n, Neural Networks Part 2: weight initialization",
+    ),
     check=check,
     thresholds={
         "rows": Threshold(
@@ -149,12 +155,13 @@ quiet. A network that learns with a symmetric layer, as through a layer of one u
             Severity.ERROR,
         ),
         Case(
-            "copies that are enough for the task",
+            "near miss: copies that are enough for the task",
             lambda: _example(1, 1, losses=np.geomspace(1, 0.01, 99).tolist()),
             None,
         ),
         Case("equal weights told apart by the gradient", lambda: _example(1, 16), None),
         Case("softmax regression from zero", lambda: _example(1, 1, "linear", "nll_loss"), None),
         Case("random weights", lambda: _example(16, 16), None),
+        Case("readings missing: rows not compared", lambda: example.unread(_example(1, 1)), None),
     ),
 )

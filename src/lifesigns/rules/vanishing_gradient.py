@@ -106,20 +106,27 @@ RULE = Rule(
     why="On its way back the gradient is multiplied, layer by layer, by weights and by derivatives "
     "of activations, and many factors below 1 leave nothing. The first layers then stay at their "
     "random start, and all later layers have to work with what those give them.",
-    manual="""
+    sees="""
 The gradient at a layer is a product with one factor per layer behind it: the weights times the
 derivative of the activation. The derivative of a sigmoid is at most 1/4, so eight sigmoid layers
 leave less than 4⁻⁸ ≈ 1/65,000 before the weights are even counted. Weights that are too small do
 the same with any activation.
-
-**How it is proved.** The gradient RMS of the first weighted layer is less than a thousandth of
-that of the last one (median over the last quarter of the recorded steps), over at least three
-layers.
-
-**When not to worry.** Adam rescales small gradients, and some networks learn with a weak signal:
-while the loss falls this is a note. It is a warning when nothing was learned: the loss is no
-better than a constant prediction and no longer falls.
 """,
+    evidence="""
+The gradient RMS of the first weighted layer is less than a thousandth of that of the last one
+(median over the last quarter of the recorded steps), over at least three layers.
+""",
+    ignore="""
+Adam rescales small gradients, and some networks learn with a weak signal: while the loss falls
+this is a note. It is a warning when nothing was learned: the loss is no better than a constant
+prediction and no longer falls.
+""",
+    references=(
+        "Bengio, Simard & Frasconi 1994, Learning Long-Term Dependencies with Gradient "
+        "Descent is Difficult",
+        "Glorot & Bengio 2010, Understanding the Difficulty of Training Deep Feedforward "
+        "Neural Networks",
+    ),
     check=check,
     thresholds={
         "ratio": Threshold(
@@ -131,8 +138,14 @@ better than a constant prediction and no longer falls.
     explains=("loss-flat", "constant-output"),
     cases=(
         Case("four-fold per layer, loss flat", lambda: _example(4, _FLAT), Severity.WARNING),
-        Case("four-fold per layer, yet it learns", lambda: _example(4, _FALLING), None),
+        Case("near miss: four-fold per layer, yet it learns", lambda: _example(4, _FALLING), None),
         Case("18 tanh layers, 1.4-fold each", lambda: _example(1.4, _FLAT, depth=18), None),
         Case("two layers are not deep", lambda: _example(1e4, _FLAT, depth=2), None),
+        Case(
+            "ten-fold per layer, five layers",
+            lambda: _example(10, _FLAT, depth=5),
+            Severity.WARNING,
+        ),
+        Case("readings missing: no gradients", lambda: example.unread(_example(4, _FLAT)), None),
     ),
 )

@@ -218,19 +218,25 @@ RULE = Rule(
     why="A parameter moves only along its gradient, so one whose gradient is exactly zero stays "
     "where it started, at any learning rate. Somewhere between it and the loss a function is flat "
     "for every sample, and waiting does not help.",
-    manual="""
+    sees="""
 A small gradient is slow; a gradient of exactly 0 is a standstill. It arises where a function on
 the way from the parameter to the loss is flat for the whole batch: a layer of dead rectifiers,
 outputs outside the range of a clamp, a softmax over a single unit, weights that are all zero.
-
-**How it is proved.** Every element of the gradient is 0 (what a weight penalty adds does not
-count): for all reached parameters on a recorded step, or for some parameters on every recorded
-step. Or more than half of the outputs lie on a flat part behind the last weights. The site that
-blocks is found on the graph: a gradient different from 0 arrived there and none was passed on.
-
-**When not to worry.** Steps whose loss is exactly 0 or whose targets are all ignored are not
-counted. A part of the network that is not in use, while the rest learns, is a note.
 """,
+    evidence="""
+Every element of the gradient is 0 (what a weight penalty adds does not count): for all reached
+parameters on a recorded step, or for some parameters on every recorded step. Or more than half of
+the outputs lie on a flat part behind the last weights. The site that blocks is found on the
+graph: a gradient different from 0 arrived there and none was passed on.
+""",
+    ignore="""
+Steps whose loss is exactly 0 or whose targets are all ignored are not counted. A part of the
+network that is not in use, while the rest learns, is a note.
+""",
+    references=(
+        "CS231n, Neural Networks Part 1: commonly used activation functions",
+        "Lu et al. 2019, Dying ReLU and Initialization",
+    ),
     check=check,
     thresholds={
         "steps": Threshold(2, "recorded steps before 'never' is said", "definition"),
@@ -253,10 +259,11 @@ counted. A part of the network that is not in use, while the rest learns, is a n
         ),
         Case("most outputs outside a clamp", lambda: _clipped(_FLAT, inside=2), Severity.WARNING),
         Case("few outputs outside a clamp", lambda: _clipped(_FLAT, inside=6), None),
-        Case("most outside, yet it learns", lambda: _clipped(_FALLING, inside=2), None),
+        Case("near miss: most outside, yet it learns", lambda: _clipped(_FALLING, inside=2), None),
         Case("only a weight penalty still pulls", _penalised, Severity.ERROR),
         Case("unused part, yet it learns", lambda: _partly([True, False, False], _FALLING), None),
         Case("a loss of exactly 0", lambda: _clipped(_FLAT, loss=0.0), None),
         Case("every layer moves", lambda: _partly([False] * 3, _FLAT), None),
+        Case("readings missing: no gradients", lambda: example.unread(_clipped(_FLAT)), None),
     ),
 )
