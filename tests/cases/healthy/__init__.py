@@ -1,0 +1,1 @@
+"""Programs that look unusual and learn: lifesigns must give no warning and no error."""

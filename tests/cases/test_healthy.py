@@ -1,0 +1,41 @@
+"""Healthy programs, however unusual: they learn, and lifesigns leaves them alone."""
+
+import healthy
+import pytest
+from program import programs_of
+
+import lifesigns
+
+PROGRAMS = programs_of(healthy)
+
+ALARMED_TODAY: dict[str, str] = {}
+"""Programs that a rule still takes for faulty: the rule, and why it is wrong."""
+
+
+def marked(program):
+    reason = ALARMED_TODAY.get(program.name)
+    return pytest.param(
+        program,
+        id=program.name,
+        marks=[pytest.mark.xfail(reason=reason, raises=AssertionError)] if reason else [],
+    )
+
+
+@pytest.mark.parametrize("program", map(marked, PROGRAMS))
+def test_a_program_that_learns_gets_no_warning_and_no_error(program):
+    with lifesigns.watch(every=3, strict=True) as watcher:
+        value = program.run()
+
+    if not program.learnt(value):
+        pytest.fail(f"it does not learn: {program.measure} is {value:.3g}, {program.goal}")
+    assert watcher.report.ok, watcher.report
+
+
+def test_there_are_at_least_forty_and_each_says_what_is_unusual():
+    assert len(PROGRAMS) >= 40
+    assert [p.name for p in PROGRAMS if len(p.story) < 40] == []
+    assert len({p.name for p in PROGRAMS}) == len(PROGRAMS)
+
+
+def test_only_programs_that_exist_are_excused():
+    assert set(ALARMED_TODAY) <= {p.name for p in PROGRAMS}
