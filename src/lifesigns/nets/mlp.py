@@ -12,11 +12,21 @@ from torch import Tensor, nn
 
 ACTIVATIONS = MappingProxyType[str, Callable[[], nn.Module]](
     {
-        "relu": nn.ReLU,
+        "celu": nn.CELU,
+        "elu": nn.ELU,
+        "gelu": nn.GELU,
+        "hardsigmoid": nn.Hardsigmoid,
+        "hardswish": nn.Hardswish,
+        "hardtanh": nn.Hardtanh,
         "leaky_relu": nn.LeakyReLU,
-        "tanh": nn.Tanh,
+        "log_sigmoid": nn.LogSigmoid,
+        "mish": nn.Mish,
+        "relu": nn.ReLU,
         "sigmoid": nn.Sigmoid,
+        "silu": nn.SiLU,
         "softmax": lambda: nn.Softmax(dim=-1),
+        "softplus": nn.Softplus,
+        "tanh": nn.Tanh,
     }
 )
 """Activation modules, under the words of the catalogue `functions.ACTIVATIONS`."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
 
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor, nn, optim
 
 from lifesigns.nets.mlp import MLP
+from lifesigns.nets.optimizers import OPTIMIZERS
 
 LOSSES = MappingProxyType[str, Callable[[Tensor, Tensor], Tensor]](
     {
@@ -33,7 +34,7 @@ class Network(Protocol):
 
 @dataclass(frozen=True)
 class Recipe:
-    """A network, its loss, and stochastic gradient descent on it."""
+    """A network, its loss, and how it is trained."""
 
     network: Network
     loss: str
@@ -41,6 +42,16 @@ class Recipe:
     learning_rate: float = 0.1
     epochs: int = 20
     batch_size: int = 32
+    optimizer: str = "sgd"
+    """A key of `OPTIMIZERS`."""
+    momentum: float = 0.0
+    """Of SGD and RMSprop; the others have none to set."""
+    weight_decay: float = 0.0
+
+    def make_optimizer(self, parameters: Iterable[Tensor]) -> optim.Optimizer:
+        """A fresh torch optimizer as the recipe says."""
+        build = OPTIMIZERS[self.optimizer]
+        return build(parameters, self.learning_rate, self.momentum, self.weight_decay)
 
     @property
     def loss_fn(self) -> Callable[[Tensor, Tensor], Tensor]:

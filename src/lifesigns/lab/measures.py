@@ -1,0 +1,123 @@
+"""What is measured of every member now and then, on the held-out samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lifesigns.lab.modules import StackedModules
+from lifesigns.lab.perceptrons import Layer, StackedPerceptrons
+
+if TYPE_CHECKING:
+    from lifesigns.lab.population import Split
+
+Measures = Mapping[str, NDArray[np.float64]]
+
+MEASURES = MappingProxyType(
+    {
+        "test_loss": "mean loss on the held-out samples",
+        "accuracy": "share of held-out samples classified right; NaN for regression",
+        "dead_fraction": "share of hidden units that give 0, or no gradient, for every sample",
+        "saturated_fraction": "share of hidden values where σ′ is below 1 % of its maximum here",
+        "gradient_norm": "length of the whole gradient of the step before",
+        "update_norm": "length of the whole update of the step before",
+    }
+)
+"""Names and meanings; all have shape `[K]`."""
+
+SAMPLES = 512
+"""Held-out samples measured at most at a time: bounds the memory."""
+SATURATED = 0.01
+
+
+@torch.no_grad()
+def measure(
+    program: StackedPerceptrons | StackedModules,
+    data: Split,
+    dtype: torch.dtype,
+    *,
+    gradient_norm: NDArray[np.float64] | None = None,
+    update_norm: NDArray[np.float64] | None = None,
+) -> Measures:
+    """All `MEASURES` of a program's members; the norms are NaN where there was no step."""
+    unknown = np.full(program.members, np.nan)
+    sums = _Sums(program.members)
+    for rows in torch.split(torch.arange(len(data.test_inputs)), SAMPLES):
+        inputs = data.test_inputs[rows].to(dtype)
+        targets = data.test_targets[rows]
+        targets = targets.to(dtype) if targets.is_floating_point() else targets
+        sums.add(program, _for_all(inputs, program), _for_all(targets, program))
+    return {
+        **sums.results(),
+        "gradient_norm": unknown if gradient_norm is None else gradient_norm,
+        "update_norm": unknown if update_norm is None else update_norm,
+    }
+
+
+class _Sums:
+    """Sums over blocks of samples; every tensor has shape `[K]` or `[K, units]`."""
+
+    def __init__(self, members: int) -> None:
+        self.samples = 0
+        self.loss = torch.zeros(members, dtype=torch.float64)
+        self.right: Tensor | None = None
+        self.alive: list[Tensor] = []
+        self.flat: Tensor | None = None
+        self.values = 0
+
+    def add(
+        self, program: StackedPerceptrons | StackedModules, inputs: Tensor, targets: Tensor
+    ) -> None:
+        count = inputs.shape[1]
+        if isinstance(program, StackedPerceptrons):
+            layers = program.forward(inputs)
+            outputs = layers[-1].a
+            self._add_units(program, layers)
+        else:
+            outputs = program.outputs(inputs)
+        self.samples += count
+        right = _right(outputs, targets)
+        if right is not None:
+            self.right = right if self.right is None else self.right + right
+        self.loss += program.losses(outputs, targets).double() * count
+
+    def _add_units(self, program: StackedPerceptrons, layers: list[Layer]) -> None:
+        for index, (a, slope) in enumerate(program.hidden_gains(layers)):
+            alive = ((a != 0) & (slope != 0)).any(1)
+            if len(self.alive) <= index:
+                self.alive.append(alive)
+            else:
+                self.alive[index] = self.alive[index] | alive
+            top = slope.abs().amax()
+            flat = (slope.abs() < SATURATED * top).double().sum((1, 2))
+            self.flat = flat if self.flat is None else self.flat + flat
+            self.values += a.shape[1] * a.shape[2]
+
+    def results(self) -> dict[str, NDArray[np.float64]]:
+        unknown = torch.full_like(self.loss, float("nan"))
+        dead = 1 - torch.cat(self.alive, 1).double().mean(1) if self.alive else unknown
+        flat = self.flat / self.values if self.flat is not None else unknown
+        right = self.right / self.samples if self.right is not None else unknown
+        named = (self.loss / self.samples, right, dead, flat)
+        names = ("test_loss", "accuracy", "dead_fraction", "saturated_fraction")
+        return {name: value.numpy() for name, value in zip(names, named, strict=True)}
+
+
+def _right(outputs: Tensor, targets: Tensor) -> Tensor | None:
+    """How many samples each member classifies right, `[K]`; None where there are no classes."""
+    if not targets.is_floating_point():
+        return (outputs.argmax(-1) == targets).double().sum(1)
+    one_hot = targets.shape[-1] > 1 and bool((targets.sum(-1) == 1).all())
+    if one_hot and bool(((targets == 0) | (targets == 1)).all()):
+        return (outputs.argmax(-1) == targets.argmax(-1)).double().sum(1)
+    return None
+
+
+def _for_all(tensor: Tensor, program: StackedPerceptrons | StackedModules) -> Tensor:
+    return tensor.unsqueeze(0).expand(program.members, *tensor.shape)

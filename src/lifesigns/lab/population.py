@@ -1,0 +1,178 @@
+"""Trains a stack of members and keeps what the lab wants to know of each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from lifesigns._errors import UsageError
+from lifesigns.lab.measures import MEASURES, Measures, measure
+from lifesigns.lab.modules import StackedModules
+from lifesigns.lab.perceptrons import StackedPerceptrons
+from lifesigns.lab.stacks import stacks
+from lifesigns.lab.steppers import Stepper
+from lifesigns.nets import MLP, Recipe
+
+Program = StackedPerceptrons | StackedModules
+
+
+@dataclass(frozen=True)
+class Member:
+    """One network of a population: what is trained, and the seed of weights and sample order."""
+
+    recipe: Recipe
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Training and held-out samples; targets as the recipe's loss wants them."""
+
+    inputs: Tensor
+    targets: Tensor
+    test_inputs: Tensor
+    test_targets: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """What happened to K members over T steps; measured at R of them."""
+
+    losses: NDArray[np.float64]
+    """Training loss before each step, shape `[T, K]`; NaN after a member has diverged."""
+    steps: NDArray[np.int64]
+    """Steps done when the measures were taken, shape `[R]`."""
+    measures: dict[str, NDArray[np.float64]]
+    """By name, see `MEASURES`; each of shape `[R, K]`, NaN where meaningless."""
+    diverged: NDArray[np.int64]
+    """First step with a non-finite loss, shape `[K]`; -1 for members that stayed finite."""
+
+    @property
+    def members(self) -> int:
+        """How many members there are."""
+        return len(self.diverged)
+
+    def select(self, positions: Sequence[int]) -> History:
+        """The history of some members only."""
+        return History(
+            self.losses[:, positions],
+            self.steps,
+            {name: values[:, positions] for name, values in self.measures.items()},
+            self.diverged[positions],
+        )
+
+
+def train_population(
+    members: Sequence[Member],
+    data: Split,
+    steps: int,
+    *,
+    measured_at: Sequence[int] | None = None,
+    dtype: torch.dtype = torch.float32,
+    progress: Callable[[int], object] | None = None,
+) -> History:
+    """Trains members of one structure, all at once, each with the numbers it would get alone.
+
+    Weights are drawn by the member's own seed through `recipe.network.build()`, the order of the
+    samples by the same seed as in `nets.train`.
+
+    Args:
+        members: Recipes of one structure (`stacks` sorts them).
+        data: Shapes `[samples, …]`.
+        steps: Training steps; `recipe.epochs` is not used.
+        measured_at: Numbers of steps after which `MEASURES` are taken; about 20, evenly, and
+            the beginning and the end by default.
+        dtype: Of weights and inputs.
+        progress: Called with the number of member-steps done since the last call.
+
+    Raises:
+        UsageError: The members do not share a structure, or there is none.
+
+    Cost: memory for parameters, gradients and optimizer state of all members, and for one batch of
+    activations of each; the caller bounds it by the number of members.
+    """
+    program, recipe = _program(members, dtype)
+    stepper = Stepper.of([member.recipe for member in members], dtype)
+    batches = _batches(members, data, recipe.batch_size, dtype)
+    moments = sorted(set(_moments(steps) if measured_at is None else measured_at))
+    losses = np.full((steps, len(members)), np.nan)
+    taken = [measure(program, data, dtype)] if 0 in moments else []
+    for step in range(steps):
+        inputs, targets = next(batches)
+        losses[step] = program.losses_and_gradients(inputs, targets).double().numpy()
+        if step + 1 in moments:
+            taken.append(_measured_step(program, stepper, data, dtype))
+        else:
+            stepper.step(program.parameters, program.gradients)
+        if progress is not None:
+            progress(len(members))
+    return _history(losses, [m for m in moments if m <= steps], taken)
+
+
+def _program(members: Sequence[Member], dtype: torch.dtype) -> tuple[Program, Recipe]:
+    if not members or len(stacks(members)) > 1:
+        found = f"{len(stacks(members))} structures" if members else "no members"
+        raise UsageError(f"A population needs members of one structure; {found} were given.")
+    recipe = members[0].recipe
+    modules = [_built(member) for member in members]
+    kind = StackedPerceptrons if isinstance(recipe.network, MLP) else StackedModules
+    return kind(recipe, modules, dtype), recipe
+
+
+def _built(member: Member) -> nn.Module:
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(member.seed)
+        return member.recipe.network.build()
+
+
+def _batches(
+    members: Sequence[Member], data: Split, size: int, dtype: torch.dtype
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Endless batches `[K, B, …]`, every member in the order of its own seed."""
+    inputs = data.inputs.to(dtype)
+    targets = data.targets.to(dtype) if data.targets.is_floating_point() else data.targets
+    seeds = sorted({member.seed for member in members})
+    orders = [torch.Generator().manual_seed(seed) for seed in seeds]
+    of_member = torch.tensor([seeds.index(member.seed) for member in members])
+    while True:
+        shuffled = torch.stack([torch.randperm(len(inputs), generator=o) for o in orders])
+        for rows in torch.split(shuffled, size, dim=1):
+            picked = rows[of_member]
+            yield inputs[picked], targets[picked]
+
+
+def _moments(steps: int) -> list[int]:
+    return [round(x) for x in np.linspace(0, steps, min(steps, 20) + 1)]
+
+
+def _measured_step(program: Program, stepper: Stepper, data: Split, dtype: torch.dtype) -> Measures:
+    gradient = _norms(program.gradients)
+    before = [parameter.clone() for parameter in program.parameters]
+    stepper.step(program.parameters, program.gradients)
+    moved = [after - start for after, start in zip(program.parameters, before, strict=True)]
+    return measure(program, data, dtype, gradient_norm=gradient, update_norm=_norms(moved))
+
+
+def _norms(tensors: Sequence[Tensor]) -> NDArray[np.float64]:
+    squares = sum(tensor.double().square().flatten(1).sum(1) for tensor in tensors)
+    found: NDArray[np.float64] = torch.as_tensor(squares).sqrt().numpy()
+    return found
+
+
+def _history(
+    losses: NDArray[np.float64], moments: Sequence[int], taken: Sequence[Measures]
+) -> History:
+    broken = ~np.isfinite(losses)
+    diverged = np.where(broken.any(0), broken.argmax(0), -1)
+    after = np.cumsum(broken, 0) > 0
+    return History(
+        np.where(after, np.nan, losses),
+        np.array(moments),
+        {name: np.stack([m[name] for m in taken]) for name in MEASURES} if taken else {},
+        diverged,
+    )

@@ -1,0 +1,36 @@
+"""Which members can be trained as one program."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from lifesigns.nets import MLP, Recipe
+
+if TYPE_CHECKING:
+    from lifesigns.lab.population import Member
+
+
+def structure(recipe: Recipe) -> Recipe:
+    """The recipe without what may differ between the members of one stack."""
+    network = recipe.network
+    if isinstance(network, MLP):
+        network = replace(network, initialiser=None)
+    return replace(recipe, network=network, learning_rate=0.0, momentum=0.0, weight_decay=0.0)
+
+
+def stacks(members: Sequence[Member]) -> list[list[int]]:
+    """Positions of the members that share a structure, in the order of their first member.
+
+    Example:
+        >>> from lifesigns.lab import Member
+        >>> from lifesigns.nets import softmax_regression
+        >>> a, b = softmax_regression(64, 10), softmax_regression(4, 3)
+        >>> stacks([Member(a, 0), Member(b, 0), Member(a, 1)])
+        [[0, 2], [1]]
+    """
+    groups: dict[Recipe, list[int]] = {}
+    for position, member in enumerate(members):
+        groups.setdefault(structure(member.recipe), []).append(position)
+    return list(groups.values())

@@ -1,0 +1,184 @@
+"""A population gives every member the numbers it would get alone."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from lifesigns._errors import UsageError
+from lifesigns.lab import Member, Split, train_population
+from lifesigns.nets import MLP, Recipe, train
+from lifesigns.nets.mlp import ACTIVATIONS, INITIALISERS
+from lifesigns.nets.optimizers import OPTIMIZERS, USES_MOMENTUM
+
+STEPS = 200
+RATES = {"sgd": 0.05, "rmsprop": 0.003, "adam": 0.003, "adamw": 0.003}
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+def clouds(samples=150):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(samples, 5, generator=generator)
+    labels = (x @ torch.randn(5, 3, generator=generator)).argmax(1)
+    return x, labels
+
+
+def split(x, y):
+    return Split(x, y, x[:50], y[:50])
+
+
+def alone(member, x, y, steps, dtype):
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(member.seed)
+        model = member.recipe.network.build().to(dtype)
+    optimizer = member.recipe.make_optimizer(model.parameters())
+    recipe = replace(member.recipe, epochs=steps)
+    y = y.to(dtype) if y.is_floating_point() else y
+    losses = train(recipe, model, optimizer, x.to(dtype), y, member.seed)
+    return np.array([next(losses) for _ in range(steps)])
+
+
+def members_of(activation, optimizer, loss="cross_entropy", output_activation=None):
+    network = MLP(5, (8, 6), 3, activation, output_activation)
+    rate = RATES[optimizer]
+    momentum = 0.9 if optimizer in USES_MOMENTUM else 0.0
+    base = Recipe(network, loss, rate, batch_size=32, optimizer=optimizer)
+    return [
+        Member(base, seed=0),
+        Member(replace(base, learning_rate=rate / 5, momentum=momentum), seed=1),
+        Member(replace(base, weight_decay=0.01), seed=1),
+        Member(replace(base, network=replace(network, initialiser="he_normal")), seed=2),
+    ]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    activation=st.sampled_from([None, *sorted(ACTIVATIONS)]),
+    optimizer=st.sampled_from(sorted(OPTIMIZERS)),
+    loss=st.sampled_from(["cross_entropy", "squared_error", "absolute_error"]),
+    output_activation=st.sampled_from([None, "sigmoid", "softmax"]),
+)
+def test_every_member_gets_the_losses_it_would_get_alone(
+    activation, optimizer, loss, output_activation
+):
+    x, labels = clouds()
+    y = labels if loss == "cross_entropy" else nn.functional.one_hot(labels).float()
+    members = members_of(activation, optimizer, loss, output_activation)
+
+    history = train_population(members, split(x, y), STEPS, dtype=torch.float64)
+
+    for position, member in enumerate(members):
+        expected = alone(member, x, y, STEPS, torch.float64)
+        np.testing.assert_allclose(history.losses[:, position], expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
+def test_in_single_precision_the_first_steps_agree(optimizer):
+    x, labels = clouds()
+    members = members_of("relu", optimizer)
+
+    history = train_population(members, split(x, labels), 20)
+
+    for position, member in enumerate(members):
+        expected = alone(member, x, labels, 20, torch.float32)
+        np.testing.assert_allclose(history.losses[:, position], expected, rtol=0, atol=1e-4)
+
+
+def test_a_member_is_the_same_in_any_company():
+    x, labels = clouds()
+    members = members_of("tanh", "adam")
+
+    together = train_population(members, split(x, labels), 100, dtype=torch.float64)
+    apart = train_population(members[2:3], split(x, labels), 100, dtype=torch.float64)
+
+    np.testing.assert_allclose(together.losses[:, 2], apart.losses[:, 0], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(
+        together.measures["accuracy"][:, 2], apart.measures["accuracy"][:, 0]
+    )
+
+
+def test_a_member_that_diverges_is_marked_and_harms_no_other():
+    x, labels = clouds()
+    y = nn.functional.one_hot(labels).float()
+    calm = Member(Recipe(MLP(5, (8,), 3), "squared_error", 0.05), seed=0)
+    wild = Member(replace(calm.recipe, learning_rate=1e6), seed=0)
+
+    history = train_population([wild, calm], split(x, y), 60, dtype=torch.float64)
+
+    assert 0 < history.diverged[0] < 20
+    assert np.isnan(history.losses[history.diverged[0] :, 0]).all()
+    assert history.diverged[1] == -1
+    np.testing.assert_allclose(
+        history.losses[:, 1], alone(calm, x, y, 60, torch.float64), rtol=0, atol=1e-12
+    )
+
+
+def test_what_is_measured_agrees_with_the_members_own_module():
+    x, labels = clouds()
+    member = Member(Recipe(MLP(5, (8, 6), 3), "cross_entropy", 0.0), seed=3)
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(3)
+        model = member.recipe.network.build()
+    hidden = model[:2](x[:50]), model[:4](x[:50])
+    dead = torch.cat([(h == 0).all(0) for h in hidden]).double().mean().item()
+    model.zero_grad()
+    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(3))[:32]
+    nn.functional.cross_entropy(model(x[order]), labels[order]).backward()
+    length = sum(p.grad.double().square().sum() for p in model.parameters()).sqrt().item()
+
+    history = train_population([member], split(x, labels), 1, measured_at=[0, 1])
+
+    right = (model(x[:50]).argmax(1) == labels[:50]).double().mean().item()
+    measures = {name: values[-1, 0] for name, values in history.measures.items()}
+    assert measures["accuracy"] == pytest.approx(right)
+    assert measures["dead_fraction"] == pytest.approx(dead)
+    assert measures["gradient_norm"] == pytest.approx(length, rel=1e-5)
+    assert measures["update_norm"] == 0
+
+
+class Convolution:
+    """A network the perceptron's formulas do not cover."""
+
+    def build(self):
+        return nn.Sequential(
+            nn.Unflatten(1, (1, 5)), nn.Conv1d(1, 4, 3), nn.Tanh(), nn.Flatten(), nn.Linear(12, 3)
+        )
+
+
+def test_other_modules_are_stacked_too():
+    x, labels = clouds()
+    base = Recipe(Convolution(), "cross_entropy", 0.1)
+    members = [Member(base, 0), Member(replace(base, learning_rate=0.01), 1)]
+
+    history = train_population(members, split(x, labels), 50, dtype=torch.float64)
+
+    for position, member in enumerate(members):
+        expected = alone(member, x, labels, 50, torch.float64)
+        np.testing.assert_allclose(history.losses[:, position], expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("activations", [(), ("relu", "tanh")])
+def test_members_of_several_structures_or_none_are_refused(activations):
+    x, labels = clouds()
+    members = [Member(Recipe(MLP(5, (8,), 3, a), "cross_entropy"), 0) for a in activations]
+
+    with pytest.raises(UsageError, match="one structure"):
+        train_population(members, split(x, labels), 5)
+
+
+def test_every_initialiser_can_differ_between_members():
+    x, labels = clouds()
+    networks = [MLP(5, (8,), 3, initialiser=name) for name in sorted(INITIALISERS)]
+    members = [Member(Recipe(network, "cross_entropy"), 0) for network in networks]
+
+    history = train_population(members, split(x, labels), 5)
+
+    assert len({tuple(column) for column in history.losses.T}) == len(members)
