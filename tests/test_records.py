@@ -11,11 +11,13 @@ from lifesigns import records
 from lifesigns.records import (
     BatchReading,
     Cost,
+    Finding,
     Graph,
     Kind,
     LossCurve,
     LossReading,
     ParameterReading,
+    Severity,
     Site,
     SiteReading,
     Snapshot,
@@ -23,6 +25,7 @@ from lifesigns.records import (
     Trace,
     UnitSums,
     from_json,
+    grouped,
     to_json,
 )
 
@@ -236,3 +239,31 @@ def test_a_feature_is_constant_only_if_it_was_seen_more_than_once():
 
     assert batch.constant.tolist() == [0]
     assert single.constant.tolist() == []
+
+
+def finding(rule, explained_by=""):
+    return Finding(
+        rule, "ACT999", Severity.ERROR, "", "", 0, "", "", "", "", explained_by=explained_by
+    )
+
+
+def test_findings_are_grouped_under_their_root_causes():
+    one, two, symptom = finding("one"), finding("two"), finding("symptom", "one")
+
+    assert grouped([one, two, symptom]) == [(one, (symptom,)), (two, ())]
+
+
+def test_two_findings_of_one_rule_share_no_symptom():
+    first, second, symptom = finding("one"), finding("one"), finding("symptom", "one")
+
+    (lead, symptoms), (other, nothing) = grouped([first, second, symptom])
+
+    assert lead is first
+    assert other is second
+    assert (symptoms, nothing) == ((symptom,), ())
+
+
+def test_a_finding_whose_root_cause_is_missing_stands_for_itself():
+    orphan = finding("symptom", "ignored")
+
+    assert grouped([orphan]) == [(orphan, ())]

@@ -1,6 +1,7 @@
 import io
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -138,6 +139,22 @@ def test_notes_come_last_and_short():
     assert "note       DAT002 constant-features: 2 of 64 input features never change" in shown
     assert shown.index("dead-units") < shown.index("constant-features")
     assert CONSTANT.why not in shown
+
+
+def test_a_root_cause_leads_and_its_symptoms_stand_beneath_it(golden):
+    dead = replace(DEAD, explained_by=SYMMETRIC.rule)
+    constant = replace(CONSTANT, explained_by=SYMMETRIC.rule)
+
+    golden("report-symptoms.txt", f"{Report(run(FALLING), (SYMMETRIC, dead, constant))}\n")
+
+
+def test_a_symptom_whose_root_cause_is_ignored_is_shown_whole():
+    dead = replace(DEAD, explained_by=SYMMETRIC.rule)
+
+    shown = words(str(Report(run(FALLING), (dead,))))
+
+    assert words(DEAD.why) in shown
+    assert "symptoms" not in shown
 
 
 def test_the_cost_is_what_was_measured():

@@ -99,6 +99,50 @@ def test_explanations_form_chains():
     assert order(rule("third", ERROR), second, first) == ["first", "second", "third"]
 
 
+def test_explanations_are_followed_where_a_link_of_the_chain_was_not_found():
+    first, second = rule("first", explains=("second",)), rule("second", explains=("third",))
+    silent = replace(second, check=lambda trace: ())
+
+    findings = judge(Trace(), [rule("third", ERROR), silent, first])
+
+    assert [(f.rule, f.explained_by) for f in findings] == [("first", ""), ("third", "first")]
+
+
+def test_what_is_explained_names_the_root_cause_not_the_next_link():
+    first = rule("first", explains=("second",))
+    second = rule("second", explains=("third",))
+
+    findings = judge(Trace(), [rule("third"), second, first])
+
+    assert [f.explained_by for f in findings] == ["", "first", "first"]
+
+
+def test_other_root_causes_come_before_what_the_first_explains():
+    cause = rule("cause", ERROR, explains=("symptom",))
+
+    assert order(rule("symptom", ERROR), cause, rule("other")) == ["cause", "other", "symptom"]
+
+
+def test_an_alarm_explains_a_note_and_notes_come_last():
+    cause = rule("cause", explains=("hint",))
+
+    findings = judge(Trace(), [rule("hint", NOTE), cause, rule("other")])
+
+    assert [(f.rule, f.explained_by) for f in findings] == [
+        ("cause", ""),
+        ("other", ""),
+        ("hint", "cause"),
+    ]
+
+
+def test_nothing_explains_itself_whatever_circle_it_is_part_of():
+    one, two = rule("one", explains=("two",)), rule("two", explains=("one",))
+
+    findings = judge(Trace(), [one, two])
+
+    assert [f.explained_by for f in findings] == ["", "one"]
+
+
 def test_a_circle_of_explanations_is_led_by_the_most_urgent():
     one, two = rule("one", explains=("two",)), rule("two", ERROR, explains=("one",))
 

@@ -22,6 +22,7 @@ from lifesigns.records.findings import (
     Finding,
     Remedy,
     Severity,
+    grouped,
 )
 from lifesigns.records.graph import (
     WEIGHTED,
@@ -81,5 +82,6 @@ __all__ = [
     "Trace",
     "UnitSums",
     "from_json",
+    "grouped",
     "to_json",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -47,3 +47,19 @@ class Finding:
     """Most probable first, in the words of the cause vocabulary."""
     remedies: tuple[Remedy, ...] = ()
     evidence: Mapping[str, float] = field(default_factory=dict)
+    explained_by: str = ""
+    """The rule whose finding is the root cause of this one; empty for a root cause itself."""
+
+
+def grouped(findings: Iterable[Finding]) -> list[tuple[Finding, tuple[Finding, ...]]]:
+    """Root causes in the order given, each with the findings it explains.
+
+    A finding whose root cause is not among the findings, because it was ignored, stands for itself.
+    """
+    findings = tuple(findings)
+    leading = {f.rule for f in findings if not f.explained_by}
+    roots = [f for f in findings if f.explained_by not in leading]
+    first = {root.rule: root for root in reversed(roots)}
+    return [
+        (root, tuple(f for f in findings if first.get(f.explained_by) is root)) for root in roots
+    ]

@@ -1,5 +1,7 @@
 """The report as text: labels in one column, what they say beside them.
 
+A root cause is reported in full, with what it explains in one line each beneath it.
+
 Nothing is drawn that a log file could not hold: colour is the only thing a terminal adds. Every
 text passes through `charset.fit` before it is laid out, and none is read as markup.
 """
@@ -19,7 +21,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from lifesigns.records import Finding, Severity, Trace
+from lifesigns.records import Finding, Severity, Trace, grouped
 from lifesigns.report.charset import fit
 from lifesigns.report.coverage import Unseen
 from lifesigns.report.curve import Curve, curves, is_logarithmic, sparkline
@@ -140,10 +142,11 @@ def _encoding(console: Console) -> str:
 
 # --- the parts of the report, from top to bottom --------------------------------------------------
 def _print(console: Console, trace: Trace, findings: Sequence[Finding]) -> None:
-    notes = [f for f in findings if f.severity is Severity.NOTE]
+    groups = grouped(findings)
+    notes = [root for root, _ in groups if root.severity is Severity.NOTE]
     for part in (
         rows(console, *_header(console, trace, findings)),
-        *(_alarm(console, finding) for finding in alarms(findings)),
+        *(_alarm(console, *group) for group in groups if alarms(group[:1])),
         *([rows(console, *(_note(console, f) for f in notes))] if notes else []),
         rows(console, *_footer(trace, findings)),
     ):
@@ -177,7 +180,7 @@ def _loss(curve: Curve) -> str:
     return f"{curve.first:.4g} → {curve.last:.4g}  {sparkline(curve.values)}{scale}"
 
 
-def _alarm(console: Console, finding: Finding) -> ConsoleRenderable:
+def _alarm(console: Console, finding: Finding, symptoms: Sequence[Finding]) -> ConsoleRenderable:
     name, symptom = f"{finding.code} {finding.rule}", f"\n{finding.symptom}"
     heading = Text.assemble((fitted(console, name), "bold"), fitted(console, symptom))
     return rows(
@@ -188,8 +191,18 @@ def _alarm(console: Console, finding: Finding) -> ConsoleRenderable:
         ("expected", finding.expected),
         ("certainty", finding.certainty),
         ("why", finding.why),
+        *_symptoms(console, symptoms),
         *_remedies(console, finding),
     )
+
+
+def _symptoms(
+    console: Console, findings: Sequence[Finding]
+) -> Iterator[tuple[str | Text, ConsoleRenderable]]:
+    for number, finding in enumerate(findings):
+        line = f"{finding.code} {finding.rule}: {finding.symptom}"
+        severity = (finding.severity.value, COLOR[finding.severity])
+        yield ("" if number else "symptoms"), Text.assemble(severity, f" {fitted(console, line)}")
 
 
 def _place(finding: Finding) -> str:

@@ -1,13 +1,17 @@
 """Finds the rules, runs them on a trace, and ranks what they found. The ranking is written once.
 
-The order of findings is the order in which to act on them:
+Findings of one cause are joined. Whether one finding explains another is declared by the rules
+(`Rule.explains`, followed to its ends): an alarm explains what its rule leads to, at the same step
+or later; a finding about the whole run at any step. What nothing explains is a root cause; what
+is explained carries the rule of its root cause (`Finding.explained_by`).
 
-1. A finding that another alarm explains (`Rule.explains`, at an earlier or the same step; at any
-   step for a finding about the whole run) comes after it: causes lead, consequences follow.
-2. Errors before warnings before notes.
-3. What is proved (`certainty` starts with "exact" or "proved") before what is statistical.
-4. Earlier in the run before later.
-5. Nearer the origin of the damage: earlier in forward order before later.
+The order of findings is the order in which to act on them: root causes, then what they explain,
+then notes. Within that, causes lead and consequences follow, and among equals:
+
+1. Errors before warnings.
+2. What is proved (`certainty` starts with "exact" or "proved") before what is statistical.
+3. Earlier in the run before later.
+4. Nearer the origin of the damage: earlier in forward order before later.
 """
 
 from __future__ import annotations
@@ -16,7 +20,8 @@ import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import cache
 from itertools import pairwise
@@ -85,7 +90,7 @@ def judge(trace: Trace, rules: Sequence[Rule] | None = None) -> tuple[Finding, .
     """
     rules = all_rules() if rules is None else rules
     found = [finding for rule in rules for finding in _ask(rule, trace)]
-    return tuple(_causes_first(sorted(found, key=_urgency(trace)), rules))
+    return tuple(_joined(sorted(found, key=_urgency(trace)), rules))
 
 
 def _ask(rule: Rule, trace: Trace) -> Iterable[Finding]:
@@ -131,22 +136,57 @@ def _depths(trace: Trace) -> dict[str, int]:
     return depth
 
 
-def _causes_first(findings: list[Finding], rules: Sequence[Rule]) -> list[Finding]:
-    """A stable order in which nothing precedes an alarm that explains it."""
-    explains = {rule.name: rule.explains for rule in rules}
+def _joined(findings: Sequence[Finding], rules: Sequence[Rule]) -> list[Finding]:
+    """The findings in the order in which causes lead, each naming the root cause that explains it.
 
-    def explained(finding: Finding, waiting: list[Finding]) -> bool:
-        return any(
-            finding.rule in explains.get(other.rule, ())
-            and other.severity is not Severity.NOTE
-            and (other.step <= finding.step or not finding.site)
-            for other in waiting
-            if other is not finding
+    What has a cause of its own follows all that have none; notes come last.
+    """
+    explains = _explanation({rule.name: rule.explains for rule in rules})
+    roots: dict[int, Finding] = {}
+    joined: list[Finding] = []
+    ordered = _causes_first(findings, explains)
+    for number, finding in enumerate(ordered):
+        cause = next((i for i in range(number) if explains(ordered[i], finding)), number)
+        root = roots[number] = roots.get(cause, finding)
+        joined.append(finding if root is finding else replace(finding, explained_by=root.rule))
+    return sorted(joined, key=lambda f: (f.severity is Severity.NOTE, bool(f.explained_by)))
+
+
+def _explanation(declared: Mapping[str, Iterable[str]]) -> Callable[[Finding, Finding], bool]:
+    """Whether one finding explains another, by the declared relation followed to its ends."""
+    consequences = {name: _reachable(name, declared) for name in declared}
+
+    def explains(cause: Finding, symptom: Finding) -> bool:
+        return (
+            symptom.rule in consequences.get(cause.rule, ())
+            and cause.severity is not Severity.NOTE
+            and (cause.step <= symptom.step or not symptom.site)
         )
 
+    return explains
+
+
+def _reachable(start: str, edges: Mapping[str, Iterable[str]]) -> set[str]:
+    found: set[str] = set()
+    waiting = [start]
+    while waiting:
+        following = set(edges.get(waiting.pop(), ())) - found - {start}
+        found |= following
+        waiting += following
+    return found
+
+
+def _causes_first(
+    findings: Sequence[Finding], explains: Callable[[Finding, Finding], bool]
+) -> list[Finding]:
+    """A stable order in which nothing precedes what explains it.
+
+    A circle of explanations has no beginning: the most urgent of it leads.
+    """
     waiting, ordered = list(findings), []
-    while waiting:  # a circle of explanations has no beginning: the most urgent leads it
-        first = next((f for f in waiting if not explained(f, waiting)), waiting[0])
+    while waiting:
+        free = (f for f in waiting if not any(explains(o, f) for o in waiting if o is not f))
+        first = next(free, waiting[0])
         waiting = [f for f in waiting if f is not first]
         ordered.append(first)
     return ordered

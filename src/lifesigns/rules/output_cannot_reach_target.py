@@ -292,7 +292,14 @@ network gets more than half of the way from a constant prediction to a perfect o
         "steps": Threshold(40, "steps before a missing fit is an error", "as for loss-flat"),
         "floor": Threshold(0.25, "lowest reachable loss over that of a constant", "see evidence"),
     },
-    explains=("loss-flat", "saturated-units", "dead-units", "constant-output", "zero-gradient"),
+    explains=(
+        "squared-error-on-saturated-output",
+        "loss-flat",
+        "saturated-units",
+        "dead-units",
+        "constant-output",
+        "zero-gradient",
+    ),
     cases=(
         Case(
             "sigmoid",

@@ -88,7 +88,13 @@ Inside the network (attention over a single key) it is harmless and not reported
     ),
     check=check,
     thresholds={"units": Threshold(1, "size of the normalised dimension", "exact")},
-    explains=("constant-output", "loss-flat", "zero-gradient", "vanishing-gradient"),
+    explains=(
+        "output-cannot-reach-target",
+        "constant-output",
+        "loss-flat",
+        "zero-gradient",
+        "vanishing-gradient",
+    ),
     cases=(
         Case(
             "softmax over one unit",
