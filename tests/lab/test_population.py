@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from lifesigns._errors import UsageError
-from lifesigns.lab import Member, Split, train_population
+from lifesigns.lab import Member, train_population
 from lifesigns.nets import MLP, Recipe, train
+from lifesigns.nets.data import Split
 from lifesigns.nets.mlp import ACTIVATIONS, INITIALISERS
 from lifesigns.nets.optimizers import OPTIMIZERS, USES_MOMENTUM
 

@@ -15,7 +15,7 @@ from lifesigns.lab.modules import StackedModules
 from lifesigns.lab.perceptrons import Layer, StackedPerceptrons
 
 if TYPE_CHECKING:
-    from lifesigns.lab.population import Split
+    from lifesigns.nets.data import Split
 
 Measures = Mapping[str, NDArray[np.float64]]
 

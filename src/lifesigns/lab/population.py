@@ -17,6 +17,7 @@ from lifesigns.lab.perceptrons import StackedPerceptrons
 from lifesigns.lab.stacks import stacks
 from lifesigns.lab.steppers import Stepper
 from lifesigns.nets import MLP, Recipe
+from lifesigns.nets.data import Split
 
 Program = StackedPerceptrons | StackedModules
 
@@ -27,16 +28,6 @@ class Member:
 
     recipe: Recipe
     seed: int = 0
-
-
-@dataclass(frozen=True, eq=False)
-class Split:
-    """Training and held-out samples; targets as the recipe's loss wants them."""
-
-    inputs: Tensor
-    targets: Tensor
-    test_inputs: Tensor
-    test_targets: Tensor
 
 
 @dataclass(frozen=True, eq=False)
