@@ -1,7 +1,10 @@
 """Healthy programs, however unusual: they learn, and lifesigns leaves them alone."""
 
+from pathlib import Path
+
 import healthy
 import pytest
+from listing import page
 from program import programs_of
 
 import lifesigns
@@ -21,7 +24,7 @@ def marked(program):
     )
 
 
-@pytest.mark.parametrize("program", map(marked, PROGRAMS))
+@pytest.mark.parametrize("program", [marked(p) for p in PROGRAMS])
 def test_a_program_that_learns_gets_no_warning_and_no_error(program):
     with lifesigns.watch(every=3, strict=True) as watcher:
         value = program.run()
@@ -39,3 +42,11 @@ def test_there_are_at_least_forty_and_each_says_what_is_unusual():
 
 def test_only_programs_that_exist_are_excused():
     assert set(ALARMED_TODAY) <= {p.name for p in PROGRAMS}
+
+
+def test_the_documentation_lists_them(request):
+    document = Path(__file__).parents[2] / "docs/healthy.md"
+    if request.config.getoption("--overwrite"):
+        document.write_text(page(PROGRAMS), encoding="utf-8")
+
+    assert document.read_text(encoding="utf-8") == page(PROGRAMS)
