@@ -101,7 +101,7 @@ class Graph:
 
     def of_kind(self, *kinds: Kind) -> list[int]:
         """Indices of the sites of the given kinds, in forward order."""
-        return [i for i, site in enumerate(self.sites) if site.kind in kinds]
+        return sorted(i for kind in set(kinds) for i in self._kinds.get(kind, ()))
 
     @staticmethod
     def _closure(start: int, step: typing.Callable[[int], tuple[int, ...]]) -> Iterator[int]:
@@ -116,6 +116,13 @@ class Graph:
     @cached_property
     def _index(self) -> dict[str, int]:
         return {site.name: i for i, site in enumerate(self.sites)}
+
+    @cached_property
+    def _kinds(self) -> dict[Kind, list[int]]:
+        kinds: dict[Kind, list[int]] = {}
+        for index, site in enumerate(self.sites):
+            kinds.setdefault(site.kind, []).append(index)
+        return kinds
 
     @cached_property
     def _links(self) -> tuple[dict[int, tuple[int, ...]], dict[int, tuple[int, ...]]]:

@@ -208,8 +208,12 @@ class Snapshot:
 
     def parameter(self, name: str) -> ParameterReading | None:
         """The reading of the parameter called `name`, if there is one."""
-        return next((p for p in self.parameters if p.name == name), None)
+        return self._parameters.get(name)
 
     @cached_property
     def _readings(self) -> dict[int, SiteReading]:
         return {reading.site: reading for reading in self.sites}
+
+    @cached_property
+    def _parameters(self) -> dict[str, ParameterReading]:
+        return {reading.name: reading for reading in reversed(self.parameters)}

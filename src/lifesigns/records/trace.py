@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -20,14 +21,21 @@ class LossCurve:
     streams: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def stream(self, number: int = 0) -> Floats:
-        """Values of one stream in order."""
-        picked: Floats = self.values[self.streams == number]
-        return picked
+        """Values of one stream in order; read-only."""
+        return self._by_stream.get(number, np.zeros(0, np.float64))
 
     @property
     def stream_count(self) -> int:
         """How many different losses were trained in turn."""
-        return len(np.unique(self.streams))
+        return len(self._by_stream)
+
+    @cached_property
+    def _by_stream(self) -> dict[int, Floats]:
+        numbers = np.unique(self.streams).tolist()
+        picked = {number: self.values[self.streams == number] for number in numbers}
+        for values in picked.values():
+            values.flags.writeable = False
+        return picked
 
 
 @dataclass(frozen=True)
@@ -79,4 +87,9 @@ class Trace:
 
     def stream(self, number: int = 0) -> tuple[Snapshot, ...]:
         """The snapshots of one loss."""
-        return tuple(s for s in self.snapshots if s.stream == number)
+        return self._by_stream.get(number, ())
+
+    @cached_property
+    def _by_stream(self) -> dict[int, tuple[Snapshot, ...]]:
+        numbers = dict.fromkeys(snapshot.stream for snapshot in self.snapshots)
+        return {n: tuple(s for s in self.snapshots if s.stream == n) for n in numbers}

@@ -32,6 +32,7 @@ import lifesigns.rules as package
 from lifesigns._errors import LifesignsError, UsageError
 from lifesigns.records import Finding, Severity, Trace
 from lifesigns.rules._rule import FAMILIES, Rule
+from lifesigns.rules._thinning import thinned
 
 FAILED = "rule-failed"
 """Name of the note that stands for a rule that could not judge this trace."""
@@ -81,16 +82,19 @@ def find_rule(name_or_code: str) -> Rule:
 def judge(trace: Trace, rules: Sequence[Rule] | None = None) -> tuple[Finding, ...]:
     """What the rules conclude from a trace, most probable root cause first.
 
-    A rule that raises does not lose the findings of the others: it becomes a note called
-    `rule-failed` that says which rule could not judge, and why.
+    A long trace is thinned first, see `_thinning`. A rule that raises does not lose the findings
+    of the others: it becomes a note called `rule-failed` that says which one, and why.
+
+    Cost: below a second for 10,000 snapshots of 100 sites (`benchmarks/judge.py`).
 
     Args:
         trace: A run, live, stored or hand-written.
         rules: The rules to ask; all of them by default.
     """
     rules = all_rules() if rules is None else rules
-    found = [finding for rule in rules for finding in _ask(rule, trace)]
-    return tuple(_joined(sorted(found, key=_urgency(trace)), rules))
+    judged = thinned(trace)
+    found = [finding for rule in rules for finding in _ask(rule, judged)]
+    return tuple(_joined(sorted(found, key=_urgency(judged)), rules))
 
 
 def _ask(rule: Rule, trace: Trace) -> Iterable[Finding]:
@@ -129,8 +133,9 @@ def _urgency(trace: Trace) -> Callable[[Finding], tuple[int, bool, int, int]]:
 def _depths(trace: Trace) -> dict[str, int]:
     """Position in forward order of every site and parameter."""
     depth: dict[str, int] = {}
-    for snapshot in trace.snapshots:
-        for index, site in enumerate(snapshot.graph.sites):
+    graphs = {id(snapshot.graph): snapshot.graph for snapshot in trace.snapshots}
+    for graph in graphs.values():
+        for index, site in enumerate(graph.sites):
             for name in (site.name, *site.parameters):
                 depth.setdefault(name, index)
     return depth
