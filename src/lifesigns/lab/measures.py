@@ -23,6 +23,7 @@ MEASURES = MappingProxyType(
     {
         "test_loss": "mean loss on the held-out samples",
         "accuracy": "share of held-out samples classified right; NaN for regression",
+        "r2": "1 - squared error / variance of the held-out targets; NaN for classes",
         "dead_fraction": "share of hidden units that give 0, or no gradient, for every sample",
         "saturated_fraction": "share of hidden values where σ′ is below 1 % of its maximum here",
         "gradient_norm": "length of the whole gradient of the step before",
@@ -67,6 +68,8 @@ class _Sums:
         self.samples = 0
         self.loss = torch.zeros(members, dtype=torch.float64)
         self.right: Tensor | None = None
+        self.rest: Tensor | None = None
+        self.targets: list[Tensor] = []
         self.alive: list[Tensor] = []
         self.flat: Tensor | None = None
         self.values = 0
@@ -85,6 +88,10 @@ class _Sums:
         right = _right(outputs, targets)
         if right is not None:
             self.right = right if self.right is None else self.right + right
+        else:
+            rest = (outputs - targets).double().square().flatten(1).sum(1)
+            self.rest = rest if self.rest is None else self.rest + rest
+            self.targets.append(targets[0].double())
         self.loss += program.losses(outputs, targets).double() * count
 
     def _add_units(self, program: StackedPerceptrons, layers: list[Layer]) -> None:
@@ -104,9 +111,14 @@ class _Sums:
         dead = 1 - torch.cat(self.alive, 1).double().mean(1) if self.alive else unknown
         flat = self.flat / self.values if self.flat is not None else unknown
         right = self.right / self.samples if self.right is not None else unknown
-        named = (self.loss / self.samples, right, dead, flat)
-        names = ("test_loss", "accuracy", "dead_fraction", "saturated_fraction")
+        r2 = unknown if self.rest is None else 1 - self.rest / self._target_squares()
+        named = (self.loss / self.samples, right, r2, dead, flat)
+        names = ("test_loss", "accuracy", "r2", "dead_fraction", "saturated_fraction")
         return {name: value.numpy() for name, value in zip(names, named, strict=True)}
+
+    def _target_squares(self) -> Tensor:
+        targets = torch.cat(self.targets)
+        return (targets - targets.mean(0)).square().sum()
 
 
 def _right(outputs: Tensor, targets: Tensor) -> Tensor | None:

@@ -73,6 +73,19 @@ class Split:
             test_targets=_one_hot(self.test_targets, self.classes),
         )
 
+    def validation(self, seed: int = 0) -> Split:
+        """Holds out a part of the training samples instead; the test samples stay unseen."""
+        rows = np.arange(len(self.inputs))
+        labels = self.targets.numpy() if self.classes else None
+        kept, held = train_test_split(rows, test_size=HELD_OUT, random_state=seed, stratify=labels)
+        return replace(
+            self,
+            inputs=self.inputs[kept],
+            targets=self.targets[kept],
+            test_inputs=self.inputs[held],
+            test_targets=self.targets[held],
+        )
+
 
 def load(source: str | Path, *, target: str | None = None, seed: int = 0) -> Split:
     """The data of this name, or of this CSV or NPZ file.

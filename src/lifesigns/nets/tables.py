@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -161,12 +162,12 @@ def _labels(values: NDArray[Any]) -> tuple[NDArray[Any], int]:
 
 def _npz(path: Path) -> Table:
     try:
-        with np.load(path) as file:
+        with path.open("rb") as handle, np.load(handle) as file:
             if not {"X", "y"} <= set(file.files):
                 held = ", ".join(file.files) or "nothing"
                 raise UsageError(f"{path} holds {held}; arrays X and y are expected.")
             x, y = file["X"], file["y"]
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, BadZipFile) as error:
         raise UsageError(f"{path} is no NPZ file of plain arrays: {error}.") from error
     if x.dtype.kind not in "fiub" or y.dtype.kind not in "fiubU" or len(x) != len(y) or x.ndim < 1:
         raise UsageError(

@@ -1,0 +1,178 @@
+"""A factorial design: every combination of the given factors, with rates to tune and seeds.
+
+A *cell* is one combination without learning rate and seed. Rates are tuned for each cell by
+itself before cells are compared: at one common rate the comparison would be about the rate.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, fields
+from difflib import get_close_matches
+from typing import Any
+
+from lifesigns._errors import UsageError
+from lifesigns.lab.population import Member
+from lifesigns.nets import MLP, Recipe
+from lifesigns.nets.data import Split
+from lifesigns.nets.mlp import ACTIVATIONS, INITIALISERS
+from lifesigns.nets.optimizers import OPTIMIZERS
+from lifesigns.nets.recipe import LOSSES
+
+TUNING_SEEDS = 3
+FIRST_SEED = 1000
+"""Seeds of the comparison start here: none of them has been used for tuning."""
+LINEAR = "none"
+"""The word for no activation at all."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination of what is compared."""
+
+    activation: str
+    initialiser: str
+    loss: str
+    optimizer: str
+
+    @property
+    def name(self) -> str:
+        """All factors in one line."""
+        return " · ".join((self.activation, self.initialiser, self.loss, self.optimizer))
+
+
+@dataclass(frozen=True)
+class Design:
+    """What is to be compared, on which data, and how long each network is trained.
+
+    Raises:
+        UsageError: A name is unknown, a number is out of its range; the message says which.
+    """
+
+    data: str
+    """A name `nets.data.load` knows, or a path."""
+    target: str | None = None
+    hidden: tuple[int, ...] = (64, 64)
+    activations: tuple[str, ...] = ("relu",)
+    initialisers: tuple[str, ...] = ("he_normal",)
+    losses: tuple[str, ...] = ("cross_entropy",)
+    optimizers: tuple[str, ...] = ("sgd",)
+    rates: tuple[float, ...] = (0.001, 0.01, 0.1, 1.0)
+    seeds: int = 8
+    steps: int = 500
+    batch_size: int = 32
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    chunk: int = 0
+    """Members trained as one program; 0 has it tuned at the start."""
+
+    def __post_init__(self) -> None:
+        for kind, names, known in (
+            ("activation", self.activations, (LINEAR, *ACTIVATIONS)),
+            ("initialiser", self.initialisers, INITIALISERS),
+            ("loss", self.losses, LOSSES),
+            ("optimizer", self.optimizers, OPTIMIZERS),
+        ):
+            for name in names:
+                _require_known(kind, name, known)
+        for name in ("activations", "initialisers", "losses", "optimizers", "rates"):
+            if not getattr(self, name):
+                raise UsageError(f"The design names no {name}; at least one is needed.")
+        for rate in self.rates:
+            if not (math.isfinite(rate) and rate > 0):
+                raise UsageError(f"{rate:g} is no learning rate; a number above 0 is expected.")
+        for name, least in (("seeds", 2), ("steps", 1), ("batch_size", 1), ("chunk", 0)):
+            if getattr(self, name) < least:
+                raise UsageError(f"{name} is {getattr(self, name)}; at least {least} is needed.")
+        if any(width < 1 for width in self.hidden):
+            raise UsageError(f"A layer cannot be {min(self.hidden)} wide; at least 1 is needed.")
+
+    def cells(self) -> list[Cell]:
+        """Every combination, in the order in which the factors were given."""
+        factors = (self.activations, self.initialisers, self.losses, self.optimizers)
+        return [Cell(*combination) for combination in itertools.product(*factors)]
+
+    def recipe(self, cell: Cell, rate: float, data: Split) -> Recipe:
+        """The recipe of one cell at one rate, shaped for the data."""
+        activation = None if cell.activation == LINEAR else cell.activation
+        network = MLP(
+            data.features, self.hidden, data.outputs, activation, initialiser=cell.initialiser
+        )
+        return Recipe(
+            network,
+            cell.loss,
+            rate,
+            batch_size=self.batch_size,
+            optimizer=cell.optimizer,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+        )
+
+    def tuning(self, data: Split) -> Iterator[tuple[Cell, Member]]:
+        """Each cell at each rate, with the seeds kept for tuning."""
+        for cell, rate, seed in itertools.product(self.cells(), self.rates, range(TUNING_SEEDS)):
+            yield cell, Member(self.recipe(cell, rate, data), seed)
+
+    def comparison(self, rates: dict[Cell, float], data: Split) -> Iterator[tuple[Cell, Member]]:
+        """Each cell at its own rate, with fresh seeds shared by all cells."""
+        for cell, seed in itertools.product(self.cells(), range(self.seeds)):
+            yield cell, Member(self.recipe(cell, rates[cell], data), FIRST_SEED + seed)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, as in a TOML file."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Design:
+        """The design of a TOML file.
+
+        Raises:
+            UsageError: A key is unknown or a value has the wrong type.
+        """
+        known = {field.name: field for field in fields(cls)}
+        for key, value in values.items():
+            _require_known("setting", key, tuple(known))
+            if not _is_like(value, known[key].default, key):
+                raise UsageError(f"{key} = {value!r} is not what a design expects there.")
+        if "data" not in values:
+            raise UsageError("The design names no data; add a line such as data = 'digits'.")
+        settings: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
+        return cls(**settings)
+
+
+def logarithmic(low: float, high: float, count: int = 0) -> tuple[float, ...]:
+    """Rates from low to high in equal ratios; two per factor of ten by default.
+
+    Example:
+        >>> logarithmic(0.01, 1)
+        (0.01, 0.0316228, 0.1, 0.316228, 1.0)
+    """
+    count = count or 1 + max(1, round(2 * math.log10(high / low)))
+    ratio = (high / low) ** (1 / (count - 1))
+    return tuple(float(f"{low * ratio**i:.6g}") for i in range(count))
+
+
+def _is_like(value: Any, default: Any, key: str) -> bool:
+    if isinstance(default, tuple):
+        each = (int, float) if default and isinstance(default[0], (int, float)) else (str,)
+        return isinstance(value, list) and all(_is_number_or(x, each) for x in value)
+    if key == "data" or default is None:
+        return isinstance(value, str)
+    return _is_number_or(value, (int,) if isinstance(default, int) else (int, float))
+
+
+def _is_number_or(value: Any, types: tuple[type, ...]) -> bool:
+    return isinstance(value, types) and not isinstance(value, bool)
+
+
+def _require_known(kind: str, name: str, known: Iterable[str]) -> None:
+    known = tuple(known)
+    if name in known:
+        return
+    near = get_close_matches(name, known, n=2, cutoff=0.5)
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(sorted(known))}."
+    raise UsageError(f"There is no {kind} {name!r}. {hint}")

@@ -1,0 +1,197 @@
+"""Carries a design out: tune the rate of each cell, then train every cell with fresh seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lifesigns.lab.chunks import best_chunk, largest_chunk
+from lifesigns.lab.design import Cell, Design
+from lifesigns.lab.population import History, Member
+from lifesigns.lab.stacks import stacks
+from lifesigns.lab.units import Shelf, Source, Unit, units_of
+from lifesigns.lab.workers import LocalWorkers, Workers
+
+Progress = Callable[[int, int], object]
+"""Called with the member-steps done and those there are in all, as far as known."""
+
+
+@dataclass(frozen=True, eq=False)
+class CellResult:
+    """What one cell did."""
+
+    cell: Cell
+    rates: tuple[float, ...]
+    tuning: NDArray[np.float64]
+    """Score on the validation samples, shape `[rates, tuning seeds]`; NaN where it diverged."""
+    rate: float
+    """The rate chosen by the mean of `tuning`."""
+    scores: NDArray[np.float64]
+    """Score on the test samples at that rate, shape `[seeds]`."""
+    history: History
+    """Of the comparison, one member for each seed."""
+
+    @property
+    def diverged(self) -> int:
+        """How many of the compared members became non-finite."""
+        return int((self.history.diverged >= 0).sum())
+
+    @property
+    def rate_at_edge(self) -> bool:
+        """The best rate is the lowest or the highest tried: a better one may lie beyond."""
+        return len(self.rates) > 1 and self.rate in (min(self.rates), max(self.rates))
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """A design with the results of all its cells."""
+
+    design: Design
+    """As it was carried out: `chunk` is the size that was used."""
+    score: str
+    """`accuracy` or `r2`: larger is better, on the samples held out."""
+    results: tuple[CellResult, ...]
+
+
+def run(
+    design: Design,
+    *,
+    workers: Workers | None = None,
+    folder: Path | None = None,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Trains all that the design asks for.
+
+    Args:
+        design: What is compared.
+        workers: This process by default.
+        folder: Keeps what is done, so that a design that was interrupted goes on from there.
+        progress: Told about the member-steps done.
+
+    Raises:
+        UsageError: The data cannot be read, or do not suit the losses.
+    """
+    score = "accuracy" if _source(design).load().classes else "r2"
+    design = design if design.chunk else replace(design, chunk=_tuned_chunk(design))
+    desk = _Desk(design, workers or LocalWorkers(), Shelf(folder) if folder else None, progress)
+    tuned = desk.train(list(_tuning(design)), _source(design, validation=True))
+    curves = {cell: _curve(design, tuned[cell], score) for cell in design.cells()}
+    rates = {cell: design.rates[_best(curve)] for cell, curve in curves.items()}
+    compared = desk.train(list(_comparison(design, rates)), _source(design))
+    return Outcome(
+        design,
+        score,
+        tuple(
+            CellResult(
+                cell,
+                design.rates,
+                curves[cell],
+                rates[cell],
+                compared[cell].measures[score][-1],
+                compared[cell],
+            )
+            for cell in design.cells()
+        ),
+    )
+
+
+def _source(design: Design, *, validation: bool = False) -> Source:
+    return Source(design.data, design.target, validation=validation)
+
+
+def _tuning(design: Design) -> Sequence[tuple[Cell, Member]]:
+    return list(design.tuning(_source(design).load()))
+
+
+def _comparison(design: Design, rates: dict[Cell, float]) -> Sequence[tuple[Cell, Member]]:
+    return list(design.comparison(rates, _source(design).load()))
+
+
+def _tuned_chunk(design: Design) -> int:
+    """One size for the whole design: that of its first stack, within the memory of all."""
+    data = _source(design).load()
+    members = [member for _, member in design.tuning(data)]
+    groups = [[members[i] for i in positions] for positions in stacks(members)]
+    first = groups[0]
+    best = best_chunk(first, data.for_loss(first[0].recipe.loss))
+    return min(best, *(largest_chunk(group[0], data) for group in groups))
+
+
+def _curve(design: Design, history: History, score: str) -> NDArray[np.float64]:
+    last = np.where(history.diverged >= 0, np.nan, history.measures[score][-1])
+    curve: NDArray[np.float64] = last.reshape(len(design.rates), -1)
+    return curve
+
+
+def _best(curve: NDArray[np.float64]) -> int:
+    """The rate with the best mean score; where a seed diverged only if all others did as well."""
+    mean = curve.mean(1)
+    return int(np.argmax(np.where(np.isfinite(mean), mean, -np.inf)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Desk:
+    """Hands out units and sorts what comes back."""
+
+    design: Design
+    workers: Workers
+    shelf: Shelf | None
+    progress: Progress | None
+
+    def train(self, wanted: Sequence[tuple[Cell, Member]], source: Source) -> dict[Cell, History]:
+        """The histories of the members of each cell, in the order in which they were asked for."""
+        units = self._units([member for _, member in wanted], source)
+        done = self._done(units)
+        histories: dict[Member, History] = {}
+        for unit in units:
+            for position, member in enumerate(unit.members):
+                histories[member] = done[unit].select([position])
+        cells: dict[Cell, list[History]] = {}
+        for cell, member in wanted:
+            cells.setdefault(cell, []).append(histories[member])
+        return {cell: joined(parts) for cell, parts in cells.items()}
+
+    def _units(self, members: Sequence[Member], source: Source) -> list[Unit]:
+        units: list[Unit] = []
+        for positions in stacks(members):
+            group = [members[position] for position in positions]
+            units += units_of(group, source, self.design.steps, self.design.chunk)
+        return units
+
+    def _done(self, units: Sequence[Unit]) -> dict[Unit, History]:
+        kept = {unit: self.shelf.get(unit) if self.shelf else None for unit in units}
+        done = {unit: history for unit, history in kept.items() if history is not None}
+        whole, steps = sum(map(_size, units)), sum(map(_size, done))
+        self._tell(steps, whole)
+        for unit, history in self.workers.train([u for u in units if u not in done]):
+            if self.shelf:
+                self.shelf.put(unit, history)
+            done[unit] = history
+            steps += _size(unit)
+            self._tell(steps, whole)
+        return done
+
+    def _tell(self, steps: int, whole: int) -> None:
+        if self.progress is not None:
+            self.progress(steps, whole)
+
+
+def joined(parts: Sequence[History]) -> History:
+    """Histories of the same steps side by side."""
+    return History(
+        np.concatenate([part.losses for part in parts], 1),
+        parts[0].steps,
+        {
+            name: np.concatenate([part.measures[name] for part in parts], 1)
+            for name in parts[0].measures
+        },
+        np.concatenate([part.diverged for part in parts]),
+    )
+
+
+def _size(unit: Unit) -> int:
+    return len(unit.members) * unit.steps
