@@ -1,16 +1,11 @@
-"""Discovery, judgement and ranking."""
+"""Judgement and ranking."""
 
-import sys
 from dataclasses import replace
-from itertools import pairwise
 
-import pytest
-
-from lifesigns._errors import LifesignsError, UsageError
 from lifesigns.records import Severity, Trace
-from lifesigns.rules import Rule, all_rules, find_rule, judge
+from lifesigns.rules import Rule, judge
 from lifesigns.rules import _examples as example
-from lifesigns.rules._engine import FAILED, _rule_of
+from lifesigns.rules._engine import FAILED
 
 ERROR, WARNING, NOTE = Severity.ERROR, Severity.WARNING, Severity.NOTE
 
@@ -28,29 +23,6 @@ def rule(name, severity=WARNING, *, explains=(), **where):
 
 def order(*rules, trace=None):
     return [finding.rule for finding in judge(trace or Trace(), rules)]
-
-
-def test_rules_come_in_the_order_of_their_families_and_codes():
-    codes = [found.code for found in all_rules()]
-
-    families = [code[:3] for code in codes]
-    assert families == sorted(families, key=["ACT", "INI", "GRD", "LOS", "OPT", "DAT"].index)
-    assert all(a < b for a, b in pairwise(codes) if a[:3] == b[:3])
-
-
-@pytest.mark.parametrize("wanted", ["dead-units", "ACT001", "act001", "dead_units", " Dead-Units "])
-def test_a_rule_is_found_by_name_or_code(wanted):
-    assert find_rule(wanted).code == "ACT001"
-
-
-def test_an_unknown_rule_is_answered_with_the_nearest_names():
-    with pytest.raises(UsageError, match="Did you mean dead-units"):
-        find_rule("dead-unit")
-
-
-def test_a_word_like_no_rule_is_answered_with_where_to_look():
-    with pytest.raises(UsageError, match="lifesigns rules"):
-        find_rule("zzzzzzzzz")
 
 
 def test_a_rule_that_raises_loses_no_other_finding():
@@ -166,21 +138,3 @@ def test_nearer_the_input_comes_first():
     found = order(rule("deep", site="2.weight"), rule("shallow", site="1:relu#0"), trace=trace)
 
     assert found == ["shallow", "deep"]
-
-
-@pytest.mark.parametrize(
-    ("source", "reason"),
-    [
-        ("RULE = 3\n", "int, not a Rule"),
-        ("NOTHING = 0\n", "NoneType, not a Rule"),
-        ("from lifesigns.rules import find_rule\nRULE = find_rule('ACT001')\n", "dead-units"),
-    ],
-)
-def test_a_malformed_file_is_refused_with_file_and_line(tmp_path, monkeypatch, source, reason):
-    (tmp_path / "odd_file.py").write_text(source)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "odd_file", raising=False)
-    module = __import__("odd_file")
-
-    with pytest.raises(LifesignsError, match=rf"odd_file\.py:\d+: .*{reason}"):
-        _rule_of(module)

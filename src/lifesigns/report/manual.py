@@ -64,17 +64,20 @@ def markdown(rule: Rule) -> str:
 def index(rules: Sequence[Rule]) -> str:
     """The list of rules as Markdown, with a link to the page of each."""
     lines = ["# The rules"]
-    for family, members in groupby(rules, key=lambda rule: rule.code[:3]):
+    for family, members in groupby(rules, key=lambda rule: rule.family):
         links = ((f"[{r.code} {r.name}](rules/{r.name}.md)", r.title) for r in members)
-        lines += [f"## {FAMILIES[family].capitalize()}", _table(("Rule", "Symptom"), links)]
+        lines += [
+            f"## {FAMILIES.get(family, family).capitalize()}",
+            _table(("Rule", "Symptom"), links),
+        ]
     return "\n\n".join(lines) + "\n"
 
 
 # --- on a terminal --------------------------------------------------------------------------------
 def _print_rules(console: Console, rules: Sequence[Rule]) -> None:
     longest = max(len(rule.name) for rule in rules)
-    for family, members in groupby(rules, key=lambda rule: rule.code[:3]):
-        console.print(Text(FAMILIES[family], "bold"))
+    for family, members in groupby(rules, key=lambda rule: rule.family):
+        console.print(Text(FAMILIES.get(family, family), "bold"))
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column(no_wrap=True, style="dim")
         table.add_column(no_wrap=True, min_width=longest)

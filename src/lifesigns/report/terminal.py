@@ -181,7 +181,7 @@ def _loss(curve: Curve) -> str:
 
 
 def _alarm(console: Console, finding: Finding, symptoms: Sequence[Finding]) -> ConsoleRenderable:
-    name, symptom = f"{finding.code} {finding.rule}", f"\n{finding.symptom}"
+    name, symptom = f"{finding.code} {finding.rule}".strip(), f"\n{finding.symptom}"
     heading = Text.assemble((fitted(console, name), "bold"), fitted(console, symptom))
     return rows(
         console,
@@ -224,7 +224,7 @@ def _capitalised(text: str) -> str:
 
 
 def _note(console: Console, finding: Finding) -> tuple[Text, Text]:
-    name = (fitted(console, f"{finding.code} {finding.rule}"), "bold")
+    name = (fitted(console, f"{finding.code} {finding.rule}".strip()), "bold")
     symptom = fitted(console, f": {finding.symptom}")
     return Text("note", COLOR[Severity.NOTE]), Text.assemble(name, symptom)
 
@@ -238,8 +238,9 @@ def _footer(trace: Trace, findings: Sequence[Finding]) -> Iterator[tuple[str, st
     if trace.snapshots and not unseen:
         yield "not seen", "nothing: all operations of the recorded steps could be read"
     yield "cost", _cost(trace)
-    if findings:
-        yield "more", f"lifesigns explain {findings[0].code}"
+    explained = [finding.code for finding in findings if finding.code]
+    if explained:
+        yield "more", f"lifesigns explain {explained[0]}"
 
 
 def _cost(trace: Trace) -> str:

@@ -1,4 +1,4 @@
-"""Finds the rules, runs them on a trace, and ranks what they found. The ranking is written once.
+"""Runs the rules on a trace and ranks what they found. The ranking is written once.
 
 Findings of one cause are joined. Whether one finding explains another is declared by the rules
 (`Rule.explains`, followed to its ends): an alarm explains what its rule leads to, at the same step
@@ -16,67 +16,18 @@ then notes. Within that, causes lead and consequences follow, and among equals:
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import pkgutil
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
-from functools import cache
-from itertools import pairwise
-from pathlib import Path
-from types import ModuleType
 
-import lifesigns.rules as package
-from lifesigns._errors import LifesignsError, UsageError
 from lifesigns.records import Finding, Severity, Trace
-from lifesigns.rules._rule import FAMILIES, Rule
+from lifesigns.rules._discovery import rules_and_problems
+from lifesigns.rules._rule import Rule
 from lifesigns.rules._thinning import thinned
 
 FAILED = "rule-failed"
 """Name of the note that stands for a rule that could not judge this trace."""
 
 _URGENCY = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
-
-
-@cache
-def all_rules() -> tuple[Rule, ...]:
-    """Every rule of this package, in the order of the families and of their codes.
-
-    Raises:
-        LifesignsError: A rule's file is malformed; the message names file and line.
-    """
-    names = (m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith("_"))
-    modules = [importlib.import_module(f"{package.__name__}.{name}") for name in names]
-    families = list(FAMILIES)
-    rules = sorted(map(_rule_of, modules), key=lambda r: (families.index(r.code[:3]), r.code))
-    for rule, following in pairwise(rules):
-        if rule.code == following.code:
-            raise LifesignsError(
-                f"rules {rule.name!r} and {following.name!r} share the code {rule.code}; "
-                "give one of them a code that was never used."
-            )
-    return tuple(rules)
-
-
-def find_rule(name_or_code: str) -> Rule:
-    """The rule of this name or code, upper or lower case.
-
-    Raises:
-        UsageError: There is none; the message offers the nearest names.
-
-    Example:
-        >>> find_rule("act001").name
-        'dead-units'
-    """
-    wanted = name_or_code.strip().lower().replace("_", "-")
-    words = {word.lower(): rule for rule in all_rules() for word in (rule.name, rule.code)}
-    if wanted in words:
-        return words[wanted]
-    near = sorted({words[w].name for w in get_close_matches(wanted, words, n=3, cutoff=0.5)})
-    hint = f"Did you mean {' or '.join(near)}?" if near else "`lifesigns rules` lists them all."
-    raise UsageError(f"There is no rule {name_or_code!r}. {hint}")
 
 
 def judge(trace: Trace, rules: Sequence[Rule] | None = None) -> tuple[Finding, ...]:
@@ -91,9 +42,10 @@ def judge(trace: Trace, rules: Sequence[Rule] | None = None) -> tuple[Finding, .
         trace: A run, live, stored or hand-written.
         rules: The rules to ask; all of them by default.
     """
-    rules = all_rules() if rules is None else rules
+    rules, problems = rules_and_problems() if rules is None else (rules, ())
     judged = thinned(trace)
     found = [finding for rule in rules for finding in _ask(rule, judged)]
+    found += map(_not_loaded, problems)
     return tuple(_joined(sorted(found, key=_urgency(judged)), rules))
 
 
@@ -105,17 +57,35 @@ def _ask(rule: Rule, trace: Trace) -> Iterable[Finding]:
 
 
 def _failed(rule: Rule, error: Exception) -> Finding:
+    return _unjudged(
+        rule.code,
+        f"the rule {rule.name} could not judge this run: {type(error).__name__}: {error}",
+        measured="an exception inside the rule",
+        why=f"This is a bug of the rule, not of your program. {rule.name} was not checked at all.",
+    )
+
+
+def _not_loaded(problem: str) -> Finding:
+    return _unjudged(
+        "",
+        problem,
+        measured="an installed distribution whose rule cannot be used",
+        why="Other distributions may add rules, and this one is broken. All other rules judged.",
+    )
+
+
+def _unjudged(code: str, symptom: str, *, measured: str, why: str) -> Finding:
     return Finding(
         rule=FAILED,
-        code=rule.code,
+        code=code,
         severity=Severity.NOTE,
-        symptom=f"the rule {rule.name} could not judge this run: {type(error).__name__}: {error}",
+        symptom=symptom,
         site="",
         step=0,
-        measured="an exception inside the rule",
+        measured=measured,
         expected="a judgement",
         certainty="exact",
-        why=f"This is a bug in lifesigns, not in your program. {rule.name} was not checked at all.",
+        why=why,
         causes=("other",),
     )
 
@@ -195,22 +165,3 @@ def _causes_first(
         waiting = [f for f in waiting if f is not first]
         ordered.append(first)
     return ordered
-
-
-def _rule_of(module: ModuleType) -> Rule:
-    rule = getattr(module, "RULE", None)
-    if not isinstance(rule, Rule):
-        raise _malformed(module, f"RULE is {type(rule).__name__}, not a Rule")
-    if not re.fullmatch(r"[A-Z]{3}\d{3}", rule.code) or rule.code[:3] not in FAMILIES:
-        raise _malformed(module, f"{rule.code!r} is no code of a known family and three digits")
-    stem = module.__name__.rpartition(".")[2]
-    if rule.name != stem.replace("_", "-"):
-        raise _malformed(module, f"the rule is called {rule.name!r}, its file {stem!r}")
-    return rule
-
-
-def _malformed(module: ModuleType, reason: str) -> LifesignsError:
-    path = Path(inspect.getfile(module))
-    lines = path.read_text(encoding="utf-8").splitlines()
-    line = next((i for i, text in enumerate(lines, 1) if text.startswith("RULE")), 1)
-    return LifesignsError(f"{path}:{line}: {reason}.")

@@ -86,6 +86,11 @@ class Rule:
     """Names of the rules whose findings are consequences of this one's."""
     cases: tuple[Case, ...] = ()
 
+    @property
+    def family(self) -> str:
+        """The letters of the code, a key of `FAMILIES` unless another distribution has its own."""
+        return self.code[:3]
+
     def finding(
         self,
         severity: Severity,
