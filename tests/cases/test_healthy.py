@@ -6,8 +6,7 @@ import healthy
 import pytest
 from listing import page
 from program import programs_of
-
-import lifesigns
+from watched import watched
 
 PROGRAMS = programs_of(healthy)
 
@@ -26,12 +25,11 @@ def marked(program):
 
 @pytest.mark.parametrize("program", [marked(p) for p in PROGRAMS])
 def test_a_program_that_learns_gets_no_warning_and_no_error(program):
-    with lifesigns.watch(every=3, strict=True) as watcher:
-        value = program.run()
+    value, report = watched(program)
 
     if not program.learnt(value):
         pytest.fail(f"it does not learn: {program.measure} is {value:.3g}, {program.goal}")
-    assert watcher.report.ok, watcher.report
+    assert report.ok, report
 
 
 def test_there_are_at_least_forty_and_each_says_what_is_unusual():

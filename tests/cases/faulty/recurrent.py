@@ -1,0 +1,160 @@
+import torch
+import torch.nn.functional as F
+from data import accuracy, minibatches
+from program import faulty
+from torch import nn
+
+
+class Recurrent(nn.Module):
+    def __init__(self, cell, width_in, width, classes=2, **options):
+        super().__init__()
+        self.cell = cell(width_in, width, batch_first=True, **options)
+        self.head = nn.Linear(width, classes)
+
+    def forward(self, x):
+        return self.head(self.cell(x)[0][:, -1])
+
+
+def fit(model, x, y, steps=150, lr=0.01, clip=None):
+    optimizer = torch.optim.Adam(model.parameters(), lr=lr)
+    for xb, yb in minibatches(x, y, 32, steps):
+        optimizer.zero_grad()
+        F.cross_entropy(model(xb), yb).backward()
+        if clip:
+            nn.utils.clip_grad_norm_(model.parameters(), clip)
+        optimizer.step()
+
+
+def first_of(length, n=400):
+    """Sequences of noise whose class is the sign of the first step."""
+    x = 0.1 * torch.randn(n, length, 1)
+    y = torch.randint(2, (n,))
+    x[:, 0, 0] = 2.0 * y - 1
+    return x, y
+
+
+@faulty("accuracy", at_least=0.9, causes=("vanishing", "bad_init"))
+def forgotten_start(fixed=False):
+    """A tanh recurrence with small recurrent weights over 60 steps: the gradient that reaches the
+    first step, which alone matters, is nothing. The cure starts from the identity with ReLU."""
+    x, y = first_of(60)
+    model = Recurrent(nn.RNN, 1, 32, nonlinearity="relu" if fixed else "tanh")
+    if fixed:
+        nn.init.eye_(model.cell.weight_hh_l0)
+    else:
+        nn.init.normal_(model.cell.weight_hh_l0, 0, 0.02)
+    fit(model, x, y, steps=120, lr=0.001, clip=1.0)
+    return accuracy(model, x, y)
+
+
+@faulty("accuracy", at_least=0.9, causes=("saturated", "bad_init", "unnormalised_input"))
+def saturated_recurrence(fixed=False):
+    """Recurrent and input weights of spread 5: every tanh is at ±1 and passes no gradient on."""
+    x = torch.randn(400, 10, 4)
+    y = (x[:, :, 0].mean(1) > 0).long()
+    model = Recurrent(nn.RNN, 4, 32)
+    if not fixed:
+        nn.init.normal_(model.cell.weight_hh_l0, 0, 5.0)
+        nn.init.normal_(model.cell.weight_ih_l0, 0, 5.0)
+    fit(model, x, y, steps=200)
+    return accuracy(model, x, y)
+
+
+@faulty("accuracy", at_least=0.9, causes=("exploding", "bad_init", "lr_too_high", "nan"))
+def exploding_recurrence(fixed=False):
+    """A ReLU recurrence whose weights grow the state twofold at each of 40 steps, not clipped."""
+    x, y = first_of(40)
+    model = Recurrent(nn.RNN, 1, 32, nonlinearity="relu")
+    nn.init.eye_(model.cell.weight_hh_l0)
+    if not fixed:
+        with torch.no_grad():
+            model.cell.weight_hh_l0.mul_(2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    for xb, yb in minibatches(x, y, 32, 200):
+        optimizer.zero_grad()
+        F.cross_entropy(model(xb), yb).backward()
+        if fixed:
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+    return accuracy(model, x, y)
+
+
+@faulty("accuracy", at_least=0.9, causes=("wrong_shape",), leads=False)
+def batch_taken_for_time(fixed=False):
+    """Data of (batch, time, feature) in a cell that expects (time, batch, feature): the state runs
+    from row to row of the batch, and each row's answer depends on the rows before it."""
+    x = torch.randn(400, 8, 4)
+    y = (x[:, 0, 0] > 0).long()
+    cell, head = nn.GRU(4, 32, batch_first=fixed), nn.Linear(32, 2)
+    optimizer = torch.optim.Adam([*cell.parameters(), *head.parameters()], lr=0.01)
+
+    def model(x):
+        return head(cell(x)[0][:, -1])
+
+    for xb, yb in minibatches(x, y, 32, 250):
+        optimizer.zero_grad()
+        F.cross_entropy(model(xb), yb).backward()
+        optimizer.step()
+    with torch.no_grad():
+        return (model(x).argmax(1) == y).float().mean()
+
+
+@faulty(
+    "accuracy", at_least=0.9, causes=("unnormalised_input", "wrong_shape", "other"), leads=False
+)
+def read_at_the_padding(fixed=False):
+    """The state is read after 40 steps of padding, where it has forgotten the sequence; the cure
+    reads it where the sequence ends."""
+    length = torch.randint(3, 7, (400,))
+    x = torch.zeros(400, 60, 4)
+    for row, n in enumerate(length.tolist()):
+        x[row, :n] = torch.randn(n, 4)
+    y = (x[:, 0, 0] > 0).long()
+    cell, head = nn.RNN(4, 16, batch_first=True), nn.Linear(16, 2)
+    optimizer = torch.optim.Adam([*cell.parameters(), *head.parameters()], lr=0.01)
+
+    def model(rows):
+        states = cell(x[rows])[0]
+        last = length[rows] - 1 if fixed else torch.full((len(rows),), 59)
+        return head(states[torch.arange(len(rows)), last])
+
+    for rows, yb in minibatches(torch.arange(400), y, 32, 150):
+        optimizer.zero_grad()
+        F.cross_entropy(model(rows), yb).backward()
+        optimizer.step()
+    with torch.no_grad():
+        return (model(torch.arange(400)).argmax(1) == y).float().mean()
+
+
+@faulty("accuracy", at_least=0.9, causes=("frozen",), leads=False)
+def state_detached_at_each_step(fixed=False):
+    """The state is detached after each step, so nothing is learnt about what to remember."""
+    x, y = first_of(8)
+    cell, head = nn.GRUCell(1, 16), nn.Linear(16, 2)
+    with torch.no_grad():
+        cell.bias_ih[16:32] = -3.0  # forgets unless it learns not to
+    optimizer = torch.optim.Adam([*cell.parameters(), *head.parameters()], lr=0.02)
+
+    def model(x):
+        state = torch.zeros(len(x), 16)
+        for t in range(x.shape[1]):
+            state = cell(x[:, t], state if fixed else state.detach())
+        return head(state)
+
+    for xb, yb in minibatches(x, y, 32, 200):
+        optimizer.zero_grad()
+        F.cross_entropy(model(xb), yb).backward()
+        optimizer.step()
+    with torch.no_grad():
+        return (model(x).argmax(1) == y).float().mean()
+
+
+@faulty("accuracy", at_least=0.9, causes=("other", "frozen", "bad_init"), leads=False)
+def constant_embedding_indices(fixed=False):
+    """Word ids are cast from numbers below 1: every token is word 0 and every row looks alike."""
+    share = torch.rand(400, 6)
+    y = (share.mean(1) > 0.5).long()
+    ids = (share * 100).long() if fixed else share.long()
+    model = nn.Sequential(nn.Embedding(100, 16), nn.Flatten(), nn.Linear(96, 2))
+    fit(model, ids, y, steps=200)
+    return accuracy(model, ids, y)

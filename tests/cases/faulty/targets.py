@@ -1,0 +1,178 @@
+import torch
+import torch.nn.functional as F
+from data import accuracy, curve, diabetes, digits, minibatches, tumours, unexplained, wine
+from program import faulty
+from torch import nn
+
+
+def network(width_in, out, *last, width=32):
+    return nn.Sequential(nn.Linear(width_in, width), nn.ReLU(), nn.Linear(width, out), *last)
+
+
+def fit(model, x, y, loss_fn=F.cross_entropy, steps=250, lr=0.01, size=32):
+    optimizer = torch.optim.Adam(model.parameters(), lr=lr)
+    for xb, yb in minibatches(x, y, size, steps):
+        optimizer.zero_grad()
+        loss_fn(model(xb), yb).backward()
+        optimizer.step()
+
+
+@faulty("accuracy", at_least=0.9, causes=("wrong_labels",))
+def shuffled_labels(fixed=False):
+    """Pictures and labels are shuffled each by itself, anew in each epoch."""
+    x, y = digits()
+    model = network(64, 10)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
+    for xb, yb in minibatches(x, y, 64, 400):
+        yb = yb if fixed else y[torch.randint(len(y), (len(yb),))]
+        optimizer.zero_grad()
+        F.cross_entropy(model(xb), yb).backward()
+        optimizer.step()
+    return accuracy(model, x, y)
+
+
+@faulty("accuracy", at_least=0.9, causes=("wrong_loss", "wrong_labels", "other"))
+def loss_of_the_wrong_sign(fixed=False):
+    """The loss is negated: training climbs, to ever larger logits of the wrong class."""
+    x, y = digits()
+    model = network(64, 10)
+    sign = 1 if fixed else -1
+    fit(model, x, y, lambda out, y: sign * F.cross_entropy(out, y))
+    return accuracy(model, x, y)
+
+
+@faulty("accuracy", at_least=0.9, causes=("wrong_output_activation",))
+def relu_on_the_logits(fixed=False):
+    """A ReLU after the last layer: logits cannot be negative, and dead ones stay dead."""
+    x, y = digits()
+    model = network(64, 10) if fixed else network(64, 10, nn.ReLU())
+    nn.init.constant_(model[2].bias, 0.0 if fixed else -0.5)
+    fit(model, x, y)
+    return accuracy(model, x, y)
+
+
+@faulty("unexplained variance", at_most=0.1, causes=("wrong_output_activation",))
+def sigmoid_below_standardised_targets(fixed=False):
+    """Targets from −1 to 1 and an output that cannot leave 0…1."""
+    x, y = curve()
+    model = network(1, 1) if fixed else network(1, 1, nn.Sigmoid())
+    fit(model, x, y, F.mse_loss, steps=300)
+    return unexplained(model, x, y)
+
+
+@faulty("unexplained variance", at_most=0.2, causes=("wrong_output_activation",))
+def tanh_below_large_targets(fixed=False):
+    """Prices of 50 to 300 and a tanh at the end: the output saturates at 1."""
+    x = torch.randn(400, 5)
+    y = 170 + 40 * (x[:, :1] + 0.5 * x[:, 1:2] * x[:, 2:3])
+    if fixed:
+        y = (y - y.mean()) / y.std()
+    model = network(5, 1) if fixed else network(5, 1, nn.Tanh())
+    fit(model, x, y, F.mse_loss, steps=300)
+    return unexplained(model, x, y)
+
+
+@faulty("unexplained variance", at_most=0.3, causes=("wrong_output_activation", "dead_relu"))
+def relu_below_negative_targets(fixed=False):
+    """All targets are negative and the output layer ends in a ReLU: it dies, gradient and all."""
+    x = torch.randn(400, 5)
+    y = -3 - x[:, :1].abs()
+    model = network(5, 1) if fixed else network(5, 1, nn.ReLU())
+    fit(model, x, y, F.mse_loss, steps=300)
+    return unexplained(model, x, y)
+
+
+@faulty("accuracy", at_least=0.9, causes=("wrong_output_activation",))
+def softmax_of_one_unit(fixed=False):
+    """A softmax over a single output unit is always 1."""
+    x, y = tumours()
+    target = y.float().unsqueeze(1)
+    model = network(30, 1, nn.Sigmoid() if fixed else nn.Softmax(1))
+    fit(model, x, target, F.binary_cross_entropy, steps=150)
+    with torch.no_grad():
+        return ((model(x) > 0.5).float() == target).float().mean()
+
+
+@faulty("unexplained variance", at_most=0.6, causes=("wrong_shape",))
+def predictions_and_targets_broadcast(fixed=False):
+    """(N, 1) minus (N): every prediction is compared with every target."""
+    x, y = diabetes()
+    model = network(10, 1)
+
+    def loss(out, y):
+        return ((out - (y if fixed else y.squeeze(1))) ** 2).mean()
+
+    fit(model, x, y, loss, steps=200, lr=0.003)
+    return unexplained(model, x, y)
+
+
+@faulty("accuracy", at_least=0.9, causes=("unnormalised_input", "other"), leads=False)
+def input_scaled_twice(fixed=False):
+    """Pixels in 0…1 are divided by 255 once more, and again: nearly nothing is left of them."""
+    x, y = digits()
+    x = x if fixed else x / 255 / 255
+    model = network(64, 10)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.3)
+    for xb, yb in minibatches(x, y, 64, 250):
+        optimizer.zero_grad()
+        F.cross_entropy(model(xb), yb).backward()
+        optimizer.step()
+    return accuracy(model, x, y)
+
+
+@faulty("unexplained variance", at_most=0.2, causes=("unnormalised_input",))
+def raw_years_and_incomes(fixed=False):
+    """Features of size 2000 and 50 000 as they are: the first layer's units die or saturate."""
+    x = torch.stack([1950 + 70 * torch.rand(400), 5e4 * torch.rand(400)], 1)
+    y = ((x[:, :1] - 1985) / 20).sin() + x[:, 1:] / 5e4
+    if fixed:
+        x = (x - x.mean(0)) / x.std(0)
+    model = nn.Sequential(nn.Linear(2, 32), nn.Tanh(), nn.Linear(32, 1))
+    fit(model, x, y, F.mse_loss, steps=350, lr=0.02)
+    return unexplained(model, x, y)
+
+
+@faulty(
+    "accuracy",
+    at_least=0.85,
+    causes=("wrong_loss", "wrong_labels", "wrong_output_activation"),
+    leads=False,
+)
+def classes_as_numbers(fixed=False):
+    """Ten classes without an order regressed as one number."""
+    x, y = digits()
+    if fixed:
+        model = network(64, 10)
+        fit(model, x, y, steps=200)
+        return accuracy(model, x, y)
+    model = network(64, 1)
+    fit(model, x, y.float().unsqueeze(1), F.mse_loss, steps=200)
+    with torch.no_grad():
+        return (model(x).round().squeeze(1) == y).float().mean()
+
+
+@faulty("accuracy", at_least=0.9, causes=("wrong_labels",))
+def labels_off_by_one_row(fixed=False):
+    """A header line was skipped in one file only: each label is that of the row before."""
+    x, y = wine()
+    order = torch.randperm(len(x))
+    x, y = x[order], y[order]
+    target = y if fixed else y.roll(1)
+    model = nn.Linear(13, 3)
+    fit(model, x, target, steps=300)
+    return accuracy(model, x, y)
+
+
+@faulty("accuracy", at_least=0.9, causes=("wrong_output_activation",))
+def softmax_twice(fixed=False):
+    """A softmax before a loss that applies its own, on a deep network with plain descent."""
+    x, y = digits()
+    model = nn.Sequential(
+        nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10), *([] if fixed else [nn.Softmax(1)])
+    )
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.2)
+    for xb, yb in minibatches(x, y, 64, 250):
+        optimizer.zero_grad()
+        F.cross_entropy(model(xb), yb).backward()
+        optimizer.step()
+    return accuracy(model, x, y)
