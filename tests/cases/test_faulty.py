@@ -13,10 +13,31 @@ from lifesigns.rules._rule import CAUSES
 
 PROGRAMS = programs_of(faulty)
 
-NOT_FOUND_TODAY: dict[str, str] = {}
+NOT_FOUND_TODAY = {
+    "forgotten_start": "vanishing-gradient: the recurrence is one site, its time steps are not seen",
+    "saturated_recurrence": "saturated-units: the states inside of nn.RNN are not read",
+    "batch_taken_for_time": "no rule: a time axis as long as the batch",
+    "classes_as_numbers": "no rule yet: classes-as-numbers",
+    "labels_off_by_one_row": "loss-flat: labels that fit their rows no better than chance",
+    "softmax_over_the_batch": "no rule yet: softmax over the batch axis",
+    "unscaled_attention": "saturated-units: an attention that is one-hot for every row",
+    "detached_features": "detached-parameters: in the optimizer and never reached is a note",
+    "layers_in_a_plain_list": "detached-parameters: trainable and in no optimizer is a note",
+    "evaluation_mode_while_training": "no rule yet: eval-mode-in-training",
+    "loss_made_into_a_new_tensor": "zero-gradient: a backward that reaches nothing is not recorded",
+}
 """Programs whose fault no rule sees yet."""
 
-MISNAMED_TODAY: dict[str, str] = {}
+MISNAMED_TODAY = {
+    "read_at_the_padding": "constant-output: a faded state is called saturated",
+    "state_detached_at_each_step": "loss-flat: the rate is blamed, truncation is not seen",
+    "shuffled_labels": "dead-units: units that die under random labels lead",
+    "loss_of_the_wrong_sign": "no rule yet: wrong-direction",
+    "no_positions": "dead-units: units that die without any signal lead",
+    "gradients_never_cleared": "no rule yet: gradients-pile-up",
+    "half_precision_overflow": "non-finite-origin: an infinity that a division makes 0 is not seen",
+    "dropout_of_everything": "dead-units: the rate of the dropout is not read",
+}
 """Programs whose fault is found and put down to another cause."""
 
 

@@ -99,9 +99,7 @@ def batch_taken_for_time(fixed=False):
         return (model(x).argmax(1) == y).float().mean()
 
 
-@faulty(
-    "accuracy", at_least=0.9, causes=("unnormalised_input", "wrong_shape", "other"), leads=False
-)
+@faulty("accuracy", at_least=0.9, causes=("vanishing", "wrong_shape", "other"), leads=False)
 def read_at_the_padding(fixed=False):
     """The state is read after 40 steps of padding, where it has forgotten the sequence; the cure
     reads it where the sequence ends."""
