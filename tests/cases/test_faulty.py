@@ -14,7 +14,7 @@ from lifesigns.rules._rule import CAUSES
 PROGRAMS = programs_of(faulty)
 
 NOT_FOUND_TODAY = {
-    "forgotten_start": "vanishing-gradient: the recurrence is one site, its time steps are not seen",
+    "forgotten_start": "vanishing-gradient: the time steps of one recurrence are not seen",
     "saturated_recurrence": "saturated-units: the states inside of nn.RNN are not read",
     "batch_taken_for_time": "no rule: a time axis as long as the batch",
     "classes_as_numbers": "no rule yet: classes-as-numbers",
