@@ -32,9 +32,11 @@ def test_the_rule_that_contributing_shows_passes_its_own_cases():
     exec(compile(source, "CONTRIBUTING.md", "exec"), module)
 
     rule = module["RULE"]
-    alarms = {case.name: list(rule.check(case.trace())) for case in rule.cases}
-    assert [f.severity for f in alarms["an update of twice the weight"]] == [Severity.WARNING] * 2
-    assert alarms["an update of a thousandth"] == []
+    found = {case.name: list(rule.check(case.trace())) for case in rule.cases}
+    assert {name for name, findings in found.items() if findings} == {
+        case.name for case in rule.cases if case.fires
+    }
+    assert [f.severity for f in found["an update of twice the weight"]] == [Severity.WARNING] * 2
 
 
 def test_the_changelog_names_every_rule():

@@ -35,6 +35,10 @@ FAMILIES = {
 }
 
 
+RETIRED: frozenset[str] = frozenset()
+"""Codes of rules that are gone; none is ever used again."""
+
+
 @dataclass(frozen=True)
 class Threshold:
     """A number a rule compares with, what it means and where it comes from."""

@@ -1,0 +1,60 @@
+"""The pages of the documentation are made from the rules, all of them and nothing else."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from lifesigns.report.manual import HEADINGS
+from lifesigns.rules import built_in_rules
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def docs():
+    spec = importlib.util.spec_from_file_location("scripts_docs", ROOT / "scripts/docs.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def folder(docs, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("docs")
+    docs.write(folder)
+    return folder
+
+
+def test_the_index_links_to_a_page_for_each_rule_and_every_page_is_linked(folder):
+    links = re.findall(r"\]\((.*?)\)", (folder / "rules.md").read_text(encoding="utf-8"))
+
+    assert {folder / link for link in links} == set((folder / "rules").iterdir())
+    assert len(links) == len(built_in_rules())
+
+
+@pytest.mark.parametrize("rule", built_in_rules(), ids=lambda rule: rule.name)
+def test_a_page_has_text_under_each_heading(folder, rule):
+    page = (folder / "rules" / f"{rule.name}.md").read_text(encoding="utf-8")
+
+    _, *parts = re.split(r"^## ", page, flags=re.MULTILINE)
+    said = dict(part.split("\n", 1) for part in parts)
+    assert list(said) == list(HEADINGS)
+    assert [heading for heading, text in said.items() if not text.strip()] == []
+
+
+def test_the_page_of_a_rule_that_is_gone_is_removed(docs, tmp_path):
+    (tmp_path / "rules").mkdir()
+    gone = tmp_path / "rules/renamed-since.md"
+    gone.write_text("# OPT999")
+
+    docs.write(tmp_path)
+
+    assert not gone.exists()
+
+
+def test_pages_are_not_committed_so_that_a_new_rule_touches_two_files():
+    ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
+
+    assert {"docs/rules.md", "docs/rules/"} <= set(ignored)
