@@ -183,3 +183,35 @@ def test_every_initialiser_can_differ_between_members():
     history = train_population(members, split(x, labels), 5)
 
     assert len({tuple(column) for column in history.losses.T}) == len(members)
+
+
+class Normalised:
+    """Batch normalisation and a recurrent kernel: neither can be batched over members."""
+
+    def build(self):
+        return nn.Sequential(
+            nn.Linear(5, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Unflatten(1, (4, 2)), LastState(2, 6),
+            nn.Linear(6, 3),
+        )  # fmt: skip
+
+
+class LastState(nn.Module):
+    def __init__(self, inputs, width):
+        super().__init__()
+        self.cell = nn.LSTM(inputs, width, batch_first=True)
+
+    def forward(self, x):
+        return self.cell(x)[0][:, -1]
+
+
+def test_what_cannot_be_batched_is_trained_in_turn():
+    x, labels = clouds()
+    base = Recipe(Normalised(), "cross_entropy", 0.1, optimizer="adam")
+    members = [Member(base, 0), Member(replace(base, learning_rate=0.01), 1)]
+
+    history = train_population(members, split(x, labels), 30, dtype=torch.float64)
+
+    for position, member in enumerate(members):
+        expected = alone(member, x, labels, 30, torch.float64)
+        np.testing.assert_allclose(history.losses[:, position], expected, rtol=0, atol=1e-12)
+    assert history.measures["accuracy"][-1].max() > 0.5

@@ -11,12 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lifesigns.lab.modules import StackedModules
+from lifesigns.lab.modules import SeparateModules, StackedModules
 from lifesigns.lab.perceptrons import Layer, StackedPerceptrons
 
 if TYPE_CHECKING:
     from lifesigns.nets.data import Split
 
+Program = StackedPerceptrons | StackedModules | SeparateModules
 Measures = Mapping[str, NDArray[np.float64]]
 
 MEASURES = MappingProxyType(
@@ -39,7 +40,7 @@ SATURATED = 0.01
 
 @torch.no_grad()
 def measure(
-    program: StackedPerceptrons | StackedModules,
+    program: Program,
     data: Split,
     dtype: torch.dtype,
     *,
@@ -74,9 +75,7 @@ class _Sums:
         self.flat: Tensor | None = None
         self.values = 0
 
-    def add(
-        self, program: StackedPerceptrons | StackedModules, inputs: Tensor, targets: Tensor
-    ) -> None:
+    def add(self, program: Program, inputs: Tensor, targets: Tensor) -> None:
         count = inputs.shape[1]
         if isinstance(program, StackedPerceptrons):
             layers = program.forward(inputs)
@@ -131,5 +130,5 @@ def _right(outputs: Tensor, targets: Tensor) -> Tensor | None:
     return None
 
 
-def _for_all(tensor: Tensor, program: StackedPerceptrons | StackedModules) -> Tensor:
+def _for_all(tensor: Tensor, program: Program) -> Tensor:
     return tensor.unsqueeze(0).expand(program.members, *tensor.shape)

@@ -1,4 +1,4 @@
-"""A stack of any torch modules of one structure, differentiated by `torch.func`."""
+"""Any torch modules of one structure: batched by `torch.func` where possible, else in turn."""
 
 from __future__ import annotations
 
@@ -14,13 +14,11 @@ from lifesigns.nets import Recipe
 class StackedModules:
     """K modules of one structure as one program: `vmap` over stacked parameters.
 
-    Modules with buffers that training changes (batch normalisation) are refused, and so are modules
-    whose kernels cannot be batched: `train_population` trains those one by one.
+    Modules with buffers (batch normalisation), with dropout, or with kernels that cannot be batched
+    are `SeparateModules`.
     """
 
     def __init__(self, recipe: Recipe, modules: Sequence[nn.Module], dtype: torch.dtype) -> None:
-        if any(True for module in modules for _ in module.buffers()):
-            raise TypeError("modules with buffers cannot be stacked")
         modules = [module.to(dtype) for module in modules]
         stacked, _ = stack_module_state(list(modules))
         self.names = list(stacked)
@@ -37,7 +35,7 @@ class StackedModules:
             return recipe.loss_fn(outputs(parameters, inputs), targets)
 
         self._outputs = vmap(outputs)
-        self._gradients = vmap(grad_and_value(loss), randomness="different")
+        self._gradients = vmap(grad_and_value(loss))
 
     @property
     def members(self) -> int:
@@ -64,3 +62,81 @@ class StackedModules:
 
     def _named(self) -> dict[str, Tensor]:
         return dict(zip(self.names, self.parameters, strict=True))
+
+
+class SeparateModules:
+    """K modules of one structure, one after the other: for what cannot be batched.
+
+    Batch normalisation, dropout and recurrent kernels work here. The modules' parameters are views
+    of the stacked ones, so that one optimizer step updates all of them.
+    """
+
+    def __init__(self, recipe: Recipe, modules: Sequence[nn.Module], dtype: torch.dtype) -> None:
+        self._modules = [module.to(dtype) for module in modules]
+        columns = zip(*(list(module.parameters()) for module in self._modules), strict=True)
+        self._columns = [list(column) for column in columns]
+        self.parameters = [torch.stack([p.detach() for p in column]) for column in self._columns]
+        for stacked, column in zip(self.parameters, self._columns, strict=True):
+            for member, parameter in enumerate(column):
+                parameter.data = stacked[member]
+        self.gradients = [torch.zeros_like(parameter) for parameter in self.parameters]
+        self._loss_fn = recipe.loss_fn
+
+    @property
+    def members(self) -> int:
+        """How many modules there are."""
+        return len(self._modules)
+
+    def outputs(self, inputs: Tensor) -> Tensor:
+        """Outputs `[K, B, …]` for inputs `[K, B, …]`, in evaluation mode."""
+        with torch.no_grad():
+            found = [module.eval()(x) for module, x in zip(self._modules, inputs, strict=True)]
+        for module in self._modules:
+            module.train()
+        return torch.stack(found)
+
+    def losses_and_gradients(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """The losses `[K]` on a batch; leaves the gradients in `self.gradients`."""
+        losses = []
+        for member, module in enumerate(self._modules):
+            loss = self._loss_fn(module(inputs[member]), targets[member])
+            own = [column[member] for column in self._columns]
+            found = torch.autograd.grad(loss, own, allow_unused=True, materialize_grads=True)
+            for stacked, gradient in zip(self.gradients, found, strict=True):
+                stacked[member] = gradient
+            losses.append(loss.detach())
+        return torch.stack(losses)
+
+    def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The losses `[K]` of given outputs."""
+        pairs = zip(outputs, targets, strict=True)
+        return torch.stack([self._loss_fn(output, target) for output, target in pairs])
+
+
+def batched_or_separate(
+    recipe: Recipe, modules: Sequence[nn.Module], dtype: torch.dtype, sample: tuple[Tensor, Tensor]
+) -> StackedModules | SeparateModules:
+    """The batched program if it can compute the gradient of `sample`, else the separate one.
+
+    Args:
+        recipe: Whose loss is used.
+        modules: Of one structure; changed in place.
+        dtype: Of the parameters.
+        sample: Inputs and targets of one small batch, without the member dimension.
+    """
+    if any(_acts_by_mode(part) for part in modules[0].modules()):
+        return SeparateModules(recipe, modules, dtype)
+    try:
+        program = StackedModules(recipe, modules, dtype)
+        inputs, targets = (t.unsqueeze(0).expand(len(modules), *t.shape) for t in sample)
+        program.losses_and_gradients(inputs, targets)
+    except (RuntimeError, TypeError, NotImplementedError, ValueError):
+        return SeparateModules(recipe, modules, dtype)
+    return program
+
+
+def _acts_by_mode(module: nn.Module) -> bool:
+    """Dropout draws random numbers; batch normalisation keeps statistics."""
+    return isinstance(module, nn.modules.dropout._DropoutNd) or any(
+        True for _ in module.buffers(recurse=False)
+    )

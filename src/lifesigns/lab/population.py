@@ -12,14 +12,14 @@ from torch import Tensor, nn
 
 from lifesigns._errors import UsageError
 from lifesigns.lab.measures import MEASURES, Measures, measure
-from lifesigns.lab.modules import StackedModules
+from lifesigns.lab.modules import SeparateModules, StackedModules, batched_or_separate
 from lifesigns.lab.perceptrons import StackedPerceptrons
 from lifesigns.lab.stacks import stacks
 from lifesigns.lab.steppers import Stepper
 from lifesigns.nets import MLP, Recipe
 from lifesigns.nets.data import Split
 
-Program = StackedPerceptrons | StackedModules
+Program = StackedPerceptrons | StackedModules | SeparateModules
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,9 @@ def train_population(
     Cost: memory for parameters, gradients and optimizer state of all members, and for one batch of
     activations of each; the caller bounds it by the number of members.
     """
-    program, recipe = _program(members, dtype)
+    program = _program(members, data, dtype)
     stepper = Stepper.of([member.recipe for member in members], dtype)
-    batches = _batches(members, data, recipe.batch_size, dtype)
+    batches = _batches(members, data, members[0].recipe.batch_size, dtype)
     moments = sorted(set(_moments(steps) if measured_at is None else measured_at))
     losses = np.full((steps, len(members)), np.nan)
     taken = [measure(program, data, dtype)] if 0 in moments else []
@@ -105,14 +105,17 @@ def train_population(
     return _history(losses, [m for m in moments if m <= steps], taken)
 
 
-def _program(members: Sequence[Member], dtype: torch.dtype) -> tuple[Program, Recipe]:
+def _program(members: Sequence[Member], data: Split, dtype: torch.dtype) -> Program:
     if not members or len(stacks(members)) > 1:
         found = f"{len(stacks(members))} structures" if members else "no members"
         raise UsageError(f"A population needs members of one structure; {found} were given.")
     recipe = members[0].recipe
     modules = [_built(member) for member in members]
-    kind = StackedPerceptrons if isinstance(recipe.network, MLP) else StackedModules
-    return kind(recipe, modules, dtype), recipe
+    if isinstance(recipe.network, MLP):
+        return StackedPerceptrons(recipe, modules, dtype)
+    rows = slice(0, min(4, len(data.inputs)))
+    sample = _as(data.inputs[rows], dtype), _as(data.targets[rows], dtype)
+    return batched_or_separate(recipe, modules, dtype, sample)
 
 
 def _built(member: Member) -> nn.Module:
@@ -125,8 +128,7 @@ def _batches(
     members: Sequence[Member], data: Split, size: int, dtype: torch.dtype
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Endless batches `[K, B, …]`, every member in the order of its own seed."""
-    inputs = data.inputs.to(dtype)
-    targets = data.targets.to(dtype) if data.targets.is_floating_point() else data.targets
+    inputs, targets = _as(data.inputs, dtype), _as(data.targets, dtype)
     seeds = sorted({member.seed for member in members})
     orders = [torch.Generator().manual_seed(seed) for seed in seeds]
     of_member = torch.tensor([seeds.index(member.seed) for member in members])
@@ -135,6 +137,10 @@ def _batches(
         for rows in torch.split(shuffled, size, dim=1):
             picked = rows[of_member]
             yield inputs[picked], targets[picked]
+
+
+def _as(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    return tensor.to(dtype) if tensor.is_floating_point() else tensor
 
 
 def _moments(steps: int) -> list[int]:

@@ -1,0 +1,154 @@
+"""The advisor: which cell to take, how sure that is, and what was not tried."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from lifesigns.lab.design import Design
+from lifesigns.lab.run import CellResult, Outcome
+from lifesigns.lab.statistics import Contrast, Interval, chance_of_being_best, holm
+from lifesigns.nets.mlp import ACTIVATIONS, INITIALISERS
+from lifesigns.nets.optimizers import OPTIMIZERS
+
+SIGNIFICANT = 0.05
+REACHED = 0.95
+"""Share of the best cell's final score that counts as reached."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """One cell in the ranking."""
+
+    result: CellResult
+    score: Interval
+    chance_best: float
+    """Of having the best mean score if the seeds were drawn anew."""
+    against_best: Contrast | None
+    """Paired differences from the leader; None for the leader itself."""
+    adjusted_p: float
+    """Holm's correction over all comparisons with the leader; 1 for the leader."""
+    steps_to_level: float
+    """Mean steps until the common level is reached; infinite if some seed never does."""
+
+    @property
+    def as_good_as_best(self) -> bool:
+        """Not told apart from the leader by this many seeds."""
+        return self.adjusted_p > SIGNIFICANT
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """All cells, best mean score first."""
+
+    places: tuple[Place, ...]
+    level: float
+    """The score of `steps_to_level`: `REACHED` of the leader's."""
+    score: str
+    caveats: tuple[str, ...]
+    """What was not tried, and what these numbers cannot say."""
+
+    @property
+    def advice(self) -> str:
+        """Two or three sentences: what to take, and how sure that is."""
+        leader = self.places[0]
+        cell = leader.result.cell
+        text = (
+            f"Take {cell.name} at a learning rate of {leader.result.rate:g}: {self.score} "
+            f"{leader.score.mean:.3f} ({leader.score.low:.3f} to {leader.score.high:.3f}). "
+        )
+        others = [place for place in self.places[1:] if place.as_good_as_best]
+        if not self.places[1:]:
+            return text + "Nothing else was tried."
+        if not others:
+            return text + "Every other cell is worse beyond the noise of the seeds."
+        names = ", ".join(place.result.cell.name for place in others[:3])
+        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+        return text + (
+            f"{len(leader.result.scores)} seeds do not tell it apart from {names}{more}; "
+            f"drawn anew it would lead in {leader.chance_best:.0%} of the cases."
+        )
+
+
+def rank(outcome: Outcome) -> Ranking:
+    """Orders the cells of an outcome and says how sure the order is."""
+    results = sorted(outcome.results, key=lambda r: -np.nan_to_num(r.scores.mean(), nan=-np.inf))
+    leader = results[0]
+    scores = np.nan_to_num(np.stack([result.scores for result in results]), nan=-1.0)
+    contrasts = [Contrast.of(row, scores[0]) for row in scores[1:]]
+    adjusted = holm([contrast.p for contrast in contrasts])
+    level = REACHED * float(scores[0].mean())
+    chances = chance_of_being_best(scores)
+    places = [
+        Place(
+            result,
+            Interval.of(row),
+            float(chance),
+            contrast,
+            p,
+            steps_to_reach(result, outcome.score, level),
+        )
+        for result, row, chance, contrast, p in zip(
+            results, scores, chances, [None, *contrasts], [1.0, *adjusted], strict=True
+        )
+    ]
+    return Ranking(tuple(places), level, outcome.score, tuple(_caveats(outcome, leader)))
+
+
+def steps_to_reach(result: CellResult, score: str, level: float) -> float:
+    """Mean over the seeds of the first step at which the score reaches `level`.
+
+    Interpolated between measurements; infinite if a seed never gets there.
+    """
+    steps, curves = result.history.steps, result.history.measures[score]
+    return float(np.mean([_first_reach(steps, curve, level) for curve in curves.T]))
+
+
+def _first_reach(steps: np.ndarray, curve: np.ndarray, level: float) -> float:
+    reached = np.flatnonzero(curve >= level)
+    if not len(reached):
+        return math.inf
+    at = int(reached[0])
+    if at == 0 or not np.isfinite(curve[at - 1]):
+        return float(steps[at])
+    share = (level - curve[at - 1]) / (curve[at] - curve[at - 1])
+    return float(steps[at - 1] + share * (steps[at] - steps[at - 1]))
+
+
+def _caveats(outcome: Outcome, leader: CellResult) -> Iterator[str]:
+    design = outcome.design
+    at_edge = [r.cell.name for r in outcome.results if r.rate_at_edge]
+    if leader.rate_at_edge:
+        yield (
+            f"The leader's best rate, {leader.rate:g}, is the last one tried: a better one may lie "
+            "beyond. Widen --rate."
+        )
+    elif at_edge:
+        yield f"{len(at_edge)} cells did best at the last rate tried: they may do better beyond."
+    broken = sum(result.diverged for result in outcome.results)
+    if broken:
+        yield f"{broken} of the compared networks diverged; they count with what they then predict."
+    yield from _untried(design)
+
+
+def _untried(design: Design) -> Iterator[str]:
+    for kind, tried, known in (
+        ("activations", design.activations, ACTIVATIONS),
+        ("initialisers", design.initialisers, INITIALISERS),
+        ("optimizers", design.optimizers, OPTIMIZERS),
+    ):
+        left = sorted(set(known) - set(tried))
+        if left:
+            yield f"{len(left)} of {len(known)} {kind} were not tried: {_few(left)}."
+    shape = "-".join(map(str, design.hidden)) or "no hidden layer"
+    yield (
+        f"One network shape ({shape}), {design.steps} steps, batches of {design.batch_size}, "
+        "constant rates: another shape, more steps or a schedule may change the order."
+    )
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:4]) + (", …" if len(names) > 4 else "")

@@ -1,0 +1,80 @@
+import math
+
+import numpy as np
+import pytest
+
+from lifesigns.lab.design import Cell, Design
+from lifesigns.lab.population import History
+from lifesigns.lab.ranking import rank, steps_to_reach
+from lifesigns.lab.run import CellResult, Outcome
+
+STEPS = np.array([0, 10, 20])
+NOISE = np.array([0.0, 0.01, -0.01, 0.02, -0.02, 0.0])
+
+
+def result(activation, finals, *, start=0.1, rate=0.1, diverged=()):
+    finals = np.asarray(finals, float)
+    curve = np.stack([np.full(len(finals), start), (start + finals) / 2, finals])
+    broken = np.array([0 if i in diverged else -1 for i in range(len(finals))])
+    history = History(np.zeros((20, len(finals))), STEPS, {"accuracy": curve}, broken)
+    return CellResult(
+        Cell(activation, "he_normal", "cross_entropy", "sgd"),
+        (0.01, 0.1, 1.0), np.zeros((3, 3)), rate, finals, history,
+    )  # fmt: skip
+
+
+def outcome(*results):
+    activations = tuple(r.cell.activation for r in results)
+    design = Design("iris", activations=activations, rates=(0.01, 0.1, 1.0), seeds=6, chunk=4)
+    return Outcome(design, "accuracy", results)
+
+
+def test_the_better_cell_leads_and_the_worse_is_told_apart():
+    ranking = rank(outcome(result("sigmoid", 0.5 + NOISE), result("relu", 0.9 + NOISE)))
+
+    first, second = ranking.places
+    assert first.result.cell.activation == "relu"
+    assert (first.adjusted_p, first.against_best) == (1.0, None)
+    assert second.adjusted_p < 0.05
+    assert not second.as_good_as_best
+    assert first.chance_best == pytest.approx(1)
+    assert "Every other cell is worse" in ranking.advice
+
+
+def test_cells_that_the_seeds_do_not_tell_apart_are_named():
+    ranking = rank(outcome(result("relu", 0.9 + NOISE), result("tanh", 0.899 - NOISE)))
+
+    assert ranking.places[1].as_good_as_best
+    assert "do not tell it apart from tanh" in ranking.advice
+    assert 0.4 < ranking.places[0].chance_best < 0.9
+
+
+def test_what_was_not_tried_is_said():
+    text = " ".join(rank(outcome(result("relu", 0.9 + NOISE))).caveats)
+
+    assert "activations were not tried" in text
+    assert "One network shape (64-64), 500 steps" in text
+
+
+def test_a_best_rate_at_the_edge_is_a_caveat():
+    text = " ".join(rank(outcome(result("relu", 0.9 + NOISE, rate=1.0))).caveats)
+
+    assert "Widen --rate" in text
+
+
+def test_diverged_networks_are_counted_and_cannot_lead():
+    broken = result("relu", np.full(6, np.nan), diverged=range(6))
+
+    ranking = rank(outcome(broken, result("tanh", 0.3 + NOISE)))
+
+    assert ranking.places[0].result.cell.activation == "tanh"
+    assert "6 of the compared networks diverged" in " ".join(ranking.caveats)
+
+
+def test_steps_to_a_level_are_interpolated_and_infinite_where_it_is_never_reached():
+    rising = result("relu", np.full(6, 0.9), start=0.1)
+
+    assert steps_to_reach(rising, "accuracy", 0.5) == pytest.approx(10)
+    assert steps_to_reach(rising, "accuracy", 0.3) == pytest.approx(5)
+    assert steps_to_reach(rising, "accuracy", 0.1) == 0
+    assert steps_to_reach(rising, "accuracy", 0.95) == math.inf
