@@ -1,9 +1,22 @@
 """Every rule's own cases: the traces on which it must fire and on which it must stay silent."""
 
+from dataclasses import fields, is_dataclass, replace
+
+import numpy as np
 import pytest
 
-from lifesigns.records import Finding, Severity, Trace, from_json, to_json
+from lifesigns.records import (
+    Finding,
+    Graph,
+    LossCurve,
+    Severity,
+    Trace,
+    UnitSums,
+    from_json,
+    to_json,
+)
 from lifesigns.rules import CAUSES, all_rules, judge
+from lifesigns.rules import _examples as example
 from lifesigns.rules._engine import FAILED
 
 RANK = [Severity.NOTE, Severity.WARNING, Severity.ERROR]
@@ -50,3 +63,28 @@ def test_a_stored_trace_is_judged_like_the_live_one(rule, case):
 @pytest.mark.parametrize(("rule", "case"), CASES)
 def test_no_rule_fails_on_the_traces_of_another(rule, case):
     assert FAILED not in [finding.rule for finding in judge(case.trace())]
+
+
+@pytest.mark.parametrize(("rule", "case"), CASES)
+def test_missing_readings_stop_no_rule(rule, case):
+    list(rule.check(example.unread(case.trace())))
+
+
+@pytest.mark.parametrize(("rule", "case"), CASES)
+def test_readings_that_are_not_finite_stop_no_rule(rule, case):
+    list(rule.check(spoiled(case.trace())))
+
+
+def spoiled(record):
+    """The record with NaN for every number that was measured; graphs and counts stay."""
+    if isinstance(record, UnitSums):
+        return UnitSums.of(np.full((4, record.units), np.nan))
+    if isinstance(record, LossCurve):
+        return replace(record, values=np.full(len(record.values), np.nan))
+    if isinstance(record, tuple):
+        return tuple(map(spoiled, record))
+    if isinstance(record, float):
+        return float("nan")
+    if is_dataclass(record) and not isinstance(record, Graph):
+        return replace(record, **{f.name: spoiled(getattr(record, f.name)) for f in fields(record)})
+    return record

@@ -1,13 +1,23 @@
 """The style guide of the rules, as tests: what every rule's file must hold."""
 
+import ast
 import re
 
 import pytest
 
 from lifesigns.rules import FAMILIES, all_rules
+from lifesigns.rules._rule import RETIRED
 
 RULES = [pytest.param(rule, id=f"{rule.code} {rule.name}") for rule in all_rules()]
 KNOWN = {rule.name for rule in all_rules()}
+
+
+UNIT = re.compile(
+    r"\b(share|steps?|samples|observations|batches|layers|units|rows|sites|classes|features|times"
+    r"|over|per|factor|ratio|range|size|spread|RMS|norm|standard (errors|deviations)|correlation"
+    r"|probability|cosine|loss|rate|nats|gradient|softmaxes|sigmoids|width|weights)\b"
+)
+"""What a threshold is measured in: a count of something, or one quantity over another."""
 
 
 def sentences(text):
@@ -60,7 +70,7 @@ def test_the_manual_says_where_this_is_taught(rule):
 def test_every_threshold_says_what_it_means_and_where_it_comes_from(rule):
     assert rule.thresholds
     for threshold in rule.thresholds.values():
-        assert threshold.meaning
+        assert UNIT.search(threshold.meaning), f"in what is {threshold.meaning!r} counted?"
         assert threshold.source
 
 
@@ -74,8 +84,36 @@ def test_there_are_two_cases_that_fire_and_two_that_stay_quiet(rule):
 @pytest.mark.parametrize("rule", RULES)
 def test_a_near_miss_stays_quiet(rule):
     near = [case for case in rule.cases if case.name.startswith("near miss: ")]
-    assert near
+    assert near, "name a healthy program that comes close `near miss: ...`"
     assert all(case.fires is None for case in near)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_one_case_has_no_readings(rule):
+    named = [case.name for case in rule.cases if re.search(r"missing|NaN", case.name)]
+    assert named, "name one `readings missing: ...`; `_examples.unread` takes the readings away"
+
+
+def test_no_retired_code_is_used_again():
+    assert {rule.code for rule in all_rules()}.isdisjoint(RETIRED)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_explains_rules_that_exist(rule):
+    assert set(rule.explains) <= KNOWN
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_what_to_do_is_python_that_parses(rule):
+    codes = {
+        remedy.code
+        for case in rule.cases
+        for finding in rule.check(case.trace())
+        for remedy in finding.remedies
+    }
+    assert codes - {""}, "at least one remedy is shown as code"
+    for code in codes:
+        ast.parse(code)
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -199,7 +199,7 @@ dead and nothing was learned. Sparse activity (units that fire rarely, but do fi
     ),
     check=check,
     thresholds={
-        "note": Threshold(0.10, "share of a layer worth a note", "RULES.md, calibrated on cases/"),
+        "note": Threshold(0.10, "share of a layer worth a note", "calibrated on the cases"),
         "warning": Threshold(
             0.40,
             "share of a layer that alarms if the loss is stalled",

@@ -161,7 +161,7 @@ weight, do no harm: unless the loss diverges this is a note.
     check=check,
     thresholds={
         "ratio": Threshold(70, "first layer's gradient over the last's", "AutoTrainer (ICSE 2021)"),
-        "growth": Threshold(100, "norm over its running median", "RULES.md"),
+        "growth": Threshold(100, "norm over its running median", "calibrated on the cases"),
     },
     explains=("non-finite-origin", "loss-diverges", "dead-units"),
     cases=(

@@ -223,7 +223,9 @@ stays below a constant prediction. Losses trained against each other (GANs) are 
     thresholds={
         "steps": Threshold(10, "steps before a rise is judged", "calibrated on the cases"),
         "factor": Threshold(2.0, "end over start", "calibrated on the cases"),
-        "unknown_factor": Threshold(10.0, "the same for an unrecognised loss", "no level is known"),
+        "unknown_factor": Threshold(
+            10.0, "end over start of an unrecognised loss", "no level is known"
+        ),
     },
     explains=("loss-flat", "constant-output", "exploding-gradient", "non-finite-origin"),
     cases=(

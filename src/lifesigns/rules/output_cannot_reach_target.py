@@ -286,11 +286,17 @@ network gets more than half of the way from a constant prediction to a perfect o
     ),
     check=check,
     thresholds={
-        "share": Threshold(0.05, "of the targets' range beyond the output's", "rounding, outliers"),
+        "share": Threshold(
+            0.05, "share of the targets' range beyond the output's", "rounding, outliers"
+        ),
         "learned": Threshold(0.5, "share of the baseline learned", "calibrated on the cases"),
-        "weak": Threshold(0.1, "the same, below which it is an error", "calibrated on the cases"),
+        "weak": Threshold(0.1, "share of it below which it is an error", "calibrated on the cases"),
         "steps": Threshold(40, "steps before a missing fit is an error", "as for loss-flat"),
-        "floor": Threshold(0.25, "lowest reachable loss over that of a constant", "see evidence"),
+        "floor": Threshold(
+            0.25,
+            "lowest reachable loss over that of a constant",
+            "ours: a quarter of what can be learned",
+        ),
     },
     explains=(
         "squared-error-on-saturated-output",

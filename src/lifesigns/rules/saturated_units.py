@@ -199,8 +199,10 @@ Output units may saturate: with cross-entropy the flat end cancels out.
     ),
     check=check,
     thresholds={
-        "units": Threshold(0.5, "share of a layer's units", "RULES.md; DeepDiagnosis (2022)"),
-        "observations": Threshold(0.5, "share of a unit's observations", "RULES.md"),
+        "units": Threshold(0.5, "share of a layer's units", "DeepDiagnosis (ICSE 2022)"),
+        "observations": Threshold(
+            0.5, "share of a unit's observations", "ours: more often than not"
+        ),
         "input": Threshold(
             3.0,
             "input RMS that saturates a first layer by itself",
