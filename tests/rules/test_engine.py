@@ -95,6 +95,16 @@ def test_other_root_causes_come_before_what_the_first_explains():
     assert order(rule("symptom", ERROR), cause, rule("other")) == ["cause", "other", "symptom"]
 
 
+def test_a_root_cause_is_as_urgent_as_the_gravest_finding_it_explains():
+    cause = rule("cause", WARNING, explains=("symptom",))
+
+    assert order(rule("other", WARNING), cause, rule("symptom", ERROR)) == [
+        "cause",
+        "other",
+        "symptom",
+    ]
+
+
 def test_an_alarm_explains_a_note_and_notes_come_last():
     cause = rule("cause", explains=("hint",))
 
@@ -138,3 +148,14 @@ def test_nearer_the_input_comes_first():
     found = order(rule("deep", site="2.weight"), rule("shallow", site="1:relu#0"), trace=trace)
 
     assert found == ["shallow", "deep"]
+
+
+def test_a_place_comes_before_the_run_as_a_whole():
+    graph = example.chain("linear", "relu", "linear")
+    trace = example.trace(example.snapshot(graph))
+
+    found = order(
+        rule("whole"), rule("deep", site="2.weight"), rule("in", site="input"), trace=trace
+    )
+
+    assert found == ["in", "deep", "whole"]

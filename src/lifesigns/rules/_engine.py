@@ -8,16 +8,17 @@ is explained carries the rule of its root cause (`Finding.explained_by`).
 The order of findings is the order in which to act on them: root causes, then what they explain,
 then notes. Within that, causes lead and consequences follow, and among equals:
 
-1. Errors before warnings.
+1. Errors before warnings; a root cause is as urgent as the gravest finding it explains.
 2. What is proved (`certainty` starts with "exact" or "proved") before what is statistical.
 3. Earlier in the run before later.
-4. Nearer the origin of the damage: earlier in forward order before later.
+4. Nearer the origin of the damage: the input, then forward order, then the run as a whole.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from math import inf
 
 from lifesigns.records import Finding, Severity, Trace
 from lifesigns.rules._discovery import rules_and_problems
@@ -90,12 +91,13 @@ def _unjudged(code: str, symptom: str, *, measured: str, why: str) -> Finding:
     )
 
 
-def _urgency(trace: Trace) -> Callable[[Finding], tuple[int, bool, int, int]]:
+def _urgency(trace: Trace) -> Callable[[Finding], tuple[int, bool, int, float]]:
     depth = _depths(trace)
 
-    def key(finding: Finding) -> tuple[int, bool, int, int]:
+    def key(finding: Finding) -> tuple[int, bool, int, float]:
         proved = finding.certainty.lower().startswith(("exact", "proved"))
-        return _URGENCY[finding.severity], not proved, finding.step, depth.get(finding.site, -1)
+        place = depth.get(finding.site, -1) if finding.site else inf
+        return _URGENCY[finding.severity], not proved, finding.step, place
 
     return key
 
@@ -114,17 +116,28 @@ def _depths(trace: Trace) -> dict[str, int]:
 def _joined(findings: Sequence[Finding], rules: Sequence[Rule]) -> list[Finding]:
     """The findings in the order in which causes lead, each naming the root cause that explains it.
 
-    What has a cause of its own follows all that have none; notes come last.
+    What has a cause of its own follows all that have none; notes come last. A root cause is as
+    urgent as the gravest finding it explains.
     """
     explains = _explanation({rule.name: rule.explains for rule in rules})
-    roots: dict[int, Finding] = {}
-    joined: list[Finding] = []
     ordered = _causes_first(findings, explains)
+    roots: list[int] = []
     for number, finding in enumerate(ordered):
         cause = next((i for i in range(number) if explains(ordered[i], finding)), number)
-        root = roots[number] = roots.get(cause, finding)
-        joined.append(finding if root is finding else replace(finding, explained_by=root.rule))
-    return sorted(joined, key=lambda f: (f.severity is Severity.NOTE, bool(f.explained_by)))
+        roots.append(number if cause == number else roots[cause])
+    gravest = {root: len(_URGENCY) for root in roots}
+    for root, finding in zip(roots, ordered, strict=True):
+        gravest[root] = min(gravest[root], _URGENCY[finding.severity])
+
+    def place(number: int) -> tuple[bool, bool, int]:
+        explained = roots[number] != number
+        note = ordered[number].severity is Severity.NOTE
+        return note, explained, 0 if explained else gravest[number]
+
+    return [
+        ordered[i] if roots[i] == i else replace(ordered[i], explained_by=ordered[roots[i]].rule)
+        for i in sorted(range(len(ordered)), key=place)
+    ]
 
 
 def _explanation(declared: Mapping[str, Iterable[str]]) -> Callable[[Finding, Finding], bool]:

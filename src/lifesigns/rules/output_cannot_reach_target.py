@@ -300,6 +300,7 @@ network gets more than half of the way from a constant prediction to a perfect o
     },
     explains=(
         "squared-error-on-saturated-output",
+        "non-finite-origin",
         "loss-flat",
         "saturated-units",
         "dead-units",

@@ -209,7 +209,7 @@ Output units may saturate: with cross-entropy the flat end cancels out.
             "tanh is flat beyond 2.99, and Glorot keeps the input's scale",
         ),
     },
-    explains=("vanishing-gradient", "loss-flat"),
+    explains=("zero-gradient", "vanishing-gradient", "constant-output", "loss-flat"),
     cases=(
         Case("most units saturated, loss flat", lambda: _example(8, _FLAT), Severity.WARNING),
         Case("near miss: most units saturated, yet it learns", lambda: _example(8, _FALLING), None),
