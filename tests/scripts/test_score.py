@@ -1,0 +1,101 @@
+"""scripts/score: what it counts, what it says when the cases are absent, and a real run."""
+
+import importlib.machinery
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "scripts/score"
+
+
+@pytest.fixture(scope="module")
+def score():
+    loader = importlib.machinery.SourceFileLoader("score", str(SCRIPT))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("score", loader))
+    sys.modules["score"] = module  # dataclasses look their module up there
+    loader.exec_module(module)
+    yield module
+    del sys.modules["score"]
+
+
+def row(score, name, group, alarms=(), *, causes=("lr_too_high",), cured=False, seed=0):
+    job = score.Job(name, group, cured, causes, seed, ())
+    made = [{"rule": rule, "causes": list(named)} for rule, *named in alarms]
+    return score.Row(job, made, seconds=2.0, steps=100, overhead=0.01)
+
+
+def cells(page, start):
+    (line,) = [line for line in page.splitlines() if line.startswith(f"| {start}")]
+    return [cell.strip() for cell in line.strip("|").split("|")][1:]
+
+
+def test_it_counts_detection_false_alarms_and_causes(score):
+    page = score.page(
+        [
+            row(score, "a", "A", [("loss-flat", "lr_too_high")]),
+            row(score, "b", "A", [("dead-units", "dead_relu"), ("loss-flat", "lr_too_high")]),
+            row(score, "c", "A"),
+            row(score, "a", "A", cured=True),
+            row(score, "d", "control-healthy", [("dead-units", "dead_relu")]),
+        ]
+    )
+
+    assert cells(page, "published, fail") == ["2 of 3 (67%)", "1 of 3 (33%)", "2 of 3 (67%)"]
+    assert cells(page, "published, learn") == ["1 of 2 (50%)", "", ""]
+    assert cells(page, "`loss-flat`") == ["2", "0", "100%", "1", "2"]
+    assert cells(page, "`dead-units`") == ["1", "1", "50%", "1", "0"]
+    assert "### Not found\n\n- c: nothing" in page
+    assert "### False alarms\n\n- d: dead-units" in page
+    assert "### Another cause first\n\n- b: dead-units, loss-flat" in page
+
+
+def test_a_symptom_counts_as_the_cause_only_where_no_cause_is_known(score):
+    alarms = [("dead-units", "dead_relu")]
+
+    both = row(score, "a", "A", alarms, causes=("dead_relu", "lr_too_high"))
+    alone = row(score, "b", "A", alarms, causes=("dead_relu",))
+
+    assert not both.names_the_cause(1)
+    assert alone.names_the_cause(1)
+
+
+def test_seeds_agree_where_they_name_one_leading_cause(score):
+    said = {"a": ("lr_too_high", "lr_too_high"), "b": ("lr_too_high", "bad_init")}
+
+    page = score.page(
+        [
+            row(score, name, "A", [("loss-flat", cause)], seed=seed)
+            for name, causes in said.items()
+            for seed, cause in enumerate(causes)
+        ]
+    )
+
+    assert "2 seeds agree on the leading cause in 1 of 2 (50%)" in page
+
+
+def test_without_the_published_cases_it_says_what_to_do(tmp_path):
+    done = subprocess.run(
+        [sys.executable, SCRIPT, "--cases", tmp_path], capture_output=True, text=True
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"score: there are no published cases in {tmp_path}")
+    assert "--cases" in done.stderr
+
+
+def test_it_runs_programs_and_writes_the_page_and_every_result(tmp_path):
+    page, results = tmp_path / "scores.md", tmp_path / "scores.json"
+    command = [SCRIPT, "--own", "--only", "softmax_of_one_unit", "--doc", page, "--out", results]
+
+    done = subprocess.run(
+        [sys.executable, *map(str, command)], capture_output=True, text=True, cwd=tmp_path
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert cells(page.read_text(), "own, fail") == ["1 of 1 (100%)"] * 3
+    assert cells(page.read_text(), "own, cured") == ["0 of 1 (0%)", "", ""]
+    assert [r["job"]["cured"] for r in json.loads(results.read_text())] == [False, True]
