@@ -71,6 +71,16 @@ def test_each_page_has_all_headings_in_order(console, rule):
     assert re.findall(r"^## (.*)", markdown(rule), re.MULTILINE) == list(HEADINGS)
 
 
+def test_a_rule_without_a_manual_still_has_a_page(console):
+    rule = Rule("XYZ001", "bare-rule", "A rule of another distribution", "Why.", lambda trace: ())
+
+    page(rule, console)
+
+    assert "bare-rule" in console.file.getvalue()
+    assert "XYZ001 bare-rule" in index([rule])
+    assert "# XYZ001 bare-rule" in markdown(rule)
+
+
 def test_the_index_links_to_the_page_of_every_rule():
     links = re.findall(r"\[(\w+) ([\w-]+)\]\(rules/\2\.md\)", index(all_rules()))
 

@@ -44,6 +44,12 @@ def test_a_page_has_text_under_each_heading(folder, rule):
     assert [heading for heading, text in said.items() if not text.strip()] == []
 
 
+def test_every_link_between_pages_leads_somewhere(folder):
+    for page in (folder / "rules").iterdir():
+        links = re.findall(r"\]\(([\w-]+\.md)\)", page.read_text(encoding="utf-8"))
+        assert [link for link in links if not (page.parent / link).exists()] == []
+
+
 def test_the_page_of_a_rule_that_is_gone_is_removed(docs, tmp_path):
     (tmp_path / "rules").mkdir()
     gone = tmp_path / "rules/renamed-since.md"

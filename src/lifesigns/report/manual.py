@@ -45,7 +45,7 @@ def markdown(rule: Rule) -> str:
     found = _examples(rule)
     parts = {
         SEES: [rule.sees.strip()],
-        WHY: [rule.why, *_explained(rule)],
+        WHY: [rule.why, *_explained(rule, "[{0}]({0}.md)")],
         EVIDENCE: [
             rule.evidence.strip(),
             _table(("Threshold", "Meaning", "Source"), _sources(rule)),
@@ -139,9 +139,9 @@ def _examples(rule: Rule) -> list[Finding]:
     return [f for case in rule.cases if case.fires for f in rule.check(case.trace())]
 
 
-def _explained(rule: Rule) -> Iterator[str]:
+def _explained(rule: Rule, form: str = "{}") -> Iterator[str]:
     if rule.explains:
-        yield f"Where both are found, it explains {', '.join(rule.explains)}."
+        yield f"Where both are found, it explains {', '.join(map(form.format, rule.explains))}."
 
 
 def _thresholds(rule: Rule) -> Iterator[tuple[str, str]]:
