@@ -4,7 +4,7 @@
 `constant_loss` is the loss that a network has to beat to have learned anything.
 """
 
-from lifesigns.functions.activations import ACTIVATIONS, Activation
+from lifesigns.functions.activations import ACTIVATIONS, FAMILIES, Activation
 from lifesigns.functions.losses import constant_loss, lowest_cross_entropy
 
-__all__ = ["ACTIVATIONS", "Activation", "constant_loss", "lowest_cross_entropy"]
+__all__ = ["ACTIVATIONS", "FAMILIES", "Activation", "constant_loss", "lowest_cross_entropy"]

@@ -1,0 +1,47 @@
+"""The elementary functions that the families are built from, stable for every finite input."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from lifesigns.records import Floats
+
+
+def sigmoid(x: Floats) -> Floats:
+    """1 / (1 + exp(-x))."""
+    half: Floats = 0.5 * (1 + np.tanh(0.5 * x))  # does not overflow
+    return half
+
+
+def sigmoid_slope(x: Floats) -> Floats:
+    """Its derivative."""
+    return sigmoid(x) * sigmoid(-x)
+
+
+def softplus(x: Floats) -> Floats:
+    """log(1 + exp(x))."""
+    value: Floats = np.logaddexp(0.0, x)
+    return value
+
+
+def normal_cdf(x: Floats) -> Floats:
+    """Φ, the probability that a standard normal number is below `x`."""
+    cdf: Floats = np.vectorize(lambda v: 0.5 * math.erfc(-v / math.sqrt(2)), otypes=[float])(x)
+    return cdf
+
+
+def relu(x: Floats) -> Floats:
+    """max(0, x)."""
+    return np.maximum(x, 0.0)
+
+
+def step(x: Floats) -> Floats:
+    """1 above 0, else 0: the derivative of ReLU as torch has it."""
+    return np.where(x > 0, 1.0, 0.0)
+
+
+def inside(x: Floats, low: float, high: float) -> Floats:
+    """1 strictly between `low` and `high`, else 0: the derivative of clipping."""
+    return np.where((x > low) & (x < high), 1.0, 0.0)
