@@ -125,7 +125,7 @@ def loss_value(losses: list[tuple[Tensor, Tensor | None]]) -> tuple[float | Tens
     first, weight = losses[0]
     scale = 1.0
     if first.numel() == 1:
-        scale = root_factor(first.grad_fn) * (1.0 if weight is None else float(weight))
+        scale = root_factor(first.grad_fn) * (1.0 if weight is None else abs(float(weight)))
     scale = scale if scale and math.isfinite(scale) else 1.0
     if len(losses) == 1 and first.is_cpu and weight is None:
         return first.item() / scale, scale

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from lifesigns.record.reduce import Arrays, Pack
+from lifesigns.record.stale import Leftover, was_cleared
 from lifesigns.records import ParameterReading
 
 SAMPLE = 65_536
-"""Most elements of a parameter that are copied to measure its update."""
+"""Most elements of a parameter, or of its gradient, that are copied."""
 
 ROW_TOLERANCE = 1e-5
 """Equal rows may be summed in a different order, so their projections differ by rounding."""
@@ -24,6 +25,9 @@ GOLDEN = 0.6180339887
 
 SAFE_NORM = 1e-18
 """Norms below this may have lost squares that underflow in float32."""
+
+SAFE_PRODUCT = 1e-30
+"""A scalar product below this may have lost terms that underflow in float32."""
 
 
 @dataclass
@@ -36,6 +40,10 @@ class Watched:
     reached: bool
     before: Tensor | None = None
     """Sample of the weight before the step."""
+    gradient: Tensor | None = None
+    """Sample of the gradient as the last backward pass left it."""
+    leftover: Leftover | None = None
+    stale: float = float("nan")
     scale: float = 0.0
     """What the losses were scaled by, added up over the backward passes of the cycle."""
     stepped: bool = False
@@ -53,9 +61,12 @@ class ParameterReader:
     Args:
         named: The parameters by name.
         reached: Those the loss leads to.
+        from_start: Whether no backward pass of this cycle went before.
     """
 
-    def __init__(self, named: Mapping[str, Tensor], reached: Iterable[Tensor]) -> None:
+    def __init__(
+        self, named: Mapping[str, Tensor], reached: Iterable[Tensor], *, from_start: bool = True
+    ) -> None:
         self._pack = Pack()
         self._directions: dict[int, Tensor] = {}
         self._reached_now = {id(p) for p in reached}
@@ -70,14 +81,25 @@ class ParameterReader:
             self._rows(watched, "weight_rows", p.detach())
             if p.requires_grad:
                 watched.before = _sample(p).clone()
+                if p.grad is None or p.grad.layout is torch.strided:
+                    watched.leftover = Leftover(_gradient_sample(p), from_start)
+
+    def begin_pass(self, leaves: Iterable[Tensor]) -> None:
+        """Another backward pass of the cycle, and the parameters it leads to."""
+        self.reach(leaves)
+        for watched, p in self._alive():
+            if not watched.stepped:
+                found = _gradient_sample(p)
+                if watched.leftover is not None:
+                    watched.leftover.carry(watched.gradient, found, _eps(p))
+                if was_cleared(watched.gradient, found):  # an overflow was skipped, a GAN turns
+                    watched.scale = 0.0
 
     def reach(self, leaves: Iterable[Tensor]) -> None:
-        """More parameters that a backward pass of the cycle leads to."""
+        """More parameters that a backward pass leads to."""
         self._reached_now |= {id(p) for p in leaves}
         for watched, p in self._alive():
             watched.reached |= id(p) in self._reached_now
-            if p.grad is None:  # what was accumulated was thrown away: an overflow was skipped
-                watched.scale = 0.0
 
     def stepped(self, parameters: Iterable[Tensor], scale: float | None = None) -> None:
         """These have been updated; their gradient is not read again.
@@ -90,7 +112,12 @@ class ParameterReader:
         if scale is not None:
             self.gradients(scale, ids)
         for watched, p in self._alive():
-            watched.stepped |= id(p) in ids
+            if id(p) not in ids or watched.stepped:
+                continue
+            watched.stepped = True
+            if scale is None and watched.leftover is not None:
+                used = _gradient_sample(p)
+                watched.stale = watched.leftover.rms(watched.gradient, used, _eps(p))
 
     def gradients(self, scale: float, only: Set[int] | None = None) -> None:
         """Reads the gradients accumulated so far, right after a backward pass.
@@ -110,6 +137,7 @@ class ParameterReader:
                 continue
             gradient = p.grad.detach()
             watched.scale += scale if id(p) in reached else 0.0
+            watched.gradient = _sample(gradient).clone()
             read.append((watched, gradient))
             self._rows(watched, "gradient_rows", gradient)
             self._coherence(watched, gradient)
@@ -134,6 +162,7 @@ class ParameterReader:
         ]
         changes = [(w, _sample(p) - w.before) for w, p in alive if w.before is not None]
         self._norms("update", changes)
+        self._products(changes)
         arrays = self._pack.fetch()
         return tuple(_reading(w, p, arrays, rates.get(id(p)), optimizers_known) for w, p in alive)
 
@@ -152,6 +181,17 @@ class ParameterReader:
             if t.device.type == "cpu" and not SAFE_NORM < float(norm) < float("inf"):
                 norm = torch.linalg.vector_norm(t, dtype=torch.float64)
             watched.slots[what] = self._pack.add(norm)
+
+    def _products(self, changes: list[tuple[Watched, Tensor]]) -> None:
+        """Scalar products of gradient and update."""
+        for watched, change in changes:
+            gradient = watched.gradient
+            if gradient is None or gradient.shape != change.shape:
+                continue
+            product = torch.dot(gradient, change.to(gradient.dtype))
+            if product.device.type == "cpu" and not abs(float(product)) > SAFE_PRODUCT:
+                product = torch.dot(gradient.double(), change.double())
+            watched.slots["product"] = self._pack.add(product)
 
     def _rows(self, watched: Watched, what: str, tensor: Tensor) -> None:
         """A projection of every row onto one direction: equal rows have equal projections."""
@@ -172,9 +212,17 @@ class ParameterReader:
             watched.slots["coherence"] = self._pack.add(share.nanmean())
 
 
-def _sample(p: Tensor) -> Tensor:
-    flat = _wide(_local(p.detach())).reshape(-1)
-    return flat if flat.numel() <= SAMPLE else flat[:: -(-flat.numel() // SAMPLE)]
+def _sample(tensor: Tensor) -> Tensor:
+    flat = _local(tensor.detach()).reshape(-1)
+    return _wide(flat if flat.numel() <= SAMPLE else flat[:: -(-flat.numel() // SAMPLE)])
+
+
+def _gradient_sample(p: Tensor) -> Tensor | None:
+    return None if p.grad is None or p.grad.layout is not torch.strided else _sample(p.grad)
+
+
+def _eps(p: Tensor) -> float:
+    return 0.0 if p.grad is None else torch.finfo(p.grad.dtype).eps
 
 
 def _as_rows(tensor: Tensor) -> Tensor | None:
@@ -201,6 +249,7 @@ def _reading(
         watched.value(key, arrays) for key in ("weight", "gradient", "update")
     )
     sampled = 1 if watched.before is None else max(watched.before.numel(), 1)
+    scale = watched.scale or 1.0
     return ParameterReading(
         name=watched.name,
         shape=tuple(p.shape),
@@ -209,7 +258,7 @@ def _reading(
         optimized=rate is not None or not optimizers_known,
         learning_rate=float("nan") if rate is None else rate,
         weight_rms=weight / watched.size**0.5,
-        gradient_rms=gradient / watched.size**0.5 / (watched.scale or 1.0),
+        gradient_rms=gradient / watched.size**0.5 / scale,
         update_rms=update / sampled**0.5,
         gradient_is_zero=gradient == 0.0,
         nonfinite_weights=int(not np.isfinite(weight)),
@@ -217,6 +266,8 @@ def _reading(
         distinct_weight_rows=_distinct(watched, "weight_rows", arrays),
         distinct_gradient_rows=_distinct(watched, "gradient_rows", arrays),
         sign_coherence=watched.value("coherence", arrays),
+        stale_gradient_rms=watched.stale / scale,
+        predicted_change=watched.value("product", arrays) * watched.size / sampled / scale,
     )
 
 

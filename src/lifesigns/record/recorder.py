@@ -259,9 +259,10 @@ class Recorder:
     def _read_parameters(self, walked: Walk, names: list[str]) -> None:
         if self._parameters is None:
             named = {**self._roots.parameters(), **dict(zip(names, walked.leaves, strict=True))}
-            self._parameters = ParameterReader(named, walked.leaves)
+            from_start = self._hooks.armed or not self._backwards
+            self._parameters = ParameterReader(named, walked.leaves, from_start=from_start)
         else:
-            self._parameters.reach(walked.leaves)
+            self._parameters.begin_pass(walked.leaves)
 
     def _before_nested(self, tensors: Any, gradients: Any) -> None:
         """A reentrant checkpoint runs backward on a recomputed piece of the same step."""

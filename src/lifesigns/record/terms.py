@@ -92,8 +92,8 @@ def terms_of(walked: Walk, condensed: Condensed) -> Terms:
 def root_factor(node: Any) -> float:
     """The factor between the loss passed to `backward` and the loss it was scaled from.
 
-    Gradient scaling, or accumulation over micro-batches. A factor right above a plain sum belongs
-    to the loss (a hand-written mean).
+    Gradient scaling, or accumulation over micro-batches: always positive, as a sign belongs to what
+    is minimised. A factor right above a plain sum belongs to the loss (a hand-written mean).
     """
     name = node.name()
     if not name.startswith(("MulBackward", "DivBackward")):
@@ -105,7 +105,8 @@ def root_factor(node: Any) -> float:
         return 1.0
     if below.name().startswith(("SumBackward", "NegBackward")):
         return 1.0
-    return float(factor) if name.startswith("Mul") else 1.0 / float(factor)
+    size = abs(float(factor))
+    return size if name.startswith("Mul") else 1.0 / size
 
 
 def source(walked: Walk, i: int, through: frozenset[str] = PASSING) -> int | None:

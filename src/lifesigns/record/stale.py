@@ -1,0 +1,78 @@
+"""What a gradient still holds of earlier cycles: the exact test of a missing `zero_grad`.
+
+What was there before the cycle's first backward pass is stale for as long as nobody clears it.
+Passes add to a gradient; between them it may be kept as it is, multiplied by a factor (clipping by
+norm, unscaling), cleared, or changed in a way that leaves open what became of the stale part.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+ROUNDING = 16
+"""A gradient multiplied by one factor is off by no more than this many units of rounding."""
+
+
+class Leftover:
+    """The stale part of one parameter's gradient, on a sample of its elements.
+
+    Args:
+        before: The gradient before the cycle's first pass; None if there was none.
+        known: False if the cycle had passes that were not followed.
+    """
+
+    def __init__(self, before: Tensor | None, known: bool) -> None:
+        self._part = None if before is None or not before.any() else before.clone()
+        self._known = known or self._part is None
+
+    def carry(self, left: Tensor | None, found: Tensor | None, eps: float) -> None:
+        """Follows the gradient from the end of one pass to the beginning of the next.
+
+        Args:
+            left: The gradient as the last pass left it; None if that was not seen.
+            found: As it is now; None if there is none.
+            eps: Rounding unit of its dtype.
+        """
+        if self._part is None:
+            return
+        factor = _factor(left, found, eps)
+        self._known &= not math.isnan(factor)
+        self._part = None if factor == 0 else self._part * factor
+
+    def rms(self, left: Tensor | None, used: Tensor | None, eps: float) -> float:
+        """Root mean square of the stale part of the gradient that the optimizer used.
+
+        In the scale the last pass left it in, as gradients are read: before clipping. NaN where it
+        cannot be said. Arguments as those of `carry`.
+        """
+        if self._part is None:
+            return 0.0
+        factor = _factor(left, used, eps)
+        if factor == 0:
+            return 0.0
+        if not self._known or math.isnan(factor):
+            return math.nan
+        return float(self._part.double().square().mean().sqrt())
+
+
+def was_cleared(left: Tensor | None, found: Tensor | None) -> bool:
+    """Whether a gradient that the last pass left is gone."""
+    return found is None or bool(left is not None and left.any() and not found.any())
+
+
+def _factor(left: Tensor | None, found: Tensor | None, eps: float) -> float:
+    """What a gradient was multiplied by: 0 if it is gone, NaN if it was changed otherwise."""
+    if found is None or not found.any():
+        return 0.0
+    if left is None or left.shape != found.shape:
+        return math.nan
+    if torch.equal(left, found):
+        return 1.0
+    wide, now = left.double(), found.double()
+    factor = torch.dot(wide, now) / torch.dot(wide, wide)
+    expected = factor * wide
+    same = ((now - expected).abs() <= ROUNDING * eps * expected.abs()).all()
+    return float(factor) if same else math.nan
