@@ -206,6 +206,72 @@ def demo(
     raise typer.Exit(command.demo(fault, seed))
 
 
+@app.command()
+def lab(
+    design: Annotated[
+        Path | None, typer.Argument(metavar="[DESIGN.toml]", help="The same settings as a file.")
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FILE", help="digits, iris, …, or a .csv or .npz file."),
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Target column of a CSV. [default: last]")
+    ] = None,
+    net: Annotated[
+        str | None, typer.Option(metavar="WIDTHS", help="Hidden layers. [default: 64-64]")
+    ] = None,
+    activation: Annotated[
+        str | None, typer.Option(metavar="A,B,…", help="relu, tanh, …, none. [default: relu]")
+    ] = None,
+    init: Annotated[
+        str | None, typer.Option(metavar="A,B,…", help="he, glorot, zeros, … [default: he]")
+    ] = None,
+    loss: Annotated[
+        str | None, typer.Option(metavar="A,B,…", help="[default: cross_entropy]")
+    ] = None,
+    optimizer: Annotated[
+        str | None, typer.Option(metavar="A,B,…", help="sgd, adam, … [default: sgd]")
+    ] = None,
+    rate: Annotated[
+        str | None,
+        typer.Option(metavar="RATES", help="0.1 or 0.01,0.1 or 1e-3:1:log; tuned per cell."),
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(metavar="N", help="[default: 8]")] = None,
+    steps: Annotated[int | None, typer.Option(metavar="N", help="[default: 500]")] = None,
+    batch: Annotated[int | None, typer.Option(metavar="N", help="[default: 32]")] = None,
+    momentum: Annotated[float | None, typer.Option(metavar="M", help="[default: 0]")] = None,
+    weight_decay: Annotated[float | None, typer.Option(metavar="W", help="[default: 0]")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Tables, page, design; resumes there.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Processes. [default: all processors]")
+    ] = None,
+    on: Annotated[str, typer.Option(metavar="WHERE", help="local or ray.")] = "local",
+    parquet: Annotated[bool, typer.Option("--parquet", help="Also write Parquet tables.")] = False,
+) -> None:
+    """Compare activations, initialisers, losses and optimizers by training small networks."""
+    from lifesigns.lab.command import lab as command
+
+    options = {
+        "data": data,
+        "target": target,
+        "hidden": net,
+        "activations": activation,
+        "initialisers": init,
+        "losses": loss,
+        "optimizers": optimizer,
+        "rates": rate,
+        "seeds": seeds,
+        "steps": steps,
+        "batch_size": batch,
+        "momentum": momentum,
+        "weight_decay": weight_decay,
+    }
+    raise typer.Exit(command(design, options, out=out, jobs=jobs, on=on, parquet=parquet))
+
+
 def _stdout() -> Console:
     from lifesigns.report.terminal import console_for
 

@@ -29,13 +29,24 @@ def test_the_output_activation_comes_last():
     torch.testing.assert_close(output.sum(dim=1), torch.ones(6))
 
 
-@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("name", sorted(set(ACTIVATIONS) - {"maxout"}))
 def test_every_activation_computes_what_the_catalogue_says(name):
     x = torch.randn(5, 4, dtype=torch.float64)
 
     expected = functions.ACTIVATIONS[name].value(x.numpy())
 
-    torch.testing.assert_close(ACTIVATIONS[name]()(x), torch.from_numpy(expected))
+    torch.testing.assert_close(ACTIVATIONS[name]().double()(x), torch.from_numpy(expected))
+
+
+def test_a_maxout_unit_takes_the_largest_of_its_own_linear_maps():
+    model = MLP(3, (4,), 2, activation="maxout").build()
+    x = torch.randn(5, 3)
+
+    z = model[0](x)
+    hidden = torch.stack([torch.maximum(z[:, 2 * i], z[:, 2 * i + 1]) for i in range(4)], 1)
+
+    assert sum(p.numel() for p in model[0].parameters()) == 2 * (3 * 4 + 4)
+    torch.testing.assert_close(model(x), model[2](hidden))
 
 
 @pytest.mark.parametrize(

@@ -79,8 +79,11 @@ class StackedPerceptrons:
         return self._head(outputs, targets)[0]
 
     def hidden_gains(self, layers: Sequence[Layer]) -> list[tuple[Tensor, Tensor]]:
-        """Activations and σ′ of the hidden layers, each `[K, B, O]`; empty without activation."""
-        if self._hidden is None:
+        """Activations and σ′ of the hidden layers, each `[K, B, O]`.
+
+        Empty without activation, and for functions of several values, where σ′ is no one number.
+        """
+        if self._hidden is None or any(x.a.shape != x.z.shape for x in layers):
             return []
         backward = self._hidden.backward
         return [(x.a, backward(torch.ones_like(x.z), x.z, x.a)) for x in layers[:-1]]

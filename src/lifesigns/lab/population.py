@@ -14,6 +14,7 @@ from lifesigns._errors import UsageError
 from lifesigns.lab.measures import MEASURES, Measures, measure
 from lifesigns.lab.modules import SeparateModules, StackedModules, batched_or_separate
 from lifesigns.lab.perceptrons import StackedPerceptrons
+from lifesigns.lab.slopes import is_function
 from lifesigns.lab.stacks import stacks
 from lifesigns.lab.steppers import Stepper
 from lifesigns.nets import MLP, Recipe
@@ -111,7 +112,7 @@ def _program(members: Sequence[Member], data: Split, dtype: torch.dtype) -> Prog
         raise UsageError(f"A population needs members of one structure; {found} were given.")
     recipe = members[0].recipe
     modules = [_built(member) for member in members]
-    if isinstance(recipe.network, MLP):
+    if isinstance(recipe.network, MLP) and is_function(recipe.network.activation):
         return StackedPerceptrons(recipe, modules, dtype)
     rows = slice(0, min(4, len(data.inputs)))
     sample = _as(data.inputs[rows], dtype), _as(data.targets[rows], dtype)

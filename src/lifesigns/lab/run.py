@@ -63,6 +63,7 @@ def run(
     workers: Workers | None = None,
     folder: Path | None = None,
     progress: Progress | None = None,
+    on_design: Callable[[Design], object] | None = None,
 ) -> Outcome:
     """Trains all that the design asks for.
 
@@ -71,12 +72,15 @@ def run(
         workers: This process by default.
         folder: Keeps what is done, so that a design that was interrupted goes on from there.
         progress: Told about the member-steps done.
+        on_design: Told the design as it will be carried out, before the first unit.
 
     Raises:
         UsageError: The data cannot be read, or do not suit the losses.
     """
     score = "accuracy" if _source(design).load().classes else "r2"
     design = design if design.chunk else replace(design, chunk=_tuned_chunk(design))
+    if on_design is not None:
+        on_design(design)
     desk = _Desk(design, workers or LocalWorkers(), Shelf(folder) if folder else None, progress)
     tuned = desk.train(list(_tuning(design)), _source(design, validation=True))
     curves = {cell: _curve(design, tuned[cell], score) for cell in design.cells()}

@@ -12,12 +12,19 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from lifesigns.nets.mlp import ACTIVATIONS
+from lifesigns.nets.mlp import ACTIVATIONS, PIECES
 
 aten = torch.ops.aten
 
 Backward = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Gradient with respect to `z` from the one with respect to `a = f(z)`, given `(grad, z, a)`."""
+
+
+def _maxout_backward(grad: Tensor, z: Tensor, a: Tensor) -> Tensor:
+    largest = z.view(*a.shape, PIECES) == a.unsqueeze(-1)
+    share: Tensor = grad / largest.sum(-1)
+    return (largest * share.unsqueeze(-1)).flatten(-2)
+
 
 _KERNELS: dict[str, Backward] = {
     "relu": lambda g, z, a: aten.threshold_backward(g, a, 0),
@@ -31,6 +38,7 @@ _KERNELS: dict[str, Backward] = {
     "mish": lambda g, z, a: aten.mish_backward(g, z),
     "softplus": lambda g, z, a: aten.softplus_backward(g, z, 1.0, 20.0),
     "hardtanh": lambda g, z, a: aten.hardtanh_backward(g, z, -1.0, 1.0),
+    "maxout": _maxout_backward,
     "hardswish": lambda g, z, a: aten.hardswish_backward(g, z),
     "hardsigmoid": lambda g, z, a: aten.hardsigmoid_backward(g, z),
 }
@@ -44,13 +52,16 @@ class Slope:
     backward: Backward
 
 
+def is_function(name: str | None) -> bool:
+    """Whether the activation has no parameters of its own."""
+    return name is None or not any(True for _ in ACTIVATIONS[name]().parameters())
+
+
 def slope_of(name: str | None) -> Slope | None:
     """The activation called `name` in `nets.ACTIVATIONS`; None for no activation at all."""
     if name is None:
         return None
     module = ACTIVATIONS[name]()
-    if any(True for _ in module.parameters()):
-        raise ValueError(f"{name} has parameters of its own and cannot be stacked as a function.")
     return Slope(module, _KERNELS.get(name) or _by_autograd(module))
 
 

@@ -10,6 +10,18 @@ from typing import Any
 
 from torch import Tensor, nn
 
+PIECES = 2
+"""Linear maps of which a maxout unit takes the largest (Goodfellow et al. 2013)."""
+
+
+class Maxout(nn.Module):
+    """The largest of each `PIECES` neighbouring inputs: `[…, PIECES · units]` to `[…, units]`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The largest value of each group."""
+        return x.view(*x.shape[:-1], -1, PIECES).amax(-1)
+
+
 ACTIVATIONS = MappingProxyType[str, Callable[[], nn.Module]](
     {
         "celu": nn.CELU,
@@ -20,7 +32,9 @@ ACTIVATIONS = MappingProxyType[str, Callable[[], nn.Module]](
         "hardtanh": nn.Hardtanh,
         "leaky_relu": nn.LeakyReLU,
         "log_sigmoid": nn.LogSigmoid,
+        "maxout": Maxout,
         "mish": nn.Mish,
+        "prelu": nn.PReLU,
         "relu": nn.ReLU,
         "sigmoid": nn.Sigmoid,
         "silu": nn.SiLU,
@@ -69,8 +83,9 @@ class MLP:
     def build(self) -> nn.Sequential:
         """The torch module, input shape `[batch, inputs]`, output shape `[batch, outputs]`."""
         layers: list[nn.Module] = []
+        pieces = PIECES if self.activation == "maxout" else 1
         for fan_in, fan_out in pairwise((self.inputs, *self.hidden)):
-            layers += [self._linear(fan_in, fan_out), *_activation(self.activation)]
+            layers += [self._linear(fan_in, pieces * fan_out), *_activation(self.activation)]
         layers.append(self._linear((self.inputs, *self.hidden)[-1], self.outputs))
         return nn.Sequential(*layers, *_activation(self.output_activation))
 

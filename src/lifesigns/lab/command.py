@@ -1,0 +1,145 @@
+"""`lifesigns lab`: carries a design out before the user's eyes and writes what came of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from lifesigns._errors import UsageError
+from lifesigns.lab.arguments import design_of
+from lifesigns.lab.design import Design
+from lifesigns.lab.pages import as_toml, html_page, print_ranking
+from lifesigns.lab.ranking import rank
+from lifesigns.lab.results import ranking_rows, run_rows, write_csv, write_parquet
+from lifesigns.lab.run import Outcome, run
+from lifesigns.lab.workers import LocalWorkers, Workers, cores
+from lifesigns.report.terminal import console_for
+
+INTERRUPTED = 130
+DONE = "units"
+"""Folder of the finished work units, inside the folder of results."""
+
+
+def lab(
+    file: Path | None,
+    options: Mapping[str, Any],
+    *,
+    out: Path | None = None,
+    jobs: int | None = None,
+    on: str = "local",
+    parquet: bool = False,
+) -> int:
+    """Runs a design, shows progress, prints the ranking, writes files; returns the exit code.
+
+    Args:
+        file: A design as TOML, or None.
+        options: Fields of the design given one by one, see `design_of`.
+        out: Folder for the design, tables and page; what is there of the same design is not done
+            again.
+        jobs: Processes; all processors by default.
+        on: `local` or `ray`.
+        parquet: Write Parquet tables beside the CSV ones.
+
+    Raises:
+        UsageError: The design makes no sense, the data cannot be read, the folder not written.
+    """
+    design = _with_kept_chunk(design_of(file, options), out)
+    _make_folder(out)
+    try:
+        outcome = _watched(design, _workers(on, jobs), out)
+    except KeyboardInterrupt:
+        print(f"lifesigns: interrupted. {_what_is_kept(out)}", file=sys.stderr)
+        return INTERRUPTED
+    ranking = rank(outcome)
+    console = console_for(sys.stdout)
+    print_ranking(ranking, console)
+    if out:
+        _write(outcome, out, parquet=parquet)
+        console.print(f"\nWritten to {out}: report.html, ranking.csv, runs.csv, design.toml")
+    return 0
+
+
+def _workers(on: str, jobs: int | None) -> Workers:
+    if on == "ray":
+        from lifesigns.lab.ray_workers import RayWorkers
+
+        return RayWorkers()
+    if on != "local":
+        raise UsageError(f"{on!r} is no place to run on: local or ray is expected.")
+    return LocalWorkers(jobs or cores())
+
+
+def _with_kept_chunk(design: Design, out: Path | None) -> Design:
+    """The chunk size of the interrupted run in this folder, so that its units are found again."""
+    kept = out / "design.toml" if out else None
+    if design.chunk or kept is None or not kept.is_file():
+        return design
+    before = design_of(kept, {})
+    return before if _same_but_chunk(before, design) else design
+
+
+def _same_but_chunk(one: Design, other: Design) -> bool:
+    return {**one.as_dict(), "chunk": 0} == {**other.as_dict(), "chunk": 0}
+
+
+def _make_folder(out: Path | None) -> None:
+    if out is None:
+        return
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / ".writable").touch()
+        (out / ".writable").unlink()
+    except OSError as error:
+        raise UsageError(f"Nothing can be written to {out}: {error.strerror}.") from error
+
+
+def _watched(design: Design, workers: Workers, out: Path | None) -> Outcome:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console_for(sys.stderr), transient=True) as bar:
+        stages = iter(("tuning the rates", "comparing"))
+        task = None
+
+        def progress(done: int, whole: int) -> None:
+            nonlocal task
+            if done == 0 or task is None:
+                task = bar.add_task(next(stages, "training"), total=whole)
+            bar.update(task, completed=done, total=whole)
+
+        return run(
+            design,
+            workers=workers,
+            folder=out / DONE if out else None,
+            progress=progress,
+            on_design=(lambda tuned: _keep_design(tuned, out)) if out else None,
+        )
+
+
+def _keep_design(design: Design, out: Path) -> None:
+    (out / "design.toml").write_text(as_toml(design), encoding="utf-8")
+
+
+def _write(outcome: Outcome, out: Path, *, parquet: bool) -> None:
+    ranking = rank(outcome)
+    (out / "report.html").write_text(html_page(outcome, ranking), encoding="utf-8")
+    write_csv(ranking_rows(ranking), out / "ranking.csv")
+    write_csv(run_rows(outcome), out / "runs.csv")
+    if parquet:
+        write_parquet(ranking_rows(ranking), out / "ranking.parquet")
+        write_parquet(run_rows(outcome), out / "runs.parquet")
+
+
+def _what_is_kept(out: Path | None) -> str:
+    if out is None:
+        return "Nothing was kept; with --out DIR it could go on from here."
+    return f"What is done is kept in {out}; the same command goes on from there."

@@ -1,0 +1,168 @@
+"""The results of a design for people: a table in the terminal, a page in the browser."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+from collections.abc import Iterator, Mapping
+from itertools import islice
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+import lifesigns
+from lifesigns.lab.design import Design
+from lifesigns.lab.ranking import Ranking
+from lifesigns.lab.results import curve_rows, ranking_rows, tuning_rows
+from lifesigns.lab.run import Outcome
+from lifesigns.report.figures import Spec, intervals, lines
+from lifesigns.report.page import Page
+
+SHOWN = 8
+"""Cells drawn at most in one chart: more lines cannot be told apart."""
+
+
+def print_ranking(ranking: Ranking, console: Console) -> None:
+    """Prints the advice, the table of cells and the caveats."""
+    console.print(Text(ranking.advice))
+    console.print()
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for head in ("cell", "rate", ranking.score, "95 % interval", "p", "steps", "dead"):
+        table.add_column(head, justify="left" if head == "cell" else "right", overflow="fold")
+    varying = _varying(ranking)
+    for place, row in zip(ranking.places, ranking_rows(ranking), strict=True):
+        mark = "" if place.as_good_as_best else "dim"
+        table.add_row(*_cells(row, varying), style=mark)
+    console.print(table)
+    console.print()
+    for caveat in ranking.caveats:
+        console.print(Text(f"- {caveat}", "dim"))
+
+
+def html_page(outcome: Outcome, ranking: Ranking) -> str:
+    """The whole outcome as one self-contained HTML file."""
+    design = outcome.design
+    page = Page(f"Which one learns {design.data} best?")
+    page.paragraph(ranking.advice)
+    page.figure(_score_chart(ranking), _SCORES.format(seeds=design.seeds))
+    page.heading("All cells")
+    page.table(
+        [dict(zip(_HEADS, _cells(row, None), strict=True)) for row in ranking_rows(ranking)],
+        numbers=_HEADS[1:],
+    )
+    page.paragraph(_STEPS.format(level=ranking.level, score=ranking.score), note=True)
+    for heading, spec, caption in _charts(outcome, ranking):
+        page.heading(heading)
+        page.figure(spec, caption)
+    page.heading("What this does not say")
+    page.items(ranking.caveats)
+    page.heading("How to repeat it")
+    page.paragraph("Save this as design.toml and run: lifesigns lab design.toml")
+    page.code(as_toml(design))
+    page.paragraph(_environment(), note=True)
+    return page.render()
+
+
+def as_toml(design: Design) -> str:
+    """The design as a TOML file that `lifesigns lab` reads."""
+    settings = {key: value for key, value in design.as_dict().items() if value is not None}
+    return "".join(f"{key} = {_toml(value)}\n" for key, value in settings.items())
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value) if isinstance(value, str) else repr(value)
+
+
+_SCORES = (
+    "Mean of {seeds} seeds with its 95 % confidence interval (Student's t), on samples that were "
+    "neither trained on nor used to tune the rate."
+)
+_STEPS = (
+    "Steps: until the {score} reaches {level:.3f}, mean over the seeds. p: paired t-test against "
+    "the first row, Holm's correction. Best: how often it leads when the seeds are drawn anew."
+)
+_TUNING = (
+    "Mean of the tuning seeds on samples held out of the training set; the band is their range. A "
+    "rate at which a seed diverged is left out."
+)
+_CURVES = "Mean over the seeds on the test samples, with 95 % confidence intervals."
+_HEADS = ("cell", "rate", "score", "95 % interval", "p", "steps", "dead", "best", "diverged")
+
+
+def _charts(outcome: Outcome, ranking: Ranking) -> Iterator[tuple[str, Spec, str]]:
+    shown = {place.result.cell.name for place in islice(ranking.places, SHOWN)}
+    said = f"the {len(shown)} best cells" if len(ranking.places) > SHOWN else ""
+    tuning = [_named(row, outcome.score) for row in tuning_rows(outcome) if row["cell"] in shown]
+    if len(outcome.design.rates) > 1 and tuning:
+        spec = lines(
+            [{**row, "learning rate": row["rate"]} for row in tuning],
+            "learning rate", outcome.score, by="cell", low="low", high="high",
+            title="Learning rate of each cell", subtitle=said, logarithmic_x=True, points=True,
+        )  # fmt: skip
+        yield "The rate decides first", spec, _TUNING
+    for measure, heading in ((outcome.score, "Learning curves"), ("dead_fraction", "Dead units")):
+        rows = [
+            _named(row, measure) for row in curve_rows(outcome, measure) if row["cell"] in shown
+        ]
+        if any(row[measure] != 0 for row in rows):
+            title = f"{measure.replace('_', ' ')} over the steps"
+            yield heading, lines(rows, "step", measure, by="cell", low="low", high="high",
+                                 title=title, subtitle=said), _CURVES  # fmt: skip
+
+
+def _score_chart(ranking: Ranking) -> Spec:
+    rows = [
+        {"cell": place.result.cell.name, ranking.score: place.score.mean,
+         "low": max(place.score.low, -1.0), "high": min(place.score.high, 1.0),
+         "told apart from the first": "no" if place.as_good_as_best else "yes"}
+        for place in ranking.places[:40] if np.isfinite(place.score.mean)
+    ]  # fmt: skip
+    title = f"{ranking.score} of each cell"
+    by = "told apart from the first"
+    return intervals(rows, ranking.score, "low", "high", label="cell", by=by, title=title)
+
+
+def _named(row: Mapping[str, object], score: str) -> dict[str, object]:
+    return {**row, score: row["mean"]}
+
+
+def _varying(ranking: Ranking) -> list[str]:
+    """Factors with more than one level: the others would be the same word in each row."""
+    rows = list(ranking_rows(ranking))
+    names = ("activation", "initialiser", "loss", "optimizer")
+    return [name for name in names if len({row[name] for row in rows}) > 1] or ["activation"]
+
+
+def _cells(row: Mapping[str, object], varying: list[str] | None) -> tuple[str, ...]:
+    names = varying or ["activation", "initialiser", "loss", "optimizer"]
+    number = {key: value for key, value in row.items() if isinstance(value, (int, float))}
+    common = (
+        " · ".join(str(row[name]) for name in names),
+        f"{number['rate']:g}",
+        f"{number['score']:.3f}",
+        f"{number['low']:.3f} … {number['high']:.3f}",
+        _p(number["adjusted_p"]),
+        f"{number['steps_to_level']:.0f}" if math.isfinite(number["steps_to_level"]) else "never",
+        f"{number['dead_fraction']:.0%}" if math.isfinite(number["dead_fraction"]) else "–",
+    )
+    if varying is not None:
+        return common
+    return (*common, f"{number['chance_best']:.0%}", f"{number['diverged']:.0f}")
+
+
+def _p(value: float) -> str:
+    return "<.001" if value < 0.001 else f"{value:.3f}".lstrip("0") if value < 1 else "1"
+
+
+def _environment() -> str:
+    return (
+        f"lifesigns {lifesigns.__version__}, torch {torch.__version__}, NumPy {np.__version__}, "
+        f"Python {platform.python_version()} on {platform.machine()}, single precision. Tuning "
+        "seeds count from 0, compared seeds from 1000."
+    )

@@ -1,0 +1,251 @@
+"""Charts as Vega-Lite specifications: plain dictionaries, one look, uncertainty always shown.
+
+The same dictionary serves the HTML pages (drawn by the bundled JavaScript), a notebook, and PNG or
+SVG through vl-convert (extra `figures`). Rows are dictionaries of plain values; a value of None
+leaves a gap.
+"""
+
+from __future__ import annotations
+
+import base64
+import struct
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lifesigns._errors import UsageError
+
+Spec = dict[str, Any]
+Rows = Sequence[Mapping[str, Any]]
+
+SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
+WIDTH, HEIGHT = 520, 280
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6E6E6E", "#B2182B")
+"""Okabe & Ito's palette, which colour-blind readers can tell apart; the yellow is left out, it is
+too faint on white."""
+_LOOK: Spec = {
+    "background": "white",
+    "view": {"stroke": None},
+    "font": "system-ui, 'DejaVu Sans', sans-serif",
+    "title": {"anchor": "start", "fontSize": 14, "subtitleColor": "#555", "subtitleFontSize": 12},
+    "axis": {"labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal",
+             "gridColor": "#e6e6e6", "labelLimit": 320},
+    "legend": {"labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal",
+               "labelLimit": 320, "symbolStrokeWidth": 2},
+    "range": {"category": list(COLORS)},
+}  # fmt: skip
+
+
+def lines(
+    rows: Rows,
+    x: str,
+    y: str,
+    *,
+    by: str,
+    title: str,
+    subtitle: str = "",
+    low: str = "",
+    high: str = "",
+    logarithmic_x: bool = False,
+    logarithmic_y: bool = False,
+    points: bool = False,
+) -> Spec:
+    """A line for each value of `by`, with a band from column `low` to column `high`.
+
+    Column names are the axis titles, so they hold the unit.
+    """
+    encoding = {
+        "x": _axis(x, logarithmic=logarithmic_x),
+        "color": {"field": by, "type": "nominal", "sort": None, "title": by},
+    }
+    layers: list[Spec] = []
+    if low and high:
+        band = {"y": _axis(low, logarithmic=logarithmic_y, title=y), "y2": {"field": high}}
+        layers.append({"mark": {"type": "area", "opacity": 0.18}, "encoding": band})
+    layers.append(
+        {
+            "mark": {"type": "line", "strokeWidth": 2, "point": points},
+            "encoding": {
+                "y": _axis(y, logarithmic=logarithmic_y),
+                "strokeDash": {"field": by, "type": "nominal", "sort": None, "legend": None},
+            },
+        }
+    )
+    return _spec(rows, title, subtitle, encoding=encoding, layer=layers)
+
+
+def intervals(
+    rows: Rows,
+    value: str,
+    low: str,
+    high: str,
+    *,
+    label: str,
+    title: str,
+    subtitle: str = "",
+    by: str = "",
+) -> Spec:
+    """A point with its interval for each row, one below the other in the order given."""
+    y = {"field": label, "type": "nominal", "sort": None, "title": None,
+         "axis": {"labelLimit": 420, "grid": True}}  # fmt: skip
+    color: Spec = {"value": COLORS[0]}
+    if by:
+        color = {"field": by, "type": "nominal", "sort": None}
+    layers: list[Spec] = [
+        {
+            "mark": {"type": "rule", "strokeWidth": 2},
+            "encoding": {"x": _axis(low, title=value), "x2": {"field": high}},
+        },
+        {"mark": {"type": "point", "filled": True, "size": 70}, "encoding": {"x": _axis(value)}},
+    ]
+    spec = _spec(rows, title, subtitle, encoding={"y": y, "color": color}, layer=layers)
+    spec["height"] = {"step": 26}
+    return spec
+
+
+def raster(
+    values: NDArray[np.float64],
+    extent: tuple[float, float, float, float],
+    *,
+    title: str,
+    x: str,
+    y: str,
+    subtitle: str = "",
+    points: Rows = (),
+    by: str = "",
+) -> Spec:
+    """A map as an image mark, with points drawn over it.
+
+    Args:
+        values: Shape `[rows, columns]`, first row at the top; scaled from blue (lowest) over white
+            to orange (highest).
+        extent: Left, right, bottom and top in data units.
+        title: Of the figure.
+        x: Column of the points, and title of the axis.
+        y: The same for the vertical axis.
+        subtitle: Beneath the title.
+        points: Rows with the columns `x`, `y` and `by`.
+        by: Column that colours the points.
+    """
+    left, right, bottom, top = extent
+    image = {
+        "data": {"values": [{"url": _png(values), "x": left, "x2": right, "y": top, "y2": bottom}]},
+        "mark": {"type": "image", "aspect": False},
+        "encoding": {
+            "url": {"field": "url", "type": "nominal"},
+            "x": _axis("x", title=x, domain=(left, right)),
+            "x2": {"field": "x2"},
+            "y": _axis("y", title=y, domain=(bottom, top)),
+            "y2": {"field": "y2"},
+        },
+    }
+    dots = {
+        "mark": {
+            "type": "point",
+            "filled": True,
+            "size": 22,
+            "stroke": "white",
+            "strokeWidth": 0.5,
+        },
+        "encoding": {
+            "x": _axis(x, domain=(left, right)),
+            "y": _axis(y, domain=(bottom, top)),
+            **({"color": {"field": by, "type": "nominal", "sort": None}} if by else {}),
+        },
+    }
+    layers = [image, dots] if points else [image]
+    return _spec(points, title, subtitle, encoding={}, layer=layers)
+
+
+def save(spec: Spec, path: Path) -> None:
+    """Writes a figure as PNG or SVG, by the file's suffix.
+
+    Raises:
+        UsageError: The extra `figures` is not installed, or the suffix is another one.
+    """
+    try:
+        import vl_convert
+    except ImportError as error:
+        raise UsageError(
+            "Figures as PNG or SVG need vl-convert: pip install 'lifesigns[figures]'."
+        ) from error
+    if path.suffix == ".svg":
+        path.write_text(vl_convert.vegalite_to_svg(spec), encoding="utf-8")
+    elif path.suffix == ".png":
+        path.write_bytes(vl_convert.vegalite_to_png(spec, scale=2))
+    else:
+        raise UsageError(f"{path.name}: a figure is written as .png or .svg.")
+
+
+def _spec(rows: Rows, title: str, subtitle: str, **parts: Any) -> Spec:
+    return {
+        "$schema": SCHEMA,
+        "title": {"text": title, **({"subtitle": subtitle} if subtitle else {})},
+        "width": WIDTH,
+        "height": HEIGHT,
+        "data": {"values": [dict(row) for row in rows]},
+        "config": _LOOK,
+        **parts,
+    }
+
+
+def _axis(
+    field: str,
+    *,
+    logarithmic: bool = False,
+    title: str = "",
+    domain: tuple[float, float] | None = None,
+) -> Spec:
+    scale: Spec = {"type": "log"} if logarithmic else {"zero": False}
+    if domain is not None:
+        scale = {"domain": list(domain), "nice": False, "zero": False}
+    return {
+        "field": _escaped(field),
+        "type": "quantitative",
+        "title": title or field,
+        "scale": scale,
+    }
+
+
+def _escaped(field: str) -> str:
+    """Dots and brackets in a field's name mean nested values to Vega-Lite."""
+    for sign in ".[]":
+        field = field.replace(sign, "\\" + sign)
+    return field
+
+
+_BLUE, _WHITE, _ORANGE = (
+    np.array(c, float) for c in ((86, 180, 233), (255, 255, 255), (230, 159, 0))
+)
+
+
+def _png(values: NDArray[np.float64]) -> str:
+    """The array as a PNG image in a data URL."""
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    share = (values - low) / (high - low) if high > low else np.full_like(values, 0.5)
+    share = np.nan_to_num(share, nan=0.5)[..., None]
+    lower = _BLUE + (_WHITE - _BLUE) * np.minimum(2 * share, 1)
+    color = lower + (_ORANGE - _WHITE) * np.maximum(2 * share - 1, 0)
+    pixels = np.rint(color).astype(np.uint8)
+    height, width = values.shape
+    body = b"".join(b"\0" + row.tobytes() for row in pixels)
+    chunks = (
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(body, 9)),
+        (b"IEND", b""),
+    )
+    data = b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, content) for kind, content in chunks)
+    return "data:image/png;base64," + base64.b64encode(data).decode()
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return (
+        struct.pack(">I", len(content))
+        + kind
+        + content
+        + struct.pack(">I", zlib.crc32(kind + content))
+    )
