@@ -37,11 +37,6 @@ class Cell:
     loss: str
     optimizer: str
 
-    @property
-    def name(self) -> str:
-        """All factors in one line."""
-        return " · ".join((self.activation, self.initialiser, self.loss, self.optimizer))
-
 
 @dataclass(frozen=True)
 class Design:
@@ -93,6 +88,17 @@ class Design:
         """Every combination, in the order in which the factors were given."""
         factors = (self.activations, self.initialisers, self.losses, self.optimizers)
         return [Cell(*combination) for combination in itertools.product(*factors)]
+
+    def label(self, cell: Cell) -> str:
+        """The factors of a cell that differ within the design, in one line."""
+        levels = {
+            "activation": self.activations,
+            "initialiser": self.initialisers,
+            "loss": self.losses,
+            "optimizer": self.optimizers,
+        }
+        varying = [name for name, tried in levels.items() if len(tried) > 1] or ["activation"]
+        return " · ".join(getattr(cell, name) for name in varying)
 
     def recipe(self, cell: Cell, rate: float, data: Split) -> Recipe:
         """The recipe of one cell at one rate, shaped for the data."""

@@ -25,7 +25,7 @@ MEASURES = MappingProxyType(
         "test_loss": "mean loss on the held-out samples",
         "accuracy": "share of held-out samples classified right; NaN for regression",
         "r2": "1 - squared error / variance of the held-out targets; NaN for classes",
-        "dead_fraction": "share of hidden units that give 0, or no gradient, for every sample",
+        "dead_fraction": "share of hidden units that pass no gradient on for any held-out sample",
         "saturated_fraction": "share of hidden values where σ′ is below 1 % of its maximum here",
         "gradient_norm": "length of the whole gradient of the step before",
         "update_norm": "length of the whole update of the step before",
@@ -94,8 +94,8 @@ class _Sums:
         self.loss += program.losses(outputs, targets).double() * count
 
     def _add_units(self, program: StackedPerceptrons, layers: list[Layer]) -> None:
-        for index, (a, slope) in enumerate(program.hidden_gains(layers)):
-            alive = ((a != 0) & (slope != 0)).any(1)
+        for index, slope in enumerate(program.hidden_slopes(layers)):
+            alive = (slope != 0).any(1)
             if len(self.alive) <= index:
                 self.alive.append(alive)
             else:
@@ -103,7 +103,7 @@ class _Sums:
             top = slope.abs().amax()
             flat = (slope.abs() < SATURATED * top).double().sum((1, 2))
             self.flat = flat if self.flat is None else self.flat + flat
-            self.values += a.shape[1] * a.shape[2]
+            self.values += slope.shape[1] * slope.shape[2]
 
     def results(self) -> dict[str, NDArray[np.float64]]:
         unknown = torch.full_like(self.loss, float("nan"))

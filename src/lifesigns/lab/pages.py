@@ -33,10 +33,8 @@ def print_ranking(ranking: Ranking, console: Console) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for head in ("cell", "rate", ranking.score, "95 % interval", "p", "steps", "dead"):
         table.add_column(head, justify="left" if head == "cell" else "right", overflow="fold")
-    varying = _varying(ranking)
     for place, row in zip(ranking.places, ranking_rows(ranking), strict=True):
-        mark = "" if place.as_good_as_best else "dim"
-        table.add_row(*_cells(row, varying), style=mark)
+        table.add_row(*_cells(row)[:7], style="" if place.as_good_as_best else "dim")
     console.print(table)
     console.print()
     for caveat in ranking.caveats:
@@ -48,10 +46,11 @@ def html_page(outcome: Outcome, ranking: Ranking) -> str:
     design = outcome.design
     page = Page(f"Which one learns {design.data} best?")
     page.paragraph(ranking.advice)
+    page.paragraph(_setting(design), note=True)
     page.figure(_score_chart(ranking), _SCORES.format(seeds=design.seeds))
     page.heading("All cells")
     page.table(
-        [dict(zip(_HEADS, _cells(row, None), strict=True)) for row in ranking_rows(ranking)],
+        [dict(zip(_HEADS, _cells(row), strict=True)) for row in ranking_rows(ranking)],
         numbers=_HEADS[1:],
     )
     page.paragraph(_STEPS.format(level=ranking.level, score=ranking.score), note=True)
@@ -65,6 +64,23 @@ def html_page(outcome: Outcome, ranking: Ranking) -> str:
     page.code(as_toml(design))
     page.paragraph(_environment(), note=True)
     return page.render()
+
+
+def _setting(design: Design) -> str:
+    fixed = [
+        f"{kind} {levels[0]}"
+        for kind, levels in (
+            ("activation", design.activations),
+            ("initialiser", design.initialisers),
+            ("loss", design.losses),
+            ("optimizer", design.optimizers),
+        )
+        if len(levels) == 1
+    ]
+    shape = "-".join(map(str, design.hidden)) or "none"
+    return f"The same for all: hidden layers {shape}; " + "; ".join(
+        [*fixed, f"{design.steps} steps; batches of {design.batch_size}."]
+    )
 
 
 def as_toml(design: Design) -> str:
@@ -96,7 +112,7 @@ _HEADS = ("cell", "rate", "score", "95 % interval", "p", "steps", "dead", "best"
 
 
 def _charts(outcome: Outcome, ranking: Ranking) -> Iterator[tuple[str, Spec, str]]:
-    shown = {place.result.cell.name for place in islice(ranking.places, SHOWN)}
+    shown = {place.label for place in islice(ranking.places, SHOWN)}
     said = f"the {len(shown)} best cells" if len(ranking.places) > SHOWN else ""
     tuning = [_named(row, outcome.score) for row in tuning_rows(outcome) if row["cell"] in shown]
     if len(outcome.design.rates) > 1 and tuning:
@@ -118,7 +134,7 @@ def _charts(outcome: Outcome, ranking: Ranking) -> Iterator[tuple[str, Spec, str
 
 def _score_chart(ranking: Ranking) -> Spec:
     rows = [
-        {"cell": place.result.cell.name, ranking.score: place.score.mean,
+        {"cell": place.label, ranking.score: place.score.mean,
          "low": max(place.score.low, -1.0), "high": min(place.score.high, 1.0),
          "told apart from the first": "no" if place.as_good_as_best else "yes"}
         for place in ranking.places[:40] if np.isfinite(place.score.mean)
@@ -132,28 +148,19 @@ def _named(row: Mapping[str, object], score: str) -> dict[str, object]:
     return {**row, score: row["mean"]}
 
 
-def _varying(ranking: Ranking) -> list[str]:
-    """Factors with more than one level: the others would be the same word in each row."""
-    rows = list(ranking_rows(ranking))
-    names = ("activation", "initialiser", "loss", "optimizer")
-    return [name for name in names if len({row[name] for row in rows}) > 1] or ["activation"]
-
-
-def _cells(row: Mapping[str, object], varying: list[str] | None) -> tuple[str, ...]:
-    names = varying or ["activation", "initialiser", "loss", "optimizer"]
+def _cells(row: Mapping[str, object]) -> tuple[str, ...]:
     number = {key: value for key, value in row.items() if isinstance(value, (int, float))}
-    common = (
-        " · ".join(str(row[name]) for name in names),
+    return (
+        str(row["cell"]),
         f"{number['rate']:g}",
         f"{number['score']:.3f}",
-        f"{number['low']:.3f} … {number['high']:.3f}",
+        f"{number['low']:.3f} … {min(number['high'], 1):.3f}",
         _p(number["adjusted_p"]),
         f"{number['steps_to_level']:.0f}" if math.isfinite(number["steps_to_level"]) else "never",
         f"{number['dead_fraction']:.0%}" if math.isfinite(number["dead_fraction"]) else "–",
+        f"{number['chance_best']:.0%}",
+        f"{number['diverged']:.0f}",
     )
-    if varying is not None:
-        return common
-    return (*common, f"{number['chance_best']:.0%}", f"{number['diverged']:.0f}")
 
 
 def _p(value: float) -> str:

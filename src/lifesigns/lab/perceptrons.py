@@ -78,15 +78,15 @@ class StackedPerceptrons:
         """The losses `[K]` of given outputs."""
         return self._head(outputs, targets)[0]
 
-    def hidden_gains(self, layers: Sequence[Layer]) -> list[tuple[Tensor, Tensor]]:
-        """Activations and σ′ of the hidden layers, each `[K, B, O]`.
+    def hidden_slopes(self, layers: Sequence[Layer]) -> list[Tensor]:
+        """σ′ at every value of the hidden layers, each `[K, B, O]`.
 
         Empty without activation, and for functions of several values, where σ′ is no one number.
         """
         if self._hidden is None or any(x.a.shape != x.z.shape for x in layers):
             return []
         backward = self._hidden.backward
-        return [(x.a, backward(torch.ones_like(x.z), x.z, x.a)) for x in layers[:-1]]
+        return [backward(torch.ones_like(x.z), x.z, x.a) for x in layers[:-1]]
 
     def module_state(self, member: int) -> list[tuple[Tensor, Tensor]]:
         """Weight `[O, I]` and bias `[O]` of each layer of one member, as `nn.Linear` keeps them."""

@@ -24,6 +24,8 @@ class Place:
     """One cell in the ranking."""
 
     result: CellResult
+    label: str
+    """The factors in which the cells differ."""
     score: Interval
     chance_best: float
     """Of having the best mean score if the seeds were drawn anew."""
@@ -55,9 +57,8 @@ class Ranking:
     def advice(self) -> str:
         """Two or three sentences: what to take, and how sure that is."""
         leader = self.places[0]
-        cell = leader.result.cell
         text = (
-            f"Take {cell.name} at a learning rate of {leader.result.rate:g}: {self.score} "
+            f"Take {leader.label} at a learning rate of {leader.result.rate:g}: {self.score} "
             f"{leader.score.mean:.3f} ({leader.score.low:.3f} to {leader.score.high:.3f}). "
         )
         others = [place for place in self.places[1:] if place.as_good_as_best]
@@ -65,7 +66,7 @@ class Ranking:
             return text + "Nothing else was tried."
         if not others:
             return text + "Every other cell is worse beyond the noise of the seeds."
-        names = ", ".join(place.result.cell.name for place in others[:3])
+        names = ", ".join(place.label for place in others[:3])
         more = f" and {len(others) - 3} more" if len(others) > 3 else ""
         return text + (
             f"{len(leader.result.scores)} seeds do not tell it apart from {names}{more}; "
@@ -85,6 +86,7 @@ def rank(outcome: Outcome) -> Ranking:
     places = [
         Place(
             result,
+            outcome.design.label(result.cell),
             Interval.of(row),
             float(chance),
             contrast,
@@ -120,7 +122,7 @@ def _first_reach(steps: np.ndarray, curve: np.ndarray, level: float) -> float:
 
 def _caveats(outcome: Outcome, leader: CellResult) -> Iterator[str]:
     design = outcome.design
-    at_edge = [r.cell.name for r in outcome.results if r.rate_at_edge]
+    at_edge = [result for result in outcome.results if result.rate_at_edge]
     if leader.rate_at_edge:
         yield (
             f"The leader's best rate, {leader.rate:g}, is the last one tried: a better one may lie "

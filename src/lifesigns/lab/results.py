@@ -41,7 +41,11 @@ def curve_rows(outcome: Outcome, measure: str) -> Iterator[Row]:
         for step, row in zip(result.history.steps, values, strict=True):
             known = row[np.isfinite(row)]
             if len(known):
-                yield {"cell": result.cell.name, "step": int(step), **_interval(known)}
+                yield {
+                    "cell": outcome.design.label(result.cell),
+                    "step": int(step),
+                    **_interval(known),
+                }
 
 
 def tuning_rows(outcome: Outcome) -> Iterator[Row]:
@@ -53,7 +57,7 @@ def tuning_rows(outcome: Outcome) -> Iterator[Row]:
                 low, high = float(row.min()), float(row.max())
                 mean = float(row.mean())
                 yield {
-                    "cell": result.cell.name,
+                    "cell": outcome.design.label(result.cell),
                     "rate": rate,
                     "mean": mean,
                     "low": low,
@@ -66,6 +70,7 @@ def ranking_rows(ranking: Ranking) -> Iterator[Row]:
     for place in ranking.places:
         contrast = place.against_best
         yield {
+            "cell": place.label,
             **factors(place.result),
             "rate": place.result.rate,
             "score": place.score.mean,

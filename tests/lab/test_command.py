@@ -1,0 +1,122 @@
+"""`lifesigns lab` as a user runs it."""
+
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+SMALL = ["--data", "iris", "--net", "8", "--activation", "tanh,relu", "--rate", "0.01,0.1",
+         "--seeds", "3", "--steps", "40", "--jobs", "1"]  # fmt: skip
+
+
+def lifesigns(*arguments, **settings):
+    command = [sys.executable, "-m", "lifesigns", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, **settings)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("lab")
+    return folder, lifesigns("lab", *SMALL, "--out", folder)
+
+
+def test_it_advises_and_shows_every_cell_in_80_columns(done):
+    _, process = done
+
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.startswith("Take ")
+    assert {"tanh", "relu"} <= set(process.stdout.split())
+    assert max(map(len, process.stdout.splitlines())) <= 80
+
+
+def test_it_writes_tables_a_page_and_the_design(done):
+    folder, _ = done
+
+    with (folder / "runs.csv").open(newline="") as file:
+        runs = list(csv.DictReader(file))
+    with (folder / "ranking.csv").open(newline="") as file:
+        ranking = list(csv.DictReader(file))
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert len(runs) == 2 * 3
+    assert [row["cell"] for row in ranking] in (["tanh", "relu"], ["relu", "tanh"])
+    assert ranking[0]["cell"] in page
+    assert not re.findall(r"<(?:script|link|iframe)[^>]* (?:src|href)=", page)
+
+
+def test_the_written_design_repeats_the_run_bit_for_bit(done, tmp_path):
+    folder, _ = done
+
+    process = lifesigns("lab", folder / "design.toml", "--out", tmp_path, "--jobs", 2)
+
+    assert process.returncode == 0, process.stderr
+    assert (tmp_path / "runs.csv").read_text() == (folder / "runs.csv").read_text()
+
+
+def test_ctrl_c_loses_nothing_and_the_same_command_goes_on(tmp_path):
+    slow = [*SMALL, "--steps", "1500", "--activation", "tanh,relu,sigmoid,elu", "--out", tmp_path]
+    command = [sys.executable, "-m", "lifesigns", "lab", *map(str, slow)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    while not list(tmp_path.glob("units/*.npz")) and process.poll() is None:
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    kept = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("units/*.npz")}
+
+    assert process.returncode == 130
+    assert "the same command goes on from there" in errors
+    assert "Traceback" not in errors
+
+    again = lifesigns("lab", *slow)
+
+    assert again.returncode == 0, again.stderr
+    assert (
+        kept.items()
+        <= {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("units/*.npz")}.items()
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--data", "digitz"], "Did you mean digits"),
+        (["--data", "iris", "--activation", "rellu"], "Did you mean relu"),
+        (["--data", "iris", "--rate", "0"], "0 is no learning rate"),
+        (["--data", "iris", "--rate=-1"], "-1 is no learning rate"),
+        (["--data", "diabetes"], "class labels"),
+        (["--activation", "relu"], "names no data"),
+        (["--data", "iris", "--on", "mars"], "local or ray"),
+        (["--data", "absent.csv"], "does not exist"),
+        (["absent.toml"], "does not exist"),
+    ],
+)
+def test_a_mistake_is_explained_and_exits_with_2(arguments, said):
+    process = lifesigns("lab", *arguments)
+
+    assert process.returncode == 2
+    assert said in " ".join(process.stderr.split())
+    assert "Traceback" not in process.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_named_before_anything_is_trained(tmp_path):
+    (tmp_path / "file").write_text("")
+
+    process = lifesigns("lab", *SMALL, "--out", tmp_path / "file" / "below")
+
+    assert process.returncode == 2
+    assert "Nothing can be written" in process.stderr
+
+
+def test_parquet_tables_hold_the_same_rows(tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+
+    process = lifesigns("lab", *SMALL, "--out", tmp_path, "--parquet")
+
+    assert process.returncode == 0, process.stderr
+    assert parquet.read_table(tmp_path / "runs.parquet").num_rows == 6
+    json.dumps(parquet.read_table(tmp_path / "ranking.parquet").to_pylist())

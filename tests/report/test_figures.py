@@ -1,0 +1,65 @@
+"""Charts are valid Vega-Lite, draw, and survive odd values and names."""
+
+import json
+from importlib import resources
+
+import numpy as np
+import pytest
+
+from lifesigns._errors import UsageError
+from lifesigns.report.figures import intervals, lines, raster, save
+
+ROWS = [{"step": s, "loss (nats)": 1 / (s + 1), "low": 0.1, "high": 1.0, "net": n}
+        for s in range(3) for n in ("a", "b")]  # fmt: skip
+
+FIGURES = {
+    "lines": lines(ROWS, "step", "loss (nats)", by="net", title="t"),
+    "lines with a band": lines(
+        ROWS, "step", "loss (nats)", by="net", title="t", subtitle="s", low="low", high="high",
+        logarithmic_x=True, logarithmic_y=True, points=True,
+    ),
+    "intervals": intervals(ROWS, "loss (nats)", "low", "high", label="net", title="t", by="step"),
+    "raster": raster(np.arange(6.0).reshape(2, 3), (0, 3, 0, 2), title="t", x="x", y="y"),
+    "raster with points": raster(
+        np.ones((2, 2)), (0, 1, 0, 1), title="t", x="x.1", y="y",
+        points=[{"x.1": 0.5, "y": 0.5, "class": "0"}], by="class",
+    ),
+    "no rows": lines([], "step", "loss", by="net", title="t"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_is_valid_vega_lite(name):
+    jsonschema = pytest.importorskip("jsonschema")
+    altair = pytest.importorskip("altair")
+    major = f"v{altair.SCHEMA_VERSION.lstrip('v').split('.')[0]}"
+    schema = json.loads(
+        resources.files("altair")
+        .joinpath(f"vegalite/{major}/schema/vega-lite-schema.json")
+        .read_text(encoding="utf-8")
+    )
+
+    jsonschema.Draft7Validator(schema).validate(FIGURES[name])
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_is_plain_json(name):
+    assert json.loads(json.dumps(FIGURES[name], allow_nan=False)) == FIGURES[name]
+
+
+@pytest.mark.parametrize("name", sorted(set(FIGURES) - {"no rows"}))
+def test_a_figure_is_drawn_with_its_title(name, tmp_path):
+    pytest.importorskip("vl_convert")
+
+    save(FIGURES[name], tmp_path / "f.svg")
+    save(FIGURES[name], tmp_path / "f.png")
+
+    assert ">t<" in (tmp_path / "f.svg").read_text(encoding="utf-8")
+    assert (tmp_path / "f.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_another_suffix_is_refused(tmp_path):
+    pytest.importorskip("vl_convert")
+
+    with pytest.raises(UsageError, match=r"written as \.png or \.svg"):
+        save(FIGURES["lines"], tmp_path / "f.pdf")
