@@ -4,7 +4,7 @@ A healthy program is unusual and learns; lifesigns must leave it alone. A faulty
 `fixed`: without it the program does not learn for one known cause, with it it learns.
 """
 
-import importlib
+import importlib.util
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +26,8 @@ class Program:
     """The causes a report on it may lead with; empty for a healthy program."""
     leads: bool = True
     """Whether the cause is expected to come first, not merely among the first three."""
+    needs: str = ""
+    """A package without which it cannot run, and which the tests do not install."""
 
     @property
     def name(self) -> str:
@@ -47,6 +49,10 @@ class Program:
         torch.manual_seed(seed)
         return float(self.train(**flags))
 
+    @property
+    def runnable(self) -> bool:
+        return not self.needs or importlib.util.find_spec(self.needs) is not None
+
     def learnt(self, value: float) -> bool:
         """Whether the measure says that it learnt; NaN says that it did not."""
         return value <= self.at_most if self.at_least is None else value >= self.at_least
@@ -57,9 +63,9 @@ def healthy(measure, **bound):
     return lambda train: Program(train, measure, **bound)
 
 
-def faulty(measure, *, causes, leads=True, **bound):
+def faulty(measure, *, causes, leads=True, needs="", **bound):
     """Makes a program of a training loop that learns only with `fixed=True`."""
-    return lambda train: Program(train, measure, causes=causes, leads=leads, **bound)
+    return lambda train: Program(train, measure, causes=causes, leads=leads, needs=needs, **bound)
 
 
 def programs_of(package: ModuleType) -> list[Program]:

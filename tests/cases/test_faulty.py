@@ -29,8 +29,9 @@ NOT_FOUND_TODAY = {
 """Programs whose fault no rule sees yet."""
 
 MISNAMED_TODAY = {
+    "encoder_detached_from_its_head": "detached-parameters: an encoder beside the head is not seen",
+    "normalised_over_one_feature": "constant-output: the constant begins at the layer norm",
     "read_at_the_padding": "constant-output: a faded state is called saturated",
-    "state_detached_at_each_step": "loss-flat: the rate is blamed, truncation is not seen",
     "shuffled_labels": "dead-units: units that die under random labels lead",
     "loss_of_the_wrong_sign": "no rule yet: wrong-direction",
     "no_positions": "dead-units: units that die without any signal lead",

@@ -124,20 +124,17 @@ def read_at_the_padding(fixed=False):
         return (model(torch.arange(400)).argmax(1) == y).float().mean()
 
 
-@faulty("accuracy", at_least=0.9, causes=("frozen",), leads=False)
-def state_detached_at_each_step(fixed=False):
-    """The state is detached after each step, so nothing is learnt about what to remember."""
-    x, y = first_of(8)
-    cell, head = nn.GRUCell(1, 16), nn.Linear(16, 2)
-    with torch.no_grad():
-        cell.bias_ih[16:32] = -3.0  # forgets unless it learns not to
-    optimizer = torch.optim.Adam([*cell.parameters(), *head.parameters()], lr=0.02)
+@faulty("accuracy", at_least=0.9, causes=("frozen",))
+def encoder_detached_from_its_head(fixed=False):
+    """The encoder's last state is detached: only the head learns, on a state that has forgotten
+    the start of the sequence."""
+    x, y = first_of(16)
+    encoder, head = nn.GRU(1, 16, batch_first=True), nn.Linear(16, 2)
+    optimizer = torch.optim.Adam([*encoder.parameters(), *head.parameters()], lr=0.02)
 
     def model(x):
-        state = torch.zeros(len(x), 16)
-        for t in range(x.shape[1]):
-            state = cell(x[:, t], state if fixed else state.detach())
-        return head(state)
+        state = encoder(x)[0][:, -1]
+        return head(state if fixed else state.detach())
 
     for xb, yb in minibatches(x, y, 32, 200):
         optimizer.zero_grad()
@@ -156,3 +153,24 @@ def constant_embedding_indices(fixed=False):
     model = nn.Sequential(nn.Embedding(100, 16), nn.Flatten(), nn.Linear(96, 2))
     fit(model, ids, y, steps=200)
     return accuracy(model, ids, y)
+
+
+@faulty("accuracy", at_least=0.9, causes=("wrong_shape", "other"), leads=False)
+def normalised_over_one_feature(fixed=False):
+    """Layer norm over an axis of one feature: (x − x) / spread is 0 for every step of every row.
+    The cure normalises over time."""
+    x, y = first_of(12)
+    norm = nn.LayerNorm(12 if fixed else 1)
+
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm, self.inner = norm, Recurrent(nn.GRU, 1, 16)
+
+        def forward(self, x):
+            x = self.norm(x.squeeze(2)).unsqueeze(2) if fixed else self.norm(x)
+            return self.inner(x)
+
+    model = Model()
+    fit(model, x, y, steps=150, lr=0.01)
+    return accuracy(model, x, y)

@@ -55,7 +55,7 @@ def rare_class():
     y = (x[:, 0] + x[:, 1] > 2.3).float().unsqueeze(1)
     model = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 1))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    for xb, yb in minibatches(x, y, 32, 400):
+    for xb, yb in minibatches(x, y, 64, 500):
         optimizer.zero_grad()
         F.binary_cross_entropy_with_logits(model(xb), yb).backward()
         optimizer.step()

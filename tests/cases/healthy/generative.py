@@ -78,9 +78,9 @@ def generative_adversarial():
     """Two networks against each other: neither loss falls, and that is how it should be."""
     mean = torch.tensor([2.0, -1.0])
     generator = nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 2))
-    critic = nn.Sequential(nn.Linear(2, 32), nn.LeakyReLU(0.2), nn.Linear(32, 1))
-    opt_g = torch.optim.Adam(generator.parameters(), lr=0.004, betas=(0.5, 0.99))
-    opt_c = torch.optim.Adam(critic.parameters(), lr=0.004, betas=(0.5, 0.99))
+    critic = nn.Sequential(nn.Linear(2, 64), nn.LeakyReLU(0.2), nn.Linear(64, 1))
+    opt_g = torch.optim.Adam(generator.parameters(), lr=0.002, betas=(0.5, 0.9))
+    opt_c = torch.optim.Adam(critic.parameters(), lr=0.01, betas=(0.5, 0.9))
     ones, zeros = torch.ones(64, 1), torch.zeros(64, 1)
     for _ in range(400):
         real, fake = mean + 0.5 * torch.randn(64, 2), generator(torch.randn(64, 4))

@@ -114,7 +114,7 @@ class Reverse(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, gradient):
-        return -0.3 * gradient
+        return -0.1 * gradient
 
 
 @healthy("accuracy on both domains", at_least=0.85)
