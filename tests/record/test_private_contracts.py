@@ -299,6 +299,14 @@ def test_dropout_multiplies_by_a_mask_of_zeros_and_one_value_above_one(x):
     assert set(mask.unique().tolist()) <= {0.0, 2.0}
 
 
+def test_a_batch_norm_node_knows_whether_it_trains(x):
+    """A functional batch norm in evaluation mode would not be noticed."""
+    for training in (True, False):
+        units = x.shape[1]
+        y = F.batch_norm(x, torch.zeros(units), torch.ones(units), training=training)
+        assert y.grad_fn._saved_training is training
+
+
 # --- the process ----------------------------------------------------------------------------------
 def test_tensor_backward_goes_through_the_attribute_of_torch_autograd(x, monkeypatch):
     """The whole recorder: `loss.backward()` would not be seen."""

@@ -380,6 +380,38 @@ def test_dropout_is_a_site_in_training_and_absent_in_evaluation():
     assert all(s.kind is not Kind.DROPOUT for s in graph_of(model.eval(), torch.randn(9, 3)).sites)
 
 
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
+def test_dropout_carries_its_probability(p):
+    model = nn.Sequential(nn.Linear(3, 40), nn.Dropout(p), nn.Linear(40, 1))
+    assert site(graph_of(model, torch.randn(9, 3)), "1:dropout#0").details == {
+        "p": pytest.approx(p, abs=1e-5)
+    }
+
+
+def test_dropout_of_whole_channels_is_a_site_with_its_probability():
+    model = nn.Sequential(nn.Conv2d(1, 16, 3), nn.Dropout2d(0.25), nn.Conv2d(16, 1, 3))
+    dropout = site(graph_of(model, torch.randn(9, 1, 6, 6)), "1:dropout#0")
+    assert (dropout.kind, dropout.details) == (Kind.DROPOUT, {"p": pytest.approx(0.25, abs=1e-5)})
+
+
+def test_dropout_with_a_node_of_its_own_carries_its_probability():
+    """As on GPUs."""
+
+    def dropped(self, x):
+        return torch.native_dropout(self.a(x), 0.3, True)[0]
+
+    graph = graph_of(Net(dropped, a=nn.Linear(3, 40)), torch.randn(9, 3))
+    assert site(graph, ":dropout#0").details == {"p": pytest.approx(0.3)}
+
+
+@pytest.mark.parametrize("name", ["Softmax", "LogSoftmax"])
+def test_softmax_carries_its_dimension(name):
+    for dim in (0, 1, -1):
+        model = nn.Sequential(nn.Linear(3, 4), getattr(nn, name)(dim))
+        (found,) = (s for s in graph_of(model, torch.randn(5, 3)).sites if s.kind is Kind.SOFTMAX)
+        assert found.details["dim"] == dim
+
+
 def test_constant_factors_casts_and_reshapes_are_transparent():
     def forward(self, x):
         h = (self.a(x) * 3 + 1).view(2, 2, 4).transpose(0, 1).reshape(4, 4).double().float() / 2

@@ -212,7 +212,7 @@ class _Condenser:
                 parameters=names,
                 fan_in=_product(weight[1:]),
                 fan_out=weight[0] if weight else 0,
-                details=details(self.walk.names[index], self.walk.nodes[index]),
+                details=self._details(index, kind),
             )
         )
         self.calls[module, word] += 1
@@ -220,6 +220,12 @@ class _Condenser:
         self.site_of_node[index] = number
         self.edges.update({(s, number): None for s in sources})
         return number
+
+    def _details(self, index: int, kind: Kind) -> dict[str, float]:
+        name, node = self.walk.names[index], self.walk.nodes[index]
+        if kind is Kind.DROPOUT and name in PRODUCTS:
+            return {"p": round(1 - 1 / _masked_to(node, self.walk.shape(index)), 6)}
+        return details(name, node)
 
     def _module(
         self, index: int, kind: Kind, sources: tuple[int, ...], names: tuple[str, ...]
@@ -278,7 +284,10 @@ def _masked_to(node: Any, shape: Shape) -> float:
     1 it is a gate such as `x * (x > 0)`, or in the loss a target such as `y * log(p)`.
     """
     mask = next((m for m in (saved(node, "other"), saved(node, "self")) if m is not None), None)
-    if not isinstance(mask, Tensor) or tuple(mask.shape) != shape or not shape or mask.is_complex():
+    if not isinstance(mask, Tensor) or not shape or mask.is_complex():
+        return math.nan
+    whole_channels = (*shape[:2], *[1] * len(shape[2:]))
+    if tuple(mask.shape) not in (shape, whole_channels):
         return math.nan
     if mask.dtype is torch.bool:
         return 1.0

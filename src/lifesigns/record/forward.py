@@ -13,7 +13,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
@@ -48,10 +48,7 @@ class Prediction:
     def of(cls, output: Any) -> Prediction | None:
         """The first tensor in a module's output."""
         tensor = first_tensor(output)
-        if tensor is None:
-            return None
-        node = None if tensor.grad_fn is None else tensor.grad_fn._sequence_nr()
-        return cls(tensor.detach(), node, tensor._version)
+        return None if tensor is None else cls(tensor.detach(), _maker(tensor), tensor._version)
 
 
 @dataclass
@@ -62,6 +59,9 @@ class Call:
     depth: int
     start: int
     end: int
+    training: bool = True
+    output_node: int | None = None
+    """In evaluation mode: sequence number of the node that made the output, inside or before."""
     recurrent: str = ""
     input: Tensor | None = None
     prediction: Prediction | None = None
@@ -96,6 +96,8 @@ class Forward:
     calls: list[Call] = field(default_factory=list)
     names: Mapping[int, str] = field(default_factory=dict)
     """Module path by `id`, for the modules of the roots."""
+    roots: Set[int] = frozenset()
+    """The roots by `id`."""
 
     def places(self, sequence: list[int]) -> list[Place]:
         """The place of each node, given sequence numbers in ascending order."""
@@ -199,7 +201,7 @@ class ForwardHooks:
                 self._on_evaluation()
             return
         number = torch._C._autograd._get_sequence_nr()
-        call = Call(weakref.ref(module), len(stack), number, number)
+        call = Call(weakref.ref(module), len(stack), number, number, module.training)
         call.recurrent = type(module).__name__.lower() if isinstance(module, nn.RNNBase) else ""
         if not stack:
             given = (i for i in inputs if isinstance(i, Tensor) and not _is_batched(i))
@@ -219,6 +221,8 @@ class ForwardHooks:
             calls.append(call)
             if call.module() is module:
                 break
+        if not call.training:
+            call.output_node = _maker(first_tensor(output))
         if call.depth == 0:
             call.prediction = Prediction.of(output)
             self._keep(call)
@@ -233,6 +237,11 @@ class ForwardHooks:
             total += kept.elements
             if total > MOST_ELEMENTS and kept is not call:
                 kept.let_go()
+
+
+def _maker(tensor: Tensor | None) -> int | None:
+    """Sequence number of the autograd node that made a tensor."""
+    return None if tensor is None or tensor.grad_fn is None else tensor.grad_fn._sequence_nr()
 
 
 def _running_calls() -> int:

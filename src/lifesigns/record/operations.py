@@ -260,6 +260,8 @@ def details(name: str, node: Any) -> dict[str, float]:
     dim = saved(node, "dim") if name in ("Softmax", "LogSoftmax", "SafeSoftmax") else None
     if dim is not None:
         found["dim"] = signed(dim)
+    if name == "NativeDropout":
+        found["p"] = saved(node, "p")
     return {key: float(value) for key, value in found.items() if isinstance(value, int | float)}
 
 

@@ -15,8 +15,9 @@ from torch import Tensor
 from lifesigns.functions.activations import ACTIVATIONS as FACTS
 from lifesigns.record.comparison import PendingLoss
 from lifesigns.record.condense import Condensed
-from lifesigns.record.forward import Prediction
+from lifesigns.record.forward import Forward, Prediction
 from lifesigns.record.loss import read_loss
+from lifesigns.record.modes import evaluating
 from lifesigns.record.nonfinite import forward_origin
 from lifesigns.record.operations import ACTIVATIONS, activation_value, signed
 from lifesigns.record.reduce import Pack, PendingSums
@@ -63,6 +64,7 @@ class Reading:
     Args:
         walked: The graph.
         condensed: Its sites.
+        forward: The module calls it came from; empty if the step was not armed.
         value: The loss, scaling undone.
         scale: What the loss was scaled by: gradients are divided by it.
         inputs: Input and output of the root module, where known.
@@ -74,6 +76,7 @@ class Reading:
         self,
         walked: Walk,
         condensed: Condensed,
+        forward: Forward,
         *,
         value: float,
         scale: float,
@@ -90,19 +93,21 @@ class Reading:
         self._unreadable: list[str] = []
         self._hooked_saves = 0
         self._nodes, self._opaque = 0, condensed.opaque
+        self._evaluating: dict[str, None] = {}
         self._nonfinite: NonFinite | None = None
         if not np.isfinite(value):
             self._nonfinite = forward_origin(walked, condensed, leaf_names, inputs.batch)
         self._loss: PendingLoss = read_loss(self._pack, walked, condensed, value, inputs.prediction)
-        self.extend(walked, condensed)
+        self.extend(walked, condensed, forward)
         self._batch = self._read_batch(inputs.batch)
 
-    def extend(self, walked: Walk, condensed: Condensed) -> None:
+    def extend(self, walked: Walk, condensed: Condensed, forward: Forward) -> None:
         """Reads and hooks the sites of a graph; a second one is a recomputed piece of the step."""
         offset = len(self._graph.sites)
         edges = tuple((a + offset, b + offset) for a, b in condensed.graph.edges)
         self._graph = Graph(self._graph.sites + condensed.graph.sites, self._graph.edges + edges)
         self._nodes += len(walked)
+        self._evaluating.update(dict.fromkeys(evaluating(walked, condensed, forward)))
         self._read_sites(walked, condensed, offset)
 
     def _read_batch(self, batch: Tensor | None) -> tuple[tuple[int, ...], PendingSums] | None:
@@ -203,6 +208,7 @@ class Reading:
             loss=self._loss.of(arrays),
             batch=batch or None,
             nonfinite=self._nonfinite or _backward_origin(self._graph, sites),
+            evaluating=tuple(self._evaluating),
             coverage=Coverage(
                 nodes=self._nodes,
                 opaque=self._opaque,

@@ -232,6 +232,7 @@ class Recorder:
         return Reading(
             walked,
             self._structures.condense(walked, forward, names),
+            forward,
             value=float(value),
             scale=scale,
             inputs=root_inputs(walked, forward),
@@ -276,7 +277,8 @@ class Recorder:
                 self._parameters.reach(walked.leaves)
             armed = self._hooks.armed
             forward = self._roots.forward(walked, self._hooks.calls()) if armed else Forward()
-            self._reading.extend(walked, self._structures.condense(walked, forward, names))
+            condensed = self._structures.condense(walked, forward, names)
+            self._reading.extend(walked, condensed, forward)
 
     def _after(self, succeeded: bool) -> None:
         if self._reading is not None and self._reader == threading.get_ident():

@@ -48,7 +48,7 @@ class Roots:
         roots = _outermost(self._alive())
         if not all(map(self._name_of, walked.leaves)):
             self._leaf_names = _parameter_names(roots)
-        return Forward(calls, module_names(roots))
+        return Forward(calls, module_names(roots), {id(root) for root in roots})
 
     def is_reached(self, walked: Walk, forward: Forward) -> bool:
         """Whether a loss leads to the model that is to be watched."""
