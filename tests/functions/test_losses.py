@@ -1,79 +1,124 @@
-import math
-
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import array_shapes, arrays
+from hypothesis.extra.numpy import arrays
 
-from lifesigns.functions import constant_loss
-from lifesigns.records import UnitSums
+from lifesigns._errors import UsageError
+from lifesigns.functions import ACTIVATIONS, LOSSES
 
 torch.set_num_threads(1)
-TABLES = arrays(float, array_shapes(min_dims=2, max_dims=2, max_side=12), elements=st.floats(-9, 9))
-SHARES = arrays(float, array_shapes(min_dims=2, max_dims=2, max_side=12), elements=st.floats(0, 1))
-
-
-@given(TABLES, st.floats(-9, 9))
-def test_no_constant_has_less_squared_error(targets, guess):
-    best = constant_loss("squared_error", UnitSums.of(targets))
-
-    assert best == pytest.approx(((targets - targets.mean(0)) ** 2).mean(), abs=1e-9)
-    assert best <= ((targets - guess) ** 2).mean() + 1e-9
-
-
-@given(SHARES, st.floats(0.01, 0.99))
-def test_no_constant_has_less_binary_cross_entropy(targets, guess):
-    best = constant_loss("binary_cross_entropy", UnitSums.of(targets))
-
-    y = torch.tensor(targets)
-    assert best <= F.binary_cross_entropy(torch.full_like(y, guess), y).item() + 1e-9
-    at_mean = F.binary_cross_entropy(y.mean(0).clamp(0, 1).expand_as(y), y).item()
-    assert best == pytest.approx(at_mean, abs=1e-6)
-
-
-@given(st.lists(st.integers(0, 4), min_size=1, max_size=40), st.integers(0, 4))
-def test_no_constant_has_less_cross_entropy(labels, favourite):
-    column, counts = np.array(labels)[:, None], np.bincount(labels, minlength=5)
-
-    best = constant_loss("cross_entropy", UnitSums.of(column), counts)
-
-    logits = F.one_hot(torch.tensor(favourite), 5).float().expand(len(labels), 5)
-    assert best <= F.cross_entropy(logits, torch.tensor(labels)).item() + 1e-6
-    one_hot = UnitSums.of(np.eye(5)[labels])
-    assert constant_loss("cross_entropy", one_hot) == pytest.approx(best)
-
-
-@given(TABLES, st.integers(1, 6))
-def test_snapshots_merge_to_the_loss_of_all_their_targets_together(targets, cut):
-    whole = constant_loss("squared_error", UnitSums.of(targets))
-
-    parts = UnitSums.of(targets[:cut]).merge(UnitSums.of(targets[cut:]))
-
-    assert constant_loss("squared_error", parts) == pytest.approx(whole, abs=1e-9)
-
-
-@pytest.mark.parametrize(
-    ("kind", "targets"),
-    [
-        ("absolute_error", [[0.0], [1.0]]),
-        ("huber", [[0.0], [1.0]]),
-        ("other", [[0.0], [1.0]]),
-        ("binary_cross_entropy", [[0.0], [7.0]]),
-        ("cross_entropy", [[-1.0, 2.0], [0.5, 0.5]]),
-        ("cross_entropy", [[3.0], [1.0]]),
-        ("squared_error", [[math.nan]]),
-    ],
+TORCH = {
+    "squared_error": lambda z, y: F.mse_loss(z, y, reduction="none"),
+    "absolute_error": lambda z, y: F.l1_loss(z, y, reduction="none"),
+    "huber": lambda z, y: F.huber_loss(z, y, reduction="none"),
+    "cross_entropy": lambda z, y: F.cross_entropy(z, y, reduction="none"),
+    "binary_cross_entropy": lambda z, y: F.binary_cross_entropy(z.sigmoid(), y, reduction="none"),
+    "binary_cross_entropy_with_logits": lambda z, y: F.binary_cross_entropy_with_logits(
+        z, y, reduction="none"
+    ),
+    "hinge": lambda z, y: F.relu(1 - y * z),
+    "kl_divergence": lambda z, y: F.kl_div(F.log_softmax(z, -1), y, reduction="none").sum(-1),
+}
+every_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=lambda loss: loss.name)
+logits = arrays(
+    float, (4, 3), elements=st.floats(-20, 20).filter(lambda v: v == 0 or abs(v) > 1e-3)
 )
-def test_what_sums_cannot_tell_is_nan(kind, targets):
-    assert math.isnan(constant_loss(kind, UnitSums.of(targets)))
 
 
-def test_constant_targets_cost_nothing():
-    ones = UnitSums.of(np.ones((8, 1)))
+def targets_for(loss, seed=0):
+    random = np.random.default_rng(seed)
+    if loss.output == "softmax":
+        return random.dirichlet([1, 1, 1], 4)
+    if loss.name == "hinge":
+        return random.choice([-1.0, 1.0], (4, 3))
+    return random.uniform(0, 1, (4, 3))
 
-    assert constant_loss("squared_error", ones) == 0
-    assert constant_loss("binary_cross_entropy", ones) < 1e-12
-    assert constant_loss("cross_entropy", ones, [0, 8]) == 0
+
+def with_torch(of_tensors, z, y):
+    leaf = torch.tensor(z, requires_grad=True)
+    value = of_tensors(leaf, torch.tensor(y))
+    (gradient,) = torch.autograd.grad(value.sum(), leaf)
+    return value.detach().numpy(), gradient.numpy()
+
+
+@every_loss
+@given(z=logits)
+def test_value_and_gradient_agree_with_torch(loss, z):
+    y = targets_for(loss)
+
+    value, gradient = with_torch(TORCH[loss.name], z, y)
+
+    np.testing.assert_allclose(loss.value(z, y), value, atol=1e-6)
+    np.testing.assert_allclose(loss.gradient(z, y), gradient, atol=1e-6)
+
+
+@pytest.mark.parametrize("output", ["sigmoid", "tanh", "identity", "softmax"])
+@pytest.mark.parametrize("name", ["squared_error", "absolute_error", "huber"])
+def test_the_gradient_through_another_output_is_that_of_autograd(name, output):
+    loss, random = LOSSES[name], np.random.default_rng(1)
+    z, y = random.normal(size=(4, 3)), random.normal(size=(4, 3))
+    outputs = {"sigmoid": torch.sigmoid, "tanh": torch.tanh, "identity": lambda x: x * 1.0}
+    of_z = outputs.get(output, lambda x: x.softmax(-1))
+
+    value, gradient = with_torch(lambda leaf, at: TORCH[name](of_z(leaf), at), z, y)
+
+    np.testing.assert_allclose(loss.value(z, y, output=output), value, atol=1e-12)
+    np.testing.assert_allclose(loss.gradient(z, y, output=output), gradient, atol=1e-12)
+
+
+@every_loss
+def test_the_stable_form_is_the_chain_of_loss_and_output(loss):
+    z, y = np.random.default_rng(2).normal(size=(4, 3)), targets_for(loss)
+    a = ACTIVATIONS[loss.output].value(z)
+
+    per_element = loss.of_output(a, y)
+
+    chain = per_element.sum(-1) if loss.output == "softmax" else per_element
+    np.testing.assert_allclose(loss.value(z, y), chain, atol=1e-12)
+    slope = loss.slope(a, y)
+    through = (
+        a * (slope - (slope * a).sum(-1, keepdims=True))
+        if loss.output == "softmax"
+        else slope * ACTIVATIONS[loss.output].derivative(z)
+    )
+    np.testing.assert_allclose(loss.gradient(z, y), through, atol=1e-12)
+
+
+@every_loss
+@given(z=logits)
+def test_a_loss_is_never_negative_and_falls_against_its_gradient(loss, z):
+    y = targets_for(loss)
+
+    gradient = loss.gradient(z, y)
+
+    before, after = loss.value(z, y).sum(), loss.value(z - 1e-7 * gradient, y).sum()
+    assert (loss.value(z, y) >= -1e-12).all()
+    assert after <= before + 1e-12
+
+
+def test_squared_error_keeps_the_slope_of_a_sigmoid_that_cross_entropy_cancels():
+    z, y = np.array([-10.0, -4.0, 4.0, 10.0]), np.array([1.0, 1.0, 0.0, 0.0])
+    slope = ACTIVATIONS["sigmoid"].derivative(z)
+
+    squared = LOSSES["squared_error"].gradient(z, y, output="sigmoid")
+    binary = LOSSES["binary_cross_entropy"].gradient(z, y)
+
+    np.testing.assert_allclose(squared, 2 * slope * binary)
+    assert np.abs(binary).min() > 0.98
+    assert np.abs(squared).max() < 0.04
+
+
+def test_certain_and_wrong_is_finite():
+    z, y = np.array([[800.0, -800.0]]), np.array([[0.0, 1.0]])
+
+    for name in ("cross_entropy", "kl_divergence", "binary_cross_entropy_with_logits"):
+        assert np.isfinite(LOSSES[name].value(z, y)).all()
+        assert np.isfinite(LOSSES[name].gradient(z, y)).all()
+
+
+def test_an_output_that_is_no_activation_is_refused():
+    with pytest.raises(UsageError, match="no output activation"):
+        LOSSES["squared_error"].value(np.ones(3), np.ones(3), output="glu")
