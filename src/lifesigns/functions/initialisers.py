@@ -1,6 +1,7 @@
 """Initialisers: what fills a weight matrix before training, and how far its entries spread.
 
-Nothing here imports torch: what fills a tensor calls the tensor's own methods.
+Nothing here imports torch, not even late, because rules may import facts about initialisers: what
+fills a tensor calls the tensor's own methods.
 """
 
 from __future__ import annotations
@@ -122,10 +123,13 @@ def _uniform(weight: Tensor, spread: float, generator: torch.Generator | None) -
 
 
 def _orthogonal(weight: Tensor, spread: float, generator: torch.Generator | None) -> None:
-    from torch import nn
-
-    longest = max(weight.shape[0], weight[0].numel())
-    nn.init.orthogonal_(weight, gain=spread * math.sqrt(longest), generator=generator)
+    rows, columns = weight.shape[0], weight[0].numel()
+    random = weight.new_empty(rows, columns).normal_(0, 1, generator=generator)
+    factored, reflections = (random.T if rows < columns else random).geqrf()
+    # Signs as if R had a positive diagonal: only then is every rotation equally likely.
+    q = factored.orgqr(reflections) * factored.diagonal().sign()
+    gain = spread * math.sqrt(max(rows, columns))
+    weight.copy_(gain * (q.T if rows < columns else q).reshape(weight.shape))
 
 
 def _identity(weight: Tensor, spread: float, generator: torch.Generator | None) -> None:
