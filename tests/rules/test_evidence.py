@@ -1,11 +1,13 @@
 """The course of a loss, and the other shared questions."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lifesigns.records import Kind, LossReading, Site, SiteReading
+from lifesigns.records import Kind, LossCurve, LossReading, Site, SiteReading
 from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import (
     constant_loss,
@@ -195,3 +197,16 @@ def test_a_weight_without_a_finite_gradient_is_left_out():
 def test_long_lists_are_cut():
     assert listed(["a", "b"]) == "a, b"
     assert listed(list("abcdef"), 2) == "a, b and 4 more"
+
+
+def test_a_level_loss_that_takes_turns_with_another_is_no_stall():
+    levels = 2 + NOISE
+    turns = replace(
+        example.trace(losses=levels), losses=LossCurve(np.arange(400), levels, np.arange(400) % 2)
+    )
+    one_after_the_other = replace(
+        turns, losses=replace(turns.losses, streams=np.arange(400) // 200)
+    )
+
+    assert not progress(turns).stalled
+    assert progress(one_after_the_other).stalled

@@ -53,6 +53,8 @@ class Progress:
     """Fall over the last half of the run in standard errors of its noise; positive is falling."""
     nonfinite: bool
     """Some loss was NaN or infinite."""
+    opposed: bool = False
+    """Other losses took turns with it (adversaries): that it keeps its level is no harm."""
 
     @property
     def judged(self) -> bool:
@@ -92,7 +94,8 @@ class Progress:
     @property
     def stalled(self) -> bool:
         """Nothing was learned, and the loss is on its way neither down nor up."""
-        return self.judged and not (self.diverged or self.learned or self.falling)
+        moves = self.diverged or self.learned or self.falling
+        return self.judged and not (moves or self.opposed)
 
     @property
     def harmed(self) -> bool:
@@ -122,7 +125,16 @@ def progress(trace: Trace, stream: int = 0) -> Progress:
         baseline=constant_loss(trace, stream),
         slope=_fall(finite[len(finite) // 2 :]),
         nonfinite=len(finite) < len(losses),
+        opposed=_takes_turns(trace, stream),
     )
+
+
+def _takes_turns(trace: Trace, stream: int) -> bool:
+    """Whether steps of other losses lie between the first and the last one of this."""
+    curve = trace.losses
+    own = curve.steps[curve.streams == stream]
+    others = curve.steps[curve.streams != stream]
+    return bool(len(own)) and bool(((others > own[0]) & (others < own[-1])).any())
 
 
 def constant_loss(trace: Trace, stream: int = 0) -> float:
