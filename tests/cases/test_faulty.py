@@ -14,6 +14,7 @@ from lifesigns.rules._rule import CAUSES
 PROGRAMS = programs_of(faulty)
 
 NOT_FOUND_TODAY = {
+    "loss_of_the_wrong_sign": "no rule yet: wrong-direction",
     "forgotten_start": "vanishing-gradient: the time steps of one recurrence are not seen",
     "saturated_recurrence": "saturated-units: the states inside of nn.RNN are not read",
     "batch_taken_for_time": "no rule: a time axis as long as the batch",
@@ -33,7 +34,6 @@ MISNAMED_TODAY = {
     "normalised_over_one_feature": "constant-output: the constant begins at the layer norm",
     "read_at_the_padding": "constant-output: a faded state is called saturated",
     "shuffled_labels": "dead-units: units that die under random labels lead",
-    "loss_of_the_wrong_sign": "no rule yet: wrong-direction",
     "no_positions": "dead-units: units that die without any signal lead",
     "gradients_never_cleared": "no rule yet: gradients-pile-up",
     "half_precision_overflow": "non-finite-origin: an infinity that a division makes 0 is not seen",
