@@ -256,7 +256,7 @@ def test_a_failure_of_the_recorder_is_reported_and_the_run_goes_on(monkeypatch):
     def fail(*arguments):
         raise ZeroDivisionError("on purpose")
 
-    monkeypatch.setattr("lifesigns.record.recorder.walk", fail)
+    monkeypatch.setattr("lifesigns.record.passes.walk", fail)
     model = network()
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
     watching = Recorder(model)
@@ -273,7 +273,7 @@ def test_in_strict_mode_a_failure_of_the_recorder_raises(monkeypatch):
     def fail(*arguments):
         raise ZeroDivisionError("on purpose")
 
-    monkeypatch.setattr("lifesigns.record.recorder.walk", fail)
+    monkeypatch.setattr("lifesigns.record.passes.walk", fail)
     model = network()
     watching = recorder(model)
 

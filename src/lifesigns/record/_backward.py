@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 import threading
 import weakref
@@ -20,6 +21,9 @@ class Listener(Protocol):
 
     def after_backward(self, *, succeeded: bool) -> None:
         """Called when backward has returned or raised, also if `before_backward` raised."""
+
+    def forked(self) -> None:
+        """Called in a forked child, to stop listening there."""
 
 
 _listeners: tuple[Listener, ...] = ()
@@ -90,3 +94,13 @@ def _outside_dynamo(function: Callable[..., Any]) -> Callable[..., Any]:
         return function
     disabled: Callable[..., Any] = torch._dynamo.disable(function)  # type: ignore[no-untyped-call]
     return disabled
+
+
+def _leave_children() -> None:
+    """A forked child (a `DataLoader` worker) is not the run that is watched."""
+    for listener in _listeners:
+        listener.forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_children)

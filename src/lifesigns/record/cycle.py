@@ -36,6 +36,10 @@ class Optimizers:
     def __contains__(self, optimizer: Optimizer) -> bool:
         return id(optimizer) in self._alive
 
+    def is_only(self, optimizer: Optimizer) -> bool:
+        """Whether it is the only one: its step ends the cycle."""
+        return len(self._alive) == 1 and id(optimizer) in self._alive
+
     @property
     def names(self) -> tuple[str, ...]:
         """Class names, each once."""

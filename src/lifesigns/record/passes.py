@@ -1,0 +1,178 @@
+"""The backward passes of a recorded cycle: their graphs, and the parameters they lead to."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.utils.weak import WeakIdRef
+
+from lifesigns.record.forward import Forward, ForwardHooks
+from lifesigns.record.losses import LossLog
+from lifesigns.record.parameters import ParameterReader
+from lifesigns.record.reading import Reading
+from lifesigns.record.reduce import measuring
+from lifesigns.record.roots import Roots, root_inputs
+from lifesigns.record.structures import Structures
+from lifesigns.record.walk import Walk, walk
+from lifesigns.records import ParameterReading, Snapshot
+
+MOST_STREAMS = 64
+
+
+class PassReader:
+    """Reads backward passes, one at a time, and tells which loss curve each belongs to.
+
+    Args:
+        roots: The networks that are trained.
+        hooks: What ran in the forward pass.
+        losses: The loss curves.
+    """
+
+    def __init__(self, roots: Roots, hooks: ForwardHooks, losses: LossLog) -> None:
+        self._roots, self._hooks, self._losses = roots, hooks, losses
+        self._structures = Structures()
+        self._streams: dict[frozenset[WeakIdRef], int] = {}
+        self._parameters: ParameterReader | None = None
+        self._reading: Reading | None = None
+        self._thread = 0
+        self.unrelated = 0
+        """Backward passes that did not lead to the watched model."""
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether a backward pass is being read."""
+        return self._reading is not None
+
+    @property
+    def has_parameters(self) -> bool:
+        """Whether the parameters of this cycle are being read."""
+        return self._parameters is not None
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether a pass is being read in another thread."""
+        return self._reading is not None and self._thread != threading.get_ident()
+
+    @property
+    def is_own(self) -> bool:
+        """Whether a pass is being read in this thread."""
+        return self._reading is not None and self._thread == threading.get_ident()
+
+    def read(
+        self, losses: list[Tensor], position: int, value: float | Tensor, scale: float, reason: str
+    ) -> None:
+        """Reads the graph of `losses` and hooks it, if it concerns the model.
+
+        Args:
+            losses: What was passed to `backward`.
+            position: Number of the pass in its cycle.
+            value: The loss, scaling undone.
+            scale: What it was scaled by.
+            reason: Why it is read.
+        """
+        self._thread = threading.get_ident()
+        with measuring():
+            walked, forward = walk(losses), Forward()
+            if self._hooks.armed:
+                forward = self._roots.forward(walked, self._hooks.calls())
+                if not self._relates(walked, forward, position):
+                    return
+            names = self._names(walked)
+            self._read_parameters(walked, names, from_start=self._hooks.armed or not position)
+            self._reading = Reading(
+                walked,
+                self._structures.condense(walked, forward, names),
+                forward,
+                value=float(value),
+                scale=scale,
+                inputs=root_inputs(walked, forward),
+                leaf_names=names,
+                reason=reason,
+            )
+
+    def read_nested(self, losses: list[Tensor]) -> None:
+        """A reentrant checkpoint runs backward on a recomputed piece of the same step."""
+        if self._reading is None or not losses:
+            return
+        with measuring():
+            walked = walk(losses)
+            names = self._names(walked)
+            if self._parameters is not None:
+                self._parameters.reach(walked.leaves)
+            armed = self._hooks.armed
+            forward = self._roots.forward(walked, self._hooks.calls()) if armed else Forward()
+            condensed = self._structures.condense(walked, forward, names)
+            self._reading.extend(walked, condensed, forward)
+
+    def notice(self, losses: list[Tensor], position: int) -> None:
+        """Tells which loss curve an unrecorded pass belongs to, the first at its position."""
+        if not self._losses.knows(position):
+            self._relates(walk(losses), Forward(), position)
+
+    def finish(self, step: int, *, succeeded: bool) -> tuple[Reading, Snapshot] | None:
+        """Ends the pass that is being read, with what was read of it."""
+        reading = self.drop()
+        if reading is None:
+            return None
+        with measuring():
+            taken = reading.snapshot(step, self._losses.last_stream, succeeded=succeeded)
+            if not succeeded:
+                self._parameters = None
+            elif self._parameters is not None:
+                self._parameters.gradients(reading.scale)
+        return reading, taken
+
+    def drop(self) -> Reading | None:
+        """Ends the pass that is being read; its hooks are gone."""
+        reading, self._reading = self._reading, None
+        if reading is not None:
+            reading.unhook()
+        return reading
+
+    def stepped(self, optimizer: Optimizer, *, inside: bool) -> None:
+        """Notes an optimizer's step, possibly inside the backward pass."""
+        if self._parameters is None:
+            return
+        scale = self._reading.scale if inside and self._reading is not None else None
+        held = [p for group in optimizer.param_groups for p in group["params"]]
+        with measuring():
+            self._parameters.stepped(held, scale)
+
+    def finish_parameters(
+        self, rates: Mapping[int, float], optimizers_known: bool
+    ) -> tuple[ParameterReading, ...]:
+        """The readings of the cycle's parameters; see `ParameterReader.finish`."""
+        reader, self._parameters = self._parameters, None
+        if reader is None:
+            return ()
+        with measuring():
+            return reader.finish(rates, optimizers_known)
+
+    def forget_parameters(self) -> None:
+        """The cycle has nothing to add them to."""
+        self._parameters = None
+
+    def _names(self, walked: Walk) -> list[str]:
+        return [self._roots.name(leaf, k) for k, leaf in enumerate(walked.leaves)]
+
+    def _relates(self, walked: Walk, forward: Forward, position: int) -> bool:
+        """Notes which loss curve a backward pass belongs to; whether it concerns the model."""
+        if not self._roots.is_reached(walked, forward):
+            self.unrelated += 1
+            self._losses.drop_unrelated(position)
+            return False
+        key = frozenset(map(WeakIdRef, walked.leaves))
+        if len(self._streams) < MOST_STREAMS:
+            self._streams.setdefault(key, len(self._streams))
+        self._losses.note_stream(position, self._streams.get(key, 0))
+        return True
+
+    def _read_parameters(self, walked: Walk, names: Iterable[str], *, from_start: bool) -> None:
+        if self._parameters is not None:
+            self._parameters.begin_pass(walked.leaves)
+            return
+        named = {**self._roots.parameters(), **dict(zip(names, walked.leaves, strict=True))}
+        self._parameters = ParameterReader(named, walked.leaves, from_start=from_start)

@@ -1,0 +1,60 @@
+"""The snapshots of a run: those of the cycle that is going on, and those that are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from lifesigns.records import ParameterReading, Snapshot
+
+MOST_KEPT, FIRST_KEPT, LATEST_KEPT = 256, 16, 64
+"""Snapshots kept in memory; a run file gets them all."""
+
+
+class Snapshots:
+    """Completes the snapshots of each cycle, delivers and keeps them.
+
+    Args:
+        deliver: Called with each complete snapshot.
+    """
+
+    def __init__(self, deliver: Callable[[Snapshot], None] | None) -> None:
+        self._deliver = deliver
+        self._pending: list[Snapshot] = []
+        self.kept: list[Snapshot] = []
+
+    @property
+    def pending(self) -> bool:
+        """Whether the cycle has snapshots that wait for its end."""
+        return bool(self._pending)
+
+    def add(self, snapshot: Snapshot) -> None:
+        """Adds a backward pass of the cycle that is going on."""
+        self._pending.append(snapshot)
+
+    def finish(self, parameters: tuple[ParameterReading, ...], several_streams: bool) -> None:
+        """Ends the cycle: the last snapshot of each stream carries the parameters."""
+        pending, self._pending = self._pending, []
+        last = {snapshot.stream: i for i, snapshot in enumerate(pending)}
+        for i, snapshot in enumerate(pending):
+            whole = replace(
+                snapshot,
+                stream=snapshot.stream if several_streams else 0,
+                parameters=parameters if last[snapshot.stream] == i else (),
+            )
+            self._keep(whole)
+            if self._deliver is not None:
+                self._deliver(whole)
+
+    def join(self, step: int) -> None:
+        """Snapshots of later cycles belong to `step`, too."""
+        self.kept = [replace(s, step=min(s.step, step)) for s in self.kept]
+        self._pending = [replace(s, step=min(s.step, step)) for s in self._pending]
+
+    def _keep(self, snapshot: Snapshot) -> None:
+        """Keeps a snapshot; of very many, every second step between the first and the latest."""
+        self.kept.append(snapshot)
+        if len(self.kept) > MOST_KEPT:
+            middle = self.kept[FIRST_KEPT:-LATEST_KEPT]
+            steps = set(sorted({s.step for s in middle})[::2])
+            self.kept[FIRST_KEPT:-LATEST_KEPT] = [s for s in middle if s.step in steps]

@@ -1,0 +1,39 @@
+"""Losses that are worth recording on the spot: not finite, or far above those before."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor
+
+SPIKE = 10.0
+"""A finite loss this many times its running mean is recorded on the spot."""
+MOST_ON_THE_SPOT = 4
+
+
+class Surprise:
+    """Follows the running mean of the losses."""
+
+    def __init__(self) -> None:
+        self._mean, self._on_the_spot = math.nan, 0
+
+    def reason(self, value: float | Tensor, armed: bool) -> str:
+        """Why the step of this loss is recorded; empty if it is not.
+
+        Args:
+            value: The loss; a tensor is on another device and is not waited for.
+            armed: Whether the step is recorded anyway.
+        """
+        if not isinstance(value, float):
+            return "scheduled" if armed else ""
+        mean, size = self._mean, abs(value)
+        finite = size < math.inf
+        if finite:
+            self._mean = 0.95 * mean + 0.05 * size if mean == mean else size
+        if armed:
+            return "scheduled" if finite else "non-finite"
+        spikes = size > SPIKE * mean
+        if (finite and not spikes) or self._on_the_spot >= MOST_ON_THE_SPOT:
+            return ""
+        self._on_the_spot += 1
+        return "spike" if finite else "non-finite"
