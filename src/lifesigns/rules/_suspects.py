@@ -11,7 +11,6 @@ from lifesigns.functions import ACTIVATIONS
 from lifesigns.records import Kind, Remedy, Snapshot, Trace, UnitSums
 from lifesigns.rules._evidence import weight_gradients
 from lifesigns.rules._loss_trend import Trend
-from lifesigns.rules._output import lacks_normalisation
 from lifesigns.rules._scales import (
     LARGE_WEIGHTS,
     RAW_INPUT,
@@ -53,17 +52,6 @@ def suspects(trace: Trace, stream: int, course: Trend, asked: Iterable[Question]
     """The suspects with evidence, in the order asked."""
     found = (question(trace, stream, course) for question in asked)
     return [suspect for suspect in found if suspect]
-
-
-def unnormalised_output(trace: Trace, stream: int, course: Trend) -> Suspect | None:
-    """A hand-written cross-entropy on outputs that are no probabilities."""
-    if not any(lacks_normalisation(s) for s in trace.stream(stream)):
-        return None
-    return Suspect(
-        "wrong_output_activation",
-        "the loss takes the logarithm of outputs that no softmax or sigmoid made probabilities",
-        Remedy("Use the loss that takes raw outputs.", "loss = F.cross_entropy(logits, target)"),
-    )
 
 
 def too_large(trace: Trace, stream: int, course: Trend, since: int) -> list[Suspect]:

@@ -16,93 +16,30 @@ from lifesigns.records import (
     Trace,
 )
 from lifesigns.rules import _examples as example
-from lifesigns.rules import _suspects
-from lifesigns.rules._evidence import streams
-from lifesigns.rules._loss_trend import Trend, target_varies, trend
+from lifesigns.rules import _flat
+from lifesigns.rules._flat import Flat, flat_streams, is_falling
+from lifesigns.rules._loss_trend import Trend
 from lifesigns.rules._rule import Case, Rule, Threshold
-from lifesigns.rules._suspects import Suspect, suspects
-
-SUSPECTS = (
-    _suspects.unnormalised_output,
-    _suspects.unscaled_input,
-    _suspects.unscaled_target,
-    _suspects.rate_too_high,
-    _suspects.silent_layer,
-    _suspects.saturated_layer,
-    _suspects.faded_gradient,
-    _suspects.no_gradient,
-    _suspects.rate_too_low,
-)
-"""In the order of how directly each explains a flat loss."""
-ENTROPIES = ("cross_entropy", "binary_cross_entropy")
+from lifesigns.rules._suspects import Suspect
 
 
 def check(trace: Trace) -> Iterable[Finding]:
-    """One finding per stream; several losses in turn (a GAN) have no level to be judged by."""
-    if trace.losses.stream_count > 1:
-        return
-    for stream in streams(trace):
-        course = trend(trace, stream)
-        readings = [s.loss for s in trace.stream(stream) if s.loss]
-        long_enough = course.steps >= _limit("steps") and not _ends_nonfinite(trace, stream)
-        if long_enough and readings and _learned_nothing(course, readings):
-            yield _finding(trace, stream, course)
+    """One finding per stream."""
+    return map(_finding, flat_streams(trace))
 
 
-def _learned_nothing(course: Trend, readings: Sequence[LossReading]) -> bool:
-    kind = readings[-1].kind
-    if readings[-1].ignored_all or not target_varies(readings) or course.rose(2.0):
-        return False
-    if not np.isfinite(course.gain):
-        return _unrelated(course, kind)
-    unfit = course.gain < max(_limit("gain"), 2 * course.gain_error)
-    return unfit and not _on_its_way(course) and not _ranks_well(course, kind)
-
-
-def _on_its_way(course: Trend) -> bool:
-    """At chance level now, but falling below it, with outputs that differ between inputs."""
-    alive = not course.output_spread < _limit("spread")
-    return course.gain > -0.01 and course.fall > _limit("fall") and alive
-
-
-def _ranks_well(course: Trend, kind: str) -> bool:
-    """Cross-entropy can be far above chance from a few confident errors while most is right.
-
-    That takes training: an untrained output may correlate with the targets by chance.
-    """
-    improved = course.end < (1 - _limit("improved")) * course.start
-    sure = improved and course.correlation > max(
-        _limit("correlation"), 3 * course.correlation_error
-    )
-    return kind in ENTROPIES and course.gain < -0.05 and sure
-
-
-def _unrelated(course: Trend, kind: str) -> bool:
-    """Without a known level: the loss has stopped falling, and outputs say nothing of targets."""
-    known = 3 * course.correlation_error < _limit("correlation")
-    small = known and abs(course.correlation) < 0.5 * _limit("correlation")
-    fell = course.start - course.end > 0.05 * abs(course.start)
-    return small and course.fall < _limit("fall") and (kind != "other" or not fell)
-
-
-def _ends_nonfinite(trace: Trace, stream: int) -> bool:
-    losses = trace.losses.stream(stream)
-    return len(losses) > 0 and not np.isfinite(losses[-1])
-
-
-def _finding(trace: Trace, stream: int, course: Trend) -> Finding:
-    found = suspects(trace, stream, course, SUSPECTS)
-    severity = _severity(course, found)
-    shown = (found or [_TOO_SHORT if severity is Severity.NOTE else _UNRELATED])[:3]
+def _finding(flat: Flat) -> Finding:
+    course, shown = flat.course, _shown(flat)
+    known = np.isfinite(course.gain)
     return RULE.finding(
-        severity,
+        flat.severity,
         f"after {course.steps} steps the fit is no better than "
-        + ("a constant prediction" if np.isfinite(course.gain) else "at the start")
-        + (", though it still falls" if course.fall > _limit("fall") else ""),
+        + ("a constant prediction" if known else "at the start")
+        + (", though it still falls" if is_falling(course) else ""),
         step=0,
         measured="; ".join((_measured(course), *(s.evidence for s in shown))),
         expected="a loss below that of a constant prediction by more than its error"
-        if np.isfinite(course.gain)
+        if known
         else "a loss that falls, or outputs that correlate with the targets",
         certainty=_certainty(course),
         causes=tuple(dict.fromkeys(s.cause for s in shown)),
@@ -118,18 +55,13 @@ def _finding(trace: Trace, stream: int, course: Trend) -> Finding:
     )
 
 
-def _severity(course: Trend, found: Sequence[Suspect]) -> Severity:
-    """Short runs alarm only with a cause in evidence: a healthy network may need that long."""
-    sinking = course.fall > _limit("fall")
-    patient = course.steps >= _limit("patience")
-    near = not course.gain < -_limit("improved")
-    related = near and course.correlation > max(0.15, 3 * course.correlation_error)
-    if not patient and (sinking or not found):
-        return Severity.NOTE
-    if not found and related:
-        return Severity.NOTE
-    unsure = course.gain > 0.02 or course.steps < _limit("sure_steps")
-    return Severity.WARNING if sinking or unsure else Severity.ERROR
+def _shown(flat: Flat) -> Sequence[Suspect]:
+    """The suspects in evidence; without any, what is left."""
+    if flat.suspects:
+        return flat.suspects[:3]
+    if flat.severity is Severity.NOTE:
+        return [_TOO_SHORT]
+    return [_UNRELATED] if flat.bends else [_LINEAR, _UNRELATED]
 
 
 def _measured(course: Trend) -> str:
@@ -153,6 +85,14 @@ _TOO_SHORT = Suspect(
     "inputs, updates and gradients look healthy",
     Remedy("Train for longer before you judge it.", "epochs *= 5"),
 )
+_LINEAR = Suspect(
+    "missing_activation",
+    "nothing between input and output is non-linear, so only a linear relation can be learned",
+    Remedy(
+        "Add a hidden layer with an activation.",
+        "model = nn.Sequential(nn.Linear(inputs, 32), nn.ReLU(), nn.Linear(32, outputs))",
+    ),
+)
 _UNRELATED = Suspect(
     "wrong_labels",
     "inputs, updates and gradients look healthy",
@@ -161,10 +101,6 @@ _UNRELATED = Suspect(
         "for i in range(5):\n    print(x[i], y[i])  # does each label fit its input?",
     ),
 )
-
-
-def _limit(name: str) -> float:
-    return RULE.thresholds[name].value
 
 
 # --- cases ----------------------------------------------------------------------------------------
@@ -246,16 +182,24 @@ loss still falls, or where the interval leaves doubt.
     ),
     check=check,
     thresholds={
-        "steps": Threshold(40, "steps before anything is said", "calibrated on the cases"),
-        "sure_steps": Threshold(100, "steps from which it is an error", "calibrated on the cases"),
-        "patience": Threshold(250, "steps without a cause in evidence", "calibrated on the cases"),
-        "gain": Threshold(0.002, "least share below the constant prediction", "float32 noise"),
-        "fall": Threshold(4.0, "standard errors of the slope called falling", "p < 1e-4"),
-        "spread": Threshold(1e-3, "output spread over target spread", "calibrated on the cases"),
-        "improved": Threshold(
-            0.05, "share of the loss that is more than noise", "as in `progress`"
+        "steps": Threshold(_flat.STEPS, "steps before anything is said", "calibrated on the cases"),
+        "sure_steps": Threshold(
+            _flat.SURE_STEPS, "steps from which it is an error", "calibrated on the cases"
         ),
-        "correlation": Threshold(0.3, "correlation of prediction and target", "Cohen 1988: medium"),
+        "patience": Threshold(
+            _flat.PATIENCE, "steps without a cause in evidence", "calibrated on the cases"
+        ),
+        "gain": Threshold(_flat.GAIN, "least share below the constant prediction", "float32 noise"),
+        "fall": Threshold(_flat.FALL, "standard errors of the slope called falling", "p < 1e-4"),
+        "spread": Threshold(
+            _flat.SPREAD, "output spread over target spread", "calibrated on the cases"
+        ),
+        "improved": Threshold(
+            _flat.IMPROVED, "share of the loss that is more than noise", "as in `progress`"
+        ),
+        "correlation": Threshold(
+            _flat.CORRELATION, "correlation of prediction and target", "Cohen 1988: medium"
+        ),
     },
     cases=(
         Case("flat at chance", lambda: _example(_around(1.0)), Severity.ERROR),
