@@ -272,6 +272,27 @@ def lab(
     raise typer.Exit(command(design, options, out=out, jobs=jobs, on=on, parquet=parquet))
 
 
+@app.command()
+def functions(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="An activation, initialiser or loss.")
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", callback=_writable, help="Write a page with pictures there."),
+    ] = None,
+) -> None:
+    """Show the catalogue of activations, initialisers and losses, or the page of one."""
+    if html is not None:
+        from lifesigns.report.functions_html import write_page
+
+        write_page(html, name)
+    else:
+        from lifesigns.report.functions_text import show
+
+        show(name)
+
+
 def _stdout() -> Console:
     from lifesigns.report.terminal import console_for
 

@@ -21,6 +21,13 @@ ASCII = {
     "²": "^2",
     "σ": "sigma",
     "Σ": "sum",
+    "³": "^3",
+    "√": "sqrt",
+    "∞": "inf",
+    "Φ": "Phi",
+    "∂": "d",
+    "ᵢ": "_i",
+    "÷": "/",
 }
 """Stand-ins for characters that lifesigns itself uses."""
 

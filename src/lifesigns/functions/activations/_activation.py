@@ -40,8 +40,8 @@ class Activation:
     source: str = ""
     code: str = ""
     """How it is written in PyTorch; where torch lacks it, with `lifesigns.functions.modules`."""
-    parameters: str = "0"
-    """Learned numbers it adds per unit."""
+    parameters: str = "none"
+    """Learned numbers that it adds."""
     inputs: int = 1
     """How many preactivations an output depends on."""
     outputs: int = 1

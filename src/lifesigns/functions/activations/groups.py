@@ -84,7 +84,7 @@ def _gate(
         about=about,
         source=source,
         code=code,
-        parameters="as many weights again",
+        parameters="twice the weights",
         inputs=2,
     )
 
@@ -113,7 +113,7 @@ FAMILY = (
         "maxout", "max over k linear maps (k = 2)", _maximum, _of_the_maximum,
         about="Learns its own convex shape; no unit is dead, at the price of k times the weights.",
         source="Goodfellow et al. 2013", code="Maxout(2)",
-        parameters="(k - 1)(fan-in + 1)", inputs=2,
+        parameters="(k - 1)(fan_in + 1) more per unit", inputs=2,
     ),
     Activation(
         "crelu", "max(0, x) and max(0, -x)", _crelu, _crelu_slopes,

@@ -24,6 +24,6 @@ FAMILY = (
         about="Learns what repeats and still extrapolates a trend.",
         source="Ziyin et al. 2020",
         code="Snake()",
-        parameters="1, or 1 shared",
+        parameters="1 per unit, or 1 shared",
     ),
 )

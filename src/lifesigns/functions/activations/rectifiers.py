@@ -60,7 +60,7 @@ FAMILY = (
         about="Learns the slope below 0: one number for all units, a channel, or each unit.",
         source="He et al. 2015",
         code="nn.PReLU()",
-        parameters="1, or 1 shared",
+        parameters="1 per unit, or 1 shared",
     ),
     Activation(
         "rrelu",

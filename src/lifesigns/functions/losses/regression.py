@@ -23,7 +23,7 @@ FAMILY = (
         "identity",
         lambda a, y: (a - y) ** 2,
         lambda a, y: 2 * (a - y),
-        "2 (a - y); behind a sigmoid 2 (a - y) a (1 - a)",
+        "2 (a - y)",
         "values",
         "Estimates the mean; behind a saturated output its gradient carries the dead σ′.",
         "Gauss 1809; torch.nn.MSELoss",

@@ -1,0 +1,136 @@
+"""The catalogue as one HTML page: no script, no network, curves as inline SVG."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+
+import numpy as np
+
+from lifesigns._errors import UsageError
+from lifesigns.functions.cost import measured
+from lifesigns.records import Floats
+from lifesigns.report.functions import ENTRIES, Curve, Page, Table, page_of, tables
+from lifesigns.report.functions_text import LEGEND, SPREAD_LEGEND
+
+WIDTH, HEIGHT, MARGIN, LEFT = 312, 200, 34, 46
+"""Of a drawing, in CSS pixels."""
+COLORS = ("#0072B2", "#D55E00")
+"""Blue and vermilion stay apart for colour-blind eyes. Source: Okabe & Ito 2008."""
+POINTS = 5
+"""Every so manieth point of a curve is drawn."""
+
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
+       color: #1a1a1a; background: #fff }
+h2 { margin: 2.5rem 0 .3rem; border-top: 1px solid #ccc; padding-top: 1rem }
+h2 small { font-weight: normal; color: #555 }
+table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums }
+th, td { text-align: left; padding: .15rem .8rem .15rem 0; vertical-align: top }
+thead th, td:first-child { color: #555; font-weight: normal }
+.scroll { overflow-x: auto }
+.formula, code { font-family: ui-monospace, monospace }
+svg { max-width: 100%; height: auto } svg text { font: 12px system-ui, sans-serif }
+a { color: #0059a8 }
+@media (prefers-color-scheme: dark) {
+  body { color: #e6e6e6; background: #16181c } a { color: #7ab8f5 }
+  thead th, td:first-child, h2 small { color: #aaa } svg { background: #fff; border-radius: 4px }
+}
+"""
+
+
+def write_page(path: Path, name: str | None = None) -> None:
+    """Writes the page of one entry, or of all, to `path`.
+
+    Raises:
+        UsageError: There is no entry of that name, or the file cannot be written.
+    """
+    text = html(name)
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def html(name: str | None = None) -> str:
+    """The page of one entry, or the tables and the pages of all."""
+    cost = measured()
+    if name is not None:
+        page = page_of(name, cost)
+        title, body = page.name, "".join(_section(page))
+    else:
+        title = "Activations, initialisers and losses"
+        body = f"<p>{escape(LEGEND)}</p>" + "".join(
+            [*map(_table, tables(cost)), *("".join(_section(page_of(n, cost))) for n in ENTRIES)]
+        )
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n"
+        f"<body><h1>{escape(title)}</h1>\n{body}</body></html>\n"
+    )
+
+
+def _table(table: Table) -> str:
+    head = "".join(
+        f"<th>{escape(cell)}</th>" for cell in (table.head[0], "formula", *table.head[1:])
+    )
+    rows = "\n".join(
+        f'<tr><td><a href="#{name}">{name}</a></td><td class="formula">{escape(formula)}</td>'
+        + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+        + "</tr>"
+        for (name, *cells), formula in zip(table.rows, table.formulas, strict=True)
+    )
+    note = f"<p>{escape(SPREAD_LEGEND)}</p>" if table.title == "Initialisers" else ""
+    return (
+        f'<h2>{escape(table.title)}</h2>{note}\n<div class="scroll"><table><thead><tr>{head}</tr>'
+        f"</thead><tbody>\n{rows}\n</tbody></table></div>\n"
+    )
+
+
+def _section(page: Page) -> Iterator[str]:
+    yield f'<section id="{page.name}"><h2>{page.name} <small>{page.kind}</small></h2>\n'
+    yield f'<p class="formula">{escape(page.formula)}</p><p>{escape(page.about)}</p>\n'
+    if page.curve:
+        yield from (drawing(page.name, page.curve, index) for index in (0, 1))
+    yield "<table><tbody>\n"
+    for label, said in page.facts:
+        shown = f"<code>{escape(said)}</code>" if label == "in PyTorch" else escape(said)
+        yield f"<tr><td>{escape(label)}</td><td>{shown}</td></tr>\n"
+    yield "</tbody></table></section>\n"
+
+
+def drawing(name: str, curve: Curve, index: int) -> str:
+    """One of the two curves as SVG, with axes through 0 and the numbers at its borders."""
+    x, y = curve.x[::POINTS], curve.values[index][::POINTS]
+    low, high = min(float(y.min()), 0.0), max(float(y.max()), 0.0)
+    high = high if high > low else low + 1
+    across = LEFT + (x - x[0]) / (x[-1] - x[0]) * (WIDTH - LEFT - MARGIN)
+    down = HEIGHT - MARGIN - (y - low) / (high - low) * (HEIGHT - 2 * MARGIN)
+    zero_x = LEFT + (0 - x[0]) / (x[-1] - x[0]) * (WIDTH - LEFT - MARGIN)
+    zero_y = HEIGHT - MARGIN + low / (high - low) * (HEIGHT - 2 * MARGIN)
+    title = escape(curve.titles[index])
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img" '
+        f'xmlns="http://www.w3.org/2000/svg"><title>{title} of {name}</title>\n'
+        f'<path d="M{LEFT} {zero_y:.1f}H{WIDTH - MARGIN}M{zero_x:.1f} {MARGIN}V{HEIGHT - MARGIN}"'
+        ' stroke="#999" fill="none"/>\n'
+        f'<polyline points="{_points(across, down)}" fill="none" stroke="{COLORS[index]}" '
+        'stroke-width="2.5"/>\n'
+        f'<text x="{LEFT}" y="20" fill="{COLORS[index]}" font-weight="bold">{title}</text>\n'
+        + _label(LEFT - 6, MARGIN + 4, high, "end")
+        + (_label(LEFT - 6, HEIGHT - MARGIN + 4, low, "end") if low < 0 else "")
+        + _label(LEFT - 6, zero_y + 4, 0.0, "end") * (0.1 < -low / (high - low) < 0.9 or low == 0)
+        + _label(LEFT, HEIGHT - MARGIN + 20, float(x[0]), "middle")
+        + _label(WIDTH - MARGIN, HEIGHT - MARGIN + 20, float(x[-1]), "middle")
+        + "</svg>\n"
+    )
+
+
+def _points(across: Floats, down: Floats) -> str:
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in np.stack([across, down], -1))
+
+
+def _label(x: float, y: float, value: float, anchor: str) -> str:
+    return f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}" fill="#333">{value:.3g}</text>\n'
