@@ -287,6 +287,7 @@ def functions(
         from lifesigns.report.functions_html import write_page
 
         write_page(html, name)
+        print(f"written: {html}")
     else:
         from lifesigns.report.functions_text import show
 

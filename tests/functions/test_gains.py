@@ -66,3 +66,27 @@ def test_a_slope_is_for_leaky_functions_only():
 )
 def test_common_names_are_understood(typed, entries, found):
     assert find(typed, entries, "entry").name == found
+
+
+def test_every_activation_of_keras_and_jax_is_understood_by_its_name_there():
+    keras = (
+        "celu elu exponential gelu glu hard_shrink hard_sigmoid hard_silu hard_tanh leaky_relu "
+        "linear log_sigmoid log_softmax mish relu relu6 selu sigmoid silu soft_shrink softmax "
+        "softplus softsign sparse_plus sparse_sigmoid sparsemax squareplus tanh tanh_shrink "
+        "threshold"
+    )
+    jax = "hard_swish swish soft_sign identity sparse_plus squareplus log_sigmoid hard_tanh"
+
+    found = {name: find(name, ACTIVATIONS, "activation").name for name in f"{keras} {jax}".split()}
+
+    assert found["exponential"] == "exp"
+    assert found["hard_silu"] == found["hard_swish"] == "hardswish"
+
+
+def test_initialisers_and_losses_say_what_they_are_under_a_name_of_their_own():
+    entries = [*INITIALISERS.values(), *LOSSES.values()]
+    names = [*ACTIVATIONS, *(entry.name for entry in entries)]
+
+    assert len(set(names)) == len(names)
+    assert [e.name for e in entries if not (e.formula and e.source and e.about.endswith("."))] == []
+    assert {loss.output for loss in LOSSES.values()} <= set(ACTIVATIONS)

@@ -21,7 +21,8 @@ def rescale(model: nn.Module, batch: Tensor, generator: torch.Generator | None =
 
     Args:
         model: Its linear maps and convolutions are filled, in the order in which they are
-            registered, which should be that in which they run.
+            registered, which should be that in which they run. Dropout and batch normalisation do
+            in the forward passes what they do in the mode that the model is in.
         batch: What the model is called with, shape `[samples, ...]`.
         generator: Source of randomness; torch's global one by default.
 

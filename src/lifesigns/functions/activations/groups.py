@@ -43,7 +43,8 @@ def _crelu_slopes(x: Floats) -> Floats:
     return np.stack([step(x), -step(-x)], axis=-2)
 
 
-def _log_softmax(x: Floats) -> Floats:
+def log_softmax(x: Floats) -> Floats:
+    """The logarithm of softmax, without overflow."""
     shifted = x - x.max(-1, keepdims=True)
     normalised: Floats = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
     return normalised
@@ -51,7 +52,7 @@ def _log_softmax(x: Floats) -> Floats:
 
 def softmax(x: Floats) -> Floats:
     """exp(xᵢ) / Σ exp(x) over the last axis."""
-    return np.exp(_log_softmax(x))
+    return np.exp(log_softmax(x))
 
 
 def _softmax_slope(x: Floats) -> Floats:
@@ -141,7 +142,7 @@ FAMILY = (
         stated=Facts(0, 1, 0.25, saturates_low=True, saturates_high=True),
     ),
     Activation(
-        "log_softmax", "xᵢ - log Σ exp(x)", _log_softmax, lambda x: 1 - softmax(x),
+        "log_softmax", "xᵢ - log Σ exp(x)", log_softmax, lambda x: 1 - softmax(x),
         about="Logarithms of probabilities, without underflow; for nn.NLLLoss.",
         source="torch.nn.LogSoftmax", code="nn.LogSoftmax(dim=-1)",
         stated=Facts(-INF, 0, 1, saturates_high=True),

@@ -5,15 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from lifesigns.functions.activations._elementary import sigmoid, softplus
-from lifesigns.functions.activations.groups import softmax
+from lifesigns.functions.activations.groups import log_softmax, softmax
 from lifesigns.functions.losses._loss import Loss
 from lifesigns.records import Floats
-
-
-def _log_softmax(z: Floats) -> Floats:
-    shifted = z - z.max(-1, keepdims=True)
-    logarithm: Floats = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
-    return logarithm
 
 
 def _times_log(y: Floats, a: Floats) -> Floats:
@@ -23,7 +17,7 @@ def _times_log(y: Floats, a: Floats) -> Floats:
 
 
 def _cross_entropy(z: Floats, y: Floats) -> Floats:
-    total: Floats = -(y * _log_softmax(z)).sum(-1)
+    total: Floats = -(y * log_softmax(z)).sum(-1)
     return total
 
 
