@@ -14,7 +14,7 @@ from lifesigns._errors import LifesignsError
 from lifesigns.records import Cost, RunInfo
 from lifesigns.store import RunWriter
 
-COMMANDS = ("run", "check", "show", "rules", "explain", "demo")
+COMMANDS = ("run", "check", "show", "rules", "explain", "demo", "functions")
 
 
 def call(monkeypatch, *arguments):

@@ -282,7 +282,7 @@ def functions(
         typer.Option(metavar="FILE", callback=_writable, help="Write a page with pictures there."),
     ] = None,
 ) -> None:
-    """Show the catalogue of activations, initialisers and losses, or the page of one."""
+    """List activations, initialisers and losses, or show the page of one."""
     if html is not None:
         from lifesigns.report.functions_html import write_page
 
