@@ -282,7 +282,7 @@ def functions(
         typer.Option(metavar="FILE", callback=_writable, help="Write a page with pictures there."),
     ] = None,
 ) -> None:
-    """List activations, initialisers and losses, or show the page of one."""
+    """Show activations, initialisers and losses, or one of them."""
     if html is not None:
         from lifesigns.report.functions_html import write_page
 
