@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from lifesigns.functions import ACTIVATIONS, lowest_cross_entropy
 from lifesigns.records import (
@@ -37,7 +38,7 @@ def check(trace: Trace) -> Iterable[Finding]:
         if not readings:
             continue
         course = trend(trace, stream)
-        for judge in (_out_of_reach, _wrong_loss, _bounded_logits):
+        for judge in (_out_of_reach, _sums_to_one, _wrong_loss, _bounded_logits):
             finding = judge(trace.stream(stream), readings, course)
             if finding:
                 yield finding
@@ -100,6 +101,50 @@ def _ends(sums: UnitSums) -> tuple[float, float]:
     return float(sums.minimum.min(initial=np.inf)), float(sums.maximum.max(initial=-np.inf))
 
 
+# --- outputs that sum to 1 against targets that do not
+def _sums_to_one(
+    shots: Sequence[Snapshot], readings: Sequence[LossReading], course: Trend
+) -> Finding | None:
+    loss, targets = readings[-1], targets_of(readings)
+    site = _softmax(shots[-1])
+    if site is None or targets is None or loss.target is None or loss.kind == "cross_entropy":
+        return None
+    if targets.units < 2 or math.prod(loss.target.shape[1:]) != targets.units:
+        return None  # a broadcast target has no sum of its own
+    total = float(targets.mean.sum())
+    if not abs(total - 1) > _limit("total"):
+        return None
+    return RULE.finding(
+        _severity(course),
+        f"{site.name} gives outputs that sum to 1, the targets sum to {total:.3g}",
+        site=site.name,
+        step=shots[0].step,
+        measured=f"{targets.units} targets per sample with a sum of {total:.3g}{_reached(course)}",
+        expected="targets that are a distribution, or an output without softmax",
+        certainty=f"exact, on the targets of {len(readings)} recorded steps",
+        why="A softmax shares out a total of 1: raising one output lowers all others. Targets with "
+        "another sum can only be missed, most of all where there are many of them.",
+        causes=("wrong_output_activation",),
+        remedies=(
+            Remedy(
+                "Independent values between 0 and 1: a sigmoid for each.",
+                "model[-1] = nn.Sigmoid()  # or no activation at all, for values on any scale",
+            ),
+        ),
+        evidence={"total": total, "units": targets.units},
+    )
+
+
+def _softmax(snapshot: Snapshot) -> Site | None:
+    """The softmax whose values the loss compares with several targets."""
+    loss = snapshot.loss
+    index = output_activation(snapshot.graph, loss) if loss else None
+    if loss is None or index is None or loss.prediction is None:
+        return None
+    site, total = snapshot.graph.sites[index], float(loss.prediction.mean.sum())
+    return site if site.operation == "softmax" and abs(total - 1) < _limit("rounding") else None
+
+
 # --- cross-entropy: the targets are no probabilities
 def _wrong_loss(
     shots: Sequence[Snapshot], readings: Sequence[LossReading], course: Trend
@@ -112,6 +157,8 @@ def _wrong_loss(
     least, most = float(targets.minimum.min()), float(targets.maximum.max())
     outside = least < -0.01 or most > 1.01
     alone = loss.kind == "cross_entropy" and targets.units == 1
+    if loss.target.integer_valued and not alone and targets.units == 1 and least >= 0:
+        return None  # classes as numbers: LOS007
     if not (outside or (alone and least < most)):
         return None
     return RULE.finding(
@@ -227,15 +274,17 @@ def _limit(name: str) -> float:
 # --- cases ----------------------------------------------------------------------------------------
 def _example(
     operations: Sequence[str],
-    targets: Sequence[float],
+    targets: ArrayLike,
     *,
     kind: str = "squared_error",
     outputs: Sequence[float] = (0.1, 0.9),
     losses: Sequence[float] = (1.0,) * 60,
     **target: Any,
 ) -> Trace:
-    graph = example.chain("linear", *operations, units=10, batch=len(targets))
-    given = example.sums(np.resize(np.asarray(outputs, float), (len(targets), 1)))
+    wanted = np.asarray(targets, float)
+    wanted = wanted.reshape(len(wanted), -1)
+    graph = example.chain("linear", *operations, units=10, batch=len(wanted))
+    given = example.sums(np.resize(np.asarray(outputs, float), wanted.shape))
     loss = LossReading(
         1.0,
         kind,
@@ -244,7 +293,7 @@ def _example(
         scale=1.0,
         site=len(operations),
         prediction=given,
-        target=example.target(np.reshape(np.asarray(targets, float), (-1, 1)), **target),
+        target=example.target(wanted, **target),
     )
     shots = (
         example.snapshot(graph, step=s, loss=loss, sites=[SiteReading(1, given)])
@@ -272,7 +321,8 @@ probabilities.
 """,
     evidence="""
 Regression: the range of the activation whose values the loss compares, against the smallest and
-largest target in all recorded steps. Cross-entropy: targets outside 0 to 1, or one output without
+largest target in all recorded steps; behind a softmax, the sum of a sample's targets against 1.
+Cross-entropy: targets outside 0 to 1, or one output without
 its complement; or an activation before the loss's own softmax or sigmoid that makes outputs
 non-negative or keeps the lowest reachable loss far above 0.
 """,
@@ -292,6 +342,12 @@ network gets more than half of the way from a constant prediction to a perfect o
         "learned": Threshold(0.5, "share of the baseline learned", "calibrated on the cases"),
         "weak": Threshold(0.1, "share of it below which it is an error", "calibrated on the cases"),
         "steps": Threshold(40, "steps before a missing fit is an error", "as for loss-flat"),
+        "total": Threshold(
+            0.5,
+            "sum of a sample's targets over that of the outputs, off 1",
+            "ours: not just smoothed",
+        ),
+        "rounding": Threshold(1e-2, "sum of the outputs over 1, off 1", "half precision"),
         "floor": Threshold(
             0.25,
             "lowest reachable loss over that of a constant",
@@ -317,6 +373,18 @@ network gets more than half of the way from a constant prediction to a perfect o
             "ReLU against negative targets",
             lambda: _example(("relu", "mse_loss"), [-1.0, -2.0, -3.0]),
             Severity.ERROR,
+        ),
+        Case(
+            "a softmax for targets that sum to 5",
+            lambda: _example(
+                ("softmax", "mse_loss"), np.full((6, 10), 0.5), outputs=(0.1,), losses=[0.16] * 60
+            ),
+            Severity.ERROR,
+        ),
+        Case(
+            "near miss: a softmax for targets that sum to 1",
+            lambda: _example(("softmax", "mse_loss"), np.full((6, 10), 0.1), outputs=(0.1,)),
+            None,
         ),
         Case(
             "cross-entropy on real values",
