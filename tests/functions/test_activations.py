@@ -224,3 +224,15 @@ def test_sparsemax_is_the_nearest_point_of_the_simplex(values):
     assert p.sum() == pytest.approx(1)
     corners = np.eye(len(x))
     assert ((corners - p) @ (x - p) <= 1e-9).all()  # no corner lies on x's side of p
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS.values(), ids=lambda a: a.name)
+def test_the_drawn_derivative_is_that_of_the_drawn_value(activation):
+    x, step = np.linspace(-3.9, 3.9, 79) + 0.013, 1e-6
+
+    drawn = activation.curve(x)
+
+    assert (drawn is None) == (activation.value is None)
+    if drawn is not None:
+        rise = activation.curve(x + step)[0] - activation.curve(x - step)[0]
+        np.testing.assert_allclose(drawn[1], rise / (2 * step), atol=1e-6)

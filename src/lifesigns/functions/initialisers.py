@@ -188,7 +188,7 @@ _REGISTRY = (
         _GLOROT, _glorot, _uniform,
     ),
     Initialiser(
-        "glorot_normal", "gain √(2/(fan_in + fan_out))", "The same from a normal distribution.",
+        "glorot_normal", "gain √(2/(fan_in + fan_out))", "As glorot_uniform, from a normal distribution.",
         _GLOROT, _glorot, _normal,
     ),
     Initialiser(
@@ -196,7 +196,7 @@ _REGISTRY = (
         _HE, _by_fan_in, _uniform, _ROOT_2,
     ),
     Initialiser(
-        "he_normal", "gain/√fan_in, gain = √2", "The same from a normal distribution.",
+        "he_normal", "gain/√fan_in, gain = √2", "As he_uniform, from a normal distribution.",
         _HE, _by_fan_in, _normal, _ROOT_2,
     ),
     Initialiser(
@@ -204,7 +204,7 @@ _REGISTRY = (
         "LeCun et al. 1998", _by_fan_in, _uniform,
     ),
     Initialiser(
-        "lecun_normal", "gain/√fan_in", "The same from a normal distribution.",
+        "lecun_normal", "gain/√fan_in", "As lecun_uniform, from a normal distribution.",
         "LeCun et al. 1998; Klambauer et al. 2017", _by_fan_in, _normal,
     ),
     Initialiser(

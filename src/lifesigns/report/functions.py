@@ -188,8 +188,9 @@ def _activation_curve(activation: Activation) -> Curve | None:
     drawn = activation.curve(X)
     if drawn is None:
         return None
-    titles = ("f(x)", "f'(x)") if activation.inputs == 1 else ("f(1, x)", "∂f(1, x)/∂x")
-    return Curve(titles, drawn, X)
+    over = "1, x" if activation.inputs == 2 else "x, 0" if activation.stated else "x"
+    slope = f"∂f({over})/∂x" if "," in over else "f'(x)"
+    return Curve((f"f({over})", slope), drawn, X)
 
 
 # --- losses ---------------------------------------------------------------------------------------

@@ -121,13 +121,17 @@ class Activation:
         return self.limits(details) if self.limits and details else (self.low, self.high)
 
     def curve(self, x: Floats) -> tuple[Floats, Floats] | None:
-        """Value and derivative at `x`, shape `[points]`, as they are drawn.
+        """Value and derivative at `x`, shape `[points]`, as they are drawn; None if they cannot be.
 
-        Functions of two values are drawn over the second with the first held at 1.
+        Functions of a pair are drawn over the second with the first held at 1; softmax and its kin
+        over the logit of one of two classes, the other held at 0.
         """
-        if self.value is None or self.derivative is None or self.stated is not None:
+        if self.value is None or self.derivative is None:
             return None
         if self.elementwise:
             return self.value(x), self.derivative(x)
+        if self.stated is not None:
+            two = np.stack([x, np.zeros_like(x)], axis=-1)
+            return self.value(two)[..., 0], self.derivative(two)[..., 0]
         held = np.stack([np.ones_like(x)] * (self.inputs - 1) + [x], axis=-1)
         return self.value(held)[..., 0], self.derivative(held)[..., 0, -1]
