@@ -89,11 +89,22 @@ def _notify(original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
 
 
 def _outside_dynamo(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Keeps dynamo from tracing the wrapper, without importing dynamo (1.4 s) for it."""
-    if "torch._dynamo" not in sys.modules:
-        return function
-    disabled: Callable[..., Any] = torch._dynamo.disable(function)  # type: ignore[no-untyped-call]
-    return disabled
+    """Keeps dynamo from tracing the wrapper, without importing dynamo (1.4 s) for it.
+
+    Where torch can skip code by itself, this costs nothing; `torch._dynamo.disable` costs 4 µs at
+    each call.
+    """
+    dynamo: Any = getattr(torch._C, "_dynamo", None)
+    try:
+        skip = dynamo.eval_frame._FrameAction.SKIP
+        strategy = dynamo.eval_frame._FrameExecStrategy(skip, skip)
+        dynamo.eval_frame.set_code_exec_strategy(function.__code__, strategy)
+    except AttributeError:
+        if "torch._dynamo" not in sys.modules:
+            return function
+        return torch._dynamo.disable(function)  # type: ignore[no-any-return, no-untyped-call]
+    function._torchdynamo_disable = True  # type: ignore[attr-defined]
+    return function
 
 
 def _leave_children() -> None:

@@ -104,7 +104,8 @@ class LossLog:
 def with_graph(tensors: Any, gradients: Any) -> list[tuple[Tensor, Tensor | None]]:
     """What was passed to `backward` and leads to a graph, each with the gradient given for it."""
     if isinstance(tensors, Tensor) and gradients is None:
-        return [(tensors, None)] if tensors.grad_fn is not None and tensors.numel() == 1 else []
+        leads_on = tensors.requires_grad and not tensors.is_leaf and tensors.numel() == 1
+        return [(tensors, None)] if leads_on else []
     tensors = [tensors] if isinstance(tensors, Tensor) else tensors
     given = tensors if isinstance(tensors, Sequence) else []
     weights = [gradients] if isinstance(gradients, Tensor) else gradients or [None] * len(given)
@@ -123,12 +124,13 @@ def loss_value(losses: list[tuple[Tensor, Tensor | None]]) -> tuple[float | Tens
     gradients.
     """
     first, weight = losses[0]
+    if weight is None and len(losses) == 1 and first.is_cpu:
+        scale = root_factor(first.grad_fn)
+        return first.item() / scale, scale
     scale = 1.0
     if first.numel() == 1:
         scale = root_factor(first.grad_fn) * (1.0 if weight is None else abs(float(weight)))
     scale = scale if scale and math.isfinite(scale) else 1.0
-    if len(losses) == 1 and first.is_cpu and weight is None:
-        return first.item() / scale, scale
     products = [loss.detach() if w is None else loss.detach() * w.detach() for loss, w in losses]
     total = torch.stack([p.sum().float() for p in products]).sum() / scale
     return float(total) if total.is_cpu else total, scale

@@ -36,30 +36,21 @@ class PassReader:
         self._structures = Structures()
         self._streams: dict[frozenset[WeakIdRef], int] = {}
         self._parameters: ParameterReader | None = None
-        self._reading: Reading | None = None
+        self.reading: Reading | None = None
+        """The backward pass that is being read."""
         self._thread = 0
         self.unrelated = 0
         """Backward passes that did not lead to the watched model."""
 
     @property
-    def is_reading(self) -> bool:
-        """Whether a backward pass is being read."""
-        return self._reading is not None
-
-    @property
-    def has_parameters(self) -> bool:
-        """Whether the parameters of this cycle are being read."""
-        return self._parameters is not None
-
-    @property
     def is_taken(self) -> bool:
         """Whether a pass is being read in another thread."""
-        return self._reading is not None and self._thread != threading.get_ident()
+        return self.reading is not None and self._thread != threading.get_ident()
 
     @property
     def is_own(self) -> bool:
         """Whether a pass is being read in this thread."""
-        return self._reading is not None and self._thread == threading.get_ident()
+        return self.reading is not None and self._thread == threading.get_ident()
 
     def read(
         self, losses: list[Tensor], position: int, value: float | Tensor, scale: float, reason: str
@@ -82,7 +73,7 @@ class PassReader:
                     return
             names = self._names(walked)
             self._read_parameters(walked, names, from_start=self._hooks.armed or not position)
-            self._reading = Reading(
+            self.reading = Reading(
                 walked,
                 self._structures.condense(walked, forward, names),
                 forward,
@@ -95,7 +86,7 @@ class PassReader:
 
     def read_nested(self, losses: list[Tensor]) -> None:
         """A reentrant checkpoint runs backward on a recomputed piece of the same step."""
-        if self._reading is None or not losses:
+        if self.reading is None or not losses:
             return
         with measuring():
             walked = walk(losses)
@@ -105,7 +96,7 @@ class PassReader:
             armed = self._hooks.armed
             forward = self._roots.forward(walked, self._hooks.calls()) if armed else Forward()
             condensed = self._structures.condense(walked, forward, names)
-            self._reading.extend(walked, condensed, forward)
+            self.reading.extend(walked, condensed, forward)
 
     def notice(self, losses: list[Tensor], position: int) -> None:
         """Tells which loss curve an unrecorded pass belongs to, the first at its position."""
@@ -127,7 +118,7 @@ class PassReader:
 
     def drop(self) -> Reading | None:
         """Ends the pass that is being read; its hooks are gone."""
-        reading, self._reading = self._reading, None
+        reading, self.reading = self.reading, None
         if reading is not None:
             reading.unhook()
         return reading
@@ -136,7 +127,7 @@ class PassReader:
         """Notes an optimizer's step, possibly inside the backward pass."""
         if self._parameters is None:
             return
-        scale = self._reading.scale if inside and self._reading is not None else None
+        scale = self.reading.scale if inside and self.reading is not None else None
         held = [p for group in optimizer.param_groups for p in group["params"]]
         with measuring():
             self._parameters.stepped(held, scale)

@@ -175,7 +175,7 @@ class Recorder:
         """Packs what was recorded."""
         if _task() != OUTSIDE:
             return
-        if self._optimizers and not self._passes.is_reading and not self._stepped_inside:
+        if self._passes.reading is None and self._optimizers and not self._stepped_inside:
             self._backwards += succeeded
             return
         began = time.perf_counter()
@@ -195,7 +195,7 @@ class Recorder:
         value, scale = loss_value(given)
         self._losses.append(self._step, self._backwards, value)
         reason = self._surprise.reason(value, armed) if self._backwards < MOST_PASSES else ""
-        if reason or self._in_turn or self._passes.is_reading:
+        if reason or self._optimizers.several or self._roots.fixed:
             self._read([loss for loss, _ in given], value, scale, reason)
 
     def _read(self, losses: list[Tensor], value: float | Tensor, scale: float, reason: str) -> None:
@@ -306,7 +306,9 @@ class Recorder:
     def _begin_cycle(self) -> None:
         self._step += 1
         self._backwards = 0
-        if self._waiting or self._due():
+        unwatched = time.perf_counter() - (self._began or 0.0) - self._watching
+        due = self._sampler.due(self._step, self._watching, unwatched, self._last_cost)
+        if due or self._waiting:
             self._arm()
         elif not self._is_quiet:
             self._disarm()
@@ -314,10 +316,6 @@ class Recorder:
             self._is_quiet = True
         if self._on_cycle is not None:
             self._on_cycle(self._step)
-
-    def _due(self) -> bool:
-        training = time.perf_counter() - (self._began or 0.0) - self._watching
-        return self._sampler.due(self._step, self._watching, training, self._last_cost)
 
     # --- arming ---------------------------------------------------------------------------------
     def _arm(self) -> None:

@@ -39,10 +39,7 @@ class Budget:
             training: Seconds of training so far, without watching.
             last_cost: Seconds the last recording took.
         """
-        if step < FIRST or _is_power_of_four(step):
+        if step < FIRST or watching + last_cost <= self.share * training:
             return True
-        return watching + last_cost <= self.share * training
-
-
-def _is_power_of_four(n: int) -> bool:
-    return n & (n - 1) == 0 and n.bit_length() % 2 == 1
+        is_power_of_two = step & (step - 1) == 0
+        return is_power_of_two and step.bit_length() % 2 == 1

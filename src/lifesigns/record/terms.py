@@ -6,6 +6,7 @@ parameters alone is a penalty.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -106,6 +107,8 @@ def root_factor(node: Any) -> float:
     if below.name().startswith(("SumBackward", "NegBackward")):
         return 1.0
     size = abs(float(factor))
+    if not math.isfinite(size):
+        return 1.0
     return size if name.startswith("Mul") else 1.0 / size
 
 
