@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from lifesigns.functions import ACTIVATIONS, FAMILIES, Activation
+from lifesigns.functions import ACTIVATIONS, FAMILIES, Activation, modules
 
 torch.set_num_threads(1)
 GRID = np.linspace(-12, 12, 240_001) + 1e-6  # off the kinks
@@ -24,14 +24,14 @@ BARE = {
     "sparse_sigmoid": lambda x: (F.hardtanh(x) + 1) / 2,
     "snake": lambda x: x + x.sin() ** 2,
 }
-"""What torch writes without a module."""
+"""Formulas of what torch has no module for, written independently of ours."""
 
 
 def in_torch(activation):
     """The function in torch, in evaluation mode and with its parameters in float64."""
     if activation.name in BARE:
         return BARE[activation.name]
-    return eval(activation.code, {"nn": nn}).double().eval()
+    return eval(activation.code, {"nn": nn, **vars(modules)}).double().eval()
 
 
 single = pytest.mark.parametrize("activation", SINGLE, ids=lambda a: a.name)
