@@ -294,6 +294,28 @@ def functions(
         show(name)
 
 
+@app.command()
+def claims(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[CLAIM]...", help="Which. [default: all]")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Fewer seeds and steps; about two minutes for all.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write the book of pictures there.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Run everything anew, whatever is kept.")
+    ] = False,
+) -> None:
+    """Run the textbook's sentences as experiments."""
+    from lifesigns.claims._command import claims as command
+
+    raise typer.Exit(command(names or [], quick=quick, out=out, json_output=json, fresh=fresh))
+
+
 def _stdout() -> Console:
     from lifesigns.report.terminal import console_for
 

@@ -1,0 +1,147 @@
+"""Claims for people: a table in the terminal, a book of pictures in the browser, JSON."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+import lifesigns
+from lifesigns.claims._claim import Effort, Verdict
+from lifesigns.claims._engine import Done
+from lifesigns.claims._textbook import SENTENCES
+from lifesigns.report.page import Page
+
+COLOR = {Verdict.REPRODUCED: "green", Verdict.PARTLY: "yellow", Verdict.NOT_HERE: "red"}
+
+
+def print_table(done: Sequence[Done], effort: Effort, console: Console) -> None:
+    """Prints verdict, name and the first sentence of the explanation of each claim."""
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for each in done:
+        if each.result is None:
+            table.add_row(Text("not run", "dim"), Text(f"{each.claim.name}: {each.reason}"))
+            continue
+        verdict = each.result.verdict
+        text = Text(each.claim.name, "bold")
+        text.append(f"\n{each.result.explanation}", "not bold")
+        if each.claim.correction:
+            text.append(f"\nCorrection: {each.claim.correction}", "italic not bold")
+        for m in each.result.measurements:
+            if not m.holds:
+                text.append(
+                    f"\nnot met: {m.name}: {m.shown}, expected {m.expected}", "red not bold"
+                )
+        table.add_row(Text(verdict.value, COLOR[verdict]), text)
+    console.print(table)
+    console.print()
+    console.print(Text(summary(done, effort)))
+
+
+def summary(done: Sequence[Done], effort: Effort) -> str:
+    """How many of each verdict, how long it took, and whether it was a quick run."""
+    counts = Counter(d.result.verdict.value if d.result else "not run" for d in done)
+    seconds = sum(d.seconds for d in done)
+    kept = sum(d.cached for d in done)
+    text = ", ".join(f"{n} {verdict}" for verdict, n in counts.items())
+    text += f" of {len(done)} claims; {seconds:.0f} s of experiments"
+    if kept:
+        text += f", {kept} of them from earlier runs of the same code"
+    if effort.quick:
+        text += ". A quick run: fewer seeds and steps, so intervals are wide"
+    return text + "."
+
+
+def as_json(done: Sequence[Done], effort: Effort) -> dict[str, Any]:
+    """Everything but the pictures, as plain values."""
+    return {
+        "environment": environment(),
+        "quick": effort.quick,
+        "claims": [_one_as_json(each) for each in done],
+    }
+
+
+def _one_as_json(done: Done) -> dict[str, Any]:
+    claim, result = done.claim, done.result
+    head = {"name": claim.name, "claim": claim.text, "source": claim.source,
+            "published": claim.published, "kind": claim.kind.value}  # fmt: skip
+    if result is None:
+        return {**head, "verdict": "not run", "reason": done.reason}
+    return {
+        **head,
+        "verdict": result.verdict.value,
+        "seeds": result.seeds,
+        "seconds": round(done.seconds, 2),
+        "explanation": result.explanation,
+        "correction": claim.correction,
+        "measurements": [
+            {"name": m.name, "value": _finite(m.value), "low": _finite(m.low),
+             "high": _finite(m.high), "expected": m.expected, "holds": m.holds}
+            for m in result.measurements
+        ],
+    }  # fmt: skip
+
+
+def _finite(number: float) -> float | None:
+    return float(number) if np.isfinite(number) else None
+
+
+def book(done: Sequence[Done], effort: Effort) -> str:
+    """The book: one chapter for each claim, self-contained HTML."""
+    page = Page("The textbook, executed")
+    page.paragraph(summary(done, effort))
+    page.paragraph(environment(), note=True)
+    page.table(
+        [
+            {"claim": each.claim.text, "verdict": each.result.verdict.value if each.result
+             else "not run", "seeds": str(each.result.seeds or "–") if each.result else "–"}
+            for each in done
+        ],
+        numbers=("seeds",),
+    )  # fmt: skip
+    for each in done:
+        _chapter(page, each)
+    return page.render()
+
+
+def _chapter(page: Page, done: Done) -> None:
+    claim, result = done.claim, done.result
+    page.heading(f"{claim.text} — {result.verdict.value if result else 'not run'}")
+    for key in claim.sentences:
+        page.paragraph(f"The textbook: {SENTENCES[key]}", note=True)
+    page.paragraph(f"Source: {claim.source}. Published: {claim.published}.", note=True)
+    if result is None:
+        page.paragraph(done.reason)
+        return
+    page.paragraph(result.explanation)
+    if claim.correction:
+        page.paragraph(f"Correction. {claim.correction}")
+    page.figure(result.figure)
+    page.table(
+        [
+            {"measured": m.name, "value": m.shown, "expected": m.expected,
+             "holds": "yes" if m.holds else "no"}
+            for m in result.measurements
+        ]
+    )  # fmt: skip
+    how = f"{result.seeds:,} seeds; 95 % intervals. " if result.seeds else ""
+    page.paragraph(f"{claim.kind.value}. {how}{done.seconds:.1f} s.", note=True)
+
+
+def environment() -> str:
+    """Versions, machine and date, in one line."""
+    day = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
+    return (
+        f"lifesigns {lifesigns.__version__}, torch {torch.__version__}, NumPy {np.__version__}, "
+        f"Python {platform.python_version()} on {platform.machine()}, one thread, {day}"
+    )

@@ -1,0 +1,84 @@
+"""`lifesigns claims`: runs claims before the user's eyes."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from lifesigns._errors import UsageError
+from lifesigns.claims._book import as_json, book, print_table
+from lifesigns.claims._claim import Claim, Effort
+from lifesigns.claims._engine import Done, find_claims, run_claims
+from lifesigns.report.terminal import console_for
+
+INTERRUPTED = 130
+
+
+def claims(
+    names: Sequence[str],
+    *,
+    quick: bool = False,
+    out: Path | None = None,
+    json_output: bool = False,
+    fresh: bool = False,
+) -> int:
+    """Runs the claims of these names (all by default), prints the verdicts; returns the exit code.
+
+    Args:
+        names: Of claims.
+        quick: Fewer seeds and steps.
+        out: Folder for the book (`claims.html`) and `claims.json`.
+        json_output: Print JSON instead of the table.
+        fresh: Run everything anew, whatever is kept from earlier runs.
+
+    Raises:
+        UsageError: A name is unknown, or the folder cannot be written.
+    """
+    chosen, effort = find_claims(names), Effort(quick)
+    if out is not None:
+        _make(out)
+    try:
+        done = _watched(chosen, effort, None if fresh else kept_folder())
+    except KeyboardInterrupt:
+        print("lifesigns: interrupted; the claims that were done are kept.", file=sys.stderr)
+        return INTERRUPTED
+    if json_output:
+        print(json.dumps(as_json(done, effort), indent=1))
+    else:
+        print_table(done, effort, console_for(sys.stdout))
+    if out is not None:
+        (out / "claims.html").write_text(book(done, effort), encoding="utf-8")
+        (out / "claims.json").write_text(json.dumps(as_json(done, effort), indent=1) + "\n")
+    return 0
+
+
+def kept_folder() -> Path:
+    """Where results are kept: the user's cache folder."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "lifesigns" / "claims"
+
+
+def _watched(chosen: Sequence[Claim], effort: Effort, kept: Path | None) -> list[Done]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+               TimeElapsedColumn())  # fmt: skip
+    with Progress(*columns, console=console_for(sys.stderr), transient=True) as bar:
+        task = bar.add_task("", total=len(chosen))
+        done: list[Done] = []
+
+        def on_start(claim: Claim) -> None:
+            bar.update(task, description=claim.name, completed=len(done))
+
+        done.extend(run_claims(chosen, effort, kept=kept, on_start=on_start))
+        return done
+
+
+def _make(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"Nothing can be written to {out}: {error.strerror}.") from error
