@@ -83,7 +83,9 @@ def find_rule(name_or_code: str) -> Rule:
     words = {word.lower(): rule for rule in all_rules() for word in (rule.name, rule.code)}
     if wanted in words:
         return words[wanted]
-    near = sorted({words[w].name for w in get_close_matches(wanted, words, n=3, cutoff=0.5)})
+    near = list(
+        dict.fromkeys(words[w].name for w in get_close_matches(wanted, words, n=3, cutoff=0.5))
+    )
     hint = f"Did you mean {' or '.join(near)}?" if near else "`lifesigns rules` lists them all."
     raise UsageError(f"There is no rule {name_or_code!r}. {hint}")
 

@@ -70,6 +70,11 @@ def chain(*operations: str, units: int = 4, batch: int = 8) -> Graph:
     return Graph(tuple(sites), tuple((i, i + 1) for i in range(len(sites) - 1)))
 
 
+def with_details(site: Site, **details: float) -> Site:
+    """The site with these constants of its operation."""
+    return dataclasses.replace(site, details=details)
+
+
 def sums(values: ArrayLike, *, saturated: ArrayLike | None = None) -> UnitSums:
     """Unit sums of `values`, shape `[observations, units]`."""
     mask = None if saturated is None else np.asarray(saturated, bool)
@@ -130,6 +135,16 @@ def weights(graph: Graph, **reading: Any) -> list[ParameterReading]:
     return [
         ParameterReading(name, (site.fan_out, site.fan_in), **reading)
         for name, site in shaped.items()
+    ]
+
+
+def inputs(graph: Graph, scales: Sequence[float], batch: int = 16) -> list[SiteReading]:
+    """The inputs of the weighted sites, normally distributed, with these standard deviations."""
+    generator = np.random.default_rng(0)
+    weighted = [i for i, site in enumerate(graph.sites) if site.parameters]
+    return [
+        SiteReading(i, sums(scale * generator.standard_normal((batch, graph.sites[i].fan_in))))
+        for i, scale in zip(weighted, scales, strict=True)
     ]
 
 

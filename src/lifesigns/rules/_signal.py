@@ -1,0 +1,120 @@
+"""How the forward signal changes from layer to layer, and what the weights are made for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from lifesigns.functions import ACTIVATIONS
+from lifesigns.records import WEIGHTED, Graph, Kind, ParameterReading, Site, Snapshot, UnitSums
+from lifesigns.rules._evidence import Progress
+
+RESOLUTION = 3e-4
+"""Share of a value's RMS below which float32 sums resolve no spread (the root of 1e-7)."""
+PASSING = frozenset({Kind.DROPOUT, Kind.POOLING})
+"""Kinds that hand the signal on nearly as it is."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A weighted site, and the signal that it receives."""
+
+    site: Site
+    rms: float
+    spread: float
+    """Standard deviation over the inputs, RMS over units: the part that tells inputs apart."""
+
+
+def layers(snapshot: Snapshot) -> list[Layer]:
+    """The sites with weights of their own whose input was read, in forward order."""
+    return list(_layers(snapshot))
+
+
+def fade(snapshot: Snapshot) -> float:
+    """Spread that reaches the last layer over that of the first; 1 counts as an input's spread.
+
+    NaN for fewer than three layers, or where it was not read. Exactly 0, the matter of rules on
+    dead and symmetric units, is NaN as well. A signal that a normalisation restores is not faded.
+    """
+    known = layers(snapshot)
+    if len(known) < 3 or not known[-1].spread > 0:
+        return float("nan")
+    return known[-1].spread / min(known[0].spread, 1.0) if known[0].spread > 0 else float("nan")
+
+
+def growth(snapshot: Snapshot) -> float:
+    """Largest RMS inside or at the end of the network over that of its input (at least 1)."""
+    known = layers(snapshot)
+    if not known or not math.isfinite(known[0].rms):
+        return float("nan")
+    return largest(snapshot)[1] / max(known[0].rms, 1.0)
+
+
+def largest(snapshot: Snapshot) -> tuple[str, float]:
+    """Where the signal is largest, and its RMS; the input itself does not count."""
+    scales = [(layer.site.name, layer.rms) for layer in layers(snapshot)[1:]]
+    loss = snapshot.loss
+    if loss and loss.prediction is not None:
+        scales.append(("the output", loss.prediction.rms))
+    known = [scale for scale in scales if math.isfinite(scale[1])]
+    return max(known, key=lambda scale: scale[1], default=("", float("nan")))
+
+
+def own_weight(snapshot: Snapshot, site: Site) -> ParameterReading | None:
+    """The weight that the site multiplies by, if it was read."""
+    return snapshot.parameter(site.parameters[0]) if site.parameters else None
+
+
+def mismatches(snapshot: Snapshot) -> Iterator[tuple[Site, str, float]]:
+    """Hidden layers: site, activation behind it (or `linear`), weights' gain over the right one.
+
+    Left out: all-equal weights (symmetric-units), and layers whose output a normalisation rescales.
+    """
+    graph = snapshot.graph
+    for index in graph.of_kind(*WEIGHTED):
+        site = graph.sites[index]
+        weight, follower = own_weight(snapshot, site), _follower(graph, index)
+        if weight is None or not follower or not site.fan_in or weight.distinct_weight_rows == 1:
+            continue
+        right = 1.0 if follower == "linear" else ACTIVATIONS[follower].facts.forward_gain
+        ratio = weight.weight_rms * math.sqrt(site.fan_in) / right
+        if math.isfinite(ratio) and ratio > 0:
+            yield site, follower, ratio
+
+
+def harms(course: Progress) -> bool:
+    """Nothing was learned: the loss is stalled, diverged, or worse than a constant prediction."""
+    return course.harmed or (course.worse_than_constant and not course.falling)
+
+
+def _layers(snapshot: Snapshot) -> Iterator[Layer]:
+    for index in snapshot.graph.of_kind(*WEIGHTED):
+        site, reading = snapshot.graph.sites[index], snapshot.reading(index)
+        if site.parameters and reading and reading.value is not None:
+            yield Layer(site, reading.value.rms, _spread(reading.value))
+
+
+def _spread(sums: UnitSums) -> float:
+    """NaN where a unit was seen once only; never below what float32 sums resolve."""
+    if not sums.units or not (sums.count > 1).all():
+        return float("nan")
+    spread = float(np.sqrt(sums.variance.mean()))
+    return max(spread, RESOLUTION * sums.rms) if spread > 0 else 0.0
+
+
+def _follower(graph: Graph, index: int) -> str:
+    """The activation of known gain, or `linear` for weights, that alone reads the site's value."""
+    after = graph.successors(index)
+    while len(after) == 1 and graph.sites[after[0]].kind in PASSING:
+        after = graph.successors(after[0])
+    if len(after) != 1:
+        return ""
+    site = graph.sites[after[0]]
+    if site.kind in WEIGHTED:
+        return "linear"
+    facts = ACTIVATIONS.get(site.operation)
+    known = site.kind is Kind.ACTIVATION and facts and math.isfinite(facts.facts.forward_gain)
+    return site.operation if known else ""

@@ -1,0 +1,171 @@
+"""INI005: rectifiers that are silent before the first update, and stay so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from lifesigns.records import Finding, Kind, Remedy, Severity, Site, SiteReading, Snapshot, Trace
+from lifesigns.rules import _examples as example
+from lifesigns.rules._blocked import RECTIFIERS
+from lifesigns.rules._evidence import is_hidden, latest, listed, merged, progress, samples, streams
+from lifesigns.rules._loss_trend import trend
+from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._suspects import Suspect, unscaled_input
+
+
+@dataclass(frozen=True)
+class _Layer:
+    site: Site
+    share: float
+    """Of its units, those silent in the first recorded step and still at the end."""
+    observations: int
+
+
+def check(trace: Trace) -> Iterable[Finding]:
+    """One finding per stream: the first layer to be dead leads, the others are named."""
+    for stream in streams(trace):
+        if trace.stream(stream)[0].step == 0:
+            layers = [x for x in _layers(trace, stream) if x.share > _limit("share")]
+            if layers:
+                raw = unscaled_input(trace, stream, trend(trace, stream))
+                yield _finding(trace, stream, layers, raw)
+
+
+def _layers(trace: Trace, stream: int) -> Iterator[_Layer]:
+    first = trace.stream(stream)[0]
+    seen = (first, *latest(trace, stream))
+    for index in first.graph.of_kind(Kind.ACTIVATION):
+        site = first.graph.sites[index]
+        value = merged(seen, site.name)
+        if site.operation not in RECTIFIERS or value is None or not is_hidden(first.graph, index):
+            continue
+        known = (value.count > 0) & (value.nonfinite == 0)
+        share = float((known & (value.active == 0)).mean()) if value.units else 0.0
+        yield _Layer(site, share, len({s.step for s in seen}) * samples(site))
+
+
+def _finding(trace: Trace, stream: int, layers: list[_Layer], raw: Suspect | None) -> Finding:
+    origin, rest, course = layers[0], layers[1:], progress(trace, stream)
+    rate = min(3 / max(origin.observations, 1), 1)
+    return RULE.finding(
+        _severity(trace, stream, layers),
+        f"{origin.share:.0%} of the units at {origin.site.name} are dead before the first update",
+        site=origin.site.name,
+        step=0,
+        measured=f"{origin.share:.0%} of the units gave 0 at step 0, and ever since"
+        + (f"; also {listed([x.site.name for x in rest])}" if rest else "")
+        + (f"; {raw.evidence}" if raw else "")
+        + (f"; {course}" if course.judged else ""),
+        expected="about half of the values positive, as zero bias and centred weights give",
+        certainty=f"0 of {origin.observations} observations: activity below {rate:.2g} per "
+        "observation at 95 % confidence",
+        causes=(*([raw.cause] if raw else []), "dead_relu", "bad_init"),
+        remedies=(*([raw.remedy] if raw else []), *_REMEDIES),
+        evidence={"dead_share": origin.share, "observations": origin.observations},
+    )
+
+
+def _severity(trace: Trace, stream: int, layers: list[_Layer]) -> Severity:
+    course = progress(trace, stream)
+    sure = [layer for layer in layers if layer.observations >= _limit("observations")]
+    first = trace.stream(stream)[0]
+    if any(x.share == 1 and _cuts_off(first, x.site) for x in sure) and not course.learned:
+        return Severity.ERROR
+    return Severity.WARNING if sure and course.stalled else Severity.NOTE
+
+
+def _cuts_off(snapshot: Snapshot, site: Site) -> bool:
+    """Whether no gradient gets past the layer, by a short cut or otherwise."""
+    graph = snapshot.graph
+    before = {p for i in graph.upstream(graph.find(site.name)) for p in graph.sites[i].parameters}
+    read = [p for p in snapshot.parameters if p.name in before and p.trainable]
+    return bool(read) and all(p.gradient_is_zero for p in read)
+
+
+_REMEDIES = (
+    Remedy(
+        "Initialise for rectifiers (He), centred at zero, with zero bias.",
+        "nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')\nnn.init.zeros_(layer.bias)",
+    ),
+    Remedy(
+        "Use a rectifier that keeps a slope on both sides; such a unit cannot die.",
+        "nn.LeakyReLU(0.01)  # instead of nn.ReLU()",
+    ),
+)
+
+
+def _limit(name: str) -> float:
+    return RULE.thresholds[name].value
+
+
+# --- cases ----------------------------------------------------------------------------------------
+_FLAT, _FALLING = [1.0] * 100, list(np.geomspace(1, 0.01, 100))
+
+
+def _example(dead: int, losses: Iterable[float], *, later: bool = False, cut: bool = True) -> Trace:
+    graph = example.chain("linear", "relu", "linear", "mse_loss", units=10, batch=64)
+    values = np.ones((64, 10))
+    alive = SiteReading(1, value=example.sums(values))
+    values[:, :dead] = 0
+    silent = SiteReading(1, value=example.sums(values))
+    read = example.weights(graph, gradient_is_zero=cut and dead == 10)
+    shots = (
+        example.snapshot(
+            graph, step=s, sites=[alive if later and s == 0 else silent], parameters=read
+        )
+        for s in range(0, 99, 9)
+    )
+    return example.trace(*shots, losses=list(losses))
+
+
+RULE = Rule(
+    code="INI005",
+    name="dead-from-birth",
+    title="Rectifiers that are silent before the first update",
+    why="A rectifier whose preactivation is negative for every input gives 0 and passes on no "
+    "gradient. Born that way it keeps its initial weights, and no learning rate will revive it.",
+    sees="""
+Negative biases, weights that are not centred at zero, raw inputs of one sign, or many narrow layers
+can put units on the silent side before anything is learned. In deep, narrow networks even the right
+initialisation does so with a probability that grows to 1 with depth.
+""",
+    evidence="""
+More than 40 % of a hidden layer's units gave exactly 0 for every input of step 0 and of the last
+quarter of the recorded steps. It alarms if the loss has stalled; it is an error if the whole layer
+is silent and the gradient of everything before it is exactly 0.
+""",
+    ignore="""
+Units that wake up later, units that are merely rare, and networks that learn with the rest: notes
+at most. Few samples prove little: an alarm takes 60 of them.
+""",
+    references=(
+        "Lu et al. 2019, Dying ReLU and Initialization",
+        "Hanley & Lippman-Hand 1983, If Nothing Goes Wrong, Is Everything All Right?",
+    ),
+    check=check,
+    thresholds={
+        "share": Threshold(0.4, "share of a layer's units", "as in dead-units; CS231n"),
+        "observations": Threshold(
+            60, "samples needed for an alarm", "3/60 = 5 %: rule of three at 95 %"
+        ),
+    },
+    explains=(
+        "dead-units",
+        "zero-gradient",
+        "signal-fades",
+        "vanishing-gradient",
+        "constant-output",
+        "loss-flat",
+    ),
+    cases=(
+        Case("a whole layer, before the first step", lambda: _example(10, [1.0]), Severity.ERROR),
+        Case("half a layer, loss flat", lambda: _example(5, _FLAT), Severity.WARNING),
+        Case("near miss: half a layer, yet it learns", lambda: _example(5, _FALLING), None),
+        Case("near miss: silent only later", lambda: _example(5, _FLAT, later=True), None),
+        Case("a short cut, not judged yet", lambda: _example(10, [1.0], cut=False), None),
+        Case("readings missing", lambda: example.unread(_example(10, _FLAT)), None),
+    ),
+)

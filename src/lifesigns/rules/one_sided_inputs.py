@@ -1,0 +1,168 @@
+"""ACT004: a hidden layer whose inputs are all positive, so that its weights can only zig-zag."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from lifesigns.records import (
+    Finding,
+    ParameterReading,
+    Remedy,
+    Severity,
+    Site,
+    SiteReading,
+    Snapshot,
+    Trace,
+    UnitSums,
+)
+from lifesigns.rules import _examples as example
+from lifesigns.rules import _suspects
+from lifesigns.rules._evidence import latest, listed, merged, progress, streams
+from lifesigns.rules._loss_trend import trend
+from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._signal import fade, layers, own_weight
+
+OTHERS = (
+    _suspects.unscaled_input,
+    _suspects.unscaled_target,
+    _suspects.large_weights,
+    _suspects.rate_too_high,
+    _suspects.silent_layer,
+    _suspects.saturated_layer,
+    _suspects.faded_gradient,
+    _suspects.no_gradient,
+    _suspects.rate_too_low,
+)
+"""Each of these stops learning more surely; a zig-zag is blamed only where none has evidence."""
+
+
+def check(trace: Trace) -> Iterable[Finding]:
+    """One finding per stream: the first such layer leads, the others are named."""
+    for stream in streams(trace):
+        found = list(_one_sided(latest(trace, stream)))
+        if found:
+            yield _finding(trace, stream, found)
+
+
+def _one_sided(recent: tuple[Snapshot, ...]) -> Iterator[tuple[Site, float]]:
+    """Hidden layers that saw one sign only, with the coherence of their weights' gradient."""
+    for layer in layers(recent[-1])[1:]:
+        value = merged(recent, layer.site.name)
+        read = [own_weight(snapshot, layer.site) for snapshot in recent]
+        signs = [p.sign_coherence for p in read if p and np.isfinite(p.sign_coherence)]
+        if value is None or not signs or not _has_one_sign(value):
+            continue
+        coherence = float(np.median(signs))
+        if coherence > _limit("coherence"):
+            yield layer.site, coherence
+
+
+def _has_one_sign(value: UnitSums) -> bool:
+    """Never negative, and never 0: a rectifier's zeros let single weights rest."""
+    seen = value.count > 0
+    return bool(seen.any() and (value.minimum[seen] > 0).all())
+
+
+def _finding(trace: Trace, stream: int, found: list[tuple[Site, float]]) -> Finding:
+    (site, coherence), course = found[0], progress(trace, stream)
+    return RULE.finding(
+        Severity.WARNING if _is_to_blame(trace, stream) else Severity.NOTE,
+        f"all inputs of {site.name} are positive, and so its weights move in one direction",
+        site=site.name,
+        step=latest(trace, stream)[0].step,
+        measured=f"in {coherence:.1%} of the gradient of a unit's weights the signs agree"
+        + (f"; also at {listed([other.name for other, _ in found[1:]])}" if found[1:] else "")
+        + (f"; {course}" if course.judged else ""),
+        expected=f"signs that agree in less than {_limit('coherence'):.0%}",
+        certainty="median over the last quarter of the recorded steps",
+        causes=("other", "vanishing"),
+        remedies=(
+            Remedy(
+                "Use an activation whose outputs are centred at zero.",
+                "nn.Tanh()  # instead of nn.Sigmoid()",
+            ),
+            Remedy("Or centre them.", "nn.BatchNorm1d(width)"),
+        ),
+        evidence={"coherence": coherence, "layers": len(found)},
+    )
+
+
+def _is_to_blame(trace: Trace, stream: int) -> bool:
+    """The loss has stalled, and nothing graver explains it."""
+    course = trend(trace, stream)
+    faded = fade(trace.stream(stream)[0]) < _limit("fade")
+    graver = faded or any(question(trace, stream, course) for question in OTHERS)
+    return progress(trace, stream).stalled and not graver
+
+
+def _limit(name: str) -> float:
+    return RULE.thresholds[name].value
+
+
+# --- cases ----------------------------------------------------------------------------------------
+_FLAT, _FALLING = [1.0] * 100, list(np.geomspace(1, 0.01, 100))
+
+
+def _example(coherence: float, losses: Iterable[float], low: float = 0.4) -> Trace:
+    graph = example.chain("linear", "sigmoid", "linear", "mse_loss", units=4)
+    generator = np.random.default_rng(0)
+    reached = [
+        SiteReading(0, example.sums(generator.standard_normal((8, 4)))),
+        SiteReading(2, example.sums(generator.uniform(low, 0.6, (8, 4)))),
+    ]
+    read = [
+        ParameterReading(p.name, p.shape, sign_coherence=coherence, weight_rms=0.5, update_rms=1e-3)
+        for p in example.weights(graph)
+    ]
+    shots = (
+        example.snapshot(graph, step=s, sites=reached, parameters=read) for s in range(0, 99, 9)
+    )
+    return example.trace(*shots, losses=list(losses))
+
+
+RULE = Rule(
+    code="ACT004",
+    name="one-sided-inputs",
+    title="Inputs of one sign make a layer's weights zig-zag",
+    why="The gradient of a weight is its input times the error of the unit, so with positive "
+    "inputs all weights of the unit have to rise together or fall together. A change that needs "
+    "some up and some down is only reached by many small turns.",
+    sees="""
+The outputs of a sigmoid are between 0 and 1, around 0.5. The layer that reads them gets, for each
+of its units, gradients of a single sign: it moves in the diagonal directions only, and zig-zags.
+""",
+    evidence="""
+Two measurements agree over the last quarter of the recorded steps: the smallest input of the hidden
+layer is above 0, and in the gradient of the weights the signs agree: |Σ g| / Σ |g| per unit, mean
+over units, is nearly 1. It alarms only if the loss has stalled and nothing graver explains it: no
+raw input, no flat or silent layer, no faded signal or gradient, no step of a wrong size.
+""",
+    ignore="""
+Mostly: many networks learn well with sigmoids, only slower. The outputs of a ReLU are not negative
+either, but many are 0, so that weights move one by one.
+""",
+    references=(
+        "LeCun et al. 1998, Efficient BackProp, section 4.3",
+        "CS231n, Neural Networks Part 1: sigmoid outputs are not zero-centered",
+    ),
+    check=check,
+    thresholds={
+        "coherence": Threshold(
+            0.95, "share of a unit's gradient whose signs agree", "definition: 1 is a single sign"
+        ),
+        "fade": Threshold(
+            0.1, "spread at the last layer over that at the first", "as in signal-fades"
+        ),
+    },
+    explains=(),
+    cases=(
+        Case("sigmoid inputs, loss flat", lambda: _example(1.0, _FLAT), Severity.WARNING),
+        Case("nearly one sign", lambda: _example(0.97, _FLAT), Severity.WARNING),
+        Case("near miss: one sign, yet it learns", lambda: _example(1.0, _FALLING), None),
+        Case("near miss: positive inputs, mixed signs", lambda: _example(0.5, _FLAT), None),
+        Case("inputs of both signs", lambda: _example(1.0, _FLAT, low=-0.6), None),
+        Case("readings missing", lambda: example.unread(_example(1.0, _FLAT)), None),
+    ),
+)
