@@ -14,6 +14,8 @@ from lifesigns.rules._evidence import Progress
 
 RESOLUTION = 3e-4
 """Share of a value's RMS below which float32 sums resolve no spread (the root of 1e-7)."""
+RANGE = 4.0
+"""Range of a batch in standard deviations: 3.1 to 5.2 for 10 to 250 normally distributed values."""
 PASSING = frozenset({Kind.DROPOUT, Kind.POOLING})
 """Kinds that hand the signal on nearly as it is."""
 
@@ -87,7 +89,7 @@ def mismatches(snapshot: Snapshot) -> Iterator[tuple[Site, str, float]]:
 
 def harms(course: Progress) -> bool:
     """Nothing was learned: the loss is stalled, diverged, or worse than a constant prediction."""
-    return course.harmed or (course.worse_than_constant and not course.falling)
+    return course.harmed or course.worse_than_constant
 
 
 def _layers(snapshot: Snapshot) -> Iterator[Layer]:
@@ -98,11 +100,13 @@ def _layers(snapshot: Snapshot) -> Iterator[Layer]:
 
 
 def _spread(sums: UnitSums) -> float:
-    """NaN where a unit was seen once only; never below what float32 sums resolve."""
+    """NaN where a unit was seen once only; by the range where float32 sums resolve no deviation."""
     if not sums.units or not (sums.count > 1).all():
         return float("nan")
-    spread = float(np.sqrt(sums.variance.mean()))
-    return max(spread, RESOLUTION * sums.rms) if spread > 0 else 0.0
+    deviation = float(np.sqrt(sums.variance.mean()))
+    if deviation > RESOLUTION * sums.rms:
+        return deviation
+    return float(np.sqrt((sums.spread**2).mean())) / RANGE
 
 
 def _follower(graph: Graph, index: int) -> str:
