@@ -11,6 +11,7 @@ from lifesigns.records import (
     LossReading,
     Remedy,
     Severity,
+    Site,
     Snapshot,
     Trace,
     UnitSums,
@@ -19,7 +20,7 @@ from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import streams
 from lifesigns.rules._harm import ENOUGH_STEPS, RANKS, fit, harm
 from lifesigns.rules._loss_trend import Trend, class_counts, targets_of, trend
-from lifesigns.rules._output import output_activation
+from lifesigns.rules._output import output_sites
 from lifesigns.rules._rule import Case, Rule, Threshold
 
 REGRESSIONS = ("squared_error", "absolute_error", "huber")
@@ -111,13 +112,11 @@ def _one_sigmoid(
 # --- independent sigmoids where a cross-entropy needs a distribution
 def _independent(shots: Sequence[Snapshot], course: Trend) -> Finding | None:
     """Harm is measured: probabilities that sum to far more than 1, and say little of the class."""
-    last, loss = shots[-1], shots[-1].loss
-    index = output_activation(last.graph, loss) if loss else None
-    if loss is None or index is None or loss.kind != "cross_entropy" or loss.prediction is None:
+    loss, site = shots[-1].loss, _only_sigmoid(shots[-1])
+    if loss is None or site is None or loss.kind != "cross_entropy" or loss.prediction is None:
         return None
-    site, given = last.graph.sites[index], loss.prediction
-    plain = loss.handwritten or loss.operation == "nll_loss"
-    if site.operation != "sigmoid" or given.units < 2 or not plain:
+    given = loss.prediction
+    if given.units < 2 or not (loss.handwritten or loss.operation == "nll_loss"):
         return None
     total = float(np.exp(given.mean).sum() if given.maximum.max() <= 0 else given.mean.sum())
     harmed = total > _limit("total") and not course.correlation > RANKS
@@ -134,6 +133,15 @@ def _independent(shots: Sequence[Snapshot], course: Trend) -> Finding | None:
         remedies=_remedies(given.units, 0),
         evidence={"total": total, "correlation": course.correlation},
     )
+
+
+def _only_sigmoid(snapshot: Snapshot) -> Site | None:
+    """The sigmoid of the output, if nothing else could make its values a distribution."""
+    if snapshot.loss is None:
+        return None
+    sites = [snapshot.graph.sites[i] for i in output_sites(snapshot.graph, snapshot.loss)]
+    squashing = [site for site in sites if site.operation in ("sigmoid", "softmax", "log_softmax")]
+    return squashing[0] if [s.operation for s in squashing] == ["sigmoid"] else None
 
 
 # --- labels that start at 1

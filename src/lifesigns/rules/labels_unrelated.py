@@ -29,6 +29,7 @@ def _finding(flat: Flat, way: float) -> Finding:
     return RULE.finding(
         flat.severity,
         "inputs and labels seem unrelated: weights move, gradients flow, and nothing is learned",
+        site="input",
         step=0,
         measured=f"after {course.steps} steps the loss is {course.end:.4g}"
         + (f", a constant prediction reaches {course.baseline:.4g}" if course.baseline > 0 else "")
@@ -68,7 +69,7 @@ def _example(
             graph,
             step=s,
             parameters=readings,
-            batch=BatchReading((32, 4), example.sums(np.full((32, 4), scale))),
+            batch=BatchReading((32, 4), example.sums(scale * np.tile(sign, 4))),
             loss=LossReading(
                 losses[s],
                 "squared_error",

@@ -11,7 +11,7 @@ from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import streams
 from lifesigns.rules._harm import RANKS, fit, harm
 from lifesigns.rules._loss_trend import Trend, trend
-from lifesigns.rules._output import lacks_normalisation, output_sites
+from lifesigns.rules._output import is_normalised, lacks_normalisation, output_sites
 from lifesigns.rules._rule import Case, Rule, Threshold
 
 
@@ -57,9 +57,10 @@ def _not_log_probabilities(first: Snapshot, course: Trend) -> Finding:
     """Below 0 there is no cross-entropy: such a loss falls by growing outputs, right or wrong."""
     ranks = course.correlation > RANKS
     below = course.end < 0
+    given = "probabilities" if is_normalised(first) else "raw outputs"
     return RULE.finding(
         Severity.WARNING if below and not ranks else Severity.NOTE,
-        "a negative log-likelihood of raw outputs: no log-softmax made them log-probabilities",
+        f"a negative log-likelihood of {given}: no log-softmax made them log-probabilities",
         site=_place(first),
         step=first.step,
         measured=f"{_ends(first)}; the loss went from {course.start:.3g} to {course.end:.3g}"

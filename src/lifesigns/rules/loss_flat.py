@@ -201,6 +201,8 @@ loss still falls, or where the interval leaves doubt.
             _flat.CORRELATION, "correlation of prediction and target", "Cohen 1988: medium"
         ),
     },
+    # what explains a flat loss explains away what is suspected by elimination
+    explains=("labels-unrelated",),
     cases=(
         Case("flat at chance", lambda: _example(_around(1.0)), Severity.ERROR),
         Case("fell to chance and stays", lambda: _example([9.0] * 9 + _around(1)), Severity.ERROR),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from lifesigns.records import Finding, Floats, LossReading, Remedy, Severity, Trace
 from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import streams
-from lifesigns.rules._harm import ENOUGH_STEPS
+from lifesigns.rules._harm import ENOUGH_STEPS, WEAK
 from lifesigns.rules._loss_trend import Trend, trend
 from lifesigns.rules._rule import Case, Rule, Threshold
 
@@ -68,8 +69,9 @@ def _between_share(counts: Floats) -> tuple[float, float]:
 def _finding(trace: Trace, stream: int, counts: Floats, share: float, expected: float) -> Finding:
     course = trend(trace, stream)
     single = int((counts.max(1) == counts.sum(1)).sum())
-    peak = _peak(course)
-    forgets = course.steps >= ENOUGH_STEPS and peak > course.baseline
+    peak, level = _peak(course), _chance(trace, stream, course)
+    forgets = peak > _limit("peak") * level or course.end > (1 - WEAK) * level
+    forgets = forgets and course.steps >= ENOUGH_STEPS
     return RULE.finding(
         Severity.WARNING if forgets else Severity.NOTE,
         f"{single} of {len(counts)} recorded batches hold a single class"
@@ -79,7 +81,7 @@ def _finding(trace: Trace, stream: int, counts: Floats, share: float, expected: 
         measured=f"{share:.0%} of the labels' variance lies between batches"
         + (
             f"; in the second half of the run the loss still reaches {peak:.3g}, "
-            f"where a constant prediction has {course.baseline:.3g}"
+            f"where a constant prediction has {level:.3g}"
             if forgets
             else ""
         ),
@@ -98,6 +100,14 @@ def _finding(trace: Trace, stream: int, counts: Floats, share: float, expected: 
         ),
         evidence={"share": share, "expected": expected, "peak": peak, "single": single},
     )
+
+
+def _chance(trace: Trace, stream: int, course: Trend) -> float:
+    """The level of a constant prediction; of all outputs alike, for not all classes were seen."""
+    loss = trace.stream(stream)[-1].loss
+    if loss is None or loss.kind != "cross_entropy" or loss.prediction is None:
+        return course.baseline
+    return max(course.baseline, math.log(max(loss.prediction.units, 1)))
 
 
 def _peak(course: Trend) -> float:
@@ -154,7 +164,7 @@ The loss looks low as long as a class lasts, and jumps when the next one begins.
     evidence="""
 The labels of the recorded batches: which share of their variance lies between batches, against the
 share in random batches of that size. It alarms if the loss keeps jumping above the level of a
-constant prediction in the second half of the run.
+constant prediction in the second half of the run, or ends near it.
 """,
     ignore="""
 It is a note as long as the loss stays below that of a constant prediction throughout. Rare classes
@@ -169,6 +179,7 @@ make many batches of one class without any order; the variance between batches t
         "samples": Threshold(4, "samples in a batch that count", "one sample has one class"),
         "batches": Threshold(5, "batches with known classes", "ours: a share needs a few"),
         "share": Threshold(0.5, "share of the labels' variance between batches", "ours: most"),
+        "peak": Threshold(1.05, "loss over that of a constant", "as for `progress`: clearly above"),
         "excess": Threshold(3.0, "share over that of shuffled batches", "ours: beyond chance"),
     },
     explains=("loss-flat", "constant-output", "labels-unrelated", "loss-diverges"),

@@ -1,0 +1,34 @@
+"""Suspected by elimination, unrelated labels lead the flat loss and follow any cause of it."""
+
+import dataclasses
+
+import pytest
+
+from lifesigns.rules import all_rules, judge
+from lifesigns.rules.labels_unrelated import RULE
+
+FLAT = RULE.cases[0].trace()
+
+
+def test_it_leads_when_nothing_else_explains_the_flat_loss():
+    first, *rest = judge(FLAT)
+
+    assert first.rule == "labels-unrelated"
+    assert {f.rule: f.explained_by for f in rest}["loss-flat"] == "labels-unrelated"
+
+
+@pytest.mark.parametrize(
+    "cause",
+    ["logits-as-probabilities", "classes-as-numbers", "unshuffled-or-single-class-batches"],
+)
+def test_it_follows_whatever_explains_the_flat_loss(cause):
+    """Another rule that alarms on this run stands for its finding."""
+    other = next(rule for rule in all_rules() if rule.name == cause)
+    found = dataclasses.replace(next(iter(RULE.check(FLAT))), rule=cause, code=other.code, site="")
+    alarming = dataclasses.replace(other, check=lambda trace: [found])
+    rules = [alarming if rule.name == cause else rule for rule in all_rules()]
+
+    first, *rest = judge(FLAT, rules)
+
+    assert first.rule == cause
+    assert {f.rule: f.explained_by for f in rest}["labels-unrelated"] == cause
