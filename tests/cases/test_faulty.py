@@ -33,7 +33,6 @@ MISNAMED_TODAY = {
     "encoder_detached_from_its_head": "detached-parameters: an encoder beside the head is not seen",
     "normalised_over_one_feature": "constant-output: the constant begins at the layer norm",
     "read_at_the_padding": "constant-output: a faded state is called saturated",
-    "shuffled_labels": "dead-units: units that die under random labels lead",
     "no_positions": "dead-units: units that die without any signal lead",
     "gradients_never_cleared": "no rule yet: gradients-pile-up",
     "half_precision_overflow": "non-finite-origin: an infinity that a division makes 0 is not seen",
