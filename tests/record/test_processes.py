@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 import warnings
 
 import pytest
@@ -103,6 +105,24 @@ def test_workers_that_load_data_leave_the_recording_alone(network, batch, record
         F.cross_entropy(network(x), y).backward()
         optimizer.step()
     assert [s.step for s in recorder.trace().snapshots] == [0, 1]
+
+
+@forking
+def test_a_child_that_comes_to_the_end_of_the_script_does_not_report(tmp_path):
+    script, report = tmp_path / "train.py", tmp_path / "report.json"
+    script.write_text(
+        "import os, sys, torch\n"
+        "model = torch.nn.Linear(2, 1)\n"
+        "model(torch.ones(3, 2)).sum().backward()\n"
+        "child = os.fork()\n"
+        "if child:\n"
+        "    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0\n"
+        "    assert not os.path.exists(sys.argv[1])\n"
+    )
+    command = [sys.executable, "-m", "lifesigns", "run", "--json", str(report)]
+    ended = subprocess.run([*command, str(script), str(report)], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert report.exists()
 
 
 # --- two ranks ------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import contextlib
 import io
+import os
 import platform
 import runpy
 import sys
@@ -84,7 +85,10 @@ def run(
         on_cycle=stopper if stopper.active else None,
     )
     stopper.findings = lambda: watcher.findings
+    process = os.getpid()
     ending = _execute(_as_module if module else _as_script, target, arguments)
+    if os.getpid() != process:  # the script forked, and this child came to the script's end
+        return ending.code
     _deliver(watcher.detach(ending.outcome), json_path)
     return ending.code
 
