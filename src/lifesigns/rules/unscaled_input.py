@@ -169,6 +169,9 @@ scale, and a normalisation in front of the first layer removes it.
         "constant-output",
         "zero-gradient",
         "squared-error-on-saturated-output",
+        "dead-from-birth",
+        "signal-blows-up",
+        "signal-fades",
     ),
     cases=(
         Case("raw and saturated", lambda: _example(200, _FLAT, hidden=1.0), Severity.ERROR),
