@@ -95,8 +95,8 @@ def experiment(effort: Effort) -> Result:
         ),
         f"To {LEVEL:.0%} training error tanh needs {cnn.mean():.2f} times the steps of ReLU in the "
         f"convolutional network and {mlp.mean():.2f} times in the perceptron, each at its best "
-        "rate. The paper found a factor of six in a much larger network; a claim of speed is a claim "
-        "about a network, its data and its rates.",
+        "rate. The paper found a factor of six in a much larger network: a claim of speed is about "
+        "a network, its data and its rates.",
         lines(
             rows,
             "learning rate",
