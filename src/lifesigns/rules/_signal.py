@@ -9,13 +9,27 @@ from dataclasses import dataclass
 import numpy as np
 
 from lifesigns.functions import ACTIVATIONS
-from lifesigns.records import WEIGHTED, Graph, Kind, ParameterReading, Site, Snapshot, UnitSums
-from lifesigns.rules._evidence import Progress
+from lifesigns.records import (
+    WEIGHTED,
+    Graph,
+    Kind,
+    ParameterReading,
+    Site,
+    Snapshot,
+    Trace,
+    UnitSums,
+)
+from lifesigns.rules._evidence import progress
+from lifesigns.rules._loss_trend import trend
 
 RESOLUTION = 3e-4
 """Share of a value's RMS below which float32 sums resolve no spread (the root of 1e-7)."""
 RANGE = 4.0
 """Range of a batch in standard deviations: 3.1 to 5.2 for 10 to 250 normally distributed values."""
+RANKS = 0.3
+"""Correlation of outputs and targets from which the outputs are right more often than not."""
+LEVEL = 0.01
+"""Spread of the outputs over inputs, in that of the targets, that is no answer to the input."""
 PASSING = frozenset({Kind.DROPOUT, Kind.POOLING})
 """Kinds that hand the signal on nearly as it is."""
 
@@ -41,8 +55,10 @@ def fade(snapshot: Snapshot) -> float:
     NaN for fewer than three layers, or where it was not read. Exactly 0, the matter of rules on
     dead and symmetric units, is NaN as well. A signal that a normalisation restores is not faded.
     """
-    known = layers(snapshot)
-    if len(known) < 3 or not known[-1].spread > 0:
+    known, graph = layers(snapshot), snapshot.graph
+    last = [i for i in graph.of_kind(*WEIGHTED) if graph.sites[i].parameters][-1:]
+    ends = bool(known) and [graph.sites[i] for i in last] == [known[-1].site]
+    if len(known) < 3 or not ends or not known[-1].spread > 0:
         return float("nan")
     return known[-1].spread / min(known[0].spread, 1.0) if known[0].spread > 0 else float("nan")
 
@@ -87,16 +103,39 @@ def mismatches(snapshot: Snapshot) -> Iterator[tuple[Site, str, float]]:
             yield site, follower, ratio
 
 
-def harms(course: Progress) -> bool:
-    """Nothing was learned: the loss is stalled, diverged, or worse than a constant prediction."""
-    return course.harmed or course.worse_than_constant
+def harms(trace: Trace, stream: int) -> bool:
+    """Nothing was learned: stalled, diverged, one output for all inputs, or worse than a constant.
+
+    A cross-entropy worse than a constant's may come from few confident errors: not if the outputs
+    correlate with the targets.
+    """
+    course = progress(trace, stream)
+    if course.harmed or not course.judged or course.learned:
+        return course.harmed
+    ends = trend(trace, stream)
+    ranks = ends.correlation > max(RANKS, 3 * ends.correlation_error)
+    return ends.output_spread < LEVEL or (course.worse_than_constant and not ranks)
 
 
 def _layers(snapshot: Snapshot) -> Iterator[Layer]:
     for index in snapshot.graph.of_kind(*WEIGHTED):
-        site, reading = snapshot.graph.sites[index], snapshot.reading(index)
-        if site.parameters and reading and reading.value is not None:
-            yield Layer(site, reading.value.rms, _spread(reading.value))
+        site, value = snapshot.graph.sites[index], _received(snapshot, index)
+        if site.parameters and value is not None:
+            yield Layer(site, value.rms, _spread(value))
+
+
+def _received(snapshot: Snapshot, index: int) -> UnitSums | None:
+    """The input of a site: as read there, of the activation before it, or the batch."""
+    graph, reading = snapshot.graph, snapshot.reading(index)
+    before = graph.predecessors(index)
+    while len(before) == 1 and graph.sites[before[0]].kind in PASSING:
+        before = graph.predecessors(before[0])
+    if (reading is None or reading.value is None) and len(before) == 1:
+        is_activation = graph.sites[before[0]].kind in (Kind.ACTIVATION, Kind.SOFTMAX)
+        reading = snapshot.reading(before[0]) if is_activation else None
+    if reading is not None and reading.value is not None:
+        return reading.value
+    return snapshot.batch.features if snapshot.batch and not before else None
 
 
 def _spread(sums: UnitSums) -> float:

@@ -33,7 +33,7 @@ def _finding(
     course, (site, follower, ratio) = progress(trace, stream), off[0]
     right, large = _gain(follower), ratio > 1
     effect = f"grows {growth(first):.2g}-fold" if large else f"fades {1 / fade(first):.2g}-fold"
-    harm = harms(course) if large else course.stalled
+    harm = harms(trace, stream)
     return RULE.finding(
         Severity.WARNING if harm else Severity.NOTE,
         f"the weights at {site.name} start {max(ratio, 1 / ratio):.2g} times too "

@@ -49,7 +49,7 @@ def _finding(trace: Trace, stream: int, first: Snapshot) -> Finding:
     led = [raw] if raw and not grows else []
     gain = max(weight_gains(first), key=lambda known: known[1], default=("", float("nan")))
     return RULE.finding(
-        Severity.WARNING if harms(course) else Severity.NOTE,
+        Severity.WARNING if harms(trace, stream) else Severity.NOTE,
         f"the signal starts with RMS {scale:.2g} at {place}"
         + (f", {factor:.2g} times that of the input" if grows else ""),
         site=place if ":" in place else "",

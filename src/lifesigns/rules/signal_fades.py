@@ -11,7 +11,7 @@ from lifesigns.records import Finding, Kind, Remedy, Severity, Snapshot, Trace
 from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import latest, progress, streams
 from lifesigns.rules._rule import Case, Rule, Threshold
-from lifesigns.rules._signal import fade, layers
+from lifesigns.rules._signal import fade, harms, layers
 
 
 def check(trace: Trace) -> Iterable[Finding]:
@@ -25,7 +25,7 @@ def check(trace: Trace) -> Iterable[Finding]:
 def _finding(trace: Trace, stream: int, first: Snapshot) -> Finding:
     course, known, ratio = progress(trace, stream), layers(first), fade(first)
     stayed = fade(latest(trace, stream)[-1]) < _limit("note")
-    harm = course.stalled and stayed and ratio < _limit("warning")
+    harm = harms(trace, stream) and stayed and ratio < _limit("warning")
     squashed = _squashes(first)
     return RULE.finding(
         Severity.WARNING if harm else Severity.NOTE,

@@ -72,7 +72,7 @@ def _finding(trace: Trace, stream: int, site: Site, *, hidden: bool, over_batch:
     share = 1 / site.shape[0 if over_batch else site.unit_dim]
     wrong = "missing_activation" if hidden else "wrong_output_activation"
     return RULE.finding(
-        Severity.WARNING if harms(course) else Severity.NOTE,
+        Severity.WARNING if harms(trace, stream) else Severity.NOTE,
         f"{site.name} is a softmax over the samples of the batch"
         if over_batch
         else f"{site.name} is a softmax between two layers",

@@ -159,6 +159,7 @@ scale, and a normalisation in front of the first layer removes it.
         "weak": Threshold(WEAK, "share of the baseline learned", "calibrated on the cases"),
     },
     explains=(
+        "signal-blows-up",
         "saturated-units",
         "dead-units",
         "loss-flat",
