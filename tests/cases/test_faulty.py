@@ -18,9 +18,7 @@ NOT_FOUND_TODAY = {
     "forgotten_start": "vanishing-gradient: the time steps of one recurrence are not seen",
     "saturated_recurrence": "saturated-units: the states inside of nn.RNN are not read",
     "batch_taken_for_time": "no rule: a time axis as long as the batch",
-    "classes_as_numbers": "no rule yet: classes-as-numbers",
     "labels_off_by_one_row": "loss-flat: labels that fit their rows no better than chance",
-    "softmax_over_the_batch": "no rule yet: softmax over the batch axis",
     "unscaled_attention": "saturated-units: an attention that is one-hot for every row",
     "detached_features": "detached-parameters: in the optimizer and never reached is a note",
     "layers_in_a_plain_list": "detached-parameters: trainable and in no optimizer is a note",
@@ -30,6 +28,7 @@ NOT_FOUND_TODAY = {
 """Programs whose fault no rule sees yet."""
 
 MISNAMED_TODAY = {
+    "shuffled_labels": "dead-units: units that die under random labels lead",
     "encoder_detached_from_its_head": "detached-parameters: an encoder beside the head is not seen",
     "normalised_over_one_feature": "constant-output: the constant begins at the layer norm",
     "read_at_the_padding": "constant-output: a faded state is called saturated",
