@@ -188,7 +188,7 @@ _REGISTRY = (
         _GLOROT, _glorot, _uniform,
     ),
     Initialiser(
-        "glorot_normal", "gain √(2/(fan_in + fan_out))", "As glorot_uniform, from a normal distribution.",
+        "glorot_normal", "gain √(2/(fan_in + fan_out))", "As glorot_uniform, but normal.",
         _GLOROT, _glorot, _normal,
     ),
     Initialiser(
