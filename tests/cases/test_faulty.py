@@ -14,7 +14,6 @@ from lifesigns.rules._rule import CAUSES
 PROGRAMS = programs_of(faulty)
 
 NOT_FOUND_TODAY = {
-    "loss_of_the_wrong_sign": "no rule yet: wrong-direction",
     "forgotten_start": "vanishing-gradient: the time steps of one recurrence are not seen",
     "saturated_recurrence": "saturated-units: the states inside of nn.RNN are not read",
     "batch_taken_for_time": "no rule: a time axis as long as the batch",
@@ -22,7 +21,6 @@ NOT_FOUND_TODAY = {
     "unscaled_attention": "saturated-units: an attention that is one-hot for every row",
     "detached_features": "detached-parameters: in the optimizer and never reached is a note",
     "layers_in_a_plain_list": "detached-parameters: trainable and in no optimizer is a note",
-    "evaluation_mode_while_training": "no rule yet: eval-mode-in-training",
     "loss_made_into_a_new_tensor": "zero-gradient: a backward that reaches nothing is not recorded",
 }
 """Programs whose fault no rule sees yet."""
@@ -33,7 +31,6 @@ MISNAMED_TODAY = {
     "normalised_over_one_feature": "constant-output: the constant begins at the layer norm",
     "read_at_the_padding": "constant-output: a faded state is called saturated",
     "no_positions": "dead-units: units that die without any signal lead",
-    "gradients_never_cleared": "no rule yet: gradients-pile-up",
     "half_precision_overflow": "non-finite-origin: an infinity that a division makes 0 is not seen",
     "dropout_of_everything": "dead-units: the rate of the dropout is not read",
 }

@@ -1,0 +1,178 @@
+"""OPT009: the steps go up the loss instead of down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from lifesigns.records import Finding, LossReading, Remedy, Severity, Snapshot, Trace
+from lifesigns.rules import _examples as example
+from lifesigns.rules._evidence import streams
+from lifesigns.rules._harm import fit
+from lifesigns.rules._loss_trend import Trend, trend
+from lifesigns.rules._rule import Case, Rule, Threshold
+
+
+def check(trace: Trace) -> Iterable[Finding]:
+    """One finding per stream: ascent on the loss, or descent on a loss of flipped sign."""
+    for stream in streams(trace):
+        course, shots = trend(trace, stream), trace.stream(stream)
+        climbs = [c for s in shots if np.isfinite(c := _climb(s))]
+        if len(climbs) >= _limit("steps") and float(np.median(climbs)) > _limit("cosine"):
+            if not _learned(course):
+                yield _ascent(shots, climbs, course)
+        elif _flipped(shots) and trace.losses.stream_count == 1:
+            yield _flip(shots, course)
+
+
+def _climb(snapshot: Snapshot) -> float:
+    """Cosine of the whole update and the gradient: 1 is straight up; NaN if not measured."""
+    known = [p for p in snapshot.parameters if np.isfinite(p.predicted_change)]
+    change = sum(p.predicted_change for p in known)
+    lengths = [
+        (float(np.prod(p.shape)) * p.gradient_rms**2, float(np.prod(p.shape)) * p.update_rms**2)
+        for p in known
+        if np.isfinite(p.gradient_rms) and np.isfinite(p.update_rms)
+    ]
+    product = float(np.sqrt(sum(g for g, _ in lengths) * sum(u for _, u in lengths)))
+    return change / product if product > 0 else float("nan")
+
+
+def _learned(course: Trend) -> bool:
+    return course.gain > _limit("gain")
+
+
+def _flipped(shots: Sequence[Snapshot]) -> bool:
+    """A recognised loss with a negative factor, on most of the recorded steps."""
+    scales = [s.loss.scale for s in shots if s.loss and s.loss.kind in _KINDS]
+    known = [scale for scale in scales if np.isfinite(scale)]
+    return len(known) >= 2 and float(np.median(known)) < 0
+
+
+_KINDS = ("cross_entropy", "binary_cross_entropy", "squared_error", "absolute_error", "huber")
+
+
+def _ascent(shots: Sequence[Snapshot], climbs: Sequence[float], course: Trend) -> Finding:
+    cosine = float(np.median(climbs))
+    return RULE.finding(
+        Severity.ERROR,
+        "the steps go up the loss: updates point along the gradient",
+        step=shots[0].step,
+        measured=f"updates and gradients have a cosine of {cosine:.2f} (median of {len(climbs)} "
+        f"steps), -1 is straight down; {fit(course)}",
+        expected="updates against the gradient",
+        certainty="exact: gradient and update of the same steps",
+        causes=("other", "exploding"),
+        remedies=(
+            Remedy(
+                "Minimise: drop `maximize=True`, or the minus before the rate.",
+                "optimizer = torch.optim.SGD(model.parameters(), lr=0.01, maximize=False)",
+            ),
+        ),
+        evidence={"cosine": cosine},
+    )
+
+
+def _flip(shots: Sequence[Snapshot], course: Trend) -> Finding:
+    kind = next(s.loss.kind for s in shots if s.loss and s.loss.kind in _KINDS)
+    return RULE.finding(
+        Severity.ERROR,
+        f"the loss has the wrong sign: minus {kind.replace('_', ' ')} is made smaller",
+        step=shots[0].step,
+        measured=f"the factor before the {kind.replace('_', ' ')} is negative; {fit(course)}",
+        expected="a positive factor: the error itself is made smaller",
+        certainty="exact: read from the graph",
+        causes=("wrong_loss", "other", "exploding"),
+        remedies=(Remedy("Drop the minus.", "loss = criterion(output, target)"),),
+        evidence={},
+    )
+
+
+def _limit(name: str) -> float:
+    return RULE.thresholds[name].value
+
+
+# --- cases ----------------------------------------------------------------------------------------
+def _example(
+    cosines: Sequence[float],
+    *,
+    losses: Sequence[float] = tuple(np.geomspace(1, 50, 60)),
+    scale: float = 1.0,
+) -> Trace:
+    """Recorded steps whose updates have these cosines with the gradient; targets ±1."""
+    sign = np.tile([[-1.0], [1.0]], (16, 1))
+    graph = example.chain("linear", "relu", "linear/1", "mse_loss", batch=32)
+    shots = []
+    for step, cosine in enumerate(cosines):
+        readings = [
+            p.__class__(
+                p.name, p.shape, weight_rms=0.5, gradient_rms=0.1, update_rms=0.01,
+                predicted_change=cosine * 0.1 * 0.01 * float(np.prod(p.shape)),
+            )
+            for p in example.weights(graph)
+        ]  # fmt: skip
+        loss = LossReading(
+            losses[step], "squared_error", "mse_loss", fit=losses[step], scale=scale, site=3,
+            input_shape=(32, 1), prediction=example.sums(0.1 * sign), target=example.target(sign),
+        )  # fmt: skip
+        shots.append(example.snapshot(graph, step=step, parameters=readings, loss=loss))
+    return example.trace(*shots, losses=losses)
+
+
+_FALLING = tuple(np.geomspace(1, 0.01, 60))
+
+RULE = Rule(
+    code="OPT009",
+    name="wrong-direction",
+    title="The steps go up the loss instead of down",
+    why="The gradient points to where the loss grows fastest, so a step must go against it. With "
+    "the sign turned round every step makes the network worse, ever faster.",
+    sees="""
+Updates along the gradient (`maximize=True`, a plus where the minus belongs), or a loss with a minus
+before it, which is then made ever more negative.
+""",
+    evidence="""
+The cosine of update and gradient over all parameters of a recorded step, of which the median must
+be clearly positive; the sign of the factor before a loss that is recognised in the graph.
+""",
+    ignore="""
+Momentum and Adam let single steps climb, and a loss may be a reward to be made larger: then the
+measured fit improves, or the loss is none of those known here, and nothing is said. A generator
+may climb its discriminator's loss: several losses in turn are not judged by their sign.
+""",
+    references=(
+        "torch documentation, SGD: maximize",
+        "Goodfellow, Bengio & Courville 2016, Deep Learning, section 4.3",
+    ),
+    check=check,
+    thresholds={
+        "steps": Threshold(2, "recorded steps with gradient and update", "one may be chance"),
+        "cosine": Threshold(0.2, "cosine of update and gradient", "Adam's first steps: below -0.3"),
+        "gain": Threshold(0.05, "share of the baseline learned all the same", "as in progress"),
+    },
+    explains=(
+        "loss-diverges",
+        "loss-flat",
+        "exploding-gradient",
+        "non-finite-origin",
+        "dead-units",
+        "saturated-units",
+        "constant-output",
+        "zero-gradient",
+        "labels-unrelated",
+    ),
+    cases=(
+        Case("straight up", lambda: _example([1.0, 1.0, 1.0]), Severity.ERROR),
+        Case("up with Adam", lambda: _example([0.5, 0.4, 0.6]), Severity.ERROR),
+        Case(
+            "a loss of the wrong sign",
+            lambda: _example([-1.0] * 3, losses=tuple(-np.geomspace(1, 50, 60)), scale=-1.0),
+            Severity.ERROR,
+        ),
+        Case("near miss: single steps climb", lambda: _example([-1, 0.9, -0.5, -0.8]), None),
+        Case("near miss: it learns", lambda: _example([0.9] * 4, losses=_FALLING), None),
+        Case("downhill", lambda: _example([-1.0] * 4, losses=_FALLING), None),
+        Case("readings missing: NaN", lambda: _example([float("nan")] * 3), None),
+    ),
+)
