@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import time
+from itertools import pairwise
 
 if hasattr(os, "sched_setaffinity"):  # one processor, and so one thread at a time
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
@@ -50,21 +51,20 @@ def main() -> None:
     random = np.random.default_rng(0)
     x = jnp.asarray(random.standard_normal((SAMPLES, widths[0])), jnp.float32)
     y = jnp.asarray(random.integers(0, widths[-1], SAMPLES))
-    pairs = list(zip(widths[:-1], widths[1:], strict=True))
     parameters = [
         (
             jnp.asarray(random.standard_normal((members, i, o)) * (2 / i) ** 0.5, jnp.float32),
             jnp.zeros((members, o)),
         )
-        for i, o in pairs
+        for i, o in pairwise(widths)
     ]
     train = program(x, y)
     length = max(10, 2000 // members)
     rows = jnp.asarray(random.integers(0, SAMPLES, (length, members, batch)))
-    parameters, losses = jax.block_until_ready(train(parameters, rows))
+    parameters, _ = jax.block_until_ready(train(parameters, rows))
     done, start = 0, time.process_time()
     while time.process_time() - start < seconds:
-        parameters, losses = jax.block_until_ready(train(parameters, rows))
+        parameters, _ = jax.block_until_ready(train(parameters, rows))
         done += length * members
     print(done / (time.process_time() - start))
 
