@@ -162,7 +162,9 @@ class _RunFile:
             self._writer.losses(curve)
             self._losses_written += len(curve.steps)
         trace = recorder.trace()
-        self._writer.progress(trace.steps, trace.cost, trace.optimizers, trace.unseen)
+        self._writer.progress(
+            trace.steps, trace.cost, trace.optimizers, trace.unseen, trace.severed
+        )
 
     def _try(self, write: Callable[[], None]) -> None:
         try:

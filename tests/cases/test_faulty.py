@@ -21,7 +21,6 @@ NOT_FOUND_TODAY = {
     "unscaled_attention": "saturated-units: an attention that is one-hot for every row",
     "detached_features": "detached-parameters: in the optimizer and never reached is a note",
     "layers_in_a_plain_list": "detached-parameters: trainable and in no optimizer is a note",
-    "loss_made_into_a_new_tensor": "zero-gradient: a backward that reaches nothing is not recorded",
 }
 """Programs whose fault no rule sees yet."""
 

@@ -389,3 +389,18 @@ def test_watching_does_not_import_dynamo():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
 
     assert done.returncode == 0, done.stderr
+
+
+def test_a_loss_made_into_a_new_tensor_is_counted_and_leads_nowhere():
+    model, watcher = network(), recorder()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    x, y = batch()
+    for _ in range(3):
+        loss = F.cross_entropy(model(x), y)
+        torch.tensor(loss.item(), requires_grad=True).backward()
+        optimizer.step()
+    watcher.stop()
+
+    trace = watcher.trace()
+
+    assert (trace.severed, trace.snapshots, trace.unseen) == (3, (), ())

@@ -117,6 +117,11 @@ def with_graph(tensors: Any, gradients: Any) -> list[tuple[Tensor, Tensor | None
     ]
 
 
+def is_severed(tensors: Any) -> bool:
+    """A loss that is a leaf itself, such as one made into a new tensor: it leads nowhere."""
+    return isinstance(tensors, Tensor) and tensors.is_leaf and tensors.numel() == 1
+
+
 def loss_value(losses: list[tuple[Tensor, Tensor | None]]) -> tuple[float | Tensor, float]:
     """The loss, and what it was scaled by: a number on the CPU, left on the device elsewhere.
 

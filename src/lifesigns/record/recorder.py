@@ -25,7 +25,7 @@ from lifesigns.record._compiled import EagerStance
 from lifesigns.record.cycle import ByHand, Optimizers
 from lifesigns.record.forward import ForwardHooks
 from lifesigns.record.guard import Guard
-from lifesigns.record.losses import LossLog, loss_value, with_graph
+from lifesigns.record.losses import LossLog, is_severed, loss_value, with_graph
 from lifesigns.record.passes import PassReader
 from lifesigns.record.roots import Roots
 from lifesigns.record.sampler import Budget, Every
@@ -76,7 +76,7 @@ class Recorder:
         self._snapshots = Snapshots(on_snapshot)
         self._stance = EagerStance()
         self._step_hooks: list[Any] = []
-        self._step, self._backwards = 0, 0
+        self._step, self._backwards, self._severed = 0, 0, 0
         self._is_quiet = False
         """Whether nothing of the cycle that is going on is recorded."""
         self._waiting = self._waited = self._stepped_inside = False
@@ -137,6 +137,7 @@ class Recorder:
             steps=self._step,
             optimizers=self._optimizers.names,
             unseen=tuple(self._unseen()),
+            severed=self._severed,
             cost=self.cost(),
         )
 
@@ -154,7 +155,7 @@ class Recorder:
 
     def _unseen(self) -> Iterable[str]:
         yield from (f"the recorder failed: {text}" for text in self._guard.failures)
-        if self._step and not self._losses:
+        if self._step and not self._losses and not self._severed:
             yield (
                 "optimizers stepped but no backward pass went through torch.autograd.backward "
                 "(torch.autograd.grad, or `backward` imported by name before watching began)"
@@ -190,6 +191,7 @@ class Recorder:
             self._end_cycle()
             armed = self._hooks.armed
         given = with_graph(tensors, gradients)
+        self._severed += not given and is_severed(tensors)
         if not given or (not armed and self._losses.is_unrelated(self._backwards)):
             return
         value, scale = loss_value(given)

@@ -77,6 +77,8 @@ class Trace:
     """Class names of the optimizers seen."""
     unseen: tuple[str, ...] = ()
     """What could not be watched at all, in sentences for the coverage line."""
+    severed: int = 0
+    """Backward passes from a loss that no operation led to: nothing could get a gradient."""
     cost: Cost = field(default_factory=Cost)
     info: RunInfo = field(default_factory=RunInfo)
 

@@ -12,6 +12,7 @@ from lifesigns.records import (
     Graph,
     LossReading,
     ParameterReading,
+    Remedy,
     Severity,
     SiteReading,
     Snapshot,
@@ -35,6 +36,8 @@ from lifesigns.rules._suspects import too_large
 
 def check(trace: Trace) -> Iterable[Finding]:
     """No gradient anywhere; or none from most samples; or none for some parameters, ever."""
+    if trace.severed >= _limit("severed") and not trace.snapshots:
+        yield _leads_nowhere(trace)
     for stream in streams(trace):
         snapshots = [s for s in trace.stream(stream) if _counts(s)]
         everywhere = [s for s in snapshots if _stands_still(s)]
@@ -70,6 +73,26 @@ def _always_zero(snapshots: Sequence[Snapshot]) -> list[ParameterReading]:
     """Parameters whose gradient was exactly zero on every recorded step."""
     moving = {p.name for s in snapshots for p in _reached(s) if not p.gradient_is_zero}
     return [p for p in _reached(snapshots[0]) if p.name not in moving]
+
+
+def _leads_nowhere(trace: Trace) -> Finding:
+    return RULE.finding(
+        Severity.ERROR,
+        "no parameter gets a gradient: the loss is a tensor of its own",
+        step=0,
+        measured=f"{trace.severed} backward passes began at a tensor that no operation led to, "
+        "and none at a result of the network",
+        expected="a loss computed from the network's output, with its graph",
+        causes=("frozen", "other"),
+        remedies=(
+            Remedy(
+                "Call backward on the loss as it was computed: torch.tensor(loss), .item(), "
+                ".detach() and NumPy cut it off.",
+                "loss = criterion(model(x), y)\nloss.backward()",
+            ),
+        ),
+        evidence={"severed": float(trace.severed)},
+    )
 
 
 def _nothing_learns(
@@ -240,12 +263,15 @@ network that is not in use, while the rest learns, is a note.
     check=check,
     thresholds={
         "steps": Threshold(2, "recorded steps before 'never' is said", "definition"),
+        "severed": Threshold(2, "passes from a loss without a graph", "one may be a test"),
         "share": Threshold(0.01, "share of the weights that alarms if the loss is harmed", "ours"),
         "stopped": Threshold(0.5, "share of the outputs whose gradient a site stops", "ours"),
         "majority": Threshold(0.5, "share of the weights that makes it an error", "ours"),
     },
     explains=("constant-output", "loss-flat"),
     cases=(
+        Case("the loss is a tensor of its own", lambda: Trace(steps=9, severed=9), Severity.ERROR),
+        Case("near miss: one pass from a leaf", lambda: Trace(steps=9, severed=1), None),
         Case("outputs outside a clamp, nothing moves", lambda: _clipped(_FLAT), Severity.ERROR),
         Case(
             "one of three layers stands still, loss flat",

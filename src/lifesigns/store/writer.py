@@ -89,10 +89,21 @@ class RunWriter:
             self._write(_insert("losses", self._next_number("losses"), *blobs))
 
     def progress(
-        self, steps: int, cost: Cost, optimizers: tuple[str, ...], unseen: tuple[str, ...]
+        self,
+        steps: int,
+        cost: Cost,
+        optimizers: tuple[str, ...],
+        unseen: tuple[str, ...],
+        severed: int = 0,
     ) -> None:
         """Note how far the run has come."""
-        state = {"steps": steps, "cost": cost, "optimizers": optimizers, "unseen": unseen}
+        state = {
+            "steps": steps,
+            "cost": cost,
+            "optimizers": optimizers,
+            "unseen": unseen,
+            "severed": severed,
+        }
         self._write(*_named("progress", state))
 
     def finish(
