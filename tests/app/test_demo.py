@@ -20,14 +20,26 @@ def outcomes():
     [
         ("zero-init", "symmetric-units"),
         ("dead-relu", "dead-units"),
-        ("saturated", "saturated-units"),
+        ("saturated", "gain-mismatch"),
         ("double-softmax", "doubled-softmax"),
         ("linear", "linear-collapse"),
-        ("mse-sigmoid", "squared-error-on-saturated-output"),
     ],
 )
 def test_each_fault_is_named_first_by_its_own_rule(outcomes, fault, rule):
     assert outcomes[fault].alarms[0].rule == rule
+
+
+def test_weights_too_large_explain_the_saturated_units(outcomes):
+    explained = {f.rule: f.explained_by for f in outcomes["saturated"].alarms}
+
+    assert explained["saturated-units"] == "gain-mismatch"
+
+
+def test_squared_error_on_sure_sigmoids_has_two_root_causes(outcomes):
+    """Either cure helps: a loss without the slope, or weights that do not saturate the outputs."""
+    roots = [f.rule for f in outcomes["mse-sigmoid"].alarms if not f.explained_by]
+
+    assert roots == ["gain-mismatch", "squared-error-on-saturated-output"]
 
 
 def test_the_healthy_network_learns_and_raises_no_alarm(outcomes):
