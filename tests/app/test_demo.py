@@ -19,7 +19,7 @@ def outcomes():
     ("fault", "rule"),
     [
         ("zero-init", "symmetric-units"),
-        ("dead-relu", "dead-units"),
+        ("dead-relu", "rate-too-high"),
         ("saturated", "gain-mismatch"),
         ("double-softmax", "doubled-softmax"),
         ("linear", "linear-collapse"),
@@ -27,6 +27,12 @@ def outcomes():
 )
 def test_each_fault_is_named_first_by_its_own_rule(outcomes, fault, rule):
     assert outcomes[fault].alarms[0].rule == rule
+
+
+def test_a_rate_too_high_explains_the_dead_units(outcomes):
+    explained = {f.rule: f.explained_by for f in outcomes["dead-relu"].alarms}
+
+    assert explained["dead-units"] == "rate-too-high"
 
 
 def test_weights_too_large_explain_the_saturated_units(outcomes):

@@ -125,6 +125,8 @@ Where something else changed the gradient in between, nothing is said.
         "dead-units",
         "saturated-units",
         "labels-unrelated",
+        "rate-too-high",
+        "loss-oscillates",
     ),
     cases=(
         Case("from the second step on", lambda: _example([0, 0.2, 0.5, 0.7]), Severity.WARNING),

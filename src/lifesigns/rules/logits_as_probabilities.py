@@ -176,6 +176,7 @@ and targets clearly correlate, it is a note: some libraries normalise inside the
         "dead-units",
         "zero-gradient",
         "output-cannot-reach-target",
+        "loss-oscillates",
     ),
     cases=(
         Case(

@@ -140,6 +140,8 @@ gradient, which undoes any constant factor.
         "saturated-units",
         "constant-output",
         "zero-gradient",
+        "rate-too-high",
+        "loss-oscillates",
     ),
     cases=(
         Case("large steps, nothing learned", lambda: _example(_FLAT), Severity.ERROR),

@@ -171,8 +171,10 @@ scale, and a normalisation in front of the first layer removes it.
         "zero-gradient",
         "squared-error-on-saturated-output",
         "dead-from-birth",
-        "signal-blows-up",
         "signal-fades",
+        "rate-too-high",
+        "rate-too-low",
+        "loss-oscillates",
     ),
     cases=(
         Case("raw and saturated", lambda: _example(200, _FLAT, hidden=1.0), Severity.ERROR),

@@ -143,6 +143,9 @@ carry the outputs to any scale: then unscaled-input comes first.
         "saturated-units",
         "non-finite-origin",
         "constant-output",
+        "rate-too-high",
+        "rate-too-low",
+        "loss-oscillates",
     ),
     cases=(
         Case("far above the level of a constant", lambda: _example([9e4] * 200), Severity.ERROR),

@@ -182,7 +182,13 @@ make many batches of one class without any order; the variance between batches t
         "peak": Threshold(1.05, "loss over that of a constant", "as for `progress`: clearly above"),
         "excess": Threshold(3.0, "share over that of shuffled batches", "ours: beyond chance"),
     },
-    explains=("loss-flat", "constant-output", "labels-unrelated", "loss-diverges"),
+    explains=(
+        "loss-flat",
+        "constant-output",
+        "labels-unrelated",
+        "loss-diverges",
+        "loss-oscillates",
+    ),
     cases=(
         Case("sorted, and the loss jumps", lambda: _example(_SORTED, _JUMPS), Severity.WARNING),
         Case(

@@ -161,6 +161,8 @@ may climb its discriminator's loss: several losses in turn are not judged by the
         "constant-output",
         "zero-gradient",
         "labels-unrelated",
+        "rate-too-high",
+        "loss-oscillates",
     ),
     cases=(
         Case("straight up", lambda: _example([1.0, 1.0, 1.0]), Severity.ERROR),

@@ -1,0 +1,156 @@
+"""OPT002: the steps are too small: the weights hardly move in the whole run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from lifesigns.records import Finding, LossReading, Remedy, Severity, Trace
+from lifesigns.rules import _examples as example
+from lifesigns.rules import _suspects
+from lifesigns.rules._evidence import streams
+from lifesigns.rules._harm import fit
+from lifesigns.rules._loss_trend import Trend, trend
+from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._scales import is_raw, largest_update, travel
+from lifesigns.rules._suspects import suspects
+
+OTHERS = (
+    _suspects.unscaled_input,
+    _suspects.unscaled_target,
+    _suspects.silent_layer,
+    _suspects.saturated_layer,
+    _suspects.faded_gradient,
+    _suspects.no_gradient,
+)
+"""What makes steps small by itself, or the way long: these lead where they are in evidence."""
+
+
+def check(trace: Trace) -> Iterable[Finding]:
+    """At most one finding per stream; several losses in turn (a GAN) have no level to judge by."""
+    if trace.losses.stream_count > 1:
+        return
+    for stream in streams(trace):
+        course = trend(trace, stream)
+        way = travel(trace, stream)
+        if course.steps < _limit("steps") or not way < _limit("way"):
+            continue
+        if is_raw(trace, stream) or suspects(trace, stream, course, OTHERS):
+            continue
+        if not _improves_enough(course):
+            yield _finding(trace, stream, course, way)
+
+
+def _improves_enough(course: Trend) -> bool:
+    """Clearly better than a constant prediction, or (where that is unknown) than at the start."""
+    if np.isfinite(course.gain):
+        return course.gain > _limit("gain")
+    return course.end < (1 - _limit("gain")) * course.start
+
+
+def _finding(trace: Trace, stream: int, course: Trend, way: float) -> Finding:
+    ratio = largest_update(trace, stream)
+    falling = course.fall > _limit("fall")
+    still = course.steps >= _limit("long") or way < _limit("crawl")
+    return RULE.finding(
+        Severity.WARNING if still and course.steps >= _limit("sure") else Severity.NOTE,
+        f"the weights hardly move: {way:.2g} of their size in {course.steps} steps",
+        step=trace.stream(stream)[0].step,
+        measured=f"largest update over weights {ratio:.2g}, all updates together {way:.2g}; "
+        + ("the loss falls steadily; " if falling else "")
+        + fit(course),
+        expected="updates of about 1e-3 of the weights; a way of at least their own size",
+        certainty="an upper bound: updates of recorded steps, added up in between",
+        causes=("lr_too_low", "too_few_epochs"),
+        remedies=(
+            Remedy(
+                "Raise the learning rate tenfold, twice if need be.",
+                "for group in optimizer.param_groups:\n    group['lr'] *= 10",
+            ),
+            Remedy("Or train for longer.", "epochs *= 10"),
+        ),
+        evidence={"way": way, "update": ratio, "gain": course.gain, "fall": course.fall},
+    )
+
+
+def _limit(name: str) -> float:
+    return RULE.thresholds[name].value
+
+
+# --- cases ----------------------------------------------------------------------------------------
+def _example(losses: Sequence[float], *, update: float = 1e-5, rms: float = 1.0) -> Trace:
+    """Updates of `update` times the weights; targets ±1, so that a constant prediction has 1."""
+    sign = np.tile([[-1.0], [1.0]], (16, 1))
+    graph = example.chain("linear", "relu", "linear/1", "mse_loss", batch=32)
+    readings = example.weights(graph, weight_rms=0.5, update_rms=update * 0.5, gradient_rms=0.1)
+    shots = [
+        example.snapshot(
+            graph,
+            step=s,
+            parameters=readings,
+            loss=LossReading(
+                losses[s],
+                "squared_error",
+                "mse_loss",
+                fit=losses[s],
+                scale=1.0,
+                site=3,
+                input_shape=(32, 1),
+                prediction=example.sums(0.1 * sign),
+                target=example.target(rms * sign),
+            ),
+        )
+        for s in (0, 1, 16, len(losses) - 1)
+    ]
+    return example.trace(*shots, losses=losses)
+
+
+_CREEPING = list(np.linspace(1.20, 1.19, 300))
+
+RULE = Rule(
+    code="OPT002",
+    name="rate-too-low",
+    title="The weights hardly move in the whole run",
+    why="Training can go no further than its steps reach: many tiny ones that sum up to a small "
+    "part of the weights leave the network where it was drawn. The loss falls steadily all the "
+    "while and looks as if everything were in order.",
+    sees="""
+Updates that together amount to a small part of the weights, and a fit that is no better for it. The
+rate itself is not judged, only how far it carries the weights.
+""",
+    evidence="""
+The sum of update over weight over all steps, interpolated between the recorded ones: an upper bound
+of the way. None of some 240 programs that learned from random weights went less than a fifth of
+their size.
+""",
+    ignore="""
+A pretrained network, or one with a good start, learns while its weights hardly move: it is silent
+as long as the fit is good. Where the gradient itself is missing or faded, units are silent or the
+input is raw, those are the cause and this rule says nothing.
+""",
+    references=(
+        "A. Karpathy, CS231n notes: ratio of weight updates to weights, about 1e-3",
+        "TheDeepChecker (Ben Braiek & Khomh 2023): updates below 1e-4 of the weights",
+    ),
+    check=check,
+    thresholds={
+        "steps": Threshold(20, "steps before anything is said", "as in progress"),
+        "sure": Threshold(40, "steps from which it alarms", "as for loss-flat"),
+        "long": Threshold(250, "steps after which any such way is too short", "as for loss-flat"),
+        "way": Threshold(0.2, "sum of update over weights called short", "240 programs"),
+        "crawl": Threshold(0.05, "sum of update over weights called short in any run", "ours"),
+        "gain": Threshold(0.02, "share of the baseline learned that is more than nothing", "ours"),
+        "fall": Threshold(4.0, "standard errors of the slope called falling", "p < 1e-4"),
+    },
+    explains=("loss-flat", "stopped-early", "labels-unrelated"),
+    cases=(
+        Case("creeping", lambda: _example(_CREEPING), Severity.WARNING),
+        Case("creeping in a short run", lambda: _example(_CREEPING[:60]), Severity.WARNING),
+        Case("near miss: it learns", lambda: _example(list(np.geomspace(1, 0.3, 300))), None),
+        Case("near miss: raw targets", lambda: _example(_CREEPING, rms=1000.0), None),
+        Case("near miss: few steps so far", lambda: _example(_CREEPING[:30]), None),
+        Case("healthy updates", lambda: _example(_CREEPING, update=1e-3), None),
+        Case("readings missing: no updates", lambda: example.unread(_example(_CREEPING)), None),
+    ),
+)

@@ -1,0 +1,144 @@
+"""OPT008: training ended while the loss was still falling fast."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from lifesigns.records import Finding, LossReading, Remedy, Severity, Trace
+from lifesigns.rules import _examples as example
+from lifesigns.rules._evidence import streams
+from lifesigns.rules._harm import fit
+from lifesigns.rules._loss_trend import Trend, trend
+from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._scales import largest_update
+
+
+def check(trace: Trace) -> Iterable[Finding]:
+    """At most one finding per stream; several losses in turn (a GAN) have no level to judge by."""
+    if trace.losses.stream_count > 1:
+        return
+    for stream in streams(trace):
+        course = trend(trace, stream)
+        if course.steps >= _limit("steps") and _falls_fast(course):
+            yield _finding(trace, stream, course)
+
+
+def _falls_fast(course: Trend) -> bool:
+    return course.fall > _limit("fall") and _pace(course) > _limit("pace")
+
+
+def _pace(course: Trend) -> float:
+    """Share of the level that the last fifth of the run took off."""
+    fifth = max(5, course.steps // 5)
+    before, last = course.curve[-2 * fifth : -fifth], course.curve[-fifth:]
+    if not len(before):
+        return 0.0
+    level = abs(float(before.mean()))
+    return (float(before.mean()) - float(last.mean())) / level if level > 0 else 0.0
+
+
+def _finding(trace: Trace, stream: int, course: Trend) -> Finding:
+    pace = _pace(course)
+    moving = largest_update(trace, stream) > _limit("update")
+    behind = np.isfinite(course.gain) and course.gain < _limit("gain")
+    alarming = behind and moving and course.correlation > 3 * course.correlation_error
+    return RULE.finding(
+        Severity.WARNING if alarming else Severity.NOTE,
+        f"stopped while the loss still fell: {pace:.0%} in the last fifth of {course.steps} steps",
+        step=max(course.steps - 1, 0),
+        measured=f"slope over the last two fifths {course.fall:.1f} standard errors downward; "
+        + fit(course),
+        expected="a loss that has levelled off",
+        certainty=f"the fall is {course.fall:.1f} standard errors from none",
+        causes=("too_few_epochs", "lr_too_low"),
+        remedies=(
+            Remedy("Train for longer.", "epochs *= 5"),
+            Remedy(
+                "Or take larger steps.",
+                "for group in optimizer.param_groups:\n    group['lr'] *= 3",
+            ),
+        ),
+        evidence={"pace": pace, "fall": course.fall, "gain": course.gain},
+    )
+
+
+def _limit(name: str) -> float:
+    return RULE.thresholds[name].value
+
+
+# --- cases ----------------------------------------------------------------------------------------
+def _example(losses: Sequence[float], *, correlation: float = 0.5, update: float = 1e-2) -> Trace:
+    """Targets ±1, so that a constant prediction has a squared error of 1."""
+    sign = np.tile([[-1.0], [1.0]], (16, 1))
+    graph = example.chain("linear", "relu", "linear/1", "mse_loss", batch=32)
+    readings = example.weights(graph, weight_rms=0.5, update_rms=update / 2, gradient_rms=0.1)
+    shots = [
+        example.snapshot(
+            graph,
+            step=s,
+            parameters=readings,
+            loss=LossReading(
+                losses[s],
+                "squared_error",
+                "mse_loss",
+                fit=losses[s],
+                scale=1.0,
+                site=3,
+                input_shape=(32, 1),
+                prediction=example.sums(0.1 * sign),
+                target=example.target(sign),
+                correlation=correlation,
+            ),
+        )
+        for s in (0, 1, 4, 16, len(losses) - 1)
+    ]
+    return example.trace(*shots, losses=losses)
+
+
+_ABOVE = list(np.linspace(9, 1.5, 60))
+_LEARNT = list(np.geomspace(1, 0.05, 60))
+
+RULE = Rule(
+    code="OPT008",
+    name="stopped-early",
+    title="Training ended while the loss was still falling fast",
+    why="What a network can do shows only once its loss has levelled off. Stopped before, it is "
+    "judged by how long it was trained and not by what it is.",
+    sees="""
+A run whose last steps still took a good part off the loss. It is worth knowing in any run, and the
+reason of a weak fit in a short one.
+""",
+    evidence="""
+The slope over the last two fifths of the run in standard errors of its noise, and the share of the
+level that the last fifth took off. It alarms only if the fit is no better than a constant, outputs
+and targets already go together, and the updates are of a healthy size.
+""",
+    ignore="""
+As long as the fit is good it is a note: nobody has to train to the end. Where the weights hardly
+move, rate-too-low comes first, for more steps of that size would not be enough.
+""",
+    references=(
+        "Prechelt 1998, Early Stopping - But When?",
+        "Humbatova et al. 2020, Taxonomy of Real Faults: too few epochs",
+    ),
+    check=check,
+    thresholds={
+        "steps": Threshold(20, "steps before a trend can be told", "as in progress"),
+        "fall": Threshold(4.0, "standard errors of the slope called falling", "p < 1e-4"),
+        "pace": Threshold(0.05, "share of the level taken off by the last fifth", "ours"),
+        "gain": Threshold(0.02, "share of the baseline learned that is more than nothing", "ours"),
+        "update": Threshold(1e-3, "update over weights called healthy", "Karpathy"),
+    },
+    explains=("loss-flat", "labels-unrelated"),
+    cases=(
+        Case("falling, not yet below a constant", lambda: _example(_ABOVE), Severity.WARNING),
+        Case("the same, a few steps more", lambda: _example(_ABOVE + [1.4] * 3), Severity.WARNING),
+        Case("near miss: falling, but good already", lambda: _example(_LEARNT), None),
+        Case("near miss: outputs say nothing yet", lambda: _example(_ABOVE, correlation=0), None),
+        Case("near miss: tiny updates", lambda: _example(_ABOVE, update=1e-5), None),
+        Case("levelled off", lambda: _example(_ABOVE + [1.5] * 60), None),
+        Case("readings missing: no loss", lambda: example.unread(_example(_ABOVE)), None),
+    ),
+)
