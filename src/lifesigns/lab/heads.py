@@ -1,7 +1,7 @@
 """Losses of the batched program: the loss of every member, and its gradient at the output.
 
 All losses are means: over the batch for cross-entropy, over batch and outputs for the others, as in
-`nets.LOSSES`. Predictions have shape `[K, B, O]`; targets `[K, B]` (class indices) or `[K, B, O]`.
+`nets.LOSSES`. Predictions have shape `[K, O, B]`; targets `[K, B]` (class indices) or `[K, B, O]`.
 """
 
 from __future__ import annotations
@@ -20,29 +20,30 @@ Head = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """Softmax cross-entropy; gradient (softmax − one-hot) / B."""
-    log_p = F.log_softmax(logits, -1)
-    picked = labels.unsqueeze(-1)
-    losses = -log_p.gather(-1, picked).mean((1, 2))
+    log_p = F.log_softmax(logits, 1)
+    picked = labels.unsqueeze(1)
+    losses = -log_p.gather(1, picked).mean((1, 2))
     gradient = log_p.exp_()
-    gradient.scatter_add_(-1, picked, -torch.ones_like(picked, dtype=gradient.dtype))
-    return losses, gradient.div_(logits.shape[1])
+    gradient.scatter_add_(1, picked, gradient.new_full((), -1).expand_as(picked))
+    return losses, gradient.div_(logits.shape[2])
 
 
 def binary_cross_entropy(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """Sigmoid cross-entropy; gradient (sigmoid − target) / BO."""
+    targets = targets.transpose(1, 2)
     losses = F.binary_cross_entropy_with_logits(logits, targets, reduction="none").mean((1, 2))
     return losses, (torch.sigmoid(logits) - targets).div_(_size(logits))
 
 
 def squared_error(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """Mean of squares; gradient 2 (output − target) / BO."""
-    rest = outputs - targets
+    rest = outputs - targets.transpose(1, 2)
     return rest.square().mean((1, 2)), rest.mul_(2 / _size(outputs))
 
 
 def absolute_error(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """Mean of absolute values; gradient sign(output − target) / BO."""
-    rest = outputs - targets
+    rest = outputs - targets.transpose(1, 2)
     return rest.abs().mean((1, 2)), rest.sign_().div_(_size(outputs))
 
 
@@ -65,7 +66,7 @@ def _by_autograd(loss_fn: Callable[[Tensor, Tensor], Tensor]) -> Head:
     def head(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         with torch.enable_grad():
             seen = prediction.detach().requires_grad_()
-            losses = member_losses(seen, target)
+            losses = member_losses(seen.transpose(1, 2), target)
             (gradient,) = torch.autograd.grad(losses.sum(), seen)
         return losses.detach(), gradient
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lifesigns.lab.modules import SeparateModules, StackedModules
-from lifesigns.lab.perceptrons import Layer, StackedPerceptrons
+from lifesigns.lab.perceptrons import StackedPerceptrons
 
 if TYPE_CHECKING:
     from lifesigns.nets.data import Split
@@ -78,9 +78,8 @@ class _Sums:
     def add(self, program: Program, inputs: Tensor, targets: Tensor) -> None:
         count = inputs.shape[1]
         if isinstance(program, StackedPerceptrons):
-            layers = program.forward(inputs)
-            outputs = layers[-1].a
-            self._add_units(program, layers)
+            outputs, slopes = program.measured(inputs)
+            self._add_units(slopes)
         else:
             outputs = program.outputs(inputs)
         self.samples += count
@@ -93,8 +92,8 @@ class _Sums:
             self.targets.append(targets[0].double())
         self.loss += program.losses(outputs, targets).double() * count
 
-    def _add_units(self, program: StackedPerceptrons, layers: list[Layer]) -> None:
-        for index, slope in enumerate(program.hidden_slopes(layers)):
+    def _add_units(self, slopes: Sequence[Tensor]) -> None:
+        for index, slope in enumerate(slopes):
             alive = (slope != 0).any(1)
             if len(self.alive) <= index:
                 self.alive.append(alive)

@@ -1,8 +1,9 @@
 """A stack of multilayer perceptrons with a backward pass written out.
 
-Weight and bias of a layer are one tensor `[K, I + 1, O]`, and every layer's input carries a last
-column of ones: one batched matrix product gives the preactivation with its bias, one gives both
-gradients. No autograd graph is built.
+Inside, values stand as `[K, units, B]` and every layer's input carries a last row of ones, so that
+weight and bias are one tensor `[K, O, I + 1]`: one batched matrix product gives the preactivation
+with its bias, one gives both gradients, and every elementwise pass runs over contiguous memory. No
+autograd graph is built; what a batch size needs is allocated once.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from lifesigns.lab.heads import head_of
+from lifesigns.lab.products import exact_products
 from lifesigns.lab.slopes import Slope, slope_of
 from lifesigns.nets import MLP, Recipe
 
@@ -23,11 +25,13 @@ class Layer:
     """What one layer did on one batch."""
 
     input: Tensor
-    """Shape `[K, B, I + 1]`, the last column ones."""
+    """Shape `[K, I + 1, B]`, the last row ones."""
     z: Tensor
-    """Preactivation, shape `[K, B, O]`."""
+    """Preactivation, shape `[K, O, B]`."""
     a: Tensor
-    """Activation, shape `[K, B, O]`."""
+    """Activation, shape `[K, O', B]`; the next layer's input without its ones."""
+    delta: Tensor
+    """Gradient at `input`, of its shape."""
 
 
 class StackedPerceptrons:
@@ -42,68 +46,88 @@ class StackedPerceptrons:
         self._hidden = slope_of(recipe.network.activation)
         self._output = slope_of(recipe.network.output_activation)
         self._head = head_of(recipe.loss)
-        self._ones: dict[tuple[int, ...], Tensor] = {}
+        self._layers: dict[int, list[Layer]] = {}
+        self._products = exact_products(self.parameters, recipe.batch_size)
 
     @property
     def members(self) -> int:
         """How many networks there are."""
         return len(self.parameters[0])
 
-    def forward(self, inputs: Tensor) -> list[Layer]:
-        """Every layer's values for inputs of shape `[K, B, I]`."""
-        layers: list[Layer] = []
-        value = inputs
-        for weight in self.parameters:
-            extended = torch.cat((value, self._column_of_ones(value)), -1)
-            z = torch.bmm(extended, weight)
-            activation = self._hidden if len(layers) < len(self.parameters) - 1 else self._output
-            value = z if activation is None else activation.value(z)
-            layers.append(Layer(extended, z, value))
-        return layers
+    def outputs(self, inputs: Tensor) -> Tensor:
+        """Outputs `[K, B, O]` for inputs `[K, B, I]`."""
+        return self.measured(inputs)[0]
+
+    def measured(self, inputs: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Outputs `[K, B, O]`, and σ′ at every value of the hidden layers, each `[K, B, O]`.
+
+        No σ′ without activation, and for functions of several values, where it is no one number.
+        """
+        layers = self._allocated(inputs.shape[1])
+        self._forward(layers, inputs)
+        output = layers[-1].a.transpose(1, 2)
+        if self._hidden is None or not self._hidden.elementwise:
+            return output, []
+        backward = self._hidden.backward
+        found = [backward(torch.ones_like(x.z), x.z, x.a) for x in layers[:-1]]
+        return output, [slope.transpose(1, 2) for slope in found]
 
     def losses_and_gradients(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """The losses `[K]` on a batch; leaves the gradients in `self.gradients`."""
-        layers = self.forward(inputs)
-        losses, delta = self._head(layers[-1].a, targets)
-        delta = _before(self._output, delta, layers[-1])
-        for index in range(len(layers) - 1, -1, -1):
-            torch.bmm(layers[index].input.transpose(1, 2), delta, out=self.gradients[index])
-            if index:
-                weight = self.parameters[index][:, :-1]
-                delta = torch.bmm(delta, weight.transpose(1, 2))
-                delta = _before(self._hidden, delta, layers[index - 1])
+        size = inputs.shape[1]
+        layers = self._layers.get(size) or self._layers.setdefault(size, self._allocated(size))
+        with self._products:
+            self._forward(layers, inputs)
+            losses, delta = self._head(layers[-1].a, targets)
+            self._backward(layers, delta)
         return losses
 
     def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """The losses `[K]` of given outputs."""
-        return self._head(outputs, targets)[0]
-
-    def hidden_slopes(self, layers: Sequence[Layer]) -> list[Tensor]:
-        """σ′ at every value of the hidden layers, each `[K, B, O]`.
-
-        Empty without activation, and for functions of several values, where σ′ is no one number.
-        """
-        if self._hidden is None or any(x.a.shape != x.z.shape for x in layers):
-            return []
-        backward = self._hidden.backward
-        return [backward(torch.ones_like(x.z), x.z, x.a) for x in layers[:-1]]
+        """The losses `[K]` of given outputs `[K, B, O]`."""
+        return self._head(outputs.transpose(1, 2), targets)[0]
 
     def module_state(self, member: int) -> list[tuple[Tensor, Tensor]]:
         """Weight `[O, I]` and bias `[O]` of each layer of one member, as `nn.Linear` keeps them."""
-        return [(p[member, :-1].T.clone(), p[member, -1].clone()) for p in self.parameters]
+        return [(p[member, :, :-1].clone(), p[member, :, -1].clone()) for p in self.parameters]
 
-    def _column_of_ones(self, value: Tensor) -> Tensor:
-        shape = (*value.shape[:-1], 1)
-        if shape not in self._ones:
-            self._ones[shape] = torch.ones(shape, dtype=value.dtype)
-        return self._ones[shape]
+    def _forward(self, layers: Sequence[Layer], inputs: Tensor) -> None:
+        layers[0].input[:, :-1] = inputs.transpose(1, 2)
+        for index, (layer, weight) in enumerate(zip(layers, self.parameters, strict=True)):
+            torch.bmm(weight, layer.input, out=layer.z)
+            slope = self._slope(index)
+            if slope is not None:
+                slope.value(layer.z, layer.a)
+            elif layer.a is not layer.z:
+                layer.a.copy_(layer.z)
 
+    def _backward(self, layers: Sequence[Layer], delta: Tensor) -> None:
+        for index in range(len(layers) - 1, -1, -1):
+            layer, slope = layers[index], self._slope(index)
+            if slope is not None:
+                delta = slope.backward(delta, layer.z, layer.a)
+            torch.bmm(delta, layer.input.transpose(1, 2), out=self.gradients[index])
+            if index:
+                torch.bmm(self.parameters[index].transpose(1, 2), delta, out=layer.delta)
+                delta = layer.delta[:, :-1]
 
-def _before(activation: Slope | None, gradient: Tensor, layer: Layer) -> Tensor:
-    return gradient if activation is None else activation.backward(gradient, layer.z, layer.a)
+    def _slope(self, index: int) -> Slope | None:
+        return self._hidden if index < len(self.parameters) - 1 else self._output
+
+    def _allocated(self, size: int) -> list[Layer]:
+        """Memory for one batch of `size` samples."""
+        inputs = [
+            weight.new_ones(self.members, weight.shape[2], size) for weight in self.parameters
+        ]
+        layers: list[Layer] = []
+        for index, (weight, value) in enumerate(zip(self.parameters, inputs, strict=True)):
+            z = weight.new_empty(self.members, weight.shape[1], size)
+            last = index == len(inputs) - 1
+            a = inputs[index + 1][:, :-1] if not last else z if not self._output else z.clone()
+            layers.append(Layer(value, z, a, torch.empty_like(value)))
+        return layers
 
 
 def _stacked(layers: Sequence[nn.Linear], dtype: torch.dtype) -> Tensor:
     with torch.no_grad():
-        columns = [torch.cat((x.weight.T, x.bias.unsqueeze(0))).to(dtype) for x in layers]
+        columns = [torch.cat((x.weight, x.bias.unsqueeze(1)), 1).to(dtype) for x in layers]
     return torch.stack(columns)

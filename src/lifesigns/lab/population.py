@@ -133,11 +133,18 @@ def _batches(
     seeds = sorted({member.seed for member in members})
     orders = [torch.Generator().manual_seed(seed) for seed in seeds]
     of_member = torch.tensor([seeds.index(member.seed) for member in members])
+    shared = not torch.equal(of_member, torch.arange(len(seeds)))
+    shuffled = torch.empty(len(seeds), len(inputs), dtype=torch.int64)
     while True:
-        shuffled = torch.stack([torch.randperm(len(inputs), generator=o) for o in orders])
+        for row, order in zip(shuffled, orders, strict=True):
+            torch.randperm(len(inputs), generator=order, out=row)
         for rows in torch.split(shuffled, size, dim=1):
-            picked = rows[of_member]
-            yield inputs[picked], targets[picked]
+            picked = rows[of_member] if shared else rows
+            yield _picked(inputs, picked), _picked(targets, picked)
+
+
+def _picked(samples: Tensor, rows: Tensor) -> Tensor:
+    return samples.index_select(0, rows.flatten()).view(*rows.shape, *samples.shape[1:])
 
 
 def _as(tensor: Tensor, dtype: torch.dtype) -> Tensor:

@@ -20,11 +20,26 @@ Backward = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Gradient with respect to `z` from the one with respect to `a = f(z)`, given `(grad, z, a)`."""
 
 
+Value = Callable[[Tensor, Tensor], object]
+"""Writes `f(z)` into its second argument."""
+
+
 def _maxout_backward(grad: Tensor, z: Tensor, a: Tensor) -> Tensor:
     largest = z.view(*a.shape, PIECES) == a.unsqueeze(-1)
     share: Tensor = grad / largest.sum(-1)
     return (largest * share.unsqueeze(-1)).flatten(-2)
 
+
+_VALUES: dict[str, Value] = {
+    "relu": lambda z, out: torch.clamp_min(z, 0, out=out),
+    "leaky_relu": lambda z, out: aten.leaky_relu.out(z, 0.01, out=out),
+    "tanh": lambda z, out: torch.tanh(z, out=out),
+    "sigmoid": lambda z, out: torch.sigmoid(z, out=out),
+    "elu": lambda z, out: aten.elu.out(z, out=out),
+    "gelu": lambda z, out: aten.gelu.out(z, out=out),
+    "silu": lambda z, out: aten.silu.out(z, out=out),
+}
+"""In place of the module's own value where that would be copied."""
 
 _KERNELS: dict[str, Backward] = {
     "relu": lambda g, z, a: aten.threshold_backward(g, a, 0),
@@ -46,10 +61,11 @@ _KERNELS: dict[str, Backward] = {
 
 @dataclass(frozen=True)
 class Slope:
-    """One activation as the batched program needs it."""
+    """One activation as the batched program needs it, for values `[K, units, B]`."""
 
-    value: Callable[[Tensor], Tensor]
+    value: Value
     backward: Backward
+    elementwise: bool
 
 
 def is_function(name: str | None) -> bool:
@@ -62,7 +78,35 @@ def slope_of(name: str | None) -> Slope | None:
     if name is None:
         return None
     module = ACTIVATIONS[name]()
-    return Slope(module, _KERNELS.get(name) or _by_autograd(module))
+    backward = _KERNELS.get(name) or _by_autograd(module)
+    if not _is_elementwise(module):
+        return Slope(_over_units(module), _over_units_backward(backward), False)
+    return Slope(_VALUES.get(name) or _copied(module), backward, True)
+
+
+def _is_elementwise(module: nn.Module) -> bool:
+    """Whether values in a row do not look at one another; softmax and maxout do."""
+    probe = torch.tensor([0.3, -0.7, 1.1, 0.2])
+    found: Tensor = module(probe)
+    if found.shape != probe.shape:
+        return False
+    return bool(torch.equal(found, torch.cat([module(x) for x in torch.split(probe, 1)])))
+
+
+def _copied(module: nn.Module) -> Value:
+    return lambda z, out: out.copy_(module(z))
+
+
+def _over_units(module: nn.Module) -> Value:
+    return lambda z, out: out.copy_(module(z.transpose(1, 2)).transpose(1, 2))
+
+
+def _over_units_backward(backward: Backward) -> Backward:
+    def transposed(grad: Tensor, z: Tensor, a: Tensor) -> Tensor:
+        units_last = (tensor.transpose(1, 2) for tensor in (grad, z, a))
+        return backward(*units_last).transpose(1, 2)
+
+    return transposed
 
 
 def _by_autograd(module: nn.Module) -> Backward:

@@ -32,6 +32,9 @@ class Stepper:
     second: list[Tensor] = field(default_factory=list)
     """Running mean of squared gradients."""
 
+    def __post_init__(self) -> None:
+        self.has_momentum, self.has_decay = bool(self.momentum.any()), bool(self.decay.any())
+
     @classmethod
     def of(cls, recipes: Sequence[Recipe], dtype: torch.dtype) -> Stepper:
         """The stepper of recipes that name one and the same optimizer."""
@@ -65,14 +68,14 @@ class Stepper:
 
 
 def _decayed(state: Stepper, parameter: Tensor, gradient: Tensor) -> Tensor:
-    if bool(state.decay.any()):
+    if state.has_decay:
         gradient.addcmul_(parameter, state.along(state.decay, parameter))
     return gradient
 
 
 def _sgd(state: Stepper, index: int, parameter: Tensor, gradient: Tensor) -> None:
     gradient = _decayed(state, parameter, gradient)
-    if bool(state.momentum.any()):
+    if state.has_momentum:
         velocity = state.buffer(state.first, index, gradient)
         gradient = velocity.mul_(state.along(state.momentum, parameter)).add_(gradient)
     parameter.addcmul_(gradient, state.along(state.rate, parameter), value=-1)
@@ -84,7 +87,7 @@ def _rmsprop(state: Stepper, index: int, parameter: Tensor, gradient: Tensor) ->
     squares.mul_(0.99).addcmul_(gradient, gradient, value=1 - 0.99)
     width = squares.sqrt().add_(1e-8)
     rate = state.along(-state.rate, parameter)
-    if bool(state.momentum.any()):
+    if state.has_momentum:
         velocity = state.buffer(state.first, index, gradient)
         velocity.mul_(state.along(state.momentum, parameter)).addcdiv_(gradient, width)
         parameter.addcmul_(velocity, rate)
