@@ -12,6 +12,7 @@ import lifesigns
 from lifesigns import cli
 from lifesigns._errors import LifesignsError
 from lifesigns.records import Cost, RunInfo
+from lifesigns.rules import Selection
 from lifesigns.store import RunWriter
 
 COMMANDS = ("run", "check", "show", "rules", "explain", "demo", "functions")
@@ -49,6 +50,7 @@ def runs(monkeypatch):
     return replaced(monkeypatch, "lifesigns.integrations.script", "run", code=7)
 
 
+UNSELECTED = {"sarif_path": None, "selection": Selection()}
 DEFAULTS = {
     "module": False,
     "every": None,
@@ -58,6 +60,8 @@ DEFAULTS = {
     "stop_on": None,
     "max_steps": None,
     "strict": False,
+    "sarif_path": None,
+    "selection": Selection(),
 }
 
 
@@ -103,6 +107,8 @@ def test_all_options_of_run_arrive(monkeypatch, runs, tmp_path):
         "stop_on": "error",
         "max_steps": 9,
         "strict": True,
+        "sarif_path": None,
+        "selection": Selection(),
     }
 
 
@@ -177,7 +183,10 @@ def test_check_hands_on_its_target_and_its_verdict(monkeypatch, tmp_path):
 
     code = call(monkeypatch, "check", "net.py:make", "--json", str(tmp_path / "c.json"))
 
-    assert (code, calls) == (1, [(("net.py:make",), {"json_path": tmp_path / "c.json"})])
+    assert (code, calls) == (
+        1,
+        [(("net.py:make",), {"json_path": tmp_path / "c.json", **UNSELECTED})],
+    )
 
 
 def test_show_hands_on_the_path_and_the_form(monkeypatch):
@@ -185,7 +194,7 @@ def test_show_hands_on_the_path_and_the_form(monkeypatch):
 
     code = call(monkeypatch, "show", "run.ls", "--json")
 
-    assert (code, calls) == (0, [((Path("run.ls"),), {"json_output": True})])
+    assert (code, calls) == (0, [((Path("run.ls"),), {"json_output": True, **UNSELECTED})])
 
 
 def test_demo_hands_on_fault_and_seed(monkeypatch):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,19 @@ from torch import Tensor, nn
 from lifesigns._errors import UsageError
 from lifesigns.record import Recorder
 from lifesigns.report import Report
-from lifesigns.rules import judge
+from lifesigns.rules import Selection
 
 LossFunction = Callable[[Any, Any], Tensor]
 
 
-def check(model: nn.Module, batch: tuple[Any, Any], loss_fn: LossFunction) -> Report:
+def check(
+    model: nn.Module,
+    batch: tuple[Any, Any],
+    loss_fn: LossFunction,
+    *,
+    select: Iterable[str] = (),
+    ignore: Iterable[str] = (),
+) -> Report:
     """Runs one step without an update and judges it.
 
     Gradients, buffers (running statistics), training mode and random state are as before
@@ -31,9 +38,11 @@ def check(model: nn.Module, batch: tuple[Any, Any], loss_fn: LossFunction) -> Re
         batch: Inputs and targets. Inputs may be a tensor, a tuple of positional arguments or a
             dictionary of keyword arguments of the model.
         loss_fn: Called with the model's output and the targets; returns a scalar.
+        select: Rules to ask, by name, code or family (`ACT`); all by default.
+        ignore: Rules not to ask.
 
     Raises:
-        UsageError: `batch` is not a pair, or `loss_fn` returns no scalar tensor.
+        UsageError: A rule is unknown, `batch` is not a pair, or `loss_fn` returns no scalar tensor.
 
     Example:
         >>> import torch, lifesigns
@@ -43,6 +52,12 @@ def check(model: nn.Module, batch: tuple[Any, Any], loss_fn: LossFunction) -> Re
         >>> report.findings[0].rule
         'doubled-softmax'
     """
+    return _checked(model, batch, loss_fn, Selection.of(select, ignore))
+
+
+def _checked(
+    model: nn.Module, batch: tuple[Any, Any], loss_fn: LossFunction, selection: Selection
+) -> Report:
     inputs, targets = _pair(batch)
     recorder = Recorder(model, every=1)
     with _untouched(model):
@@ -56,19 +71,28 @@ def check(model: nn.Module, batch: tuple[Any, Any], loss_fn: LossFunction) -> Re
         finally:
             recorder.stop()
     trace = recorder.trace()
-    return Report(trace, judge(trace))
+    judgement = selection.judge(trace)
+    return Report(trace, judgement.findings, judgement.ignored)
 
 
-def check_file(target: str, *, json_path: Path | None = None) -> int:
+def check_file(
+    target: str,
+    *,
+    json_path: Path | None = None,
+    sarif_path: Path | None = None,
+    selection: Selection | None = None,
+) -> int:
     """`lifesigns check FILE:FACTORY`: the factory returns `(model, batch, loss_fn)`.
 
     Returns:
         0 if nothing alarming was found, 1 otherwise.
     """
-    report = check(*_made_by(target))
+    report = _checked(*_made_by(target), selection or Selection())
     report.print()
     if json_path is not None:
         report.write_json(json_path)
+    if sarif_path is not None:
+        report.write_sarif(sarif_path)
     return 0 if report.ok else 1
 
 

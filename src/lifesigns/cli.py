@@ -18,6 +18,9 @@ from lifesigns._errors import LifesignsError, UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from lifesigns.rules import Selection
+    from lifesigns.settings import Settings
+
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -75,6 +78,22 @@ JsonFile = Annotated[
 ]
 
 
+SarifFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--sarif", metavar="FILE", callback=_writable, help="Also write SARIF 2.1.0 there."
+    ),
+]
+Select = Annotated[
+    list[str] | None,
+    typer.Option("--select", metavar="RULE,…", help="Ask these rules only: names, codes, ACT."),
+]
+Ignore = Annotated[
+    list[str] | None,
+    typer.Option("--ignore", metavar="RULE,…", help="Leave these rules out."),
+]
+
+
 @app.callback()
 def _lifesigns(
     version: Annotated[
@@ -121,10 +140,16 @@ def run(
     strict: Annotated[
         bool, typer.Option("--strict", help="Raise the recorder's own failures.")
     ] = False,
+    sarif: SarifFile = None,
+    select: Select = None,
+    ignore: Ignore = None,
 ) -> None:
     """Run a training script unchanged, watch it, report."""
     if every is not None and budget is not None:
         raise UsageError("--every and --budget exclude each other: give one of them.")
+    settings = _settings(Path.cwd() if module else Path(script))
+    if every is None and budget is None:
+        every, budget = settings.every, settings.budget
     from lifesigns.integrations import script as integration
 
     code = integration.run(
@@ -138,6 +163,8 @@ def run(
         stop_on=None if stop_on is None else stop_on.value,
         max_steps=max_steps,
         strict=strict,
+        sarif_path=sarif,
+        selection=_selection(settings, select, ignore),
     )
     raise typer.Exit(code)
 
@@ -151,22 +178,32 @@ def check(
         ),
     ],
     json: JsonFile = None,
+    sarif: SarifFile = None,
+    select: Select = None,
+    ignore: Ignore = None,
 ) -> None:
     """Judge a network by one training step, before training."""
     from lifesigns.check import check_file
 
-    raise typer.Exit(check_file(target, json_path=json))
+    selection = _selection(_settings(Path(target.rpartition(":")[0])), select, ignore)
+    code = check_file(target, json_path=json, sarif_path=sarif, selection=selection)
+    raise typer.Exit(code)
 
 
 @app.command()
 def show(
     path: Annotated[Path, typer.Argument(metavar="RUN", help="A run file (run --save RUN).")],
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    sarif: SarifFile = None,
+    select: Select = None,
+    ignore: Ignore = None,
 ) -> None:
     """Print the report of a stored run."""
     from lifesigns.app import show as command
 
-    raise typer.Exit(command.show(path, json_output=json))
+    selection = _selection(_settings(Path.cwd()), select, ignore)
+    code = command.show(path, json_output=json, sarif_path=sarif, selection=selection)
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -314,6 +351,25 @@ def claims(
     from lifesigns.claims._command import claims as command
 
     raise typer.Exit(command(names or [], quick=quick, out=out, json_output=json, fresh=fresh))
+
+
+def _settings(start: Path) -> Settings:
+    from lifesigns.settings import load_settings
+
+    return load_settings(start)
+
+
+def _selection(settings: Settings, select: list[str] | None, ignore: list[str] | None) -> Selection:
+    """The project's settings with the options put over them, each for itself."""
+    from lifesigns.rules import Selection
+
+    chosen = settings.select if select is None else _words(select)
+    left = settings.ignore if ignore is None else _words(ignore)
+    return Selection.of(chosen, left, settings.sites)
+
+
+def _words(options: list[str]) -> list[str]:
+    return [word for option in options for word in option.split(",") if word.strip()]
 
 
 def _stdout() -> Console:

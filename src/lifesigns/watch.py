@@ -15,7 +15,7 @@ from lifesigns._errors import LifesignsError, UsageError
 from lifesigns.record import Recorder
 from lifesigns.records import Finding, RunInfo, Snapshot, Trace
 from lifesigns.report import Report
-from lifesigns.rules import judge
+from lifesigns.rules import Selection
 from lifesigns.store import RunWriter
 
 FLUSH_SECONDS = 1.0
@@ -33,6 +33,7 @@ class Watcher:
         save: A run file.
         strict: Raise the recorder's own failures.
         info: Where the trace comes from.
+        selection: Which rules are asked.
         on_snapshot: Called with each snapshot.
         on_cycle: Called with the number of completed steps after each; may raise to end the run.
     """
@@ -47,11 +48,12 @@ class Watcher:
         save: str | Path | None = None,
         strict: bool = False,
         info: RunInfo | None = None,
+        selection: Selection | None = None,
         on_snapshot: Callable[[Snapshot], None] | None = None,
         on_cycle: Callable[[int], None] | None = None,
     ) -> None:
         _check_arguments(model, every, budget)
-        self._info = info or RunInfo()
+        self._info, self._selection = info or RunInfo(), selection or Selection()
         self._file = None if save is None else _RunFile(Path(save), self._info)
         self._on_snapshot, self._on_cycle = on_snapshot, on_cycle
         self._recorder = Recorder(
@@ -72,7 +74,7 @@ class Watcher:
             self._recorder.stop()
             self._info = replace(self._info, outcome=outcome)
             trace = self.trace
-            self._report = Report(trace, judge(trace))
+            self._report = self._judged(trace)
             if self._file is not None:
                 self._file.finish(self._recorder, self._report)
         return self._report
@@ -94,8 +96,11 @@ class Watcher:
         """The report on everything so far."""
         if self._report is not None:
             return self._report
-        trace = self.trace
-        return Report(trace, judge(trace))
+        return self._judged(self.trace)
+
+    def _judged(self, trace: Trace) -> Report:
+        judgement = self._selection.judge(trace)
+        return Report(trace, judgement.findings, judgement.ignored)
 
     def __enter__(self) -> Watcher:
         return self
@@ -182,6 +187,8 @@ def watch(
     budget: float = 0.01,
     save: str | Path | None = None,
     strict: bool = False,
+    select: Iterable[str] = (),
+    ignore: Iterable[str] = (),
 ) -> Watcher:
     """Watches the training of a network; the training itself stays bit-identical.
 
@@ -192,6 +199,8 @@ def watch(
         budget: Share of the training time that watching may cost.
         save: Path of a run file to write while training.
         strict: Raise the recorder's own failures instead of reporting them.
+        select: Rules to ask, by name, code or family (`ACT`); all by default.
+        ignore: Rules not to ask.
 
     Returns:
         The watcher: a context manager, or a plain object with `detach()`.
@@ -207,7 +216,15 @@ def watch(
         >>> watcher.trace.recorded_steps
         1
     """
-    return Watcher(model, optimizer, every=every, budget=budget, save=save, strict=strict)
+    return Watcher(
+        model,
+        optimizer,
+        every=every,
+        budget=budget,
+        save=save,
+        strict=strict,
+        selection=Selection.of(select, ignore),
+    )
 
 
 def outcome_of(error: BaseException | None) -> str:

@@ -6,18 +6,26 @@ import json
 import sys
 from pathlib import Path
 
-from lifesigns.records import Finding, Trace
+from lifesigns.records import Trace
 from lifesigns.report import Report
-from lifesigns.rules import judge
+from lifesigns.rules import Selection
 from lifesigns.store import read_findings, read_run
 
 
-def show(path: Path, *, json_output: bool = False) -> int:
+def show(
+    path: Path,
+    *,
+    json_output: bool = False,
+    sarif_path: Path | None = None,
+    selection: Selection | None = None,
+) -> int:
     """Print the report of the run file at `path` to standard output.
 
     Args:
         path: A run file; the run may have ended, been killed, or still be going on.
         json_output: Print the report's JSON form instead of text.
+        sarif_path: Where to write the report as SARIF.
+        selection: Which rules are asked; anything but all has the trace judged anew.
 
     Returns:
         The exit code, 0.
@@ -26,14 +34,19 @@ def show(path: Path, *, json_output: bool = False) -> int:
         RunFileError: There is no readable run file at `path`; the message says why.
     """
     trace = read_run(path)
-    report = Report(trace, _findings(path, trace))
+    report = _report(path, trace, selection or Selection())
     if json_output:
         print(json.dumps(report.to_json(), indent=2))
     else:
         report.print(file=sys.stdout)
+    if sarif_path is not None:
+        report.write_sarif(sarif_path)
     return 0
 
 
-def _findings(path: Path, trace: Trace) -> tuple[Finding, ...]:
+def _report(path: Path, trace: Trace, selection: Selection) -> Report:
     """What was found live; a run that did not reach its end is judged now."""
-    return judge(trace) if trace.info.outcome == "running" else read_findings(path)
+    if selection == Selection() and trace.info.outcome != "running":
+        return Report(trace, read_findings(path))
+    judgement = selection.judge(trace)
+    return Report(trace, judgement.findings, judgement.ignored)

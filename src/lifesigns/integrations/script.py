@@ -22,6 +22,7 @@ from typing import Any
 from lifesigns._errors import LifesignsError, UsageError
 from lifesigns.records import RunInfo, Severity
 from lifesigns.report import Report
+from lifesigns.rules import Selection
 
 INTERRUPTED = 130
 """Exit code of a program ended by Ctrl-C: 128 + SIGINT."""
@@ -51,6 +52,8 @@ def run(
     stop_on: str | None = None,
     max_steps: int | None = None,
     strict: bool = False,
+    sarif_path: Path | None = None,
+    selection: Selection | None = None,
 ) -> int:
     """Runs a script as `python` would, watched, and reports to stderr however it ends.
 
@@ -65,6 +68,8 @@ def run(
         stop_on: `error` ends the run at the first finding that it cannot learn.
         max_steps: Ends the run after so many steps.
         strict: Raise the recorder's own failures.
+        sarif_path: Where to write the report as SARIF.
+        selection: Which rules are asked.
 
     Returns:
         The script's exit code; 0 if it was ended by `max_steps` or `stop_on`.
@@ -81,6 +86,7 @@ def run(
         budget=budget,
         save=save,
         strict=strict,
+        selection=selection,
         info=_info(target, arguments, module),
         on_cycle=stopper if stopper.active else None,
     )
@@ -89,16 +95,18 @@ def run(
     ending = _execute(_as_module if module else _as_script, target, arguments)
     if os.getpid() != process:  # the script forked, and this child came to the script's end
         return ending.code
-    _deliver(watcher.detach(ending.outcome), json_path)
+    _deliver(watcher.detach(ending.outcome), json_path, sarif_path)
     return ending.code
 
 
-def _deliver(report: Report, json_path: Path | None) -> None:
+def _deliver(report: Report, json_path: Path | None, sarif_path: Path | None) -> None:
     """Prints and writes the report; what goes wrong here must not change how the run ended."""
     try:
         report.print()
         if json_path is not None:
             report.write_json(json_path)
+        if sarif_path is not None:
+            report.write_sarif(sarif_path)
     except (OSError, LifesignsError) as error:
         with contextlib.suppress(OSError):
             print(f"lifesigns: the report could not be delivered: {error}", file=sys.stderr)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 from lifesigns.records import Finding, Trace
-from lifesigns.report import as_json, terminal
+from lifesigns.report import as_json, sarif, terminal
 from lifesigns.report.verdict import alarms, verdict
 
 
@@ -23,6 +24,8 @@ class Report:
     trace: Trace
     findings: tuple[Finding, ...]
     """Most probable root cause first, as `judge` returns them."""
+    ignored: Mapping[str, int] = field(default_factory=dict)
+    """Number of findings that a selection left out, by rule."""
 
     @property
     def ok(self) -> bool:
@@ -45,11 +48,13 @@ class Report:
             width: Characters per line; by default those of the terminal, at most 100, and 80
                 where there is no terminal.
         """
-        terminal.print_report(self.trace, self.findings, file, color=color, width=width)
+        terminal.print_report(
+            self.trace, self.findings, file, ignored=self.ignored, color=color, width=width
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The report as plain JSON values; docs/report-schema.md says what is where."""
-        return as_json.to_json(self.trace, self.findings)
+        return as_json.to_json(self.trace, self.findings, self.ignored)
 
     def write_json(self, path: str | Path) -> None:
         """Writes `to_json()` to `path`: the whole file or nothing.
@@ -58,6 +63,14 @@ class Report:
             LifesignsError: It cannot be written there; what was there before is untouched.
         """
         as_json.write(self.to_json(), Path(path))
+
+    def write_sarif(self, path: str | Path) -> None:
+        """Writes the report as SARIF 2.1.0 to `path`: the whole file or nothing.
+
+        Raises:
+            LifesignsError: It cannot be written there.
+        """
+        as_json.write(sarif.to_sarif(self.trace, self.findings), Path(path))
 
     def svg(self, title: str = "lifesigns") -> str:
         """The report as a picture of a terminal, 80 columns wide."""

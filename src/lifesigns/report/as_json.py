@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,9 @@ SCHEMA = {"name": "lifesigns-report", "version": 1}
 """The version grows when a reader of the old form would misread the new one."""
 
 
-def to_json(trace: Trace, findings: Sequence[Finding]) -> dict[str, Any]:
+def to_json(
+    trace: Trace, findings: Sequence[Finding], ignored: Mapping[str, int] | None = None
+) -> dict[str, Any]:
     """The report as plain JSON values."""
     report: dict[str, Any] = record_to_json(
         {
@@ -36,6 +38,7 @@ def to_json(trace: Trace, findings: Sequence[Finding]) -> dict[str, Any]:
             "verdict": verdict(trace, findings),
             "ok": not alarms(findings),
             "findings": tuple(findings),
+            "ignored": dict(ignored or {}),
             "steps": trace.steps,
             "recorded_steps": trace.recorded_steps,
             "overhead": trace.cost.overhead,

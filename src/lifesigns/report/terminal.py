@@ -12,7 +12,8 @@ import codecs
 import io
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import IO
 
 from rich.console import Console, ConsoleRenderable
@@ -47,6 +48,7 @@ def print_report(
     findings: Sequence[Finding],
     file: IO[str] | None = None,
     *,
+    ignored: Mapping[str, int] | None = None,
     color: bool | None = None,
     width: int | None = None,
 ) -> None:
@@ -55,7 +57,7 @@ def print_report(
     if file is None:  # a program without a standard error, such as `2>&-`
         return
     console = console_for(file, color=color, width=width)
-    write(console, lambda: _print(console, trace, findings))
+    write(console, lambda: _print(console, trace, findings, ignored or {}))
 
 
 def plain(trace: Trace, findings: Sequence[Finding]) -> str:
@@ -141,14 +143,19 @@ def _encoding(console: Console) -> str:
 
 
 # --- the parts of the report, from top to bottom --------------------------------------------------
-def _print(console: Console, trace: Trace, findings: Sequence[Finding]) -> None:
+def _print(
+    console: Console,
+    trace: Trace,
+    findings: Sequence[Finding],
+    ignored: Mapping[str, int] = MappingProxyType({}),
+) -> None:
     groups = grouped(findings)
     notes = [root for root, _ in groups if root.severity is Severity.NOTE]
     for part in (
         rows(console, *_header(console, trace, findings)),
         *(_alarm(console, *group) for group in groups if alarms(group[:1])),
         *([rows(console, *(_note(console, f) for f in notes))] if notes else []),
-        rows(console, *_footer(trace, findings)),
+        rows(console, *_footer(trace, findings, ignored)),
     ):
         console.print(part)
         console.print()
@@ -229,7 +236,12 @@ def _note(console: Console, finding: Finding) -> tuple[Text, Text]:
     return Text("note", COLOR[Severity.NOTE]), Text.assemble(name, symptom)
 
 
-def _footer(trace: Trace, findings: Sequence[Finding]) -> Iterator[tuple[str, str]]:
+def _footer(
+    trace: Trace, findings: Sequence[Finding], ignored: Mapping[str, int]
+) -> Iterator[tuple[str, str]]:
+    if ignored:
+        each = ", ".join(f"{rule} ({number})" for rule, number in ignored.items())
+        yield "ignored", f"{counted(sum(ignored.values()), 'finding')} of rules not asked: {each}"
     if trace.snapshots and trace.steps:
         yield "recorded", f"{trace.recorded_steps} of {trace.steps} steps"
     unseen = list(Unseen.of(trace).sentences())

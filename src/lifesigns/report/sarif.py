@@ -1,0 +1,98 @@
+"""The report as SARIF 2.1.0, the form in which CI systems show findings beside the code.
+
+A finding belongs to a place in the network, not to a line: its site is a logical location, the
+script an artifact location relative to the folder the run was started in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import PurePath
+from typing import Any
+
+from lifesigns.records import Finding, Severity, Trace
+from lifesigns.records import to_json as record_to_json
+from lifesigns.rules import Rule, all_rules
+
+SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+LEVEL = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
+
+
+def to_sarif(trace: Trace, findings: Sequence[Finding]) -> dict[str, Any]:
+    """One SARIF run: the rules that found something, and a result for each finding."""
+    found = {finding.code for finding in findings}
+    rules = [rule for rule in all_rules() if rule.code in found]
+    indices = {rule.code: index for index, rule in enumerate(rules)}
+    script = _script(trace.info.command)
+    return {
+        "$schema": SCHEMA,
+        "version": "2.1.0",
+        "runs": [
+            {
+                "tool": {
+                    "driver": {
+                        "name": "lifesigns",
+                        "version": version("lifesigns"),
+                        "rules": [_rule(rule) for rule in rules],
+                    }
+                },
+                "invocations": [
+                    {
+                        "executionSuccessful": not trace.info.outcome.startswith("failed"),
+                        "commandLine": trace.info.command,
+                    }
+                ],
+                "results": [_result(f, indices.get(f.code), script) for f in findings],
+            }
+        ],
+    }
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    return {
+        "id": rule.code,
+        "name": "".join(word.capitalize() for word in rule.name.split("-")),
+        "shortDescription": {"text": rule.title},
+        "fullDescription": {"text": rule.why},
+        "help": {"text": f"lifesigns explain {rule.code}"},
+    }
+
+
+def _result(finding: Finding, rule: int | None, script: str) -> dict[str, Any]:
+    advice = f" {finding.remedies[0].text}" if finding.remedies else ""
+    result: dict[str, Any] = {
+        "ruleId": finding.code or finding.rule,
+        "level": LEVEL[finding.severity],
+        "message": {"text": f"{finding.symptom}. {finding.why}{advice}"},
+        "locations": [_location(finding.site, script)],
+        "properties": record_to_json(
+            {
+                "step": finding.step,
+                "measured": finding.measured,
+                "expected": finding.expected,
+                "certainty": finding.certainty,
+                "causes": finding.causes,
+                "explainedBy": finding.explained_by,
+            }
+        ),
+    }
+    if rule is not None:
+        result["ruleIndex"] = rule
+    return result
+
+
+def _location(site: str, script: str) -> dict[str, Any]:
+    location: dict[str, Any] = {
+        "logicalLocations": [{"fullyQualifiedName": site or "the whole run", "kind": "member"}]
+    }
+    if script:
+        location["physicalLocation"] = {"artifactLocation": {"uri": script}}
+    return location
+
+
+def _script(command: str) -> str:
+    """The script's path as a relative URI; empty for modules and paths elsewhere."""
+    path = PurePath(command.split(" ")[0]) if command else PurePath()
+    relative = path.suffix == ".py" and not path.is_absolute() and ".." not in path.parts
+    return path.as_posix() if relative else ""

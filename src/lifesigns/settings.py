@@ -1,0 +1,110 @@
+"""Settings of a project: the table `[tool.lifesigns]` in its `pyproject.toml`.
+
+    [tool.lifesigns]
+    ignore = ["constant-features"]
+    budget = 0.02
+
+    [tool.lifesigns.per-site-ignores]
+    "encoder.*" = ["dead-units"]
+
+The command line goes before the file.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from lifesigns._errors import UsageError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+KEYS = ("select", "ignore", "budget", "every", "per-site-ignores")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a project's file says; None and empty where it says nothing."""
+
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    budget: float | None = None
+    every: int | None = None
+    sites: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def load_settings(start: Path) -> Settings:
+    """The settings for a script: those of the nearest `pyproject.toml` at or above its folder.
+
+    Args:
+        start: A script, or a folder.
+
+    Raises:
+        UsageError: The file is no TOML, or holds an unknown key or a value of the wrong kind.
+    """
+    folder = start.resolve() if start.is_dir() else start.resolve().parent
+    for place in (folder, *folder.parents):
+        file = place / "pyproject.toml"
+        if file.is_file():
+            return _read(file)
+    return Settings()
+
+
+def _read(file: Path) -> Settings:
+    try:
+        document = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{file} cannot be read as TOML: {error}.") from error
+    table = document.get("tool", {}).get("lifesigns", {})
+    if not isinstance(table, dict):
+        raise UsageError(f"{file}: [tool.lifesigns] is {table!r}, a table is expected.")
+    for key in table:
+        if key not in KEYS:
+            near = get_close_matches(key, KEYS, n=1, cutoff=0.4)
+            hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(KEYS)}."
+            raise UsageError(f"{file}: [tool.lifesigns] has no setting {key!r}. {hint}")
+    return Settings(
+        select=_words(file, "select", table.get("select", [])),
+        ignore=_words(file, "ignore", table.get("ignore", [])),
+        budget=_budget(file, table.get("budget")),
+        every=_every(file, table.get("every")),
+        sites=_sites(file, table.get("per-site-ignores", {})),
+    )
+
+
+def _words(file: Path, key: str, value: Any) -> tuple[str, ...]:
+    if isinstance(value, list) and all(isinstance(word, str) for word in value):
+        return tuple(value)
+    raise _wrong(file, key, value, 'a list of rules such as ["dead-units", "OPT"]')
+
+
+def _budget(file: Path, value: Any) -> float | None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value is None or (number and 0 < value <= 1):
+        return None if value is None else float(value)
+    raise _wrong(file, "budget", value, "a share of the training time such as 0.01")
+
+
+def _every(file: Path, value: Any) -> int | None:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
+        return value
+    raise _wrong(file, "every", value, "a whole number from 1 on")
+
+
+def _sites(file: Path, value: Any) -> dict[str, tuple[str, ...]]:
+    if not isinstance(value, dict):
+        raise _wrong(
+            file, "per-site-ignores", value, 'a table such as "encoder.*" = ["dead-units"]'
+        )
+    return {pattern: _words(file, pattern, rules) for pattern, rules in value.items()}
+
+
+def _wrong(file: Path, key: str, value: Any, expected: str) -> UsageError:
+    return UsageError(f"{file}: [tool.lifesigns] {key} = {value!r}; {expected} is expected.")
