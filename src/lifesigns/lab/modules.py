@@ -129,6 +129,7 @@ def batched_or_separate(
     try:
         program = StackedModules(recipe, modules, dtype)
         inputs, targets = (t.unsqueeze(0).expand(len(modules), *t.shape) for t in sample)
+        program.outputs(inputs)
         program.losses_and_gradients(inputs, targets)
     except (RuntimeError, TypeError, NotImplementedError, ValueError):
         return SeparateModules(recipe, modules, dtype)

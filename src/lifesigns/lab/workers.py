@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 
+from lifesigns._errors import UsageError
 from lifesigns.lab.population import History
 from lifesigns.lab.units import Unit
+
+NEW_POOLS = 3
+"""How often the processes are started anew after one of them was killed."""
 
 
 class Workers(Protocol):
@@ -30,12 +36,29 @@ class LocalWorkers:
     jobs: int = 1
 
     def train(self, units: Sequence[Unit]) -> Iterator[tuple[Unit, History]]:
-        """See `Workers`. What is still waiting is given up when the caller stops asking."""
+        """See `Workers`. What is still waiting is given up when the caller stops asking.
+
+        Raises:
+            UsageError: Worker processes were killed, and those that took their places as well.
+        """
         if self.jobs == 1:
             with _OneThread():
                 for unit in units:
                     yield unit, unit.train()
             return
+        left = dict.fromkeys(units)
+        for _ in range(1 + NEW_POOLS):
+            with contextlib.suppress(BrokenProcessPool):
+                for unit, history in self._trained(list(left)):
+                    del left[unit]
+                    yield unit, history
+                return
+        raise UsageError(
+            f"Worker processes were killed {1 + NEW_POOLS} times, most often for want of memory; "
+            f"{len(left)} of {len(units)} units are left. Try fewer --jobs, or a smaller chunk."
+        )
+
+    def _trained(self, units: Sequence[Unit]) -> Iterator[tuple[Unit, History]]:
         context = multiprocessing.get_context("spawn")
         pool = ProcessPoolExecutor(
             self.jobs, context, initializer=torch.set_num_threads, initargs=(1,)

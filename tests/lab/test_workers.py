@@ -1,0 +1,99 @@
+"""A worker that is killed loses nothing, here or on a Ray cluster."""
+
+import multiprocessing
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lifesigns._errors import UsageError
+from lifesigns.lab import workers
+from lifesigns.lab.population import Member
+from lifesigns.lab.units import Source, Unit, units_of
+from lifesigns.lab.workers import LocalWorkers
+from lifesigns.nets import MLP, Recipe
+
+
+def some_units(count):
+    recipe = Recipe(MLP(4, (8,), 3), "cross_entropy")
+    return units_of([Member(recipe, seed) for seed in range(count)], Source("iris"), 40, 1)
+
+
+def assert_same(found, units):
+    assert set(found) == set(units)
+    for unit, history in LocalWorkers().train(units):
+        np.testing.assert_array_equal(found[unit].losses, history.losses)
+
+
+@dataclass(frozen=True)
+class Mortal:
+    """A unit that kills its worker: the first time only if there is a place to note that."""
+
+    unit: Unit
+    note: Path | None = None
+
+    def train(self):
+        if self.note is None or not self.note.exists():
+            if self.note is not None:
+                self.note.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self.unit.train()
+
+
+def test_a_local_worker_killed_in_the_middle_loses_nothing():
+    units, found = some_units(6), {}
+
+    for unit, history in LocalWorkers(2).train(units):
+        if not found:
+            for process in multiprocessing.active_children():
+                process.kill()
+        found[unit] = history
+
+    assert_same(found, units)
+
+
+def test_workers_that_are_killed_again_and_again_end_in_a_clear_error(monkeypatch):
+    monkeypatch.setattr(workers, "NEW_POOLS", 1)
+    (unit,) = some_units(1)
+
+    with pytest.raises(UsageError, match=r"killed 2 times.* 1 of 1 units are left"):
+        list(LocalWorkers(2).train([Mortal(unit)]))
+
+
+@pytest.fixture(scope="module")
+def ray_workers():
+    ray = pytest.importorskip("ray", reason="Ray is not installed (extra `ray`)")
+    from lifesigns.lab.ray_workers import RayWorkers
+
+    source = str(Path(workers.__file__).parents[2])
+    ray.init(
+        num_cpus=2,
+        include_dashboard=False,
+        log_to_driver=False,
+        runtime_env={"env_vars": {"PYTHONPATH": source}},
+    )
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    yield RayWorkers()
+    ray.shutdown()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_cluster_of_two_gives_the_same_numbers(ray_workers):
+    units = some_units(4)
+
+    assert_same(dict(ray_workers.train(units)), units)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_cluster_worker_killed_in_the_middle_loses_nothing(ray_workers, tmp_path):
+    units = some_units(3)
+    mortal = [units[0], Mortal(units[1], tmp_path / "died"), units[2]]
+
+    found = dict(ray_workers.train(mortal))
+
+    assert (tmp_path / "died").exists()
+    assert_same({getattr(unit, "unit", unit): history for unit, history in found.items()}, units)
