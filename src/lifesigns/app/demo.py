@@ -121,7 +121,7 @@ class Digits:
         labels = torch.tensor(bundle.target)[order]
         return cls(inputs[HELD_OUT:], labels[HELD_OUT:], inputs[:HELD_OUT], labels[:HELD_OUT])
 
-    def targets(self, loss: str) -> Tensor:
+    def targets(self, loss: object) -> Tensor:
         """The training labels in the form that `loss` compares with: one-hot rows or indices."""
         return self.labels if loss == "cross_entropy" else one_hot(self.labels, 10).float()
 

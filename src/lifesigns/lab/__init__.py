@@ -9,7 +9,8 @@ and seed.
 Shapes in this package: `K` members, `B` samples in a batch, `I` inputs and `O` outputs of a layer.
 """
 
+from lifesigns.lab.comparison import compare
 from lifesigns.lab.population import History, Member, train_population
 from lifesigns.lab.stacks import stacks
 
-__all__ = ["History", "Member", "stacks", "train_population"]
+__all__ = ["History", "Member", "compare", "stacks", "train_population"]

@@ -9,12 +9,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from difflib import get_close_matches
 from typing import Any
 
 from lifesigns._errors import UsageError
 from lifesigns.lab.population import Member
+from lifesigns.lab.units import Source
 from lifesigns.nets import MLP, Recipe
 from lifesigns.nets.data import Split
 from lifesigns.nets.mlp import ACTIVATIONS, INITIALISERS
@@ -36,6 +37,13 @@ class Cell:
     initialiser: str
     loss: str
     optimizer: str
+    model: str = ""
+    """The name of a network of one's own, in place of activation and initialiser."""
+
+    @property
+    def factors(self) -> dict[str, str]:
+        """The level of every factor there is."""
+        return {factor: level for factor, level in asdict(self).items() if level}
 
 
 @dataclass(frozen=True)
@@ -83,6 +91,31 @@ class Design:
                 raise UsageError(f"{name} is {getattr(self, name)}; at least {least} is needed.")
         if any(width < 1 for width in self.hidden):
             raise UsageError(f"A layer cannot be {min(self.hidden)} wide; at least 1 is needed.")
+
+    def source(self, *, validation: bool = False) -> Source:
+        """The data: to compare on, or those for tuning."""
+        return Source(self.data, self.target, validation=validation)
+
+    def with_chunk(self, size: int) -> Design:
+        """The same design in chunks of this size."""
+        return replace(self, chunk=size)
+
+    def untried(self) -> Iterator[str]:
+        """What it leaves out, in sentences."""
+        for kind, tried, known in (
+            ("activations", self.activations, ACTIVATIONS),
+            ("initialisers", self.initialisers, INITIALISERS),
+            ("optimizers", self.optimizers, OPTIMIZERS),
+        ):
+            left = sorted(set(known) - set(tried))
+            if left:
+                names = ", ".join(left[:4]) + (", …" if len(left) > 4 else "")
+                yield f"{len(left)} of {len(known)} {kind} were not tried: {names}."
+        shape = "-".join(map(str, self.hidden)) or "no hidden layer"
+        yield (
+            f"One network shape ({shape}), {self.steps} steps, batches of {self.batch_size}, "
+            "constant rates: another shape, more steps or a schedule may change the order."
+        )
 
     def cells(self) -> list[Cell]:
         """Every combination, in the order in which the factors were given."""

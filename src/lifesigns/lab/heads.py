@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lifesigns.nets.recipe import LOSSES
+from lifesigns.nets import Recipe
 
 Head = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """From prediction and target to the losses `[K]` and the gradient at the prediction."""
@@ -55,9 +55,10 @@ HEADS: dict[str, Head] = {
 }
 
 
-def head_of(loss: str) -> Head:
-    """The loss of this name in `nets.LOSSES`, by formula or else by autograd."""
-    return HEADS.get(loss) or _by_autograd(LOSSES[loss])
+def head_of(recipe: Recipe) -> Head:
+    """The loss of a recipe, by formula or else by autograd."""
+    known = HEADS.get(recipe.loss) if isinstance(recipe.loss, str) else None
+    return known or _by_autograd(recipe.loss_fn)
 
 
 def _by_autograd(loss_fn: Callable[[Tensor, Tensor], Tensor]) -> Head:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import torch
@@ -126,12 +127,14 @@ def batched_or_separate(
     """
     if any(_acts_by_mode(part) for part in modules[0].modules()):
         return SeparateModules(recipe, modules, dtype)
+    inputs, targets = (t.unsqueeze(0).expand(len(modules), *t.shape) for t in sample)
     try:
-        program = StackedModules(recipe, modules, dtype)
-        inputs, targets = (t.unsqueeze(0).expand(len(modules), *t.shape) for t in sample)
-        program.outputs(inputs)
-        program.losses_and_gradients(inputs, targets)
-    except (RuntimeError, TypeError, NotImplementedError, ValueError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # of operations batched by a slow loop
+            program = StackedModules(recipe, modules, dtype)
+            program.outputs(inputs)
+            program.losses_and_gradients(inputs, targets)
+    except (RuntimeError, TypeError, NotImplementedError, ValueError, UserWarning):
         return SeparateModules(recipe, modules, dtype)
     return program
 

@@ -44,6 +44,8 @@ def print_ranking(ranking: Ranking, console: Console) -> None:
 def html_page(outcome: Outcome, ranking: Ranking) -> str:
     """The whole outcome as one self-contained HTML file."""
     design = outcome.design
+    if not isinstance(design, Design):
+        raise TypeError("only a Design has a page; print_ranking shows what one's own models did")
     page = Page(f"Which one learns {design.data} best?")
     page.paragraph(ranking.advice)
     page.paragraph(_setting(design), note=True)

@@ -45,7 +45,7 @@ class StackedPerceptrons:
         self.gradients = [torch.empty_like(parameter) for parameter in self.parameters]
         self._hidden = slope_of(recipe.network.activation)
         self._output = slope_of(recipe.network.output_activation)
-        self._head = head_of(recipe.loss)
+        self._head = head_of(recipe)
         self._layers: dict[int, list[Layer]] = {}
         self._products = exact_products(self.parameters, recipe.batch_size)
 

@@ -8,11 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lifesigns.lab.design import Design
 from lifesigns.lab.run import CellResult, Outcome
 from lifesigns.lab.statistics import Contrast, Interval, chance_of_being_best, holm
-from lifesigns.nets.mlp import ACTIVATIONS, INITIALISERS
-from lifesigns.nets.optimizers import OPTIMIZERS
 
 SIGNIFICANT = 0.05
 REACHED = 0.95
@@ -121,7 +118,6 @@ def _first_reach(steps: np.ndarray, curve: np.ndarray, level: float) -> float:
 
 
 def _caveats(outcome: Outcome, leader: CellResult) -> Iterator[str]:
-    design = outcome.design
     at_edge = [result for result in outcome.results if result.rate_at_edge]
     if leader.rate_at_edge:
         yield (
@@ -133,24 +129,4 @@ def _caveats(outcome: Outcome, leader: CellResult) -> Iterator[str]:
     broken = sum(result.diverged for result in outcome.results)
     if broken:
         yield f"{broken} of the compared networks diverged; they count with what they then predict."
-    yield from _untried(design)
-
-
-def _untried(design: Design) -> Iterator[str]:
-    for kind, tried, known in (
-        ("activations", design.activations, ACTIVATIONS),
-        ("initialisers", design.initialisers, INITIALISERS),
-        ("optimizers", design.optimizers, OPTIMIZERS),
-    ):
-        left = sorted(set(known) - set(tried))
-        if left:
-            yield f"{len(left)} of {len(known)} {kind} were not tried: {_few(left)}."
-    shape = "-".join(map(str, design.hidden)) or "no hidden layer"
-    yield (
-        f"One network shape ({shape}), {design.steps} steps, batches of {design.batch_size}, "
-        "constant rates: another shape, more steps or a schedule may change the order."
-    )
-
-
-def _few(names: list[str]) -> str:
-    return ", ".join(names[:4]) + (", …" if len(names) > 4 else "")
+    yield from outcome.design.untried()

@@ -88,13 +88,7 @@ def ranking_rows(ranking: Ranking) -> Iterator[Row]:
 
 def factors(result: CellResult) -> Row:
     """The factors of a cell as columns."""
-    cell = result.cell
-    return {
-        "activation": cell.activation,
-        "initialiser": cell.initialiser,
-        "loss": cell.loss,
-        "optimizer": cell.optimizer,
-    }
+    return dict(result.cell.factors)
 
 
 def write_csv(rows: Iterator[Row], path: Path) -> None:

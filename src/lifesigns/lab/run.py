@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lifesigns.lab.chunks import best_chunk, largest_chunk
 from lifesigns.lab.design import Cell, Design
+from lifesigns.lab.own import OwnModels
 from lifesigns.lab.population import History, Member
 from lifesigns.lab.stacks import stacks
-from lifesigns.lab.units import Shelf, Source, Unit, units_of
+from lifesigns.lab.units import Given, Shelf, Source, Unit, units_of
 from lifesigns.lab.workers import LocalWorkers, Workers
 
+Plan = Design | OwnModels
+P = TypeVar("P", Design, OwnModels)
 Progress = Callable[[int, int], object]
 """Called with the member-steps done and those there are in all, as far as known."""
 
@@ -50,7 +54,7 @@ class CellResult:
 class Outcome:
     """A design with the results of all its cells."""
 
-    design: Design
+    design: Plan
     """As it was carried out: `chunk` is the size that was used."""
     score: str
     """`accuracy` or `r2`: larger is better, on the samples held out."""
@@ -58,12 +62,12 @@ class Outcome:
 
 
 def run(
-    design: Design,
+    design: P,
     *,
     workers: Workers | None = None,
     folder: Path | None = None,
     progress: Progress | None = None,
-    on_design: Callable[[Design], object] | None = None,
+    on_design: Callable[[P], object] | None = None,
 ) -> Outcome:
     """Trains all that the design asks for.
 
@@ -77,15 +81,16 @@ def run(
     Raises:
         UsageError: The data cannot be read, or do not suit the losses.
     """
-    score = "accuracy" if _source(design).load().classes else "r2"
-    design = design if design.chunk else replace(design, chunk=_tuned_chunk(design))
+    data = design.source().load()
+    score = "accuracy" if data.classes else "r2"
+    design = design if design.chunk else design.with_chunk(_tuned_chunk(design))
     if on_design is not None:
         on_design(design)
     desk = _Desk(design, workers or LocalWorkers(), Shelf(folder) if folder else None, progress)
-    tuned = desk.train(list(_tuning(design)), _source(design, validation=True))
+    tuned = desk.train(list(design.tuning(data)), design.source(validation=True))
     curves = {cell: _curve(design, tuned[cell], score) for cell in design.cells()}
     rates = {cell: design.rates[_best(curve)] for cell, curve in curves.items()}
-    compared = desk.train(list(_comparison(design, rates)), _source(design))
+    compared = desk.train(list(design.comparison(rates, data)), design.source())
     return Outcome(
         design,
         score,
@@ -103,21 +108,9 @@ def run(
     )
 
 
-def _source(design: Design, *, validation: bool = False) -> Source:
-    return Source(design.data, design.target, validation=validation)
-
-
-def _tuning(design: Design) -> Sequence[tuple[Cell, Member]]:
-    return list(design.tuning(_source(design).load()))
-
-
-def _comparison(design: Design, rates: dict[Cell, float]) -> Sequence[tuple[Cell, Member]]:
-    return list(design.comparison(rates, _source(design).load()))
-
-
-def _tuned_chunk(design: Design) -> int:
+def _tuned_chunk(design: Plan) -> int:
     """One size for the whole design: that of its first stack, within the memory of all."""
-    data = _source(design).load()
+    data = design.source().load()
     members = [member for _, member in design.tuning(data)]
     groups = [[members[i] for i in positions] for positions in stacks(members)]
     first = groups[0]
@@ -125,7 +118,7 @@ def _tuned_chunk(design: Design) -> int:
     return min(best, *(largest_chunk(group[0], data) for group in groups))
 
 
-def _curve(design: Design, history: History, score: str) -> NDArray[np.float64]:
+def _curve(design: Plan, history: History, score: str) -> NDArray[np.float64]:
     last = np.where(history.diverged >= 0, np.nan, history.measures[score][-1])
     curve: NDArray[np.float64] = last.reshape(len(design.rates), -1)
     return curve
@@ -141,12 +134,14 @@ def _best(curve: NDArray[np.float64]) -> int:
 class _Desk:
     """Hands out units and sorts what comes back."""
 
-    design: Design
+    design: Plan
     workers: Workers
     shelf: Shelf | None
     progress: Progress | None
 
-    def train(self, wanted: Sequence[tuple[Cell, Member]], source: Source) -> dict[Cell, History]:
+    def train(
+        self, wanted: Sequence[tuple[Cell, Member]], source: Source | Given
+    ) -> dict[Cell, History]:
         """The histories of the members of each cell, in the order in which they were asked for."""
         units = self._units([member for _, member in wanted], source)
         done = self._done(units)
@@ -159,7 +154,7 @@ class _Desk:
             cells.setdefault(cell, []).append(histories[member])
         return {cell: joined(parts) for cell, parts in cells.items()}
 
-    def _units(self, members: Sequence[Member], source: Source) -> list[Unit]:
+    def _units(self, members: Sequence[Member], source: Source | Given) -> list[Unit]:
         units: list[Unit] = []
         for positions in stacks(members):
             group = [members[position] for position in positions]

@@ -40,11 +40,23 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Given:
+    """A split that is at hand: for this process only."""
+
+    split: Split
+    validation: bool = False
+
+    def load(self) -> Split:
+        """The split."""
+        return self.split.validation() if self.validation else self.split
+
+
+@dataclass(frozen=True)
 class Unit:
     """Members of one structure to be trained for a number of steps."""
 
     members: tuple[Member, ...]
-    source: Source
+    source: Source | Given
     steps: int
 
     @cached_property
@@ -60,7 +72,9 @@ class Unit:
         return train_population(self.members, self.source.load().for_loss(loss), self.steps)
 
 
-def units_of(members: Sequence[Member], source: Source, steps: int, chunk: int) -> list[Unit]:
+def units_of(
+    members: Sequence[Member], source: Source | Given, steps: int, chunk: int
+) -> list[Unit]:
     """Units of at most `chunk` members each; all members must share one structure."""
     return [
         Unit(tuple(members[start : start + chunk]), source, steps)

@@ -54,8 +54,10 @@ class Split:
         """How many outputs a network for it has: one for each class, or for each value."""
         return self.classes or self.targets.shape[-1]
 
-    def for_loss(self, loss: str) -> Split:
+    def for_loss(self, loss: object) -> Split:
         """The same samples with targets as the loss wants them: labels, or one-hot rows.
+
+        A function instead of a name gets the targets as they are.
 
         Raises:
             UsageError: Cross-entropy was asked for on targets that are no classes.
@@ -65,7 +67,7 @@ class Split:
                 f"cross_entropy needs class labels; the targets of {self.name} are values. "
                 "Take squared_error or absolute_error."
             )
-        if loss == "cross_entropy" or not self.classes:
+        if loss == "cross_entropy" or not (self.classes and isinstance(loss, str)):
             return self
         return replace(
             self,

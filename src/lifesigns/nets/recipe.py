@@ -13,7 +13,9 @@ from torch import Tensor, nn, optim
 from lifesigns.nets.mlp import MLP
 from lifesigns.nets.optimizers import OPTIMIZERS
 
-LOSSES = MappingProxyType[str, Callable[[Tensor, Tensor], Tensor]](
+LossFunction = Callable[[Tensor, Tensor], Tensor]
+
+LOSSES = MappingProxyType[str, LossFunction](
     {
         "cross_entropy": F.cross_entropy,
         "binary_cross_entropy": F.binary_cross_entropy_with_logits,
@@ -37,8 +39,8 @@ class Recipe:
     """A network, its loss, and how it is trained."""
 
     network: Network
-    loss: str
-    """A key of `LOSSES`."""
+    loss: str | LossFunction
+    """A key of `LOSSES`, or a function of output and target that returns their mean loss."""
     learning_rate: float = 0.1
     epochs: int = 20
     batch_size: int = 32
@@ -54,9 +56,9 @@ class Recipe:
         return build(parameters, self.learning_rate, self.momentum, self.weight_decay)
 
     @property
-    def loss_fn(self) -> Callable[[Tensor, Tensor], Tensor]:
+    def loss_fn(self) -> LossFunction:
         """The loss as a function of the network's output and the targets."""
-        return LOSSES[self.loss]
+        return LOSSES[self.loss] if isinstance(self.loss, str) else self.loss
 
     def steps(self, samples: int) -> int:
         """Number of training steps on a training set of this size."""
