@@ -17,7 +17,7 @@ from rich.text import Text
 import lifesigns
 from lifesigns.lab.design import Design
 from lifesigns.lab.ranking import Ranking
-from lifesigns.lab.results import curve_rows, ranking_rows, tuning_rows
+from lifesigns.lab.results import curve_rows, effect_rows, ranking_rows, tuning_rows
 from lifesigns.lab.run import Outcome
 from lifesigns.report.figures import Spec, intervals, lines
 from lifesigns.report.page import Page
@@ -37,6 +37,14 @@ def print_ranking(ranking: Ranking, console: Console) -> None:
         table.add_row(*_cells(row)[:7], style="" if place.as_good_as_best else "dim")
     console.print(table)
     console.print()
+    if ranking.effects:
+        effects = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+        for head in _EFFECT_HEADS:
+            effects.add_column(head, justify="left" if head in ("factor", "level") else "right")
+        for row in effect_rows(ranking):
+            effects.add_row(*_effect_cells(row))
+        console.print(effects)
+        console.print()
     for caveat in ranking.caveats:
         console.print(Text(f"- {caveat}", "dim"))
 
@@ -56,6 +64,12 @@ def html_page(outcome: Outcome, ranking: Ranking) -> str:
         numbers=_HEADS[1:],
     )
     page.paragraph(_STEPS.format(level=ranking.level, score=ranking.score), note=True)
+    if ranking.effects:
+        page.heading("What each choice does by itself")
+        cells = (_effect_cells(row) for row in effect_rows(ranking))
+        page.table([dict(zip(_EFFECT_HEADS, c, strict=True)) for c in cells],
+                   numbers=_EFFECT_HEADS[2:])  # fmt: skip
+        page.paragraph(_EFFECTS, note=True)
     for heading, spec, caption in _charts(outcome, ranking):
         page.heading(heading)
         page.figure(spec, caption)
@@ -105,6 +119,12 @@ _STEPS = (
     "Steps: until the {score} reaches {level:.3f}, mean over the seeds. p: paired t-test against "
     "the first row, Holm's correction. Best: how often it leads when the seeds are drawn anew."
 )
+_EFFECTS = (
+    "Mean over all cells with that level, and its difference from the best level of the same "
+    "factor: paired by seed, 95 % interval, Holm's correction over all factors. A factor may still "
+    "work differently beside another one; the table of cells shows that."
+)
+_EFFECT_HEADS = ("factor", "level", "score", "difference", "95 % interval", "p")
 _TUNING = (
     "Mean of the tuning seeds on samples held out of the training set; the band is their range. A "
     "rate at which a seed diverged is left out."
@@ -163,6 +183,15 @@ def _cells(row: Mapping[str, object]) -> tuple[str, ...]:
         f"{number['chance_best']:.0%}",
         f"{number['diverged']:.0f}",
     )
+
+
+def _effect_cells(row: Mapping[str, object]) -> tuple[str, ...]:
+    number = {key: value for key, value in row.items() if isinstance(value, (int, float))}
+    names = str(row["factor"]), str(row["level"]), f"{number['score']:.3f}"
+    if not number["difference"]:
+        return (*names, "–", "–", "–")
+    between = f"{number['low']:+.3f} … {number['high']:+.3f}"
+    return (*names, f"{number['difference']:+.3f}", between, _p(number["adjusted_p"]))
 
 
 def _p(value: float) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lifesigns.lab.effects import Effect, main_effects
 from lifesigns.lab.run import CellResult, Outcome
 from lifesigns.lab.statistics import Contrast, Interval, chance_of_being_best, holm
 
@@ -49,6 +50,8 @@ class Ranking:
     score: str
     caveats: tuple[str, ...]
     """What was not tried, and what these numbers cannot say."""
+    effects: tuple[Effect, ...] = ()
+    """Main effects of the factors that vary, if more than one does."""
 
     @property
     def advice(self) -> str:
@@ -94,7 +97,10 @@ def rank(outcome: Outcome) -> Ranking:
             results, scores, chances, [None, *contrasts], [1.0, *adjusted], strict=True
         )
     ]
-    return Ranking(tuple(places), level, outcome.score, tuple(_caveats(outcome, leader)))
+    effects = main_effects(results)
+    several = len({effect.factor for effect in effects}) > 1
+    caveats = tuple(_caveats(outcome, leader))
+    return Ranking(tuple(places), level, outcome.score, caveats, effects if several else ())
 
 
 def steps_to_reach(result: CellResult, score: str, level: float) -> float:

@@ -86,6 +86,21 @@ def ranking_rows(ranking: Ranking) -> Iterator[Row]:
         }
 
 
+def effect_rows(ranking: Ranking) -> Iterator[Row]:
+    """One row for each level of each factor."""
+    for effect in ranking.effects:
+        contrast = effect.against_best
+        yield {
+            "factor": effect.factor,
+            "level": effect.level,
+            "score": effect.score.mean,
+            "difference": contrast.difference.mean if contrast else 0.0,
+            "low": contrast.difference.low if contrast else 0.0,
+            "high": contrast.difference.high if contrast else 0.0,
+            "adjusted_p": effect.adjusted_p,
+        }
+
+
 def factors(result: CellResult) -> Row:
     """The factors of a cell as columns."""
     return dict(result.cell.factors)
