@@ -17,8 +17,18 @@ def check(trace: Trace) -> Iterable[Finding]:
     for stream in streams(trace):
         shots = trace.stream(stream)
         found = [s for s in shots if _affected(s)]
-        if found and len(found) > _limit("steps") * len(shots):
+        mostly = len(found) > _limit("steps") * len(shots)
+        if found and (mostly or _for_good(shots)):
             yield _finding(trace, stream, found)
+
+
+def _for_good(shots: Sequence[Snapshot]) -> bool:
+    """Training mode was left and never entered again: a validation that nothing follows.
+
+    The recorded steps lie dense at the beginning only, so their share does not tell.
+    """
+    last = shots[-int(_limit("last")) :]
+    return len(last) == _limit("last") and all(_affected(s) for s in last)
 
 
 def _affected(snapshot: Snapshot) -> list[str]:
@@ -71,8 +81,10 @@ def _limit(name: str) -> float:
 
 
 # --- cases ----------------------------------------------------------------------------------------
-def _example(evaluating: tuple[str, ...], *, steps: int = 4, of: int = 4, **reading: bool) -> Trace:
-    """`evaluating` on the first `of` of the recorded steps."""
+def _example(
+    evaluating: tuple[str, ...], *, steps: int = 4, of: int = 4, after: int = 0, **reading: bool
+) -> Trace:
+    """`evaluating` on the first `of` of the recorded steps, not before the step `after`."""
     graph = example.chain("linear", "batch_norm", "relu", "linear/1", "mse_loss")
     assert graph.sites[1].kind is Kind.NORM
     shots = [
@@ -80,7 +92,7 @@ def _example(evaluating: tuple[str, ...], *, steps: int = 4, of: int = 4, **read
             graph,
             step=step,
             parameters=example.weights(graph, weight_rms=0.1, gradient_rms=0.1, **reading),
-            evaluating=evaluating if step < of else (),
+            evaluating=evaluating if after <= step < of else (),
         )
         for step in range(steps)
     ]
@@ -100,8 +112,9 @@ mode on steps that train. The usual reason is a `model.eval()` before a validati
 `model.train()` follows.
 """,
     evidence="""
-The mode of every such module is read while the recorded step runs forward. It is an alarm if the
-network itself is in evaluation mode and all of its parameters are trained.
+The mode of every such module is read while the recorded step runs forward. It counts on most of
+the recorded steps, or on all of the last ones. It is an alarm if the network itself is in
+evaluation mode and all of its parameters are trained.
 """,
     ignore="""
 Fine-tuning keeps the batch normalisation of a frozen part in evaluation mode on purpose, and so do
@@ -114,10 +127,17 @@ some detectors throughout: then it is a note, as it is where only parts are in e
     check=check,
     thresholds={
         "steps": Threshold(0.5, "share of the recorded steps in evaluation mode", "exact test"),
+        "last": Threshold(2, "last recorded steps in evaluation mode, all of them", "exact test"),
     },
     cases=(
         Case("the whole network", lambda: _example(("", "1")), Severity.WARNING),
         Case("a network with a name", lambda: _example(("net", "net.1")), Severity.WARNING),
+        Case(
+            "from the first validation on",
+            lambda: _example(("", "1"), steps=6, after=4, of=6),
+            Severity.WARNING,
+        ),
+        Case("near miss: the last step only", lambda: _example(("", "1"), after=3), None),
         Case("near miss: one norm only", lambda: _example(("1",)), None),
         Case("near miss: a frozen part", lambda: _example(("", "1"), trainable=False), None),
         Case("near miss: one step of four", lambda: _example(("", "1"), of=1), None),

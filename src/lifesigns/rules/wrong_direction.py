@@ -15,15 +15,27 @@ from lifesigns.rules._rule import Case, Rule, Threshold
 
 
 def check(trace: Trace) -> Iterable[Finding]:
-    """One finding per stream: ascent on the loss, or descent on a loss of flipped sign."""
+    """At most one finding: ascent on the loss, or descent on a loss of flipped sign.
+
+    Both together are descent on the loss itself. Several losses in turn (a GAN) may well be
+    climbed by one of the players.
+    """
+    if trace.losses.stream_count > 1:
+        return
     for stream in streams(trace):
         course, shots = trend(trace, stream), trace.stream(stream)
         climbs = [c for s in shots if np.isfinite(c := _climb(s))]
-        if len(climbs) >= _limit("steps") and float(np.median(climbs)) > _limit("cosine"):
-            if not _learned(course):
-                yield _ascent(shots, climbs, course)
-        elif _flipped(shots) and trace.losses.stream_count == 1:
+        ascends, flipped = _ascends(climbs), _flipped(shots)
+        if ascends and not flipped and not _learned(course):
+            yield _ascent(shots, climbs, course)
+        elif flipped and not ascends:
             yield _flip(shots, course)
+
+
+def _ascends(climbs: Sequence[float]) -> bool:
+    """Steps go up in the median, and the first does, which no momentum of earlier ones carries."""
+    up = _limit("cosine")
+    return len(climbs) >= _limit("steps") and climbs[0] > up and float(np.median(climbs)) > up
 
 
 def _climb(snapshot: Snapshot) -> float:
@@ -55,8 +67,9 @@ _KINDS = ("cross_entropy", "binary_cross_entropy", "squared_error", "absolute_er
 
 def _ascent(shots: Sequence[Snapshot], climbs: Sequence[float], course: Trend) -> Finding:
     cosine = float(np.median(climbs))
+    known = any(s.loss and s.loss.kind in _KINDS for s in shots)
     return RULE.finding(
-        Severity.ERROR,
+        Severity.ERROR if known else Severity.NOTE,  # another quantity may be one to make larger
         "the steps go up the loss: updates point along the gradient",
         step=shots[0].step,
         measured=f"updates and gradients have a cosine of {cosine:.2f} (median of {len(climbs)} "
@@ -99,6 +112,7 @@ def _example(
     *,
     losses: Sequence[float] = tuple(np.geomspace(1, 50, 60)),
     scale: float = 1.0,
+    kind: str = "squared_error",
 ) -> Trace:
     """Recorded steps whose updates have these cosines with the gradient; targets ±1."""
     sign = np.tile([[-1.0], [1.0]], (16, 1))
@@ -113,7 +127,7 @@ def _example(
             for p in example.weights(graph)
         ]  # fmt: skip
         loss = LossReading(
-            losses[step], "squared_error", "mse_loss", fit=losses[step], scale=scale, site=3,
+            losses[step], kind, "mse_loss", fit=losses[step], scale=scale, site=3,
             input_shape=(32, 1), prediction=example.sums(0.1 * sign), target=example.target(sign),
         )  # fmt: skip
         shots.append(example.snapshot(graph, step=step, parameters=readings, loss=loss))
@@ -137,9 +151,9 @@ The cosine of update and gradient over all parameters of a recorded step, of whi
 be clearly positive; the sign of the factor before a loss that is recognised in the graph.
 """,
     ignore="""
-Momentum and Adam let single steps climb, and a loss may be a reward to be made larger: then the
-measured fit improves, or the loss is none of those known here, and nothing is said. A generator
-may climb its discriminator's loss: several losses in turn are not judged by their sign.
+Momentum and Adam let single steps climb. A likelihood or reward is there to be climbed: minus a
+known loss may be made larger, and of a loss that is none of those known here it is only noted.
+A generator may climb its discriminator's loss: several losses in turn are not judged.
 """,
     references=(
         "torch documentation, SGD: maximize",
@@ -172,6 +186,13 @@ may climb its discriminator's loss: several losses in turn are not judged by the
             lambda: _example([-1.0] * 3, losses=tuple(-np.geomspace(1, 50, 60)), scale=-1.0),
             Severity.ERROR,
         ),
+        Case(
+            "near miss: a likelihood is climbed",
+            lambda: _example([1.0] * 3, losses=tuple(-np.geomspace(9, 0.1, 60)), scale=-1.0),
+            None,
+        ),
+        Case("near miss: perhaps a reward", lambda: _example([1.0] * 3, kind="other"), None),
+        Case("near miss: momentum carries it up", lambda: _example([-1, 0.9, 0.5, 0.8]), None),
         Case("near miss: single steps climb", lambda: _example([-1, 0.9, -0.5, -0.8]), None),
         Case("near miss: it learns", lambda: _example([0.9] * 4, losses=_FALLING), None),
         Case("downhill", lambda: _example([-1.0] * 4, losses=_FALLING), None),
