@@ -40,6 +40,10 @@ _LOOK: Spec = {
 }  # fmt: skip
 
 
+_STROKES = {"symbolType": "stroke", "symbolOpacity": 1, "symbolStrokeWidth": 2, "symbolSize": 400}
+"""A legend in the colours of the lines, not in the pale ones of their bands."""
+
+
 def lines(
     rows: Rows,
     x: str,
@@ -60,7 +64,7 @@ def lines(
     """
     encoding = {
         "x": _axis(x, logarithmic=logarithmic_x),
-        "color": {"field": by, "type": "nominal", "sort": None, "title": by},
+        "color": {"field": by, "type": "nominal", "sort": None, "title": by, "legend": _STROKES},
     }
     layers: list[Spec] = []
     if low and high:
