@@ -14,7 +14,7 @@ from torch import nn
 
 from lifesigns.claims._claim import Claim, Effort, Kind, Result
 from lifesigns.claims._measured import mean_above
-from lifesigns.claims._training import over_seeds
+from lifesigns.lab import Member, train_population
 from lifesigns.nets import Recipe
 from lifesigns.nets.data import Split, load
 from lifesigns.nets.mlp import ACTIVATIONS
@@ -22,6 +22,8 @@ from lifesigns.records import Floats
 from lifesigns.report.figures import lines
 
 RATES = (0.01, 0.03, 0.1, 0.3)
+STRIDE = 5
+"""Steps between two looks at the training error."""
 LEVEL = 0.25
 """Training error that counts as reached, as in the paper."""
 
@@ -117,7 +119,8 @@ def experiment(effort: Effort) -> Result:
 def _steps_to_level(recipe: Recipe, images: Split, seeds: int, steps: int) -> Floats:
     """First step at which the error on a sample of the training set is at the level, per seed."""
     sample = replace(images, test_inputs=images.inputs[:500], test_targets=images.targets[:500])
-    history = over_seeds(recipe, sample, seeds, steps)
+    members = [Member(recipe, seed) for seed in range(seeds)]
+    history = train_population(members, sample, steps, measured_at=range(0, steps + 1, STRIDE))
     reached = history.measures["accuracy"] >= 1 - LEVEL
     first = [
         float(history.steps[np.argmax(column)]) if column.any() else math.inf

@@ -119,12 +119,12 @@ def harms(trace: Trace, stream: int) -> bool:
 
 def _layers(snapshot: Snapshot) -> Iterator[Layer]:
     for index in snapshot.graph.of_kind(*WEIGHTED):
-        site, value = snapshot.graph.sites[index], _received(snapshot, index)
+        site, value = snapshot.graph.sites[index], received(snapshot, index)
         if site.parameters and value is not None:
             yield Layer(site, value.rms, _spread(value))
 
 
-def _received(snapshot: Snapshot, index: int) -> UnitSums | None:
+def received(snapshot: Snapshot, index: int) -> UnitSums | None:
     """The input of a site: as read there, of the activation before it, or the batch."""
     graph, reading = snapshot.graph, snapshot.reading(index)
     before = graph.predecessors(index)
