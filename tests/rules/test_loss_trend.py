@@ -1,6 +1,7 @@
 """The course of a loss, against curves whose answer is known."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -134,3 +135,23 @@ def test_the_interval_of_the_end_level_covers_the_truth():
 
     covered = sum(abs(c.end - 1) < 2 * c.end_error for c in courses)
     assert covered >= 88  # about 92 expected, with nine degrees of freedom
+
+
+def test_a_fall_without_a_break_above_a_constant_creeps_and_a_noisy_one_does_not():
+    smooth = np.linspace(1.2, 1.1, 200)
+    noisy = smooth + 0.1 * np.random.default_rng(0).standard_normal(200)
+
+    assert course_of(smooth, correlation=0.0).creeps
+    assert not course_of(noisy, correlation=0.0).creeps
+
+
+def test_what_has_learned_something_does_not_creep():
+    falling = np.linspace(1.2, 0.5, 200)
+    above = np.linspace(1.2, 1.1, 200)
+
+    assert not course_of(falling, correlation=0.0).creeps
+    assert not course_of(above, correlation=0.9).creeps
+
+
+def course_of(losses, **changes):
+    return replace(trend(trace_of(losses)), **changes)

@@ -72,7 +72,7 @@ def flat_streams(trace: Trace) -> Iterator[Flat]:
         if long_enough and readings and _learned_nothing(course, readings):
             found = suspects(trace, stream, course, SUSPECTS)
             severity = _severity(course, found)
-            yield Flat(stream, course, severity, found, _bends(trace, stream))
+            yield Flat(stream, course, severity, found, bends(trace, stream))
 
 
 def is_falling(course: Trend) -> bool:
@@ -133,7 +133,8 @@ def _severity(course: Trend, found: Sequence[Suspect]) -> Severity:
     return Severity.WARNING if sinking or unsure else Severity.ERROR
 
 
-def _bends(trace: Trace, stream: int) -> bool:
+def bends(trace: Trace, stream: int) -> bool:
+    """Whether anything in the network is not linear, apart from its output."""
     last = trace.stream(stream)[-1]
     graph = last.graph
     if last.coverage.opaque or not graph.of_kind(*WEIGHTED):

@@ -6,7 +6,7 @@ import numpy as np
 
 from lifesigns.records import Severity, Trace
 from lifesigns.rules._evidence import progress
-from lifesigns.rules._loss_trend import Trend
+from lifesigns.rules._loss_trend import NOTHING, Trend
 
 ENOUGH_STEPS = 40
 """Steps below which a weak fit says nothing, as for loss-flat."""
@@ -14,8 +14,6 @@ SURE_STEPS = 100
 """Steps from which a fit at the level of a constant is an error, as for loss-flat."""
 WEAK = 0.2
 """Share of the baseline learned below which a fit is called weak."""
-NOTHING = 0.02
-"""Share of it below which nothing is said to be learned."""
 RANKS = 0.5
 """Correlation of prediction and target from which a classifier is called good, whatever its loss:
 a few confident errors can lift a cross-entropy above chance."""

@@ -20,6 +20,10 @@ BLOCKS = 10
 """Averages over blocks of steps stand for independent observations (batch means)."""
 TAIL = 0.2
 """Share of the run that counts as its end."""
+STEADY = 10.0
+"""Standard errors of the slope that only a loss without batch noise, or a steep one, reaches."""
+NOTHING = 0.02
+"""Share of the baseline learned below which nothing is said to be learned."""
 ENOUGH = 10
 """Observations per class from which frequencies are trusted."""
 NAN = float("nan")
@@ -77,6 +81,12 @@ class Trend:
     def fall(self) -> float:
         """Downward slope over the last two fifths, in standard errors; positive is falling."""
         return slope_score(self._tail(2 * TAIL))
+
+    @property
+    def creeps(self) -> bool:
+        """Falls without a break, and is still no better than a constant prediction."""
+        related = self.correlation > 0.5  # a classifier may rank well above chance level
+        return self.fall > STEADY and self.gain < NOTHING and not related
 
     def rose(self, factor: float) -> bool:
         """Ends at more than `factor` times its start, beyond its noise and above the baseline."""

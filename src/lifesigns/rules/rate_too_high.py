@@ -49,6 +49,8 @@ def _jumps(course: Trend) -> bool:
 def _finding(trace: Trace, stream: int, course: Trend) -> Finding:
     ratio = largest_update(trace, stream)
     severity = harm(trace, stream, course)
+    if severity is Severity.NOTE and course.gain < _limit("lost"):
+        severity = Severity.WARNING  # right more often than not, and very sure where it is wrong
     return RULE.finding(
         severity,
         f"steps are too large: an update was {ratio:.2g} of its weights, and the loss rose"
@@ -79,7 +81,13 @@ def _limit(name: str) -> float:
 
 
 # --- cases ----------------------------------------------------------------------------------------
-def _example(losses: Sequence[float], *, update: float = 0.3, weight: float = 0.5) -> Trace:
+def _example(
+    losses: Sequence[float],
+    *,
+    update: float = 0.3,
+    weight: float = 0.5,
+    correlation: float = float("nan"),
+) -> Trace:
     """Updates of `update` times the weights; targets ±1, so that a constant prediction has 1."""
     sign = np.tile([[-1.0], [1.0]], (16, 1))
     graph = example.chain("linear", "relu", "linear/1", "mse_loss", batch=32)
@@ -101,6 +109,7 @@ def _example(losses: Sequence[float], *, update: float = 0.3, weight: float = 0.
                 input_shape=(32, 1),
                 prediction=example.sums(0.1 * sign),
                 target=example.target(sign),
+                correlation=correlation,
             ),
         )
         for s in (0, 1, 4, 16, len(losses) - 1)
@@ -140,6 +149,7 @@ lower rate would only hide them.
     thresholds={
         "update": Threshold(0.1, "update over weights called large", "TheDeepChecker"),
         "jump": Threshold(1.5, "ratio of the running median to its start", "batch noise is less"),
+        "lost": Threshold(-1.0, "gain, at twice the loss of a constant prediction", "ours"),
         "window": Threshold(5, "steps of a running median", "a single odd batch must not count"),
     },
     explains=(
@@ -157,6 +167,16 @@ lower rate would only hide them.
     cases=(
         Case("rises and stays", lambda: _example(_UP), Severity.ERROR),
         Case("rises until it overflows", lambda: _example([*_UP, float("inf")]), Severity.ERROR),
+        Case(
+            "rises and stays, though outputs go with the targets",
+            lambda: _example(_UP, correlation=0.9),
+            Severity.WARNING,
+        ),
+        Case(
+            "near miss: the same, near the level of a constant",
+            lambda: _example([*_UP, *([1.3] * 120)], correlation=0.9),
+            None,
+        ),
         Case("near miss: it recovers", lambda: _example(_CATAPULT), None),
         Case("near miss: small updates", lambda: _example(_UP, update=0.01), None),
         Case("near miss: weights that start too large", lambda: _example(_UP, weight=9.0), None),

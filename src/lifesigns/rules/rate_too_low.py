@@ -10,6 +10,7 @@ from lifesigns.records import Finding, LossReading, Remedy, Severity, Trace
 from lifesigns.rules import _examples as example
 from lifesigns.rules import _suspects
 from lifesigns.rules._evidence import streams
+from lifesigns.rules._flat import bends
 from lifesigns.rules._harm import fit
 from lifesigns.rules._loss_trend import Trend, trend
 from lifesigns.rules._rule import Case, Rule, Threshold
@@ -34,24 +35,37 @@ def check(trace: Trace) -> Iterable[Finding]:
     for stream in streams(trace):
         course = trend(trace, stream)
         way = travel(trace, stream)
-        if course.steps < _limit("steps") or not way < _limit("way"):
+        if course.steps < _limit("steps") or not _is_slow(trace, stream, course, way):
             continue
         if is_raw(trace, stream) or suspects(trace, stream, course, OTHERS):
             continue
-        if not _improves_enough(course):
+        if not _improves_enough(course, way):
             yield _finding(trace, stream, course, way)
 
 
-def _improves_enough(course: Trend) -> bool:
+def _is_slow(trace: Trace, stream: int, course: Trend, way: float) -> bool:
+    """A short way; or a longer one on which the loss only creeps, though the network could learn.
+
+    A linear network that comes to rest on what it cannot fit creeps as well.
+    """
+    if way < _limit("way"):
+        return True
+    patient = course.steps >= _limit("long") and way < _limit("creeping_way")
+    return patient and course.creeps and bends(trace, stream)
+
+
+def _improves_enough(course: Trend, way: float) -> bool:
     """Clearly better than a constant prediction, or (where that is unknown) than at the start.
 
     A gain within its error counts only if outputs and targets go together: few recorded targets
-    make the level of a constant uncertain.
+    make the level of a constant uncertain. Weights that stay where they were drawn have learned
+    nothing: a small gain is then what they started with.
     """
     if not np.isfinite(course.gain):
         return course.end < (1 - _limit("gain")) * course.start
     related = course.correlation > 3 * course.correlation_error
-    return course.gain > _limit("gain") and (related or not course.gain < 2 * course.gain_error)
+    least = _limit("start" if way < _limit("crawl") and not related else "gain")
+    return course.gain > least and (related or not course.gain < 2 * course.gain_error)
 
 
 def _finding(trace: Trace, stream: int, course: Trend, way: float) -> Finding:
@@ -123,6 +137,7 @@ def _example(
 
 
 _CREEPING = list(np.linspace(1.20, 1.19, 300))
+_NOISY = list(_CREEPING + 0.1 * np.random.default_rng(0).standard_normal(300))
 
 RULE = Rule(
     code="OPT002",
@@ -132,8 +147,9 @@ RULE = Rule(
     "part of the weights leave the network where it was drawn. The loss falls steadily all the "
     "while and looks as if everything were in order.",
     sees="""
-Updates that together amount to a small part of the weights, and a fit that is no better for it. The
-rate itself is not judged, only how far it carries the weights.
+Updates that together amount to a small part of the weights, and a fit that is no better for it; or
+a loss that falls without a break and is no better than a constant prediction after a long way of
+small steps. The rate itself is not judged, only how far it carries the weights.
 """,
     evidence="""
 The sum of update over weight over all steps, interpolated between the recorded ones: an upper bound
@@ -156,6 +172,8 @@ input is raw, those are the cause and this rule says nothing.
         "long": Threshold(250, "steps after which any such way is too short", "as for loss-flat"),
         "way": Threshold(0.2, "sum of update over weights called short", "240 programs"),
         "crawl": Threshold(0.05, "sum of update over weights called short in any run", "ours"),
+        "creeping_way": Threshold(0.5, "sum of update over weights while the loss creeps", "ours"),
+        "start": Threshold(0.1, "share of the baseline that random weights may reach", "ours"),
         "gain": Threshold(0.02, "share of the baseline learned that is more than nothing", "ours"),
         "fall": Threshold(4.0, "standard errors of the slope called falling", "p < 1e-4"),
     },
@@ -176,7 +194,17 @@ input is raw, those are the cause and this rule says nothing.
         Case("near miss: it learns", lambda: _example(list(np.geomspace(1, 0.3, 300))), None),
         Case("near miss: raw targets", lambda: _example(_CREEPING, rms=1000.0), None),
         Case("near miss: few steps so far", lambda: _example(_CREEPING[:30]), None),
-        Case("healthy updates", lambda: _example(_CREEPING, update=1e-3), None),
+        Case(
+            "creeping, the way a little longer",
+            lambda: _example(_CREEPING, update=1e-3),
+            Severity.WARNING,
+        ),
+        Case(
+            "near miss: the same way on a noisy loss",
+            lambda: _example(_NOISY, update=1e-3),
+            None,
+        ),
+        Case("healthy updates", lambda: _example(_CREEPING, update=1e-2), None),
         Case("readings missing: no updates", lambda: example.unread(_example(_CREEPING)), None),
     ),
 )

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from lifesigns.records import Finding, LossReading, Remedy, Severity, Trace
+from lifesigns.records import Finding, LossReading, Remedy, RunInfo, Severity, Trace
 from lifesigns.rules import _examples as example
+from lifesigns.rules import _suspects
 from lifesigns.rules._evidence import streams
+from lifesigns.rules._flat import bends
 from lifesigns.rules._harm import fit
 from lifesigns.rules._loss_trend import Trend, trend
 from lifesigns.rules._rule import Case, Rule, Threshold
 from lifesigns.rules._scales import largest_update
+from lifesigns.rules._suspects import LARGE_UPDATE, suspects
+
+OTHERS = (
+    _suspects.unscaled_input,
+    _suspects.unscaled_target,
+    _suspects.large_weights,
+    _suspects.silent_layer,
+    _suspects.saturated_layer,
+    _suspects.faded_gradient,
+    _suspects.no_gradient,
+)
+"""What keeps a network from learning however long it is trained."""
 
 
 def check(trace: Trace) -> Iterable[Finding]:
@@ -22,11 +37,37 @@ def check(trace: Trace) -> Iterable[Finding]:
     for stream in streams(trace):
         course = trend(trace, stream)
         if course.steps >= _limit("steps") and _falls_fast(course):
-            yield _finding(trace, stream, course)
+            yield _finding(trace, stream, course, _alarms(trace, stream, course))
+        elif _hardly_begun(trace, stream, course):
+            yield _finding(trace, stream, course, trace.info.outcome == "finished")
+        elif course.steps < _limit("long") and course.creeps and _moves(trace, stream):
+            alarming = bends(trace, stream) and course.steps >= _limit("sure")
+            yield _finding(trace, stream, course, alarming)
 
 
 def _falls_fast(course: Trend) -> bool:
     return course.fall > _limit("fall") and _pace(course) > _limit("pace")
+
+
+def _alarms(trace: Trace, stream: int, course: Trend) -> bool:
+    behind = np.isfinite(course.gain) and course.gain < _limit("gain")
+    related = course.correlation > 3 * course.correlation_error
+    return bool(behind and related and _moves(trace, stream))
+
+
+def _moves(trace: Trace, stream: int) -> bool:
+    return largest_update(trace, stream) > _limit("update")
+
+
+def _hardly_begun(trace: Trace, stream: int, course: Trend) -> bool:
+    """Too few steps for any trend, in healthy steps, and nothing learned by then."""
+    losses = trace.losses.stream(stream)
+    few = _limit("fewest") <= course.steps < _limit("sure") and np.isfinite(losses[-1])
+    ratio = largest_update(trace, stream)
+    healthy = _limit("update") < ratio < LARGE_UPDATE and not course.rose(1.5)
+    related = course.correlation > max(0.3, 3 * course.correlation_error)
+    nothing = course.gain < _limit("gain") and not related
+    return bool(few and healthy and nothing) and not suspects(trace, stream, course, OTHERS)
 
 
 def _pace(course: Trend) -> float:
@@ -39,14 +80,13 @@ def _pace(course: Trend) -> float:
     return (float(before.mean()) - float(last.mean())) / level if level > 0 else 0.0
 
 
-def _finding(trace: Trace, stream: int, course: Trend) -> Finding:
+def _finding(trace: Trace, stream: int, course: Trend, alarming: bool) -> Finding:
     pace = _pace(course)
-    moving = largest_update(trace, stream) > _limit("update")
-    behind = np.isfinite(course.gain) and course.gain < _limit("gain")
-    alarming = behind and moving and course.correlation > 3 * course.correlation_error
     return RULE.finding(
         Severity.WARNING if alarming else Severity.NOTE,
-        f"stopped while the loss still fell: {pace:.0%} in the last fifth of {course.steps} steps",
+        f"stopped while the loss still fell: {pace:.1%} in the last fifth of {course.steps} steps"
+        if course.fall > _limit("fall")
+        else f"stopped after {course.steps} steps, before anything was learned",
         step=max(course.steps - 1, 0),
         measured=f"slope over the last two fifths {course.fall:.1f} standard errors downward; "
         + fit(course),
@@ -93,12 +133,21 @@ def _example(losses: Sequence[float], *, correlation: float = 0.5, update: float
             ),
         )
         for s in (0, 1, 4, 16, len(losses) - 1)
+        if s < len(losses)
     ]
     return example.trace(*shots, losses=losses)
 
 
+def _ended(losses: Sequence[float], *, update: float = 1e-2) -> Trace:
+    """The same, known to be complete; outputs and targets do not go together yet."""
+    trace = _example(losses, correlation=0, update=update)
+    return replace(trace, info=RunInfo(outcome="finished"))
+
+
 _ABOVE = list(np.linspace(9, 1.5, 60))
-_LEARNT = list(np.geomspace(1, 0.05, 60))
+_LEARNT = list(np.geomspace(1, 0.05, 60) ** 2)
+_CREEPING = list(np.linspace(1.2, 1.15, 150))
+_FEW = [1.1, 1.2, 1.0, 1.1] * 3
 
 RULE = Rule(
     code="OPT008",
@@ -107,13 +156,15 @@ RULE = Rule(
     why="What a network can do shows only once its loss has levelled off. Stopped before, it is "
     "judged by how long it was trained and not by what it is.",
     sees="""
-A run whose last steps still took a good part off the loss. It is worth knowing in any run, and the
-reason of a weak fit in a short one.
+A run whose last steps still took a good part off the loss, or one of a few steps in all. It is
+worth knowing in any run, and the reason of a weak fit in a short one.
 """,
     evidence="""
 The slope over the last two fifths of the run in standard errors of its noise, and the share of the
-level that the last fifth took off. It alarms only if the fit is no better than a constant, outputs
-and targets already go together, and the updates are of a healthy size.
+level that the last fifth took off. It alarms only if the fit is no better than a constant, the
+updates are of a healthy size, and outputs and targets already go together or the loss falls without
+a break. A run of a few dozen steps shows no trend: it alarms once it has finished, if nothing was
+learned and nothing else is in evidence.
 """,
     ignore="""
 As long as the fit is good it is a note: nobody has to train to the end. Where the weights hardly
@@ -126,6 +177,9 @@ move, rate-too-low comes first, for more steps of that size would not be enough.
     check=check,
     thresholds={
         "steps": Threshold(20, "steps before a trend can be told", "as in progress"),
+        "fewest": Threshold(10, "steps of a finished run that was meant to train", "ours"),
+        "sure": Threshold(40, "steps from which a fit says something", "as for loss-flat"),
+        "long": Threshold(250, "steps from which it is the rate's fault", "as for rate-too-low"),
         "fall": Threshold(4.0, "standard errors of the slope called falling", "p < 1e-4"),
         "pace": Threshold(0.05, "share of the level taken off by the last fifth", "ours"),
         "gain": Threshold(0.02, "share of the baseline learned that is more than nothing", "ours"),
@@ -135,6 +189,11 @@ move, rate-too-low comes first, for more steps of that size would not be enough.
     cases=(
         Case("falling, not yet below a constant", lambda: _example(_ABOVE), Severity.WARNING),
         Case("the same, a few steps more", lambda: _example(_ABOVE + [1.4] * 3), Severity.WARNING),
+        Case("falls without a break", lambda: _example(_CREEPING, correlation=0), Severity.WARNING),
+        Case("a dozen steps in all", lambda: _ended(_FEW), Severity.WARNING),
+        Case("near miss: a dozen steps so far", lambda: _example(_FEW, correlation=0), None),
+        Case("near miss: a dozen steps that learn", lambda: _ended(_LEARNT[:12]), None),
+        Case("near miss: a dozen steps too large", lambda: _ended(_FEW, update=0.5), None),
         Case("near miss: falling, but good already", lambda: _example(_LEARNT), None),
         Case("near miss: outputs say nothing yet", lambda: _example(_ABOVE, correlation=0), None),
         Case("near miss: tiny updates", lambda: _example(_ABOVE, update=1e-5), None),
