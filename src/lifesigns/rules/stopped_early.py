@@ -41,7 +41,7 @@ def check(trace: Trace) -> Iterable[Finding]:
         elif _hardly_begun(trace, stream, course):
             yield _finding(trace, stream, course, trace.info.outcome == "finished")
         elif course.steps < _limit("long") and course.creeps and _moves(trace, stream):
-            alarming = bends(trace, stream) and course.steps >= _limit("sure")
+            alarming = bends(trace, stream) and course.steps >= _limit("creeping")
             yield _finding(trace, stream, course, alarming)
 
 
@@ -179,6 +179,7 @@ move, rate-too-low comes first, for more steps of that size would not be enough.
         "steps": Threshold(20, "steps before a trend can be told", "as in progress"),
         "fewest": Threshold(10, "steps of a finished run that was meant to train", "ours"),
         "sure": Threshold(40, "steps from which a fit says something", "as for loss-flat"),
+        "creeping": Threshold(100, "steps from which creeping alarms", "as for loss-flat"),
         "long": Threshold(250, "steps from which it is the rate's fault", "as for rate-too-low"),
         "fall": Threshold(4.0, "standard errors of the slope called falling", "p < 1e-4"),
         "pace": Threshold(0.05, "share of the level taken off by the last fifth", "ours"),
@@ -190,6 +191,9 @@ move, rate-too-low comes first, for more steps of that size would not be enough.
         Case("falling, not yet below a constant", lambda: _example(_ABOVE), Severity.WARNING),
         Case("the same, a few steps more", lambda: _example(_ABOVE + [1.4] * 3), Severity.WARNING),
         Case("falls without a break", lambda: _example(_CREEPING, correlation=0), Severity.WARNING),
+        Case(
+            "near miss: the same, but soon", lambda: _example(_CREEPING[:60], correlation=0), None
+        ),
         Case("a dozen steps in all", lambda: _ended(_FEW), Severity.WARNING),
         Case("near miss: a dozen steps so far", lambda: _example(_FEW, correlation=0), None),
         Case("near miss: a dozen steps that learn", lambda: _ended(_LEARNT[:12]), None),
