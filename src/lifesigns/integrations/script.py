@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import builtins
 import contextlib
 import io
@@ -10,26 +11,26 @@ import platform
 import runpy
 import sys
 import threading
+import traceback
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lifesigns._errors import LifesignsError, UsageError
+from lifesigns._errors import LifesignsError, RecorderError, UsageError
 from lifesigns.records import RunInfo, Severity
 from lifesigns.report import Report
 from lifesigns.rules import Selection
 
+if TYPE_CHECKING:
+    from lifesigns.watch import Watcher
+
 INTERRUPTED = 130
 """Exit code of a program ended by Ctrl-C: 128 + SIGINT."""
-
-
-class StopRun(BaseException):
-    """Ends the script because the user asked for it (`--max-steps`, `--stop-on`)."""
 
 
 @dataclass
@@ -93,43 +94,86 @@ def run(
     stopper.findings = lambda: watcher.findings
     process = os.getpid()
     ending = _execute(_as_module if module else _as_script, target, arguments)
-    if os.getpid() != process:  # the script forked, and this child came to the script's end
-        return ending.code
-    _deliver(watcher.detach(ending.outcome), json_path, sarif_path)
+
+    def finish() -> None:
+        if os.getpid() != process:  # the script forked, and this child came to the script's end
+            return
+        if ending.code == 0:
+            ending.outcome = stopper.reason or ending.outcome
+        _deliver(lambda: _report(watcher, ending), json_path, sarif_path)
+
+    if _threads_remain():
+        atexit.register(finish)  # Python waits for them first, and lets idle executors go
+    else:
+        finish()
     return ending.code
 
 
-def _deliver(report: Report, json_path: Path | None, sarif_path: Path | None) -> None:
-    """Prints and writes the report; what goes wrong here must not change how the run ended."""
+def _report(watcher: Watcher, ending: Ending) -> Report:
     try:
-        report.print()
+        return watcher.detach(ending.outcome)
+    except RecorderError as error:  # in strict mode; by now the watcher is detached
+        _say(str(error))
+        ending.code = ending.code or 1
+        return watcher.detach(ending.outcome)
+
+
+def _deliver(made: Callable[[], Report], json_path: Path | None, sarif_path: Path | None) -> None:
+    """Prints and writes the report; what goes wrong here must not change how the run ended."""
+    with _undelivered():
+        report = made()
+        with _undelivered():
+            report.print()
         if json_path is not None:
-            report.write_json(json_path)
+            with _undelivered():
+                report.write_json(json_path)
         if sarif_path is not None:
             report.write_sarif(sarif_path)
+
+
+@contextlib.contextmanager
+def _undelivered() -> Iterator[None]:
+    """Says that the report could not be delivered, with a traceback if that is a bug of ours."""
+    try:
+        yield
     except (OSError, LifesignsError) as error:
-        with contextlib.suppress(OSError):
-            print(f"lifesigns: the report could not be delivered: {error}", file=sys.stderr)
+        _say(f"the report could not be delivered: {error}")
+    except Exception:
+        _say(f"the report could not be delivered; please report this:\n{traceback.format_exc()}")
+
+
+def _say(text: str) -> None:
+    with contextlib.suppress(OSError):
+        print(f"lifesigns: {text}", file=sys.stderr)
 
 
 class _Stopper:
-    """Ends the run from inside, at the end of a step."""
+    """Ends the run from inside, at the end of a step.
+
+    By `SystemExit` itself: on that alone Python ends a thread that trains without a traceback.
+    """
 
     def __init__(self, max_steps: int | None, stop_on: str | None) -> None:
         self._max_steps, self._stop_on = max_steps, stop_on
         self._next_look = 1
+        self.reason = ""
+        """Why the run was ended."""
         self.findings: Callable[[], Any] = tuple
         self.active = max_steps is not None or stop_on is not None
 
     def __call__(self, step: int) -> None:
         if self._max_steps is not None and step >= self._max_steps:
-            raise StopRun(f"stopped after {step} steps (--max-steps)")
+            self._stop(f"stopped after {step} steps (--max-steps)")
         if self._stop_on is None or step < self._next_look:
             return
         self._next_look = 2 * step
         for finding in self.findings():
             if finding.severity is Severity.ERROR:
-                raise StopRun(f"stopped at step {step}: {finding.rule} (--stop-on error)")
+                self._stop(f"stopped at step {step}: {finding.rule} (--stop-on error)")
+
+    def _stop(self, reason: str) -> None:
+        self.reason = self.reason or reason
+        raise SystemExit(0)
 
 
 def _check_target(target: str, module: bool) -> None:
@@ -164,27 +208,22 @@ def _info(target: str, arguments: list[str], module: bool) -> RunInfo:
 
 
 def _execute(start: Callable[[str], None], target: str, arguments: list[str]) -> Ending:
-    """Runs the script; its exception is printed as Python would, with its own frames only."""
-    arguments_before, path_before = sys.argv, sys.path[:]
+    """Runs the script; its exception is printed as Python would, with its own frames only.
+
+    `sys.argv` and `sys.path` stay the script's, for its threads and its functions that run at exit.
+    """
     sys.argv = [target, *arguments]
     try:
         start(target)
-        _wait_for_threads()
         return Ending(0, "finished")
-    except StopRun as stop:
-        return Ending(0, str(stop))
     except SystemExit as stop:
         return _exited(stop)
     except KeyboardInterrupt as error:
         _show(error, target)
         return Ending(INTERRUPTED, "interrupted")
-    except LifesignsError:
-        raise
     except BaseException as error:
         _show(error, target)
         return Ending(1, f"failed: {type(error).__name__}: {error}")
-    finally:
-        sys.argv, sys.path[:] = arguments_before, path_before
 
 
 def _as_script(target: str) -> None:
@@ -215,16 +254,18 @@ def _exited(stop: SystemExit) -> Ending:
 
 def _show(error: BaseException, target: str) -> None:
     """Hands the exception to `sys.excepthook` without the frames that only started the script."""
-    traceback = error.__traceback__
+    frames = error.__traceback__
     own = {__file__, runpy.__file__, "<frozen runpy>"}
-    while traceback is not None and traceback.tb_frame.f_code.co_filename in own:
-        traceback = traceback.tb_next
+    while frames is not None and frames.tb_frame.f_code.co_filename in own:
+        frames = frames.tb_next
     sys.stdout.flush()
-    sys.excepthook(type(error), error.with_traceback(traceback), traceback)
+    try:
+        sys.excepthook(type(error), error.with_traceback(frames), frames)
+    except Exception:  # a hook of the script's own
+        traceback.print_exc()
 
 
-def _wait_for_threads() -> None:
-    """A script may leave training to a thread; Python itself would wait for it."""
-    for thread in threading.enumerate():
-        if not thread.daemon and thread is not threading.current_thread():
-            thread.join()
+def _threads_remain() -> bool:
+    """Whether a script left work, perhaps training, to threads that Python would wait for."""
+    here = threading.current_thread()
+    return any(not thread.daemon and thread is not here for thread in threading.enumerate())
