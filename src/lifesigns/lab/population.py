@@ -164,7 +164,7 @@ def _measured_step(program: Program, stepper: Stepper, data: Split, dtype: torch
 
 
 def _norms(tensors: Sequence[Tensor]) -> NDArray[np.float64]:
-    squares = sum(tensor.double().square().flatten(1).sum(1) for tensor in tensors)
+    squares = sum(t.double().square().reshape(len(t), -1).sum(1) for t in tensors)
     found: NDArray[np.float64] = torch.as_tensor(squares).sqrt().numpy()
     return found
 

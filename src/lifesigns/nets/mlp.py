@@ -10,50 +10,45 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from lifesigns import functions
+from lifesigns.functions import modules
+
 PIECES = 2
 """Linear maps of which a maxout unit takes the largest (Goodfellow et al. 2013)."""
+_CANNOT_BE_HIDDEN = frozenset({"glu", "geglu", "swiglu", "reglu", "crelu", "rrelu"})
+"""Activations that change the number of units, or draw random numbers."""
+_NEED_MORE_THAN_A_SHAPE = frozenset({"lsuv", "identity_recurrent"})
+"""Initialisers that need data, or a square recurrent weight."""
 
 
-class Maxout(nn.Module):
-    """The largest of each `PIECES` neighbouring inputs: `[…, PIECES · units]` to `[…, units]`."""
+def _written(code: str) -> Callable[[], nn.Module]:
+    """What makes the module that a catalogue entry's own code names."""
+    names = {"nn": nn, **{name: getattr(modules, name) for name in modules.__all__}}
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The largest value of each group."""
-        return x.view(*x.shape[:-1], -1, PIECES).amax(-1)
+    def make() -> nn.Module:
+        module: nn.Module = eval(code, names)  # the catalogue's own constant, never a user's text
+        return module
+
+    return make
 
 
 ACTIVATIONS = MappingProxyType[str, Callable[[], nn.Module]](
     {
-        "celu": nn.CELU,
-        "elu": nn.ELU,
-        "gelu": nn.GELU,
-        "hardsigmoid": nn.Hardsigmoid,
-        "hardswish": nn.Hardswish,
-        "hardtanh": nn.Hardtanh,
-        "leaky_relu": nn.LeakyReLU,
-        "log_sigmoid": nn.LogSigmoid,
-        "maxout": Maxout,
-        "mish": nn.Mish,
-        "prelu": nn.PReLU,
-        "relu": nn.ReLU,
-        "sigmoid": nn.Sigmoid,
-        "silu": nn.SiLU,
-        "softmax": lambda: nn.Softmax(dim=-1),
-        "softplus": nn.Softplus,
-        "tanh": nn.Tanh,
+        name: _written(entry.code)
+        for name, entry in functions.ACTIVATIONS.items()
+        if entry.code and name not in _CANNOT_BE_HIDDEN
     }
 )
-"""Activation modules, under the words of the catalogue `functions.ACTIVATIONS`."""
+"""Modules of the catalogue's activations that can stand behind a linear layer, by name."""
 
 INITIALISERS = MappingProxyType[str, Callable[[Tensor], Any]](
     {
-        "zeros": nn.init.zeros_,
-        "standard_normal": nn.init.normal_,
-        "glorot_uniform": nn.init.xavier_uniform_,
-        "he_normal": nn.init.kaiming_normal_,
+        name: entry
+        for name, entry in functions.INITIALISERS.items()
+        if name not in _NEED_MORE_THAN_A_SHAPE
     }
 )
-"""What fills a weight matrix, by name; biases start at zero."""
+"""What fills a weight matrix, by the catalogue's names; biases start at zero."""
 
 
 @dataclass(frozen=True)
