@@ -1,5 +1,7 @@
 """Which cause a flat loss is put down to."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,8 +13,12 @@ WANTED = np.tile([[-1.0], [1.0]], (16, 1))
 STEPS = 300
 
 
-def flat(*, gradients=(0.1, 0.1, 0.1), rms=1.0, hidden=None, losses=None, **weights):
-    graph = example.chain("linear", "relu", "linear", "relu", "linear/1", "mse_loss", batch=32)
+def flat(*, gradients=(0.1, 0.1, 0.1), rms=1.0, hidden=None, losses=None, drop=None, **weights):
+    second = "relu" if drop is None else "dropout"
+    graph = example.chain("linear", "relu", "linear", second, "linear/1", "mse_loss", batch=32)
+    if drop is not None:
+        dropout = example.with_details(graph.sites[3], p=drop)
+        graph = replace(graph, sites=(*graph.sites[:3], dropout, *graph.sites[4:]))
     readings = example.weights(graph, **{"weight_rms": 1.0, "update_rms": 1e-2, **weights})
     readings = example.with_gradients(readings, gradients)
     noise = 0.02 * np.random.default_rng(0).standard_normal(STEPS)
@@ -45,6 +51,8 @@ def flat(*, gradients=(0.1, 0.1, 0.1), rms=1.0, hidden=None, losses=None, **weig
     ("evidence", "cause"),
     [
         ({}, "wrong_labels"),
+        ({"drop": 0.99}, "other"),
+        ({"drop": 0.5}, "wrong_labels"),
         ({"rms": 500.0}, "unnormalised_input"),
         ({"rms": 0.001}, "unnormalised_input"),
         ({"update_rms": 1e-6}, "lr_too_low"),

@@ -14,6 +14,7 @@ from lifesigns.rules._loss_trend import Trend, target_varies, trend
 from lifesigns.rules._suspects import Suspect, suspects
 
 SUSPECTS = (
+    _suspects.heavy_dropout,
     _suspects.unscaled_input,
     _suspects.unscaled_target,
     _suspects.rate_too_high,

@@ -32,6 +32,8 @@ LONG = 250
 FADED = 0.02
 """First over last layer's gradient below which it fades. AutoTrainer alarms at 1e-3; here the loss
 is flat already, and of the programs that learn only Adam copes with less than 0.02."""
+HEAVY_DROPOUT = 0.9
+"""Probability above which dropout hides the signal; usual are 0.1 to 0.5 (Srivastava 2014)."""
 SPIKE = 3.0
 """An early loss this many times the first one (and the baseline) is a spike."""
 
@@ -202,6 +204,19 @@ def no_gradient(trace: Trace, stream: int, course: Trend) -> Suspect | None:
             "print([(n, p.grad.abs().max()) for n, p in model.named_parameters()])",
         ),
     )
+
+
+def heavy_dropout(trace: Trace, stream: int, course: Trend) -> Suspect | None:
+    """A dropout that leaves nearly nothing of its input."""
+    for site in trace.stream(stream)[-1].graph.sites:
+        share = site.details.get("p", 0.0) if site.kind is Kind.DROPOUT else 0.0
+        if share > HEAVY_DROPOUT:
+            return Suspect(
+                "other",
+                f"{site.name} drops {share:.0%} of its input: what is left is mostly noise",
+                Remedy("Drop less.", "nn.Dropout(0.5)"),
+            )
+    return None
 
 
 def faded_gradient(trace: Trace, stream: int, course: Trend) -> Suspect | None:
