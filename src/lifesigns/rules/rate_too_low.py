@@ -177,7 +177,7 @@ input is raw, those are the cause and this rule says nothing.
         "gain": Threshold(0.02, "share of the baseline learned that is more than nothing", "ours"),
         "fall": Threshold(4.0, "standard errors of the slope called falling", "p < 1e-4"),
     },
-    explains=("loss-flat", "stopped-early", "labels-unrelated"),
+    explains=("loss-flat", "stopped-early", "labels-unrelated", "one-sided-inputs"),
     cases=(
         Case("creeping", lambda: _example(_CREEPING), Severity.WARNING),
         Case("creeping in a short run", lambda: _example(_CREEPING[:60]), Severity.WARNING),
