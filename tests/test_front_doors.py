@@ -1,5 +1,8 @@
 """`lifesigns.watch` and `lifesigns.check`, as a user calls them."""
 
+import random
+
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -58,6 +61,17 @@ def test_an_exception_in_the_block_is_the_outcome_and_passes_through():
     ("options", "message"),
     [
         ({"every": 0}, "every=0"),
+        ({"every": 1.5}, "every=1.5: expected a whole number"),
+        ({"every": "3"}, "every='3'"),
+        ({"every": True}, "every=True"),
+        ({"budget": "1%"}, "budget='1%': expected a share"),
+        ({"budget": None}, "budget=None"),
+        ({"budget": float("nan")}, "budget=nan"),
+        ({"optimizer": "adam"}, "optimizer: str given, a torch.optim.Optimizer expected"),
+        ({"optimizer": 3}, "optimizer: int given"),
+        ({"optimizer": [1]}, "optimizer: int given"),
+        ({"select": ["dead-unit"]}, "Did you mean dead-units"),
+        ({"ignore": 3}, "3 names no rule"),
         ({"budget": 0}, "budget=0"),
         ({"budget": 2}, "budget=2"),
         ({"model": "network"}, "expected a torch.nn.Module"),
@@ -102,6 +116,118 @@ def test_a_check_leaves_the_model_and_the_random_state_as_they_were():
     assert torch.equal(model[0].weight.grad, torch.ones(8, 4))
     assert model[3].weight.grad is None
     assert not any(module.training for module in model.modules())
+
+
+X, Y = torch.linspace(-1, 1, 32).reshape(8, 4), torch.arange(8) % 3
+
+
+class Counting(nn.Module):
+    """Replaces a buffer at each pass, and changes another in place."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 3)
+        self.register_buffer("replaced", torch.zeros(1))
+        self.register_buffer("changed", torch.zeros(1))
+        self.register_buffer("unset", None)
+
+    def forward(self, x):
+        self.replaced = self.replaced + 1
+        self.unset = torch.ones(1)
+        self.changed += 1
+        return self.layer(x)
+
+
+def test_a_check_restores_buffers_that_are_replaced():
+    model = Counting()
+    before = dict(model.named_buffers())
+
+    lifesigns.check(model, (X, Y), F.cross_entropy)
+
+    assert {name: id(b) for name, b in model.named_buffers()} == {
+        n: id(b) for n, b in before.items()
+    }
+    assert [b.item() for b in before.values()] == [0, 0]
+    assert model.unset is None
+
+
+def test_a_check_leaves_gradients_outside_the_model_alone():
+    weight, input_ = torch.ones(1, requires_grad=True), X.clone().requires_grad_()
+    weight.grad = torch.full((1,), 7.0)
+
+    lifesigns.check(nn.Linear(4, 3), (input_, Y), lambda out, y: F.cross_entropy(out * weight, y))
+
+    assert weight.grad.item() == 7
+    assert input_.grad is None
+
+
+def test_a_check_makes_no_step_inside_backward():
+    model, stepped = nn.Linear(4, 3), []
+    handle = model.weight.register_post_accumulate_grad_hook(lambda _: stepped.append(True))
+
+    lifesigns.check(model, (X, Y), F.cross_entropy)
+    during_check = len(stepped)
+    F.cross_entropy(model(X), Y).backward()
+
+    assert (during_check, len(stepped)) == (0, 1)
+    handle.remove()
+
+
+def test_a_check_keeps_frozen_modules_in_evaluation_mode():
+    model = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(), nn.Linear(8, 3))
+    model[1].eval()
+    modes = []
+    for module in (model[1], model[2]):
+        module.register_forward_pre_hook(lambda module, _: modes.append(module.training))
+
+    lifesigns.check(model, (X, Y), F.cross_entropy)
+    lifesigns.check(model.eval(), (X, Y), F.cross_entropy)
+
+    assert modes == [False, True, True, True]
+    assert not any(module.training for module in model.modules())
+
+
+@pytest.mark.parametrize(
+    "loss_fn",
+    [
+        lambda out, y: F.cross_entropy(out.detach(), y),
+        lambda out, y: torch.tensor(F.cross_entropy(out, y).item(), requires_grad=True),
+    ],
+)
+def test_a_loss_that_leads_nowhere_is_an_error(loss_fn):
+    report = lifesigns.check(nn.Linear(4, 3), (X, Y), loss_fn)
+
+    assert not report.ok
+    assert report.findings[0].rule == "zero-gradient"
+
+
+def test_a_network_without_a_trainable_parameter_is_an_error():
+    report = lifesigns.check(nn.Linear(4, 3).requires_grad_(False), (X, Y), F.cross_entropy)
+
+    assert report.findings[0].rule == "zero-gradient"
+
+
+def test_a_check_restores_what_it_borrowed_when_the_model_fails():
+    model = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(5)).eval()
+    model[0].weight.grad = torch.ones(3, 4)
+
+    with pytest.raises(RuntimeError):
+        lifesigns.check(model, (X, Y), F.cross_entropy)
+
+    assert not model.training
+    assert torch.equal(model[0].weight.grad, torch.ones(3, 4))
+
+
+def test_a_check_restores_the_random_numbers_of_python_and_numpy():
+    def noisy(out, y):
+        return F.cross_entropy(out, y) * (1 + random.random() + np.random.rand())  # noqa: NPY002
+
+    python, numpy = random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
+
+    lifesigns.check(nn.Linear(4, 3), (X, Y), noisy)
+
+    assert random.getstate() == python
+    assert np.random.get_state()[1].tolist() == numpy  # noqa: NPY002
 
 
 def test_a_check_takes_positional_and_named_inputs():

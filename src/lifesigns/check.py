@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
+import random
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from lifesigns._errors import UsageError
 from lifesigns.record import Recorder
+from lifesigns.record.walk import walk
 from lifesigns.report import Report
 from lifesigns.rules import Selection
 
@@ -31,7 +34,9 @@ def check(
     """Runs one step without an update and judges it.
 
     Gradients, buffers (running statistics), training mode and random state are as before
-    afterwards. What only shows while training (dead units, a flat loss) cannot be seen here.
+    afterwards; hooks that act on a finished gradient, such as a step, do not run. A model in
+    evaluation mode is put into training mode; one in training mode keeps the mode of each of its
+    modules. What only shows while training (units that die, a flat loss) cannot be seen here.
 
     Args:
         model: The network.
@@ -66,8 +71,7 @@ def _checked(
             with torch.enable_grad():
                 loss = loss_fn(_call(model, inputs), targets)
                 _check_loss(loss)
-                if loss.requires_grad:
-                    torch.autograd.backward(loss)
+                _backward(loss)
         finally:
             recorder.stop()
     trace = recorder.trace()
@@ -145,24 +149,82 @@ def _check_loss(loss: Any) -> None:
         raise UsageError(f"loss_fn returned {what}: expected a scalar tensor; reduce it first")
 
 
+def _backward(loss: Tensor) -> None:
+    with _without_gradients(walk([loss]).leaves):
+        # A loss without a graph is passed on as one that leads nowhere, which is what it is.
+        torch.autograd.backward(loss if loss.requires_grad else loss.detach().requires_grad_())
+
+
 @contextmanager
 def _untouched(model: nn.Module) -> Iterator[None]:
-    """Restores gradients, buffers, training mode and random state."""
-    gradients = [(p, p.grad) for p in model.parameters()]
-    buffers = [(b, b.detach().clone()) for b in model.buffers()]
+    """Restores gradients, buffers, each module's training mode and random state."""
     training = {module: module.training for module in model.modules()}
     devices = sorted({p.device.index or 0 for p in model.parameters() if p.device.type == "cuda"})
-    with torch.random.fork_rng(devices):
-        model.train()
-        for p, _ in gradients:
-            p.grad = None
+    with (
+        torch.random.fork_rng(devices),
+        _same_random_numbers(),
+        _same_buffers(model),
+        _without_gradients(model.parameters()),
+    ):
+        if not model.training:
+            model.train()
         try:
             yield
         finally:
-            for p, gradient in gradients:
-                p.grad = gradient
-            with torch.no_grad():
-                for buffer, before in buffers:
-                    buffer.copy_(before)
             for module, mode in training.items():
                 module.training = mode
+
+
+@contextmanager
+def _without_gradients(leaves: Iterable[Tensor]) -> Iterator[None]:
+    """Puts gradients aside, and hooks that would act on the new ones."""
+    aside = []
+    for leaf in leaves:
+        hooks = leaf._post_accumulate_grad_hooks
+        aside.append((leaf, leaf.grad, hooks, dict(hooks or ())))
+        leaf.grad = None
+        if hooks:
+            hooks.clear()
+    try:
+        yield
+    finally:
+        for leaf, gradient, hooks, before in aside:
+            leaf.grad = gradient
+            if hooks is not None:
+                hooks.update(before)
+
+
+@contextmanager
+def _same_buffers(model: nn.Module) -> Iterator[None]:
+    """Restores buffers, whether they are changed in place or replaced."""
+    before = [
+        (module, dict(module._buffers), {n: b.detach().clone() for n, b in _materialised(module)})
+        for module in model.modules()
+    ]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for module, buffers, values in before:
+                module._buffers.clear()
+                module._buffers.update(buffers)
+                for name, value in values.items():
+                    module._buffers[name].copy_(value)  # type: ignore[union-attr]
+
+
+def _materialised(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """The buffers that hold values; those of a lazy module get theirs in its first pass."""
+    for name, buffer in module._buffers.items():
+        if buffer is not None and not nn.parameter.is_lazy(buffer):
+            yield name, buffer
+
+
+@contextmanager
+def _same_random_numbers() -> Iterator[None]:
+    """Restores the generators of Python and NumPy."""
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from numbers import Integral, Real
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from torch import nn
 from torch.optim import Optimizer
@@ -53,12 +55,13 @@ class Watcher:
         on_cycle: Callable[[int], None] | None = None,
     ) -> None:
         _check_arguments(model, every, budget)
+        optimizers = _as_optimizers(optimizer)
         self._info, self._selection = info or RunInfo(), selection or Selection()
         self._file = None if save is None else _RunFile(Path(save), self._info)
         self._on_snapshot, self._on_cycle = on_snapshot, on_cycle
         self._recorder = Recorder(
             model,
-            _as_optimizers(optimizer),
+            optimizers,
             every=every,
             budget=budget,
             strict=strict,
@@ -239,13 +242,25 @@ def outcome_of(error: BaseException | None) -> str:
 def _check_arguments(model: nn.Module | None, every: int | None, budget: float) -> None:
     if model is not None and not isinstance(model, nn.Module):
         raise UsageError(f"model is a {type(model).__name__}: expected a torch.nn.Module or None")
-    if every is not None and every < 1:
-        raise UsageError(f"every={every}: expected a whole number from 1 on (1 records each step)")
-    if not 0 < budget <= 1:
-        raise UsageError(f"budget={budget}: expected a share of the training time, such as 0.01")
+    if every is not None and not (_is(every, Integral) and every >= 1):
+        raise UsageError(f"every={every!r}: expected a whole number from 1 on, such as 10")
+    if not (_is(budget, Real) and 0 < budget <= 1):
+        raise UsageError(f"budget={budget!r}: expected a share of the training time, such as 0.01")
+
+
+def _is(value: object, kind: type) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def _as_optimizers(optimizer: Optimizer | Iterable[Optimizer] | None) -> tuple[Optimizer, ...]:
     if optimizer is None:
         return ()
-    return (optimizer,) if isinstance(optimizer, Optimizer) else tuple(optimizer)
+    several = isinstance(optimizer, Iterable) and not isinstance(optimizer, str)
+    given: tuple[Any, ...] = tuple(optimizer) if several else (optimizer,)  # type: ignore[arg-type]
+    for one in given:
+        if not isinstance(one, Optimizer):
+            raise UsageError(
+                f"optimizer: {type(one).__name__} given, a torch.optim.Optimizer expected, several "
+                "of them, or None (optimizers are found when they step)"
+            )
+    return given

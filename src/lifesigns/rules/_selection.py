@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
+from lifesigns._errors import UsageError
 from lifesigns.records import Finding, Trace
 from lifesigns.rules._discovery import all_rules, find_rule
 from lifesigns.rules._engine import judge
@@ -80,10 +81,14 @@ def _still_explained(findings: list[Finding]) -> tuple[Finding, ...]:
 
 
 def _named(words: Iterable[str]) -> frozenset[str]:
-    return frozenset(name for word in words for name in _names(word))
+    given = words.split(",") if isinstance(words, str) else words
+    each: list[object] = list(given) if isinstance(given, Iterable) else [given]
+    return frozenset(name for word in each for name in _names(word))
 
 
-def _names(word: str) -> list[str]:
+def _names(word: object) -> list[str]:
+    if not isinstance(word, str):
+        raise UsageError(f"{word!r} names no rule: expected text such as 'dead-units' or 'OPT'")
     family = word.strip().upper()
     if family in FAMILIES:
         return [rule.name for rule in all_rules() if rule.code.startswith(family)]

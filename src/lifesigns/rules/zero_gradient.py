@@ -36,7 +36,8 @@ from lifesigns.rules._suspects import too_large
 
 def check(trace: Trace) -> Iterable[Finding]:
     """No gradient anywhere; or none from most samples; or none for some parameters, ever."""
-    if trace.severed >= _limit("severed") and not trace.snapshots:
+    enough = _limit("severed") if trace.steps > 1 else 1
+    if trace.severed >= enough and not trace.snapshots:
         yield _leads_nowhere(trace)
     for stream in streams(trace):
         snapshots = [s for s in trace.stream(stream) if _counts(s)]
@@ -76,18 +77,19 @@ def _always_zero(snapshots: Sequence[Snapshot]) -> list[ParameterReading]:
 
 
 def _leads_nowhere(trace: Trace) -> Finding:
+    passes = "1 backward pass" if trace.severed == 1 else f"{trace.severed} backward passes"
     return RULE.finding(
         Severity.ERROR,
         "no parameter gets a gradient: the loss is a tensor of its own",
         step=0,
-        measured=f"{trace.severed} backward passes began at a tensor that no operation led to, "
+        measured=f"{passes} began at a tensor that no operation led to, "
         "and none at a result of the network",
         expected="a loss computed from the network's output, with its graph",
         causes=("frozen", "other"),
         remedies=(
             Remedy(
                 "Call backward on the loss as it was computed: torch.tensor(loss), .item(), "
-                ".detach() and NumPy cut it off.",
+                ".detach(), no_grad and NumPy cut it off, and so does freezing every parameter.",
                 "loss = criterion(model(x), y)\nloss.backward()",
             ),
         ),
@@ -271,7 +273,8 @@ network that is not in use, while the rest learns, is a note.
     explains=("constant-output", "loss-flat"),
     cases=(
         Case("the loss is a tensor of its own", lambda: Trace(steps=9, severed=9), Severity.ERROR),
-        Case("near miss: one pass from a leaf", lambda: Trace(steps=9, severed=1), None),
+        Case("the only pass is from a leaf", lambda: Trace(steps=1, severed=1), Severity.ERROR),
+        Case("near miss: one pass of many is", lambda: Trace(steps=9, severed=1), None),
         Case("outputs outside a clamp, nothing moves", lambda: _clipped(_FLAT), Severity.ERROR),
         Case(
             "one of three layers stands still, loss flat",
