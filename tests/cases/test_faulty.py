@@ -31,7 +31,6 @@ MISNAMED_TODAY = {
     "read_at_the_padding": "constant-output: a faded state is called saturated",
     "no_positions": "dead-units: units that die without any signal lead",
     "half_precision_overflow": "non-finite-origin: an infinity that a division makes 0 is not seen",
-    "dropout_of_everything": "dead-units: the rate of the dropout is not read",
 }
 """Programs whose fault is found and put down to another cause."""
 

@@ -172,7 +172,7 @@ input is raw, those are the cause and this rule says nothing.
         "long": Threshold(250, "steps after which any such way is too short", "as for loss-flat"),
         "way": Threshold(0.2, "sum of update over weights called short", "240 programs"),
         "crawl": Threshold(0.05, "sum of update over weights called short in any run", "ours"),
-        "creeping_way": Threshold(0.5, "sum of update over weights while the loss creeps", "ours"),
+        "creeping_way": Threshold(1.0, "sum of update over weights: their own size", "ours"),
         "start": Threshold(0.1, "share of the baseline that random weights may reach", "ours"),
         "gain": Threshold(0.02, "share of the baseline learned that is more than nothing", "ours"),
         "fall": Threshold(4.0, "standard errors of the slope called falling", "p < 1e-4"),
