@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -36,10 +36,14 @@ def split(x, y):
     return Split(x, y, x[:50], y[:50])
 
 
-def alone(member, x, y, steps, dtype):
+def alone(member, x, y, steps, dtype, nudge=0.0):
+    """Its losses without company; `nudge` scales each starting weight by 1 ± `nudge`."""
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(member.seed)
         model = member.recipe.network.build().to(dtype)
+        with torch.no_grad():
+            for weights in model.parameters():
+                weights.mul_(1 + nudge * torch.randn_like(weights).sign())
     optimizer = member.recipe.make_optimizer(model.parameters())
     recipe = replace(member.recipe, epochs=steps)
     y = y.to(dtype) if y.is_floating_point() else y
@@ -78,6 +82,25 @@ def test_every_member_gets_the_losses_it_would_get_alone(
 
     for position, member in enumerate(members):
         expected = alone(member, x, y, STEPS, torch.float64)
+        rounding = np.finfo(np.float64).eps
+        nudged = alone(member, x, y, STEPS, torch.float64, nudge=rounding)
+        amplified = np.abs(nudged - expected).max()
+        assume(amplified < 1e-3)
+        np.testing.assert_allclose(
+            history.losses[:, position], expected, rtol=0, atol=max(1e-12, 30 * amplified)
+        )
+
+
+@pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
+@pytest.mark.parametrize("activation", ["relu", "tanh", "gelu"])
+def test_where_training_is_stable_the_losses_agree_to_rounding(activation, optimizer):
+    x, labels = clouds()
+    members = members_of(activation, optimizer)
+
+    history = train_population(members, split(x, labels), STEPS, dtype=torch.float64)
+
+    for position, member in enumerate(members):
+        expected = alone(member, x, labels, STEPS, torch.float64)
         np.testing.assert_allclose(history.losses[:, position], expected, rtol=0, atol=1e-12)
 
 

@@ -20,7 +20,7 @@ def test_rules_find_in_the_stored_run_what_they_found_live(rule, case, tmp_path)
             writer.append(snapshot)
         writer.losses(live.losses)
         writer.progress(live.steps, live.cost, live.optimizers, live.unseen, live.severed)
-        writer.finish(findings, "finished", cost=live.cost, steps=live.steps)
+        writer.finish(findings, live.info.outcome, cost=live.cost, steps=live.steps)
 
     stored = judge(read_run(tmp_path / "run.ls"))
 
