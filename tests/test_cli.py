@@ -137,7 +137,7 @@ def test_a_budget_is_a_share_or_a_percentage(monkeypatch, runs, text, share):
         (["run", "--json", "no/such/report.json", "train.py"], "no/such does not exist"),
         (["run", "--json", "/", "train.py"], "is a folder"),
         (["run", "--no-such-option", "train.py"], "--no-such-option"),
-        (["check"], "FILE:FACTORY"),
+        (["check"], "FILE[:FACTORY]"),
         (["show"], "RUN"),
         (["explain", "dead-unit"], "Did you mean dead-units"),
         (["explain", "XYZ123"], "There is no rule 'XYZ123'"),
@@ -187,6 +187,16 @@ def test_check_hands_on_its_target_and_its_verdict(monkeypatch, tmp_path):
         1,
         [(("net.py:make",), {"json_path": tmp_path / "c.json", **UNSELECTED})],
     )
+
+
+def test_check_hands_on_a_script(monkeypatch, tmp_path):
+    script = tmp_path / "train.py"
+    script.touch()
+    calls = replaced(monkeypatch, "lifesigns.integrations.script", "check", code=1)
+
+    code = call(monkeypatch, "check", str(script))
+
+    assert (code, calls) == (1, [((str(script),), {"json_path": None, **UNSELECTED})])
 
 
 def test_show_hands_on_the_path_and_the_form(monkeypatch):

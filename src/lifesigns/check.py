@@ -103,7 +103,7 @@ def check_file(
 def _made_by(target: str) -> tuple[nn.Module, tuple[Any, Any], LossFunction]:
     path, colon, name = target.rpartition(":")
     if not colon:
-        raise UsageError(f"{target}: expected FILE:FACTORY, such as train.py:make")
+        raise UsageError(f"{target}: no such script, and no FILE:FACTORY such as train.py:make")
     file = Path(path)
     if not file.is_file():
         raise UsageError(f"{path}: no such file; expected a Python file with the function {name}")

@@ -174,7 +174,9 @@ def check(
     target: Annotated[
         str,
         typer.Argument(
-            metavar="FILE:FACTORY", help="A function that returns (model, batch, loss_fn)."
+            metavar="FILE[:FACTORY]",
+            help="A function that returns (model, batch, loss_fn), or a script, which is run up to "
+            "the end of its first training step.",
         ),
     ],
     json: JsonFile = None,
@@ -183,11 +185,16 @@ def check(
     ignore: Ignore = None,
 ) -> None:
     """Judge a network by one training step, before training."""
+    is_script = Path(target).is_file()
+    file = Path(target if is_script else target.rpartition(":")[0])
+    chosen = _selection(_settings(file), select, ignore)
+    if is_script:
+        from lifesigns.integrations import script
+
+        raise typer.Exit(script.check(target, json_path=json, sarif_path=sarif, selection=chosen))
     from lifesigns.check import check_file
 
-    selection = _selection(_settings(Path(target.rpartition(":")[0])), select, ignore)
-    code = check_file(target, json_path=json, sarif_path=sarif, selection=selection)
-    raise typer.Exit(code)
+    raise typer.Exit(check_file(target, json_path=json, sarif_path=sarif, selection=chosen))
 
 
 @app.command()

@@ -73,7 +73,12 @@ SCRIPTS = {
     "text": "train()",
     "judge": "train(); sys.exit(5)",
     "strict": "train()",
+    "checked": "train(); print(1 / 0)",
+    "sound": "p = torch.nn.Parameter(torch.randn(9)); s = torch.optim.SGD([p], 0.1)\n"
+    "while True: s.zero_grad(); (p - torch.arange(9)).square().mean().backward(); s.step()",
+    "untrained": "pass",
 }
+CHECKED = ("checked", "sound", "untrained")
 OPTIONS = {"stopped": ["--max-steps", "5"], "strict": ["--strict", "--every", "1"]}
 BEFORE = {"text": BROKEN_REPORT, "judge": BROKEN_RULES, "strict": BROKEN_RECORDER}
 
@@ -101,7 +106,8 @@ def endings(tmp_path_factory):
     for name, end in SCRIPTS.items():
         (folder / f"{name}.py").write_text(TRAIN + end + "\n")
         options = ["--json", f"{name}.json", *OPTIONS.get(name, [])]
-        calls.append((name, BEFORE.get(name, ""), ["run", *options, f"{name}.py"]))
+        command = "check" if name in CHECKED else "run"
+        calls.append((name, BEFORE.get(name, ""), [command, *options, f"{name}.py"]))
     command = [sys.executable, "-c", DRIVER, json.dumps(calls)]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
     codes = dict(line.split() for line in done.stdout.splitlines())
@@ -167,3 +173,14 @@ def test_a_failure_of_the_recorder_in_strict_mode_still_brings_a_report(endings)
 
     assert process.returncode == 1
     assert report["outcome"].startswith("failed: RecorderError: the recorder failed")
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "steps"), [("checked", 1, 1), ("sound", 0, 1), ("untrained", 1, 0)]
+)
+def test_a_script_is_checked_by_its_first_step(endings, name, code, steps):
+    process, report = endings[name]
+
+    assert (process.returncode, report["steps"]) == (code, steps)
+    assert report["outcome"] == ("stopped after 1 step (--max-steps)" if steps else "finished")
+    assert "Traceback" not in process.stderr

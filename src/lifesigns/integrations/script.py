@@ -55,6 +55,7 @@ def run(
     strict: bool = False,
     sarif_path: Path | None = None,
     selection: Selection | None = None,
+    is_check: bool = False,
 ) -> int:
     """Runs a script as `python` would, watched, and reports to stderr however it ends.
 
@@ -71,6 +72,7 @@ def run(
         strict: Raise the recorder's own failures.
         sarif_path: Where to write the report as SARIF.
         selection: Which rules are asked.
+        is_check: Whether something alarming, or no training at all, makes the exit code 1.
 
     Returns:
         The script's exit code; 0 if it was ended by `max_steps` or `stop_on`.
@@ -100,13 +102,39 @@ def run(
             return
         if ending.code == 0:
             ending.outcome = stopper.reason or ending.outcome
-        _deliver(lambda: _report(watcher, ending), json_path, sarif_path)
+        report = _deliver(lambda: _report(watcher, ending), json_path, sarif_path)
+        if is_check and not (report and report.ok and report.trace.snapshots):
+            ending.code = ending.code or 1
 
     if _threads_remain():
         atexit.register(finish)  # Python waits for them first, and lets idle executors go
     else:
         finish()
     return ending.code
+
+
+def check(
+    target: str,
+    *,
+    json_path: Path | None = None,
+    sarif_path: Path | None = None,
+    selection: Selection | None = None,
+) -> int:
+    """`lifesigns check SCRIPT`: runs it up to the end of its first training step.
+
+    Returns:
+        0 if nothing alarming was found, 1 otherwise, or the exit code of a script that failed.
+    """
+    return run(
+        target,
+        [],
+        every=1,
+        max_steps=1,
+        json_path=json_path,
+        sarif_path=sarif_path,
+        selection=selection,
+        is_check=True,
+    )
 
 
 def _report(watcher: Watcher, ending: Ending) -> Report:
@@ -118,8 +146,11 @@ def _report(watcher: Watcher, ending: Ending) -> Report:
         return watcher.detach(ending.outcome)
 
 
-def _deliver(made: Callable[[], Report], json_path: Path | None, sarif_path: Path | None) -> None:
+def _deliver(
+    made: Callable[[], Report], json_path: Path | None, sarif_path: Path | None
+) -> Report | None:
     """Prints and writes the report; what goes wrong here must not change how the run ended."""
+    report = None
     with _undelivered():
         report = made()
         with _undelivered():
@@ -129,6 +160,7 @@ def _deliver(made: Callable[[], Report], json_path: Path | None, sarif_path: Pat
                 report.write_json(json_path)
         if sarif_path is not None:
             report.write_sarif(sarif_path)
+    return report
 
 
 @contextlib.contextmanager
@@ -163,7 +195,8 @@ class _Stopper:
 
     def __call__(self, step: int) -> None:
         if self._max_steps is not None and step >= self._max_steps:
-            self._stop(f"stopped after {step} steps (--max-steps)")
+            steps = "1 step" if step == 1 else f"{step} steps"
+            self._stop(f"stopped after {steps} (--max-steps)")
         if self._stop_on is None or step < self._next_look:
             return
         self._next_look = 2 * step
