@@ -51,7 +51,7 @@ def measure(
     unknown = np.full(program.members, np.nan)
     sums = _Sums(program.members)
     for rows in torch.split(torch.arange(len(data.test_inputs)), SAMPLES):
-        inputs = data.test_inputs[rows].to(dtype)
+        inputs = program.prepared(data.test_inputs[rows].to(dtype))
         targets = data.test_targets[rows]
         targets = targets.to(dtype) if targets.is_floating_point() else targets
         sums.add(program, _for_all(inputs, program), _for_all(targets, program))

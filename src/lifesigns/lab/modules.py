@@ -43,6 +43,10 @@ class StackedModules:
         """How many modules there are."""
         return len(self.parameters[0])
 
+    def prepared(self, samples: Tensor) -> Tensor:
+        """Samples as the other methods want them: as they are."""
+        return samples
+
     def outputs(self, inputs: Tensor) -> Tensor:
         """Outputs `[K, B, …]` for inputs `[K, B, …]`."""
         with torch.no_grad():
@@ -87,6 +91,10 @@ class SeparateModules:
     def members(self) -> int:
         """How many modules there are."""
         return len(self._modules)
+
+    def prepared(self, samples: Tensor) -> Tensor:
+        """Samples as the other methods want them: as they are."""
+        return samples
 
     def outputs(self, inputs: Tensor) -> Tensor:
         """Outputs `[K, B, …]` for inputs `[K, B, …]`, in evaluation mode."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import torch
 from torch import Tensor, nn
@@ -24,14 +25,14 @@ from lifesigns.nets import MLP, Recipe
 class Layer:
     """What one layer did on one batch."""
 
-    input: Tensor
-    """Shape `[K, I + 1, B]`, the last row ones."""
     z: Tensor
     """Preactivation, shape `[K, O, B]`."""
     a: Tensor
-    """Activation, shape `[K, O', B]`; the next layer's input without its ones."""
+    """Activation, shape `[K, O', B]`."""
+    output: Tensor
+    """The next layer's input, shape `[K, O' + 1, B]`: `a` and a row of ones. In the last layer `a`."""
     delta: Tensor
-    """Gradient at `input`, of its shape."""
+    """Gradient at `output`, of its shape."""
 
 
 class StackedPerceptrons:
@@ -54,8 +55,12 @@ class StackedPerceptrons:
         """How many networks there are."""
         return len(self.parameters[0])
 
+    def prepared(self, samples: Tensor) -> Tensor:
+        """Samples `[N, I]` as all methods want them: with a column of ones, `[N, I + 1]`."""
+        return torch.cat((samples, samples.new_ones(len(samples), 1)), 1)
+
     def outputs(self, inputs: Tensor) -> Tensor:
-        """Outputs `[K, B, O]` for inputs `[K, B, I]`."""
+        """Outputs `[K, B, O]` for prepared inputs `[K, B, I + 1]`."""
         return self.measured(inputs)[0]
 
     def measured(self, inputs: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -73,13 +78,13 @@ class StackedPerceptrons:
         return output, [slope.transpose(1, 2) for slope in found]
 
     def losses_and_gradients(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        """The losses `[K]` on a batch; leaves the gradients in `self.gradients`."""
+        """The losses `[K]` on a prepared batch; leaves the gradients in `self.gradients`."""
         size = inputs.shape[1]
         layers = self._layers.get(size) or self._layers.setdefault(size, self._allocated(size))
         with self._products:
             self._forward(layers, inputs)
             losses, delta = self._head(layers[-1].a, targets)
-            self._backward(layers, delta)
+            self._backward(layers, inputs, delta)
         return losses
 
     def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -91,39 +96,42 @@ class StackedPerceptrons:
         return [(p[member, :, :-1].clone(), p[member, :, -1].clone()) for p in self.parameters]
 
     def _forward(self, layers: Sequence[Layer], inputs: Tensor) -> None:
-        layers[0].input[:, :-1] = inputs.transpose(1, 2)
+        x = inputs.transpose(1, 2)
         for index, (layer, weight) in enumerate(zip(layers, self.parameters, strict=True)):
-            torch.bmm(weight, layer.input, out=layer.z)
+            torch.bmm(weight, x, out=layer.z)
             slope = self._slope(index)
             if slope is not None:
                 slope.value(layer.z, layer.a)
             elif layer.a is not layer.z:
                 layer.a.copy_(layer.z)
+            x = layer.output
 
-    def _backward(self, layers: Sequence[Layer], delta: Tensor) -> None:
+    def _backward(self, layers: Sequence[Layer], inputs: Tensor, delta: Tensor) -> None:
         for index in range(len(layers) - 1, -1, -1):
             layer, slope = layers[index], self._slope(index)
             if slope is not None:
                 delta = slope.backward(delta, layer.z, layer.a)
-            torch.bmm(delta, layer.input.transpose(1, 2), out=self.gradients[index])
+            x = layers[index - 1].output.transpose(1, 2) if index else inputs
+            torch.bmm(delta, x, out=self.gradients[index])
             if index:
-                torch.bmm(self.parameters[index].transpose(1, 2), delta, out=layer.delta)
-                delta = layer.delta[:, :-1]
+                at_input = layers[index - 1].delta
+                torch.bmm(self.parameters[index].transpose(1, 2), delta, out=at_input)
+                delta = at_input[:, :-1]
 
     def _slope(self, index: int) -> Slope | None:
         return self._hidden if index < len(self.parameters) - 1 else self._output
 
     def _allocated(self, size: int) -> list[Layer]:
         """Memory for one batch of `size` samples."""
-        inputs = [
-            weight.new_ones(self.members, weight.shape[2], size) for weight in self.parameters
-        ]
         layers: list[Layer] = []
-        for index, (weight, value) in enumerate(zip(self.parameters, inputs, strict=True)):
+        for weight, following in zip_longest(self.parameters, self.parameters[1:]):
             z = weight.new_empty(self.members, weight.shape[1], size)
-            last = index == len(inputs) - 1
-            a = inputs[index + 1][:, :-1] if not last else z if not self._output else z.clone()
-            layers.append(Layer(value, z, a, torch.empty_like(value)))
+            if following is None:
+                a = output = z.clone() if self._output else z
+            else:
+                output = weight.new_ones(self.members, following.shape[2], size)
+                a = output[:, :-1]
+            layers.append(Layer(z, a, output, torch.empty_like(output)))
         return layers
 
 

@@ -90,7 +90,8 @@ def train_population(
     """
     program = _program(members, data, dtype)
     stepper = Stepper.of([member.recipe for member in members], dtype)
-    batches = _batches(members, data, members[0].recipe.batch_size, dtype)
+    samples = program.prepared(_as(data.inputs, dtype)), _as(data.targets, dtype)
+    batches = _batches(members, *samples, members[0].recipe.batch_size)
     moments = sorted(set(_moments(steps) if measured_at is None else measured_at))
     losses = np.full((steps, len(members)), np.nan)
     taken = [measure(program, data, dtype)] if 0 in moments else []
@@ -126,10 +127,9 @@ def _built(member: Member) -> nn.Module:
 
 
 def _batches(
-    members: Sequence[Member], data: Split, size: int, dtype: torch.dtype
+    members: Sequence[Member], inputs: Tensor, targets: Tensor, size: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Endless batches `[K, B, …]`, every member in the order of its own seed."""
-    inputs, targets = _as(data.inputs, dtype), _as(data.targets, dtype)
     seeds = sorted({member.seed for member in members})
     orders = [torch.Generator().manual_seed(seed) for seed in seeds]
     of_member = torch.tensor([seeds.index(member.seed) for member in members])
