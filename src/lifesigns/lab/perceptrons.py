@@ -30,8 +30,10 @@ class Layer:
     a: Tensor
     """Activation, shape `[K, O', B]`."""
     output: Tensor
-    """The next layer's input, shape `[K, O' + 1, B]`: `a` and a row of ones. In the last layer `a`."""
-    delta: Tensor
+    """The next layer's input, shape `[K, O' + 1, B]`: `a` and a row of ones; `a` in the last."""
+    at_z: Tensor
+    """Gradient at `z`, of its shape."""
+    at_output: Tensor
     """Gradient at `output`, of its shape."""
 
 
@@ -74,7 +76,7 @@ class StackedPerceptrons:
         if self._hidden is None or not self._hidden.elementwise:
             return output, []
         backward = self._hidden.backward
-        found = [backward(torch.ones_like(x.z), x.z, x.a) for x in layers[:-1]]
+        found = [backward(torch.ones_like(x.z), x.z, x.a, x.at_z) for x in layers[:-1]]
         return output, [slope.transpose(1, 2) for slope in found]
 
     def losses_and_gradients(self, inputs: Tensor, targets: Tensor) -> Tensor:
@@ -110,13 +112,13 @@ class StackedPerceptrons:
         for index in range(len(layers) - 1, -1, -1):
             layer, slope = layers[index], self._slope(index)
             if slope is not None:
-                delta = slope.backward(delta, layer.z, layer.a)
+                delta = slope.backward(delta, layer.z, layer.a, layer.at_z)
             x = layers[index - 1].output.transpose(1, 2) if index else inputs
             torch.bmm(delta, x, out=self.gradients[index])
             if index:
-                at_input = layers[index - 1].delta
-                torch.bmm(self.parameters[index].transpose(1, 2), delta, out=at_input)
-                delta = at_input[:, :-1]
+                below = layers[index - 1].at_output
+                torch.bmm(self.parameters[index].transpose(1, 2), delta, out=below)
+                delta = below[:, :-1]
 
     def _slope(self, index: int) -> Slope | None:
         return self._hidden if index < len(self.parameters) - 1 else self._output
@@ -131,7 +133,7 @@ class StackedPerceptrons:
             else:
                 output = weight.new_ones(self.members, following.shape[2], size)
                 a = output[:, :-1]
-            layers.append(Layer(z, a, output, torch.empty_like(output)))
+            layers.append(Layer(z, a, output, torch.empty_like(z), torch.empty_like(output)))
         return layers
 
 

@@ -134,17 +134,25 @@ def _batches(
     orders = [torch.Generator().manual_seed(seed) for seed in seeds]
     of_member = torch.tensor([seeds.index(member.seed) for member in members])
     shared = not torch.equal(of_member, torch.arange(len(seeds)))
+    count = len(members) * size
+    batch = [tensor.new_empty(count, *tensor.shape[1:]) for tensor in (inputs, targets)]
     shuffled = torch.empty(len(seeds), len(inputs), dtype=torch.int64)
     while True:
         for row, order in zip(shuffled, orders, strict=True):
             torch.randperm(len(inputs), generator=order, out=row)
         for rows in torch.split(shuffled, size, dim=1):
             picked = rows[of_member] if shared else rows
-            yield _picked(inputs, picked), _picked(targets, picked)
+            yield _picked(inputs, picked, batch[0]), _picked(targets, picked, batch[1])
 
 
-def _picked(samples: Tensor, rows: Tensor) -> Tensor:
-    return samples.index_select(0, rows.flatten()).view(*rows.shape, *samples.shape[1:])
+def _picked(samples: Tensor, rows: Tensor, memory: Tensor) -> Tensor:
+    """The samples of rows `[K, B]`, in `memory` where it has their number, else in new memory."""
+    flat = rows.flatten()
+    if len(memory) == len(flat):
+        picked = torch.index_select(samples, 0, flat, out=memory)
+    else:
+        picked = torch.index_select(samples, 0, flat)
+    return picked.view(*rows.shape, *samples.shape[1:])
 
 
 def _as(tensor: Tensor, dtype: torch.dtype) -> Tensor:

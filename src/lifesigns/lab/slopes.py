@@ -16,15 +16,17 @@ from lifesigns.nets.mlp import ACTIVATIONS, PIECES
 
 aten = torch.ops.aten
 
-Backward = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""Gradient with respect to `z` from the one with respect to `a = f(z)`, given `(grad, z, a)`."""
+Backward = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+"""Gradient with respect to `z` from the one with respect to `a = f(z)`, given `(grad, z, a, out)`.
+
+It may be written to `out`, which has the shape of `z`."""
 
 
 Value = Callable[[Tensor, Tensor], object]
 """Writes `f(z)` into its second argument."""
 
 
-def _maxout_backward(grad: Tensor, z: Tensor, a: Tensor) -> Tensor:
+def _maxout_backward(grad: Tensor, z: Tensor, a: Tensor, out: Tensor) -> Tensor:
     largest = z.view(*a.shape, PIECES) == a.unsqueeze(-1)
     share: Tensor = grad / largest.sum(-1)
     return (largest * share.unsqueeze(-1)).flatten(-2)
@@ -41,22 +43,35 @@ _VALUES: dict[str, Value] = {
 }
 """In place of the module's own value where that would be copied."""
 
+_relu = aten.threshold_backward.grad_input
+_leaky_relu = aten.leaky_relu_backward.grad_input
+_tanh = aten.tanh_backward.grad_input
+_sigmoid = aten.sigmoid_backward.grad_input
+_elu = aten.elu_backward.grad_input
+_gelu = aten.gelu_backward.grad_input
+_silu = aten.silu_backward.grad_input
+_softplus = aten.softplus_backward.grad_input
+_hardtanh = aten.hardtanh_backward.grad_input
+_hardsigmoid = aten.hardsigmoid_backward.grad_input
+
 _KERNELS: dict[str, Backward] = {
-    "relu": lambda g, z, a: aten.threshold_backward(g, a, 0),
-    "leaky_relu": lambda g, z, a: aten.leaky_relu_backward(g, z, 0.01, False),
-    "tanh": lambda g, z, a: aten.tanh_backward(g, a),
-    "sigmoid": lambda g, z, a: aten.sigmoid_backward(g, a),
-    "softmax": lambda g, z, a: aten._softmax_backward_data(g, a, -1, z.dtype),
-    "elu": lambda g, z, a: aten.elu_backward(g, 1.0, 1.0, 1.0, False, z),
-    "gelu": lambda g, z, a: aten.gelu_backward(g, z),
-    "silu": lambda g, z, a: aten.silu_backward(g, z),
-    "mish": lambda g, z, a: aten.mish_backward(g, z),
-    "softplus": lambda g, z, a: aten.softplus_backward(g, z, 1.0, 20.0),
-    "hardtanh": lambda g, z, a: aten.hardtanh_backward(g, z, -1.0, 1.0),
+    "relu": lambda g, z, a, out: _relu(g, a, 0, grad_input=out),
+    "leaky_relu": lambda g, z, a, out: _leaky_relu(g, z, 0.01, False, grad_input=out),
+    "tanh": lambda g, z, a, out: _tanh(g, a, grad_input=out),
+    "sigmoid": lambda g, z, a, out: _sigmoid(g, a, grad_input=out),
+    "softmax": lambda g, z, a, out: aten._softmax_backward_data(g, a, -1, z.dtype),
+    "elu": lambda g, z, a, out: _elu(g, 1.0, 1.0, 1.0, False, z, grad_input=out),
+    "gelu": lambda g, z, a, out: _gelu(g, z, grad_input=out),
+    "silu": lambda g, z, a, out: _silu(g, z, grad_input=out),
+    "mish": lambda g, z, a, out: aten.mish_backward(g, z),
+    "softplus": lambda g, z, a, out: _softplus(g, z, 1.0, 20.0, grad_input=out),
+    "hardtanh": lambda g, z, a, out: _hardtanh(g, z, -1.0, 1.0, grad_input=out),
     "maxout": _maxout_backward,
-    "hardswish": lambda g, z, a: aten.hardswish_backward(g, z),
-    "hardsigmoid": lambda g, z, a: aten.hardsigmoid_backward(g, z),
+    "hardswish": lambda g, z, a, out: aten.hardswish_backward(g, z),
+    "hardsigmoid": lambda g, z, a, out: _hardsigmoid(g, z, grad_input=out),
 }
+"""Into memory that is kept: from some size on a new tensor is fresh from the system in every step,
+and its page faults take longer than the arithmetic."""
 
 
 @dataclass(frozen=True)
@@ -102,15 +117,15 @@ def _over_units(module: nn.Module) -> Value:
 
 
 def _over_units_backward(backward: Backward) -> Backward:
-    def transposed(grad: Tensor, z: Tensor, a: Tensor) -> Tensor:
-        units_last = (tensor.transpose(1, 2) for tensor in (grad, z, a))
+    def transposed(grad: Tensor, z: Tensor, a: Tensor, out: Tensor) -> Tensor:
+        units_last = (tensor.transpose(1, 2) for tensor in (grad, z, a, out))
         return backward(*units_last).transpose(1, 2)
 
     return transposed
 
 
 def _by_autograd(module: nn.Module) -> Backward:
-    def backward(grad: Tensor, z: Tensor, a: Tensor) -> Tensor:
+    def backward(grad: Tensor, z: Tensor, a: Tensor, out: Tensor) -> Tensor:
         with torch.enable_grad():
             seen = z.detach().requires_grad_()
             (found,) = torch.autograd.grad(module(seen), seen, grad)
