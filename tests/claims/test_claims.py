@@ -44,7 +44,7 @@ def test_a_claim_runs_and_says_what_it_found(done, name):
 
     assert each.result.measurements
     assert len(each.result.explanation.split(". ")) >= 2
-    assert json.loads(json.dumps(each.result.figure, allow_nan=False))
+    assert json.loads(json.dumps([each.result.figure, *each.result.more], allow_nan=False))
     if each.claim.kind is Kind.STATISTICAL and name not in UNSETTLED:
         assert each.result.seeds >= 3
 

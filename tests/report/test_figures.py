@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lifesigns._errors import UsageError
-from lifesigns.report.figures import intervals, lines, raster, save
+from lifesigns.report.figures import grid, intervals, lines, outcomes, raster, save
 
 ROWS = [{"step": s, "loss (nats)": 1 / (s + 1), "low": 0.1, "high": 1.0, "net": n}
         for s in range(3) for n in ("a", "b")]  # fmt: skip
@@ -23,6 +23,14 @@ FIGURES = {
     "raster with points": raster(
         np.ones((2, 2)), (0, 1, 0, 1), title="t", x="x.1", y="y",
         points=[{"x.1": 0.5, "y": 0.5, "class": "0"}], by="class",
+    ),
+    "whole numbers": lines(ROWS, "step", "loss (nats)", by="net", title="t"),
+    "outcomes": outcomes(
+        [{"rule": "a", "program": p, "said": s} for p, s in (("x", "fires"), ("y", "silent"))],
+        row="rule", column="program", outcome="said", title="t",
+    ),
+    "grid": grid(
+        [lines(ROWS, "step", "loss (nats)", by="net", title=n) for n in "abc"], columns=2, title="t"
     ),
     "no rows": lines([], "step", "loss", by="net", title="t"),
 }  # fmt: skip
@@ -56,6 +64,24 @@ def test_a_figure_is_drawn_with_its_title(name, tmp_path):
 
     assert ">t<" in (tmp_path / "f.svg").read_text(encoding="utf-8")
     assert (tmp_path / "f.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_points_have_the_colour_of_their_end_of_the_map():
+    points = [{"x": 0.1, "y": 0.1, "class": label} for label in ("1", "0")]
+
+    spec = raster(np.eye(2), (0, 1, 0, 1), title="t", x="x", y="y", points=points, by="class")
+
+    scale = spec["layer"][1]["encoding"]["color"]["scale"]
+    assert scale == {"domain": ["0", "1"], "range": ["#0072B2", "#D55E00"]}
+
+
+def test_whole_numbers_have_whole_ticks():
+    whole, broken = (
+        lines([{"n": n, "y": 1.0, "by": "a"}], "n", "y", by="by", title="t") for n in (1, 1.5)
+    )
+
+    assert whole["encoding"]["x"]["axis"]["tickMinStep"] == 1
+    assert "axis" not in broken["encoding"]["x"]
 
 
 def test_another_suffix_is_refused(tmp_path):

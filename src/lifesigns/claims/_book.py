@@ -126,7 +126,8 @@ def _chapter(page: Page, done: Done) -> None:
     page.paragraph(result.explanation)
     if claim.correction:
         page.paragraph(f"Correction. {claim.correction}")
-    page.figure(result.figure)
+    for figure in (result.figure, *result.more):
+        page.figure(figure)
     page.table(
         [
             {"measured": m.name, "value": m.shown, "expected": m.expected,

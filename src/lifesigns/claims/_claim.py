@@ -61,6 +61,8 @@ class Result:
     """Two sentences that use the measured numbers."""
     figure: Spec
     """A Vega-Lite chart."""
+    more: tuple[Spec, ...] = ()
+    """Further charts."""
     seeds: int = 0
     """How many seeds each mean is over; 0 where chance has no part."""
 

@@ -155,7 +155,13 @@ def _read(claim: Claim, path: Path | None) -> Done | None:
     try:
         values = json.loads(path.read_text())
         measurements = tuple(Measurement(**m) for m in values["measurements"])
-        result = Result(measurements, values["explanation"], values["figure"], values["seeds"])
+        result = Result(
+            measurements,
+            values["explanation"],
+            values["figure"],
+            tuple(values["more"]),
+            values["seeds"],
+        )
         return Done(claim, result, values["seconds"], cached=True)
     except (ValueError, KeyError, TypeError):
         return None

@@ -6,6 +6,7 @@ from lifesigns.claims._measured import mean_above, mean_below
 from lifesigns.claims._training import over_seeds
 from lifesigns.nets import MLP, Recipe
 from lifesigns.nets.data import load
+from lifesigns.report.figures import grid
 
 
 def experiment(effort: Effort) -> Result:
@@ -23,7 +24,11 @@ def experiment(effort: Effort) -> Result:
         for name, network in networks.items()
     }
     gain = finals["deep"] - finals["shallow"]
-    drawn = fitted(networks["deep"], rings, 0.1, steps)
+    drawn = [
+        boundary_map(fitted(MLP(2, widths, 2, initialiser="he_normal"), rings, 0.1, steps), rings,
+                     f"{len(widths)} × {widths[0]} units")
+        for widths in ((2,), (4,), (16,), (2, 2, 2), (4, 4, 4), (16, 16, 16, 16))
+    ]  # fmt: skip
     return Result(
         (
             mean_below("accuracy of five linear layers", finals["linear"], 0.65),
@@ -33,7 +38,12 @@ def experiment(effort: Effort) -> Result:
         f"Five linear layers classify {finals['linear'].mean():.3f} of the rings right, which is "
         f"chance; the same layers with ReLU {finals['deep'].mean():.3f}. Width and depth count as "
         f"well: one layer of two ReLU units gets {finals['shallow'].mean():.3f}.",
-        boundary_map(drawn, rings, "Five layers with ReLU on two rings"),
+        grid(
+            drawn,
+            columns=3,
+            title="ReLU networks of growing width and depth on two rings",
+            subtitle="probability of class 1 after training; layers × units",
+        ),
         seeds=seeds,
     )
 

@@ -1,5 +1,6 @@
 """Leaky ReLU answers dead units; whether its results are less stable is measured."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,8 @@ from lifesigns.claims._measured import near, reported
 from lifesigns.claims._training import curve_rows, over_seeds
 from lifesigns.nets import MLP, Recipe
 from lifesigns.nets.data import load
-from lifesigns.report.figures import lines
+from lifesigns.records import Floats
+from lifesigns.report.figures import Spec, lines
 
 RATES = (0.01, 0.03, 0.1)
 
@@ -23,7 +25,7 @@ def experiment(effort: Effort) -> Result:
             network = MLP(64, (32, 32), 10, name, initialiser="he_normal")
             recipe = Recipe(network, "cross_entropy", rate)
             history = over_seeds(replace(recipe, momentum=0.9), digits, seeds, steps)
-            histories[f"{name}, rate {rate:g}"] = history
+            histories[name] = history
             finals[name, rate] = history.measures["accuracy"][-1]
             dead[name, rate] = history.measures["dead_fraction"][-1]
     wild = RATES[-1]
@@ -55,8 +57,27 @@ def experiment(effort: Effort) -> Result:
             low="low",
             high="high",
             title="ReLU and leaky ReLU on digits",
+            subtitle=f"rate {wild:g} with momentum",
         ),
+        (_dead_shares(dead),),
         seeds=seeds,
+    )
+
+
+def _dead_shares(dead: Mapping[tuple[str, float], Floats]) -> Spec:
+    rows = [
+        {"learning rate": rate, "dead share": float(np.nanmean(shares)), "activation": name}
+        for (name, rate), shares in dead.items()
+    ]
+    return lines(
+        rows,
+        "learning rate",
+        "dead share",
+        by="activation",
+        title="Hidden units without a gradient",
+        subtitle="mean over the seeds",
+        logarithmic_x=True,
+        points=True,
     )
 
 

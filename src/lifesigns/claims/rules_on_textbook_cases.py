@@ -5,7 +5,7 @@ from lifesigns.claims._measured import near
 from lifesigns.claims._watched import alarms, noted
 from lifesigns.nets import MLP, Recipe
 from lifesigns.nets.data import load
-from lifesigns.report.figures import intervals
+from lifesigns.report.figures import outcomes
 
 
 def experiment(effort: Effort) -> Result:
@@ -49,7 +49,7 @@ def experiment(effort: Effort) -> Result:
         fires[rule] = float(rule in heard(fault, data, steps=steps))
         silent[rule] = float(rule in heard(relative, data, steps=steps))
     rows = [
-        {"rule": rule, "fires": value, "low": value, "high": value, "program": program}
+        {"rule": rule, "program": program, "said": "fires" if value else "silent"}
         for program, said in (("textbook case", fires), ("counter-example", silent))
         for rule, value in said.items()
     ]
@@ -60,7 +60,7 @@ def experiment(effort: Effort) -> Result:
         ),
         f"{sum(fires.values()):.0f} of {len(fires)} rules fire on the fault they are named for. On "
         f"relatives of these programs that learn, {sum(silent.values()):.0f} do.",
-        intervals(rows, "fires", "low", "high", label="rule", by="program", title="Rules at work"),
+        outcomes(rows, row="rule", column="program", outcome="said", title="Rules at work"),
     )
 
 

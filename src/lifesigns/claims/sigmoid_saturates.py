@@ -5,12 +5,16 @@ import numpy as np
 from lifesigns.claims._claim import Claim, Effort, Kind, Result
 from lifesigns.claims._measured import above, below, near
 from lifesigns.claims._watched import alarms, watched
+from lifesigns.functions import ACTIVATIONS
 from lifesigns.lab.statistics import Interval
 from lifesigns.nets import MLP, Recipe
 from lifesigns.nets.data import load
 from lifesigns.records import WEIGHTED
-from lifesigns.report.figures import lines
+from lifesigns.report.figures import Spec, grid, lines
 
+SHOWN = (
+    "sigmoid", "tanh", "relu", "leaky_relu", "prelu", "maxout", "elu", "gelu", "silu",
+)  # fmt: skip
 DEPTHS = (1, 2, 4, 6, 8)
 
 
@@ -66,8 +70,25 @@ def experiment(effort: Effort) -> Result:
             logarithmic_y=True,
             points=True,
         ),
+        (_slopes(),),
         seeds=seeds,
     )
+
+
+def _slopes() -> Spec:
+    """Each of the subject's activations, and others in use, with its derivative."""
+    z = np.linspace(-5, 5, 101)
+    charts = []
+    for name in SHOWN:
+        curves = ACTIVATIONS[name].curve(z)
+        assert curves is not None, name
+        rows = [
+            {"z": round(float(at), 3), "value": round(float(y), 5), "curve": curve}
+            for curve, ys in zip(("f(z)", "f′(z)"), curves, strict=True)
+            for at, y in zip(z, ys, strict=True)
+        ]
+        charts.append(lines(rows, "z", "value", by="curve", title=name))
+    return grid(charts, columns=3, title="Activations and their derivatives")
 
 
 def _fading(activation: str, depth: int, seed: int) -> float:

@@ -2,8 +2,8 @@
 
 from lifesigns.claims._claim import Claim, Effort, Kind, Result
 from lifesigns.claims._measured import below, near
-from lifesigns.claims._neuron import EPOCHS, GENTLE, RATE, SURE, train
-from lifesigns.report.figures import lines
+from lifesigns.claims._neuron import EPOCHS, GENTLE, RATE, SURE, Course, train
+from lifesigns.report.figures import Spec, lines
 
 
 def experiment(effort: Effort) -> Result:
@@ -37,6 +37,30 @@ def experiment(effort: Effort) -> Result:
             title="One sigmoid neuron under squared error",
             subtitle=f"η = {RATE}",
         ),
+        (_factors(sure),),
+    )
+
+
+def _factors(course: Course) -> Spec:
+    """The update's two factors and what they come to, epoch by epoch."""
+    error = course.outputs
+    factors = {
+        "error a − y": error,
+        "slope σ′(z)": error * (1 - error),
+        "update of the bias, over η": course.gradients,
+    }
+    rows = [
+        {"epoch": epoch, "value": float(value), "factor": name}
+        for name, values in factors.items()
+        for epoch, value in enumerate(values)
+    ]
+    return lines(
+        rows,
+        "epoch",
+        "value",
+        by="factor",
+        title="σ′ in the update of the unit that is wrong and sure",
+        subtitle="the error is largest where the slope is smallest",
     )
 
 

@@ -8,6 +8,7 @@ from lifesigns.claims._claim import Claim, Effort, Kind, Result
 from lifesigns.claims._measured import above, below
 from lifesigns.nets import MLP
 from lifesigns.nets.data import load
+from lifesigns.report.figures import grid
 
 
 def experiment(effort: Effort) -> Result:
@@ -15,6 +16,8 @@ def experiment(effort: Effort) -> Result:
     moons, steps = load("moons"), effort.of(1500, 400)
     linear = fitted(MLP(2, (), 2), moons, 0.1, steps)
     bent = fitted(MLP(2, (16, 16), 2, activation="tanh"), moons, 0.3, steps)
+    stack = fitted(MLP(2, (16,) * 4, 2, activation=None), moons, 0.03, steps)
+    unit = fitted(MLP(2, (1,), 2, activation="sigmoid"), moons, 0.3, steps)
     bends = [_bend(model) for model in (linear, bent)]
     return Result(
         (
@@ -24,7 +27,20 @@ def experiment(effort: Effort) -> Result:
         f"Along any straight path the linear classifier's score changes evenly, to "
         f"{bends[0]:.0e}, so the place where it is 0 is a straight line. Two layers of tanh bend "
         f"it by {bends[1]:.2g}, which is what separates the moons.",
-        boundary_map(linear, moons, "Boundary of a linear classifier on two moons"),
+        grid(
+            [
+                boundary_map(model, moons, title)
+                for title, model in (
+                    ("linear classifier", linear),
+                    ("five linear layers", stack),
+                    ("one sigmoid unit", unit),
+                    ("two layers of tanh", bent),
+                )
+            ],
+            columns=2,
+            title="Boundaries on two moons",
+            subtitle="probability of class 1 after training",
+        ),
     )
 
 

@@ -29,7 +29,7 @@ def experiment(effort: Effort) -> Result:
     frequencies = torch.bincount(digits.targets).double() / len(digits.targets)
     learnt = biases["MLP"].double().softmax(0)
     rows = [
-        {"class": float(c), "probability": float(p), "of": name}
+        {"class": c, "probability": float(p), "of": name}
         for name, values in (("the output biases", learnt), ("the training labels", frequencies))
         for c, p in enumerate(values)
     ]

@@ -7,7 +7,7 @@ from lifesigns.claims._measured import above, near
 from lifesigns.claims._watched import alarms
 from lifesigns.nets import MLP, Recipe
 from lifesigns.nets.data import load
-from lifesigns.report.figures import intervals
+from lifesigns.report.figures import outcomes
 
 RULE = "symmetric-units"
 
@@ -32,7 +32,7 @@ def experiment(effort: Effort) -> Result:
         for name, network in networks.items()
     }
     rows = [
-        {"network": name, "INI001 fires": float(fires), "low": float(fires), "high": float(fires)}
+        {"network": name, "rule": "symmetric-units", "said": "fires" if fires else "silent"}
         for name, fires in said.items()
     ]
     silent = [name for name, fires in said.items() if not fires]
@@ -46,12 +46,11 @@ def experiment(effort: Effort) -> Result:
         f"The rule fires on {sum(said.values())} of {len(said)} networks, all with a hidden layer "
         f"that starts at zero. It stays silent on {' and '.join(silent)}: without a hidden layer "
         "the units differ from the first step on.",
-        intervals(
+        outcomes(
             rows,
-            "INI001 fires",
-            "low",
-            "high",
-            label="network",
+            row="network",
+            column="rule",
+            outcome="said",
             title="Where equal units can never become different",
         ),
     )

@@ -3,15 +3,17 @@
 from dataclasses import replace
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from lifesigns.claims._claim import Claim, Effort, Kind, Result
 from lifesigns.claims._measured import below, mean_below, reported
 from lifesigns.claims._training import curve_rows, over_seeds
 from lifesigns.nets import MLP, Recipe, train
 from lifesigns.nets.data import load
-from lifesigns.report.figures import lines
+from lifesigns.report.figures import grid, lines, raster
 
-WIDTH = 32
+WIDTH, STEPS = 32, 50
 
 
 def experiment(effort: Effort) -> Result:
@@ -25,7 +27,8 @@ def experiment(effort: Effort) -> Result:
         "from Glorot's weights": over_seeds(recipe, digits, seeds, steps),
     }
     finals = {name: history.measures["accuracy"][-1] for name, history in histories.items()}
-    spread = _spread_of_units(zero)
+    weights = {name: _hidden_weights(start) for name, start in (("zero", zero), ("Glorot", recipe))}
+    spread = _spread(weights["zero"])
     lost = finals["from zero"] - finals["from Glorot's weights"]
     return Result(
         (
@@ -33,7 +36,7 @@ def experiment(effort: Effort) -> Result:
             mean_below("zero minus Glorot, same seeds", lost, -0.1),
             reported("accuracy from zero", finals["from zero"]),
         ),
-        f"After 50 steps the {WIDTH} hidden units still differ by {spread:.1e} of their size: "
+        f"After {STEPS} steps the {WIDTH} hidden units still differ by {spread:.1e} of their size: "
         f"they get the same gradient and act as one. It still learns something, "
         f"{np.mean(finals['from zero']):.3f} against "
         f"{np.mean(finals[list(finals)[1]]):.3f} from random weights.",
@@ -46,19 +49,42 @@ def experiment(effort: Effort) -> Result:
             high="high",
             title="A hidden layer of sigmoids on digits",
         ),
+        (
+            grid(
+                [
+                    raster(
+                        weight.double().numpy(),
+                        (0, 64, 0, WIDTH),
+                        title=f"from {name}",
+                        x="weight from pixel",
+                        y="hidden unit",
+                    )
+                    for name, weight in weights.items()
+                ],
+                columns=2,
+                title=f"Weights of the hidden units after {STEPS} steps",
+                subtitle="from blue (lowest) to orange (highest); from zero all rows are the same",
+            ),
+        ),
         seeds=seeds,
     )
 
 
-def _spread_of_units(recipe: Recipe, steps: int = 50) -> float:
-    """Largest deviation of a unit's weights from the layer's mean unit, over their RMS."""
+def _hidden_weights(recipe: Recipe) -> Tensor:
+    """Weights of the hidden layer after `STEPS` steps, shape `[WIDTH, 64]`."""
     digits = load("digits")
-    model = recipe.network.build()
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(0)
+        model = recipe.network.build()
     optimizer = recipe.make_optimizer(model.parameters())
     losses = train(recipe, model, optimizer, digits.inputs, digits.targets)
-    for _ in range(steps):
+    for _ in range(STEPS):
         next(losses)
-    weight = next(model.parameters()).detach()
+    return next(model.parameters()).detach()
+
+
+def _spread(weight: Tensor) -> float:
+    """Largest deviation of a unit's weights from the layer's mean unit, over their RMS."""
     return float((weight - weight.mean(0)).abs().max() / weight.square().mean().sqrt())
 
 

@@ -24,6 +24,10 @@ Rows = Sequence[Mapping[str, Any]]
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 WIDTH, HEIGHT = 520, 280
+CRISP = 512
+"""Pixels a map has at least: what is smaller is drawn as squares, not blurred by the browser."""
+SMALL = 220
+"""Width and height of a chart in a grid."""
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6E6E6E", "#B2182B")
 """Okabe & Ito's palette, which colour-blind readers can tell apart; the yellow is left out, it is
 too faint on white."""
@@ -33,7 +37,8 @@ _LOOK: Spec = {
     "font": "system-ui, 'DejaVu Sans', sans-serif",
     "title": {"anchor": "start", "fontSize": 14, "subtitleColor": "#555", "subtitleFontSize": 12},
     "axis": {"labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal",
-             "gridColor": "#e6e6e6", "labelLimit": 320},
+             "gridColor": "#e6e6e6", "labelLimit": 320, "labelOverlap": "greedy",
+             "labelSeparation": 8},
     "legend": {"labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal",
                "labelLimit": 320, "symbolStrokeWidth": 2},
     "range": {"category": list(COLORS)},
@@ -63,7 +68,7 @@ def lines(
     Column names are the axis titles, so they hold the unit.
     """
     encoding = {
-        "x": _axis(x, logarithmic=logarithmic_x),
+        "x": _axis(x, logarithmic=logarithmic_x, whole=_is_whole(rows, x)),
         "color": {"field": by, "type": "nominal", "sort": None, "title": by, "legend": _STROKES},
     }
     layers: list[Spec] = []
@@ -111,6 +116,39 @@ def intervals(
     return spec
 
 
+def outcomes(
+    rows: Rows, *, row: str, column: str, outcome: str, title: str, subtitle: str = ""
+) -> Spec:
+    """A table of words: what came of each pair of `row` and `column`, a colour for each word."""
+    encoding: Spec = {
+        "x": {"field": column, "type": "nominal", "sort": None, "title": None,
+              "axis": {"orient": "top", "labelAngle": 0, "ticks": False, "domain": False}},
+        "y": {"field": row, "type": "nominal", "sort": None, "title": None,
+              "axis": {"labelLimit": 420, "ticks": False, "domain": False}},
+    }  # fmt: skip
+    layers: list[Spec] = [
+        {
+            "mark": {"type": "rect", "opacity": 0.25, "stroke": "white", "strokeWidth": 2},
+            "encoding": {"color": {"field": outcome, "type": "nominal", "legend": None}},
+        },
+        {"mark": "text", "encoding": {"text": {"field": outcome, "type": "nominal"}}},
+    ]
+    spec = _spec(rows, title, subtitle, encoding=encoding, layer=layers)
+    spec["width"], spec["height"] = {"step": 130}, {"step": 26}
+    return spec
+
+
+def grid(specs: Sequence[Spec], *, columns: int, title: str, subtitle: str = "") -> Spec:
+    """Charts as small ones side by side, each with its own title."""
+    small = [
+        {**{k: v for k, v in spec.items() if k not in ("$schema", "config")},
+         "width": SMALL, "height": SMALL}
+        for spec in specs
+    ]  # fmt: skip
+    whole = _spec((), title, subtitle, concat=small, columns=columns)
+    return {k: v for k, v in whole.items() if k not in ("width", "height", "data")}
+
+
 def raster(
     values: NDArray[np.float64],
     extent: tuple[float, float, float, float],
@@ -133,9 +171,11 @@ def raster(
         y: The same for the vertical axis.
         subtitle: Beneath the title.
         points: Rows with the columns `x`, `y` and `by`.
-        by: Column that colours the points.
+        by: Column that colours the points, the first value as the low end of the map.
     """
     left, right, bottom, top = extent
+    enlarged = -(-CRISP // max(values.shape))
+    values = values.repeat(enlarged, 0).repeat(enlarged, 1)
     image = {
         "data": {"values": [{"url": _png(values), "x": left, "x2": right, "y": top, "y2": bottom}]},
         "mark": {"type": "image", "aspect": False},
@@ -158,7 +198,7 @@ def raster(
         "encoding": {
             "x": _axis(x, domain=(left, right)),
             "y": _axis(y, domain=(bottom, top)),
-            **({"color": {"field": by, "type": "nominal", "sort": None}} if by else {}),
+            **({"color": _shades(points, by)} if by else {}),
         },
     }
     layers = [image, dots] if points else [image]
@@ -185,6 +225,17 @@ def save(spec: Spec, path: Path) -> None:
         raise UsageError(f"{path.name}: a figure is written as .png or .svg.")
 
 
+def _shades(points: Rows, by: str) -> Spec:
+    """The colours of the map's ends, in darker shades, for the values of `by` in order."""
+    found = sorted({point[by] for point in points})
+    scale = {"domain": found, "range": list(COLORS[: len(found)])}
+    return {"field": by, "type": "nominal", "scale": scale}
+
+
+def _is_whole(rows: Rows, field: str) -> bool:
+    return all(isinstance(row.get(field), int) for row in rows)
+
+
 def _spec(rows: Rows, title: str, subtitle: str, **parts: Any) -> Spec:
     return {
         "$schema": SCHEMA,
@@ -203,6 +254,7 @@ def _axis(
     logarithmic: bool = False,
     title: str = "",
     domain: tuple[float, float] | None = None,
+    whole: bool = False,
 ) -> Spec:
     scale: Spec = {"type": "log"} if logarithmic else {"zero": False}
     if domain is not None:
@@ -212,6 +264,7 @@ def _axis(
         "type": "quantitative",
         "title": title or field,
         "scale": scale,
+        **({"axis": {"tickMinStep": 1, "format": ",d"}} if whole and not logarithmic else {}),
     }
 
 
