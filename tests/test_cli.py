@@ -140,7 +140,7 @@ def test_a_budget_is_a_share_or_a_percentage(monkeypatch, runs, text, share):
         (["check"], "FILE[:FACTORY]"),
         (["show"], "RUN"),
         (["explain", "dead-unit"], "Did you mean dead-units"),
-        (["explain", "XYZ123"], "There is no rule 'XYZ123'"),
+        (["explain", "XYZ123"], "There is no rule or topic 'XYZ123'"),
         (["no-such-command"], "no-such-command"),
         (["demo", "--seed", "x"], "--seed"),
     ],
@@ -233,6 +233,37 @@ def test_explain_takes_a_name_or_a_code(monkeypatch, capsys, name):
     assert capsys.readouterr().out.startswith("ACT001 dead-units\n")
 
 
+@pytest.mark.parametrize(("language", "said"), [("en", "Measured here"), ("zh", "实测")])
+def test_explain_shows_a_topic_in_both_languages(monkeypatch, capsys, tmp_path, language, said):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    code = call(monkeypatch, "explain", "cross-entropy", "--lang", language)
+
+    text = capsys.readouterr().out
+    assert code == 0
+    assert said in text
+    assert "233" in text
+
+
+def test_explain_writes_a_topic_as_html(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    path = tmp_path / "page.html"
+
+    code = call(monkeypatch, "explain", "cross-entropy", "--html", str(path))
+
+    assert (code, capsys.readouterr().out) == (0, f"written: {path}\n")
+    assert "<math " in path.read_text(encoding="utf-8")
+
+
+def test_explain_without_a_name_lists_the_topics(monkeypatch, capsys):
+    code = call(monkeypatch, "explain")
+
+    text = capsys.readouterr().out
+    assert code == 0
+    assert "cross-entropy" in text
+    assert "lifesigns rules" in text
+
+
 def test_rules_lists_them(monkeypatch, capsys):
     code = call(monkeypatch, "rules")
 
@@ -272,7 +303,9 @@ def without_torch(*arguments):
     return done.stdout
 
 
-@pytest.mark.parametrize("given", [["--help"], ["--version"], ["rules"], ["explain", "INI001"]])
+@pytest.mark.parametrize(
+    "given", [["--help"], ["--version"], ["rules"], ["explain"], ["explain", "INI001"]]
+)
 def test_what_only_informs_does_not_import_torch(given):
     assert without_torch(*given)
 

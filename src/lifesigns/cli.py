@@ -35,6 +35,13 @@ class StopOn(str, Enum):
     error = "error"
 
 
+class Lang(str, Enum):
+    """In which language a page is written."""
+
+    en = "en"
+    zh = "zh"
+
+
 def main() -> None:
     """Runs a command; a mistake of the user ends it with a message and exit code 2."""
     # Not `app()`: that would replace `sys.excepthook`, which belongs to the user's script.
@@ -223,13 +230,40 @@ def rules() -> None:
 
 @app.command()
 def explain(
-    rule: Annotated[str, typer.Argument(metavar="RULE", help="Name or code: dead-units, ACT001.")],
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RULE|TOPIC",
+            help="A rule's name or code, or a topic: ACT001, backprop. [default: list topics]",
+        ),
+    ] = None,
+    lang: Annotated[Lang, typer.Option(help="Language of topics.")] = Lang.en,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", callback=_writable, help="Write a topic's page there."),
+    ] = None,
 ) -> None:
-    """Show a rule's manual page."""
-    from lifesigns.report.manual import page
-    from lifesigns.rules import find_rule
+    """Explain a rule, or a topic of the textbook in numbers."""
+    from lifesigns.claims import _topics
 
-    page(find_rule(rule), _stdout())
+    if name is None:
+        _topics.print_list(_stdout())
+        return
+    topic, rule = _topics.find(name, needs_topic=html is not None)
+    if topic is not None:
+        from lifesigns.claims._topics import _command as command
+
+        language = _topics.Language(lang.value)
+        if html is not None:
+            command.write_html(topic, language, html)
+            print(f"written: {html}")
+            return
+        command.show(topic, language, _stdout())
+        print(end="\n" if rule else "")
+    if rule is not None:
+        from lifesigns.report.manual import page
+
+        page(rule, _stdout())
 
 
 @app.command()

@@ -6,10 +6,18 @@ measurements alone: `reproduced` if all of them hold, `not here` if none does, `
 claim that does not hold is a finding and is reported as such.
 
 Adding one takes a file with a `CLAIM` in this package, and a line in the changelog.
+
+What runs claims is imported on first use, because texts about them are read without torch.
 """
 
-from lifesigns.claims._claim import Claim, Effort, Measurement, Result, Verdict
-from lifesigns.claims._engine import Done, all_claims, find_claims, run_claims
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lifesigns.claims._claim import Claim, Effort, Measurement, Result, Verdict
+    from lifesigns.claims._engine import Done, all_claims, find_claims, run_claims
 
 __all__ = [
     "Claim",
@@ -22,3 +30,10 @@ __all__ = [
     "find_claims",
     "run_claims",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    in_engine = name in ("Done", "all_claims", "find_claims", "run_claims")
+    return getattr(import_module(f"{__name__}.{'_engine' if in_engine else '_claim'}"), name)

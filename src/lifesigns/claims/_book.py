@@ -21,6 +21,10 @@ from lifesigns.claims._textbook import SENTENCES
 from lifesigns.report.page import Page
 
 COLOR = {Verdict.REPRODUCED: "green", Verdict.PARTLY: "yellow", Verdict.NOT_HERE: "red"}
+ENVIRONMENT = (
+    "lifesigns {lifesigns}, torch {torch}, NumPy {numpy}, Python {python} on {machine}, "
+    "one thread, {day}"
+)
 
 
 def print_table(done: Sequence[Done], effort: Effort, console: Console) -> None:
@@ -139,10 +143,13 @@ def _chapter(page: Page, done: Done) -> None:
     page.paragraph(f"{claim.kind.value}. {how}{done.seconds:.1f} s.", note=True)
 
 
-def environment() -> str:
-    """Versions, machine and date, in one line."""
-    day = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
-    return (
-        f"lifesigns {lifesigns.__version__}, torch {torch.__version__}, NumPy {np.__version__}, "
-        f"Python {platform.python_version()} on {platform.machine()}, one thread, {day}"
+def environment(form: str = ENVIRONMENT) -> str:
+    """Versions, machine and date, in one line of this form."""
+    return form.format(
+        lifesigns=lifesigns.__version__,
+        torch=torch.__version__,
+        numpy=np.__version__,
+        python=platform.python_version(),
+        machine=platform.machine(),
+        day=datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
     )

@@ -46,9 +46,13 @@ class Measurement:
     @property
     def shown(self) -> str:
         """The value with its interval, to read."""
+        return self.written(" ({low} to {high})")
+
+    def written(self, interval: str) -> str:
+        """The value, and its interval in these words, which name `{low}` and `{high}`."""
         text = _readable(self.value)
         if math.isfinite(self.low) and math.isfinite(self.high):
-            text += f" ({_readable(self.low)} to {_readable(self.high)})"
+            text += interval.format(low=_readable(self.low), high=_readable(self.high))
         return text
 
 

@@ -43,7 +43,7 @@ def claims(
     if out is not None:
         _make(out)
     try:
-        done = _watched(chosen, effort, None if fresh else kept_folder())
+        done = run_with_progress(chosen, effort, None if fresh else kept_folder())
     except KeyboardInterrupt:
         print("lifesigns: interrupted; the claims that were done are kept.", file=sys.stderr)
         return INTERRUPTED
@@ -63,7 +63,8 @@ def kept_folder() -> Path:
     return Path(base) / "lifesigns" / "claims"
 
 
-def _watched(chosen: Sequence[Claim], effort: Effort, kept: Path | None) -> list[Done]:
+def run_with_progress(chosen: Sequence[Claim], effort: Effort, kept: Path | None) -> list[Done]:
+    """Runs claims with a bar on standard error that is gone when they are done."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
                TimeElapsedColumn())  # fmt: skip
     with Progress(*columns, console=console_for(sys.stderr), transient=True) as bar:

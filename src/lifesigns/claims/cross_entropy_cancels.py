@@ -29,6 +29,8 @@ def experiment(effort: Effort) -> Result:
             near("epochs to half, mildly wrong", courses["cross_entropy", GENTLE].half_time, 10, 0),
             near("epochs to half, wrong and sure", fast.half_time, 17, 0),
             near("the same under squared error", slow.half_time, 233, 0),
+            near("∂C/∂z at the start, wrong and sure", fast.gradients[0], 0.982, 0.001),
+            near("∂C/∂z at the start under squared error", slow.gradients[0], 0.0173, 0.0001),
             above("first move against that of squared error", moves[1] / moves[0], 60),
             below("largest |∂C/∂z - (a - y)| against autograd", _derivative_error(), 1e-12),
         ),

@@ -28,6 +28,15 @@ ASCII = {
     "∂": "d",
     "ᵢ": "_i",
     "÷": "/",
+    "½": "1/2 ",
+    "δ": "delta",
+    "η": "eta",
+    "ε": "eps",
+    "ᵀ": "^T",
+    "⊙": "(*)",
+    "∈": "in",
+    "∝": "~",
+    "≠": "!=",
 }
 """Stand-ins for characters that lifesigns itself uses."""
 

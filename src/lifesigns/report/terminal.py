@@ -101,7 +101,7 @@ def write(console: Console, show: Callable[[], None]) -> None:
     with console.capture() as capture:
         show()
     lines = "".join(f"{line.rstrip()}\n" for line in capture.get().rstrip("\n").split("\n"))
-    encoding = _encoding(console)
+    encoding = encoding_of(console)
     console.file.write(lines.encode(encoding, "backslashreplace").decode(encoding))
     console.file.flush()
 
@@ -121,7 +121,7 @@ def rows(console: Console, *pairs: tuple[str | Text, Said]) -> Table:
 
 def fitted(console: Console, text: str) -> str:
     """`text` as the console's stream can carry it."""
-    return fit(text, _encoding(console))
+    return fit(text, encoding_of(console))
 
 
 def indented_code(console: Console, code: str) -> Padding:
@@ -134,7 +134,8 @@ def indented_code(console: Console, code: str) -> Padding:
     return Padding(text, (0, 0, 0, INDENT))
 
 
-def _encoding(console: Console) -> str:
+def encoding_of(console: Console) -> str:
+    """The encoding of the console's stream."""
     name = getattr(console.file, "encoding", None) or "utf-8"
     try:
         return codecs.lookup(name).name

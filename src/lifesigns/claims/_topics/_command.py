@@ -1,0 +1,40 @@
+"""`lifesigns explain TOPIC`: runs the topic's claims, shows the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from lifesigns._errors import UsageError
+from lifesigns.claims._claim import Effort
+from lifesigns.claims._command import kept_folder, run_with_progress
+from lifesigns.claims._engine import find_claims
+from lifesigns.claims._topics._html import html
+from lifesigns.claims._topics._page import TopicPage, needed_claims, page_of
+from lifesigns.claims._topics._text import print_page
+from lifesigns.claims._topics._topic import Language, Topic
+
+
+def show(topic: Topic, language: Language, console: Console) -> None:
+    """Prints the page of a topic."""
+    print_page(_measured(topic, language), console)
+
+
+def write_html(topic: Topic, language: Language, path: Path) -> None:
+    """Writes the page of a topic to `path`.
+
+    Raises:
+        UsageError: The file cannot be written.
+    """
+    text = html(_measured(topic, language))
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def _measured(topic: Topic, language: Language) -> TopicPage:
+    chosen = find_claims(needed_claims(topic))
+    done = run_with_progress(chosen, Effort(quick=True), kept_folder())
+    return page_of(topic, language, {each.claim.name: each for each in done})

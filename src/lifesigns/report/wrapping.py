@@ -1,0 +1,31 @@
+"""Lines of a given width, also for Chinese, which has no spaces and two columns a character."""
+
+from __future__ import annotations
+
+import re
+
+from rich.cells import cell_len
+
+WIDE = "\u3001-\u303f\u3400-\u9fff\uff01-\uffef"
+OPENING = "（《〈「『【“"
+CLOSING = "，。、；：？！）》〉」』】”"
+_PIECE = re.compile(rf"[{OPENING}]*(?:[{WIDE}]|[^\s{WIDE}{OPENING}{CLOSING}]+)?[{CLOSING}]*\s*")
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Lines of at most `width` columns; one longer word stands on a line of its own.
+
+    A line ends at a space or beside a Chinese character, never before closing punctuation and
+    never after an opening bracket.
+
+    Example:
+        >>> wrapped("梯度消失，又叫 vanishing gradient。", 12)
+        ['梯度消失，又', '叫 vanishing', 'gradient。']
+    """
+    lines = [""]
+    for match in _PIECE.finditer(text):
+        piece = match[0]
+        if lines[-1] and cell_len((lines[-1] + piece).rstrip()) > width:
+            lines.append("")
+        lines[-1] += piece
+    return [line.rstrip() for line in lines]
