@@ -14,8 +14,9 @@ from lifesigns.claims import (
     find_claims,
     run_claims,
 )
-from lifesigns.claims._book import as_json, book
+from lifesigns.claims._book import as_json, book, markdown
 from lifesigns.claims._claim import Kind
+from lifesigns.claims._engine import Done
 from lifesigns.claims._textbook import SENTENCES
 
 NAMES = [claim.name for claim in all_claims()]
@@ -120,6 +121,27 @@ def test_the_book_opens_offline_and_holds_every_claim(done):
         claim.text.replace("'", "&#x27;").split("(")[0][:30] in text for claim in all_claims()
     )
     assert "<script src" not in text
+
+
+def test_the_markdown_page_has_a_row_and_the_numbers_of_every_claim(done):
+    text = markdown(list(done.values()), Effort(quick=True))
+
+    assert all(f"| [{name}](#{name}) |" in text and f"## {name}\n" in text for name in NAMES)
+    assert all(
+        measurement.name in text
+        for each in done.values()
+        if each.result
+        for measurement in each.result.measurements
+    )
+
+
+def test_a_claim_without_its_data_says_so_on_the_page():
+    missing = Done(find_claims(CHEAP[:1])[0], None, 0.0, cached=False, reason="install the data")
+
+    text = markdown([missing], Effort())
+
+    assert "not run" in text
+    assert "install the data" in text
 
 
 def test_json_is_complete_and_plain(done):

@@ -100,6 +100,41 @@ def _finite(number: float) -> float | None:
     return float(number) if np.isfinite(number) else None
 
 
+def markdown(done: Sequence[Done], effort: Effort) -> str:
+    """The verdicts as a page of the documentation, with the numbers behind them."""
+    lines = [
+        "# The textbook, executed",
+        "Written by `lifesigns claims --out DIR`; the pictures are in the book beside it.",
+        f"{summary(done, effort)} {environment()}.",
+        "| Claim | Verdict | Seeds | Time |\n| --- | --- | ---: | ---: |\n"
+        + "\n".join(_row(each) for each in done),
+    ]
+    for each in done:
+        lines += _section(each)
+    return "\n\n".join(lines) + "\n"
+
+
+def _row(done: Done) -> str:
+    name = done.claim.name
+    if done.result is None:
+        return f"| [{name}](#{name}) | not run | – | – |"
+    seeds = f"{done.result.seeds:,}" if done.result.seeds else "–"
+    return f"| [{name}](#{name}) | {done.result.verdict.value} | {seeds} | {done.seconds:.1f} s |"
+
+
+def _section(done: Done) -> list[str]:
+    claim, result = done.claim, done.result
+    head = [f"## {claim.name}", f"*{claim.text}* ({claim.source}; published: {claim.published})"]
+    if result is None:
+        return [*head, f"Not run: {done.reason}"]
+    measured = "\n".join(
+        f"- {m.name}: {m.shown} (expected {m.expected}{'' if m.holds else '; **not met**'})"
+        for m in result.measurements
+    )
+    correction = [f"Correction: {claim.correction}"] if claim.correction else []
+    return [*head, result.explanation, *correction, measured]
+
+
 def book(done: Sequence[Done], effort: Effort) -> str:
     """The book: one chapter for each claim, self-contained HTML."""
     page = Page("The textbook, executed")
@@ -150,6 +185,6 @@ def environment(form: str = ENVIRONMENT) -> str:
         torch=torch.__version__,
         numpy=np.__version__,
         python=platform.python_version(),
-        machine=platform.machine(),
+        machine=f"{platform.machine()} ({torch.backends.cpu.get_cpu_capability()})",
         day=datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
     )

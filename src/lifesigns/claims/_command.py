@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from lifesigns._errors import UsageError
-from lifesigns.claims._book import as_json, book, print_table
+from lifesigns.claims._book import as_json, book, markdown, print_table
 from lifesigns.claims._claim import Claim, Effort
 from lifesigns.claims._engine import Done, find_claims, run_claims
 from lifesigns.report.terminal import console_for
@@ -32,7 +32,7 @@ def claims(
     Args:
         names: Of claims.
         quick: Fewer seeds and steps.
-        out: Folder for the book (`claims.html`) and `claims.json`.
+        out: Folder for the book (`claims.html`), its numbers (`claims.md`) and `claims.json`.
         json_output: Print JSON instead of the table.
         fresh: Run everything anew, whatever is kept from earlier runs.
 
@@ -53,6 +53,7 @@ def claims(
         print_table(done, effort, console_for(sys.stdout))
     if out is not None:
         (out / "claims.html").write_text(book(done, effort), encoding="utf-8")
+        (out / "claims.md").write_text(markdown(done, effort), encoding="utf-8")
         (out / "claims.json").write_text(json.dumps(as_json(done, effort), indent=1) + "\n")
     return 0
 
