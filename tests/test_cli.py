@@ -225,9 +225,27 @@ def test_the_help_of_demo_names_the_faults_there_are(monkeypatch, capsys):
     assert ", ".join(fault.name for fault in FAULTS) in text
 
 
-@pytest.mark.parametrize("name", ["dead-units", "ACT001", "act001"])
+@pytest.mark.parametrize("name", ["saturated-units", "ACT002", "act002"])
 def test_explain_takes_a_name_or_a_code(monkeypatch, capsys, name):
     code = call(monkeypatch, "explain", name)
+
+    assert code == 0
+    assert capsys.readouterr().out.startswith("ACT002 saturated-units\n")
+
+
+def test_explain_shows_a_topic_and_then_the_rule_of_the_same_name(monkeypatch, capsys):
+    from lifesigns.claims._topics import _command
+
+    monkeypatch.setattr(_command, "show", lambda topic, *_: print(topic.name))
+
+    code = call(monkeypatch, "explain", "dead-units")
+
+    assert code == 0
+    assert capsys.readouterr().out.startswith("dead-units\n\nACT001 dead-units\n")
+
+
+def test_explain_shows_the_rule_alone_by_its_code(monkeypatch, capsys):
+    code = call(monkeypatch, "explain", "ACT001")
 
     assert code == 0
     assert capsys.readouterr().out.startswith("ACT001 dead-units\n")

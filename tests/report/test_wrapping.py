@@ -25,6 +25,10 @@ def test_punctuation_stays_with_its_neighbour():
     assert wrapped("饱和（即平坦）。", 6) == ["饱和", "（即平", "坦）。"]
 
 
+def test_a_formula_stays_on_one_line():
+    assert wrapped("its slope at z = 0 is 1/4", 15) == ["its slope at", "z = 0 is 1/4"]
+
+
 def test_a_long_word_is_left_whole():
     assert wrapped("see https://example.org/a-long-address there", 10)[1].endswith("address")
 

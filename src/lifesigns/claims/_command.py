@@ -68,7 +68,10 @@ def run_with_progress(chosen: Sequence[Claim], effort: Effort, kept: Path | None
     """Runs claims with a bar on standard error that is gone when they are done."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
                TimeElapsedColumn())  # fmt: skip
-    with Progress(*columns, console=console_for(sys.stderr), transient=True) as bar:
+    console = console_for(sys.stderr)
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
         task = bar.add_task("", total=len(chosen))
         done: list[Done] = []
 

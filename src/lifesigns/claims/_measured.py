@@ -55,3 +55,8 @@ def reported(name: str, values: ArrayLike, words: str = "finite") -> Measurement
     interval = Interval.of(np.asarray(values, float))
     holds = math.isfinite(interval.mean)
     return Measurement(name, interval.mean, words, holds, interval.low, interval.high)
+
+
+def stated(name: str, value: float) -> Measurement:
+    """A number of which nothing is asked but that it is finite, from a calculation."""
+    return Measurement(name, float(value), "finite", math.isfinite(value))

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from lifesigns.claims._claim import Claim, Effort, Kind, Result
-from lifesigns.claims._measured import below
+from lifesigns.claims._measured import below, stated
 from lifesigns.nets import MLP
 from lifesigns.nets.data import load
 from lifesigns.report.figures import lines
@@ -42,6 +42,8 @@ def experiment(effort: Effort) -> Result:
             below("largest difference from autograd", max(errors), 1e-15),
             below("δ of the first layer over that of the last", sizes[0] / sizes[-1], 0.1),
             below("largest mean slope of a layer", max(means), 0.25),
+            stated("smallest mean slope of a layer", min(means)),
+            *(stated(f"RMS of δ, layer {number}", size) for number, size in enumerate(sizes, 1)),
         ),
         f"Written out, the rule gives autograd's gradients to {max(errors):.0e}. Each of these "
         f"layers multiplies the error by weights and by a slope of {min(means):.2f} to "

@@ -3,7 +3,7 @@
 import numpy as np
 
 from lifesigns.claims._claim import Claim, Effort, Kind, Result
-from lifesigns.claims._measured import above, mean_above, near
+from lifesigns.claims._measured import above, mean_above, near, reported
 from lifesigns.claims._watched import alarms
 from lifesigns.lab import Member, train_population
 from lifesigns.lab.statistics import Interval
@@ -51,6 +51,7 @@ def experiment(effort: Effort) -> Result:
     return Result(
         (
             above("smallest rise from one rate to the next", float(np.diff(means).min()), 0),
+            reported("dead share at a rate of 0.01", dead[2][np.isfinite(dead[2])]),
             mean_above("dead share at a rate of 0.03", dead[3][np.isfinite(dead[3])], 0.2),
             mean_above("dead share at a rate of 0.1", dead[4][np.isfinite(dead[4])], 0.3),
             near("ACT001 fires at a rate of 0.3 on digits", float(wild), 1, 0),

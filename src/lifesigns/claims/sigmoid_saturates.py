@@ -3,7 +3,7 @@
 import numpy as np
 
 from lifesigns.claims._claim import Claim, Effort, Kind, Result
-from lifesigns.claims._measured import above, below, near
+from lifesigns.claims._measured import above, below, near, stated
 from lifesigns.claims._watched import alarms, watched
 from lifesigns.functions import ACTIVATIONS
 from lifesigns.lab.statistics import Interval
@@ -52,6 +52,8 @@ def experiment(effort: Effort) -> Result:
             near("largest slope of the sigmoid", slope.max(), 0.25, 1e-6),
             below("slope at z = 5", float(slope[np.argmin(np.abs(z - 5))]), 0.01),
             below("first over last gradient, 8 layers of sigmoids", deep, 1e-3),
+            stated("the same with 2 layers", np.median(ratios["sigmoid", 2])),
+            stated("the same with 4 layers", np.median(ratios["sigmoid", 4])),
             above("the same with ReLU", shallow, 0.05),
             near("alarms of ACT002 on tanh from Glorot's weights", float(said[1]), 0, 0),
         ),

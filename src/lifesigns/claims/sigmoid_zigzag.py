@@ -43,7 +43,8 @@ def experiment(effort: Effort) -> Result:
             mean_above("sign coherence over a batch, sigmoid", coherence["sigmoid"], 0.5),
             mean_above("sigmoid minus tanh, same seeds", gap, 0.1),
             mean_above("way of the weights, sigmoid over shifted sigmoid", longer, 1.0),
-            reported("way of the weights, tanh", ways["tanh"]),
+            reported("sign coherence over a batch, tanh", coherence["tanh"]),
+            *(reported(f"way of the weights, {name}", way) for name, way in ways.items()),
         ),
         f"Behind sigmoids a sample moves all weights of a unit the same way; over a batch "
         f"{coherence['sigmoid'].mean():.0%} of the gradient still points one way, behind tanh "

@@ -7,7 +7,7 @@ that the error shows what the functions can express and not what descent finds.
 import numpy as np
 
 from lifesigns.claims._claim import Claim, Effort, Kind, Result
-from lifesigns.claims._measured import above
+from lifesigns.claims._measured import above, stated
 from lifesigns.records import Floats
 from lifesigns.report.figures import lines
 
@@ -38,6 +38,11 @@ def experiment(effort: Effort) -> Result:
             above("tanh: error at 2 units over error at 512", gains["tanh"], 50),
             above("sigmoid: error at 2 units over error at 512", gains["sigmoid"], 50),
             above("error of a polynomial activation at 512 units", stuck, 0.2),
+            *(
+                stated(f"{name}: error at {width} units", errors[name][WIDTHS.index(width)])
+                for name in ("ReLU", "tanh", "sigmoid")
+                for width in (2, 32, 512)
+            ),
         ),
         f"From 2 to 512 units the largest error falls from {errors['ReLU'][0]:.2f} to "
         f"{errors['ReLU'][-1]:.4f} with ReLU and from {errors['tanh'][0]:.2f} to "

@@ -35,6 +35,7 @@ def experiment(effort: Effort) -> Result:
             below("spread of the hidden units after 50 steps, in their size", spread, 1e-3),
             mean_below("zero minus Glorot, same seeds", lost, -0.1),
             reported("accuracy from zero", finals["from zero"]),
+            reported("accuracy from Glorot's weights", finals["from Glorot's weights"]),
         ),
         f"After {STEPS} steps the {WIDTH} hidden units still differ by {spread:.1e} of their size: "
         f"they get the same gradient and act as one. It still learns something, "

@@ -9,14 +9,15 @@ from rich.cells import cell_len
 WIDE = "\u3001-\u303f\u3400-\u9fff\uff01-\uffef"
 OPENING = "（《〈「『【“"
 CLOSING = "，。、；：？！）》〉」』】”"
-_PIECE = re.compile(rf"[{OPENING}]*(?:[{WIDE}]|[^\s{WIDE}{OPENING}{CLOSING}]+)?[{CLOSING}]*\s*")
+_WORD = rf"[^\s{WIDE}{OPENING}{CLOSING}]+"
+_PIECE = re.compile(rf"[{OPENING}]*(?:[{WIDE}]|{_WORD}(?: [=<>≤≥+−·/] {_WORD})*)?[{CLOSING}]*\s*")
 
 
 def wrapped(text: str, width: int) -> list[str]:
     """Lines of at most `width` columns; one longer word stands on a line of its own.
 
     A line ends at a space or beside a Chinese character, never before closing punctuation and
-    never after an opening bracket.
+    never after an opening bracket, and not beside the sign of a formula.
 
     Example:
         >>> wrapped("梯度消失，又叫 vanishing gradient。", 12)

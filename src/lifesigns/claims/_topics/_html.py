@@ -33,8 +33,8 @@ def _add(sheet: Page, block: Block) -> None:
             f"<p><strong>{escape(block.name)}</strong><br>{escape(block.says)}<br>"
             f"<code>{escape(block.command)}</code></p>"
         )
-        if block.figure is not None:
-            sheet.figure(block.figure)
+        for figure in block.figures:
+            sheet.figure(figure)
     elif isinstance(block, Prose):
         sheet.paragraph(block.text, note=block.is_note)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import isfinite
 
 from lifesigns.claims._book import environment
-from lifesigns.claims._claim import Spec
+from lifesigns.claims._claim import Measurement, Spec
 from lifesigns.claims._engine import Done
 from lifesigns.claims._topics._phrases import PHRASES, Phrases
-from lifesigns.claims._topics._topic import Formula, Language, Topic
+from lifesigns.claims._topics._topic import Formula, Language, Number, Topic
 from lifesigns.rules import find_rule
 
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -46,7 +47,7 @@ class Pointer:
     name: str
     says: str
     command: str
-    figure: Spec | None = None
+    figures: tuple[Spec, ...] = ()
 
 
 Block = Prose | Item | Explained | Pointer
@@ -102,29 +103,32 @@ def needed_claims(topic: Topic) -> tuple[str, ...]:
 def _measured(topic: Topic, language: Language, results: Mapping[str, Done]) -> Iterator[Block]:
     phrases = PHRASES[language]
     for sentence in topic.words(language).measured:
-        used = [topic.numbers[name] for name in PLACEHOLDER.findall(sentence)]
-        missing = next((results[n.claim] for n in used if results[n.claim].result is None), None)
-        if missing is not None:
-            yield Item(phrases.missing.format(claim=missing.claim.name, reason=missing.reason))
-        else:
-            yield Item(sentence.format_map(_shown(topic, sentence, results, phrases)))
-    yield Prose(_how(results, phrases), is_note=True)
+        yield Item(_filled(sentence, topic, results, phrases))
+    known = (_measurement(number, results) for number in topic.numbers.values())
+    yield Prose(_how(results, phrases, any(m and isfinite(m.low) for m in known)), is_note=True)
 
 
-def _shown(
-    topic: Topic, sentence: str, results: Mapping[str, Done], phrases: Phrases
-) -> dict[str, str]:
-    """The numbers of one sentence, by placeholder."""
+def _filled(sentence: str, topic: Topic, results: Mapping[str, Done], phrases: Phrases) -> str:
+    """The sentence with its numbers, or why they are missing."""
     shown = {}
     for name in PLACEHOLDER.findall(sentence):
         number = topic.numbers[name]
-        result = results[number.claim].result
-        found = {m.name: m for m in result.measurements} if result else {}
-        shown[name] = found[number.measurement].written(phrases.interval)
-    return shown
+        found = _measurement(number, results)
+        if found is None:
+            reason = results[number.claim].reason
+            return phrases.missing.format(claim=number.claim, reason=reason)
+        shown[name] = found.written(phrases.interval)
+    return sentence.format_map(shown).replace("） ", "）")  # no space after a wide bracket
 
 
-def _how(results: Mapping[str, Done], phrases: Phrases) -> str:
+def _measurement(number: Number, results: Mapping[str, Done]) -> Measurement | None:
+    result = results[number.claim].result
+    measurements = result.measurements if result else ()
+    return next((m for m in measurements if m.name == number.measurement), None)
+
+
+def _how(results: Mapping[str, Done], phrases: Phrases, has_intervals: bool) -> str:
+    """How the numbers were measured."""
     runs = (
         phrases.random.format(claim=name, number=f"{done.result.seeds:,}")
         if done.result.seeds
@@ -132,9 +136,13 @@ def _how(results: Mapping[str, Done], phrases: Phrases) -> str:
         for name, done in results.items()
         if done.result
     )
-    kept = phrases.kept if any(done.cached for done in results.values()) else ""
-    how = phrases.quick.format(runs=phrases.between.join(runs))
-    return how + kept + environment(phrases.environment)
+    parts = (
+        phrases.quick.format(runs=phrases.between.join(runs)),
+        phrases.brackets if has_intervals else "",
+        phrases.kept if any(done.cached for done in results.values()) else "",
+        environment(phrases.environment),
+    )
+    return "".join(parts)
 
 
 def _rules(topic: Topic, language: Language) -> Iterator[Block]:
@@ -146,5 +154,5 @@ def _rules(topic: Topic, language: Language) -> Iterator[Block]:
 def _claims(topic: Topic, language: Language, results: Mapping[str, Done]) -> Iterator[Block]:
     for name, says in zip(topic.claims, topic.words(language).claims, strict=True):
         result = results[name].result
-        figure = result.figure if result else None
-        yield Pointer(name, says, f"lifesigns claims {name}", figure)
+        figures = (result.figure, *result.more) if result else ()
+        yield Pointer(name, says, f"lifesigns claims {name}", figures)

@@ -25,6 +25,7 @@ class Phrases:
     random: str
     exact: str
     between: str
+    brackets: str
     kept: str
     environment: str
 
@@ -42,10 +43,11 @@ PHRASES = MappingProxyType(
             interval=" ({low} to {high})",
             missing="Not measured here, because the claim {claim} could not be run: {reason}",
             quick="A quick run, with fewer random starts and steps than `lifesigns claims` takes "
-            "without --quick: {runs}. In brackets stand 95% confidence intervals. ",
+            "without --quick: {runs}. ",
             random="{claim} from {number} random starts",
             exact="{claim} without chance",
             between=", ",
+            brackets="In brackets stand 95% confidence intervals. ",
             kept="Kept from an earlier run of the same code. ",
             environment="lifesigns {lifesigns}, torch {torch}, NumPy {numpy}, Python {python} on "
             "{machine}, one thread, {day}.",
@@ -61,10 +63,11 @@ PHRASES = MappingProxyType(
             interval="（{low} 至 {high}）",
             missing="此处没有测到数据：实验 {claim} 无法运行。原因（程序原文）：{reason}",
             quick="以上是快速运行的结果，随机初始化的次数和训练步数都少于不带 --quick 的 "
-            "lifesigns claims：{runs}。括号内是 95% 置信区间。",
+            "lifesigns claims：{runs}。",
             random="{claim} 用了 {number} 次随机初始化",
             exact="{claim} 不含随机成分",
             between="，",
+            brackets="括号内是 95% 置信区间。",
             kept="数据取自此前用同一份代码所做的运行。",
             environment="lifesigns {lifesigns}，torch {torch}，NumPy {numpy}，Python {python}，"
             "{machine}，单线程，{day}。",
