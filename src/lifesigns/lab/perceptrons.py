@@ -15,9 +15,9 @@ from itertools import zip_longest
 import torch
 from torch import Tensor, nn
 
-from lifesigns.lab.heads import head_of
+from lifesigns.lab.heads import has_formula, head_of
 from lifesigns.lab.products import exact_products
-from lifesigns.lab.slopes import Slope, slope_of
+from lifesigns.lab.slopes import Slope, has_kernel, slope_of
 from lifesigns.nets import MLP, Recipe
 
 
@@ -51,6 +51,14 @@ class StackedPerceptrons:
         self._head = head_of(recipe)
         self._layers: dict[int, list[Layer]] = {}
         self._products = exact_products(self.parameters, recipe.batch_size)
+
+    @staticmethod
+    def needs_autograd(recipe: Recipe) -> bool:
+        """Whether some gradient has no formula here; else training may run in inference mode."""
+        network = recipe.network
+        if not isinstance(network, MLP) or not has_formula(recipe):
+            return True
+        return not (has_kernel(network.activation) and has_kernel(network.output_activation))
 
     @property
     def members(self) -> int:

@@ -88,6 +88,19 @@ def train_population(
     Cost: memory for parameters, gradients and optimizer state of all members, and for one batch of
     activations of each; the caller bounds it by the number of members.
     """
+    written_out = not any(StackedPerceptrons.needs_autograd(member.recipe) for member in members)
+    with torch.inference_mode(written_out):
+        return _trained(members, data, steps, measured_at, dtype, progress)
+
+
+def _trained(
+    members: Sequence[Member],
+    data: Split,
+    steps: int,
+    measured_at: Sequence[int] | None,
+    dtype: torch.dtype,
+    progress: Callable[[int], object] | None,
+) -> History:
     program = _program(members, data, dtype)
     stepper = Stepper.of([member.recipe for member in members], dtype)
     samples = program.prepared(_as(data.inputs, dtype)), _as(data.targets, dtype)

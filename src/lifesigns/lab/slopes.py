@@ -88,6 +88,11 @@ def is_function(name: str | None) -> bool:
     return name is None or not any(True for _ in ACTIVATIONS[name]().parameters())
 
 
+def has_kernel(name: str | None) -> bool:
+    """Whether the gradient of the activation needs no autograd."""
+    return name is None or name in _KERNELS
+
+
 def slope_of(name: str | None) -> Slope | None:
     """The activation called `name` in `nets.ACTIVATIONS`; None for no activation at all."""
     if name is None:
