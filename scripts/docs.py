@@ -1,7 +1,8 @@
 """Writes the pages of the documentation that are made from the rules: `python -m scripts.docs`.
 
 `docs/rules.md` lists them, `docs/rules/NAME.md` is the manual page of each, as `lifesigns explain`
-prints it. They are never edited and not committed: the rule's file is the only place to change.
+prints it; `docs/rules.zh.md` and `docs/rules/zh/NAME.md` are the same in Chinese. They are never
+edited and not committed: the rule's file is the only place to change.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from lifesigns.report.language import Language
 from lifesigns.report.manual import index, markdown
 from lifesigns.rules import built_in_rules
 
@@ -20,10 +22,16 @@ def write(folder: Path) -> list[Path]:
 
     Only the rules of this package: pages do not depend on what else is installed.
     """
-    pages = {folder / "rules" / f"{rule.name}.md": markdown(rule) for rule in built_in_rules()}
-    pages[folder / "rules.md"] = index(built_in_rules())
-    (folder / "rules").mkdir(parents=True, exist_ok=True)
-    for gone in set((folder / "rules").glob("*.md")) - set(pages):
+    english, chinese = folder / "rules", folder / "rules/zh"
+    rules = built_in_rules()
+    pages = {
+        folder / "rules.md": index(rules),
+        folder / "rules.zh.md": index(rules, Language.CHINESE, "rules/zh"),
+        **{english / f"{rule.name}.md": markdown(rule) for rule in rules},
+        **{chinese / f"{rule.name}.md": markdown(rule, Language.CHINESE) for rule in rules},
+    }
+    chinese.mkdir(parents=True, exist_ok=True)
+    for gone in set(english.rglob("*.md")) - set(pages):
         gone.unlink()
     for path, text in pages.items():
         path.write_text(text, encoding="utf-8")

@@ -141,6 +141,7 @@ def test_a_budget_is_a_share_or_a_percentage(monkeypatch, runs, text, share):
         (["show"], "RUN"),
         (["explain", "dead-unit"], "Did you mean dead-units"),
         (["explain", "XYZ123"], "There is no rule or topic 'XYZ123'"),
+        (["explain", "ACT001", "--lang", "tlh"], "--lang"),
         (["no-such-command"], "no-such-command"),
         (["demo", "--seed", "x"], "--seed"),
     ],
@@ -249,6 +250,16 @@ def test_explain_shows_the_rule_alone_by_its_code(monkeypatch, capsys):
 
     assert code == 0
     assert capsys.readouterr().out.startswith("ACT001 dead-units\n")
+
+
+def test_explain_shows_a_rule_in_chinese(monkeypatch, capsys):
+    code = call(monkeypatch, "explain", "ACT002", "--lang", "zh")
+
+    text = capsys.readouterr().out
+    assert code == 0
+    assert text.startswith("ACT002 saturated-units\n")
+    assert "\n为什么有害\n" in text
+    assert "Why it harms" not in text
 
 
 @pytest.mark.parametrize(("language", "said"), [("en", "Measured here"), ("zh", "实测")])

@@ -237,7 +237,7 @@ def explain(
             help="A rule's name or code, or a topic: ACT001, backprop. [default: list topics]",
         ),
     ] = None,
-    lang: Annotated[Lang, typer.Option(help="Language of topics.")] = Lang.en,
+    lang: Annotated[Lang, typer.Option(help="Language of the page.")] = Lang.en,
     html: Annotated[
         Path | None,
         typer.Option(metavar="FILE", callback=_writable, help="Write a topic's page there."),
@@ -261,9 +261,10 @@ def explain(
         command.show(topic, language, _stdout())
         print(end="\n" if rule else "")
     if rule is not None:
+        from lifesigns.report.language import Language
         from lifesigns.report.manual import page
 
-        page(rule, _stdout())
+        page(rule, _stdout(), Language(lang.value))
 
 
 @app.command()

@@ -1,12 +1,20 @@
 import io
 import re
+from dataclasses import replace
 
 import pytest
+from rich.cells import cell_len
 
+from lifesigns._errors import UsageError
 from lifesigns.records import Remedy, Severity, Trace
-from lifesigns.report.manual import HEADINGS, index, markdown, page, rules_table
+from lifesigns.report.language import Language
+from lifesigns.report.manual import index, markdown, page, rules_table
 from lifesigns.report.terminal import console_for
-from lifesigns.rules import FAMILIES, Case, Rule, Threshold, all_rules
+from lifesigns.report.wording import PHRASES
+from lifesigns.report.wrapping import CLOSING
+from lifesigns.rules import FAMILIES, Case, Chinese, Rule, Threshold, all_rules, built_in_rules
+
+HEADINGS = PHRASES[Language.ENGLISH].headings
 
 
 def words(text):
@@ -123,3 +131,99 @@ def test_the_manual_can_be_read_on_an_ascii_stream():
 
     stream.flush()
     assert stream.buffer.getvalue().isascii()
+
+
+# --- in Chinese -----------------------------------------------------------------------------------
+def made_up_in_chinese():
+    rule = made_up()
+    chinese = Chinese(
+        translates=rule.fingerprint,
+        title="为本测试而设的规则",
+        why="步子一大，就离开了梯度所描述的区域，而在那个区域之外，梯度什么也没有说。损失因此上升。",
+        remedies={"Lower it.": "降低学习率。", "Warm it up.": "先预热。"},
+    )
+    return replace(rule, chinese=chinese)
+
+
+def squeezed(text):
+    return re.sub(r"\s", "", text)
+
+
+def test_a_page_in_chinese_is_made_from_the_same_parts(golden, console):
+    page(made_up_in_chinese(), console, Language.CHINESE)
+
+    golden("manual-page-chinese.txt", console.file.getvalue())
+
+
+def test_the_documentation_has_the_same_page_in_chinese(golden):
+    golden("manual-page-chinese-markdown.txt", markdown(made_up_in_chinese(), Language.CHINESE))
+
+
+@pytest.mark.parametrize("rule", built_in_rules(), ids=lambda rule: rule.name)
+def test_a_chinese_page_holds_every_chinese_text_and_fits_the_terminal(console, rule):
+    page(rule, console, Language.CHINESE)
+
+    lines = console.file.getvalue().split("\n")
+    headings = PHRASES[Language.CHINESE].headings
+    texts = (rule.chinese.title, rule.chinese.why, *rule.chinese.remedies.values())
+    text = squeezed(console.file.getvalue())
+    assert [line for line in lines if line in headings] == list(headings)
+    assert [each for each in texts if squeezed(each) not in text] == []
+    assert max(map(cell_len, lines)) <= 80
+    assert [line for line in lines if line.strip()[:1] in CLOSING and line.strip()] == []
+
+
+@pytest.mark.parametrize("rule", built_in_rules(), ids=lambda rule: rule.name)
+def test_only_words_are_translated_code_is_not(rule):
+    codes = [re.findall(r"```python\n.*?```", markdown(rule, each), re.DOTALL) for each in Language]
+
+    assert codes[0] == codes[1] != []
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_a_page_says_which_parts_are_in_english(console, shown):
+    rule = made_up_in_chinese() if shown else made_up()
+
+    page(rule, console, Language.CHINESE)
+
+    note = console.file.getvalue().split("\n")[2]
+    phrases = PHRASES[Language.CHINESE]
+    assert note == (phrases.note if shown else phrases.untranslated)
+    assert note in markdown(rule, Language.CHINESE)
+
+
+def test_a_rule_without_chinese_has_its_page_in_english_under_chinese_headings(console):
+    page(made_up(), console, Language.CHINESE)
+
+    text = console.file.getvalue()
+    assert words(made_up().why) in words(text)
+    assert "Warm it up." in text
+    assert "为什么有害" in text
+
+
+def test_a_terminal_that_cannot_show_chinese_is_told_what_to_do():
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
+
+    with pytest.raises(UsageError, match=r"iso8859-1 cannot show Chinese.*PYTHONIOENCODING"):
+        page(made_up_in_chinese(), console_for(stream), Language.CHINESE)
+
+    stream.flush()
+    assert stream.buffer.getvalue() == b""
+
+
+def test_a_chinese_terminal_of_another_encoding_shows_every_page():
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="gbk")
+
+    for rule in built_in_rules():
+        page(rule, console_for(stream), Language.CHINESE)
+
+    stream.flush()
+    assert squeezed(rule.chinese.why) in squeezed(stream.buffer.getvalue().decode("gbk"))
+
+
+def test_the_chinese_index_links_to_the_page_of_every_rule():
+    text = index(built_in_rules(), Language.CHINESE, "rules/zh")
+
+    links = re.findall(r"\[(\w+) ([\w-]+)\]\(rules/zh/\2\.md\) \| (.*) \|", text)
+    assert links == [(rule.code, rule.name, rule.chinese.title) for rule in built_in_rules()]
+    assert "## 激活函数" in text

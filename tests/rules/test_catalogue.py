@@ -2,13 +2,15 @@
 
 import ast
 import re
+from dataclasses import replace
 
 import pytest
 
-from lifesigns.rules import FAMILIES, all_rules
+from lifesigns.rules import CHINESE_FAMILIES, FAMILIES, all_rules, built_in_rules
 from lifesigns.rules._rule import RETIRED
 
 RULES = [pytest.param(rule, id=f"{rule.code} {rule.name}") for rule in all_rules()]
+OURS = [pytest.param(rule, id=f"{rule.code} {rule.name}") for rule in built_in_rules()]
 KNOWN = {rule.name for rule in all_rules()}
 
 
@@ -18,6 +20,19 @@ UNIT = re.compile(
     r"|probability|cosine|loss|rate|nats|gradient|softmaxes|sigmoids|width|weights)\b"
 )
 """What a threshold is measured in: a count of something, or one quantity over another."""
+
+
+CHINESE = re.compile("[\u4e00-\u9fff]")
+
+
+def remedies(rule):
+    """Texts of the remedies on the rule's manual page."""
+    found = [finding for case in rule.cases if case.fires for finding in rule.check(case.trace())]
+    return {remedy.text for finding in found for remedy in finding.remedies}
+
+
+def chinese_texts(rule):
+    return (rule.chinese.title, rule.chinese.why, *rule.chinese.remedies.values())
 
 
 def sentences(text):
@@ -119,3 +134,54 @@ def test_what_to_do_is_python_that_parses(rule):
 @pytest.mark.parametrize("rule", RULES)
 def test_a_rule_does_not_explain_itself(rule):
     assert rule.name not in rule.explains
+
+
+# --- the manual in Chinese ------------------------------------------------------------------------
+def test_every_family_has_a_chinese_name():
+    assert CHINESE_FAMILIES.keys() == FAMILIES.keys()
+
+
+@pytest.mark.parametrize("rule", OURS)
+def test_no_text_of_the_manual_is_missing_in_chinese(rule):
+    assert rule.chinese, "fill in `chinese`"
+    assert set(rule.chinese.remedies) == remedies(rule), "one for each remedy, by its English text"
+    assert [text for text in chinese_texts(rule) if not CHINESE.search(text)] == []
+
+
+@pytest.mark.parametrize("rule", OURS)
+def test_the_chinese_is_of_the_title_and_reason_that_stand_there_now(rule):
+    assert rule.chinese.translates == rule.fingerprint, "translate it anew, then set `translates`"
+
+
+@pytest.mark.parametrize("rule", OURS)
+def test_the_chinese_reason_teaches_in_two_sentences_and_remedies_are_sentences(rule):
+    assert re.fullmatch(r"[^。？！]+。[^。？！]+。", rule.chinese.why)
+    assert not rule.chinese.title.endswith("。")
+    assert all(re.fullmatch(r"[^。？！]+。", text) for text in rule.chinese.remedies.values())
+
+
+@pytest.mark.parametrize("rule", OURS)
+def test_chinese_is_written_with_chinese_punctuation_and_spaced_from_latin_letters(rule):
+    for text in chinese_texts(rule):
+        assert not re.findall(r"[\u4e00-\u9fff][,.;:!?()]|[,;:!?()][\u4e00-\u9fff]", text)
+        assert not re.findall(r"[\u4e00-\u9fff][A-Za-z0-9]|[A-Za-z0-9][\u4e00-\u9fff]", text)
+
+
+@pytest.mark.parametrize("rule", OURS)
+def test_numbers_of_the_title_and_reason_are_the_same_in_chinese(rule):
+    """Those written in digits; what is a word in English may be one in Chinese too."""
+    english = re.findall(r"\d+(?:\.\d+)?", f"{rule.title} {rule.why}")
+    chinese = re.findall(r"\d+(?:\.\d+)?", f"{rule.chinese.title} {rule.chinese.why}")
+
+    assert set(english) <= set(chinese)
+
+
+def test_a_fingerprint_changes_with_title_and_reason():
+    rule = built_in_rules()[0]
+
+    changed = {rule.fingerprint} | {
+        replace(rule, **{part: "Another."}).fingerprint for part in ("title", "why")
+    }
+
+    assert len(changed) == 3
+    assert replace(rule, sees="Another.").fingerprint == rule.fingerprint

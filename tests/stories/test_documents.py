@@ -36,6 +36,7 @@ def test_the_rule_that_contributing_shows_passes_its_own_cases():
     assert {name for name, findings in found.items() if findings} == {
         case.name for case in rule.cases if case.fires
     }
+    assert rule.chinese.translates == rule.fingerprint
     assert [f.severity for f in found["an update of twice the weight"]] == [Severity.WARNING] * 2
 
 

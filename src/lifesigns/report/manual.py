@@ -7,7 +7,7 @@ the documentation (`markdown`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from rich.console import Console, ConsoleRenderable
@@ -16,18 +16,11 @@ from rich.table import Table
 from rich.text import Text
 
 from lifesigns.records import Finding, Remedy
-from lifesigns.report.terminal import Said, fitted, indented_code, rows, write
-from lifesigns.rules import FAMILIES, Rule, all_rules
-
-SEES = "What it sees"
-WHY = "Why it harms"
-EVIDENCE = "Evidence and thresholds"
-REMEDIES = "What to do"
-IGNORE = "When to ignore it"
-REFERENCES = "References"
-CASES = "Proved on these cases"
-HEADINGS = (SEES, WHY, EVIDENCE, REMEDIES, IGNORE, REFERENCES, CASES)
-"""Of every page, in this order."""
+from lifesigns.report.language import Language, require_shown
+from lifesigns.report.terminal import LABELS, Said, fitted, indented_code, rows, write
+from lifesigns.report.wording import PHRASES, Phrases, worded
+from lifesigns.report.wrapping import is_wide, wrapped
+from lifesigns.rules import CHINESE_FAMILIES, FAMILIES, Rule, all_rules
 
 
 def rules_table(console: Console) -> None:
@@ -35,41 +28,51 @@ def rules_table(console: Console) -> None:
     write(console, lambda: _print_rules(console, all_rules()))
 
 
-def page(rule: Rule, console: Console) -> None:
-    """Prints a rule's manual page."""
-    write(console, lambda: _print_page(console, rule))
+def page(rule: Rule, console: Console, language: Language = Language.ENGLISH) -> None:
+    """Prints a rule's manual page.
+
+    Raises:
+        UsageError: The terminal cannot show the language.
+    """
+    words = worded(rule, _remedies(_examples(rule)), language)
+    shown = "".join((*PHRASES[language].headings, words.title, words.why))
+    require_shown(console, shown, "read the page in English, without --lang zh")
+    write(console, lambda: _print_page(console, rule, language))
 
 
-def markdown(rule: Rule) -> str:
+def markdown(rule: Rule, language: Language = Language.ENGLISH) -> str:
     """A rule's manual page as Markdown, for the documentation."""
-    found = _examples(rule)
-    parts = {
-        SEES: [rule.sees.strip()],
-        WHY: [rule.why, *_explained(rule, "[{0}]({0}.md)")],
-        EVIDENCE: [
-            rule.evidence.strip(),
-            _table(("Threshold", "Meaning", "Source"), _sources(rule)),
-        ],
-        REMEDIES: [_remedy(number, remedy) for number, remedy in enumerate(_remedies(found), 1)],
-        IGNORE: [rule.ignore.strip()],
-        REFERENCES: ["\n".join(f"- {reference}" for reference in rule.references)],
-        CASES: [_table(("Verdict", "Case"), _cases(rule))],
-    }
-    lines = [f"# {rule.code} {rule.name}", f"{rule.title}."]
-    for heading in HEADINGS:
-        lines += [f"## {heading}", *parts[heading]]
+    phrases = PHRASES[language]
+    words = worded(rule, _remedies(_examples(rule)), language)
+    parts = (
+        [rule.sees.strip()],
+        [words.why, *_explained(rule, phrases, "[{0}]({0}.md)")],
+        [rule.evidence.strip(), _table(phrases.thresholds, _sources(rule))],
+        [_remedy(number, remedy) for number, remedy in enumerate(words.remedies, 1)],
+        [rule.ignore.strip()],
+        ["\n".join(f"- {reference}" for reference in rule.references)],
+        [_table(phrases.cases, _cases(rule))],
+    )
+    lines = [f"# {rule.code} {rule.name}", words.title + phrases.stop]
+    lines += [words.note] if words.note else []
+    for heading, part in zip(phrases.headings, parts, strict=True):
+        lines += [f"## {heading}", *part]
     return "\n\n".join(lines) + "\n"
 
 
-def index(rules: Sequence[Rule]) -> str:
-    """The list of rules as Markdown, with a link to the page of each."""
-    lines = ["# The rules"]
+def index(
+    rules: Sequence[Rule], language: Language = Language.ENGLISH, folder: str = "rules"
+) -> str:
+    """The list of rules as Markdown, with a link to the page of each in `folder`."""
+    phrases = PHRASES[language]
+    families = FAMILIES if language is Language.ENGLISH else CHINESE_FAMILIES
+    lines = [f"# {phrases.rules}"]
     for family, members in groupby(rules, key=lambda rule: rule.family):
-        links = ((f"[{r.code} {r.name}](rules/{r.name}.md)", r.title) for r in members)
-        lines += [
-            f"## {FAMILIES.get(family, family).capitalize()}",
-            _table(("Rule", "Symptom"), links),
-        ]
+        links = (
+            (f"[{r.code} {r.name}]({folder}/{r.name}.md)", worded(r, (), language).title)
+            for r in members
+        )
+        lines += [f"## {families.get(family, family).capitalize()}", _table(phrases.rule, links)]
     return "\n\n".join(lines) + "\n"
 
 
@@ -89,49 +92,53 @@ def _print_rules(console: Console, rules: Sequence[Rule]) -> None:
     console.print(Text("lifesigns explain RULE shows the page of one, by name or code.", "dim"))
 
 
-def _print_page(console: Console, rule: Rule) -> None:
+def _print_page(console: Console, rule: Rule, language: Language) -> None:
+    found = _examples(rule)
+    phrases, words = PHRASES[language], worded(rule, _remedies(found), language)
+    parts: tuple[list[ConsoleRenderable], ...] = (
+        [_prose(console, rule.sees)],
+        [_prose(console, "\n\n".join((words.why, *_explained(rule, phrases))))],
+        [_prose(console, rule.evidence), Text(), rows(console, *_thresholds(rule))],
+        [rows(console, *_numbered(console, words.remedies))],
+        [_prose(console, rule.ignore)],
+        [_prose(console, "  \n".join(rule.references))],
+        [rows(console, *_cases(rule)), Text(), rows(console, *_said(found, phrases))],
+    )
     console.print(Text(f"{rule.code} {rule.name}", "bold"))
-    console.print(Text(fitted(console, rule.title)))
-    parts = _parts(console, rule)
-    for heading in HEADINGS:
+    console.print(_lines(console, words.title))
+    if words.note:
+        console.print(Text(fitted(console, words.note), "dim"))
+    for heading, part in zip(phrases.headings, parts, strict=True):
         console.print()
         console.print(Text(heading, "bold"))
-        for part in parts[heading]:
-            console.print(part)
+        for each in part:
+            console.print(each)
 
 
-def _parts(console: Console, rule: Rule) -> dict[str, list[ConsoleRenderable]]:
-    """What stands under each heading."""
+def _prose(console: Console, text: str) -> ConsoleRenderable:
+    """Paragraphs: Markdown, or plain Chinese, which Rich would break before a full stop."""
+    if is_wide(text):
+        return Text("\n\n").join(_lines(console, each) for each in text.split("\n\n"))
+    return Markdown(fitted(console, text.strip()), hyperlinks=False)
 
-    def prose(text: str) -> Markdown:
-        return Markdown(fitted(console, text.strip()), hyperlinks=False)
 
-    found = _examples(rule)
-    return {
-        SEES: [prose(rule.sees)],
-        WHY: [prose("\n\n".join((rule.why, *_explained(rule))))],
-        EVIDENCE: [prose(rule.evidence), Text(), rows(console, *_thresholds(rule))],
-        REMEDIES: [rows(console, *_numbered(console, _remedies(found)))],
-        IGNORE: [prose(rule.ignore)],
-        REFERENCES: [prose("  \n".join(rule.references))],
-        CASES: [rows(console, *_cases(rule)), Text(), rows(console, *_said(found))],
-    }
+def _lines(console: Console, text: str, margin: int = 0) -> Text:
+    text = fitted(console, text)
+    return Text("\n".join(wrapped(text, console.width - margin)) if is_wide(text) else text)
 
 
 def _numbered(console: Console, remedies: Sequence[Remedy]) -> Iterator[tuple[str, Said]]:
     for number, remedy in enumerate(remedies, 1):
-        yield str(number), remedy.text
+        yield str(number), _lines(console, remedy.text, LABELS + 2)
         if remedy.code:
             yield "", indented_code(console, remedy.code)
 
 
-def _said(findings: Sequence[Finding]) -> Iterator[tuple[str, Said]]:
+def _said(findings: Sequence[Finding], phrases: Phrases) -> Iterator[tuple[str, Said]]:
     """What the rule says to the first of its cases."""
     for finding in findings[:1]:
-        yield "the first", finding.symptom
-        yield "measured", finding.measured
-        yield "expected", finding.expected
-        yield "certainty", finding.certainty
+        said = (finding.symptom, finding.measured, finding.expected, finding.certainty)
+        yield from zip(phrases.said, said, strict=True)
 
 
 # --- what both show -------------------------------------------------------------------------------
@@ -139,9 +146,9 @@ def _examples(rule: Rule) -> list[Finding]:
     return [f for case in rule.cases if case.fires for f in rule.check(case.trace())]
 
 
-def _explained(rule: Rule, form: str = "{}") -> Iterator[str]:
+def _explained(rule: Rule, phrases: Phrases, form: str = "{}") -> Iterator[str]:
     if rule.explains:
-        yield f"Where both are found, it explains {', '.join(map(form.format, rule.explains))}."
+        yield phrases.explains.format(phrases.between.join(map(form.format, rule.explains)))
 
 
 def _thresholds(rule: Rule) -> Iterator[tuple[str, str]]:
@@ -159,7 +166,7 @@ def _cases(rule: Rule) -> Iterator[tuple[str, str]]:
         yield (case.fires.value if case.fires else "silent"), case.name
 
 
-def _remedies(findings: Sequence[Finding]) -> list[Remedy]:
+def _remedies(findings: Iterable[Finding]) -> list[Remedy]:
     return list(dict.fromkeys(remedy for finding in findings for remedy in finding.remedies))
 
 

@@ -13,6 +13,11 @@ _WORD = rf"[^\s{WIDE}{OPENING}{CLOSING}]+"
 _PIECE = re.compile(rf"[{OPENING}]*(?:[{WIDE}]|{_WORD}(?: [=<>≤≥+−·/] {_WORD})*)?[{CLOSING}]*\s*")
 
 
+def is_wide(text: str) -> bool:
+    """Whether there is a Chinese character or full-width sign in `text`."""
+    return re.search(f"[{WIDE}]", text) is not None
+
+
 def wrapped(text: str, width: int) -> list[str]:
     """Lines of at most `width` columns; one longer word stands on a line of its own.
 

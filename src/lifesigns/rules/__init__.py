@@ -7,13 +7,15 @@ group `lifesigns.rules`. `judge` runs them all and puts the findings in order.
 
 from lifesigns.rules._discovery import all_rules, built_in_rules, find_rule
 from lifesigns.rules._engine import judge
-from lifesigns.rules._rule import CAUSES, FAMILIES, Case, Rule, Threshold
+from lifesigns.rules._rule import CAUSES, CHINESE_FAMILIES, FAMILIES, Case, Chinese, Rule, Threshold
 from lifesigns.rules._selection import Judgement, Selection
 
 __all__ = [
     "CAUSES",
+    "CHINESE_FAMILIES",
     "FAMILIES",
     "Case",
+    "Chinese",
     "Judgement",
     "Rule",
     "Selection",

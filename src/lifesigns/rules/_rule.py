@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
+from zlib import crc32
 
 from lifesigns.records import Finding, Remedy, Severity, Trace
 
@@ -32,6 +33,16 @@ FAMILIES = {
     "LOS": "loss and output",
     "OPT": "optimisation",
     "DAT": "data",
+}
+
+
+CHINESE_FAMILIES = {
+    "ACT": "激活函数",
+    "INI": "初始化",
+    "GRD": "梯度",
+    "LOS": "损失与输出",
+    "OPT": "优化",
+    "DAT": "数据",
 }
 
 
@@ -65,6 +76,22 @@ class Case:
 
 
 @dataclass(frozen=True)
+class Chinese:
+    """What a rule's manual page says in Chinese: symptom, reason and what to do.
+
+    A translation goes stale without anybody noticing, so it says what it is a translation of: its
+    remedies are found by the English sentence, and `translates` is the fingerprint of the rest.
+    """
+
+    translates: str
+    """`Rule.fingerprint` at the time of writing."""
+    title: str
+    why: str
+    remedies: Mapping[str, str]
+    """By the English text, for each remedy that the rule's own cases lead to."""
+
+
+@dataclass(frozen=True)
 class Rule:
     """One rule; `rules/` discovers every module-level `RULE` by itself."""
 
@@ -89,6 +116,12 @@ class Rule:
     explains: tuple[str, ...] = ()
     """Names of the rules whose findings are consequences of this one's."""
     cases: tuple[Case, ...] = ()
+    chinese: Chinese | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Eight digits that change with the English title and reason."""
+        return f"{crc32(f'{self.title} {self.why}'.encode()):08x}"
 
     @property
     def family(self) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from lifesigns.records import Finding, LossReading, Remedy, Severity, Snapshot, Trace
 from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import streams
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 
 
 def check(trace: Trace) -> Iterable[Finding]:
@@ -105,5 +105,15 @@ pairs and is not reported.
             lambda: example.unread(_example((8, 1), (8,), (8, 8))),
             None,
         ),
+    ),
+    chinese=Chinese(
+        translates="dd6acb3d",
+        title="预测值与目标值相互广播",
+        why="形状为 (N, 1) 和 (N) 时，损失会把每个预测与每个目标都比较一遍，比较的是 N² 对而不"
+        "是 N 对。这时最好的答案就是对任何输入都给出目标的均值，于是网络学会了无视输入。",
+        remedies={
+            "Give both the same shape before the loss.": "计算损失之前，先让两者形状一致。",
+            "Or shape the target like the output.": "或者把目标变成与输出相同的形状。",
+        },
     ),
 )

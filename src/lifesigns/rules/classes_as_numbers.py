@@ -21,7 +21,7 @@ from lifesigns.rules._evidence import streams
 from lifesigns.rules._harm import ENOUGH_STEPS, RANKS, fit, harm
 from lifesigns.rules._loss_trend import Trend, class_counts, targets_of, trend
 from lifesigns.rules._output import output_sites
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 
 REGRESSIONS = ("squared_error", "absolute_error", "huber")
 
@@ -323,5 +323,17 @@ Where a regression on labels fits them well it is a note: they have an order tha
             lambda: example.unread(_example(_TEN, "squared_error", _POOR, "mse_loss")),
             None,
         ),
+    ),
+    chinese=Chinese(
+        translates="8375d1de",
+        title="类别标签被当成数量，或各类别被当成互相独立",
+        why="类别的编号只是一个名字：第 9 类并不是第 3 类的三倍，在 3 和 5 之间犹豫不决时也不"
+        "该回答 4。像独热编码那样给每个类别一个输出，再对全部类别用交叉熵，问的才是我们真"
+        "正想要的：每个类别的概率。",
+        remedies={
+            "An output for each class, and the cross-entropy over all of them.": (
+                "每个类别一个输出，对全部类别计算交叉熵。"
+            ),
+        },
     ),
 )

@@ -9,7 +9,7 @@ import numpy as np
 from lifesigns.records import BatchReading, Finding, Remedy, Severity, Snapshot, Trace, UnitSums
 from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import listed
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 
 
 def check(trace: Trace) -> Iterable[Finding]:
@@ -120,5 +120,21 @@ only noted. It is an error when no feature changes at all, or when values are no
             "readings missing: no batch", lambda: example.unread(_example([[1, 2], [1, 2]])), None
         ),
         Case("readings missing: nothing was counted", lambda: _example([[], []]), None),
+    ),
+    chinese=Chinese(
+        translates="e74daa44",
+        title="从不变化或不是有限数的输入特征",
+        why="只取一个值的特征什么也没告诉网络：它的权重不过是又一个偏置。如果没有一个特征在变"
+        "化，所有输入看上去就都一样，什么也学不到。",
+        remedies={
+            "Find the rows and decide: drop them or fill them.": (
+                "找出这些行，再决定是丢弃还是填补。"
+            ),
+            "Fill with the feature's mean.": "用该特征的均值填补。",
+            (
+                "Check how the input is read and scaled: an integer division or a wrong "
+                "column leaves constants."
+            ): ("检查输入是怎样读取和缩放的：整数除法或读错了列，都会留下常数。"),
+        },
     ),
 )

@@ -23,7 +23,7 @@ from lifesigns.records import (
 from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import latest, since, streams
 from lifesigns.rules._loss_trend import target_varies, trend
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 from lifesigns.rules._suspects import too_large
 
 ROUNDING = 4 * float(np.finfo(np.float32).eps)
@@ -181,5 +181,16 @@ only.
         Case("near miss: before the first step", lambda: _example([0.0] * 4, steps=[0]), None),
         Case("constant targets", lambda: _example([0.5] * 4, wanted=[[1.0]] * 4), None),
         Case("readings missing: no predictions", lambda: example.unread(_example([0.5] * 4)), None),
+    ),
+    chinese=Chinese(
+        translates="750284a7",
+        title="对任何输入都给出同样的预测",
+        why="如果输出不依赖输入，它能给出的最好预测就是目标的均值。输入的信息在途中某处丢失"
+        "了，而那里之前的权重收不到能够把它找回来的梯度。",
+        remedies={
+            "Revive the units: a lower learning rate, or a rectifier that keeps a slope.": (
+                "让单元活过来：降低学习率，或换用两侧都有斜率的整流函数。"
+            ),
+        },
     ),
 )

@@ -12,7 +12,7 @@ from lifesigns.rules import _examples as example
 from lifesigns.rules._blocked import RECTIFIERS
 from lifesigns.rules._evidence import is_hidden, latest, listed, merged, progress, samples, streams
 from lifesigns.rules._loss_trend import trend
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 from lifesigns.rules._suspects import Suspect, unscaled_input
 
 
@@ -167,5 +167,19 @@ at most. Few samples prove little: an alarm takes 60 of them.
         Case("near miss: silent only later", lambda: _example(5, _FLAT, later=True), None),
         Case("a short cut, not judged yet", lambda: _example(10, [1.0], cut=False), None),
         Case("readings missing", lambda: example.unread(_example(10, _FLAT)), None),
+    ),
+    chinese=Chinese(
+        translates="20f3fa53",
+        title="整流单元在第一次更新之前就已沉默",
+        why="预激活值对所有输入都为负的整流单元输出为 0，也不传回任何梯度。生来如此的单元会一"
+        "直停在初始权重上，学习率调成多少都救不活它。",
+        remedies={
+            "Initialise for rectifiers (He), centred at zero, with zero bias.": (
+                "采用适合整流函数的 He 初始化，以零为中心，偏置取零。"
+            ),
+            "Use a rectifier that keeps a slope on both sides; such a unit cannot die.": (
+                "换用两侧斜率都不为零的整流函数，这样的单元不会死亡。"
+            ),
+        },
     ),
 )

@@ -24,7 +24,7 @@ from lifesigns.rules._evidence import (
     streams,
 )
 from lifesigns.rules._loss_trend import trend
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 from lifesigns.rules._suspects import Suspect, unscaled_input
 
 
@@ -220,5 +220,20 @@ dead and nothing was learned. Sparse activity (units that fire rarely, but do fi
         Case("a leaky unit cannot die", lambda: _example(5, _FLAT, operation="leaky_relu"), None),
         Case("NaN is not dead", _not_a_number, None),
         Case("readings missing: no activations", lambda: example.unread(_example(10, _FLAT)), None),
+    ),
+    chinese=Chinese(
+        translates="857d2438",
+        title="从不激活的整流单元（死亡 ReLU）",
+        why="对任何输入都输出 0 的整流单元不传回梯度，它前面的权重再也不会更新，于是它永远沉默"
+        "下去，这就是死亡 ReLU。这一层只剩其余单元在工作；若一个不剩，它之前的各层也就全部"
+        "停止学习。",
+        remedies={
+            "Initialise for rectifiers (He), with zero bias.": (
+                "采用适合整流函数的 He 初始化，偏置取零。"
+            ),
+            "Use a rectifier that keeps a slope on both sides; such a unit cannot die.": (
+                "换用两侧斜率都不为零的整流函数，这样的单元不会死亡。"
+            ),
+        },
     ),
 )

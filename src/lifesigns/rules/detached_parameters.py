@@ -11,7 +11,7 @@ import numpy as np
 from lifesigns.records import Finding, ParameterReading, Remedy, Severity, Trace
 from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import listed, progress, streams
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 
 
 @dataclass(frozen=True)
@@ -153,5 +153,24 @@ is learned.
             lambda: example.unread(_example(_FLAT, reached=False)),
             Severity.WARNING,
         ),
+    ),
+    chinese=Chinese(
+        translates="783a6c56",
+        title="任何一步更新都改变不了的参数",
+        why="只有损失够得着、又交给了优化器的参数才会被训练，其余的都停留在最初的随机值上。程"
+        "序不会有任何报错，网络的其余部分只好将就着用一个随机的层。",
+        remedies={
+            (
+                "Look for a `detach()`, `.data`, `.item()` or NumPy call between the "
+                "layer and the loss, or remove the part that is not used."
+            ): (
+                "检查该层与损失之间有没有 `detach()`、`.data`、`.item()` 或 NumPy 调用；若这部"
+                "分本来就用不到，就把它删掉。"
+            ),
+            "Give the optimizer all parameters, after the model is complete.": (
+                "等模型搭建完整之后，再把全部参数交给优化器。"
+            ),
+            "Let them train, unless they come trained.": "让它们参与训练，除非它们是预训练好的。",
+        },
     ),
 )

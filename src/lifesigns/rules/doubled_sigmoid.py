@@ -8,7 +8,7 @@ from lifesigns.records import Finding, Graph, Remedy, Severity, Site, Trace
 from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import progress, streams
 from lifesigns.rules._output import direct_pairs
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 
 WITH_LOGITS = "binary_cross_entropy_with_logits"
 
@@ -115,5 +115,19 @@ and gates.
             lambda: example.unread(_example("sigmoid", WITH_LOGITS)),
             Severity.WARNING,
         ),
+    ),
+    chinese=Chinese(
+        translates="186caae8",
+        title="损失函数自带 sigmoid，前面却又加了一个",
+        why="对 0 到 1 之间的数再取 sigmoid，结果只在 0.5 到 0.73 之间，没有一个输入能被判为负"
+        "类。两个导数的乘积最大也只有 1/16，所以梯度也很弱。",
+        remedies={
+            "Remove the sigmoid from the network; apply it to predict only.": (
+                "去掉网络里的 sigmoid，只在预测时使用。"
+            ),
+            "Or keep it and use the loss for probabilities (less stable).": (
+                "或者保留它，改用接受概率的损失函数（数值上不够稳定）。"
+            ),
+        },
     ),
 )

@@ -9,7 +9,7 @@ from lifesigns.records import Finding, Graph, Kind, Remedy, Severity, Site, Trac
 from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import progress, streams
 from lifesigns.rules._output import direct_pairs, is_output, normalised_dim
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 
 
 def check(trace: Trace) -> Iterable[Finding]:
@@ -133,5 +133,20 @@ network often learns in spite of it; it is still slower and less certain than it
             lambda: example.unread(_example("softmax", "log_softmax", "nll_loss")),
             Severity.WARNING,
         ),
+    ),
+    chinese=Chinese(
+        translates="1343f991",
+        title="损失函数自带 softmax，前面却又加了一个",
+        why="第二个 softmax 看到的是 0 到 1 之间的概率，因此永远不可能有把握：有十个类别时，即"
+        "使答案全对，损失也高于 1.46。梯度要穿过两个会饱和的函数，一再缩小，所以学得慢，又"
+        "过早停滞。",
+        remedies={
+            ("Hand the last layer's output to the loss as it is; apply softmax to predict only."): (
+                "把最后一层的输出原样交给损失函数，只在预测时才用 softmax。"
+            ),
+            "Or keep the softmax and take the loss of its logarithm (less stable).": (
+                "或者保留 softmax，对它的对数计算损失（数值上不够稳定）。"
+            ),
+        },
     ),
 )

@@ -9,7 +9,7 @@ from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import listed, streams
 from lifesigns.rules._harm import fit
 from lifesigns.rules._loss_trend import trend
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 
 
 def check(trace: Trace) -> Iterable[Finding]:
@@ -144,5 +144,14 @@ some detectors throughout: then it is a note, as it is where only parts are in e
         Case("in training mode", lambda: _example(()), None),
         Case("near miss: nothing in it behaves otherwise", lambda: _example(("",)), None),
         Case("readings missing", lambda: example.unread(_example(())), None),
+    ),
+    chinese=Chinese(
+        translates="4a705794",
+        title="训练步中 dropout 或批归一化处于评估模式",
+        why="在评估模式下，dropout 什么也不丢弃，批归一化则使用滑动平均值，而训练再也不会更新"
+        "这些值。结果训练的是另一个网络，而且失去了原本设想的正则化。",
+        remedies={
+            "Go back to training mode after each evaluation.": "每次评估之后切换回训练模式。",
+        },
     ),
 )

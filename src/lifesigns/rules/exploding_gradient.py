@@ -9,7 +9,7 @@ import numpy as np
 from lifesigns.records import Finding, Kind, Remedy, Severity, Snapshot, Trace
 from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import Progress, progress, streams, weight_gradients
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 from lifesigns.rules._scales import is_raw
 
 
@@ -170,5 +170,17 @@ weight, do no harm: unless the loss diverges this is a note.
         Case("near miss: four-fold per layer, yet it learns", lambda: _depth(4, _FALLING), None),
         Case("steady gradient", lambda: _steps(1, _FALLING), None),
         Case("readings missing: no gradients", lambda: example.unread(_steps(10, _GROWING)), None),
+    ),
+    chinese=Chinese(
+        translates="455d9540",
+        title="梯度随深度或随时间增长，直至失控",
+        why="梯度是逐层因子的连乘，因子大于 1 时便随深度按指数增长。沿着这样的梯度走一步必然冲"
+        "过头，下一步的梯度更大，最后权重变成无穷大。",
+        remedies={
+            "Lower the learning rate tenfold.": "把学习率降到十分之一。",
+            "Cut the gradient to a bounded length before the step.": (
+                "更新之前先裁剪梯度，限制它的范数。"
+            ),
+        },
     ),
 )

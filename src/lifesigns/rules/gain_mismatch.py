@@ -10,7 +10,7 @@ from lifesigns.functions import gain
 from lifesigns.records import Finding, LossReading, Remedy, Severity, Site, Snapshot, Trace
 from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import listed, progress, streams
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 from lifesigns.rules._signal import fade, growth, harms, largest, mismatches
 
 
@@ -144,5 +144,16 @@ layer have no effect on the scale, and nothing is said.
         Case("near miss: too small, but normalised", lambda: _example(0.14, 1, _FLAT), None),
         Case("torch's default", lambda: _example(0.58, 0.41, _FLAT), None),
         Case("readings missing", lambda: example.unread(_example(14, 10, _FLAT)), None),
+    ),
+    chinese=Chinese(
+        translates="d5a86b56",
+        title="权重的幅度与扇入、激活函数不匹配",
+        why="一层会把输入的尺度乘上“权重的标准差 × √扇入”，随后激活函数又会按事先可知的比例将"
+        "其削弱。标准差若不能恰好补上这份损失，偏差就会随深度按指数累积。",
+        remedies={
+            "Initialise with spread 1.41 / √fan-in.": (
+                "按“增益 / √扇入”取初始标准差，本例中为 1.41 / √扇入。"
+            ),
+        },
     ),
 )

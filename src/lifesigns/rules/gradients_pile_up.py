@@ -11,7 +11,7 @@ from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import streams
 from lifesigns.rules._harm import fit, harm
 from lifesigns.rules._loss_trend import Trend, trend
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 
 
 def check(trace: Trace) -> Iterable[Finding]:
@@ -135,5 +135,17 @@ Where something else changed the gradient in between, nothing is said.
         Case("near miss: a few parameters", lambda: _example([0, 0.2, 0.2], of=1), None),
         Case("cleared", lambda: _example([0, 0, 0]), None),
         Case("readings missing: NaN", lambda: _example([float("nan")] * 3), None),
+    ),
+    chinese=Chinese(
+        translates="3dd91d57",
+        title="前几步的梯度还在：漏了 zero_grad",
+        why="backward 会把新梯度加到已有的梯度上，所以不调用 zero_grad，每一步沿着的就是迄今所"
+        "有梯度之和。步子越来越大，方向还停留在过去，最后冲过头。",
+        remedies={
+            "Clear the gradients before each backward pass.": "每次反向传播之前先清空梯度。",
+            "To accumulate on purpose, step only after the last part, then clear.": (
+                "如果有意累积梯度，就等最后一部分算完再更新，然后清空。"
+            ),
+        },
     ),
 )

@@ -10,7 +10,7 @@ from lifesigns.records import BatchReading, Finding, LossReading, Remedy, Severi
 from lifesigns.rules import _examples as example
 from lifesigns.rules import _flat
 from lifesigns.rules._flat import Flat, flat_streams
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 from lifesigns.rules._scales import travel
 from lifesigns.rules._suspects import LITTLE_TRAVEL
 
@@ -140,5 +140,18 @@ some targets are noise by nature. Try to overfit ten samples: if that works, loo
         Case("few steps", lambda: _example(_FLAT[:120]), None),
         Case("learning", lambda: _example(list(np.geomspace(1, 0.1, 400))), None),
         Case("readings missing: nothing was read", lambda: example.unread(_example(_FLAT)), None),
+    ),
+    chinese=Chinese(
+        translates="dc761c2f",
+        title="学习的条件样样具备，却什么也没学到",
+        why="梯度健康、单元充足的网络会先找到最好的常数预测，再学会输入中与目标有关的一切。如"
+        "果找到常数之后就没有下文，那么输入似乎与目标无关：也许两者被分别打乱而错位，也许"
+        "数据拼接有误，也许特征里根本没有真正的原因。",
+        remedies={
+            "Check that inputs and targets belong together: look at some pairs.": (
+                "检查输入与目标是否一一对应：抽几对看一看。"
+            ),
+            "Shuffle both with the same permutation.": "用同一个排列打乱两者。",
+        },
     ),
 )

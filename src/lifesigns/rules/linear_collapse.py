@@ -20,7 +20,7 @@ from lifesigns.records import (
 )
 from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import Progress, is_hidden, listed, progress, streams
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 
 MAPS = frozenset({Kind.LINEAR, Kind.CONVOLUTION})
 TRANSPARENT = frozenset({Kind.DROPOUT})
@@ -204,5 +204,16 @@ network is linear, or several layers collapse, *and* the loss stays far from its
             lambda: example.unread(_example(_FLAT, "linear", "linear", "linear/1")),
             Severity.WARNING,
         ),
+    ),
+    chinese=Chinese(
+        translates="b0f4cc8d",
+        title="线性层之间缺少非线性",
+        why="两个矩阵的乘积仍是一个矩阵，所以相连的两个线性层能算的，一个线性层也都能算。只有"
+        "在层与层之间放上非线性激活函数，深度才有意义。",
+        remedies={
+            "Put an activation between the layers, or merge them into one.": (
+                "在两层之间加上激活函数，或者把它们合并成一层。"
+            ),
+        },
     ),
 )

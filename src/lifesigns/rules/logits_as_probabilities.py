@@ -12,7 +12,7 @@ from lifesigns.rules._evidence import streams
 from lifesigns.rules._harm import RANKS, fit, harm
 from lifesigns.rules._loss_trend import Trend, trend
 from lifesigns.rules._output import is_normalised, lacks_normalisation, output_sites
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 
 
 def check(trace: Trace) -> Iterable[Finding]:
@@ -210,5 +210,18 @@ and targets clearly correlate, it is a note: some libraries normalise inside the
             lambda: example.unread(_example(("nll_loss",), _SINKS)),
             None,
         ),
+    ),
+    chinese=Chinese(
+        translates="07499fd4",
+        title="损失函数把未经归一化的输出当成了概率",
+        why="交叉熵只有对概率才有意义：概率之和为 1，抬高一个类别就会压低其他类别。没有 "
+        "softmax，所有输出可以一起变大，而遇到 0 或负数时，对数不是被截断，就是变成 NaN。",
+        remedies={
+            (
+                "Use the loss that takes raw outputs: it normalises, and takes the "
+                "logarithm safely."
+            ): ("改用接受原始输出的损失函数：它会自己归一化，并以数值稳定的方式取对数。"),
+            "Or normalise before the logarithm.": "或者在取对数之前先归一化。",
+        },
     ),
 )

@@ -21,7 +21,7 @@ from lifesigns.rules import _examples as example
 from lifesigns.rules import _suspects
 from lifesigns.rules._evidence import streams
 from lifesigns.rules._loss_trend import Trend, block_means, trend
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 from lifesigns.rules._scales import update_ratio
 from lifesigns.rules._suspects import Suspect, suspects
 
@@ -250,5 +250,19 @@ stays below a constant prediction. Losses trained against each other (GANs) are 
             lambda: example.unread(_example([*np.geomspace(1, 1e30, 30), float("inf")])),
             Severity.ERROR,
         ),
+    ),
+    chinese=Chinese(
+        translates="dd4010ec",
+        title="损失发散",
+        why="只有步长与损失的曲率相比足够短，梯度下降才会往下走。步子再长，就会落到山谷对面更"
+        "高的地方，那里的梯度更大，下一步也就更长。",
+        remedies={
+            "Lower the learning rate tenfold.": "把学习率降到十分之一。",
+            "Clip the gradient while you look for the cause.": "查找原因期间，先裁剪梯度。",
+            "Check the sign: the loss must be minimised.": "检查符号：损失应当被最小化。",
+            "Scale the input: mean 0 and standard deviation 1 per feature.": (
+                "对输入做标准化：每个特征均值为 0、标准差为 1。"
+            ),
+        },
     ),
 )

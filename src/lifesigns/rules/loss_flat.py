@@ -19,7 +19,7 @@ from lifesigns.rules import _examples as example
 from lifesigns.rules import _flat
 from lifesigns.rules._flat import Flat, flat_streams, is_falling
 from lifesigns.rules._loss_trend import Trend
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 from lifesigns.rules._suspects import Suspect
 
 
@@ -254,5 +254,22 @@ loss still falls, or where the interval leaves doubt.
             None,
         ),
         Case("readings missing: no targets", lambda: example.unread(_example(_around(1))), None),
+    ),
+    chinese=Chinese(
+        translates="eca581e5",
+        title="拟合得并不比常数预测好",
+        why="无视输入的网络照样可以预测出均值或各类别的频率。只要损失没有降到这个水平以下，就"
+        "说明网络还没有从输入中学到任何东西。",
+        remedies={
+            ("Check that inputs and targets belong together, then try to overfit ten samples."): (
+                "检查输入与目标是否一一对应，再试着让网络过拟合十个样本。"
+            ),
+            "Scale the input: mean 0 and standard deviation 1 per feature.": (
+                "对输入做标准化：每个特征均值为 0、标准差为 1。"
+            ),
+            "Raise the learning rate tenfold, twice if need be.": (
+                "把学习率提高到十倍，必要时再提高十倍。"
+            ),
+        },
     ),
 )

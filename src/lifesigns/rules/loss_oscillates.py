@@ -12,7 +12,7 @@ from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import streams
 from lifesigns.rules._harm import fit, harm
 from lifesigns.rules._loss_trend import Trend, trend
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 from lifesigns.rules._scales import largest_update
 
 
@@ -145,5 +145,16 @@ that is a note. Cyclic rates and alternating kinds of batches swing in longer or
         Case("near miss: small updates", lambda: _example(_swinging(3, 2), update=1e-3), None),
         Case("falling", lambda: _example(list(np.geomspace(3, 0.1, 120))), None),
         Case("readings missing", lambda: example.unread(_example(_swinging(3, 2))), None),
+    ),
+    chinese=Chinese(
+        translates="7ee262a8",
+        title="损失逐步来回振荡，毫无进展",
+        why="在某些方向上，损失的曲率相对于步长太大，每一步都越过谷底，下一步又折返回来。其他"
+        "方向其实还可以继续下降，却被这种振荡掩盖了。",
+        remedies={
+            "Lower the learning rate threefold, or the momentum.": (
+                "把学习率降到三分之一，或减小动量。"
+            ),
+        },
     ),
 )

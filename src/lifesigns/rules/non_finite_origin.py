@@ -19,7 +19,7 @@ from lifesigns.records import (
 )
 from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import is_hidden, streams
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 from lifesigns.rules._scales import has_large_weights, is_raw
 
 LOGARITHMS = frozenset({"log", "log2", "log10", "log1p", "xlogy"})
@@ -272,5 +272,22 @@ mixed precision and are skipped by the loss scaler, are notes.
             None,
         ),
         Case("finite throughout", lambda: _example(None, [1.0, 0.5]), None),
+    ),
+    chinese=Chinese(
+        translates="78df224f",
+        title="最先产生 NaN 或无穷大的运算",
+        why="NaN 和无穷大会传染给它们参与的每一个求和，所以只要出现一个，损失就毁了，再走一"
+        "步，所有权重也跟着毁了。报错的地方往往离出事的地方很远，真正有用的是找到第一个输"
+        "入都还有限、输出却已不是的运算。",
+        remedies={
+            "Take the logarithm inside a loss that is stable: give it raw outputs.": (
+                "把对数放进数值稳定的损失函数里计算：交给它原始输出。"
+            ),
+            "Lower the learning rate tenfold.": "把学习率降到十分之一。",
+            "Cut the gradient to a bounded length before the step.": (
+                "更新之前先裁剪梯度，限制它的范数。"
+            ),
+            "Record every step to see where it starts.": "记录每一步，看看问题从哪里开始。",
+        },
     ),
 )

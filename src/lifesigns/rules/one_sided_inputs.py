@@ -22,7 +22,7 @@ from lifesigns.rules import _examples as example
 from lifesigns.rules import _suspects
 from lifesigns.rules._evidence import latest, listed, progress, streams
 from lifesigns.rules._loss_trend import trend
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 from lifesigns.rules._signal import fade, layers, own_weight, received
 
 OTHERS = (
@@ -176,5 +176,18 @@ either, but many are 0, so that weights move one by one.
         Case("near miss: positive inputs, mixed signs", lambda: _example(0.5, _FLAT), None),
         Case("inputs of both signs", lambda: _example(1.0, _FLAT, low=-0.6), None),
         Case("readings missing", lambda: example.unread(_example(1.0, _FLAT)), None),
+    ),
+    chinese=Chinese(
+        translates="1e8ce57f",
+        title="输入全部同号，权重只能走锯齿形",
+        why="权重的梯度等于它的输入乘以该单元的误差项，所以当输入全为正时，同一单元的所有权重"
+        "只能一起增大或一起减小。如果需要有的增大、有的减小，就只能一小步一小步地来回折返"
+        "才走得到。",
+        remedies={
+            "Use an activation whose outputs are centred at zero.": (
+                "改用输出以零为中心的激活函数。"
+            ),
+            "Or centre them.": "或者用归一化把这些输入移到以零为中心。",
+        },
     ),
 )

@@ -26,7 +26,7 @@ from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import streams
 from lifesigns.rules._loss_trend import Trend, targets_of, trend
 from lifesigns.rules._output import output_activation, output_sites
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 
 REGRESSIONS = ("squared_error", "absolute_error", "huber")
 
@@ -446,5 +446,26 @@ network gets more than half of the way from a constant prediction to a perfect o
             lambda: example.unread(_example(("relu", "mse_loss"), [-1.0, -2.0, -3.0])),
             None,
         ),
+    ),
+    chinese=Chinese(
+        translates="f8499915",
+        title="输出的值域容不下目标值",
+        why="输出端的激活函数限定了网络能给出的值：sigmoid 只在 0 到 1 之间，ReLU 不会是负数。"
+        "超出这个范围的目标永远够不着，而拼命向它靠近只会把激活函数推到平坦的一端，梯度就"
+        "在那里丢失。",
+        remedies={
+            "Leave the activation of the last layer out in a regression.": (
+                "做回归时，最后一层不要加激活函数。"
+            ),
+            "Or scale the targets into the range.": "或者把目标值缩放到这个范围之内。",
+            "Independent values between 0 and 1: a sigmoid for each.": (
+                "目标是 0 到 1 之间互相独立的值：每个输出各用一个 sigmoid。"
+            ),
+            "Use squared error for real values.": "目标是实数值时，用平方误差。",
+            "One output for two classes: the binary form.": (
+                "二分类只有一个输出时，用二元交叉熵。"
+            ),
+            "Leave the activation of the last layer out.": "最后一层不要加激活函数。",
+        },
     ),
 )

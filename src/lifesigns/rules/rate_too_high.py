@@ -12,7 +12,7 @@ from lifesigns.rules import _suspects
 from lifesigns.rules._evidence import streams
 from lifesigns.rules._harm import fit, harm
 from lifesigns.rules._loss_trend import Trend, trend
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 from lifesigns.rules._scales import has_large_weights, is_raw, largest_update
 from lifesigns.rules._suspects import suspects
 
@@ -182,5 +182,17 @@ lower rate would only hide them.
         Case("near miss: weights that start too large", lambda: _example(_UP, weight=9.0), None),
         Case("large steps at the end of learning", lambda: _example([0.1] * 120), None),
         Case("readings missing: no updates", lambda: example.unread(_example(_UP)), None),
+    ),
+    chinese=Chinese(
+        translates="47a5e60a",
+        title="步长太大，损失反而上升",
+        why="梯度只说明当前这一点的斜率，步子太长，落脚处的斜率早已不同。从那里出发，下一步会"
+        "更长，或者把单元推到梯度传不到的地方。",
+        remedies={
+            "Lower the learning rate tenfold.": "把学习率降到十分之一。",
+            "Or let it rise over the first steps.": (
+                "或者让学习率在最初若干步里逐渐升高（预热）。"
+            ),
+        },
     ),
 )

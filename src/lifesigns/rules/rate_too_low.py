@@ -13,7 +13,7 @@ from lifesigns.rules._evidence import streams
 from lifesigns.rules._flat import bends
 from lifesigns.rules._harm import fit
 from lifesigns.rules._loss_trend import Trend, trend
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 from lifesigns.rules._scales import is_raw, largest_update, travel
 from lifesigns.rules._suspects import suspects
 
@@ -206,5 +206,17 @@ input is raw, those are the cause and this rule says nothing.
         ),
         Case("healthy updates", lambda: _example(_CREEPING, update=1e-2), None),
         Case("readings missing: no updates", lambda: example.unread(_example(_CREEPING)), None),
+    ),
+    chinese=Chinese(
+        translates="829f0e43",
+        title="整个训练过程中权重几乎没有移动",
+        why="训练能走多远，取决于所有步子加起来有多长：许多微小的步子，加起来只及权重的一小部"
+        "分，网络就还停在随机初始化的地方。损失却一直在平稳下降，看上去一切正常。",
+        remedies={
+            "Raise the learning rate tenfold, twice if need be.": (
+                "把学习率提高到十倍，必要时再提高十倍。"
+            ),
+            "Or train for longer.": "或者延长训练。",
+        },
     ),
 )

@@ -31,7 +31,7 @@ from lifesigns.rules._evidence import (
     since,
     streams,
 )
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 from lifesigns.rules._scales import has_large_weights, input_rms, is_raw, weight_gains
 
 RECTIFIERS = frozenset({"relu", "relu6", "threshold", "maximum", "where", "max"})
@@ -221,5 +221,17 @@ Output units may saturate: with cross-entropy the flat end cancels out.
             Severity.WARNING,
         ),
         Case("readings missing: no derivatives", lambda: example.unread(_example(8, _FLAT)), None),
+    ),
+    chinese=Chinese(
+        translates="79b8dfa4",
+        title="隐藏单元停在激活函数的平坦两端（饱和）",
+        why="反向传播要乘上激活函数的导数，而在 sigmoid 和 tanh 的平坦两端，这个导数几乎为零。"
+        "因此，无论输出错得多离谱，饱和单元之前的参数都几乎学不动。",
+        remedies={
+            "Initialise with a spread that fits the fan-in (Glorot), with zero bias.": (
+                "按扇入选取合适的初始化幅度（Glorot），偏置取零。"
+            ),
+            "Or use an activation that does not saturate.": "或者改用不会饱和的激活函数。",
+        },
     ),
 )

@@ -10,7 +10,7 @@ from lifesigns.records import Finding, LossReading, Remedy, Severity, Snapshot, 
 from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import progress, streams
 from lifesigns.rules._loss_trend import trend
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 from lifesigns.rules._scales import weight_gains
 from lifesigns.rules._signal import growth, harms, largest, layers
 from lifesigns.rules._suspects import unscaled_input
@@ -142,5 +142,17 @@ is a note. A large output alone is right where the targets are large.
         Case("near miss: small inputs brought to size", lambda: _example(6, _FLAT, 0.01), None),
         Case("a signal that is kept", lambda: _example(1, _FLAT), None),
         Case("readings missing", lambda: example.unread(_example(6, _FLAT)), None),
+    ),
+    chinese=Chinese(
+        translates="d0dbc0c1",
+        title="训练伊始信号就过大",
+        why="每一层都把信号的幅度乘上一个倍数，而权重的梯度与信号的幅度成正比，所以倍数一旦都"
+        "大于 1，更新的步子就会大得离谱。挤压型函数会被推到平坦的两端，网络一开始就对错误"
+        "的答案深信不疑。",
+        remedies={
+            "Initialise so that the signal keeps its scale: spread = gain / √fan-in.": (
+                "初始化时保持信号的尺度：标准差 = 增益 / √扇入。"
+            ),
+        },
     ),
 )

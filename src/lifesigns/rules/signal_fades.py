@@ -10,7 +10,7 @@ from lifesigns.functions import ACTIVATIONS
 from lifesigns.records import Finding, Kind, Remedy, Severity, Snapshot, Trace
 from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import latest, progress, streams
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 from lifesigns.rules._signal import fade, harms, layers
 
 
@@ -127,5 +127,21 @@ start at zero and a small last layer do not fade the signal that the layers rece
         Case("near miss: 0.6-fold per layer, flat", lambda: _example(0.6, _FLAT), None),
         Case("a signal that is kept", lambda: _example(1.0, _FLAT), None),
         Case("readings missing", lambda: example.unread(_example(0.3, _FLAT)), None),
+    ),
+    chinese=Chinese(
+        translates="d387aef7",
+        title="信号在逐层传递中衰减",
+        why="输入之间的差异每过一层都要乘上这一层的权重和激活函数的斜率，许多小于 1 的因子连乘"
+        "下来，到最后几层时，所有输入得到的都是同一个值。于是前面几层提取到的东西，根本到"
+        "不了产生输出的地方。",
+        remedies={
+            ("Initialise with the gain of the activation, so that the signal keeps its scale."): (
+                "按激活函数的增益初始化，使信号保持原有尺度。"
+            ),
+            "Normalise between the layers.": "在层与层之间加上归一化。",
+            (
+                "Replace the squashing hidden activations: sigmoid passes on a quarter at the most."
+            ): ("换掉隐藏层的挤压型激活函数：sigmoid 最多只能传过四分之一。"),
+        },
     ),
 )

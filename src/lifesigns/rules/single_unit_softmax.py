@@ -8,7 +8,7 @@ from lifesigns.records import Finding, Graph, Kind, Remedy, Severity, Site, Trac
 from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import streams
 from lifesigns.rules._output import is_output, normalised_dim
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 
 
 def check(trace: Trace) -> Iterable[Finding]:
@@ -117,5 +117,17 @@ Inside the network (attention over a single key) it is harmless and not reported
             lambda: example.unread(_example("linear/1", "softmax", "mse_loss")),
             Severity.ERROR,
         ),
+    ),
+    chinese=Chinese(
+        translates="7dc397a8",
+        title="只有一个单元的 softmax，输出恒为 1",
+        why="softmax 把每一项除以所有项之和，只有一项时就是它除以自己，结果恒为 1。输出既不依"
+        "赖输入也不依赖权重，因此所有梯度都恰好为 0。",
+        remedies={
+            "Two classes: hand the single logit to the loss that applies a sigmoid.": (
+                "二分类：把这个唯一的 logit 交给自带 sigmoid 的损失函数。"
+            ),
+            "Regression: use the last layer's output as it is.": "回归：直接使用最后一层的输出。",
+        },
     ),
 )

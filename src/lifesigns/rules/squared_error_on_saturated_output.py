@@ -20,7 +20,7 @@ from lifesigns.records import (
 from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import latest, merged, progress, samples, since, streams
 from lifesigns.rules._output import output_activation
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 
 CURED_BY_CROSS_ENTROPY = frozenset({"sigmoid", "hardsigmoid"})
 """Output activations whose slope cancels in the gradient of the binary cross-entropy."""
@@ -151,5 +151,20 @@ With a linear output, squared error keeps its value.
         Case("cross-entropy", lambda: _example(_FLAT, kind="binary_cross_entropy"), None),
         Case("six outputs in ten saturated", lambda: _example(_FLAT, stuck=6), Severity.WARNING),
         Case("readings missing: no outputs", lambda: example.unread(_example(_FLAT)), None),
+    ),
+    chinese=Chinese(
+        translates="f831e36d",
+        title="输出错得很有把握，用的却是平方误差",
+        why="用平方误差时，输出单元的更新量含有 sigmoid 的斜率这个因子，而只要单元很有把握，不"
+        "论对错，这个斜率都几乎为零。交叉熵恰好把这个斜率约掉，所以单元错得越厉害，学得越"
+        "快。",
+        remedies={
+            "Use cross-entropy: its gradient is the error itself, the slope cancels.": (
+                "改用交叉熵：它的梯度就是误差本身，斜率被约掉了。"
+            ),
+            "Or start with smaller output weights, so that no output begins confident.": (
+                "或者减小输出层的初始权重，使输出一开始都不那么有把握。"
+            ),
+        },
     ),
 )

@@ -20,7 +20,7 @@ from lifesigns.records import (
 from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import progress, streams
 from lifesigns.rules._output import normalised_dim, output_sites
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 from lifesigns.rules._signal import PASSING, harms
 
 
@@ -174,5 +174,16 @@ and losses that compare all samples with each other (contrast) are no hidden act
             None,
         ),
         Case("readings missing: no loss yet", lambda: _example(*_HIDDEN, losses=[]), None),
+    ),
+    chinese=Chinese(
+        translates="ba64ab11",
+        title="softmax 用作隐藏层的激活函数，或沿批次维度计算",
+        why="softmax 各单元的输出之和恒为 1，平均每个只有约 1/n，一个要变大，其余就得变小。放"
+        "在隐藏层之间，信号微弱，梯度更微弱；沿批次维度计算，则会把本该互不相干的样本绑在"
+        "一起。",
+        remedies={
+            "Use an activation that works on each unit by itself.": "改用逐单元计算的激活函数。",
+            "Normalise over the classes, the last dimension.": "沿类别维度（最后一维）做归一化。",
+        },
     ),
 )

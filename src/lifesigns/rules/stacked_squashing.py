@@ -10,7 +10,7 @@ from lifesigns.functions import ACTIVATIONS
 from lifesigns.records import Finding, Kind, Remedy, Severity, Site, SiteReading, Snapshot, Trace
 from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import is_hidden, latest, listed, progress, streams, weight_gradients
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 from lifesigns.rules._suspects import FADED
 
 
@@ -162,5 +162,19 @@ cells are squashing by design.
         ),
         Case("six tanh around zero", lambda: _example(0.8, _FLAT, "tanh"), None),
         Case("readings missing", lambda: example.unread(_example(0.2, _FLAT)), None),
+    ),
+    chinese=Chinese(
+        translates="3673ce52",
+        title="挤压型激活函数层层相叠，梯度传不回去",
+        why="梯度每经过一个激活函数就要乘上它的斜率，而 sigmoid 的斜率最大也只有四分之一。连着"
+        "经过几个之后，留给最前面几层的梯度已所剩无几。",
+        remedies={
+            "Replace the hidden activations by one that does not squash.": (
+                "把隐藏层的激活函数换成非挤压型的。"
+            ),
+            "Give the gradient a short cut around the layers.": (
+                "用跳跃连接给梯度开一条绕过这些层的近路。"
+            ),
+        },
     ),
 )

@@ -14,7 +14,7 @@ from lifesigns.rules._evidence import streams
 from lifesigns.rules._flat import bends
 from lifesigns.rules._harm import fit
 from lifesigns.rules._loss_trend import Trend, trend
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 from lifesigns.rules._scales import largest_update
 from lifesigns.rules._suspects import LARGE_UPDATE, suspects
 
@@ -203,5 +203,15 @@ move, rate-too-low comes first, for more steps of that size would not be enough.
         Case("near miss: tiny updates", lambda: _example(_ABOVE, update=1e-5), None),
         Case("levelled off", lambda: _example(_ABOVE + [1.5] * 60), None),
         Case("readings missing: no loss", lambda: example.unread(_example(_ABOVE)), None),
+    ),
+    chinese=Chinese(
+        translates="73f526cb",
+        title="损失仍在快速下降时训练就结束了",
+        why="只有等损失趋于平稳，才看得出一个网络的本事。提前停下来，评判的就是它训练了多久，"
+        "而不是它本身如何。",
+        remedies={
+            "Train for longer.": "延长训练。",
+            "Or take larger steps.": "或者加大步长。",
+        },
     ),
 )

@@ -11,7 +11,7 @@ from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import streams
 from lifesigns.rules._harm import fit, harm
 from lifesigns.rules._loss_trend import Trend, trend
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 from lifesigns.rules._scales import largest_update
 
 
@@ -155,5 +155,15 @@ gradient, which undoes any constant factor.
         Case("near miss: Adam", lambda: _example(_FLAT, gradient=1e4), None),
         Case("a mean", lambda: _example(_FLAT, scale=1), None),
         Case("readings missing: no loss", lambda: example.unread(_example(_FLAT)), None),
+    ),
+    chinese=Chinese(
+        translates="25dd4246",
+        title="损失是整批之和，更新步长过大",
+        why="损失取和时，梯度随样本数增大，适合均值的学习率用在这里，就高出了批大小那么多倍。"
+        "而且每改一次批大小，步长也跟着变。",
+        remedies={
+            "Take the mean over the batch.": "改为对整批取均值。",
+            "Or divide the rate by the batch size.": "或者把学习率除以批大小。",
+        },
     ),
 )

@@ -9,7 +9,7 @@ import numpy as np
 from lifesigns.records import WEIGHTED, Finding, Kind, Remedy, Severity, Site, Snapshot, Trace
 from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import Progress, is_hidden, listed, progress, streams
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 
 FIRST = 3
 """Snapshots that must agree; later, rounding errors may drive apart what is equal exactly."""
@@ -163,5 +163,16 @@ with a symmetric layer, as through a layer of one unit, gets a note.
         Case("softmax regression from zero", lambda: _example(1, 1, "linear", "nll_loss"), None),
         Case("random weights", lambda: _example(16, 16), None),
         Case("readings missing: rows not compared", lambda: example.unread(_example(1, 1)), None),
+    ),
+    chinese=Chinese(
+        translates="0d23e1a5",
+        title="隐藏单元互为副本",
+        why="权重相同的单元得到相同的梯度，每一步的更新也完全相同，因此对称性永远不会被打破，"
+        "它们始终是彼此的副本。由这样的单元组成的一层，表达能力并不强于单个单元。",
+        remedies={
+            "Initialise hidden layers at random; zero is fine for biases only.": (
+                "隐藏层要随机初始化；只有偏置可以取零。"
+            ),
+        },
     ),
 )

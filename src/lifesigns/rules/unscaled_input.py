@@ -22,7 +22,7 @@ from lifesigns.rules import _suspects
 from lifesigns.rules._evidence import streams
 from lifesigns.rules._harm import WEAK, fit, harm
 from lifesigns.rules._loss_trend import Trend, trend
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 from lifesigns.rules._scales import RAW_INPUT, input_rms
 from lifesigns.rules._suspects import Suspect, suspects
 
@@ -201,5 +201,19 @@ scale, and a normalisation in front of the first layer removes it.
             lambda: example.unread(_example(200, _FLAT, hidden=1.0)),
             None,
         ),
+    ),
+    chinese=Chinese(
+        translates="bf31c0a4",
+        title="输入特征的尺度远离 1，且已测到其影响",
+        why="一层的加权和随输入一起变大：数值上百的输入会把每个单元推到激活函数的平坦一端，或"
+        "者让每一步都冲过头，而且没有哪一个学习率能同时适合大特征和小特征。把每个特征变成"
+        "均值为 0、标准差为 1，损失的等高线才会接近圆形。",
+        remedies={
+            (
+                "Scale the input: mean 0 and standard deviation 1 per feature, by the "
+                "training data's own."
+            ): ("对输入做标准化：用训练集自身的统计量，使每个特征均值为 0、标准差为 1。"),
+            "Or let the network do it.": "或者让网络自己来做。",
+        },
     ),
 )

@@ -12,7 +12,7 @@ from lifesigns.rules import _suspects
 from lifesigns.rules._evidence import streams
 from lifesigns.rules._harm import ENOUGH_STEPS, fit, harm
 from lifesigns.rules._loss_trend import Trend, targets_of, trend
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 from lifesigns.rules._scales import is_raw
 from lifesigns.rules._suspects import suspects
 
@@ -168,5 +168,17 @@ carry the outputs to any scale: then unscaled-input comes first.
         Case("few steps", lambda: _example([9e4] * 60, "absolute_error", scale=20), None),
         Case("no regression", lambda: _example([9e4] * 200, "binary_cross_entropy"), None),
         Case("readings missing: no targets", lambda: example.unread(_example([9e4] * 200)), None),
+    ),
+    chinese=Chinese(
+        translates="a35e64ab",
+        title="回归目标与输出不在同一尺度",
+        why="网络一开始的输出在 1 左右，如果目标上百，最后一层的权重就得一路挪过去。用平方误差"
+        "时，梯度随这段距离增大，步子会冲过头；用绝对误差时，每一步一样长，路途就很漫长。",
+        remedies={
+            "Scale the targets: mean 0 and standard deviation 1; undo it to predict.": (
+                "对目标做标准化：均值为 0、标准差为 1；预测时再变换回来。"
+            ),
+            "Or start at their mean.": "或者让输出从目标的均值开始。",
+        },
     ),
 )

@@ -12,7 +12,7 @@ from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import streams
 from lifesigns.rules._harm import ENOUGH_STEPS, WEAK
 from lifesigns.rules._loss_trend import Trend, trend
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 
 
 def check(trace: Trace) -> Iterable[Finding]:
@@ -207,5 +207,17 @@ make many batches of one class without any order; the variance between batches t
         Case(
             "readings missing: no labels", lambda: example.unread(_example(_SORTED, _JUMPS)), None
         ),
+    ),
+    chinese=Chinese(
+        translates="da248973",
+        title="每个批次大多只有一个类别，其他类别被遗忘",
+        why="只有当批次是从全部数据中随机抽取的，它的梯度才能代表全部数据。如果一次只来一个类"
+        "别，每一步都在教网络不管输入是什么都回答这一类，而下一个类别又把它推翻。",
+        remedies={
+            "Shuffle the samples in each epoch.": "每一轮都打乱样本顺序。",
+            "In a loop of your own: one permutation for inputs and labels.": (
+                "自己写循环时：输入和标签用同一个排列打乱。"
+            ),
+        },
     ),
 )

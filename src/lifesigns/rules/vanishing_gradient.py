@@ -9,7 +9,7 @@ import numpy as np
 from lifesigns.records import Finding, Kind, Remedy, Severity, Snapshot, Trace
 from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import latest, progress, streams, weight_gradients
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 
 
 def check(trace: Trace) -> Iterable[Finding]:
@@ -147,5 +147,20 @@ prediction and no longer falls.
             Severity.WARNING,
         ),
         Case("readings missing: no gradients", lambda: example.unread(_example(4, _FLAT)), None),
+    ),
+    chinese=Chinese(
+        translates="269812bb",
+        title="梯度还没传到前几层就消失了",
+        why="梯度在反传途中要逐层乘上权重和激活函数的导数，许多小于 1 的因子连乘下来便所剩无"
+        "几，这就是梯度消失。于是前几层停留在随机初值上，后面各层只能将就着用它们给出的东"
+        "西。",
+        remedies={
+            ("Initialise so that the signal keeps its scale from layer to layer (He for ReLU)."): (
+                "初始化时让信号逐层保持尺度（ReLU 用 He 初始化）。"
+            ),
+            "Give the gradient a short cut around the layers.": (
+                "用跳跃连接给梯度开一条绕过这些层的近路。"
+            ),
+        },
     ),
 )

@@ -11,7 +11,7 @@ from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import streams
 from lifesigns.rules._harm import fit
 from lifesigns.rules._loss_trend import Trend, trend
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 
 
 def check(trace: Trace) -> Iterable[Finding]:
@@ -197,5 +197,17 @@ A generator may climb its discriminator's loss: several losses in turn are not j
         Case("near miss: it learns", lambda: _example([0.9] * 4, losses=_FALLING), None),
         Case("downhill", lambda: _example([-1.0] * 4, losses=_FALLING), None),
         Case("readings missing: NaN", lambda: _example([float("nan")] * 3), None),
+    ),
+    chinese=Chinese(
+        translates="93707bd5",
+        title="更新沿着损失上升而不是下降的方向",
+        why="梯度指向损失增长最快的方向，所以更新必须逆着梯度走。符号一反，每一步都让网络变得"
+        "更差，而且越来越快。",
+        remedies={
+            "Minimise: drop `maximize=True`, or the minus before the rate.": (
+                "改为最小化：去掉 `maximize=True`，或去掉学习率前的负号。"
+            ),
+            "Drop the minus.": "去掉负号。",
+        },
     ),
 )

@@ -30,7 +30,7 @@ from lifesigns.rules._blocked import (
 )
 from lifesigns.rules._evidence import Progress, is_hidden, listed, progress, streams
 from lifesigns.rules._loss_trend import trend
-from lifesigns.rules._rule import Case, Rule, Threshold
+from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
 from lifesigns.rules._suspects import too_large
 
 
@@ -294,5 +294,25 @@ network that is not in use, while the rest learns, is a note.
         Case("a loss of exactly 0", lambda: _clipped(_FLAT, loss=0.0), None),
         Case("every layer moves", lambda: _partly([False] * 3, _FLAT), None),
         Case("readings missing: no gradients", lambda: example.unread(_clipped(_FLAT)), None),
+    ),
+    chinese=Chinese(
+        translates="aa268175",
+        title="恰好为零的梯度",
+        why="参数只沿着自己的梯度移动，所以梯度恰好为零的参数，无论学习率多大都停在原处。从它"
+        "到损失的路上，必有某个函数对每个样本都是平的，等下去也无济于事。",
+        remedies={
+            (
+                "Call backward on the loss as it was computed: torch.tensor(loss), "
+                ".item(), .detach(), no_grad and NumPy cut it off, and so does freezing "
+                "every parameter."
+            ): (
+                "直接对算出来的损失调用 backward：torch.tensor(loss)、.item()、.detach()、"
+                "no_grad 和 NumPy 都会切断计算图，冻结全部参数也是如此。"
+            ),
+            (
+                "Give the loss raw outputs and let it apply its own output function; do "
+                "not clip them."
+            ): ("把原始输出交给损失函数，由它自己施加输出函数；不要截断这些输出。"),
+        },
     ),
 )

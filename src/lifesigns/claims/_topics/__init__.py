@@ -5,6 +5,7 @@ are read without torch; it is needed for the numbers only.
 """
 
 from lifesigns.claims._topics._discovery import all_topics, find, print_list
-from lifesigns.claims._topics._topic import Formula, Language, Number, Topic, Words
+from lifesigns.claims._topics._topic import Formula, Number, Topic, Words
+from lifesigns.report.language import Language
 
 __all__ = ["Formula", "Language", "Number", "Topic", "Words", "all_topics", "find", "print_list"]

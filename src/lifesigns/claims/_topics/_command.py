@@ -13,7 +13,8 @@ from lifesigns.claims._engine import find_claims
 from lifesigns.claims._topics._html import html
 from lifesigns.claims._topics._page import TopicPage, needed_claims, page_of
 from lifesigns.claims._topics._text import print_page
-from lifesigns.claims._topics._topic import Language, Topic
+from lifesigns.claims._topics._topic import Topic
+from lifesigns.report.language import Language
 
 
 def show(topic: Topic, language: Language, console: Console) -> None:

@@ -11,7 +11,8 @@ from lifesigns.claims._book import environment
 from lifesigns.claims._claim import Measurement, Spec
 from lifesigns.claims._engine import Done
 from lifesigns.claims._topics._phrases import PHRASES, Phrases
-from lifesigns.claims._topics._topic import Formula, Language, Number, Topic
+from lifesigns.claims._topics._topic import Formula, Number, Topic
+from lifesigns.report.language import Language
 from lifesigns.rules import find_rule
 
 PLACEHOLDER = re.compile(r"\{(\w+)\}")

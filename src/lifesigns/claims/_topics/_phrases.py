@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from lifesigns.claims._topics._topic import Language
+from lifesigns.report.language import Language
 
 
 @dataclass(frozen=True)

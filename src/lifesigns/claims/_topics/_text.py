@@ -5,9 +5,9 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from lifesigns._errors import UsageError
 from lifesigns.claims._topics._page import Block, Explained, Item, Pointer, TopicPage
-from lifesigns.report.terminal import encoding_of, fitted, write
+from lifesigns.report.language import require_shown
+from lifesigns.report.terminal import fitted, write
 from lifesigns.report.wrapping import wrapped
 
 
@@ -17,14 +17,8 @@ def print_page(page: TopicPage, console: Console) -> None:
     Raises:
         UsageError: The terminal cannot show the page's language.
     """
-    encoding = encoding_of(console)
-    try:
-        page.sections[0].heading.encode(encoding)
-    except UnicodeEncodeError:
-        raise UsageError(
-            f"A terminal with the encoding {encoding} cannot show Chinese. Set "
-            "PYTHONIOENCODING=utf-8, or write the page to a file with --html FILE."
-        ) from None
+    headings = "".join(section.heading for section in page.sections)
+    require_shown(console, headings, "write the page to a file with --html FILE")
     write(console, lambda: _print(page, console))
 
 

@@ -8,14 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 
-
-class Language(str, Enum):
-    """In which a page is written."""
-
-    ENGLISH = "en"
-    CHINESE = "zh"
+from lifesigns.report.language import Language
 
 
 @dataclass(frozen=True)

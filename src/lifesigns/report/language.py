@@ -1,0 +1,35 @@
+"""The languages of pages, and whether a terminal can show one."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+
+from rich.console import Console
+
+from lifesigns._errors import UsageError
+from lifesigns.report.terminal import encoding_of
+from lifesigns.report.wrapping import WIDE
+
+
+class Language(str, Enum):
+    """In which a page is written."""
+
+    ENGLISH = "en"
+    CHINESE = "zh"
+
+
+def require_shown(console: Console, text: str, otherwise: str) -> None:
+    """Makes sure that the console can show the Chinese in `text`.
+
+    Raises:
+        UsageError: It cannot; `otherwise` is what else its user can do.
+    """
+    encoding = encoding_of(console)
+    try:
+        "".join(re.findall(f"[{WIDE}]", text)).encode(encoding)
+    except UnicodeEncodeError:
+        raise UsageError(
+            f"A terminal with the encoding {encoding} cannot show Chinese. Set "
+            f"PYTHONIOENCODING=utf-8, or {otherwise}."
+        ) from None

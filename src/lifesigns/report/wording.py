@@ -1,0 +1,97 @@
+"""What a manual page says in the language of its reader: its headings, and a rule's own words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from lifesigns.records import Remedy
+from lifesigns.report.language import Language
+from lifesigns.rules import Rule
+
+
+@dataclass(frozen=True)
+class Phrases:
+    """What all pages say alike."""
+
+    headings: tuple[str, ...]
+    """Of every page, in this order."""
+    explains: str
+    between: str
+    thresholds: tuple[str, str, str]
+    cases: tuple[str, str]
+    said: tuple[str, str, str, str]
+    """Labels of what the rule says to the first of its cases."""
+    rules: str
+    rule: tuple[str, str]
+    stop: str
+    note: str = ""
+    untranslated: str = ""
+    """The note of a rule that has no words in this language."""
+
+
+PHRASES = MappingProxyType(
+    {
+        Language.ENGLISH: Phrases(
+            headings=(
+                "What it sees",
+                "Why it harms",
+                "Evidence and thresholds",
+                "What to do",
+                "When to ignore it",
+                "References",
+                "Proved on these cases",
+            ),
+            explains="Where both are found, it explains {}.",
+            between=", ",
+            thresholds=("Threshold", "Meaning", "Source"),
+            cases=("Verdict", "Case"),
+            said=("the first", "measured", "expected", "certainty"),
+            rules="The rules",
+            rule=("Rule", "Symptom"),
+            stop=".",
+        ),
+        Language.CHINESE: Phrases(
+            headings=(
+                "看什么",
+                "为什么有害",
+                "证据与阈值",
+                "怎么办",
+                "何时可以忽略",
+                "参考文献",
+                "用这些例子检验过",
+            ),
+            explains="如果同时还发现了 {}，那么它们是这条症状的后果。",
+            between="、",
+            thresholds=("阈值", "含义", "出处"),
+            cases=("结论", "例子"),
+            said=("第一例", "实测", "应为", "把握"),
+            rules="规则一览",
+            rule=("规则", "症状"),
+            stop="。",
+            note="标题、“为什么有害”和“怎么办”有中文，其余各节只有英文。",
+            untranslated="这条规则没有中文说明，以下正文均为英文。",
+        ),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Words:
+    """A rule's own words in one language, and a note where some are in another."""
+
+    title: str
+    why: str
+    remedies: tuple[Remedy, ...]
+    note: str
+
+
+def worded(rule: Rule, remedies: Iterable[Remedy], language: Language) -> Words:
+    """The words of `rule` and of these remedies of its; English where there are no others."""
+    phrases = PHRASES[language]
+    if language is Language.ENGLISH or rule.chinese is None:
+        return Words(rule.title, rule.why, tuple(remedies), phrases.untranslated)
+    chinese = rule.chinese
+    done = tuple(replace(r, text=chinese.remedies.get(r.text, r.text)) for r in remedies)
+    return Words(chinese.title, chinese.why, done, phrases.note)
