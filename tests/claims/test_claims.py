@@ -108,6 +108,14 @@ def test_a_damaged_result_is_run_again(tmp_path):
     assert not again.cached
 
 
+def test_a_result_that_cannot_be_kept_is_still_given(tmp_path):
+    (tmp_path / "file").touch()
+
+    (done,) = run_claims(find_claims(CHEAP[:1]), Effort(), kept=tmp_path / "file")
+
+    assert done.result is not None
+
+
 def test_an_unknown_claim_is_answered_with_the_nearest():
     with pytest.raises(UsageError, match="Did you mean leaky-relu"):
         find_claims(["leaky-rellu"])

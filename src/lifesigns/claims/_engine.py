@@ -8,6 +8,7 @@ import json
 import pkgutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from functools import cache
@@ -97,8 +98,9 @@ def run_claims(
             continue
         done = _run(claim, effort)
         if path is not None and done.result is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps({"seconds": done.seconds, **asdict(done.result)}))
+            with suppress(OSError):  # what cannot be kept is run again
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(json.dumps({"seconds": done.seconds, **asdict(done.result)}))
         yield done
 
 

@@ -42,7 +42,7 @@ PHRASES = MappingProxyType(
             references="References",
             interval=" ({low} to {high})",
             missing="Not measured here, because the claim {claim} could not be run: {reason}",
-            quick="A quick run, with fewer random starts and steps than `lifesigns claims` takes "
+            quick="A quick run, with fewer random starts and steps than lifesigns claims takes "
             "without --quick: {runs}. ",
             random="{claim} from {number} random starts",
             exact="{claim} without chance",
@@ -50,7 +50,7 @@ PHRASES = MappingProxyType(
             brackets="In brackets stand 95% confidence intervals. ",
             kept="Kept from an earlier run of the same code. ",
             environment="lifesigns {lifesigns}, torch {torch}, NumPy {numpy}, Python {python} on "
-            "{machine}, one thread, {day}.",
+            "{machine}, one thread; this page is of {day}.",
         ),
         Language.CHINESE: Phrases(
             idea="讲的是什么",
@@ -70,7 +70,7 @@ PHRASES = MappingProxyType(
             brackets="括号内是 95% 置信区间。",
             kept="数据取自此前用同一份代码所做的运行。",
             environment="lifesigns {lifesigns}，torch {torch}，NumPy {numpy}，Python {python}，"
-            "{machine}，单线程，{day}。",
+            "{machine}，单线程；本页生成于 {day}。",
         ),
     }
 )

@@ -28,8 +28,8 @@ ENGLISH = Words(
     ),
     measured=(
         "Networks of two hidden layers of 100 ReLUs are trained by Adam on Fashion-MNIST. At a "
-        "rate of 0.01 a share of {low} of the hidden units is dead at the end, at 0.03 {middle}, "
-        "and at 0.1 {high}.",
+        "rate of 0.01 a share of {low} of the hidden units is dead at the end; at 0.03 it is "
+        "{middle}, at 0.1 it is {high}.",
         "On handwritten digits, at a rate of 0.1 with momentum, ReLU loses a share of {relu}; "
         "leaky ReLU loses {leaky} at any rate tried.",
         "Born dead: of networks two units wide with He's weights, drawn at random, a share of "
@@ -43,7 +43,7 @@ ENGLISH = Words(
     ),
     claims=(
         "The share of dead units against the learning rate.",
-        "Leaky ReLU under the same conditions.",
+        "Leaky ReLU beside ReLU, at three rates.",
         "Networks born dead, by depth.",
     ),
     correction="Two sentences are repeated without care. That 40% of a network may die is a "
@@ -90,7 +90,7 @@ CHINESE = Words(
     ),
     claims=(
         "死亡比例与学习率的关系。",
-        "同样条件下的 Leaky ReLU。",
+        "三种学习率下，Leaky ReLU 与 ReLU 的对照。",
         "生来就死的网络，按深度统计。",
     ),
     correction="有两句话常被不加思索地转述。一句是“网络里可能有 40% 的神经元死掉”："
@@ -106,7 +106,7 @@ TOPIC = Topic(
         Formula(
             "ReLU(z) = max(0, z),  ReLU′(z) = 1 (z > 0), 0 (z < 0)",
             r"\mathrm{ReLU}(z) = \max(0, z), \quad "
-            r"\mathrm{ReLU}'(z) = \begin{cases} 1 & z > 0 \\ 0 & z < 0 \end{cases}",
+            r"\mathrm{ReLU}'(z) = 1 \;\; (z > 0), \;\; 0 \;\; (z < 0)",
         ),
         Formula(
             "w·x + b < 0 ∀x  →  ∂C/∂w = Σ δ(x) x = 0,  ∂C/∂b = Σ δ(x) = 0",
