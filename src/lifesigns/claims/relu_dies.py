@@ -52,7 +52,7 @@ def experiment(effort: Effort) -> Result:
         (
             above("smallest rise from one rate to the next", float(np.diff(means).min()), 0),
             reported("dead share at a rate of 0.01", dead[2][np.isfinite(dead[2])]),
-            mean_above("dead share at a rate of 0.03", dead[3][np.isfinite(dead[3])], 0.2),
+            mean_above("dead share at a rate of 0.03", dead[3][np.isfinite(dead[3])], 0.3),
             mean_above("dead share at a rate of 0.1", dead[4][np.isfinite(dead[4])], 0.3),
             near("ACT001 fires at a rate of 0.3 on digits", float(wild), 1, 0),
             near("ACT001 fires at a rate of 0.003 on digits", float(calm), 0, 0),

@@ -64,7 +64,7 @@ class Perceptron:
 
 def experiment(effort: Effort) -> Result:
     """Steps to the level for both activations and networks, the rate tuned for each."""
-    images, seeds, steps = load("fashion_mnist"), effort.of(6, 3), effort.of(500, 120)
+    images, seeds, steps = load("fashion_mnist"), effort.of(8, 3), effort.of(500, 120)
     rates = RATES if not effort.quick else RATES[1:3]
     ratios, rows = {}, []
     for kind in (Convolutional, Perceptron):
