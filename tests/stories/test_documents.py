@@ -3,19 +3,27 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from lifesigns.records import Severity
 from lifesigns.rules import all_rules
 
 ROOT = Path(__file__).parents[2]
+READMES = ("README.md", "README.zh.md")
+FENCED = re.compile(r"^```\w*\n.*?^```$", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"(?<!`)`[^`\n]+`")
+
+
+def read(document):
+    return (ROOT / document).read_text(encoding="utf-8")
 
 
 def blocks(document, language=""):
-    text = (ROOT / document).read_text(encoding="utf-8")
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+    return re.findall(rf"^```{language}\n(.*?)^```$", read(document), re.MULTILINE | re.DOTALL)
 
 
 def test_ci_installs_and_tests_with_the_commands_of_the_readme():
-    ci = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    ci = read(".ci/run")
     first, second = blocks("README.md")[:2]
 
     *_, install, demo = (command.strip() for command in first.split("&&"))
@@ -41,12 +49,33 @@ def test_the_rule_that_contributing_shows_passes_its_own_cases():
 
 
 def test_the_changelog_names_every_rule():
-    changelog = " ".join((ROOT / "CHANGELOG.md").read_text(encoding="utf-8").split())
+    changelog = " ".join(read("CHANGELOG.md").split())
 
     assert [rule.name for rule in all_rules() if f"{rule.code} {rule.name}" not in changelog] == []
 
 
-def test_the_picture_in_the_readme_is_there():
-    (picture,) = re.findall(r"!\[.*?\]\((.*?)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+@pytest.mark.parametrize("readme", READMES)
+def test_the_picture_in_the_readme_is_there(readme):
+    (picture,) = re.findall(r"!\[.*?\]\((.*?)\)", read(readme))
 
-    assert (ROOT / picture).read_text(encoding="utf-8").startswith("<svg")
+    assert read(picture).startswith("<svg")
+
+
+def test_the_readme_in_chinese_has_the_same_code_and_commands():
+    english, chinese = map(read, READMES)
+
+    assert FENCED.findall(chinese) == FENCED.findall(english) != []
+    assert sorted(INLINE.findall(chinese)) == sorted(INLINE.findall(english)) != []
+
+
+def test_the_readme_in_chinese_has_a_part_for_each_of_the_english_one():
+    shapes = [re.findall(r"^(#+ |- |\*\*|!\[)", read(readme), re.MULTILINE) for readme in READMES]
+
+    assert shapes[0] == shapes[1] != []
+
+
+def test_the_readmes_link_to_each_other():
+    english, chinese = READMES
+
+    assert f"]({chinese})" in read(english)
+    assert f"]({english})" in read(chinese)
