@@ -11,7 +11,7 @@ from rich.console import Console
 
 from lifesigns._errors import UsageError
 from lifesigns.claims import Done, Effort, all_claims, find_claims, run_claims
-from lifesigns.claims._topics import Language, all_topics, find
+from lifesigns.claims._topics import Language, _command, all_topics, find
 from lifesigns.claims._topics._html import html, mathml
 from lifesigns.claims._topics._page import PLACEHOLDER, Explained, needed_claims, page_of
 from lifesigns.claims._topics._text import print_page
@@ -169,12 +169,18 @@ def test_the_html_page_is_whole_and_needs_no_network(results, language):
     assert "<script src" not in text
 
 
-def test_a_terminal_that_cannot_show_chinese_is_told_what_to_do(results):
+def test_a_terminal_of_another_encoding_shows_chinese(results):
     page = page_of(CHEAP, Language.CHINESE, results)
 
-    with pytest.raises(UsageError, match="cannot show Chinese"):
-        printed(page, encoding="ascii")
     assert "交叉熵" in printed(page, encoding="gb18030")
+
+
+def test_a_terminal_that_cannot_show_chinese_says_so_before_anything_is_run(monkeypatch):
+    monkeypatch.setattr(_command, "run_with_progress", lambda *_: pytest.fail("claims were run"))
+    console = console_for(io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+
+    with pytest.raises(UsageError, match="cannot show Chinese"):
+        _command.show(CHEAP, Language.CHINESE, console)
 
 
 def test_an_interval_is_written_in_the_words_of_the_language(results):

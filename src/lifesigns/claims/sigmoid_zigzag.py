@@ -18,11 +18,11 @@ NAMES = ("sigmoid", "shifted sigmoid", "tanh")
 
 
 class _Shifted(nn.Module):
-    """2σ(z) - 1: the sigmoid with its output centred at 0, which is tanh(z/2)."""
+    """σ(z) - ½: the sigmoid with its output centred at 0, as steep as before."""
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         """The value at z."""
-        return 2 * torch.sigmoid(z) - 1
+        return torch.sigmoid(z) - 0.5
 
 
 def experiment(effort: Effort) -> Result:

@@ -1,7 +1,7 @@
 """One hidden layer approximates a continuous function as closely as wanted; a polynomial does not.
 
-The hidden layer is drawn at random and only its output weights are solved for by least squares, so
-that the error shows what the functions can express and not what descent finds.
+The kinks of the hidden layer are spaced evenly and only its output weights are solved for, by least
+squares, so that the error shows what the functions can express and not what descent finds.
 """
 
 import numpy as np

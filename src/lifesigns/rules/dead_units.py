@@ -174,7 +174,7 @@ RULE = Rule(
     name="dead-units",
     title="Units of a rectifier that never fire",
     why="A rectifier that is silent on every input passes no gradient, so the weights in front of "
-    "it never change again and the unit stays silent for ever. The layer works with the units "
+    "it stop changing and it stays silent unless its inputs move. The layer works with the units "
     "that are left, and with none left everything before it stops learning.",
     sees="""
 A ReLU gives 0 for a negative preactivation, and its derivative there is 0 as well. A unit whose
@@ -222,10 +222,10 @@ dead and nothing was learned. Sparse activity (units that fire rarely, but do fi
         Case("readings missing: no activations", lambda: example.unread(_example(10, _FLAT)), None),
     ),
     chinese=Chinese(
-        translates="857d2438",
+        translates="0d4af4a6",
         title="从不激活的整流单元（死亡 ReLU）",
-        why="对任何输入都输出 0 的整流单元不传回梯度，它前面的权重再也不会更新，于是它永远沉默"
-        "下去，这就是死亡 ReLU。这一层只剩其余单元在工作；若一个不剩，它之前的各层也就全部"
+        why="对任何输入都输出 0 的整流单元不传回梯度，它前面的权重不再更新；只要输入不变，它就一直"
+        "沉默下去，这就是死亡 ReLU。这一层只剩其余单元在工作；若一个不剩，它之前的各层也就全部"
         "停止学习。",
         remedies={
             "Initialise for rectifiers (He), with zero bias.": (

@@ -14,11 +14,17 @@ from lifesigns.claims._topics._html import html
 from lifesigns.claims._topics._page import TopicPage, needed_claims, page_of
 from lifesigns.claims._topics._text import print_page
 from lifesigns.claims._topics._topic import Topic
-from lifesigns.report.language import Language
+from lifesigns.report.language import Language, require_shown
 
 
 def show(topic: Topic, language: Language, console: Console) -> None:
-    """Prints the page of a topic."""
+    """Prints the page of a topic.
+
+    Raises:
+        UsageError: The terminal cannot show the page's language.
+    """
+    title = topic.words(language).title
+    require_shown(console, title, "write the page to a file with --html FILE")
     print_page(_measured(topic, language), console)
 
 

@@ -6,19 +6,12 @@ from rich.console import Console
 from rich.text import Text
 
 from lifesigns.claims._topics._page import Block, Explained, Item, Pointer, TopicPage
-from lifesigns.report.language import require_shown
 from lifesigns.report.terminal import fitted, write
 from lifesigns.report.wrapping import wrapped
 
 
 def print_page(page: TopicPage, console: Console) -> None:
-    """Prints a page.
-
-    Raises:
-        UsageError: The terminal cannot show the page's language.
-    """
-    headings = "".join(section.heading for section in page.sections)
-    require_shown(console, headings, "write the page to a file with --html FILE")
+    """Prints a page."""
     write(console, lambda: _print(page, console))
 
 

@@ -31,7 +31,7 @@ ENGLISH = Words(
         "single sample is {single}.",
         "Over batches of 32 samples it is {batch} behind sigmoids and {tanh} behind tanh.",
         "Until the loss is 0.5 the weights travel {way_sigmoid} with sigmoids, {way_shifted} "
-        "with 2σ(z) − 1, which is the sigmoid moved to lie around 0, and {way_tanh} with tanh. "
+        "with σ(z) − ½, the same curve moved to lie around 0, and {way_tanh} with tanh. "
         "The first is {longer} times as long as the second.",
     ),
     rules=(
@@ -40,8 +40,8 @@ ENGLISH = Words(
     ),
     claims=("Agreement of signs, and the length of the way.",),
     correction="That all gradients of a unit share one sign holds for a single sample. Over a "
-    "batch it is a tendency, as the second number shows. And the comparison of ways is not about "
-    "the centre alone: 2σ(z) − 1 is also twice as steep as σ(z).",
+    "batch it is a tendency, as the second number shows. And what tanh gains over σ(z) − ½ is not "
+    "the centre: it is four times as steep.",
 )
 
 CHINESE = Words(
@@ -70,8 +70,8 @@ CHINESE = Words(
     measured=(
         "手写数字，前一层是 32 个 sigmoid：对单个样本，梯度的同号程度是 {single}。",
         "对 32 个样本的批次，前一层用 sigmoid 时是 {batch}，用 tanh 时是 {tanh}。",
-        "损失降到 0.5 为止，权重走过的路程：用 sigmoid 是 {way_sigmoid}；用 2σ(z) − 1，"
-        "也就是平移到以 0 为中心的 sigmoid，是 {way_shifted}；用 tanh 是 {way_tanh}。"
+        "损失降到 0.5 为止，权重走过的路程：用 sigmoid 是 {way_sigmoid}；用 σ(z) − ½，"
+        "也就是把同一条曲线平移到以 0 为中心，是 {way_shifted}；用 tanh 是 {way_tanh}。"
         "第一个是第二个的 {longer} 倍。",
     ),
     rules=(
@@ -80,8 +80,8 @@ CHINESE = Words(
     ),
     claims=("同号程度，以及路程的长短。",),
     correction="“一个神经元的所有梯度都同号”，只对单个样本成立；对一个批次来说，这只是一种倾向，"
-    "上面第二个数据说明了这一点。另外，路程的差别也不能全归功于“以 0 为中心”："
-    "2σ(z) − 1 的坡度同时还是 σ(z) 的两倍。",
+    "上面第二个数据说明了这一点。另外，tanh 比 σ(z) − ½ 走得更短，"
+    "靠的不是“以 0 为中心”，而是坡度：它的坡度是后者的四倍。",
 )
 
 TOPIC = Topic(
