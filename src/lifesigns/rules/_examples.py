@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,52 @@ def snapshot(
 ) -> Snapshot:
     """A snapshot of one step."""
     return Snapshot(step, graph, 0, tuple(sites), tuple(parameters), loss, **rest)
+
+
+def regression(
+    losses: Sequence[float],
+    *,
+    update: float,
+    weight_rms: float = 0.5,
+    correlation: float = float("nan"),
+    scales: Sequence[float] = (1.0,),
+) -> Trace:
+    """A small network that fits targets ±1, so that a constant prediction has a loss of 1.
+
+    Args:
+        losses: Of every step; five of them are recorded.
+        update: Relative to the weights.
+        weight_rms: Of the weights.
+        correlation: Of outputs and targets.
+        scales: Of the targets, in turn from one recorded step to the next.
+    """
+    sign = np.tile([[-1.0], [1.0]], (16, 1))
+    graph = chain("linear", "relu", "linear/1", "mse_loss", batch=32)
+    readings = weights(
+        graph, weight_rms=weight_rms, update_rms=update * weight_rms, gradient_rms=0.1
+    )
+    recorded = [step for step in (0, 1, 4, 16, len(losses) - 1) if step < len(losses)]
+    shots = [
+        snapshot(
+            graph,
+            step=step,
+            parameters=readings,
+            loss=LossReading(
+                losses[step],
+                "squared_error",
+                "mse_loss",
+                fit=losses[step],
+                scale=1.0,
+                site=3,
+                input_shape=(32, 1),
+                prediction=sums(0.1 * sign),
+                target=target(scale * sign),
+                correlation=correlation,
+            ),
+        )
+        for step, scale in zip(recorded, cycle(scales), strict=False)
+    ]
+    return trace(*shots, losses=losses)
 
 
 def trace(*snapshots: Snapshot, losses: ArrayLike = (), **rest: Any) -> Trace:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from lifesigns.records import Finding, Floats, LossReading, Remedy, Severity, Trace
+from lifesigns.records import Finding, Floats, Remedy, Severity, Trace
 from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import streams
 from lifesigns.rules._harm import fit, harm
@@ -71,30 +71,7 @@ def _limit(name: str) -> float:
 
 # --- cases ----------------------------------------------------------------------------------------
 def _example(losses: Sequence[float], *, update: float = 0.3) -> Trace:
-    """Targets ±1, so that a constant prediction has a squared error of 1."""
-    sign = np.tile([[-1.0], [1.0]], (16, 1))
-    graph = example.chain("linear", "relu", "linear/1", "mse_loss", batch=32)
-    readings = example.weights(graph, weight_rms=0.5, update_rms=update / 2, gradient_rms=0.1)
-    shots = [
-        example.snapshot(
-            graph,
-            step=s,
-            parameters=readings,
-            loss=LossReading(
-                losses[s],
-                "squared_error",
-                "mse_loss",
-                fit=losses[s],
-                scale=1.0,
-                site=3,
-                input_shape=(32, 1),
-                prediction=example.sums(0.1 * sign),
-                target=example.target(sign),
-            ),
-        )
-        for s in (0, 1, 4, 16, len(losses) - 1)
-    ]
-    return example.trace(*shots, losses=losses)
+    return example.regression(losses, update=update)
 
 
 def _swinging(level: float, by: float, steps: int = 120) -> list[float]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from lifesigns.records import Finding, LossReading, Remedy, Severity, Trace
+from lifesigns.records import Finding, Remedy, Severity, Trace
 from lifesigns.rules import _examples as example
 from lifesigns.rules import _suspects
 from lifesigns.rules._evidence import streams
@@ -88,33 +88,7 @@ def _example(
     weight: float = 0.5,
     correlation: float = float("nan"),
 ) -> Trace:
-    """Updates of `update` times the weights; targets ±1, so that a constant prediction has 1."""
-    sign = np.tile([[-1.0], [1.0]], (16, 1))
-    graph = example.chain("linear", "relu", "linear/1", "mse_loss", batch=32)
-    readings = example.weights(
-        graph, weight_rms=weight, update_rms=update * weight, gradient_rms=0.1
-    )
-    shots = [
-        example.snapshot(
-            graph,
-            step=s,
-            parameters=readings,
-            loss=LossReading(
-                losses[s],
-                "squared_error",
-                "mse_loss",
-                fit=losses[s],
-                scale=1.0,
-                site=3,
-                input_shape=(32, 1),
-                prediction=example.sums(0.1 * sign),
-                target=example.target(sign),
-                correlation=correlation,
-            ),
-        )
-        for s in (0, 1, 4, 16, len(losses) - 1)
-    ]
-    return example.trace(*shots, losses=losses)
+    return example.regression(losses, update=update, weight_rms=weight, correlation=correlation)
 
 
 _UP = [1.0, 3.0, *([9.0] * 58), *([4.0] * 60)]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from lifesigns.records import Finding, LossReading, Remedy, Severity, Trace
+from lifesigns.records import Finding, Remedy, Severity, Trace
 from lifesigns.rules import _examples as example
 from lifesigns.rules import _suspects
 from lifesigns.rules._evidence import streams
@@ -106,34 +106,9 @@ def _example(
     uneven: float = 0.0,
     correlation: float = float("nan"),
 ) -> Trace:
-    """Updates of `update` times the weights; targets ±1, so that a constant prediction has 1.
-
-    Targets are `uneven` larger and smaller in turn from one recorded batch to the next.
-    """
-    sign = np.tile([[-1.0], [1.0]], (16, 1))
-    graph = example.chain("linear", "relu", "linear/1", "mse_loss", batch=32)
-    readings = example.weights(graph, weight_rms=0.5, update_rms=update * 0.5, gradient_rms=0.1)
-    shots = [
-        example.snapshot(
-            graph,
-            step=s,
-            parameters=readings,
-            loss=LossReading(
-                losses[s],
-                "squared_error",
-                "mse_loss",
-                fit=losses[s],
-                scale=1.0,
-                site=3,
-                input_shape=(32, 1),
-                prediction=example.sums(0.1 * sign),
-                target=example.target(rms * (1 + uneven * (-1) ** number) * sign),
-                correlation=correlation,
-            ),
-        )
-        for number, s in enumerate((0, 1, 16, len(losses) - 1))
-    ]
-    return example.trace(*shots, losses=losses)
+    """Targets are `uneven` larger and smaller in turn from one recorded batch to the next."""
+    scales = (rms * (1 + uneven), rms * (1 - uneven))
+    return example.regression(losses, update=update, correlation=correlation, scales=scales)
 
 
 _CREEPING = list(np.linspace(1.20, 1.19, 300))

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lifesigns.records import Finding, LossReading, Remedy, RunInfo, Severity, Trace
+from lifesigns.records import Finding, Remedy, RunInfo, Severity, Trace
 from lifesigns.rules import _examples as example
 from lifesigns.rules import _suspects
 from lifesigns.rules._evidence import streams
@@ -110,32 +110,7 @@ def _limit(name: str) -> float:
 
 # --- cases ----------------------------------------------------------------------------------------
 def _example(losses: Sequence[float], *, correlation: float = 0.5, update: float = 1e-2) -> Trace:
-    """Targets ±1, so that a constant prediction has a squared error of 1."""
-    sign = np.tile([[-1.0], [1.0]], (16, 1))
-    graph = example.chain("linear", "relu", "linear/1", "mse_loss", batch=32)
-    readings = example.weights(graph, weight_rms=0.5, update_rms=update / 2, gradient_rms=0.1)
-    shots = [
-        example.snapshot(
-            graph,
-            step=s,
-            parameters=readings,
-            loss=LossReading(
-                losses[s],
-                "squared_error",
-                "mse_loss",
-                fit=losses[s],
-                scale=1.0,
-                site=3,
-                input_shape=(32, 1),
-                prediction=example.sums(0.1 * sign),
-                target=example.target(sign),
-                correlation=correlation,
-            ),
-        )
-        for s in (0, 1, 4, 16, len(losses) - 1)
-        if s < len(losses)
-    ]
-    return example.trace(*shots, losses=losses)
+    return example.regression(losses, update=update, correlation=correlation)
 
 
 def _ended(losses: Sequence[float], *, update: float = 1e-2) -> Trace:
