@@ -47,6 +47,7 @@ _LOOK: Spec = {
 
 _STROKES = {"symbolType": "stroke", "symbolOpacity": 1, "symbolStrokeWidth": 2, "symbolSize": 400}
 """A legend in the colours of the lines, not in the pale ones of their bands."""
+_DASHES = [[1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [12, 4], [1, 3], [8, 2, 2, 2, 2, 2], [4, 6]]
 
 
 def lines(
@@ -67,23 +68,26 @@ def lines(
 
     Column names are the axis titles, so they hold the unit.
     """
-    encoding = {
-        "x": _axis(x, logarithmic=logarithmic_x, whole=_is_whole(rows, x)),
-        "color": {"field": by, "type": "nominal", "sort": None, "title": by, "legend": _STROKES},
-    }
+    told_apart: Spec = {"field": by, "type": "nominal", "sort": None, "title": by}
     layers: list[Spec] = []
     if low and high:
-        band = {"y": _axis(low, logarithmic=logarithmic_y, title=y), "y2": {"field": high}}
+        band = {
+            "y": _axis(low, logarithmic=logarithmic_y, title=y),
+            "y2": {"field": high},
+            "fill": {**told_apart, "legend": None},
+        }
         layers.append({"mark": {"type": "area", "opacity": 0.18}, "encoding": band})
     layers.append(
         {
             "mark": {"type": "line", "strokeWidth": 2, "point": points},
             "encoding": {
                 "y": _axis(y, logarithmic=logarithmic_y),
-                "strokeDash": {"field": by, "type": "nominal", "sort": None, "legend": None},
+                "color": {**told_apart, "legend": _STROKES},
+                "strokeDash": {**told_apart, "legend": _STROKES, "scale": {"range": _DASHES}},
             },
         }
     )
+    encoding = {"x": _axis(x, logarithmic=logarithmic_x, whole=_is_whole(rows, x))}
     return _spec(rows, title, subtitle, encoding=encoding, layer=layers)
 
 
