@@ -1,3 +1,5 @@
+import csv
+
 import numpy as np
 import pytest
 import torch
@@ -36,6 +38,36 @@ def test_own_models_are_ranked_each_at_its_own_rate():
     assert ranking.places[-1].score.mean < 0.5 < ranking.places[0].score.mean
     assert {place.label: place.result.rate for place in ranking.places}["shallow"] == 0.1
     assert any("sgd only" in caveat for caveat in ranking.caveats)
+
+
+def test_a_comparison_of_own_models_leaves_a_page_and_tables(tmp_path):
+    models = {"shallow": shallow, "line": lambda: nn.Linear(4, 3)}
+
+    compare(model_factory=models, data="iris", rates=(0.01, 0.1), seeds=2, steps=10, out=tmp_path)
+
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Learning curves" in page
+    assert "loss cross_entropy; optimizer sgd; 10 steps; batches of 32" in page
+    assert "<script src" not in page
+    with (tmp_path / "ranking.csv").open(newline="") as file:
+        assert {row["cell"] for row in csv.DictReader(file)} == set(models)
+    with (tmp_path / "runs.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 4
+    assert not (tmp_path / "design.toml").exists()
+
+
+def test_main_effects_are_a_table_of_their_own(tmp_path):
+    design = Design(
+        data="iris", activations=("relu", "tanh"), initialisers=("he_normal", "glorot_uniform"),
+        rates=(0.1,), seeds=2, steps=10,
+    )  # fmt: skip
+
+    ranking = compare(design, out=tmp_path)
+
+    with (tmp_path / "effects.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["level"] for row in rows] == [effect.level for effect in ranking.effects]
+    assert (tmp_path / "design.toml").is_file()
 
 
 def test_the_score_is_that_of_training_the_module_by_hand():

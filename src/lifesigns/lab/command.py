@@ -12,9 +12,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from lifesigns._errors import UsageError
 from lifesigns.lab.arguments import design_of
 from lifesigns.lab.design import Design
-from lifesigns.lab.pages import as_toml, html_page, print_ranking
+from lifesigns.lab.folder import make_folder, write_outcome
+from lifesigns.lab.pages import as_toml, print_ranking
 from lifesigns.lab.ranking import rank
-from lifesigns.lab.results import ranking_rows, run_rows, write_csv, write_parquet
 from lifesigns.lab.run import Outcome, run
 from lifesigns.lab.workers import LocalWorkers, Workers, cores
 from lifesigns.report.terminal import console_for
@@ -48,7 +48,8 @@ def lab(
         UsageError: The design makes no sense, the data cannot be read, the folder not written.
     """
     design = _with_kept_chunk(design_of(file, options), out)
-    _make_folder(out)
+    if out is not None:
+        make_folder(out)
     try:
         outcome = _watched(design, _workers(on, jobs), out)
     except KeyboardInterrupt:
@@ -58,8 +59,8 @@ def lab(
     console = console_for(sys.stdout)
     print_ranking(ranking, console)
     if out:
-        _write(outcome, out, parquet=parquet)
-        console.print(f"\nWritten to {out}: report.html, ranking.csv, runs.csv, design.toml")
+        files = write_outcome(outcome, ranking, out, parquet=parquet)
+        console.print(f"\nWritten to {out}: {', '.join(files)}")
     return 0
 
 
@@ -84,17 +85,6 @@ def _with_kept_chunk(design: Design, out: Path | None) -> Design:
 
 def _same_but_chunk(one: Design, other: Design) -> bool:
     return {**one.as_dict(), "chunk": 0} == {**other.as_dict(), "chunk": 0}
-
-
-def _make_folder(out: Path | None) -> None:
-    if out is None:
-        return
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / ".writable").touch()
-        (out / ".writable").unlink()
-    except OSError as error:
-        raise UsageError(f"Nothing can be written to {out}: {error.strerror}.") from error
 
 
 def _watched(design: Design, workers: Workers, out: Path | None) -> Outcome:
@@ -127,16 +117,6 @@ def _watched(design: Design, workers: Workers, out: Path | None) -> Outcome:
 
 def _keep_design(design: Design, out: Path) -> None:
     (out / "design.toml").write_text(as_toml(design), encoding="utf-8")
-
-
-def _write(outcome: Outcome, out: Path, *, parquet: bool) -> None:
-    ranking = rank(outcome)
-    (out / "report.html").write_text(html_page(outcome, ranking), encoding="utf-8")
-    write_csv(ranking_rows(ranking), out / "ranking.csv")
-    write_csv(run_rows(outcome), out / "runs.csv")
-    if parquet:
-        write_parquet(ranking_rows(ranking), out / "ranking.parquet")
-        write_parquet(run_rows(outcome), out / "runs.parquet")
 
 
 def _what_is_kept(out: Path | None) -> str:

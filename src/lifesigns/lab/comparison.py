@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lifesigns.lab.design import Design
+from lifesigns.lab.folder import make_folder, write_outcome
 from lifesigns.lab.own import Factory, OwnModels
 from lifesigns.lab.ranking import Ranking, rank
-from lifesigns.lab.run import run
+from lifesigns.lab.run import Outcome, run
 from lifesigns.nets.data import Split, load
 from lifesigns.nets.recipe import LossFunction
 
@@ -24,6 +25,7 @@ def compare(
     steps: int = 500,
     batch_size: int = 32,
     optimizer: str = "sgd",
+    out: str | Path | None = None,
 ) -> Ranking:
     """Tunes the learning rate of each cell, then compares the cells with fresh seeds.
 
@@ -41,9 +43,10 @@ def compare(
         steps: Training steps of each network.
         batch_size: Samples in a step.
         optimizer: A key of `nets.optimizers.OPTIMIZERS`.
+        out: Folder for the page (`report.html`) and the tables (CSV).
 
     Raises:
-        UsageError: The data, a name or a number cannot be used; the message says which.
+        UsageError: The data, a name, a number or the folder cannot be used; the message says which.
 
     Example:
         >>> from torch import nn
@@ -52,10 +55,20 @@ def compare(
         >>> ranking.places[0].label
         'line'
     """
+    folder = None if out is None else Path(out)
+    if folder is not None:
+        make_folder(folder)
     if design is not None:
-        return rank(run(design))
+        return _ranked(run(design), folder)
     named = model_factory if isinstance(model_factory, Mapping) else {"model": model_factory}
     factories = {name: factory for name, factory in named.items() if factory is not None}
     split = data if isinstance(data, Split) else load(data)
     own = OwnModels(factories, split, loss, tuple(rates), seeds, steps, batch_size, optimizer)
-    return rank(run(own))
+    return _ranked(run(own), folder)
+
+
+def _ranked(outcome: Outcome, folder: Path | None) -> Ranking:
+    ranking = rank(outcome)
+    if folder is not None:
+        write_outcome(outcome, ranking, folder)
+    return ranking

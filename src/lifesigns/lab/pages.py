@@ -18,7 +18,7 @@ import lifesigns
 from lifesigns.lab.design import Design
 from lifesigns.lab.ranking import Ranking
 from lifesigns.lab.results import curve_rows, effect_rows, ranking_rows, tuning_rows
-from lifesigns.lab.run import Outcome
+from lifesigns.lab.run import Outcome, Plan
 from lifesigns.report.figures import Spec, intervals, lines
 from lifesigns.report.page import Page
 
@@ -52,11 +52,10 @@ def print_ranking(ranking: Ranking, console: Console) -> None:
 def html_page(outcome: Outcome, ranking: Ranking) -> str:
     """The whole outcome as one self-contained HTML file."""
     design = outcome.design
-    if not isinstance(design, Design):
-        raise TypeError("only a Design has a page; print_ranking shows what one's own models did")
-    page = Page(f"Which one learns {design.data} best?")
+    data = design.data if isinstance(design, Design) else "these data"
+    page = Page(f"Which one learns {data} best?")
     page.paragraph(ranking.advice)
-    page.paragraph(_setting(design), note=True)
+    page.paragraph(f"The same for all: {'; '.join(_same_for_all(design))}.", note=True)
     page.figure(_score_chart(ranking), _SCORES.format(seeds=design.seeds))
     page.heading("All cells")
     page.table(
@@ -76,14 +75,29 @@ def html_page(outcome: Outcome, ranking: Ranking) -> str:
     page.heading("What this does not say")
     page.items(ranking.caveats)
     page.heading("How to repeat it")
-    page.paragraph("Save this as design.toml and run: lifesigns lab design.toml")
-    page.code(as_toml(design))
+    if isinstance(design, Design):
+        page.paragraph("Save this as design.toml and run: lifesigns lab design.toml")
+        page.code(as_toml(design))
+    else:
+        page.paragraph("Call lifesigns.lab.compare with the same functions, data and settings.")
     page.paragraph(_environment(), note=True)
     return page.render()
 
 
-def _setting(design: Design) -> str:
-    fixed = [
+def _same_for_all(design: Plan) -> Iterator[str]:
+    if isinstance(design, Design):
+        yield f"hidden layers {'-'.join(map(str, design.hidden)) or 'none'}"
+        yield from _fixed(design)
+    else:
+        (cell, *_) = design.cells()
+        yield f"loss {cell.loss}"
+        yield f"optimizer {cell.optimizer}"
+    yield f"{design.steps} steps"
+    yield f"batches of {design.batch_size}"
+
+
+def _fixed(design: Design) -> list[str]:
+    return [
         f"{kind} {levels[0]}"
         for kind, levels in (
             ("activation", design.activations),
@@ -93,10 +107,6 @@ def _setting(design: Design) -> str:
         )
         if len(levels) == 1
     ]
-    shape = "-".join(map(str, design.hidden)) or "none"
-    return f"The same for all: hidden layers {shape}; " + "; ".join(
-        [*fixed, f"{design.steps} steps; batches of {design.batch_size}."]
-    )
 
 
 def as_toml(design: Design) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -106,16 +106,15 @@ def factors(result: CellResult) -> Row:
     return dict(result.cell.factors)
 
 
-def write_csv(rows: Iterator[Row], path: Path) -> None:
+def write_csv(rows: Sequence[Row], path: Path) -> None:
     """Writes rows as CSV with a header line."""
-    every = list(rows)
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(every[0]))
+        writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
-        writer.writerows(every)
+        writer.writerows(rows)
 
 
-def write_parquet(rows: Iterator[Row], path: Path) -> None:
+def write_parquet(rows: Sequence[Row], path: Path) -> None:
     """Writes rows as Parquet.
 
     Raises:

@@ -1,0 +1,53 @@
+"""What a comparison leaves in a folder: a page, tables, and the design to repeat it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lifesigns._errors import UsageError
+from lifesigns.lab.design import Design
+from lifesigns.lab.pages import as_toml, html_page
+from lifesigns.lab.ranking import Ranking
+from lifesigns.lab.results import effect_rows, ranking_rows, run_rows, write_csv, write_parquet
+from lifesigns.lab.run import Outcome
+
+
+def make_folder(out: Path) -> None:
+    """Makes sure that files can be written to `out`.
+
+    Raises:
+        UsageError: They cannot.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / ".writable").touch()
+        (out / ".writable").unlink()
+    except OSError as error:
+        raise UsageError(f"Nothing can be written to {out}: {error.strerror}.") from error
+
+
+def write_outcome(
+    outcome: Outcome, ranking: Ranking, out: Path, *, parquet: bool = False
+) -> list[str]:
+    """Writes the page and the tables; returns the names of the files.
+
+    Raises:
+        UsageError: Parquet was asked for and the extra `parquet` is not installed.
+    """
+    (out / "report.html").write_text(html_page(outcome, ranking), encoding="utf-8")
+    written = ["report.html"]
+    for name, rows in (
+        ("ranking", list(ranking_rows(ranking))),
+        ("effects", list(effect_rows(ranking))),
+        ("runs", list(run_rows(outcome))),
+    ):
+        if rows:
+            write_csv(rows, out / f"{name}.csv")
+            written.append(f"{name}.csv")
+        if rows and parquet:
+            write_parquet(rows, out / f"{name}.parquet")
+            written.append(f"{name}.parquet")
+    if isinstance(outcome.design, Design):
+        (out / "design.toml").write_text(as_toml(outcome.design), encoding="utf-8")
+        written.append("design.toml")
+    return written
