@@ -15,6 +15,7 @@ from lifesigns.nets import MLP, Recipe, train
 from lifesigns.nets.data import Split
 from lifesigns.nets.mlp import ACTIVATIONS, INITIALISERS
 from lifesigns.nets.optimizers import OPTIMIZERS, USES_MOMENTUM
+from lifesigns.nets.recipe import LOSSES
 
 STEPS = 200
 RATES = {"sgd": 0.05, "rmsprop": 0.003, "adam": 0.003, "adamw": 0.003}
@@ -68,7 +69,7 @@ def members_of(activation, optimizer, loss="cross_entropy", output_activation=No
 @given(
     activation=st.sampled_from([None, *sorted(ACTIVATIONS)]),
     optimizer=st.sampled_from(sorted(OPTIMIZERS)),
-    loss=st.sampled_from(["cross_entropy", "squared_error", "absolute_error"]),
+    loss=st.sampled_from(sorted(LOSSES)),
     output_activation=st.sampled_from([None, "sigmoid", "softmax"]),
 )
 def test_every_member_gets_the_losses_it_would_get_alone(

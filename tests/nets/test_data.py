@@ -59,8 +59,12 @@ def test_targets_come_as_the_loss_wants_them():
     one_hot = split.for_loss("squared_error").targets
     assert torch.equal(one_hot.argmax(1), split.targets)
     assert torch.equal(one_hot.sum(1), torch.ones(len(split.inputs)))
-    with pytest.raises(UsageError, match="class labels"):
-        load("diabetes").for_loss("cross_entropy")
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "binary_cross_entropy", "hinge"])
+def test_a_loss_of_classes_is_refused_on_values(loss):
+    with pytest.raises(UsageError, match=f"{loss} needs class labels"):
+        load("diabetes").for_loss(loss)
 
 
 def test_an_unknown_name_is_answered_with_the_nearest():

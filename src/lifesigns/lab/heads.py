@@ -47,11 +47,28 @@ def absolute_error(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     return rest.abs().mean((1, 2)), rest.sign_().div_(_size(outputs))
 
 
+def huber(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Squared error up to a distance of 1, linear beyond; gradient that distance, cut off, / BO."""
+    rest = outputs - targets.transpose(1, 2)
+    near = rest.clamp(-1, 1)
+    losses = (near * (rest - 0.5 * near)).mean((1, 2))
+    return losses, near.div_(_size(outputs))
+
+
+def hinge(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Margin of 1 on the side of the target, 1 or 0; gradient -y / BO within it."""
+    side = 2 * targets.transpose(1, 2) - 1
+    short = torch.relu(1 - side * outputs)
+    return short.mean((1, 2)), (-side * (short > 0)).div_(_size(outputs))
+
+
 HEADS: dict[str, Head] = {
     "cross_entropy": cross_entropy,
     "binary_cross_entropy": binary_cross_entropy,
     "squared_error": squared_error,
     "absolute_error": absolute_error,
+    "huber": huber,
+    "hinge": hinge,
 }
 
 

@@ -22,6 +22,7 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 from lifesigns._errors import UsageError
+from lifesigns.nets.recipe import OF_CLASSES
 from lifesigns.nets.tables import Table, read_table
 
 HELD_OUT = 0.2
@@ -60,12 +61,12 @@ class Split:
         A function instead of a name gets the targets as they are.
 
         Raises:
-            UsageError: Cross-entropy was asked for on targets that are no classes.
+            UsageError: A loss of classes was asked for on targets that are values.
         """
-        if loss == "cross_entropy" and not self.classes:
+        if loss in OF_CLASSES and not self.classes:
             raise UsageError(
-                f"cross_entropy needs class labels; the targets of {self.name} are values. "
-                "Take squared_error or absolute_error."
+                f"{loss} needs class labels; the targets of {self.name} are values. "
+                "Take squared_error, absolute_error or huber."
             )
         if loss == "cross_entropy" or not (self.classes and isinstance(loss, str)):
             return self

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn, optim
 
@@ -15,15 +16,29 @@ from lifesigns.nets.optimizers import OPTIMIZERS
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
 
+
+def hinge(output: Tensor, target: Tensor) -> Tensor:
+    """Mean of max(0, 1 - y z) over scores z, with y = 1 where the target is 1, and -1 where 0."""
+    return torch.relu(1 - (2 * target - 1) * output).mean()
+
+
 LOSSES = MappingProxyType[str, LossFunction](
     {
         "cross_entropy": F.cross_entropy,
         "binary_cross_entropy": F.binary_cross_entropy_with_logits,
         "squared_error": F.mse_loss,
         "absolute_error": F.l1_loss,
+        "huber": F.huber_loss,
+        "hinge": hinge,
     }
 )
-"""Mean losses by name. The two cross-entropies take logits; `cross_entropy` takes class indices."""
+"""Mean losses by name, as in `functions.LOSSES`, but from logits: both cross-entropies take them.
+
+`cross_entropy` takes class indices. The KL divergence is left out: for fixed targets it has the
+gradient of cross-entropy.
+"""
+OF_CLASSES = frozenset({"cross_entropy", "binary_cross_entropy", "hinge"})
+"""Losses whose targets are classes."""
 
 
 class Network(Protocol):
