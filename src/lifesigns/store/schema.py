@@ -84,8 +84,12 @@ def current(connection: sqlite3.Connection) -> sqlite3.Connection:
             f"to {SCHEMA_VERSION}. Upgrade: pip install -U lifesigns"
         )
     copy = sqlite3.connect(":memory:", isolation_level=None)
-    connection.backup(copy)
-    migrate(copy)
+    try:
+        connection.backup(copy)
+        migrate(copy)
+    except BaseException:
+        copy.close()
+        raise
     return copy
 
 
