@@ -125,9 +125,28 @@ def test_a_member_is_the_same_in_any_company():
     apart = train_population(members[2:3], split(x, labels), 100, dtype=torch.float64)
 
     np.testing.assert_allclose(together.losses[:, 2], apart.losses[:, 0], rtol=0, atol=1e-12)
-    np.testing.assert_allclose(
-        together.measures["accuracy"][:, 2], apart.measures["accuracy"][:, 0]
-    )
+    for name, values in apart.measures.items():
+        np.testing.assert_allclose(together.measures[name][:, 2], values[:, 0], rtol=1e-9)
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "squared_relu"])
+def test_how_saturated_a_member_is_does_not_depend_on_the_others(activation):
+    x, labels = clouds()
+    network = MLP(5, (8, 6), 3, activation)
+    base = Recipe(network, "cross_entropy", 0.01, batch_size=32)
+    small = Member(base, seed=0)
+    large = Member(replace(base, network=replace(network, initialiser="standard_normal")), seed=1)
+
+    together = train_population([small, large], split(x, labels), 5, dtype=torch.float64)
+    apart = [
+        train_population([m], split(x, labels), 5, dtype=torch.float64) for m in (small, large)
+    ]
+
+    for position, alone in enumerate(apart):
+        np.testing.assert_allclose(
+            together.measures["saturated_fraction"][:, position],
+            alone.measures["saturated_fraction"][:, 0],
+        )
 
 
 def test_a_member_that_diverges_is_marked_and_harms_no_other():

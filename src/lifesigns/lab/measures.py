@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -26,15 +27,16 @@ MEASURES = MappingProxyType(
         "accuracy": "share of held-out samples classified right; NaN for regression",
         "r2": "1 - squared error / variance of the held-out targets; NaN for classes",
         "dead_fraction": "share of hidden units that pass no gradient on for any held-out sample",
-        "saturated_fraction": "share of hidden values where σ′ is below 1 % of its maximum here",
+        "saturated_fraction": "share of hidden values where σ′ is below 1 % of its maximum, or of "
+        "the largest one here if it has none",
         "gradient_norm": "length of the whole gradient of the step before",
         "update_norm": "length of the whole update of the step before",
     }
 )
 """Names and meanings; all have shape `[K]`."""
 
-SAMPLES = 512
-"""Held-out samples measured at most at a time: bounds the memory."""
+AT_A_TIME = 2048
+"""Held-out samples times members measured at a time: more would leave the processor's cache."""
 SATURATED = 0.01
 
 
@@ -50,7 +52,9 @@ def measure(
     """All `MEASURES` of a program's members; the norms are NaN where there was no step."""
     unknown = np.full(program.members, np.nan)
     sums = _Sums(program.members)
-    for rows in torch.split(torch.arange(len(data.test_inputs)), SAMPLES):
+    for rows in torch.split(
+        torch.arange(len(data.test_inputs)), max(8, AT_A_TIME // program.members)
+    ):
         inputs = program.prepared(data.test_inputs[rows].to(dtype))
         targets = data.test_targets[rows]
         targets = targets.to(dtype) if targets.is_floating_point() else targets
@@ -79,7 +83,7 @@ class _Sums:
         count = inputs.shape[1]
         if isinstance(program, StackedPerceptrons):
             outputs, slopes = program.measured(inputs)
-            self._add_units(slopes)
+            self._add_units(slopes, program.steepest)
         else:
             outputs = program.outputs(inputs)
         self.samples += count
@@ -92,15 +96,17 @@ class _Sums:
             self.targets.append(targets[0].double())
         self.loss += program.losses(outputs, targets).double() * count
 
-    def _add_units(self, slopes: Sequence[Tensor]) -> None:
+    def _add_units(self, slopes: Sequence[Tensor], steepest: float) -> None:
         for index, slope in enumerate(slopes):
-            alive = (slope != 0).any(1)
+            size = slope.abs()
+            alive = size.amax(1) > 0
             if len(self.alive) <= index:
                 self.alive.append(alive)
             else:
                 self.alive[index] = self.alive[index] | alive
-            top = slope.abs().amax()
-            flat = (slope.abs() < SATURATED * top).double().sum((1, 2))
+            bounded = math.isfinite(steepest)
+            top = steepest if bounded else size.amax((1, 2), keepdim=True)
+            flat = torch.count_nonzero(size < SATURATED * top, (1, 2)).double()
             self.flat = flat if self.flat is None else self.flat + flat
             self.values += slope.shape[1] * slope.shape[2]
 

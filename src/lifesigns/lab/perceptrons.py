@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from lifesigns.lab.heads import has_formula, head_of
 from lifesigns.lab.products import exact_products
-from lifesigns.lab.slopes import Slope, has_kernel, slope_of
+from lifesigns.lab.slopes import Slope, has_kernel, slope_of, steepest
 from lifesigns.nets import MLP, Recipe
 
 
@@ -47,6 +47,8 @@ class StackedPerceptrons:
         self.parameters = [_stacked(column, dtype) for column in zip(*layers, strict=True)]
         self.gradients = [torch.empty_like(parameter) for parameter in self.parameters]
         self._hidden = slope_of(recipe.network.activation)
+        self.steepest = steepest(recipe.network.activation)
+        """The largest |σ′| of the hidden layers' activation; infinite if there is none."""
         self._output = slope_of(recipe.network.output_activation)
         self._head = head_of(recipe)
         self._layers: dict[int, list[Layer]] = {}

@@ -6,12 +6,14 @@ differentiated by autograd, elementwise.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from lifesigns.functions import ACTIVATIONS as FUNCTIONS
 from lifesigns.nets.mlp import ACTIVATIONS, PIECES
 
 aten = torch.ops.aten
@@ -91,6 +93,11 @@ def is_function(name: str | None) -> bool:
 def has_kernel(name: str | None) -> bool:
     """Whether the gradient of the activation needs no autograd."""
     return name is None or name in _KERNELS
+
+
+def steepest(name: str | None) -> float:
+    """The largest |σ′| of an activation in the catalogue; infinite if it is not bounded."""
+    return FUNCTIONS[name].max_derivative if name and name in FUNCTIONS else math.inf
 
 
 def slope_of(name: str | None) -> Slope | None:
