@@ -97,6 +97,16 @@ def test_a_result_is_kept_until_the_code_changes(tmp_path, monkeypatch):
     assert again[0].result.measurements[0].value == first[0].result.measurements[0].value
 
 
+def test_a_result_is_not_taken_for_one_of_other_data(tmp_path, monkeypatch):
+    claims = find_claims(CHEAP[:1])
+    list(run_claims(claims, Effort(), kept=tmp_path))
+    monkeypatch.setattr("lifesigns.claims._engine.data_version", lambda: "other data")
+
+    (again,) = run_claims(claims, Effort(), kept=tmp_path)
+
+    assert not again.cached
+
+
 def test_a_damaged_result_is_run_again(tmp_path):
     claims = find_claims(CHEAP[:1])
     list(run_claims(claims, Effort(), kept=tmp_path))

@@ -84,6 +84,19 @@ def test_whole_numbers_have_whole_ticks():
     assert "axis" not in broken["encoding"]["x"]
 
 
+@pytest.mark.parametrize("band", [{}, {"low": "low", "high": "high"}], ids=["plain", "band"])
+@pytest.mark.parametrize("points", [True, False])
+def test_one_legend_shows_colour_and_dashes_of_a_line(band, points):
+    vl_convert = pytest.importorskip("vl_convert")
+    spec = lines(ROWS, "step", "loss (nats)", by="net", title="t", points=points, **band)
+
+    legends = vl_convert.vegalite_to_vega(spec)["legends"]
+
+    (shown,) = [legend for legend in legends if "strokeDash" in legend]
+    assert shown["stroke"] == "color"
+    assert len(legends) == 1
+
+
 def test_another_suffix_is_refused(tmp_path):
     pytest.importorskip("vl_convert")
 

@@ -22,6 +22,7 @@ import lifesigns
 import lifesigns.claims as package
 from lifesigns._errors import LifesignsError, UsageError
 from lifesigns.claims._claim import Claim, Effort, Measurement, Result
+from lifesigns.nets.data import data_version
 
 FLOORS = ("claims", "lab", "nets", "functions", "records", "rules", "record")
 """Parts of the program whose code a result may depend on."""
@@ -134,9 +135,10 @@ def _position(claim: Claim) -> tuple[int, str]:
 
 
 def _fingerprint() -> str:
-    """Digest of the code results depend on, and of the versions of torch and NumPy."""
+    """Digest of the code results depend on, of the data, and of the versions of torch and NumPy."""
     root = Path(lifesigns.__file__).parent
     digest = hashlib.sha256(f"{torch.__version__} {numpy.__version__}".encode())
+    digest.update(data_version().encode())
     for floor in FLOORS:
         for path in sorted((root / floor).rglob("*.py")):
             own = floor != "claims" or path.stem.startswith("_")

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import sklearn
 import torch
 from numpy.typing import NDArray
 from sklearn import datasets
@@ -207,6 +208,13 @@ def _fashion_mnist() -> Arrays:
     with gzip.open(FASHION_MNIST / "train-labels-idx1-ubyte.gz") as file:
         labels = np.frombuffer(file.read(), np.uint8, offset=8)
     return images[:10_000].astype(np.float64), labels[:10_000].astype(np.int64)
+
+
+def data_version() -> str:
+    """What the bundled and installed data are: changes when they do."""
+    files = sorted(FASHION_MNIST.glob("*"))
+    stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    return f"scikit-learn {sklearn.__version__}, Fashion-MNIST {stats}"
 
 
 DATA = MappingProxyType[str, Callable[[], Arrays]](

@@ -8,6 +8,7 @@ leaves a gap.
 from __future__ import annotations
 
 import base64
+import json
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
@@ -74,9 +75,16 @@ def lines(
         band = {
             "y": _axis(low, logarithmic=logarithmic_y, title=y),
             "y2": {"field": high},
-            "fill": {**told_apart, "legend": None},
+            # a field of its own: legends of one field are merged, and one without hides them all
+            "fill": {**told_apart, "field": "band of", "legend": None},
         }
-        layers.append({"mark": {"type": "area", "opacity": 0.18}, "encoding": band})
+        layers.append(
+            {
+                "transform": [{"calculate": f"datum[{json.dumps(by)}]", "as": "band of"}],
+                "mark": {"type": "area", "opacity": 0.18},
+                "encoding": band,
+            }
+        )
     layers.append(
         {
             "mark": {"type": "line", "strokeWidth": 2, "point": points},
