@@ -3,9 +3,11 @@
 import ast
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+import lifesigns.rules
 from lifesigns.rules import CHINESE_FAMILIES, FAMILIES, all_rules, built_in_rules
 from lifesigns.rules._rule import RETIRED
 
@@ -185,3 +187,31 @@ def test_a_fingerprint_changes_with_title_and_reason():
 
     assert len(changed) == 3
     assert replace(rule, sees="Another.").fingerprint == rule.fingerprint
+
+
+def written_remedies():
+    """Module and text of each remedy that is written in the package."""
+    for path in sorted(Path(lifesigns.rules.__file__).parent.glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Remedy":
+                yield path.name, node.args[0]
+
+
+def test_every_remedy_stands_on_the_page_of_a_rule():
+    shown = {text for rule in built_in_rules() for text in remedies(rule)}
+
+    written = [
+        (module, text.value)
+        for module, text in written_remedies()
+        if isinstance(text, ast.Constant)
+    ]
+
+    assert [(module, text) for module, text in written if text not in shown] == []
+
+
+def test_no_remedy_is_worded_from_measured_values():
+    assert [
+        (module, text.lineno)
+        for module, text in written_remedies()
+        if not isinstance(text, ast.Constant)
+    ] == []

@@ -298,6 +298,19 @@ Where a regression on labels fits them well it is a note: they have an order tha
             None,
         ),
         Case(
+            "labels from 1",
+            lambda: _example(
+                (1, 2, 3) * 40,
+                "cross_entropy",
+                [1.0] * 200,
+                "log_softmax",
+                "nll_loss",
+                units=4,
+                classes=4,
+            ),
+            Severity.NOTE,
+        ),
+        Case(
             "near miss: counts", lambda: _example(_COUNTS, "squared_error", _POOR, "mse_loss"), None
         ),
         Case(
@@ -331,6 +344,7 @@ Where a regression on labels fits them well it is a note: they have an order tha
         "该回答 4。像独热编码那样给每个类别一个输出，再对全部类别用交叉熵，问的才是我们真"
         "正想要的：每个类别的概率。",
         remedies={
+            "Count classes from 0.": "类别从 0 开始编号。",
             "An output for each class, and the cross-entropy over all of them.": (
                 "每个类别一个输出，对全部类别计算交叉熵。"
             ),

@@ -126,17 +126,22 @@ def _limit(name: str) -> float:
 
 
 # --- cases ----------------------------------------------------------------------------------------
-def _example(outputs: Sequence[float], steps: Sequence[int] = (0, 9, 99), **rest: Any) -> Trace:
-    graph = example.chain("linear", "relu", "linear/1", "mse_loss", batch=4)
+def _example(
+    outputs: Sequence[float],
+    steps: Sequence[int] = (0, 9, 99),
+    operations: Sequence[str] = ("linear", "relu", "linear/1"),
+    **rest: Any,
+) -> Trace:
+    graph = example.chain(*operations, "mse_loss", batch=4)
     wanted = rest.get("wanted", [[0.0], [1.0], [2.0], [3.0]])
     loss = LossReading(
         1.0,
         "squared_error",
-        site=3,
+        site=len(operations),
         prediction=example.sums(np.reshape(outputs, (-1, 1))),
         target=example.target(wanted),
     )
-    hidden = SiteReading(1, example.sums(np.zeros((4, 4))))
+    hidden = SiteReading(1, example.sums(np.zeros((4, graph.sites[1].units))))
     return example.trace(
         *(example.snapshot(graph, step=s, loss=loss, sites=[hidden]) for s in steps)
     )
@@ -177,6 +182,16 @@ only.
         Case(
             "only rounding differs", lambda: _example([0.5, 0.5, 0.5 + 6e-8, 0.5]), Severity.ERROR
         ),
+        Case(
+            "a softmax over one unit",
+            lambda: _example([1.0] * 4, operations=("linear/1", "softmax")),
+            Severity.ERROR,
+        ),
+        Case(
+            "a sigmoid stuck at its end",
+            lambda: _example([0.5] * 4, operations=("linear", "sigmoid", "linear/1")),
+            Severity.ERROR,
+        ),
         Case("outputs differ", lambda: _example([0.5, 0.6, 0.7, 0.8]), None),
         Case("near miss: before the first step", lambda: _example([0.0] * 4, steps=[0]), None),
         Case("constant targets", lambda: _example([0.5] * 4, wanted=[[1.0]] * 4), None),
@@ -188,6 +203,10 @@ only.
         why="如果输出不依赖输入，它能给出的最好预测就是目标的均值。输入的信息在途中某处丢失"
         "了，而那里之前的权重收不到能够把它找回来的梯度。",
         remedies={
+            "Two units or more, or no softmax.": "用两个或更多单元，或者去掉 softmax。",
+            "Initialise at random with a spread that fits the fan-in.": (
+                "随机初始化，幅度与扇入相配。"
+            ),
             "Revive the units: a lower learning rate, or a rectifier that keeps a slope.": (
                 "让单元活过来：降低学习率，或换用两侧都有斜率的整流函数。"
             ),

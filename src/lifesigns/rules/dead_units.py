@@ -150,15 +150,19 @@ def _limit(name: str) -> float:
 
 
 # --- cases ----------------------------------------------------------------------------------------
-def _example(dead: int, losses: Iterable[float], *, operation: str = "relu") -> Trace:
+def _example(
+    dead: int, losses: Iterable[float], *, operation: str = "relu", since: int = 0
+) -> Trace:
     graph = example.chain("linear", operation, "linear", "mse_loss", units=10, batch=32)
     values = np.ones((32, 10))
+    alive = SiteReading(1, value=example.sums(values))
     values[:, :dead] = 0
-    reading = SiteReading(1, value=example.sums(values))
-    steps = range(0, 100, 10)
-    return example.trace(
-        *(example.snapshot(graph, step=s, sites=[reading]) for s in steps), losses=list(losses)
+    silent = SiteReading(1, value=example.sums(values))
+    shots = (
+        example.snapshot(graph, step=s, sites=[silent if s >= since else alive])
+        for s in range(0, 100, 10)
     )
+    return example.trace(*shots, losses=list(losses))
 
 
 def _not_a_number() -> Trace:
@@ -215,6 +219,7 @@ dead and nothing was learned. Sparse activity (units that fire rarely, but do fi
     cases=(
         Case("half a layer dead, loss flat", lambda: _example(5, _FLAT), Severity.WARNING),
         Case("a whole layer dead", lambda: _example(10, _FLAT), Severity.ERROR),
+        Case("a layer that died", lambda: _example(10, _FLAT, since=30), Severity.ERROR),
         Case("near miss: half a layer dead, yet it learns", lambda: _example(5, _FALLING), None),
         Case("one unit dead", lambda: _example(1, _FLAT), None),
         Case("a leaky unit cannot die", lambda: _example(5, _FLAT, operation="leaky_relu"), None),
@@ -228,6 +233,9 @@ dead and nothing was learned. Sparse activity (units that fire rarely, but do fi
         "沉默下去，这就是死亡 ReLU。这一层只剩其余单元在工作；若一个不剩，它之前的各层也就全部"
         "停止学习。",
         remedies={
+            "Lower the learning rate tenfold, or warm it up: one large step is what kills units.": (
+                "把学习率降到十分之一，或者先预热：杀死单元的，往往就是那一大步。"
+            ),
             "Initialise for rectifiers (He), with zero bias.": (
                 "采用适合整流函数的 He 初始化，偏置取零。"
             ),

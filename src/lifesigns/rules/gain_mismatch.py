@@ -49,7 +49,7 @@ def _finding(
         causes=("bad_init", "exploding" if large else "vanishing"),
         remedies=(
             Remedy(
-                f"Initialise with spread {right:.3g} / √fan-in.",
+                "Initialise with the spread that keeps the scale: the activation's gain / √fan-in.",
                 f"nn.init.normal_(layer.weight, std={right:.3g} / {site.fan_in} ** 0.5)\n"
                 "nn.init.zeros_(layer.bias)",
             ),
@@ -151,9 +151,9 @@ layer have no effect on the scale, and nothing is said.
         why="一层会把输入的尺度乘上“权重的标准差 × √扇入”，随后激活函数又会按事先可知的比例将"
         "其削弱。标准差若不能恰好补上这份损失，偏差就会随深度按指数累积。",
         remedies={
-            "Initialise with spread 1.41 / √fan-in.": (
-                "按“增益 / √扇入”取初始标准差，本例中为 1.41 / √扇入。"
-            ),
+            (
+                "Initialise with the spread that keeps the scale: the activation's gain / √fan-in."
+            ): "按能够保持尺度的幅度初始化：标准差取“激活函数的增益 / √扇入”。",
         },
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,13 @@ import numpy as np
 from lifesigns.records import (
     BatchReading,
     Finding,
+    Kind,
     LossReading,
     Remedy,
     Severity,
+    SiteReading,
     Trace,
+    UnitSums,
 )
 from lifesigns.rules import _examples as example
 from lifesigns.rules import _flat
@@ -108,11 +112,23 @@ STEPS = 300
 
 
 def _example(
-    losses: Sequence[float], *, kind: str = "squared_error", correlation: float = 0.0, **batch: Any
+    losses: Sequence[float],
+    *,
+    kind: str = "squared_error",
+    correlation: float = 0.0,
+    operations: Sequence[str] = ("linear", "relu", "linear/1"),
+    hidden: UnitSums | None = None,
+    gradients: Sequence[float] = (0.1, 0.1),
+    **batch: Any,
 ) -> Trace:
     """Targets ±1, half of each: a constant prediction has squared error 1, cross-entropy 0.69."""
-    graph = example.chain("linear", "relu", "linear/1", "mse_loss", batch=64)
-    readings = example.weights(graph, weight_rms=0.1, update_rms=1e-4, gradient_rms=0.1)
+    graph = example.chain(*operations, "mse_loss", batch=64)
+    readings = example.with_gradients(
+        example.weights(
+            graph, weight_rms=0.1, update_rms=1e-4, gradient_is_zero=not any(gradients)
+        ),
+        gradients,
+    )
     wanted = np.tile([[-1.0], [1.0]], (32, 1))
     if "cross_entropy" in kind:
         target = example.target((wanted + 1) / 2, classes=2)
@@ -122,6 +138,7 @@ def _example(
         example.snapshot(
             graph,
             step=s,
+            sites=[SiteReading(1, hidden)] if hidden else [],
             parameters=readings,
             loss=LossReading(
                 float(losses[s]),
@@ -129,7 +146,7 @@ def _example(
                 "mse_loss",
                 fit=float(losses[s]),
                 scale=1.0,
-                site=3,
+                site=len(operations),
                 input_shape=(64, 1),
                 prediction=example.sums(0.1 * wanted),
                 target=target,
@@ -141,6 +158,18 @@ def _example(
         if s < len(losses)
     ]
     return example.trace(*shots, losses=losses)
+
+
+def _dropped(share: float) -> Trace:
+    """A flat loss behind a dropout of this share."""
+    known = _example(_around(1), operations=("linear", "relu", "dropout", "linear/1"))
+    graph = known.snapshots[0].graph
+    sites = tuple(
+        example.with_details(site, p=share) if site.kind is Kind.DROPOUT else site
+        for site in graph.sites
+    )
+    shots = (replace(shot, graph=replace(graph, sites=sites)) for shot in known.snapshots)
+    return replace(known, snapshots=tuple(shots))
 
 
 def _around(level: float, noise: float = 0.03) -> list[float]:
@@ -231,13 +260,43 @@ loss still falls, or where the interval leaves doubt.
             None,
         ),
         Case("not about to stop", lambda: _example(list(np.linspace(1.02, 0.985, STEPS))), None),
-        Case("no cause in evidence, few steps", lambda: _example(_around(1)[:120]), None),
+        Case("no cause in evidence, few steps", lambda: _example(_around(1)[:120]), Severity.NOTE),
         Case(
             "raw inputs, few steps",
             lambda: _example(_around(1)[:120], x=np.full((64, 4), 1e3)),
             Severity.ERROR,
         ),
         Case("few steps", lambda: _example(_around(1)[:30]), None),
+        Case(
+            "nothing but linear layers",
+            lambda: _example(_around(1), operations=("linear", "linear/1")),
+            Severity.ERROR,
+        ),
+        Case(
+            "a silent layer",
+            lambda: _example(_around(1), hidden=example.sums(np.zeros((64, 4)))),
+            Severity.ERROR,
+        ),
+        Case(
+            "a saturated layer",
+            lambda: _example(
+                _around(1),
+                operations=("linear", "tanh", "linear/1"),
+                hidden=example.sums(np.ones((64, 4)), saturated=np.ones((64, 4), bool)),
+            ),
+            Severity.ERROR,
+        ),
+        Case(
+            "a gradient that fades",
+            lambda: _example(
+                _around(1),
+                operations=("linear", "relu", "linear", "relu", "linear/1"),
+                gradients=(1e-4, 1e-2, 1.0),
+            ),
+            Severity.ERROR,
+        ),
+        Case("no gradient", lambda: _example(_around(1), gradients=(0, 0)), Severity.ERROR),
+        Case("a dropout of nearly everything", lambda: _dropped(0.99), Severity.ERROR),
         Case(
             "confident errors over a good ranking",
             lambda: _example([9.0] * 60 + _around(5.0), kind="cross_entropy", correlation=0.6),
@@ -261,6 +320,15 @@ loss still falls, or where the interval leaves doubt.
         why="无视输入的网络照样可以预测出均值或各类别的频率。只要损失没有降到这个水平以下，就"
         "说明网络还没有从输入中学到任何东西。",
         remedies={
+            "Train for longer before you judge it.": "先训练得更久一些，再下判断。",
+            "Add a hidden layer with an activation.": "加一个带激活函数的隐藏层。",
+            "Use a rectifier that keeps a slope.": "换用两侧都有斜率的整流函数。",
+            "Smaller weights at the start (Glorot).": "初始权重取小一些（Glorot）。",
+            "Use ReLU with He initialisation, normalisation, or fewer layers.": (
+                "改用 ReLU 配 He 初始化，加入归一化，或者减少层数。"
+            ),
+            "Find the flat place between loss and weights.": "找出损失与权重之间平坦的那一处。",
+            "Drop less.": "减小 dropout 的比例。",
             ("Check that inputs and targets belong together, then try to overfit ten samples."): (
                 "检查输入与目标是否一一对应，再试着让网络过拟合十个样本。"
             ),

@@ -209,6 +209,8 @@ def _limit(name: str) -> float:
 
 # --- cases ----------------------------------------------------------------------------------------
 _NAN = float("nan")
+_ROOT = ("linear", "relu", "sqrt", "linear", "mse_loss")
+_EXPONENTIALS = ("linear", "exp", "linear", "exp", "linear", "mse_loss")
 
 
 def _example(origin: NonFinite | None, losses: Sequence[float], *operations: str) -> Trace:
@@ -262,6 +264,30 @@ mixed precision and are skipped by the loss scaler, are notes.
             Severity.ERROR,
         ),
         Case(
+            "NaN in the input",
+            lambda: _example(NonFinite("batch", "input", "", 8), [1.0, _NAN]),
+            Severity.ERROR,
+        ),
+        Case(
+            "square root of a number below 0",
+            lambda: _example(
+                NonFinite("forward", "2:sqrt#0", "sqrt", 8, -1.0, 2.0), [1.0, _NAN], *_ROOT
+            ),
+            Severity.ERROR,
+        ),
+        Case(
+            "stacked exponentials",
+            lambda: _example(
+                NonFinite("forward", "2:linear#0", "linear", 8), [1.0, np.inf], *_EXPONENTIALS
+            ),
+            Severity.ERROR,
+        ),
+        Case(
+            "overflow at once",
+            lambda: _example(NonFinite("forward", "2:linear#0", "linear", 8), [np.inf], *_ROOT),
+            Severity.ERROR,
+        ),
+        Case(
             "readings missing: the step was not recorded",
             lambda: _example(None, [1.0, _NAN]),
             Severity.ERROR,
@@ -280,6 +306,14 @@ mixed precision and are skipped by the loss scaler, are notes.
         "步，所有权重也跟着毁了。报错的地方往往离出事的地方很远，真正有用的是找到第一个输"
         "入都还有限、输出却已不是的运算。",
         remedies={
+            "Clean the data before training.": "训练之前先清洗数据。",
+            "Keep the operation away from the edge of where it is defined.": (
+                "让运算远离其定义域的边缘。"
+            ),
+            "Use a hidden activation that does not grow exponentially.": (
+                "隐藏层改用不会指数增长的激活函数。"
+            ),
+            "Initialise so that the signal keeps its scale.": "初始化时让信号保持尺度。",
             "Take the logarithm inside a loss that is stable: give it raw outputs.": (
                 "把对数放进数值稳定的损失函数里计算：交给它原始输出。"
             ),

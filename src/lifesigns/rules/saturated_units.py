@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from lifesigns.records import (
+    BatchReading,
     Finding,
     Kind,
     Remedy,
@@ -158,13 +159,23 @@ def _limit(name: str) -> float:
 _FLAT, _FALLING = [1.0] * 100, list(np.geomspace(1, 0.01, 100))
 
 
-def _example(stuck: int, losses: Iterable[float], operation: str = "tanh") -> Trace:
+def _example(
+    stuck: int,
+    losses: Iterable[float],
+    operation: str = "tanh",
+    *,
+    since: int = 0,
+    scale: float = 1.0,
+) -> Trace:
     graph = example.chain("linear", operation, "linear", "mse_loss", units=10, batch=32)
     saturated = np.zeros((32, 10), bool)
     saturated[:, :stuck] = True
-    value = example.sums(np.where(saturated, 1.0, 0.1), saturated=saturated)
+    flat = SiteReading(1, example.sums(np.where(saturated, 1.0, 0.1), saturated=saturated))
+    free = SiteReading(1, example.sums(np.full((32, 10), 0.1), saturated=np.zeros((32, 10), bool)))
+    batch = BatchReading((32, 10), example.sums(np.full((32, 10), scale)))
     shots = (
-        example.snapshot(graph, step=s, sites=[SiteReading(1, value)]) for s in range(0, 99, 9)
+        example.snapshot(graph, step=s, sites=[flat if s >= since else free], batch=batch)
+        for s in range(0, 99, 9)
     )
     return example.trace(*shots, losses=list(losses))
 
@@ -212,6 +223,8 @@ Output units may saturate: with cross-entropy the flat end cancels out.
     explains=("zero-gradient", "vanishing-gradient", "constant-output", "loss-flat"),
     cases=(
         Case("most units saturated, loss flat", lambda: _example(8, _FLAT), Severity.WARNING),
+        Case("units driven there by steps", lambda: _example(8, _FLAT, since=27), Severity.WARNING),
+        Case("raw inputs", lambda: _example(8, _FLAT, scale=1e3), Severity.WARNING),
         Case("near miss: most units saturated, yet it learns", lambda: _example(8, _FALLING), None),
         Case("few units saturated", lambda: _example(4, _FLAT), None),
         Case("a rectifier's zero side", lambda: _example(8, _FLAT, operation="relu"), None),
@@ -228,6 +241,10 @@ Output units may saturate: with cross-entropy the flat end cancels out.
         why="反向传播要乘上激活函数的导数，而在 sigmoid 和 tanh 的平坦两端，这个导数几乎为零。"
         "因此，无论输出错得多离谱，饱和单元之前的参数都几乎学不动。",
         remedies={
+            "Lower the learning rate tenfold: large steps drove the weights outwards.": (
+                "把学习率降到十分之一：是过大的步子把权重推得太远。"
+            ),
+            "Bring the inputs to mean 0 and spread 1.": "把输入变换到均值 0、标准差 1。",
             "Initialise with a spread that fits the fan-in (Glorot), with zero bias.": (
                 "按扇入选取合适的初始化幅度（Glorot），偏置取零。"
             ),

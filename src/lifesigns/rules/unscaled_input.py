@@ -68,11 +68,7 @@ def _finding(trace: Trace, stream: int, rms: float) -> Finding:
         certainty="the scale is exact on the recorded batches; the effect is measured",
         causes=("unnormalised_input", *dict.fromkeys(effect.cause for effect in effects)),
         remedies=(
-            Remedy(
-                "Scale the input: mean 0 and standard deviation 1 per feature, by the training "
-                "data's own.",
-                "x = (x - x_train.mean(0)) / x_train.std(0).clamp_min(1e-8)",
-            ),
+            _SCALE,
             Remedy("Or let the network do it.", "model = nn.Sequential(nn.BatchNorm1d(4), model)"),
         ),
         evidence={"rms": rms, "gain": course.gain},
@@ -83,9 +79,15 @@ def _effects(trace: Trace, stream: int, course: Trend, rms: float) -> list[Suspe
     losses = trace.losses.stream(stream)
     if rms > RAW_INPUT and len(losses) and not np.isfinite(losses[-1]):
         overflow = "the loss is no longer finite"
-        return [Suspect("exploding", overflow, Remedy("Scale the input."))]
+        return [Suspect("exploding", overflow, _SCALE)]
     asked = EFFECTS_OF_LARGE if rms > RAW_INPUT else EFFECTS_OF_SMALL
     return suspects(trace, stream, course, asked)
+
+
+_SCALE = Remedy(
+    "Scale the input: mean 0 and standard deviation 1 per feature, by the training data's own.",
+    "x = (x - x_train.mean(0)) / x_train.std(0).clamp_min(1e-8)",
+)
 
 
 # --- cases ----------------------------------------------------------------------------------------

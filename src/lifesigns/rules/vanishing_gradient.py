@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from lifesigns.records import Finding, Kind, Remedy, Severity, Snapshot, Trace
+from lifesigns.records import Finding, Kind, Remedy, Severity, SiteReading, Snapshot, Trace
 from lifesigns.rules import _examples as example
 from lifesigns.rules._evidence import latest, progress, streams, weight_gradients
 from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
@@ -88,12 +88,20 @@ def _limit(name: str) -> float:
 
 
 # --- cases ----------------------------------------------------------------------------------------
-def _example(per_layer: float, losses: Iterable[float], depth: int = 8) -> Trace:
+def _example(
+    per_layer: float, losses: Iterable[float], depth: int = 8, slope: float = float("nan")
+) -> Trace:
     graph = example.chain(*["linear", "sigmoid"] * depth, "mse_loss")
     gradients = [per_layer**-k for k in range(depth)][::-1]
     readings = example.weights(graph)
     faded = example.with_gradients(readings, gradients)
-    shots = (example.snapshot(graph, step=s, parameters=faded) for s in range(0, 99, 9))
+    passed = [
+        SiteReading(i, None, example.sums(np.ones((8, 4))), example.sums(np.full((8, 4), slope)))
+        for i in graph.of_kind(Kind.ACTIVATION)
+    ]
+    shots = (
+        example.snapshot(graph, step=s, sites=passed, parameters=faded) for s in range(0, 99, 9)
+    )
     return example.trace(*shots, losses=list(losses))
 
 
@@ -138,6 +146,11 @@ prediction and no longer falls.
     explains=("loss-flat", "constant-output"),
     cases=(
         Case("four-fold per layer, loss flat", lambda: _example(4, _FLAT), Severity.WARNING),
+        Case(
+            "four-fold per layer, most of it by the slopes",
+            lambda: _example(4, _FLAT, slope=0.2),
+            Severity.WARNING,
+        ),
         Case("near miss: four-fold per layer, yet it learns", lambda: _example(4, _FALLING), None),
         Case("18 tanh layers, 1.4-fold each", lambda: _example(1.4, _FLAT, depth=18), None),
         Case("two layers are not deep", lambda: _example(1e4, _FLAT, depth=2), None),
@@ -155,6 +168,10 @@ prediction and no longer falls.
         "几，这就是梯度消失。于是前几层停留在随机初值上，后面各层只能将就着用它们给出的东"
         "西。",
         remedies={
+            (
+                "Replace the squashing hidden activations; sigmoid passes on a quarter at the most."
+            ): "换掉隐藏层里的挤压型激活函数：sigmoid 最多只让四分之一的梯度通过。",
+            "Normalise between the layers.": "在层与层之间做归一化。",
             ("Initialise so that the signal keeps its scale from layer to layer (He for ReLU)."): (
                 "初始化时让信号逐层保持尺度（ReLU 用 He 初始化）。"
             ),

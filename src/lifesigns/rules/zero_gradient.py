@@ -219,6 +219,21 @@ def _clipped(losses: Iterable[float], loss: float = 1.0, inside: int = 0) -> Tra
     return example.trace(*(replace(shot, step=s) for s in (0, 50)), losses=list(losses))
 
 
+def _stopped(*operations: str, at: int, weight_rms: float = 0.5) -> Trace:
+    """No gradient passes the site `at`; where that is hidden, the weights behind it get theirs."""
+    graph = example.chain(*operations, "mse_loss")
+    arrived = np.ones((8, graph.sites[at].units))
+    blocked = SiteReading(at, None, example.sums(arrived), example.sums(0 * arrived))
+    parameters = [
+        replace(p, gradient_is_zero=index < at, gradient_rms=float(index > at))
+        for index, site in enumerate(graph.sites)
+        for p in example.weights(graph, weight_rms=weight_rms)
+        if p.name in site.parameters
+    ]
+    shot = example.snapshot(graph, sites=[blocked], parameters=parameters, loss=LossReading(1.0))
+    return example.trace(*(replace(shot, step=s) for s in (0, 50)), losses=_FLAT)
+
+
 def _penalised() -> Trace:
     """As `_clipped`, but the gradients hold what a weight penalty adds."""
     shots = _clipped(_FLAT).snapshots
@@ -277,6 +292,21 @@ network that is not in use, while the rest learns, is a note.
         Case("near miss: one pass of many is", lambda: Trace(steps=9, severed=1), None),
         Case("outputs outside a clamp, nothing moves", lambda: _clipped(_FLAT), Severity.ERROR),
         Case(
+            "a softmax over one unit",
+            lambda: _stopped("linear", "relu", "linear/1", "softmax", at=3),
+            Severity.ERROR,
+        ),
+        Case(
+            "a dead layer",
+            lambda: _stopped("linear", "relu", "linear", at=1),
+            Severity.WARNING,
+        ),
+        Case(
+            "a saturated layer behind weights far too large",
+            lambda: _stopped("linear", "tanh", "linear", at=1, weight_rms=10.0),
+            Severity.WARNING,
+        ),
+        Case(
             "one of three layers stands still, loss flat",
             lambda: _partly([True, False, False], _FLAT),
             Severity.WARNING,
@@ -301,6 +331,16 @@ network that is not in use, while the rest learns, is a note.
         why="参数只沿着自己的梯度移动，所以梯度恰好为零的参数，无论学习率多大都停在原处。从它"
         "到损失的路上，必有某个函数对每个样本都是平的，等下去也无济于事。",
         remedies={
+            "Use a sigmoid for one output unit, inside the loss.": (
+                "输出只有一个单元时用 sigmoid，并让损失函数自带它。"
+            ),
+            "Initialise the weights at random, scaled to the fan-in.": (
+                "随机初始化权重，幅度随扇入而定。"
+            ),
+            "Use a rectifier that cannot die.": "换用不会死亡的整流函数。",
+            "Initialise so that the signal keeps its scale: He for ReLU, Glorot for tanh.": (
+                "初始化时让信号保持尺度：ReLU 用 He，tanh 用 Glorot。"
+            ),
             (
                 "Call backward on the loss as it was computed: torch.tensor(loss), "
                 ".item(), .detach(), no_grad and NumPy cut it off, and so does freezing "
