@@ -25,7 +25,7 @@ def with_network(fault, **changes):
     [
         ("zero-init", "random", with_network("zero-init", initialiser="he_normal")),
         ("dead-relu", "learning rate tenfold", replace(RECIPES["dead-relu"], learning_rate=0.5)),
-        ("saturated", "spread 1.59", with_network("saturated", initialiser="glorot_uniform")),
+        ("saturated", "gain / √fan-in", with_network("saturated", initialiser="glorot_uniform")),
         ("double-softmax", "as it is", with_network("double-softmax", output_activation=None)),
         ("linear", "activation between", with_network("linear", activation="relu")),
         (
