@@ -14,18 +14,19 @@ from torch import Tensor
 
 from lifesigns.nets import Recipe
 
+_log_softmax_backward = torch.ops.aten._log_softmax_backward_data.out
+
 Head = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """From prediction and target to the losses `[K]` and the gradient at the prediction."""
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """Softmax cross-entropy; gradient (softmax − one-hot) / B."""
-    log_p = F.log_softmax(logits, 1)
+    log_p = torch.log_softmax(logits, 1)
     picked = labels.unsqueeze(1)
     losses = -log_p.gather(1, picked).mean((1, 2))
-    gradient = log_p.exp_()
-    gradient.scatter_add_(1, picked, gradient.new_full((), -1).expand_as(picked))
-    return losses, gradient.div_(logits.shape[2])
+    at_log_p = torch.zeros_like(log_p).scatter_(1, picked, -1 / logits.shape[2])
+    return losses, _log_softmax_backward(at_log_p, log_p, 1, log_p.dtype, out=at_log_p)
 
 
 def binary_cross_entropy(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:

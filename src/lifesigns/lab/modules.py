@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,9 @@ class StackedModules:
     Modules with buffers (batch normalisation), with dropout, or with kernels that cannot be batched
     are `SeparateModules`.
     """
+
+    products = nullcontext()
+    """Nothing has to be entered around the training."""
 
     def __init__(self, recipe: Recipe, modules: Sequence[nn.Module], dtype: torch.dtype) -> None:
         modules = [module.to(dtype) for module in modules]
@@ -75,6 +79,9 @@ class SeparateModules:
     Batch normalisation, dropout and recurrent kernels work here. The modules' parameters are views
     of the stacked ones, so that one optimizer step updates all of them.
     """
+
+    products = nullcontext()
+    """Nothing has to be entered around the training."""
 
     def __init__(self, recipe: Recipe, modules: Sequence[nn.Module], dtype: torch.dtype) -> None:
         self._modules = [module.to(dtype) for module in modules]

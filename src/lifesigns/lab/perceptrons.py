@@ -1,14 +1,19 @@
 """A stack of multilayer perceptrons with a backward pass written out.
 
 Inside, values stand as `[K, units, B]` and every layer's input carries a last row of ones, so that
-weight and bias are one tensor `[K, O, I + 1]`: one batched matrix product gives the preactivation
+weight and bias are one matrix `[K, O, I + 1]`: one batched matrix product gives the preactivation
 with its bias, one gives both gradients, and every elementwise pass runs over contiguous memory. No
-autograd graph is built; what a batch size needs is allocated once.
+autograd graph is built; what a batch size needs is allocated once, and used again where it can be,
+because memory in the cache is faster than any other.
+
+How a matrix lies in memory decides how fast it is multiplied (`benchmarks/lab.py`). A parameter
+lies as its layer's input does: `[K, O, I + 1]` in the first layer, whose input is gathered as
+`[K, B, I + 1]`, and `[K, I + 1, O]` in the others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -31,10 +36,10 @@ class Layer:
     """Activation, shape `[K, O', B]`."""
     output: Tensor
     """The next layer's input, shape `[K, O' + 1, B]`: `a` and a row of ones; `a` in the last."""
-    at_z: Tensor
-    """Gradient at `z`, of its shape."""
     at_output: Tensor
-    """Gradient at `output`, of its shape."""
+    """Gradient at `output`, of its shape; layers of one width share it."""
+    at_a: Tensor
+    """The part of it that is the gradient at `a`."""
 
 
 class StackedPerceptrons:
@@ -44,7 +49,9 @@ class StackedPerceptrons:
         if not isinstance(recipe.network, MLP):
             raise TypeError(f"a perceptron is expected, not {type(recipe.network).__name__}")
         layers = [[m for m in module.modules() if isinstance(m, nn.Linear)] for module in modules]
-        self.parameters = [_stacked(column, dtype) for column in zip(*layers, strict=True)]
+        first, *rest = (_stacked(column, dtype) for column in zip(*layers, strict=True))
+        self.parameters = [first, *(weight.transpose(1, 2).contiguous() for weight in rest)]
+        self._weights = [first, *(parameter.transpose(1, 2) for parameter in self.parameters[1:])]
         self.gradients = [torch.empty_like(parameter) for parameter in self.parameters]
         self._hidden = slope_of(recipe.network.activation)
         self.steepest = steepest(recipe.network.activation)
@@ -52,7 +59,8 @@ class StackedPerceptrons:
         self._output = slope_of(recipe.network.output_activation)
         self._head = head_of(recipe)
         self._layers: dict[int, list[Layer]] = {}
-        self._products = exact_products(self.parameters, recipe.batch_size)
+        self.products = exact_products(self._weights, recipe.batch_size)
+        """What makes the products fast, to be entered around the training."""
 
     @staticmethod
     def needs_autograd(recipe: Recipe) -> bool:
@@ -86,17 +94,30 @@ class StackedPerceptrons:
         if self._hidden is None or not self._hidden.elementwise:
             return output, []
         backward = self._hidden.backward
-        found = [backward(torch.ones_like(x.z), x.z, x.a, x.at_z) for x in layers[:-1]]
+        found = [backward(torch.ones_like(x.z), x.z, x.a, x.z) for x in layers[:-1]]
         return output, [slope.transpose(1, 2) for slope in found]
 
     def losses_and_gradients(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """The losses `[K]` on a prepared batch; leaves the gradients in `self.gradients`."""
-        size = inputs.shape[1]
-        layers = self._layers.get(size) or self._layers.setdefault(size, self._allocated(size))
-        with self._products:
-            self._forward(layers, inputs)
-            losses, delta = self._head(layers[-1].a, targets)
-            self._backward(layers, inputs, delta)
+        layers = self._kept(inputs.shape[1])
+        self._forward(layers, inputs)
+        losses, delta = self._head(layers[-1].a, targets)
+        for index, left, right in self._backward(layers, inputs, delta):
+            torch.bmm(left, right, out=self.gradients[index])
+        return losses
+
+    def descend(self, inputs: Tensor, targets: Tensor, rates: Tensor) -> Tensor:
+        """One step of plain gradient descent at rates `[K]`; the losses `[K]` before it.
+
+        As the gradient is linear in that at the output, the rate is applied there, and the product
+        that gives a gradient adds it to the parameter.
+        """
+        layers = self._kept(inputs.shape[1])
+        self._forward(layers, inputs)
+        losses, delta = self._head(layers[-1].a, targets)
+        delta.mul_(-rates.view(-1, 1, 1))
+        for index, left, right in self._backward(layers, inputs, delta):
+            self.parameters[index].baddbmm_(left, right)
         return losses
 
     def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -105,11 +126,11 @@ class StackedPerceptrons:
 
     def module_state(self, member: int) -> list[tuple[Tensor, Tensor]]:
         """Weight `[O, I]` and bias `[O]` of each layer of one member, as `nn.Linear` keeps them."""
-        return [(p[member, :, :-1].clone(), p[member, :, -1].clone()) for p in self.parameters]
+        return [(w[member, :, :-1].clone(), w[member, :, -1].clone()) for w in self._weights]
 
     def _forward(self, layers: Sequence[Layer], inputs: Tensor) -> None:
         x = inputs.transpose(1, 2)
-        for index, (layer, weight) in enumerate(zip(layers, self.parameters, strict=True)):
+        for index, (layer, weight) in enumerate(zip(layers, self._weights, strict=True)):
             torch.bmm(weight, x, out=layer.z)
             slope = self._slope(index)
             if slope is not None:
@@ -118,32 +139,52 @@ class StackedPerceptrons:
                 layer.a.copy_(layer.z)
             x = layer.output
 
-    def _backward(self, layers: Sequence[Layer], inputs: Tensor, delta: Tensor) -> None:
-        for index in range(len(layers) - 1, -1, -1):
-            layer, slope = layers[index], self._slope(index)
-            if slope is not None:
-                delta = slope.backward(delta, layer.z, layer.a, layer.at_z)
-            x = layers[index - 1].output.transpose(1, 2) if index else inputs
-            torch.bmm(delta, x, out=self.gradients[index])
-            if index:
-                below = layers[index - 1].at_output
-                torch.bmm(self.parameters[index].transpose(1, 2), delta, out=below)
-                delta = below[:, :-1]
+    def _backward(
+        self, layers: Sequence[Layer], inputs: Tensor, delta: Tensor
+    ) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """From the last layer to the first: its index, and the factors of its gradient.
+
+        A layer's parameter may be changed as soon as its factors are given. Overwrites every `z`.
+        """
+        for index in range(len(layers) - 1, 0, -1):
+            below = layers[index - 1]
+            at_z = self._at_z(index, layers[index], delta)
+            torch.bmm(self.parameters[index], at_z, out=below.at_output)
+            yield index, below.output, at_z.transpose(1, 2)
+            delta = below.at_a
+        yield 0, self._at_z(0, layers[0], delta), inputs
+
+    def _at_z(self, index: int, layer: Layer, at_a: Tensor) -> Tensor:
+        """The gradient at `z` from that at `a`."""
+        slope = self._slope(index)
+        if slope is not None:
+            return slope.backward(at_a, layer.z, layer.a, layer.z)
+        return at_a if layer.a is layer.z else layer.z.copy_(at_a)
 
     def _slope(self, index: int) -> Slope | None:
         return self._hidden if index < len(self.parameters) - 1 else self._output
 
+    def _kept(self, size: int) -> list[Layer]:
+        """Memory for a batch of `size` samples, kept for the next one."""
+        if size not in self._layers:
+            self._layers[size] = self._allocated(size)
+        return self._layers[size]
+
     def _allocated(self, size: int) -> list[Layer]:
         """Memory for one batch of `size` samples."""
         layers: list[Layer] = []
-        for weight, following in zip_longest(self.parameters, self.parameters[1:]):
+        shared: dict[int, Tensor] = {}
+        for weight, following in zip_longest(self._weights, self._weights[1:]):
             z = weight.new_empty(self.members, weight.shape[1], size)
             if following is None:
                 a = output = z.clone() if self._output else z
             else:
                 output = weight.new_ones(self.members, following.shape[2], size)
                 a = output[:, :-1]
-            layers.append(Layer(z, a, output, torch.empty_like(z), torch.empty_like(output)))
+            if output.shape[1] not in shared:
+                shared[output.shape[1]] = torch.empty_like(output)
+            at_output = shared[output.shape[1]]
+            layers.append(Layer(z, a, output, at_output, at_output[:, : a.shape[1]]))
         return layers
 
 

@@ -106,18 +106,19 @@ def _trained(
     samples = program.prepared(_as(data.inputs, dtype)), _as(data.targets, dtype)
     batches = _batches(members, *samples, members[0].recipe.batch_size)
     moments = sorted(set(_moments(steps) if measured_at is None else measured_at))
-    losses = np.full((steps, len(members)), np.nan)
+    losses: list[Tensor] = []
     taken = [measure(program, data, dtype)] if 0 in moments else []
-    for step in range(steps):
-        inputs, targets = next(batches)
-        losses[step] = program.losses_and_gradients(inputs, targets).double().numpy()
-        if step + 1 in moments:
-            taken.append(_measured_step(program, stepper, data, dtype))
-        else:
-            stepper.step(program.parameters, program.gradients)
-        if progress is not None:
-            progress(len(members))
-    return _history(losses, [m for m in moments if m <= steps], taken)
+    with program.products:
+        for step in range(steps):
+            if step + 1 in moments:
+                found, norms = _measured_step(program, stepper, *next(batches))
+                taken.append(measure(program, data, dtype, **norms))
+            else:
+                found = _step(program, stepper, *next(batches))
+            losses.append(found)
+            if progress is not None:
+                progress(len(members))
+    return _history(members, losses, [m for m in moments if m <= steps], taken)
 
 
 def _program(members: Sequence[Member], data: Split, dtype: torch.dtype) -> Program:
@@ -142,30 +143,28 @@ def _built(member: Member) -> nn.Module:
 def _batches(
     members: Sequence[Member], inputs: Tensor, targets: Tensor, size: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Endless batches `[K, B, …]`, every member in the order of its own seed."""
+    """Endless batches `[K, B, …]`, every member in the order of its own seed.
+
+    A batch is valid until the next one is taken: whole batches share their memory.
+    """
     seeds = sorted({member.seed for member in members})
     orders = [torch.Generator().manual_seed(seed) for seed in seeds]
     of_member = torch.tensor([seeds.index(member.seed) for member in members])
     shared = not torch.equal(of_member, torch.arange(len(seeds)))
-    count = len(members) * size
-    batch = [tensor.new_empty(count, *tensor.shape[1:]) for tensor in (inputs, targets)]
+    x, y = (s.new_empty(len(members) * size, *s.shape[1:]) for s in (inputs, targets))
+    whole_x, whole_y = (s.view(len(members), size, *s.shape[1:]) for s in (x, y))
     shuffled = torch.empty(len(seeds), len(inputs), dtype=torch.int64)
     while True:
         for row, order in zip(shuffled, orders, strict=True):
             torch.randperm(len(inputs), generator=order, out=row)
-        for rows in torch.split(shuffled, size, dim=1):
-            picked = rows[of_member] if shared else rows
-            yield _picked(inputs, picked, batch[0]), _picked(targets, picked, batch[1])
-
-
-def _picked(samples: Tensor, rows: Tensor, memory: Tensor) -> Tensor:
-    """The samples of rows `[K, B]`, in `memory` where it has their number, else in new memory."""
-    flat = rows.flatten()
-    if len(memory) == len(flat):
-        picked = torch.index_select(samples, 0, flat, out=memory)
-    else:
-        picked = torch.index_select(samples, 0, flat)
-    return picked.view(*rows.shape, *samples.shape[1:])
+        for rows in torch.split(shuffled[of_member] if shared else shuffled, size, dim=1):
+            if rows.shape[1] == size:
+                picked = rows.flatten()
+                torch.index_select(inputs, 0, picked, out=x)
+                torch.index_select(targets, 0, picked, out=y)
+                yield whole_x, whole_y
+            else:
+                yield inputs[rows], targets[rows]
 
 
 def _as(tensor: Tensor, dtype: torch.dtype) -> Tensor:
@@ -176,12 +175,25 @@ def _moments(steps: int) -> list[int]:
     return [round(x) for x in np.linspace(0, steps, min(steps, 20) + 1)]
 
 
-def _measured_step(program: Program, stepper: Stepper, data: Split, dtype: torch.dtype) -> Measures:
+def _step(program: Program, stepper: Stepper, inputs: Tensor, targets: Tensor) -> Tensor:
+    """One step of all members; their losses before it, `[K]`."""
+    if stepper.is_plain_descent and isinstance(program, StackedPerceptrons):
+        return program.descend(inputs, targets, stepper.rate)
+    losses = program.losses_and_gradients(inputs, targets)
+    stepper.step(program.parameters, program.gradients)
+    return losses
+
+
+def _measured_step(
+    program: Program, stepper: Stepper, inputs: Tensor, targets: Tensor
+) -> tuple[Tensor, dict[str, NDArray[np.float64]]]:
+    """The same, with the norms of gradient and update."""
+    losses = program.losses_and_gradients(inputs, targets)
     gradient = _norms(program.gradients)
     before = [parameter.clone() for parameter in program.parameters]
     stepper.step(program.parameters, program.gradients)
     moved = [after - start for after, start in zip(program.parameters, before, strict=True)]
-    return measure(program, data, dtype, gradient_norm=gradient, update_norm=_norms(moved))
+    return losses, {"gradient_norm": gradient, "update_norm": _norms(moved)}
 
 
 def _norms(tensors: Sequence[Tensor]) -> NDArray[np.float64]:
@@ -191,8 +203,12 @@ def _norms(tensors: Sequence[Tensor]) -> NDArray[np.float64]:
 
 
 def _history(
-    losses: NDArray[np.float64], moments: Sequence[int], taken: Sequence[Measures]
+    members: Sequence[Member],
+    found: Sequence[Tensor],
+    moments: Sequence[int],
+    taken: Sequence[Measures],
 ) -> History:
+    losses = np.array([step.double().numpy() for step in found]).reshape(-1, len(members))
     broken = ~np.isfinite(losses)
     diverged = np.where(broken.any(0), broken.argmax(0), -1)
     after = np.cumsum(broken, 0) > 0

@@ -21,8 +21,8 @@ aten = torch.ops.aten
 Backward = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 """Gradient with respect to `z` from the one with respect to `a = f(z)`, given `(grad, z, a, out)`.
 
-It may be written to `out`, which has the shape of `z`."""
-
+It may be written to `out`, which has the shape of `z` and may be its memory; it is never `grad`
+itself, whose memory is used again."""
 
 Value = Callable[[Tensor, Tensor], object]
 """Writes `f(z)` into its second argument."""
@@ -57,7 +57,8 @@ _hardtanh = aten.hardtanh_backward.grad_input
 _hardsigmoid = aten.hardsigmoid_backward.grad_input
 
 _KERNELS: dict[str, Backward] = {
-    "relu": lambda g, z, a, out: _relu(g, a, 0, grad_input=out),
+    "identity": lambda g, z, a, out: out.copy_(g),
+    "relu": lambda g, z, a, out: _relu(g, z, 0, grad_input=out),
     "leaky_relu": lambda g, z, a, out: _leaky_relu(g, z, 0.01, False, grad_input=out),
     "tanh": lambda g, z, a, out: _tanh(g, a, grad_input=out),
     "sigmoid": lambda g, z, a, out: _sigmoid(g, a, grad_input=out),
@@ -141,6 +142,6 @@ def _by_autograd(module: nn.Module) -> Backward:
         with torch.enable_grad():
             seen = z.detach().requires_grad_()
             (found,) = torch.autograd.grad(module(seen), seen, grad)
-        return found
+        return out.copy_(found)
 
     return backward
