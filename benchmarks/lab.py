@@ -33,6 +33,7 @@ from torch import nn
 
 from lifesigns.lab import Member, train_population
 from lifesigns.lab.chunks import best_chunk
+from lifesigns.lab.population import Population
 from lifesigns.nets import MLP, Recipe
 from lifesigns.nets.data import Split, load
 
@@ -109,12 +110,17 @@ def population(setting: Setting, size: int, chunk: int) -> float:
 
 
 def stepping(members: list[Member], data: Split, steps: int) -> float:
-    """CPU seconds of one model-step, from the end of the first step to that of the last."""
-    marks: list[float] = []
-    train_population(
-        members, data, steps, measured_at=(), progress=lambda _: marks.append(time.process_time())
-    )
-    return (marks[-1] - marks[0]) / (len(marks) - 1) / len(members)
+    """CPU seconds of one model-step, from the end of the first epoch's start on."""
+    people = Population(members, data, torch.float32)
+    advance(people, 1)
+    start = time.process_time()
+    advance(people, steps)
+    return (time.process_time() - start) / steps / len(members)
+
+
+def advance(people: Population, steps: int) -> None:
+    for _ in people.advance(steps):
+        pass
 
 
 def with_jax(python: str, setting: Setting, size: int) -> float:

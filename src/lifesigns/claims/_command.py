@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from lifesigns._cache import cache_folder
 from lifesigns._errors import UsageError
 from lifesigns.claims._book import as_json, book, markdown, print_table
 from lifesigns.claims._claim import Claim, Effort
@@ -60,8 +60,7 @@ def claims(
 
 def kept_folder() -> Path:
     """Where results are kept: the user's cache folder."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "lifesigns" / "claims"
+    return cache_folder() / "claims"
 
 
 def run_with_progress(chosen: Sequence[Claim], effort: Effort, kept: Path | None) -> list[Done]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from lifesigns._cache import cache_folder
 
 
 @dataclass(frozen=True)
@@ -37,5 +38,4 @@ def measured() -> Measured | None:
 
 
 def _path() -> Path:
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "lifesigns" / "activation-cost.json"
+    return cache_folder() / "activation-cost.json"

@@ -73,11 +73,6 @@ HEADS: dict[str, Head] = {
 }
 
 
-def has_formula(recipe: Recipe) -> bool:
-    """Whether the gradient of the recipe's loss needs no autograd."""
-    return isinstance(recipe.loss, str) and recipe.loss in HEADS
-
-
 def head_of(recipe: Recipe) -> Head:
     """The loss of a recipe, by formula or else by autograd."""
     known = HEADS.get(recipe.loss) if isinstance(recipe.loss, str) else None

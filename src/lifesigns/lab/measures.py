@@ -12,13 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lifesigns.lab.modules import SeparateModules, StackedModules
 from lifesigns.lab.perceptrons import StackedPerceptrons
+from lifesigns.lab.trainers import Program
 
 if TYPE_CHECKING:
     from lifesigns.nets.data import Split
 
-Program = StackedPerceptrons | StackedModules | SeparateModules
 Measures = Mapping[str, NDArray[np.float64]]
 
 MEASURES = MappingProxyType(

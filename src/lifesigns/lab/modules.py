@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -19,9 +18,6 @@ class StackedModules:
     Modules with buffers (batch normalisation), with dropout, or with kernels that cannot be batched
     are `SeparateModules`.
     """
-
-    products = nullcontext()
-    """Nothing has to be entered around the training."""
 
     def __init__(self, recipe: Recipe, modules: Sequence[nn.Module], dtype: torch.dtype) -> None:
         modules = [module.to(dtype) for module in modules]
@@ -80,9 +76,6 @@ class SeparateModules:
     of the stacked ones, so that one optimizer step updates all of them.
     """
 
-    products = nullcontext()
-    """Nothing has to be entered around the training."""
-
     def __init__(self, recipe: Recipe, modules: Sequence[nn.Module], dtype: torch.dtype) -> None:
         self._modules = [module.to(dtype) for module in modules]
         columns = zip(*(list(module.parameters()) for module in self._modules), strict=True)
@@ -115,9 +108,10 @@ class SeparateModules:
         """The losses `[K]` on a batch; leaves the gradients in `self.gradients`."""
         losses = []
         for member, module in enumerate(self._modules):
-            loss = self._loss_fn(module(inputs[member]), targets[member])
             own = [column[member] for column in self._columns]
-            found = torch.autograd.grad(loss, own, allow_unused=True, materialize_grads=True)
+            with torch.enable_grad():
+                loss = self._loss_fn(module(inputs[member]), targets[member])
+                found = torch.autograd.grad(loss, own, allow_unused=True, materialize_grads=True)
             for stacked, gradient in zip(self.gradients, found, strict=True):
                 stacked[member] = gradient
             losses.append(loss.detach())

@@ -1,28 +1,25 @@
 """A stack of multilayer perceptrons with a backward pass written out.
 
 Inside, values stand as `[K, units, B]` and every layer's input carries a last row of ones, so that
-weight and bias are one matrix `[K, O, I + 1]`: one batched matrix product gives the preactivation
+weight and bias are one matrix `[K, I + 1, O]`: one batched matrix product gives the preactivation
 with its bias, one gives both gradients, and every elementwise pass runs over contiguous memory. No
 autograd graph is built; what a batch size needs is allocated once, and used again where it can be,
 because memory in the cache is faster than any other.
 
-How a matrix lies in memory decides how fast it is multiplied (`benchmarks/lab.py`). A parameter
-lies as its layer's input does: `[K, O, I + 1]` in the first layer, whose input is gathered as
-`[K, B, I + 1]`, and `[K, I + 1, O]` in the others.
+`compiled` has the same arithmetic as a C program.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
 import torch
 from torch import Tensor, nn
 
-from lifesigns.lab.heads import has_formula, head_of
-from lifesigns.lab.products import exact_products
-from lifesigns.lab.slopes import Slope, has_kernel, slope_of, steepest
+from lifesigns.lab.heads import head_of
+from lifesigns.lab.slopes import Slope, slope_of, steepest
 from lifesigns.nets import MLP, Recipe
 
 
@@ -49,9 +46,9 @@ class StackedPerceptrons:
         if not isinstance(recipe.network, MLP):
             raise TypeError(f"a perceptron is expected, not {type(recipe.network).__name__}")
         layers = [[m for m in module.modules() if isinstance(m, nn.Linear)] for module in modules]
-        first, *rest = (_stacked(column, dtype) for column in zip(*layers, strict=True))
-        self.parameters = [first, *(weight.transpose(1, 2).contiguous() for weight in rest)]
-        self._weights = [first, *(parameter.transpose(1, 2) for parameter in self.parameters[1:])]
+        self.parameters = [_stacked(column, dtype) for column in zip(*layers, strict=True)]
+        """Of each layer, shape `[K, I + 1, O]`: the weights, and the bias as last row."""
+        self._weights = [parameter.transpose(1, 2) for parameter in self.parameters]
         self.gradients = [torch.empty_like(parameter) for parameter in self.parameters]
         self._hidden = slope_of(recipe.network.activation)
         self.steepest = steepest(recipe.network.activation)
@@ -59,16 +56,6 @@ class StackedPerceptrons:
         self._output = slope_of(recipe.network.output_activation)
         self._head = head_of(recipe)
         self._layers: dict[int, list[Layer]] = {}
-        self.products = exact_products(self._weights, recipe.batch_size)
-        """What makes the products fast, to be entered around the training."""
-
-    @staticmethod
-    def needs_autograd(recipe: Recipe) -> bool:
-        """Whether some gradient has no formula here; else training may run in inference mode."""
-        network = recipe.network
-        if not isinstance(network, MLP) or not has_formula(recipe):
-            return True
-        return not (has_kernel(network.activation) and has_kernel(network.output_activation))
 
     @property
     def members(self) -> int:
@@ -102,31 +89,18 @@ class StackedPerceptrons:
         layers = self._kept(inputs.shape[1])
         self._forward(layers, inputs)
         losses, delta = self._head(layers[-1].a, targets)
-        for index, left, right in self._backward(layers, inputs, delta):
-            torch.bmm(left, right, out=self.gradients[index])
-        return losses
-
-    def descend(self, inputs: Tensor, targets: Tensor, rates: Tensor) -> Tensor:
-        """One step of plain gradient descent at rates `[K]`; the losses `[K]` before it.
-
-        As the gradient is linear in that at the output, the rate is applied there, and the product
-        that gives a gradient adds it to the parameter.
-        """
-        layers = self._kept(inputs.shape[1])
-        self._forward(layers, inputs)
-        losses, delta = self._head(layers[-1].a, targets)
-        delta.mul_(-rates.view(-1, 1, 1))
-        for index, left, right in self._backward(layers, inputs, delta):
-            self.parameters[index].baddbmm_(left, right)
+        for index in reversed(range(len(layers))):
+            at_z = self._at_z(index, layers[index], delta)
+            x = layers[index - 1].output if index else inputs.transpose(1, 2)
+            torch.bmm(x, at_z.transpose(1, 2), out=self.gradients[index])
+            if index:
+                torch.bmm(self.parameters[index], at_z, out=layers[index - 1].at_output)
+                delta = layers[index - 1].at_a
         return losses
 
     def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """The losses `[K]` of given outputs `[K, B, O]`."""
         return self._head(outputs.transpose(1, 2), targets)[0]
-
-    def module_state(self, member: int) -> list[tuple[Tensor, Tensor]]:
-        """Weight `[O, I]` and bias `[O]` of each layer of one member, as `nn.Linear` keeps them."""
-        return [(w[member, :, :-1].clone(), w[member, :, -1].clone()) for w in self._weights]
 
     def _forward(self, layers: Sequence[Layer], inputs: Tensor) -> None:
         x = inputs.transpose(1, 2)
@@ -138,21 +112,6 @@ class StackedPerceptrons:
             elif layer.a is not layer.z:
                 layer.a.copy_(layer.z)
             x = layer.output
-
-    def _backward(
-        self, layers: Sequence[Layer], inputs: Tensor, delta: Tensor
-    ) -> Iterator[tuple[int, Tensor, Tensor]]:
-        """From the last layer to the first: its index, and the factors of its gradient.
-
-        A layer's parameter may be changed as soon as its factors are given. Overwrites every `z`.
-        """
-        for index in range(len(layers) - 1, 0, -1):
-            below = layers[index - 1]
-            at_z = self._at_z(index, layers[index], delta)
-            torch.bmm(self.parameters[index], at_z, out=below.at_output)
-            yield index, below.output, at_z.transpose(1, 2)
-            delta = below.at_a
-        yield 0, self._at_z(0, layers[0], delta), inputs
 
     def _at_z(self, index: int, layer: Layer, at_a: Tensor) -> Tensor:
         """The gradient at `z` from that at `a`."""
@@ -190,5 +149,5 @@ class StackedPerceptrons:
 
 def _stacked(layers: Sequence[nn.Linear], dtype: torch.dtype) -> Tensor:
     with torch.no_grad():
-        columns = [torch.cat((x.weight, x.bias.unsqueeze(1)), 1).to(dtype) for x in layers]
+        columns = [torch.cat((x.weight.T, x.bias.unsqueeze(0))).to(dtype) for x in layers]
     return torch.stack(columns)

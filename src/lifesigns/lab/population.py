@@ -12,15 +12,16 @@ from torch import Tensor, nn
 
 from lifesigns._errors import UsageError
 from lifesigns.lab.measures import MEASURES, Measures, measure
-from lifesigns.lab.modules import SeparateModules, StackedModules, batched_or_separate
+from lifesigns.lab.modules import batched_or_separate
 from lifesigns.lab.perceptrons import StackedPerceptrons
 from lifesigns.lab.slopes import is_function
 from lifesigns.lab.stacks import stacks
-from lifesigns.lab.steppers import Stepper
+from lifesigns.lab.trainers import Program, lengths, trainer_of
 from lifesigns.nets import MLP, Recipe
 from lifesigns.nets.data import Split
 
-Program = StackedPerceptrons | StackedModules | SeparateModules
+AT_A_TIME = 4096
+"""Steps of single members, about, that are done without a word: well under a second of silence."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,60 @@ class History:
         )
 
 
+class Population:
+    """Members of one structure in the middle of their training, each as if it were alone.
+
+    Weights are drawn by the member's own seed through `recipe.network.build()`, the order of the
+    samples by the same seed as in `nets.train`.
+
+    Cost: memory for parameters, gradients and optimizer state of all members, and for one batch of
+    activations of each; the caller bounds it by the number of members.
+    """
+
+    def __init__(self, members: Sequence[Member], data: Split, dtype: torch.dtype) -> None:
+        """Builds the networks.
+
+        Args:
+            members: Recipes of one structure (`stacks` sorts them).
+            data: Shapes `[samples, …]`.
+            dtype: Of weights and inputs.
+
+        Raises:
+            UsageError: The members do not share a structure, or there is none.
+        """
+        self.program = _program(members, data, dtype)
+        self._data, self._dtype = data, dtype
+        recipes = [member.recipe for member in members]
+        inputs, targets = _as(data.inputs, dtype), _as(data.targets, dtype)
+        self._trainer = trainer_of(recipes, self.program, inputs, targets)
+        self._batches = -(-len(inputs) // recipes[0].batch_size)
+        self._orders = _orders([member.seed for member in members], len(inputs))
+        self._order, self._next = next(self._orders), 0
+
+    def advance(self, steps: int) -> Iterator[Tensor]:
+        """Trains and yields losses `[T, K]`, some steps at a time: about `AT_A_TIME` of members."""
+        most = max(1, AT_A_TIME // self.program.members)
+        while steps:
+            if self._next == self._batches:
+                self._order, self._next = next(self._orders), 0
+            stop = min(self._next + min(steps, most), self._batches)
+            yield self._trainer.advance(self._order, range(self._next, stop))
+            steps -= stop - self._next
+            self._next = stop
+
+    def measured_step(self) -> tuple[Tensor, Measures]:
+        """One step: its losses `[1, K]`, and what is measured after it."""
+        before = [parameter.clone() for parameter in self.program.parameters]
+        (losses,) = self.advance(1)
+        moved = [p - start for p, start in zip(self.program.parameters, before, strict=True)]
+        gradient, update = self._trainer.gradient_norm.numpy(), lengths(moved).numpy()
+        return losses, self.measure(gradient_norm=gradient, update_norm=update)
+
+    def measure(self, **norms: NDArray[np.float64]) -> Measures:
+        """`MEASURES` of the present state, of which the norms are given or unknown."""
+        return measure(self.program, self._data, self._dtype, **norms)
+
+
 def train_population(
     members: Sequence[Member],
     data: Split,
@@ -70,11 +125,8 @@ def train_population(
 ) -> History:
     """Trains members of one structure, all at once, each with the numbers it would get alone.
 
-    Weights are drawn by the member's own seed through `recipe.network.build()`, the order of the
-    samples by the same seed as in `nets.train`.
-
     Args:
-        members: Recipes of one structure (`stacks` sorts them).
+        members: Recipes of one structure.
         data: Shapes `[samples, …]`.
         steps: Training steps; `recipe.epochs` is not used.
         measured_at: Numbers of steps after which `MEASURES` are taken; about 20, evenly, and
@@ -84,41 +136,33 @@ def train_population(
 
     Raises:
         UsageError: The members do not share a structure, or there is none.
-
-    Cost: memory for parameters, gradients and optimizer state of all members, and for one batch of
-    activations of each; the caller bounds it by the number of members.
     """
-    written_out = not any(StackedPerceptrons.needs_autograd(member.recipe) for member in members)
-    with torch.inference_mode(written_out):
-        return _trained(members, data, steps, measured_at, dtype, progress)
+    population = Population(members, data, dtype)
+    wanted = _moments(steps) if measured_at is None else measured_at
+    moments = sorted({moment for moment in wanted if moment <= steps})
+    losses, taken = [], []
+    for found, measures in _stretches(population, steps, moments):
+        losses.append(found)
+        taken += measures
+        if progress is not None:
+            progress(found.numel())
+    return _history(members, losses, moments, taken)
 
 
-def _trained(
-    members: Sequence[Member],
-    data: Split,
-    steps: int,
-    measured_at: Sequence[int] | None,
-    dtype: torch.dtype,
-    progress: Callable[[int], object] | None,
-) -> History:
-    program = _program(members, data, dtype)
-    stepper = Stepper.of([member.recipe for member in members], dtype)
-    samples = program.prepared(_as(data.inputs, dtype)), _as(data.targets, dtype)
-    batches = _batches(members, *samples, members[0].recipe.batch_size)
-    moments = sorted(set(_moments(steps) if measured_at is None else measured_at))
-    losses: list[Tensor] = []
-    taken = [measure(program, data, dtype)] if 0 in moments else []
-    with program.products:
-        for step in range(steps):
-            if step + 1 in moments:
-                found, norms = _measured_step(program, stepper, *next(batches))
-                taken.append(measure(program, data, dtype, **norms))
-            else:
-                found = _step(program, stepper, *next(batches))
-            losses.append(found)
-            if progress is not None:
-                progress(len(members))
-    return _history(members, losses, [m for m in moments if m <= steps], taken)
+def _stretches(
+    population: Population, steps: int, moments: Sequence[int]
+) -> Iterator[tuple[Tensor, list[Measures]]]:
+    """Losses `[T, K]` of the steps in turn, with what was measured before or after them."""
+    done = 0
+    if 0 in moments:
+        yield torch.empty(0, population.program.members), [population.measure()]
+    for moment in moments:
+        if moment:
+            yield from ((losses, []) for losses in population.advance(moment - 1 - done))
+            losses, measures = population.measured_step()
+            yield losses, [measures]
+            done = moment
+    yield from ((losses, []) for losses in population.advance(steps - done))
 
 
 def _program(members: Sequence[Member], data: Split, dtype: torch.dtype) -> Program:
@@ -140,31 +184,16 @@ def _built(member: Member) -> nn.Module:
         return member.recipe.network.build()
 
 
-def _batches(
-    members: Sequence[Member], inputs: Tensor, targets: Tensor, size: int
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Endless batches `[K, B, …]`, every member in the order of its own seed.
-
-    A batch is valid until the next one is taken: whole batches share their memory.
-    """
-    seeds = sorted({member.seed for member in members})
-    orders = [torch.Generator().manual_seed(seed) for seed in seeds]
-    of_member = torch.tensor([seeds.index(member.seed) for member in members])
-    shared = not torch.equal(of_member, torch.arange(len(seeds)))
-    x, y = (s.new_empty(len(members) * size, *s.shape[1:]) for s in (inputs, targets))
-    whole_x, whole_y = (s.view(len(members), size, *s.shape[1:]) for s in (x, y))
-    shuffled = torch.empty(len(seeds), len(inputs), dtype=torch.int64)
+def _orders(seeds: Sequence[int], samples: int) -> Iterator[Tensor]:
+    """Endless epochs: the samples in the order of each seed, shape `[K, N]`."""
+    distinct = sorted(set(seeds))
+    generators = [torch.Generator().manual_seed(seed) for seed in distinct]
+    of_member = torch.tensor([distinct.index(seed) for seed in seeds])
+    shuffled = torch.empty(len(distinct), samples, dtype=torch.int64)
     while True:
-        for row, order in zip(shuffled, orders, strict=True):
-            torch.randperm(len(inputs), generator=order, out=row)
-        for rows in torch.split(shuffled[of_member] if shared else shuffled, size, dim=1):
-            if rows.shape[1] == size:
-                picked = rows.flatten()
-                torch.index_select(inputs, 0, picked, out=x)
-                torch.index_select(targets, 0, picked, out=y)
-                yield whole_x, whole_y
-            else:
-                yield inputs[rows], targets[rows]
+        for row, generator in zip(shuffled, generators, strict=True):
+            torch.randperm(samples, generator=generator, out=row)
+        yield shuffled[of_member]
 
 
 def _as(tensor: Tensor, dtype: torch.dtype) -> Tensor:
@@ -175,40 +204,13 @@ def _moments(steps: int) -> list[int]:
     return [round(x) for x in np.linspace(0, steps, min(steps, 20) + 1)]
 
 
-def _step(program: Program, stepper: Stepper, inputs: Tensor, targets: Tensor) -> Tensor:
-    """One step of all members; their losses before it, `[K]`."""
-    if stepper.is_plain_descent and isinstance(program, StackedPerceptrons):
-        return program.descend(inputs, targets, stepper.rate)
-    losses = program.losses_and_gradients(inputs, targets)
-    stepper.step(program.parameters, program.gradients)
-    return losses
-
-
-def _measured_step(
-    program: Program, stepper: Stepper, inputs: Tensor, targets: Tensor
-) -> tuple[Tensor, dict[str, NDArray[np.float64]]]:
-    """The same, with the norms of gradient and update."""
-    losses = program.losses_and_gradients(inputs, targets)
-    gradient = _norms(program.gradients)
-    before = [parameter.clone() for parameter in program.parameters]
-    stepper.step(program.parameters, program.gradients)
-    moved = [after - start for after, start in zip(program.parameters, before, strict=True)]
-    return losses, {"gradient_norm": gradient, "update_norm": _norms(moved)}
-
-
-def _norms(tensors: Sequence[Tensor]) -> NDArray[np.float64]:
-    squares = sum(t.double().square().reshape(len(t), -1).sum(1) for t in tensors)
-    found: NDArray[np.float64] = torch.as_tensor(squares).sqrt().numpy()
-    return found
-
-
 def _history(
     members: Sequence[Member],
     found: Sequence[Tensor],
     moments: Sequence[int],
     taken: Sequence[Measures],
 ) -> History:
-    losses = np.array([step.double().numpy() for step in found]).reshape(-1, len(members))
+    losses = torch.cat([torch.empty(0, len(members)), *found]).double().numpy()
     broken = ~np.isfinite(losses)
     diverged = np.where(broken.any(0), broken.argmax(0), -1)
     after = np.cumsum(broken, 0) > 0

@@ -91,11 +91,6 @@ def is_function(name: str | None) -> bool:
     return name is None or not any(True for _ in ACTIVATIONS[name]().parameters())
 
 
-def has_kernel(name: str | None) -> bool:
-    """Whether the gradient of the activation needs no autograd."""
-    return name is None or name in _KERNELS
-
-
 def steepest(name: str | None) -> float:
     """The largest |σ′| of an activation in the catalogue; infinite if it is not bounded."""
     return FUNCTIONS[name].max_derivative if name and name in FUNCTIONS else math.inf

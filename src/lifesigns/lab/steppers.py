@@ -49,11 +49,6 @@ class Stepper:
             column("weight_decay"),
         )
 
-    @property
-    def is_plain_descent(self) -> bool:
-        """Whether the update is the gradient times the rate, and nothing else."""
-        return self.kind == "sgd" and not (self.has_momentum or self.has_decay)
-
     def step(self, parameters: Sequence[Tensor], gradients: Sequence[Tensor]) -> None:
         """Updates the stacked parameters in place; the gradients are used up."""
         self.steps += 1
