@@ -11,6 +11,8 @@ from torch import nn
 
 from lifesigns._errors import UsageError
 from lifesigns.lab import Member, train_population
+from lifesigns.lab.compiled import trainer
+from lifesigns.lab.compiled.building import compiler
 from lifesigns.nets import MLP, Recipe, train
 from lifesigns.nets.data import Split
 from lifesigns.nets.mlp import ACTIVATIONS, INITIALISERS
@@ -24,6 +26,14 @@ RATES = {"sgd": 0.05, "rmsprop": 0.003, "adam": 0.003, "adamw": 0.003}
 @pytest.fixture(autouse=True)
 def one_thread():
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, params=["compiled C", "torch's operations"])
+def arithmetic(request, monkeypatch):
+    if request.param == "torch's operations":
+        monkeypatch.setattr(trainer, "library", lambda dtype: None)
+    elif compiler() is None:
+        pytest.skip("there is no C compiler")
 
 
 def clouds(samples=150):

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 import lifesigns
+from lifesigns.lab.compiled import arithmetic
 from lifesigns.lab.design import Design
 from lifesigns.lab.ranking import Ranking
 from lifesigns.lab.results import curve_rows, effect_rows, ranking_rows, tuning_rows
@@ -211,6 +212,6 @@ def _p(value: float) -> str:
 def _environment() -> str:
     return (
         f"lifesigns {lifesigns.__version__}, torch {torch.__version__}, NumPy {np.__version__}, "
-        f"Python {platform.python_version()} on {platform.machine()}, single precision. Tuning "
-        "seeds count from 0, compared seeds from 1000."
+        f"Python {platform.python_version()} on {platform.machine()}, single precision by "
+        f"{arithmetic()}. Tuning seeds count from 0, compared seeds from 1000."
     )

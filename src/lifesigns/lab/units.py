@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 import lifesigns
+from lifesigns.lab.compiled import arithmetic
 from lifesigns.lab.population import History, Member, train_population
 from lifesigns.nets.data import Split, load
 
@@ -62,7 +63,7 @@ class Unit:
     @cached_property
     def key(self) -> str:
         """Digest of everything the result depends on, the versions of the programs included."""
-        versions = (lifesigns.__version__, torch.__version__, np.__version__)
+        versions = (lifesigns.__version__, torch.__version__, np.__version__, arithmetic())
         text = repr((self.members, self.source, self.steps, versions))
         return hashlib.sha256(text.encode()).hexdigest()[:24]
 

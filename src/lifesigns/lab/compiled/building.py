@@ -44,8 +44,9 @@ def library(dtype: torch.dtype) -> ctypes.CDLL | None:
 
 
 def arithmetic(dtype: torch.dtype = torch.float32) -> str:
-    """What multiplies and adds: populations on other arithmetic differ by rounding."""
-    return "compiled C" if library(dtype) is not None else "torch's operations"
+    """What multiplies and adds: with other arithmetic, numbers differ by rounding."""
+    found = library(dtype)
+    return "torch's operations" if found is None else f"C program {Path(found._name).stem}"
 
 
 def compiler() -> list[str] | None:
@@ -63,7 +64,7 @@ def built(order: Sequence[str]) -> Path:
         OSError: The compiler cannot be started, or nothing can be written to the cache folder.
         SubprocessError: It refuses the sources or a flag.
     """
-    path = cache_folder() / "compiled" / f"perceptrons-{_digest(order)}.so"
+    path = cache_folder() / "compiled" / f"{_digest(order)}.so"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
