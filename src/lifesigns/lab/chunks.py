@@ -14,8 +14,10 @@ MOST_BYTES = 512 * 2**20
 """Memory for parameters, gradients, optimizer state and activations of one chunk."""
 COPIES = 5
 """Parameter, gradient, two moments of the optimizer, one temporary."""
+MOST_MEMBERS = 512
 TRIALS, STEPS = 4, 2
 ABOUT = 0.95
+"""Share of the best speed that is as good: processors are no more constant than that."""
 
 
 def largest_chunk(member: Member, data: Split) -> int:
@@ -27,15 +29,19 @@ def largest_chunk(member: Member, data: Split) -> int:
     return max(1, MOST_BYTES // (4 * (COPIES * weights + 4 * samples * outputs)))
 
 
-def best_chunk(members: Sequence[Member], data: Split) -> int:
-    """The smallest chunk size that is about as fast as any, by a short trial of powers of two.
+def best_chunk(members: Sequence[Member], data: Split, jobs: int = 1) -> int:
+    """The largest chunk size that is about as fast as any, and leaves work for `jobs` processes.
 
-    Small chunks are finished, kept and handed to the next process sooner.
+    Args:
+        members: Of one structure.
+        data: What they will be trained on.
+        jobs: How many chunks are trained at a time.
 
-    Cost: a few steps at each size, well under a second for small networks.
+    Cost: a few steps at each power of two, well under a second for small networks.
     """
-    most = min(len(members), largest_chunk(members[0], data), 512)
-    sizes = [size for size in (1, 4, 8, 16, 32, 64, 128, 256, 512) if size <= most]
+    most = min(-(-len(members) // jobs), largest_chunk(members[0], data), MOST_MEMBERS)
+    powers = (1 << exponent for exponent in range(most.bit_length()))
+    sizes = sorted({*powers, most}, reverse=True)
     speeds = {size: _speed(members[:size], data) for size in sizes}
     fastest = max(speeds.values())
     return next(size for size in sizes if speeds[size] >= ABOUT * fastest)

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from lifesigns.lab.heads import head_of
-from lifesigns.lab.slopes import Slope, slope_of, steepest
+from lifesigns.lab.slopes import Slope, flat_below, slope_of
 from lifesigns.nets import MLP, Recipe
 
 
@@ -51,8 +51,8 @@ class StackedPerceptrons:
         self._weights = [parameter.transpose(1, 2) for parameter in self.parameters]
         self.gradients = [torch.empty_like(parameter) for parameter in self.parameters]
         self._hidden = slope_of(recipe.network.activation)
-        self.steepest = steepest(recipe.network.activation)
-        """The largest |σ′| of the hidden layers' activation; infinite if there is none."""
+        self.flat = flat_below(recipe.network.activation)
+        """A slope of the hidden layers' activation that is smaller is saturated."""
         self._output = slope_of(recipe.network.output_activation)
         self._head = head_of(recipe)
         self._layers: dict[int, list[Layer]] = {}
@@ -70,15 +70,17 @@ class StackedPerceptrons:
         """Outputs `[K, B, O]` for prepared inputs `[K, B, I + 1]`."""
         return self.measured(inputs)[0]
 
-    def measured(self, inputs: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Outputs `[K, B, O]`, and σ′ at every value of the hidden layers, each `[K, B, O]`.
+    @property
+    def has_slopes(self) -> bool:
+        """Whether hidden layers have an activation whose σ′ is one number for each value."""
+        return bool(self.gradients[1:]) and self._hidden is not None and self._hidden.elementwise
 
-        No σ′ without activation, and for functions of several values, where it is no one number.
-        """
+    def measured(self, inputs: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Outputs `[K, B, O]`, and σ′ at every value of the hidden layers, if there is one."""
         layers = self._allocated(inputs.shape[1])
         self._forward(layers, inputs)
         output = layers[-1].a.transpose(1, 2)
-        if self._hidden is None or not self._hidden.elementwise:
+        if self._hidden is None or not self.has_slopes:
             return output, []
         backward = self._hidden.backward
         found = [backward(torch.ones_like(x.z), x.z, x.a, x.z) for x in layers[:-1]]

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lifesigns._errors import UsageError
-from lifesigns.lab.measures import MEASURES, Measures, measure
+from lifesigns.lab.measures import MEASURES, Measures, Program
 from lifesigns.lab.modules import batched_or_separate
 from lifesigns.lab.perceptrons import StackedPerceptrons
 from lifesigns.lab.slopes import is_function
 from lifesigns.lab.stacks import stacks
-from lifesigns.lab.trainers import Program, lengths, trainer_of
+from lifesigns.lab.trainers import lengths, trainer_of
 from lifesigns.nets import MLP, Recipe
 from lifesigns.nets.data import Split
 
@@ -82,12 +82,13 @@ class Population:
             UsageError: The members do not share a structure, or there is none.
         """
         self.program = _program(members, data, dtype)
-        self._data, self._dtype = data, dtype
         recipes = [member.recipe for member in members]
-        inputs, targets = _as(data.inputs, dtype), _as(data.targets, dtype)
-        self._trainer = trainer_of(recipes, self.program, inputs, targets)
-        self._batches = -(-len(inputs) // recipes[0].batch_size)
-        self._orders = _orders([member.seed for member in members], len(inputs))
+        samples = _as(data.inputs, dtype), _as(data.targets, dtype)
+        held_out = _as(data.test_inputs, dtype), _as(data.test_targets, dtype)
+        self._trainer = trainer_of(recipes, self.program, samples, held_out)
+        self._test_targets = data.test_targets
+        self._batches = -(-len(data.inputs) // recipes[0].batch_size)
+        self._orders = _orders([member.seed for member in members], len(data.inputs))
         self._order, self._next = next(self._orders), 0
 
     def advance(self, steps: int) -> Iterator[Tensor]:
@@ -102,16 +103,21 @@ class Population:
             self._next = stop
 
     def measured_step(self) -> tuple[Tensor, Measures]:
-        """One step: its losses `[1, K]`, and what is measured after it."""
+        """One step: its losses `[1, K]`, and `MEASURES` after it."""
         before = [parameter.clone() for parameter in self.program.parameters]
         (losses,) = self.advance(1)
         moved = [p - start for p, start in zip(self.program.parameters, before, strict=True)]
-        gradient, update = self._trainer.gradient_norm.numpy(), lengths(moved).numpy()
-        return losses, self.measure(gradient_norm=gradient, update_norm=update)
+        norms = {
+            "gradient_norm": self._trainer.gradient_norm.numpy(),
+            "update_norm": lengths(moved).numpy(),
+        }
+        return losses, {**self.measure(), **norms}
 
-    def measure(self, **norms: NDArray[np.float64]) -> Measures:
-        """`MEASURES` of the present state, of which the norms are given or unknown."""
-        return measure(self.program, self._data, self._dtype, **norms)
+    def measure(self) -> Measures:
+        """`MEASURES` of the present state; norms are NaN, as they are of a step."""
+        unknown = np.full(self.program.members, np.nan)
+        found = self._trainer.examine().measures(self._test_targets)
+        return {**dict.fromkeys(MEASURES, unknown), **found}
 
 
 def train_population(

@@ -27,16 +27,25 @@ class RayWorkers:
     address: str | None = None
     """Of a running cluster; a local one is started by default."""
 
+    @property
+    def jobs(self) -> int:
+        """Processors of the cluster."""
+        return int(self._cluster().cluster_resources().get("CPU", 1))
+
     def train(self, units: Sequence[Unit]) -> Iterator[tuple[Unit, History]]:
         """See `Workers`."""
-        ray = _ray()
-        if not ray.is_initialized():
-            ray.init(address=self.address, include_dashboard=False, log_to_driver=False)
+        ray = self._cluster()
         train = ray.remote(num_cpus=1, max_retries=RETRIES, retry_exceptions=False)(_train)
         waiting = {train.remote(unit): unit for unit in units}
         while waiting:
             (done,), _ = ray.wait(list(waiting), num_returns=1)
             yield waiting.pop(done), ray.get(done)
+
+    def _cluster(self) -> Any:
+        ray = _ray()
+        if not ray.is_initialized():
+            ray.init(address=self.address, include_dashboard=False, log_to_driver=False)
+        return ray
 
 
 def _train(unit: Unit) -> History:

@@ -83,10 +83,11 @@ def run(
     """
     data = design.source().load()
     score = "accuracy" if data.classes else "r2"
-    design = design if design.chunk else design.with_chunk(_tuned_chunk(design))
+    workers = workers or LocalWorkers()
+    design = design if design.chunk else design.with_chunk(_tuned_chunk(design, workers.jobs))
     if on_design is not None:
         on_design(design)
-    desk = _Desk(design, workers or LocalWorkers(), Shelf(folder) if folder else None, progress)
+    desk = _Desk(design, workers, Shelf(folder) if folder else None, progress)
     tuned = desk.train(list(design.tuning(data)), design.source(validation=True))
     curves = {cell: _curve(design, tuned[cell], score) for cell in design.cells()}
     rates = {cell: design.rates[_best(curve)] for cell, curve in curves.items()}
@@ -108,13 +109,13 @@ def run(
     )
 
 
-def _tuned_chunk(design: Plan) -> int:
+def _tuned_chunk(design: Plan, jobs: int) -> int:
     """One size for the whole design: that of its first stack, within the memory of all."""
     data = design.source().load()
     members = [member for _, member in design.tuning(data)]
     groups = [[members[i] for i in positions] for positions in stacks(members)]
     first = groups[0]
-    best = best_chunk(first, data.for_loss(first[0].recipe.loss))
+    best = best_chunk(first, data.for_loss(first[0].recipe.loss), jobs)
     return min(best, *(largest_chunk(group[0], data) for group in groups))
 
 

@@ -16,6 +16,9 @@ from torch import Tensor, nn
 from lifesigns.functions import ACTIVATIONS as FUNCTIONS
 from lifesigns.nets.mlp import ACTIVATIONS, PIECES
 
+SATURATED = 0.01
+"""Share of its maximum below which a derivative counts as flat."""
+
 aten = torch.ops.aten
 
 Backward = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
@@ -91,9 +94,10 @@ def is_function(name: str | None) -> bool:
     return name is None or not any(True for _ in ACTIVATIONS[name]().parameters())
 
 
-def steepest(name: str | None) -> float:
-    """The largest |σ′| of an activation in the catalogue; infinite if it is not bounded."""
-    return FUNCTIONS[name].max_derivative if name and name in FUNCTIONS else math.inf
+def flat_below(name: str | None) -> float:
+    """A hundredth of the largest |σ′| of an activation, or of 1 if that is not bounded or known."""
+    steepest = FUNCTIONS[name].max_derivative if name and name in FUNCTIONS else math.inf
+    return SATURATED * (steepest if math.isfinite(steepest) else 1.0)
 
 
 def slope_of(name: str | None) -> Slope | None:

@@ -9,16 +9,14 @@ import torch
 from torch import Tensor
 
 from lifesigns.lab.compiled import CompiledTrainer, is_compiled
-from lifesigns.lab.modules import SeparateModules, StackedModules
+from lifesigns.lab.measures import Examination, Program, Samples, examined
 from lifesigns.lab.perceptrons import StackedPerceptrons
 from lifesigns.lab.steppers import Stepper
 from lifesigns.nets import Recipe
 
-Program = StackedPerceptrons | StackedModules | SeparateModules
-
 
 class Trainer(Protocol):
-    """Trains the parameters of a program in place, on samples it was given."""
+    """Trains the parameters of a program in place, and examines them, on samples it was given."""
 
     gradient_norm: Tensor
     """Of each member in the last step, float64, shape `[K]`; empty before the first."""
@@ -35,36 +33,40 @@ class Trainer(Protocol):
         """
         ...
 
+    def examine(self) -> Examination:
+        """What the members do on the held-out samples at present."""
+        ...
+
 
 def trainer_of(
-    recipes: Sequence[Recipe], program: Program, inputs: Tensor, targets: Tensor
+    recipes: Sequence[Recipe], program: Program, samples: Samples, held_out: Samples
 ) -> Trainer:
     """The C program where it can do it, else torch's operations.
 
     Args:
         recipes: One for each member, of one structure.
         program: Has the parameters.
-        inputs: Shape `[N, …]`, of the parameters' dtype.
-        targets: Shape `[N]` or `[N, …]`.
+        samples: To train on.
+        held_out: To examine on.
     """
-    if isinstance(program, StackedPerceptrons) and is_compiled(recipes[0], inputs, targets):
-        return CompiledTrainer(recipes, program, inputs, targets)
-    stepper = Stepper.of(recipes, inputs.dtype)
-    samples = program.prepared(inputs), targets
-    return TorchTrainer(program, stepper, samples, recipes[0].batch_size)
+    if isinstance(program, StackedPerceptrons) and is_compiled(recipes[0], samples, held_out):
+        return CompiledTrainer(recipes, program, samples, held_out)
+    return TorchTrainer(recipes, program, samples, held_out)
 
 
 class TorchTrainer:
     """Trains any program step by step with torch's operations; a `Trainer`."""
 
     def __init__(
-        self, program: Program, stepper: Stepper, samples: tuple[Tensor, Tensor], batch_size: int
+        self, recipes: Sequence[Recipe], program: Program, samples: Samples, held_out: Samples
     ) -> None:
-        self._program, self._stepper = program, stepper
-        self._samples, self._batch_size = samples, batch_size
+        inputs, targets = samples
+        self._program, self._held_out = program, held_out
+        self._stepper = Stepper.of(recipes, inputs.dtype)
+        self._samples, self._batch_size = (program.prepared(inputs), targets), recipes[0].batch_size
+        whole = program.members * self._batch_size
+        self._kept = [sample.new_empty(whole, *sample.shape[1:]) for sample in self._samples]
         self.gradient_norm = torch.empty(0)
-        whole = program.members * batch_size
-        self._kept = [sample.new_empty(whole, *sample.shape[1:]) for sample in samples]
 
     @torch.no_grad()
     def advance(self, order: Tensor, batches: range) -> Tensor:
@@ -76,6 +78,10 @@ class TorchTrainer:
                 self.gradient_norm = lengths(self._program.gradients)
             self._stepper.step(self._program.parameters, self._program.gradients)
         return torch.stack(losses)
+
+    def examine(self) -> Examination:
+        """See `Trainer`."""
+        return examined(self._program, *self._held_out)
 
     def _batch(self, order: Tensor, number: int) -> tuple[Tensor, Tensor]:
         """A batch `[K, B, …]`; it is valid until the next one, as whole batches share memory."""

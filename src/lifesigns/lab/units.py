@@ -39,6 +39,14 @@ class Source:
         split = load(self.data, target=self.target, seed=self.seed)
         return split.validation(self.seed) if self.validation else split
 
+    @property
+    def version(self) -> tuple[int, int] | None:
+        """Changes with the user's file; None for data by name."""
+        file = Path(self.data)
+        if not file.is_file():
+            return None
+        return file.stat().st_size, file.stat().st_mtime_ns
+
 
 @dataclass(frozen=True)
 class Given:
@@ -50,6 +58,10 @@ class Given:
     def load(self) -> Split:
         """The split."""
         return self.split.validation() if self.validation else self.split
+
+    @property
+    def version(self) -> None:
+        """None: histories of what is only in this process are not kept."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +75,8 @@ class Unit:
     @cached_property
     def key(self) -> str:
         """Digest of everything the result depends on, the versions of the programs included."""
-        versions = (lifesigns.__version__, torch.__version__, np.__version__, arithmetic())
-        text = repr((self.members, self.source, self.steps, versions))
+        programs = (lifesigns.__version__, torch.__version__, np.__version__, arithmetic())
+        text = repr((self.members, self.source, self.source.version, self.steps, programs))
         return hashlib.sha256(text.encode()).hexdigest()[:24]
 
     def train(self) -> History:

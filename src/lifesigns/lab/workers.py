@@ -24,6 +24,11 @@ NEW_POOLS = 3
 class Workers(Protocol):
     """Trains units in any order; every unit comes back exactly once."""
 
+    @property
+    def jobs(self) -> int:
+        """How many units are trained at a time."""
+        ...
+
     def train(self, units: Sequence[Unit]) -> Iterator[tuple[Unit, History]]:
         """Yields each unit with its history as soon as it is done."""
         ...

@@ -9,7 +9,6 @@ from torch import nn
 
 from lifesigns.lab.compiled import CompiledTrainer, building, is_compiled
 from lifesigns.lab.perceptrons import StackedPerceptrons
-from lifesigns.lab.steppers import Stepper
 from lifesigns.lab.trainers import TorchTrainer, trainer_of
 from lifesigns.nets import MLP, Recipe
 from lifesigns.nets.mlp import ACTIVATIONS
@@ -50,13 +49,12 @@ def program_of(recipes, dtype):
 
 
 def both(recipes, dtype=torch.float64):
-    """A compiled trainer with its program, and torch's with its own."""
-    inputs, targets = samples(recipes[0].loss, dtype)
+    """A compiled trainer with its program, and torch's with its own; all samples are for both."""
+    found = samples(recipes[0].loss, dtype)
     ours, theirs = program_of(recipes, dtype), program_of(recipes, dtype)
-    prepared = theirs.prepared(inputs), targets
     return (
-        (CompiledTrainer(recipes, ours, inputs, targets), ours),
-        (TorchTrainer(theirs, Stepper.of(recipes, dtype), prepared, BATCH), theirs),
+        (CompiledTrainer(recipes, ours, found, found), ours),
+        (TorchTrainer(recipes, theirs, found, found), theirs),
     )
 
 
@@ -79,9 +77,17 @@ def assert_same_numbers(recipes, dtype=torch.float64, tolerance=1e-12):
         torch.testing.assert_close(one, other, rtol=0, atol=100 * tolerance)
 
 
+def assert_same_examination(recipes):
+    (compiled, _), (expected, _) = both(recipes)
+
+    found, wanted = compiled.examine(), expected.examine()
+
+    torch.testing.assert_close(vars(found), vars(wanted), rtol=0, atol=1e-10, equal_nan=True)
+
+
 def is_known(**asked):
     recipe = recipes_of(**asked)[0]
-    return is_compiled(recipe, *samples(recipe.loss))
+    return is_compiled(recipe, samples(recipe.loss))
 
 
 def known_activations():
@@ -116,12 +122,35 @@ def test_any_depth_and_width_and_output_activation(hidden, output):
     assert_same_numbers(recipes_of(loss="squared_error", hidden=hidden, output=output))
 
 
+@pytest.mark.parametrize("activation", [None, *known_activations()])
+def test_every_activation_is_examined_as_with_torch(activation):
+    assert_same_examination(recipes_of(activation, hidden=(40, 17)))
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("hidden", [(), (1,), (17, 33, 8)])
+def test_every_loss_and_depth_is_examined_as_with_torch(loss, hidden):
+    assert_same_examination(recipes_of("relu", loss, hidden=hidden))
+
+
+def test_dead_and_saturated_units_are_seen():
+    recipes = recipes_of("relu", hidden=(8,))[:1]
+    program = program_of(recipes, torch.float64)
+    program.parameters[0][:, -1, :2] = -1e3  # the biases of two units
+    found = samples("cross_entropy")
+
+    examination = CompiledTrainer(recipes, program, found, found).examine()
+
+    assert examination.dead == 2 / 8
+    assert examination.saturated >= 2 / 8
+
+
 def test_single_precision_agrees_to_its_rounding():
     assert_same_numbers(recipes_of(optimizer="adam"), torch.float32, tolerance=1e-5)
 
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="flags of x86")
-@pytest.mark.parametrize("flag", ["-mno-avx", "-D__AVX512F__"])
+@pytest.mark.parametrize("flag", ["-mno-avx", "-mno-avx512f", "-D__AVX512F__"])
 @pytest.mark.parametrize("activation", ["gelu", "maxout"])
 def test_vectors_of_other_lengths_give_the_same_numbers(flag, activation, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -135,15 +164,15 @@ def test_vectors_of_other_lengths_give_the_same_numbers(flag, activation, tmp_pa
 
 
 def test_a_member_that_diverges_leaves_nothing_to_the_next():
-    inputs, targets = samples("squared_error")
+    found = samples("squared_error")
     calm = recipes_of(loss="squared_error")[0]
     wild = replace(calm, learning_rate=1e200)
     order = torch.arange(SAMPLES).expand(2, -1)
     program, alone = program_of([calm, wild], torch.float64), program_of([calm], torch.float64)
     program.parameters = [parameter.flip(0).contiguous() for parameter in program.parameters]
 
-    together = CompiledTrainer([wild, calm], program, inputs, targets).advance(order, range(3))
-    expected = CompiledTrainer([calm], alone, inputs, targets).advance(order[:1], range(3))
+    together = CompiledTrainer([wild, calm], program, found, found).advance(order, range(3))
+    expected = CompiledTrainer([calm], alone, found, found).advance(order[:1], range(3))
 
     assert not together[:, 0].isfinite().all()
     assert torch.equal(together[:, 1], expected[:, 0])
@@ -153,11 +182,11 @@ def test_a_member_that_diverges_leaves_nothing_to_the_next():
 @pytest.mark.parametrize("activation", ["relu", "maxout", "hardtanh", "tanh"])
 @pytest.mark.parametrize("loss", ["cross_entropy", "hinge", "huber"])
 def test_a_loss_that_is_not_finite_is_not_hidden(value, activation, loss):
-    inputs, targets = samples(loss)
-    inputs[0, 0] = value
+    found = samples(loss)
+    found[0][0, 0] = value
     recipes = recipes_of(activation, loss)[:1]
     order = torch.arange(SAMPLES).unsqueeze(0)
-    trainer = CompiledTrainer(recipes, program_of(recipes, torch.float64), inputs, targets)
+    trainer = CompiledTrainer(recipes, program_of(recipes, torch.float64), found, found)
 
     losses = trainer.advance(order, range(2))
 
@@ -177,9 +206,10 @@ def test_a_loss_that_is_not_finite_is_not_hidden(value, activation, loss):
 def test_samples_that_do_not_fit_the_network_are_not_for_a_program_that_does_not_look(
     recipe, change
 ):
-    inputs, targets = change(*samples(recipe))
+    fitting = samples(recipe)
 
-    assert not is_compiled(recipes_of(loss=recipe)[0], inputs, targets)
+    assert not is_compiled(recipes_of(loss=recipe)[0], change(*fitting), fitting)
+    assert not is_compiled(recipes_of(loss=recipe)[0], fitting, change(*fitting))
 
 
 @pytest.mark.parametrize(
@@ -191,8 +221,8 @@ def test_what_the_program_does_not_know_is_not_compiled(asked):
 
 def test_torch_trains_what_is_not_compiled():
     recipes = recipes_of("sin")
-    program = program_of(recipes, torch.float64)
+    program, found = program_of(recipes, torch.float64), samples("cross_entropy")
 
-    trainer = trainer_of(recipes, program, *samples("cross_entropy"))
+    trainer = trainer_of(recipes, program, found, found)
 
     assert isinstance(trainer, TorchTrainer)

@@ -1,7 +1,7 @@
 /* Activations: f(z), and f'(z) into `slope`. The names are those of nets.ACTIVATIONS.
 
-   maxout, whose units have several preactivations, is in perceptrons.c. To add one, write its
-   function and put its name on the list. */
+   To add one, write its function and put its name on the list. maxout, whose units have several
+   preactivations, stands by itself at the end. */
 
 #define ACTIVATIONS(X) \
     X(identity) X(relu) X(relu6) X(leaky_relu) X(squared_relu) X(elu) X(celu) X(selu) \
@@ -105,4 +105,37 @@ static inline vec activation_mish(vec z, vec *slope) { /* tanh(softplus(z)) as a
     vec gate = above / (above + rest);
     *slope = gate + z * (1 - gate * gate) * logistic(z);
     return z * gate;
+}
+
+/* ------------------------------------------------------------------------------- of many values */
+
+enum { PIECES = 2 }; /* linear maps of a maxout unit */
+
+#define VALUE(name) ACTIVATION_##name,
+enum activation { ACTIVATIONS(VALUE) ACTIVATION_maxout };
+#undef VALUE
+
+#define EACH(name) \
+    case ACTIVATION_##name: \
+        for (size i = 0; i < count; i++) a[i] = activation_##name(z[i], &z[i]); \
+        break;
+
+/* a = f(z), and the slopes take the place of z. */
+static void activate(enum activation kind, size count, vec *z, vec *a) {
+    switch (kind) {
+        ACTIVATIONS(EACH)
+    case ACTIVATION_maxout:
+        break;
+    }
+}
+#undef EACH
+
+/* The slope of a piece is 1 where it is the largest; pieces that are equal share it. */
+static void maxout(size units, real *z, real *a) {
+    for (size u = 0; u < units; u++, z += PIECES) {
+        real one = z[0], other = z[1];
+        a[u] = one >= other || isnan(one) ? one : other;
+        z[0] = one > other ? 1 : one < other ? 0 : (real)0.5;
+        z[1] = 1 - z[0];
+    }
 }

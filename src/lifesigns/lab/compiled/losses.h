@@ -1,5 +1,7 @@
-/* Losses of one output and its target, and their gradients. The names are those of nets.LOSSES;
-   cross_entropy, which looks at all outputs of a sample, is in perceptrons.c. */
+/* Losses of one output and its target, and their gradients. The names are those of nets.LOSSES.
+
+   To add one, write its function and put its name on the list. cross_entropy, which looks at all
+   outputs of a sample, stands by itself at the end. */
 
 #define LOSSES(X) \
     X(binary_cross_entropy) X(squared_error) X(absolute_error) X(huber) X(hinge)
@@ -31,4 +33,52 @@ static inline vec loss_hinge(vec z, vec y, vec *gradient) {
     vec side = 2 * y - 1, margin = 1 - side * z;
     *gradient = choose(margin > 0, -side, all(0));
     return positive(margin);
+}
+
+/* ------------------------------------------------------------------------------- of many values */
+
+#define VALUE(name) LOSS_##name,
+enum loss { LOSSES(VALUE) LOSS_cross_entropy };
+#undef VALUE
+
+#define EACH(name) \
+    case LOSS_##name: \
+        for (size i = 0; i < batch * wide; i++) { \
+            sum += loss_##name(a[i], y[i], &gradient) * inside[i % wide]; \
+            a[i] = gradient * inside[i % wide] / share; \
+        } \
+        break;
+
+/* The mean over batch and outputs; the gradient takes the outputs' place. Rows have `wide` vectors,
+   and `inside` is 1, or 0 where a row is filled up. */
+static double of_outputs(enum loss kind, size batch, size outputs, size wide, vec *a, const vec *y,
+                         const vec *inside) {
+    real share = batch * outputs;
+    vec sum = all(0), gradient;
+    switch (kind) {
+        LOSSES(EACH)
+    case LOSS_cross_entropy:
+        break;
+    }
+    double total = 0;
+    for (int i = 0; i < (int)LANES; i++) total += sum[i];
+    return total / share;
+}
+#undef EACH
+
+/* The mean over the batch; the gradient takes the logits' place, rows of `stride`. */
+static double cross_entropy(size batch, size classes, size stride, real *z, const size *labels) {
+    double total = 0;
+    for (size b = 0; b < batch; b++, z += stride) {
+        real top = z[0], sum = 0;
+        for (size o = 1; o < classes; o++) top = z[o] < top ? top : z[o];
+        total -= z[labels[b]] - top;
+        for (size o = 0; o < stride; o += LANES)
+            *(vec *)(z + o) = exponential(*(vec *)(z + o) - top, 0);
+        for (size o = 0; o < classes; o++) sum += z[o];
+        total += log(sum);
+        for (size o = 0; o < stride; o++) z[o] = o < classes ? z[o] / sum / batch : 0;
+        z[labels[b]] -= (real)1 / batch;
+    }
+    return total / batch;
 }

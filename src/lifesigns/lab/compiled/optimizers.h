@@ -1,4 +1,6 @@
-/* Optimizers: one step of `count` parameters, with the rules and constants of torch.optim. */
+/* Optimizers: one step of `count` parameters, with the rules and constants of torch.optim.
+
+   To add one, write its function and put its name on the list. */
 
 #define OPTIMIZERS(X) X(sgd) X(rmsprop) X(adam) X(adamw)
 
@@ -47,3 +49,17 @@ static void optimizer_adam(struct parameters p, struct settings s) { adam(p, s, 
 static void optimizer_adamw(struct parameters p, struct settings s) {
     adam(p, s, 0, 1 - s.rate * s.decay);
 }
+
+#define VALUE(name) OPTIMIZER_##name,
+enum optimizer { OPTIMIZERS(VALUE) };
+#undef VALUE
+
+#define EACH(name) \
+    case OPTIMIZER_##name: \
+        optimizer_##name(parameters, settings); \
+        break;
+
+static void update(enum optimizer kind, struct parameters parameters, struct settings settings) {
+    switch (kind) { OPTIMIZERS(EACH) }
+}
+#undef EACH

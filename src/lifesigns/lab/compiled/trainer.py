@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterable, Sequence
 from ctypes import POINTER, c_char_p, c_double, c_int64, c_void_p
+from dataclasses import fields
 from itertools import count, takewhile
 from typing import Any
 
@@ -12,8 +13,12 @@ import torch
 from torch import Tensor
 
 from lifesigns.lab.compiled.building import library
+from lifesigns.lab.measures import Examination, Samples
 from lifesigns.lab.perceptrons import StackedPerceptrons
 from lifesigns.nets import MLP, Recipe
+
+AT_A_TIME = 64
+"""Held-out samples examined at a time."""
 
 
 class Request(ctypes.Structure):
@@ -28,77 +33,91 @@ class Request(ctypes.Structure):
         *((name, POINTER(c_double)) for name in ("rate", "momentum", "decay")),
         *((name, POINTER(c_void_p)) for name in ("values", "mean", "square")),
         *((name, c_void_p) for name in ("losses", "gradient_norm")),
+        ("flat", c_double),
+        ("found", c_void_p),
     )
 
 
 class CompiledTrainer:
-    """Trains stacked perceptrons in C; a `Trainer`."""
+    """Trains and examines stacked perceptrons in C; a `Trainer`."""
 
     def __init__(
         self,
         recipes: Sequence[Recipe],
         program: StackedPerceptrons,
-        inputs: Tensor,
-        targets: Tensor,
+        samples: Samples,
+        held_out: Samples,
     ) -> None:
         """Prepares the training of a program's parameters, in place.
 
         Args:
             recipes: One for each member, of one structure that `is_compiled` affirms.
             program: Has the parameters.
-            inputs: Shape `[N, I]`, of the parameters' dtype.
-            targets: Class indices `[N]`, or values `[N, O]` of that dtype.
+            samples: To train on: inputs `[N, I]` of the parameters' dtype, and class indices `[N]`
+                or values `[N, O]` of that dtype.
+            held_out: To examine on, likewise.
         """
-        self._train = _found(inputs.dtype).train
-        self._samples = inputs.contiguous(), targets.contiguous()
         values = program.parameters
         mean, square = ([torch.zeros_like(value) for value in values] for _ in range(2))
-        self._state = values, mean, square
-        self.gradient_norm = torch.empty(0)
+        self._state, self._has_slopes = (values, mean, square), program.has_slopes
+        self._samples, self._held_out = (
+            (inputs.contiguous(), targets.contiguous()) for inputs, targets in (samples, held_out)
+        )
+        self._batch_size = recipes[0].batch_size
+        self._library = _found(values[0].dtype)
         self._request = Request(
             members=len(recipes),
-            samples=len(inputs),
             layers=len(values),
-            batch_size=recipes[0].batch_size,
             inputs=_array(c_int64, (value.shape[1] - 1 for value in values)),
             outputs=_array(c_int64, (value.shape[2] for value in values)),
-            x=self._samples[0].data_ptr(),
-            y=self._samples[1].data_ptr(),
             rate=_array(c_double, (recipe.learning_rate for recipe in recipes)),
             momentum=_array(c_double, (recipe.momentum for recipe in recipes)),
             decay=_array(c_double, (recipe.weight_decay for recipe in recipes)),
             values=_array(c_void_p, (tensor.data_ptr() for tensor in values)),
             mean=_array(c_void_p, (tensor.data_ptr() for tensor in mean)),
             square=_array(c_void_p, (tensor.data_ptr() for tensor in square)),
-            **_kinds(recipes[0], inputs.dtype),
+            flat=program.flat,
+            **_kinds(recipes[0], values[0].dtype),
         )
+        self.gradient_norm = torch.empty(len(recipes), dtype=torch.float64)
 
     def advance(self, order: Tensor, batches: range) -> Tensor:
         """See `Trainer`."""
-        request, order = self._request, order.contiguous()
-        losses = self._samples[0].new_empty(len(batches), request.members)
-        self.gradient_norm = torch.empty(request.members, dtype=torch.float64)
+        losses = self._samples[0].new_empty(len(batches), len(order))
+        self.gradient_norm = torch.empty(len(order), dtype=torch.float64)
+        request = self._request
         request.first, request.last = batches.start, batches.stop
-        request.order, request.losses = order.data_ptr(), losses.data_ptr()
-        request.gradient_norm = self.gradient_norm.data_ptr()
-        if self._train(ctypes.byref(request)):
-            raise MemoryError("There is no memory for one network and its batch.")
+        request.losses, request.gradient_norm = losses.data_ptr(), self.gradient_norm.data_ptr()
+        self._do("train", self._samples, order.contiguous(), self._batch_size)
         request.done += len(batches)
         return losses
 
+    def examine(self) -> Examination:
+        """See `Trainer`."""
+        found = torch.empty(self._request.members, len(fields(Examination)), dtype=torch.float64)
+        self._request.found = found.data_ptr()
+        self._do("examine", self._held_out, torch.arange(len(self._held_out[0])), AT_A_TIME)
+        loss, right, squares, dead, saturated = found.T
+        if not self._has_slopes:
+            dead, saturated = torch.full_like(found.T[:2], torch.nan)
+        return Examination(loss, right, squares, dead, saturated)
 
-def is_compiled(recipe: Recipe, inputs: Tensor, targets: Tensor) -> bool:
-    """Whether this machine has a C program for a recipe, and the samples fit its network.
+    def _do(self, work: str, samples: Samples, order: Tensor, batch_size: int) -> None:
+        inputs, targets = samples
+        request = self._request
+        request.samples, request.batch_size = len(inputs), batch_size
+        request.x, request.y, request.order = (t.data_ptr() for t in (inputs, targets, order))
+        if getattr(self._library, work)(ctypes.byref(request)):
+            raise MemoryError("There is no memory for one network and its batch.")
 
-    Args:
-        recipe: Of the members.
-        inputs: Shape `[N, …]`.
-        targets: Shape `[N]` or `[N, …]`.
-    """
-    if library(inputs.dtype) is None or not _fit(recipe, inputs, targets):
+
+def is_compiled(recipe: Recipe, *samples: Samples) -> bool:
+    """Whether this machine has a C program for a recipe, and all samples fit its network."""
+    dtype = samples[0][0].dtype
+    if library(dtype) is None or not all(_fit(recipe, *some) for some in samples):
         return False
     try:
-        return bool(_kinds(recipe, inputs.dtype))
+        return bool(_kinds(recipe, dtype))
     except ValueError:
         return False
 

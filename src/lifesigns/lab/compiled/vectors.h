@@ -2,10 +2,6 @@
 
    No function here, or in a file that includes this one, relies on finite values: a NaN stays. */
 
-#include <math.h>
-#include <stddef.h>
-#include <stdint.h>
-
 typedef REAL real;
 typedef int64_t size;
 enum { DOUBLE = sizeof(real) == 8, LINE = 64 };
