@@ -12,13 +12,13 @@ STEPS = np.array([0, 10, 20])
 NOISE = np.array([0.0, 0.01, -0.01, 0.02, -0.02, 0.0])
 
 
-def result(activation, finals, *, start=0.1, rate=0.1, diverged=()):
+def result(activation, finals, *, start=0.1, rate=0.1, diverged=(), initialiser="he_normal"):
     finals = np.asarray(finals, float)
     curve = np.stack([np.full(len(finals), start), (start + finals) / 2, finals])
     broken = np.array([0 if i in diverged else -1 for i in range(len(finals))])
     history = History(np.zeros((20, len(finals))), STEPS, {"accuracy": curve}, broken)
     return CellResult(
-        Cell(activation, "he_normal", "cross_entropy", "sgd"),
+        Cell(activation, initialiser, "cross_entropy", "sgd"),
         (0.01, 0.1, 1.0), np.zeros((3, 3)), rate, finals, history,
     )  # fmt: skip
 
@@ -78,3 +78,18 @@ def test_steps_to_a_level_are_interpolated_and_infinite_where_it_is_never_reache
     assert steps_to_reach(rising, "accuracy", 0.3) == pytest.approx(5)
     assert steps_to_reach(rising, "accuracy", 0.1) == 0
     assert steps_to_reach(rising, "accuracy", 0.95) == math.inf
+
+
+def test_an_average_that_disagrees_with_the_leader_is_a_caveat():
+    cells = {("relu", "he_normal"): 0.95, ("relu", "zeros"): 0.1,
+             ("sigmoid", "he_normal"): 0.9, ("sigmoid", "zeros"): 0.4}  # fmt: skip
+
+    ranking = rank(outcome(*(
+        result(activation, score + NOISE, initialiser=initialiser)
+        for (activation, initialiser), score in cells.items()
+    )))  # fmt: skip
+
+    assert (
+        "Over all cells sigmoid is the best activation, the leader has relu" in ranking.caveats[0]
+    )
+    assert not any("the best initialiser" in caveat for caveat in ranking.caveats)

@@ -1,3 +1,6 @@
+import math
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -23,6 +26,21 @@ def test_every_network_learns_the_digits_in_a_population(network):
     history = train_population([Member(recipe, 0), Member(recipe, 1)], digits, 120)
 
     assert (history.measures["accuracy"][-1] > 0.8).all()
+
+
+@pytest.mark.parametrize("network", NETWORKS[:2], ids=str)
+def test_initialisers_may_differ_within_a_population(network):
+    zeros = Recipe(replace(network, initialiser="zeros"), "cross_entropy", 0.1)
+    members = [
+        Member(replace(zeros, network=replace(network, initialiser=name)), 0)
+        for name in ("zeros", "he_normal", "glorot_uniform")
+    ]
+
+    history = train_population(members, load("digits"), 30)
+
+    from_zeros, *others = history.losses[-1]
+    assert from_zeros == pytest.approx(math.log(10), abs=0.02)  # only the output bias learns
+    assert max(others) < from_zeros - 0.1
 
 
 def test_a_convolutional_network_halves_the_image_with_each_block():

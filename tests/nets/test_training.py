@@ -7,6 +7,7 @@ from lifesigns.nets import (
     MLP,
     Recipe,
     accuracy,
+    linear_classifier,
     linear_regression,
     logistic_regression,
     softmax_regression,
@@ -34,6 +35,15 @@ def test_linear_regression_finds_the_slopes_and_the_offset():
 
     torch.testing.assert_close(model[0].weight.detach(), slopes.T, atol=1e-3, rtol=0)
     assert model[0].bias.item() == pytest.approx(3, abs=1e-3)
+
+
+def test_a_linear_classifier_separates_three_clouds():
+    labels = torch.arange(300) % 3
+    x = torch.randn(300, 2) + 8 * torch.tensor([[1.0, 0.0], [-0.5, 0.9], [-0.5, -0.9]])[labels]
+
+    model, _ = fit(linear_classifier(2, 3), x, torch.eye(3)[labels])
+
+    assert accuracy(model, x, labels) > 0.97
 
 
 def test_logistic_regression_separates_two_clouds():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,9 +98,10 @@ def rank(outcome: Outcome) -> Ranking:
         )
     ]
     effects = main_effects(results)
-    several = len({effect.factor for effect in effects}) > 1
-    caveats = tuple(_caveats(outcome, leader))
-    return Ranking(tuple(places), level, outcome.score, caveats, effects if several else ())
+    if len({effect.factor for effect in effects}) < 2:
+        effects = ()
+    caveats = (*_disagreements(effects, leader), *_caveats(outcome, leader))
+    return Ranking(tuple(places), level, outcome.score, caveats, effects)
 
 
 def steps_to_reach(result: CellResult, score: str, level: float) -> float:
@@ -121,6 +122,17 @@ def _first_reach(steps: np.ndarray, curve: np.ndarray, level: float) -> float:
         return float(steps[at])
     share = (level - curve[at - 1]) / (curve[at] - curve[at - 1])
     return float(steps[at - 1] + share * (steps[at] - steps[at - 1]))
+
+
+def _disagreements(effects: Sequence[Effect], leader: CellResult) -> Iterator[str]:
+    """Where an average over all cells misleads."""
+    for effect in effects:
+        taken = leader.cell.factors[effect.factor]
+        if effect.against_best is None and effect.level != taken:
+            yield (
+                f"Over all cells {effect.level} is the best {effect.factor}, the leader has "
+                f"{taken}: what a factor does depends on the others here, so go by the ranking."
+            )
 
 
 def _caveats(outcome: Outcome, leader: CellResult) -> Iterator[str]:

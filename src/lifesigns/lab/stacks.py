@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lifesigns.nets import MLP, Recipe
+from lifesigns.nets import CNN, MLP, MaxoutMLP, Recipe
 
 if TYPE_CHECKING:
     from lifesigns.lab.population import Member
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def structure(recipe: Recipe) -> Recipe:
     """The recipe without what may differ between the members of one stack."""
     network = recipe.network
-    if isinstance(network, MLP):
+    if isinstance(network, MLP | MaxoutMLP | CNN):
         network = replace(network, initialiser=None)
     return replace(recipe, network=network, learning_rate=0.0, momentum=0.0, weight_decay=0.0)
 

@@ -15,6 +15,7 @@ from lifesigns.nets.mlp import MLP
 from lifesigns.nets.recipe import (
     Network,
     Recipe,
+    linear_classifier,
     linear_regression,
     logistic_regression,
     softmax_regression,
@@ -30,6 +31,7 @@ __all__ = [
     "Recipe",
     "Recurrent",
     "accuracy",
+    "linear_classifier",
     "linear_regression",
     "logistic_regression",
     "softmax_regression",

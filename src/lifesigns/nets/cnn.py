@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from torch import nn
 
-from lifesigns.nets.mlp import ACTIVATIONS
+from lifesigns.nets.mlp import ACTIVATIONS, initialised
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,17 @@ class CNN:
     outputs: int
     activation: str = "relu"
     """A key of `ACTIVATIONS` that acts value by value."""
+    initialiser: str | None = None
+    """Of every layer; see `nets.mlp.initialised`."""
 
     def build(self) -> nn.Sequential:
         """The torch module; input `[batch, channels, height, width]`, or those flattened."""
         first, height, width = self.image
         layers: list[nn.Module] = [nn.Flatten(), nn.Unflatten(1, self.image)]
         for fan_in, fan_out in pairwise((first, *self.channels)):
-            layers += [nn.Conv2d(fan_in, fan_out, 3, padding=1), ACTIVATIONS[self.activation]()]
-            layers.append(nn.MaxPool2d(2))
+            convolution = nn.Conv2d(fan_in, fan_out, 3, padding=1)
+            layers.append(initialised(convolution, self.initialiser))
+            layers += [ACTIVATIONS[self.activation](), nn.MaxPool2d(2)]
             height, width = height // 2, width // 2
-        last = (first, *self.channels)[-1]
-        return nn.Sequential(*layers, nn.Flatten(), nn.Linear(last * height * width, self.outputs))
+        last = nn.Linear((first, *self.channels)[-1] * height * width, self.outputs)
+        return nn.Sequential(*layers, nn.Flatten(), initialised(last, self.initialiser))

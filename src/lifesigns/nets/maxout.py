@@ -8,6 +8,7 @@ from itertools import pairwise
 from torch import nn
 
 from lifesigns.functions.modules import Maxout
+from lifesigns.nets.mlp import initialised
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,15 @@ class MaxoutMLP:
     """Units of each hidden layer; each has `pieces` times the weights of a ReLU unit."""
     outputs: int
     pieces: int = 2
+    initialiser: str | None = None
+    """Of every layer; see `nets.mlp.initialised`."""
 
     def build(self) -> nn.Sequential:
         """The torch module, input shape `[batch, inputs]`, output shape `[batch, outputs]`."""
         widths = (self.inputs, *self.hidden)
         layers: list[nn.Module] = []
         for fan_in, fan_out in pairwise(widths):
-            layers += [nn.Linear(fan_in, fan_out * self.pieces), Maxout(self.pieces)]
-        return nn.Sequential(*layers, nn.Linear(widths[-1], self.outputs))
+            linear = nn.Linear(fan_in, fan_out * self.pieces)
+            layers += [initialised(linear, self.initialiser), Maxout(self.pieces)]
+        last = nn.Linear(widths[-1], self.outputs)
+        return nn.Sequential(*layers, initialised(last, self.initialiser))

@@ -73,23 +73,30 @@ class MLP:
     output_activation: str | None = None
     """After the last layer; None where the loss takes logits or plain values."""
     initialiser: str | None = None
-    """A key of `INITIALISERS`; None leaves torch's own (uniform, bound 1/√fan-in)."""
+    """Of every layer; see `initialised`."""
 
     def build(self) -> nn.Sequential:
         """The torch module, input shape `[batch, inputs]`, output shape `[batch, outputs]`."""
         layers: list[nn.Module] = []
         pieces = PIECES if self.activation == "maxout" else 1
         for fan_in, fan_out in pairwise((self.inputs, *self.hidden)):
-            layers += [self._linear(fan_in, pieces * fan_out), *_activation(self.activation)]
-        layers.append(self._linear((self.inputs, *self.hidden)[-1], self.outputs))
+            linear = initialised(nn.Linear(fan_in, pieces * fan_out), self.initialiser)
+            layers += [linear, *_activation(self.activation)]
+        last = nn.Linear((self.inputs, *self.hidden)[-1], self.outputs)
+        layers.append(initialised(last, self.initialiser))
         return nn.Sequential(*layers, *_activation(self.output_activation))
 
-    def _linear(self, fan_in: int, fan_out: int) -> nn.Linear:
-        layer = nn.Linear(fan_in, fan_out)
-        if self.initialiser is not None:
-            INITIALISERS[self.initialiser](layer.weight)
-            nn.init.zeros_(layer.bias)
-        return layer
+
+def initialised(layer: nn.Linear | nn.Conv2d, initialiser: str | None) -> nn.Module:
+    """The layer, its weights filled by a key of `INITIALISERS` and its biases by zeros, in place.
+
+    None leaves torch's own (uniform, bound 1/√fan-in).
+    """
+    if initialiser is not None:
+        INITIALISERS[initialiser](layer.weight)
+        assert layer.bias is not None
+        nn.init.zeros_(layer.bias)
+    return layer
 
 
 def _activation(name: str | None) -> list[nn.Module]:

@@ -85,6 +85,14 @@ def linear_regression(inputs: int, outputs: int = 1) -> Recipe:
     return Recipe(MLP(inputs, (), outputs), "squared_error")
 
 
+def linear_classifier(inputs: int, classes: int) -> Recipe:
+    """One layer and hinge loss: a linear support vector machine for each class against the rest.
+
+    Targets are one-hot, shape `[n, classes]`; with two classes one column is enough.
+    """
+    return Recipe(MLP(inputs, (), classes), "hinge")
+
+
 def logistic_regression(inputs: int) -> Recipe:
     """One layer and one logit: the log-odds of class 1; targets are 0.0 and 1.0, shape `[n, 1]`."""
     return Recipe(MLP(inputs, (), 1), "binary_cross_entropy")
