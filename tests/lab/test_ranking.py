@@ -49,6 +49,12 @@ def test_cells_that_the_seeds_do_not_tell_apart_are_named():
     assert 0.4 < ranking.places[0].chance_best < 0.9
 
 
+def test_no_interval_leaves_what_an_accuracy_can_be():
+    wide = rank(outcome(result("relu", [0.7, 1.0, 1.0, 0.9, 1.0, 1.0]))).places[0].score
+
+    assert (wide.low > 0.8, wide.high) == (True, 1.0)
+
+
 def test_what_was_not_tried_is_said():
     text = " ".join(rank(outcome(result("relu", 0.9 + NOISE))).caveats)
 

@@ -168,7 +168,7 @@ def _charts(outcome: Outcome, ranking: Ranking) -> Iterator[tuple[str, Spec, str
 def _score_chart(ranking: Ranking) -> Spec:
     rows = [
         {"cell": place.label, ranking.score: place.score.mean,
-         "low": max(place.score.low, -1.0), "high": min(place.score.high, 1.0),
+         "low": max(place.score.low, -1.0), "high": place.score.high,
          "told apart from the first": "no" if place.as_good_as_best else "yes"}
         for place in ranking.places[:40] if np.isfinite(place.score.mean)
     ]  # fmt: skip
@@ -187,7 +187,7 @@ def _cells(row: Mapping[str, object]) -> tuple[str, ...]:
         str(row["cell"]),
         f"{number['rate']:g}",
         f"{number['score']:.3f}",
-        f"{number['low']:.3f} … {min(number['high'], 1):.3f}",
+        f"{number['low']:.3f} … {number['high']:.3f}",
         _p(number["adjusted_p"]),
         f"{number['steps_to_level']:.0f}" if math.isfinite(number["steps_to_level"]) else "never",
         f"{number['dead_fraction']:.0%}" if math.isfinite(number["dead_fraction"]) else "–",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from lifesigns.lab.statistics import Contrast, Interval, chance_of_being_best, h
 SIGNIFICANT = 0.05
 REACHED = 0.95
 """Share of the best cell's final score that counts as reached."""
+POSSIBLE = MappingProxyType({"accuracy": (0.0, 1.0), "r2": (-math.inf, 1.0)})
+"""Lowest and highest value of each score."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ def rank(outcome: Outcome) -> Ranking:
         Place(
             result,
             outcome.design.label(result.cell),
-            Interval.of(row),
+            Interval.of(row).within(*POSSIBLE[outcome.score]),
             float(chance),
             contrast,
             p,

@@ -33,6 +33,10 @@ class Interval:
         half = stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * stats.sem(values)
         return cls(mean, mean - float(half), mean + float(half))
 
+    def within(self, low: float, high: float) -> Interval:
+        """The part of it that lies in a range that the values cannot leave."""
+        return Interval(self.mean, max(self.low, low), min(self.high, high))
+
 
 @dataclass(frozen=True)
 class Contrast:
