@@ -60,25 +60,27 @@ static double of_outputs(enum loss kind, size batch, size outputs, size wide, ve
     case LOSS_cross_entropy:
         break;
     }
-    double total = 0;
-    for (int i = 0; i < (int)LANES; i++) total += sum[i];
-    return total / share;
+    return (double)sum_of(sum) / share;
 }
 #undef EACH
 
-/* The mean over the batch; the gradient takes the logits' place, rows of `stride`. */
-static double cross_entropy(size batch, size classes, size stride, real *z, const size *labels) {
+/* The mean over the batch; the gradient takes the logits' place. Rows as in `of_outputs`. */
+static double cross_entropy(size batch, size wide, vec *z, const size *labels, const vec *inside) {
     double total = 0;
-    for (size b = 0; b < batch; b++, z += stride) {
-        real top = z[0], sum = 0;
-        for (size o = 1; o < classes; o++) top = z[o] < top ? top : z[o];
-        total -= z[labels[b]] - top;
-        for (size o = 0; o < stride; o += LANES)
-            *(vec *)(z + o) = exponential(*(vec *)(z + o) - top, 0);
-        for (size o = 0; o < classes; o++) sum += z[o];
-        total += log(sum);
-        for (size o = 0; o < stride; o++) z[o] = o < classes ? z[o] / sum / batch : 0;
-        z[labels[b]] -= (real)1 / batch;
+    for (size b = 0; b < batch; b++, z += wide) {
+        real *logits = (real *)z, logit = logits[labels[b]];
+        vec highest = all(-INFINITY), sums = all(0);
+        for (size v = 0; v < wide; v++)
+            highest = choose((z[v] > highest) & (inside[v] > 0), z[v], highest);
+        real top = maximum_of(highest);
+        for (size v = 0; v < wide; v++) {
+            z[v] = choose(inside[v] > 0, exponential(z[v] - top, 0), all(0));
+            sums += z[v];
+        }
+        real sum = sum_of(sums), share = 1 / (sum * batch);
+        for (size v = 0; v < wide; v++) z[v] *= share;
+        logits[labels[b]] -= (real)1 / batch;
+        total += log(sum) - (logit - top);
     }
     return total / batch;
 }

@@ -79,10 +79,10 @@ static void gather(const struct request *r, struct workspace *w, const size *row
 /* The mean loss of a batch whose outputs are there; their gradient takes their place. */
 static double loss_of(const struct request *r, struct workspace *w, size batch) {
     struct layer *l = w->last;
-    if (r->loss == LOSS_cross_entropy)
-        return cross_entropy(batch, l->units, l->unit, l->a, w->labels);
-    return of_outputs(r->loss, batch, l->units, l->unit / LANES, (vec *)l->a, (vec *)w->targets,
-                      (vec *)w->inside);
+    size wide = l->unit / LANES;
+    vec *a = (vec *)l->a, *inside = (vec *)w->inside;
+    if (r->loss == LOSS_cross_entropy) return cross_entropy(batch, wide, a, w->labels, inside);
+    return of_outputs(r->loss, batch, l->units, wide, a, (vec *)w->targets, inside);
 }
 
 static void backward(struct workspace *w, size batch) {

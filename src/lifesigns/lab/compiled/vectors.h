@@ -29,6 +29,18 @@ static inline vec choose(mask where, vec yes, vec no) {
 static inline vec positive(vec x) { return choose(x < 0, all(0), x); }
 static inline vec magnitude(vec x) { return choose(x < 0, -x, x); }
 
+/* The sum, or the maximum, of all lanes, halving the vector in each turn. */
+static inline real sum_of(vec x) {
+    for (int half = LANES / 2; half; half /= 2)
+        for (int i = 0; i < half; i++) x[i] += x[i + half];
+    return x[0];
+}
+static inline real maximum_of(vec x) {
+    for (int half = LANES / 2; half; half /= 2)
+        for (int i = 0; i < half; i++) x[i] = x[i] < x[i + half] ? x[i + half] : x[i];
+    return x[0];
+}
+
 /* exp(x), or exp(x) - 1, for x <= 0: x = n ln 2 + r, where |r| <= ln 2 / 2, and r by its series. */
 static inline vec exponential(vec x, int minus_one) {
     const real least = DOUBLE ? -708 : -87, shift = DOUBLE ? 0x1.8p52 : 0x1.8p23;
