@@ -12,8 +12,8 @@ from lifesigns.nets.data import Split
 
 MOST_BYTES = 512 * 2**20
 """Memory for parameters, gradients, optimizer state and activations of one chunk."""
-COPIES = 5
-"""Parameter, gradient, two moments of the optimizer, one temporary."""
+COPIES = 6
+"""Parameter, gradient, two moments of the optimizer, the update that is measured, one temporary."""
 MOST_MEMBERS = 512
 TRIALS, STEPS = 4, 2
 ABOUT = 0.95

@@ -90,6 +90,7 @@ class Population:
         self._batches = -(-len(data.inputs) // recipes[0].batch_size)
         self._orders = _orders([member.seed for member in members], len(data.inputs))
         self._order, self._next = next(self._orders), 0
+        self._moved: list[Tensor] = []
 
     def advance(self, steps: int) -> Iterator[Tensor]:
         """Trains and yields losses `[T, K]`, some steps at a time: about `AT_A_TIME` of members."""
@@ -104,12 +105,17 @@ class Population:
 
     def measured_step(self) -> tuple[Tensor, Measures]:
         """One step: its losses `[1, K]`, and `MEASURES` after it."""
-        before = [parameter.clone() for parameter in self.program.parameters]
+        if not self._moved:
+            self._moved = [torch.empty_like(parameter) for parameter in self.program.parameters]
+        pairs = list(zip(self._moved, self.program.parameters, strict=True))
+        for moved, parameter in pairs:
+            moved.copy_(parameter)
         (losses,) = self.advance(1)
-        moved = [p - start for p, start in zip(self.program.parameters, before, strict=True)]
+        for moved, parameter in pairs:
+            moved.sub_(parameter)
         norms = {
             "gradient_norm": self._trainer.gradient_norm.numpy(),
-            "update_norm": lengths(moved).numpy(),
+            "update_norm": lengths(self._moved).numpy(),
         }
         return losses, {**self.measure(), **norms}
 
@@ -146,13 +152,14 @@ def train_population(
     population = Population(members, data, dtype)
     wanted = _moments(steps) if measured_at is None else measured_at
     moments = sorted({moment for moment in wanted if moment <= steps})
-    losses, taken = [], []
+    losses, taken, done = torch.empty(steps, len(members), dtype=torch.float64), [], 0
     for found, measures in _stretches(population, steps, moments):
-        losses.append(found)
+        losses[done : done + len(found)] = found
         taken += measures
+        done += len(found)
         if progress is not None:
             progress(found.numel())
-    return _history(members, losses, moments, taken)
+    return _history(losses.numpy(), moments, taken)
 
 
 def _stretches(
@@ -191,15 +198,16 @@ def _built(member: Member) -> nn.Module:
 
 
 def _orders(seeds: Sequence[int], samples: int) -> Iterator[Tensor]:
-    """Endless epochs: the samples in the order of each seed, shape `[K, N]`."""
+    """Endless epochs: the samples in the order of each seed, shape `[K, N]`, in the same memory."""
     distinct = sorted(set(seeds))
     generators = [torch.Generator().manual_seed(seed) for seed in distinct]
     of_member = torch.tensor([distinct.index(seed) for seed in seeds])
     shuffled = torch.empty(len(distinct), samples, dtype=torch.int64)
+    orders = torch.empty(len(seeds), samples, dtype=torch.int64)
     while True:
         for row, generator in zip(shuffled, generators, strict=True):
             torch.randperm(samples, generator=generator, out=row)
-        yield shuffled[of_member]
+        yield torch.index_select(shuffled, 0, of_member, out=orders)
 
 
 def _as(tensor: Tensor, dtype: torch.dtype) -> Tensor:
@@ -211,12 +219,8 @@ def _moments(steps: int) -> list[int]:
 
 
 def _history(
-    members: Sequence[Member],
-    found: Sequence[Tensor],
-    moments: Sequence[int],
-    taken: Sequence[Measures],
+    losses: NDArray[np.float64], moments: Sequence[int], taken: Sequence[Measures]
 ) -> History:
-    losses = torch.cat([torch.empty(0, len(members)), *found]).double().numpy()
     broken = ~np.isfinite(losses)
     diverged = np.where(broken.any(0), broken.argmax(0), -1)
     after = np.cumsum(broken, 0) > 0

@@ -14,6 +14,10 @@ from lifesigns.lab.perceptrons import StackedPerceptrons
 from lifesigns.lab.steppers import Stepper
 from lifesigns.nets import Recipe
 
+FEW = 8
+"""Members whose lengths are taken at a time: large copies between small results that stay would
+scatter the memory."""
+
 
 class Trainer(Protocol):
     """Trains the parameters of a program in place, and examines them, on samples it was given."""
@@ -99,5 +103,9 @@ class TorchTrainer:
 
 def lengths(tensors: Sequence[Tensor]) -> Tensor:
     """The length of all that each member has in stacked tensors, float64, shape `[K]`."""
-    squares = [tensor.double().square().reshape(len(tensor), -1).sum(1) for tensor in tensors]
-    return torch.stack(squares).sum(0).sqrt()
+    few = zip(*(torch.split(tensor.flatten(1), FEW) for tensor in tensors), strict=True)
+    return torch.cat([_norms([part.double() for part in parts]) for parts in few])
+
+
+def _norms(parts: Sequence[Tensor]) -> Tensor:
+    return torch.stack([part.square().sum(1) for part in parts]).sum(0).sqrt()
