@@ -115,7 +115,8 @@ def intervals(
          "axis": {"labelLimit": 420, "grid": True}}  # fmt: skip
     color: Spec = {"value": COLORS[0]}
     if by:
-        color = {"field": by, "type": "nominal", "sort": None}
+        color = {"field": by, "type": "nominal", "sort": None,
+                 "legend": {"orient": "top", "titleOrient": "left"}}  # fmt: skip
     layers: list[Spec] = [
         {
             "mark": {"type": "rule", "strokeWidth": 2},
