@@ -58,13 +58,17 @@ def test_the_written_design_repeats_the_run_bit_for_bit(done, tmp_path):
     assert (tmp_path / "runs.csv").read_text() == (folder / "runs.csv").read_text()
 
 
-def test_ctrl_c_loses_nothing_and_the_same_command_goes_on(tmp_path):
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_ctrl_c_loses_nothing_and_the_same_command_goes_on(tmp_path, jobs):
     slow = [*SMALL, "--steps", "1500", "--activation", "tanh,relu,sigmoid,elu", "--out", tmp_path]
+    slow += ["--jobs", jobs]
     command = [sys.executable, "-m", "lifesigns", "lab", *map(str, slow)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
     while not list(tmp_path.glob("units/*.npz")) and process.poll() is None:
         time.sleep(0.02)
-    os.kill(process.pid, signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all its processes
     _, errors = process.communicate(timeout=60)
     kept = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("units/*.npz")}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -65,15 +66,35 @@ class LocalWorkers:
 
     def _trained(self, units: Sequence[Unit]) -> Iterator[tuple[Unit, History]]:
         context = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(
-            self.jobs, context, initializer=torch.set_num_threads, initargs=(1,)
-        )
+        pool = ProcessPoolExecutor(self.jobs, context, initializer=_become_a_worker)
         try:
-            waiting = {pool.submit(unit.train): unit for unit in units}
+            with _interrupts_wait():
+                waiting = {pool.submit(unit.train): unit for unit in units}
             for done in as_completed(waiting):
                 yield waiting[done], done.result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """Ctrl-C is held back, where there is a way, and in processes that are started as well."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _become_a_worker() -> None:
+    """One thread; and Ctrl-C, which a terminal sends to every process, ends it without a word."""
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def cores() -> int:
