@@ -103,7 +103,9 @@ class TorchTrainer:
 
 def lengths(tensors: Sequence[Tensor]) -> Tensor:
     """The length of all that each member has in stacked tensors, float64, shape `[K]`."""
-    few = zip(*(torch.split(tensor.flatten(1), FEW) for tensor in tensors), strict=True)
+    few = zip(
+        *(torch.split(tensor.reshape(len(tensor), -1), FEW) for tensor in tensors), strict=True
+    )
     return torch.cat([_norms([part.double() for part in parts]) for parts in few])
 
 
