@@ -58,6 +58,17 @@ def test_the_written_design_repeats_the_run_bit_for_bit(done, tmp_path):
     assert (tmp_path / "runs.csv").read_text() == (folder / "runs.csv").read_text()
 
 
+def test_a_reader_that_leaves_early_costs_no_file(tmp_path):
+    command = [sys.executable, "-m", "lifesigns", "lab", *SMALL, "--out", str(tmp_path)]
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    subprocess.run(command, stdout=writing, stderr=subprocess.DEVNULL, timeout=120, check=False)
+    os.close(writing)
+
+    assert {"report.html", "ranking.csv", "runs.csv"} <= {path.name for path in tmp_path.iterdir()}
+
+
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_ctrl_c_loses_nothing_and_the_same_command_goes_on(tmp_path, jobs):
     slow = [*SMALL, "--steps", "1500", "--activation", "tanh,relu,sigmoid,elu", "--out", tmp_path]

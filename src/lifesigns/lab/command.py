@@ -56,10 +56,10 @@ def lab(
         print(f"lifesigns: interrupted. {_what_is_kept(out)}", file=sys.stderr)
         return INTERRUPTED
     ranking = rank(outcome)
+    files = write_outcome(outcome, ranking, out, parquet=parquet) if out else ()
     console = console_for(sys.stdout)
     print_ranking(ranking, console)
-    if out:
-        files = write_outcome(outcome, ranking, out, parquet=parquet)
+    if files:
         console.print(f"\nWritten to {out}: {', '.join(files)}")
     return 0
 
