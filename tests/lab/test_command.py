@@ -11,6 +11,8 @@ import time
 
 import pytest
 
+from lifesigns.cli import main
+
 SMALL = ["--data", "iris", "--net", "8", "--activation", "tanh,relu", "--rate", "0.01,0.1",
          "--seeds", "3", "--steps", "40", "--jobs", "1"]  # fmt: skip
 
@@ -108,14 +110,20 @@ def test_ctrl_c_loses_nothing_and_the_same_command_goes_on(tmp_path, jobs):
         (["--data", "iris", "--on", "mars"], "local or ray"),
         (["--data", "absent.csv"], "does not exist"),
         (["absent.toml"], "does not exist"),
+        (["--data", "iris", "--momentum", "nan"], "momentum is nan"),
+        (["--data", "iris", "--net", "1000000000"], "There is no memory for training"),
+        (["--data", "iris", "--target", "x"], "iris has its own targets"),
+        (["--data", "iris", "--jobs", "1000000"], "--jobs is 1000000; at most"),
     ],
 )
-def test_a_mistake_is_explained_and_exits_with_2(arguments, said):
-    process = lifesigns("lab", *arguments)
+def test_a_mistake_is_explained_and_exits_with_2(arguments, said, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["lifesigns", "lab", *arguments])
 
-    assert process.returncode == 2
-    assert said in " ".join(process.stderr.split())
-    assert "Traceback" not in process.stderr
+    with pytest.raises(SystemExit) as end:
+        main()
+
+    assert end.value.code == 2
+    assert said in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_folder_that_cannot_be_written_is_named_before_anything_is_trained(tmp_path):
@@ -125,6 +133,37 @@ def test_a_folder_that_cannot_be_written_is_named_before_anything_is_trained(tmp
 
     assert process.returncode == 2
     assert "Nothing can be written" in process.stderr
+
+
+def test_an_unbalanced_name_of_a_compiler_is_explained(tmp_path):
+    process = lifesigns("lab", *SMALL, env={**os.environ, "CC": "gcc 'half"})
+
+    assert process.returncode == 2
+    assert "environment variable CC is" in process.stderr
+    assert "Traceback" not in process.stderr
+
+
+@pytest.mark.parametrize("data", ["iris", "diabetes"])
+def test_where_every_network_diverges_nothing_is_recommended(tmp_path, data):
+    loss = "ce" if data == "iris" else "mse"
+    hopeless = ["--data", data, "--loss", loss, "--net", "8", "--activation", "none",
+                "--rate", "1e30", "--seeds", "3", "--steps", "20", "--jobs", "1"]  # fmt: skip
+
+    process = lifesigns("lab", *hopeless, "--out", tmp_path)
+
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.startswith("No cell learned, so none is recommended")
+    assert "Take" not in process.stdout
+    assert "No cell learned" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_damaged_design_of_an_earlier_run_is_no_hindrance(tmp_path):
+    (tmp_path / "design.toml").write_text("data = 'ir")
+
+    process = lifesigns("lab", *SMALL, "--out", tmp_path)
+
+    assert process.returncode == 0, process.stderr
+    assert "data" in (tmp_path / "design.toml").read_text()
 
 
 def test_parquet_tables_hold_the_same_rows(tmp_path):

@@ -167,7 +167,7 @@ def _read(claim: Claim, path: Path | None) -> Done | None:
             values["seeds"],
         )
         return Done(claim, result, values["seconds"], cached=True)
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):  # damaged: run again
         return None
 
 

@@ -10,13 +10,17 @@ from types import MappingProxyType
 from typing import Any
 
 from lifesigns._errors import UsageError
-from lifesigns.lab.design import Design, logarithmic
+from lifesigns.lab.design import Design, logarithmic, shown
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
+MOST_BYTES = 2**20
+"""Of a design: a thousand times what one needs."""
+MOST_RATES = 1000
+"""Of a range."""
 SHORT = MappingProxyType(
     {
         "he": "he_normal",
@@ -50,13 +54,19 @@ def design_of(file: Path | None, options: Mapping[str, Any]) -> Design:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        values: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
+        with file.open("rb") as opened:
+            content = opened.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise UsageError(f"{file} is no design: it has more than {MOST_BYTES:,} bytes.")
+        values: dict[str, Any] = tomllib.loads(content.decode())
     except FileNotFoundError as error:
         raise UsageError(
             f"{file} does not exist; a design as a TOML file is expected, or --data."
         ) from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{file} is no TOML file: {error}.") from error
+    except (OSError, ValueError, RecursionError) as error:  # no text, no TOML, or a number too long
+        raise UsageError(
+            f"{file} is no TOML file: {error}. A design is lines such as data = 'digits'."
+        ) from error
     return values
 
 
@@ -87,12 +97,13 @@ def rates_of(text: str) -> tuple[float, ...]:
         scale, count = (rest + ["log", "0"][len(rest) :])[:2]
         ends = float(low), float(high)
         known = scale == "log" and len(rest) < 3 and 0 < ends[0] < ends[1] < math.inf
-        if known and (int(count) == 0 or int(count) > 1):
+        if known and (int(count) == 0 or 1 < int(count) <= MOST_RATES):
             return logarithmic(*ends, int(count))
-    except ValueError:
+    except (ValueError, OverflowError):
         pass
     raise UsageError(
-        f"{text!r} are no learning rates: 0.1, or 0.01,0.1, or low:high:log such as 1e-3:1:log."
+        f"{shown(text)} are no learning rates: 0.1, or 0.01,0.1, or low:high:log such as "
+        "1e-3:1:log."
     )
 
 
@@ -103,5 +114,5 @@ def _widths(text: str) -> list[int]:
         return [int(part) for part in text.split("-")]
     except ValueError:
         raise UsageError(
-            f"{text!r} is no network: widths of the hidden layers such as 64-64, or none."
+            f"{shown(text)} is no network: widths of the hidden layers such as 64-64, or none."
         ) from None
