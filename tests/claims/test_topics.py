@@ -88,7 +88,7 @@ def test_both_languages_hold_the_same_numbers_and_each_is_a_measurement(topic):
 
     assert english == chinese
     assert set(english) == set(topic.numbers)
-    assert bool(topic.english.correction) == bool(topic.chinese.correction)
+    assert bool(topic.english.correction) == bool(topic.words(Language.CHINESE).correction)
 
 
 @each_topic
@@ -100,7 +100,9 @@ def test_a_placeholder_names_a_measurement_of_a_claim(topic, results):
 
 @each_topic
 def test_chinese_is_written_with_chinese_punctuation(topic):
-    text = text_of(topic.chinese) + "\n".join(topic.chinese.measured)
+    text = text_of(topic.words(Language.CHINESE)) + "\n".join(
+        topic.words(Language.CHINESE).measured
+    )
 
     assert not re.findall(r"[\u4e00-\u9fff][,.;:!?()]|[,;:!?()][\u4e00-\u9fff]", text)
     assert not re.findall(r"[\u4e00-\u9fff][A-Za-z0-9]|[A-Za-z0-9][\u4e00-\u9fff]", text)

@@ -10,11 +10,11 @@ from lifesigns.records import Remedy, Severity, Trace
 from lifesigns.report.language import Language
 from lifesigns.report.manual import index, markdown, page, rules_table
 from lifesigns.report.terminal import console_for
-from lifesigns.report.wording import PHRASES
+from lifesigns.report.wording import phrases_in
 from lifesigns.report.wrapping import CLOSING
 from lifesigns.rules import FAMILIES, Case, Chinese, Rule, Threshold, all_rules, built_in_rules
 
-HEADINGS = PHRASES[Language.ENGLISH].headings
+HEADINGS = phrases_in(Language.ENGLISH).headings
 
 
 def words(text):
@@ -164,7 +164,7 @@ def test_a_chinese_page_holds_every_chinese_text_and_fits_the_terminal(console, 
     page(rule, console, Language.CHINESE)
 
     lines = console.file.getvalue().split("\n")
-    headings = PHRASES[Language.CHINESE].headings
+    headings = phrases_in(Language.CHINESE).headings
     texts = (rule.chinese.title, rule.chinese.why, *rule.chinese.remedies.values())
     text = squeezed(console.file.getvalue())
     assert [line for line in lines if line in headings] == list(headings)
@@ -187,7 +187,7 @@ def test_a_page_says_which_parts_are_in_english(console, shown):
     page(rule, console, Language.CHINESE)
 
     note = console.file.getvalue().split("\n")[2]
-    phrases = PHRASES[Language.CHINESE]
+    phrases = phrases_in(Language.CHINESE)
     assert note == (phrases.note if shown else phrases.untranslated)
     assert note in markdown(rule, Language.CHINESE)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lifesigns.report.language import Language
-from lifesigns.report.wording import PHRASES
+from lifesigns.report.wording import phrases_in
 from lifesigns.rules import built_in_rules
 
 ROOT = Path(__file__).parents[2]
@@ -49,7 +49,7 @@ def test_a_page_has_text_under_each_heading(folder, rule, language):
 
     _, *parts = re.split(r"^## ", page, flags=re.MULTILINE)
     said = dict(part.split("\n", 1) for part in parts)
-    assert list(said) == list(PHRASES[language].headings)
+    assert list(said) == list(phrases_in(language).headings)
     assert [heading for heading, text in said.items() if not text.strip()] == []
 
 

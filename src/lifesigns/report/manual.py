@@ -18,7 +18,7 @@ from rich.text import Text
 from lifesigns.records import Finding, Remedy
 from lifesigns.report.language import Language, require_shown
 from lifesigns.report.terminal import LABELS, Said, fitted, indented_code, rows, write
-from lifesigns.report.wording import PHRASES, Phrases, worded
+from lifesigns.report.wording import Phrases, phrases_in, worded
 from lifesigns.report.wrapping import is_wide, wrapped
 from lifesigns.rules import CHINESE_FAMILIES, FAMILIES, Rule, all_rules
 
@@ -35,14 +35,14 @@ def page(rule: Rule, console: Console, language: Language = Language.ENGLISH) ->
         UsageError: The terminal cannot show the language.
     """
     words = worded(rule, _remedies(_examples(rule)), language)
-    shown = "".join((*PHRASES[language].headings, words.title, words.why))
+    shown = "".join((*phrases_in(language).headings, words.title, words.why))
     require_shown(console, shown, "read the page in English, without --lang zh")
     write(console, lambda: _print_page(console, rule, language))
 
 
 def markdown(rule: Rule, language: Language = Language.ENGLISH) -> str:
     """A rule's manual page as Markdown, for the documentation."""
-    phrases = PHRASES[language]
+    phrases = phrases_in(language)
     words = worded(rule, _remedies(_examples(rule)), language)
     parts = (
         [rule.sees.strip()],
@@ -64,7 +64,7 @@ def index(
     rules: Sequence[Rule], language: Language = Language.ENGLISH, folder: str = "rules"
 ) -> str:
     """The list of rules as Markdown, with a link to the page of each in `folder`."""
-    phrases = PHRASES[language]
+    phrases = phrases_in(language)
     families = FAMILIES if language is Language.ENGLISH else CHINESE_FAMILIES
     lines = [f"# {phrases.rules}"]
     for family, members in groupby(rules, key=lambda rule: rule.family):
@@ -94,7 +94,7 @@ def _print_rules(console: Console, rules: Sequence[Rule]) -> None:
 
 def _print_page(console: Console, rule: Rule, language: Language) -> None:
     found = _examples(rule)
-    phrases, words = PHRASES[language], worded(rule, _remedies(found), language)
+    phrases, words = phrases_in(language), worded(rule, _remedies(found), language)
     parts: tuple[list[ConsoleRenderable], ...] = (
         [_prose(console, rule.sees)],
         [_prose(console, "\n\n".join((words.why, *_explained(rule, phrases))))],

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 
+from lifesigns.locale import translated
 from lifesigns.records import Remedy
 from lifesigns.report.language import Language
 from lifesigns.rules import Rule
@@ -31,50 +31,30 @@ class Phrases:
     """The note of a rule that has no words in this language."""
 
 
-PHRASES = MappingProxyType(
-    {
-        Language.ENGLISH: Phrases(
-            headings=(
-                "What it sees",
-                "Why it harms",
-                "Evidence and thresholds",
-                "What to do",
-                "When to ignore it",
-                "References",
-                "Proved on these cases",
-            ),
-            explains="Where both are found, it explains {}.",
-            between=", ",
-            thresholds=("Threshold", "Meaning", "Source"),
-            cases=("Verdict", "Case"),
-            said=("the first", "measured", "expected", "certainty"),
-            rules="The rules",
-            rule=("Rule", "Symptom"),
-            stop=".",
-        ),
-        Language.CHINESE: Phrases(
-            headings=(
-                "看什么",
-                "为什么有害",
-                "证据与阈值",
-                "怎么办",
-                "何时可以忽略",
-                "参考文献",
-                "用这些例子检验过",
-            ),
-            explains="如果同时还发现了 {}，那么它们是这条症状的后果。",
-            between="、",
-            thresholds=("阈值", "含义", "出处"),
-            cases=("结论", "例子"),
-            said=("第一例", "实测", "应为", "把握"),
-            rules="规则一览",
-            rule=("规则", "症状"),
-            stop="。",
-            note="标题、“为什么有害”和“怎么办”有中文，其余各节只有英文。",
-            untranslated="这条规则没有中文说明，以下正文均为英文。",
-        ),
-    }
+ENGLISH = Phrases(
+    headings=(
+        "What it sees",
+        "Why it harms",
+        "Evidence and thresholds",
+        "What to do",
+        "When to ignore it",
+        "References",
+        "Proved on these cases",
+    ),
+    explains="Where both are found, it explains {}.",
+    between=", ",
+    thresholds=("Threshold", "Meaning", "Source"),
+    cases=("Verdict", "Case"),
+    said=("the first", "measured", "expected", "certainty"),
+    rules="The rules",
+    rule=("Rule", "Symptom"),
+    stop=".",
 )
+
+
+def phrases_in(language: Language) -> Phrases:
+    """The phrases of a language; English ones where it has none."""
+    return replace(ENGLISH, **(translated(language.value, "phrases", "manual") or {}))
 
 
 @dataclass(frozen=True)
@@ -89,7 +69,7 @@ class Words:
 
 def worded(rule: Rule, remedies: Iterable[Remedy], language: Language) -> Words:
     """The words of `rule` and of these remedies of its; English where there are no others."""
-    phrases = PHRASES[language]
+    phrases = phrases_in(language)
     if language is Language.ENGLISH or rule.chinese is None:
         return Words(rule.title, rule.why, tuple(remedies), phrases.untranslated)
     chinese = rule.chinese

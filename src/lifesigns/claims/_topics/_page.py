@@ -10,7 +10,7 @@ from math import isfinite
 from lifesigns.claims._book import environment
 from lifesigns.claims._claim import Measurement, Spec
 from lifesigns.claims._engine import Done
-from lifesigns.claims._topics._phrases import PHRASES, Phrases
+from lifesigns.claims._topics._phrases import Phrases, phrases_in
 from lifesigns.claims._topics._topic import Formula, Number, Topic
 from lifesigns.report.language import Language
 from lifesigns.rules import find_rule
@@ -80,7 +80,7 @@ def page_of(topic: Topic, language: Language, results: Mapping[str, Done]) -> To
         language: In which it is written.
         results: Of the topic's claims, by name.
     """
-    words, phrases = topic.words(language), PHRASES[language]
+    words, phrases = topic.words(language), phrases_in(language)
     blocks: dict[str, Iterator[Block]] = {
         phrases.idea: (Prose(text) for text in words.idea),
         phrases.formulas: map(Explained, topic.formulas, words.letters),
@@ -102,7 +102,7 @@ def needed_claims(topic: Topic) -> tuple[str, ...]:
 
 
 def _measured(topic: Topic, language: Language, results: Mapping[str, Done]) -> Iterator[Block]:
-    phrases = PHRASES[language]
+    phrases = phrases_in(language)
     for sentence in topic.words(language).measured:
         yield Item(_filled(sentence, topic, results, phrases))
     known = (_measurement(number, results) for number in topic.numbers.values())

@@ -1,4 +1,4 @@
-"""What a topic is: a page of teaching in two languages, around numbers measured here.
+"""What a topic is: a page of teaching, around numbers measured here.
 
 The words hold placeholders such as `{slow}` where a number belongs; each names a measurement of a
 claim, so that no measured number is written down twice.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lifesigns.locale import translated
 from lifesigns.report.language import Language
 
 
@@ -61,8 +62,8 @@ class Topic:
     """Names of the claims that show it."""
     references: tuple[str, ...]
     english: Words
-    chinese: Words
 
     def words(self, language: Language) -> Words:
-        """The topic in this language."""
-        return self.chinese if language is Language.CHINESE else self.english
+        """The topic in this language; in English where nobody has translated it."""
+        texts = translated(language.value, "topics", self.name)
+        return self.english if texts is None else Words(**texts)
