@@ -24,7 +24,6 @@ from lifesigns.claims import Claim, Done, Measurement, Result, all_claims
 from lifesigns.claims._topics import Language, Topic, all_topics
 from lifesigns.claims._topics._html import mathml
 from lifesigns.claims._topics._page import Block, Explained, Item, Pointer, page_of
-from lifesigns.report.functions import ENTRIES
 from lifesigns.report.functions import page_of as function_of
 from lifesigns.report.functions_html import drawing
 from lifesigns.report.functions_text import markdown as functions_index
@@ -153,7 +152,7 @@ def _switched(page: str, language: Language, path: str) -> str:
 def _functions() -> Iterator[tuple[str, str]]:
     linked = re.sub(r"^\| `(\w+)` \|", r"| [`\1`](\1.md) |", functions_index(), flags=re.MULTILINE)
     yield "functions/index.md", linked
-    for name in ENTRIES:
+    for name in re.findall(r"\]\((\w+)\.md\)", linked):
         yield f"functions/{name}.md", function_page(name)
 
 

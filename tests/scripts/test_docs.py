@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from types import SimpleNamespace
 
+import markdown
 import pytest
 import yaml
 
@@ -173,3 +174,11 @@ def paths(nav):
     else:
         for entry in nav.values() if isinstance(nav, dict) else nav:
             yield from paths(entry)
+
+
+def test_the_remedies_of_a_rule_are_counted_across_their_code(pages):
+    html = markdown.markdown(pages["rules/dead-units.md"], extensions=["pymdownx.superfences"])
+
+    (remedies,) = re.findall(r"<ol>.*?</ol>", html, re.DOTALL)
+    assert remedies.count("<li>") == 3
+    assert remedies.count("<code>") == 3
