@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lifesigns import __version__
-from lifesigns._errors import LifesignsError, UsageError
+from lifesigns._errors import LifesignsError, MissingExtraError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from lifesigns.claims._topics import Topic
     from lifesigns.rules import Selection
     from lifesigns.settings import Settings
 
@@ -251,16 +252,15 @@ def explain(
         return
     topic, rule = _topics.find(name, needs_topic=html is not None)
     if topic is not None:
-        from lifesigns.claims._topics import _command as command
-
-        language = _topics.Language(lang.value)
-        if html is not None:
-            command.write_html(topic, language, html)
-            print(f"written: {html}")
-            return
-        command.show(topic, language, _stdout())
-        print(end="\n" if rule else "")
-    if rule is not None:
+        try:
+            _explain_topic(topic, lang, html)
+        except MissingExtraError as error:
+            if rule is None or html is not None:
+                raise
+            print(f"lifesigns: the topic {topic.name} is left out. {error}", file=sys.stderr)
+        else:
+            print(end="\n" if rule and html is None else "")
+    if rule is not None and html is None:
         from lifesigns.report.language import Language
         from lifesigns.report.manual import page
 
@@ -393,6 +393,16 @@ def claims(
     from lifesigns.claims._command import claims as command
 
     raise typer.Exit(command(names or [], quick=quick, out=out, json_output=json, fresh=fresh))
+
+
+def _explain_topic(topic: Topic, lang: Lang, html: Path | None) -> None:
+    from lifesigns.claims._topics import Language, _command
+
+    if html is not None:
+        _command.write_html(topic, Language(lang.value), html)
+        print(f"written: {html}")
+    else:
+        _command.show(topic, Language(lang.value), _stdout())
 
 
 def _settings(start: Path) -> Settings:

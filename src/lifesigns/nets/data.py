@@ -15,16 +15,18 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import sklearn
 import torch
 from numpy.typing import NDArray
-from sklearn import datasets
-from sklearn.model_selection import train_test_split
 from torch import Tensor
 
-from lifesigns._errors import UsageError
+from lifesigns._errors import UsageError, extra
 from lifesigns.nets.recipe import OF_CLASSES
 from lifesigns.nets.tables import Table, read_table
+
+with extra("lab"):
+    import sklearn
+    from sklearn import datasets
+    from sklearn.model_selection import train_test_split
 
 HELD_OUT = 0.2
 """Share of the samples kept for measuring."""

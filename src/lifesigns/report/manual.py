@@ -173,7 +173,7 @@ def _remedies(findings: Iterable[Finding]) -> list[Remedy]:
 # --- as Markdown ----------------------------------------------------------------------------------
 def _remedy(number: int, remedy: Remedy) -> str:
     code = f"\n\n```python\n{remedy.code.strip()}\n```" if remedy.code else ""
-    return f"{number}. {remedy.text}" + code.replace("\n", "\n   ").replace("\n   \n", "\n\n")
+    return f"{number}. {remedy.text}" + code.replace("\n", "\n    ").replace("\n    \n", "\n\n")
 
 
 def _table(head: tuple[str, ...], lines: Iterator[tuple[str, ...]]) -> str:
