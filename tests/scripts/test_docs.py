@@ -1,5 +1,6 @@
 """The documentation: a page for each rule, function, claim and topic; nothing from elsewhere."""
 
+import doctest
 import importlib.util
 import posixpath
 import re
@@ -182,3 +183,7 @@ def test_the_remedies_of_a_rule_are_counted_across_their_code(pages):
     (remedies,) = re.findall(r"<ol>.*?</ol>", html, re.DOTALL)
     assert remedies.count("<li>") == 3
     assert remedies.count("<code>") == 3
+
+
+def test_the_examples_of_the_hook_run(docs):
+    assert doctest.testmod(docs) == (0, 2)
