@@ -15,3 +15,7 @@ class RunFileError(LifesignsError):
 
 class RecorderError(LifesignsError):
     """The recorder failed; raised in strict mode only, otherwise it becomes a finding."""
+
+
+class Interrupted(BaseException):
+    """Ctrl-C ended the user's script, and is to end this process in the same way."""

@@ -10,9 +10,10 @@ from typing import Any
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from lifesigns._errors import UsageError
+from lifesigns._outputs import make_folder, write
 from lifesigns.lab.arguments import design_of
 from lifesigns.lab.design import Design
-from lifesigns.lab.folder import make_folder, write_outcome
+from lifesigns.lab.folder import write_outcome
 from lifesigns.lab.pages import as_toml, print_ranking
 from lifesigns.lab.ranking import rank
 from lifesigns.lab.run import Outcome, run
@@ -116,7 +117,7 @@ def _watched(design: Design, workers: Workers, out: Path | None) -> Outcome:
 
 
 def _keep_design(design: Design, out: Path) -> None:
-    (out / "design.toml").write_text(as_toml(design), encoding="utf-8")
+    write(out / "design.toml", as_toml(design))
 
 
 def _what_is_kept(out: Path | None) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from lifesigns._outputs import make_folder
 from lifesigns.lab.design import Design
-from lifesigns.lab.folder import make_folder, write_outcome
+from lifesigns.lab.folder import write_outcome
 from lifesigns.lab.own import Factory, OwnModels
 from lifesigns.lab.ranking import Ranking, rank
 from lifesigns.lab.run import Outcome, run

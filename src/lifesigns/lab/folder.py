@@ -4,26 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lifesigns._errors import UsageError
+from lifesigns._outputs import write
 from lifesigns.lab.design import Design
 from lifesigns.lab.pages import as_toml, html_page
 from lifesigns.lab.ranking import Ranking
 from lifesigns.lab.results import effect_rows, ranking_rows, run_rows, write_csv, write_parquet
 from lifesigns.lab.run import Outcome
-
-
-def make_folder(out: Path) -> None:
-    """Makes sure that files can be written to `out`.
-
-    Raises:
-        UsageError: They cannot.
-    """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / ".writable").touch()
-        (out / ".writable").unlink()
-    except OSError as error:
-        raise UsageError(f"Nothing can be written to {out}: {error.strerror}.") from error
 
 
 def write_outcome(
@@ -34,7 +20,7 @@ def write_outcome(
     Raises:
         UsageError: Parquet was asked for and the extra `parquet` is not installed.
     """
-    (out / "report.html").write_text(html_page(outcome, ranking), encoding="utf-8")
+    write(out / "report.html", html_page(outcome, ranking))
     written = ["report.html"]
     for name, rows in (
         ("ranking", list(ranking_rows(ranking))),
@@ -48,6 +34,6 @@ def write_outcome(
             write_parquet(rows, out / f"{name}.parquet")
             written.append(f"{name}.parquet")
     if isinstance(outcome.design, Design):
-        (out / "design.toml").write_text(as_toml(outcome.design), encoding="utf-8")
+        write(out / "design.toml", as_toml(outcome.design))
         written.append("design.toml")
     return written
