@@ -52,7 +52,7 @@ def regular_file(path: Path) -> Path:
         )
     if found is not None:
         _check_kind(path, found)
-    if not os.access(folder, os.W_OK | os.X_OK) or (found and not os.access(real, os.W_OK)):
+    if not _allowed(folder) or (found is not None and not _allowed(real)):
         raise UsageError(f"{path} cannot be written: permission denied. Give another file.")
     return real
 
@@ -175,6 +175,10 @@ def _check_kind(path: Path, found: os.stat_result) -> None:
             f"{path} is {KINDS.get(kind, 'no regular file')}; only regular files are written. "
             "Give the name of a file."
         )
+
+
+def _allowed(path: Path) -> bool:
+    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _is_standard(found: os.stat_result) -> bool:

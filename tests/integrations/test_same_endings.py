@@ -137,7 +137,8 @@ PROGRAMS = {
     "worker-sees-default": "def f(): print(repr(signal.getsignal(signal.SIGTERM)), flush=True)\n"
     "p = multiprocessing.get_context('fork').Process(target=f); p.start(); p.join()",
     "command-left": "subprocess.Popen([sys.executable, '-c', 'pass'])",
-    "forked-child-ends": "sys.stdout.flush()\nif os.fork(): sys.exit(os.wait()[1] >> 8)\nsys.exit(4)",
+    "forked-child-ends": "sys.stdout.flush()\n"
+    "if os.fork(): sys.exit(os.wait()[1] >> 8)\nsys.exit(4)",
     "forked-child-dies": "sys.stdout.flush()\n"
     "if os.fork(): sys.exit(os.waitstatus_to_exitcode(os.wait()[1]) + 30)\nsend('SIGTERM')",
     "replaced-by-exec": "sys.stdout.flush()\n"
@@ -154,8 +155,12 @@ UNREPORTED = {
 # Each program under `lifesigns run`, in a child that ends as Python ends.
 DRIVER = """
 import json, os, resource, sys
-import torch, lifesigns.cli, lifesigns.integrations.script, lifesigns.watch
+import torch._dynamo, lifesigns.cli, lifesigns.integrations.script, lifesigns.watch
+import stub
 
+with lifesigns.watch() as watcher:  # what is imported late is imported once
+    stub.train()
+str(watcher.report), watcher.report.sarif_text()
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 for name, target in json.loads(sys.argv[1]).items():
     sys.stdout.flush()
