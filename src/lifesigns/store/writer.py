@@ -198,6 +198,7 @@ def _create(path: Path, rows: list[Row]) -> sqlite3.Connection:
     unfinished = beside(path)
     try:
         with closing(sqlite3.connect(unfinished, isolation_level=None)) as connection:
+            connection.execute("PRAGMA journal_mode = MEMORY")  # not even a kill leaves a journal
             lay_out(connection)
             _execute(connection, rows)
         put(unfinished, path)
