@@ -6,6 +6,7 @@ process that has imported torch, which is what takes the time, and end as `lifes
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -87,8 +88,6 @@ PROGRAMS = {
     "at-exit-exits": "atexit.register(sys.exit, 8)",
     "at-exit-after-error": "atexit.register(print, 'bye')\n1 / 0",
     "at-exit-after-interrupt": "atexit.register(print, 'bye')\nraise KeyboardInterrupt",
-    "unclosed-file-after-interrupt": "f = open(os.devnull, 'w'); f.write('x')\n"
-    "class D:\n  def __del__(self): print('gone')\nd = D()\nraise KeyboardInterrupt",
     # signals
     **{name.lower(): f"send('{name}'); time.sleep(9)" for name in ("SIGTERM", "SIGHUP", "SIGINT")},
     **{name.lower(): f"send('{name}')" for name in ("SIGKILL", "SIGABRT", "SIGUSR1")},
@@ -174,6 +173,9 @@ for name, target in json.loads(sys.argv[1]).items():
     print(name, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
+BUFFERED = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+"""What is printed and not sent off yet must be lost, or kept, as it is unwatched."""
+
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 
 
@@ -197,7 +199,9 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def codes(folder):
     command = [sys.executable, "-c", DRIVER, json.dumps(targets())]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(
+        command, cwd=folder, env=BUFFERED, capture_output=True, text=True, timeout=600
+    )
     assert done.returncode == 0, done.stderr
     return {name: int(code) for name, code in map(str.split, done.stdout.splitlines())}
 
@@ -207,7 +211,7 @@ def test_a_watched_program_ends_and_prints_as_it_does_unwatched(folder, codes, n
     out = folder / f"{name}.unwatched"
     with out.open("ab") as stdout:
         unwatched = subprocess.run(
-            [sys.executable, *targets()[name]], cwd=folder, env={**os.environ, "UNWATCHED": "1"},
+            [sys.executable, *targets()[name]], cwd=folder, env={**BUFFERED, "UNWATCHED": "1"},
             stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, timeout=60,
         )  # fmt: skip
 
@@ -253,3 +257,33 @@ def test_the_report_reaches_standard_error_once(folder, codes, name):
 
 def test_a_descriptor_that_the_script_used_again_is_not_written_to(folder, codes):
     assert (folder / "reused").read_bytes() == b""
+
+
+UNCLOSED = """
+import os, sys
+file = os.fdopen(os.dup(1), "w")
+file.write("kept until Python closes it")
+if sys.argv[1:]:
+    raise KeyboardInterrupt
+"""
+
+
+@pytest.mark.parametrize("arguments", [[], ["interrupt"]])
+def test_what_python_does_at_its_very_end_is_done(tmp_path, arguments):
+    (tmp_path / "script.py").write_text(UNCLOSED)
+    command = [sys.executable, "-m", "lifesigns", "run", "script.py", *arguments]
+
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=60)
+
+    assert done.returncode == (-signal.SIGINT if arguments else 0)
+    assert done.stdout == b"kept until Python closes it"
+
+
+def test_the_report_on_standard_output_follows_what_the_script_printed(tmp_path):
+    (tmp_path / "script.py").write_text("print('mine')")
+    command = [sys.executable, "-m", "lifesigns", "run", "--json", "-", "script.py"]
+
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+
+    assert done.stdout.startswith("mine\n{")
+    assert json.loads(done.stdout.removeprefix("mine\n"))["outcome"] == "finished"

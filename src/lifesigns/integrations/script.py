@@ -103,6 +103,7 @@ def run(
     last = _LastWord(watcher, delivery, stopper, is_check)
     last.farewell.install()
     ending = _execute(_as_module if module else _as_script, target, arguments)
+    _flush()
     if _threads_remain():
         atexit.register(last, ending)  # Python waits for them first, and lets idle executors go
     else:
@@ -326,6 +327,13 @@ def _show(error: BaseException, target: str) -> Ending | None:
         with contextlib.suppress(Exception):
             traceback.print_exc()
     return None
+
+
+def _flush() -> None:
+    """As Python does when a program has come to its end, before it waits for threads."""
+    for stream in (sys.stderr, sys.stdout):
+        with contextlib.suppress(Exception):  # tried again at the very end, and said then
+            stream.flush()
 
 
 def _text(error: BaseException) -> str:
