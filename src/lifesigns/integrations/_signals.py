@@ -111,6 +111,21 @@ def _is_recording(frame: FrameType | None) -> bool:
 
 
 _installed: weakref.WeakSet[Farewell] = weakref.WeakSet()
+_thread = threading.local()
+
+
+def _hold() -> None:
+    """Holds signals back while a process forks: a new child would lose one that it cannot answer.
+
+    Python forgets in a child which handlers are due there, so that a worker which is terminated
+    as soon as it is started would live on.
+    """
+    held = SIGNALS if len(_installed) else ()
+    _thread.mask = signal.pthread_sigmask(signal.SIG_BLOCK, held)
+
+
+def _let_go() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, _thread.mask)
 
 
 def _leave_children() -> None:
@@ -118,7 +133,8 @@ def _leave_children() -> None:
     for farewell in tuple(_installed):
         with suppress(ValueError):  # forked by a thread, where Python does not allow it
             farewell.remove()
+    _let_go()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_leave_children)
+    os.register_at_fork(before=_hold, after_in_parent=_let_go, after_in_child=_leave_children)
