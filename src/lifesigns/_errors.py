@@ -22,6 +22,10 @@ class RecorderError(LifesignsError):
     """The recorder failed; raised in strict mode only, otherwise it becomes a finding."""
 
 
+class Interrupted(BaseException):
+    """Ctrl-C ended the user's script, and is to end this process in the same way."""
+
+
 class MissingExtraError(UsageError, ImportError):
     """A package of an extra is not installed. It is an `ImportError`, too, to those who try one."""
 

@@ -38,7 +38,7 @@ def late():
 BROKEN_REPORT = """
 from lifesigns.report import Report
 
-def broken(self):
+def broken(self, *_):
     raise KeyError("a bug")
 
 Report.print = broken

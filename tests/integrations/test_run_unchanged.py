@@ -107,7 +107,7 @@ def endings(tmp_path_factory):
         ("raise", 1, "failed: ValueError: boom"),
         ("exit", 3, "failed: exit code 3"),
         ("text", 1, "failed: exit code 1"),
-        ("interrupt", 130, "interrupted"),
+        ("interrupt", -2, "interrupted"),
         ("workers", 0, "finished"),
         ("thread", 0, "finished"),
         ("module", 0, "finished"),

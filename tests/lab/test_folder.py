@@ -12,7 +12,7 @@ from lifesigns.lab.folder import make_folder, write_design
 def test_a_file_is_no_folder(tmp_path):
     (tmp_path / "file").write_text("mine")
 
-    with pytest.raises(UsageError, match="is no folder"):
+    with pytest.raises(UsageError, match="Nothing can be written to"):
         make_folder(tmp_path / "file")
 
     assert (tmp_path / "file").read_text() == "mine"
@@ -25,7 +25,7 @@ def test_a_pipe_where_something_is_to_be_written_is_refused_and_stays(tmp_path, 
     path.parent.mkdir(exist_ok=True)
     os.mkfifo(path)
 
-    with pytest.raises(UsageError, match="is no f"):
+    with pytest.raises(UsageError, match=r"Nothing can be written|only regular files"):
         make_folder(tmp_path / "out")
 
     assert path.is_fifo()
@@ -34,7 +34,7 @@ def test_a_pipe_where_something_is_to_be_written_is_refused_and_stays(tmp_path, 
 def test_a_folder_that_has_become_a_file_is_an_error_without_a_traceback(tmp_path):
     (tmp_path / "out").write_text("")
 
-    with pytest.raises(UsageError, match="Nothing can be written to"):
+    with pytest.raises(UsageError, match="cannot be written"):
         write_design(Design("iris"), tmp_path / "out")
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lifesigns import _outputs
 from lifesigns._errors import UsageError
+from lifesigns._outputs import regular_file, write
 from lifesigns.lab.design import Design
 from lifesigns.lab.pages import as_toml, html_page
 from lifesigns.lab.ranking import Ranking
@@ -15,29 +17,20 @@ TABLES = ("ranking", "effects", "runs")
 NAMES = (
     "report.html",
     "design.toml",
-    "design.toml.part",
     *(f"{table}.{kind}" for table in TABLES for kind in ("csv", "parquet")),
 )
 """Of the files."""
 
 
 def make_folder(out: Path) -> None:
-    """Makes sure that files can be written to `out`.
+    """Makes sure that the files of a comparison can be written to `out`.
 
     Raises:
         UsageError: They cannot.
     """
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is no folder; the name of a folder is expected, new or not.")
+    _outputs.make_folder(out)
     for name in NAMES:
-        if (out / name).exists() and not (out / name).is_file():
-            raise UsageError(f"{out / name} is no file; move it away, or name another folder.")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / ".writable").touch()
-        (out / ".writable").unlink()
-    except OSError as error:
-        raise _unwritable(out, error) from error
+        regular_file(out / name)
 
 
 def write_outcome(
@@ -52,7 +45,7 @@ def write_outcome(
     try:
         return _written(outcome, ranking, out, parquet)
     except OSError as error:
-        raise _unwritable(out, error) from error
+        raise UsageError(f"Nothing can be written to {out}: {error.strerror or error}.") from error
 
 
 def write_design(design: Design, out: Path) -> None:
@@ -61,16 +54,11 @@ def write_design(design: Design, out: Path) -> None:
     Raises:
         UsageError: The folder cannot be written to.
     """
-    try:
-        part = out / "design.toml.part"
-        part.write_text(as_toml(design), encoding="utf-8")
-        part.replace(out / "design.toml")
-    except OSError as error:
-        raise _unwritable(out, error) from error
+    write(out / "design.toml", as_toml(design))
 
 
 def _written(outcome: Outcome, ranking: Ranking, out: Path, parquet: bool) -> list[str]:
-    (out / "report.html").write_text(html_page(outcome, ranking), encoding="utf-8")
+    write(out / "report.html", html_page(outcome, ranking))
     written = ["report.html"]
     rows_of_tables = ranking_rows(ranking), effect_rows(ranking), run_rows(outcome)
     for name, rows in zip(TABLES, map(list, rows_of_tables), strict=True):
@@ -84,7 +72,3 @@ def _written(outcome: Outcome, ranking: Ranking, out: Path, parquet: bool) -> li
         write_design(outcome.design, out)
         written.append("design.toml")
     return written
-
-
-def _unwritable(out: Path, error: OSError) -> UsageError:
-    return UsageError(f"Nothing can be written to {out}: {error.strerror or error}.")

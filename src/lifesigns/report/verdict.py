@@ -46,7 +46,7 @@ def counted(number: int, word: str) -> str:
 
 def _unseen(trace: Trace) -> str:
     how = trace.info.outcome.partition(":")[0]
-    if how in ("interrupted", "failed"):
+    if how in ("interrupted", "failed") or how.startswith("ended by "):
         return f"{how} before a step was recorded"
     return "no training step could be recorded" if trace.steps else "no training step was seen"
 

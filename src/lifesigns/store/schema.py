@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lifesigns._errors import RunFileError
+from lifesigns._outputs import APPLICATION_ID
 from lifesigns.records import SCHEMA_VERSION
-
-APPLICATION_ID = 0x4C534947
-"""`LSIG`: marks an SQLite file as a run file (`PRAGMA application_id`)."""
 
 TABLES = (
     "CREATE TABLE schema (version INTEGER NOT NULL)",
