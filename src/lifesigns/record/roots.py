@@ -11,10 +11,12 @@ from torch.optim import Optimizer
 from lifesigns.record.forward import (
     Call,
     Forward,
+    Prediction,
     is_root,
     module_names,
     root_prefixes,
 )
+from lifesigns.record.readable import is_readable
 from lifesigns.record.reading import Inputs
 from lifesigns.record.walk import Walk
 
@@ -40,6 +42,11 @@ class Roots:
         """The named parameters of the roots."""
         found = (p for root in self._alive() for p in root.parameters())
         return {name: p for p in found if (name := self._name_of(p))}
+
+    def forget(self) -> None:
+        """The networks found so far are trained elsewhere."""
+        if not self.fixed:
+            self._modules, self._leaf_names = [], {}
 
     def forward(self, walked: Walk, calls: list[Call]) -> Forward:
         """The forward calls of a step, with the names of the modules below the roots."""
@@ -98,9 +105,13 @@ def root_inputs(walked: Walk, forward: Forward) -> Inputs:
     if not roots:
         return Inputs()
     prediction = roots[-1].prediction
-    if prediction is not None and prediction.is_overwritten:
+    if prediction is not None and not _is_as_it_was(prediction):
         prediction = None
     return Inputs(roots[0].input, prediction)
+
+
+def _is_as_it_was(prediction: Prediction) -> bool:
+    return is_readable(prediction.value) and not prediction.is_overwritten
 
 
 def _outermost(roots: Iterable[nn.Module]) -> list[nn.Module]:
