@@ -68,6 +68,8 @@ class Call:
     output_node: int | None = None
     """In evaluation mode: sequence number of the node that made the output, inside or before."""
     recurrent: str = ""
+    parameters: tuple[tuple[str, weakref.ref[Tensor]], ...] = ()
+    """What the module held while it ran: FSDP lends it others than it has outside."""
     input: Tensor | None = None
     prediction: Prediction | None = None
 
@@ -227,6 +229,8 @@ class ForwardHooks:
             calls.append(call)
             if call.module() is module:
                 break
+        held = ((name, p) for name, p in module._parameters.items() if p is not None)
+        call.parameters = tuple((name, weakref.ref(p)) for name, p in held)
         if not call.training:
             call.output_node = _maker(first_tensor(output))
         if call.depth == 0:

@@ -109,6 +109,26 @@ class ParameterReader:
             watched.reached |= watched.name in self._reached_now
         self._begin()
 
+    def follow(self, named: Callable[[], Mapping[str, Tensor]]) -> None:
+        """Right after a pass that freed parameters: FSDP trains others in their place.
+
+        What was in those others before the pass was not seen.
+
+        Args:
+            named: Gives the parameters that the modules hold now.
+        """
+        lost = [w for w in self.watched if w.begun and not w.stepped and _is_freed(w.parameter())]
+        held = named() if lost else {}
+        for watched in lost:
+            if (p := held.get(watched.name)) is not None:
+                watched.parameter, watched.begun = weakref.ref(p), False
+                watched.size = max(local(p).numel(), 1)
+                watched.before = watched.gradient = None
+                watched.slots.clear()
+        self._begin()
+        for watched in lost:
+            watched.leftover = None
+
     def _begin(self) -> None:
         fresh = [(w, p) for w, p in self._alive(begun=False) if self._may_be_read(w, p)]
         self._norms("weight", fresh)
@@ -249,6 +269,10 @@ class ParameterReader:
         if rows is not None:
             share = rows.sum(1).abs_() / rows.abs().sum(1)
             watched.slots["coherence"] = self._pack.add(share.nanmean())
+
+
+def _is_freed(p: Tensor | None) -> bool:
+    return p is not None and not is_readable(local(p))
 
 
 def _sample(tensor: Tensor) -> Tensor:

@@ -116,6 +116,7 @@ class PassReader:
             if not succeeded:
                 self._parameters = None
             elif self._parameters is not None:
+                self._parameters.follow(self._roots.parameters)
                 self._parameters.gradients(reading.scale)
         return reading, taken
 

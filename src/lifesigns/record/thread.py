@@ -7,9 +7,10 @@ process. So what other threads train is left to them: their passes and steps are
 from __future__ import annotations
 
 import threading
+import time
 
-PATIENCE = 64
-"""Backward passes of other threads after which a thread that made none is no longer followed."""
+PASSES, SECONDS = 64, 10.0
+"""Backward passes of other threads, and time, after which a thread that made none is left."""
 NOBODY = 0
 
 
@@ -19,7 +20,7 @@ class TrainingThread:
     def __init__(self) -> None:
         self._followed = NOBODY
         self._inside: set[int] = set()
-        self._passed_over = 0
+        self._passed_over, self._latest = 0, 0.0
         self.left_out = 0
         """Backward passes of other threads."""
 
@@ -55,7 +56,7 @@ class TrainingThread:
         """This thread begins a backward pass."""
         self._inside.add(threading.get_ident())
         if self._followed == threading.get_ident():
-            self._passed_over = 0
+            self._wait_from_here()
 
     def leave(self) -> None:
         """It has ended."""
@@ -63,16 +64,24 @@ class TrainingThread:
 
     def follow(self) -> None:
         """Follows this thread from here on."""
-        self._followed, self._passed_over = threading.get_ident(), 0
+        self._followed = threading.get_ident()
+        self._wait_from_here()
 
     def is_left(self) -> bool:
         """Whether a pass of this thread may be followed instead; if not, it is left out."""
         self._passed_over += 1
-        if not self.is_inside and (self._passed_over > PATIENCE or not _is_alive(self._followed)):
-            self._passed_over = 0
+        if not self.is_inside and (self._is_idle or not _is_alive(self._followed)):
+            self._wait_from_here()
             return True
         self.left_out += 1
         return False
+
+    @property
+    def _is_idle(self) -> bool:
+        return self._passed_over > PASSES and time.monotonic() - self._latest > SECONDS
+
+    def _wait_from_here(self) -> None:
+        self._passed_over, self._latest = 0, time.monotonic()
 
 
 def _is_alive(ident: int) -> bool:
