@@ -231,11 +231,12 @@ class ForwardHooks:
                 break
         held = ((name, p) for name, p in module._parameters.items() if p is not None)
         call.parameters = tuple((name, weakref.ref(p)) for name, p in held)
-        if not call.training:
-            call.output_node = _maker(first_tensor(output))
-        if call.depth == 0:
-            call.prediction = Prediction.of(output)
-            self._keep(call)
+        with torch._C.DisableTorchFunction():
+            if not call.training:
+                call.output_node = _maker(first_tensor(output))
+            if call.depth == 0:
+                call.prediction = Prediction.of(output)
+                self._keep(call)
 
     def _keep(self, call: Call) -> None:
         """Keeps the tensors of the latest root calls within their limit."""

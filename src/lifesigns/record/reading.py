@@ -113,6 +113,8 @@ class Reading:
         self._read_sites(walked, condensed, offset)
 
     def _read_batch(self, batch: Tensor | None) -> tuple[tuple[int, ...], PendingSums] | None:
+        if batch is not None and (why := obstacle(batch)):
+            self._unreadable.append(f"the batch: {why}")
         if batch is None or not batch.is_floating_point() or batch.dim() == 0:
             return None
         first = next((s for s in self._graph.sites if s.kind is not Kind.OTHER), None)
