@@ -41,7 +41,8 @@ print([t.detach().numpy().tobytes().hex() for t in state])
 
 
 def network():
-    return nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    """Without units that could be dead from the start."""
+    return nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
 
 
 def train(model, optimizer=None, steps=1):
