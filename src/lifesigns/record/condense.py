@@ -127,7 +127,7 @@ class _Condenser:
         return bool(produced) and produced not in given
 
     def _input_shape(self, i: int) -> Shape:
-        return self.walk.shape(i) if i >= 0 else tuple(self.walk.leaves[-1 - i].shape)
+        return self.walk.shape(i) if i >= 0 else self.walk.leaf_shape(-1 - i)
 
     def _classify(self, index: int, data: list[int]) -> tuple[Kind | None, str]:
         name = self.walk.names[index]

@@ -23,6 +23,8 @@ from torch import Tensor, nn
 from torch.nn.modules import module as module_hooks
 from torch.nn.modules.loss import _Loss
 
+from lifesigns.record.readable import is_readable, readable
+
 MOST_CALLS = 50_000
 """Calls that are remembered when no backward pass follows: a model that only predicts."""
 MOST_ROOT_CALLS, MOST_ELEMENTS = 16, 1 << 24
@@ -48,7 +50,10 @@ class Prediction:
     def of(cls, output: Any) -> Prediction | None:
         """The first tensor in a module's output."""
         tensor = first_tensor(output)
-        return None if tensor is None else cls(tensor.detach(), _maker(tensor), tensor._version)
+        value = readable(tensor)
+        if tensor is None or value is None:
+            return None
+        return cls(value, _maker(tensor), tensor._version)
 
 
 @dataclass
@@ -63,6 +68,8 @@ class Call:
     output_node: int | None = None
     """In evaluation mode: sequence number of the node that made the output, inside or before."""
     recurrent: str = ""
+    parameters: tuple[tuple[str, weakref.ref[Tensor]], ...] = ()
+    """What the module held while it ran: FSDP lends it others than it has outside."""
     input: Tensor | None = None
     prediction: Prediction | None = None
 
@@ -180,9 +187,11 @@ class ForwardHooks:
         self._kept.clear()
 
     def calls(self) -> list[Call]:
-        """The calls of this thread; of all threads if this one made none."""
+        """The calls of this thread; if it made none, of the other, if that is one."""
         own = self._calls.get(threading.get_ident())
-        return list(own) if own else [c for calls in self._calls.values() for c in calls]
+        if not own and len(self._calls) == 1:
+            (own,) = self._calls.values()
+        return list(own or ())
 
     def _enter(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
         self._guard(self._open, module, inputs)
@@ -204,9 +213,8 @@ class ForwardHooks:
         call = Call(weakref.ref(module), len(stack), number, number, module.training)
         call.recurrent = type(module).__name__.lower() if isinstance(module, nn.RNNBase) else ""
         if not stack:
-            given = (i for i in inputs if isinstance(i, Tensor) and not _is_batched(i))
-            first = next(given, None)
-            call.input = None if first is None else first.detach()
+            given = (i for i in inputs if isinstance(i, Tensor))
+            call.input = readable(next(filter(is_readable, given), None))
         stack.append(call)
 
     def _close(self, module: nn.Module, output: Any) -> None:
@@ -221,11 +229,14 @@ class ForwardHooks:
             calls.append(call)
             if call.module() is module:
                 break
-        if not call.training:
-            call.output_node = _maker(first_tensor(output))
-        if call.depth == 0:
-            call.prediction = Prediction.of(output)
-            self._keep(call)
+        held = ((name, p) for name, p in module._parameters.items() if p is not None)
+        call.parameters = tuple((name, weakref.ref(p)) for name, p in held)
+        with torch._C.DisableTorchFunction():
+            if not call.training:
+                call.output_node = _maker(first_tensor(output))
+            if call.depth == 0:
+                call.prediction = Prediction.of(output)
+                self._keep(call)
 
     def _keep(self, call: Call) -> None:
         """Keeps the tensors of the latest root calls within their limit."""
@@ -262,7 +273,7 @@ def is_root(module: nn.Module) -> bool:
 def first_tensor(output: Any) -> Tensor | None:
     """The prediction in a module's output: a tensor, or the `logits` or first tensor inside."""
     if isinstance(output, Tensor):
-        return None if _is_batched(output) else output
+        return output if is_readable(output) else None
     if isinstance(output, Mapping):
         chosen = output.get("logits")
         return chosen if isinstance(chosen, Tensor) else first_tensor(list(output.values()))
@@ -272,11 +283,6 @@ def first_tensor(output: Any) -> Tensor | None:
     if hasattr(output, "__dataclass_fields__"):
         return first_tensor([getattr(output, name) for name in output.__dataclass_fields__])
     return None
-
-
-def _is_batched(tensor: Tensor) -> bool:
-    """Whether a tensor belongs to a running `torch.func` transform: it means nothing outside."""
-    return bool(torch._C._functorch.is_functorch_wrapped_tensor(tensor))
 
 
 def module_names(roots: list[nn.Module]) -> dict[int, str]:

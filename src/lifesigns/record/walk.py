@@ -10,7 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lifesigns.record.readable import is_readable, obstacle
+
 LEAF = "torch::autograd::AccumulateGrad"
+OPERANDS = ("result", "self", "other", "target", "weight", "pos_weight", "noise", "min", "max")
+"""What activations and losses save, beside their indices."""
 _SUFFIX = re.compile(r"Backward\d*$")
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -39,7 +43,14 @@ class Walk:
     def shape(self, index: int) -> tuple[int, ...]:
         """Shape of the value the node produced; empty where autograd kept none."""
         metadata = self.nodes[index]._input_metadata
-        return tuple(int(n) for n in metadata[0].shape) if metadata else ()
+        try:
+            return tuple(int(n) for n in metadata[0].shape) if metadata else ()
+        except (RuntimeError, AttributeError):  # nested: its rows are of different lengths
+            return ()
+
+    def leaf_shape(self, k: int) -> tuple[int, ...]:
+        """Shape of leaf `k`; empty where it has none."""
+        return shape_of(self.leaves[k])
 
     @property
     def signature(self) -> tuple[Any, ...]:
@@ -85,12 +96,32 @@ def snake_case(name: str) -> str:
     return _WORD_START.sub("_", name).lower()
 
 
+def shape_of(tensor: Tensor) -> tuple[int, ...]:
+    """Shape of a tensor; empty if its rows are of different lengths."""
+    try:
+        return tuple(int(n) for n in tensor.shape)
+    except (RuntimeError, AttributeError):
+        return ()
+
+
 def saved(node: Any, attribute: str) -> Any:
     """The saved value `attribute` of a node, or None where it may not or cannot be read.
 
     Tensors whose saving is hooked (checkpointing, `save_on_cpu`) are left alone: unpacking them
-    could recompute a forward pass.
+    could recompute a forward pass. A distributed tensor is left alone, too.
     """
+    value = _unpacked(node, attribute)
+    tensors = value if isinstance(value, tuple) else (value,)
+    return value if all(is_readable(t) for t in tensors if isinstance(t, Tensor)) else None
+
+
+def unreadable(node: Any) -> str:
+    """Why something an operation computed with or made cannot be read; empty if all can."""
+    values = (_unpacked(node, attribute) for attribute in OPERANDS)
+    return next((o for v in values if isinstance(v, Tensor) and (o := obstacle(v))), "")
+
+
+def _unpacked(node: Any, attribute: str) -> Any:
     if is_hooked(node, attribute):
         return None
     try:
