@@ -45,7 +45,7 @@ def test_a_project_that_says_nothing_has_no_settings(tmp_path):
         ("every = 0.5", "a whole number"),
         ("every = 0", "a whole number"),
         ("per-site-ignores = 3", "a table"),
-        ("ignore = [", "cannot be read as TOML"),
+        ("ignore = [", "is no TOML"),
     ],
 )
 def test_a_mistake_in_the_file_names_the_file_and_what_was_expected(tmp_path, text, said):

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from difflib import get_close_matches
 from typing import Any
 
-from lifesigns._errors import UsageError
+from lifesigns._errors import UsageError, cut, shown
 from lifesigns.lab.population import Member
 from lifesigns.lab.units import Source
 from lifesigns.nets import MLP, Recipe
@@ -174,7 +174,7 @@ class Design:
         for key, value in values.items():
             _require_known("setting", key, tuple(known))
             if not _is_like(value, known[key].default, key):
-                raise UsageError(f"{key} = {value!r} is not what a design expects there.")
+                raise UsageError(f"{cut(key)} = {shown(value)} is not what a design expects there.")
         if "data" not in values:
             raise UsageError("The design names no data; add a line such as data = 'digits'.")
         settings: dict[str, Any] = {
@@ -190,9 +190,11 @@ def logarithmic(low: float, high: float, count: int = 0) -> tuple[float, ...]:
         >>> logarithmic(0.01, 1)
         (0.01, 0.0316228, 0.1, 0.316228, 1.0)
     """
-    count = count or 1 + max(1, round(2 * math.log10(high / low)))
-    ratio = (high / low) ** (1 / (count - 1))
-    return tuple(float(f"{low * ratio**i:.6g}") for i in range(count))
+    count = count or 1 + max(1, round(2 * (math.log10(high) - math.log10(low))))
+    # In logarithms: the ratio of two numbers can be more than a number holds.
+    first, width = math.log10(low), (math.log10(high) - math.log10(low)) / (count - 1)
+    inner = [float(f"{10 ** (first + width * i):.6g}") for i in range(1, count - 1)]
+    return (float(f"{low:.6g}"), *inner, float(f"{high:.6g}"))
 
 
 def _is_like(value: Any, default: Any, key: str) -> bool:
@@ -205,7 +207,9 @@ def _is_like(value: Any, default: Any, key: str) -> bool:
 
 
 def _is_number_or(value: Any, types: tuple[type, ...]) -> bool:
-    return isinstance(value, types) and not isinstance(value, bool)
+    if isinstance(value, bool) or (isinstance(value, int) and abs(value) >= 2**63):
+        return False
+    return isinstance(value, types)
 
 
 def _require_known(kind: str, name: str, known: Iterable[str]) -> None:
@@ -214,4 +218,4 @@ def _require_known(kind: str, name: str, known: Iterable[str]) -> None:
         return
     near = get_close_matches(name, known, n=2, cutoff=0.5)
     hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(sorted(known))}."
-    raise UsageError(f"There is no {kind} {name!r}. {hint}")
+    raise UsageError(f"There is no {kind} {shown(name)}. {hint}")
