@@ -8,7 +8,8 @@ from toml_damage import damage
 from lifesigns.lab.arguments import design_of
 
 KEYS = (
-    "data", "target", "hidden", "activations", "initialisers", "losses", "optimizers", "rates", "seeds",
+    "data", "target", "hidden", "activations", "initialisers", "losses", "optimizers", "rates",
+    "seeds",
     "steps", "batch_size", "momentum", "weight_decay", "chunk", "rate", "x", "'\\u001b'",
 )  # fmt: skip
 EXAMPLE = b"""data = "iris"
@@ -21,8 +22,10 @@ seeds = 3
 steps = 10
 """
 WORDS = (
-    "relu,tanh", "he", "", ",", "1e-3:1:log", "1:1:log", "0.1,nan", "1e-308:1e308:log", "1:2:log:9999999999",
-    "1:2:log:0", "a:b:c:d:e", "64-64", "-1", "0", "9" * 5000, "none", "１２", "1e999", "\x1b", "inf", "64-", "_",
+    "relu,tanh", "he", "", ",", "1e-3:1:log", "1:1:log", "0.1,nan", "1e-308:1e308:log",
+    "1:2:log:9999999999",
+    "1:2:log:0", "a:b:c:d:e", "64-64", "-1", "0", "9" * 5000, "none", "１２",
+    "1e999", "\x1b", "inf", "64-", "_",
 )  # fmt: skip
 OPTIONS = {"data": "iris", "hidden": "8-8", "rates": "1e-3:1:log", "activations": "relu"}
 NUMBERS = ("seeds", "steps", "batch_size", "momentum", "weight_decay")
@@ -57,7 +60,9 @@ def read_options(data, _):
 
 
 DESIGN = Target("design", lambda _: [EXAMPLE], lambda r, d: damage(r, d, KEYS), read)
-ARGUMENTS = Target("arguments", lambda _: [json.dumps(OPTIONS).encode()], damage_options, read_options)
+ARGUMENTS = Target(
+    "arguments", lambda _: [json.dumps(OPTIONS).encode()], damage_options, read_options
+)
 
 if __name__ == "__main__":
     main(DESIGN, ARGUMENTS)

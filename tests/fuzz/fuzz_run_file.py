@@ -5,7 +5,7 @@ import json
 import re
 import sqlite3
 import zlib
-from contextlib import closing, redirect_stdout
+from contextlib import closing, redirect_stdout, suppress
 
 import numpy as np
 from driver import Target, main
@@ -14,24 +14,29 @@ from lifesigns.app.show import show
 from lifesigns.records import LossCurve, ParameterReading, RunInfo, SiteReading
 from lifesigns.rules import judge
 from lifesigns.rules._examples import chain, snapshot, sums
-from lifesigns.store import RunWriter, read_findings, read_run
+from lifesigns.store import RunWriter, read_run
 
 GRAPH = chain("linear", "relu", "linear", units=4)
 VALUES = (
-    None, 0, -1, 2**63 - 1, 10**30, 1.5, 1e308, "", "nan", "\x1b[2J\x1b]0;x\x07", "x" * 3000, True, [], {},
-    [[]], {"a": 1}, [1, 2], "running", "finished", float("nan"), [[[1]]], "\u202e", {"sums": [0, 9]},
-    {"sums": [0, 4]}, {"dtype": "<f8", "shape": [2**40], "data": ""}, {"dtype": "O", "shape": [], "data": ""},
+    None, 0, -1, 2**63 - 1, 10**30, 1.5, 1e308, "", "nan", "\x1b[2J\x1b]0;x\x07", "x" * 3000, True,
+    [], {},
+    [[]], {"a": 1}, [1, 2], "running", "finished", float("nan"), [[[1]]], "\u202e",
+    {"sums": [0, 9]},
+    {"sums": [0, 4]}, {"dtype": "<f8", "shape": [2**40], "data": ""},
+    {"dtype": "O", "shape": [], "data": ""},
 )  # fmt: skip
 CELLS = (
-    None, 0, -1, 2**62, 1.5, "", "x", b"", b"\0" * 9, b"\xff" * 64, "[" * 3000, "3" * 5000, "\x1b[2J", "{}",
+    None, 0, -1, 2**62, 1.5, "", "x", b"", b"\0" * 9, b"\xff" * 64, "[" * 3000, "3" * 5000,
+    "\x1b[2J", "{}",
     "[]", "null", zlib.compress(b"0" * 2_000_000), zlib.compress(b"[" * 5000), zlib.compress(b"{}"),
 )  # fmt: skip
 STATEMENTS = (
     "DROP TABLE {table}",
     "DELETE FROM {table}",
     "ALTER TABLE {table} RENAME TO other",
-    "DROP TABLE {table}; CREATE VIEW {table} AS WITH RECURSIVE c(name) AS (SELECT 1 UNION ALL SELECT "
-    "name + 1 FROM c) SELECT name, name value, name number, name hash, name body, name version FROM c",
+    "DROP TABLE {table}; CREATE VIEW {table} AS WITH RECURSIVE c(name) AS (SELECT 1 UNION ALL "
+    "SELECT name + 1 FROM c) SELECT name, name value, name number, name hash, name body, "
+    "name version FROM c",
     "DROP TABLE {table}; CREATE TABLE {table} (name, value AS (zeroblob(900000000)))",
     "DROP TABLE {table}; CREATE TABLE {table} (version, name, value, hash, body)",
     "UPDATE schema SET version = 'x'",
@@ -75,14 +80,15 @@ def examples(folder):
 
 def damage(random, data):
     """Rows, the JSON in them, and tables changed by a connection of SQLite."""
+    if not hasattr(sqlite3.Connection, "serialize"):  # new in Python 3.11
+        return data
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         connection.executescript(dump(data))
         for _ in range(random.choice((1, 1, 2, 4))):
-            table = random.choice(tuple(TABLES))
-            try:
-                random.choice((statement, cell, inside, inside, inside))(random, connection, table)
-            except sqlite3.Error:
-                continue  # a statement after one that took its table away
+            random.choice((cell, inside, inside))(random, connection)
+        if random.random() < 0.2:
+            with suppress(sqlite3.Error):  # what the next version of SQLite refuses to make
+                statement(random, connection)
         return connection.serialize()
 
 
@@ -90,7 +96,7 @@ _dumps = {}
 
 
 def dump(data):
-    """The statements that make the database, and the mark of a run file, which is not among them."""
+    """The statements that make the database, and its mark, which is not among them."""
     if data not in _dumps:
         with closing(sqlite3.connect(":memory:")) as connection:
             connection.deserialize(data)
@@ -99,17 +105,21 @@ def dump(data):
     return _dumps[data]
 
 
-def statement(random, connection, table):
+def statement(random, connection):
+    table = random.choice(("schema", *TABLES))
     connection.executescript(random.choice(STATEMENTS).format(table=table))
 
 
-def cell(random, connection, table):
+def cell(random, connection):
+    table = random.choice(tuple(TABLES))
     column = random.choice(TABLES[table])
-    connection.execute(f'UPDATE {table} SET "{column}" = ?', (random.choice(CELLS),))
+    with suppress(sqlite3.Error):  # a NULL or a text where the table allows none
+        connection.execute(f'UPDATE {table} SET "{column}" = ?', (random.choice(CELLS),))
 
 
-def inside(random, connection, table):
+def inside(random, connection):
     """Something in the JSON of a row."""
+    table = random.choice(tuple(TABLES))
     column = "value" if "value" in TABLES[table] else "body"
     if column not in TABLES[table]:
         return
@@ -118,8 +128,11 @@ def inside(random, connection, table):
         return
     number, stored = random.choice(rows)
     packed = isinstance(stored, bytes)
-    value = json.loads(zlib.decompress(stored) if packed else stored)
-    if table == "snapshots" and random.random() < 0.8:
+    try:
+        value = json.loads(zlib.decompress(stored) if packed else stored)
+    except (ValueError, TypeError, zlib.error, RecursionError):
+        return  # damaged before
+    if isinstance(value, dict) and isinstance(value.get("snapshot"), str) and random.random() < 0.8:
         value["snapshot"] = json.dumps(changed(random, json.loads(value["snapshot"])))
     else:
         value = changed(random, value)
@@ -137,7 +150,11 @@ def changed(random, value):
         return {**value, key: changed(random, value[key])}
     if isinstance(value, list) and value and random.random() < 0.9:
         place = random.randrange(len(value))
-        return [*value[:place], changed(random, value[place]), *value[place + random.randrange(2) :]]
+        return [
+            *value[:place],
+            changed(random, value[place]),
+            *value[place + random.randrange(2) :],
+        ]
     return random.choice(VALUES)
 
 
@@ -152,8 +169,7 @@ def read(data, folder):
             show(path)
             show(path, json_output=True, sarif_path=folder / "run.sarif")
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]", out.getvalue())
-        failed = [f.symptom for f in read_findings(path) if "MemoryError" in f.symptom]
-        assert not failed, failed
+        assert "MemoryError" not in out.getvalue()  # of a rule, which becomes a note
     finally:
         assert path.read_bytes() == data, "the file was changed"
 
