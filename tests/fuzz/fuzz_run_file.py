@@ -130,12 +130,12 @@ def inside(random, connection):
     packed = isinstance(stored, bytes)
     try:
         value = json.loads(zlib.decompress(stored) if packed else stored)
-    except (ValueError, TypeError, zlib.error, RecursionError):
+        if table == "snapshots" and random.random() < 0.8:
+            value["snapshot"] = json.dumps(changed(random, json.loads(value["snapshot"])))
+        else:
+            value = changed(random, value)
+    except (ValueError, TypeError, LookupError, zlib.error, RecursionError):
         return  # damaged before
-    if isinstance(value, dict) and isinstance(value.get("snapshot"), str) and random.random() < 0.8:
-        value["snapshot"] = json.dumps(changed(random, json.loads(value["snapshot"])))
-    else:
-        value = changed(random, value)
     text = json.dumps(value)
     stored = zlib.compress(text.encode()) if packed else text
     connection.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (stored, number))
