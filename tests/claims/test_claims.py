@@ -107,11 +107,15 @@ def test_a_result_is_not_taken_for_one_of_other_data(tmp_path, monkeypatch):
     assert not again.cached
 
 
-def test_a_damaged_result_is_run_again(tmp_path):
+@pytest.mark.parametrize(
+    "kept",
+    ["{}", "[" * 5000, "3", '{"seconds": 1, "measurements": [3]}', "\xff", '{"seconds": []}'],
+)
+def test_a_damaged_result_is_run_again(tmp_path, kept):
     claims = find_claims(CHEAP[:1])
     list(run_claims(claims, Effort(), kept=tmp_path))
     for path in tmp_path.iterdir():
-        path.write_text("{}")
+        path.write_text(kept, encoding="latin-1")
 
     (again,) = run_claims(claims, Effort(), kept=tmp_path)
 

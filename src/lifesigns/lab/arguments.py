@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from lifesigns._errors import UsageError
-from lifesigns.lab.design import Design, logarithmic, shown
+from lifesigns._errors import UsageError, shown
+from lifesigns._files import read_toml
+from lifesigns.lab.design import Design, logarithmic
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-MOST_BYTES = 2**20
-"""Of a design: a thousand times what one needs."""
 MOST_RATES = 1000
-"""Of a range."""
+"""More are a mistake: each rate trains every cell again."""
 SHORT = MappingProxyType(
     {
         "he": "he_normal",
@@ -47,27 +40,9 @@ def design_of(file: Path | None, options: Mapping[str, Any]) -> Design:
     Raises:
         UsageError: The file cannot be read, or something in it or in the options makes no sense.
     """
-    values = _read(file) if file else {}
+    values = read_toml(file) if file else {}
     values |= {name: _parsed(name, text) for name, text in options.items() if text is not None}
     return Design.from_dict(values)
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        with file.open("rb") as opened:
-            content = opened.read(MOST_BYTES + 1)
-        if len(content) > MOST_BYTES:
-            raise UsageError(f"{file} is no design: it has more than {MOST_BYTES:,} bytes.")
-        values: dict[str, Any] = tomllib.loads(content.decode())
-    except FileNotFoundError as error:
-        raise UsageError(
-            f"{file} does not exist; a design as a TOML file is expected, or --data."
-        ) from error
-    except (OSError, ValueError, RecursionError) as error:  # no text, no TOML, or a number too long
-        raise UsageError(
-            f"{file} is no TOML file: {error}. A design is lines such as data = 'digits'."
-        ) from error
-    return values
 
 
 def _parsed(name: str, text: Any) -> Any:

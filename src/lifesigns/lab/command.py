@@ -9,9 +9,9 @@ from typing import Any
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from lifesigns._errors import UsageError
+from lifesigns._errors import UsageError, shown
 from lifesigns.lab.arguments import design_of
-from lifesigns.lab.design import Design, shown
+from lifesigns.lab.design import Design
 from lifesigns.lab.folder import make_folder, write_design, write_outcome
 from lifesigns.lab.pages import print_ranking
 from lifesigns.lab.ranking import rank

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from difflib import get_close_matches
 from typing import Any
 
-from lifesigns._errors import UsageError
+from lifesigns._errors import UsageError, cut, shown
 from lifesigns.lab.population import Member
 from lifesigns.lab.units import Source
 from lifesigns.nets import MLP, Recipe
@@ -29,8 +29,6 @@ FIRST_SEED = 1000
 MOST = 10**9
 """Of anything that is counted: more than can be trained, and a number the C program can hold."""
 MOST_LAYERS = 1000
-LONGEST = 60
-"""Characters of a mistake that are shown."""
 LINEAR = "none"
 """The word for no activation at all."""
 
@@ -209,7 +207,7 @@ class Design:
             _require_known("setting", key, tuple(known))
             if not _is_like(value, known[key].default, key):
                 raise UsageError(
-                    f"{key} = {shown(value)} is not what a design expects there: "
+                    f"{cut(key)} = {shown(value)} is not what a design expects there: "
                     f"{_expected(known[key].default, key)}."
                 )
         if "data" not in values:
@@ -227,9 +225,11 @@ def logarithmic(low: float, high: float, count: int = 0) -> tuple[float, ...]:
         >>> logarithmic(0.01, 1)
         (0.01, 0.0316228, 0.1, 0.316228, 1.0)
     """
-    count = count or 1 + max(1, round(2 * math.log10(high / low)))
-    ratio = (high / low) ** (1 / (count - 1))
-    return tuple(float(f"{low * ratio**i:.6g}") for i in range(count))
+    count = count or 1 + max(1, round(2 * (math.log10(high) - math.log10(low))))
+    # In logarithms: the ratio of two numbers can be more than a number holds.
+    first, width = math.log10(low), (math.log10(high) - math.log10(low)) / (count - 1)
+    inner = [float(f"{10 ** (first + width * i):.6g}") for i in range(1, count - 1)]
+    return (float(f"{low:.6g}"), *inner, float(f"{high:.6g}"))
 
 
 def _is_like(value: Any, default: Any, key: str) -> bool:
@@ -260,17 +260,6 @@ def _expected(default: Any, key: str) -> str:
     if key == "data" or default is None:
         return "a text, such as 'digits'"
     return f"a number, such as {default}"
-
-
-def shown(value: object) -> str:
-    """A value as it is written, cut off where it gets long."""
-    if isinstance(value, int) and abs(value) > MOST:
-        return f"a number {'above ' if value > 0 else 'below -'}{MOST:,}"
-    try:
-        text = repr(value)
-    except ValueError:  # a list with a number of more digits than Python writes
-        text = f"a {type(value).__name__}"
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 def _require_known(kind: str, name: str, known: Iterable[str]) -> None:
