@@ -9,7 +9,9 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.utils.weak import WeakIdRef
 
+from lifesigns.record._compiled import CompiledCode
 from lifesigns.record.forward import Forward, ForwardHooks
+from lifesigns.record.graft import Repeated, repeat_compiled
 from lifesigns.record.losses import LossLog
 from lifesigns.record.parameters import ParameterReader
 from lifesigns.record.reading import Reading
@@ -28,11 +30,16 @@ class PassReader:
     Args:
         roots: The networks that are trained.
         hooks: What ran in the forward pass.
+        compiled: What of it ran compiled.
         losses: The loss curves.
     """
 
-    def __init__(self, roots: Roots, hooks: ForwardHooks, losses: LossLog) -> None:
+    def __init__(
+        self, roots: Roots, hooks: ForwardHooks, compiled: CompiledCode, losses: LossLog
+    ) -> None:
         self._roots, self._hooks, self._losses = roots, hooks, losses
+        self._compiled = compiled
+        self._repeated: Repeated | None = None
         self._structures = Structures()
         self._streams: dict[frozenset[WeakIdRef], int] = {}
         self._parameters: ParameterReader | None = None
@@ -73,6 +80,8 @@ class PassReader:
                     return
             names = self._names(walked)
             self._read_parameters(walked, names, from_start=self._hooks.armed or not position)
+            repeated = self._repeated = self._repeat_compiled(losses, walked, names)
+            walked = repeated.walked
             self.reading = Reading(
                 walked,
                 self._structures.condense(walked, forward, names),
@@ -82,6 +91,8 @@ class PassReader:
                 inputs=root_inputs(walked, forward),
                 leaf_names=names,
                 reason=reason,
+                repeated=len(repeated.repetitions),
+                obstacles=repeated.obstacles,
             )
 
     def read_nested(self, losses: list[Tensor]) -> None:
@@ -105,9 +116,14 @@ class PassReader:
 
     def finish(self, step: int, *, succeeded: bool) -> tuple[Reading, Snapshot] | None:
         """Ends the pass that is being read, with what was read of it."""
-        reading = self.drop()
+        repeated, self._repeated = self._repeated, None
+        reading = self.reading
         if reading is None:
             return None
+        if repeated is not None:
+            reading.failures.extend(repeated.backward() if succeeded else ())
+            repeated.unhook()
+        self.drop()
         with measuring():
             taken = reading.snapshot(step, self._losses.last_stream, succeeded=succeeded)
             if not succeeded:
@@ -118,6 +134,9 @@ class PassReader:
 
     def drop(self) -> Reading | None:
         """Ends the pass that is being read; its hooks are gone."""
+        repeated, self._repeated = self._repeated, None
+        if repeated is not None:
+            repeated.unhook()
         reading, self.reading = self.reading, None
         if reading is not None:
             reading.unhook()
@@ -148,6 +167,10 @@ class PassReader:
 
     def _names(self, walked: Walk) -> list[str]:
         return [self._roots.name(leaf, k) for k, leaf in enumerate(walked.leaves)]
+
+    def _repeat_compiled(self, losses: list[Tensor], walked: Walk, names: list[str]) -> Repeated:
+        by_id = {id(leaf): name for leaf, name in zip(walked.leaves, names, strict=True)}
+        return repeat_compiled(losses, walked, self._compiled.calls(), by_id)
 
     def _relates(self, walked: Walk, forward: Forward, position: int) -> bool:
         """Notes which loss curve a backward pass belongs to; whether it concerns the model."""
