@@ -185,7 +185,7 @@ def _enter() -> Callable[[], None]:
     called, inputs = _caller("fn"), _caller("args")
     module = getattr(called, "__self__", None)
     module = module if isinstance(module, nn.Module) else None
-    holders = tuple(_armed)
+    holders = () if module is not None and _stays_eager(module) else tuple(_armed)
     for holder in holders:
         holder.enter(module, inputs if isinstance(inputs, tuple) else ())
 
@@ -195,6 +195,12 @@ def _enter() -> Callable[[], None]:
             holder.leave(module, output)
 
     return leave
+
+
+def _stays_eager(module: nn.Module) -> bool:
+    """Whether dynamo compiles nothing of it: `Sequential(Linear(3, 1)).compile()` is torch's own."""
+    rules = sys.modules["torch._dynamo.trace_rules"]
+    return all(rules.check(type(part).forward) for part in module.modules())
 
 
 def _caller(name: str) -> Any:

@@ -23,6 +23,8 @@ from torch import Tensor, nn
 from torch.nn.modules import module as module_hooks
 from torch.nn.modules.loss import _Loss
 
+from lifesigns.record._backward import outside_dynamo
+
 MOST_CALLS = 50_000
 """Calls that are remembered when no backward pass follows: a model that only predicts."""
 MOST_ROOT_CALLS, MOST_ELEMENTS = 16, 1 << 24
@@ -212,9 +214,11 @@ class ForwardHooks:
         own = self._calls.get(threading.get_ident())
         return list(own) if own else [c for calls in self._calls.values() for c in calls]
 
+    @outside_dynamo
     def _enter(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
         self._guard(self._open, uncompiled(module), inputs)
 
+    @outside_dynamo
     def _leave(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         self._guard(self._close, uncompiled(module), output)
 

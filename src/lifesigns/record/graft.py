@@ -60,21 +60,55 @@ def repeat_compiled(
         names: Names of parameters by `id`.
     """
     repeated = Repeated(walked)
-    made = dict(zip(walked.numbers, walked.nodes, strict=True))
+    opened: dict[int, str] = {}
     for call in calls:
-        node = made.get(call.node)
-        if node is None or node.name() != COMPILED:
+        if not _is_reached(walked, call):
             continue
         try:
             if call.obstacle:
                 raise RuntimeError(call.obstacle)
-            repeated.repetitions.append(Repetition.of(call))
+            repetition = Repetition.of(call)
         except Exception as error:
             repeated.obstacles.append(f"a compiled call was left out: {error}")
+            continue
+        if call.is_open:
+            opened.update(_opened(walked, repetition, names))
+        else:
+            repeated.repetitions.append(repetition)
+    walked = repeated.walked = replace(walked, modules=opened)
     if repeated.repetitions:
         repeated.hook(walked)
         repeated.walked = _Graft(walked, repeated.repetitions, names).joined(losses)
     return repeated
+
+
+def _is_reached(walked: Walk, call: CompiledCall) -> bool:
+    if call.is_open:
+        return any(call.made[0] <= number < call.made[1] for number in walked.numbers)
+    return any(
+        number == call.node and node.name() == COMPILED
+        for number, node in zip(walked.numbers, walked.nodes, strict=True)
+    )
+
+
+def _opened(walked: Walk, repetition: Repetition, names: Mapping[int, str]) -> dict[int, str]:
+    """The modules of a call whose own nodes are in the graph, in the order of the repetition's."""
+    start, end = repetition.call.made
+    shift = repetition.made[0] - start
+    if end + shift != repetition.made[1]:
+        return {}
+    bases = _bases(repetition.call, names)
+    return {
+        i: name
+        for i, number in enumerate(walked.numbers)
+        if start <= number < end
+        and (name := _module(_path(repetition, number + shift), bases)) is not None
+    }
+
+
+def _path(repetition: Repetition, number: float) -> str:
+    """The dynamo path of the module that made a node; empty if unknown."""
+    return next((path for a, b, path in repetition.places if a <= number < b), "")
 
 
 def _keeping(repetition: Repetition, taken: dict[int, int]) -> Any:
@@ -181,12 +215,11 @@ class _Graft:
 
     def _modules(self) -> dict[int, str]:
         """Module path by node, where dynamo tells."""
-        modules: dict[int, str] = {}
+        modules = {self.position[None, i]: path for i, path in self.walked.modules.items()}
         for part, (repetition, inner) in enumerate(self.parts):
             bases = _bases(repetition.call, self.names)
             for i, number in enumerate(inner.numbers):
-                path = next((p for a, b, p in repetition.places if a <= number < b), "")
-                if (name := _module(path, bases)) is not None:
+                if (name := _module(_path(repetition, number), bases)) is not None:
                     modules[self.position[part, i]] = name
         return modules
 

@@ -63,8 +63,15 @@ class CompiledCall:
     """Which of the graph's outputs an autograd edge stands for."""
     node: int = -1
     """Sequence number of its autograd node."""
+    made: tuple[int, int] = (0, 0)
+    """Interval of the sequence numbers of all autograd nodes made in it."""
     obstacle: str = ""
     """Why it cannot be repeated."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its operations are in the run's own graph (the backend `eager`)."""
+        return self.node < 0 and self.made[1] > self.made[0]
 
     @classmethod
     def begin(cls, graph: CompiledGraph, inputs: tuple[Any, ...]) -> CompiledCall:
@@ -73,6 +80,7 @@ class CompiledCall:
         try:
             if not call.obstacle:
                 call._keep(inputs)
+            call.made = (torch._C._autograd._get_sequence_nr(),) * 2
         except Exception as error:
             call.obstacle = f"its inputs cannot be copied ({type(error).__name__}: {error})"
         return call
@@ -92,6 +100,7 @@ class CompiledCall:
 
     def end(self, outputs: Any) -> None:
         """Notes what came out. Raises nothing."""
+        self.made = self.made[0], torch._C._autograd._get_sequence_nr()
         try:
             for number, output in enumerate(outputs):
                 if isinstance(output, Tensor) and output.grad_fn is not None:
@@ -133,6 +142,8 @@ class Repetition:
     leaves: list[tuple[Tensor, Kept]]
     places: list[tuple[int, int, str]]
     """Intervals of sequence numbers, and the dynamo path of the module that ran in each."""
+    made: tuple[int, int]
+    """Interval of the sequence numbers of all its autograd nodes."""
     gradients: dict[int, Tensor] = field(default_factory=dict)
     """What arrived at the outputs in the run's own backward pass."""
 
@@ -153,8 +164,10 @@ class Repetition:
         inputs = [next(own)[0] if isinstance(x, Kept) else x for x in call.inputs]
         run = interpreter(call.graph)
         with _apart(call.autocast, inputs):
+            start = torch._C._autograd._get_sequence_nr()
             outputs = run.run_once(inputs)
-        return cls(call, list(outputs), leaves, run.places)
+            made = start, torch._C._autograd._get_sequence_nr()
+        return cls(call, list(outputs), leaves, run.places, made)
 
     def backward(self) -> None:
         """Sends the gradients that arrived in the run through the repetition, for its hooks.
