@@ -18,8 +18,9 @@ import torch
 from torch import nn
 from torch.nn.modules import module as module_hooks
 
+from lifesigns.record.compiled_graph import CompiledGraph
 from lifesigns.record.forward import ForwardHooks
-from lifesigns.record.repetition import CompiledCall, CompiledGraph
+from lifesigns.record.repetition import CompiledCall
 
 MOST_CALLS = 1024
 """Calls of compiled graphs that are noted when no backward pass follows."""
@@ -123,7 +124,10 @@ def _reach_dynamo() -> None:
     """Changes dynamo, as soon as it is there."""
     if "torch._dynamo.output_graph" not in sys.modules:
         return
-    dynamo, graphs = sys.modules["torch._dynamo.eval_frame"], sys.modules["torch._dynamo.output_graph"]
+    dynamo, graphs = (
+        sys.modules["torch._dynamo.eval_frame"],
+        sys.modules["torch._dynamo.output_graph"],
+    )
     if len(_undo) == 1:
         _undo.append(_replaced(graphs.OutputGraph, "call_user_compiler", _keeping_graphs))
     if len(_undo_armed) == 1:
@@ -198,7 +202,7 @@ def _enter() -> Callable[[], None]:
 
 
 def _stays_eager(module: nn.Module) -> bool:
-    """Whether dynamo compiles nothing of it: `Sequential(Linear(3, 1)).compile()` is torch's own."""
+    """Whether dynamo compiles nothing of it: it skips torch's own modules, `Sequential` as well."""
     rules = sys.modules["torch._dynamo.trace_rules"]
     return all(rules.check(type(part).forward) for part in module.modules())
 

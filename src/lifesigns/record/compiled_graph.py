@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+OWN = "own"
+"""In the place of a path: it ran in what was compiled, in no module inside."""
 _PURE = frozenset({"torch", "_operator", "operator", "math", "builtins", "None"})
 """Packages whose functions do nothing but compute."""
 _NAMESPACES = frozenset({"aten", "prims", "prim"})
@@ -33,7 +35,8 @@ class CompiledGraph:
         """A copy of what dynamo traced; None if it cannot be made. Raises nothing."""
         try:
             graph = torch.fx.Graph()
-            result = graph.graph_copy(traced.graph, values := {})
+            values: dict[Any, Any] = {}
+            result = graph.graph_copy(traced.graph, values)
             graph.output(result)
             for old, new in values.items():
                 new.meta = {"nn_module_stack": old.meta.get("nn_module_stack")}
@@ -68,7 +71,7 @@ def _obstacle(module: Any) -> str:
 
 def _is_pure(function: Callable[..., Any]) -> bool:
     if isinstance(function, torch._ops.HigherOrderOperator):
-        return function.name() in _HIGHER_ORDER
+        return function.__name__ in _HIGHER_ORDER
     if isinstance(function, torch._ops.OpOverload | torch._ops.OpOverloadPacket):
         return str(function).partition(".")[0] in _NAMESPACES
     home = str(getattr(function, "__module__", None))
@@ -103,8 +106,8 @@ class _Once(torch.fx.Interpreter):
         first = torch._C._autograd._get_sequence_nr()
         value = super().run_node(node)
         last = torch._C._autograd._get_sequence_nr()
-        if last > first and (path := path_of(node)):
-            self.places.append((first, last, path))
+        if last > first and not isinstance(node.target, torch._ops.HigherOrderOperator):
+            self.places.append((first, last, path_of(node) or OWN))
         if node.target is torch.amp.autocast_mode._enter_autocast:
             self._entered.append(value)
         elif node.target is torch.amp.autocast_mode._exit_autocast:

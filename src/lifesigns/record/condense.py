@@ -114,7 +114,7 @@ class _Condenser:
     def _is_weight_like(self, index: int, inputs: list[int]) -> bool:
         """Computed from parameters alone, with no data and no constant that could be data."""
         name = self.walk.names[index]
-        if name in LINEAR_MAPS or name in NAMED or name in LOOKUPS:
+        if name in LINEAR_MAPS or name in NAMED or name in LOOKUPS or name in OPAQUE_NAMES:
             return False
         if not inputs or (None in self.walk.inputs[index] and self._mixes_data(index)):
             return False

@@ -65,6 +65,8 @@ class Call:
     output_node: int | None = None
     """In evaluation mode: sequence number of the node that made the output, inside or before."""
     recurrent: str = ""
+    is_compiled: bool = False
+    """Calls inside it are not noted."""
     input: Tensor | None = None
     prediction: Prediction | None = None
 
@@ -124,7 +126,7 @@ class Forward:
         for _, call in reversed(stack):
             path = self._path(call)
             if path is not None:
-                return Place(path, True, True)
+                return Place(path, not call.is_compiled, True)
         return Place()
 
     def _path(self, call: Call) -> str | None:
@@ -195,7 +197,7 @@ class ForwardHooks:
         self.hide()
         stack = self._stacks.get(threading.get_ident())
         if module is not None and not (stack and stack[-1].module() is module):
-            self._open(module, inputs)
+            self._open(module, inputs, True)
 
     def leave_compiled(self, module: nn.Module | None, output: Any) -> None:
         """Compiled code has come to its end, or failed."""
@@ -216,13 +218,14 @@ class ForwardHooks:
 
     @outside_dynamo
     def _enter(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
-        self._guard(self._open, uncompiled(module), inputs)
+        inner = uncompiled(module)
+        self._guard(self._open, inner, inputs, inner is not module)
 
     @outside_dynamo
     def _leave(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         self._guard(self._close, uncompiled(module), output)
 
-    def _open(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
+    def _open(self, module: nn.Module, inputs: tuple[Any, ...], is_compiled: bool) -> None:
         if self.first_event is None:
             self.first_event = time.perf_counter()
         stack = self._stacks.setdefault(threading.get_ident(), [])
@@ -232,6 +235,7 @@ class ForwardHooks:
             return
         number = torch._C._autograd._get_sequence_nr()
         call = Call(weakref.ref(module), len(stack), number, number, module.training)
+        call.is_compiled = is_compiled
         call.recurrent = type(module).__name__.lower() if isinstance(module, nn.RNNBase) else ""
         if not stack:
             given = (i for i in inputs if isinstance(i, Tensor) and not _is_batched(i))

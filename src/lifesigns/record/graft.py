@@ -8,6 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
+from lifesigns.record.compiled_graph import OWN
+from lifesigns.record.forward import Forward
 from lifesigns.record.repetition import COMPILED, CompiledCall, Edge, Repetition
 from lifesigns.record.walk import Walk, walk
 
@@ -34,11 +36,8 @@ class Repeated:
 
     def backward(self) -> Iterator[str]:
         """Drives the hooks of the repetitions; yields what failed."""
-        for repetition in self.repetitions:
-            try:
-                repetition.backward()
-            except Exception as error:
-                yield f"a compiled call: {type(error).__name__}: {error}"
+        failed = (repetition.backward() for repetition in self.repetitions)
+        yield from (f"a compiled call: {text}" for text in failed if text)
 
     def unhook(self) -> None:
         """Removes the hooks and lets go of the repetitions."""
@@ -49,7 +48,11 @@ class Repeated:
 
 
 def repeat_compiled(
-    losses: list[Tensor], walked: Walk, calls: Iterable[CompiledCall], names: Mapping[int, str]
+    losses: list[Tensor],
+    walked: Walk,
+    calls: Iterable[CompiledCall],
+    forward: Forward,
+    names: Mapping[int, str],
 ) -> Repeated:
     """Repeats the compiled calls a graph leads to, and joins their graphs with it.
 
@@ -57,28 +60,26 @@ def repeat_compiled(
         losses: What the graph was walked from.
         walked: The graph.
         calls: The calls noted in this step.
+        forward: The module calls of the step; without any, nothing was noted.
         names: Names of parameters by `id`.
     """
     repeated = Repeated(walked)
     opened: dict[int, str] = {}
-    for call in calls:
-        if not _is_reached(walked, call):
-            continue
-        try:
-            if call.obstacle:
-                raise RuntimeError(call.obstacle)
-            repetition = Repetition.of(call)
-        except Exception as error:
-            repeated.obstacles.append(f"a compiled call was left out: {error}")
-            continue
-        if call.is_open:
+    reached = [call for call in calls if _is_reached(walked, call)]
+    if forward.calls or reached:
+        repeated.obstacles.extend(_unknown(walked, reached))
+    for call in reached:
+        repetition = Repetition.of(call)
+        if repetition is None:
+            repeated.obstacles.append(f"a compiled call was left out: {call.obstacle}")
+        elif call.is_open:
             opened.update(_opened(walked, repetition, names))
         else:
             repeated.repetitions.append(repetition)
     walked = repeated.walked = replace(walked, modules=opened)
     if repeated.repetitions:
         repeated.hook(walked)
-        repeated.walked = _Graft(walked, repeated.repetitions, names).joined(losses)
+        repeated.walked = _Graft(walked, repeated.repetitions, forward, names).joined(losses)
     return repeated
 
 
@@ -89,6 +90,13 @@ def _is_reached(walked: Walk, call: CompiledCall) -> bool:
         number == call.node and node.name() == COMPILED
         for number, node in zip(walked.numbers, walked.nodes, strict=True)
     )
+
+
+def _unknown(walked: Walk, reached: list[CompiledCall]) -> Iterator[str]:
+    known = {call.node for call in reached}
+    nodes = zip(walked.numbers, walked.nodes, strict=True)
+    if any(number not in known and node.name() == COMPILED for number, node in nodes):
+        yield "compiled code was left out: it was compiled before watching began"
 
 
 def _opened(walked: Walk, repetition: Repetition, names: Mapping[int, str]) -> dict[int, str]:
@@ -128,9 +136,13 @@ class _Graft:
     """
 
     def __init__(
-        self, walked: Walk, repetitions: list[Repetition], names: Mapping[int, str]
+        self,
+        walked: Walk,
+        repetitions: list[Repetition],
+        forward: Forward,
+        names: Mapping[int, str],
     ) -> None:
-        self.walked, self.names = walked, names
+        self.walked, self.forward, self.names = walked, forward, names
         self.parts = [(r, walk(o for o in r.outputs if isinstance(o, Tensor))) for r in repetitions]
         gone = {r.call.node for r in repetitions} | {
             number for r in repetitions for number, _ in r.call.outputs
@@ -164,7 +176,9 @@ class _Graft:
     def joined(self, losses: list[Tensor]) -> Walk:
         """The whole graph as one walk."""
         walks = [inner for _, inner in self.parts]
-        picked = [(self.walked if part is None else walks[part], part, i) for _, part, i in self.keys]
+        picked = [
+            (self.walked if part is None else walks[part], part, i) for _, part, i in self.keys
+        ]
         roots = [self._at(n._sequence_nr(), x.output_nr) for x in losses if (n := x.grad_fn)]
         return replace(
             self.walked,
@@ -217,11 +231,17 @@ class _Graft:
         """Module path by node, where dynamo tells."""
         modules = {self.position[None, i]: path for i, path in self.walked.modules.items()}
         for part, (repetition, inner) in enumerate(self.parts):
-            bases = _bases(repetition.call, self.names)
+            bases, own = _bases(repetition.call, self.names), self._own(repetition)
             for i, number in enumerate(inner.numbers):
-                if (name := _module(_path(repetition, number), bases)) is not None:
+                path = _path(repetition, number)
+                if (name := own if path == OWN else _module(path, bases)) is not None:
                     modules[self.position[part, i]] = name
         return modules
+
+    def _own(self, repetition: Repetition) -> str | None:
+        """The module that was compiled; None if it was a function."""
+        place = self.forward.places([repetition.call.node])[0]
+        return place.module if place.in_root else None
 
 
 def _bases(call: CompiledCall, names: Mapping[int, str]) -> dict[str, str]:
@@ -250,5 +270,3 @@ def _module(path: str, bases: dict[str, str]) -> str | None:
         return None
     base = max(fitting, key=len)
     return ".".join(part for part in (bases[base], path[len(base) + 1 :]) if part)
-
-

@@ -80,7 +80,7 @@ class PassReader:
                     return
             names = self._names(walked)
             self._read_parameters(walked, names, from_start=self._hooks.armed or not position)
-            repeated = self._repeated = self._repeat_compiled(losses, walked, names)
+            repeated = self._repeated = self._repeat_compiled(losses, walked, forward, names)
             walked = repeated.walked
             self.reading = Reading(
                 walked,
@@ -168,9 +168,11 @@ class PassReader:
     def _names(self, walked: Walk) -> list[str]:
         return [self._roots.name(leaf, k) for k, leaf in enumerate(walked.leaves)]
 
-    def _repeat_compiled(self, losses: list[Tensor], walked: Walk, names: list[str]) -> Repeated:
+    def _repeat_compiled(
+        self, losses: list[Tensor], walked: Walk, forward: Forward, names: list[str]
+    ) -> Repeated:
         by_id = {id(leaf): name for leaf, name in zip(walked.leaves, names, strict=True)}
-        return repeat_compiled(losses, walked, self._compiled.calls(), by_id)
+        return repeat_compiled(losses, walked, self._compiled.calls(), forward, by_id)
 
     def _relates(self, walked: Walk, forward: Forward, position: int) -> bool:
         """Notes which loss curve a backward pass belongs to; whether it concerns the model."""

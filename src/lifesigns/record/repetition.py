@@ -148,14 +148,19 @@ class Repetition:
     """What arrived at the outputs in the run's own backward pass."""
 
     @classmethod
-    def of(cls, call: CompiledCall) -> Repetition:
-        """Runs the graph of a call again.
+    def of(cls, call: CompiledCall) -> Repetition | None:
+        """Runs the graph of a call again; None if that cannot be done, which `obstacle` tells.
 
         Cost: an eager forward pass, and the memory of its activations.
-
-        Raises:
-            RuntimeError: Its parameters were changed since; or it fails eagerly.
         """
+        try:
+            return None if call.obstacle else cls._run(call)
+        except Exception as error:
+            call.obstacle = f"{type(error).__name__}: {error}"
+            return None
+
+    @classmethod
+    def _run(cls, call: CompiledCall) -> Repetition:
         kept = [x for x in call.inputs if isinstance(x, Kept)]
         if any(x.alias._version != x.version for x in kept):
             raise RuntimeError("its inputs were changed since")
@@ -169,11 +174,18 @@ class Repetition:
             made = start, torch._C._autograd._get_sequence_nr()
         return cls(call, list(outputs), leaves, run.places, made)
 
-    def backward(self) -> None:
+    def backward(self) -> str:
         """Sends the gradients that arrived in the run through the repetition, for its hooks.
 
-        Nothing is added to a `.grad`.
+        Nothing is added to a `.grad`. Returns why it failed, if it did.
         """
+        try:
+            self._backward()
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
+        return ""
+
+    def _backward(self) -> None:
         outputs = [self.outputs[number] for number in self.gradients]
         leaves = [leaf for leaf, _ in self.leaves if leaf.requires_grad]
         if outputs and leaves:
@@ -222,7 +234,7 @@ def _apart(autocast: list[tuple[str, torch.dtype, bool]], tensors: list[Any]) ->
     with ExitStack() as stack:
         stack.enter_context(torch.random.fork_rng([d.index for d in devices], device_type=kind))
         stack.enter_context(_quiet())
-        stack.enter_context(_disable_current_modes())  # type: ignore[no-untyped-call]
+        stack.enter_context(_disable_current_modes())
         stack.enter_context(torch._C.DisableTorchFunction())
         stack.enter_context(torch.enable_grad())
         for device, dtype, enabled in autocast:
