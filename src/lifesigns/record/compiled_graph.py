@@ -63,10 +63,15 @@ def _obstacle(module: Any) -> str:
     for part in module.modules():
         for node in part.graph.nodes if isinstance(part, torch.fx.GraphModule) else ():
             if node.op == "call_function" and not _is_pure(node.target):
-                return f"it calls {getattr(node.target, '__name__', node.target)}"
+                return f"it calls {_name(node.target)}"
             if node.op == "call_module":
                 return "it holds modules"
     return ""
+
+
+def _name(function: Callable[..., Any]) -> str:
+    is_operator = isinstance(function, torch._ops.OpOverload)
+    return str(function.overloadpacket if is_operator else getattr(function, "__name__", function))
 
 
 def _is_pure(function: Callable[..., Any]) -> bool:
