@@ -153,6 +153,76 @@ def test_other_backends_train_the_same_and_warn_of_the_same(form, backend, amp):
     assert {"act:sigmoid#0", "last:linear#0"} <= set(names(trace))
 
 
+def global_hook(model):
+    handle = module_hooks.register_module_forward_hook(lambda *arguments: None)
+    forward = torch.compile(model, backend="aot_eager")
+
+    def step(x, y):
+        try:
+            return F.cross_entropy(forward(x), y)
+        finally:
+            if len(x) == 12:
+                handle.remove()
+
+    return step
+
+
+def warning_inside(model):
+    def forward(x):
+        torch._dynamo.graph_break()
+        warnings.warn("the user's own", stacklevel=1)
+        return model(x)
+
+    called = torch.compile(forward, backend="aot_eager")
+    return lambda x, y: F.cross_entropy(called(x), y)
+
+
+def sizes_that_differ(model):
+    forward = torch.compile(model, backend="aot_eager")
+    return lambda x, y: F.mse_loss(forward(x)[:, :1], y.float())
+
+
+def sizes_that_differ_inside(model):
+    return torch.compile(
+        lambda x, y: F.mse_loss(model(x)[:, :1], y.float()), backend="aot_eager", dynamic=False
+    )
+
+
+def not_compiled(model):
+    return lambda x, y: F.mse_loss(model(x)[:, :1], y.float())
+
+
+def recurrent(model):
+    cell = nn.LSTM(8, 8)
+    both = torch.compile(lambda x: model(cell(x)[0]), backend="aot_eager")
+    return lambda x, y: F.cross_entropy(both(x), y)
+
+
+@pytest.mark.parametrize(
+    "step_of",
+    [
+        global_hook,
+        warning_inside,
+        sizes_that_differ,
+        sizes_that_differ_inside,
+        not_compiled,
+        recurrent,
+    ],
+)
+@pytest.mark.parametrize("action", ["always", "default"])
+def test_warnings_are_those_of_the_unwatched_program(step_of, action):
+    def warned(watched):
+        torch._dynamo.reset()
+        with warnings.catch_warnings(record=True) as shown:
+            warnings.simplefilter(action)
+            readings(Classifier, step_of, watched=watched)
+        return [(str(w.message), w.category, w.filename, w.lineno) for w in shown]
+
+    warned(False)  # some are shown once in the life of a process
+
+    assert warned(True) == warned(False)
+
+
 # --- what is seen ---------------------------------------------------------------------------------
 class Broken(Classifier):
     def forward(self, x):
@@ -214,13 +284,14 @@ def compiled_loss(model):
     return lambda x, y: loss_fn(model(x), y)
 
 
-def readings(make, step_of, sizes=(16, 16, 12)):
+def readings(make, step_of, sizes=(16, 16, 12), watched=True):
     torch.manual_seed(0)
     model = make()
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
     step = step_of(model)
     recorder = Recorder(model, strict=True, every=1)
-    recorder.start()
+    if watched:
+        recorder.start()
     for size, (x, y) in zip(sizes, batches(len(sizes)), strict=True):
         optimizer.zero_grad()
         step(x[:size], y[:size]).backward()

@@ -20,7 +20,7 @@ from torch.nn.modules import module as module_hooks
 
 from lifesigns.record.compiled_graph import CompiledGraph
 from lifesigns.record.forward import ForwardHooks
-from lifesigns.record.repetition import CompiledCall
+from lifesigns.record.repetition import MOST_ELEMENTS, CompiledCall
 
 MOST_CALLS = 1024
 """Calls of compiled graphs that are noted when no backward pass follows."""
@@ -52,6 +52,10 @@ class CompiledCode:
         if not _undo:
             _undo.append(_replaced(torch, "compile", _noticing_compile))
         _reach_dynamo()
+
+    def reach(self) -> None:
+        """Dynamo may have been imported."""
+        self._guard(_reach_dynamo)
 
     def detach(self) -> None:
         """Takes back what was changed in torch, once no other recorder needs it."""
@@ -91,6 +95,8 @@ class CompiledCode:
         """Keeps a call of a compiled graph."""
         calls = self._calls.setdefault(threading.get_ident(), deque(maxlen=MOST_CALLS))
         calls.append(call)
+        while sum(kept.elements for kept in calls) > MOST_ELEMENTS and len(calls) > 1:
+            calls.popleft()
 
     def enter(self, module: nn.Module | None, inputs: tuple[Any, ...]) -> None:
         """Compiled code begins to run."""
@@ -140,8 +146,8 @@ def _noticing_compile(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def compile_and_notice(*args: Any, **kwargs: Any) -> Any:
         compiled = original(*args, **kwargs)
-        if _attached:
-            _reach_dynamo()
+        for one in _attached[:1]:
+            one.reach()
         return compiled
 
     return compile_and_notice

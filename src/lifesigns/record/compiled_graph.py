@@ -70,8 +70,9 @@ def _obstacle(module: Any) -> str:
 
 
 def _name(function: Callable[..., Any]) -> str:
-    is_operator = isinstance(function, torch._ops.OpOverload)
-    return str(function.overloadpacket if is_operator else getattr(function, "__name__", function))
+    if isinstance(function, torch._ops.OpOverload):
+        return str(function.overloadpacket)
+    return str(getattr(function, "__name__", function))
 
 
 def _is_pure(function: Callable[..., Any]) -> bool:

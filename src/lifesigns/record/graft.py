@@ -96,7 +96,7 @@ def _unknown(walked: Walk, reached: list[CompiledCall]) -> Iterator[str]:
     known = {call.node for call in reached}
     nodes = zip(walked.numbers, walked.nodes, strict=True)
     if any(number not in known and node.name() == COMPILED for number, node in nodes):
-        yield "compiled code was left out: it was compiled before watching began"
+        yield "compiled code was left out: it was compiled before watching began, or ran long ago"
 
 
 def _opened(walked: Walk, repetition: Repetition, names: Mapping[int, str]) -> dict[int, str]:

@@ -24,8 +24,8 @@ from lifesigns.record.compiled_graph import CompiledGraph, interpreter
 
 COMPILED = "CompiledFunctionBackward"
 """The autograd node of a compiled graph."""
-MOST_ELEMENTS = 1 << 24
-"""Elements of one call's data and buffers that are copied."""
+MOST_ELEMENTS = 1 << 26
+"""Elements of data and buffers that are copied, and of activations that are kept."""
 Edge = tuple[int, int]
 """Sequence number of an autograd node, and which of its outputs."""
 
@@ -65,6 +65,8 @@ class CompiledCall:
     """Sequence number of its autograd node."""
     made: tuple[int, int] = (0, 0)
     """Interval of the sequence numbers of all autograd nodes made in it."""
+    elements: int = 0
+    """How large the tensors are that the call keeps alive."""
     obstacle: str = ""
     """Why it cannot be repeated."""
 
@@ -90,9 +92,9 @@ class CompiledCall:
         if any(type(x) not in (Tensor, nn.Parameter) for x in tensors):
             self.obstacle = "its inputs are not plain tensors"
             return
-        copied = sum(x.numel() for x in tensors if not _is_kept(x))
-        if copied > MOST_ELEMENTS:
-            self.obstacle = f"its inputs are large ({copied:,} numbers)"
+        self.elements = sum(x.numel() for x in tensors if x.grad_fn is not None or not _is_kept(x))
+        if self.elements > MOST_ELEMENTS:
+            self.obstacle = f"its inputs are large ({self.elements:,} numbers)"
             return
         self.autocast = _autocast_of({"cpu", *(x.device.type for x in tensors)})
         with torch.no_grad():
