@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn.modules import module as module_hooks
 from torch.nn.modules.loss import _Loss
 
+from lifesigns.record._backward import outside_dynamo
 from lifesigns.record.readable import is_readable, readable
 
 MOST_CALLS = 50_000
@@ -70,6 +71,8 @@ class Call:
     recurrent: str = ""
     parameters: tuple[tuple[str, weakref.ref[Tensor]], ...] = ()
     """What the module held while it ran: FSDP lends it others than it has outside."""
+    is_compiled: bool = False
+    """Calls inside it are not noted."""
     input: Tensor | None = None
     prediction: Prediction | None = None
 
@@ -106,7 +109,7 @@ class Forward:
     roots: Set[int] = frozenset()
     """The roots by `id`."""
 
-    def places(self, sequence: list[int]) -> list[Place]:
+    def places(self, sequence: list[float]) -> list[Place]:
         """The place of each node, given sequence numbers in ascending order."""
         openings = sorted(
             (c for c in self.calls if c.end > c.start), key=lambda c: (c.start, c.depth)
@@ -129,14 +132,14 @@ class Forward:
         for _, call in reversed(stack):
             path = self._path(call)
             if path is not None:
-                return Place(path, True, True)
+                return Place(path, not call.is_compiled, True)
         return Place()
 
     def _path(self, call: Call) -> str | None:
         module = call.module()
         return None if module is None else self.names.get(id(module))
 
-    def roots_of(self, first: int, last: int) -> Iterator[Call]:
+    def roots_of(self, first: float, last: float) -> Iterator[Call]:
         """Outermost calls that made nodes with numbers in `[first, last]`."""
         for call in self.calls:
             if call.depth == 0 and call.start <= last and call.end > first:
@@ -147,38 +150,66 @@ class ForwardHooks:
     """Global module hooks, alive while a step is armed.
 
     Args:
-        on_evaluation: Called when an outermost module runs without gradients: the armed step is
-            not the next one after all.
         guard: Runs what happens in a hook, so that a failure does not reach the user's run.
     """
 
-    def __init__(self, on_evaluation: Callable[[], None], guard: Callable[..., None]) -> None:
-        self._on_evaluation, self._guard = on_evaluation, guard
+    def __init__(self, guard: Callable[..., None]) -> None:
+        self._guard = guard
+        self.armed = False
+        """Whether calls are noted."""
         self._handles: list[Any] = []
+        self._hidden, self._lock = 0, threading.RLock()
         self._calls: dict[int, deque[Call]] = {}
         self._stacks: dict[int, list[Call]] = {}
         self._kept: deque[Call] = deque(maxlen=MOST_ROOT_CALLS)
         self.first_event: float | None = None
 
-    @property
-    def armed(self) -> bool:
-        """Whether the hooks are in place."""
-        return bool(self._handles)
-
     def arm(self) -> None:
         """Puts the hooks in place; forgets earlier calls."""
         self.disarm()
         self.forget()
-        self._handles = [
-            module_hooks.register_module_forward_pre_hook(self._enter),
-            module_hooks.register_module_forward_hook(self._leave, always_call=True),
-        ]
+        self.armed = True
+        self._register()
 
     def disarm(self) -> None:
         """Takes the hooks away."""
-        for handle in self._handles:
-            handle.remove()
-        self._handles = []
+        self.armed = False
+        self._register()
+
+    def hide(self) -> None:
+        """Takes the hooks away until `show`; may be nested."""
+        with self._lock:
+            self._hidden += 1
+            self._register()
+
+    def show(self) -> None:
+        """Puts the hooks back in place, if they are to be there."""
+        with self._lock:
+            self._hidden -= 1
+            self._register()
+
+    def _register(self) -> None:
+        wanted = self.armed and not self._hidden
+        if wanted and not self._handles:
+            self._handles = [
+                module_hooks.register_module_forward_pre_hook(self._enter),
+                module_hooks.register_module_forward_hook(self._leave, always_call=True),
+            ]
+        while self._handles and not wanted:
+            self._handles.pop().remove()
+
+    def enter_compiled(self, module: nn.Module | None, inputs: tuple[Any, ...]) -> None:
+        """Compiled code begins, in the place of a module's call or of a function's."""
+        self.hide()
+        stack = self._stacks.get(threading.get_ident())
+        if module is not None and not (stack and stack[-1].module() is module):
+            self._open(module, inputs, True)
+
+    def leave_compiled(self, module: nn.Module | None, output: Any) -> None:
+        """Compiled code has come to its end, or failed."""
+        self.show()
+        if module is not None:
+            self._close(module, output)
 
     def forget(self) -> None:
         """Drops the calls noted so far and the tensors they hold."""
@@ -193,24 +224,26 @@ class ForwardHooks:
             (own,) = self._calls.values()
         return list(own or ())
 
+    @outside_dynamo
     def _enter(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
-        self._guard(self._open, module, inputs)
+        inner = uncompiled(module)
+        self._guard(self._open, inner, inputs, inner is not module)
 
+    @outside_dynamo
     def _leave(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-        self._guard(self._close, module, output)
+        self._guard(self._close, uncompiled(module), output)
 
-    def _open(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
+    def _open(self, module: nn.Module, inputs: tuple[Any, ...], is_compiled: bool) -> None:
         if self.first_event is None:
             self.first_event = time.perf_counter()
         stack = self._stacks.setdefault(threading.get_ident(), [])
         if stack and stack[0].module() in (module, None) and _running_calls() <= len(stack):
             stack.clear()  # Ctrl-C ended them: hooks that are always called are not called then
         if not torch.is_grad_enabled():
-            if not stack and not module.training:
-                self._on_evaluation()
             return
         number = torch._C._autograd._get_sequence_nr()
         call = Call(weakref.ref(module), len(stack), number, number, module.training)
+        call.is_compiled = is_compiled
         call.recurrent = type(module).__name__.lower() if isinstance(module, nn.RNNBase) else ""
         if not stack:
             given = (i for i in inputs if isinstance(i, Tensor))
@@ -253,6 +286,12 @@ class ForwardHooks:
 def _maker(tensor: Tensor | None) -> int | None:
     """Sequence number of the autograd node that made a tensor."""
     return None if tensor is None or tensor.grad_fn is None else tensor.grad_fn._sequence_nr()
+
+
+def uncompiled(module: nn.Module) -> nn.Module:
+    """The module that `torch.compile` wrapped; itself, if none."""
+    inner = module._modules.get("_orig_mod")
+    return module if inner is None or type(module).__name__ != "OptimizedModule" else inner
 
 
 def _running_calls() -> int:

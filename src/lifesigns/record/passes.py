@@ -8,7 +8,9 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.utils.weak import WeakIdRef
 
+from lifesigns.record._compiled import CompiledCode
 from lifesigns.record.forward import Forward, ForwardHooks
+from lifesigns.record.graft import Repeated, repeat_compiled
 from lifesigns.record.losses import LossLog
 from lifesigns.record.parameters import ParameterReader
 from lifesigns.record.reading import Reading
@@ -30,14 +32,22 @@ class PassReader:
     Args:
         roots: The networks that are trained.
         hooks: What ran in the forward pass.
+        compiled: What of it ran compiled.
         losses: The loss curves.
         thread: The thread that is followed; only in it is anything read.
     """
 
     def __init__(
-        self, roots: Roots, hooks: ForwardHooks, losses: LossLog, thread: TrainingThread
+        self,
+        roots: Roots,
+        hooks: ForwardHooks,
+        compiled: CompiledCode,
+        losses: LossLog,
+        thread: TrainingThread,
     ) -> None:
         self._roots, self._hooks, self._losses, self._thread = roots, hooks, losses, thread
+        self._compiled = compiled
+        self._repeated: Repeated | None = None
         self._structures = Structures()
         self._streams: dict[frozenset[WeakIdRef], int] = {}
         self._parameters: ParameterReader | None = None
@@ -76,6 +86,8 @@ class PassReader:
             self._thread.follow()
             names = self._names(walked)
             self._read_parameters(walked, names, from_start=self._hooks.armed or not position)
+            repeated = self._repeated = self._repeat_compiled(losses, walked, forward, names)
+            walked = repeated.walked
             self.reading = Reading(
                 walked,
                 self._structures.condense(walked, forward, names),
@@ -85,6 +97,8 @@ class PassReader:
                 inputs=root_inputs(walked, forward),
                 leaf_names=names,
                 reason=reason,
+                repeated=len(repeated.repetitions),
+                obstacles=repeated.obstacles,
             )
 
     def read_nested(self, losses: list[Tensor]) -> None:
@@ -108,9 +122,14 @@ class PassReader:
 
     def finish(self, step: int, *, succeeded: bool) -> tuple[Reading, Snapshot] | None:
         """Ends the pass that is being read, with what was read of it."""
-        reading = self.drop()
+        repeated, self._repeated = self._repeated, None
+        reading = self.reading
         if reading is None:
             return None
+        if repeated is not None:
+            reading.failures.extend(repeated.backward() if succeeded else ())
+            repeated.unhook()
+        self.drop()
         with measuring():
             taken = reading.snapshot(step, self._losses.last_stream, succeeded=succeeded)
             if not succeeded:
@@ -122,6 +141,9 @@ class PassReader:
 
     def drop(self) -> Reading | None:
         """Ends the pass that is being read; its hooks are gone."""
+        repeated, self._repeated = self._repeated, None
+        if repeated is not None:
+            repeated.unhook()
         reading, self.reading = self.reading, None
         if reading is not None:
             reading.unhook()
@@ -161,6 +183,12 @@ class PassReader:
 
     def _names(self, walked: Walk) -> list[str]:
         return [self._roots.name(leaf, k) for k, leaf in enumerate(walked.leaves)]
+
+    def _repeat_compiled(
+        self, losses: list[Tensor], walked: Walk, forward: Forward, names: list[str]
+    ) -> Repeated:
+        by_id = {id(leaf): name for leaf, name in zip(walked.leaves, names, strict=True)}
+        return repeat_compiled(losses, walked, self._compiled.calls(), forward, by_id)
 
     def _relates(self, walked: Walk, forward: Forward, position: int) -> bool:
         """Notes which loss curve a backward pass belongs to; whether it concerns the model."""

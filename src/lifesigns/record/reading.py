@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -72,6 +72,8 @@ class Reading:
         inputs: Input and output of the root module, where known.
         leaf_names: Names of the leaves of `walked`.
         reason: Why the step is recorded.
+        repeated: Compiled calls that were run again eagerly to be read.
+        obstacles: Why others were not.
     """
 
     def __init__(
@@ -85,6 +87,8 @@ class Reading:
         inputs: Inputs,
         leaf_names: list[str],
         reason: str,
+        repeated: int = 0,
+        obstacles: Iterable[str] = (),
     ) -> None:
         self._pack = Pack()
         self.scale, self.leaves, self._reason = scale, walked.leaves, reason
@@ -92,7 +96,8 @@ class Reading:
         self._sites: dict[int, PendingSite] = {}
         self._handles: list[Any] = []
         self.failures: list[str] = []
-        self._unreadable: list[str] = []
+        self._unreadable: list[str] = list(obstacles)
+        self._repeated = repeated
         self._hooked_saves = 0
         self._nodes, self._opaque = 0, condensed.opaque
         self._evaluating: dict[str, None] = {}
@@ -226,6 +231,7 @@ class Reading:
                 nodes=self._nodes,
                 opaque=self._opaque,
                 hooked_saves=self._hooked_saves,
+                repeated=self._repeated,
                 unreadable=tuple(dict.fromkeys(self._unreadable)),
                 failures=tuple(self.failures),
             ),

@@ -21,7 +21,7 @@ from torch.optim.optimizer import (
 )
 
 from lifesigns.record import _backward
-from lifesigns.record._compiled import EagerStance
+from lifesigns.record._compiled import CompiledCode
 from lifesigns.record.cycle import ByHand, Optimizers
 from lifesigns.record.forward import ForwardHooks
 from lifesigns.record.guard import Guard
@@ -67,20 +67,22 @@ class Recorder:
         on_cycle: Callable[[int], None] | None = None,
     ) -> None:
         self._sampler = Every(every) if every else Budget(budget)
-        self._exact, self._strict, self._on_cycle = every is not None, strict, on_cycle
+        self._strict, self._on_cycle = strict, on_cycle
         self._guard = Guard(strict, self._give_up)
         self._roots, self._thread = Roots(model), TrainingThread()
         self._optimizers, self._by_hand = Optimizers(optimizers), ByHand()
-        self._hooks = ForwardHooks(self._on_evaluation, self._guard)
+        self._hooks = ForwardHooks(self._guard)
+        self._compiled = CompiledCode(self._hooks, self._guard)
         self._losses, self._surprise = LossLog(), Surprise()
-        self._passes = PassReader(self._roots, self._hooks, self._losses, self._thread)
+        self._passes = PassReader(
+            self._roots, self._hooks, self._compiled, self._losses, self._thread
+        )
         self._snapshots = Snapshots(on_snapshot)
-        self._stance = EagerStance()
         self._step_hooks: list[Any] = []
         self._step, self._backwards, self._severed, self._unread = 0, 0, 0, 0
         self._is_quiet = False
         """Whether nothing of the cycle that is going on is recorded."""
-        self._waiting = self._waited = self._stepped_inside = False
+        self._stepped_inside = False
         self._watching = self._watching_when_armed = self._last_cost = 0.0
         self._began: float | None = None
         self._ended: float | None = None
@@ -93,6 +95,7 @@ class Recorder:
             register_optimizer_step_post_hook(self._optimizer_stepped),
             register_optimizer_step_pre_hook(self._optimizer_steps),
         ]
+        self._compiled.attach()
         self._arm()
 
     def stop(self) -> None:
@@ -121,6 +124,7 @@ class Recorder:
         self._step_hooks = []
         self._disarm()
         self._hooks.forget()
+        self._compiled.detach()
 
     def _give_up(self) -> None:
         if self._thread.is_here:
@@ -205,8 +209,6 @@ class Recorder:
         if not self._is_followed(given):
             return
         armed = self._hooks.armed
-        if armed:
-            self._stance.leave()
         if self._backwards and not self._optimizers and not self._by_hand.is_accumulating():
             self._end_cycle()
             armed = self._hooks.armed
@@ -282,7 +284,6 @@ class Recorder:
         if finished is None:
             return
         reading, taken = finished
-        self._waited = False
         self._snapshots.add(taken)
         if succeeded and not self._optimizers:
             self._by_hand.choose(reading.leaves)
@@ -367,31 +368,23 @@ class Recorder:
         self._backwards = 0
         unwatched = time.perf_counter() - (self._began or 0.0) - self._watching
         due = self._sampler.due(self._step, self._watching, unwatched, self._last_cost)
-        if due or self._waiting:
+        if due:
             self._arm()
         elif not self._is_quiet:
             self._disarm()
             self._hooks.forget()
+            self._compiled.forget()
             self._is_quiet = True
         if self._on_cycle is not None:
             self._on_cycle(self._step)
 
     # --- arming ---------------------------------------------------------------------------------
     def _arm(self) -> None:
-        self._waiting = self._is_quiet = False
+        self._is_quiet = False
         self._watching_when_armed = self._watching
         self._hooks.arm()
-        self._stance.enter()
+        self._compiled.arm()
 
     def _disarm(self) -> None:
         self._hooks.disarm()
-        self._stance.leave()
-
-    def _on_evaluation(self) -> None:
-        """An evaluation should not run slower than compiled: arm again after the next step.
-
-        Unless each step is followed by one, or every step was asked for.
-        """
-        if self._stance.active and not self._exact and not self._waited:
-            self._disarm()
-            self._waiting = self._waited = True
+        self._compiled.disarm()

@@ -15,6 +15,7 @@ from lifesigns.record.forward import (
     is_root,
     module_names,
     root_prefixes,
+    uncompiled,
 )
 from lifesigns.record.readable import is_readable
 from lifesigns.record.reading import Inputs
@@ -31,7 +32,7 @@ class Roots:
     def __init__(self, model: nn.Module | None) -> None:
         self.fixed = model is not None
         """Whether the root was given rather than found."""
-        self._modules = [] if model is None else [weakref.ref(model)]
+        self._modules = [] if model is None else [weakref.ref(uncompiled(model))]
         self._leaf_names: dict[int, tuple[weakref.ref[Tensor], str]] = {}
 
     def name(self, leaf: Tensor, k: int) -> str:
@@ -62,7 +63,7 @@ class Roots:
         """Whether a loss leads to the model that is to be watched."""
         if not self.fixed or any(map(self._name_of, walked.leaves)):
             return True
-        return any(p.known for p in forward.places([n._sequence_nr() for n in walked.nodes]))
+        return any(p.known for p in forward.places(walked.numbers))
 
     def are_trained_by(self, optimizer: Optimizer) -> bool:
         """Whether an optimizer holds parameters of the model that is to be watched."""
@@ -77,7 +78,7 @@ class Roots:
         return known[1] if known is not None and known[0]() is leaf else ""
 
     def _discover(self, walked: Walk, forward: Forward) -> None:
-        numbers = [node._sequence_nr() for node in walked.nodes] or [0]
+        numbers = walked.numbers or [0]
         known = {id(root) for root in self._alive()}
         for call in forward.roots_of(numbers[0], numbers[-1]):
             module = call.module()
@@ -97,7 +98,7 @@ def root_inputs(walked: Walk, forward: Forward) -> Inputs:
     """Input of the first and output of the last root module that a loss passed through."""
     if not forward.calls or not len(walked):
         return Inputs()
-    first, last = walked.nodes[0]._sequence_nr(), walked.nodes[-1]._sequence_nr()
+    first, last = walked.numbers[0], walked.numbers[-1]
     roots = [
         call
         for call in forward.roots_of(first, last)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -36,6 +36,12 @@ class Walk:
     leaves: list[Tensor]
     """The parameters at the leaves."""
     roots: list[int]
+    numbers: list[float]
+    """Sequence numbers of the nodes; those of repeated compiled code lie between two of the run."""
+    modules: Mapping[int, str] = field(default_factory=dict)
+    """Path of the module a node ran in, by index, where it is known without forward hooks."""
+    stands_for: Mapping[int, int] = field(default_factory=dict)
+    """Sequence number of the run's node whose output a node of repeated compiled code makes."""
 
     def __len__(self) -> int:
         return len(self.nodes)
@@ -51,6 +57,10 @@ class Walk:
     def leaf_shape(self, k: int) -> tuple[int, ...]:
         """Shape of leaf `k`; empty where it has none."""
         return shape_of(self.leaves[k])
+
+    def makes(self, index: int, number: int | None) -> bool:
+        """Whether a node makes the output of the run's node with this sequence number."""
+        return number == self.stands_for.get(index, self.numbers[index])
 
     @property
     def signature(self) -> tuple[Any, ...]:
@@ -88,6 +98,7 @@ def walk(losses: Iterable[Tensor]) -> Walk:
         ],
         leaves=[node.variable for node in leaves],
         roots=[position[node] for node in starts if node in position and position[node] >= 0],
+        numbers=[node._sequence_nr() for node in nodes],
     )
 
 
