@@ -215,7 +215,7 @@ def test_a_watched_program_ends_and_prints_as_it_does_unwatched(folder, codes, n
             stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, timeout=60,
         )  # fmt: skip
 
-    said = (folder / f"{name}.err").read_text()
+    said = (folder / f"{name}.err").read_text(errors="replace")
     assert (codes[name], (folder / f"{name}.out").read_bytes()) == (
         unwatched.returncode,
         out.read_bytes(),
@@ -224,7 +224,7 @@ def test_a_watched_program_ends_and_prints_as_it_does_unwatched(folder, codes, n
 
 @pytest.mark.parametrize("name", targets())
 def test_every_ending_that_can_be_reported_is(folder, codes, name):
-    path, said = folder / f"{name}.json", (folder / f"{name}.err").read_text()
+    path, said = folder / f"{name}.json", (folder / f"{name}.err").read_text(errors="replace")
 
     assert path.exists() == (name not in UNREPORTED), said
     assert "please report this" not in said
@@ -252,7 +252,7 @@ def test_the_report_says_how_it_ended(folder, codes, name, outcome):
 
 @pytest.mark.parametrize("name", ["plain", "sigterm", "sighup", "both-closed", "both-none"])
 def test_the_report_reaches_standard_error_once(folder, codes, name):
-    assert (folder / f"{name}.err").read_text().count("\ncost ") == 1
+    assert (folder / f"{name}.err").read_text(errors="replace").count("\ncost ") == 1
 
 
 def test_a_descriptor_that_the_script_used_again_is_not_written_to(folder, codes):
