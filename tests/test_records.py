@@ -282,6 +282,7 @@ def test_a_finding_whose_root_cause_is_missing_stands_for_itself():
         (records.Graph, {"edges": [[1, 2, 3]]}),
         (records.Graph, {"edges": "ab"}),
         (records.LossCurve, {"steps": {"dtype": "O", "shape": [0], "data": ""}}),
+        (records.LossCurve, {"steps": {"dtype": "nan, 1", "shape": [0], "data": ""}}),
         (records.LossCurve, {"steps": {"dtype": "<i8", "shape": [-1], "data": ""}}),
         (records.LossCurve, {"steps": {"dtype": "<i8", "shape": [2**62], "data": ""}}),
     ],

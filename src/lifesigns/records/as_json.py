@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -83,9 +84,9 @@ def _tuple(arguments: tuple[Any, ...], data: Any) -> tuple[Any, ...]:
 
 def _array(data: Any) -> Any:
     packed = base64.b64decode(_expect(str, _expect(dict, data)["data"]))
-    dtype = np.dtype(_expect(str, data["dtype"]))
-    if dtype.kind not in "fiub":
-        raise TypeError(f"an array of {dtype} where numbers are expected")
+    if not re.fullmatch(r"[<>|]?[fiub]\d\d?", _expect(str, data["dtype"])):
+        raise TypeError(f"an array of {data['dtype'][:20]!r} where numbers are expected")
+    dtype = np.dtype(data["dtype"])
     shape = _tuple((int, ...), data["shape"])
     if min(shape, default=0) < 0:
         raise ValueError(f"an array cannot have the shape {shape}")
