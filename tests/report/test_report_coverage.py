@@ -49,7 +49,8 @@ def test_every_kind_of_gap_has_its_sentence():
     sentences = list(Unseen.of(trace).sentences())
 
     parts = [
-        "autograd.grad was used", "1 opaque operation: A", "packed away", "eager repetition", "1 site: 0:relu#0",
+        "autograd.grad was used", "1 opaque operation: A", "packed away", "eager repetition",
+        "1 site: 0:relu#0",
         "1 trainable parameter the loss does not reach: a", "the recorder failed: Oops: x",
     ]  # fmt: skip
     assert len(sentences) == len(parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -73,7 +74,7 @@ def repeat_compiled(
         if repetition is None:
             repeated.obstacles.append(f"a compiled call was left out: {call.obstacle}")
         elif call.is_open:
-            opened.update(_opened(walked, repetition, names))
+            opened.update(_opened(walked, repetition, forward, names))
         else:
             repeated.repetitions.append(repetition)
     walked = repeated.walked = replace(walked, modules=opened)
@@ -99,31 +100,57 @@ def _unknown(walked: Walk, reached: list[CompiledCall]) -> Iterator[str]:
         yield "compiled code was left out: it was compiled before watching began, or ran long ago"
 
 
-def _opened(walked: Walk, repetition: Repetition, names: Mapping[int, str]) -> dict[int, str]:
+def _opened(
+    walked: Walk, repetition: Repetition, forward: Forward, names: Mapping[int, str]
+) -> dict[int, str]:
     """The modules of a call whose own nodes are in the graph, in the order of the repetition's."""
     start, end = repetition.call.made
     shift = repetition.made[0] - start
     if end + shift != repetition.made[1]:
         return {}
-    bases = _bases(repetition.call, names)
-    return {
-        i: name
-        for i, number in enumerate(walked.numbers)
-        if start <= number < end
-        and (name := _module(_path(repetition, number + shift), bases)) is not None
-    }
+    module_of = _Naming(repetition, forward, names, start)
+    inside = [(i, n) for i, n in enumerate(walked.numbers) if start <= n < end]
+    found = {i: module_of(number + shift) for i, number in inside}
+    return {i: name for i, name in found.items() if name is not None}
 
 
-def _path(repetition: Repetition, number: float) -> str:
-    """The dynamo path of the module that made a node; empty if unknown."""
-    return next((path for a, b, path in repetition.places if a <= number < b), "")
+class _Naming:
+    """Names the module that made a node of a repetition, by the node's sequence number.
+
+    Args:
+        repetition: The repetition.
+        forward: The module calls of the step.
+        names: Names of parameters by `id`.
+        number: Sequence number of a node of the run's own call.
+    """
+
+    def __init__(
+        self, repetition: Repetition, forward: Forward, names: Mapping[int, str], number: int
+    ) -> None:
+        self.places = repetition.places
+        self.starts = [start for start, _, _ in self.places]
+        self.bases = _bases(repetition.call, names)
+        place = forward.places([number])[0]
+        self.own = place.module if place.in_root else None
+        """The module that was compiled; None if it was a function."""
+
+    def __call__(self, number: float) -> str | None:
+        """Path of the module; None if unknown."""
+        at = bisect_right(self.starts, number) - 1
+        if at < 0 or number >= self.places[at][1]:
+            return None
+        path = self.places[at][2]
+        return self.own if path == OWN else _module(path, self.bases)
 
 
 def _keeping(repetition: Repetition, taken: dict[int, int]) -> Any:
     def hook(gradients: tuple[Any, ...]) -> None:
-        for k, output in taken.items():
-            if k < len(gradients) and gradients[k] is not None:
-                repetition.gradients[output] = gradients[k].detach().clone()
+        try:
+            for k, output in taken.items():
+                if k < len(gradients) and gradients[k] is not None:
+                    repetition.gradients[output] = gradients[k].detach().clone()
+        except Exception as error:  # an exception here would end the user's backward
+            repetition.failure = f"{type(error).__name__}: {error}"
 
     return hook
 
@@ -231,17 +258,11 @@ class _Graft:
         """Module path by node, where dynamo tells."""
         modules = {self.position[None, i]: path for i, path in self.walked.modules.items()}
         for part, (repetition, inner) in enumerate(self.parts):
-            bases, own = _bases(repetition.call, self.names), self._own(repetition)
+            module_of = _Naming(repetition, self.forward, self.names, repetition.call.node)
             for i, number in enumerate(inner.numbers):
-                path = _path(repetition, number)
-                if (name := own if path == OWN else _module(path, bases)) is not None:
+                if (name := module_of(number)) is not None:
                     modules[self.position[part, i]] = name
         return modules
-
-    def _own(self, repetition: Repetition) -> str | None:
-        """The module that was compiled; None if it was a function."""
-        place = self.forward.places([repetition.call.node])[0]
-        return place.module if place.in_root else None
 
 
 def _bases(call: CompiledCall, names: Mapping[int, str]) -> dict[str, str]:

@@ -148,6 +148,8 @@ class Repetition:
     """Interval of the sequence numbers of all its autograd nodes."""
     gradients: dict[int, Tensor] = field(default_factory=dict)
     """What arrived at the outputs in the run's own backward pass."""
+    failure: str = ""
+    """Why that could not be kept, if it could not."""
 
     @classmethod
     def of(cls, call: CompiledCall) -> Repetition | None:
@@ -182,10 +184,11 @@ class Repetition:
         Nothing is added to a `.grad`. Returns why it failed, if it did.
         """
         try:
-            self._backward()
+            if not self.failure:
+                self._backward()
         except Exception as error:
-            return f"{type(error).__name__}: {error}"
-        return ""
+            self.failure = f"{type(error).__name__}: {error}"
+        return self.failure
 
     def _backward(self) -> None:
         outputs = [self.outputs[number] for number in self.gradients]
