@@ -25,7 +25,7 @@ from lifesigns.records import (
     Snapshot,
     Trace,
 )
-from lifesigns.rules import _examples as example
+from lifesigns.rules import testing as example
 from lifesigns.rules import all_rules, judge
 
 LAYERS, WIDTH, BATCH = 50, 32, 64

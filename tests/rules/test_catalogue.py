@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import lifesigns.rules
+from lifesigns.evidence import Run
 from lifesigns.rules import CHINESE_FAMILIES, FAMILIES, all_rules, built_in_rules
 from lifesigns.rules._rule import RETIRED
 
@@ -29,7 +30,9 @@ CHINESE = re.compile("[\u4e00-\u9fff]")
 
 def remedies(rule):
     """Texts of the remedies on the rule's manual page."""
-    found = [finding for case in rule.cases if case.fires for finding in rule.check(case.trace())]
+    found = [
+        finding for case in rule.cases if case.fires for finding in rule.judge(Run(case.trace()))
+    ]
     return {remedy.text for finding in found for remedy in finding.remedies}
 
 
@@ -108,7 +111,7 @@ def test_a_near_miss_stays_quiet(rule):
 @pytest.mark.parametrize("rule", RULES)
 def test_one_case_has_no_readings(rule):
     named = [case.name for case in rule.cases if re.search(r"missing|NaN", case.name)]
-    assert named, "name one `readings missing: ...`; `_examples.unread` takes the readings away"
+    assert named, "name one `readings missing: ...`; `testing.unread` takes the readings away"
 
 
 def test_no_retired_code_is_used_again():
@@ -125,7 +128,7 @@ def test_what_to_do_is_python_that_parses(rule):
     codes = {
         remedy.code
         for case in rule.cases
-        for finding in rule.check(case.trace())
+        for finding in rule.judge(Run(case.trace()))
         for remedy in finding.remedies
     }
     assert codes - {""}, "at least one remedy is shown as code"

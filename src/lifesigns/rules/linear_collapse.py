@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from lifesigns.evidence import Course, Stream, Threshold
+from lifesigns.evidence.sites import is_hidden, listed
 from lifesigns.records import (
     WEIGHTED,
     Finding,
@@ -18,9 +20,10 @@ from lifesigns.records import (
     Site,
     Trace,
 )
-from lifesigns.rules import _examples as example
-from lifesigns.rules._evidence import Progress, is_hidden, listed, progress, streams
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
+
+LEFT = Threshold(0.1, "share of a constant prediction's loss still left, called poor", "ours")
 
 MAPS = frozenset({Kind.LINEAR, Kind.CONVOLUTION})
 TRANSPARENT = frozenset({Kind.DROPOUT})
@@ -43,13 +46,12 @@ class _Pair:
         return f"{self.first.name} → {self.second.name}"
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check(stream: Stream) -> Iterable[Finding]:
     """One finding per stream: the first pair leads, the others are named."""
-    for stream in streams(trace):
-        snapshot = trace.stream(stream)[0]
-        pairs = list(_pairs(snapshot.graph))
-        if pairs:
-            yield _finding(snapshot.graph, pairs, progress(trace, stream), snapshot.step)
+    snapshot = stream.first
+    pairs = list(_pairs(snapshot.graph))
+    if pairs:
+        yield _finding(snapshot.graph, pairs, stream.course, snapshot.step)
 
 
 def _pairs(graph: Graph) -> Iterator[_Pair]:
@@ -81,7 +83,7 @@ def _is_linear(graph: Graph) -> bool:
     return all(kind in MAPS | TRANSPARENT for kind in inside)
 
 
-def _finding(graph: Graph, pairs: list[_Pair], course: Progress, step: int) -> Finding:
+def _finding(graph: Graph, pairs: list[_Pair], course: Course, step: int) -> Finding:
     whole = _is_linear(graph)
     collapsed = [pair for pair in pairs if not pair.low_rank]
     several = len([pair for pair in collapsed if not pair.head]) > 1
@@ -98,7 +100,7 @@ def _finding(graph: Graph, pairs: list[_Pair], course: Progress, step: int) -> F
         step=step,
         measured=f"no non-linearity between {origin}"
         + (f"; nor between {listed(rest)}" if rest else "")
-        + (f"; {course}" if course.judged else ""),
+        + course.remark,
         expected="an activation between every two weighted layers",
         certainty="proved on the graph",
         causes=("linear_collapse", "missing_activation"),
@@ -112,14 +114,10 @@ def _finding(graph: Graph, pairs: list[_Pair], course: Progress, step: int) -> F
     )
 
 
-def _is_poor(course: Progress) -> bool:
+def _is_poor(course: Course) -> bool:
     """Nothing learned; or still far from the targets, and no longer getting nearer."""
-    left = course.fit > _limit("left") * course.baseline
+    left = course.end > LEFT * course.baseline
     return course.harmed or bool(course.judged and left and not course.falling)
-
-
-def _limit(name: str) -> float:
-    return RULE.thresholds[name].value
 
 
 # --- cases ----------------------------------------------------------------------------------------
@@ -166,11 +164,7 @@ network is linear, or several layers collapse, *and* the loss stays far from its
         "Learning in Deep Linear Neural Networks",
     ),
     check=check,
-    thresholds={
-        "left": Threshold(
-            0.1, "share of a constant prediction's loss still left, called poor", "ours"
-        )
-    },
+    thresholds={"left": LEFT},
     explains=("loss-flat",),
     cases=(
         Case(

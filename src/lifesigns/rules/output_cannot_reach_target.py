@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lifesigns.evidence import Course, Stream, Threshold
+from lifesigns.evidence.course import REGRESSIONS
+from lifesigns.evidence.output import output_activation, output_sites
+from lifesigns.evidence.thresholds import ENOUGH_STEPS, HALF
 from lifesigns.functions import ACTIVATIONS, lowest_cross_entropy
 from lifesigns.records import (
     Finding,
@@ -22,50 +27,51 @@ from lifesigns.records import (
     Trace,
     UnitSums,
 )
-from lifesigns.rules import _examples as example
-from lifesigns.rules._evidence import streams
-from lifesigns.rules._loss_trend import Trend, targets_of, trend
-from lifesigns.rules._output import output_activation, output_sites
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
 
-REGRESSIONS = ("squared_error", "absolute_error", "huber")
+SHARE = Threshold(0.05, "share of the targets' range beyond the output's", "rounding, outliers")
+POOR = Threshold(0.1, "share of it below which it is an error", "calibrated on the cases")
+TOTAL = Threshold(
+    0.5,
+    "sum of a sample's targets over that of the outputs, off 1",
+    "ours: not just smoothed",
+)
+ROUNDING = Threshold(1e-2, "sum of the outputs over 1, off 1", "half precision")
+FLOOR = Threshold(
+    0.25,
+    "lowest reachable loss over that of a constant",
+    "ours: a quarter of what can be learned",
+)
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream."""
-    for stream in streams(trace):
-        readings = [s.loss for s in trace.stream(stream) if s.loss]
-        if not readings:
-            continue
-        course = trend(trace, stream)
-        for judge in (_out_of_reach, _sums_to_one, _wrong_loss, _bounded_logits):
-            finding = judge(trace.stream(stream), readings, course)
-            if finding:
-                yield finding
-                break
+    if stream.readings:
+        judges = (_out_of_reach, _sums_to_one, _wrong_loss, _bounded_logits)
+        found = (judge(stream, stream.readings[-1]) for judge in judges)
+        yield from islice(filter(None, found), 1)
 
 
 # --- regression: the targets lie outside the range of the output activation
-def _out_of_reach(
-    shots: Sequence[Snapshot], readings: Sequence[LossReading], course: Trend
-) -> Finding | None:
-    site, targets = _direct_activation(shots[-1]), targets_of(readings)
-    if site is None or targets is None or not targets.units or readings[-1].kind not in REGRESSIONS:
+def _out_of_reach(stream: Stream, loss: LossReading) -> Finding | None:
+    site, targets = _direct_activation(stream.last), stream.targets
+    if site is None or targets is None or not targets.units or loss.kind not in REGRESSIONS:
         return None
     low, high = ACTIVATIONS[site.operation].range(site.details)
     least, most = float(targets.minimum.min()), float(targets.maximum.max())
-    slack = _limit("share") * (most - least)
+    slack = SHARE * (most - least)
     if not (low - least > slack or most - high > slack):
         return None
     return RULE.finding(
-        _severity(course),
+        _severity(stream.course),
         f"{site.name} gives {_interval(low, high)}, the targets span [{least:.3g}, {most:.3g}]",
         site=site.name,
-        step=shots[0].step,
+        step=stream.first.step,
         measured=f"targets outside the range of {site.operation} by "
-        f"{max(low - least, most - high):.3g}{_reached(course)}",
+        f"{max(low - least, most - high):.3g}{_reached(stream.course)}",
         expected="an output that can take every value of the targets",
-        certainty=f"exact, on the targets of {len(readings)} recorded steps",
+        certainty=f"exact, on the targets of {len(stream.readings)} recorded steps",
         causes=("wrong_output_activation",),
         remedies=(
             Remedy(
@@ -102,26 +108,24 @@ def _ends(sums: UnitSums) -> tuple[float, float]:
 
 
 # --- outputs that sum to 1 against targets that do not
-def _sums_to_one(
-    shots: Sequence[Snapshot], readings: Sequence[LossReading], course: Trend
-) -> Finding | None:
-    loss, targets = readings[-1], targets_of(readings)
-    site = _softmax(shots[-1])
+def _sums_to_one(stream: Stream, loss: LossReading) -> Finding | None:
+    targets, site = stream.targets, _softmax(stream.last)
     if site is None or targets is None or loss.target is None or loss.kind == "cross_entropy":
         return None
     if targets.units < 2 or math.prod(loss.target.shape[1:]) != targets.units:
         return None  # a broadcast target has no sum of its own
     total = float(targets.mean.sum())
-    if not abs(total - 1) > _limit("total"):
+    if not abs(total - 1) > TOTAL:
         return None
     return RULE.finding(
-        _severity(course),
+        _severity(stream.course),
         f"{site.name} gives outputs that sum to 1, the targets sum to {total:.3g}",
         site=site.name,
-        step=shots[0].step,
-        measured=f"{targets.units} targets per sample with a sum of {total:.3g}{_reached(course)}",
+        step=stream.first.step,
+        measured=f"{targets.units} targets per sample with a sum of {total:.3g}"
+        + _reached(stream.course),
         expected="targets that are a distribution, or an output without softmax",
-        certainty=f"exact, on the targets of {len(readings)} recorded steps",
+        certainty=f"exact, on the targets of {len(stream.readings)} recorded steps",
         why="A softmax shares out a total of 1: raising one output lowers all others. Targets with "
         "another sum can only be missed, most of all where there are many of them.",
         causes=("wrong_output_activation",),
@@ -142,14 +146,12 @@ def _softmax(snapshot: Snapshot) -> Site | None:
     if loss is None or index is None or loss.prediction is None:
         return None
     site, total = snapshot.graph.sites[index], float(loss.prediction.mean.sum())
-    return site if site.operation == "softmax" and abs(total - 1) < _limit("rounding") else None
+    return site if site.operation == "softmax" and abs(total - 1) < ROUNDING else None
 
 
 # --- cross-entropy: the targets are no probabilities
-def _wrong_loss(
-    shots: Sequence[Snapshot], readings: Sequence[LossReading], course: Trend
-) -> Finding | None:
-    loss, targets = readings[-1], targets_of(readings)
+def _wrong_loss(stream: Stream, loss: LossReading) -> Finding | None:
+    targets = stream.targets
     if targets is None or loss.target is None or loss.target.is_index or not targets.units:
         return None
     if loss.kind not in ("cross_entropy", "binary_cross_entropy") or loss.scale < 0:
@@ -162,16 +164,16 @@ def _wrong_loss(
     if not (outside or (alone and least < most)):
         return None
     return RULE.finding(
-        Severity.ERROR if not course.gain > 0.5 else Severity.WARNING,
+        Severity.ERROR if not stream.course.gain > HALF else Severity.WARNING,
         f"targets in [{least:.3g}, {most:.3g}] are no probabilities for {loss.kind}"
         if outside
         else "cross-entropy on a single output is lowest at 1, whatever the target",
-        site=shots[-1].graph.sites[loss.site].name if loss.site >= 0 else "",
-        step=shots[0].step,
+        site=stream.last.graph.sites[loss.site].name if loss.site >= 0 else "",
+        step=stream.first.step,
         measured=f"real targets with mean {float(targets.mean.mean()):.3g}"
         + (", one output" if alone else ""),
         expected="targets from 0 to 1 that sum to 1 over the outputs",
-        certainty=f"exact, on the targets of {len(readings)} recorded steps",
+        certainty=f"exact, on the targets of {len(stream.readings)} recorded steps",
         why="Cross-entropy compares probabilities: -Σ y log p is lowest at p = y only if both sum "
         "to 1 over the outputs. With real values as targets its minimum lies elsewhere, and a "
         "lower loss does not mean a better prediction.",
@@ -188,27 +190,25 @@ def _wrong_loss(
 
 
 # --- cross-entropy: an activation in front keeps the logits from what they need
-def _bounded_logits(
-    shots: Sequence[Snapshot], readings: Sequence[LossReading], course: Trend
-) -> Finding | None:
-    loss, site = readings[-1], _before_logits(shots[-1])
+def _bounded_logits(stream: Stream, loss: LossReading) -> Finding | None:
+    site = _before_logits(stream.last)
     if site is None or "cross_entropy" not in loss.kind or loss.target is None:
         return None
     low, high = ACTIVATIONS[site.operation].range(site.details)
     floor = _lowest(loss, low, high, site.units)
-    if low != 0 and not floor > _limit("floor") * course.baseline:
+    if low != 0 and not floor > FLOOR * stream.course.baseline:
         return None
     return RULE.finding(
-        Severity.NOTE if course.gain > _limit("learned") else Severity.WARNING,
+        Severity.NOTE if stream.course.gain > HALF else Severity.WARNING,
         f"{site.name} limits the outputs to {_interval(low, high)}, the loss expects logits",
         site=site.name,
-        step=shots[0].step,
+        step=stream.first.step,
         measured=(
             f"the lowest loss these outputs can reach is {floor:.3g}"
             if floor > 0
             else "outputs cannot be negative, and have no gradient where they are 0"
         )
-        + _reached(course),
+        + _reached(stream.course),
         expected="logits: the output of the last layer without an activation",
         certainty="proved on the graph",
         why="Logits say 'no' with large negative numbers and 'yes' with large positive ones. An "
@@ -249,15 +249,15 @@ def _lowest(loss: LossReading, low: float, high: float, units: int) -> float:
     return lowest_cross_entropy(max(units, 2), high - low)
 
 
-def _severity(course: Trend) -> Severity:
+def _severity(course: Course) -> Severity:
     """Only what harms alarms: a network that fits most of its targets is none."""
-    if course.gain > _limit("learned"):
+    if course.gain > HALF:
         return Severity.NOTE
-    early = course.steps < _limit("steps")
-    return Severity.WARNING if early or course.gain > _limit("weak") else Severity.ERROR
+    early = course.steps < ENOUGH_STEPS
+    return Severity.WARNING if early or course.gain > POOR else Severity.ERROR
 
 
-def _reached(course: Trend) -> str:
+def _reached(course: Course) -> str:
     if not np.isfinite(course.gain):
         return ""
     return f"; the fit is at {course.end:.3g}, a constant prediction reaches {course.baseline:.3g}"
@@ -265,10 +265,6 @@ def _reached(course: Trend) -> str:
 
 def _interval(low: float, high: float) -> str:
     return f"({low:.3g}, {high:.3g})"
-
-
-def _limit(name: str) -> float:
-    return RULE.thresholds[name].value
 
 
 # --- cases ----------------------------------------------------------------------------------------
@@ -336,23 +332,13 @@ network gets more than half of the way from a constant prediction to a perfect o
     ),
     check=check,
     thresholds={
-        "share": Threshold(
-            0.05, "share of the targets' range beyond the output's", "rounding, outliers"
-        ),
-        "learned": Threshold(0.5, "share of the baseline learned", "calibrated on the cases"),
-        "weak": Threshold(0.1, "share of it below which it is an error", "calibrated on the cases"),
-        "steps": Threshold(40, "steps before a missing fit is an error", "as for loss-flat"),
-        "total": Threshold(
-            0.5,
-            "sum of a sample's targets over that of the outputs, off 1",
-            "ours: not just smoothed",
-        ),
-        "rounding": Threshold(1e-2, "sum of the outputs over 1, off 1", "half precision"),
-        "floor": Threshold(
-            0.25,
-            "lowest reachable loss over that of a constant",
-            "ours: a quarter of what can be learned",
-        ),
+        "share": SHARE,
+        "learned": HALF,
+        "weak": POOR,
+        "steps": ENOUGH_STEPS,
+        "total": TOTAL,
+        "rounding": ROUNDING,
+        "floor": FLOOR,
     },
     explains=(
         "squared-error-on-saturated-output",
