@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import lifesigns.evidence
 import lifesigns.rules
 from lifesigns.evidence import Run
 from lifesigns.rules import CHINESE_FAMILIES, FAMILIES, all_rules, built_in_rules
@@ -92,6 +93,11 @@ def test_every_threshold_says_what_it_means_and_where_it_comes_from(rule):
     for threshold in rule.thresholds.values():
         assert UNIT.search(threshold.meaning), f"in what is {threshold.meaning!r} counted?"
         assert threshold.source
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_judges_the_losses_or_the_run(rule):
+    assert rule.check or rule.check_run
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -193,8 +199,9 @@ def test_a_fingerprint_changes_with_title_and_reason():
 
 
 def written_remedies():
-    """Module and text of each remedy that is written in the package."""
-    for path in sorted(Path(lifesigns.rules.__file__).parent.glob("*.py")):
+    """Module and text of each remedy that is written in the packages."""
+    folders = [Path(package.__file__).parent for package in (lifesigns.rules, lifesigns.evidence)]
+    for path in sorted(path for folder in folders for path in folder.glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Remedy":
                 yield path.name, node.args[0]

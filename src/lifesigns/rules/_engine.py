@@ -31,7 +31,7 @@ FAILED = "rule-failed"
 _URGENCY = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 
 
-def judge(trace: Trace, rules: Sequence[Rule] | None = None) -> tuple[Finding, ...]:
+def judge(trace: Trace | Run, rules: Sequence[Rule] | None = None) -> tuple[Finding, ...]:
     """What the rules conclude from a trace, most probable root cause first.
 
     A long trace is thinned first, see `lifesigns.evidence.thinning`. A rule that raises does not
@@ -41,11 +41,11 @@ def judge(trace: Trace, rules: Sequence[Rule] | None = None) -> tuple[Finding, .
     Cost: below a second for 10,000 snapshots of 100 sites (`benchmarks/judge.py`).
 
     Args:
-        trace: A run, live, stored or hand-written.
+        trace: A run, live, stored or hand-written, or the view of one.
         rules: The rules to ask; all of them by default.
     """
     rules, problems = rules_and_problems() if rules is None else (rules, ())
-    run = Run.of(trace)
+    run = trace if isinstance(trace, Run) else Run.of(trace)
     found = [finding for rule in rules for finding in _ask(rule, run)]
     found += map(_not_loaded, problems)
     return tuple(_joined(sorted(found, key=_urgency(run.trace)), rules))

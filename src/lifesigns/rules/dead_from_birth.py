@@ -14,6 +14,7 @@ from lifesigns.evidence.thresholds import DEAD_SHARE, SURE_SAMPLES
 from lifesigns.records import Finding, Kind, Remedy, Severity, Site, SiteReading, Snapshot, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Chinese, Rule
+from lifesigns.rules.testing import FALLING, FLAT
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,6 @@ _REMEDIES = (
 
 
 # --- cases ----------------------------------------------------------------------------------------
-_FLAT, _FALLING = [1.0] * 100, list(np.geomspace(1, 0.01, 100))
 
 
 def _example(dead: int, losses: Iterable[float], *, later: bool = False, cut: bool = True) -> Trace:
@@ -152,11 +152,11 @@ at most. Few samples prove little: an alarm takes 60 of them.
     ),
     cases=(
         Case("a whole layer, before the first step", lambda: _example(10, [1.0]), Severity.ERROR),
-        Case("half a layer, loss flat", lambda: _example(5, _FLAT), Severity.WARNING),
-        Case("near miss: half a layer, yet it learns", lambda: _example(5, _FALLING), None),
-        Case("near miss: silent only later", lambda: _example(5, _FLAT, later=True), None),
+        Case("half a layer, loss flat", lambda: _example(5, FLAT), Severity.WARNING),
+        Case("near miss: half a layer, yet it learns", lambda: _example(5, FALLING), None),
+        Case("near miss: silent only later", lambda: _example(5, FLAT, later=True), None),
         Case("a short cut, not judged yet", lambda: _example(10, [1.0], cut=False), None),
-        Case("readings missing", lambda: example.unread(_example(10, _FLAT)), None),
+        Case("readings missing", lambda: example.unread(_example(10, FLAT)), None),
     ),
     chinese=Chinese(
         translates="20f3fa53",

@@ -16,6 +16,7 @@ from lifesigns.evidence.thresholds import DEAD_SHARE, SURE_SAMPLES
 from lifesigns.records import Finding, Kind, Remedy, Severity, Site, SiteReading, Snapshot, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Chinese, Rule
+from lifesigns.rules.testing import FALLING, FLAT
 
 NOTED = Threshold(0.10, "share of a layer worth a note", "calibrated on the cases")
 
@@ -158,8 +159,6 @@ def _not_a_number() -> Trace:
     return example.trace(example.snapshot(graph, sites=[reading]), losses=[float("nan")])
 
 
-_FLAT, _FALLING = [1.0] * 100, list(np.geomspace(1, 0.01, 100))
-
 RULE = Rule(
     code="ACT001",
     name="dead-units",
@@ -192,14 +191,26 @@ dead and nothing was learned. Sparse activity (units that fire rarely, but do fi
     thresholds={"note": NOTED, "warning": DEAD_SHARE, "observations": SURE_SAMPLES},
     explains=("vanishing-gradient", "zero-gradient", "constant-output", "loss-flat"),
     cases=(
-        Case("half a layer dead, loss flat", lambda: _example(5, _FLAT), Severity.WARNING),
-        Case("a whole layer dead", lambda: _example(10, _FLAT), Severity.ERROR),
-        Case("a layer that died", lambda: _example(10, _FLAT, since=30), Severity.ERROR),
-        Case("near miss: half a layer dead, yet it learns", lambda: _example(5, _FALLING), None),
-        Case("one unit dead", lambda: _example(1, _FLAT), None),
-        Case("a leaky unit cannot die", lambda: _example(5, _FLAT, operation="leaky_relu"), None),
+        Case("half a layer dead, loss flat", lambda: _example(5, FLAT), Severity.WARNING),
+        Case("a whole layer dead", lambda: _example(10, FLAT), Severity.ERROR),
+        Case("a layer that died", lambda: _example(10, FLAT, since=30), Severity.ERROR),
+        Case(
+            "near miss: half a layer dead, yet it learns",
+            lambda: _example(5, FALLING),
+            None,
+        ),
+        Case("one unit dead", lambda: _example(1, FLAT), None),
+        Case(
+            "a leaky unit cannot die",
+            lambda: _example(5, FLAT, operation="leaky_relu"),
+            None,
+        ),
         Case("NaN is not dead", _not_a_number, None),
-        Case("readings missing: no activations", lambda: example.unread(_example(10, _FLAT)), None),
+        Case(
+            "readings missing: no activations",
+            lambda: example.unread(_example(10, FLAT)),
+            None,
+        ),
     ),
     chinese=Chinese(
         translates="0d4af4a6",

@@ -13,6 +13,7 @@ from lifesigns.evidence.sites import listed
 from lifesigns.records import Finding, ParameterReading, Remedy, Severity, Snapshot, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Chinese, Rule
+from lifesigns.rules.testing import FALLING, FLAT
 
 SHARE = Threshold(0.1, "share of all weights that alarms", "ours")
 
@@ -99,7 +100,6 @@ _REMEDIES = {
 
 
 # --- cases ----------------------------------------------------------------------------------------
-_FLAT, _FALLING = [1.0] * 100, list(np.geomspace(1, 0.01, 100))
 
 
 def _example(losses: Iterable[float], layer: int = 0, **state: Any) -> Trace:
@@ -138,19 +138,23 @@ is learned.
     thresholds={"share": SHARE},
     explains=("loss-flat", "constant-output"),
     cases=(
-        Case("a big layer not reached", lambda: _example(_FLAT, reached=False), Severity.WARNING),
-        Case("in no optimizer", lambda: _example(_FLAT, optimized=False), Severity.WARNING),
-        Case("frozen at random", lambda: _example(_FLAT, trainable=False), Severity.WARNING),
+        Case(
+            "a big layer not reached",
+            lambda: _example(FLAT, reached=False),
+            Severity.WARNING,
+        ),
+        Case("in no optimizer", lambda: _example(FLAT, optimized=False), Severity.WARNING),
+        Case("frozen at random", lambda: _example(FLAT, trainable=False), Severity.WARNING),
         Case(
             "near miss: frozen backbone that learns",
-            lambda: _example(_FALLING, trainable=False),
+            lambda: _example(FALLING, trainable=False),
             None,
         ),
-        Case("a small head not used", lambda: _example(_FLAT, layer=1, reached=False), None),
-        Case("all in order", lambda: _example(_FLAT), None),
+        Case("a small head not used", lambda: _example(FLAT, layer=1, reached=False), None),
+        Case("all in order", lambda: _example(FLAT), None),
         Case(
             "readings missing: the graph proves it",
-            lambda: example.unread(_example(_FLAT, reached=False)),
+            lambda: example.unread(_example(FLAT, reached=False)),
             Severity.WARNING,
         ),
     ),

@@ -14,6 +14,7 @@ from lifesigns.functions import gain
 from lifesigns.records import Finding, LossReading, Remedy, Severity, Site, Snapshot, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Chinese, Rule
+from lifesigns.rules.testing import FALLING, FLAT
 
 FACTOR = Threshold(
     4, "ratio of the weights' gain to the right one", "torch's default for sigmoid: 1/3.2"
@@ -66,7 +67,6 @@ def _gain(follower: str) -> float:
 
 
 # --- cases ----------------------------------------------------------------------------------------
-_FLAT, _FALLING = [1.0] * 100, list(np.geomspace(1, 0.01, 100))
 
 
 def _example(
@@ -129,12 +129,12 @@ layer have no effect on the scale, and nothing is said.
         "loss-flat",
     ),
     cases=(
-        Case("ten times too large", lambda: _example(14, 10, _FLAT), Severity.WARNING),
-        Case("ten times too small", lambda: _example(0.14, 0.1, _FLAT), Severity.WARNING),
-        Case("near miss: too large, yet it learns", lambda: _example(14, 10, _FALLING), None),
-        Case("near miss: too small, but normalised", lambda: _example(0.14, 1, _FLAT), None),
-        Case("torch's default", lambda: _example(0.58, 0.41, _FLAT), None),
-        Case("readings missing", lambda: example.unread(_example(14, 10, _FLAT)), None),
+        Case("ten times too large", lambda: _example(14, 10, FLAT), Severity.WARNING),
+        Case("ten times too small", lambda: _example(0.14, 0.1, FLAT), Severity.WARNING),
+        Case("near miss: too large, yet it learns", lambda: _example(14, 10, FALLING), None),
+        Case("near miss: too small, but normalised", lambda: _example(0.14, 1, FLAT), None),
+        Case("torch's default", lambda: _example(0.58, 0.41, FLAT), None),
+        Case("readings missing", lambda: example.unread(_example(14, 10, FLAT)), None),
     ),
     chinese=Chinese(
         translates="d5a86b56",

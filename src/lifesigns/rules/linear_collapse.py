@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,6 +22,7 @@ from lifesigns.records import (
 )
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Chinese, Rule
+from lifesigns.rules.testing import FALLING, FLAT
 
 LEFT = Threshold(0.1, "share of a constant prediction's loss still left, called poor", "ours")
 
@@ -121,10 +122,9 @@ def _is_poor(course: Course) -> bool:
 
 
 # --- cases ----------------------------------------------------------------------------------------
-_FLAT, _FALLING = [1.0] * 100, list(np.geomspace(1, 0.01, 100))
 
 
-def _example(losses: list[float], *operations: str) -> Trace:
+def _example(losses: Sequence[float], *operations: str) -> Trace:
     graph = example.chain(*operations, "mse_loss", units=8)
     reading = LossReading(
         losses[-1],
@@ -174,28 +174,28 @@ network is linear, or several layers collapse, *and* the loss stays far from its
         ),
         Case(
             "near miss: a linear network that fits",
-            lambda: _example(_FALLING, "linear", "linear", "linear/1"),
+            lambda: _example(FALLING, "linear", "linear", "linear/1"),
             None,
         ),
         Case(
             "activations between the layers",
-            lambda: _example(_FLAT, "linear", "relu", "linear", "relu", "linear/1"),
+            lambda: _example(FLAT, "linear", "relu", "linear", "relu", "linear/1"),
             None,
         ),
-        Case("linear regression", lambda: _example(_FLAT, "linear/1"), None),
+        Case("linear regression", lambda: _example(FLAT, "linear/1"), None),
         Case(
             "a low-rank factorisation",
-            lambda: _example(_FLAT, "linear/2", "linear/8", "relu", "linear/1"),
+            lambda: _example(FLAT, "linear/2", "linear/8", "relu", "linear/1"),
             None,
         ),
         Case(
             "three layers collapse inside a deeper network",
-            lambda: _example(_FLAT, "linear", "linear", "linear", "relu", "linear/1"),
+            lambda: _example(FLAT, "linear", "linear", "linear", "relu", "linear/1"),
             Severity.WARNING,
         ),
         Case(
             "readings missing: graph and losses prove it",
-            lambda: example.unread(_example(_FLAT, "linear", "linear", "linear/1")),
+            lambda: example.unread(_example(FLAT, "linear", "linear", "linear/1")),
             Severity.WARNING,
         ),
     ),

@@ -24,6 +24,7 @@ from lifesigns.records import (
 )
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Chinese, Rule
+from lifesigns.rules.testing import FALLING, FLAT
 
 COHERENCE = Threshold(
     0.6,
@@ -111,7 +112,6 @@ def _is_to_blame(stream: Stream) -> bool:
 
 
 # --- cases ----------------------------------------------------------------------------------------
-_FLAT, _FALLING = [1.0] * 100, list(np.geomspace(1, 0.01, 100))
 
 
 def _example(coherence: float, losses: Iterable[float], low: float = 0.4) -> Trace:
@@ -161,12 +161,12 @@ either, but many are 0, so that weights move one by one.
     thresholds={"coherence": COHERENCE, "fade": FADING_SIGNAL},
     explains=(),
     cases=(
-        Case("sigmoid inputs, loss flat", lambda: _example(1.0, _FLAT), Severity.WARNING),
-        Case("mostly one sign", lambda: _example(0.8, _FLAT), Severity.WARNING),
-        Case("near miss: one sign, yet it learns", lambda: _example(1.0, _FALLING), None),
-        Case("near miss: positive inputs, mixed signs", lambda: _example(0.5, _FLAT), None),
-        Case("inputs of both signs", lambda: _example(1.0, _FLAT, low=-0.6), None),
-        Case("readings missing", lambda: example.unread(_example(1.0, _FLAT)), None),
+        Case("sigmoid inputs, loss flat", lambda: _example(1.0, FLAT), Severity.WARNING),
+        Case("mostly one sign", lambda: _example(0.8, FLAT), Severity.WARNING),
+        Case("near miss: one sign, yet it learns", lambda: _example(1.0, FALLING), None),
+        Case("near miss: positive inputs, mixed signs", lambda: _example(0.5, FLAT), None),
+        Case("inputs of both signs", lambda: _example(1.0, FLAT, low=-0.6), None),
+        Case("readings missing", lambda: example.unread(_example(1.0, FLAT)), None),
     ),
     chinese=Chinese(
         translates="1e8ce57f",

@@ -12,20 +12,20 @@ from numpy.typing import ArrayLike
 
 from lifesigns.evidence import Course, Stream, Threshold
 from lifesigns.evidence.course import REGRESSIONS
-from lifesigns.evidence.output import output_activation, output_sites
+from lifesigns.evidence.output import (
+    activation_before_logits,
+    compared_activation,
+    compared_softmax,
+)
 from lifesigns.evidence.thresholds import ENOUGH_STEPS, HALF
 from lifesigns.functions import ACTIVATIONS, lowest_cross_entropy
 from lifesigns.records import (
     Finding,
-    Kind,
     LossReading,
     Remedy,
     Severity,
-    Site,
     SiteReading,
-    Snapshot,
     Trace,
-    UnitSums,
 )
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Chinese, Rule
@@ -37,7 +37,6 @@ TOTAL = Threshold(
     "sum of a sample's targets over that of the outputs, off 1",
     "ours: not just smoothed",
 )
-ROUNDING = Threshold(1e-2, "sum of the outputs over 1, off 1", "half precision")
 FLOOR = Threshold(
     0.25,
     "lowest reachable loss over that of a constant",
@@ -55,7 +54,7 @@ def check(stream: Stream) -> Iterable[Finding]:
 
 # --- regression: the targets lie outside the range of the output activation
 def _out_of_reach(stream: Stream, loss: LossReading) -> Finding | None:
-    site, targets = _direct_activation(stream.last), stream.targets
+    site, targets = compared_activation(stream.last), stream.targets
     if site is None or targets is None or not targets.units or loss.kind not in REGRESSIONS:
         return None
     low, high = ACTIVATIONS[site.operation].range(site.details)
@@ -86,30 +85,9 @@ def _out_of_reach(stream: Stream, loss: LossReading) -> Finding | None:
     )
 
 
-def _direct_activation(snapshot: Snapshot) -> Site | None:
-    """The activation whose values are what the loss compares.
-
-    A constant factor or an offset in between is not seen on the graph; it shows in the values.
-    """
-    loss = snapshot.loss
-    index = output_activation(snapshot.graph, loss) if loss else None
-    reading = snapshot.reading(index) if index is not None else None
-    if loss is None or index is None or reading is None:
-        return None
-    given, seen = loss.prediction, reading.value
-    if given is None or seen is None or snapshot.graph.sites[index].operation not in ACTIVATIONS:
-        return None
-    same = np.allclose(_ends(given), _ends(seen), rtol=1e-4, atol=1e-6)
-    return snapshot.graph.sites[index] if same else None
-
-
-def _ends(sums: UnitSums) -> tuple[float, float]:
-    return float(sums.minimum.min(initial=np.inf)), float(sums.maximum.max(initial=-np.inf))
-
-
 # --- outputs that sum to 1 against targets that do not
 def _sums_to_one(stream: Stream, loss: LossReading) -> Finding | None:
-    targets, site = stream.targets, _softmax(stream.last)
+    targets, site = stream.targets, compared_softmax(stream.last)
     if site is None or targets is None or loss.target is None or loss.kind == "cross_entropy":
         return None
     if targets.units < 2 or math.prod(loss.target.shape[1:]) != targets.units:
@@ -137,16 +115,6 @@ def _sums_to_one(stream: Stream, loss: LossReading) -> Finding | None:
         ),
         evidence={"total": total, "units": targets.units},
     )
-
-
-def _softmax(snapshot: Snapshot) -> Site | None:
-    """The softmax whose values the loss compares with several targets."""
-    loss = snapshot.loss
-    index = output_activation(snapshot.graph, loss) if loss else None
-    if loss is None or index is None or loss.prediction is None:
-        return None
-    site, total = snapshot.graph.sites[index], float(loss.prediction.mean.sum())
-    return site if site.operation == "softmax" and abs(total - 1) < ROUNDING else None
 
 
 # --- cross-entropy: the targets are no probabilities
@@ -191,7 +159,7 @@ def _wrong_loss(stream: Stream, loss: LossReading) -> Finding | None:
 
 # --- cross-entropy: an activation in front keeps the logits from what they need
 def _bounded_logits(stream: Stream, loss: LossReading) -> Finding | None:
-    site = _before_logits(stream.last)
+    site = activation_before_logits(stream.last)
     if site is None or "cross_entropy" not in loss.kind or loss.target is None:
         return None
     low, high = ACTIVATIONS[site.operation].range(site.details)
@@ -222,24 +190,6 @@ def _bounded_logits(stream: Stream, loss: LossReading) -> Finding | None:
         ),
         evidence={"low": low, "high": high, "lowest_loss": floor},
     )
-
-
-def _before_logits(snapshot: Snapshot) -> Site | None:
-    """The one activation right before the loss's own softmax or sigmoid.
-
-    Or before a hand-written normalisation, of outputs that a softmax should have made positive.
-    """
-    graph, loss = snapshot.graph, snapshot.loss
-    if loss is None:
-        return None
-    sites = [graph.sites[i] for i in output_sites(graph, loss)]
-    active = [site for site in sites if site.kind is Kind.ACTIVATION]
-    if len(active) != 1 or active[0].operation not in ACTIVATIONS:
-        return None
-    logits = any(s.kind is Kind.SOFTMAX for s in sites) or loss.operation.endswith("with_logits")
-    squashed = active[0].operation in ("sigmoid", "hardsigmoid", "exp", "softplus")
-    doubled = squashed and loss.operation.endswith("with_logits")  # that is LOS002
-    return active[0] if not doubled and (logits or not squashed) else None
 
 
 def _lowest(loss: LossReading, low: float, high: float, units: int) -> float:
@@ -298,6 +248,12 @@ def _example(
     return example.trace(*shots, losses=losses)
 
 
+def _classified(*operations: str, losses: Sequence[float] = (1.0,) * 60) -> Trace:
+    """Ten classes and a cross-entropy on what these operations make of the last layer."""
+    reads = (*operations, "log_softmax", "nll_loss")
+    return _example(reads, _CLASSES, classes=10, kind="cross_entropy", losses=losses)
+
+
 _WIDE = (-2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
 _CLASSES = tuple(range(10)) * 3
 _LEARNED = tuple(np.geomspace(2.5, 0.1, 60))
@@ -337,7 +293,6 @@ network gets more than half of the way from a constant prediction to a perfect o
         "weak": POOR,
         "steps": ENOUGH_STEPS,
         "total": TOTAL,
-        "rounding": ROUNDING,
         "floor": FLOOR,
     },
     explains=(
@@ -384,24 +339,12 @@ network gets more than half of the way from a constant prediction to a perfect o
         ),
         Case(
             "ReLU before the softmax, nothing learned",
-            lambda: _example(
-                ("relu", "log_softmax", "nll_loss"),
-                _CLASSES,
-                classes=10,
-                kind="cross_entropy",
-                losses=(2.3,) * 60,
-            ),
+            lambda: _classified("relu", losses=(2.3,) * 60),
             Severity.WARNING,
         ),
         Case(
             "near miss: ReLU before the softmax, learned all the same",
-            lambda: _example(
-                ("relu", "log_softmax", "nll_loss"),
-                _CLASSES,
-                classes=10,
-                kind="cross_entropy",
-                losses=_LEARNED,
-            ),
+            lambda: _classified("relu", losses=_LEARNED),
             None,
         ),
         Case(
@@ -420,13 +363,7 @@ network gets more than half of the way from a constant prediction to a perfect o
             ),
             None,
         ),
-        Case(
-            "logits",
-            lambda: _example(
-                ("log_softmax", "nll_loss"), _CLASSES, classes=10, kind="cross_entropy"
-            ),
-            None,
-        ),
+        Case("logits", lambda: _classified(), None),
         Case(
             "readings missing: no targets",
             lambda: example.unread(_example(("relu", "mse_loss"), [-1.0, -2.0, -3.0])),

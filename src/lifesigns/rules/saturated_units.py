@@ -25,6 +25,7 @@ from lifesigns.records import (
 )
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Chinese, Rule
+from lifesigns.rules.testing import FALLING, FLAT
 
 UNITS = Threshold(0.5, "share of a layer's units", "DeepDiagnosis (ICSE 2022)")
 OBSERVATIONS = Threshold(0.5, "share of a unit's observations", "ours: more often than not")
@@ -147,7 +148,6 @@ _REMEDIES = {
 
 
 # --- cases ----------------------------------------------------------------------------------------
-_FLAT, _FALLING = [1.0] * 100, list(np.geomspace(1, 0.01, 100))
 
 
 def _example(
@@ -203,18 +203,30 @@ Output units may saturate: with cross-entropy the flat end cancels out.
     thresholds={"units": UNITS, "observations": OBSERVATIONS, "input": FILLING},
     explains=("zero-gradient", "vanishing-gradient", "constant-output", "loss-flat"),
     cases=(
-        Case("most units saturated, loss flat", lambda: _example(8, _FLAT), Severity.WARNING),
-        Case("units driven there by steps", lambda: _example(8, _FLAT, since=27), Severity.WARNING),
-        Case("raw inputs", lambda: _example(8, _FLAT, scale=1e3), Severity.WARNING),
-        Case("near miss: most units saturated, yet it learns", lambda: _example(8, _FALLING), None),
-        Case("few units saturated", lambda: _example(4, _FLAT), None),
-        Case("a rectifier's zero side", lambda: _example(8, _FLAT, operation="relu"), None),
+        Case("most units saturated, loss flat", lambda: _example(8, FLAT), Severity.WARNING),
         Case(
-            "most of a sigmoid layer saturated",
-            lambda: _example(8, _FLAT, operation="sigmoid"),
+            "units driven there by steps",
+            lambda: _example(8, FLAT, since=27),
             Severity.WARNING,
         ),
-        Case("readings missing: no derivatives", lambda: example.unread(_example(8, _FLAT)), None),
+        Case("raw inputs", lambda: _example(8, FLAT, scale=1e3), Severity.WARNING),
+        Case(
+            "near miss: most units saturated, yet it learns",
+            lambda: _example(8, FALLING),
+            None,
+        ),
+        Case("few units saturated", lambda: _example(4, FLAT), None),
+        Case("a rectifier's zero side", lambda: _example(8, FLAT, operation="relu"), None),
+        Case(
+            "most of a sigmoid layer saturated",
+            lambda: _example(8, FLAT, operation="sigmoid"),
+            Severity.WARNING,
+        ),
+        Case(
+            "readings missing: no derivatives",
+            lambda: example.unread(_example(8, FLAT)),
+            None,
+        ),
     ),
     chinese=Chinese(
         translates="79b8dfa4",

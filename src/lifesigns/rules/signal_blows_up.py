@@ -14,6 +14,7 @@ from lifesigns.evidence.thresholds import LARGE_SIGNAL, RAW_INPUT
 from lifesigns.records import Finding, LossReading, Remedy, Severity, Snapshot, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Chinese, Rule
+from lifesigns.rules.testing import FALLING, FLAT
 
 LARGE = Threshold(10, "RMS below which nothing is called large", "ours: ten times the usual")
 EXCESS = Threshold(3, "initial loss over that of a uniform prediction", "ours: sure, and wrong")
@@ -81,7 +82,6 @@ _REMEDY = Remedy(
 
 
 # --- cases ----------------------------------------------------------------------------------------
-_FLAT, _FALLING = [1.0] * 100, list(np.geomspace(1, 0.01, 100))
 
 
 def _example(factor: float, losses: Iterable[float], entering: float = 1.0) -> Trace:
@@ -129,12 +129,16 @@ is a note. A large output alone is right where the targets are large.
         "loss-flat",
     ),
     cases=(
-        Case("six-fold per layer, flat", lambda: _example(6, _FLAT), Severity.WARNING),
-        Case("raw inputs, flat", lambda: _example(1, _FLAT, 100), Severity.WARNING),
-        Case("near miss: six-fold per layer, yet it learns", lambda: _example(6, _FALLING), None),
-        Case("near miss: small inputs brought to size", lambda: _example(6, _FLAT, 0.01), None),
-        Case("a signal that is kept", lambda: _example(1, _FLAT), None),
-        Case("readings missing", lambda: example.unread(_example(6, _FLAT)), None),
+        Case("six-fold per layer, flat", lambda: _example(6, FLAT), Severity.WARNING),
+        Case("raw inputs, flat", lambda: _example(1, FLAT, 100), Severity.WARNING),
+        Case(
+            "near miss: six-fold per layer, yet it learns",
+            lambda: _example(6, FALLING),
+            None,
+        ),
+        Case("near miss: small inputs brought to size", lambda: _example(6, FLAT, 0.01), None),
+        Case("a signal that is kept", lambda: _example(1, FLAT), None),
+        Case("readings missing", lambda: example.unread(_example(6, FLAT)), None),
     ),
     chinese=Chinese(
         translates="d0dbc0c1",

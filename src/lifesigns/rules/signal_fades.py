@@ -13,6 +13,7 @@ from lifesigns.functions import ACTIVATIONS
 from lifesigns.records import Finding, Kind, Remedy, Severity, Snapshot, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Chinese, Rule
+from lifesigns.rules.testing import FALLING, FLAT
 
 
 def check(stream: Stream) -> Iterable[Finding]:
@@ -68,7 +69,6 @@ _REMEDIES = {
 
 
 # --- cases ----------------------------------------------------------------------------------------
-_FLAT, _FALLING = [1.0] * 100, list(np.geomspace(1, 0.01, 100))
 
 
 def _example(factor: float, losses: Iterable[float], operation: str = "relu") -> Trace:
@@ -109,12 +109,16 @@ start at zero and a small last layer do not fade the signal that the layers rece
     thresholds={"note": FADING_SIGNAL, "warning": FADED_SIGNAL},
     explains=("vanishing-gradient", "constant-output", "loss-flat"),
     cases=(
-        Case("0.3-fold per layer, loss flat", lambda: _example(0.3, _FLAT), Severity.WARNING),
-        Case("sigmoids, flat", lambda: _example(0.2, _FLAT, "sigmoid"), Severity.WARNING),
-        Case("near miss: 0.3-fold per layer, yet it learns", lambda: _example(0.3, _FALLING), None),
-        Case("near miss: 0.6-fold per layer, flat", lambda: _example(0.6, _FLAT), None),
-        Case("a signal that is kept", lambda: _example(1.0, _FLAT), None),
-        Case("readings missing", lambda: example.unread(_example(0.3, _FLAT)), None),
+        Case("0.3-fold per layer, loss flat", lambda: _example(0.3, FLAT), Severity.WARNING),
+        Case("sigmoids, flat", lambda: _example(0.2, FLAT, "sigmoid"), Severity.WARNING),
+        Case(
+            "near miss: 0.3-fold per layer, yet it learns",
+            lambda: _example(0.3, FALLING),
+            None,
+        ),
+        Case("near miss: 0.6-fold per layer, flat", lambda: _example(0.6, FLAT), None),
+        Case("a signal that is kept", lambda: _example(1.0, FLAT), None),
+        Case("readings missing", lambda: example.unread(_example(0.3, FLAT)), None),
     ),
     chinese=Chinese(
         translates="d387aef7",

@@ -23,6 +23,7 @@ from lifesigns.records import (
 )
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Chinese, Rule
+from lifesigns.rules.testing import FALLING, FLAT
 
 CURED_BY_CROSS_ENTROPY = frozenset({"sigmoid", "hardsigmoid"})
 """Output activations whose slope cancels in the gradient of the binary cross-entropy."""
@@ -94,7 +95,6 @@ def _finding(
 
 
 # --- cases ----------------------------------------------------------------------------------------
-_FLAT, _FALLING = [1.0] * 100, list(np.geomspace(1, 0.01, 100))
 
 
 def _example(losses: Iterable[float], *, stuck: int = 9, kind: str = "squared_error") -> Trace:
@@ -140,12 +140,24 @@ With a linear output, squared error keeps its value.
     thresholds={"saturated": SATURATED},
     explains=("vanishing-gradient", "loss-flat", "saturated-units"),
     cases=(
-        Case("nine outputs in ten saturated, loss flat", lambda: _example(_FLAT), Severity.WARNING),
-        Case("near miss: saturated and right: the loss falls", lambda: _example(_FALLING), None),
-        Case("few outputs saturated", lambda: _example(_FLAT, stuck=2), None),
-        Case("cross-entropy", lambda: _example(_FLAT, kind="binary_cross_entropy"), None),
-        Case("six outputs in ten saturated", lambda: _example(_FLAT, stuck=6), Severity.WARNING),
-        Case("readings missing: no outputs", lambda: example.unread(_example(_FLAT)), None),
+        Case(
+            "nine outputs in ten saturated, loss flat",
+            lambda: _example(FLAT),
+            Severity.WARNING,
+        ),
+        Case(
+            "near miss: saturated and right: the loss falls",
+            lambda: _example(FALLING),
+            None,
+        ),
+        Case("few outputs saturated", lambda: _example(FLAT, stuck=2), None),
+        Case("cross-entropy", lambda: _example(FLAT, kind="binary_cross_entropy"), None),
+        Case(
+            "six outputs in ten saturated",
+            lambda: _example(FLAT, stuck=6),
+            Severity.WARNING,
+        ),
+        Case("readings missing: no outputs", lambda: example.unread(_example(FLAT)), None),
     ),
     chinese=Chinese(
         translates="f831e36d",

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-import numpy as np
-
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.output import normalised_dim, output_sites
 from lifesigns.evidence.signal import PASSING
@@ -22,6 +20,7 @@ from lifesigns.records import (
 )
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Chinese, Rule
+from lifesigns.rules.testing import FALLING, FLAT
 
 UNITS = Threshold(2, "units that share the sum", "one unit: single-unit-softmax")
 
@@ -98,11 +97,10 @@ _ELEMENTWISE = Remedy("Use an activation that works on each unit by itself.", "n
 
 
 # --- cases ----------------------------------------------------------------------------------------
-_FLAT, _FALLING = [1.0] * 100, list(np.geomspace(1, 0.01, 100))
 
 
 def _example(
-    *operations: str, losses: Iterable[float] = _FLAT, dim: int = -1, batch: int = 8
+    *operations: str, losses: Iterable[float] = FLAT, dim: int = -1, batch: int = 8
 ) -> Trace:
     graph = example.chain(*operations, "mse_loss", batch=batch)
     sites = [
@@ -159,7 +157,7 @@ and losses that compare all samples with each other (contrast) are no hidden act
         Case("over the batch", lambda: _example("linear", "softmax", dim=0), Severity.WARNING),
         Case(
             "near miss: between two layers, yet it learns",
-            lambda: _example(*_HIDDEN, losses=_FALLING),
+            lambda: _example(*_HIDDEN, losses=FALLING),
             None,
         ),
         Case("near miss: at the end", lambda: _example("linear", "softmax"), None),

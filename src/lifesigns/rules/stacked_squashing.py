@@ -14,6 +14,7 @@ from lifesigns.functions import ACTIVATIONS
 from lifesigns.records import Finding, Kind, Remedy, Severity, Site, SiteReading, Snapshot, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Chinese, Rule
+from lifesigns.rules.testing import FALLING, FLAT
 
 PRODUCT = Threshold(
     1e-3, "factor left of the gradient", "AutoTrainer (ICSE 2021): 1e-3 over the depth"
@@ -91,7 +92,6 @@ _REMEDIES = (
 
 
 # --- cases ----------------------------------------------------------------------------------------
-_FLAT, _FALLING = [1.0] * 100, list(np.geomspace(1, 0.01, 100))
 
 
 def _example(
@@ -147,16 +147,16 @@ cells are squashing by design.
         "loss-flat",
     ),
     cases=(
-        Case("six sigmoids, loss flat", lambda: _example(0.2, _FLAT), Severity.WARNING),
-        Case("six saturated tanh", lambda: _example(0.05, _FLAT, "tanh"), Severity.WARNING),
-        Case("near miss: six sigmoids, yet it learns", lambda: _example(0.2, _FALLING), None),
+        Case("six sigmoids, loss flat", lambda: _example(0.2, FLAT), Severity.WARNING),
+        Case("six saturated tanh", lambda: _example(0.05, FLAT, "tanh"), Severity.WARNING),
+        Case("near miss: six sigmoids, yet it learns", lambda: _example(0.2, FALLING), None),
         Case(
             "near miss: flat, but the gradient arrives",
-            lambda: _example(0.2, _FLAT, fall=0.9),
+            lambda: _example(0.2, FLAT, fall=0.9),
             None,
         ),
-        Case("six tanh around zero", lambda: _example(0.8, _FLAT, "tanh"), None),
-        Case("readings missing", lambda: example.unread(_example(0.2, _FLAT)), None),
+        Case("six tanh around zero", lambda: _example(0.8, FLAT, "tanh"), None),
+        Case("readings missing", lambda: example.unread(_example(0.2, FLAT)), None),
     ),
     chinese=Chinese(
         translates="3673ce52",

@@ -12,6 +12,7 @@ from lifesigns.evidence.thresholds import LAYERS
 from lifesigns.records import Finding, Kind, Remedy, Severity, SiteReading, Snapshot, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Chinese, Rule
+from lifesigns.rules.testing import FALLING, FLAT
 
 RATIO = Threshold(1e3, "last layer's gradient over the first's", "AutoTrainer (ICSE 2021)")
 FACTOR = Threshold(0.5, "derivative factor called squashing", "sigmoid: at most 0.25")
@@ -105,8 +106,6 @@ def _example(
     return example.trace(*shots, losses=list(losses))
 
 
-_FLAT, _FALLING = [1.0] * 100, list(np.geomspace(1, 0.01, 100))
-
 RULE = Rule(
     code="GRD001",
     name="vanishing-gradient",
@@ -139,21 +138,29 @@ prediction and no longer falls.
     thresholds={"ratio": RATIO, "layers": LAYERS, "factor": FACTOR},
     explains=("loss-flat", "constant-output"),
     cases=(
-        Case("four-fold per layer, loss flat", lambda: _example(4, _FLAT), Severity.WARNING),
+        Case("four-fold per layer, loss flat", lambda: _example(4, FLAT), Severity.WARNING),
         Case(
             "four-fold per layer, most of it by the slopes",
-            lambda: _example(4, _FLAT, slope=0.2),
+            lambda: _example(4, FLAT, slope=0.2),
             Severity.WARNING,
         ),
-        Case("near miss: four-fold per layer, yet it learns", lambda: _example(4, _FALLING), None),
-        Case("18 tanh layers, 1.4-fold each", lambda: _example(1.4, _FLAT, depth=18), None),
-        Case("two layers are not deep", lambda: _example(1e4, _FLAT, depth=2), None),
+        Case(
+            "near miss: four-fold per layer, yet it learns",
+            lambda: _example(4, FALLING),
+            None,
+        ),
+        Case("18 tanh layers, 1.4-fold each", lambda: _example(1.4, FLAT, depth=18), None),
+        Case("two layers are not deep", lambda: _example(1e4, FLAT, depth=2), None),
         Case(
             "ten-fold per layer, five layers",
-            lambda: _example(10, _FLAT, depth=5),
+            lambda: _example(10, FLAT, depth=5),
             Severity.WARNING,
         ),
-        Case("readings missing: no gradients", lambda: example.unread(_example(4, _FLAT)), None),
+        Case(
+            "readings missing: no gradients",
+            lambda: example.unread(_example(4, FLAT)),
+            None,
+        ),
     ),
     chinese=Chinese(
         translates="269812bb",

@@ -28,7 +28,7 @@ def check(stream: Stream) -> Iterable[Finding]:
     course, shots = stream.course, stream.snapshots
     climbs = [c for s in shots if np.isfinite(c := _climb(s))]
     ascends, flipped = _ascends(climbs), _flipped(shots)
-    if ascends and not flipped and not _learned(course):
+    if ascends and not flipped and not course.learned:
         yield _ascent(shots, climbs, course)
     elif flipped and not ascends:
         yield _flip(shots, course)
@@ -51,10 +51,6 @@ def _climb(snapshot: Snapshot) -> float:
     ]
     product = float(np.sqrt(sum(g for g, _ in lengths) * sum(u for _, u in lengths)))
     return change / product if product > 0 else float("nan")
-
-
-def _learned(course: Course) -> bool:
-    return course.gain > LEARNED
 
 
 def _flipped(shots: Sequence[Snapshot]) -> bool:

@@ -32,6 +32,7 @@ from lifesigns.records import (
 )
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Chinese, Rule
+from lifesigns.rules.testing import FALLING, FLAT
 
 STEPS = Threshold(2, "recorded steps before 'never' is said", "definition")
 SEVERED = Threshold(2, "passes from a loss without a graph", "one may be a test")
@@ -203,7 +204,6 @@ def _size(parameters: Iterable[ParameterReading]) -> float:
 
 
 # --- cases ----------------------------------------------------------------------------------------
-_FLAT, _FALLING = [1.0] * 100, list(np.geomspace(1, 0.01, 100))
 
 
 def _clipped(losses: Iterable[float], loss: float = 1.0, inside: int = 0) -> Trace:
@@ -232,14 +232,14 @@ def _stopped(*operations: str, at: int, weight_rms: float = 0.5) -> Trace:
         if p.name in site.parameters
     ]
     shot = example.snapshot(graph, sites=[blocked], parameters=parameters, loss=LossReading(1.0))
-    return example.trace(*(replace(shot, step=s) for s in (0, 50)), losses=_FLAT)
+    return example.trace(*(replace(shot, step=s) for s in (0, 50)), losses=FLAT)
 
 
 def _penalised() -> Trace:
     """As `_clipped`, but the gradients hold what a weight penalty adds."""
-    shots = _clipped(_FLAT).snapshots
+    shots = _clipped(FLAT).snapshots
     pulled = [replace(p, gradient_is_zero=False, gradient_rms=1e-6) for p in shots[0].parameters]
-    return example.trace(*(replace(s, parameters=tuple(pulled)) for s in shots), losses=_FLAT)
+    return example.trace(*(replace(s, parameters=tuple(pulled)) for s in shots), losses=FLAT)
 
 
 def _partly(zero: Sequence[bool], losses: Iterable[float]) -> Trace:
@@ -292,7 +292,7 @@ network that is not in use, while the rest learns, is a note.
         Case("the loss is a tensor of its own", lambda: Trace(steps=9, severed=9), Severity.ERROR),
         Case("the only pass is from a leaf", lambda: Trace(steps=1, severed=1), Severity.ERROR),
         Case("near miss: one pass of many is", lambda: Trace(steps=9, severed=1), None),
-        Case("outputs outside a clamp, nothing moves", lambda: _clipped(_FLAT), Severity.ERROR),
+        Case("outputs outside a clamp, nothing moves", lambda: _clipped(FLAT), Severity.ERROR),
         Case(
             "a softmax over one unit",
             lambda: _stopped("linear", "relu", "linear/1", "softmax", at=3),
@@ -310,22 +310,34 @@ network that is not in use, while the rest learns, is a note.
         ),
         Case(
             "one of three layers stands still, loss flat",
-            lambda: _partly([True, False, False], _FLAT),
+            lambda: _partly([True, False, False], FLAT),
             Severity.WARNING,
         ),
         Case(
             "most layers stand still",
-            lambda: _partly([True, True, False], _FLAT),
+            lambda: _partly([True, True, False], FLAT),
             Severity.ERROR,
         ),
-        Case("most outputs outside a clamp", lambda: _clipped(_FLAT, inside=2), Severity.WARNING),
-        Case("few outputs outside a clamp", lambda: _clipped(_FLAT, inside=6), None),
-        Case("near miss: most outside, yet it learns", lambda: _clipped(_FALLING, inside=2), None),
+        Case(
+            "most outputs outside a clamp",
+            lambda: _clipped(FLAT, inside=2),
+            Severity.WARNING,
+        ),
+        Case("few outputs outside a clamp", lambda: _clipped(FLAT, inside=6), None),
+        Case(
+            "near miss: most outside, yet it learns",
+            lambda: _clipped(FALLING, inside=2),
+            None,
+        ),
         Case("only a weight penalty still pulls", _penalised, Severity.ERROR),
-        Case("unused part, yet it learns", lambda: _partly([True, False, False], _FALLING), None),
-        Case("a loss of exactly 0", lambda: _clipped(_FLAT, loss=0.0), None),
-        Case("every layer moves", lambda: _partly([False] * 3, _FLAT), None),
-        Case("readings missing: no gradients", lambda: example.unread(_clipped(_FLAT)), None),
+        Case(
+            "unused part, yet it learns",
+            lambda: _partly([True, False, False], FALLING),
+            None,
+        ),
+        Case("a loss of exactly 0", lambda: _clipped(FLAT, loss=0.0), None),
+        Case("every layer moves", lambda: _partly([False] * 3, FLAT), None),
+        Case("readings missing: no gradients", lambda: example.unread(_clipped(FLAT)), None),
     ),
     chinese=Chinese(
         translates="aa268175",
