@@ -10,15 +10,7 @@ import numpy as np
 
 from lifesigns.evidence.thresholds import LAYERS
 from lifesigns.functions import ACTIVATIONS
-from lifesigns.records import (
-    WEIGHTED,
-    Graph,
-    Kind,
-    ParameterReading,
-    Site,
-    Snapshot,
-    UnitSums,
-)
+from lifesigns.records import WEIGHTED, Graph, Kind, ParameterReading, Site, Snapshot, UnitSums
 
 RESOLUTION = 3e-4
 """Share of a value's RMS below which float32 sums resolve no deviation (the root of 1e-7)."""

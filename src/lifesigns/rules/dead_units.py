@@ -194,23 +194,11 @@ dead and nothing was learned. Sparse activity (units that fire rarely, but do fi
         Case("half a layer dead, loss flat", lambda: _example(5, FLAT), Severity.WARNING),
         Case("a whole layer dead", lambda: _example(10, FLAT), Severity.ERROR),
         Case("a layer that died", lambda: _example(10, FLAT, since=30), Severity.ERROR),
-        Case(
-            "near miss: half a layer dead, yet it learns",
-            lambda: _example(5, FALLING),
-            None,
-        ),
+        Case("near miss: half a layer dead, yet it learns", lambda: _example(5, FALLING), None),
         Case("one unit dead", lambda: _example(1, FLAT), None),
-        Case(
-            "a leaky unit cannot die",
-            lambda: _example(5, FLAT, operation="leaky_relu"),
-            None,
-        ),
+        Case("a leaky unit cannot die", lambda: _example(5, FLAT, operation="leaky_relu"), None),
         Case("NaN is not dead", _not_a_number, None),
-        Case(
-            "readings missing: no activations",
-            lambda: example.unread(_example(10, FLAT)),
-            None,
-        ),
+        Case("readings missing: no activations", lambda: example.unread(_example(10, FLAT)), None),
     ),
     chinese=Chinese(
         translates="0d4af4a6",

@@ -138,11 +138,7 @@ is learned.
     thresholds={"share": SHARE},
     explains=("loss-flat", "constant-output"),
     cases=(
-        Case(
-            "a big layer not reached",
-            lambda: _example(FLAT, reached=False),
-            Severity.WARNING,
-        ),
+        Case("a big layer not reached", lambda: _example(FLAT, reached=False), Severity.WARNING),
         Case("in no optimizer", lambda: _example(FLAT, optimized=False), Severity.WARNING),
         Case("frozen at random", lambda: _example(FLAT, trainable=False), Severity.WARNING),
         Case(

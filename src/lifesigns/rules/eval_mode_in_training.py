@@ -145,7 +145,7 @@ some detectors throughout: then it is a note, as it is where only parts are in e
         why="在评估模式下，dropout 什么也不丢弃，批归一化则使用滑动平均值，而训练再也不会更新"
         "这些值。结果训练的是另一个网络，而且失去了原本设想的正则化。",
         remedies={
-            "Go back to training mode after each evaluation.": "每次评估之后切换回训练模式。",
+            "Go back to training mode after each evaluation.": "每次评估之后切换回训练模式。"
         },
     ),
 )

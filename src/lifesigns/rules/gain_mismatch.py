@@ -144,7 +144,7 @@ layer have no effect on the scale, and nothing is said.
         remedies={
             (
                 "Initialise with the spread that keeps the scale: the activation's gain / √fan-in."
-            ): "按能够保持尺度的幅度初始化：标准差取“激活函数的增益 / √扇入”。",
+            ): "按能够保持尺度的幅度初始化：标准差取“激活函数的增益 / √扇入”。"
         },
     ),
 )

@@ -120,9 +120,7 @@ some targets are noise by nature. Try to overfit ten samples: if that works, loo
     cases=(
         Case("flat, though the weights move", lambda: _example(_FLAT), Severity.ERROR),
         Case(
-            "fell to the level of a constant",
-            lambda: _example([5.0] * 20 + _FLAT),
-            Severity.ERROR,
+            "fell to the level of a constant", lambda: _example([5.0] * 20 + _FLAT), Severity.ERROR
         ),
         Case(
             "near miss: a linear model may lack a hidden layer",

@@ -207,7 +207,7 @@ network is linear, or several layers collapse, *and* the loss stays far from its
         remedies={
             "Put an activation between the layers, or merge them into one.": (
                 "在两层之间加上激活函数，或者把它们合并成一层。"
-            ),
+            )
         },
     ),
 )

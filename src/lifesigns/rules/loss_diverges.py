@@ -13,14 +13,7 @@ from lifesigns.evidence.blocks import block_means
 from lifesigns.evidence.scales import update_ratio
 from lifesigns.evidence.suspects import Suspect
 from lifesigns.evidence.thresholds import LARGE_UPDATE, ROSE
-from lifesigns.records import (
-    BatchReading,
-    Finding,
-    LossReading,
-    Remedy,
-    Severity,
-    Trace,
-)
+from lifesigns.records import BatchReading, Finding, LossReading, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Chinese, Rule
 

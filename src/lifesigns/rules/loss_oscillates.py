@@ -123,7 +123,7 @@ that is a note. Cyclic rates and alternating kinds of batches swing in longer or
         remedies={
             "Lower the learning rate threefold, or the momentum.": (
                 "把学习率降到三分之一，或减小动量。"
-            ),
+            )
         },
     ),
 )

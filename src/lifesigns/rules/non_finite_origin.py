@@ -177,8 +177,7 @@ _GUARD = Remedy(
     "y = torch.sqrt(x + 1e-8)  # or x / (y + 1e-8)",
 )
 _BOUNDED = Remedy(
-    "Use a hidden activation that does not grow exponentially.",
-    "nn.ReLU()  # instead of torch.exp",
+    "Use a hidden activation that does not grow exponentially.", "nn.ReLU()  # instead of torch.exp"
 )
 _SCALE = Remedy("Bring the inputs to mean 0 and spread 1.", "x = (x - x.mean(0)) / x.std(0)")
 _INITIALISE = Remedy(

@@ -19,28 +19,17 @@ from lifesigns.evidence.output import (
 )
 from lifesigns.evidence.thresholds import ENOUGH_STEPS, HALF
 from lifesigns.functions import ACTIVATIONS, lowest_cross_entropy
-from lifesigns.records import (
-    Finding,
-    LossReading,
-    Remedy,
-    Severity,
-    SiteReading,
-    Trace,
-)
+from lifesigns.records import Finding, LossReading, Remedy, Severity, SiteReading, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Chinese, Rule
 
 SHARE = Threshold(0.05, "share of the targets' range beyond the output's", "rounding, outliers")
 POOR = Threshold(0.1, "share of it below which it is an error", "calibrated on the cases")
 TOTAL = Threshold(
-    0.5,
-    "sum of a sample's targets over that of the outputs, off 1",
-    "ours: not just smoothed",
+    0.5, "sum of a sample's targets over that of the outputs, off 1", "ours: not just smoothed"
 )
 FLOOR = Threshold(
-    0.25,
-    "lowest reachable loss over that of a constant",
-    "ours: a quarter of what can be learned",
+    0.25, "lowest reachable loss over that of a constant", "ours: a quarter of what can be learned"
 )
 
 

@@ -172,9 +172,7 @@ input is raw, those are the cause and this rule says nothing.
             Severity.WARNING,
         ),
         Case(
-            "near miss: the same way on a noisy loss",
-            lambda: _example(_NOISY, update=1e-3),
-            None,
+            "near miss: the same way on a noisy loss", lambda: _example(_NOISY, update=1e-3), None
         ),
         Case("healthy updates", lambda: _example(_CREEPING, update=1e-2), None),
         Case("readings missing: no updates", lambda: example.unread(_example(_CREEPING)), None),

@@ -204,17 +204,9 @@ Output units may saturate: with cross-entropy the flat end cancels out.
     explains=("zero-gradient", "vanishing-gradient", "constant-output", "loss-flat"),
     cases=(
         Case("most units saturated, loss flat", lambda: _example(8, FLAT), Severity.WARNING),
-        Case(
-            "units driven there by steps",
-            lambda: _example(8, FLAT, since=27),
-            Severity.WARNING,
-        ),
+        Case("units driven there by steps", lambda: _example(8, FLAT, since=27), Severity.WARNING),
         Case("raw inputs", lambda: _example(8, FLAT, scale=1e3), Severity.WARNING),
-        Case(
-            "near miss: most units saturated, yet it learns",
-            lambda: _example(8, FALLING),
-            None,
-        ),
+        Case("near miss: most units saturated, yet it learns", lambda: _example(8, FALLING), None),
         Case("few units saturated", lambda: _example(4, FLAT), None),
         Case("a rectifier's zero side", lambda: _example(8, FLAT, operation="relu"), None),
         Case(
@@ -222,11 +214,7 @@ Output units may saturate: with cross-entropy the flat end cancels out.
             lambda: _example(8, FLAT, operation="sigmoid"),
             Severity.WARNING,
         ),
-        Case(
-            "readings missing: no derivatives",
-            lambda: example.unread(_example(8, FLAT)),
-            None,
-        ),
+        Case("readings missing: no derivatives", lambda: example.unread(_example(8, FLAT)), None),
     ),
     chinese=Chinese(
         translates="79b8dfa4",

@@ -131,11 +131,7 @@ is a note. A large output alone is right where the targets are large.
     cases=(
         Case("six-fold per layer, flat", lambda: _example(6, FLAT), Severity.WARNING),
         Case("raw inputs, flat", lambda: _example(1, FLAT, 100), Severity.WARNING),
-        Case(
-            "near miss: six-fold per layer, yet it learns",
-            lambda: _example(6, FALLING),
-            None,
-        ),
+        Case("near miss: six-fold per layer, yet it learns", lambda: _example(6, FALLING), None),
         Case("near miss: small inputs brought to size", lambda: _example(6, FLAT, 0.01), None),
         Case("a signal that is kept", lambda: _example(1, FLAT), None),
         Case("readings missing", lambda: example.unread(_example(6, FLAT)), None),
@@ -149,7 +145,7 @@ is a note. A large output alone is right where the targets are large.
         remedies={
             "Initialise so that the signal keeps its scale: spread = gain / √fan-in.": (
                 "初始化时保持信号的尺度：标准差 = 增益 / √扇入。"
-            ),
+            )
         },
     ),
 )

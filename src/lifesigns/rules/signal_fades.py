@@ -111,11 +111,7 @@ start at zero and a small last layer do not fade the signal that the layers rece
     cases=(
         Case("0.3-fold per layer, loss flat", lambda: _example(0.3, FLAT), Severity.WARNING),
         Case("sigmoids, flat", lambda: _example(0.2, FLAT, "sigmoid"), Severity.WARNING),
-        Case(
-            "near miss: 0.3-fold per layer, yet it learns",
-            lambda: _example(0.3, FALLING),
-            None,
-        ),
+        Case("near miss: 0.3-fold per layer, yet it learns", lambda: _example(0.3, FALLING), None),
         Case("near miss: 0.6-fold per layer, flat", lambda: _example(0.6, FLAT), None),
         Case("a signal that is kept", lambda: _example(1.0, FLAT), None),
         Case("readings missing", lambda: example.unread(_example(0.3, FLAT)), None),

@@ -140,23 +140,11 @@ With a linear output, squared error keeps its value.
     thresholds={"saturated": SATURATED},
     explains=("vanishing-gradient", "loss-flat", "saturated-units"),
     cases=(
-        Case(
-            "nine outputs in ten saturated, loss flat",
-            lambda: _example(FLAT),
-            Severity.WARNING,
-        ),
-        Case(
-            "near miss: saturated and right: the loss falls",
-            lambda: _example(FALLING),
-            None,
-        ),
+        Case("nine outputs in ten saturated, loss flat", lambda: _example(FLAT), Severity.WARNING),
+        Case("near miss: saturated and right: the loss falls", lambda: _example(FALLING), None),
         Case("few outputs saturated", lambda: _example(FLAT, stuck=2), None),
         Case("cross-entropy", lambda: _example(FLAT, kind="binary_cross_entropy"), None),
-        Case(
-            "six outputs in ten saturated",
-            lambda: _example(FLAT, stuck=6),
-            Severity.WARNING,
-        ),
+        Case("six outputs in ten saturated", lambda: _example(FLAT, stuck=6), Severity.WARNING),
         Case("readings missing: no outputs", lambda: example.unread(_example(FLAT)), None),
     ),
     chinese=Chinese(

@@ -151,9 +151,7 @@ cells are squashing by design.
         Case("six saturated tanh", lambda: _example(0.05, FLAT, "tanh"), Severity.WARNING),
         Case("near miss: six sigmoids, yet it learns", lambda: _example(0.2, FALLING), None),
         Case(
-            "near miss: flat, but the gradient arrives",
-            lambda: _example(0.2, FLAT, fall=0.9),
-            None,
+            "near miss: flat, but the gradient arrives", lambda: _example(0.2, FLAT, fall=0.9), None
         ),
         Case("six tanh around zero", lambda: _example(0.8, FLAT, "tanh"), None),
         Case("readings missing", lambda: example.unread(_example(0.2, FLAT)), None),

@@ -187,9 +187,6 @@ move, rate-too-low comes first, for more steps of that size would not be enough.
         title="损失仍在快速下降时训练就结束了",
         why="只有等损失趋于平稳，才看得出一个网络的本事。提前停下来，评判的就是它训练了多久，"
         "而不是它本身如何。",
-        remedies={
-            "Train for longer.": "延长训练。",
-            "Or take larger steps.": "或者加大步长。",
-        },
+        remedies={"Train for longer.": "延长训练。", "Or take larger steps.": "或者加大步长。"},
     ),
 )

@@ -139,9 +139,7 @@ gradient, which undoes any constant factor.
         Case("large steps, nothing learned", lambda: _example(_FLAT), Severity.ERROR),
         Case("not finite", lambda: _example([32.0] * 60 + [float("inf")]), Severity.ERROR),
         Case(
-            "near miss: a sum that learns",
-            lambda: _example(list(np.geomspace(32, 1, 200))),
-            None,
+            "near miss: a sum that learns", lambda: _example(list(np.geomspace(32, 1, 200))), None
         ),
         Case("near miss: small steps", lambda: _example(_FLAT, update=1e-3, gradient=0.01), None),
         Case("near miss: Adam", lambda: _example(_FLAT, gradient=1e4), None),

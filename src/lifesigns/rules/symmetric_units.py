@@ -16,9 +16,7 @@ LEFT = Threshold(
     0.5, "share of a constant prediction's loss still left, called poor", "ours: one unit's worth"
 )
 ROWS = Threshold(
-    1,
-    "different rows of weight and of gradient",
-    "exact; Goodfellow et al. 2016, section 8.4",
+    1, "different rows of weight and of gradient", "exact; Goodfellow et al. 2016, section 8.4"
 )
 
 FIRST = 3
@@ -173,7 +171,7 @@ with a symmetric layer, as through a layer of one unit, gets a note.
         remedies={
             "Initialise hidden layers at random; zero is fine for biases only.": (
                 "隐藏层要随机初始化；只有偏置可以取零。"
-            ),
+            )
         },
     ),
 )

@@ -88,11 +88,7 @@ _SCALE = Remedy(
 
 # --- cases ----------------------------------------------------------------------------------------
 def _example(
-    scale: float,
-    losses: Sequence[float],
-    *,
-    hidden: float = 0.5,
-    first: str = "linear",
+    scale: float, losses: Sequence[float], *, hidden: float = 0.5, first: str = "linear"
 ) -> Trace:
     """A tanh network on targets ±1; the hidden layer's values are ±`hidden`, flat beyond 0.99."""
     graph = example.chain(first, "linear", "tanh", "linear/1", "mse_loss", batch=32)

@@ -144,23 +144,13 @@ prediction and no longer falls.
             lambda: _example(4, FLAT, slope=0.2),
             Severity.WARNING,
         ),
-        Case(
-            "near miss: four-fold per layer, yet it learns",
-            lambda: _example(4, FALLING),
-            None,
-        ),
+        Case("near miss: four-fold per layer, yet it learns", lambda: _example(4, FALLING), None),
         Case("18 tanh layers, 1.4-fold each", lambda: _example(1.4, FLAT, depth=18), None),
         Case("two layers are not deep", lambda: _example(1e4, FLAT, depth=2), None),
         Case(
-            "ten-fold per layer, five layers",
-            lambda: _example(10, FLAT, depth=5),
-            Severity.WARNING,
+            "ten-fold per layer, five layers", lambda: _example(10, FLAT, depth=5), Severity.WARNING
         ),
-        Case(
-            "readings missing: no gradients",
-            lambda: example.unread(_example(4, FLAT)),
-            None,
-        ),
+        Case("readings missing: no gradients", lambda: example.unread(_example(4, FLAT)), None),
     ),
     chinese=Chinese(
         translates="269812bb",
