@@ -170,11 +170,11 @@ def saturated_layer(stream: Stream) -> Suspect | None:
     """A hidden layer on the flat ends of a squashing function."""
     for name, sums, operation in _activations(stream.last):
         facts = ACTIVATIONS[operation]
-        flat = sums.saturated.sum() / max(sums.count.sum(), 1)
-        if facts.saturates and not facts.silent_side and flat > SATURATED:
+        share = sums.saturated.sum() / max(sums.count.sum(), 1)
+        if facts.saturates and not facts.silent_side and share > SATURATED:
             return Suspect(
                 "saturated",
-                f"{flat:.0%} of the values at {name} are on a flat end",
+                f"{share:.0%} of the values at {name} are on a flat end",
                 Remedy("Smaller weights at the start (Glorot).", "nn.init.xavier_uniform_(w)"),
             )
     return None

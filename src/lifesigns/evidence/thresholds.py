@@ -78,11 +78,11 @@ RANKS = Threshold(
     "Cohen 1988: large; a few confident errors can lift a cross-entropy above chance",
 )
 ALIVE = Threshold(
-    1e-3, "spread of the outputs over that of the targets by which they differ", CALIBRATED
+    1e-3, "deviation of the outputs over that of the targets by which they differ", CALIBRATED
 )
 ALIKE = Threshold(
     0.01,
-    "spread of the outputs over that of the targets that is no answer to the input",
+    "deviation of the outputs over that of the targets that is no answer to the input",
     "ours: a ten-thousandth of the variance",
 )
 
@@ -106,11 +106,11 @@ LITTLE_TRAVEL = Threshold(
 )
 LARGE_SIGNAL = Threshold(10, "largest RMS over the input's", "ours: ten times what Glorot keeps")
 FADING_SIGNAL = Threshold(
-    0.1, "spread at the last layer over that at the first", "ours: a tenth is left"
+    0.1, "deviation over inputs at the last layer over that at the first", "ours: a tenth is left"
 )
 FADED_SIGNAL = Threshold(
     0.01,
-    "spread at the last layer over that at the first, with a stalled loss",
+    "deviation over inputs at the last layer over that at the first, with a stalled loss",
     "torch's default leaves 0.41⁵ ≈ 0.01 after five ReLU layers, and those learn",
 )
 FADED_GRADIENT = Threshold(

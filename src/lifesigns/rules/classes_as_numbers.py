@@ -84,9 +84,9 @@ def _are_labels(readings: Sequence[LossReading], targets: UnitSums) -> bool:
     few = 3 <= classes <= CLASSES and n >= SAMPLES * classes
     if low not in (0, 1) or not few:
         return False
-    spread = (classes**2 - 1) / 12
-    centred = abs(targets.mean[0] - (low + high) / 2) < 0.2 * np.sqrt(spread)
-    return bool(centred and abs(targets.variance[0] / spread - 1) < UNIFORM)
+    variance = (classes**2 - 1) / 12
+    centred = abs(targets.mean[0] - (low + high) / 2) < 0.2 * np.sqrt(variance)
+    return bool(centred and abs(targets.variance[0] / variance - 1) < UNIFORM)
 
 
 # --- labels as the targets of a binary cross-entropy

@@ -227,7 +227,7 @@ loss still falls, or where the interval leaves doubt.
         "patience": PATIENCE,
         "gain": RESOLVED,
         "fall": FALLING,
-        "spread": ALIVE,
+        "deviation": ALIVE,
         "improved": LEARNED,
         "correlation": RELATED,
     },

@@ -35,7 +35,7 @@ def _finding(stream: Stream, first: Snapshot) -> Finding:
         step=first.step,
         measured=f"inputs differ by {known[0].deviation:.2g} at {known[0].site.name} and by "
         f"{known[-1].deviation:.2g} at {known[-1].site.name}" + course.remark,
-        expected=f"a spread over the inputs of at least {FADING_SIGNAL:g} of the first layer's",
+        expected=f"a deviation over the inputs of at least {FADING_SIGNAL:g} of the first layer's",
         certainty="measured in the first recorded step and, for an alarm, again in the last",
         causes=("vanishing", "bad_init") if squashed else ("bad_init", "vanishing"),
         remedies=_REMEDIES[squashed],

@@ -13,7 +13,9 @@ from lifesigns.records import Finding, LossReading, Remedy, Severity, Trace, Uni
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Chinese, Rule
 
-SPREAD = Threshold(0.1, "output spread over target spread", "ours: 1 % of the variance")
+DEVIATION = Threshold(
+    0.1, "deviation of the outputs over that of the targets", "ours: 1 % of the variance"
+)
 
 
 def check(stream: Stream) -> Iterable[Finding]:
@@ -65,7 +67,7 @@ def _severity(stream: Stream, targets: UnitSums) -> Severity:
     if np.isfinite(course.gain) or not course.steps >= ENOUGH_STEPS:
         return course.harm()
     above = course.end > float(np.sqrt(targets.variance.mean()))
-    same = course.output_deviation < SPREAD
+    same = course.output_deviation < DEVIATION
     poor = not course.correlation > RANKS
     return Severity.WARNING if poor and (above or same) else Severity.NOTE
 
@@ -123,7 +125,7 @@ carry the outputs to any scale: then unscaled-input comes first.
         "LeCun et al. 1998, Efficient BackProp, section 4.5: choosing target values",
     ),
     check=check,
-    thresholds={"ratio": RAW_TARGET, "spread": SPREAD, "correlation": RANKS},
+    thresholds={"ratio": RAW_TARGET, "deviation": DEVIATION, "correlation": RANKS},
     explains=(
         "loss-flat",
         "loss-diverges",
