@@ -16,7 +16,7 @@ from lifesigns.rules._rule import Case, Chinese, Rule
 SAMPLES = Threshold(4, "samples in a batch that count", "one sample has one class")
 BATCHES = Threshold(5, "batches with known classes", "ours: a share needs a few")
 SHARE = Threshold(0.5, "share of the labels' variance between batches", "ours: most")
-PEAK = Threshold(1.05, "loss over that of a constant", "as for `progress`: clearly above")
+PEAK = Threshold(1.05, "loss over that of a constant", "ours: above it by more than noise")
 EXCESS = Threshold(3.0, "share over that of shuffled batches", "ours: beyond chance")
 
 
