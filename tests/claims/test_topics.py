@@ -15,7 +15,7 @@ from lifesigns.claims._topics import Language, _command, all_topics, find
 from lifesigns.claims._topics._html import html, mathml
 from lifesigns.claims._topics._page import PLACEHOLDER, Explained, needed_claims, page_of
 from lifesigns.claims._topics._text import print_page
-from lifesigns.report.charset import fit
+from lifesigns.report.charset import encodable
 from lifesigns.report.terminal import PLAIN_WIDTH, console_for
 from lifesigns.rules import all_rules
 
@@ -113,7 +113,7 @@ def test_english_can_be_shown_where_only_ascii_can(topic):
     text = text_of(topic.english) + "\n".join(topic.english.measured)
     formulas = "\n".join(formula.text for formula in topic.formulas)
 
-    assert "\\" not in fit(text + formulas, "ascii").replace("\\n", "")
+    assert "\\" not in encodable(text + formulas, "ascii").replace("\\n", "")
 
 
 @each_topic

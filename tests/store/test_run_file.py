@@ -14,7 +14,7 @@ import pytest
 
 from lifesigns._errors import RunFileError, UsageError
 from lifesigns.records import SCHEMA_VERSION, LossCurve, RunInfo, SiteReading, to_json
-from lifesigns.rules._examples import chain, snapshot, sums
+from lifesigns.rules.testing import chain, snapshot, sums
 from lifesigns.store import RunWriter, location, read_findings, read_run, schema
 from lifesigns.store.packing import pack, unpack
 

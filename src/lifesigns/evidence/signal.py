@@ -8,28 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lifesigns.evidence.thresholds import LAYERS
 from lifesigns.functions import ACTIVATIONS
-from lifesigns.records import (
-    WEIGHTED,
-    Graph,
-    Kind,
-    ParameterReading,
-    Site,
-    Snapshot,
-    Trace,
-    UnitSums,
-)
-from lifesigns.rules._evidence import progress
-from lifesigns.rules._loss_trend import trend
+from lifesigns.records import WEIGHTED, Graph, Kind, ParameterReading, Site, Snapshot, UnitSums
 
 RESOLUTION = 3e-4
-"""Share of a value's RMS below which float32 sums resolve no spread (the root of 1e-7)."""
-RANGE = 4.0
+"""Share of a value's RMS below which float32 sums resolve no deviation (the root of 1e-7)."""
+NORMAL_RANGE = 4.0
 """Range of a batch in standard deviations: 3.1 to 5.2 for 10 to 250 normally distributed values."""
-RANKS = 0.3
-"""Correlation of outputs and targets from which the outputs are right more often than not."""
-LEVEL = 0.01
-"""Spread of the outputs over inputs, in that of the targets, that is no answer to the input."""
 PASSING = frozenset({Kind.DROPOUT, Kind.POOLING})
 """Kinds that hand the signal on nearly as it is."""
 
@@ -40,7 +26,7 @@ class Layer:
 
     site: Site
     rms: float
-    spread: float
+    deviation: float
     """Standard deviation over the inputs, RMS over units: the part that tells inputs apart."""
 
 
@@ -50,7 +36,7 @@ def layers(snapshot: Snapshot) -> list[Layer]:
 
 
 def fade(snapshot: Snapshot) -> float:
-    """Spread that reaches the last layer over that of the first; 1 counts as an input's spread.
+    """Deviation over inputs at the last layer over that at the first, where 1 counts as usual.
 
     NaN for fewer than three layers, or where it was not read. Exactly 0, the matter of rules on
     dead and symmetric units, is NaN as well. A signal that a normalisation restores is not faded.
@@ -58,9 +44,9 @@ def fade(snapshot: Snapshot) -> float:
     known, graph = layers(snapshot), snapshot.graph
     last = [i for i in graph.of_kind(*WEIGHTED) if graph.sites[i].parameters][-1:]
     ends = bool(known) and [graph.sites[i] for i in last] == [known[-1].site]
-    if len(known) < 3 or not ends or not known[-1].spread > 0:
+    if len(known) < LAYERS or not ends or not (known[0].deviation > 0 and known[-1].deviation > 0):
         return float("nan")
-    return known[-1].spread / min(known[0].spread, 1.0) if known[0].spread > 0 else float("nan")
+    return known[-1].deviation / min(known[0].deviation, 1.0)
 
 
 def growth(snapshot: Snapshot) -> float:
@@ -103,25 +89,11 @@ def mismatches(snapshot: Snapshot) -> Iterator[tuple[Site, str, float]]:
             yield site, follower, ratio
 
 
-def harms(trace: Trace, stream: int) -> bool:
-    """Nothing was learned: stalled, diverged, one output for all inputs, or worse than a constant.
-
-    A cross-entropy worse than a constant's may come from few confident errors: not if the outputs
-    correlate with the targets.
-    """
-    course = progress(trace, stream)
-    if course.harmed or not course.judged or course.learned:
-        return course.harmed
-    ends = trend(trace, stream)
-    ranks = ends.correlation > max(RANKS, 3 * ends.correlation_error)
-    return ends.output_spread < LEVEL or (course.worse_than_constant and not ranks)
-
-
 def _layers(snapshot: Snapshot) -> Iterator[Layer]:
     for index in snapshot.graph.of_kind(*WEIGHTED):
         site, value = snapshot.graph.sites[index], received(snapshot, index)
         if site.parameters and value is not None:
-            yield Layer(site, value.rms, _spread(value))
+            yield Layer(site, value.rms, _deviation(value))
 
 
 def received(snapshot: Snapshot, index: int) -> UnitSums | None:
@@ -138,14 +110,14 @@ def received(snapshot: Snapshot, index: int) -> UnitSums | None:
     return snapshot.batch.features if snapshot.batch and not before else None
 
 
-def _spread(sums: UnitSums) -> float:
+def _deviation(sums: UnitSums) -> float:
     """NaN where a unit was seen once only; by the range where float32 sums resolve no deviation."""
     if not sums.units or not (sums.count > 1).all():
         return float("nan")
     deviation = float(np.sqrt(sums.variance.mean()))
     if deviation > RESOLUTION * sums.rms:
         return deviation
-    return float(np.sqrt((sums.spread**2).mean())) / RANGE
+    return float(np.sqrt((sums.spread**2).mean())) / NORMAL_RANGE
 
 
 def _follower(graph: Graph, index: int) -> str:

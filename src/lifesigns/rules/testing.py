@@ -1,4 +1,14 @@
-"""Hand-written traces for the rules' cases: a chain of sites with the readings a case needs."""
+"""Hand-written traces for the rules' cases: a chain of sites with the readings a case needs.
+
+This is public, like `lifesigns.evidence`: rules of other distributions write their cases with it.
+
+Example:
+    >>> graph = chain("linear", "relu", "linear", "mse_loss")
+    >>> silent = SiteReading(1, sums(np.zeros((8, 4))))
+    >>> known = trace(snapshot(graph, sites=[silent]), losses=FLAT)
+    >>> known.snapshots[0].reading(1).value.active.tolist()
+    [0, 0, 0, 0]
+"""
 
 from __future__ import annotations
 
@@ -23,6 +33,11 @@ from lifesigns.records import (
     Trace,
     UnitSums,
 )
+
+FLAT: tuple[float, ...] = (1.0,) * 100
+"""A loss that stays where it began."""
+FALLING: tuple[float, ...] = tuple(np.geomspace(1, 0.01, 100).tolist())
+"""A loss that falls a hundredfold."""
 
 KINDS = {
     **dict.fromkeys(("linear", "matmul"), Kind.LINEAR),

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lifesigns.evidence import Run
+from lifesigns.evidence.thinning import FIRST, LAST, NOTABLE, WHOLE, thinned
 from lifesigns.records import Graph, NonFinite, Severity, SiteReading, Snapshot, Trace
-from lifesigns.rules import _examples as example
 from lifesigns.rules import all_rules, judge
-from lifesigns.rules._thinning import FIRST, LAST, NOTABLE, WHOLE, thinned
+from lifesigns.rules import testing as example
 
 CASES = [
     pytest.param(rule, case, id=f"{rule.name}: {case.name}")
@@ -126,4 +127,4 @@ def lengthened(known: Trace) -> Trace:
 
 
 def severities(rule, trace):
-    return [finding.severity for finding in rule.check(trace)]
+    return [finding.severity for finding in rule.judge(Run(trace))]

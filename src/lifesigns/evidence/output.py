@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lifesigns.records import WEIGHTED, Graph, Kind, LossReading, Site, Snapshot
+import numpy as np
+
+from lifesigns.functions import ACTIVATIONS
+from lifesigns.records import WEIGHTED, Graph, Kind, LossReading, Site, Snapshot, UnitSums
 
 BOUNDARY = WEIGHTED | {Kind.EMBEDDING, Kind.ATTENTION, Kind.NORM, Kind.OPAQUE}
 """Where the output's shaping begins: what lies before cannot be told from the range of the last
 activation."""
+HALF_PRECISION = 1e-2
+"""Sum of probabilities in half precision, off 1."""
 SHAPING = frozenset({Kind.ACTIVATION, Kind.SOFTMAX})
 
 
@@ -53,6 +58,51 @@ def normalised_dim(site: Site) -> int:
     return int(site.details.get("dim", -1)) % rank
 
 
+def compared_activation(snapshot: Snapshot) -> Site | None:
+    """The activation whose values are what the loss compares.
+
+    A constant factor or an offset in between is not seen on the graph; it shows in the values.
+    """
+    loss = snapshot.loss
+    index = output_activation(snapshot.graph, loss) if loss else None
+    reading = snapshot.reading(index) if index is not None else None
+    if loss is None or index is None or reading is None:
+        return None
+    given, seen = loss.prediction, reading.value
+    if given is None or seen is None or snapshot.graph.sites[index].operation not in ACTIVATIONS:
+        return None
+    same = np.allclose(_ends(given), _ends(seen), rtol=1e-4, atol=1e-6)
+    return snapshot.graph.sites[index] if same else None
+
+
+def compared_softmax(snapshot: Snapshot) -> Site | None:
+    """The softmax whose values the loss compares with several targets."""
+    loss = snapshot.loss
+    index = output_activation(snapshot.graph, loss) if loss else None
+    if loss is None or index is None or loss.prediction is None:
+        return None
+    site, total = snapshot.graph.sites[index], float(loss.prediction.mean.sum())
+    return site if site.operation == "softmax" and abs(total - 1) < HALF_PRECISION else None
+
+
+def activation_before_logits(snapshot: Snapshot) -> Site | None:
+    """The one activation right before the loss's own softmax or sigmoid.
+
+    Or before a hand-written normalisation, of outputs that a softmax should have made positive.
+    """
+    graph, loss = snapshot.graph, snapshot.loss
+    if loss is None:
+        return None
+    sites = [graph.sites[i] for i in output_sites(graph, loss)]
+    active = [site for site in sites if site.kind is Kind.ACTIVATION]
+    if len(active) != 1 or active[0].operation not in ACTIVATIONS:
+        return None
+    logits = any(s.kind is Kind.SOFTMAX for s in sites) or loss.operation.endswith("with_logits")
+    squashed = active[0].operation in ("sigmoid", "hardsigmoid", "exp", "softplus")
+    doubled = squashed and loss.operation.endswith("with_logits")  # that is LOS002
+    return active[0] if not doubled and (logits or not squashed) else None
+
+
 def lacks_normalisation(snapshot: Snapshot) -> bool:
     """Whether a hand-written logarithm in the loss reads outputs no softmax or sigmoid made."""
     loss = snapshot.loss
@@ -73,6 +123,10 @@ def is_normalised(snapshot: Snapshot) -> bool:
 _NORMALISERS = frozenset(
     {"softmax", "log_softmax", "sigmoid", "log_sigmoid", "hardsigmoid", "exp", "softplus"}
 )
+
+
+def _ends(sums: UnitSums) -> tuple[float, float]:
+    return float(sums.minimum.min(initial=np.inf)), float(sums.maximum.max(initial=-np.inf))
 
 
 def _sinks(graph: Graph) -> list[int]:

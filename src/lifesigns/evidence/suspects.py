@@ -5,37 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
-from lifesigns.functions import ACTIVATIONS
-from lifesigns.records import Kind, Remedy, Snapshot, Trace, UnitSums
-from lifesigns.rules._evidence import weight_gradients
-from lifesigns.rules._loss_trend import Trend
-from lifesigns.rules._scales import (
+from lifesigns.evidence.course import REGRESSIONS, Course
+from lifesigns.evidence.gradients import median_known, reach
+from lifesigns.evidence.stream import Stream
+from lifesigns.evidence.thresholds import (
+    FADED_GRADIENT,
+    HEAVY_DROPOUT,
+    LARGE_UPDATE,
     LARGE_WEIGHTS,
+    LITTLE_TRAVEL,
+    PATIENCE,
     RAW_INPUT,
-    input_rms,
-    largest_update,
-    travel,
-    weight_scale,
+    RAW_TARGET,
+    SATURATED,
+    SILENT_LAYER,
+    SMALL_UPDATE,
 )
+from lifesigns.functions import ACTIVATIONS
+from lifesigns.records import Kind, Remedy, Snapshot, UnitSums
 
-LARGE_UPDATE = 0.1
-"""Update over weight above which a step is called large (TheDeepChecker: healthy below 1e-1)."""
-SMALL_UPDATE = 1e-4
-"""Below this an update is called small (TheDeepChecker: healthy from 1e-4; Karpathy: 1e-3)."""
-LITTLE_TRAVEL = 0.2
-"""Way of the weights over a whole run, in their own size, below which they hardly moved: of 240
-programs that learned, calibrated beside the cases, none went less far."""
-LONG = 250
-"""Steps from which a short way is the rate's fault rather than the run's."""
-FADED = 0.02
-"""First over last layer's gradient below which it fades. AutoTrainer alarms at 1e-3; here the loss
-is flat already, and of the programs that learn only Adam copes with less than 0.02."""
-HEAVY_DROPOUT = 0.9
-"""Probability above which dropout hides the signal; usual are 0.1 to 0.5 (Srivastava 2014)."""
 SPIKE = 3.0
 """An early loss this many times the first one (and the baseline) is a spike."""
+QUIET = 2e-3
+"""Standard error of the end over the baseline of a loss without any noise."""
+RESTING = 5e-3
+"""Share of the baseline within which a loss rests at the level of a constant."""
+FAR = -0.1
+"""Gain of a loss that is still far above a constant prediction."""
+STEADILY = 3.0
+"""Standard errors of the slope of a fall that is far from done."""
 
 
 @dataclass(frozen=True)
@@ -47,26 +45,25 @@ class Suspect:
     remedy: Remedy
 
 
-Question = Callable[[Trace, int, Trend], "Suspect | None"]
+Question = Callable[[Stream], Suspect | None]
+"""Asks a stream for the evidence of one suspect."""
 
 
-def suspects(trace: Trace, stream: int, course: Trend, asked: Iterable[Question]) -> list[Suspect]:
+def evident(stream: Stream, asked: Iterable[Question]) -> list[Suspect]:
     """The suspects with evidence, in the order asked."""
-    found = (question(trace, stream, course) for question in asked)
+    found = (question(stream) for question in asked)
     return [suspect for suspect in found if suspect]
 
 
-def too_large(trace: Trace, stream: int, course: Trend, since: int) -> list[Suspect]:
+def too_large(stream: Stream, since: int) -> list[Suspect]:
     """What can have driven values to where a function is flat: since `since`, a recorded step."""
-    born = since == trace.stream(stream)[0].step
-    return suspects(
-        trace, stream, course, (unscaled_input, large_weights if born else rate_too_high)
-    )
+    born = since == stream.first.step
+    return evident(stream, (unscaled_input, large_weights if born else rate_too_high))
 
 
-def unscaled_input(trace: Trace, stream: int, course: Trend) -> Suspect | None:
+def unscaled_input(stream: Stream) -> Suspect | None:
     """Inputs whose RMS is far from 1."""
-    rms = input_rms(trace, stream)
+    rms = stream.input_rms
     if not (rms > RAW_INPUT or 0 < rms < 1 / RAW_INPUT):
         return None
     return Suspect(
@@ -79,16 +76,14 @@ def unscaled_input(trace: Trace, stream: int, course: Trend) -> Suspect | None:
     )
 
 
-def unscaled_target(trace: Trace, stream: int, course: Trend) -> Suspect | None:
+def unscaled_target(stream: Stream) -> Suspect | None:
     """Targets of another order of magnitude than anything the network puts out."""
-    losses = [
-        s.loss for s in trace.stream(stream) if s.loss and s.loss.target and s.loss.prediction
-    ]
-    if not losses or losses[-1].kind not in ("squared_error", "absolute_error", "huber"):
+    known = [(r.kind, r.target, r.prediction) for r in stream.readings if r.target and r.prediction]
+    if not known or known[-1][0] not in REGRESSIONS:
         return None
-    last = losses[-1]
-    target, output = last.target.sums.rms, last.prediction.rms  # type: ignore[union-attr]
-    if not target > RAW_INPUT * max(output, 1.0):
+    _, wanted, given = known[-1]
+    target, output = wanted.sums.rms, given.rms
+    if not target > RAW_TARGET * max(output, 1.0):
         return None
     return Suspect(
         "unnormalised_input",
@@ -100,9 +95,9 @@ def unscaled_target(trace: Trace, stream: int, course: Trend) -> Suspect | None:
     )
 
 
-def large_weights(trace: Trace, stream: int, course: Trend) -> Suspect | None:
+def large_weights(stream: Stream) -> Suspect | None:
     """Weights that start far too large for their fan-in."""
-    gain = weight_scale(trace, stream)
+    gain = stream.weight_scale
     if not gain > LARGE_WEIGHTS:
         return None
     return Suspect(
@@ -115,25 +110,20 @@ def large_weights(trace: Trace, stream: int, course: Trend) -> Suspect | None:
     )
 
 
-def rate_too_high(trace: Trace, stream: int, course: Trend) -> Suspect | None:
+def rate_too_high(stream: Stream) -> Suspect | None:
     """Large updates, or a spike at the beginning.
 
     Large updates alone are no evidence where the loss rests at the level of a constant without
     any noise and no layer is on a flat end: such steps are at home there.
     """
-    ratio = largest_update(trace, stream)
-    if _rests(course) and not (
-        silent_layer(trace, stream, course) or saturated_layer(trace, stream, course)
-    ):
+    ratio, course = stream.largest_update, stream.course
+    if _rests(course) and not (silent_layer(stream) or saturated_layer(stream)):
         ratio = float("nan")
-    early = course.curve[: max(5, course.steps // 5)]
-    level = abs(float(course.curve[0])) if course.steps else float("nan")
-    level = max(level, course.baseline) if course.baseline > 0 else level
-    spiked = bool(len(early) and early.max() > SPIKE * level > 0)
-    if not (ratio > LARGE_UPDATE or spiked):
-        return None
+    peak = _early_peak(course)
     evidence = f"an update was {ratio:.2g} of its weights" if ratio > LARGE_UPDATE else ""
-    jump = f"the loss jumped to {early.max():.3g} at the beginning" if spiked else ""
+    jump = f"the loss jumped to {peak:.3g} at the beginning" if peak else ""
+    if not (evidence or jump):
+        return None
     return Suspect(
         "lr_too_high",
         " and ".join(filter(None, (evidence, jump))),
@@ -144,11 +134,11 @@ def rate_too_high(trace: Trace, stream: int, course: Trend) -> Suspect | None:
     )
 
 
-def rate_too_low(trace: Trace, stream: int, course: Trend) -> Suspect | None:
+def rate_too_low(stream: Stream) -> Suspect | None:
     """Tiny updates, a short way, or a steady fall that is far from done."""
-    ratio, way = largest_update(trace, stream), travel(trace, stream)
-    short = course.steps >= LONG and way < LITTLE_TRAVEL
-    steady = course.fall > 3 and course.gain < -0.1
+    ratio, way, course = stream.largest_update, stream.travel, stream.course
+    short = course.steps >= PATIENCE and way < LITTLE_TRAVEL
+    steady = course.fall > STEADILY and course.gain < FAR
     if not (ratio < SMALL_UPDATE or short or steady):
         return None
     evidence = "the loss falls steadily, yet is still above a constant prediction"
@@ -164,10 +154,10 @@ def rate_too_low(trace: Trace, stream: int, course: Trend) -> Suspect | None:
     )
 
 
-def silent_layer(trace: Trace, stream: int, course: Trend) -> Suspect | None:
+def silent_layer(stream: Stream) -> Suspect | None:
     """A hidden layer of rectifiers that gives 0 nearly everywhere."""
-    for name, sums, operation in _activations(trace.stream(stream)[-1:]):
-        if ACTIVATIONS[operation].silent_side == "low" and (sums.active == 0).mean() > 0.9:
+    for name, sums, operation in _activations(stream.last):
+        if ACTIVATIONS[operation].silent_side == "low" and (sums.active == 0).mean() > SILENT_LAYER:
             return Suspect(
                 "dead_relu",
                 f"{name} is silent",
@@ -176,23 +166,23 @@ def silent_layer(trace: Trace, stream: int, course: Trend) -> Suspect | None:
     return None
 
 
-def saturated_layer(trace: Trace, stream: int, course: Trend) -> Suspect | None:
+def saturated_layer(stream: Stream) -> Suspect | None:
     """A hidden layer on the flat ends of a squashing function."""
-    for name, sums, operation in _activations(trace.stream(stream)[-1:]):
+    for name, sums, operation in _activations(stream.last):
         facts = ACTIVATIONS[operation]
-        flat = sums.saturated.sum() / max(sums.count.sum(), 1)
-        if facts.saturates and not facts.silent_side and flat > 0.5:
+        share = sums.saturated.sum() / max(sums.count.sum(), 1)
+        if facts.saturates and not facts.silent_side and share > SATURATED:
             return Suspect(
                 "saturated",
-                f"{flat:.0%} of the values at {name} are on a flat end",
+                f"{share:.0%} of the values at {name} are on a flat end",
                 Remedy("Smaller weights at the start (Glorot).", "nn.init.xavier_uniform_(w)"),
             )
     return None
 
 
-def no_gradient(trace: Trace, stream: int, course: Trend) -> Suspect | None:
+def no_gradient(stream: Stream) -> Suspect | None:
     """A gradient of exactly 0 everywhere."""
-    last = trace.stream(stream)[-1]
+    last = stream.last
     trained = [p for p in last.parameters if p.trainable and p.reached]
     if not trained or not all(p.gradient_is_zero for p in trained):
         return None
@@ -206,9 +196,9 @@ def no_gradient(trace: Trace, stream: int, course: Trend) -> Suspect | None:
     )
 
 
-def heavy_dropout(trace: Trace, stream: int, course: Trend) -> Suspect | None:
+def heavy_dropout(stream: Stream) -> Suspect | None:
     """A dropout that leaves nearly nothing of its input."""
-    for site in trace.stream(stream)[-1].graph.sites:
+    for site in stream.last.graph.sites:
         share = site.details.get("p", 0.0) if site.kind is Kind.DROPOUT else 0.0
         if share > HEAVY_DROPOUT:
             return Suspect(
@@ -219,12 +209,10 @@ def heavy_dropout(trace: Trace, stream: int, course: Trend) -> Suspect | None:
     return None
 
 
-def faded_gradient(trace: Trace, stream: int, course: Trend) -> Suspect | None:
+def faded_gradient(stream: Stream) -> Suspect | None:
     """A gradient that hardly reaches the first layer."""
-    ratios = [_fading(snapshot) for snapshot in trace.stream(stream)]
-    known = [ratio for ratio in ratios if np.isfinite(ratio)]
-    ratio = float(np.median(known)) if known else float("nan")
-    if not ratio < FADED:
+    ratio = median_known([reach(snapshot) for snapshot in stream.snapshots])
+    if not ratio < FADED_GRADIENT:
         return None
     return Suspect(
         "vanishing",
@@ -236,20 +224,24 @@ def faded_gradient(trace: Trace, stream: int, course: Trend) -> Suspect | None:
     )
 
 
-def _activations(snapshots: Iterable[Snapshot]) -> Iterator[tuple[str, UnitSums, str]]:
+def _activations(snapshot: Snapshot) -> Iterator[tuple[str, UnitSums, str]]:
     """Name, output and operation of the activations in the catalogue."""
-    for snapshot in snapshots:
-        for index in snapshot.graph.of_kind(Kind.ACTIVATION):
-            site, reading = snapshot.graph.sites[index], snapshot.reading(index)
-            if reading and reading.value and site.operation in ACTIVATIONS:
-                yield site.name, reading.value, site.operation
+    for index in snapshot.graph.of_kind(Kind.ACTIVATION):
+        site, reading = snapshot.graph.sites[index], snapshot.reading(index)
+        if reading and reading.value and site.operation in ACTIVATIONS:
+            yield site.name, reading.value, site.operation
 
 
-def _fading(snapshot: Snapshot) -> float:
-    scales = [reading.gradient_rms for _, reading in weight_gradients(snapshot)]
-    return scales[0] / scales[-1] if len(scales) > 2 and scales[-1] > 0 else float("nan")
+def _early_peak(course: Course) -> float:
+    """The highest loss of the first fifth, if it is a spike; else 0."""
+    early = course.curve[: max(5, course.steps // 5)]
+    if not len(early):
+        return 0.0
+    first = abs(float(early[0]))
+    level = max(first, course.baseline) if course.baseline > 0 else first
+    return float(early.max()) if early.max() > SPIKE * level > 0 else 0.0
 
 
-def _rests(course: Trend) -> bool:
-    quiet = course.end_error < 2e-3 * course.baseline
-    return bool(quiet and abs(course.gain) < 5e-3)
+def _rests(course: Course) -> bool:
+    quiet = course.end_error < QUIET * course.baseline
+    return bool(quiet and abs(course.gain) < RESTING)

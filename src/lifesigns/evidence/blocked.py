@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lifesigns.evidence.output import is_normalised
+from lifesigns.evidence.sites import is_hidden, is_rectifier, listed
 from lifesigns.records import WEIGHTED, Kind, ParameterReading, Remedy, SiteReading, Snapshot
-from lifesigns.rules._evidence import is_hidden, listed
-from lifesigns.rules._output import is_normalised
-
-RECTIFIERS = frozenset({"relu", "relu6", "threshold", "clamp", "hardtanh", "maximum", "where"})
-"""Functions whose output and derivative are both exactly 0 on one side. Leaky ReLU, ELU and GELU
-keep a slope there and cannot die."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +86,7 @@ def block_at(snapshot: Snapshot, index: int) -> Block:
         if site.operation == "relu":
             causes = ("wrong_output_activation", "dead_relu")
         return Block(site.name, reason, causes, (_LOGITS,), by_size=is_normalised(snapshot))
-    if site.operation in RECTIFIERS:
+    if is_rectifier(site):
         reason = f"{site.name} is silent as a whole"
         causes = ("dead_relu", _origin(snapshot))
         return Block(site.name, reason, causes, (_INITIALISE, _LEAKY), by_size=True)

@@ -1,16 +1,14 @@
-"""The course of a loss, against curves whose answer is known."""
+"""The levels of a course and what they are compared with, against curves whose answer is known."""
 
 import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from lifesigns.evidence.course import course_of
 from lifesigns.records import LossReading
-from lifesigns.rules import _examples as example
-from lifesigns.rules._loss_trend import block_means, slope_score, trend
+from lifesigns.rules import testing as example
 
 WANTED = np.tile([[-1.0], [1.0]], (16, 1))  # variance 1
 
@@ -40,31 +38,31 @@ def trace_of(losses, *, fit=None, scale=1.0, steps=(0, 10, 50, 100), kind="squar
 
 
 def test_the_gain_is_the_share_of_the_variance_that_was_explained():
-    course = trend(trace_of([0.25] * 120))
+    course = course_of(trace_of([0.25] * 120))
 
     assert course.baseline == pytest.approx(1)
     assert course.gain == pytest.approx(0.75)
-    assert course.output_spread == pytest.approx(0.5)
+    assert course.output_deviation == pytest.approx(0.5)
     assert course.correlation == 0.5
 
 
 def test_a_penalty_is_not_taken_for_misfit():
     penalty, fit = np.geomspace(9, 1, 120), np.full(120, 0.5)
 
-    course = trend(trace_of(list(penalty + fit), fit=fit))
+    course = course_of(trace_of(list(penalty + fit), fit=fit))
 
     assert course.gain == pytest.approx(0.5)
     assert abs(course.fall) < 1
 
 
 def test_a_summed_loss_is_compared_per_observation():
-    course = trend(trace_of([64 * 0.25] * 120, scale=64))
+    course = course_of(trace_of([64 * 0.25] * 120, scale=64))
 
     assert course.gain == pytest.approx(0.75)
 
 
 def test_without_a_recognised_loss_there_is_no_level():
-    course = trend(trace_of([0.25] * 120, kind="other"))
+    course = course_of(trace_of([0.25] * 120, kind="other"))
 
     assert math.isnan(course.gain)
     assert course.end == 0.25
@@ -92,46 +90,21 @@ def classes_trace(classes, samples, losses):
 
 @pytest.mark.parametrize("classes", [2, 10, 1000, 4000])
 def test_the_level_of_a_constant_is_not_underestimated_from_few_labels(classes):
-    course = trend(classes_trace(classes, 64, [math.log(classes)] * 100))
+    course = course_of(classes_trace(classes, 64, [math.log(classes)] * 100))
 
     assert course.baseline == pytest.approx(math.log(classes), rel=0.02)
     assert course.baseline >= 0.99 * course.end
 
 
 def test_a_run_without_snapshots_or_losses_has_a_course_all_the_same():
-    assert trend(example.trace(losses=[3.0, 2.0, 1.0])).steps == 3
-    assert math.isnan(trend(example.trace()).end)
-
-
-def test_noise_without_a_trend_is_rarely_called_falling():
-    curves = np.random.default_rng(0).normal(1, 0.1, (400, 240))
-
-    alarms = sum(slope_score(curve) > 4 for curve in curves)
-
-    assert alarms <= 4  # p of |t| > 4 with 8 degrees of freedom is 0.4 %, half of it downward
-
-
-@given(st.floats(0.01, 10), st.integers(20, 200))
-def test_a_straight_fall_scores_high_and_a_rise_as_much_below_zero(size, steps):
-    fall = np.linspace(size, 0, steps)
-
-    assert slope_score(fall) > 100
-    assert slope_score(-fall) == pytest.approx(-slope_score(fall), rel=1e-3)
-
-
-@given(st.lists(st.floats(-5, 5), min_size=1, max_size=90))
-def test_block_means_stay_within_the_values_and_are_few(values):
-    means = block_means(np.array(values))
-
-    assert 1 <= len(means) <= 10
-    assert min(values) - 1e-9 <= means.min()
-    assert means.max() <= max(values) + 1e-9
+    assert course_of(example.trace(losses=[3.0, 2.0, 1.0])).steps == 3
+    assert math.isnan(course_of(example.trace()).end)
 
 
 def test_the_interval_of_the_end_level_covers_the_truth():
     rng = np.random.default_rng(1)
 
-    courses = [trend(trace_of(list(rng.normal(1, 0.2, 300)))) for _ in range(100)]
+    courses = [course_of(trace_of(list(rng.normal(1, 0.2, 300)))) for _ in range(100)]
 
     covered = sum(abs(c.end - 1) < 2 * c.end_error for c in courses)
     assert covered >= 88  # about 92 expected, with nine degrees of freedom
@@ -141,17 +114,17 @@ def test_a_fall_without_a_break_above_a_constant_creeps_and_a_noisy_one_does_not
     smooth = np.linspace(1.2, 1.1, 200)
     noisy = smooth + 0.1 * np.random.default_rng(0).standard_normal(200)
 
-    assert course_of(smooth, correlation=0.0).creeps
-    assert not course_of(noisy, correlation=0.0).creeps
+    assert changed(smooth, correlation=0.0).creeps
+    assert not changed(noisy, correlation=0.0).creeps
 
 
 def test_what_has_learned_something_does_not_creep():
     falling = np.linspace(1.2, 0.5, 200)
     above = np.linspace(1.2, 1.1, 200)
 
-    assert not course_of(falling, correlation=0.0).creeps
-    assert not course_of(above, correlation=0.9).creeps
+    assert not changed(falling, correlation=0.0).creeps
+    assert not changed(above, correlation=0.9).creeps
 
 
-def course_of(losses, **changes):
-    return replace(trend(trace_of(losses)), **changes)
+def changed(losses, **changes):
+    return replace(course_of(trace_of(losses)), **changes)
