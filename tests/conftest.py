@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 
 from lifesigns import records
 
+pytest_plugins = ["forked"]
+
 os.environ["OMP_NUM_THREADS"] = "1"  # for a torch that is imported later, or by a child process
 
 GOLDEN = Path(__file__).parent / "golden"
