@@ -135,7 +135,7 @@ def test_an_unbalanced_name_of_a_compiler_is_explained(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["lifesigns", "lab", *SMALL])
 
     with pytest.raises(SystemExit) as stop:
-        cli.main()
+        main()
 
     assert stop.value.code == 2
     assert "environment variable CC is" in " ".join(capsys.readouterr().err.split())
