@@ -25,8 +25,8 @@ from lifesigns.records import (
     Snapshot,
     Trace,
 )
-from lifesigns.rules import _examples as example
 from lifesigns.rules import all_rules, judge
+from lifesigns.rules import testing as example
 
 LAYERS, WIDTH, BATCH = 50, 32, 64
 DISTINCT = 20

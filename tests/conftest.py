@@ -1,6 +1,6 @@
 """For all tests: one thread, `--overwrite` for golden files, and how hypothesis makes records.
 
-`st.from_type(Trace)` works for every record class.
+`st.from_type(Trace)` works for every record class. `sampling.py` chooses from the slow suites.
 """
 
 import collections.abc
@@ -16,6 +16,8 @@ import pytest
 from hypothesis import strategies as st
 
 from lifesigns import records
+
+pytest_plugins = ["forked", "pytester", "sampling"]
 
 os.environ["OMP_NUM_THREADS"] = "1"  # for a torch that is imported later, or by a child process
 

@@ -361,3 +361,40 @@ def test_a_reader_that_stops_early_gets_no_traceback():
         )
 
     assert "Traceback" not in done.stderr
+
+
+INFORMING = [["rules"], ["explain", "ACT001"], ["functions"], ["--help"]]
+LIMITED = """
+import resource, sys, lifesigns.cli
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+sys.argv = ["lifesigns", *sys.argv[1:]]
+lifesigns.cli.main()
+"""
+
+
+@pytest.mark.parametrize("given", INFORMING)
+def test_a_full_disk_under_standard_output_is_one_line_and_a_code(tmp_path, given):
+    with (tmp_path / "out").open("w") as out:
+        done = subprocess.run(
+            [sys.executable, "-c", LIMITED, *given], stdout=out, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": ""},
+        )  # fmt: skip
+
+    assert done.returncode == 1
+    assert done.stderr == "lifesigns: the output could not be written: File too large.\n"
+
+
+@pytest.mark.parametrize("given", INFORMING)
+def test_a_reader_that_has_gone_ends_it_quietly(given):
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as closed:
+        done = subprocess.run(
+            [sys.executable, "-m", "lifesigns", *given],
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    assert done.stderr == ""
+    assert done.returncode in (0, 1)

@@ -1,8 +1,6 @@
 """Real faulty programs and their cures, where the collection is at hand."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,21 +12,23 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def alarms(folder, *arguments):
-    report = folder / "report.json"
-    command = [sys.executable, "-m", "lifesigns", "run", "--json", report, CASES / "case.py"]
-    done = subprocess.run(
-        [*map(str, command), *arguments, "--steps", "300"], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(report.read_text())["findings"]
-    return [finding["rule"] for finding in found if finding["severity"] != "note"]
+@pytest.fixture
+def alarms(forked, tmp_path):
+    def run(*arguments):
+        report = tmp_path / "report.json"
+        command = ["run", "--json", report, CASES / "case.py", *arguments, "--steps", "300"]
+        done = forked(*command)
+        assert done.returncode == 0, done.stderr
+        found = json.loads(report.read_text())["findings"]
+        return [finding["rule"] for finding in found if finding["severity"] != "note"]
+
+    return run
 
 
 @pytest.mark.parametrize(
     ("case", "rule"),
     [("tdc-regr-softmax_out", "single-unit-softmax"), ("ips-5", "loss-diverges")],
 )
-def test_a_faulty_program_is_named_and_its_cure_is_quiet(tmp_path, case, rule):
-    assert rule in alarms(tmp_path, case)
-    assert alarms(tmp_path, case, "--fixed") == []
+def test_a_faulty_program_is_named_and_its_cure_is_quiet(alarms, case, rule):
+    assert rule in alarms(case)
+    assert alarms(case, "--fixed") == []

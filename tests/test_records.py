@@ -267,3 +267,26 @@ def test_a_finding_whose_root_cause_is_missing_stands_for_itself():
     orphan = finding("symptom", "ignored")
 
     assert grouped([orphan]) == [(orphan, ())]
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        (Cost, 3),
+        (Cost, {"training": "much"}),
+        (Cost, {"training": True}),
+        (Cost, {"training": 10**400}),
+        (records.RunInfo, {"command": 3}),
+        (records.RunInfo, {"versions": {"torch": 2}}),
+        (records.NonFinite, {"phase": "", "place": "", "operation": "", "count": 1.5}),
+        (records.Graph, {"edges": [[1, 2, 3]]}),
+        (records.Graph, {"edges": "ab"}),
+        (records.LossCurve, {"steps": {"dtype": "O", "shape": [0], "data": ""}}),
+        (records.LossCurve, {"steps": {"dtype": "nan, 1", "shape": [0], "data": ""}}),
+        (records.LossCurve, {"steps": {"dtype": "<i8", "shape": [-1], "data": ""}}),
+        (records.LossCurve, {"steps": {"dtype": "<i8", "shape": [2**62], "data": ""}}),
+    ],
+)
+def test_a_field_of_another_type_is_refused(kind, data):
+    with pytest.raises((TypeError, ValueError, LookupError, OverflowError)):
+        from_json(kind, data)

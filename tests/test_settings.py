@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from lifesigns._errors import UsageError
@@ -45,7 +47,7 @@ def test_a_project_that_says_nothing_has_no_settings(tmp_path):
         ("every = 0.5", "a whole number"),
         ("every = 0", "a whole number"),
         ("per-site-ignores = 3", "a table"),
-        ("ignore = [", "cannot be read as TOML"),
+        ("ignore = [", "is no TOML"),
     ],
 )
 def test_a_mistake_in_the_file_names_the_file_and_what_was_expected(tmp_path, text, said):
@@ -55,3 +57,48 @@ def test_a_mistake_in_the_file_names_the_file_and_what_was_expected(tmp_path, te
         load_settings(tmp_path)
 
     assert "pyproject.toml" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("tool = 3", "tool is 3; a table is expected"),
+        ("tool = [3]", r"tool is \[3\]; a table"),
+        ("[tool]\nlifesigns = 3", "lifesigns is 3; a table is expected"),
+        ("[[tool.lifesigns]]\nbudget = 1", "lifesigns is .*; a table"),
+        ("tool.lifesigns.budget = nan", "budget = nan"),
+        ("tool.lifesigns.budget = -0.1", "a share of the training time"),
+        ("tool.lifesigns.budget = 0x" + "f" * 5000, "budget = a value of type int"),
+        ("tool.lifesigns.every = true", "a whole number"),
+        ("tool.lifesigns.every = 0x" + "f" * 50, "a whole number"),
+        ("tool.lifesigns.per-site-ignores.'*' = 'ACT'", "a list of rules"),
+        ("tool.lifesigns.per-site-ignores.encoder.x = ['ACT']", "a list of rules"),
+        ("x = " + "9" * 5000, "is no TOML"),
+        ("x = " + "[" * 5000, "nested too deeply"),
+        ("a." * 200 + "b = 1", "more than 64 parts"),
+        ("# " + "x" * 300_000, "more than 262,144 bytes"),
+        ("x = '\udcff'", "is no TOML"),
+    ],
+)
+def test_whatever_the_file_holds_the_mistake_is_named(tmp_path, text, said):
+    (tmp_path / "pyproject.toml").write_bytes(text.encode("utf-8", "surrogateescape"))
+
+    with pytest.raises(UsageError, match=said):
+        load_settings(tmp_path)
+
+
+def test_what_is_no_regular_file_holds_no_settings(tmp_path):
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    os.mkfifo(inner / "pyproject.toml")
+    (tmp_path / "a" / "pyproject.toml").mkdir()
+    (tmp_path / "pyproject.toml").write_text("[tool.lifesigns]\nevery = 7\n")
+
+    assert load_settings(inner / "train.py").every == 7
+
+
+@pytest.mark.parametrize("name", ["\0", "x" * 5000, "circle"])
+def test_a_script_that_cannot_be_has_no_settings(tmp_path, name):
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+
+    assert load_settings(tmp_path / name) == Settings()

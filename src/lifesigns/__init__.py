@@ -15,27 +15,29 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lifesigns.check import check
-    from lifesigns.watch import watch
+    from lifesigns.report import Report
+    from lifesigns.watch import Watcher, watch
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "check", "watch"]
+__all__ = ["Report", "Watcher", "__version__", "check", "watch"]
+
+_HOMES = {"Report": "report", "Watcher": "watch", "check": "check", "watch": "watch"}
+"""The module of each name; imported on first use, because `lifesigns --help` needs no torch."""
 
 
 class _Package(ModuleType):
     """Keeps `lifesigns.watch` and `lifesigns.check` the functions, not the modules of that name.
 
-    They are imported on first use, because `lifesigns --help` must not import torch; and Python
-    stores every imported submodule as an attribute of its package.
+    Python stores every imported submodule as an attribute of its package.
     """
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("check", "watch"):
-            import_module(f"lifesigns.{name}")
-            return self.__dict__[name]
-        raise AttributeError(f"module 'lifesigns' has no attribute {name!r}")
+        if name not in _HOMES:
+            raise AttributeError(f"module 'lifesigns' has no attribute {name!r}")
+        return getattr(import_module(f"lifesigns.{_HOMES[name]}"), name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in ("check", "watch") and isinstance(value, ModuleType):
+        if name in _HOMES and isinstance(value, ModuleType):
             value = getattr(value, name)
         super().__setattr__(name, value)
 

@@ -1,8 +1,24 @@
 """The one family of exceptions: every error lifesigns raises on purpose is a `LifesignsError`."""
 
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+LONGEST = 80
+"""Characters of a user's value that a message shows."""
+
 
 class LifesignsError(Exception):
-    """What was given, what was expected and the next step, in one message."""
+    """What was given, what was expected and the next step, in one message.
+
+    A message may quote a file that somebody else made: control characters are shown as escapes.
+    """
+
+    def __str__(self) -> str:
+        return re.sub(r"[^\n -~]", _visible, super().__str__())
 
 
 class UsageError(LifesignsError):
@@ -15,3 +31,50 @@ class RunFileError(LifesignsError):
 
 class RecorderError(LifesignsError):
     """The recorder failed; raised in strict mode only, otherwise it becomes a finding."""
+
+
+class Interrupted(BaseException):
+    """Ctrl-C ended the user's script, and is to end this process in the same way."""
+
+
+class MissingExtraError(UsageError, ImportError):
+    """A package of an extra is not installed. It is an `ImportError`, too, to those who try one."""
+
+
+@contextmanager
+def extra(name: str) -> Iterator[None]:
+    """Imports within this block belong to an extra of lifesigns.
+
+    Raises:
+        MissingExtraError: One of them is not installed; the message says what to install.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "a package").partition(".")[0]
+        raise MissingExtraError(
+            f"This needs {package}, which comes with an extra: pip install 'lifesigns[{name}]'."
+        ) from error
+
+
+def shown(value: Any) -> str:
+    """A value as a message can quote it: one line of bounded length, whatever it is.
+
+    Example:
+        >>> shown("relu"), len(shown("relu" * 1000))
+        ("'relu'", 80)
+    """
+    try:
+        return cut(repr(value[:LONGEST] if isinstance(value, str | bytes | list) else value))
+    except (ValueError, RecursionError):  # an integer of thousands of digits, a deep nesting
+        return f"a value of type {type(value).__name__}"
+
+
+def cut(text: str) -> str:
+    """The beginning of a text, as much as a message can hold."""
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def _visible(match: re.Match[str]) -> str:
+    character = match[0]
+    return character if character.isprintable() else character.encode("unicode_escape").decode()

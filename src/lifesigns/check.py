@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from lifesigns._errors import UsageError
+from lifesigns._outputs import check_distinct
 from lifesigns.record import Recorder
 from lifesigns.record.walk import walk
 from lifesigns.report import Report
@@ -91,6 +92,7 @@ def check_file(
     Returns:
         0 if nothing alarming was found, 1 otherwise.
     """
+    check_distinct([json_path, sarif_path], inputs=[Path(target.rpartition(":")[0])])
     report = _checked(*_made_by(target), selection or Selection())
     report.print()
     if json_path is not None:

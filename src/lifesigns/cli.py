@@ -5,19 +5,24 @@ Exit codes: that of the user's script for `run`; 0 or 1 for `check`; 2 for a mis
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
 
 import typer
 
 from lifesigns import __version__
-from lifesigns._errors import LifesignsError, UsageError
+from lifesigns._errors import Interrupted, LifesignsError, MissingExtraError, UsageError
+from lifesigns._outputs import STDOUT, text_file
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from lifesigns.claims._topics import Topic
     from lifesigns.rules import Selection
     from lifesigns.settings import Settings
 
@@ -27,6 +32,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # the traceback of a user's script is shown as it is
     rich_markup_mode=None,
 )
+
+
+SCRIPTS = ("run", "check")
+"""Commands that run a program of the user, to whom the standard streams belong."""
+
+UNWRITABLE = (errno.EBADF, errno.EFBIG, errno.EIO, errno.ENOSPC, errno.EPIPE, errno.EDQUOT)
+"""What a standard stream says when it cannot be written to."""
 
 
 class StopOn(str, Enum):
@@ -49,8 +61,43 @@ def main() -> None:
     try:
         command(prog_name="lifesigns")
     except LifesignsError as error:
-        print(f"lifesigns: {error}", file=sys.stderr)
-        sys.exit(2)
+        _fail(str(error), 2)
+    except OSError as error:
+        if error.filename is not None or error.errno not in UNWRITABLE:
+            raise
+        _fail(f"the output could not be written: {error.strerror}.", 1)
+    except Interrupted:
+        sys.excepthook = lambda *_: None  # the script's traceback has been shown
+        exec("raise KeyboardInterrupt")  # from a text: so that Python then ends itself by SIGINT
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    with suppress(OSError, ValueError):
+        print(f"lifesigns: {message}", file=sys.stderr, flush=True)
+    _let_go()
+    sys.exit(code)
+
+
+def _let_go() -> None:
+    """What the standard streams cannot take is dropped, or Python would trip over it at its end."""
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        _flush_or_drop(stream)
+
+
+def _flush_or_drop(stream: TextIO) -> None:
+    try:
+        stream.flush()
+    except (OSError, ValueError):
+        with suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:  # noqa: PTH123
+            os.dup2(nowhere.fileno(), stream.fileno())
+
+
+def _send_off() -> None:
+    """Writes what is left of the output while a failure still has somebody to catch it."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # such as `lifesigns rules | head`
+        _let_go()
 
 
 def _budget(text: str) -> float:
@@ -66,10 +113,8 @@ def _budget(text: str) -> float:
 
 def _writable(path: Path | None) -> Path | None:
     """Looked at before training starts, because the report is written when it has ended."""
-    if path is not None and path.is_dir():
-        raise typer.BadParameter(f"{path} is a folder; a file is expected.")
-    if path is not None and not path.absolute().parent.is_dir():
-        raise typer.BadParameter(f"The folder {path.parent} does not exist; create it first.")
+    if path is not None and path != STDOUT:
+        text_file(path)
     return path
 
 
@@ -81,14 +126,22 @@ def _version(wanted: bool) -> None:
 
 JsonFile = Annotated[
     Path | None,
-    typer.Option("--json", metavar="FILE", callback=_writable, help="Also write the report there."),
+    typer.Option(
+        "--json",
+        metavar="FILE",
+        callback=_writable,
+        help="Also write the report there; - is standard output, after what the script prints.",
+    ),
 ]
 
 
 SarifFile = Annotated[
     Path | None,
     typer.Option(
-        "--sarif", metavar="FILE", callback=_writable, help="Also write SARIF 2.1.0 there."
+        "--sarif",
+        metavar="FILE",
+        callback=_writable,
+        help="Also write SARIF 2.1.0 there; - is standard output.",
     ),
 ]
 Select = Annotated[
@@ -103,11 +156,22 @@ Ignore = Annotated[
 
 @app.callback()
 def _lifesigns(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """Tells whether a PyTorch network can learn, shows the evidence, and says what to do."""
+    if context.invoked_subcommand not in SCRIPTS:
+        _provide_streams()
+        context.call_on_close(_send_off)
+
+
+def _provide_streams() -> None:
+    """Where a standard stream was closed before Python began, what is printed goes nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115
 
 
 @app.command(context_settings={"allow_interspersed_args": False})
@@ -251,16 +315,15 @@ def explain(
         return
     topic, rule = _topics.find(name, needs_topic=html is not None)
     if topic is not None:
-        from lifesigns.claims._topics import _command as command
-
-        language = _topics.Language(lang.value)
-        if html is not None:
-            command.write_html(topic, language, html)
-            print(f"written: {html}")
-            return
-        command.show(topic, language, _stdout())
-        print(end="\n" if rule else "")
-    if rule is not None:
+        try:
+            _explain_topic(topic, lang, html)
+        except MissingExtraError as error:
+            if rule is None or html is not None:
+                raise
+            print(f"lifesigns: the topic {topic.name} is left out. {error}", file=sys.stderr)
+        else:
+            print(end="\n" if rule and html is None else "")
+    if rule is not None and html is None:
         from lifesigns.report.language import Language
         from lifesigns.report.manual import page
 
@@ -366,7 +429,7 @@ def functions(
         from lifesigns.report.functions_html import write_page
 
         write_page(html, name)
-        print(f"written: {html}")
+        _say_written(html)
     else:
         from lifesigns.report.functions_text import show
 
@@ -395,6 +458,16 @@ def claims(
     raise typer.Exit(command(names or [], quick=quick, out=out, json_output=json, fresh=fresh))
 
 
+def _explain_topic(topic: Topic, lang: Lang, html: Path | None) -> None:
+    from lifesigns.claims._topics import Language, _command
+
+    if html is not None:
+        _command.write_html(topic, Language(lang.value), html)
+        _say_written(html)
+    else:
+        _command.show(topic, Language(lang.value), _stdout())
+
+
 def _settings(start: Path) -> Settings:
     from lifesigns.settings import load_settings
 
@@ -412,6 +485,11 @@ def _selection(settings: Settings, select: list[str] | None, ignore: list[str] |
 
 def _words(options: list[str]) -> list[str]:
     return [word for option in options for word in option.split(",") if word.strip()]
+
+
+def _say_written(path: Path) -> None:
+    if path != STDOUT:
+        print(f"written: {path}")
 
 
 def _stdout() -> Console:

@@ -12,20 +12,17 @@ The command line goes before the file.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from lifesigns._errors import UsageError
+from lifesigns._errors import UsageError, cut, shown
+from lifesigns._files import IS_FOLDER, read_toml, why_unreadable
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
+MOST_STEPS = 2**63 - 1
+"""What a step number can be: it is stored in 64 bits."""
 KEYS = ("select", "ignore", "budget", "every", "per-site-ignores")
 
 
@@ -49,27 +46,36 @@ def load_settings(start: Path) -> Settings:
     Raises:
         UsageError: The file is no TOML, or holds an unknown key or a value of the wrong kind.
     """
-    folder = start.resolve() if start.is_dir() else start.resolve().parent
-    for place in (folder, *folder.parents):
+    for place in _folders(start):
         file = place / "pyproject.toml"
-        if file.is_file():
+        if not why_unreadable(file):
             return _read(file)
     return Settings()
 
 
-def _read(file: Path) -> Settings:
+def _folders(start: Path) -> tuple[Path, ...]:
+    """The folder of a script, or the one given, and all above it; none if it leads nowhere."""
     try:
-        document = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{file} cannot be read as TOML: {error}.") from error
-    table = document.get("tool", {}).get("lifesigns", {})
-    if not isinstance(table, dict):
-        raise UsageError(f"{file}: [tool.lifesigns] is {table!r}, a table is expected.")
+        place = start.resolve()
+    except (OSError, RuntimeError, ValueError):  # a circle of links, a NUL character
+        return ()
+    return (place, *place.parents) if why_unreadable(place) == IS_FOLDER else tuple(place.parents)
+
+
+def _read(file: Path) -> Settings:
+    table: Any = read_toml(file)
+    for name in ("tool", "lifesigns"):
+        table = table.get(name, {})
+        if not isinstance(table, dict):
+            raise UsageError(
+                f"{file}: {name} is {shown(table)}; a table is expected. "
+                "Settings of lifesigns stand under the line [tool.lifesigns]."
+            )
     for key in table:
         if key not in KEYS:
             near = get_close_matches(key, KEYS, n=1, cutoff=0.4)
             hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(KEYS)}."
-            raise UsageError(f"{file}: [tool.lifesigns] has no setting {key!r}. {hint}")
+            raise UsageError(f"{file}: [tool.lifesigns] has no setting {shown(key)}. {hint}")
     return Settings(
         select=_words(file, "select", table.get("select", [])),
         ignore=_words(file, "ignore", table.get("ignore", [])),
@@ -93,7 +99,9 @@ def _budget(file: Path, value: Any) -> float | None:
 
 
 def _every(file: Path, value: Any) -> int | None:
-    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
+    if value is None or (
+        isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MOST_STEPS
+    ):
         return value
     raise _wrong(file, "every", value, "a whole number from 1 on")
 
@@ -107,4 +115,6 @@ def _sites(file: Path, value: Any) -> dict[str, tuple[str, ...]]:
 
 
 def _wrong(file: Path, key: str, value: Any, expected: str) -> UsageError:
-    return UsageError(f"{file}: [tool.lifesigns] {key} = {value!r}; {expected} is expected.")
+    return UsageError(
+        f"{file}: [tool.lifesigns] {cut(key)} = {shown(value)}; {expected} is expected."
+    )

@@ -10,7 +10,7 @@ from lifesigns.app.show import show
 from lifesigns.records import RunInfo, Severity, SiteReading
 from lifesigns.report import Report
 from lifesigns.rules import judge
-from lifesigns.rules._examples import chain, snapshot, sums, trace
+from lifesigns.rules.testing import chain, snapshot, sums, trace
 from lifesigns.store import RunWriter, read_run
 
 WIDTH = 16

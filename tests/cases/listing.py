@@ -15,13 +15,9 @@ are in `tests/cases/healthy/`. This page is written from them by
 def page(programs):
     """The list as Markdown, one table for each file of programs."""
     return INTRODUCTION + "".join(
-        f"\n## {theme.capitalize()}\n\n" + "\n".join(_table(members)) + "\n"
-        for theme, members in groupby(programs, key=_theme)
+        f"\n## {kind.capitalize()}\n\n" + "\n".join(_table(members)) + "\n"
+        for kind, members in groupby(programs, key=lambda program: program.kind)
     )
-
-
-def _theme(program):
-    return program.train.__module__.rpartition(".")[2]
 
 
 def _table(programs):

@@ -34,6 +34,11 @@ class Program:
         return self.train.__name__
 
     @property
+    def kind(self) -> str:
+        """The programs of one file are of one kind, and it is named after that."""
+        return self.train.__module__.rpartition(".")[2]
+
+    @property
     def story(self) -> str:
         """What is unusual or wrong about it: the docstring as one paragraph."""
         return " ".join((self.train.__doc__ or "").split())

@@ -4,6 +4,7 @@ A cause counts as named when it is among the causes of one of the first three al
 first alarm where the program says so: the count of `scripts/score`.
 """
 
+import alarms
 import faulty
 import pytest
 from program import programs_of
@@ -12,6 +13,7 @@ from watched import watched
 from lifesigns.rules._rule import CAUSES
 
 PROGRAMS = programs_of(faulty)
+KNOWN_ALARMS = alarms.read()
 
 NOT_FOUND_TODAY = {
     "forgotten_start": "vanishing-gradient: the time steps of one recurrence are not seen",
@@ -36,25 +38,26 @@ MISNAMED_TODAY = {
 
 
 def each(excused=()):
-    return [
-        pytest.param(
-            program,
-            id=program.name,
-            marks=[pytest.mark.xfail(reason=excused[program.name], raises=AssertionError)]
-            if program.name in excused
-            else [],
-        )
-        for program in PROGRAMS
-    ]
+    return [pytest.param(p, id=p.name, marks=[*marks(p, excused)]) for p in PROGRAMS]
+
+
+def marks(program, excused):
+    yield pytest.mark.sampled(program.name, KNOWN_ALARMS.get(program.name, ()))
+    if program.name in excused:
+        yield pytest.mark.xfail(reason=excused[program.name], raises=AssertionError)
 
 
 @pytest.mark.parametrize("program", each(NOT_FOUND_TODAY))
-def test_the_fault_is_found(program):
+def test_the_fault_is_found_by_the_rules_that_found_it_before(program, request):
     value, report = watched(program)
+    found = {f.rule for f in report.findings if f.severity.value != "note"}
+    if request.config.getoption("--overwrite"):
+        alarms.write(program.name, found)
 
     if program.learnt(value):
         pytest.fail(f"it learns all the same: {program.measure} is {value:.3g}, {program.goal}")
     assert not report.ok, report
+    assert alarms.read()[program.name] <= found, report
 
 
 @pytest.mark.parametrize("program", each(NOT_FOUND_TODAY | MISNAMED_TODAY))

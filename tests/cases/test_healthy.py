@@ -14,16 +14,15 @@ ALARMED_TODAY: dict[str, str] = {}
 """Programs that a rule still takes for faulty: the rule, and why it is wrong."""
 
 
-def marked(program):
-    reason = ALARMED_TODAY.get(program.name)
-    return pytest.param(
-        program,
-        id=program.name,
-        marks=[pytest.mark.xfail(reason=reason, raises=AssertionError)] if reason else [],
-    )
+def marks(program):
+    yield pytest.mark.sampled(program.name, {program.kind})
+    if reason := ALARMED_TODAY.get(program.name):
+        yield pytest.mark.xfail(reason=reason, raises=AssertionError)
 
 
-@pytest.mark.parametrize("program", [marked(p) for p in PROGRAMS])
+@pytest.mark.parametrize(
+    "program", [pytest.param(p, id=p.name, marks=[*marks(p)]) for p in PROGRAMS]
+)
 def test_a_program_that_learns_gets_no_warning_and_no_error(program):
     value, report = watched(program)
 

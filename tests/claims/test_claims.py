@@ -25,9 +25,17 @@ UNSETTLED = {"exponential-cost", "advice"}
 """Claims whose verdict depends on the machine or on few seeds."""
 
 
-@pytest.fixture(scope="module")
-def done():
-    return {each.claim.name: each for each in run_claims(all_claims(), Effort(quick=True))}
+def each_claim(claims):
+    """Runs a test for each claim; a sample holds claims of every kind."""
+    made = [pytest.param(c.name, marks=pytest.mark.sampled(c.name, {c.kind.value})) for c in claims]
+    return pytest.mark.parametrize("name", made)
+
+
+@pytest.fixture
+def every(results):
+    """All claims, of which only the cheap ones were run."""
+    absent = {c.name: Done(c, None, 0.0, cached=False, reason="not run") for c in all_claims()}
+    return [*(absent | {name: results[name] for name in CHEAP}).values()]
 
 
 def test_every_sentence_of_the_textbook_has_a_claim():
@@ -36,9 +44,9 @@ def test_every_sentence_of_the_textbook_has_a_claim():
     assert covered == set(SENTENCES)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_claim_runs_and_says_what_it_found(done, name):
-    each = done[name]
+@each_claim(all_claims())
+def test_a_claim_runs_and_says_what_it_found(results, name):
+    each = results[name]
     if each.result is None:
         assert "install" in each.reason
         pytest.skip(each.reason)
@@ -50,12 +58,9 @@ def test_a_claim_runs_and_says_what_it_found(done, name):
         assert each.result.seeds >= 3
 
 
-@pytest.mark.parametrize(
-    "name",
-    [c.name for c in all_claims() if c.kind is not Kind.STATISTICAL and c.name not in UNSETTLED],
-)
-def test_what_does_not_depend_on_chance_is_reproduced(done, name):
-    result = done[name].result
+@each_claim(c for c in all_claims() if c.kind is not Kind.STATISTICAL and c.name not in UNSETTLED)
+def test_what_does_not_depend_on_chance_is_reproduced(results, name):
+    result = results[name].result
 
     missed = [
         f"{m.name}: {m.shown}, expected {m.expected}" for m in result.measurements if not m.holds
@@ -107,11 +112,15 @@ def test_a_result_is_not_taken_for_one_of_other_data(tmp_path, monkeypatch):
     assert not again.cached
 
 
-def test_a_damaged_result_is_run_again(tmp_path):
+@pytest.mark.parametrize(
+    "kept",
+    ["{}", "[" * 5000, "3", '{"seconds": 1, "measurements": [3]}', "\xff", '{"seconds": []}'],
+)
+def test_a_damaged_result_is_run_again(tmp_path, kept):
     claims = find_claims(CHEAP[:1])
     list(run_claims(claims, Effort(), kept=tmp_path))
     for path in tmp_path.iterdir():
-        path.write_text("{}")
+        path.write_text(kept, encoding="latin-1")
 
     (again,) = run_claims(claims, Effort(), kept=tmp_path)
 
@@ -131,8 +140,8 @@ def test_an_unknown_claim_is_answered_with_the_nearest():
         find_claims(["leaky-rellu"])
 
 
-def test_the_book_opens_offline_and_holds_every_claim(done):
-    text = book(list(done.values()), Effort(quick=True))
+def test_the_book_opens_offline_and_holds_every_claim(every):
+    text = book(every, Effort(quick=True))
 
     assert "A quick run" in text
     assert all(
@@ -141,16 +150,22 @@ def test_the_book_opens_offline_and_holds_every_claim(done):
     assert "<script src" not in text
 
 
-def test_the_markdown_page_has_a_row_and_the_numbers_of_every_claim(done):
-    text = markdown(list(done.values()), Effort(quick=True))
+def test_the_markdown_page_has_a_row_and_a_section_of_every_claim(every):
+    text = markdown(every, Effort(quick=True))
 
     assert all(f"| [{name}](#{name}) |" in text and f"## {name}\n" in text for name in NAMES)
-    assert all(
-        measurement.name in text
-        for each in done.values()
-        if each.result
-        for measurement in each.result.measurements
-    )
+
+
+@each_claim(all_claims())
+def test_the_pages_show_the_figure_and_the_numbers_of_a_claim(results, name):
+    each = results[name]
+    if each.result is None:
+        pytest.skip(each.reason)
+
+    pages = [make([each], Effort(quick=True)) for make in (book, markdown)]
+
+    for measurement in each.result.measurements:
+        assert all(measurement.name in page.replace("&#x27;", "'") for page in pages)
 
 
 def test_a_claim_without_its_data_says_so_on_the_page():
@@ -162,8 +177,13 @@ def test_a_claim_without_its_data_says_so_on_the_page():
     assert "install the data" in text
 
 
-def test_json_is_complete_and_plain(done):
-    body = json.loads(json.dumps(as_json(list(done.values()), Effort(quick=True)), allow_nan=False))
+@each_claim(all_claims())
+def test_the_json_of_a_claim_is_plain(results, name):
+    assert json.dumps(as_json([results[name]], Effort(quick=True)), allow_nan=False)
+
+
+def test_json_is_complete(every):
+    body = as_json(every, Effort(quick=True))
 
     assert [claim["name"] for claim in body["claims"]] == NAMES
     assert body["quick"] is True

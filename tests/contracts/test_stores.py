@@ -21,7 +21,7 @@ from lifesigns.records import (
     Trace,
     to_json,
 )
-from lifesigns.rules._examples import chain, snapshot, sums
+from lifesigns.rules.testing import chain, snapshot, sums
 from lifesigns.store import RunWriter, location, read_findings, read_run
 
 

@@ -38,7 +38,7 @@ def late():
 BROKEN_REPORT = """
 from lifesigns.report import Report
 
-def broken(self):
+def broken(self, *_):
     raise KeyError("a bug")
 
 Report.print = broken
@@ -85,8 +85,11 @@ BEFORE = {"text": BROKEN_REPORT, "judge": BROKEN_RULES, "strict": BROKEN_RECORDE
 
 # Torch is imported once, and each child comes to its end as `lifesigns run` does.
 DRIVER = """
-import json, os, sys
-import lifesigns.cli, lifesigns.watch
+import gc, json, os, sys
+import lifesigns.cli, lifesigns.integrations.script, lifesigns.watch
+import torch._dynamo  # which the first step of an optimizer imports
+
+gc.freeze()  # what is here never becomes garbage: no child need look at it
 
 for name, before, arguments in json.loads(sys.argv[1]):
     child = os.fork()

@@ -1,8 +1,6 @@
 """`lifesigns run`: the script notices nothing, and every ending brings a report."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 
@@ -67,8 +65,8 @@ if __name__ == "__main__":
 
 
 @pytest.fixture(scope="module")
-def endings(tmp_path_factory):
-    """Every way to end, run side by side: starting a process is what takes the time."""
+def endings(tmp_path_factory, forked):
+    """Every way to end: exit code, output, errors and report."""
     folder = tmp_path_factory.mktemp("script")
     (folder / "train.py").write_text(SCRIPT)
     (folder / "package").mkdir()
@@ -79,25 +77,13 @@ def endings(tmp_path_factory):
     }
     calls["module"] = ["--json=module.json", "-m", "package", "plain"]
     calls["limited"] = ["--json=limited.json", "--max-steps=5", "train.py", "plain"]
-    outcomes = {}
-    names = list(calls)
-    for pair in (names[i : i + 2] for i in range(0, len(names), 2)):
-        started = {
-            name: subprocess.Popen(
-                [sys.executable, "-m", "lifesigns", "run", *calls[name]],
-                cwd=folder,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for name in pair
-        }
-        for name, process in started.items():
-            out, err = process.communicate("typed\n", timeout=120)
-            report = json.loads((folder / f"{name}.json").read_text())
-            outcomes[name] = (process.returncode, out, err, report)
-    return outcomes
+    return {name: ended(forked, folder, name, arguments) for name, arguments in calls.items()}
+
+
+def ended(forked, folder, name, arguments):
+    process = forked("run", *arguments, cwd=folder, input="typed\n")
+    report = json.loads((folder / f"{name}.json").read_text())
+    return process.returncode, process.stdout, process.stderr, report
 
 
 @pytest.mark.parametrize(
@@ -107,7 +93,7 @@ def endings(tmp_path_factory):
         ("raise", 1, "failed: ValueError: boom"),
         ("exit", 3, "failed: exit code 3"),
         ("text", 1, "failed: exit code 1"),
-        ("interrupt", 130, "interrupted"),
+        ("interrupt", -2, "interrupted"),
         ("workers", 0, "finished"),
         ("thread", 0, "finished"),
         ("module", 0, "finished"),

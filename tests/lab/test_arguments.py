@@ -38,8 +38,10 @@ def test_rates_are_a_list_or_a_range(text, rates):
 
 
 @pytest.mark.parametrize(
-    "text", ["high", "1:2:3:4:5", "1:0.1:log", "0:1:log", "1:2:lin", "1:2:log:1"]
-)
+    "text",
+    ["high", "1:2:3:4:5", "1:0.1:log", "0:1:log", "1:2:lin", "1:2:log:1", "1:2:log:-3", "nan:1:log",
+     "1:2:log:1000000000", "1e-320:1e300:log", "", ",", "1" * 10**5 + "x"],
+)  # fmt: skip
 def test_what_is_no_rate_is_refused_with_an_example(text):
     with pytest.raises(UsageError, match="1e-3:1:log"):
         rates_of(text)
@@ -47,19 +49,50 @@ def test_what_is_no_rate_is_refused_with_an_example(text):
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(None, "does not exist"), ("a = ", "is no TOML"), (b"\xff\xfe", "is no TOML")],
+    [
+        (None, "does not exist"),
+        (b"a = ", "is no TOML file: .* A design is lines such as"),
+        (b"\xff\xfe", "is no TOML file: .*utf-8"),
+        (b"seeds = 3\nseeds = 4", "is no TOML file"),
+        (b"seeds = " + b"9" * 5000, "is no TOML file"),
+        (b"seeds = 0x" + b"f" * 5000, "seeds = a number above"),
+        (b"rates = " + b"[" * 5000, "is no TOML file"),
+        (b"data = 'iris'\nrates = [nan]", "nan is no learning rate"),
+        (b"data = 'iris'\nmomentum = nan", "momentum is nan"),
+        (b"[data]\nname = 'iris'", "data = {'name': 'iris'} is not what"),
+        (b"[[hidden]]\nwidth = 3", "hidden = .* is not what"),
+        (b"data = 1979-05-27", "data = datetime.date"),
+        (b"data = 'iris'\nseeds = inf", "seeds = inf is not what"),
+        (b"# " + b"x" * 2**20, "has more than 1,048,576 bytes"),
+    ],
 )
 def test_a_file_that_cannot_be_read_is_an_error(tmp_path, content, said):
     path = tmp_path / "design.toml"
-    if isinstance(content, bytes):
+    if content is not None:
         path.write_bytes(content)
-    elif content is not None:
-        path.write_text(content)
 
     with pytest.raises(UsageError, match=said):
         design_of(path, {})
 
 
-def test_a_net_that_is_none_is_refused():
+def test_a_folder_is_no_design(tmp_path):
+    with pytest.raises(UsageError, match=r"is no TOML file: .*directory"):
+        design_of(tmp_path, {})
+
+
+@pytest.mark.parametrize("name", ["a b.csv", "数据.csv", "😀.csv", 'quo"te\\.csv', "\x7f\n\t.csv"])
+def test_any_name_of_a_file_survives_the_file_of_the_design(tmp_path, name):
+    design = Design(name, target=name)
+    (tmp_path / "design.toml").write_text(as_toml(design), encoding="utf-8")
+
+    assert design_of(tmp_path / "design.toml", {}) == design
+
+
+@pytest.mark.parametrize("text", ["64x64", "64--64", "-64", "64-", "²", "9" * 5000, "1e3"])
+def test_a_net_that_is_none_is_refused(text):
     with pytest.raises(UsageError, match="64-64"):
-        design_of(None, {"data": "iris", "hidden": "64x64"})
+        design_of(None, {"data": "iris", "hidden": text})
+
+
+def test_digits_of_any_script_are_digits():
+    assert design_of(None, {"data": "iris", "hidden": "６４-64"}).hidden == (64, 64)

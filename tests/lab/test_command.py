@@ -11,19 +11,16 @@ import time
 
 import pytest
 
+from lifesigns.cli import main
+
 SMALL = ["--data", "iris", "--net", "8", "--activation", "tanh,relu", "--rate", "0.01,0.1",
          "--seeds", "3", "--steps", "40", "--jobs", "1"]  # fmt: skip
 
 
-def lifesigns(*arguments, **settings):
-    command = [sys.executable, "-m", "lifesigns", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, **settings)
-
-
 @pytest.fixture(scope="module")
-def done(tmp_path_factory):
+def done(tmp_path_factory, forked):
     folder = tmp_path_factory.mktemp("lab")
-    return folder, lifesigns("lab", *SMALL, "--out", folder)
+    return folder, forked("lab", *SMALL, "--out", folder)
 
 
 def test_it_advises_and_shows_every_cell_in_80_columns(done):
@@ -49,10 +46,10 @@ def test_it_writes_tables_a_page_and_the_design(done):
     assert not re.findall(r"<(?:script|link|iframe)[^>]* (?:src|href)=", page)
 
 
-def test_the_written_design_repeats_the_run_bit_for_bit(done, tmp_path):
+def test_the_written_design_repeats_the_run_bit_for_bit(done, tmp_path, forked):
     folder, _ = done
 
-    process = lifesigns("lab", folder / "design.toml", "--out", tmp_path, "--jobs", 2)
+    process = forked("lab", folder / "design.toml", "--out", tmp_path, "--jobs", 2)
 
     assert process.returncode == 0, process.stderr
     assert (tmp_path / "runs.csv").read_text() == (folder / "runs.csv").read_text()
@@ -70,7 +67,7 @@ def test_a_reader_that_leaves_early_costs_no_file(tmp_path):
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_ctrl_c_loses_nothing_and_the_same_command_goes_on(tmp_path, jobs):
+def test_ctrl_c_loses_nothing_and_the_same_command_goes_on(tmp_path, jobs, forked):
     slow = [*SMALL, "--steps", "1500", "--activation", "tanh,relu,sigmoid,elu", "--out", tmp_path]
     slow += ["--jobs", jobs]
     command = [sys.executable, "-m", "lifesigns", "lab", *map(str, slow)]
@@ -87,7 +84,7 @@ def test_ctrl_c_loses_nothing_and_the_same_command_goes_on(tmp_path, jobs):
     assert "the same command goes on from there" in errors
     assert "Traceback" not in errors
 
-    again = lifesigns("lab", *slow)
+    again = forked("lab", *slow)
 
     assert again.returncode == 0, again.stderr
     assert (
@@ -108,29 +105,69 @@ def test_ctrl_c_loses_nothing_and_the_same_command_goes_on(tmp_path, jobs):
         (["--data", "iris", "--on", "mars"], "local or ray"),
         (["--data", "absent.csv"], "does not exist"),
         (["absent.toml"], "does not exist"),
+        (["--data", "iris", "--momentum", "nan"], "momentum is nan"),
+        (["--data", "iris", "--net", "1000000000"], "There is no memory for training"),
+        (["--data", "iris", "--target", "x"], "iris has its own targets"),
+        (["--data", "iris", "--jobs", "1000000"], "--jobs is 1000000; at most"),
     ],
 )
-def test_a_mistake_is_explained_and_exits_with_2(arguments, said):
-    process = lifesigns("lab", *arguments)
+def test_a_mistake_is_explained_and_exits_with_2(arguments, said, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["lifesigns", "lab", *arguments])
 
-    assert process.returncode == 2
-    assert said in " ".join(process.stderr.split())
-    assert "Traceback" not in process.stderr
+    with pytest.raises(SystemExit) as end:
+        main()
+
+    assert end.value.code == 2
+    assert said in " ".join(capsys.readouterr().err.split())
 
 
-def test_a_folder_that_cannot_be_written_is_named_before_anything_is_trained(tmp_path):
+def test_a_folder_that_cannot_be_written_is_named_before_anything_is_trained(tmp_path, forked):
     (tmp_path / "file").write_text("")
 
-    process = lifesigns("lab", *SMALL, "--out", tmp_path / "file" / "below")
+    process = forked("lab", *SMALL, "--out", tmp_path / "file" / "below")
 
     assert process.returncode == 2
     assert "Nothing can be written" in process.stderr
 
 
-def test_parquet_tables_hold_the_same_rows(tmp_path):
+def test_an_unbalanced_name_of_a_compiler_is_explained(monkeypatch, capsys):
+    monkeypatch.setenv("CC", "gcc 'half")
+    monkeypatch.setattr(sys, "argv", ["lifesigns", "lab", *SMALL])
+
+    with pytest.raises(SystemExit) as stop:
+        main()
+
+    assert stop.value.code == 2
+    assert "environment variable CC is" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("data", ["iris", "diabetes"])
+def test_where_every_network_diverges_nothing_is_recommended(tmp_path, data, forked):
+    loss = "ce" if data == "iris" else "mse"
+    hopeless = ["--data", data, "--loss", loss, "--net", "8", "--activation", "none",
+                "--rate", "1e30", "--seeds", "3", "--steps", "20", "--jobs", "1"]  # fmt: skip
+
+    process = forked("lab", *hopeless, "--out", tmp_path)
+
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.startswith("No cell learned, so none is recommended")
+    assert "Take" not in process.stdout
+    assert "No cell learned" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_damaged_design_of_an_earlier_run_is_no_hindrance(tmp_path, forked):
+    (tmp_path / "design.toml").write_text("data = 'ir")
+
+    process = forked("lab", *SMALL, "--out", tmp_path)
+
+    assert process.returncode == 0, process.stderr
+    assert "data" in (tmp_path / "design.toml").read_text()
+
+
+def test_parquet_tables_hold_the_same_rows(tmp_path, forked):
     parquet = pytest.importorskip("pyarrow.parquet")
 
-    process = lifesigns("lab", *SMALL, "--out", tmp_path, "--parquet")
+    process = forked("lab", *SMALL, "--out", tmp_path, "--parquet")
 
     assert process.returncode == 0, process.stderr
     assert parquet.read_table(tmp_path / "runs.parquet").num_rows == 6

@@ -1,11 +1,14 @@
 """A population gives every member the numbers it would get alone."""
 
+import random
 from dataclasses import replace
+from functools import cache
+from itertools import product
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, given, seed, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -20,6 +23,8 @@ from lifesigns.nets.optimizers import OPTIMIZERS, USES_MOMENTUM
 from lifesigns.nets.recipe import LOSSES
 
 STEPS = 200
+RUN = random.randrange(2**32)
+"""Seed of the examples: both arithmetics get the same, so that what members do alone is kept."""
 RATES = {"sgd": 0.05, "rmsprop": 0.003, "adam": 0.003, "adamw": 0.003}
 
 
@@ -36,17 +41,24 @@ def arithmetic(request, monkeypatch):
         pytest.skip("there is no C compiler")
 
 
-def clouds(samples=150):
+@cache
+def clouds():
     generator = torch.Generator().manual_seed(0)
-    x = torch.randn(samples, 5, generator=generator)
+    x = torch.randn(150, 5, generator=generator)
     labels = (x @ torch.randn(5, 3, generator=generator)).argmax(1)
     return x, labels
+
+
+@cache
+def one_hot(labels):
+    return nn.functional.one_hot(labels).float()
 
 
 def split(x, y):
     return Split(x, y, x[:50], y[:50])
 
 
+@cache
 def alone(member, x, y, steps, dtype, nudge=0.0):
     """Its losses without company; `nudge` moves each starting weight by ± `nudge`, zeros too."""
     with torch.random.fork_rng(devices=()):
@@ -82,6 +94,7 @@ def members_of(
     ]
 
 
+@seed(RUN)
 @settings(max_examples=25, deadline=None)
 @given(
     activation=st.sampled_from([None, *sorted(ACTIVATIONS)]),
@@ -95,26 +108,29 @@ def test_every_member_gets_the_losses_it_would_get_alone(
     activation, optimizer, loss, output_activation, widths, weight_decay
 ):
     x, labels = clouds()
-    y = labels if loss == "cross_entropy" else nn.functional.one_hot(labels).float()
+    y = labels if loss == "cross_entropy" else one_hot(labels)
     members = members_of(activation, optimizer, loss, output_activation, widths, weight_decay)
 
     history = train_population(members, split(x, y), STEPS, dtype=torch.float64)
 
     for position, member in enumerate(members):
         expected = alone(member, x, y, STEPS, torch.float64)
-        rounding = np.finfo(np.float64).eps
-        nudged = alone(member, x, y, STEPS, torch.float64, nudge=rounding)
-        assume(np.isfinite(expected).all() and np.isfinite(nudged).all())
-        amplified = np.abs(nudged - expected).max()
-        assume(amplified < 1e-3)
-        np.testing.assert_allclose(
-            history.losses[:, position], expected, rtol=0, atol=max(1e-12, 30 * amplified)
-        )
+        assume(np.isfinite(expected).all())
+        difference = np.abs(history.losses[:, position] - expected).max()
+        if not difference <= 1e-12:  # then as much as training makes of one rounding is allowed
+            nudged = alone(member, x, y, STEPS, torch.float64, nudge=np.finfo(np.float64).eps)
+            amplified = np.abs(nudged - expected).max()
+            assume(amplified < 1e-3)
+            assert difference <= 30 * amplified
 
 
-@pytest.mark.parametrize("weight_decay", [0.0, 0.01])
-@pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
-@pytest.mark.parametrize("activation", [None, "identity", "relu", "tanh", "gelu"])
+COMBINATIONS = product([None, "identity", "relu", "tanh", "gelu"], sorted(OPTIMIZERS), [0.0, 0.01])
+
+
+@pytest.mark.parametrize(
+    ("activation", "optimizer", "weight_decay"),
+    [pytest.param(*c, marks=pytest.mark.sampled(str(c), set(c))) for c in COMBINATIONS],
+)
 def test_where_training_is_stable_the_losses_agree_to_rounding(activation, optimizer, weight_decay):
     x, labels = clouds()
     members = members_of(activation, optimizer, widths=(6, 6), weight_decay=weight_decay)
@@ -173,7 +189,7 @@ def test_how_saturated_a_member_is_does_not_depend_on_the_others(activation):
 
 def test_a_member_that_diverges_is_marked_and_harms_no_other():
     x, labels = clouds()
-    y = nn.functional.one_hot(labels).float()
+    y = one_hot(labels)
     calm = Member(Recipe(MLP(5, (8,), 3), "squared_error", 0.05), seed=0)
     wild = Member(replace(calm.recipe, learning_rate=1e6), seed=0)
 

@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 
+from lifesigns.lab.baseline import Baseline
 from lifesigns.lab.design import Cell, Design
 from lifesigns.lab.population import History
 from lifesigns.lab.ranking import rank, steps_to_reach
@@ -24,9 +25,9 @@ def result(activation, finals, *, start=0.1, rate=0.1, diverged=(), initialiser=
 
 
 def outcome(*results):
-    activations = tuple(r.cell.activation for r in results)
+    activations = tuple(dict.fromkeys(r.cell.activation for r in results))
     design = Design("iris", activations=activations, rates=(0.01, 0.1, 1.0), seeds=6, chunk=4)
-    return Outcome(design, "accuracy", results)
+    return Outcome(design, "accuracy", results, Baseline(0.35, 100, of_classes=True))
 
 
 def test_the_better_cell_leads_and_the_worse_is_told_apart():
@@ -71,7 +72,7 @@ def test_a_best_rate_at_the_edge_is_a_caveat():
 def test_diverged_networks_are_counted_and_cannot_lead():
     broken = result("relu", np.full(6, np.nan), diverged=range(6))
 
-    ranking = rank(outcome(broken, result("tanh", 0.3 + NOISE)))
+    ranking = rank(outcome(broken, result("tanh", 0.6 + NOISE)))
 
     assert ranking.places[0].result.cell.activation == "tanh"
     assert "6 of the compared networks diverged" in " ".join(ranking.caveats)
@@ -99,3 +100,56 @@ def test_an_average_that_disagrees_with_the_leader_is_a_caveat():
         "Over all cells sigmoid is the best activation, the leader has relu" in ranking.caveats[0]
     )
     assert not any("the best initialiser" in caveat for caveat in ranking.caveats)
+
+
+@pytest.mark.parametrize("others", [0, 1, 3])
+def test_nothing_is_recommended_where_every_network_diverged(others):
+    cells = [result(name, np.full(6, 0.35), diverged=range(6))
+             for name in ("relu", "tanh", "elu", "selu")[: 1 + others]]  # fmt: skip
+
+    ranking = rank(outcome(*cells))
+
+    assert not ranking.learned
+    assert f"all {6 * (1 + others)} networks diverged" in ranking.advice
+    assert "Take" not in ranking.advice
+    assert "--rate" in ranking.advice
+
+
+@pytest.mark.parametrize("score", [0.2, 0.35, 0.4])
+def test_nothing_is_recommended_where_no_cell_is_better_than_chance(score):
+    ranking = rank(outcome(result("relu", score + NOISE), result("tanh", score - 0.01 + NOISE)))
+
+    assert not ranking.learned
+    assert ranking.advice.startswith(
+        f"No cell learned, so none is recommended. The best mean accuracy is {score:.3f} (relu"
+    )
+    assert "the most frequent class as the only answer has 0.350" in ranking.advice
+
+
+def test_ties_are_no_reason_to_recommend_what_has_not_learned():
+    tied = rank(outcome(*(result(name, np.full(6, 0.35)) for name in ("relu", "tanh"))))
+    alone = rank(outcome(result("relu", np.full(6, 0.35))))
+
+    assert not tied.learned
+    assert not alone.learned
+
+
+def test_cells_that_tie_and_have_learned_are_both_named():
+    advice = rank(outcome(*(result(name, np.full(6, 0.9)) for name in ("relu", "tanh")))).advice
+
+    assert advice.startswith("Take relu")
+    assert "do not tell it apart from tanh" in advice
+
+
+def test_a_cell_that_learned_leads_one_that_diverged_whatever_that_predicts():
+    broken = result("relu", np.full(6, 0.99), diverged=range(6))
+
+    ranking = rank(outcome(broken, result("tanh", 0.6 + NOISE)))
+
+    assert ranking.advice.startswith("Take tanh")
+
+
+def test_the_count_of_diverged_networks_is_part_of_what_was_seen():
+    ranking = rank(outcome(result("relu", 0.3 + NOISE, diverged=(0, 1))))
+
+    assert "2 of 6 networks diverged" in ranking.advice

@@ -97,3 +97,15 @@ def test_a_cluster_worker_killed_in_the_middle_loses_nothing(ray_workers, tmp_pa
 
     assert (tmp_path / "died").exists()
     assert_same({getattr(unit, "unit", unit): history for unit, history in found.items()}, units)
+
+
+def test_no_more_processes_are_started_than_there_are_units(monkeypatch):
+    started = []
+    monkeypatch.setattr(
+        workers, "ProcessPoolExecutor", lambda jobs, *_, **__: started.append(jobs) or 1 / 0
+    )
+
+    with pytest.raises(ZeroDivisionError):
+        list(LocalWorkers(1000).train(some_units(3)))
+
+    assert started == [3]

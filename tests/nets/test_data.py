@@ -155,7 +155,7 @@ def test_files_that_are_no_tables_are_refused(tmp_path):
     np.savez(tmp_path / "gaps.npz", X=np.full((30, 2), np.nan), y=np.arange(30) % 2)
 
     for name, said in [
-        ("binary.csv", "no CSV text in UTF-8"),
+        ("binary.csv", "at least two columns"),
         ("text.npz", "no NPZ file"),
         ("other.npz", "arrays X and y are expected"),
         ("unequal.npz", "one target for each sample"),

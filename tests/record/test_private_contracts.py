@@ -371,7 +371,36 @@ def test_tensors_of_a_running_transform_are_told_apart():
     assert not torch._C._functorch.is_functorch_wrapped_tensor(torch.ones(2))
 
 
-def test_a_stance_of_eager_can_be_set_and_left():
-    """Compiled models: their recorded step would stay opaque."""
-    stance = torch.compiler.set_stance("force_eager")
-    stance.__exit__(None, None, None)
+def test_compiled_code_tells_where_it_begins_what_it_is_and_what_it_changes():
+    """Compiled models: without these their layers would stay opaque."""
+    import torch._dynamo
+
+    seen = []
+
+    class Norm(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm = nn.BatchNorm1d(2)
+
+        def forward(self, x):
+            return self.norm(x)
+
+    def backend(graph, inputs):
+        placeholders = graph.graph.find_nodes(op="placeholder")
+        seen.extend(list(p.meta["nn_module_stack"].values())[-1][0] for p in placeholders)
+        return compile_fx(graph, inputs)
+
+    compile_fx = torch._dynamo.lookup_backend("aot_eager")
+    output = torch.compile(Norm(), backend=backend)(torch.randn(3, 2))
+
+    assert set(seen) == {"L['self'].norm"}
+    assert output.grad_fn.name() == "CompiledFunctionBackward"
+    told = type(output.grad_fn)._forward_cls.metadata.input_info
+    assert len(told) == len(seen)
+    assert any(info.mutates_data for info in told)
+    assert torch._dynamo.OptimizedModule
+    assert callable(torch._dynamo.output_graph.OutputGraph.call_user_compiler)
+    assert callable(torch._dynamo.trace_rules.check)
+    assert torch._dynamo.eval_frame._TorchDynamoContext(None).enter_exit_hooks == []
+    assert not module_hooks._has_any_global_hook()
+    torch._dynamo.reset()

@@ -1,6 +1,5 @@
 import json
 import os
-import threading
 from pathlib import Path
 
 import pytest
@@ -144,7 +143,9 @@ def test_an_interrupted_write_leaves_the_old_report(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", full)
 
-    with pytest.raises(LifesignsError, match=r"report\.json: No space left on device"):
+    with pytest.raises(
+        LifesignsError, match=r"report\.json could not be written: No space left on device"
+    ):
         Report(run(FALLING), ()).write_json(path)
     assert path.read_text(encoding="utf-8") == "the old one"
     assert list(tmp_path.iterdir()) == [path]
@@ -153,7 +154,7 @@ def test_an_interrupted_write_leaves_the_old_report(tmp_path, monkeypatch):
 def test_a_folder_that_is_missing_is_named(tmp_path):
     path = tmp_path / "missing" / "report.json"
 
-    with pytest.raises(LifesignsError, match=r"missing.*No such file or directory"):
+    with pytest.raises(LifesignsError, match=r"missing does not exist"):
         Report(run(FALLING), ()).write_json(path)
 
 
@@ -166,17 +167,3 @@ def test_a_link_stays_a_link(tmp_path):
 
     assert link.is_symlink()
     assert json.loads(target.read_text(encoding="utf-8"))["steps"] == 600
-
-
-def test_a_pipe_is_written_to_and_not_replaced(tmp_path):
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    got = []
-    reader = threading.Thread(target=lambda: got.append(pipe.read_text(encoding="utf-8")))
-    reader.start()
-
-    Report(run(FALLING), ()).write_json(pipe)
-
-    reader.join(timeout=30)
-    assert json.loads(got[0])["steps"] == 600
-    assert pipe.is_fifo()

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lifesigns.records import LossCurve, Trace
-from lifesigns.report.curve import BLOCKS, GAP, Curve, curves, is_logarithmic, sparkline
+from lifesigns.report.curve import BLOCKS, GAP, curves, is_logarithmic, sparkline
 
 
 def test_a_falling_line_falls_and_keeps_its_width():
@@ -38,18 +38,6 @@ def test_any_losses_give_one_block_for_each_part_of_them(values, width):
 
     assert len(line) == min(width, len(values))
     assert set(line) <= {*BLOCKS, GAP}
-
-
-def test_noise_is_no_fall():
-    noise = np.random.default_rng(0).normal(2.3, 0.1, 200)
-
-    assert not Curve(0, noise).fell
-    assert Curve(0, noise - np.linspace(0, 0.5, 200)).fell
-
-
-def test_a_fall_of_a_negative_loss_counts():
-    assert Curve(0, np.linspace(-1, -2, 100)).fell
-    assert not Curve(0, np.linspace(-2, -1, 100)).fell
 
 
 def test_each_stream_has_its_own_curve():

@@ -6,6 +6,7 @@ import pytest
 from rich.cells import cell_len
 
 from lifesigns._errors import UsageError
+from lifesigns.evidence import Run
 from lifesigns.records import Remedy, Severity, Trace
 from lifesigns.report.language import Language
 from lifesigns.report.manual import index, markdown, page, rules_table
@@ -27,8 +28,8 @@ def console():
 
 
 def made_up():
-    def check(trace):
-        if trace.steps:
+    def check_run(run):
+        if run.trace.steps:
             yield rule.finding(
                 Severity.WARNING,
                 "the rate [0.5] is above 0.1",
@@ -50,7 +51,7 @@ def made_up():
         ignore="Never [so far].",
         references=("Karpathy, CS231n", "A `second` source | with a bar"),
         explains=("loss-diverges",),
-        check=check,
+        check_run=check_run,
         thresholds={"rate": Threshold(0.1, "largest rate", "Karpathy, CS231n")},
         cases=(
             Case("a large rate", lambda: Trace(steps=1), Severity.WARNING),
@@ -104,7 +105,7 @@ def test_each_page_holds_title_reason_thresholds_cases_and_remedies(console, rul
     parts += [words(threshold.source) for threshold in rule.thresholds.values()]
     parts += [words(case.name) for case in rule.cases]
     fired = next(case for case in rule.cases if case.fires)
-    parts += [words(r.text) for f in rule.check(fired.trace()) for r in f.remedies]
+    parts += [words(r.text) for f in rule.judge(Run(fired.trace())) for r in f.remedies]
     assert [part for part in parts if part not in text] == []
     assert max(map(len, console.file.getvalue().split("\n"))) <= 80
 

@@ -38,14 +38,19 @@ def test_many_names_are_counted_and_the_first_given():
 
 def test_every_kind_of_gap_has_its_sentence():
     gaps = seen(
-        opaque=("A",), hooked_saves=1, unreadable=("0:relu#0: in place",), failures=("Oops: x",)
+        opaque=("A",),
+        hooked_saves=1,
+        repeated=1,
+        unreadable=("0:relu#0: in place",),
+        failures=("Oops: x",),
     )
     trace = Trace((gaps, parameters(("a", False))), unseen=("autograd.grad was used",))
 
     sentences = list(Unseen.of(trace).sentences())
 
     parts = [
-        "autograd.grad was used", "1 opaque operation: A", "packed away", "1 site: 0:relu#0",
+        "autograd.grad was used", "1 opaque operation: A", "packed away", "eager repetition",
+        "1 site: 0:relu#0",
         "1 trainable parameter the loss does not reach: a", "the recorder failed: Oops: x",
     ]  # fmt: skip
     assert len(sentences) == len(parts)

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made_reports import CONSTANT, DEAD, FALLING, FINDINGS, INCOMPLETE, SYMMETRIC, run
 
+from lifesigns.evidence import Run
 from lifesigns.records import Cost, Finding, Trace
 from lifesigns.report import Report
 from lifesigns.rules import all_rules
@@ -178,7 +179,7 @@ def test_every_case_of_every_rule_fits_80_columns():
     for rule in all_rules():
         for case in rule.cases:
             trace = case.trace()
-            shown = str(Report(trace, tuple(rule.check(trace))))
+            shown = str(Report(trace, tuple(rule.judge(Run(trace)))))
             assert max(map(len, shown.split("\n"))) <= 80, case.name
 
 

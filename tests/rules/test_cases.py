@@ -5,6 +5,7 @@ from dataclasses import fields, is_dataclass, replace
 import numpy as np
 import pytest
 
+from lifesigns.evidence import Run
 from lifesigns.records import (
     Finding,
     Graph,
@@ -16,7 +17,7 @@ from lifesigns.records import (
     to_json,
 )
 from lifesigns.rules import CAUSES, all_rules, judge
-from lifesigns.rules import _examples as example
+from lifesigns.rules import testing as example
 from lifesigns.rules._engine import FAILED
 
 RANK = [Severity.NOTE, Severity.WARNING, Severity.ERROR]
@@ -29,7 +30,7 @@ CASES = [
 
 @pytest.mark.parametrize(("rule", "case"), CASES)
 def test_a_rule_fires_exactly_on_the_cases_that_say_so(rule, case):
-    alarms = [f.severity for f in rule.check(case.trace()) if f.severity is not Severity.NOTE]
+    alarms = [f.severity for f in rule.judge(Run(case.trace())) if f.severity is not Severity.NOTE]
 
     if case.fires in (None, Severity.NOTE):
         assert alarms == []
@@ -39,7 +40,7 @@ def test_a_rule_fires_exactly_on_the_cases_that_say_so(rule, case):
 
 @pytest.mark.parametrize(("rule", "case"), CASES)
 def test_what_a_rule_finds_is_complete_and_survives_storage(rule, case):
-    for finding in rule.check(case.trace()):
+    for finding in rule.judge(Run(case.trace())):
         assert finding.rule == rule.name
         assert finding.causes
         assert set(finding.causes) <= CAUSES
@@ -57,7 +58,7 @@ def test_a_stored_trace_is_judged_like_the_live_one(rule, case):
 
     stored = from_json(Trace, to_json(live))
 
-    assert to_json(tuple(rule.check(stored))) == to_json(tuple(rule.check(live)))
+    assert to_json(tuple(rule.judge(Run(stored)))) == to_json(tuple(rule.judge(Run(live))))
 
 
 @pytest.mark.parametrize(("rule", "case"), CASES)
@@ -67,12 +68,12 @@ def test_no_rule_fails_on_the_traces_of_another(rule, case):
 
 @pytest.mark.parametrize(("rule", "case"), CASES)
 def test_missing_readings_stop_no_rule(rule, case):
-    list(rule.check(example.unread(case.trace())))
+    list(rule.judge(Run(example.unread(case.trace()))))
 
 
 @pytest.mark.parametrize(("rule", "case"), CASES)
 def test_readings_that_are_not_finite_stop_no_rule(rule, case):
-    list(rule.check(spoiled(case.trace())))
+    list(rule.judge(Run(spoiled(case.trace()))))
 
 
 def spoiled(record):

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+import lifesigns.evidence
 import lifesigns.rules
+from lifesigns.evidence import Run
 from lifesigns.rules import CHINESE_FAMILIES, FAMILIES, all_rules, built_in_rules
 from lifesigns.rules._rule import RETIRED
 
@@ -29,7 +31,9 @@ CHINESE = re.compile("[\u4e00-\u9fff]")
 
 def remedies(rule):
     """Texts of the remedies on the rule's manual page."""
-    found = [finding for case in rule.cases if case.fires for finding in rule.check(case.trace())]
+    found = [
+        finding for case in rule.cases if case.fires for finding in rule.judge(Run(case.trace()))
+    ]
     return {remedy.text for finding in found for remedy in finding.remedies}
 
 
@@ -92,6 +96,11 @@ def test_every_threshold_says_what_it_means_and_where_it_comes_from(rule):
 
 
 @pytest.mark.parametrize("rule", RULES)
+def test_a_rule_judges_the_losses_or_the_run(rule):
+    assert rule.check or rule.check_run
+
+
+@pytest.mark.parametrize("rule", RULES)
 def test_there_are_two_cases_that_fire_and_two_that_stay_quiet(rule):
     assert sum(case.fires is not None for case in rule.cases) >= 2
     assert sum(case.fires is None for case in rule.cases) >= 2
@@ -108,7 +117,7 @@ def test_a_near_miss_stays_quiet(rule):
 @pytest.mark.parametrize("rule", RULES)
 def test_one_case_has_no_readings(rule):
     named = [case.name for case in rule.cases if re.search(r"missing|NaN", case.name)]
-    assert named, "name one `readings missing: ...`; `_examples.unread` takes the readings away"
+    assert named, "name one `readings missing: ...`; `testing.unread` takes the readings away"
 
 
 def test_no_retired_code_is_used_again():
@@ -125,7 +134,7 @@ def test_what_to_do_is_python_that_parses(rule):
     codes = {
         remedy.code
         for case in rule.cases
-        for finding in rule.check(case.trace())
+        for finding in rule.judge(Run(case.trace()))
         for remedy in finding.remedies
     }
     assert codes - {""}, "at least one remedy is shown as code"
@@ -190,8 +199,9 @@ def test_a_fingerprint_changes_with_title_and_reason():
 
 
 def written_remedies():
-    """Module and text of each remedy that is written in the package."""
-    for path in sorted(Path(lifesigns.rules.__file__).parent.glob("*.py")):
+    """Module and text of each remedy that is written in the packages."""
+    folders = [Path(package.__file__).parent for package in (lifesigns.rules, lifesigns.evidence)]
+    for path in sorted(path for folder in folders for path in folder.glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Remedy":
                 yield path.name, node.args[0]

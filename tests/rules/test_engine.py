@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from lifesigns.records import Severity, Trace
 from lifesigns.rules import Rule, judge
-from lifesigns.rules import _examples as example
+from lifesigns.rules import testing as example
 from lifesigns.rules._engine import FAILED
 
 ERROR, WARNING, NOTE = Severity.ERROR, Severity.WARNING, Severity.NOTE
@@ -13,11 +13,11 @@ ERROR, WARNING, NOTE = Severity.ERROR, Severity.WARNING, Severity.NOTE
 def rule(name, severity=WARNING, *, explains=(), **where):
     """A rule that always finds one thing."""
 
-    def check(trace):
+    def check_run(run):
         settings = {"measured": "seen", "expected": "unseen", **where}
         yield made.finding(severity, name, **settings)
 
-    made = Rule("ACT999", name, name, "Why. How.", check, explains=explains)
+    made = Rule("ACT999", name, name, "Why. How.", check_run=check_run, explains=explains)
     return made
 
 
@@ -26,7 +26,7 @@ def order(*rules, trace=None):
 
 
 def test_a_rule_that_raises_loses_no_other_finding():
-    broken = replace(rule("broken-rule"), check=lambda trace: [1 / 0])
+    broken = replace(rule("broken-rule"), check_run=lambda run: [1 / 0])
 
     findings = judge(Trace(), [broken, rule("second", NOTE)])
 
@@ -73,7 +73,7 @@ def test_explanations_form_chains():
 
 def test_explanations_are_followed_where_a_link_of_the_chain_was_not_found():
     first, second = rule("first", explains=("second",)), rule("second", explains=("third",))
-    silent = replace(second, check=lambda trace: ())
+    silent = replace(second, check_run=lambda run: ())
 
     findings = judge(Trace(), [rule("third", ERROR), silent, first])
 

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from lifesigns.evidence import Run
 from lifesigns.rules import all_rules, judge
 from lifesigns.rules.labels_unrelated import RULE
 
@@ -24,8 +25,8 @@ def test_it_leads_when_nothing_else_explains_the_flat_loss():
 def test_it_follows_whatever_explains_the_flat_loss(cause):
     """Another rule that alarms on this run stands for its finding."""
     other = next(rule for rule in all_rules() if rule.name == cause)
-    found = dataclasses.replace(next(iter(RULE.check(FLAT))), rule=cause, code=other.code, site="")
-    alarming = dataclasses.replace(other, check=lambda trace: [found])
+    found = dataclasses.replace(next(RULE.judge(Run(FLAT))), rule=cause, code=other.code, site="")
+    alarming = dataclasses.replace(other, check=None, check_run=lambda run: [found])
     rules = [alarming if rule.name == cause else rule for rule in all_rules()]
 
     first, *rest = judge(FLAT, rules)

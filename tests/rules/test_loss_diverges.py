@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from lifesigns.evidence import Run
 from lifesigns.records import BatchReading, LossReading
-from lifesigns.rules import _examples as example
-from lifesigns.rules.loss_diverges import check
+from lifesigns.rules import testing as example
+from lifesigns.rules.loss_diverges import RULE
 
 
 def run(losses, *, ratios=(0.5, 0.5, 0.5), rms=1.0):
@@ -36,16 +37,16 @@ EXPLOSION = [*np.geomspace(1, 1e30, 31), float("inf")]
     ],
 )
 def test_the_causes_follow_the_evidence(trace, causes):
-    (finding,) = check(trace)
+    (finding,) = RULE.judge(Run(trace))
 
     assert finding.causes == causes
 
 
 def test_the_step_is_where_the_loss_left_its_first_level():
-    (finding,) = check(run([1.0] * 20 + list(np.geomspace(3, 1e30, 10)) + [float("nan")]))
+    (finding,) = RULE.judge(Run(run([1.0] * 20 + list(np.geomspace(3, 1e30, 10)) + [float("nan")])))
 
     assert finding.step == 20
 
 
 def test_a_loss_that_was_never_finite_has_not_diverged():
-    assert list(check(run([float("nan")] * 30))) == []
+    assert list(RULE.judge(Run(run([float("nan")] * 30)))) == []

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lifesigns.evidence import Run
 from lifesigns.records import BatchReading, LossReading, SiteReading
-from lifesigns.rules import _examples as example
-from lifesigns.rules.loss_flat import check
+from lifesigns.rules import testing as example
+from lifesigns.rules.loss_flat import RULE
 
 WANTED = np.tile([[-1.0], [1.0]], (16, 1))
 STEPS = 300
@@ -64,7 +65,7 @@ def flat(*, gradients=(0.1, 0.1, 0.1), rms=1.0, hidden=None, losses=None, drop=N
     ],
 )
 def test_the_first_cause_is_the_one_in_evidence(evidence, cause):
-    (finding,) = check(flat(**evidence))
+    (finding,) = RULE.judge(Run(flat(**evidence)))
 
     assert finding.causes[0] == cause
 
@@ -73,10 +74,10 @@ def test_losses_trained_in_turn_are_not_judged():
     trace = flat()
     trace.losses.streams[::2] = 1
 
-    assert list(check(trace)) == []
+    assert list(RULE.judge(Run(trace))) == []
 
 
 def test_a_run_that_overflowed_is_not_called_flat():
     losses = [1.0] * (STEPS - 1) + [float("nan")]
 
-    assert list(check(flat(losses=losses))) == []
+    assert list(RULE.judge(Run(flat(losses=losses)))) == []

@@ -1,19 +1,35 @@
-"""The pages of the documentation are made from the rules, all of them and nothing else."""
+"""The documentation: a page for each rule, function, claim and topic; nothing from elsewhere."""
 
+import doctest
 import importlib.util
+import posixpath
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
+import markdown
 import pytest
+import yaml
 
+from lifesigns.claims import all_claims
+from lifesigns.claims._topics import all_topics
+from lifesigns.report.functions import ENTRIES
 from lifesigns.report.language import Language
 from lifesigns.report.wording import phrases_in
 from lifesigns.rules import built_in_rules
 
 ROOT = Path(__file__).parents[2]
-PLACES = {Language.ENGLISH: ("rules.md", "rules"), Language.CHINESE: ("rules.zh.md", "rules/zh")}
-"""Index and folder of the pages."""
+NAMES = {
+    "rules": [rule.name for rule in built_in_rules()],
+    "zh/rules": [rule.name for rule in built_in_rules()],
+    "topics": [topic.name for topic in all_topics()],
+    "zh/topics": [topic.name for topic in all_topics()],
+    "functions": list(ENTRIES),
+    "claims": [claim.name for claim in all_claims()],
+}
+"""What there is a page of, by folder."""
 
+each_folder = pytest.mark.parametrize("folder", NAMES)
 each_language = pytest.mark.parametrize("language", Language)
 
 
@@ -26,26 +42,42 @@ def docs():
 
 
 @pytest.fixture(scope="module")
-def folder(docs, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("docs")
-    docs.write(folder)
-    return folder
+def pages(docs):
+    return docs.pages()
 
 
-@each_language
-def test_the_index_links_to_a_page_for_each_rule_and_every_page_is_linked(folder, language):
-    index, pages = PLACES[language]
+def links(text):
+    """Links to pages; in code there are none."""
+    return re.findall(r"\]\(([^)#]+\.\w+)\)", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S))
 
-    links = re.findall(r"\]\((.*?)\)", (folder / index).read_text(encoding="utf-8"))
 
-    assert {folder / link for link in links} == set((folder / pages).glob("*.md"))
-    assert len(links) == len(built_in_rules())
+@each_folder
+def test_each_has_a_page_that_its_index_links_to(pages, folder):
+    linked = {link.removeprefix("./") for link in links(pages[f"{folder}/index.md"])}
+
+    for name in NAMES[folder]:
+        assert pages[f"{folder}/{name}.md"].startswith("# ")
+        assert f"{name}.md" in linked
+
+
+@each_folder
+def test_there_is_no_page_of_anything_else(pages, folder):
+    made = {path for path in pages if posixpath.dirname(path) == folder}
+
+    assert made == {f"{folder}/{name}.md" for name in ("index", *NAMES[folder])}
+
+
+def test_every_link_leads_to_a_page_or_a_file(pages):
+    for path, text in pages.items():
+        for link in links(text):
+            target = posixpath.normpath(posixpath.join(posixpath.dirname(path), link))
+            assert target in pages or (ROOT / "docs" / target).is_file(), (path, link)
 
 
 @each_language
 @pytest.mark.parametrize("rule", built_in_rules(), ids=lambda rule: rule.name)
-def test_a_page_has_text_under_each_heading(folder, rule, language):
-    page = (folder / PLACES[language][1] / f"{rule.name}.md").read_text(encoding="utf-8")
+def test_the_page_of_a_rule_has_text_under_each_heading(docs, pages, rule, language):
+    page = pages[f"{docs.FOLDERS[language]}rules/{rule.name}.md"]
 
     _, *parts = re.split(r"^## ", page, flags=re.MULTILINE)
     said = dict(part.split("\n", 1) for part in parts)
@@ -53,24 +85,105 @@ def test_a_page_has_text_under_each_heading(folder, rule, language):
     assert [heading for heading, text in said.items() if not text.strip()] == []
 
 
-def test_every_link_between_pages_leads_somewhere(folder):
-    for page in (folder / "rules").rglob("*.md"):
-        links = re.findall(r"\]\(([\w-]+\.md)\)", page.read_text(encoding="utf-8"))
-        assert [link for link in links if not (page.parent / link).exists()] == []
+def test_every_number_of_a_topic_is_read_from_the_verdicts_of_its_claims(docs):
+    verdicts = docs.measured()[1]
+
+    wanted = {number for topic in all_topics() for number in topic.numbers.values()}
+    missing = [
+        number
+        for number in wanted
+        if number.claim in verdicts
+        and number.measurement not in {m.name for m in docs.measurements(verdicts[number.claim])}
+    ]
+
+    assert wanted
+    assert missing == []
 
 
-def test_the_page_of_a_rule_that_is_gone_is_removed(docs, tmp_path):
-    (tmp_path / "rules/zh").mkdir(parents=True)
-    gone = [tmp_path / folder / "renamed-since.md" for folder in ("rules", "rules/zh")]
-    for page in gone:
-        page.write_text("# OPT999")
+def test_a_number_keeps_its_interval_in_the_words_of_the_language(docs):
+    text = "- tanh: error: 0.5 (0.4 to 0.6) (expected below 1)\n- reached at: never (expected -)"
 
-    docs.write(tmp_path)
+    with_interval, never = docs.measurements(text)
 
-    assert not any(page.exists() for page in gone)
+    assert with_interval.name == "tanh: error"
+    assert with_interval.written("（{low} 至 {high}）") == "0.5（0.4 至 0.6）"
+    assert never.shown == "never"
 
 
-def test_pages_are_not_committed_so_that_a_new_rule_touches_two_files():
-    ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
+def test_a_claim_that_was_not_measured_yet_has_a_page_without_a_verdict(docs):
+    claim = all_claims()[0]
 
-    assert {"docs/rules.md", "docs/rules.zh.md", "docs/rules/"} <= set(ignored)
+    page = docs.claim_page(claim, "")
+
+    assert claim.text in page.replace("\\", "")
+    assert "CLAIM = Claim(" in page
+
+
+@pytest.mark.parametrize("path", ["tour.md", "zh/tour.md"])
+def test_the_tour_is_the_readme(pages, path):
+    readme = ROOT / {"tour.md": "README.md", "zh/tour.md": "README.zh.md"}[path]
+
+    told = pages[path].split("\n\n")[2:]
+
+    said = {part.strip() for part in readme.read_text(encoding="utf-8").split("\n\n")}
+    assert len(told) > 20
+    assert [part for part in told if part.strip() not in said] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "addresses"),
+    [
+        ('<a href="https://a.b/c">a link to follow</a>', []),
+        ('<script src="../c.js"></script><img src="d.svg">', []),
+        ('<svg xmlns="http://www.w3.org/2000/svg"></svg>', []),
+        ('<script defer src="https://a.b/c.js"></script>', ["https://a.b/c.js"]),
+        ("<link rel=stylesheet href=//a.b/c.css>", ["//a.b/c.css"]),
+        ("<img alt=\"x\" src='http://a.b/c.png'>", ["http://a.b/c.png"]),
+        ('@import "https://a.b/c.css";', ["https://a.b/c.css"]),
+        ("@font-face { src: url(https://a.b/c.woff2) }", ["https://a.b/c.woff2"]),
+    ],
+)
+def test_what_a_page_loads_from_elsewhere_is_found(docs, text, addresses):
+    assert docs.remote(text) == addresses
+
+
+def test_a_built_site_that_loads_from_elsewhere_is_a_warning(docs, tmp_path, caplog):
+    (tmp_path / "page.html").write_text('<script src="https://a.b/c.js"></script>')
+    (tmp_path / "other.html").write_text('<script src="c.js"></script>')
+
+    docs.on_post_build(SimpleNamespace(site_dir=tmp_path))
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "page.html loads from elsewhere: https://a.b/c.js"
+    ]
+
+
+def test_the_navigation_leads_to_every_page(docs, pages):
+    text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    config = SimpleNamespace(nav=yaml.safe_load(text)["nav"])
+
+    docs.on_config(config)
+
+    listed = set(paths(config.nav))
+    written = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
+    assert listed == {*pages, *written} - {"claims.md", "functions.md"}
+
+
+def paths(nav):
+    if isinstance(nav, str):
+        yield nav
+    else:
+        for entry in nav.values() if isinstance(nav, dict) else nav:
+            yield from paths(entry)
+
+
+def test_the_remedies_of_a_rule_are_counted_across_their_code(pages):
+    html = markdown.markdown(pages["rules/dead-units.md"], extensions=["pymdownx.superfences"])
+
+    (remedies,) = re.findall(r"<ol>.*?</ol>", html, re.DOTALL)
+    assert remedies.count("<li>") == 3
+    assert remedies.count("<code>") == 3
+
+
+def test_the_examples_of_the_hook_run(docs):
+    assert doctest.testmod(docs) == (0, 2)

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from lifesigns.records import Cost, LossCurve, RunInfo, SiteReading
-from lifesigns.rules._examples import chain, snapshot, sums
+from lifesigns.rules.testing import chain, snapshot, sums
 from lifesigns.store import RunWriter, location
 
 folder, kills, local = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "local"

@@ -36,13 +36,14 @@ while True:
 
 # `python -m lifesigns run ...` without paying for the import of torch twenty times.
 RUN_AND_KILL = """
-import os, random, runpy, signal, sys, time
+import gc, os, random, runpy, signal, sys, time
 from pathlib import Path
 
 import torch
 import torch._dynamo
 import lifesigns.cli, lifesigns.integrations.script, lifesigns.watch
 
+gc.freeze()  # what is here never becomes garbage: no child need look at it
 folder, kills = Path(sys.argv[1]), int(sys.argv[2])
 chance = random.Random(0)
 for number in range(kills):

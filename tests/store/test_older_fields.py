@@ -7,7 +7,7 @@ from contextlib import closing
 
 from lifesigns.records import ParameterReading, RunInfo, Snapshot, from_json, to_json
 from lifesigns.rules import judge
-from lifesigns.rules._examples import chain, snapshot
+from lifesigns.rules.testing import chain, snapshot
 from lifesigns.store import RunWriter, read_run
 from lifesigns.store.packing import compress, decompress
 

@@ -14,7 +14,7 @@ import pytest
 
 from lifesigns._errors import RunFileError, UsageError
 from lifesigns.records import SCHEMA_VERSION, LossCurve, RunInfo, SiteReading, to_json
-from lifesigns.rules._examples import chain, snapshot, sums
+from lifesigns.rules.testing import chain, snapshot, sums
 from lifesigns.store import RunWriter, location, read_findings, read_run, schema
 from lifesigns.store.packing import pack, unpack
 
@@ -351,12 +351,12 @@ def test_a_missing_run_file_is_reported_with_what_makes_one(tmp_path):
 
 
 def test_a_folder_without_write_permission_is_reported(locked_folder):
-    with locked_folder() as folder, pytest.raises(RunFileError, match="cannot be made"):
+    with locked_folder() as folder, pytest.raises(UsageError, match="permission denied"):
         RunWriter(folder / "run.ls", RunInfo())
 
 
 def test_a_run_file_without_write_permission_is_not_replaced(locked_folder):
-    with locked_folder(finished_run) as folder, pytest.raises(RunFileError):
+    with locked_folder(finished_run) as folder, pytest.raises(UsageError):
         RunWriter(folder / "run.ls", RunInfo())
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from lifesigns.evidence import Run
 from lifesigns.records import Severity
 from lifesigns.rules import all_rules
 
@@ -40,7 +41,7 @@ def test_the_rule_that_contributing_shows_passes_its_own_cases():
     exec(compile(source, "CONTRIBUTING.md", "exec"), module)
 
     rule = module["RULE"]
-    found = {case.name: list(rule.check(case.trace())) for case in rule.cases}
+    found = {case.name: list(rule.judge(Run(case.trace()))) for case in rule.cases}
     assert {name for name, findings in found.items() if findings} == {
         case.name for case in rule.cases if case.fires
     }

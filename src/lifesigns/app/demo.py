@@ -15,17 +15,19 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
-from sklearn.datasets import load_digits
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from lifesigns._errors import UsageError
+from lifesigns._errors import UsageError, extra
 from lifesigns.nets import MLP, Recipe, accuracy, train
 from lifesigns.records import Finding
 from lifesigns.report import Report
 from lifesigns.report.terminal import console_for
 from lifesigns.report.verdict import alarms
 from lifesigns.watch import watch
+
+with extra("lab"):
+    from sklearn.datasets import load_digits
 
 NETWORK = MLP(64, (64, 64), 10)
 HEALTHY = Recipe(NETWORK, "cross_entropy")

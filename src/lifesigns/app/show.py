@@ -6,6 +6,8 @@ import json
 import sys
 from pathlib import Path
 
+from lifesigns._errors import UsageError
+from lifesigns._outputs import STDOUT
 from lifesigns.records import Trace
 from lifesigns.report import Report
 from lifesigns.rules import Selection
@@ -33,11 +35,13 @@ def show(
     Raises:
         RunFileError: There is no readable run file at `path`; the message says why.
     """
+    if json_output and sarif_path == STDOUT:
+        raise UsageError("--json and --sarif - both write to standard output: give one of them.")
     trace = read_run(path)
     report = _report(path, trace, selection or Selection())
     if json_output:
         print(json.dumps(report.to_json(), indent=2))
-    else:
+    elif sarif_path != STDOUT:
         report.print(file=sys.stdout)
     if sarif_path is not None:
         report.write_sarif(sarif_path)

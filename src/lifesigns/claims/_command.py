@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from lifesigns._cache import cache_folder
-from lifesigns._errors import UsageError
+from lifesigns._outputs import make_folder, write
 from lifesigns.claims._book import as_json, book, markdown, print_table
 from lifesigns.claims._claim import Claim, Effort
 from lifesigns.claims._engine import Done, find_claims, run_claims
@@ -41,7 +41,7 @@ def claims(
     """
     chosen, effort = find_claims(names), Effort(quick)
     if out is not None:
-        _make(out)
+        make_folder(out)
     try:
         done = run_with_progress(chosen, effort, None if fresh else kept_folder())
     except KeyboardInterrupt:
@@ -52,9 +52,9 @@ def claims(
     else:
         print_table(done, effort, console_for(sys.stdout))
     if out is not None:
-        (out / "claims.html").write_text(book(done, effort), encoding="utf-8")
-        (out / "claims.md").write_text(markdown(done, effort), encoding="utf-8")
-        (out / "claims.json").write_text(json.dumps(as_json(done, effort), indent=1) + "\n")
+        write(out / "claims.html", book(done, effort))
+        write(out / "claims.md", markdown(done, effort))
+        write(out / "claims.json", json.dumps(as_json(done, effort), indent=1) + "\n")
     return 0
 
 
@@ -79,10 +79,3 @@ def run_with_progress(chosen: Sequence[Claim], effort: Effort, kept: Path | None
 
         done.extend(run_claims(chosen, effort, kept=kept, on_start=on_start))
         return done
-
-
-def _make(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"Nothing can be written to {out}: {error.strerror}.") from error

@@ -21,8 +21,9 @@ import torch
 import lifesigns
 import lifesigns.claims as package
 from lifesigns._errors import LifesignsError, UsageError
-from lifesigns.claims._claim import Claim, Effort, Measurement, Result
+from lifesigns.claims._claim import Claim, Effort, Result
 from lifesigns.nets.data import data_version
+from lifesigns.records import from_json
 
 FLOORS = ("claims", "lab", "nets", "functions", "records", "rules", "record")
 """Parts of the program whose code a result may depend on."""
@@ -158,16 +159,9 @@ def _read(claim: Claim, path: Path | None) -> Done | None:
         return None
     try:
         values = json.loads(path.read_text())
-        measurements = tuple(Measurement(**m) for m in values["measurements"])
-        result = Result(
-            measurements,
-            values["explanation"],
-            values["figure"],
-            tuple(values["more"]),
-            values["seeds"],
-        )
-        return Done(claim, result, values["seconds"], cached=True)
-    except (ValueError, KeyError, TypeError):
+        result = from_json(Result, values)
+        return Done(claim, result, float(values["seconds"]), cached=True)
+    except (OSError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError):
         return None
 
 

@@ -33,7 +33,7 @@ def measured() -> Measured | None:
         found = json.loads(_path().read_text(encoding="utf-8"))
         relative = {str(name): float(cost) for name, cost in found["relative"].items()}
         return Measured(str(found["machine"]), relative)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

@@ -13,7 +13,7 @@ import sys
 import threading
 import traceback
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.metadata import version
@@ -21,7 +21,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lifesigns._errors import LifesignsError, RecorderError, UsageError
+from lifesigns._errors import Interrupted, RecorderError, UsageError
+from lifesigns._outputs import STDOUT, check_distinct, text_file
+from lifesigns.integrations._delivery import Delivery
+from lifesigns.integrations._outlet import Outlet
+from lifesigns.integrations._signals import Farewell
 from lifesigns.records import RunInfo, Severity
 from lifesigns.report import Report
 from lifesigns.rules import Selection
@@ -78,9 +82,10 @@ def run(
         The script's exit code; 0 if it was ended by `max_steps` or `stop_on`.
 
     Raises:
-        UsageError: There is no such script or module.
+        UsageError: There is no such script or module, or an output is no place for a file.
+        Interrupted: Ctrl-C ended the script.
     """
-    _check_target(target, module)
+    _check_files(_source(target, module), (json_path, sarif_path), save)
     from lifesigns.watch import Watcher
 
     stopper = _Stopper(max_steps, stop_on)
@@ -94,22 +99,17 @@ def run(
         on_cycle=stopper if stopper.active else None,
     )
     stopper.findings = lambda: watcher.findings
-    process = os.getpid()
+    delivery = Delivery(json_path, sarif_path, Outlet(sys.stdout), Outlet(sys.stderr))
+    last = _LastWord(watcher, delivery, stopper, is_check)
+    last.farewell.install()
     ending = _execute(_as_module if module else _as_script, target, arguments)
-
-    def finish() -> None:
-        if os.getpid() != process:  # the script forked, and this child came to the script's end
-            return
-        if ending.code == 0:
-            ending.outcome = stopper.reason or ending.outcome
-        report = _deliver(lambda: _report(watcher, ending), json_path, sarif_path)
-        if is_check and not (report and report.ok and report.trace.snapshots):
-            ending.code = ending.code or 1
-
+    _flush()
     if _threads_remain():
-        atexit.register(finish)  # Python waits for them first, and lets idle executors go
+        atexit.register(last, ending)  # Python waits for them first, and lets idle executors go
     else:
-        finish()
+        last(ending)
+    if ending.code == INTERRUPTED and ending.outcome == "interrupted":
+        raise Interrupted
     return ending.code
 
 
@@ -137,46 +137,47 @@ def check(
     )
 
 
-def _report(watcher: Watcher, ending: Ending) -> Report:
-    try:
-        return watcher.detach(ending.outcome)
-    except RecorderError as error:  # in strict mode; by now the watcher is detached
-        _say(str(error))
-        ending.code = ending.code or 1
-        return watcher.detach(ending.outcome)
+class _LastWord:
+    """Reports, once, however the script ends; in a process that it forked, nothing."""
 
+    def __init__(
+        self, watcher: Watcher, delivery: Delivery, stopper: _Stopper, is_check: bool
+    ) -> None:
+        self._watcher, self._delivery, self._stopper = watcher, delivery, stopper
+        self._is_check = is_check
+        self._process = os.getpid()
+        self._is_said = False
+        self.farewell = Farewell(self._on_signal)
 
-def _deliver(
-    made: Callable[[], Report], json_path: Path | None, sarif_path: Path | None
-) -> Report | None:
-    """Prints and writes the report; what goes wrong here must not change how the run ended."""
-    report = None
-    with _undelivered():
-        report = made()
-        with _undelivered():
-            report.print()
-        if json_path is not None:
-            with _undelivered():
-                report.write_json(json_path)
-        if sarif_path is not None:
-            report.write_sarif(sarif_path)
-    return report
+    def __call__(self, ending: Ending) -> None:
+        """Reports on the run; the exit code changes for a check only."""
+        self.farewell.remove()
+        if os.getpid() != self._process or self._is_said:
+            return
+        if ending.code == 0:
+            ending.outcome = self._stopper.reason or ending.outcome
+        self._delivery.stdout.flush()
+        self._delivery.stderr.flush()
+        report = self._say(ending)
+        if self._is_check and not (report and report.ok and report.trace.snapshots):
+            ending.code = ending.code or 1
 
+    def _on_signal(self, name: str) -> None:
+        """Without flushing what the script printed: unwatched, the signal would lose it, too."""
+        if not self._is_said:
+            self._say(Ending(1, f"ended by {name}"))
 
-@contextlib.contextmanager
-def _undelivered() -> Iterator[None]:
-    """Says that the report could not be delivered, with a traceback if that is a bug of ours."""
-    try:
-        yield
-    except (OSError, LifesignsError) as error:
-        _say(f"the report could not be delivered: {error}")
-    except Exception:
-        _say(f"the report could not be delivered; please report this:\n{traceback.format_exc()}")
+    def _say(self, ending: Ending) -> Report | None:
+        self._is_said = True
+        return self._delivery(lambda: self._report(ending))
 
-
-def _say(text: str) -> None:
-    with contextlib.suppress(OSError):
-        print(f"lifesigns: {text}", file=sys.stderr)
+    def _report(self, ending: Ending) -> Report:
+        try:
+            return self._watcher.detach(ending.outcome)
+        except RecorderError as error:  # in strict mode; by now the watcher is detached
+            self._delivery.say(str(error))
+            ending.code = ending.code or 1
+            return self._watcher.detach(ending.outcome)
 
 
 class _Stopper:
@@ -209,23 +210,41 @@ class _Stopper:
         raise SystemExit(0)
 
 
-def _check_target(target: str, module: bool) -> None:
+def _check_files(source: Path | None, texts: tuple[Path | None, ...], save: Path | None) -> None:
+    """Looked at before training starts, because the report is written when it has ended."""
+    for path in texts:
+        if path is not None and path != STDOUT:
+            text_file(path)
+    check_distinct((*texts, save), inputs=(source,))
+
+
+def _source(target: str, module: bool) -> Path | None:
+    """The file with the program; None for a module that has none.
+
+    Raises:
+        UsageError: There is no such program.
+    """
     if module:
-        if not _module_exists(target):
-            raise UsageError(f"No module named {target!r}; expected one that python -m would run.")
-    elif not Path(target).is_file():
+        return _module_file(target)
+    if not Path(target).is_file():
         raise UsageError(f"{target}: no such file; expected a Python training script.")
+    return Path(target)
 
 
-def _module_exists(name: str) -> bool:
-    """Whether `python -m` would find the module, which it also looks for in the current folder."""
+def _module_file(name: str) -> Path | None:
+    """Found as `python -m` would find it, which also looks in the current folder."""
     sys.path.insert(0, str(Path.cwd()))
     try:
-        return find_spec(name) is not None
+        spec = find_spec(name)
+        if spec is not None and spec.submodule_search_locations is not None:
+            spec = find_spec(f"{name}.__main__")
     except ModuleNotFoundError:
-        return False
+        spec = None
     finally:
         sys.path.pop(0)
+    if spec is None:
+        raise UsageError(f"No module named {name!r}; expected one that python -m would run.")
+    return Path(spec.origin) if spec.has_location and spec.origin else None
 
 
 def _info(target: str, arguments: list[str], module: bool) -> RunInfo:
@@ -252,11 +271,10 @@ def _execute(start: Callable[[str], None], target: str, arguments: list[str]) ->
     except SystemExit as stop:
         return _exited(stop)
     except KeyboardInterrupt as error:
-        _show(error, target)
-        return Ending(INTERRUPTED, "interrupted")
+        return _show(error, target) or Ending(INTERRUPTED, "interrupted")
     except BaseException as error:
-        _show(error, target)
-        return Ending(1, f"failed: {type(error).__name__}: {error}")
+        outcome = f"failed: {type(error).__name__}: {_text(error)}"
+        return _show(error, target) or Ending(1, outcome)
 
 
 def _as_script(target: str) -> None:
@@ -277,25 +295,52 @@ def _as_module(target: str) -> None:
 
 
 def _exited(stop: SystemExit) -> Ending:
-    if stop.code is None or isinstance(stop.code, int):
-        code = stop.code or 0
-    else:
-        print(stop.code, file=sys.stderr)
+    """What Python makes of it: only the last eight bits of a number reach the system."""
+    code = stop.code
+    if code is None:
+        return Ending(0, "finished")
+    if not isinstance(code, int):
+        with contextlib.suppress(Exception):  # standard error may be closed, `__str__` may fail
+            print(code, file=sys.stderr)
         code = 1
-    return Ending(code, "finished" if code == 0 else f"failed: exit code {code}")
+    seen = int(code) & 0xFF
+    return Ending(code, f"failed: exit code {seen}" if seen else "finished")
 
 
-def _show(error: BaseException, target: str) -> None:
-    """Hands the exception to `sys.excepthook` without the frames that only started the script."""
+def _show(error: BaseException, target: str) -> Ending | None:
+    """Hands the exception to `sys.excepthook` without the frames that only started the script.
+
+    Returns:
+        The ending, if the hook, which may be the script's own, chose another one.
+    """
     frames = error.__traceback__
     own = {__file__, runpy.__file__, "<frozen runpy>"}
     while frames is not None and frames.tb_frame.f_code.co_filename in own:
         frames = frames.tb_next
-    sys.stdout.flush()
+    with contextlib.suppress(Exception):
+        sys.stdout.flush()
     try:
         sys.excepthook(type(error), error.with_traceback(frames), frames)
-    except Exception:  # a hook of the script's own
-        traceback.print_exc()
+    except SystemExit as stop:
+        return _exited(stop)
+    except BaseException:
+        with contextlib.suppress(Exception):
+            traceback.print_exc()
+    return None
+
+
+def _flush() -> None:
+    """As Python does when a program has come to its end, before it waits for threads."""
+    for stream in (sys.stderr, sys.stdout):
+        with contextlib.suppress(Exception):  # tried again at the very end, and said then
+            stream.flush()
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException:
+        return "<exception str() failed>"
 
 
 def _threads_remain() -> bool:

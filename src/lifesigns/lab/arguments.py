@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from lifesigns._errors import UsageError
+from lifesigns._errors import UsageError, shown
+from lifesigns._files import read_toml
 from lifesigns.lab.design import Design, logarithmic
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
+MOST_RATES = 1000
+"""More are a mistake: each rate trains every cell again."""
 SHORT = MappingProxyType(
     {
         "he": "he_normal",
@@ -43,21 +40,9 @@ def design_of(file: Path | None, options: Mapping[str, Any]) -> Design:
     Raises:
         UsageError: The file cannot be read, or something in it or in the options makes no sense.
     """
-    values = _read(file) if file else {}
+    values = read_toml(file) if file else {}
     values |= {name: _parsed(name, text) for name, text in options.items() if text is not None}
     return Design.from_dict(values)
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        values: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UsageError(
-            f"{file} does not exist; a design as a TOML file is expected, or --data."
-        ) from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{file} is no TOML file: {error}.") from error
-    return values
 
 
 def _parsed(name: str, text: Any) -> Any:
@@ -87,12 +72,13 @@ def rates_of(text: str) -> tuple[float, ...]:
         scale, count = (rest + ["log", "0"][len(rest) :])[:2]
         ends = float(low), float(high)
         known = scale == "log" and len(rest) < 3 and 0 < ends[0] < ends[1] < math.inf
-        if known and (int(count) == 0 or int(count) > 1):
+        if known and (int(count) == 0 or 1 < int(count) <= MOST_RATES):
             return logarithmic(*ends, int(count))
-    except ValueError:
+    except (ValueError, OverflowError):
         pass
     raise UsageError(
-        f"{text!r} are no learning rates: 0.1, or 0.01,0.1, or low:high:log such as 1e-3:1:log."
+        f"{shown(text)} are no learning rates: 0.1, or 0.01,0.1, or low:high:log such as "
+        "1e-3:1:log."
     )
 
 
@@ -103,5 +89,5 @@ def _widths(text: str) -> list[int]:
         return [int(part) for part in text.split("-")]
     except ValueError:
         raise UsageError(
-            f"{text!r} is no network: widths of the hidden layers such as 64-64, or none."
+            f"{shown(text)} is no network: widths of the hidden layers such as 64-64, or none."
         ) from None

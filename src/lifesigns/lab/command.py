@@ -9,17 +9,19 @@ from typing import Any
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from lifesigns._errors import UsageError
+from lifesigns._errors import UsageError, shown
 from lifesigns.lab.arguments import design_of
 from lifesigns.lab.design import Design
-from lifesigns.lab.folder import make_folder, write_outcome
-from lifesigns.lab.pages import as_toml, print_ranking
+from lifesigns.lab.folder import make_folder, write_design, write_outcome
+from lifesigns.lab.pages import print_ranking
 from lifesigns.lab.ranking import rank
 from lifesigns.lab.run import Outcome, run
 from lifesigns.lab.workers import LocalWorkers, Workers, cores
 from lifesigns.report.terminal import console_for
 
 INTERRUPTED = 130
+FEW_JOBS = 32
+"""Processes that are started on any machine, if that is asked for."""
 DONE = "units"
 """Folder of the finished work units, inside the folder of results."""
 
@@ -47,11 +49,12 @@ def lab(
     Raises:
         UsageError: The design makes no sense, the data cannot be read, the folder not written.
     """
+    workers = _workers(on, jobs)
     design = _with_kept_chunk(design_of(file, options), out)
     if out is not None:
         make_folder(out)
     try:
-        outcome = _watched(design, _workers(on, jobs), out)
+        outcome = _watched(design, workers, out)
     except KeyboardInterrupt:
         print(f"lifesigns: interrupted. {_what_is_kept(out)}", file=sys.stderr)
         return INTERRUPTED
@@ -71,7 +74,13 @@ def _workers(on: str, jobs: int | None) -> Workers:
         return RayWorkers()
     if on != "local":
         raise UsageError(f"{on!r} is no place to run on: local or ray is expected.")
-    return LocalWorkers(jobs or cores())
+    jobs, most = jobs or cores(), max(FEW_JOBS, 2 * cores())
+    if jobs > most:
+        raise UsageError(
+            f"--jobs is {shown(jobs)}; at most {most} make sense on this machine, which has "
+            f"{cores()} processors. Leave it out to use them all."
+        )
+    return LocalWorkers(jobs)
 
 
 def _with_kept_chunk(design: Design, out: Path | None) -> Design:
@@ -79,7 +88,10 @@ def _with_kept_chunk(design: Design, out: Path | None) -> Design:
     kept = out / "design.toml" if out else None
     if design.chunk or kept is None or not kept.is_file():
         return design
-    before = design_of(kept, {})
+    try:
+        before = design_of(kept, {})
+    except UsageError:  # damaged, or of another version: then there is nothing to go on from
+        return design
     return before if _same_but_chunk(before, design) else design
 
 
@@ -111,12 +123,8 @@ def _watched(design: Design, workers: Workers, out: Path | None) -> Outcome:
             workers=workers,
             folder=out / DONE if out else None,
             progress=progress,
-            on_design=(lambda tuned: _keep_design(tuned, out)) if out else None,
+            on_design=(lambda tuned: write_design(tuned, out)) if out else None,
         )
-
-
-def _keep_design(design: Design, out: Path) -> None:
-    (out / "design.toml").write_text(as_toml(design), encoding="utf-8")
 
 
 def _what_is_kept(out: Path | None) -> str:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from difflib import get_close_matches
 from typing import Any
 
-from lifesigns._errors import UsageError
+from lifesigns._errors import UsageError, cut, shown
 from lifesigns.lab.population import Member
 from lifesigns.lab.units import Source
 from lifesigns.nets import MLP, Recipe
-from lifesigns.nets.data import Split
+from lifesigns.nets.data import DATA, Split
 from lifesigns.nets.mlp import ACTIVATIONS, INITIALISERS
 from lifesigns.nets.optimizers import OPTIMIZERS
 from lifesigns.nets.recipe import LOSSES
@@ -25,6 +26,9 @@ from lifesigns.nets.recipe import LOSSES
 TUNING_SEEDS = 3
 FIRST_SEED = 1000
 """Seeds of the comparison start here: none of them has been used for tuning."""
+MOST = 10**9
+"""Of anything that is counted: more than can be trained, and a number the C program can hold."""
+MOST_LAYERS = 1000
 LINEAR = "none"
 """The word for no activation at all."""
 
@@ -72,6 +76,21 @@ class Design:
     """Members trained as one program; 0 has it tuned at the start."""
 
     def __post_init__(self) -> None:
+        self._require_names()
+        for rate in self.rates:
+            if not (math.isfinite(rate) and rate > 0):
+                raise UsageError(f"{rate:g} is no learning rate; a number above 0 is expected.")
+        for name, least in (("seeds", 2), ("steps", 1), ("batch_size", 1), ("chunk", 0)):
+            value = getattr(self, name)
+            if not least <= value <= MOST:
+                raise UsageError(f"{name} is {shown(value)}; {least} to {MOST:,} are possible.")
+        if not 0 <= self.momentum < 1:
+            raise UsageError(f"momentum is {self.momentum:g}; 0 or more, and below 1, is expected.")
+        if not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
+            raise UsageError(f"weight_decay is {self.weight_decay:g}; 0 or more is expected.")
+        self._require_layers()
+
+    def _require_names(self) -> None:
         for kind, names, known in (
             ("activation", self.activations, (LINEAR, *ACTIVATIONS)),
             ("initialiser", self.initialisers, INITIALISERS),
@@ -81,16 +100,29 @@ class Design:
             for name in names:
                 _require_known(kind, name, known)
         for name in ("activations", "initialisers", "losses", "optimizers", "rates"):
-            if not getattr(self, name):
+            levels = getattr(self, name)
+            if not levels:
                 raise UsageError(f"The design names no {name}; at least one is needed.")
-        for rate in self.rates:
-            if not (math.isfinite(rate) and rate > 0):
-                raise UsageError(f"{rate:g} is no learning rate; a number above 0 is expected.")
-        for name, least in (("seeds", 2), ("steps", 1), ("batch_size", 1), ("chunk", 0)):
-            if getattr(self, name) < least:
-                raise UsageError(f"{name} is {getattr(self, name)}; at least {least} is needed.")
-        if any(width < 1 for width in self.hidden):
-            raise UsageError(f"A layer cannot be {min(self.hidden)} wide; at least 1 is needed.")
+            if len(set(levels)) < len(levels):
+                twice, _ = Counter(levels).most_common(1)[0]
+                raise UsageError(f"The design names {twice} twice in {name}; once is enough.")
+        if self.target is not None and self.data in DATA:
+            raise UsageError(
+                f"{self.data} has its own targets, so target = {shown(self.target)} says nothing; "
+                "a target is the column of a CSV file."
+            )
+
+    def _require_layers(self) -> None:
+        if len(self.hidden) > MOST_LAYERS:
+            raise UsageError(
+                f"The network has {len(self.hidden):,} hidden layers; at most {MOST_LAYERS:,} are "
+                "possible."
+            )
+        for width in self.hidden:
+            if not 1 <= width <= MOST:
+                raise UsageError(
+                    f"A layer cannot be {shown(width)} wide; 1 to {MOST:,} are possible."
+                )
 
     def source(self, *, validation: bool = False) -> Source:
         """The data: to compare on, or those for tuning."""
@@ -174,7 +206,10 @@ class Design:
         for key, value in values.items():
             _require_known("setting", key, tuple(known))
             if not _is_like(value, known[key].default, key):
-                raise UsageError(f"{key} = {value!r} is not what a design expects there.")
+                raise UsageError(
+                    f"{cut(key)} = {shown(value)} is not what a design expects there: "
+                    f"{_expected(known[key].default, key)}."
+                )
         if "data" not in values:
             raise UsageError("The design names no data; add a line such as data = 'digits'.")
         settings: dict[str, Any] = {
@@ -190,22 +225,41 @@ def logarithmic(low: float, high: float, count: int = 0) -> tuple[float, ...]:
         >>> logarithmic(0.01, 1)
         (0.01, 0.0316228, 0.1, 0.316228, 1.0)
     """
-    count = count or 1 + max(1, round(2 * math.log10(high / low)))
-    ratio = (high / low) ** (1 / (count - 1))
-    return tuple(float(f"{low * ratio**i:.6g}") for i in range(count))
+    count = count or 1 + max(1, round(2 * (math.log10(high) - math.log10(low))))
+    # In logarithms: the ratio of two numbers can be more than a number holds.
+    first, width = math.log10(low), (math.log10(high) - math.log10(low)) / (count - 1)
+    inner = [float(f"{10 ** (first + width * i):.6g}") for i in range(1, count - 1)]
+    return (float(f"{low:.6g}"), *inner, float(f"{high:.6g}"))
 
 
 def _is_like(value: Any, default: Any, key: str) -> bool:
     if isinstance(default, tuple):
-        each = (int, float) if default and isinstance(default[0], (int, float)) else (str,)
-        return isinstance(value, list) and all(_is_number_or(x, each) for x in value)
+        return isinstance(value, list) and all(_is_like(each, default[0], "") for each in value)
     if key == "data" or default is None:
+        return _is_text(value)
+    if isinstance(default, str):
         return isinstance(value, str)
-    return _is_number_or(value, (int,) if isinstance(default, int) else (int, float))
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    whole = isinstance(value, int)
+    return abs(value) <= MOST if whole else not isinstance(default, int)
 
 
-def _is_number_or(value: Any, types: tuple[type, ...]) -> bool:
-    return isinstance(value, types) and not isinstance(value, bool)
+def _is_text(value: Any) -> bool:
+    """Whether it can be written into the files of a lab, and be the name of a file."""
+    try:
+        return isinstance(value, str) and b"\0" not in value.encode()
+    except UnicodeEncodeError:  # bytes of the command line that are no UTF-8
+        return False
+
+
+def _expected(default: Any, key: str) -> str:
+    """What a setting is to be, in words."""
+    if isinstance(default, tuple):
+        return f"a list, such as {list(default)}"
+    if key == "data" or default is None:
+        return "a text, such as 'digits'"
+    return f"a number, such as {default}"
 
 
 def _require_known(kind: str, name: str, known: Iterable[str]) -> None:
@@ -214,4 +268,4 @@ def _require_known(kind: str, name: str, known: Iterable[str]) -> None:
         return
     near = get_close_matches(name, known, n=2, cutoff=0.5)
     hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(sorted(known))}."
-    raise UsageError(f"There is no {kind} {name!r}. {hint}")
+    raise UsageError(f"There is no {kind} {shown(name)}. {hint}")

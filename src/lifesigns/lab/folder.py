@@ -4,26 +4,33 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lifesigns import _outputs
 from lifesigns._errors import UsageError
+from lifesigns._outputs import regular_file, write
 from lifesigns.lab.design import Design
 from lifesigns.lab.pages import as_toml, html_page
 from lifesigns.lab.ranking import Ranking
 from lifesigns.lab.results import effect_rows, ranking_rows, run_rows, write_csv, write_parquet
 from lifesigns.lab.run import Outcome
 
+TABLES = ("ranking", "effects", "runs")
+NAMES = (
+    "report.html",
+    "design.toml",
+    *(f"{table}.{kind}" for table in TABLES for kind in ("csv", "parquet")),
+)
+"""Of the files."""
+
 
 def make_folder(out: Path) -> None:
-    """Makes sure that files can be written to `out`.
+    """Makes sure that the files of a comparison can be written to `out`.
 
     Raises:
         UsageError: They cannot.
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / ".writable").touch()
-        (out / ".writable").unlink()
-    except OSError as error:
-        raise UsageError(f"Nothing can be written to {out}: {error.strerror}.") from error
+    _outputs.make_folder(out)
+    for name in NAMES:
+        regular_file(out / name)
 
 
 def write_outcome(
@@ -32,15 +39,29 @@ def write_outcome(
     """Writes the page and the tables; returns the names of the files.
 
     Raises:
-        UsageError: Parquet was asked for and the extra `parquet` is not installed.
+        UsageError: Parquet was asked for and the extra `parquet` is not installed; or the folder
+            cannot be written to any more.
     """
-    (out / "report.html").write_text(html_page(outcome, ranking), encoding="utf-8")
+    try:
+        return _written(outcome, ranking, out, parquet)
+    except OSError as error:
+        raise UsageError(f"Nothing can be written to {out}: {error.strerror or error}.") from error
+
+
+def write_design(design: Design, out: Path) -> None:
+    """Writes the design; the file appears at once or not at all.
+
+    Raises:
+        UsageError: The folder cannot be written to.
+    """
+    write(out / "design.toml", as_toml(design))
+
+
+def _written(outcome: Outcome, ranking: Ranking, out: Path, parquet: bool) -> list[str]:
+    write(out / "report.html", html_page(outcome, ranking))
     written = ["report.html"]
-    for name, rows in (
-        ("ranking", list(ranking_rows(ranking))),
-        ("effects", list(effect_rows(ranking))),
-        ("runs", list(run_rows(outcome))),
-    ):
+    rows_of_tables = ranking_rows(ranking), effect_rows(ranking), run_rows(outcome)
+    for name, rows in zip(TABLES, map(list, rows_of_tables), strict=True):
         if rows:
             write_csv(rows, out / f"{name}.csv")
             written.append(f"{name}.csv")
@@ -48,6 +69,6 @@ def write_outcome(
             write_parquet(rows, out / f"{name}.parquet")
             written.append(f"{name}.parquet")
     if isinstance(outcome.design, Design):
-        (out / "design.toml").write_text(as_toml(outcome.design), encoding="utf-8")
+        write_design(outcome.design, out)
         written.append("design.toml")
     return written

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,7 @@ from lifesigns.lab.population import Member
 from lifesigns.lab.units import Given
 from lifesigns.nets import Recipe
 from lifesigns.nets.data import Split
+from lifesigns.nets.optimizers import OPTIMIZERS
 from lifesigns.nets.recipe import LOSSES, LossFunction
 
 Factory = Callable[[], nn.Module]
@@ -35,7 +37,7 @@ class OwnModels:
     """Modules by name, trained alike: same data, loss, optimizer, rates to choose from and seeds.
 
     Raises:
-        UsageError: There is no model or rate, fewer than two seeds, or an unknown loss.
+        UsageError: There is no model or rate, a number is out of its range, or a name is unknown.
     """
 
     factories: Mapping[str, Factory]
@@ -49,12 +51,18 @@ class OwnModels:
     chunk: int = 0
 
     def __post_init__(self) -> None:
-        if not (self.factories and self.rates and min(self.rates) > 0):
+        possible = all(math.isfinite(rate) and rate > 0 for rate in self.rates)
+        if not (self.factories and self.rates and possible):
             raise UsageError("A comparison needs a model_factory, and learning rates above 0.")
-        if self.seeds < 2:
-            raise UsageError(f"seeds is {self.seeds}; at least 2 are needed.")
+        for name, least in (("seeds", 2), ("steps", 1), ("batch_size", 1)):
+            if getattr(self, name) < least:
+                raise UsageError(f"{name} is {getattr(self, name)}; at least {least} are needed.")
         if isinstance(self.loss, str) and self.loss not in LOSSES:
             raise UsageError(f"There is no loss {self.loss!r}. Known: {', '.join(LOSSES)}.")
+        if self.optimizer not in OPTIMIZERS:
+            raise UsageError(
+                f"There is no optimizer {self.optimizer!r}. Known: {', '.join(OPTIMIZERS)}."
+            )
 
     def with_chunk(self, size: int) -> OwnModels:
         """The same in chunks of this size."""

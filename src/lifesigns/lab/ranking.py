@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from lifesigns.lab.baseline import Baseline
 from lifesigns.lab.effects import Effect, main_effects
 from lifesigns.lab.run import CellResult, Outcome
 from lifesigns.lab.statistics import Contrast, Interval, chance_of_being_best, holm
@@ -16,6 +17,7 @@ from lifesigns.lab.statistics import Contrast, Interval, chance_of_being_best, h
 SIGNIFICANT = 0.05
 REACHED = 0.95
 """Share of the best cell's final score that counts as reached."""
+_THEN = "Look at the data, try other rates, such as --rate 1e-5:1:log, or more --steps."
 POSSIBLE = MappingProxyType({"accuracy": (0.0, 1.0), "r2": (-math.inf, 1.0)})
 """Lowest and highest value of each score."""
 
@@ -45,7 +47,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Ranking:
-    """All cells, best mean score first."""
+    """All cells, best mean score first; those of which every network diverged last."""
 
     places: tuple[Place, ...]
     level: float
@@ -53,12 +55,38 @@ class Ranking:
     score: str
     caveats: tuple[str, ...]
     """What was not tried, and what these numbers cannot say."""
+    baseline: Baseline
+    """What any answer has to exceed."""
     effects: tuple[Effect, ...] = ()
     """Main effects of the factors that vary, if more than one does."""
 
     @property
+    def learned(self) -> bool:
+        """Whether any cell has learned: more than chance would give, and not by what diverged."""
+        leader = self.places[0]
+        return not leader.result.all_diverged and leader.score.mean > self.baseline.chance
+
+    @property
     def advice(self) -> str:
-        """Two or three sentences: what to take, and how sure that is."""
+        """Two or three sentences: what to take, and how sure that is; nothing if none learned."""
+        return self._recommendation() if self.learned else f"{self._nothing_learned()} {_THEN}"
+
+    def _nothing_learned(self) -> str:
+        leader, baseline = self.places[0], self.baseline
+        networks = sum(len(place.result.scores) for place in self.places)
+        diverged = sum(place.result.diverged for place in self.places)
+        if diverged == networks:
+            return f"No cell learned, so none is recommended: all {networks} networks diverged."
+        broken = f" {diverged} of {networks} networks diverged." if diverged else ""
+        return (
+            f"No cell learned, so none is recommended. The best mean {self.score} is "
+            f"{leader.score.mean:.3f} ({leader.label} at a learning rate of "
+            f"{leader.result.rate:g}); on {baseline.samples} held-out samples {baseline.answer} as "
+            f"the only answer has {baseline.score:.3f}, and chance reaches {baseline.chance:.3f}."
+            f"{broken}"
+        )
+
+    def _recommendation(self) -> str:
         leader = self.places[0]
         text = (
             f"Take {leader.label} at a learning rate of {leader.result.rate:g}: {self.score} "
@@ -79,7 +107,7 @@ class Ranking:
 
 def rank(outcome: Outcome) -> Ranking:
     """Orders the cells of an outcome and says how sure the order is."""
-    results = sorted(outcome.results, key=lambda r: -np.nan_to_num(r.scores.mean(), nan=-np.inf))
+    results = sorted(outcome.results, key=_merit, reverse=True)
     leader = results[0]
     scores = np.nan_to_num(np.stack([result.scores for result in results]), nan=-1.0)
     contrasts = [Contrast.of(row, scores[0]) for row in scores[1:]]
@@ -104,7 +132,12 @@ def rank(outcome: Outcome) -> Ranking:
     if len({effect.factor for effect in effects}) < 2:
         effects = ()
     caveats = (*_disagreements(effects, leader), *_caveats(outcome, leader))
-    return Ranking(tuple(places), level, outcome.score, caveats, effects)
+    return Ranking(tuple(places), level, outcome.score, caveats, outcome.baseline, effects)
+
+
+def _merit(result: CellResult) -> tuple[bool, float]:
+    mean = float(result.scores.mean())
+    return not result.all_diverged, mean if math.isfinite(mean) else -math.inf
 
 
 def steps_to_reach(result: CellResult, score: str, level: float) -> float:

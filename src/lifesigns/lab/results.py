@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from lifesigns._errors import UsageError
+from lifesigns._outputs import regular_file, write
 from lifesigns.lab.design import FIRST_SEED
 from lifesigns.lab.ranking import Ranking
 from lifesigns.lab.run import CellResult, Outcome
@@ -108,10 +110,11 @@ def factors(result: CellResult) -> Row:
 
 def write_csv(rows: Sequence[Row], path: Path) -> None:
     """Writes rows as CSV with a header line."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    write(path, text.getvalue())
 
 
 def write_parquet(rows: Sequence[Row], path: Path) -> None:
@@ -127,7 +130,7 @@ def write_parquet(rows: Sequence[Row], path: Path) -> None:
         raise UsageError(
             "Parquet files need pyarrow: pip install 'lifesigns[parquet]'. CSV needs nothing."
         ) from error
-    parquet.write_table(arrow.Table.from_pylist(list(rows)), path)
+    parquet.write_table(arrow.Table.from_pylist(list(rows)), regular_file(path))
 
 
 def _interval(values: np.ndarray) -> Row:

@@ -10,8 +10,10 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from lifesigns.lab.baseline import Baseline
 from lifesigns.lab.chunks import best_chunk, largest_chunk
 from lifesigns.lab.design import Cell, Design
+from lifesigns.lab.memory import require_memory
 from lifesigns.lab.own import OwnModels
 from lifesigns.lab.population import History, Member
 from lifesigns.lab.stacks import stacks
@@ -45,6 +47,11 @@ class CellResult:
         return int((self.history.diverged >= 0).sum())
 
     @property
+    def all_diverged(self) -> bool:
+        """None of the compared members stayed finite."""
+        return self.diverged == len(self.scores)
+
+    @property
     def rate_at_edge(self) -> bool:
         """The best rate is the lowest or the highest tried: a better one may lie beyond."""
         return len(self.rates) > 1 and self.rate in (min(self.rates), max(self.rates))
@@ -59,6 +66,8 @@ class Outcome:
     score: str
     """`accuracy` or `r2`: larger is better, on the samples held out."""
     results: tuple[CellResult, ...]
+    baseline: Baseline
+    """What the same samples give without learning."""
 
 
 def run(
@@ -79,11 +88,14 @@ def run(
         on_design: Told the design as it will be carried out, before the first unit.
 
     Raises:
-        UsageError: The data cannot be read, or do not suit the losses.
+        UsageError: The data cannot be read, or do not suit the losses; or there is not enough
+            memory for the design.
     """
     data = design.source().load()
     score = "accuracy" if data.classes else "r2"
     workers = workers or LocalWorkers()
+    if isinstance(design, Design):
+        require_memory(design, data, workers.jobs if isinstance(workers, LocalWorkers) else 1)
     design = design if design.chunk else design.with_chunk(_tuned_chunk(design, workers.jobs))
     if on_design is not None:
         on_design(design)
@@ -106,6 +118,7 @@ def run(
             )
             for cell in design.cells()
         ),
+        Baseline.of(data),
     )
 
 

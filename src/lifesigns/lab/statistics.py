@@ -8,7 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+
+from lifesigns._errors import extra
+
+with extra("lab"):
+    from scipy import stats
 
 Floats = NDArray[np.float64]
 

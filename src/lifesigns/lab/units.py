@@ -13,13 +13,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
 
 import lifesigns
+from lifesigns._errors import UsageError
 from lifesigns.lab.compiled import arithmetic
+from lifesigns.lab.measures import MEASURES
 from lifesigns.lab.population import History, Member, train_population
 from lifesigns.nets.data import Split, load
 
@@ -106,24 +107,46 @@ class Shelf:
         try:
             with self._path(unit).open("rb") as handle, np.load(handle) as file:
                 measures = {k[8:]: file[k] for k in file.files if k.startswith("measure_")}
-                return History(file["losses"], file["steps"], measures, file["diverged"])
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+                history = History(file["losses"], file["steps"], measures, file["diverged"])
+        except Exception:  # whatever zipfile, zlib and NumPy raise for damage: it is trained again
             return None
+        return history if _is_of(unit, history) else None
 
     def put(self, unit: Unit, history: History) -> None:
-        """Keeps a history; the file appears at once or not at all."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """Keeps a history; the file appears at once or not at all.
+
+        Raises:
+            UsageError: It cannot be written.
+        """
         measures = {f"measure_{name}": values for name, values in history.measures.items()}
-        handle, name = tempfile.mkstemp(dir=self.folder, suffix=".part")
-        with os.fdopen(handle, "wb") as file:
-            np.savez(
-                file,
-                losses=history.losses,
-                steps=history.steps,
-                diverged=history.diverged,
-                **measures,  # type: ignore[arg-type]
-            )
-        Path(name).replace(self._path(unit))
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=self.folder, suffix=".part")
+            with os.fdopen(handle, "wb") as file:
+                np.savez(
+                    file,
+                    losses=history.losses,
+                    steps=history.steps,
+                    diverged=history.diverged,
+                    **measures,  # type: ignore[arg-type]
+                )
+            Path(name).replace(self._path(unit))
+        except OSError as error:
+            raise UsageError(
+                f"Results cannot be kept in {self.folder}: {error.strerror or error}. "
+                "What is there stays; the same command goes on from it."
+            ) from error
 
     def _path(self, unit: Unit) -> Path:
         return self.folder / f"{unit.key}.npz"
+
+
+def _is_of(unit: Unit, history: History) -> bool:
+    """Whether a history has the shapes of this unit's."""
+    members, moments = len(unit.members), len(history.steps)
+    measured = [history.measures[name].shape for name in MEASURES if name in history.measures]
+    return (
+        history.losses.shape == (unit.steps, members)
+        and history.diverged.shape == (members,)
+        and measured == [(moments, members)] * len(MEASURES)
+    )

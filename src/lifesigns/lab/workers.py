@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import multiprocessing.connection
 import os
 import signal
+import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -15,6 +18,7 @@ from typing import Protocol
 import torch
 
 from lifesigns._errors import UsageError
+from lifesigns.lab.compiled import arithmetic
 from lifesigns.lab.population import History
 from lifesigns.lab.units import Unit
 
@@ -65,8 +69,11 @@ class LocalWorkers:
         )
 
     def _trained(self, units: Sequence[Unit]) -> Iterator[tuple[Unit, History]]:
+        arithmetic()  # compiled once, here, and not by every worker at the same time
         context = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(self.jobs, context, initializer=_become_a_worker)
+        pool = ProcessPoolExecutor(
+            min(self.jobs, len(units)), context, initializer=_become_a_worker
+        )
         try:
             with _interrupts_wait():
                 waiting = {pool.submit(unit.train): unit for unit in units}
@@ -90,11 +97,25 @@ def _interrupts_wait() -> Iterator[None]:
 
 
 def _become_a_worker() -> None:
-    """One thread; and Ctrl-C, which a terminal sends to every process, ends it without a word."""
+    """One thread, and an end with the parent.
+
+    Ctrl-C, which a terminal sends to every process, ends it without a word. So does the end of the
+    parent, however that came; and what is to be warned of, the parent has said.
+    """
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    warnings.filterwarnings("ignore", module=r"lifesigns\.")
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+
+
+def _end_with_the_parent() -> None:
+    """Waits for the end of the parent, of which the system tells, even that by SIGKILL."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    multiprocessing.connection.wait([parent.sentinel])
+    os._exit(1)  # the main thread, in the middle of its training, would not hear of an exception
 
 
 def cores() -> int:

@@ -15,16 +15,19 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import sklearn
 import torch
 from numpy.typing import NDArray
-from sklearn import datasets
-from sklearn.model_selection import train_test_split
 from torch import Tensor
 
-from lifesigns._errors import UsageError
+from lifesigns._errors import UsageError, extra
 from lifesigns.nets.recipe import OF_CLASSES
-from lifesigns.nets.tables import Table, read_table
+from lifesigns.nets.samples import Table
+from lifesigns.nets.tables import read_table
+
+with extra("lab"):
+    import sklearn
+    from sklearn import datasets
+    from sklearn.model_selection import train_test_split
 
 HELD_OUT = 0.2
 """Share of the samples kept for measuring."""
@@ -79,9 +82,8 @@ class Split:
 
     def validation(self, seed: int = 0) -> Split:
         """Holds out a part of the training samples instead; the test samples stay unseen."""
-        rows = np.arange(len(self.inputs))
         labels = self.targets.numpy() if self.classes else None
-        kept, held = train_test_split(rows, test_size=HELD_OUT, random_state=seed, stratify=labels)
+        kept, held = _held_out(len(self.inputs), labels, self.name, seed)
         return replace(
             self,
             inputs=self.inputs[kept],
@@ -120,22 +122,29 @@ def load(source: str | Path, *, target: str | None = None, seed: int = 0) -> Spl
 
 def _split(table: Table, name: str, seed: int) -> Split:
     labels = table.targets if table.classes else None
+    kept, held = _held_out(len(table.inputs), labels, name, seed)
+    x, test_x = _standardised(table.inputs[kept], table.inputs[held])
+    if table.classes:
+        y, test_y = (torch.from_numpy(table.targets[k].astype(np.int64)) for k in (kept, held))
+    else:
+        values = table.targets.reshape(len(table.targets), -1)
+        y, test_y = _standardised(values[kept], values[held])
+    return Split(x, y, test_x, test_y, name, table.classes)
+
+
+def _held_out(
+    samples: int, labels: NDArray[Any] | None, name: str, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Which samples are kept and which held out, each class in proportion."""
+    rows = np.arange(samples)
     try:
-        parts = train_test_split(
-            table.inputs, table.targets, test_size=HELD_OUT, random_state=seed, stratify=labels
-        )
+        kept, held = train_test_split(rows, test_size=HELD_OUT, random_state=seed, stratify=labels)
     except ValueError as error:  # too few samples of some class
         raise UsageError(
             f"{name}: {HELD_OUT:.0%} of the samples cannot be held out ({error}). "
             "Give at least five samples of every class."
         ) from error
-    x, test_x, y, test_y = parts
-    x, test_x = _standardised(x, test_x)
-    if table.classes:
-        y, test_y = torch.from_numpy(y.astype(np.int64)), torch.from_numpy(test_y.astype(np.int64))
-    else:
-        y, test_y = _standardised(y.reshape(len(y), -1), test_y.reshape(len(test_y), -1))
-    return Split(x, y, test_x, test_y, name, table.classes)
+    return kept, held
 
 
 def _standardised(train: NDArray[Any], test: NDArray[Any]) -> tuple[Tensor, Tensor]:

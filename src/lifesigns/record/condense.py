@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lifesigns.record.forward import Forward
+from lifesigns.record.forward import Forward, Place
 from lifesigns.record.operations import (
     ACTIVATIONS,
     ATTENTION_PREFIX,
@@ -60,7 +60,9 @@ class _Condenser:
     def __init__(self, walked: Walk, forward: Forward, leaf_names: list[str]) -> None:
         self.walk = walked
         self.leaf_names = leaf_names
-        self.places = forward.places([node._sequence_nr() for node in walked.nodes])
+        self.places = forward.places(walked.numbers)
+        for index, path in walked.modules.items():
+            self.places[index] = Place(path, known=True, in_root=True)
         self.loss_from = self._loss_start()
         self.data_leaves = {
             -1 - k
@@ -112,7 +114,7 @@ class _Condenser:
     def _is_weight_like(self, index: int, inputs: list[int]) -> bool:
         """Computed from parameters alone, with no data and no constant that could be data."""
         name = self.walk.names[index]
-        if name in LINEAR_MAPS or name in NAMED or name in LOOKUPS:
+        if name in LINEAR_MAPS or name in NAMED or name in LOOKUPS or name in OPAQUE_NAMES:
             return False
         if not inputs or (None in self.walk.inputs[index] and self._mixes_data(index)):
             return False
@@ -127,7 +129,7 @@ class _Condenser:
         return bool(produced) and produced not in given
 
     def _input_shape(self, i: int) -> Shape:
-        return self.walk.shape(i) if i >= 0 else tuple(self.walk.leaves[-1 - i].shape)
+        return self.walk.shape(i) if i >= 0 else self.walk.leaf_shape(-1 - i)
 
     def _classify(self, index: int, data: list[int]) -> tuple[Kind | None, str]:
         name = self.walk.names[index]

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from lifesigns.record.readable import on_this_rank
+
 _STALE_STEPS = 50
 
 
@@ -89,6 +91,11 @@ class Optimizers:
                 rates.update({id(p): float(group.get("lr", math.nan)) for p in group["params"]})
         return rates
 
+    def forget(self) -> None:
+        """Another training is followed: those known so far are not its own."""
+        self._alive.clear()
+        self._stepped.clear()
+
     def _each(self) -> list[Optimizer]:
         return [optimizer for ref in self._alive.values() if (optimizer := ref()) is not None]
 
@@ -114,29 +121,30 @@ class ByHand:
         """Picks the parameter to look at."""
         self._parameter = None
         for leaf in sorted(leaves, key=lambda leaf: leaf.numel()):
-            gradient = leaf.grad
-            if gradient is not None and gradient.layout is torch.strided and gradient.any():
+            gradient = on_this_rank(leaf.grad)
+            if gradient is not None and on_this_rank(leaf) is not None and gradient.any():
                 self._parameter = weakref.ref(leaf)
                 return
 
     def look(self) -> None:
         """Notes gradient and weight as backward left them."""
-        p = None if self._parameter is None else self._parameter()
-        self._seen = None
-        if p is not None and p.grad is not None:
-            self._seen = p.grad.detach().clone(), p.detach().clone()
+        now = self._now()
+        self._seen = None if now is None else (now[0].clone(), now[1].clone())
 
     def is_accumulating(self) -> bool:
         """Whether the backward pass about to begin adds to the gradients of the last one."""
-        p = None if self._parameter is None else self._parameter()
-        if p is None or p.grad is None or self._seen is None:
-            return False
-        gradient, weight = self._seen
-        return torch.equal(p.grad, gradient) and torch.equal(p, weight)
+        now = self._now()
+        return now is not None and self._seen is not None and all(map(torch.equal, now, self._seen))
 
     def forget(self) -> None:
         """Lets go of what was noted."""
         self._parameter = self._seen = None
+
+    def _now(self) -> tuple[Tensor, Tensor] | None:
+        """Gradient and weight, as long as there are both."""
+        p = None if self._parameter is None else self._parameter()
+        gradient, weight = (None, None) if p is None else (on_this_rank(p.grad), on_this_rank(p))
+        return None if gradient is None or weight is None else (gradient, weight)
 
 
 def _parameters(optimizer: Optimizer) -> list[Tensor]:

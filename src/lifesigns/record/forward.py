@@ -23,6 +23,9 @@ from torch import Tensor, nn
 from torch.nn.modules import module as module_hooks
 from torch.nn.modules.loss import _Loss
 
+from lifesigns.record._backward import outside_dynamo
+from lifesigns.record.readable import is_readable, readable
+
 MOST_CALLS = 50_000
 """Calls that are remembered when no backward pass follows: a model that only predicts."""
 MOST_ROOT_CALLS, MOST_ELEMENTS = 16, 1 << 24
@@ -48,7 +51,10 @@ class Prediction:
     def of(cls, output: Any) -> Prediction | None:
         """The first tensor in a module's output."""
         tensor = first_tensor(output)
-        return None if tensor is None else cls(tensor.detach(), _maker(tensor), tensor._version)
+        value = readable(tensor)
+        if tensor is None or value is None:
+            return None
+        return cls(value, _maker(tensor), tensor._version)
 
 
 @dataclass
@@ -63,6 +69,10 @@ class Call:
     output_node: int | None = None
     """In evaluation mode: sequence number of the node that made the output, inside or before."""
     recurrent: str = ""
+    parameters: tuple[tuple[str, weakref.ref[Tensor]], ...] = ()
+    """What the module held while it ran: FSDP lends it others than it has outside."""
+    is_compiled: bool = False
+    """Calls inside it are not noted."""
     input: Tensor | None = None
     prediction: Prediction | None = None
 
@@ -99,7 +109,7 @@ class Forward:
     roots: Set[int] = frozenset()
     """The roots by `id`."""
 
-    def places(self, sequence: list[int]) -> list[Place]:
+    def places(self, sequence: list[float]) -> list[Place]:
         """The place of each node, given sequence numbers in ascending order."""
         openings = sorted(
             (c for c in self.calls if c.end > c.start), key=lambda c: (c.start, c.depth)
@@ -122,14 +132,14 @@ class Forward:
         for _, call in reversed(stack):
             path = self._path(call)
             if path is not None:
-                return Place(path, True, True)
+                return Place(path, not call.is_compiled, True)
         return Place()
 
     def _path(self, call: Call) -> str | None:
         module = call.module()
         return None if module is None else self.names.get(id(module))
 
-    def roots_of(self, first: int, last: int) -> Iterator[Call]:
+    def roots_of(self, first: float, last: float) -> Iterator[Call]:
         """Outermost calls that made nodes with numbers in `[first, last]`."""
         for call in self.calls:
             if call.depth == 0 and call.start <= last and call.end > first:
@@ -140,38 +150,66 @@ class ForwardHooks:
     """Global module hooks, alive while a step is armed.
 
     Args:
-        on_evaluation: Called when an outermost module runs without gradients: the armed step is
-            not the next one after all.
         guard: Runs what happens in a hook, so that a failure does not reach the user's run.
     """
 
-    def __init__(self, on_evaluation: Callable[[], None], guard: Callable[..., None]) -> None:
-        self._on_evaluation, self._guard = on_evaluation, guard
+    def __init__(self, guard: Callable[..., None]) -> None:
+        self._guard = guard
+        self.armed = False
+        """Whether calls are noted."""
         self._handles: list[Any] = []
+        self._hidden, self._lock = 0, threading.RLock()
         self._calls: dict[int, deque[Call]] = {}
         self._stacks: dict[int, list[Call]] = {}
         self._kept: deque[Call] = deque(maxlen=MOST_ROOT_CALLS)
         self.first_event: float | None = None
 
-    @property
-    def armed(self) -> bool:
-        """Whether the hooks are in place."""
-        return bool(self._handles)
-
     def arm(self) -> None:
         """Puts the hooks in place; forgets earlier calls."""
         self.disarm()
         self.forget()
-        self._handles = [
-            module_hooks.register_module_forward_pre_hook(self._enter),
-            module_hooks.register_module_forward_hook(self._leave, always_call=True),
-        ]
+        self.armed = True
+        self._register()
 
     def disarm(self) -> None:
         """Takes the hooks away."""
-        for handle in self._handles:
-            handle.remove()
-        self._handles = []
+        self.armed = False
+        self._register()
+
+    def hide(self) -> None:
+        """Takes the hooks away until `show`; may be nested."""
+        with self._lock:
+            self._hidden += 1
+            self._register()
+
+    def show(self) -> None:
+        """Puts the hooks back in place, if they are to be there."""
+        with self._lock:
+            self._hidden -= 1
+            self._register()
+
+    def _register(self) -> None:
+        wanted = self.armed and not self._hidden
+        if wanted and not self._handles:
+            self._handles = [
+                module_hooks.register_module_forward_pre_hook(self._enter),
+                module_hooks.register_module_forward_hook(self._leave, always_call=True),
+            ]
+        while self._handles and not wanted:
+            self._handles.pop().remove()
+
+    def enter_compiled(self, module: nn.Module | None, inputs: tuple[Any, ...]) -> None:
+        """Compiled code begins, in the place of a module's call or of a function's."""
+        self.hide()
+        stack = self._stacks.get(threading.get_ident())
+        if module is not None and not (stack and stack[-1].module() is module):
+            self._open(module, inputs, True)
+
+    def leave_compiled(self, module: nn.Module | None, output: Any) -> None:
+        """Compiled code has come to its end, or failed."""
+        self.show()
+        if module is not None:
+            self._close(module, output)
 
     def forget(self) -> None:
         """Drops the calls noted so far and the tensors they hold."""
@@ -180,33 +218,36 @@ class ForwardHooks:
         self._kept.clear()
 
     def calls(self) -> list[Call]:
-        """The calls of this thread; of all threads if this one made none."""
+        """The calls of this thread; if it made none, of the other, if that is one."""
         own = self._calls.get(threading.get_ident())
-        return list(own) if own else [c for calls in self._calls.values() for c in calls]
+        if not own and len(self._calls) == 1:
+            (own,) = self._calls.values()
+        return list(own or ())
 
+    @outside_dynamo
     def _enter(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
-        self._guard(self._open, module, inputs)
+        inner = uncompiled(module)
+        self._guard(self._open, inner, inputs, inner is not module)
 
+    @outside_dynamo
     def _leave(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-        self._guard(self._close, module, output)
+        self._guard(self._close, uncompiled(module), output)
 
-    def _open(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
+    def _open(self, module: nn.Module, inputs: tuple[Any, ...], is_compiled: bool) -> None:
         if self.first_event is None:
             self.first_event = time.perf_counter()
         stack = self._stacks.setdefault(threading.get_ident(), [])
         if stack and stack[0].module() in (module, None) and _running_calls() <= len(stack):
             stack.clear()  # Ctrl-C ended them: hooks that are always called are not called then
         if not torch.is_grad_enabled():
-            if not stack and not module.training:
-                self._on_evaluation()
             return
         number = torch._C._autograd._get_sequence_nr()
         call = Call(weakref.ref(module), len(stack), number, number, module.training)
+        call.is_compiled = is_compiled
         call.recurrent = type(module).__name__.lower() if isinstance(module, nn.RNNBase) else ""
         if not stack:
-            given = (i for i in inputs if isinstance(i, Tensor) and not _is_batched(i))
-            first = next(given, None)
-            call.input = None if first is None else first.detach()
+            given = (i for i in inputs if isinstance(i, Tensor))
+            call.input = readable(next(filter(is_readable, given), None))
         stack.append(call)
 
     def _close(self, module: nn.Module, output: Any) -> None:
@@ -221,11 +262,14 @@ class ForwardHooks:
             calls.append(call)
             if call.module() is module:
                 break
-        if not call.training:
-            call.output_node = _maker(first_tensor(output))
-        if call.depth == 0:
-            call.prediction = Prediction.of(output)
-            self._keep(call)
+        held = ((name, p) for name, p in module._parameters.items() if p is not None)
+        call.parameters = tuple((name, weakref.ref(p)) for name, p in held)
+        with torch._C.DisableTorchFunction():
+            if not call.training:
+                call.output_node = _maker(first_tensor(output))
+            if call.depth == 0:
+                call.prediction = Prediction.of(output)
+                self._keep(call)
 
     def _keep(self, call: Call) -> None:
         """Keeps the tensors of the latest root calls within their limit."""
@@ -242,6 +286,12 @@ class ForwardHooks:
 def _maker(tensor: Tensor | None) -> int | None:
     """Sequence number of the autograd node that made a tensor."""
     return None if tensor is None or tensor.grad_fn is None else tensor.grad_fn._sequence_nr()
+
+
+def uncompiled(module: nn.Module) -> nn.Module:
+    """The module that `torch.compile` wrapped; itself, if none."""
+    inner = module._modules.get("_orig_mod")
+    return module if inner is None or type(module).__name__ != "OptimizedModule" else inner
 
 
 def _running_calls() -> int:
@@ -262,7 +312,7 @@ def is_root(module: nn.Module) -> bool:
 def first_tensor(output: Any) -> Tensor | None:
     """The prediction in a module's output: a tensor, or the `logits` or first tensor inside."""
     if isinstance(output, Tensor):
-        return None if _is_batched(output) else output
+        return output if is_readable(output) else None
     if isinstance(output, Mapping):
         chosen = output.get("logits")
         return chosen if isinstance(chosen, Tensor) else first_tensor(list(output.values()))
@@ -272,11 +322,6 @@ def first_tensor(output: Any) -> Tensor | None:
     if hasattr(output, "__dataclass_fields__"):
         return first_tensor([getattr(output, name) for name in output.__dataclass_fields__])
     return None
-
-
-def _is_batched(tensor: Tensor) -> bool:
-    """Whether a tensor belongs to a running `torch.func` transform: it means nothing outside."""
-    return bool(torch._C._functorch.is_functorch_wrapped_tensor(tensor))
 
 
 def module_names(roots: list[nn.Module]) -> dict[int, str]:

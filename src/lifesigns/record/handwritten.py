@@ -77,7 +77,7 @@ def _same(given: Tensor, target: Tensor) -> bool:
 def _value(walked: Walk, index: int, prediction: Prediction | None) -> Tensor | None:
     """The value a node made: the network's output, an activation's, or as later nodes keep it."""
     while index >= 0:
-        if prediction is not None and prediction.node == walked.nodes[index]._sequence_nr():
+        if prediction is not None and walked.makes(index, prediction.node):
             return prediction.value
         if walked.names[index] in ACTIVATIONS:
             return activation_value(walked.names[index], walked.nodes[index])[0]

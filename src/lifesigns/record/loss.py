@@ -28,7 +28,7 @@ from lifesigns.record.terms import (
     source,
     terms_of,
 )
-from lifesigns.record.walk import Walk, saved
+from lifesigns.record.walk import Walk, saved, unreadable
 from lifesigns.records import Shape
 
 _MEAN, _SUM = 1, 2
@@ -77,7 +77,7 @@ def _built_in(
     term = terms[0]
     node, name = walked.nodes[term.node], walked.names[term.node]
     given, target = saved(node, "self"), saved(node, "target")
-    if given is None or target is None:
+    if given is None or target is None or unreadable(node):
         return None
     alike = _alike(walked, terms, given)
     reduction = int(getattr(node, "_saved_reduction", _MEAN))
@@ -130,7 +130,11 @@ def _alike(walked: Walk, terms: list[Term], given: Tensor) -> list[Term]:
         shape = tuple(one.shape[1:]) if one is not None and one.dim() else None
         return walked.names[term.node], term.factor, shape
 
-    alike = [term for term in terms if key(term) == key(first)]
+    alike = [
+        term
+        for term in terms
+        if key(term) == key(first) and not unreadable(walked.nodes[term.node])
+    ]
     return alike if given.dim() else [first]
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lifesigns.record.readable import local, obstacle, readable
 from lifesigns.record.terms import root_factor
 from lifesigns.records import LossCurve
 
@@ -122,20 +123,33 @@ def is_severed(tensors: Any) -> bool:
     return isinstance(tensors, Tensor) and tensors.is_leaf and tensors.numel() == 1
 
 
-def loss_value(losses: list[tuple[Tensor, Tensor | None]]) -> tuple[float | Tensor, float]:
+def loss_value(
+    losses: list[tuple[Tensor, Tensor | None]],
+) -> tuple[float | Tensor | None, float]:
     """The loss, and what it was scaled by: a number on the CPU, left on the device elsewhere.
 
     A vector passed with a gradient stands for the sum of their products, which has the same
-    gradients.
+    gradients. None if it cannot be read.
     """
     first, weight = losses[0]
-    if weight is None and len(losses) == 1 and first.is_cpu:
+    if weight is None and len(losses) == 1 and first.is_cpu and not obstacle(first):
         scale = root_factor(first.grad_fn)
         return first.item() / scale, scale
+    values = [_whole(loss) for loss, _ in losses]
+    weights = [None if w is None else _whole(w) for _, w in losses]
+    given = [(v, w) for v, w in zip(values, weights, strict=True) if v is not None]
+    if len(given) < len(losses) or [w is None for w in weights] != [w is None for _, w in losses]:
+        return None, 1.0
     scale = 1.0
     if first.numel() == 1:
-        scale = root_factor(first.grad_fn) * (1.0 if weight is None else abs(float(weight)))
+        scale = root_factor(first.grad_fn) * (1.0 if weights[0] is None else abs(float(weights[0])))
     scale = scale if scale and math.isfinite(scale) else 1.0
-    products = [loss.detach() if w is None else loss.detach() * w.detach() for loss, w in losses]
+    products = [value if w is None else value * w for value, w in given]
     total = torch.stack([p.sum().float() for p in products]).sum() / scale
     return float(total) if total.is_cpu else total, scale
+
+
+def _whole(tensor: Tensor) -> Tensor | None:
+    """The values of a tensor, of a distributed one only if this rank holds them all."""
+    shard = local(tensor)
+    return readable(shard) if shard is tensor or shard.shape == tensor.shape else None

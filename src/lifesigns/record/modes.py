@@ -42,7 +42,7 @@ def differs_in_training(module: nn.Module) -> bool:
 
 
 def _modules(walked: Walk, forward: Forward) -> Iterator[str]:
-    numbers = [node._sequence_nr() for node in walked.nodes]
+    numbers = walked.numbers
     for call in sorted(forward.calls, key=lambda call: (call.start, call.depth)):
         module = None if call.training else call.module()
         if module is None or id(module) not in forward.names or not _leads_to(numbers, call):
@@ -51,7 +51,7 @@ def _modules(walked: Walk, forward: Forward) -> Iterator[str]:
             yield forward.names[id(module)]
 
 
-def _leads_to(numbers: list[int], call: Call) -> bool:
+def _leads_to(numbers: list[float], call: Call) -> bool:
     """Whether a loss passed through a call: by a node made in it, or one it handed on."""
     inside = bisect_left(numbers, call.start)
     if inside < len(numbers) and numbers[inside] < call.end:

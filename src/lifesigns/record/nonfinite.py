@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lifesigns.record.condense import Condensed
+from lifesigns.record.readable import on_this_rank
 from lifesigns.record.walk import Walk, saved, saved_tensors, snake_case
 from lifesigns.records import NonFinite
 
@@ -122,7 +123,7 @@ def _leaf_order(walked: Walk) -> dict[int, int]:
 
 
 def _count(tensor: Tensor) -> int:
-    values = tensor.detach()
-    if not values.is_floating_point():
+    values = on_this_rank(tensor)
+    if values is None or not values.is_floating_point():
         return 0
     return int(values.numel() - torch.isfinite(values).sum())

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lifesigns.record.walk import saved
+from lifesigns.record.walk import saved, unreadable
 from lifesigns.records import Kind
 
 TRANSPARENT = frozenset(
@@ -243,6 +243,8 @@ still seen."""
 
 def activation_value(name: str, node: Any) -> tuple[Tensor | None, Tensor | None]:
     """Output of an activation node and where its derivative is flat; None where not readable."""
+    if unreadable(node):
+        return None, None
     reader = ACTIVATIONS[name]
     result = saved(node, "result")
     if result is not None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lifesigns.record.readable import is_readable, local, obstacle, on_this_rank
 from lifesigns.record.reduce import Arrays, Pack
 from lifesigns.record.stale import Leftover, was_cleared
+from lifesigns.record.walk import shape_of
 from lifesigns.records import ParameterReading
 
 SAMPLE = 65_536
@@ -37,7 +39,9 @@ class Watched:
     name: str
     parameter: weakref.ref[Tensor]
     size: int
-    reached: bool
+    reached: bool = False
+    begun: bool = False
+    """Whether it was read before the step, and so is read after it."""
     before: Tensor | None = None
     """Sample of the weight before the step."""
     gradient: Tensor | None = None
@@ -60,33 +64,35 @@ class ParameterReader:
 
     Args:
         named: The parameters by name.
-        reached: Those the loss leads to.
+        reached: Names of those the loss leads to.
+        is_alone: Whether no other thread trains; else those that no pass of this cycle leads to may
+            be another's, and are known by name and shape only.
         from_start: Whether no backward pass of this cycle went before.
     """
 
     def __init__(
-        self, named: Mapping[str, Tensor], reached: Iterable[Tensor], *, from_start: bool = True
+        self,
+        named: Mapping[str, Tensor],
+        reached: Iterable[str],
+        is_alone: Callable[[], bool],
+        *,
+        from_start: bool = True,
     ) -> None:
         self._pack = Pack()
         self._directions: dict[int, Tensor] = {}
-        self._reached_now = {id(p) for p in reached}
+        self._is_alone, self._from_start = is_alone, from_start
+        self._reached_now: set[str] = set()
+        self.unreadable: dict[str, str] = {}
+        """Why a parameter, or its gradient, was left out."""
         self.watched = [
-            Watched(name, weakref.ref(p), max(_local(p).numel(), 1), id(p) in self._reached_now)
+            Watched(name, weakref.ref(p), max(local(p).numel(), 1))
             for name, p in named.items()
-            if p.is_floating_point()
+            if p.is_floating_point() or p.is_complex()
         ]
-        alive = list(self._alive())
-        self._norms("weight", [(w, p.detach()) for w, p in alive])
-        for watched, p in alive:
-            self._rows(watched, "weight_rows", p.detach())
-            if p.requires_grad:
-                watched.before = _sample(p).clone()
-                if p.grad is None or p.grad.layout is torch.strided:
-                    watched.leftover = Leftover(_gradient_sample(p), from_start)
+        self.reach(reached)
 
-    def begin_pass(self, leaves: Iterable[Tensor]) -> None:
+    def begin_pass(self, reached: Iterable[str]) -> None:
         """Another backward pass of the cycle, and the parameters it leads to."""
-        self.reach(leaves)
         for watched, p in self._alive():
             if not watched.stepped:
                 found = _gradient_sample(p)
@@ -94,12 +100,57 @@ class ParameterReader:
                     watched.leftover.carry(watched.gradient, found, _eps(p))
                 if was_cleared(watched.gradient, found):  # an overflow was skipped, a GAN turns
                     watched.scale = 0.0
+        self.reach(reached)
 
-    def reach(self, leaves: Iterable[Tensor]) -> None:
-        """More parameters that a backward pass leads to."""
-        self._reached_now |= {id(p) for p in leaves}
-        for watched, p in self._alive():
-            watched.reached |= id(p) in self._reached_now
+    def reach(self, names: Iterable[str]) -> None:
+        """More parameters that a backward pass leads to: they are read as they are before it."""
+        self._reached_now |= set(names)
+        for watched in self.watched:
+            watched.reached |= watched.name in self._reached_now
+        self._begin()
+
+    def follow(self, named: Callable[[], Mapping[str, Tensor]]) -> None:
+        """Right after a pass that freed parameters: FSDP trains others in their place.
+
+        What was in those others before the pass was not seen.
+
+        Args:
+            named: Gives the parameters that the modules hold now.
+        """
+        lost = [w for w in self.watched if w.begun and not w.stepped and _is_freed(w.parameter())]
+        held = named() if lost else {}
+        for watched in lost:
+            if (p := held.get(watched.name)) is not None:
+                watched.parameter, watched.begun = weakref.ref(p), False
+                watched.size = max(local(p).numel(), 1)
+                watched.before = watched.gradient = None
+                watched.slots.clear()
+        self._begin()
+        for watched in lost:
+            watched.leftover = None
+
+    def _begin(self) -> None:
+        fresh = [(w, p) for w, p in self._alive(begun=False) if self._may_be_read(w, p)]
+        self._norms("weight", fresh)
+        for watched, p in fresh:
+            watched.begun = True
+            self._rows(watched, "weight_rows", p)
+            if p.requires_grad:
+                watched.before = _sample(p).clone()
+                if p.grad is None or self._gradient(watched, p) is not None:
+                    watched.leftover = Leftover(_gradient_sample(p), self._from_start)
+
+    def _may_be_read(self, watched: Watched, p: Tensor) -> bool:
+        why = "complex" if p.is_complex() else obstacle(local(p))
+        if why:
+            self.unreadable[watched.name] = why
+        return not why
+
+    def _gradient(self, watched: Watched, p: Tensor) -> Tensor | None:
+        """The gradient of a parameter, None if there is none that can be read."""
+        if p.grad is not None and (why := obstacle(local(p.grad))):
+            self.unreadable[f"the gradient of {watched.name}"] = why
+        return on_this_rank(p.grad)
 
     def stepped(self, parameters: Iterable[Tensor], scale: float | None = None) -> None:
         """These have been updated; their gradient is not read again.
@@ -128,15 +179,16 @@ class ParameterReader:
             only: Parameters by `id`; None for all.
         """
         read = []
-        reached = self._reached_now if only is None else self._reached_now & only
-        self._reached_now = self._reached_now - reached
+        reached = {w.name for w, p in self._alive() if only is None or id(p) in only}
+        reached &= self._reached_now
+        self._reached_now -= reached
         for watched, p in self._alive():
-            if watched.stepped or p.grad is None or p.grad.layout is not torch.strided:
+            if watched.stepped or (only is not None and id(p) not in only):
                 continue
-            if only is not None and id(p) not in only:
+            gradient = self._gradient(watched, p)
+            if gradient is None:
                 continue
-            gradient = p.grad.detach()
-            watched.scale += scale if id(p) in reached else 0.0
+            watched.scale += scale if watched.name in reached else 0.0
             watched.gradient = _sample(gradient).clone()
             read.append((watched, gradient))
             self._rows(watched, "gradient_rows", gradient)
@@ -155,28 +207,35 @@ class ParameterReader:
             rates: Learning rate by `id` of the parameter, for the parameters in some optimizer.
             optimizers_known: Whether any optimizer has been seen at all.
         """
-        alive = [
-            (w, p)
-            for w, p in self._alive()
-            if isinstance(p, nn.Parameter) or not optimizers_known or id(p) in rates
-        ]
-        changes = [(w, _sample(p) - w.before) for w, p in alive if w.before is not None]
+        changes = [(w, _sample(p) - w.before) for w, p in self._alive() if w.before is not None]
         self._norms("update", changes)
         self._products(changes)
         arrays = self._pack.fetch()
-        return tuple(_reading(w, p, arrays, rates.get(id(p)), optimizers_known) for w, p in alive)
+        return tuple(
+            _reading(w, p, arrays, rates.get(id(p)), optimizers_known)
+            for w in self.watched
+            if (p := w.parameter()) is not None
+            if isinstance(p, nn.Parameter) or not optimizers_known or id(p) in rates
+        )
 
-    def _alive(self) -> Iterable[tuple[Watched, Tensor]]:
+    def _alive(self, *, begun: bool = True) -> Iterable[tuple[Watched, Tensor]]:
+        """The parameters that may be touched: all as long as this thread trains alone.
+
+        Not those whose storage was freed since.
+        """
+        alone = self._is_alone()
         for watched in self.watched:
-            parameter = watched.parameter()
-            if parameter is not None:
-                yield watched, parameter
+            p = watched.parameter()
+            if p is None or watched.begun != begun or not (alone or watched.reached):
+                continue
+            if not begun or is_readable(local(p)):
+                yield watched, p
 
     def _norms(self, what: str, tensors: list[tuple[Watched, Tensor]]) -> None:
         """Euclidean norms, all in one call."""
         if not tensors:
             return
-        given = [_wide(_local(t)) for _, t in tensors]
+        given = [_wide(local(t).detach()) for _, t in tensors]
         for (watched, _), t, norm in zip(tensors, given, torch._foreach_norm(given), strict=True):
             if t.device.type == "cpu" and not SAFE_NORM < float(norm) < float("inf"):
                 norm = torch.linalg.vector_norm(t, dtype=torch.float64)
@@ -212,13 +271,18 @@ class ParameterReader:
             watched.slots["coherence"] = self._pack.add(share.nanmean())
 
 
+def _is_freed(p: Tensor | None) -> bool:
+    return p is not None and not is_readable(local(p))
+
+
 def _sample(tensor: Tensor) -> Tensor:
-    flat = _local(tensor.detach()).reshape(-1)
+    flat = local(tensor).detach().reshape(-1)
     return _wide(flat if flat.numel() <= SAMPLE else flat[:: -(-flat.numel() // SAMPLE)])
 
 
 def _gradient_sample(p: Tensor) -> Tensor | None:
-    return None if p.grad is None or p.grad.layout is not torch.strided else _sample(p.grad)
+    gradient = on_this_rank(p.grad)
+    return None if gradient is None else _sample(gradient)
 
 
 def _eps(p: Tensor) -> float:
@@ -226,16 +290,10 @@ def _eps(p: Tensor) -> float:
 
 
 def _as_rows(tensor: Tensor) -> Tensor | None:
-    tensor = _local(tensor)
+    tensor = local(tensor).detach()
     if tensor.dim() < 2 or tensor.numel() == 0:
         return None
     return _wide(tensor).reshape(tensor.shape[0], -1)
-
-
-def _local(tensor: Tensor) -> Tensor:
-    """The local shard of a distributed tensor: reducing the whole could start a collective."""
-    to_local = getattr(tensor, "to_local", None)
-    return to_local() if callable(to_local) else tensor
 
 
 def _wide(tensor: Tensor) -> Tensor:
@@ -252,7 +310,7 @@ def _reading(
     scale = watched.scale or 1.0
     return ParameterReading(
         name=watched.name,
-        shape=tuple(p.shape),
+        shape=shape_of(p),
         trainable=p.requires_grad,
         reached=watched.reached,
         optimized=rate is not None or not optimizers_known,
@@ -261,7 +319,7 @@ def _reading(
         gradient_rms=gradient / watched.size**0.5 / scale,
         update_rms=update / sampled**0.5,
         gradient_is_zero=gradient == 0.0,
-        nonfinite_weights=int(not np.isfinite(weight)),
+        nonfinite_weights=int("weight" in watched.slots and not np.isfinite(weight)),
         nonfinite_gradients=int("gradient" in watched.slots and not np.isfinite(gradient)),
         distinct_weight_rows=_distinct(watched, "weight_rows", arrays),
         distinct_gradient_rows=_distinct(watched, "gradient_rows", arrays),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,8 +20,9 @@ from lifesigns.record.loss import read_loss
 from lifesigns.record.modes import evaluating
 from lifesigns.record.nonfinite import forward_origin
 from lifesigns.record.operations import ACTIVATIONS, activation_value, signed
+from lifesigns.record.readable import obstacle, readable
 from lifesigns.record.reduce import Pack, PendingSums
-from lifesigns.record.walk import Walk, is_hooked, saved, value_as_used
+from lifesigns.record.walk import Walk, is_hooked, saved, unreadable, value_as_used
 from lifesigns.records import (
     BatchReading,
     Coverage,
@@ -35,6 +36,7 @@ from lifesigns.records import (
 )
 
 HOOKED_KINDS = frozenset({Kind.ACTIVATION, Kind.SOFTMAX, Kind.OTHER})
+READ_KINDS = HOOKED_KINDS | {Kind.LOSS}
 GROUPING = frozenset({"Max", "Amax", "Glu"})
 """Operations that make one value of a group of them."""
 MOST_CALLS = 16
@@ -70,6 +72,8 @@ class Reading:
         inputs: Input and output of the root module, where known.
         leaf_names: Names of the leaves of `walked`.
         reason: Why the step is recorded.
+        repeated: Compiled calls that were run again eagerly to be read.
+        obstacles: Why others were not.
     """
 
     def __init__(
@@ -83,6 +87,8 @@ class Reading:
         inputs: Inputs,
         leaf_names: list[str],
         reason: str,
+        repeated: int = 0,
+        obstacles: Iterable[str] = (),
     ) -> None:
         self._pack = Pack()
         self.scale, self.leaves, self._reason = scale, walked.leaves, reason
@@ -90,7 +96,8 @@ class Reading:
         self._sites: dict[int, PendingSite] = {}
         self._handles: list[Any] = []
         self.failures: list[str] = []
-        self._unreadable: list[str] = []
+        self._unreadable: list[str] = list(obstacles)
+        self._repeated = repeated
         self._hooked_saves = 0
         self._nodes, self._opaque = 0, condensed.opaque
         self._evaluating: dict[str, None] = {}
@@ -111,6 +118,8 @@ class Reading:
         self._read_sites(walked, condensed, offset)
 
     def _read_batch(self, batch: Tensor | None) -> tuple[tuple[int, ...], PendingSums] | None:
+        if batch is not None and (why := obstacle(batch)):
+            self._unreadable.append(f"the batch: {why}")
         if batch is None or not batch.is_floating_point() or batch.dim() == 0:
             return None
         first = next((s for s in self._graph.sites if s.kind is not Kind.OTHER), None)
@@ -123,6 +132,8 @@ class Reading:
         sites = zip(condensed.graph.sites, condensed.nodes, strict=True)
         for number, (site, index) in enumerate(sites, offset):
             calls[site.module, site.operation] += 1
+            if site.kind in READ_KINDS and (why := unreadable(walked.nodes[index])):
+                self._unreadable.append(f"{site.name}: {why}")
             if site.kind not in HOOKED_KINDS:
                 continue
             if calls[site.module, site.operation] > MOST_CALLS:
@@ -149,6 +160,8 @@ class Reading:
         if is_hooked(node, "result") or is_hooked(node, "self"):
             self._hooked_saves += 1
             return None
+        if unreadable(node):
+            return None
         output, flat = activation_value(name, node)
         output = value_as_used(walked, index) if output is None else output
         if output is None:
@@ -162,13 +175,18 @@ class Reading:
     ) -> Callable[..., None]:
         elementwise = site.kind is not Kind.SOFTMAX and site.operation in FACTS
         steepest = FACTS[site.operation].max_derivative if elementwise else 0.0
-        pack, failures = self._pack, self.failures
+        pack, failures, missed = self._pack, self.failures, self._unreadable
+
+        def read(gradient: Tensor | None) -> Tensor | None:
+            if gradient is not None and (why := obstacle(gradient)):
+                missed.append(f"the gradient of {site.name}: {why}")
+            return readable(gradient)
 
         def hook(grad_inputs: tuple[Any, ...], grad_outputs: tuple[Any, ...]) -> None:
             try:
-                arrived = grad_outputs[0] if grad_outputs else None
-                passed = grad_inputs[source] if source < len(grad_inputs) else None
-                with torch.no_grad():
+                arrived = read(grad_outputs[0] if grad_outputs else None)
+                passed = read(grad_inputs[source] if source < len(grad_inputs) else None)
+                with torch.no_grad(), torch._C.DisableTorchFunction():
                     if arrived is not None:
                         pending.output_gradient = pack.sums(arrived, _dim(arrived, site))
                     if passed is not None:
@@ -213,7 +231,8 @@ class Reading:
                 nodes=self._nodes,
                 opaque=self._opaque,
                 hooked_saves=self._hooked_saves,
-                unreadable=tuple(self._unreadable),
+                repeated=self._repeated,
+                unreadable=tuple(dict.fromkeys(self._unreadable)),
                 failures=tuple(self.failures),
             ),
             reason=self._reason,

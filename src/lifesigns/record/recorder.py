@@ -21,7 +21,7 @@ from torch.optim.optimizer import (
 )
 
 from lifesigns.record import _backward
-from lifesigns.record._compiled import EagerStance
+from lifesigns.record._compiled import CompiledCode
 from lifesigns.record.cycle import ByHand, Optimizers
 from lifesigns.record.forward import ForwardHooks
 from lifesigns.record.guard import Guard
@@ -31,6 +31,7 @@ from lifesigns.record.roots import Roots
 from lifesigns.record.sampler import Budget, Every
 from lifesigns.record.snapshots import Snapshots
 from lifesigns.record.surprise import Surprise
+from lifesigns.record.thread import TrainingThread
 from lifesigns.records import Cost, LossCurve, Snapshot, Trace
 
 MOST_PASSES = 64
@@ -66,20 +67,22 @@ class Recorder:
         on_cycle: Callable[[int], None] | None = None,
     ) -> None:
         self._sampler = Every(every) if every else Budget(budget)
-        self._exact, self._strict, self._on_cycle = every is not None, strict, on_cycle
+        self._strict, self._on_cycle = strict, on_cycle
         self._guard = Guard(strict, self._give_up)
-        self._roots = Roots(model)
+        self._roots, self._thread = Roots(model), TrainingThread()
         self._optimizers, self._by_hand = Optimizers(optimizers), ByHand()
-        self._hooks = ForwardHooks(self._on_evaluation, self._guard)
+        self._hooks = ForwardHooks(self._guard)
+        self._compiled = CompiledCode(self._hooks, self._guard)
         self._losses, self._surprise = LossLog(), Surprise()
-        self._passes = PassReader(self._roots, self._hooks, self._losses)
+        self._passes = PassReader(
+            self._roots, self._hooks, self._compiled, self._losses, self._thread
+        )
         self._snapshots = Snapshots(on_snapshot)
-        self._stance = EagerStance()
         self._step_hooks: list[Any] = []
-        self._step, self._backwards, self._severed = 0, 0, 0
+        self._step, self._backwards, self._severed, self._unread = 0, 0, 0, 0
         self._is_quiet = False
         """Whether nothing of the cycle that is going on is recorded."""
-        self._waiting = self._waited = self._stepped_inside = False
+        self._stepped_inside = False
         self._watching = self._watching_when_armed = self._last_cost = 0.0
         self._began: float | None = None
         self._ended: float | None = None
@@ -92,6 +95,7 @@ class Recorder:
             register_optimizer_step_post_hook(self._optimizer_stepped),
             register_optimizer_step_pre_hook(self._optimizer_steps),
         ]
+        self._compiled.attach()
         self._arm()
 
     def stop(self) -> None:
@@ -99,6 +103,8 @@ class Recorder:
         if not self._step_hooks:
             return
         self._detach()
+        if self._thread.is_elsewhere:
+            self._passes.forget_parameters()
         try:
             self._guard(self._finish_cycle)
         finally:
@@ -118,9 +124,10 @@ class Recorder:
         self._step_hooks = []
         self._disarm()
         self._hooks.forget()
+        self._compiled.detach()
 
     def _give_up(self) -> None:
-        if self._passes.is_own:
+        if self._thread.is_here:
             self._passes.drop()
 
     # --- what was seen --------------------------------------------------------------------------
@@ -162,6 +169,14 @@ class Recorder:
             )
         if self._passes.unrelated:
             yield f"{self._passes.unrelated} backward passes did not lead to the watched model"
+        if self._thread.left_out:
+            yield (
+                f"{self._thread.left_out} backward passes in other threads: "
+                "the training of one thread at a time is followed"
+            )
+        if self._unread:
+            yield f"{self._unread} backward passes of losses whose value cannot be read"
+        yield from self._passes.left_out()
 
     # --- around backward ------------------------------------------------------------------------
     def before_backward(self, tensors: Any, gradients: Any) -> None:
@@ -170,11 +185,15 @@ class Recorder:
         if self._began is None:
             self._began = self._hooks.first_event or began
         self._guard(self._before if _task() == OUTSIDE else self._before_nested, tensors, gradients)
-        self._watching += time.perf_counter() - began
+        if self._thread.is_here:
+            self._watching += time.perf_counter() - began
 
     def after_backward(self, *, succeeded: bool) -> None:
         """Packs what was recorded."""
         if _task() != OUTSIDE:
+            return
+        self._thread.leave()
+        if not self._thread.is_here:
             return
         if self._passes.reading is None and self._optimizers and not self._stepped_inside:
             self._backwards += succeeded
@@ -184,25 +203,28 @@ class Recorder:
         self._watching += time.perf_counter() - began
 
     def _before(self, tensors: Any, gradients: Any) -> None:
+        with torch._C.DisableTorchFunction():  # a loss of the user's own class runs its code else
+            given = with_graph(tensors, gradients)
+        self._thread.enter()
+        if not self._is_followed(given):
+            return
         armed = self._hooks.armed
-        if armed:
-            self._stance.leave()
         if self._backwards and not self._optimizers and not self._by_hand.is_accumulating():
             self._end_cycle()
             armed = self._hooks.armed
-        given = with_graph(tensors, gradients)
         self._severed += not given and is_severed(tensors)
         if not given or (not armed and self._losses.is_unrelated(self._backwards)):
             return
         value, scale = loss_value(given)
+        if value is None:
+            self._unread += 1
+            return
         self._losses.append(self._step, self._backwards, value)
         reason = self._surprise.reason(value, armed) if self._backwards < MOST_PASSES else ""
         if reason or self._optimizers.several or self._roots.fixed:
             self._read([loss for loss, _ in given], value, scale, reason)
 
     def _read(self, losses: list[Tensor], value: float | Tensor, scale: float, reason: str) -> None:
-        if self._passes.is_taken:
-            return  # one thread at a time
         self._passes.drop()
         if reason:
             self._is_quiet = False
@@ -215,12 +237,39 @@ class Recorder:
         """Whether backward passes may belong to different losses, or to another model."""
         return self._optimizers.several or self._roots.fixed
 
+    def _is_followed(self, given: list[tuple[Tensor, Tensor | None]]) -> bool:
+        """Whether the pass that begins belongs to the training that is followed.
+
+        Another thread's does as soon as the one that was followed has left.
+        """
+        if not self._thread.is_here:
+            losses = [loss for loss, _ in given]
+            if not (self._thread.is_left() and self._passes.concern(losses)):
+                return False
+            self._change_over()
+        if not self._roots.fixed:
+            self._thread.follow()
+        return True
+
+    def _change_over(self) -> None:
+        """Ends what the other thread has begun, without touching what it may still train."""
+        self._thread.follow()
+        self._passes.drop()
+        self._passes.forget_parameters()
+        self._finish_cycle()
+        for known in (self._optimizers, self._by_hand, self._roots):
+            known.forget()
+        self._stepped_inside = False
+        if self._backwards:
+            self._begin_cycle()
+
     def _before_nested(self, tensors: Any, gradients: Any) -> None:
+        if not (self._thread.is_here or self._thread.is_only_one_inside):
+            return
         self._passes.read_nested([loss for loss, _ in with_graph(tensors, gradients)])
 
     def _after(self, succeeded: bool) -> None:
-        if self._passes.is_own:
-            self._finish_reading(succeeded)
+        self._finish_reading(succeeded)
         if not succeeded:
             return
         self._backwards += 1
@@ -235,7 +284,6 @@ class Recorder:
         if finished is None:
             return
         reading, taken = finished
-        self._waited = False
         self._snapshots.add(taken)
         if succeeded and not self._optimizers:
             self._by_hand.choose(reading.leaves)
@@ -245,16 +293,26 @@ class Recorder:
     # --- cycles ---------------------------------------------------------------------------------
     def _optimizer_steps(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         """A first optimizer that calls a closure is known before its backward passes."""
-        if not self._optimizers:
+        if not self._optimizers and self._thread.is_here:
             self._guard(self._note_optimizer, optimizer)
 
     def _optimizer_stepped(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        if not self._is_own(optimizer):
+            return
         began = time.perf_counter()
         quiet = self._is_quiet and _task() == OUTSIDE and self._optimizers.is_only(optimizer)
         self._guard(
             self._begin_cycle if quiet else self._note_step, *(() if quiet else [optimizer])
         )
         self._watching += time.perf_counter() - began
+
+    def _is_own(self, optimizer: Optimizer) -> bool:
+        """Whether a step belongs to the training that is followed, whatever thread makes it."""
+        if self._thread.is_here:
+            return True
+        if self._thread.is_inside:
+            return _task() != OUTSIDE and self._thread.is_only_one_inside
+        return optimizer in self._optimizers
 
     def _note_step(self, optimizer: Optimizer) -> None:
         self._note_optimizer(optimizer)
@@ -310,31 +368,23 @@ class Recorder:
         self._backwards = 0
         unwatched = time.perf_counter() - (self._began or 0.0) - self._watching
         due = self._sampler.due(self._step, self._watching, unwatched, self._last_cost)
-        if due or self._waiting:
+        if due:
             self._arm()
         elif not self._is_quiet:
             self._disarm()
             self._hooks.forget()
+            self._compiled.forget()
             self._is_quiet = True
         if self._on_cycle is not None:
             self._on_cycle(self._step)
 
     # --- arming ---------------------------------------------------------------------------------
     def _arm(self) -> None:
-        self._waiting = self._is_quiet = False
+        self._is_quiet = False
         self._watching_when_armed = self._watching
         self._hooks.arm()
-        self._stance.enter()
+        self._compiled.arm()
 
     def _disarm(self) -> None:
         self._hooks.disarm()
-        self._stance.leave()
-
-    def _on_evaluation(self) -> None:
-        """An evaluation should not run slower than compiled: arm again after the next step.
-
-        Unless each step is followed by one, or every step was asked for.
-        """
-        if self._stance.active and not self._exact and not self._waited:
-            self._disarm()
-            self._waiting = self._waited = True
+        self._compiled.disarm()

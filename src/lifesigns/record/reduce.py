@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lifesigns.record.readable import is_readable
 from lifesigns.records import UnitSums
 
 SMALL = 65_536
@@ -33,8 +34,12 @@ Arrays = list[NDArray[np.float64]]
 
 @contextmanager
 def measuring() -> Iterator[None]:
-    """Neither gradients nor autocast: sums are in float32 whatever the user's code runs in."""
+    """Neither gradients nor autocast: sums are in float32 whatever the user's code runs in.
+
+    Nor a tensor class's own code, or a mode's: what is computed here is nothing of theirs.
+    """
     with ExitStack() as stack:
+        stack.enter_context(torch._C.DisableTorchFunction())
         stack.enter_context(torch.no_grad())
         for device in ("cpu", "cuda"):
             if torch.is_autocast_enabled(device):
@@ -121,9 +126,9 @@ class Pack:
                 maximum.
 
         Returns:
-            The pending sums, or None for an empty tensor.
+            The pending sums, or None for a tensor that is empty or cannot be read.
         """
-        if values.numel() == 0:
+        if not is_readable(values) or values.numel() == 0:
             return None
         rows = _rows(values.detach(), unit_dim)
         waiting = _Waiting(

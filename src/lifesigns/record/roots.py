@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -11,10 +11,13 @@ from torch.optim import Optimizer
 from lifesigns.record.forward import (
     Call,
     Forward,
+    Prediction,
     is_root,
     module_names,
     root_prefixes,
+    uncompiled,
 )
+from lifesigns.record.readable import is_readable
 from lifesigns.record.reading import Inputs
 from lifesigns.record.walk import Walk
 
@@ -29,7 +32,7 @@ class Roots:
     def __init__(self, model: nn.Module | None) -> None:
         self.fixed = model is not None
         """Whether the root was given rather than found."""
-        self._modules = [] if model is None else [weakref.ref(model)]
+        self._modules = [] if model is None else [weakref.ref(uncompiled(model))]
         self._leaf_names: dict[int, tuple[weakref.ref[Tensor], str]] = {}
 
     def name(self, leaf: Tensor, k: int) -> str:
@@ -37,24 +40,30 @@ class Roots:
         return self._name_of(leaf) or f"parameter{k}"
 
     def parameters(self) -> dict[str, Tensor]:
-        """The named parameters of the roots."""
-        found = (p for root in self._alive() for p in root.parameters())
-        return {name: p for p in found if (name := self._name_of(p))}
+        """The parameters the roots hold at this moment, by name."""
+        found = _parameter_names(_outermost(self._alive())).values()
+        return {name: p for ref, name in found if (p := ref()) is not None}
+
+    def forget(self) -> None:
+        """The networks found so far are trained elsewhere."""
+        if not self.fixed:
+            self._modules, self._leaf_names = [], {}
 
     def forward(self, walked: Walk, calls: list[Call]) -> Forward:
         """The forward calls of a step, with the names of the modules below the roots."""
         if not self.fixed:
             self._discover(walked, Forward(calls))
         roots = _outermost(self._alive())
+        modules = module_names(roots)
         if not all(map(self._name_of, walked.leaves)):
-            self._leaf_names = _parameter_names(roots)
-        return Forward(calls, module_names(roots), {id(root) for root in roots})
+            self._leaf_names = {**_lent_names(calls, modules), **_parameter_names(roots)}
+        return Forward(calls, modules, {id(root) for root in roots})
 
     def is_reached(self, walked: Walk, forward: Forward) -> bool:
         """Whether a loss leads to the model that is to be watched."""
         if not self.fixed or any(map(self._name_of, walked.leaves)):
             return True
-        return any(p.known for p in forward.places([n._sequence_nr() for n in walked.nodes]))
+        return any(p.known for p in forward.places(walked.numbers))
 
     def are_trained_by(self, optimizer: Optimizer) -> bool:
         """Whether an optimizer holds parameters of the model that is to be watched."""
@@ -69,7 +78,7 @@ class Roots:
         return known[1] if known is not None and known[0]() is leaf else ""
 
     def _discover(self, walked: Walk, forward: Forward) -> None:
-        numbers = [node._sequence_nr() for node in walked.nodes] or [0]
+        numbers = walked.numbers or [0]
         known = {id(root) for root in self._alive()}
         for call in forward.roots_of(numbers[0], numbers[-1]):
             module = call.module()
@@ -89,7 +98,7 @@ def root_inputs(walked: Walk, forward: Forward) -> Inputs:
     """Input of the first and output of the last root module that a loss passed through."""
     if not forward.calls or not len(walked):
         return Inputs()
-    first, last = walked.nodes[0]._sequence_nr(), walked.nodes[-1]._sequence_nr()
+    first, last = walked.numbers[0], walked.numbers[-1]
     roots = [
         call
         for call in forward.roots_of(first, last)
@@ -98,9 +107,13 @@ def root_inputs(walked: Walk, forward: Forward) -> Inputs:
     if not roots:
         return Inputs()
     prediction = roots[-1].prediction
-    if prediction is not None and prediction.is_overwritten:
+    if prediction is not None and not _is_as_it_was(prediction):
         prediction = None
     return Inputs(roots[0].input, prediction)
+
+
+def _is_as_it_was(prediction: Prediction) -> bool:
+    return is_readable(prediction.value) and not prediction.is_overwritten
 
 
 def _outermost(roots: Iterable[nn.Module]) -> list[nn.Module]:
@@ -110,6 +123,18 @@ def _outermost(roots: Iterable[nn.Module]) -> list[nn.Module]:
         return roots
     inner = {id(m) for root in roots for m in root.modules() if m is not root}
     return [root for root in roots if id(root) not in inner]
+
+
+def _lent_names(
+    calls: Iterable[Call], modules: Mapping[int, str]
+) -> dict[int, tuple[weakref.ref[Tensor], str]]:
+    """Names of the parameters that modules held only while they ran."""
+    names: dict[int, tuple[weakref.ref[Tensor], str]] = {}
+    for call in calls:
+        path = modules.get(id(call.module()))
+        for name, ref in call.parameters if path is not None else ():
+            names[id(ref())] = ref, f"{path}.{name}" if path else name
+    return names
 
 
 def _parameter_names(roots: list[nn.Module]) -> dict[int, tuple[weakref.ref[Tensor], str]]:

@@ -138,7 +138,7 @@ def before_expand(walked: Walk, i: int) -> tuple[int, Shape]:
     below = walked.inputs[i][0] if i >= 0 and walked.names[i] == "Expand" else None
     if below is not None:
         return below, tuple(int(n) for n in walked.nodes[i]._saved_self_sym_sizes)
-    return i, walked.shape(i) if i >= 0 else tuple(walked.leaves[-1 - i].shape)
+    return i, walked.shape(i) if i >= 0 else walked.leaf_shape(-1 - i)
 
 
 def numel(shape: Shape) -> int:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from lifesigns.record.readable import is_readable, obstacle
+
 LEAF = "torch::autograd::AccumulateGrad"
+OPERANDS = ("result", "self", "other", "target", "weight", "pos_weight", "noise", "min", "max")
+"""What activations and losses save, beside their indices."""
 _SUFFIX = re.compile(r"Backward\d*$")
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -32,6 +36,12 @@ class Walk:
     leaves: list[Tensor]
     """The parameters at the leaves."""
     roots: list[int]
+    numbers: list[float]
+    """Sequence numbers of the nodes; those of repeated compiled code lie between two of the run."""
+    modules: Mapping[int, str] = field(default_factory=dict)
+    """Path of the module a node ran in, by index, where it is known without forward hooks."""
+    stands_for: Mapping[int, int] = field(default_factory=dict)
+    """Sequence number of the run's node whose output a node of repeated compiled code makes."""
 
     def __len__(self) -> int:
         return len(self.nodes)
@@ -39,7 +49,18 @@ class Walk:
     def shape(self, index: int) -> tuple[int, ...]:
         """Shape of the value the node produced; empty where autograd kept none."""
         metadata = self.nodes[index]._input_metadata
-        return tuple(int(n) for n in metadata[0].shape) if metadata else ()
+        try:
+            return tuple(int(n) for n in metadata[0].shape) if metadata else ()
+        except (RuntimeError, AttributeError):  # nested: its rows are of different lengths
+            return ()
+
+    def leaf_shape(self, k: int) -> tuple[int, ...]:
+        """Shape of leaf `k`; empty where it has none."""
+        return shape_of(self.leaves[k])
+
+    def makes(self, index: int, number: int | None) -> bool:
+        """Whether a node makes the output of the run's node with this sequence number."""
+        return number == self.stands_for.get(index, self.numbers[index])
 
     @property
     def signature(self) -> tuple[Any, ...]:
@@ -77,6 +98,7 @@ def walk(losses: Iterable[Tensor]) -> Walk:
         ],
         leaves=[node.variable for node in leaves],
         roots=[position[node] for node in starts if node in position and position[node] >= 0],
+        numbers=[node._sequence_nr() for node in nodes],
     )
 
 
@@ -85,12 +107,32 @@ def snake_case(name: str) -> str:
     return _WORD_START.sub("_", name).lower()
 
 
+def shape_of(tensor: Tensor) -> tuple[int, ...]:
+    """Shape of a tensor; empty if its rows are of different lengths."""
+    try:
+        return tuple(int(n) for n in tensor.shape)
+    except (RuntimeError, AttributeError):
+        return ()
+
+
 def saved(node: Any, attribute: str) -> Any:
     """The saved value `attribute` of a node, or None where it may not or cannot be read.
 
     Tensors whose saving is hooked (checkpointing, `save_on_cpu`) are left alone: unpacking them
-    could recompute a forward pass.
+    could recompute a forward pass. A distributed tensor is left alone, too.
     """
+    value = _unpacked(node, attribute)
+    tensors = value if isinstance(value, tuple) else (value,)
+    return value if all(is_readable(t) for t in tensors if isinstance(t, Tensor)) else None
+
+
+def unreadable(node: Any) -> str:
+    """Why something an operation computed with or made cannot be read; empty if all can."""
+    values = (_unpacked(node, attribute) for attribute in OPERANDS)
+    return next((o for v in values if isinstance(v, Tensor) and (o := obstacle(v))), "")
+
+
+def _unpacked(node: Any, attribute: str) -> Any:
     if is_hooked(node, attribute):
         return None
     try:

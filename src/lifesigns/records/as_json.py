@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -48,7 +49,9 @@ def from_json(cls: type[T], data: Any) -> T:
     Fields this version does not know are left out; a missing one takes its default.
 
     Raises:
-        TypeError: A field without a default is missing; the data was written by another version.
+        TypeError: A field without a default is missing, or holds a value of another type; the data
+            was written by another version, or is damaged.
+        ValueError: An array or a name of an enumeration cannot be what it says.
     """
     return typing.cast(T, _decode(cls, data))
 
@@ -59,22 +62,51 @@ def _decode(hint: Any, data: Any) -> Any:
         inner = next(a for a in arguments if a is not type(None))
         return None if data is None else _decode(inner, data)
     if origin is np.ndarray:
-        flat = np.frombuffer(base64.b64decode(data["data"]), dtype=np.dtype(data["dtype"]))
-        return flat.reshape(data["shape"]).astype(flat.dtype.newbyteorder("="))
+        return _array(data)
     if origin is tuple:
-        if arguments[-1] is Ellipsis:
-            return tuple(_decode(arguments[0], item) for item in data)
-        return tuple(_decode(a, item) for a, item in zip(arguments, data, strict=True))
+        return _tuple(arguments, data)
     if origin is not None:
-        return {key: _decode(arguments[1], value) for key, value in data.items()}
+        items = _expect(dict, data).items()
+        return {_expect(str, key): _decode(arguments[1], value) for key, value in items}
     if dataclasses.is_dataclass(hint):
         hints = _hints(typing.cast(type, hint))
-        return typing.cast(type, hint)(
-            **{key: _decode(hints[key], value) for key, value in data.items() if key in hints}
-        )
+        fields = {k: _decode(hints[k], v) for k, v in _expect(dict, data).items() if k in hints}
+        return typing.cast(type, hint)(**fields)
+    return _value(hint, data)
+
+
+def _tuple(arguments: tuple[Any, ...], data: Any) -> tuple[Any, ...]:
+    items = _expect(list, data)
+    if arguments[-1] is Ellipsis:
+        return tuple(_decode(arguments[0], item) for item in items)
+    return tuple(_decode(a, item) for a, item in zip(arguments, items, strict=True))
+
+
+def _array(data: Any) -> Any:
+    packed = base64.b64decode(_expect(str, _expect(dict, data)["data"]))
+    if not re.fullmatch(r"[<>|]?[fiub]\d\d?", _expect(str, data["dtype"])):
+        raise TypeError(f"an array of {data['dtype'][:20]!r} where numbers are expected")
+    dtype = np.dtype(data["dtype"])
+    shape = _tuple((int, ...), data["shape"])
+    if min(shape, default=0) < 0:
+        raise ValueError(f"an array cannot have the shape {shape}")
+    return np.frombuffer(packed, dtype).reshape(shape).astype(dtype.newbyteorder("="))
+
+
+def _value(hint: Any, data: Any) -> Any:
+    """A number, a text, a truth or a member of an enumeration."""
     if hint is float:
-        return _SPECIAL[data] if isinstance(data, str) else float(data)
-    return hint(data) if isinstance(hint, type) and issubclass(hint, Enum) else data
+        return _SPECIAL[data] if isinstance(data, str) else float(_expect((int, float), data))
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return hint(data)
+    return data if hint is Any else _expect(hint, data)
+
+
+def _expect(kind: type | tuple[type, ...], data: Any) -> Any:
+    if not isinstance(data, kind) or (isinstance(data, bool) and kind is not bool):
+        wanted = " or ".join(k.__name__ for k in (kind if isinstance(kind, tuple) else (kind,)))
+        raise TypeError(f"{type(data).__name__} where {wanted} is expected")
+    return data
 
 
 @cache

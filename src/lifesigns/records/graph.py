@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -105,9 +106,9 @@ class Graph:
 
     @staticmethod
     def _closure(start: int, step: typing.Callable[[int], tuple[int, ...]]) -> Iterator[int]:
-        seen, queue = {start}, [start]
+        seen, queue = {start}, deque([start])
         while queue:
-            for index in step(queue.pop(0)):
+            for index in step(queue.popleft()):
                 if index not in seen:
                     seen.add(index)
                     queue.append(index)
@@ -126,9 +127,13 @@ class Graph:
 
     @cached_property
     def _links(self) -> tuple[dict[int, tuple[int, ...]], dict[int, tuple[int, ...]]]:
-        before: dict[int, tuple[int, ...]] = {}
-        after: dict[int, tuple[int, ...]] = {}
+        before: dict[int, list[int]] = {}
+        after: dict[int, list[int]] = {}
         for a, b in self.edges:
-            after[a] = (*after.get(a, ()), b)
-            before[b] = (*before.get(b, ()), a)
-        return before, after
+            after.setdefault(a, []).append(b)
+            before.setdefault(b, []).append(a)
+        return _tuples(before), _tuples(after)
+
+
+def _tuples(links: Mapping[int, list[int]]) -> dict[int, tuple[int, ...]]:
+    return {index: tuple(others) for index, others in links.items()}

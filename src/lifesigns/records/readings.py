@@ -175,6 +175,8 @@ class Coverage:
     """Names of nodes whose inside is not seen."""
     hooked_saves: int = 0
     """Nodes whose saved tensors are packed away (checkpointing, `save_on_cpu`)."""
+    repeated: int = 0
+    """Calls of compiled code whose layers were read in an eager repetition of the step."""
     unreadable: tuple[str, ...] = ()
     """Sites whose values could not be read, with the reason."""
     failures: tuple[str, ...] = ()

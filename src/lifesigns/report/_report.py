@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from lifesigns import _outputs
 from lifesigns.records import Finding, Trace
 from lifesigns.report import as_json, sarif, terminal
 from lifesigns.report.verdict import alarms, verdict
@@ -56,21 +57,31 @@ class Report:
         """The report as plain JSON values; docs/report-schema.md says what is where."""
         return as_json.to_json(self.trace, self.findings, self.ignored)
 
+    def json_text(self) -> str:
+        """`to_json()` as the text of a file."""
+        return as_json.to_text(self.to_json())
+
+    def sarif_text(self) -> str:
+        """The report as SARIF 2.1.0."""
+        return as_json.to_text(sarif.to_sarif(self.trace, self.findings))
+
     def write_json(self, path: str | Path) -> None:
-        """Writes `to_json()` to `path`: the whole file or nothing.
+        """Writes `to_json()` to `path`, the whole file or nothing; `-` is standard output.
 
         Raises:
+            UsageError: `path` is no place for a file.
             LifesignsError: It cannot be written there; what was there before is untouched.
         """
-        as_json.write(self.to_json(), Path(path))
+        _outputs.write(Path(path), self.json_text())
 
     def write_sarif(self, path: str | Path) -> None:
-        """Writes the report as SARIF 2.1.0 to `path`: the whole file or nothing.
+        """Writes the report as SARIF 2.1.0 to `path`; otherwise as `write_json`.
 
         Raises:
-            LifesignsError: It cannot be written there.
+            UsageError: `path` is no place for a file.
+            LifesignsError: It cannot be written there; what was there before is untouched.
         """
-        as_json.write(sarif.to_sarif(self.trace, self.findings), Path(path))
+        _outputs.write(Path(path), self.sarif_text())
 
     def svg(self, title: str = "lifesigns") -> str:
         """The report as a picture of a terminal, 80 columns wide."""

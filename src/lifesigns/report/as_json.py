@@ -6,13 +6,10 @@ A number that is not finite is one of the strings "nan", "inf" and "-inf", as in
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
-from lifesigns._errors import LifesignsError
 from lifesigns.records import Finding, Trace
 from lifesigns.records import to_json as record_to_json
 from lifesigns.report.coverage import Unseen
@@ -51,36 +48,9 @@ def to_json(
     return report
 
 
-def write(report: dict[str, Any], path: Path) -> None:
-    """Writes the whole report to `path`, or nothing.
-
-    Raises:
-        LifesignsError: It cannot be written there.
-    """
-    text = json.dumps(report, indent=2, allow_nan=False) + "\n"
-    try:
-        if path.exists() and not path.is_file():  # a pipe or a device cannot be replaced
-            path.write_text(text, encoding="ascii")
-        else:
-            _replace(path.resolve(), text)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise LifesignsError(
-            f"The report could not be written to {path}: {reason}. Choose another file."
-        ) from error
-
-
-def _replace(path: Path, text: str) -> None:
-    """Writes beside the target first, so that nobody ever reads half a report."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with unfinished.open("w", encoding="ascii") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+def to_text(report: dict[str, Any]) -> str:
+    """The text of a JSON file."""
+    return json.dumps(report, indent=2, allow_nan=False) + "\n"
 
 
 def _summary(curve: Curve) -> dict[str, Any]:

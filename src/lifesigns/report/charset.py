@@ -43,13 +43,13 @@ ASCII = {
 """Stand-ins for characters that lifesigns itself uses."""
 
 
-def fit(text: str, encoding: str) -> str:
+def encodable(text: str, encoding: str) -> str:
     r"""`text` with stand-ins, or escapes, for what a stream of this encoding cannot carry.
 
     Example:
-        >>> fit("2.3 → 0.1 ▆▁", "ascii")
+        >>> encodable("2.3 → 0.1 ▆▁", "ascii")
         '2.3 -> 0.1 *_'
-        >>> fit("a bell: \a", "utf-8")
+        >>> encodable("a bell: \a", "utf-8")
         'a bell: \\x07'
     """
     text = re.sub(r"[^\n -~]", lambda match: _fit_one(match[0], encoding), text)

@@ -19,6 +19,8 @@ class Unseen:
     """Nodes whose inside is not seen."""
     hooked_saves: int
     """The most nodes of one step whose saved tensors were packed away."""
+    repeated: int
+    """The most compiled calls of one step that were read in an eager repetition."""
     unreadable: tuple[str, ...]
     """Sites whose values could not be read, with the reason."""
     failures: tuple[str, ...]
@@ -35,6 +37,7 @@ class Unseen:
         return cls(
             opaque=_each_once(seen, lambda c: c.opaque),
             hooked_saves=max((c.hooked_saves for c in seen), default=0),
+            repeated=max((c.repeated for c in seen), default=0),
             unreadable=_each_once(seen, lambda c: c.unreadable),
             failures=_each_once(seen, lambda c: c.failures),
             unreached=_unreached(trace.snapshots),
@@ -49,6 +52,11 @@ class Unseen:
             yield (
                 f"values of {self.hooked_saves} operations whose saved tensors are packed away "
                 "(checkpointing, save_on_cpu); their gradients were seen"
+            )
+        if self.repeated:
+            yield (
+                "compiled steps themselves: layers of compiled modules were read in an eager "
+                "repetition of the step, which draws dropout masks of its own"
             )
         yield from _sentence("values at {} site{s}", self.unreadable)
         yield from _sentence("{} trainable parameter{s} the loss does not reach", self.unreached)

@@ -1,4 +1,7 @@
-"""The loss of a run in a few numbers and one line of blocks."""
+"""The loss of a run as it is drawn: a few numbers and one line of blocks.
+
+What it says of learning is the matter of `lifesigns.evidence.course`.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,6 @@ import numpy as np
 
 from lifesigns.records import Floats, Trace
 
-LONG_ENOUGH = 20
-"""Fewer steps say nothing about the course of a loss."""
-CLEAR_FALL = 0.05
-"""A fall by a smaller share is taken for noise."""
 LOGARITHMIC = 100.0
 """A positive loss that falls by more than this factor is drawn on a logarithmic scale."""
 
@@ -48,18 +47,6 @@ class Curve:
     def nonfinite(self) -> int:
         """How many losses were NaN or infinite."""
         return int((~np.isfinite(self.values)).sum())
-
-    @property
-    def long_enough(self) -> bool:
-        """Whether anything can be said about its course."""
-        return len(self.values) >= LONG_ENOUGH
-
-    @property
-    def fell(self) -> bool:
-        """Whether the last tenth is clearly below the first, by their medians."""
-        tenth = max(len(self.values) // 10, 1)
-        start = float(np.median(self.values[:tenth]))
-        return bool(np.median(self.values[-tenth:]) < start - CLEAR_FALL * abs(start))
 
 
 def curves(trace: Trace) -> list[Curve]:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lifesigns._errors import UsageError
+from lifesigns._outputs import write
 
 Spec = dict[str, Any]
 Rows = Sequence[Mapping[str, Any]]
@@ -231,9 +232,9 @@ def save(spec: Spec, path: Path) -> None:
             "Figures as PNG or SVG need vl-convert: pip install 'lifesigns[figures]'."
         ) from error
     if path.suffix == ".svg":
-        path.write_text(vl_convert.vegalite_to_svg(spec), encoding="utf-8")
+        write(path, vl_convert.vegalite_to_svg(spec))
     elif path.suffix == ".png":
-        path.write_bytes(vl_convert.vegalite_to_png(spec, scale=2))
+        write(path, vl_convert.vegalite_to_png(spec, scale=2))
     else:
         raise UsageError(f"{path.name}: a figure is written as .png or .svg.")
 

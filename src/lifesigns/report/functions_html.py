@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lifesigns._errors import UsageError
+from lifesigns._outputs import write
 from lifesigns.functions.cost import measured
 from lifesigns.records import Floats
 from lifesigns.report.functions import ENTRIES, Curve, Page, Table, page_of, tables
@@ -44,13 +44,9 @@ def write_page(path: Path, name: str | None = None) -> None:
     """Writes the page of one entry, or of all, to `path`.
 
     Raises:
-        UsageError: There is no entry of that name, or the file cannot be written.
+        UsageError: There is no entry of that name, or `path` is no place for a file.
     """
-    text = html(name)
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
+    write(path, html(name))
 
 
 def html(name: str | None = None) -> str:

@@ -15,6 +15,7 @@ from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
 
+from lifesigns.evidence import Run
 from lifesigns.records import Finding, Remedy
 from lifesigns.report.language import Language, require_shown
 from lifesigns.report.terminal import LABELS, Said, fitted, indented_code, rows, write
@@ -143,7 +144,7 @@ def _said(findings: Sequence[Finding], phrases: Phrases) -> Iterator[tuple[str, 
 
 # --- what both show -------------------------------------------------------------------------------
 def _examples(rule: Rule) -> list[Finding]:
-    return [f for case in rule.cases if case.fires for f in rule.check(case.trace())]
+    return [f for case in rule.cases if case.fires for f in rule.judge(Run(case.trace()))]
 
 
 def _explained(rule: Rule, phrases: Phrases, form: str = "{}") -> Iterator[str]:
@@ -158,7 +159,7 @@ def _thresholds(rule: Rule) -> Iterator[tuple[str, str]]:
 
 def _sources(rule: Rule) -> Iterator[tuple[str, str, str]]:
     for threshold in rule.thresholds.values():
-        yield f"{threshold.value:g}", threshold.meaning, threshold.source
+        yield f"{threshold:g}", threshold.meaning, threshold.source
 
 
 def _cases(rule: Rule) -> Iterator[tuple[str, str]]:
@@ -173,7 +174,7 @@ def _remedies(findings: Iterable[Finding]) -> list[Remedy]:
 # --- as Markdown ----------------------------------------------------------------------------------
 def _remedy(number: int, remedy: Remedy) -> str:
     code = f"\n\n```python\n{remedy.code.strip()}\n```" if remedy.code else ""
-    return f"{number}. {remedy.text}" + code.replace("\n", "\n   ").replace("\n   \n", "\n\n")
+    return f"{number}. {remedy.text}" + code.replace("\n", "\n    ").replace("\n    \n", "\n\n")
 
 
 def _table(head: tuple[str, ...], lines: Iterator[tuple[str, ...]]) -> str:

@@ -3,7 +3,7 @@
 A root cause is reported in full, with what it explains in one line each beneath it.
 
 Nothing is drawn that a log file could not hold: colour is the only thing a terminal adds. Every
-text passes through `charset.fit` before it is laid out, and none is read as markup.
+text passes through `charset.encodable` before it is laid out, and none is read as markup.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lifesigns.records import Finding, Severity, Trace, grouped
-from lifesigns.report.charset import fit
+from lifesigns.report.charset import encodable
 from lifesigns.report.coverage import Unseen
 from lifesigns.report.curve import Curve, curves, is_logarithmic, sparkline
 from lifesigns.report.verdict import alarms, counted, verdict
@@ -121,7 +121,7 @@ def rows(console: Console, *pairs: tuple[str | Text, Said]) -> Table:
 
 def fitted(console: Console, text: str) -> str:
     """`text` as the console's stream can carry it."""
-    return fit(text, encoding_of(console))
+    return encodable(text, encoding_of(console))
 
 
 def indented_code(console: Console, code: str) -> Padding:

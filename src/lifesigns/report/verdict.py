@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from lifesigns.evidence import Course, Run
 from lifesigns.records import Finding, Severity, Trace
-from lifesigns.report.curve import Curve, curves
 
 
 def verdict(trace: Trace, findings: Sequence[Finding]) -> str:
     """What can be said of this run, the most important first.
 
-    "learns" is said only of a loss that fell; silence alone is no proof of learning.
+    "learns" is said only where every loss `learned`, by the course that the rules judge by; silence
+    alone is no proof of learning.
 
     Example:
         >>> verdict(Trace(), ())
@@ -25,7 +26,7 @@ def verdict(trace: Trace, findings: Sequence[Finding]) -> str:
         return f"learns worse than it could: {', '.join(kinds)}"
     if not trace.snapshots:
         return f"{_unseen(trace)}: nothing can be said"
-    return ", ".join([_silent(curves(trace)), *kinds])
+    return ", ".join([_silent([stream.course for stream in Run.of(trace).losses]), *kinds])
 
 
 def alarms(findings: Iterable[Finding]) -> list[Finding]:
@@ -46,16 +47,18 @@ def counted(number: int, word: str) -> str:
 
 def _unseen(trace: Trace) -> str:
     how = trace.info.outcome.partition(":")[0]
-    if how in ("interrupted", "failed"):
+    if how in ("interrupted", "failed") or how.startswith("ended by "):
         return f"{how} before a step was recorded"
     return "no training step could be recorded" if trace.steps else "no training step was seen"
 
 
-def _silent(losses: Sequence[Curve]) -> str:
-    if any(curve.nonfinite for curve in losses):
+def _silent(courses: Sequence[Course]) -> str:
+    if any(course.nonfinite for course in courses):
         return "nothing found, but the loss is not always finite"
-    if not losses or not all(curve.long_enough for curve in losses):
+    if not courses or not all(course.judged for course in courses):
         return "nothing found, in too few steps to see it learn"
-    if all(curve.fell for curve in losses):
+    if all(course.learned for course in courses):
         return "learns: nothing found"
+    if all(course.learned or course.falling for course in courses):
+        return "nothing found, and the loss still falls, but nothing is clearly learned yet"
     return "nothing found, but the loss did not clearly fall"

@@ -29,6 +29,8 @@ import lifesigns.rules as package
 from lifesigns._errors import LifesignsError, UsageError
 from lifesigns.rules._rule import FAMILIES, Rule
 
+TESTING = "testing"
+"""The one public module here that is no rule."""
 GROUP = "lifesigns.rules"
 """Of the entry points by which other distributions add rules."""
 
@@ -105,11 +107,12 @@ def _discovered() -> _Found:
 
 def _built_in() -> dict[str, Rule]:
     """The rules of this package by the names of their modules."""
-    names = (m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith("_"))
-    modules = [importlib.import_module(f"{package.__name__}.{name}") for name in names]
-    rules = {module.__name__: rule_of(module) for module in modules}
-    _refuse_duplicates(rules)
-    return rules
+    names = (module.name for module in pkgutil.iter_modules(package.__path__))
+    rules = (name for name in names if not name.startswith("_") and name != TESTING)
+    modules = [importlib.import_module(f"{package.__name__}.{name}") for name in rules]
+    found = {module.__name__: rule_of(module) for module in modules}
+    _refuse_duplicates(found)
+    return found
 
 
 def _in_order(rules: Iterable[Rule]) -> list[Rule]:

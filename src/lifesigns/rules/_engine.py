@@ -20,10 +20,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import inf
 
+from lifesigns.evidence import Run
 from lifesigns.records import Finding, Severity, Trace
 from lifesigns.rules._discovery import rules_and_problems
 from lifesigns.rules._rule import Rule
-from lifesigns.rules._thinning import thinned
 
 FAILED = "rule-failed"
 """Name of the note that stands for a rule that could not judge this trace."""
@@ -31,28 +31,29 @@ FAILED = "rule-failed"
 _URGENCY = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 
 
-def judge(trace: Trace, rules: Sequence[Rule] | None = None) -> tuple[Finding, ...]:
+def judge(trace: Trace | Run, rules: Sequence[Rule] | None = None) -> tuple[Finding, ...]:
     """What the rules conclude from a trace, most probable root cause first.
 
-    A long trace is thinned first, see `_thinning`. A rule that raises does not lose the findings
-    of the others: it becomes a note called `rule-failed` that says which one, and why.
+    A long trace is thinned first, see `lifesigns.evidence.thinning`. A rule that raises does not
+    lose the findings of the others: it becomes a note called `rule-failed` that says which one, and
+    why.
 
     Cost: below a second for 10,000 snapshots of 100 sites (`benchmarks/judge.py`).
 
     Args:
-        trace: A run, live, stored or hand-written.
+        trace: A run, live, stored or hand-written, or the view of one.
         rules: The rules to ask; all of them by default.
     """
     rules, problems = rules_and_problems() if rules is None else (rules, ())
-    judged = thinned(trace)
-    found = [finding for rule in rules for finding in _ask(rule, judged)]
+    run = trace if isinstance(trace, Run) else Run.of(trace)
+    found = [finding for rule in rules for finding in _ask(rule, run)]
     found += map(_not_loaded, problems)
-    return tuple(_joined(sorted(found, key=_urgency(judged)), rules))
+    return tuple(_joined(sorted(found, key=_urgency(run.trace)), rules))
 
 
-def _ask(rule: Rule, trace: Trace) -> Iterable[Finding]:
+def _ask(rule: Rule, run: Run) -> Iterable[Finding]:
     try:
-        return tuple(rule.check(trace))
+        return tuple(rule.judge(run))
     except Exception as error:  # a rule's bug must not cost the user the other findings
         return (_failed(rule, error),)
 

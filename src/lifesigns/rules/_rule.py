@@ -3,17 +3,18 @@
 `lifesigns explain` and the documentation are made from these fields; nothing is written twice.
 
 A rule names a symptom it can prove from a trace and orders the causes the symptom points to. It
-sees records and the facts of the function catalogue, nothing else, so it runs unchanged live, on a
-stored run, and on the hand-written traces of its own cases.
+sees records, what `lifesigns.evidence` makes of them, and the facts of the function catalogue, and
+nothing else, so it runs unchanged live, on a stored run, and on hand-written traces.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 from zlib import crc32
 
+from lifesigns.evidence import Run, Stream, Threshold
 from lifesigns.records import Finding, Remedy, Severity, Trace
 
 CAUSES = frozenset(
@@ -48,17 +49,6 @@ CHINESE_FAMILIES = {
 
 RETIRED: frozenset[str] = frozenset()
 """Codes of rules that are gone; none is ever used again."""
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """A number a rule compares with, what it means and where it comes from."""
-
-    value: float
-    meaning: str
-    """What is counted or compared, the unit first: `share of a layer that alarms`."""
-    source: str
-    """Who found this number and where; `calibrated on the cases` if it was us."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +93,10 @@ class Rule:
     """One line for the list of rules."""
     why: str
     """Why it harms, in two sentences that teach."""
-    check: Callable[[Trace], Iterable[Finding]]
+    check: Callable[[Stream], Iterable[Finding]] | None = None
+    """Judges one loss with its snapshots; asked for each loss of the run that was recorded."""
+    check_run: Callable[[Run], Iterable[Finding]] | None = None
+    """Judges what concerns the run as a whole; asked once, even if nothing was recorded."""
     sees: str = ""
     """What it sees: the symptom and what is behind it, in Markdown."""
     evidence: str = ""
@@ -127,6 +120,20 @@ class Rule:
     def family(self) -> str:
         """The letters of the code, a key of `FAMILIES` unless another distribution has its own."""
         return self.code[:3]
+
+    def judge(self, run: Run) -> Iterator[Finding]:
+        """What the rule finds in a run: about the whole of it, then about each of its losses.
+
+        Example:
+            >>> from lifesigns.rules import find_rule
+            >>> list(find_rule("dead-units").judge(Run(Trace())))
+            []
+        """
+        if self.check_run is not None:
+            yield from self.check_run(run)
+        if self.check is not None:
+            for stream in run.streams:
+                yield from self.check(stream)
 
     def finding(
         self,

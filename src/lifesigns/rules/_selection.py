@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from lifesigns._errors import UsageError
+from lifesigns.evidence import Run
 from lifesigns.records import Finding, Trace
 from lifesigns.rules._discovery import all_rules, find_rule
 from lifesigns.rules._engine import judge
@@ -55,10 +56,11 @@ class Selection:
             return Judgement(judge(trace))
         asked = [rule for rule in all_rules() if self._asks(rule.name)]
         others = [rule for rule in all_rules() if not self._asks(rule.name)]
-        found = judge(trace, asked)
+        run = Run.of(trace)
+        found = judge(run, asked)
         kept = [finding for finding in found if not self._leaves_alone(finding)]
         left = [finding for finding in found if self._leaves_alone(finding)]
-        ignored = Counter(finding.rule for finding in (*left, *judge(trace, others)))
+        ignored = Counter(finding.rule for finding in (*left, *judge(run, others)))
         return Judgement(_still_explained(kept), dict(sorted(ignored.items())))
 
     def _asks(self, name: str) -> bool:

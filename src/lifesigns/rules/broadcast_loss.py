@@ -5,19 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from lifesigns.evidence import Stream, Threshold
 from lifesigns.records import Finding, LossReading, Remedy, Severity, Snapshot, Trace
-from lifesigns.rules import _examples as example
-from lifesigns.rules._evidence import streams
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
+
+COMPARISONS = Threshold(1, "comparisons per prediction", "exact")
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check(stream: Stream) -> Iterable[Finding]:
     """One finding per stream, at the first step it happened."""
-    for stream in streams(trace):
-        for snapshot in trace.stream(stream):
-            if snapshot.loss and _is_crossed(snapshot.loss):
-                yield _finding(snapshot, snapshot.loss)
-                break
+    for snapshot in stream.snapshots:
+        if snapshot.loss and _is_crossed(snapshot.loss):
+            yield _finding(snapshot, snapshot.loss)
+            return
 
 
 def _is_crossed(loss: LossReading) -> bool:
@@ -92,7 +93,7 @@ pairs and is not reported.
         "PyTorch, `torch.nn.functional.mse_loss`: the warning on differing sizes",
     ),
     check=check,
-    thresholds={"comparisons": Threshold(1, "comparisons per prediction", "exact")},
+    thresholds={"comparisons": COMPARISONS},
     explains=("loss-flat", "constant-output"),
     cases=(
         Case("(N, 1) against (N)", lambda: _example((8, 1), (8,), (8, 8)), Severity.ERROR),

@@ -6,6 +6,11 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from lifesigns.evidence import Course, Stream, Threshold
+from lifesigns.evidence.constant import class_counts
+from lifesigns.evidence.course import REGRESSIONS
+from lifesigns.evidence.output import output_sites
+from lifesigns.evidence.thresholds import ENOUGH_STEPS, HALF, RANKS
 from lifesigns.records import (
     Finding,
     LossReading,
@@ -16,50 +21,50 @@ from lifesigns.records import (
     Trace,
     UnitSums,
 )
-from lifesigns.rules import _examples as example
-from lifesigns.rules._evidence import streams
-from lifesigns.rules._harm import ENOUGH_STEPS, RANKS, fit, harm
-from lifesigns.rules._loss_trend import Trend, class_counts, targets_of, trend
-from lifesigns.rules._output import output_sites
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
 
-REGRESSIONS = ("squared_error", "absolute_error", "huber")
+CLASSES = Threshold(100, "classes at the most", "ours: beyond that it may be a count")
+SAMPLES = Threshold(5, "samples per class", "ours: to know how frequent each is")
+UNIFORM = Threshold(0.25, "variance over that of equally frequent numbers, off 1", "ours")
+MISS = Threshold(1.5, "RMS error over the step from class to class", "ours: not the next")
+NAMES = Threshold(20, "classes at the most for that", "ours: more may be a scale")
+TOTAL = Threshold(1.5, "sum of the outputs, a probability", "ours: 1 is consistent")
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream."""
-    for stream in streams(trace):
-        shots = [s for s in trace.stream(stream) if s.loss]
-        readings = [s.loss for s in shots if s.loss]
-        targets, course = targets_of(readings), trend(trace, stream)
-        if targets is None or not targets.units:
-            continue
-        severity = harm(trace, stream, course, _limit("learned"))
-        found = (
-            _regressed(readings, targets, course, severity)
-            or _one_sigmoid(readings, targets, course)
-            or _independent(shots, course)
-            or _shifted(readings)
-        )
-        if found:
-            yield found
+    shots = [s for s in stream.snapshots if s.loss]
+    readings = [s.loss for s in shots if s.loss]
+    targets, course = stream.targets, stream.course
+    if targets is None or not targets.units:
+        return
+    severity = course.harm(HALF)
+    found = (
+        _regressed(readings, targets, course, severity)
+        or _one_sigmoid(readings, targets, course)
+        or _independent(shots, course)
+        or _shifted(readings)
+    )
+    if found:
+        yield found
 
 
 # --- labels as the targets of a regression
 def _regressed(
-    readings: Sequence[LossReading], targets: UnitSums, course: Trend, severity: Severity
+    readings: Sequence[LossReading], targets: UnitSums, course: Course, severity: Severity
 ) -> Finding | None:
     if readings[-1].kind not in REGRESSIONS or not _are_labels(readings, targets):
         return None
     classes = int(targets.maximum[0] - targets.minimum[0]) + 1
     squared = readings[-1].kind == "squared_error" and course.steps >= ENOUGH_STEPS
-    missed = squared and classes <= _limit("names") and course.end > _limit("miss") ** 2
+    missed = squared and classes <= NAMES and course.end > MISS**2
     return RULE.finding(
         severity if severity is not Severity.NOTE or not missed else Severity.WARNING,
         f"targets look like the numbers of {classes} classes, and a regression is trained on them",
         step=0,
         measured=f"integers from {targets.minimum[0]:.0f} to {targets.maximum[0]:.0f}, about "
-        f"equally frequent; {fit(course)}",
+        f"equally frequent; {course}",
         expected=f"{classes} outputs and a cross-entropy, if these are classes",
         certainty="the targets are exact; that they are classes is likely: counts and ratings "
         "gather around a centre",
@@ -76,17 +81,17 @@ def _are_labels(readings: Sequence[LossReading], targets: UnitSums) -> bool:
         return False
     low, high, n = targets.minimum[0], targets.maximum[0], targets.count[0]
     classes = high - low + 1
-    few = 3 <= classes <= _limit("classes") and n >= _limit("samples") * classes
+    few = 3 <= classes <= CLASSES and n >= SAMPLES * classes
     if low not in (0, 1) or not few:
         return False
-    spread = (classes**2 - 1) / 12
-    centred = abs(targets.mean[0] - (low + high) / 2) < 0.2 * np.sqrt(spread)
-    return bool(centred and abs(targets.variance[0] / spread - 1) < _limit("uniform"))
+    variance = (classes**2 - 1) / 12
+    centred = abs(targets.mean[0] - (low + high) / 2) < 0.2 * np.sqrt(variance)
+    return bool(centred and abs(targets.variance[0] / variance - 1) < UNIFORM)
 
 
 # --- labels as the targets of a binary cross-entropy
 def _one_sigmoid(
-    readings: Sequence[LossReading], targets: UnitSums, course: Trend
+    readings: Sequence[LossReading], targets: UnitSums, course: Course
 ) -> Finding | None:
     last = readings[-1]
     integers = all(r.target.integer_valued for r in readings if r.target)
@@ -100,7 +105,7 @@ def _one_sigmoid(
         Severity.ERROR,
         f"one sigmoid for the labels {low:.0f} to {high:.0f}: it can only tell 0 from 1",
         step=0,
-        measured=f"a binary cross-entropy on labels up to {high:.0f}; {fit(course)}",
+        measured=f"a binary cross-entropy on labels up to {high:.0f}; {course}",
         expected="labels 0 and 1, or an output for each class",
         certainty="exact, on the recorded targets",
         causes=("wrong_loss", "wrong_output_activation"),
@@ -110,7 +115,7 @@ def _one_sigmoid(
 
 
 # --- independent sigmoids where a cross-entropy needs a distribution
-def _independent(shots: Sequence[Snapshot], course: Trend) -> Finding | None:
+def _independent(shots: Sequence[Snapshot], course: Course) -> Finding | None:
     """Harm is measured: probabilities that sum to far more than 1, and say little of the class."""
     loss, site = shots[-1].loss, _only_sigmoid(shots[-1])
     if loss is None or site is None or loss.kind != "cross_entropy" or loss.prediction is None:
@@ -119,7 +124,7 @@ def _independent(shots: Sequence[Snapshot], course: Trend) -> Finding | None:
     if given.units < 2 or not (loss.handwritten or loss.operation == "nll_loss"):
         return None
     total = float(np.exp(given.mean).sum() if given.maximum.max() <= 0 else given.mean.sum())
-    harmed = total > _limit("total") and not course.correlation > RANKS
+    harmed = total > TOTAL and not course.correlation > RANKS
     return RULE.finding(
         Severity.WARNING if harmed and course.steps >= ENOUGH_STEPS else Severity.NOTE,
         f"{given.units} independent sigmoids feed a cross-entropy for one class out of several",
@@ -175,10 +180,6 @@ def _remedies(classes: int, low: int) -> tuple[Remedy, ...]:
             f"loss = F.cross_entropy(logits, target.long(){shift})",
         ),
     )
-
-
-def _limit(name: str) -> float:
-    return RULE.thresholds[name].value
 
 
 # --- cases ----------------------------------------------------------------------------------------
@@ -251,13 +252,13 @@ Where a regression on labels fits them well it is a note: they have an order tha
     ),
     check=check,
     thresholds={
-        "classes": Threshold(100, "classes at the most", "ours: beyond that it may be a count"),
-        "samples": Threshold(5, "samples per class", "ours: to know how frequent each is"),
-        "uniform": Threshold(0.25, "variance over that of equally frequent numbers, off 1", "ours"),
-        "miss": Threshold(1.5, "RMS error over the step from class to class", "ours: not the next"),
-        "names": Threshold(20, "classes at the most for that", "ours: more may be a scale"),
-        "learned": Threshold(0.5, "share of the baseline learned", "as for other output faults"),
-        "total": Threshold(1.5, "sum of the outputs, a probability", "ours: 1 is consistent"),
+        "classes": CLASSES,
+        "samples": SAMPLES,
+        "uniform": UNIFORM,
+        "miss": MISS,
+        "names": NAMES,
+        "learned": HALF,
+        "total": TOTAL,
     },
     explains=("loss-flat", "constant-output", "squared-error-on-saturated-output"),
     cases=(

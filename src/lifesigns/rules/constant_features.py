@@ -6,15 +6,18 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from lifesigns.evidence import Run, Threshold
+from lifesigns.evidence.sites import listed
 from lifesigns.records import BatchReading, Finding, Remedy, Severity, Snapshot, Trace, UnitSums
-from lifesigns.rules import _examples as example
-from lifesigns.rules._evidence import listed
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
+
+SPREAD = Threshold(0, "range of a feature over all recorded batches", "exact")
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check_run(run: Run) -> Iterable[Finding]:
     """At most one finding on non-finite inputs and one on constant ones."""
-    shots = [s for s in trace.snapshots if s.batch is not None]
+    shots = [s for s in run.trace.snapshots if s.batch is not None]
     if not shots:
         return
     units = shots[-1].batch.features.units if shots[-1].batch else 0
@@ -108,8 +111,8 @@ Some constant features are common (the border of images, a one-hot column of a r
 only noted. It is an error when no feature changes at all, or when values are not finite.
 """,
     references=("LeCun et al. 1998, Efficient BackProp, section 4.3: normalizing the inputs",),
-    check=check,
-    thresholds={"spread": Threshold(0, "range of a feature over all recorded batches", "exact")},
+    check_run=check_run,
+    thresholds={"spread": SPREAD},
     explains=("non-finite-origin", "loss-diverges", "constant-output", "loss-flat"),
     cases=(
         Case("a NaN in the input", lambda: _example([[1, 2], [3, float("nan")]]), Severity.ERROR),

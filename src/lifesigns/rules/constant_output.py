@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from lifesigns.evidence import Stream, Threshold
+from lifesigns.evidence.suspects import too_large
 from lifesigns.functions import ACTIVATIONS
 from lifesigns.records import (
     Finding,
@@ -20,22 +22,19 @@ from lifesigns.records import (
     Trace,
     UnitSums,
 )
-from lifesigns.rules import _examples as example
-from lifesigns.rules._evidence import latest, since, streams
-from lifesigns.rules._loss_trend import target_varies, trend
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
-from lifesigns.rules._suspects import too_large
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
+
+SPREAD = Threshold(1e-6, "range of outputs over range of targets", "ten times float32's rounding")
 
 ROUNDING = 4 * float(np.finfo(np.float32).eps)
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check(stream: Stream) -> Iterable[Finding]:
     """One finding per stream; a zero-initialised last layer before its first step is fine."""
-    for stream in streams(trace):
-        recent = [s for s in latest(trace, stream) if s.step > 0 and s.loss]
-        readings = [s.loss for s in trace.stream(stream) if s.loss]
-        if recent and target_varies(readings) and all(map(_is_constant, recent)):
-            yield _finding(trace, stream, recent[-1])
+    recent = [s for s in stream.latest if s.step > 0 and s.loss]
+    if recent and stream.course.targets_vary and all(map(_is_constant, recent)):
+        yield _finding(stream, recent[-1])
 
 
 def _is_constant(snapshot: Snapshot) -> bool:
@@ -47,7 +46,7 @@ def _is_constant(snapshot: Snapshot) -> bool:
     if not ((sums.count > 1).all() and sums.units and (sums.nonfinite == 0).all()):
         return False
     spread = 1.0 if loss.target.is_index else float(loss.target.sums.spread.max())
-    return spread > 0 and _is_level(sums, _limit("spread") * spread)
+    return spread > 0 and _is_level(sums, SPREAD * spread)
 
 
 def _is_level(sums: UnitSums, tolerance: float = 0.0) -> bool:
@@ -55,16 +54,14 @@ def _is_level(sums: UnitSums, tolerance: float = 0.0) -> bool:
     return bool((sums.spread <= tolerance + ROUNDING * size).all())
 
 
-def _finding(trace: Trace, stream: int, last: Snapshot) -> Finding:
+def _finding(stream: Stream, last: Snapshot) -> Finding:
     loss = last.loss
     assert loss is not None
     assert loss.prediction is not None
     origin = _origin(last)
     place, cause, remedy = _cause(last, origin)
-    shots = trace.stream(stream)
-    first = since(shots, _is_constant)
-    course = trend(trace, stream)
-    leading = too_large(trace, stream, course, first)
+    first = stream.since(_is_constant)
+    leading = too_large(stream, first)
     batch = int(loss.prediction.count.max())
     widest = float(loss.prediction.spread.max())
     return RULE.finding(
@@ -75,7 +72,7 @@ def _finding(trace: Trace, stream: int, last: Snapshot) -> Finding:
         measured=f"outputs differ by {widest:.2g} over a batch of {batch} while targets vary"
         + (f"; constant from {place}" if place else "")
         + "".join(f"; {suspect.evidence}" for suspect in leading),
-        expected=f"outputs that differ by more than {_limit('spread'):g} of the targets' range",
+        expected=f"outputs that differ by more than {SPREAD:g} of the targets' range",
         certainty="exact, in every recorded step from there on",
         causes=tuple(dict.fromkeys((*(s.cause for s in leading), cause, "bad_init")))[:3],
         remedies=(*(suspect.remedy for suspect in leading), remedy),
@@ -119,10 +116,6 @@ _SCALE = Remedy(
     "Initialise at random with a spread that fits the fan-in.",
     "nn.init.xavier_uniform_(layer.weight)\nnn.init.zeros_(layer.bias)",
 )
-
-
-def _limit(name: str) -> float:
-    return RULE.thresholds[name].value
 
 
 # --- cases ----------------------------------------------------------------------------------------
@@ -171,11 +164,7 @@ only.
         "Karpathy 2019, A Recipe for Training Neural Networks: the input-independent baseline",
     ),
     check=check,
-    thresholds={
-        "spread": Threshold(
-            1e-6, "range of outputs over range of targets", "ten times float32's rounding"
-        )
-    },
+    thresholds={"spread": SPREAD},
     explains=("loss-flat",),
     cases=(
         Case("one value for all", lambda: _example([0.5] * 4), Severity.ERROR),

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lifesigns.evidence import Stream
+from lifesigns.evidence.sites import is_hidden, is_rectifier, listed, merged, samples
+from lifesigns.evidence.suspects import Suspect, unscaled_input
+from lifesigns.evidence.thresholds import DEAD_SHARE, SURE_SAMPLES
 from lifesigns.records import Finding, Kind, Remedy, Severity, Site, SiteReading, Snapshot, Trace
-from lifesigns.rules import _examples as example
-from lifesigns.rules._blocked import RECTIFIERS
-from lifesigns.rules._evidence import is_hidden, latest, listed, merged, progress, samples, streams
-from lifesigns.rules._loss_trend import trend
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
-from lifesigns.rules._suspects import Suspect, unscaled_input
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
+from lifesigns.rules.testing import FALLING, FLAT
 
 
 @dataclass(frozen=True)
@@ -24,41 +25,40 @@ class _Layer:
     observations: int
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check(stream: Stream) -> Iterable[Finding]:
     """One finding per stream: the first layer to be dead leads, the others are named."""
-    for stream in streams(trace):
-        if trace.stream(stream)[0].step == 0:
-            layers = [x for x in _layers(trace, stream) if x.share > _limit("share")]
-            if layers:
-                raw = unscaled_input(trace, stream, trend(trace, stream))
-                yield _finding(trace, stream, layers, raw)
+    if stream.first.step == 0:
+        layers = [x for x in _layers(stream) if x.share > DEAD_SHARE]
+        if layers:
+            raw = unscaled_input(stream)
+            yield _finding(stream, layers, raw)
 
 
-def _layers(trace: Trace, stream: int) -> Iterator[_Layer]:
-    first = trace.stream(stream)[0]
-    seen = (first, *latest(trace, stream))
+def _layers(stream: Stream) -> Iterator[_Layer]:
+    first = stream.first
+    seen = (first, *stream.latest)
     for index in first.graph.of_kind(Kind.ACTIVATION):
         site = first.graph.sites[index]
         value = merged(seen, site.name)
-        if site.operation not in RECTIFIERS or value is None or not is_hidden(first.graph, index):
+        if not is_rectifier(site) or value is None or not is_hidden(first.graph, index):
             continue
         known = (value.count > 0) & (value.nonfinite == 0)
         share = float((known & (value.active == 0)).mean()) if value.units else 0.0
         yield _Layer(site, share, len({s.step for s in seen}) * samples(site))
 
 
-def _finding(trace: Trace, stream: int, layers: list[_Layer], raw: Suspect | None) -> Finding:
-    origin, rest, course = layers[0], layers[1:], progress(trace, stream)
+def _finding(stream: Stream, layers: list[_Layer], raw: Suspect | None) -> Finding:
+    origin, rest, course = layers[0], layers[1:], stream.course
     rate = min(3 / max(origin.observations, 1), 1)
     return RULE.finding(
-        _severity(trace, stream, layers),
+        _severity(stream, layers),
         f"{origin.share:.0%} of the units at {origin.site.name} are dead before the first update",
         site=origin.site.name,
         step=0,
         measured=f"{origin.share:.0%} of the units gave 0 at step 0, and ever since"
         + (f"; also {listed([x.site.name for x in rest])}" if rest else "")
         + (f"; {raw.evidence}" if raw else "")
-        + (f"; {course}" if course.judged else ""),
+        + course.remark,
         expected="about half of the values positive, as zero bias and centred weights give",
         certainty=f"0 of {origin.observations} observations: activity below {rate:.2g} per "
         "observation at 95 % confidence",
@@ -68,10 +68,10 @@ def _finding(trace: Trace, stream: int, layers: list[_Layer], raw: Suspect | Non
     )
 
 
-def _severity(trace: Trace, stream: int, layers: list[_Layer]) -> Severity:
-    course = progress(trace, stream)
-    sure = [layer for layer in layers if layer.observations >= _limit("observations")]
-    first = trace.stream(stream)[0]
+def _severity(stream: Stream, layers: list[_Layer]) -> Severity:
+    course = stream.course
+    sure = [layer for layer in layers if layer.observations >= SURE_SAMPLES]
+    first = stream.first
     if any(x.share == 1 and _cuts_off(first, x.site) for x in sure) and not course.learned:
         return Severity.ERROR
     return Severity.WARNING if sure and course.stalled else Severity.NOTE
@@ -97,12 +97,7 @@ _REMEDIES = (
 )
 
 
-def _limit(name: str) -> float:
-    return RULE.thresholds[name].value
-
-
 # --- cases ----------------------------------------------------------------------------------------
-_FLAT, _FALLING = [1.0] * 100, list(np.geomspace(1, 0.01, 100))
 
 
 def _example(dead: int, losses: Iterable[float], *, later: bool = False, cut: bool = True) -> Trace:
@@ -146,12 +141,7 @@ at most. Few samples prove little: an alarm takes 60 of them.
         "Hanley & Lippman-Hand 1983, If Nothing Goes Wrong, Is Everything All Right?",
     ),
     check=check,
-    thresholds={
-        "share": Threshold(0.4, "share of a layer's units", "as in dead-units; CS231n"),
-        "observations": Threshold(
-            60, "samples needed for an alarm", "3/60 = 5 %: rule of three at 95 %"
-        ),
-    },
+    thresholds={"share": DEAD_SHARE, "observations": SURE_SAMPLES},
     explains=(
         "dead-units",
         "zero-gradient",
@@ -162,11 +152,11 @@ at most. Few samples prove little: an alarm takes 60 of them.
     ),
     cases=(
         Case("a whole layer, before the first step", lambda: _example(10, [1.0]), Severity.ERROR),
-        Case("half a layer, loss flat", lambda: _example(5, _FLAT), Severity.WARNING),
-        Case("near miss: half a layer, yet it learns", lambda: _example(5, _FALLING), None),
-        Case("near miss: silent only later", lambda: _example(5, _FLAT, later=True), None),
+        Case("half a layer, loss flat", lambda: _example(5, FLAT), Severity.WARNING),
+        Case("near miss: half a layer, yet it learns", lambda: _example(5, FALLING), None),
+        Case("near miss: silent only later", lambda: _example(5, FLAT, later=True), None),
         Case("a short cut, not judged yet", lambda: _example(10, [1.0], cut=False), None),
-        Case("readings missing", lambda: example.unread(_example(10, _FLAT)), None),
+        Case("readings missing", lambda: example.unread(_example(10, FLAT)), None),
     ),
     chinese=Chinese(
         translates="20f3fa53",

@@ -9,23 +9,16 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from lifesigns.evidence import Course, Stream, Threshold
+from lifesigns.evidence.sites import is_hidden, is_rectifier, listed, merged, samples
+from lifesigns.evidence.suspects import Suspect, unscaled_input
+from lifesigns.evidence.thresholds import DEAD_SHARE, SURE_SAMPLES
 from lifesigns.records import Finding, Kind, Remedy, Severity, Site, SiteReading, Snapshot, Trace
-from lifesigns.rules import _examples as example
-from lifesigns.rules._blocked import RECTIFIERS
-from lifesigns.rules._evidence import (
-    Progress,
-    is_hidden,
-    latest,
-    listed,
-    merged,
-    progress,
-    samples,
-    since,
-    streams,
-)
-from lifesigns.rules._loss_trend import trend
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
-from lifesigns.rules._suspects import Suspect, unscaled_input
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
+from lifesigns.rules.testing import FALLING, FLAT
+
+NOTED = Threshold(0.10, "share of a layer worth a note", "calibrated on the cases")
 
 
 @dataclass(frozen=True)
@@ -46,25 +39,24 @@ class _Layer:
         return f"{self.silent.sum()} of {len(self.silent)} units at {self.site.name}"
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check(stream: Stream) -> Iterable[Finding]:
     """One finding per stream: the layer nearest the input leads, the others are named."""
-    for stream in streams(trace):
-        layers = [layer for layer in _layers(trace, stream) if layer.share > _limit("note")]
-        if layers:
-            raw = unscaled_input(trace, stream, trend(trace, stream))
-            yield _finding(layers, progress(trace, stream), raw)
+    layers = [layer for layer in _layers(stream) if layer.share > NOTED]
+    if layers:
+        raw = unscaled_input(stream)
+        yield _finding(layers, stream.course, raw)
 
 
-def _layers(trace: Trace, stream: int) -> Iterator[_Layer]:
-    snapshots = trace.stream(stream)
-    recent = latest(trace, stream)
+def _layers(stream: Stream) -> Iterator[_Layer]:
+    snapshots = stream.snapshots
+    recent = stream.latest
     graph = recent[-1].graph
     for index in graph.of_kind(Kind.ACTIVATION):
         site = graph.sites[index]
-        if site.operation in RECTIFIERS and is_hidden(graph, index):
+        if is_rectifier(site) and is_hidden(graph, index):
             silent = _silent(recent, site.name)
             if silent is not None and silent.any():
-                first = since(snapshots, partial(_stays_silent, name=site.name, dead=silent))
+                first = stream.since(partial(_stays_silent, name=site.name, dead=silent))
                 born = first == snapshots[0].step
                 yield _Layer(site, silent, len(recent) * samples(site), first, born)
 
@@ -90,7 +82,7 @@ def _stays_silent(snapshot: Snapshot, name: str, dead: NDArray[np.bool_]) -> boo
     return silent is not None and len(silent) == len(dead) and silent[dead].mean() >= 0.9
 
 
-def _finding(layers: list[_Layer], course: Progress, raw: Suspect | None) -> Finding:
+def _finding(layers: list[_Layer], course: Course, raw: Suspect | None) -> Finding:
     worst = max(layers, key=lambda layer: layer.share)
     origin = next(layer for layer in layers if layer.share > 0.9 * worst.share)
     rest = [layer for layer in layers if layer is not origin]
@@ -105,8 +97,8 @@ def _finding(layers: list[_Layer], course: Progress, raw: Suspect | None) -> Fin
         measured=f"{origin} gave 0 throughout"
         + (f"; also {listed(rest)}" if rest else "")
         + (f"; {raw.evidence}" if raw else "")
-        + (f"; {course}" if course.judged else ""),
-        expected=f"fewer than {_limit('warning'):.0%} of a layer silent on all data",
+        + course.remark,
+        expected=f"fewer than {DEAD_SHARE:.0%} of a layer silent on all data",
         certainty=f"0 of {origin.observations} observations: "
         f"activity below {min(rate, 1):.2g} per observation at 95 % confidence",
         causes=(raw.cause, *own) if raw else own,
@@ -115,11 +107,11 @@ def _finding(layers: list[_Layer], course: Progress, raw: Suspect | None) -> Fin
     )
 
 
-def _severity(layers: list[_Layer], course: Progress) -> Severity:
-    sure = [x for x in layers if x.observations >= _limit("observations")]
+def _severity(layers: list[_Layer], course: Course) -> Severity:
+    sure = [x for x in layers if x.observations >= SURE_SAMPLES]
     if any(x.share == 1.0 for x in sure) and not course.learned:
         return Severity.ERROR
-    if any(x.share > _limit("warning") for x in sure) and course.stalled:
+    if any(x.share > DEAD_SHARE for x in sure) and course.stalled:
         return Severity.WARNING
     return Severity.NOTE
 
@@ -145,10 +137,6 @@ def _remedies(from_birth: bool) -> tuple[Remedy, ...]:
     )
 
 
-def _limit(name: str) -> float:
-    return RULE.thresholds[name].value
-
-
 # --- cases ----------------------------------------------------------------------------------------
 def _example(
     dead: int, losses: Iterable[float], *, operation: str = "relu", since: int = 0
@@ -170,8 +158,6 @@ def _not_a_number() -> Trace:
     reading = SiteReading(1, value=example.sums(np.full((64, 4), np.nan)))
     return example.trace(example.snapshot(graph, sites=[reading]), losses=[float("nan")])
 
-
-_FLAT, _FALLING = [1.0] * 100, list(np.geomspace(1, 0.01, 100))
 
 RULE = Rule(
     code="ACT001",
@@ -202,29 +188,17 @@ dead and nothing was learned. Sparse activity (units that fire rarely, but do fi
         "Hanley & Lippman-Hand 1983, If Nothing Goes Wrong, Is Everything All Right?",
     ),
     check=check,
-    thresholds={
-        "note": Threshold(0.10, "share of a layer worth a note", "calibrated on the cases"),
-        "warning": Threshold(
-            0.40,
-            "share of a layer that alarms if the loss is stalled",
-            "CS231n, Neural Networks Part 1: 'as much as 40% of your network can be dead'",
-        ),
-        "observations": Threshold(
-            60,
-            "samples needed before anything but a note",
-            "3/60 = 5 %: rule of three at 95 % (Hanley & Lippman-Hand 1983)",
-        ),
-    },
+    thresholds={"note": NOTED, "warning": DEAD_SHARE, "observations": SURE_SAMPLES},
     explains=("vanishing-gradient", "zero-gradient", "constant-output", "loss-flat"),
     cases=(
-        Case("half a layer dead, loss flat", lambda: _example(5, _FLAT), Severity.WARNING),
-        Case("a whole layer dead", lambda: _example(10, _FLAT), Severity.ERROR),
-        Case("a layer that died", lambda: _example(10, _FLAT, since=30), Severity.ERROR),
-        Case("near miss: half a layer dead, yet it learns", lambda: _example(5, _FALLING), None),
-        Case("one unit dead", lambda: _example(1, _FLAT), None),
-        Case("a leaky unit cannot die", lambda: _example(5, _FLAT, operation="leaky_relu"), None),
+        Case("half a layer dead, loss flat", lambda: _example(5, FLAT), Severity.WARNING),
+        Case("a whole layer dead", lambda: _example(10, FLAT), Severity.ERROR),
+        Case("a layer that died", lambda: _example(10, FLAT, since=30), Severity.ERROR),
+        Case("near miss: half a layer dead, yet it learns", lambda: _example(5, FALLING), None),
+        Case("one unit dead", lambda: _example(1, FLAT), None),
+        Case("a leaky unit cannot die", lambda: _example(5, FLAT, operation="leaky_relu"), None),
         Case("NaN is not dead", _not_a_number, None),
-        Case("readings missing: no activations", lambda: example.unread(_example(10, _FLAT)), None),
+        Case("readings missing: no activations", lambda: example.unread(_example(10, FLAT)), None),
     ),
     chinese=Chinese(
         translates="0d4af4a6",

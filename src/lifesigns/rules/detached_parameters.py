@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from lifesigns.records import Finding, ParameterReading, Remedy, Severity, Trace
-from lifesigns.rules import _examples as example
-from lifesigns.rules._evidence import listed, progress, streams
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
+from lifesigns.evidence import Run, Threshold
+from lifesigns.evidence.sites import listed
+from lifesigns.records import Finding, ParameterReading, Remedy, Severity, Snapshot, Trace
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
+from lifesigns.rules.testing import FALLING, FLAT
+
+SHARE = Threshold(0.1, "share of all weights that alarms", "ours")
 
 
 @dataclass(frozen=True)
@@ -25,18 +29,19 @@ class _Group:
     remedy: Remedy
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check_run(run: Run) -> Iterable[Finding]:
     """One finding for each of the three reasons."""
-    harmed = any(progress(trace, stream).harmed for stream in streams(trace))
-    for group in _groups(_history(trace)):
-        alarming = harmed and group.share > _limit("share")
+    snapshots = run.trace.snapshots
+    harmed = any(stream.course.harmed for stream in run.streams)
+    for group in _groups(_history(snapshots)):
+        alarming = harmed and group.share > SHARE
         yield RULE.finding(
             Severity.WARNING if alarming else Severity.NOTE,
             f"{len(group.names)} parameters hold {group.share:.0%} of the weights "
             f"and {group.state}",
             site=group.names[0],
-            step=trace.snapshots[0].step,
-            measured=f"{listed(group.names)}: {group.state}, on {len(trace.snapshots)} recordings",
+            step=snapshots[0].step,
+            measured=f"{listed(group.names)}: {group.state}, on {len(snapshots)} recordings",
             expected="every parameter reached by the loss, trainable, and in an optimizer",
             causes=("frozen", "other"),
             remedies=(group.remedy,),
@@ -44,10 +49,10 @@ def check(trace: Trace) -> Iterable[Finding]:
         )
 
 
-def _history(trace: Trace) -> list[list[ParameterReading]]:
+def _history(snapshots: Sequence[Snapshot]) -> list[list[ParameterReading]]:
     """The readings of each parameter over the run."""
     found: dict[str, list[ParameterReading]] = {}
-    for snapshot in trace.snapshots:
+    for snapshot in snapshots:
         for reading in snapshot.parameters:
             found.setdefault(reading.name, []).append(reading)
     return list(found.values())
@@ -94,12 +99,7 @@ _REMEDIES = {
 }
 
 
-def _limit(name: str) -> float:
-    return RULE.thresholds[name].value
-
-
 # --- cases ----------------------------------------------------------------------------------------
-_FLAT, _FALLING = [1.0] * 100, list(np.geomspace(1, 0.01, 100))
 
 
 def _example(losses: Iterable[float], layer: int = 0, **state: Any) -> Trace:
@@ -134,23 +134,23 @@ is learned.
         "PyTorch, Autograd mechanics: locally disabling gradient computation",
         "PyTorch, `torch.optim`: constructing an optimizer",
     ),
-    check=check,
-    thresholds={"share": Threshold(0.1, "share of all weights that alarms", "ours")},
+    check_run=check_run,
+    thresholds={"share": SHARE},
     explains=("loss-flat", "constant-output"),
     cases=(
-        Case("a big layer not reached", lambda: _example(_FLAT, reached=False), Severity.WARNING),
-        Case("in no optimizer", lambda: _example(_FLAT, optimized=False), Severity.WARNING),
-        Case("frozen at random", lambda: _example(_FLAT, trainable=False), Severity.WARNING),
+        Case("a big layer not reached", lambda: _example(FLAT, reached=False), Severity.WARNING),
+        Case("in no optimizer", lambda: _example(FLAT, optimized=False), Severity.WARNING),
+        Case("frozen at random", lambda: _example(FLAT, trainable=False), Severity.WARNING),
         Case(
             "near miss: frozen backbone that learns",
-            lambda: _example(_FALLING, trainable=False),
+            lambda: _example(FALLING, trainable=False),
             None,
         ),
-        Case("a small head not used", lambda: _example(_FLAT, layer=1, reached=False), None),
-        Case("all in order", lambda: _example(_FLAT), None),
+        Case("a small head not used", lambda: _example(FLAT, layer=1, reached=False), None),
+        Case("all in order", lambda: _example(FLAT), None),
         Case(
             "readings missing: the graph proves it",
-            lambda: example.unread(_example(_FLAT, reached=False)),
+            lambda: example.unread(_example(FLAT, reached=False)),
             Severity.WARNING,
         ),
     ),

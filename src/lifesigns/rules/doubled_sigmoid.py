@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from lifesigns.evidence import Stream, Threshold
+from lifesigns.evidence.output import direct_pairs
 from lifesigns.records import Finding, Graph, Remedy, Severity, Site, Trace
-from lifesigns.rules import _examples as example
-from lifesigns.rules._evidence import progress, streams
-from lifesigns.rules._output import direct_pairs
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
+
+SIGMOIDS = Threshold(1, "sigmoids between last layer and loss", "by graph")
 
 WITH_LOGITS = "binary_cross_entropy_with_logits"
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check(stream: Stream) -> Iterable[Finding]:
     """One finding per stream, at the first snapshot whose graph shows it."""
-    for stream in streams(trace):
-        for snapshot in trace.stream(stream):
-            site = next(_doubled(snapshot.graph), None)
-            if site:
-                yield _finding(trace, stream, snapshot.step, site)
-                break
+    for snapshot in stream.snapshots:
+        site = next(_doubled(snapshot.graph), None)
+        if site:
+            yield _finding(stream, snapshot.step, site)
+            return
 
 
 def _doubled(graph: Graph) -> Iterator[Site]:
@@ -36,15 +37,15 @@ def _feeds_loss(graph: Graph, site: Site) -> bool:
     return any(graph.sites[i].operation == "binary_cross_entropy" for i in readers)
 
 
-def _finding(trace: Trace, stream: int, step: int, site: Site) -> Finding:
-    course = progress(trace, stream)
+def _finding(stream: Stream, step: int, site: Site) -> Finding:
+    course = stream.course
     return RULE.finding(
         Severity.WARNING,
         f"{site.name} feeds a loss that applies a sigmoid itself",
         site=site.name,
         step=step,
         measured="values between 0 and 1 enter a function that expects logits: the probability it "
-        "computes stays between 0.5 and 0.73" + (f"; {course}" if course.judged else ""),
+        "computes stays between 0.5 and 0.73" + course.remark,
         expected="logits: the output of the last layer without an activation",
         certainty="proved on the graph",
         causes=("wrong_output_activation", "wrong_loss"),
@@ -92,7 +93,7 @@ and gates.
         "Goodfellow, Bengio & Courville 2016, Deep Learning, section 6.2.2.2: sigmoid units",
     ),
     check=check,
-    thresholds={"sigmoids": Threshold(1, "sigmoids between last layer and loss", "by graph")},
+    thresholds={"sigmoids": SIGMOIDS},
     explains=("loss-flat", "vanishing-gradient", "saturated-units"),
     cases=(
         Case(

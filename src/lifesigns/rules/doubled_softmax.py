@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from lifesigns.evidence import Stream, Threshold
+from lifesigns.evidence.output import direct_pairs, is_output, normalised_dim
 from lifesigns.functions import lowest_cross_entropy
 from lifesigns.records import Finding, Graph, Kind, Remedy, Severity, Site, Trace
-from lifesigns.rules import _examples as example
-from lifesigns.rules._evidence import progress, streams
-from lifesigns.rules._output import direct_pairs, is_output, normalised_dim
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
+
+SOFTMAXES = Threshold(1, "softmaxes between last layer and loss", "by graph")
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check(stream: Stream) -> Iterable[Finding]:
     """One finding per stream, at the first snapshot whose graph shows it."""
-    for stream in streams(trace):
-        for snapshot in trace.stream(stream):
-            pair = next(_doubled(snapshot.graph), None)
-            if pair:
-                yield _finding(trace, stream, snapshot.step, *pair)
-                break
+    for snapshot in stream.snapshots:
+        pair = next(_doubled(snapshot.graph), None)
+        if pair:
+            yield _finding(stream, snapshot.step, *pair)
+            return
 
 
 def _doubled(graph: Graph) -> Iterator[tuple[Site, Site]]:
@@ -37,9 +38,9 @@ def _doubled(graph: Graph) -> Iterator[tuple[Site, Site]]:
     )
 
 
-def _finding(trace: Trace, stream: int, step: int, first: Site, second: Site) -> Finding:
+def _finding(stream: Stream, step: int, first: Site, second: Site) -> Finding:
     classes = first.shape[normalised_dim(first)] if first.shape else 0
-    course = progress(trace, stream)
+    course = stream.course
     floor = lowest_cross_entropy(classes, 1.0) if classes > 1 else float("nan")
     return RULE.finding(
         Severity.WARNING,
@@ -48,7 +49,7 @@ def _finding(trace: Trace, stream: int, step: int, first: Site, second: Site) ->
         step=step,
         measured="probabilities enter a function that expects logits"
         + (f"; with {classes} classes the loss cannot fall below {floor:.3g}" if floor else "")
-        + (f"; {course}" if course.judged else ""),
+        + course.remark,
         expected="logits: the output of the last layer without an activation",
         certainty="proved on the graph",
         causes=("wrong_output_activation", "wrong_loss"),
@@ -99,7 +100,7 @@ network often learns in spite of it; it is still slower and less certain than it
         "Humbatova et al. 2020, Taxonomy of Real Faults in Deep Learning Systems (ICSE)",
     ),
     check=check,
-    thresholds={"softmaxes": Threshold(1, "softmaxes between last layer and loss", "by graph")},
+    thresholds={"softmaxes": SOFTMAXES},
     explains=("loss-flat", "vanishing-gradient", "saturated-units"),
     cases=(
         Case(

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from lifesigns.evidence import Stream, Threshold
+from lifesigns.evidence.sites import listed
 from lifesigns.records import Finding, Kind, Remedy, Severity, Snapshot, Trace
-from lifesigns.rules import _examples as example
-from lifesigns.rules._evidence import listed, streams
-from lifesigns.rules._harm import fit
-from lifesigns.rules._loss_trend import trend
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
+
+STEPS = Threshold(0.5, "share of the recorded steps in evaluation mode", "exact test")
+LAST = Threshold(2, "last recorded steps in evaluation mode, all of them", "exact test")
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream: an alarm if a whole network trains in evaluation mode."""
-    for stream in streams(trace):
-        shots = trace.stream(stream)
-        found = [s for s in shots if _affected(s)]
-        mostly = len(found) > _limit("steps") * len(shots)
-        if found and (mostly or _for_good(shots)):
-            yield _finding(trace, stream, found)
+    shots = stream.snapshots
+    found = [s for s in shots if _affected(s)]
+    mostly = len(found) > STEPS * len(shots)
+    if found and (mostly or _for_good(shots)):
+        yield _finding(stream, found)
 
 
 def _for_good(shots: Sequence[Snapshot]) -> bool:
@@ -27,8 +28,8 @@ def _for_good(shots: Sequence[Snapshot]) -> bool:
 
     The recorded steps lie dense at the beginning only, so their share does not tell.
     """
-    last = shots[-int(_limit("last")) :]
-    return len(last) == _limit("last") and all(_affected(s) for s in last)
+    last = shots[-int(LAST) :]
+    return len(last) >= LAST and all(_affected(s) for s in last)
 
 
 def _affected(snapshot: Snapshot) -> list[str]:
@@ -42,10 +43,10 @@ def _roots(snapshot: Snapshot) -> list[str]:
     return [root for root in names if root == "" or any(n.startswith(f"{root}.") for n in names)]
 
 
-def _finding(trace: Trace, stream: int, found: Sequence[Snapshot]) -> Finding:
+def _finding(stream: Stream, found: Sequence[Snapshot]) -> Finding:
     first, names = found[0], _affected(found[0])
     whole = bool(_roots(first)) and _all_trained(first)
-    course = trend(trace, stream)
+    course = stream.course
     return RULE.finding(
         Severity.WARNING if whole else Severity.NOTE,
         f"in evaluation mode on training steps: {listed(names)}",
@@ -53,7 +54,7 @@ def _finding(trace: Trace, stream: int, found: Sequence[Snapshot]) -> Finding:
         step=first.step,
         measured=f"{len(names)} modules in evaluation mode on {len(found)} recorded steps"
         + (", the whole network among them" if whole else ", the network itself in training mode")
-        + f"; {fit(course)}",
+        + f"; {course}",
         expected="training mode: dropout drops, batch normalisation uses the batch",
         certainty="exact",
         causes=("other",),
@@ -74,10 +75,6 @@ def _all_trained(snapshot: Snapshot) -> bool:
 
 def _site(snapshot: Snapshot, module: str) -> str:
     return next((s.name for s in snapshot.graph.sites if s.module == module), module)
-
-
-def _limit(name: str) -> float:
-    return RULE.thresholds[name].value
 
 
 # --- cases ----------------------------------------------------------------------------------------
@@ -125,10 +122,7 @@ some detectors throughout: then it is a note, as it is where only parts are in e
         "torch documentation, Module.eval",
     ),
     check=check,
-    thresholds={
-        "steps": Threshold(0.5, "share of the recorded steps in evaluation mode", "exact test"),
-        "last": Threshold(2, "last recorded steps in evaluation mode, all of them", "exact test"),
-    },
+    thresholds={"steps": STEPS, "last": LAST},
     cases=(
         Case("the whole network", lambda: _example(("", "1")), Severity.WARNING),
         Case("a network with a name", lambda: _example(("net", "net.1")), Severity.WARNING),
@@ -151,7 +145,7 @@ some detectors throughout: then it is a note, as it is where only parts are in e
         why="在评估模式下，dropout 什么也不丢弃，批归一化则使用滑动平均值，而训练再也不会更新"
         "这些值。结果训练的是另一个网络，而且失去了原本设想的正则化。",
         remedies={
-            "Go back to training mode after each evaluation.": "每次评估之后切换回训练模式。",
+            "Go back to training mode after each evaluation.": "每次评估之后切换回训练模式。"
         },
     ),
 )

@@ -6,29 +6,31 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from lifesigns.evidence import Course, Stream, Threshold
+from lifesigns.evidence.gradients import weight_gradients
 from lifesigns.records import Finding, Kind, Remedy, Severity, Snapshot, Trace
-from lifesigns.rules import _examples as example
-from lifesigns.rules._evidence import Progress, progress, streams, weight_gradients
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
-from lifesigns.rules._scales import is_raw
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
+
+RATIO = Threshold(70, "first layer's gradient over the last's", "AutoTrainer (ICSE 2021)")
+GROWTH = Threshold(100, "norm over its running median", "calibrated on the cases")
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check(stream: Stream) -> Iterable[Finding]:
     """Growth over the steps, or else growth over the depth; one finding per stream."""
-    for stream in streams(trace):
-        course, snapshots = progress(trace, stream), trace.stream(stream)
-        raw = is_raw(trace, stream)
-        found = _over_steps(snapshots, course, raw=raw) or _over_depth(snapshots, course)
-        if found:
-            yield found
+    course, snapshots = stream.course, stream.snapshots
+    raw = stream.is_raw
+    found = _over_steps(snapshots, course, raw=raw) or _over_depth(snapshots, course)
+    if found:
+        yield found
 
 
-def _over_steps(snapshots: tuple[Snapshot, ...], course: Progress, *, raw: bool) -> Finding | None:
+def _over_steps(snapshots: tuple[Snapshot, ...], course: Course, *, raw: bool) -> Finding | None:
     """The norm against the median of the norms before it."""
     norms = [_norm(snapshot) for snapshot in snapshots]
     for i in range(2, len(norms)):
         usual = float(np.median(norms[:i]))
-        if norms[i] > _limit("growth") * usual > 0:
+        if norms[i] > GROWTH * usual > 0:
             return RULE.finding(
                 Severity.WARNING if course.diverged else Severity.NOTE,
                 f"the gradient grew {norms[i] / usual:.2g}-fold by step {snapshots[i].step}",
@@ -36,7 +38,7 @@ def _over_steps(snapshots: tuple[Snapshot, ...], course: Progress, *, raw: bool)
                 step=snapshots[i].step,
                 measured=f"gradient norm {norms[i]:.2g} at step {snapshots[i].step}, median "
                 f"{usual:.2g} in the {i} recorded steps before; {course}",
-                expected=f"growth below {_limit('growth'):.0f}-fold",
+                expected=f"growth below {GROWTH:.0f}-fold",
                 certainty="measured in single steps",
                 causes=(*(("unnormalised_input",) if raw else ()), "lr_too_high", "exploding"),
                 remedies=((_SCALE,) if raw else ()) + _remedies(snapshots[i]),
@@ -45,9 +47,9 @@ def _over_steps(snapshots: tuple[Snapshot, ...], course: Progress, *, raw: bool)
     return None
 
 
-def _over_depth(snapshots: tuple[Snapshot, ...], course: Progress) -> Finding | None:
+def _over_depth(snapshots: tuple[Snapshot, ...], course: Course) -> Finding | None:
     """The first weighted layer against the last."""
-    grown = [s for s in snapshots if _ratio(s) > _limit("ratio")]
+    grown = [s for s in snapshots if _ratio(s) > RATIO]
     if len(grown) < max(1, len(snapshots) / 2):
         return None
     ratio, layers = _ratio(grown[0]), weight_gradients(grown[0])
@@ -59,7 +61,7 @@ def _over_depth(snapshots: tuple[Snapshot, ...], course: Progress) -> Finding | 
         step=grown[0].step,
         measured=f"gradient RMS {last[1].gradient_rms:.2g} at {last[0].name}, "
         f"{first[1].gradient_rms:.2g} at {first[0].name}; {course}",
-        expected=f"scales within a factor {_limit('ratio'):.0f} of one another",
+        expected=f"scales within a factor {RATIO:.0f} of one another",
         certainty=f"seen in {len(grown)} of {len(snapshots)} recorded steps",
         causes=("exploding", "bad_init"),
         remedies=_remedies(grown[0]),
@@ -105,10 +107,6 @@ _SCALE = Remedy(
     "Scale the input: mean 0 and standard deviation 1 per feature.",
     "x = (x - x_train.mean(0)) / x_train.std(0).clamp_min(1e-8)",
 )
-
-
-def _limit(name: str) -> float:
-    return RULE.thresholds[name].value
 
 
 # --- cases ----------------------------------------------------------------------------------------
@@ -159,10 +157,7 @@ weight, do no harm: unless the loss diverges this is a note.
         "Zhang et al. 2021, AutoTrainer (ICSE)",
     ),
     check=check,
-    thresholds={
-        "ratio": Threshold(70, "first layer's gradient over the last's", "AutoTrainer (ICSE 2021)"),
-        "growth": Threshold(100, "norm over its running median", "calibrated on the cases"),
-    },
+    thresholds={"ratio": RATIO, "growth": GROWTH},
     explains=("non-finite-origin", "loss-diverges", "dead-units"),
     cases=(
         Case("grows tenfold per record, diverges", lambda: _steps(10, _GROWING), Severity.WARNING),

@@ -6,34 +6,38 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from lifesigns.evidence import Stream, Threshold
+from lifesigns.evidence.signal import fade, growth, largest, mismatches
+from lifesigns.evidence.sites import listed
+from lifesigns.evidence.thresholds import FADED_SIGNAL, LARGE_SIGNAL
 from lifesigns.functions import gain
 from lifesigns.records import Finding, LossReading, Remedy, Severity, Site, Snapshot, Trace
-from lifesigns.rules import _examples as example
-from lifesigns.rules._evidence import listed, progress, streams
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
-from lifesigns.rules._signal import fade, growth, harms, largest, mismatches
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
+from lifesigns.rules.testing import FALLING, FLAT
+
+FACTOR = Threshold(
+    4, "ratio of the weights' gain to the right one", "torch's default for sigmoid: 1/3.2"
+)
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check(stream: Stream) -> Iterable[Finding]:
     """One finding per stream: weights too large with a growth, or too small with a fading."""
-    for stream in streams(trace):
-        first = trace.stream(stream)[0]
-        known, factor = list(mismatches(first)), _limit("factor")
-        large = [m for m in known if m[2] > factor]
-        small = [m for m in known if m[2] < 1 / factor]
-        if large and growth(first) > _limit("growth") and largest(first)[1] > _limit("growth"):
-            yield _finding(trace, stream, first, large)
-        elif small and fade(first) < _limit("fade"):
-            yield _finding(trace, stream, first, small)
+    first = stream.first
+    known, factor = list(mismatches(first)), FACTOR
+    large = [m for m in known if m[2] > factor]
+    small = [m for m in known if m[2] < 1 / factor]
+    if large and growth(first) > LARGE_SIGNAL and largest(first)[1] > LARGE_SIGNAL:
+        yield _finding(stream, first, large)
+    elif small and fade(first) < FADED_SIGNAL:
+        yield _finding(stream, first, small)
 
 
-def _finding(
-    trace: Trace, stream: int, first: Snapshot, off: list[tuple[Site, str, float]]
-) -> Finding:
-    course, (site, follower, ratio) = progress(trace, stream), off[0]
+def _finding(stream: Stream, first: Snapshot, off: list[tuple[Site, str, float]]) -> Finding:
+    course, (site, follower, ratio) = stream.course, off[0]
     right, large = _gain(follower), ratio > 1
     effect = f"grows {growth(first):.2g}-fold" if large else f"fades {1 / fade(first):.2g}-fold"
-    harm = harms(trace, stream)
+    harm = stream.course.harmed
     return RULE.finding(
         Severity.WARNING if harm else Severity.NOTE,
         f"the weights at {site.name} start {max(ratio, 1 / ratio):.2g} times too "
@@ -43,8 +47,8 @@ def _finding(
         step=first.step,
         measured=f"gain (RMS times √fan-in) {ratio * right:.2g} at {site.name}; the signal {effect}"
         + (f"; also {listed([s.name for s, _, _ in off[1:]])}" if off[1:] else "")
-        + (f"; {course}" if course.judged else ""),
-        expected=f"a gain of {right:.3g} for {follower}, within a factor {_limit('factor'):.0f}",
+        + course.remark,
+        expected=f"a gain of {right:.3g} for {follower}, within a factor {FACTOR:.0f}",
         certainty="exact for the weights, measured in the first recorded step for the signal",
         causes=("bad_init", "exploding" if large else "vanishing"),
         remedies=(
@@ -62,12 +66,7 @@ def _gain(follower: str) -> float:
     return 1.0 if follower == "linear" else gain(follower)
 
 
-def _limit(name: str) -> float:
-    return RULE.thresholds[name].value
-
-
 # --- cases ----------------------------------------------------------------------------------------
-_FLAT, _FALLING = [1.0] * 100, list(np.geomspace(1, 0.01, 100))
 
 
 def _example(
@@ -114,15 +113,7 @@ layer have no effect on the scale, and nothing is said.
         "Klambauer et al. 2017, Self-Normalizing Neural Networks",
     ),
     check=check,
-    thresholds={
-        "factor": Threshold(
-            4, "ratio of the weights' gain to the right one", "torch's default for sigmoid: 1/3.2"
-        ),
-        "growth": Threshold(10, "largest RMS over the input's", "RULES.md, INI002"),
-        "fade": Threshold(
-            0.01, "spread at the last layer over that at the first", "as in signal-fades"
-        ),
-    },
+    thresholds={"factor": FACTOR, "growth": LARGE_SIGNAL, "fade": FADED_SIGNAL},
     explains=(
         "signal-blows-up",
         "signal-fades",
@@ -138,12 +129,12 @@ layer have no effect on the scale, and nothing is said.
         "loss-flat",
     ),
     cases=(
-        Case("ten times too large", lambda: _example(14, 10, _FLAT), Severity.WARNING),
-        Case("ten times too small", lambda: _example(0.14, 0.1, _FLAT), Severity.WARNING),
-        Case("near miss: too large, yet it learns", lambda: _example(14, 10, _FALLING), None),
-        Case("near miss: too small, but normalised", lambda: _example(0.14, 1, _FLAT), None),
-        Case("torch's default", lambda: _example(0.58, 0.41, _FLAT), None),
-        Case("readings missing", lambda: example.unread(_example(14, 10, _FLAT)), None),
+        Case("ten times too large", lambda: _example(14, 10, FLAT), Severity.WARNING),
+        Case("ten times too small", lambda: _example(0.14, 0.1, FLAT), Severity.WARNING),
+        Case("near miss: too large, yet it learns", lambda: _example(14, 10, FALLING), None),
+        Case("near miss: too small, but normalised", lambda: _example(0.14, 1, FLAT), None),
+        Case("torch's default", lambda: _example(0.58, 0.41, FLAT), None),
+        Case("readings missing", lambda: example.unread(_example(14, 10, FLAT)), None),
     ),
     chinese=Chinese(
         translates="d5a86b56",
@@ -153,7 +144,7 @@ layer have no effect on the scale, and nothing is said.
         remedies={
             (
                 "Initialise with the spread that keeps the scale: the activation's gain / √fan-in."
-            ): "按能够保持尺度的幅度初始化：标准差取“激活函数的增益 / √扇入”。",
+            ): "按能够保持尺度的幅度初始化：标准差取“激活函数的增益 / √扇入”。"
         },
     ),
 )

@@ -6,21 +6,22 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from lifesigns.evidence import Course, Stream, Threshold
+from lifesigns.evidence.thresholds import WEAK
 from lifesigns.records import Finding, ParameterReading, Remedy, Severity, Snapshot, Trace
-from lifesigns.rules import _examples as example
-from lifesigns.rules._evidence import streams
-from lifesigns.rules._harm import fit, harm
-from lifesigns.rules._loss_trend import Trend, trend
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
+
+PARAMETERS = Threshold(0.5, "share of the parameters with a stale gradient", "exact test")
+STEPS = Threshold(0.5, "share of the recorded steps on which they had", "exact test")
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream."""
-    for stream in streams(trace):
-        later = [s for s in trace.stream(stream) if s.step > 0 and _known(s)]
-        piled = [s for s in later if _stale_share(s) > _limit("parameters")]
-        if piled and len(piled) > _limit("steps") * len(later):
-            yield _finding(trace, stream, piled, trend(trace, stream))
+    later = [s for s in stream.snapshots if s.step > 0 and _known(s)]
+    piled = [s for s in later if _stale_share(s) > PARAMETERS]
+    if piled and len(piled) > STEPS * len(later):
+        yield _finding(stream, piled, stream.course)
 
 
 def _known(snapshot: Snapshot) -> list[ParameterReading]:
@@ -33,10 +34,10 @@ def _stale_share(snapshot: Snapshot) -> float:
     return sum(p.stale_gradient_rms > 0 for p in known) / len(known) if known else 0.0
 
 
-def _finding(trace: Trace, stream: int, piled: Sequence[Snapshot], course: Trend) -> Finding:
+def _finding(stream: Stream, piled: Sequence[Snapshot], course: Course) -> Finding:
     last = piled[-1]
     worst = max(_known(last), key=_weight_of_the_past)
-    severity = harm(trace, stream, course, weak=_limit("weak"))
+    severity = course.harm(WEAK)
     return RULE.finding(
         Severity.WARNING if severity is Severity.NOTE else severity,
         "gradients pile up: each step still holds those of the steps before it",
@@ -44,7 +45,7 @@ def _finding(trace: Trace, stream: int, piled: Sequence[Snapshot], course: Trend
         step=piled[0].step,
         measured=f"at step {last.step} {_stale_share(last):.0%} of the parameters went into the "
         f"step with a gradient left from earlier ones, in {worst.name} "
-        f"{_weight_of_the_past(worst):.2g} times what this step added; {fit(course)}",
+        f"{_weight_of_the_past(worst):.2g} times what this step added; {course}",
         expected="gradients of 0 (or None) before the first backward pass of each step",
         certainty=f"exact, on {len(piled)} recorded steps",
         causes=("other", "lr_too_high"),
@@ -66,10 +67,6 @@ def _weight_of_the_past(reading: ParameterReading) -> float:
     """Size of what was there over size of what the step brought."""
     fresh = max(reading.gradient_rms, 1e-30)
     return reading.stale_gradient_rms / fresh if np.isfinite(reading.gradient_rms) else 0.0
-
-
-def _limit(name: str) -> float:
-    return RULE.thresholds[name].value
 
 
 # --- cases ----------------------------------------------------------------------------------------
@@ -112,11 +109,7 @@ Where something else changed the gradient in between, nothing is said.
         "A. Karpathy 2018: most common neural net mistakes, number 3",
     ),
     check=check,
-    thresholds={
-        "parameters": Threshold(0.5, "share of the parameters with a stale gradient", "exact test"),
-        "steps": Threshold(0.5, "share of the recorded steps on which they had", "exact test"),
-        "weak": Threshold(0.2, "share of the baseline learned that counts as weak", "as in _harm"),
-    },
+    thresholds={"parameters": PARAMETERS, "steps": STEPS, "weak": WEAK},
     explains=(
         "loss-diverges",
         "loss-flat",

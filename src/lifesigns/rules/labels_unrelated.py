@@ -6,28 +6,27 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from lifesigns.evidence import Stream
+from lifesigns.evidence.flat import flat
+from lifesigns.evidence.thresholds import LITTLE_TRAVEL, PATIENCE
 from lifesigns.records import BatchReading, Finding, LossReading, Remedy, Severity, Trace
-from lifesigns.rules import _examples as example
-from lifesigns.rules import _flat
-from lifesigns.rules._flat import Flat, flat_streams
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
-from lifesigns.rules._scales import travel
-from lifesigns.rules._suspects import LITTLE_TRAVEL
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream."""
-    for flat in flat_streams(trace):
-        way = travel(trace, flat.stream)
-        healthy = not flat.suspects and flat.bends and way >= LITTLE_TRAVEL
-        if healthy and flat.severity is not Severity.NOTE:
-            yield _finding(flat, way)
+    found = flat(stream)
+    if found is None or found.suspects or found.severity is Severity.NOTE:
+        return
+    if stream.bends and stream.travel >= LITTLE_TRAVEL:
+        yield _finding(stream, found.severity)
 
 
-def _finding(flat: Flat, way: float) -> Finding:
-    course = flat.course
+def _finding(stream: Stream, severity: Severity) -> Finding:
+    course, way = stream.course, stream.travel
     return RULE.finding(
-        flat.severity,
+        severity,
         "inputs and labels seem unrelated: weights move, gradients flow, and nothing is learned",
         site="input",
         step=0,
@@ -116,19 +115,12 @@ some targets are noise by nature. Try to overfit ten samples: if that works, loo
         "Karpathy 2019, A Recipe for Training Neural Networks: overfit one batch",
     ),
     check=check,
-    thresholds={
-        "patience": Threshold(_flat.PATIENCE, "steps before an alarm", "as for loss-flat"),
-        "travel": Threshold(
-            LITTLE_TRAVEL, "sum of updates over weights", "calibrated beside the cases"
-        ),
-    },
+    thresholds={"patience": PATIENCE, "travel": LITTLE_TRAVEL},
     explains=("loss-flat",),
     cases=(
         Case("flat, though the weights move", lambda: _example(_FLAT), Severity.ERROR),
         Case(
-            "fell to the level of a constant",
-            lambda: _example([5.0] * 20 + _FLAT),
-            Severity.ERROR,
+            "fell to the level of a constant", lambda: _example([5.0] * 20 + _FLAT), Severity.ERROR
         ),
         Case(
             "near miss: a linear model may lack a hidden layer",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from lifesigns.evidence import Course, Stream, Threshold
+from lifesigns.evidence.sites import is_hidden, listed
 from lifesigns.records import (
     WEIGHTED,
     Finding,
@@ -18,9 +20,11 @@ from lifesigns.records import (
     Site,
     Trace,
 )
-from lifesigns.rules import _examples as example
-from lifesigns.rules._evidence import Progress, is_hidden, listed, progress, streams
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
+from lifesigns.rules.testing import FALLING, FLAT
+
+LEFT = Threshold(0.1, "share of a constant prediction's loss still left, called poor", "ours")
 
 MAPS = frozenset({Kind.LINEAR, Kind.CONVOLUTION})
 TRANSPARENT = frozenset({Kind.DROPOUT})
@@ -43,13 +47,12 @@ class _Pair:
         return f"{self.first.name} → {self.second.name}"
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check(stream: Stream) -> Iterable[Finding]:
     """One finding per stream: the first pair leads, the others are named."""
-    for stream in streams(trace):
-        snapshot = trace.stream(stream)[0]
-        pairs = list(_pairs(snapshot.graph))
-        if pairs:
-            yield _finding(snapshot.graph, pairs, progress(trace, stream), snapshot.step)
+    snapshot = stream.first
+    pairs = list(_pairs(snapshot.graph))
+    if pairs:
+        yield _finding(snapshot.graph, pairs, stream.course, snapshot.step)
 
 
 def _pairs(graph: Graph) -> Iterator[_Pair]:
@@ -81,7 +84,7 @@ def _is_linear(graph: Graph) -> bool:
     return all(kind in MAPS | TRANSPARENT for kind in inside)
 
 
-def _finding(graph: Graph, pairs: list[_Pair], course: Progress, step: int) -> Finding:
+def _finding(graph: Graph, pairs: list[_Pair], course: Course, step: int) -> Finding:
     whole = _is_linear(graph)
     collapsed = [pair for pair in pairs if not pair.low_rank]
     several = len([pair for pair in collapsed if not pair.head]) > 1
@@ -98,7 +101,7 @@ def _finding(graph: Graph, pairs: list[_Pair], course: Progress, step: int) -> F
         step=step,
         measured=f"no non-linearity between {origin}"
         + (f"; nor between {listed(rest)}" if rest else "")
-        + (f"; {course}" if course.judged else ""),
+        + course.remark,
         expected="an activation between every two weighted layers",
         certainty="proved on the graph",
         causes=("linear_collapse", "missing_activation"),
@@ -112,21 +115,16 @@ def _finding(graph: Graph, pairs: list[_Pair], course: Progress, step: int) -> F
     )
 
 
-def _is_poor(course: Progress) -> bool:
+def _is_poor(course: Course) -> bool:
     """Nothing learned; or still far from the targets, and no longer getting nearer."""
-    left = course.fit > _limit("left") * course.baseline
+    left = course.end > LEFT * course.baseline
     return course.harmed or bool(course.judged and left and not course.falling)
 
 
-def _limit(name: str) -> float:
-    return RULE.thresholds[name].value
-
-
 # --- cases ----------------------------------------------------------------------------------------
-_FLAT, _FALLING = [1.0] * 100, list(np.geomspace(1, 0.01, 100))
 
 
-def _example(losses: list[float], *operations: str) -> Trace:
+def _example(losses: Sequence[float], *operations: str) -> Trace:
     graph = example.chain(*operations, "mse_loss", units=8)
     reading = LossReading(
         losses[-1],
@@ -166,11 +164,7 @@ network is linear, or several layers collapse, *and* the loss stays far from its
         "Learning in Deep Linear Neural Networks",
     ),
     check=check,
-    thresholds={
-        "left": Threshold(
-            0.1, "share of a constant prediction's loss still left, called poor", "ours"
-        )
-    },
+    thresholds={"left": LEFT},
     explains=("loss-flat",),
     cases=(
         Case(
@@ -180,28 +174,28 @@ network is linear, or several layers collapse, *and* the loss stays far from its
         ),
         Case(
             "near miss: a linear network that fits",
-            lambda: _example(_FALLING, "linear", "linear", "linear/1"),
+            lambda: _example(FALLING, "linear", "linear", "linear/1"),
             None,
         ),
         Case(
             "activations between the layers",
-            lambda: _example(_FLAT, "linear", "relu", "linear", "relu", "linear/1"),
+            lambda: _example(FLAT, "linear", "relu", "linear", "relu", "linear/1"),
             None,
         ),
-        Case("linear regression", lambda: _example(_FLAT, "linear/1"), None),
+        Case("linear regression", lambda: _example(FLAT, "linear/1"), None),
         Case(
             "a low-rank factorisation",
-            lambda: _example(_FLAT, "linear/2", "linear/8", "relu", "linear/1"),
+            lambda: _example(FLAT, "linear/2", "linear/8", "relu", "linear/1"),
             None,
         ),
         Case(
             "three layers collapse inside a deeper network",
-            lambda: _example(_FLAT, "linear", "linear", "linear", "relu", "linear/1"),
+            lambda: _example(FLAT, "linear", "linear", "linear", "relu", "linear/1"),
             Severity.WARNING,
         ),
         Case(
             "readings missing: graph and losses prove it",
-            lambda: example.unread(_example(_FLAT, "linear", "linear", "linear/1")),
+            lambda: example.unread(_example(FLAT, "linear", "linear", "linear/1")),
             Severity.WARNING,
         ),
     ),
@@ -213,7 +207,7 @@ network is linear, or several layers collapse, *and* the loss stays far from its
         remedies={
             "Put an activation between the layers, or merge them into one.": (
                 "在两层之间加上激活函数，或者把它们合并成一层。"
-            ),
+            )
         },
     ),
 )

@@ -6,26 +6,24 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from lifesigns.evidence import Course, Stream, Threshold
+from lifesigns.evidence.output import is_normalised, lacks_normalisation, output_sites
+from lifesigns.evidence.thresholds import HALF, RANKS
 from lifesigns.records import Finding, LossReading, Remedy, Severity, Snapshot, Trace
-from lifesigns.rules import _examples as example
-from lifesigns.rules._evidence import streams
-from lifesigns.rules._harm import RANKS, fit, harm
-from lifesigns.rules._loss_trend import Trend, trend
-from lifesigns.rules._output import is_normalised, lacks_normalisation, output_sites
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
+
+POSITIVE = Threshold(1e-3, "size of an output above 0, a log-probability", "rounding")
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream."""
-    for stream in streams(trace):
-        course = trend(trace, stream)
-        shots = trace.stream(stream)
-        if unnormalised := [s for s in shots if lacks_normalisation(s)]:
-            yield _log_of_outputs(
-                unnormalised[0], course, harm(trace, stream, course, _limit("learned"))
-            )
-        elif raw := [s for s in shots if _reads_no_logarithms(s)]:
-            yield _not_log_probabilities(raw[0], course)
+    course = stream.course
+    shots = stream.snapshots
+    if unnormalised := [s for s in shots if lacks_normalisation(s)]:
+        yield _log_of_outputs(unnormalised[0], course, course.harm(HALF))
+    elif raw := [s for s in shots if _reads_no_logarithms(s)]:
+        yield _not_log_probabilities(raw[0], course)
 
 
 def _reads_no_logarithms(snapshot: Snapshot) -> bool:
@@ -35,16 +33,16 @@ def _reads_no_logarithms(snapshot: Snapshot) -> bool:
         return False
     words = {snapshot.graph.sites[i].operation for i in output_sites(snapshot.graph, loss)}
     highest = float(loss.prediction.maximum.max(initial=-np.inf))
-    return highest > _limit("positive") and not words & {"log_softmax", "log"}
+    return highest > POSITIVE and not words & {"log_softmax", "log"}
 
 
-def _log_of_outputs(first: Snapshot, course: Trend, severity: Severity) -> Finding:
+def _log_of_outputs(first: Snapshot, course: Course, severity: Severity) -> Finding:
     return RULE.finding(
         severity,
         "the loss takes the logarithm of outputs that no softmax or sigmoid made probabilities",
         site=_place(first),
         step=first.step,
-        measured=f"{_ends(first)}; {fit(course)}",
+        measured=f"{_ends(first)}; {course}",
         expected="positive outputs that sum to 1 over the classes",
         certainty="proved on the graph",
         causes=("wrong_output_activation", "wrong_loss"),
@@ -53,7 +51,7 @@ def _log_of_outputs(first: Snapshot, course: Trend, severity: Severity) -> Findi
     )
 
 
-def _not_log_probabilities(first: Snapshot, course: Trend) -> Finding:
+def _not_log_probabilities(first: Snapshot, course: Course) -> Finding:
     """Below 0 there is no cross-entropy: such a loss falls by growing outputs, right or wrong."""
     ranks = course.correlation > RANKS
     below = course.end < 0
@@ -83,10 +81,6 @@ def _ends(snapshot: Snapshot) -> str:
     if seen is None or not seen.units:
         return "outputs were not read"
     return f"outputs from {seen.minimum.min():.3g} to {seen.maximum.max():.3g}"
-
-
-def _limit(name: str) -> float:
-    return RULE.thresholds[name].value
 
 
 _REMEDIES = (
@@ -163,10 +157,7 @@ and targets clearly correlate, it is a note: some libraries normalise inside the
         "PyTorch documentation: torch.nn.NLLLoss expects log-probabilities",
     ),
     check=check,
-    thresholds={
-        "positive": Threshold(1e-3, "size of an output above 0, a log-probability", "rounding"),
-        "learned": Threshold(0.5, "share of the baseline learned", "calibrated on the cases"),
-    },
+    thresholds={"positive": POSITIVE, "learned": HALF},
     explains=(
         "loss-flat",
         "loss-diverges",

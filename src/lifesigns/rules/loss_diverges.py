@@ -3,135 +3,129 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from lifesigns.records import (
-    BatchReading,
-    Finding,
-    Floats,
-    Ints,
-    LossReading,
-    Remedy,
-    Severity,
-    Trace,
-)
-from lifesigns.rules import _examples as example
-from lifesigns.rules import _suspects
-from lifesigns.rules._evidence import streams
-from lifesigns.rules._loss_trend import Trend, block_means, trend
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
-from lifesigns.rules._scales import update_ratio
-from lifesigns.rules._suspects import Suspect, suspects
+from lifesigns.evidence import Course, Run, Stream, Threshold, suspects
+from lifesigns.evidence.blocks import block_means
+from lifesigns.evidence.scales import update_ratio
+from lifesigns.evidence.suspects import Suspect
+from lifesigns.evidence.thresholds import LARGE_UPDATE, ROSE
+from lifesigns.records import BatchReading, Finding, LossReading, Remedy, Severity, Trace
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
+
+STEPS = Threshold(10, "steps before a rise is judged", "calibrated on the cases")
+UNKNOWN_FACTOR = Threshold(10.0, "end over start of an unrecognised loss", "no level is known")
 
 
-def check(trace: Trace) -> Iterable[Finding]:
-    """At most one finding; several losses in turn (a GAN) rise and fall against each other."""
-    if trace.losses.stream_count != 1:
+@dataclass(frozen=True)
+class _Rise:
+    """How the loss ran away."""
+
+    symptom: str
+    step: int
+    measured: str
+    certainty: str
+    causes: tuple[str, ...] = ()
+    """Those that come before what the run itself points to."""
+
+
+def check_run(run: Run) -> Iterable[Finding]:
+    """At most one finding; several losses in turn (a GAN) rise and fall against each other.
+
+    A loss that was never finite did not go there: where that began is another rule's matter.
+    """
+    stream = run.losses[0] if len(run.losses) == 1 else None
+    if stream is None or not stream.course.steps:
         return
-    stream = next(iter(streams(trace)), 0)
-    losses = trace.losses.stream(stream)
-    finite = np.isfinite(losses)
-    if not finite.any():
-        return  # never finite: that is where it began, not where it went
-    course = trend(trace, stream)
-    if not finite[-1]:
-        yield _overflowed(trace, stream, course, losses)
-    elif course.steps >= _limit("steps") and course.rose(_factor(course)):
-        yield _rose(trace, stream, course)
+    if not stream.course.ends_finite:
+        yield _finding(stream, _overflowed(stream))
+    elif stream.course.steps >= STEPS and stream.course.rose(_factor(stream)):
+        yield _finding(stream, _rose(stream))
 
 
-def _factor(course: Trend) -> float:
-    return _limit("factor" if np.isfinite(course.baseline) else "unknown_factor")
+def _factor(stream: Stream) -> float:
+    return ROSE if np.isfinite(stream.course.baseline) else UNKNOWN_FACTOR
 
 
-def _onset(steps: Ints, values: Floats, factor: float) -> int:
+def _onset(stream: Stream, factor: float) -> int:
     """The step from which the loss stayed above `factor` times its first value (or non-finite)."""
+    values, steps = stream.losses, stream.steps
     first = values[np.isfinite(values)][0]
     below = np.flatnonzero(values - first <= (factor - 1) * abs(first))
     return int(steps[min(below[-1] + 1, len(steps) - 1)]) if len(below) else int(steps[0])
 
 
-def _overflowed(trace: Trace, stream: int, course: Trend, values: Floats) -> Finding:
-    last = int(np.flatnonzero(np.isfinite(values))[-1])
-    steps = trace.losses.steps[trace.losses.streams == stream]
-    step = int(steps[last + 1])
-    peak = float(np.nanmax(np.abs(values[: last + 1])))
-    grew = peak > _limit("factor") * abs(float(values[np.isfinite(values)][0]))
-    return _finding(
-        trace,
-        stream,
-        course,
+def _overflowed(stream: Stream) -> _Rise:
+    values = stream.losses
+    finite = np.flatnonzero(np.isfinite(values))
+    step = int(stream.steps[finite[-1] + 1])
+    grew = float(np.abs(values[finite]).max()) > ROSE * abs(float(values[finite[0]]))
+    return _Rise(
         f"the loss is not finite from step {step} on" + (", after it grew" if grew else ""),
-        _onset(steps, values, _limit("factor")) if grew else step,
-        f"{values[0]:.3g} at the start, {values[last]:.3g} as the last finite loss",
+        _onset(stream, ROSE) if grew else step,
+        f"{values[0]:.3g} at the start, {values[finite[-1]]:.3g} as the last finite loss",
         "exact",
         () if grew else ("nan",),
     )
 
 
-def _rose(trace: Trace, stream: int, course: Trend) -> Finding:
+def _rose(stream: Stream) -> _Rise:
+    course = stream.course
     means = block_means(course.curve)
-    steps = trace.losses.steps[trace.losses.streams == stream]
     baseline = f"; a constant prediction reaches {course.baseline:.3g}"
-    return _finding(
-        trace,
-        stream,
-        course,
+    return _Rise(
         f"the loss rose from {course.start:.3g} to {course.end:.3g}",
-        _onset(steps, trace.losses.stream(stream), _factor(course)),
+        _onset(stream, _factor(stream)),
         f"block means of the loss over the run: {', '.join(f'{m:.3g}' for m in means[:5])} …"
         + (baseline if np.isfinite(course.baseline) else ""),
         f"{course.end_error:.2g} standard error of the end level, {course.steps} steps",
-        (),
     )
 
 
-def _finding(
-    trace: Trace,
-    stream: int,
-    course: Trend,
-    symptom: str,
-    step: int,
-    measured: str,
-    certainty: str,
-    first: tuple[str, ...],
-) -> Finding:
-    asked = (_suspects.unscaled_input, _uphill, _suspects.rate_too_high, _perhaps_uphill)
-    found = suspects(trace, stream, course, asked) or [_RATE]
-    causes = (*first, *(s.cause for s in found), "exploding", "lr_too_high")
+def _finding(stream: Stream, rise: _Rise) -> Finding:
+    course = stream.course
+    asked = (suspects.unscaled_input, _uphill, suspects.rate_too_high, _perhaps_uphill)
+    found = (suspects.evident(stream, asked) if stream.snapshots else []) or [_RATE]
+    causes = (*rise.causes, *(s.cause for s in found), "exploding", "lr_too_high")
     return RULE.finding(
         Severity.ERROR,
-        symptom,
-        step=step,
-        measured="; ".join((measured, *(s.evidence for s in found if s.evidence))),
+        rise.symptom,
+        step=rise.step,
+        measured="; ".join((rise.measured, *(s.evidence for s in found if s.evidence))),
         expected="a loss that falls, or stays level",
-        certainty=certainty,
+        certainty=rise.certainty,
         causes=tuple(dict.fromkeys(causes))[:3],
         remedies=(*(s.remedy for s in found), _CLIP)[:3],
         evidence={"start": course.start, "end": course.end, "baseline": course.baseline},
     )
 
 
-def _uphill(trace: Trace, stream: int, course: Trend) -> Suspect | None:
+def _uphill(stream: Stream) -> Suspect | None:
     """Small updates and a loss that rises all the same: steps along the gradient."""
-    small = [ratio < _suspects.LARGE_UPDATE for ratio in _early_ratios(trace, stream)]
-    return _SIGN if small and all(small) and _rises_throughout(course) else None
+    small = [ratio < LARGE_UPDATE for ratio in _early_ratios(stream)]
+    return _SIGN if small and all(small) and _rises_throughout(stream.course) else None
 
 
-def _perhaps_uphill(trace: Trace, stream: int, course: Trend) -> Suspect | None:
+def _perhaps_uphill(stream: Stream) -> Suspect | None:
     """The same, if only the first update was small: an overshoot may look like this as well."""
-    small = [ratio < _suspects.LARGE_UPDATE for ratio in _early_ratios(trace, stream)]
-    return _SIGN if small and small[0] and not all(small) and _rises_throughout(course) else None
+    small = [ratio < LARGE_UPDATE for ratio in _early_ratios(stream)]
+    return (
+        _SIGN
+        if small and small[0] and not all(small) and _rises_throughout(stream.course)
+        else None
+    )
 
 
-def _early_ratios(trace: Trace, stream: int) -> list[float]:
-    ratios = map(update_ratio, trace.stream(stream)[:4])
+def _early_ratios(stream: Stream) -> list[float]:
+    ratios = map(update_ratio, stream.snapshots[:4])
     return [ratio for ratio in ratios if np.isfinite(ratio)]
 
 
-def _rises_throughout(course: Trend) -> bool:
+def _rises_throughout(course: Course) -> bool:
     means = block_means(course.curve)
     levels = means if len(means) > 3 else course.curve
     return len(levels) > 2 and bool((np.diff(levels) > 0).all())
@@ -157,10 +151,6 @@ _RATE = Suspect(
         "for group in optimizer.param_groups:\n    group['lr'] *= 0.1",
     ),
 )
-
-
-def _limit(name: str) -> float:
-    return RULE.thresholds[name].value
 
 
 # --- cases ----------------------------------------------------------------------------------------
@@ -219,14 +209,8 @@ stays below a constant prediction. Losses trained against each other (GANs) are 
         "Goodfellow, Bengio & Courville 2016, Deep Learning, section 4.3: gradient-based "
         "optimization",
     ),
-    check=check,
-    thresholds={
-        "steps": Threshold(10, "steps before a rise is judged", "calibrated on the cases"),
-        "factor": Threshold(2.0, "end over start", "calibrated on the cases"),
-        "unknown_factor": Threshold(
-            10.0, "end over start of an unrecognised loss", "no level is known"
-        ),
-    },
+    check_run=check_run,
+    thresholds={"steps": STEPS, "factor": ROSE, "unknown_factor": UNKNOWN_FACTOR},
     explains=("loss-flat", "constant-output", "exploding-gradient", "non-finite-origin"),
     cases=(
         Case(

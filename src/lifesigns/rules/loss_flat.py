@@ -8,6 +8,19 @@ from typing import Any
 
 import numpy as np
 
+from lifesigns.evidence import Course, Stream
+from lifesigns.evidence.flat import Flat, flat
+from lifesigns.evidence.suspects import Suspect
+from lifesigns.evidence.thresholds import (
+    ALIVE,
+    ENOUGH_STEPS,
+    FALLING,
+    LEARNED,
+    PATIENCE,
+    RELATED,
+    RESOLVED,
+    SURE_STEPS,
+)
 from lifesigns.records import (
     BatchReading,
     Finding,
@@ -19,27 +32,25 @@ from lifesigns.records import (
     Trace,
     UnitSums,
 )
-from lifesigns.rules import _examples as example
-from lifesigns.rules import _flat
-from lifesigns.rules._flat import Flat, flat_streams, is_falling
-from lifesigns.rules._loss_trend import Trend
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
-from lifesigns.rules._suspects import Suspect
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check(stream: Stream) -> Iterable[Finding]:
     """One finding per stream."""
-    return map(_finding, flat_streams(trace))
+    found = flat(stream)
+    if found is not None:
+        yield _finding(stream, found)
 
 
-def _finding(flat: Flat) -> Finding:
-    course, shown = flat.course, _shown(flat)
+def _finding(stream: Stream, found: Flat) -> Finding:
+    course, shown = stream.course, _shown(stream, found)
     known = np.isfinite(course.gain)
     return RULE.finding(
-        flat.severity,
+        found.severity,
         f"after {course.steps} steps the fit is no better than "
         + ("a constant prediction" if known else "at the start")
-        + (", though it still falls" if is_falling(course) else ""),
+        + (", though it still falls" if course.falling else ""),
         step=0,
         measured="; ".join((_measured(course), *(s.evidence for s in shown))),
         expected="a loss below that of a constant prediction by more than its error"
@@ -59,16 +70,16 @@ def _finding(flat: Flat) -> Finding:
     )
 
 
-def _shown(flat: Flat) -> Sequence[Suspect]:
+def _shown(stream: Stream, found: Flat) -> Sequence[Suspect]:
     """The suspects in evidence; without any, what is left."""
-    if flat.suspects:
-        return flat.suspects[:3]
-    if flat.severity is Severity.NOTE:
+    if found.suspects:
+        return found.suspects[:3]
+    if found.severity is Severity.NOTE:
         return [_TOO_SHORT]
-    return [_UNRELATED] if flat.bends else [_LINEAR, _UNRELATED]
+    return [_UNRELATED] if stream.bends else [_LINEAR, _UNRELATED]
 
 
-def _measured(course: Trend) -> str:
+def _measured(course: Course) -> str:
     text = f"the loss went from {course.start:.4g} to {course.end:.4g} ± {course.end_error:.2g}"
     if np.isfinite(course.baseline):
         text += f", a constant prediction reaches {course.baseline:.4g}"
@@ -77,7 +88,7 @@ def _measured(course: Trend) -> str:
     return text
 
 
-def _certainty(course: Trend) -> str:
+def _certainty(course: Course) -> str:
     slope = f"slope over the last 40 % of the run: {course.fall:.1f} standard errors downward"
     if not np.isfinite(course.gain_error):
         return slope
@@ -211,24 +222,14 @@ loss still falls, or where the interval leaves doubt.
     ),
     check=check,
     thresholds={
-        "steps": Threshold(_flat.STEPS, "steps before anything is said", "calibrated on the cases"),
-        "sure_steps": Threshold(
-            _flat.SURE_STEPS, "steps from which it is an error", "calibrated on the cases"
-        ),
-        "patience": Threshold(
-            _flat.PATIENCE, "steps without a cause in evidence", "calibrated on the cases"
-        ),
-        "gain": Threshold(_flat.GAIN, "least share below the constant prediction", "float32 noise"),
-        "fall": Threshold(_flat.FALL, "standard errors of the slope called falling", "p < 1e-4"),
-        "spread": Threshold(
-            _flat.SPREAD, "output spread over target spread", "calibrated on the cases"
-        ),
-        "improved": Threshold(
-            _flat.IMPROVED, "share of the loss that is more than noise", "as in `progress`"
-        ),
-        "correlation": Threshold(
-            _flat.CORRELATION, "correlation of prediction and target", "Cohen 1988: medium"
-        ),
+        "steps": ENOUGH_STEPS,
+        "sure_steps": SURE_STEPS,
+        "patience": PATIENCE,
+        "gain": RESOLVED,
+        "fall": FALLING,
+        "deviation": ALIVE,
+        "improved": LEARNED,
+        "correlation": RELATED,
     },
     # what explains a flat loss explains away what is suspected by elimination
     explains=("labels-unrelated",),

@@ -7,27 +7,28 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from lifesigns.evidence import Stream, Threshold
+from lifesigns.evidence.thresholds import LARGE_UPDATE
 from lifesigns.records import Finding, Floats, Remedy, Severity, Trace
-from lifesigns.rules import _examples as example
-from lifesigns.rules._evidence import streams
-from lifesigns.rules._harm import fit, harm
-from lifesigns.rules._loss_trend import Trend, trend
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
-from lifesigns.rules._scales import largest_update
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
+
+STEPS = Threshold(40, "steps of the tail at least", "standard error of 0.16")
+MEMORY = Threshold(-0.3, "correlation with the next loss, below it a swing", "noise: 0")
+SWING = Threshold(0.2, "median change over the level", "ours")
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream; several losses in turn (a GAN) have no level to judge by."""
-    if trace.losses.stream_count > 1:
+    if not stream.is_alone:
         return
-    for stream in streams(trace):
-        course = trend(trace, stream)
-        tail = course.curve[-max(int(_limit("steps")), course.steps // 2) :]
-        if len(tail) < _limit("steps"):
-            continue
-        memory, swing = _memory(tail), _swing(tail)
-        if memory < _limit("memory") - 2 / math.sqrt(len(tail)) and swing > _limit("swing"):
-            yield _finding(trace, stream, course, memory, swing)
+    curve = stream.course.curve
+    tail = curve[-max(int(STEPS), len(curve) // 2) :]
+    if len(tail) < STEPS:
+        return
+    memory, swing = _memory(tail), _swing(tail)
+    if memory < MEMORY - 2 / math.sqrt(len(tail)) and swing > SWING:
+        yield _finding(stream, memory, swing)
 
 
 def _memory(values: Floats) -> float:
@@ -43,15 +44,15 @@ def _swing(values: Floats) -> float:
     return float(np.median(np.abs(np.diff(values)))) / level if level > 0 else 0.0
 
 
-def _finding(trace: Trace, stream: int, course: Trend, memory: float, swing: float) -> Finding:
-    ratio = largest_update(trace, stream)
-    severity = harm(trace, stream, course) if ratio > _limit("update") else Severity.NOTE
+def _finding(stream: Stream, memory: float, swing: float) -> Finding:
+    course, ratio = stream.course, stream.largest_update
+    severity = course.harm() if ratio > LARGE_UPDATE else Severity.NOTE
     return RULE.finding(
         severity,
         f"the loss swings up and down from step to step, by {swing:.0%} of its level",
         step=course.steps // 2,
         measured=f"each loss correlates with the next one at {memory:.2f}, where batch noise "
-        f"gives 0; the largest update was {ratio:.2g} of its weights; {fit(course)}",
+        f"gives 0; the largest update was {ratio:.2g} of its weights; {course}",
         expected="losses that scatter independently around a falling trend",
         certainty=f"the correlation's standard error is {1 / math.sqrt(course.steps // 2):.2f}",
         causes=("lr_too_high", "wrong_batch_size"),
@@ -63,10 +64,6 @@ def _finding(trace: Trace, stream: int, course: Trend, memory: float, swing: flo
         ),
         evidence={"memory": memory, "swing": swing, "update": ratio},
     )
-
-
-def _limit(name: str) -> float:
-    return RULE.thresholds[name].value
 
 
 # --- cases ----------------------------------------------------------------------------------------
@@ -107,12 +104,7 @@ that is a note. Cyclic rates and alternating kinds of batches swing in longer or
         "Cohen et al. 2021, Gradient descent typically occurs at the edge of stability",
     ),
     check=check,
-    thresholds={
-        "steps": Threshold(40, "steps of the tail at least", "standard error of 0.16"),
-        "memory": Threshold(-0.3, "correlation with the next loss, below it a swing", "noise: 0"),
-        "swing": Threshold(0.2, "median change over the level", "ours"),
-        "update": Threshold(0.1, "update over weights called large", "TheDeepChecker"),
-    },
+    thresholds={"steps": STEPS, "memory": MEMORY, "swing": SWING, "update": LARGE_UPDATE},
     explains=("loss-flat", "labels-unrelated"),
     cases=(
         Case("up and down above a constant", lambda: _example(_swinging(3, 2)), Severity.ERROR),
@@ -131,7 +123,7 @@ that is a note. Cyclic rates and alternating kinds of batches swing in longer or
         remedies={
             "Lower the learning rate threefold, or the momentum.": (
                 "把学习率降到三分之一，或减小动量。"
-            ),
+            )
         },
     ),
 )

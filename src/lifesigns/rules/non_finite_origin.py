@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from lifesigns.evidence import Stream, Threshold
+from lifesigns.evidence.sites import is_hidden
 from lifesigns.records import (
     Finding,
     Floats,
@@ -17,10 +19,10 @@ from lifesigns.records import (
     Snapshot,
     Trace,
 )
-from lifesigns.rules import _examples as example
-from lifesigns.rules._evidence import is_hidden, streams
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
-from lifesigns.rules._scales import has_large_weights, is_raw
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
+
+GROWTH = Threshold(10, "rise of the loss over its minimum called growth", "ours")
 
 LOGARITHMS = frozenset({"log", "log2", "log10", "log1p", "xlogy"})
 EDGES = frozenset({*LOGARITHMS, "sqrt", "rsqrt", "div", "reciprocal", "acos", "asin", "norm"})
@@ -32,34 +34,26 @@ SUMMARIES = frozenset({"mean", "sum", "neg", "mul"})
 _Diagnosis = tuple[tuple[str, ...], tuple[Remedy, ...]]
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check(stream: Stream) -> Iterable[Finding]:
     """One finding per stream: the first step that was not finite."""
-    for stream in streams(trace):
-        snapshots = trace.stream(stream)
-        hit = next((s for s in snapshots if s.nonfinite is not None), None)
-        losses = trace.losses.stream(stream)
-        if hit is not None and hit.nonfinite is not None:
-            origin = _origin(trace, stream)
-            diagnosis = _diagnose(hit, hit.nonfinite, origin, grew=_grew(losses))
-            harmful = _does_harm(snapshots, hit, losses)
-            yield _located(hit, hit.nonfinite, diagnosis, harmful=harmful)
-        elif not np.isfinite(losses).all():
-            yield _unlocated(
-                _first_broken(trace, stream), _origin(trace, stream), grew=_grew(losses)
-            )
+    snapshots = stream.snapshots
+    hit = next((s for s in snapshots if s.nonfinite is not None), None)
+    losses = stream.losses
+    if hit is not None and hit.nonfinite is not None:
+        origin = _origin(stream)
+        diagnosis = _diagnose(hit, hit.nonfinite, origin, grew=_grew(losses))
+        harmful = _does_harm(snapshots, hit, losses)
+        yield _located(hit, hit.nonfinite, diagnosis, harmful=harmful)
+    elif not np.isfinite(losses).all():
+        broken = int(stream.steps[~np.isfinite(losses)][0])
+        yield _unlocated(broken, _origin(stream), grew=_grew(losses))
 
 
-def _origin(trace: Trace, stream: int) -> str:
+def _origin(stream: Stream) -> str:
     """What makes numbers grow over the steps: raw inputs, large weights, or else the rate."""
-    if is_raw(trace, stream):
+    if stream.is_raw:
         return "unnormalised_input"
-    return "bad_init" if has_large_weights(trace, stream) else "lr_too_high"
-
-
-def _first_broken(trace: Trace, stream: int) -> int:
-    curve = trace.losses
-    broken = (curve.streams == stream) & ~np.isfinite(curve.values)
-    return int(curve.steps[broken][0])
+    return "bad_init" if stream.has_large_weights else "lr_too_high"
 
 
 def _does_harm(snapshots: Sequence[Snapshot], hit: Snapshot, losses: Floats) -> bool:
@@ -159,7 +153,7 @@ def _grew(losses: Floats) -> bool:
     if len(before) < 2:
         return False
     low = float(before.min())
-    return bool(before[-3:].max() - low > _limit("growth") * max(abs(low), 1e-12))
+    return bool(before[-3:].max() - low > GROWTH * max(abs(low), 1e-12))
 
 
 _CLEAN = Remedy(
@@ -183,8 +177,7 @@ _GUARD = Remedy(
     "y = torch.sqrt(x + 1e-8)  # or x / (y + 1e-8)",
 )
 _BOUNDED = Remedy(
-    "Use a hidden activation that does not grow exponentially.",
-    "nn.ReLU()  # instead of torch.exp",
+    "Use a hidden activation that does not grow exponentially.", "nn.ReLU()  # instead of torch.exp"
 )
 _SCALE = Remedy("Bring the inputs to mean 0 and spread 1.", "x = (x - x.mean(0)) / x.std(0)")
 _INITIALISE = Remedy(
@@ -201,10 +194,6 @@ _GREW: dict[str, _Diagnosis] = {
     ),
 }
 """Numbers that grew over the steps, by what made them grow."""
-
-
-def _limit(name: str) -> float:
-    return RULE.thresholds[name].value
 
 
 # --- cases ----------------------------------------------------------------------------------------
@@ -246,9 +235,7 @@ mixed precision and are skipped by the loss scaler, are notes.
         "Micikevicius et al. 2018, Mixed Precision Training",
     ),
     check=check,
-    thresholds={
-        "growth": Threshold(10, "rise of the loss over its minimum called growth", "ours"),
-    },
+    thresholds={"growth": GROWTH},
     explains=("loss-diverges", "loss-flat", "constant-output", "exploding-gradient"),
     cases=(
         Case(

@@ -7,6 +7,10 @@ from functools import reduce
 
 import numpy as np
 
+from lifesigns.evidence import Stream, Threshold, suspects
+from lifesigns.evidence.signal import fade, layers, own_weight, received
+from lifesigns.evidence.sites import listed
+from lifesigns.evidence.thresholds import FADING_SIGNAL
 from lifesigns.records import (
     Finding,
     ParameterReading,
@@ -18,33 +22,35 @@ from lifesigns.records import (
     Trace,
     UnitSums,
 )
-from lifesigns.rules import _examples as example
-from lifesigns.rules import _suspects
-from lifesigns.rules._evidence import latest, listed, progress, streams
-from lifesigns.rules._loss_trend import trend
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
-from lifesigns.rules._signal import fade, layers, own_weight, received
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
+from lifesigns.rules.testing import FALLING, FLAT
+
+COHERENCE = Threshold(
+    0.6,
+    "share of a unit's gradient whose signs agree",
+    "claim sigmoid-zigzag: 0.81 behind sigmoids, 0.21 behind tanh, in batches of 32",
+)
 
 OTHERS = (
-    _suspects.unscaled_input,
-    _suspects.unscaled_target,
-    _suspects.large_weights,
-    _suspects.rate_too_high,
-    _suspects.silent_layer,
-    _suspects.saturated_layer,
-    _suspects.faded_gradient,
-    _suspects.no_gradient,
-    _suspects.rate_too_low,
+    suspects.unscaled_input,
+    suspects.unscaled_target,
+    suspects.large_weights,
+    suspects.rate_too_high,
+    suspects.silent_layer,
+    suspects.saturated_layer,
+    suspects.faded_gradient,
+    suspects.no_gradient,
+    suspects.rate_too_low,
 )
 """Each of these stops learning more surely; a zig-zag is blamed only where none has evidence."""
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check(stream: Stream) -> Iterable[Finding]:
     """One finding per stream: the first such layer leads, the others are named."""
-    for stream in streams(trace):
-        found = list(_one_sided(latest(trace, stream)))
-        if found:
-            yield _finding(trace, stream, found)
+    found = list(_one_sided(stream.latest))
+    if found:
+        yield _finding(stream, found)
 
 
 def _one_sided(recent: tuple[Snapshot, ...]) -> Iterator[tuple[Site, float]]:
@@ -57,7 +63,7 @@ def _one_sided(recent: tuple[Snapshot, ...]) -> Iterator[tuple[Site, float]]:
         if not signs or not _has_one_sign(value):
             continue
         coherence = float(np.median(signs))
-        if coherence > _limit("coherence"):
+        if coherence > COHERENCE:
             yield layer.site, coherence
 
 
@@ -74,17 +80,17 @@ def _has_one_sign(value: UnitSums) -> bool:
     return bool(seen.any() and (value.minimum[seen] > 0).all())
 
 
-def _finding(trace: Trace, stream: int, found: list[tuple[Site, float]]) -> Finding:
-    (site, coherence), course = found[0], progress(trace, stream)
+def _finding(stream: Stream, found: list[tuple[Site, float]]) -> Finding:
+    (site, coherence), course = found[0], stream.course
     return RULE.finding(
-        Severity.WARNING if _is_to_blame(trace, stream) else Severity.NOTE,
+        Severity.WARNING if _is_to_blame(stream) else Severity.NOTE,
         f"all inputs of {site.name} are positive, and so its weights move in one direction",
         site=site.name,
-        step=latest(trace, stream)[0].step,
+        step=stream.latest[0].step,
         measured=f"in {coherence:.1%} of the gradient of a unit's weights the signs agree"
         + (f"; also at {listed([other.name for other, _ in found[1:]])}" if found[1:] else "")
-        + (f"; {course}" if course.judged else ""),
-        expected=f"signs that agree in less than {_limit('coherence'):.0%}",
+        + course.remark,
+        expected=f"signs that agree in less than {COHERENCE:.0%}",
         certainty="median over the last quarter of the recorded steps",
         causes=("other", "vanishing"),
         remedies=(
@@ -98,20 +104,14 @@ def _finding(trace: Trace, stream: int, found: list[tuple[Site, float]]) -> Find
     )
 
 
-def _is_to_blame(trace: Trace, stream: int) -> bool:
+def _is_to_blame(stream: Stream) -> bool:
     """The loss has stalled, and nothing graver explains it."""
-    course = trend(trace, stream)
-    faded = fade(trace.stream(stream)[0]) < _limit("fade")
-    graver = faded or any(question(trace, stream, course) for question in OTHERS)
-    return progress(trace, stream).stalled and not graver
-
-
-def _limit(name: str) -> float:
-    return RULE.thresholds[name].value
+    faded = fade(stream.first) < FADING_SIGNAL
+    graver = faded or any(question(stream) for question in OTHERS)
+    return stream.course.stalled and not graver
 
 
 # --- cases ----------------------------------------------------------------------------------------
-_FLAT, _FALLING = [1.0] * 100, list(np.geomspace(1, 0.01, 100))
 
 
 def _example(coherence: float, losses: Iterable[float], low: float = 0.4) -> Trace:
@@ -158,24 +158,15 @@ either, but many are 0, so that weights move one by one.
         "CS231n, Neural Networks Part 1: sigmoid outputs are not zero-centered",
     ),
     check=check,
-    thresholds={
-        "coherence": Threshold(
-            0.6,
-            "share of a unit's gradient whose signs agree",
-            "claim sigmoid-zigzag: 0.81 behind sigmoids, 0.21 behind tanh, in batches of 32",
-        ),
-        "fade": Threshold(
-            0.1, "spread at the last layer over that at the first", "as in signal-fades"
-        ),
-    },
+    thresholds={"coherence": COHERENCE, "fade": FADING_SIGNAL},
     explains=(),
     cases=(
-        Case("sigmoid inputs, loss flat", lambda: _example(1.0, _FLAT), Severity.WARNING),
-        Case("mostly one sign", lambda: _example(0.8, _FLAT), Severity.WARNING),
-        Case("near miss: one sign, yet it learns", lambda: _example(1.0, _FALLING), None),
-        Case("near miss: positive inputs, mixed signs", lambda: _example(0.5, _FLAT), None),
-        Case("inputs of both signs", lambda: _example(1.0, _FLAT, low=-0.6), None),
-        Case("readings missing", lambda: example.unread(_example(1.0, _FLAT)), None),
+        Case("sigmoid inputs, loss flat", lambda: _example(1.0, FLAT), Severity.WARNING),
+        Case("mostly one sign", lambda: _example(0.8, FLAT), Severity.WARNING),
+        Case("near miss: one sign, yet it learns", lambda: _example(1.0, FALLING), None),
+        Case("near miss: positive inputs, mixed signs", lambda: _example(0.5, FLAT), None),
+        Case("inputs of both signs", lambda: _example(1.0, FLAT, low=-0.6), None),
+        Case("readings missing", lambda: example.unread(_example(1.0, FLAT)), None),
     ),
     chinese=Chinese(
         translates="1e8ce57f",

@@ -4,68 +4,62 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lifesigns.functions import ACTIVATIONS, lowest_cross_entropy
-from lifesigns.records import (
-    Finding,
-    Kind,
-    LossReading,
-    Remedy,
-    Severity,
-    Site,
-    SiteReading,
-    Snapshot,
-    Trace,
-    UnitSums,
+from lifesigns.evidence import Course, Stream, Threshold
+from lifesigns.evidence.course import REGRESSIONS
+from lifesigns.evidence.output import (
+    activation_before_logits,
+    compared_activation,
+    compared_softmax,
 )
-from lifesigns.rules import _examples as example
-from lifesigns.rules._evidence import streams
-from lifesigns.rules._loss_trend import Trend, targets_of, trend
-from lifesigns.rules._output import output_activation, output_sites
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
+from lifesigns.evidence.thresholds import ENOUGH_STEPS, HALF
+from lifesigns.functions import ACTIVATIONS, lowest_cross_entropy
+from lifesigns.records import Finding, LossReading, Remedy, Severity, SiteReading, Trace
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
 
-REGRESSIONS = ("squared_error", "absolute_error", "huber")
+SHARE = Threshold(0.05, "share of the targets' range beyond the output's", "rounding, outliers")
+POOR = Threshold(0.1, "share of it below which it is an error", "calibrated on the cases")
+TOTAL = Threshold(
+    0.5, "sum of a sample's targets over that of the outputs, off 1", "ours: not just smoothed"
+)
+FLOOR = Threshold(
+    0.25, "lowest reachable loss over that of a constant", "ours: a quarter of what can be learned"
+)
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream."""
-    for stream in streams(trace):
-        readings = [s.loss for s in trace.stream(stream) if s.loss]
-        if not readings:
-            continue
-        course = trend(trace, stream)
-        for judge in (_out_of_reach, _sums_to_one, _wrong_loss, _bounded_logits):
-            finding = judge(trace.stream(stream), readings, course)
-            if finding:
-                yield finding
-                break
+    if stream.readings:
+        judges = (_out_of_reach, _sums_to_one, _wrong_loss, _bounded_logits)
+        found = (judge(stream, stream.readings[-1]) for judge in judges)
+        yield from islice(filter(None, found), 1)
 
 
 # --- regression: the targets lie outside the range of the output activation
-def _out_of_reach(
-    shots: Sequence[Snapshot], readings: Sequence[LossReading], course: Trend
-) -> Finding | None:
-    site, targets = _direct_activation(shots[-1]), targets_of(readings)
-    if site is None or targets is None or not targets.units or readings[-1].kind not in REGRESSIONS:
+def _out_of_reach(stream: Stream, loss: LossReading) -> Finding | None:
+    site, targets = compared_activation(stream.last), stream.targets
+    if site is None or targets is None or not targets.units or loss.kind not in REGRESSIONS:
         return None
     low, high = ACTIVATIONS[site.operation].range(site.details)
     least, most = float(targets.minimum.min()), float(targets.maximum.max())
-    slack = _limit("share") * (most - least)
+    slack = SHARE * (most - least)
     if not (low - least > slack or most - high > slack):
         return None
     return RULE.finding(
-        _severity(course),
+        _severity(stream.course),
         f"{site.name} gives {_interval(low, high)}, the targets span [{least:.3g}, {most:.3g}]",
         site=site.name,
-        step=shots[0].step,
+        step=stream.first.step,
         measured=f"targets outside the range of {site.operation} by "
-        f"{max(low - least, most - high):.3g}{_reached(course)}",
+        f"{max(low - least, most - high):.3g}{_reached(stream.course)}",
         expected="an output that can take every value of the targets",
-        certainty=f"exact, on the targets of {len(readings)} recorded steps",
+        certainty=f"exact, on the targets of {len(stream.readings)} recorded steps",
         causes=("wrong_output_activation",),
         remedies=(
             Remedy(
@@ -80,48 +74,25 @@ def _out_of_reach(
     )
 
 
-def _direct_activation(snapshot: Snapshot) -> Site | None:
-    """The activation whose values are what the loss compares.
-
-    A constant factor or an offset in between is not seen on the graph; it shows in the values.
-    """
-    loss = snapshot.loss
-    index = output_activation(snapshot.graph, loss) if loss else None
-    reading = snapshot.reading(index) if index is not None else None
-    if loss is None or index is None or reading is None:
-        return None
-    given, seen = loss.prediction, reading.value
-    if given is None or seen is None or snapshot.graph.sites[index].operation not in ACTIVATIONS:
-        return None
-    same = np.allclose(_ends(given), _ends(seen), rtol=1e-4, atol=1e-6)
-    return snapshot.graph.sites[index] if same else None
-
-
-def _ends(sums: UnitSums) -> tuple[float, float]:
-    return float(sums.minimum.min(initial=np.inf)), float(sums.maximum.max(initial=-np.inf))
-
-
 # --- outputs that sum to 1 against targets that do not
-def _sums_to_one(
-    shots: Sequence[Snapshot], readings: Sequence[LossReading], course: Trend
-) -> Finding | None:
-    loss, targets = readings[-1], targets_of(readings)
-    site = _softmax(shots[-1])
+def _sums_to_one(stream: Stream, loss: LossReading) -> Finding | None:
+    targets, site = stream.targets, compared_softmax(stream.last)
     if site is None or targets is None or loss.target is None or loss.kind == "cross_entropy":
         return None
     if targets.units < 2 or math.prod(loss.target.shape[1:]) != targets.units:
         return None  # a broadcast target has no sum of its own
     total = float(targets.mean.sum())
-    if not abs(total - 1) > _limit("total"):
+    if not abs(total - 1) > TOTAL:
         return None
     return RULE.finding(
-        _severity(course),
+        _severity(stream.course),
         f"{site.name} gives outputs that sum to 1, the targets sum to {total:.3g}",
         site=site.name,
-        step=shots[0].step,
-        measured=f"{targets.units} targets per sample with a sum of {total:.3g}{_reached(course)}",
+        step=stream.first.step,
+        measured=f"{targets.units} targets per sample with a sum of {total:.3g}"
+        + _reached(stream.course),
         expected="targets that are a distribution, or an output without softmax",
-        certainty=f"exact, on the targets of {len(readings)} recorded steps",
+        certainty=f"exact, on the targets of {len(stream.readings)} recorded steps",
         why="A softmax shares out a total of 1: raising one output lowers all others. Targets with "
         "another sum can only be missed, most of all where there are many of them.",
         causes=("wrong_output_activation",),
@@ -135,21 +106,9 @@ def _sums_to_one(
     )
 
 
-def _softmax(snapshot: Snapshot) -> Site | None:
-    """The softmax whose values the loss compares with several targets."""
-    loss = snapshot.loss
-    index = output_activation(snapshot.graph, loss) if loss else None
-    if loss is None or index is None or loss.prediction is None:
-        return None
-    site, total = snapshot.graph.sites[index], float(loss.prediction.mean.sum())
-    return site if site.operation == "softmax" and abs(total - 1) < _limit("rounding") else None
-
-
 # --- cross-entropy: the targets are no probabilities
-def _wrong_loss(
-    shots: Sequence[Snapshot], readings: Sequence[LossReading], course: Trend
-) -> Finding | None:
-    loss, targets = readings[-1], targets_of(readings)
+def _wrong_loss(stream: Stream, loss: LossReading) -> Finding | None:
+    targets = stream.targets
     if targets is None or loss.target is None or loss.target.is_index or not targets.units:
         return None
     if loss.kind not in ("cross_entropy", "binary_cross_entropy") or loss.scale < 0:
@@ -162,16 +121,16 @@ def _wrong_loss(
     if not (outside or (alone and least < most)):
         return None
     return RULE.finding(
-        Severity.ERROR if not course.gain > 0.5 else Severity.WARNING,
+        Severity.ERROR if not stream.course.gain > HALF else Severity.WARNING,
         f"targets in [{least:.3g}, {most:.3g}] are no probabilities for {loss.kind}"
         if outside
         else "cross-entropy on a single output is lowest at 1, whatever the target",
-        site=shots[-1].graph.sites[loss.site].name if loss.site >= 0 else "",
-        step=shots[0].step,
+        site=stream.last.graph.sites[loss.site].name if loss.site >= 0 else "",
+        step=stream.first.step,
         measured=f"real targets with mean {float(targets.mean.mean()):.3g}"
         + (", one output" if alone else ""),
         expected="targets from 0 to 1 that sum to 1 over the outputs",
-        certainty=f"exact, on the targets of {len(readings)} recorded steps",
+        certainty=f"exact, on the targets of {len(stream.readings)} recorded steps",
         why="Cross-entropy compares probabilities: -Σ y log p is lowest at p = y only if both sum "
         "to 1 over the outputs. With real values as targets its minimum lies elsewhere, and a "
         "lower loss does not mean a better prediction.",
@@ -188,27 +147,25 @@ def _wrong_loss(
 
 
 # --- cross-entropy: an activation in front keeps the logits from what they need
-def _bounded_logits(
-    shots: Sequence[Snapshot], readings: Sequence[LossReading], course: Trend
-) -> Finding | None:
-    loss, site = readings[-1], _before_logits(shots[-1])
+def _bounded_logits(stream: Stream, loss: LossReading) -> Finding | None:
+    site = activation_before_logits(stream.last)
     if site is None or "cross_entropy" not in loss.kind or loss.target is None:
         return None
     low, high = ACTIVATIONS[site.operation].range(site.details)
     floor = _lowest(loss, low, high, site.units)
-    if low != 0 and not floor > _limit("floor") * course.baseline:
+    if low != 0 and not floor > FLOOR * stream.course.baseline:
         return None
     return RULE.finding(
-        Severity.NOTE if course.gain > _limit("learned") else Severity.WARNING,
+        Severity.NOTE if stream.course.gain > HALF else Severity.WARNING,
         f"{site.name} limits the outputs to {_interval(low, high)}, the loss expects logits",
         site=site.name,
-        step=shots[0].step,
+        step=stream.first.step,
         measured=(
             f"the lowest loss these outputs can reach is {floor:.3g}"
             if floor > 0
             else "outputs cannot be negative, and have no gradient where they are 0"
         )
-        + _reached(course),
+        + _reached(stream.course),
         expected="logits: the output of the last layer without an activation",
         certainty="proved on the graph",
         why="Logits say 'no' with large negative numbers and 'yes' with large positive ones. An "
@@ -224,24 +181,6 @@ def _bounded_logits(
     )
 
 
-def _before_logits(snapshot: Snapshot) -> Site | None:
-    """The one activation right before the loss's own softmax or sigmoid.
-
-    Or before a hand-written normalisation, of outputs that a softmax should have made positive.
-    """
-    graph, loss = snapshot.graph, snapshot.loss
-    if loss is None:
-        return None
-    sites = [graph.sites[i] for i in output_sites(graph, loss)]
-    active = [site for site in sites if site.kind is Kind.ACTIVATION]
-    if len(active) != 1 or active[0].operation not in ACTIVATIONS:
-        return None
-    logits = any(s.kind is Kind.SOFTMAX for s in sites) or loss.operation.endswith("with_logits")
-    squashed = active[0].operation in ("sigmoid", "hardsigmoid", "exp", "softplus")
-    doubled = squashed and loss.operation.endswith("with_logits")  # that is LOS002
-    return active[0] if not doubled and (logits or not squashed) else None
-
-
 def _lowest(loss: LossReading, low: float, high: float, units: int) -> float:
     """The loss of a perfect answer within these outputs; 0 for unlimited ones."""
     if loss.operation.endswith("with_logits"):
@@ -249,15 +188,15 @@ def _lowest(loss: LossReading, low: float, high: float, units: int) -> float:
     return lowest_cross_entropy(max(units, 2), high - low)
 
 
-def _severity(course: Trend) -> Severity:
+def _severity(course: Course) -> Severity:
     """Only what harms alarms: a network that fits most of its targets is none."""
-    if course.gain > _limit("learned"):
+    if course.gain > HALF:
         return Severity.NOTE
-    early = course.steps < _limit("steps")
-    return Severity.WARNING if early or course.gain > _limit("weak") else Severity.ERROR
+    early = course.steps < ENOUGH_STEPS
+    return Severity.WARNING if early or course.gain > POOR else Severity.ERROR
 
 
-def _reached(course: Trend) -> str:
+def _reached(course: Course) -> str:
     if not np.isfinite(course.gain):
         return ""
     return f"; the fit is at {course.end:.3g}, a constant prediction reaches {course.baseline:.3g}"
@@ -265,10 +204,6 @@ def _reached(course: Trend) -> str:
 
 def _interval(low: float, high: float) -> str:
     return f"({low:.3g}, {high:.3g})"
-
-
-def _limit(name: str) -> float:
-    return RULE.thresholds[name].value
 
 
 # --- cases ----------------------------------------------------------------------------------------
@@ -300,6 +235,12 @@ def _example(
         for s in (0, 9, 50)
     )
     return example.trace(*shots, losses=losses)
+
+
+def _classified(*operations: str, losses: Sequence[float] = (1.0,) * 60) -> Trace:
+    """Ten classes and a cross-entropy on what these operations make of the last layer."""
+    reads = (*operations, "log_softmax", "nll_loss")
+    return _example(reads, _CLASSES, classes=10, kind="cross_entropy", losses=losses)
 
 
 _WIDE = (-2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
@@ -336,23 +277,12 @@ network gets more than half of the way from a constant prediction to a perfect o
     ),
     check=check,
     thresholds={
-        "share": Threshold(
-            0.05, "share of the targets' range beyond the output's", "rounding, outliers"
-        ),
-        "learned": Threshold(0.5, "share of the baseline learned", "calibrated on the cases"),
-        "weak": Threshold(0.1, "share of it below which it is an error", "calibrated on the cases"),
-        "steps": Threshold(40, "steps before a missing fit is an error", "as for loss-flat"),
-        "total": Threshold(
-            0.5,
-            "sum of a sample's targets over that of the outputs, off 1",
-            "ours: not just smoothed",
-        ),
-        "rounding": Threshold(1e-2, "sum of the outputs over 1, off 1", "half precision"),
-        "floor": Threshold(
-            0.25,
-            "lowest reachable loss over that of a constant",
-            "ours: a quarter of what can be learned",
-        ),
+        "share": SHARE,
+        "learned": HALF,
+        "weak": POOR,
+        "steps": ENOUGH_STEPS,
+        "total": TOTAL,
+        "floor": FLOOR,
     },
     explains=(
         "squared-error-on-saturated-output",
@@ -398,24 +328,12 @@ network gets more than half of the way from a constant prediction to a perfect o
         ),
         Case(
             "ReLU before the softmax, nothing learned",
-            lambda: _example(
-                ("relu", "log_softmax", "nll_loss"),
-                _CLASSES,
-                classes=10,
-                kind="cross_entropy",
-                losses=(2.3,) * 60,
-            ),
+            lambda: _classified("relu", losses=(2.3,) * 60),
             Severity.WARNING,
         ),
         Case(
             "near miss: ReLU before the softmax, learned all the same",
-            lambda: _example(
-                ("relu", "log_softmax", "nll_loss"),
-                _CLASSES,
-                classes=10,
-                kind="cross_entropy",
-                losses=_LEARNED,
-            ),
+            lambda: _classified("relu", losses=_LEARNED),
             None,
         ),
         Case(
@@ -434,13 +352,7 @@ network gets more than half of the way from a constant prediction to a perfect o
             ),
             None,
         ),
-        Case(
-            "logits",
-            lambda: _example(
-                ("log_softmax", "nll_loss"), _CLASSES, classes=10, kind="cross_entropy"
-            ),
-            None,
-        ),
+        Case("logits", lambda: _classified(), None),
         Case(
             "readings missing: no targets",
             lambda: example.unread(_example(("relu", "mse_loss"), [-1.0, -2.0, -3.0])),

@@ -6,59 +6,57 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from lifesigns.evidence import Course, Stream, Threshold, suspects
+from lifesigns.evidence.thresholds import LARGE_UPDATE
 from lifesigns.records import Finding, Remedy, Severity, Trace
-from lifesigns.rules import _examples as example
-from lifesigns.rules import _suspects
-from lifesigns.rules._evidence import streams
-from lifesigns.rules._harm import fit, harm
-from lifesigns.rules._loss_trend import Trend, trend
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
-from lifesigns.rules._scales import has_large_weights, is_raw, largest_update
-from lifesigns.rules._suspects import suspects
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
+
+JUMP = Threshold(1.5, "ratio of the running median to its start", "batch noise is less")
+LOST = Threshold(-1.0, "gain, at twice the loss of a constant prediction", "ours")
+WINDOW = Threshold(5, "steps of a running median", "a single odd batch must not count")
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream; several losses in turn (a GAN) have no level to judge by."""
-    if trace.losses.stream_count > 1:
+    if not stream.is_alone:
         return
-    for stream in streams(trace):
-        course = trend(trace, stream)
-        if not (largest_update(trace, stream) > _limit("update") and _jumps(course)):
-            continue
-        others = (_suspects.unscaled_target, _suspects.faded_gradient)
-        elsewhere = is_raw(trace, stream) or has_large_weights(trace, stream)
-        if not elsewhere and not suspects(trace, stream, course, others):
-            yield _finding(trace, stream, course)
+    if not (stream.largest_update > LARGE_UPDATE and _jumps(stream.course)):
+        return
+    others = (suspects.unscaled_target, suspects.faded_gradient)
+    elsewhere = stream.is_raw or stream.has_large_weights
+    if not elsewhere and not suspects.evident(stream, others):
+        yield _finding(stream)
 
 
-def _jumps(course: Trend) -> bool:
+def _jumps(course: Course) -> bool:
     """The loss rose clearly above its start, and above a constant prediction where that is known.
 
     Compared are running medians, so that a single odd batch does not count.
     """
-    width = int(_limit("window"))
+    width = int(WINDOW)
     if course.steps < 2 * width:
         return False
     levels = [
         float(np.median(course.curve[i : i + width])) for i in range(course.steps - width + 1)
     ]
     start = max(abs(float(course.curve[0])), course.baseline if course.baseline > 0 else 0.0)
-    return max(levels) > _limit("jump") * start > 0
+    return max(levels) > JUMP * start > 0
 
 
-def _finding(trace: Trace, stream: int, course: Trend) -> Finding:
-    ratio = largest_update(trace, stream)
-    severity = harm(trace, stream, course)
-    if severity is Severity.NOTE and course.gain < _limit("lost"):
+def _finding(stream: Stream) -> Finding:
+    course, ratio = stream.course, stream.largest_update
+    severity = course.harm()
+    if severity is Severity.NOTE and course.gain < LOST:
         severity = Severity.WARNING  # right more often than not, and very sure where it is wrong
     return RULE.finding(
         severity,
         f"steps are too large: an update was {ratio:.2g} of its weights, and the loss rose"
         if severity is not Severity.NOTE
         else f"an update was {ratio:.2g} of its weights, and the loss rose for a while",
-        step=trace.stream(stream)[0].step,
+        step=stream.first.step,
         measured=f"largest update over weights {ratio:.2g}; highest loss "
-        f"{float(course.curve.max()):.3g}; {fit(course)}",
+        f"{float(course.curve.max()):.3g}; {course}",
         expected="updates of about 1e-3 of the weights, and a loss that stays below its start",
         certainty="updates exact on recorded steps; the rise is one of running medians",
         causes=("lr_too_high", "exploding"),
@@ -74,10 +72,6 @@ def _finding(trace: Trace, stream: int, course: Trend) -> Finding:
         ),
         evidence={"update": ratio, "highest": float(course.curve.max()), "gain": course.gain},
     )
-
-
-def _limit(name: str) -> float:
-    return RULE.thresholds[name].value
 
 
 # --- cases ----------------------------------------------------------------------------------------
@@ -120,12 +114,7 @@ lower rate would only hide them.
         "Lewkowycz et al. 2020, The large learning rate phase of deep learning",
     ),
     check=check,
-    thresholds={
-        "update": Threshold(0.1, "update over weights called large", "TheDeepChecker"),
-        "jump": Threshold(1.5, "ratio of the running median to its start", "batch noise is less"),
-        "lost": Threshold(-1.0, "gain, at twice the loss of a constant prediction", "ours"),
-        "window": Threshold(5, "steps of a running median", "a single odd batch must not count"),
-    },
+    thresholds={"update": LARGE_UPDATE, "jump": JUMP, "lost": LOST, "window": WINDOW},
     explains=(
         "loss-diverges",
         "loss-oscillates",

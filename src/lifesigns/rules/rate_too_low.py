@@ -6,79 +6,80 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from lifesigns.evidence import Stream, Threshold, suspects
+from lifesigns.evidence.thresholds import (
+    ENOUGH_STEPS,
+    FALLING,
+    JUDGED,
+    LITTLE_TRAVEL,
+    NOTHING,
+    PATIENCE,
+)
 from lifesigns.records import Finding, Remedy, Severity, Trace
-from lifesigns.rules import _examples as example
-from lifesigns.rules import _suspects
-from lifesigns.rules._evidence import streams
-from lifesigns.rules._flat import bends
-from lifesigns.rules._harm import fit
-from lifesigns.rules._loss_trend import Trend, trend
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
-from lifesigns.rules._scales import is_raw, largest_update, travel
-from lifesigns.rules._suspects import suspects
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
+
+CRAWL = Threshold(0.05, "sum of update over weights called short in any run", "ours")
+CREEPING_WAY = Threshold(1.0, "sum of update over weights: their own size", "ours")
+START = Threshold(0.1, "share of the baseline that random weights may reach", "ours")
 
 OTHERS = (
-    _suspects.unscaled_input,
-    _suspects.unscaled_target,
-    _suspects.silent_layer,
-    _suspects.saturated_layer,
-    _suspects.faded_gradient,
-    _suspects.no_gradient,
+    suspects.unscaled_input,
+    suspects.unscaled_target,
+    suspects.silent_layer,
+    suspects.saturated_layer,
+    suspects.faded_gradient,
+    suspects.no_gradient,
 )
 """What makes steps small by itself, or the way long: these lead where they are in evidence."""
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream; several losses in turn (a GAN) have no level to judge by."""
-    if trace.losses.stream_count > 1:
+    if not stream.is_alone or stream.course.steps < JUDGED or not _is_slow(stream):
         return
-    for stream in streams(trace):
-        course = trend(trace, stream)
-        way = travel(trace, stream)
-        if course.steps < _limit("steps") or not _is_slow(trace, stream, course, way):
-            continue
-        if is_raw(trace, stream) or suspects(trace, stream, course, OTHERS):
-            continue
-        if not _improves_enough(course, way):
-            yield _finding(trace, stream, course, way)
+    elsewhere = stream.is_raw or suspects.evident(stream, OTHERS)
+    if not elsewhere and not _improves_enough(stream):
+        yield _finding(stream)
 
 
-def _is_slow(trace: Trace, stream: int, course: Trend, way: float) -> bool:
+def _is_slow(stream: Stream) -> bool:
     """A short way; or a longer one on which the loss only creeps, though the network could learn.
 
     A linear network that comes to rest on what it cannot fit creeps as well.
     """
-    if way < _limit("way"):
+    course, way = stream.course, stream.travel
+    if way < LITTLE_TRAVEL:
         return True
-    patient = course.steps >= _limit("long") and way < _limit("creeping_way")
-    return patient and course.creeps and bends(trace, stream)
+    patient = course.steps >= PATIENCE and way < CREEPING_WAY
+    return patient and course.creeps and stream.bends
 
 
-def _improves_enough(course: Trend, way: float) -> bool:
+def _improves_enough(stream: Stream) -> bool:
     """Clearly better than a constant prediction, or (where that is unknown) than at the start.
 
     A gain within its error counts only if outputs and targets go together: few recorded targets
     make the level of a constant uncertain. Weights that stay where they were drawn have learned
     nothing: a small gain is then what they started with.
     """
+    course, related = stream.course, stream.course.correlates()
     if not np.isfinite(course.gain):
-        return course.end < (1 - _limit("gain")) * course.start
-    related = course.correlation > 3 * course.correlation_error
-    least = _limit("start" if way < _limit("crawl") and not related else "gain")
+        return course.end < (1 - NOTHING) * course.start
+    least = START if stream.travel < CRAWL and not related else NOTHING
     return course.gain > least and (related or not course.gain < 2 * course.gain_error)
 
 
-def _finding(trace: Trace, stream: int, course: Trend, way: float) -> Finding:
-    ratio = largest_update(trace, stream)
-    falling = course.fall > _limit("fall")
-    still = course.steps >= _limit("long") or way < _limit("crawl")
+def _finding(stream: Stream) -> Finding:
+    course, way, ratio = stream.course, stream.travel, stream.largest_update
+    falling = course.fall > FALLING
+    still = course.steps >= PATIENCE or way < CRAWL
     return RULE.finding(
-        Severity.WARNING if still and course.steps >= _limit("sure") else Severity.NOTE,
+        Severity.WARNING if still and course.steps >= ENOUGH_STEPS else Severity.NOTE,
         f"the weights hardly move: {way:.2g} of their size in {course.steps} steps",
-        step=trace.stream(stream)[0].step,
+        step=stream.first.step,
         measured=f"largest update over weights {ratio:.2g}, all updates together {way:.2g}; "
         + ("the loss falls steadily; " if falling else "")
-        + fit(course),
+        + str(course),
         expected="updates of about 1e-3 of the weights; a way of at least their own size",
         certainty="an upper bound: updates of recorded steps, added up in between",
         causes=("lr_too_low", "too_few_epochs"),
@@ -91,10 +92,6 @@ def _finding(trace: Trace, stream: int, course: Trend, way: float) -> Finding:
         ),
         evidence={"way": way, "update": ratio, "gain": course.gain, "fall": course.fall},
     )
-
-
-def _limit(name: str) -> float:
-    return RULE.thresholds[name].value
 
 
 # --- cases ----------------------------------------------------------------------------------------
@@ -142,15 +139,15 @@ input is raw, those are the cause and this rule says nothing.
     ),
     check=check,
     thresholds={
-        "steps": Threshold(20, "steps before anything is said", "as in progress"),
-        "sure": Threshold(40, "steps from which it alarms", "as for loss-flat"),
-        "long": Threshold(250, "steps after which any such way is too short", "as for loss-flat"),
-        "way": Threshold(0.2, "sum of update over weights called short", "240 programs"),
-        "crawl": Threshold(0.05, "sum of update over weights called short in any run", "ours"),
-        "creeping_way": Threshold(1.0, "sum of update over weights: their own size", "ours"),
-        "start": Threshold(0.1, "share of the baseline that random weights may reach", "ours"),
-        "gain": Threshold(0.02, "share of the baseline learned that is more than nothing", "ours"),
-        "fall": Threshold(4.0, "standard errors of the slope called falling", "p < 1e-4"),
+        "steps": JUDGED,
+        "sure": ENOUGH_STEPS,
+        "long": PATIENCE,
+        "way": LITTLE_TRAVEL,
+        "crawl": CRAWL,
+        "creeping_way": CREEPING_WAY,
+        "start": START,
+        "gain": NOTHING,
+        "fall": FALLING,
     },
     explains=("loss-flat", "stopped-early", "labels-unrelated", "one-sided-inputs"),
     cases=(
@@ -175,9 +172,7 @@ input is raw, those are the cause and this rule says nothing.
             Severity.WARNING,
         ),
         Case(
-            "near miss: the same way on a noisy loss",
-            lambda: _example(_NOISY, update=1e-3),
-            None,
+            "near miss: the same way on a noisy loss", lambda: _example(_NOISY, update=1e-3), None
         ),
         Case("healthy updates", lambda: _example(_CREEPING, update=1e-2), None),
         Case("readings missing: no updates", lambda: example.unread(_example(_CREEPING)), None),

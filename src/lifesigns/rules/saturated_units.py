@@ -8,6 +8,9 @@ from functools import partial
 
 import numpy as np
 
+from lifesigns.evidence import Course, Stream, Threshold
+from lifesigns.evidence.scales import weight_gains
+from lifesigns.evidence.sites import is_hidden, is_rectifier, listed, merged, samples
 from lifesigns.records import (
     BatchReading,
     Finding,
@@ -20,23 +23,17 @@ from lifesigns.records import (
     Trace,
     UnitSums,
 )
-from lifesigns.rules import _examples as example
-from lifesigns.rules._evidence import (
-    Progress,
-    is_hidden,
-    latest,
-    listed,
-    merged,
-    progress,
-    samples,
-    since,
-    streams,
-)
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
-from lifesigns.rules._scales import has_large_weights, input_rms, is_raw, weight_gains
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
+from lifesigns.rules.testing import FALLING, FLAT
 
-RECTIFIERS = frozenset({"relu", "relu6", "threshold", "maximum", "where", "max"})
-"""Flat on one side by design: what matters there is whether a unit ever fires (dead-units)."""
+UNITS = Threshold(0.5, "share of a layer's units", "DeepDiagnosis (ICSE 2022)")
+OBSERVATIONS = Threshold(0.5, "share of a unit's observations", "ours: more often than not")
+FILLING = Threshold(
+    3.0,
+    "input RMS that saturates a first layer by itself",
+    "tanh is flat beyond 2.99, and Glorot keeps the input's scale",
+)
 
 
 @dataclass(frozen=True)
@@ -53,23 +50,22 @@ class _Layer:
         return f"{self.site.name} ({self.share:.0%})"
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check(stream: Stream) -> Iterable[Finding]:
     """One finding per stream: the layer nearest the input leads, the others are named."""
-    for stream in streams(trace):
-        layers = list(_layers(trace, stream))
-        if layers:
-            yield _finding(layers, _cause(layers[0], trace, stream), progress(trace, stream))
+    layers = list(_layers(stream))
+    if layers:
+        yield _finding(layers, _cause(layers[0], stream), stream.course)
 
 
-def _layers(trace: Trace, stream: int) -> Iterator[_Layer]:
-    snapshots, recent = trace.stream(stream), latest(trace, stream)
+def _layers(stream: Stream) -> Iterator[_Layer]:
+    snapshots, recent = stream.snapshots, stream.latest
     graph = recent[-1].graph
     for index in graph.of_kind(Kind.ACTIVATION):
         site = graph.sites[index]
         if _can_saturate(site) and is_hidden(graph, index):
             share = _share(merged(recent, site.name))
-            if share > _limit("units"):
-                first = since(snapshots, partial(_is_saturated, name=site.name))
+            if share > UNITS:
+                first = stream.since(partial(_is_saturated, name=site.name))
                 born = first == snapshots[0].step
                 yield _Layer(site, share, len(recent) * samples(site), first, born)
 
@@ -78,21 +74,21 @@ def _can_saturate(site: Site) -> bool:
     """Two flat ends, or one that is not a rectifier's zero."""
     low, high = (site.details.get(end) for end in ("min", "max"))
     one_sided = site.operation == "clamp" and (low is None or high is None)
-    return site.operation not in RECTIFIERS and not one_sided and site.details.get("min_val") != 0
+    return not is_rectifier(site) and not one_sided and site.details.get("min_val") != 0
 
 
 def _share(value: UnitSums | None) -> float:
     """Share of the units that were saturated for more than half of what they saw."""
     if value is None or not value.count.any():
         return 0.0
-    return float((value.saturated_share[value.count > 0] > _limit("observations")).mean())
+    return float((value.saturated_share[value.count > 0] > OBSERVATIONS).mean())
 
 
 def _is_saturated(snapshot: Snapshot, name: str) -> bool:
-    return _share(merged((snapshot,), name)) > _limit("units")
+    return _share(merged((snapshot,), name)) > UNITS
 
 
-def _finding(layers: list[_Layer], cause: str, course: Progress) -> Finding:
+def _finding(layers: list[_Layer], cause: str, course: Course) -> Finding:
     origin, rest = layers[0], layers[1:]
     harm = course.stalled or (course.worse_than_constant and not course.diverged)
     return RULE.finding(
@@ -104,8 +100,8 @@ def _finding(layers: list[_Layer], cause: str, course: Progress) -> Finding:
         measured=f"{origin.share:.0%} of the units had a derivative below 1 % of its maximum for "
         "more than half of what they saw"
         + (f"; also {listed(rest)}" if rest else "")
-        + (f"; {course}" if course.judged else ""),
-        expected=f"fewer than {_limit('units'):.0%} of the units on a flat end",
+        + course.remark,
+        expected=f"fewer than {UNITS:.0%} of the units on a flat end",
         certainty=f"measured on {origin.observations} samples",
         causes=(cause, "saturated") if cause == "unnormalised_input" else ("saturated", cause),
         remedies=_REMEDIES[cause],
@@ -113,22 +109,22 @@ def _finding(layers: list[_Layer], cause: str, course: Progress) -> Finding:
     )
 
 
-def _cause(origin: _Layer, trace: Trace, stream: int) -> str:
+def _cause(origin: _Layer, stream: Stream) -> str:
     """Input, weights or steps: whichever is farthest from the usual."""
-    if is_raw(trace, stream) or _fills(origin, trace, stream):
+    if stream.is_raw or _fills(origin, stream):
         return "unnormalised_input"
-    born = origin.from_birth or has_large_weights(trace, stream)
+    born = origin.from_birth or stream.has_large_weights
     return "bad_init" if born else "lr_too_high"
 
 
-def _fills(origin: _Layer, trace: Trace, stream: int) -> bool:
+def _fills(origin: _Layer, stream: Stream) -> bool:
     """The first layer is saturated and its input larger than its first weights' gain."""
-    graph = trace.stream(stream)[0].graph
-    gain = dict(weight_gains(trace.stream(stream)[0]))
+    graph = stream.first.graph
+    gain = dict(weight_gains(stream.first))
     before = [graph.sites[i] for i in graph.predecessors(graph.find(origin.site.name))]
     first = len(before) == 1 and not any(graph.upstream(graph.find(before[0].name)))
-    rms = input_rms(trace, stream)
-    return first and rms > max(_limit("input"), gain.get(before[0].name, np.inf))
+    rms = stream.input_rms
+    return first and rms > max(FILLING, gain.get(before[0].name, np.inf))
 
 
 _REMEDIES = {
@@ -151,12 +147,7 @@ _REMEDIES = {
 }
 
 
-def _limit(name: str) -> float:
-    return RULE.thresholds[name].value
-
-
 # --- cases ----------------------------------------------------------------------------------------
-_FLAT, _FALLING = [1.0] * 100, list(np.geomspace(1, 0.01, 100))
 
 
 def _example(
@@ -209,31 +200,21 @@ Output units may saturate: with cross-entropy the flat end cancels out.
         "Wardat et al. 2022, DeepDiagnosis (ICSE)",
     ),
     check=check,
-    thresholds={
-        "units": Threshold(0.5, "share of a layer's units", "DeepDiagnosis (ICSE 2022)"),
-        "observations": Threshold(
-            0.5, "share of a unit's observations", "ours: more often than not"
-        ),
-        "input": Threshold(
-            3.0,
-            "input RMS that saturates a first layer by itself",
-            "tanh is flat beyond 2.99, and Glorot keeps the input's scale",
-        ),
-    },
+    thresholds={"units": UNITS, "observations": OBSERVATIONS, "input": FILLING},
     explains=("zero-gradient", "vanishing-gradient", "constant-output", "loss-flat"),
     cases=(
-        Case("most units saturated, loss flat", lambda: _example(8, _FLAT), Severity.WARNING),
-        Case("units driven there by steps", lambda: _example(8, _FLAT, since=27), Severity.WARNING),
-        Case("raw inputs", lambda: _example(8, _FLAT, scale=1e3), Severity.WARNING),
-        Case("near miss: most units saturated, yet it learns", lambda: _example(8, _FALLING), None),
-        Case("few units saturated", lambda: _example(4, _FLAT), None),
-        Case("a rectifier's zero side", lambda: _example(8, _FLAT, operation="relu"), None),
+        Case("most units saturated, loss flat", lambda: _example(8, FLAT), Severity.WARNING),
+        Case("units driven there by steps", lambda: _example(8, FLAT, since=27), Severity.WARNING),
+        Case("raw inputs", lambda: _example(8, FLAT, scale=1e3), Severity.WARNING),
+        Case("near miss: most units saturated, yet it learns", lambda: _example(8, FALLING), None),
+        Case("few units saturated", lambda: _example(4, FLAT), None),
+        Case("a rectifier's zero side", lambda: _example(8, FLAT, operation="relu"), None),
         Case(
             "most of a sigmoid layer saturated",
-            lambda: _example(8, _FLAT, operation="sigmoid"),
+            lambda: _example(8, FLAT, operation="sigmoid"),
             Severity.WARNING,
         ),
-        Case("readings missing: no derivatives", lambda: example.unread(_example(8, _FLAT)), None),
+        Case("readings missing: no derivatives", lambda: example.unread(_example(8, FLAT)), None),
     ),
     chinese=Chinese(
         translates="79b8dfa4",

@@ -6,29 +6,32 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from lifesigns.evidence import Stream, Threshold
+from lifesigns.evidence.scales import weight_gains
+from lifesigns.evidence.signal import growth, largest, layers
+from lifesigns.evidence.suspects import unscaled_input
+from lifesigns.evidence.thresholds import LARGE_SIGNAL, RAW_INPUT
 from lifesigns.records import Finding, LossReading, Remedy, Severity, Snapshot, Trace
-from lifesigns.rules import _examples as example
-from lifesigns.rules._evidence import progress, streams
-from lifesigns.rules._loss_trend import trend
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
-from lifesigns.rules._scales import weight_gains
-from lifesigns.rules._signal import growth, harms, largest, layers
-from lifesigns.rules._suspects import unscaled_input
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
+from lifesigns.rules.testing import FALLING, FLAT
+
+LARGE = Threshold(10, "RMS below which nothing is called large", "ours: ten times the usual")
+EXCESS = Threshold(3, "initial loss over that of a uniform prediction", "ours: sure, and wrong")
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check(stream: Stream) -> Iterable[Finding]:
     """One finding per stream, where the signal is largest."""
-    for stream in streams(trace):
-        first = trace.stream(stream)[0]
-        if _starts_large(first) and largest(first)[1] > _limit("scale"):
-            yield _finding(trace, stream, first)
+    first = stream.first
+    if _starts_large(first) and largest(first)[1] > LARGE:
+        yield _finding(stream, first)
 
 
 def _starts_large(first: Snapshot) -> bool:
     """It grows with depth, comes in large already, or makes a confident wrong guess."""
     entering = layers(first)[:1]
-    raw = any(layer.rms > _limit("input") for layer in entering)
-    return raw or growth(first) > _limit("growth") or _excess(first.loss) > _limit("loss")
+    raw = any(layer.rms > RAW_INPUT for layer in entering)
+    return raw or growth(first) > LARGE_SIGNAL or _excess(first.loss) > EXCESS
 
 
 def _excess(loss: LossReading | None) -> float:
@@ -42,14 +45,14 @@ def _excess(loss: LossReading | None) -> float:
     return float(loss.fit / loss.scale / level)
 
 
-def _finding(trace: Trace, stream: int, first: Snapshot) -> Finding:
-    course, factor, (place, scale) = progress(trace, stream), growth(first), largest(first)
-    raw = unscaled_input(trace, stream, trend(trace, stream))
-    grows = factor > _limit("growth")
+def _finding(stream: Stream, first: Snapshot) -> Finding:
+    course, factor, (place, scale) = stream.course, growth(first), largest(first)
+    raw = unscaled_input(stream)
+    grows = factor > LARGE_SIGNAL
     led = [raw] if raw and not grows else []
     gain = max(weight_gains(first), key=lambda known: known[1], default=("", float("nan")))
     return RULE.finding(
-        Severity.WARNING if harms(trace, stream) else Severity.NOTE,
+        Severity.WARNING if stream.course.harmed else Severity.NOTE,
         f"the signal starts with RMS {scale:.2g} at {place}"
         + (f", {factor:.2g} times that of the input" if grows else ""),
         site=place if ":" in place else "",
@@ -64,7 +67,7 @@ def _finding(trace: Trace, stream: int, first: Snapshot) -> Finding:
                 *([str(course)] if course.judged else []),
             ]
         ),
-        expected=f"growth below {_limit('growth'):.0f}-fold, and values around 1",
+        expected=f"growth below {LARGE_SIGNAL:.0f}-fold, and values around 1",
         certainty="measured in the first recorded step",
         causes=(*(suspect.cause for suspect in led), "bad_init", "exploding"),
         remedies=(*(suspect.remedy for suspect in led), _REMEDY),
@@ -78,12 +81,7 @@ _REMEDY = Remedy(
 )
 
 
-def _limit(name: str) -> float:
-    return RULE.thresholds[name].value
-
-
 # --- cases ----------------------------------------------------------------------------------------
-_FLAT, _FALLING = [1.0] * 100, list(np.geomspace(1, 0.01, 100))
 
 
 def _example(factor: float, losses: Iterable[float], entering: float = 1.0) -> Trace:
@@ -120,12 +118,7 @@ is a note. A large output alone is right where the targets are large.
         "Karpathy 2019, A Recipe for Training Neural Networks (verify loss at init)",
     ),
     check=check,
-    thresholds={
-        "growth": Threshold(10, "largest RMS over the input's", "RULES.md"),
-        "scale": Threshold(10, "RMS below which nothing is called large", "RULES.md"),
-        "loss": Threshold(3, "initial loss over that of a uniform prediction", "RULES.md"),
-        "input": Threshold(30, "RMS of what the first layer receives", "as in unscaled_input"),
-    },
+    thresholds={"growth": LARGE_SIGNAL, "scale": LARGE, "loss": EXCESS, "input": RAW_INPUT},
     explains=(
         "stacked-squashing",
         "saturated-units",
@@ -136,12 +129,12 @@ is a note. A large output alone is right where the targets are large.
         "loss-flat",
     ),
     cases=(
-        Case("six-fold per layer, flat", lambda: _example(6, _FLAT), Severity.WARNING),
-        Case("raw inputs, flat", lambda: _example(1, _FLAT, 100), Severity.WARNING),
-        Case("near miss: six-fold per layer, yet it learns", lambda: _example(6, _FALLING), None),
-        Case("near miss: small inputs brought to size", lambda: _example(6, _FLAT, 0.01), None),
-        Case("a signal that is kept", lambda: _example(1, _FLAT), None),
-        Case("readings missing", lambda: example.unread(_example(6, _FLAT)), None),
+        Case("six-fold per layer, flat", lambda: _example(6, FLAT), Severity.WARNING),
+        Case("raw inputs, flat", lambda: _example(1, FLAT, 100), Severity.WARNING),
+        Case("near miss: six-fold per layer, yet it learns", lambda: _example(6, FALLING), None),
+        Case("near miss: small inputs brought to size", lambda: _example(6, FLAT, 0.01), None),
+        Case("a signal that is kept", lambda: _example(1, FLAT), None),
+        Case("readings missing", lambda: example.unread(_example(6, FLAT)), None),
     ),
     chinese=Chinese(
         translates="d0dbc0c1",
@@ -152,7 +145,7 @@ is a note. A large output alone is right where the targets are large.
         remedies={
             "Initialise so that the signal keeps its scale: spread = gain / √fan-in.": (
                 "初始化时保持信号的尺度：标准差 = 增益 / √扇入。"
-            ),
+            )
         },
     ),
 )

@@ -6,36 +6,36 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from lifesigns.evidence import Stream
+from lifesigns.evidence.signal import fade, layers
+from lifesigns.evidence.thresholds import FADED_SIGNAL, FADING_SIGNAL
 from lifesigns.functions import ACTIVATIONS
 from lifesigns.records import Finding, Kind, Remedy, Severity, Snapshot, Trace
-from lifesigns.rules import _examples as example
-from lifesigns.rules._evidence import latest, progress, streams
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
-from lifesigns.rules._signal import fade, harms, layers
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
+from lifesigns.rules.testing import FALLING, FLAT
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check(stream: Stream) -> Iterable[Finding]:
     """One finding per stream, at the last layer that the signal reaches."""
-    for stream in streams(trace):
-        first = trace.stream(stream)[0]
-        if fade(first) < _limit("note"):
-            yield _finding(trace, stream, first)
+    first = stream.first
+    if fade(first) < FADING_SIGNAL:
+        yield _finding(stream, first)
 
 
-def _finding(trace: Trace, stream: int, first: Snapshot) -> Finding:
-    course, known, ratio = progress(trace, stream), layers(first), fade(first)
-    stayed = fade(latest(trace, stream)[-1]) < _limit("note")
-    harm = harms(trace, stream) and stayed and ratio < _limit("warning")
+def _finding(stream: Stream, first: Snapshot) -> Finding:
+    course, known, ratio = stream.course, layers(first), fade(first)
+    stayed = fade(stream.latest[-1]) < FADING_SIGNAL
+    harm = stream.course.harmed and stayed and ratio < FADED_SIGNAL
     squashed = _squashes(first)
     return RULE.finding(
         Severity.WARNING if harm else Severity.NOTE,
         f"the signal fades {1 / ratio:.2g}-fold on its way through {len(known)} layers",
         site=known[-1].site.name,
         step=first.step,
-        measured=f"inputs differ by {known[0].spread:.2g} at {known[0].site.name} and by "
-        f"{known[-1].spread:.2g} at {known[-1].site.name}"
-        + (f"; {course}" if course.judged else ""),
-        expected=f"a spread over the inputs of at least {_limit('note'):g} of the first layer's",
+        measured=f"inputs differ by {known[0].deviation:.2g} at {known[0].site.name} and by "
+        f"{known[-1].deviation:.2g} at {known[-1].site.name}" + course.remark,
+        expected=f"a deviation over the inputs of at least {FADING_SIGNAL:g} of the first layer's",
         certainty="measured in the first recorded step and, for an alarm, again in the last",
         causes=("vanishing", "bad_init") if squashed else ("bad_init", "vanishing"),
         remedies=_REMEDIES[squashed],
@@ -68,12 +68,7 @@ _REMEDIES = {
 }
 
 
-def _limit(name: str) -> float:
-    return RULE.thresholds[name].value
-
-
 # --- cases ----------------------------------------------------------------------------------------
-_FLAT, _FALLING = [1.0] * 100, list(np.geomspace(1, 0.01, 100))
 
 
 def _example(factor: float, losses: Iterable[float], operation: str = "relu") -> Trace:
@@ -111,22 +106,15 @@ start at zero and a small last layer do not fade the signal that the layers rece
         "Schoenholz et al. 2017, Deep Information Propagation",
     ),
     check=check,
-    thresholds={
-        "note": Threshold(0.1, "spread at the last layer over that at the first", "RULES.md"),
-        "warning": Threshold(
-            0.01,
-            "spread at the last layer over that at the first, with a stalled loss",
-            "torch's default leaves 0.41⁵ ≈ 0.01 after five ReLU layers, and those learn",
-        ),
-    },
+    thresholds={"note": FADING_SIGNAL, "warning": FADED_SIGNAL},
     explains=("vanishing-gradient", "constant-output", "loss-flat"),
     cases=(
-        Case("0.3-fold per layer, loss flat", lambda: _example(0.3, _FLAT), Severity.WARNING),
-        Case("sigmoids, flat", lambda: _example(0.2, _FLAT, "sigmoid"), Severity.WARNING),
-        Case("near miss: 0.3-fold per layer, yet it learns", lambda: _example(0.3, _FALLING), None),
-        Case("near miss: 0.6-fold per layer, flat", lambda: _example(0.6, _FLAT), None),
-        Case("a signal that is kept", lambda: _example(1.0, _FLAT), None),
-        Case("readings missing", lambda: example.unread(_example(0.3, _FLAT)), None),
+        Case("0.3-fold per layer, loss flat", lambda: _example(0.3, FLAT), Severity.WARNING),
+        Case("sigmoids, flat", lambda: _example(0.2, FLAT, "sigmoid"), Severity.WARNING),
+        Case("near miss: 0.3-fold per layer, yet it learns", lambda: _example(0.3, FALLING), None),
+        Case("near miss: 0.6-fold per layer, flat", lambda: _example(0.6, FLAT), None),
+        Case("a signal that is kept", lambda: _example(1.0, FLAT), None),
+        Case("readings missing", lambda: example.unread(_example(0.3, FLAT)), None),
     ),
     chinese=Chinese(
         translates="d387aef7",

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from lifesigns.evidence import Stream, Threshold
+from lifesigns.evidence.output import is_output, normalised_dim
 from lifesigns.records import Finding, Graph, Kind, Remedy, Severity, Site, Trace
-from lifesigns.rules import _examples as example
-from lifesigns.rules._evidence import streams
-from lifesigns.rules._output import is_output, normalised_dim
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
+
+UNITS = Threshold(1, "size of the normalised dimension", "exact")
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check(stream: Stream) -> Iterable[Finding]:
     """One finding per site, at the first snapshot whose graph shows it."""
     seen: set[str] = set()
-    for stream in streams(trace):
-        for snapshot in trace.stream(stream):
-            for site in _single(snapshot.graph):
-                if site.name not in seen:
-                    seen.add(site.name)
-                    yield _finding(site, snapshot.step)
+    for snapshot in stream.snapshots:
+        for site in _single(snapshot.graph):
+            if site.name not in seen:
+                seen.add(site.name)
+                yield _finding(site, snapshot.step)
 
 
 def _single(graph: Graph) -> Iterator[Site]:
@@ -87,7 +88,7 @@ Inside the network (attention over a single key) it is harmless and not reported
         "Goodfellow, Bengio & Courville 2016, Deep Learning, section 6.2.2.3: softmax units",
     ),
     check=check,
-    thresholds={"units": Threshold(1, "size of the normalised dimension", "exact")},
+    thresholds={"units": UNITS},
     explains=(
         "output-cannot-reach-target",
         "constant-output",

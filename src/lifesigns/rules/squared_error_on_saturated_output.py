@@ -7,6 +7,10 @@ from functools import partial
 
 import numpy as np
 
+from lifesigns.evidence import Stream
+from lifesigns.evidence.output import output_activation
+from lifesigns.evidence.sites import merged, samples
+from lifesigns.evidence.thresholds import SATURATED
 from lifesigns.records import (
     Finding,
     LossReading,
@@ -17,30 +21,28 @@ from lifesigns.records import (
     Trace,
     UnitSums,
 )
-from lifesigns.rules import _examples as example
-from lifesigns.rules._evidence import latest, merged, progress, samples, since, streams
-from lifesigns.rules._output import output_activation
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
+from lifesigns.rules.testing import FALLING, FLAT
 
 CURED_BY_CROSS_ENTROPY = frozenset({"sigmoid", "hardsigmoid"})
 """Output activations whose slope cancels in the gradient of the binary cross-entropy."""
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check(stream: Stream) -> Iterable[Finding]:
     """One finding per stream, if the output is saturated and the loss is stuck."""
-    for stream in streams(trace):
-        recent = latest(trace, stream)
-        index = _output(recent[-1])
-        if index is None:
-            continue
-        site = recent[-1].graph.sites[index]
-        value = merged(recent, site.name)
-        course = progress(trace, stream)
-        stuck = course.stalled or (course.worse_than_constant and not course.diverged)
-        share = _share(value)
-        if stuck and share > _limit("saturated"):
-            first = since(trace.stream(stream), partial(_is_saturated, name=site.name))
-            yield _finding(site.name, first, share, recent, str(course), samples(site))
+    recent = stream.latest
+    index = _output(recent[-1])
+    if index is None:
+        return
+    site = recent[-1].graph.sites[index]
+    value = merged(recent, site.name)
+    course = stream.course
+    stuck = course.stalled or (course.worse_than_constant and not course.diverged)
+    share = _share(value)
+    if stuck and share > SATURATED:
+        first = stream.since(partial(_is_saturated, name=site.name))
+        yield _finding(site.name, first, share, recent, str(course), samples(site))
 
 
 def _output(snapshot: Snapshot) -> int | None:
@@ -62,7 +64,7 @@ def _share(value: UnitSums | None) -> float:
 
 
 def _is_saturated(snapshot: Snapshot, name: str) -> bool:
-    return _share(merged((snapshot,), name)) > _limit("saturated")
+    return _share(merged((snapshot,), name)) > SATURATED
 
 
 def _finding(
@@ -78,7 +80,7 @@ def _finding(
         step=first,
         measured=f"the sigmoid passes on {factor:.2g} of the loss's gradient; cross-entropy would "
         f"pass on {times:.0f} times as much on the same batches; {course}",
-        expected=f"fewer than {_limit('saturated'):.0%} of the outputs saturated while wrong",
+        expected=f"fewer than {SATURATED:.0%} of the outputs saturated while wrong",
         certainty=f"measured on {len(recent) * batch} samples",
         causes=("wrong_loss", "saturated", "bad_init"),
         remedies=(
@@ -92,12 +94,7 @@ def _finding(
     )
 
 
-def _limit(name: str) -> float:
-    return RULE.thresholds[name].value
-
-
 # --- cases ----------------------------------------------------------------------------------------
-_FLAT, _FALLING = [1.0] * 100, list(np.geomspace(1, 0.01, 100))
 
 
 def _example(losses: Iterable[float], *, stuck: int = 9, kind: str = "squared_error") -> Trace:
@@ -140,17 +137,15 @@ With a linear output, squared error keeps its value.
         "function",
     ),
     check=check,
-    thresholds={
-        "saturated": Threshold(0.5, "share of the outputs on a flat end", "Nielsen (2015), ch. 3"),
-    },
+    thresholds={"saturated": SATURATED},
     explains=("vanishing-gradient", "loss-flat", "saturated-units"),
     cases=(
-        Case("nine outputs in ten saturated, loss flat", lambda: _example(_FLAT), Severity.WARNING),
-        Case("near miss: saturated and right: the loss falls", lambda: _example(_FALLING), None),
-        Case("few outputs saturated", lambda: _example(_FLAT, stuck=2), None),
-        Case("cross-entropy", lambda: _example(_FLAT, kind="binary_cross_entropy"), None),
-        Case("six outputs in ten saturated", lambda: _example(_FLAT, stuck=6), Severity.WARNING),
-        Case("readings missing: no outputs", lambda: example.unread(_example(_FLAT)), None),
+        Case("nine outputs in ten saturated, loss flat", lambda: _example(FLAT), Severity.WARNING),
+        Case("near miss: saturated and right: the loss falls", lambda: _example(FALLING), None),
+        Case("few outputs saturated", lambda: _example(FLAT, stuck=2), None),
+        Case("cross-entropy", lambda: _example(FLAT, kind="binary_cross_entropy"), None),
+        Case("six outputs in ten saturated", lambda: _example(FLAT, stuck=6), Severity.WARNING),
+        Case("readings missing: no outputs", lambda: example.unread(_example(FLAT)), None),
     ),
     chinese=Chinese(
         translates="f831e36d",

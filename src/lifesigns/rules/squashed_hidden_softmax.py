@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-import numpy as np
-
+from lifesigns.evidence import Stream, Threshold
+from lifesigns.evidence.output import normalised_dim, output_sites
+from lifesigns.evidence.signal import PASSING
 from lifesigns.records import (
     WEIGHTED,
     Finding,
@@ -17,25 +18,24 @@ from lifesigns.records import (
     Site,
     Trace,
 )
-from lifesigns.rules import _examples as example
-from lifesigns.rules._evidence import progress, streams
-from lifesigns.rules._output import normalised_dim, output_sites
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
-from lifesigns.rules._signal import PASSING, harms
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
+from lifesigns.rules.testing import FALLING, FLAT
+
+UNITS = Threshold(2, "units that share the sum", "one unit: single-unit-softmax")
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check(stream: Stream) -> Iterable[Finding]:
     """One finding per stream and softmax."""
-    for stream in streams(trace):
-        first = trace.stream(stream)[0]
-        ends = output_sites(first.graph, first.loss) if first.loss else []
-        for index in first.graph.of_kind(Kind.SOFTMAX):
-            site = first.graph.sites[index]
-            hidden = site.operation == "softmax" and _feeds_weights(first.graph, index)
-            if (hidden or index in ends) and _is_over_batch(site):
-                yield _finding(trace, stream, site, hidden=hidden, over_batch=True)
-            elif hidden and site.units >= _limit("units"):
-                yield _finding(trace, stream, site, hidden=True, over_batch=False)
+    first = stream.first
+    ends = output_sites(first.graph, first.loss) if first.loss else []
+    for index in first.graph.of_kind(Kind.SOFTMAX):
+        site = first.graph.sites[index]
+        hidden = site.operation == "softmax" and _feeds_weights(first.graph, index)
+        if (hidden or index in ends) and _is_over_batch(site):
+            yield _finding(stream, site, hidden=hidden, over_batch=True)
+        elif hidden and site.units >= UNITS:
+            yield _finding(stream, site, hidden=True, over_batch=False)
 
 
 def _feeds_weights(graph: Graph, index: int) -> bool:
@@ -67,21 +67,21 @@ def _is_over_batch(site: Site) -> bool:
     return known and normalised_dim(site) == 0 and 1 < site.shape[0] != site.shape[1]
 
 
-def _finding(trace: Trace, stream: int, site: Site, *, hidden: bool, over_batch: bool) -> Finding:
-    course = progress(trace, stream)
+def _finding(stream: Stream, site: Site, *, hidden: bool, over_batch: bool) -> Finding:
+    course = stream.course
     share = 1 / site.shape[0 if over_batch else site.unit_dim]
     wrong = "missing_activation" if hidden else "wrong_output_activation"
     return RULE.finding(
-        Severity.WARNING if harms(trace, stream) else Severity.NOTE,
+        Severity.WARNING if stream.course.harmed else Severity.NOTE,
         f"{site.name} is a softmax over the samples of the batch"
         if over_batch
         else f"{site.name} is a softmax between two layers",
         site=site.name,
-        step=trace.stream(stream)[0].step,
+        step=stream.first.step,
         measured=f"values of shape {list(site.shape)} that add up to 1 over "
         + ("the batch" if over_batch else "the units")
         + f": {share:.2g} on average"
-        + (f"; {course}" if course.judged else ""),
+        + course.remark,
         expected="a softmax over the classes, at the end of the network or inside attention",
         certainty="proved on the graph; the harm by the course of the loss",
         causes=("wrong_shape", wrong) if over_batch else (wrong, "other"),
@@ -96,16 +96,11 @@ _OVER_CLASSES = Remedy(
 _ELEMENTWISE = Remedy("Use an activation that works on each unit by itself.", "nn.ReLU()")
 
 
-def _limit(name: str) -> float:
-    return RULE.thresholds[name].value
-
-
 # --- cases ----------------------------------------------------------------------------------------
-_FLAT, _FALLING = [1.0] * 100, list(np.geomspace(1, 0.01, 100))
 
 
 def _example(
-    *operations: str, losses: Iterable[float] = _FLAT, dim: int = -1, batch: int = 8
+    *operations: str, losses: Iterable[float] = FLAT, dim: int = -1, batch: int = 8
 ) -> Trace:
     graph = example.chain(*operations, "mse_loss", batch=batch)
     sites = [
@@ -147,9 +142,7 @@ and losses that compare all samples with each other (contrast) are no hidden act
         "Bridle 1990, Probabilistic Interpretation of Feedforward Classification Network Outputs",
     ),
     check=check,
-    thresholds={
-        "units": Threshold(2, "units that share the sum", "one unit: single-unit-softmax"),
-    },
+    thresholds={"units": UNITS},
     explains=(
         "stacked-squashing",
         "signal-fades",
@@ -164,7 +157,7 @@ and losses that compare all samples with each other (contrast) are no hidden act
         Case("over the batch", lambda: _example("linear", "softmax", dim=0), Severity.WARNING),
         Case(
             "near miss: between two layers, yet it learns",
-            lambda: _example(*_HIDDEN, losses=_FALLING),
+            lambda: _example(*_HIDDEN, losses=FALLING),
             None,
         ),
         Case("near miss: at the end", lambda: _example("linear", "softmax"), None),

@@ -6,22 +6,29 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from lifesigns.evidence import Stream, Threshold
+from lifesigns.evidence.gradients import weight_gradients
+from lifesigns.evidence.sites import is_hidden, listed
+from lifesigns.evidence.thresholds import FADED_GRADIENT, LAYERS
 from lifesigns.functions import ACTIVATIONS
 from lifesigns.records import Finding, Kind, Remedy, Severity, Site, SiteReading, Snapshot, Trace
-from lifesigns.rules import _examples as example
-from lifesigns.rules._evidence import is_hidden, latest, listed, progress, streams, weight_gradients
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
-from lifesigns.rules._suspects import FADED
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
+from lifesigns.rules.testing import FALLING, FLAT
+
+PRODUCT = Threshold(
+    1e-3, "factor left of the gradient", "AutoTrainer (ICSE 2021): 1e-3 over the depth"
+)
+SATURATING = Threshold(0.1, "factor per layer below which units saturate", "sigmoid: 0.25")
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check(stream: Stream) -> Iterable[Finding]:
     """One finding per stream, at the first of the layers in the row."""
-    for stream in streams(trace):
-        recent = latest(trace, stream)
-        row = _row(recent[-1])
-        product = _median([_product(s, row) for s in recent])
-        if len(row) >= _limit("layers") and product < _limit("product"):
-            yield _finding(trace, stream, row, product)
+    recent = stream.latest
+    row = _row(recent[-1])
+    product = _median([_product(s, row) for s in recent])
+    if len(row) >= LAYERS and product < PRODUCT:
+        yield _finding(stream, row, product)
 
 
 def _row(snapshot: Snapshot) -> list[Site]:
@@ -43,22 +50,22 @@ def _product(snapshot: Snapshot, row: list[Site]) -> float:
     return float(np.prod(factors)) if len(factors) == len(row) else float("nan")
 
 
-def _finding(trace: Trace, stream: int, row: list[Site], product: float) -> Finding:
-    course = progress(trace, stream)
-    reach = _median([_reach(s) for s in latest(trace, stream)])
-    harm = course.stalled and reach < _limit("reach")
+def _finding(stream: Stream, row: list[Site], product: float) -> Finding:
+    course = stream.course
+    reach = _median([_reach(s) for s in stream.latest])
+    harm = course.stalled and reach < FADED_GRADIENT
     each = product ** (1 / len(row))
     return RULE.finding(
         Severity.WARNING if harm else Severity.NOTE,
         f"{len(row)} squashing layers in a row pass on {product:.1g} of the gradient",
         site=row[0].name,
-        step=trace.stream(stream)[0].step,
+        step=stream.first.step,
         measured=f"{each:.2g} on average at {listed([site.name for site in row])}"
         + (f"; the first layer's gradient is {reach:.1g} of the last one's" if harm else "")
-        + (f"; {course}" if course.judged else ""),
-        expected=f"a product of derivative factors above {_limit('product'):g}",
+        + course.remark,
+        expected=f"a product of derivative factors above {PRODUCT:g}",
         certainty="measured by the gradient before and after each activation",
-        causes=("vanishing", "saturated") if each < _limit("flat") else ("vanishing", "bad_init"),
+        causes=("vanishing", "saturated") if each < SATURATING else ("vanishing", "bad_init"),
         remedies=_REMEDIES,
         evidence={"product": product, "layers": len(row), "reach": reach},
     )
@@ -84,12 +91,7 @@ _REMEDIES = (
 )
 
 
-def _limit(name: str) -> float:
-    return RULE.thresholds[name].value
-
-
 # --- cases ----------------------------------------------------------------------------------------
-_FLAT, _FALLING = [1.0] * 100, list(np.geomspace(1, 0.01, 100))
 
 
 def _example(
@@ -136,14 +138,7 @@ cells are squashing by design.
         "Nielsen, Neural Networks and Deep Learning, chapter 5",
     ),
     check=check,
-    thresholds={
-        "layers": Threshold(3, "layers in a row", "definition"),
-        "product": Threshold(1e-3, "factor left of the gradient", "RULES.md; AutoTrainer's ratio"),
-        "reach": Threshold(
-            FADED, "first layer's gradient over the last one's", "as in loss-flat, calibrated there"
-        ),
-        "flat": Threshold(0.1, "factor per layer below which units saturate", "sigmoid: 0.25"),
-    },
+    thresholds={"layers": LAYERS, "product": PRODUCT, "reach": FADED_GRADIENT, "flat": SATURATING},
     explains=(
         "vanishing-gradient",
         "signal-fades",
@@ -152,16 +147,14 @@ cells are squashing by design.
         "loss-flat",
     ),
     cases=(
-        Case("six sigmoids, loss flat", lambda: _example(0.2, _FLAT), Severity.WARNING),
-        Case("six saturated tanh", lambda: _example(0.05, _FLAT, "tanh"), Severity.WARNING),
-        Case("near miss: six sigmoids, yet it learns", lambda: _example(0.2, _FALLING), None),
+        Case("six sigmoids, loss flat", lambda: _example(0.2, FLAT), Severity.WARNING),
+        Case("six saturated tanh", lambda: _example(0.05, FLAT, "tanh"), Severity.WARNING),
+        Case("near miss: six sigmoids, yet it learns", lambda: _example(0.2, FALLING), None),
         Case(
-            "near miss: flat, but the gradient arrives",
-            lambda: _example(0.2, _FLAT, fall=0.9),
-            None,
+            "near miss: flat, but the gradient arrives", lambda: _example(0.2, FLAT, fall=0.9), None
         ),
-        Case("six tanh around zero", lambda: _example(0.8, _FLAT, "tanh"), None),
-        Case("readings missing", lambda: example.unread(_example(0.2, _FLAT)), None),
+        Case("six tanh around zero", lambda: _example(0.8, FLAT, "tanh"), None),
+        Case("readings missing", lambda: example.unread(_example(0.2, FLAT)), None),
     ),
     chinese=Chinese(
         translates="3673ce52",

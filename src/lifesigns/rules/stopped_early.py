@@ -7,70 +7,76 @@ from dataclasses import replace
 
 import numpy as np
 
+from lifesigns.evidence import Course, Stream, Threshold, suspects
+from lifesigns.evidence.thresholds import (
+    ENOUGH_STEPS,
+    FALLING,
+    JUDGED,
+    LARGE_UPDATE,
+    NOTHING,
+    PATIENCE,
+    RELATED,
+    SURE_STEPS,
+    USUAL_UPDATE,
+)
 from lifesigns.records import Finding, Remedy, RunInfo, Severity, Trace
-from lifesigns.rules import _examples as example
-from lifesigns.rules import _suspects
-from lifesigns.rules._evidence import streams
-from lifesigns.rules._flat import bends
-from lifesigns.rules._harm import fit
-from lifesigns.rules._loss_trend import Trend, trend
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
-from lifesigns.rules._scales import largest_update
-from lifesigns.rules._suspects import LARGE_UPDATE, suspects
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
+
+FEWEST = Threshold(10, "steps of a finished run that was meant to train", "ours")
+PACE = Threshold(0.05, "share of the level taken off by the last fifth", "ours")
+RISE = Threshold(1.5, "end over start from which a loss rises", "ours: it is not about to fall")
 
 OTHERS = (
-    _suspects.unscaled_input,
-    _suspects.unscaled_target,
-    _suspects.large_weights,
-    _suspects.silent_layer,
-    _suspects.saturated_layer,
-    _suspects.faded_gradient,
-    _suspects.no_gradient,
+    suspects.unscaled_input,
+    suspects.unscaled_target,
+    suspects.large_weights,
+    suspects.silent_layer,
+    suspects.saturated_layer,
+    suspects.faded_gradient,
+    suspects.no_gradient,
 )
 """What keeps a network from learning however long it is trained."""
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream; several losses in turn (a GAN) have no level to judge by."""
-    if trace.losses.stream_count > 1:
+    if not stream.is_alone:
         return
-    for stream in streams(trace):
-        course = trend(trace, stream)
-        if course.steps >= _limit("steps") and _falls_fast(course):
-            yield _finding(trace, stream, course, _alarms(trace, stream, course))
-        elif _hardly_begun(trace, stream, course):
-            yield _finding(trace, stream, course, trace.info.outcome == "finished")
-        elif course.steps < _limit("long") and course.creeps and _moves(trace, stream):
-            alarming = bends(trace, stream) and course.steps >= _limit("creeping")
-            yield _finding(trace, stream, course, alarming)
+    course = stream.course
+    if course.steps >= JUDGED and _falls_fast(course):
+        yield _finding(stream, _alarms(stream))
+    elif _hardly_begun(stream):
+        yield _finding(stream, stream.trace.info.outcome == "finished")
+    elif course.steps < PATIENCE and course.creeps and _moves(stream):
+        alarming = stream.bends and course.steps >= SURE_STEPS
+        yield _finding(stream, alarming)
 
 
-def _falls_fast(course: Trend) -> bool:
-    return course.fall > _limit("fall") and _pace(course) > _limit("pace")
+def _falls_fast(course: Course) -> bool:
+    return course.fall > FALLING and _pace(course) > PACE
 
 
-def _alarms(trace: Trace, stream: int, course: Trend) -> bool:
-    behind = np.isfinite(course.gain) and course.gain < _limit("gain")
-    related = course.correlation > 3 * course.correlation_error
-    return bool(behind and related and _moves(trace, stream))
+def _alarms(stream: Stream) -> bool:
+    """Nothing learned yet, in steps of a healthy size, and outputs on their way to the targets."""
+    course = stream.course
+    return course.gain < NOTHING and course.correlates() and _moves(stream)
 
 
-def _moves(trace: Trace, stream: int) -> bool:
-    return largest_update(trace, stream) > _limit("update")
+def _moves(stream: Stream) -> bool:
+    return stream.largest_update > USUAL_UPDATE
 
 
-def _hardly_begun(trace: Trace, stream: int, course: Trend) -> bool:
+def _hardly_begun(stream: Stream) -> bool:
     """Too few steps for any trend, in healthy steps, and nothing learned by then."""
-    losses = trace.losses.stream(stream)
-    few = _limit("fewest") <= course.steps < _limit("sure") and np.isfinite(losses[-1])
-    ratio = largest_update(trace, stream)
-    healthy = _limit("update") < ratio < LARGE_UPDATE and not course.rose(1.5)
-    related = course.correlation > max(0.3, 3 * course.correlation_error)
-    nothing = course.gain < _limit("gain") and not related
-    return bool(few and healthy and nothing) and not suspects(trace, stream, course, OTHERS)
+    course = stream.course
+    few = FEWEST <= course.steps < ENOUGH_STEPS and course.ends_finite
+    healthy = USUAL_UPDATE < stream.largest_update < LARGE_UPDATE and not course.rose(RISE)
+    nothing = course.gain < NOTHING and not course.correlates(RELATED)
+    return few and healthy and nothing and not suspects.evident(stream, OTHERS)
 
 
-def _pace(course: Trend) -> float:
+def _pace(course: Course) -> float:
     """Share of the level that the last fifth of the run took off."""
     fifth = max(5, course.steps // 5)
     before, last = course.curve[-2 * fifth : -fifth], course.curve[-fifth:]
@@ -80,16 +86,16 @@ def _pace(course: Trend) -> float:
     return (float(before.mean()) - float(last.mean())) / level if level > 0 else 0.0
 
 
-def _finding(trace: Trace, stream: int, course: Trend, alarming: bool) -> Finding:
-    pace = _pace(course)
+def _finding(stream: Stream, alarming: bool) -> Finding:
+    course, pace = stream.course, _pace(stream.course)
     return RULE.finding(
         Severity.WARNING if alarming else Severity.NOTE,
         f"stopped while the loss still fell: {pace:.1%} in the last fifth of {course.steps} steps"
-        if course.fall > _limit("fall")
+        if course.fall > FALLING
         else f"stopped after {course.steps} steps, before anything was learned",
         step=max(course.steps - 1, 0),
         measured=f"slope over the last two fifths {course.fall:.1f} standard errors downward; "
-        + fit(course),
+        + str(course),
         expected="a loss that has levelled off",
         certainty=f"the fall is {course.fall:.1f} standard errors from none",
         causes=("too_few_epochs", "lr_too_low"),
@@ -102,10 +108,6 @@ def _finding(trace: Trace, stream: int, course: Trend, alarming: bool) -> Findin
         ),
         evidence={"pace": pace, "fall": course.fall, "gain": course.gain},
     )
-
-
-def _limit(name: str) -> float:
-    return RULE.thresholds[name].value
 
 
 # --- cases ----------------------------------------------------------------------------------------
@@ -151,15 +153,16 @@ move, rate-too-low comes first, for more steps of that size would not be enough.
     ),
     check=check,
     thresholds={
-        "steps": Threshold(20, "steps before a trend can be told", "as in progress"),
-        "fewest": Threshold(10, "steps of a finished run that was meant to train", "ours"),
-        "sure": Threshold(40, "steps from which a fit says something", "as for loss-flat"),
-        "creeping": Threshold(100, "steps from which creeping alarms", "as for loss-flat"),
-        "long": Threshold(250, "steps from which it is the rate's fault", "as for rate-too-low"),
-        "fall": Threshold(4.0, "standard errors of the slope called falling", "p < 1e-4"),
-        "pace": Threshold(0.05, "share of the level taken off by the last fifth", "ours"),
-        "gain": Threshold(0.02, "share of the baseline learned that is more than nothing", "ours"),
-        "update": Threshold(1e-3, "update over weights called healthy", "Karpathy"),
+        "steps": JUDGED,
+        "fewest": FEWEST,
+        "sure": ENOUGH_STEPS,
+        "creeping": SURE_STEPS,
+        "long": PATIENCE,
+        "fall": FALLING,
+        "pace": PACE,
+        "gain": NOTHING,
+        "update": USUAL_UPDATE,
+        "rise": RISE,
     },
     explains=("loss-flat", "labels-unrelated"),
     cases=(
@@ -184,9 +187,6 @@ move, rate-too-low comes first, for more steps of that size would not be enough.
         title="损失仍在快速下降时训练就结束了",
         why="只有等损失趋于平稳，才看得出一个网络的本事。提前停下来，评判的就是它训练了多久，"
         "而不是它本身如何。",
-        remedies={
-            "Train for longer.": "延长训练。",
-            "Or take larger steps.": "或者加大步长。",
-        },
+        remedies={"Train for longer.": "延长训练。", "Or take larger steps.": "或者加大步长。"},
     ),
 )

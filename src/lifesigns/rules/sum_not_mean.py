@@ -6,41 +6,41 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from lifesigns.evidence import Course, Stream, Threshold
+from lifesigns.evidence.thresholds import LARGE_UPDATE
 from lifesigns.records import Finding, LossReading, Remedy, Severity, Snapshot, Trace
-from lifesigns.rules import _examples as example
-from lifesigns.rules._evidence import streams
-from lifesigns.rules._harm import fit, harm
-from lifesigns.rules._loss_trend import Trend, trend
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
-from lifesigns.rules._scales import largest_update
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
+
+BATCH = Threshold(2, "samples of a batch from which sum and mean differ", "exact")
+SHARE = Threshold(0.9, "loss over mean loss, as a share of the batch", "ragged batches")
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream."""
-    for stream in streams(trace):
-        shots = [s for s in trace.stream(stream) if s.loss and _is_sum(s.loss)]
-        if shots:
-            yield _finding(trace, stream, shots, trend(trace, stream))
+    shots = [s for s in stream.snapshots if s.loss and _is_sum(s.loss)]
+    if shots:
+        yield _finding(stream, shots, stream.course)
 
 
 def _is_sum(loss: LossReading) -> bool:
     batch = loss.input_shape[0] if loss.input_shape else 1
-    return batch >= _limit("batch") and loss.scale > _limit("share") * batch
+    return batch >= BATCH and loss.scale > SHARE * batch
 
 
-def _finding(trace: Trace, stream: int, shots: Sequence[Snapshot], course: Trend) -> Finding:
+def _finding(stream: Stream, shots: Sequence[Snapshot], course: Course) -> Finding:
     scale = float(np.median([s.loss.scale for s in shots if s.loss]))
-    update = largest_update(trace, stream)
-    large = update > _limit("update") and _descends_plainly(trace.stream(stream)[0])
-    severity = harm(trace, stream, course) if large else Severity.NOTE
+    update = stream.largest_update
+    large = update > LARGE_UPDATE and _descends_plainly(stream.first)
+    severity = course.harm() if large else Severity.NOTE
     site = shots[0].loss.site if shots[0].loss else -1
     return RULE.finding(
         severity,
         f"the loss is a sum: {scale:.3g} times the mean"
         + (", and the steps with it" if severity is not Severity.NOTE else ""),
         site=shots[0].graph.sites[site].name if site >= 0 else "",
-        step=trace.stream(stream)[0].step,
-        measured=f"{fit(course)}; the largest update was {update:.2g} of its weights",
+        step=stream.first.step,
+        measured=f"{course}; the largest update was {update:.2g} of its weights",
         expected="updates of about 1e-3 of the weights, whatever the batch size",
         certainty="exact: the loss over the mean of its terms",
         causes=("wrong_loss", "lr_too_high"),
@@ -63,10 +63,6 @@ def _descends_plainly(snapshot: Snapshot) -> bool:
         if p.learning_rate > 0 and p.gradient_rms > 0 and np.isfinite(p.update_rms)
     ]
     return bool(ratios) and 0.5 < float(np.median(ratios)) < 2
-
-
-def _limit(name: str) -> float:
-    return RULE.thresholds[name].value
 
 
 # --- cases ----------------------------------------------------------------------------------------
@@ -126,11 +122,7 @@ gradient, which undoes any constant factor.
         "Goyal et al. 2017, Accurate, Large Minibatch SGD: the linear scaling rule",
     ),
     check=check,
-    thresholds={
-        "batch": Threshold(2, "samples of a batch from which sum and mean differ", "exact"),
-        "share": Threshold(0.9, "loss over mean loss, as a share of the batch", "ragged batches"),
-        "update": Threshold(0.1, "update over weights called large", "TheDeepChecker: below 1e-1"),
-    },
+    thresholds={"batch": BATCH, "share": SHARE, "update": LARGE_UPDATE},
     explains=(
         "loss-diverges",
         "loss-flat",
@@ -147,9 +139,7 @@ gradient, which undoes any constant factor.
         Case("large steps, nothing learned", lambda: _example(_FLAT), Severity.ERROR),
         Case("not finite", lambda: _example([32.0] * 60 + [float("inf")]), Severity.ERROR),
         Case(
-            "near miss: a sum that learns",
-            lambda: _example(list(np.geomspace(32, 1, 200))),
-            None,
+            "near miss: a sum that learns", lambda: _example(list(np.geomspace(32, 1, 200))), None
         ),
         Case("near miss: small steps", lambda: _example(_FLAT, update=1e-3, gradient=0.01), None),
         Case("near miss: Adam", lambda: _example(_FLAT, gradient=1e4), None),

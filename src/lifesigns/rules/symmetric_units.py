@@ -6,23 +6,30 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from lifesigns.evidence import Course, Stream, Threshold
+from lifesigns.evidence.sites import is_hidden, listed
 from lifesigns.records import WEIGHTED, Finding, Kind, Remedy, Severity, Site, Snapshot, Trace
-from lifesigns.rules import _examples as example
-from lifesigns.rules._evidence import Progress, is_hidden, listed, progress, streams
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
+
+LEFT = Threshold(
+    0.5, "share of a constant prediction's loss still left, called poor", "ours: one unit's worth"
+)
+ROWS = Threshold(
+    1, "different rows of weight and of gradient", "exact; Goodfellow et al. 2016, section 8.4"
+)
 
 FIRST = 3
 """Snapshots that must agree; later, rounding errors may drive apart what is equal exactly."""
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check(stream: Stream) -> Iterable[Finding]:
     """One finding per stream: the first symmetric layer leads, the others are named."""
-    for stream in streams(trace):
-        snapshots = trace.stream(stream)
-        first = snapshots[:FIRST]
-        sites = [s for s in _hidden(first[0]) if all(_is_symmetric(s, x) for x in first)]
-        if sites:
-            yield _finding(trace, stream, sites)
+    snapshots = stream.snapshots
+    first = snapshots[:FIRST]
+    sites = [s for s in _hidden(first[0]) if all(_is_symmetric(s, x) for x in first)]
+    if sites:
+        yield _finding(stream, sites)
 
 
 def _hidden(snapshot: Snapshot) -> Iterator[Site]:
@@ -57,13 +64,13 @@ def _gates(site: Site) -> int:
     return {"gru": 3, "rnn_tanh": 1, "rnn_relu": 1}.get(site.operation, 4) if recurrent else 1
 
 
-def _finding(trace: Trace, stream: int, sites: list[Site]) -> Finding:
+def _finding(stream: Stream, sites: list[Site]) -> Finding:
     origin, rest = sites[0], sites[1:]
-    snapshots = trace.stream(stream)
+    snapshots = stream.snapshots
     reading = snapshots[0].parameter(origin.parameters[0])
     value = "0" if reading and reading.weight_rms == 0 else "the same"
     alike = sum(_is_symmetric(origin, snapshot) for snapshot in snapshots)
-    course = progress(trace, stream)
+    course = stream.course
     return RULE.finding(
         Severity.NOTE if _learned_well(course) else Severity.ERROR,
         f"all {origin.fan_out or origin.units} units of {origin.name} are copies of one another",
@@ -72,7 +79,7 @@ def _finding(trace: Trace, stream: int, sites: list[Site]) -> Finding:
         measured=f"every row of {origin.parameters[0]} is {value} and all rows of its gradient are "
         f"equal, in {alike} of {len(snapshots)} recorded steps"
         + (f"; also {listed([site.name for site in rest])}" if rest else "")
-        + (f"; {course}" if course.judged else ""),
+        + course.remark,
         expected="units that start different, so that they can learn different things",
         causes=("bad_init",),
         remedies=(
@@ -86,12 +93,10 @@ def _finding(trace: Trace, stream: int, sites: list[Site]) -> Finding:
     )
 
 
-def _learned_well(course: Progress) -> bool:
+def _learned_well(course: Course) -> bool:
     """One unit's worth is enough for this task: half the loss of a constant prediction."""
-    reference, end = course.start, course.end
-    if np.isfinite(course.fit) and np.isfinite(course.baseline):
-        reference, end = course.baseline, course.fit
-    return course.learned and end < 0.5 * reference
+    reference = course.baseline if np.isfinite(course.baseline) else course.start
+    return course.learned and course.end < LEFT * reference
 
 
 # --- cases ----------------------------------------------------------------------------------------
@@ -138,13 +143,7 @@ with a symmetric layer, as through a layer of one unit, gets a note.
         "CS231n, Neural Networks Part 2: weight initialization",
     ),
     check=check,
-    thresholds={
-        "rows": Threshold(
-            1,
-            "different rows of weight and of gradient",
-            "exact; Goodfellow et al. 2016, section 8.4",
-        )
-    },
+    thresholds={"rows": ROWS, "left": LEFT},
     explains=("dead-units", "zero-gradient", "vanishing-gradient", "constant-output", "loss-flat"),
     cases=(
         Case("equal weights, equal gradients", lambda: _example(1, 1), Severity.ERROR),
@@ -172,7 +171,7 @@ with a symmetric layer, as through a layer of one unit, gets a note.
         remedies={
             "Initialise hidden layers at random; zero is fine for biases only.": (
                 "隐藏层要随机初始化；只有偏置可以取零。"
-            ),
+            )
         },
     ),
 )

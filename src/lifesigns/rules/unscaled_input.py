@@ -6,6 +6,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from lifesigns.evidence import Stream, suspects
+from lifesigns.evidence.suspects import Suspect
+from lifesigns.evidence.thresholds import RAW_INPUT, WEAK
 from lifesigns.records import (
     BatchReading,
     Finding,
@@ -17,33 +20,26 @@ from lifesigns.records import (
     Snapshot,
     Trace,
 )
-from lifesigns.rules import _examples as example
-from lifesigns.rules import _suspects
-from lifesigns.rules._evidence import streams
-from lifesigns.rules._harm import WEAK, fit, harm
-from lifesigns.rules._loss_trend import Trend, trend
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
-from lifesigns.rules._scales import RAW_INPUT, input_rms
-from lifesigns.rules._suspects import Suspect, suspects
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
 
 EFFECTS_OF_LARGE = (
-    _suspects.saturated_layer,
-    _suspects.silent_layer,
-    _suspects.no_gradient,
-    _suspects.rate_too_high,
-    _suspects.rate_too_low,
+    suspects.saturated_layer,
+    suspects.silent_layer,
+    suspects.no_gradient,
+    suspects.rate_too_high,
+    suspects.rate_too_low,
 )
 """Large inputs saturate the first layer, or make steps large; a rate that bears them is too low."""
-EFFECTS_OF_SMALL = (_suspects.faded_gradient, _suspects.rate_too_low, _suspects.no_gradient)
+EFFECTS_OF_SMALL = (suspects.faded_gradient, suspects.rate_too_low, suspects.no_gradient)
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream."""
-    for stream in streams(trace):
-        rms = input_rms(trace, stream)
-        unscaled = rms > RAW_INPUT or 0 < rms < 1 / RAW_INPUT
-        if unscaled and not _is_normalised(trace.stream(stream)[0]):
-            yield _finding(trace, stream, rms)
+    rms = stream.input_rms
+    unscaled = rms > RAW_INPUT or 0 < rms < 1 / RAW_INPUT
+    if unscaled and not _is_normalised(stream.first):
+        yield _finding(stream, rms)
 
 
 def _is_normalised(snapshot: Snapshot) -> bool:
@@ -53,17 +49,17 @@ def _is_normalised(snapshot: Snapshot) -> bool:
     return bool(entries) and entries[0].kind is Kind.NORM
 
 
-def _finding(trace: Trace, stream: int, rms: float) -> Finding:
-    course = trend(trace, stream)
-    effects = _effects(trace, stream, course, rms)
-    severity = harm(trace, stream, course) if effects else Severity.NOTE
+def _finding(stream: Stream, rms: float) -> Finding:
+    course = stream.course
+    effects = _effects(stream, rms)
+    severity = course.harm() if effects else Severity.NOTE
     return RULE.finding(
         severity,
         f"the input has features of RMS {rms:.3g}"
         + (", and that keeps the network from learning" if severity is not Severity.NOTE else ""),
         site="input",
-        step=trace.stream(stream)[0].step,
-        measured="; ".join((fit(course), *(effect.evidence for effect in effects))),
+        step=stream.first.step,
+        measured="; ".join((str(course), *(effect.evidence for effect in effects))),
         expected="features of mean 0 and RMS about 1",
         certainty="the scale is exact on the recorded batches; the effect is measured",
         causes=("unnormalised_input", *dict.fromkeys(effect.cause for effect in effects)),
@@ -75,13 +71,13 @@ def _finding(trace: Trace, stream: int, rms: float) -> Finding:
     )
 
 
-def _effects(trace: Trace, stream: int, course: Trend, rms: float) -> list[Suspect]:
-    losses = trace.losses.stream(stream)
+def _effects(stream: Stream, rms: float) -> list[Suspect]:
+    losses = stream.losses
     if rms > RAW_INPUT and len(losses) and not np.isfinite(losses[-1]):
         overflow = "the loss is no longer finite"
         return [Suspect("exploding", overflow, _SCALE)]
     asked = EFFECTS_OF_LARGE if rms > RAW_INPUT else EFFECTS_OF_SMALL
-    return suspects(trace, stream, course, asked)
+    return suspects.evident(stream, asked)
 
 
 _SCALE = Remedy(
@@ -92,11 +88,7 @@ _SCALE = Remedy(
 
 # --- cases ----------------------------------------------------------------------------------------
 def _example(
-    scale: float,
-    losses: Sequence[float],
-    *,
-    hidden: float = 0.5,
-    first: str = "linear",
+    scale: float, losses: Sequence[float], *, hidden: float = 0.5, first: str = "linear"
 ) -> Trace:
     """A tanh network on targets ±1; the hidden layer's values are ±`hidden`, flat beyond 0.99."""
     graph = example.chain(first, "linear", "tanh", "linear/1", "mse_loss", batch=32)
@@ -154,12 +146,7 @@ scale, and a normalisation in front of the first layer removes it.
         "Goodfellow, Bengio & Courville 2016, Deep Learning, section 8.2.1: ill-conditioning",
     ),
     check=check,
-    thresholds={
-        "rms": Threshold(
-            RAW_INPUT, "RMS of a feature over 1, or 1 over it", "calibrated on the cases"
-        ),
-        "weak": Threshold(WEAK, "share of the baseline learned", "calibrated on the cases"),
-    },
+    thresholds={"rms": RAW_INPUT, "weak": WEAK},
     explains=(
         "signal-blows-up",
         "saturated-units",

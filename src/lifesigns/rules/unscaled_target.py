@@ -6,41 +6,39 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from lifesigns.evidence import Stream, Threshold, suspects
+from lifesigns.evidence.course import REGRESSIONS
+from lifesigns.evidence.thresholds import ENOUGH_STEPS, RANKS, RAW_TARGET
 from lifesigns.records import Finding, LossReading, Remedy, Severity, Trace, UnitSums
-from lifesigns.rules import _examples as example
-from lifesigns.rules import _suspects
-from lifesigns.rules._evidence import streams
-from lifesigns.rules._harm import ENOUGH_STEPS, fit, harm
-from lifesigns.rules._loss_trend import Trend, targets_of, trend
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
-from lifesigns.rules._scales import is_raw
-from lifesigns.rules._suspects import suspects
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
 
-REGRESSIONS = ("squared_error", "absolute_error", "huber")
+DEVIATION = Threshold(
+    0.1, "deviation of the outputs over that of the targets", "ours: 1 % of the variance"
+)
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream; raw inputs carry outputs to any scale and come first."""
-    for stream in streams(trace):
-        readings = [s.loss for s in trace.stream(stream) if s.loss]
-        targets = targets_of(readings)
-        if not targets or readings[-1].kind not in REGRESSIONS or readings[0].prediction is None:
-            continue
-        output = readings[0].prediction.rms
-        if targets.rms > _limit("ratio") * max(output, 1.0) and not is_raw(trace, stream):
-            yield _finding(trace, stream, targets, output)
+    readings = stream.readings
+    targets = stream.targets
+    if not targets or readings[-1].kind not in REGRESSIONS or readings[0].prediction is None:
+        return
+    output = readings[0].prediction.rms
+    if targets.rms > RAW_TARGET * max(output, 1.0) and not stream.is_raw:
+        yield _finding(stream, targets, output)
 
 
-def _finding(trace: Trace, stream: int, targets: UnitSums, output: float) -> Finding:
-    course = trend(trace, stream)
-    severity = _severity(trace, stream, course, targets)
-    rate = suspects(trace, stream, course, (_suspects.rate_too_high, _suspects.rate_too_low))
+def _finding(stream: Stream, targets: UnitSums, output: float) -> Finding:
+    course = stream.course
+    severity = _severity(stream, targets)
+    rate = suspects.evident(stream, (suspects.rate_too_high, suspects.rate_too_low))
     return RULE.finding(
         severity,
         f"targets have RMS {targets.rms:.3g}, the outputs start at {output:.2g}"
         + (" and do not get there" if severity is not Severity.NOTE else ""),
-        step=trace.stream(stream)[0].step,
-        measured="; ".join((fit(course), *(suspect.evidence for suspect in rate))),
+        step=stream.first.step,
+        measured="; ".join((str(course), *(suspect.evidence for suspect in rate))),
         expected="targets of mean 0 and standard deviation about 1",
         certainty="the scale is exact on the recorded targets; the effect is measured",
         causes=("unnormalised_input", *(suspect.cause for suspect in rate)),
@@ -57,24 +55,21 @@ def _finding(trace: Trace, stream: int, targets: UnitSums, output: float) -> Fin
         evidence={
             "target_rms": targets.rms,
             "output_rms": output,
-            "output_spread": course.output_spread,
+            "output_deviation": course.output_deviation,
             "gain": course.gain,
         },
     )
 
 
-def _severity(trace: Trace, stream: int, course: Trend, targets: UnitSums) -> Severity:
+def _severity(stream: Stream, targets: UnitSums) -> Severity:
     """Where the constant prediction's loss is not known: the targets' deviation is above it."""
+    course = stream.course
     if np.isfinite(course.gain) or not course.steps >= ENOUGH_STEPS:
-        return harm(trace, stream, course)
+        return course.harm()
     above = course.end > float(np.sqrt(targets.variance.mean()))
-    same = course.output_spread < _limit("spread")
-    poor = not course.correlation > _limit("correlation")
+    same = course.output_deviation < DEVIATION
+    poor = not course.correlation > RANKS
     return Severity.WARNING if poor and (above or same) else Severity.NOTE
-
-
-def _limit(name: str) -> float:
-    return RULE.thresholds[name].value
 
 
 # --- cases ----------------------------------------------------------------------------------------
@@ -130,11 +125,7 @@ carry the outputs to any scale: then unscaled-input comes first.
         "LeCun et al. 1998, Efficient BackProp, section 4.5: choosing target values",
     ),
     check=check,
-    thresholds={
-        "ratio": Threshold(30, "RMS of targets over that of outputs", "as for raw inputs"),
-        "spread": Threshold(0.1, "output spread over target spread", "ours: 1 % of the variance"),
-        "correlation": Threshold(0.5, "correlation of prediction and target", "Cohen 1988: large"),
-    },
+    thresholds={"ratio": RAW_TARGET, "deviation": DEVIATION, "correlation": RANKS},
     explains=(
         "loss-flat",
         "loss-diverges",

@@ -7,23 +7,27 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from lifesigns.evidence import Course, Stream, Threshold
+from lifesigns.evidence.thresholds import ENOUGH_STEPS, WEAK
 from lifesigns.records import Finding, Floats, LossReading, Remedy, Severity, Trace
-from lifesigns.rules import _examples as example
-from lifesigns.rules._evidence import streams
-from lifesigns.rules._harm import ENOUGH_STEPS, WEAK
-from lifesigns.rules._loss_trend import Trend, trend
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
+
+SAMPLES = Threshold(4, "samples in a batch that count", "one sample has one class")
+BATCHES = Threshold(5, "batches with known classes", "ours: a share needs a few")
+SHARE = Threshold(0.5, "share of the labels' variance between batches", "ours: most")
+PEAK = Threshold(1.05, "loss over that of a constant", "ours: above it by more than noise")
+EXCESS = Threshold(3.0, "share over that of shuffled batches", "ours: beyond chance")
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream."""
-    for stream in streams(trace):
-        counts = _class_counts([s.loss for s in trace.stream(stream) if s.loss])
-        if counts is None or len(counts) < _limit("batches"):
-            continue
-        share, expected = _between_share(counts)
-        if share > max(_limit("share"), _limit("excess") * expected):
-            yield _finding(trace, stream, counts, share, expected)
+    counts = _class_counts(stream.readings)
+    if counts is None or len(counts) < BATCHES:
+        return
+    share, expected = _between_share(counts)
+    if share > max(SHARE, EXCESS * expected):
+        yield _finding(stream, counts, share, expected)
 
 
 def _class_counts(readings: Sequence[LossReading]) -> Floats | None:
@@ -32,7 +36,7 @@ def _class_counts(readings: Sequence[LossReading]) -> Floats | None:
     Targets of 0 and 1 in a single unit are two classes.
     """
     rows = [row for reading in readings if (row := _classes(reading)) is not None]
-    large = [row for row in rows if row.sum() >= _limit("samples")]
+    large = [row for row in rows if row.sum() >= SAMPLES]
     if not large:
         return None
     table = np.zeros((len(large), max(map(len, large))))
@@ -66,18 +70,18 @@ def _between_share(counts: Floats) -> tuple[float, float]:
     return (1 - within / total if total > 0 else 0.0), float((1 / sizes).mean())
 
 
-def _finding(trace: Trace, stream: int, counts: Floats, share: float, expected: float) -> Finding:
-    course = trend(trace, stream)
+def _finding(stream: Stream, counts: Floats, share: float, expected: float) -> Finding:
+    course = stream.course
     single = int((counts.max(1) == counts.sum(1)).sum())
-    peak, level = _peak(course), _chance(trace, stream, course)
-    forgets = peak > _limit("peak") * level or course.end > (1 - WEAK) * level
+    peak, level = _peak(course), _chance(stream)
+    forgets = peak > PEAK * level or course.end > (1 - WEAK) * level
     forgets = forgets and course.steps >= ENOUGH_STEPS
     return RULE.finding(
         Severity.WARNING if forgets else Severity.NOTE,
         f"{single} of {len(counts)} recorded batches hold a single class"
         if single > len(counts) / 2
         else "neighbouring samples have the same class: batches are not shuffled",
-        step=trace.stream(stream)[0].step,
+        step=stream.first.step,
         measured=f"{share:.0%} of the labels' variance lies between batches"
         + (
             f"; in the second half of the run the loss still reaches {peak:.3g}, "
@@ -102,22 +106,18 @@ def _finding(trace: Trace, stream: int, counts: Floats, share: float, expected: 
     )
 
 
-def _chance(trace: Trace, stream: int, course: Trend) -> float:
+def _chance(stream: Stream) -> float:
     """The level of a constant prediction; of all outputs alike, for not all classes were seen."""
-    loss = trace.stream(stream)[-1].loss
+    loss, course = stream.last.loss, stream.course
     if loss is None or loss.kind != "cross_entropy" or loss.prediction is None:
         return course.baseline
     return max(course.baseline, math.log(max(loss.prediction.units, 1)))
 
 
-def _peak(course: Trend) -> float:
+def _peak(course: Course) -> float:
     """The level that one loss in twenty of the second half exceeds."""
     late = course.curve[course.steps // 2 :]
     return float(np.quantile(late, 0.95)) if len(late) else float("nan")
-
-
-def _limit(name: str) -> float:
-    return RULE.thresholds[name].value
 
 
 # --- cases ----------------------------------------------------------------------------------------
@@ -176,11 +176,11 @@ make many batches of one class without any order; the variance between batches t
     ),
     check=check,
     thresholds={
-        "samples": Threshold(4, "samples in a batch that count", "one sample has one class"),
-        "batches": Threshold(5, "batches with known classes", "ours: a share needs a few"),
-        "share": Threshold(0.5, "share of the labels' variance between batches", "ours: most"),
-        "peak": Threshold(1.05, "loss over that of a constant", "as for `progress`: clearly above"),
-        "excess": Threshold(3.0, "share over that of shuffled batches", "ours: beyond chance"),
+        "samples": SAMPLES,
+        "batches": BATCHES,
+        "share": SHARE,
+        "peak": PEAK,
+        "excess": EXCESS,
     },
     explains=(
         "loss-flat",

@@ -6,18 +6,23 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from lifesigns.evidence import Stream, Threshold
+from lifesigns.evidence.gradients import weight_gradients
+from lifesigns.evidence.thresholds import LAYERS
 from lifesigns.records import Finding, Kind, Remedy, Severity, SiteReading, Snapshot, Trace
-from lifesigns.rules import _examples as example
-from lifesigns.rules._evidence import latest, progress, streams, weight_gradients
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
+from lifesigns.rules.testing import FALLING, FLAT
+
+RATIO = Threshold(1e3, "last layer's gradient over the first's", "AutoTrainer (ICSE 2021)")
+FACTOR = Threshold(0.5, "derivative factor called squashing", "sigmoid: at most 0.25")
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check(stream: Stream) -> Iterable[Finding]:
     """One finding per stream, at the first layer."""
-    for stream in streams(trace):
-        recent = [s for s in latest(trace, stream) if _falls(s) > 0]
-        if recent and np.median([_falls(s) for s in recent]) > _limit("ratio"):
-            yield _finding(trace, stream, recent)
+    recent = [s for s in stream.latest if _falls(s) > 0]
+    if recent and np.median([_falls(s) for s in recent]) > RATIO:
+        yield _finding(stream, recent)
 
 
 def _falls(snapshot: Snapshot) -> float:
@@ -26,13 +31,13 @@ def _falls(snapshot: Snapshot) -> float:
     An exactly zero first gradient is the matter of zero-gradient and gives 0 as well.
     """
     scales = [g.gradient_rms for _, g in weight_gradients(snapshot)]
-    if len(scales) < _limit("layers") or not scales[0] > 0:
+    if len(scales) < LAYERS or not scales[0] > 0:
         return 0.0
     return scales[-1] / scales[0]
 
 
-def _finding(trace: Trace, stream: int, recent: list[Snapshot]) -> Finding:
-    course = progress(trace, stream)
+def _finding(stream: Stream, recent: list[Snapshot]) -> Finding:
+    course = stream.course
     ratio = float(np.median([_falls(s) for s in recent]))
     layers = weight_gradients(recent[-1])
     (first, reading), depth = layers[0], len(layers)
@@ -43,16 +48,16 @@ def _finding(trace: Trace, stream: int, recent: list[Snapshot]) -> Finding:
         Severity.WARNING if course.stalled else Severity.NOTE,
         f"the gradient shrinks {ratio:.2g}-fold over {depth} layers on its way to {first.name}",
         site=first.name,
-        step=next(s.step for s in trace.stream(stream) if _falls(s) > _limit("ratio")),
+        step=next(s.step for s in stream.snapshots if _falls(s) > RATIO),
         measured=f"gradient RMS {reading.gradient_rms:.2g} at {first.name}, "
         f"{layers[-1][1].gradient_rms:.2g} at {layers[-1][0].name}: {per_layer:.2g}-fold per layer"
         + (f"; the activations pass on {factor:.2g} of it each" if np.isfinite(factor) else "")
         + (f"; update/weight {update:.1g}" if np.isfinite(update) else "")
-        + (f"; {course}" if course.judged else ""),
-        expected=f"scales within a factor {_limit('ratio'):.0f} of one another",
+        + course.remark,
+        expected=f"scales within a factor {RATIO:.0f} of one another",
         certainty=f"median of {len(recent)} recorded steps",
-        causes=("vanishing",) if factor < _limit("factor") else ("vanishing", "bad_init"),
-        remedies=_REMEDIES[factor < _limit("factor")],
+        causes=("vanishing",) if factor < FACTOR else ("vanishing", "bad_init"),
+        remedies=_REMEDIES[factor < FACTOR],
         evidence={"ratio": ratio, "layers": depth, "derivative_factor": factor},
     )
 
@@ -83,10 +88,6 @@ _REMEDIES = {
 }
 
 
-def _limit(name: str) -> float:
-    return RULE.thresholds[name].value
-
-
 # --- cases ----------------------------------------------------------------------------------------
 def _example(
     per_layer: float, losses: Iterable[float], depth: int = 8, slope: float = float("nan")
@@ -104,8 +105,6 @@ def _example(
     )
     return example.trace(*shots, losses=list(losses))
 
-
-_FLAT, _FALLING = [1.0] * 100, list(np.geomspace(1, 0.01, 100))
 
 RULE = Rule(
     code="GRD001",
@@ -136,30 +135,22 @@ prediction and no longer falls.
         "Neural Networks",
     ),
     check=check,
-    thresholds={
-        "ratio": Threshold(
-            1e3, "last layer's gradient over the first's", "AutoTrainer (ICSE 2021)"
-        ),
-        "layers": Threshold(3, "weighted layers needed to speak of depth", "definition"),
-        "factor": Threshold(0.5, "derivative factor called squashing", "sigmoid: at most 0.25"),
-    },
+    thresholds={"ratio": RATIO, "layers": LAYERS, "factor": FACTOR},
     explains=("loss-flat", "constant-output"),
     cases=(
-        Case("four-fold per layer, loss flat", lambda: _example(4, _FLAT), Severity.WARNING),
+        Case("four-fold per layer, loss flat", lambda: _example(4, FLAT), Severity.WARNING),
         Case(
             "four-fold per layer, most of it by the slopes",
-            lambda: _example(4, _FLAT, slope=0.2),
+            lambda: _example(4, FLAT, slope=0.2),
             Severity.WARNING,
         ),
-        Case("near miss: four-fold per layer, yet it learns", lambda: _example(4, _FALLING), None),
-        Case("18 tanh layers, 1.4-fold each", lambda: _example(1.4, _FLAT, depth=18), None),
-        Case("two layers are not deep", lambda: _example(1e4, _FLAT, depth=2), None),
+        Case("near miss: four-fold per layer, yet it learns", lambda: _example(4, FALLING), None),
+        Case("18 tanh layers, 1.4-fold each", lambda: _example(1.4, FLAT, depth=18), None),
+        Case("two layers are not deep", lambda: _example(1e4, FLAT, depth=2), None),
         Case(
-            "ten-fold per layer, five layers",
-            lambda: _example(10, _FLAT, depth=5),
-            Severity.WARNING,
+            "ten-fold per layer, five layers", lambda: _example(10, FLAT, depth=5), Severity.WARNING
         ),
-        Case("readings missing: no gradients", lambda: example.unread(_example(4, _FLAT)), None),
+        Case("readings missing: no gradients", lambda: example.unread(_example(4, FLAT)), None),
     ),
     chinese=Chinese(
         translates="269812bb",

@@ -6,36 +6,38 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from lifesigns.evidence import Course, Stream, Threshold
+from lifesigns.evidence.course import ENTROPIES, REGRESSIONS
+from lifesigns.evidence.thresholds import LEARNED
 from lifesigns.records import Finding, LossReading, Remedy, Severity, Snapshot, Trace
-from lifesigns.rules import _examples as example
-from lifesigns.rules._evidence import streams
-from lifesigns.rules._harm import fit
-from lifesigns.rules._loss_trend import Trend, trend
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
+
+STEPS = Threshold(2, "recorded steps with gradient and update", "one may be chance")
+COSINE = Threshold(0.2, "cosine of update and gradient", "Adam's first steps: below -0.3")
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding: ascent on the loss, or descent on a loss of flipped sign.
 
     Both together are descent on the loss itself. Several losses in turn (a GAN) may well be
     climbed by one of the players.
     """
-    if trace.losses.stream_count > 1:
+    if not stream.is_alone:
         return
-    for stream in streams(trace):
-        course, shots = trend(trace, stream), trace.stream(stream)
-        climbs = [c for s in shots if np.isfinite(c := _climb(s))]
-        ascends, flipped = _ascends(climbs), _flipped(shots)
-        if ascends and not flipped and not _learned(course):
-            yield _ascent(shots, climbs, course)
-        elif flipped and not ascends:
-            yield _flip(shots, course)
+    course, shots = stream.course, stream.snapshots
+    climbs = [c for s in shots if np.isfinite(c := _climb(s))]
+    ascends, flipped = _ascends(climbs), _flipped(shots)
+    if ascends and not flipped and not course.learned:
+        yield _ascent(shots, climbs, course)
+    elif flipped and not ascends:
+        yield _flip(shots, course)
 
 
 def _ascends(climbs: Sequence[float]) -> bool:
     """Steps go up in the median, and the first does, which no momentum of earlier ones carries."""
-    up = _limit("cosine")
-    return len(climbs) >= _limit("steps") and climbs[0] > up and float(np.median(climbs)) > up
+    up = COSINE
+    return len(climbs) >= STEPS and climbs[0] > up and float(np.median(climbs)) > up
 
 
 def _climb(snapshot: Snapshot) -> float:
@@ -51,10 +53,6 @@ def _climb(snapshot: Snapshot) -> float:
     return change / product if product > 0 else float("nan")
 
 
-def _learned(course: Trend) -> bool:
-    return course.gain > _limit("gain")
-
-
 def _flipped(shots: Sequence[Snapshot]) -> bool:
     """A recognised loss with a negative factor, on most of the recorded steps."""
     scales = [s.loss.scale for s in shots if s.loss and s.loss.kind in _KINDS]
@@ -62,10 +60,10 @@ def _flipped(shots: Sequence[Snapshot]) -> bool:
     return len(known) >= 2 and float(np.median(known)) < 0
 
 
-_KINDS = ("cross_entropy", "binary_cross_entropy", "squared_error", "absolute_error", "huber")
+_KINDS = ENTROPIES | REGRESSIONS
 
 
-def _ascent(shots: Sequence[Snapshot], climbs: Sequence[float], course: Trend) -> Finding:
+def _ascent(shots: Sequence[Snapshot], climbs: Sequence[float], course: Course) -> Finding:
     cosine = float(np.median(climbs))
     known = any(s.loss and s.loss.kind in _KINDS for s in shots)
     return RULE.finding(
@@ -73,7 +71,7 @@ def _ascent(shots: Sequence[Snapshot], climbs: Sequence[float], course: Trend) -
         "the steps go up the loss: updates point along the gradient",
         step=shots[0].step,
         measured=f"updates and gradients have a cosine of {cosine:.2f} (median of {len(climbs)} "
-        f"steps), -1 is straight down; {fit(course)}",
+        f"steps), -1 is straight down; {course}",
         expected="updates against the gradient",
         certainty="exact: gradient and update of the same steps",
         causes=("other", "exploding"),
@@ -87,23 +85,19 @@ def _ascent(shots: Sequence[Snapshot], climbs: Sequence[float], course: Trend) -
     )
 
 
-def _flip(shots: Sequence[Snapshot], course: Trend) -> Finding:
+def _flip(shots: Sequence[Snapshot], course: Course) -> Finding:
     kind = next(s.loss.kind for s in shots if s.loss and s.loss.kind in _KINDS)
     return RULE.finding(
         Severity.ERROR,
         f"the loss has the wrong sign: minus {kind.replace('_', ' ')} is made smaller",
         step=shots[0].step,
-        measured=f"the factor before the {kind.replace('_', ' ')} is negative; {fit(course)}",
+        measured=f"the factor before the {kind.replace('_', ' ')} is negative; {course}",
         expected="a positive factor: the error itself is made smaller",
         certainty="exact: read from the graph",
         causes=("wrong_loss", "other", "exploding"),
         remedies=(Remedy("Drop the minus.", "loss = criterion(output, target)"),),
         evidence={},
     )
-
-
-def _limit(name: str) -> float:
-    return RULE.thresholds[name].value
 
 
 # --- cases ----------------------------------------------------------------------------------------
@@ -160,11 +154,7 @@ A generator may climb its discriminator's loss: several losses in turn are not j
         "Goodfellow, Bengio & Courville 2016, Deep Learning, section 4.3",
     ),
     check=check,
-    thresholds={
-        "steps": Threshold(2, "recorded steps with gradient and update", "one may be chance"),
-        "cosine": Threshold(0.2, "cosine of update and gradient", "Adam's first steps: below -0.3"),
-        "gain": Threshold(0.05, "share of the baseline learned all the same", "as in progress"),
-    },
+    thresholds={"steps": STEPS, "cosine": COSINE, "gain": LEARNED},
     explains=(
         "loss-diverges",
         "loss-flat",

@@ -7,6 +7,18 @@ from dataclasses import replace
 
 import numpy as np
 
+from lifesigns.evidence import Course, Run, Stream, Threshold
+from lifesigns.evidence.blocked import (
+    Block,
+    block_at,
+    block_behind,
+    block_from_above,
+    is_cut_off,
+    stopped_share,
+    unknown_block,
+)
+from lifesigns.evidence.sites import is_hidden, listed
+from lifesigns.evidence.suspects import too_large
 from lifesigns.records import (
     Finding,
     Graph,
@@ -18,36 +30,34 @@ from lifesigns.records import (
     Snapshot,
     Trace,
 )
-from lifesigns.rules import _examples as example
-from lifesigns.rules._blocked import (
-    Block,
-    block_at,
-    block_behind,
-    block_from_above,
-    is_cut_off,
-    stopped_share,
-    unknown_block,
-)
-from lifesigns.rules._evidence import Progress, is_hidden, listed, progress, streams
-from lifesigns.rules._loss_trend import trend
-from lifesigns.rules._rule import Case, Chinese, Rule, Threshold
-from lifesigns.rules._suspects import too_large
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Chinese, Rule
+from lifesigns.rules.testing import FALLING, FLAT
+
+STEPS = Threshold(2, "recorded steps before 'never' is said", "definition")
+SEVERED = Threshold(2, "passes from a loss without a graph", "one may be a test")
+SHARE = Threshold(0.01, "share of the weights that alarms if the loss is harmed", "ours")
+STOPPED = Threshold(0.5, "share of the outputs whose gradient a site stops", "ours")
+MAJORITY = Threshold(0.5, "share of the weights that makes it an error", "ours")
 
 
-def check(trace: Trace) -> Iterable[Finding]:
+def check_run(run: Run) -> Iterable[Finding]:
+    """A loss that no operation led to, where there was no other."""
+    enough = SEVERED if run.trace.steps > 1 else 1
+    if run.trace.severed >= enough and not run.trace.snapshots:
+        yield _leads_nowhere(run.trace)
+
+
+def check(stream: Stream) -> Iterable[Finding]:
     """No gradient anywhere; or none from most samples; or none for some parameters, ever."""
-    enough = _limit("severed") if trace.steps > 1 else 1
-    if trace.severed >= enough and not trace.snapshots:
-        yield _leads_nowhere(trace)
-    for stream in streams(trace):
-        snapshots = [s for s in trace.stream(stream) if _counts(s)]
-        everywhere = [s for s in snapshots if _stands_still(s)]
-        if everywhere:
-            yield _nothing_learns(trace, stream, everywhere, snapshots)
-        elif snapshots and (index := _clipped_site(snapshots[-1])) is not None:
-            yield _most_samples_are_mute(trace, stream, snapshots[-1], index)
-        elif len(snapshots) >= _limit("steps") and (zero := _always_zero(snapshots)):
-            yield _some_stand_still(trace, stream, snapshots, zero)
+    snapshots = [s for s in stream.snapshots if _counts(s)]
+    everywhere = [s for s in snapshots if _stands_still(s)]
+    if everywhere:
+        yield _nothing_learns(stream, everywhere, snapshots)
+    elif snapshots and (index := _clipped_site(snapshots[-1])) is not None:
+        yield _most_samples_are_mute(stream, snapshots[-1], index)
+    elif len(snapshots) >= STEPS and (zero := _always_zero(snapshots)):
+        yield _some_stand_still(stream, snapshots, zero)
 
 
 def _counts(snapshot: Snapshot) -> bool:
@@ -98,19 +108,18 @@ def _leads_nowhere(trace: Trace) -> Finding:
 
 
 def _nothing_learns(
-    trace: Trace, stream: int, everywhere: Sequence[Snapshot], counted: Sequence[Snapshot]
+    stream: Stream, everywhere: Sequence[Snapshot], counted: Sequence[Snapshot]
 ) -> Finding:
-    first, course = everywhere[0], progress(trace, stream)
+    first, course = everywhere[0], stream.course
     block = block_from_above(first) or unknown_block(first)
-    block = _with_origin(block, trace, stream, first.step)
+    block = _with_origin(block, stream, first.step)
     return RULE.finding(
         _severity(course, lasting=everywhere[-1] is counted[-1]),
         f"no parameter gets a gradient at step {first.step}: {block.reason}",
         site=block.site,
         step=first.step,
         measured=f"the gradient of the loss is exactly 0 for all {len(_reached(first))} parameters "
-        f"in {len(everywhere)} of {len(counted)} recorded steps; {block.reason}"
-        + (f"; {course}" if course.judged else ""),
+        f"in {len(everywhere)} of {len(counted)} recorded steps; {block.reason}" + course.remark,
         expected="a gradient different from 0",
         causes=block.causes,
         remedies=block.remedies,
@@ -118,7 +127,7 @@ def _nothing_learns(
     )
 
 
-def _severity(course: Progress, *, lasting: bool) -> Severity:
+def _severity(course: Course, *, lasting: bool) -> Severity:
     if course.learned:
         return Severity.NOTE
     if lasting:
@@ -130,13 +139,13 @@ def _clipped_site(snapshot: Snapshot) -> int | None:
     """A site behind the last weights that stops the gradient of most outputs."""
     sites = [r for r in snapshot.sites if not is_hidden(snapshot.graph, r.site)]
     worst = max(sites, key=stopped_share, default=None)
-    if worst is None or stopped_share(worst) <= _limit("stopped"):
+    if worst is None or stopped_share(worst) <= STOPPED:
         return None
     return worst.site
 
 
-def _most_samples_are_mute(trace: Trace, stream: int, last: Snapshot, index: int) -> Finding:
-    course, reading = progress(trace, stream), last.reading(index)
+def _most_samples_are_mute(stream: Stream, last: Snapshot, index: int) -> Finding:
+    course, reading = stream.course, last.reading(index)
     share = stopped_share(reading) if reading else 0.0
     block = block_at(last, index)
     return RULE.finding(
@@ -145,8 +154,8 @@ def _most_samples_are_mute(trace: Trace, stream: int, last: Snapshot, index: int
         site=block.site,
         step=last.step,
         measured=f"of the outputs that got a gradient, {share:.0%} lie where {block.site} is flat"
-        + (f"; {course}" if course.judged else ""),
-        expected=f"less than {_limit('stopped'):.0%} of the outputs on a flat part",
+        + course.remark,
+        expected=f"less than {STOPPED:.0%} of the outputs on a flat part",
         causes=block.causes,
         remedies=block.remedies,
         evidence={"stopped_share": share},
@@ -154,24 +163,21 @@ def _most_samples_are_mute(trace: Trace, stream: int, last: Snapshot, index: int
 
 
 def _some_stand_still(
-    trace: Trace, stream: int, snapshots: Sequence[Snapshot], zero: Sequence[ParameterReading]
+    stream: Stream, snapshots: Sequence[Snapshot], zero: Sequence[ParameterReading]
 ) -> Finding:
     share = _size(zero) / max(_size(_reached(snapshots[0])), 1)
-    course = progress(trace, stream)
+    course = stream.course
     found = block_behind(snapshots[0], zero) or block_behind(snapshots[-1], zero)
-    block = _with_origin(
-        found or unknown_block(snapshots[0]), trace, stream, trace.stream(stream)[0].step
-    )
-    severity = Severity.WARNING if course.harmed and share > _limit("share") else Severity.NOTE
-    majority = share > _limit("majority") and not course.learned
+    block = _with_origin(found or unknown_block(snapshots[0]), stream, stream.first.step)
+    severity = Severity.WARNING if course.harmed and share > SHARE else Severity.NOTE
+    majority = share > MAJORITY and not course.learned
     return RULE.finding(
         Severity.ERROR if majority else severity,
         f"{len(zero)} parameters ({share:.0%} of the weights) never get a gradient: {block.reason}",
         site=zero[0].name,
         step=snapshots[0].step,
         measured=f"gradient of {listed([p.name for p in zero])} exactly 0 in each of "
-        f"{len(snapshots)} recorded steps; {block.reason}"
-        + (f"; {course}" if course.judged else ""),
+        f"{len(snapshots)} recorded steps; {block.reason}" + course.remark,
         expected="a gradient different from 0 on some step",
         causes=block.causes,
         remedies=block.remedies,
@@ -179,9 +185,9 @@ def _some_stand_still(
     )
 
 
-def _with_origin(block: Block, trace: Trace, stream: int, since: int) -> Block:
+def _with_origin(block: Block, stream: Stream, since: int) -> Block:
     """The block, led by what made its values too large where that is in evidence."""
-    leading = too_large(trace, stream, trend(trace, stream), since) if block.by_size else []
+    leading = too_large(stream, since) if block.by_size else []
     if not leading:
         return block
     own = tuple(c for c in block.causes if c != "wrong_output_activation")
@@ -197,12 +203,7 @@ def _size(parameters: Iterable[ParameterReading]) -> float:
     return float(sum(np.prod(p.shape) for p in parameters))
 
 
-def _limit(name: str) -> float:
-    return RULE.thresholds[name].value
-
-
 # --- cases ----------------------------------------------------------------------------------------
-_FLAT, _FALLING = [1.0] * 100, list(np.geomspace(1, 0.01, 100))
 
 
 def _clipped(losses: Iterable[float], loss: float = 1.0, inside: int = 0) -> Trace:
@@ -231,14 +232,14 @@ def _stopped(*operations: str, at: int, weight_rms: float = 0.5) -> Trace:
         if p.name in site.parameters
     ]
     shot = example.snapshot(graph, sites=[blocked], parameters=parameters, loss=LossReading(1.0))
-    return example.trace(*(replace(shot, step=s) for s in (0, 50)), losses=_FLAT)
+    return example.trace(*(replace(shot, step=s) for s in (0, 50)), losses=FLAT)
 
 
 def _penalised() -> Trace:
     """As `_clipped`, but the gradients hold what a weight penalty adds."""
-    shots = _clipped(_FLAT).snapshots
+    shots = _clipped(FLAT).snapshots
     pulled = [replace(p, gradient_is_zero=False, gradient_rms=1e-6) for p in shots[0].parameters]
-    return example.trace(*(replace(s, parameters=tuple(pulled)) for s in shots), losses=_FLAT)
+    return example.trace(*(replace(s, parameters=tuple(pulled)) for s in shots), losses=FLAT)
 
 
 def _partly(zero: Sequence[bool], losses: Iterable[float]) -> Trace:
@@ -278,29 +279,26 @@ network that is not in use, while the rest learns, is a note.
         "Lu et al. 2019, Dying ReLU and Initialization",
     ),
     check=check,
+    check_run=check_run,
     thresholds={
-        "steps": Threshold(2, "recorded steps before 'never' is said", "definition"),
-        "severed": Threshold(2, "passes from a loss without a graph", "one may be a test"),
-        "share": Threshold(0.01, "share of the weights that alarms if the loss is harmed", "ours"),
-        "stopped": Threshold(0.5, "share of the outputs whose gradient a site stops", "ours"),
-        "majority": Threshold(0.5, "share of the weights that makes it an error", "ours"),
+        "steps": STEPS,
+        "severed": SEVERED,
+        "share": SHARE,
+        "stopped": STOPPED,
+        "majority": MAJORITY,
     },
     explains=("constant-output", "loss-flat"),
     cases=(
         Case("the loss is a tensor of its own", lambda: Trace(steps=9, severed=9), Severity.ERROR),
         Case("the only pass is from a leaf", lambda: Trace(steps=1, severed=1), Severity.ERROR),
         Case("near miss: one pass of many is", lambda: Trace(steps=9, severed=1), None),
-        Case("outputs outside a clamp, nothing moves", lambda: _clipped(_FLAT), Severity.ERROR),
+        Case("outputs outside a clamp, nothing moves", lambda: _clipped(FLAT), Severity.ERROR),
         Case(
             "a softmax over one unit",
             lambda: _stopped("linear", "relu", "linear/1", "softmax", at=3),
             Severity.ERROR,
         ),
-        Case(
-            "a dead layer",
-            lambda: _stopped("linear", "relu", "linear", at=1),
-            Severity.WARNING,
-        ),
+        Case("a dead layer", lambda: _stopped("linear", "relu", "linear", at=1), Severity.WARNING),
         Case(
             "a saturated layer behind weights far too large",
             lambda: _stopped("linear", "tanh", "linear", at=1, weight_rms=10.0),
@@ -308,22 +306,18 @@ network that is not in use, while the rest learns, is a note.
         ),
         Case(
             "one of three layers stands still, loss flat",
-            lambda: _partly([True, False, False], _FLAT),
+            lambda: _partly([True, False, False], FLAT),
             Severity.WARNING,
         ),
-        Case(
-            "most layers stand still",
-            lambda: _partly([True, True, False], _FLAT),
-            Severity.ERROR,
-        ),
-        Case("most outputs outside a clamp", lambda: _clipped(_FLAT, inside=2), Severity.WARNING),
-        Case("few outputs outside a clamp", lambda: _clipped(_FLAT, inside=6), None),
-        Case("near miss: most outside, yet it learns", lambda: _clipped(_FALLING, inside=2), None),
+        Case("most layers stand still", lambda: _partly([True, True, False], FLAT), Severity.ERROR),
+        Case("most outputs outside a clamp", lambda: _clipped(FLAT, inside=2), Severity.WARNING),
+        Case("few outputs outside a clamp", lambda: _clipped(FLAT, inside=6), None),
+        Case("near miss: most outside, yet it learns", lambda: _clipped(FALLING, inside=2), None),
         Case("only a weight penalty still pulls", _penalised, Severity.ERROR),
-        Case("unused part, yet it learns", lambda: _partly([True, False, False], _FALLING), None),
-        Case("a loss of exactly 0", lambda: _clipped(_FLAT, loss=0.0), None),
-        Case("every layer moves", lambda: _partly([False] * 3, _FLAT), None),
-        Case("readings missing: no gradients", lambda: example.unread(_clipped(_FLAT)), None),
+        Case("unused part, yet it learns", lambda: _partly([True, False, False], FALLING), None),
+        Case("a loss of exactly 0", lambda: _clipped(FLAT, loss=0.0), None),
+        Case("every layer moves", lambda: _partly([False] * 3, FLAT), None),
+        Case("readings missing: no gradients", lambda: example.unread(_clipped(FLAT)), None),
     ),
     chinese=Chinese(
         translates="aa268175",

@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from lifesigns._errors import UsageError
+from lifesigns._outputs import STDOUT, regular_file
 from lifesigns.store.schema import is_run_file
 
 LOCAL = frozenset(
@@ -22,36 +23,34 @@ Source: https://www.sqlite.org/wal.html, "WAL does not work over a network files
 """
 
 
-def make_way(path: Path) -> None:
-    """See that a new run file can be made at `path`; an older run file there is deleted.
+def make_way(path: Path) -> Path:
+    """See that a new run file can take the place of `path`, and return where that is.
+
+    An older run file there is left as a single file without a journal beside it, which is what
+    another file can be renamed over: a journal that stayed would be played into the new one.
 
     Raises:
         UsageError: The path is no place for a run file; nothing was touched.
     """
-    if not path.parent.is_dir():
-        raise UsageError(
-            f"The run file {path} cannot be made: the folder {path.parent} does not exist. "
-            "Create it, or give another path."
-        )
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder; give the name of a file, e.g. {path / 'run.ls'}")
-    if not path.exists():
-        return
-    if path.stat().st_size and not _is_replaceable(path):
+    if path == STDOUT:
+        raise UsageError("A run file cannot be written to standard output. Give a file's name.")
+    real = regular_file(path)
+    if real.exists() and real.stat().st_size and not _is_replaceable(real):
         raise UsageError(
             f"{path} exists and is not a run file of lifesigns, so it is not overwritten. "
             "Move it away, or give another name."
         )
-    for suffix in ("-wal", "-shm", "-journal", ""):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    for suffix in ("-wal", "-shm", "-journal"):
+        real.with_name(real.name + suffix).unlink(missing_ok=True)
+    return real
 
 
 def _is_replaceable(path: Path) -> bool:
-    """Whether `path` is a run file that nobody writes to."""
+    """Whether `path` is a run file that nobody writes to, or one whose making was interrupted."""
     with closing(sqlite3.connect(path, timeout=0)) as connection:
         try:
-            if not is_run_file(connection):
-                return False
+            if not is_run_file(connection):  # reading it plays an interrupted beginning back
+                return path.stat().st_size == 0
             # Leaving WAL needs the file for oneself; a finished run has left it already.
             connection.execute("PRAGMA journal_mode = DELETE")
         except sqlite3.OperationalError as error:

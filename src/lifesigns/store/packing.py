@@ -31,6 +31,12 @@ COLUMNS = {
     "nonfinite": np.int64,
 }
 """The fields of `UnitSums` in the order of the file, and the type they are read back as."""
+FLOATS, INTEGERS = ("<f4", "<f8"), ("|u1", "<u2", "<u4", "<i8")
+"""The types they are stored in, narrow ones first."""
+MOST_TEXT = 2**25
+"""Characters of JSON in one piece; a graph of 50,000 sites has half of it."""
+RATIO = 100
+"""How many times its size a piece may unpack to: networks of equal layers reach 30."""
 
 
 def pack(snapshot: Snapshot) -> tuple[bytes, bytes]:
@@ -47,17 +53,27 @@ def pack(snapshot: Snapshot) -> tuple[bytes, bytes]:
 
 
 def unpack(body: bytes, arrays: bytes, graph: Graph) -> Snapshot:
-    """The snapshot that `pack` turned into `body` and `arrays`."""
-    head = decompress(body)
-    columns = _split(arrays, head["columns"], head["units"])
+    """The snapshot that `pack` turned into `body` and `arrays`.
+
+    Raises:
+        Exception: Anything but a snapshot comes from a file that is damaged, or not ours.
+    """
+    head = from_json(_Head, decompress(body))
+    columns = _split(arrays, head)
+    left = head.units
 
     def sums(data: dict[str, Any]) -> dict[str, Any]:
+        nonlocal left
         if data.keys() != {"sums"}:
             return data
         first, last = data["sums"]
+        left -= last - first
+        # Each unit once: a few bytes of text cannot ask for the same columns again and again.
+        if not 0 <= first <= last <= head.units or left < 0:
+            raise ValueError(f"units {first} to {last} of {head.units} were taken before")
         return {name: to_json(column[first:last]) for name, column in columns.items()}
 
-    structure = json.loads(head["snapshot"], object_hook=sums)
+    structure = json.loads(head.snapshot, object_hook=sums)
     return dataclasses.replace(from_json(Snapshot, structure), graph=graph)
 
 
@@ -75,8 +91,29 @@ def compress(text: str) -> bytes:
 
 
 def decompress(data: bytes) -> Any:
-    """The values in the text that `compress` was given."""
-    return json.loads(zlib.decompress(data))
+    """The values in the text that `compress` was given.
+
+    Raises:
+        ValueError: The text is far longer than what a run of training has to say.
+    """
+    limit = min(MOST_TEXT, RATIO * len(data) + 2**20)
+    stream = zlib.decompressobj()
+    text = stream.decompress(data, limit)
+    if not stream.eof:
+        raise ValueError(f"{len(data):,} bytes do not unpack to at most {limit:,}")
+    return json.loads(text)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Head:
+    """What stands around a snapshot's structure."""
+
+    columns: tuple[str, ...]
+    """Types of the columns."""
+    units: int
+    """Length of each."""
+    snapshot: str
+    """Its structure as JSON text, with references to units in place of their sums."""
 
 
 class _SumsAside:
@@ -122,14 +159,18 @@ def _narrow(column: NDArray[Any]) -> NDArray[Any]:
         exact = single.astype(column.dtype).tobytes() == column.tobytes()
         return single if exact else column.astype("<f8")
     low, high = column.min(initial=0), column.max(initial=0)
-    limits = ((kind, np.iinfo(kind)) for kind in ("<u1", "<u2", "<u4", "<i8"))
+    limits = ((kind, np.iinfo(kind)) for kind in INTEGERS)
     return column.astype(next(k for k, can in limits if can.min <= low and high <= can.max))
 
 
-def _split(arrays: bytes, kinds: list[str], units: int) -> dict[str, NDArray[Any]]:
+def _split(arrays: bytes, head: _Head) -> dict[str, NDArray[Any]]:
     columns, start = {}, 0
-    for (name, wide), kind in zip(COLUMNS.items(), kinds, strict=True):
-        column = np.frombuffer(arrays, np.dtype(kind), units, start)
+    for (name, wide), kind in zip(COLUMNS.items(), head.columns, strict=True):
+        if kind not in FLOATS + INTEGERS or head.units < 0:
+            raise ValueError(f"{head.units} units of type {kind}")
+        column = np.frombuffer(arrays, np.dtype(kind), head.units, start)
         columns[name] = column.astype(wide)
         start += column.nbytes
+    if start != len(arrays):
+        raise ValueError(f"{start} bytes of columns were noted, {len(arrays)} are there")
     return columns

@@ -4,22 +4,33 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import sqlite3
 import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
-from lifesigns._errors import RunFileError
+from lifesigns._errors import RunFileError, cut
+from lifesigns._files import why_unreadable
 from lifesigns.records import Finding, Graph, LossCurve, RunInfo, Snapshot, Trace, from_json
 from lifesigns.store.packing import decompress, unpack
 from lifesigns.store.schema import current, is_run_file
 
-PATIENCE = 10.0
+PATIENCE = 4.0
 """Seconds a reader waits for the writer (only ever needed with a rollback journal)."""
+EFFORT = 1_000_000
+"""Instructions of SQLite between two looks at how long it works; a row takes about ten."""
+BESIDE = ("-wal", "-shm", "-journal")
+OF_SEVERAL = bytes.fromhex("d9d505f920a163d7")
+"""Ends a journal that names a second file, which SQLite would delete. Ours never do.
+
+Source: https://www.sqlite.org/fileformat2.html, and `pager_delsuper` in SQLite's pager.c.
+"""
 
 
 def read_run(path: Path) -> Trace:
@@ -49,45 +60,68 @@ def read_findings(path: Path) -> tuple[Finding, ...]:
         RunFileError: There is no readable run file at `path`; the message says why.
     """
     with _opened(Path(path)) as connection:
-        rows = connection.execute("SELECT body FROM findings ORDER BY number").fetchall()
+        rows = _rows(connection, "SELECT body FROM findings ORDER BY number")
         return tuple(from_json(Finding, json.loads(body)) for (body,) in rows)
 
 
 def _named(connection: sqlite3.Connection, table: str) -> dict[str, Any]:
-    rows = connection.execute(f"SELECT name, value FROM {table}")
+    rows = _rows(connection, f"SELECT name, value FROM {table}")
     return {name: json.loads(value) for name, value in rows}
 
 
 def _snapshots(connection: sqlite3.Connection) -> tuple[Snapshot, ...]:
     graphs = {
         digest: from_json(Graph, decompress(body))
-        for digest, body in connection.execute("SELECT hash, body FROM graphs")
+        for digest, body in _rows(connection, "SELECT hash, body FROM graphs")
     }
-    rows = connection.execute("SELECT graph, body, arrays FROM snapshots ORDER BY number")
+    rows = _rows(connection, "SELECT graph, body, arrays FROM snapshots ORDER BY number")
     return tuple(unpack(body, arrays, graphs[digest]) for digest, body, arrays in rows)
 
 
 def _losses(connection: sqlite3.Connection) -> LossCurve:
-    rows = connection.execute('SELECT steps, "values", streams FROM losses ORDER BY number')
+    rows = _rows(connection, 'SELECT steps, "values", streams FROM losses ORDER BY number')
     columns = list(zip(*rows, strict=True)) or [(), (), ()]
     steps, values, streams = (
         np.frombuffer(b"".join(chunks), kind).astype(kind[1:])
         for chunks, kind in zip(columns, ("<i8", "<f8", "<i8"), strict=True)
     )
+    if not len(steps) == len(values) == len(streams):
+        raise ValueError(f"{len(steps)} steps, {len(values)} losses, {len(streams)} streams")
     return LossCurve(steps, values, streams)
+
+
+def _rows(connection: sqlite3.Connection, query: str) -> Iterator[tuple[Any, ...]]:
+    """The rows of a query, as long as they can be what the file holds.
+
+    A damaged file can lead to the same page again and again.
+    """
+    (pages,), (size,) = (
+        connection.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size")
+    )
+    left = pages * size
+    for row in connection.execute(query):
+        left -= 1 + sum(len(value) for value in row if isinstance(value, str | bytes))
+        if left < 0:
+            raise ValueError(f"more than the {pages * size:,} bytes of the file are in its rows")
+        yield row
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection that sees one moment of the run, whatever is written meanwhile."""
     try:
-        with closing(_connect(path)) as connection, closing(_current(connection, path)) as run:
+        with _connected(path) as connection, closing(_current(connection, path)) as run:
             yield run
-    except (sqlite3.Error, zlib.error, ValueError, KeyError, TypeError) as error:
+    except (sqlite3.Error, zlib.error, ArithmeticError, LookupError, OSError, RecursionError,
+            TypeError, ValueError) as error:  # fmt: skip
+        if "locked" in str(error):
+            raise RunFileError(
+                f"The run file {path} is locked by the program that writes it. Try again."
+            ) from error
         raise RunFileError(
-            f"The run file {path} cannot be read ({type(error).__name__}: {error}): it is damaged "
-            "or incomplete. A copy of a run that was going on or was killed needs the files "
-            "ending in -wal and -shm beside it; copy them too, or run the training again."
+            f"The run file {path} cannot be read ({type(error).__name__}: {cut(str(error))}): it "
+            "is damaged or incomplete. A copy of a run that was going on or was killed needs the "
+            "files ending in -wal and -shm beside it; copy them too, or run the training again."
         ) from error
 
 
@@ -98,27 +132,63 @@ def _current(connection: sqlite3.Connection, path: Path) -> sqlite3.Connection:
         raise RunFileError(f"The run file {path} cannot be read. {error}") from None
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    if not path.is_file():
+@contextmanager
+def _connected(path: Path) -> Iterator[sqlite3.Connection]:
+    _refuse_other_files(path)
+    connection: sqlite3.Connection | None
+    try:
+        connection = _begin(path, "mode=ro")
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error):
+            raise
+        # A read-only folder has no room for the locks of a log; without journals none are needed.
+        journals = any(_beside(path, end).exists() for end in ("-wal", "-journal"))
+        connection = None if journals else _begin(path, "mode=ro&immutable=1")
+    if connection is None:
+        with _played_back(path) as copy:
+            yield copy
+    else:
+        with closing(connection):
+            yield connection
+
+
+def _refuse_other_files(path: Path) -> None:
+    reason = why_unreadable(path)
+    if reason:
         raise RunFileError(
-            f"There is no run file {path}. Check the path; a run file is made by "
+            f"There is no run file {path}: it {reason}. Check the path; a run file is made by "
             "`lifesigns run --save FILE SCRIPT`."
         )
     if path.stat().st_size == 0:
         raise RunFileError(f"The run file {path} is empty: its run was killed as it began.")
-    try:
-        return _begin(path, "mode=ro")
-    except sqlite3.OperationalError:
-        # A kill can leave a rollback journal behind, which only a writer may play back; a read-only
-        # folder has no room for the locks of a log, and without journals needs none.
-        journals = [path.with_name(path.name + end).exists() for end in ("-wal", "-journal")]
-        return _begin(path, "mode=rw" if any(journals) else "mode=ro&immutable=1")
+    for beside in (_beside(path, end) for end in BESIDE):
+        if beside.exists() and why_unreadable(beside):
+            raise RunFileError(f"{beside} {why_unreadable(beside)}; it is no journal of a run.")
+
+
+@contextmanager
+def _played_back(path: Path) -> Iterator[sqlite3.Connection]:
+    """A copy: a kill can leave a journal behind, which only a writer may play back."""
+    with TemporaryDirectory(prefix="lifesigns-") as folder:
+        for end in ("", "-wal", "-journal"):
+            if _beside(path, end).exists():
+                shutil.copyfile(_beside(path, end), Path(folder, path.name + end))
+        journal = Path(folder, path.name + "-journal")
+        if journal.exists() and journal.read_bytes().endswith(OF_SEVERAL):
+            raise RunFileError(f"{_beside(path, '-journal')} is no journal of a run.")
+        with closing(_begin(Path(folder, path.name), "mode=rw")) as connection:
+            yield connection
+
+
+def _beside(path: Path, end: str) -> Path:
+    return path.with_name(path.name + end)
 
 
 def _begin(path: Path, query: str) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?{query}"
     connection = sqlite3.connect(uri, uri=True, timeout=PATIENCE, isolation_level=None)
     try:
+        connection.set_progress_handler(_Effort(path.stat().st_size), EFFORT)
         connection.execute("BEGIN")
         if is_run_file(connection):
             return connection
@@ -128,3 +198,14 @@ def _begin(path: Path, query: str) -> sqlite3.Connection:
             raise
     connection.close()
     raise RunFileError(f"{path} is not a run file of lifesigns. Give a file made with --save.")
+
+
+class _Effort:
+    """Interrupts SQLite when it works longer than a file of this size can take."""
+
+    def __init__(self, size: int) -> None:
+        self._left = 10 + size // EFFORT
+
+    def __call__(self) -> bool:
+        self._left -= 1
+        return self._left < 0

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from lifesigns._errors import RunFileError
+from lifesigns._outputs import APPLICATION_ID
 from lifesigns.records import SCHEMA_VERSION
-
-APPLICATION_ID = 0x4C534947
-"""`LSIG`: marks an SQLite file as a run file (`PRAGMA application_id`)."""
 
 TABLES = (
     "CREATE TABLE schema (version INTEGER NOT NULL)",
@@ -73,16 +71,21 @@ def current(connection: sqlite3.Connection) -> sqlite3.Connection:
     The file is never changed: the program that wrote it may still be writing.
 
     Raises:
-        RunFileError: A newer lifesigns wrote it, or the version is one nothing leads on from.
+        RunFileError: A newer lifesigns wrote it, the version is one nothing leads on from, or the
+            tables are not those of a run.
     """
+    _require_tables(connection, TABLES[:1])
     version = version_of(connection)
     if version == SCHEMA_VERSION:
+        _require_tables(connection, TABLES)
         return connection
     if version > SCHEMA_VERSION:
         raise RunFileError(
             f"It was written by a newer lifesigns (schema {version}); this one reads schemas up "
             f"to {SCHEMA_VERSION}. Upgrade: pip install -U lifesigns"
         )
+    if version not in MIGRATIONS:
+        raise _unknown(version)
     copy = sqlite3.connect(":memory:", isolation_level=None)
     try:
         connection.backup(copy)
@@ -97,11 +100,22 @@ def migrate(connection: sqlite3.Connection) -> None:
     """Bring an older file up to this version, one version at a time."""
     for version in range(version_of(connection), SCHEMA_VERSION):
         if version not in MIGRATIONS:
-            raise RunFileError(f"Schema {version} is unknown; no released lifesigns wrote it.")
+            raise _unknown(version)
         with transaction(connection):
             for statement in MIGRATIONS[version]:
                 connection.execute(statement)
             connection.execute("UPDATE schema SET version = ?", (version + 1,))
+
+
+def _require_tables(connection: sqlite3.Connection, tables: Sequence[str]) -> None:
+    """Refuses views and columns that are computed: what they yield may never end."""
+    held = {statement for (statement,) in connection.execute("SELECT sql FROM sqlite_master")}
+    if not held.issuperset(tables):
+        raise RunFileError("Its tables are not those of a run: it is damaged, or forged.")
+
+
+def _unknown(version: int) -> RunFileError:
+    return RunFileError(f"Schema {version} is unknown; no released lifesigns wrote it.")
 
 
 @contextmanager

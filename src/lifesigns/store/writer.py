@@ -7,7 +7,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from lifesigns._errors import RunFileError
+from lifesigns._outputs import beside, put
 from lifesigns.records import Cost, Finding, Graph, LossCurve, RunInfo, Snapshot
 from lifesigns.store.location import choose_journal, make_way
 from lifesigns.store.packing import as_json, compress, pack
@@ -60,11 +61,9 @@ class RunWriter:
         self._pending: list[Row] = []
         self._closed = False
         try:
-            make_way(self.path)
-            self._connection = _create(self.path)
+            self._connection = _create(make_way(self.path), _named("environment", vars(info)))
         except (sqlite3.Error, OSError) as error:
             raise RunFileError(f"The run file {path} cannot be made: {error}.") from error
-        self._write(*_named("environment", vars(info)))
 
     def append(self, snapshot: Snapshot) -> None:
         """Store one snapshot; a graph that was stored before is referred to."""
@@ -177,9 +176,7 @@ class RunWriter:
     def _flush(self, *, last: bool = False) -> None:
         """Write all pending rows in one transaction; if the file is locked, leave them pending."""
         try:
-            with transaction(self._connection):
-                for statement, values in self._pending:
-                    self._connection.execute(statement, values)
+            _execute(self._connection, self._pending)
         except sqlite3.Error as error:
             if "locked" in str(error) and not last and len(self._pending) < BACKLOG:
                 return
@@ -196,18 +193,38 @@ class RunWriter:
         self._latest.clear()
 
 
-def _create(path: Path) -> sqlite3.Connection:
+def _create(path: Path, rows: list[Row]) -> sqlite3.Connection:
+    """Make the file beside its place and put it there complete: a kill leaves nothing half made."""
+    unfinished = beside(path)
+    try:
+        with closing(sqlite3.connect(unfinished, isolation_level=None)) as connection:
+            connection.execute("PRAGMA journal_mode = MEMORY")  # not even a kill leaves a journal
+            lay_out(connection)
+            _execute(connection, rows)
+        put(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return _connect(path)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
     # check_same_thread: backward runs in whatever thread the user's program likes; a lock guards.
     connection = sqlite3.connect(
         path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
     )
     try:
-        lay_out(connection)
         choose_journal(connection, path)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _execute(connection: sqlite3.Connection, rows: list[Row]) -> None:
+    """Write rows in one transaction."""
+    with transaction(connection):
+        for statement, values in rows:
+            connection.execute(statement, values)
 
 
 def _insert(table: str, *values: Any) -> Row:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from lifesigns._errors import UsageError
+from lifesigns._outputs import write
 from lifesigns.claims._claim import Effort
 from lifesigns.claims._command import kept_folder, run_with_progress
 from lifesigns.claims._engine import find_claims
@@ -32,13 +32,9 @@ def write_html(topic: Topic, language: Language, path: Path) -> None:
     """Writes the page of a topic to `path`.
 
     Raises:
-        UsageError: The file cannot be written.
+        UsageError: `path` is no place for a file.
     """
-    text = html(_measured(topic, language))
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
+    write(path, html(_measured(topic, language)))
 
 
 def _measured(topic: Topic, language: Language) -> TopicPage:

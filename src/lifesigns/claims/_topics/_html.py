@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from itertools import groupby
 
+from lifesigns._errors import extra
 from lifesigns.claims._topics._page import Block, Explained, Item, Pointer, Prose, TopicPage
 from lifesigns.claims._topics._topic import Formula
 from lifesigns.report.page import Page
@@ -41,7 +42,8 @@ def _add(sheet: Page, block: Block) -> None:
 
 def mathml(formula: Formula) -> str:
     """The formula as MathML; its plain text is what a reader without MathML gets."""
-    from latex2mathml.converter import convert
+    with extra("lab"):
+        from latex2mathml.converter import convert
 
     made = convert(formula.latex, display="block")
     return made.replace("<math ", f'<math alttext="{escape(formula.text)}" ', 1)

@@ -1,0 +1,120 @@
+"""Where the gradient stops on its way back, and what that points to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lifesigns.evidence.output import is_normalised
+from lifesigns.evidence.sites import is_hidden, is_rectifier, listed
+from lifesigns.records import WEIGHTED, Kind, ParameterReading, Remedy, SiteReading, Snapshot
+
+
+@dataclass(frozen=True)
+class Block:
+    """What stops the gradient, and the causes that points to."""
+
+    site: str
+    reason: str
+    causes: tuple[str, ...]
+    remedies: tuple[Remedy, ...]
+    by_size: bool = False
+    """It blocks because the values that reach it are too large, not by its very construction."""
+
+
+def block_from_above(snapshot: Snapshot) -> Block | None:
+    """The last site, in forward order, that let nothing of what arrived pass."""
+    blocked = [r.site for r in snapshot.sites if _blocks(r)]
+    return block_at(snapshot, max(blocked)) if blocked else _one_unit_softmax(snapshot)
+
+
+def block_behind(snapshot: Snapshot, zero: Sequence[ParameterReading]) -> Block | None:
+    """The first site behind the parameters, in forward order, that let nothing pass."""
+    names, graph = {p.name for p in zero}, snapshot.graph
+    blocked = {r.site for r in snapshot.sites if _blocks(r)}
+    for index, site in enumerate(graph.sites):
+        if names & set(site.parameters):
+            for later in graph.downstream(index):
+                if later in blocked:
+                    return block_at(snapshot, later)
+    return None
+
+
+def stopped_share(reading: SiteReading) -> float:
+    """Share of the gradients different from 0 that arrived and were not passed on."""
+    arrived, passed = reading.output_gradient, reading.input_gradient
+    if arrived is None or passed is None or not arrived.active.any() or passed.nonfinite.any():
+        return 0.0
+    return 1 - float(passed.active.sum() / arrived.active.sum())
+
+
+def is_cut_off(snapshot: Snapshot) -> bool:
+    """Every way from a weight to the loss leads through a site that lets no gradient pass."""
+    graph = snapshot.graph
+    blocked = {r.site for r in snapshot.sites if _blocks(r)}
+    open_ends = [i for i in range(len(graph.sites)) if not graph.successors(i)]
+    seen: set[int] = set()
+    while blocked and open_ends:
+        index = open_ends.pop()
+        if index not in seen and index not in blocked:
+            seen.add(index)
+            if graph.sites[index].kind in WEIGHTED:
+                return False
+            open_ends.extend(graph.predecessors(index))
+    return bool(blocked)
+
+
+def _blocks(reading: SiteReading) -> bool:
+    return stopped_share(reading) == 1
+
+
+def _one_unit_softmax(snapshot: Snapshot) -> Block | None:
+    graph = snapshot.graph
+    single = [i for i in graph.of_kind(Kind.SOFTMAX) if graph.sites[i].units == 1]
+    return block_at(snapshot, single[-1]) if single else None
+
+
+def block_at(snapshot: Snapshot, index: int) -> Block:
+    """What it means that the gradient stops at site `index`."""
+    graph, site = snapshot.graph, snapshot.graph.sites[index]
+    if site.kind is Kind.SOFTMAX and site.units == 1:
+        reason = f"{site.name} is a softmax over one unit, which is 1 whatever comes in"
+        return Block(site.name, reason, ("wrong_output_activation",), (_SIGMOID,))
+    if not is_hidden(graph, index):
+        reason = f"every output lies where {site.name} is flat"
+        causes = ("wrong_output_activation", "wrong_loss")
+        if site.operation == "relu":
+            causes = ("wrong_output_activation", "dead_relu")
+        return Block(site.name, reason, causes, (_LOGITS,), by_size=is_normalised(snapshot))
+    if is_rectifier(site):
+        reason = f"{site.name} is silent as a whole"
+        causes = ("dead_relu", _origin(snapshot))
+        return Block(site.name, reason, causes, (_INITIALISE, _LEAKY), by_size=True)
+    reason = f"{site.name} is saturated as a whole"
+    return Block(site.name, reason, ("saturated", _origin(snapshot)), (_INITIALISE,), by_size=True)
+
+
+def _origin(snapshot: Snapshot) -> str:
+    return "bad_init" if snapshot.step == 0 else "lr_too_high"
+
+
+def unknown_block(snapshot: Snapshot) -> Block:
+    """No site was seen to block: zero weights on the way back do it, or the loss itself."""
+    null = [p.name for p in snapshot.parameters if p.weight_rms == 0 and len(p.shape) > 1]
+    if null:
+        reason = f"the weights on the way back are all 0 ({listed(null, 2)})"
+        return Block(null[-1], reason, ("bad_init",), (_INITIALISE,))
+    reason = "the loss does not depend on them on these batches"
+    return Block("", reason, ("wrong_loss", "wrong_output_activation", "other"), (_LOGITS,))
+
+
+_SIGMOID = Remedy("Use a sigmoid for one output unit, inside the loss.", "nn.BCEWithLogitsLoss()")
+_LOGITS = Remedy(
+    "Give the loss raw outputs and let it apply its own output function; do not clip them.",
+    "loss = F.cross_entropy(logits, target)  # for numbers: F.mse_loss",
+)
+_INITIALISE = Remedy(
+    "Initialise the weights at random, scaled to the fan-in.",
+    "nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')\nnn.init.zeros_(layer.bias)",
+)
+_LEAKY = Remedy("Use a rectifier that cannot die.", "nn.LeakyReLU(0.01)  # instead of nn.ReLU()")

@@ -1,0 +1,59 @@
+"""A fit no better than a constant prediction: how grave that is, and what it may be due to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lifesigns.evidence import suspects
+from lifesigns.evidence.course import Course
+from lifesigns.evidence.stream import Stream
+from lifesigns.evidence.suspects import Suspect
+from lifesigns.evidence.thresholds import LEARNED, NOTHING, PATIENCE, SURE_STEPS
+from lifesigns.records import Severity
+
+SUSPECTS = (
+    suspects.heavy_dropout,
+    suspects.unscaled_input,
+    suspects.unscaled_target,
+    suspects.rate_too_high,
+    suspects.silent_layer,
+    suspects.saturated_layer,
+    suspects.faded_gradient,
+    suspects.no_gradient,
+    suspects.rate_too_low,
+)
+"""In the order of how directly each explains a flat loss."""
+LITTLE = 0.15
+"""Correlation of prediction and target that is not nothing (Cohen 1988: 0.1 is small)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Flat:
+    """What there is to say of a stream whose fit is no better than a constant prediction."""
+
+    severity: Severity
+    suspects: Sequence[Suspect]
+    """Those with evidence of their own; empty if inputs, updates and gradients look healthy."""
+
+
+def flat(stream: Stream) -> Flat | None:
+    """None where something was learned, or cannot be told: several losses have no level."""
+    course = stream.course
+    ignored = bool(stream.readings) and stream.readings[-1].ignored_all
+    if not stream.is_alone or ignored or not course.learned_nothing:
+        return None
+    found = suspects.evident(stream, SUSPECTS)
+    return Flat(_severity(course, found), found)
+
+
+def _severity(course: Course, found: Sequence[Suspect]) -> Severity:
+    """Short runs alarm only with a cause in evidence: a healthy network may need that long."""
+    patient = course.steps >= PATIENCE
+    related = not course.gain < -LEARNED and course.correlates(LITTLE)
+    if not patient and (course.falling or not found):
+        return Severity.NOTE
+    if not found and related:
+        return Severity.NOTE
+    unsure = course.gain > NOTHING or course.steps < SURE_STEPS
+    return Severity.WARNING if course.falling or unsure else Severity.ERROR

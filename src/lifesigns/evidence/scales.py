@@ -1,0 +1,44 @@
+"""How large inputs, weights and updates are in a step: by these, causes are told apart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from lifesigns.records import WEIGHTED, Graph, Kind, Snapshot
+
+
+def largest_feature(snapshot: Snapshot) -> float:
+    """RMS of the input feature that is largest.
+
+    NaN if the input was not read, or if it is looked up: the numbers of tokens have no scale.
+    """
+    batch = snapshot.batch
+    if batch is None or not batch.features.units or _is_looked_up(snapshot.graph):
+        return math.nan
+    squares = batch.features.mean_square
+    return float(np.sqrt(np.max(squares, where=np.isfinite(squares), initial=0.0)))
+
+
+def weight_gains(snapshot: Snapshot) -> Iterator[tuple[str, float]]:
+    """Weighted sites in forward order, with weight RMS times √fan-in: their gain on the RMS."""
+    for index in snapshot.graph.of_kind(*WEIGHTED):
+        site = snapshot.graph.sites[index]
+        weight = snapshot.parameter(site.parameters[0]) if site.parameters else None
+        if weight and site.fan_in and np.isfinite(weight.weight_rms):
+            yield site.name, weight.weight_rms * math.sqrt(site.fan_in)
+
+
+def update_ratio(snapshot: Snapshot) -> float:
+    """Median over weights of update over weight; NaN if not measured."""
+    ratios = [p.update_ratio for p in snapshot.parameters if p.trainable and len(p.shape) > 1]
+    known = [ratio for ratio in ratios if np.isfinite(ratio)]
+    return float(np.median(known)) if known else float("nan")
+
+
+def _is_looked_up(graph: Graph) -> bool:
+    """All inputs enter through embeddings."""
+    entries = [i for i in graph.of_kind(*WEIGHTED, Kind.EMBEDDING) if not any(graph.upstream(i))]
+    return bool(entries) and all(graph.sites[i].kind is Kind.EMBEDDING for i in entries)

@@ -1,0 +1,95 @@
+"""Questions about a place of the network: what it did over several steps, what lies around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
+
+from lifesigns.functions import ACTIVATIONS
+from lifesigns.records import WEIGHTED, Graph, Kind, Site, SiteReading, Snapshot, UnitSums
+
+BENDS = frozenset(
+    {Kind.ACTIVATION, Kind.SOFTMAX, Kind.RECURRENT, Kind.ATTENTION, Kind.OTHER, Kind.OPAQUE}
+    | {Kind.POOLING, Kind.NORM, Kind.EMBEDDING}
+)
+"""What makes a network more than a linear map; where it cannot be told, it is taken for that."""
+
+
+def merged(
+    snapshots: Iterable[Snapshot],
+    site: str,
+    what: Callable[[SiteReading], UnitSums | None] = lambda reading: reading.value,
+) -> UnitSums | None:
+    """The sums of one site (by name) over several snapshots; None where it was never seen.
+
+    Snapshots in which the site has another number of units are left out.
+
+    Args:
+        snapshots: Of one stream.
+        site: Its name, e.g. `0:relu#0`.
+        what: Which of its sums; those of its output by default.
+    """
+    found = [sums for s in snapshots if (sums := _sums(s, site, what)) is not None]
+    kept = [sums for sums in found if sums.units == found[-1].units]
+    return reduce(UnitSums.merge, kept) if kept else None
+
+
+def samples(site: Site) -> int:
+    """Independent observations in one step: the batch, not batch times positions."""
+    return site.shape[0] if site.shape and site.unit_dim not in (0, -len(site.shape)) else 1
+
+
+def is_hidden(graph: Graph, index: int) -> bool:
+    """Whether another weighted site lies downstream: the site is no output layer."""
+    return any(graph.sites[i].kind in WEIGHTED for i in graph.downstream(index))
+
+
+def bends(snapshot: Snapshot) -> bool:
+    """Whether anything in the network is not linear, apart from its output."""
+    graph = snapshot.graph
+    if snapshot.coverage.opaque or not graph.of_kind(*WEIGHTED):
+        return True
+    hidden = (site for i, site in enumerate(graph.sites) if is_hidden(graph, i))
+    return bool(graph.of_kind(Kind.RECURRENT)) or any(site.kind in BENDS for site in hidden)
+
+
+def is_rectifier(site: Site) -> bool:
+    """Whether the site gives exactly 0, with slope 0, for the negative half of its inputs.
+
+    Its units can die, and that many of its values are flat is how it works. Leaky ReLU, ELU and
+    GELU keep a slope there; a clamp from another bound than 0 saturates.
+    """
+    if site.operation in SELECTIONS:
+        return True
+    activation = ACTIVATIONS.get(site.operation)
+    if activation is None:
+        return False
+    silent = activation.silent_side == "low" and activation.facts.zero_gradient >= NEGATIVE_HALF
+    return silent or (bool(activation.limits) and activation.range(site.details)[0] == 0)
+
+
+SELECTIONS = frozenset({"maximum", "where", "max"})
+"""Operations by which a rectifier is written by hand; what they choose from is not known."""
+NEGATIVE_HALF = 0.5
+"""Probability of a negative value, for a standard normal one."""
+
+
+def listed(names: Sequence[object], most: int = 4) -> str:
+    """Names in a row, for `measured`.
+
+    Example:
+        >>> listed(["a", "b", "c"], most=2)
+        'a, b and 1 more'
+    """
+    shown = ", ".join(str(name) for name in names[:most])
+    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _sums(
+    snapshot: Snapshot, site: str, what: Callable[[SiteReading], UnitSums | None]
+) -> UnitSums | None:
+    try:
+        reading = snapshot.reading(snapshot.graph.find(site))
+    except KeyError:
+        return None
+    return what(reading) if reading else None

@@ -1,0 +1,247 @@
+"""What a loss that does not fall may be due to: each suspect is asked for its own evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from lifesigns.evidence.course import REGRESSIONS, Course
+from lifesigns.evidence.gradients import median_known, reach
+from lifesigns.evidence.stream import Stream
+from lifesigns.evidence.thresholds import (
+    FADED_GRADIENT,
+    HEAVY_DROPOUT,
+    LARGE_UPDATE,
+    LARGE_WEIGHTS,
+    LITTLE_TRAVEL,
+    PATIENCE,
+    RAW_INPUT,
+    RAW_TARGET,
+    SATURATED,
+    SILENT_LAYER,
+    SMALL_UPDATE,
+)
+from lifesigns.functions import ACTIVATIONS
+from lifesigns.records import Kind, Remedy, Snapshot, UnitSums
+
+SPIKE = 3.0
+"""An early loss this many times the first one (and the baseline) is a spike."""
+QUIET = 2e-3
+"""Standard error of the end over the baseline of a loss without any noise."""
+RESTING = 5e-3
+"""Share of the baseline within which a loss rests at the level of a constant."""
+FAR = -0.1
+"""Gain of a loss that is still far above a constant prediction."""
+STEADILY = 3.0
+"""Standard errors of the slope of a fall that is far from done."""
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A possible cause, what speaks for it, and what to do."""
+
+    cause: str
+    evidence: str
+    remedy: Remedy
+
+
+Question = Callable[[Stream], Suspect | None]
+"""Asks a stream for the evidence of one suspect."""
+
+
+def evident(stream: Stream, asked: Iterable[Question]) -> list[Suspect]:
+    """The suspects with evidence, in the order asked."""
+    found = (question(stream) for question in asked)
+    return [suspect for suspect in found if suspect]
+
+
+def too_large(stream: Stream, since: int) -> list[Suspect]:
+    """What can have driven values to where a function is flat: since `since`, a recorded step."""
+    born = since == stream.first.step
+    return evident(stream, (unscaled_input, large_weights if born else rate_too_high))
+
+
+def unscaled_input(stream: Stream) -> Suspect | None:
+    """Inputs whose RMS is far from 1."""
+    rms = stream.input_rms
+    if not (rms > RAW_INPUT or 0 < rms < 1 / RAW_INPUT):
+        return None
+    return Suspect(
+        "unnormalised_input",
+        f"the input has features of RMS {rms:.2g}, where 1 is usual",
+        Remedy(
+            "Scale the input: mean 0 and standard deviation 1 per feature.",
+            "x = (x - x_train.mean(0)) / x_train.std(0).clamp_min(1e-8)",
+        ),
+    )
+
+
+def unscaled_target(stream: Stream) -> Suspect | None:
+    """Targets of another order of magnitude than anything the network puts out."""
+    known = [(r.kind, r.target, r.prediction) for r in stream.readings if r.target and r.prediction]
+    if not known or known[-1][0] not in REGRESSIONS:
+        return None
+    _, wanted, given = known[-1]
+    target, output = wanted.sums.rms, given.rms
+    if not target > RAW_TARGET * max(output, 1.0):
+        return None
+    return Suspect(
+        "unnormalised_input",
+        f"targets have RMS {target:.2g}, the outputs {output:.2g}",
+        Remedy(
+            "Scale the targets: mean 0 and standard deviation 1; undo it to predict.",
+            "y = (y - y_train.mean()) / y_train.std()",
+        ),
+    )
+
+
+def large_weights(stream: Stream) -> Suspect | None:
+    """Weights that start far too large for their fan-in."""
+    gain = stream.weight_scale
+    if not gain > LARGE_WEIGHTS:
+        return None
+    return Suspect(
+        "bad_init",
+        f"weights start at {gain:.2g} / √fan-in, where 1 to 1.4 keeps the scale",
+        Remedy(
+            "Initialise so that the signal keeps its scale: He for ReLU, Glorot for tanh.",
+            "nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')",
+        ),
+    )
+
+
+def rate_too_high(stream: Stream) -> Suspect | None:
+    """Large updates, or a spike at the beginning.
+
+    Large updates alone are no evidence where the loss rests at the level of a constant without
+    any noise and no layer is on a flat end: such steps are at home there.
+    """
+    ratio, course = stream.largest_update, stream.course
+    if _rests(course) and not (silent_layer(stream) or saturated_layer(stream)):
+        ratio = float("nan")
+    peak = _early_peak(course)
+    evidence = f"an update was {ratio:.2g} of its weights" if ratio > LARGE_UPDATE else ""
+    jump = f"the loss jumped to {peak:.3g} at the beginning" if peak else ""
+    if not (evidence or jump):
+        return None
+    return Suspect(
+        "lr_too_high",
+        " and ".join(filter(None, (evidence, jump))),
+        Remedy(
+            "Lower the learning rate tenfold.",
+            "for group in optimizer.param_groups:\n    group['lr'] *= 0.1",
+        ),
+    )
+
+
+def rate_too_low(stream: Stream) -> Suspect | None:
+    """Tiny updates, a short way, or a steady fall that is far from done."""
+    ratio, way, course = stream.largest_update, stream.travel, stream.course
+    short = course.steps >= PATIENCE and way < LITTLE_TRAVEL
+    steady = course.fall > STEADILY and course.gain < FAR
+    if not (ratio < SMALL_UPDATE or short or steady):
+        return None
+    evidence = "the loss falls steadily, yet is still above a constant prediction"
+    if short:
+        evidence = f"all updates together are {way:.1g} of the weights"
+    return Suspect(
+        "lr_too_low",
+        f"updates are {ratio:.1g} of the weights" if ratio < SMALL_UPDATE else evidence,
+        Remedy(
+            "Raise the learning rate tenfold, twice if need be.",
+            "for group in optimizer.param_groups:\n    group['lr'] *= 10",
+        ),
+    )
+
+
+def silent_layer(stream: Stream) -> Suspect | None:
+    """A hidden layer of rectifiers that gives 0 nearly everywhere."""
+    for name, sums, operation in _activations(stream.last):
+        if ACTIVATIONS[operation].silent_side == "low" and (sums.active == 0).mean() > SILENT_LAYER:
+            return Suspect(
+                "dead_relu",
+                f"{name} is silent",
+                Remedy("Use a rectifier that keeps a slope.", "nn.LeakyReLU(0.01)"),
+            )
+    return None
+
+
+def saturated_layer(stream: Stream) -> Suspect | None:
+    """A hidden layer on the flat ends of a squashing function."""
+    for name, sums, operation in _activations(stream.last):
+        facts = ACTIVATIONS[operation]
+        share = sums.saturated.sum() / max(sums.count.sum(), 1)
+        if facts.saturates and not facts.silent_side and share > SATURATED:
+            return Suspect(
+                "saturated",
+                f"{share:.0%} of the values at {name} are on a flat end",
+                Remedy("Smaller weights at the start (Glorot).", "nn.init.xavier_uniform_(w)"),
+            )
+    return None
+
+
+def no_gradient(stream: Stream) -> Suspect | None:
+    """A gradient of exactly 0 everywhere."""
+    last = stream.last
+    trained = [p for p in last.parameters if p.trainable and p.reached]
+    if not trained or not all(p.gradient_is_zero for p in trained):
+        return None
+    return Suspect(
+        "vanishing",
+        "the gradient is exactly 0 for every parameter",
+        Remedy(
+            "Find the flat place between loss and weights.",
+            "print([(n, p.grad.abs().max()) for n, p in model.named_parameters()])",
+        ),
+    )
+
+
+def heavy_dropout(stream: Stream) -> Suspect | None:
+    """A dropout that leaves nearly nothing of its input."""
+    for site in stream.last.graph.sites:
+        share = site.details.get("p", 0.0) if site.kind is Kind.DROPOUT else 0.0
+        if share > HEAVY_DROPOUT:
+            return Suspect(
+                "other",
+                f"{site.name} drops {share:.0%} of its input: what is left is mostly noise",
+                Remedy("Drop less.", "nn.Dropout(0.5)"),
+            )
+    return None
+
+
+def faded_gradient(stream: Stream) -> Suspect | None:
+    """A gradient that hardly reaches the first layer."""
+    ratio = median_known([reach(snapshot) for snapshot in stream.snapshots])
+    if not ratio < FADED_GRADIENT:
+        return None
+    return Suspect(
+        "vanishing",
+        f"the first layer's gradient is {ratio:.1g} of the last layer's",
+        Remedy(
+            "Use ReLU with He initialisation, normalisation, or fewer layers.",
+            "nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')",
+        ),
+    )
+
+
+def _activations(snapshot: Snapshot) -> Iterator[tuple[str, UnitSums, str]]:
+    """Name, output and operation of the activations in the catalogue."""
+    for index in snapshot.graph.of_kind(Kind.ACTIVATION):
+        site, reading = snapshot.graph.sites[index], snapshot.reading(index)
+        if reading and reading.value and site.operation in ACTIVATIONS:
+            yield site.name, reading.value, site.operation
+
+
+def _early_peak(course: Course) -> float:
+    """The highest loss of the first fifth, if it is a spike; else 0."""
+    early = course.curve[: max(5, course.steps // 5)]
+    if not len(early):
+        return 0.0
+    first = abs(float(early[0]))
+    level = max(first, course.baseline) if course.baseline > 0 else first
+    return float(early.max()) if early.max() > SPIKE * level > 0 else 0.0
+
+
+def _rests(course: Course) -> bool:
+    quiet = course.end_error < QUIET * course.baseline
+    return bool(quiet and abs(course.gain) < RESTING)

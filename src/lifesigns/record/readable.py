@@ -1,0 +1,91 @@
+"""Which tensors have values that can be read, asked at every place that reads any.
+
+A tensor may have a shape and no values: a parameter whose storage FSDP has freed, a meta or fake
+tensor, one that stands for another inside a transform. Reading beyond a storage ends the process.
+Others (sparse, quantised, nested, subclasses that compute in Python) have values of another form.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+_PLAIN = torch._C._disabled_torch_dispatch_impl
+"""What `__torch_dispatch__` is where a class leaves its operations to torch."""
+_wraps = torch._C._functorch.is_functorch_wrapped_tensor
+_SMALL_FLOATS = (torch.float16, torch.bfloat16)
+_WORDS = frozenset(
+    {torch.float32, torch.float64, *_SMALL_FLOATS, torch.complex64, torch.complex128}
+    | {torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
+)
+"""Types that every operation used here can compute with."""
+
+
+def is_readable(tensor: Tensor) -> bool:
+    """Whether the values of a tensor can be read."""
+    return not obstacle(tensor)
+
+
+def obstacle(tensor: Tensor) -> str:
+    """Why the values of a tensor cannot be read; empty if they can.
+
+    Cost: 3 µs; neither the values nor the code of the tensor's class are touched.
+    """
+    with torch._C.DisableTorchFunction():
+        if type(tensor).__torch_dispatch__ is not _PLAIN:
+            return f"a {type(tensor).__name__}"
+        return _obstacle(tensor)
+
+
+def readable(tensor: Tensor | None) -> Tensor | None:
+    """The values of a tensor without its graph and its class; None where they cannot be read."""
+    if tensor is None or obstacle(tensor):
+        return None
+    with torch._C.DisableTorchFunction(), torch.no_grad():
+        return tensor.detach()
+
+
+def on_this_rank(tensor: Tensor | None) -> Tensor | None:
+    """The values of a tensor, of a distributed one its shard; None where they cannot be read."""
+    return None if tensor is None else readable(local(tensor))
+
+
+def local(tensor: Tensor) -> Tensor:
+    """The shard of a distributed tensor that lies on this rank; any other tensor itself.
+
+    Reducing the whole could start a collective, in which the other ranks do not take part. Sums
+    over ranks that are not added up yet stay what they are: their parts mean nothing alone.
+    """
+    placements = getattr(tensor, "placements", None)
+    if type(tensor).__torch_dispatch__ is _PLAIN or placements is None:
+        return tensor
+    if any(placement.is_partial() for placement in placements):
+        return tensor
+    with torch.no_grad():  # with gradients, `to_local` is an operation of the graph
+        shard: Tensor = tensor.to_local()  # type: ignore[attr-defined]
+    return shard
+
+
+def _obstacle(tensor: Tensor) -> str:
+    if tensor.is_nested:
+        return "nested"
+    if tensor.layout is not torch.strided:
+        return str(tensor.layout).removeprefix("torch.").lstrip("_")
+    if tensor.is_meta:
+        return "on the meta device"
+    if _wraps(tensor) or torch._is_functional_tensor(tensor):
+        return "inside a transform of torch.func"
+    if tensor.is_quantized:
+        return "quantised"
+    if tensor.dtype not in _WORDS:
+        return str(tensor.dtype).removeprefix("torch.")
+    return "" if _has_storage(tensor) else "without storage"
+
+
+def _has_storage(tensor: Tensor) -> bool:
+    """Whether the storage holds all elements that shape, strides and offset lead to."""
+    if not tensor.numel():
+        return True
+    last = sum((n - 1) * stride for n, stride in zip(tensor.shape, tensor.stride(), strict=True))
+    needed = (tensor.storage_offset() + last + 1) * tensor.element_size()
+    return needed <= tensor.untyped_storage().nbytes() and not tensor._is_zerotensor()

@@ -1,0 +1,218 @@
+"""Hand-written traces for the rules' cases: a chain of sites with the readings a case needs.
+
+This is public, like `lifesigns.evidence`: rules of other distributions write their cases with it.
+
+Example:
+    >>> graph = chain("linear", "relu", "linear", "mse_loss")
+    >>> silent = SiteReading(1, sums(np.zeros((8, 4))))
+    >>> known = trace(snapshot(graph, sites=[silent]), losses=FLAT)
+    >>> known.snapshots[0].reading(1).value.active.tolist()
+    [0, 0, 0, 0]
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lifesigns.records import (
+    Graph,
+    Kind,
+    LossCurve,
+    LossReading,
+    ParameterReading,
+    Site,
+    SiteReading,
+    Snapshot,
+    TargetReading,
+    Trace,
+    UnitSums,
+)
+
+FLAT: tuple[float, ...] = (1.0,) * 100
+"""A loss that stays where it began."""
+FALLING: tuple[float, ...] = tuple(np.geomspace(1, 0.01, 100).tolist())
+"""A loss that falls a hundredfold."""
+
+KINDS = {
+    **dict.fromkeys(("linear", "matmul"), Kind.LINEAR),
+    **dict.fromkeys(("conv1d", "conv2d"), Kind.CONVOLUTION),
+    **dict.fromkeys(("lstm", "gru", "rnn_tanh"), Kind.RECURRENT),
+    **dict.fromkeys(("batch_norm", "layer_norm"), Kind.NORM),
+    **dict.fromkeys(("softmax", "log_softmax"), Kind.SOFTMAX),
+    **dict.fromkeys(("nll_loss", "mse_loss", "binary_cross_entropy", "l1_loss"), Kind.LOSS),
+    "binary_cross_entropy_with_logits": Kind.LOSS,
+    "dropout": Kind.DROPOUT,
+    "embedding": Kind.EMBEDDING,
+    "max_pool2d": Kind.POOLING,
+    "log": Kind.OTHER,
+}
+"""Kinds of the operations examples use; everything else is an activation."""
+
+
+def chain(*operations: str, units: int = 4, batch: int = 8) -> Graph:
+    """A graph with one site per operation, each feeding the next; module paths count from 0.
+
+    `linear` and `conv2d` sites get a weight named `<module>.weight` and fan-in `units`. An
+    operation may carry its number of units: `linear/10`.
+
+    Example:
+        >>> [site.name for site in chain("linear", "relu", "linear/10").sites]
+        ['0:linear#0', '1:relu#0', '2:linear#0']
+    """
+    sites, width = [], units
+    for i, text in enumerate(operations):
+        operation, _, given = text.partition("/")
+        fan_in, width = width, int(given or width)
+        kind = KINDS.get(operation, Kind.ACTIVATION)
+        weighted = kind in (Kind.LINEAR, Kind.CONVOLUTION, Kind.RECURRENT)
+        sites.append(
+            Site(
+                module=str(i),
+                operation=operation,
+                call=0,
+                kind=kind,
+                shape=() if kind is Kind.LOSS else (batch, width),
+                parameters=(f"{i}.weight",) if weighted else (),
+                fan_in=fan_in if weighted else 0,
+                fan_out=width if weighted else 0,
+            )
+        )
+    return Graph(tuple(sites), tuple((i, i + 1) for i in range(len(sites) - 1)))
+
+
+def with_details(site: Site, **details: float) -> Site:
+    """The site with these constants of its operation."""
+    return dataclasses.replace(site, details=details)
+
+
+def sums(values: ArrayLike, *, saturated: ArrayLike | None = None) -> UnitSums:
+    """Unit sums of `values`, shape `[observations, units]`."""
+    mask = None if saturated is None else np.asarray(saturated, bool)
+    return UnitSums.of(np.asarray(values, float), mask)
+
+
+def target(values: ArrayLike, *, classes: int = 0) -> TargetReading:
+    """Targets of shape `[observations, units]`, or class indices if `classes` is given."""
+    array = np.asarray(values, float)
+    column = array.reshape(len(array), -1)
+    counts = np.bincount(column[:, 0].astype(int), minlength=classes) if classes else None
+    integer = bool((array == np.round(array)).all())
+    return TargetReading(array.shape, bool(classes), sums(column), integer, counts)
+
+
+def snapshot(
+    graph: Graph,
+    *,
+    step: int = 0,
+    sites: Sequence[SiteReading] = (),
+    parameters: Sequence[ParameterReading] = (),
+    loss: LossReading | None = None,
+    **rest: Any,
+) -> Snapshot:
+    """A snapshot of one step."""
+    return Snapshot(step, graph, 0, tuple(sites), tuple(parameters), loss, **rest)
+
+
+def regression(
+    losses: Sequence[float],
+    *,
+    update: float,
+    weight_rms: float = 0.5,
+    correlation: float = float("nan"),
+    scales: Sequence[float] = (1.0,),
+) -> Trace:
+    """A small network that fits targets ±1, so that a constant prediction has a loss of 1.
+
+    Args:
+        losses: Of every step; five of them are recorded.
+        update: Relative to the weights.
+        weight_rms: Of the weights.
+        correlation: Of outputs and targets.
+        scales: Of the targets, in turn from one recorded step to the next.
+    """
+    sign = np.tile([[-1.0], [1.0]], (16, 1))
+    graph = chain("linear", "relu", "linear/1", "mse_loss", batch=32)
+    readings = weights(
+        graph, weight_rms=weight_rms, update_rms=update * weight_rms, gradient_rms=0.1
+    )
+    recorded = [step for step in (0, 1, 4, 16, len(losses) - 1) if step < len(losses)]
+    shots = [
+        snapshot(
+            graph,
+            step=step,
+            parameters=readings,
+            loss=LossReading(
+                losses[step],
+                "squared_error",
+                "mse_loss",
+                fit=losses[step],
+                scale=1.0,
+                site=3,
+                input_shape=(32, 1),
+                prediction=sums(0.1 * sign),
+                target=target(scale * sign),
+                correlation=correlation,
+            ),
+        )
+        for step, scale in zip(recorded, cycle(scales), strict=False)
+    ]
+    return trace(*shots, losses=losses)
+
+
+def trace(*snapshots: Snapshot, losses: ArrayLike = (), **rest: Any) -> Trace:
+    """A trace of these snapshots with `losses` as the loss of every step, one stream."""
+    values = np.asarray(losses, float)
+    curve = LossCurve(np.arange(len(values)), values, np.zeros(len(values), np.int64))
+    steps = max(len(values), 1 + max((s.step for s in snapshots), default=-1))
+    return Trace(snapshots, curve, steps, **rest)
+
+
+def unread(known: Trace) -> Trace:
+    """The same run with nothing measured: the graphs, the losses, and NaN for every number."""
+    return dataclasses.replace(known, snapshots=tuple(map(_unread, known.snapshots)))
+
+
+def _unread(known: Snapshot) -> Snapshot:
+    return dataclasses.replace(
+        known,
+        sites=tuple(SiteReading(reading.site) for reading in known.sites),
+        parameters=tuple(
+            ParameterReading(p.name, p.shape, p.trainable, p.reached, p.optimized)
+            for p in known.parameters
+        ),
+        loss=known.loss and LossReading(known.loss.value),
+        batch=None,
+    )
+
+
+def weights(graph: Graph, **reading: Any) -> list[ParameterReading]:
+    """The same reading for every parameter of the graph."""
+    shaped: Mapping[str, Site] = {p: site for site in graph.sites for p in site.parameters}
+    return [
+        ParameterReading(name, (site.fan_out, site.fan_in), **reading)
+        for name, site in shaped.items()
+    ]
+
+
+def inputs(graph: Graph, scales: Sequence[float], batch: int = 16) -> list[SiteReading]:
+    """The inputs of the weighted sites, normally distributed, with these standard deviations."""
+    generator = np.random.default_rng(0)
+    weighted = [i for i, site in enumerate(graph.sites) if site.parameters]
+    return [
+        SiteReading(i, sums(scale * generator.standard_normal((batch, graph.sites[i].fan_in))))
+        for i, scale in zip(weighted, scales, strict=True)
+    ]
+
+
+def with_gradients(
+    readings: Sequence[ParameterReading], gradient_rms: Sequence[float]
+) -> list[ParameterReading]:
+    """The readings with these gradient scales, one each."""
+    pairs = zip(readings, gradient_rms, strict=True)
+    return [dataclasses.replace(reading, gradient_rms=scale) for reading, scale in pairs]

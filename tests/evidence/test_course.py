@@ -1,0 +1,119 @@
+"""What a course says of a loss: learned, stalled, diverged, harmed."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lifesigns.evidence.course import course_of
+from lifesigns.records import LossCurve, LossReading
+from lifesigns.rules import testing as example
+
+RNG = np.random.default_rng(0)
+NOISE = 0.1 * RNG.standard_normal(400)
+
+
+def course(losses, value=1.0, **reading):
+    """The course of a run with these losses; `reading` describes the loss of its only snapshot."""
+    graph = example.chain("linear", "mse_loss")
+    shots = [example.snapshot(graph, loss=LossReading(value, **reading))] if reading else []
+    return course_of(example.trace(*shots, losses=losses))
+
+
+def test_a_noisy_fall_is_learning():
+    assert course(np.linspace(2, 0.5, 400) + NOISE).learned
+
+
+def test_noise_around_a_level_is_a_stall():
+    found = course(2 + NOISE)
+
+    assert found.stalled
+    assert found.harmed
+    assert not found.learned
+
+
+def test_a_slow_fall_beyond_its_noise_is_no_stall():
+    found = course(np.linspace(2, 1.9, 400) + 0.01 * NOISE)
+
+    assert found.falling
+    assert not found.harmed
+
+
+def test_a_fall_to_the_best_constant_is_a_stall_however_high_it_started():
+    target = example.target([[-1.0], [1.0]] * 8)
+    losses = np.r_[np.geomspace(1000, 1, 100), 1 + NOISE[:300]]
+
+    found = course(losses, kind="squared_error", fit=1.0, scale=1.0, target=target)
+
+    assert found.stalled
+    assert not found.learned
+
+
+def test_a_penalty_is_not_counted_as_misfit():
+    target = example.target([[-1.0], [1.0]] * 8)
+
+    found = course(2 + NOISE, 2.0, kind="squared_error", fit=0.05, scale=1.0, target=target)
+
+    assert found.learned
+
+
+def test_a_rise_above_twice_the_start_is_divergence():
+    assert course(np.geomspace(1, 100, 50)).diverged
+
+
+def test_nan_is_divergence():
+    found = course([1.0, 2.0, float("nan")])
+
+    assert found.diverged
+    assert "non-finite" in str(found)
+
+
+def test_a_fall_that_ends_at_the_best_constant_is_a_stall():
+    target = example.target([[-1.0], [1.0]] * 8)
+    losses = 1 + np.geomspace(0.1, 1e-4, 400)
+
+    found = course(losses, kind="squared_error", fit=1.0, scale=1.0, target=target)
+
+    assert found.stalled
+
+
+def test_a_loss_above_the_best_constant_is_worse_even_while_it_falls():
+    target = example.target([[-1.0], [1.0]] * 8)
+
+    found = course(np.linspace(9, 5, 400), kind="squared_error", fit=1.0, scale=1.0, target=target)
+
+    assert found.worse_than_constant
+    assert found.falling
+
+
+@pytest.mark.parametrize("length", [0, 1, 2, 19])
+def test_a_short_run_is_not_judged(length):
+    found = course(np.ones(length))
+
+    assert not found.judged
+    assert not found.learned
+    assert not found.harmed
+    assert not found.falling
+
+
+@given(st.lists(st.floats(allow_nan=True, allow_infinity=True, width=32), max_size=60))
+def test_a_course_is_never_both_learned_and_harmed(losses):
+    found = course(losses)
+
+    assert not found.learned or not found.harmed
+    assert str(found)
+
+
+def test_a_level_loss_that_takes_turns_with_another_is_no_stall():
+    levels = 2 + NOISE
+    turns = replace(
+        example.trace(losses=levels), losses=LossCurve(np.arange(400), levels, np.arange(400) % 2)
+    )
+    one_after_the_other = replace(
+        turns, losses=replace(turns.losses, streams=np.arange(400) // 200)
+    )
+
+    assert not course_of(turns).stalled
+    assert course_of(one_after_the_other).stalled

@@ -1,0 +1,130 @@
+"""The levels of a course and what they are compared with, against curves whose answer is known."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lifesigns.evidence.course import course_of
+from lifesigns.records import LossReading
+from lifesigns.rules import testing as example
+
+WANTED = np.tile([[-1.0], [1.0]], (16, 1))  # variance 1
+
+
+def trace_of(losses, *, fit=None, scale=1.0, steps=(0, 10, 50, 100), kind="squared_error"):
+    """`fit` gives the data term at a step; the rest of the loss is a penalty."""
+    graph = example.chain("linear", "mse_loss")
+    shots = [
+        example.snapshot(
+            graph,
+            step=s,
+            loss=LossReading(
+                losses[s],
+                kind,
+                fit=losses[s] if fit is None else fit[s],
+                scale=scale,
+                input_shape=(32, 1),
+                prediction=example.sums(0.5 * WANTED),
+                target=example.target(WANTED),
+                correlation=0.5,
+            ),
+        )
+        for s in steps
+        if s < len(losses)
+    ]
+    return example.trace(*shots, losses=losses)
+
+
+def test_the_gain_is_the_share_of_the_variance_that_was_explained():
+    course = course_of(trace_of([0.25] * 120))
+
+    assert course.baseline == pytest.approx(1)
+    assert course.gain == pytest.approx(0.75)
+    assert course.output_deviation == pytest.approx(0.5)
+    assert course.correlation == 0.5
+
+
+def test_a_penalty_is_not_taken_for_misfit():
+    penalty, fit = np.geomspace(9, 1, 120), np.full(120, 0.5)
+
+    course = course_of(trace_of(list(penalty + fit), fit=fit))
+
+    assert course.gain == pytest.approx(0.5)
+    assert abs(course.fall) < 1
+
+
+def test_a_summed_loss_is_compared_per_observation():
+    course = course_of(trace_of([64 * 0.25] * 120, scale=64))
+
+    assert course.gain == pytest.approx(0.75)
+
+
+def test_without_a_recognised_loss_there_is_no_level():
+    course = course_of(trace_of([0.25] * 120, kind="other"))
+
+    assert math.isnan(course.gain)
+    assert course.end == 0.25
+
+
+def classes_trace(classes, samples, losses):
+    labels = np.random.default_rng(0).integers(0, classes, (3, samples, 1))
+    graph = example.chain("linear", "log_softmax", "nll_loss")
+    shots = [
+        example.snapshot(
+            graph,
+            step=step,
+            loss=LossReading(
+                losses[step],
+                "cross_entropy",
+                fit=losses[step],
+                scale=1.0,
+                target=example.target(chosen, classes=classes),
+            ),
+        )
+        for step, chosen in zip((0, 9, 99), labels, strict=True)
+    ]
+    return example.trace(*shots, losses=losses)
+
+
+@pytest.mark.parametrize("classes", [2, 10, 1000, 4000])
+def test_the_level_of_a_constant_is_not_underestimated_from_few_labels(classes):
+    course = course_of(classes_trace(classes, 64, [math.log(classes)] * 100))
+
+    assert course.baseline == pytest.approx(math.log(classes), rel=0.02)
+    assert course.baseline >= 0.99 * course.end
+
+
+def test_a_run_without_snapshots_or_losses_has_a_course_all_the_same():
+    assert course_of(example.trace(losses=[3.0, 2.0, 1.0])).steps == 3
+    assert math.isnan(course_of(example.trace()).end)
+
+
+def test_the_interval_of_the_end_level_covers_the_truth():
+    rng = np.random.default_rng(1)
+
+    courses = [course_of(trace_of(list(rng.normal(1, 0.2, 300)))) for _ in range(100)]
+
+    covered = sum(abs(c.end - 1) < 2 * c.end_error for c in courses)
+    assert covered >= 88  # about 92 expected, with nine degrees of freedom
+
+
+def test_a_fall_without_a_break_above_a_constant_creeps_and_a_noisy_one_does_not():
+    smooth = np.linspace(1.2, 1.1, 200)
+    noisy = smooth + 0.1 * np.random.default_rng(0).standard_normal(200)
+
+    assert changed(smooth, correlation=0.0).creeps
+    assert not changed(noisy, correlation=0.0).creeps
+
+
+def test_what_has_learned_something_does_not_creep():
+    falling = np.linspace(1.2, 0.5, 200)
+    above = np.linspace(1.2, 1.1, 200)
+
+    assert not changed(falling, correlation=0.0).creeps
+    assert not changed(above, correlation=0.9).creeps
+
+
+def changed(losses, **changes):
+    return replace(course_of(trace_of(losses)), **changes)

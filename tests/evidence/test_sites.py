@@ -1,0 +1,69 @@
+"""Questions about one place of the network."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lifesigns.evidence.sites import is_hidden, is_rectifier, listed, merged, samples
+from lifesigns.functions import ACTIVATIONS
+from lifesigns.records import Kind, Site, SiteReading
+from lifesigns.rules import testing as example
+
+RNG = np.random.default_rng(0)
+
+
+def test_merging_a_site_equals_the_sums_of_all_observations():
+    graph = example.chain("linear", "relu")
+    values = RNG.standard_normal((24, 4))
+    shots = [
+        example.snapshot(graph, step=i, sites=[SiteReading(1, example.sums(part))])
+        for i, part in enumerate(np.split(values, 3))
+    ]
+
+    found = merged(shots, "1:relu#0")
+
+    np.testing.assert_allclose(found.mean, values.mean(0))
+    assert merged(shots, "no such site") is None
+
+
+def test_samples_are_counted_not_positions():
+    assert samples(Site("", "relu", 0, Kind.ACTIVATION, (32, 8, 5, 5), unit_dim=1)) == 32
+    assert samples(Site("", "relu", 0, Kind.ACTIVATION, (16,))) == 1
+
+
+def test_hidden_means_a_weight_follows():
+    graph = example.chain("linear", "relu", "linear", "mse_loss")
+
+    assert [is_hidden(graph, i) for i in range(4)] == [True, True, False, False]
+
+
+def test_long_lists_are_cut():
+    assert listed(["a", "b"]) == "a, b"
+    assert listed(list("abcdef"), 2) == "a, b and 4 more"
+
+
+def place(operation, **details):
+    return replace(Site("", operation, 0, Kind.ACTIVATION, (8, 4)), details=details)
+
+
+@pytest.mark.parametrize("operation", ["relu", "relu6", "threshold", "squared_relu", "maximum"])
+def test_rectifiers_give_exactly_nothing_for_negative_inputs(operation):
+    assert is_rectifier(place(operation))
+
+
+@pytest.mark.parametrize("operation", ["leaky_relu", "elu", "gelu", "sigmoid", "hardsigmoid"])
+def test_what_keeps_a_slope_or_saturates_is_no_rectifier(operation):
+    assert operation in ACTIVATIONS
+    assert not is_rectifier(place(operation))
+
+
+def test_a_clamp_is_a_rectifier_if_it_starts_at_0():
+    assert is_rectifier(place("clamp", min=0))
+    assert is_rectifier(place("hardtanh", min_val=0, max_val=6))
+    assert not is_rectifier(place("clamp", max=0))
+    assert not is_rectifier(place("hardtanh", min_val=-1, max_val=1))
+
+
+def test_an_operation_that_the_catalogue_lacks_is_no_rectifier():
+    assert not is_rectifier(place("own_function"))
