@@ -32,8 +32,8 @@ from rich.table import Table
 from torch import nn
 
 from lifesigns.lab import Member, train_population
-from lifesigns.lab.chunks import best_chunk
-from lifesigns.lab.population import Population
+from lifesigns.lab.training.chunks import best_chunk
+from lifesigns.lab.training.population import Population
 from lifesigns.nets import MLP, Recipe
 from lifesigns.nets.data import Split, load
 

@@ -8,7 +8,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from lifesigns.app.demo import FAULTS, run
+from lifesigns.commands.demo import (
+    FAULTS,
+    run,
+)
 
 FAULT = "double-softmax"
 

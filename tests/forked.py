@@ -14,7 +14,7 @@ import pytest
 
 SERVER = """
 import gc, json, os, runpy, signal, sys
-import lifesigns.cli, lifesigns.integrations.script, lifesigns.lab.command, lifesigns.watch
+import lifesigns.cli, lifesigns.commands.run, lifesigns.commands.lab, lifesigns.watch
 import torch._dynamo  # which the first step of an optimizer imports
 
 gc.freeze()  # what is here never becomes garbage: no child need look at it

@@ -47,7 +47,7 @@ def replaced(monkeypatch, module, function, code=0, error=None):
 
 @pytest.fixture
 def runs(monkeypatch):
-    return replaced(monkeypatch, "lifesigns.integrations.script", "run", code=7)
+    return replaced(monkeypatch, "lifesigns.commands.run", "run", code=7)
 
 
 UNSELECTED = {"sarif_path": None, "selection": Selection()}
@@ -161,7 +161,7 @@ def test_a_mistake_ends_with_code_2_a_message_and_no_training(
 
 def test_an_error_of_lifesigns_is_a_message_and_no_traceback(monkeypatch, capsys):
     error = LifesignsError("train.py: no such file")
-    replaced(monkeypatch, "lifesigns.integrations.script", "run", error=error)
+    replaced(monkeypatch, "lifesigns.commands.run", "run", error=error)
 
     code = call(monkeypatch, "run", "train.py")
 
@@ -169,7 +169,7 @@ def test_an_error_of_lifesigns_is_a_message_and_no_traceback(monkeypatch, capsys
 
 
 def test_another_error_is_not_hidden_and_no_hook_is_changed(monkeypatch):
-    replaced(monkeypatch, "lifesigns.integrations.script", "run", error=ZeroDivisionError())
+    replaced(monkeypatch, "lifesigns.commands.run", "run", error=ZeroDivisionError())
     monkeypatch.setattr(sys, "argv", ["lifesigns", "run", "train.py"])
     hook = sys.excepthook
 
@@ -180,7 +180,7 @@ def test_another_error_is_not_hidden_and_no_hook_is_changed(monkeypatch):
 
 
 def test_check_hands_on_its_target_and_its_verdict(monkeypatch, tmp_path):
-    calls = replaced(monkeypatch, "lifesigns.check", "check_file", code=1)
+    calls = replaced(monkeypatch, "lifesigns.commands.check", "check", code=1)
 
     code = call(monkeypatch, "check", "net.py:make", "--json", str(tmp_path / "c.json"))
 
@@ -193,7 +193,7 @@ def test_check_hands_on_its_target_and_its_verdict(monkeypatch, tmp_path):
 def test_check_hands_on_a_script(monkeypatch, tmp_path):
     script = tmp_path / "train.py"
     script.touch()
-    calls = replaced(monkeypatch, "lifesigns.integrations.script", "check", code=1)
+    calls = replaced(monkeypatch, "lifesigns.commands.check", "check", code=1)
 
     code = call(monkeypatch, "check", str(script))
 
@@ -201,7 +201,7 @@ def test_check_hands_on_a_script(monkeypatch, tmp_path):
 
 
 def test_show_hands_on_the_path_and_the_form(monkeypatch):
-    calls = replaced(monkeypatch, "lifesigns.app.show", "show")
+    calls = replaced(monkeypatch, "lifesigns.commands.show", "show")
 
     code = call(monkeypatch, "show", "run.ls", "--json")
 
@@ -209,7 +209,7 @@ def test_show_hands_on_the_path_and_the_form(monkeypatch):
 
 
 def test_demo_hands_on_fault_and_seed(monkeypatch):
-    calls = replaced(monkeypatch, "lifesigns.app.demo", "demo")
+    calls = replaced(monkeypatch, "lifesigns.commands.demo", "demo")
 
     call(monkeypatch, "demo")
     call(monkeypatch, "demo", "--fault", "zero-init", "--seed", "3")
@@ -218,7 +218,7 @@ def test_demo_hands_on_fault_and_seed(monkeypatch):
 
 
 def test_the_help_of_demo_names_the_faults_there_are(monkeypatch, capsys):
-    from lifesigns.app.demo import FAULTS
+    from lifesigns.commands.demo import FAULTS
 
     call(monkeypatch, "demo", "--help")
 
@@ -235,7 +235,7 @@ def test_explain_takes_a_name_or_a_code(monkeypatch, capsys, name):
 
 
 def test_explain_shows_a_topic_and_then_the_rule_of_the_same_name(monkeypatch, capsys):
-    from lifesigns.claims._topics import _command
+    from lifesigns.commands import explain as _command
 
     monkeypatch.setattr(_command, "show", lambda topic, *_: print(topic.name))
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import random
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,9 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from lifesigns._errors import UsageError
-from lifesigns._outputs import check_distinct
 from lifesigns.record import Recorder
-from lifesigns.record.walk import walk
+from lifesigns.record.graph.walk import walk
 from lifesigns.report import Report
 from lifesigns.rules import Selection
 
@@ -58,12 +54,17 @@ def check(
         >>> report.findings[0].rule
         'doubled-softmax'
     """
-    return _checked(model, batch, loss_fn, Selection.of(select, ignore))
+    return checked(model, batch, loss_fn, Selection.of(select, ignore))
 
 
-def _checked(
+def checked(
     model: nn.Module, batch: tuple[Any, Any], loss_fn: LossFunction, selection: Selection
 ) -> Report:
+    """As `check`, with rules that are selected already.
+
+    Raises:
+        UsageError: `batch` is not a pair, or `loss_fn` returns no scalar tensor.
+    """
     inputs, targets = _pair(batch)
     recorder = Recorder(model, every=1)
     with _untouched(model):
@@ -78,59 +79,6 @@ def _checked(
     trace = recorder.trace()
     judgement = selection.judge(trace)
     return Report(trace, judgement.findings, judgement.ignored)
-
-
-def check_file(
-    target: str,
-    *,
-    json_path: Path | None = None,
-    sarif_path: Path | None = None,
-    selection: Selection | None = None,
-) -> int:
-    """`lifesigns check FILE:FACTORY`: the factory returns `(model, batch, loss_fn)`.
-
-    Returns:
-        0 if nothing alarming was found, 1 otherwise.
-    """
-    check_distinct([json_path, sarif_path], inputs=[Path(target.rpartition(":")[0])])
-    report = _checked(*_made_by(target), selection or Selection())
-    report.print()
-    if json_path is not None:
-        report.write_json(json_path)
-    if sarif_path is not None:
-        report.write_sarif(sarif_path)
-    return 0 if report.ok else 1
-
-
-def _made_by(target: str) -> tuple[nn.Module, tuple[Any, Any], LossFunction]:
-    path, colon, name = target.rpartition(":")
-    if not colon:
-        raise UsageError(f"{target}: no such script, and no FILE:FACTORY such as train.py:make")
-    file = Path(path)
-    if not file.is_file():
-        raise UsageError(f"{path}: no such file; expected a Python file with the function {name}")
-    factory = getattr(_import(file), name, None)
-    if not callable(factory):
-        raise UsageError(
-            f"{path} has no function {name}; expected one returning (model, batch, loss_fn)"
-        )
-    made = factory()
-    if not (isinstance(made, tuple) and len(made) == 3 and isinstance(made[0], nn.Module)):
-        raise UsageError(
-            f"{target} returned {type(made).__name__}; expected (model, batch, loss_fn)"
-        )
-    return made
-
-
-def _import(file: Path) -> Any:
-    sys.path.insert(0, str(file.resolve().parent))
-    spec = importlib.util.spec_from_file_location(file.stem, file)
-    if spec is None or spec.loader is None:
-        raise UsageError(f"{file}: cannot be imported; expected a Python file ending in .py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[file.stem] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def _pair(batch: Any) -> tuple[Any, Any]:

@@ -5,24 +5,22 @@ Exit codes: that of the user's script for `run`; 0 or 1 for `check`; 2 for a mis
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
-from contextlib import suppress
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lifesigns import __version__
-from lifesigns._errors import Interrupted, LifesignsError, MissingExtraError, UsageError
+from lifesigns._errors import Interrupted, LifesignsError, UsageError
 from lifesigns._outputs import STDOUT, text_file
+from lifesigns._streams import UNWRITABLE, fail, send_off
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from lifesigns.claims._topics import Topic
     from lifesigns.rules import Selection
     from lifesigns.settings import Settings
 
@@ -36,9 +34,6 @@ app = typer.Typer(
 
 SCRIPTS = ("run", "check")
 """Commands that run a program of the user, to whom the standard streams belong."""
-
-UNWRITABLE = (errno.EBADF, errno.EFBIG, errno.EIO, errno.ENOSPC, errno.EPIPE, errno.EDQUOT)
-"""What a standard stream says when it cannot be written to."""
 
 
 class StopOn(str, Enum):
@@ -61,43 +56,14 @@ def main() -> None:
     try:
         command(prog_name="lifesigns")
     except LifesignsError as error:
-        _fail(str(error), 2)
+        fail(str(error), 2)
     except OSError as error:
         if error.filename is not None or error.errno not in UNWRITABLE:
             raise
-        _fail(f"the output could not be written: {error.strerror}.", 1)
+        fail(f"the output could not be written: {error.strerror}.", 1)
     except Interrupted:
         sys.excepthook = lambda *_: None  # the script's traceback has been shown
         exec("raise KeyboardInterrupt")  # from a text: so that Python then ends itself by SIGINT
-
-
-def _fail(message: str, code: int) -> NoReturn:
-    with suppress(OSError, ValueError):
-        print(f"lifesigns: {message}", file=sys.stderr, flush=True)
-    _let_go()
-    sys.exit(code)
-
-
-def _let_go() -> None:
-    """What the standard streams cannot take is dropped, or Python would trip over it at its end."""
-    for stream in filter(None, (sys.stdout, sys.stderr)):
-        _flush_or_drop(stream)
-
-
-def _flush_or_drop(stream: TextIO) -> None:
-    try:
-        stream.flush()
-    except (OSError, ValueError):
-        with suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:  # noqa: PTH123
-            os.dup2(nowhere.fileno(), stream.fileno())
-
-
-def _send_off() -> None:
-    """Writes what is left of the output while a failure still has somebody to catch it."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:  # such as `lifesigns rules | head`
-        _let_go()
 
 
 def _budget(text: str) -> float:
@@ -164,7 +130,7 @@ def _lifesigns(
     """Tells whether a PyTorch network can learn, shows the evidence, and says what to do."""
     if context.invoked_subcommand not in SCRIPTS:
         _provide_streams()
-        context.call_on_close(_send_off)
+        context.call_on_close(send_off)
 
 
 def _provide_streams() -> None:
@@ -221,9 +187,9 @@ def run(
     settings = _settings(Path.cwd() if module else Path(script))
     if every is None and budget is None:
         every, budget = settings.every, settings.budget
-    from lifesigns.integrations import script as integration
+    from lifesigns.commands.run import run as command
 
-    code = integration.run(
+    code = command(
         script,
         arguments or [],
         module=module,
@@ -256,16 +222,11 @@ def check(
     ignore: Ignore = None,
 ) -> None:
     """Judge a network by one training step, before training."""
-    is_script = Path(target).is_file()
-    file = Path(target if is_script else target.rpartition(":")[0])
+    file = Path(target if Path(target).is_file() else target.rpartition(":")[0])
     chosen = _selection(_settings(file), select, ignore)
-    if is_script:
-        from lifesigns.integrations import script
+    from lifesigns.commands.check import check as command
 
-        raise typer.Exit(script.check(target, json_path=json, sarif_path=sarif, selection=chosen))
-    from lifesigns.check import check_file
-
-    raise typer.Exit(check_file(target, json_path=json, sarif_path=sarif, selection=chosen))
+    raise typer.Exit(command(target, json_path=json, sarif_path=sarif, selection=chosen))
 
 
 @app.command()
@@ -277,19 +238,19 @@ def show(
     ignore: Ignore = None,
 ) -> None:
     """Print the report of a stored run."""
-    from lifesigns.app import show as command
+    from lifesigns.commands.show import show as command
 
     selection = _selection(_settings(Path.cwd()), select, ignore)
-    code = command.show(path, json_output=json, sarif_path=sarif, selection=selection)
+    code = command(path, json_output=json, sarif_path=sarif, selection=selection)
     raise typer.Exit(code)
 
 
 @app.command()
 def rules() -> None:
     """List the rules."""
-    from lifesigns.report.manual import rules_table
+    from lifesigns.commands.rules import rules as command
 
-    rules_table(_stdout())
+    command(_stdout())
 
 
 @app.command()
@@ -308,26 +269,9 @@ def explain(
     ] = None,
 ) -> None:
     """Explain a rule, or a topic of the textbook in numbers."""
-    from lifesigns.claims import _topics
+    from lifesigns.commands.explain import explain as command
 
-    if name is None:
-        _topics.print_list(_stdout())
-        return
-    topic, rule = _topics.find(name, needs_topic=html is not None)
-    if topic is not None:
-        try:
-            _explain_topic(topic, lang, html)
-        except MissingExtraError as error:
-            if rule is None or html is not None:
-                raise
-            print(f"lifesigns: the topic {topic.name} is left out. {error}", file=sys.stderr)
-        else:
-            print(end="\n" if rule and html is None else "")
-    if rule is not None and html is None:
-        from lifesigns.report.language import Language
-        from lifesigns.report.manual import page
-
-        page(rule, _stdout(), Language(lang.value))
+    command(name, _stdout(), language=lang.value, html=html)
 
 
 @app.command()
@@ -343,9 +287,9 @@ def demo(
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of everything random.")] = 0,
 ) -> None:
     """Watch seven small networks train, six with a fault."""
-    from lifesigns.app import demo as command
+    from lifesigns.commands.demo import demo as command
 
-    raise typer.Exit(command.demo(fault, seed))
+    raise typer.Exit(command(fault, seed))
 
 
 @app.command()
@@ -394,7 +338,7 @@ def lab(
     parquet: Annotated[bool, typer.Option("--parquet", help="Also write Parquet tables.")] = False,
 ) -> None:
     """Compare activations, initialisers, losses and optimizers by training small networks."""
-    from lifesigns.lab.command import lab as command
+    from lifesigns.commands.lab import lab as command
 
     options = {
         "data": data,
@@ -425,15 +369,9 @@ def functions(
     ] = None,
 ) -> None:
     """Show activations, initialisers and losses, or one of them."""
-    if html is not None:
-        from lifesigns.report.functions_html import write_page
+    from lifesigns.commands.functions import functions as command
 
-        write_page(html, name)
-        _say_written(html)
-    else:
-        from lifesigns.report.functions_text import show
-
-        show(name)
+    command(name, html)
 
 
 @app.command()
@@ -453,19 +391,9 @@ def claims(
     ] = False,
 ) -> None:
     """Run the textbook's sentences as experiments."""
-    from lifesigns.claims._command import claims as command
+    from lifesigns.commands.claims import claims as command
 
     raise typer.Exit(command(names or [], quick=quick, out=out, json_output=json, fresh=fresh))
-
-
-def _explain_topic(topic: Topic, lang: Lang, html: Path | None) -> None:
-    from lifesigns.claims._topics import Language, _command
-
-    if html is not None:
-        _command.write_html(topic, Language(lang.value), html)
-        _say_written(html)
-    else:
-        _command.show(topic, Language(lang.value), _stdout())
 
 
 def _settings(start: Path) -> Settings:
@@ -485,11 +413,6 @@ def _selection(settings: Settings, select: list[str] | None, ignore: list[str] |
 
 def _words(options: list[str]) -> list[str]:
     return [word for option in options for word in option.split(",") if word.strip()]
-
-
-def _say_written(path: Path) -> None:
-    if path != STDOUT:
-        print(f"written: {path}")
 
 
 def _stdout() -> Console:

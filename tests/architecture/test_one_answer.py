@@ -41,15 +41,3 @@ def test_there_is_one_learned():
     ]
 
     assert answers == [("course.py", "learned"), ("course.py", "harm")]
-
-
-@pytest.mark.parametrize("path", JUDGES, ids=lambda path: path.relative_to(SOURCE).as_posix())
-def test_nothing_imports_a_private_module_of_another_package(path):
-    own = path.relative_to(SOURCE).parts[0]
-    foreign = [
-        module
-        for module in re.findall(r"^from (lifesigns[.\w]*) import", path.read_text("utf-8"), re.M)
-        if re.search(r"\.\w+\._\w+", module) and not module.startswith(f"lifesigns.{own}.")
-    ]
-
-    assert foreign == []

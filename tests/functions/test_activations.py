@@ -127,7 +127,7 @@ def test_a_sites_own_constants_move_the_range():
 
 
 def test_every_activation_the_recorder_reads_is_in_the_catalogue():
-    operations = pytest.importorskip("lifesigns.record.operations")
+    operations = pytest.importorskip("lifesigns.record.graph.operations")
 
     words = {reader.word for reader in operations.ACTIVATIONS.values()}
 

@@ -5,7 +5,7 @@ import json
 from driver import Target, main
 from toml_damage import damage
 
-from lifesigns.lab.arguments import design_of
+from lifesigns.lab.design.arguments import design_of
 
 KEYS = (
     "data", "target", "hidden", "activations", "initialisers", "losses", "optimizers", "rates",

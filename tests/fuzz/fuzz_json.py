@@ -9,7 +9,7 @@ from fuzz_run_file import GRAPH, changed
 
 from lifesigns._errors import RunFileError
 from lifesigns.records import Finding, Graph, Severity, SiteReading, Snapshot, from_json, to_json
-from lifesigns.rules._examples import snapshot, sums
+from lifesigns.rules.testing import snapshot, sums
 from lifesigns.store.packing import decompress
 
 KINDS = (Snapshot, Graph, Finding)

@@ -10,10 +10,10 @@ from contextlib import closing, redirect_stdout, suppress
 import numpy as np
 from driver import Target, main
 
-from lifesigns.app.show import show
+from lifesigns.commands.show import show
 from lifesigns.records import LossCurve, ParameterReading, RunInfo, SiteReading
 from lifesigns.rules import judge
-from lifesigns.rules._examples import chain, snapshot, sums
+from lifesigns.rules.testing import chain, snapshot, sums
 from lifesigns.store import RunWriter, read_run
 
 GRAPH = chain("linear", "relu", "linear", units=4)

@@ -1,9 +1,12 @@
 import pytest
 
 from lifesigns._errors import UsageError
-from lifesigns.lab.arguments import design_of, rates_of
-from lifesigns.lab.design import Design
-from lifesigns.lab.pages import as_toml
+from lifesigns.lab.design.arguments import (
+    design_of,
+    rates_of,
+)
+from lifesigns.lab.design.design import Design
+from lifesigns.lab.results.pages import as_toml
 
 
 def test_options_use_the_words_of_the_field():

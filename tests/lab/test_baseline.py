@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lifesigns.lab.baseline import Baseline
+from lifesigns.lab.training.baseline import Baseline
 from lifesigns.nets.data import Split, load
 
 

@@ -7,7 +7,7 @@ from torch import nn
 
 from lifesigns._errors import UsageError
 from lifesigns.lab import compare
-from lifesigns.lab.design import Design
+from lifesigns.lab.design.design import Design
 from lifesigns.nets.data import load
 
 torch.set_num_threads(1)

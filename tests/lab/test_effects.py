@@ -3,8 +3,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from lifesigns.lab.design import Cell
-from lifesigns.lab.effects import main_effects
+from lifesigns.lab.design.design import Cell
+from lifesigns.lab.results.effects import main_effects
 
 
 @dataclass

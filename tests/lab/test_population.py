@@ -14,8 +14,8 @@ from torch import nn
 
 from lifesigns._errors import UsageError
 from lifesigns.lab import Member, train_population
-from lifesigns.lab.compiled import trainer
-from lifesigns.lab.compiled.building import compiler
+from lifesigns.lab.engines.c import trainer
+from lifesigns.lab.engines.c.building import compiler
 from lifesigns.nets import MLP, Recipe, train
 from lifesigns.nets.data import Split
 from lifesigns.nets.mlp import ACTIVATIONS, INITIALISERS

@@ -3,11 +3,17 @@ import math
 import numpy as np
 import pytest
 
-from lifesigns.lab.baseline import Baseline
-from lifesigns.lab.design import Cell, Design
-from lifesigns.lab.population import History
-from lifesigns.lab.ranking import rank, steps_to_reach
+from lifesigns.lab.design.design import (
+    Cell,
+    Design,
+)
+from lifesigns.lab.results.ranking import (
+    rank,
+    steps_to_reach,
+)
 from lifesigns.lab.run import CellResult, Outcome
+from lifesigns.lab.training.baseline import Baseline
+from lifesigns.lab.training.population import History
 
 STEPS = np.array([0, 10, 20])
 NOISE = np.array([0.0, 0.01, -0.01, 0.02, -0.02, 0.0])

@@ -4,12 +4,19 @@ import torch
 
 from lifesigns._errors import UsageError
 from lifesigns.lab import run as lab
-from lifesigns.lab.chunks import best_chunk, largest_chunk
-from lifesigns.lab.design import Design
-from lifesigns.lab.population import Member
+from lifesigns.lab.design.design import Design
 from lifesigns.lab.run import run
-from lifesigns.lab.units import Shelf, Source, Unit
-from lifesigns.lab.workers import LocalWorkers
+from lifesigns.lab.training.chunks import (
+    best_chunk,
+    largest_chunk,
+)
+from lifesigns.lab.training.members import Member
+from lifesigns.lab.training.work_units import (
+    Shelf,
+    Source,
+    Unit,
+)
+from lifesigns.lab.training.workers import LocalWorkers
 from lifesigns.nets import MLP, Recipe, accuracy, train
 from lifesigns.nets.data import load
 

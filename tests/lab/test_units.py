@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 
 from lifesigns._errors import UsageError
-from lifesigns.lab.population import Member
-from lifesigns.lab.units import Shelf, Source, Unit
+from lifesigns.lab.training.members import Member
+from lifesigns.lab.training.work_units import (
+    Shelf,
+    Source,
+    Unit,
+)
 from lifesigns.nets import MLP, Recipe
 
 UNIT = Unit((Member(Recipe(MLP(4, (), 3), "cross_entropy")),), Source("iris"), 5)

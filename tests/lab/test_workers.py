@@ -11,10 +11,14 @@ import numpy as np
 import pytest
 
 from lifesigns._errors import UsageError
-from lifesigns.lab import workers
-from lifesigns.lab.population import Member
-from lifesigns.lab.units import Source, Unit, units_of
-from lifesigns.lab.workers import LocalWorkers
+from lifesigns.lab.training import workers
+from lifesigns.lab.training.members import Member
+from lifesigns.lab.training.work_units import (
+    Source,
+    Unit,
+    units_of,
+)
+from lifesigns.lab.training.workers import LocalWorkers
 from lifesigns.nets import MLP, Recipe
 
 
@@ -67,7 +71,7 @@ def test_workers_that_are_killed_again_and_again_end_in_a_clear_error(monkeypatc
 @pytest.fixture(scope="module")
 def ray_workers():
     ray = pytest.importorskip("ray", reason="Ray is not installed (extra `ray`)")
-    from lifesigns.lab.ray_workers import RayWorkers
+    from lifesigns.lab.training.ray_workers import RayWorkers
 
     source = str(Path(workers.__file__).parents[2])
     ray.init(

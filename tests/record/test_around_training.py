@@ -15,7 +15,10 @@ from torch.optim import optimizer as optimizer_hooks
 
 from lifesigns._errors import RecorderError
 from lifesigns.record import Recorder
-from lifesigns.record.sampler import Budget, Every
+from lifesigns.record.schedule.sampler import (
+    Budget,
+    Every,
+)
 
 
 def network():
@@ -256,7 +259,7 @@ def test_a_failure_of_the_recorder_is_reported_and_the_run_goes_on(monkeypatch):
     def fail(*arguments):
         raise ZeroDivisionError("on purpose")
 
-    monkeypatch.setattr("lifesigns.record.passes.walk", fail)
+    monkeypatch.setattr("lifesigns.record.pass_reader.walk", fail)
     model = network()
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
     watching = Recorder(model)
@@ -273,7 +276,7 @@ def test_in_strict_mode_a_failure_of_the_recorder_raises(monkeypatch):
     def fail(*arguments):
         raise ZeroDivisionError("on purpose")
 
-    monkeypatch.setattr("lifesigns.record.passes.walk", fail)
+    monkeypatch.setattr("lifesigns.record.pass_reader.walk", fail)
     model = network()
     watching = recorder(model)
 

@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from lifesigns.record import Recorder, _backward
+from lifesigns.record import Recorder
+from lifesigns.record.attach import backward as _backward
 
 torch.set_num_threads(1)
 

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lifesigns.record import thread as following
-from lifesigns.record.thread import TrainingThread
+from lifesigns.record.attach import followed_thread as following
+from lifesigns.record.attach.followed_thread import TrainingThread
 
 EIGHT_THREADS = """
 import sys, threading

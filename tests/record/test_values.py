@@ -11,7 +11,7 @@ from oracles.recorded import reading, snapshot
 from oracles.sums import assert_same_sums, sums
 from torch import nn
 
-from lifesigns.record.reduce import Pack
+from lifesigns.record.measure.reduce import Pack
 from lifesigns.records import Kind
 
 torch.set_num_threads(1)

@@ -7,9 +7,9 @@ from oracles.recorded import reading, record, snapshot
 from torch import nn
 
 from lifesigns.record import Recorder
-from lifesigns.record.condense import condense
-from lifesigns.record.forward import Forward
-from lifesigns.record.walk import walk
+from lifesigns.record.graph.module_calls import Forward
+from lifesigns.record.graph.sites import condense
+from lifesigns.record.graph.walk import walk
 from lifesigns.records import Kind
 
 torch.set_num_threads(1)

@@ -8,12 +8,13 @@ from rich.cells import cell_len
 from lifesigns._errors import UsageError
 from lifesigns.evidence import Run
 from lifesigns.records import Remedy, Severity, Trace
+from lifesigns.report import wording
 from lifesigns.report.language import Language
 from lifesigns.report.manual import index, markdown, page, rules_table
 from lifesigns.report.terminal import console_for
-from lifesigns.report.wording import phrases_in
+from lifesigns.report.wording import phrases_in, translation
 from lifesigns.report.wrapping import CLOSING
-from lifesigns.rules import FAMILIES, Case, Chinese, Rule, Threshold, all_rules, built_in_rules
+from lifesigns.rules import FAMILIES, Case, Rule, Threshold, all_rules, built_in_rules
 
 HEADINGS = phrases_in(Language.ENGLISH).headings
 
@@ -135,29 +136,38 @@ def test_the_manual_can_be_read_on_an_ascii_stream():
 
 
 # --- in Chinese -----------------------------------------------------------------------------------
-def made_up_in_chinese():
+@pytest.fixture
+def made_up_in_chinese(monkeypatch):
     rule = made_up()
-    chinese = Chinese(
-        translates=rule.fingerprint,
-        title="为本测试而设的规则",
-        why="步子一大，就离开了梯度所描述的区域，而在那个区域之外，梯度什么也没有说。损失因此上升。",
-        remedies={"Lower it.": "降低学习率。", "Warm it up.": "先预热。"},
-    )
-    return replace(rule, chinese=chinese)
+    texts = {
+        "translates": rule.fingerprint,
+        "title": "为本测试而设的规则",
+        "why": "步子一大，就离开了梯度所描述的区域，"
+        "而在那个区域之外，梯度什么也没有说。损失因此上升。",
+        "remedies": {"Lower it.": "降低学习率。", "Warm it up.": "先预热。"},
+    }
+    known = wording.translated
+
+    def translated(language, part, name):
+        is_it = (language, part, name) == ("zh", "rules", rule.name)
+        return texts if is_it else known(language, part, name)
+
+    monkeypatch.setattr(wording, "translated", translated)
+    return rule
 
 
 def squeezed(text):
     return re.sub(r"\s", "", text)
 
 
-def test_a_page_in_chinese_is_made_from_the_same_parts(golden, console):
-    page(made_up_in_chinese(), console, Language.CHINESE)
+def test_a_page_in_chinese_is_made_from_the_same_parts(golden, console, made_up_in_chinese):
+    page(made_up_in_chinese, console, Language.CHINESE)
 
     golden("manual-page-chinese.txt", console.file.getvalue())
 
 
-def test_the_documentation_has_the_same_page_in_chinese(golden):
-    golden("manual-page-chinese-markdown.txt", markdown(made_up_in_chinese(), Language.CHINESE))
+def test_the_documentation_has_the_same_page_in_chinese(golden, made_up_in_chinese):
+    golden("manual-page-chinese-markdown.txt", markdown(made_up_in_chinese, Language.CHINESE))
 
 
 @pytest.mark.parametrize("rule", built_in_rules(), ids=lambda rule: rule.name)
@@ -166,7 +176,8 @@ def test_a_chinese_page_holds_every_chinese_text_and_fits_the_terminal(console, 
 
     lines = console.file.getvalue().split("\n")
     headings = phrases_in(Language.CHINESE).headings
-    texts = (rule.chinese.title, rule.chinese.why, *rule.chinese.remedies.values())
+    chinese = translation(rule, Language.CHINESE)
+    texts = (chinese["title"], chinese["why"], *chinese["remedies"].values())
     text = squeezed(console.file.getvalue())
     assert [line for line in lines if line in headings] == list(headings)
     assert [each for each in texts if squeezed(each) not in text] == []
@@ -182,8 +193,8 @@ def test_only_words_are_translated_code_is_not(rule):
 
 
 @pytest.mark.parametrize("shown", [True, False])
-def test_a_page_says_which_parts_are_in_english(console, shown):
-    rule = made_up_in_chinese() if shown else made_up()
+def test_a_page_says_which_parts_are_in_english(console, shown, made_up_in_chinese):
+    rule = made_up_in_chinese if shown else replace(made_up_in_chinese, name="other-name")
 
     page(rule, console, Language.CHINESE)
 
@@ -202,11 +213,18 @@ def test_a_rule_without_chinese_has_its_page_in_english_under_chinese_headings(c
     assert "为什么有害" in text
 
 
-def test_a_terminal_that_cannot_show_chinese_is_told_what_to_do():
+def test_a_translation_of_words_that_have_changed_since_is_not_shown(console, made_up_in_chinese):
+    page(replace(made_up_in_chinese, title="Another title"), console, Language.CHINESE)
+
+    assert "Another title" in console.file.getvalue()
+    assert "为本测试而设的规则" not in console.file.getvalue()
+
+
+def test_a_terminal_that_cannot_show_chinese_is_told_what_to_do(made_up_in_chinese):
     stream = io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
 
     with pytest.raises(UsageError, match=r"iso8859-1 cannot show Chinese.*PYTHONIOENCODING"):
-        page(made_up_in_chinese(), console_for(stream), Language.CHINESE)
+        page(made_up_in_chinese, console_for(stream), Language.CHINESE)
 
     stream.flush()
     assert stream.buffer.getvalue() == b""
@@ -219,12 +237,17 @@ def test_a_chinese_terminal_of_another_encoding_shows_every_page():
         page(rule, console_for(stream), Language.CHINESE)
 
     stream.flush()
-    assert squeezed(rule.chinese.why) in squeezed(stream.buffer.getvalue().decode("gbk"))
+    assert squeezed(translation(rule, Language.CHINESE)["why"]) in squeezed(
+        stream.buffer.getvalue().decode("gbk")
+    )
 
 
 def test_the_chinese_index_links_to_the_page_of_every_rule():
     text = index(built_in_rules(), Language.CHINESE, "rules/zh")
 
     links = re.findall(r"\[(\w+) ([\w-]+)\]\(rules/zh/\2\.md\) \| (.*) \|", text)
-    assert links == [(rule.code, rule.name, rule.chinese.title) for rule in built_in_rules()]
+    assert links == [
+        (rule.code, rule.name, translation(rule, Language.CHINESE)["title"])
+        for rule in built_in_rules()
+    ]
     assert "## 激活函数" in text

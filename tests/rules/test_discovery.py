@@ -121,7 +121,7 @@ def test_a_code_or_name_that_is_taken_is_an_error_that_names_both(installed, cod
     with pytest.raises(LifesignsError) as error:
         all_rules()
 
-    assert "lifesigns.rules.dead_units" in str(error.value)
+    assert "lifesigns.rules.activations.dead_units" in str(error.value)
     assert "'odd_site' (odd_site) of elsewhere 2.5" in str(error.value)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from lifesigns.evidence import Run
 from lifesigns.rules import all_rules, judge
-from lifesigns.rules.labels_unrelated import RULE
+from lifesigns.rules.data.labels_unrelated import RULE
 
 FLAT = RULE.cases[0].trace()
 

@@ -6,7 +6,7 @@ import pytest
 from lifesigns.evidence import Run
 from lifesigns.records import BatchReading, LossReading
 from lifesigns.rules import testing as example
-from lifesigns.rules.loss_diverges import RULE
+from lifesigns.rules.optimisation.loss_diverges import RULE
 
 
 def run(losses, *, ratios=(0.5, 0.5, 0.5), rms=1.0):

@@ -8,7 +8,7 @@ import pytest
 from lifesigns.evidence import Run
 from lifesigns.records import BatchReading, LossReading, SiteReading
 from lifesigns.rules import testing as example
-from lifesigns.rules.loss_flat import RULE
+from lifesigns.rules.optimisation.loss_flat import RULE
 
 WANTED = np.tile([[-1.0], [1.0]], (16, 1))
 STEPS = 300

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from lifesigns.claims import all_claims
-from lifesigns.claims._topics import all_topics
+from lifesigns.claims.topics import all_topics
 from lifesigns.report.functions import ENTRIES
 from lifesigns.report.language import Language
 from lifesigns.report.wording import phrases_in

@@ -41,7 +41,7 @@ from pathlib import Path
 
 import torch
 import torch._dynamo
-import lifesigns.cli, lifesigns.integrations.script, lifesigns.watch
+import lifesigns.cli, lifesigns.commands.run, lifesigns.watch
 
 gc.freeze()  # what is here never becomes garbage: no child need look at it
 folder, kills = Path(sys.argv[1]), int(sys.argv[2])

@@ -31,7 +31,7 @@ def test_ci_installs_and_tests_with_the_commands_of_the_readme():
 
     assert install.removeprefix("pip install ") in ci
     assert f"check {demo}\n" in ci
-    assert f"check {second}" in ci
+    assert f"check {second.strip()}" in ci
 
 
 def test_the_rule_that_contributing_shows_passes_its_own_cases():
@@ -45,7 +45,6 @@ def test_the_rule_that_contributing_shows_passes_its_own_cases():
     assert {name for name, findings in found.items() if findings} == {
         case.name for case in rule.cases if case.fires
     }
-    assert rule.chinese.translates == rule.fingerprint
     assert [f.severity for f in found["an update of twice the weight"]] == [Severity.WARNING] * 2
 
 

@@ -16,8 +16,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lifesigns.claims._book import as_json, book, markdown, print_table
     from lifesigns.claims._claim import Claim, Effort, Measurement, Result, Verdict
     from lifesigns.claims._engine import Done, all_claims, find_claims, run_claims
+    from lifesigns.claims._running import kept_folder, run_with_progress
 
 __all__ = [
     "Claim",
@@ -27,13 +29,25 @@ __all__ = [
     "Result",
     "Verdict",
     "all_claims",
+    "as_json",
+    "book",
     "find_claims",
+    "kept_folder",
+    "markdown",
+    "print_table",
     "run_claims",
+    "run_with_progress",
 ]
+
+_HOMES = {
+    **dict.fromkeys(("Done", "all_claims", "find_claims", "run_claims"), "_engine"),
+    **dict.fromkeys(("kept_folder", "run_with_progress"), "_running"),
+    **dict.fromkeys(("as_json", "book", "markdown", "print_table"), "_book"),
+}
+"""The module of each name that does not come from `_claim`."""
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    in_engine = name in ("Done", "all_claims", "find_claims", "run_claims")
-    return getattr(import_module(f"{__name__}.{'_engine' if in_engine else '_claim'}"), name)
+    return getattr(import_module(f"{__name__}.{_HOMES.get(name, '_claim')}"), name)

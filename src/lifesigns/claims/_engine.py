@@ -51,7 +51,8 @@ def all_claims() -> tuple[Claim, ...]:
     Raises:
         LifesignsError: A module has no `CLAIM`, or two claims share a name.
     """
-    names = (m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith("_"))
+    modules = (m for m in pkgutil.iter_modules(package.__path__) if not m.ispkg)
+    names = (m.name for m in modules if not m.name.startswith("_"))
     claims = [_claim_of(importlib.import_module(f"{package.__name__}.{name}")) for name in names]
     seen = {claim.name for claim in claims}
     if len(seen) < len(claims):

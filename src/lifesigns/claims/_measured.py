@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lifesigns.claims._claim import Measurement
-from lifesigns.lab.statistics import Interval
+from lifesigns.lab.results.statistics import Interval
 
 
 def near(name: str, value: float, target: float, tolerance: float) -> Measurement:

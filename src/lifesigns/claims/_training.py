@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from lifesigns.lab import History, Member, train_population
-from lifesigns.lab.statistics import Interval
+from lifesigns.lab.results.statistics import Interval
 from lifesigns.nets import Recipe
 from lifesigns.nets.data import Split
 from lifesigns.records import Floats

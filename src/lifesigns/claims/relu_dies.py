@@ -6,7 +6,7 @@ from lifesigns.claims._claim import Claim, Effort, Kind, Result
 from lifesigns.claims._measured import above, mean_above, near, reported
 from lifesigns.claims._watched import alarms
 from lifesigns.lab import Member, train_population
-from lifesigns.lab.statistics import Interval
+from lifesigns.lab.results.statistics import Interval
 from lifesigns.nets import MLP, Recipe
 from lifesigns.nets.data import load
 from lifesigns.report.figures import lines

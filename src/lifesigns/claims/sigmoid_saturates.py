@@ -6,7 +6,7 @@ from lifesigns.claims._claim import Claim, Effort, Kind, Result
 from lifesigns.claims._measured import above, below, near, stated
 from lifesigns.claims._watched import alarms, watched
 from lifesigns.functions import ACTIVATIONS
-from lifesigns.lab.statistics import Interval
+from lifesigns.lab.results.statistics import Interval
 from lifesigns.nets import MLP, Recipe
 from lifesigns.nets.data import load
 from lifesigns.records import WEIGHTED

@@ -10,7 +10,10 @@ Shapes in this package: `K` members, `B` samples in a batch, `I` inputs and `O` 
 """
 
 from lifesigns.lab.comparison import compare
-from lifesigns.lab.population import History, Member, train_population
-from lifesigns.lab.stacks import stacks
+from lifesigns.lab.training.members import Member, stacks
+from lifesigns.lab.training.population import (
+    History,
+    train_population,
+)
 
 __all__ = ["History", "Member", "compare", "stacks", "train_population"]

@@ -10,15 +10,30 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from lifesigns.lab.baseline import Baseline
-from lifesigns.lab.chunks import best_chunk, largest_chunk
-from lifesigns.lab.design import Cell, Design
-from lifesigns.lab.memory import require_memory
-from lifesigns.lab.own import OwnModels
-from lifesigns.lab.population import History, Member
-from lifesigns.lab.stacks import stacks
-from lifesigns.lab.units import Given, Shelf, Source, Unit, units_of
-from lifesigns.lab.workers import LocalWorkers, Workers
+from lifesigns.lab.design.design import (
+    Cell,
+    Design,
+)
+from lifesigns.lab.design.memory import require_memory
+from lifesigns.lab.design.user_modules import OwnModels
+from lifesigns.lab.training.baseline import Baseline
+from lifesigns.lab.training.chunks import (
+    best_chunk,
+    largest_chunk,
+)
+from lifesigns.lab.training.members import Member, stacks
+from lifesigns.lab.training.population import History
+from lifesigns.lab.training.work_units import (
+    Given,
+    Shelf,
+    Source,
+    Unit,
+    units_of,
+)
+from lifesigns.lab.training.workers import (
+    LocalWorkers,
+    Workers,
+)
 
 Plan = Design | OwnModels
 P = TypeVar("P", Design, OwnModels)

@@ -13,16 +13,32 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lifesigns.functions.activations import ACTIVATIONS as FACTS
-from lifesigns.record.comparison import PendingLoss
-from lifesigns.record.condense import Condensed
-from lifesigns.record.forward import Forward, Prediction
-from lifesigns.record.loss import read_loss
-from lifesigns.record.modes import evaluating
-from lifesigns.record.nonfinite import forward_origin
-from lifesigns.record.operations import ACTIVATIONS, activation_value, signed
+from lifesigns.record.graph.evaluation_mode import evaluating
+from lifesigns.record.graph.module_calls import (
+    Forward,
+    Inputs,
+)
+from lifesigns.record.graph.operations import (
+    ACTIVATIONS,
+    activation_value,
+    signed,
+)
+from lifesigns.record.graph.sites import Condensed
+from lifesigns.record.graph.walk import (
+    Walk,
+    is_hooked,
+    saved,
+    unreadable,
+    value_as_used,
+)
+from lifesigns.record.loss.comparison import PendingLoss
+from lifesigns.record.loss.recognise import read_loss
+from lifesigns.record.measure.nonfinite_origin import forward_origin
+from lifesigns.record.measure.reduce import (
+    Pack,
+    PendingSums,
+)
 from lifesigns.record.readable import obstacle, readable
-from lifesigns.record.reduce import Pack, PendingSums
-from lifesigns.record.walk import Walk, is_hooked, saved, unreadable, value_as_used
 from lifesigns.records import (
     BatchReading,
     Coverage,
@@ -41,14 +57,6 @@ GROUPING = frozenset({"Max", "Amax", "Glu"})
 """Operations that make one value of a group of them."""
 MOST_CALLS = 16
 """Calls of one operation in one module that are read; a loop may make thousands."""
-
-
-@dataclass
-class Inputs:
-    """What the forward hooks kept of the root module's call."""
-
-    batch: Tensor | None = None
-    prediction: Prediction | None = None
 
 
 @dataclass

@@ -20,18 +20,29 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
-from lifesigns.record import _backward
-from lifesigns.record._compiled import CompiledCode
-from lifesigns.record.cycle import ByHand, Optimizers
-from lifesigns.record.forward import ForwardHooks
-from lifesigns.record.guard import Guard
-from lifesigns.record.losses import LossLog, is_severed, loss_value, with_graph
-from lifesigns.record.passes import PassReader
-from lifesigns.record.roots import Roots
-from lifesigns.record.sampler import Budget, Every
-from lifesigns.record.snapshots import Snapshots
-from lifesigns.record.surprise import Surprise
-from lifesigns.record.thread import TrainingThread
+from lifesigns.record.attach import backward as _backward
+from lifesigns.record.attach.followed_thread import TrainingThread
+from lifesigns.record.attach.guard import Guard
+from lifesigns.record.compiled.calls import CompiledCode
+from lifesigns.record.graph.module_calls import ForwardHooks
+from lifesigns.record.graph.roots import Roots
+from lifesigns.record.pass_reader import PassReader
+from lifesigns.record.schedule.cycle import (
+    ByHand,
+    Optimizers,
+)
+from lifesigns.record.schedule.loss_log import (
+    LossLog,
+    is_severed,
+    loss_value,
+    with_graph,
+)
+from lifesigns.record.schedule.sampler import (
+    Budget,
+    Every,
+)
+from lifesigns.record.schedule.snapshots import Snapshots
+from lifesigns.record.schedule.spikes import Surprise
 from lifesigns.records import Cost, LossCurve, Snapshot, Trace
 
 MOST_PASSES = 64

@@ -19,9 +19,9 @@ from lifesigns.evidence import Run
 from lifesigns.records import Finding, Remedy
 from lifesigns.report.language import Language, require_shown
 from lifesigns.report.terminal import LABELS, Said, fitted, indented_code, rows, write
-from lifesigns.report.wording import Phrases, phrases_in, worded
+from lifesigns.report.wording import Phrases, family_names, phrases_in, worded
 from lifesigns.report.wrapping import is_wide, wrapped
-from lifesigns.rules import CHINESE_FAMILIES, FAMILIES, Rule, all_rules
+from lifesigns.rules import FAMILIES, Rule, all_rules
 
 
 def rules_table(console: Console) -> None:
@@ -66,7 +66,7 @@ def index(
 ) -> str:
     """The list of rules as Markdown, with a link to the page of each in `folder`."""
     phrases = phrases_in(language)
-    families = FAMILIES if language is Language.ENGLISH else CHINESE_FAMILIES
+    families = family_names(language)
     lines = [f"# {phrases.rules}"]
     for family, members in groupby(rules, key=lambda rule: rule.family):
         links = (

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from lifesigns.locale import translated
 from lifesigns.records import Remedy
 from lifesigns.report.language import Language
-from lifesigns.rules import Rule
+from lifesigns.rules import FAMILIES, Rule
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,22 @@ class Words:
 
 def worded(rule: Rule, remedies: Iterable[Remedy], language: Language) -> Words:
     """The words of `rule` and of these remedies of its; English where there are no others."""
-    phrases = phrases_in(language)
-    if language is Language.ENGLISH or rule.chinese is None:
+    phrases, texts = phrases_in(language), translation(rule, language)
+    if texts is None:
         return Words(rule.title, rule.why, tuple(remedies), phrases.untranslated)
-    chinese = rule.chinese
-    done = tuple(replace(r, text=chinese.remedies.get(r.text, r.text)) for r in remedies)
-    return Words(chinese.title, chinese.why, done, phrases.note)
+    done = tuple(replace(r, text=texts["remedies"].get(r.text, r.text)) for r in remedies)
+    return Words(texts["title"], texts["why"], done, phrases.note)
+
+
+def translation(rule: Rule, language: Language) -> Mapping[str, Any] | None:
+    """The texts of a rule in another language: `title`, `why`, and `remedies` by the English.
+
+    None where there are none, or where they translate a title and a reason that have changed since.
+    """
+    texts = translated(language.value, "rules", rule.name)
+    return texts if texts is not None and texts["translates"] == rule.fingerprint else None
+
+
+def family_names(language: Language) -> Mapping[str, str]:
+    """What the families are called, by the letters of their codes."""
+    return {**FAMILIES, **(translated(language.value, "phrases", "families") or {})}

@@ -29,8 +29,6 @@ import lifesigns.rules as package
 from lifesigns._errors import LifesignsError, UsageError
 from lifesigns.rules._rule import FAMILIES, Rule
 
-TESTING = "testing"
-"""The one public module here that is no rule."""
 GROUP = "lifesigns.rules"
 """Of the entry points by which other distributions add rules."""
 
@@ -107,9 +105,13 @@ def _discovered() -> _Found:
 
 def _built_in() -> dict[str, Rule]:
     """The rules of this package by the names of their modules."""
-    names = (module.name for module in pkgutil.iter_modules(package.__path__))
-    rules = (name for name in names if not name.startswith("_") and name != TESTING)
-    modules = [importlib.import_module(f"{package.__name__}.{name}") for name in rules]
+    families = (each.name for each in pkgutil.iter_modules(package.__path__) if each.ispkg)
+    packages = (importlib.import_module(f"{package.__name__}.{name}") for name in families)
+    modules = [
+        importlib.import_module(f"{family.__name__}.{each.name}")
+        for family in packages
+        for each in pkgutil.iter_modules(family.__path__)
+    ]
     found = {module.__name__: rule_of(module) for module in modules}
     _refuse_duplicates(found)
     return found

@@ -37,16 +37,6 @@ FAMILIES = {
 }
 
 
-CHINESE_FAMILIES = {
-    "ACT": "激活函数",
-    "INI": "初始化",
-    "GRD": "梯度",
-    "LOS": "损失与输出",
-    "OPT": "优化",
-    "DAT": "数据",
-}
-
-
 RETIRED: frozenset[str] = frozenset()
 """Codes of rules that are gone; none is ever used again."""
 
@@ -63,22 +53,6 @@ class Case:
     name: str
     trace: Callable[[], Trace]
     fires: Severity | None
-
-
-@dataclass(frozen=True)
-class Chinese:
-    """What a rule's manual page says in Chinese: symptom, reason and what to do.
-
-    A translation goes stale without anybody noticing, so it says what it is a translation of: its
-    remedies are found by the English sentence, and `translates` is the fingerprint of the rest.
-    """
-
-    translates: str
-    """`Rule.fingerprint` at the time of writing."""
-    title: str
-    why: str
-    remedies: Mapping[str, str]
-    """By the English text, for each remedy that the rule's own cases lead to."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +83,6 @@ class Rule:
     explains: tuple[str, ...] = ()
     """Names of the rules whose findings are consequences of this one's."""
     cases: tuple[Case, ...] = ()
-    chinese: Chinese | None = None
 
     @property
     def fingerprint(self) -> str:

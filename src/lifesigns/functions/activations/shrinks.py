@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from lifesigns.functions._elementary import relu
 from lifesigns.functions.activations._activation import Activation
-from lifesigns.functions.activations._elementary import relu
 from lifesigns.records import Floats
 
 SHRINK = 0.5

@@ -6,8 +6,12 @@ import math
 
 import numpy as np
 
+from lifesigns.functions._elementary import (
+    normal_cdf,
+    sigmoid,
+    softplus,
+)
 from lifesigns.functions.activations._activation import Activation
-from lifesigns.functions.activations._elementary import normal_cdf, sigmoid, softplus
 from lifesigns.records import Floats
 
 GELU_RATE, GELU_CUBIC = math.sqrt(2 / math.pi), 0.044715

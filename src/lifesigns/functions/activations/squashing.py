@@ -6,8 +6,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from lifesigns.functions._elementary import (
+    inside,
+    sigmoid,
+    sigmoid_slope,
+    softplus,
+)
 from lifesigns.functions.activations._activation import Activation
-from lifesigns.functions.activations._elementary import inside, sigmoid, sigmoid_slope, softplus
 
 LECUN_SCALE, LECUN_RATE = 1.7159, 2 / 3
 """f(±1) = ±1 and the largest curvature there. Source: LeCun et al. 1998, Efficient BackProp."""

@@ -1,0 +1,56 @@
+"""A topic's page for a browser: formulas as MathML, the claims' charts, no network."""
+
+from __future__ import annotations
+
+from html import escape
+from itertools import groupby
+
+from lifesigns._errors import extra
+from lifesigns.claims.topics._page import (
+    Block,
+    Explained,
+    Item,
+    Pointer,
+    Prose,
+    TopicPage,
+)
+from lifesigns.claims.topics._topic import Formula
+from lifesigns.report.page import Page
+
+
+def html(page: TopicPage) -> str:
+    """The whole file."""
+    sheet = Page(page.title, page.language.value)
+    for section in page.sections:
+        sheet.heading(section.heading)
+        for kind, blocks in groupby(section.blocks, type):
+            if kind is Item:
+                sheet.items([block.text for block in blocks if isinstance(block, Item)])
+                continue
+            for block in blocks:
+                _add(sheet, block)
+    return sheet.render()
+
+
+def _add(sheet: Page, block: Block) -> None:
+    if isinstance(block, Explained):
+        sheet.markup(mathml(block.formula))
+        sheet.paragraph(block.letters)
+    elif isinstance(block, Pointer):
+        sheet.markup(
+            f"<p><strong>{escape(block.name)}</strong><br>{escape(block.says)}<br>"
+            f"<code>{escape(block.command)}</code></p>"
+        )
+        for figure in block.figures:
+            sheet.figure(figure)
+    elif isinstance(block, Prose):
+        sheet.paragraph(block.text, note=block.is_note)
+
+
+def mathml(formula: Formula) -> str:
+    """The formula as MathML; its plain text is what a reader without MathML gets."""
+    with extra("lab"):
+        from latex2mathml.converter import convert
+
+    made = convert(formula.latex, display="block")
+    return made.replace("<math ", f'<math alttext="{escape(formula.text)}" ', 1)

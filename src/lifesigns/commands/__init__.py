@@ -1,0 +1,1 @@
+"""What the commands do, one verb a file; `cli` parses their arguments."""

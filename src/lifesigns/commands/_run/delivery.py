@@ -1,0 +1,74 @@
+"""Delivers the report on a script: what goes wrong here must not change how the script ended."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lifesigns import _outputs
+from lifesigns._errors import LifesignsError
+from lifesigns.commands._run.outlet import Outlet
+from lifesigns.report import Report
+
+DEPTH = 2000
+"""Calls within calls that a report may need, whatever limit the script has set itself."""
+
+
+@dataclass
+class Delivery:
+    """Where the report goes: standard error, and files if asked for."""
+
+    json_path: Path | None
+    sarif_path: Path | None
+    stdout: Outlet
+    stderr: Outlet
+
+    def __call__(self, made: Callable[[], Report]) -> Report | None:
+        """Makes, prints and writes the report; None if it could not be made."""
+        report = None
+        with _deep_enough(), self._undelivered():
+            report = made()
+            with self._undelivered():
+                self.stderr.write(report.print)
+            with self._undelivered():
+                self._write(self.json_path, report.json_text)
+            with self._undelivered():
+                self._write(self.sarif_path, report.sarif_text)
+        return report
+
+    def say(self, text: str) -> None:
+        """One line of our own on standard error, if it can be written."""
+        with contextlib.suppress(OSError, ValueError):
+            self.stderr.write(lambda file: print(f"lifesigns: {text}", file=file))
+
+    def _write(self, path: Path | None, text: Callable[[], str]) -> None:
+        if path == _outputs.STDOUT:
+            self.stdout.write(lambda file: file.write(text()))
+        elif path is not None:
+            _outputs.write(path, text())
+
+    @contextlib.contextmanager
+    def _undelivered(self) -> Iterator[None]:
+        """Says that the report was not delivered, with a traceback if that is a bug of ours."""
+        failed = "the report could not be delivered"
+        try:
+            yield
+        except (OSError, LifesignsError) as error:
+            self.say(f"{failed}: {error}")
+        except Exception:
+            self.say(f"{failed}; please report this:\n{traceback.format_exc()}")
+
+
+@contextlib.contextmanager
+def _deep_enough() -> Iterator[None]:
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, DEPTH))
+    try:
+        yield
+    finally:
+        with contextlib.suppress(RecursionError):  # the stack is deeper than the script allows
+            sys.setrecursionlimit(limit)

@@ -1,0 +1,325 @@
+"""`lifesigns run`: any PyTorch training script, unchanged, under the recorder's eye."""
+
+from __future__ import annotations
+
+import atexit
+import builtins
+import contextlib
+import io
+import os
+import platform
+import runpy
+import sys
+import threading
+import traceback
+import types
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lifesigns._errors import Interrupted, RecorderError, UsageError
+from lifesigns._outputs import STDOUT, check_distinct, text_file
+from lifesigns.commands._run.delivery import Delivery
+from lifesigns.commands._run.outlet import Outlet
+from lifesigns.commands._run.signals import Farewell
+from lifesigns.records import RunInfo, Severity
+from lifesigns.report import Report
+from lifesigns.rules import Selection
+
+if TYPE_CHECKING:
+    from lifesigns.watch import Watcher
+
+INTERRUPTED = 130
+"""Exit code of a program ended by Ctrl-C: 128 + SIGINT."""
+
+
+@dataclass
+class Ending:
+    """How the script ended."""
+
+    code: int
+    outcome: str
+
+
+def run(
+    target: str,
+    arguments: list[str],
+    *,
+    module: bool = False,
+    every: int | None = None,
+    budget: float = 0.01,
+    json_path: Path | None = None,
+    save: Path | None = None,
+    stop_on: str | None = None,
+    max_steps: int | None = None,
+    strict: bool = False,
+    sarif_path: Path | None = None,
+    selection: Selection | None = None,
+    is_check: bool = False,
+) -> int:
+    """Runs a script as `python` would, watched, and reports to stderr however it ends.
+
+    Args:
+        target: Path of a script, or the name of a module if `module`.
+        arguments: The script's own arguments.
+        module: Run as `python -m target`.
+        every: Record each N-th step.
+        budget: Share of the training time that watching may cost.
+        json_path: Where to write the report as JSON.
+        save: Where to write the run file.
+        stop_on: `error` ends the run at the first finding that it cannot learn.
+        max_steps: Ends the run after so many steps.
+        strict: Raise the recorder's own failures.
+        sarif_path: Where to write the report as SARIF.
+        selection: Which rules are asked.
+        is_check: Whether something alarming, or no training at all, makes the exit code 1.
+
+    Returns:
+        The script's exit code; 0 if it was ended by `max_steps` or `stop_on`.
+
+    Raises:
+        UsageError: There is no such script or module, or an output is no place for a file.
+        Interrupted: Ctrl-C ended the script.
+    """
+    _check_files(_source(target, module), (json_path, sarif_path), save)
+    from lifesigns.watch import Watcher
+
+    stopper = _Stopper(max_steps, stop_on)
+    watcher = Watcher(
+        every=every,
+        budget=budget,
+        save=save,
+        strict=strict,
+        selection=selection,
+        info=_info(target, arguments, module),
+        on_cycle=stopper if stopper.active else None,
+    )
+    stopper.findings = lambda: watcher.findings
+    delivery = Delivery(json_path, sarif_path, Outlet(sys.stdout), Outlet(sys.stderr))
+    last = _LastWord(watcher, delivery, stopper, is_check)
+    last.farewell.install()
+    ending = _execute(_as_module if module else _as_script, target, arguments)
+    _flush()
+    if _threads_remain():
+        atexit.register(last, ending)  # Python waits for them first, and lets idle executors go
+    else:
+        last(ending)
+    if ending.code == INTERRUPTED and ending.outcome == "interrupted":
+        raise Interrupted
+    return ending.code
+
+
+class _LastWord:
+    """Reports, once, however the script ends; in a process that it forked, nothing."""
+
+    def __init__(
+        self, watcher: Watcher, delivery: Delivery, stopper: _Stopper, is_check: bool
+    ) -> None:
+        self._watcher, self._delivery, self._stopper = watcher, delivery, stopper
+        self._is_check = is_check
+        self._process = os.getpid()
+        self._is_said = False
+        self.farewell = Farewell(self._on_signal)
+
+    def __call__(self, ending: Ending) -> None:
+        """Reports on the run; the exit code changes for a check only."""
+        self.farewell.remove()
+        if os.getpid() != self._process or self._is_said:
+            return
+        if ending.code == 0:
+            ending.outcome = self._stopper.reason or ending.outcome
+        self._delivery.stdout.flush()
+        self._delivery.stderr.flush()
+        report = self._say(ending)
+        if self._is_check and not (report and report.ok and report.trace.snapshots):
+            ending.code = ending.code or 1
+
+    def _on_signal(self, name: str) -> None:
+        """Without flushing what the script printed: unwatched, the signal would lose it, too."""
+        if not self._is_said:
+            self._say(Ending(1, f"ended by {name}"))
+
+    def _say(self, ending: Ending) -> Report | None:
+        self._is_said = True
+        return self._delivery(lambda: self._report(ending))
+
+    def _report(self, ending: Ending) -> Report:
+        try:
+            return self._watcher.detach(ending.outcome)
+        except RecorderError as error:  # in strict mode; by now the watcher is detached
+            self._delivery.say(str(error))
+            ending.code = ending.code or 1
+            return self._watcher.detach(ending.outcome)
+
+
+class _Stopper:
+    """Ends the run from inside, at the end of a step.
+
+    By `SystemExit` itself: on that alone Python ends a thread that trains without a traceback.
+    """
+
+    def __init__(self, max_steps: int | None, stop_on: str | None) -> None:
+        self._max_steps, self._stop_on = max_steps, stop_on
+        self._next_look = 1
+        self.reason = ""
+        """Why the run was ended."""
+        self.findings: Callable[[], Any] = tuple
+        self.active = max_steps is not None or stop_on is not None
+
+    def __call__(self, step: int) -> None:
+        if self._max_steps is not None and step >= self._max_steps:
+            steps = "1 step" if step == 1 else f"{step} steps"
+            self._stop(f"stopped after {steps} (--max-steps)")
+        if self._stop_on is None or step < self._next_look:
+            return
+        self._next_look = 2 * step
+        for finding in self.findings():
+            if finding.severity is Severity.ERROR:
+                self._stop(f"stopped at step {step}: {finding.rule} (--stop-on error)")
+
+    def _stop(self, reason: str) -> None:
+        self.reason = self.reason or reason
+        raise SystemExit(0)
+
+
+def _check_files(source: Path | None, texts: tuple[Path | None, ...], save: Path | None) -> None:
+    """Looked at before training starts, because the report is written when it has ended."""
+    for path in texts:
+        if path is not None and path != STDOUT:
+            text_file(path)
+    check_distinct((*texts, save), inputs=(source,))
+
+
+def _source(target: str, module: bool) -> Path | None:
+    """The file with the program; None for a module that has none.
+
+    Raises:
+        UsageError: There is no such program.
+    """
+    if module:
+        return _module_file(target)
+    if not Path(target).is_file():
+        raise UsageError(f"{target}: no such file; expected a Python training script.")
+    return Path(target)
+
+
+def _module_file(name: str) -> Path | None:
+    """Found as `python -m` would find it, which also looks in the current folder."""
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        spec = find_spec(name)
+        if spec is not None and spec.submodule_search_locations is not None:
+            spec = find_spec(f"{name}.__main__")
+    except ModuleNotFoundError:
+        spec = None
+    finally:
+        sys.path.pop(0)
+    if spec is None:
+        raise UsageError(f"No module named {name!r}; expected one that python -m would run.")
+    return Path(spec.origin) if spec.has_location and spec.origin else None
+
+
+def _info(target: str, arguments: list[str], module: bool) -> RunInfo:
+    return RunInfo(
+        command=" ".join([*(["-m"] if module else []), target, *arguments]),
+        started=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        versions={
+            "python": platform.python_version(),
+            "torch": version("torch"),
+            "lifesigns": version("lifesigns"),
+        },
+    )
+
+
+def _execute(start: Callable[[str], None], target: str, arguments: list[str]) -> Ending:
+    """Runs the script; its exception is printed as Python would, with its own frames only.
+
+    `sys.argv` and `sys.path` stay the script's, for its threads and its functions that run at exit.
+    """
+    sys.argv = [target, *arguments]
+    try:
+        start(target)
+        return Ending(0, "finished")
+    except SystemExit as stop:
+        return _exited(stop)
+    except KeyboardInterrupt as error:
+        return _show(error, target) or Ending(INTERRUPTED, "interrupted")
+    except BaseException as error:
+        outcome = f"failed: {type(error).__name__}: {_text(error)}"
+        return _show(error, target) or Ending(1, outcome)
+
+
+def _as_script(target: str) -> None:
+    """What `python target` does; the module stays alive for functions that run at exit."""
+    sys.path.insert(0, str(Path(target).resolve().parent))
+    main = types.ModuleType("__main__")
+    main.__file__ = target
+    main.__builtins__ = builtins  # type: ignore[attr-defined]
+    with io.open_code(str(Path(target).resolve())) as file:
+        source = file.read()
+    sys.modules["__main__"] = main
+    exec(compile(source, target, "exec"), main.__dict__)
+
+
+def _as_module(target: str) -> None:
+    sys.path.insert(0, str(Path.cwd()))
+    runpy.run_module(target, run_name="__main__", alter_sys=True)
+
+
+def _exited(stop: SystemExit) -> Ending:
+    """What Python makes of it: only the last eight bits of a number reach the system."""
+    code = stop.code
+    if code is None:
+        return Ending(0, "finished")
+    if not isinstance(code, int):
+        with contextlib.suppress(Exception):  # standard error may be closed, `__str__` may fail
+            print(code, file=sys.stderr)
+        code = 1
+    seen = int(code) & 0xFF
+    return Ending(code, f"failed: exit code {seen}" if seen else "finished")
+
+
+def _show(error: BaseException, target: str) -> Ending | None:
+    """Hands the exception to `sys.excepthook` without the frames that only started the script.
+
+    Returns:
+        The ending, if the hook, which may be the script's own, chose another one.
+    """
+    frames = error.__traceback__
+    own = {__file__, runpy.__file__, "<frozen runpy>"}
+    while frames is not None and frames.tb_frame.f_code.co_filename in own:
+        frames = frames.tb_next
+    with contextlib.suppress(Exception):
+        sys.stdout.flush()
+    try:
+        sys.excepthook(type(error), error.with_traceback(frames), frames)
+    except SystemExit as stop:
+        return _exited(stop)
+    except BaseException:
+        with contextlib.suppress(Exception):
+            traceback.print_exc()
+    return None
+
+
+def _flush() -> None:
+    """As Python does when a program has come to its end, before it waits for threads."""
+    for stream in (sys.stderr, sys.stdout):
+        with contextlib.suppress(Exception):  # tried again at the very end, and said then
+            stream.flush()
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException:
+        return "<exception str() failed>"
+
+
+def _threads_remain() -> bool:
+    """Whether a script left work, perhaps training, to threads that Python would wait for."""
+    here = threading.current_thread()
+    return any(not thread.daemon and thread is not here for thread in threading.enumerate())

@@ -1,1 +1,0 @@
-"""One file per thing lifesigns attaches to by itself."""

@@ -1,0 +1,1 @@
+"""What is to be compared: factorial designs, their options, the user's own modules."""

@@ -1,0 +1,1 @@
+"""What trains stacked networks: torch's batched operations, or a C program."""

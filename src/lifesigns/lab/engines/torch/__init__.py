@@ -1,0 +1,1 @@
+"""Stacked networks in torch's batched operations."""

@@ -1,0 +1,1 @@
+"""What a comparison found: tables, ranking, statistics, pages."""

@@ -1,0 +1,1 @@
+"""Members, populations and work units, and the processes that train them."""

@@ -1,0 +1,61 @@
+"""Units on a Ray cluster: the same interface as `LocalWorkers`, on many machines (extra `ray`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from lifesigns._errors import UsageError
+from lifesigns.lab.training.population import History
+from lifesigns.lab.training.work_units import Unit
+
+RETRIES = 3
+"""How often a unit is tried again after its worker died."""
+
+
+@dataclass(frozen=True)
+class RayWorkers:
+    """Workers of a Ray cluster, one processor for each unit.
+
+    A unit depends on nothing but itself, so Ray may run it twice: one whose worker dies is trained
+    again elsewhere, with the same numbers.
+    """
+
+    address: str | None = None
+    """Of a running cluster; a local one is started by default."""
+
+    @property
+    def jobs(self) -> int:
+        """Processors of the cluster."""
+        return int(self._cluster().cluster_resources().get("CPU", 1))
+
+    def train(self, units: Sequence[Unit]) -> Iterator[tuple[Unit, History]]:
+        """See `Workers`."""
+        ray = self._cluster()
+        train = ray.remote(num_cpus=1, max_retries=RETRIES, retry_exceptions=False)(_train)
+        waiting = {train.remote(unit): unit for unit in units}
+        while waiting:
+            (done,), _ = ray.wait(list(waiting), num_returns=1)
+            yield waiting.pop(done), ray.get(done)
+
+    def _cluster(self) -> Any:
+        ray = _ray()
+        if not ray.is_initialized():
+            ray.init(address=self.address, include_dashboard=False, log_to_driver=False)
+        return ray
+
+
+def _train(unit: Unit) -> History:
+    torch.set_num_threads(1)
+    return unit.train()
+
+
+def _ray() -> Any:
+    try:
+        import ray
+    except ImportError as error:
+        raise UsageError("--on ray needs Ray: pip install 'lifesigns[ray]'.") from error
+    return ray

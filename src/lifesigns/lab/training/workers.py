@@ -1,0 +1,134 @@
+"""Who trains the units: this process, several processes of this machine, or a Ray cluster."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+
+from lifesigns._errors import UsageError
+from lifesigns.lab.engines.c import arithmetic
+from lifesigns.lab.training.population import History
+from lifesigns.lab.training.work_units import Unit
+
+NEW_POOLS = 3
+"""How often the processes are started anew after one of them was killed."""
+
+
+class Workers(Protocol):
+    """Trains units in any order; every unit comes back exactly once."""
+
+    @property
+    def jobs(self) -> int:
+        """How many units are trained at a time."""
+        ...
+
+    def train(self, units: Sequence[Unit]) -> Iterator[tuple[Unit, History]]:
+        """Yields each unit with its history as soon as it is done."""
+        ...
+
+
+@dataclass(frozen=True)
+class LocalWorkers:
+    """One single-threaded process for each of `jobs`; with one job, this process itself."""
+
+    jobs: int = 1
+
+    def train(self, units: Sequence[Unit]) -> Iterator[tuple[Unit, History]]:
+        """See `Workers`. What is still waiting is given up when the caller stops asking.
+
+        Raises:
+            UsageError: Worker processes were killed, and those that took their places as well.
+        """
+        if self.jobs == 1:
+            with _OneThread():
+                for unit in units:
+                    yield unit, unit.train()
+            return
+        left = dict.fromkeys(units)
+        for _ in range(1 + NEW_POOLS):
+            with contextlib.suppress(BrokenProcessPool):
+                for unit, history in self._trained(list(left)):
+                    del left[unit]
+                    yield unit, history
+                return
+        raise UsageError(
+            f"Worker processes were killed {1 + NEW_POOLS} times, most often for want of memory; "
+            f"{len(left)} of {len(units)} units are left. Try fewer --jobs, or a smaller chunk."
+        )
+
+    def _trained(self, units: Sequence[Unit]) -> Iterator[tuple[Unit, History]]:
+        arithmetic()  # compiled once, here, and not by every worker at the same time
+        context = multiprocessing.get_context("spawn")
+        pool = ProcessPoolExecutor(
+            min(self.jobs, len(units)), context, initializer=_become_a_worker
+        )
+        try:
+            with _interrupts_wait():
+                waiting = {pool.submit(unit.train): unit for unit in units}
+            for done in as_completed(waiting):
+                yield waiting[done], done.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """Ctrl-C is held back, where there is a way, and in processes that are started as well."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _become_a_worker() -> None:
+    """One thread, and an end with the parent.
+
+    Ctrl-C, which a terminal sends to every process, ends it without a word. So does the end of the
+    parent, however that came; and what is to be warned of, the parent has said.
+    """
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    warnings.filterwarnings("ignore", module=r"lifesigns\.")
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+
+
+def _end_with_the_parent() -> None:
+    """Waits for the end of the parent, of which the system tells, even that by SIGKILL."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    multiprocessing.connection.wait([parent.sentinel])
+    os._exit(1)  # the main thread, in the middle of its training, would not hear of an exception
+
+
+def cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class _OneThread:
+    """torch with one thread inside, as many as before outside."""
+
+    def __enter__(self) -> None:
+        self._before = torch.get_num_threads()
+        torch.set_num_threads(1)
+
+    def __exit__(self, *_: object) -> None:
+        torch.set_num_threads(self._before)

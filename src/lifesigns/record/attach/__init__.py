@@ -1,0 +1,1 @@
+"""How the recorder attaches itself to a run, and leaves it."""

@@ -1,0 +1,365 @@
+"""Which module each autograd node ran in, noted by light hooks during one armed step.
+
+Hooks are torch's global module hooks: nothing is stored on the user's modules, which stay
+picklable, and everything is gone once the step has been recorded. A module call is an interval of
+sequence numbers (`torch.autograd._get_sequence_nr()`); a node belongs to the innermost interval
+that holds its own number.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Set
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules import module as module_hooks
+from torch.nn.modules.loss import _Loss
+
+from lifesigns.record.attach.backward import outside_dynamo
+from lifesigns.record.readable import is_readable, readable
+
+MOST_CALLS = 50_000
+"""Calls that are remembered when no backward pass follows: a model that only predicts."""
+MOST_ROOT_CALLS, MOST_ELEMENTS = 16, 1 << 24
+"""Latest root calls whose input and output are kept, as long as together they are no larger."""
+_CALL = nn.Module._call_impl.__code__
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a root module returned, without its graph: an armed step must not keep one alive."""
+
+    value: Tensor
+    node: int | None
+    """Sequence number of the autograd node that made it."""
+    version: int
+
+    @property
+    def is_overwritten(self) -> bool:
+        """Whether it was modified in place since."""
+        return self.value._version != self.version
+
+    @classmethod
+    def of(cls, output: Any) -> Prediction | None:
+        """The first tensor in a module's output."""
+        tensor = first_tensor(output)
+        value = readable(tensor)
+        if tensor is None or value is None:
+            return None
+        return cls(value, _maker(tensor), tensor._version)
+
+
+@dataclass
+class Call:
+    """One call of a module."""
+
+    module: weakref.ref[nn.Module]
+    depth: int
+    start: int
+    end: int
+    training: bool = True
+    output_node: int | None = None
+    """In evaluation mode: sequence number of the node that made the output, inside or before."""
+    recurrent: str = ""
+    parameters: tuple[tuple[str, weakref.ref[Tensor]], ...] = ()
+    """What the module held while it ran: FSDP lends it others than it has outside."""
+    is_compiled: bool = False
+    """Calls inside it are not noted."""
+    input: Tensor | None = None
+    prediction: Prediction | None = None
+
+    @property
+    def elements(self) -> int:
+        """How large the tensors are that the call keeps alive."""
+        given = 0 if self.input is None else self.input.numel()
+        return given + (0 if self.prediction is None else self.prediction.value.numel())
+
+    def let_go(self) -> None:
+        """Drops the tensors."""
+        self.input = self.prediction = None
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a node ran."""
+
+    module: str = ""
+    known: bool = False
+    in_root: bool = False
+    recurrent: int | None = None
+    """Number of the recurrent layer's call this node is part of."""
+    recurrent_word: str = ""
+
+
+@dataclass
+class Forward:
+    """The module calls of one step in one thread, and the names of their modules."""
+
+    calls: list[Call] = field(default_factory=list)
+    names: Mapping[int, str] = field(default_factory=dict)
+    """Module path by `id`, for the modules of the roots."""
+    roots: Set[int] = frozenset()
+    """The roots by `id`."""
+
+    def places(self, sequence: list[float]) -> list[Place]:
+        """The place of each node, given sequence numbers in ascending order."""
+        openings = sorted(
+            (c for c in self.calls if c.end > c.start), key=lambda c: (c.start, c.depth)
+        )
+        places, stack, next_call = [], [], 0
+        for number in sequence:
+            while next_call < len(openings) and openings[next_call].start <= number:
+                stack.append((next_call, openings[next_call]))
+                next_call += 1
+            while stack and stack[-1][1].end <= number:
+                stack.pop()
+            places.append(self._place([s for s in stack if s[1].end > number]))
+        return places
+
+    def _place(self, stack: list[tuple[int, Call]]) -> Place:
+        for number, call in stack:
+            if call.recurrent:
+                path = self._path(call)
+                return Place(path or "", path is not None, True, number, call.recurrent)
+        for _, call in reversed(stack):
+            path = self._path(call)
+            if path is not None:
+                return Place(path, not call.is_compiled, True)
+        return Place()
+
+    def _path(self, call: Call) -> str | None:
+        module = call.module()
+        return None if module is None else self.names.get(id(module))
+
+    def roots_of(self, first: float, last: float) -> Iterator[Call]:
+        """Outermost calls that made nodes with numbers in `[first, last]`."""
+        for call in self.calls:
+            if call.depth == 0 and call.start <= last and call.end > first:
+                yield call
+
+
+@dataclass
+class Inputs:
+    """What the forward hooks kept of the root module's call."""
+
+    batch: Tensor | None = None
+    prediction: Prediction | None = None
+
+
+class ForwardHooks:
+    """Global module hooks, alive while a step is armed.
+
+    Args:
+        guard: Runs what happens in a hook, so that a failure does not reach the user's run.
+    """
+
+    def __init__(self, guard: Callable[..., None]) -> None:
+        self._guard = guard
+        self.armed = False
+        """Whether calls are noted."""
+        self._handles: list[Any] = []
+        self._hidden, self._lock = 0, threading.RLock()
+        self._calls: dict[int, deque[Call]] = {}
+        self._stacks: dict[int, list[Call]] = {}
+        self._kept: deque[Call] = deque(maxlen=MOST_ROOT_CALLS)
+        self.first_event: float | None = None
+
+    def arm(self) -> None:
+        """Puts the hooks in place; forgets earlier calls."""
+        self.disarm()
+        self.forget()
+        self.armed = True
+        self._register()
+
+    def disarm(self) -> None:
+        """Takes the hooks away."""
+        self.armed = False
+        self._register()
+
+    def hide(self) -> None:
+        """Takes the hooks away until `show`; may be nested."""
+        with self._lock:
+            self._hidden += 1
+            self._register()
+
+    def show(self) -> None:
+        """Puts the hooks back in place, if they are to be there."""
+        with self._lock:
+            self._hidden -= 1
+            self._register()
+
+    def _register(self) -> None:
+        wanted = self.armed and not self._hidden
+        if wanted and not self._handles:
+            self._handles = [
+                module_hooks.register_module_forward_pre_hook(self._enter),
+                module_hooks.register_module_forward_hook(self._leave, always_call=True),
+            ]
+        while self._handles and not wanted:
+            self._handles.pop().remove()
+
+    def enter_compiled(self, module: nn.Module | None, inputs: tuple[Any, ...]) -> None:
+        """Compiled code begins, in the place of a module's call or of a function's."""
+        self.hide()
+        stack = self._stacks.get(threading.get_ident())
+        if module is not None and not (stack and stack[-1].module() is module):
+            self._open(module, inputs, True)
+
+    def leave_compiled(self, module: nn.Module | None, output: Any) -> None:
+        """Compiled code has come to its end, or failed."""
+        self.show()
+        if module is not None:
+            self._close(module, output)
+
+    def forget(self) -> None:
+        """Drops the calls noted so far and the tensors they hold."""
+        self._calls.clear()
+        self._stacks.clear()
+        self._kept.clear()
+
+    def calls(self) -> list[Call]:
+        """The calls of this thread; if it made none, of the other, if that is one."""
+        own = self._calls.get(threading.get_ident())
+        if not own and len(self._calls) == 1:
+            (own,) = self._calls.values()
+        return list(own or ())
+
+    @outside_dynamo
+    def _enter(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        inner = uncompiled(module)
+        self._guard(self._open, inner, inputs, inner is not module)
+
+    @outside_dynamo
+    def _leave(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        self._guard(self._close, uncompiled(module), output)
+
+    def _open(self, module: nn.Module, inputs: tuple[Any, ...], is_compiled: bool) -> None:
+        if self.first_event is None:
+            self.first_event = time.perf_counter()
+        stack = self._stacks.setdefault(threading.get_ident(), [])
+        if stack and stack[0].module() in (module, None) and _running_calls() <= len(stack):
+            stack.clear()  # Ctrl-C ended them: hooks that are always called are not called then
+        if not torch.is_grad_enabled():
+            return
+        number = torch._C._autograd._get_sequence_nr()
+        call = Call(weakref.ref(module), len(stack), number, number, module.training)
+        call.is_compiled = is_compiled
+        call.recurrent = type(module).__name__.lower() if isinstance(module, nn.RNNBase) else ""
+        if not stack:
+            given = (i for i in inputs if isinstance(i, Tensor))
+            call.input = readable(next(filter(is_readable, given), None))
+        stack.append(call)
+
+    def _close(self, module: nn.Module, output: Any) -> None:
+        thread = threading.get_ident()
+        stack = self._stacks.get(thread, [])
+        if not any(call.module() is module for call in stack):
+            return
+        calls = self._calls.setdefault(thread, deque(maxlen=MOST_CALLS))
+        while stack:
+            call = stack.pop()
+            call.end = torch._C._autograd._get_sequence_nr()
+            calls.append(call)
+            if call.module() is module:
+                break
+        held = ((name, p) for name, p in module._parameters.items() if p is not None)
+        call.parameters = tuple((name, weakref.ref(p)) for name, p in held)
+        with torch._C.DisableTorchFunction():
+            if not call.training:
+                call.output_node = _maker(first_tensor(output))
+            if call.depth == 0:
+                call.prediction = Prediction.of(output)
+                self._keep(call)
+
+    def _keep(self, call: Call) -> None:
+        """Keeps the tensors of the latest root calls within their limit."""
+        if len(self._kept) == MOST_ROOT_CALLS:
+            self._kept[0].let_go()
+        self._kept.append(call)
+        total = 0
+        for kept in reversed(self._kept):
+            total += kept.elements
+            if total > MOST_ELEMENTS and kept is not call:
+                kept.let_go()
+
+
+def _maker(tensor: Tensor | None) -> int | None:
+    """Sequence number of the autograd node that made a tensor."""
+    return None if tensor is None or tensor.grad_fn is None else tensor.grad_fn._sequence_nr()
+
+
+def uncompiled(module: nn.Module) -> nn.Module:
+    """The module that `torch.compile` wrapped; itself, if none."""
+    inner = module._modules.get("_orig_mod")
+    return module if inner is None or type(module).__name__ != "OptimizedModule" else inner
+
+
+def _running_calls() -> int:
+    """How many calls of modules this thread is in."""
+    frame: FrameType | None = sys._getframe()
+    count = 0
+    while frame is not None:
+        count += frame.f_code is _CALL
+        frame = frame.f_back
+    return count
+
+
+def is_root(module: nn.Module) -> bool:
+    """Whether an outermost module is a network to watch rather than a loss."""
+    return not isinstance(module, _Loss) and next(module.parameters(), None) is not None
+
+
+def first_tensor(output: Any) -> Tensor | None:
+    """The prediction in a module's output: a tensor, or the `logits` or first tensor inside."""
+    if isinstance(output, Tensor):
+        return output if is_readable(output) else None
+    if isinstance(output, Mapping):
+        chosen = output.get("logits")
+        return chosen if isinstance(chosen, Tensor) else first_tensor(list(output.values()))
+    if isinstance(output, list | tuple):
+        tensors = [t for t in map(first_tensor, output) if t is not None]
+        return next((t for t in tensors if t.dim() > 0), tensors[0] if tensors else None)
+    if hasattr(output, "__dataclass_fields__"):
+        return first_tensor([getattr(output, name) for name in output.__dataclass_fields__])
+    return None
+
+
+def module_names(roots: list[nn.Module]) -> dict[int, str]:
+    """Path of every module below the roots, by `id`; a prefix tells several roots apart."""
+    names: dict[int, str] = {}
+    for prefix, root in zip(root_prefixes(roots), roots, strict=True):
+        for path, module in named_modules(root):
+            names.setdefault(id(module), ".".join(p for p in (prefix, path) if p))
+    return names
+
+
+def root_prefixes(roots: list[nn.Module]) -> list[str]:
+    """Nothing for a single root; the class name, numbered where needed, for several."""
+    if len(roots) == 1:
+        return [""]
+    kinds = [type(root).__name__ for root in roots]
+    return [
+        kind if kinds.count(kind) == 1 else f"{kind}{kinds[:i].count(kind)}"
+        for i, kind in enumerate(kinds)
+    ]
+
+
+def named_modules(root: nn.Module) -> list[tuple[str, nn.Module]]:
+    """`named_modules`, and Keras layers, which live in `model.layers` only."""
+    found = list(root.named_modules())
+    layers = getattr(root, "layers", None)
+    if len(found) == 1 and isinstance(layers, list):
+        found += [
+            (str(getattr(layer, "name", i)), layer)
+            for i, layer in enumerate(layers)
+            if isinstance(layer, nn.Module)
+        ]
+    return found

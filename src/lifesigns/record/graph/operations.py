@@ -1,0 +1,282 @@
+"""The vocabulary of autograd nodes: what each does for learning, and how to read its output.
+
+Names are node names without `Backward0`. Anything not named here counts as a non-linear operation
+of its own (`Kind.OTHER`): taking a linear operation for a non-linear one can hide a finding, the
+reverse would invent one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lifesigns.record.graph.walk import (
+    saved,
+    unreadable,
+)
+from lifesigns.records import Kind
+
+TRANSPARENT = frozenset(
+    {
+        "Add", "Alias", "AsStrided", "Cat", "Chunk", "Clone", "ConstantPadNd", "Copy", "Diagonal",
+        "Expand", "Flip", "Gather", "Index", "IndexSelect", "MaskedFill", "Mean", "Narrow", "Neg",
+        "Permute", "Repeat", "Reshape", "ReshapeAlias", "Roll", "Rsub", "Select", "Slice", "Split",
+        "SplitWithSizes", "Squeeze", "Stack", "Sub", "Sum", "T", "ToCopy", "Transpose", "Tril",
+        "Triu", "Unbind", "Unfold", "UnsafeSplit", "UnsafeView", "Unsqueeze", "View", "SwapAxes",
+    }
+)  # fmt: skip
+"""Linear in their input and without weights: dataflow passes through them unchanged in kind."""
+
+LINEAR_MAPS = {
+    "Addmm": ("mat1", "mat2"),
+    "Mm": ("self", "mat2"),
+    "Bmm": ("self", "mat2"),
+    "Baddbmm": ("batch1", "batch2"),
+    "Addbmm": ("batch1", "batch2"),
+    "Mv": ("self", "vec"),
+    "Dot": ("self", "tensor"),
+    "Linear": ("input", "weight"),
+    "MkldnnLinear": ("input", "weight"),
+}
+"""Matrix products; their last two inputs are the factors. A map with a weight is linear, a product
+of two activations is attention."""
+
+NAMED = {
+    "Convolution": (Kind.CONVOLUTION, "conv"),
+    "MkldnnConvolution": (Kind.CONVOLUTION, "conv"),
+    "MkldnnRnnLayer": (Kind.RECURRENT, "lstm"),
+    "CudnnRnn": (Kind.RECURRENT, "rnn"),
+    "NativeBatchNorm": (Kind.NORM, "batch_norm"),
+    "CudnnBatchNorm": (Kind.NORM, "batch_norm"),
+    "MiopenBatchNorm": (Kind.NORM, "batch_norm"),
+    "NativeLayerNorm": (Kind.NORM, "layer_norm"),
+    "NativeGroupNorm": (Kind.NORM, "group_norm"),
+    "FusedRmsNorm": (Kind.NORM, "rms_norm"),
+    "Embedding": (Kind.EMBEDDING, "embedding"),
+    "EmbeddingBag": (Kind.EMBEDDING, "embedding_bag"),
+    "MaxPool2DWithIndices": (Kind.POOLING, "max_pool2d"),
+    "MaxPool3DWithIndices": (Kind.POOLING, "max_pool3d"),
+    "AdaptiveMaxPool2D": (Kind.POOLING, "adaptive_max_pool2d"),
+    "AvgPool2D": (Kind.POOLING, "avg_pool2d"),
+    "AvgPool3D": (Kind.POOLING, "avg_pool3d"),
+    "AdaptiveAvgPool2D": (Kind.POOLING, "adaptive_avg_pool2d"),
+    "NativeDropout": (Kind.DROPOUT, "dropout"),
+    "FusedDropout": (Kind.DROPOUT, "dropout"),
+    "Softmax": (Kind.SOFTMAX, "softmax"),
+    "SafeSoftmax": (Kind.SOFTMAX, "softmax"),
+    "LogSoftmax": (Kind.SOFTMAX, "log_softmax"),
+    "NllLoss": (Kind.LOSS, "nll_loss"),
+    "NllLoss2D": (Kind.LOSS, "nll_loss"),
+    "MseLoss": (Kind.LOSS, "mse_loss"),
+    "L1Loss": (Kind.LOSS, "l1_loss"),
+    "BinaryCrossEntropy": (Kind.LOSS, "binary_cross_entropy"),
+    "BinaryCrossEntropyWithLogits": (Kind.LOSS, "binary_cross_entropy_with_logits"),
+    "HuberLoss": (Kind.LOSS, "huber_loss"),
+    "SmoothL1Loss": (Kind.LOSS, "smooth_l1_loss"),
+    "SoftMarginLoss": (Kind.LOSS, "soft_margin_loss"),
+    "MultiMarginLoss": (Kind.LOSS, "multi_margin_loss"),
+    "MultilabelMarginLoss": (Kind.LOSS, "multilabel_margin_loss"),
+    "CtcLoss": (Kind.LOSS, "ctc_loss"),
+}
+"""Operations with a kind of their own, and torch's word for them."""
+
+ATTENTION_PREFIX = "ScaledDotProduct"
+OPAQUE_NAMES = frozenset({"CopySlices", "CompiledFunction", "CheckpointFunction", "Graph"})
+
+
+Number = Callable[[Tensor, Any], Tensor]
+
+
+@dataclass(frozen=True)
+class Activation:
+    """How to read an activation node.
+
+    Attributes:
+        word: torch's word for it.
+        output: Its output, from the saved input.
+        flat: Where its derivative is below 1 % of its maximum, from the saved input; None if
+            nowhere.
+        flat_result: The same from the saved result, for nodes that keep the result instead.
+        constants: Saved attributes worth keeping in `Site.details`.
+    """
+
+    word: str
+    output: Number | None = None
+    flat: Number | None = None
+    flat_result: Number | None = None
+    constants: tuple[str, ...] = ()
+
+
+_SIGMOID_TAIL = math.log(99)  # sigmoid(-x) = 1 %
+_GELU_TAIL, _SILU_TAIL, _MISH_TAIL = -3.0217, -6.1429, -6.1587  # |σ′| is below 1 % up to here
+_GELU_TANH_TAIL = -3.0094
+
+
+def _clamp(x: Tensor, node: Any) -> Tensor:
+    return x.clamp(saved(node, "min"), saved(node, "max"))
+
+
+def _outside(x: Tensor, node: Any) -> Tensor:
+    low, high = saved(node, "min"), saved(node, "max")
+    below = x < low if low is not None else torch.zeros_like(x, dtype=torch.bool)
+    return below if high is None else below | (x > high)
+
+
+def _rrelu(x: Tensor, node: Any) -> Tensor:
+    if not node._saved_training:
+        return F.leaky_relu(x, (node._saved_lower + node._saved_upper) / 2)
+    noise = saved(node, "noise")
+    return torch.where(x > 0, x, x * noise)
+
+
+def _elu_bottom(r: Tensor, node: Any) -> Tensor:
+    scale = float(getattr(node, "_saved_scale", 1.0))
+    return r < (_elu_limit(node) - 1) * float(node._saved_alpha) * scale
+
+
+def _elu_limit(node: Any) -> float:
+    """The factor exp(x) below which the slope alpha · exp(x) is 1 % of its maximum, max(1, alpha).
+
+    CELU divides x by alpha: its slope is exp(x / alpha) itself.
+    """
+    scaled = hasattr(node, "_saved_input_scale")
+    slope = node._saved_alpha * node._saved_input_scale if scaled else 1.0
+    return 0.01 * max(1.0, 1.0 / float(slope)) if slope > 0 else 0.01
+
+
+ACTIVATIONS: dict[str, Activation] = {
+    "Relu": Activation("relu", flat_result=lambda r, n: r == 0),
+    "Sigmoid": Activation("sigmoid", flat_result=lambda r, n: r * (1 - r) < 0.0025),
+    "Tanh": Activation("tanh", flat_result=lambda r, n: 1 - r * r < 0.01),
+    "Exp": Activation("exp"),
+    "LeakyRelu": Activation(
+        "leaky_relu",
+        lambda x, n: F.leaky_relu(x, n._saved_negative_slope),
+        constants=("negative_slope",),
+    ),
+    "Elu": Activation(
+        "elu",
+        lambda x, n: F.elu(x * n._saved_input_scale, n._saved_alpha) * n._saved_scale,
+        lambda x, n: x * n._saved_input_scale < math.log(_elu_limit(n)),
+        _elu_bottom,
+        constants=("alpha", "scale"),
+    ),
+    "Celu": Activation(
+        "celu",
+        lambda x, n: F.celu(x, n._saved_alpha),
+        lambda x, n: x / n._saved_alpha < math.log(0.01),
+        _elu_bottom,
+        constants=("alpha",),
+    ),
+    "Gelu": Activation(
+        "gelu",
+        lambda x, n: F.gelu(x, approximate=n._saved_approximate),
+        lambda x, n: x < (_GELU_TANH_TAIL if n._saved_approximate == "tanh" else _GELU_TAIL),
+    ),
+    "Silu": Activation("silu", lambda x, n: F.silu(x), lambda x, n: x < _SILU_TAIL),
+    "Mish": Activation("mish", lambda x, n: F.mish(x), lambda x, n: x < _MISH_TAIL),
+    "Softplus": Activation(
+        "softplus",
+        lambda x, n: F.softplus(x, n._saved_beta, n._saved_threshold),
+        lambda x, n: x * n._saved_beta < -_SIGMOID_TAIL,
+        constants=("beta",),
+    ),
+    "LogSigmoid": Activation(
+        "log_sigmoid", lambda x, n: F.logsigmoid(x), lambda x, n: x > _SIGMOID_TAIL
+    ),
+    "Hardtanh": Activation(
+        "hardtanh",
+        lambda x, n: F.hardtanh(x, n._saved_min_val, n._saved_max_val),
+        lambda x, n: (x <= n._saved_min_val) | (x >= n._saved_max_val),
+        constants=("min_val", "max_val"),
+    ),
+    "Hardsigmoid": Activation(
+        "hardsigmoid", lambda x, n: F.hardsigmoid(x), lambda x, n: x.abs() >= 3
+    ),
+    "Hardswish": Activation("hardswish", lambda x, n: F.hardswish(x), lambda x, n: x <= -3),
+    "Threshold": Activation(
+        "threshold",
+        lambda x, n: torch.where(x > n._saved_threshold, x, torch.zeros_like(x)),
+        lambda x, n: x <= n._saved_threshold,
+        constants=("threshold",),
+    ),
+    "Clamp": Activation("clamp", _clamp, _outside, constants=("min", "max")),
+    "ClampMin": Activation(
+        "clamp",
+        lambda x, n: x.clamp(min=n._saved_min),
+        lambda x, n: x < n._saved_min,
+        constants=("min",),
+    ),
+    "ClampMax": Activation(
+        "clamp",
+        lambda x, n: x.clamp(max=n._saved_max),
+        lambda x, n: x > n._saved_max,
+        constants=("max",),
+    ),
+    "PreluKernel": Activation("prelu", lambda x, n: torch.where(x > 0, x, x * n._saved_weight)),
+    "RreluWithNoise": Activation("rrelu", _rrelu, constants=("lower", "upper")),
+    "Softshrink": Activation(
+        "softshrink",
+        lambda x, n: F.softshrink(x, n._saved_lambd),
+        lambda x, n: x.abs() <= n._saved_lambd,
+        constants=("lambd",),
+    ),
+    "Hardshrink": Activation(
+        "hardshrink",
+        lambda x, n: F.hardshrink(x, n._saved_lambd),
+        lambda x, n: x.abs() <= n._saved_lambd,
+        constants=("lambd",),
+    ),
+    "Glu": Activation("glu", lambda x, n: F.glu(x, signed(n._saved_dim))),
+    "Sin": Activation("sin", lambda x, n: x.sin()),
+    "Maximum": Activation("maximum"),
+    "Where": Activation("where"),
+    "Max": Activation("max"),
+    "Amax": Activation("max"),
+}
+"""Activation nodes. Maximum, where and max keep no value of their own; what their gradient does is
+still seen."""
+
+
+def activation_value(name: str, node: Any) -> tuple[Tensor | None, Tensor | None]:
+    """Output of an activation node and where its derivative is flat; None where not readable."""
+    if unreadable(node):
+        return None, None
+    reader = ACTIVATIONS[name]
+    result = saved(node, "result")
+    if result is not None:
+        return result, reader.flat_result(result, node) if reader.flat_result else None
+    value = saved(node, "self")
+    if value is None or reader.output is None:
+        return _pairwise_maximum(name, node, value), None
+    return reader.output(value, node), reader.flat(value, node) if reader.flat else None
+
+
+def details(name: str, node: Any) -> dict[str, float]:
+    """The operation's own numeric constants."""
+    wanted = ACTIVATIONS[name].constants if name in ACTIVATIONS else ()
+    found = {a: saved(node, a) for a in wanted}
+    dim = saved(node, "dim") if name in ("Softmax", "LogSoftmax", "SafeSoftmax") else None
+    if dim is not None:
+        found["dim"] = signed(dim)
+    if name == "NativeDropout":
+        found["p"] = saved(node, "p")
+    return {key: float(value) for key, value in found.items() if isinstance(value, int | float)}
+
+
+def _pairwise_maximum(name: str, node: Any, value: Tensor | None) -> Tensor | None:
+    other = saved(node, "other")
+    if name != "Maximum" or value is None or other is None:
+        return None
+    return torch.maximum(value, other)
+
+
+def signed(dim: int) -> int:
+    """Autograd keeps a negative dimension as an unsigned 64-bit number."""
+    return dim - 2**64 if dim >= 2**63 else dim

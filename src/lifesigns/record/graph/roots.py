@@ -1,0 +1,145 @@
+"""The networks that are trained, found by themselves, and the names of their parts."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable, Mapping
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from lifesigns.record.graph.module_calls import (
+    Call,
+    Forward,
+    Inputs,
+    Prediction,
+    is_root,
+    module_names,
+    root_prefixes,
+    uncompiled,
+)
+from lifesigns.record.graph.walk import Walk
+from lifesigns.record.readable import is_readable
+
+
+class Roots:
+    """The root modules: outermost modules whose nodes the losses lead to.
+
+    Args:
+        model: The only root; None finds them. Nothing here keeps a module alive.
+    """
+
+    def __init__(self, model: nn.Module | None) -> None:
+        self.fixed = model is not None
+        """Whether the root was given rather than found."""
+        self._modules = [] if model is None else [weakref.ref(uncompiled(model))]
+        self._leaf_names: dict[int, tuple[weakref.ref[Tensor], str]] = {}
+
+    def name(self, leaf: Tensor, k: int) -> str:
+        """Name of leaf number `k` of a walk."""
+        return self._name_of(leaf) or f"parameter{k}"
+
+    def parameters(self) -> dict[str, Tensor]:
+        """The parameters the roots hold at this moment, by name."""
+        found = _parameter_names(_outermost(self._alive())).values()
+        return {name: p for ref, name in found if (p := ref()) is not None}
+
+    def forget(self) -> None:
+        """The networks found so far are trained elsewhere."""
+        if not self.fixed:
+            self._modules, self._leaf_names = [], {}
+
+    def forward(self, walked: Walk, calls: list[Call]) -> Forward:
+        """The forward calls of a step, with the names of the modules below the roots."""
+        if not self.fixed:
+            self._discover(walked, Forward(calls))
+        roots = _outermost(self._alive())
+        modules = module_names(roots)
+        if not all(map(self._name_of, walked.leaves)):
+            self._leaf_names = {**_lent_names(calls, modules), **_parameter_names(roots)}
+        return Forward(calls, modules, {id(root) for root in roots})
+
+    def is_reached(self, walked: Walk, forward: Forward) -> bool:
+        """Whether a loss leads to the model that is to be watched."""
+        if not self.fixed or any(map(self._name_of, walked.leaves)):
+            return True
+        return any(p.known for p in forward.places(walked.numbers))
+
+    def are_trained_by(self, optimizer: Optimizer) -> bool:
+        """Whether an optimizer holds parameters of the model that is to be watched."""
+        if not self.fixed:
+            return True
+        own = {id(p) for root in self._alive() for p in root.parameters()}
+        return any(id(p) in own for group in optimizer.param_groups for p in group["params"])
+
+    def _name_of(self, leaf: Tensor) -> str:
+        """Empty if unknown; a dead parameter's `id` may be that of a new one."""
+        known = self._leaf_names.get(id(leaf))
+        return known[1] if known is not None and known[0]() is leaf else ""
+
+    def _discover(self, walked: Walk, forward: Forward) -> None:
+        numbers = walked.numbers or [0]
+        known = {id(root) for root in self._alive()}
+        for call in forward.roots_of(numbers[0], numbers[-1]):
+            module = call.module()
+            if module is not None and id(module) not in known and is_root(module):
+                known.add(id(module))
+                self._modules.append(weakref.ref(module))
+
+    def _alive(self) -> list[nn.Module]:
+        alive = [(ref, module) for ref in self._modules if (module := ref()) is not None]
+        if len(alive) < len(self._modules):
+            self._modules = [ref for ref, _ in alive]
+            self._leaf_names = {}  # the others' prefixes may change
+        return [module for _, module in alive]
+
+
+def root_inputs(walked: Walk, forward: Forward) -> Inputs:
+    """Input of the first and output of the last root module that a loss passed through."""
+    if not forward.calls or not len(walked):
+        return Inputs()
+    first, last = walked.numbers[0], walked.numbers[-1]
+    roots = [
+        call
+        for call in forward.roots_of(first, last)
+        if (module := call.module()) is not None and id(module) in forward.names
+    ]
+    if not roots:
+        return Inputs()
+    prediction = roots[-1].prediction
+    if prediction is not None and not _is_as_it_was(prediction):
+        prediction = None
+    return Inputs(roots[0].input, prediction)
+
+
+def _is_as_it_was(prediction: Prediction) -> bool:
+    return is_readable(prediction.value) and not prediction.is_overwritten
+
+
+def _outermost(roots: Iterable[nn.Module]) -> list[nn.Module]:
+    """The roots that are not part of another root."""
+    roots = list(roots)
+    if len(roots) < 2:
+        return roots
+    inner = {id(m) for root in roots for m in root.modules() if m is not root}
+    return [root for root in roots if id(root) not in inner]
+
+
+def _lent_names(
+    calls: Iterable[Call], modules: Mapping[int, str]
+) -> dict[int, tuple[weakref.ref[Tensor], str]]:
+    """Names of the parameters that modules held only while they ran."""
+    names: dict[int, tuple[weakref.ref[Tensor], str]] = {}
+    for call in calls:
+        path = modules.get(id(call.module()))
+        for name, ref in call.parameters if path is not None else ():
+            names[id(ref())] = ref, f"{path}.{name}" if path else name
+    return names
+
+
+def _parameter_names(roots: list[nn.Module]) -> dict[int, tuple[weakref.ref[Tensor], str]]:
+    names: dict[int, tuple[weakref.ref[Tensor], str]] = {}
+    for prefix, root in zip(root_prefixes(roots), roots, strict=True):
+        for name, p in root.named_parameters():
+            names.setdefault(id(p), (weakref.ref(p), f"{prefix}.{name}" if prefix else name))
+    return names

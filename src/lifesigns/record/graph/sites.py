@@ -1,0 +1,313 @@
+"""From the walked graph to sites: what matters for learning, joined through transparent nodes."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lifesigns.record.graph.module_calls import (
+    Forward,
+    Place,
+)
+from lifesigns.record.graph.operations import (
+    ACTIVATIONS,
+    ATTENTION_PREFIX,
+    LINEAR_MAPS,
+    NAMED,
+    OPAQUE_NAMES,
+    TRANSPARENT,
+    details,
+)
+from lifesigns.record.graph.walk import (
+    Walk,
+    saved,
+    snake_case,
+)
+from lifesigns.records import WEIGHTED, Graph, Kind, Shape, Site
+
+PRODUCTS = frozenset({"Mul", "Div"})
+LOOKUPS = frozenset({"Gather", "Index", "IndexSelect"})
+"""Rows chosen by data: of a parameter, an embedding."""
+CHANNELS_FIRST = frozenset({"batch_norm", "group_norm"})
+
+
+@dataclass(frozen=True)
+class Condensed:
+    """The graph of sites, and which node each site stands for."""
+
+    graph: Graph
+    nodes: tuple[int, ...]
+    """Per site: index of its node in the walk (of the last one, for a recurrent layer)."""
+    opaque: tuple[str, ...]
+    loss_from: int
+    """First node index after the last root module returned: the loss is computed from here on."""
+    site_of_node: Mapping[int, int]
+    weight_like: frozenset[int]
+    """Nodes computed from parameters alone: reparametrised weights and penalties."""
+
+
+def condense(walked: Walk, forward: Forward, leaf_name: Callable[[Tensor], str]) -> Condensed:
+    """Classifies every node, names the sites, and joins them.
+
+    Args:
+        walked: The graph of one backward pass.
+        forward: Which module each node ran in.
+        leaf_name: Name of a parameter.
+    """
+    return _Condenser(walked, forward, [leaf_name(leaf) for leaf in walked.leaves]).run()
+
+
+class _Condenser:
+    def __init__(self, walked: Walk, forward: Forward, leaf_names: list[str]) -> None:
+        self.walk = walked
+        self.leaf_names = leaf_names
+        self.places = forward.places(walked.numbers)
+        for index, path in walked.modules.items():
+            self.places[index] = Place(path, known=True, in_root=True)
+        self.loss_from = self._loss_start()
+        self.data_leaves = {
+            -1 - k
+            for k, leaf in enumerate(walked.leaves)
+            if forward.names and not isinstance(leaf, nn.Parameter)
+        }
+        self.sources: list[tuple[int, ...]] = []
+        self.weight_like: set[int] = set()
+        self.sites: list[Site] = []
+        self.site_nodes: list[int] = []
+        self.edges: dict[tuple[int, int], None] = {}
+        self.calls: Counter[tuple[str, str]] = Counter()
+        self.opaque: Counter[str] = Counter()
+        self.recurrent: dict[int, int] = {}
+        self.site_of_node: dict[int, int] = {}
+
+    def run(self) -> Condensed:
+        for index in range(len(self.walk)):
+            self.sources.append(self._visit(index))
+        return Condensed(
+            Graph(tuple(self.sites), tuple(self.edges)),
+            tuple(self.site_nodes),
+            tuple(sorted(self.opaque)),
+            self.loss_from,
+            self.site_of_node,
+            frozenset(self.weight_like),
+        )
+
+    def _loss_start(self) -> int:
+        inside = [i for i, place in enumerate(self.places) if place.in_root]
+        return inside[-1] + 1 if inside else len(self.walk)
+
+    def _visit(self, index: int) -> tuple[int, ...]:
+        """The sites whose value this node passes on."""
+        inputs = [i for i in self.walk.inputs[index] if i is not None]
+        if self._is_weight_like(index, inputs):
+            self.weight_like.add(index)
+            return ()
+        data = [i for i in inputs if i >= 0 and i not in self.weight_like]
+        sources = tuple(dict.fromkeys(s for i in data for s in self.sources[i]))
+        layer = self.places[index].recurrent
+        if layer is not None:
+            return self._inside_recurrent(index, layer, sources)
+        kind, word = self._classify(index, data)
+        if kind is None:
+            return sources
+        return (self._add_site(index, kind, word, sources, self._parameters(index)),)
+
+    def _is_weight_like(self, index: int, inputs: list[int]) -> bool:
+        """Computed from parameters alone, with no data and no constant that could be data."""
+        name = self.walk.names[index]
+        if name in LINEAR_MAPS or name in NAMED or name in LOOKUPS or name in OPAQUE_NAMES:
+            return False
+        if not inputs or (None in self.walk.inputs[index] and self._mixes_data(index)):
+            return False
+        return all(i in self.weight_like if i >= 0 else i not in self.data_leaves for i in inputs)
+
+    def _mixes_data(self, index: int) -> bool:
+        """Whether a constant operand is large enough to be data rather than a number."""
+        if self.walk.names[index] not in ("Add", "Sub", "Mul", "Div"):
+            return False
+        produced = self.walk.shape(index)
+        given = [self._input_shape(i) for i in self.walk.inputs[index] if i is not None]
+        return bool(produced) and produced not in given
+
+    def _input_shape(self, i: int) -> Shape:
+        return self.walk.shape(i) if i >= 0 else self.walk.leaf_shape(-1 - i)
+
+    def _classify(self, index: int, data: list[int]) -> tuple[Kind | None, str]:
+        name = self.walk.names[index]
+        if name in LINEAR_MAPS:
+            return self._matrix_product(index)
+        if name in NAMED:
+            return NAMED[name]
+        if name.startswith(ATTENTION_PREFIX):
+            return Kind.ATTENTION, "scaled_dot_product_attention"
+        if name in LOOKUPS and all(i is None or i < 0 for i in self.walk.inputs[index]):
+            return Kind.EMBEDDING, snake_case(name)
+        if name in TRANSPARENT:
+            return None, ""
+        if name in PRODUCTS:
+            return self._product(index, name, data)
+        if name in ACTIVATIONS:
+            in_loss = index >= self.loss_from
+            return (Kind.OTHER if in_loss else Kind.ACTIVATION), ACTIVATIONS[name].word
+        if name in OPAQUE_NAMES or not self._is_native(index):
+            self.opaque[name] += 1
+            return Kind.OPAQUE, snake_case(name)
+        return Kind.OTHER, snake_case(name)
+
+    def _product(self, index: int, name: str, data: list[int]) -> tuple[Kind | None, str]:
+        """A product with a constant is transparent, unless the constant is a dropout mask."""
+        numerator_only = name == "Div" and self.walk.inputs[index][0] in data
+        if len(data) != 1 or not (name == "Mul" or numerator_only):
+            return Kind.OTHER, snake_case(name)
+        mask = _masked_to(self.walk.nodes[index], self.walk.shape(index))
+        if name == "Mul" and mask > 1:
+            return Kind.DROPOUT, "dropout"
+        if name == "Mul" and mask == 1 and index < self.loss_from:
+            return Kind.OTHER, "mul"
+        return None, ""
+
+    def _is_native(self, index: int) -> bool:
+        """Custom functions are Python subclasses of `BackwardCFunction`; torch's own are not."""
+        return not hasattr(type(self.walk.nodes[index]), "_forward_cls")
+
+    def _matrix_product(self, index: int) -> tuple[Kind, str]:
+        factors = self.walk.inputs[index][-2:]
+        data = [i for i in factors if i is not None and i >= 0 and i not in self.weight_like]
+        return (Kind.ATTENTION, "matmul") if len(data) == 2 else (Kind.LINEAR, "linear")
+
+    def _inside_recurrent(
+        self, index: int, layer: int, sources: tuple[int, ...]
+    ) -> tuple[int, ...]:
+        """All nodes of one call of a recurrent layer are one site."""
+        if layer not in self.recurrent:
+            word = self.places[index].recurrent_word
+            self.recurrent[layer] = self._add_site(index, Kind.RECURRENT, word, sources, ())
+        site = self.recurrent[layer]
+        self.edges.update({(s, site): None for s in sources if s != site})
+        self.site_nodes[site] = index
+        self.site_of_node[index] = site
+        self._extend(site, self._parameters(index))
+        return (site,)
+
+    def _extend(self, site: int, parameters: tuple[str, ...]) -> None:
+        old = self.sites[site]
+        merged = tuple(dict.fromkeys(old.parameters + parameters))
+        if merged != old.parameters:
+            self.sites[site] = replace(old, parameters=merged)
+
+    def _add_site(
+        self, index: int, kind: Kind, word: str, sources: tuple[int, ...], names: tuple[str, ...]
+    ) -> int:
+        shape = self.walk.shape(index)
+        module = self._module(index, kind, sources, names)
+        if word == "conv":
+            word = f"conv{max(len(shape) - 2, 1)}d"
+        weight = self._weight_shape(index) if kind in WEIGHTED else ()
+        number = len(self.sites)
+        self.sites.append(
+            Site(
+                module=module,
+                operation=word,
+                call=self.calls[module, word],
+                kind=kind,
+                shape=shape,
+                unit_dim=self._unit_dim(kind, word, shape, sources),
+                parameters=names,
+                fan_in=_product(weight[1:]),
+                fan_out=weight[0] if weight else 0,
+                details=self._details(index, kind),
+            )
+        )
+        self.calls[module, word] += 1
+        self.site_nodes.append(index)
+        self.site_of_node[index] = number
+        self.edges.update({(s, number): None for s in sources})
+        return number
+
+    def _details(self, index: int, kind: Kind) -> dict[str, float]:
+        name, node = self.walk.names[index], self.walk.nodes[index]
+        if kind is Kind.DROPOUT and name in PRODUCTS:
+            return {"p": round(1 - 1 / _masked_to(node, self.walk.shape(index)), 6)}
+        return details(name, node)
+
+    def _module(
+        self, index: int, kind: Kind, sources: tuple[int, ...], names: tuple[str, ...]
+    ) -> str:
+        """The innermost module; without one, that of the site's or the nearest parameter."""
+        place = self.places[index]
+        if place.known:
+            return place.module
+        if names:
+            return names[0].rpartition(".")[0]
+        if kind is Kind.LOSS or index >= self.loss_from or not sources:
+            return ""
+        return self.sites[sources[0]].module
+
+    def _parameters(self, index: int) -> tuple[str, ...]:
+        """Names of the parameters that reach this node through weight-like nodes, weight first."""
+        found: dict[str, int] = {}
+        stack = [i for i in self.walk.inputs[index] if i is not None]
+        while stack:
+            i = stack.pop()
+            if i in self.data_leaves:
+                continue
+            if i < 0:
+                found[self.leaf_names[-1 - i]] = self.walk.leaves[-1 - i].dim()
+            elif i in self.weight_like:
+                stack.extend(j for j in self.walk.inputs[i] if j is not None)
+        return tuple(sorted(found, key=lambda name: -found[name]))
+
+    def _weight_shape(self, index: int) -> Shape:
+        """Shape of the weight as `[fan_out, fan_in…]`; empty if it cannot be told."""
+        name, inputs = self.walk.names[index], self.walk.inputs[index]
+        position = 1 if name not in LINEAR_MAPS else len(inputs) - 1
+        operand = inputs[position] if position < len(inputs) else None
+        if operand is None:
+            return ()
+        shape = self._input_shape(operand)
+        if name in LINEAR_MAPS and operand >= 0:
+            return tuple(reversed(shape[-2:]))
+        return shape
+
+    def _unit_dim(self, kind: Kind, word: str, shape: Shape, sources: tuple[int, ...]) -> int:
+        """Channels sit in dimension 1 below a convolution, units in the last one elsewhere."""
+        if kind is Kind.CONVOLUTION or word in CHANNELS_FIRST or "pool" in word:
+            return 1 if len(shape) > 1 else -1
+        above = self.sites[sources[0]] if sources else None
+        follows_channels = above is not None and above.unit_dim == 1 and len(shape) > 2
+        if follows_channels and above is not None and shape[1] == above.shape[1]:
+            return 1
+        return -1
+
+
+def _masked_to(node: Any, shape: Shape) -> float:
+    """The one value beside 0 of the constant a Mul multiplies by; NaN if that is no mask.
+
+    Above 1 it is dropout, as `F.dropout` makes it on CPUs (elsewhere it is a node of its own); at
+    1 it is a gate such as `x * (x > 0)`, or in the loss a target such as `y * log(p)`.
+    """
+    mask = next((m for m in (saved(node, "other"), saved(node, "self")) if m is not None), None)
+    if not isinstance(mask, Tensor) or not shape or mask.is_complex():
+        return math.nan
+    whole_channels = (*shape[:2], *[1] * len(shape[2:]))
+    if tuple(mask.shape) not in (shape, whole_channels):
+        return math.nan
+    if mask.dtype is torch.bool:
+        return 1.0
+    mask = mask.detach()
+    kept = mask.max()
+    two_valued = (mask == 0).any() & ((mask == 0) | (mask == kept)).all()
+    return float(kept) if two_valued else math.nan
+
+
+def _product(numbers: Shape) -> int:
+    total = 1
+    for n in numbers:
+        total *= n
+    return total if numbers else 0

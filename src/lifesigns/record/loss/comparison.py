@@ -1,0 +1,151 @@
+"""What a loss compares, as sums that are still on the device: prediction, target, correlation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lifesigns.record.measure.reduce import (
+    Pack,
+    PendingSums,
+)
+from lifesigns.records import LossReading, Shape, TargetReading
+
+_MOST_CLASSES = 4096
+
+
+@dataclass
+class PendingLoss:
+    """A loss whose sums are still on the device."""
+
+    reading: dict[str, Any]
+    fit: int | None = None
+    fit_factor: float = 1.0
+    prediction: PendingSums | None = None
+    target: PendingSums | None = None
+    target_shape: Shape = ()
+    is_index: bool = False
+    class_counts: int | None = None
+    row_sums: tuple[int, int] | None = None
+    fractions: int | None = None
+    moments: int | None = None
+    partial: bool = False
+    """Whether there are more data terms than were read."""
+    whole: bool = False
+    """Whether the data term is all there is, so that its value is the loss's."""
+
+    def of(self, arrays: list[NDArray[np.float64]]) -> LossReading:
+        """The reading, once the pack has been fetched."""
+        fit = float("nan") if self.fit is None else self.fit_factor * float(arrays[self.fit][0])
+        return LossReading(
+            **self.reading,
+            target_shape=self.target_shape,
+            fit=self.reading["value"] if self.whole else fit,
+            prediction=None if self.prediction is None else self.prediction.of(arrays),
+            target=self._target(arrays),
+            correlation=self._correlation(arrays),
+        )
+
+    def _target(self, arrays: list[NDArray[np.float64]]) -> TargetReading | None:
+        if self.target is None:
+            return None
+        sums = self.target.of(arrays)
+        counts = None
+        if self.class_counts is not None:
+            counts = arrays[self.class_counts].astype(np.int64)
+        elif self.row_sums is not None:
+            low, high = (arrays[s][0] for s in self.row_sums)
+            binary = self._integer(arrays) and sums.minimum.min() >= 0 and sums.maximum.max() <= 1
+            counts = sums.total.astype(np.int64) if binary and low == high == 1 else None
+        return TargetReading(self.target_shape, self.is_index, sums, self._integer(arrays), counts)
+
+    def _integer(self, arrays: list[NDArray[np.float64]]) -> bool:
+        return self.is_index or (self.fractions is not None and arrays[self.fractions][0] == 0)
+
+    def _correlation(self, arrays: list[NDArray[np.float64]]) -> float:
+        if self.moments is None:
+            return float("nan")
+        covariance, spread_p, spread_t = arrays[self.moments].reshape(3, -1)
+        product = np.sqrt(spread_p * spread_t)
+        known = product > 0
+        return float(np.mean(covariance[known] / product[known])) if known.any() else float("nan")
+
+
+def compare(
+    pack: Pack,
+    pending: PendingLoss,
+    given: Tensor,
+    target: Tensor,
+    *,
+    is_index: bool = False,
+    probabilities: Tensor | None = None,
+) -> None:
+    """Sums of prediction and target, class counts, and their correlation.
+
+    Args:
+        pack: Where the sums wait.
+        pending: What they are added to.
+        given: What the loss received.
+        target: What it compared that with: of the same shape, or one class index per sample.
+        is_index: Targets are class indices; those outside the classes are ignored.
+        probabilities: What correlates with the target, if that is not `given` itself.
+    """
+    given, target = given.detach(), target.detach()
+    likely = given if probabilities is None else probabilities.detach()
+    pending.prediction = pack.sums(given, 1 if is_index and given.dim() > 2 else -1)
+    pending.is_index, pending.target_shape = is_index, unexpanded(target)
+    if is_index:
+        _compare_classes(pack, pending, likely, target.reshape(-1))
+        return
+    values = target if target.is_floating_point() else target.float()
+    pending.target = pack.sums(values, -1)
+    pending.fractions = pack.add(torch.count_nonzero(values - values.round()))
+    if values.dim() > 1 and values.shape[-1] > 1:
+        rows = values.reshape(-1, values.shape[-1]).sum(-1)
+        pending.row_sums = (pack.add(rows.amin()), pack.add(rows.amax()))
+    if values.shape == likely.shape:
+        _correlate(pack, pending, likely, values)
+
+
+def _compare_classes(
+    pack: Pack, pending: PendingLoss, probabilities: Tensor, labels: Tensor
+) -> None:
+    classes = probabilities.shape[1 if probabilities.dim() > 1 else 0]
+    valid = (labels >= 0) & (labels < classes)
+    kept = torch.where(valid, labels, torch.full_like(labels, classes))
+    pending.target = pack.sums(labels[valid] if labels.device.type == "cpu" else labels, -1)
+    if classes > _MOST_CLASSES:
+        return
+    pending.class_counts = pack.add(torch.bincount(kept, minlength=classes + 1)[:classes])
+    if probabilities.dim() == 2:
+        one_hot = F.one_hot(kept, classes + 1)[:, :classes].to(probabilities.dtype)
+        _correlate(pack, pending, probabilities, one_hot)
+
+
+def _correlate(pack: Pack, pending: PendingLoss, given: Tensor, target: Tensor) -> None:
+    units = given.shape[-1] if given.dim() > 1 else 1
+    wide = torch.float64 if given.device.type == "cpu" else torch.float32
+    p, t = given.reshape(-1, units).to(wide), target.reshape(-1, units).to(wide)
+    p, t = p - p.mean(0), t - t.mean(0)
+    moments = torch.stack([(p * t).sum(0), p.square().sum(0), t.square().sum(0)])
+    pending.moments = pack.add(moments)
+
+
+def unexpanded(tensor: Tensor) -> Shape:
+    """Shape before expansion: expanded dimensions have stride 0."""
+    return tuple(
+        1 if stride == 0 and n > 1 else n
+        for n, stride in zip(tensor.shape, tensor.stride(), strict=True)
+    )
+
+
+def wide(tensor: Tensor) -> Tensor:
+    """Half precision as float32: a sum of squares soon overflows it."""
+    half = tensor.dtype in (torch.float16, torch.bfloat16)
+    return tensor.detach().float() if half else tensor.detach()

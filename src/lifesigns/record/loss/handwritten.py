@@ -1,0 +1,240 @@
+"""Losses written by hand: squares, absolute values and logarithms taken by the user's own code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lifesigns.record.graph.module_calls import Prediction
+from lifesigns.record.graph.operations import (
+    ACTIVATIONS,
+    activation_value,
+)
+from lifesigns.record.graph.walk import (
+    Walk,
+    saved,
+    value_as_used,
+)
+from lifesigns.record.loss.comparison import (
+    PendingLoss,
+    compare,
+    wide,
+)
+from lifesigns.record.loss.summands import (
+    PASSING,
+    Term,
+    before_expand,
+    numel,
+    residual_below,
+    source,
+)
+from lifesigns.record.measure.reduce import Pack
+
+_GUARDS = PASSING | {"Add", "Clamp", "ClampMin", "ClampMax"}
+"""What keeps the argument of a logarithm away from 0."""
+
+
+# --- squares and absolute values of residuals -----------------------------------------------------
+def from_residual(
+    pack: Pack, walked: Walk, terms: list[Term], prediction: Prediction | None
+) -> PendingLoss | None:
+    """`(p - y)²` and `|p - y|`: the residual is saved, the target is prediction minus residual."""
+    term = terms[0]
+    node, difference = walked.nodes[term.node], residual_below(walked, term.node)
+    residual = saved(node, "self")
+    if residual is None or difference is None:
+        return None
+    squared, residual = term.form == "squared", wide(residual)
+    operand = next(j for j in walked.inputs[difference] if j is not None)
+    operand, before = before_expand(walked, operand)
+    size = residual.square() if squared else residual.abs()
+    pending = PendingLoss(
+        {
+            "kind": "squared_error" if squared else "absolute_error",
+            "operation": "pow" if squared else "abs",
+            "handwritten": True,
+            "scale": term.factor * residual.numel(),
+            "input_shape": before,
+            "compared_shape": tuple(residual.shape),
+        },
+        fit=pack.add(size.sum(dtype=torch.float64 if size.device.type == "cpu" else None)),
+        fit_factor=term.factor,
+        target_shape=before if before == tuple(residual.shape) else (),
+        partial=len(terms) > 1,
+    )
+    given = _value(walked, operand, prediction)
+    if given is None or given.is_complex() or given.numel() != numel(before):
+        return pending
+    given = given.detach().reshape(before)
+    minuend = (walked.inputs[difference][0] is not None) == (walked.names[difference] == "Sub")
+    _compare_residual(pack, pending, given, given - residual if minuend else given + residual)
+    return pending
+
+
+def _compare_residual(pack: Pack, pending: PendingLoss, given: Tensor, target: Tensor) -> None:
+    """The target was broadcast where it does not vary although the prediction does."""
+    if target.shape != given.shape:
+        full = (1,) * (target.dim() - given.dim()) + tuple(given.shape)
+        slack = 1e-5 * (given.abs().max() + target.abs().max())
+        for dim, n in enumerate(full):
+            first = target.narrow(dim, 0, 1)
+            if n > 1 and bool(((target - first).abs() <= slack).all()):
+                target = first
+    compare(pack, pending, given, target.reshape(given.shape) if _same(given, target) else target)
+    pending.target_shape = tuple(target.shape)
+
+
+def _same(given: Tensor, target: Tensor) -> bool:
+    return given.numel() == target.numel()
+
+
+def _value(walked: Walk, index: int, prediction: Prediction | None) -> Tensor | None:
+    """The value a node made: the network's output, an activation's, or as later nodes keep it."""
+    while index >= 0:
+        if prediction is not None and walked.makes(index, prediction.node):
+            return prediction.value
+        if walked.names[index] in ACTIVATIONS:
+            return activation_value(walked.names[index], walked.nodes[index])[0]
+        result: Tensor | None = saved(walked.nodes[index], "result")
+        if result is not None:
+            return result
+        if (used := value_as_used(walked, index)) is not None:
+            return used
+        below = walked.inputs[index][0]
+        if walked.names[index] not in PASSING or below is None:
+            return None
+        index = below
+    return prediction.value if prediction is not None and prediction.node is None else None
+
+
+# --- logarithms -----------------------------------------------------------------------------------
+def from_logs(
+    pack: Pack, walked: Walk, terms: list[Term], prediction: Prediction | None
+) -> PendingLoss | None:
+    """`-Σ t·log p`, and `-Σ t·log p + (1 - t)·log(1 - p)`."""
+    parts = [part for term in terms if (part := _log_part(walked, term)) is not None]
+    if len(parts) < len(terms):
+        return None
+    main = next((part for part in parts if not part.complement), parts[0])
+    binary = any(part.complement for part in parts)
+    p, target, factor = main.given, main.target, main.term.factor
+    totals = [(x.target * x.log).sum() * (x.term.factor / factor) for x in parts]
+    pending = PendingLoss(
+        {
+            "kind": "binary_cross_entropy" if binary else "cross_entropy",
+            "operation": "log_softmax" if main.given is main.log else "log",
+            "handwritten": True,
+            "scale": -factor * (p.numel() if binary or p.dim() < 2 else p.numel() // p.shape[-1]),
+            "input_shape": tuple(p.shape),
+            "compared_shape": tuple(np.broadcast_shapes(p.shape, target.shape)),
+        },
+        fit=pack.add(torch.stack(totals).sum()),
+        fit_factor=factor,
+    )
+    compare(pack, pending, p, target, probabilities=main.log.exp())
+    return pending
+
+
+@dataclass(frozen=True)
+class _LogPart:
+    """One product of a target and a logarithm."""
+
+    term: Term
+    target: Tensor
+    given: Tensor
+    """What the loss received: probabilities, or log-probabilities."""
+    log: Tensor
+    complement: bool
+    """Whether it is the logarithm of `1 - p`."""
+
+
+def _log_part(walked: Walk, term: Term) -> _LogPart | None:
+    node, logs = walked.nodes[term.node], source(walked, term.node)
+    target = saved(node, "self")
+    target = saved(node, "other") if target is None else target
+    read = None if logs is None else _log_value(walked, logs)
+    if read is None or not isinstance(target, Tensor):
+        return None
+    term, target = _unsigned(term, target.detach())
+    given, log = read
+    return _LogPart(term, target, given, log, _is_complement(walked, logs))
+
+
+def _unsigned(term: Term, target: Tensor) -> tuple[Term, Tensor]:
+    """`-y·log p` is y times `-log p`, wherever the minus was written."""
+    if term.factor > 0 and bool((target <= 0).all()):
+        return replace(term, factor=-term.factor), -target
+    return term, target
+
+
+def _log_value(walked: Walk, i: int | None) -> tuple[Tensor, Tensor] | None:
+    """What a logarithm was given (log-softmax: what it returned), and its value."""
+    if i is None:
+        return None
+    if walked.names[i] == "LogSoftmax":
+        log = saved(walked.nodes[i], "result")
+        return None if log is None else (log.detach(), log.detach())
+    p = saved(walked.nodes[i], "self")
+    return None if p is None else (p.detach(), p.detach().log())
+
+
+def _is_complement(walked: Walk, i: int | None) -> bool:
+    """Whether a logarithm is of `1 - p`."""
+    below = None if i is None else source(walked, i, _GUARDS)
+    if below is None:
+        return False
+    name, inputs = walked.names[below], walked.inputs[below]
+    return name == "Rsub" or (name == "Sub" and inputs[0] is None)
+
+
+def from_picked(
+    pack: Pack, walked: Walk, terms: list[Term], prediction: Prediction | None
+) -> PendingLoss | None:
+    """`-log p` of each sample's own class, picked by `gather` or by an index."""
+    term = terms[0]
+    outer, inner = term.node, source(walked, term.node)
+    if inner is None:
+        return None
+    logs, picking = (outer, inner) if walked.names[outer] == "Log" else (inner, outer)
+    labels = _labels(walked.nodes[picking])
+    if logs == inner:
+        read = _log_value(walked, logs)
+    else:
+        below = walked.inputs[picking][0]
+        p = None if below is None else _value(walked, below, prediction)
+        read = None if p is None else (p.detach(), p.detach().log())
+    if read is None or labels is None or read[0].dim() != 2 or labels.numel() != len(read[0]):
+        return None
+    given, log = read
+    pending = PendingLoss(
+        {
+            "kind": "cross_entropy",
+            "operation": "log_softmax" if given is log else "log",
+            "handwritten": True,
+            "scale": -term.factor * labels.numel(),
+            "input_shape": tuple(given.shape),
+            "compared_shape": tuple(given.shape),
+        },
+        fit=pack.add(log.gather(1, labels.reshape(-1, 1)).sum()),
+        fit_factor=term.factor,
+        partial=len(terms) > 1,
+    )
+    compare(pack, pending, given, labels, is_index=True, probabilities=log.exp())
+    return pending
+
+
+def _labels(node: Any) -> Tensor | None:
+    """The class of each sample: the index along dimension 1 of `[samples, classes]`."""
+    if node.name().startswith("Gather"):
+        index = saved(node, "index")
+        return index.reshape(-1) if index is not None and node._saved_dim == 1 else None
+    indices = saved(node, "indices")
+    if not indices or len(indices) != 2 or any(not isinstance(i, Tensor) for i in indices):
+        return None
+    samples, labels = indices
+    every = torch.arange(len(labels), device=samples.device) if samples.dim() == 1 else None
+    return labels if every is not None and torch.equal(samples, every) else None

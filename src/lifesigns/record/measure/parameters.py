@@ -1,0 +1,346 @@
+"""Weights, gradients and updates of every parameter, on recorded cycles."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Set
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lifesigns.record.graph.walk import shape_of
+from lifesigns.record.measure.reduce import (
+    Arrays,
+    Pack,
+)
+from lifesigns.record.measure.stale_gradients import (
+    Leftover,
+    was_cleared,
+)
+from lifesigns.record.readable import is_readable, local, obstacle, on_this_rank
+from lifesigns.records import ParameterReading
+
+SAMPLE = 65_536
+"""Most elements of a parameter, or of its gradient, that are copied."""
+
+ROW_TOLERANCE = 1e-5
+"""Equal rows may be summed in a different order, so their projections differ by rounding."""
+
+GOLDEN = 0.6180339887
+"""Multiples of the golden ratio spread evenly: no two columns weigh the same, all weigh 1 to 2."""
+
+SAFE_NORM = 1e-18
+"""Norms below this may have lost squares that underflow in float32."""
+
+SAFE_PRODUCT = 1e-30
+"""A scalar product below this may have lost terms that underflow in float32."""
+
+
+@dataclass
+class Watched:
+    """One parameter during one recorded cycle, and the slots of what was read of it."""
+
+    name: str
+    parameter: weakref.ref[Tensor]
+    size: int
+    reached: bool = False
+    begun: bool = False
+    """Whether it was read before the step, and so is read after it."""
+    before: Tensor | None = None
+    """Sample of the weight before the step."""
+    gradient: Tensor | None = None
+    """Sample of the gradient as the last backward pass left it."""
+    leftover: Leftover | None = None
+    stale: float = float("nan")
+    scale: float = 0.0
+    """What the losses were scaled by, added up over the backward passes of the cycle."""
+    stepped: bool = False
+    """Whether its optimizer has stepped: what is added to the gradient later is another cycle's."""
+    slots: dict[str, int] = field(default_factory=dict)
+
+    def value(self, key: str, arrays: Arrays) -> float:
+        """A scalar that was read, NaN if it was not."""
+        return float(arrays[self.slots[key]][0]) if key in self.slots else float("nan")
+
+
+class ParameterReader:
+    """Reads the parameters of one cycle: before backward, after it, after the step.
+
+    Args:
+        named: The parameters by name.
+        reached: Names of those the loss leads to.
+        is_alone: Whether no other thread trains; else those that no pass of this cycle leads to may
+            be another's, and are known by name and shape only.
+        from_start: Whether no backward pass of this cycle went before.
+    """
+
+    def __init__(
+        self,
+        named: Mapping[str, Tensor],
+        reached: Iterable[str],
+        is_alone: Callable[[], bool],
+        *,
+        from_start: bool = True,
+    ) -> None:
+        self._pack = Pack()
+        self._directions: dict[int, Tensor] = {}
+        self._is_alone, self._from_start = is_alone, from_start
+        self._reached_now: set[str] = set()
+        self.unreadable: dict[str, str] = {}
+        """Why a parameter, or its gradient, was left out."""
+        self.watched = [
+            Watched(name, weakref.ref(p), max(local(p).numel(), 1))
+            for name, p in named.items()
+            if p.is_floating_point() or p.is_complex()
+        ]
+        self.reach(reached)
+
+    def begin_pass(self, reached: Iterable[str]) -> None:
+        """Another backward pass of the cycle, and the parameters it leads to."""
+        for watched, p in self._alive():
+            if not watched.stepped:
+                found = _gradient_sample(p)
+                if watched.leftover is not None:
+                    watched.leftover.carry(watched.gradient, found, _eps(p))
+                if was_cleared(watched.gradient, found):  # an overflow was skipped, a GAN turns
+                    watched.scale = 0.0
+        self.reach(reached)
+
+    def reach(self, names: Iterable[str]) -> None:
+        """More parameters that a backward pass leads to: they are read as they are before it."""
+        self._reached_now |= set(names)
+        for watched in self.watched:
+            watched.reached |= watched.name in self._reached_now
+        self._begin()
+
+    def follow(self, named: Callable[[], Mapping[str, Tensor]]) -> None:
+        """Right after a pass that freed parameters: FSDP trains others in their place.
+
+        What was in those others before the pass was not seen.
+
+        Args:
+            named: Gives the parameters that the modules hold now.
+        """
+        lost = [w for w in self.watched if w.begun and not w.stepped and _is_freed(w.parameter())]
+        held = named() if lost else {}
+        for watched in lost:
+            if (p := held.get(watched.name)) is not None:
+                watched.parameter, watched.begun = weakref.ref(p), False
+                watched.size = max(local(p).numel(), 1)
+                watched.before = watched.gradient = None
+                watched.slots.clear()
+        self._begin()
+        for watched in lost:
+            watched.leftover = None
+
+    def _begin(self) -> None:
+        fresh = [(w, p) for w, p in self._alive(begun=False) if self._may_be_read(w, p)]
+        self._norms("weight", fresh)
+        for watched, p in fresh:
+            watched.begun = True
+            self._rows(watched, "weight_rows", p)
+            if p.requires_grad:
+                watched.before = _sample(p).clone()
+                if p.grad is None or self._gradient(watched, p) is not None:
+                    watched.leftover = Leftover(_gradient_sample(p), self._from_start)
+
+    def _may_be_read(self, watched: Watched, p: Tensor) -> bool:
+        why = "complex" if p.is_complex() else obstacle(local(p))
+        if why:
+            self.unreadable[watched.name] = why
+        return not why
+
+    def _gradient(self, watched: Watched, p: Tensor) -> Tensor | None:
+        """The gradient of a parameter, None if there is none that can be read."""
+        if p.grad is not None and (why := obstacle(local(p.grad))):
+            self.unreadable[f"the gradient of {watched.name}"] = why
+        return on_this_rank(p.grad)
+
+    def stepped(self, parameters: Iterable[Tensor], scale: float | None = None) -> None:
+        """These have been updated; their gradient is not read again.
+
+        Args:
+            parameters: What an optimizer holds.
+            scale: Given when the optimizer steps inside backward: the gradients are read now.
+        """
+        ids = {id(p) for p in parameters}
+        if scale is not None:
+            self.gradients(scale, ids)
+        for watched, p in self._alive():
+            if id(p) not in ids or watched.stepped:
+                continue
+            watched.stepped = True
+            if scale is None and watched.leftover is not None:
+                used = _gradient_sample(p)
+                watched.stale = watched.leftover.rms(watched.gradient, used, _eps(p))
+
+    def gradients(self, scale: float, only: Set[int] | None = None) -> None:
+        """Reads the gradients accumulated so far, right after a backward pass.
+
+        Args:
+            scale: What the loss of this pass was scaled by. The scales of a cycle add up, so that
+                the reading is the mean over micro-batches however they were weighted.
+            only: Parameters by `id`; None for all.
+        """
+        read = []
+        reached = {w.name for w, p in self._alive() if only is None or id(p) in only}
+        reached &= self._reached_now
+        self._reached_now -= reached
+        for watched, p in self._alive():
+            if watched.stepped or (only is not None and id(p) not in only):
+                continue
+            gradient = self._gradient(watched, p)
+            if gradient is None:
+                continue
+            watched.scale += scale if watched.name in reached else 0.0
+            watched.gradient = _sample(gradient).clone()
+            read.append((watched, gradient))
+            self._rows(watched, "gradient_rows", gradient)
+            self._coherence(watched, gradient)
+        self._norms("gradient", read)
+
+    def finish(
+        self, rates: Mapping[int, float], optimizers_known: bool
+    ) -> tuple[ParameterReading, ...]:
+        """The readings, once the step has been made.
+
+        A plain tensor that asks for a gradient is data (a physics-informed network differentiates
+        by its input), unless an optimizer holds it or none is known.
+
+        Args:
+            rates: Learning rate by `id` of the parameter, for the parameters in some optimizer.
+            optimizers_known: Whether any optimizer has been seen at all.
+        """
+        changes = [(w, _sample(p) - w.before) for w, p in self._alive() if w.before is not None]
+        self._norms("update", changes)
+        self._products(changes)
+        arrays = self._pack.fetch()
+        return tuple(
+            _reading(w, p, arrays, rates.get(id(p)), optimizers_known)
+            for w in self.watched
+            if (p := w.parameter()) is not None
+            if isinstance(p, nn.Parameter) or not optimizers_known or id(p) in rates
+        )
+
+    def _alive(self, *, begun: bool = True) -> Iterable[tuple[Watched, Tensor]]:
+        """The parameters that may be touched: all as long as this thread trains alone.
+
+        Not those whose storage was freed since.
+        """
+        alone = self._is_alone()
+        for watched in self.watched:
+            p = watched.parameter()
+            if p is None or watched.begun != begun or not (alone or watched.reached):
+                continue
+            if not begun or is_readable(local(p)):
+                yield watched, p
+
+    def _norms(self, what: str, tensors: list[tuple[Watched, Tensor]]) -> None:
+        """Euclidean norms, all in one call."""
+        if not tensors:
+            return
+        given = [_wide(local(t).detach()) for _, t in tensors]
+        for (watched, _), t, norm in zip(tensors, given, torch._foreach_norm(given), strict=True):
+            if t.device.type == "cpu" and not SAFE_NORM < float(norm) < float("inf"):
+                norm = torch.linalg.vector_norm(t, dtype=torch.float64)
+            watched.slots[what] = self._pack.add(norm)
+
+    def _products(self, changes: list[tuple[Watched, Tensor]]) -> None:
+        """Scalar products of gradient and update."""
+        for watched, change in changes:
+            gradient = watched.gradient
+            if gradient is None or gradient.shape != change.shape:
+                continue
+            product = torch.dot(gradient, change.to(gradient.dtype))
+            if product.device.type == "cpu" and not abs(float(product)) > SAFE_PRODUCT:
+                product = torch.dot(gradient.double(), change.double())
+            watched.slots["product"] = self._pack.add(product)
+
+    def _rows(self, watched: Watched, what: str, tensor: Tensor) -> None:
+        """A projection of every row onto one direction: equal rows have equal projections."""
+        rows = _as_rows(tensor)
+        if rows is None:
+            return
+        width = rows.shape[1]
+        direction = self._directions.get(width)
+        if direction is None or direction.device != rows.device or direction.dtype != rows.dtype:
+            steps = torch.arange(width, device=rows.device, dtype=rows.dtype)
+            direction = self._directions[width] = steps.mul_(GOLDEN).frac_().add_(1)
+        watched.slots[what] = self._pack.add(rows @ direction)
+
+    def _coherence(self, watched: Watched, gradient: Tensor) -> None:
+        rows = _as_rows(gradient)
+        if rows is not None:
+            share = rows.sum(1).abs_() / rows.abs().sum(1)
+            watched.slots["coherence"] = self._pack.add(share.nanmean())
+
+
+def _is_freed(p: Tensor | None) -> bool:
+    return p is not None and not is_readable(local(p))
+
+
+def _sample(tensor: Tensor) -> Tensor:
+    flat = local(tensor).detach().reshape(-1)
+    return _wide(flat if flat.numel() <= SAMPLE else flat[:: -(-flat.numel() // SAMPLE)])
+
+
+def _gradient_sample(p: Tensor) -> Tensor | None:
+    gradient = on_this_rank(p.grad)
+    return None if gradient is None else _sample(gradient)
+
+
+def _eps(p: Tensor) -> float:
+    return 0.0 if p.grad is None else torch.finfo(p.grad.dtype).eps
+
+
+def _as_rows(tensor: Tensor) -> Tensor | None:
+    tensor = local(tensor).detach()
+    if tensor.dim() < 2 or tensor.numel() == 0:
+        return None
+    return _wide(tensor).reshape(tensor.shape[0], -1)
+
+
+def _wide(tensor: Tensor) -> Tensor:
+    return tensor if tensor.dtype in (torch.float32, torch.float64) else tensor.float()
+
+
+def _reading(
+    watched: Watched, p: Tensor, arrays: Arrays, rate: float | None, optimizers_known: bool
+) -> ParameterReading:
+    weight, gradient, update = (
+        watched.value(key, arrays) for key in ("weight", "gradient", "update")
+    )
+    sampled = 1 if watched.before is None else max(watched.before.numel(), 1)
+    scale = watched.scale or 1.0
+    return ParameterReading(
+        name=watched.name,
+        shape=shape_of(p),
+        trainable=p.requires_grad,
+        reached=watched.reached,
+        optimized=rate is not None or not optimizers_known,
+        learning_rate=float("nan") if rate is None else rate,
+        weight_rms=weight / watched.size**0.5,
+        gradient_rms=gradient / watched.size**0.5 / scale,
+        update_rms=update / sampled**0.5,
+        gradient_is_zero=gradient == 0.0,
+        nonfinite_weights=int("weight" in watched.slots and not np.isfinite(weight)),
+        nonfinite_gradients=int("gradient" in watched.slots and not np.isfinite(gradient)),
+        distinct_weight_rows=_distinct(watched, "weight_rows", arrays),
+        distinct_gradient_rows=_distinct(watched, "gradient_rows", arrays),
+        sign_coherence=watched.value("coherence", arrays),
+        stale_gradient_rms=watched.stale / scale,
+        predicted_change=watched.value("product", arrays) * watched.size / sampled / scale,
+    )
+
+
+def _distinct(watched: Watched, key: str, arrays: Arrays) -> int:
+    """How many rows differ, judged by their projections, to `ROW_TOLERANCE` of the largest."""
+    if key not in watched.slots:
+        return -1
+    projections = np.sort(arrays[watched.slots[key]])
+    if not np.isfinite(projections[[0, -1]]).all():
+        return -1
+    gap = ROW_TOLERANCE * max(abs(projections[0]), abs(projections[-1]))
+    return 1 + int(np.count_nonzero(np.diff(projections) > gap))

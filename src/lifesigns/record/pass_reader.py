@@ -1,0 +1,227 @@
+"""The backward passes of a recorded cycle: their graphs, and the parameters they lead to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.utils.weak import WeakIdRef
+
+from lifesigns.record.attach.followed_thread import TrainingThread
+from lifesigns.record.compiled.calls import CompiledCode
+from lifesigns.record.compiled.graft import (
+    Repeated,
+    repeat_compiled,
+)
+from lifesigns.record.graph.known_graphs import Structures
+from lifesigns.record.graph.module_calls import (
+    Forward,
+    ForwardHooks,
+)
+from lifesigns.record.graph.roots import (
+    Roots,
+    root_inputs,
+)
+from lifesigns.record.graph.walk import (
+    Walk,
+    walk,
+)
+from lifesigns.record.measure.parameters import ParameterReader
+from lifesigns.record.measure.reduce import measuring
+from lifesigns.record.reading import Reading
+from lifesigns.record.schedule.loss_log import LossLog
+from lifesigns.records import ParameterReading, Snapshot
+
+MOST_STREAMS = 64
+NAMED = 4
+"""Parameters that could not be read, of which the report gives the names."""
+
+
+class PassReader:
+    """Reads backward passes, one at a time, and tells which loss curve each belongs to.
+
+    Args:
+        roots: The networks that are trained.
+        hooks: What ran in the forward pass.
+        compiled: What of it ran compiled.
+        losses: The loss curves.
+        thread: The thread that is followed; only in it is anything read.
+    """
+
+    def __init__(
+        self,
+        roots: Roots,
+        hooks: ForwardHooks,
+        compiled: CompiledCode,
+        losses: LossLog,
+        thread: TrainingThread,
+    ) -> None:
+        self._roots, self._hooks, self._losses, self._thread = roots, hooks, losses, thread
+        self._compiled = compiled
+        self._repeated: Repeated | None = None
+        self._structures = Structures()
+        self._streams: dict[frozenset[WeakIdRef], int] = {}
+        self._parameters: ParameterReader | None = None
+        self.reading: Reading | None = None
+        """The backward pass that is being read."""
+        self.unreadable: dict[str, str] = {}
+        """Parameters whose weight or gradient could not be read, and why."""
+        self.unrelated = 0
+        """Backward passes that did not lead to the watched model."""
+
+    def concern(self, losses: list[Tensor]) -> bool:
+        """Whether losses lead to the model that is to be watched."""
+        if not self._roots.fixed:
+            return True
+        walked = walk(losses)
+        return self._roots.is_reached(walked, self._roots.forward(walked, self._hooks.calls()))
+
+    def read(
+        self, losses: list[Tensor], position: int, value: float | Tensor, scale: float, reason: str
+    ) -> None:
+        """Reads the graph of `losses` and hooks it, if it concerns the model.
+
+        Args:
+            losses: What was passed to `backward`.
+            position: Number of the pass in its cycle.
+            value: The loss, scaling undone.
+            scale: What it was scaled by.
+            reason: Why it is read.
+        """
+        with measuring():
+            walked, forward = walk(losses), Forward()
+            if self._hooks.armed:
+                forward = self._roots.forward(walked, self._hooks.calls())
+                if not self._relates(walked, forward, position):
+                    return
+            self._thread.follow()
+            names = self._names(walked)
+            self._read_parameters(walked, names, from_start=self._hooks.armed or not position)
+            repeated = self._repeated = self._repeat_compiled(losses, walked, forward, names)
+            walked = repeated.walked
+            self.reading = Reading(
+                walked,
+                self._structures.condense(walked, forward, names),
+                forward,
+                value=float(value),
+                scale=scale,
+                inputs=root_inputs(walked, forward),
+                leaf_names=names,
+                reason=reason,
+                repeated=len(repeated.repetitions),
+                obstacles=repeated.obstacles,
+            )
+
+    def read_nested(self, losses: list[Tensor]) -> None:
+        """A reentrant checkpoint runs backward on a recomputed piece of the same step."""
+        if self.reading is None or not losses:
+            return
+        with measuring():
+            walked = walk(losses)
+            names = self._names(walked)
+            if self._parameters is not None:
+                self._parameters.reach(names)
+            armed = self._hooks.armed
+            forward = self._roots.forward(walked, self._hooks.calls()) if armed else Forward()
+            condensed = self._structures.condense(walked, forward, names)
+            self.reading.extend(walked, condensed, forward)
+
+    def notice(self, losses: list[Tensor], position: int) -> None:
+        """Tells which loss curve an unrecorded pass belongs to, the first at its position."""
+        if not self._losses.knows(position):
+            self._relates(walk(losses), Forward(), position)
+
+    def finish(self, step: int, *, succeeded: bool) -> tuple[Reading, Snapshot] | None:
+        """Ends the pass that is being read, with what was read of it."""
+        repeated, self._repeated = self._repeated, None
+        reading = self.reading
+        if reading is None:
+            return None
+        if repeated is not None:
+            reading.failures.extend(repeated.backward() if succeeded else ())
+            repeated.unhook()
+        self.drop()
+        with measuring():
+            taken = reading.snapshot(step, self._losses.last_stream, succeeded=succeeded)
+            if not succeeded:
+                self._parameters = None
+            elif self._parameters is not None:
+                self._parameters.follow(self._roots.parameters)
+                self._parameters.gradients(reading.scale)
+        return reading, taken
+
+    def drop(self) -> Reading | None:
+        """Ends the pass that is being read; its hooks are gone."""
+        repeated, self._repeated = self._repeated, None
+        if repeated is not None:
+            repeated.unhook()
+        reading, self.reading = self.reading, None
+        if reading is not None:
+            reading.unhook()
+        return reading
+
+    def stepped(self, optimizer: Optimizer, *, inside: bool) -> None:
+        """Notes an optimizer's step, possibly inside the backward pass."""
+        if self._parameters is None:
+            return
+        scale = self.reading.scale if inside and self.reading is not None else None
+        held = [p for group in optimizer.param_groups for p in group["params"]]
+        with measuring():
+            self._parameters.stepped(held, scale)
+
+    def finish_parameters(
+        self, rates: Mapping[int, float], optimizers_known: bool
+    ) -> tuple[ParameterReading, ...]:
+        """The readings of the cycle's parameters; see `ParameterReader.finish`."""
+        reader, self._parameters = self._parameters, None
+        if reader is None:
+            return ()
+        with measuring():
+            readings = reader.finish(rates, optimizers_known)
+        self.unreadable.update(reader.unreadable)
+        return readings
+
+    def forget_parameters(self) -> None:
+        """The cycle has nothing to add them to."""
+        self._parameters = None
+
+    def left_out(self) -> Iterator[str]:
+        """What of the parameters could not be read, in a sentence."""
+        names = [f"{name} ({why})" for name, why in self.unreadable.items()]
+        if names:
+            more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+            yield f"values of parameters: {', '.join(names[:NAMED])}{more}"
+
+    def _names(self, walked: Walk) -> list[str]:
+        return [self._roots.name(leaf, k) for k, leaf in enumerate(walked.leaves)]
+
+    def _repeat_compiled(
+        self, losses: list[Tensor], walked: Walk, forward: Forward, names: list[str]
+    ) -> Repeated:
+        by_id = {id(leaf): name for leaf, name in zip(walked.leaves, names, strict=True)}
+        return repeat_compiled(losses, walked, self._compiled.calls(), forward, by_id)
+
+    def _relates(self, walked: Walk, forward: Forward, position: int) -> bool:
+        """Notes which loss curve a backward pass belongs to; whether it concerns the model."""
+        if not self._roots.is_reached(walked, forward):
+            self.unrelated += 1
+            self._losses.drop_unrelated(position)
+            return False
+        self._thread.follow()
+        key = frozenset(map(WeakIdRef, walked.leaves))
+        if len(self._streams) < MOST_STREAMS:
+            self._streams.setdefault(key, len(self._streams))
+        self._losses.note_stream(position, self._streams.get(key, 0))
+        return True
+
+    def _read_parameters(self, walked: Walk, names: list[str], *, from_start: bool) -> None:
+        if self._parameters is not None:
+            self._parameters.begin_pass(names)
+            return
+        named = self._roots.parameters()
+        for name, leaf in zip(names, walked.leaves, strict=True):
+            named.setdefault(name, leaf)  # the leaf is another's while FSDP has it gathered
+        self._parameters = ParameterReader(
+            named, names, lambda: self._thread.is_alone, from_start=from_start
+        )

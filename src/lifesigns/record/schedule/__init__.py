@@ -1,0 +1,1 @@
+"""When to record, when a step is over, and what is kept of every step."""

@@ -1,0 +1,155 @@
+"""The loss of every backward pass, recorded or not."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lifesigns.record.loss.summands import root_factor
+from lifesigns.record.readable import local, obstacle, readable
+from lifesigns.records import LossCurve
+
+UNRELATED = -1
+"""Stream of a backward pass that does not lead to the watched model."""
+_UNKNOWN = -2
+_MOST_LATE = 256
+"""Losses left on their device before they are brought to the host together."""
+
+
+class LossLog:
+    """One row per backward pass: its step, its position in the cycle, its stream, its value.
+
+    Which stream a loss belongs to shows on recorded cycles; on others it has the stream that was
+    last seen at its position.
+    """
+
+    def __init__(self) -> None:
+        self._steps, self._positions, self._streams = array("q"), array("q"), array("q")
+        self._values = array("d")
+        self._late: dict[int, Tensor] = {}
+        self._stream_at: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def append(self, step: int, position: int, value: float | Tensor) -> None:
+        """Adds a row; a tensor is read later, all at once."""
+        if isinstance(value, Tensor):
+            if len(self._late) >= _MOST_LATE:
+                self._fetch()
+            self._late[len(self)] = value
+            value = float("nan")
+        self._steps.append(step)
+        self._positions.append(position)
+        self._streams.append(_UNKNOWN)
+        self._values.append(value)
+
+    def note_stream(self, position: int, stream: int) -> None:
+        """The newest row, and unrecorded ones at its position, belong to `stream`."""
+        self._stream_at[position] = stream
+        self._streams[-1] = stream
+
+    def knows(self, position: int) -> bool:
+        """Whether a recorded cycle had a backward pass at this position."""
+        return position in self._stream_at
+
+    def is_unrelated(self, position: int) -> bool:
+        """Whether the backward pass at this position does not concern the watched model."""
+        return self._stream_at.get(position) == UNRELATED
+
+    def drop_unrelated(self, position: int) -> None:
+        """Takes the newest row away: it is no loss of the watched model."""
+        self._stream_at[position] = UNRELATED
+        self._late.pop(len(self) - 1, None)
+        for column in (self._steps, self._positions, self._streams, self._values):
+            column.pop()
+
+    @property
+    def last_stream(self) -> int:
+        """Stream of the newest row."""
+        return max(self._streams[-1], 0)
+
+    def join(self, step: int) -> None:
+        """Rows of later steps belong to `step`, too."""
+        for position, row in enumerate(range(bisect_left(self._steps, step), len(self))):
+            self._steps[row], self._positions[row] = step, position
+
+    def curve(self, start: int = 0) -> LossCurve:
+        """The rows from number `start` on."""
+        self._fetch()
+        streams = np.array(self._streams[start:], np.int64)
+        for i in np.flatnonzero(streams == _UNKNOWN):
+            streams[i] = max(self._stream_at.get(self._positions[start + i], 0), 0)
+        return LossCurve(
+            np.array(self._steps[start:], np.int64),
+            np.array(self._values[start:], np.float64),
+            streams,
+        )
+
+    def _fetch(self) -> None:
+        if not self._late:
+            return
+        rows, self._late = self._late, {}
+        values = torch.stack([v.reshape(()).float() for v in rows.values()]).tolist()
+        for row, value in zip(rows, values, strict=True):
+            self._values[row] = value
+
+
+def with_graph(tensors: Any, gradients: Any) -> list[tuple[Tensor, Tensor | None]]:
+    """What was passed to `backward` and leads to a graph, each with the gradient given for it."""
+    if isinstance(tensors, Tensor) and gradients is None:
+        leads_on = tensors.requires_grad and not tensors.is_leaf and tensors.numel() == 1
+        return [(tensors, None)] if leads_on else []
+    tensors = [tensors] if isinstance(tensors, Tensor) else tensors
+    given = tensors if isinstance(tensors, Sequence) else []
+    weights = [gradients] if isinstance(gradients, Tensor) else gradients or [None] * len(given)
+    return [
+        (t, weight)
+        for t, weight in zip(given, weights, strict=False)
+        if isinstance(t, Tensor) and t.grad_fn is not None
+        if isinstance(weight, Tensor) or t.numel() == 1
+    ]
+
+
+def is_severed(tensors: Any) -> bool:
+    """A loss that is a leaf itself, such as one made into a new tensor: it leads nowhere."""
+    return isinstance(tensors, Tensor) and tensors.is_leaf and tensors.numel() == 1
+
+
+def loss_value(
+    losses: list[tuple[Tensor, Tensor | None]],
+) -> tuple[float | Tensor | None, float]:
+    """The loss, and what it was scaled by: a number on the CPU, left on the device elsewhere.
+
+    A vector passed with a gradient stands for the sum of their products, which has the same
+    gradients. None if it cannot be read.
+    """
+    first, weight = losses[0]
+    if weight is None and len(losses) == 1 and first.is_cpu and not obstacle(first):
+        scale = root_factor(first.grad_fn)
+        return first.item() / scale, scale
+    values = [_whole(loss) for loss, _ in losses]
+    weights = [None if w is None else _whole(w) for _, w in losses]
+    given = [(v, w) for v, w in zip(values, weights, strict=True) if v is not None]
+    if len(given) < len(losses) or [w is None for w in weights] != [w is None for _, w in losses]:
+        return None, 1.0
+    scale = 1.0
+    if first.numel() == 1:
+        scale = root_factor(first.grad_fn) * (1.0 if weights[0] is None else abs(float(weights[0])))
+    scale = scale if scale and math.isfinite(scale) else 1.0
+    products = [value if w is None else value * w for value, w in given]
+    total = torch.stack([p.sum().float() for p in products]).sum() / scale
+    return float(total) if total.is_cpu else total, scale
+
+
+def _whole(tensor: Tensor) -> Tensor | None:
+    """The values of a tensor, of a distributed one only if this rank holds them all."""
+    shard = local(tensor)
+    return readable(shard) if shard is tensor or shard.shape == tensor.shape else None

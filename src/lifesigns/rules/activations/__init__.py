@@ -1,0 +1,1 @@
+"""Rules on activations: units that are dead, saturated or linear, and squashed outputs."""

@@ -1,0 +1,171 @@
+"""ACT005: a softmax as hidden activation, or over the samples of the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from lifesigns.evidence import Stream, Threshold
+from lifesigns.evidence.output import normalised_dim, output_sites
+from lifesigns.evidence.signal import PASSING
+from lifesigns.records import (
+    WEIGHTED,
+    Finding,
+    Graph,
+    Kind,
+    LossReading,
+    Remedy,
+    Severity,
+    Site,
+    Trace,
+)
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Rule
+from lifesigns.rules.testing import FALLING, FLAT
+
+UNITS = Threshold(2, "units that share the sum", "one unit: single-unit-softmax")
+
+
+def check(stream: Stream) -> Iterable[Finding]:
+    """One finding per stream and softmax."""
+    first = stream.first
+    ends = output_sites(first.graph, first.loss) if first.loss else []
+    for index in first.graph.of_kind(Kind.SOFTMAX):
+        site = first.graph.sites[index]
+        hidden = site.operation == "softmax" and _feeds_weights(first.graph, index)
+        if (hidden or index in ends) and _is_over_batch(site):
+            yield _finding(stream, site, hidden=hidden, over_batch=True)
+        elif hidden and site.units >= UNITS:
+            yield _finding(stream, site, hidden=True, over_batch=False)
+
+
+def _feeds_weights(graph: Graph, index: int) -> bool:
+    """Whether layers with weights of their own read it, and nothing else does.
+
+    In attention and in a mixture of experts it is multiplied with values that also depend on the
+    input: there it chooses, and hides nothing.
+    """
+    readers = list(_readers(graph, index))
+    return bool(readers) and all(
+        site.kind in WEIGHTED and site.parameters and len(graph.predecessors(i)) == 1
+        for i, site in readers
+    )
+
+
+def _readers(graph: Graph, index: int) -> Iterator[tuple[int, Site]]:
+    for after in graph.successors(index):
+        site = graph.sites[after]
+        between = site.kind in PASSING | {Kind.NORM, Kind.ACTIVATION}
+        if between and len(graph.predecessors(after)) == 1:
+            yield from _readers(graph, after)
+        else:
+            yield after, site
+
+
+def _is_over_batch(site: Site) -> bool:
+    """Over the samples of a [samples, units] value; a square one compares samples (contrast)."""
+    known = len(site.shape) == 2 and "dim" in site.details
+    return known and normalised_dim(site) == 0 and 1 < site.shape[0] != site.shape[1]
+
+
+def _finding(stream: Stream, site: Site, *, hidden: bool, over_batch: bool) -> Finding:
+    course = stream.course
+    share = 1 / site.shape[0 if over_batch else site.unit_dim]
+    wrong = "missing_activation" if hidden else "wrong_output_activation"
+    return RULE.finding(
+        Severity.WARNING if stream.course.harmed else Severity.NOTE,
+        f"{site.name} is a softmax over the samples of the batch"
+        if over_batch
+        else f"{site.name} is a softmax between two layers",
+        site=site.name,
+        step=stream.first.step,
+        measured=f"values of shape {list(site.shape)} that add up to 1 over "
+        + ("the batch" if over_batch else "the units")
+        + f": {share:.2g} on average"
+        + course.remark,
+        expected="a softmax over the classes, at the end of the network or inside attention",
+        certainty="proved on the graph; the harm by the course of the loss",
+        causes=("wrong_shape", wrong) if over_batch else (wrong, "other"),
+        remedies=(_OVER_CLASSES,) if over_batch else (_ELEMENTWISE,),
+        evidence={"mean": share},
+    )
+
+
+_OVER_CLASSES = Remedy(
+    "Normalise over the classes, the last dimension.", "probabilities = torch.softmax(z, dim=-1)"
+)
+_ELEMENTWISE = Remedy("Use an activation that works on each unit by itself.", "nn.ReLU()")
+
+
+# --- cases ----------------------------------------------------------------------------------------
+
+
+def _example(
+    *operations: str, losses: Iterable[float] = FLAT, dim: int = -1, batch: int = 8
+) -> Trace:
+    graph = example.chain(*operations, "mse_loss", batch=batch)
+    sites = [
+        example.with_details(site, dim=dim) if site.kind is Kind.SOFTMAX else site
+        for site in graph.sites
+    ]
+    loss = LossReading(1.0, site=len(sites) - 1)
+    shots = (
+        example.snapshot(Graph(tuple(sites), graph.edges), step=s, loss=loss)
+        for s in range(0, 99, 9)
+    )
+    return example.trace(*shots, losses=list(losses))
+
+
+_HIDDEN = ("linear", "softmax", "linear")
+
+RULE = Rule(
+    code="ACT005",
+    name="squashed-hidden-softmax",
+    title="A softmax as hidden activation, or over the batch",
+    why="The units of a softmax share a sum of 1, so each gets about 1/n, and one can only grow if "
+    "the others shrink. Between layers that leaves a faint signal and a fainter gradient, and over "
+    "the batch it ties the samples to each other.",
+    sees="""
+A softmax turns scores into shares of one whole: at the end of a classifier or as the weights of
+attention this is wanted. As a hidden activation it makes *n* units give 1/*n* each; with `dim=0`
+the samples of a batch compete, and a prediction depends on who else is in the batch.
+""",
+    evidence="""
+On the graph: the softmax's value is read by layers with weights of their own, and by nothing else;
+or the dimension it normalises is that of the samples. It alarms if nothing was learned.
+""",
+    ignore="""
+The weights of attention, gates of a mixture of experts, soft look-ups in a code book that learns,
+and losses that compare all samples with each other (contrast) are no hidden activations.
+""",
+    references=(
+        "PyTorch documentation, torch.nn.Softmax (the argument dim)",
+        "Bridle 1990, Probabilistic Interpretation of Feedforward Classification Network Outputs",
+    ),
+    check=check,
+    thresholds={"units": UNITS},
+    explains=(
+        "stacked-squashing",
+        "signal-fades",
+        "one-sided-inputs",
+        "saturated-units",
+        "vanishing-gradient",
+        "constant-output",
+        "loss-flat",
+    ),
+    cases=(
+        Case("between two layers, flat", lambda: _example(*_HIDDEN), Severity.WARNING),
+        Case("over the batch", lambda: _example("linear", "softmax", dim=0), Severity.WARNING),
+        Case(
+            "near miss: between two layers, yet it learns",
+            lambda: _example(*_HIDDEN, losses=FALLING),
+            None,
+        ),
+        Case("near miss: at the end", lambda: _example("linear", "softmax"), None),
+        Case(
+            "near miss: samples against samples",
+            lambda: _example("linear", "softmax", dim=0, batch=4),
+            None,
+        ),
+        Case("readings missing: no loss yet", lambda: _example(*_HIDDEN, losses=[]), None),
+    ),
+)

@@ -1,0 +1,159 @@
+"""ACT006: several squashing layers in a row that together pass on next to no gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from lifesigns.evidence import Stream, Threshold
+from lifesigns.evidence.gradients import weight_gradients
+from lifesigns.evidence.sites import is_hidden, listed
+from lifesigns.evidence.thresholds import FADED_GRADIENT, LAYERS
+from lifesigns.functions import ACTIVATIONS
+from lifesigns.records import Finding, Kind, Remedy, Severity, Site, SiteReading, Snapshot, Trace
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Rule
+from lifesigns.rules.testing import FALLING, FLAT
+
+PRODUCT = Threshold(
+    1e-3, "factor left of the gradient", "AutoTrainer (ICSE 2021): 1e-3 over the depth"
+)
+SATURATING = Threshold(0.1, "factor per layer below which units saturate", "sigmoid: 0.25")
+
+
+def check(stream: Stream) -> Iterable[Finding]:
+    """One finding per stream, at the first of the layers in the row."""
+    recent = stream.latest
+    row = _row(recent[-1])
+    product = _median([_product(s, row) for s in recent])
+    if len(row) >= LAYERS and product < PRODUCT:
+        yield _finding(stream, row, product)
+
+
+def _row(snapshot: Snapshot) -> list[Site]:
+    """Hidden activations with two flat ends, each downstream of the one before it."""
+    graph, row = snapshot.graph, list[int]()
+    for index in graph.of_kind(Kind.ACTIVATION):
+        facts = ACTIVATIONS.get(graph.sites[index].operation)
+        squashes = facts and facts.saturates_low and facts.saturates_high
+        follows = not row or index in graph.downstream(row[-1])
+        if squashes and follows and is_hidden(graph, index):
+            row.append(index)
+    return [graph.sites[index] for index in row]
+
+
+def _product(snapshot: Snapshot, row: list[Site]) -> float:
+    """Product of the measured derivative factors; NaN where one was not measured."""
+    readings = [snapshot.reading(i) for i, site in enumerate(snapshot.graph.sites) if site in row]
+    factors = [r.derivative_factor if r else float("nan") for r in readings]
+    return float(np.prod(factors)) if len(factors) == len(row) else float("nan")
+
+
+def _finding(stream: Stream, row: list[Site], product: float) -> Finding:
+    course = stream.course
+    reach = _median([_reach(s) for s in stream.latest])
+    harm = course.stalled and reach < FADED_GRADIENT
+    each = product ** (1 / len(row))
+    return RULE.finding(
+        Severity.WARNING if harm else Severity.NOTE,
+        f"{len(row)} squashing layers in a row pass on {product:.1g} of the gradient",
+        site=row[0].name,
+        step=stream.first.step,
+        measured=f"{each:.2g} on average at {listed([site.name for site in row])}"
+        + (f"; the first layer's gradient is {reach:.1g} of the last one's" if harm else "")
+        + course.remark,
+        expected=f"a product of derivative factors above {PRODUCT:g}",
+        certainty="measured by the gradient before and after each activation",
+        causes=("vanishing", "saturated") if each < SATURATING else ("vanishing", "bad_init"),
+        remedies=_REMEDIES,
+        evidence={"product": product, "layers": len(row), "reach": reach},
+    )
+
+
+def _reach(snapshot: Snapshot) -> float:
+    """First weighted layer's gradient over the last one's."""
+    scales = [reading.gradient_rms for _, reading in weight_gradients(snapshot)]
+    return scales[0] / scales[-1] if len(scales) > 2 and scales[-1] > 0 else float("nan")
+
+
+def _median(values: list[float]) -> float:
+    known = [value for value in values if np.isfinite(value)]
+    return float(np.median(known)) if known else float("nan")
+
+
+_REMEDIES = (
+    Remedy(
+        "Replace the hidden activations by one that does not squash.",
+        "nn.ReLU()  # with He initialisation, or nn.GELU()",
+    ),
+    Remedy("Give the gradient a short cut around the layers.", "x = x + block(x)"),
+)
+
+
+# --- cases ----------------------------------------------------------------------------------------
+
+
+def _example(
+    factor: float, losses: Iterable[float], operation: str = "sigmoid", fall: float = 0.25
+) -> Trace:
+    graph = example.chain(*["linear", operation] * 6, "linear", "mse_loss", units=4)
+    arrived, passed = example.sums(np.ones((8, 4))), example.sums(np.full((8, 4), factor))
+    reached = [
+        SiteReading(i, output_gradient=arrived, input_gradient=passed)
+        for i in graph.of_kind(Kind.ACTIVATION)
+    ]
+    gradients = [fall ** (6 - k) for k in range(7)]
+    read = example.with_gradients(example.weights(graph), gradients)
+    shots = (
+        example.snapshot(graph, step=s, sites=reached, parameters=read) for s in range(0, 99, 9)
+    )
+    return example.trace(*shots, losses=list(losses))
+
+
+RULE = Rule(
+    code="ACT006",
+    name="stacked-squashing",
+    title="Squashing layers in a row that pass on no gradient",
+    why="The gradient is multiplied by the slope of every activation that it passes, and the slope "
+    "of a sigmoid is at most a quarter. Several of them in a row leave the first layers almost "
+    "nothing to learn from.",
+    sees="""
+Sigmoid, tanh and their hard versions are flat at both ends. One of them is no harm; six sigmoids in
+series pass on less than 1/4,000 of the gradient, even where each of them is at its steepest.
+""",
+    evidence="""
+The gradient is measured before and after each of these activations; their ratio is the slope that
+it met. The rule multiplies the ratios along a row of at least three, median over the last quarter
+of the recorded steps. It alarms if the first layer's gradient has in fact faded against the last
+one's, and the loss has stalled.
+""",
+    ignore="""
+Normalisation and residual connections bring the gradient past the flat layers, and Adam makes up
+for a small one: while the gradient arrives, or the loss falls, this is a note. Gates of recurrent
+cells are squashing by design.
+""",
+    references=(
+        "Glorot & Bengio 2010, section 3",
+        "Nielsen, Neural Networks and Deep Learning, chapter 5",
+    ),
+    check=check,
+    thresholds={"layers": LAYERS, "product": PRODUCT, "reach": FADED_GRADIENT, "flat": SATURATING},
+    explains=(
+        "vanishing-gradient",
+        "signal-fades",
+        "one-sided-inputs",
+        "constant-output",
+        "loss-flat",
+    ),
+    cases=(
+        Case("six sigmoids, loss flat", lambda: _example(0.2, FLAT), Severity.WARNING),
+        Case("six saturated tanh", lambda: _example(0.05, FLAT, "tanh"), Severity.WARNING),
+        Case("near miss: six sigmoids, yet it learns", lambda: _example(0.2, FALLING), None),
+        Case(
+            "near miss: flat, but the gradient arrives", lambda: _example(0.2, FLAT, fall=0.9), None
+        ),
+        Case("six tanh around zero", lambda: _example(0.8, FLAT, "tanh"), None),
+        Case("readings missing", lambda: example.unread(_example(0.2, FLAT)), None),
+    ),
+)

@@ -1,0 +1,1 @@
+"""Rules on data: inputs, targets and how they are served."""

@@ -1,0 +1,127 @@
+"""DAT002: input features that never change, or are not finite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from lifesigns.evidence import Run, Threshold
+from lifesigns.evidence.sites import listed
+from lifesigns.records import BatchReading, Finding, Remedy, Severity, Snapshot, Trace, UnitSums
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Rule
+
+SPREAD = Threshold(0, "range of a feature over all recorded batches", "exact")
+
+
+def check_run(run: Run) -> Iterable[Finding]:
+    """At most one finding on non-finite inputs and one on constant ones."""
+    shots = [s for s in run.trace.snapshots if s.batch is not None]
+    if not shots:
+        return
+    units = shots[-1].batch.features.units if shots[-1].batch else 0
+    alike = [s for s in shots if s.batch and s.batch.features.units == units]
+    features = _together([s.batch for s in alike if s.batch])
+    if features.nonfinite.any():
+        yield _nonfinite(alike, features)
+    constant = np.flatnonzero((features.spread == 0) & (features.count > 1))
+    if len(constant):
+        yield _constant(alike[0], features, constant.tolist())
+
+
+def _together(batches: Sequence[BatchReading]) -> UnitSums:
+    merged = batches[0].features
+    for batch in batches[1:]:
+        merged = merged.merge(batch.features)
+    return merged
+
+
+def _nonfinite(shots: Sequence[Snapshot], features: UnitSums) -> Finding:
+    bad = np.flatnonzero(features.nonfinite).tolist()
+    first = next(s.step for s in shots if s.batch and s.batch.features.nonfinite.any())
+    total = int(features.nonfinite.sum())
+    return RULE.finding(
+        Severity.ERROR,
+        f"the input holds {total} values that are not finite, in {len(bad)} of {features.units} "
+        "features",
+        site="input",
+        step=first,
+        measured=f"NaN or infinity in feature {listed(bad)}",
+        expected="finite numbers",
+        certainty="exact",
+        why="One NaN in a batch makes the loss NaN and, one step later, every weight. Training "
+        "cannot recover from it.",
+        causes=("nan", "unnormalised_input"),
+        remedies=(
+            Remedy("Find the rows and decide: drop them or fill them.", "x.isfinite().all(1)"),
+            Remedy("Fill with the feature's mean.", "x = torch.where(x.isfinite(), x, mean)"),
+        ),
+        evidence={"nonfinite": total, "features": len(bad)},
+    )
+
+
+def _constant(first: Snapshot, features: UnitSums, constant: list[int]) -> Finding:
+    everything = len(constant) == features.units
+    return RULE.finding(
+        Severity.ERROR if everything else Severity.NOTE,
+        "the input is the same for every sample"
+        if everything
+        else f"{len(constant)} of {features.units} input features never change",
+        site="input",
+        step=first.step,
+        measured=f"one value throughout in feature {listed(constant)}",
+        expected="features that differ between samples",
+        certainty=f"exact, on {int(features.count.max())} observations per feature",
+        causes=("other",),
+        remedies=(
+            Remedy(
+                "Check how the input is read and scaled: an integer division or a wrong column "
+                "leaves constants.",
+                "print(x.std(0), x[:3])",
+            ),
+        ),
+        evidence={"constant": len(constant), "features": features.units},
+    )
+
+
+# --- cases ----------------------------------------------------------------------------------------
+def _example(inputs: Sequence[Sequence[float]]) -> Trace:
+    values = np.asarray(inputs, float)
+    batch = BatchReading(values.shape, example.sums(values))
+    graph = example.chain("linear", "mse_loss")
+    return example.trace(*(example.snapshot(graph, step=s, batch=batch) for s in (0, 9)))
+
+
+RULE = Rule(
+    code="DAT002",
+    name="constant-features",
+    title="Input features that never change, or are not finite",
+    why="A feature with one value tells the network nothing: its weight is only a second bias. "
+    "If no feature changes, all inputs look alike and nothing can be learned from them.",
+    sees="""
+Training can only use what differs between samples. A NaN or infinity in the input is worse: it
+reaches the loss, from there every gradient, and after one step every weight.
+""",
+    evidence="""
+Exactly, on the batches of all recorded steps together, per feature (per channel for images).
+""",
+    ignore="""
+Some constant features are common (the border of images, a one-hot column of a rare category) and
+only noted. It is an error when no feature changes at all, or when values are not finite.
+""",
+    references=("LeCun et al. 1998, Efficient BackProp, section 4.3: normalizing the inputs",),
+    check_run=check_run,
+    thresholds={"spread": SPREAD},
+    explains=("non-finite-origin", "loss-diverges", "constant-output", "loss-flat"),
+    cases=(
+        Case("a NaN in the input", lambda: _example([[1, 2], [3, float("nan")]]), Severity.ERROR),
+        Case("all samples alike", lambda: _example([[1, 2], [1, 2]]), Severity.ERROR),
+        Case("near miss: one constant feature", lambda: _example([[1, 2], [1, 3]]), None),
+        Case("features that vary", lambda: _example([[1, 2], [2, 3]]), None),
+        Case(
+            "readings missing: no batch", lambda: example.unread(_example([[1, 2], [1, 2]])), None
+        ),
+        Case("readings missing: nothing was counted", lambda: _example([[], []]), None),
+    ),
+)

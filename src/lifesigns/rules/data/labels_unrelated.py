@@ -1,0 +1,136 @@
+"""DAT003: everything needed for learning is there, and the fit is no better than a constant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from lifesigns.evidence import Stream
+from lifesigns.evidence.flat import flat
+from lifesigns.evidence.thresholds import LITTLE_TRAVEL, PATIENCE
+from lifesigns.records import BatchReading, Finding, LossReading, Remedy, Severity, Trace
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Rule
+
+
+def check(stream: Stream) -> Iterable[Finding]:
+    """At most one finding per stream."""
+    found = flat(stream)
+    if found is None or found.suspects or found.severity is Severity.NOTE:
+        return
+    if stream.bends and stream.travel >= LITTLE_TRAVEL:
+        yield _finding(stream, found.severity)
+
+
+def _finding(stream: Stream, severity: Severity) -> Finding:
+    course, way = stream.course, stream.travel
+    return RULE.finding(
+        severity,
+        "inputs and labels seem unrelated: weights move, gradients flow, and nothing is learned",
+        site="input",
+        step=0,
+        measured=f"after {course.steps} steps the loss is {course.end:.4g}"
+        + (f", a constant prediction reaches {course.baseline:.4g}" if course.baseline > 0 else "")
+        + f"; all updates together are {way:.2g} of the weights; inputs, hidden layers and "
+        "gradients look healthy",
+        expected="a fit better than a constant prediction by more than its error",
+        certainty="by elimination: no other cause is in evidence; overfitting ten samples tells",
+        causes=("wrong_labels", "capacity"),
+        remedies=(
+            Remedy(
+                "Check that inputs and targets belong together: look at some pairs.",
+                "for i in range(5):\n    print(x[i], y[i])  # does each label fit its input?",
+            ),
+            Remedy(
+                "Shuffle both with the same permutation.",
+                "order = torch.randperm(len(x))\nx, y = x[order], y[order]",
+            ),
+        ),
+        evidence={"gain": course.gain, "gain_error": course.gain_error, "travel": way},
+    )
+
+
+# --- cases ----------------------------------------------------------------------------------------
+def _example(
+    losses: Sequence[float],
+    *,
+    operations: Sequence[str] = ("linear", "relu", "linear/1", "mse_loss"),
+    update: float = 1e-3,
+    scale: float = 1.0,
+) -> Trace:
+    """Targets ±1 that a constant prediction fits with a loss of 1."""
+    sign = np.tile([[-1.0], [1.0]], (16, 1))
+    graph = example.chain(*operations, batch=32)
+    readings = example.weights(graph, weight_rms=0.3, update_rms=update, gradient_rms=0.1)
+    shots = [
+        example.snapshot(
+            graph,
+            step=s,
+            parameters=readings,
+            batch=BatchReading((32, 4), example.sums(scale * np.tile(sign, 4))),
+            loss=LossReading(
+                losses[s],
+                "squared_error",
+                "mse_loss",
+                fit=losses[s],
+                scale=1.0,
+                site=len(operations) - 1,
+                input_shape=(32, 1),
+                prediction=example.sums(0.1 * sign),
+                target=example.target(sign),
+                correlation=0.0,
+            ),
+        )
+        for s in (0, 1, 50, len(losses) // 2, len(losses) - 1)
+    ]
+    return example.trace(*shots, losses=losses)
+
+
+_FLAT = list(1 + 0.03 * np.random.default_rng(0).standard_normal(400))
+
+RULE = Rule(
+    code="DAT003",
+    name="labels-unrelated",
+    title="Nothing is learned although everything needed for learning is there",
+    why="A network with healthy gradients and enough units first finds the best constant, then "
+    "whatever its inputs say about the targets. If nothing comes after the constant, the inputs "
+    "seem to say nothing: shuffled apart, wrongly joined, or without the cause among the features.",
+    sees="""
+Inputs and labels that do not belong together: shuffled with different permutations, joined on the
+wrong key, read from a wrong column. To the network such labels are noise.
+""",
+    evidence="""
+By elimination. The fit is no better than a constant prediction (see loss-flat), for long enough;
+inputs and targets have a usual scale, the gradient reaches every layer, no layer is silent or
+saturated, and the updates carried the weights a fair part of their own size. And the network has
+a non-linearity inside: a linear one may lack the capacity instead.
+""",
+    ignore="""
+Problems like parity keep a healthy network at the level of a constant for thousands of steps, and
+some targets are noise by nature. Try to overfit ten samples: if that works, look at the labels.
+""",
+    references=(
+        "Zhang et al. 2017, Understanding Deep Learning Requires Rethinking Generalization",
+        "Karpathy 2019, A Recipe for Training Neural Networks: overfit one batch",
+    ),
+    check=check,
+    thresholds={"patience": PATIENCE, "travel": LITTLE_TRAVEL},
+    explains=("loss-flat",),
+    cases=(
+        Case("flat, though the weights move", lambda: _example(_FLAT), Severity.ERROR),
+        Case(
+            "fell to the level of a constant", lambda: _example([5.0] * 20 + _FLAT), Severity.ERROR
+        ),
+        Case(
+            "near miss: a linear model may lack a hidden layer",
+            lambda: _example(_FLAT, operations=("linear", "linear/1", "mse_loss")),
+            None,
+        ),
+        Case("near miss: the weights hardly move", lambda: _example(_FLAT, update=1e-6), None),
+        Case("near miss: raw inputs", lambda: _example(_FLAT, scale=500), None),
+        Case("few steps", lambda: _example(_FLAT[:120]), None),
+        Case("learning", lambda: _example(list(np.geomspace(1, 0.1, 400))), None),
+        Case("readings missing: nothing was read", lambda: example.unread(_example(_FLAT)), None),
+    ),
+)

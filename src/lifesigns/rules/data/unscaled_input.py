@@ -1,0 +1,194 @@
+"""DAT001: input features far from scale 1, with a measured effect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from lifesigns.evidence import Stream, suspects
+from lifesigns.evidence.suspects import Suspect
+from lifesigns.evidence.thresholds import RAW_INPUT, WEAK
+from lifesigns.records import (
+    BatchReading,
+    Finding,
+    Kind,
+    LossReading,
+    Remedy,
+    Severity,
+    SiteReading,
+    Snapshot,
+    Trace,
+)
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Rule
+
+EFFECTS_OF_LARGE = (
+    suspects.saturated_layer,
+    suspects.silent_layer,
+    suspects.no_gradient,
+    suspects.rate_too_high,
+    suspects.rate_too_low,
+)
+"""Large inputs saturate the first layer, or make steps large; a rate that bears them is too low."""
+EFFECTS_OF_SMALL = (suspects.faded_gradient, suspects.rate_too_low, suspects.no_gradient)
+
+
+def check(stream: Stream) -> Iterable[Finding]:
+    """At most one finding per stream."""
+    rms = stream.input_rms
+    unscaled = rms > RAW_INPUT or 0 < rms < 1 / RAW_INPUT
+    if unscaled and not _is_normalised(stream.first):
+        yield _finding(stream, rms)
+
+
+def _is_normalised(snapshot: Snapshot) -> bool:
+    """Whether a normalisation is the first thing that happens to the input."""
+    graph = snapshot.graph
+    entries = [site for i, site in enumerate(graph.sites) if not graph.predecessors(i)]
+    return bool(entries) and entries[0].kind is Kind.NORM
+
+
+def _finding(stream: Stream, rms: float) -> Finding:
+    course = stream.course
+    effects = _effects(stream, rms)
+    severity = course.harm() if effects else Severity.NOTE
+    return RULE.finding(
+        severity,
+        f"the input has features of RMS {rms:.3g}"
+        + (", and that keeps the network from learning" if severity is not Severity.NOTE else ""),
+        site="input",
+        step=stream.first.step,
+        measured="; ".join((str(course), *(effect.evidence for effect in effects))),
+        expected="features of mean 0 and RMS about 1",
+        certainty="the scale is exact on the recorded batches; the effect is measured",
+        causes=("unnormalised_input", *dict.fromkeys(effect.cause for effect in effects)),
+        remedies=(
+            _SCALE,
+            Remedy("Or let the network do it.", "model = nn.Sequential(nn.BatchNorm1d(4), model)"),
+        ),
+        evidence={"rms": rms, "gain": course.gain},
+    )
+
+
+def _effects(stream: Stream, rms: float) -> list[Suspect]:
+    losses = stream.losses
+    if rms > RAW_INPUT and len(losses) and not np.isfinite(losses[-1]):
+        overflow = "the loss is no longer finite"
+        return [Suspect("exploding", overflow, _SCALE)]
+    asked = EFFECTS_OF_LARGE if rms > RAW_INPUT else EFFECTS_OF_SMALL
+    return suspects.evident(stream, asked)
+
+
+_SCALE = Remedy(
+    "Scale the input: mean 0 and standard deviation 1 per feature, by the training data's own.",
+    "x = (x - x_train.mean(0)) / x_train.std(0).clamp_min(1e-8)",
+)
+
+
+# --- cases ----------------------------------------------------------------------------------------
+def _example(
+    scale: float, losses: Sequence[float], *, hidden: float = 0.5, first: str = "linear"
+) -> Trace:
+    """A tanh network on targets ±1; the hidden layer's values are ±`hidden`, flat beyond 0.99."""
+    graph = example.chain(first, "linear", "tanh", "linear/1", "mse_loss", batch=32)
+    sign = np.tile([[-1.0], [1.0]], (16, 4))
+    squashed = example.sums(hidden * sign, saturated=np.full(sign.shape, hidden > 0.99))
+    shots = [
+        example.snapshot(
+            graph,
+            step=s,
+            sites=[SiteReading(2, squashed)],
+            parameters=example.weights(graph, weight_rms=0.3, update_rms=1e-3, gradient_rms=0.1),
+            batch=BatchReading((32, 4), example.sums(scale * sign)),
+            loss=LossReading(
+                losses[s],
+                "squared_error",
+                fit=losses[s],
+                scale=1.0,
+                site=4,
+                input_shape=(32, 1),
+                prediction=example.sums(0.1 * sign[:, :1]),
+                target=example.target(sign[:, :1]),
+            ),
+        )
+        for s in (0, 1, 50, len(losses) - 1)
+    ]
+    return example.trace(*shots, losses=losses)
+
+
+_FLAT = [1.0] * 200
+_LEARNS = list(np.geomspace(1, 0.05, 200))
+
+RULE = Rule(
+    code="DAT001",
+    name="unscaled-input",
+    title="Input features far from scale 1, with a measured effect",
+    why="A layer's sums grow with its input: values of hundreds put every unit on the flat end of "
+    "its activation or make each step overshoot, and no single rate suits large and small features "
+    "at once. Features of mean 0 and standard deviation 1 make the loss surface round.",
+    sees="""
+Raw measurements (pixels from 0 to 255, years, prices) reach the first layer as they are. The scale
+alone harms nothing: some networks, rates and optimizers bear it. This rule alarms when the network
+shows what raw inputs do to it, and does not learn.
+""",
+    evidence="""
+The RMS of the largest feature of the recorded batches, together with a weak fit against the best
+constant prediction, and an effect: a hidden layer that is saturated or silent, a gradient of
+exactly 0, updates that are large or hardly move the weights, or a loss that is no longer finite.
+""",
+    ignore="""
+It is a note if the network learns, or if no effect was measured. Indices of embeddings have no
+scale, and a normalisation in front of the first layer removes it.
+""",
+    references=(
+        "LeCun et al. 1998, Efficient BackProp, section 4.3: normalizing the inputs",
+        "Goodfellow, Bengio & Courville 2016, Deep Learning, section 8.2.1: ill-conditioning",
+    ),
+    check=check,
+    thresholds={"rms": RAW_INPUT, "weak": WEAK},
+    explains=(
+        "signal-blows-up",
+        "saturated-units",
+        "dead-units",
+        "loss-flat",
+        "loss-diverges",
+        "exploding-gradient",
+        "vanishing-gradient",
+        "non-finite-origin",
+        "constant-output",
+        "zero-gradient",
+        "squared-error-on-saturated-output",
+        "dead-from-birth",
+        "signal-fades",
+        "rate-too-high",
+        "rate-too-low",
+        "loss-oscillates",
+    ),
+    cases=(
+        Case("raw and saturated", lambda: _example(200, _FLAT, hidden=1.0), Severity.ERROR),
+        Case(
+            "raw, and the loss is not finite after a few steps",
+            lambda: _example(200, [1.0] * 60 + [float("nan")]),
+            Severity.ERROR,
+        ),
+        Case(
+            "raw and learning weakly",
+            lambda: _example(200, [0.9] * 200, hidden=1.0),
+            Severity.WARNING,
+        ),
+        Case("near miss: raw, but it learns", lambda: _example(200, _LEARNS, hidden=1.0), None),
+        Case("near miss: raw, and no effect", lambda: _example(200, _FLAT), None),
+        Case("scaled, saturated", lambda: _example(1, _FLAT, hidden=1.0), None),
+        Case(
+            "near miss: raw, normalised first",
+            lambda: _example(200, _FLAT, hidden=1.0, first="batch_norm"),
+            None,
+        ),
+        Case(
+            "readings missing: nothing was measured",
+            lambda: example.unread(_example(200, _FLAT, hidden=1.0)),
+            None,
+        ),
+    ),
+)

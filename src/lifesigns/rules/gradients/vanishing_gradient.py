@@ -1,0 +1,155 @@
+"""GRD001: the gradient fades on its way back to the first layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from lifesigns.evidence import Stream, Threshold
+from lifesigns.evidence.gradients import weight_gradients
+from lifesigns.evidence.thresholds import LAYERS
+from lifesigns.records import Finding, Kind, Remedy, Severity, SiteReading, Snapshot, Trace
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Rule
+from lifesigns.rules.testing import FALLING, FLAT
+
+RATIO = Threshold(1e3, "last layer's gradient over the first's", "AutoTrainer (ICSE 2021)")
+FACTOR = Threshold(0.5, "derivative factor called squashing", "sigmoid: at most 0.25")
+
+
+def check(stream: Stream) -> Iterable[Finding]:
+    """One finding per stream, at the first layer."""
+    recent = [s for s in stream.latest if _falls(s) > 0]
+    if recent and np.median([_falls(s) for s in recent]) > RATIO:
+        yield _finding(stream, recent)
+
+
+def _falls(snapshot: Snapshot) -> float:
+    """Gradient scale of the last weighted layer over that of the first; 0 if there are too few.
+
+    An exactly zero first gradient is the matter of zero-gradient and gives 0 as well.
+    """
+    scales = [g.gradient_rms for _, g in weight_gradients(snapshot)]
+    if len(scales) < LAYERS or not scales[0] > 0:
+        return 0.0
+    return scales[-1] / scales[0]
+
+
+def _finding(stream: Stream, recent: list[Snapshot]) -> Finding:
+    course = stream.course
+    ratio = float(np.median([_falls(s) for s in recent]))
+    layers = weight_gradients(recent[-1])
+    (first, reading), depth = layers[0], len(layers)
+    factor = _derivative_factor(recent[-1])
+    per_layer = ratio ** (1 / (depth - 1))
+    update = reading.update_ratio
+    return RULE.finding(
+        Severity.WARNING if course.stalled else Severity.NOTE,
+        f"the gradient shrinks {ratio:.2g}-fold over {depth} layers on its way to {first.name}",
+        site=first.name,
+        step=next(s.step for s in stream.snapshots if _falls(s) > RATIO),
+        measured=f"gradient RMS {reading.gradient_rms:.2g} at {first.name}, "
+        f"{layers[-1][1].gradient_rms:.2g} at {layers[-1][0].name}: {per_layer:.2g}-fold per layer"
+        + (f"; the activations pass on {factor:.2g} of it each" if np.isfinite(factor) else "")
+        + (f"; update/weight {update:.1g}" if np.isfinite(update) else "")
+        + course.remark,
+        expected=f"scales within a factor {RATIO:.0f} of one another",
+        certainty=f"median of {len(recent)} recorded steps",
+        causes=("vanishing",) if factor < FACTOR else ("vanishing", "bad_init"),
+        remedies=_REMEDIES[factor < FACTOR],
+        evidence={"ratio": ratio, "layers": depth, "derivative_factor": factor},
+    )
+
+
+def _derivative_factor(snapshot: Snapshot) -> float:
+    """Geometric mean of the measured derivative factors of the activations."""
+    sites = snapshot.graph.of_kind(Kind.ACTIVATION)
+    factors = [r.derivative_factor for i in sites if (r := snapshot.reading(i))]
+    positive = [factor for factor in factors if factor > 0]
+    return float(np.exp(np.mean(np.log(positive)))) if positive else float("nan")
+
+
+_REMEDIES = {
+    True: (
+        Remedy(
+            "Replace the squashing hidden activations; sigmoid passes on a quarter at the most.",
+            "nn.ReLU()  # with He initialisation, or nn.Tanh() with Glorot",
+        ),
+        Remedy("Normalise between the layers.", "nn.BatchNorm1d(width)  # or nn.LayerNorm(width)"),
+    ),
+    False: (
+        Remedy(
+            "Initialise so that the signal keeps its scale from layer to layer (He for ReLU).",
+            "nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')",
+        ),
+        Remedy("Give the gradient a short cut around the layers.", "x = x + block(x)"),
+    ),
+}
+
+
+# --- cases ----------------------------------------------------------------------------------------
+def _example(
+    per_layer: float, losses: Iterable[float], depth: int = 8, slope: float = float("nan")
+) -> Trace:
+    graph = example.chain(*["linear", "sigmoid"] * depth, "mse_loss")
+    gradients = [per_layer**-k for k in range(depth)][::-1]
+    readings = example.weights(graph)
+    faded = example.with_gradients(readings, gradients)
+    passed = [
+        SiteReading(i, None, example.sums(np.ones((8, 4))), example.sums(np.full((8, 4), slope)))
+        for i in graph.of_kind(Kind.ACTIVATION)
+    ]
+    shots = (
+        example.snapshot(graph, step=s, sites=passed, parameters=faded) for s in range(0, 99, 9)
+    )
+    return example.trace(*shots, losses=list(losses))
+
+
+RULE = Rule(
+    code="GRD001",
+    name="vanishing-gradient",
+    title="The gradient fades before it reaches the first layers",
+    why="On its way back the gradient is multiplied, layer by layer, by weights and by derivatives "
+    "of activations, and many factors below 1 leave nothing. The first layers then stay at their "
+    "random start, and all later layers have to work with what those give them.",
+    sees="""
+The gradient at a layer is a product with one factor per layer behind it: the weights times the
+derivative of the activation. The derivative of a sigmoid is at most 1/4, so eight sigmoid layers
+leave less than 4⁻⁸ ≈ 1/65,000 before the weights are even counted. Weights that are too small do
+the same with any activation.
+""",
+    evidence="""
+The gradient RMS of the first weighted layer is less than a thousandth of that of the last one
+(median over the last quarter of the recorded steps), over at least three layers.
+""",
+    ignore="""
+Adam rescales small gradients, and some networks learn with a weak signal: while the loss falls
+this is a note. It is a warning when nothing was learned: the loss is no better than a constant
+prediction and no longer falls.
+""",
+    references=(
+        "Bengio, Simard & Frasconi 1994, Learning Long-Term Dependencies with Gradient "
+        "Descent is Difficult",
+        "Glorot & Bengio 2010, Understanding the Difficulty of Training Deep Feedforward "
+        "Neural Networks",
+    ),
+    check=check,
+    thresholds={"ratio": RATIO, "layers": LAYERS, "factor": FACTOR},
+    explains=("loss-flat", "constant-output"),
+    cases=(
+        Case("four-fold per layer, loss flat", lambda: _example(4, FLAT), Severity.WARNING),
+        Case(
+            "four-fold per layer, most of it by the slopes",
+            lambda: _example(4, FLAT, slope=0.2),
+            Severity.WARNING,
+        ),
+        Case("near miss: four-fold per layer, yet it learns", lambda: _example(4, FALLING), None),
+        Case("18 tanh layers, 1.4-fold each", lambda: _example(1.4, FLAT, depth=18), None),
+        Case("two layers are not deep", lambda: _example(1e4, FLAT, depth=2), None),
+        Case(
+            "ten-fold per layer, five layers", lambda: _example(10, FLAT, depth=5), Severity.WARNING
+        ),
+        Case("readings missing: no gradients", lambda: example.unread(_example(4, FLAT)), None),
+    ),
+)

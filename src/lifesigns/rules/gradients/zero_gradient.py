@@ -1,0 +1,322 @@
+"""GRD003: a gradient that is exactly zero, and what on the graph blocks it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from lifesigns.evidence import Course, Run, Stream, Threshold
+from lifesigns.evidence.blocked import (
+    Block,
+    block_at,
+    block_behind,
+    block_from_above,
+    is_cut_off,
+    stopped_share,
+    unknown_block,
+)
+from lifesigns.evidence.sites import is_hidden, listed
+from lifesigns.evidence.suspects import too_large
+from lifesigns.records import (
+    Finding,
+    Graph,
+    LossReading,
+    ParameterReading,
+    Remedy,
+    Severity,
+    SiteReading,
+    Snapshot,
+    Trace,
+)
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Rule
+from lifesigns.rules.testing import FALLING, FLAT
+
+STEPS = Threshold(2, "recorded steps before 'never' is said", "definition")
+SEVERED = Threshold(2, "passes from a loss without a graph", "one may be a test")
+SHARE = Threshold(0.01, "share of the weights that alarms if the loss is harmed", "ours")
+STOPPED = Threshold(0.5, "share of the outputs whose gradient a site stops", "ours")
+MAJORITY = Threshold(0.5, "share of the weights that makes it an error", "ours")
+
+
+def check_run(run: Run) -> Iterable[Finding]:
+    """A loss that no operation led to, where there was no other."""
+    enough = SEVERED if run.trace.steps > 1 else 1
+    if run.trace.severed >= enough and not run.trace.snapshots:
+        yield _leads_nowhere(run.trace)
+
+
+def check(stream: Stream) -> Iterable[Finding]:
+    """No gradient anywhere; or none from most samples; or none for some parameters, ever."""
+    snapshots = [s for s in stream.snapshots if _counts(s)]
+    everywhere = [s for s in snapshots if _stands_still(s)]
+    if everywhere:
+        yield _nothing_learns(stream, everywhere, snapshots)
+    elif snapshots and (index := _clipped_site(snapshots[-1])) is not None:
+        yield _most_samples_are_mute(stream, snapshots[-1], index)
+    elif len(snapshots) >= STEPS and (zero := _always_zero(snapshots)):
+        yield _some_stand_still(stream, snapshots, zero)
+
+
+def _counts(snapshot: Snapshot) -> bool:
+    """A step whose loss said something: finite, not exactly 0, not every target ignored."""
+    loss = snapshot.loss
+    silent = loss is not None and (loss.ignored_all or loss.value == 0)
+    return bool(_reached(snapshot)) and snapshot.nonfinite is None and not silent
+
+
+def _reached(snapshot: Snapshot) -> list[ParameterReading]:
+    return [
+        p
+        for p in snapshot.parameters
+        if p.trainable and p.reached and (p.gradient_is_zero or np.isfinite(p.gradient_rms))
+    ]
+
+
+def _stands_still(snapshot: Snapshot) -> bool:
+    """No gradient anywhere; what a weight penalty adds does not count."""
+    return all(p.gradient_is_zero for p in _reached(snapshot)) or is_cut_off(snapshot)
+
+
+def _always_zero(snapshots: Sequence[Snapshot]) -> list[ParameterReading]:
+    """Parameters whose gradient was exactly zero on every recorded step."""
+    moving = {p.name for s in snapshots for p in _reached(s) if not p.gradient_is_zero}
+    return [p for p in _reached(snapshots[0]) if p.name not in moving]
+
+
+def _leads_nowhere(trace: Trace) -> Finding:
+    passes = "1 backward pass" if trace.severed == 1 else f"{trace.severed} backward passes"
+    return RULE.finding(
+        Severity.ERROR,
+        "no parameter gets a gradient: the loss is a tensor of its own",
+        step=0,
+        measured=f"{passes} began at a tensor that no operation led to, "
+        "and none at a result of the network",
+        expected="a loss computed from the network's output, with its graph",
+        causes=("frozen", "other"),
+        remedies=(
+            Remedy(
+                "Call backward on the loss as it was computed: torch.tensor(loss), .item(), "
+                ".detach(), no_grad and NumPy cut it off, and so does freezing every parameter.",
+                "loss = criterion(model(x), y)\nloss.backward()",
+            ),
+        ),
+        evidence={"severed": float(trace.severed)},
+    )
+
+
+def _nothing_learns(
+    stream: Stream, everywhere: Sequence[Snapshot], counted: Sequence[Snapshot]
+) -> Finding:
+    first, course = everywhere[0], stream.course
+    block = block_from_above(first) or unknown_block(first)
+    block = _with_origin(block, stream, first.step)
+    return RULE.finding(
+        _severity(course, lasting=everywhere[-1] is counted[-1]),
+        f"no parameter gets a gradient at step {first.step}: {block.reason}",
+        site=block.site,
+        step=first.step,
+        measured=f"the gradient of the loss is exactly 0 for all {len(_reached(first))} parameters "
+        f"in {len(everywhere)} of {len(counted)} recorded steps; {block.reason}" + course.remark,
+        expected="a gradient different from 0",
+        causes=block.causes,
+        remedies=block.remedies,
+        evidence={"steps": len(everywhere), "recorded_steps": len(counted)},
+    )
+
+
+def _severity(course: Course, *, lasting: bool) -> Severity:
+    if course.learned:
+        return Severity.NOTE
+    if lasting:
+        return Severity.ERROR
+    return Severity.WARNING if course.stalled else Severity.NOTE
+
+
+def _clipped_site(snapshot: Snapshot) -> int | None:
+    """A site behind the last weights that stops the gradient of most outputs."""
+    sites = [r for r in snapshot.sites if not is_hidden(snapshot.graph, r.site)]
+    worst = max(sites, key=stopped_share, default=None)
+    if worst is None or stopped_share(worst) <= STOPPED:
+        return None
+    return worst.site
+
+
+def _most_samples_are_mute(stream: Stream, last: Snapshot, index: int) -> Finding:
+    course, reading = stream.course, last.reading(index)
+    share = stopped_share(reading) if reading else 0.0
+    block = block_at(last, index)
+    return RULE.finding(
+        Severity.WARNING if course.stalled else Severity.NOTE,
+        f"{share:.0%} of the loss's gradient stops at {block.site}",
+        site=block.site,
+        step=last.step,
+        measured=f"of the outputs that got a gradient, {share:.0%} lie where {block.site} is flat"
+        + course.remark,
+        expected=f"less than {STOPPED:.0%} of the outputs on a flat part",
+        causes=block.causes,
+        remedies=block.remedies,
+        evidence={"stopped_share": share},
+    )
+
+
+def _some_stand_still(
+    stream: Stream, snapshots: Sequence[Snapshot], zero: Sequence[ParameterReading]
+) -> Finding:
+    share = _size(zero) / max(_size(_reached(snapshots[0])), 1)
+    course = stream.course
+    found = block_behind(snapshots[0], zero) or block_behind(snapshots[-1], zero)
+    block = _with_origin(found or unknown_block(snapshots[0]), stream, stream.first.step)
+    severity = Severity.WARNING if course.harmed and share > SHARE else Severity.NOTE
+    majority = share > MAJORITY and not course.learned
+    return RULE.finding(
+        Severity.ERROR if majority else severity,
+        f"{len(zero)} parameters ({share:.0%} of the weights) never get a gradient: {block.reason}",
+        site=zero[0].name,
+        step=snapshots[0].step,
+        measured=f"gradient of {listed([p.name for p in zero])} exactly 0 in each of "
+        f"{len(snapshots)} recorded steps; {block.reason}" + course.remark,
+        expected="a gradient different from 0 on some step",
+        causes=block.causes,
+        remedies=block.remedies,
+        evidence={"share": share, "recorded_steps": len(snapshots)},
+    )
+
+
+def _with_origin(block: Block, stream: Stream, since: int) -> Block:
+    """The block, led by what made its values too large where that is in evidence."""
+    leading = too_large(stream, since) if block.by_size else []
+    if not leading:
+        return block
+    own = tuple(c for c in block.causes if c != "wrong_output_activation")
+    return replace(
+        block,
+        reason="; ".join((block.reason, *(s.evidence for s in leading))),
+        causes=tuple(dict.fromkeys((*(s.cause for s in leading), *own)))[:3],
+        remedies=(*(s.remedy for s in leading), *block.remedies),
+    )
+
+
+def _size(parameters: Iterable[ParameterReading]) -> float:
+    return float(sum(np.prod(p.shape) for p in parameters))
+
+
+# --- cases ----------------------------------------------------------------------------------------
+
+
+def _clipped(losses: Iterable[float], loss: float = 1.0, inside: int = 0) -> Trace:
+    """Outputs outside the range of a clamp in front of the log, but for the first `inside`."""
+    graph = example.chain("linear", "relu", "linear", "clamp", "log")
+    passed = np.repeat(np.arange(8) < inside, 4).reshape(8, 4)
+    blocked = SiteReading(3, None, example.sums(np.ones((8, 4))), example.sums(passed))
+    shot = example.snapshot(
+        graph,
+        sites=[blocked],
+        parameters=example.weights(graph, gradient_is_zero=not inside, gradient_rms=float(inside)),
+        loss=LossReading(loss),
+    )
+    return example.trace(*(replace(shot, step=s) for s in (0, 50)), losses=list(losses))
+
+
+def _stopped(*operations: str, at: int, weight_rms: float = 0.5) -> Trace:
+    """No gradient passes the site `at`; where that is hidden, the weights behind it get theirs."""
+    graph = example.chain(*operations, "mse_loss")
+    arrived = np.ones((8, graph.sites[at].units))
+    blocked = SiteReading(at, None, example.sums(arrived), example.sums(0 * arrived))
+    parameters = [
+        replace(p, gradient_is_zero=index < at, gradient_rms=float(index > at))
+        for index, site in enumerate(graph.sites)
+        for p in example.weights(graph, weight_rms=weight_rms)
+        if p.name in site.parameters
+    ]
+    shot = example.snapshot(graph, sites=[blocked], parameters=parameters, loss=LossReading(1.0))
+    return example.trace(*(replace(shot, step=s) for s in (0, 50)), losses=FLAT)
+
+
+def _penalised() -> Trace:
+    """As `_clipped`, but the gradients hold what a weight penalty adds."""
+    shots = _clipped(FLAT).snapshots
+    pulled = [replace(p, gradient_is_zero=False, gradient_rms=1e-6) for p in shots[0].parameters]
+    return example.trace(*(replace(s, parameters=tuple(pulled)) for s in shots), losses=FLAT)
+
+
+def _partly(zero: Sequence[bool], losses: Iterable[float]) -> Trace:
+    graph: Graph = example.chain("linear", "relu", "linear", "relu", "linear", "mse_loss")
+    parameters = [
+        replace(p, gradient_is_zero=z, gradient_rms=0.0 if z else 1.0)
+        for p, z in zip(example.weights(graph), zero, strict=True)
+    ]
+    shots = (example.snapshot(graph, step=s, parameters=parameters) for s in (0, 50))
+    return example.trace(*shots, losses=list(losses))
+
+
+RULE = Rule(
+    code="GRD003",
+    name="zero-gradient",
+    title="A gradient that is exactly zero",
+    why="A parameter moves only along its gradient, so one whose gradient is exactly zero stays "
+    "where it started, at any learning rate. Somewhere between it and the loss a function is flat "
+    "for every sample, and waiting does not help.",
+    sees="""
+A small gradient is slow; a gradient of exactly 0 is a standstill. It arises where a function on
+the way from the parameter to the loss is flat for the whole batch: a layer of dead rectifiers,
+outputs outside the range of a clamp, a softmax over a single unit, weights that are all zero.
+""",
+    evidence="""
+Every element of the gradient is 0 (what a weight penalty adds does not count): for all reached
+parameters on a recorded step, or for some parameters on every recorded step. Or more than half of
+the outputs lie on a flat part behind the last weights. The site that blocks is found on the
+graph: a gradient different from 0 arrived there and none was passed on.
+""",
+    ignore="""
+Steps whose loss is exactly 0 or whose targets are all ignored are not counted. A part of the
+network that is not in use, while the rest learns, is a note.
+""",
+    references=(
+        "CS231n, Neural Networks Part 1: commonly used activation functions",
+        "Lu et al. 2019, Dying ReLU and Initialization",
+    ),
+    check=check,
+    check_run=check_run,
+    thresholds={
+        "steps": STEPS,
+        "severed": SEVERED,
+        "share": SHARE,
+        "stopped": STOPPED,
+        "majority": MAJORITY,
+    },
+    explains=("constant-output", "loss-flat"),
+    cases=(
+        Case("the loss is a tensor of its own", lambda: Trace(steps=9, severed=9), Severity.ERROR),
+        Case("the only pass is from a leaf", lambda: Trace(steps=1, severed=1), Severity.ERROR),
+        Case("near miss: one pass of many is", lambda: Trace(steps=9, severed=1), None),
+        Case("outputs outside a clamp, nothing moves", lambda: _clipped(FLAT), Severity.ERROR),
+        Case(
+            "a softmax over one unit",
+            lambda: _stopped("linear", "relu", "linear/1", "softmax", at=3),
+            Severity.ERROR,
+        ),
+        Case("a dead layer", lambda: _stopped("linear", "relu", "linear", at=1), Severity.WARNING),
+        Case(
+            "a saturated layer behind weights far too large",
+            lambda: _stopped("linear", "tanh", "linear", at=1, weight_rms=10.0),
+            Severity.WARNING,
+        ),
+        Case(
+            "one of three layers stands still, loss flat",
+            lambda: _partly([True, False, False], FLAT),
+            Severity.WARNING,
+        ),
+        Case("most layers stand still", lambda: _partly([True, True, False], FLAT), Severity.ERROR),
+        Case("most outputs outside a clamp", lambda: _clipped(FLAT, inside=2), Severity.WARNING),
+        Case("few outputs outside a clamp", lambda: _clipped(FLAT, inside=6), None),
+        Case("near miss: most outside, yet it learns", lambda: _clipped(FALLING, inside=2), None),
+        Case("only a weight penalty still pulls", _penalised, Severity.ERROR),
+        Case("unused part, yet it learns", lambda: _partly([True, False, False], FALLING), None),
+        Case("a loss of exactly 0", lambda: _clipped(FLAT, loss=0.0), None),
+        Case("every layer moves", lambda: _partly([False] * 3, FLAT), None),
+        Case("readings missing: no gradients", lambda: example.unread(_clipped(FLAT)), None),
+    ),
+)

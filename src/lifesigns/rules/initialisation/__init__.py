@@ -1,0 +1,1 @@
+"""Rules on initialisation: sizes of signals, symmetric units."""

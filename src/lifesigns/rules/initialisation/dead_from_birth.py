@@ -1,0 +1,161 @@
+"""INI005: rectifiers that are silent before the first update, and stay so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from lifesigns.evidence import Stream
+from lifesigns.evidence.sites import is_hidden, is_rectifier, listed, merged, samples
+from lifesigns.evidence.suspects import Suspect, unscaled_input
+from lifesigns.evidence.thresholds import DEAD_SHARE, SURE_SAMPLES
+from lifesigns.records import Finding, Kind, Remedy, Severity, Site, SiteReading, Snapshot, Trace
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Rule
+from lifesigns.rules.testing import FALLING, FLAT
+
+
+@dataclass(frozen=True)
+class _Layer:
+    site: Site
+    share: float
+    """Of its units, those silent in the first recorded step and still at the end."""
+    observations: int
+
+
+def check(stream: Stream) -> Iterable[Finding]:
+    """One finding per stream: the first layer to be dead leads, the others are named."""
+    if stream.first.step == 0:
+        layers = [x for x in _layers(stream) if x.share > DEAD_SHARE]
+        if layers:
+            raw = unscaled_input(stream)
+            yield _finding(stream, layers, raw)
+
+
+def _layers(stream: Stream) -> Iterator[_Layer]:
+    first = stream.first
+    seen = (first, *stream.latest)
+    for index in first.graph.of_kind(Kind.ACTIVATION):
+        site = first.graph.sites[index]
+        value = merged(seen, site.name)
+        if not is_rectifier(site) or value is None or not is_hidden(first.graph, index):
+            continue
+        known = (value.count > 0) & (value.nonfinite == 0)
+        share = float((known & (value.active == 0)).mean()) if value.units else 0.0
+        yield _Layer(site, share, len({s.step for s in seen}) * samples(site))
+
+
+def _finding(stream: Stream, layers: list[_Layer], raw: Suspect | None) -> Finding:
+    origin, rest, course = layers[0], layers[1:], stream.course
+    rate = min(3 / max(origin.observations, 1), 1)
+    return RULE.finding(
+        _severity(stream, layers),
+        f"{origin.share:.0%} of the units at {origin.site.name} are dead before the first update",
+        site=origin.site.name,
+        step=0,
+        measured=f"{origin.share:.0%} of the units gave 0 at step 0, and ever since"
+        + (f"; also {listed([x.site.name for x in rest])}" if rest else "")
+        + (f"; {raw.evidence}" if raw else "")
+        + course.remark,
+        expected="about half of the values positive, as zero bias and centred weights give",
+        certainty=f"0 of {origin.observations} observations: activity below {rate:.2g} per "
+        "observation at 95 % confidence",
+        causes=(*([raw.cause] if raw else []), "dead_relu", "bad_init"),
+        remedies=(*([raw.remedy] if raw else []), *_REMEDIES),
+        evidence={"dead_share": origin.share, "observations": origin.observations},
+    )
+
+
+def _severity(stream: Stream, layers: list[_Layer]) -> Severity:
+    course = stream.course
+    sure = [layer for layer in layers if layer.observations >= SURE_SAMPLES]
+    first = stream.first
+    if any(x.share == 1 and _cuts_off(first, x.site) for x in sure) and not course.learned:
+        return Severity.ERROR
+    return Severity.WARNING if sure and course.stalled else Severity.NOTE
+
+
+def _cuts_off(snapshot: Snapshot, site: Site) -> bool:
+    """Whether no gradient gets past the layer, by a short cut or otherwise."""
+    graph = snapshot.graph
+    before = {p for i in graph.upstream(graph.find(site.name)) for p in graph.sites[i].parameters}
+    read = [p for p in snapshot.parameters if p.name in before and p.trainable]
+    return bool(read) and all(p.gradient_is_zero for p in read)
+
+
+_REMEDIES = (
+    Remedy(
+        "Initialise for rectifiers (He), centred at zero, with zero bias.",
+        "nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')\nnn.init.zeros_(layer.bias)",
+    ),
+    Remedy(
+        "Use a rectifier that keeps a slope on both sides; such a unit cannot die.",
+        "nn.LeakyReLU(0.01)  # instead of nn.ReLU()",
+    ),
+)
+
+
+# --- cases ----------------------------------------------------------------------------------------
+
+
+def _example(dead: int, losses: Iterable[float], *, later: bool = False, cut: bool = True) -> Trace:
+    graph = example.chain("linear", "relu", "linear", "mse_loss", units=10, batch=64)
+    values = np.ones((64, 10))
+    alive = SiteReading(1, value=example.sums(values))
+    values[:, :dead] = 0
+    silent = SiteReading(1, value=example.sums(values))
+    read = example.weights(graph, gradient_is_zero=cut and dead == 10)
+    shots = (
+        example.snapshot(
+            graph, step=s, sites=[alive if later and s == 0 else silent], parameters=read
+        )
+        for s in range(0, 99, 9)
+    )
+    return example.trace(*shots, losses=list(losses))
+
+
+RULE = Rule(
+    code="INI005",
+    name="dead-from-birth",
+    title="Rectifiers that are silent before the first update",
+    why="A rectifier whose preactivation is negative for every input gives 0 and passes on no "
+    "gradient. Born that way it keeps its initial weights, and no learning rate will revive it.",
+    sees="""
+Negative biases, weights that are not centred at zero, raw inputs of one sign, or many narrow layers
+can put units on the silent side before anything is learned. In deep, narrow networks even the right
+initialisation does so with a probability that grows to 1 with depth.
+""",
+    evidence="""
+More than 40 % of a hidden layer's units gave exactly 0 for every input of step 0 and of the last
+quarter of the recorded steps. It alarms if the loss has stalled; it is an error if the whole layer
+is silent and the gradient of everything before it is exactly 0.
+""",
+    ignore="""
+Units that wake up later, units that are merely rare, and networks that learn with the rest: notes
+at most. Few samples prove little: an alarm takes 60 of them.
+""",
+    references=(
+        "Lu et al. 2019, Dying ReLU and Initialization",
+        "Hanley & Lippman-Hand 1983, If Nothing Goes Wrong, Is Everything All Right?",
+    ),
+    check=check,
+    thresholds={"share": DEAD_SHARE, "observations": SURE_SAMPLES},
+    explains=(
+        "dead-units",
+        "zero-gradient",
+        "signal-fades",
+        "vanishing-gradient",
+        "constant-output",
+        "loss-flat",
+    ),
+    cases=(
+        Case("a whole layer, before the first step", lambda: _example(10, [1.0]), Severity.ERROR),
+        Case("half a layer, loss flat", lambda: _example(5, FLAT), Severity.WARNING),
+        Case("near miss: half a layer, yet it learns", lambda: _example(5, FALLING), None),
+        Case("near miss: silent only later", lambda: _example(5, FLAT, later=True), None),
+        Case("a short cut, not judged yet", lambda: _example(10, [1.0], cut=False), None),
+        Case("readings missing", lambda: example.unread(_example(10, FLAT)), None),
+    ),
+)

@@ -1,0 +1,139 @@
+"""INI004: weights whose spread does not fit their fan-in and the activation behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from lifesigns.evidence import Stream, Threshold
+from lifesigns.evidence.signal import fade, growth, largest, mismatches
+from lifesigns.evidence.sites import listed
+from lifesigns.evidence.thresholds import FADED_SIGNAL, LARGE_SIGNAL
+from lifesigns.functions import gain
+from lifesigns.records import Finding, LossReading, Remedy, Severity, Site, Snapshot, Trace
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Rule
+from lifesigns.rules.testing import FALLING, FLAT
+
+FACTOR = Threshold(
+    4, "ratio of the weights' gain to the right one", "torch's default for sigmoid: 1/3.2"
+)
+
+
+def check(stream: Stream) -> Iterable[Finding]:
+    """One finding per stream: weights too large with a growth, or too small with a fading."""
+    first = stream.first
+    known, factor = list(mismatches(first)), FACTOR
+    large = [m for m in known if m[2] > factor]
+    small = [m for m in known if m[2] < 1 / factor]
+    if large and growth(first) > LARGE_SIGNAL and largest(first)[1] > LARGE_SIGNAL:
+        yield _finding(stream, first, large)
+    elif small and fade(first) < FADED_SIGNAL:
+        yield _finding(stream, first, small)
+
+
+def _finding(stream: Stream, first: Snapshot, off: list[tuple[Site, str, float]]) -> Finding:
+    course, (site, follower, ratio) = stream.course, off[0]
+    right, large = _gain(follower), ratio > 1
+    effect = f"grows {growth(first):.2g}-fold" if large else f"fades {1 / fade(first):.2g}-fold"
+    harm = stream.course.harmed
+    return RULE.finding(
+        Severity.WARNING if harm else Severity.NOTE,
+        f"the weights at {site.name} start {max(ratio, 1 / ratio):.2g} times too "
+        + ("large" if large else "small")
+        + (f" for the {follower} behind them" if follower != "linear" else ""),
+        site=site.name,
+        step=first.step,
+        measured=f"gain (RMS times √fan-in) {ratio * right:.2g} at {site.name}; the signal {effect}"
+        + (f"; also {listed([s.name for s, _, _ in off[1:]])}" if off[1:] else "")
+        + course.remark,
+        expected=f"a gain of {right:.3g} for {follower}, within a factor {FACTOR:.0f}",
+        certainty="exact for the weights, measured in the first recorded step for the signal",
+        causes=("bad_init", "exploding" if large else "vanishing"),
+        remedies=(
+            Remedy(
+                "Initialise with the spread that keeps the scale: the activation's gain / √fan-in.",
+                f"nn.init.normal_(layer.weight, std={right:.3g} / {site.fan_in} ** 0.5)\n"
+                "nn.init.zeros_(layer.bias)",
+            ),
+        ),
+        evidence={"ratio": ratio, "growth": growth(first), "fade": fade(first), "layers": len(off)},
+    )
+
+
+def _gain(follower: str) -> float:
+    return 1.0 if follower == "linear" else gain(follower)
+
+
+# --- cases ----------------------------------------------------------------------------------------
+
+
+def _example(
+    weight_gain: float, factor: float, losses: Iterable[float], operation: str = "relu"
+) -> Trace:
+    graph = example.chain(*["linear", operation] * 4, "linear", "mse_loss", units=16)
+    reached = example.inputs(graph, [factor**k for k in range(5)])
+    read = example.weights(graph, weight_rms=weight_gain / 4)
+    output = example.sums(np.full((4, 1), factor**5))
+    loss = LossReading(1.0, prediction=output)
+    shots = (
+        example.snapshot(graph, step=s, sites=reached, parameters=read, loss=loss)
+        for s in range(0, 99, 9)
+    )
+    return example.trace(*shots, losses=list(losses))
+
+
+RULE = Rule(
+    code="INI004",
+    name="gain-mismatch",
+    title="The weights' spread does not fit fan-in and activation",
+    why="A layer multiplies the scale of its input by the spread of its weights times √fan-in, and "
+    "the activation behind it takes away a share that is known beforehand. A spread that does not "
+    "make up for exactly that share is raised to the power of the depth.",
+    sees="""
+The spread that keeps the scale is gain/√fan-in, with a gain that belongs to the activation: √2 for
+ReLU, 1.59 for tanh, 1 for no activation. `nn.init.normal_(w)` with its default spread of 1 is 16
+times too large for 256 inputs.
+""",
+    evidence="""
+The RMS of the weights times √fan-in in the first recorded step, over the gain of the activation
+that reads the layer: 1/√E[f(z)²] for standard normal *z*, computed by quadrature from the
+catalogue. And its effect: the signal grows or fades over the network. It alarms if nothing was
+learned.
+""",
+    ignore="""
+Torch's default initialisation has a gain of 0.58, which is 0.41 of ReLU's: within the factor. Small
+weights (0.02 in transformers) before a normalisation, zero-initialised branches and a small last
+layer have no effect on the scale, and nothing is said.
+""",
+    references=(
+        "Glorot & Bengio 2010, section 4.2",
+        "He et al. 2015, Delving Deep into Rectifiers, section 2.2",
+        "Klambauer et al. 2017, Self-Normalizing Neural Networks",
+    ),
+    check=check,
+    thresholds={"factor": FACTOR, "growth": LARGE_SIGNAL, "fade": FADED_SIGNAL},
+    explains=(
+        "signal-blows-up",
+        "signal-fades",
+        "stacked-squashing",
+        "saturated-units",
+        "dead-from-birth",
+        "dead-units",
+        "vanishing-gradient",
+        "exploding-gradient",
+        "non-finite-origin",
+        "loss-diverges",
+        "constant-output",
+        "loss-flat",
+    ),
+    cases=(
+        Case("ten times too large", lambda: _example(14, 10, FLAT), Severity.WARNING),
+        Case("ten times too small", lambda: _example(0.14, 0.1, FLAT), Severity.WARNING),
+        Case("near miss: too large, yet it learns", lambda: _example(14, 10, FALLING), None),
+        Case("near miss: too small, but normalised", lambda: _example(0.14, 1, FLAT), None),
+        Case("torch's default", lambda: _example(0.58, 0.41, FLAT), None),
+        Case("readings missing", lambda: example.unread(_example(14, 10, FLAT)), None),
+    ),
+)

@@ -1,0 +1,139 @@
+"""INI002: the forward signal is far too large from the first step on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from lifesigns.evidence import Stream, Threshold
+from lifesigns.evidence.scales import weight_gains
+from lifesigns.evidence.signal import growth, largest, layers
+from lifesigns.evidence.suspects import unscaled_input
+from lifesigns.evidence.thresholds import LARGE_SIGNAL, RAW_INPUT
+from lifesigns.records import Finding, LossReading, Remedy, Severity, Snapshot, Trace
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Rule
+from lifesigns.rules.testing import FALLING, FLAT
+
+LARGE = Threshold(10, "RMS below which nothing is called large", "ours: ten times the usual")
+EXCESS = Threshold(3, "initial loss over that of a uniform prediction", "ours: sure, and wrong")
+
+
+def check(stream: Stream) -> Iterable[Finding]:
+    """One finding per stream, where the signal is largest."""
+    first = stream.first
+    if _starts_large(first) and largest(first)[1] > LARGE:
+        yield _finding(stream, first)
+
+
+def _starts_large(first: Snapshot) -> bool:
+    """It grows with depth, comes in large already, or makes a confident wrong guess."""
+    entering = layers(first)[:1]
+    raw = any(layer.rms > RAW_INPUT for layer in entering)
+    return raw or growth(first) > LARGE_SIGNAL or _excess(first.loss) > EXCESS
+
+
+def _excess(loss: LossReading | None) -> float:
+    """Initial cross-entropy over that of a uniform prediction; NaN for other losses."""
+    if loss is None or loss.prediction is None or not loss.scale:
+        return float("nan")
+    level = {
+        "cross_entropy": np.log(max(loss.prediction.units, 2)),
+        "binary_cross_entropy": np.log(2),
+    }.get(loss.kind, float("nan"))
+    return float(loss.fit / loss.scale / level)
+
+
+def _finding(stream: Stream, first: Snapshot) -> Finding:
+    course, factor, (place, scale) = stream.course, growth(first), largest(first)
+    raw = unscaled_input(stream)
+    grows = factor > LARGE_SIGNAL
+    led = [raw] if raw and not grows else []
+    gain = max(weight_gains(first), key=lambda known: known[1], default=("", float("nan")))
+    return RULE.finding(
+        Severity.WARNING if stream.course.harmed else Severity.NOTE,
+        f"the signal starts with RMS {scale:.2g} at {place}"
+        + (f", {factor:.2g} times that of the input" if grows else ""),
+        site=place if ":" in place else "",
+        step=first.step,
+        measured="; ".join(
+            [
+                f"RMS {layers(first)[0].rms:.2g} at the input, {scale:.2g} at {place}"
+                if layers(first)
+                else f"RMS {scale:.2g} at {place}",
+                *(suspect.evidence for suspect in led),
+                *([f"weights of gain {gain[1]:.2g} at {gain[0]}"] if np.isfinite(gain[1]) else []),
+                *([str(course)] if course.judged else []),
+            ]
+        ),
+        expected=f"growth below {LARGE_SIGNAL:.0f}-fold, and values around 1",
+        certainty="measured in the first recorded step",
+        causes=(*(suspect.cause for suspect in led), "bad_init", "exploding"),
+        remedies=(*(suspect.remedy for suspect in led), _REMEDY),
+        evidence={"growth": factor, "rms": scale, "loss_excess": _excess(first.loss)},
+    )
+
+
+_REMEDY = Remedy(
+    "Initialise so that the signal keeps its scale: spread = gain / √fan-in.",
+    "nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')\nnn.init.zeros_(layer.bias)",
+)
+
+
+# --- cases ----------------------------------------------------------------------------------------
+
+
+def _example(factor: float, losses: Iterable[float], entering: float = 1.0) -> Trace:
+    graph = example.chain(*["linear", "relu"] * 3, "linear", "mse_loss", units=8)
+    reached = example.inputs(graph, [entering * factor**k for k in range(4)])
+    shots = (example.snapshot(graph, step=s, sites=reached) for s in range(0, 99, 9))
+    return example.trace(*shots, losses=list(losses))
+
+
+RULE = Rule(
+    code="INI002",
+    name="signal-blows-up",
+    title="The signal is far too large when training starts",
+    why="Each layer multiplies the size of the signal, and the gradient of its weights is "
+    "proportional to it, so factors above 1 end in steps that are far too large. Squashing "
+    "functions are driven to their flat ends, and the network starts sure of wrong answers.",
+    sees="""
+Weights with spread *s* multiply the scale of the signal by *s*·√fan-in, in each layer. With a unit
+normal initialisation and 100 inputs that is ten-fold per layer. Raw inputs are too large already
+when they arrive; then the weights are not to blame.
+""",
+    evidence="""
+In the first recorded step: the RMS of what every layer receives and of the output, against that of
+the input, or a cross-entropy far above that of a uniform prediction, ln(classes). Raw inputs lead
+where they, and not a growth from layer to layer, make the signal large.
+It alarms only if nothing was learned.
+""",
+    ignore="""
+Normalisation and Adam's steps of fixed size cope with large signals: while the network learns this
+is a note. A large output alone is right where the targets are large.
+""",
+    references=(
+        "He et al. 2015, Delving Deep into Rectifiers, section 2.2",
+        "Karpathy 2019, A Recipe for Training Neural Networks (verify loss at init)",
+    ),
+    check=check,
+    thresholds={"growth": LARGE_SIGNAL, "scale": LARGE, "loss": EXCESS, "input": RAW_INPUT},
+    explains=(
+        "stacked-squashing",
+        "saturated-units",
+        "exploding-gradient",
+        "non-finite-origin",
+        "loss-diverges",
+        "constant-output",
+        "loss-flat",
+    ),
+    cases=(
+        Case("six-fold per layer, flat", lambda: _example(6, FLAT), Severity.WARNING),
+        Case("raw inputs, flat", lambda: _example(1, FLAT, 100), Severity.WARNING),
+        Case("near miss: six-fold per layer, yet it learns", lambda: _example(6, FALLING), None),
+        Case("near miss: small inputs brought to size", lambda: _example(6, FLAT, 0.01), None),
+        Case("a signal that is kept", lambda: _example(1, FLAT), None),
+        Case("readings missing", lambda: example.unread(_example(6, FLAT)), None),
+    ),
+)

@@ -1,0 +1,166 @@
+"""INI001: all units of a hidden layer are copies of one another, and stay so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from lifesigns.evidence import Course, Stream, Threshold
+from lifesigns.evidence.sites import is_hidden, listed
+from lifesigns.records import WEIGHTED, Finding, Kind, Remedy, Severity, Site, Snapshot, Trace
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Rule
+
+LEFT = Threshold(
+    0.5, "share of a constant prediction's loss still left, called poor", "ours: one unit's worth"
+)
+ROWS = Threshold(
+    1, "different rows of weight and of gradient", "exact; Goodfellow et al. 2016, section 8.4"
+)
+
+FIRST = 3
+"""Snapshots that must agree; later, rounding errors may drive apart what is equal exactly."""
+
+
+def check(stream: Stream) -> Iterable[Finding]:
+    """One finding per stream: the first symmetric layer leads, the others are named."""
+    snapshots = stream.snapshots
+    first = snapshots[:FIRST]
+    sites = [s for s in _hidden(first[0]) if all(_is_symmetric(s, x) for x in first)]
+    if sites:
+        yield _finding(stream, sites)
+
+
+def _hidden(snapshot: Snapshot) -> Iterator[Site]:
+    """Sites with several units, a weight of their own, and another weighted site downstream."""
+    graph = snapshot.graph
+    for index in graph.of_kind(*WEIGHTED):
+        site = graph.sites[index]
+        several = site.kind is Kind.RECURRENT or max(site.fan_out, site.units) > 1
+        if several and site.parameters and is_hidden(graph, index):
+            yield site
+
+
+def _is_symmetric(site: Site, snapshot: Snapshot) -> bool:
+    """Equal weights *and* equal gradients, so that a step cannot tell the units apart.
+
+    A gradient of exactly 0 is equal as well: zero weights in all layers are the plainest case.
+    It is no proof on its own where the layer is frozen or not reached.
+    """
+    weight = snapshot.parameter(site.parameters[0])
+    if weight is None or not (weight.trainable and weight.reached):
+        return False
+    gates = _gates(site)
+    rows = weight.shape[0] if weight.shape else 1
+    alike = 1 <= weight.distinct_weight_rows <= gates
+    moves_alike = 1 <= weight.distinct_gradient_rows <= gates
+    return rows > gates and alike and moves_alike
+
+
+def _gates(site: Site) -> int:
+    """Row blocks of a recurrent weight: one per gate, each with its own rows for one unit."""
+    recurrent = site.kind is Kind.RECURRENT or "weight_ih" in site.parameters[0]
+    return {"gru": 3, "rnn_tanh": 1, "rnn_relu": 1}.get(site.operation, 4) if recurrent else 1
+
+
+def _finding(stream: Stream, sites: list[Site]) -> Finding:
+    origin, rest = sites[0], sites[1:]
+    snapshots = stream.snapshots
+    reading = snapshots[0].parameter(origin.parameters[0])
+    value = "0" if reading and reading.weight_rms == 0 else "the same"
+    alike = sum(_is_symmetric(origin, snapshot) for snapshot in snapshots)
+    course = stream.course
+    return RULE.finding(
+        Severity.NOTE if _learned_well(course) else Severity.ERROR,
+        f"all {origin.fan_out or origin.units} units of {origin.name} are copies of one another",
+        site=origin.name,
+        step=snapshots[0].step,
+        measured=f"every row of {origin.parameters[0]} is {value} and all rows of its gradient are "
+        f"equal, in {alike} of {len(snapshots)} recorded steps"
+        + (f"; also {listed([site.name for site in rest])}" if rest else "")
+        + course.remark,
+        expected="units that start different, so that they can learn different things",
+        causes=("bad_init",),
+        remedies=(
+            Remedy(
+                "Initialise hidden layers at random; zero is fine for biases only.",
+                "nn.init.xavier_uniform_(layer.weight)  # for ReLU: kaiming_uniform_\n"
+                "nn.init.zeros_(layer.bias)",
+            ),
+        ),
+        evidence={"layers": len(sites), "recorded_steps": alike},
+    )
+
+
+def _learned_well(course: Course) -> bool:
+    """One unit's worth is enough for this task: half the loss of a constant prediction."""
+    reference = course.baseline if np.isfinite(course.baseline) else course.start
+    return course.learned and course.end < LEFT * reference
+
+
+# --- cases ----------------------------------------------------------------------------------------
+def _example(
+    weight_rows: int, gradient_rows: int, *operations: str, losses: Sequence[float] = ()
+) -> Trace:
+    graph = example.chain(*(operations or ("linear", "sigmoid", "linear", "mse_loss")), units=16)
+    readings = example.weights(
+        graph,
+        weight_rms=0.1,
+        distinct_weight_rows=weight_rows,
+        distinct_gradient_rows=gradient_rows,
+    )
+    shots = (example.snapshot(graph, step=s, parameters=readings) for s in (0, 9))
+    return example.trace(*shots, losses=losses)
+
+
+RULE = Rule(
+    code="INI001",
+    name="symmetric-units",
+    title="Hidden units that are copies of one another",
+    why="Units that start with equal weights get equal gradients, so every step moves them alike "
+    "and they stay copies for ever. A layer of such units can express no more than a single unit.",
+    sees="""
+Backpropagation tells two units of a layer apart only by their weights. If these are equal,
+towards the input and towards the output, the units compute the same value, receive the same
+gradient and make the same step: the symmetry is never broken. With ReLU and all weights 0, value
+and gradient are 0 as well, and nothing but the last bias learns.
+""",
+    evidence="""
+The layer has another weighted layer behind it on the graph, all rows of its weight are equal
+*and* all rows of its gradient are equal, in each of the first three recorded steps. (The weight
+of an LSTM has four kinds of rows, of a GRU three.) This is exact, no statistics are involved.
+""",
+    ignore="""
+Zero weights are fine where symmetry is broken elsewhere or does not matter: in a last layer, in
+softmax or logistic regression, at the end of a residual branch, in an embedding. There the rows
+of the gradient differ, or nothing weighted follows, and the rule is quiet. A network that learns
+with a symmetric layer, as through a layer of one unit, gets a note.
+""",
+    references=(
+        "Goodfellow, Bengio & Courville 2016, Deep Learning, section 8.4: parameter "
+        "initialization strategies",
+        "CS231n, Neural Networks Part 2: weight initialization",
+    ),
+    check=check,
+    thresholds={"rows": ROWS, "left": LEFT},
+    explains=("dead-units", "zero-gradient", "vanishing-gradient", "constant-output", "loss-flat"),
+    cases=(
+        Case("equal weights, equal gradients", lambda: _example(1, 1), Severity.ERROR),
+        Case("an LSTM's four gates", lambda: _example(4, 4, "lstm", "linear"), Severity.ERROR),
+        Case(
+            "copies that learn a little",
+            lambda: _example(1, 1, losses=np.linspace(1, 0.8, 99).tolist()),
+            Severity.ERROR,
+        ),
+        Case(
+            "near miss: copies that are enough for the task",
+            lambda: _example(1, 1, losses=np.geomspace(1, 0.01, 99).tolist()),
+            None,
+        ),
+        Case("equal weights told apart by the gradient", lambda: _example(1, 16), None),
+        Case("softmax regression from zero", lambda: _example(1, 1, "linear", "nll_loss"), None),
+        Case("random weights", lambda: _example(16, 16), None),
+        Case("readings missing: rows not compared", lambda: example.unread(_example(1, 1)), None),
+    ),
+)

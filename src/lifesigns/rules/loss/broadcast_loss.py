@@ -1,0 +1,110 @@
+"""LOS008: prediction and target broadcast against each other in the loss."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from lifesigns.evidence import Stream, Threshold
+from lifesigns.records import Finding, LossReading, Remedy, Severity, Snapshot, Trace
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Rule
+
+COMPARISONS = Threshold(1, "comparisons per prediction", "exact")
+
+
+def check(stream: Stream) -> Iterable[Finding]:
+    """One finding per stream, at the first step it happened."""
+    for snapshot in stream.snapshots:
+        if snapshot.loss and _is_crossed(snapshot.loss):
+            yield _finding(snapshot, snapshot.loss)
+            return
+
+
+def _is_crossed(loss: LossReading) -> bool:
+    """As many targets as predictions, and yet each is compared with all.
+
+    A target of another size (pairwise distances) is meant to be compared like that.
+    """
+    same = math.prod(loss.target_shape) == math.prod(loss.input_shape)
+    return loss.cross_broadcast and (same or not loss.target_shape)
+
+
+def _finding(snapshot: Snapshot, loss: LossReading) -> Finding:
+    n, compared = loss.input_shape[0], math.prod(loss.compared_shape)
+    site = snapshot.graph.sites[loss.site].name if loss.site >= 0 else ""
+    return RULE.finding(
+        Severity.ERROR,
+        f"prediction {loss.input_shape} and target {loss.target_shape or '?'} broadcast to "
+        f"{loss.compared_shape} in the loss",
+        site=site,
+        step=snapshot.step,
+        measured=f"{compared} comparisons for {n} samples: every prediction with every target",
+        expected=f"{math.prod(loss.input_shape)} comparisons, each prediction with its own target",
+        certainty="exact, by the shapes",
+        causes=("wrong_shape", "wrong_loss"),
+        remedies=(
+            Remedy(
+                "Give both the same shape before the loss.",
+                "loss = loss_fn(output.squeeze(1), target)  # both [batch]",
+            ),
+            Remedy("Or shape the target like the output.", "target = target.view_as(output)"),
+        ),
+        evidence={"samples": n, "comparisons": compared},
+    )
+
+
+# --- cases ----------------------------------------------------------------------------------------
+def _example(given: tuple[int, ...], wanted: tuple[int, ...], compared: tuple[int, ...]) -> Trace:
+    graph = example.chain("linear/1", "mse_loss", batch=8)
+    loss = LossReading(
+        1.0,
+        "squared_error",
+        "mse_loss",
+        site=1,
+        input_shape=given,
+        target_shape=wanted,
+        compared_shape=compared,
+    )
+    return example.trace(*(example.snapshot(graph, step=s, loss=loss) for s in (0, 9)))
+
+
+RULE = Rule(
+    code="LOS008",
+    name="broadcast-loss",
+    title="Prediction and target broadcast against each other",
+    why="With shapes (N, 1) and (N) the loss compares every prediction with every target, N² pairs "
+    "instead of N. The best answer to that is the mean target for every input, so the network "
+    "learns to ignore its input.",
+    sees="""
+A linear layer with one unit gives shape `(N, 1)`; targets read from a table often have shape
+`(N,)`. Broadcasting turns the two into `(N, N)` without an error (`F.mse_loss` only warns), and
+the loss looks reasonable all along. Its minimum is the mean of the targets, whatever the input.
+""",
+    evidence="""
+Exactly, by the shapes before and after broadcasting.
+""",
+    ignore="""
+A loss over all pairs on purpose (contrastive, pairwise distances) has targets of the size of the
+pairs and is not reported.
+""",
+    references=(
+        "PyTorch, Broadcasting semantics",
+        "PyTorch, `torch.nn.functional.mse_loss`: the warning on differing sizes",
+    ),
+    check=check,
+    thresholds={"comparisons": COMPARISONS},
+    explains=("loss-flat", "constant-output"),
+    cases=(
+        Case("(N, 1) against (N)", lambda: _example((8, 1), (8,), (8, 8)), Severity.ERROR),
+        Case("(N) against (N, 1)", lambda: _example((8,), (8, 1), (8, 8)), Severity.ERROR),
+        Case("equal shapes", lambda: _example((8, 1), (8, 1), (8, 1)), None),
+        Case("a batch of one", lambda: _example((1, 1), (1,), (1, 1)), None),
+        Case("near miss: all pairs on purpose", lambda: _example((8, 1), (8, 8), (8, 8)), None),
+        Case(
+            "readings missing: no shapes",
+            lambda: example.unread(_example((8, 1), (8,), (8, 8))),
+            None,
+        ),
+    ),
+)

@@ -1,0 +1,341 @@
+"""LOS007: class labels are treated as quantities, or classes as independent of one another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from lifesigns.evidence import Course, Stream, Threshold
+from lifesigns.evidence.constant import class_counts
+from lifesigns.evidence.course import REGRESSIONS
+from lifesigns.evidence.output import output_sites
+from lifesigns.evidence.thresholds import ENOUGH_STEPS, HALF, RANKS
+from lifesigns.records import (
+    Finding,
+    LossReading,
+    Remedy,
+    Severity,
+    Site,
+    Snapshot,
+    Trace,
+    UnitSums,
+)
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Rule
+
+CLASSES = Threshold(100, "classes at the most", "ours: beyond that it may be a count")
+SAMPLES = Threshold(5, "samples per class", "ours: to know how frequent each is")
+UNIFORM = Threshold(0.25, "variance over that of equally frequent numbers, off 1", "ours")
+MISS = Threshold(1.5, "RMS error over the step from class to class", "ours: not the next")
+NAMES = Threshold(20, "classes at the most for that", "ours: more may be a scale")
+TOTAL = Threshold(1.5, "sum of the outputs, a probability", "ours: 1 is consistent")
+
+
+def check(stream: Stream) -> Iterable[Finding]:
+    """At most one finding per stream."""
+    shots = [s for s in stream.snapshots if s.loss]
+    readings = [s.loss for s in shots if s.loss]
+    targets, course = stream.targets, stream.course
+    if targets is None or not targets.units:
+        return
+    severity = course.harm(HALF)
+    found = (
+        _regressed(readings, targets, course, severity)
+        or _one_sigmoid(readings, targets, course)
+        or _independent(shots, course)
+        or _shifted(readings)
+    )
+    if found:
+        yield found
+
+
+# --- labels as the targets of a regression
+def _regressed(
+    readings: Sequence[LossReading], targets: UnitSums, course: Course, severity: Severity
+) -> Finding | None:
+    if readings[-1].kind not in REGRESSIONS or not _are_labels(readings, targets):
+        return None
+    classes = int(targets.maximum[0] - targets.minimum[0]) + 1
+    squared = readings[-1].kind == "squared_error" and course.steps >= ENOUGH_STEPS
+    missed = squared and classes <= NAMES and course.end > MISS**2
+    return RULE.finding(
+        severity if severity is not Severity.NOTE or not missed else Severity.WARNING,
+        f"targets look like the numbers of {classes} classes, and a regression is trained on them",
+        step=0,
+        measured=f"integers from {targets.minimum[0]:.0f} to {targets.maximum[0]:.0f}, about "
+        f"equally frequent; {course}",
+        expected=f"{classes} outputs and a cross-entropy, if these are classes",
+        certainty="the targets are exact; that they are classes is likely: counts and ratings "
+        "gather around a centre",
+        causes=("wrong_loss", "wrong_output_activation"),
+        remedies=_remedies(classes, int(targets.minimum[0])),
+        evidence={"classes": classes, "gain": course.gain},
+    )
+
+
+def _are_labels(readings: Sequence[LossReading], targets: UnitSums) -> bool:
+    """One unit of integers from 0 or 1 with the mean and variance of equally frequent numbers."""
+    integers = all(r.target.integer_valued for r in readings if r.target)
+    if not integers or targets.units != 1:
+        return False
+    low, high, n = targets.minimum[0], targets.maximum[0], targets.count[0]
+    classes = high - low + 1
+    few = 3 <= classes <= CLASSES and n >= SAMPLES * classes
+    if low not in (0, 1) or not few:
+        return False
+    variance = (classes**2 - 1) / 12
+    centred = abs(targets.mean[0] - (low + high) / 2) < 0.2 * np.sqrt(variance)
+    return bool(centred and abs(targets.variance[0] / variance - 1) < UNIFORM)
+
+
+# --- labels as the targets of a binary cross-entropy
+def _one_sigmoid(
+    readings: Sequence[LossReading], targets: UnitSums, course: Course
+) -> Finding | None:
+    last = readings[-1]
+    integers = all(r.target.integer_valued for r in readings if r.target)
+    low, high = float(targets.minimum.min()), float(targets.maximum.max())
+    if last.kind != "binary_cross_entropy" or last.scale < 0 or not integers:
+        return None
+    if low < 0 or high <= 1 or targets.units != 1:
+        return None
+    classes = int(high - low) + 1
+    return RULE.finding(
+        Severity.ERROR,
+        f"one sigmoid for the labels {low:.0f} to {high:.0f}: it can only tell 0 from 1",
+        step=0,
+        measured=f"a binary cross-entropy on labels up to {high:.0f}; {course}",
+        expected="labels 0 and 1, or an output for each class",
+        certainty="exact, on the recorded targets",
+        causes=("wrong_loss", "wrong_output_activation"),
+        remedies=_remedies(classes, int(low)),
+        evidence={"target_low": low, "target_high": high},
+    )
+
+
+# --- independent sigmoids where a cross-entropy needs a distribution
+def _independent(shots: Sequence[Snapshot], course: Course) -> Finding | None:
+    """Harm is measured: probabilities that sum to far more than 1, and say little of the class."""
+    loss, site = shots[-1].loss, _only_sigmoid(shots[-1])
+    if loss is None or site is None or loss.kind != "cross_entropy" or loss.prediction is None:
+        return None
+    given = loss.prediction
+    if given.units < 2 or not (loss.handwritten or loss.operation == "nll_loss"):
+        return None
+    total = float(np.exp(given.mean).sum() if given.maximum.max() <= 0 else given.mean.sum())
+    harmed = total > TOTAL and not course.correlation > RANKS
+    return RULE.finding(
+        Severity.WARNING if harmed and course.steps >= ENOUGH_STEPS else Severity.NOTE,
+        f"{given.units} independent sigmoids feed a cross-entropy for one class out of several",
+        site=site.name,
+        step=shots[0].step,
+        measured=f"the outputs sum to {total:.3g}; outputs and classes correlate at "
+        f"{course.correlation:.2f}",
+        expected="a softmax: outputs that sum to 1",
+        certainty="proved on the graph",
+        causes=("wrong_output_activation", "wrong_loss"),
+        remedies=_remedies(given.units, 0),
+        evidence={"total": total, "correlation": course.correlation},
+    )
+
+
+def _only_sigmoid(snapshot: Snapshot) -> Site | None:
+    """The sigmoid of the output, if nothing else could make its values a distribution."""
+    if snapshot.loss is None:
+        return None
+    sites = [snapshot.graph.sites[i] for i in output_sites(snapshot.graph, snapshot.loss)]
+    squashing = [site for site in sites if site.operation in ("sigmoid", "softmax", "log_softmax")]
+    return squashing[0] if [s.operation for s in squashing] == ["sigmoid"] else None
+
+
+# --- labels that start at 1
+def _shifted(readings: Sequence[LossReading]) -> Finding | None:
+    """Costs an output that is never asked for; the network learns all the same."""
+    counts, last = class_counts(readings), readings[-1]
+    units = last.prediction.units if last.prediction else 0
+    if counts is None or last.kind != "cross_entropy" or not (last.target and last.target.is_index):
+        return None
+    if units < 3 or len(counts) < units or counts[0] > 0 or not (counts[1:units] > 0).all():
+        return None
+    return RULE.finding(
+        Severity.NOTE,
+        f"the labels run from 1 to {units - 1}: output 0 is never asked for",
+        step=0,
+        measured=f"no label 0 among {counts.sum():.0f}",
+        expected=f"labels from 0 to {units - 2}, and {units - 1} outputs",
+        certainty=f"exact, on the {counts.sum():.0f} recorded labels",
+        causes=("wrong_labels",),
+        remedies=(Remedy("Count classes from 0.", "target = target - 1"),),
+        evidence={"units": units},
+    )
+
+
+def _remedies(classes: int, low: int) -> tuple[Remedy, ...]:
+    shift = f" - {low}" if low else ""
+    return (
+        Remedy(
+            "An output for each class, and the cross-entropy over all of them.",
+            f"model[-1] = nn.Linear(width, {classes})\n"
+            f"loss = F.cross_entropy(logits, target.long(){shift})",
+        ),
+    )
+
+
+# --- cases ----------------------------------------------------------------------------------------
+def _example(
+    targets: Sequence[float],
+    kind: str,
+    losses: Sequence[float],
+    *operations: str,
+    outputs: float = 0.5,
+    units: int = 1,
+    classes: int = 0,
+) -> Trace:
+    """A batch of all targets at each recorded step, and the same output for each."""
+    graph = example.chain("linear", *operations, units=4, batch=len(targets))
+    handwritten = "log" in operations
+    shots = [
+        example.snapshot(
+            graph,
+            step=s,
+            loss=LossReading(
+                losses[s],
+                kind,
+                operations[-1],
+                handwritten=handwritten,
+                fit=losses[s],
+                scale=1.0,
+                site=-1 if handwritten else len(operations),
+                input_shape=(len(targets), units),
+                prediction=example.sums(np.full((len(targets), units), outputs)),
+                target=example.target(np.reshape(targets, (-1, 1)), classes=classes),
+                correlation=0.1,
+            ),
+        )
+        for s in (0, 1, 50, len(losses) - 1)
+    ]
+    return example.trace(*shots, losses=losses)
+
+
+_TEN = tuple(range(10)) * 12
+_COUNTS = tuple(np.random.default_rng(0).poisson(3.0, 200).tolist())
+_POOR = [8.0] * 200
+_FITS = list(np.geomspace(8, 0.4, 200))
+
+RULE = Rule(
+    code="LOS007",
+    name="classes-as-numbers",
+    title="Class labels are treated as quantities, or classes as independent",
+    why="The number of a class is a name: class 9 is not three times class 3, and who wavers "
+    "between 3 and 5 should not answer 4. An output for each class and a cross-entropy over all of "
+    "them ask for what is wanted: the probability of each class.",
+    sees="""
+Integer class labels as targets of a squared error. One sigmoid with a binary cross-entropy for
+more than two classes. A sigmoid for each class in front of a categorical cross-entropy, where all
+outputs can grow together. And labels that start at 1, which cost an output.
+""",
+    evidence="""
+Regression: one output, and targets that are integers from 0 or 1 with the mean and variance of
+equally frequent numbers, together with a weak fit: less than half of the variance, or off by more
+than one class. Binary cross-entropy: integers above 1. Sigmoids
+before a categorical cross-entropy: the graph, with outputs that sum to far more than 1 and hardly
+tell the classes apart.
+""",
+    ignore="""
+Counts and ratings are integers too, and a regression on them is fine: they gather around a centre.
+Where a regression on labels fits them well it is a note: they have an order that means something.
+""",
+    references=(
+        "Bishop 2006, Pattern Recognition and Machine Learning, section 4.1.3: least squares",
+        "Goodfellow, Bengio & Courville 2016, Deep Learning, section 6.2.2: output units",
+    ),
+    check=check,
+    thresholds={
+        "classes": CLASSES,
+        "samples": SAMPLES,
+        "uniform": UNIFORM,
+        "miss": MISS,
+        "names": NAMES,
+        "learned": HALF,
+        "total": TOTAL,
+    },
+    explains=("loss-flat", "constant-output", "squared-error-on-saturated-output"),
+    cases=(
+        Case(
+            "ten classes by squared error",
+            lambda: _example(_TEN, "squared_error", _POOR, "mse_loss"),
+            Severity.WARNING,
+        ),
+        Case(
+            "off by more than one class",
+            lambda: _example(_TEN, "squared_error", [3.0] * 200, "mse_loss"),
+            Severity.WARNING,
+        ),
+        Case(
+            "one sigmoid for ten classes",
+            lambda: _example(
+                _TEN, "binary_cross_entropy", _POOR, "binary_cross_entropy_with_logits"
+            ),
+            Severity.ERROR,
+        ),
+        Case(
+            "all sigmoids say yes",
+            lambda: _example(
+                _TEN,
+                "cross_entropy",
+                list(np.geomspace(0.7, 0.01, 200)),
+                "sigmoid",
+                "log",
+                outputs=0.98,
+                units=10,
+                classes=10,
+            ),
+            Severity.WARNING,
+        ),
+        Case(
+            "near miss: an order that can be learned",
+            lambda: _example(_TEN, "squared_error", _FITS, "mse_loss"),
+            None,
+        ),
+        Case(
+            "labels from 1",
+            lambda: _example(
+                (1, 2, 3) * 40,
+                "cross_entropy",
+                [1.0] * 200,
+                "log_softmax",
+                "nll_loss",
+                units=4,
+                classes=4,
+            ),
+            Severity.NOTE,
+        ),
+        Case(
+            "near miss: counts", lambda: _example(_COUNTS, "squared_error", _POOR, "mse_loss"), None
+        ),
+        Case(
+            "near miss: labels from 1 to 9 for ten outputs",
+            lambda: _example(
+                tuple(range(1, 10)) * 9,
+                "cross_entropy",
+                [2.2] * 200,
+                "log_softmax",
+                "nll_loss",
+                units=10,
+                classes=10,
+            ),
+            None,
+        ),
+        Case(
+            "two classes by squared error",
+            lambda: _example((0, 1) * 50, "squared_error", [0.25] * 200, "mse_loss"),
+            None,
+        ),
+        Case(
+            "readings missing: no targets",
+            lambda: example.unread(_example(_TEN, "squared_error", _POOR, "mse_loss")),
+            None,
+        ),
+    ),
+)

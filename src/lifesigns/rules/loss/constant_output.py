@@ -1,0 +1,189 @@
+"""LOS009: the same prediction for every input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from lifesigns.evidence import Stream, Threshold
+from lifesigns.evidence.suspects import too_large
+from lifesigns.functions import ACTIVATIONS
+from lifesigns.records import (
+    Finding,
+    Kind,
+    LossReading,
+    Remedy,
+    Severity,
+    Site,
+    SiteReading,
+    Snapshot,
+    Trace,
+    UnitSums,
+)
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Rule
+
+SPREAD = Threshold(1e-6, "range of outputs over range of targets", "ten times float32's rounding")
+
+ROUNDING = 4 * float(np.finfo(np.float32).eps)
+
+
+def check(stream: Stream) -> Iterable[Finding]:
+    """One finding per stream; a zero-initialised last layer before its first step is fine."""
+    recent = [s for s in stream.latest if s.step > 0 and s.loss]
+    if recent and stream.course.targets_vary and all(map(_is_constant, recent)):
+        yield _finding(stream, recent[-1])
+
+
+def _is_constant(snapshot: Snapshot) -> bool:
+    """Every output unit has one value for the whole batch, up to rounding."""
+    loss = snapshot.loss
+    if loss is None or loss.prediction is None or loss.target is None:
+        return False
+    sums = loss.prediction
+    if not ((sums.count > 1).all() and sums.units and (sums.nonfinite == 0).all()):
+        return False
+    spread = 1.0 if loss.target.is_index else float(loss.target.sums.spread.max())
+    return spread > 0 and _is_level(sums, SPREAD * spread)
+
+
+def _is_level(sums: UnitSums, tolerance: float = 0.0) -> bool:
+    size = np.maximum(np.abs(sums.minimum), np.abs(sums.maximum))
+    return bool((sums.spread <= tolerance + ROUNDING * size).all())
+
+
+def _finding(stream: Stream, last: Snapshot) -> Finding:
+    loss = last.loss
+    assert loss is not None
+    assert loss.prediction is not None
+    origin = _origin(last)
+    place, cause, remedy = _cause(last, origin)
+    first = stream.since(_is_constant)
+    leading = too_large(stream, first)
+    batch = int(loss.prediction.count.max())
+    widest = float(loss.prediction.spread.max())
+    return RULE.finding(
+        Severity.ERROR,
+        f"the output is the same for every input since step {first}",
+        site=origin.name if origin else "",
+        step=first,
+        measured=f"outputs differ by {widest:.2g} over a batch of {batch} while targets vary"
+        + (f"; constant from {place}" if place else "")
+        + "".join(f"; {suspect.evidence}" for suspect in leading),
+        expected=f"outputs that differ by more than {SPREAD:g} of the targets' range",
+        certainty="exact, in every recorded step from there on",
+        causes=tuple(dict.fromkeys((*(s.cause for s in leading), cause, "bad_init")))[:3],
+        remedies=(*(suspect.remedy for suspect in leading), remedy),
+        evidence={"output_spread": widest, "batch": batch},
+    )
+
+
+def _origin(snapshot: Snapshot) -> Site | None:
+    """The first site, in forward order, whose output no longer depends on the input."""
+    for index in snapshot.graph.of_kind(Kind.ACTIVATION, Kind.SOFTMAX):
+        reading = snapshot.reading(index)
+        value = reading.value if reading else None
+        if value is not None and (value.count > 1).all() and _is_level(value):
+            return snapshot.graph.sites[index]
+    return None
+
+
+def _cause(snapshot: Snapshot, origin: Site | None) -> tuple[str, str, Remedy]:
+    """Where it comes from, in words; the cause; what to do."""
+    facts = ACTIVATIONS.get(origin.operation) if origin else None
+    if origin and facts:
+        reading = snapshot.reading(snapshot.graph.find(origin.name))
+        if reading and reading.value and facts.silent_side and not reading.value.active.any():
+            return f"{origin.name} on, all of its units are 0", "dead_relu", _DEAD
+        if origin.kind is Kind.SOFTMAX and origin.shape and origin.units == 1:
+            return f"{origin.name} on, over one unit", "wrong_output_activation", _HEAD
+        if facts.saturates and not facts.silent_side:
+            return f"{origin.name} on, stuck at its flat ends", "saturated", _SCALE
+    zero = next((p for p in snapshot.parameters if len(p.shape) > 1 and p.weight_rms == 0), None)
+    if zero:
+        return f"{zero.name} on, which is 0", "bad_init", _SCALE
+    return (f"{origin.name} on" if origin else ""), "vanishing", _SCALE
+
+
+_DEAD = Remedy(
+    "Revive the units: a lower learning rate, or a rectifier that keeps a slope.",
+    "nn.LeakyReLU(0.01)  # instead of nn.ReLU()",
+)
+_HEAD = Remedy("Two units or more, or no softmax.", "nn.Linear(width, 2)")
+_SCALE = Remedy(
+    "Initialise at random with a spread that fits the fan-in.",
+    "nn.init.xavier_uniform_(layer.weight)\nnn.init.zeros_(layer.bias)",
+)
+
+
+# --- cases ----------------------------------------------------------------------------------------
+def _example(
+    outputs: Sequence[float],
+    steps: Sequence[int] = (0, 9, 99),
+    operations: Sequence[str] = ("linear", "relu", "linear/1"),
+    **rest: Any,
+) -> Trace:
+    graph = example.chain(*operations, "mse_loss", batch=4)
+    wanted = rest.get("wanted", [[0.0], [1.0], [2.0], [3.0]])
+    loss = LossReading(
+        1.0,
+        "squared_error",
+        site=len(operations),
+        prediction=example.sums(np.reshape(outputs, (-1, 1))),
+        target=example.target(wanted),
+    )
+    hidden = SiteReading(1, example.sums(np.zeros((4, graph.sites[1].units))))
+    return example.trace(
+        *(example.snapshot(graph, step=s, loss=loss, sites=[hidden]) for s in steps)
+    )
+
+
+RULE = Rule(
+    code="LOS009",
+    name="constant-output",
+    title="The same prediction for every input",
+    why="If the output does not depend on the input, the best it can predict is the mean of the "
+    "targets. Somewhere on the way the input got lost, and the weights before that place receive "
+    "no gradient that could bring it back.",
+    sees="""
+Targets differ, predictions do not. The usual reasons: a layer of ReLUs that is 0 for every input,
+a squashing layer stuck at its flat ends, weights of 0, or a softmax over a single unit. The
+finding names the first activation whose output no longer changes.
+""",
+    evidence="""
+The range of every output unit over the batch is below a millionth of the targets' range (plus
+float32 rounding), in every one of the last recorded steps, while targets vary.
+""",
+    ignore="""
+Before the first step: a last layer that starts at 0 is fine, and the rule looks at later steps
+only.
+""",
+    references=(
+        "Karpathy 2019, A Recipe for Training Neural Networks: the input-independent baseline",
+    ),
+    check=check,
+    thresholds={"spread": SPREAD},
+    explains=("loss-flat",),
+    cases=(
+        Case("one value for all", lambda: _example([0.5] * 4), Severity.ERROR),
+        Case(
+            "only rounding differs", lambda: _example([0.5, 0.5, 0.5 + 6e-8, 0.5]), Severity.ERROR
+        ),
+        Case(
+            "a softmax over one unit",
+            lambda: _example([1.0] * 4, operations=("linear/1", "softmax")),
+            Severity.ERROR,
+        ),
+        Case(
+            "a sigmoid stuck at its end",
+            lambda: _example([0.5] * 4, operations=("linear", "sigmoid", "linear/1")),
+            Severity.ERROR,
+        ),
+        Case("outputs differ", lambda: _example([0.5, 0.6, 0.7, 0.8]), None),
+        Case("near miss: before the first step", lambda: _example([0.0] * 4, steps=[0]), None),
+        Case("constant targets", lambda: _example([0.5] * 4, wanted=[[1.0]] * 4), None),
+        Case("readings missing: no predictions", lambda: example.unread(_example([0.5] * 4)), None),
+    ),
+)

@@ -1,0 +1,205 @@
+"""LOS003: outputs that nothing normalised feed a loss that takes them for probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from lifesigns.evidence import Course, Stream, Threshold
+from lifesigns.evidence.output import is_normalised, lacks_normalisation, output_sites
+from lifesigns.evidence.thresholds import HALF, RANKS
+from lifesigns.records import Finding, LossReading, Remedy, Severity, Snapshot, Trace
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Rule
+
+POSITIVE = Threshold(1e-3, "size of an output above 0, a log-probability", "rounding")
+
+
+def check(stream: Stream) -> Iterable[Finding]:
+    """At most one finding per stream."""
+    course = stream.course
+    shots = stream.snapshots
+    if unnormalised := [s for s in shots if lacks_normalisation(s)]:
+        yield _log_of_outputs(unnormalised[0], course, course.harm(HALF))
+    elif raw := [s for s in shots if _reads_no_logarithms(s)]:
+        yield _not_log_probabilities(raw[0], course)
+
+
+def _reads_no_logarithms(snapshot: Snapshot) -> bool:
+    """A negative log-likelihood of values that cannot be log-probabilities: some are positive."""
+    loss = snapshot.loss
+    if loss is None or loss.operation != "nll_loss" or loss.prediction is None:
+        return False
+    words = {snapshot.graph.sites[i].operation for i in output_sites(snapshot.graph, loss)}
+    highest = float(loss.prediction.maximum.max(initial=-np.inf))
+    return highest > POSITIVE and not words & {"log_softmax", "log"}
+
+
+def _log_of_outputs(first: Snapshot, course: Course, severity: Severity) -> Finding:
+    return RULE.finding(
+        severity,
+        "the loss takes the logarithm of outputs that no softmax or sigmoid made probabilities",
+        site=_place(first),
+        step=first.step,
+        measured=f"{_ends(first)}; {course}",
+        expected="positive outputs that sum to 1 over the classes",
+        certainty="proved on the graph",
+        causes=("wrong_output_activation", "wrong_loss"),
+        remedies=_REMEDIES,
+        evidence={"gain": course.gain, "correlation": course.correlation},
+    )
+
+
+def _not_log_probabilities(first: Snapshot, course: Course) -> Finding:
+    """Below 0 there is no cross-entropy: such a loss falls by growing outputs, right or wrong."""
+    ranks = course.correlation > RANKS
+    below = course.end < 0
+    given = "probabilities" if is_normalised(first) else "raw outputs"
+    return RULE.finding(
+        Severity.WARNING if below and not ranks else Severity.NOTE,
+        f"a negative log-likelihood of {given}: no log-softmax made them log-probabilities",
+        site=_place(first),
+        step=first.step,
+        measured=f"{_ends(first)}; the loss went from {course.start:.3g} to {course.end:.3g}"
+        + (", below any cross-entropy" if below else ""),
+        expected="log-probabilities, none above 0",
+        certainty="exact: a log-probability is never positive",
+        causes=("wrong_loss", "wrong_output_activation"),
+        remedies=_REMEDIES,
+        evidence={"end": course.end, "correlation": course.correlation},
+    )
+
+
+def _place(snapshot: Snapshot) -> str:
+    site = snapshot.loss.site if snapshot.loss else -1
+    return snapshot.graph.sites[site].name if site >= 0 else ""
+
+
+def _ends(snapshot: Snapshot) -> str:
+    seen = snapshot.loss.prediction if snapshot.loss else None
+    if seen is None or not seen.units:
+        return "outputs were not read"
+    return f"outputs from {seen.minimum.min():.3g} to {seen.maximum.max():.3g}"
+
+
+_REMEDIES = (
+    Remedy(
+        "Use the loss that takes raw outputs: it normalises, and takes the logarithm safely.",
+        "loss = F.cross_entropy(logits, target)",
+    ),
+    Remedy(
+        "Or normalise before the logarithm.",
+        "loss = F.nll_loss(F.log_softmax(logits, dim=1), target)",
+    ),
+)
+
+
+# --- cases ----------------------------------------------------------------------------------------
+def _example(
+    operations: Sequence[str],
+    losses: Sequence[float],
+    *,
+    handwritten: bool = False,
+    correlation: float = 0.0,
+) -> Trace:
+    """Four classes in turn, outputs from -1 to 2."""
+    outputs = np.linspace(-1, 2, 128).reshape(32, 4)
+    graph = example.chain("linear", *operations, batch=32)
+    shots = [
+        example.snapshot(
+            graph,
+            step=s,
+            loss=LossReading(
+                losses[s],
+                "cross_entropy",
+                "log" if handwritten else operations[-1],
+                handwritten=handwritten,
+                fit=losses[s],
+                scale=1.0,
+                site=-1 if handwritten else len(operations),
+                input_shape=(32, 4),
+                prediction=example.sums(outputs),
+                target=example.target(np.arange(32) % 4, classes=4),
+                correlation=correlation,
+            ),
+        )
+        for s in (0, 1, 50, len(losses) - 1)
+    ]
+    return example.trace(*shots, losses=losses)
+
+
+_FLAT = [1.4] * 200
+_SINKS = list(np.linspace(0, -50, 200))
+
+RULE = Rule(
+    code="LOS003",
+    name="logits-as-probabilities",
+    title="A loss takes outputs that nothing normalised for probabilities",
+    why="Cross-entropy only makes sense for probabilities: as they sum to 1, raising one class "
+    "lowers the others. Without a softmax all outputs can grow at once, and the logarithm of what "
+    "is 0 or negative is cut off or not a number.",
+    sees="""
+A cross-entropy written by hand on the raw outputs of the last layer, or `nn.NLLLoss` without the
+log-softmax it expects in front.
+""",
+    evidence="""
+The graph: a logarithm reads the outputs, and no softmax, sigmoid or other map to positive numbers
+lies between it and the last weights. For a negative log-likelihood the values: a log-probability is
+never above 0, so outputs above 0 are none, and a loss below 0 is no cross-entropy.
+""",
+    ignore="""
+If the fit gets more than half of the way from a constant prediction to a perfect one, or outputs
+and targets clearly correlate, it is a note: some libraries normalise inside the loss.
+""",
+    references=(
+        "Goodfellow, Bengio & Courville 2016, Deep Learning, section 6.2.2.3: softmax units",
+        "PyTorch documentation: torch.nn.NLLLoss expects log-probabilities",
+    ),
+    check=check,
+    thresholds={"positive": POSITIVE, "learned": HALF},
+    explains=(
+        "loss-flat",
+        "loss-diverges",
+        "non-finite-origin",
+        "constant-output",
+        "exploding-gradient",
+        "dead-units",
+        "zero-gradient",
+        "output-cannot-reach-target",
+        "loss-oscillates",
+    ),
+    cases=(
+        Case(
+            "a logarithm of raw outputs",
+            lambda: _example(("log",), _FLAT, handwritten=True),
+            Severity.ERROR,
+        ),
+        Case(
+            "a likelihood that sinks below 0",
+            lambda: _example(("nll_loss",), _SINKS),
+            Severity.WARNING,
+        ),
+        Case(
+            "near miss: a logarithm of raw outputs that learns",
+            lambda: _example(("log",), list(np.geomspace(1.4, 0.1, 200)), handwritten=True),
+            None,
+        ),
+        Case(
+            "near miss: a likelihood that ranks well all the same",
+            lambda: _example(("nll_loss",), _SINKS, correlation=0.8),
+            None,
+        ),
+        Case(
+            "a logarithm of probabilities",
+            lambda: _example(("softmax", "log"), _FLAT, handwritten=True),
+            None,
+        ),
+        Case("log-probabilities", lambda: _example(("log_softmax", "nll_loss"), _FLAT), None),
+        Case(
+            "readings missing: no outputs",
+            lambda: example.unread(_example(("nll_loss",), _SINKS)),
+            None,
+        ),
+    ),
+)

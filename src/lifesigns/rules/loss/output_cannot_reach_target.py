@@ -1,0 +1,362 @@
+"""LOS005: the output's range does not hold the targets, or the loss does not fit them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lifesigns.evidence import Course, Stream, Threshold
+from lifesigns.evidence.course import REGRESSIONS
+from lifesigns.evidence.output import (
+    activation_before_logits,
+    compared_activation,
+    compared_softmax,
+)
+from lifesigns.evidence.thresholds import ENOUGH_STEPS, HALF
+from lifesigns.functions import ACTIVATIONS, lowest_cross_entropy
+from lifesigns.records import Finding, LossReading, Remedy, Severity, SiteReading, Trace
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Rule
+
+SHARE = Threshold(0.05, "share of the targets' range beyond the output's", "rounding, outliers")
+POOR = Threshold(0.1, "share of it below which it is an error", "calibrated on the cases")
+TOTAL = Threshold(
+    0.5, "sum of a sample's targets over that of the outputs, off 1", "ours: not just smoothed"
+)
+FLOOR = Threshold(
+    0.25, "lowest reachable loss over that of a constant", "ours: a quarter of what can be learned"
+)
+
+
+def check(stream: Stream) -> Iterable[Finding]:
+    """At most one finding per stream."""
+    if stream.readings:
+        judges = (_out_of_reach, _sums_to_one, _wrong_loss, _bounded_logits)
+        found = (judge(stream, stream.readings[-1]) for judge in judges)
+        yield from islice(filter(None, found), 1)
+
+
+# --- regression: the targets lie outside the range of the output activation
+def _out_of_reach(stream: Stream, loss: LossReading) -> Finding | None:
+    site, targets = compared_activation(stream.last), stream.targets
+    if site is None or targets is None or not targets.units or loss.kind not in REGRESSIONS:
+        return None
+    low, high = ACTIVATIONS[site.operation].range(site.details)
+    least, most = float(targets.minimum.min()), float(targets.maximum.max())
+    slack = SHARE * (most - least)
+    if not (low - least > slack or most - high > slack):
+        return None
+    return RULE.finding(
+        _severity(stream.course),
+        f"{site.name} gives {_interval(low, high)}, the targets span [{least:.3g}, {most:.3g}]",
+        site=site.name,
+        step=stream.first.step,
+        measured=f"targets outside the range of {site.operation} by "
+        f"{max(low - least, most - high):.3g}{_reached(stream.course)}",
+        expected="an output that can take every value of the targets",
+        certainty=f"exact, on the targets of {len(stream.readings)} recorded steps",
+        causes=("wrong_output_activation",),
+        remedies=(
+            Remedy(
+                "Leave the activation of the last layer out in a regression.",
+                f"# the last layer ends without {site.operation}\nnn.Linear(width, outputs)",
+            ),
+            Remedy(
+                "Or scale the targets into the range.", "y = (y - y.min()) / (y.max() - y.min())"
+            ),
+        ),
+        evidence={"low": low, "high": high, "target_low": least, "target_high": most},
+    )
+
+
+# --- outputs that sum to 1 against targets that do not
+def _sums_to_one(stream: Stream, loss: LossReading) -> Finding | None:
+    targets, site = stream.targets, compared_softmax(stream.last)
+    if site is None or targets is None or loss.target is None or loss.kind == "cross_entropy":
+        return None
+    if targets.units < 2 or math.prod(loss.target.shape[1:]) != targets.units:
+        return None  # a broadcast target has no sum of its own
+    total = float(targets.mean.sum())
+    if not abs(total - 1) > TOTAL:
+        return None
+    return RULE.finding(
+        _severity(stream.course),
+        f"{site.name} gives outputs that sum to 1, the targets sum to {total:.3g}",
+        site=site.name,
+        step=stream.first.step,
+        measured=f"{targets.units} targets per sample with a sum of {total:.3g}"
+        + _reached(stream.course),
+        expected="targets that are a distribution, or an output without softmax",
+        certainty=f"exact, on the targets of {len(stream.readings)} recorded steps",
+        why="A softmax shares out a total of 1: raising one output lowers all others. Targets with "
+        "another sum can only be missed, most of all where there are many of them.",
+        causes=("wrong_output_activation",),
+        remedies=(
+            Remedy(
+                "Independent values between 0 and 1: a sigmoid for each.",
+                "model[-1] = nn.Sigmoid()  # or no activation at all, for values on any scale",
+            ),
+        ),
+        evidence={"total": total, "units": targets.units},
+    )
+
+
+# --- cross-entropy: the targets are no probabilities
+def _wrong_loss(stream: Stream, loss: LossReading) -> Finding | None:
+    targets = stream.targets
+    if targets is None or loss.target is None or loss.target.is_index or not targets.units:
+        return None
+    if loss.kind not in ("cross_entropy", "binary_cross_entropy") or loss.scale < 0:
+        return None  # a negative scale: the target was read with its sign reversed
+    least, most = float(targets.minimum.min()), float(targets.maximum.max())
+    outside = least < -0.01 or most > 1.01
+    alone = loss.kind == "cross_entropy" and targets.units == 1
+    if loss.target.integer_valued and not alone and targets.units == 1 and least >= 0:
+        return None  # classes as numbers: LOS007
+    if not (outside or (alone and least < most)):
+        return None
+    return RULE.finding(
+        Severity.ERROR if not stream.course.gain > HALF else Severity.WARNING,
+        f"targets in [{least:.3g}, {most:.3g}] are no probabilities for {loss.kind}"
+        if outside
+        else "cross-entropy on a single output is lowest at 1, whatever the target",
+        site=stream.last.graph.sites[loss.site].name if loss.site >= 0 else "",
+        step=stream.first.step,
+        measured=f"real targets with mean {float(targets.mean.mean()):.3g}"
+        + (", one output" if alone else ""),
+        expected="targets from 0 to 1 that sum to 1 over the outputs",
+        certainty=f"exact, on the targets of {len(stream.readings)} recorded steps",
+        why="Cross-entropy compares probabilities: -Σ y log p is lowest at p = y only if both sum "
+        "to 1 over the outputs. With real values as targets its minimum lies elsewhere, and a "
+        "lower loss does not mean a better prediction.",
+        causes=("wrong_loss",),
+        remedies=(
+            Remedy("Use squared error for real values.", "loss = F.mse_loss(output, target)"),
+            Remedy(
+                "One output for two classes: the binary form.",
+                "loss = F.binary_cross_entropy_with_logits(logit, target)",
+            ),
+        ),
+        evidence={"target_low": least, "target_high": most},
+    )
+
+
+# --- cross-entropy: an activation in front keeps the logits from what they need
+def _bounded_logits(stream: Stream, loss: LossReading) -> Finding | None:
+    site = activation_before_logits(stream.last)
+    if site is None or "cross_entropy" not in loss.kind or loss.target is None:
+        return None
+    low, high = ACTIVATIONS[site.operation].range(site.details)
+    floor = _lowest(loss, low, high, site.units)
+    if low != 0 and not floor > FLOOR * stream.course.baseline:
+        return None
+    return RULE.finding(
+        Severity.NOTE if stream.course.gain > HALF else Severity.WARNING,
+        f"{site.name} limits the outputs to {_interval(low, high)}, the loss expects logits",
+        site=site.name,
+        step=stream.first.step,
+        measured=(
+            f"the lowest loss these outputs can reach is {floor:.3g}"
+            if floor > 0
+            else "outputs cannot be negative, and have no gradient where they are 0"
+        )
+        + _reached(stream.course),
+        expected="logits: the output of the last layer without an activation",
+        certainty="proved on the graph",
+        why="Logits say 'no' with large negative numbers and 'yes' with large positive ones. An "
+        "activation in front cuts that off, and where it is flat the output unit stops learning.",
+        causes=("wrong_output_activation",),
+        remedies=(
+            Remedy(
+                "Leave the activation of the last layer out.",
+                f"nn.Linear(width, {site.units})  # no {site.operation} after it",
+            ),
+        ),
+        evidence={"low": low, "high": high, "lowest_loss": floor},
+    )
+
+
+def _lowest(loss: LossReading, low: float, high: float, units: int) -> float:
+    """The loss of a perfect answer within these outputs; 0 for unlimited ones."""
+    if loss.operation.endswith("with_logits"):
+        return 0.5 * (math.log1p(math.exp(-high)) + math.log1p(math.exp(low)))
+    return lowest_cross_entropy(max(units, 2), high - low)
+
+
+def _severity(course: Course) -> Severity:
+    """Only what harms alarms: a network that fits most of its targets is none."""
+    if course.gain > HALF:
+        return Severity.NOTE
+    early = course.steps < ENOUGH_STEPS
+    return Severity.WARNING if early or course.gain > POOR else Severity.ERROR
+
+
+def _reached(course: Course) -> str:
+    if not np.isfinite(course.gain):
+        return ""
+    return f"; the fit is at {course.end:.3g}, a constant prediction reaches {course.baseline:.3g}"
+
+
+def _interval(low: float, high: float) -> str:
+    return f"({low:.3g}, {high:.3g})"
+
+
+# --- cases ----------------------------------------------------------------------------------------
+def _example(
+    operations: Sequence[str],
+    targets: ArrayLike,
+    *,
+    kind: str = "squared_error",
+    outputs: Sequence[float] = (0.1, 0.9),
+    losses: Sequence[float] = (1.0,) * 60,
+    **target: Any,
+) -> Trace:
+    wanted = np.asarray(targets, float)
+    wanted = wanted.reshape(len(wanted), -1)
+    graph = example.chain("linear", *operations, units=10, batch=len(wanted))
+    given = example.sums(np.resize(np.asarray(outputs, float), wanted.shape))
+    loss = LossReading(
+        1.0,
+        kind,
+        operations[-1],
+        fit=1.0,
+        scale=1.0,
+        site=len(operations),
+        prediction=given,
+        target=example.target(wanted, **target),
+    )
+    shots = (
+        example.snapshot(graph, step=s, loss=loss, sites=[SiteReading(1, given)])
+        for s in (0, 9, 50)
+    )
+    return example.trace(*shots, losses=losses)
+
+
+def _classified(*operations: str, losses: Sequence[float] = (1.0,) * 60) -> Trace:
+    """Ten classes and a cross-entropy on what these operations make of the last layer."""
+    reads = (*operations, "log_softmax", "nll_loss")
+    return _example(reads, _CLASSES, classes=10, kind="cross_entropy", losses=losses)
+
+
+_WIDE = (-2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
+_CLASSES = tuple(range(10)) * 3
+_LEARNED = tuple(np.geomspace(2.5, 0.1, 60))
+
+RULE = Rule(
+    code="LOS005",
+    name="output-cannot-reach-target",
+    title="The output's range does not hold the targets",
+    why="An activation at the output limits what the network can say: a sigmoid stays in 0 to 1, "
+    "a ReLU is never negative. Targets beyond that can only be missed, and pushing towards them "
+    "drives the activation to its flat end, where the gradient is lost.",
+    sees="""
+The activation of the last layer decides which values a network can produce, and the loss which
+values it is asked for. The two must fit: none for regression on any scale, a sigmoid for
+probabilities, none at all before a loss that takes logits. And targets of a cross-entropy must be
+probabilities.
+""",
+    evidence="""
+Regression: the range of the activation whose values the loss compares, against the smallest and
+largest target in all recorded steps; behind a softmax, the sum of a sample's targets against 1.
+Cross-entropy: targets outside 0 to 1, or one output without
+its complement; or an activation before the loss's own softmax or sigmoid that makes outputs
+non-negative or keeps the lowest reachable loss far above 0.
+""",
+    ignore="""
+A ReLU in front of logits or a few targets beyond the range often cost little: as long as the
+network gets more than half of the way from a constant prediction to a perfect one, it is a note.
+""",
+    references=(
+        "Goodfellow, Bengio & Courville 2016, Deep Learning, section 6.2.2: output units",
+        "Humbatova et al. 2020, Taxonomy of Real Faults in Deep Learning Systems (ICSE)",
+    ),
+    check=check,
+    thresholds={
+        "share": SHARE,
+        "learned": HALF,
+        "weak": POOR,
+        "steps": ENOUGH_STEPS,
+        "total": TOTAL,
+        "floor": FLOOR,
+    },
+    explains=(
+        "squared-error-on-saturated-output",
+        "non-finite-origin",
+        "loss-flat",
+        "saturated-units",
+        "dead-units",
+        "constant-output",
+        "zero-gradient",
+    ),
+    cases=(
+        Case(
+            "sigmoid",
+            lambda: _example(("sigmoid", "mse_loss"), _WIDE, losses=[3] * 60),
+            Severity.ERROR,
+        ),
+        Case(
+            "ReLU against negative targets",
+            lambda: _example(("relu", "mse_loss"), [-1.0, -2.0, -3.0]),
+            Severity.ERROR,
+        ),
+        Case(
+            "a softmax for targets that sum to 5",
+            lambda: _example(
+                ("softmax", "mse_loss"), np.full((6, 10), 0.5), outputs=(0.1,), losses=[0.16] * 60
+            ),
+            Severity.ERROR,
+        ),
+        Case(
+            "near miss: a softmax for targets that sum to 1",
+            lambda: _example(("softmax", "mse_loss"), np.full((6, 10), 0.1), outputs=(0.1,)),
+            None,
+        ),
+        Case(
+            "cross-entropy on real values",
+            lambda: _example(("log_softmax", "nll_loss"), _WIDE, kind="cross_entropy"),
+            Severity.ERROR,
+        ),
+        Case(
+            "cross-entropy with one output",
+            lambda: _example(("sigmoid", "log"), [0.1, 0.4, 0.9], kind="cross_entropy"),
+            Severity.ERROR,
+        ),
+        Case(
+            "ReLU before the softmax, nothing learned",
+            lambda: _classified("relu", losses=(2.3,) * 60),
+            Severity.WARNING,
+        ),
+        Case(
+            "near miss: ReLU before the softmax, learned all the same",
+            lambda: _classified("relu", losses=_LEARNED),
+            None,
+        ),
+        Case(
+            "targets within range", lambda: _example(("sigmoid", "mse_loss"), [0.0, 0.5, 1]), None
+        ),
+        Case(
+            "a scaled sigmoid",
+            lambda: _example(("sigmoid", "linear", "mse_loss"), _WIDE, outputs=(-2, 3)),
+            None,
+        ),
+        Case("no activation", lambda: _example(("mse_loss",), _WIDE), None),
+        Case(
+            "a sigmoid before the loss for probabilities",
+            lambda: _example(
+                ("sigmoid", "binary_cross_entropy"), [0.0, 1.0], kind="binary_cross_entropy"
+            ),
+            None,
+        ),
+        Case("logits", lambda: _classified(), None),
+        Case(
+            "readings missing: no targets",
+            lambda: example.unread(_example(("relu", "mse_loss"), [-1.0, -2.0, -3.0])),
+            None,
+        ),
+    ),
+)

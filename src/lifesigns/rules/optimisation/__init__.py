@@ -1,0 +1,1 @@
+"""Rules on optimisation: rates, gradients that pile up, modes, steps."""

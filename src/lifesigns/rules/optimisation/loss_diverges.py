@@ -1,0 +1,238 @@
+"""OPT004: the loss runs away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lifesigns.evidence import Course, Run, Stream, Threshold, suspects
+from lifesigns.evidence.blocks import block_means
+from lifesigns.evidence.scales import update_ratio
+from lifesigns.evidence.suspects import Suspect
+from lifesigns.evidence.thresholds import LARGE_UPDATE, ROSE
+from lifesigns.records import BatchReading, Finding, LossReading, Remedy, Severity, Trace
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Rule
+
+STEPS = Threshold(10, "steps before a rise is judged", "calibrated on the cases")
+UNKNOWN_FACTOR = Threshold(10.0, "end over start of an unrecognised loss", "no level is known")
+
+
+@dataclass(frozen=True)
+class _Rise:
+    """How the loss ran away."""
+
+    symptom: str
+    step: int
+    measured: str
+    certainty: str
+    causes: tuple[str, ...] = ()
+    """Those that come before what the run itself points to."""
+
+
+def check_run(run: Run) -> Iterable[Finding]:
+    """At most one finding; several losses in turn (a GAN) rise and fall against each other.
+
+    A loss that was never finite did not go there: where that began is another rule's matter.
+    """
+    stream = run.losses[0] if len(run.losses) == 1 else None
+    if stream is None or not stream.course.steps:
+        return
+    if not stream.course.ends_finite:
+        yield _finding(stream, _overflowed(stream))
+    elif stream.course.steps >= STEPS and stream.course.rose(_factor(stream)):
+        yield _finding(stream, _rose(stream))
+
+
+def _factor(stream: Stream) -> float:
+    return ROSE if np.isfinite(stream.course.baseline) else UNKNOWN_FACTOR
+
+
+def _onset(stream: Stream, factor: float) -> int:
+    """The step from which the loss stayed above `factor` times its first value (or non-finite)."""
+    values, steps = stream.losses, stream.steps
+    first = values[np.isfinite(values)][0]
+    below = np.flatnonzero(values - first <= (factor - 1) * abs(first))
+    return int(steps[min(below[-1] + 1, len(steps) - 1)]) if len(below) else int(steps[0])
+
+
+def _overflowed(stream: Stream) -> _Rise:
+    values = stream.losses
+    finite = np.flatnonzero(np.isfinite(values))
+    step = int(stream.steps[finite[-1] + 1])
+    grew = float(np.abs(values[finite]).max()) > ROSE * abs(float(values[finite[0]]))
+    return _Rise(
+        f"the loss is not finite from step {step} on" + (", after it grew" if grew else ""),
+        _onset(stream, ROSE) if grew else step,
+        f"{values[0]:.3g} at the start, {values[finite[-1]]:.3g} as the last finite loss",
+        "exact",
+        () if grew else ("nan",),
+    )
+
+
+def _rose(stream: Stream) -> _Rise:
+    course = stream.course
+    means = block_means(course.curve)
+    baseline = f"; a constant prediction reaches {course.baseline:.3g}"
+    return _Rise(
+        f"the loss rose from {course.start:.3g} to {course.end:.3g}",
+        _onset(stream, _factor(stream)),
+        f"block means of the loss over the run: {', '.join(f'{m:.3g}' for m in means[:5])} …"
+        + (baseline if np.isfinite(course.baseline) else ""),
+        f"{course.end_error:.2g} standard error of the end level, {course.steps} steps",
+    )
+
+
+def _finding(stream: Stream, rise: _Rise) -> Finding:
+    course = stream.course
+    asked = (suspects.unscaled_input, _uphill, suspects.rate_too_high, _perhaps_uphill)
+    found = (suspects.evident(stream, asked) if stream.snapshots else []) or [_RATE]
+    causes = (*rise.causes, *(s.cause for s in found), "exploding", "lr_too_high")
+    return RULE.finding(
+        Severity.ERROR,
+        rise.symptom,
+        step=rise.step,
+        measured="; ".join((rise.measured, *(s.evidence for s in found if s.evidence))),
+        expected="a loss that falls, or stays level",
+        certainty=rise.certainty,
+        causes=tuple(dict.fromkeys(causes))[:3],
+        remedies=(*(s.remedy for s in found), _CLIP)[:3],
+        evidence={"start": course.start, "end": course.end, "baseline": course.baseline},
+    )
+
+
+def _uphill(stream: Stream) -> Suspect | None:
+    """Small updates and a loss that rises all the same: steps along the gradient."""
+    small = [ratio < LARGE_UPDATE for ratio in _early_ratios(stream)]
+    return _SIGN if small and all(small) and _rises_throughout(stream.course) else None
+
+
+def _perhaps_uphill(stream: Stream) -> Suspect | None:
+    """The same, if only the first update was small: an overshoot may look like this as well."""
+    small = [ratio < LARGE_UPDATE for ratio in _early_ratios(stream)]
+    return (
+        _SIGN
+        if small and small[0] and not all(small) and _rises_throughout(stream.course)
+        else None
+    )
+
+
+def _early_ratios(stream: Stream) -> list[float]:
+    ratios = map(update_ratio, stream.snapshots[:4])
+    return [ratio for ratio in ratios if np.isfinite(ratio)]
+
+
+def _rises_throughout(course: Course) -> bool:
+    means = block_means(course.curve)
+    levels = means if len(means) > 3 else course.curve
+    return len(levels) > 2 and bool((np.diff(levels) > 0).all())
+
+
+_SIGN = Suspect(
+    "other",
+    "it rises without a break from a small first update on",
+    Remedy(
+        "Check the sign: the loss must be minimised.",
+        "loss = -objective  # and no maximize=True in the optimizer",
+    ),
+)
+_CLIP = Remedy(
+    "Clip the gradient while you look for the cause.",
+    "torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)",
+)
+_RATE = Suspect(
+    "lr_too_high",
+    "",
+    Remedy(
+        "Lower the learning rate tenfold.",
+        "for group in optimizer.param_groups:\n    group['lr'] *= 0.1",
+    ),
+)
+
+
+# --- cases ----------------------------------------------------------------------------------------
+def _example(
+    losses: Sequence[float], *, rms: float = 1.0, variance: float = 0.1, **rest: Any
+) -> Trace:
+    graph = example.chain("linear", "mse_loss", batch=32)
+    wanted = np.sqrt(variance) * np.tile([[-1.0], [1.0]], (16, 4))
+    shots = [
+        example.snapshot(
+            graph,
+            step=s,
+            parameters=example.weights(graph, weight_rms=1.0, update_rms=rest.get("update", 0.5)),
+            loss=LossReading(
+                float(losses[s]),
+                "squared_error",
+                "mse_loss",
+                fit=float(losses[s]),
+                scale=1.0,
+                site=1,
+                target=example.target(wanted),
+            ),
+            batch=BatchReading((32, 4), example.sums(np.full((32, 4), rms))),
+        )
+        for s in (0, 1, 2, 4)
+    ]
+    return example.trace(*shots, losses=losses)
+
+
+RULE = Rule(
+    code="OPT004",
+    name="loss-diverges",
+    title="The loss runs away",
+    why="Gradient descent goes downhill only while its steps are short against the curvature of "
+    "the loss. A longer step lands higher on the other side of the valley, the gradient there is "
+    "larger, and so is the next step.",
+    sees="""
+On a quadratic with curvature h a step of the gradient times a rate above 2/h overshoots the
+minimum by more than it was away from it: the loss grows from step to step until it overflows.
+Large inputs make h large, so raw inputs and a large learning rate look the same.
+""",
+    evidence="""
+The loss ends not finite after it was finite, or the mean of its last fifth is more than twice its
+start, beyond its noise and above what a constant prediction reaches. For a loss that is not
+recognised, ten times.
+
+The size of the first updates tells two causes apart. Long steps overshoot; a loss that rises
+steadily in *small* steps goes uphill: a flipped sign or `maximize=True`.
+""",
+    ignore="""
+A loss that starts near 0 on a pretrained network may rise a little without harm, as long as it
+stays below a constant prediction. Losses trained against each other (GANs) are not judged.
+""",
+    references=(
+        "LeCun et al. 1998, Efficient BackProp: convergence of gradient descent",
+        "Goodfellow, Bengio & Courville 2016, Deep Learning, section 4.3: gradient-based "
+        "optimization",
+    ),
+    check_run=check_run,
+    thresholds={"steps": STEPS, "factor": ROSE, "unknown_factor": UNKNOWN_FACTOR},
+    explains=("loss-flat", "constant-output", "exploding-gradient", "non-finite-origin"),
+    cases=(
+        Case(
+            "grows until it overflows",
+            lambda: _example([*np.geomspace(1, 1e30, 30), float("inf"), float("nan")]),
+            Severity.ERROR,
+        ),
+        Case(
+            "rises in small steps",
+            lambda: _example(list(np.linspace(1, 50, 100)), update=1e-3),
+            Severity.ERROR,
+        ),
+        Case("raw input", lambda: _example(list(np.geomspace(1, 9, 50)), rms=90), Severity.ERROR),
+        Case("near miss: one spike", lambda: _example([1.0] * 20 + [50.0] + [0.5] * 40), None),
+        Case("falling", lambda: _example(list(np.geomspace(5, 0.1, 100))), None),
+        Case("below chance", lambda: _example(list(np.linspace(0.01, 0.09, 90)), variance=1), None),
+        Case("a negative loss", lambda: _example(list(np.linspace(-1, -9, 90))), None),
+        Case("recovers from one overflow", lambda: _example([1, np.nan, *[0.9] * 50]), None),
+        Case(
+            "readings missing: the losses prove it",
+            lambda: example.unread(_example([*np.geomspace(1, 1e30, 30), float("inf")])),
+            Severity.ERROR,
+        ),
+    ),
+)

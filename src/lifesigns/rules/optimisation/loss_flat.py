@@ -1,0 +1,318 @@
+"""OPT003: after many steps the fit is no better than a constant prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from lifesigns.evidence import Course, Stream
+from lifesigns.evidence.flat import Flat, flat
+from lifesigns.evidence.suspects import Suspect
+from lifesigns.evidence.thresholds import (
+    ALIVE,
+    ENOUGH_STEPS,
+    FALLING,
+    LEARNED,
+    PATIENCE,
+    RELATED,
+    RESOLVED,
+    SURE_STEPS,
+)
+from lifesigns.records import (
+    BatchReading,
+    Finding,
+    Kind,
+    LossReading,
+    Remedy,
+    Severity,
+    SiteReading,
+    Trace,
+    UnitSums,
+)
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Rule
+
+
+def check(stream: Stream) -> Iterable[Finding]:
+    """One finding per stream."""
+    found = flat(stream)
+    if found is not None:
+        yield _finding(stream, found)
+
+
+def _finding(stream: Stream, found: Flat) -> Finding:
+    course, shown = stream.course, _shown(stream, found)
+    known = np.isfinite(course.gain)
+    return RULE.finding(
+        found.severity,
+        f"after {course.steps} steps the fit is no better than "
+        + ("a constant prediction" if known else "at the start")
+        + (", though it still falls" if course.falling else ""),
+        step=0,
+        measured="; ".join((_measured(course), *(s.evidence for s in shown))),
+        expected="a loss below that of a constant prediction by more than its error"
+        if known
+        else "a loss that falls, or outputs that correlate with the targets",
+        certainty=_certainty(course),
+        causes=tuple(dict.fromkeys(s.cause for s in shown)),
+        remedies=tuple(s.remedy for s in shown),
+        evidence={
+            "end": course.end,
+            "baseline": course.baseline,
+            "gain": course.gain,
+            "gain_error": course.gain_error,
+            "fall": course.fall,
+            "correlation": course.correlation,
+        },
+    )
+
+
+def _shown(stream: Stream, found: Flat) -> Sequence[Suspect]:
+    """The suspects in evidence; without any, what is left."""
+    if found.suspects:
+        return found.suspects[:3]
+    if found.severity is Severity.NOTE:
+        return [_TOO_SHORT]
+    return [_UNRELATED] if stream.bends else [_LINEAR, _UNRELATED]
+
+
+def _measured(course: Course) -> str:
+    text = f"the loss went from {course.start:.4g} to {course.end:.4g} ± {course.end_error:.2g}"
+    if np.isfinite(course.baseline):
+        text += f", a constant prediction reaches {course.baseline:.4g}"
+    if np.isfinite(course.correlation):
+        text += f"; prediction and target correlate at {course.correlation:.2f}"
+    return text
+
+
+def _certainty(course: Course) -> str:
+    slope = f"slope over the last 40 % of the run: {course.fall:.1f} standard errors downward"
+    if not np.isfinite(course.gain_error):
+        return slope
+    return f"gain {course.gain:.1%} ± {2 * course.gain_error:.1%} (two standard errors); {slope}"
+
+
+_TOO_SHORT = Suspect(
+    "too_few_epochs",
+    "inputs, updates and gradients look healthy",
+    Remedy("Train for longer before you judge it.", "epochs *= 5"),
+)
+_LINEAR = Suspect(
+    "missing_activation",
+    "nothing between input and output is non-linear, so only a linear relation can be learned",
+    Remedy(
+        "Add a hidden layer with an activation.",
+        "model = nn.Sequential(nn.Linear(inputs, 32), nn.ReLU(), nn.Linear(32, outputs))",
+    ),
+)
+_UNRELATED = Suspect(
+    "wrong_labels",
+    "inputs, updates and gradients look healthy",
+    Remedy(
+        "Check that inputs and targets belong together, then try to overfit ten samples.",
+        "for i in range(5):\n    print(x[i], y[i])  # does each label fit its input?",
+    ),
+)
+
+
+# --- cases ----------------------------------------------------------------------------------------
+STEPS = 300
+
+
+def _example(
+    losses: Sequence[float],
+    *,
+    kind: str = "squared_error",
+    correlation: float = 0.0,
+    operations: Sequence[str] = ("linear", "relu", "linear/1"),
+    hidden: UnitSums | None = None,
+    gradients: Sequence[float] = (0.1, 0.1),
+    **batch: Any,
+) -> Trace:
+    """Targets ±1, half of each: a constant prediction has squared error 1, cross-entropy 0.69."""
+    graph = example.chain(*operations, "mse_loss", batch=64)
+    readings = example.with_gradients(
+        example.weights(
+            graph, weight_rms=0.1, update_rms=1e-4, gradient_is_zero=not any(gradients)
+        ),
+        gradients,
+    )
+    wanted = np.tile([[-1.0], [1.0]], (32, 1))
+    if "cross_entropy" in kind:
+        target = example.target((wanted + 1) / 2, classes=2)
+    else:
+        target = example.target(wanted)
+    shots = [
+        example.snapshot(
+            graph,
+            step=s,
+            sites=[SiteReading(1, hidden)] if hidden else [],
+            parameters=readings,
+            loss=LossReading(
+                float(losses[s]),
+                kind,
+                "mse_loss",
+                fit=float(losses[s]),
+                scale=1.0,
+                site=len(operations),
+                input_shape=(64, 1),
+                prediction=example.sums(0.1 * wanted),
+                target=target,
+                correlation=correlation,
+            ),
+            batch=BatchReading((64, 4), example.sums(batch.get("x", np.ones((64, 4))))),
+        )
+        for s in (0, 1, 2, 4, 8, 50, 100, 150, len(losses) - 1)
+        if s < len(losses)
+    ]
+    return example.trace(*shots, losses=losses)
+
+
+def _dropped(share: float) -> Trace:
+    """A flat loss behind a dropout of this share."""
+    known = _example(_around(1), operations=("linear", "relu", "dropout", "linear/1"))
+    graph = known.snapshots[0].graph
+    sites = tuple(
+        example.with_details(site, p=share) if site.kind is Kind.DROPOUT else site
+        for site in graph.sites
+    )
+    shots = (replace(shot, graph=replace(graph, sites=sites)) for shot in known.snapshots)
+    return replace(known, snapshots=tuple(shots))
+
+
+def _around(level: float, noise: float = 0.03) -> list[float]:
+    return list(level + noise * np.random.default_rng(0).standard_normal(STEPS))
+
+
+RULE = Rule(
+    code="OPT003",
+    name="loss-flat",
+    title="The fit is no better than a constant prediction",
+    why="A network that ignores its input can still predict the mean or the class frequencies. "
+    "As long as the loss is no lower than that, nothing has been learned from the input.",
+    sees="""
+Any network quickly learns the best *constant*: the mean of the targets, or the frequencies of the
+classes. The loss at that point is known from the targets alone: their variance for squared error,
+their entropy for cross-entropy. A loss that stays there is flat however lively its curve may
+look.
+""",
+    evidence="""
+The mean of the last fifth of all losses, penalties subtracted, is compared with the loss of the
+best constant prediction on the recorded targets; the standard error counts the noise of both. The
+gain must exceed two of them. Quiet if the loss is on its way below that level, and for
+cross-entropy if outputs and targets clearly correlate (a few confident errors can hide a good
+classifier). Where the loss is not recognised, a level trend and outputs uncorrelated with the
+targets are needed.
+
+The causes come with their own evidence: the scale of the input, the size of the updates, silent
+or saturated layers, a gradient that fades. If all of these look healthy for long enough, inputs
+and labels probably do not belong together.
+""",
+    ignore="""
+In short runs: before 250 steps it is only a note unless one of those causes is in evidence, for a
+healthy network may rest at that level for a while. It is a warning rather than an error while the
+loss still falls, or where the interval leaves doubt.
+""",
+    references=(
+        "Karpathy 2019, A Recipe for Training Neural Networks: the input-independent baseline",
+        "Miller 1955, Note on the Bias of Information Estimates",
+    ),
+    check=check,
+    thresholds={
+        "steps": ENOUGH_STEPS,
+        "sure_steps": SURE_STEPS,
+        "patience": PATIENCE,
+        "gain": RESOLVED,
+        "fall": FALLING,
+        "deviation": ALIVE,
+        "improved": LEARNED,
+        "correlation": RELATED,
+    },
+    # what explains a flat loss explains away what is suspected by elimination
+    explains=("labels-unrelated",),
+    cases=(
+        Case("flat at chance", lambda: _example(_around(1.0)), Severity.ERROR),
+        Case("fell to chance and stays", lambda: _example([9.0] * 9 + _around(1)), Severity.ERROR),
+        Case("raw inputs", lambda: _example(_around(1), x=np.full((64, 4), 1e3)), Severity.ERROR),
+        Case(
+            "classes at chance",
+            lambda: _example(_around(0.694, 0.002), kind="cross_entropy"),
+            Severity.ERROR,
+        ),
+        Case(
+            "falling, but far above chance",
+            lambda: _example(list(np.linspace(9, 4, STEPS))),
+            Severity.WARNING,
+        ),
+        Case(
+            "unknown loss, unrelated outputs",
+            lambda: _example(_around(1), kind="other"),
+            Severity.ERROR,
+        ),
+        Case(
+            "learning", lambda: _example(list(np.geomspace(1, 0.1, STEPS)), correlation=0.9), None
+        ),
+        Case(
+            "near miss: slow, but learning",
+            lambda: _example(list(np.linspace(1.02, 0.97, STEPS))),
+            None,
+        ),
+        Case("not about to stop", lambda: _example(list(np.linspace(1.02, 0.985, STEPS))), None),
+        Case("no cause in evidence, few steps", lambda: _example(_around(1)[:120]), Severity.NOTE),
+        Case(
+            "raw inputs, few steps",
+            lambda: _example(_around(1)[:120], x=np.full((64, 4), 1e3)),
+            Severity.ERROR,
+        ),
+        Case("few steps", lambda: _example(_around(1)[:30]), None),
+        Case(
+            "nothing but linear layers",
+            lambda: _example(_around(1), operations=("linear", "linear/1")),
+            Severity.ERROR,
+        ),
+        Case(
+            "a silent layer",
+            lambda: _example(_around(1), hidden=example.sums(np.zeros((64, 4)))),
+            Severity.ERROR,
+        ),
+        Case(
+            "a saturated layer",
+            lambda: _example(
+                _around(1),
+                operations=("linear", "tanh", "linear/1"),
+                hidden=example.sums(np.ones((64, 4)), saturated=np.ones((64, 4), bool)),
+            ),
+            Severity.ERROR,
+        ),
+        Case(
+            "a gradient that fades",
+            lambda: _example(
+                _around(1),
+                operations=("linear", "relu", "linear", "relu", "linear/1"),
+                gradients=(1e-4, 1e-2, 1.0),
+            ),
+            Severity.ERROR,
+        ),
+        Case("no gradient", lambda: _example(_around(1), gradients=(0, 0)), Severity.ERROR),
+        Case("a dropout of nearly everything", lambda: _dropped(0.99), Severity.ERROR),
+        Case(
+            "confident errors over a good ranking",
+            lambda: _example([9.0] * 60 + _around(5.0), kind="cross_entropy", correlation=0.6),
+            None,
+        ),
+        Case(
+            "an untrained ranking far above chance",
+            lambda: _example(_around(5.0), kind="cross_entropy", correlation=0.1),
+            Severity.ERROR,
+        ),
+        Case(
+            "unknown loss, related outputs",
+            lambda: _example(_around(1), kind="other", correlation=0.5),
+            None,
+        ),
+        Case("readings missing: no targets", lambda: example.unread(_example(_around(1))), None),
+    ),
+)

@@ -1,0 +1,180 @@
+"""OPT002: the steps are too small: the weights hardly move in the whole run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from lifesigns.evidence import Stream, Threshold, suspects
+from lifesigns.evidence.thresholds import (
+    ENOUGH_STEPS,
+    FALLING,
+    JUDGED,
+    LITTLE_TRAVEL,
+    NOTHING,
+    PATIENCE,
+)
+from lifesigns.records import Finding, Remedy, Severity, Trace
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Rule
+
+CRAWL = Threshold(0.05, "sum of update over weights called short in any run", "ours")
+CREEPING_WAY = Threshold(1.0, "sum of update over weights: their own size", "ours")
+START = Threshold(0.1, "share of the baseline that random weights may reach", "ours")
+
+OTHERS = (
+    suspects.unscaled_input,
+    suspects.unscaled_target,
+    suspects.silent_layer,
+    suspects.saturated_layer,
+    suspects.faded_gradient,
+    suspects.no_gradient,
+)
+"""What makes steps small by itself, or the way long: these lead where they are in evidence."""
+
+
+def check(stream: Stream) -> Iterable[Finding]:
+    """At most one finding per stream; several losses in turn (a GAN) have no level to judge by."""
+    if not stream.is_alone or stream.course.steps < JUDGED or not _is_slow(stream):
+        return
+    elsewhere = stream.is_raw or suspects.evident(stream, OTHERS)
+    if not elsewhere and not _improves_enough(stream):
+        yield _finding(stream)
+
+
+def _is_slow(stream: Stream) -> bool:
+    """A short way; or a longer one on which the loss only creeps, though the network could learn.
+
+    A linear network that comes to rest on what it cannot fit creeps as well.
+    """
+    course, way = stream.course, stream.travel
+    if way < LITTLE_TRAVEL:
+        return True
+    patient = course.steps >= PATIENCE and way < CREEPING_WAY
+    return patient and course.creeps and stream.bends
+
+
+def _improves_enough(stream: Stream) -> bool:
+    """Clearly better than a constant prediction, or (where that is unknown) than at the start.
+
+    A gain within its error counts only if outputs and targets go together: few recorded targets
+    make the level of a constant uncertain. Weights that stay where they were drawn have learned
+    nothing: a small gain is then what they started with.
+    """
+    course, related = stream.course, stream.course.correlates()
+    if not np.isfinite(course.gain):
+        return course.end < (1 - NOTHING) * course.start
+    least = START if stream.travel < CRAWL and not related else NOTHING
+    return course.gain > least and (related or not course.gain < 2 * course.gain_error)
+
+
+def _finding(stream: Stream) -> Finding:
+    course, way, ratio = stream.course, stream.travel, stream.largest_update
+    falling = course.fall > FALLING
+    still = course.steps >= PATIENCE or way < CRAWL
+    return RULE.finding(
+        Severity.WARNING if still and course.steps >= ENOUGH_STEPS else Severity.NOTE,
+        f"the weights hardly move: {way:.2g} of their size in {course.steps} steps",
+        step=stream.first.step,
+        measured=f"largest update over weights {ratio:.2g}, all updates together {way:.2g}; "
+        + ("the loss falls steadily; " if falling else "")
+        + str(course),
+        expected="updates of about 1e-3 of the weights; a way of at least their own size",
+        certainty="an upper bound: updates of recorded steps, added up in between",
+        causes=("lr_too_low", "too_few_epochs"),
+        remedies=(
+            Remedy(
+                "Raise the learning rate tenfold, twice if need be.",
+                "for group in optimizer.param_groups:\n    group['lr'] *= 10",
+            ),
+            Remedy("Or train for longer.", "epochs *= 10"),
+        ),
+        evidence={"way": way, "update": ratio, "gain": course.gain, "fall": course.fall},
+    )
+
+
+# --- cases ----------------------------------------------------------------------------------------
+def _example(
+    losses: Sequence[float],
+    *,
+    update: float = 1e-5,
+    rms: float = 1.0,
+    uneven: float = 0.0,
+    correlation: float = float("nan"),
+) -> Trace:
+    """Targets are `uneven` larger and smaller in turn from one recorded batch to the next."""
+    scales = (rms * (1 + uneven), rms * (1 - uneven))
+    return example.regression(losses, update=update, correlation=correlation, scales=scales)
+
+
+_CREEPING = list(np.linspace(1.20, 1.19, 300))
+_NOISY = list(_CREEPING + 0.1 * np.random.default_rng(0).standard_normal(300))
+
+RULE = Rule(
+    code="OPT002",
+    name="rate-too-low",
+    title="The weights hardly move in the whole run",
+    why="Training can go no further than its steps reach: many tiny ones that sum up to a small "
+    "part of the weights leave the network where it was drawn. The loss falls steadily all the "
+    "while and looks as if everything were in order.",
+    sees="""
+Updates that together amount to a small part of the weights, and a fit that is no better for it; or
+a loss that falls without a break and is no better than a constant prediction after a long way of
+small steps. The rate itself is not judged, only how far it carries the weights.
+""",
+    evidence="""
+The sum of update over weight over all steps, interpolated between the recorded ones: an upper bound
+of the way. None of some 240 programs that learned from random weights went less than a fifth of
+their size.
+""",
+    ignore="""
+A pretrained network, or one with a good start, learns while its weights hardly move: it is silent
+as long as the fit is good. Where the gradient itself is missing or faded, units are silent or the
+input is raw, those are the cause and this rule says nothing.
+""",
+    references=(
+        "A. Karpathy, CS231n notes: ratio of weight updates to weights, about 1e-3",
+        "TheDeepChecker (Ben Braiek & Khomh 2023): updates below 1e-4 of the weights",
+    ),
+    check=check,
+    thresholds={
+        "steps": JUDGED,
+        "sure": ENOUGH_STEPS,
+        "long": PATIENCE,
+        "way": LITTLE_TRAVEL,
+        "crawl": CRAWL,
+        "creeping_way": CREEPING_WAY,
+        "start": START,
+        "gain": NOTHING,
+        "fall": FALLING,
+    },
+    explains=("loss-flat", "stopped-early", "labels-unrelated", "one-sided-inputs"),
+    cases=(
+        Case("creeping", lambda: _example(_CREEPING), Severity.WARNING),
+        Case("creeping in a short run", lambda: _example(_CREEPING[:60]), Severity.WARNING),
+        Case(
+            "creeping below an uncertain constant",
+            lambda: _example(_CREEPING, uneven=0.6),
+            Severity.WARNING,
+        ),
+        Case(
+            "near miss: the same, but outputs and targets go together",
+            lambda: _example(_CREEPING, uneven=0.6, correlation=0.9),
+            None,
+        ),
+        Case("near miss: it learns", lambda: _example(list(np.geomspace(1, 0.3, 300))), None),
+        Case("near miss: raw targets", lambda: _example(_CREEPING, rms=1000.0), None),
+        Case("near miss: few steps so far", lambda: _example(_CREEPING[:30]), None),
+        Case(
+            "creeping, the way a little longer",
+            lambda: _example(_CREEPING, update=1e-3),
+            Severity.WARNING,
+        ),
+        Case(
+            "near miss: the same way on a noisy loss", lambda: _example(_NOISY, update=1e-3), None
+        ),
+        Case("healthy updates", lambda: _example(_CREEPING, update=1e-2), None),
+        Case("readings missing: no updates", lambda: example.unread(_example(_CREEPING)), None),
+    ),
+)

@@ -1,0 +1,185 @@
+"""OPT008: training ended while the loss was still falling fast."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from lifesigns.evidence import Course, Stream, Threshold, suspects
+from lifesigns.evidence.thresholds import (
+    ENOUGH_STEPS,
+    FALLING,
+    JUDGED,
+    LARGE_UPDATE,
+    NOTHING,
+    PATIENCE,
+    RELATED,
+    SURE_STEPS,
+    USUAL_UPDATE,
+)
+from lifesigns.records import Finding, Remedy, RunInfo, Severity, Trace
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Rule
+
+FEWEST = Threshold(10, "steps of a finished run that was meant to train", "ours")
+PACE = Threshold(0.05, "share of the level taken off by the last fifth", "ours")
+RISE = Threshold(1.5, "end over start from which a loss rises", "ours: it is not about to fall")
+
+OTHERS = (
+    suspects.unscaled_input,
+    suspects.unscaled_target,
+    suspects.large_weights,
+    suspects.silent_layer,
+    suspects.saturated_layer,
+    suspects.faded_gradient,
+    suspects.no_gradient,
+)
+"""What keeps a network from learning however long it is trained."""
+
+
+def check(stream: Stream) -> Iterable[Finding]:
+    """At most one finding per stream; several losses in turn (a GAN) have no level to judge by."""
+    if not stream.is_alone:
+        return
+    course = stream.course
+    if course.steps >= JUDGED and _falls_fast(course):
+        yield _finding(stream, _alarms(stream))
+    elif _hardly_begun(stream):
+        yield _finding(stream, stream.trace.info.outcome == "finished")
+    elif course.steps < PATIENCE and course.creeps and _moves(stream):
+        alarming = stream.bends and course.steps >= SURE_STEPS
+        yield _finding(stream, alarming)
+
+
+def _falls_fast(course: Course) -> bool:
+    return course.fall > FALLING and _pace(course) > PACE
+
+
+def _alarms(stream: Stream) -> bool:
+    """Nothing learned yet, in steps of a healthy size, and outputs on their way to the targets."""
+    course = stream.course
+    return course.gain < NOTHING and course.correlates() and _moves(stream)
+
+
+def _moves(stream: Stream) -> bool:
+    return stream.largest_update > USUAL_UPDATE
+
+
+def _hardly_begun(stream: Stream) -> bool:
+    """Too few steps for any trend, in healthy steps, and nothing learned by then."""
+    course = stream.course
+    few = FEWEST <= course.steps < ENOUGH_STEPS and course.ends_finite
+    healthy = USUAL_UPDATE < stream.largest_update < LARGE_UPDATE and not course.rose(RISE)
+    nothing = course.gain < NOTHING and not course.correlates(RELATED)
+    return few and healthy and nothing and not suspects.evident(stream, OTHERS)
+
+
+def _pace(course: Course) -> float:
+    """Share of the level that the last fifth of the run took off."""
+    fifth = max(5, course.steps // 5)
+    before, last = course.curve[-2 * fifth : -fifth], course.curve[-fifth:]
+    if not len(before):
+        return 0.0
+    level = abs(float(before.mean()))
+    return (float(before.mean()) - float(last.mean())) / level if level > 0 else 0.0
+
+
+def _finding(stream: Stream, alarming: bool) -> Finding:
+    course, pace = stream.course, _pace(stream.course)
+    return RULE.finding(
+        Severity.WARNING if alarming else Severity.NOTE,
+        f"stopped while the loss still fell: {pace:.1%} in the last fifth of {course.steps} steps"
+        if course.fall > FALLING
+        else f"stopped after {course.steps} steps, before anything was learned",
+        step=max(course.steps - 1, 0),
+        measured=f"slope over the last two fifths {course.fall:.1f} standard errors downward; "
+        + str(course),
+        expected="a loss that has levelled off",
+        certainty=f"the fall is {course.fall:.1f} standard errors from none",
+        causes=("too_few_epochs", "lr_too_low"),
+        remedies=(
+            Remedy("Train for longer.", "epochs *= 5"),
+            Remedy(
+                "Or take larger steps.",
+                "for group in optimizer.param_groups:\n    group['lr'] *= 3",
+            ),
+        ),
+        evidence={"pace": pace, "fall": course.fall, "gain": course.gain},
+    )
+
+
+# --- cases ----------------------------------------------------------------------------------------
+def _example(losses: Sequence[float], *, correlation: float = 0.5, update: float = 1e-2) -> Trace:
+    return example.regression(losses, update=update, correlation=correlation)
+
+
+def _ended(losses: Sequence[float], *, update: float = 1e-2) -> Trace:
+    """The same, known to be complete; outputs and targets do not go together yet."""
+    trace = _example(losses, correlation=0, update=update)
+    return replace(trace, info=RunInfo(outcome="finished"))
+
+
+_ABOVE = list(np.linspace(9, 1.5, 60))
+_LEARNT = list(np.geomspace(1, 0.05, 60) ** 2)
+_CREEPING = list(np.linspace(1.2, 1.15, 150))
+_FEW = [1.1, 1.2, 1.0, 1.1] * 3
+
+RULE = Rule(
+    code="OPT008",
+    name="stopped-early",
+    title="Training ended while the loss was still falling fast",
+    why="What a network can do shows only once its loss has levelled off. Stopped before, it is "
+    "judged by how long it was trained and not by what it is.",
+    sees="""
+A run whose last steps still took a good part off the loss, or one of a few steps in all. It is
+worth knowing in any run, and the reason of a weak fit in a short one.
+""",
+    evidence="""
+The slope over the last two fifths of the run in standard errors of its noise, and the share of the
+level that the last fifth took off. It alarms only if the fit is no better than a constant, the
+updates are of a healthy size, and outputs and targets already go together or the loss falls without
+a break. A run of a few dozen steps shows no trend: it alarms once it has finished, if nothing was
+learned and nothing else is in evidence.
+""",
+    ignore="""
+As long as the fit is good it is a note: nobody has to train to the end. Where the weights hardly
+move, rate-too-low comes first, for more steps of that size would not be enough.
+""",
+    references=(
+        "Prechelt 1998, Early Stopping - But When?",
+        "Humbatova et al. 2020, Taxonomy of Real Faults: too few epochs",
+    ),
+    check=check,
+    thresholds={
+        "steps": JUDGED,
+        "fewest": FEWEST,
+        "sure": ENOUGH_STEPS,
+        "creeping": SURE_STEPS,
+        "long": PATIENCE,
+        "fall": FALLING,
+        "pace": PACE,
+        "gain": NOTHING,
+        "update": USUAL_UPDATE,
+        "rise": RISE,
+    },
+    explains=("loss-flat", "labels-unrelated"),
+    cases=(
+        Case("falling, not yet below a constant", lambda: _example(_ABOVE), Severity.WARNING),
+        Case("the same, a few steps more", lambda: _example(_ABOVE + [1.4] * 3), Severity.WARNING),
+        Case("falls without a break", lambda: _example(_CREEPING, correlation=0), Severity.WARNING),
+        Case(
+            "near miss: the same, but soon", lambda: _example(_CREEPING[:60], correlation=0), None
+        ),
+        Case("a dozen steps in all", lambda: _ended(_FEW), Severity.WARNING),
+        Case("near miss: a dozen steps so far", lambda: _example(_FEW, correlation=0), None),
+        Case("near miss: a dozen steps that learn", lambda: _ended(_LEARNT[:12]), None),
+        Case("near miss: a dozen steps too large", lambda: _ended(_FEW, update=0.5), None),
+        Case("near miss: falling, but good already", lambda: _example(_LEARNT), None),
+        Case("near miss: outputs say nothing yet", lambda: _example(_ABOVE, correlation=0), None),
+        Case("near miss: tiny updates", lambda: _example(_ABOVE, update=1e-5), None),
+        Case("levelled off", lambda: _example(_ABOVE + [1.5] * 60), None),
+        Case("readings missing: no loss", lambda: example.unread(_example(_ABOVE)), None),
+    ),
+)
