@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from lifesigns import records
 
+collect_ignore_glob = ["*conftest.py"]  # they hold no doctests, and their names would clash
 pytest_plugins = ["forked", "pytester", "sampling"]
 
 os.environ["OMP_NUM_THREADS"] = "1"  # for a torch that is imported later, or by a child process

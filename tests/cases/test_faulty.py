@@ -48,16 +48,16 @@ def marks(program, excused):
 
 
 @pytest.mark.parametrize("program", each(NOT_FOUND_TODAY))
-def test_the_fault_is_found_by_the_rules_that_found_it_before(program, request):
+def test_the_fault_is_found_by_the_rule_that_led_before(program, request):
     value, report = watched(program)
-    found = {f.rule for f in report.findings if f.severity.value != "note"}
+    found = [*dict.fromkeys(f.rule for f in report.findings if f.severity.value != "note")]
     if request.config.getoption("--overwrite"):
         alarms.write(program.name, found)
 
     if program.learnt(value):
         pytest.fail(f"it learns all the same: {program.measure} is {value:.3g}, {program.goal}")
     assert not report.ok, report
-    assert alarms.read()[program.name] <= found, report
+    assert alarms.read()[program.name][0] in found, report
 
 
 @pytest.mark.parametrize("program", each(NOT_FOUND_TODAY | MISNAMED_TODAY))

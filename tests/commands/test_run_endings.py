@@ -112,7 +112,7 @@ def endings(tmp_path_factory):
         command = "check" if name in CHECKED else "run"
         calls.append((name, BEFORE.get(name, ""), [command, *options, f"{name}.py"]))
     command = [sys.executable, "-c", DRIVER, json.dumps(calls)]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=900)
     codes = dict(line.split() for line in done.stdout.splitlines())
     return {name: ended(folder, name, int(code)) for name, code in codes.items()}
 

@@ -69,7 +69,7 @@ for number in range(kills):
 def test_a_killed_training_leaves_all_its_steps_but_the_last(tmp_path):
     (tmp_path / "train.py").write_text(SCRIPT)
     command = [sys.executable, "-c", RUN_AND_KILL, str(tmp_path), str(KILLS)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900)
     assert (done.stderr, done.returncode) == ("", 0)
 
     lengths = []

@@ -31,7 +31,7 @@ def test_ci_installs_and_tests_with_the_commands_of_the_readme():
 
     assert install.removeprefix("pip install ") in ci
     assert f"check {demo}\n" in ci
-    assert f"check {second.strip()}" in ci
+    assert f"check {second.strip()} --durations=10" in ci
 
 
 def test_the_rule_that_contributing_shows_passes_its_own_cases():
