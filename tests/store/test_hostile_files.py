@@ -11,7 +11,7 @@ import pytest
 
 from lifesigns._errors import RunFileError
 from lifesigns.records import LossCurve, RunInfo, SiteReading
-from lifesigns.rules._examples import chain, snapshot, sums
+from lifesigns.rules.testing import chain, snapshot, sums
 from lifesigns.store import RunWriter, read_findings, read_run, reader
 
 GRAPH = chain("linear", "relu")
