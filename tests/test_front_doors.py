@@ -10,7 +10,7 @@ from torch import nn
 
 import lifesigns
 from lifesigns._errors import LifesignsError, UsageError
-from lifesigns.check import check_file
+from lifesigns.commands.check import check as check_file
 from lifesigns.store import read_findings, read_run
 
 

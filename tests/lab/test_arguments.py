@@ -43,7 +43,7 @@ def test_rates_are_a_list_or_a_range(text, rates):
 @pytest.mark.parametrize(
     "text",
     ["high", "1:2:3:4:5", "1:0.1:log", "0:1:log", "1:2:lin", "1:2:log:1", "1:2:log:-3", "nan:1:log",
-     "1:2:log:1000000000", "1e-320:1e300:log", "", ",", "1" * 10**5 + "x"],
+     "1:2:log:1000000000", "", ",", "1" * 10**5 + "x"],
 )  # fmt: skip
 def test_what_is_no_rate_is_refused_with_an_example(text):
     with pytest.raises(UsageError, match="1e-3:1:log"):
@@ -54,11 +54,11 @@ def test_what_is_no_rate_is_refused_with_an_example(text):
     ("content", "said"),
     [
         (None, "does not exist"),
-        (b"a = ", "is no TOML file: .* A design is lines such as"),
+        (b"a = ", "is no TOML file: Invalid value"),
         (b"\xff\xfe", "is no TOML file: .*utf-8"),
         (b"seeds = 3\nseeds = 4", "is no TOML file"),
         (b"seeds = " + b"9" * 5000, "is no TOML file"),
-        (b"seeds = 0x" + b"f" * 5000, "seeds = a number above"),
+        (b"seeds = 0x" + b"f" * 5000, "seeds = a value of type int is not what"),
         (b"rates = " + b"[" * 5000, "is no TOML file"),
         (b"data = 'iris'\nrates = [nan]", "nan is no learning rate"),
         (b"data = 'iris'\nmomentum = nan", "momentum is nan"),
@@ -66,7 +66,7 @@ def test_what_is_no_rate_is_refused_with_an_example(text):
         (b"[[hidden]]\nwidth = 3", "hidden = .* is not what"),
         (b"data = 1979-05-27", "data = datetime.date"),
         (b"data = 'iris'\nseeds = inf", "seeds = inf is not what"),
-        (b"# " + b"x" * 2**20, "has more than 1,048,576 bytes"),
+        (b"# " + b"x" * 2**20, "has more than 262,144 bytes"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_an_error(tmp_path, content, said):
@@ -79,7 +79,7 @@ def test_a_file_that_cannot_be_read_is_an_error(tmp_path, content, said):
 
 
 def test_a_folder_is_no_design(tmp_path):
-    with pytest.raises(UsageError, match=r"is no TOML file: .*directory"):
+    with pytest.raises(UsageError, match="is a folder; a TOML file is expected"):
         design_of(tmp_path, {})
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from lifesigns._errors import UsageError
-from lifesigns.lab.design.design import Design, memory
+from lifesigns.lab.design import memory
+from lifesigns.lab.design.design import Design
 from lifesigns.lab.design.memory import require_memory
 from lifesigns.lab.run import run
 from lifesigns.nets.data import load
