@@ -6,11 +6,15 @@ import numpy as np
 import pytest
 
 from lifesigns.evidence import Run
+from lifesigns.functions import ACTIVATIONS
+from lifesigns.record.reading import HOOKED_KINDS
 from lifesigns.records import (
     Finding,
     Graph,
+    Kind,
     LossCurve,
     Severity,
+    SiteReading,
     Trace,
     UnitSums,
     from_json,
@@ -36,6 +40,39 @@ def test_a_rule_fires_exactly_on_the_cases_that_say_so(rule, case):
         assert alarms == []
     else:
         assert max(map(RANK.index, alarms), default=-1) >= RANK.index(case.fires)
+
+
+@pytest.mark.parametrize(("rule", "case"), CASES)
+def test_a_case_holds_only_what_the_recorder_can_read(rule, case):
+    for shot in case.trace().snapshots:
+        for reading in shot.sites:
+            assert is_possible(shot.graph.sites[reading.site], reading)
+
+
+@pytest.mark.parametrize(
+    ("operation", "value"),
+    [("linear", 1.0), ("batch_norm", 1.0), ("mse_loss", 1.0), ("log", 1.0), ("relu", -1.0)],
+)
+def test_a_reading_that_the_recorder_never_takes_is_told(operation, value):
+    site = example.chain(operation).sites[0]
+
+    assert not is_possible(site, SiteReading(0, example.sums([[value]])))
+
+
+def is_possible(site, reading):
+    """Whether the recorder reads such a site, and whether the operation gives such values."""
+    if site.kind not in HOOKED_KINDS:
+        return False
+    if reading.value is None:
+        return True
+    if site.kind is Kind.OTHER:
+        return False
+    known = ACTIVATIONS.get(site.operation)
+    low, high = known.range(site.details) if known else (-np.inf, np.inf)
+    seen = reading.value.count > 0
+    return (reading.value.minimum[seen] >= low).all() and (
+        reading.value.maximum[seen] <= high
+    ).all()
 
 
 @pytest.mark.parametrize(("rule", "case"), CASES)

@@ -13,12 +13,17 @@ from lifesigns.records.units import Ints, Shape, UnitSums
 
 @dataclass(frozen=True, eq=False)
 class SiteReading:
-    """What was measured at one site in one step. A field is None where it could not be seen."""
+    """What was measured at one site in one step. A field is None where it could not be seen.
+
+    Only activations, softmaxes and operations of kind `OTHER` are read. What a linear map, a
+    convolution or a normalisation receives is the value of the activation before it, or the batch;
+    what the loss compares is in `LossReading`.
+    """
 
     site: int
     """Index into the graph's sites."""
     value: UnitSums | None = None
-    """The activation's output; for a linear map, a loss or another site, its *input* as saved."""
+    """The output of an activation or softmax."""
     output_gradient: UnitSums | None = None
     """Gradient of the loss with respect to the site's output (what arrives from above)."""
     input_gradient: UnitSums | None = None

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lifesigns.records import (
+    BatchReading,
     Graph,
     Kind,
     LossCurve,
@@ -200,14 +201,28 @@ def weights(graph: Graph, **reading: Any) -> list[ParameterReading]:
     ]
 
 
-def inputs(graph: Graph, scales: Sequence[float], batch: int = 16) -> list[SiteReading]:
-    """The inputs of the weighted sites, normally distributed, with these standard deviations."""
+def inputs(graph: Graph, scales: Sequence[float], batch: int = 16) -> dict[str, Any]:
+    """What the weighted sites of a chain receive, with these standard deviations, for `snapshot`.
+
+    The first receives the batch, normally distributed; the others what the activation before them
+    gives, evenly from 0 on, so that its RMS is twice its standard deviation.
+
+    Example:
+        >>> graph = chain("linear", "relu", "linear", "mse_loss")
+        >>> known = snapshot(graph, **inputs(graph, [1.0, 0.1]))
+        >>> known.batch.shape, [reading.site for reading in known.sites]
+        ((16, 4), [1])
+    """
     generator = np.random.default_rng(0)
     weighted = [i for i, site in enumerate(graph.sites) if site.parameters]
-    return [
-        SiteReading(i, sums(scale * generator.standard_normal((batch, graph.sites[i].fan_in))))
-        for i, scale in zip(weighted, scales, strict=True)
+    entering = scales[0] * generator.standard_normal((batch, graph.sites[weighted[0]].fan_in))
+    sites = [
+        SiteReading(
+            i - 1, sums(scale * generator.uniform(0, 12**0.5, (batch, graph.sites[i].fan_in)))
+        )
+        for i, scale in zip(weighted[1:], scales[1:], strict=True)
     ]
+    return {"sites": sites, "batch": BatchReading(entering.shape, sums(entering))}
 
 
 def with_gradients(

@@ -78,7 +78,7 @@ def _example(
     output = example.sums(np.full((4, 1), factor**5))
     loss = LossReading(1.0, prediction=output)
     shots = (
-        example.snapshot(graph, step=s, sites=reached, parameters=read, loss=loss)
+        example.snapshot(graph, step=s, **reached, parameters=read, loss=loss)
         for s in range(0, 99, 9)
     )
     return example.trace(*shots, losses=list(losses))

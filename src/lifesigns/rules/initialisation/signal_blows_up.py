@@ -87,7 +87,7 @@ _REMEDY = Remedy(
 def _example(factor: float, losses: Iterable[float], entering: float = 1.0) -> Trace:
     graph = example.chain(*["linear", "relu"] * 3, "linear", "mse_loss", units=8)
     reached = example.inputs(graph, [entering * factor**k for k in range(4)])
-    shots = (example.snapshot(graph, step=s, sites=reached) for s in range(0, 99, 9))
+    shots = (example.snapshot(graph, step=s, **reached) for s in range(0, 99, 9))
     return example.trace(*shots, losses=list(losses))
 
 

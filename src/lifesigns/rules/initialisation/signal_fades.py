@@ -74,7 +74,7 @@ _REMEDIES = {
 def _example(factor: float, losses: Iterable[float], operation: str = "relu") -> Trace:
     graph = example.chain(*["linear", operation] * 6, "linear", "mse_loss", units=8)
     reached = example.inputs(graph, [factor**k for k in range(7)])
-    shots = (example.snapshot(graph, step=s, sites=reached) for s in range(0, 99, 9))
+    shots = (example.snapshot(graph, step=s, **reached) for s in range(0, 99, 9))
     return example.trace(*shots, losses=list(losses))
 
 

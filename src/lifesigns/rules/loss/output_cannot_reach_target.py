@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from lifesigns.evidence import Course, Stream, Threshold
 from lifesigns.evidence.course import REGRESSIONS
 from lifesigns.evidence.output import (
+    SHAPING,
     activation_before_logits,
     compared_activation,
     compared_softmax,
@@ -219,7 +220,8 @@ def _example(
     wanted = np.asarray(targets, float)
     wanted = wanted.reshape(len(wanted), -1)
     graph = example.chain("linear", *operations, units=10, batch=len(wanted))
-    given = example.sums(np.resize(np.asarray(outputs, float), wanted.shape))
+    values = np.resize(np.asarray(outputs, float), wanted.shape)
+    given = example.sums(values)
     loss = LossReading(
         1.0,
         kind,
@@ -230,21 +232,22 @@ def _example(
         prediction=given,
         target=example.target(wanted, **target),
     )
-    shots = (
-        example.snapshot(graph, step=s, loss=loss, sites=[SiteReading(1, given)])
-        for s in (0, 9, 50)
-    )
+    first = graph.sites[1]
+    bounds = ACTIVATIONS[first.operation].range() if first.kind in SHAPING else None
+    activated = [SiteReading(1, example.sums(np.clip(values, *bounds)))] if bounds else []
+    shots = (example.snapshot(graph, step=s, loss=loss, sites=activated) for s in (0, 9, 50))
     return example.trace(*shots, losses=losses)
 
 
 def _classified(*operations: str, losses: Sequence[float] = (1.0,) * 60) -> Trace:
     """Ten classes and a cross-entropy on what these operations make of the last layer."""
     reads = (*operations, "log_softmax", "nll_loss")
-    return _example(reads, _CLASSES, classes=10, kind="cross_entropy", losses=losses)
+    return _example(reads, _CLASSES, classes=10, kind="cross_entropy", outputs=_LOGS, losses=losses)
 
 
 _WIDE = (-2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
 _CLASSES = tuple(range(10)) * 3
+_LOGS = (-2.3, -0.1)
 _LEARNED = tuple(np.geomspace(2.5, 0.1, 60))
 
 RULE = Rule(
@@ -318,7 +321,9 @@ network gets more than half of the way from a constant prediction to a perfect o
         ),
         Case(
             "cross-entropy on real values",
-            lambda: _example(("log_softmax", "nll_loss"), _WIDE, kind="cross_entropy"),
+            lambda: _example(
+                ("log_softmax", "nll_loss"), _WIDE, kind="cross_entropy", outputs=_LOGS
+            ),
             Severity.ERROR,
         ),
         Case(
