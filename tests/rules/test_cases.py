@@ -9,10 +9,12 @@ from lifesigns.evidence import Run
 from lifesigns.functions import ACTIVATIONS
 from lifesigns.record.reading import HOOKED_KINDS
 from lifesigns.records import (
+    EVERYTHING,
     Finding,
     Graph,
     Kind,
     LossCurve,
+    Quantity,
     Severity,
     SiteReading,
     Trace,
@@ -101,6 +103,27 @@ def test_a_stored_trace_is_judged_like_the_live_one(rule, case):
 @pytest.mark.parametrize(("rule", "case"), CASES)
 def test_no_rule_fails_on_the_traces_of_another(rule, case):
     assert FAILED not in [finding.rule for finding in judge(case.trace())]
+
+
+@pytest.mark.parametrize(("rule", "case"), CASES)
+def test_a_rule_reads_nothing_that_it_does_not_declare(rule, case):
+    whole = case.trace()
+
+    declared = example.without(whole, EVERYTHING - rule.reads)
+
+    assert to_json(tuple(rule.judge(Run(declared)))) == to_json(tuple(rule.judge(Run(whole))))
+
+
+@pytest.mark.parametrize("quantity", Quantity)
+def test_a_rule_that_reads_something_undeclared_is_told(quantity):
+    """Each quantity is declared by a rule that would not judge some case of its own the same."""
+    assert any(
+        to_json(tuple(rule.judge(Run(example.without(case.trace(), [quantity])))))
+        != to_json(tuple(rule.judge(Run(case.trace()))))
+        for rule in all_rules()
+        if quantity in rule.reads
+        for case in rule.cases
+    )
 
 
 @pytest.mark.parametrize(("rule", "case"), CASES)

@@ -15,6 +15,7 @@ from lifesigns.records import (
     BatchReading,
     Finding,
     ParameterReading,
+    Quantity,
     Remedy,
     Severity,
     Site,
@@ -159,6 +160,16 @@ either, but many are 0, so that weights move one by one.
     references=(
         "LeCun et al. 1998, Efficient BackProp, section 4.3",
         "CS231n, Neural Networks Part 1: sigmoid outputs are not zero-centered",
+    ),
+    reads=frozenset(
+        {
+            Quantity.ACTIVATIONS,
+            Quantity.PARAMETERS,
+            Quantity.UPDATES,
+            Quantity.COHERENCE,
+            Quantity.BATCH,
+            Quantity.LOSS,
+        }
     ),
     check=check,
     thresholds={"coherence": COHERENCE, "fade": FADING_SIGNAL},

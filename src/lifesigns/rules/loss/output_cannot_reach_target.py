@@ -20,7 +20,7 @@ from lifesigns.evidence.output import (
 )
 from lifesigns.evidence.thresholds import ENOUGH_STEPS, HALF
 from lifesigns.functions import ACTIVATIONS, lowest_cross_entropy
-from lifesigns.records import Finding, LossReading, Remedy, Severity, SiteReading, Trace
+from lifesigns.records import Finding, LossReading, Quantity, Remedy, Severity, SiteReading, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -278,6 +278,7 @@ network gets more than half of the way from a constant prediction to a perfect o
         "Goodfellow, Bengio & Courville 2016, Deep Learning, section 6.2.2: output units",
         "Humbatova et al. 2020, Taxonomy of Real Faults in Deep Learning Systems (ICSE)",
     ),
+    reads=frozenset({Quantity.ACTIVATIONS, Quantity.LOSS}),
     check=check,
     thresholds={
         "share": SHARE,
