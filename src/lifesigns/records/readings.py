@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from lifesigns.records.graph import Graph
+from lifesigns.records.quantities import Quantity
 from lifesigns.records.units import Ints, Shape, UnitSums
 
 
@@ -186,6 +187,8 @@ class Coverage:
     """Sites whose values could not be read, with the reason."""
     failures: tuple[str, ...] = ()
     """Failures of the recorder itself."""
+    unmeasured: tuple[Quantity, ...] = ()
+    """What was left out on purpose: no rule that was asked when it was recorded needs it."""
 
 
 @dataclass(frozen=True, eq=False)
