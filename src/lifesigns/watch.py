@@ -205,7 +205,8 @@ def watch(
         budget: Share of the training time that watching may cost.
         save: Path of a run file to write while training.
         strict: Raise the recorder's own failures instead of reporting them.
-        select: Rules to ask, by name, code or family (`ACT`); all by default.
+        select: Rules to ask, by name, code or family (`ACT`); all by default. What none of them
+            needs is not measured.
         ignore: Rules not to ask.
 
     Returns:
