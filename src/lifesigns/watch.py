@@ -15,13 +15,15 @@ from torch.optim import Optimizer
 
 from lifesigns._errors import LifesignsError, UsageError
 from lifesigns.record import Recorder
-from lifesigns.records import Finding, RunInfo, Snapshot, Trace
+from lifesigns.records import Finding, Quantity, RunInfo, Snapshot, Trace
 from lifesigns.report import Report
 from lifesigns.rules import Selection
 from lifesigns.store import RunWriter
 
 FLUSH_SECONDS = 1.0
 """How often the losses between two snapshots are written to the run file."""
+VERDICT = frozenset({Quantity.LOSS})
+"""What the verdict on a run is judged by, whatever rules are asked."""
 
 
 class Watcher:
@@ -65,6 +67,7 @@ class Watcher:
             every=every,
             budget=budget,
             strict=strict,
+            needs=self._selection.reads | VERDICT,
             on_snapshot=self._snapshot if self._file or on_snapshot else None,
             on_cycle=self._cycle if self._file or on_cycle else None,
         )
@@ -202,7 +205,8 @@ def watch(
         budget: Share of the training time that watching may cost.
         save: Path of a run file to write while training.
         strict: Raise the recorder's own failures instead of reporting them.
-        select: Rules to ask, by name, code or family (`ACT`); all by default.
+        select: Rules to ask, by name, code or family (`ACT`); all by default. What none of them
+            needs is not measured.
         ignore: Rules not to ask.
 
     Returns:

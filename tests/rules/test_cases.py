@@ -6,11 +6,17 @@ import numpy as np
 import pytest
 
 from lifesigns.evidence import Run
+from lifesigns.functions import ACTIVATIONS
+from lifesigns.record.reading import HOOKED_KINDS
 from lifesigns.records import (
+    EVERYTHING,
     Finding,
     Graph,
+    Kind,
     LossCurve,
+    Quantity,
     Severity,
+    SiteReading,
     Trace,
     UnitSums,
     from_json,
@@ -39,6 +45,39 @@ def test_a_rule_fires_exactly_on_the_cases_that_say_so(rule, case):
 
 
 @pytest.mark.parametrize(("rule", "case"), CASES)
+def test_a_case_holds_only_what_the_recorder_can_read(rule, case):
+    for shot in case.trace().snapshots:
+        for reading in shot.sites:
+            assert is_possible(shot.graph.sites[reading.site], reading)
+
+
+@pytest.mark.parametrize(
+    ("operation", "value"),
+    [("linear", 1.0), ("batch_norm", 1.0), ("mse_loss", 1.0), ("log", 1.0), ("relu", -1.0)],
+)
+def test_a_reading_that_the_recorder_never_takes_is_told(operation, value):
+    site = example.chain(operation).sites[0]
+
+    assert not is_possible(site, SiteReading(0, example.sums([[value]])))
+
+
+def is_possible(site, reading):
+    """Whether the recorder reads such a site, and whether the operation gives such values."""
+    if site.kind not in HOOKED_KINDS:
+        return False
+    if reading.value is None:
+        return True
+    if site.kind is Kind.OTHER:
+        return False
+    known = ACTIVATIONS.get(site.operation)
+    low, high = known.range(site.details) if known else (-np.inf, np.inf)
+    seen = reading.value.count > 0
+    return (reading.value.minimum[seen] >= low).all() and (
+        reading.value.maximum[seen] <= high
+    ).all()
+
+
+@pytest.mark.parametrize(("rule", "case"), CASES)
 def test_what_a_rule_finds_is_complete_and_survives_storage(rule, case):
     for finding in rule.judge(Run(case.trace())):
         assert finding.rule == rule.name
@@ -64,6 +103,27 @@ def test_a_stored_trace_is_judged_like_the_live_one(rule, case):
 @pytest.mark.parametrize(("rule", "case"), CASES)
 def test_no_rule_fails_on_the_traces_of_another(rule, case):
     assert FAILED not in [finding.rule for finding in judge(case.trace())]
+
+
+@pytest.mark.parametrize(("rule", "case"), CASES)
+def test_a_rule_reads_nothing_that_it_does_not_declare(rule, case):
+    whole = case.trace()
+
+    declared = example.without(whole, EVERYTHING - rule.reads)
+
+    assert to_json(tuple(rule.judge(Run(declared)))) == to_json(tuple(rule.judge(Run(whole))))
+
+
+@pytest.mark.parametrize("quantity", Quantity)
+def test_a_rule_that_reads_something_undeclared_is_told(quantity):
+    """Each quantity is declared by a rule that would not judge some case of its own the same."""
+    assert any(
+        to_json(tuple(rule.judge(Run(example.without(case.trace(), [quantity])))))
+        != to_json(tuple(rule.judge(Run(case.trace()))))
+        for rule in all_rules()
+        if quantity in rule.reads
+        for case in rule.cases
+    )
 
 
 @pytest.mark.parametrize(("rule", "case"), CASES)

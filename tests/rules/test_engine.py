@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from lifesigns.records import Severity, Trace
+from lifesigns.records import EVERYTHING, Coverage, Quantity, Severity, Trace
 from lifesigns.rules import Rule, judge
 from lifesigns.rules import testing as example
 from lifesigns.rules._engine import FAILED
@@ -35,6 +35,14 @@ def test_a_rule_that_raises_loses_no_other_finding():
     assert failed.severity is NOTE
     assert "broken-rule" in failed.symptom
     assert "ZeroDivisionError" in failed.symptom
+
+
+def test_a_rule_is_not_asked_of_a_run_that_was_recorded_without_what_it_needs():
+    left_out = Coverage(unmeasured=(Quantity.STALE,))
+    part = example.trace(example.snapshot(example.chain("linear"), coverage=left_out))
+    content = replace(rule("content"), reads=EVERYTHING - {Quantity.STALE})
+
+    assert order(rule("demanding"), content, trace=part) == ["content"]
 
 
 def test_errors_come_before_warnings_before_notes():

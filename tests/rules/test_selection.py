@@ -3,6 +3,7 @@
 import pytest
 
 from lifesigns._errors import UsageError
+from lifesigns.records import EVERYTHING
 from lifesigns.rules import Selection, all_rules, find_rule, judge
 
 
@@ -18,6 +19,14 @@ def test_an_empty_selection_is_all_rules():
 
     assert judgement.findings == judge(trace)
     assert judgement.ignored == {}
+
+
+def test_a_selection_needs_what_its_rules_need():
+    a, b = find_rule("gradients-pile-up"), find_rule("constant-features")
+
+    assert Selection.of([a.name, b.name]).reads == a.reads | b.reads
+    assert Selection.of([a.name], [a.name]).reads == frozenset()
+    assert Selection.of(sites={"encoder.*": [a.name]}).reads == EVERYTHING
 
 
 @pytest.mark.parametrize("word", ["dead-units", "ACT001", "act001", "ACT"])

@@ -97,17 +97,15 @@ def _layers(snapshot: Snapshot) -> Iterator[Layer]:
 
 
 def received(snapshot: Snapshot, index: int) -> UnitSums | None:
-    """The input of a site: as read there, of the activation before it, or the batch."""
-    graph, reading = snapshot.graph, snapshot.reading(index)
+    """The input of a site: the value of the one activation before it, or the batch."""
+    graph = snapshot.graph
     before = graph.predecessors(index)
     while len(before) == 1 and graph.sites[before[0]].kind in PASSING:
         before = graph.predecessors(before[0])
-    if (reading is None or reading.value is None) and len(before) == 1:
-        is_activation = graph.sites[before[0]].kind in (Kind.ACTIVATION, Kind.SOFTMAX)
-        reading = snapshot.reading(before[0]) if is_activation else None
-    if reading is not None and reading.value is not None:
-        return reading.value
-    return snapshot.batch.features if snapshot.batch and not before else None
+    if not before:
+        return snapshot.batch.features if snapshot.batch else None
+    reading = snapshot.reading(before[0]) if len(before) == 1 else None
+    return reading.value if reading else None
 
 
 def _deviation(sums: UnitSums) -> float:

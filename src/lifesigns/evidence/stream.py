@@ -19,7 +19,7 @@ from lifesigns.evidence.gradients import median_known
 from lifesigns.evidence.sites import bends
 from lifesigns.evidence.thinning import thinned
 from lifesigns.evidence.thresholds import LARGE_WEIGHTS, RAW_INPUT
-from lifesigns.records import Floats, Ints, LossReading, Snapshot, Trace, UnitSums
+from lifesigns.records import Floats, Ints, LossReading, Quantity, Snapshot, Trace, UnitSums
 
 RECENT = 0.25
 """Share of the recorded steps that speak for how the run ended."""
@@ -167,6 +167,11 @@ class Run:
     def streams(self) -> tuple[Stream, ...]:
         """A stream for each loss that was recorded, in the order of their numbers."""
         return tuple(map(self.stream, sorted({s.stream for s in self.trace.snapshots})))
+
+    @cached_property
+    def unmeasured(self) -> frozenset[Quantity]:
+        """What was left out on purpose in some step: rules that need it cannot judge the run."""
+        return frozenset(q for s in self.trace.snapshots for q in s.coverage.unmeasured)
 
     @cached_property
     def losses(self) -> tuple[Stream, ...]:

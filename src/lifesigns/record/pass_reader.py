@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from torch import Tensor
 from torch.optim import Optimizer
@@ -31,7 +31,7 @@ from lifesigns.record.measure.parameters import ParameterReader
 from lifesigns.record.measure.reduce import measuring
 from lifesigns.record.reading import Reading
 from lifesigns.record.schedule.loss_log import LossLog
-from lifesigns.records import ParameterReading, Snapshot
+from lifesigns.records import EVERYTHING, ParameterReading, Quantity, Snapshot
 
 MOST_STREAMS = 64
 NAMED = 4
@@ -47,6 +47,7 @@ class PassReader:
         compiled: What of it ran compiled.
         losses: The loss curves.
         thread: The thread that is followed; only in it is anything read.
+        needs: What is measured in a pass.
     """
 
     def __init__(
@@ -56,9 +57,10 @@ class PassReader:
         compiled: CompiledCode,
         losses: LossLog,
         thread: TrainingThread,
+        needs: Collection[Quantity] = EVERYTHING,
     ) -> None:
         self._roots, self._hooks, self._losses, self._thread = roots, hooks, losses, thread
-        self._compiled = compiled
+        self._compiled, self._needs = compiled, needs
         self._repeated: Repeated | None = None
         self._structures = Structures()
         self._streams: dict[frozenset[WeakIdRef], int] = {}
@@ -109,6 +111,7 @@ class PassReader:
                 inputs=root_inputs(walked, forward),
                 leaf_names=names,
                 reason=reason,
+                needs=self._needs,
                 repeated=len(repeated.repetitions),
                 obstacles=repeated.obstacles,
             )
@@ -187,7 +190,10 @@ class PassReader:
         self._parameters = None
 
     def left_out(self) -> Iterator[str]:
-        """What of the parameters could not be read, in a sentence."""
+        """What was not read on purpose, and what of the parameters could not be, in sentences."""
+        spared = [quantity.value for quantity in Quantity if quantity not in self._needs]
+        if spared:
+            yield f"{', '.join(spared)}: not measured, as no rule that was asked needs it"
         names = [f"{name} ({why})" for name, why in self.unreadable.items()]
         if names:
             more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
@@ -223,5 +229,9 @@ class PassReader:
         for name, leaf in zip(names, walked.leaves, strict=True):
             named.setdefault(name, leaf)  # the leaf is another's while FSDP has it gathered
         self._parameters = ParameterReader(
-            named, names, lambda: self._thread.is_alone, from_start=from_start
+            named,
+            names,
+            lambda: self._thread.is_alone,
+            from_start=from_start,
+            needs=self._needs,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -40,11 +40,14 @@ from lifesigns.record.measure.reduce import (
 )
 from lifesigns.record.readable import obstacle, readable
 from lifesigns.records import (
+    EVERYTHING,
     BatchReading,
     Coverage,
     Graph,
     Kind,
+    LossReading,
     NonFinite,
+    Quantity,
     Site,
     SiteReading,
     Snapshot,
@@ -80,6 +83,7 @@ class Reading:
         inputs: Input and output of the root module, where known.
         leaf_names: Names of the leaves of `walked`.
         reason: Why the step is recorded.
+        needs: What is measured.
         repeated: Compiled calls that were run again eagerly to be read.
         obstacles: Why others were not.
     """
@@ -95,10 +99,11 @@ class Reading:
         inputs: Inputs,
         leaf_names: list[str],
         reason: str,
+        needs: Collection[Quantity] = EVERYTHING,
         repeated: int = 0,
         obstacles: Iterable[str] = (),
     ) -> None:
-        self._pack = Pack()
+        self._pack, self._needs = Pack(), needs
         self.scale, self.leaves, self._reason = scale, walked.leaves, reason
         self._graph = Graph()
         self._sites: dict[int, PendingSite] = {}
@@ -112,9 +117,12 @@ class Reading:
         self._nonfinite: NonFinite | None = None
         if not np.isfinite(value):
             self._nonfinite = forward_origin(walked, condensed, leaf_names, inputs.batch)
-        self._loss: PendingLoss = read_loss(self._pack, walked, condensed, value, inputs.prediction)
+        self._value = value
+        self._loss: PendingLoss | None = None
+        if Quantity.LOSS in needs:
+            self._loss = read_loss(self._pack, walked, condensed, value, inputs.prediction)
         self.extend(walked, condensed, forward)
-        self._batch = self._read_batch(inputs.batch)
+        self._batch = self._read_batch(inputs.batch) if Quantity.BATCH in needs else None
 
     def extend(self, walked: Walk, condensed: Condensed, forward: Forward) -> None:
         """Reads and hooks the sites of a graph; a second one is a recomputed piece of the step."""
@@ -154,14 +162,20 @@ class Reading:
         self, number: int, site: Site, walked: Walk, index: int, weight_like: frozenset[int]
     ) -> None:
         pending, node = self._sites.setdefault(number, PendingSite()), walked.nodes[index]
-        if site.kind is Kind.ACTIVATION:
-            pending.value = self._activation(site, walked, index)
-        elif site.kind is Kind.SOFTMAX and (result := saved(node, "result")) is not None:
-            pending.value = self._pack.sums(result, site.unit_dim)
+        if Quantity.ACTIVATIONS in self._needs:
+            pending.value = self._output(site, walked, index)
+        if Quantity.GRADIENTS not in self._needs:
+            return
         source = _data_input(walked.inputs[index], weight_like)
         grouped = saved(node, "dim") if walked.names[index] in GROUPING else None
         hook = self._gradient_hook(pending, site, source, grouped)
         self._handles.append(node.register_hook(hook))
+
+    def _output(self, site: Site, walked: Walk, index: int) -> PendingSums | None:
+        if site.kind is Kind.ACTIVATION:
+            return self._activation(site, walked, index)
+        result = saved(walked.nodes[index], "result") if site.kind is Kind.SOFTMAX else None
+        return None if result is None else self._pack.sums(result, site.unit_dim)
 
     def _activation(self, site: Site, walked: Walk, index: int) -> PendingSums | None:
         name, node = walked.names[index], walked.nodes[index]
@@ -231,7 +245,7 @@ class Reading:
             graph=self._graph,
             stream=stream,
             sites=sites,
-            loss=self._loss.of(arrays),
+            loss=self._loss.of(arrays) if self._loss else LossReading(self._value),
             batch=batch or None,
             nonfinite=self._nonfinite or _backward_origin(self._graph, sites),
             evaluating=tuple(self._evaluating),
@@ -242,6 +256,7 @@ class Reading:
                 repeated=self._repeated,
                 unreadable=tuple(dict.fromkeys(self._unreadable)),
                 failures=tuple(self.failures),
+                unmeasured=tuple(q for q in Quantity if q not in self._needs),
             ),
             reason=self._reason,
         )

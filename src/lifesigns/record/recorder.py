@@ -8,7 +8,7 @@ end of a cycle the recorder decides whether the next one is due and arms the for
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -43,7 +43,7 @@ from lifesigns.record.schedule.sampler import (
 )
 from lifesigns.record.schedule.snapshots import Snapshots
 from lifesigns.record.schedule.spikes import Surprise
-from lifesigns.records import Cost, LossCurve, Snapshot, Trace
+from lifesigns.records import EVERYTHING, Cost, LossCurve, Quantity, Snapshot, Trace
 
 MOST_PASSES = 64
 """Backward passes of one cycle that are recorded."""
@@ -62,6 +62,7 @@ class Recorder:
         every: Record each N-th cycle; None records by `budget`.
         budget: Share of the training time that watching may cost.
         strict: Raise the recorder's own failures instead of reporting them.
+        needs: What is measured; the graphs and the value of the loss always are.
         on_snapshot: Called with each finished snapshot.
         on_cycle: Called with the number of completed cycles after each.
     """
@@ -74,6 +75,7 @@ class Recorder:
         every: int | None = None,
         budget: float = 0.01,
         strict: bool = False,
+        needs: Collection[Quantity] = EVERYTHING,
         on_snapshot: Callable[[Snapshot], None] | None = None,
         on_cycle: Callable[[int], None] | None = None,
     ) -> None:
@@ -86,7 +88,7 @@ class Recorder:
         self._compiled = CompiledCode(self._hooks, self._guard)
         self._losses, self._surprise = LossLog(), Surprise()
         self._passes = PassReader(
-            self._roots, self._hooks, self._compiled, self._losses, self._thread
+            self._roots, self._hooks, self._compiled, self._losses, self._thread, needs
         )
         self._snapshots = Snapshots(on_snapshot)
         self._step_hooks: list[Any] = []

@@ -30,6 +30,10 @@ from lifesigns.records.graph import (
     Kind,
     Site,
 )
+from lifesigns.records.quantities import (
+    EVERYTHING,
+    Quantity,
+)
 from lifesigns.records.readings import (
     BatchReading,
     Coverage,
@@ -57,6 +61,7 @@ SCHEMA_VERSION = 1
 """Version of the records' form; run files and JSON reports carry it."""
 
 __all__ = [
+    "EVERYTHING",
     "SCHEMA_VERSION",
     "WEIGHTED",
     "BatchReading",
@@ -71,6 +76,7 @@ __all__ = [
     "LossReading",
     "NonFinite",
     "ParameterReading",
+    "Quantity",
     "Remedy",
     "RunInfo",
     "Severity",

@@ -8,17 +8,23 @@ from functools import cached_property
 import numpy as np
 
 from lifesigns.records.graph import Graph
+from lifesigns.records.quantities import Quantity
 from lifesigns.records.units import Ints, Shape, UnitSums
 
 
 @dataclass(frozen=True, eq=False)
 class SiteReading:
-    """What was measured at one site in one step. A field is None where it could not be seen."""
+    """What was measured at one site in one step. A field is None where it could not be seen.
+
+    Only activations, softmaxes and operations of kind `OTHER` are read. What a linear map, a
+    convolution or a normalisation receives is the value of the activation before it, or the batch;
+    what the loss compares is in `LossReading`.
+    """
 
     site: int
     """Index into the graph's sites."""
     value: UnitSums | None = None
-    """The activation's output; for a linear map, a loss or another site, its *input* as saved."""
+    """The output of an activation or softmax."""
     output_gradient: UnitSums | None = None
     """Gradient of the loss with respect to the site's output (what arrives from above)."""
     input_gradient: UnitSums | None = None
@@ -181,6 +187,8 @@ class Coverage:
     """Sites whose values could not be read, with the reason."""
     failures: tuple[str, ...] = ()
     """Failures of the recorder itself."""
+    unmeasured: tuple[Quantity, ...] = ()
+    """What was left out on purpose: no rule that was asked when it was recorded needs it."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -34,6 +34,7 @@ _URGENCY = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 def judge(trace: Trace | Run, rules: Sequence[Rule] | None = None) -> tuple[Finding, ...]:
     """What the rules conclude from a trace, most probable root cause first.
 
+    Rules that need what was left out when the run was recorded (`Coverage.unmeasured`) are silent.
     A long trace is thinned first, see `lifesigns.evidence.thinning`. A rule that raises does not
     lose the findings of the others: it becomes a note called `rule-failed` that says which one, and
     why.
@@ -52,6 +53,8 @@ def judge(trace: Trace | Run, rules: Sequence[Rule] | None = None) -> tuple[Find
 
 
 def _ask(rule: Rule, run: Run) -> Iterable[Finding]:
+    if rule.reads & run.unmeasured:  # what is absent would be taken for what is not there
+        return ()
     try:
         return tuple(rule.judge(run))
     except Exception as error:  # a rule's bug must not cost the user the other findings

@@ -15,7 +15,7 @@ from math import isfinite
 from zlib import crc32
 
 from lifesigns.evidence import Run, Stream, Threshold
-from lifesigns.records import Finding, Remedy, Severity, Trace
+from lifesigns.records import EVERYTHING, Finding, Quantity, Remedy, Severity, Trace
 
 CAUSES = frozenset(
     {
@@ -71,6 +71,10 @@ class Rule:
     """Judges one loss with its snapshots; asked for each loss of the run that was recorded."""
     check_run: Callable[[Run], Iterable[Finding]] | None = None
     """Judges what concerns the run as a whole; asked once, even if nothing was recorded."""
+    reads: frozenset[Quantity] = EVERYTHING
+    """What it needs to be measured, besides the graphs and the value of the loss: what no rule that
+    is asked needs is not recorded. All by default; without what is missing here it would judge the
+    same."""
     sees: str = ""
     """What it sees: the symptom and what is behind it, in Markdown."""
     evidence: str = ""

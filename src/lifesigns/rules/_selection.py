@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 
 from lifesigns._errors import UsageError
 from lifesigns.evidence import Run
-from lifesigns.records import Finding, Trace
+from lifesigns.records import EVERYTHING, Finding, Quantity, Trace
 from lifesigns.rules._discovery import all_rules, find_rule
 from lifesigns.rules._engine import judge
 from lifesigns.rules._rule import FAMILIES
@@ -49,6 +49,13 @@ class Selection:
         """
         each = {pattern: _named(words) for pattern, words in (sites or {}).items()}
         return cls(_named(select), _named(ignore), each)
+
+    @property
+    def reads(self) -> frozenset[Quantity]:
+        """What the rules that are asked need to be measured; everything if all are."""
+        if not (self.select or self.ignore):
+            return EVERYTHING
+        return frozenset().union(*(r.reads for r in all_rules() if self._asks(r.name)))
 
     def judge(self, trace: Trace) -> Judgement:
         """What the rules of this selection conclude, and how much the others would have said."""

@@ -13,19 +13,22 @@ Example:
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import cycle
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from lifesigns.records import (
+    EVERYTHING,
+    BatchReading,
     Graph,
     Kind,
     LossCurve,
     LossReading,
     ParameterReading,
+    Quantity,
     Site,
     SiteReading,
     Snapshot,
@@ -174,21 +177,63 @@ def trace(*snapshots: Snapshot, losses: ArrayLike = (), **rest: Any) -> Trace:
 
 
 def unread(known: Trace) -> Trace:
-    """The same run with nothing measured: the graphs, the losses, and NaN for every number."""
-    return dataclasses.replace(known, snapshots=tuple(map(_unread, known.snapshots)))
+    """The same run with nothing measured: the graphs and the losses, and NaN for every number."""
+    return without(known, EVERYTHING)
 
 
-def _unread(known: Snapshot) -> Snapshot:
+def without(known: Trace, quantities: Collection[Quantity]) -> Trace:
+    """The same run as a recorder leaves it that did not take these quantities.
+
+    Example:
+        >>> graph = chain("linear", "relu", "linear", "mse_loss")
+        >>> read = weights(graph, weight_rms=0.5, update_rms=0.1)
+        >>> known = without(trace(snapshot(graph, parameters=read)), [Quantity.UPDATES])
+        >>> reading = known.snapshots[0].parameters[0]
+        >>> reading.weight_rms, reading.update_rms
+        (0.5, nan)
+    """
+    lost = [name for quantity in quantities for name in _FIELDS.get(quantity, ())]
+    shots = tuple(_without(shot, quantities, lost) for shot in known.snapshots)
+    return dataclasses.replace(known, snapshots=shots)
+
+
+def _without(known: Snapshot, quantities: Collection[Quantity], lost: Sequence[str]) -> Snapshot:
+    loss, origin = known.loss, known.nonfinite
+    if loss and Quantity.LOSS in quantities:
+        loss = LossReading(loss.value)
+    if origin and origin.phase == "backward" and Quantity.GRADIENTS in quantities:
+        origin = None
     return dataclasses.replace(
         known,
-        sites=tuple(SiteReading(reading.site) for reading in known.sites),
-        parameters=tuple(
-            ParameterReading(p.name, p.shape, p.trainable, p.reached, p.optimized)
-            for p in known.parameters
-        ),
-        loss=known.loss and LossReading(known.loss.value),
-        batch=None,
+        sites=tuple(_reset(reading, lost) for reading in known.sites),
+        parameters=tuple(_reset(reading, lost) for reading in known.parameters),
+        loss=loss,
+        batch=None if Quantity.BATCH in quantities else known.batch,
+        nonfinite=origin,
     )
+
+
+def _reset(reading: _Read, names: Sequence[str]) -> _Read:
+    missing: dict[str, Any] = {
+        f.name: f.default for f in dataclasses.fields(reading) if f.name in names
+    }
+    return dataclasses.replace(reading, **missing)
+
+
+_Read = TypeVar("_Read", SiteReading, ParameterReading)
+_FIELDS = {
+    Quantity.ACTIVATIONS: ("value",),
+    Quantity.GRADIENTS: ("output_gradient", "input_gradient"),
+    Quantity.PARAMETERS: (
+        *("weight_rms", "nonfinite_weights"),
+        *("gradient_rms", "gradient_is_zero", "nonfinite_gradients"),
+    ),
+    Quantity.UPDATES: ("update_rms", "predicted_change"),
+    Quantity.ROWS: ("distinct_weight_rows", "distinct_gradient_rows"),
+    Quantity.COHERENCE: ("sign_coherence",),
+    Quantity.STALE: ("stale_gradient_rms",),
+}
+"""The fields of readings of sites and parameters that hold each quantity."""
 
 
 def weights(graph: Graph, **reading: Any) -> list[ParameterReading]:
@@ -200,14 +245,28 @@ def weights(graph: Graph, **reading: Any) -> list[ParameterReading]:
     ]
 
 
-def inputs(graph: Graph, scales: Sequence[float], batch: int = 16) -> list[SiteReading]:
-    """The inputs of the weighted sites, normally distributed, with these standard deviations."""
+def inputs(graph: Graph, scales: Sequence[float], batch: int = 16) -> dict[str, Any]:
+    """What the weighted sites of a chain receive, with these standard deviations, for `snapshot`.
+
+    The first receives the batch, normally distributed; the others what the activation before them
+    gives, evenly from 0 on, so that its RMS is twice its standard deviation.
+
+    Example:
+        >>> graph = chain("linear", "relu", "linear", "mse_loss")
+        >>> known = snapshot(graph, **inputs(graph, [1.0, 0.1]))
+        >>> known.batch.shape, [reading.site for reading in known.sites]
+        ((16, 4), [1])
+    """
     generator = np.random.default_rng(0)
     weighted = [i for i, site in enumerate(graph.sites) if site.parameters]
-    return [
-        SiteReading(i, sums(scale * generator.standard_normal((batch, graph.sites[i].fan_in))))
-        for i, scale in zip(weighted, scales, strict=True)
+    entering = scales[0] * generator.standard_normal((batch, graph.sites[weighted[0]].fan_in))
+    sites = [
+        SiteReading(
+            i - 1, sums(scale * generator.uniform(0, 12**0.5, (batch, graph.sites[i].fan_in)))
+        )
+        for i, scale in zip(weighted[1:], scales[1:], strict=True)
     ]
+    return {"sites": sites, "batch": BatchReading(entering.shape, sums(entering))}
 
 
 def with_gradients(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,7 +20,7 @@ from lifesigns.record.measure.stale_gradients import (
     was_cleared,
 )
 from lifesigns.record.readable import is_readable, local, obstacle, on_this_rank
-from lifesigns.records import ParameterReading
+from lifesigns.records import EVERYTHING, ParameterReading, Quantity
 
 SAMPLE = 65_536
 """Most elements of a parameter, or of its gradient, that are copied."""
@@ -30,6 +30,9 @@ ROW_TOLERANCE = 1e-5
 
 GOLDEN = 0.6180339887
 """Multiples of the golden ratio spread evenly: no two columns weigh the same, all weigh 1 to 2."""
+
+FROM_GRADIENT = frozenset({Quantity.PARAMETERS, Quantity.UPDATES, Quantity.STALE})
+"""What is measured with a copy of the gradient; that shows, too, which scale it is in."""
 
 SAFE_NORM = 1e-18
 """Norms below this may have lost squares that underflow in float32."""
@@ -74,6 +77,7 @@ class ParameterReader:
         is_alone: Whether no other thread trains; else those that no pass of this cycle leads to may
             be another's, and are known by name and shape only.
         from_start: Whether no backward pass of this cycle went before.
+        needs: What is measured.
     """
 
     def __init__(
@@ -83,8 +87,9 @@ class ParameterReader:
         is_alone: Callable[[], bool],
         *,
         from_start: bool = True,
+        needs: Collection[Quantity] = EVERYTHING,
     ) -> None:
-        self._pack = Pack()
+        self._pack, self._needs = Pack(), needs
         self._directions: dict[int, Tensor] = {}
         self._is_alone, self._from_start = is_alone, from_start
         self._reached_now: set[str] = set()
@@ -142,8 +147,9 @@ class ParameterReader:
             watched.begun = True
             self._rows(watched, "weight_rows", p)
             if p.requires_grad:
-                watched.before = _sample(p).clone()
-                if p.grad is None or self._gradient(watched, p) is not None:
+                if Quantity.UPDATES in self._needs:
+                    watched.before = _sample(p).clone()
+                if Quantity.STALE in self._needs and self._has_readable_gradient(watched, p):
                     watched.leftover = Leftover(_gradient_sample(p), self._from_start)
 
     def _may_be_read(self, watched: Watched, p: Tensor) -> bool:
@@ -157,6 +163,10 @@ class ParameterReader:
         if p.grad is not None and (why := obstacle(local(p.grad))):
             self.unreadable[f"the gradient of {watched.name}"] = why
         return on_this_rank(p.grad)
+
+    def _has_readable_gradient(self, watched: Watched, p: Tensor) -> bool:
+        """Whether there is no gradient at all, or one that can be read."""
+        return p.grad is None or self._gradient(watched, p) is not None
 
     def stepped(self, parameters: Iterable[Tensor], scale: float | None = None) -> None:
         """These have been updated; their gradient is not read again.
@@ -195,7 +205,8 @@ class ParameterReader:
             if gradient is None:
                 continue
             watched.scale += scale if watched.name in reached else 0.0
-            watched.gradient = _sample(gradient).clone()
+            if not FROM_GRADIENT.isdisjoint(self._needs):
+                watched.gradient = _sample(gradient).clone()
             read.append((watched, gradient))
             self._rows(watched, "gradient_rows", gradient)
             self._coherence(watched, gradient)
@@ -239,7 +250,8 @@ class ParameterReader:
 
     def _norms(self, what: str, tensors: list[tuple[Watched, Tensor]]) -> None:
         """Euclidean norms, all in one call."""
-        if not tensors:
+        quantity = Quantity.UPDATES if what == "update" else Quantity.PARAMETERS
+        if not tensors or quantity not in self._needs:
             return
         given = [_wide(local(t).detach()) for _, t in tensors]
         for (watched, _), t, norm in zip(tensors, given, torch._foreach_norm(given), strict=True):
@@ -260,7 +272,7 @@ class ParameterReader:
 
     def _rows(self, watched: Watched, what: str, tensor: Tensor) -> None:
         """A projection of every row onto one direction: equal rows have equal projections."""
-        rows = _as_rows(tensor)
+        rows = _as_rows(tensor) if Quantity.ROWS in self._needs else None
         if rows is None:
             return
         width = rows.shape[1]
@@ -271,7 +283,7 @@ class ParameterReader:
         watched.slots[what] = self._pack.add(rows @ direction)
 
     def _coherence(self, watched: Watched, gradient: Tensor) -> None:
-        rows = _as_rows(gradient)
+        rows = _as_rows(gradient) if Quantity.COHERENCE in self._needs else None
         if rows is not None:
             share = rows.sum(1).abs_() / rows.abs().sum(1)
             watched.slots["coherence"] = self._pack.add(share.nanmean())

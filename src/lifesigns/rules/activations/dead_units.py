@@ -13,7 +13,17 @@ from lifesigns.evidence import Course, Stream, Threshold
 from lifesigns.evidence.sites import is_hidden, is_rectifier, listed, merged, samples
 from lifesigns.evidence.suspects import Suspect, unscaled_input
 from lifesigns.evidence.thresholds import DEAD_SHARE, SURE_SAMPLES
-from lifesigns.records import Finding, Kind, Remedy, Severity, Site, SiteReading, Snapshot, Trace
+from lifesigns.records import (
+    Finding,
+    Kind,
+    Quantity,
+    Remedy,
+    Severity,
+    Site,
+    SiteReading,
+    Snapshot,
+    Trace,
+)
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FALLING, FLAT
@@ -187,6 +197,7 @@ dead and nothing was learned. Sparse activity (units that fire rarely, but do fi
         "Lu et al. 2019, Dying ReLU and Initialization",
         "Hanley & Lippman-Hand 1983, If Nothing Goes Wrong, Is Everything All Right?",
     ),
+    reads=frozenset({Quantity.ACTIVATIONS, Quantity.GRADIENTS, Quantity.BATCH, Quantity.LOSS}),
     check=check,
     thresholds={"note": NOTED, "warning": DEAD_SHARE, "observations": SURE_SAMPLES},
     explains=("vanishing-gradient", "zero-gradient", "constant-output", "loss-flat"),

@@ -15,6 +15,7 @@ from lifesigns.records import (
     Graph,
     Kind,
     LossReading,
+    Quantity,
     Remedy,
     Severity,
     Site,
@@ -163,6 +164,7 @@ network is linear, or several layers collapse, *and* the loss stays far from its
         "Saxe, McClelland & Ganguli 2014, Exact Solutions to the Nonlinear Dynamics of "
         "Learning in Deep Linear Neural Networks",
     ),
+    reads=frozenset({Quantity.LOSS}),
     check=check,
     thresholds={"left": LEFT},
     explains=("loss-flat",),

@@ -12,8 +12,10 @@ from lifesigns.evidence.signal import fade, layers, own_weight, received
 from lifesigns.evidence.sites import listed
 from lifesigns.evidence.thresholds import FADING_SIGNAL
 from lifesigns.records import (
+    BatchReading,
     Finding,
     ParameterReading,
+    Quantity,
     Remedy,
     Severity,
     Site,
@@ -114,19 +116,21 @@ def _is_to_blame(stream: Stream) -> bool:
 # --- cases ----------------------------------------------------------------------------------------
 
 
-def _example(coherence: float, losses: Iterable[float], low: float = 0.4) -> Trace:
-    graph = example.chain("linear", "sigmoid", "linear", "mse_loss", units=4)
+def _example(
+    coherence: float, losses: Iterable[float], operation: str = "sigmoid", low: float = 0.4
+) -> Trace:
+    graph = example.chain("linear", operation, "linear", "mse_loss", units=4)
     generator = np.random.default_rng(0)
-    reached = [
-        SiteReading(0, example.sums(generator.standard_normal((8, 4)))),
-        SiteReading(2, example.sums(generator.uniform(low, 0.6, (8, 4)))),
-    ]
+    entering = example.sums(generator.standard_normal((8, 4)))
+    reached = [SiteReading(1, example.sums(generator.uniform(low, 0.6, (8, 4))))]
+    batch = BatchReading((8, 4), entering)
     read = [
         ParameterReading(p.name, p.shape, sign_coherence=coherence, weight_rms=0.5, update_rms=1e-3)
         for p in example.weights(graph)
     ]
     shots = (
-        example.snapshot(graph, step=s, sites=reached, parameters=read) for s in range(0, 99, 9)
+        example.snapshot(graph, step=s, sites=reached, parameters=read, batch=batch)
+        for s in range(0, 99, 9)
     )
     return example.trace(*shots, losses=list(losses))
 
@@ -157,6 +161,16 @@ either, but many are 0, so that weights move one by one.
         "LeCun et al. 1998, Efficient BackProp, section 4.3",
         "CS231n, Neural Networks Part 1: sigmoid outputs are not zero-centered",
     ),
+    reads=frozenset(
+        {
+            Quantity.ACTIVATIONS,
+            Quantity.PARAMETERS,
+            Quantity.UPDATES,
+            Quantity.COHERENCE,
+            Quantity.BATCH,
+            Quantity.LOSS,
+        }
+    ),
     check=check,
     thresholds={"coherence": COHERENCE, "fade": FADING_SIGNAL},
     explains=(),
@@ -165,7 +179,7 @@ either, but many are 0, so that weights move one by one.
         Case("mostly one sign", lambda: _example(0.8, FLAT), Severity.WARNING),
         Case("near miss: one sign, yet it learns", lambda: _example(1.0, FALLING), None),
         Case("near miss: positive inputs, mixed signs", lambda: _example(0.5, FLAT), None),
-        Case("inputs of both signs", lambda: _example(1.0, FLAT, low=-0.6), None),
+        Case("inputs of both signs", lambda: _example(1.0, FLAT, "tanh", low=-0.6), None),
         Case("readings missing", lambda: example.unread(_example(1.0, FLAT)), None),
     ),
 )

@@ -13,6 +13,7 @@ from lifesigns.records import (
     Graph,
     Kind,
     LossReading,
+    Quantity,
     Remedy,
     Severity,
     Site,
@@ -141,6 +142,7 @@ and losses that compare all samples with each other (contrast) are no hidden act
         "PyTorch documentation, torch.nn.Softmax (the argument dim)",
         "Bridle 1990, Probabilistic Interpretation of Feedforward Classification Network Outputs",
     ),
+    reads=frozenset({Quantity.LOSS}),
     check=check,
     thresholds={"units": UNITS},
     explains=(

@@ -11,7 +11,17 @@ from lifesigns.evidence.gradients import weight_gradients
 from lifesigns.evidence.sites import is_hidden, listed
 from lifesigns.evidence.thresholds import FADED_GRADIENT, LAYERS
 from lifesigns.functions import ACTIVATIONS
-from lifesigns.records import Finding, Kind, Remedy, Severity, Site, SiteReading, Snapshot, Trace
+from lifesigns.records import (
+    Finding,
+    Kind,
+    Quantity,
+    Remedy,
+    Severity,
+    Site,
+    SiteReading,
+    Snapshot,
+    Trace,
+)
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FALLING, FLAT
@@ -137,6 +147,7 @@ cells are squashing by design.
         "Glorot & Bengio 2010, section 3",
         "Nielsen, Neural Networks and Deep Learning, chapter 5",
     ),
+    reads=frozenset({Quantity.GRADIENTS, Quantity.PARAMETERS, Quantity.LOSS}),
     check=check,
     thresholds={"layers": LAYERS, "product": PRODUCT, "reach": FADED_GRADIENT, "flat": SATURATING},
     explains=(

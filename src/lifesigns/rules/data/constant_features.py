@@ -8,7 +8,16 @@ import numpy as np
 
 from lifesigns.evidence import Run, Threshold
 from lifesigns.evidence.sites import listed
-from lifesigns.records import BatchReading, Finding, Remedy, Severity, Snapshot, Trace, UnitSums
+from lifesigns.records import (
+    BatchReading,
+    Finding,
+    Quantity,
+    Remedy,
+    Severity,
+    Snapshot,
+    Trace,
+    UnitSums,
+)
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -111,6 +120,7 @@ Some constant features are common (the border of images, a one-hot column of a r
 only noted. It is an error when no feature changes at all, or when values are not finite.
 """,
     references=("LeCun et al. 1998, Efficient BackProp, section 4.3: normalizing the inputs",),
+    reads=frozenset({Quantity.BATCH}),
     check_run=check_run,
     thresholds={"spread": SPREAD},
     explains=("non-finite-origin", "loss-diverges", "constant-output", "loss-flat"),

@@ -9,7 +9,7 @@ import numpy as np
 from lifesigns.evidence import Stream
 from lifesigns.evidence.flat import flat
 from lifesigns.evidence.thresholds import LITTLE_TRAVEL, PATIENCE
-from lifesigns.records import BatchReading, Finding, LossReading, Remedy, Severity, Trace
+from lifesigns.records import BatchReading, Finding, LossReading, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -113,6 +113,9 @@ some targets are noise by nature. Try to overfit ten samples: if that works, loo
     references=(
         "Zhang et al. 2017, Understanding Deep Learning Requires Rethinking Generalization",
         "Karpathy 2019, A Recipe for Training Neural Networks: overfit one batch",
+    ),
+    reads=frozenset(
+        {Quantity.ACTIVATIONS, Quantity.PARAMETERS, Quantity.UPDATES, Quantity.BATCH, Quantity.LOSS}
     ),
     check=check,
     thresholds={"patience": PATIENCE, "travel": LITTLE_TRAVEL},

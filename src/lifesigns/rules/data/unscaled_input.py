@@ -14,6 +14,7 @@ from lifesigns.records import (
     Finding,
     Kind,
     LossReading,
+    Quantity,
     Remedy,
     Severity,
     SiteReading,
@@ -144,6 +145,9 @@ scale, and a normalisation in front of the first layer removes it.
     references=(
         "LeCun et al. 1998, Efficient BackProp, section 4.3: normalizing the inputs",
         "Goodfellow, Bengio & Courville 2016, Deep Learning, section 8.2.1: ill-conditioning",
+    ),
+    reads=frozenset(
+        {Quantity.ACTIVATIONS, Quantity.PARAMETERS, Quantity.UPDATES, Quantity.BATCH, Quantity.LOSS}
     ),
     check=check,
     thresholds={"rms": RAW_INPUT, "weak": WEAK},

@@ -9,7 +9,7 @@ import numpy as np
 from lifesigns.evidence import Stream, Threshold, suspects
 from lifesigns.evidence.course import REGRESSIONS
 from lifesigns.evidence.thresholds import ENOUGH_STEPS, RANKS, RAW_TARGET
-from lifesigns.records import Finding, LossReading, Remedy, Severity, Trace, UnitSums
+from lifesigns.records import Finding, LossReading, Quantity, Remedy, Severity, Trace, UnitSums
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -123,6 +123,9 @@ carry the outputs to any scale: then unscaled-input comes first.
     references=(
         "Bishop 2006, Pattern Recognition and Machine Learning, section 5.5: scaling and priors",
         "LeCun et al. 1998, Efficient BackProp, section 4.5: choosing target values",
+    ),
+    reads=frozenset(
+        {Quantity.ACTIVATIONS, Quantity.PARAMETERS, Quantity.UPDATES, Quantity.BATCH, Quantity.LOSS}
     ),
     check=check,
     thresholds={"ratio": RAW_TARGET, "deviation": DEVIATION, "correlation": RANKS},

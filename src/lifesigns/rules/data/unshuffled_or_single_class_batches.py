@@ -9,7 +9,7 @@ import numpy as np
 
 from lifesigns.evidence import Course, Stream, Threshold
 from lifesigns.evidence.thresholds import ENOUGH_STEPS, WEAK
-from lifesigns.records import Finding, Floats, LossReading, Remedy, Severity, Trace
+from lifesigns.records import Finding, Floats, LossReading, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -174,6 +174,7 @@ make many batches of one class without any order; the variance between batches t
         "Bengio 2012, Practical Recommendations for Gradient-Based Training, section 3.3",
         "Goodfellow, Bengio & Courville 2016, Deep Learning, section 8.1.3: minibatches at random",
     ),
+    reads=frozenset({Quantity.LOSS}),
     check=check,
     thresholds={
         "samples": SAMPLES,

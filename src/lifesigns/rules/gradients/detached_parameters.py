@@ -10,7 +10,7 @@ import numpy as np
 
 from lifesigns.evidence import Run, Threshold
 from lifesigns.evidence.sites import listed
-from lifesigns.records import Finding, ParameterReading, Remedy, Severity, Snapshot, Trace
+from lifesigns.records import Finding, ParameterReading, Quantity, Remedy, Severity, Snapshot, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FALLING, FLAT
@@ -134,6 +134,7 @@ is learned.
         "PyTorch, Autograd mechanics: locally disabling gradient computation",
         "PyTorch, `torch.optim`: constructing an optimizer",
     ),
+    reads=frozenset({Quantity.LOSS}),
     check_run=check_run,
     thresholds={"share": SHARE},
     explains=("loss-flat", "constant-output"),

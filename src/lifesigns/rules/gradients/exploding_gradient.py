@@ -8,7 +8,7 @@ import numpy as np
 
 from lifesigns.evidence import Course, Stream, Threshold
 from lifesigns.evidence.gradients import weight_gradients
-from lifesigns.records import Finding, Kind, Remedy, Severity, Snapshot, Trace
+from lifesigns.records import Finding, Kind, Quantity, Remedy, Severity, Snapshot, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -156,6 +156,7 @@ weight, do no harm: unless the loss diverges this is a note.
         "Pascanu, Mikolov & Bengio 2013, On the Difficulty of Training Recurrent Neural Networks",
         "Zhang et al. 2021, AutoTrainer (ICSE)",
     ),
+    reads=frozenset({Quantity.PARAMETERS, Quantity.BATCH, Quantity.LOSS}),
     check=check,
     thresholds={"ratio": RATIO, "growth": GROWTH},
     explains=("non-finite-origin", "loss-diverges", "dead-units"),

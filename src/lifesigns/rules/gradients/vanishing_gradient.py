@@ -9,7 +9,16 @@ import numpy as np
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.gradients import weight_gradients
 from lifesigns.evidence.thresholds import LAYERS
-from lifesigns.records import Finding, Kind, Remedy, Severity, SiteReading, Snapshot, Trace
+from lifesigns.records import (
+    Finding,
+    Kind,
+    Quantity,
+    Remedy,
+    Severity,
+    SiteReading,
+    Snapshot,
+    Trace,
+)
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FALLING, FLAT
@@ -134,6 +143,7 @@ prediction and no longer falls.
         "Glorot & Bengio 2010, Understanding the Difficulty of Training Deep Feedforward "
         "Neural Networks",
     ),
+    reads=frozenset({Quantity.GRADIENTS, Quantity.PARAMETERS, Quantity.UPDATES, Quantity.LOSS}),
     check=check,
     thresholds={"ratio": RATIO, "layers": LAYERS, "factor": FACTOR},
     explains=("loss-flat", "constant-output"),

@@ -24,6 +24,7 @@ from lifesigns.records import (
     Graph,
     LossReading,
     ParameterReading,
+    Quantity,
     Remedy,
     Severity,
     SiteReading,
@@ -277,6 +278,16 @@ network that is not in use, while the rest learns, is a note.
     references=(
         "CS231n, Neural Networks Part 1: commonly used activation functions",
         "Lu et al. 2019, Dying ReLU and Initialization",
+    ),
+    reads=frozenset(
+        {
+            Quantity.ACTIVATIONS,
+            Quantity.GRADIENTS,
+            Quantity.PARAMETERS,
+            Quantity.UPDATES,
+            Quantity.BATCH,
+            Quantity.LOSS,
+        }
     ),
     check=check,
     check_run=check_run,

@@ -11,7 +11,17 @@ from lifesigns.evidence import Stream
 from lifesigns.evidence.sites import is_hidden, is_rectifier, listed, merged, samples
 from lifesigns.evidence.suspects import Suspect, unscaled_input
 from lifesigns.evidence.thresholds import DEAD_SHARE, SURE_SAMPLES
-from lifesigns.records import Finding, Kind, Remedy, Severity, Site, SiteReading, Snapshot, Trace
+from lifesigns.records import (
+    Finding,
+    Kind,
+    Quantity,
+    Remedy,
+    Severity,
+    Site,
+    SiteReading,
+    Snapshot,
+    Trace,
+)
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FALLING, FLAT
@@ -140,6 +150,7 @@ at most. Few samples prove little: an alarm takes 60 of them.
         "Lu et al. 2019, Dying ReLU and Initialization",
         "Hanley & Lippman-Hand 1983, If Nothing Goes Wrong, Is Everything All Right?",
     ),
+    reads=frozenset({Quantity.ACTIVATIONS, Quantity.PARAMETERS, Quantity.BATCH, Quantity.LOSS}),
     check=check,
     thresholds={"share": DEAD_SHARE, "observations": SURE_SAMPLES},
     explains=(

@@ -11,7 +11,16 @@ from lifesigns.evidence.signal import fade, growth, largest, mismatches
 from lifesigns.evidence.sites import listed
 from lifesigns.evidence.thresholds import FADED_SIGNAL, LARGE_SIGNAL
 from lifesigns.functions import gain
-from lifesigns.records import Finding, LossReading, Remedy, Severity, Site, Snapshot, Trace
+from lifesigns.records import (
+    Finding,
+    LossReading,
+    Quantity,
+    Remedy,
+    Severity,
+    Site,
+    Snapshot,
+    Trace,
+)
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FALLING, FLAT
@@ -78,7 +87,7 @@ def _example(
     output = example.sums(np.full((4, 1), factor**5))
     loss = LossReading(1.0, prediction=output)
     shots = (
-        example.snapshot(graph, step=s, sites=reached, parameters=read, loss=loss)
+        example.snapshot(graph, step=s, **reached, parameters=read, loss=loss)
         for s in range(0, 99, 9)
     )
     return example.trace(*shots, losses=list(losses))
@@ -111,6 +120,9 @@ layer have no effect on the scale, and nothing is said.
         "Glorot & Bengio 2010, section 4.2",
         "He et al. 2015, Delving Deep into Rectifiers, section 2.2",
         "Klambauer et al. 2017, Self-Normalizing Neural Networks",
+    ),
+    reads=frozenset(
+        {Quantity.ACTIVATIONS, Quantity.PARAMETERS, Quantity.ROWS, Quantity.BATCH, Quantity.LOSS}
     ),
     check=check,
     thresholds={"factor": FACTOR, "growth": LARGE_SIGNAL, "fade": FADED_SIGNAL},

@@ -11,7 +11,7 @@ from lifesigns.evidence.scales import weight_gains
 from lifesigns.evidence.signal import growth, largest, layers
 from lifesigns.evidence.suspects import unscaled_input
 from lifesigns.evidence.thresholds import LARGE_SIGNAL, RAW_INPUT
-from lifesigns.records import Finding, LossReading, Remedy, Severity, Snapshot, Trace
+from lifesigns.records import Finding, LossReading, Quantity, Remedy, Severity, Snapshot, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FALLING, FLAT
@@ -87,7 +87,7 @@ _REMEDY = Remedy(
 def _example(factor: float, losses: Iterable[float], entering: float = 1.0) -> Trace:
     graph = example.chain(*["linear", "relu"] * 3, "linear", "mse_loss", units=8)
     reached = example.inputs(graph, [entering * factor**k for k in range(4)])
-    shots = (example.snapshot(graph, step=s, sites=reached) for s in range(0, 99, 9))
+    shots = (example.snapshot(graph, step=s, **reached) for s in range(0, 99, 9))
     return example.trace(*shots, losses=list(losses))
 
 
@@ -117,6 +117,7 @@ is a note. A large output alone is right where the targets are large.
         "He et al. 2015, Delving Deep into Rectifiers, section 2.2",
         "Karpathy 2019, A Recipe for Training Neural Networks (verify loss at init)",
     ),
+    reads=frozenset({Quantity.ACTIVATIONS, Quantity.PARAMETERS, Quantity.BATCH, Quantity.LOSS}),
     check=check,
     thresholds={"growth": LARGE_SIGNAL, "scale": LARGE, "loss": EXCESS, "input": RAW_INPUT},
     explains=(

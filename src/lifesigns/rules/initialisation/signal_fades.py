@@ -10,7 +10,7 @@ from lifesigns.evidence import Stream
 from lifesigns.evidence.signal import fade, layers
 from lifesigns.evidence.thresholds import FADED_SIGNAL, FADING_SIGNAL
 from lifesigns.functions import ACTIVATIONS
-from lifesigns.records import Finding, Kind, Remedy, Severity, Snapshot, Trace
+from lifesigns.records import Finding, Kind, Quantity, Remedy, Severity, Snapshot, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FALLING, FLAT
@@ -74,7 +74,7 @@ _REMEDIES = {
 def _example(factor: float, losses: Iterable[float], operation: str = "relu") -> Trace:
     graph = example.chain(*["linear", operation] * 6, "linear", "mse_loss", units=8)
     reached = example.inputs(graph, [factor**k for k in range(7)])
-    shots = (example.snapshot(graph, step=s, sites=reached) for s in range(0, 99, 9))
+    shots = (example.snapshot(graph, step=s, **reached) for s in range(0, 99, 9))
     return example.trace(*shots, losses=list(losses))
 
 
@@ -105,6 +105,7 @@ start at zero and a small last layer do not fade the signal that the layers rece
         "Glorot & Bengio 2010, section 4",
         "Schoenholz et al. 2017, Deep Information Propagation",
     ),
+    reads=frozenset({Quantity.ACTIVATIONS, Quantity.BATCH, Quantity.LOSS}),
     check=check,
     thresholds={"note": FADING_SIGNAL, "warning": FADED_SIGNAL},
     explains=("vanishing-gradient", "constant-output", "loss-flat"),

@@ -8,7 +8,17 @@ import numpy as np
 
 from lifesigns.evidence import Course, Stream, Threshold
 from lifesigns.evidence.sites import is_hidden, listed
-from lifesigns.records import WEIGHTED, Finding, Kind, Remedy, Severity, Site, Snapshot, Trace
+from lifesigns.records import (
+    WEIGHTED,
+    Finding,
+    Kind,
+    Quantity,
+    Remedy,
+    Severity,
+    Site,
+    Snapshot,
+    Trace,
+)
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -142,6 +152,7 @@ with a symmetric layer, as through a layer of one unit, gets a note.
         "initialization strategies",
         "CS231n, Neural Networks Part 2: weight initialization",
     ),
+    reads=frozenset({Quantity.PARAMETERS, Quantity.ROWS, Quantity.LOSS}),
     check=check,
     thresholds={"rows": ROWS, "left": LEFT},
     explains=("dead-units", "zero-gradient", "vanishing-gradient", "constant-output", "loss-flat"),

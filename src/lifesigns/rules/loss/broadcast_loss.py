@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 
 from lifesigns.evidence import Stream, Threshold
-from lifesigns.records import Finding, LossReading, Remedy, Severity, Snapshot, Trace
+from lifesigns.records import Finding, LossReading, Quantity, Remedy, Severity, Snapshot, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -92,6 +92,7 @@ pairs and is not reported.
         "PyTorch, Broadcasting semantics",
         "PyTorch, `torch.nn.functional.mse_loss`: the warning on differing sizes",
     ),
+    reads=frozenset({Quantity.LOSS}),
     check=check,
     thresholds={"comparisons": COMPARISONS},
     explains=("loss-flat", "constant-output"),

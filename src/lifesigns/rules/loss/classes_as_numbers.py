@@ -14,6 +14,7 @@ from lifesigns.evidence.thresholds import ENOUGH_STEPS, HALF, RANKS
 from lifesigns.records import (
     Finding,
     LossReading,
+    Quantity,
     Remedy,
     Severity,
     Site,
@@ -250,6 +251,7 @@ Where a regression on labels fits them well it is a note: they have an order tha
         "Bishop 2006, Pattern Recognition and Machine Learning, section 4.1.3: least squares",
         "Goodfellow, Bengio & Courville 2016, Deep Learning, section 6.2.2: output units",
     ),
+    reads=frozenset({Quantity.LOSS}),
     check=check,
     thresholds={
         "classes": CLASSES,

@@ -14,6 +14,7 @@ from lifesigns.records import (
     Finding,
     Kind,
     LossReading,
+    Quantity,
     Remedy,
     Severity,
     Site,
@@ -162,6 +163,9 @@ only.
 """,
     references=(
         "Karpathy 2019, A Recipe for Training Neural Networks: the input-independent baseline",
+    ),
+    reads=frozenset(
+        {Quantity.ACTIVATIONS, Quantity.PARAMETERS, Quantity.UPDATES, Quantity.BATCH, Quantity.LOSS}
     ),
     check=check,
     thresholds={"spread": SPREAD},

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.output import direct_pairs
-from lifesigns.records import Finding, Graph, Remedy, Severity, Site, Trace
+from lifesigns.records import Finding, Graph, Quantity, Remedy, Severity, Site, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -92,6 +92,7 @@ and gates.
         "PyTorch, `torch.nn.BCEWithLogitsLoss`",
         "Goodfellow, Bengio & Courville 2016, Deep Learning, section 6.2.2.2: sigmoid units",
     ),
+    reads=frozenset({Quantity.LOSS}),
     check=check,
     thresholds={"sigmoids": SIGMOIDS},
     explains=("loss-flat", "vanishing-gradient", "saturated-units"),

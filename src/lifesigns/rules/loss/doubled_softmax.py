@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.output import direct_pairs, is_output, normalised_dim
 from lifesigns.functions import lowest_cross_entropy
-from lifesigns.records import Finding, Graph, Kind, Remedy, Severity, Site, Trace
+from lifesigns.records import Finding, Graph, Kind, Quantity, Remedy, Severity, Site, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -99,6 +99,7 @@ network often learns in spite of it; it is still slower and less certain than it
         "PyTorch, `torch.nn.CrossEntropyLoss`: the input holds unnormalized logits",
         "Humbatova et al. 2020, Taxonomy of Real Faults in Deep Learning Systems (ICSE)",
     ),
+    reads=frozenset({Quantity.LOSS}),
     check=check,
     thresholds={"softmaxes": SOFTMAXES},
     explains=("loss-flat", "vanishing-gradient", "saturated-units"),

@@ -9,7 +9,7 @@ import numpy as np
 from lifesigns.evidence import Course, Stream, Threshold
 from lifesigns.evidence.output import is_normalised, lacks_normalisation, output_sites
 from lifesigns.evidence.thresholds import HALF, RANKS
-from lifesigns.records import Finding, LossReading, Remedy, Severity, Snapshot, Trace
+from lifesigns.records import Finding, LossReading, Quantity, Remedy, Severity, Snapshot, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -156,6 +156,7 @@ and targets clearly correlate, it is a note: some libraries normalise inside the
         "Goodfellow, Bengio & Courville 2016, Deep Learning, section 6.2.2.3: softmax units",
         "PyTorch documentation: torch.nn.NLLLoss expects log-probabilities",
     ),
+    reads=frozenset({Quantity.LOSS}),
     check=check,
     thresholds={"positive": POSITIVE, "learned": HALF},
     explains=(

@@ -13,13 +13,14 @@ from numpy.typing import ArrayLike
 from lifesigns.evidence import Course, Stream, Threshold
 from lifesigns.evidence.course import REGRESSIONS
 from lifesigns.evidence.output import (
+    SHAPING,
     activation_before_logits,
     compared_activation,
     compared_softmax,
 )
 from lifesigns.evidence.thresholds import ENOUGH_STEPS, HALF
 from lifesigns.functions import ACTIVATIONS, lowest_cross_entropy
-from lifesigns.records import Finding, LossReading, Remedy, Severity, SiteReading, Trace
+from lifesigns.records import Finding, LossReading, Quantity, Remedy, Severity, SiteReading, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -219,7 +220,8 @@ def _example(
     wanted = np.asarray(targets, float)
     wanted = wanted.reshape(len(wanted), -1)
     graph = example.chain("linear", *operations, units=10, batch=len(wanted))
-    given = example.sums(np.resize(np.asarray(outputs, float), wanted.shape))
+    values = np.resize(np.asarray(outputs, float), wanted.shape)
+    given = example.sums(values)
     loss = LossReading(
         1.0,
         kind,
@@ -230,21 +232,22 @@ def _example(
         prediction=given,
         target=example.target(wanted, **target),
     )
-    shots = (
-        example.snapshot(graph, step=s, loss=loss, sites=[SiteReading(1, given)])
-        for s in (0, 9, 50)
-    )
+    first = graph.sites[1]
+    bounds = ACTIVATIONS[first.operation].range() if first.kind in SHAPING else None
+    activated = [SiteReading(1, example.sums(np.clip(values, *bounds)))] if bounds else []
+    shots = (example.snapshot(graph, step=s, loss=loss, sites=activated) for s in (0, 9, 50))
     return example.trace(*shots, losses=losses)
 
 
 def _classified(*operations: str, losses: Sequence[float] = (1.0,) * 60) -> Trace:
     """Ten classes and a cross-entropy on what these operations make of the last layer."""
     reads = (*operations, "log_softmax", "nll_loss")
-    return _example(reads, _CLASSES, classes=10, kind="cross_entropy", losses=losses)
+    return _example(reads, _CLASSES, classes=10, kind="cross_entropy", outputs=_LOGS, losses=losses)
 
 
 _WIDE = (-2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
 _CLASSES = tuple(range(10)) * 3
+_LOGS = (-2.3, -0.1)
 _LEARNED = tuple(np.geomspace(2.5, 0.1, 60))
 
 RULE = Rule(
@@ -275,6 +278,7 @@ network gets more than half of the way from a constant prediction to a perfect o
         "Goodfellow, Bengio & Courville 2016, Deep Learning, section 6.2.2: output units",
         "Humbatova et al. 2020, Taxonomy of Real Faults in Deep Learning Systems (ICSE)",
     ),
+    reads=frozenset({Quantity.ACTIVATIONS, Quantity.LOSS}),
     check=check,
     thresholds={
         "share": SHARE,
@@ -318,7 +322,9 @@ network gets more than half of the way from a constant prediction to a perfect o
         ),
         Case(
             "cross-entropy on real values",
-            lambda: _example(("log_softmax", "nll_loss"), _WIDE, kind="cross_entropy"),
+            lambda: _example(
+                ("log_softmax", "nll_loss"), _WIDE, kind="cross_entropy", outputs=_LOGS
+            ),
             Severity.ERROR,
         ),
         Case(

@@ -87,6 +87,7 @@ Inside the network (attention over a single key) it is harmless and not reported
     references=(
         "Goodfellow, Bengio & Courville 2016, Deep Learning, section 6.2.2.3: softmax units",
     ),
+    reads=frozenset(),
     check=check,
     thresholds={"units": UNITS},
     explains=(

@@ -14,6 +14,7 @@ from lifesigns.evidence.thresholds import SATURATED
 from lifesigns.records import (
     Finding,
     LossReading,
+    Quantity,
     Remedy,
     Severity,
     SiteReading,
@@ -136,6 +137,7 @@ With a linear output, squared error keeps its value.
         "Nielsen 2015, Neural Networks and Deep Learning, chapter 3: the cross-entropy cost "
         "function",
     ),
+    reads=frozenset({Quantity.ACTIVATIONS, Quantity.GRADIENTS, Quantity.LOSS}),
     check=check,
     thresholds={"saturated": SATURATED},
     explains=("vanishing-gradient", "loss-flat", "saturated-units"),

@@ -8,7 +8,7 @@ import numpy as np
 
 from lifesigns.evidence import Course, Stream, Threshold
 from lifesigns.evidence.thresholds import LARGE_UPDATE
-from lifesigns.records import Finding, LossReading, Remedy, Severity, Snapshot, Trace
+from lifesigns.records import Finding, LossReading, Quantity, Remedy, Severity, Snapshot, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -121,6 +121,7 @@ gradient, which undoes any constant factor.
         "Goodfellow, Bengio & Courville 2016, Deep Learning, section 8.1.3: minibatch algorithms",
         "Goyal et al. 2017, Accurate, Large Minibatch SGD: the linear scaling rule",
     ),
+    reads=frozenset({Quantity.PARAMETERS, Quantity.UPDATES, Quantity.LOSS}),
     check=check,
     thresholds={"batch": BATCH, "share": SHARE, "update": LARGE_UPDATE},
     explains=(

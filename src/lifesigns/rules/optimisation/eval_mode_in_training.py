@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.sites import listed
-from lifesigns.records import Finding, Kind, Remedy, Severity, Snapshot, Trace
+from lifesigns.records import Finding, Kind, Quantity, Remedy, Severity, Snapshot, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -121,6 +121,7 @@ some detectors throughout: then it is a note, as it is where only parts are in e
         "Ioffe & Szegedy 2015, Batch Normalization, section 3.1: training and inference",
         "torch documentation, Module.eval",
     ),
+    reads=frozenset({Quantity.LOSS}),
     check=check,
     thresholds={"steps": STEPS, "last": LAST},
     cases=(

@@ -8,7 +8,7 @@ import numpy as np
 
 from lifesigns.evidence import Course, Stream, Threshold
 from lifesigns.evidence.thresholds import WEAK
-from lifesigns.records import Finding, ParameterReading, Remedy, Severity, Snapshot, Trace
+from lifesigns.records import Finding, ParameterReading, Quantity, Remedy, Severity, Snapshot, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -108,6 +108,7 @@ Where something else changed the gradient in between, nothing is said.
         "torch documentation, Optimizer.zero_grad",
         "A. Karpathy 2018: most common neural net mistakes, number 3",
     ),
+    reads=frozenset({Quantity.PARAMETERS, Quantity.STALE, Quantity.LOSS}),
     check=check,
     thresholds={"parameters": PARAMETERS, "steps": STEPS, "weak": WEAK},
     explains=(

@@ -13,7 +13,7 @@ from lifesigns.evidence.blocks import block_means
 from lifesigns.evidence.scales import update_ratio
 from lifesigns.evidence.suspects import Suspect
 from lifesigns.evidence.thresholds import LARGE_UPDATE, ROSE
-from lifesigns.records import BatchReading, Finding, LossReading, Remedy, Severity, Trace
+from lifesigns.records import BatchReading, Finding, LossReading, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -208,6 +208,9 @@ stays below a constant prediction. Losses trained against each other (GANs) are 
         "LeCun et al. 1998, Efficient BackProp: convergence of gradient descent",
         "Goodfellow, Bengio & Courville 2016, Deep Learning, section 4.3: gradient-based "
         "optimization",
+    ),
+    reads=frozenset(
+        {Quantity.ACTIVATIONS, Quantity.PARAMETERS, Quantity.UPDATES, Quantity.BATCH, Quantity.LOSS}
     ),
     check_run=check_run,
     thresholds={"steps": STEPS, "factor": ROSE, "unknown_factor": UNKNOWN_FACTOR},

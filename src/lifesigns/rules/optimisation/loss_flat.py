@@ -26,6 +26,7 @@ from lifesigns.records import (
     Finding,
     Kind,
     LossReading,
+    Quantity,
     Remedy,
     Severity,
     SiteReading,
@@ -219,6 +220,9 @@ loss still falls, or where the interval leaves doubt.
     references=(
         "Karpathy 2019, A Recipe for Training Neural Networks: the input-independent baseline",
         "Miller 1955, Note on the Bias of Information Estimates",
+    ),
+    reads=frozenset(
+        {Quantity.ACTIVATIONS, Quantity.PARAMETERS, Quantity.UPDATES, Quantity.BATCH, Quantity.LOSS}
     ),
     check=check,
     thresholds={

@@ -9,7 +9,7 @@ import numpy as np
 
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.thresholds import LARGE_UPDATE
-from lifesigns.records import Finding, Floats, Remedy, Severity, Trace
+from lifesigns.records import Finding, Floats, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -103,6 +103,7 @@ that is a note. Cyclic rates and alternating kinds of batches swing in longer or
         "LeCun et al. 1998, Efficient BackProp, section 5: largest rate before divergence",
         "Cohen et al. 2021, Gradient descent typically occurs at the edge of stability",
     ),
+    reads=frozenset({Quantity.PARAMETERS, Quantity.UPDATES, Quantity.LOSS}),
     check=check,
     thresholds={"steps": STEPS, "memory": MEMORY, "swing": SWING, "update": LARGE_UPDATE},
     explains=("loss-flat", "labels-unrelated"),

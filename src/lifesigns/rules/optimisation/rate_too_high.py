@@ -8,7 +8,7 @@ import numpy as np
 
 from lifesigns.evidence import Course, Stream, Threshold, suspects
 from lifesigns.evidence.thresholds import LARGE_UPDATE
-from lifesigns.records import Finding, Remedy, Severity, Trace
+from lifesigns.records import Finding, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -113,6 +113,7 @@ lower rate would only hide them.
         "TheDeepChecker (Ben Braiek & Khomh 2023): updates of 1e-4 to 1e-1 of the weights",
         "Lewkowycz et al. 2020, The large learning rate phase of deep learning",
     ),
+    reads=frozenset({Quantity.PARAMETERS, Quantity.UPDATES, Quantity.BATCH, Quantity.LOSS}),
     check=check,
     thresholds={"update": LARGE_UPDATE, "jump": JUMP, "lost": LOST, "window": WINDOW},
     explains=(

@@ -15,7 +15,7 @@ from lifesigns.evidence.thresholds import (
     NOTHING,
     PATIENCE,
 )
-from lifesigns.records import Finding, Remedy, Severity, Trace
+from lifesigns.records import Finding, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -136,6 +136,9 @@ input is raw, those are the cause and this rule says nothing.
     references=(
         "A. Karpathy, CS231n notes: ratio of weight updates to weights, about 1e-3",
         "TheDeepChecker (Ben Braiek & Khomh 2023): updates below 1e-4 of the weights",
+    ),
+    reads=frozenset(
+        {Quantity.ACTIVATIONS, Quantity.PARAMETERS, Quantity.UPDATES, Quantity.BATCH, Quantity.LOSS}
     ),
     check=check,
     thresholds={

@@ -19,7 +19,7 @@ from lifesigns.evidence.thresholds import (
     SURE_STEPS,
     USUAL_UPDATE,
 )
-from lifesigns.records import Finding, Remedy, RunInfo, Severity, Trace
+from lifesigns.records import Finding, Quantity, Remedy, RunInfo, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -150,6 +150,9 @@ move, rate-too-low comes first, for more steps of that size would not be enough.
     references=(
         "Prechelt 1998, Early Stopping - But When?",
         "Humbatova et al. 2020, Taxonomy of Real Faults: too few epochs",
+    ),
+    reads=frozenset(
+        {Quantity.ACTIVATIONS, Quantity.PARAMETERS, Quantity.UPDATES, Quantity.BATCH, Quantity.LOSS}
     ),
     check=check,
     thresholds={

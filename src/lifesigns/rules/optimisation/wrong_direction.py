@@ -9,7 +9,7 @@ import numpy as np
 from lifesigns.evidence import Course, Stream, Threshold
 from lifesigns.evidence.course import ENTROPIES, REGRESSIONS
 from lifesigns.evidence.thresholds import LEARNED
-from lifesigns.records import Finding, LossReading, Remedy, Severity, Snapshot, Trace
+from lifesigns.records import Finding, LossReading, Quantity, Remedy, Severity, Snapshot, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -153,6 +153,7 @@ A generator may climb its discriminator's loss: several losses in turn are not j
         "torch documentation, SGD: maximize",
         "Goodfellow, Bengio & Courville 2016, Deep Learning, section 4.3",
     ),
+    reads=frozenset({Quantity.PARAMETERS, Quantity.UPDATES, Quantity.LOSS}),
     check=check,
     thresholds={"steps": STEPS, "cosine": COSINE, "gain": LEARNED},
     explains=(
