@@ -16,8 +16,8 @@ from lifesigns.rules._rule import Case, Rule
 SAMPLES = Threshold(4, "samples in a batch that count", "one sample has one class")
 BATCHES = Threshold(5, "batches with known classes", CALIBRATED)
 SHARE = Threshold(0.5, "share of the labels' variance between batches", "a majority")
-PEAK = Threshold(1.05, "loss over that of a constant", CALIBRATED)
-EXCESS = Threshold(3.0, "share over that of shuffled batches", CALIBRATED)
+PEAK = Threshold(1.05, "loss over that of a constant", "convention: a twentieth is clearly above")
+EXCESS = Threshold(3.0, "share over that of shuffled batches", "convention: three times chance")
 
 
 def check(stream: Stream) -> Iterable[Finding]:
