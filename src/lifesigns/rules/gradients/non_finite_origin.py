@@ -24,7 +24,9 @@ from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
 GROWTH = Threshold(10, "rise of the loss over its minimum called growth", CALIBRATED)
-LAST = Threshold(3, "last finite losses, of which the largest counts", "the fewest with a middle")
+LAST = Threshold(
+    3, "last steps with a finite loss, of which the largest counts", "the fewest with a middle"
+)
 TINY = Threshold(1e-12, "size of a loss that is as good as 0", "far below float32's rounding, 1e-7")
 
 LOGARITHMS = frozenset({"log", "log2", "log10", "log1p", "xlogy"})
