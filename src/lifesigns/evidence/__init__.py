@@ -7,8 +7,8 @@ what is measured over them. The modules hold the questions:
 - `signal` and `gradients`: forwards and backwards, layer by layer; `sites`: one place over steps.
 - `output`: what shapes the output before the loss reads it; `blocked`: where a gradient stops.
 - `suspects`: what may be behind a loss that does not fall; `flat`: whether it is one.
-- `thresholds`: the numbers that several rules compare with; `constant`, `blocks`, `scales`,
-  `thinning`: what these are made of.
+- `thresholds`: the numbers that several rules compare with; `numbers`: all there are, and what they
+  are compared with; `constant`, `blocks`, `scales`, `thinning`: what these are made of.
 
 Like rules it knows `records` and the facts in `functions`: no torch, no files.
 """

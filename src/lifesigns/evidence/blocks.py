@@ -6,12 +6,18 @@ import math
 
 import numpy as np
 
+from lifesigns.evidence.thresholds import Threshold
 from lifesigns.records import Floats
 
 BLOCKS = 10
 """Averages over blocks of steps stand for independent observations (batch means)."""
 SHORTEST = 3
 """Steps in a block."""
+SLOPED = Threshold(
+    4,
+    "block means, over steps, that a slope needs",
+    "arithmetic: two fit it, two more tell its error",
+)
 ROUNDING = 1e-7
 """Relative error of a float32 loss: no slope below it can be told from none."""
 
@@ -45,7 +51,7 @@ def slope_score(values: Floats) -> float:
         values: Shape `[steps]`, finite.
     """
     means = block_means(values)
-    if len(means) < 4:
+    if len(means) < SLOPED:
         return 0.0
     centres = block_means(np.arange(len(values), dtype=float))
     x = centres - centres.mean()

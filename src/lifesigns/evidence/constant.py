@@ -8,11 +8,15 @@ from functools import reduce
 
 import numpy as np
 
+from lifesigns.evidence.thresholds import Threshold
 from lifesigns.functions import constant_loss
 from lifesigns.records import Floats, LossReading, UnitSums
 
-PER_CLASS = 10
-"""Observations per class from which frequencies are trusted."""
+PER_CLASS = Threshold(
+    10,
+    "observations per class from which frequencies are trusted",
+    "arithmetic: the correction for the sample is then below 1/20 nat",
+)
 
 
 def baseline(readings: Sequence[LossReading]) -> tuple[float, float]:

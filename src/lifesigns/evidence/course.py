@@ -26,8 +26,10 @@ from lifesigns.evidence.constant import baseline, targets_of
 from lifesigns.evidence.thresholds import (
     ALIKE,
     ALIVE,
+    CALIBRATED,
     ENOUGH_STEPS,
     FALLING,
+    HARDLY_RELATED,
     JUDGED,
     LEARNED,
     NOTHING,
@@ -36,8 +38,10 @@ from lifesigns.evidence.thresholds import (
     RESOLVED,
     ROSE,
     STEADY,
+    SURE,
     SURE_STEPS,
     WEAK,
+    Threshold,
 )
 from lifesigns.records import Floats, LossReading, Severity, Trace
 
@@ -45,8 +49,19 @@ TAIL = 0.2
 """Share of the run that counts as its end."""
 FEWEST = 5
 """Steps of that end at least."""
-CORRELATED_ERRORS = 3.0
-"""Standard errors of a correlation beyond which it is more than chance (p < 0.3 %)."""
+CORRELATED_ERRORS = Threshold(
+    3, "standard errors of a correlation beyond which it is more than chance", "normal: p < 0.3 %"
+)
+NOISE = Threshold(
+    4,
+    "times the median change from step to step, by which a rise stands out",
+    "arithmetic: 3.8 standard deviations of normal noise, whose median change is 0.95 of one",
+)
+NEAR = Threshold(
+    0.01,
+    "share of the baseline above it from which a falling loss is about to pass it",
+    CALIBRATED,
+)
 ENTROPIES = frozenset({"cross_entropy", "binary_cross_entropy"})
 """Kinds of losses that a few confident errors lift above chance while most answers are right."""
 REGRESSIONS = frozenset({"squared_error", "absolute_error", "huber"})
@@ -139,7 +154,7 @@ class Course:
             return False
         if not math.isfinite(self.gain):
             return self._fell_by(2 * LEARNED)
-        sure = self.correlates() or not self.gain < 2 * self.gain_error
+        sure = self.correlates() or not self.gain < SURE * self.gain_error
         return self.gain > LEARNED and sure
 
     @property
@@ -154,7 +169,7 @@ class Course:
             return False
         if not math.isfinite(self.gain):
             return self._is_unrelated
-        unfit = self.gain < max(RESOLVED, 2 * self.gain_error)
+        unfit = self.gain < RESOLVED or self.gain < SURE * self.gain_error
         return unfit and not self._is_on_its_way and not self._ranks_well
 
     @property
@@ -187,13 +202,18 @@ class Course:
         moves = self.falling and not abs(self.gain) < RESOLVED
         return self.judged and not (moves or self.learned or self.diverged or self.opposed)
 
+    @property
+    def growth(self) -> float:
+        """End over start; of a negative start, 1 and the rise over its size."""
+        rise = self.end - self.start
+        return 1 + rise / abs(self.start) if self.start else math.copysign(math.inf, rise)
+
     def rose(self, factor: float) -> bool:
         """Ends at more than `factor` times its start, beyond its noise and above the baseline."""
         early = self.curve[: max(FEWEST, self.steps // 5)]
         noise = float(np.median(np.abs(np.diff(early)))) if len(early) > 1 else 0.0
-        rise = self.end - self.start
-        high = rise > (factor - 1) * abs(self.start) and rise > 4 * noise
-        return high and not self.end < self.baseline
+        clear = self.end - self.start > NOISE * noise
+        return self.growth > factor and clear and not self.end < self.baseline
 
     def correlates(self, least: float = 0.0) -> bool:
         """Whether prediction and target correlate beyond chance, and by more than `least`."""
@@ -262,7 +282,7 @@ class Course:
     def _is_on_its_way(self) -> bool:
         """At chance level now, but falling below it, with outputs that differ between inputs."""
         alive = not self.output_deviation < ALIVE
-        return self.gain > -_NEAR and self.fall > FALLING and alive
+        return -self.gain < NEAR and self.fall > FALLING and alive
 
     @property
     def _ranks_well(self) -> bool:
@@ -276,13 +296,9 @@ class Course:
     @property
     def _is_unrelated(self) -> bool:
         known = CORRELATED_ERRORS * self.correlation_error < RELATED
-        small = known and abs(self.correlation) < RELATED / 2
+        small = known and abs(self.correlation) < HARDLY_RELATED
         fell = self._fell_by(LEARNED)
         return small and not self.fall > FALLING and (self.kind != "other" or not fell)
-
-
-_NEAR = 0.01
-"""Share of the baseline above it from which a falling loss is about to pass it."""
 
 
 def course_of(trace: Trace, stream: int = 0) -> Course:

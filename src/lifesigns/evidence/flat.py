@@ -9,7 +9,13 @@ from lifesigns.evidence import suspects
 from lifesigns.evidence.course import Course
 from lifesigns.evidence.stream import Stream
 from lifesigns.evidence.suspects import Suspect
-from lifesigns.evidence.thresholds import LEARNED, NOTHING, PATIENCE, SURE_STEPS
+from lifesigns.evidence.thresholds import (
+    HARDLY_RELATED,
+    LEARNED,
+    NOTHING,
+    PATIENCE,
+    SURE_STEPS,
+)
 from lifesigns.records import Severity
 
 SUSPECTS = (
@@ -24,8 +30,6 @@ SUSPECTS = (
     suspects.rate_too_low,
 )
 """In the order of how directly each explains a flat loss."""
-LITTLE = 0.15
-"""Correlation of prediction and target that is not nothing (Cohen 1988: 0.1 is small)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +54,7 @@ def flat(stream: Stream) -> Flat | None:
 def _severity(course: Course, found: Sequence[Suspect]) -> Severity:
     """Short runs alarm only with a cause in evidence: a healthy network may need that long."""
     patient = course.steps >= PATIENCE
-    related = not course.gain < -LEARNED and course.correlates(LITTLE)
+    related = not course.gain < -LEARNED and course.correlates(HARDLY_RELATED)
     if not patient and (course.falling or not found):
         return Severity.NOTE
     if not found and related:

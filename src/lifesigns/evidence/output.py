@@ -6,14 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from lifesigns.evidence.thresholds import HALF_PRECISION
 from lifesigns.functions import ACTIVATIONS
 from lifesigns.records import WEIGHTED, Graph, Kind, LossReading, Site, Snapshot, UnitSums
 
 BOUNDARY = WEIGHTED | {Kind.EMBEDDING, Kind.ATTENTION, Kind.NORM, Kind.OPAQUE}
 """Where the output's shaping begins: what lies before cannot be told from the range of the last
 activation."""
-HALF_PRECISION = 1e-2
-"""Sum of probabilities in half precision, off 1."""
 SHAPING = frozenset({Kind.ACTIVATION, Kind.SOFTMAX})
 
 

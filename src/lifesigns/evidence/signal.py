@@ -8,12 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lifesigns.evidence.thresholds import LAYERS
+from lifesigns.evidence.thresholds import LAYERS, Threshold
 from lifesigns.functions import ACTIVATIONS
 from lifesigns.records import WEIGHTED, Graph, Kind, ParameterReading, Site, Snapshot, UnitSums
 
-RESOLUTION = 3e-4
-"""Share of a value's RMS below which float32 sums resolve no deviation (the root of 1e-7)."""
+RESOLUTION = Threshold(
+    3e-4,
+    "deviation over RMS below which float32 sums resolve none",
+    "arithmetic: the root of 1e-7, for squares are summed",
+)
 NORMAL_RANGE = 4.0
 """Range of a batch in standard deviations: 3.1 to 5.2 for 10 to 250 normally distributed values."""
 PASSING = frozenset({Kind.DROPOUT, Kind.POOLING})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 
+from lifesigns.evidence.thresholds import Threshold
 from lifesigns.functions import ACTIVATIONS
 from lifesigns.records import WEIGHTED, Graph, Kind, Site, SiteReading, Snapshot, UnitSums
 
@@ -70,8 +71,9 @@ def is_rectifier(site: Site) -> bool:
 
 SELECTIONS = frozenset({"maximum", "where", "max"})
 """Operations by which a rectifier is written by hand; what they choose from is not known."""
-NEGATIVE_HALF = 0.5
-"""Probability of a negative value, for a standard normal one."""
+NEGATIVE_HALF = Threshold(
+    0.5, "probability of a negative value", "arithmetic: half of a standard normal one"
+)
 
 
 def listed(names: Sequence[object], most: int = 4) -> str:

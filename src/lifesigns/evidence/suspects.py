@@ -9,6 +9,7 @@ from lifesigns.evidence.course import REGRESSIONS, Course
 from lifesigns.evidence.gradients import median_known, reach
 from lifesigns.evidence.stream import Stream
 from lifesigns.evidence.thresholds import (
+    CALIBRATED,
     FADED_GRADIENT,
     HEAVY_DROPOUT,
     LARGE_UPDATE,
@@ -17,23 +18,27 @@ from lifesigns.evidence.thresholds import (
     PATIENCE,
     RAW_INPUT,
     RAW_TARGET,
+    RESOLVED,
     SATURATED,
     SILENT_LAYER,
     SMALL_UPDATE,
+    Threshold,
 )
 from lifesigns.functions import ACTIVATIONS
 from lifesigns.records import Kind, Remedy, Snapshot, UnitSums
 
-SPIKE = 3.0
-"""An early loss this many times the first one (and the baseline) is a spike."""
-QUIET = 2e-3
-"""Standard error of the end over the baseline of a loss without any noise."""
-RESTING = 5e-3
-"""Share of the baseline within which a loss rests at the level of a constant."""
-FAR = -0.1
-"""Gain of a loss that is still far above a constant prediction."""
-STEADILY = 3.0
-"""Standard errors of the slope of a fall that is far from done."""
+SPIKE = Threshold(
+    3.0, "highest early loss over the first one (and the baseline), called a spike", CALIBRATED
+)
+RESTING = Threshold(
+    5e-3, "share of the baseline within which a loss rests at the level of a constant", CALIBRATED
+)
+FAR = Threshold(
+    -0.1, "share of the baseline learned by a loss still far above a constant", CALIBRATED
+)
+STEADILY = Threshold(
+    3.0, "standard errors of the slope of a fall that is far from done", "normal: p < 0.3 %"
+)
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ def unscaled_target(stream: Stream) -> Suspect | None:
         return None
     _, wanted, given = known[-1]
     target, output = wanted.sums.rms, given.rms
-    if not target > RAW_TARGET * max(output, 1.0):
+    if not target / max(output, 1.0) > RAW_TARGET:
         return None
     return Suspect(
         "unnormalised_input",
@@ -239,9 +244,10 @@ def _early_peak(course: Course) -> float:
         return 0.0
     first = abs(float(early[0]))
     level = max(first, course.baseline) if course.baseline > 0 else first
-    return float(early.max()) if early.max() > SPIKE * level > 0 else 0.0
+    peak = float(early.max())
+    return peak if level > 0 and peak / level > SPIKE else 0.0
 
 
 def _rests(course: Course) -> bool:
-    quiet = course.end_error < QUIET * course.baseline
+    quiet = course.end_error < RESOLVED * course.baseline
     return bool(quiet and abs(course.gain) < RESTING)

@@ -20,7 +20,7 @@ from lifesigns.records import Snapshot, Trace
 
 FIRST, EVEN, LAST, NOTABLE = 8, 128, 8, 16
 """How many recorded steps of each sort are judged."""
-WHOLE = 160
+WHOLE = FIRST + EVEN + LAST + NOTABLE
 """Up to this many snapshots nothing is left out."""
 
 

@@ -16,7 +16,8 @@ class Threshold(float):
     Args:
         value: The number.
         meaning: What is counted or compared, the unit first: `share of a layer that alarms`.
-        source: Who found this number and where; `calibrated on the cases` if it was us.
+        source: Who found this number and where, or the arithmetic or statistics it comes from;
+            `CALIBRATED` if `scripts/calibrate` shows how programs lie around it.
 
     Example:
         >>> LIMIT = Threshold(1.0, "update relative to the weight it changes", "CS231n")
@@ -40,7 +41,8 @@ class Threshold(float):
         return f"Threshold({float(self):g}, {self.meaning!r}, {self.source!r})"
 
 
-CALIBRATED = "calibrated on the cases"
+CALIBRATED = "calibrated, see docs/calibration.md"
+"""Where our programs told the number, and how they are distributed around it."""
 
 # --- steps ----------------------------------------------------------------------------------------
 JUDGED = Threshold(20, "steps before anything is said about the course of a loss", CALIBRATED)
@@ -55,8 +57,8 @@ PATIENCE = Threshold(
 # --- the fit --------------------------------------------------------------------------------------
 RESOLVED = Threshold(
     0.002,
-    "share of the baseline learned that can be told from none",
-    "float32 losses resolve no more",
+    "share of the baseline learned, or of its standard error, that can be told from none",
+    CALIBRATED,
 )
 NOTHING = Threshold(0.02, "share of the baseline learned that is more than nothing", CALIBRATED)
 LEARNED = Threshold(
@@ -68,10 +70,16 @@ FALLING = Threshold(4.0, "standard errors of the slope called falling", "p < 1e-
 STEADY = Threshold(
     10.0,
     "standard errors of the slope of a fall without a break",
-    "ours: only a loss without batch noise, or a steep one, reaches it",
+    f"{CALIBRATED}: only a loss without batch noise, or a steep one, reaches it",
 )
 ROSE = Threshold(2.0, "end over start of a loss that rose", CALIBRATED)
+SURE = Threshold(2, "standard errors by which a value must differ to count", "normal: p < 5 %")
 RELATED = Threshold(0.3, "correlation of prediction and target", "Cohen 1988: medium")
+HARDLY_RELATED = Threshold(
+    0.15,
+    "correlation of prediction and target that is not nothing",
+    "Cohen 1988: 0.1 is small, 0.3 is medium",
+)
 RANKS = Threshold(
     0.5,
     "correlation of prediction and target that makes a good classifier, whatever its loss",
@@ -83,14 +91,18 @@ ALIVE = Threshold(
 ALIKE = Threshold(
     0.01,
     "deviation of the outputs over that of the targets that is no answer to the input",
-    "ours: a ten-thousandth of the variance",
+    "arithmetic: the outputs have a ten-thousandth of the targets' variance",
+)
+
+HALF_PRECISION = Threshold(
+    0.01,
+    "size of the rounding of probabilities, or of their sum, in half precision",
+    "arithmetic: bfloat16 has 8 significant bits, 0.4 % a rounding",
 )
 
 # --- sizes ----------------------------------------------------------------------------------------
 RAW_INPUT = Threshold(30.0, "RMS of a feature over 1, or 1 over it, called unscaled", CALIBRATED)
-RAW_TARGET = Threshold(
-    30.0, "RMS of targets over that of outputs, called unscaled", "as for inputs"
-)
+RAW_TARGET = Threshold(30.0, "RMS of targets over that of outputs, called unscaled", CALIBRATED)
 LARGE_WEIGHTS = Threshold(
     5.0, "weights' RMS times √fan-in called large", "Glorot & Bengio 2010: 1, He et al. 2015: 1.4"
 )
@@ -102,11 +114,17 @@ SMALL_UPDATE = Threshold(1e-4, "update over weights called small", "TheDeepCheck
 LITTLE_TRAVEL = Threshold(
     0.2,
     "sum of update over weights, called a short way",
-    "calibrated: of 240 programs that learned from random weights, none went less far",
+    CALIBRATED,
 )
-LARGE_SIGNAL = Threshold(10, "largest RMS over the input's", "ours: ten times what Glorot keeps")
+LARGE_SIGNAL = Threshold(
+    10,
+    "largest RMS over the input's",
+    "ten times what Glorot & Bengio 2010 keep from layer to layer",
+)
 FADING_SIGNAL = Threshold(
-    0.1, "deviation over inputs at the last layer over that at the first", "ours: a tenth is left"
+    0.1,
+    "deviation over inputs at the last layer over that at the first",
+    "a tenth of what Glorot & Bengio 2010 keep from layer to layer",
 )
 FADED_SIGNAL = Threshold(
     0.01,
@@ -116,13 +134,13 @@ FADED_SIGNAL = Threshold(
 FADED_GRADIENT = Threshold(
     0.02,
     "first layer's gradient over the last one's",
-    "calibrated on the cases: the loss is flat already (AutoTrainer alarms at 1e-3 without that), "
-    "and of the programs that learn only Adam copes with less",
+    f"{CALIBRATED}: the loss is flat already (AutoTrainer alarms at 1e-3 without that), and of "
+    "the programs that learn only Adam copes with less",
 )
 
 # --- units ----------------------------------------------------------------------------------------
 SATURATED = Threshold(0.5, "share of what was seen on a flat end", "Nielsen (2015), ch. 3: most")
-SILENT_LAYER = Threshold(0.9, "share of a layer's units that give 0", "ours: nearly all")
+SILENT_LAYER = Threshold(0.9, "share of a layer's units that give 0", CALIBRATED)
 DEAD_SHARE = Threshold(
     0.40,
     "share of a layer that alarms if the loss is stalled",
@@ -138,4 +156,5 @@ HEAVY_DROPOUT = Threshold(
     "probability of dropout that hides the signal",
     "Srivastava et al. 2014: 0.1 to 0.5 is usual",
 )
+SQUASHING = Threshold(0.5, "derivative factor called squashing", "sigmoid: at most 0.25; tanh: 1")
 LAYERS = Threshold(3, "weighted layers needed to speak of depth", "definition")

@@ -12,7 +12,11 @@ from numpy.typing import NDArray
 from lifesigns.evidence import Course, Stream, Threshold
 from lifesigns.evidence.sites import is_hidden, is_rectifier, listed, merged, samples
 from lifesigns.evidence.suspects import Suspect, unscaled_input
-from lifesigns.evidence.thresholds import DEAD_SHARE, SURE_SAMPLES
+from lifesigns.evidence.thresholds import (
+    CALIBRATED,
+    DEAD_SHARE,
+    SURE_SAMPLES,
+)
 from lifesigns.records import (
     Finding,
     Kind,
@@ -28,7 +32,12 @@ from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FALLING, FLAT
 
-NOTED = Threshold(0.10, "share of a layer worth a note", "calibrated on the cases")
+NOTED = Threshold(0.10, "share of a layer worth a note", CALIBRATED)
+NEARLY = Threshold(
+    0.9,
+    "share of the dead units, or of the worst layer's share, that is nearly all",
+    "convention: it chooses the step and the layer named, never whether there is an alarm",
+)
 
 
 @dataclass(frozen=True)
@@ -89,12 +98,12 @@ def _silent(snapshots: Iterable[Snapshot], name: str) -> NDArray[np.bool_] | Non
 def _stays_silent(snapshot: Snapshot, name: str, dead: NDArray[np.bool_]) -> bool:
     """Whether at least nine in ten of the `dead` units were silent in this snapshot."""
     silent = _silent((snapshot,), name)
-    return silent is not None and len(silent) == len(dead) and silent[dead].mean() >= 0.9
+    return silent is not None and len(silent) == len(dead) and silent[dead].mean() >= NEARLY
 
 
 def _finding(layers: list[_Layer], course: Course, raw: Suspect | None) -> Finding:
     worst = max(layers, key=lambda layer: layer.share)
-    origin = next(layer for layer in layers if layer.share > 0.9 * worst.share)
+    origin = next(layer for layer in layers if layer.share > NEARLY * worst.share)
     rest = [layer for layer in layers if layer is not origin]
     rate = 3 / max(origin.observations, 1)
     own = ("dead_relu", "bad_init" if origin.from_birth else "lr_too_high")
@@ -199,7 +208,12 @@ dead and nothing was learned. Sparse activity (units that fire rarely, but do fi
     ),
     reads=frozenset({Quantity.ACTIVATIONS, Quantity.GRADIENTS, Quantity.BATCH, Quantity.LOSS}),
     check=check,
-    thresholds={"note": NOTED, "warning": DEAD_SHARE, "observations": SURE_SAMPLES},
+    thresholds={
+        "note": NOTED,
+        "warning": DEAD_SHARE,
+        "observations": SURE_SAMPLES,
+        "nearly": NEARLY,
+    },
     explains=("vanishing-gradient", "zero-gradient", "constant-output", "loss-flat"),
     cases=(
         Case("half a layer dead, loss flat", lambda: _example(5, FLAT), Severity.WARNING),

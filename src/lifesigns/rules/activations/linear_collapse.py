@@ -25,7 +25,11 @@ from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FALLING, FLAT
 
-LEFT = Threshold(0.1, "share of a constant prediction's loss still left, called poor", "ours")
+LEFT = Threshold(
+    0.1,
+    "share of a constant prediction's loss still left, called poor",
+    "arithmetic: less is nine tenths of what can be learned",
+)
 
 MAPS = frozenset({Kind.LINEAR, Kind.CONVOLUTION})
 TRANSPARENT = frozenset({Kind.DROPOUT})

@@ -29,7 +29,7 @@ from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FALLING, FLAT
 
 UNITS = Threshold(0.5, "share of a layer's units", "DeepDiagnosis (ICSE 2022)")
-OBSERVATIONS = Threshold(0.5, "share of a unit's observations", "ours: more often than not")
+OBSERVATIONS = Threshold(0.5, "share of a unit's observations", "a majority: more often than not")
 FILLING = Threshold(
     3.0,
     "input RMS that saturates a first layer by itself",

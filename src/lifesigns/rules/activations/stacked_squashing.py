@@ -84,7 +84,7 @@ def _finding(stream: Stream, row: list[Site], product: float) -> Finding:
 def _reach(snapshot: Snapshot) -> float:
     """First weighted layer's gradient over the last one's."""
     scales = [reading.gradient_rms for _, reading in weight_gradients(snapshot)]
-    return scales[0] / scales[-1] if len(scales) > 2 and scales[-1] > 0 else float("nan")
+    return scales[0] / scales[-1] if len(scales) >= LAYERS and scales[-1] > 0 else float("nan")
 
 
 def _median(values: list[float]) -> float:

@@ -14,7 +14,7 @@ from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
 DEVIATION = Threshold(
-    0.1, "deviation of the outputs over that of the targets", "ours: 1 % of the variance"
+    0.1, "deviation of the outputs over that of the targets", "arithmetic: 1 % of the variance"
 )
 
 
@@ -25,7 +25,7 @@ def check(stream: Stream) -> Iterable[Finding]:
     if not targets or readings[-1].kind not in REGRESSIONS or readings[0].prediction is None:
         return
     output = readings[0].prediction.rms
-    if targets.rms > RAW_TARGET * max(output, 1.0) and not stream.is_raw:
+    if targets.rms / max(output, 1.0) > RAW_TARGET and not stream.is_raw:
         yield _finding(stream, targets, output)
 
 

@@ -8,16 +8,28 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from lifesigns.evidence import Course, Stream, Threshold
-from lifesigns.evidence.thresholds import ENOUGH_STEPS, WEAK
-from lifesigns.records import Finding, Floats, LossReading, Quantity, Remedy, Severity, Trace
+from lifesigns.evidence.thresholds import (
+    CALIBRATED,
+    ENOUGH_STEPS,
+    WEAK,
+)
+from lifesigns.records import (
+    Finding,
+    Floats,
+    LossReading,
+    Quantity,
+    Remedy,
+    Severity,
+    Trace,
+)
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
 SAMPLES = Threshold(4, "samples in a batch that count", "one sample has one class")
-BATCHES = Threshold(5, "batches with known classes", "ours: a share needs a few")
-SHARE = Threshold(0.5, "share of the labels' variance between batches", "ours: most")
-PEAK = Threshold(1.05, "loss over that of a constant", "ours: above it by more than noise")
-EXCESS = Threshold(3.0, "share over that of shuffled batches", "ours: beyond chance")
+BATCHES = Threshold(5, "batches with known classes", CALIBRATED)
+SHARE = Threshold(0.5, "share of the labels' variance between batches", "a majority")
+PEAK = Threshold(1.05, "loss over that of a constant", "convention: a twentieth is clearly above")
+EXCESS = Threshold(3.0, "share over that of shuffled batches", "convention: three times chance")
 
 
 def check(stream: Stream) -> Iterable[Finding]:
@@ -26,7 +38,7 @@ def check(stream: Stream) -> Iterable[Finding]:
     if counts is None or len(counts) < BATCHES:
         return
     share, expected = _between_share(counts)
-    if share > max(SHARE, EXCESS * expected):
+    if share > SHARE and share / expected > EXCESS:
         yield _finding(stream, counts, share, expected)
 
 
@@ -74,7 +86,8 @@ def _finding(stream: Stream, counts: Floats, share: float, expected: float) -> F
     course = stream.course
     single = int((counts.max(1) == counts.sum(1)).sum())
     peak, level = _peak(course), _chance(stream)
-    forgets = peak > PEAK * level or course.end > (1 - WEAK) * level
+    above = peak / level if level else math.inf
+    forgets = above > PEAK or course.end > (1 - WEAK) * level
     forgets = forgets and course.steps >= ENOUGH_STEPS
     return RULE.finding(
         Severity.WARNING if forgets else Severity.NOTE,

@@ -10,12 +10,23 @@ import numpy as np
 
 from lifesigns.evidence import Run, Threshold
 from lifesigns.evidence.sites import listed
-from lifesigns.records import Finding, ParameterReading, Quantity, Remedy, Severity, Snapshot, Trace
+from lifesigns.evidence.thresholds import (
+    CALIBRATED,
+)
+from lifesigns.records import (
+    Finding,
+    ParameterReading,
+    Quantity,
+    Remedy,
+    Severity,
+    Snapshot,
+    Trace,
+)
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FALLING, FLAT
 
-SHARE = Threshold(0.1, "share of all weights that alarms", "ours")
+SHARE = Threshold(0.1, "share of all weights that alarms", CALIBRATED)
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,24 @@ import numpy as np
 
 from lifesigns.evidence import Course, Stream, Threshold
 from lifesigns.evidence.gradients import weight_gradients
-from lifesigns.records import Finding, Kind, Quantity, Remedy, Severity, Snapshot, Trace
+from lifesigns.evidence.thresholds import (
+    CALIBRATED,
+    LAYERS,
+)
+from lifesigns.records import (
+    Finding,
+    Kind,
+    Quantity,
+    Remedy,
+    Severity,
+    Snapshot,
+    Trace,
+)
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
 RATIO = Threshold(70, "first layer's gradient over the last's", "AutoTrainer (ICSE 2021)")
-GROWTH = Threshold(100, "norm over its running median", "calibrated on the cases")
+GROWTH = Threshold(100, "norm over its running median", CALIBRATED)
 
 
 def check(stream: Stream) -> Iterable[Finding]:
@@ -30,7 +42,7 @@ def _over_steps(snapshots: tuple[Snapshot, ...], course: Course, *, raw: bool) -
     norms = [_norm(snapshot) for snapshot in snapshots]
     for i in range(2, len(norms)):
         usual = float(np.median(norms[:i]))
-        if norms[i] > GROWTH * usual > 0:
+        if usual > 0 and norms[i] / usual > GROWTH:
             return RULE.finding(
                 Severity.WARNING if course.diverged else Severity.NOTE,
                 f"the gradient grew {norms[i] / usual:.2g}-fold by step {snapshots[i].step}",
@@ -81,7 +93,7 @@ def _norm(snapshot: Snapshot) -> float:
 
 def _ratio(snapshot: Snapshot) -> float:
     scales = [g.gradient_rms for _, g in weight_gradients(snapshot)]
-    return scales[0] / scales[-1] if len(scales) >= 3 and scales[-1] > 0 else 0.0
+    return scales[0] / scales[-1] if len(scales) >= LAYERS and scales[-1] > 0 else 0.0
 
 
 def _largest(snapshot: Snapshot) -> str:

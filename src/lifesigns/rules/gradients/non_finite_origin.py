@@ -8,6 +8,7 @@ import numpy as np
 
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.sites import is_hidden
+from lifesigns.evidence.thresholds import CALIBRATED
 from lifesigns.records import (
     Finding,
     Floats,
@@ -23,7 +24,11 @@ from lifesigns.records import (
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
-GROWTH = Threshold(10, "rise of the loss over its minimum called growth", "ours")
+GROWTH = Threshold(10, "rise of the loss over its minimum called growth", CALIBRATED)
+LAST = Threshold(
+    3, "last steps with a finite loss, of which the largest counts", "the fewest with a middle"
+)
+TINY = Threshold(1e-12, "size of a loss that is as good as 0", "far below float32's rounding, 1e-7")
 
 LOGARITHMS = frozenset({"log", "log2", "log10", "log1p", "xlogy"})
 EDGES = frozenset({*LOGARITHMS, "sqrt", "rsqrt", "div", "reciprocal", "acos", "asin", "norm"})
@@ -154,7 +159,8 @@ def _grew(losses: Floats) -> bool:
     if len(before) < 2:
         return False
     low = float(before.min())
-    return bool(before[-3:].max() - low > GROWTH * max(abs(low), 1e-12))
+    rise = float(before[-int(LAST) :].max()) - low
+    return rise / max(abs(low), TINY) > GROWTH
 
 
 _CLEAN = Remedy(
@@ -237,7 +243,7 @@ mixed precision and are skipped by the loss scaler, are notes.
     ),
     reads=frozenset({Quantity.GRADIENTS, Quantity.PARAMETERS, Quantity.BATCH}),
     check=check,
-    thresholds={"growth": GROWTH},
+    thresholds={"growth": GROWTH, "last": LAST, "tiny": TINY},
     explains=("loss-diverges", "loss-flat", "constant-output", "exploding-gradient"),
     cases=(
         Case(

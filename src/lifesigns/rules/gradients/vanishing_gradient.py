@@ -8,7 +8,10 @@ import numpy as np
 
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.gradients import weight_gradients
-from lifesigns.evidence.thresholds import LAYERS
+from lifesigns.evidence.thresholds import (
+    LAYERS,
+    SQUASHING,
+)
 from lifesigns.records import (
     Finding,
     Kind,
@@ -24,7 +27,6 @@ from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FALLING, FLAT
 
 RATIO = Threshold(1e3, "last layer's gradient over the first's", "AutoTrainer (ICSE 2021)")
-FACTOR = Threshold(0.5, "derivative factor called squashing", "sigmoid: at most 0.25")
 
 
 def check(stream: Stream) -> Iterable[Finding]:
@@ -65,8 +67,8 @@ def _finding(stream: Stream, recent: list[Snapshot]) -> Finding:
         + course.remark,
         expected=f"scales within a factor {RATIO:.0f} of one another",
         certainty=f"median of {len(recent)} recorded steps",
-        causes=("vanishing",) if factor < FACTOR else ("vanishing", "bad_init"),
-        remedies=_REMEDIES[factor < FACTOR],
+        causes=("vanishing",) if factor < SQUASHING else ("vanishing", "bad_init"),
+        remedies=_REMEDIES[factor < SQUASHING],
         evidence={"ratio": ratio, "layers": depth, "derivative_factor": factor},
     )
 
@@ -145,7 +147,7 @@ prediction and no longer falls.
     ),
     reads=frozenset({Quantity.GRADIENTS, Quantity.PARAMETERS, Quantity.UPDATES, Quantity.LOSS}),
     check=check,
-    thresholds={"ratio": RATIO, "layers": LAYERS, "factor": FACTOR},
+    thresholds={"ratio": RATIO, "layers": LAYERS, "factor": SQUASHING},
     explains=("loss-flat", "constant-output"),
     cases=(
         Case("four-fold per layer, loss flat", lambda: _example(4, FLAT), Severity.WARNING),

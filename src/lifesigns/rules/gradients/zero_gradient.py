@@ -19,6 +19,7 @@ from lifesigns.evidence.blocked import (
 )
 from lifesigns.evidence.sites import is_hidden, listed
 from lifesigns.evidence.suspects import too_large
+from lifesigns.evidence.thresholds import CALIBRATED
 from lifesigns.records import (
     Finding,
     Graph,
@@ -37,9 +38,9 @@ from lifesigns.rules.testing import FALLING, FLAT
 
 STEPS = Threshold(2, "recorded steps before 'never' is said", "definition")
 SEVERED = Threshold(2, "passes from a loss without a graph", "one may be a test")
-SHARE = Threshold(0.01, "share of the weights that alarms if the loss is harmed", "ours")
-STOPPED = Threshold(0.5, "share of the outputs whose gradient a site stops", "ours")
-MAJORITY = Threshold(0.5, "share of the weights that makes it an error", "ours")
+SHARE = Threshold(0.01, "share of the weights that alarms if the loss is harmed", CALIBRATED)
+STOPPED = Threshold(0.5, "share of the outputs whose gradient a site stops", "a majority")
+MAJORITY = Threshold(0.5, "share of the weights that makes it an error", "a majority")
 
 
 def check_run(run: Run) -> Iterable[Finding]:

@@ -10,14 +10,28 @@ from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.scales import weight_gains
 from lifesigns.evidence.signal import growth, largest, layers
 from lifesigns.evidence.suspects import unscaled_input
-from lifesigns.evidence.thresholds import LARGE_SIGNAL, RAW_INPUT
-from lifesigns.records import Finding, LossReading, Quantity, Remedy, Severity, Snapshot, Trace
+from lifesigns.evidence.thresholds import (
+    CALIBRATED,
+    LARGE_SIGNAL,
+    RAW_INPUT,
+)
+from lifesigns.records import (
+    Finding,
+    LossReading,
+    Quantity,
+    Remedy,
+    Severity,
+    Snapshot,
+    Trace,
+)
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FALLING, FLAT
 
-LARGE = Threshold(10, "RMS below which nothing is called large", "ours: ten times the usual")
-EXCESS = Threshold(3, "initial loss over that of a uniform prediction", "ours: sure, and wrong")
+LARGE = Threshold(
+    10, "RMS below which nothing is called large", "ten times that of standardised values, 1"
+)
+EXCESS = Threshold(3, "initial loss over that of a uniform prediction", CALIBRATED)
 
 
 def check(stream: Stream) -> Iterable[Finding]:

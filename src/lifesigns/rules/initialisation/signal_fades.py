@@ -8,7 +8,7 @@ import numpy as np
 
 from lifesigns.evidence import Stream
 from lifesigns.evidence.signal import fade, layers
-from lifesigns.evidence.thresholds import FADED_SIGNAL, FADING_SIGNAL
+from lifesigns.evidence.thresholds import FADED_SIGNAL, FADING_SIGNAL, SQUASHING
 from lifesigns.functions import ACTIVATIONS
 from lifesigns.records import Finding, Kind, Quantity, Remedy, Severity, Snapshot, Trace
 from lifesigns.rules import testing as example
@@ -47,7 +47,7 @@ def _squashes(snapshot: Snapshot) -> bool:
     """Whether most activations cannot pass on more than half of a difference, like sigmoid."""
     words = [snapshot.graph.sites[i].operation for i in snapshot.graph.of_kind(Kind.ACTIVATION)]
     slopes = [ACTIVATIONS[word].max_derivative for word in words if word in ACTIVATIONS]
-    return bool(slopes) and float(np.median(slopes)) < 0.5
+    return bool(slopes) and float(np.median(slopes)) < SQUASHING
 
 
 _REMEDIES = {
@@ -107,7 +107,7 @@ start at zero and a small last layer do not fade the signal that the layers rece
     ),
     reads=frozenset({Quantity.ACTIVATIONS, Quantity.BATCH, Quantity.LOSS}),
     check=check,
-    thresholds={"note": FADING_SIGNAL, "warning": FADED_SIGNAL},
+    thresholds={"note": FADING_SIGNAL, "warning": FADED_SIGNAL, "squashing": SQUASHING},
     explains=("vanishing-gradient", "constant-output", "loss-flat"),
     cases=(
         Case("0.3-fold per layer, loss flat", lambda: _example(0.3, FLAT), Severity.WARNING),

@@ -23,7 +23,9 @@ from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
 LEFT = Threshold(
-    0.5, "share of a constant prediction's loss still left, called poor", "ours: one unit's worth"
+    0.5,
+    "share of a constant prediction's loss still left, called poor",
+    "arithmetic: units that stay alike are one unit, and half is left of what can be learned",
 )
 ROWS = Threshold(
     1, "different rows of weight and of gradient", "exact; Goodfellow et al. 2016, section 8.4"

@@ -25,12 +25,28 @@ from lifesigns.records import (
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
-CLASSES = Threshold(100, "classes at the most", "ours: beyond that it may be a count")
-SAMPLES = Threshold(5, "samples per class", "ours: to know how frequent each is")
-UNIFORM = Threshold(0.25, "variance over that of equally frequent numbers, off 1", "ours")
-MISS = Threshold(1.5, "RMS error over the step from class to class", "ours: not the next")
-NAMES = Threshold(20, "classes at the most for that", "ours: more may be a scale")
-TOTAL = Threshold(1.5, "sum of the outputs, a probability", "ours: 1 is consistent")
+FEWEST = Threshold(3, "classes at the least", "definition: two make a binary target")
+CLASSES = Threshold(100, "classes at the most", "convention: larger integers may be counts")
+SAMPLES = Threshold(5, "samples per class", "Cochran 1954: expected counts of a χ² test")
+UNIFORM = Threshold(
+    0.25,
+    "variance over that of equally frequent numbers, off 1",
+    "two standard errors for 51 samples: 2·√(0.8 / 51)",
+)
+CENTRED = Threshold(
+    0.2,
+    "standard deviations of the mean from the middle of the range",
+    "two standard errors for 100 samples: 2 / √100",
+)
+MISS = Threshold(
+    1.5, "RMS error over the step from class to class", "arithmetic: 1 is the next class"
+)
+NAMES = Threshold(20, "classes at the most for that", "convention: more may be a scale")
+TOTAL = Threshold(
+    1.5,
+    "sum of the outputs, a probability",
+    "arithmetic: 1 is consistent, half more is no rounding",
+)
 
 
 def check(stream: Stream) -> Iterable[Finding]:
@@ -82,11 +98,11 @@ def _are_labels(readings: Sequence[LossReading], targets: UnitSums) -> bool:
         return False
     low, high, n = targets.minimum[0], targets.maximum[0], targets.count[0]
     classes = high - low + 1
-    few = 3 <= classes <= CLASSES and n >= SAMPLES * classes
+    few = FEWEST <= classes <= CLASSES and n >= SAMPLES * classes
     if low not in (0, 1) or not few:
         return False
-    variance = (classes**2 - 1) / 12
-    centred = abs(targets.mean[0] - (low + high) / 2) < 0.2 * np.sqrt(variance)
+    middle, variance = (low + high) / 2, (classes**2 - 1) / 12
+    centred = abs(targets.mean[0] - middle) < CENTRED * np.sqrt(variance)
     return bool(centred and abs(targets.variance[0] / variance - 1) < UNIFORM)
 
 
@@ -157,7 +173,7 @@ def _shifted(readings: Sequence[LossReading]) -> Finding | None:
     units = last.prediction.units if last.prediction else 0
     if counts is None or last.kind != "cross_entropy" or not (last.target and last.target.is_index):
         return None
-    if units < 3 or len(counts) < units or counts[0] > 0 or not (counts[1:units] > 0).all():
+    if units < FEWEST or len(counts) < units or counts[0] > 0 or not (counts[1:units] > 0).all():
         return None
     return RULE.finding(
         Severity.NOTE,
@@ -254,7 +270,9 @@ Where a regression on labels fits them well it is a note: they have an order tha
     reads=frozenset({Quantity.LOSS}),
     check=check,
     thresholds={
+        "fewest": FEWEST,
         "classes": CLASSES,
+        "centred": CENTRED,
         "samples": SAMPLES,
         "uniform": UNIFORM,
         "miss": MISS,

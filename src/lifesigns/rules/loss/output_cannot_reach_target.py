@@ -18,19 +18,23 @@ from lifesigns.evidence.output import (
     compared_activation,
     compared_softmax,
 )
-from lifesigns.evidence.thresholds import ENOUGH_STEPS, HALF
+from lifesigns.evidence.thresholds import CALIBRATED, ENOUGH_STEPS, HALF, HALF_PRECISION
 from lifesigns.functions import ACTIVATIONS, lowest_cross_entropy
 from lifesigns.records import Finding, LossReading, Quantity, Remedy, Severity, SiteReading, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
 SHARE = Threshold(0.05, "share of the targets' range beyond the output's", "rounding, outliers")
-POOR = Threshold(0.1, "share of it below which it is an error", "calibrated on the cases")
+POOR = Threshold(0.1, "share of it below which it is an error", CALIBRATED)
 TOTAL = Threshold(
-    0.5, "sum of a sample's targets over that of the outputs, off 1", "ours: not just smoothed"
+    0.5,
+    "sum of a sample's targets over that of the outputs, off 1",
+    "smoothing of labels keeps it at 1",
 )
 FLOOR = Threshold(
-    0.25, "lowest reachable loss over that of a constant", "ours: a quarter of what can be learned"
+    0.25,
+    "lowest reachable loss over that of a constant",
+    "arithmetic: a quarter of what can be learned",
 )
 
 
@@ -115,7 +119,7 @@ def _wrong_loss(stream: Stream, loss: LossReading) -> Finding | None:
     if loss.kind not in ("cross_entropy", "binary_cross_entropy") or loss.scale < 0:
         return None  # a negative scale: the target was read with its sign reversed
     least, most = float(targets.minimum.min()), float(targets.maximum.max())
-    outside = least < -0.01 or most > 1.01
+    outside = least < -HALF_PRECISION or most > 1 + HALF_PRECISION
     alone = loss.kind == "cross_entropy" and targets.units == 1
     if loss.target.integer_valued and not alone and targets.units == 1 and least >= 0:
         return None  # classes as numbers: LOS007

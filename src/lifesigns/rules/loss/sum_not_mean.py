@@ -14,6 +14,7 @@ from lifesigns.rules._rule import Case, Rule
 
 BATCH = Threshold(2, "samples of a batch from which sum and mean differ", "exact")
 SHARE = Threshold(0.9, "loss over mean loss, as a share of the batch", "ragged batches")
+PLAIN = Threshold(2, "factor of an update over rate times gradient", "plain descent: exactly 1")
 
 
 def check(stream: Stream) -> Iterable[Finding]:
@@ -62,7 +63,7 @@ def _descends_plainly(snapshot: Snapshot) -> bool:
         for p in snapshot.parameters
         if p.learning_rate > 0 and p.gradient_rms > 0 and np.isfinite(p.update_rms)
     ]
-    return bool(ratios) and 0.5 < float(np.median(ratios)) < 2
+    return bool(ratios) and 1 / PLAIN < float(np.median(ratios)) < PLAIN
 
 
 # --- cases ----------------------------------------------------------------------------------------
@@ -123,7 +124,7 @@ gradient, which undoes any constant factor.
     ),
     reads=frozenset({Quantity.PARAMETERS, Quantity.UPDATES, Quantity.LOSS}),
     check=check,
-    thresholds={"batch": BATCH, "share": SHARE, "update": LARGE_UPDATE},
+    thresholds={"batch": BATCH, "share": SHARE, "update": LARGE_UPDATE, "plain": PLAIN},
     explains=(
         "loss-diverges",
         "loss-flat",

@@ -9,15 +9,27 @@ from typing import Any
 import numpy as np
 
 from lifesigns.evidence import Course, Run, Stream, Threshold, suspects
-from lifesigns.evidence.blocks import block_means
+from lifesigns.evidence.blocks import SLOPED, block_means
 from lifesigns.evidence.scales import update_ratio
 from lifesigns.evidence.suspects import Suspect
-from lifesigns.evidence.thresholds import LARGE_UPDATE, ROSE
-from lifesigns.records import BatchReading, Finding, LossReading, Quantity, Remedy, Severity, Trace
+from lifesigns.evidence.thresholds import (
+    CALIBRATED,
+    LARGE_UPDATE,
+    ROSE,
+)
+from lifesigns.records import (
+    BatchReading,
+    Finding,
+    LossReading,
+    Quantity,
+    Remedy,
+    Severity,
+    Trace,
+)
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
-STEPS = Threshold(10, "steps before a rise is judged", "calibrated on the cases")
+STEPS = Threshold(10, "steps before a rise is judged", CALIBRATED)
 UNKNOWN_FACTOR = Threshold(10.0, "end over start of an unrecognised loss", "no level is known")
 
 
@@ -127,7 +139,7 @@ def _early_ratios(stream: Stream) -> list[float]:
 
 def _rises_throughout(course: Course) -> bool:
     means = block_means(course.curve)
-    levels = means if len(means) > 3 else course.curve
+    levels = means if len(means) >= SLOPED else course.curve
     return len(levels) > 2 and bool((np.diff(levels) > 0).all())
 
 

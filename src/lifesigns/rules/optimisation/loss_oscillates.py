@@ -8,14 +8,25 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from lifesigns.evidence import Stream, Threshold
-from lifesigns.evidence.thresholds import LARGE_UPDATE
-from lifesigns.records import Finding, Floats, Quantity, Remedy, Severity, Trace
+from lifesigns.evidence.thresholds import (
+    CALIBRATED,
+    LARGE_UPDATE,
+    SURE,
+)
+from lifesigns.records import (
+    Finding,
+    Floats,
+    Quantity,
+    Remedy,
+    Severity,
+    Trace,
+)
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
 STEPS = Threshold(40, "steps of the tail at least", "standard error of 0.16")
 MEMORY = Threshold(-0.3, "correlation with the next loss, below it a swing", "noise: 0")
-SWING = Threshold(0.2, "median change over the level", "ours")
+SWING = Threshold(0.2, "median change over the level", CALIBRATED)
 
 
 def check(stream: Stream) -> Iterable[Finding]:
@@ -27,7 +38,7 @@ def check(stream: Stream) -> Iterable[Finding]:
     if len(tail) < STEPS:
         return
     memory, swing = _memory(tail), _swing(tail)
-    if memory < MEMORY - 2 / math.sqrt(len(tail)) and swing > SWING:
+    if memory < MEMORY - SURE / math.sqrt(len(tail)) and swing > SWING:
         yield _finding(stream, memory, swing)
 
 
@@ -105,7 +116,13 @@ that is a note. Cyclic rates and alternating kinds of batches swing in longer or
     ),
     reads=frozenset({Quantity.PARAMETERS, Quantity.UPDATES, Quantity.LOSS}),
     check=check,
-    thresholds={"steps": STEPS, "memory": MEMORY, "swing": SWING, "update": LARGE_UPDATE},
+    thresholds={
+        "steps": STEPS,
+        "memory": MEMORY,
+        "sure": SURE,
+        "swing": SWING,
+        "update": LARGE_UPDATE,
+    },
     explains=("loss-flat", "labels-unrelated"),
     cases=(
         Case("up and down above a constant", lambda: _example(_swinging(3, 2)), Severity.ERROR),

@@ -7,13 +7,22 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from lifesigns.evidence import Course, Stream, Threshold, suspects
-from lifesigns.evidence.thresholds import LARGE_UPDATE
-from lifesigns.records import Finding, Quantity, Remedy, Severity, Trace
+from lifesigns.evidence.thresholds import (
+    CALIBRATED,
+    LARGE_UPDATE,
+)
+from lifesigns.records import (
+    Finding,
+    Quantity,
+    Remedy,
+    Severity,
+    Trace,
+)
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
 JUMP = Threshold(1.5, "ratio of the running median to its start", "batch noise is less")
-LOST = Threshold(-1.0, "gain, at twice the loss of a constant prediction", "ours")
+LOST = Threshold(-1.0, "gain, at twice the loss of a constant prediction", CALIBRATED)
 WINDOW = Threshold(5, "steps of a running median", "a single odd batch must not count")
 
 
@@ -35,7 +44,7 @@ def _jumps(course: Course) -> bool:
     Compared are running medians, so that a single odd batch does not count.
     """
     width = int(WINDOW)
-    if course.steps < 2 * width:
+    if len(course.curve) < 2 * width:
         return False
     levels = [
         float(np.median(course.curve[i : i + width])) for i in range(course.steps - width + 1)

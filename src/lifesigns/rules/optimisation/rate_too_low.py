@@ -8,20 +8,22 @@ import numpy as np
 
 from lifesigns.evidence import Stream, Threshold, suspects
 from lifesigns.evidence.thresholds import (
+    CALIBRATED,
     ENOUGH_STEPS,
     FALLING,
     JUDGED,
     LITTLE_TRAVEL,
     NOTHING,
     PATIENCE,
+    SURE,
 )
 from lifesigns.records import Finding, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
-CRAWL = Threshold(0.05, "sum of update over weights called short in any run", "ours")
-CREEPING_WAY = Threshold(1.0, "sum of update over weights: their own size", "ours")
-START = Threshold(0.1, "share of the baseline that random weights may reach", "ours")
+CRAWL = Threshold(0.05, "sum of update over weights called short in any run", CALIBRATED)
+CREEPING_WAY = Threshold(1.0, "sum of update over weights: their own size", "arithmetic: once over")
+START = Threshold(0.1, "share of the baseline that random weights may reach", CALIBRATED)
 
 OTHERS = (
     suspects.unscaled_input,
@@ -66,7 +68,7 @@ def _improves_enough(stream: Stream) -> bool:
     if not np.isfinite(course.gain):
         return course.end < (1 - NOTHING) * course.start
     least = START if stream.travel < CRAWL and not related else NOTHING
-    return course.gain > least and (related or not course.gain < 2 * course.gain_error)
+    return course.gain > least and (related or not course.gain < SURE * course.gain_error)
 
 
 def _finding(stream: Stream) -> Finding:

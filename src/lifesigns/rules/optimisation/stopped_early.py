@@ -9,6 +9,7 @@ import numpy as np
 
 from lifesigns.evidence import Course, Stream, Threshold, suspects
 from lifesigns.evidence.thresholds import (
+    CALIBRATED,
     ENOUGH_STEPS,
     FALLING,
     JUDGED,
@@ -23,9 +24,9 @@ from lifesigns.records import Finding, Quantity, Remedy, RunInfo, Severity, Trac
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
-FEWEST = Threshold(10, "steps of a finished run that was meant to train", "ours")
-PACE = Threshold(0.05, "share of the level taken off by the last fifth", "ours")
-RISE = Threshold(1.5, "end over start from which a loss rises", "ours: it is not about to fall")
+FEWEST = Threshold(10, "steps of a finished run that was meant to train", CALIBRATED)
+PACE = Threshold(0.05, "share of the level taken off by the last fifth", CALIBRATED)
+RISE = Threshold(1.5, "end over start from which a loss rises", CALIBRATED)
 
 OTHERS = (
     suspects.unscaled_input,

@@ -57,7 +57,7 @@ def _flipped(shots: Sequence[Snapshot]) -> bool:
     """A recognised loss with a negative factor, on most of the recorded steps."""
     scales = [s.loss.scale for s in shots if s.loss and s.loss.kind in _KINDS]
     known = [scale for scale in scales if np.isfinite(scale)]
-    return len(known) >= 2 and float(np.median(known)) < 0
+    return len(known) >= STEPS and float(np.median(known)) < 0
 
 
 _KINDS = ENTROPIES | REGRESSIONS
