@@ -1,18 +1,10 @@
 """Adding an activation touches the catalogue and, for the lab's C program, its header."""
 
-import os
-import re
-import shutil
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
+from copied import Copy
 
-import lifesigns
 from lifesigns.lab.engines.c import building
 
-SOURCE = Path(lifesigns.__file__).parent
 ENTRIES = """
 FAMILY += (
     Activation(
@@ -43,37 +35,18 @@ static inline vec activation_steep_softplus(vec z, vec *slope) {
 
 @pytest.fixture(scope="module")
 def extended(tmp_path_factory):
-    """Runs Python with a copy of lifesigns whose two files have the new activation."""
-    root = tmp_path_factory.mktemp("extended")
-    package = root / "lifesigns"
-    shutil.copytree(SOURCE, package, ignore=shutil.ignore_patterns("__pycache__"))
-    with (package / "functions/activations/smooth.py").open("a", encoding="utf-8") as family:
-        family.write(ENTRIES)
-    header = package / "lab/engines/c/activations.h"
-    text = header.read_text(encoding="utf-8")
-    listed = text.replace("X(mish)", "X(mish) X(steep_softplus)")
-    mark = (
-        "/* ------------------------------------------------------------------------------- of many"
-    )
-    header.write_text(listed.replace(mark, IN_C + mark), encoding="utf-8")
-
-    def run(program):
-        own = {"PYTHONPATH": str(root), "XDG_CACHE_HOME": str(root / "cache")}
-        ended = subprocess.run(
-            [sys.executable, "-c", program],
-            env=os.environ | own,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert ended.returncode == 0, ended.stdout + ended.stderr
-        return ended.stdout
-
-    return run
+    """A copy of lifesigns whose catalogue and whose C header have the new activation."""
+    copy = Copy(tmp_path_factory.mktemp("extended"))
+    copy.append("functions/activations/smooth.py", ENTRIES)
+    header = "lab/engines/c/activations.h"
+    copy.replace(header, " X(mish)\n", " X(mish) X(steep_softplus)\n")
+    copy.replace(header, "\nenum { PIECES", f"{IN_C}\nenum {{ PIECES")
+    return copy
 
 
 def test_its_facts_and_gain_are_computed_and_the_table_shows_it(extended):
-    extended(
+    extended.python(
+        "-c",
         """
 import math
 from lifesigns.functions import ACTIVATIONS, gain
@@ -86,15 +59,16 @@ assert math.isclose(new.facts.flat_below, -math.log(99) / 4)
 assert math.isclose(gain("steep softplus", backward=True), new.facts.backward_gain)
 assert 1.2 < gain("SteepSoftplus") < math.sqrt(2)
 assert ENTRIES["steep_softplus"] is new
-"""
+""",
     )
-    table = extended("from lifesigns.commands.functions import functions; functions()")
+    table = extended.python("-c", "from lifesigns.commands.functions import functions; functions()")
     assert "steep_softplus" in table
     assert "erf" in table
 
 
 def test_the_recorder_reads_an_operation_that_only_the_catalogue_names(extended):
-    extended(
+    extended.python(
+        "-c",
         """
 import torch
 from torch import nn
@@ -115,7 +89,7 @@ found = taken.reading(index)
 assert found.value.saturated.tolist() == [1, 0, 2], found.value
 assert found.input_gradient.saturated.tolist() == [1, 0, 2], found.input_gradient
 assert abs(found.value.maximum[1] - torch.erf(torch.tensor(1.0)).item()) < 1e-6
-"""
+""",
     )
 
 
@@ -131,9 +105,4 @@ assert abs(found.value.maximum[1] - torch.erf(torch.tensor(1.0)).item()) < 1e-6
 )
 def test_the_suites_of_the_catalogue_and_of_the_lab_find_and_pass_it(extended, suite):
     """The lab's suite trains it with torch's operations and with the C program."""
-    suite = Path(__file__).parents[1] / suite
-    arguments = ["-n0", "-q", "-rA", "-p", "no:cacheprovider", "-k", "steep_softplus", str(suite)]
-
-    told = extended(f"import pytest; raise SystemExit(pytest.main({arguments}))")
-
-    assert len(re.findall("^PASSED .*steep_softplus", told, re.MULTILINE)) >= 2
+    assert len(extended.passed(suite, "steep_softplus")) >= 2
