@@ -19,7 +19,15 @@ from lifesigns.evidence.gradients import median_known
 from lifesigns.evidence.sites import bends
 from lifesigns.evidence.thinning import thinned
 from lifesigns.evidence.thresholds import LARGE_WEIGHTS, RAW_INPUT
-from lifesigns.records import Floats, Ints, LossReading, Snapshot, Trace, UnitSums
+from lifesigns.records import (
+    Floats,
+    Ints,
+    LossReading,
+    ParameterReading,
+    Snapshot,
+    Trace,
+    UnitSums,
+)
 
 RECENT = 0.25
 """Share of the recorded steps that speak for how the run ended."""
@@ -172,6 +180,15 @@ class Run:
     def losses(self) -> tuple[Stream, ...]:
         """A stream for each loss that was trained, recorded or not."""
         return tuple(map(self.stream, np.unique(self.trace.losses.streams).tolist()))
+
+    @cached_property
+    def parameters(self) -> dict[str, list[ParameterReading]]:
+        """The readings of each parameter, by its name, in the order of the recorded steps."""
+        found: dict[str, list[ParameterReading]] = {}
+        for snapshot in self.trace.snapshots:
+            for reading in snapshot.parameters:
+                found.setdefault(reading.name, []).append(reading)
+        return found
 
     def stream(self, number: int) -> Stream:
         """The stream of this number, the same object each time."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
 
 import numpy as np
@@ -112,9 +112,7 @@ def _is_to_blame(stream: Stream) -> bool:
 
 
 # --- cases ----------------------------------------------------------------------------------------
-
-
-def _example(coherence: float, losses: Iterable[float], low: float = 0.4) -> Trace:
+def _example(coherence: float, losses: Sequence[float], low: float = 0.4) -> Trace:
     graph = example.chain("linear", "sigmoid", "linear", "mse_loss", units=4)
     generator = np.random.default_rng(0)
     reached = [
@@ -125,10 +123,7 @@ def _example(coherence: float, losses: Iterable[float], low: float = 0.4) -> Tra
         ParameterReading(p.name, p.shape, sign_coherence=coherence, weight_rms=0.5, update_rms=1e-3)
         for p in example.weights(graph)
     ]
-    shots = (
-        example.snapshot(graph, step=s, sites=reached, parameters=read) for s in range(0, 99, 9)
-    )
-    return example.trace(*shots, losses=list(losses))
+    return example.steady(graph, losses, sites=reached, parameters=read)
 
 
 RULE = Rule(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from lifesigns.evidence.gradients import weight_gradients
 from lifesigns.evidence.sites import is_hidden, listed
 from lifesigns.evidence.thresholds import FADED_GRADIENT, LAYERS
 from lifesigns.functions import ACTIVATIONS
-from lifesigns.records import Finding, Kind, Remedy, Severity, Site, SiteReading, Snapshot, Trace
+from lifesigns.records import Finding, Kind, Remedy, Severity, Site, Snapshot, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FALLING, FLAT
@@ -92,23 +92,12 @@ _REMEDIES = (
 
 
 # --- cases ----------------------------------------------------------------------------------------
-
-
 def _example(
-    factor: float, losses: Iterable[float], operation: str = "sigmoid", fall: float = 0.25
+    factor: float, losses: Sequence[float], operation: str = "sigmoid", fall: float = 0.25
 ) -> Trace:
     graph = example.chain(*["linear", operation] * 6, "linear", "mse_loss", units=4)
-    arrived, passed = example.sums(np.ones((8, 4))), example.sums(np.full((8, 4), factor))
-    reached = [
-        SiteReading(i, output_gradient=arrived, input_gradient=passed)
-        for i in graph.of_kind(Kind.ACTIVATION)
-    ]
-    gradients = [fall ** (6 - k) for k in range(7)]
-    read = example.with_gradients(example.weights(graph), gradients)
-    shots = (
-        example.snapshot(graph, step=s, sites=reached, parameters=read) for s in range(0, 99, 9)
-    )
-    return example.trace(*shots, losses=list(losses))
+    read = example.with_gradients(example.weights(graph), [fall ** (6 - k) for k in range(7)])
+    return example.steady(graph, losses, sites=example.slopes(graph, factor), parameters=read)
 
 
 RULE = Rule(

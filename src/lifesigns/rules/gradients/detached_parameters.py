@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from lifesigns.evidence import Run, Threshold
 from lifesigns.evidence.sites import listed
-from lifesigns.records import Finding, ParameterReading, Remedy, Severity, Snapshot, Trace
+from lifesigns.records import Finding, ParameterReading, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FALLING, FLAT
@@ -33,7 +33,7 @@ def check_run(run: Run) -> Iterable[Finding]:
     """One finding for each of the three reasons."""
     snapshots = run.trace.snapshots
     harmed = any(stream.course.harmed for stream in run.streams)
-    for group in _groups(_history(snapshots)):
+    for group in _groups(run.parameters.values()):
         alarming = harmed and group.share > SHARE
         yield RULE.finding(
             Severity.WARNING if alarming else Severity.NOTE,
@@ -49,16 +49,7 @@ def check_run(run: Run) -> Iterable[Finding]:
         )
 
 
-def _history(snapshots: Sequence[Snapshot]) -> list[list[ParameterReading]]:
-    """The readings of each parameter over the run."""
-    found: dict[str, list[ParameterReading]] = {}
-    for snapshot in snapshots:
-        for reading in snapshot.parameters:
-            found.setdefault(reading.name, []).append(reading)
-    return list(found.values())
-
-
-def _groups(history: list[list[ParameterReading]]) -> Iterator[_Group]:
+def _groups(history: Collection[list[ParameterReading]]) -> Iterator[_Group]:
     everything = sum(_size(readings[0]) for readings in history)
     sorted_out: dict[str, list[ParameterReading]] = {}
     for readings in history:
@@ -100,8 +91,6 @@ _REMEDIES = {
 
 
 # --- cases ----------------------------------------------------------------------------------------
-
-
 def _example(losses: Iterable[float], layer: int = 0, **state: Any) -> Trace:
     graph = example.chain("linear/64", "relu", "linear/2", "mse_loss", units=64)
     parameters = example.weights(graph)

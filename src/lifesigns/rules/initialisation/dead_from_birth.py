@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from lifesigns.evidence import Stream
 from lifesigns.evidence.sites import is_hidden, is_rectifier, listed, merged, samples
 from lifesigns.evidence.suspects import Suspect, unscaled_input
 from lifesigns.evidence.thresholds import DEAD_SHARE, SURE_SAMPLES
-from lifesigns.records import Finding, Kind, Remedy, Severity, Site, SiteReading, Snapshot, Trace
+from lifesigns.records import Finding, Kind, Remedy, Severity, Site, Snapshot, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FALLING, FLAT
@@ -98,22 +96,11 @@ _REMEDIES = (
 
 
 # --- cases ----------------------------------------------------------------------------------------
-
-
-def _example(dead: int, losses: Iterable[float], *, later: bool = False, cut: bool = True) -> Trace:
+def _example(dead: int, losses: Sequence[float], *, later: bool = False, cut: bool = True) -> Trace:
     graph = example.chain("linear", "relu", "linear", "mse_loss", units=10, batch=64)
-    values = np.ones((64, 10))
-    alive = SiteReading(1, value=example.sums(values))
-    values[:, :dead] = 0
-    silent = SiteReading(1, value=example.sums(values))
     read = example.weights(graph, gradient_is_zero=cut and dead == 10)
-    shots = (
-        example.snapshot(
-            graph, step=s, sites=[alive if later and s == 0 else silent], parameters=read
-        )
-        for s in range(0, 99, 9)
-    )
-    return example.trace(*shots, losses=list(losses))
+    first, then = [example.silent(1, 0 if later else dead)], [example.silent(1, dead)]
+    return example.steady(graph, losses, first=first, sites=then, parameters=read)
 
 
 RULE = Rule(
