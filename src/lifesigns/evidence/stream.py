@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 
@@ -185,9 +186,8 @@ class Run:
     def parameters(self) -> dict[str, list[ParameterReading]]:
         """The readings of each parameter, by its name, in the order of the recorded steps."""
         found: dict[str, list[ParameterReading]] = {}
-        for snapshot in self.trace.snapshots:
-            for reading in snapshot.parameters:
-                found.setdefault(reading.name, []).append(reading)
+        for reading in chain.from_iterable(s.parameters for s in self.trace.snapshots):
+            found.setdefault(reading.name, []).append(reading)
         return found
 
     def stream(self, number: int) -> Stream:

@@ -225,10 +225,7 @@ def _unread(known: Snapshot) -> Snapshot:
 def weights(graph: Graph, **reading: Any) -> list[ParameterReading]:
     """The same reading for every parameter of the graph."""
     shaped: Mapping[str, Site] = {p: site for site in graph.sites for p in site.parameters}
-    return [
-        ParameterReading(name, (site.fan_out, site.fan_in), **reading)
-        for name, site in shaped.items()
-    ]
+    return [ParameterReading(p, (s.fan_out, s.fan_in), **reading) for p, s in shaped.items()]
 
 
 def inputs(graph: Graph, scales: Sequence[float], batch: int = 16) -> list[SiteReading]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from lifesigns.evidence import Stream, Threshold
-from lifesigns.evidence.gradients import weight_gradients
+from lifesigns.evidence.gradients import reach
 from lifesigns.evidence.sites import is_hidden, listed
 from lifesigns.evidence.thresholds import FADED_GRADIENT, LAYERS
 from lifesigns.functions import ACTIVATIONS
@@ -52,8 +52,8 @@ def _product(snapshot: Snapshot, row: list[Site]) -> float:
 
 def _finding(stream: Stream, row: list[Site], product: float) -> Finding:
     course = stream.course
-    reach = _median([_reach(s) for s in stream.latest])
-    harm = course.stalled and reach < FADED_GRADIENT
+    reached = _median([reach(s) for s in stream.latest])
+    harm = course.stalled and reached < FADED_GRADIENT
     each = product ** (1 / len(row))
     return RULE.finding(
         Severity.WARNING if harm else Severity.NOTE,
@@ -61,20 +61,14 @@ def _finding(stream: Stream, row: list[Site], product: float) -> Finding:
         site=row[0].name,
         step=stream.first.step,
         measured=f"{each:.2g} on average at {listed([site.name for site in row])}"
-        + (f"; the first layer's gradient is {reach:.1g} of the last one's" if harm else "")
+        + (f"; the first layer's gradient is {reached:.1g} of the last one's" if harm else "")
         + course.remark,
         expected=f"a product of derivative factors above {PRODUCT:g}",
         certainty="measured by the gradient before and after each activation",
         causes=("vanishing", "saturated") if each < SATURATING else ("vanishing", "bad_init"),
         remedies=_REMEDIES,
-        evidence={"product": product, "layers": len(row), "reach": reach},
+        evidence={"product": product, "layers": len(row), "reach": reached},
     )
-
-
-def _reach(snapshot: Snapshot) -> float:
-    """First weighted layer's gradient over the last one's."""
-    scales = [reading.gradient_rms for _, reading in weight_gradients(snapshot)]
-    return scales[0] / scales[-1] if len(scales) > 2 and scales[-1] > 0 else float("nan")
 
 
 def _median(values: list[float]) -> float:

@@ -18,7 +18,6 @@ LEFT = Threshold(
 ROWS = Threshold(
     1, "different rows of weight and of gradient", "exact; Goodfellow et al. 2016, section 8.4"
 )
-
 FIRST = 3
 """Snapshots that must agree; later, rounding errors may drive apart what is equal exactly."""
 
