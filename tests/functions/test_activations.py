@@ -236,3 +236,17 @@ def test_the_drawn_derivative_is_that_of_the_drawn_value(activation):
     if drawn is not None:
         rise = activation.curve(x + step)[0] - activation.curve(x - step)[0]
         np.testing.assert_allclose(drawn[1], rise / (2 * step), atol=1e-6)
+
+
+@single
+def test_the_tails_begin_where_the_slope_stays_below_a_hundredth(activation: Activation):
+    low, high = activation.facts.flat_below, activation.facts.flat_above
+    steep = np.abs(activation.derivative(GRID)) >= 0.01 * activation.max_derivative * (1 + 1e-6)
+
+    assert not steep[(low >= GRID) | (high <= GRID)].any()
+    for end, outermost in ((low, GRID[steep][:1]), (high, GRID[steep][-1:])):
+        assert math.isinf(end) or end == pytest.approx(*outermost, abs=2e-3)
+    assert math.isfinite(low) == (activation.saturates_low and math.isfinite(activation.flat_slope))
+    assert math.isfinite(high) == (
+        activation.saturates_high and math.isfinite(activation.flat_slope)
+    )

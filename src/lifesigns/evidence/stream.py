@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 
@@ -19,7 +20,16 @@ from lifesigns.evidence.gradients import median_known
 from lifesigns.evidence.sites import bends
 from lifesigns.evidence.thinning import thinned
 from lifesigns.evidence.thresholds import LARGE_WEIGHTS, RAW_INPUT
-from lifesigns.records import Floats, Ints, LossReading, Quantity, Snapshot, Trace, UnitSums
+from lifesigns.records import (
+    Floats,
+    Ints,
+    LossReading,
+    ParameterReading,
+    Quantity,
+    Snapshot,
+    Trace,
+    UnitSums,
+)
 
 RECENT = 0.25
 """Share of the recorded steps that speak for how the run ended."""
@@ -177,6 +187,14 @@ class Run:
     def losses(self) -> tuple[Stream, ...]:
         """A stream for each loss that was trained, recorded or not."""
         return tuple(map(self.stream, np.unique(self.trace.losses.streams).tolist()))
+
+    @cached_property
+    def parameters(self) -> dict[str, list[ParameterReading]]:
+        """The readings of each parameter, by its name, in the order of the recorded steps."""
+        found: dict[str, list[ParameterReading]] = {}
+        for reading in chain.from_iterable(s.parameters for s in self.trace.snapshots):
+            found.setdefault(reading.name, []).append(reading)
+        return found
 
     def stream(self, number: int) -> Stream:
         """The stream of this number, the same object each time."""

@@ -5,7 +5,7 @@ Nothing here imports torch. `ACTIVATIONS` is keyed by the word the recorder uses
 Activations that torch lacks are modules in `lifesigns.functions.modules`, which does import it.
 """
 
-from lifesigns.functions.activations import ACTIVATIONS, FAMILIES, Activation
+from lifesigns.functions.activations import ACTIVATIONS, FAMILIES, FLAT_SHARE, Activation
 from lifesigns.functions.gains import gain
 from lifesigns.functions.initialisers import INITIALISERS, Initialiser
 from lifesigns.functions.losses import LOSSES, Loss, constant_loss, lowest_cross_entropy
@@ -14,6 +14,7 @@ from lifesigns.functions.names import find
 __all__ = [
     "ACTIVATIONS",
     "FAMILIES",
+    "FLAT_SHARE",
     "INITIALISERS",
     "LOSSES",
     "Activation",

@@ -187,7 +187,7 @@ class Reading:
         output, flat = activation_value(name, node)
         output = value_as_used(walked, index) if output is None else output
         if output is None:
-            if ACTIVATIONS[name].output is not None:
+            if name in ACTIVATIONS and ACTIVATIONS[name].output is not None:
                 self._unreadable.append(f"{site.name}: its saved value was modified in place")
             return None
         return self._pack.sums(output, _dim(output, site), flat)
@@ -196,7 +196,7 @@ class Reading:
         self, pending: PendingSite, site: Site, source: int, grouped: Any
     ) -> Callable[..., None]:
         elementwise = site.kind is not Kind.SOFTMAX and site.operation in FACTS
-        steepest = FACTS[site.operation].max_derivative if elementwise else 0.0
+        flat_slope = FACTS[site.operation].flat_slope if elementwise else 0.0
         pack, failures, missed = self._pack, self.failures, self._unreadable
 
         def read(gradient: Tensor | None) -> Tensor | None:
@@ -212,7 +212,7 @@ class Reading:
                     if arrived is not None:
                         pending.output_gradient = pack.sums(arrived, _dim(arrived, site))
                     if passed is not None:
-                        flat = _flat(arrived, passed, steepest)
+                        flat = _flat(arrived, passed, flat_slope)
                         if grouped is not None and arrived is not None:
                             passed = _group_first(passed, arrived, grouped)
                         pending.input_gradient = pack.sums(passed, _dim(passed, site), flat)
@@ -312,11 +312,11 @@ def _group_first(passed: Tensor, arrived: Tensor, dim: Any) -> Tensor:
     return passed.movedim(at, 0)
 
 
-def _flat(arrived: Tensor | None, passed: Tensor, steepest: float) -> Tensor | None:
-    """Where a gradient arrived but less than 1 % of what could pass on did."""
-    if arrived is None or not 0 < steepest < float("inf") or arrived.shape != passed.shape:
+def _flat(arrived: Tensor | None, passed: Tensor, flat_slope: float) -> Tensor | None:
+    """Where a gradient arrived but less of it passed on than a flat slope lets through."""
+    if arrived is None or not 0 < flat_slope < float("inf") or arrived.shape != passed.shape:
         return None
-    return (passed.abs() < 0.01 * steepest * arrived.abs()) & (arrived != 0)
+    return (passed.abs() < flat_slope * arrived.abs()) & (arrived != 0)
 
 
 def _backward_origin(graph: Graph, sites: tuple[SiteReading, ...]) -> NonFinite | None:

@@ -129,6 +129,9 @@ def regression(
     weight_rms: float = 0.5,
     correlation: float = float("nan"),
     scales: Sequence[float] = (1.0,),
+    kind: str = "squared_error",
+    output: float = 0.1,
+    offset: float = 0.0,
 ) -> Trace:
     """A small network that fits targets ±1, so that a constant prediction has a loss of 1.
 
@@ -138,6 +141,9 @@ def regression(
         weight_rms: Of the weights.
         correlation: Of outputs and targets.
         scales: Of the targets, in turn from one recorded step to the next.
+        kind: Of the loss.
+        output: Size of the outputs, ±.
+        offset: Mean of the targets.
     """
     sign = np.tile([[-1.0], [1.0]], (16, 1))
     graph = chain("linear", "relu", "linear/1", "mse_loss", batch=32)
@@ -152,19 +158,46 @@ def regression(
             parameters=readings,
             loss=LossReading(
                 losses[step],
-                "squared_error",
+                kind,
                 "mse_loss",
                 fit=losses[step],
                 scale=1.0,
                 site=3,
                 input_shape=(32, 1),
-                prediction=sums(0.1 * sign),
-                target=target(scale * sign),
+                prediction=sums(output * sign),
+                target=target(offset + scale * sign),
                 correlation=correlation,
             ),
         )
         for step, scale in zip(recorded, cycle(scales), strict=False)
     ]
+    return trace(*shots, losses=losses)
+
+
+def steady(
+    graph: Graph,
+    losses: Sequence[float],
+    *,
+    sites: Sequence[SiteReading] = (),
+    first: Sequence[SiteReading] | None = None,
+    parameters: Sequence[ParameterReading] = (),
+    batch: BatchReading | None = None,
+) -> Trace:
+    """A run with the same readings on every ninth of 99 steps.
+
+    Args:
+        graph: Of every step.
+        losses: Of every step.
+        sites: Readings of sites.
+        first: Those of the first step, if they are others.
+        parameters: Readings of parameters.
+        batch: Reading of the batch.
+    """
+    read = {0: sites if first is None else first}
+    shots = (
+        snapshot(graph, step=step, sites=read.get(step, sites), parameters=parameters, batch=batch)
+        for step in range(0, 99, 9)
+    )
     return trace(*shots, losses=losses)
 
 
@@ -239,10 +272,7 @@ _FIELDS = {
 def weights(graph: Graph, **reading: Any) -> list[ParameterReading]:
     """The same reading for every parameter of the graph."""
     shaped: Mapping[str, Site] = {p: site for site in graph.sites for p in site.parameters}
-    return [
-        ParameterReading(name, (site.fan_out, site.fan_in), **reading)
-        for name, site in shaped.items()
-    ]
+    return [ParameterReading(p, (s.fan_out, s.fan_in), **reading) for p, s in shaped.items()]
 
 
 def inputs(graph: Graph, scales: Sequence[float], batch: int = 16) -> dict[str, Any]:
@@ -267,6 +297,17 @@ def inputs(graph: Graph, scales: Sequence[float], batch: int = 16) -> dict[str, 
         for i, scale in zip(weighted[1:], scales[1:], strict=True)
     ]
     return {"sites": sites, "batch": BatchReading(entering.shape, sums(entering))}
+
+
+def slopes(graph: Graph, slope: float) -> list[SiteReading]:
+    """Activations that all pass on this share of a gradient of 1."""
+    arrived, passed = sums(np.ones((8, 4))), sums(np.full((8, 4), slope))
+    return [SiteReading(i, None, arrived, passed) for i in graph.of_kind(Kind.ACTIVATION)]
+
+
+def silent(site: int, number: int, units: int = 10, batch: int = 64) -> SiteReading:
+    """An activation of which so many units give 0 and the others 1."""
+    return SiteReading(site, sums(np.tile(np.arange(units) >= number, (batch, 1))))
 
 
 def with_gradients(

@@ -18,9 +18,9 @@ from lifesigns.functions.activations import (
     squashing,
 )
 from lifesigns.functions.activations._activation import Activation
-from lifesigns.functions.activations._facts import Facts, normal_quadrature
+from lifesigns.functions.activations._facts import FLAT_SHARE, Facts, normal_quadrature
 
-__all__ = ["ACTIVATIONS", "FAMILIES", "Activation", "Facts", "normal_quadrature"]
+__all__ = ["ACTIVATIONS", "FAMILIES", "FLAT_SHARE", "Activation", "Facts", "normal_quadrature"]
 
 _FILES = (rectifiers, exponential, smooth, squashing, shrinks, periodic, groups)
 

@@ -8,7 +8,13 @@ from functools import cached_property
 
 import numpy as np
 
-from lifesigns.functions.activations._facts import Facts, Function, measure, measure_group
+from lifesigns.functions.activations._facts import (
+    FLAT_SHARE,
+    Facts,
+    Function,
+    measure,
+    measure_group,
+)
 from lifesigns.records import Floats
 
 Limits = Callable[[Mapping[str, float]], tuple[float, float]]
@@ -81,6 +87,17 @@ class Activation:
     def max_derivative(self) -> float:
         """Supremum of |σ′|; for functions of several values, of each partial derivative."""
         return self.facts.max_derivative
+
+    @property
+    def flat_slope(self) -> float:
+        """The size of σ′ below which a unit is saturated; inf where no slope is the steepest.
+
+        Example:
+            >>> from lifesigns.functions import ACTIVATIONS
+            >>> ACTIVATIONS["sigmoid"].flat_slope
+            0.0025
+        """
+        return FLAT_SHARE * self.max_derivative
 
     @property
     def saturates_low(self) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lifesigns.records import Floats
 
@@ -30,8 +31,13 @@ FAR = np.geomspace(1e3, 1e12, 10)
 """Where a function shows what it tends to."""
 UNBOUNDED = 1e3
 """A value beyond this at the far points, where x is up to 1e12, grows without bound."""
-FLAT = 1e-4
-"""A slope is flat below this share of the largest; 1/x² at the nearest far point is 1e-6."""
+GONE = 1e-4
+"""A slope tends to 0 if it is below this share of the largest at the far points; 1/x² at the
+nearest of them is 1e-6."""
+FLAT_SHARE = 0.01
+"""A unit is saturated where its slope is below this share of the steepest.
+
+Source: ours. A hundred such steps do what one could; the sigmoid gets there at ±6, tanh at ±3."""
 DIGITS = 9
 """Extremes are rounded to so many, so that limits come out as the numbers they are."""
 
@@ -48,6 +54,10 @@ class Facts:
     max_derivative: float
     saturates_low: bool = False
     saturates_high: bool = False
+    flat_below: float = -INF
+    """The slope stays below `FLAT_SHARE` of the steepest from here down; -inf if nowhere."""
+    flat_above: float = INF
+    """The same from here up; inf if nowhere."""
     silent_side: str = ""
     monotone: bool = True
     mean: float = NAN
@@ -81,13 +91,16 @@ def measure(value: Function, derivative: Function) -> Facts:
         f, slope = value(x), derivative(x)
         steepest = _supremum(lambda v: np.abs(derivative(v)))
         at_ends = (np.abs(derivative(-FAR)), np.abs(derivative(FAR)))
-        flat = FLAT * float(np.abs(slope).max())
+        gone = GONE * float(np.abs(slope).max())
+        low, high = (bool((at_end < gone).all()) for at_end in at_ends)
         return Facts(
             low=-_supremum(lambda v: -value(v)) + 0.0,
             high=_supremum(value),
             max_derivative=steepest,
-            saturates_low=bool((at_ends[0] < flat).all()),
-            saturates_high=bool((at_ends[1] < flat).all()),
+            saturates_low=low,
+            saturates_high=high,
+            flat_below=-_flat_from(lambda v: derivative(-v), steepest) if low else -INF,
+            flat_above=_flat_from(derivative, steepest) if high else INF,
             silent_side=_silent_side(x, weights * (f == 0) * (slope == 0)),
             monotone=bool((np.diff(value(GRID)) >= -1e-12).all()),
             mean=round(float(weights @ f), DIGITS) + 0.0,
@@ -131,6 +144,22 @@ def _supremum(f: Function) -> float:
         best = max(best, float(values[peak]))
         at = np.linspace(at[peak] - step, at[peak] + step, 201)
     return _bounded(max(best, float(f(-FAR).max()), float(f(FAR).max())))
+
+
+def _flat_from(derivative: Function, steepest: float) -> float:
+    """The smallest x from which |σ′| stays below `FLAT_SHARE` of `steepest`, to the last digit."""
+    if math.isinf(steepest):
+        return INF
+
+    def steep(x: Floats) -> NDArray[np.bool_]:
+        return np.abs(derivative(x)) >= FLAT_SHARE * steepest
+
+    points = np.concatenate([GRID, FAR])
+    inside = int(np.flatnonzero(steep(points))[-1])
+    low, high = points[inside], points[inside + 1]
+    while low < (middle := (low + high) / 2) < high:
+        low, high = (middle, high) if steep(np.array([middle]))[0] else (low, middle)
+    return float(high)
 
 
 def _bounded(supremum: float) -> float:

@@ -16,8 +16,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lifesigns.functions import ACTIVATIONS as FACTS
+from lifesigns.functions import FLAT_SHARE
 from lifesigns.record.graph.walk import (
     saved,
+    snake_case,
     unreadable,
 )
 from lifesigns.records import Kind
@@ -100,8 +103,8 @@ class Activation:
     Attributes:
         word: torch's word for it.
         output: Its output, from the saved input.
-        flat: Where its derivative is below 1 % of its maximum, from the saved input; None if
-            nowhere.
+        flat: Where its derivative is below `FLAT_SHARE` of its maximum, from the saved input; None
+            if nowhere.
         flat_result: The same from the saved result, for nodes that keep the result instead.
         constants: Saved attributes worth keeping in `Site.details`.
     """
@@ -113,9 +116,20 @@ class Activation:
     constants: tuple[str, ...] = ()
 
 
-_SIGMOID_TAIL = math.log(99)  # sigmoid(-x) = 1 %
-_GELU_TAIL, _SILU_TAIL, _MISH_TAIL = -3.0217, -6.1429, -6.1587  # |σ′| is below 1 % up to here
-_GELU_TANH_TAIL = -3.0094
+def _tails(word: str) -> Number:
+    """Where the function of this name in the catalogue is flat."""
+
+    def flat(x: Tensor, node: Any) -> Tensor:
+        low, high = FACTS[word].facts.flat_below, FACTS[word].facts.flat_above
+        if math.isinf(high):
+            return x <= low
+        return x >= high if math.isinf(low) else (x <= low) | (x >= high)
+
+    return flat
+
+
+_GELU_FLAT = {"none": _tails("gelu"), "tanh": _tails("gelu_tanh")}
+_SOFTPLUS_FLAT = _tails("softplus")
 
 
 def _clamp(x: Tensor, node: Any) -> Tensor:
@@ -141,19 +155,21 @@ def _elu_bottom(r: Tensor, node: Any) -> Tensor:
 
 
 def _elu_limit(node: Any) -> float:
-    """The factor exp(x) below which the slope alpha · exp(x) is 1 % of its maximum, max(1, alpha).
+    """The factor exp(x) below which the slope alpha · exp(x) is flat; its maximum is max(1, alpha).
 
     CELU divides x by alpha: its slope is exp(x / alpha) itself.
     """
     scaled = hasattr(node, "_saved_input_scale")
     slope = node._saved_alpha * node._saved_input_scale if scaled else 1.0
-    return 0.01 * max(1.0, 1.0 / float(slope)) if slope > 0 else 0.01
+    return FLAT_SHARE * max(1.0, 1.0 / float(slope)) if slope > 0 else FLAT_SHARE
 
 
 ACTIVATIONS: dict[str, Activation] = {
     "Relu": Activation("relu", flat_result=lambda r, n: r == 0),
-    "Sigmoid": Activation("sigmoid", flat_result=lambda r, n: r * (1 - r) < 0.0025),
-    "Tanh": Activation("tanh", flat_result=lambda r, n: 1 - r * r < 0.01),
+    "Sigmoid": Activation(
+        "sigmoid", flat_result=lambda r, n: r * (1 - r) < FACTS["sigmoid"].flat_slope
+    ),
+    "Tanh": Activation("tanh", flat_result=lambda r, n: 1 - r * r < FACTS["tanh"].flat_slope),
     "Exp": Activation("exp"),
     "LeakyRelu": Activation(
         "leaky_relu",
@@ -170,36 +186,32 @@ ACTIVATIONS: dict[str, Activation] = {
     "Celu": Activation(
         "celu",
         lambda x, n: F.celu(x, n._saved_alpha),
-        lambda x, n: x / n._saved_alpha < math.log(0.01),
+        lambda x, n: x / n._saved_alpha < math.log(FLAT_SHARE),
         _elu_bottom,
         constants=("alpha",),
     ),
     "Gelu": Activation(
         "gelu",
         lambda x, n: F.gelu(x, approximate=n._saved_approximate),
-        lambda x, n: x < (_GELU_TANH_TAIL if n._saved_approximate == "tanh" else _GELU_TAIL),
+        lambda x, n: _GELU_FLAT[n._saved_approximate](x, n),
     ),
-    "Silu": Activation("silu", lambda x, n: F.silu(x), lambda x, n: x < _SILU_TAIL),
-    "Mish": Activation("mish", lambda x, n: F.mish(x), lambda x, n: x < _MISH_TAIL),
+    "Silu": Activation("silu", lambda x, n: F.silu(x), _tails("silu")),
+    "Mish": Activation("mish", lambda x, n: F.mish(x), _tails("mish")),
     "Softplus": Activation(
         "softplus",
         lambda x, n: F.softplus(x, n._saved_beta, n._saved_threshold),
-        lambda x, n: x * n._saved_beta < -_SIGMOID_TAIL,
+        lambda x, n: _SOFTPLUS_FLAT(x * n._saved_beta, n),
         constants=("beta",),
     ),
-    "LogSigmoid": Activation(
-        "log_sigmoid", lambda x, n: F.logsigmoid(x), lambda x, n: x > _SIGMOID_TAIL
-    ),
+    "LogSigmoid": Activation("log_sigmoid", lambda x, n: F.logsigmoid(x), _tails("log_sigmoid")),
     "Hardtanh": Activation(
         "hardtanh",
         lambda x, n: F.hardtanh(x, n._saved_min_val, n._saved_max_val),
         lambda x, n: (x <= n._saved_min_val) | (x >= n._saved_max_val),
         constants=("min_val", "max_val"),
     ),
-    "Hardsigmoid": Activation(
-        "hardsigmoid", lambda x, n: F.hardsigmoid(x), lambda x, n: x.abs() >= 3
-    ),
-    "Hardswish": Activation("hardswish", lambda x, n: F.hardswish(x), lambda x, n: x <= -3),
+    "Hardsigmoid": Activation("hardsigmoid", lambda x, n: F.hardsigmoid(x), _tails("hardsigmoid")),
+    "Hardswish": Activation("hardswish", lambda x, n: F.hardswish(x), _tails("hardswish")),
     "Threshold": Activation(
         "threshold",
         lambda x, n: torch.where(x > n._saved_threshold, x, torch.zeros_like(x)),
@@ -244,18 +256,30 @@ ACTIVATIONS: dict[str, Activation] = {
 still seen."""
 
 
+def activation_of(name: str) -> Activation | None:
+    """How to read a node of this name; None if it is no activation.
+
+    One that the catalogue alone knows is read by its tails, and by what later nodes keep of it.
+    """
+    word = snake_case(name)
+    if name in ACTIVATIONS or word not in FACTS or not FACTS[word].elementwise:
+        return ACTIVATIONS.get(name)
+    return Activation(word, flat=_tails(word))
+
+
 def activation_value(name: str, node: Any) -> tuple[Tensor | None, Tensor | None]:
     """Output of an activation node and where its derivative is flat; None where not readable."""
-    if unreadable(node):
+    reader = activation_of(name)
+    if reader is None or unreadable(node):
         return None, None
-    reader = ACTIVATIONS[name]
     result = saved(node, "result")
     if result is not None:
         return result, reader.flat_result(result, node) if reader.flat_result else None
     value = saved(node, "self")
-    if value is None or reader.output is None:
-        return _pairwise_maximum(name, node, value), None
-    return reader.output(value, node), reader.flat(value, node) if reader.flat else None
+    if value is None:
+        return None, None
+    output = reader.output(value, node) if reader.output else _pairwise_maximum(name, node, value)
+    return output, reader.flat(value, node) if reader.flat else None
 
 
 def details(name: str, node: Any) -> dict[str, float]:
@@ -270,9 +294,9 @@ def details(name: str, node: Any) -> dict[str, float]:
     return {key: float(value) for key, value in found.items() if isinstance(value, int | float)}
 
 
-def _pairwise_maximum(name: str, node: Any, value: Tensor | None) -> Tensor | None:
+def _pairwise_maximum(name: str, node: Any, value: Tensor) -> Tensor | None:
     other = saved(node, "other")
-    if name != "Maximum" or value is None or other is None:
+    if name != "Maximum" or other is None:
         return None
     return torch.maximum(value, other)
 

@@ -22,6 +22,7 @@ from lifesigns.record.graph.operations import (
     NAMED,
     OPAQUE_NAMES,
     TRANSPARENT,
+    activation_of,
     details,
 )
 from lifesigns.record.graph.walk import (
@@ -152,13 +153,13 @@ class _Condenser:
             return None, ""
         if name in PRODUCTS:
             return self._product(index, name, data)
-        if name in ACTIVATIONS:
-            in_loss = index >= self.loss_from
-            return (Kind.OTHER if in_loss else Kind.ACTIVATION), ACTIVATIONS[name].word
-        if name in OPAQUE_NAMES or not self._is_native(index):
+        if name not in ACTIVATIONS and (name in OPAQUE_NAMES or not self._is_native(index)):
             self.opaque[name] += 1
             return Kind.OPAQUE, snake_case(name)
-        return Kind.OTHER, snake_case(name)
+        reader = activation_of(name)
+        if reader is None or index >= self.loss_from:
+            return Kind.OTHER, reader.word if reader else snake_case(name)
+        return Kind.ACTIVATION, reader.word
 
     def _product(self, index: int, name: str, data: list[int]) -> tuple[Kind | None, str]:
         """A product with a constant is transparent, unless the constant is a dropout mask."""

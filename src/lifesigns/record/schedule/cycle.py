@@ -85,11 +85,10 @@ class Optimizers:
 
     def rates(self) -> dict[int, float]:
         """Learning rate by `id` of the parameter."""
-        rates: dict[int, float] = {}
-        for optimizer in self._each():
-            for group in optimizer.param_groups:
-                rates.update({id(p): float(group.get("lr", math.nan)) for p in group["params"]})
-        return rates
+        groups = (group for optimizer in self._each() for group in optimizer.param_groups)
+        return {
+            id(p): float(group.get("lr", math.nan)) for group in groups for p in group["params"]
+        }
 
     def forget(self) -> None:
         """Another training is followed: those known so far are not its own."""

@@ -114,8 +114,6 @@ def _is_to_blame(stream: Stream) -> bool:
 
 
 # --- cases ----------------------------------------------------------------------------------------
-
-
 def _example(
     coherence: float, losses: Iterable[float], operation: str = "sigmoid", low: float = 0.4
 ) -> Trace:
@@ -128,11 +126,7 @@ def _example(
         ParameterReading(p.name, p.shape, sign_coherence=coherence, weight_rms=0.5, update_rms=1e-3)
         for p in example.weights(graph)
     ]
-    shots = (
-        example.snapshot(graph, step=s, sites=reached, parameters=read, batch=batch)
-        for s in range(0, 99, 9)
-    )
-    return example.trace(*shots, losses=list(losses))
+    return example.steady(graph, list(losses), sites=reached, parameters=read, batch=batch)
 
 
 RULE = Rule(

@@ -98,8 +98,6 @@ _ELEMENTWISE = Remedy("Use an activation that works on each unit by itself.", "n
 
 
 # --- cases ----------------------------------------------------------------------------------------
-
-
 def _example(
     *operations: str, losses: Iterable[float] = FLAT, dim: int = -1, batch: int = 8
 ) -> Trace:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from lifesigns.evidence import Stream, Threshold
-from lifesigns.evidence.gradients import weight_gradients
+from lifesigns.evidence.gradients import reach
 from lifesigns.evidence.sites import is_hidden, listed
 from lifesigns.evidence.thresholds import FADED_GRADIENT, LAYERS
 from lifesigns.functions import ACTIVATIONS
@@ -18,7 +18,6 @@ from lifesigns.records import (
     Remedy,
     Severity,
     Site,
-    SiteReading,
     Snapshot,
     Trace,
 )
@@ -62,8 +61,8 @@ def _product(snapshot: Snapshot, row: list[Site]) -> float:
 
 def _finding(stream: Stream, row: list[Site], product: float) -> Finding:
     course = stream.course
-    reach = _median([_reach(s) for s in stream.latest])
-    harm = course.stalled and reach < FADED_GRADIENT
+    reached = _median([reach(s) for s in stream.latest])
+    harm = course.stalled and reached < FADED_GRADIENT
     each = product ** (1 / len(row))
     return RULE.finding(
         Severity.WARNING if harm else Severity.NOTE,
@@ -71,20 +70,14 @@ def _finding(stream: Stream, row: list[Site], product: float) -> Finding:
         site=row[0].name,
         step=stream.first.step,
         measured=f"{each:.2g} on average at {listed([site.name for site in row])}"
-        + (f"; the first layer's gradient is {reach:.1g} of the last one's" if harm else "")
+        + (f"; the first layer's gradient is {reached:.1g} of the last one's" if harm else "")
         + course.remark,
         expected=f"a product of derivative factors above {PRODUCT:g}",
         certainty="measured by the gradient before and after each activation",
         causes=("vanishing", "saturated") if each < SATURATING else ("vanishing", "bad_init"),
         remedies=_REMEDIES,
-        evidence={"product": product, "layers": len(row), "reach": reach},
+        evidence={"product": product, "layers": len(row), "reach": reached},
     )
-
-
-def _reach(snapshot: Snapshot) -> float:
-    """First weighted layer's gradient over the last one's."""
-    scales = [reading.gradient_rms for _, reading in weight_gradients(snapshot)]
-    return scales[0] / scales[-1] if len(scales) >= LAYERS and scales[-1] > 0 else float("nan")
 
 
 def _median(values: list[float]) -> float:
@@ -102,23 +95,12 @@ _REMEDIES = (
 
 
 # --- cases ----------------------------------------------------------------------------------------
-
-
 def _example(
-    factor: float, losses: Iterable[float], operation: str = "sigmoid", fall: float = 0.25
+    factor: float, losses: Sequence[float], operation: str = "sigmoid", fall: float = 0.25
 ) -> Trace:
     graph = example.chain(*["linear", operation] * 6, "linear", "mse_loss", units=4)
-    arrived, passed = example.sums(np.ones((8, 4))), example.sums(np.full((8, 4), factor))
-    reached = [
-        SiteReading(i, output_gradient=arrived, input_gradient=passed)
-        for i in graph.of_kind(Kind.ACTIVATION)
-    ]
-    gradients = [fall ** (6 - k) for k in range(7)]
-    read = example.with_gradients(example.weights(graph), gradients)
-    shots = (
-        example.snapshot(graph, step=s, sites=reached, parameters=read) for s in range(0, 99, 9)
-    )
-    return example.trace(*shots, losses=list(losses))
+    read = example.with_gradients(example.weights(graph), [fall ** (6 - k) for k in range(7)])
+    return example.steady(graph, losses, sites=example.slopes(graph, factor), parameters=read)
 
 
 RULE = Rule(

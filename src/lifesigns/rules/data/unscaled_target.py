@@ -9,7 +9,14 @@ import numpy as np
 from lifesigns.evidence import Stream, Threshold, suspects
 from lifesigns.evidence.course import REGRESSIONS
 from lifesigns.evidence.thresholds import ENOUGH_STEPS, RANKS, RAW_TARGET
-from lifesigns.records import Finding, LossReading, Quantity, Remedy, Severity, Trace, UnitSums
+from lifesigns.records import (
+    Finding,
+    Quantity,
+    Remedy,
+    Severity,
+    Trace,
+    UnitSums,
+)
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -77,27 +84,9 @@ def _example(
     losses: Sequence[float], kind: str = "squared_error", *, scale: float = 300.0, output: float = 1
 ) -> Trace:
     """Targets of mean `scale` and standard deviation a third of it; outputs ±`output`."""
-    sign = np.tile([[-1.0], [1.0]], (16, 1))
-    graph = example.chain("linear", "relu", "linear/1", "mse_loss", batch=32)
-    shots = [
-        example.snapshot(
-            graph,
-            step=s,
-            parameters=example.weights(graph, weight_rms=0.3, update_rms=1e-3, gradient_rms=0.1),
-            loss=LossReading(
-                losses[s],
-                kind,
-                fit=losses[s],
-                scale=1.0,
-                site=3,
-                input_shape=(32, 1),
-                prediction=example.sums(output * sign),
-                target=example.target(scale * (1 + sign / 3)),
-            ),
-        )
-        for s in (0, 1, 50, len(losses) - 1)
-    ]
-    return example.trace(*shots, losses=losses)
+    return example.regression(
+        losses, update=0.003, kind=kind, output=output, offset=scale, scales=[scale / 3]
+    )
 
 
 RULE = Rule(

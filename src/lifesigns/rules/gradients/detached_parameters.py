@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +19,6 @@ from lifesigns.records import (
     Quantity,
     Remedy,
     Severity,
-    Snapshot,
     Trace,
 )
 from lifesigns.rules import testing as example
@@ -44,7 +43,7 @@ def check_run(run: Run) -> Iterable[Finding]:
     """One finding for each of the three reasons."""
     snapshots = run.trace.snapshots
     harmed = any(stream.course.harmed for stream in run.streams)
-    for group in _groups(_history(snapshots)):
+    for group in _groups(run.parameters.values()):
         alarming = harmed and group.share > SHARE
         yield RULE.finding(
             Severity.WARNING if alarming else Severity.NOTE,
@@ -60,16 +59,7 @@ def check_run(run: Run) -> Iterable[Finding]:
         )
 
 
-def _history(snapshots: Sequence[Snapshot]) -> list[list[ParameterReading]]:
-    """The readings of each parameter over the run."""
-    found: dict[str, list[ParameterReading]] = {}
-    for snapshot in snapshots:
-        for reading in snapshot.parameters:
-            found.setdefault(reading.name, []).append(reading)
-    return list(found.values())
-
-
-def _groups(history: list[list[ParameterReading]]) -> Iterator[_Group]:
+def _groups(history: Collection[list[ParameterReading]]) -> Iterator[_Group]:
     everything = sum(_size(readings[0]) for readings in history)
     sorted_out: dict[str, list[ParameterReading]] = {}
     for readings in history:
@@ -111,8 +101,6 @@ _REMEDIES = {
 
 
 # --- cases ----------------------------------------------------------------------------------------
-
-
 def _example(losses: Iterable[float], layer: int = 0, **state: Any) -> Trace:
     graph = example.chain("linear/64", "relu", "linear/2", "mse_loss", units=64)
     parameters = example.weights(graph)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -136,12 +136,11 @@ def _steps(growth: float, losses: Iterable[float]) -> Trace:
     return example.trace(*shots, losses=list(losses))
 
 
-def _depth(per_layer: float, losses: Iterable[float]) -> Trace:
+def _depth(per_layer: float, losses: Sequence[float]) -> Trace:
     graph = example.chain(*["linear", "relu"] * 6, "mse_loss")
     scales = [per_layer**k for k in range(6)][::-1]
     grown = example.with_gradients(example.weights(graph), scales)
-    shots = (example.snapshot(graph, step=s, parameters=grown) for s in range(0, 99, 9))
-    return example.trace(*shots, losses=list(losses))
+    return example.steady(graph, losses, parameters=grown)
 
 
 RULE = Rule(

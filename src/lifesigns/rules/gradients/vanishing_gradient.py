@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -18,7 +18,6 @@ from lifesigns.records import (
     Quantity,
     Remedy,
     Severity,
-    SiteReading,
     Snapshot,
     Trace,
 )
@@ -101,20 +100,12 @@ _REMEDIES = {
 
 # --- cases ----------------------------------------------------------------------------------------
 def _example(
-    per_layer: float, losses: Iterable[float], depth: int = 8, slope: float = float("nan")
+    per_layer: float, losses: Sequence[float], depth: int = 8, slope: float = float("nan")
 ) -> Trace:
     graph = example.chain(*["linear", "sigmoid"] * depth, "mse_loss")
     gradients = [per_layer**-k for k in range(depth)][::-1]
-    readings = example.weights(graph)
-    faded = example.with_gradients(readings, gradients)
-    passed = [
-        SiteReading(i, None, example.sums(np.ones((8, 4))), example.sums(np.full((8, 4), slope)))
-        for i in graph.of_kind(Kind.ACTIVATION)
-    ]
-    shots = (
-        example.snapshot(graph, step=s, sites=passed, parameters=faded) for s in range(0, 99, 9)
-    )
-    return example.trace(*shots, losses=list(losses))
+    faded = example.with_gradients(example.weights(graph), gradients)
+    return example.steady(graph, losses, sites=example.slopes(graph, slope), parameters=faded)
 
 
 RULE = Rule(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from lifesigns.evidence import Stream
 from lifesigns.evidence.sites import is_hidden, is_rectifier, listed, merged, samples
@@ -18,7 +16,6 @@ from lifesigns.records import (
     Remedy,
     Severity,
     Site,
-    SiteReading,
     Snapshot,
     Trace,
 )
@@ -108,22 +105,11 @@ _REMEDIES = (
 
 
 # --- cases ----------------------------------------------------------------------------------------
-
-
-def _example(dead: int, losses: Iterable[float], *, later: bool = False, cut: bool = True) -> Trace:
+def _example(dead: int, losses: Sequence[float], *, later: bool = False, cut: bool = True) -> Trace:
     graph = example.chain("linear", "relu", "linear", "mse_loss", units=10, batch=64)
-    values = np.ones((64, 10))
-    alive = SiteReading(1, value=example.sums(values))
-    values[:, :dead] = 0
-    silent = SiteReading(1, value=example.sums(values))
     read = example.weights(graph, gradient_is_zero=cut and dead == 10)
-    shots = (
-        example.snapshot(
-            graph, step=s, sites=[alive if later and s == 0 else silent], parameters=read
-        )
-        for s in range(0, 99, 9)
-    )
-    return example.trace(*shots, losses=list(losses))
+    first, then = [example.silent(1, 0 if later else dead)], [example.silent(1, dead)]
+    return example.steady(graph, losses, first=first, sites=then, parameters=read)
 
 
 RULE = Rule(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -30,15 +30,13 @@ LEFT = Threshold(
 ROWS = Threshold(
     1, "different rows of weight and of gradient", "exact; Goodfellow et al. 2016, section 8.4"
 )
-
 FIRST = 3
 """Snapshots that must agree; later, rounding errors may drive apart what is equal exactly."""
 
 
 def check(stream: Stream) -> Iterable[Finding]:
     """One finding per stream: the first symmetric layer leads, the others are named."""
-    snapshots = stream.snapshots
-    first = snapshots[:FIRST]
+    first = stream.snapshots[:FIRST]
     sites = [s for s in _hidden(first[0]) if all(_is_symmetric(s, x) for x in first)]
     if sites:
         yield _finding(stream, sites)
@@ -64,10 +62,9 @@ def _is_symmetric(site: Site, snapshot: Snapshot) -> bool:
     if weight is None or not (weight.trainable and weight.reached):
         return False
     gates = _gates(site)
-    rows = weight.shape[0] if weight.shape else 1
-    alike = 1 <= weight.distinct_weight_rows <= gates
-    moves_alike = 1 <= weight.distinct_gradient_rows <= gates
-    return rows > gates and alike and moves_alike
+    units = weight.shape[0] if weight.shape else 1
+    different = (weight.distinct_weight_rows, weight.distinct_gradient_rows)
+    return units > gates and all(1 <= rows <= gates for rows in different)
 
 
 def _gates(site: Site) -> int:
@@ -78,18 +75,17 @@ def _gates(site: Site) -> int:
 
 def _finding(stream: Stream, sites: list[Site]) -> Finding:
     origin, rest = sites[0], sites[1:]
-    snapshots = stream.snapshots
-    reading = snapshots[0].parameter(origin.parameters[0])
+    reading = stream.first.parameter(origin.parameters[0])
     value = "0" if reading and reading.weight_rms == 0 else "the same"
-    alike = sum(_is_symmetric(origin, snapshot) for snapshot in snapshots)
+    alike = sum(_is_symmetric(origin, snapshot) for snapshot in stream.snapshots)
     course = stream.course
     return RULE.finding(
         Severity.NOTE if _learned_well(course) else Severity.ERROR,
         f"all {origin.fan_out or origin.units} units of {origin.name} are copies of one another",
         site=origin.name,
-        step=snapshots[0].step,
+        step=stream.first.step,
         measured=f"every row of {origin.parameters[0]} is {value} and all rows of its gradient are "
-        f"equal, in {alike} of {len(snapshots)} recorded steps"
+        f"equal, in {alike} of {len(stream.snapshots)} recorded steps"
         + (f"; also {listed([site.name for site in rest])}" if rest else "")
         + course.remark,
         expected="units that start different, so that they can learn different things",
@@ -112,18 +108,12 @@ def _learned_well(course: Course) -> bool:
 
 
 # --- cases ----------------------------------------------------------------------------------------
-def _example(
-    weight_rows: int, gradient_rows: int, *operations: str, losses: Sequence[float] = ()
-) -> Trace:
+def _example(rows: int, gradient_rows: int, *operations: str, end: float = 0.0) -> Trace:
+    """Losses fall from 1 to `end`, if it is given."""
     graph = example.chain(*(operations or ("linear", "sigmoid", "linear", "mse_loss")), units=16)
-    readings = example.weights(
-        graph,
-        weight_rms=0.1,
-        distinct_weight_rows=weight_rows,
-        distinct_gradient_rows=gradient_rows,
-    )
-    shots = (example.snapshot(graph, step=s, parameters=readings) for s in (0, 9))
-    return example.trace(*shots, losses=losses)
+    counts = {"distinct_weight_rows": rows, "distinct_gradient_rows": gradient_rows}
+    losses = np.geomspace(1, end, 99).tolist() if end else ()
+    return example.steady(graph, losses, parameters=example.weights(graph, **counts))
 
 
 RULE = Rule(
@@ -161,15 +151,9 @@ with a symmetric layer, as through a layer of one unit, gets a note.
     cases=(
         Case("equal weights, equal gradients", lambda: _example(1, 1), Severity.ERROR),
         Case("an LSTM's four gates", lambda: _example(4, 4, "lstm", "linear"), Severity.ERROR),
+        Case("copies that learn a little", lambda: _example(1, 1, end=0.8), Severity.ERROR),
         Case(
-            "copies that learn a little",
-            lambda: _example(1, 1, losses=np.linspace(1, 0.8, 99).tolist()),
-            Severity.ERROR,
-        ),
-        Case(
-            "near miss: copies that are enough for the task",
-            lambda: _example(1, 1, losses=np.geomspace(1, 0.01, 99).tolist()),
-            None,
+            "near miss: copies that are enough for the task", lambda: _example(1, 1, end=0.01), None
         ),
         Case("equal weights told apart by the gradient", lambda: _example(1, 16), None),
         Case("softmax regression from zero", lambda: _example(1, 1, "linear", "nll_loss"), None),

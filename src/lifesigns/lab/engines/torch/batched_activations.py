@@ -14,10 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from lifesigns.functions import ACTIVATIONS as FUNCTIONS
+from lifesigns.functions import FLAT_SHARE
 from lifesigns.nets.mlp import ACTIVATIONS, PIECES
-
-SATURATED = 0.01
-"""Share of its maximum below which a derivative counts as flat."""
 
 aten = torch.ops.aten
 
@@ -95,9 +93,9 @@ def is_function(name: str | None) -> bool:
 
 
 def flat_below(name: str | None) -> float:
-    """A hundredth of the largest |σ′| of an activation, or of 1 if that is not bounded or known."""
-    steepest = FUNCTIONS[name].max_derivative if name and name in FUNCTIONS else math.inf
-    return SATURATED * (steepest if math.isfinite(steepest) else 1.0)
+    """|σ′| below which a unit is saturated; where the steepest is unknown it is taken for 1."""
+    flat = FUNCTIONS[name].flat_slope if name and name in FUNCTIONS else math.inf
+    return flat if math.isfinite(flat) else FLAT_SHARE
 
 
 def slope_of(name: str | None) -> Slope | None:

@@ -1,0 +1,1 @@
+"""Rules about trainings that lose what they have learned."""
