@@ -94,4 +94,6 @@ def _extent(tensor: Tensor) -> int:
     """Number of elements from the first to the last, with those that lie between."""
     if tensor.is_contiguous():  # asked once for the loss of each step: the sum would take 2 µs
         return tensor.numel()
-    return 1 + sum((n - 1) * stride for n, stride in zip(tensor.shape, tensor.stride(), strict=True))
+    return 1 + sum(
+        (n - 1) * stride for n, stride in zip(tensor.shape, tensor.stride(), strict=True)
+    )

@@ -35,6 +35,10 @@ class LossLog:
         self._values = array("d")
         self._late: dict[int, Tensor] = {}
         self._stream_at: dict[int, int] = {}
+        self.severed = 0
+        """Backward passes whose loss leads nowhere; they have no row."""
+        self.unread = 0
+        """Backward passes whose loss cannot be read; they have no row."""
 
     def __len__(self) -> int:
         return len(self._steps)
