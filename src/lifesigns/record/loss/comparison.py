@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -17,6 +16,7 @@ from lifesigns.record.measure.reduce import (
 )
 from lifesigns.records import LossReading, Shape, TargetReading
 
+UNKNOWN = float("nan")
 _MOST_CLASSES = 4096
 
 
@@ -24,7 +24,8 @@ _MOST_CLASSES = 4096
 class PendingLoss:
     """A loss whose sums are still on the device."""
 
-    reading: dict[str, Any]
+    reading: LossReading
+    """What is known without the sums."""
     fit: int | None = None
     fit_factor: float = 1.0
     prediction: PendingSums | None = None
@@ -42,11 +43,11 @@ class PendingLoss:
 
     def of(self, arrays: list[NDArray[np.float64]]) -> LossReading:
         """The reading, once the pack has been fetched."""
-        fit = float("nan") if self.fit is None else self.fit_factor * float(arrays[self.fit][0])
-        return LossReading(
-            **self.reading,
+        fit = UNKNOWN if self.fit is None else self.fit_factor * float(arrays[self.fit][0])
+        return replace(
+            self.reading,
             target_shape=self.target_shape,
-            fit=self.reading["value"] if self.whole else fit,
+            fit=self.reading.value if self.whole else fit,
             prediction=None if self.prediction is None else self.prediction.of(arrays),
             target=self._target(arrays),
             correlation=self._correlation(arrays),
@@ -70,11 +71,11 @@ class PendingLoss:
 
     def _correlation(self, arrays: list[NDArray[np.float64]]) -> float:
         if self.moments is None:
-            return float("nan")
-        covariance, spread_p, spread_t = arrays[self.moments].reshape(3, -1)
-        product = np.sqrt(spread_p * spread_t)
+            return UNKNOWN
+        covariance, squares_p, squares_t = arrays[self.moments].reshape(3, -1)
+        product = np.sqrt(squares_p * squares_t)
         known = product > 0
-        return float(np.mean(covariance[known] / product[known])) if known.any() else float("nan")
+        return float(np.mean(covariance[known] / product[known])) if known.any() else UNKNOWN
 
 
 def compare(

@@ -20,6 +20,7 @@ from lifesigns.record.graph.walk import (
     value_as_used,
 )
 from lifesigns.record.loss.comparison import (
+    UNKNOWN,
     PendingLoss,
     compare,
     wide,
@@ -33,6 +34,7 @@ from lifesigns.record.loss.summands import (
     source,
 )
 from lifesigns.record.measure.reduce import Pack
+from lifesigns.records import LossReading
 
 _GUARDS = PASSING | {"Add", "Clamp", "ClampMin", "ClampMax"}
 """What keeps the argument of a logarithm away from 0."""
@@ -53,14 +55,15 @@ def from_residual(
     operand, before = before_expand(walked, operand)
     size = residual.square() if squared else residual.abs()
     pending = PendingLoss(
-        {
-            "kind": "squared_error" if squared else "absolute_error",
-            "operation": "pow" if squared else "abs",
-            "handwritten": True,
-            "scale": term.factor * residual.numel(),
-            "input_shape": before,
-            "compared_shape": tuple(residual.shape),
-        },
+        LossReading(
+            UNKNOWN,
+            kind="squared_error" if squared else "absolute_error",
+            operation="pow" if squared else "abs",
+            handwritten=True,
+            scale=term.factor * residual.numel(),
+            input_shape=before,
+            compared_shape=tuple(residual.shape),
+        ),
         fit=pack.add(size.sum(dtype=torch.float64 if size.device.type == "cpu" else None)),
         fit_factor=term.factor,
         target_shape=before if before == tuple(residual.shape) else (),
@@ -124,14 +127,15 @@ def from_logs(
     p, target, factor = main.given, main.target, main.term.factor
     totals = [(x.target * x.log).sum() * (x.term.factor / factor) for x in parts]
     pending = PendingLoss(
-        {
-            "kind": "binary_cross_entropy" if binary else "cross_entropy",
-            "operation": "log_softmax" if main.given is main.log else "log",
-            "handwritten": True,
-            "scale": -factor * (p.numel() if binary or p.dim() < 2 else p.numel() // p.shape[-1]),
-            "input_shape": tuple(p.shape),
-            "compared_shape": tuple(np.broadcast_shapes(p.shape, target.shape)),
-        },
+        LossReading(
+            UNKNOWN,
+            kind="binary_cross_entropy" if binary else "cross_entropy",
+            operation="log_softmax" if main.given is main.log else "log",
+            handwritten=True,
+            scale=-factor * (p.numel() if binary or p.dim() < 2 else p.numel() // p.shape[-1]),
+            input_shape=tuple(p.shape),
+            compared_shape=tuple(np.broadcast_shapes(p.shape, target.shape)),
+        ),
         fit=pack.add(torch.stack(totals).sum()),
         fit_factor=factor,
     )
@@ -211,14 +215,15 @@ def from_picked(
         return None
     given, log = read
     pending = PendingLoss(
-        {
-            "kind": "cross_entropy",
-            "operation": "log_softmax" if given is log else "log",
-            "handwritten": True,
-            "scale": -term.factor * labels.numel(),
-            "input_shape": tuple(given.shape),
-            "compared_shape": tuple(given.shape),
-        },
+        LossReading(
+            UNKNOWN,
+            kind="cross_entropy",
+            operation="log_softmax" if given is log else "log",
+            handwritten=True,
+            scale=-term.factor * labels.numel(),
+            input_shape=tuple(given.shape),
+            compared_shape=tuple(given.shape),
+        ),
         fit=pack.add(log.gather(1, labels.reshape(-1, 1)).sum()),
         fit_factor=term.factor,
         partial=len(terms) > 1,
