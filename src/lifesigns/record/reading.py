@@ -12,14 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lifesigns.functions.activations import ACTIVATIONS as FACTS
+from lifesigns.functions.activations import ACTIVATIONS
 from lifesigns.record.graph.evaluation_mode import evaluating
 from lifesigns.record.graph.module_calls import (
     Forward,
     Inputs,
 )
 from lifesigns.record.graph.operations import (
-    ACTIVATIONS,
+    ACTIVATION_NODES,
     activation_value,
     signed,
 )
@@ -173,7 +173,7 @@ class Reading:
         output, flat = activation_value(name, node)
         output = value_as_used(walked, index) if output is None else output
         if output is None:
-            if ACTIVATIONS[name].output is not None:
+            if ACTIVATION_NODES[name].output is not None:
                 self._unreadable.append(f"{site.name}: its saved value was modified in place")
             return None
         return self._pack.sums(output, _dim(output, site), flat)
@@ -181,8 +181,8 @@ class Reading:
     def _gradient_hook(
         self, pending: PendingSite, site: Site, source: int, grouped: Any
     ) -> Callable[..., None]:
-        elementwise = site.kind is not Kind.SOFTMAX and site.operation in FACTS
-        steepest = FACTS[site.operation].max_derivative if elementwise else 0.0
+        elementwise = site.kind is not Kind.SOFTMAX and site.operation in ACTIVATIONS
+        steepest = ACTIVATIONS[site.operation].max_derivative if elementwise else 0.0
         pack, failures, missed = self._pack, self.failures, self._unreadable
 
         def read(gradient: Tensor | None) -> Tensor | None:

@@ -19,7 +19,7 @@ from lifesigns.lab.training.members import Member
 from lifesigns.lab.training.work_units import Source
 from lifesigns.nets import MLP, Recipe
 from lifesigns.nets.data import DATA, Split
-from lifesigns.nets.mlp import ACTIVATIONS, INITIALISERS
+from lifesigns.nets.mlp import ACTIVATION_MODULES, INITIALISERS
 from lifesigns.nets.optimizers import OPTIMIZERS
 from lifesigns.nets.recipe import LOSSES
 
@@ -92,7 +92,7 @@ class Design:
 
     def _require_names(self) -> None:
         for kind, names, known in (
-            ("activation", self.activations, (LINEAR, *ACTIVATIONS)),
+            ("activation", self.activations, (LINEAR, *ACTIVATION_MODULES)),
             ("initialiser", self.initialisers, INITIALISERS),
             ("loss", self.losses, LOSSES),
             ("optimizer", self.optimizers, OPTIMIZERS),
@@ -135,7 +135,7 @@ class Design:
     def untried(self) -> Iterator[str]:
         """What it leaves out, in sentences."""
         for kind, tried, known in (
-            ("activations", self.activations, ACTIVATIONS),
+            ("activations", self.activations, ACTIVATION_MODULES),
             ("initialisers", self.initialisers, INITIALISERS),
             ("optimizers", self.optimizers, OPTIMIZERS),
         ):

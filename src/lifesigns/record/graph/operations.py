@@ -94,7 +94,7 @@ Number = Callable[[Tensor, Any], Tensor]
 
 
 @dataclass(frozen=True)
-class Activation:
+class ActivationNode:
     """How to read an activation node.
 
     Attributes:
@@ -150,95 +150,95 @@ def _elu_limit(node: Any) -> float:
     return 0.01 * max(1.0, 1.0 / float(slope)) if slope > 0 else 0.01
 
 
-ACTIVATIONS: dict[str, Activation] = {
-    "Relu": Activation("relu", flat_result=lambda r, n: r == 0),
-    "Sigmoid": Activation("sigmoid", flat_result=lambda r, n: r * (1 - r) < 0.0025),
-    "Tanh": Activation("tanh", flat_result=lambda r, n: 1 - r * r < 0.01),
-    "Exp": Activation("exp"),
-    "LeakyRelu": Activation(
+ACTIVATION_NODES: dict[str, ActivationNode] = {
+    "Relu": ActivationNode("relu", flat_result=lambda r, n: r == 0),
+    "Sigmoid": ActivationNode("sigmoid", flat_result=lambda r, n: r * (1 - r) < 0.0025),
+    "Tanh": ActivationNode("tanh", flat_result=lambda r, n: 1 - r * r < 0.01),
+    "Exp": ActivationNode("exp"),
+    "LeakyRelu": ActivationNode(
         "leaky_relu",
         lambda x, n: F.leaky_relu(x, n._saved_negative_slope),
         constants=("negative_slope",),
     ),
-    "Elu": Activation(
+    "Elu": ActivationNode(
         "elu",
         lambda x, n: F.elu(x * n._saved_input_scale, n._saved_alpha) * n._saved_scale,
         lambda x, n: x * n._saved_input_scale < math.log(_elu_limit(n)),
         _elu_bottom,
         constants=("alpha", "scale"),
     ),
-    "Celu": Activation(
+    "Celu": ActivationNode(
         "celu",
         lambda x, n: F.celu(x, n._saved_alpha),
         lambda x, n: x / n._saved_alpha < math.log(0.01),
         _elu_bottom,
         constants=("alpha",),
     ),
-    "Gelu": Activation(
+    "Gelu": ActivationNode(
         "gelu",
         lambda x, n: F.gelu(x, approximate=n._saved_approximate),
         lambda x, n: x < (_GELU_TANH_TAIL if n._saved_approximate == "tanh" else _GELU_TAIL),
     ),
-    "Silu": Activation("silu", lambda x, n: F.silu(x), lambda x, n: x < _SILU_TAIL),
-    "Mish": Activation("mish", lambda x, n: F.mish(x), lambda x, n: x < _MISH_TAIL),
-    "Softplus": Activation(
+    "Silu": ActivationNode("silu", lambda x, n: F.silu(x), lambda x, n: x < _SILU_TAIL),
+    "Mish": ActivationNode("mish", lambda x, n: F.mish(x), lambda x, n: x < _MISH_TAIL),
+    "Softplus": ActivationNode(
         "softplus",
         lambda x, n: F.softplus(x, n._saved_beta, n._saved_threshold),
         lambda x, n: x * n._saved_beta < -_SIGMOID_TAIL,
         constants=("beta",),
     ),
-    "LogSigmoid": Activation(
+    "LogSigmoid": ActivationNode(
         "log_sigmoid", lambda x, n: F.logsigmoid(x), lambda x, n: x > _SIGMOID_TAIL
     ),
-    "Hardtanh": Activation(
+    "Hardtanh": ActivationNode(
         "hardtanh",
         lambda x, n: F.hardtanh(x, n._saved_min_val, n._saved_max_val),
         lambda x, n: (x <= n._saved_min_val) | (x >= n._saved_max_val),
         constants=("min_val", "max_val"),
     ),
-    "Hardsigmoid": Activation(
+    "Hardsigmoid": ActivationNode(
         "hardsigmoid", lambda x, n: F.hardsigmoid(x), lambda x, n: x.abs() >= 3
     ),
-    "Hardswish": Activation("hardswish", lambda x, n: F.hardswish(x), lambda x, n: x <= -3),
-    "Threshold": Activation(
+    "Hardswish": ActivationNode("hardswish", lambda x, n: F.hardswish(x), lambda x, n: x <= -3),
+    "Threshold": ActivationNode(
         "threshold",
         lambda x, n: torch.where(x > n._saved_threshold, x, torch.zeros_like(x)),
         lambda x, n: x <= n._saved_threshold,
         constants=("threshold",),
     ),
-    "Clamp": Activation("clamp", _clamp, _outside, constants=("min", "max")),
-    "ClampMin": Activation(
+    "Clamp": ActivationNode("clamp", _clamp, _outside, constants=("min", "max")),
+    "ClampMin": ActivationNode(
         "clamp",
         lambda x, n: x.clamp(min=n._saved_min),
         lambda x, n: x < n._saved_min,
         constants=("min",),
     ),
-    "ClampMax": Activation(
+    "ClampMax": ActivationNode(
         "clamp",
         lambda x, n: x.clamp(max=n._saved_max),
         lambda x, n: x > n._saved_max,
         constants=("max",),
     ),
-    "PreluKernel": Activation("prelu", lambda x, n: torch.where(x > 0, x, x * n._saved_weight)),
-    "RreluWithNoise": Activation("rrelu", _rrelu, constants=("lower", "upper")),
-    "Softshrink": Activation(
+    "PreluKernel": ActivationNode("prelu", lambda x, n: torch.where(x > 0, x, x * n._saved_weight)),
+    "RreluWithNoise": ActivationNode("rrelu", _rrelu, constants=("lower", "upper")),
+    "Softshrink": ActivationNode(
         "softshrink",
         lambda x, n: F.softshrink(x, n._saved_lambd),
         lambda x, n: x.abs() <= n._saved_lambd,
         constants=("lambd",),
     ),
-    "Hardshrink": Activation(
+    "Hardshrink": ActivationNode(
         "hardshrink",
         lambda x, n: F.hardshrink(x, n._saved_lambd),
         lambda x, n: x.abs() <= n._saved_lambd,
         constants=("lambd",),
     ),
-    "Glu": Activation("glu", lambda x, n: F.glu(x, signed(n._saved_dim))),
-    "Sin": Activation("sin", lambda x, n: x.sin()),
-    "Maximum": Activation("maximum"),
-    "Where": Activation("where"),
-    "Max": Activation("max"),
-    "Amax": Activation("max"),
+    "Glu": ActivationNode("glu", lambda x, n: F.glu(x, signed(n._saved_dim))),
+    "Sin": ActivationNode("sin", lambda x, n: x.sin()),
+    "Maximum": ActivationNode("maximum"),
+    "Where": ActivationNode("where"),
+    "Max": ActivationNode("max"),
+    "Amax": ActivationNode("max"),
 }
 """Activation nodes. Maximum, where and max keep no value of their own; what their gradient does is
 still seen."""
@@ -248,7 +248,7 @@ def activation_value(name: str, node: Any) -> tuple[Tensor | None, Tensor | None
     """Output of an activation node and where its derivative is flat; None where not readable."""
     if unreadable(node):
         return None, None
-    reader = ACTIVATIONS[name]
+    reader = ACTIVATION_NODES[name]
     result = saved(node, "result")
     if result is not None:
         return result, reader.flat_result(result, node) if reader.flat_result else None
@@ -260,7 +260,7 @@ def activation_value(name: str, node: Any) -> tuple[Tensor | None, Tensor | None
 
 def details(name: str, node: Any) -> dict[str, float]:
     """The operation's own numeric constants."""
-    wanted = ACTIVATIONS[name].constants if name in ACTIVATIONS else ()
+    wanted = ACTIVATION_NODES[name].constants if name in ACTIVATION_NODES else ()
     found = {a: saved(node, a) for a in wanted}
     dim = saved(node, "dim") if name in ("Softmax", "LogSoftmax", "SafeSoftmax") else None
     if dim is not None:

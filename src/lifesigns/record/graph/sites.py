@@ -16,7 +16,7 @@ from lifesigns.record.graph.module_calls import (
     Place,
 )
 from lifesigns.record.graph.operations import (
-    ACTIVATIONS,
+    ACTIVATION_NODES,
     ATTENTION_PREFIX,
     LINEAR_MAPS,
     NAMED,
@@ -152,9 +152,9 @@ class _Condenser:
             return None, ""
         if name in PRODUCTS:
             return self._product(index, name, data)
-        if name in ACTIVATIONS:
+        if name in ACTIVATION_NODES:
             in_loss = index >= self.loss_from
-            return (Kind.OTHER if in_loss else Kind.ACTIVATION), ACTIVATIONS[name].word
+            return (Kind.OTHER if in_loss else Kind.ACTIVATION), ACTIVATION_NODES[name].word
         if name in OPAQUE_NAMES or not self._is_native(index):
             self.opaque[name] += 1
             return Kind.OPAQUE, snake_case(name)

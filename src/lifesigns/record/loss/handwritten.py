@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lifesigns.record.graph.module_calls import Prediction
 from lifesigns.record.graph.operations import (
-    ACTIVATIONS,
+    ACTIVATION_NODES,
     activation_value,
 )
 from lifesigns.record.graph.walk import (
@@ -100,7 +100,7 @@ def _value(walked: Walk, index: int, prediction: Prediction | None) -> Tensor | 
     while index >= 0:
         if prediction is not None and walked.makes(index, prediction.node):
             return prediction.value
-        if walked.names[index] in ACTIVATIONS:
+        if walked.names[index] in ACTIVATION_NODES:
             return activation_value(walked.names[index], walked.nodes[index])[0]
         result: Tensor | None = saved(walked.nodes[index], "result")
         if result is not None:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from lifesigns.functions import ACTIVATIONS as FUNCTIONS
-from lifesigns.nets.mlp import ACTIVATIONS, PIECES
+from lifesigns.functions import ACTIVATIONS
+from lifesigns.nets.mlp import ACTIVATION_MODULES, PIECES
 
 SATURATED = 0.01
 """Share of its maximum below which a derivative counts as flat."""
@@ -91,20 +91,20 @@ class Slope:
 
 def is_function(name: str | None) -> bool:
     """Whether the activation has no parameters of its own."""
-    return name is None or not any(True for _ in ACTIVATIONS[name]().parameters())
+    return name is None or not any(True for _ in ACTIVATION_MODULES[name]().parameters())
 
 
 def flat_below(name: str | None) -> float:
     """A hundredth of the largest |σ′| of an activation, or of 1 if that is not bounded or known."""
-    steepest = FUNCTIONS[name].max_derivative if name and name in FUNCTIONS else math.inf
+    steepest = ACTIVATIONS[name].max_derivative if name and name in ACTIVATIONS else math.inf
     return SATURATED * (steepest if math.isfinite(steepest) else 1.0)
 
 
 def slope_of(name: str | None) -> Slope | None:
-    """The activation called `name` in `nets.ACTIVATIONS`; None for no activation at all."""
+    """The activation called `name` in `ACTIVATION_MODULES`; None for no activation at all."""
     if name is None:
         return None
-    module = ACTIVATIONS[name]()
+    module = ACTIVATION_MODULES[name]()
     backward = _KERNELS.get(name) or _by_autograd(module)
     if not _is_elementwise(module):
         return Slope(_over_units(module), _over_units_backward(backward), False)

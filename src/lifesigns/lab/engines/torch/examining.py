@@ -62,7 +62,7 @@ class Examination:
         found = {
             "test_loss": self.loss,
             "accuracy": self.right / len(targets) if classes else unknown,
-            "r2": unknown if classes else 1 - self.squares / _spread(targets),
+            "r2": unknown if classes else 1 - self.squares / _variation(targets),
             "dead_fraction": self.dead,
             "saturated_fraction": self.saturated,
         }
@@ -140,6 +140,6 @@ def _are_classes(targets: Tensor) -> bool:
     return targets.shape[-1] > 1 and zeros_and_ones and bool((targets.sum(-1) == 1).all())
 
 
-def _spread(targets: Tensor) -> Tensor:
+def _variation(targets: Tensor) -> Tensor:
     """Squared distances of targets from their mean, summed."""
     return (targets.double() - targets.double().mean(0)).square().sum()
