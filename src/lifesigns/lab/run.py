@@ -209,7 +209,11 @@ class _Desk:
 
 
 def joined(parts: Sequence[History]) -> History:
-    """Histories of the same steps side by side."""
+    """Histories of the same steps side by side.
+
+    Args:
+        parts: Histories of different members.
+    """
     return History(
         np.concatenate([part.losses for part in parts], 1),
         parts[0].steps,

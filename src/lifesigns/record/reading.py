@@ -117,7 +117,13 @@ class Reading:
         self._batch = self._read_batch(inputs.batch)
 
     def extend(self, walked: Walk, condensed: Condensed, forward: Forward) -> None:
-        """Reads and hooks the sites of a graph; a second one is a recomputed piece of the step."""
+        """Reads and hooks the sites of a graph; a second one is a recomputed piece of the step.
+
+        Args:
+            walked: The graph.
+            condensed: Its sites.
+            forward: The module calls that made it.
+        """
         offset = len(self._graph.sites)
         edges = tuple((a + offset, b + offset) for a, b in condensed.graph.edges)
         self._graph = Graph(self._graph.sites + condensed.graph.sites, self._graph.edges + edges)
@@ -261,7 +267,12 @@ class Reading:
 
 
 def rescaled(sums: UnitSums, factor: float) -> UnitSums:
-    """The sums of values multiplied by `factor` (positive)."""
+    """The sums of values multiplied by `factor` (positive).
+
+    Args:
+        sums: Sums of a signal, by unit.
+        factor: What each value was multiplied by.
+    """
     if factor == 1.0:
         return sums
     return replace(

@@ -163,7 +163,11 @@ class Recorder:
         return self._clock.cost()
 
     def losses(self, start: int = 0) -> LossCurve:
-        """The loss of every backward pass from number `start` on."""
+        """The loss of every backward pass from number `start` on.
+
+        Args:
+            start: Number of the first row; the rows before it are left out.
+        """
         curve = self._losses.curve(start)
         return curve if self._optimizers.several else replace(curve, streams=0 * curve.streams)
 
@@ -187,7 +191,12 @@ class Recorder:
 
     # --- around backward ------------------------------------------------------------------------
     def before_backward(self, tensors: Any, gradients: Any) -> None:
-        """Notes the loss; on a recorded step reads the graph and hooks it."""
+        """Notes the loss; on a recorded step reads the graph and hooks it.
+
+        Args:
+            tensors: What was passed: a tensor, or a sequence of them.
+            gradients: The gradients given for them, in the same form; None for plain losses.
+        """
         began = time.perf_counter()
         if self._clock.began is None:
             self._clock.began = self._hooks.first_event or began
@@ -196,7 +205,11 @@ class Recorder:
             self._clock.watching += time.perf_counter() - began
 
     def after_backward(self, *, succeeded: bool) -> None:
-        """Packs what was recorded."""
+        """Packs what was recorded.
+
+        Args:
+            succeeded: Whether `backward` has returned rather than raised.
+        """
         if _task() != OUTSIDE:
             return
         self._thread.leave()

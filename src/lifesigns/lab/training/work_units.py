@@ -93,7 +93,14 @@ class WorkUnit:
 def work_units_of(
     members: Sequence[Member], source: Source | Given, steps: int, chunk: int
 ) -> list[WorkUnit]:
-    """Work units of at most `chunk` members each; all members must share one structure."""
+    """Work units of at most `chunk` members each; all members must share one structure.
+
+    Args:
+        members: Of one structure.
+        source: What they are trained on.
+        steps: How many steps each is trained.
+        chunk: Most members of a work unit.
+    """
     return [
         WorkUnit(tuple(members[start : start + chunk]), source, steps)
         for start in range(0, len(members), chunk)
@@ -118,6 +125,10 @@ class Shelf:
 
     def put(self, work_unit: WorkUnit, history: History) -> None:
         """Keeps a history; the file appears at once or not at all.
+
+        Args:
+            work_unit: What was trained.
+            history: What came of it.
 
         Raises:
             UsageError: It cannot be written.

@@ -245,7 +245,15 @@ still seen."""
 
 
 def activation_value(name: str, node: Any) -> tuple[Tensor | None, Tensor | None]:
-    """Output of an activation node and where its derivative is flat; None where not readable."""
+    """Output of an activation node and where its derivative is flat; None where not readable.
+
+    Args:
+        name: The node's name without `Backward0`, a key of `ACTIVATION_NODES`.
+        node: The autograd node; what it saved is read.
+
+    Returns:
+        The output, and a mask of the same shape; each None where it is unknown.
+    """
     if unreadable(node):
         return None, None
     reader = ACTIVATION_NODES[name]
@@ -259,7 +267,15 @@ def activation_value(name: str, node: Any) -> tuple[Tensor | None, Tensor | None
 
 
 def details(name: str, node: Any) -> dict[str, float]:
-    """The operation's own numeric constants."""
+    """The operation's own numeric constants.
+
+    Args:
+        name: The node's name without `Backward0`.
+        node: The autograd node that has them.
+
+    Returns:
+        Constants by torch's name for them, such as `negative_slope`.
+    """
     wanted = ACTIVATION_NODES[name].constants if name in ACTIVATION_NODES else ()
     found = {a: saved(node, a) for a in wanted}
     dim = saved(node, "dim") if name in ("Softmax", "LogSoftmax", "SafeSoftmax") else None

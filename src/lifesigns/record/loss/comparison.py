@@ -42,7 +42,11 @@ class PendingLoss:
     """Whether the data term is all there is, so that its value is the loss's."""
 
     def of(self, arrays: list[NDArray[np.float64]]) -> LossReading:
-        """The reading, once the pack has been fetched."""
+        """The reading, once the pack has been fetched.
+
+        Args:
+            arrays: What the pack brought to the host, by slot.
+        """
         fit = UNKNOWN if self.fit is None else self.fit_factor * float(arrays[self.fit][0])
         return replace(
             self.reading,
@@ -139,7 +143,14 @@ def _correlate(pack: Pack, pending: PendingLoss, given: Tensor, target: Tensor) 
 
 
 def unexpanded(tensor: Tensor) -> Shape:
-    """Shape before expansion: expanded dimensions have stride 0."""
+    """Shape before expansion: expanded dimensions have stride 0.
+
+    Args:
+        tensor: Of any shape and strides.
+
+    Returns:
+        As many dimensions, those that were expanded of length 1.
+    """
     return tuple(
         1 if stride == 0 and n > 1 else n
         for n, stride in zip(tensor.shape, tensor.stride(), strict=True)

@@ -44,7 +44,17 @@ _GUARDS = PASSING | {"Add", "Clamp", "ClampMin", "ClampMax"}
 def from_residual(
     pack: Pack, walked: Walk, terms: list[Term], prediction: Prediction | None
 ) -> PendingLoss | None:
-    """`(p - y)²` and `|p - y|`: the residual is saved, the target is prediction minus residual."""
+    """`(p - y)²` and `|p - y|`: the residual is saved, the target is prediction minus residual.
+
+    Args:
+        pack: Where the sums wait for the copy.
+        walked: The graph of the loss.
+        terms: The data terms, all squares or absolute values.
+        prediction: The root module's output, where the graph keeps only the residual.
+
+    Returns:
+        None if it is of another form after all.
+    """
     term = terms[0]
     node, difference = walked.nodes[term.node], residual_below(walked, term.node)
     residual = saved(node, "self")
@@ -118,7 +128,17 @@ def _value(walked: Walk, index: int, prediction: Prediction | None) -> Tensor | 
 def from_logs(
     pack: Pack, walked: Walk, terms: list[Term], prediction: Prediction | None
 ) -> PendingLoss | None:
-    """`-Σ t·log p`, and `-Σ t·log p + (1 - t)·log(1 - p)`."""
+    """`-Σ t·log p`, and `-Σ t·log p + (1 - t)·log(1 - p)`.
+
+    Args:
+        pack: Where the sums wait for the copy.
+        walked: The graph of the loss.
+        terms: The data terms, all products with a logarithm.
+        prediction: Not needed: both factors are saved.
+
+    Returns:
+        None if it is of another form after all.
+    """
     parts = [part for term in terms if (part := _log_part(walked, term)) is not None]
     if len(parts) < len(terms):
         return None
@@ -198,7 +218,17 @@ def _is_complement(walked: Walk, i: int | None) -> bool:
 def from_picked(
     pack: Pack, walked: Walk, terms: list[Term], prediction: Prediction | None
 ) -> PendingLoss | None:
-    """`-log p` of each sample's own class, picked by `gather` or by an index."""
+    """`-log p` of each sample's own class, picked by `gather` or by an index.
+
+    Args:
+        pack: Where the sums wait for the copy.
+        walked: The graph of the loss.
+        terms: The data terms, all logarithms of picked probabilities, `[samples, classes]`.
+        prediction: The root module's output, where the graph keeps no probabilities.
+
+    Returns:
+        None if it is of another form after all.
+    """
     term = terms[0]
     outer, inner = term.node, source(walked, term.node)
     if inner is None:

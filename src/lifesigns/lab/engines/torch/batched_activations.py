@@ -95,13 +95,21 @@ def is_function(name: str | None) -> bool:
 
 
 def flat_below(name: str | None) -> float:
-    """A hundredth of the largest |σ′| of an activation, or of 1 if that is not bounded or known."""
+    """A hundredth of the largest |σ′| of an activation, or of 1 if that is not bounded or known.
+
+    Args:
+        name: A key of `ACTIVATION_MODULES`; None for no activation.
+    """
     steepest = ACTIVATIONS[name].max_derivative if name and name in ACTIVATIONS else math.inf
     return SATURATED * (steepest if math.isfinite(steepest) else 1.0)
 
 
 def slope_of(name: str | None) -> Slope | None:
-    """The activation called `name` in `ACTIVATION_MODULES`; None for no activation at all."""
+    """The activation called `name` in `ACTIVATION_MODULES`; None for no activation at all.
+
+    Args:
+        name: A key of `ACTIVATION_MODULES`; None for no activation.
+    """
     if name is None:
         return None
     module = ACTIVATION_MODULES[name]()

@@ -56,7 +56,14 @@ class Examination:
     """Share of hidden values with a slope of less than `flat`."""
 
     def measures(self, targets: Tensor) -> Measures:
-        """The first five of `MEASURES`, for the samples' targets, `[N]` or `[N, O]`."""
+        """The first five of `MEASURES`, for the samples' targets, `[N]` or `[N, O]`.
+
+        Args:
+            targets: Class indices `[N]`, or values `[N, O]`.
+
+        Returns:
+            float64 arrays of shape `[K]` by name; NaN where a measure has no meaning.
+        """
         unknown = torch.full_like(self.loss, torch.nan)
         classes = _are_classes(targets)
         found = {
