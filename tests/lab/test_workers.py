@@ -73,7 +73,7 @@ def ray_workers():
     ray = pytest.importorskip("ray", reason="Ray is not installed (extra `ray`)")
     from lifesigns.lab.training.ray_workers import RayWorkers
 
-    source = str(Path(workers.__file__).parents[2])
+    source = str(Path(workers.__file__).parents[3])
     ray.init(
         num_cpus=2,
         include_dashboard=False,
