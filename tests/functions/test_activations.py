@@ -129,7 +129,7 @@ def test_a_sites_own_constants_move_the_range():
 def test_every_activation_the_recorder_reads_is_in_the_catalogue():
     operations = pytest.importorskip("lifesigns.record.graph.operations")
 
-    words = {reader.word for reader in operations.ACTIVATIONS.values()}
+    words = {reader.word for reader in operations.ACTIVATION_NODES.values()}
 
     assert words <= set(ACTIVATIONS)
 

@@ -18,7 +18,7 @@ from lifesigns.lab.engines.c import trainer
 from lifesigns.lab.engines.c.building import compiler
 from lifesigns.nets import MLP, Recipe, train
 from lifesigns.nets.data import Split
-from lifesigns.nets.mlp import ACTIVATIONS, INITIALISERS
+from lifesigns.nets.mlp import ACTIVATION_MODULES, INITIALISERS
 from lifesigns.nets.optimizers import OPTIMIZERS, USES_MOMENTUM
 from lifesigns.nets.recipe import LOSSES
 
@@ -97,7 +97,7 @@ def members_of(
 @seed(RUN)
 @settings(max_examples=25, deadline=None)
 @given(
-    activation=st.sampled_from([None, *sorted(ACTIVATIONS)]),
+    activation=st.sampled_from([None, *sorted(ACTIVATION_MODULES)]),
     optimizer=st.sampled_from(sorted(OPTIMIZERS)),
     loss=st.sampled_from(sorted(LOSSES)),
     output_activation=st.sampled_from([None, "sigmoid", "softmax"]),

@@ -14,7 +14,7 @@ from lifesigns.lab.training.members import Member
 from lifesigns.lab.training.work_units import (
     Shelf,
     Source,
-    Unit,
+    WorkUnit,
 )
 from lifesigns.lab.training.workers import LocalWorkers
 from lifesigns.nets import MLP, Recipe, accuracy, train
@@ -157,14 +157,14 @@ def test_cross_entropy_on_values_is_refused():
 
 def test_the_key_of_a_unit_tells_everything_apart():
     recipe = Recipe(MLP(4, (8,), 3), "cross_entropy")
-    unit = Unit((Member(recipe, 0),), Source("iris"), 10)
+    unit = WorkUnit((Member(recipe, 0),), Source("iris"), 10)
     others = [
-        Unit((Member(recipe, 1),), Source("iris"), 10),
-        Unit((Member(recipe, 0),), Source("iris", validation=True), 10),
-        Unit((Member(recipe, 0),), Source("iris"), 11),
+        WorkUnit((Member(recipe, 1),), Source("iris"), 10),
+        WorkUnit((Member(recipe, 0),), Source("iris", validation=True), 10),
+        WorkUnit((Member(recipe, 0),), Source("iris"), 11),
     ]
 
-    assert unit.key == Unit((Member(recipe, 0),), Source("iris"), 10).key
+    assert unit.key == WorkUnit((Member(recipe, 0),), Source("iris"), 10).key
     assert len({unit.key, *(other.key for other in others)}) == 4
 
 
@@ -173,7 +173,7 @@ def test_a_unit_is_another_one_when_the_users_file_changes(tmp_path):
     file.write_text("a,b\n1,0\n")
 
     def unit():
-        return Unit((Member(Recipe(MLP(1, (), 2), "cross_entropy"), 0),), Source(str(file)), 1)
+        return WorkUnit((Member(Recipe(MLP(1, (), 2), "cross_entropy"), 0),), Source(str(file)), 1)
 
     before, again = unit().key, unit().key
     file.write_text("a,b\n1,0\n2,1\n")
@@ -183,7 +183,7 @@ def test_a_unit_is_another_one_when_the_users_file_changes(tmp_path):
 
 
 def test_an_empty_shelf_has_nothing(tmp_path):
-    unit = Unit((Member(Recipe(MLP(4, (), 3), "cross_entropy"), 0),), Source("iris"), 1)
+    unit = WorkUnit((Member(Recipe(MLP(4, (), 3), "cross_entropy"), 0),), Source("iris"), 1)
 
     assert Shelf(tmp_path / "nowhere").get(unit) is None
 

@@ -15,8 +15,8 @@ from lifesigns.lab.training import workers
 from lifesigns.lab.training.members import Member
 from lifesigns.lab.training.work_units import (
     Source,
-    Unit,
-    units_of,
+    WorkUnit,
+    work_units_of,
 )
 from lifesigns.lab.training.workers import LocalWorkers
 from lifesigns.nets import MLP, Recipe
@@ -24,7 +24,7 @@ from lifesigns.nets import MLP, Recipe
 
 def some_units(count):
     recipe = Recipe(MLP(4, (8,), 3), "cross_entropy")
-    return units_of([Member(recipe, seed) for seed in range(count)], Source("iris"), 40, 1)
+    return work_units_of([Member(recipe, seed) for seed in range(count)], Source("iris"), 40, 1)
 
 
 def assert_same(found, units):
@@ -37,7 +37,7 @@ def assert_same(found, units):
 class Mortal:
     """A unit that kills its worker: the first time only if there is a place to note that."""
 
-    unit: Unit
+    unit: WorkUnit
     note: Path | None = None
 
     def train(self):
@@ -64,7 +64,7 @@ def test_workers_that_are_killed_again_and_again_end_in_a_clear_error(monkeypatc
     monkeypatch.setattr(workers, "NEW_POOLS", 1)
     (unit,) = some_units(1)
 
-    with pytest.raises(UsageError, match=r"killed 2 times.* 1 of 1 units are left"):
+    with pytest.raises(UsageError, match=r"killed 2 times.* 1 of 1 work units are left"):
         list(LocalWorkers(2).train([Mortal(unit)]))
 
 
@@ -73,7 +73,7 @@ def ray_workers():
     ray = pytest.importorskip("ray", reason="Ray is not installed (extra `ray`)")
     from lifesigns.lab.training.ray_workers import RayWorkers
 
-    source = str(Path(workers.__file__).parents[2])
+    source = str(Path(workers.__file__).parents[3])
     ray.init(
         num_cpus=2,
         include_dashboard=False,

@@ -4,7 +4,7 @@ from torch import nn
 
 from lifesigns import functions
 from lifesigns.nets import MLP
-from lifesigns.nets.mlp import ACTIVATIONS, INITIALISERS
+from lifesigns.nets.mlp import ACTIVATION_MODULES, INITIALISERS
 
 
 def test_layers_alternate_with_activations_and_end_in_a_linear_map():
@@ -29,13 +29,13 @@ def test_the_output_activation_comes_last():
     torch.testing.assert_close(output.sum(dim=1), torch.ones(6))
 
 
-@pytest.mark.parametrize("name", sorted(set(ACTIVATIONS) - {"maxout"}))
+@pytest.mark.parametrize("name", sorted(set(ACTIVATION_MODULES) - {"maxout"}))
 def test_every_activation_computes_what_the_catalogue_says(name):
     x = torch.randn(5, 4, dtype=torch.float64)
 
     expected = functions.ACTIVATIONS[name].value(x.numpy())
 
-    torch.testing.assert_close(ACTIVATIONS[name]().double()(x), torch.from_numpy(expected))
+    torch.testing.assert_close(ACTIVATION_MODULES[name]().double()(x), torch.from_numpy(expected))
 
 
 def test_a_maxout_unit_takes_the_largest_of_its_own_linear_maps():

@@ -17,7 +17,7 @@ from lifesigns.claims._measured import mean_above
 from lifesigns.lab import Member, train_population
 from lifesigns.nets import Recipe
 from lifesigns.nets.data import Split, load
-from lifesigns.nets.mlp import ACTIVATIONS
+from lifesigns.nets.mlp import ACTIVATION_MODULES
 from lifesigns.records import Floats
 from lifesigns.report.figures import lines
 
@@ -36,7 +36,7 @@ class Convolutional:
 
     def build(self) -> nn.Module:
         """The torch module, input shape `[batch, 784]`."""
-        activation = ACTIVATIONS[self.activation]
+        activation = ACTIVATION_MODULES[self.activation]
         return nn.Sequential(
             nn.Unflatten(1, (1, 28, 28)),
             nn.Conv2d(1, 8, 5, stride=2),
@@ -58,7 +58,7 @@ class Perceptron:
         """The torch module, input shape `[batch, 784]`."""
         layers: list[nn.Module] = []
         for fan_in, fan_out in ((784, 64), (64, 64), (64, 64)):
-            layers += [nn.Linear(fan_in, fan_out), ACTIVATIONS[self.activation]()]
+            layers += [nn.Linear(fan_in, fan_out), ACTIVATION_MODULES[self.activation]()]
         return nn.Sequential(*layers, nn.Linear(64, 10))
 
 

@@ -27,8 +27,8 @@ from lifesigns.lab.training.work_units import (
     Given,
     Shelf,
     Source,
-    Unit,
-    units_of,
+    WorkUnit,
+    work_units_of,
 )
 from lifesigns.lab.training.workers import (
     LocalWorkers,
@@ -100,7 +100,7 @@ def run(
         workers: This process by default.
         folder: Keeps what is done, so that a design that was interrupted goes on from there.
         progress: Told about the member-steps done.
-        on_design: Told the design as it will be carried out, before the first unit.
+        on_design: Told the design as it will be carried out, before the first work unit.
 
     Raises:
         UsageError: The data cannot be read, or do not suit the losses; or there is not enough
@@ -161,7 +161,7 @@ def _best(curve: NDArray[np.float64]) -> int:
 
 @dataclass(frozen=True, eq=False)
 class _Desk:
-    """Hands out units and sorts what comes back."""
+    """Hands out work units and sorts what comes back."""
 
     design: Plan
     workers: Workers
@@ -172,34 +172,34 @@ class _Desk:
         self, wanted: Sequence[tuple[Cell, Member]], source: Source | Given
     ) -> dict[Cell, History]:
         """The histories of the members of each cell, in the order in which they were asked for."""
-        units = self._units([member for _, member in wanted], source)
-        done = self._done(units)
+        work_units = self._work_units([member for _, member in wanted], source)
+        done = self._done(work_units)
         histories: dict[Member, History] = {}
-        for unit in units:
-            for position, member in enumerate(unit.members):
-                histories[member] = done[unit].select([position])
+        for work_unit in work_units:
+            for position, member in enumerate(work_unit.members):
+                histories[member] = done[work_unit].select([position])
         cells: dict[Cell, list[History]] = {}
         for cell, member in wanted:
             cells.setdefault(cell, []).append(histories[member])
         return {cell: joined(parts) for cell, parts in cells.items()}
 
-    def _units(self, members: Sequence[Member], source: Source | Given) -> list[Unit]:
-        units: list[Unit] = []
+    def _work_units(self, members: Sequence[Member], source: Source | Given) -> list[WorkUnit]:
+        work_units: list[WorkUnit] = []
         for positions in stacks(members):
             group = [members[position] for position in positions]
-            units += units_of(group, source, self.design.steps, self.design.chunk)
-        return units
+            work_units += work_units_of(group, source, self.design.steps, self.design.chunk)
+        return work_units
 
-    def _done(self, units: Sequence[Unit]) -> dict[Unit, History]:
-        kept = {unit: self.shelf.get(unit) if self.shelf else None for unit in units}
-        done = {unit: history for unit, history in kept.items() if history is not None}
-        whole, steps = sum(map(_size, units)), sum(map(_size, done))
+    def _done(self, work_units: Sequence[WorkUnit]) -> dict[WorkUnit, History]:
+        kept = {one: self.shelf.get(one) if self.shelf else None for one in work_units}
+        done = {work_unit: history for work_unit, history in kept.items() if history is not None}
+        whole, steps = sum(map(_size, work_units)), sum(map(_size, done))
         self._tell(steps, whole)
-        for unit, history in self.workers.train([u for u in units if u not in done]):
+        for work_unit, history in self.workers.train([u for u in work_units if u not in done]):
             if self.shelf:
-                self.shelf.put(unit, history)
-            done[unit] = history
-            steps += _size(unit)
+                self.shelf.put(work_unit, history)
+            done[work_unit] = history
+            steps += _size(work_unit)
             self._tell(steps, whole)
         return done
 
@@ -209,7 +209,11 @@ class _Desk:
 
 
 def joined(parts: Sequence[History]) -> History:
-    """Histories of the same steps side by side."""
+    """Histories of the same steps side by side.
+
+    Args:
+        parts: Histories of different members.
+    """
     return History(
         np.concatenate([part.losses for part in parts], 1),
         parts[0].steps,
@@ -221,5 +225,5 @@ def joined(parts: Sequence[History]) -> History:
     )
 
 
-def _size(unit: Unit) -> int:
-    return len(unit.members) * unit.steps
+def _size(work_unit: WorkUnit) -> int:
+    return len(work_unit.members) * work_unit.steps

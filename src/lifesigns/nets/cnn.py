@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from torch import nn
 
-from lifesigns.nets.mlp import ACTIVATIONS, initialised
+from lifesigns.nets.mlp import ACTIVATION_MODULES, initialised
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class CNN:
     """Of each block; height and width are halved by each."""
     outputs: int
     activation: str = "relu"
-    """A key of `ACTIVATIONS` that acts value by value."""
+    """A key of `ACTIVATION_MODULES` that acts value by value."""
     initialiser: str | None = None
     """Of every layer; see `nets.mlp.initialised`."""
 
@@ -37,7 +37,7 @@ class CNN:
         for fan_in, fan_out in pairwise((first, *self.channels)):
             convolution = nn.Conv2d(fan_in, fan_out, 3, padding=1)
             layers.append(initialised(convolution, self.initialiser))
-            layers += [ACTIVATIONS[self.activation](), nn.MaxPool2d(2)]
+            layers += [ACTIVATION_MODULES[self.activation](), nn.MaxPool2d(2)]
             height, width = height // 2, width // 2
         last = nn.Linear((first, *self.channels)[-1] * height * width, self.outputs)
         return nn.Sequential(*layers, nn.Flatten(), initialised(last, self.initialiser))

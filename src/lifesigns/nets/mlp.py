@@ -32,7 +32,7 @@ def _written(code: str) -> Callable[[], nn.Module]:
     return make
 
 
-ACTIVATIONS = MappingProxyType[str, Callable[[], nn.Module]](
+ACTIVATION_MODULES = MappingProxyType[str, Callable[[], nn.Module]](
     {
         name: _written(entry.code)
         for name, entry in functions.ACTIVATIONS.items()
@@ -69,7 +69,7 @@ class MLP:
     """Width of each hidden layer."""
     outputs: int
     activation: str | None = "relu"
-    """After each hidden layer; a key of `ACTIVATIONS`, or None for nothing at all."""
+    """After each hidden layer; a key of `ACTIVATION_MODULES`, or None for nothing at all."""
     output_activation: str | None = None
     """After the last layer; None where the loss takes logits or plain values."""
     initialiser: str | None = None
@@ -100,4 +100,4 @@ def initialised(layer: nn.Linear | nn.Conv2d, initialiser: str | None) -> nn.Mod
 
 
 def _activation(name: str | None) -> list[nn.Module]:
-    return [] if name is None else [ACTIVATIONS[name]()]
+    return [] if name is None else [ACTIVATION_MODULES[name]()]

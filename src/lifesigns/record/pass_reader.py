@@ -73,7 +73,11 @@ class PassReader:
         """Backward passes that did not lead to the watched model."""
 
     def concern(self, losses: list[Tensor]) -> bool:
-        """Whether losses lead to the model that is to be watched."""
+        """Whether losses lead to the model that is to be watched.
+
+        Args:
+            losses: What was passed to `backward`, each with a graph.
+        """
         if not self._roots.fixed:
             return True
         walked = walk(losses)
@@ -117,7 +121,11 @@ class PassReader:
             )
 
     def read_nested(self, losses: list[Tensor]) -> None:
-        """A reentrant checkpoint runs backward on a recomputed piece of the same step."""
+        """A reentrant checkpoint runs backward on a recomputed piece of the same step.
+
+        Args:
+            losses: What was passed to the inner `backward`.
+        """
         if self.reading is None or not losses:
             return
         with measuring():
@@ -131,12 +139,25 @@ class PassReader:
             self.reading.extend(walked, condensed, forward)
 
     def notice(self, losses: list[Tensor], position: int) -> None:
-        """Tells which loss curve an unrecorded pass belongs to, the first at its position."""
+        """Tells which loss curve an unrecorded pass belongs to, the first at its position.
+
+        Args:
+            losses: What was passed to `backward`, each with a graph.
+            position: Number of the pass in its cycle.
+        """
         if not self._losses.knows(position):
             self._relates(walk(losses), Forward(), position)
 
     def finish(self, step: int, *, succeeded: bool) -> tuple[Reading, Snapshot] | None:
-        """Ends the pass that is being read, with what was read of it."""
+        """Ends the pass that is being read, with what was read of it.
+
+        Args:
+            step: Number of the cycle.
+            succeeded: Whether `backward` has returned rather than raised.
+
+        Returns:
+            None if no pass is being read.
+        """
         repeated, self._repeated = self._repeated, None
         reading = self.reading
         if reading is None:
@@ -165,7 +186,12 @@ class PassReader:
         return reading
 
     def stepped(self, optimizer: Optimizer, *, inside: bool) -> None:
-        """Notes an optimizer's step, possibly inside the backward pass."""
+        """Notes an optimizer's step, possibly inside the backward pass.
+
+        Args:
+            optimizer: The one that has stepped.
+            inside: Whether it stepped inside a backward pass.
+        """
         if self._parameters is None:
             return
         scale = self.reading.scale if inside and self.reading is not None else None
@@ -176,7 +202,12 @@ class PassReader:
     def finish_parameters(
         self, rates: Mapping[int, float], optimizers_known: bool
     ) -> tuple[ParameterReading, ...]:
-        """The readings of the cycle's parameters; see `ParameterReader.finish`."""
+        """The readings of the cycle's parameters; see `ParameterReader.finish`.
+
+        Args:
+            rates: Learning rate by `id` of the parameter.
+            optimizers_known: Whether any optimizer is known.
+        """
         reader, self._parameters = self._parameters, None
         if reader is None:
             return ()

@@ -29,6 +29,9 @@ def is_readable(tensor: Tensor) -> bool:
 def obstacle(tensor: Tensor) -> str:
     """Why the values of a tensor cannot be read; empty if they can.
 
+    Args:
+        tensor: Of any class, layout, device and dtype.
+
     Cost: 3 µs; neither the values nor the code of the tensor's class are touched.
     """
     with torch._C.DisableTorchFunction():
@@ -38,7 +41,14 @@ def obstacle(tensor: Tensor) -> str:
 
 
 def readable(tensor: Tensor | None) -> Tensor | None:
-    """The values of a tensor without its graph and its class; None where they cannot be read."""
+    """The values of a tensor without its graph and its class; None where they cannot be read.
+
+    Args:
+        tensor: Of any class, layout, device and dtype.
+
+    Returns:
+        A detached tensor that shares the values.
+    """
     if tensor is None or obstacle(tensor):
         return None
     with torch._C.DisableTorchFunction(), torch.no_grad():
@@ -55,6 +65,9 @@ def local(tensor: Tensor) -> Tensor:
 
     Reducing the whole could start a collective, in which the other ranks do not take part. Sums
     over ranks that are not added up yet stay what they are: their parts mean nothing alone.
+
+    Args:
+        tensor: Of any class; a DTensor has placements.
     """
     placements = getattr(tensor, "placements", None)
     if type(tensor).__torch_dispatch__ is _PLAIN or placements is None:
@@ -86,6 +99,14 @@ def _has_storage(tensor: Tensor) -> bool:
     """Whether the storage holds all elements that shape, strides and offset lead to."""
     if not tensor.numel():
         return True
-    last = sum((n - 1) * stride for n, stride in zip(tensor.shape, tensor.stride(), strict=True))
-    needed = (tensor.storage_offset() + last + 1) * tensor.element_size()
+    needed = (tensor.storage_offset() + _extent(tensor)) * tensor.element_size()
     return needed <= tensor.untyped_storage().nbytes() and not tensor._is_zerotensor()
+
+
+def _extent(tensor: Tensor) -> int:
+    """Number of elements from the first to the last, with those that lie between."""
+    if tensor.is_contiguous():  # asked once for the loss of each step: the sum would take 2 µs
+        return tensor.numel()
+    return 1 + sum(
+        (n - 1) * stride for n, stride in zip(tensor.shape, tensor.stride(), strict=True)
+    )

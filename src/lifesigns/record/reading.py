@@ -12,14 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lifesigns.functions.activations import ACTIVATIONS as FACTS
+from lifesigns.functions.activations import ACTIVATIONS
 from lifesigns.record.graph.evaluation_mode import evaluating
 from lifesigns.record.graph.module_calls import (
     Forward,
     Inputs,
 )
 from lifesigns.record.graph.operations import (
-    ACTIVATIONS,
+    ACTIVATION_NODES,
     activation_value,
     signed,
 )
@@ -125,7 +125,13 @@ class Reading:
         self._batch = self._read_batch(inputs.batch) if Quantity.BATCH in needs else None
 
     def extend(self, walked: Walk, condensed: Condensed, forward: Forward) -> None:
-        """Reads and hooks the sites of a graph; a second one is a recomputed piece of the step."""
+        """Reads and hooks the sites of a graph; a second one is a recomputed piece of the step.
+
+        Args:
+            walked: The graph.
+            condensed: Its sites.
+            forward: The module calls that made it.
+        """
         offset = len(self._graph.sites)
         edges = tuple((a + offset, b + offset) for a, b in condensed.graph.edges)
         self._graph = Graph(self._graph.sites + condensed.graph.sites, self._graph.edges + edges)
@@ -187,7 +193,7 @@ class Reading:
         output, flat = activation_value(name, node)
         output = value_as_used(walked, index) if output is None else output
         if output is None:
-            if name in ACTIVATIONS and ACTIVATIONS[name].output is not None:
+            if name in ACTIVATION_NODES and ACTIVATION_NODES[name].output is not None:
                 self._unreadable.append(f"{site.name}: its saved value was modified in place")
             return None
         return self._pack.sums(output, _dim(output, site), flat)
@@ -195,8 +201,8 @@ class Reading:
     def _gradient_hook(
         self, pending: PendingSite, site: Site, source: int, grouped: Any
     ) -> Callable[..., None]:
-        elementwise = site.kind is not Kind.SOFTMAX and site.operation in FACTS
-        flat_slope = FACTS[site.operation].flat_slope if elementwise else 0.0
+        elementwise = site.kind is not Kind.SOFTMAX and site.operation in ACTIVATIONS
+        flat_slope = ACTIVATIONS[site.operation].flat_slope if elementwise else 0.0
         pack, failures, missed = self._pack, self.failures, self._unreadable
 
         def read(gradient: Tensor | None) -> Tensor | None:
@@ -276,7 +282,12 @@ class Reading:
 
 
 def rescaled(sums: UnitSums, factor: float) -> UnitSums:
-    """The sums of values multiplied by `factor` (positive)."""
+    """The sums of values multiplied by `factor` (positive).
+
+    Args:
+        sums: Sums of a signal, by unit.
+        factor: What each value was multiplied by.
+    """
     if factor == 1.0:
         return sums
     return replace(

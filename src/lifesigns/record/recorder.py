@@ -1,8 +1,8 @@
-"""The recorder: decides which steps to record, records them, and keeps the loss of every step.
+"""The recorder: sees backward passes and optimizer steps, and hands them to those that read them.
 
 A cycle is one step of training: everything until every known optimizer has stepped (several
-backward passes for a GAN or gradient accumulation); without an optimizer, one backward pass. At the
-end of a cycle the recorder decides whether the next one is due and arms the forward hooks for it.
+backward passes for a GAN or gradient accumulation); without an optimizer, one backward pass. At its
+end `Cycles` decides whether the next one is due, and arms the forward hooks for it.
 """
 
 from __future__ import annotations
@@ -27,9 +27,15 @@ from lifesigns.record.compiled.calls import CompiledCode
 from lifesigns.record.graph.module_calls import ForwardHooks
 from lifesigns.record.graph.roots import Roots
 from lifesigns.record.pass_reader import PassReader
-from lifesigns.record.schedule.cycle import (
+from lifesigns.record.schedule.clock import Clock
+from lifesigns.record.schedule.cycle_end import (
     ByHand,
     Optimizers,
+)
+from lifesigns.record.schedule.cycles import (
+    ARMED,
+    QUIET,
+    Cycles,
 )
 from lifesigns.record.schedule.loss_log import (
     LossLog,
@@ -79,26 +85,20 @@ class Recorder:
         on_snapshot: Callable[[Snapshot], None] | None = None,
         on_cycle: Callable[[int], None] | None = None,
     ) -> None:
-        self._sampler = Every(every) if every else Budget(budget)
-        self._strict, self._on_cycle = strict, on_cycle
         self._guard = Guard(strict, self._give_up)
         self._roots, self._thread = Roots(model), TrainingThread()
         self._optimizers, self._by_hand = Optimizers(optimizers), ByHand()
         self._hooks = ForwardHooks(self._guard)
         self._compiled = CompiledCode(self._hooks, self._guard)
+        self._clock = Clock()
+        sampler = Every(every) if every else Budget(budget)
+        self._cycles = Cycles(sampler, (self._hooks, self._compiled), self._clock, on_cycle)
         self._losses, self._surprise = LossLog(), Surprise()
         self._passes = PassReader(
             self._roots, self._hooks, self._compiled, self._losses, self._thread, needs
         )
         self._snapshots = Snapshots(on_snapshot)
         self._step_hooks: list[Any] = []
-        self._step, self._backwards, self._severed, self._unread = 0, 0, 0, 0
-        self._is_quiet = False
-        """Whether nothing of the cycle that is going on is recorded."""
-        self._stepped_inside = False
-        self._watching = self._watching_when_armed = self._last_cost = 0.0
-        self._began: float | None = None
-        self._ended: float | None = None
 
     # --- life -----------------------------------------------------------------------------------
     def start(self) -> None:
@@ -109,7 +109,7 @@ class Recorder:
             register_optimizer_step_pre_hook(self._optimizer_steps),
         ]
         self._compiled.attach()
-        self._arm()
+        self._cycles.start()
 
     def stop(self) -> None:
         """Detaches; nothing of the recorder is left behind. May be called twice."""
@@ -121,8 +121,8 @@ class Recorder:
         try:
             self._guard(self._finish_cycle)
         finally:
-            self._ended = time.perf_counter()
-            self._step += bool(self._backwards and not self._optimizers.names)
+            self._clock.end()
+            self._cycles.step += bool(self._cycles.passes and not self._optimizers.names)
 
     def forked(self) -> None:
         """In a forked child: what happens there is not this run."""
@@ -135,8 +135,7 @@ class Recorder:
         for hook in self._step_hooks:
             hook.remove()
         self._step_hooks = []
-        self._disarm()
-        self._hooks.forget()
+        self._cycles.stop()
         self._compiled.detach()
 
     def _give_up(self) -> None:
@@ -147,35 +146,36 @@ class Recorder:
     @property
     def steps(self) -> int:
         """Completed cycles."""
-        return self._step
+        return self._cycles.step
 
     def trace(self) -> Trace:
         """Everything recorded so far."""
         return Trace(
             snapshots=tuple(self._snapshots.kept),
             losses=self.losses(),
-            steps=self._step,
+            steps=self._cycles.step,
             optimizers=self._optimizers.names,
             unseen=tuple(self._unseen()),
-            severed=self._severed,
+            severed=self._losses.severed,
             cost=self.cost(),
         )
 
     def cost(self) -> Cost:
         """What watching has cost so far."""
-        if self._began is None:
-            return Cost(self._watching, 0.0)
-        elapsed = (self._ended or time.perf_counter()) - self._began
-        return Cost(self._watching, max(elapsed - self._watching, 0.0))
+        return self._clock.cost()
 
     def losses(self, start: int = 0) -> LossCurve:
-        """The loss of every backward pass from number `start` on."""
+        """The loss of every backward pass from number `start` on.
+
+        Args:
+            start: Number of the first row; the rows before it are left out.
+        """
         curve = self._losses.curve(start)
         return curve if self._optimizers.several else replace(curve, streams=0 * curve.streams)
 
     def _unseen(self) -> Iterable[str]:
         yield from (f"the recorder failed: {text}" for text in self._guard.failures)
-        if self._step and not self._losses and not self._severed:
+        if self.steps and not self._losses and not self._losses.severed:
             yield (
                 "optimizers stepped but no backward pass went through torch.autograd.backward "
                 "(torch.autograd.grad, or `backward` imported by name before watching began)"
@@ -187,33 +187,43 @@ class Recorder:
                 f"{self._thread.left_out} backward passes in other threads: "
                 "the training of one thread at a time is followed"
             )
-        if self._unread:
-            yield f"{self._unread} backward passes of losses whose value cannot be read"
+        if self._losses.unread:
+            yield f"{self._losses.unread} backward passes of losses whose value cannot be read"
         yield from self._passes.left_out()
 
     # --- around backward ------------------------------------------------------------------------
     def before_backward(self, tensors: Any, gradients: Any) -> None:
-        """Notes the loss; on a recorded step reads the graph and hooks it."""
+        """Notes the loss; on a recorded step reads the graph and hooks it.
+
+        Args:
+            tensors: What was passed: a tensor, or a sequence of them.
+            gradients: The gradients given for them, in the same form; None for plain losses.
+        """
         began = time.perf_counter()
-        if self._began is None:
-            self._began = self._hooks.first_event or began
+        if self._clock.began is None:
+            self._clock.began = self._hooks.first_event or began
         self._guard(self._before if _task() == OUTSIDE else self._before_nested, tensors, gradients)
         if self._thread.is_here:
-            self._watching += time.perf_counter() - began
+            self._clock.watching += time.perf_counter() - began
 
     def after_backward(self, *, succeeded: bool) -> None:
-        """Packs what was recorded."""
+        """Packs what was recorded.
+
+        Args:
+            succeeded: Whether `backward` has returned rather than raised.
+        """
         if _task() != OUTSIDE:
             return
         self._thread.leave()
         if not self._thread.is_here:
             return
-        if self._passes.reading is None and self._optimizers and not self._stepped_inside:
-            self._backwards += succeeded
+        cycles = self._cycles
+        if self._passes.reading is None and self._optimizers and not cycles.stepped_inside:
+            cycles.passes += succeeded
             return
         began = time.perf_counter()
         self._guard(self._after, succeeded)
-        self._watching += time.perf_counter() - began
+        self._clock.watching += time.perf_counter() - began
 
     def _before(self, tensors: Any, gradients: Any) -> None:
         with torch._C.DisableTorchFunction():  # a loss of the user's own class runs its code else
@@ -221,34 +231,30 @@ class Recorder:
         self._thread.enter()
         if not self._is_followed(given):
             return
-        armed = self._hooks.armed
-        if self._backwards and not self._optimizers and not self._by_hand.is_accumulating():
+        cycles = self._cycles
+        if cycles.passes and not self._optimizers and not self._by_hand.is_accumulating():
             self._end_cycle()
-            armed = self._hooks.armed
-        self._severed += not given and is_severed(tensors)
-        if not given or (not armed and self._losses.is_unrelated(self._backwards)):
+        armed = cycles.state is ARMED
+        self._losses.severed += not given and is_severed(tensors)
+        if not given or (not armed and self._losses.is_unrelated(cycles.passes)):
             return
         value, scale = loss_value(given)
         if value is None:
-            self._unread += 1
+            self._losses.unread += 1
             return
-        self._losses.append(self._step, self._backwards, value)
-        reason = self._surprise.reason(value, armed) if self._backwards < MOST_PASSES else ""
+        self._losses.append(cycles.step, cycles.passes, value)
+        reason = self._surprise.reason(value, armed) if cycles.passes < MOST_PASSES else ""
         if reason or self._optimizers.several or self._roots.fixed:
             self._read([loss for loss, _ in given], value, scale, reason)
 
     def _read(self, losses: list[Tensor], value: float | Tensor, scale: float, reason: str) -> None:
+        """Reads a pass for which there is a reason; of others it tells the loss curve."""
         self._passes.drop()
         if reason:
-            self._is_quiet = False
-            self._passes.read(losses, self._backwards, value, scale, reason)
-        elif self._in_turn:
-            self._passes.notice(losses, self._backwards)
-
-    @property
-    def _in_turn(self) -> bool:
-        """Whether backward passes may belong to different losses, or to another model."""
-        return self._optimizers.several or self._roots.fixed
+            self._cycles.surprise()
+            self._passes.read(losses, self._cycles.passes, value, scale, reason)
+        else:
+            self._passes.notice(losses, self._cycles.passes)
 
     def _is_followed(self, given: list[tuple[Tensor, Tensor | None]]) -> bool:
         """Whether the pass that begins belongs to the training that is followed.
@@ -272,9 +278,9 @@ class Recorder:
         self._finish_cycle()
         for known in (self._optimizers, self._by_hand, self._roots):
             known.forget()
-        self._stepped_inside = False
-        if self._backwards:
-            self._begin_cycle()
+        self._cycles.stepped_inside = False
+        if self._cycles.passes:
+            self._cycles.begin()
 
     def _before_nested(self, tensors: Any, gradients: Any) -> None:
         if not (self._thread.is_here or self._thread.is_only_one_inside):
@@ -285,22 +291,22 @@ class Recorder:
         self._finish_reading(succeeded)
         if not succeeded:
             return
-        self._backwards += 1
+        self._cycles.passes += 1
         if not self._optimizers:
             self._by_hand.look()
-        if self._stepped_inside:
-            self._stepped_inside = False
+        if self._cycles.stepped_inside:
+            self._cycles.stepped_inside = False
             self._close_cycle()
 
     def _finish_reading(self, succeeded: bool) -> None:
-        finished = self._passes.finish(self._step, succeeded=succeeded)
+        finished = self._passes.finish(self.steps, succeeded=succeeded)
         if finished is None:
             return
         reading, taken = finished
         self._snapshots.add(taken)
         if succeeded and not self._optimizers:
             self._by_hand.choose(reading.leaves)
-        if self._strict and reading.failures:
+        if self._guard.strict and reading.failures:
             raise RuntimeError("; ".join(reading.failures))
 
     # --- cycles ---------------------------------------------------------------------------------
@@ -313,11 +319,12 @@ class Recorder:
         if not self._is_own(optimizer):
             return
         began = time.perf_counter()
-        quiet = self._is_quiet and _task() == OUTSIDE and self._optimizers.is_only(optimizer)
-        self._guard(
-            self._begin_cycle if quiet else self._note_step, *(() if quiet else [optimizer])
-        )
-        self._watching += time.perf_counter() - began
+        cycles = self._cycles
+        if cycles.state is QUIET and _task() == OUTSIDE and self._optimizers.is_only(optimizer):
+            self._guard(cycles.begin)
+        else:
+            self._guard(self._note_step, optimizer)
+        self._clock.watching += time.perf_counter() - began
 
     def _is_own(self, optimizer: Optimizer) -> bool:
         """Whether a step belongs to the training that is followed, whatever thread makes it."""
@@ -337,7 +344,7 @@ class Recorder:
         inside = _task() != OUTSIDE
         self._passes.stepped(optimizer, inside=inside)
         if inside:
-            self._stepped_inside = True
+            self._cycles.stepped_inside = True
         else:
             self._close_cycle()
 
@@ -356,16 +363,14 @@ class Recorder:
     def _join_last_cycle(self) -> None:
         """An optimizer that steps for the first time belongs to the cycle the others ended."""
         self._optimizers.begin_cycle(stepped=True)
-        self._step = max(self._step - 1, 0)
-        self._losses.join(self._step)
-        self._snapshots.join(self._step)
+        self._cycles.reopen()
+        self._losses.join(self.steps)
+        self._snapshots.join(self.steps)
 
     def _end_cycle(self) -> None:
         self._finish_cycle()
-        if self._hooks.armed:
-            self._last_cost = self._watching - self._watching_when_armed
         self._optimizers.begin_cycle()
-        self._begin_cycle()
+        self._cycles.begin()
 
     def _finish_cycle(self) -> None:
         """Adds the parameter readings to the cycle's snapshots and delivers them."""
@@ -375,29 +380,3 @@ class Recorder:
         known = bool(self._optimizers)
         parameters = self._passes.finish_parameters(self._optimizers.rates(), known)
         self._snapshots.finish(parameters, self._optimizers.several)
-
-    def _begin_cycle(self) -> None:
-        self._step += 1
-        self._backwards = 0
-        unwatched = time.perf_counter() - (self._began or 0.0) - self._watching
-        due = self._sampler.due(self._step, self._watching, unwatched, self._last_cost)
-        if due:
-            self._arm()
-        elif not self._is_quiet:
-            self._disarm()
-            self._hooks.forget()
-            self._compiled.forget()
-            self._is_quiet = True
-        if self._on_cycle is not None:
-            self._on_cycle(self._step)
-
-    # --- arming ---------------------------------------------------------------------------------
-    def _arm(self) -> None:
-        self._is_quiet = False
-        self._watching_when_armed = self._watching
-        self._hooks.arm()
-        self._compiled.arm()
-
-    def _disarm(self) -> None:
-        self._hooks.disarm()
-        self._compiled.disarm()

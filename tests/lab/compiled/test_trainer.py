@@ -18,7 +18,7 @@ from lifesigns.lab.training.trainers import (
     trainer_of,
 )
 from lifesigns.nets import MLP, Recipe
-from lifesigns.nets.mlp import ACTIVATIONS
+from lifesigns.nets.mlp import ACTIVATION_MODULES
 from lifesigns.nets.optimizers import OPTIMIZERS, USES_MOMENTUM
 from lifesigns.nets.recipe import LOSSES
 
@@ -100,7 +100,7 @@ def is_known(**asked):
 def known_activations():
     if building.compiler() is None:
         return []
-    return [name for name in sorted(ACTIVATIONS) if is_known(activation=name)]
+    return [name for name in sorted(ACTIVATION_MODULES) if is_known(activation=name)]
 
 
 def test_the_activations_people_ask_for_are_compiled():

@@ -62,6 +62,9 @@ def _parsed(name: str, text: Any) -> Any:
 def rates_of(text: str) -> tuple[float, ...]:
     """Learning rates: `0.1`, `0.01,0.1`, or `1e-3:1:log` for a range in equal ratios.
 
+    Args:
+        text: As typed on the command line.
+
     Example:
         >>> rates_of("1e-2:1:log")
         (0.01, 0.0316228, 0.1, 0.316228, 1.0)

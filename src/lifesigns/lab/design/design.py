@@ -19,7 +19,7 @@ from lifesigns.lab.training.members import Member
 from lifesigns.lab.training.work_units import Source
 from lifesigns.nets import MLP, Recipe
 from lifesigns.nets.data import DATA, Split
-from lifesigns.nets.mlp import ACTIVATIONS, INITIALISERS
+from lifesigns.nets.mlp import ACTIVATION_MODULES, INITIALISERS
 from lifesigns.nets.optimizers import OPTIMIZERS
 from lifesigns.nets.recipe import LOSSES
 
@@ -92,7 +92,7 @@ class Design:
 
     def _require_names(self) -> None:
         for kind, names, known in (
-            ("activation", self.activations, (LINEAR, *ACTIVATIONS)),
+            ("activation", self.activations, (LINEAR, *ACTIVATION_MODULES)),
             ("initialiser", self.initialisers, INITIALISERS),
             ("loss", self.losses, LOSSES),
             ("optimizer", self.optimizers, OPTIMIZERS),
@@ -125,7 +125,11 @@ class Design:
                 )
 
     def source(self, *, validation: bool = False) -> Source:
-        """The data: to compare on, or those for tuning."""
+        """The data: to compare on, or those for tuning.
+
+        Args:
+            validation: Whether the test samples are replaced by a part of the training samples.
+        """
         return Source(self.data, self.target, validation=validation)
 
     def with_chunk(self, size: int) -> Design:
@@ -135,7 +139,7 @@ class Design:
     def untried(self) -> Iterator[str]:
         """What it leaves out, in sentences."""
         for kind, tried, known in (
-            ("activations", self.activations, ACTIVATIONS),
+            ("activations", self.activations, ACTIVATION_MODULES),
             ("initialisers", self.initialisers, INITIALISERS),
             ("optimizers", self.optimizers, OPTIMIZERS),
         ):
@@ -155,7 +159,11 @@ class Design:
         return [Cell(*combination) for combination in itertools.product(*factors)]
 
     def label(self, cell: Cell) -> str:
-        """The factors of a cell that differ within the design, in one line."""
+        """The factors of a cell that differ within the design, in one line.
+
+        Args:
+            cell: One combination of the factors.
+        """
         levels = {
             "activation": self.activations,
             "initialiser": self.initialisers,
@@ -166,7 +174,13 @@ class Design:
         return " · ".join(getattr(cell, name) for name in varying)
 
     def recipe(self, cell: Cell, rate: float, data: Split) -> Recipe:
-        """The recipe of one cell at one rate, shaped for the data."""
+        """The recipe of one cell at one rate, shaped for the data.
+
+        Args:
+            cell: One combination of the factors.
+            rate: The learning rate.
+            data: Gives the number of inputs and of outputs.
+        """
         activation = None if cell.activation == LINEAR else cell.activation
         network = MLP(
             data.features, self.hidden, data.outputs, activation, initialiser=cell.initialiser
@@ -182,12 +196,24 @@ class Design:
         )
 
     def tuning(self, data: Split) -> Iterator[tuple[Cell, Member]]:
-        """Each cell at each rate, with the seeds kept for tuning."""
+        """Each cell at each rate, with the seeds kept for tuning.
+
+        Args:
+            data: Gives the number of inputs and of outputs.
+
+        Returns:
+            Each network with the cell it belongs to.
+        """
         for cell, rate, seed in itertools.product(self.cells(), self.rates, range(TUNING_SEEDS)):
             yield cell, Member(self.recipe(cell, rate, data), seed)
 
     def comparison(self, rates: dict[Cell, float], data: Split) -> Iterator[tuple[Cell, Member]]:
-        """Each cell at its own rate, with fresh seeds shared by all cells."""
+        """Each cell at its own rate, with fresh seeds shared by all cells.
+
+        Args:
+            rates: The rate of each cell, in the order of the cells.
+            data: Gives the number of inputs and of outputs.
+        """
         for cell, seed in itertools.product(self.cells(), range(self.seeds)):
             yield cell, Member(self.recipe(cell, rates[cell], data), FIRST_SEED + seed)
 
@@ -220,6 +246,11 @@ class Design:
 
 def logarithmic(low: float, high: float, count: int = 0) -> tuple[float, ...]:
     """Rates from low to high in equal ratios; two per factor of ten by default.
+
+    Args:
+        low: The lowest rate, above 0.
+        high: The highest rate, included.
+        count: How many; 0 for two per factor of ten.
 
     Example:
         >>> logarithmic(0.01, 1)

@@ -86,7 +86,12 @@ class OwnModels:
         return cell.model
 
     def recipe(self, cell: Cell, rate: float) -> Recipe:
-        """One model at one rate."""
+        """One model at one rate.
+
+        Args:
+            cell: Names the model.
+            rate: The learning rate.
+        """
         return Recipe(
             Made(self.factories[cell.model]),
             self.loss,

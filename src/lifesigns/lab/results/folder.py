@@ -47,6 +47,12 @@ def write_outcome(
 ) -> list[str]:
     """Writes the page and the tables; returns the names of the files.
 
+    Args:
+        outcome: The results of a comparison.
+        ranking: Their order.
+        out: The folder.
+        parquet: Whether the tables are written as Parquet, too.
+
     Raises:
         UsageError: Parquet was asked for and the extra `parquet` is not installed; or the folder
             cannot be written to any more.

@@ -114,7 +114,11 @@ class Ranking:
 
 
 def rank(outcome: Outcome) -> Ranking:
-    """Orders the cells of an outcome and says how sure the order is."""
+    """Orders the cells of an outcome and says how sure the order is.
+
+    Args:
+        outcome: The results of all cells, on the same seeds.
+    """
     results = sorted(outcome.results, key=_merit, reverse=True)
     leader = results[0]
     scores = np.nan_to_num(np.stack([result.scores for result in results]), nan=-1.0)
@@ -152,6 +156,11 @@ def steps_to_reach(result: CellResult, score: str, level: float) -> float:
     """Mean over the seeds of the first step at which the score reaches `level`.
 
     Interpolated between measurements; infinite if a seed never gets there.
+
+    Args:
+        result: One cell, with a curve for each seed.
+        score: Name of the measure; higher is better.
+        level: The score to reach.
     """
     steps, curves = result.history.steps, result.history.measures[score]
     return float(np.mean([_first_reach(steps, curve, level) for curve in curves.T]))

@@ -30,7 +30,11 @@ class Interval:
 
     @classmethod
     def of(cls, values: Floats) -> Interval:
-        """The interval of the mean of independent values; infinitely wide for a single one."""
+        """The interval of the mean of independent values; infinitely wide for a single one.
+
+        Args:
+            values: Independent values, shape `[n]`.
+        """
         mean = float(np.mean(values))
         if len(values) < 2:
             return cls(mean, -math.inf, math.inf)
@@ -38,7 +42,12 @@ class Interval:
         return cls(mean, mean - float(half), mean + float(half))
 
     def within(self, low: float, high: float) -> Interval:
-        """The part of it that lies in a range that the values cannot leave."""
+        """The part of it that lies in a range that the values cannot leave.
+
+        Args:
+            low: Lowest value there can be.
+            high: Highest value there can be.
+        """
         return Interval(self.mean, max(self.low, low), min(self.high, high))
 
 
@@ -74,6 +83,12 @@ class Contrast:
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's correction (1979): adjusted p-values that keep the family-wise error rate.
+
+    Args:
+        p_values: One for each comparison, in any order.
+
+    Returns:
+        Adjusted p-values in the same order, at most 1.
 
     Example:
         >>> holm([0.01, 0.04, 0.03])

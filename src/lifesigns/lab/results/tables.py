@@ -37,7 +37,12 @@ def run_rows(outcome: Outcome) -> Iterator[Row]:
 
 
 def curve_rows(outcome: Outcome, measure: str) -> Iterator[Row]:
-    """Mean and interval of one measure over the seeds, for each cell and measured step."""
+    """Mean and interval of one measure over the seeds, for each cell and measured step.
+
+    Args:
+        outcome: The results of all cells.
+        measure: One of `MEASURES`.
+    """
     for result in outcome.results:
         values = result.history.measures[measure]
         for step, row in zip(result.history.steps, values, strict=True):

@@ -48,5 +48,5 @@ class Baseline:
         """
         if not self.of_classes:
             return self.score + ONE_SIDED**2 / self.samples
-        spread = math.sqrt(self.score * (1 - self.score) / self.samples)
-        return self.score + ONE_SIDED * spread
+        error = math.sqrt(self.score * (1 - self.score) / self.samples)
+        return self.score + ONE_SIDED * error

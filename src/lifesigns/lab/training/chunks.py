@@ -22,7 +22,12 @@ ABOUT = 0.95
 
 
 def largest_chunk(member: Member, data: Split) -> int:
-    """How many such members fit into `MOST_BYTES`, at least one."""
+    """How many such members fit into `MOST_BYTES`, at least one.
+
+    Args:
+        member: Any one of them: they share one structure.
+        data: What they are trained on.
+    """
     module = member.recipe.network.build()
     weights = sum(p.numel() for p in module.parameters())
     outputs = sum(p.numel() for p in module.parameters() if p.dim() == 1) + data.features

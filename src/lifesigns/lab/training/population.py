@@ -1,4 +1,4 @@
-"""Trains a stack of members and keeps what the lab wants to know of each of them."""
+"""Trains members of one structure together, and keeps losses and measures of each."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from lifesigns.nets import MLP
 from lifesigns.nets.data import Split
 
 AT_A_TIME = 4096
-"""Steps of single members, about, that are done without a word: well under a second of silence."""
+"""Steps, summed over the members, between two reports of progress: well under a second."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +50,11 @@ class History:
         return len(self.diverged)
 
     def select(self, positions: Sequence[int]) -> History:
-        """The history of some members only."""
+        """The history of some members only.
+
+        Args:
+            positions: Which members, in this order.
+        """
         return History(
             self.losses[:, positions],
             self.steps,
@@ -119,7 +123,7 @@ class Population:
         return losses, {**self.measure(), **norms}
 
     def measure(self) -> Measures:
-        """`MEASURES` of the present state; norms are NaN, as they are of a step."""
+        """`MEASURES` as the members are now; NaN for norms, which need a step."""
         unknown = np.full(self.program.members, np.nan)
         found = self._trainer.examine().measures(self._test_targets)
         return {**dict.fromkeys(MEASURES, unknown), **found}
@@ -164,7 +168,7 @@ def train_population(
 def _stretches(
     population: Population, steps: int, moments: Sequence[int]
 ) -> Iterator[tuple[Tensor, list[Measures]]]:
-    """Losses `[T, K]` of the steps in turn, with what was measured before or after them."""
+    """Trains; yields losses `[T, K]` piece by piece, each with what was measured at its end."""
     done = 0
     if 0 in moments:
         yield torch.empty(0, population.program.members), [population.measure()]
@@ -197,7 +201,7 @@ def _built(member: Member) -> nn.Module:
 
 
 def _orders(seeds: Sequence[int], samples: int) -> Iterator[Tensor]:
-    """Endless epochs: the samples in the order of each seed, shape `[K, N]`, in the same memory."""
+    """The order of the samples in each epoch, `[K, N]`, without end; the memory is reused."""
     distinct = sorted(set(seeds))
     generators = [torch.Generator().manual_seed(seed) for seed in distinct]
     of_member = torch.tensor([distinct.index(seed) for seed in seeds])

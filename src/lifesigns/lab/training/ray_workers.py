@@ -1,4 +1,4 @@
-"""Units on a Ray cluster: the same interface as `LocalWorkers`, on many machines (extra `ray`)."""
+"""Work units on the machines of a Ray cluster, as `LocalWorkers` on one (extra `ray`)."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import torch
 
 from lifesigns._errors import UsageError
 from lifesigns.lab.training.population import History
-from lifesigns.lab.training.work_units import Unit
+from lifesigns.lab.training.work_units import WorkUnit
 
 RETRIES = 3
-"""How often a unit is tried again after its worker died."""
+"""How often a work unit is tried again after its worker died."""
 
 
 @dataclass(frozen=True)
 class RayWorkers:
-    """Workers of a Ray cluster, one processor for each unit.
+    """Workers of a Ray cluster, one processor for each work unit.
 
-    A unit depends on nothing but itself, so Ray may run it twice: one whose worker dies is trained
-    again elsewhere, with the same numbers.
+    A work unit depends on nothing but itself, so Ray may run it twice: one whose worker dies is
+    trained again elsewhere, with the same numbers.
     """
 
     address: str | None = None
@@ -32,11 +32,11 @@ class RayWorkers:
         """Processors of the cluster."""
         return int(self._cluster().cluster_resources().get("CPU", 1))
 
-    def train(self, units: Sequence[Unit]) -> Iterator[tuple[Unit, History]]:
+    def train(self, work_units: Sequence[WorkUnit]) -> Iterator[tuple[WorkUnit, History]]:
         """See `Workers`."""
         ray = self._cluster()
         train = ray.remote(num_cpus=1, max_retries=RETRIES, retry_exceptions=False)(_train)
-        waiting = {train.remote(unit): unit for unit in units}
+        waiting = {train.remote(work_unit): work_unit for work_unit in work_units}
         while waiting:
             (done,), _ = ray.wait(list(waiting), num_returns=1)
             yield waiting.pop(done), ray.get(done)
@@ -48,9 +48,9 @@ class RayWorkers:
         return ray
 
 
-def _train(unit: Unit) -> History:
+def _train(work_unit: WorkUnit) -> History:
     torch.set_num_threads(1)
-    return unit.train()
+    return work_unit.train()
 
 
 def _ray() -> Any:

@@ -110,7 +110,11 @@ class TorchTrainer:
 
 
 def lengths(tensors: Sequence[Tensor]) -> Tensor:
-    """The length of all that each member has in stacked tensors, float64, shape `[K]`."""
+    """The length of all that each member has in stacked tensors, float64, shape `[K]`.
+
+    Args:
+        tensors: Each `[K, …]`.
+    """
     few = zip(
         *(torch.split(tensor.reshape(len(tensor), -1), FEW) for tensor in tensors), strict=True
     )

@@ -1,7 +1,7 @@
 """Work units: a few members of one structure on one split, trained together, kept under a key.
 
-A unit's key is a digest of all that decides its numbers, so a unit that was done once is never
-done again: interrupted designs resume, and a worker that dies loses its own unit only.
+Its key is a digest of all that decides its numbers, so a work unit that was done once is never done
+again: interrupted designs resume, and a worker that dies loses its own work unit only.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Unit:
+class WorkUnit:
     """Members of one structure to be trained for a number of steps."""
 
     members: tuple[Member, ...]
@@ -90,34 +90,45 @@ class Unit:
         return train_population(self.members, self.source.load().for_loss(loss), self.steps)
 
 
-def units_of(
+def work_units_of(
     members: Sequence[Member], source: Source | Given, steps: int, chunk: int
-) -> list[Unit]:
-    """Units of at most `chunk` members each; all members must share one structure."""
+) -> list[WorkUnit]:
+    """Work units of at most `chunk` members each; all members must share one structure.
+
+    Args:
+        members: Of one structure.
+        source: What they are trained on.
+        steps: How many steps each is trained.
+        chunk: Most members of a work unit.
+    """
     return [
-        Unit(tuple(members[start : start + chunk]), source, steps)
+        WorkUnit(tuple(members[start : start + chunk]), source, steps)
         for start in range(0, len(members), chunk)
     ]
 
 
 class Shelf:
-    """A folder with the histories of the units that are done, one NPZ file each."""
+    """A folder with the histories of the work units that are done, one NPZ file each."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def get(self, unit: Unit) -> History | None:
-        """The history of a unit; None if it is not there, or damaged."""
+    def get(self, work_unit: WorkUnit) -> History | None:
+        """The history of a work unit; None if it is not there, or damaged."""
         try:
-            with self._path(unit).open("rb") as handle, np.load(handle) as file:
+            with self._path(work_unit).open("rb") as handle, np.load(handle) as file:
                 measures = {k[8:]: file[k] for k in file.files if k.startswith("measure_")}
                 history = History(file["losses"], file["steps"], measures, file["diverged"])
         except Exception:  # whatever zipfile, zlib and NumPy raise for damage: it is trained again
             return None
-        return history if _is_of(unit, history) else None
+        return history if _is_of(work_unit, history) else None
 
-    def put(self, unit: Unit, history: History) -> None:
+    def put(self, work_unit: WorkUnit, history: History) -> None:
         """Keeps a history; the file appears at once or not at all.
+
+        Args:
+            work_unit: What was trained.
+            history: What came of it.
 
         Raises:
             UsageError: It cannot be written.
@@ -134,23 +145,23 @@ class Shelf:
                     diverged=history.diverged,
                     **measures,  # type: ignore[arg-type]
                 )
-            Path(name).replace(self._path(unit))
+            Path(name).replace(self._path(work_unit))
         except OSError as error:
             raise UsageError(
                 f"Results cannot be kept in {self.folder}: {error.strerror or error}. "
                 "What is there stays; the same command goes on from it."
             ) from error
 
-    def _path(self, unit: Unit) -> Path:
-        return self.folder / f"{unit.key}.npz"
+    def _path(self, work_unit: WorkUnit) -> Path:
+        return self.folder / f"{work_unit.key}.npz"
 
 
-def _is_of(unit: Unit, history: History) -> bool:
-    """Whether a history has the shapes of this unit's."""
-    members, moments = len(unit.members), len(history.steps)
+def _is_of(work_unit: WorkUnit, history: History) -> bool:
+    """Whether a history has the shapes of this work unit's."""
+    members, moments = len(work_unit.members), len(history.steps)
     measured = [history.measures[name].shape for name in MEASURES if name in history.measures]
     return (
-        history.losses.shape == (unit.steps, members)
+        history.losses.shape == (work_unit.steps, members)
         and history.diverged.shape == (members,)
         and measured == [(moments, members)] * len(MEASURES)
     )

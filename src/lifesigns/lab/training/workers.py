@@ -1,4 +1,4 @@
-"""Who trains the units: this process, several processes of this machine, or a Ray cluster."""
+"""Who trains the work units: this process, several processes of this machine, or a Ray cluster."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ import torch
 from lifesigns._errors import UsageError
 from lifesigns.lab.engines.c import arithmetic
 from lifesigns.lab.training.population import History
-from lifesigns.lab.training.work_units import Unit
+from lifesigns.lab.training.work_units import WorkUnit
 
 NEW_POOLS = 3
 """How often the processes are started anew after one of them was killed."""
 
 
 class Workers(Protocol):
-    """Trains units in any order; every unit comes back exactly once."""
+    """Trains work units in any order; every work unit comes back exactly once."""
 
     @property
     def jobs(self) -> int:
-        """How many units are trained at a time."""
+        """How many work units are trained at a time."""
         ...
 
-    def train(self, units: Sequence[Unit]) -> Iterator[tuple[Unit, History]]:
-        """Yields each unit with its history as soon as it is done."""
+    def train(self, work_units: Sequence[WorkUnit]) -> Iterator[tuple[WorkUnit, History]]:
+        """Yields each work unit with its history as soon as it is done."""
         ...
 
 
@@ -45,7 +45,7 @@ class LocalWorkers:
 
     jobs: int = 1
 
-    def train(self, units: Sequence[Unit]) -> Iterator[tuple[Unit, History]]:
+    def train(self, work_units: Sequence[WorkUnit]) -> Iterator[tuple[WorkUnit, History]]:
         """See `Workers`. What is still waiting is given up when the caller stops asking.
 
         Raises:
@@ -53,30 +53,31 @@ class LocalWorkers:
         """
         if self.jobs == 1:
             with _OneThread():
-                for unit in units:
-                    yield unit, unit.train()
+                for work_unit in work_units:
+                    yield work_unit, work_unit.train()
             return
-        left = dict.fromkeys(units)
+        left = dict.fromkeys(work_units)
         for _ in range(1 + NEW_POOLS):
             with contextlib.suppress(BrokenProcessPool):
-                for unit, history in self._trained(list(left)):
-                    del left[unit]
-                    yield unit, history
+                for work_unit, history in self._trained(list(left)):
+                    del left[work_unit]
+                    yield work_unit, history
                 return
         raise UsageError(
             f"Worker processes were killed {1 + NEW_POOLS} times, most often for want of memory; "
-            f"{len(left)} of {len(units)} units are left. Try fewer --jobs, or a smaller chunk."
+            f"{len(left)} of {len(work_units)} work units are left. "
+            "Try fewer --jobs, or a smaller chunk."
         )
 
-    def _trained(self, units: Sequence[Unit]) -> Iterator[tuple[Unit, History]]:
+    def _trained(self, work_units: Sequence[WorkUnit]) -> Iterator[tuple[WorkUnit, History]]:
         arithmetic()  # compiled once, here, and not by every worker at the same time
         context = multiprocessing.get_context("spawn")
         pool = ProcessPoolExecutor(
-            min(self.jobs, len(units)), context, initializer=_become_a_worker
+            min(self.jobs, len(work_units)), context, initializer=_become_a_worker
         )
         try:
             with _interrupts_wait():
-                waiting = {pool.submit(unit.train): unit for unit in units}
+                waiting = {pool.submit(work_unit.train): work_unit for work_unit in work_units}
             for done in as_completed(waiting):
                 yield waiting[done], done.result()
         finally:

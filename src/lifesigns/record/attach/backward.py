@@ -17,10 +17,19 @@ class Listener(Protocol):
     """What a recorder does around a backward pass."""
 
     def before_backward(self, tensors: Any, gradients: Any) -> None:
-        """Called with what was passed to `backward`."""
+        """Called with what was passed to `backward`.
+
+        Args:
+            tensors: What was passed: a tensor, or a sequence of them.
+            gradients: The gradients given for them, in the same form; None for plain losses.
+        """
 
     def after_backward(self, *, succeeded: bool) -> None:
-        """Called when backward has returned or raised, also if `before_backward` raised."""
+        """Called when backward has returned or raised, also if `before_backward` raised.
+
+        Args:
+            succeeded: Whether it has returned.
+        """
 
     def forked(self) -> None:
         """Called in a forked child, to stop listening there."""
@@ -34,7 +43,11 @@ _thread = threading.local()
 
 
 def listen(listener: Listener) -> None:
-    """Adds a listener; wraps `torch.autograd.backward` unless our wrapper is outermost."""
+    """Adds a listener; wraps `torch.autograd.backward` unless our wrapper is outermost.
+
+    Args:
+        listener: Told of every backward pass from here on, in every thread.
+    """
     global _listeners
     original = torch.autograd.backward
     if original not in _wrapped:
@@ -93,6 +106,12 @@ def outside_dynamo(function: Callable[..., Any]) -> Callable[..., Any]:
 
     Where torch can skip code by itself, this costs nothing; `torch._dynamo.disable` costs 4 µs at
     each call.
+
+    Args:
+        function: Written in Python; it is changed in place where torch allows that.
+
+    Returns:
+        The function to call: the same, or one that dynamo steps around.
     """
     dynamo: Any = getattr(torch._C, "_dynamo", None)
     try:

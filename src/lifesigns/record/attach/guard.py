@@ -20,7 +20,7 @@ class Guard:
     """
 
     def __init__(self, strict: bool, give_up: Callable[[], None]) -> None:
-        self._strict, self._give_up = strict, give_up
+        self.strict, self._give_up = strict, give_up
         self._lock = threading.RLock()
         self.failures: dict[str, None] = {}
         """What failed, each once."""
@@ -34,7 +34,7 @@ class Guard:
             self._give_up()
             if len(self.failures) < MOST_FAILURES:
                 self.failures[f"{type(error).__name__}: {error}"] = None
-            if self._strict:
+            if self.strict:
                 raise RecorderError(f"the recorder failed: {error}") from error
 
     def renew(self) -> None:

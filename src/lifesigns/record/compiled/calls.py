@@ -102,11 +102,21 @@ class CompiledCode:
             calls.popleft()
 
     def enter(self, module: nn.Module | None, inputs: tuple[Any, ...]) -> None:
-        """Compiled code begins to run."""
+        """Compiled code begins to run.
+
+        Args:
+            module: The module whose forward is compiled; None for a compiled function.
+            inputs: Its positional arguments.
+        """
         self._guard(self.hooks.enter_compiled, module, inputs)
 
     def leave(self, module: nn.Module | None, output: Any) -> None:
-        """Compiled code has come to its end."""
+        """Compiled code has come to its end.
+
+        Args:
+            module: The same as in `enter`.
+            output: What it returned; None if it raised.
+        """
         self._guard(self.hooks.leave_compiled, module, output)
 
 

@@ -34,7 +34,11 @@ class Repeated:
     handles: list[Any] = field(default_factory=list)
 
     def hook(self, walked: Walk) -> None:
-        """Keeps the gradients that arrive at the outputs of the compiled calls of `walked`."""
+        """Keeps the gradients that arrive at the outputs of the compiled calls of `walked`.
+
+        Args:
+            walked: The graph of the loss, before its backward pass.
+        """
         for repetition in self.repetitions:
             for node, number in zip(walked.nodes, walked.numbers, strict=True):
                 taken = {

@@ -80,7 +80,12 @@ class CompiledCall:
 
     @classmethod
     def begin(cls, graph: CompiledGraph, inputs: tuple[Any, ...]) -> CompiledCall:
-        """Notes what goes in. Raises nothing."""
+        """Notes what goes in. Raises nothing.
+
+        Args:
+            graph: The compiled graph that is called.
+            inputs: What it is called with, parameters included.
+        """
         call = cls(graph, obstacle=graph.obstacle)
         try:
             if not call.obstacle:
@@ -104,7 +109,11 @@ class CompiledCall:
             self.inputs = [_noted(x) for x in inputs]
 
     def end(self, outputs: Any) -> None:
-        """Notes what came out. Raises nothing."""
+        """Notes what came out. Raises nothing.
+
+        Args:
+            outputs: What the compiled graph returned, gradients attached.
+        """
         self.made = self.made[0], torch._C._autograd._get_sequence_nr()
         try:
             for number, output in enumerate(outputs):
@@ -159,6 +168,9 @@ class Repetition:
         """Runs the graph of a call again; None if that cannot be done, which `obstacle` tells.
 
         Cost: an eager forward pass, and the memory of its activations.
+
+        Args:
+            call: A call whose graph, inputs and outputs were kept.
         """
         try:
             return None if call.obstacle else cls._run(call)

@@ -32,7 +32,11 @@ class CompiledGraph:
 
     @classmethod
     def copied(cls, traced: Any) -> CompiledGraph | None:
-        """A copy of what dynamo traced; None if it cannot be made. Raises nothing."""
+        """A copy of what dynamo traced; None if it cannot be made. Raises nothing.
+
+        Args:
+            traced: As dynamo handed it to the compiler; it stays as it is.
+        """
         try:
             graph = torch.fx.Graph()
             values: dict[Any, Any] = {}

@@ -27,6 +27,11 @@ def evaluating(walked: Walk, condensed: Condensed, forward: Forward) -> tuple[st
 
     Roots, and modules that behave otherwise in training. A batch normalisation that is no module
     shows in its node; the site names it where no module does.
+
+    Args:
+        walked: The graph of the loss.
+        condensed: Its sites.
+        forward: The module calls of the step.
     """
     found = dict.fromkeys(_modules(walked, forward))
     for site, index in zip(condensed.graph.sites, condensed.nodes, strict=True):

@@ -110,7 +110,14 @@ class Forward:
     """The roots by `id`."""
 
     def places(self, sequence: list[float]) -> list[Place]:
-        """The place of each node, given sequence numbers in ascending order."""
+        """The place of each node, given sequence numbers in ascending order.
+
+        Args:
+            sequence: Autograd's sequence numbers, ascending.
+
+        Returns:
+            One place for each number.
+        """
         openings = sorted(
             (c for c in self.calls if c.end > c.start), key=lambda c: (c.start, c.depth)
         )
@@ -140,7 +147,12 @@ class Forward:
         return None if module is None else self.names.get(id(module))
 
     def roots_of(self, first: float, last: float) -> Iterator[Call]:
-        """Outermost calls that made nodes with numbers in `[first, last]`."""
+        """Outermost calls that made nodes with numbers in `[first, last]`.
+
+        Args:
+            first: Lowest sequence number.
+            last: Highest sequence number, included.
+        """
         for call in self.calls:
             if call.depth == 0 and call.start <= last and call.end > first:
                 yield call
@@ -207,14 +219,24 @@ class ForwardHooks:
             self._handles.pop().remove()
 
     def enter_compiled(self, module: nn.Module | None, inputs: tuple[Any, ...]) -> None:
-        """Compiled code begins, in the place of a module's call or of a function's."""
+        """Compiled code begins, in the place of a module's call or of a function's.
+
+        Args:
+            module: The module whose forward is compiled; None for a compiled function.
+            inputs: Its positional arguments.
+        """
         self.hide()
         stack = self._stacks.get(threading.get_ident())
         if module is not None and not (stack and stack[-1].module() is module):
             self._open(module, inputs, True)
 
     def leave_compiled(self, module: nn.Module | None, output: Any) -> None:
-        """Compiled code has come to its end, or failed."""
+        """Compiled code has come to its end, or failed.
+
+        Args:
+            module: The same as in `enter_compiled`.
+            output: What it returned; None if it raised.
+        """
         self.show()
         if module is not None:
             self._close(module, output)
@@ -318,7 +340,14 @@ def is_root(module: nn.Module) -> bool:
 
 
 def first_tensor(output: Any) -> Tensor | None:
-    """The prediction in a module's output: a tensor, or the `logits` or first tensor inside."""
+    """The prediction in a module's output: a tensor, or the `logits` or first tensor inside.
+
+    Args:
+        output: A tensor, or a dict, sequence or dataclass that holds some.
+
+    Returns:
+        The tensor; None if there is none.
+    """
     if isinstance(output, Tensor):
         return output if is_readable(output) else None
     if isinstance(output, Mapping):
@@ -333,7 +362,14 @@ def first_tensor(output: Any) -> Tensor | None:
 
 
 def module_names(roots: list[nn.Module]) -> dict[int, str]:
-    """Path of every module below the roots, by `id`; a prefix tells several roots apart."""
+    """Path of every module below the roots, by `id`; a prefix tells several roots apart.
+
+    Args:
+        roots: The networks that are watched.
+
+    Returns:
+        Path by `id` of the module.
+    """
     names: dict[int, str] = {}
     for prefix, root in zip(root_prefixes(roots), roots, strict=True):
         for path, module in named_modules(root):

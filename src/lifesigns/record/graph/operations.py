@@ -16,8 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lifesigns.functions import ACTIVATIONS as FACTS
-from lifesigns.functions import FLAT_SHARE
+from lifesigns.functions import ACTIVATIONS, FLAT_SHARE
 from lifesigns.record.graph.walk import (
     saved,
     snake_case,
@@ -97,7 +96,7 @@ Number = Callable[[Tensor, Any], Tensor]
 
 
 @dataclass(frozen=True)
-class Activation:
+class ActivationNode:
     """How to read an activation node.
 
     Attributes:
@@ -120,7 +119,7 @@ def _tails(word: str) -> Number:
     """Where the function of this name in the catalogue is flat."""
 
     def flat(x: Tensor, node: Any) -> Tensor:
-        low, high = FACTS[word].facts.flat_below, FACTS[word].facts.flat_above
+        low, high = ACTIVATIONS[word].facts.flat_below, ACTIVATIONS[word].facts.flat_above
         if math.isinf(high):
             return x <= low
         return x >= high if math.isinf(low) else (x <= low) | (x >= high)
@@ -164,107 +163,113 @@ def _elu_limit(node: Any) -> float:
     return FLAT_SHARE * max(1.0, 1.0 / float(slope)) if slope > 0 else FLAT_SHARE
 
 
-ACTIVATIONS: dict[str, Activation] = {
-    "Relu": Activation("relu", flat_result=lambda r, n: r == 0),
-    "Sigmoid": Activation(
-        "sigmoid", flat_result=lambda r, n: r * (1 - r) < FACTS["sigmoid"].flat_slope
+ACTIVATION_NODES: dict[str, ActivationNode] = {
+    "Relu": ActivationNode("relu", flat_result=lambda r, n: r == 0),
+    "Sigmoid": ActivationNode(
+        "sigmoid", flat_result=lambda r, n: r * (1 - r) < ACTIVATIONS["sigmoid"].flat_slope
     ),
-    "Tanh": Activation("tanh", flat_result=lambda r, n: 1 - r * r < FACTS["tanh"].flat_slope),
-    "Exp": Activation("exp"),
-    "LeakyRelu": Activation(
+    "Tanh": ActivationNode(
+        "tanh", flat_result=lambda r, n: 1 - r * r < ACTIVATIONS["tanh"].flat_slope
+    ),
+    "Exp": ActivationNode("exp"),
+    "LeakyRelu": ActivationNode(
         "leaky_relu",
         lambda x, n: F.leaky_relu(x, n._saved_negative_slope),
         constants=("negative_slope",),
     ),
-    "Elu": Activation(
+    "Elu": ActivationNode(
         "elu",
         lambda x, n: F.elu(x * n._saved_input_scale, n._saved_alpha) * n._saved_scale,
         lambda x, n: x * n._saved_input_scale < math.log(_elu_limit(n)),
         _elu_bottom,
         constants=("alpha", "scale"),
     ),
-    "Celu": Activation(
+    "Celu": ActivationNode(
         "celu",
         lambda x, n: F.celu(x, n._saved_alpha),
         lambda x, n: x / n._saved_alpha < math.log(FLAT_SHARE),
         _elu_bottom,
         constants=("alpha",),
     ),
-    "Gelu": Activation(
+    "Gelu": ActivationNode(
         "gelu",
         lambda x, n: F.gelu(x, approximate=n._saved_approximate),
         lambda x, n: _GELU_FLAT[n._saved_approximate](x, n),
     ),
-    "Silu": Activation("silu", lambda x, n: F.silu(x), _tails("silu")),
-    "Mish": Activation("mish", lambda x, n: F.mish(x), _tails("mish")),
-    "Softplus": Activation(
+    "Silu": ActivationNode("silu", lambda x, n: F.silu(x), _tails("silu")),
+    "Mish": ActivationNode("mish", lambda x, n: F.mish(x), _tails("mish")),
+    "Softplus": ActivationNode(
         "softplus",
         lambda x, n: F.softplus(x, n._saved_beta, n._saved_threshold),
         lambda x, n: _SOFTPLUS_FLAT(x * n._saved_beta, n),
         constants=("beta",),
     ),
-    "LogSigmoid": Activation("log_sigmoid", lambda x, n: F.logsigmoid(x), _tails("log_sigmoid")),
-    "Hardtanh": Activation(
+    "LogSigmoid": ActivationNode(
+        "log_sigmoid", lambda x, n: F.logsigmoid(x), _tails("log_sigmoid")
+    ),
+    "Hardtanh": ActivationNode(
         "hardtanh",
         lambda x, n: F.hardtanh(x, n._saved_min_val, n._saved_max_val),
         lambda x, n: (x <= n._saved_min_val) | (x >= n._saved_max_val),
         constants=("min_val", "max_val"),
     ),
-    "Hardsigmoid": Activation("hardsigmoid", lambda x, n: F.hardsigmoid(x), _tails("hardsigmoid")),
-    "Hardswish": Activation("hardswish", lambda x, n: F.hardswish(x), _tails("hardswish")),
-    "Threshold": Activation(
+    "Hardsigmoid": ActivationNode(
+        "hardsigmoid", lambda x, n: F.hardsigmoid(x), _tails("hardsigmoid")
+    ),
+    "Hardswish": ActivationNode("hardswish", lambda x, n: F.hardswish(x), _tails("hardswish")),
+    "Threshold": ActivationNode(
         "threshold",
         lambda x, n: torch.where(x > n._saved_threshold, x, torch.zeros_like(x)),
         lambda x, n: x <= n._saved_threshold,
         constants=("threshold",),
     ),
-    "Clamp": Activation("clamp", _clamp, _outside, constants=("min", "max")),
-    "ClampMin": Activation(
+    "Clamp": ActivationNode("clamp", _clamp, _outside, constants=("min", "max")),
+    "ClampMin": ActivationNode(
         "clamp",
         lambda x, n: x.clamp(min=n._saved_min),
         lambda x, n: x < n._saved_min,
         constants=("min",),
     ),
-    "ClampMax": Activation(
+    "ClampMax": ActivationNode(
         "clamp",
         lambda x, n: x.clamp(max=n._saved_max),
         lambda x, n: x > n._saved_max,
         constants=("max",),
     ),
-    "PreluKernel": Activation("prelu", lambda x, n: torch.where(x > 0, x, x * n._saved_weight)),
-    "RreluWithNoise": Activation("rrelu", _rrelu, constants=("lower", "upper")),
-    "Softshrink": Activation(
+    "PreluKernel": ActivationNode("prelu", lambda x, n: torch.where(x > 0, x, x * n._saved_weight)),
+    "RreluWithNoise": ActivationNode("rrelu", _rrelu, constants=("lower", "upper")),
+    "Softshrink": ActivationNode(
         "softshrink",
         lambda x, n: F.softshrink(x, n._saved_lambd),
         lambda x, n: x.abs() <= n._saved_lambd,
         constants=("lambd",),
     ),
-    "Hardshrink": Activation(
+    "Hardshrink": ActivationNode(
         "hardshrink",
         lambda x, n: F.hardshrink(x, n._saved_lambd),
         lambda x, n: x.abs() <= n._saved_lambd,
         constants=("lambd",),
     ),
-    "Glu": Activation("glu", lambda x, n: F.glu(x, signed(n._saved_dim))),
-    "Sin": Activation("sin", lambda x, n: x.sin()),
-    "Maximum": Activation("maximum"),
-    "Where": Activation("where"),
-    "Max": Activation("max"),
-    "Amax": Activation("max"),
+    "Glu": ActivationNode("glu", lambda x, n: F.glu(x, signed(n._saved_dim))),
+    "Sin": ActivationNode("sin", lambda x, n: x.sin()),
+    "Maximum": ActivationNode("maximum"),
+    "Where": ActivationNode("where"),
+    "Max": ActivationNode("max"),
+    "Amax": ActivationNode("max"),
 }
 """Activation nodes. Maximum, where and max keep no value of their own; what their gradient does is
 still seen."""
 
 
-def activation_of(name: str) -> Activation | None:
+def activation_of(name: str) -> ActivationNode | None:
     """How to read a node of this name; None if it is no activation.
 
     One that the catalogue alone knows is read by its tails, and by what later nodes keep of it.
     """
     word = snake_case(name)
-    if name in ACTIVATIONS or word not in FACTS or not FACTS[word].elementwise:
-        return ACTIVATIONS.get(name)
-    return Activation(word, flat=_tails(word))
+    if name in ACTIVATION_NODES or word not in ACTIVATIONS or not ACTIVATIONS[word].elementwise:
+        return ACTIVATION_NODES.get(name)
+    return ActivationNode(word, flat=_tails(word))
 
 
 def activation_value(name: str, node: Any) -> tuple[Tensor | None, Tensor | None]:
@@ -283,8 +288,16 @@ def activation_value(name: str, node: Any) -> tuple[Tensor | None, Tensor | None
 
 
 def details(name: str, node: Any) -> dict[str, float]:
-    """The operation's own numeric constants."""
-    wanted = ACTIVATIONS[name].constants if name in ACTIVATIONS else ()
+    """The operation's own numeric constants.
+
+    Args:
+        name: The node's name without `Backward0`.
+        node: The autograd node that has them.
+
+    Returns:
+        Constants by torch's name for them, such as `negative_slope`.
+    """
+    wanted = ACTIVATION_NODES[name].constants if name in ACTIVATION_NODES else ()
     found = {a: saved(node, a) for a in wanted}
     dim = saved(node, "dim") if name in ("Softmax", "LogSoftmax", "SafeSoftmax") else None
     if dim is not None:

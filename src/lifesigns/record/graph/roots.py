@@ -36,7 +36,15 @@ class Roots:
         self._leaf_names: dict[int, tuple[weakref.ref[Tensor], str]] = {}
 
     def name(self, leaf: Tensor, k: int) -> str:
-        """Name of leaf number `k` of a walk."""
+        """Name of leaf number `k` of a walk.
+
+        Args:
+            leaf: A parameter, or another tensor that gets a gradient.
+            k: Its number among the leaves.
+
+        Returns:
+            Its path in the model; `parameter` and its number if no module holds it.
+        """
         return self._name_of(leaf) or f"parameter{k}"
 
     def parameters(self) -> dict[str, Tensor]:
@@ -50,7 +58,12 @@ class Roots:
             self._modules, self._leaf_names = [], {}
 
     def forward(self, walked: Walk, calls: list[Call]) -> Forward:
-        """The forward calls of a step, with the names of the modules below the roots."""
+        """The forward calls of a step, with the names of the modules below the roots.
+
+        Args:
+            walked: The graph of the loss.
+            calls: The module calls of the step.
+        """
         if not self.fixed:
             self._discover(walked, Forward(calls))
         roots = _outermost(self._alive())
@@ -60,7 +73,12 @@ class Roots:
         return Forward(calls, modules, {id(root) for root in roots})
 
     def is_reached(self, walked: Walk, forward: Forward) -> bool:
-        """Whether a loss leads to the model that is to be watched."""
+        """Whether a loss leads to the model that is to be watched.
+
+        Args:
+            walked: The graph of the loss.
+            forward: The module calls of the step; empty if they were not noted.
+        """
         if not self.fixed or any(map(self._name_of, walked.leaves)):
             return True
         return any(p.known for p in forward.places(walked.numbers))
@@ -95,7 +113,12 @@ class Roots:
 
 
 def root_inputs(walked: Walk, forward: Forward) -> Inputs:
-    """Input of the first and output of the last root module that a loss passed through."""
+    """Input of the first and output of the last root module that a loss passed through.
+
+    Args:
+        walked: The graph of the loss.
+        forward: The module calls of the step.
+    """
     if not forward.calls or not len(walked):
         return Inputs()
     first, last = walked.numbers[0], walked.numbers[-1]

@@ -16,7 +16,7 @@ from lifesigns.record.graph.module_calls import (
     Place,
 )
 from lifesigns.record.graph.operations import (
-    ACTIVATIONS,
+    ACTIVATION_NODES,
     ATTENTION_PREFIX,
     LINEAR_MAPS,
     NAMED,
@@ -104,7 +104,7 @@ class _Condenser:
         return inside[-1] + 1 if inside else len(self.walk)
 
     def _visit(self, index: int) -> tuple[int, ...]:
-        """The sites whose value this node passes on."""
+        """Adds a node that is a site; returns the sites whose values reach the nodes above it."""
         inputs = [i for i in self.walk.inputs[index] if i is not None]
         if self._is_weight_like(index, inputs):
             self.weight_like.add(index)
@@ -120,7 +120,7 @@ class _Condenser:
         return (self._add_site(index, kind, word, sources, self._parameters(index)),)
 
     def _is_weight_like(self, index: int, inputs: list[int]) -> bool:
-        """Computed from parameters alone, with no data and no constant that could be data."""
+        """Whether a node computes with parameters only: no data enters, nor a large constant."""
         name = self.walk.names[index]
         if name in LINEAR_MAPS or name in NAMED or name in LOOKUPS or name in OPAQUE_NAMES:
             return False
@@ -153,7 +153,7 @@ class _Condenser:
             return None, ""
         if name in PRODUCTS:
             return self._product(index, name, data)
-        if name not in ACTIVATIONS and (name in OPAQUE_NAMES or not self._is_native(index)):
+        if name not in ACTIVATION_NODES and (name in OPAQUE_NAMES or not self._is_native(index)):
             self.opaque[name] += 1
             return Kind.OPAQUE, snake_case(name)
         reader = activation_of(name)
@@ -162,7 +162,7 @@ class _Condenser:
         return Kind.ACTIVATION, reader.word
 
     def _product(self, index: int, name: str, data: list[int]) -> tuple[Kind | None, str]:
-        """A product with a constant is transparent, unless the constant is a dropout mask."""
+        """The kind of a product: one with a constant is no site, unless the constant is a mask."""
         numerator_only = name == "Div" and self.walk.inputs[index][0] in data
         if len(data) != 1 or not (name == "Mul" or numerator_only):
             return Kind.OTHER, snake_case(name)
@@ -174,7 +174,7 @@ class _Condenser:
         return None, ""
 
     def _is_native(self, index: int) -> bool:
-        """Custom functions are Python subclasses of `BackwardCFunction`; torch's own are not."""
+        """Whether a node is torch's own rather than of a user's `autograd.Function`."""
         return not hasattr(type(self.walk.nodes[index]), "_forward_cls")
 
     def _matrix_product(self, index: int) -> tuple[Kind, str]:
@@ -185,7 +185,7 @@ class _Condenser:
     def _inside_recurrent(
         self, index: int, layer: int, sources: tuple[int, ...]
     ) -> tuple[int, ...]:
-        """All nodes of one call of a recurrent layer are one site."""
+        """Adds a node to the one site that stands for this call of a recurrent layer."""
         if layer not in self.recurrent:
             word = self.places[index].recurrent_word
             self.recurrent[layer] = self._add_site(index, Kind.RECURRENT, word, sources, ())
@@ -277,7 +277,7 @@ class _Condenser:
         return shape
 
     def _unit_dim(self, kind: Kind, word: str, shape: Shape, sources: tuple[int, ...]) -> int:
-        """Channels sit in dimension 1 below a convolution, units in the last one elsewhere."""
+        """The dimension of the units: 1 (channels) behind a convolution, elsewhere the last."""
         if kind is Kind.CONVOLUTION or word in CHANNELS_FIRST or "pool" in word:
             return 1 if len(shape) > 1 else -1
         above = self.sites[sources[0]] if sources else None

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -17,6 +16,7 @@ from lifesigns.record.measure.reduce import (
 )
 from lifesigns.records import LossReading, Shape, TargetReading
 
+UNKNOWN = float("nan")
 _MOST_CLASSES = 4096
 
 
@@ -24,7 +24,8 @@ _MOST_CLASSES = 4096
 class PendingLoss:
     """A loss whose sums are still on the device."""
 
-    reading: dict[str, Any]
+    reading: LossReading
+    """What is known without the sums."""
     fit: int | None = None
     fit_factor: float = 1.0
     prediction: PendingSums | None = None
@@ -41,12 +42,16 @@ class PendingLoss:
     """Whether the data term is all there is, so that its value is the loss's."""
 
     def of(self, arrays: list[NDArray[np.float64]]) -> LossReading:
-        """The reading, once the pack has been fetched."""
-        fit = float("nan") if self.fit is None else self.fit_factor * float(arrays[self.fit][0])
-        return LossReading(
-            **self.reading,
+        """The reading, once the pack has been fetched.
+
+        Args:
+            arrays: What the pack brought to the host, by slot.
+        """
+        fit = UNKNOWN if self.fit is None else self.fit_factor * float(arrays[self.fit][0])
+        return replace(
+            self.reading,
             target_shape=self.target_shape,
-            fit=self.reading["value"] if self.whole else fit,
+            fit=self.reading.value if self.whole else fit,
             prediction=None if self.prediction is None else self.prediction.of(arrays),
             target=self._target(arrays),
             correlation=self._correlation(arrays),
@@ -70,11 +75,11 @@ class PendingLoss:
 
     def _correlation(self, arrays: list[NDArray[np.float64]]) -> float:
         if self.moments is None:
-            return float("nan")
-        covariance, spread_p, spread_t = arrays[self.moments].reshape(3, -1)
-        product = np.sqrt(spread_p * spread_t)
+            return UNKNOWN
+        covariance, squares_p, squares_t = arrays[self.moments].reshape(3, -1)
+        product = np.sqrt(squares_p * squares_t)
         known = product > 0
-        return float(np.mean(covariance[known] / product[known])) if known.any() else float("nan")
+        return float(np.mean(covariance[known] / product[known])) if known.any() else UNKNOWN
 
 
 def compare(
@@ -138,7 +143,14 @@ def _correlate(pack: Pack, pending: PendingLoss, given: Tensor, target: Tensor) 
 
 
 def unexpanded(tensor: Tensor) -> Shape:
-    """Shape before expansion: expanded dimensions have stride 0."""
+    """Shape before expansion: expanded dimensions have stride 0.
+
+    Args:
+        tensor: Of any shape and strides.
+
+    Returns:
+        As many dimensions, those that were expanded of length 1.
+    """
     return tuple(
         1 if stride == 0 and n > 1 else n
         for n, stride in zip(tensor.shape, tensor.stride(), strict=True)

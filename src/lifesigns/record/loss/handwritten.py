@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lifesigns.record.graph.module_calls import Prediction
 from lifesigns.record.graph.operations import (
-    ACTIVATIONS,
+    ACTIVATION_NODES,
     activation_value,
 )
 from lifesigns.record.graph.walk import (
@@ -20,6 +20,7 @@ from lifesigns.record.graph.walk import (
     value_as_used,
 )
 from lifesigns.record.loss.comparison import (
+    UNKNOWN,
     PendingLoss,
     compare,
     wide,
@@ -33,6 +34,7 @@ from lifesigns.record.loss.summands import (
     source,
 )
 from lifesigns.record.measure.reduce import Pack
+from lifesigns.records import LossReading
 
 _GUARDS = PASSING | {"Add", "Clamp", "ClampMin", "ClampMax"}
 """What keeps the argument of a logarithm away from 0."""
@@ -42,7 +44,17 @@ _GUARDS = PASSING | {"Add", "Clamp", "ClampMin", "ClampMax"}
 def from_residual(
     pack: Pack, walked: Walk, terms: list[Term], prediction: Prediction | None
 ) -> PendingLoss | None:
-    """`(p - y)²` and `|p - y|`: the residual is saved, the target is prediction minus residual."""
+    """`(p - y)²` and `|p - y|`: the residual is saved, the target is prediction minus residual.
+
+    Args:
+        pack: Where the sums wait for the copy.
+        walked: The graph of the loss.
+        terms: The data terms, all squares or absolute values.
+        prediction: The root module's output, where the graph keeps only the residual.
+
+    Returns:
+        None if it is of another form after all.
+    """
     term = terms[0]
     node, difference = walked.nodes[term.node], residual_below(walked, term.node)
     residual = saved(node, "self")
@@ -53,14 +65,15 @@ def from_residual(
     operand, before = before_expand(walked, operand)
     size = residual.square() if squared else residual.abs()
     pending = PendingLoss(
-        {
-            "kind": "squared_error" if squared else "absolute_error",
-            "operation": "pow" if squared else "abs",
-            "handwritten": True,
-            "scale": term.factor * residual.numel(),
-            "input_shape": before,
-            "compared_shape": tuple(residual.shape),
-        },
+        LossReading(
+            UNKNOWN,
+            kind="squared_error" if squared else "absolute_error",
+            operation="pow" if squared else "abs",
+            handwritten=True,
+            scale=term.factor * residual.numel(),
+            input_shape=before,
+            compared_shape=tuple(residual.shape),
+        ),
         fit=pack.add(size.sum(dtype=torch.float64 if size.device.type == "cpu" else None)),
         fit_factor=term.factor,
         target_shape=before if before == tuple(residual.shape) else (),
@@ -97,7 +110,7 @@ def _value(walked: Walk, index: int, prediction: Prediction | None) -> Tensor | 
     while index >= 0:
         if prediction is not None and walked.makes(index, prediction.node):
             return prediction.value
-        if walked.names[index] in ACTIVATIONS:
+        if walked.names[index] in ACTIVATION_NODES:
             return activation_value(walked.names[index], walked.nodes[index])[0]
         result: Tensor | None = saved(walked.nodes[index], "result")
         if result is not None:
@@ -115,7 +128,17 @@ def _value(walked: Walk, index: int, prediction: Prediction | None) -> Tensor | 
 def from_logs(
     pack: Pack, walked: Walk, terms: list[Term], prediction: Prediction | None
 ) -> PendingLoss | None:
-    """`-Σ t·log p`, and `-Σ t·log p + (1 - t)·log(1 - p)`."""
+    """`-Σ t·log p`, and `-Σ t·log p + (1 - t)·log(1 - p)`.
+
+    Args:
+        pack: Where the sums wait for the copy.
+        walked: The graph of the loss.
+        terms: The data terms, all products with a logarithm.
+        prediction: Not needed: both factors are saved.
+
+    Returns:
+        None if it is of another form after all.
+    """
     parts = [part for term in terms if (part := _log_part(walked, term)) is not None]
     if len(parts) < len(terms):
         return None
@@ -124,14 +147,15 @@ def from_logs(
     p, target, factor = main.given, main.target, main.term.factor
     totals = [(x.target * x.log).sum() * (x.term.factor / factor) for x in parts]
     pending = PendingLoss(
-        {
-            "kind": "binary_cross_entropy" if binary else "cross_entropy",
-            "operation": "log_softmax" if main.given is main.log else "log",
-            "handwritten": True,
-            "scale": -factor * (p.numel() if binary or p.dim() < 2 else p.numel() // p.shape[-1]),
-            "input_shape": tuple(p.shape),
-            "compared_shape": tuple(np.broadcast_shapes(p.shape, target.shape)),
-        },
+        LossReading(
+            UNKNOWN,
+            kind="binary_cross_entropy" if binary else "cross_entropy",
+            operation="log_softmax" if main.given is main.log else "log",
+            handwritten=True,
+            scale=-factor * (p.numel() if binary or p.dim() < 2 else p.numel() // p.shape[-1]),
+            input_shape=tuple(p.shape),
+            compared_shape=tuple(np.broadcast_shapes(p.shape, target.shape)),
+        ),
         fit=pack.add(torch.stack(totals).sum()),
         fit_factor=factor,
     )
@@ -194,7 +218,17 @@ def _is_complement(walked: Walk, i: int | None) -> bool:
 def from_picked(
     pack: Pack, walked: Walk, terms: list[Term], prediction: Prediction | None
 ) -> PendingLoss | None:
-    """`-log p` of each sample's own class, picked by `gather` or by an index."""
+    """`-log p` of each sample's own class, picked by `gather` or by an index.
+
+    Args:
+        pack: Where the sums wait for the copy.
+        walked: The graph of the loss.
+        terms: The data terms, all logarithms of picked probabilities, `[samples, classes]`.
+        prediction: The root module's output, where the graph keeps no probabilities.
+
+    Returns:
+        None if it is of another form after all.
+    """
     term = terms[0]
     outer, inner = term.node, source(walked, term.node)
     if inner is None:
@@ -211,14 +245,15 @@ def from_picked(
         return None
     given, log = read
     pending = PendingLoss(
-        {
-            "kind": "cross_entropy",
-            "operation": "log_softmax" if given is log else "log",
-            "handwritten": True,
-            "scale": -term.factor * labels.numel(),
-            "input_shape": tuple(given.shape),
-            "compared_shape": tuple(given.shape),
-        },
+        LossReading(
+            UNKNOWN,
+            kind="cross_entropy",
+            operation="log_softmax" if given is log else "log",
+            handwritten=True,
+            scale=-term.factor * labels.numel(),
+            input_shape=tuple(given.shape),
+            compared_shape=tuple(given.shape),
+        ),
         fit=pack.add(log.gather(1, labels.reshape(-1, 1)).sum()),
         fit_factor=term.factor,
         partial=len(terms) > 1,

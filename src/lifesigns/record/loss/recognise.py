@@ -6,6 +6,7 @@ several data terms the first is read, or all of them if they are of one kind and
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from lifesigns.record.graph.walk import (
     unreadable,
 )
 from lifesigns.record.loss.comparison import (
+    UNKNOWN,
     PendingLoss,
     compare,
     unexpanded,
@@ -42,7 +44,7 @@ from lifesigns.record.loss.summands import (
     terms_of,
 )
 from lifesigns.record.measure.reduce import Pack
-from lifesigns.records import Shape
+from lifesigns.records import LossReading, Shape
 
 _MEAN, _SUM = 1, 2
 
@@ -72,12 +74,13 @@ def read_loss(
         pending = read(pack, walked, data, prediction)
         if pending is None:
             break
-        pending.reading["value"] = value
-        pending.reading["site"] = condensed.site_of_node.get(data[0].node, -1)
+        reading, scale = pending.reading, pending.reading.scale
         if others and _is_smoothed(walked, terms.found, data):
             smoothed = next(term for term in terms.found if term not in data)
-            pending.reading["scale"] += abs(smoothed.factor) * numel(pending.reading["input_shape"])
+            scale += abs(smoothed.factor) * numel(reading.input_shape)
             others = False
+        site = condensed.site_of_node.get(data[0].node, -1)
+        pending.reading = replace(reading, value=value, site=site, scale=scale)
         pending.whole = not (others or terms.penalised or pending.partial)
         return pending
     return _unrecognised(pack, walked, value, prediction)
@@ -98,28 +101,30 @@ def _built_in(
         _recompute(name, walked.nodes[t.node], *_compared(walked.nodes[t.node]), reduction)
         for t in alike
     ]
-    pending = PendingLoss(
-        {
-            "kind": BUILT_IN[name],
-            "operation": OPERATIONS[name],
-            "input_shape": _input_shape(walked, term.node, given),
-            "compared_shape": tuple(given.shape),
-            "ignored_all": _all_ignored(node),
-        },
-        fit=pack.add(torch.stack(parts).sum()),
-        fit_factor=term.factor,
-        partial=len(alike) < len(terms),
-    )
+    first = given
     if len(alike) > 1:
         sides = [_compared(walked.nodes[t.node]) for t in alike]
         given, target = (torch.cat([side[k] for side in sides]) for k in (0, 1))
     counted = len(alike) if reduction == _MEAN else _observations(name, node, target)
-    pending.reading["scale"] = term.factor * counted
+    pending = PendingLoss(
+        LossReading(
+            UNKNOWN,
+            kind=BUILT_IN[name],
+            operation=OPERATIONS[name],
+            input_shape=_input_shape(walked, term.node, first),
+            compared_shape=tuple(first.shape),
+            ignored_all=_all_ignored(node),
+            scale=term.factor * counted,
+        ),
+        fit=pack.add(torch.stack(parts).sum()),
+        fit_factor=term.factor,
+        partial=len(alike) < len(terms),
+    )
     if name.startswith("Nll"):
         target = target.masked_fill(target == _ignored_index(node), -1)
         compare(pack, pending, given, target, is_index=True, probabilities=given.exp())
     else:
-        compare(pack, pending, *_own(given, target, pending.reading["input_shape"]))
+        compare(pack, pending, *_own(given, target, pending.reading.input_shape))
         pending.target_shape = unexpanded(target)
     return pending
 
@@ -208,10 +213,10 @@ def _unrecognised(
     pack: Pack, walked: Walk, value: float, prediction: Prediction | None
 ) -> PendingLoss:
     operation = walked.names[walked.roots[0]].lower() if walked.roots else ""
-    pending = PendingLoss({"value": value, "operation": operation})
+    pending = PendingLoss(LossReading(value, operation=operation))
     if prediction is not None and prediction.value.is_floating_point():
         shape = tuple(prediction.value.shape)
-        pending.reading["input_shape"] = pending.reading["compared_shape"] = shape
+        pending.reading = replace(pending.reading, input_shape=shape, compared_shape=shape)
         pending.prediction = pack.sums(prediction.value, -1)
     return pending
 

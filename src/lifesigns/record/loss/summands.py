@@ -75,7 +75,12 @@ class Terms:
 
 
 def terms_of(walked: Walk, condensed: Condensed) -> Terms:
-    """The terms of all roots, depth first, left to right; constant factors at a root undone."""
+    """The terms of all roots, depth first, left to right; constant factors at a root undone.
+
+    Args:
+        walked: The graph of the loss.
+        condensed: Its sites, and which nodes depend on parameters alone.
+    """
     terms = Terms()
     stack = [(root, 1.0 / root_factor(walked.nodes[root])) for root in reversed(walked.roots)]
     while stack:
@@ -98,6 +103,12 @@ def root_factor(node: Any) -> float:
 
     Gradient scaling, or accumulation over micro-batches: always positive, as a sign belongs to what
     is minimised. A factor right above a plain sum belongs to the loss (a hand-written mean).
+
+    Args:
+        node: The autograd node of the loss that was passed to `backward`.
+
+    Returns:
+        Positive and finite; 1 where there is no factor.
     """
     name = node.name()
     if not name.startswith(("MulBackward", "DivBackward")):
@@ -116,7 +127,16 @@ def root_factor(node: Any) -> float:
 
 
 def source(walked: Walk, i: int, through: frozenset[str] = PASSING) -> int | None:
-    """The nearest node a node reads its first value from that is not one of `through`."""
+    """The nearest node a node reads its first value from that is not one of `through`.
+
+    Args:
+        walked: The graph of the loss.
+        i: Index of the node that reads.
+        through: Names of the nodes that are stepped over.
+
+    Returns:
+        Index of the node; None if a leaf or nothing is reached.
+    """
     below = _input(walked, i)
     while below is not None and walked.names[below] in through:
         below = _input(walked, below)
@@ -127,6 +147,13 @@ def residual_below(walked: Walk, i: int) -> int | None:
     """The `prediction - target` node below a square or an absolute value.
 
     A loss minus a number (flooding) is none.
+
+    Args:
+        walked: The graph of the loss.
+        i: Index of the square or of the absolute value.
+
+    Returns:
+        Index of the difference; None if there is none.
     """
     below = source(walked, i)
     if below is None or walked.names[below] not in ("Sub", "Rsub"):
@@ -137,7 +164,12 @@ def residual_below(walked: Walk, i: int) -> int | None:
 
 
 def before_expand(walked: Walk, i: int) -> tuple[int, Shape]:
-    """A value's node (or leaf) and its shape before it was broadcast."""
+    """A value's node (or leaf) and its shape before it was broadcast.
+
+    Args:
+        walked: The graph of the loss.
+        i: Index of a node; leaf `k` is -1 - k.
+    """
     below = walked.inputs[i][0] if i >= 0 and walked.names[i] == "Expand" else None
     if below is not None:
         return below, tuple(int(n) for n in walked.nodes[i]._saved_self_sym_sizes)

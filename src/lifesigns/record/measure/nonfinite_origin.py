@@ -45,6 +45,12 @@ def forward_origin(
 
     The parameters are looked at from the output backwards: a backward pass that went wrong spoils
     everything in front of it, so the spoilt parameter nearest the output marks the place.
+
+    Args:
+        walked: The graph of the loss, before its backward pass.
+        condensed: Its sites.
+        leaf_names: A name for each leaf.
+        batch: The root module's input, if it was kept.
     """
     if batch is not None and (bad := _count(batch)):
         return NonFinite("batch", "input", "", bad)

@@ -29,7 +29,7 @@ ROW_TOLERANCE = 1e-5
 """Equal rows may be summed in a different order, so their projections differ by rounding."""
 
 GOLDEN = 0.6180339887
-"""Multiples of the golden ratio spread evenly: no two columns weigh the same, all weigh 1 to 2."""
+"""Column weights are 1 plus the fraction of its multiples: all differ, and none is above 2."""
 
 FROM_GRADIENT = frozenset({Quantity.PARAMETERS, Quantity.UPDATES, Quantity.STALE})
 """What is measured with a copy of the gradient; that shows, too, which scale it is in."""
@@ -64,7 +64,12 @@ class Watched:
     slots: dict[str, int] = field(default_factory=dict)
 
     def value(self, key: str, arrays: Arrays) -> float:
-        """A scalar that was read, NaN if it was not."""
+        """A scalar that was read, NaN if it was not.
+
+        Args:
+            key: What was read.
+            arrays: What the pack brought to the host, by slot.
+        """
         return float(arrays[self.slots[key]][0]) if key in self.slots else float("nan")
 
 
@@ -103,7 +108,11 @@ class ParameterReader:
         self.reach(reached)
 
     def begin_pass(self, reached: Iterable[str]) -> None:
-        """Another backward pass of the cycle, and the parameters it leads to."""
+        """Prepares for another backward pass of the cycle.
+
+        Args:
+            reached: Names of the parameters that the pass leads to.
+        """
         for watched, p in self._alive():
             if not watched.stepped:
                 found = _gradient_sample(p)
@@ -114,7 +123,7 @@ class ParameterReader:
         self.reach(reached)
 
     def reach(self, names: Iterable[str]) -> None:
-        """More parameters that a backward pass leads to: they are read as they are before it."""
+        """Adds parameters that the pass leads to, and reads their weights before the step."""
         self._reached_now |= set(names)
         for watched in self.watched:
             watched.reached |= watched.name in self._reached_now
@@ -159,7 +168,7 @@ class ParameterReader:
         return not why
 
     def _gradient(self, watched: Watched, p: Tensor) -> Tensor | None:
-        """The gradient of a parameter, None if there is none that can be read."""
+        """The gradient of a parameter; None if it has none or it cannot be read."""
         if p.grad is not None and (why := obstacle(local(p.grad))):
             self.unreadable[f"the gradient of {watched.name}"] = why
         return on_this_rank(p.grad)
@@ -169,7 +178,7 @@ class ParameterReader:
         return p.grad is None or self._gradient(watched, p) is not None
 
     def stepped(self, parameters: Iterable[Tensor], scale: float | None = None) -> None:
-        """These have been updated; their gradient is not read again.
+        """Notes parameters that have been updated; their gradient is not read again.
 
         Args:
             parameters: What an optimizer holds.

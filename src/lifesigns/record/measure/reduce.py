@@ -69,7 +69,11 @@ class PendingSums:
     stack: Stack | None = None
 
     def of(self, arrays: Arrays) -> UnitSums:
-        """The sums, once the pack has been fetched."""
+        """The sums, once the pack has been fetched.
+
+        Args:
+            arrays: What the pack brought to the host, by slot.
+        """
         assert self.stack is not None, "the pack was not fetched"
         stack = self.stack
         nonfinite = self._counts(arrays, stack.nonfinite)
@@ -110,7 +114,11 @@ class Pack:
         self._waiting: dict[tuple[object, ...], list[_Waiting]] = {}
 
     def add(self, tensor: Tensor) -> int:
-        """Keeps a tensor for the copy; returns its slot."""
+        """Keeps a tensor for the copy; returns its slot.
+
+        Args:
+            tensor: 0-d or 1-d, small, of any dtype that float64 can hold.
+        """
         self._tensors.append(tensor.detach())
         return len(self._tensors) - 1
 

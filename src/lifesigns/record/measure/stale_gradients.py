@@ -47,6 +47,11 @@ class Leftover:
 
         In the scale the last pass left it in, as gradients are read: before clipping. NaN where it
         cannot be said. Arguments as those of `carry`.
+
+        Args:
+            left: The gradient as the last pass left it; None if that was not seen.
+            used: As the optimizer used it; None if there is none.
+            eps: Rounding unit of its dtype.
         """
         if self._part is None:
             return 0.0
@@ -59,7 +64,12 @@ class Leftover:
 
 
 def was_cleared(left: Tensor | None, found: Tensor | None) -> bool:
-    """Whether a gradient that the last pass left is gone."""
+    """Whether a gradient that the last pass left is gone.
+
+    Args:
+        left: The gradient as the last pass left it; None if that was not seen.
+        found: As it is now; None if there is none.
+    """
     return found is None or bool(left is not None and left.any() and not found.any())
 
 

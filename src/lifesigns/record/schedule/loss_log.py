@@ -35,12 +35,22 @@ class LossLog:
         self._values = array("d")
         self._late: dict[int, Tensor] = {}
         self._stream_at: dict[int, int] = {}
+        self.severed = 0
+        """Backward passes whose loss leads nowhere; they have no row."""
+        self.unread = 0
+        """Backward passes whose loss cannot be read; they have no row."""
 
     def __len__(self) -> int:
         return len(self._steps)
 
     def append(self, step: int, position: int, value: float | Tensor) -> None:
-        """Adds a row; a tensor is read later, all at once."""
+        """Adds a row; a tensor is read later, all at once.
+
+        Args:
+            step: Number of the cycle.
+            position: Number of the pass in its cycle.
+            value: The loss, scaling undone; a tensor is 0-d and on another device.
+        """
         if isinstance(value, Tensor):
             if len(self._late) >= _MOST_LATE:
                 self._fetch()
@@ -52,7 +62,12 @@ class LossLog:
         self._values.append(value)
 
     def note_stream(self, position: int, stream: int) -> None:
-        """The newest row, and unrecorded ones at its position, belong to `stream`."""
+        """The newest row, and unrecorded ones at its position, belong to `stream`.
+
+        Args:
+            position: Number of the pass in its cycle.
+            stream: Number of the loss curve.
+        """
         self._stream_at[position] = stream
         self._streams[-1] = stream
 
@@ -82,7 +97,11 @@ class LossLog:
             self._steps[row], self._positions[row] = step, position
 
     def curve(self, start: int = 0) -> LossCurve:
-        """The rows from number `start` on."""
+        """The rows from number `start` on.
+
+        Args:
+            start: Number of the first row.
+        """
         self._fetch()
         streams = np.array(self._streams[start:], np.int64)
         for i in np.flatnonzero(streams == _UNKNOWN):
@@ -103,7 +122,12 @@ class LossLog:
 
 
 def with_graph(tensors: Any, gradients: Any) -> list[tuple[Tensor, Tensor | None]]:
-    """What was passed to `backward` and leads to a graph, each with the gradient given for it."""
+    """What was passed to `backward` and leads to a graph, each with the gradient given for it.
+
+    Args:
+        tensors: A tensor, or a sequence of them; anything else is nothing.
+        gradients: The gradients given for them, in the same form; None for scalars.
+    """
     if isinstance(tensors, Tensor) and gradients is None:
         leads_on = tensors.requires_grad and not tensors.is_leaf and tensors.numel() == 1
         return [(tensors, None)] if leads_on else []
@@ -130,6 +154,12 @@ def loss_value(
 
     A vector passed with a gradient stands for the sum of their products, which has the same
     gradients. None if it cannot be read.
+
+    Args:
+        losses: Losses of any shape with a graph, each with the gradient given for it.
+
+    Returns:
+        The loss, a float from the CPU and a 0-d tensor elsewhere, and the positive scale.
     """
     first, weight = losses[0]
     if weight is None and len(losses) == 1 and first.is_cpu and not obstacle(first):

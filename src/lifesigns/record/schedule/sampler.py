@@ -15,7 +15,14 @@ class Every:
     n: int
 
     def due(self, step: int, watching: float, training: float, last_cost: float) -> bool:
-        """Whether to record cycle `step`."""
+        """Whether to record cycle `step`.
+
+        Args:
+            step: Number of the cycle.
+            watching: Seconds spent watching so far.
+            training: Seconds of training so far, without watching.
+            last_cost: Seconds the last recording took.
+        """
         return step % self.n == 0
 
 

@@ -33,7 +33,12 @@ class Snapshots:
         self._pending.append(snapshot)
 
     def finish(self, parameters: tuple[ParameterReading, ...], several_streams: bool) -> None:
-        """Ends the cycle: the last snapshot of each stream carries the parameters."""
+        """Ends the cycle: the last snapshot of each stream carries the parameters.
+
+        Args:
+            parameters: What was read of the parameters in this cycle.
+            several_streams: Whether the run has several loss curves; if not, all are number 0.
+        """
         pending, self._pending = self._pending, []
         last = {snapshot.stream: i for i, snapshot in enumerate(pending)}
         for i, snapshot in enumerate(pending):
@@ -47,7 +52,11 @@ class Snapshots:
                 self._deliver(whole)
 
     def join(self, step: int) -> None:
-        """Snapshots of later cycles belong to `step`, too."""
+        """Snapshots of later cycles belong to `step`, too.
+
+        Args:
+            step: Number of the cycle that goes on.
+        """
         self.kept = [replace(s, step=min(s.step, step)) for s in self.kept]
         self._pending = [replace(s, step=min(s.step, step)) for s in self._pending]
 

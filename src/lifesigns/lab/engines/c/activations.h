@@ -1,9 +1,9 @@
-/* Activations: f(z), and f'(z) into `slope`. The names are those of nets.ACTIVATIONS.
+/* Activations: f(z), and f'(z) into `slope`. The names are those of nets.mlp.ACTIVATION_MODULES.
 
    To add one, write its function and put its name on the list. maxout, whose units have several
    preactivations, stands by itself at the end. */
 
-#define ACTIVATIONS(X) \
+#define FOR_EACH_ACTIVATION(X) \
     X(identity) X(relu) X(relu6) X(leaky_relu) X(squared_relu) X(elu) X(celu) X(selu) \
     X(sigmoid) X(tanh) X(hardtanh) X(softsign) X(softplus) X(gelu) X(silu) \
     X(hardswish) X(mish)
@@ -112,7 +112,7 @@ static inline vec activation_mish(vec z, vec *slope) { /* tanh(softplus(z)) as a
 enum { PIECES = 2 }; /* linear maps of a maxout unit */
 
 #define VALUE(name) ACTIVATION_##name,
-enum activation { ACTIVATIONS(VALUE) ACTIVATION_maxout };
+enum activation { FOR_EACH_ACTIVATION(VALUE) ACTIVATION_maxout };
 #undef VALUE
 
 #define EACH(name) \
@@ -123,7 +123,7 @@ enum activation { ACTIVATIONS(VALUE) ACTIVATION_maxout };
 /* a = f(z), and the slopes take the place of z. */
 static void activate(enum activation kind, size count, vec *z, vec *a) {
     switch (kind) {
-        ACTIVATIONS(EACH)
+        FOR_EACH_ACTIVATION(EACH)
     case ACTIVATION_maxout:
         break;
     }

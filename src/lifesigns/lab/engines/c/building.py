@@ -39,6 +39,9 @@ PATIENCE = 300
 def library(dtype: torch.dtype) -> ctypes.CDLL | None:
     """The program for parameters of `dtype`; None where it cannot be compiled.
 
+    Args:
+        dtype: float32 or float64.
+
     Raises:
         UsageError: `$CC` is no command.
 
@@ -61,7 +64,14 @@ def library(dtype: torch.dtype) -> ctypes.CDLL | None:
 
 
 def arithmetic(dtype: torch.dtype = torch.float32) -> str:
-    """What multiplies and adds: with other arithmetic, numbers differ by rounding."""
+    """Names what computes, as rounding depends on it: the C program, or torch.
+
+    Args:
+        dtype: float32 or float64.
+
+    Returns:
+        `C program` with its digest, or `torch's operations`.
+    """
     found = library(dtype)
     if found is None:
         return "torch's operations"
@@ -70,7 +80,7 @@ def arithmetic(dtype: torch.dtype = torch.float32) -> str:
 
 
 def compiler() -> list[str] | None:
-    """The command of a C compiler: `$CC`, or else what is usual; None if there is none.
+    """The command of a C compiler: `$CC`, or one that is installed; None if there is none.
 
     Raises:
         UsageError: `$CC` is no command.
@@ -89,7 +99,7 @@ def compiler() -> list[str] | None:
 
 
 def _loaded(order: Sequence[str]) -> ctypes.CDLL:
-    """The program that a compiler's command makes of the sources; made if it is not kept yet.
+    """Compiles the sources, unless the program is kept from an earlier time.
 
     Raises:
         OSError: The compiler cannot be started or makes no program, or there is no folder to write
@@ -121,7 +131,7 @@ def _compiled(order: Sequence[str], path: Path) -> Path:
 
 
 def _digest(order: Sequence[str]) -> str:
-    """Of all that decides what is made; the compiler's macros tell its version and processor."""
+    """Digest of command, sources and the compiler's macros, which name version and processor."""
     macros = _run([*order, "-dM", "-E", str(MAIN)])
     texts = [source.read_bytes() for source in sorted(SOURCES.glob("*.[ch]"))]
     return digest(b"\0".join(["\0".join(order).encode(), macros, *texts]))
@@ -135,6 +145,6 @@ def _run(order: Sequence[str]) -> bytes:
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong, in the compiler's own first words if it has some."""
+    """What went wrong: the first line that the compiler wrote, if there is one."""
     said = (getattr(error, "stderr", None) or b"").decode(errors="replace").strip()
     return said.splitlines()[0] if said else str(error)

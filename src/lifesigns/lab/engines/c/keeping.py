@@ -20,7 +20,12 @@ CHARACTERS = 16
 
 
 def kept(folder: Path, name: str) -> Path | None:
-    """The program of this name in a private folder; what has the name and is none is removed."""
+    """The program of this name in a private folder; what has the name and is none is removed.
+
+    Args:
+        folder: Nobody else may write to it.
+        name: Of the program; the file's name adds a digest of what is in it.
+    """
     for path in sorted(folder.glob(f"{name}.*.so")):
         if _is_whole(path):
             return path
@@ -30,7 +35,13 @@ def kept(folder: Path, name: str) -> Path | None:
 
 
 def keep(made: Path, folder: Path, name: str) -> Path:
-    """Moves a program into a private folder, where it appears at once or not at all."""
+    """Moves a program into a private folder, where it appears at once or not at all.
+
+    Args:
+        made: The file as the compiler left it, in the same file system.
+        folder: Nobody else may write to it.
+        name: Of the program; the file's name adds a digest of what is in it.
+    """
     made.chmod(0o700)  # whatever the umask: a file that others can write to is not loaded
     path = folder / f"{name}.{digest(made.read_bytes())}.so"
     return made.replace(path)

@@ -22,7 +22,7 @@
 
 /* What can be asked for, by its position. */
 #define NAME(name) #name,
-const char *const activations[] = {ACTIVATIONS(NAME) "maxout", NULL};
+const char *const activations[] = {FOR_EACH_ACTIVATION(NAME) "maxout", NULL};
 const char *const losses[] = {LOSSES(NAME) "cross_entropy", NULL};
 const char *const optimizers[] = {OPTIMIZERS(NAME) NULL};
 

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from lifesigns.functions import ACTIVATIONS as FUNCTIONS
-from lifesigns.functions import FLAT_SHARE
-from lifesigns.nets.mlp import ACTIVATIONS, PIECES
+from lifesigns.functions import ACTIVATIONS, FLAT_SHARE
+from lifesigns.nets.mlp import ACTIVATION_MODULES, PIECES
 
 aten = torch.ops.aten
 
@@ -89,20 +88,24 @@ class Slope:
 
 def is_function(name: str | None) -> bool:
     """Whether the activation has no parameters of its own."""
-    return name is None or not any(True for _ in ACTIVATIONS[name]().parameters())
+    return name is None or not any(True for _ in ACTIVATION_MODULES[name]().parameters())
 
 
 def flat_below(name: str | None) -> float:
     """|σ′| below which a unit is saturated; where the steepest is unknown it is taken for 1."""
-    flat = FUNCTIONS[name].flat_slope if name and name in FUNCTIONS else math.inf
+    flat = ACTIVATIONS[name].flat_slope if name and name in ACTIVATIONS else math.inf
     return flat if math.isfinite(flat) else FLAT_SHARE
 
 
 def slope_of(name: str | None) -> Slope | None:
-    """The activation called `name` in `nets.ACTIVATIONS`; None for no activation at all."""
+    """The activation called `name` in `ACTIVATION_MODULES`; None for no activation at all.
+
+    Args:
+        name: A key of `ACTIVATION_MODULES`; None for no activation.
+    """
     if name is None:
         return None
-    module = ACTIVATIONS[name]()
+    module = ACTIVATION_MODULES[name]()
     backward = _KERNELS.get(name) or _by_autograd(module)
     if not _is_elementwise(module):
         return Slope(_over_units(module), _over_units_backward(backward), False)

@@ -21,7 +21,15 @@ Head = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Softmax cross-entropy; gradient (softmax − one-hot) / B."""
+    """Softmax cross-entropy; gradient (softmax − one-hot) / B.
+
+    Args:
+        logits: Shape `[K, O, B]`.
+        labels: Class indices, int64, shape `[K, B]`.
+
+    Returns:
+        Losses `[K]`, and their gradient `[K, O, B]`.
+    """
     log_p = torch.log_softmax(logits, 1)
     picked = labels.unsqueeze(1)
     losses = -log_p.gather(1, picked).mean((1, 2))
@@ -30,26 +38,58 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def binary_cross_entropy(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Sigmoid cross-entropy; gradient (sigmoid − target) / BO."""
+    """Sigmoid cross-entropy; gradient (sigmoid − target) / BO.
+
+    Args:
+        logits: Shape `[K, O, B]`.
+        targets: Between 0 and 1, shape `[K, B, O]`.
+
+    Returns:
+        Losses `[K]`, and their gradient `[K, O, B]`.
+    """
     targets = targets.transpose(1, 2)
     losses = F.binary_cross_entropy_with_logits(logits, targets, reduction="none").mean((1, 2))
     return losses, (torch.sigmoid(logits) - targets).div_(_size(logits))
 
 
 def squared_error(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean of squares; gradient 2 (output − target) / BO."""
+    """Mean of squares; gradient 2 (output − target) / BO.
+
+    Args:
+        outputs: Shape `[K, O, B]`.
+        targets: Values, shape `[K, B, O]`.
+
+    Returns:
+        Losses `[K]`, and their gradient `[K, O, B]`.
+    """
     rest = outputs - targets.transpose(1, 2)
     return rest.square().mean((1, 2)), rest.mul_(2 / _size(outputs))
 
 
 def absolute_error(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean of absolute values; gradient sign(output − target) / BO."""
+    """Mean of absolute values; gradient sign(output − target) / BO.
+
+    Args:
+        outputs: Shape `[K, O, B]`.
+        targets: Values, shape `[K, B, O]`.
+
+    Returns:
+        Losses `[K]`, and their gradient `[K, O, B]`.
+    """
     rest = outputs - targets.transpose(1, 2)
     return rest.abs().mean((1, 2)), rest.sign_().div_(_size(outputs))
 
 
 def huber(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Squared error up to a distance of 1, linear beyond; gradient that distance, cut off, / BO."""
+    """Squared error up to a distance of 1, linear beyond; gradient that distance, cut off, / BO.
+
+    Args:
+        outputs: Shape `[K, O, B]`.
+        targets: Values, shape `[K, B, O]`.
+
+    Returns:
+        Losses `[K]`, and their gradient `[K, O, B]`.
+    """
     rest = outputs - targets.transpose(1, 2)
     near = rest.clamp(-1, 1)
     losses = (near * (rest - 0.5 * near)).mean((1, 2))
@@ -57,7 +97,15 @@ def huber(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def hinge(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Margin of 1 on the side of the target, 1 or 0; gradient -y / BO within it."""
+    """Margin of 1 on the side of the target, 1 or 0; gradient -y / BO within it.
+
+    Args:
+        outputs: Shape `[K, O, B]`.
+        targets: 0 or 1, shape `[K, B, O]`.
+
+    Returns:
+        Losses `[K]`, and their gradient `[K, O, B]`.
+    """
     side = 2 * targets.transpose(1, 2) - 1
     short = torch.relu(1 - side * outputs)
     return short.mean((1, 2)), (-side * (short > 0)).div_(_size(outputs))

@@ -37,7 +37,12 @@ class Stepper:
 
     @classmethod
     def of(cls, recipes: Sequence[Recipe], dtype: torch.dtype) -> Stepper:
-        """The stepper of recipes that name one and the same optimizer."""
+        """The stepper of recipes that name one and the same optimizer.
+
+        Args:
+            recipes: One for each member; settings such as the rate may differ.
+            dtype: Of the parameters.
+        """
 
         def column(name: str) -> Tensor:
             return torch.tensor([getattr(recipe, name) for recipe in recipes], dtype=dtype)
@@ -50,18 +55,34 @@ class Stepper:
         )
 
     def step(self, parameters: Sequence[Tensor], gradients: Sequence[Tensor]) -> None:
-        """Updates the stacked parameters in place; the gradients are used up."""
+        """Updates the stacked parameters in place; the gradients are used up.
+
+        Args:
+            parameters: Each `[K, …]`.
+            gradients: Of the same shapes.
+        """
         self.steps += 1
         update = _UPDATES[self.kind]
         for index, (parameter, gradient) in enumerate(zip(parameters, gradients, strict=True)):
             update(self, index, parameter, gradient)
 
     def along(self, setting: Tensor, parameter: Tensor) -> Tensor:
-        """A setting `[K]` in the shape that broadcasts against a stacked parameter."""
+        """A setting `[K]` in the shape that broadcasts against a stacked parameter.
+
+        Args:
+            setting: One number for each member, shape `[K]`.
+            parameter: Shape `[K, …]`.
+        """
         return setting.view(-1, *(1,) * (parameter.dim() - 1))
 
     def buffer(self, store: list[Tensor], index: int, like: Tensor) -> Tensor:
-        """The state tensor of parameter `index`, zeros at first."""
+        """The state tensor of parameter `index`, zeros at first.
+
+        Args:
+            store: State tensors by index of the parameter.
+            index: Number of the parameter.
+            like: The parameter: its shape and dtype are the buffer's.
+        """
         if len(store) <= index:
             store.append(torch.zeros_like(like))
         return store[index]

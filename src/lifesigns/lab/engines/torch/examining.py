@@ -56,13 +56,20 @@ class Examination:
     """Share of hidden values with a slope of less than `flat`."""
 
     def measures(self, targets: Tensor) -> Measures:
-        """The first five of `MEASURES`, for the samples' targets, `[N]` or `[N, O]`."""
+        """The first five of `MEASURES`, for the samples' targets, `[N]` or `[N, O]`.
+
+        Args:
+            targets: Class indices `[N]`, or values `[N, O]`.
+
+        Returns:
+            float64 arrays of shape `[K]` by name; NaN where a measure has no meaning.
+        """
         unknown = torch.full_like(self.loss, torch.nan)
         classes = _are_classes(targets)
         found = {
             "test_loss": self.loss,
             "accuracy": self.right / len(targets) if classes else unknown,
-            "r2": unknown if classes else 1 - self.squares / _spread(targets),
+            "r2": unknown if classes else 1 - self.squares / _variation(targets),
             "dead_fraction": self.dead,
             "saturated_fraction": self.saturated,
         }
@@ -140,6 +147,6 @@ def _are_classes(targets: Tensor) -> bool:
     return targets.shape[-1] > 1 and zeros_and_ones and bool((targets.sum(-1) == 1).all())
 
 
-def _spread(targets: Tensor) -> Tensor:
+def _variation(targets: Tensor) -> Tensor:
     """Squared distances of targets from their mean, summed."""
     return (targets.double() - targets.double().mean(0)).square().sum()

@@ -48,20 +48,34 @@ class StackedModules:
         return samples
 
     def outputs(self, inputs: Tensor) -> Tensor:
-        """Outputs `[K, B, …]` for inputs `[K, B, …]`."""
+        """Outputs `[K, B, …]` for inputs `[K, B, …]`.
+
+        Args:
+            inputs: Shape `[K, B, …]`.
+        """
         with torch.no_grad():
             found: Tensor = self._outputs(self._named(), inputs)
         return found
 
     def losses_and_gradients(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        """The losses `[K]` on a batch; leaves the gradients in `self.gradients`."""
+        """The losses `[K]` on a batch; leaves the gradients in `self.gradients`.
+
+        Args:
+            inputs: Shape `[K, B, …]`.
+            targets: Class indices `[K, B]`, or values `[K, B, …]`.
+        """
         gradients, losses = self._gradients(self._named(), inputs, targets)
         self.gradients = [gradients[name] for name in self.names]
         found: Tensor = losses
         return found
 
     def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """The losses `[K]` of given outputs."""
+        """The losses `[K]` of given outputs.
+
+        Args:
+            outputs: Shape `[K, B, …]`.
+            targets: Class indices `[K, B]`, or values `[K, B, …]`.
+        """
         found: Tensor = vmap(self._loss_fn)(outputs, targets)
         return found
 
@@ -97,7 +111,11 @@ class SeparateModules:
         return samples
 
     def outputs(self, inputs: Tensor) -> Tensor:
-        """Outputs `[K, B, …]` for inputs `[K, B, …]`, in evaluation mode."""
+        """Outputs `[K, B, …]` for inputs `[K, B, …]`, in evaluation mode.
+
+        Args:
+            inputs: Shape `[K, B, …]`.
+        """
         with torch.no_grad():
             found = [module.eval()(x) for module, x in zip(self._modules, inputs, strict=True)]
         for module in self._modules:
@@ -105,7 +123,12 @@ class SeparateModules:
         return torch.stack(found)
 
     def losses_and_gradients(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        """The losses `[K]` on a batch; leaves the gradients in `self.gradients`."""
+        """The losses `[K]` on a batch; leaves the gradients in `self.gradients`.
+
+        Args:
+            inputs: Shape `[K, B, …]`.
+            targets: Class indices `[K, B]`, or values `[K, B, …]`.
+        """
         losses = []
         for member, module in enumerate(self._modules):
             own = [column[member] for column in self._columns]
@@ -118,7 +141,12 @@ class SeparateModules:
         return torch.stack(losses)
 
     def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """The losses `[K]` of given outputs."""
+        """The losses `[K]` of given outputs.
+
+        Args:
+            outputs: Shape `[K, B, …]`.
+            targets: Class indices `[K, B]`, or values `[K, B, …]`.
+        """
         pairs = zip(outputs, targets, strict=True)
         return torch.stack([self._loss_fn(output, target) for output, target in pairs])
 

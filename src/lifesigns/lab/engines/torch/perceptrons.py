@@ -71,7 +71,11 @@ class StackedPerceptrons:
         return torch.cat((samples, samples.new_ones(len(samples), 1)), 1)
 
     def outputs(self, inputs: Tensor) -> Tensor:
-        """Outputs `[K, B, O]` for prepared inputs `[K, B, I + 1]`."""
+        """Outputs `[K, B, O]` for prepared inputs `[K, B, I + 1]`.
+
+        Args:
+            inputs: As `prepared` made them, `[K, B, I + 1]`.
+        """
         return self.measured(inputs)[0]
 
     @property
@@ -80,7 +84,14 @@ class StackedPerceptrons:
         return bool(self.gradients[1:]) and self._hidden is not None and self._hidden.elementwise
 
     def measured(self, inputs: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Outputs `[K, B, O]`, and σ′ at every value of the hidden layers, if there is one."""
+        """Outputs `[K, B, O]`, and σ′ at every value of the hidden layers, if there is one.
+
+        Args:
+            inputs: As `prepared` made them, `[K, B, I + 1]`.
+
+        Returns:
+            The outputs, and slopes `[K, B, units]`, one tensor a hidden layer.
+        """
         layers = self._allocated(inputs.shape[1])
         self._forward(layers, inputs)
         output = layers[-1].a.transpose(1, 2)
@@ -91,7 +102,12 @@ class StackedPerceptrons:
         return output, [slope.transpose(1, 2) for slope in found]
 
     def losses_and_gradients(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        """The losses `[K]` on a prepared batch; leaves the gradients in `self.gradients`."""
+        """The losses `[K]` on a prepared batch; leaves the gradients in `self.gradients`.
+
+        Args:
+            inputs: As `prepared` made them, `[K, B, I + 1]`.
+            targets: Class indices `[K, B]`, or values `[K, B, O]`.
+        """
         layers = self._kept(inputs.shape[1])
         self._forward(layers, inputs)
         losses, delta = self._head(layers[-1].a, targets)
@@ -105,7 +121,12 @@ class StackedPerceptrons:
         return losses
 
     def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """The losses `[K]` of given outputs `[K, B, O]`."""
+        """The losses `[K]` of given outputs `[K, B, O]`.
+
+        Args:
+            outputs: Shape `[K, B, O]`.
+            targets: Class indices `[K, B]`, or values `[K, B, O]`.
+        """
         return self._head(outputs.transpose(1, 2), targets)[0]
 
     def _forward(self, layers: Sequence[Layer], inputs: Tensor) -> None:

@@ -55,8 +55,11 @@ class Optimizers:
     def found(self, optimizer: Optimizer) -> None:
         """Adds an optimizer that steps.
 
-        A new one takes the place of those that trained some of its parameters, until one of those
-        steps again: then they share parameters.
+        If others train some of the same parameters, the new one replaces them. A replaced one that
+        steps again comes back, and both count.
+
+        Args:
+            optimizer: Not known yet, or replaced earlier.
         """
         if optimizer not in self._replaced:
             own = {id(p) for p in _parameters(optimizer)}
@@ -67,7 +70,7 @@ class Optimizers:
         self._add(optimizer)
 
     def stepped(self, optimizer: Optimizer) -> None:
-        """Notes a step; an optimizer that never steps again must not keep the cycle open."""
+        """Notes a step; optimizers that have missed `_STALE_STEPS` steps of another are dropped."""
         count = self._stepped[id(optimizer)] = self._stepped.get(id(optimizer), 0) + 1
         if count > _STALE_STEPS:
             for idle in self._alive.keys() - self._stepped.keys():
@@ -78,7 +81,11 @@ class Optimizers:
         return self._stepped.keys() >= self._alive.keys()
 
     def begin_cycle(self, stepped: bool = False) -> None:
-        """None has stepped yet; or all have, when the last cycle goes on after all."""
+        """Begins a cycle, in which none has stepped yet.
+
+        Args:
+            stepped: All have: the last cycle, which they ended, goes on.
+        """
         self._stepped.clear()
         if stepped:
             self._stepped.update(dict.fromkeys(self._alive, 1))
@@ -91,7 +98,7 @@ class Optimizers:
         }
 
     def forget(self) -> None:
-        """Another training is followed: those known so far are not its own."""
+        """Drops all optimizers: another training is followed, which has its own."""
         self._alive.clear()
         self._stepped.clear()
 
@@ -108,8 +115,8 @@ class Optimizers:
 class ByHand:
     """Tells a micro-batch from a step made by hand, as long as no optimizer is known.
 
-    A gradient that nobody has touched since the last backward pass, under a weight that nobody has
-    changed, is being accumulated. The smallest parameter that got a gradient is looked at.
+    One parameter is looked at, the smallest that got a gradient. If its weight and its gradient are
+    still what the last backward pass left, the next pass accumulates; otherwise a step was made.
     """
 
     def __init__(self) -> None:
@@ -117,7 +124,11 @@ class ByHand:
         self._seen: tuple[Tensor, Tensor] | None = None
 
     def choose(self, leaves: Iterable[Tensor]) -> None:
-        """Picks the parameter to look at."""
+        """Picks the parameter to look at.
+
+        Args:
+            leaves: Parameters that a backward pass has reached.
+        """
         self._parameter = None
         for leaf in sorted(leaves, key=lambda leaf: leaf.numel()):
             gradient = on_this_rank(leaf.grad)

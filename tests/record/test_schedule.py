@@ -1,0 +1,88 @@
+"""What of a cycle is recorded: the states of `Cycles`, and that nothing is armed once stopped."""
+
+import torch
+from torch import nn
+from torch.nn.modules import module as module_hooks
+
+from lifesigns.record.recorder import Recorder
+from lifesigns.record.schedule.clock import Clock
+from lifesigns.record.schedule.cycles import Cycles, State
+from lifesigns.record.schedule.sampler import Every
+
+
+class Noted:
+    """An instrument that keeps what it was told."""
+
+    def __init__(self):
+        self.told = []
+
+    def arm(self):
+        self.told.append("arm")
+
+    def disarm(self):
+        self.told.append("disarm")
+
+    def forget(self):
+        self.told.append("forget")
+
+
+def started(every=3):
+    instrument = Noted()
+    cycles = Cycles(Every(every), (instrument,), Clock())
+    cycles.start()
+    return cycles, instrument
+
+
+def test_each_cycle_that_is_due_is_armed_and_the_others_are_quiet():
+    cycles, _ = started(every=3)
+    states = []
+    for _ in range(6):
+        states.append(cycles.state)
+        cycles.begin()
+    assert states == [State.ARMED, State.QUIET, State.QUIET] * 2
+
+
+def test_instruments_are_told_once_when_a_cycle_is_quiet_again():
+    cycles, instrument = started(every=10)
+    for _ in range(4):
+        cycles.begin()
+    assert instrument.told == ["arm", "disarm", "forget"]
+
+
+def test_a_surprising_loss_is_recorded_on_the_spot_until_the_cycle_ends():
+    cycles, _ = started(every=10)
+    cycles.begin()
+    cycles.surprise()
+    assert cycles.state is State.ON_THE_SPOT
+    cycles.begin()
+    assert cycles.state is State.QUIET
+
+
+def test_a_surprising_loss_changes_nothing_in_a_cycle_that_is_recorded_anyway():
+    cycles, _ = started()
+    cycles.surprise()
+    assert cycles.state is State.ARMED
+
+
+def test_a_cycle_that_begins_after_the_stop_is_counted_but_not_armed():
+    cycles, instrument = started(every=1)
+    cycles.stop()
+    cycles.begin()
+    assert (cycles.step, cycles.state) == (1, State.OFF)
+    assert instrument.told == ["arm", "disarm", "forget"]
+
+
+def test_a_recorder_that_is_stopped_inside_a_backward_pass_leaves_no_hook():
+    model = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    recorder = Recorder(every=1, strict=True)
+
+    def step(parameter):
+        optimizer.step()
+        recorder.stop()
+
+    model.bias.register_post_accumulate_grad_hook(step)
+    recorder.start()
+    model(torch.ones(3, 2)).sum().backward()
+    assert not module_hooks._global_forward_pre_hooks
+    assert not module_hooks._global_forward_hooks
