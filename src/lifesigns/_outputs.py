@@ -23,6 +23,9 @@ STDOUT = Path("-")
 APPLICATION_ID = 0x4C534947
 """`LSIG`: marks an SQLite file as a run file (`PRAGMA application_id`)."""
 
+MOST_HEAD = 2**16
+"""Bytes in which a report names who wrote it."""
+
 KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a pipe",
@@ -67,6 +70,28 @@ def text_file(path: Path) -> Path:
     if real.is_file() and is_run_file(real):
         raise UsageError(f"{path} is a run file of lifesigns. Give another file.")
     return real
+
+
+def report_file(path: Path) -> Path:
+    """As `text_file`, for a report: a file that is there must be an earlier one, or empty.
+
+    Raises:
+        UsageError: It would be something else than a regular file, or is somebody else's.
+    """
+    real = text_file(path)
+    if real.is_file() and not _is_report(real):
+        raise UsageError(
+            f"{path} exists and is no report of lifesigns, so it is not overwritten. "
+            "Move it away, or give another file."
+        )
+    return real
+
+
+def _is_report(path: Path) -> bool:
+    """Whether a file is empty, or JSON or a page with our name near its beginning."""
+    with path.open("rb") as file:
+        head = file.read(MOST_HEAD).lstrip()
+    return not head or (head[:1] in (b"{", b"<") and b"lifesigns" in head)
 
 
 def write(path: Path, content: str | bytes) -> None:

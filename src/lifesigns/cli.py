@@ -15,7 +15,7 @@ import typer
 
 from lifesigns import __version__
 from lifesigns._errors import Interrupted, LifesignsError, UsageError
-from lifesigns._outputs import STDOUT, text_file
+from lifesigns._outputs import STDOUT, report_file
 from lifesigns._streams import UNWRITABLE, fail, send_off
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _budget(text: str) -> float:
 def _writable(path: Path | None) -> Path | None:
     """Looked at before training starts, because the report is written when it has ended."""
     if path is not None and path != STDOUT:
-        text_file(path)
+        report_file(path)
     return path
 
 

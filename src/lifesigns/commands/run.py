@@ -16,12 +16,14 @@ import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from importlib.machinery import SourceFileLoader
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lifesigns._errors import Interrupted, RecorderError, UsageError
+from lifesigns._errors import Interrupted, RecorderError, UsageError, cut
+from lifesigns._files import why_unreadable
 from lifesigns._outputs import STDOUT, check_distinct, text_file
 from lifesigns.commands._run.delivery import Delivery
 from lifesigns.commands._run.outlet import Outlet
@@ -202,8 +204,9 @@ def _source(target: str, module: bool) -> Path | None:
     """
     if module:
         return _module_file(target)
-    if not Path(target).is_file():
-        raise UsageError(f"{target}: no such file; expected a Python training script.")
+    reason = why_unreadable(Path(target))
+    if reason:
+        raise UsageError(f"{cut(target)} {reason}; expected a Python training script.")
     return Path(target)
 
 
@@ -256,13 +259,18 @@ def _execute(start: Callable[[str], None], target: str, arguments: list[str]) ->
 def _as_script(target: str) -> None:
     """What `python target` does; the module stays alive for functions that run at exit."""
     sys.path.insert(0, str(Path(target).resolve().parent))
+    path = os.path.join(os.getcwd(), target)  # noqa: PTH109, PTH118
     main = types.ModuleType("__main__")
-    main.__file__ = target
+    main.__loader__ = SourceFileLoader("__main__", path)
+    main.__file__ = path
+    main.__cached__ = None  # type: ignore[attr-defined]
     main.__builtins__ = builtins  # type: ignore[attr-defined]
-    with io.open_code(str(Path(target).resolve())) as file:
+    if sys.version_info < (3, 14):
+        main.__annotations__ = {}
+    with io.open_code(path) as file:
         source = file.read()
     sys.modules["__main__"] = main
-    exec(compile(source, target, "exec"), main.__dict__)
+    exec(compile(source, path, "exec", dont_inherit=True), main.__dict__)
 
 
 def _as_module(target: str) -> None:

@@ -7,8 +7,11 @@ Others (sparse, quantised, nested, subclasses that compute in Python) have value
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import _disable_current_modes
 
 _PLAIN = torch._C._disabled_torch_dispatch_impl
 """What `__torch_dispatch__` is where a class leaves its operations to torch."""
@@ -51,8 +54,13 @@ def readable(tensor: Tensor | None) -> Tensor | None:
     """
     if tensor is None or obstacle(tensor):
         return None
-    with torch._C.DisableTorchFunction(), torch.no_grad():
+    with torch._C.DisableTorchFunction(), torch.no_grad(), without_modes():
         return tensor.detach()
+
+
+def without_modes() -> AbstractContextManager[object]:
+    """Takes the user's dispatch modes away for a while: what is computed here is not theirs."""
+    return _disable_current_modes() if torch._C._len_torch_dispatch_stack() else nullcontext()
 
 
 def on_this_rank(tensor: Tensor | None) -> Tensor | None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lifesigns.functions.activations import ACTIVATIONS
+from lifesigns.record.attach.guard import is_from_a_signal
 from lifesigns.record.graph.evaluation_mode import evaluating
 from lifesigns.record.graph.module_calls import (
     Forward,
@@ -223,6 +224,8 @@ class Reading:
                             passed = _group_first(passed, arrived, grouped)
                         pending.input_gradient = pack.sums(passed, _dim(passed, site), flat)
             except Exception as error:  # an exception here would end the user's backward
+                if is_from_a_signal(error):
+                    raise
                 failures.append(f"{site.name}: {type(error).__name__}: {error}")
 
         return hook

@@ -21,6 +21,7 @@ from torch.optim.optimizer import (
 )
 
 from lifesigns.record.attach import backward as _backward
+from lifesigns.record.attach.backward import outside_dynamo
 from lifesigns.record.attach.followed_thread import TrainingThread
 from lifesigns.record.attach.guard import Guard
 from lifesigns.record.compiled.calls import CompiledCode
@@ -310,11 +311,13 @@ class Recorder:
             raise RuntimeError("; ".join(reading.failures))
 
     # --- cycles ---------------------------------------------------------------------------------
+    @outside_dynamo
     def _optimizer_steps(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         """A first optimizer that calls a closure is known before its backward passes."""
         if not self._optimizers and self._thread.is_here:
             self._guard(self._note_optimizer, optimizer)
 
+    @outside_dynamo
     def _optimizer_stepped(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if not self._is_own(optimizer):
             return

@@ -31,8 +31,11 @@ PATIENCE = 500
 _PACKAGE = str(Path(lifesigns.__file__).parent) + os.sep
 RECORDING = (f"{_PACKAGE}record{os.sep}", f"{_PACKAGE}store{os.sep}", f"{_PACKAGE}watch.py")
 """Where code lies that must not be interrupted by a report."""
-PASSED_THROUGH = f"{RECORDING[0]}_backward.py"
-"""Lies there too, but all of the script's backward pass runs inside it."""
+PASSED_THROUGH = (
+    f"{RECORDING[0]}attach{os.sep}backward.py",
+    f"{RECORDING[0]}compiled{os.sep}calls.py",
+)
+"""Lie there too, but the script's backward passes and compiled code run inside them."""
 
 Act = Callable[[int, FrameType | None], None]
 
@@ -104,7 +107,7 @@ class Farewell:
 def _is_recording(frame: FrameType | None) -> bool:
     while frame is not None:
         file = frame.f_code.co_filename
-        if file.startswith(RECORDING) and file != PASSED_THROUGH:
+        if file.startswith(RECORDING) and file not in PASSED_THROUGH:
             return True
         frame = frame.f_back
     return False

@@ -2,13 +2,41 @@
 
 from __future__ import annotations
 
+import functools
+import signal
 import threading
 from collections.abc import Callable
+from types import CodeType
 from typing import Any
 
 from lifesigns._errors import RecorderError
 
 MOST_FAILURES = 16
+
+
+def is_from_a_signal(error: BaseException) -> bool:
+    """Whether a signal handler of the user raised: it may run at any moment, also in code of ours.
+
+    Args:
+        error: With its traceback.
+    """
+    handlers = {_code(signal.getsignal(number)) for number in signal.valid_signals()} - {None}
+    frames = error.__traceback__
+    while frames is not None:
+        if frames.tb_frame.f_code in handlers:
+            return True
+        frames = frames.tb_next
+    return False
+
+
+def _code(handler: Any) -> CodeType | None:
+    """The code of a handler written in Python."""
+    while isinstance(handler, functools.partial):
+        handler = handler.func
+    code = getattr(handler, "__code__", None)
+    if code is None and callable(handler):
+        code = getattr(type(handler).__call__, "__code__", None)
+    return code
 
 
 class Guard:
@@ -32,6 +60,8 @@ class Guard:
                 action(*arguments)
         except Exception as error:
             self._give_up()
+            if is_from_a_signal(error):
+                raise
             if len(self.failures) < MOST_FAILURES:
                 self.failures[f"{type(error).__name__}: {error}"] = None
             if self.strict:

@@ -14,7 +14,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from types import FrameType
 from typing import Any
 
@@ -24,8 +24,10 @@ from torch.nn.modules import module as module_hooks
 from torch.nn.modules.loss import _Loss
 
 from lifesigns.record.attach.backward import outside_dynamo
-from lifesigns.record.readable import is_readable, readable
+from lifesigns.record.readable import is_readable, readable, without_modes
 
+DEEPEST = 8
+"""Containers within containers that are looked into for a prediction."""
 MOST_CALLS = 50_000
 """Calls that are remembered when no backward pass follows: a model that only predicts."""
 MOST_ROOT_CALLS, MOST_ELEMENTS = 16, 1 << 24
@@ -256,18 +258,24 @@ class ForwardHooks:
 
     @outside_dynamo
     def _enter(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        if torch._C._get_tracing_state() is not None:  # `torch.jit.trace` would write us down
+            return
         inner = uncompiled(module)
         self._guard(self._open, inner, inputs, inner is not module)
 
     @outside_dynamo
     def _leave(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        if torch._C._get_tracing_state() is not None:
+            return
         self._guard(self._close, uncompiled(module), output)
 
     def _open(self, module: nn.Module, inputs: tuple[Any, ...], is_compiled: bool) -> None:
         if self.first_event is None:
             self.first_event = time.perf_counter()
         stack = self._stacks.setdefault(threading.get_ident(), [])
-        if stack and stack[0].module() in (module, None) and _running_calls() <= len(stack):
+        outermost = stack[0].module() if stack else None
+        is_again = outermost is module or outermost is None
+        if stack and is_again and _running_calls() <= len(stack):
             stack.clear()  # Ctrl-C ended them: hooks that are always called are not called then
         if not torch.is_grad_enabled():
             return
@@ -277,7 +285,7 @@ class ForwardHooks:
         call.recurrent = type(module).__name__.lower() if isinstance(module, nn.RNNBase) else ""
         if not stack:
             given = (i for i in inputs if isinstance(i, Tensor))
-            call.input = readable(next(filter(is_readable, given), None))
+            call.input = _kept(next(filter(is_readable, given), None))
         stack.append(call)
 
     def _close(self, module: nn.Module, output: Any) -> None:
@@ -313,6 +321,18 @@ class ForwardHooks:
                 kept.let_go()
 
 
+def _kept(tensor: Tensor | None) -> Tensor | None:
+    """The values of a tensor, to be read later; a copy of memory that is another library's.
+
+    Such memory (NumPy's, a file mapped by the script) may be gone by then.
+    """
+    value = readable(tensor)
+    if value is None or value.untyped_storage().resizable():
+        return value
+    with without_modes(), torch.no_grad():
+        return value.clone() if value.numel() <= MOST_ELEMENTS else None
+
+
 def _maker(tensor: Tensor | None) -> int | None:
     """Sequence number of the autograd node that made a tensor."""
     return None if tensor is None or tensor.grad_fn is None else tensor.grad_fn._sequence_nr()
@@ -320,8 +340,9 @@ def _maker(tensor: Tensor | None) -> int | None:
 
 def uncompiled(module: nn.Module) -> nn.Module:
     """The module that `torch.compile` wrapped; itself, if none."""
-    inner = module._modules.get("_orig_mod")
-    return module if inner is None or type(module).__name__ != "OptimizedModule" else inner
+    if type(module).__name__ != "OptimizedModule":
+        return module
+    return module._modules.get("_orig_mod") or module
 
 
 def _running_calls() -> int:
@@ -339,25 +360,29 @@ def is_root(module: nn.Module) -> bool:
     return not isinstance(module, _Loss) and next(module.parameters(), None) is not None
 
 
-def first_tensor(output: Any) -> Tensor | None:
+def first_tensor(output: Any, depth: int = 0) -> Tensor | None:
     """The prediction in a module's output: a tensor, or the `logits` or first tensor inside.
 
-    Args:
-        output: A tensor, or a dict, sequence or dataclass that holds some.
+    Looks only where looking runs no code of the user: a mapping or property of their own might
+    draw random numbers.
 
-    Returns:
-        The tensor; None if there is none.
+    Args:
+        output: What a module returned.
+        depth: How many containers it lies in.
     """
     if isinstance(output, Tensor):
         return output if is_readable(output) else None
-    if isinstance(output, Mapping):
-        chosen = output.get("logits")
-        return chosen if isinstance(chosen, Tensor) else first_tensor(list(output.values()))
+    if depth > DEEPEST:
+        return None
+    if isinstance(output, dict):
+        chosen = dict.get(output, "logits")
+        held = list(dict.values(output))
+        return chosen if isinstance(chosen, Tensor) else first_tensor(held, depth + 1)
     if isinstance(output, list | tuple):
-        tensors = [t for t in map(first_tensor, output) if t is not None]
+        tensors = [t for t in (first_tensor(o, depth + 1) for o in output) if t is not None]
         return next((t for t in tensors if t.dim() > 0), tensors[0] if tensors else None)
-    if hasattr(output, "__dataclass_fields__"):
-        return first_tensor([getattr(output, name) for name in output.__dataclass_fields__])
+    if is_dataclass(type(output)):
+        return first_tensor(list(getattr(output, "__dict__", {}).values()), depth + 1)
     return None
 
 
@@ -391,7 +416,10 @@ def root_prefixes(roots: list[nn.Module]) -> list[str]:
 def named_modules(root: nn.Module) -> list[tuple[str, nn.Module]]:
     """`named_modules`, and Keras layers, which live in `model.layers` only."""
     found = list(root.named_modules())
-    layers = getattr(root, "layers", None)
+    try:
+        layers = getattr(root, "layers", None)
+    except Exception:  # a property of the user's own
+        layers = None
     if len(found) == 1 and isinstance(layers, list):
         found += [
             (str(getattr(layer, "name", i)), layer)

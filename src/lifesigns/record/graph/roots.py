@@ -50,7 +50,7 @@ class Roots:
     def parameters(self) -> dict[str, Tensor]:
         """The parameters the roots hold at this moment, by name."""
         found = _parameter_names(_outermost(self._alive())).values()
-        return {name: p for ref, name in found if (p := ref()) is not None}
+        return {name: p for ref, name in found if (p := ref()) is not None and p.is_leaf}
 
     def forget(self) -> None:
         """The networks found so far are trained elsewhere."""

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lifesigns.record.readable import is_readable
+from lifesigns.record.readable import is_readable, without_modes
 from lifesigns.records import UnitSums
 
 SMALL = 65_536
@@ -41,6 +41,7 @@ def measuring() -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(torch._C.DisableTorchFunction())
         stack.enter_context(torch.no_grad())
+        stack.enter_context(without_modes())
         for device in ("cpu", "cuda"):
             if torch.is_autocast_enabled(device):
                 stack.enter_context(torch.autocast(device, enabled=False))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -94,7 +95,10 @@ class Optimizers:
         """Learning rate by `id` of the parameter."""
         groups = (group for optimizer in self._each() for group in optimizer.param_groups)
         return {
-            id(p): float(group.get("lr", math.nan)) for group in groups for p in group["params"]
+            id(p): rate
+            for group in groups
+            for rate in [_number(group.get("lr"))]
+            for p in group["params"]
         }
 
     def forget(self) -> None:
@@ -159,3 +163,11 @@ class ByHand:
 
 def _parameters(optimizer: Optimizer) -> list[Tensor]:
     return [p for group in optimizer.param_groups for p in group["params"]]
+
+
+def _number(rate: Any) -> float:
+    """A learning rate as a number; NaN where an optimizer has none, or finds it by itself."""
+    try:
+        return float(rate.detach() if isinstance(rate, Tensor) else rate)
+    except (TypeError, ValueError, RuntimeError):
+        return math.nan
