@@ -86,7 +86,7 @@ def test_signals_are_obeyed_at_once_where_the_program_runs_inside_of_us():
     assert [path for path in signals.PASSED_THROUGH if not Path(path).is_file()] == []
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit.trace` is deprecated")
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
 def test_a_module_can_be_traced_while_a_step_is_armed(recorder):
     model = network().eval()
 
