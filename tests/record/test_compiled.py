@@ -188,6 +188,11 @@ def sizes_that_differ_inside(model):
     )
 
 
+def compiled_in_place(model):
+    model.compile(backend="aot_eager")
+    return lambda x, y: F.cross_entropy(model(x), y)
+
+
 def not_compiled(model):
     return lambda x, y: F.mse_loss(model(x)[:, :1], y.float())
 
@@ -205,6 +210,7 @@ def recurrent(model):
         warning_inside,
         sizes_that_differ,
         sizes_that_differ_inside,
+        compiled_in_place,
         not_compiled,
         recurrent,
     ],
