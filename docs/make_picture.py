@@ -8,10 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from lifesigns.commands.demo import (
-    FAULTS,
-    run,
-)
+from lifesigns.commands.demo import FAULTS, run
 
 FAULT = "double-softmax"
 

@@ -21,18 +21,9 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 from lifesigns.claims import Claim, Done, Measurement, Result, all_claims
-from lifesigns.claims.topics import (
-    Topic,
-    all_topics,
-)
+from lifesigns.claims.topics import Topic, all_topics
 from lifesigns.claims.topics._html import mathml
-from lifesigns.claims.topics._page import (
-    Block,
-    Explained,
-    Item,
-    Pointer,
-    page_of,
-)
+from lifesigns.claims.topics._page import Block, Explained, Item, Pointer, page_of
 from lifesigns.report.functions import page_of as function_of
 from lifesigns.report.functions_html import drawing
 from lifesigns.report.functions_text import markdown as functions_index

@@ -11,21 +11,9 @@ from rich.console import Console
 
 from lifesigns._errors import UsageError
 from lifesigns.claims import Done, all_claims, find_claims
-from lifesigns.claims.topics import (
-    _measured,
-    all_topics,
-    find,
-)
-from lifesigns.claims.topics._html import (
-    html,
-    mathml,
-)
-from lifesigns.claims.topics._page import (
-    PLACEHOLDER,
-    Explained,
-    needed_claims,
-    page_of,
-)
+from lifesigns.claims.topics import _measured, all_topics, find
+from lifesigns.claims.topics._html import html, mathml
+from lifesigns.claims.topics._page import PLACEHOLDER, Explained, needed_claims, page_of
 from lifesigns.claims.topics._text import print_page
 from lifesigns.commands.explain import show
 from lifesigns.report.charset import encodable

@@ -5,12 +5,7 @@ import torch
 from rich.console import Console
 
 from lifesigns._errors import UsageError
-from lifesigns.commands.demo import (
-    FAULTS,
-    Digits,
-    demo,
-    run,
-)
+from lifesigns.commands.demo import FAULTS, Digits, demo, run
 from lifesigns.nets import train
 
 

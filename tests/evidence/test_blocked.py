@@ -3,12 +3,7 @@
 import numpy as np
 import pytest
 
-from lifesigns.evidence.blocked import (
-    block_from_above,
-    is_cut_off,
-    stopped_share,
-    unknown_block,
-)
+from lifesigns.evidence.blocked import block_from_above, is_cut_off, stopped_share, unknown_block
 from lifesigns.records import SiteReading
 from lifesigns.rules import testing as example
 

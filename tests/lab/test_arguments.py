@@ -1,10 +1,7 @@
 import pytest
 
 from lifesigns._errors import UsageError
-from lifesigns.lab.design.arguments import (
-    design_of,
-    rates_of,
-)
+from lifesigns.lab.design.arguments import design_of, rates_of
 from lifesigns.lab.design.design import Design
 from lifesigns.lab.results.pages import as_toml
 

@@ -1,13 +1,7 @@
 import pytest
 
 from lifesigns._errors import UsageError
-from lifesigns.lab.design.design import (
-    FIRST_SEED,
-    TUNING_SEEDS,
-    Cell,
-    Design,
-    logarithmic,
-)
+from lifesigns.lab.design.design import FIRST_SEED, TUNING_SEEDS, Cell, Design, logarithmic
 from lifesigns.nets.data import load
 
 

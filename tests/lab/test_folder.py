@@ -6,10 +6,7 @@ import pytest
 
 from lifesigns._errors import UsageError
 from lifesigns.lab.design.design import Design
-from lifesigns.lab.results.folder import (
-    make_folder,
-    write_design,
-)
+from lifesigns.lab.results.folder import make_folder, write_design
 
 
 def test_a_file_is_no_folder(tmp_path):

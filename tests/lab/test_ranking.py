@@ -3,14 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from lifesigns.lab.design.design import (
-    Cell,
-    Design,
-)
-from lifesigns.lab.results.ranking import (
-    rank,
-    steps_to_reach,
-)
+from lifesigns.lab.design.design import Cell, Design
+from lifesigns.lab.results.ranking import rank, steps_to_reach
 from lifesigns.lab.run import CellResult, Outcome
 from lifesigns.lab.training.baseline import Baseline
 from lifesigns.lab.training.population import History

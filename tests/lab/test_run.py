@@ -6,16 +6,9 @@ from lifesigns._errors import UsageError
 from lifesigns.lab import run as lab
 from lifesigns.lab.design.design import Design
 from lifesigns.lab.run import run
-from lifesigns.lab.training.chunks import (
-    best_chunk,
-    largest_chunk,
-)
+from lifesigns.lab.training.chunks import best_chunk, largest_chunk
 from lifesigns.lab.training.members import Member
-from lifesigns.lab.training.work_units import (
-    Shelf,
-    Source,
-    WorkUnit,
-)
+from lifesigns.lab.training.work_units import Shelf, Source, WorkUnit
 from lifesigns.lab.training.workers import LocalWorkers
 from lifesigns.nets import MLP, Recipe, accuracy, train
 from lifesigns.nets.data import load

@@ -2,12 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lifesigns.lab.results.statistics import (
-    Contrast,
-    Interval,
-    chance_of_being_best,
-    holm,
-)
+from lifesigns.lab.results.statistics import Contrast, Interval, chance_of_being_best, holm
 
 
 def test_an_interval_covers_the_true_mean_as_often_as_it_says():

@@ -1,10 +1,7 @@
 import pytest
 import torch
 
-from lifesigns.lab.training.trainers import (
-    FEW,
-    lengths,
-)
+from lifesigns.lab.training.trainers import FEW, lengths
 
 
 @pytest.mark.parametrize("members", [1, FEW, 3 * FEW - 1])

@@ -5,11 +5,7 @@ import pytest
 
 from lifesigns._errors import UsageError
 from lifesigns.lab.training.members import Member
-from lifesigns.lab.training.work_units import (
-    Shelf,
-    Source,
-    WorkUnit,
-)
+from lifesigns.lab.training.work_units import Shelf, Source, WorkUnit
 from lifesigns.nets import MLP, Recipe
 
 WORK_UNIT = WorkUnit((Member(Recipe(MLP(4, (), 3), "cross_entropy")),), Source("iris"), 5)

@@ -13,11 +13,7 @@ import pytest
 from lifesigns._errors import UsageError
 from lifesigns.lab.training import workers
 from lifesigns.lab.training.members import Member
-from lifesigns.lab.training.work_units import (
-    Source,
-    WorkUnit,
-    work_units_of,
-)
+from lifesigns.lab.training.work_units import Source, WorkUnit, work_units_of
 from lifesigns.lab.training.workers import LocalWorkers
 from lifesigns.nets import MLP, Recipe
 

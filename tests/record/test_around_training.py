@@ -15,10 +15,7 @@ from torch.optim import optimizer as optimizer_hooks
 
 from lifesigns._errors import RecorderError
 from lifesigns.record import Recorder
-from lifesigns.record.schedule.sampler import (
-    Budget,
-    Every,
-)
+from lifesigns.record.schedule.sampler import Budget, Every
 
 
 def network():

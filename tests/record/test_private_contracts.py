@@ -11,11 +11,7 @@ from torch.nn.modules import module as module_hooks
 from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.utils.checkpoint import checkpoint
 
-from lifesigns.record.graph.operations import (
-    LINEAR_MAPS,
-    NAMED,
-    TRANSPARENT,
-)
+from lifesigns.record.graph.operations import LINEAR_MAPS, NAMED, TRANSPARENT
 
 torch.set_num_threads(1)
 

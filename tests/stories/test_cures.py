@@ -10,10 +10,7 @@ import pytest
 from rich.console import Console
 
 import lifesigns
-from lifesigns.commands.demo import (
-    FAULTS,
-    run,
-)
+from lifesigns.commands.demo import FAULTS, run
 
 RECIPES = {fault.name: fault.recipe for fault in FAULTS}
 

@@ -6,10 +6,7 @@ import numpy as np
 
 from lifesigns.claims._claim import Claim, Effort, Kind, Measurement, Result
 from lifesigns.claims._training import best_rate, interval_rows, over_seeds
-from lifesigns.lab.results.statistics import (
-    Contrast,
-    holm,
-)
+from lifesigns.lab.results.statistics import Contrast, holm
 from lifesigns.nets import MLP, Recipe
 from lifesigns.nets.data import load
 from lifesigns.report.figures import intervals

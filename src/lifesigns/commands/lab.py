@@ -12,19 +12,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from lifesigns._errors import UsageError, shown
 from lifesigns.lab.design.arguments import design_of
 from lifesigns.lab.design.design import Design
-from lifesigns.lab.results.folder import (
-    make_folder,
-    write_design,
-    write_outcome,
-)
+from lifesigns.lab.results.folder import make_folder, write_design, write_outcome
 from lifesigns.lab.results.pages import print_ranking
 from lifesigns.lab.results.ranking import rank
 from lifesigns.lab.run import Outcome, run
-from lifesigns.lab.training.workers import (
-    LocalWorkers,
-    Workers,
-    cores,
-)
+from lifesigns.lab.training.workers import LocalWorkers, Workers, cores
 from lifesigns.report.terminal import console_for
 
 INTERRUPTED = 130

@@ -9,13 +9,7 @@ from lifesigns.evidence import suspects
 from lifesigns.evidence.course import Course
 from lifesigns.evidence.stream import Stream
 from lifesigns.evidence.suspects import Suspect
-from lifesigns.evidence.thresholds import (
-    HARDLY_RELATED,
-    LEARNED,
-    NOTHING,
-    PATIENCE,
-    SURE_STEPS,
-)
+from lifesigns.evidence.thresholds import HARDLY_RELATED, LEARNED, NOTHING, PATIENCE, SURE_STEPS
 from lifesigns.records import Severity
 
 SUSPECTS = (

@@ -11,9 +11,6 @@ Shapes in this package: `K` members, `B` samples in a batch, `I` inputs and `O` 
 
 from lifesigns.lab.comparison import compare
 from lifesigns.lab.training.members import Member, stacks
-from lifesigns.lab.training.population import (
-    History,
-    train_population,
-)
+from lifesigns.lab.training.population import History, train_population
 
 __all__ = ["History", "Member", "compare", "stacks", "train_population"]

@@ -6,18 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lifesigns.lab.design.design import Design
-from lifesigns.lab.design.user_modules import (
-    Factory,
-    OwnModels,
-)
-from lifesigns.lab.results.folder import (
-    make_folder,
-    write_outcome,
-)
-from lifesigns.lab.results.ranking import (
-    Ranking,
-    rank,
-)
+from lifesigns.lab.design.user_modules import Factory, OwnModels
+from lifesigns.lab.results.folder import make_folder, write_outcome
+from lifesigns.lab.results.ranking import Ranking, rank
 from lifesigns.lab.run import Outcome, run
 from lifesigns.nets.data import Split, load
 from lifesigns.nets.recipe import LossFunction

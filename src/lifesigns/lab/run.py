@@ -10,30 +10,15 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from lifesigns.lab.design.design import (
-    Cell,
-    Design,
-)
+from lifesigns.lab.design.design import Cell, Design
 from lifesigns.lab.design.memory import require_memory
 from lifesigns.lab.design.user_modules import OwnModels
 from lifesigns.lab.training.baseline import Baseline
-from lifesigns.lab.training.chunks import (
-    best_chunk,
-    largest_chunk,
-)
+from lifesigns.lab.training.chunks import best_chunk, largest_chunk
 from lifesigns.lab.training.members import Member, stacks
 from lifesigns.lab.training.population import History
-from lifesigns.lab.training.work_units import (
-    Given,
-    Shelf,
-    Source,
-    WorkUnit,
-    work_units_of,
-)
-from lifesigns.lab.training.workers import (
-    LocalWorkers,
-    Workers,
-)
+from lifesigns.lab.training.work_units import Given, Shelf, Source, WorkUnit, work_units_of
+from lifesigns.lab.training.workers import LocalWorkers, Workers
 
 Plan = Design | OwnModels
 P = TypeVar("P", Design, OwnModels)

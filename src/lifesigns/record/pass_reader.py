@@ -10,23 +10,11 @@ from torch.utils.weak import WeakIdRef
 
 from lifesigns.record.attach.followed_thread import TrainingThread
 from lifesigns.record.compiled.calls import CompiledCode
-from lifesigns.record.compiled.graft import (
-    Repeated,
-    repeat_compiled,
-)
+from lifesigns.record.compiled.graft import Repeated, repeat_compiled
 from lifesigns.record.graph.known_graphs import Structures
-from lifesigns.record.graph.module_calls import (
-    Forward,
-    ForwardHooks,
-)
-from lifesigns.record.graph.roots import (
-    Roots,
-    root_inputs,
-)
-from lifesigns.record.graph.walk import (
-    Walk,
-    walk,
-)
+from lifesigns.record.graph.module_calls import Forward, ForwardHooks
+from lifesigns.record.graph.roots import Roots, root_inputs
+from lifesigns.record.graph.walk import Walk, walk
 from lifesigns.record.measure.parameters import ParameterReader
 from lifesigns.record.measure.reduce import measuring
 from lifesigns.record.reading import Reading

@@ -15,30 +15,14 @@ from torch import Tensor
 from lifesigns.functions.activations import ACTIVATIONS
 from lifesigns.record.attach.guard import is_from_a_signal
 from lifesigns.record.graph.evaluation_mode import evaluating
-from lifesigns.record.graph.module_calls import (
-    Forward,
-    Inputs,
-)
-from lifesigns.record.graph.operations import (
-    ACTIVATION_NODES,
-    activation_value,
-    signed,
-)
+from lifesigns.record.graph.module_calls import Forward, Inputs
+from lifesigns.record.graph.operations import ACTIVATION_NODES, activation_value, signed
 from lifesigns.record.graph.sites import Condensed
-from lifesigns.record.graph.walk import (
-    Walk,
-    is_hooked,
-    saved,
-    unreadable,
-    value_as_used,
-)
+from lifesigns.record.graph.walk import Walk, is_hooked, saved, unreadable, value_as_used
 from lifesigns.record.loss.comparison import PendingLoss
 from lifesigns.record.loss.recognise import read_loss
 from lifesigns.record.measure.nonfinite_origin import forward_origin
-from lifesigns.record.measure.reduce import (
-    Pack,
-    PendingSums,
-)
+from lifesigns.record.measure.reduce import Pack, PendingSums
 from lifesigns.record.readable import obstacle, readable
 from lifesigns.records import (
     EVERYTHING,

@@ -29,25 +29,10 @@ from lifesigns.record.graph.module_calls import ForwardHooks
 from lifesigns.record.graph.roots import Roots
 from lifesigns.record.pass_reader import PassReader
 from lifesigns.record.schedule.clock import Clock
-from lifesigns.record.schedule.cycle_end import (
-    ByHand,
-    Optimizers,
-)
-from lifesigns.record.schedule.cycles import (
-    ARMED,
-    QUIET,
-    Cycles,
-)
-from lifesigns.record.schedule.loss_log import (
-    LossLog,
-    is_severed,
-    loss_value,
-    with_graph,
-)
-from lifesigns.record.schedule.sampler import (
-    Budget,
-    Every,
-)
+from lifesigns.record.schedule.cycle_end import ByHand, Optimizers
+from lifesigns.record.schedule.cycles import ARMED, QUIET, Cycles
+from lifesigns.record.schedule.loss_log import LossLog, is_severed, loss_value, with_graph
+from lifesigns.record.schedule.sampler import Budget, Every
 from lifesigns.record.schedule.snapshots import Snapshots
 from lifesigns.record.schedule.spikes import Surprise
 from lifesigns.records import EVERYTHING, Cost, LossCurve, Quantity, Snapshot, Trace

@@ -14,26 +14,10 @@ by the recorder, and a rule cannot tell the difference. Records go to JSON and b
 (`to_json`, `from_json`).
 """
 
-from lifesigns.records.as_json import (
-    from_json,
-    to_json,
-)
-from lifesigns.records.findings import (
-    Finding,
-    Remedy,
-    Severity,
-    grouped,
-)
-from lifesigns.records.graph import (
-    WEIGHTED,
-    Graph,
-    Kind,
-    Site,
-)
-from lifesigns.records.quantities import (
-    EVERYTHING,
-    Quantity,
-)
+from lifesigns.records.as_json import from_json, to_json
+from lifesigns.records.findings import Finding, Remedy, Severity, grouped
+from lifesigns.records.graph import WEIGHTED, Graph, Kind, Site
+from lifesigns.records.quantities import EVERYTHING, Quantity
 from lifesigns.records.readings import (
     BatchReading,
     Coverage,
@@ -44,18 +28,8 @@ from lifesigns.records.readings import (
     Snapshot,
     TargetReading,
 )
-from lifesigns.records.trace import (
-    Cost,
-    LossCurve,
-    RunInfo,
-    Trace,
-)
-from lifesigns.records.units import (
-    Floats,
-    Ints,
-    Shape,
-    UnitSums,
-)
+from lifesigns.records.trace import Cost, LossCurve, RunInfo, Trace
+from lifesigns.records.units import Floats, Ints, Shape, UnitSums
 
 SCHEMA_VERSION = 1
 """Version of the records' form; run files and JSON reports carry it."""

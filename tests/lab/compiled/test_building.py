@@ -6,10 +6,7 @@ import torch
 
 from lifesigns._errors import UsageError
 from lifesigns.lab import Member, train_population
-from lifesigns.lab.engines.c import (
-    arithmetic,
-    building,
-)
+from lifesigns.lab.engines.c import arithmetic, building
 from lifesigns.nets import MLP, Recipe
 from lifesigns.nets.data import load
 

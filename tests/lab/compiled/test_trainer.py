@@ -7,16 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from lifesigns.lab.engines.c import (
-    CompiledTrainer,
-    building,
-    is_compiled,
-)
+from lifesigns.lab.engines.c import CompiledTrainer, building, is_compiled
 from lifesigns.lab.engines.torch.perceptrons import StackedPerceptrons
-from lifesigns.lab.training.trainers import (
-    TorchTrainer,
-    trainer_of,
-)
+from lifesigns.lab.training.trainers import TorchTrainer, trainer_of
 from lifesigns.nets import MLP, Recipe
 from lifesigns.nets.mlp import ACTIVATION_MODULES
 from lifesigns.nets.optimizers import OPTIMIZERS, USES_MOMENTUM

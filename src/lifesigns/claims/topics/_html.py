@@ -6,14 +6,7 @@ from html import escape
 from itertools import groupby
 
 from lifesigns._errors import extra
-from lifesigns.claims.topics._page import (
-    Block,
-    Explained,
-    Item,
-    Pointer,
-    Prose,
-    TopicPage,
-)
+from lifesigns.claims.topics._page import Block, Explained, Item, Pointer, Prose, TopicPage
 from lifesigns.claims.topics._topic import Formula
 from lifesigns.report.page import Page
 

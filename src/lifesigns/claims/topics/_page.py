@@ -10,15 +10,8 @@ from math import isfinite
 from lifesigns.claims._book import environment
 from lifesigns.claims._claim import Measurement, Spec
 from lifesigns.claims._engine import Done
-from lifesigns.claims.topics._phrases import (
-    Phrases,
-    phrases_in,
-)
-from lifesigns.claims.topics._topic import (
-    Formula,
-    Number,
-    Topic,
-)
+from lifesigns.claims.topics._phrases import Phrases, phrases_in
+from lifesigns.claims.topics._topic import Formula, Number, Topic
 from lifesigns.report.language import Language
 from lifesigns.rules import find_rule
 

@@ -5,13 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from lifesigns.claims.topics._page import (
-    Block,
-    Explained,
-    Item,
-    Pointer,
-    TopicPage,
-)
+from lifesigns.claims.topics._page import Block, Explained, Item, Pointer, TopicPage
 from lifesigns.report.terminal import fitted, write
 from lifesigns.report.wrapping import wrapped
 

@@ -1,11 +1,6 @@
 """How the error travels back through a network, and what becomes of it on the way."""
 
-from lifesigns.claims.topics._topic import (
-    Formula,
-    Number,
-    Topic,
-    Words,
-)
+from lifesigns.claims.topics._topic import Formula, Number, Topic, Words
 
 ENGLISH = Words(
     title="Backpropagation: the error on its way back",

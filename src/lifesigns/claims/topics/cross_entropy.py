@@ -1,11 +1,6 @@
 """Why cross-entropy learns where squared error stalls."""
 
-from lifesigns.claims.topics._topic import (
-    Formula,
-    Number,
-    Topic,
-    Words,
-)
+from lifesigns.claims.topics._topic import Formula, Number, Topic, Words
 
 ENGLISH = Words(
     title="Cross-entropy: why it learns where squared error stalls",

@@ -1,11 +1,6 @@
 """ReLU units that never fire, and why they do not come back."""
 
-from lifesigns.claims.topics._topic import (
-    Formula,
-    Number,
-    Topic,
-    Words,
-)
+from lifesigns.claims.topics._topic import Formula, Number, Topic, Words
 
 ENGLISH = Words(
     title="Dead units: ReLUs that never fire again",

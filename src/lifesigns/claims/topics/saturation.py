@@ -1,11 +1,6 @@
 """What becomes of the gradient on the flat ends of a sigmoid."""
 
-from lifesigns.claims.topics._topic import (
-    Formula,
-    Number,
-    Topic,
-    Words,
-)
+from lifesigns.claims.topics._topic import Formula, Number, Topic, Words
 
 ENGLISH = Words(
     title="Saturation: the flat ends of sigmoid and tanh",

@@ -1,11 +1,6 @@
 """What one hidden layer can express, and what the theorem does not say."""
 
-from lifesigns.claims.topics._topic import (
-    Formula,
-    Number,
-    Topic,
-    Words,
-)
+from lifesigns.claims.topics._topic import Formula, Number, Topic, Words
 
 ENGLISH = Words(
     title="Universal approximation: what one hidden layer can express",

@@ -1,11 +1,6 @@
 """Why weights may or may not start at zero."""
 
-from lifesigns.claims.topics._topic import (
-    Formula,
-    Number,
-    Topic,
-    Words,
-)
+from lifesigns.claims.topics._topic import Formula, Number, Topic, Words
 
 ENGLISH = Words(
     title="Zero initialisation: where it is fine and where it fails",

@@ -1,11 +1,6 @@
 """Why inputs of one sign make descent zig-zag, and how much that matters."""
 
-from lifesigns.claims.topics._topic import (
-    Formula,
-    Number,
-    Topic,
-    Words,
-)
+from lifesigns.claims.topics._topic import Formula, Number, Topic, Words
 
 ENGLISH = Words(
     title="Zig-zag: what inputs of one sign do to descent",

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lifesigns.functions._elementary import (
-    relu,
-    sigmoid,
-    sigmoid_slope,
-    step,
-)
+from lifesigns.functions._elementary import relu, sigmoid, sigmoid_slope, step
 from lifesigns.functions.activations._activation import Activation
 from lifesigns.functions.activations._facts import INF, Facts, Function
 from lifesigns.functions.activations.smooth import gelu, gelu_slope, silu, silu_slope

@@ -6,11 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from lifesigns.functions._elementary import (
-    inside,
-    relu,
-    step,
-)
+from lifesigns.functions._elementary import inside, relu, step
 from lifesigns.functions.activations._activation import Activation
 from lifesigns.functions.activations._facts import INF, Function
 from lifesigns.records import Floats

@@ -6,11 +6,7 @@ import math
 
 import numpy as np
 
-from lifesigns.functions._elementary import (
-    normal_cdf,
-    sigmoid,
-    softplus,
-)
+from lifesigns.functions._elementary import normal_cdf, sigmoid, softplus
 from lifesigns.functions.activations._activation import Activation
 from lifesigns.records import Floats
 

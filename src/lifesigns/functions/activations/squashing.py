@@ -6,12 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from lifesigns.functions._elementary import (
-    inside,
-    sigmoid,
-    sigmoid_slope,
-    softplus,
-)
+from lifesigns.functions._elementary import inside, sigmoid, sigmoid_slope, softplus
 from lifesigns.functions.activations._activation import Activation
 
 LECUN_SCALE, LECUN_RATE = 1.7159, 2 / 3

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lifesigns.functions._elementary import (
-    sigmoid,
-    softplus,
-)
+from lifesigns.functions._elementary import sigmoid, softplus
 from lifesigns.functions.activations.groups import log_softmax, softmax
 from lifesigns.functions.losses._loss import Loss
 from lifesigns.records import Floats

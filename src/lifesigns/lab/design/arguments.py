@@ -10,10 +10,7 @@ from typing import Any
 
 from lifesigns._errors import UsageError, shown
 from lifesigns._files import read_toml
-from lifesigns.lab.design.design import (
-    Design,
-    logarithmic,
-)
+from lifesigns.lab.design.design import Design, logarithmic
 
 MOST_RATES = 1000
 """More are a mistake: each rate trains every cell again."""

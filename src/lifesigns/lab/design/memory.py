@@ -8,10 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from lifesigns._errors import UsageError
-from lifesigns.lab.design.design import (
-    TUNING_SEEDS,
-    Design,
-)
+from lifesigns.lab.design.design import TUNING_SEEDS, Design
 from lifesigns.nets.data import Split
 from lifesigns.nets.mlp import PIECES
 

@@ -10,11 +10,7 @@ from dataclasses import dataclass, replace
 from torch import nn
 
 from lifesigns._errors import UsageError
-from lifesigns.lab.design.design import (
-    FIRST_SEED,
-    TUNING_SEEDS,
-    Cell,
-)
+from lifesigns.lab.design.design import FIRST_SEED, TUNING_SEEDS, Cell
 from lifesigns.lab.training.members import Member
 from lifesigns.lab.training.work_units import Given
 from lifesigns.nets import Recipe

@@ -7,12 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lifesigns.lab.results.statistics import (
-    Contrast,
-    Floats,
-    Interval,
-    holm,
-)
+from lifesigns.lab.results.statistics import Contrast, Floats, Interval, holm
 from lifesigns.lab.run import CellResult
 
 

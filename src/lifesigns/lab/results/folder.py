@@ -8,10 +8,7 @@ from lifesigns import _outputs
 from lifesigns._errors import UsageError
 from lifesigns._outputs import regular_file, write
 from lifesigns.lab.design.design import Design
-from lifesigns.lab.results.pages import (
-    as_toml,
-    html_page,
-)
+from lifesigns.lab.results.pages import as_toml, html_page
 from lifesigns.lab.results.ranking import Ranking
 from lifesigns.lab.results.tables import (
     effect_rows,

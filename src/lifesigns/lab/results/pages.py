@@ -18,12 +18,7 @@ import lifesigns
 from lifesigns.lab.design.design import Design
 from lifesigns.lab.engines.c import arithmetic
 from lifesigns.lab.results.ranking import Ranking
-from lifesigns.lab.results.tables import (
-    curve_rows,
-    effect_rows,
-    ranking_rows,
-    tuning_rows,
-)
+from lifesigns.lab.results.tables import curve_rows, effect_rows, ranking_rows, tuning_rows
 from lifesigns.lab.run import Outcome, Plan
 from lifesigns.report.figures import Spec, intervals, lines
 from lifesigns.report.page import Page

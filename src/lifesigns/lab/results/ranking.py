@@ -9,16 +9,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from lifesigns.lab.results.effects import (
-    Effect,
-    main_effects,
-)
-from lifesigns.lab.results.statistics import (
-    Contrast,
-    Interval,
-    chance_of_being_best,
-    holm,
-)
+from lifesigns.lab.results.effects import Effect, main_effects
+from lifesigns.lab.results.statistics import Contrast, Interval, chance_of_being_best, holm
 from lifesigns.lab.run import CellResult, Outcome
 from lifesigns.lab.training.baseline import Baseline
 

@@ -12,18 +12,11 @@ from torch import Tensor, nn
 
 from lifesigns._errors import UsageError
 from lifesigns.lab.engines.torch.batched_activations import is_function
-from lifesigns.lab.engines.torch.examining import (
-    MEASURES,
-    Measures,
-    Program,
-)
+from lifesigns.lab.engines.torch.examining import MEASURES, Measures, Program
 from lifesigns.lab.engines.torch.modules import batched_or_separate
 from lifesigns.lab.engines.torch.perceptrons import StackedPerceptrons
 from lifesigns.lab.training.members import Member, stacks
-from lifesigns.lab.training.trainers import (
-    lengths,
-    trainer_of,
-)
+from lifesigns.lab.training.trainers import lengths, trainer_of
 from lifesigns.nets import MLP
 from lifesigns.nets.data import Split
 

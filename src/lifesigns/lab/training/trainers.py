@@ -8,17 +8,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from lifesigns.lab.engines.c import (
-    CompiledTrainer,
-    is_compiled,
-)
+from lifesigns.lab.engines.c import CompiledTrainer, is_compiled
 from lifesigns.lab.engines.torch.batched_optimizers import Stepper
-from lifesigns.lab.engines.torch.examining import (
-    Examination,
-    Program,
-    Samples,
-    examined,
-)
+from lifesigns.lab.engines.torch.examining import Examination, Program, Samples, examined
 from lifesigns.lab.engines.torch.perceptrons import StackedPerceptrons
 from lifesigns.nets import Recipe
 

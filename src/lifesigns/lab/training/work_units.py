@@ -22,10 +22,7 @@ from lifesigns._errors import UsageError
 from lifesigns.lab.engines.c import arithmetic
 from lifesigns.lab.engines.torch.examining import MEASURES
 from lifesigns.lab.training.members import Member
-from lifesigns.lab.training.population import (
-    History,
-    train_population,
-)
+from lifesigns.lab.training.population import History, train_population
 from lifesigns.nets.data import Split, load
 
 

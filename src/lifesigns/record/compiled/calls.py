@@ -18,10 +18,7 @@ import torch
 from torch import nn
 from torch.nn.modules import module as module_hooks
 
-from lifesigns.record.compiled.repetition import (
-    MOST_ELEMENTS,
-    CompiledCall,
-)
+from lifesigns.record.compiled.repetition import MOST_ELEMENTS, CompiledCall
 from lifesigns.record.compiled.traced_graph import CompiledGraph
 from lifesigns.record.graph.module_calls import ForwardHooks
 

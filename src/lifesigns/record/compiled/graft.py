@@ -9,18 +9,10 @@ from typing import Any
 
 from torch import Tensor
 
-from lifesigns.record.compiled.repetition import (
-    COMPILED,
-    CompiledCall,
-    Edge,
-    Repetition,
-)
+from lifesigns.record.compiled.repetition import COMPILED, CompiledCall, Edge, Repetition
 from lifesigns.record.compiled.traced_graph import OWN
 from lifesigns.record.graph.module_calls import Forward
-from lifesigns.record.graph.walk import (
-    Walk,
-    walk,
-)
+from lifesigns.record.graph.walk import Walk, walk
 
 
 @dataclass

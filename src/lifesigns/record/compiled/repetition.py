@@ -20,10 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import _disable_current_modes
 
-from lifesigns.record.compiled.traced_graph import (
-    CompiledGraph,
-    interpreter,
-)
+from lifesigns.record.compiled.traced_graph import CompiledGraph, interpreter
 
 COMPILED = "CompiledFunctionBackward"
 """The autograd node of a compiled graph."""

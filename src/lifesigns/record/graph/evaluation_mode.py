@@ -9,15 +9,9 @@ from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.dropout import _DropoutNd
 
-from lifesigns.record.graph.module_calls import (
-    Call,
-    Forward,
-)
+from lifesigns.record.graph.module_calls import Call, Forward
 from lifesigns.record.graph.sites import Condensed
-from lifesigns.record.graph.walk import (
-    Walk,
-    saved,
-)
+from lifesigns.record.graph.walk import Walk, saved
 
 BATCH_NORMS = frozenset({"NativeBatchNorm", "CudnnBatchNorm", "MiopenBatchNorm"})
 

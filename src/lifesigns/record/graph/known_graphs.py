@@ -6,10 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from lifesigns.record.graph.module_calls import Forward
-from lifesigns.record.graph.sites import (
-    Condensed,
-    condense,
-)
+from lifesigns.record.graph.sites import Condensed, condense
 from lifesigns.record.graph.walk import Walk
 from lifesigns.records import Graph
 

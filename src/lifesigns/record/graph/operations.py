@@ -17,11 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lifesigns.functions import ACTIVATIONS, FLAT_SHARE
-from lifesigns.record.graph.walk import (
-    saved,
-    snake_case,
-    unreadable,
-)
+from lifesigns.record.graph.walk import saved, snake_case, unreadable
 from lifesigns.records import Kind
 
 TRANSPARENT = frozenset(

@@ -11,10 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lifesigns.record.graph.module_calls import (
-    Forward,
-    Place,
-)
+from lifesigns.record.graph.module_calls import Forward, Place
 from lifesigns.record.graph.operations import (
     ACTIVATION_NODES,
     ATTENTION_PREFIX,
@@ -25,11 +22,7 @@ from lifesigns.record.graph.operations import (
     activation_of,
     details,
 )
-from lifesigns.record.graph.walk import (
-    Walk,
-    saved,
-    snake_case,
-)
+from lifesigns.record.graph.walk import Walk, saved, snake_case
 from lifesigns.records import WEIGHTED, Graph, Kind, Shape, Site
 
 PRODUCTS = frozenset({"Mul", "Div"})

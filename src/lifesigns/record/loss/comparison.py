@@ -10,10 +10,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lifesigns.record.measure.reduce import (
-    Pack,
-    PendingSums,
-)
+from lifesigns.record.measure.reduce import Pack, PendingSums
 from lifesigns.records import LossReading, Shape, TargetReading
 
 UNKNOWN = float("nan")

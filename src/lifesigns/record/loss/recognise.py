@@ -16,23 +16,9 @@ from torch import Tensor
 
 from lifesigns.record.graph.module_calls import Prediction
 from lifesigns.record.graph.sites import Condensed
-from lifesigns.record.graph.walk import (
-    Walk,
-    saved,
-    unreadable,
-)
-from lifesigns.record.loss.comparison import (
-    UNKNOWN,
-    PendingLoss,
-    compare,
-    unexpanded,
-    wide,
-)
-from lifesigns.record.loss.handwritten import (
-    from_logs,
-    from_picked,
-    from_residual,
-)
+from lifesigns.record.graph.walk import Walk, saved, unreadable
+from lifesigns.record.loss.comparison import UNKNOWN, PendingLoss, compare, unexpanded, wide
+from lifesigns.record.loss.handwritten import from_logs, from_picked, from_residual
 from lifesigns.record.loss.summands import (
     BUILT_IN,
     OPERATIONS,

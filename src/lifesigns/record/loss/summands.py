@@ -14,10 +14,7 @@ import numpy as np
 from torch import Tensor
 
 from lifesigns.record.graph.sites import Condensed
-from lifesigns.record.graph.walk import (
-    Walk,
-    saved,
-)
+from lifesigns.record.graph.walk import Walk, saved
 from lifesigns.records import Shape
 
 BUILT_IN = {

@@ -9,12 +9,7 @@ import torch
 from torch import Tensor
 
 from lifesigns.record.graph.sites import Condensed
-from lifesigns.record.graph.walk import (
-    Walk,
-    saved,
-    saved_tensors,
-    snake_case,
-)
+from lifesigns.record.graph.walk import Walk, saved, saved_tensors, snake_case
 from lifesigns.record.readable import on_this_rank
 from lifesigns.records import NonFinite
 

@@ -11,14 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from lifesigns.record.graph.walk import shape_of
-from lifesigns.record.measure.reduce import (
-    Arrays,
-    Pack,
-)
-from lifesigns.record.measure.stale_gradients import (
-    Leftover,
-    was_cleared,
-)
+from lifesigns.record.measure.reduce import Arrays, Pack
+from lifesigns.record.measure.stale_gradients import Leftover, was_cleared
 from lifesigns.record.readable import is_readable, local, obstacle, on_this_rank
 from lifesigns.records import EVERYTHING, ParameterReading, Quantity
 

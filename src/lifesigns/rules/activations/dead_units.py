@@ -12,11 +12,7 @@ from numpy.typing import NDArray
 from lifesigns.evidence import Course, Stream, Threshold
 from lifesigns.evidence.sites import is_hidden, is_rectifier, listed, merged, samples
 from lifesigns.evidence.suspects import Suspect, unscaled_input
-from lifesigns.evidence.thresholds import (
-    CALIBRATED,
-    DEAD_SHARE,
-    SURE_SAMPLES,
-)
+from lifesigns.evidence.thresholds import CALIBRATED, DEAD_SHARE, SURE_SAMPLES
 from lifesigns.records import (
     Finding,
     Kind,

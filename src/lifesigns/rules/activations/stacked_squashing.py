@@ -11,16 +11,7 @@ from lifesigns.evidence.gradients import reach
 from lifesigns.evidence.sites import is_hidden, listed
 from lifesigns.evidence.thresholds import FADED_GRADIENT, LAYERS
 from lifesigns.functions import ACTIVATIONS
-from lifesigns.records import (
-    Finding,
-    Kind,
-    Quantity,
-    Remedy,
-    Severity,
-    Site,
-    Snapshot,
-    Trace,
-)
+from lifesigns.records import Finding, Kind, Quantity, Remedy, Severity, Site, Snapshot, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FALLING, FLAT

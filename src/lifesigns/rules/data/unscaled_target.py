@@ -9,14 +9,7 @@ import numpy as np
 from lifesigns.evidence import Stream, Threshold, suspects
 from lifesigns.evidence.course import REGRESSIONS
 from lifesigns.evidence.thresholds import ENOUGH_STEPS, RANKS, RAW_TARGET
-from lifesigns.records import (
-    Finding,
-    Quantity,
-    Remedy,
-    Severity,
-    Trace,
-    UnitSums,
-)
+from lifesigns.records import Finding, Quantity, Remedy, Severity, Trace, UnitSums
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 

@@ -8,20 +8,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from lifesigns.evidence import Course, Stream, Threshold
-from lifesigns.evidence.thresholds import (
-    CALIBRATED,
-    ENOUGH_STEPS,
-    WEAK,
-)
-from lifesigns.records import (
-    Finding,
-    Floats,
-    LossReading,
-    Quantity,
-    Remedy,
-    Severity,
-    Trace,
-)
+from lifesigns.evidence.thresholds import CALIBRATED, ENOUGH_STEPS, WEAK
+from lifesigns.records import Finding, Floats, LossReading, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 

@@ -10,17 +10,8 @@ import numpy as np
 
 from lifesigns.evidence import Run, Threshold
 from lifesigns.evidence.sites import listed
-from lifesigns.evidence.thresholds import (
-    CALIBRATED,
-)
-from lifesigns.records import (
-    Finding,
-    ParameterReading,
-    Quantity,
-    Remedy,
-    Severity,
-    Trace,
-)
+from lifesigns.evidence.thresholds import CALIBRATED
+from lifesigns.records import Finding, ParameterReading, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FALLING, FLAT

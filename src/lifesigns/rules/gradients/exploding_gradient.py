@@ -8,19 +8,8 @@ import numpy as np
 
 from lifesigns.evidence import Course, Stream, Threshold
 from lifesigns.evidence.gradients import weight_gradients
-from lifesigns.evidence.thresholds import (
-    CALIBRATED,
-    LAYERS,
-)
-from lifesigns.records import (
-    Finding,
-    Kind,
-    Quantity,
-    Remedy,
-    Severity,
-    Snapshot,
-    Trace,
-)
+from lifesigns.evidence.thresholds import CALIBRATED, LAYERS
+from lifesigns.records import Finding, Kind, Quantity, Remedy, Severity, Snapshot, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 

@@ -9,16 +9,7 @@ from lifesigns.evidence import Stream
 from lifesigns.evidence.sites import is_hidden, is_rectifier, listed, merged, samples
 from lifesigns.evidence.suspects import Suspect, unscaled_input
 from lifesigns.evidence.thresholds import DEAD_SHARE, SURE_SAMPLES
-from lifesigns.records import (
-    Finding,
-    Kind,
-    Quantity,
-    Remedy,
-    Severity,
-    Site,
-    Snapshot,
-    Trace,
-)
+from lifesigns.records import Finding, Kind, Quantity, Remedy, Severity, Site, Snapshot, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FALLING, FLAT

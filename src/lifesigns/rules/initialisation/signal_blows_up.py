@@ -10,20 +10,8 @@ from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.scales import weight_gains
 from lifesigns.evidence.signal import growth, largest, layers
 from lifesigns.evidence.suspects import unscaled_input
-from lifesigns.evidence.thresholds import (
-    CALIBRATED,
-    LARGE_SIGNAL,
-    RAW_INPUT,
-)
-from lifesigns.records import (
-    Finding,
-    LossReading,
-    Quantity,
-    Remedy,
-    Severity,
-    Snapshot,
-    Trace,
-)
+from lifesigns.evidence.thresholds import CALIBRATED, LARGE_SIGNAL, RAW_INPUT
+from lifesigns.records import Finding, LossReading, Quantity, Remedy, Severity, Snapshot, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FALLING, FLAT

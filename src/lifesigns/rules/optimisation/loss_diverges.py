@@ -12,20 +12,8 @@ from lifesigns.evidence import Course, Run, Stream, Threshold, suspects
 from lifesigns.evidence.blocks import SLOPED, block_means
 from lifesigns.evidence.scales import update_ratio
 from lifesigns.evidence.suspects import Suspect
-from lifesigns.evidence.thresholds import (
-    CALIBRATED,
-    LARGE_UPDATE,
-    ROSE,
-)
-from lifesigns.records import (
-    BatchReading,
-    Finding,
-    LossReading,
-    Quantity,
-    Remedy,
-    Severity,
-    Trace,
-)
+from lifesigns.evidence.thresholds import CALIBRATED, LARGE_UPDATE, ROSE
+from lifesigns.records import BatchReading, Finding, LossReading, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 

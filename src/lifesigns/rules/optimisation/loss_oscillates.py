@@ -8,19 +8,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from lifesigns.evidence import Stream, Threshold
-from lifesigns.evidence.thresholds import (
-    CALIBRATED,
-    LARGE_UPDATE,
-    SURE,
-)
-from lifesigns.records import (
-    Finding,
-    Floats,
-    Quantity,
-    Remedy,
-    Severity,
-    Trace,
-)
+from lifesigns.evidence.thresholds import CALIBRATED, LARGE_UPDATE, SURE
+from lifesigns.records import Finding, Floats, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 

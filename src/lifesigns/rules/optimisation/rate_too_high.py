@@ -7,17 +7,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from lifesigns.evidence import Course, Stream, Threshold, suspects
-from lifesigns.evidence.thresholds import (
-    CALIBRATED,
-    LARGE_UPDATE,
-)
-from lifesigns.records import (
-    Finding,
-    Quantity,
-    Remedy,
-    Severity,
-    Trace,
-)
+from lifesigns.evidence.thresholds import CALIBRATED, LARGE_UPDATE
+from lifesigns.records import Finding, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 

@@ -7,9 +7,6 @@ list; the rest, and machines without a C compiler, are left to torch.
 """
 
 from lifesigns.lab.engines.c.building import arithmetic
-from lifesigns.lab.engines.c.trainer import (
-    CompiledTrainer,
-    is_compiled,
-)
+from lifesigns.lab.engines.c.trainer import CompiledTrainer, is_compiled
 
 __all__ = ["CompiledTrainer", "arithmetic", "is_compiled"]

@@ -17,11 +17,7 @@ import torch
 
 from lifesigns._cache import cache_folder, make_private
 from lifesigns._errors import UsageError
-from lifesigns.lab.engines.c.keeping import (
-    digest,
-    keep,
-    kept,
-)
+from lifesigns.lab.engines.c.keeping import digest, keep, kept
 
 SOURCES = Path(__file__).parent
 MAIN = SOURCES / "perceptrons.c"

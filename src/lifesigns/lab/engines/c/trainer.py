@@ -13,10 +13,7 @@ import torch
 from torch import Tensor
 
 from lifesigns.lab.engines.c.building import library
-from lifesigns.lab.engines.torch.examining import (
-    Examination,
-    Samples,
-)
+from lifesigns.lab.engines.torch.examining import Examination, Samples
 from lifesigns.lab.engines.torch.perceptrons import StackedPerceptrons
 from lifesigns.nets import MLP, Recipe
 

@@ -11,10 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lifesigns.lab.engines.torch.modules import (
-    SeparateModules,
-    StackedModules,
-)
+from lifesigns.lab.engines.torch.modules import SeparateModules, StackedModules
 from lifesigns.lab.engines.torch.perceptrons import StackedPerceptrons
 
 Program = StackedPerceptrons | StackedModules | SeparateModules

@@ -18,11 +18,7 @@ from itertools import zip_longest
 import torch
 from torch import Tensor, nn
 
-from lifesigns.lab.engines.torch.batched_activations import (
-    Slope,
-    flat_below,
-    slope_of,
-)
+from lifesigns.lab.engines.torch.batched_activations import Slope, flat_below, slope_of
 from lifesigns.lab.engines.torch.batched_losses import head_of
 from lifesigns.nets import MLP, Recipe
 
