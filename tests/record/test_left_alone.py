@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from lifesigns.commands._run import signals
 from lifesigns.record import Recorder
 from lifesigns.record.attach.guard import Guard
-from lifesigns.record.graph.module_calls import first_tensor
+from lifesigns.record.graph.prediction import first_tensor
 
 
 def network():

@@ -14,7 +14,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Set
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
@@ -24,39 +24,20 @@ from torch.nn.modules import module as module_hooks
 from torch.nn.modules.loss import _Loss
 
 from lifesigns.record.attach.backward import outside_dynamo
-from lifesigns.record.readable import is_readable, readable, without_modes
+from lifesigns.record.graph.prediction import (
+    MOST_ELEMENTS,
+    Prediction,
+    first_tensor,
+    kept,
+    maker_of,
+)
+from lifesigns.record.readable import is_readable
 
-DEEPEST = 8
-"""Containers within containers that are looked into for a prediction."""
 MOST_CALLS = 50_000
 """Calls that are remembered when no backward pass follows: a model that only predicts."""
-MOST_ROOT_CALLS, MOST_ELEMENTS = 16, 1 << 24
-"""Latest root calls whose input and output are kept, as long as together they are no larger."""
+MOST_ROOT_CALLS = 16
+"""Latest root calls whose input and output are kept, within `MOST_ELEMENTS` together."""
 _CALL = nn.Module._call_impl.__code__
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a root module returned, without its graph: an armed step must not keep one alive."""
-
-    value: Tensor
-    node: int | None
-    """Sequence number of the autograd node that made it."""
-    version: int
-
-    @property
-    def is_overwritten(self) -> bool:
-        """Whether it was modified in place since."""
-        return self.value._version != self.version
-
-    @classmethod
-    def of(cls, output: Any) -> Prediction | None:
-        """The first tensor in a module's output."""
-        tensor = first_tensor(output)
-        value = readable(tensor)
-        if tensor is None or value is None:
-            return None
-        return cls(value, _maker(tensor), tensor._version)
 
 
 @dataclass
@@ -285,7 +266,7 @@ class ForwardHooks:
         call.recurrent = type(module).__name__.lower() if isinstance(module, nn.RNNBase) else ""
         if not stack:
             given = (i for i in inputs if isinstance(i, Tensor))
-            call.input = _kept(next(filter(is_readable, given), None))
+            call.input = kept(next(filter(is_readable, given), None))
         stack.append(call)
 
     def _close(self, module: nn.Module, output: Any) -> None:
@@ -304,7 +285,7 @@ class ForwardHooks:
         call.parameters = tuple((name, weakref.ref(p)) for name, p in held)
         with torch._C.DisableTorchFunction():
             if not call.training:
-                call.output_node = _maker(first_tensor(output))
+                call.output_node = maker_of(first_tensor(output))
             if call.depth == 0:
                 call.prediction = Prediction.of(output)
                 self._keep(call)
@@ -315,27 +296,10 @@ class ForwardHooks:
             self._kept[0].let_go()
         self._kept.append(call)
         total = 0
-        for kept in reversed(self._kept):
-            total += kept.elements
-            if total > MOST_ELEMENTS and kept is not call:
-                kept.let_go()
-
-
-def _kept(tensor: Tensor | None) -> Tensor | None:
-    """The values of a tensor, to be read later; a copy of memory that is another library's.
-
-    Such memory (NumPy's, a file mapped by the script) may be gone by then.
-    """
-    value = readable(tensor)
-    if value is None or value.untyped_storage().resizable():
-        return value
-    with without_modes(), torch.no_grad():
-        return value.clone() if value.numel() <= MOST_ELEMENTS else None
-
-
-def _maker(tensor: Tensor | None) -> int | None:
-    """Sequence number of the autograd node that made a tensor."""
-    return None if tensor is None or tensor.grad_fn is None else tensor.grad_fn._sequence_nr()
+        for one in reversed(self._kept):
+            total += one.elements
+            if total > MOST_ELEMENTS and one is not call:
+                one.let_go()
 
 
 def uncompiled(module: nn.Module) -> nn.Module:
@@ -358,32 +322,6 @@ def _running_calls() -> int:
 def is_root(module: nn.Module) -> bool:
     """Whether an outermost module is a network to watch rather than a loss."""
     return not isinstance(module, _Loss) and next(module.parameters(), None) is not None
-
-
-def first_tensor(output: Any, depth: int = 0) -> Tensor | None:
-    """The prediction in a module's output: a tensor, or the `logits` or first tensor inside.
-
-    Looks only where looking runs no code of the user: a mapping or property of their own might
-    draw random numbers.
-
-    Args:
-        output: What a module returned.
-        depth: How many containers it lies in.
-    """
-    if isinstance(output, Tensor):
-        return output if is_readable(output) else None
-    if depth > DEEPEST:
-        return None
-    if isinstance(output, dict):
-        chosen = dict.get(output, "logits")
-        held = list(dict.values(output))
-        return chosen if isinstance(chosen, Tensor) else first_tensor(held, depth + 1)
-    if isinstance(output, list | tuple):
-        tensors = [t for t in (first_tensor(o, depth + 1) for o in output) if t is not None]
-        return next((t for t in tensors if t.dim() > 0), tensors[0] if tensors else None)
-    if is_dataclass(type(output)):
-        return first_tensor(list(getattr(output, "__dict__", {}).values()), depth + 1)
-    return None
 
 
 def module_names(roots: list[nn.Module]) -> dict[int, str]:

@@ -12,12 +12,12 @@ from lifesigns.record.graph.module_calls import (
     Call,
     Forward,
     Inputs,
-    Prediction,
     is_root,
     module_names,
     root_prefixes,
     uncompiled,
 )
+from lifesigns.record.graph.prediction import Prediction
 from lifesigns.record.graph.walk import Walk
 from lifesigns.record.readable import is_readable
 

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lifesigns.record.graph.module_calls import Prediction
 from lifesigns.record.graph.operations import ACTIVATION_NODES, activation_value
+from lifesigns.record.graph.prediction import Prediction
 from lifesigns.record.graph.walk import Walk, saved, value_as_used
 from lifesigns.record.loss.comparison import UNKNOWN, PendingLoss, compare, wide
 from lifesigns.record.loss.summands import (

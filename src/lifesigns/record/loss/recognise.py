@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lifesigns.record.graph.module_calls import Prediction
+from lifesigns.record.graph.prediction import Prediction
 from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk, saved, unreadable
 from lifesigns.record.loss.comparison import UNKNOWN, PendingLoss, compare, unexpanded, wide
