@@ -6,6 +6,7 @@
 import collections.abc
 import dataclasses
 import os
+import signal
 import sys
 import typing
 from functools import partial
@@ -20,6 +21,8 @@ from lifesigns import records
 collect_ignore_glob = ["*conftest.py"]  # they hold no doctests, and their names would clash
 pytest_plugins = ["forked", "pytester", "sampling"]
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background job
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["OMP_NUM_THREADS"] = "1"  # for a torch that is imported later, or by a child process
 
 GOLDEN = Path(__file__).parent / "golden"
