@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from lifesigns._errors import Interrupted, RecorderError, UsageError, cut
 from lifesigns._files import why_unreadable
-from lifesigns._outputs import STDOUT, check_distinct, text_file
+from lifesigns._outputs import STDOUT, check_distinct, report_file
 from lifesigns.commands._run.delivery import Delivery
 from lifesigns.commands._run.outlet import Outlet
 from lifesigns.commands._run.signals import Farewell
@@ -192,7 +192,7 @@ def _check_files(source: Path | None, texts: tuple[Path | None, ...], save: Path
     """Looked at before training starts, because the report is written when it has ended."""
     for path in texts:
         if path is not None and path != STDOUT:
-            text_file(path)
+            report_file(path)
     check_distinct((*texts, save), inputs=(source,))
 
 
