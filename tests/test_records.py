@@ -99,7 +99,7 @@ def test_properties_of_sums_agree_with_numpy_on_the_observations(values):
         assert sums.mean[unit] == pytest.approx(seen.mean(), abs=1e-9 * scale)
         assert sums.variance[unit] == pytest.approx(seen.var(), rel=1e-6, abs=1e-9 * scale**2)
         assert sums.active_share[unit] == (seen != 0).mean()
-        assert sums.spread[unit] == np.ptp(seen)
+        assert sums.span[unit] == np.ptp(seen)
 
 
 def test_nonfinite_observations_are_counted_and_left_out():
@@ -114,7 +114,7 @@ def test_a_unit_without_observations_has_no_mean_and_no_spread():
 
     assert np.isnan(sums.mean[0])
     assert np.isnan(sums.rms)
-    assert sums.spread[0] == 0
+    assert sums.span[0] == 0
 
 
 @pytest.mark.parametrize("cls", RECORDS, ids=lambda cls: cls.__name__)

@@ -118,7 +118,7 @@ def _deviation(sums: UnitSums) -> float:
     deviation = float(np.sqrt(sums.variance.mean()))
     if deviation > RESOLUTION * sums.rms:
         return deviation
-    return float(np.sqrt((sums.spread**2).mean())) / NORMAL_RANGE
+    return float(np.sqrt((sums.span**2).mean())) / NORMAL_RANGE
 
 
 def _follower(graph: Graph, index: int) -> str:

@@ -154,7 +154,7 @@ class BatchReading:
     @property
     def constant(self) -> Ints:
         """Indices of the features with one value for every sample of this batch."""
-        return np.flatnonzero((self.features.spread == 0) & (self.features.count > 1))
+        return np.flatnonzero((self.features.span == 0) & (self.features.count > 1))
 
 
 @dataclass(frozen=True)

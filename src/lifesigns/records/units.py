@@ -80,8 +80,8 @@ class UnitSums:
     @property
     def variance(self) -> Floats:
         """Population variance of each unit (float32 sums: meaningless far below mean² · 1e-7)."""
-        spread: Floats = np.maximum(self.mean_square - self.mean**2, 0.0)
-        return spread
+        variance: Floats = np.maximum(self.mean_square - self.mean**2, 0.0)
+        return variance
 
     @property
     def rms(self) -> float:
@@ -89,12 +89,12 @@ class UnitSums:
         return float(np.sqrt(_ratio(self.total_squared.sum(), self.count.sum())))
 
     @property
-    def spread(self) -> Floats:
+    def span(self) -> Floats:
         """Range (maximum minus minimum) of each unit; 0 for a constant or unobserved unit."""
         seen = self.count > 0
         with np.errstate(invalid="ignore"):
-            spread: Floats = np.where(seen, self.maximum - self.minimum, 0.0)
-        return spread
+            span: Floats = np.where(seen, self.maximum - self.minimum, 0.0)
+        return span
 
     @property
     def active_share(self) -> Floats:

@@ -34,7 +34,7 @@ def check_run(run: Run) -> Iterable[Finding]:
     features = _together([s.batch for s in alike if s.batch])
     if features.nonfinite.any():
         yield _nonfinite(alike, features)
-    constant = np.flatnonzero((features.spread == 0) & (features.count > 1))
+    constant = np.flatnonzero((features.span == 0) & (features.count > 1))
     if len(constant):
         yield _constant(alike[0], features, constant.tolist())
 

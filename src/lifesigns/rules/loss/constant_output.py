@@ -46,13 +46,13 @@ def _is_constant(snapshot: Snapshot) -> bool:
     sums = loss.prediction
     if not ((sums.count > 1).all() and sums.units and (sums.nonfinite == 0).all()):
         return False
-    spread = 1.0 if loss.target.is_index else float(loss.target.sums.spread.max())
+    spread = 1.0 if loss.target.is_index else float(loss.target.sums.span.max())
     return spread > 0 and _is_level(sums, SPREAD * spread)
 
 
 def _is_level(sums: UnitSums, tolerance: float = 0.0) -> bool:
     size = np.maximum(np.abs(sums.minimum), np.abs(sums.maximum))
-    return bool((sums.spread <= tolerance + ROUNDING * size).all())
+    return bool((sums.span <= tolerance + ROUNDING * size).all())
 
 
 def _finding(stream: Stream, last: Snapshot) -> Finding:
@@ -64,7 +64,7 @@ def _finding(stream: Stream, last: Snapshot) -> Finding:
     first = stream.since(_is_constant)
     leading = too_large(stream, first)
     batch = int(loss.prediction.count.max())
-    widest = float(loss.prediction.spread.max())
+    widest = float(loss.prediction.span.max())
     return RULE.finding(
         Severity.ERROR,
         f"the output is the same for every input since step {first}",
