@@ -1,0 +1,86 @@
+import torch
+import torch.nn.functional as F
+from data import digits, minibatches, split
+from program import faulty
+from torch import nn
+
+
+@torch.no_grad()
+def neighbour(embed, known, unknown):
+    """Share of the unknown rows whose nearest known row is of their class."""
+    (x, y), (x_new, y_new) = known, unknown
+    nearest = torch.cdist(embed(x_new), embed(x)).nan_to_num().argmin(1)
+    return (y[nearest] == y_new).float().mean()
+
+
+@faulty("accuracy of the nearest neighbour", at_least=0.85, causes=("nan",))
+def distance_to_itself(fixed=False):
+    """Distances by hand, and sometimes the picture itself is its own positive: the root has no
+    slope at zero, and its gradient is NaN. The cure adds a little below the root."""
+    known, unknown = split(*digits())
+    embed = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 8))
+    optimizer = torch.optim.Adam(embed.parameters(), lr=0.002)
+
+    def distance(a, b):
+        return ((a - b).square().sum(1) + (1e-9 if fixed else 0)).sqrt()
+
+    for x, y in minibatches(*known, 64, 200):
+        alike = y[:, None] == y
+        z = embed(x)
+        near, far = (fits.float().multinomial(1).squeeze(1) for fits in (alike, ~alike))
+        loss = F.relu(distance(z, z[near]) - distance(z, z[far]) + 1).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return neighbour(embed, known, unknown)
+
+
+@faulty("accuracy of same-or-different", at_least=0.75, causes=("wrong_labels", "wrong_loss"))
+def pairs_of_zero_and_one(fixed=False):
+    """A cosine loss that expects 1 for alike and -1 for unlike gets 1 and 0: a pair of target 0
+    costs nothing, all pictures move to one point, and the loss falls to zero."""
+    (x, y), (x_new, y_new) = split(*digits())
+    embed = nn.Sequential(nn.Linear(64, 48), nn.Tanh(), nn.Linear(48, 8))
+    loss_fn = nn.CosineEmbeddingLoss(margin=0.2)
+    optimizer = torch.optim.Adam(embed.parameters(), lr=0.003)
+    for xb, yb in minibatches(x, y, 64, 300):
+        mates, alike = mates_of(yb)
+        z = embed(xb)
+        loss = loss_fn(z, z[mates], 2 * alike - 1 if fixed else alike)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    mates, alike = mates_of(y_new)
+    with torch.no_grad():
+        near = F.cosine_similarity(embed(x_new), embed(x_new[mates])) > 0.5
+    return (near == alike.bool()).float().mean()
+
+
+def mates_of(y):
+    """For each row another one, for about every second one of its class, and whether it is."""
+    wanted = torch.rand(len(y), 1) < 0.5
+    fits = ((y[:, None] == y) == wanted).float()
+    fits.fill_diagonal_(1e-6)
+    mates = fits.multinomial(1).squeeze(1)
+    return mates, (y == y[mates]).long()
+
+
+@faulty(
+    "spread of the embeddings, 1 if even", at_least=0.5, causes=("other", "wrong_loss"), leads=False
+)
+def twins_that_agree_on_one_point(fixed=False):
+    """Two views of a picture shall have one embedding, and nothing forbids that all pictures have
+    the same: they do soon, at a loss of nearly zero. The cure pushes other pictures away."""
+    (x, _), (x_new, _) = split(*digits())
+    embed = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 16))
+    optimizer = torch.optim.AdamW(embed.parameters(), lr=0.003)
+    for xb, _ in minibatches(x, x, 128, 250):
+        a, b = (F.normalize(embed(xb + 0.1 * torch.randn_like(xb))) for _ in range(2))
+        loss = (2 - 2 * (a * b).sum(1)).mean()
+        if fixed:
+            loss = F.cross_entropy(a @ b.T / 0.1, torch.arange(len(xb)))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        return F.normalize(embed(x_new)).var(0).sum().sqrt()

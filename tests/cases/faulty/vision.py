@@ -1,0 +1,77 @@
+import torch
+import torch.nn.functional as F
+from data import accuracy, digits, minibatches, split
+from program import faulty
+from torch import nn
+
+
+def pictures():
+    x, y = digits()
+    return split(x.view(-1, 1, 8, 8), y)
+
+
+def patches_of(x, mixed):
+    """A picture of 8 × 8 pixels as 16 patches of 2 × 2: `(rows, 16, 4)`."""
+    cut = F.unfold(x, kernel_size=2, stride=2)
+    return cut.reshape(len(x), 16, 4) if not mixed else cut.permute(2, 0, 1).reshape(len(x), 16, 4)
+
+
+class PatchTransformer(nn.Module):
+    def __init__(self, mixed, width=32):
+        super().__init__()
+        self.mixed = mixed
+        self.enter = nn.Linear(4, width)
+        self.places = nn.Parameter(0.02 * torch.randn(1, 16, width))
+        self.layer = nn.TransformerEncoderLayer(
+            width, 4, 64, dropout=0.0, batch_first=True, norm_first=True
+        )
+        self.head = nn.Linear(width, 10)
+
+    def forward(self, x):
+        tokens = self.enter(patches_of(x, self.mixed)) + self.places
+        return self.head(self.layer(tokens).mean(1))
+
+
+@faulty("accuracy", at_least=0.75, causes=("wrong_shape",))
+def patches_of_other_pictures(fixed=False):
+    """A vision transformer's patches are reshaped with their place before the rows of the batch:
+    the sizes are right, and each row holds the same patch of sixteen pictures."""
+    (x, y), held_out = pictures()
+    model = PatchTransformer(mixed=not fixed)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.004)
+    for xb, yb in minibatches(x, y, 64, 200):
+        optimizer.zero_grad()
+        F.cross_entropy(model(xb), yb).backward()
+        optimizer.step()
+    return accuracy(model, *held_out)
+
+
+class Residual(nn.Module):
+    def __init__(self, width, scale):
+        super().__init__()
+        self.scale = scale
+        self.branch = nn.Sequential(
+            nn.Conv2d(width, width, 3, padding=1), nn.ReLU(), nn.Conv2d(width, width, 3, padding=1)
+        )
+
+    def forward(self, x):
+        return x + self.scale * self.branch(x)
+
+
+@faulty("accuracy", at_least=0.7, causes=("bad_init", "frozen", "vanishing", "other"))
+def branches_times_a_plain_zero(fixed=False):
+    """The factor of each residual branch starts at zero and is a plain tensor where a parameter
+    is meant: it stays zero, and with it the gradient of all convolutions of the branches."""
+    (x, y), held_out = pictures()
+    zero = torch.zeros(1)
+    blocks = [Residual(8, nn.Parameter(zero.clone()) if fixed else zero) for _ in range(2)]
+    model = nn.Sequential(
+        nn.Conv2d(1, 8, 3, padding=1), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+        nn.Linear(8, 10),
+    )  # fmt: skip
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    for xb, yb in minibatches(x, y, 64, 300):
+        optimizer.zero_grad()
+        F.cross_entropy(model(xb), yb).backward()
+        optimizer.step()
+    return accuracy(model, *held_out)
