@@ -23,6 +23,12 @@ NOT_FOUND_TODAY = {
     "unscaled_attention": "saturated-units: an attention that is one-hot for every row",
     "detached_features": "detached-parameters: in the optimizer and never reached is a note",
     "layers_in_a_plain_list": "detached-parameters: trainable and in no optimizer is a note",
+    "student_of_probabilities": "no rule: a divergence that is given probabilities, and is below 0",
+    "pairs_of_zero_and_one": "no rule: targets of 0 and 1 in a loss that knows 1 and -1",
+    "twins_that_agree_on_one_point": "constant-output: embeddings that are one direction",
+    "critic_sure_from_the_start": "saturated-units: losses that oppose each other leave a note",
+    "patches_of_other_pictures": "no rule: a gradient at other rows of the batch; loss-flat a note",
+    "rates_taken_for_their_logarithms": "no rule: a softplus before a loss that takes logarithms",
 }
 """Programs whose fault no rule sees yet."""
 
@@ -33,6 +39,11 @@ MISNAMED_TODAY = {
     "read_at_the_padding": "constant-output: a faded state is called saturated",
     "no_positions": "dead-units: units that die without any signal lead",
     "half_precision_overflow": "non-finite-origin: an infinity that a division makes 0 is not seen",
+    "attention_among_the_rows": "dead-units: units that die without any signal lead",
+    "generator_cut_off": "loss-flat: the weights of an optimizer without a graph are not named",
+    "adapters_of_two_zeros": "loss-diverges: the loss of the run before it is taken for its start",
+    "branches_times_a_plain_zero": "zero-gradient: a constant zero is not told from a bad output",
+    "decay_that_wins": "constant-output: weights that only the decay moves are not seen",
 }
 """Programs whose fault is found and put down to another cause."""
 

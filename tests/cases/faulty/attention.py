@@ -6,7 +6,7 @@ from torch import nn
 
 
 def questions(n=1500, length=5, words=6):
-    """Places of a key and a value, the last with the key asked for: `(n, length + 1, 2)`; answers."""
+    """Places of a key and a value, the last one of the key that is asked for; and the answers."""
     keys = torch.rand(n, words).argsort(1)[:, :length]
     values = torch.randint(2, (n, length))
     asked = torch.randint(length, (n, 1))
