@@ -41,7 +41,7 @@ MISNAMED_TODAY = {
     "half_precision_overflow": "non-finite-origin: an infinity that a division makes 0 is not seen",
     "attention_among_the_rows": "dead-units: units that die without any signal lead",
     "generator_cut_off": "loss-flat: the weights of an optimizer without a graph are not named",
-    "adapters_of_two_zeros": "loss-diverges: the loss of the run before it is taken for its start",
+    "adapters_of_two_zeros": "loss-diverges: two trainings one after the other are taken for one",
     "branches_times_a_plain_zero": "zero-gradient: a constant zero is not told from a bad output",
     "decay_that_wins": "constant-output: weights that only the decay moves are not seen",
 }
