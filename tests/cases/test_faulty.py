@@ -23,6 +23,10 @@ NOT_FOUND_TODAY = {
     "unscaled_attention": "saturated-units: an attention that is one-hot for every row",
     "detached_features": "detached-parameters: in the optimizer and never reached is a note",
     "layers_in_a_plain_list": "detached-parameters: trainable and in no optimizer is a note",
+    "boxes_in_pixels": "unscaled-target: the box is one term of a sum, dead units are seen of it",
+    "empty_cells_outweigh_the_object": "no rule: a term of a sum that swamps the others",
+    "rewards_in_a_column": "broadcast-loss: an advantage of (N, N) in a hand-written loss",
+    "policy_descends_its_reward": "no rule: the reward is no part of the loss",
 }
 """Programs whose fault no rule sees yet."""
 
@@ -33,6 +37,8 @@ MISNAMED_TODAY = {
     "read_at_the_padding": "constant-output: a faded state is called saturated",
     "no_positions": "dead-units: units that die without any signal lead",
     "half_precision_overflow": "non-finite-origin: an infinity that a division makes 0 is not seen",
+    "divergence_outweighs_the_picture": "no rule: a term of a sum that swamps the others",
+    "divergence_with_a_minus": "rate-too-high: a loss far below 0 is put down to the rate",
 }
 """Programs whose fault is found and put down to another cause."""
 
