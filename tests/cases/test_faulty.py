@@ -29,6 +29,17 @@ NOT_FOUND_TODAY = {
     "critic_sure_from_the_start": "saturated-units: losses that oppose each other leave a note",
     "patches_of_other_pictures": "no rule: a gradient at other rows of the batch; loss-flat a note",
     "rates_taken_for_their_logarithms": "no rule: a softplus before a loss that takes logarithms",
+    "boxes_in_pixels": "unscaled-target: the box is one term of a sum, dead units are seen of it",
+    "empty_cells_outweigh_the_object": "no rule: a term of a sum that swamps the others",
+    "rewards_in_a_column": "broadcast-loss: an advantage of (N, N) in a hand-written loss",
+    "policy_descends_its_reward": "no rule: the reward is no part of the loss",
+    "probabilities_for_ctc": "no rule: CTC is not known, nor that its input sums to 1",
+    "lines_too_short_for_their_text": "no rule: a loss of exactly 0 from the first step",
+    "decoder_is_told_the_answer": "no rule: the input holds the target at the same place",
+    "only_padding_counts": "no rule: the loss counts targets of one class only",
+    "state_detached_at_each_step": "no rule: a recurrence through which no gradient goes back",
+    "decay_counted_in_batches": "no rule: a rate that has fallen to nothing",
+    "steps_lost_in_bfloat16": "rate-too-low: updates that a dtype rounds away are not seen",
 }
 """Programs whose fault no rule sees yet."""
 
@@ -44,6 +55,10 @@ MISNAMED_TODAY = {
     "adapters_of_two_zeros": "loss-diverges: two trainings one after the other are taken for one",
     "branches_times_a_plain_zero": "zero-gradient: a constant zero is not told from a bad output",
     "decay_that_wins": "constant-output: weights that only the decay moves are not seen",
+    "divergence_outweighs_the_picture": "no rule: a term of a sum that swamps the others",
+    "divergence_with_a_minus": "rate-too-high: a loss far below 0 is put down to the rate",
+    "smoothed_by_twenty_layers": "dead-units: units that die in nodes that are all alike lead",
+    "mask_of_the_wrong_side": "constant-output: a place that sees padding only is called saturated",
 }
 """Programs whose fault is found and put down to another cause."""
 

@@ -177,3 +177,21 @@ def softmax_twice(fixed=False):
         F.cross_entropy(model(xb), yb).backward()
         optimizer.step()
     return accuracy(model, x, y)
+
+
+@faulty("held-out share of the tags found", at_least=0.85, causes=("wrong_output_activation",))
+def tags_that_share_a_softmax(fixed=False):
+    """A text may carry several of six tags, but a softmax makes them compete under binary
+    cross-entropy: two that both apply get a half each, and no threshold finds them."""
+    words = torch.randint(60, (900, 24))
+    tags = torch.stack([(words % 6 == tag).sum(1) > 4 for tag in range(6)], 1).float()
+    bag, scores = nn.EmbeddingBag(60, 16, mode="sum"), nn.Linear(16, 6)
+    model = nn.Sequential(bag, scores, nn.Sigmoid() if fixed else nn.Softmax(1))
+    optimizer = torch.optim.Adagrad(model.parameters(), lr=0.1)
+    for xb, yb in minibatches(words[:700], tags[:700], 50, 300):
+        optimizer.zero_grad()
+        F.binary_cross_entropy(model(xb), yb).backward()
+        optimizer.step()
+    with torch.no_grad():
+        found = model(words[700:]) > 0.5
+    return found[tags[700:] == 1].float().mean()

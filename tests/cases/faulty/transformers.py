@@ -139,3 +139,29 @@ def row_without_anything_to_attend_to(fixed=False):
         optimizer.step()
     with torch.no_grad():
         return (model(ids).argmax(1) == y).float().mean()
+
+
+@faulty("held-out accuracy", at_least=0.9, causes=("wrong_shape", "other"))
+def mask_of_the_wrong_side(fixed=False):
+    """The padding mask is True at the words, where torch wants it True at the padding: the first
+    place, which is read for the answer, sees padding only."""
+    length = torch.randint(3, 8, (900, 1))
+    ids = torch.randint(2, 20, (900, 9)) * (torch.arange(9) < length)
+    ids[:, 0] = 1
+    y = (ids > 13).sum(1).gt(1).long()
+    layer = nn.TransformerEncoderLayer(32, 2, 64, dropout=0.0, batch_first=True)
+    encoder = nn.TransformerEncoder(layer, 1, enable_nested_tensor=False)
+    words, head = nn.Embedding(20, 32, padding_idx=0), nn.Linear(32, 2)
+    parts = nn.ModuleList([words, encoder, head])
+    optimizer = torch.optim.AdamW(parts.parameters(), lr=0.002)
+
+    def answer(ids):
+        mask = (ids == 0) if fixed else (ids != 0)
+        return head(encoder(words(ids), src_key_padding_mask=mask)[:, 0])
+
+    for xb, yb in minibatches(ids[:700], y[:700], 32, 250):
+        optimizer.zero_grad()
+        F.cross_entropy(answer(xb), yb).backward()
+        optimizer.step()
+    with torch.no_grad():
+        return (answer(ids[700:]).argmax(1) == y[700:]).float().mean()

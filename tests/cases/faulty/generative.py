@@ -1,0 +1,105 @@
+import torch
+import torch.nn.functional as F
+from data import digits, minibatches, split
+from program import faulty
+from torch import nn
+
+
+class Variational(nn.Module):
+    """Digits through eight random numbers with a mean and a log-variance each."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 16))
+        self.decoder = nn.Sequential(nn.Linear(8, 64), nn.ReLU(), nn.Linear(64, 64))
+
+    def forward(self, x):
+        mean, log_variance = self.encoder(x).chunk(2, dim=1)
+        code = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
+        return self.decoder(code), mean, log_variance
+
+    @torch.no_grad()
+    def reconstruct(self, x):
+        return self.decoder(self.encoder(x)[:, :8])
+
+
+def divergence(mean, log_variance):
+    """KL divergence of each code from the standard normal distribution, shape (N, 8)."""
+    return 0.5 * (mean**2 + log_variance.exp() - log_variance - 1)
+
+
+def reconstruction_error(model, x):
+    """Held-out squared error, as a share of that of the mean picture."""
+    return ((model.reconstruct(x) - x) ** 2).sum() / ((x - x.mean(0)) ** 2).sum()
+
+
+@faulty("held-out error over that of the mean picture", at_most=0.7, causes=("wrong_loss", "other"))
+def divergence_outweighs_the_picture(fixed=False):
+    """The squared error is a mean over pixels, the divergence a sum over codes and rows: codes
+    that say nothing are cheapest, and the decoder draws the mean picture. The cure sums both."""
+    (x, _), (held_out, _) = split(*digits())
+    model = Variational()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
+    for xb, _ in minibatches(x, x, 64, 500):
+        out, mean, log_variance = model(xb)
+        error = F.mse_loss(out, xb, reduction="sum" if fixed else "mean")
+        optimizer.zero_grad()
+        (error + (0.1 if fixed else 1) * divergence(mean, log_variance).sum()).backward()
+        optimizer.step()
+    return reconstruction_error(model, held_out)
+
+
+@faulty(
+    "held-out error over that of the mean picture",
+    at_most=0.7,
+    causes=("wrong_loss", "other"),
+)
+def divergence_with_a_minus(fixed=False):
+    """The formula of the divergence lost its minus: the loss is lower the further the codes are
+    from the prior, without end."""
+    (x, _), (held_out, _) = split(*digits())
+    model = Variational()
+    optimizer = torch.optim.RMSprop(model.parameters(), lr=0.001)
+    for xb, _ in minibatches(x, x, 64, 500):
+        out, mean, log_variance = model(xb)
+        kl = 0.5 * torch.sum(1 + log_variance - mean**2 - log_variance.exp(), dim=1)
+        kl = -kl if fixed else kl
+        error = ((out - xb) ** 2).sum(1)
+        optimizer.zero_grad()
+        (error + 0.1 * kl).mean().backward()
+        optimizer.step()
+    return reconstruction_error(model, held_out)
+
+
+def sensors(n, mixing, broken=False):
+    """Twelve standardised sensors that three causes move; a broken one keeps its spread only."""
+    x = torch.randn(n, 3) @ mixing + 0.1 * torch.randn(n, 12)
+    if broken:
+        rows = torch.arange(n).unsqueeze(1)
+        which = torch.rand(n, 12).argsort(1)[:, :3]
+        x[rows, which] = x[rows.roll(1, 0), which]
+    return x
+
+
+@faulty("ranking of broken over sound rows", at_least=0.9, causes=("wrong_output_activation",))
+def anomalies_behind_a_sigmoid(fixed=False):
+    """An autoencoder for standardised sensors ends in a sigmoid, as for pictures: it cannot write
+    a negative value, and errs on sound rows as much as on broken ones."""
+    mixing = F.normalize(torch.randn(3, 12), dim=0)
+    x = sensors(800, mixing)
+    end = nn.Identity() if fixed else nn.Sigmoid()
+    model = nn.Sequential(
+        nn.Linear(12, 24), nn.Tanh(), nn.Linear(24, 3), nn.Linear(3, 24), nn.Tanh(),
+        nn.Linear(24, 12), end,
+    )  # fmt: skip
+    optimizer = torch.optim.NAdam(model.parameters(), lr=0.005)
+    for xb, _ in minibatches(x, x, 40, 400):
+        optimizer.zero_grad()
+        (model(xb) - xb).pow(2).mean().backward()
+        optimizer.step()
+    with torch.no_grad():
+        sound, broken = (
+            (model(rows) - rows).pow(2).mean(1)
+            for rows in (sensors(300, mixing), sensors(300, mixing, broken=True))
+        )
+        return (broken.unsqueeze(1) > sound).float().mean()

@@ -1,0 +1,104 @@
+import copy
+
+import torch
+import torch.nn.functional as F
+from program import faulty
+from torch import nn
+
+MOVES = torch.tensor([[0.2, 0.0], [-0.2, 0.0], [0.0, 0.2], [0.0, -0.2]])
+DISCOUNT = 0.8
+
+
+def start(n):
+    """Places in the plane from which the origin is to be reached."""
+    return 2 * torch.rand(n, 2) - 1
+
+
+def step(places, moves):
+    """The places after a move, and the reward as a column: by how much the origin came nearer."""
+    after = places + MOVES[moves]
+    return after, 5 * (places.norm(dim=1, keepdim=True) - after.norm(dim=1, keepdim=True))
+
+
+@torch.no_grad()
+def distance_left(choose, n=300):
+    """The mean distance from the origin after ten moves from new places."""
+    places = start(n)
+    for _ in range(10):
+        places, _ = step(places, choose(places).argmax(1))
+    return places.norm(dim=1).mean()
+
+
+def network(out):
+    return nn.Sequential(nn.Linear(2, 32), nn.Tanh(), nn.Linear(32, out))
+
+
+def episodes(policy, n, updates):
+    """Batches of transitions: ten moves by the policy from each start."""
+    places = start(n)
+    for update in range(updates):
+        places = start(n) if update % 10 == 0 else places
+        chances = torch.distributions.Categorical(logits=policy(places))
+        moves = chances.sample()
+        after, reward = step(places, moves)
+        yield places, chances.log_prob(moves), reward, after
+        places = after
+
+
+@faulty("distance left", at_most=0.2, causes=("wrong_shape",))
+def rewards_in_a_column(fixed=False):
+    """Rewards of (N, 1) minus values of (N) are advantages of (N, N): each move is praised for
+    the mean reward of the whole batch, whatever it did."""
+    policy, critic = network(4), network(1)
+    optimizer = torch.optim.Adam([*policy.parameters(), *critic.parameters()], lr=0.01)
+    for places, log_p, reward, after in episodes(policy, 64, 400):
+        with torch.no_grad():
+            target = (reward.squeeze(1) if fixed else reward) + DISCOUNT * critic(after).squeeze(1)
+        value = critic(places).squeeze(1)
+        advantage = target - value
+        loss = -(log_p * advantage.detach()).mean() + 0.5 * advantage.pow(2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return distance_left(policy)
+
+
+@faulty("distance left", at_most=0.2, causes=("wrong_loss", "other"))
+def policy_descends_its_reward(fixed=False):
+    """The minus before the policy's objective is missing: good moves become rarer, and the loss
+    falls all the same."""
+    policy, critic = network(4), network(1)
+    actor_optimizer = torch.optim.RMSprop(policy.parameters(), lr=0.003)
+    critic_optimizer = torch.optim.RMSprop(critic.parameters(), lr=0.003)
+    sign = -1 if fixed else 1
+    for places, log_p, reward, after in episodes(policy, 64, 400):
+        value = critic(places)
+        target = (reward + DISCOUNT * critic(after)).detach()
+        critic_optimizer.zero_grad()
+        F.smooth_l1_loss(value, target).backward()
+        critic_optimizer.step()
+        actor_optimizer.zero_grad()
+        (sign * log_p * (target - value.detach()).squeeze(1)).mean().backward()
+        actor_optimizer.step()
+    return distance_left(policy)
+
+
+@faulty("distance left", at_most=0.2, causes=("frozen",))
+def optimizer_of_the_copy(fixed=False):
+    """Q-learning whose optimizer was given the parameters of the target network: the network that
+    is trained has no optimizer, and the copy gets no gradient."""
+    online = network(4)
+    target = copy.deepcopy(online)
+    optimizer = torch.optim.Adam((online if fixed else target).parameters(), lr=0.01)
+    for update in range(400):
+        places, moves = start(64), torch.randint(4, (64,))
+        after, reward = step(places, moves)
+        with torch.no_grad():
+            goal = reward + DISCOUNT * target(after).amax(1, keepdim=True)
+        loss = F.mse_loss(online(places).gather(1, moves.unsqueeze(1)), goal)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if update % 20 == 0:
+            target.load_state_dict(online.state_dict())
+    return distance_left(online)

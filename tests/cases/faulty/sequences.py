@@ -1,0 +1,162 @@
+import torch
+import torch.nn.functional as F
+from data import minibatches
+from program import faulty
+from torch import nn
+
+SYMBOLS, LETTERS, FRAMES = 5, 4, 24
+"""Kinds of symbols (the blank is 0), how many a line holds, and its length in frames."""
+
+
+def lines(n, shapes):
+    """Lines of noise in which four symbols show for two to four frames each, and the symbols."""
+    text = 1 + torch.randint(SYMBOLS, (n, LETTERS))
+    pictures = 0.3 * torch.randn(n, FRAMES, 8)
+    for picture, word in zip(pictures, text.tolist(), strict=True):
+        for i, symbol in enumerate(word):
+            first = 6 * i + int(torch.randint(3, ()))
+            picture[first : first + int(torch.randint(2, 5, ()))] += shapes[symbol - 1]
+    return pictures, text
+
+
+class Reader(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.frames = nn.Conv1d(8, 32, 3, padding=1)
+        self.context = nn.GRU(32, 24, batch_first=True, bidirectional=True)
+        self.symbols = nn.Linear(48, SYMBOLS + 1)
+
+    def forward(self, x):
+        z = self.frames(x.transpose(1, 2)).relu().transpose(1, 2)
+        return self.symbols(self.context(z)[0])
+
+
+def letters_read(model, x, text):
+    """Share of the lines whose best path, repeats and blanks taken out, is their text."""
+    with torch.no_grad():
+        paths = model(x).argmax(2)
+    words = (torch.unique_consecutive(path) for path in paths)
+    return sum(
+        torch.equal(word[word > 0], letters) for word, letters in zip(words, text, strict=True)
+    ) / len(x)
+
+
+def read(model, log_probabilities, frames, zero_infinity):
+    """Trains a reader with CTC and returns the share of new lines that it reads."""
+    shapes = torch.randn(SYMBOLS, 8)
+    x, text = lines(600, shapes)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    criterion = nn.CTCLoss(zero_infinity=zero_infinity)
+    for xb, words in minibatches(x, text, 32, 150):
+        sizes = torch.full((32,), frames), torch.full((32,), LETTERS)
+        loss = criterion(log_probabilities(model(xb)).transpose(0, 1), words, *sizes)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return letters_read(model, *lines(150, shapes))
+
+
+@faulty("share of new lines read", at_least=0.6, causes=("wrong_output_activation", "wrong_loss"))
+def probabilities_for_ctc(fixed=False):
+    """CTC expects log-probabilities and is given a softmax: it has the form of a loss and a
+    gradient that leads nowhere."""
+    end = nn.LogSoftmax(2) if fixed else nn.Softmax(2)
+    return read(Reader(), end, FRAMES, zero_infinity=False)
+
+
+@faulty("share of new lines read", at_least=0.6, causes=("wrong_shape", "wrong_loss", "other"))
+def lines_too_short_for_their_text(fixed=False):
+    """The lengths given to CTC were divided by a stride that the network does not have: three
+    frames cannot hold four symbols, and each infinite loss is replaced by 0."""
+    frames = FRAMES if fixed else FRAMES // 8
+    return read(Reader(), nn.LogSoftmax(2), frames, zero_infinity=True)
+
+
+class Translator(nn.Module):
+    """Words of eight letters in, other words out; letter 0 starts a translation."""
+
+    def __init__(self, letters=9, width=48):
+        super().__init__()
+        self.source, self.target = nn.Embedding(letters, width), nn.Embedding(letters, width)
+        self.encoder = nn.GRU(width, width, batch_first=True)
+        self.decoder = nn.GRU(width, width, batch_first=True)
+        self.letters = nn.Linear(width, letters)
+
+    def forward(self, source, told):
+        _, state = self.encoder(self.source(source))
+        return self.letters(self.decoder(self.target(told), state)[0])
+
+    @torch.no_grad()
+    def translate(self, source):
+        told = torch.zeros(len(source), 1, dtype=torch.long)
+        for _ in range(source.shape[1]):
+            told = torch.cat([told, self(source, told)[:, -1:].argmax(2)], 1)
+        return told[:, 1:]
+
+
+@faulty("letters right", at_least=0.8, causes=("wrong_labels", "other"))
+def decoder_is_told_the_answer(fixed=False):
+    """The decoder's input is the target itself, not the target moved by one: it copies, the loss
+    goes to 0, and on its own it cannot write a letter."""
+    source = torch.randint(1, 9, (2000, 4))
+    target = source.flip(1)
+    model = Translator()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.005)
+    for words, goal in minibatches(source, target, 64, 300):
+        told = F.pad(goal, (1, 0))[:, :-1] if fixed else goal
+        logits = model(words, told)
+        optimizer.zero_grad()
+        F.cross_entropy(logits.reshape(-1, 9), goal.reshape(-1)).backward()
+        optimizer.step()
+    words = torch.randint(1, 9, (200, 4))
+    return (model.translate(words) == words.flip(1)).float().mean()
+
+
+@faulty("letters right", at_least=0.8, causes=("wrong_loss", "other"))
+def only_padding_counts(fixed=False):
+    """The mask of the loss is the wrong way round: the letters of a translation are left out and
+    its padding is learnt, at once and for nothing."""
+    length = torch.randint(2, 5, (2000, 1))
+    letter = torch.arange(5)
+    source = torch.randint(1, 8, (2000, 5)) * (letter < length)
+    target = (source % 7 + 1) * (letter < length)
+    model = Translator()
+    optimizer = torch.optim.Adamax(model.parameters(), lr=0.01)
+    for words, goal in minibatches(source, target, 64, 300):
+        logits = model(words, F.pad(goal, (1, 0))[:, :-1])
+        each = F.cross_entropy(logits.transpose(1, 2), goal, reduction="none")
+        counts = (goal != 0) if fixed else (goal == 0)
+        loss = (each * counts).sum() / counts.sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    words, goal = source[:300], target[:300]
+    return (model.translate(words) == goal)[goal != 0].float().mean()
+
+
+@faulty("accuracy on new sequences", at_least=0.9, causes=("frozen", "vanishing", "other"))
+def state_detached_at_each_step(fixed=False):
+    """The state of a hand-written recurrence is detached in each step, not once a piece: no
+    gradient goes back in time, and it never learns what to remember."""
+    cell, head = nn.GRUCell(2, 24), nn.Linear(24, 1)
+    optimizer = torch.optim.Adam([*cell.parameters(), *head.parameters()], lr=0.01)
+
+    def echo(x):
+        state, out = torch.zeros(len(x), 24), []
+        for now in x.unbind(1):
+            state = cell(now, state if fixed else state.detach())
+            out.append(head(state))
+        return torch.cat(out, 1)[:, 5:]
+
+    def signs(n):
+        x = torch.randn(n, 12, 2)
+        return x, (x[:, :-5, 0] > 0).float()
+
+    for _ in range(400):
+        x, y = signs(32)
+        optimizer.zero_grad()
+        F.binary_cross_entropy_with_logits(echo(x), y).backward()
+        optimizer.step()
+    x, y = signs(300)
+    with torch.no_grad():
+        return ((echo(x) > 0) == y).float().mean()
