@@ -67,7 +67,7 @@ def checked(
             before.
         batch: Inputs and targets; several inputs as a tuple, named ones as a mapping.
         loss_fn: Takes the output and the targets, returns a scalar tensor.
-        selection: Which rules judge, and whose findings are only counted.
+        selection: Which rules are asked, and where their findings do not count.
 
     Raises:
         UsageError: `batch` is not a pair, or `loss_fn` returns no scalar tensor.

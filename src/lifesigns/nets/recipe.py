@@ -26,6 +26,10 @@ def hinge(output: Tensor, target: Tensor) -> Tensor:
 
     Returns:
         The mean over all scores, a scalar.
+
+    Example:
+        >>> hinge(torch.tensor([[3.0, -0.5]]), torch.tensor([[1.0, 0.0]])).item()  # 0 and 0.5
+        0.25
     """
     return torch.relu(1 - (2 * target - 1) * output).mean()
 
@@ -92,6 +96,10 @@ class Recipe:
 
         Args:
             samples: Size of the training set; a smaller last batch is a step too.
+
+        Example:
+            >>> linear_regression(8).steps(100)  # 20 epochs of 4 batches
+            80
         """
         return self.epochs * -(-samples // self.batch_size)
 

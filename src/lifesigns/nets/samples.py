@@ -43,6 +43,11 @@ def of_numbers(inputs: NDArray[np.float64], targets: NDArray[np.float64]) -> Tab
     Args:
         inputs: Shape `[samples, features]`.
         targets: Shape `[samples]` or more; only one number for each sample can be a class.
+
+    Example:
+        >>> labels = np.array([3.0, 7.0] * 5)
+        >>> of_numbers(np.zeros((10, 1)), labels).targets.tolist()
+        [0, 1, 0, 1, 0, 1, 0, 1, 0, 1]
     """
     if targets.ndim == 1 and _are_whole(targets):
         names, labels = np.unique(targets, return_inverse=True)

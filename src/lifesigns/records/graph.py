@@ -107,6 +107,10 @@ class Graph:
 
         Args:
             index: A position in `sites`; itself left out.
+
+        Example:
+            >>> list(Graph(edges=((0, 1), (1, 2), (0, 3))).downstream(0))
+            [1, 3, 2]
         """
         return self._closure(index, self.successors)
 

@@ -28,6 +28,11 @@ class LossCurve:
 
         Returns:
             Shape `[steps]`; empty if there is no such stream.
+
+        Example:
+            >>> two = LossCurve(np.array([0, 0, 1]), np.array([2.3, 0.7, 2.2]), np.array([0, 1, 0]))
+            >>> two.stream(0).tolist()
+            [2.3, 2.2]
         """
         return self._by_stream.get(number, np.zeros(0, np.float64))
 

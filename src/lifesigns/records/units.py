@@ -61,6 +61,11 @@ class UnitSums:
 
         Args:
             other: Of the same units in the same order.
+
+        Example:
+            >>> both = UnitSums.of([[1.0, 5.0]]).merge(UnitSums.of([[3.0, 4.0]]))
+            >>> both.count.tolist(), both.total.tolist(), both.minimum.tolist()
+            ([2, 2], [4.0, 9.0], [1.0, 4.0])
         """
         low, high = ("minimum", "maximum")
         merged = {

@@ -149,6 +149,13 @@ class Activation:
 
         Args:
             x: Where it is drawn, in units of the preactivation.
+
+        Example:
+            >>> import numpy as np
+            >>> from lifesigns.functions import ACTIVATIONS
+            >>> value, derivative = ACTIVATIONS["relu"].curve(np.array([-1.0, 2.0]))
+            >>> value.tolist(), derivative.tolist()
+            ([0.0, 2.0], [0.0, 1.0])
         """
         if self.value is None or self.derivative is None:
             return None

@@ -59,6 +59,10 @@ def softmax(x: Floats) -> Floats:
 
     Args:
         x: Logits, shape `[..., classes]`; the last axis of the result sums to 1.
+
+    Example:
+        >>> softmax(np.array([0.0, 1000.0]))
+        array([0., 1.])
     """
     return np.exp(log_softmax(x))
 
