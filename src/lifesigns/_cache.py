@@ -30,6 +30,9 @@ def make_private(folder: Path) -> None:
     Every folder and link on the way is looked at from the root downward: once nobody else can write
     to one, nobody else can exchange what was found in it, now or later.
 
+    Args:
+        folder: Missing parents are made as well, readable by the user only.
+
     Raises:
         PermissionError: Others can write to it, or to something on the way; or this system does not
             say who owns a file.

@@ -45,6 +45,9 @@ class MissingExtraError(UsageError, ImportError):
 def extra(name: str) -> Iterator[None]:
     """Imports within this block belong to an extra of lifesigns.
 
+    Args:
+        name: As in `pip install 'lifesigns[NAME]'`.
+
     Raises:
         MissingExtraError: One of them is not installed; the message says what to install.
     """
@@ -60,6 +63,12 @@ def extra(name: str) -> Iterator[None]:
 def shown(value: Any) -> str:
     """A value as a message can quote it: one line of bounded length, whatever it is.
 
+    Args:
+        value: Anything a user can write in a file, of any size.
+
+    Returns:
+        At most `LONGEST` characters.
+
     Example:
         >>> shown("relu"), len(shown("relu" * 1000))
         ("'relu'", 80)
@@ -71,7 +80,14 @@ def shown(value: Any) -> str:
 
 
 def cut(text: str) -> str:
-    """The beginning of a text, as much as a message can hold."""
+    """The beginning of a text, as much as a message can hold.
+
+    Args:
+        text: Of any length.
+
+    Returns:
+        At most `LONGEST` characters, the last of them an ellipsis where something is left out.
+    """
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 

@@ -26,6 +26,12 @@ def why_unreadable(path: Path) -> str:
 
     A pipe would be waited for and a device may never end, so both are refused.
 
+    Args:
+        path: Links are followed.
+
+    Returns:
+        Words that go on after the file's name, such as "does not exist".
+
     Example:
         >>> why_unreadable(Path("/"))
         'is a folder'
@@ -43,6 +49,9 @@ def why_unreadable(path: Path) -> str:
 
 def read_toml(path: Path) -> dict[str, Any]:
     """The values of a TOML file.
+
+    Args:
+        path: UTF-8; at most `MOST_TOML` bytes of it are read.
 
     Raises:
         UsageError: There is no such file, or it is too large, or no TOML; the message says why.

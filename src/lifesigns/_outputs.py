@@ -38,6 +38,9 @@ KINDS = {
 def regular_file(path: Path) -> Path:
     """The file that writing to `path` makes or replaces, with links followed.
 
+    Args:
+        path: Relative to the working directory; the file need not exist, its folder must.
+
     Raises:
         UsageError: It would be something else than a regular file, or cannot be written.
     """
@@ -63,6 +66,9 @@ def regular_file(path: Path) -> Path:
 def text_file(path: Path) -> Path:
     """As `regular_file`, for a file whose former content is of no concern, unless it is a run.
 
+    Args:
+        path: As for `regular_file`.
+
     Raises:
         UsageError: It would be something else than a regular file, or is a run file.
     """
@@ -74,6 +80,9 @@ def text_file(path: Path) -> Path:
 
 def report_file(path: Path) -> Path:
     """As `text_file`, for a report: a file that is there must be an earlier one, or empty.
+
+    Args:
+        path: As for `regular_file`.
 
     Raises:
         UsageError: It would be something else than a regular file, or is somebody else's.
@@ -96,6 +105,11 @@ def _is_report(path: Path) -> bool:
 
 def write(path: Path, content: str | bytes) -> None:
     """Writes the whole file or nothing; text is UTF-8, and `-` is standard output.
+
+    Args:
+        path: A regular file, which is replaced, or `-`.
+        content: Text, in which surrogates stand for bytes that are no UTF-8, or bytes; of text only
+            for `-`.
 
     Raises:
         UsageError: `path` is no place for it.
@@ -124,12 +138,27 @@ def write(path: Path, content: str | bytes) -> None:
 
 
 def beside(real: Path) -> Path:
-    """A new name in the folder of `real`, for a file that is not complete yet."""
+    """A new name in the folder of `real`, for a file that is not complete yet.
+
+    Args:
+        real: Its folder exists.
+
+    Returns:
+        A path of the same file system, so that renaming it onto `real` is one act.
+    """
     return real.with_name(f".lifesigns-{os.getpid()}-{secrets.token_hex(4)}")
 
 
 def put(unfinished: Path, real: Path) -> None:
-    """Puts a complete file in the place of `real`, at once, with that file's mode and owner."""
+    """Puts a complete file in the place of `real`, at once, with that file's mode and owner.
+
+    Args:
+        unfinished: In the same folder as `real`; it is gone afterwards.
+        real: With links followed, so that a link stays one.
+
+    Raises:
+        OSError: The file system refuses; `real` is as it was.
+    """
     if real.exists():
         former = real.stat()
         unfinished.chmod(stat.S_IMODE(former.st_mode))
@@ -140,6 +169,9 @@ def put(unfinished: Path, real: Path) -> None:
 
 def make_folder(path: Path) -> None:
     """Sees that there is a folder at `path` and that files can be made in it.
+
+    Args:
+        path: Made with its parents where it is missing.
 
     Raises:
         UsageError: There is something else, or nothing can be written there.
@@ -159,6 +191,10 @@ def make_folder(path: Path) -> None:
 def check_distinct(outputs: Iterable[Path | None], inputs: Iterable[Path | None] = ()) -> None:
     """No output may be written over another one or over a file that is read.
 
+    Args:
+        outputs: Paths that will be written; None for one that was not asked for.
+        inputs: Paths that are read; likewise.
+
     Raises:
         UsageError: Two of them are the same.
     """
@@ -172,7 +208,14 @@ def check_distinct(outputs: Iterable[Path | None], inputs: Iterable[Path | None]
 
 
 def is_run_file(path: Path) -> bool:
-    """Whether the file begins as the run files of lifesigns do."""
+    """Whether the file begins as the run files of lifesigns do.
+
+    Args:
+        path: A regular file that can be read.
+
+    Raises:
+        OSError: It cannot be read.
+    """
     with path.open("rb") as file:
         head = file.read(72)
     return head.startswith(b"SQLite format 3\0") and head[68:] == APPLICATION_ID.to_bytes(4, "big")

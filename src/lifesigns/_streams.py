@@ -13,7 +13,12 @@ UNWRITABLE = (errno.EBADF, errno.EFBIG, errno.EIO, errno.ENOSPC, errno.EPIPE, er
 
 
 def fail(message: str, code: int) -> NoReturn:
-    """Ends the process with one line on standard error, if that takes one."""
+    """Ends the process with one line on standard error, if that takes one.
+
+    Args:
+        message: One line without the name of the program.
+        code: The exit code.
+    """
     with suppress(OSError, ValueError):
         print(f"lifesigns: {message}", file=sys.stderr, flush=True)
     let_go()

@@ -62,6 +62,13 @@ def checked(
 ) -> Report:
     """As `check`, with rules that are selected already.
 
+    Args:
+        model: Called once with the inputs; its parameters, gradients, buffers and mode are as
+            before.
+        batch: Inputs and targets; several inputs as a tuple, named ones as a mapping.
+        loss_fn: Takes the output and the targets, returns a scalar tensor.
+        selection: Which rules are asked, and where their findings do not count.
+
     Raises:
         UsageError: `batch` is not a pair, or `loss_fn` returns no scalar tensor.
     """

@@ -7,22 +7,28 @@ from __future__ import annotations
 
 import os
 import sys
-from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from lifesigns import __version__
 from lifesigns._errors import Interrupted, LifesignsError, UsageError
-from lifesigns._outputs import STDOUT, report_file
+from lifesigns._options import (
+    AsJson,
+    Budget,
+    Ignore,
+    JsonFile,
+    Lang,
+    SarifFile,
+    Select,
+    StopOn,
+    selected,
+    settings_of,
+    stdout,
+    writable,
+)
 from lifesigns._streams import UNWRITABLE, fail, send_off
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from lifesigns.rules import Selection
-    from lifesigns.settings import Settings
 
 app = typer.Typer(
     add_completion=False,
@@ -34,19 +40,6 @@ app = typer.Typer(
 
 SCRIPTS = ("run", "check")
 """Commands that run a program of the user, to whom the standard streams belong."""
-
-
-class StopOn(str, Enum):
-    """What ends a run early."""
-
-    error = "error"
-
-
-class Lang(str, Enum):
-    """In which language a page is written."""
-
-    en = "en"
-    zh = "zh"
 
 
 def main() -> None:
@@ -66,58 +59,10 @@ def main() -> None:
         exec("raise KeyboardInterrupt")  # from a text: so that Python then ends itself by SIGINT
 
 
-def _budget(text: str) -> float:
-    """`1%`, `0.5%` or `0.01` as a share."""
-    try:
-        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        share = float("nan")
-    if not 0 < share <= 1:
-        raise typer.BadParameter(f"{text!r} is no share of the training time, such as 1% or 0.01.")
-    return share
-
-
-def _writable(path: Path | None) -> Path | None:
-    """Looked at before training starts, because the report is written when it has ended."""
-    if path is not None and path != STDOUT:
-        report_file(path)
-    return path
-
-
 def _version(wanted: bool) -> None:
     if wanted:
         print(f"lifesigns {__version__}")
         raise typer.Exit
-
-
-JsonFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--json",
-        metavar="FILE",
-        callback=_writable,
-        help="Also write the report there; - is standard output, after what the script prints.",
-    ),
-]
-
-
-SarifFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--sarif",
-        metavar="FILE",
-        callback=_writable,
-        help="Also write SARIF 2.1.0 there; - is standard output.",
-    ),
-]
-Select = Annotated[
-    list[str] | None,
-    typer.Option("--select", metavar="RULE,…", help="Ask these rules only: names, codes, ACT."),
-]
-Ignore = Annotated[
-    list[str] | None,
-    typer.Option("--ignore", metavar="RULE,…", help="Leave these rules out."),
-]
 
 
 @app.callback()
@@ -154,14 +99,7 @@ def run(
         int | None,
         typer.Option(min=1, metavar="N", help="Record each N-th step; 1 is exact."),
     ] = None,
-    budget: Annotated[
-        float | None,
-        typer.Option(
-            parser=_budget,
-            metavar="SHARE",
-            help="Share of the training time that watching may cost. [default: 1%]",
-        ),
-    ] = None,
+    budget: Budget = None,
     json: JsonFile = None,
     save: Annotated[
         Path | None,
@@ -184,7 +122,7 @@ def run(
     """Run a training script unchanged, watch it, report."""
     if every is not None and budget is not None:
         raise UsageError("--every and --budget exclude each other: give one of them.")
-    settings = _settings(Path.cwd() if module else Path(script))
+    settings = settings_of(Path.cwd() if module else Path(script))
     if every is None and budget is None:
         every, budget = settings.every, settings.budget
     from lifesigns.commands.run import run as command
@@ -201,7 +139,7 @@ def run(
         max_steps=max_steps,
         strict=strict,
         sarif_path=sarif,
-        selection=_selection(settings, select, ignore),
+        selection=selected(settings, select, ignore),
     )
     raise typer.Exit(code)
 
@@ -223,7 +161,7 @@ def check(
 ) -> None:
     """Judge a network by one training step, before training."""
     file = Path(target if Path(target).is_file() else target.rpartition(":")[0])
-    chosen = _selection(_settings(file), select, ignore)
+    chosen = selected(settings_of(file), select, ignore)
     from lifesigns.commands.check import check as command
 
     raise typer.Exit(command(target, json_path=json, sarif_path=sarif, selection=chosen))
@@ -232,7 +170,7 @@ def check(
 @app.command()
 def show(
     path: Annotated[Path, typer.Argument(metavar="RUN", help="A run file (run --save RUN).")],
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    json: AsJson = False,
     sarif: SarifFile = None,
     select: Select = None,
     ignore: Ignore = None,
@@ -240,7 +178,7 @@ def show(
     """Print the report of a stored run."""
     from lifesigns.commands.show import show as command
 
-    selection = _selection(_settings(Path.cwd()), select, ignore)
+    selection = selected(settings_of(Path.cwd()), select, ignore)
     code = command(path, json_output=json, sarif_path=sarif, selection=selection)
     raise typer.Exit(code)
 
@@ -250,7 +188,7 @@ def rules() -> None:
     """List the rules."""
     from lifesigns.commands.rules import rules as command
 
-    command(_stdout())
+    command(stdout())
 
 
 @app.command()
@@ -265,13 +203,13 @@ def explain(
     lang: Annotated[Lang, typer.Option(help="Language of the page.")] = Lang.en,
     html: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", callback=_writable, help="Write a topic's page there."),
+        typer.Option(metavar="FILE", callback=writable, help="Write a topic's page there."),
     ] = None,
 ) -> None:
     """Explain a rule, or a topic of the textbook in numbers."""
     from lifesigns.commands.explain import explain as command
 
-    command(name, _stdout(), language=lang.value, html=html)
+    command(name, stdout(), language=lang.value, html=html)
 
 
 @app.command()
@@ -365,7 +303,7 @@ def functions(
     ] = None,
     html: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", callback=_writable, help="Write a page with pictures there."),
+        typer.Option(metavar="FILE", callback=writable, help="Write a page with pictures there."),
     ] = None,
 ) -> None:
     """Show activations, initialisers and losses, or one of them."""
@@ -385,7 +323,7 @@ def claims(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write the book of pictures there.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    json: AsJson = False,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Run everything anew, whatever is kept.")
     ] = False,
@@ -394,28 +332,3 @@ def claims(
     from lifesigns.commands.claims import claims as command
 
     raise typer.Exit(command(names or [], quick=quick, out=out, json_output=json, fresh=fresh))
-
-
-def _settings(start: Path) -> Settings:
-    from lifesigns.settings import load_settings
-
-    return load_settings(start)
-
-
-def _selection(settings: Settings, select: list[str] | None, ignore: list[str] | None) -> Selection:
-    """The project's settings with the options put over them, each for itself."""
-    from lifesigns.rules import Selection
-
-    chosen = settings.select if select is None else _words(select)
-    left = settings.ignore if ignore is None else _words(ignore)
-    return Selection.of(chosen, left, settings.sites)
-
-
-def _words(options: list[str]) -> list[str]:
-    return [word for option in options for word in option.split(",") if word.strip()]
-
-
-def _stdout() -> Console:
-    from lifesigns.report.terminal import console_for
-
-    return console_for(sys.stdout)

@@ -75,7 +75,14 @@ class Watcher:
         self._recorder.start()
 
     def detach(self, outcome: str = "finished") -> Report:
-        """Stops watching, completes the run file, and returns the report. May be called twice."""
+        """Stops watching, completes the run file, and returns the report. May be called twice.
+
+        Args:
+            outcome: How the run ended, in the words of `RunInfo.outcome`; the first call decides.
+
+        Returns:
+            The same report each time.
+        """
         if self._report is None:
             self._recorder.stop()
             self._info = replace(self._info, outcome=outcome)
@@ -235,7 +242,11 @@ def watch(
 
 
 def outcome_of(error: BaseException | None) -> str:
-    """How a run ended, in the words of `RunInfo.outcome`."""
+    """How a run ended, in the words of `RunInfo.outcome`.
+
+    Args:
+        error: What ended the run; None where it came to its end. `SystemExit` counts as an end.
+    """
     if error is None or isinstance(error, SystemExit):
         return "finished"
     if isinstance(error, KeyboardInterrupt):

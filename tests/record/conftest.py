@@ -66,3 +66,15 @@ def batch():
     """Eight samples and their classes."""
     generator = torch.Generator().manual_seed(1)
     return torch.randn(8, 3, generator=generator), torch.randint(0, 2, (8,), generator=generator)
+
+
+@pytest.fixture
+def fresh_compiler(tmp_path_factory, monkeypatch):
+    """Compiled code of one test is not another's; generated programs are shared by all."""
+    folder = tmp_path_factory.getbasetemp() / "inductor"
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(folder))
+    monkeypatch.setenv("TORCHINDUCTOR_COMPILE_THREADS", "1")
+    yield
+    if "torch._dynamo" in sys.modules:
+        torch._dynamo.reset()
+        torch._dynamo.utils.counters.clear()

@@ -1,9 +1,7 @@
-"""Compiled models: the run is the same to the last bit, and their layers are seen all the same."""
+"""Compiled models: their layers are seen as they are uncompiled, and nothing is left behind."""
 
 import gc
 import pickle
-import shutil
-import sys
 import warnings
 import weakref
 
@@ -11,222 +9,17 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from compiled_steps import Classifier, batches, names, readings
 from torch import nn
 from torch.nn.modules import module as module_hooks
 from torch.utils.checkpoint import checkpoint
 
 from lifesigns.record import Recorder
 
-needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="inductor needs g++")
-pytestmark = pytest.mark.filterwarnings("ignore")  # torch's own, while it compiles
-
-
-@pytest.fixture(autouse=True)
-def fresh(tmp_path_factory, monkeypatch):
-    """Compiled code of one test is not another's; generated programs are shared by all."""
-    folder = tmp_path_factory.getbasetemp() / "inductor"
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(folder))
-    monkeypatch.setenv("TORCHINDUCTOR_COMPILE_THREADS", "1")
-    yield
-    if "torch._dynamo" in sys.modules:
-        torch._dynamo.reset()
-        torch._dynamo.utils.counters.clear()
-
-
-class Classifier(nn.Module):
-    def __init__(self, dropout=0.0, norm=False):
-        super().__init__()
-        self.first = nn.Linear(8, 16)
-        self.norm = nn.BatchNorm1d(16) if norm else nn.Identity()
-        self.act = nn.Sigmoid()
-        self.drop = nn.Dropout(dropout)
-        self.last = nn.Linear(16, 3)
-
-    def forward(self, x):
-        return self.last(self.drop(self.act(self.norm(self.first(x)))))
-
-
-def wrapped(model, backend):
-    return torch.compile(model, backend=backend)
-
-
-def in_place(model, backend):
-    model.compile(backend=backend)
-    return model
-
-
-def inner(model, backend):
-    model.first = torch.compile(nn.Sequential(model.first, nn.Tanh()), backend=backend)
-    return model
-
-
-def function(model, backend):
-    return torch.compile(lambda x: model(x), backend=backend)
-
-
-def batches(steps):
-    generator = torch.Generator().manual_seed(3)
-    for _ in range(steps):
-        x = torch.randn(16, 8, generator=generator)
-        yield x, torch.randint(0, 3, (16,), generator=generator)
-
-
-def train(make, form, backend, *, watched, steps=100, amp=False, evaluate=False, loss_fn=None):
-    """Trains; what the run left behind, the warnings it showed, and the trace."""
-    torch._dynamo.reset()
-    torch._dynamo.utils.counters.clear()
-    torch.manual_seed(0)
-    model = make()
-    optimizer = torch.optim.Adam(model.parameters(), 0.01)
-    forward = form(model, backend)
-    recorder = Recorder(model, strict=True, every=3) if watched else None
-    if recorder:
-        recorder.start()
-    losses = []
-    with warnings.catch_warnings(record=True) as shown:
-        warnings.simplefilter("always")
-        for number, (x, y) in enumerate(batches(steps)):
-            if evaluate and number % 10 == 5:
-                model.eval()
-                with torch.no_grad():
-                    losses.append(forward(x).sum().item())
-                model.train()
-            with torch.autocast("cpu", torch.bfloat16, enabled=amp):
-                loss = (loss_fn or F.cross_entropy)(forward(x), y)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.item())
-    if recorder:
-        recorder.stop()
-    left = [losses, torch.get_rng_state().tolist(), dict(torch._dynamo.utils.counters["stats"])]
-    left += [
-        t.tolist() for t in (*model.state_dict().values(), *(p.grad for p in model.parameters()))
-    ]
-    messages = [(str(w.message), w.category, w.filename, w.lineno) for w in shown]
-    return left, messages, recorder and recorder.trace()
-
-
-def names(trace):
-    return [site.name for site in trace.snapshots[-1].graph.sites]
-
-
-# --- the run is the same --------------------------------------------------------------------------
-@needs_compiler
-@pytest.mark.parametrize(
-    ("form", "options", "how"),
-    [
-        (wrapped, {}, {}),
-        (wrapped, {"dropout": 0.3, "norm": True}, {"evaluate": True}),
-        (in_place, {"dropout": 0.3}, {}),
-        (inner, {"dropout": 0.3}, {}),
-        (function, {"dropout": 0.3}, {"amp": True}),
-    ],
-)
-def test_inductor_trains_the_same_to_the_last_bit_and_warns_of_the_same(form, options, how):
-    def make():
-        return Classifier(**options)
-
-    unwatched, warned, _ = train(make, form, "inductor", watched=False, **how)
-    watched, warned_watched, trace = train(make, form, "inductor", watched=True, **how)
-
-    assert watched == unwatched
-    assert warned_watched == warned
-    assert "last:linear#0" in names(trace)
-    assert trace.snapshots[-1].coverage.repeated == 1
-    assert not trace.unseen
-
-
-@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
-@pytest.mark.parametrize(
-    ("form", "amp"), [(wrapped, True), (in_place, False), (inner, False), (function, False)]
-)
-def test_other_backends_train_the_same_and_warn_of_the_same(form, backend, amp):
-    def make():
-        return Classifier(0.3, norm=True)
-
-    how = {"steps": 12, "amp": amp, "evaluate": True}
-    unwatched, warned, _ = train(make, form, backend, watched=False, **how)
-    watched, warned_watched, trace = train(make, form, backend, watched=True, **how)
-
-    assert (watched, warned_watched) == (unwatched, warned)
-    assert {"act:sigmoid#0", "last:linear#0"} <= set(names(trace))
-
-
-def global_hook(model):
-    handle = module_hooks.register_module_forward_hook(lambda *arguments: None)
-    forward = torch.compile(model, backend="aot_eager")
-
-    def step(x, y):
-        try:
-            return F.cross_entropy(forward(x), y)
-        finally:
-            if len(x) == 12:
-                handle.remove()
-
-    return step
-
-
-def warning_inside(model):
-    def forward(x):
-        torch._dynamo.graph_break()
-        warnings.warn("the user's own", stacklevel=1)
-        return model(x)
-
-    called = torch.compile(forward, backend="aot_eager")
-    return lambda x, y: F.cross_entropy(called(x), y)
-
-
-def sizes_that_differ(model):
-    forward = torch.compile(model, backend="aot_eager")
-    return lambda x, y: F.mse_loss(forward(x)[:, :1], y.float())
-
-
-def sizes_that_differ_inside(model):
-    return torch.compile(
-        lambda x, y: F.mse_loss(model(x)[:, :1], y.float()), backend="aot_eager", dynamic=False
-    )
-
-
-def compiled_in_place(model):
-    model.compile(backend="aot_eager")
-    return lambda x, y: F.cross_entropy(model(x), y)
-
-
-def not_compiled(model):
-    return lambda x, y: F.mse_loss(model(x)[:, :1], y.float())
-
-
-def recurrent(model):
-    cell = nn.LSTM(8, 8)
-    both = torch.compile(lambda x: model(cell(x)[0]), backend="aot_eager")
-    return lambda x, y: F.cross_entropy(both(x), y)
-
-
-@pytest.mark.parametrize(
-    "step_of",
-    [
-        global_hook,
-        warning_inside,
-        sizes_that_differ,
-        sizes_that_differ_inside,
-        compiled_in_place,
-        not_compiled,
-        recurrent,
-    ],
-)
-@pytest.mark.parametrize("action", ["always", "default"])
-def test_warnings_are_those_of_the_unwatched_program(step_of, action):
-    def warned(watched):
-        torch._dynamo.reset()
-        with warnings.catch_warnings(record=True) as shown:
-            warnings.simplefilter(action)
-            readings(Classifier, step_of, watched=watched)
-        return [(str(w.message), w.category, w.filename, w.lineno) for w in shown]
-
-    warned(False)  # some are shown once in the life of a process
-
-    assert warned(True) == warned(False)
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),  # torch's own, while it compiles
+    pytest.mark.usefixtures("fresh_compiler"),
+]
 
 
 # --- what is seen ---------------------------------------------------------------------------------
@@ -288,22 +81,6 @@ def whole_step(model):
 def compiled_loss(model):
     loss_fn = torch.compile(loss_of, backend="aot_eager")
     return lambda x, y: loss_fn(model(x), y)
-
-
-def readings(make, step_of, sizes=(16, 16, 12), watched=True):
-    torch.manual_seed(0)
-    model = make()
-    optimizer = torch.optim.SGD(model.parameters(), 0.1)
-    step = step_of(model)
-    recorder = Recorder(model, strict=True, every=1)
-    if watched:
-        recorder.start()
-    for size, (x, y) in zip(sizes, batches(len(sizes)), strict=True):
-        optimizer.zero_grad()
-        step(x[:size], y[:size]).backward()
-        optimizer.step()
-    recorder.stop()
-    return recorder.trace()
 
 
 def numbers(snapshot):

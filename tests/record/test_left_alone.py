@@ -1,6 +1,7 @@
 """What belongs to the program and happens to pass by the recorder is left alone."""
 
 import signal
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -170,3 +171,17 @@ def test_parameters_that_are_computed_bring_no_warning(recorder):
     optimizer.step()
 
     assert original.grad is not None
+
+
+def test_watching_does_not_import_dynamo():
+    import subprocess
+
+    code = (
+        "import sys, torch; from lifesigns.record import Recorder; r = Recorder(); r.start();"
+        "torch.nn.Linear(2, 1)(torch.ones(3, 2)).sum().backward(); r.stop();"
+        "assert r.trace().recorded_steps == 1; assert 'torch._dynamo' not in sys.modules"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr

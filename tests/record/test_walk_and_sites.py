@@ -3,151 +3,14 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from oracles.recorded import reading, record, snapshot
+from oracles.recorded import reading, snapshot
+from sites import Net, edges, graph_of, names, site, squares, taken_of
 from torch import nn
 
-from lifesigns.record import Recorder
-from lifesigns.record.graph.module_calls import Forward
-from lifesigns.record.graph.sites import condense
 from lifesigns.record.graph.walk import walk
 from lifesigns.records import Kind
 
 torch.set_num_threads(1)
-
-
-def graph_of(model, x, step=None):
-    """The graph of one recorded step of a model."""
-    return taken_of(model, x, step).graph
-
-
-def taken_of(model, x, step=None):
-    return snapshot(lambda: (step or _squares)(model(x)).backward(), model)
-
-
-def _squares(y):
-    return y.square().mean()
-
-
-def names(graph):
-    return [site.name for site in graph.sites if site.kind not in (Kind.LOSS, Kind.OTHER)]
-
-
-def edges(graph):
-    return {(graph.sites[a].name, graph.sites[b].name) for a, b in graph.edges}
-
-
-def site(graph, name):
-    return graph.sites[graph.find(name)]
-
-
-class Net(nn.Module):
-    """Modules by name, and a forward pass that is given."""
-
-    def __init__(self, forward, **modules):
-        super().__init__()
-        for name, module in modules.items():
-            setattr(self, name, module)
-        self.written = forward
-
-    def forward(self, *inputs):
-        return self.written(self, *inputs)
-
-
-# --- names ----------------------------------------------------------------------------------------
-def test_a_site_is_named_by_the_innermost_module_its_operation_and_the_call():
-    block = nn.Sequential(nn.Linear(3, 3), nn.ReLU())
-    model = nn.Sequential(block, nn.Sequential(nn.Linear(3, 2), nn.Sigmoid()))
-    graph = graph_of(model, torch.randn(4, 3))
-    assert names(graph) == ["0.0:linear#0", "0.1:relu#0", "1.0:linear#0", "1.1:sigmoid#0"]
-    assert edges(graph) >= {("0.0:linear#0", "0.1:relu#0"), ("0.1:relu#0", "1.0:linear#0")}
-
-
-def test_one_module_used_three_times_is_three_calls():
-    relu = nn.ReLU()
-    model = nn.Sequential(nn.Linear(3, 3), relu, nn.Linear(3, 3), relu, nn.Linear(3, 3), relu)
-    graph = graph_of(model, torch.randn(4, 3))
-    assert [n for n in names(graph) if "relu" in n] == [f"1:relu#{k}" for k in range(3)]
-
-
-def test_functions_belong_to_the_module_that_calls_them():
-    inner = Net(lambda self, x: torch.tanh(self.a(x)).clamp(min=0), a=nn.Linear(3, 3))
-    outer = Net(
-        lambda self, x: F.relu(self.inner(F.relu(self.b(x)))), inner=inner, b=nn.Linear(3, 3)
-    )
-    assert names(graph_of(outer, torch.randn(4, 3))) == [
-        "b:linear#0",
-        ":relu#0",
-        "inner.a:linear#0",
-        "inner:tanh#0",
-        "inner:clamp#0",
-        ":relu#1",
-    ]
-
-
-def test_functions_on_bare_tensors_are_named_without_modules():
-    weights = [torch.randn(3, 5, requires_grad=True), torch.randn(5, 1, requires_grad=True)]
-    bias = torch.zeros(5, requires_grad=True)
-
-    def step():
-        hidden = torch.relu(torch.randn(4, 3) @ weights[0] + bias)
-        _squares(hidden @ weights[1]).backward()
-
-    taken = snapshot(step)
-    assert names(taken.graph) == [":linear#0", ":relu#0", ":linear#1"]
-    assert len(taken.parameters) == 3
-    assert taken.graph.sites[0].kind is Kind.LINEAR
-
-
-def test_two_roots_are_told_apart_by_their_class():
-    first, second = nn.Linear(3, 3), nn.Sequential(nn.Linear(3, 1), nn.Tanh())
-    taken = snapshot(lambda: _squares(second(first(torch.randn(4, 3)))).backward())
-    assert names(taken.graph) == ["Linear:linear#0", "Sequential.0:linear#0", "Sequential.1:tanh#0"]
-    assert {p.name for p in taken.parameters} == {
-        "Linear.weight",
-        "Linear.bias",
-        "Sequential.0.weight",
-        "Sequential.0.bias",
-    }
-
-
-def test_two_roots_of_one_class_are_numbered():
-    twins = [nn.Sequential(nn.Linear(3, 3), nn.Tanh()) for _ in range(2)]
-    taken = snapshot(lambda: _squares(twins[1](twins[0](torch.randn(4, 3)))).backward())
-    assert [n for n in names(taken.graph) if "tanh" in n] == [
-        "Sequential0.1:tanh#0",
-        "Sequential1.1:tanh#0",
-    ]
-
-
-def test_a_step_recorded_without_warning_keeps_the_names_it_had():
-    torch.manual_seed(0)
-    model = nn.Sequential(nn.Linear(3, 9), nn.ReLU(), nn.Linear(9, 1))
-    optimizer = torch.optim.SGD(model.parameters(), 0.0)
-    recorder = Recorder(model, [optimizer], every=100, strict=True)
-    recorder.start()
-    for size in (1.0, 1.0, 1e6):
-        _squares(model(torch.full((4, 3), size))).backward()
-        optimizer.step()
-    recorder.stop()
-
-    first, spike = recorder.trace().snapshots
-    assert (first.reason, spike.reason) == ("scheduled", "spike")
-    assert names(spike.graph) == names(first.graph) == ["0:linear#0", "1:relu#0", "2:linear#0"]
-
-
-def test_a_smaller_last_batch_keeps_the_names_and_has_its_own_shapes():
-    model, sizes = nn.Sequential(nn.Linear(3, 3), nn.ReLU()), iter([8, 8, 5])
-    trace = record(lambda: _squares(model(torch.randn(next(sizes), 3))).backward(), model, steps=3)
-    assert [site(s.graph, "1:relu#0").shape for s in trace.snapshots] == [(8, 3), (8, 3), (5, 3)]
-
-
-def test_without_forward_hooks_the_nearest_parameter_names_a_site():
-    model = nn.Sequential(nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 1))
-    by_id = {id(p): name for name, p in model.named_parameters()}
-    walked = walk([_squares(model(torch.randn(4, 3)))])
-    graph = condense(walked, Forward(), lambda leaf: by_id[id(leaf)]).graph
-    assert [s.module for s in graph.sites if s.kind is Kind.LINEAR] == ["0", "2"]
-    assert [s.module for s in graph.sites if s.kind is Kind.ACTIVATION] == ["0"]
 
 
 # --- what a node is -------------------------------------------------------------------------------
@@ -452,7 +315,7 @@ def test_an_activation_of_the_loss_is_no_activation_of_the_network():
 # --- the walk -------------------------------------------------------------------------------------
 def test_nodes_come_in_forward_order_each_after_its_inputs():
     model = nn.Sequential(*[nn.Sequential(nn.Linear(3, 3), nn.Tanh()) for _ in range(4)])
-    walked = walk([_squares(model(torch.randn(4, 3)) + model(torch.randn(4, 3)))])
+    walked = walk([squares(model(torch.randn(4, 3)) + model(torch.randn(4, 3)))])
     for index, inputs in enumerate(walked.inputs):
         assert all(i < index for i in inputs if i is not None)
     assert {id(leaf) for leaf in walked.leaves} == {id(p) for p in model.parameters()}
@@ -485,7 +348,7 @@ def test_a_loss_on_a_parameter_itself_is_recorded():
 def test_shared_inputs_are_read_once_for_each_use():
     model = nn.Sequential(nn.Linear(3, 3), nn.Tanh())
     x = torch.randn(4, 3)
-    taken = snapshot(lambda: _squares(model(x) + model(2 * x)).backward(), model)
+    taken = snapshot(lambda: squares(model(x) + model(2 * x)).backward(), model)
     assert reading(taken, "1:tanh#0").value.total.tolist() != pytest.approx(
         reading(taken, "1:tanh#1").value.total.tolist()
     )

@@ -28,7 +28,13 @@ ENVIRONMENT = (
 
 
 def print_table(done: Sequence[Done], effort: Effort, console: Console) -> None:
-    """Prints verdict, name and the first sentence of the explanation of each claim."""
+    """Prints verdict, name and the first sentence of the explanation of each claim.
+
+    Args:
+        done: In the order in which they are shown.
+        effort: What they were run with.
+        console: Its width decides what is folded.
+    """
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
@@ -53,7 +59,12 @@ def print_table(done: Sequence[Done], effort: Effort, console: Console) -> None:
 
 
 def summary(done: Sequence[Done], effort: Effort) -> str:
-    """How many of each verdict, how long it took, and whether it was a quick run."""
+    """How many of each verdict, how long it took, and whether it was a quick run.
+
+    Args:
+        done: Those that could not be run are counted as such.
+        effort: What they were run with.
+    """
     counts = Counter(d.result.verdict.value if d.result else "not run" for d in done)
     seconds = sum(d.seconds for d in done)
     kept = sum(d.cached for d in done)
@@ -67,7 +78,15 @@ def summary(done: Sequence[Done], effort: Effort) -> str:
 
 
 def as_json(done: Sequence[Done], effort: Effort) -> dict[str, Any]:
-    """Everything but the pictures, as plain values."""
+    """Everything but the pictures, as plain values.
+
+    Args:
+        done: In the order in which they are listed.
+        effort: What they were run with.
+
+    Returns:
+        Values that `json.dumps` takes.
+    """
     return {
         "environment": environment(),
         "quick": effort.quick,
@@ -101,7 +120,12 @@ def _finite(number: float) -> float | None:
 
 
 def markdown(done: Sequence[Done], effort: Effort) -> str:
-    """The verdicts as a page of the documentation, with the numbers behind them."""
+    """The verdicts as a page of the documentation, with the numbers behind them.
+
+    Args:
+        done: In the order of the page.
+        effort: What they were run with.
+    """
     lines = [
         "# The textbook, executed",
         "Written by `lifesigns claims --out DIR`; the pictures are in the book beside it.",
@@ -136,7 +160,15 @@ def _section(done: Done) -> list[str]:
 
 
 def book(done: Sequence[Done], effort: Effort) -> str:
-    """The book: one chapter for each claim, self-contained HTML."""
+    """The book: one chapter for each claim, self-contained HTML.
+
+    Args:
+        done: In the order of the chapters.
+        effort: What they were run with.
+
+    Returns:
+        HTML that needs no network.
+    """
     page = Page("The textbook, executed")
     page.paragraph(summary(done, effort))
     page.paragraph(environment(), note=True)
@@ -179,7 +211,12 @@ def _chapter(page: Page, done: Done) -> None:
 
 
 def environment(form: str = ENVIRONMENT) -> str:
-    """Versions, machine and date, in one line of this form."""
+    """Versions, machine and date, in one line of this form.
+
+    Args:
+        form: May name `{lifesigns}`, `{torch}`, `{numpy}`, `{python}`, `{machine}` and `{day}`; the
+            day is that of Greenwich.
+    """
     return form.format(
         lifesigns=lifesigns.__version__,
         torch=torch.__version__,

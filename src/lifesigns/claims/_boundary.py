@@ -20,7 +20,18 @@ POINTS = 300
 
 
 def fitted(network: MLP, data: Split, rate: float, steps: int, seed: int = 0) -> nn.Module:
-    """The network after `steps` steps of descent on cross-entropy."""
+    """The network after `steps` steps of descent on cross-entropy.
+
+    Args:
+        network: Takes samples of two features, gives two logits.
+        data: Its training samples are used.
+        rate: Learning rate; momentum is 0.9.
+        steps: Training steps in minibatches.
+        seed: Of the weights and of the order of the samples; the global random state is left alone.
+
+    Returns:
+        The trained module.
+    """
     recipe = Recipe(network, "cross_entropy", rate, epochs=steps)
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
@@ -33,7 +44,14 @@ def fitted(network: MLP, data: Split, rate: float, steps: int, seed: int = 0) ->
 
 
 def boundary_map(model: nn.Module, data: Split, title: str, subtitle: str = "") -> Spec:
-    """The probability of class 1 over the plane, with some of the samples."""
+    """The probability of class 1 over the plane, with some of the samples.
+
+    Args:
+        model: Takes `[..., 2]`, gives logits `[..., 2]`.
+        data: The first `POINTS` training samples within the map are drawn.
+        title: What is drawn.
+        subtitle: What to look at; empty for none.
+    """
     line = torch.linspace(-REACH, REACH, PIXELS)
     down, across = torch.meshgrid(line.flip(0), line, indexing="ij")
     with torch.no_grad():

@@ -49,7 +49,11 @@ class Measurement:
         return self.written(" ({low} to {high})")
 
     def written(self, interval: str) -> str:
-        """The value, and its interval in these words, which name `{low}` and `{high}`."""
+        """The value, and its interval in these words, which name `{low}` and `{high}`.
+
+        Args:
+            interval: Such as `" ({low} to {high})"`; left out where there is no interval.
+        """
         text = _readable(self.value)
         if math.isfinite(self.low) and math.isfinite(self.high):
             text += interval.format(low=_readable(self.low), high=_readable(self.high))
@@ -86,7 +90,12 @@ class Effort:
     quick: bool = False
 
     def of(self, full: int, quick: int) -> int:
-        """The number for this effort."""
+        """The number for this effort.
+
+        Args:
+            full: For a full run.
+            quick: For a quick one.
+        """
         return quick if self.quick else full
 
 

@@ -63,6 +63,9 @@ def all_claims() -> tuple[Claim, ...]:
 def find_claims(names: Sequence[str]) -> tuple[Claim, ...]:
     """The claims of these names, or all of them if none is given.
 
+    Args:
+        names: As in `Claim.name`; empty for all.
+
     Raises:
         UsageError: There is no such claim; the message offers the nearest.
     """

@@ -32,7 +32,12 @@ class Course:
 
 
 def train(start: tuple[float, float], loss: str) -> Course:
-    """The course of the neuron under `squared_error` (½(a − y)²) or `cross_entropy`."""
+    """The course of the neuron under `squared_error` (½(a − y)²) or `cross_entropy`.
+
+    Args:
+        start: Weight and bias, such as `GENTLE` or `SURE`.
+        loss: One of the two names.
+    """
     weight, bias = start
     outputs, gradients = [], []
     for _ in range(EPOCHS + 1):

@@ -20,7 +20,14 @@ def kept_folder() -> Path:
 
 
 def run_with_progress(chosen: Sequence[Claim], effort: Effort, kept: Path | None) -> list[Done]:
-    """Runs claims with a bar on standard error that is gone when they are done."""
+    """Runs claims with a bar on standard error that is gone when they are done.
+
+    Args:
+        chosen: Run in this order.
+        effort: Quick or full.
+        kept: The folder of earlier results, which are taken where code, data and versions are the
+            same; None to run everything and keep nothing.
+    """
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
                TimeElapsedColumn())  # fmt: skip
     console = console_for(sys.stderr)

@@ -17,7 +17,17 @@ Row = dict[str, float | str]
 
 
 def over_seeds(recipe: Recipe, data: Split, seeds: int, steps: int) -> History:
-    """One member for each seed."""
+    """One member for each seed.
+
+    Args:
+        recipe: The same for all; its own number of epochs is not used.
+        data: Targets are brought into the form of the loss.
+        seeds: How many, from 0.
+        steps: Training steps of each.
+
+    Returns:
+        Measures of shape `[times, seeds]`.
+    """
     members = [Member(recipe, seed) for seed in range(seeds)]
     return train_population(members, data.for_loss(recipe.loss), steps)
 
@@ -26,6 +36,13 @@ def best_rate(
     recipe: Recipe, data: Split, rates: Sequence[float], seeds: int, steps: int
 ) -> tuple[float, Floats]:
     """The rate with the best mean accuracy on samples held out of the training set.
+
+    Args:
+        recipe: Its own learning rate is not used.
+        data: Its test samples are not looked at.
+        rates: Learning rates to try.
+        seeds: How many for each rate; others than those of `over_seeds`.
+        steps: Training steps of each.
 
     Returns:
         The rate, and the accuracies, shape `[rates, seeds]`; NaN where a member diverged.
@@ -43,7 +60,16 @@ def best_rate(
 
 
 def curve_rows(histories: Mapping[str, History], measure: str, column: str) -> list[Row]:
-    """Mean over the seeds with its interval, for each history and measured step."""
+    """Mean over the seeds with its interval, for each history and measured step.
+
+    Args:
+        histories: What was trained, by the name it has in the chart.
+        measure: A key of `History.measures`, such as `accuracy`.
+        column: What the mean is called, with its unit; the axis says so too.
+
+    Returns:
+        Nothing for a step at which fewer than two members are left.
+    """
     rows: list[Row] = []
     for name, history in histories.items():
         for step, values in zip(history.steps, history.measures[measure], strict=True):
@@ -63,7 +89,12 @@ def curve_rows(histories: Mapping[str, History], measure: str, column: str) -> l
 
 
 def interval_rows(named: Iterable[tuple[str, Floats]], column: str) -> list[Row]:
-    """Mean over the seeds with its interval, for each name."""
+    """Mean over the seeds with its interval, for each name.
+
+    Args:
+        named: Names, each with one value for each seed, shape `[seeds]`.
+        column: What the mean is called, with its unit; the axis says so too.
+    """
     rows: list[Row] = []
     for name, values in named:
         interval = Interval.of(values)

@@ -15,7 +15,14 @@ from lifesigns.rules import judge
 
 
 def watched(recipe: Recipe, data: Split, *, steps: int, seed: int = 0) -> Trace:
-    """The trace of `steps` training steps of a recipe, every step recorded."""
+    """The trace of `steps` training steps of a recipe, every step recorded.
+
+    Args:
+        recipe: Its own number of epochs is not used.
+        data: Targets are brought into the form of the loss.
+        steps: Training steps.
+        seed: Of the weights and of the order of the samples; the global random state is left alone.
+    """
     data = data.for_loss(recipe.loss)
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
@@ -34,11 +41,25 @@ def watched(recipe: Recipe, data: Split, *, steps: int, seed: int = 0) -> Trace:
 
 
 def noted(recipe: Recipe, data: Split, *, steps: int, seed: int = 0) -> tuple[str, ...]:
-    """Names of the rules that say anything at all."""
+    """Names of the rules that say anything at all.
+
+    Args:
+        recipe: Its own number of epochs is not used.
+        data: Targets are brought into the form of the loss.
+        steps: Training steps.
+        seed: Of the weights and of the order of the samples.
+    """
     return tuple(f.rule for f in judge(watched(recipe, data, steps=steps, seed=seed)))
 
 
 def alarms(recipe: Recipe, data: Split, *, steps: int, seed: int = 0) -> tuple[str, ...]:
-    """Names of the rules that warn or report an error, most probable root cause first."""
+    """Names of the rules that warn or report an error, most probable root cause first.
+
+    Args:
+        recipe: Its own number of epochs is not used.
+        data: Targets are brought into the form of the loss.
+        steps: Training steps.
+        seed: Of the weights and of the order of the samples.
+    """
     findings = judge(watched(recipe, data, steps=steps, seed=seed))
     return tuple(f.rule for f in findings if f.severity is not Severity.NOTE)

@@ -115,7 +115,11 @@ class Digits:
 
     @classmethod
     def load(cls, seed: int) -> Digits:
-        """The digits that come with scikit-learn; `seed` says which are held out or negative."""
+        """The digits that come with scikit-learn; `seed` says which are held out or negative.
+
+        Args:
+            seed: The same seed gives the same split and the same signs.
+        """
         bundle, random = load_digits(), torch.Generator().manual_seed(seed)
         order = torch.randperm(len(bundle.data), generator=random)
         sign = 1 - 2 * torch.randint(2, (len(bundle.data), 1), generator=random)
@@ -124,7 +128,14 @@ class Digits:
         return cls(inputs[HELD_OUT:], labels[HELD_OUT:], inputs[:HELD_OUT], labels[:HELD_OUT])
 
     def targets(self, loss: object) -> Tensor:
-        """The training labels in the form that `loss` compares with: one-hot rows or indices."""
+        """The training labels in the form that `loss` compares with: one-hot rows or indices.
+
+        Args:
+            loss: A name from `nets.LOSSES`.
+
+        Returns:
+            Indices `[samples]` for cross-entropy, rows `[samples, 10]` for all others.
+        """
         return self.labels if loss == "cross_entropy" else one_hot(self.labels, 10).float()
 
 
@@ -157,7 +168,13 @@ def demo(fault: str | None = None, seed: int = 0, console: Console | None = None
 
 
 def run(faults: Iterable[Fault], seed: int, console: Console) -> list[Outcome]:
-    """Train each fault's recipe under watch, with a progress bar on `console`."""
+    """Train each fault's recipe under watch, with a progress bar on `console`.
+
+    Args:
+        faults: Trained one after the other, all with the same data and seed.
+        seed: Of the split, the initialisation and the order of the samples.
+        console: The bar is drawn only on a terminal, and is gone afterwards.
+    """
     torch.set_num_threads(1)  # a network this small is slower on several
     digits = Digits.load(seed)
     columns = (TextColumn("{task.description:14}"), BarColumn(), MofNCompleteColumn())

@@ -52,6 +52,11 @@ def explain(
 def show(topic: topics.Topic, language: Language, console: Console) -> None:
     """Prints the page of a topic.
 
+    Args:
+        topic: Its claims are run where no result is kept.
+        language: Of the page; English where the topic has no other.
+        console: Must be able to show the title.
+
     Raises:
         UsageError: The terminal cannot show the page's language.
     """
@@ -62,6 +67,11 @@ def show(topic: topics.Topic, language: Language, console: Console) -> None:
 
 def write_html(topic: topics.Topic, language: Language, path: Path) -> None:
     """Writes the page of a topic to `path`.
+
+    Args:
+        topic: Its claims are run where no result is kept.
+        language: Of the page; English where the topic has no other.
+        path: Replaced if it is there; `-` is standard output.
 
     Raises:
         UsageError: `path` is no place for a file.

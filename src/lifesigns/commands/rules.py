@@ -8,5 +8,9 @@ from lifesigns.report.manual import rules_table
 
 
 def rules(console: Console) -> None:
-    """Prints every rule: code, name and title, by family."""
+    """Prints every rule: code, name and title, by family.
+
+    Args:
+        console: Where they are printed.
+    """
     rules_table(console)

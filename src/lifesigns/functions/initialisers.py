@@ -96,6 +96,12 @@ class Initialiser:
 def fans(shape: tuple[int, ...]) -> Fans:
     """The fans of a weight of shape `[outputs, inputs, *kernel]`.
 
+    Args:
+        shape: As in `nn.Linear.weight` and `nn.ConvNd.weight`; groups are not taken into account.
+
+    Raises:
+        ValueError: The shape has fewer than two dimensions, as that of a bias.
+
     Example:
         >>> fans((16, 3, 5, 5))
         Fans(fan_in=75, fan_out=400, units=16)

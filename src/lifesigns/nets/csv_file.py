@@ -41,6 +41,10 @@ MISSING = frozenset({"", "na", "nan", "null", "none", "?"})
 def read_csv(path: Path, target: str | None = None) -> Table:
     """The samples of a file with a header line; the last column is the target, or the one named.
 
+    Args:
+        path: UTF-8 with or without a mark, UTF-16 with one, or else taken for Latin-1.
+        target: The name of a column in the header; None for the last column.
+
     Raises:
         UsageError: It is no such file; the message names line and column where it can.
     """

@@ -64,6 +64,13 @@ class Split:
 
         A function instead of a name gets the targets as they are.
 
+        Args:
+            loss: A name from `nets.LOSSES`, or a function.
+
+        Returns:
+            Labels `[n]` for cross-entropy, one-hot rows `[n, classes]` for other losses by name;
+            regression targets as they are.
+
         Raises:
             UsageError: A loss of classes was asked for on targets that are values.
         """
@@ -81,7 +88,17 @@ class Split:
         )
 
     def validation(self, seed: int = 0) -> Split:
-        """Holds out a part of the training samples instead; the test samples stay unseen."""
+        """Holds out a part of the training samples instead; the test samples stay unseen.
+
+        Args:
+            seed: Which samples are held out; classes keep their shares.
+
+        Returns:
+            The same split with what was held out in the place of the test samples.
+
+        Raises:
+            UsageError: A class has too few samples to be divided.
+        """
         labels = self.targets.numpy() if self.classes else None
         kept, held = _held_out(len(self.inputs), labels, self.name, seed)
         return replace(

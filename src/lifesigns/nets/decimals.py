@@ -40,7 +40,15 @@ class Decimals:
         self._doubtful = ""
 
     def row(self, cells: Sequence[str], line: int) -> Iterable[float]:
-        """The numbers in a row; raises `Unreadable`."""
+        """The numbers in a row; raises `Unreadable`.
+
+        Args:
+            cells: One text for each column, blanks around it allowed.
+            line: Where the row begins in its file, counted from 1; for messages.
+
+        Raises:
+            Unreadable: A cell holds no finite number; the error says which.
+        """
         text = "".join(cells)
         try:
             if "_" not in text:  # which Python allows within numbers, and nobody else
@@ -53,7 +61,14 @@ class Decimals:
         return [self._number(cells, index, line) for index in range(len(cells))]
 
     def require_one_mark(self, path: Path) -> None:
-        """Refuses a file whose commas may mean two things."""
+        """Refuses a file whose commas may mean two things.
+
+        Args:
+            path: The file that all rows came from; for the message.
+
+        Raises:
+            UsageError: Numbers have commas and points, or a comma that may separate thousands.
+        """
         mark = self._decimal or self._doubtful
         if mark and self._point:
             raise UsageError(

@@ -91,6 +91,13 @@ def initialised(layer: nn.Linear | nn.Conv2d, initialiser: str | None) -> nn.Mod
     """The layer, its weights filled by a key of `INITIALISERS` and its biases by zeros, in place.
 
     None leaves torch's own (uniform, bound 1/√fan-in).
+
+    Args:
+        layer: Has a bias.
+        initialiser: A key of `INITIALISERS`, or None.
+
+    Returns:
+        The same object.
     """
     if initialiser is not None:
         INITIALISERS[initialiser](layer.weight)

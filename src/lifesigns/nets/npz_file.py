@@ -60,6 +60,9 @@ class _Header:
 def read_npz(path: Path) -> Table:
     """The samples in arrays `X`, shape `[samples, ...]`, and `y`, one target for each sample.
 
+    Args:
+        path: An archive as `numpy.savez` writes it; pickled objects are refused.
+
     Raises:
         UsageError: It is no NPZ file of such arrays, or a larger one than is read.
     """

@@ -18,7 +18,19 @@ LossFunction = Callable[[Tensor, Tensor], Tensor]
 
 
 def hinge(output: Tensor, target: Tensor) -> Tensor:
-    """Mean of max(0, 1 - y z) over scores z, with y = 1 where the target is 1, and -1 where 0."""
+    """Mean of max(0, 1 - y z) over scores z, with y = 1 where the target is 1, and -1 where 0.
+
+    Args:
+        output: Scores, shape `[n, classes]`, of any size and sign.
+        target: 0.0 or 1.0, of the same shape.
+
+    Returns:
+        The mean over all scores, a scalar.
+
+    Example:
+        >>> hinge(torch.tensor([[3.0, -0.5]]), torch.tensor([[1.0, 0.0]])).item()  # 0 and 0.5
+        0.25
+    """
     return torch.relu(1 - (2 * target - 1) * output).mean()
 
 
@@ -66,7 +78,11 @@ class Recipe:
     weight_decay: float = 0.0
 
     def make_optimizer(self, parameters: Iterable[Tensor]) -> optim.Optimizer:
-        """A fresh torch optimizer as the recipe says."""
+        """A fresh torch optimizer as the recipe says.
+
+        Args:
+            parameters: What it shall update, such as `model.parameters()`.
+        """
         build = OPTIMIZERS[self.optimizer]
         return build(parameters, self.learning_rate, self.momentum, self.weight_decay)
 
@@ -76,12 +92,25 @@ class Recipe:
         return LOSSES[self.loss] if isinstance(self.loss, str) else self.loss
 
     def steps(self, samples: int) -> int:
-        """Number of training steps on a training set of this size."""
+        """Number of training steps on a training set of this size.
+
+        Args:
+            samples: Size of the training set; a smaller last batch is a step too.
+
+        Example:
+            >>> linear_regression(8).steps(100)  # 20 epochs of 4 batches
+            80
+        """
         return self.epochs * -(-samples // self.batch_size)
 
 
 def linear_regression(inputs: int, outputs: int = 1) -> Recipe:
-    """One layer and squared error: the conditional mean as a linear function of the inputs."""
+    """One layer and squared error: the conditional mean as a linear function of the inputs.
+
+    Args:
+        inputs: Features of a sample.
+        outputs: Target values of a sample; they are learned independently of one another.
+    """
     return Recipe(MLP(inputs, (), outputs), "squared_error")
 
 
@@ -89,12 +118,20 @@ def linear_classifier(inputs: int, classes: int) -> Recipe:
     """One layer and hinge loss: a linear support vector machine for each class against the rest.
 
     Targets are one-hot, shape `[n, classes]`; with two classes one column is enough.
+
+    Args:
+        inputs: Features of a sample.
+        classes: Columns of the targets, each a score of its own.
     """
     return Recipe(MLP(inputs, (), classes), "hinge")
 
 
 def logistic_regression(inputs: int) -> Recipe:
-    """One layer and one logit: the log-odds of class 1; targets are 0.0 and 1.0, shape `[n, 1]`."""
+    """One layer and one logit: the log-odds of class 1; targets are 0.0 and 1.0, shape `[n, 1]`.
+
+    Args:
+        inputs: Features of a sample.
+    """
     return Recipe(MLP(inputs, (), 1), "binary_cross_entropy")
 
 
@@ -103,5 +140,9 @@ def softmax_regression(inputs: int, classes: int) -> Recipe:
 
     Zero initialisation is fine here: without a hidden layer every class has its own targets, so
     nothing keeps the units equal.
+
+    Args:
+        inputs: Features of a sample.
+        classes: At least 2; the softmax is in the loss.
     """
     return Recipe(MLP(inputs, (), classes), "cross_entropy")

@@ -49,5 +49,12 @@ class LastState(nn.Module):
     """Of what a recurrent layer returns, the output after the last step: `[batch, hidden]`."""
 
     def forward(self, found: tuple[Tensor, object]) -> Tensor:
-        """From the outputs `[batch, steps, hidden]` and the states."""
+        """From the outputs `[batch, steps, hidden]` and the states.
+
+        Args:
+            found: What `nn.RNN`, `nn.LSTM` and `nn.GRU` return with `batch_first=True`.
+
+        Returns:
+            The outputs of the last step, shape `[batch, hidden]`.
+        """
         return found[0][:, -1]

@@ -39,6 +39,15 @@ def of_numbers(inputs: NDArray[np.float64], targets: NDArray[np.float64]) -> Tab
     """A table whose targets are numbers, in whatever type they were stored.
 
     Few different whole numbers are classes: at most `MOST_CLASSES`, each five times on average.
+
+    Args:
+        inputs: Shape `[samples, features]`.
+        targets: Shape `[samples]` or more; only one number for each sample can be a class.
+
+    Example:
+        >>> labels = np.array([3.0, 7.0] * 5)
+        >>> of_numbers(np.zeros((10, 1)), labels).targets.tolist()
+        [0, 1, 0, 1, 0, 1, 0, 1, 0, 1]
     """
     if targets.ndim == 1 and _are_whole(targets):
         names, labels = np.unique(targets, return_inverse=True)
@@ -48,7 +57,15 @@ def of_numbers(inputs: NDArray[np.float64], targets: NDArray[np.float64]) -> Tab
 
 
 def refuse_many_values(path: Path, count: int) -> None:
-    """Refuses more numbers than are read; called before there is memory for them."""
+    """Refuses more numbers than are read; called before there is memory for them.
+
+    Args:
+        path: Named in the message.
+        count: Numbers that the file holds, or is known to hold at least.
+
+    Raises:
+        UsageError: More than `MOST_VALUES`.
+    """
     if count > MOST_VALUES:
         raise UsageError(
             f"{path} holds {count:,} numbers or more; at most {MOST_VALUES:,} are read. "
@@ -57,7 +74,15 @@ def refuse_many_values(path: Path, count: int) -> None:
 
 
 def refuse_many_columns(path: Path, count: int) -> None:
-    """Refuses more columns than are read."""
+    """Refuses more columns than are read.
+
+    Args:
+        path: Named in the message.
+        count: Features of each sample.
+
+    Raises:
+        UsageError: More than `MOST_COLUMNS`.
+    """
     if count > MOST_COLUMNS:
         raise UsageError(
             f"{path} has {count:,} columns; at most {MOST_COLUMNS:,} are read. "
@@ -66,7 +91,15 @@ def refuse_many_columns(path: Path, count: int) -> None:
 
 
 def refuse_many_words(path: Path, count: int) -> None:
-    """Refuses more different words as targets than are classes."""
+    """Refuses more different words as targets than are classes.
+
+    Args:
+        path: Named in the message.
+        count: Different words seen so far.
+
+    Raises:
+        UsageError: More than `MOST_WORDS`.
+    """
     if count > MOST_WORDS:
         raise UsageError(
             f"{path}: the targets are words, more than {MOST_WORDS:,} different ones. Classes or "
@@ -75,7 +108,16 @@ def refuse_many_words(path: Path, count: int) -> None:
 
 
 def refuse_unusable(path: Path, table: Table) -> None:
-    """Refuses a table on which nothing can be trained or measured."""
+    """Refuses a table on which nothing can be trained or measured.
+
+    Args:
+        path: Named in the message.
+        table: Not empty; inputs of shape `[samples, features]`.
+
+    Raises:
+        UsageError: Rows are too few, columns too many, a value is too large, or all targets are
+            equal.
+    """
     rows, columns = table.inputs.shape
     if rows < FEWEST_ROWS:
         raise UsageError(

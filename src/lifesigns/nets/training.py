@@ -58,5 +58,14 @@ def train(
 
 @torch.no_grad()
 def accuracy(model: nn.Module, inputs: Tensor, labels: Tensor) -> float:
-    """Share of samples whose largest output is the one of their class."""
+    """Share of samples whose largest output is the one of their class.
+
+    Args:
+        model: Called as it is, in the mode it is in, on all samples at once.
+        inputs: Shape `[n, ...]`.
+        labels: Class indices, shape `[n]`.
+
+    Returns:
+        Between 0 and 1; NaN without samples.
+    """
     return float((model(inputs).argmax(dim=1) == labels).double().mean())

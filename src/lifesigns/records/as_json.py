@@ -21,6 +21,10 @@ _SPECIAL = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
 def to_json(record: Any) -> Any:
     """A record as plain JSON values; arrays are packed little-endian in base64.
 
+    Args:
+        record: A dataclass, array, enumeration, mapping, tuple, number or text, nested at will. NaN
+            and infinities become texts, which JSON has no numbers for.
+
     Example:
         >>> from lifesigns.records import Remedy
         >>> to_json(Remedy("Lower the rate."))
@@ -47,6 +51,10 @@ def from_json(cls: type[T], data: Any) -> T:
     """The record of class `cls` that `to_json` turned into `data`.
 
     Fields this version does not know are left out; a missing one takes its default.
+
+    Args:
+        cls: The dataclass, or any type that one of its fields may have.
+        data: What `json.loads` made of the text.
 
     Raises:
         TypeError: A field without a default is missing, or holds a value of another type; the data

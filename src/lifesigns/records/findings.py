@@ -55,6 +55,9 @@ def grouped(findings: Iterable[Finding]) -> list[tuple[Finding, tuple[Finding, .
     """Root causes in the order given, each with the findings it explains.
 
     A finding whose root cause is not among the findings, because it was ignored, stands for itself.
+
+    Args:
+        findings: Most important first, as `judge` returns them.
     """
     findings = tuple(findings)
     leading = {f.rule for f in findings if not f.explained_by}

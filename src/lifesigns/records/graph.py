@@ -81,27 +81,64 @@ class Graph:
     edges: tuple[tuple[int, int], ...] = ()
 
     def successors(self, index: int) -> tuple[int, ...]:
-        """Sites that read the value of site `index`."""
+        """Sites that read the value of site `index`.
+
+        Args:
+            index: A position in `sites`.
+
+        Returns:
+            Positions in `sites`; empty for a last one.
+        """
         return self._links[1].get(index, ())
 
     def predecessors(self, index: int) -> tuple[int, ...]:
-        """Sites whose value site `index` reads."""
+        """Sites whose value site `index` reads.
+
+        Args:
+            index: A position in `sites`.
+
+        Returns:
+            Positions in `sites`; empty for a first one.
+        """
         return self._links[0].get(index, ())
 
     def downstream(self, index: int) -> Iterator[int]:
-        """All sites the value of `index` flows into, nearest first, each once."""
+        """All sites the value of `index` flows into, nearest first, each once.
+
+        Args:
+            index: A position in `sites`; itself left out.
+
+        Example:
+            >>> list(Graph(edges=((0, 1), (1, 2), (0, 3))).downstream(0))
+            [1, 3, 2]
+        """
         return self._closure(index, self.successors)
 
     def upstream(self, index: int) -> Iterator[int]:
-        """All sites that flow into `index`, nearest first, each once."""
+        """All sites that flow into `index`, nearest first, each once.
+
+        Args:
+            index: A position in `sites`; itself left out.
+        """
         return self._closure(index, self.predecessors)
 
     def find(self, name: str) -> int:
-        """Index of the site called `name`; KeyError if there is none."""
+        """Index of the site called `name`; KeyError if there is none.
+
+        Args:
+            name: As in `Site.name`: `module:operation#call`.
+
+        Raises:
+            KeyError: There is none.
+        """
         return self._index[name]
 
     def of_kind(self, *kinds: Kind) -> list[int]:
-        """Indices of the sites of the given kinds, in forward order."""
+        """Indices of the sites of the given kinds, in forward order.
+
+        Args:
+            kinds: One or more; a site of any of them counts.
+        """
         return sorted(i for kind in set(kinds) for i in self._kinds.get(kind, ()))
 
     @staticmethod

@@ -213,11 +213,25 @@ class Snapshot:
     """Why it was recorded: `scheduled`, `non-finite` or `spike`."""
 
     def reading(self, site: int) -> SiteReading | None:
-        """The reading at site index `site`, if there is one."""
+        """The reading at site index `site`, if there is one.
+
+        Args:
+            site: A position in `graph.sites`.
+
+        Returns:
+            None where the site was not measured in this step.
+        """
         return self._readings.get(site)
 
     def parameter(self, name: str) -> ParameterReading | None:
-        """The reading of the parameter called `name`, if there is one."""
+        """The reading of the parameter called `name`, if there is one.
+
+        Args:
+            name: As in `named_parameters()`.
+
+        Returns:
+            None where the parameter was not measured in this step.
+        """
         return self._parameters.get(name)
 
     @cached_property

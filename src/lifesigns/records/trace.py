@@ -21,7 +21,19 @@ class LossCurve:
     streams: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def stream(self, number: int = 0) -> Floats:
-        """Values of one stream in order; read-only."""
+        """Values of one stream in order; read-only.
+
+        Args:
+            number: Which loss of the program, counted from 0 in the order they first appeared.
+
+        Returns:
+            Shape `[steps]`; empty if there is no such stream.
+
+        Example:
+            >>> two = LossCurve(np.array([0, 0, 1]), np.array([2.3, 0.7, 2.2]), np.array([0, 1, 0]))
+            >>> two.stream(0).tolist()
+            [2.3, 2.2]
+        """
         return self._by_stream.get(number, np.zeros(0, np.float64))
 
     @property
@@ -88,7 +100,14 @@ class Trace:
         return len({snapshot.step for snapshot in self.snapshots})
 
     def stream(self, number: int = 0) -> tuple[Snapshot, ...]:
-        """The snapshots of one loss."""
+        """The snapshots of one loss.
+
+        Args:
+            number: Which loss of the program, counted from 0 in the order they first appeared.
+
+        Returns:
+            In the order of training; empty if there is no such stream.
+        """
         return self._by_stream.get(number, ())
 
     @cached_property

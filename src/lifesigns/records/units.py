@@ -34,7 +34,13 @@ class UnitSums:
 
     @classmethod
     def of(cls, values: NDArray[Any], saturated: NDArray[np.bool_] | None = None) -> UnitSums:
-        """The sums of `values` (shape `[observations, units]`), computed the obvious way."""
+        """The sums of `values` (shape `[observations, units]`), computed the obvious way.
+
+        Args:
+            values: Shape `[observations, units]`. Values that are not finite are counted and left
+                out of every other sum.
+            saturated: Which of them lie on a flat end, of the same shape; None for none.
+        """
         values = np.asarray(values, dtype=np.float64)
         finite = np.isfinite(values)
         kept = np.where(finite, values, 0.0)
@@ -51,7 +57,16 @@ class UnitSums:
         )
 
     def merge(self, other: UnitSums) -> UnitSums:
-        """The sums of both sets of observations together (across steps, micro-batches, ranks)."""
+        """The sums of both sets of observations together (across steps, micro-batches, ranks).
+
+        Args:
+            other: Of the same units in the same order.
+
+        Example:
+            >>> both = UnitSums.of([[1.0, 5.0]]).merge(UnitSums.of([[3.0, 4.0]]))
+            >>> both.count.tolist(), both.total.tolist(), both.minimum.tolist()
+            ([2, 2], [4.0, 9.0], [1.0, 4.0])
+        """
         low, high = ("minimum", "maximum")
         merged = {
             f.name: getattr(self, f.name) + getattr(other, f.name)

@@ -68,6 +68,9 @@ class Report:
     def write_json(self, path: str | Path) -> None:
         """Writes `to_json()` to `path`, the whole file or nothing; `-` is standard output.
 
+        Args:
+            path: Replaced if it is there.
+
         Raises:
             UsageError: `path` is no place for a file.
             LifesignsError: It cannot be written there; what was there before is untouched.
@@ -77,6 +80,9 @@ class Report:
     def write_sarif(self, path: str | Path) -> None:
         """Writes the report as SARIF 2.1.0 to `path`; otherwise as `write_json`.
 
+        Args:
+            path: Replaced if it is there; `-` is standard output.
+
         Raises:
             UsageError: `path` is no place for a file.
             LifesignsError: It cannot be written there; what was there before is untouched.
@@ -84,7 +90,14 @@ class Report:
         _outputs.write(Path(path), self.sarif_text())
 
     def svg(self, title: str = "lifesigns") -> str:
-        """The report as a picture of a terminal, 80 columns wide."""
+        """The report as a picture of a terminal, 80 columns wide.
+
+        Args:
+            title: Stands in the bar of the window.
+
+        Returns:
+            SVG that needs no network.
+        """
         return terminal.svg(self.trace, self.findings, title)
 
     def __str__(self) -> str:

@@ -23,7 +23,13 @@ SCHEMA = {"name": "lifesigns-report", "version": 1}
 def to_json(
     trace: Trace, findings: Sequence[Finding], ignored: Mapping[str, int] | None = None
 ) -> dict[str, Any]:
-    """The report as plain JSON values."""
+    """The report as plain JSON values.
+
+    Args:
+        trace: What was recorded.
+        findings: Most important first.
+        ignored: How many findings of each rule were set aside; None for none.
+    """
     report: dict[str, Any] = record_to_json(
         {
             "schema": SCHEMA,
@@ -49,7 +55,17 @@ def to_json(
 
 
 def to_text(report: dict[str, Any]) -> str:
-    """The text of a JSON file."""
+    """The text of a JSON file.
+
+    Args:
+        report: What `to_json` returns.
+
+    Returns:
+        ASCII, indented, with a line feed at its end.
+
+    Raises:
+        ValueError: A number is NaN or infinite, which JSON does not know.
+    """
     return json.dumps(report, indent=2, allow_nan=False) + "\n"
 
 

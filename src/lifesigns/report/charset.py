@@ -46,6 +46,10 @@ ASCII = {
 def encodable(text: str, encoding: str) -> str:
     r"""`text` with stand-ins, or escapes, for what a stream of this encoding cannot carry.
 
+    Args:
+        text: Line feeds stay.
+        encoding: A name that Python knows.
+
     Example:
         >>> encodable("2.3 → 0.1 ▆▁", "ascii")
         '2.3 -> 0.1 *_'

@@ -32,7 +32,11 @@ class Unseen:
 
     @classmethod
     def of(cls, trace: Trace) -> Unseen:
-        """What the snapshots of `trace` say together."""
+        """What the snapshots of `trace` say together.
+
+        Args:
+            trace: Of any length; without snapshots only `unwatched` can say something.
+        """
         seen = [snapshot.coverage for snapshot in trace.snapshots]
         return cls(
             opaque=_each_once(seen, lambda c: c.opaque),

@@ -50,13 +50,21 @@ class Curve:
 
 
 def curves(trace: Trace) -> list[Curve]:
-    """The curve of each stream that has a loss, in order."""
+    """The curve of each stream that has a loss, in order.
+
+    Args:
+        trace: Of any length.
+    """
     streams = np.unique(trace.losses.streams)
     return [Curve(int(number), trace.losses.stream(int(number))) for number in streams]
 
 
 def sparkline(values: Sequence[float] | Floats, width: int = 32) -> str:
     """The values as a line of blocks; each block is the mean of its share of them.
+
+    Args:
+        values: A loss for each step, NaN and infinities included.
+        width: Most blocks there may be.
 
     Example:
         >>> sparkline([4, 3, 2, 1, float("nan")])
@@ -72,7 +80,18 @@ def sparkline(values: Sequence[float] | Floats, width: int = 32) -> str:
 
 
 def is_logarithmic(values: Floats) -> bool:
-    """Whether these values are drawn on a logarithmic scale."""
+    """Whether these values are drawn on a logarithmic scale.
+
+    Args:
+        values: Those that are not finite do not count.
+
+    Returns:
+        Whether all are positive and the largest is more than `LOGARITHMIC` times the smallest.
+
+    Example:
+        >>> is_logarithmic(np.array([2.3, 0.01])), is_logarithmic(np.array([2.3, 0.0]))
+        (True, False)
+    """
     finite = values[np.isfinite(values)]
     if not len(finite) or finite.min() <= 0:
         return False

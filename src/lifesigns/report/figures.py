@@ -69,6 +69,19 @@ def lines(
     """A line for each value of `by`, with a band from column `low` to column `high`.
 
     Column names are the axis titles, so they hold the unit.
+
+    Args:
+        rows: A row for each point; None leaves a gap.
+        x: Column of the horizontal axis.
+        y: Column of the vertical axis.
+        by: Column that tells the lines apart, by colour and by dashes.
+        title: What is drawn.
+        subtitle: What to look at; empty for none.
+        low: Column of the lower end of the band; a band needs both ends.
+        high: Column of its upper end.
+        logarithmic_x: Whether the horizontal axis is logarithmic; values must be positive.
+        logarithmic_y: The same of the vertical axis.
+        points: Whether every row gets a mark on its line.
     """
     told_apart: Spec = {"field": by, "type": "nominal", "sort": None, "title": by}
     layers: list[Spec] = []
@@ -111,7 +124,18 @@ def intervals(
     subtitle: str = "",
     by: str = "",
 ) -> Spec:
-    """A point with its interval for each row, one below the other in the order given."""
+    """A point with its interval for each row, one below the other in the order given.
+
+    Args:
+        rows: A row for each point.
+        value: Column of the point.
+        low: Column of the lower end.
+        high: Column of the upper end.
+        label: Column with the words at the left.
+        title: What is drawn.
+        subtitle: What to look at; empty for none.
+        by: Column that tells points apart by colour; empty for one colour.
+    """
     y = {"field": label, "type": "nominal", "sort": None, "title": None,
          "axis": {"labelLimit": 420, "grid": True}}  # fmt: skip
     color: Spec = {"value": COLORS[0]}
@@ -133,7 +157,16 @@ def intervals(
 def outcomes(
     rows: Rows, *, row: str, column: str, outcome: str, title: str, subtitle: str = ""
 ) -> Spec:
-    """A table of words: what came of each pair of `row` and `column`, a colour for each word."""
+    """A table of words: what came of each pair of `row` and `column`, a colour for each word.
+
+    Args:
+        rows: A row for each pair.
+        row: Column with the words at the left.
+        column: Column with the words at the top.
+        outcome: Column with the words in the cells.
+        title: What is drawn.
+        subtitle: What to look at; empty for none.
+    """
     encoding: Spec = {
         "x": {"field": column, "type": "nominal", "sort": None, "title": None,
               "axis": {"orient": "top", "labelAngle": 0, "ticks": False, "domain": False}},
@@ -153,7 +186,14 @@ def outcomes(
 
 
 def grid(specs: Sequence[Spec], *, columns: int, title: str, subtitle: str = "") -> Spec:
-    """Charts as small ones side by side, each with its own title."""
+    """Charts as small ones side by side, each with its own title.
+
+    Args:
+        specs: Charts as the other functions make them; their sizes are replaced.
+        columns: Charts in a row.
+        title: Of all of them together.
+        subtitle: What to look at; empty for none.
+    """
     small = [
         {**{k: v for k, v in spec.items() if k not in ("$schema", "config")},
          "width": SMALL, "height": SMALL}
@@ -221,6 +261,10 @@ def raster(
 
 def save(spec: Spec, path: Path) -> None:
     """Writes a figure as PNG or SVG, by the file's suffix.
+
+    Args:
+        spec: A chart as the other functions make it.
+        path: Ends in `.png`, of twice the size in pixels, or `.svg`; replaced if it is there.
 
     Raises:
         UsageError: The extra `figures` is not installed, or the suffix is another one.

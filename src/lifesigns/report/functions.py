@@ -70,6 +70,10 @@ class Table:
 def page_of(name: str, cost: Measured | None = None) -> Page:
     """The page of the entry called `name`.
 
+    Args:
+        name: A key of `ENTRIES`.
+        cost: What the activations cost on some machine; None leaves the costs out.
+
     Raises:
         UsageError: There is none; the message suggests near names.
     """
@@ -91,7 +95,11 @@ def page_of(name: str, cost: Measured | None = None) -> Page:
 
 
 def tables(cost: Measured | None = None) -> list[Table]:
-    """The activations by family, the initialisers and the losses."""
+    """The activations by family, the initialisers and the losses.
+
+    Args:
+        cost: What the activations cost on some machine; None leaves the column out.
+    """
     head = (
         "activation", "range", "mean", "max f'", "flat", "f' = 0", "gain", "back",
         *(("cost",) if cost else ()),
@@ -241,6 +249,9 @@ def _initialiser_facts(initialiser: Initialiser) -> Iterator[tuple[str, str]]:
 def number(value: float) -> str:
     """Four significant digits.
 
+    Args:
+        value: Any number; NaN stands for what is not known.
+
     Example:
         >>> number(1.41421356), number(math.inf), number(math.nan)
         ('1.414', '∞', '-')
@@ -252,6 +263,9 @@ def number(value: float) -> str:
 
 def percent(share: float) -> str:
     """A share with two significant digits.
+
+    Args:
+        share: Between 0 and 1; NaN stands for what is not known.
 
     Example:
         >>> percent(0.5), percent(0.0013)

@@ -43,6 +43,10 @@ a { color: #0059a8 }
 def write_page(path: Path, name: str | None = None) -> None:
     """Writes the page of one entry, or of all, to `path`.
 
+    Args:
+        path: Replaced if it is there; `-` is standard output.
+        name: A key of `ENTRIES`; None for all.
+
     Raises:
         UsageError: There is no entry of that name, or `path` is no place for a file.
     """
@@ -50,7 +54,17 @@ def write_page(path: Path, name: str | None = None) -> None:
 
 
 def html(name: str | None = None) -> str:
-    """The page of one entry, or the tables and the pages of all."""
+    """The page of one entry, or the tables and the pages of all.
+
+    Args:
+        name: A key of `ENTRIES`; None for all.
+
+    Returns:
+        HTML that needs no network.
+
+    Raises:
+        UsageError: There is no entry of that name.
+    """
     cost = measured()
     if name is not None:
         page = page_of(name, cost)
@@ -98,7 +112,13 @@ def _section(page: Page) -> Iterator[str]:
 
 
 def drawing(name: str, curve: Curve, index: int) -> str:
-    """One of the two curves as SVG, with axes through 0 and the numbers at its borders."""
+    """One of the two curves as SVG, with axes through 0 and the numbers at its borders.
+
+    Args:
+        name: Of the function, for the title that a screen reader speaks.
+        curve: Points in rising order of x.
+        index: 0 for the first of its curves, 1 for the second.
+    """
     x, y = curve.x[::POINTS], curve.values[index][::POINTS]
     low, high = min(float(y.min()), 0.0), max(float(y.max()), 0.0)
     high = high if high > low else low + 1

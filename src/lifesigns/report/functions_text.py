@@ -50,6 +50,9 @@ relative to ReLU, and `lifesigns functions` shows it from then on.
 def show(name: str | None = None) -> None:
     """Prints the tables of the catalogue, or the page of one function.
 
+    Args:
+        name: A key of `ENTRIES`; None for the tables.
+
     Raises:
         UsageError: There is none of that name; the message suggests near ones.
     """

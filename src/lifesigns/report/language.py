@@ -22,6 +22,11 @@ class Language(str, Enum):
 def require_shown(console: Console, text: str, otherwise: str) -> None:
     """Makes sure that the console can show the Chinese in `text`.
 
+    Args:
+        console: Its encoding is asked.
+        text: All that will be printed, or enough of it; signs that are not Chinese do not matter.
+        otherwise: Goes on after "or" in the message.
+
     Raises:
         UsageError: It cannot; `otherwise` is what else its user can do.
     """

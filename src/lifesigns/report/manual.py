@@ -25,12 +25,21 @@ from lifesigns.rules import FAMILIES, Rule, all_rules
 
 
 def rules_table(console: Console) -> None:
-    """Prints every rule: code, name and title, by family."""
+    """Prints every rule: code, name and title, by family.
+
+    Args:
+        console: Where it is printed.
+    """
     write(console, lambda: _print_rules(console, all_rules()))
 
 
 def page(rule: Rule, console: Console, language: Language = Language.ENGLISH) -> None:
     """Prints a rule's manual page.
+
+    Args:
+        rule: Its own cases, judged, are the examples.
+        console: Must be able to show the language.
+        language: English where the rule has no other words; a note then says so.
 
     Raises:
         UsageError: The terminal cannot show the language.
@@ -42,7 +51,12 @@ def page(rule: Rule, console: Console, language: Language = Language.ENGLISH) ->
 
 
 def markdown(rule: Rule, language: Language = Language.ENGLISH) -> str:
-    """A rule's manual page as Markdown, for the documentation."""
+    """A rule's manual page as Markdown, for the documentation.
+
+    Args:
+        rule: Its own cases, judged, are the examples.
+        language: English where the rule has no other words; a note then says so.
+    """
     phrases = phrases_in(language)
     words = worded(rule, _remedies(_examples(rule)), language)
     parts = (
@@ -64,7 +78,13 @@ def markdown(rule: Rule, language: Language = Language.ENGLISH) -> str:
 def index(
     rules: Sequence[Rule], language: Language = Language.ENGLISH, folder: str = "rules"
 ) -> str:
-    """The list of rules as Markdown, with a link to the page of each in `folder`."""
+    """The list of rules as Markdown, with a link to the page of each in `folder`.
+
+    Args:
+        rules: Sorted by family.
+        language: Of titles and headings.
+        folder: Where the pages are, as seen from the list.
+    """
     phrases = phrases_in(language)
     families = family_names(language)
     lines = [f"# {phrases.rules}"]

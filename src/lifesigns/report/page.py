@@ -33,25 +33,47 @@ class Page:
         self._specs: list[Spec] = []
 
     def heading(self, text: str) -> None:
-        """A heading of the second level."""
+        """A heading of the second level.
+
+        Args:
+            text: Plain; it is escaped.
+        """
         self._body.append(f"<h2>{html.escape(text)}</h2>")
 
     def paragraph(self, text: str, *, note: bool = False) -> None:
-        """A paragraph of plain text."""
+        """A paragraph of plain text.
+
+        Args:
+            text: Plain; it is escaped.
+            note: Whether it is set smaller and paler.
+        """
         kind = ' class="note"' if note else ""
         self._body.append(f"<p{kind}>{html.escape(text)}</p>")
 
     def items(self, texts: Sequence[str]) -> None:
-        """A list."""
+        """A list.
+
+        Args:
+            texts: Plain; each is escaped.
+        """
         each = "".join(f"<li>{html.escape(text)}</li>" for text in texts)
         self._body.append(f"<ul>{each}</ul>")
 
     def code(self, text: str) -> None:
-        """Text as it stands, in fixed width."""
+        """Text as it stands, in fixed width.
+
+        Args:
+            text: Plain; it is escaped, and line feeds stay.
+        """
         self._body.append(f"<pre>{html.escape(text)}</pre>")
 
     def table(self, rows: Sequence[Mapping[str, str]], *, numbers: Sequence[str] = ()) -> None:
-        """A table; the keys of the first row are its head, the columns `numbers` align right."""
+        """A table; the keys of the first row are its head, the columns `numbers` align right.
+
+        Args:
+            rows: All with the keys of the first; none makes an empty table.
+            numbers: Keys of the columns that hold numbers.
+        """
         heads = list(rows[0]) if rows else []
 
         def cells(tag: str, texts: Mapping[str, str]) -> str:
@@ -65,14 +87,23 @@ class Page:
         self._body.append(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
 
     def figure(self, spec: Spec, caption: str = "") -> None:
-        """A Vega-Lite chart."""
+        """A Vega-Lite chart.
+
+        Args:
+            spec: Drawn when the page is opened.
+            caption: What the figure shows; empty for none.
+        """
         number = len(self._specs)
         self._specs.append(spec)
         words = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
         self._body.append(f'<figure><div id="figure{number}"></div>{words}</figure>')
 
     def markup(self, text: str) -> None:
-        """HTML that was made elsewhere, such as inline SVG or MathML; not escaped."""
+        """HTML that was made elsewhere, such as inline SVG or MathML; not escaped.
+
+        Args:
+            text: Trusted as it is.
+        """
         self._body.append(text)
 
     def render(self) -> str:

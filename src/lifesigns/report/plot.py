@@ -26,14 +26,33 @@ class Frame:
 
 
 def around(x: Floats, y: Floats, width: int, height: int) -> Frame:
-    """The frame that just holds a curve; a constant lies in the middle."""
+    """The frame that just holds a curve; a constant lies in the middle.
+
+    Args:
+        x: In rising order, shape `[points]`.
+        y: Finite, shape `[points]`.
+        width: In characters.
+        height: In lines.
+    """
     bottom, top = float(y.min()), float(y.max())
     margin = 0.0 if top > bottom else 1.0
     return Frame(width, height, float(x[0]), float(x[-1]), bottom - margin, top + margin)
 
 
 def plot(x: Floats, y: Floats, frame: Frame, *, braille: bool = True) -> list[str]:
-    """The lines of the drawing, top first, each of the frame's width; axes where x or y is 0."""
+    """The lines of the drawing, top first, each of the frame's width; axes where x or y is 0.
+
+    Args:
+        x: In rising order, shape `[points]`.
+        y: Finite, shape `[points]`; what lies outside the frame is drawn on its border.
+        frame: Its size and the values at its borders.
+        braille: Whether the stream can carry braille; else a star for each column.
+
+    Example:
+        >>> x = np.array([0.0, 1.0])
+        >>> plot(x, x, around(x, x, 4, 2), braille=False)
+        ['| **', '**--']
+    """
     wide, high = (2, 4) if braille else (1, 1)
     columns, rows = frame.width * wide, frame.height * high
     cells = [list(line) for line in _axes(frame, braille)]

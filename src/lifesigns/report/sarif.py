@@ -20,7 +20,15 @@ LEVEL = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "n
 
 
 def to_sarif(trace: Trace, findings: Sequence[Finding]) -> dict[str, Any]:
-    """One SARIF run: the rules that found something, and a result for each finding."""
+    """One SARIF run: the rules that found something, and a result for each finding.
+
+    Args:
+        trace: Tells the command and how the run ended.
+        findings: Most important first.
+
+    Returns:
+        SARIF 2.1.0 as plain JSON values.
+    """
     found = {finding.code for finding in findings}
     rules = [rule for rule in all_rules() if rule.code in found]
     indices = {rule.code: index for index, rule in enumerate(rules)}

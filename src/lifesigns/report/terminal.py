@@ -52,7 +52,16 @@ def print_report(
     color: bool | None = None,
     width: int | None = None,
 ) -> None:
-    """Prints the report to `file`, or to standard error."""
+    """Prints the report to `file`, or to standard error.
+
+    Args:
+        trace: What was recorded.
+        findings: Most important first.
+        file: None for standard error; where the program has none, nothing is printed.
+        ignored: How many findings of each rule were set aside; None for none.
+        color: Whether colours are used; None lets the stream decide.
+        width: Columns; None for the terminal's, or 80 elsewhere.
+    """
     file = sys.stderr if file is None else file
     if file is None:  # a program without a standard error, such as `2>&-`
         return
@@ -61,14 +70,25 @@ def print_report(
 
 
 def plain(trace: Trace, findings: Sequence[Finding]) -> str:
-    """The report without colour, 80 columns wide."""
+    """The report without colour, 80 columns wide.
+
+    Args:
+        trace: What was recorded.
+        findings: Most important first.
+    """
     text = io.StringIO()
     print_report(trace, findings, text, color=False, width=PLAIN_WIDTH)
     return text.getvalue().rstrip("\n")
 
 
 def svg(trace: Trace, findings: Sequence[Finding], title: str) -> str:
-    """The report as a picture of a terminal; the fonts are the reader's own."""
+    """The report as a picture of a terminal; the fonts are the reader's own.
+
+    Args:
+        trace: What was recorded.
+        findings: Most important first.
+        title: Stands in the bar of the window.
+    """
     console = Console(
         file=io.StringIO(),
         record=True,
@@ -84,7 +104,13 @@ def svg(trace: Trace, findings: Sequence[Finding], title: str) -> str:
 
 
 def console_for(file: IO[str], *, color: bool | None = None, width: int | None = None) -> Console:
-    """A console on `file`; `color` and `width` as in `Report.print`."""
+    """A console on `file`; `color` and `width` as in `Report.print`.
+
+    Args:
+        file: Any text stream.
+        color: None lets the stream decide.
+        width: None for the terminal's, at most `WIDEST`, or `PLAIN_WIDTH` elsewhere.
+    """
     console = Console(
         file=file,
         force_terminal=color,
@@ -97,7 +123,12 @@ def console_for(file: IO[str], *, color: bool | None = None, width: int | None =
 
 
 def write(console: Console, show: Callable[[], None]) -> None:
-    """Writes what `show` prints at once, without trailing blanks, as the stream can carry it."""
+    """Writes what `show` prints at once, without trailing blanks, as the stream can carry it.
+
+    Args:
+        console: Its encoding decides which signs are escaped.
+        show: Prints to the console; called once.
+    """
     with console.capture() as capture:
         show()
     lines = "".join(f"{line.rstrip()}\n" for line in capture.get().rstrip("\n").split("\n"))
@@ -107,7 +138,12 @@ def write(console: Console, show: Callable[[], None]) -> None:
 
 
 def rows(console: Console, *pairs: tuple[str | Text, Said]) -> Table:
-    """Labels and what they say, in two columns."""
+    """Labels and what they say, in two columns.
+
+    Args:
+        console: Its encoding decides which signs are replaced.
+        pairs: A label, and text or something that rich can show.
+    """
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(width=LABELS, no_wrap=True)
     grid.add_column(overflow="fold")
@@ -120,12 +156,22 @@ def rows(console: Console, *pairs: tuple[str | Text, Said]) -> Table:
 
 
 def fitted(console: Console, text: str) -> str:
-    """`text` as the console's stream can carry it."""
+    """`text` as the console's stream can carry it.
+
+    Args:
+        console: Its encoding decides.
+        text: Of any length; line feeds stay.
+    """
     return encodable(text, encoding_of(console))
 
 
 def indented_code(console: Console, code: str) -> Padding:
-    """Python code, highlighted where there is colour."""
+    """Python code, highlighted where there is colour.
+
+    Args:
+        console: Its encoding and colours decide.
+        code: Line feeds stay, tabs become four columns; nothing is cut off.
+    """
     text = Text(fitted(console, code.expandtabs(4).strip("\n")))
     if console.color_system is not None and not console.no_color:
         text = Syntax("", "python", theme="ansi_dark").highlight(text.plain)
@@ -135,7 +181,15 @@ def indented_code(console: Console, code: str) -> Padding:
 
 
 def encoding_of(console: Console) -> str:
-    """The encoding of the console's stream."""
+    """The encoding of the console's stream.
+
+    Args:
+        console: On any stream.
+
+    Returns:
+        By Python's name for it: UTF-8 where the stream says none, ASCII where it says one that
+        Python does not know.
+    """
     name = getattr(console.file, "encoding", None) or "utf-8"
     try:
         return codecs.lookup(name).name

@@ -14,6 +14,10 @@ def verdict(trace: Trace, findings: Sequence[Finding]) -> str:
     "learns" is said only where every loss `learned`, by the course that the rules judge by; silence
     alone is no proof of learning.
 
+    Args:
+        trace: Of any length, or empty.
+        findings: All that count, notes included.
+
     Example:
         >>> verdict(Trace(), ())
         'no training step was seen: nothing can be said'
@@ -30,12 +34,20 @@ def verdict(trace: Trace, findings: Sequence[Finding]) -> str:
 
 
 def alarms(findings: Iterable[Finding]) -> list[Finding]:
-    """The findings that are more than notes."""
+    """The findings that are more than notes.
+
+    Args:
+        findings: In any order, which is kept.
+    """
     return [finding for finding in findings if finding.severity is not Severity.NOTE]
 
 
 def counted(number: int, word: str) -> str:
     """The number with its word, in the plural where it takes one.
+
+    Args:
+        number: 0 and more.
+        word: An English noun in the singular whose plural ends in -s or -es.
 
     Example:
         >>> counted(1, "error"), counted(2, "backward pass")

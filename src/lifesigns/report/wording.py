@@ -54,7 +54,11 @@ ENGLISH = Phrases(
 
 
 def phrases_in(language: Language) -> Phrases:
-    """The phrases of a language; English ones where it has none."""
+    """The phrases of a language; English ones where it has none.
+
+    Args:
+        language: One without a file of phrases gets those in English.
+    """
     return replace(ENGLISH, **(translated(language.value, "phrases", "manual") or {}))
 
 
@@ -69,7 +73,13 @@ class Words:
 
 
 def worded(rule: Rule, remedies: Iterable[Remedy], language: Language) -> Words:
-    """The words of `rule` and of these remedies of its; English where there are no others."""
+    """The words of `rule` and of these remedies of its; English where there are no others.
+
+    Args:
+        rule: Its own words are the English ones.
+        remedies: In the order in which the page shows them; each is translated by itself.
+        language: Of the words.
+    """
     phrases, texts = phrases_in(language), translation(rule, language)
     if texts is None:
         return Words(rule.title, rule.why, tuple(remedies), phrases.untranslated)
@@ -81,11 +91,19 @@ def translation(rule: Rule, language: Language) -> Mapping[str, Any] | None:
     """The texts of a rule in another language: `title`, `why`, and `remedies` by the English.
 
     None where there are none, or where they translate a title and a reason that have changed since.
+
+    Args:
+        rule: Built-in; a plug-in rule has no translations.
+        language: English gives None: the rule speaks it itself.
     """
     texts = translated(language.value, "rules", rule.name)
     return texts if texts is not None and texts["translates"] == rule.fingerprint else None
 
 
 def family_names(language: Language) -> Mapping[str, str]:
-    """What the families are called, by the letters of their codes."""
+    """What the families are called, by the letters of their codes.
+
+    Args:
+        language: Families without a name in it keep the English one.
+    """
     return {**FAMILIES, **(translated(language.value, "phrases", "families") or {})}

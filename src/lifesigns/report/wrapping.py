@@ -14,7 +14,15 @@ _PIECE = re.compile(rf"[{OPENING}]*(?:[{WIDE}]|{_WORD}(?: [=<>≤≥+−·/] {_W
 
 
 def is_wide(text: str) -> bool:
-    """Whether there is a Chinese character or full-width sign in `text`."""
+    """Whether there is a Chinese character or full-width sign in `text`.
+
+    Args:
+        text: Of any length; the empty one is not wide.
+
+    Example:
+        >>> is_wide("loss"), is_wide("损失")
+        (False, True)
+    """
     return re.search(f"[{WIDE}]", text) is not None
 
 
@@ -23,6 +31,10 @@ def wrapped(text: str, width: int) -> list[str]:
 
     A line ends at a space or beside a Chinese character, never before closing punctuation and
     never after an opening bracket, and not beside the sign of a formula.
+
+    Args:
+        text: One paragraph without line feeds.
+        width: In columns of a terminal, of which a Chinese character takes two.
 
     Example:
         >>> wrapped("梯度消失，又叫 vanishing gradient。", 12)

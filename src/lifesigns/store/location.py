@@ -29,6 +29,9 @@ def make_way(path: Path) -> Path:
     An older run file there is left as a single file without a journal beside it, which is what
     another file can be renamed over: a journal that stayed would be played into the new one.
 
+    Args:
+        path: Links are followed; the file need not exist, its folder must.
+
     Raises:
         UsageError: The path is no place for a run file; nothing was touched.
     """
@@ -69,6 +72,13 @@ def choose_journal(connection: sqlite3.Connection, path: Path) -> str:
     A write-ahead log (`wal`) on local disks: a reader and the writer never wait for each other, and
     a commit does not wait for the disk. Elsewhere, or where SQLite cannot have one: a rollback
     journal (`truncate`).
+
+    Args:
+        connection: To the file at `path`, with no transaction open.
+        path: Its folder's file system decides.
+
+    Returns:
+        `wal`, `truncate`, or `delete` where SQLite took neither.
     """
     connection.execute("PRAGMA synchronous = NORMAL")
     for mode in ("wal", "truncate") if is_local(path.parent) else ("truncate",):
@@ -82,7 +92,11 @@ def choose_journal(connection: sqlite3.Connection, path: Path) -> str:
 
 
 def is_local(folder: Path) -> bool:
-    """Whether `folder` is on a disk of this machine; where the system does not say, yes."""
+    """Whether `folder` is on a disk of this machine; where the system does not say, yes.
+
+    Args:
+        folder: It exists.
+    """
     if str(folder.absolute()).startswith(("\\\\", "//")):
         return False
     system = file_system(folder)
@@ -90,7 +104,14 @@ def is_local(folder: Path) -> bool:
 
 
 def file_system(folder: Path) -> str:
-    """Type of the file system `folder` is on, as Linux names it; empty if not known."""
+    """Type of the file system `folder` is on, as Linux names it; empty if not known.
+
+    Args:
+        folder: It exists.
+
+    Returns:
+        As in `/proc/self/mountinfo`, such as `ext4`; systems without that file give the empty text.
+    """
     device = folder.stat().st_dev
     number = f"{os.major(device)}:{os.minor(device)}" if hasattr(os, "major") else ""
     try:

@@ -36,6 +36,9 @@ Source: https://www.sqlite.org/fileformat2.html, and `pager_delsuper` in SQLite'
 def read_run(path: Path) -> Trace:
     """The trace in the run file at `path`, as far as it has been written.
 
+    Args:
+        path: The file may still be written to; it is not changed.
+
     Raises:
         RunFileError: There is no readable run file at `path`; the message says why.
     """
@@ -55,6 +58,12 @@ def read_run(path: Path) -> Trace:
 
 def read_findings(path: Path) -> tuple[Finding, ...]:
     """What was found when the run ended; empty for a run that was killed or is still going on.
+
+    Args:
+        path: The file may still be written to; it is not changed.
+
+    Returns:
+        Most important first.
 
     Raises:
         RunFileError: There is no readable run file at `path`; the message says why.

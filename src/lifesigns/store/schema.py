@@ -47,7 +47,11 @@ Whoever raises `SCHEMA_VERSION` adds the entry for the version before it.
 
 
 def lay_out(connection: sqlite3.Connection) -> None:
-    """Create the tables in an empty file, all or none."""
+    """Create the tables in an empty file, all or none.
+
+    Args:
+        connection: To a new file, in autocommit mode.
+    """
     with transaction(connection):
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         for table in TABLES:
@@ -56,12 +60,20 @@ def lay_out(connection: sqlite3.Connection) -> None:
 
 
 def is_run_file(connection: sqlite3.Connection) -> bool:
-    """Whether lifesigns made the file; DatabaseError if it is not an SQLite file at all."""
+    """Whether lifesigns made the file; DatabaseError if it is not an SQLite file at all.
+
+    Args:
+        connection: To any file.
+    """
     return bool(connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID)
 
 
 def version_of(connection: sqlite3.Connection) -> int:
-    """The version the file was written with."""
+    """The version the file was written with.
+
+    Args:
+        connection: To a run file; the tables are there.
+    """
     return int(connection.execute("SELECT version FROM schema").fetchone()[0])
 
 
@@ -69,6 +81,9 @@ def current(connection: sqlite3.Connection) -> sqlite3.Connection:
     """The run in this version's form: the connection itself, or a migrated copy in memory.
 
     The file is never changed: the program that wrote it may still be writing.
+
+    Args:
+        connection: To a run file; it may be read-only.
 
     Raises:
         RunFileError: A newer lifesigns wrote it, the version is one nothing leads on from, or the
@@ -97,7 +112,14 @@ def current(connection: sqlite3.Connection) -> sqlite3.Connection:
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring an older file up to this version, one version at a time."""
+    """Bring an older file up to this version, one version at a time.
+
+    Args:
+        connection: To a run file of this or an older version, writable.
+
+    Raises:
+        RunFileError: No migration leads on from its version; those before stay done.
+    """
     for version in range(version_of(connection), SCHEMA_VERSION):
         if version not in MIGRATIONS:
             raise _unknown(version)
@@ -120,7 +142,11 @@ def _unknown(version: int) -> RunFileError:
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All statements of the block or none, whatever interrupts it."""
+    """All statements of the block or none, whatever interrupts it.
+
+    Args:
+        connection: In autocommit mode, with no transaction open.
+    """
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield

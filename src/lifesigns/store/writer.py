@@ -66,7 +66,11 @@ class RunWriter:
             raise RunFileError(f"The run file {path} cannot be made: {error}.") from error
 
     def append(self, snapshot: Snapshot) -> None:
-        """Store one snapshot; a graph that was stored before is referred to."""
+        """Store one snapshot; a graph that was stored before is referred to.
+
+        Args:
+            snapshot: Of any stream; they are numbered in the order of the calls.
+        """
         if self._forked:
             return
         body, arrays = pack(snapshot)
@@ -77,7 +81,11 @@ class RunWriter:
             self._write(*rows, _insert("snapshots", *head, graph, body, arrays))
 
     def losses(self, curve: LossCurve) -> None:
-        """Store the losses of the steps since the last call."""
+        """Store the losses of the steps since the last call.
+
+        Args:
+            curve: One entry for each step and stream; only those that are new.
+        """
         if self._forked:
             return
         columns = zip(
@@ -95,7 +103,15 @@ class RunWriter:
         unseen: tuple[str, ...],
         severed: int = 0,
     ) -> None:
-        """Note how far the run has come."""
+        """Note how far the run has come.
+
+        Args:
+            steps: Training steps seen so far, recorded or not.
+            cost: What watching has cost so far.
+            optimizers: Their class names.
+            unseen: What could not be watched, in words.
+            severed: Backward passes from a loss that no operation led to, as in `Trace.severed`.
+        """
         state = {
             "steps": steps,
             "cost": cost,
@@ -108,7 +124,14 @@ class RunWriter:
     def finish(
         self, findings: tuple[Finding, ...], outcome: str, *, cost: Cost, steps: int
     ) -> None:
-        """Store what was found and how the run ended; findings stored before are replaced."""
+        """Store what was found and how the run ended; findings stored before are replaced.
+
+        Args:
+            findings: Most important first.
+            outcome: How the run ended, in the words of `RunInfo.outcome`.
+            cost: What watching has cost altogether.
+            steps: Training steps altogether.
+        """
         self._write(
             ("DELETE FROM findings", ()),
             *(_finding_row(number, finding) for number, finding in enumerate(findings)),

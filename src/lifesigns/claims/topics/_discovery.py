@@ -34,6 +34,10 @@ def all_topics() -> tuple[Topic, ...]:
 def find(name: str, *, needs_topic: bool = False) -> tuple[Topic | None, Rule | None]:
     """The topic and the rule of this name or code; at least one of them is there.
 
+    Args:
+        name: Capitals do not matter, and `_` counts as `-`.
+        needs_topic: Whether a rule alone is not enough.
+
     Raises:
         UsageError: There is neither, or no topic although one is needed.
     """
@@ -49,7 +53,11 @@ def find(name: str, *, needs_topic: bool = False) -> tuple[Topic | None, Rule | 
 
 
 def print_list(console: Console) -> None:
-    """Prints every topic, and how to list the rules."""
+    """Prints every topic, and how to list the rules.
+
+    Args:
+        console: Where it is printed.
+    """
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")

@@ -12,7 +12,14 @@ from lifesigns.report.page import Page
 
 
 def html(page: TopicPage) -> str:
-    """The whole file."""
+    """The whole file.
+
+    Args:
+        page: With its numbers and figures.
+
+    Returns:
+        HTML that needs no network.
+    """
     sheet = Page(page.title, page.language.value)
     for section in page.sections:
         sheet.heading(section.heading)
@@ -41,7 +48,17 @@ def _add(sheet: Page, block: Block) -> None:
 
 
 def mathml(formula: Formula) -> str:
-    """The formula as MathML; its plain text is what a reader without MathML gets."""
+    """The formula as MathML; its plain text is what a reader without MathML gets.
+
+    Args:
+        formula: In LaTeX, and in plain text for the `alttext`.
+
+    Returns:
+        A `<math>` element, to stand on a line of its own.
+
+    Raises:
+        MissingExtraError: The extra `lab` is not installed.
+    """
     with extra("lab"):
         from latex2mathml.converter import convert
 

@@ -11,7 +11,12 @@ from lifesigns.report.language import Language
 
 
 def measured_page(topic: Topic, language: Language) -> TopicPage:
-    """The page of a topic; its claims are run, unless their results are kept."""
+    """The page of a topic; its claims are run, unless their results are kept.
+
+    Args:
+        topic: What it needs is run with quick effort, which can take minutes.
+        language: Of the page; English where the topic has no other.
+    """
     chosen = find_claims(needed_claims(topic))
     done = run_with_progress(chosen, Effort(quick=True), kept_folder())
     return page_of(topic, language, {each.claim.name: each for each in done})

@@ -96,7 +96,14 @@ def page_of(topic: Topic, language: Language, results: Mapping[str, Done]) -> To
 
 
 def needed_claims(topic: Topic) -> tuple[str, ...]:
-    """Names of the claims whose numbers or figures the page shows."""
+    """Names of the claims whose numbers or figures the page shows.
+
+    Args:
+        topic: Its numbers need not have been measured.
+
+    Returns:
+        Each once, those that the topic names first.
+    """
     names = (*topic.claims, *(number.claim for number in topic.numbers.values()))
     return tuple(dict.fromkeys(names))
 

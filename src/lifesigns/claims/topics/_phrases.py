@@ -53,5 +53,9 @@ ENGLISH = Phrases(
 
 
 def phrases_in(language: Language) -> Phrases:
-    """The phrases of a language; English ones where it has none."""
+    """The phrases of a language; English ones where it has none.
+
+    Args:
+        language: One without a file of phrases gets those in English.
+    """
     return replace(ENGLISH, **(translated(language.value, "phrases", "topics") or {}))

@@ -11,7 +11,12 @@ from lifesigns.report.wrapping import wrapped
 
 
 def print_page(page: TopicPage, console: Console) -> None:
-    """Prints a page."""
+    """Prints a page.
+
+    Args:
+        page: With its numbers; figures are left out.
+        console: Its width folds the lines, its encoding decides which signs are replaced.
+    """
     write(console, lambda: _print(page, console))
 
 

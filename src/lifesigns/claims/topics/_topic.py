@@ -64,6 +64,10 @@ class Topic:
     english: Words
 
     def words(self, language: Language) -> Words:
-        """The topic in this language; in English where nobody has translated it."""
+        """The topic in this language; in English where nobody has translated it.
+
+        Args:
+            language: Of the page.
+        """
         texts = translated(language.value, "topics", self.name)
         return self.english if texts is None else Words(**texts)

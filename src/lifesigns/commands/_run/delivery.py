@@ -41,7 +41,11 @@ class Delivery:
         return report
 
     def say(self, text: str) -> None:
-        """One line of our own on standard error, if it can be written."""
+        """One line of our own on standard error, if it can be written.
+
+        Args:
+            text: Without the name of the program; failures to write it are passed over.
+        """
         with contextlib.suppress(OSError, ValueError):
             self.stderr.write(lambda file: print(f"lifesigns: {text}", file=file))
 

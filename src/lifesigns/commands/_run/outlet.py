@@ -34,6 +34,10 @@ class Outlet:
     def write(self, show: Callable[[IO[str]], object]) -> None:
         """Calls `show` with a stream to print to, if there is one.
 
+        Args:
+            show: Called at most once; not at all where the stream was closed, or leads elsewhere by
+                now.
+
         Raises:
             OSError: The stream is full or nobody reads it.
         """

@@ -130,6 +130,10 @@ class Activation:
     def range(self, details: Mapping[str, float] | None = None) -> tuple[float, float]:
         """Infimum and supremum of the output, given the constants in `Site.details`.
 
+        Args:
+            details: A site's own constants by torch's names, such as `min_val`; None or empty for
+                torch's defaults, and of no effect where the range depends on none.
+
         Example:
             >>> from lifesigns.functions import ACTIVATIONS
             >>> ACTIVATIONS["hardtanh"].range({"min_val": 0, "max_val": 6})  # ReLU6
@@ -142,6 +146,16 @@ class Activation:
 
         Functions of a pair are drawn over the second with the first held at 1; softmax and its kin
         over the logit of one of two classes, the other held at 0.
+
+        Args:
+            x: Where it is drawn, in units of the preactivation.
+
+        Example:
+            >>> import numpy as np
+            >>> from lifesigns.functions import ACTIVATIONS
+            >>> value, derivative = ACTIVATIONS["relu"].curve(np.array([-1.0, 2.0]))
+            >>> value.tolist(), derivative.tolist()
+            ([0.0, 2.0], [0.0, 1.0])
         """
         if self.value is None or self.derivative is None:
             return None

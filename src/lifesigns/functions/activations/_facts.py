@@ -76,7 +76,20 @@ class Facts:
 
 
 def normal_quadrature(reach: float = REACH, nodes: int = NODES) -> tuple[Floats, Floats]:
-    """Points and weights with Σ weight · g(point) = E[g(x)] for a standard normal x."""
+    """Points and weights with Σ weight · g(point) = E[g(x)] for a standard normal x.
+
+    Args:
+        reach: Standard deviations integrated over on either side, a multiple of `CELL`.
+        nodes: Points in each cell; polynomials up to degree `2 * nodes - 1` are exact within one.
+
+    Returns:
+        Both of shape `[cells * nodes]`, points in rising order.
+
+    Example:
+        >>> points, weights = normal_quadrature()
+        >>> round(float(weights @ points**4), 9)  # the fourth moment of a standard normal number
+        3.0
+    """
     at, weight = np.polynomial.legendre.leggauss(nodes)
     centres = np.arange(-reach + CELL / 2, reach, CELL)
     points = (centres[:, None] + CELL / 2 * at).ravel()
@@ -85,7 +98,12 @@ def normal_quadrature(reach: float = REACH, nodes: int = NODES) -> tuple[Floats,
 
 
 def measure(value: Function, derivative: Function) -> Facts:
-    """The facts of an elementwise function."""
+    """The facts of an elementwise function.
+
+    Args:
+        value: σ, elementwise on arrays of any shape.
+        derivative: σ′ likewise, with torch's value at kinks. Kinks must lie on multiples of `CELL`.
+    """
     x, weights = normal_quadrature()
     with np.errstate(all="ignore"):  # far points overflow on purpose
         f, slope = value(x), derivative(x)
@@ -115,6 +133,11 @@ def measure_group(value: Function, partials: Function, inputs: int) -> Facts:
 
     The gradient of one input sums over the outputs, and a weight matrix's fan-out counts inputs of
     the activation: E[f′²] is the mean over inputs of the sum over outputs.
+
+    Args:
+        value: Takes `[..., inputs]` to `[..., outputs]`.
+        partials: Its partial derivatives, shape `[..., outputs, inputs]`.
+        inputs: How many values a group has; the cost grows exponentially with it, so 2 or 3.
     """
     axis, weight = normal_quadrature(GROUP_REACH, GROUP_NODES)
     x = _product(axis, inputs)

@@ -44,14 +44,26 @@ def _crelu_slopes(x: Floats) -> Floats:
 
 
 def log_softmax(x: Floats) -> Floats:
-    """The logarithm of softmax, without overflow."""
+    """The logarithm of softmax, without overflow.
+
+    Args:
+        x: Logits, shape `[..., classes]`; the result has the same shape and is at most 0.
+    """
     shifted = x - x.max(-1, keepdims=True)
     normalised: Floats = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
     return normalised
 
 
 def softmax(x: Floats) -> Floats:
-    """exp(xᵢ) / Σ exp(x) over the last axis."""
+    """exp(xᵢ) / Σ exp(x) over the last axis.
+
+    Args:
+        x: Logits, shape `[..., classes]`; the last axis of the result sums to 1.
+
+    Example:
+        >>> softmax(np.array([0.0, 1000.0]))
+        array([0., 1.])
+    """
     return np.exp(log_softmax(x))
 
 

@@ -15,22 +15,38 @@ GELU_RATE, GELU_CUBIC = math.sqrt(2 / math.pi), 0.044715
 
 
 def gelu(x: Floats) -> Floats:
-    """X times the probability that a standard normal number is below it."""
+    """X times the probability that a standard normal number is below it.
+
+    Args:
+        x: Preactivations of any shape.
+    """
     return x * normal_cdf(x)
 
 
 def gelu_slope(x: Floats) -> Floats:
-    """Its derivative."""
+    """Its derivative.
+
+    Args:
+        x: Preactivations of any shape; the slope is negative below about -0.75.
+    """
     return normal_cdf(x) + x * np.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
 
 
 def silu(x: Floats) -> Floats:
-    """X times its sigmoid."""
+    """X times its sigmoid.
+
+    Args:
+        x: Preactivations of any shape.
+    """
     return x * sigmoid(x)
 
 
 def silu_slope(x: Floats) -> Floats:
-    """Its derivative."""
+    """Its derivative.
+
+    Args:
+        x: Preactivations of any shape; the slope is negative below about -1.28.
+    """
     s = sigmoid(x)
     return s * (1 + x * (1 - s))
 

@@ -54,6 +54,14 @@ def lowest_cross_entropy(classes: int, width: float) -> float:
 
     What a perfect classifier is left with if an activation in front of the loss bounds its logits.
 
+    Args:
+        classes: Number of classes K; one of them is right.
+        width: Largest difference of two logits, at least 0: 1 after softmax or sigmoid, 2 after
+            tanh.
+
+    Returns:
+        Nats for each sample.
+
     Example:
         >>> round(lowest_cross_entropy(10, 1.0), 2)  # a softmax or sigmoid in front of softmax
         1.46

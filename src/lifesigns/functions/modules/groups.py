@@ -35,7 +35,17 @@ class Maxout(nn.Module):
         self.pieces, self.dim = pieces, dim
 
     def forward(self, x: Tensor) -> Tensor:
-        """The function of `x`."""
+        """The function of `x`.
+
+        Args:
+            x: Shape `[..., n * pieces, ...]` along `dim`.
+
+        Returns:
+            Shape `[..., n, ...]`.
+
+        Raises:
+            ValueError: The units cannot be divided into groups of `pieces`.
+        """
         size = x.shape[self.dim]
         if size % self.pieces:
             raise ValueError(
@@ -70,7 +80,11 @@ class CReLU(nn.Module):
         self.dim = dim
 
     def forward(self, x: Tensor) -> Tensor:
-        """The function of `x`."""
+        """The function of `x`.
+
+        Args:
+            x: Shape `[..., n, ...]` along `dim`; the result has 2n there, those of x first.
+        """
         return F.relu(torch.cat([x, -x], self.dim))
 
     def extra_repr(self) -> str:
@@ -98,7 +112,11 @@ class Sparsemax(nn.Module):
         self.dim = dim
 
     def forward(self, x: Tensor) -> Tensor:
-        """The function of `x`."""
+        """The function of `x`.
+
+        Args:
+            x: Scores, with the classes along `dim`; the result sums to 1 there and has exact zeros.
+        """
         last = x.movedim(self.dim, -1)
         descending = last.sort(-1, descending=True).values
         excess = descending.cumsum(-1) - 1

@@ -30,7 +30,11 @@ class UnitPReLU(nn.Module):
         self.slope = nn.Parameter(torch.full(shape, slope))
 
     def forward(self, x: Tensor) -> Tensor:
-        """The function of `x`."""
+        """The function of `x`.
+
+        Args:
+            x: Shape `[..., *shape]`; leading dimensions share the slopes.
+        """
         return torch.where(x > 0, x, self.slope * x)
 
     def extra_repr(self) -> str:
@@ -61,7 +65,11 @@ class Snake(nn.Module):
         self.rate = nn.Parameter(torch.full(shape, rate))
 
     def forward(self, x: Tensor) -> Tensor:
-        """The function of `x`."""
+        """The function of `x`.
+
+        Args:
+            x: Shape `[..., *shape]`; leading dimensions share the rates.
+        """
         return x + torch.sin(self.rate * x).square() / self.rate
 
     def extra_repr(self) -> str:

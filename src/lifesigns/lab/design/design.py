@@ -133,7 +133,11 @@ class Design:
         return Source(self.data, self.target, validation=validation)
 
     def with_chunk(self, size: int) -> Design:
-        """The same design in chunks of this size."""
+        """The same design in chunks of this size.
+
+        Args:
+            size: Members trained as one program; 0 has it tuned at the start.
+        """
         return replace(self, chunk=size)
 
     def untried(self) -> Iterator[str]:
@@ -224,6 +228,10 @@ class Design:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Design:
         """The design of a TOML file.
+
+        Args:
+            values: What stands in the file; what is left out takes its default, lists become
+                tuples.
 
         Raises:
             UsageError: A key is unknown or a value has the wrong type.

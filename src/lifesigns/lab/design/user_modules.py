@@ -65,11 +65,20 @@ class OwnModels:
             )
 
     def with_chunk(self, size: int) -> OwnModels:
-        """The same in chunks of this size."""
+        """The same in chunks of this size.
+
+        Args:
+            size: Members trained as one program; 0 has it tuned at the start.
+        """
         return replace(self, chunk=size)
 
     def source(self, *, validation: bool = False) -> Given:
-        """The data: to compare on, or those for tuning."""
+        """The data: to compare on, or those for tuning.
+
+        Args:
+            validation: Whether a part of the training samples is held out in place of the test
+                samples.
+        """
         return Given(self.data, validation)
 
     def cells(self) -> list[Cell]:
@@ -78,7 +87,11 @@ class OwnModels:
         return [Cell("", "", loss, self.optimizer, name) for name in self.factories]
 
     def label(self, cell: Cell) -> str:
-        """The name of the model."""
+        """The name of the model.
+
+        Args:
+            cell: One of `cells()`.
+        """
         return cell.model
 
     def recipe(self, cell: Cell, rate: float) -> Recipe:
@@ -97,12 +110,21 @@ class OwnModels:
         )
 
     def tuning(self, data: Split) -> Iterator[tuple[Cell, Member]]:
-        """Each model at each rate, with the seeds kept for tuning."""
+        """Each model at each rate, with the seeds kept for tuning.
+
+        Args:
+            data: Not used: a network of one's own fits its data as it is.
+        """
         for cell, rate, seed in itertools.product(self.cells(), self.rates, range(TUNING_SEEDS)):
             yield cell, Member(self.recipe(cell, rate), seed)
 
     def comparison(self, rates: dict[Cell, float], data: Split) -> Iterator[tuple[Cell, Member]]:
-        """Each model at its own rate, with fresh seeds shared by all."""
+        """Each model at its own rate, with fresh seeds shared by all.
+
+        Args:
+            rates: The tuned learning rate of each cell.
+            data: Not used, as in `tuning`.
+        """
         for cell, seed in itertools.product(self.cells(), range(self.seeds)):
             yield cell, Member(self.recipe(cell, rates[cell]), FIRST_SEED + seed)
 

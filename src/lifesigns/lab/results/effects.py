@@ -30,6 +30,12 @@ def main_effects(results: Sequence[CellResult]) -> tuple[Effect, ...]:
 
     The design being complete, each level meets the same levels of the other factors and the same
     seeds; a seed is one observation, so cells of one seed are averaged first.
+
+    Args:
+        results: All cells of a design; each with the same seeds in the same order.
+
+    Returns:
+        Nothing for a factor with a single level.
     """
     levels = [one for factor in results[0].cell.factors for one in _levels(results, factor)]
     contrasts = [None if row is best else Contrast.of(row, best) for _, _, row, best in levels]

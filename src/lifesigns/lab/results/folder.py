@@ -31,6 +31,9 @@ NAMES = (
 def make_folder(out: Path) -> None:
     """Makes sure that the files of a comparison can be written to `out`.
 
+    Args:
+        out: Made with its parents where it is missing; other files in it are left alone.
+
     Raises:
         UsageError: They cannot.
     """
@@ -62,6 +65,10 @@ def write_outcome(
 
 def write_design(design: Design, out: Path) -> None:
     """Writes the design; the file appears at once or not at all.
+
+    Args:
+        design: What is compared, with every setting, also those left at their defaults.
+        out: The folder of the comparison; it exists.
 
     Raises:
         UsageError: The folder cannot be written to.

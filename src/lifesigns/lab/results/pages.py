@@ -28,7 +28,12 @@ SHOWN = 8
 
 
 def print_ranking(ranking: Ranking, console: Console) -> None:
-    """Prints the advice, the table of cells and the caveats."""
+    """Prints the advice, the table of cells and the caveats.
+
+    Args:
+        ranking: Cells that are not as good as the best are dimmed.
+        console: Its width decides what is folded.
+    """
     console.print(Text(ranking.advice))
     console.print()
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
@@ -51,7 +56,15 @@ def print_ranking(ranking: Ranking, console: Console) -> None:
 
 
 def html_page(outcome: Outcome, ranking: Ranking) -> str:
-    """The whole outcome as one self-contained HTML file."""
+    """The whole outcome as one self-contained HTML file.
+
+    Args:
+        outcome: What was trained; at most `SHOWN` cells are drawn in one chart.
+        ranking: Of the same outcome.
+
+    Returns:
+        HTML that needs no network.
+    """
     design = outcome.design
     data = design.data if isinstance(design, Design) else "these data"
     page = Page(f"Which one learns {data} best?")
@@ -111,7 +124,11 @@ def _fixed(design: Design) -> list[str]:
 
 
 def as_toml(design: Design) -> str:
-    """The design as a TOML file that `lifesigns lab` reads."""
+    """The design as a TOML file that `lifesigns lab` reads.
+
+    Args:
+        design: Settings of None are left out, as TOML has no word for it.
+    """
     settings = {key: value for key, value in design.as_dict().items() if value is not None}
     return "".join(f"{key} = {_toml(value)}\n" for key, value in settings.items())
 

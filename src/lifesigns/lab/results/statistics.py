@@ -66,8 +66,18 @@ class Contrast:
     def of(cls, scores: Floats, against: Floats) -> Contrast:
         """Compares position by position.
 
+        Args:
+            scores: One for each seed, shape `[seeds]`; two or more, or the interval is infinitely
+                wide.
+            against: The scores of the other one, with the same seeds in the same order.
+
         Raises:
             ValueError: The two have different lengths.
+
+        Example:
+            >>> better = Contrast.of(np.array([0.9, 0.8, 0.7]), np.array([0.8, 0.7, 0.5]))
+            >>> round(better.difference.mean, 3), round(better.p, 3)
+            (0.133, 0.057)
         """
         if scores.shape != against.shape:
             raise ValueError(f"{len(scores)} scores cannot be paired with {len(against)}.")

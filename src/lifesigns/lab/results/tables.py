@@ -22,7 +22,14 @@ Row = dict[str, Any]
 
 
 def run_rows(outcome: Outcome) -> Iterator[Row]:
-    """One row for each compared network: its factors, rate, seed and all final measures."""
+    """One row for each compared network: its factors, rate, seed and all final measures.
+
+    Args:
+        outcome: The results of all cells.
+
+    Yields:
+        `diverged_at` is the step, or -1; `train_loss` is the last finite loss.
+    """
     for result in outcome.results:
         history = result.history
         for position in range(history.members):
@@ -56,7 +63,14 @@ def curve_rows(outcome: Outcome, measure: str) -> Iterator[Row]:
 
 
 def tuning_rows(outcome: Outcome) -> Iterator[Row]:
-    """Mean and range of the tuning score, for each cell and learning rate."""
+    """Mean and range of the tuning score, for each cell and learning rate.
+
+    Args:
+        outcome: The results of all cells.
+
+    Yields:
+        Nothing for a rate at which any network diverged.
+    """
     for result in outcome.results:
         for rate, row in zip(result.rates, result.tuning, strict=True):
             known = row[np.isfinite(row)]
@@ -73,7 +87,14 @@ def tuning_rows(outcome: Outcome) -> Iterator[Row]:
 
 
 def ranking_rows(ranking: Ranking) -> Iterator[Row]:
-    """One row for each cell, best first."""
+    """One row for each cell, best first.
+
+    Args:
+        ranking: The judged cells.
+
+    Yields:
+        Differences and effects are against the best cell, which has 0 in both.
+    """
     for place in ranking.places:
         contrast = place.against_best
         yield {
@@ -94,7 +115,14 @@ def ranking_rows(ranking: Ranking) -> Iterator[Row]:
 
 
 def effect_rows(ranking: Ranking) -> Iterator[Row]:
-    """One row for each level of each factor."""
+    """One row for each level of each factor.
+
+    Args:
+        ranking: The judged cells.
+
+    Yields:
+        Differences are against the best level of the same factor, which has 0.
+    """
     for effect in ranking.effects:
         contrast = effect.against_best
         yield {
@@ -109,12 +137,24 @@ def effect_rows(ranking: Ranking) -> Iterator[Row]:
 
 
 def factors(result: CellResult) -> Row:
-    """The factors of a cell as columns."""
+    """The factors of a cell as columns.
+
+    Args:
+        result: Of any cell; factors without a level are left out.
+    """
     return dict(result.cell.factors)
 
 
 def write_csv(rows: Sequence[Row], path: Path) -> None:
-    """Writes rows as CSV with a header line."""
+    """Writes rows as CSV with a header line.
+
+    Args:
+        rows: At least one; none has a key that the first lacks.
+        path: Replaced if it is there.
+
+    Raises:
+        UsageError: `path` is no place for a file.
+    """
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, list(rows[0]))
     writer.writeheader()
@@ -124,6 +164,10 @@ def write_csv(rows: Sequence[Row], path: Path) -> None:
 
 def write_parquet(rows: Sequence[Row], path: Path) -> None:
     """Writes rows as Parquet.
+
+    Args:
+        rows: Values of one column have one type.
+        path: Replaced if it is there.
 
     Raises:
         UsageError: The extra `parquet` is not installed.

@@ -26,7 +26,12 @@ class Baseline:
 
     @classmethod
     def of(cls, data: Split) -> Baseline:
-        """The baseline of a split."""
+        """The baseline of a split.
+
+        Args:
+            data: Its held-out samples decide; for regression the score to beat is 0, the R² of the
+                mean.
+        """
         held_out = len(data.test_targets)
         if not data.classes:
             return cls(0.0, held_out, of_classes=False)

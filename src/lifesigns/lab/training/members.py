@@ -17,7 +17,15 @@ class Member:
 
 
 def structure(recipe: Recipe) -> Recipe:
-    """The recipe without what may differ between the members of one stack."""
+    """The recipe without what may differ between the members of one stack.
+
+    Args:
+        recipe: Of one member.
+
+    Returns:
+        Equal for recipes that can be trained as one program; initialiser, rate, momentum and weight
+        decay may differ.
+    """
     network = recipe.network
     if isinstance(network, MLP | MaxoutMLP | CNN):
         network = replace(network, initialiser=None)
@@ -26,6 +34,9 @@ def structure(recipe: Recipe) -> Recipe:
 
 def stacks(members: Sequence[Member]) -> list[list[int]]:
     """Positions of the members that share a structure, in the order of their first member.
+
+    Args:
+        members: In any order; seeds do not matter.
 
     Example:
         >>> from lifesigns.lab import Member

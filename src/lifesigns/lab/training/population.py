@@ -89,7 +89,14 @@ class Population:
         self._moved: list[Tensor] = []
 
     def advance(self, steps: int) -> Iterator[Tensor]:
-        """Trains and yields losses `[T, K]`, some steps at a time: about `AT_A_TIME` of members."""
+        """Trains and yields losses `[T, K]`, some steps at a time: about `AT_A_TIME` of members.
+
+        Args:
+            steps: How many, 0 for none; a new epoch begins where one ends.
+
+        Yields:
+            Together `steps` rows: T differs from one to the next.
+        """
         most = max(1, AT_A_TIME // self.program.members)
         while steps:
             if self._next == self._batches:

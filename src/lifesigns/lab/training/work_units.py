@@ -111,7 +111,11 @@ class Shelf:
         self.folder = folder
 
     def get(self, work_unit: WorkUnit) -> History | None:
-        """The history of a work unit; None if it is not there, or damaged."""
+        """The history of a work unit; None if it is not there, or damaged.
+
+        Args:
+            work_unit: Its key names the file.
+        """
         try:
             with self._path(work_unit).open("rb") as handle, np.load(handle) as file:
                 measures = {k[8:]: file[k] for k in file.files if k.startswith("measure_")}

@@ -35,7 +35,14 @@ class Workers(Protocol):
         ...
 
     def train(self, work_units: Sequence[WorkUnit]) -> Iterator[tuple[WorkUnit, History]]:
-        """Yields each work unit with its history as soon as it is done."""
+        """Yields each work unit with its history as soon as it is done.
+
+        Args:
+            work_units: Without duplicates.
+
+        Yields:
+            In the order in which they end.
+        """
         ...
 
 

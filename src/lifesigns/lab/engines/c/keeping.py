@@ -48,7 +48,14 @@ def keep(made: Path, folder: Path, name: str) -> Path:
 
 
 def digest(content: bytes) -> str:
-    """The first characters of the SHA-256 of something."""
+    """The first characters of the SHA-256 of something.
+
+    Args:
+        content: Of any length.
+
+    Returns:
+        `CHARACTERS` hexadecimal digits.
+    """
     return hashlib.sha256(content).hexdigest()[:CHARACTERS]
 
 

@@ -112,7 +112,12 @@ class CompiledTrainer:
 
 
 def is_compiled(recipe: Recipe, *samples: Samples) -> bool:
-    """Whether this machine has a C program for a recipe, and all samples fit its network."""
+    """Whether this machine has a C program for a recipe, and all samples fit its network.
+
+    Args:
+        recipe: Of all members of a stack.
+        samples: Pairs of inputs and targets, those to train on and those to examine on.
+    """
     dtype = samples[0][0].dtype
     if library(dtype) is None or not all(_fit(recipe, *some) for some in samples):
         return False

@@ -87,12 +87,20 @@ class Slope:
 
 
 def is_function(name: str | None) -> bool:
-    """Whether the activation has no parameters of its own."""
+    """Whether the activation has no parameters of its own.
+
+    Args:
+        name: A key of `ACTIVATION_MODULES`, or None for no activation.
+    """
     return name is None or not any(True for _ in ACTIVATION_MODULES[name]().parameters())
 
 
 def flat_below(name: str | None) -> float:
-    """|σ′| below which a unit is saturated; where the steepest is unknown it is taken for 1."""
+    """|σ′| below which a unit is saturated; where the steepest is unknown it is taken for 1.
+
+    Args:
+        name: A key of `ACTIVATIONS`; None and other names count as unknown.
+    """
     flat = ACTIVATIONS[name].flat_slope if name and name in ACTIVATIONS else math.inf
     return flat if math.isfinite(flat) else FLAT_SHARE
 

@@ -122,7 +122,11 @@ HEADS: dict[str, Head] = {
 
 
 def head_of(recipe: Recipe) -> Head:
-    """The loss of a recipe, by formula or else by autograd."""
+    """The loss of a recipe, by formula or else by autograd.
+
+    Args:
+        recipe: Its loss is a name or a function of the user's.
+    """
     known = HEADS.get(recipe.loss) if isinstance(recipe.loss, str) else None
     return known or _by_autograd(recipe.loss_fn)
 

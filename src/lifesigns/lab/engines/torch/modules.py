@@ -44,7 +44,11 @@ class StackedModules:
         return len(self.parameters[0])
 
     def prepared(self, samples: Tensor) -> Tensor:
-        """Samples as the other methods want them: as they are."""
+        """Samples as the other methods want them: as they are.
+
+        Args:
+            samples: Shape `[N, ...]`, as the user's module takes them.
+        """
         return samples
 
     def outputs(self, inputs: Tensor) -> Tensor:
@@ -107,7 +111,11 @@ class SeparateModules:
         return len(self._modules)
 
     def prepared(self, samples: Tensor) -> Tensor:
-        """Samples as the other methods want them: as they are."""
+        """Samples as the other methods want them: as they are.
+
+        Args:
+            samples: Shape `[N, ...]`, as the user's module takes them.
+        """
         return samples
 
     def outputs(self, inputs: Tensor) -> Tensor:

@@ -63,7 +63,11 @@ class StackedPerceptrons:
         return len(self.parameters[0])
 
     def prepared(self, samples: Tensor) -> Tensor:
-        """Samples `[N, I]` as all methods want them: with a column of ones, `[N, I + 1]`."""
+        """Samples `[N, I]` as all methods want them: with a column of ones, `[N, I + 1]`.
+
+        Args:
+            samples: The same for all members; the column stands in for the bias.
+        """
         return torch.cat((samples, samples.new_ones(len(samples), 1)), 1)
 
     def outputs(self, inputs: Tensor) -> Tensor:

@@ -1,0 +1,139 @@
+"""Options of the command line: those that several commands share, and what their values become.
+
+Like `cli`, it imports nothing before it is needed: `lifesigns --help` waits for nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lifesigns._outputs import STDOUT, report_file
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from lifesigns.rules import Selection
+    from lifesigns.settings import Settings
+
+
+class StopOn(str, Enum):
+    """What ends a run early."""
+
+    error = "error"
+
+
+class Lang(str, Enum):
+    """In which language a page is written."""
+
+    en = "en"
+    zh = "zh"
+
+
+def _budget(text: str) -> float:
+    """`1%`, `0.5%` or `0.01` as a share."""
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = float("nan")
+    if not 0 < share <= 1:
+        raise typer.BadParameter(f"{text!r} is no share of the training time, such as 1% or 0.01.")
+    return share
+
+
+def writable(path: Path | None) -> Path | None:
+    """Looked at before training starts, because the report is written when it has ended.
+
+    Args:
+        path: None where it was not asked for; `-` is standard output, and always will do.
+
+    Raises:
+        UsageError: No report may be written there; the message says why.
+    """
+    if path is not None and path != STDOUT:
+        report_file(path)
+    return path
+
+
+Budget = Annotated[
+    float | None,
+    typer.Option(
+        parser=_budget,
+        metavar="SHARE",
+        help="Share of the training time that watching may cost. [default: 1%]",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+JsonFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--json",
+        metavar="FILE",
+        callback=writable,
+        help="Also write the report there; - is standard output, after what the script prints.",
+    ),
+]
+SarifFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--sarif",
+        metavar="FILE",
+        callback=writable,
+        help="Also write SARIF 2.1.0 there; - is standard output.",
+    ),
+]
+Select = Annotated[
+    list[str] | None,
+    typer.Option("--select", metavar="RULE,…", help="Ask these rules only: names, codes, ACT."),
+]
+Ignore = Annotated[
+    list[str] | None,
+    typer.Option("--ignore", metavar="RULE,…", help="Leave these rules out."),
+]
+
+
+def settings_of(start: Path) -> Settings:
+    """The settings of the project that `start` belongs to.
+
+    Args:
+        start: A script of the project or a folder in it; the nearest settings at or above it count.
+
+    Raises:
+        UsageError: Its settings are not what is expected there; the message says which.
+    """
+    from lifesigns.settings import load_settings
+
+    return load_settings(start)
+
+
+def selected(settings: Settings, select: list[str] | None, ignore: list[str] | None) -> Selection:
+    """The project's settings with the options put over them, each for itself.
+
+    Args:
+        settings: Of the project.
+        select: Values of `--select`, each with commas or without; None leaves it to the settings.
+        ignore: Values of `--ignore` likewise.
+
+    Raises:
+        UsageError: There is no such rule; the message offers the nearest names.
+    """
+    from lifesigns.rules import Selection
+
+    chosen = settings.select if select is None else _words(select)
+    left = settings.ignore if ignore is None else _words(ignore)
+    return Selection.of(chosen, left, settings.sites)
+
+
+def stdout() -> Console:
+    """A console on standard output, as the reports are printed on."""
+    from lifesigns.report.terminal import console_for
+
+    return console_for(sys.stdout)
+
+
+def _words(options: list[str]) -> list[str]:
+    return [word for option in options for word in option.split(",") if word.strip()]

@@ -1,0 +1,116 @@
+"""One test per private part of torch that is not of the graph: patches, global hooks, dynamo.
+
+These pass or fail on torch alone; none runs the recorder.
+"""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.modules import module as module_hooks
+from torch.optim.optimizer import register_optimizer_step_post_hook
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture
+def x():
+    torch.manual_seed(0)
+    return torch.randn(4, 3, requires_grad=True) * 1.0
+
+
+def test_tensor_backward_goes_through_the_attribute_of_torch_autograd(x, monkeypatch):
+    """The whole recorder: `loss.backward()` would not be seen."""
+    seen = []
+    monkeypatch.setattr(torch.autograd, "backward", lambda *a, **k: seen.append(a))
+    x.sum().backward()
+    assert len(seen) == 1
+
+
+def test_the_graph_task_tells_a_nested_backward_from_an_outer_one(x):
+    """Reentrant checkpoints would be counted as training steps."""
+    seen = []
+    assert torch._C._current_graph_task_id() == -1
+    x.register_hook(lambda g: seen.append(torch._C._current_graph_task_id()))
+    x.sum().backward()
+    assert seen[0] != -1
+    assert torch._C._current_graph_task_id() == -1
+
+
+def test_global_module_hooks_see_every_module_and_leave_nothing_on_it():
+    """Names of modules."""
+    seen, model = [], nn.Sequential(nn.Linear(2, 2))
+    before = module_hooks.register_module_forward_pre_hook(lambda m, i: seen.append(type(m)))
+    after = module_hooks.register_module_forward_hook(
+        lambda m, i, o: seen.append(type(m)), always_call=True
+    )
+    model(torch.ones(1, 2))
+    before.remove()
+    after.remove()
+    assert seen == [nn.Sequential, nn.Linear, nn.Linear, nn.Sequential]
+    assert not model._forward_hooks
+
+
+def test_the_global_hook_behind_an_optimizers_step_is_given_the_optimizer():
+    """Cycles, learning rates and updates."""
+    seen, p = [], nn.Parameter(torch.ones(()))
+    handle = register_optimizer_step_post_hook(lambda o, a, k: seen.append((o, p.item())))
+    p.grad = torch.ones(())
+    optimizer = torch.optim.SGD([p], 0.5)
+    optimizer.step()
+    handle.remove()
+    optimizer.step()
+    assert seen == [(optimizer, 0.5)]
+
+
+def test_foreach_norm_is_the_euclidean_norm_of_each():
+    """Norms of weights, gradients and updates."""
+    norms = torch._foreach_norm([torch.tensor([3.0, 4.0]), torch.zeros(2, 2)])
+    assert [n.item() for n in norms] == [5.0, 0.0]
+
+
+def test_tensors_of_a_running_transform_are_told_apart():
+    """A tensor kept from inside `vmap` means nothing outside."""
+    seen = []
+
+    def function(a):
+        seen.append(torch._C._functorch.is_functorch_wrapped_tensor(a))
+        return a
+
+    torch.func.vmap(function)(torch.ones(2, 2))
+    assert seen == [True]
+    assert not torch._C._functorch.is_functorch_wrapped_tensor(torch.ones(2))
+
+
+def test_compiled_code_tells_where_it_begins_what_it_is_and_what_it_changes():
+    """Compiled models: without these their layers would stay opaque."""
+    import torch._dynamo
+
+    seen = []
+
+    class Norm(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm = nn.BatchNorm1d(2)
+
+        def forward(self, x):
+            return self.norm(x)
+
+    def backend(graph, inputs):
+        placeholders = graph.graph.find_nodes(op="placeholder")
+        seen.extend(list(p.meta["nn_module_stack"].values())[-1][0] for p in placeholders)
+        return compile_fx(graph, inputs)
+
+    compile_fx = torch._dynamo.lookup_backend("aot_eager")
+    output = torch.compile(Norm(), backend=backend)(torch.randn(3, 2))
+
+    assert set(seen) == {"L['self'].norm"}
+    assert output.grad_fn.name() == "CompiledFunctionBackward"
+    told = type(output.grad_fn)._forward_cls.metadata.input_info
+    assert len(told) == len(seen)
+    assert any(info.mutates_data for info in told)
+    assert torch._dynamo.OptimizedModule
+    assert callable(torch._dynamo.output_graph.OutputGraph.call_user_compiler)
+    assert callable(torch._dynamo.trace_rules.check)
+    assert torch._dynamo.eval_frame._TorchDynamoContext(None).enter_exit_hooks == []
+    assert not module_hooks._has_any_global_hook()
+    torch._dynamo.reset()
