@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterator, Mapping
 
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.utils.weak import WeakIdRef
 
 from lifesigns.record.attach.followed_thread import TrainingThread
 from lifesigns.record.compiled.calls import CompiledCode
@@ -15,13 +14,13 @@ from lifesigns.record.graph.known_graphs import Structures
 from lifesigns.record.graph.module_calls import Forward, ForwardHooks
 from lifesigns.record.graph.roots import Roots, root_inputs
 from lifesigns.record.graph.walk import Walk, walk
+from lifesigns.record.loss.likeness import likeness
 from lifesigns.record.measure.parameters import ParameterReader
 from lifesigns.record.measure.reduce import measuring
 from lifesigns.record.reading import Reading
 from lifesigns.record.schedule.loss_log import LossLog
 from lifesigns.records import EVERYTHING, ParameterReading, Quantity, Snapshot
 
-MOST_STREAMS = 64
 NAMED = 4
 """Parameters that could not be read, of which the report gives the names."""
 
@@ -51,7 +50,6 @@ class PassReader:
         self._compiled, self._needs = compiled, needs
         self._repeated: Repeated | None = None
         self._structures = Structures()
-        self._streams: dict[frozenset[WeakIdRef], int] = {}
         self._parameters: ParameterReader | None = None
         self.reading: Reading | None = None
         """The backward pass that is being read."""
@@ -155,7 +153,7 @@ class PassReader:
             repeated.unhook()
         self.drop()
         with measuring():
-            taken = reading.snapshot(step, self._losses.last_stream, succeeded=succeeded)
+            taken = reading.snapshot(step, self._losses.newest, succeeded=succeeded)
             if not succeeded:
                 self._parameters = None
             elif self._parameters is not None:
@@ -234,10 +232,7 @@ class PassReader:
             self._losses.drop_unrelated(position)
             return False
         self._thread.follow()
-        key = frozenset(map(WeakIdRef, walked.leaves))
-        if len(self._streams) < MOST_STREAMS:
-            self._streams.setdefault(key, len(self._streams))
-        self._losses.note_stream(position, self._streams.get(key, 0))
+        self._losses.note(position, likeness(walked))
         return True
 
     def _read_parameters(self, walked: Walk, names: list[str], *, from_start: bool) -> None:

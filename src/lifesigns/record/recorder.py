@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -31,7 +30,13 @@ from lifesigns.record.pass_reader import PassReader
 from lifesigns.record.schedule.clock import Clock
 from lifesigns.record.schedule.cycle_end import ByHand, Optimizers
 from lifesigns.record.schedule.cycles import ARMED, QUIET, Cycles
-from lifesigns.record.schedule.loss_log import LossLog, is_severed, loss_value, with_graph
+from lifesigns.record.schedule.loss_log import (
+    FOREIGN,
+    LossLog,
+    is_severed,
+    loss_value,
+    with_graph,
+)
 from lifesigns.record.schedule.sampler import Budget, Every
 from lifesigns.record.schedule.snapshots import Snapshots
 from lifesigns.record.schedule.spikes import Surprise
@@ -156,8 +161,7 @@ class Recorder:
         Args:
             start: Number of the first row; the rows before it are left out.
         """
-        curve = self._losses.curve(start)
-        return curve if self._optimizers.several else replace(curve, streams=0 * curve.streams)
+        return self._losses.curve(start)
 
     def _unseen(self) -> Iterable[str]:
         yield from (f"the recorder failed: {text}" for text in self._guard.failures)
@@ -228,7 +232,7 @@ class Recorder:
         if value is None:
             self._losses.unread += 1
             return
-        self._losses.append(cycles.step, cycles.passes, value)
+        self._losses.append(cycles.step, value)
         reason = self._surprise.reason(value, armed) if cycles.passes < MOST_PASSES else ""
         if reason or self._optimizers.several or self._roots.fixed:
             self._read([loss for loss, _ in given], value, scale, reason)
@@ -309,7 +313,7 @@ class Recorder:
         began = time.perf_counter()
         cycles = self._cycles
         if cycles.state is QUIET and _task() == OUTSIDE and self._optimizers.is_only(optimizer):
-            self._guard(cycles.begin)
+            self._guard(self._end_quiet_cycle, optimizer)
         else:
             self._guard(self._note_step, optimizer)
         self._clock.watching += time.perf_counter() - began
@@ -322,10 +326,16 @@ class Recorder:
             return _task() != OUTSIDE and self._thread.is_only_one_inside
         return optimizer in self._optimizers
 
+    def _end_quiet_cycle(self, optimizer: Optimizer) -> None:
+        self._losses.close(self._optimizers.number(optimizer))
+        self._cycles.begin()
+
     def _note_step(self, optimizer: Optimizer) -> None:
         self._note_optimizer(optimizer)
         if optimizer not in self._optimizers:
+            self._losses.close(FOREIGN)
             return
+        self._losses.close(self._optimizers.number(optimizer))
         for hook in self._step_hooks[1:]:
             hook.remove()
         self._optimizers.stepped(optimizer)
@@ -362,9 +372,10 @@ class Recorder:
 
     def _finish_cycle(self) -> None:
         """Adds the parameter readings to the cycle's snapshots and delivers them."""
+        self._losses.close()
         if not self._snapshots.pending:
             self._passes.forget_parameters()
             return
         known = bool(self._optimizers)
         parameters = self._passes.finish_parameters(self._optimizers.rates(), known)
-        self._snapshots.finish(parameters, self._optimizers.several)
+        self._snapshots.finish(parameters, self._losses.stream)

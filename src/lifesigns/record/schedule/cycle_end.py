@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Iterable
+from itertools import count
 from typing import Any
 
 import torch
@@ -27,6 +28,7 @@ class Optimizers:
         self._alive: dict[int, weakref.ref[Optimizer]] = {}
         self._stepped: dict[int, int] = {}
         self._replaced: weakref.WeakSet[Optimizer] = weakref.WeakSet()
+        self._numbers: dict[int, int] = {}
         self._names: dict[str, None] = {}
         self.several = False
         """Whether there were ever several at a time."""
@@ -42,6 +44,17 @@ class Optimizers:
     def is_only(self, optimizer: Optimizer) -> bool:
         """Whether it is the only one: its step ends the cycle."""
         return len(self._alive) == 1 and id(optimizer) in self._alive
+
+    def number(self, optimizer: Optimizer) -> int:
+        """Which of the optimizers it is.
+
+        One made anew for the same parameters, or for the next of several trainings, has the number
+        of the one it replaces.
+
+        Args:
+            optimizer: One that is known.
+        """
+        return self._numbers[id(optimizer)]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -72,8 +85,8 @@ class Optimizers:
 
     def stepped(self, optimizer: Optimizer) -> None:
         """Notes a step; optimizers that have missed `_STALE_STEPS` steps of another are dropped."""
-        count = self._stepped[id(optimizer)] = self._stepped.get(id(optimizer), 0) + 1
-        if count > _STALE_STEPS:
+        steps = self._stepped[id(optimizer)] = self._stepped.get(id(optimizer), 0) + 1
+        if steps > _STALE_STEPS:
             for idle in self._alive.keys() - self._stepped.keys():
                 del self._alive[idle]
 
@@ -111,6 +124,8 @@ class Optimizers:
 
     def _add(self, optimizer: Optimizer) -> None:
         key, alive = id(optimizer), self._alive
+        taken = {self._numbers[other] for other in alive}
+        self._numbers[key] = next(n for n in count() if n not in taken)
         alive[key] = weakref.ref(optimizer, lambda _: alive.pop(key, None))
         self._names[type(optimizer).__name__] = None
         self.several |= len(alive) > 1
