@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from torch import Tensor
 from torch.optim import Optimizer
+from torch.utils.weak import WeakIdKeyDictionary
 
 from lifesigns.record.attach.followed_thread import TrainingThread
 from lifesigns.record.compiled.calls import CompiledCode
@@ -49,7 +50,7 @@ class PassReader:
         self._roots, self._hooks, self._losses, self._thread = roots, hooks, losses, thread
         self._compiled, self._needs = compiled, needs
         self._repeated: Repeated | None = None
-        self._structures = Structures()
+        self._structures, self._trained = Structures(), WeakIdKeyDictionary()
         self._parameters: ParameterReader | None = None
         self.reading: Reading | None = None
         """The backward pass that is being read."""
@@ -248,4 +249,5 @@ class PassReader:
             lambda: self._thread.is_alone,
             from_start=from_start,
             needs=self._needs,
+            trained=self._trained,
         )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.weak import WeakIdKeyDictionary
 
 from lifesigns.record.graph.walk import shape_of
 from lifesigns.record.measure.reduce import Arrays, Pack
@@ -77,6 +78,7 @@ class ParameterReader:
             be another's, and are known by name and shape only.
         from_start: Whether no backward pass of this cycle went before.
         needs: What is measured.
+        trained: Parameters that earlier cycles reached; those of this cycle are added.
     """
 
     def __init__(
@@ -87,8 +89,10 @@ class ParameterReader:
         *,
         from_start: bool = True,
         needs: Collection[Quantity] = EVERYTHING,
+        trained: WeakIdKeyDictionary | None = None,
     ) -> None:
         self._pack, self._needs = Pack(), needs
+        self._trained = WeakIdKeyDictionary() if trained is None else trained
         self._directions: dict[int, Tensor] = {}
         self._is_alone, self._from_start = is_alone, from_start
         self._reached_now: set[str] = set()
@@ -221,7 +225,8 @@ class ParameterReader:
         """The readings, once the step has been made.
 
         A plain tensor that asks for a gradient is data (a physics-informed network differentiates
-        by its input), unless an optimizer holds it or none is known.
+        by its input), unless an optimizer holds it or none is known. What only earlier cycles
+        reached is left out: its training is over, perhaps under another name.
 
         Args:
             rates: Learning rate by `id` of the parameter, for the parameters in some optimizer.
@@ -231,10 +236,12 @@ class ParameterReader:
         self._norms("update", changes)
         self._products(changes)
         arrays = self._pack.fetch()
+        alive = [(w, p) for w in self.watched if (p := w.parameter()) is not None]
+        self._trained.update((p, None) for w, p in alive if w.reached)
         return tuple(
             _reading(w, p, arrays, rates.get(id(p)), optimizers_known)
-            for w in self.watched
-            if (p := w.parameter()) is not None
+            for w, p in alive
+            if w.reached or p not in self._trained
             if isinstance(p, nn.Parameter) or not optimizers_known or id(p) in rates
         )
 
