@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from typing import Any
 
 from torch import Tensor
 from torch.optim import Optimizer
@@ -71,7 +72,13 @@ class PassReader:
         return self._roots.is_reached(walked, self._roots.forward(walked, self._hooks.calls()))
 
     def read(
-        self, losses: list[Tensor], position: int, value: float | Tensor, scale: float, reason: str
+        self,
+        losses: list[Tensor],
+        position: int,
+        value: float | Tensor,
+        scale: float,
+        reason: str,
+        inputs: Iterable[Any] | None = None,
     ) -> None:
         """Reads the graph of `losses` and hooks it, if it concerns the model.
 
@@ -81,6 +88,7 @@ class PassReader:
             value: The loss, scaling undone.
             scale: What it was scaled by.
             reason: Why it is read.
+            inputs: What alone gets a gradient; None for all leaves.
         """
         with measuring():
             walked, forward = walk(losses), Forward()
@@ -90,7 +98,10 @@ class PassReader:
                     return
             self._thread.follow()
             names = self._names(walked)
-            self._read_parameters(walked, names, from_start=self._hooks.armed or not position)
+            wanted = {id(leaf) for leaf in (walked.leaves if inputs is None else inputs)}
+            self._read_parameters(
+                walked, names, wanted, from_start=self._hooks.armed or not position
+            )
             repeated = self._repeated = self._repeat_compiled(losses, walked, forward, names)
             walked = repeated.walked
             self.reading = Reading(
@@ -135,12 +146,15 @@ class PassReader:
         if not self._losses.knows(position):
             self._relates(walk(losses), Forward(), position)
 
-    def finish(self, step: int, *, succeeded: bool) -> tuple[Reading, Snapshot] | None:
+    def finish(
+        self, step: int, *, succeeded: bool, returned: Mapping[int, Tensor] | None = None
+    ) -> tuple[Reading, Snapshot] | None:
         """Ends the pass that is being read, with what was read of it.
 
         Args:
             step: Number of the cycle.
             succeeded: Whether `backward` has returned rather than raised.
+            returned: The gradients by `id` of the parameter, if they were returned.
 
         Returns:
             None if no pass is being read.
@@ -159,7 +173,7 @@ class PassReader:
                 self._parameters = None
             elif self._parameters is not None:
                 self._parameters.follow(self._roots.parameters)
-                self._parameters.gradients(reading.scale)
+                self._parameters.gradients(reading.scale, returned=returned)
         return reading, taken
 
     def drop(self) -> Reading | None:
@@ -236,16 +250,19 @@ class PassReader:
         self._losses.note(position, likeness(walked))
         return True
 
-    def _read_parameters(self, walked: Walk, names: list[str], *, from_start: bool) -> None:
+    def _read_parameters(
+        self, walked: Walk, names: list[str], wanted: Set[int], *, from_start: bool
+    ) -> None:
+        reached = [n for n, leaf in zip(names, walked.leaves, strict=True) if id(leaf) in wanted]
         if self._parameters is not None:
-            self._parameters.begin_pass(names)
+            self._parameters.begin_pass(reached)
             return
         named = self._roots.parameters()
         for name, leaf in zip(names, walked.leaves, strict=True):
             named.setdefault(name, leaf)  # the leaf is another's while FSDP has it gathered
         self._parameters = ParameterReader(
             named,
-            names,
+            reached,
             lambda: self._thread.is_alone,
             from_start=from_start,
             needs=self._needs,

@@ -193,13 +193,20 @@ class ParameterReader:
                 used = _gradient_sample(p)
                 watched.stale = watched.leftover.rms(watched.gradient, used, _eps(p))
 
-    def gradients(self, scale: float, only: Set[int] | None = None) -> None:
+    def gradients(
+        self,
+        scale: float,
+        only: Set[int] | None = None,
+        returned: Mapping[int, Tensor] | None = None,
+    ) -> None:
         """Reads the gradients accumulated so far, right after a backward pass.
 
         Args:
             scale: What the loss of this pass was scaled by. The scales of a cycle add up, so that
                 the reading is the mean over micro-batches however they were weighted.
             only: Parameters by `id`; None for all.
+            returned: What `torch.autograd.grad` has returned, by `id` of the parameter: the
+                parameters hold no gradients then, and nothing old is added to.
         """
         read = []
         reached = {w.name for w, p in self._alive() if only is None or id(p) in only}
@@ -208,7 +215,10 @@ class ParameterReader:
         for watched, p in self._alive():
             if watched.stepped or (only is not None and id(p) not in only):
                 continue
-            gradient = self._gradient(watched, p)
+            if returned is None:
+                gradient = self._gradient(watched, p)
+            else:
+                gradient, watched.leftover = on_this_rank(returned.get(id(p))), None
             if gradient is None:
                 continue
             watched.scale += scale if watched.name in reached else 0.0

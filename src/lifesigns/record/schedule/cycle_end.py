@@ -140,40 +140,52 @@ class ByHand:
 
     def __init__(self) -> None:
         self._parameter: weakref.ref[Tensor] | None = None
-        self._seen: tuple[Tensor, Tensor] | None = None
+        self._seen: list[Tensor] = []
 
-    def choose(self, leaves: Iterable[Tensor]) -> None:
+    def choose(self, leaves: Iterable[tuple[Tensor, Tensor | None]]) -> None:
         """Picks the parameter to look at.
 
         Args:
-            leaves: Parameters that a backward pass has reached.
+            leaves: Parameters that a backward pass has reached, each with its gradient.
         """
         self._parameter = None
-        for leaf in sorted(leaves, key=lambda leaf: leaf.numel()):
-            gradient = on_this_rank(leaf.grad)
+        for leaf, given in sorted(leaves, key=lambda pair: pair[0].numel()):
+            gradient = on_this_rank(given)
             if gradient is not None and on_this_rank(leaf) is not None and gradient.any():
                 self._parameter = weakref.ref(leaf)
                 return
 
+    def looks_at_one_of(self, tensors: Iterable[object]) -> bool:
+        """Whether the parameter that is looked at is among these."""
+        p = None if self._parameter is None else self._parameter()
+        return p is not None and any(p is tensor for tensor in tensors)
+
     def look(self) -> None:
         """Notes gradient and weight as backward left them."""
-        now = self._now()
-        self._seen = None if now is None else (now[0].clone(), now[1].clone())
+        self._seen = [tensor.clone() for tensor in self._now()]
 
     def is_accumulating(self) -> bool:
         """Whether the backward pass about to begin adds to the gradients of the last one."""
-        now = self._now()
-        return now is not None and self._seen is not None and all(map(torch.equal, now, self._seen))
+        now, seen = self._now(), self._seen
+        return bool(now) and len(now) == len(seen) and all(map(torch.equal, now, seen))
+
+    def keeps_weight(self) -> bool:
+        """Whether the weight is what the last pass left, whatever became of its gradient."""
+        now, seen = self._now()[:1], self._seen[:1]
+        return bool(now and seen) and torch.equal(now[0], seen[0])
 
     def forget(self) -> None:
         """Lets go of what was noted."""
-        self._parameter = self._seen = None
+        self._parameter, self._seen = None, []
 
-    def _now(self) -> tuple[Tensor, Tensor] | None:
-        """Gradient and weight, as long as there are both."""
+    def _now(self) -> list[Tensor]:
+        """The weight, and its gradient where it has one (`torch.autograd.grad` leaves none)."""
         p = None if self._parameter is None else self._parameter()
-        gradient, weight = (None, None) if p is None else (on_this_rank(p.grad), on_this_rank(p))
-        return None if gradient is None or weight is None else (gradient, weight)
+        weight = on_this_rank(p)
+        if p is None or weight is None:
+            return []
+        gradient = on_this_rank(p.grad)
+        return [weight] if gradient is None else [weight, gradient]
 
 
 def _parameters(optimizer: Optimizer) -> list[Tensor]:

@@ -37,6 +37,8 @@ class LossLog:
         self._curves, self._looks = Streams(), dict[int, Hashable]()
         self._open, self._owner = 0, BY_HAND
         self._related: dict[int, bool] = {}
+        self.tentative = 0
+        """Newest rows whose gradients may yet turn out to have been looked at only."""
         self.severed = 0
         """Backward passes whose loss leads nowhere; they have no row."""
         self.unread = 0
@@ -45,13 +47,15 @@ class LossLog:
     def __len__(self) -> int:
         return len(self._steps)
 
-    def append(self, step: int, value: float | Tensor) -> None:
+    def append(self, step: int, value: float | Tensor, *, tentative: bool = False) -> None:
         """Adds a row; a tensor is read later, all at once.
 
         Args:
             step: Number of the cycle.
             value: The loss, scaling undone; a tensor is 0-d and on another device.
+            tentative: Whether it may be taken back: nothing shows yet that it trains anything.
         """
+        self.tentative += tentative
         if isinstance(value, Tensor):
             if len(self._late) >= _MOST_LATE:
                 self._fetch()
@@ -69,7 +73,7 @@ class LossLog:
             look: Equal for losses that are trained as one.
         """
         self._related[position] = True
-        self._looks[len(self) - 1] = look
+        self._looks[self.newest] = look
 
     def knows(self, position: int) -> bool:
         """Whether the backward pass of some cycle at this position has been looked at."""
@@ -86,7 +90,8 @@ class LossLog:
 
     def drop(self) -> None:
         """Takes the newest row away."""
-        row = len(self) - 1
+        row = self.newest
+        self.tentative = max(self.tentative - 1, 0)
         self._late.pop(row, None)
         self._looks.pop(row, None)
         for column in (self._steps, self._streams, self._values):
@@ -106,6 +111,12 @@ class LossLog:
             look = self._looks.pop(row, None)
             self._streams[row] = self._curves.of(self._owner, row - self._open, look)
         self._open = len(self._steps)
+        self.tentative = 0
+
+    @property
+    def open(self) -> int:
+        """Rows that no update has followed yet."""
+        return len(self._steps) - self._open
 
     @property
     def newest(self) -> int:

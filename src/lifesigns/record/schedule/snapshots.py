@@ -36,6 +36,14 @@ class Snapshots:
         """
         self._pending.append(snapshot)
 
+    def drop(self, row: int) -> None:
+        """Takes back what was recorded for a row of the losses.
+
+        Args:
+            row: Its number.
+        """
+        self._pending = [s for s in self._pending if s.stream != row]
+
     def finish(
         self, parameters: tuple[ParameterReading, ...], stream_of: Callable[[int], int]
     ) -> None:
