@@ -129,6 +129,21 @@ def test_an_inner_step_of_meta_learning_is_no_step(recording, network, batch):
     assert len(trace.losses.values) == len(trace.snapshots) == trace.steps == 4
 
 
+def test_an_outer_step_of_meta_learning_may_be_a_call_as_well(recording, network, batch):
+    recorder = recording(every=1)
+
+    for _ in range(4):
+        held = dict(network.named_parameters())
+        inner = F.cross_entropy(network(batch[0]), batch[1])
+        gradients = grad(inner, list(held.values()), create_graph=True)
+        fast = {n: p - 0.1 * g for (n, p), g in zip(held.items(), gradients, strict=True)}
+        outer = F.cross_entropy(torch.func.functional_call(network, fast, batch[0]), batch[1])
+        by_hand(network, grad(outer, list(held.values())))
+
+    trace = seen(recorder)
+    assert len(trace.losses.values) == len(trace.snapshots) == trace.steps == 4
+
+
 def test_a_product_with_the_hessian_is_no_loss(recording, network, batch):
     parameters = list(network.parameters())
     recorder = recording(every=1)
@@ -200,3 +215,42 @@ def test_a_call_that_fails_fails_as_without_the_watcher(recording, network, batc
     train(network, batch, by_hand, 2)
 
     assert [s.step for s in seen(recorder).snapshots] == [0, 1, 2]
+
+
+def test_plain_tensors_may_be_data_and_that_is_said(recording, batch):
+    weight = torch.zeros(3, 2, requires_grad=True)
+    recorder = recording(every=1)
+
+    for _ in range(3):
+        (gradient,) = grad(F.cross_entropy(batch[0] @ weight, batch[1]), [weight])
+        weight.data -= gradient
+
+    trace = seen(recorder)
+    assert not trace.steps
+    assert trace.unseen[0].startswith("3 calls of torch.autograd.grad for tensors that are no")
+
+
+def test_each_of_two_recorders_sees_a_call_once(recording, network, batch):
+    recorders = recording(every=1), recording(every=1)
+
+    train(network, batch, by_hand, 3)
+
+    assert [seen(recorder).steps for recorder in recorders] == [3, 3]
+
+
+def test_another_loss_may_come_between_two_calls_that_train(recording, network, batch):
+    """A part trained by its optimizer and another by hand are told apart."""
+    head, body = network[2], network[0]
+    optimizer = torch.optim.SGD(body.parameters(), 0.1)
+    recorder = recording(every=1)
+
+    for _ in range(4):
+        loss = F.cross_entropy(network(batch[0]), batch[1])
+        by_hand(head, grad(loss, list(head.parameters())))
+        optimizer.zero_grad()
+        network(batch[0]).square().mean().backward()
+        optimizer.step()
+
+    trace = seen(recorder)
+    assert trace.losses.streams.tolist() == [0, 1] * 4
+    assert not trace.unseen

@@ -176,6 +176,11 @@ class Recorder:
                 "optimizers stepped but no backward pass went through torch.autograd.backward "
                 "(`backward` may have been imported by name before watching began)"
             )
+        if self._functional.for_tensors and not self._losses:
+            yield (
+                f"{self._functional.for_tensors} calls of torch.autograd.grad for tensors that are "
+                "no nn.Parameter: whether they are weights cannot be told"
+            )
         if self._functional.left_out:
             yield (
                 f"{self._functional.left_out} calls of torch.autograd.grad: no update of the "
@@ -208,6 +213,9 @@ class Recorder:
         Args:
             call: What was passed to `torch.autograd.grad`.
         """
+        if not call.is_for_parameters:
+            self._functional.for_tensors += 1
+            return
         self._begin(self._before, call.outputs, call.weights, call)
 
     def _begin(self, action: Callable[..., None], *arguments: Any) -> None:

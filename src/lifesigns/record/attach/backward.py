@@ -11,7 +11,8 @@ import os
 import sys
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 
 
 class GradCall(NamedTuple):
-    """A call of `torch.autograd.grad` whose inputs hold parameters."""
+    """A call of `torch.autograd.grad` for leaves of the graph."""
 
     outputs: tuple[Tensor, ...]
     weights: tuple[Tensor | None, ...] | None
@@ -27,6 +28,11 @@ class GradCall(NamedTuple):
     inputs: tuple[Any, ...]
     creates_graph: bool
     """Whether the gradients can be differentiated again."""
+
+    @property
+    def is_for_parameters(self) -> bool:
+        """Whether a network may be trained; plain tensors are mostly data, as in a penalty."""
+        return any(isinstance(i, nn.Parameter) for i in self.inputs)
 
 
 class Listener(Protocol):
@@ -48,7 +54,7 @@ class Listener(Protocol):
         """
 
     def before_grad(self, call: GradCall) -> None:
-        """Called with a call of `torch.autograd.grad` for parameters, outside any backward pass.
+        """Called with a call of `torch.autograd.grad` for leaves, outside any backward pass.
 
         Args:
             call: What was passed.
@@ -140,7 +146,7 @@ def _engine_wrapping(original: Callable[..., Any]) -> Callable[..., Any]:
     def engine(outputs: Any, *args: Any, **kwargs: Any) -> Any:
         if kwargs.get("accumulate_grad", True) or not _listeners:
             return original(outputs, *args, **kwargs)
-        call = _of_parameters(outputs, *args)
+        call = _of_leaves(outputs, *args)
         if call is None:
             return original(outputs, *args, **kwargs)
         return _notify_of_grad(call, lambda: original(outputs, *args, **kwargs))
@@ -148,16 +154,16 @@ def _engine_wrapping(original: Callable[..., Any]) -> Callable[..., Any]:
     return outside_dynamo(engine)
 
 
-def _of_parameters(
+def _of_leaves(
     outputs: Any, weights: Any, _retains: bool, creates_graph: bool, inputs: Any, *_: Any
 ) -> GradCall | None:
-    """The call, unless it is part of a pass or a transform, or for data only (a penalty)."""
+    """The call, unless it is part of a pass, of a transform, or of what is computed here."""
     inside = torch._C._current_graph_task_id() != -1
     if inside or torch._C._functorch.peek_interpreter_stack() is not None:
         return None
-    if getattr(_thread, "in_grad", False):  # an outer wrapper of ours has told them
+    if getattr(_thread, "apart", False):
         return None
-    if not any(isinstance(i, nn.Parameter) and i.is_leaf for i in inputs):
+    if not all(isinstance(i, Tensor) and i.is_leaf for i in inputs):
         return None
     if not all(isinstance(output, Tensor) for output in outputs):
         return None
@@ -168,17 +174,26 @@ def _of_parameters(
 def _notify_of_grad(call: GradCall, run: Callable[[], tuple[Tensor | None, ...]]) -> Any:
     told: list[Listener] = []
     gradients = None
-    _thread.in_grad = True
     try:
         for listener in _listeners:
             told.append(listener)
             listener.before_grad(call)
-        gradients = run()
+        with apart():  # another wrapper of ours may lie below
+            gradients = run()
         return gradients
     finally:
-        _thread.in_grad = False
         for listener in told:
             listener.after_grad(call, gradients)
+
+
+@contextmanager
+def apart() -> Iterator[None]:
+    """Nobody is told of calls of `torch.autograd.grad` inside: they are our own."""
+    outer, _thread.apart = getattr(_thread, "apart", False), True
+    try:
+        yield
+    finally:
+        _thread.apart = outer
 
 
 _WRAPPINGS = {"backward": _wrapping, "_engine_run_backward": _engine_wrapping}

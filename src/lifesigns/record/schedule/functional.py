@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from lifesigns.record.attach.backward import GradCall
 from lifesigns.record.schedule.cycle_end import ByHand
-from lifesigns.record.schedule.loss_log import LossLog
+from lifesigns.record.schedule.loss_log import BY_HAND, LossLog
 
 
 class Functional:
@@ -28,6 +28,8 @@ class Functional:
         self._differentiable = ""
         self.follows = False
         """Whether the call that is going on has a row among the losses."""
+        self.for_tensors = 0
+        """Calls for plain tensors, which may be weights or data."""
         self.left_out = 0
         """Calls that trained nothing, or of which it cannot be told."""
 
@@ -39,7 +41,9 @@ class Functional:
         """
         losses = self._losses
         if not self._by_hand.keeps_weight():
-            losses.tentative, self._differentiable = 0, ""
+            self._differentiable = ""
+            if losses.tentative:
+                losses.close(BY_HAND)
         trained_nothing = losses.tentative if call is None or self._differentiable else 0
         self.left_out += trained_nothing
         return trained_nothing
