@@ -167,6 +167,7 @@ class Recorder:
         Args:
             start: Number of the first row; the rows before it are left out.
         """
+        self._losses.catch_up(self.steps)
         return self._losses.curve(start)
 
     def _unseen(self) -> Iterable[str]:
@@ -205,7 +206,12 @@ class Recorder:
             tensors: What was passed: a tensor, or a sequence of them.
             gradients: The gradients given for them, in the same form; None for plain losses.
         """
-        self._begin(self._before if _task() == OUTSIDE else self._before_nested, tensors, gradients)
+        began = time.perf_counter()
+        if self._clock.began is None:
+            self._clock.began = self._hooks.first_event or began
+        self._guard(self._before if _task() == OUTSIDE else self._before_nested, tensors, gradients)
+        if self._thread.is_here:
+            self._clock.watching += time.perf_counter() - began
 
     def before_grad(self, call: GradCall) -> None:
         """Does what is done before a backward pass, as far as the call trains something.
@@ -216,13 +222,10 @@ class Recorder:
         if not call.is_for_parameters:
             self._functional.for_tensors += 1
             return
-        self._begin(self._before, call.outputs, call.weights, call)
-
-    def _begin(self, action: Callable[..., None], *arguments: Any) -> None:
         began = time.perf_counter()
         if self._clock.began is None:
             self._clock.began = self._hooks.first_event or began
-        self._guard(action, *arguments)
+        self._guard(self._before, call.outputs, call.weights, call)
         if self._thread.is_here:
             self._clock.watching += time.perf_counter() - began
 
@@ -270,7 +273,7 @@ class Recorder:
             self._take_back(self._functional.before(call))
         if cycles.passes and not self._optimizers and not self._by_hand.is_accumulating():
             self._end_cycle()
-        if call is not None and self._functional.passes_over(call):
+        if call is not None and self._functional.passes_over(call, self.steps):
             return
         armed = cycles.state is ARMED
         self._losses.severed += not given and is_severed(tensors)
@@ -280,8 +283,10 @@ class Recorder:
         if value is None:
             self._losses.unread += 1
             return
-        self._functional.follows = call is not None
-        self._losses.append(cycles.step, value, tentative=call is not None)
+        self._losses.append(cycles.step, value)
+        if call is not None:
+            self._functional.follows = True
+            self._losses.tentative += 1
         reason = self._surprise.reason(value, armed) if cycles.passes < MOST_PASSES else ""
         if reason or self._optimizers.several or self._roots.fixed:
             self._passes.drop()
@@ -378,8 +383,9 @@ class Recorder:
             return
         began = time.perf_counter()
         cycles = self._cycles
-        if cycles.state is QUIET and _task() == OUTSIDE and self._optimizers.is_only(optimizer):
-            self._guard(self._end_quiet_cycle, optimizer)
+        is_quiet = cycles.state is QUIET and not self._losses.tentative
+        if is_quiet and _task() == OUTSIDE and self._optimizers.is_only(optimizer):
+            self._guard(cycles.begin)
         else:
             self._guard(self._note_step, optimizer)
         self._clock.watching += time.perf_counter() - began
@@ -392,11 +398,8 @@ class Recorder:
             return _task() != OUTSIDE and self._thread.is_only_one_inside
         return optimizer in self._optimizers
 
-    def _end_quiet_cycle(self, optimizer: Optimizer) -> None:
-        self._losses.close(self._optimizers.number(optimizer))
-        self._cycles.begin()
-
     def _note_step(self, optimizer: Optimizer) -> None:
+        self._losses.catch_up(self.steps)
         self._note_optimizer(optimizer)
         if optimizer not in self._optimizers:
             self._losses.close(FOREIGN)
@@ -438,6 +441,7 @@ class Recorder:
 
     def _finish_cycle(self) -> None:
         """Adds the parameter readings to the cycle's snapshots and delivers them."""
+        self._losses.catch_up(self.steps)
         self._losses.close()
         if not self._snapshots.pending:
             self._passes.forget_parameters()

@@ -29,6 +29,7 @@ class Optimizers:
         self._stepped: dict[int, int] = {}
         self._replaced: weakref.WeakSet[Optimizer] = weakref.WeakSet()
         self._numbers: dict[int, int] = {}
+        self._latest = 0
         self._names: dict[str, None] = {}
         self.several = False
         """Whether there were ever several at a time."""
@@ -42,8 +43,9 @@ class Optimizers:
         return id(optimizer) in self._alive
 
     def is_only(self, optimizer: Optimizer) -> bool:
-        """Whether it is the only one: its step ends the cycle."""
-        return len(self._alive) == 1 and id(optimizer) in self._alive
+        """Whether it is the only one, and stepped last: its step ends the cycle."""
+        key = id(optimizer)
+        return key == self._latest and len(self._alive) == 1 and key in self._alive
 
     def number(self, optimizer: Optimizer) -> int:
         """Which of the optimizers it is.
@@ -85,6 +87,7 @@ class Optimizers:
 
     def stepped(self, optimizer: Optimizer) -> None:
         """Notes a step; optimizers that have missed `_STALE_STEPS` steps of another are dropped."""
+        self._latest = id(optimizer)
         steps = self._stepped[id(optimizer)] = self._stepped.get(id(optimizer), 0) + 1
         if steps > _STALE_STEPS:
             for idle in self._alive.keys() - self._stepped.keys():

@@ -48,7 +48,7 @@ class Functional:
         self.left_out += trained_nothing
         return trained_nothing
 
-    def passes_over(self, call: GradCall) -> bool:
+    def passes_over(self, call: GradCall, step: int) -> bool:
         """Whether a call is left out at once: beside a backward pass, or of second order.
 
         A loss like the one that was differentiated is the outer loss of meta-learning; anything
@@ -56,8 +56,9 @@ class Functional:
 
         Args:
             call: The call that begins.
+            step: Number of the cycle that is going on.
         """
-        beside = self._losses.open > self._losses.tentative
+        beside = self._losses.open(step) > self._losses.tentative
         kind = _kind(call.outputs[0])
         over = beside or self._differentiable not in ("", kind)
         self._differentiable = self._differentiable or (kind if call.creates_graph else "")
