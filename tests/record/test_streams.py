@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from lifesigns.record.schedule.streams import MOST_STREAMS, Streams
+
 
 def small(inputs=3, outputs=1):
     return nn.Sequential(nn.Linear(inputs, 4), nn.Tanh(), nn.Linear(4, outputs))
@@ -151,3 +153,28 @@ def test_two_heads_trained_in_one_step_are_two_curves(recording, batch):
         step(optimizer, *(lambda head=head: told_by(head) for head in heads))
 
     assert streams(recorder)[0] == [0, 1] * 9
+
+
+def test_more_passes_than_were_looked_at_are_micro_batches_of_the_last():
+    streams = Streams()
+    streams.of(0, 0, "loss")
+    streams.of(0, 1, "penalty")
+
+    assert [streams.of(0, place, None) for place in range(4)] == [0, 1, 1, 1]
+
+
+def test_a_loss_that_was_looked_at_is_known_at_any_place():
+    streams = Streams()
+    streams.of(0, 0, "loss")
+    streams.of(0, 1, "penalty")
+
+    assert streams.of(0, 1, "loss") == 0
+    assert streams.of(0, 2, "penalty") == 1
+
+
+def test_the_losses_beyond_the_last_number_share_it():
+    streams = Streams()
+
+    numbers = [streams.of(owner, 0, None) for owner in range(MOST_STREAMS + 2)]
+
+    assert numbers == [*range(MOST_STREAMS), MOST_STREAMS - 1, MOST_STREAMS - 1]

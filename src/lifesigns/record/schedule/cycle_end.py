@@ -173,8 +173,14 @@ class ByHand:
         return bool(now) and len(now) == len(seen) and all(map(torch.equal, now, seen))
 
     def keeps_weight(self) -> bool:
-        """Whether the weight is what the last pass left, whatever became of its gradient."""
+        """Whether the weight is what the last pass left, whatever became of its gradient.
+
+        One that cannot be read is taken for kept, one that is gone for replaced.
+        """
+        p = None if self._parameter is None else self._parameter()
         now, seen = self._now()[:1], self._seen[:1]
+        if p is not None and not now:
+            return True
         return bool(now and seen) and torch.equal(now[0], seen[0])
 
     def forget(self) -> None:
