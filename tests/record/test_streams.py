@@ -178,3 +178,31 @@ def test_the_losses_beyond_the_last_number_share_it():
     numbers = [streams.of(owner, 0, None) for owner in range(MOST_STREAMS + 2)]
 
     assert numbers == [*range(MOST_STREAMS), MOST_STREAMS - 1, MOST_STREAMS - 1]
+
+
+def test_of_a_watched_generator_the_losses_of_both_optimizers_are_told_apart(recording, every):
+    critic, generator = small(), small(2, 3)
+    optimizers = sgd(critic), sgd(generator)
+    recorder = recording(generator, [optimizers[1]], every=every)
+
+    def judged(target):
+        logits = critic(generator(torch.randn(8, 2)))
+        return F.binary_cross_entropy_with_logits(logits, torch.full((8, 1), target))
+
+    for _ in range(10):
+        for optimizer, target in zip(optimizers, (0.0, 1.0), strict=True):
+            step(optimizer, lambda target=target: judged(target))
+
+    assert streams(recorder)[0] == [0, 1] * 10
+
+
+def test_steps_of_an_optimizer_that_is_not_watched_do_not_part_a_curve(recording, network, batch):
+    other = small()
+    optimizers = sgd(network), sgd(other)
+    recorder = recording(network, [optimizers[0]], every=7)
+
+    for _ in range(20):
+        step(optimizers[1], lambda: other(batch[0]).square().mean())
+        step(optimizers[0], lambda: F.cross_entropy(network(batch[0]), batch[1]))
+
+    assert streams(recorder)[0] == [0] * 20

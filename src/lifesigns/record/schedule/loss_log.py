@@ -101,9 +101,9 @@ class LossLog:
         Args:
             owner: Number of the optimizer that steps; by default, of the one that did last.
         """
-        if owner is not None:
+        if owner is not None and owner >= 0:
             self._owner = owner
-        self._close_until(len(self))
+        self._close_until(len(self), self._owner if owner is None else owner)
         self.tentative = 0
 
     def catch_up(self, step: int) -> None:
@@ -114,12 +114,12 @@ class LossLog:
         """
         end = bisect_left(self._steps, step)
         while self._open < end:
-            self._close_until(bisect_right(self._steps, self._steps[self._open]))
+            self._close_until(bisect_right(self._steps, self._steps[self._open]), self._owner)
 
-    def _close_until(self, end: int) -> None:
+    def _close_until(self, end: int, owner: int) -> None:
         for row in range(self._open, end):
             look = self._looks.pop(row, None)
-            self._streams[row] = self._curves.of(self._owner, row - self._open, look)
+            self._streams[row] = self._curves.of(owner, row - self._open, look)
         self._open = end
 
     def open(self, step: int) -> int:
