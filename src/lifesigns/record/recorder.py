@@ -177,16 +177,7 @@ class Recorder:
                 "optimizers stepped but no backward pass went through torch.autograd.backward "
                 "(`backward` may have been imported by name before watching began)"
             )
-        if self._functional.for_tensors and not self._losses:
-            yield (
-                f"{self._functional.for_tensors} calls of torch.autograd.grad for tensors that are "
-                "no nn.Parameter: whether they are weights cannot be told"
-            )
-        if self._functional.left_out:
-            yield (
-                f"{self._functional.left_out} calls of torch.autograd.grad: no update of the "
-                "parameters followed, or their gradients were differentiated again"
-            )
+        yield from self._functional.unseen()
         if self._passes.unrelated:
             yield f"{self._passes.unrelated} backward passes did not lead to the watched model"
         if self._thread.left_out:

@@ -6,7 +6,7 @@ backward pass, or a call that differentiates the gradient, comes before the upda
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from torch import Tensor, nn
 
@@ -31,7 +31,7 @@ class Functional:
         self.for_tensors = 0
         """Calls for plain tensors, which may be weights or data."""
         self.left_out = 0
-        """Calls that trained nothing, or of which it cannot be told."""
+        """Calls for parameters that trained nothing, or of which it cannot be told."""
 
     def before(self, call: GradCall | None) -> int:
         """How many of the newest losses trained nothing.
@@ -64,6 +64,19 @@ class Functional:
         self._differentiable = self._differentiable or (kind if call.creates_graph else "")
         self.left_out += over
         return over
+
+    def unseen(self) -> Iterator[str]:
+        """What of the calls was not followed, in sentences."""
+        if self.for_tensors and not self._losses:
+            yield (
+                f"{self.for_tensors} calls of torch.autograd.grad for tensors that are no "
+                "nn.Parameter: whether they are weights cannot be told"
+            )
+        if self.left_out:
+            yield (
+                f"{self.left_out} calls of torch.autograd.grad: no update of the parameters "
+                "followed, or their gradients were differentiated again"
+            )
 
     def look(self, call: GradCall, gradients: Sequence[Tensor | None]) -> None:
         """Notes a weight of the call's, to see whether it is updated.
