@@ -5,6 +5,7 @@ from functools import cache
 import pytest
 
 import lifesigns
+from lifesigns.rules._engine import FAILED
 
 EVERY = 7
 """Records each seventh step: it divides no period of the programs."""
@@ -17,4 +18,6 @@ def watched(program, **flags):
         pytest.skip(f"{program.needs} is not installed")
     with lifesigns.watch(every=EVERY, strict=True) as watcher:
         value = program.run(**flags)
+    failed = [f.symptom for f in watcher.findings if f.rule == FAILED]
+    assert not failed, "a rule could not judge the program"
     return value, watcher.report

@@ -55,6 +55,10 @@ if __name__ == "__main__":
         train(workers=2 if how == "workers" else 0)
     if how == "raise":
         raise ValueError("boom")
+    if how == "twice":
+        loss = Network()(torch.ones(2, 4)).sum()
+        loss.backward()
+        loss.backward()
     if how == "exit":
         sys.exit(3)
     if how == "text":
@@ -73,7 +77,17 @@ def endings(tmp_path_factory, forked):
     (folder / "package" / "__main__.py").write_text(SCRIPT)
     calls = {
         how: [f"--json={how}.json", "train.py", how, "--json", "theirs"]
-        for how in ("plain", "raise", "exit", "text", "interrupt", "workers", "thread", "idle")
+        for how in (
+            "plain",
+            "raise",
+            "exit",
+            "text",
+            "interrupt",
+            "workers",
+            "thread",
+            "idle",
+            "twice",
+        )
     }
     calls["module"] = ["--json=module.json", "-m", "package", "plain"]
     calls["limited"] = ["--json=limited.json", "--max-steps=5", "train.py", "plain"]
@@ -129,6 +143,15 @@ def test_an_exception_shows_the_scripts_own_frames_only(endings):
     traceback = err[err.index("Traceback") : err.index("ValueError: boom")]
     assert traceback.count("File ") == 1
     assert 'train.py", line' in traceback
+
+
+def test_a_backward_pass_that_fails_shows_no_frame_of_the_watcher(endings):
+    returned, _, err, _ = endings["twice"]
+
+    traceback = err[err.index("Traceback") : err.index("RuntimeError: Trying to backward")]
+    assert returned == 1
+    assert 'train.py", line' in traceback
+    assert "record" not in traceback
 
 
 def test_what_python_says_of_a_text_given_to_exit_is_said(endings):

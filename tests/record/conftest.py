@@ -28,7 +28,8 @@ def stance():
 def patched():
     """What watching changes in the process, as it is now."""
     hooks = [list(hooks) for hooks in HOOKS]
-    return torch.autograd.backward, torch.compile, hooks, stance()
+    autograd = torch.autograd.backward, torch.autograd._engine_run_backward
+    return autograd, torch.compile, hooks, stance()
 
 
 @pytest.fixture(autouse=True)

@@ -26,6 +26,34 @@ def test_tensor_backward_goes_through_the_attribute_of_torch_autograd(x, monkeyp
     assert len(seen) == 1
 
 
+def test_grad_looks_its_engine_up_and_passes_what_is_read_of_a_call(x, monkeypatch):
+    """Training by `torch.autograd.grad`: it would not be seen, or taken for something else."""
+    seen = []
+
+    def engine(outputs, weights, retains, creates_graph, inputs, *others, accumulate_grad):
+        seen.append((outputs, creates_graph, inputs, accumulate_grad))
+        return (torch.ones(1),)
+
+    monkeypatch.setattr(torch.autograd, "_engine_run_backward", engine)
+    loss = x.sum()
+    torch.autograd.grad(loss, x, create_graph=True)
+
+    ((outputs, creates_graph, inputs, accumulates),) = seen
+    assert outputs[0] is loss
+    assert inputs[0] is x
+    assert (creates_graph, accumulates) == (True, False)
+
+
+def test_a_transform_is_told_from_the_users_own_calls(x):
+    """An inner gradient of torch.func would become a step of training."""
+    seen = []
+    assert torch._C._functorch.peek_interpreter_stack() is None
+    torch.func.grad(lambda t: seen.append(torch._C._functorch.peek_interpreter_stack()) or t.sum())(
+        torch.ones(2)
+    )
+    assert seen[0] is not None
+
+
 def test_the_graph_task_tells_a_nested_backward_from_an_outer_one(x):
     """Reentrant checkpoints would be counted as training steps."""
     seen = []

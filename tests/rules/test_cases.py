@@ -45,6 +45,32 @@ def test_a_rule_fires_exactly_on_the_cases_that_say_so(rule, case):
 
 
 @pytest.mark.parametrize(("rule", "case"), CASES)
+def test_a_rule_judges_a_run_whose_sites_are_named_otherwise_later(rule, case):
+    trace = case.trace()
+    half = len(trace.snapshots) // 2
+    later = [renamed(s) for s in (trace.snapshots[half:] if half else trace.snapshots)]
+    shots = (*trace.snapshots[: half or 1], *later)
+
+    for snapshots in (shots, tuple(replace(s, step=k) for k, s in enumerate(reversed(shots)))):
+        found = judge(replace(trace, snapshots=snapshots), [rule])
+        assert FAILED not in {finding.rule for finding in found}
+
+
+def renamed(shot):
+    """As it is named when a second model has been found."""
+
+    def other(names):
+        return tuple(f"Model0.{name}" for name in names)
+
+    sites = tuple(
+        replace(s, module=f"Model0.{s.module}", parameters=other(s.parameters))
+        for s in shot.graph.sites
+    )
+    parameters = tuple(replace(p, name=f"Model0.{p.name}") for p in shot.parameters)
+    return replace(shot, graph=Graph(sites, shot.graph.edges), parameters=parameters)
+
+
+@pytest.mark.parametrize(("rule", "case"), CASES)
 def test_a_case_holds_only_what_the_recorder_can_read(rule, case):
     for shot in case.trace().snapshots:
         for reading in shot.sites:

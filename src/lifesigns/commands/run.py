@@ -35,6 +35,8 @@ from lifesigns.rules import Selection
 if TYPE_CHECKING:
     from lifesigns.watch import Watcher
 
+_PACKAGE = str(Path(__file__).parents[1]) + os.sep
+"""Where our own code lies."""
 INTERRUPTED = 130
 """Exit code of a program ended by Ctrl-C: 128 + SIGINT."""
 
@@ -292,15 +294,12 @@ def _exited(stop: SystemExit) -> Ending:
 
 
 def _show(error: BaseException, target: str) -> Ending | None:
-    """Hands the exception to `sys.excepthook` without the frames that only started the script.
+    """Hands the exception to `sys.excepthook` without the frames of ours.
 
     Returns:
         The ending, if the hook, which may be the script's own, chose another one.
     """
-    frames = error.__traceback__
-    own = {__file__, runpy.__file__, "<frozen runpy>"}
-    while frames is not None and frames.tb_frame.f_code.co_filename in own:
-        frames = frames.tb_next
+    frames = _users(error.__traceback__)
     with contextlib.suppress(Exception):
         sys.stdout.flush()
     try:
@@ -311,6 +310,27 @@ def _show(error: BaseException, target: str) -> Ending | None:
         with contextlib.suppress(Exception):
             traceback.print_exc()
     return None
+
+
+def _users(frames: types.TracebackType | None) -> types.TracebackType | None:
+    """Without the frames that started the script, and those that watch its backward passes."""
+    starting = {runpy.__file__, "<frozen runpy>"}
+    while frames is not None and (_is_ours(frames) or _file(frames) in starting):
+        frames = frames.tb_next
+    frame = frames
+    while frame is not None:
+        while frame.tb_next is not None and _is_ours(frame.tb_next):
+            frame.tb_next = frame.tb_next.tb_next
+        frame = frame.tb_next
+    return frames
+
+
+def _is_ours(frame: types.TracebackType) -> bool:
+    return _file(frame).startswith(_PACKAGE)
+
+
+def _file(frame: types.TracebackType) -> str:
+    return frame.tb_frame.f_code.co_filename
 
 
 def _flush() -> None:

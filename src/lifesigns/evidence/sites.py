@@ -90,8 +90,5 @@ def listed(names: Sequence[object], most: int = 4) -> str:
 def _sums(
     snapshot: Snapshot, site: str, what: Callable[[SiteReading], UnitSums | None]
 ) -> UnitSums | None:
-    try:
-        reading = snapshot.reading(snapshot.graph.find(site))
-    except KeyError:
-        return None
+    reading = snapshot.reading_of(site)
     return what(reading) if reading else None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from typing import Any
 
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.utils.weak import WeakIdRef
+from torch.utils.weak import WeakIdKeyDictionary
 
 from lifesigns.record.attach.followed_thread import TrainingThread
 from lifesigns.record.compiled.calls import CompiledCode
@@ -15,13 +16,13 @@ from lifesigns.record.graph.known_graphs import Structures
 from lifesigns.record.graph.module_calls import Forward, ForwardHooks
 from lifesigns.record.graph.roots import Roots, root_inputs
 from lifesigns.record.graph.walk import Walk, walk
+from lifesigns.record.loss.likeness import likeness
 from lifesigns.record.measure.parameters import ParameterReader
 from lifesigns.record.measure.reduce import measuring
 from lifesigns.record.reading import Reading
 from lifesigns.record.schedule.loss_log import LossLog
 from lifesigns.records import EVERYTHING, ParameterReading, Quantity, Snapshot
 
-MOST_STREAMS = 64
 NAMED = 4
 """Parameters that could not be read, of which the report gives the names."""
 
@@ -50,8 +51,7 @@ class PassReader:
         self._roots, self._hooks, self._losses, self._thread = roots, hooks, losses, thread
         self._compiled, self._needs = compiled, needs
         self._repeated: Repeated | None = None
-        self._structures = Structures()
-        self._streams: dict[frozenset[WeakIdRef], int] = {}
+        self._structures, self._trained = Structures(), WeakIdKeyDictionary()
         self._parameters: ParameterReader | None = None
         self.reading: Reading | None = None
         """The backward pass that is being read."""
@@ -72,7 +72,13 @@ class PassReader:
         return self._roots.is_reached(walked, self._roots.forward(walked, self._hooks.calls()))
 
     def read(
-        self, losses: list[Tensor], position: int, value: float | Tensor, scale: float, reason: str
+        self,
+        losses: list[Tensor],
+        position: int,
+        value: float | Tensor,
+        scale: float,
+        reason: str,
+        inputs: Iterable[Any] | None = None,
     ) -> None:
         """Reads the graph of `losses` and hooks it, if it concerns the model.
 
@@ -82,6 +88,7 @@ class PassReader:
             value: The loss, scaling undone.
             scale: What it was scaled by.
             reason: Why it is read.
+            inputs: What alone gets a gradient; None for all leaves.
         """
         with measuring():
             walked, forward = walk(losses), Forward()
@@ -91,7 +98,10 @@ class PassReader:
                     return
             self._thread.follow()
             names = self._names(walked)
-            self._read_parameters(walked, names, from_start=self._hooks.armed or not position)
+            wanted = {id(leaf) for leaf in (walked.leaves if inputs is None else inputs)}
+            self._read_parameters(
+                walked, names, wanted, from_start=self._hooks.armed or not position
+            )
             repeated = self._repeated = self._repeat_compiled(losses, walked, forward, names)
             walked = repeated.walked
             self.reading = Reading(
@@ -136,12 +146,15 @@ class PassReader:
         if not self._losses.knows(position):
             self._relates(walk(losses), Forward(), position)
 
-    def finish(self, step: int, *, succeeded: bool) -> tuple[Reading, Snapshot] | None:
+    def finish(
+        self, step: int, *, succeeded: bool, returned: Mapping[int, Tensor] | None = None
+    ) -> tuple[Reading, Snapshot] | None:
         """Ends the pass that is being read, with what was read of it.
 
         Args:
             step: Number of the cycle.
             succeeded: Whether `backward` has returned rather than raised.
+            returned: The gradients by `id` of the parameter, if they were returned.
 
         Returns:
             None if no pass is being read.
@@ -155,12 +168,12 @@ class PassReader:
             repeated.unhook()
         self.drop()
         with measuring():
-            taken = reading.snapshot(step, self._losses.last_stream, succeeded=succeeded)
+            taken = reading.snapshot(step, self._losses.newest, succeeded=succeeded)
             if not succeeded:
                 self._parameters = None
             elif self._parameters is not None:
                 self._parameters.follow(self._roots.parameters)
-                self._parameters.gradients(reading.scale)
+                self._parameters.gradients(reading.scale, returned=returned)
         return reading, taken
 
     def drop(self) -> Reading | None:
@@ -234,23 +247,24 @@ class PassReader:
             self._losses.drop_unrelated(position)
             return False
         self._thread.follow()
-        key = frozenset(map(WeakIdRef, walked.leaves))
-        if len(self._streams) < MOST_STREAMS:
-            self._streams.setdefault(key, len(self._streams))
-        self._losses.note_stream(position, self._streams.get(key, 0))
+        self._losses.note(position, likeness(walked))
         return True
 
-    def _read_parameters(self, walked: Walk, names: list[str], *, from_start: bool) -> None:
+    def _read_parameters(
+        self, walked: Walk, names: list[str], wanted: Set[int], *, from_start: bool
+    ) -> None:
+        reached = [n for n, leaf in zip(names, walked.leaves, strict=True) if id(leaf) in wanted]
         if self._parameters is not None:
-            self._parameters.begin_pass(names)
+            self._parameters.begin_pass(reached)
             return
         named = self._roots.parameters()
         for name, leaf in zip(names, walked.leaves, strict=True):
             named.setdefault(name, leaf)  # the leaf is another's while FSDP has it gathered
         self._parameters = ParameterReader(
             named,
-            names,
+            reached,
             lambda: self._thread.is_alone,
             from_start=from_start,
             needs=self._needs,
+            trained=self._trained,
         )

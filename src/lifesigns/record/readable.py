@@ -16,6 +16,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 _PLAIN = torch._C._disabled_torch_dispatch_impl
 """What `__torch_dispatch__` is where a class leaves its operations to torch."""
 _wraps = torch._C._functorch.is_functorch_wrapped_tensor
+_transform = torch._C._functorch.peek_interpreter_stack
 _SMALL_FLOATS = (torch.float16, torch.bfloat16)
 _WORDS = frozenset(
     {torch.float32, torch.float64, *_SMALL_FLOATS, torch.complex64, torch.complex128}
@@ -52,7 +53,7 @@ def readable(tensor: Tensor | None) -> Tensor | None:
     Returns:
         A detached tensor that shares the values.
     """
-    if tensor is None or obstacle(tensor):
+    if tensor is None or obstacle(tensor) or _transform() is not None:  # it wraps what it detaches
         return None
     with torch._C.DisableTorchFunction(), torch.no_grad(), without_modes():
         return tensor.detach()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lifesigns.functions.activations import ACTIVATIONS
-from lifesigns.record.attach.guard import is_from_a_signal
+from lifesigns.record.attach.guard import described, is_from_a_signal
 from lifesigns.record.graph.evaluation_mode import evaluating
 from lifesigns.record.graph.module_calls import Forward, Inputs
 from lifesigns.record.graph.operations import ACTIVATION_NODES, activation_value, signed
@@ -101,13 +102,18 @@ class Reading:
         self._evaluating: dict[str, None] = {}
         self._nonfinite: NonFinite | None = None
         if not np.isfinite(value):
-            self._nonfinite = forward_origin(walked, condensed, leaf_names, inputs.batch)
+            with self._part("the origin of the non-finite loss"):
+                self._nonfinite = forward_origin(walked, condensed, leaf_names, inputs.batch)
         self._value = value
         self._loss: PendingLoss | None = None
         if Quantity.LOSS in needs:
-            self._loss = read_loss(self._pack, walked, condensed, value, inputs.prediction)
+            with self._part("the loss"):
+                self._loss = read_loss(self._pack, walked, condensed, value, inputs.prediction)
         self.extend(walked, condensed, forward)
-        self._batch = self._read_batch(inputs.batch) if Quantity.BATCH in needs else None
+        self._batch: tuple[tuple[int, ...], PendingSums] | None = None
+        if Quantity.BATCH in needs:
+            with self._part("the batch"):
+                self._batch = self._read_batch(inputs)
 
     def extend(self, walked: Walk, condensed: Condensed, forward: Forward) -> None:
         """Reads and hooks the sites of a graph; a second one is a recomputed piece of the step.
@@ -124,8 +130,19 @@ class Reading:
         self._evaluating.update(dict.fromkeys(evaluating(walked, condensed, forward)))
         self._read_sites(walked, condensed, offset)
 
-    def _read_batch(self, batch: Tensor | None) -> tuple[tuple[int, ...], PendingSums] | None:
-        if batch is not None and (why := obstacle(batch)):
+    @contextmanager
+    def _part(self, name: str) -> Iterator[None]:
+        """A part of the reading; if it fails, it alone is left out."""
+        try:
+            yield
+        except Exception as error:
+            if is_from_a_signal(error):
+                raise
+            self.failures.append(f"{name}: {described(error)}")
+
+    def _read_batch(self, inputs: Inputs) -> tuple[tuple[int, ...], PendingSums] | None:
+        batch = inputs.batch
+        if why := inputs.obstacle if batch is None else obstacle(batch):
             self._unreadable.append(f"the batch: {why}")
         if batch is None or not batch.is_floating_point() or batch.dim() == 0:
             return None
@@ -146,7 +163,8 @@ class Reading:
             if calls[site.module, site.operation] > MOST_CALLS:
                 self._unreadable.append(f"{site.name}: only {MOST_CALLS} calls are read")
                 continue
-            self._read_site(number, site, walked, index, condensed.weight_like)
+            with self._part(site.name):
+                self._read_site(number, site, walked, index, condensed.weight_like)
         self._pack.flush()
 
     def _read_site(
@@ -210,7 +228,7 @@ class Reading:
             except Exception as error:  # an exception here would end the user's backward
                 if is_from_a_signal(error):
                     raise
-                failures.append(f"{site.name}: {type(error).__name__}: {error}")
+                failures.append(f"{site.name}: {described(error)}")
 
         return hook
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -21,7 +20,7 @@ from torch.optim.optimizer import (
 )
 
 from lifesigns.record.attach import backward as _backward
-from lifesigns.record.attach.backward import outside_dynamo
+from lifesigns.record.attach.backward import GradCall, outside_dynamo
 from lifesigns.record.attach.followed_thread import TrainingThread
 from lifesigns.record.attach.guard import Guard
 from lifesigns.record.compiled.calls import CompiledCode
@@ -31,7 +30,14 @@ from lifesigns.record.pass_reader import PassReader
 from lifesigns.record.schedule.clock import Clock
 from lifesigns.record.schedule.cycle_end import ByHand, Optimizers
 from lifesigns.record.schedule.cycles import ARMED, QUIET, Cycles
-from lifesigns.record.schedule.loss_log import LossLog, is_severed, loss_value, with_graph
+from lifesigns.record.schedule.functional import Functional
+from lifesigns.record.schedule.loss_log import (
+    FOREIGN,
+    LossLog,
+    is_severed,
+    loss_value,
+    with_graph,
+)
 from lifesigns.record.schedule.sampler import Budget, Every
 from lifesigns.record.schedule.snapshots import Snapshots
 from lifesigns.record.schedule.spikes import Surprise
@@ -83,6 +89,7 @@ class Recorder:
         self._passes = PassReader(
             self._roots, self._hooks, self._compiled, self._losses, self._thread, needs
         )
+        self._functional = Functional(self._losses, self._by_hand)
         self._snapshots = Snapshots(on_snapshot)
         self._step_hooks: list[Any] = []
 
@@ -105,10 +112,14 @@ class Recorder:
         if self._thread.is_elsewhere:
             self._passes.forget_parameters()
         try:
-            self._guard(self._finish_cycle)
+            self._guard(self._finish)
         finally:
             self._clock.end()
             self._cycles.step += bool(self._cycles.passes and not self._optimizers.names)
+
+    def _finish(self) -> None:
+        self._take_back(self._functional.before(None))
+        self._finish_cycle()
 
     def forked(self) -> None:
         """In a forked child: what happens there is not this run."""
@@ -156,16 +167,17 @@ class Recorder:
         Args:
             start: Number of the first row; the rows before it are left out.
         """
-        curve = self._losses.curve(start)
-        return curve if self._optimizers.several else replace(curve, streams=0 * curve.streams)
+        self._losses.catch_up(self.steps)
+        return self._losses.curve(start)
 
     def _unseen(self) -> Iterable[str]:
         yield from (f"the recorder failed: {text}" for text in self._guard.failures)
         if self.steps and not self._losses and not self._losses.severed:
             yield (
                 "optimizers stepped but no backward pass went through torch.autograd.backward "
-                "(torch.autograd.grad, or `backward` imported by name before watching began)"
+                "(`backward` may have been imported by name before watching began)"
             )
+        yield from self._functional.unseen()
         if self._passes.unrelated:
             yield f"{self._passes.unrelated} backward passes did not lead to the watched model"
         if self._thread.left_out:
@@ -192,6 +204,35 @@ class Recorder:
         if self._thread.is_here:
             self._clock.watching += time.perf_counter() - began
 
+    def before_grad(self, call: GradCall) -> None:
+        """Does what is done before a backward pass, as far as the call trains something.
+
+        Args:
+            call: What was passed to `torch.autograd.grad`.
+        """
+        if not call.is_for_parameters:
+            self._functional.for_tensors += 1
+            return
+        began = time.perf_counter()
+        if self._clock.began is None:
+            self._clock.began = self._hooks.first_event or began
+        self._guard(self._before, call.outputs, call.weights, call)
+        if self._thread.is_here:
+            self._clock.watching += time.perf_counter() - began
+
+    def after_grad(self, call: GradCall, gradients: tuple[Tensor | None, ...] | None) -> None:
+        """Packs what was recorded.
+
+        Args:
+            call: What was passed to `torch.autograd.grad`.
+            gradients: What it returned; None if it has raised.
+        """
+        self._thread.leave()
+        if self._thread.is_here and self._functional.follows:
+            began = time.perf_counter()
+            self._guard(self._after_grad, call, gradients)
+            self._clock.watching += time.perf_counter() - began
+
     def after_backward(self, *, succeeded: bool) -> None:
         """Packs what was recorded.
 
@@ -211,15 +252,20 @@ class Recorder:
         self._guard(self._after, succeeded)
         self._clock.watching += time.perf_counter() - began
 
-    def _before(self, tensors: Any, gradients: Any) -> None:
+    def _before(self, tensors: Any, gradients: Any, call: GradCall | None = None) -> None:
         with torch._C.DisableTorchFunction():  # a loss of the user's own class runs its code else
             given = with_graph(tensors, gradients)
         self._thread.enter()
         if not self._is_followed(given):
             return
         cycles = self._cycles
+        if self._losses.tentative or call is not None:
+            self._functional.follows = False
+            self._take_back(self._functional.before(call))
         if cycles.passes and not self._optimizers and not self._by_hand.is_accumulating():
             self._end_cycle()
+        if call is not None and self._functional.passes_over(call, self.steps):
+            return
         armed = cycles.state is ARMED
         self._losses.severed += not given and is_severed(tensors)
         if not given or (not armed and self._losses.is_unrelated(cycles.passes)):
@@ -228,19 +274,28 @@ class Recorder:
         if value is None:
             self._losses.unread += 1
             return
-        self._losses.append(cycles.step, cycles.passes, value)
+        self._losses.append(cycles.step, value)
+        if call is not None:
+            self._functional.follows = True
+            self._losses.tentative += 1
         reason = self._surprise.reason(value, armed) if cycles.passes < MOST_PASSES else ""
         if reason or self._optimizers.several or self._roots.fixed:
-            self._read([loss for loss, _ in given], value, scale, reason)
+            self._passes.drop()
+            losses, inputs = [loss for loss, _ in given], None if call is None else call.inputs
+            if reason:
+                cycles.surprise()
+                self._passes.read(losses, cycles.passes, value, scale, reason, inputs)
+            else:  # it tells the loss curve
+                self._passes.notice(losses, cycles.passes)
 
-    def _read(self, losses: list[Tensor], value: float | Tensor, scale: float, reason: str) -> None:
-        """Reads a pass for which there is a reason; of others it tells the loss curve."""
-        self._passes.drop()
-        if reason:
-            self._cycles.surprise()
-            self._passes.read(losses, self._cycles.passes, value, scale, reason)
-        else:
-            self._passes.notice(losses, self._cycles.passes)
+    def _take_back(self, passes: int) -> None:
+        """Forgets the latest passes: they have trained nothing."""
+        for _ in range(passes):
+            self._snapshots.drop(self._losses.newest)
+            self._losses.drop()
+        if passes:
+            self._cycles.passes -= passes
+            self._passes.forget_parameters()
 
     def _is_followed(self, given: list[tuple[Tensor, Tensor | None]]) -> bool:
         """Whether the pass that begins belongs to the training that is followed.
@@ -273,6 +328,17 @@ class Recorder:
             return
         self._passes.read_nested([loss for loss, _ in with_graph(tensors, gradients)])
 
+    def _after_grad(self, call: GradCall, gradients: tuple[Tensor | None, ...] | None) -> None:
+        self._functional.follows = False
+        self._cycles.passes += 1
+        if gradients is None:
+            self._passes.drop()
+            self._take_back(min(self._losses.tentative, 1))
+            return
+        found = zip(call.inputs, gradients, strict=True)
+        self._finish_reading(True, {id(p): g for p, g in found if g is not None})
+        self._functional.look(call, gradients)
+
     def _after(self, succeeded: bool) -> None:
         self._finish_reading(succeeded)
         if not succeeded:
@@ -284,14 +350,14 @@ class Recorder:
             self._cycles.stepped_inside = False
             self._close_cycle()
 
-    def _finish_reading(self, succeeded: bool) -> None:
-        finished = self._passes.finish(self.steps, succeeded=succeeded)
+    def _finish_reading(self, succeeded: bool, returned: dict[int, Tensor] | None = None) -> None:
+        finished = self._passes.finish(self.steps, succeeded=succeeded, returned=returned)
         if finished is None:
             return
         reading, taken = finished
         self._snapshots.add(taken)
-        if succeeded and not self._optimizers:
-            self._by_hand.choose(reading.leaves)
+        if succeeded and not self._optimizers and returned is None:
+            self._by_hand.choose((leaf, leaf.grad) for leaf in reading.leaves)
         if self._guard.strict and reading.failures:
             raise RuntimeError("; ".join(reading.failures))
 
@@ -308,7 +374,8 @@ class Recorder:
             return
         began = time.perf_counter()
         cycles = self._cycles
-        if cycles.state is QUIET and _task() == OUTSIDE and self._optimizers.is_only(optimizer):
+        is_quiet = cycles.state is QUIET and not self._losses.tentative
+        if is_quiet and _task() == OUTSIDE and self._optimizers.is_only(optimizer):
             self._guard(cycles.begin)
         else:
             self._guard(self._note_step, optimizer)
@@ -323,9 +390,12 @@ class Recorder:
         return optimizer in self._optimizers
 
     def _note_step(self, optimizer: Optimizer) -> None:
+        self._losses.catch_up(self.steps)
         self._note_optimizer(optimizer)
         if optimizer not in self._optimizers:
+            self._losses.close(FOREIGN)
             return
+        self._losses.close(self._optimizers.number(optimizer))
         for hook in self._step_hooks[1:]:
             hook.remove()
         self._optimizers.stepped(optimizer)
@@ -362,9 +432,11 @@ class Recorder:
 
     def _finish_cycle(self) -> None:
         """Adds the parameter readings to the cycle's snapshots and delivers them."""
+        self._losses.catch_up(self.steps)
+        self._losses.close()
         if not self._snapshots.pending:
             self._passes.forget_parameters()
             return
         known = bool(self._optimizers)
         parameters = self._passes.finish_parameters(self._optimizers.rates(), known)
-        self._snapshots.finish(parameters, self._optimizers.several)
+        self._snapshots.finish(parameters, self._losses.stream)

@@ -133,6 +133,10 @@ class Graph:
         """
         return self._index[name]
 
+    def __contains__(self, name: str) -> bool:
+        """Whether there is a site called `name`: in other recordings it may have another name."""
+        return name in self._index
+
     def of_kind(self, *kinds: Kind) -> list[int]:
         """Indices of the sites of the given kinds, in forward order.
 

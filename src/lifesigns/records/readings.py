@@ -223,6 +223,10 @@ class Snapshot:
         """
         return self._readings.get(site)
 
+    def reading_of(self, name: str) -> SiteReading | None:
+        """The reading at the site called `name`, if there is one in this recording."""
+        return self.reading(self.graph.find(name)) if name in self.graph else None
+
     def parameter(self, name: str) -> ParameterReading | None:
         """The reading of the parameter called `name`, if there is one.
 

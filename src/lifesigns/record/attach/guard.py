@@ -39,6 +39,11 @@ def _code(handler: Any) -> CodeType | None:
     return code
 
 
+def described(error: Exception) -> str:
+    """Kind and first line: an operation that torch lacks for a tensor is told in 300 lines."""
+    return f"{type(error).__name__}: {error}".partition("\n")[0].rstrip(" :")
+
+
 class Guard:
     """Runs parts of the recorder, one thread at a time.
 
@@ -63,7 +68,7 @@ class Guard:
             if is_from_a_signal(error):
                 raise
             if len(self.failures) < MOST_FAILURES:
-                self.failures[f"{type(error).__name__}: {error}"] = None
+                self.failures[described(error)] = None
             if self.strict:
                 raise RecorderError(f"the recorder failed: {error}") from error
 

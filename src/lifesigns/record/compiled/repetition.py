@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import _disable_current_modes
 
+from lifesigns.record.attach.backward import apart
 from lifesigns.record.compiled.traced_graph import CompiledGraph, interpreter
 
 COMPILED = "CompiledFunctionBackward"
@@ -206,7 +207,7 @@ class Repetition:
         outputs = [self.outputs[number] for number in self.gradients]
         leaves = [leaf for leaf, _ in self.leaves if leaf.requires_grad]
         if outputs and leaves:
-            with _apart([], leaves):
+            with apart(), _apart([], leaves):
                 torch.autograd.grad(
                     outputs, leaves, list(self.gradients.values()), allow_unused=True
                 )

@@ -31,7 +31,7 @@ from lifesigns.record.graph.prediction import (
     kept,
     maker_of,
 )
-from lifesigns.record.readable import is_readable
+from lifesigns.record.readable import is_readable, obstacle
 
 MOST_CALLS = 50_000
 """Calls that are remembered when no backward pass follows: a model that only predicts."""
@@ -57,6 +57,8 @@ class Call:
     is_compiled: bool = False
     """Calls inside it are not noted."""
     input: Tensor | None = None
+    obstacle: str = ""
+    """Why none of the tensors given could be read."""
     prediction: Prediction | None = None
 
     @property
@@ -147,6 +149,8 @@ class Inputs:
 
     batch: Tensor | None = None
     prediction: Prediction | None = None
+    obstacle: str = ""
+    """Why there is no batch, if there was one."""
 
 
 class ForwardHooks:
@@ -265,8 +269,9 @@ class ForwardHooks:
         call.is_compiled = is_compiled
         call.recurrent = type(module).__name__.lower() if isinstance(module, nn.RNNBase) else ""
         if not stack:
-            given = (i for i in inputs if isinstance(i, Tensor))
+            given = [i for i in inputs if isinstance(i, Tensor)]
             call.input = kept(next(filter(is_readable, given), None))
+            call.obstacle = obstacle(given[0]) if given and call.input is None else ""
         stack.append(call)
 
     def _close(self, module: nn.Module, output: Any) -> None:

@@ -132,7 +132,7 @@ def root_inputs(walked: Walk, forward: Forward) -> Inputs:
     prediction = roots[-1].prediction
     if prediction is not None and not _is_as_it_was(prediction):
         prediction = None
-    return Inputs(roots[0].input, prediction)
+    return Inputs(roots[0].input, prediction, roots[0].obstacle)
 
 
 def _is_as_it_was(prediction: Prediction) -> bool:

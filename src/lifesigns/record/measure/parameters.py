@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.weak import WeakIdKeyDictionary
 
 from lifesigns.record.graph.walk import shape_of
 from lifesigns.record.measure.reduce import Arrays, Pack
@@ -77,6 +78,7 @@ class ParameterReader:
             be another's, and are known by name and shape only.
         from_start: Whether no backward pass of this cycle went before.
         needs: What is measured.
+        trained: Parameters that earlier cycles reached; those of this cycle are added.
     """
 
     def __init__(
@@ -87,8 +89,10 @@ class ParameterReader:
         *,
         from_start: bool = True,
         needs: Collection[Quantity] = EVERYTHING,
+        trained: WeakIdKeyDictionary | None = None,
     ) -> None:
         self._pack, self._needs = Pack(), needs
+        self._trained = WeakIdKeyDictionary() if trained is None else trained
         self._directions: dict[int, Tensor] = {}
         self._is_alone, self._from_start = is_alone, from_start
         self._reached_now: set[str] = set()
@@ -189,13 +193,20 @@ class ParameterReader:
                 used = _gradient_sample(p)
                 watched.stale = watched.leftover.rms(watched.gradient, used, _eps(p))
 
-    def gradients(self, scale: float, only: Set[int] | None = None) -> None:
+    def gradients(
+        self,
+        scale: float,
+        only: Set[int] | None = None,
+        returned: Mapping[int, Tensor] | None = None,
+    ) -> None:
         """Reads the gradients accumulated so far, right after a backward pass.
 
         Args:
             scale: What the loss of this pass was scaled by. The scales of a cycle add up, so that
                 the reading is the mean over micro-batches however they were weighted.
             only: Parameters by `id`; None for all.
+            returned: What `torch.autograd.grad` has returned, by `id` of the parameter: the
+                parameters hold no gradients then, and nothing old is added to.
         """
         read = []
         reached = {w.name for w, p in self._alive() if only is None or id(p) in only}
@@ -204,7 +215,10 @@ class ParameterReader:
         for watched, p in self._alive():
             if watched.stepped or (only is not None and id(p) not in only):
                 continue
-            gradient = self._gradient(watched, p)
+            if returned is None:
+                gradient = self._gradient(watched, p)
+            else:
+                gradient, watched.leftover = on_this_rank(returned.get(id(p))), None
             if gradient is None:
                 continue
             watched.scale += scale if watched.name in reached else 0.0
@@ -221,7 +235,8 @@ class ParameterReader:
         """The readings, once the step has been made.
 
         A plain tensor that asks for a gradient is data (a physics-informed network differentiates
-        by its input), unless an optimizer holds it or none is known.
+        by its input), unless an optimizer holds it or none is known. What only earlier cycles
+        reached is left out: its training is over, perhaps under another name.
 
         Args:
             rates: Learning rate by `id` of the parameter, for the parameters in some optimizer.
@@ -231,10 +246,12 @@ class ParameterReader:
         self._norms("update", changes)
         self._products(changes)
         arrays = self._pack.fetch()
+        alive = [(w, p) for w in self.watched if (p := w.parameter()) is not None]
+        self._trained.update((p, None) for w, p in alive if w.reached)
         return tuple(
             _reading(w, p, arrays, rates.get(id(p)), optimizers_known)
-            for w in self.watched
-            if (p := w.parameter()) is not None
+            for w, p in alive
+            if w.reached or p not in self._trained
             if isinstance(p, nn.Parameter) or not optimizers_known or id(p) in rates
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Iterable
+from itertools import count
 from typing import Any
 
 import torch
@@ -27,6 +28,8 @@ class Optimizers:
         self._alive: dict[int, weakref.ref[Optimizer]] = {}
         self._stepped: dict[int, int] = {}
         self._replaced: weakref.WeakSet[Optimizer] = weakref.WeakSet()
+        self._numbers: dict[int, int] = {}
+        self._latest = 0
         self._names: dict[str, None] = {}
         self.several = False
         """Whether there were ever several at a time."""
@@ -40,8 +43,20 @@ class Optimizers:
         return id(optimizer) in self._alive
 
     def is_only(self, optimizer: Optimizer) -> bool:
-        """Whether it is the only one: its step ends the cycle."""
-        return len(self._alive) == 1 and id(optimizer) in self._alive
+        """Whether it is the only one, and stepped last: its step ends the cycle."""
+        key = id(optimizer)
+        return key == self._latest and len(self._alive) == 1 and key in self._alive
+
+    def number(self, optimizer: Optimizer) -> int:
+        """Which of the optimizers it is.
+
+        One made anew for the same parameters, or for the next of several trainings, has the number
+        of the one it replaces.
+
+        Args:
+            optimizer: One that is known.
+        """
+        return self._numbers[id(optimizer)]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -72,8 +87,9 @@ class Optimizers:
 
     def stepped(self, optimizer: Optimizer) -> None:
         """Notes a step; optimizers that have missed `_STALE_STEPS` steps of another are dropped."""
-        count = self._stepped[id(optimizer)] = self._stepped.get(id(optimizer), 0) + 1
-        if count > _STALE_STEPS:
+        self._latest = id(optimizer)
+        steps = self._stepped[id(optimizer)] = self._stepped.get(id(optimizer), 0) + 1
+        if steps > _STALE_STEPS:
             for idle in self._alive.keys() - self._stepped.keys():
                 del self._alive[idle]
 
@@ -111,6 +127,8 @@ class Optimizers:
 
     def _add(self, optimizer: Optimizer) -> None:
         key, alive = id(optimizer), self._alive
+        taken = {self._numbers[other] for other in alive}
+        self._numbers[key] = next(n for n in count() if n not in taken)
         alive[key] = weakref.ref(optimizer, lambda _: alive.pop(key, None))
         self._names[type(optimizer).__name__] = None
         self.several |= len(alive) > 1
@@ -125,40 +143,58 @@ class ByHand:
 
     def __init__(self) -> None:
         self._parameter: weakref.ref[Tensor] | None = None
-        self._seen: tuple[Tensor, Tensor] | None = None
+        self._seen: list[Tensor] = []
 
-    def choose(self, leaves: Iterable[Tensor]) -> None:
+    def choose(self, leaves: Iterable[tuple[Tensor, Tensor | None]]) -> None:
         """Picks the parameter to look at.
 
         Args:
-            leaves: Parameters that a backward pass has reached.
+            leaves: Parameters that a backward pass has reached, each with its gradient.
         """
         self._parameter = None
-        for leaf in sorted(leaves, key=lambda leaf: leaf.numel()):
-            gradient = on_this_rank(leaf.grad)
+        for leaf, given in sorted(leaves, key=lambda pair: pair[0].numel()):
+            gradient = on_this_rank(given)
             if gradient is not None and on_this_rank(leaf) is not None and gradient.any():
                 self._parameter = weakref.ref(leaf)
                 return
 
+    def looks_at_one_of(self, tensors: Iterable[object]) -> bool:
+        """Whether the parameter that is looked at is among these."""
+        p = None if self._parameter is None else self._parameter()
+        return p is not None and any(p is tensor for tensor in tensors)
+
     def look(self) -> None:
         """Notes gradient and weight as backward left them."""
-        now = self._now()
-        self._seen = None if now is None else (now[0].clone(), now[1].clone())
+        self._seen = [tensor.clone() for tensor in self._now()]
 
     def is_accumulating(self) -> bool:
         """Whether the backward pass about to begin adds to the gradients of the last one."""
-        now = self._now()
-        return now is not None and self._seen is not None and all(map(torch.equal, now, self._seen))
+        now, seen = self._now(), self._seen
+        return bool(now) and len(now) == len(seen) and all(map(torch.equal, now, seen))
+
+    def keeps_weight(self) -> bool:
+        """Whether the weight is what the last pass left, whatever became of its gradient.
+
+        One that cannot be read is taken for kept, one that is gone for replaced.
+        """
+        p = None if self._parameter is None else self._parameter()
+        now, seen = self._now()[:1], self._seen[:1]
+        if p is not None and not now:
+            return True
+        return bool(now and seen) and torch.equal(now[0], seen[0])
 
     def forget(self) -> None:
         """Lets go of what was noted."""
-        self._parameter = self._seen = None
+        self._parameter, self._seen = None, []
 
-    def _now(self) -> tuple[Tensor, Tensor] | None:
-        """Gradient and weight, as long as there are both."""
+    def _now(self) -> list[Tensor]:
+        """The weight, and its gradient where it has one (`torch.autograd.grad` leaves none)."""
         p = None if self._parameter is None else self._parameter()
-        gradient, weight = (None, None) if p is None else (on_this_rank(p.grad), on_this_rank(p))
-        return None if gradient is None or weight is None else (gradient, weight)
+        weight = on_this_rank(p)
+        if p is None or weight is None:
+            return []
+        gradient = on_this_rank(p.grad)
+        return [weight] if gradient is None else [weight, gradient]
 
 
 def _parameters(optimizer: Optimizer) -> list[Tensor]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from array import array
-from bisect import bisect_left
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,27 +14,31 @@ from torch import Tensor
 
 from lifesigns.record.loss.summands import root_factor
 from lifesigns.record.readable import local, obstacle, readable
+from lifesigns.record.schedule.streams import Streams
 from lifesigns.records import LossCurve
 
-UNRELATED = -1
-"""Stream of a backward pass that does not lead to the watched model."""
-_UNKNOWN = -2
+BY_HAND, FOREIGN = -1, -2
+"""Who steps in place of an optimizer: the user's own code, or one of a model not watched."""
 _MOST_LATE = 256
 """Losses left on their device before they are brought to the host together."""
 
 
 class LossLog:
-    """One row per backward pass: its step, its position in the cycle, its stream, its value.
+    """One row per backward pass: its step, its stream, its value.
 
-    Which stream a loss belongs to shows on recorded cycles; on others it has the stream that was
-    last seen at its position.
+    The stream of a row shows when its parameters are updated; till then it is 0. The rows of quiet
+    cycles, whose end is not told, catch up later.
     """
 
     def __init__(self) -> None:
-        self._steps, self._positions, self._streams = array("q"), array("q"), array("q")
+        self._steps, self._streams = array("q"), array("q")
         self._values = array("d")
         self._late: dict[int, Tensor] = {}
-        self._stream_at: dict[int, int] = {}
+        self._curves, self._looks = Streams(), dict[int, Hashable]()
+        self._open, self._owner = 0, BY_HAND
+        self._related: dict[int, bool] = {}
+        self.tentative = 0
+        """Newest rows whose gradients may yet turn out to have been looked at only."""
         self.severed = 0
         """Backward passes whose loss leads nowhere; they have no row."""
         self.unread = 0
@@ -43,12 +47,11 @@ class LossLog:
     def __len__(self) -> int:
         return len(self._steps)
 
-    def append(self, step: int, position: int, value: float | Tensor) -> None:
+    def append(self, step: int, value: float | Tensor) -> None:
         """Adds a row; a tensor is read later, all at once.
 
         Args:
             step: Number of the cycle.
-            position: Number of the pass in its cycle.
             value: The loss, scaling undone; a tensor is 0-d and on another device.
         """
         if isinstance(value, Tensor):
@@ -56,45 +59,91 @@ class LossLog:
                 self._fetch()
             self._late[len(self)] = value
             value = float("nan")
+        self._streams.append(0)
         self._steps.append(step)
-        self._positions.append(position)
-        self._streams.append(_UNKNOWN)
         self._values.append(value)
 
-    def note_stream(self, position: int, stream: int) -> None:
-        """The newest row, and unrecorded ones at its position, belong to `stream`.
+    def note(self, position: int, look: Hashable) -> None:
+        """What the loss of the newest row looks like; it concerns the watched model.
 
         Args:
             position: Number of the pass in its cycle.
-            stream: Number of the loss curve.
+            look: Equal for losses that are trained as one.
         """
-        self._stream_at[position] = stream
-        self._streams[-1] = stream
+        self._related[position] = True
+        self._looks[self.newest] = look
 
     def knows(self, position: int) -> bool:
-        """Whether a recorded cycle had a backward pass at this position."""
-        return position in self._stream_at
+        """Whether the backward pass of some cycle at this position has been looked at."""
+        return position in self._related
 
     def is_unrelated(self, position: int) -> bool:
         """Whether the backward pass at this position does not concern the watched model."""
-        return self._stream_at.get(position) == UNRELATED
+        return not self._related.get(position, True)
 
     def drop_unrelated(self, position: int) -> None:
         """Takes the newest row away: it is no loss of the watched model."""
-        self._stream_at[position] = UNRELATED
-        self._late.pop(len(self) - 1, None)
-        for column in (self._steps, self._positions, self._streams, self._values):
+        self._related[position] = False
+        self.drop()
+
+    def drop(self) -> None:
+        """Takes the newest row away."""
+        row = self.newest
+        self.tentative = max(self.tentative - 1, 0)
+        self._late.pop(row, None)
+        self._looks.pop(row, None)
+        for column in (self._steps, self._streams, self._values):
             column.pop()
 
+    def close(self, owner: int | None = None) -> None:
+        """The parameters are updated: tells the streams of the passes since the last time.
+
+        Args:
+            owner: Number of the optimizer that steps; by default, of the one that did last.
+        """
+        if owner is not None and owner >= 0:
+            self._owner = owner
+        self._close_until(len(self), self._owner if owner is None else owner)
+        self.tentative = 0
+
+    def catch_up(self, step: int) -> None:
+        """Tells the streams of the quiet cycles, all ended by the optimizer that stepped last.
+
+        Args:
+            step: Number of the cycle that is going on.
+        """
+        end = bisect_left(self._steps, step)
+        while self._open < end:
+            self._close_until(bisect_right(self._steps, self._steps[self._open]), self._owner)
+
+    def _close_until(self, end: int, owner: int) -> None:
+        for row in range(self._open, end):
+            look = self._looks.pop(row, None)
+            self._streams[row] = self._curves.of(owner, row - self._open, look)
+        self._open = end
+
+    def open(self, step: int) -> int:
+        """How many rows of the cycle that is going on no update has followed yet.
+
+        Args:
+            step: Its number.
+        """
+        self.catch_up(step)
+        return len(self) - self._open
+
     @property
-    def last_stream(self) -> int:
-        """Stream of the newest row."""
-        return max(self._streams[-1], 0)
+    def newest(self) -> int:
+        """Number of the newest row."""
+        return len(self) - 1
+
+    def stream(self, row: int) -> int:
+        """Stream of a row."""
+        return self._streams[row]
 
     def join(self, step: int) -> None:
         """Rows of later steps belong to `step`, too."""
-        for position, row in enumerate(range(bisect_left(self._steps, step), len(self))):
-            self._steps[row], self._positions[row] = step, position
+        for row in range(bisect_left(self._steps, step), len(self)):
+            self._steps[row] = step
 
     def curve(self, start: int = 0) -> LossCurve:
         """The rows from number `start` on.
@@ -103,13 +152,10 @@ class LossLog:
             start: Number of the first row.
         """
         self._fetch()
-        streams = np.array(self._streams[start:], np.int64)
-        for i in np.flatnonzero(streams == _UNKNOWN):
-            streams[i] = max(self._stream_at.get(self._positions[start + i], 0), 0)
         return LossCurve(
             np.array(self._steps[start:], np.int64),
             np.array(self._values[start:], np.float64),
-            streams,
+            np.array(self._streams[start:], np.int64),
         )
 
     def _fetch(self) -> None:

@@ -29,24 +29,36 @@ class Snapshots:
         return bool(self._pending)
 
     def add(self, snapshot: Snapshot) -> None:
-        """Adds a backward pass of the cycle that is going on."""
+        """Adds a backward pass of the cycle that is going on.
+
+        Args:
+            snapshot: In place of its stream it has the row of its loss: `finish` tells the stream.
+        """
         self._pending.append(snapshot)
 
-    def finish(self, parameters: tuple[ParameterReading, ...], several_streams: bool) -> None:
+    def drop(self, row: int) -> None:
+        """Takes back what was recorded for a row of the losses.
+
+        Args:
+            row: Its number.
+        """
+        self._pending = [s for s in self._pending if s.stream != row]
+
+    def finish(
+        self, parameters: tuple[ParameterReading, ...], stream_of: Callable[[int], int]
+    ) -> None:
         """Ends the cycle: the last snapshot of each stream carries the parameters.
 
         Args:
             parameters: What was read of the parameters in this cycle.
-            several_streams: Whether the run has several loss curves; if not, all are number 0.
+            stream_of: Gives the stream of a row of the losses.
         """
         pending, self._pending = self._pending, []
+        pending = [replace(s, stream=stream_of(s.stream)) for s in pending]
         last = {snapshot.stream: i for i, snapshot in enumerate(pending)}
         for i, snapshot in enumerate(pending):
-            whole = replace(
-                snapshot,
-                stream=snapshot.stream if several_streams else 0,
-                parameters=parameters if last[snapshot.stream] == i else (),
-            )
+            carries = last[snapshot.stream] == i
+            whole = replace(snapshot, parameters=parameters if carries else ())
             self._keep(whole)
             if self._deliver is not None:
                 self._deliver(whole)

@@ -120,12 +120,13 @@ def _cause(origin: _Layer, stream: Stream) -> str:
 
 def _fills(origin: _Layer, stream: Stream) -> bool:
     """The first layer is saturated and its input larger than its first weights' gain."""
-    graph = stream.first.graph
-    gain = dict(weight_gains(stream.first))
-    before = [graph.sites[i] for i in graph.predecessors(graph.find(origin.site.name))]
-    first = len(before) == 1 and not any(graph.upstream(graph.find(before[0].name)))
-    rms = stream.input_rms
-    return first and rms > max(FILLING, gain.get(before[0].name, np.inf))
+    start = next((s for s in stream.snapshots if origin.site.name in s.graph), stream.last)
+    graph, gain = start.graph, dict(weight_gains(start))
+    before = graph.predecessors(graph.find(origin.site.name))
+    if len(before) != 1 or any(graph.upstream(before[0])):
+        return False
+    name = graph.sites[before[0]].name
+    return stream.input_rms > max(FILLING, gain.get(name, np.inf))
 
 
 _REMEDIES = {

@@ -95,7 +95,7 @@ def _cause(snapshot: Snapshot, origin: Site | None) -> tuple[str, str, Remedy]:
     """Where it comes from, in words; the cause; what to do."""
     facts = ACTIVATIONS.get(origin.operation) if origin else None
     if origin and facts:
-        reading = snapshot.reading(snapshot.graph.find(origin.name))
+        reading = snapshot.reading_of(origin.name)
         if reading and reading.value and facts.silent_side and not reading.value.active.any():
             return f"{origin.name} on, all of its units are 0", "dead_relu", _DEAD
         if origin.kind is Kind.SOFTMAX and origin.shape and origin.units == 1:

@@ -71,7 +71,7 @@ def _is_saturated(snapshot: Snapshot, name: str) -> bool:
 def _finding(
     site: str, first: int, share: float, recent: tuple[Snapshot, ...], course: str, batch: int
 ) -> Finding:
-    factors = [r.derivative_factor for s in recent if (r := s.reading(s.graph.find(site)))]
+    factors = [r.derivative_factor for s in recent if (r := s.reading_of(site))]
     factor = float(np.nanmedian(factors)) if np.isfinite(factors).any() else float("nan")
     times = 1 / (2 * factor) if factor > 0 else float("inf")
     return RULE.finding(
