@@ -174,7 +174,7 @@ class _RunFile:
             self._losses_written += len(curve.steps)
         trace = recorder.trace()
         self._writer.progress(
-            trace.steps, trace.cost, trace.optimizers, trace.unseen, trace.severed
+            trace.steps, trace.cost, trace.optimizers, trace.unseen, trace.severed, trace.rates
         )
 
     def _try(self, write: Callable[[], None]) -> None:

@@ -32,6 +32,7 @@ from lifesigns.record.schedule.clock import Clock
 from lifesigns.record.schedule.cycle_end import ByHand, Optimizers
 from lifesigns.record.schedule.cycles import ARMED, QUIET, Cycles
 from lifesigns.record.schedule.loss_log import LossLog, is_severed, loss_value, with_graph
+from lifesigns.record.schedule.rate_log import RateLog
 from lifesigns.record.schedule.sampler import Budget, Every
 from lifesigns.record.schedule.snapshots import Snapshots
 from lifesigns.record.schedule.spikes import Surprise
@@ -79,7 +80,7 @@ class Recorder:
         self._clock = Clock()
         sampler = Every(every) if every else Budget(budget)
         self._cycles = Cycles(sampler, (self._hooks, self._compiled), self._clock, on_cycle)
-        self._losses, self._surprise = LossLog(), Surprise()
+        self._losses, self._surprise, self._rates = LossLog(), Surprise(), RateLog()
         self._passes = PassReader(
             self._roots, self._hooks, self._compiled, self._losses, self._thread, needs
         )
@@ -141,6 +142,7 @@ class Recorder:
             losses=self.losses(),
             steps=self._cycles.step,
             optimizers=self._optimizers.names,
+            rates=self._rates.curve(),
             unseen=tuple(self._unseen()),
             severed=self._losses.severed,
             cost=self.cost(),
@@ -309,10 +311,14 @@ class Recorder:
         began = time.perf_counter()
         cycles = self._cycles
         if cycles.state is QUIET and _task() == OUTSIDE and self._optimizers.is_only(optimizer):
-            self._guard(cycles.begin)
+            self._guard(self._end_quiet_cycle, optimizer)
         else:
             self._guard(self._note_step, optimizer)
         self._clock.watching += time.perf_counter() - began
+
+    def _end_quiet_cycle(self, optimizer: Optimizer) -> None:
+        self._rates.look(optimizer, self._cycles.step)
+        self._cycles.begin()
 
     def _is_own(self, optimizer: Optimizer) -> bool:
         """Whether a step belongs to the training that is followed, whatever thread makes it."""
@@ -329,6 +335,7 @@ class Recorder:
         for hook in self._step_hooks[1:]:
             hook.remove()
         self._optimizers.stepped(optimizer)
+        self._rates.look(optimizer, self._cycles.step)
         inside = _task() != OUTSIDE
         self._passes.stepped(optimizer, inside=inside)
         if inside:
@@ -365,6 +372,7 @@ class Recorder:
         if not self._snapshots.pending:
             self._passes.forget_parameters()
             return
+        self._rates.look_again(self._optimizers.alive(), self.steps)
         known = bool(self._optimizers)
         parameters = self._passes.finish_parameters(self._optimizers.rates(), known)
         self._snapshots.finish(parameters, self._optimizers.several)

@@ -28,7 +28,7 @@ from lifesigns.records.readings import (
     Snapshot,
     TargetReading,
 )
-from lifesigns.records.trace import Cost, LossCurve, RunInfo, Trace
+from lifesigns.records.trace import NO_RATES, Cost, LossCurve, RateCurve, RunInfo, Trace
 from lifesigns.records.units import Floats, Ints, Shape, UnitSums
 
 SCHEMA_VERSION = 1
@@ -36,6 +36,7 @@ SCHEMA_VERSION = 1
 
 __all__ = [
     "EVERYTHING",
+    "NO_RATES",
     "SCHEMA_VERSION",
     "WEIGHTED",
     "BatchReading",
@@ -51,6 +52,7 @@ __all__ = [
     "NonFinite",
     "ParameterReading",
     "Quantity",
+    "RateCurve",
     "Remedy",
     "RunInfo",
     "Severity",

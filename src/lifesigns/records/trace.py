@@ -38,6 +38,37 @@ class LossCurve:
         return picked
 
 
+@dataclass(frozen=True, eq=False)
+class RateCurve:
+    """The learning rates of the optimizers' groups: one row for each change."""
+
+    steps: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    """The step from which the rate was used."""
+    groups: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    """Number of the group, counted through all optimizers."""
+    values: Floats = field(default_factory=lambda: np.zeros(0, np.float64))
+    targets: Floats = field(default_factory=lambda: np.zeros(0, np.float64))
+    """By group: the full rate as a scheduler noted it in the group; NaN where none did."""
+
+    def at(self, steps: Ints) -> Floats:
+        """The rates of all groups, shape `[steps, groups]`; before a group's first step NaN.
+
+        Args:
+            steps: Numbers of steps, ascending.
+        """
+        rates = np.full((len(steps), len(self.targets)), np.nan)
+        for group in range(len(self.targets)):
+            own = self.groups == group
+            place = np.searchsorted(self.steps[own], steps, side="right") - 1
+            known = place >= 0
+            rates[known, group] = self.values[own][place[known]]
+        return rates
+
+
+NO_RATES = RateCurve()
+"""Those of a run without optimizers."""
+
+
 @dataclass(frozen=True)
 class Cost:
     """What watching cost, measured in this very run, in seconds of wall time."""
@@ -75,6 +106,8 @@ class Trace:
     """Completed cycles (every known optimizer has stepped), recorded or not."""
     optimizers: tuple[str, ...] = ()
     """Class names of the optimizers seen."""
+    rates: RateCurve = NO_RATES
+    """The learning rates, read at every step."""
     unseen: tuple[str, ...] = ()
     """What could not be watched at all, in sentences for the coverage line."""
     severed: int = 0

@@ -16,7 +16,16 @@ import numpy as np
 
 from lifesigns._errors import RunFileError
 from lifesigns._outputs import beside, put
-from lifesigns.records import Cost, Finding, Graph, LossCurve, RunInfo, Snapshot
+from lifesigns.records import (
+    NO_RATES,
+    Cost,
+    Finding,
+    Graph,
+    LossCurve,
+    RateCurve,
+    RunInfo,
+    Snapshot,
+)
 from lifesigns.store.location import choose_journal, make_way
 from lifesigns.store.packing import as_json, compress, pack
 from lifesigns.store.schema import lay_out, transaction
@@ -94,6 +103,7 @@ class RunWriter:
         optimizers: tuple[str, ...],
         unseen: tuple[str, ...],
         severed: int = 0,
+        rates: RateCurve = NO_RATES,
     ) -> None:
         """Note how far the run has come."""
         state = {
@@ -102,6 +112,7 @@ class RunWriter:
             "optimizers": optimizers,
             "unseen": unseen,
             "severed": severed,
+            "rates": rates,
         }
         self._write(*_named("progress", state))
 
