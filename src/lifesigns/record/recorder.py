@@ -232,6 +232,9 @@ class Recorder:
             return
         self._losses.append(cycles.step, cycles.passes, value)
         reason = self._surprise.reason(value, armed) if cycles.passes < MOST_PASSES else ""
+        if self._surprise.moved:
+            self._surprise.moved = False
+            cycles.ask()
         if reason or self._optimizers.several or self._roots.fixed:
             self._read([loss for loss, _ in given], value, scale, reason)
 
@@ -335,6 +338,7 @@ class Recorder:
         for hook in self._step_hooks[1:]:
             hook.remove()
         self._optimizers.stepped(optimizer)
+        self._rates.look_again(self._optimizers.alive(), self._cycles.step)
         self._rates.look(optimizer, self._cycles.step)
         inside = _task() != OUTSIDE
         self._passes.stepped(optimizer, inside=inside)
