@@ -31,6 +31,7 @@ from lifesigns.record.pass_reader import PassReader
 from lifesigns.record.schedule.clock import Clock
 from lifesigns.record.schedule.cycle_end import ByHand, Optimizers
 from lifesigns.record.schedule.cycles import ARMED, QUIET, Cycles
+from lifesigns.record.schedule.idle import IdleOptimizers
 from lifesigns.record.schedule.loss_log import LossLog, is_severed, loss_value, with_graph
 from lifesigns.record.schedule.rate_log import RateLog
 from lifesigns.record.schedule.sampler import Budget, Every
@@ -84,7 +85,8 @@ class Recorder:
         self._passes = PassReader(
             self._roots, self._hooks, self._compiled, self._losses, self._thread, needs
         )
-        self._snapshots = Snapshots(on_snapshot)
+        self._snapshots, self._idle = Snapshots(on_snapshot), IdleOptimizers()
+        self._has_stepped = False
         self._step_hooks: list[Any] = []
 
     # --- life -----------------------------------------------------------------------------------
@@ -142,6 +144,8 @@ class Recorder:
             losses=self.losses(),
             steps=self._cycles.step,
             optimizers=self._optimizers.names,
+            unreached=tuple(self._passes.unreached.readings()),
+            idle=self._idle.names,
             rates=self._rates.curve(),
             unseen=tuple(self._unseen()),
             severed=self._losses.severed,
@@ -206,7 +210,7 @@ class Recorder:
         if not self._thread.is_here:
             return
         cycles = self._cycles
-        if self._passes.reading is None and self._optimizers and not cycles.stepped_inside:
+        if self._passes.reading is None and self._has_stepped and not cycles.stepped_inside:
             cycles.passes += succeeded
             return
         began = time.perf_counter()
@@ -283,6 +287,8 @@ class Recorder:
         if not succeeded:
             return
         self._cycles.passes += 1
+        if not self._has_stepped:
+            self._idle.look(self._optimizers.alive())
         if not self._optimizers:
             self._by_hand.look()
         if self._cycles.stepped_inside:
@@ -297,6 +303,8 @@ class Recorder:
         self._snapshots.add(taken)
         if succeeded and not self._optimizers:
             self._by_hand.choose(reading.leaves)
+        if not self._has_stepped:
+            self._idle.choose(reading.leaves)
         if self._guard.strict and reading.failures:
             raise RuntimeError("; ".join(reading.failures))
 
@@ -338,6 +346,8 @@ class Recorder:
         for hook in self._step_hooks[1:]:
             hook.remove()
         self._optimizers.stepped(optimizer)
+        self._has_stepped = True
+        self._idle.forget()
         self._rates.look_again(self._optimizers.alive(), self._cycles.step)
         self._rates.look(optimizer, self._cycles.step)
         inside = _task() != OUTSIDE
@@ -377,6 +387,7 @@ class Recorder:
             self._passes.forget_parameters()
             return
         self._rates.look_again(self._optimizers.alive(), self.steps)
-        known = bool(self._optimizers)
-        parameters = self._passes.finish_parameters(self._optimizers.rates(), known)
+        parameters = self._passes.finish_parameters(
+            self._optimizers.rates(), self._optimizers.alive()
+        )
         self._snapshots.finish(parameters, self._optimizers.several)

@@ -28,7 +28,7 @@ from lifesigns.records.readings import (
     Snapshot,
     TargetReading,
 )
-from lifesigns.records.trace import NO_RATES, Cost, LossCurve, RateCurve, RunInfo, Trace
+from lifesigns.records.trace import Cost, LossCurve, RateCurve, RunInfo, Trace
 from lifesigns.records.units import Floats, Ints, Shape, UnitSums
 
 SCHEMA_VERSION = 1
@@ -36,7 +36,6 @@ SCHEMA_VERSION = 1
 
 __all__ = [
     "EVERYTHING",
-    "NO_RATES",
     "SCHEMA_VERSION",
     "WEIGHTED",
     "BatchReading",

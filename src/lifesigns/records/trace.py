@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from lifesigns.records.readings import Snapshot
+from lifesigns.records.readings import ParameterReading, Snapshot
 from lifesigns.records.units import Floats, Ints
 
 
@@ -106,6 +106,11 @@ class Trace:
     """Completed cycles (every known optimizer has stepped), recorded or not."""
     optimizers: tuple[str, ...] = ()
     """Class names of the optimizers seen."""
+    unreached: tuple[ParameterReading, ...] = ()
+    """Parameters that an optimizer holds and that stood still, without a gradient, in every
+    recorded step: no recorded graph contained them, and they belong to no watched network."""
+    idle: tuple[str, ...] = ()
+    """Class names of the optimizers that hold what is watched and made no step."""
     rates: RateCurve = NO_RATES
     """The learning rates, read at every step."""
     unseen: tuple[str, ...] = ()

@@ -17,7 +17,6 @@ import numpy as np
 from lifesigns._errors import RunFileError
 from lifesigns._outputs import beside, put
 from lifesigns.records import (
-    NO_RATES,
     Cost,
     Finding,
     Graph,
@@ -26,6 +25,7 @@ from lifesigns.records import (
     RunInfo,
     Snapshot,
 )
+from lifesigns.records.trace import NO_RATES
 from lifesigns.store.location import choose_journal, make_way
 from lifesigns.store.packing import as_json, compress, pack
 from lifesigns.store.schema import lay_out, transaction
