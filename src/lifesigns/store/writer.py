@@ -21,6 +21,7 @@ from lifesigns.records import (
     Finding,
     Graph,
     LossCurve,
+    ParameterReading,
     RateCurve,
     RunInfo,
     Snapshot,
@@ -103,7 +104,10 @@ class RunWriter:
         optimizers: tuple[str, ...],
         unseen: tuple[str, ...],
         severed: int = 0,
+        *,
         rates: RateCurve = NO_RATES,
+        unreached: tuple[ParameterReading, ...] = (),
+        idle: tuple[str, ...] = (),
     ) -> None:
         """Note how far the run has come."""
         state = {
@@ -113,6 +117,8 @@ class RunWriter:
             "unseen": unseen,
             "severed": severed,
             "rates": rates,
+            "unreached": unreached,
+            "idle": idle,
         }
         self._write(*_named("progress", state))
 

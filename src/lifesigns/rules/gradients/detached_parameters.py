@@ -91,7 +91,8 @@ def _groups(history: Collection[list[ParameterReading]]) -> Iterator[_Group]:
             sorted_out.setdefault(state, []).append(readings[0])
     for state, members in sorted_out.items():
         share = sum(map(_size, members)) / max(everything, 1)
-        yield _Group(tuple(p.name for p in members), share, state)
+        names = [p.name for p in members]  # a graph is walked from its end
+        yield _Group(tuple(sorted(names) if state == UNLISTED else names), share, state)
 
 
 def _state(readings: list[ParameterReading]) -> str:
