@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from lifesigns.evidence import Stream, Threshold
-from lifesigns.evidence.thresholds import CALIBRATED, HALF, JUDGED
+from lifesigns.evidence import Course, Stream, Threshold
+from lifesigns.evidence.thresholds import CALIBRATED, ENOUGH_STEPS, HALF, JUDGED
 from lifesigns.records import BatchReading, Finding, Floats, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
@@ -48,7 +48,7 @@ def _finding(stream: Stream, steps: Floats, sizes: Floats) -> Finding:
     factor = max(sizes[-1] / sizes[0], sizes[0] / sizes[-1])
     shown = ", ".join(f"{size:.2g} at step {step:.0f}" for step, size in _some(steps, sizes))
     return RULE.finding(
-        stream.course.harm(HALF),
+        _severity(stream.course),
         f"the inputs {'grow' if grew else 'shrink'} {factor:.2g}-fold over the run",
         step=int(steps[0]),
         measured=f"RMS of the batch: {shown}; {stream.course}",
@@ -68,6 +68,13 @@ def _finding(stream: Stream, steps: Floats, sizes: Floats) -> Finding:
         ),
         evidence={"first": float(sizes[0]), "last": float(sizes[-1]), "factor": float(factor)},
     )
+
+
+def _severity(course: Course) -> Severity:
+    """The drift is certain, so a fit that it leaves weak is its doing, early successes or not."""
+    severity = course.harm(HALF)
+    weak = course.gain < HALF and course.steps >= ENOUGH_STEPS
+    return Severity.WARNING if weak and severity is Severity.NOTE else severity
 
 
 def _some(steps: Floats, sizes: Floats) -> list[tuple[float, float]]:
@@ -124,6 +131,7 @@ inputs (a GAN), or the run fits its targets, it is silent.
         "ordered": ORDERED,
         "steps": JUDGED,
         "half": HALF,
+        "sure": ENOUGH_STEPS,
     },
     explains=(
         "rate-too-high",
