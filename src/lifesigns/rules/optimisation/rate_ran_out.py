@@ -29,8 +29,9 @@ SPENT = Threshold(
     "two of the usual tenfold steps (He et al. 2016); a cosine is there for its last 6 %",
 )
 GONE = Threshold(
-    1e-6, "rate over its highest, called gone", "arithmetic: a million steps make one of the first"
+    1e-3, "rate over its highest, called gone", "arithmetic: a thousand steps make one of the first"
 )
+MOST = Threshold(0.75, "share of the steps with a rate that is gone", CALIBRATED)
 IDLE = Threshold(0.5, "share of the steps with a rate that is spent", CALIBRATED)
 FITTED = Threshold(0.9, "share of the baseline learned from which little is left to do", CALIBRATED)
 SHORT_WAY = Threshold(1.0, "sum of update over weights: their own size", "arithmetic: once over")
@@ -76,7 +77,7 @@ def _severity(stream: Stream, gone: bool) -> Severity:
 
 def _spent(stream: Stream, schedule: Schedule, spent: int) -> Finding:
     gone = schedule.end(GONE)
-    is_gone = gone >= 0 and schedule.after(gone) > IDLE
+    is_gone = gone >= 0 and schedule.after(gone) > MOST
     return RULE.finding(
         _severity(stream, is_gone),
         f"the learning rate ran out after {spent} of {stream.trace.steps} steps",
@@ -193,6 +194,7 @@ taken away because of that, and something else is the cause.
     thresholds={
         "spent": SPENT,
         "gone": GONE,
+        "most": MOST,
         "idle": IDLE,
         "fitted": FITTED,
         "far": HALF,
