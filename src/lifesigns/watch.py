@@ -181,7 +181,14 @@ class _RunFile:
             self._losses_written += len(curve.steps)
         trace = recorder.trace()
         self._writer.progress(
-            trace.steps, trace.cost, trace.optimizers, trace.unseen, trace.severed
+            trace.steps,
+            trace.cost,
+            trace.optimizers,
+            trace.unseen,
+            trace.severed,
+            rates=trace.rates,
+            unreached=trace.unreached,
+            idle=trace.idle,
         )
 
     def _try(self, write: Callable[[], None]) -> None:

@@ -57,7 +57,16 @@ def save(store, path, trace, findings=()):
         for part in (slice(None, half), slice(half, None)):
             curve = trace.losses
             writer.losses(LossCurve(curve.steps[part], curve.values[part], curve.streams[part]))
-        writer.progress(trace.steps, trace.cost, trace.optimizers, trace.unseen, trace.severed)
+        writer.progress(
+            trace.steps,
+            trace.cost,
+            trace.optimizers,
+            trace.unseen,
+            trace.severed,
+            rates=trace.rates,
+            unreached=trace.unreached,
+            idle=trace.idle,
+        )
         writer.finish(findings, trace.info.outcome, cost=trace.cost, steps=trace.steps)
 
 

@@ -15,6 +15,7 @@ from torch.optim import optimizer as optimizer_hooks
 from lifesigns._errors import RecorderError
 from lifesigns.record import Recorder
 from lifesigns.record.schedule.sampler import Budget, Every
+from lifesigns.record.schedule.spikes import Surprise
 
 
 def network():
@@ -155,12 +156,41 @@ def test_an_evaluation_between_two_steps_does_not_use_up_the_recording():
     assert all(s.sites for s in watching.trace().snapshots)
 
 
-def test_the_first_cycles_and_the_powers_of_four_are_always_recorded():
+def due_without_means(cycles):
+    broke = Budget(0.01)
+    return [n for n in range(cycles) if broke.due(n, watching=1.0, training=1.0, last_cost=1.0)]
+
+
+def test_the_first_cycles_and_ever_more_distant_ones_are_always_recorded():
+    assert due_without_means(300) == [0, 1, 4, 16, 24, 32, 48, 64, 96, 128, 192, 256]
+
+
+@pytest.mark.parametrize("cycles", [30, 250, 1000, 99_999])
+def test_a_run_is_always_recorded_in_its_last_third(cycles):
+    assert due_without_means(cycles)[-1] > 0.64 * cycles
+
+
+def test_a_cycle_that_was_asked_for_is_recorded_once():
     broke = Budget(0.01)
 
-    due = [n for n in range(300) if broke.due(n, watching=1.0, training=1.0, last_cost=1.0)]
+    broke.ask()
 
-    assert due == [0, 1, 4, 16, 64, 256]
+    assert [broke.due(n, watching=1.0, training=1.0, last_cost=1.0) for n in (70, 71)] == [1, 0]
+
+
+def test_a_loss_that_has_halved_or_doubled_since_the_last_recording_is_noticed():
+    surprise = Surprise()
+    surprise.reason(1.0, True)
+
+    noticed = []
+    for loss in [1.0] * 50 + [0.1] * 50 + [0.9] * 50:
+        surprise.reason(loss, False)
+        noticed.append(surprise.moved)
+        surprise.moved = False
+
+    assert noticed.index(True) > 50
+    assert any(noticed[100:])
+    assert sum(noticed) <= 6
 
 
 def test_a_budget_records_as_soon_as_it_can_afford_to():

@@ -142,6 +142,8 @@ def rate_too_high(stream: Stream) -> Suspect | None:
 def rate_too_low(stream: Stream) -> Suspect | None:
     """Tiny updates, a short way, or a steady fall that is far from done."""
     ratio, way, course = stream.largest_update, stream.travel, stream.course
+    if not ratio > 0 and not is_stepped(stream):
+        return None
     short = course.steps >= PATIENCE and way < LITTLE_TRAVEL
     steady = course.fall > STEADILY and course.gain < FAR
     if not (ratio < SMALL_UPDATE or short or steady):
@@ -157,6 +159,13 @@ def rate_too_low(stream: Stream) -> Suspect | None:
             "for group in optimizer.param_groups:\n    group['lr'] *= 10",
         ),
     )
+
+
+def is_stepped(stream: Stream) -> bool:
+    """Whether an optimizer made steps with its weights, at a rate above 0."""
+    stepped = stream.trace.optimizers and not stream.trace.idle
+    held = any(p.optimized and not p.learning_rate <= 0 for p in stream.last.parameters)
+    return bool(stepped) and held
 
 
 def silent_layer(stream: Stream) -> Suspect | None:

@@ -14,11 +14,12 @@ from lifesigns.record.compiled.calls import CompiledCode
 from lifesigns.record.compiled.graft import Repeated, repeat_compiled
 from lifesigns.record.graph.known_graphs import Structures
 from lifesigns.record.graph.module_calls import Forward, ForwardHooks
-from lifesigns.record.graph.roots import Roots, root_inputs
+from lifesigns.record.graph.roots import Places, Roots, root_inputs
 from lifesigns.record.graph.walk import Walk, walk
 from lifesigns.record.loss.likeness import likeness
 from lifesigns.record.measure.parameters import ParameterReader
 from lifesigns.record.measure.reduce import measuring
+from lifesigns.record.measure.unreached import Unreached
 from lifesigns.record.reading import Reading
 from lifesigns.record.schedule.loss_log import LossLog
 from lifesigns.records import EVERYTHING, ParameterReading, Quantity, Snapshot
@@ -53,6 +54,8 @@ class PassReader:
         self._repeated: Repeated | None = None
         self._structures, self._trained = Structures(), WeakIdKeyDictionary()
         self._parameters: ParameterReader | None = None
+        self.unreached = Unreached()
+        """Parameters that are held by an optimizer and in no graph."""
         self.reading: Reading | None = None
         """The backward pass that is being read."""
         self.unreadable: dict[str, str] = {}
@@ -201,19 +204,22 @@ class PassReader:
             self._parameters.stepped(held, scale)
 
     def finish_parameters(
-        self, rates: Mapping[int, float], optimizers_known: bool
+        self, rates: Mapping[int, float], optimizers: Collection[Optimizer]
     ) -> tuple[ParameterReading, ...]:
         """The readings of the cycle's parameters; see `ParameterReader.finish`.
 
         Args:
             rates: Learning rate by `id` of the parameter.
-            optimizers_known: Whether any optimizer is known.
+            optimizers: All that are alive.
         """
         reader, self._parameters = self._parameters, None
         if reader is None:
             return ()
         with measuring():
-            readings = reader.finish(rates, optimizers_known)
+            readings = reader.finish(rates, bool(optimizers))
+            if self._thread.is_alone:
+                place = Places(call.module() for call in self._hooks.calls() if not call.depth)
+                self.unreached.look(optimizers, rates, reader.seen, place)
         self.unreadable.update(reader.unreadable)
         return readings
 

@@ -31,6 +31,7 @@ from lifesigns.record.schedule.clock import Clock
 from lifesigns.record.schedule.cycle_end import ByHand, Optimizers
 from lifesigns.record.schedule.cycles import ARMED, QUIET, Cycles
 from lifesigns.record.schedule.functional import Functional
+from lifesigns.record.schedule.idle import IdleOptimizers
 from lifesigns.record.schedule.loss_log import (
     FOREIGN,
     LossLog,
@@ -38,6 +39,7 @@ from lifesigns.record.schedule.loss_log import (
     loss_value,
     with_graph,
 )
+from lifesigns.record.schedule.rate_log import RateLog
 from lifesigns.record.schedule.sampler import Budget, Every
 from lifesigns.record.schedule.snapshots import Snapshots
 from lifesigns.record.schedule.spikes import Surprise
@@ -85,12 +87,13 @@ class Recorder:
         self._clock = Clock()
         sampler = Every(every) if every else Budget(budget)
         self._cycles = Cycles(sampler, (self._hooks, self._compiled), self._clock, on_cycle)
-        self._losses, self._surprise = LossLog(), Surprise()
+        self._losses, self._surprise, self._rates = LossLog(), Surprise(), RateLog()
         self._passes = PassReader(
             self._roots, self._hooks, self._compiled, self._losses, self._thread, needs
         )
         self._functional = Functional(self._losses, self._by_hand)
-        self._snapshots = Snapshots(on_snapshot)
+        self._snapshots, self._idle = Snapshots(on_snapshot), IdleOptimizers()
+        self._has_stepped = False
         self._step_hooks: list[Any] = []
 
     # --- life -----------------------------------------------------------------------------------
@@ -152,6 +155,9 @@ class Recorder:
             losses=self.losses(),
             steps=self._cycles.step,
             optimizers=self._optimizers.names,
+            unreached=tuple(self._passes.unreached.readings()),
+            idle=self._idle.names,
+            rates=self._rates.curve(),
             unseen=tuple(self._unseen()),
             severed=self._losses.severed,
             cost=self.cost(),
@@ -245,7 +251,7 @@ class Recorder:
         if not self._thread.is_here:
             return
         cycles = self._cycles
-        if self._passes.reading is None and self._optimizers and not cycles.stepped_inside:
+        if self._passes.reading is None and self._has_stepped and not cycles.stepped_inside:
             cycles.passes += succeeded
             return
         began = time.perf_counter()
@@ -278,7 +284,7 @@ class Recorder:
         if call is not None:
             self._functional.follows = True
             self._losses.tentative += 1
-        reason = self._surprise.reason(value, armed) if cycles.passes < MOST_PASSES else ""
+        reason = self._reason(value, armed)
         if reason or self._optimizers.several or self._roots.fixed:
             self._passes.drop()
             losses, inputs = [loss for loss, _ in given], None if call is None else call.inputs
@@ -287,6 +293,14 @@ class Recorder:
                 self._passes.read(losses, cycles.passes, value, scale, reason, inputs)
             else:  # it tells the loss curve
                 self._passes.notice(losses, cycles.passes)
+
+    def _reason(self, value: float | Tensor, armed: bool) -> str:
+        """Why the pass with this loss is read; empty if it is not."""
+        reason = self._surprise.reason(value, armed) if self._cycles.passes < MOST_PASSES else ""
+        if self._surprise.moved:
+            self._surprise.moved = False
+            self._cycles.ask()
+        return reason
 
     def _take_back(self, passes: int) -> None:
         """Forgets the latest passes: they have trained nothing."""
@@ -344,6 +358,8 @@ class Recorder:
         if not succeeded:
             return
         self._cycles.passes += 1
+        if not self._has_stepped:
+            self._idle.look(self._optimizers.alive())
         if not self._optimizers:
             self._by_hand.look()
         if self._cycles.stepped_inside:
@@ -358,6 +374,8 @@ class Recorder:
         self._snapshots.add(taken)
         if succeeded and not self._optimizers and returned is None:
             self._by_hand.choose((leaf, leaf.grad) for leaf in reading.leaves)
+        if not self._has_stepped:
+            self._idle.choose(reading.leaves)
         if self._guard.strict and reading.failures:
             raise RuntimeError("; ".join(reading.failures))
 
@@ -376,10 +394,14 @@ class Recorder:
         cycles = self._cycles
         is_quiet = cycles.state is QUIET and not self._losses.tentative
         if is_quiet and _task() == OUTSIDE and self._optimizers.is_only(optimizer):
-            self._guard(cycles.begin)
+            self._guard(self._end_quiet_cycle, optimizer)
         else:
             self._guard(self._note_step, optimizer)
         self._clock.watching += time.perf_counter() - began
+
+    def _end_quiet_cycle(self, optimizer: Optimizer) -> None:
+        self._rates.look(optimizer, self._cycles.step)
+        self._cycles.begin()
 
     def _is_own(self, optimizer: Optimizer) -> bool:
         """Whether a step belongs to the training that is followed, whatever thread makes it."""
@@ -399,6 +421,10 @@ class Recorder:
         for hook in self._step_hooks[1:]:
             hook.remove()
         self._optimizers.stepped(optimizer)
+        self._has_stepped = True
+        self._idle.forget()
+        self._rates.look_again(self._optimizers.alive(), self._cycles.step)
+        self._rates.look(optimizer, self._cycles.step)
         inside = _task() != OUTSIDE
         self._passes.stepped(optimizer, inside=inside)
         if inside:
@@ -437,6 +463,8 @@ class Recorder:
         if not self._snapshots.pending:
             self._passes.forget_parameters()
             return
-        known = bool(self._optimizers)
-        parameters = self._passes.finish_parameters(self._optimizers.rates(), known)
+        self._rates.look_again(self._optimizers.alive(), self.steps)
+        parameters = self._passes.finish_parameters(
+            self._optimizers.rates(), self._optimizers.alive()
+        )
         self._snapshots.finish(parameters, self._losses.stream)

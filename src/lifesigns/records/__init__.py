@@ -28,7 +28,7 @@ from lifesigns.records.readings import (
     Snapshot,
     TargetReading,
 )
-from lifesigns.records.trace import Cost, LossCurve, RunInfo, Trace
+from lifesigns.records.trace import Cost, LossCurve, RateCurve, RunInfo, Trace
 from lifesigns.records.units import Floats, Ints, Shape, UnitSums
 
 SCHEMA_VERSION = 1
@@ -51,6 +51,7 @@ __all__ = [
     "NonFinite",
     "ParameterReading",
     "Quantity",
+    "RateCurve",
     "Remedy",
     "RunInfo",
     "Severity",

@@ -69,6 +69,11 @@ class ParameterReading:
     stale_gradient_rms: float = float("nan")
     """Of the gradient the optimizer used, the part that was there before this cycle's first
     backward pass: 0 after `zero_grad`. Per element, on the sample of `update_rms`."""
+    lost_updates: float = float("nan")
+    """Of the elements with a gradient, the share that the step left as they were, to the bit:
+    lost to rounding. Read for parameters of 16 bits, on the sample of `update_rms`."""
+    resolution: float = float("nan")
+    """Distance of 1 to the next larger number of the parameter's dtype: 1.2e-7 for float32."""
     predicted_change: float = float("nan")
     """gᵀΔw: the change of the loss along this update to first order, in the loss's unit."""
 

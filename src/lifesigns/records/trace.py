@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from lifesigns.records.readings import Snapshot
+from lifesigns.records.readings import ParameterReading, Snapshot
 from lifesigns.records.units import Floats, Ints
 
 
@@ -50,6 +50,37 @@ class LossCurve:
         return picked
 
 
+@dataclass(frozen=True, eq=False)
+class RateCurve:
+    """The learning rates of the optimizers' groups: one row for each change."""
+
+    steps: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    """The step from which the rate was used."""
+    groups: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    """Number of the group, counted through all optimizers."""
+    values: Floats = field(default_factory=lambda: np.zeros(0, np.float64))
+    targets: Floats = field(default_factory=lambda: np.zeros(0, np.float64))
+    """By group: the full rate as a scheduler noted it in the group; NaN where none did."""
+
+    def at(self, steps: Ints) -> Floats:
+        """The rates of all groups, shape `[steps, groups]`; before a group's first step NaN.
+
+        Args:
+            steps: Numbers of steps, ascending.
+        """
+        rates = np.full((len(steps), len(self.targets)), np.nan)
+        for group in range(len(self.targets)):
+            own = self.groups == group
+            place = np.searchsorted(self.steps[own], steps, side="right") - 1
+            known = place >= 0
+            rates[known, group] = self.values[own][place[known]]
+        return rates
+
+
+NO_RATES = RateCurve()
+"""Those of a run without optimizers."""
+
+
 @dataclass(frozen=True)
 class Cost:
     """What watching cost, measured in this very run, in seconds of wall time."""
@@ -87,6 +118,13 @@ class Trace:
     """Completed cycles (every known optimizer has stepped), recorded or not."""
     optimizers: tuple[str, ...] = ()
     """Class names of the optimizers seen."""
+    unreached: tuple[ParameterReading, ...] = ()
+    """Parameters that an optimizer holds and that stood still, without a gradient, in every
+    recorded step: no recorded graph contained them, and they belong to no watched network."""
+    idle: tuple[str, ...] = ()
+    """Class names of the optimizers that hold what is watched and made no step."""
+    rates: RateCurve = NO_RATES
+    """The learning rates, read at every step."""
     unseen: tuple[str, ...] = ()
     """What could not be watched at all, in sentences for the coverage line."""
     severed: int = 0

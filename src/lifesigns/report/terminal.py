@@ -35,6 +35,8 @@ LABELS = 9
 """Width of the column of labels: that of `certainty`."""
 STREAMS = 4
 """How many losses are drawn."""
+LATE = 0.1
+"""Share of the run behind the last recorded step from which the report says which that was."""
 INDENT = 2
 """Of code, against the text around it."""
 
@@ -291,6 +293,12 @@ def _note(console: Console, finding: Finding) -> tuple[Text, Text]:
     return Text("note", COLOR[Severity.NOTE]), Text.assemble(name, symptom)
 
 
+def _last_recorded(trace: Trace) -> str:
+    """Which step was recorded last, if the run went on for long after it."""
+    last = max(snapshot.step for snapshot in trace.snapshots)
+    return f", the last one step {last}" if last < (1 - LATE) * (trace.steps - 1) else ""
+
+
 def _footer(
     trace: Trace, findings: Sequence[Finding], ignored: Mapping[str, int]
 ) -> Iterator[tuple[str, str]]:
@@ -298,7 +306,7 @@ def _footer(
         each = ", ".join(f"{rule} ({number})" for rule, number in ignored.items())
         yield "ignored", f"{counted(sum(ignored.values()), 'finding')} of rules not asked: {each}"
     if trace.snapshots and trace.steps:
-        yield "recorded", f"{trace.recorded_steps} of {trace.steps} steps"
+        yield "recorded", f"{trace.recorded_steps} of {trace.steps} steps{_last_recorded(trace)}"
     unseen = list(Unseen.of(trace).sentences())
     for number, sentence in enumerate(unseen):
         yield ("" if number else "not seen"), sentence

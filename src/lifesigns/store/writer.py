@@ -16,7 +16,17 @@ import numpy as np
 
 from lifesigns._errors import RunFileError
 from lifesigns._outputs import beside, put
-from lifesigns.records import Cost, Finding, Graph, LossCurve, RunInfo, Snapshot
+from lifesigns.records import (
+    Cost,
+    Finding,
+    Graph,
+    LossCurve,
+    ParameterReading,
+    RateCurve,
+    RunInfo,
+    Snapshot,
+)
+from lifesigns.records.trace import NO_RATES
 from lifesigns.store.location import choose_journal, make_way
 from lifesigns.store.packing import as_json, compress, pack
 from lifesigns.store.schema import lay_out, transaction
@@ -102,6 +112,10 @@ class RunWriter:
         optimizers: tuple[str, ...],
         unseen: tuple[str, ...],
         severed: int = 0,
+        *,
+        rates: RateCurve = NO_RATES,
+        unreached: tuple[ParameterReading, ...] = (),
+        idle: tuple[str, ...] = (),
     ) -> None:
         """Note how far the run has come.
 
@@ -111,6 +125,9 @@ class RunWriter:
             optimizers: Their class names.
             unseen: What could not be watched, in words.
             severed: Backward passes from a loss that no operation led to, as in `Trace.severed`.
+            rates: Learning rates of the optimizers' groups, where they changed.
+            unreached: Parameters that an optimizer holds and no graph contained.
+            idle: Class names of optimizers that exist and have made no step.
         """
         state = {
             "steps": steps,
@@ -118,6 +135,9 @@ class RunWriter:
             "optimizers": optimizers,
             "unseen": unseen,
             "severed": severed,
+            "rates": rates,
+            "unreached": unreached,
+            "idle": idle,
         }
         self._write(*_named("progress", state))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -18,8 +18,12 @@ from lifesigns.record.graph.module_calls import (
     uncompiled,
 )
 from lifesigns.record.graph.prediction import Prediction
+from lifesigns.record.graph.unregistered import unregistered
 from lifesigns.record.graph.walk import Walk
 from lifesigns.record.readable import is_readable
+
+Named = Callable[[nn.Module], Iterable[tuple[str, Tensor]]]
+"""Lists the parameters of a module with their names."""
 
 
 class Roots:
@@ -69,7 +73,11 @@ class Roots:
         roots = _outermost(self._alive())
         modules = module_names(roots)
         if not all(map(self._name_of, walked.leaves)):
-            self._leaf_names = {**_lent_names(calls, modules), **_parameter_names(roots)}
+            self._leaf_names = {
+                **_lent_names(calls, modules),
+                **_parameter_names(roots, unregistered),
+                **_parameter_names(roots),
+            }
         return Forward(calls, modules, {id(root) for root in roots})
 
     def is_reached(self, walked: Walk, forward: Forward) -> bool:
@@ -110,6 +118,28 @@ class Roots:
             self._modules = [ref for ref, _ in alive]
             self._leaf_names = {}  # the others' prefixes may change
         return [module for _, module in alive]
+
+
+class Places:
+    """Names of the parameters of modules that ran, each with the class of its module in front.
+
+    Args:
+        modules: Outermost modules; None for one that is gone.
+    """
+
+    def __init__(self, modules: Iterable[nn.Module | None]) -> None:
+        self._modules = {id(module): module for module in modules if module is not None}
+        self._names: dict[int, str] | None = None
+
+    def __call__(self, parameter: Tensor) -> str:
+        """The name of a parameter; empty if none of the modules has it."""
+        if self._names is None:  # hardly ever asked for
+            self._names = {
+                id(p): f"{type(module).__name__}.{name}"
+                for module in self._modules.values()
+                for name, p in module.named_parameters()
+            }
+        return self._names.get(id(parameter), "")
 
 
 def root_inputs(walked: Walk, forward: Forward) -> Inputs:
@@ -160,9 +190,11 @@ def _lent_names(
     return names
 
 
-def _parameter_names(roots: list[nn.Module]) -> dict[int, tuple[weakref.ref[Tensor], str]]:
+def _parameter_names(
+    roots: list[nn.Module], named: Named = nn.Module.named_parameters
+) -> dict[int, tuple[weakref.ref[Tensor], str]]:
     names: dict[int, tuple[weakref.ref[Tensor], str]] = {}
     for prefix, root in zip(root_prefixes(roots), roots, strict=True):
-        for name, p in root.named_parameters():
+        for name, p in named(root):
             names.setdefault(id(p), (weakref.ref(p), f"{prefix}.{name}" if prefix else name))
     return names

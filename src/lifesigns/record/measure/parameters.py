@@ -29,6 +29,9 @@ GOLDEN = 0.6180339887
 FROM_GRADIENT = frozenset({Quantity.PARAMETERS, Quantity.UPDATES, Quantity.STALE})
 """What is measured with a copy of the gradient; that shows, too, which scale it is in."""
 
+SHORT = (torch.float16, torch.bfloat16)
+"""Dtypes whose rounding may swallow a step; in float32 that takes one of 1e-7 of the weight."""
+
 SAFE_NORM = 1e-18
 """Norms below this may have lost squares that underflow in float32."""
 
@@ -243,6 +246,9 @@ class ParameterReader:
             optimizers_known: Whether any optimizer has been seen at all.
         """
         changes = [(w, _sample(p) - w.before) for w, p in self._alive() if w.before is not None]
+        if not optimizers_known:
+            self._stepped_by_hand(changes)
+        self._lost(changes)
         self._norms("update", changes)
         self._products(changes)
         arrays = self._pack.fetch()
@@ -254,6 +260,11 @@ class ParameterReader:
             if w.reached or p not in self._trained
             if isinstance(p, nn.Parameter) or not optimizers_known or id(p) in rates
         )
+
+    @property
+    def seen(self) -> set[int]:
+        """The parameters by `id`: those of the watched networks, and those that were reached."""
+        return {id(p) for w in self.watched if (p := w.parameter()) is not None}
 
     def _alive(self, *, begun: bool = True) -> Iterable[tuple[Watched, Tensor]]:
         """The parameters that may be touched: all as long as this thread trains alone.
@@ -289,6 +300,27 @@ class ParameterReader:
             if product.device.type == "cpu" and not abs(float(product)) > SAFE_PRODUCT:
                 product = torch.dot(gradient.double(), change.double())
             watched.slots["product"] = self._pack.add(product)
+
+    def _stepped_by_hand(self, changes: list[tuple[Watched, Tensor]]) -> None:
+        """A step made by hand used the gradients as the last pass left them."""
+        for watched, change in changes:
+            p = watched.parameter()
+            if p is None or watched.leftover is None or not change.any():
+                continue
+            left = watched.gradient
+            eps = torch.finfo(p.dtype).eps
+            watched.stepped, watched.stale = True, watched.leftover.rms(left, left, eps)
+
+    def _lost(self, changes: list[tuple[Watched, Tensor]]) -> None:
+        """The share of a step that is lost to rounding, where parameters have 16 bits."""
+        for watched, change in changes:
+            p, gradient = watched.parameter(), watched.gradient
+            if p is None or gradient is None or gradient.shape != change.shape:
+                continue
+            if watched.stepped and p.dtype in SHORT:
+                wanted = gradient != 0
+                lost = (wanted & (change == 0)).sum() / wanted.sum()
+                watched.slots["lost"] = self._pack.add(lost)
 
     def _rows(self, watched: Watched, what: str, tensor: Tensor) -> None:
         """A projection of every row onto one direction: equal rows have equal projections."""
@@ -363,6 +395,8 @@ def _reading(
         distinct_gradient_rows=_distinct(watched, "gradient_rows", arrays),
         sign_coherence=watched.value("coherence", arrays),
         stale_gradient_rms=watched.stale / scale,
+        lost_updates=watched.value("lost", arrays),
+        resolution=torch.finfo(p.dtype).eps if p.is_floating_point() else float("nan"),
         predicted_change=watched.value("product", arrays) * watched.size / sampled / scale,
     )
 

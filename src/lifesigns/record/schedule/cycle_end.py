@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import weakref
 from collections.abc import Iterable
 from itertools import count
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
 from lifesigns.record.readable import on_this_rank
+from lifesigns.record.schedule.rate_log import as_number
 
 _STALE_STEPS = 50
 
@@ -58,6 +57,10 @@ class Optimizers:
         """
         return self._numbers[id(optimizer)]
 
+    def alive(self) -> list[Optimizer]:
+        """All that are known and not replaced."""
+        return [optimizer for ref in self._alive.values() if (optimizer := ref()) is not None]
+
     @property
     def names(self) -> tuple[str, ...]:
         """Class names, each once."""
@@ -79,7 +82,7 @@ class Optimizers:
         """
         if optimizer not in self._replaced:
             own = {id(p) for p in _parameters(optimizer)}
-            for other in self._each():
+            for other in self.alive():
                 if any(id(p) in own for p in _parameters(other)):
                     del self._alive[id(other)]
                     self._replaced.add(other)
@@ -109,11 +112,11 @@ class Optimizers:
 
     def rates(self) -> dict[int, float]:
         """Learning rate by `id` of the parameter."""
-        groups = (group for optimizer in self._each() for group in optimizer.param_groups)
+        groups = (group for optimizer in self.alive() for group in optimizer.param_groups)
         return {
             id(p): rate
             for group in groups
-            for rate in [_number(group.get("lr"))]
+            for rate in [as_number(group.get("lr"))]
             for p in group["params"]
         }
 
@@ -121,9 +124,6 @@ class Optimizers:
         """Drops all optimizers: another training is followed, which has its own."""
         self._alive.clear()
         self._stepped.clear()
-
-    def _each(self) -> list[Optimizer]:
-        return [optimizer for ref in self._alive.values() if (optimizer := ref()) is not None]
 
     def _add(self, optimizer: Optimizer) -> None:
         key, alive = id(optimizer), self._alive
@@ -199,11 +199,3 @@ class ByHand:
 
 def _parameters(optimizer: Optimizer) -> list[Tensor]:
     return [p for group in optimizer.param_groups for p in group["params"]]
-
-
-def _number(rate: Any) -> float:
-    """A learning rate as a number; NaN where an optimizer has none, or finds it by itself."""
-    try:
-        return float(rate.detach() if isinstance(rate, Tensor) else rate)
-    except (TypeError, ValueError, RuntimeError):
-        return math.nan

@@ -104,6 +104,10 @@ class Cycles:
         """The cycle that ended last goes on: there is an optimizer more than was known."""
         self.step = max(self.step - 1, 0)
 
+    def ask(self) -> None:
+        """Something has changed that the next cycle will show."""
+        self._sampler.ask()
+
     def surprise(self) -> None:
         """A loss of this cycle is recorded on the spot, unless everything is."""
         if self.state is QUIET:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 FIRST = 2
 """The first cycles are always recorded: initialisation shows there."""
+DENSE = 16
+"""From here on two cycles of every doubling are recorded, before that one in two doublings."""
 
 
 @dataclass
@@ -25,17 +27,22 @@ class Every:
         """
         return step % self.n == 0
 
+    def ask(self) -> None:
+        """Nothing but each N-th cycle is recorded."""
+
 
 @dataclass
 class Budget:
     """Spaces the recordings so that watching stays within a share of the training time.
 
-    Besides the first cycles, cycle 4, 16, 64, … is recorded whatever it costs: a run of half a
-    second would otherwise be judged by its first two steps. Their number grows with the logarithm
-    of the run, so the share holds for every run longer than a few seconds.
+    Besides the first cycles, some are recorded whatever they cost: 4, 16, 24, 32, 48, 64, 96, …,
+    and those that were asked for. Nobody knows beforehand which cycle is the last, and so the last
+    recorded one always lies in the last third of the run. Their number grows with the logarithm of
+    the run, so the share holds for every run longer than some seconds.
     """
 
     share: float = 0.01
+    _asked: bool = False
 
     def due(self, step: int, watching: float, training: float, last_cost: float) -> bool:
         """Whether to record cycle `step`.
@@ -46,7 +53,19 @@ class Budget:
             training: Seconds of training so far, without watching.
             last_cost: Seconds the last recording took.
         """
-        if step < FIRST or watching + last_cost <= self.share * training:
+        asked, self._asked = self._asked, False
+        if asked or step < FIRST or watching + last_cost <= self.share * training:
             return True
-        is_power_of_two = step & (step - 1) == 0
-        return is_power_of_two and step.bit_length() % 2 == 1
+        return _is_milestone(step)
+
+    def ask(self) -> None:
+        """Records the next cycle, whatever it costs: something has changed."""
+        self._asked = True
+
+
+def _is_milestone(step: int) -> bool:
+    """Whether a step is 4, or 16 or more and a power of two or three times one."""
+    half = step & -step  # the lowest bit
+    if step < DENSE:
+        return step == half and step.bit_length() % 2 == 1
+    return step in (half, 3 * half)

@@ -9,6 +9,11 @@ from torch import Tensor
 SPIKE = 10.0
 """A finite loss this many times its running mean is recorded on the spot."""
 MOST_ON_THE_SPOT = 4
+MOVED = 2.0
+"""Running means that differ by this factor from that of the last recording belong to another
+stretch of the training."""
+MOST_MOVES = 16
+"""Recordings because of that: a loss that falls 65,536-fold has as many."""
 
 
 class Surprise:
@@ -16,6 +21,9 @@ class Surprise:
 
     def __init__(self) -> None:
         self._mean, self._on_the_spot = math.nan, 0
+        self._recorded, self._moves = math.nan, 0
+        self.moved = False
+        """Whether the level of the loss has changed since a recording; set back by the reader."""
 
     def reason(self, value: float | Tensor, armed: bool) -> str:
         """Why the step of this loss is recorded; empty if it is not.
@@ -31,9 +39,19 @@ class Surprise:
         if finite:
             self._mean = 0.95 * mean + 0.05 * size if mean == mean else size
         if armed:
+            self._recorded = self._mean
             return "scheduled" if finite else "non-finite"
+        self._compare()
         spikes = size > SPIKE * mean
         if (finite and not spikes) or self._on_the_spot >= MOST_ON_THE_SPOT:
             return ""
         self._on_the_spot += 1
         return "spike" if finite else "non-finite"
+
+    def _compare(self) -> None:
+        """Notes that the running mean is no longer what it was at the last recording."""
+        near = self._recorded / MOVED <= self._mean <= self._recorded * MOVED
+        if near or self._recorded != self._recorded or self._moves >= MOST_MOVES:
+            return
+        self._moves += 1
+        self._recorded, self.moved = self._mean, True

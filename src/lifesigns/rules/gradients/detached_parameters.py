@@ -10,7 +10,8 @@ import numpy as np
 
 from lifesigns.evidence import Run, Threshold
 from lifesigns.evidence.sites import listed
-from lifesigns.evidence.thresholds import CALIBRATED
+from lifesigns.evidence.still import nothing_moves, stands_still, trained
+from lifesigns.evidence.thresholds import CALIBRATED, HALF, JUDGED
 from lifesigns.records import Finding, ParameterReading, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
@@ -27,17 +28,19 @@ class _Group:
     share: float
     state: str
     """What is true of them, in words that follow 'hold x % of the weights and'."""
-    remedy: Remedy
+
+    @property
+    def is_meant_to_train(self) -> bool:
+        """Whether somebody gave them to an optimizer, or would have, had they been registered."""
+        return self.state in (HELD, UNLISTED)
 
 
 def check_run(run: Run) -> Iterable[Finding]:
-    """One finding for each of the three reasons."""
+    """One finding for each of the reasons."""
     snapshots = run.trace.snapshots
-    harmed = any(stream.course.harmed for stream in run.streams)
-    for group in _groups(run.parameters.values()):
-        alarming = harmed and group.share > SHARE
+    for group in _groups([*run.parameters.values(), *([p] for p in run.trace.unreached)]):
         yield RULE.finding(
-            Severity.WARNING if alarming else Severity.NOTE,
+            _severity(run, group),
             f"{len(group.names)} parameters hold {group.share:.0%} of the weights "
             f"and {group.state}",
             site=group.names[0],
@@ -45,9 +48,38 @@ def check_run(run: Run) -> Iterable[Finding]:
             measured=f"{listed(group.names)}: {group.state}, on {len(snapshots)} recordings",
             expected="every parameter reached by the loss, trainable, and in an optimizer",
             causes=("frozen", "other"),
-            remedies=(group.remedy,),
+            remedies=_REMEDIES[group.state],
             evidence={"share": group.share, "parameters": len(group.names)},
         )
+
+
+def _severity(run: Run, group: _Group) -> Severity:
+    """An error where nothing can learn at all; else a warning where it shows, or is proved.
+
+    A part that somebody wanted to train and that stands still is a mistake, however far the rest
+    of the network gets without it, unless that fits the targets.
+    """
+    if group.state == UNOPTIMIZED and _is_all(run) and run.trace.steps >= JUDGED:
+        return Severity.ERROR
+    harmed = any(stream.course.harmed for stream in run.streams)
+    proved = group.is_meant_to_train and run.trace.steps >= JUDGED and not _fits(run)
+    least = HALF if group.state == UNLISTED else SHARE
+    alarming = (harmed and group.share > SHARE) or (proved and group.share > least)
+    return Severity.WARNING if alarming else Severity.NOTE
+
+
+def _is_all(run: Run) -> bool:
+    """Whether no optimizer holds anything that a loss leads to, and nothing else moves it."""
+    held = any(p.optimized for readings in trained(run) for p in readings)
+    return not held and nothing_moves(run)
+
+
+def _fits(run: Run) -> bool:
+    """Whether half of what there is to learn was learned without these parameters."""
+    courses = [stream.course for stream in run.streams]
+    return any(
+        c.gain > HALF if np.isfinite(c.gain) else c.learned for c in courses if not c.opposed
+    )
 
 
 def _groups(history: Collection[list[ParameterReading]]) -> Iterator[_Group]:
@@ -59,15 +91,18 @@ def _groups(history: Collection[list[ParameterReading]]) -> Iterator[_Group]:
             sorted_out.setdefault(state, []).append(readings[0])
     for state, members in sorted_out.items():
         share = sum(map(_size, members)) / max(everything, 1)
-        yield _Group(tuple(p.name for p in members), share, state, _REMEDIES[state])
+        names = [p.name for p in members]  # a graph is walked from its end
+        yield _Group(tuple(sorted(names) if state == UNLISTED else names), share, state)
 
 
 def _state(readings: list[ParameterReading]) -> str:
     if not any(p.trainable for p in readings):
         return FROZEN
+    optimized = any(p.optimized for p in readings)
     if not any(p.reached for p in readings):
-        return UNREACHED
-    return "" if any(p.optimized for p in readings) else UNOPTIMIZED
+        return HELD if optimized and stands_still(readings) else UNREACHED
+    unlisted = "[" in readings[0].name  # paths of registered modules have no brackets
+    return "" if optimized else UNLISTED if unlisted else UNOPTIMIZED
 
 
 def _size(reading: ParameterReading) -> float:
@@ -76,17 +111,28 @@ def _size(reading: ParameterReading) -> float:
 
 FROZEN = "are frozen (`requires_grad` is False)"
 UNREACHED = "are never reached by the loss"
+HELD = "are in an optimizer but never reached by the loss"
 UNOPTIMIZED = "are in no optimizer"
+UNLISTED = "are in no optimizer, because a plain list or dictionary holds their layers"
+_UNCUT = Remedy(
+    "Look for a `detach()`, `.data`, `.item()` or NumPy call between the layer and the loss, "
+    "or remove the part that is not used.",
+    "print([n for n, p in model.named_parameters() if p.grad is None])",
+)
+_GIVE_ALL = Remedy(
+    "Give the optimizer all parameters, after the model is complete.",
+    "optimizer = torch.optim.Adam(model.parameters())",
+)
 _REMEDIES = {
-    FROZEN: Remedy("Let them train, unless they come trained.", "layer.requires_grad_(True)"),
-    UNREACHED: Remedy(
-        "Look for a `detach()`, `.data`, `.item()` or NumPy call between the layer and the loss, "
-        "or remove the part that is not used.",
-        "print([n for n, p in model.named_parameters() if p.grad is None])",
-    ),
-    UNOPTIMIZED: Remedy(
-        "Give the optimizer all parameters, after the model is complete.",
-        "optimizer = torch.optim.Adam(model.parameters())",
+    FROZEN: (Remedy("Let them train, unless they come trained.", "layer.requires_grad_(True)"),),
+    UNREACHED: (_UNCUT,),
+    HELD: (_UNCUT,),
+    UNOPTIMIZED: (_GIVE_ALL,),
+    UNLISTED: (
+        Remedy(
+            "Register the layers: keep them in an `nn.ModuleList` or `nn.ModuleDict`.",
+            "self.hidden = nn.ModuleList(layers)",
+        ),
     ),
 }
 
@@ -99,6 +145,23 @@ def _example(losses: Iterable[float], layer: int = 0, **state: Any) -> Trace:
     return example.trace(example.snapshot(graph, parameters=parameters), losses=list(losses))
 
 
+def _all_held_by_none(update_rms: float) -> Trace:
+    graph = example.chain("linear/64", "relu", "linear/2", "mse_loss", units=64)
+    parameters = example.weights(graph, optimized=False, update_rms=update_rms, weight_rms=0.1)
+    shots = [example.snapshot(graph, step=step, parameters=parameters) for step in (0, 60)]
+    return example.trace(*shots, losses=[1.0, 0.5] * 50)
+
+
+def _in_a_list(losses: Iterable[float]) -> Trace:
+    return _example(losses, name="hidden[0].weight", optimized=False)
+
+
+def _cut_off(losses: Iterable[float]) -> Trace:
+    known = _example(losses)
+    lost = ParameterReading("Encoder.0.weight", (128, 64), reached=False, update_rms=0.0)
+    return replace(known, unreached=(lost,))
+
+
 RULE = Rule(
     code="GRD005",
     name="detached-parameters",
@@ -109,29 +172,55 @@ RULE = Rule(
     sees="""
 A parameter learns if three things hold: `requires_grad` is true, the autograd graph leads from
 the loss to it, and an optimizer holds it. A `detach()` too many, a NumPy call in the forward
-pass, a layer created after the optimizer or kept in a plain list breaks one of them silently.
+pass, a layer created after the optimizer or kept in a plain list, or an optimizer that was built on
+a copy of the network breaks one of them silently.
 """,
     evidence="""
 On none of the recorded steps did the graph lead to the parameter; or no optimizer held it; or it
-was frozen. Exact.
+was frozen. Exact. What the optimizers hold is looked at as well, wherever its module is: what no
+graph contained, got no gradient and stood still is named by its module if that ran, else by its
+place in the optimizer.
 """,
     ignore="""
 Unused heads and a pretrained frozen part are normal, and a network that learns with them is left
 in peace (a note). It is a warning when more than a tenth of the weights stand still and nothing
-is learned.
+is learned, or when they were given to an optimizer, or kept in a plain list, and the rest does not
+fit the targets without them. It is an error when no optimizer holds any weight of the network.
 """,
     references=(
         "PyTorch, Autograd mechanics: locally disabling gradient computation",
         "PyTorch, `torch.optim`: constructing an optimizer",
     ),
-    reads=frozenset({Quantity.LOSS}),
+    reads=frozenset({Quantity.LOSS, Quantity.PARAMETERS, Quantity.UPDATES}),
     check_run=check_run,
-    thresholds={"share": SHARE},
-    explains=("loss-flat", "constant-output"),
+    thresholds={"share": SHARE, "half": HALF, "steps": JUDGED},
+    explains=(
+        "loss-flat",
+        "constant-output",
+        "rate-too-low",
+        "stopped-early",
+        "labels-unrelated",
+        "loss-diverges",
+        "loss-oscillates",
+    ),
     cases=(
         Case("a big layer not reached", lambda: _example(FLAT, reached=False), Severity.WARNING),
         Case("in no optimizer", lambda: _example(FLAT, optimized=False), Severity.WARNING),
         Case("frozen at random", lambda: _example(FLAT, trainable=False), Severity.WARNING),
+        Case(
+            "all in no optimizer, though the loss swings",
+            lambda: _all_held_by_none(update_rms=0.0),
+            Severity.ERROR,
+        ),
+        Case(
+            "near miss: in no optimizer, but something moves them",
+            lambda: _all_held_by_none(update_rms=1e-4),
+            None,
+        ),
+        Case("in a plain list", lambda: _in_a_list(FLAT), Severity.WARNING),
+        Case("near miss: in a plain list, and it fits", lambda: _in_a_list(FALLING), None),
+        Case("a network that is cut off", lambda: _cut_off(FLAT), Severity.WARNING),
+        Case("near miss: cut off, and the rest fits", lambda: _cut_off(FALLING), None),
         Case(
             "near miss: frozen backbone that learns",
             lambda: _example(FALLING, trainable=False),

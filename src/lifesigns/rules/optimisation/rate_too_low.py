@@ -51,6 +51,8 @@ def _is_slow(stream: Stream) -> bool:
     A linear network that comes to rest on what it cannot fit creeps as well.
     """
     course, way = stream.course, stream.travel
+    if not stream.largest_update > 0 and not suspects.is_stepped(stream):
+        return False
     if way < LITTLE_TRAVEL:
         return True
     patient = course.steps >= PATIENCE and way < CREEPING_WAY
@@ -179,6 +181,7 @@ input is raw, those are the cause and this rule says nothing.
         Case(
             "near miss: the same way on a noisy loss", lambda: _example(_NOISY, update=1e-3), None
         ),
+        Case("near miss: no step at all", lambda: _example(_CREEPING, update=0.0), None),
         Case("healthy updates", lambda: _example(_CREEPING, update=1e-2), None),
         Case("readings missing: no updates", lambda: example.unread(_example(_CREEPING)), None),
     ),

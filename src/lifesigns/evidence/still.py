@@ -1,0 +1,34 @@
+"""Whether weights stood still: no step has changed them, to the bit, in all that was recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lifesigns.evidence.stream import Run
+from lifesigns.records import ParameterReading
+
+
+def stands_still(readings: Sequence[ParameterReading]) -> bool:
+    """Whether no recorded step changed a parameter, and none between the recorded ones did.
+
+    A wrapper may copy new weights in after the optimizer's step; their size gives that away.
+
+    Args:
+        readings: All of one parameter.
+    """
+    sizes = {p.weight_rms for p in readings if p.weight_rms == p.weight_rms}
+    return all(p.update_rms == 0 for p in readings) and len(sizes) <= 1
+
+
+def trained(run: Run) -> list[list[ParameterReading]]:
+    """The readings of each parameter that asks for a gradient and is reached by a loss."""
+    return [
+        readings
+        for readings in run.parameters.values()
+        if any(p.trainable for p in readings) and any(p.reached for p in readings)
+    ]
+
+
+def nothing_moves(run: Run) -> bool:
+    """Whether all weights that a loss leads to stood still; False where none was read."""
+    return bool(trained(run)) and all(map(stands_still, trained(run)))

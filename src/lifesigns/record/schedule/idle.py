@@ -1,0 +1,60 @@
+"""Optimizers that exist and make no step: looked for once, where a training goes on without any."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Iterable
+
+from torch import Tensor
+from torch.optim import Optimizer
+
+PATIENCE = 20
+"""Backward passes after which an optimizer is expected to have stepped."""
+
+
+class IdleOptimizers:
+    """Class names of the optimizers that hold what is trained and have made no step."""
+
+    def __init__(self) -> None:
+        self.names: tuple[str, ...] = ()
+        self._passes = 0
+        self._trained: list[weakref.ref[Tensor]] = []
+
+    def forget(self) -> None:
+        """An optimizer has stepped."""
+        self.names = ()
+
+    def choose(self, leaves: Iterable[Tensor]) -> None:
+        """Notes what an optimizer should hold.
+
+        Args:
+            leaves: Parameters that a backward pass has reached.
+        """
+        self._trained = [weakref.ref(leaf) for leaf in leaves]
+
+    def look(self, known: Iterable[Optimizer]) -> None:
+        """Called after each backward pass for as long as no optimizer has stepped.
+
+        Cost: once, after `PATIENCE` passes, a look at all objects of the process: 20 ms for half a
+        million.
+
+        Args:
+            known: Optimizers that were given, or found.
+        """
+        self._passes += 1
+        if self._passes == PATIENCE:
+            trained = {id(leaf) for ref in self._trained if (leaf := ref()) is not None}
+            found = [*known, *_holders(trained)]
+            self.names = tuple(dict.fromkeys(type(optimizer).__name__ for optimizer in found))
+
+
+def _holders(trained: set[int]) -> list[Optimizer]:
+    """The optimizers of the process that hold one of these parameters."""
+    # by its class: `isinstance` asks the object, which may be a proxy that runs code of its own
+    return [
+        thing
+        for thing in gc.get_objects()
+        if issubclass(type(thing), Optimizer)
+        and any(id(p) in trained for g in getattr(thing, "param_groups", ()) for p in g["params"])
+    ]

@@ -1,0 +1,164 @@
+"""DAT020: the inputs grow or shrink from step to step: something changes the data as it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from lifesigns.evidence import Course, Stream, Threshold
+from lifesigns.evidence.thresholds import CALIBRATED, ENOUGH_STEPS, HALF, JUDGED
+from lifesigns.records import BatchReading, Finding, Floats, Quantity, Remedy, Severity, Trace
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Rule
+
+FEWEST = Threshold(5, "recorded steps from which a drift can be told from chance", "1 of 5! orders")
+DRIFT = Threshold(10.0, "largest over smallest RMS of the batch, called a drift", CALIBRATED)
+ORDERED = Threshold(
+    0.9, "rank correlation of the RMS of the batch with the step", "beyond chance for 5 steps"
+)
+
+
+def check(stream: Stream) -> Iterator[Finding]:
+    """At most one finding; adversaries are fed what another network makes, which may grow."""
+    known = [(s.step, _rms(s.batch)) for s in stream.snapshots if s.batch]
+    known = [(step, rms) for step, rms in known if 0 < rms < np.inf]
+    if len(known) < FEWEST or not stream.is_alone or stream.course.steps < JUDGED:
+        return
+    steps, sizes = (np.array(column, float) for column in zip(*known, strict=True))
+    ratio = float(sizes[-1] / np.median(sizes[:2]))
+    if max(ratio, 1 / ratio) > DRIFT and abs(_rank_correlation(sizes)) > ORDERED:
+        yield _finding(stream, steps, sizes)
+
+
+def _rms(batch: BatchReading) -> float:
+    """RMS over all features of a batch."""
+    features = batch.features
+    return float(np.sqrt(features.total_squared.sum() / max(features.count.sum(), 1)))
+
+
+def _rank_correlation(values: Floats) -> float:
+    """Spearman's correlation of a series with its order."""
+    ranks = np.argsort(np.argsort(values))
+    return float(np.corrcoef(ranks, np.arange(len(values)))[0, 1])
+
+
+def _finding(stream: Stream, steps: Floats, sizes: Floats) -> Finding:
+    grew = sizes[-1] > sizes[0]
+    factor = max(sizes[-1] / sizes[0], sizes[0] / sizes[-1])
+    shown = ", ".join(f"{size:.2g} at step {step:.0f}" for step, size in _some(steps, sizes))
+    return RULE.finding(
+        _severity(stream.course),
+        f"the inputs {'grow' if grew else 'shrink'} {factor:.2g}-fold over the run",
+        step=int(steps[0]),
+        measured=f"RMS of the batch: {shown}; {stream.course}",
+        expected="inputs of the same scale from the first step to the last",
+        certainty=f"exact, on {len(steps)} recorded steps, the last one step {steps[-1]:.0f} of "
+        f"{stream.trace.steps}",
+        causes=("unnormalised_input", "other"),
+        remedies=(
+            Remedy(
+                "Leave the stored data as they are: normalise a copy, not in place.",
+                "image = (self.images[index] - self.mean) / self.std  # instead of sub_ and div_",
+            ),
+            Remedy(
+                "Look at the same sample twice: it has to be the same.",
+                "assert torch.equal(dataset[0][0].clone(), dataset[0][0])",
+            ),
+        ),
+        evidence={"first": float(sizes[0]), "last": float(sizes[-1]), "factor": float(factor)},
+    )
+
+
+def _severity(course: Course) -> Severity:
+    """The drift is certain, so a fit that it leaves weak is its doing, early successes or not."""
+    severity = course.harm(HALF)
+    weak = course.gain < HALF and course.steps >= ENOUGH_STEPS
+    return Severity.WARNING if weak and severity is Severity.NOTE else severity
+
+
+def _some(steps: Floats, sizes: Floats) -> list[tuple[float, float]]:
+    """The first, the middle and the last of them."""
+    return [(steps[i], sizes[i]) for i in (0, len(steps) // 2, -1)]
+
+
+# --- cases ----------------------------------------------------------------------------------------
+def _example(scales: Sequence[float], losses: Sequence[float] = (1.0,) * 100) -> Trace:
+    """A regression whose batches have these scales at the recorded steps."""
+    known = example.regression(losses, update=1e-3)
+    generator = np.random.default_rng(0)
+    shots = [
+        example.snapshot(
+            s.graph,
+            step=s.step,
+            loss=s.loss,
+            parameters=s.parameters,
+            batch=BatchReading((32, 4), example.sums(scale * generator.standard_normal((32, 4)))),
+        )
+        for s, scale in zip(known.snapshots, scales, strict=False)
+    ]
+    return example.trace(*shots, losses=losses)
+
+
+RULE = Rule(
+    code="DAT020",
+    name="drifting-input",
+    title="The inputs change their scale from step to step",
+    why="A network learns weights for inputs of one scale, and each change of it undoes what was "
+    "learned. Data that are normalised in place are normalised again in every epoch, and grow or "
+    "shrink until nothing is left to see.",
+    sees="""
+Batches whose RMS moves in one direction by more than ten times over the run: `sub_` and `div_` on
+the stored samples, an augmentation that writes back, a running statistic that is applied to itself.
+""",
+    evidence="""
+The RMS of the first input over all features, at every recorded step: it has to follow the order of
+the steps, and to end ten times larger or smaller than it began.
+""",
+    ignore="""
+Augmentation and noise vary from batch to batch without an order. Where another network makes the
+inputs (a GAN), or the run fits its targets, it is silent.
+""",
+    references=(
+        "torch documentation, In-place semantics: operations ending in an underscore",
+        "LeCun et al. 1998: Efficient BackProp, section 4.3, normalising the inputs",
+    ),
+    reads=frozenset({Quantity.BATCH, Quantity.LOSS}),
+    check=check,
+    thresholds={
+        "fewest": FEWEST,
+        "drift": DRIFT,
+        "ordered": ORDERED,
+        "steps": JUDGED,
+        "half": HALF,
+        "sure": ENOUGH_STEPS,
+    },
+    explains=(
+        "rate-too-high",
+        "loss-diverges",
+        "loss-flat",
+        "loss-oscillates",
+        "dead-units",
+        "saturated-units",
+        "exploding-gradient",
+        "non-finite-origin",
+        "unscaled-input",
+        "labels-unrelated",
+        "constant-output",
+    ),
+    cases=(
+        Case("inputs that grow", lambda: _example([1, 2, 5, 30, 900]), Severity.WARNING),
+        Case("inputs that shrink", lambda: _example([1, 0.5, 0.3, 0.1, 0.01]), Severity.WARNING),
+        Case("near miss: a large batch in between", lambda: _example([1, 1, 30, 1, 12]), None),
+        Case("near miss: they grow a little", lambda: _example([1, 1.2, 1.5, 2, 3]), None),
+        Case(
+            "near miss: it fits all the same",
+            lambda: _example([1, 2, 5, 30, 900], tuple(np.geomspace(1, 0.01, 100).tolist())),
+            None,
+        ),
+        Case("augmented inputs", lambda: _example([1, 1.1, 0.9, 1.2, 0.8]), None),
+        Case(
+            "readings missing: no batch", lambda: example.unread(_example([1, 2, 5, 30, 900])), None
+        ),
+    ),
+)

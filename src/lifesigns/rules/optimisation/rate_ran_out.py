@@ -1,0 +1,238 @@
+"""OPT020: a schedule took the learning rate away too early, or has not brought it yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from lifesigns.evidence import Stream, Threshold
+from lifesigns.evidence.blocks import slope_score
+from lifesigns.evidence.rates import Schedule, schedule_of
+from lifesigns.evidence.thresholds import (
+    CALIBRATED,
+    ENOUGH_STEPS,
+    FALLING,
+    HALF,
+    JUDGED,
+    PATIENCE,
+    WEAK,
+)
+from lifesigns.records import Finding, Quantity, RateCurve, Remedy, Severity, Trace
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Rule
+
+SPENT = Threshold(
+    0.01,
+    "rate over its highest, called spent",
+    "two of the usual tenfold steps (He et al. 2016); a cosine is there for its last 6 %",
+)
+GONE = Threshold(
+    1e-3, "rate over its highest, called gone", "arithmetic: a thousand steps make one of the first"
+)
+MOST = Threshold(0.75, "share of the steps with a rate that is gone", CALIBRATED)
+IDLE = Threshold(0.5, "share of the steps with a rate that is spent", CALIBRATED)
+FITTED = Threshold(0.9, "share of the baseline learned from which little is left to do", CALIBRATED)
+SHORT_WAY = Threshold(1.0, "sum of update over weights: their own size", "arithmetic: once over")
+STEADY_SHARE = 0.4
+"""Share of the steps before the rate was spent in which the loss is asked whether it fell."""
+
+
+def check(stream: Stream) -> Iterator[Finding]:
+    """At most one finding; several losses in turn (a GAN) have no level to judge by."""
+    schedule = schedule_of(stream.trace)
+    if schedule is None or not stream.is_alone or stream.course.steps < JUDGED:
+        return
+    if not schedule.peak > 0:
+        yield _nothing(stream)
+    elif (spent := schedule.end(SPENT)) >= 0 and schedule.after(spent) > IDLE:
+        if not _had_come_to_rest(stream, spent):
+            yield _spent(stream, schedule, spent)
+    elif _still_warms_up(stream, schedule):
+        yield _rising(stream, schedule)
+
+
+def _had_come_to_rest(stream: Stream, spent: int) -> bool:
+    """Whether the loss was level before: a schedule that waits for that is not the cause."""
+    before = stream.course.curve[:spent]
+    late = before[-max(1, round(len(before) * STEADY_SHARE)) :]
+    return len(before) >= PATIENCE and not slope_score(late) > FALLING
+
+
+def _still_warms_up(stream: Stream, schedule: Schedule) -> bool:
+    """A rate that rose to the end, far below its target, over weights that hardly moved."""
+    little = not schedule.progress > HALF and stream.travel < SHORT_WAY
+    return little and schedule.only_rises
+
+
+def _severity(stream: Stream, gone: bool) -> Severity:
+    """By what was learned; a rate that is gone leaves the rest of the run without any effect."""
+    course = stream.course
+    severity = course.harm(HALF)
+    far = course.gain < FITTED if np.isfinite(course.gain) else course.end > HALF * course.start
+    wasted = gone and far and course.steps >= ENOUGH_STEPS and not course.opposed
+    return Severity.WARNING if wasted and severity is Severity.NOTE else severity
+
+
+def _spent(stream: Stream, schedule: Schedule, spent: int) -> Finding:
+    gone = schedule.end(GONE)
+    is_gone = gone >= 0 and schedule.after(gone) > MOST
+    return RULE.finding(
+        _severity(stream, is_gone),
+        f"the learning rate ran out after {spent} of {stream.trace.steps} steps",
+        step=0,
+        measured=f"the rate is {schedule.peak:.2g} at its highest, below a hundredth of that from "
+        f"step {spent} on, and {schedule.last:.2g} at the end; {stream.course}",
+        expected="a rate that is spent when the training ends, not before",
+        certainty="exact: the rates were read at every step",
+        causes=("lr_too_low", "too_few_epochs"),
+        remedies=(
+            Remedy(
+                "Step the schedule once an epoch, or count its lengths in steps.",
+                "for epoch in range(epochs):\n    for x, y in loader:\n        train(x, y)\n"
+                "    scheduler.step()",
+            ),
+            Remedy(
+                "Look at the rate while it trains.",
+                "print(step, optimizer.param_groups[0]['lr'])",
+            ),
+        ),
+        evidence={"peak": schedule.peak, "last": schedule.last, "spent": spent},
+    )
+
+
+def _rising(stream: Stream, schedule: Schedule) -> Finding:
+    course = stream.course
+    target = f" of {schedule.target:.2g}" if schedule.target > 0 else ""
+    return RULE.finding(
+        course.harm(WEAK),
+        f"the learning rate is still warming up after {stream.trace.steps} steps",
+        step=0,
+        measured=f"the rate rose from {schedule.rates[0]:.2g} to {schedule.last:.2g}{target} and "
+        f"was still rising at the end; all updates together {stream.travel:.2g} of the weights; "
+        f"{course}",
+        expected="a warm-up that is over within the first tenth of the training",
+        certainty="exact: the rates were read at every step",
+        causes=("lr_too_low", "too_few_epochs"),
+        remedies=(
+            Remedy(
+                "Shorten the warm-up to a part of the training, in the unit the schedule counts.",
+                "warmup = steps // 20\nscheduler = torch.optim.lr_scheduler.LinearLR("
+                "optimizer, 0.01, 1.0, warmup)",
+            ),
+        ),
+        evidence={"last": schedule.last, "target": schedule.target, "way": stream.travel},
+    )
+
+
+def _nothing(stream: Stream) -> Finding:
+    return RULE.finding(
+        Severity.ERROR,
+        "the learning rate is 0",
+        step=0,
+        measured=f"every group of every optimizer has a rate of 0 in all {stream.trace.steps} "
+        f"steps; {stream.course}",
+        expected="a rate above 0",
+        certainty="exact: the rates were read at every step",
+        causes=("lr_too_low", "frozen"),
+        remedies=(
+            Remedy(
+                "Set a rate; a schedule that divides whole numbers may give 0.",
+                "optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)",
+            ),
+        ),
+    )
+
+
+# --- cases ----------------------------------------------------------------------------------------
+def _example(
+    losses: Iterable[float], rates: Sequence[float], *, update: float = 1e-3, target: float = np.nan
+) -> Trace:
+    """A run whose rate is `rates` at equal distances."""
+    known = example.regression(list(losses), update=update)
+    steps = np.linspace(0, known.steps, len(rates), endpoint=False).astype(int)
+    curve = RateCurve(steps, np.zeros(len(rates), int), np.array(rates, float), np.array([target]))
+    return replace(known, rates=curve)
+
+
+_HALF_WAY = [*np.geomspace(1.2, 0.7, 20), *[0.7] * 280]
+_LEVEL = list(1 + 0.01 * np.sin(np.arange(600)))
+_LEARNED = list(np.geomspace(1.2, 0.05, 300))
+_BY_BATCH = list(0.1 * 0.3 ** np.arange(50))
+_WARM_UP = list(np.linspace(0, 0.01, 50))
+_COSINE = list(0.05 * (1 + np.cos(np.linspace(0, np.pi, 50))))
+
+RULE = Rule(
+    code="OPT020",
+    name="rate-ran-out",
+    title="A schedule takes the learning rate away while there is much to learn",
+    why="A schedule counts its own steps, and one that is meant for epochs but stepped for every "
+    "batch has taken the rate away before the first epoch is over. All later steps change "
+    "nothing, and the loss stays where it was by then.",
+    sees="""
+A learning rate that is below a hundredth of its highest value for more than half of the run, while
+the fit still had far to go; a rate that is 0 from the start; or one that is still rising at the end
+of a run in which the weights hardly moved.
+""",
+    evidence="""
+The rates of the optimizers' groups are read at every step. They are compared with the highest of
+the same group, the group that keeps most counts, and with the full rate that torch's schedulers
+note in the group.
+""",
+    ignore="""
+Decays that end with the run (a cosine is below a hundredth for its last 6 % only) are silent, and
+so are those of a run that fits its targets. Where the loss had come to rest before, the rate was
+taken away because of that, and something else is the cause.
+""",
+    references=(
+        "torch documentation, How to adjust learning rate: schedulers are called once an epoch",
+        "Loshchilov & Hutter 2017: SGDR, a cosine over the whole budget",
+    ),
+    reads=frozenset({Quantity.LOSS, Quantity.UPDATES, Quantity.PARAMETERS}),
+    check=check,
+    thresholds={
+        "spent": SPENT,
+        "gone": GONE,
+        "most": MOST,
+        "idle": IDLE,
+        "fitted": FITTED,
+        "far": HALF,
+        "weak": WEAK,
+        "way": SHORT_WAY,
+        "steps": JUDGED,
+        "patience": PATIENCE,
+        "fall": FALLING,
+        "sure": ENOUGH_STEPS,
+    },
+    explains=("rate-too-low", "loss-flat", "stopped-early", "labels-unrelated"),
+    cases=(
+        Case(
+            "a schedule stepped per batch", lambda: _example(_HALF_WAY, _BY_BATCH), Severity.WARNING
+        ),
+        Case("a rate of 0", lambda: _example(_LEVEL, [0.0]), Severity.ERROR),
+        Case(
+            "a warm-up longer than the run",
+            lambda: _example(_LEVEL, _WARM_UP, update=1e-5, target=0.1),
+            Severity.WARNING,
+        ),
+        Case("near miss: a cosine to 0", lambda: _example(_HALF_WAY, _COSINE), None),
+        Case("near miss: it fits by then", lambda: _example(_LEARNED, _BY_BATCH), None),
+        Case(
+            "near miss: the loss came to rest before",
+            lambda: _example(_LEVEL, [0.1] * 22 + [1e-5] * 28),
+            None,
+        ),
+        Case(
+            "near miss: a warm-up on which the weights moved",
+            lambda: _example(_LEVEL, _WARM_UP, update=1e-2, target=0.1),
+            None,
+        ),
+        Case("a constant rate", lambda: _example(_HALF_WAY, [0.1]), None),
+        Case(
+            "readings missing: no rates",
+            lambda: replace(_example(_HALF_WAY, _BY_BATCH), rates=RateCurve()),
+            None,
+        ),
+    ),
+)
