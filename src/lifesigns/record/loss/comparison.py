@@ -15,6 +15,10 @@ from lifesigns.records import LossReading, Shape, TargetReading
 
 UNKNOWN = float("nan")
 _MOST_CLASSES = 4096
+_OF_MEDIANS = frozenset({"absolute_error", "huber"})
+_QUANTILES = 32
+_MOST_SORTED = 65_536
+"""Targets that are put in order; of more, evenly spaced rows."""
 
 
 @dataclass
@@ -33,6 +37,9 @@ class PendingLoss:
     row_sums: tuple[int, int] | None = None
     fractions: int | None = None
     moments: int | None = None
+    entropy: int | None = None
+    quantiles: int | None = None
+    class_weights: int | None = None
     partial: bool = False
     """Whether there are more data terms than were read."""
     whole: bool = False
@@ -65,7 +72,21 @@ class PendingLoss:
             low, high = (arrays[s][0] for s in self.row_sums)
             binary = self._integer(arrays) and sums.minimum.min() >= 0 and sums.maximum.max() <= 1
             counts = sums.total.astype(np.int64) if binary and low == high == 1 else None
-        return TargetReading(self.target_shape, self.is_index, sums, self._integer(arrays), counts)
+        return TargetReading(
+            self.target_shape,
+            self.is_index,
+            sums,
+            self._integer(arrays),
+            counts,
+            class_weights=None if self.class_weights is None else arrays[self.class_weights],
+            entropy=UNKNOWN if self.entropy is None else float(arrays[self.entropy][0]),
+            quantiles=self._quantiles(arrays),
+        )
+
+    def _quantiles(self, arrays: list[NDArray[np.float64]]) -> NDArray[np.float64] | None:
+        if self.quantiles is None or self.target is None:
+            return None
+        return arrays[self.quantiles].reshape(-1, self.target.units)
 
     def _integer(self, arrays: list[NDArray[np.float64]]) -> bool:
         return self.is_index or (self.fractions is not None and arrays[self.fractions][0] == 0)
@@ -111,6 +132,8 @@ def compare(
     if values.dim() > 1 and values.shape[-1] > 1:
         rows = values.reshape(-1, values.shape[-1]).sum(-1)
         pending.row_sums = (pack.add(rows.amin()), pack.add(rows.amax()))
+    if pending.reading.kind in _OF_MEDIANS:
+        pending.quantiles = pack.add(_quantiles(values))
     if values.shape == likely.shape:
         _correlate(pack, pending, likely, values)
 
@@ -128,6 +151,28 @@ def _compare_classes(
     if probabilities.dim() == 2:
         one_hot = F.one_hot(kept, classes + 1)[:, :classes].to(probabilities.dtype)
         _correlate(pack, pending, probabilities, one_hot)
+
+
+def weighted_variance(target: Tensor, weight: Tensor) -> float:
+    """The best constant's squared error under importances, as a mean over them, for each unit.
+
+    Args:
+        target: Of any shape; the units are in its last dimension.
+        weight: Not negative, to be broadcast to it.
+    """
+    y = target.reshape(-1, target.shape[-1] if target.dim() > 1 else 1).double()
+    w = weight.expand_as(target).reshape(y.shape).double()
+    mean = (w * y).sum(0) / w.sum(0).clamp_min(1e-300)
+    return float((w * (y - mean).square()).sum() / w.sum())
+
+
+def _quantiles(values: Tensor) -> Tensor:
+    """Equally likely values of each unit, `[quantiles, units]`, flattened."""
+    rows = values.reshape(-1, values.shape[-1] if values.dim() > 1 else 1)
+    rows = rows[:: -(-rows.numel() // _MOST_SORTED)] if rows.numel() else rows
+    ordered = rows.float().sort(0).values
+    at = (torch.arange(_QUANTILES, device=rows.device) + 0.5) * len(rows) / _QUANTILES
+    return ordered[at.long().clamp_max(len(rows) - 1)].reshape(-1)
 
 
 def _correlate(pack: Pack, pending: PendingLoss, given: Tensor, target: Tensor) -> None:
