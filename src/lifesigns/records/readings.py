@@ -111,6 +111,16 @@ class TargetReading:
         return not self.is_index and self.class_counts is not None
 
 
+@dataclass(frozen=True)
+class Crossing:
+    """N values that met N others, so that N² pairs of them went on to the loss."""
+
+    operation: str
+    given: Shape
+    other: Shape
+    result: Shape
+
+
 @dataclass(frozen=True, eq=False)
 class LossReading:
     """The loss that was trained on in one step, traced back to prediction and target."""
@@ -149,6 +159,8 @@ class LossReading:
     constant: float = float("nan")
     """Mean loss per observation of the best constant prediction on this step's targets, where the
     sums of the targets do not tell it."""
+    crossing: Crossing | None = None
+    """Where, in a loss written by hand, values met others of another shape."""
 
     @property
     def cross_broadcast(self) -> bool:

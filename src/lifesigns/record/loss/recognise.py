@@ -13,6 +13,7 @@ from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk
 from lifesigns.record.loss.built_in import built_in
 from lifesigns.record.loss.comparison import PendingLoss
+from lifesigns.record.loss.crossing import crossing
 from lifesigns.record.loss.handwritten import from_logs, from_picked, from_residual
 from lifesigns.record.loss.likelihoods import (
     from_alignment,
@@ -61,10 +62,14 @@ def read_loss(
                 reading = replace(reading, details={"smoothing": smoothing / scale})
             others = False
         site = condensed.site_of_node.get(data[0].node, -1)
-        pending.reading = replace(reading, value=value, site=site, scale=scale)
+        pending.reading = replace(
+            reading, value=value, site=site, scale=scale, crossing=crossing(walked, terms.found)
+        )
         pending.whole = not (others or terms.penalised or pending.partial)
         return pending
-    return _unrecognised(pack, walked, value, prediction)
+    pending = _unrecognised(pack, walked, value, prediction)
+    pending.reading = replace(pending.reading, crossing=crossing(walked, terms.found))
+    return pending
 
 
 def _is_smoothed(walked: Walk, found: list[Term], data: list[Term]) -> bool:
