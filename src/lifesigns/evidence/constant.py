@@ -46,6 +46,25 @@ def targets_vary(readings: Sequence[LossReading]) -> bool:
 
 def _level(seen: Sequence[LossReading], targets: UnitSums) -> float:
     """The constant's loss on the targets of these readings together."""
+    level = _everywhere(seen, targets)
+    return min(level, places) if math.isfinite(places := _at_each_place(seen)) else level
+
+
+def _at_each_place(seen: Sequence[LossReading]) -> float:
+    """That of a constant image: its mean over few samples is corrected for having been fitted."""
+    parts = [r.target.places for r in seen if r.target and r.target.places]
+    alike = [part for part in parts if part.units == parts[-1].units]
+    kind = seen[-1].kind
+    if not alike or kind not in ("squared_error", "binary_cross_entropy"):
+        return math.nan
+    places = reduce(UnitSums.merge, alike)
+    n = float(places.count.min())
+    level = constant_loss(kind, places, details=seen[-1].details)
+    return level * n / (n - 1) if kind == "squared_error" else level + 1 / (2 * n)
+
+
+def _everywhere(seen: Sequence[LossReading], targets: UnitSums) -> float:
+    """That of one number for each output unit."""
     read = [r.target for r in seen if r.target and r.target.sums.units == targets.units]
     quantiles = [t.quantiles for t in read if t.quantiles is not None]
     return constant_loss(

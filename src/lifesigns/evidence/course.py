@@ -372,6 +372,9 @@ def _output_deviation(readings: Sequence[LossReading]) -> float:
     last = readings[-1] if readings else None
     if last is None or last.prediction is None or last.target is None:
         return NAN
+    if last.places is not None and last.target.places is not None:
+        wanted = float(np.sqrt(last.target.places.variance.mean()))
+        return float(np.sqrt(last.places.variance.mean())) / wanted if wanted > 0 else NAN
     wanted = 0.5 if last.target.is_index else float(np.sqrt(last.target.sums.variance.mean()))
     return float(np.sqrt(last.prediction.variance.mean())) / wanted if wanted > 0 else NAN
 

@@ -104,6 +104,9 @@ class TargetReading:
     """Mean of -y log y, summed over a sample's classes where the targets are distributions."""
     quantiles: Floats | None = None
     """Equally likely values of each unit, shape `[any, units]`, where the loss needs a median."""
+    places: UnitSums | None = None
+    """The same at each place of an image, over the batch: its units are places and channels, all or
+    evenly spaced ones."""
 
     @property
     def one_hot(self) -> bool:
@@ -159,6 +162,8 @@ class LossReading:
     constant: float = float("nan")
     """Mean loss per observation of the best constant prediction on this step's targets, where the
     sums of the targets do not tell it."""
+    places: UnitSums | None = None
+    """The predictions at the places of `TargetReading.places`."""
     crossing: Crossing | None = None
     """Where, in a loss written by hand, values met others of another shape."""
 

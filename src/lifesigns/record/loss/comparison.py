@@ -15,6 +15,7 @@ from lifesigns.records import LossReading, Shape, TargetReading
 
 UNKNOWN = float("nan")
 _MOST_CLASSES = 4096
+_IMAGE, _FEWEST, _MOST_PLACES = 4, 8, 1024
 _OF_MEDIANS = frozenset({"absolute_error", "huber"})
 _QUANTILES = 32
 _MOST_SORTED = 65_536
@@ -40,6 +41,8 @@ class PendingLoss:
     entropy: int | None = None
     quantiles: int | None = None
     class_weights: int | None = None
+    places: tuple[PendingSums | None, PendingSums | None] = (None, None)
+    """Prediction and target at each place of an image."""
     partial: bool = False
     """Whether there are more data terms than were read."""
     whole: bool = False
@@ -59,6 +62,7 @@ class PendingLoss:
             prediction=None if self.prediction is None else self.prediction.of(arrays),
             target=self._target(arrays),
             correlation=self._correlation(arrays),
+            places=None if self.places[0] is None else self.places[0].of(arrays),
         )
 
     def _target(self, arrays: list[NDArray[np.float64]]) -> TargetReading | None:
@@ -81,6 +85,7 @@ class PendingLoss:
             class_weights=None if self.class_weights is None else arrays[self.class_weights],
             entropy=UNKNOWN if self.entropy is None else float(arrays[self.entropy][0]),
             quantiles=self._quantiles(arrays),
+            places=None if self.places[1] is None else self.places[1].of(arrays),
         )
 
     def _quantiles(self, arrays: list[NDArray[np.float64]]) -> NDArray[np.float64] | None:
@@ -135,6 +140,8 @@ def compare(
     if pending.reading.kind in _OF_MEDIANS:
         pending.quantiles = pack.add(_quantiles(values))
     if values.shape == likely.shape:
+        if is_image(values):
+            pending.places = (pack.sums(_places(given), -1), pack.sums(_places(values), -1))
         _correlate(pack, pending, likely, values)
 
 
@@ -151,6 +158,21 @@ def _compare_classes(
     if probabilities.dim() == 2:
         one_hot = F.one_hot(kept, classes + 1)[:, :classes].to(probabilities.dtype)
         _correlate(pack, pending, probabilities, one_hot)
+
+
+def is_image(values: Tensor) -> bool:
+    """Whether there are several samples with places of their own: `[batch, channels, ...]`.
+
+    Args:
+        values: What a loss compares. Sequences are left out: their first dimension may be time.
+    """
+    return values.dim() >= _IMAGE and len(values) >= _FEWEST and values[0].numel() > 1
+
+
+def _places(values: Tensor) -> Tensor:
+    """The values at each place, `[batch, places]`, evenly spaced ones of many."""
+    rows = values.reshape(len(values), -1)
+    return rows[:, :: -(-rows.shape[1] // _MOST_PLACES)]
 
 
 def weighted_variance(target: Tensor, weight: Tensor) -> float:
@@ -177,6 +199,8 @@ def _quantiles(values: Tensor) -> Tensor:
 
 def _correlate(pack: Pack, pending: PendingLoss, given: Tensor, target: Tensor) -> None:
     units = given.shape[-1] if given.dim() > 1 else 1
+    if is_image(given):  # a mean image is like every image, and says nothing of any
+        units = given[0].numel()
     wide = torch.float64 if given.device.type == "cpu" else torch.float32
     p, t = given.reshape(-1, units).to(wide), target.reshape(-1, units).to(wide)
     p, t = p - p.mean(0), t - t.mean(0)
