@@ -240,3 +240,29 @@ def test_equal_embeddings_leave_the_margin(name, level):
     reading, _ = read(*LOSSES[name])
 
     assert baseline([reading])[0] == pytest.approx(level)
+
+
+# --- sums -----------------------------------------------------------------------------------------
+def test_every_data_term_of_a_sum_is_a_loss_of_its_own():
+    def loss(x):
+        return F.cross_entropy(x, LABELS) + 2 * F.mse_loss(x[:, 0], OTHER) + F.l1_loss(x, SOFT)
+
+    reading, value = read(LOGITS, loss)
+
+    terms = [reading, *reading.others]
+    assert [term.kind for term in terms] == ["cross_entropy", "squared_error", "absolute_error"]
+    assert [term.scale for term in terms] == pytest.approx([1, 2, 1])
+    assert sum(term.fit for term in terms) == pytest.approx(value)
+    assert not reading.penalised
+    assert reading.penalty == pytest.approx(0, abs=1e-6)
+    assert baseline([reading.others[0]])[0] == pytest.approx(OTHER.var(unbiased=False).item())
+
+
+def test_what_compares_nothing_is_a_penalty():
+    def loss(x):
+        return F.mse_loss(x, SOFT) + (x.exp() - x).mean()
+
+    reading, _ = read(LOGITS, loss)
+
+    assert reading.penalised
+    assert reading.penalty == pytest.approx((LOGITS.exp() - LOGITS).mean().item(), rel=1e-5)

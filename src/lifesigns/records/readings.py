@@ -164,8 +164,18 @@ class LossReading:
     sums of the targets do not tell it."""
     places: UnitSums | None = None
     """The predictions at the places of `TargetReading.places`."""
+    others: tuple[LossReading, ...] = ()
+    """The further data terms of a sum, each read like a loss of its own."""
+    penalised: bool = False
+    """Whether the sum has terms that are no comparison with targets, but depend on what the network
+    makes of its input."""
     crossing: Crossing | None = None
     """Where, in a loss written by hand, values met others of another shape."""
+
+    @property
+    def penalty(self) -> float:
+        """What is left of the loss without its data terms."""
+        return self.value - self.fit - sum(other.fit for other in self.others)
 
     @property
     def cross_broadcast(self) -> bool:

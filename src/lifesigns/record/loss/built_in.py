@@ -76,6 +76,7 @@ def built_in(
         fit=pack.add(torch.stack(parts).sum()),
         fit_factor=term.factor,
         partial=len(alike) < len(terms),
+        terms=[t.node for t in alike],
     )
     if name.startswith("Nll"):
         _weigh(pack, pending, node)

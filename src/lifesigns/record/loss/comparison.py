@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -45,6 +45,10 @@ class PendingLoss:
     """Prediction and target at each place of an image."""
     partial: bool = False
     """Whether there are more data terms than were read."""
+    terms: list[int] = field(default_factory=list)
+    """Nodes of the terms that were read."""
+    others: list[PendingLoss] = field(default_factory=list)
+    """The further data terms."""
     whole: bool = False
     """Whether the data term is all there is, so that its value is the loss's."""
 
@@ -55,6 +59,7 @@ class PendingLoss:
             arrays: What the pack brought to the host, by slot.
         """
         fit = UNKNOWN if self.fit is None else self.fit_factor * float(arrays[self.fit][0])
+        others = [other.of(arrays) for other in self.others]
         return replace(
             self.reading,
             target_shape=self.target_shape,
@@ -63,6 +68,7 @@ class PendingLoss:
             target=self._target(arrays),
             correlation=self._correlation(arrays),
             places=None if self.places[0] is None else self.places[0].of(arrays),
+            others=tuple(replace(other, value=other.fit) for other in others),
         )
 
     def _target(self, arrays: list[NDArray[np.float64]]) -> TargetReading | None:

@@ -132,6 +132,7 @@ def from_logs(
         ),
         fit=pack.add(torch.stack(totals).sum()),
         fit_factor=factor,
+        terms=[term.node for term in terms],
     )
     if main.weights is not None and main.weights.numel() == p.shape[-1]:
         pending.class_weights = pack.add(main.weights.reshape(-1))

@@ -27,6 +27,9 @@ from lifesigns.record.loss.summands import Term, terms_of
 from lifesigns.record.measure.reduce import Pack
 from lifesigns.records import LossReading
 
+MOST_TERMS = 8
+"""Data terms of a sum that are read beside the first."""
+
 
 def read_loss(
     pack: Pack,
@@ -54,9 +57,10 @@ def read_loss(
         if pending is None:
             continue
         reading, scale = pending.reading, pending.reading.scale
-        if others and _is_smoothed(walked, terms.found, data):
-            smoothed = next(term for term in terms.found if term not in data)
-            smoothing = abs(smoothed.factor) * numel(reading.input_shape)
+        smoothed = others and _is_smoothed(walked, terms.found, data)
+        if smoothed:
+            smooth = next(term for term in terms.found if term not in data)
+            smoothing = abs(smooth.factor) * numel(reading.input_shape)
             scale += smoothing
             if pending.class_weights is None:
                 reading = replace(reading, details={"smoothing": smoothing / scale})
@@ -66,10 +70,30 @@ def read_loss(
             reading, value=value, site=site, scale=scale, crossing=crossing(walked, terms.found)
         )
         pending.whole = not (others or terms.penalised or pending.partial)
+        if not pending.whole and form in _BESIDE_OTHERS:
+            used = pending.terms or [data[0].node]
+            rest = [t for t in terms.found if t.node not in used and not smoothed]
+            _add_others(pack, walked, pending, rest, prediction)
         return pending
     pending = _unrecognised(pack, walked, value, prediction)
     pending.reading = replace(pending.reading, crossing=crossing(walked, terms.found))
     return pending
+
+
+def _add_others(
+    pack: Pack, walked: Walk, pending: PendingLoss, rest: list[Term], prediction: Prediction | None
+) -> None:
+    """Reads the other data terms of a sum, each as a loss of its own."""
+    left = 0
+    for term in rest:
+        read = next((_READERS[f] for f in _BESIDE_OTHERS if term.form in f.split("|")), None)
+        few = len(pending.others) < MOST_TERMS
+        other = read(pack, walked, [term], prediction) if read and few else None
+        if other is None:
+            left += 1
+        else:
+            pending.others.append(other)
+    pending.reading = replace(pending.reading, penalised=left > 0)
 
 
 def _is_smoothed(walked: Walk, found: list[Term], data: list[Term]) -> bool:
@@ -110,5 +134,5 @@ _READERS = {
     "picked": from_picked,
     "hinge": from_margin,
 }
-_BESIDE_OTHERS = frozenset(_READERS) - {"log", "picked", "hinge"}
+_BESIDE_OTHERS = [form for form in _READERS if form not in ("log", "picked", "hinge")]
 """Forms that are the data term whatever is added; a logarithm may be part of something else."""
