@@ -101,7 +101,7 @@ class TargetReading:
     class_weights: Floats | None = None
     """What the loss multiplies each class by; None if it treats them alike."""
     entropy: float = float("nan")
-    """Mean of -y log y, summed over a sample's classes where the targets are distributions."""
+    """Of the samples' own targets, where these are distributions: mean of -Σ y log y."""
     quantiles: Floats | None = None
     """Equally likely values of each unit, shape `[any, units]`, where the loss needs a median."""
     places: UnitSums | None = None

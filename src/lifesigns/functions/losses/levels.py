@@ -33,7 +33,6 @@ def constant_loss(
     over units of the binary entropy of the unit's mean target. Squared error: the mean over units
     of the target's variance. Targets merge over steps with `UnitSums.merge`.
 
-    Poisson's likelihood is that of the targets less than that of a perfect answer: 0 at best.
     Absolute error and Huber need a median, which sums do not hold but `quantiles` do. NaN for
     kinds that are not known, and for targets that are no distribution (negative, or outside
     [0, 1]).
@@ -43,8 +42,7 @@ def constant_loss(
         sums: The targets, per output unit.
         class_counts: How often each class occurs; needed for cross-entropy on class indices. For
             one-hot or soft targets the sums themselves are the frequencies.
-        entropy: Mean of -y log y, summed over a sample's classes for a KL divergence, of each
-            count for Poisson's likelihood; needed for these two.
+        entropy: Of the samples' own targets, on average; needed for a KL divergence.
         quantiles: Of the targets, equally likely ones, shape `[any, units]`.
         details: The loss's own constants, such as `delta` or `pos_weight`.
 
@@ -62,8 +60,6 @@ def constant_loss(
         return _entropy(frequencies) - (entropy if kind == "kl_divergence" else 0.0)
     if not (sums.units and (sums.count > 0).all()):
         return NAN
-    if kind == "poisson":
-        return _poisson(sums, entropy)
     if kind in _OF_RESIDUALS:
         known = quantiles is not None and np.size(quantiles)
         return _of_quantiles(kind, np.asarray(quantiles, float), details) if known else NAN
@@ -117,13 +113,17 @@ def _variance(sums: UnitSums, details: Mapping[str, float]) -> float:
     return float(sums.variance.mean())
 
 
-def _poisson(sums: UnitSums, entropy: float) -> float:
-    """The best rate is the mean count; what is left is y log y - m log m, half the deviance."""
+def _poisson(sums: UnitSums, details: Mapping[str, float]) -> float:
+    """The best rate is the mean count m: m - m log m, without the term of the targets alone.
+
+    NaN for counts above 1 on average: it nears 0 and falls below it, where a share of it says
+    nothing, and a batch's own counts move the loss more than what can be learned.
+    """
     mean = sums.mean
-    if (sums.minimum < 0).any():
+    if (sums.minimum < 0).any() or (mean > 1).any():
         return NAN
     with np.errstate(divide="ignore", invalid="ignore"):
-        return float(-np.where(mean > 0, mean * np.log(mean), 0.0).mean() - entropy)
+        return float(np.where(mean > 0, mean - mean * np.log(mean), 0.0).mean())
 
 
 def _gaussian(sums: UnitSums, details: Mapping[str, float]) -> float:
@@ -189,6 +189,7 @@ _BY_KIND: Mapping[str, Callable[[UnitSums, Mapping[str, float]], float]] = Mappi
         "binary_cross_entropy": _binary_entropy,
         "squared_error": _variance,
         "soft_margin": _soft_margin,
+        "poisson": _poisson,
         "gaussian": _gaussian,
         "hinge": _hinge,
     }

@@ -68,7 +68,7 @@ def _classes_dim(target: Tensor) -> int:
 def from_counts(
     pack: Pack, walked: Walk, terms: list[Term], prediction: Prediction | None
 ) -> PendingLoss | None:
-    """Poisson's `exp(z) - y z` or `a - y log a`, less what a perfect answer would leave.
+    """Poisson's `exp(z) - y z` or `a - y log a`.
 
     Args:
         pack: Where the sums wait for the copy.
@@ -92,15 +92,13 @@ def from_counts(
     if rate is None:
         return None
     rate = wide(rate).reshape(target.shape)
-    own = torch.special.entr(target)
-    size = rate - target * rate.log() - target - own
+    size = rate - torch.special.xlogy(target, rate)
     word = "poisson_nll_loss" if logged else "poisson_nll_loss of rates"
     pending = PendingLoss(
         _reading(word, tuple(target.shape), tuple(target.shape), factor * target.numel()),
-        fit=pack.add(torch.where(target > 0, size, rate).sum()),
+        fit=pack.add(size.sum()),
         fit_factor=factor,
-        entropy=pack.add(own.mean()),
-        partial=True,  # the rest is what the targets alone add
+        partial=len(terms) > 1,
     )
     compare(pack, pending, rate.log() if logged else rate, target, probabilities=rate)
     return pending

@@ -143,8 +143,8 @@ when they arrive; then the weights are not to blame.
     evidence="""
 In the first recorded step: the RMS of what every layer receives and of the output, against that of
 the input, or a cross-entropy far above that of a uniform prediction, ln(classes). Raw inputs lead
-where they, and not a growth from layer to layer, make the signal large. Where samples are added up (the
-neighbours in a graph) and the weights are not large, the sums are to be averaged.
+where they, and not a growth from layer to layer, make the signal large. Where samples are added up,
+as the neighbours in a graph, and the weights are not large, the sums are to be averaged.
 It alarms only if nothing was learned.
 """,
     ignore="""
