@@ -267,3 +267,13 @@ def test_what_compares_nothing_is_a_penalty():
 
     assert reading.penalised
     assert reading.penalty == pytest.approx((LOGITS.exp() - LOGITS).mean().item(), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "shifted",
+    [lambda v: v - 0.1, lambda v: 3 - v, lambda v: v / torch.tensor(2.0), lambda v: v * v],
+)
+def test_numbers_around_a_loss_do_not_stop_its_reading(shifted):
+    reading, value = read(SCORES, lambda x: shifted(F.mse_loss(x, OTHER)))
+
+    assert reading.value == pytest.approx(value) or reading.kind == "squared_error"

@@ -60,6 +60,8 @@ def is_distribution(values: Tensor) -> bool:
 # --- likelihoods ----------------------------------------------------------------------------------
 def _difference(walked: Walk, i: int) -> str:
     """`y log y - y log a` is a divergence, `exp(z) - y z` and `a - y log a` are Poisson's."""
+    if len(walked.inputs[i]) < 2:  # less a number
+        return ""
     left, right = walked.inputs[i][:2]
     product = data_factor(walked, right)
     if product is None or walked.shape(i) != tuple(product[0].shape):
@@ -93,7 +95,7 @@ def _addition(walked: Walk, i: int) -> str:
         return _choice(walked, left, right)
     if names != ("Log", "Div"):
         return ""
-    squared, variance = walked.inputs[right][:2]
+    squared, variance = (walked.inputs[right] + (None,))[:2]
     if squared is None or squared < 0 or variance is None or walked.names[squared] != "Pow":
         return ""
     same = walked.inputs[left][0] == variance
