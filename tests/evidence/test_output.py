@@ -71,3 +71,10 @@ def test_a_handwritten_logarithm_needs_something_that_normalises():
     assert lacks_normalisation(ending("log", handwritten=True))
     assert not lacks_normalisation(ending("softmax", "log", handwritten=True))
     assert is_normalised(ending("softmax", "log", handwritten=True))
+
+
+def test_a_penalty_on_gradients_does_not_hide_the_output():
+    graph = example.chain("linear", "softmax", "log_softmax", "nll_loss", "linear")
+
+    assert is_output(graph, 1)
+    assert not is_output(example.chain("linear", "softmax", "linear", "nll_loss"), 1)

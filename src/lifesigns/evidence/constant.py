@@ -10,7 +10,7 @@ import numpy as np
 
 from lifesigns.evidence.thresholds import Threshold
 from lifesigns.functions import constant_loss
-from lifesigns.records import Floats, LossReading, UnitSums
+from lifesigns.records import Floats, Ints, LossReading, UnitSums
 
 PER_CLASS = Threshold(
     10,
@@ -28,13 +28,62 @@ def baseline(readings: Sequence[LossReading]) -> tuple[float, float]:
     """
     seen = [reading for reading in readings if reading.target and not reading.ignored_all]
     targets = targets_of(seen)
-    if targets is None:
-        return math.nan, math.nan
-    each = [constant_loss(r.kind, r.target.sums, r.target.class_counts) for r in seen if r.target]
-    error = float(np.std(each, ddof=1)) / math.sqrt(len(each)) if len(each) > 1 else 0.0
+    if targets is None or math.isfinite(seen[-1].constant):
+        return _mean([reading.constant for reading in readings])
+    _, error = _mean([_level([r], r.target.sums) for r in seen if r.target])
     if seen[-1].kind == "cross_entropy":
         return _entropy(seen, targets), error
-    return constant_loss(seen[-1].kind, targets), error
+    return _level(seen, targets), error
+
+
+def targets_vary(readings: Sequence[LossReading]) -> bool:
+    """Whether there is something to learn: the targets differ, or pairs are told apart."""
+    targets = targets_of(readings)
+    if targets is None:
+        return any(reading.constant > 0 for reading in readings)
+    return bool((targets.span > 0).any())
+
+
+def _level(seen: Sequence[LossReading], targets: UnitSums) -> float:
+    """The constant's loss on the targets of these readings together."""
+    level = _everywhere(seen, targets)
+    return min(level, places) if math.isfinite(places := _at_each_place(seen)) else level
+
+
+def _at_each_place(seen: Sequence[LossReading]) -> float:
+    """That of a constant image: its mean over few samples is corrected for having been fitted."""
+    parts = [r.target.places for r in seen if r.target and r.target.places]
+    alike = [part for part in parts if part.units == parts[-1].units]
+    kind = seen[-1].kind
+    if not alike or kind not in ("squared_error", "binary_cross_entropy"):
+        return math.nan
+    places = reduce(UnitSums.merge, alike)
+    n = float(places.count.min())
+    level = constant_loss(kind, places, details=seen[-1].details)
+    return level * n / (n - 1) if kind == "squared_error" else level + 1 / (2 * n)
+
+
+def _everywhere(seen: Sequence[LossReading], targets: UnitSums) -> float:
+    """That of one number for each output unit."""
+    read = [r.target for r in seen if r.target and r.target.sums.units == targets.units]
+    quantiles = [t.quantiles for t in read if t.quantiles is not None]
+    return constant_loss(
+        seen[-1].kind,
+        targets,
+        _class_shares(seen),
+        entropy=float(np.mean([t.entropy for t in read])),
+        quantiles=np.concatenate(quantiles) if quantiles else None,
+        details=seen[-1].details,
+    )
+
+
+def _mean(levels: Sequence[float]) -> tuple[float, float]:
+    """Mean and standard error of what is known; the error of a single one is 0."""
+    known = [level for level in levels if math.isfinite(level)]
+    if not known:
+        return math.nan, math.nan
+    error = float(np.std(known, ddof=1)) / math.sqrt(len(known)) if len(known) > 1 else 0.0
+    return float(np.mean(known)), error
 
 
 def targets_of(readings: Sequence[LossReading]) -> UnitSums | None:
@@ -52,15 +101,34 @@ def class_counts(readings: Sequence[LossReading]) -> Floats | None:
 
     None if classes are not known.
     """
-    counts = [
-        r.target.class_counts for r in readings if r.target and r.target.class_counts is not None
-    ]
-    if not counts:
+    return _together([r.target.class_counts for r in readings if r.target])
+
+
+def _class_shares(readings: Sequence[LossReading]) -> Floats | None:
+    """The same as the loss counts them: weighted, and a smoothed label in part for every class."""
+    return _together([_weighed(r) for r in readings])
+
+
+def _together(counts: Sequence[Ints | Floats | None]) -> Floats | None:
+    known = [count for count in counts if count is not None]
+    if not known:
         return None
-    total = np.zeros(max(len(count) for count in counts))
-    for count in counts:
+    total = np.zeros(max(map(len, known)))
+    for count in known:
         total[: len(count)] += count
     return total
+
+
+def _weighed(reading: LossReading) -> Floats | None:
+    target = reading.target
+    if target is None or (target.class_counts is None and target.class_weights is None):
+        return None
+    each = target.sums.total if target.class_counts is None else target.class_counts
+    if target.class_weights is not None and len(target.class_weights) == len(each):
+        weighed = each * target.class_weights
+        each = weighed * (each.sum() / weighed.sum() if weighed.sum() > 0 else 1.0)
+    smoothing = reading.details.get("smoothing", 0.0)
+    return np.asarray((1 - smoothing) * each + smoothing * each.sum() / max(len(each), 1))
 
 
 def _entropy(seen: Sequence[LossReading], targets: UnitSums) -> float:
@@ -70,7 +138,7 @@ def _entropy(seen: Sequence[LossReading], targets: UnitSums) -> float:
     frequent classes, which is never too low.
     """
     counts = class_counts(seen)
-    entropy = constant_loss("cross_entropy", targets, counts)
+    entropy = constant_loss("cross_entropy", targets, _class_shares(seen))
     if counts is None:
         return entropy
     classes, n = int((counts > 0).sum()), float(counts.sum())

@@ -22,7 +22,7 @@ from functools import cached_property
 import numpy as np
 
 from lifesigns.evidence.blocks import slope_score, standard_error
-from lifesigns.evidence.constant import baseline, targets_of
+from lifesigns.evidence.constant import baseline, targets_vary
 from lifesigns.evidence.thresholds import (
     ALIKE,
     ALIVE,
@@ -315,7 +315,6 @@ def course_of(trace: Trace, stream: int = 0) -> Course:
     level, error = baseline(readings) if known else (NAN, NAN)
     late = readings[len(readings) // 2 :]
     correlation, correlation_error = _correlation(late)
-    targets = targets_of(readings)
     finite = np.isfinite(values)
     return Course(
         curve=values[finite],
@@ -325,7 +324,7 @@ def course_of(trace: Trace, stream: int = 0) -> Course:
         correlation_error=correlation_error,
         output_deviation=_output_deviation(late),
         kind=readings[-1].kind if readings else "",
-        targets_vary=targets is not None and bool((targets.span > 0).any()),
+        targets_vary=targets_vary(readings),
         nonfinite=int((~np.isfinite(trained)).sum()),
         ends_finite=not len(trained) or bool(np.isfinite(trained[-1])),
         opposed=_takes_turns(trace, stream),
@@ -373,6 +372,9 @@ def _output_deviation(readings: Sequence[LossReading]) -> float:
     last = readings[-1] if readings else None
     if last is None or last.prediction is None or last.target is None:
         return NAN
+    if last.places is not None and last.target.places is not None:
+        wanted = float(np.sqrt(last.target.places.variance.mean()))
+        return float(np.sqrt(last.places.variance.mean())) / wanted if wanted > 0 else NAN
     wanted = 0.5 if last.target.is_index else float(np.sqrt(last.target.sums.variance.mean()))
     return float(np.sqrt(last.prediction.variance.mean())) / wanted if wanted > 0 else NAN
 

@@ -40,8 +40,20 @@ def output_activation(graph: Graph, loss: LossReading) -> int | None:
 
 
 def is_output(graph: Graph, index: int) -> bool:
-    """Whether no weight lies between this site and the end of the graph."""
-    return not any(graph.sites[i].kind in BOUNDARY for i in graph.downstream(index))
+    """Whether no weight lies between this site and the loss, or else the end of the graph.
+
+    A penalty on gradients takes them through all the weights again, behind the loss.
+    """
+    if not any(graph.sites[i].kind in BOUNDARY for i in graph.downstream(index)):
+        return True
+    seen, queue = {index}, [index]
+    while queue:
+        following = [j for j in graph.successors(queue.pop()) if j not in seen]
+        if any(graph.sites[j].kind is Kind.LOSS for j in following):
+            return True
+        seen.update(following)
+        queue.extend(j for j in following if graph.sites[j].kind not in BOUNDARY)
+    return False
 
 
 def direct_pairs(graph: Graph) -> Iterator[tuple[Site, Site]]:

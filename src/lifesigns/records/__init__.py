@@ -21,6 +21,7 @@ from lifesigns.records.quantities import EVERYTHING, Quantity
 from lifesigns.records.readings import (
     BatchReading,
     Coverage,
+    Crossing,
     LossReading,
     NonFinite,
     ParameterReading,
@@ -41,6 +42,7 @@ __all__ = [
     "BatchReading",
     "Cost",
     "Coverage",
+    "Crossing",
     "Finding",
     "Floats",
     "Graph",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from lifesigns.records.graph import Graph
 from lifesigns.records.quantities import Quantity
-from lifesigns.records.units import Ints, Shape, UnitSums
+from lifesigns.records.units import Floats, Ints, Shape, UnitSums
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,11 +103,30 @@ class TargetReading:
     integer_valued: bool = False
     class_counts: Ints | None = None
     """How often each class occurs: for class indices (index = class) and for one-hot rows."""
+    class_weights: Floats | None = None
+    """What the loss multiplies each class by; None if it treats them alike."""
+    entropy: float = float("nan")
+    """Of the samples' own targets, where these are distributions: mean of -Σ y log y."""
+    quantiles: Floats | None = None
+    """Equally likely values of each unit, shape `[any, units]`, where the loss needs a median."""
+    places: UnitSums | None = None
+    """The same at each place of an image, over the batch: its units are places and channels, all or
+    evenly spaced ones."""
 
     @property
     def one_hot(self) -> bool:
         """Rows of zeros with a single one."""
         return not self.is_index and self.class_counts is not None
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """N values that met N others, so that N² pairs of them went on to the loss."""
+
+    operation: str
+    given: Shape
+    other: Shape
+    result: Shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,8 +136,8 @@ class LossReading:
     value: float
     """As passed to `backward`, with loss scaling and accumulation factors undone."""
     kind: str = "other"
-    """`cross_entropy`, `binary_cross_entropy`, `squared_error`, `absolute_error`, `huber`, or
-    `other`. Hand-written forms carry the same word as torch's own."""
+    """A kind of `functions.losses.OPERATIONS`, such as `cross_entropy`, `squared_error` or
+    `kl_divergence`; `hinge`, or `other`. Hand-written forms carry the same word as torch's own."""
     operation: str = ""
     """The operation it was recognised by, e.g. `nll_loss`, `mse_loss`, `log`, `pow`."""
     handwritten: bool = False
@@ -125,7 +145,8 @@ class LossReading:
     """The data term alone (without penalties), in the scale of `value`; NaN if unknown."""
     scale: float = float("nan")
     """`fit` = `scale` x mean loss per observation (an element for squared and absolute error and
-    binary cross-entropy, a sample for cross-entropy): 1 for a mean, the count for a sum."""
+    binary cross-entropy, a sample for cross-entropy and whatever compares rows): 1 for a mean, the
+    count for a sum."""
     site: int = -1
     """Index of the loss's site in the graph, -1 if none."""
     input_shape: Shape = ()
@@ -141,6 +162,25 @@ class LossReading:
     target: TargetReading | None = None
     correlation: float = float("nan")
     """Pearson correlation of prediction and target over the batch, mean over output units."""
+    details: Mapping[str, float] = field(default_factory=dict)
+    """The loss's own constants: `delta`, `margin`, `pos_weight`, `smoothing`."""
+    constant: float = float("nan")
+    """Mean loss per observation of the best constant prediction on this step's targets, where the
+    sums of the targets do not tell it."""
+    places: UnitSums | None = None
+    """The predictions at the places of `TargetReading.places`."""
+    others: tuple[LossReading, ...] = ()
+    """The further data terms of a sum, each read like a loss of its own."""
+    penalised: bool = False
+    """Whether the sum has terms that are no comparison with targets, but depend on what the network
+    makes of its input."""
+    crossing: Crossing | None = None
+    """Where, in a loss written by hand, values met others of another shape."""
+
+    @property
+    def penalty(self) -> float:
+        """What is left of the loss without its data terms."""
+        return self.value - self.fit - sum(other.fit for other in self.others)
 
     @property
     def cross_broadcast(self) -> bool:

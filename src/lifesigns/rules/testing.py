@@ -49,7 +49,7 @@ KINDS = {
     **dict.fromkeys(("batch_norm", "layer_norm"), Kind.NORM),
     **dict.fromkeys(("softmax", "log_softmax"), Kind.SOFTMAX),
     **dict.fromkeys(("nll_loss", "mse_loss", "binary_cross_entropy", "l1_loss"), Kind.LOSS),
-    "binary_cross_entropy_with_logits": Kind.LOSS,
+    **dict.fromkeys(("binary_cross_entropy_with_logits", "kl_div", "ctc_loss"), Kind.LOSS),
     "dropout": Kind.DROPOUT,
     "embedding": Kind.EMBEDDING,
     "max_pool2d": Kind.POOLING,

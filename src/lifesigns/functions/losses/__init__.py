@@ -10,9 +10,23 @@ from types import MappingProxyType
 
 from lifesigns.functions.losses import classification, regression
 from lifesigns.functions.losses._loss import Loss
-from lifesigns.functions.losses.levels import constant_loss, lowest_cross_entropy
+from lifesigns.functions.losses.levels import (
+    constant_loss,
+    lowest_cross_entropy,
+    lowest_ranking,
+)
+from lifesigns.functions.losses.operations import OPERATIONS, Operation, Takes
 
-__all__ = ["LOSSES", "Loss", "constant_loss", "lowest_cross_entropy"]
+__all__ = [
+    "LOSSES",
+    "OPERATIONS",
+    "Loss",
+    "Operation",
+    "Takes",
+    "constant_loss",
+    "lowest_cross_entropy",
+    "lowest_ranking",
+]
 
 LOSSES: Mapping[str, Loss] = MappingProxyType(
     {loss.name: loss for loss in (*regression.FAMILY, *classification.FAMILY)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -15,6 +15,11 @@ from lifesigns.records import LossReading, Shape, TargetReading
 
 UNKNOWN = float("nan")
 _MOST_CLASSES = 4096
+_IMAGE, _FEWEST, _MOST_PLACES = 4, 8, 1024
+_OF_MEDIANS = frozenset({"absolute_error", "huber"})
+_QUANTILES = 32
+_MOST_SORTED = 65_536
+"""Targets that are put in order; of more, evenly spaced rows."""
 
 
 @dataclass
@@ -33,8 +38,17 @@ class PendingLoss:
     row_sums: tuple[int, int] | None = None
     fractions: int | None = None
     moments: int | None = None
+    entropy: int | None = None
+    quantiles: int | None = None
+    class_weights: int | None = None
+    places: tuple[PendingSums | None, PendingSums | None] = (None, None)
+    """Prediction and target at each place of an image."""
     partial: bool = False
     """Whether there are more data terms than were read."""
+    terms: list[int] = field(default_factory=list)
+    """Nodes of the terms that were read."""
+    others: list[PendingLoss] = field(default_factory=list)
+    """The further data terms."""
     whole: bool = False
     """Whether the data term is all there is, so that its value is the loss's."""
 
@@ -45,6 +59,7 @@ class PendingLoss:
             arrays: What the pack brought to the host, by slot.
         """
         fit = UNKNOWN if self.fit is None else self.fit_factor * float(arrays[self.fit][0])
+        others = [other.of(arrays) for other in self.others]
         return replace(
             self.reading,
             target_shape=self.target_shape,
@@ -52,6 +67,8 @@ class PendingLoss:
             prediction=None if self.prediction is None else self.prediction.of(arrays),
             target=self._target(arrays),
             correlation=self._correlation(arrays),
+            places=None if self.places[0] is None else self.places[0].of(arrays),
+            others=tuple(replace(other, value=other.fit) for other in others),
         )
 
     def _target(self, arrays: list[NDArray[np.float64]]) -> TargetReading | None:
@@ -65,7 +82,22 @@ class PendingLoss:
             low, high = (arrays[s][0] for s in self.row_sums)
             binary = self._integer(arrays) and sums.minimum.min() >= 0 and sums.maximum.max() <= 1
             counts = sums.total.astype(np.int64) if binary and low == high == 1 else None
-        return TargetReading(self.target_shape, self.is_index, sums, self._integer(arrays), counts)
+        return TargetReading(
+            self.target_shape,
+            self.is_index,
+            sums,
+            self._integer(arrays),
+            counts,
+            class_weights=None if self.class_weights is None else arrays[self.class_weights],
+            entropy=UNKNOWN if self.entropy is None else float(arrays[self.entropy][0]),
+            quantiles=self._quantiles(arrays),
+            places=None if self.places[1] is None else self.places[1].of(arrays),
+        )
+
+    def _quantiles(self, arrays: list[NDArray[np.float64]]) -> NDArray[np.float64] | None:
+        if self.quantiles is None or self.target is None:
+            return None
+        return arrays[self.quantiles].reshape(-1, self.target.units)
 
     def _integer(self, arrays: list[NDArray[np.float64]]) -> bool:
         return self.is_index or (self.fractions is not None and arrays[self.fractions][0] == 0)
@@ -111,7 +143,11 @@ def compare(
     if values.dim() > 1 and values.shape[-1] > 1:
         rows = values.reshape(-1, values.shape[-1]).sum(-1)
         pending.row_sums = (pack.add(rows.amin()), pack.add(rows.amax()))
+    if pending.reading.kind in _OF_MEDIANS:
+        pending.quantiles = pack.add(_quantiles(values))
     if values.shape == likely.shape:
+        if is_image(values):
+            pending.places = (pack.sums(_places(given), -1), pack.sums(_places(values), -1))
         _correlate(pack, pending, likely, values)
 
 
@@ -130,8 +166,47 @@ def _compare_classes(
         _correlate(pack, pending, probabilities, one_hot)
 
 
+def is_image(values: Tensor) -> bool:
+    """Whether there are several samples with places of their own: `[batch, channels, ...]`.
+
+    Args:
+        values: What a loss compares. Sequences are left out: their first dimension may be time.
+    """
+    return values.dim() >= _IMAGE and len(values) >= _FEWEST and values[0].numel() > 1
+
+
+def _places(values: Tensor) -> Tensor:
+    """The values at each place, `[batch, places]`, evenly spaced ones of many."""
+    rows = values.reshape(len(values), -1)
+    return rows[:, :: -(-rows.shape[1] // _MOST_PLACES)]
+
+
+def weighted_variance(target: Tensor, weight: Tensor) -> float:
+    """The best constant's squared error under importances, as a mean over them, for each unit.
+
+    Args:
+        target: Of any shape; the units are in its last dimension.
+        weight: Not negative, to be broadcast to it.
+    """
+    y = target.reshape(-1, target.shape[-1] if target.dim() > 1 else 1).double()
+    w = weight.expand_as(target).reshape(y.shape).double()
+    mean = (w * y).sum(0) / w.sum(0).clamp_min(1e-300)
+    return float((w * (y - mean).square()).sum() / w.sum())
+
+
+def _quantiles(values: Tensor) -> Tensor:
+    """Equally likely values of each unit, `[quantiles, units]`, flattened."""
+    rows = values.reshape(-1, values.shape[-1] if values.dim() > 1 else 1)
+    rows = rows[:: -(-rows.numel() // _MOST_SORTED)] if rows.numel() else rows
+    ordered = rows.float().sort(0).values
+    at = (torch.arange(_QUANTILES, device=rows.device) + 0.5) * len(rows) / _QUANTILES
+    return ordered[at.long().clamp_max(len(rows) - 1)].reshape(-1)
+
+
 def _correlate(pack: Pack, pending: PendingLoss, given: Tensor, target: Tensor) -> None:
     units = given.shape[-1] if given.dim() > 1 else 1
+    if is_image(given):  # a mean image is like every image, and says nothing of any
+        units = given[0].numel()
     wide = torch.float64 if given.device.type == "cpu" else torch.float32
     p, t = given.reshape(-1, units).to(wide), target.reshape(-1, units).to(wide)
     p, t = p - p.mean(0), t - t.mean(0)

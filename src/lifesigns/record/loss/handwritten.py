@@ -9,23 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lifesigns.record.graph.operations import ACTIVATION_NODES, activation_value
 from lifesigns.record.graph.prediction import Prediction
-from lifesigns.record.graph.walk import Walk, saved, value_as_used
-from lifesigns.record.loss.comparison import UNKNOWN, PendingLoss, compare, wide
-from lifesigns.record.loss.summands import (
-    PASSING,
-    Term,
-    before_expand,
-    numel,
-    residual_below,
-    source,
-)
+from lifesigns.record.graph.walk import Walk, saved
+from lifesigns.record.loss.comparison import UNKNOWN, PendingLoss, compare, weighted_variance, wide
+from lifesigns.record.loss.composed import data_factor
+from lifesigns.record.loss.sources import GUARDS, before_expand, numel, source
+from lifesigns.record.loss.summands import Term, is_mask, residual_below
+from lifesigns.record.loss.values import value_of
 from lifesigns.record.measure.reduce import Pack
 from lifesigns.records import LossReading
-
-_GUARDS = PASSING | {"Add", "Clamp", "ClampMin", "ClampMax"}
-"""What keeps the argument of a logarithm away from 0."""
 
 
 # --- squares and absolute values of residuals -----------------------------------------------------
@@ -52,28 +44,39 @@ def from_residual(
     operand = next(j for j in walked.inputs[difference] if j is not None)
     operand, before = before_expand(walked, operand)
     size = residual.square() if squared else residual.abs()
+    weight = torch.ones_like(size) if term.weight is None else term.weight.expand_as(size)
     pending = PendingLoss(
         LossReading(
             UNKNOWN,
             kind="squared_error" if squared else "absolute_error",
             operation="pow" if squared else "abs",
             handwritten=True,
-            scale=term.factor * residual.numel(),
+            scale=term.factor * float(weight.sum()),
             input_shape=before,
             compared_shape=tuple(residual.shape),
         ),
-        fit=pack.add(size.sum(dtype=torch.float64 if size.device.type == "cpu" else None)),
+        fit=pack.add((size * weight).sum(dtype=_widest(size))),
         fit_factor=term.factor,
         target_shape=before if before == tuple(residual.shape) else (),
         partial=len(terms) > 1,
     )
-    given = _value(walked, operand, prediction)
+    given = value_of(walked, operand, prediction)
     if given is None or given.is_complex() or given.numel() != numel(before):
         return pending
     given = given.detach().reshape(before)
     minuend = (walked.inputs[difference][0] is not None) == (walked.names[difference] == "Sub")
-    _compare_residual(pack, pending, given, given - residual if minuend else given + residual)
+    target = given - residual if minuend else given + residual
+    if term.weight is not None and given.shape == target.shape and bool((weight == 0).any()):
+        given, target = given[weight != 0], target[weight != 0]
+    _compare_residual(pack, pending, given, target)
+    if term.weight is not None and not is_mask(weight) and target.shape == weight.shape:
+        constant = weighted_variance(target, weight)
+        pending.reading = replace(pending.reading, constant=constant)
     return pending
+
+
+def _widest(values: Tensor) -> torch.dtype | None:
+    return torch.float64 if values.device.type == "cpu" else None
 
 
 def _compare_residual(pack: Pack, pending: PendingLoss, given: Tensor, target: Tensor) -> None:
@@ -91,25 +94,6 @@ def _compare_residual(pack: Pack, pending: PendingLoss, given: Tensor, target: T
 
 def _same(given: Tensor, target: Tensor) -> bool:
     return given.numel() == target.numel()
-
-
-def _value(walked: Walk, index: int, prediction: Prediction | None) -> Tensor | None:
-    """The value a node made: the network's output, an activation's, or as later nodes keep it."""
-    while index >= 0:
-        if prediction is not None and walked.makes(index, prediction.node):
-            return prediction.value
-        if walked.names[index] in ACTIVATION_NODES:
-            return activation_value(walked.names[index], walked.nodes[index])[0]
-        result: Tensor | None = saved(walked.nodes[index], "result")
-        if result is not None:
-            return result
-        if (used := value_as_used(walked, index)) is not None:
-            return used
-        below = walked.inputs[index][0]
-        if walked.names[index] not in PASSING or below is None:
-            return None
-        index = below
-    return prediction.value if prediction is not None and prediction.node is None else None
 
 
 # --- logarithms -----------------------------------------------------------------------------------
@@ -133,20 +117,25 @@ def from_logs(
     main = next((part for part in parts if not part.complement), parts[0])
     binary = any(part.complement for part in parts)
     p, target, factor = main.given, main.target, main.term.factor
-    totals = [(x.target * x.log).sum() * (x.term.factor / factor) for x in parts]
+    totals = [(x.weighted * x.log).sum() * (x.term.factor / factor) for x in parts]
+    samples = p.numel() if binary or p.dim() < 2 else p.numel() // p.shape[-1]
+    weighed = 1.0 if main.weights is None else float(main.weighted.sum() / target.sum())
     pending = PendingLoss(
         LossReading(
             UNKNOWN,
             kind="binary_cross_entropy" if binary else "cross_entropy",
-            operation="log_softmax" if main.given is main.log else "log",
+            operation=_OPERATIONS.get(main.name, "log"),
             handwritten=True,
-            scale=-factor * (p.numel() if binary or p.dim() < 2 else p.numel() // p.shape[-1]),
+            scale=-factor * samples * weighed,
             input_shape=tuple(p.shape),
             compared_shape=tuple(np.broadcast_shapes(p.shape, target.shape)),
         ),
         fit=pack.add(torch.stack(totals).sum()),
         fit_factor=factor,
+        terms=[term.node for term in terms],
     )
+    if main.weights is not None and main.weights.numel() == p.shape[-1]:
+        pending.class_weights = pack.add(main.weights.reshape(-1))
     compare(pack, pending, p, target, probabilities=main.log.exp())
     return pending
 
@@ -160,12 +149,29 @@ class _LogPart:
     given: Tensor
     """What the loss received: probabilities, or log-probabilities."""
     log: Tensor
+    name: str
+    """Of the logarithm's node."""
+    weights: Tensor | None
+    """What the loss multiplies each class by."""
     complement: bool
     """Whether it is the logarithm of `1 - p`."""
+
+    @property
+    def weighted(self) -> Tensor:
+        """The target times the weights of the classes."""
+        return self.target if self.weights is None else self.target * self.weights
+
+
+_OPERATIONS = {
+    "LogSoftmax": "log_softmax",
+    "LogSigmoid": "binary_cross_entropy_with_logits",
+}
 
 
 def _log_part(walked: Walk, term: Term) -> _LogPart | None:
     node, logs = walked.nodes[term.node], source(walked, term.node)
+    weights = data_factor(walked, logs)
+    logs = logs if weights is None else weights[1]
     target = saved(node, "self")
     target = saved(node, "other") if target is None else target
     read = None if logs is None else _log_value(walked, logs)
@@ -173,7 +179,11 @@ def _log_part(walked: Walk, term: Term) -> _LogPart | None:
         return None
     term, target = _unsigned(term, target.detach())
     given, log = read
-    return _LogPart(term, target, given, log, _is_complement(walked, logs))
+    name = walked.names[logs or 0]
+    own = None if weights is None else wide(weights[0])
+    if own is not None and own.numel() > target.numel():
+        own, target = target, own
+    return _LogPart(term, target, given, log, name, own, _is_complement(walked, logs))
 
 
 def _unsigned(term: Term, target: Tensor) -> tuple[Term, Tensor]:
@@ -191,15 +201,19 @@ def _log_value(walked: Walk, i: int | None) -> tuple[Tensor, Tensor] | None:
         log = saved(walked.nodes[i], "result")
         return None if log is None else (log.detach(), log.detach())
     p = saved(walked.nodes[i], "self")
+    if p is not None and walked.names[i] == "LogSigmoid":
+        return p.detach(), torch.nn.functional.logsigmoid(p.detach())
     return None if p is None else (p.detach(), p.detach().log())
 
 
 def _is_complement(walked: Walk, i: int | None) -> bool:
     """Whether a logarithm is of `1 - p`."""
-    below = None if i is None else source(walked, i, _GUARDS)
+    below = None if i is None else source(walked, i, GUARDS)
     if below is None:
         return False
     name, inputs = walked.names[below], walked.inputs[below]
+    if walked.names[i or 0] == "LogSigmoid":
+        return name == "Neg"
     return name == "Rsub" or (name == "Sub" and inputs[0] is None)
 
 
@@ -227,7 +241,7 @@ def from_picked(
         read = _log_value(walked, logs)
     else:
         below = walked.inputs[picking][0]
-        p = None if below is None else _value(walked, below, prediction)
+        p = None if below is None else value_of(walked, below, prediction)
         read = None if p is None else (p.detach(), p.detach().log())
     if read is None or labels is None or read[0].dim() != 2 or labels.numel() != len(read[0]):
         return None

@@ -10,25 +10,14 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 
 from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk, saved
-from lifesigns.records import Shape
+from lifesigns.record.loss.composed import data_factor, pattern
+from lifesigns.record.loss.sources import PASSING, numel, source
 
 BUILT_IN = {
-    "NllLoss": "cross_entropy",
-    "NllLoss2D": "cross_entropy",
-    "MseLoss": "squared_error",
-    "BinaryCrossEntropy": "binary_cross_entropy",
-    "BinaryCrossEntropyWithLogits": "binary_cross_entropy",
-    "HuberLoss": "huber",
-    "SmoothL1Loss": "huber",
-}
-"""torch's own losses and the kind each is; its L1 loss is an absolute value and a mean."""
-
-OPERATIONS = {
     "NllLoss": "nll_loss",
     "NllLoss2D": "nll_loss",
     "MseLoss": "mse_loss",
@@ -36,17 +25,13 @@ OPERATIONS = {
     "BinaryCrossEntropyWithLogits": "binary_cross_entropy_with_logits",
     "HuberLoss": "huber_loss",
     "SmoothL1Loss": "smooth_l1_loss",
+    "SoftMarginLoss": "soft_margin_loss",
+    "MultiMarginLoss": "multi_margin_loss",
+    "MultilabelMarginLoss": "multilabel_margin_loss",
 }
+"""torch's losses with a node of their own; the others are made of simpler operations."""
 
-PASSING = frozenset(
-    {
-        "Alias", "Cat", "Clone", "Expand", "Permute", "Reshape", "ReshapeAlias", "Squeeze",
-        "Stack", "T", "ToCopy", "Transpose", "UnsafeView", "Unsqueeze", "View",
-    }
-)  # fmt: skip
-"""Nodes that hand every element on as it is."""
-
-LOGARITHMS = frozenset({"Log", "LogSoftmax"})
+LOGARITHMS = frozenset({"Log", "LogSoftmax", "LogSigmoid"})
 PICKING = frozenset({"Gather", "Index"})
 
 
@@ -59,7 +44,9 @@ class Term:
     """What every element of the term is multiplied by."""
     form: str
     """`built_in`, `squared`, `absolute`, `log` (a target times a logarithm), `picked` (the
-    logarithm of each sample's own class), or `other`."""
+    logarithm of each sample's own class), a word of `composed.pattern`, or `other`."""
+    weight: Tensor | None = None
+    """What each element is multiplied by, where that is data: a mask, or importances."""
 
 
 @dataclass
@@ -85,9 +72,10 @@ def terms_of(walked: Walk, condensed: Condensed) -> Terms:
         if i < 0 or i in condensed.weight_like:
             terms.penalised = True
             continue
-        below = _through(walked, i, factor)
+        composed = pattern(walked, i)
+        below = None if composed else _through(walked, i, factor)
         if below is None:
-            terms.found.append(Term(i, factor, _form(walked, i)))
+            terms.found.append(Term(i, factor, composed) if composed else _term(walked, i, factor))
             continue
         if walked.names[i] in ("Add", "Sub", "Rsub") and len(below) < 2:
             terms.penalised = True
@@ -123,23 +111,6 @@ def root_factor(node: Any) -> float:
     return size if name.startswith("Mul") else 1.0 / size
 
 
-def source(walked: Walk, i: int, through: frozenset[str] = PASSING) -> int | None:
-    """The nearest node a node reads its first value from that is not one of `through`.
-
-    Args:
-        walked: The graph of the loss.
-        i: Index of the node that reads.
-        through: Names of the nodes that are stepped over.
-
-    Returns:
-        Index of the node; None if a leaf or nothing is reached.
-    """
-    below = _input(walked, i)
-    while below is not None and walked.names[below] in through:
-        below = _input(walked, below)
-    return below
-
-
 def residual_below(walked: Walk, i: int) -> int | None:
     """The `prediction - target` node below a square or an absolute value.
 
@@ -158,28 +129,6 @@ def residual_below(walked: Walk, i: int) -> int | None:
     operand = source(walked, below)
     reduced = operand is not None and walked.names[operand] in {"Mean", "Sum", *BUILT_IN}
     return None if reduced and walked.shape(below) == () else below
-
-
-def before_expand(walked: Walk, i: int) -> tuple[int, Shape]:
-    """A value's node (or leaf) and its shape before it was broadcast.
-
-    Args:
-        walked: The graph of the loss.
-        i: Index of a node; leaf `k` is -1 - k.
-    """
-    below = walked.inputs[i][0] if i >= 0 and walked.names[i] == "Expand" else None
-    if below is not None:
-        return below, tuple(int(n) for n in walked.nodes[i]._saved_self_sym_sizes)
-    return i, walked.shape(i) if i >= 0 else walked.leaf_shape(-1 - i)
-
-
-def numel(shape: Shape) -> int:
-    """Number of elements of a tensor of this shape."""
-    return int(np.prod(shape)) if shape else 1
-
-
-def _input(walked: Walk, i: int) -> int | None:
-    return next((j for j in walked.inputs[i] if j is not None and j >= 0), None)
 
 
 def _constant(node: Any) -> float | None:
@@ -214,6 +163,46 @@ def _through(walked: Walk, i: int, c: float) -> list[tuple[int, float]] | None:
     return None
 
 
+def _term(walked: Walk, i: int, factor: float) -> Term:
+    """A term, or one whose elements are weighted by data."""
+    product = data_factor(walked, i) or _divisor(walked, i)
+    inner = _inside(walked, product[1]) if product else None
+    if product and inner is not None and walked.shape(inner):
+        form = _form(walked, inner)
+        squared = form == "squared" or walked.names[inner] == "MseLoss"
+        if (squared and not bool((product[0] < 0).any())) or (
+            form in ("built_in", "absolute") and is_mask(product[0])
+        ):
+            return Term(inner, factor, form, product[0])
+    return Term(i, factor, _form(walked, i))
+
+
+def is_mask(weight: Tensor) -> bool:
+    """Whether it leaves elements out, or counts all alike; anything else is a weight by itself.
+
+    Args:
+        weight: What the elements of a loss are multiplied by.
+    """
+    most = weight.max() if weight.numel() else weight.sum()
+    return bool(((weight == 0) | (weight == most)).all()) and bool(most > 0)
+
+
+def _divisor(walked: Walk, i: int) -> tuple[Tensor, int] | None:
+    """What a quotient multiplies a value by, if the divisor is data."""
+    inputs = walked.inputs[i]
+    other = saved(walked.nodes[i], "other") if walked.names[i] == "Div" else None
+    if len(inputs) != 2 or inputs[0] is None or inputs[1] is not None:
+        return None
+    if not isinstance(other, Tensor) or not other.dim() or bool((other == 0).any()):
+        return None
+    return 1 / other.detach(), inputs[0]
+
+
+def _inside(walked: Walk, i: int) -> int | None:
+    """The node itself, or the one it views."""
+    return i if i >= 0 and walked.names[i] not in PASSING else source(walked, i) if i >= 0 else None
+
+
 def _form(walked: Walk, i: int) -> str:
     name, inputs = walked.names[i], walked.inputs[i]
     if name in BUILT_IN:
@@ -226,6 +215,8 @@ def _form(walked: Walk, i: int) -> str:
         if name == "Abs":
             return "absolute"
     below = source(walked, i)
+    if name == "Mul" and (weighted := data_factor(walked, below)) is not None:
+        below = weighted[1] if weighted[1] >= 0 else None
     word = walked.names[below] if below is not None else ""
     if name == "Mul" and None in inputs and word in LOGARITHMS:
         return "log"

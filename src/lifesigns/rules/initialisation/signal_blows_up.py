@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,7 +12,17 @@ from lifesigns.evidence.scales import weight_gains
 from lifesigns.evidence.signal import growth, largest, layers
 from lifesigns.evidence.suspects import unscaled_input
 from lifesigns.evidence.thresholds import CALIBRATED, LARGE_SIGNAL, RAW_INPUT
-from lifesigns.records import Finding, LossReading, Quantity, Remedy, Severity, Snapshot, Trace
+from lifesigns.records import (
+    Finding,
+    Kind,
+    LossReading,
+    Quantity,
+    Remedy,
+    Severity,
+    Site,
+    Snapshot,
+    Trace,
+)
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FALLING, FLAT
@@ -52,6 +63,7 @@ def _finding(stream: Stream, first: Snapshot) -> Finding:
     raw = unscaled_input(stream)
     grows = factor > LARGE_SIGNAL
     led = [raw] if raw and not grows else []
+    summed = _sums_neighbours(first) and not stream.has_large_weights
     gain = max(weight_gains(first), key=lambda known: known[1], default=("", float("nan")))
     return RULE.finding(
         Severity.WARNING if stream.course.harmed else Severity.NOTE,
@@ -71,12 +83,34 @@ def _finding(stream: Stream, first: Snapshot) -> Finding:
         ),
         expected=f"growth below {LARGE_SIGNAL:.0f}-fold, and values around 1",
         certainty="measured in the first recorded step",
-        causes=(*(suspect.cause for suspect in led), "bad_init", "exploding"),
-        remedies=(*(suspect.remedy for suspect in led), _REMEDY),
+        causes=(
+            *(suspect.cause for suspect in led),
+            *(("exploding", "bad_init") if summed else ("bad_init", "exploding")),
+        ),
+        remedies=(
+            *(suspect.remedy for suspect in led),
+            *((_AVERAGE,) if summed else ()),
+            _REMEDY,
+        ),
         evidence={"growth": factor, "rms": scale, "loss_excess": _excess(first.loss)},
     )
 
 
+def _sums_neighbours(first: Snapshot) -> bool:
+    """Whether samples are added up, by a matrix that is data or by an index: a graph's edges."""
+    return any(
+        site.operation in SUMS or (site.operation in PRODUCTS and not site.parameters)
+        for site in first.graph.sites
+        if site.kind in (Kind.LINEAR, Kind.OTHER)
+    )
+
+
+SUMS = frozenset({"index_add", "scatter_add", "sparse_addmm"})
+PRODUCTS = frozenset({"linear", "matmul"})
+_AVERAGE = Remedy(
+    "Divide what a node receives by the number of its neighbours: a hub adds up hundreds.",
+    "h = (adjacency @ h) / adjacency.sum(1, keepdim=True).clamp_min(1)",
+)
 _REMEDY = Remedy(
     "Initialise so that the signal keeps its scale: spread = gain / √fan-in.",
     "nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')\nnn.init.zeros_(layer.bias)",
@@ -86,8 +120,9 @@ _REMEDY = Remedy(
 # --- cases ----------------------------------------------------------------------------------------
 
 
-def _example(factor: float, losses: Iterable[float], entering: float = 1.0) -> Trace:
+def _example(factor: float, losses: Iterable[float], entering: float = 1.0, *others: Site) -> Trace:
     graph = example.chain(*["linear", "relu"] * 3, "linear", "mse_loss", units=8)
+    graph = replace(graph, sites=graph.sites + others)
     reached = example.inputs(graph, [entering * factor**k for k in range(4)])
     shots = (example.snapshot(graph, step=s, **reached) for s in range(0, 99, 9))
     return example.trace(*shots, losses=list(losses))
@@ -108,7 +143,8 @@ when they arrive; then the weights are not to blame.
     evidence="""
 In the first recorded step: the RMS of what every layer receives and of the output, against that of
 the input, or a cross-entropy far above that of a uniform prediction, ln(classes). Raw inputs lead
-where they, and not a growth from layer to layer, make the signal large.
+where they, and not a growth from layer to layer, make the signal large. Where samples are added up,
+as the neighbours in a graph, and the weights are not large, the sums are to be averaged.
 It alarms only if nothing was learned.
 """,
     ignore="""
@@ -133,6 +169,11 @@ is a note. A large output alone is right where the targets are large.
     ),
     cases=(
         Case("six-fold per layer, flat", lambda: _example(6, FLAT), Severity.WARNING),
+        Case(
+            "sums over neighbours, flat",
+            lambda: _example(6, FLAT, 1.0, Site("", "index_add", 0, Kind.OTHER, (8, 8))),
+            Severity.WARNING,
+        ),
         Case("raw inputs, flat", lambda: _example(1, FLAT, 100), Severity.WARNING),
         Case("near miss: six-fold per layer, yet it learns", lambda: _example(6, FALLING), None),
         Case("near miss: small inputs brought to size", lambda: _example(6, FLAT, 0.01), None),

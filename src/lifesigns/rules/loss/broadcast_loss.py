@@ -6,7 +6,16 @@ import math
 from collections.abc import Iterable
 
 from lifesigns.evidence import Stream, Threshold
-from lifesigns.records import Finding, LossReading, Quantity, Remedy, Severity, Snapshot, Trace
+from lifesigns.records import (
+    Crossing,
+    Finding,
+    LossReading,
+    Quantity,
+    Remedy,
+    Severity,
+    Snapshot,
+    Trace,
+)
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -16,8 +25,12 @@ COMPARISONS = Threshold(1, "comparisons per prediction", "exact")
 def check(stream: Stream) -> Iterable[Finding]:
     """One finding per stream, at the first step it happened."""
     for snapshot in stream.snapshots:
-        if snapshot.loss and _is_crossed(snapshot.loss):
-            yield _finding(snapshot, snapshot.loss)
+        loss = snapshot.loss
+        if loss and _is_crossed(loss):
+            yield _finding(snapshot, loss)
+            return
+        if loss and loss.crossing:
+            yield _met_in_the_loss(snapshot, loss.crossing)
             return
 
 
@@ -54,6 +67,28 @@ def _finding(snapshot: Snapshot, loss: LossReading) -> Finding:
     )
 
 
+def _met_in_the_loss(snapshot: Snapshot, crossing: Crossing) -> Finding:
+    samples, pairs = math.prod(crossing.given), math.prod(crossing.result)
+    return RULE.finding(
+        Severity.ERROR,
+        f"{crossing.given} and {crossing.other} broadcast to {crossing.result} on the way to the "
+        "loss",
+        step=snapshot.step,
+        measured=f"{pairs} pairs of {samples} values, by `{crossing.operation}`: every value of "
+        "one side with every one of the other",
+        expected=f"{samples} pairs, each value with its own",
+        certainty="exact, by the shapes",
+        causes=("wrong_shape", "wrong_loss"),
+        remedies=(
+            Remedy(
+                "Give both sides the same shape before they meet.",
+                "values = values.squeeze(-1)  # [batch], as returns, advantages and log-probs",
+            ),
+        ),
+        evidence={"samples": samples, "comparisons": pairs},
+    )
+
+
 # --- cases ----------------------------------------------------------------------------------------
 def _example(given: tuple[int, ...], wanted: tuple[int, ...], compared: tuple[int, ...]) -> Trace:
     graph = example.chain("linear/1", "mse_loss", batch=8)
@@ -66,6 +101,13 @@ def _example(given: tuple[int, ...], wanted: tuple[int, ...], compared: tuple[in
         target_shape=wanted,
         compared_shape=compared,
     )
+    return example.trace(*(example.snapshot(graph, step=s, loss=loss) for s in (0, 9)))
+
+
+def _crossed(other: tuple[int, ...]) -> Trace:
+    graph = example.chain("linear/1", "exp", batch=8)
+    crossing = Crossing("mul", (8,), other, (8, 8)) if len(other) > 1 else None
+    loss = LossReading(1.0, crossing=crossing)
     return example.trace(*(example.snapshot(graph, step=s, loss=loss) for s in (0, 9)))
 
 
@@ -82,11 +124,13 @@ A linear layer with one unit gives shape `(N, 1)`; targets read from a table oft
 the loss looks reasonable all along. Its minimum is the mean of the targets, whatever the input.
 """,
     evidence="""
-Exactly, by the shapes before and after broadcasting.
+Exactly, by the shapes before and after broadcasting: of what the loss compares, and in a loss
+written by hand wherever N values meet N others and all N² pairs go on, element by element, into a
+sum or mean.
 """,
     ignore="""
 A loss over all pairs on purpose (contrastive, pairwise distances) has targets of the size of the
-pairs and is not reported.
+pairs and is not reported. Nor are pairs that are masked, normalised or made by `unsqueeze`.
 """,
     references=(
         "PyTorch, Broadcasting semantics",
@@ -99,6 +143,8 @@ pairs and is not reported.
     cases=(
         Case("(N, 1) against (N)", lambda: _example((8, 1), (8,), (8, 8)), Severity.ERROR),
         Case("(N) against (N, 1)", lambda: _example((8,), (8, 1), (8, 8)), Severity.ERROR),
+        Case("advantages (N, 1) times (N)", lambda: _crossed((8, 1)), Severity.ERROR),
+        Case("near miss: advantages of the same shape", lambda: _crossed((8,)), None),
         Case("equal shapes", lambda: _example((8, 1), (8, 1), (8, 1)), None),
         Case("a batch of one", lambda: _example((1, 1), (1,), (1, 1)), None),
         Case("near miss: all pairs on purpose", lambda: _example((8, 1), (8, 8), (8, 8)), None),

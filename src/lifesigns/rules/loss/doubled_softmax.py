@@ -33,9 +33,14 @@ def _doubled(graph: Graph) -> Iterator[tuple[Site, Site]]:
         for first, second in direct_pairs(graph)
         if first.operation == "softmax"
         and second.kind is Kind.SOFTMAX
-        and normalised_dim(first) == normalised_dim(second)
+        and _from_the_end(first) == _from_the_end(second)
         and is_output(graph, graph.find(second.name))
     )
+
+
+def _from_the_end(site: Site) -> int:
+    """The normalised dimension, told apart from the end: a batch of networks adds one in front."""
+    return normalised_dim(site) - max(len(site.shape), 1)
 
 
 def _finding(stream: Stream, step: int, first: Site, second: Site) -> Finding:

@@ -9,6 +9,7 @@ import numpy as np
 from lifesigns.evidence import Course, Stream, Threshold
 from lifesigns.evidence.output import is_normalised, lacks_normalisation, output_sites
 from lifesigns.evidence.thresholds import HALF, RANKS
+from lifesigns.functions.losses import OPERATIONS, Takes
 from lifesigns.records import Finding, LossReading, Quantity, Remedy, Severity, Snapshot, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
@@ -23,17 +24,29 @@ def check(stream: Stream) -> Iterable[Finding]:
     if unnormalised := [s for s in shots if lacks_normalisation(s)]:
         yield _log_of_outputs(unnormalised[0], course, course.harm(HALF))
     elif raw := [s for s in shots if _reads_no_logarithms(s)]:
-        yield _not_log_probabilities(raw[0], course)
+        impossible = [s for s in raw if _is_impossible(s)]
+        yield _not_log_probabilities((impossible or raw)[0], course, proved=bool(impossible))
+
+
+def _is_impossible(snapshot: Snapshot) -> bool:
+    """No distributions have a divergence, no labels an alignment, below 0.
+
+    A likelihood of single classes is left out: what sinks may be a sum of probabilities, and learn.
+    """
+    loss = snapshot.loss
+    return bool(loss and loss.operation != "nll_loss" and loss.scale > 0 and loss.fit < -POSITIVE)
 
 
 def _reads_no_logarithms(snapshot: Snapshot) -> bool:
-    """A negative log-likelihood of values that cannot be log-probabilities: some are positive."""
+    """A loss of log-probabilities was given values that cannot be any: some are positive."""
     loss = snapshot.loss
-    if loss is None or loss.operation != "nll_loss" or loss.prediction is None:
+    takes = OPERATIONS[loss.operation].takes if loss and loss.operation in OPERATIONS else None
+    if loss is None or takes is not Takes.LOG_PROBABILITIES or loss.prediction is None:
         return False
     words = {snapshot.graph.sites[i].operation for i in output_sites(snapshot.graph, loss)}
     highest = float(loss.prediction.maximum.max(initial=-np.inf))
-    return highest > POSITIVE and not words & {"log_softmax", "log"}
+    likelihood = loss.operation == "nll_loss"
+    return highest > POSITIVE and not (likelihood and words & {"log_softmax", "log"})
 
 
 def _log_of_outputs(first: Snapshot, course: Course, severity: Severity) -> Finding:
@@ -51,22 +64,24 @@ def _log_of_outputs(first: Snapshot, course: Course, severity: Severity) -> Find
     )
 
 
-def _not_log_probabilities(first: Snapshot, course: Course) -> Finding:
+def _not_log_probabilities(first: Snapshot, course: Course, *, proved: bool) -> Finding:
     """Below 0 there is no cross-entropy: such a loss falls by growing outputs, right or wrong."""
     ranks = course.correlation > RANKS
     below = course.end < 0
     given = "probabilities" if is_normalised(first) else "raw outputs"
+    operation = first.loss.operation if first.loss else ""
+    alarm = Severity.ERROR if proved else Severity.WARNING
     return RULE.finding(
-        Severity.WARNING if below and not ranks else Severity.NOTE,
-        f"a negative log-likelihood of {given}: no log-softmax made them log-probabilities",
+        alarm if proved or (below and not ranks) else Severity.NOTE,
+        f"{_NAMES[operation]} of {given}: no log-softmax made them log-probabilities",
         site=_place(first),
         step=first.step,
         measured=f"{_ends(first)}; the loss went from {course.start:.3g} to {course.end:.3g}"
-        + (", below any cross-entropy" if below else ""),
+        + (f", below any {_WORDS[operation]}" if below else ""),
         expected="log-probabilities, none above 0",
         certainty="exact: a log-probability is never positive",
         causes=("wrong_loss", "wrong_output_activation"),
-        remedies=_REMEDIES,
+        remedies=_REMEDIES if operation == "nll_loss" else (_OF_DISTRIBUTIONS[operation],),
         evidence={"end": course.end, "correlation": course.correlation},
     )
 
@@ -83,6 +98,22 @@ def _ends(snapshot: Snapshot) -> str:
     return f"outputs from {seen.minimum.min():.3g} to {seen.maximum.max():.3g}"
 
 
+_NAMES = {
+    "nll_loss": "a negative log-likelihood",
+    "kl_div": "a KL divergence",
+    "ctc_loss": "a CTC loss",
+}
+_WORDS = {"nll_loss": "cross-entropy", "kl_div": "KL divergence", "ctc_loss": "CTC loss"}
+_OF_DISTRIBUTIONS = {
+    "kl_div": Remedy(
+        "Give the divergence logarithms of probabilities, and probabilities as targets.",
+        'loss = F.kl_div(F.log_softmax(logits, dim=1), target, reduction="batchmean")',
+    ),
+    "ctc_loss": Remedy(
+        "Give CTC the log-softmax over the classes.",
+        "loss = F.ctc_loss(logits.log_softmax(-1), targets, input_lengths, target_lengths)",
+    ),
+}
 _REMEDIES = (
     Remedy(
         "Use the loss that takes raw outputs: it normalises, and takes the logarithm safely.",
@@ -101,6 +132,7 @@ def _example(
     losses: Sequence[float],
     *,
     handwritten: bool = False,
+    kind: str = "cross_entropy",
     correlation: float = 0.0,
 ) -> Trace:
     """Four classes in turn, outputs from -1 to 2."""
@@ -112,7 +144,7 @@ def _example(
             step=s,
             loss=LossReading(
                 losses[s],
-                "cross_entropy",
+                kind,
                 "log" if handwritten else operations[-1],
                 handwritten=handwritten,
                 fit=losses[s],
@@ -140,21 +172,23 @@ RULE = Rule(
     "lowers the others. Without a softmax all outputs can grow at once, and the logarithm of what "
     "is 0 or negative is cut off or not a number.",
     sees="""
-A cross-entropy written by hand on the raw outputs of the last layer, or `nn.NLLLoss` without the
-log-softmax it expects in front.
+A cross-entropy written by hand on the raw outputs of the last layer, or `nn.NLLLoss`,
+`nn.KLDivLoss` or `nn.CTCLoss` without the log-softmax they expect in front.
 """,
     evidence="""
 The graph: a logarithm reads the outputs, and no softmax, sigmoid or other map to positive numbers
-lies between it and the last weights. For a negative log-likelihood the values: a log-probability is
-never above 0, so outputs above 0 are none, and a loss below 0 is no cross-entropy.
+lies between it and the last weights. For torch's losses of log-probabilities the values: none is
+ever above 0, so outputs above 0 are none, and a loss below 0 is no cross-entropy. A divergence
+or a CTC loss below 0 proves it by itself.
 """,
     ignore="""
-If the fit gets more than half of the way from a constant prediction to a perfect one, or outputs
-and targets clearly correlate, it is a note: some libraries normalise inside the loss.
+For a likelihood: if the fit gets more than half of the way from a constant prediction to a perfect
+one, or outputs and targets clearly correlate, it is a note: some libraries normalise inside the
+loss.
 """,
     references=(
         "Goodfellow, Bengio & Courville 2016, Deep Learning, section 6.2.2.3: softmax units",
-        "PyTorch documentation: torch.nn.NLLLoss expects log-probabilities",
+        "PyTorch documentation: torch.nn.NLLLoss, KLDivLoss and CTCLoss expect log-probabilities",
     ),
     reads=frozenset({Quantity.LOSS}),
     check=check,
@@ -190,6 +224,16 @@ and targets clearly correlate, it is a note: some libraries normalise inside the
             "near miss: a likelihood that ranks well all the same",
             lambda: _example(("nll_loss",), _SINKS, correlation=0.8),
             None,
+        ),
+        Case(
+            "a divergence below 0",
+            lambda: _example(("kl_div",), _SINKS, kind="kl_divergence", correlation=0.8),
+            Severity.ERROR,
+        ),
+        Case(
+            "an alignment below 0",
+            lambda: _example(("ctc_loss",), _SINKS, kind="ctc"),
+            Severity.ERROR,
         ),
         Case(
             "a logarithm of probabilities",

@@ -125,6 +125,7 @@ def _wrong_loss(stream: Stream, loss: LossReading) -> Finding | None:
         return None  # classes as numbers: LOS007
     if not (outside or (alone and least < most)):
         return None
+    unscaled = outside and _is_unscaled(loss)
     return RULE.finding(
         Severity.ERROR if not stream.course.gain > HALF else Severity.WARNING,
         f"targets in [{least:.3g}, {most:.3g}] are no probabilities for {loss.kind}"
@@ -139,16 +140,37 @@ def _wrong_loss(stream: Stream, loss: LossReading) -> Finding | None:
         why="Cross-entropy compares probabilities: -Σ y log p is lowest at p = y only if both sum "
         "to 1 over the outputs. With real values as targets its minimum lies elsewhere, and a "
         "lower loss does not mean a better prediction.",
-        causes=("wrong_loss",),
-        remedies=(
-            Remedy("Use squared error for real values.", "loss = F.mse_loss(output, target)"),
-            Remedy(
-                "One output for two classes: the binary form.",
-                "loss = F.binary_cross_entropy_with_logits(logit, target)",
-            ),
-        ),
+        causes=("unnormalised_input", "wrong_loss") if unscaled else ("wrong_loss",),
+        remedies=(*((_scaled(least, most),) if unscaled else ()), *_OTHER_LOSSES),
         evidence={"target_low": least, "target_high": most},
     )
+
+
+def _is_unscaled(loss: LossReading) -> bool:
+    """Images of whole numbers, 0 to 255, or labels -1 and 1: the loss fits them once scaled."""
+    target = loss.target
+    images = target is not None and (target.places is not None or len(target.shape) > LIST)
+    whole = target is not None and target.integer_valued
+    return loss.kind == "binary_cross_entropy" and (images or whole)
+
+
+def _scaled(least: float, most: float) -> Remedy:
+    shift = f"(target - {least:.3g})" if least < 0 else "target"
+    return Remedy(
+        "Scale the targets to 0 to 1, the range of probabilities.",
+        f"target = {shift} / {most - min(least, 0.0):.3g}",
+    )
+
+
+_OTHER_LOSSES = (
+    Remedy("Use squared error for real values.", "loss = F.mse_loss(output, target)"),
+    Remedy(
+        "One output for two classes: the binary form.",
+        "loss = F.binary_cross_entropy_with_logits(logit, target)",
+    ),
+)
+LIST = 2
+"""Dimensions of targets that are no image: samples, and values of each."""
 
 
 # --- cross-entropy: an activation in front keeps the logits from what they need
@@ -328,6 +350,15 @@ network gets more than half of the way from a constant prediction to a perfect o
             "cross-entropy on real values",
             lambda: _example(
                 ("log_softmax", "nll_loss"), _WIDE, kind="cross_entropy", outputs=_LOGS
+            ),
+            Severity.ERROR,
+        ),
+        Case(
+            "grey values from 0 to 255 as probabilities",
+            lambda: _example(
+                ("sigmoid", "binary_cross_entropy"),
+                np.arange(0, 250, 5.0).reshape(5, 10),
+                kind="binary_cross_entropy",
             ),
             Severity.ERROR,
         ),

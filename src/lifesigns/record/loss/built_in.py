@@ -1,0 +1,213 @@
+"""torch's own losses that are one node of the graph: what they compared, and their value again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lifesigns.functions.losses import OPERATIONS
+from lifesigns.record.graph.prediction import Prediction
+from lifesigns.record.graph.walk import Walk, saved, unreadable
+from lifesigns.record.loss.comparison import (
+    UNKNOWN,
+    PendingLoss,
+    compare,
+    unexpanded,
+    weighted_variance,
+    wide,
+)
+from lifesigns.record.loss.margins import of_classes
+from lifesigns.record.loss.sources import before_expand
+from lifesigns.record.loss.summands import BUILT_IN, Term, is_mask
+from lifesigns.record.measure.reduce import Pack
+from lifesigns.records import LossReading, Shape
+
+_MEAN, _SUM = 1, 2
+
+
+def built_in(
+    pack: Pack, walked: Walk, terms: list[Term], prediction: Prediction | None
+) -> PendingLoss | None:
+    """A loss that autograd keeps as one node, with what it compared.
+
+    Args:
+        pack: Where the sums wait for the copy.
+        walked: The graph of the loss.
+        terms: The data terms; several of one kind that are weighted alike are read as one.
+        prediction: Not needed: the node saves it.
+
+    Returns:
+        None if what was compared cannot be read.
+    """
+    term = terms[0]
+    node, name = walked.nodes[term.node], walked.names[term.node]
+    given, target = saved(node, "self"), saved(node, "target")
+    if given is None or target is None or unreadable(node):
+        return None
+    alike = [term] if term.weight is not None else _alike(walked, terms, given)
+    reduction = int(getattr(node, "_saved_reduction", _MEAN))
+    parts = [_sum(walked, t, reduction) for t in alike]
+    first = given
+    if len(alike) > 1:
+        sides = [_compared(walked.nodes[t.node]) for t in alike]
+        given, target = (torch.cat([side[k] for side in sides]) for k in (0, 1))
+    counted = len(alike) if reduction == _MEAN else _observations(name, node, target, term)
+    operation = BUILT_IN[name]
+    reading = LossReading(
+        UNKNOWN,
+        kind=OPERATIONS[operation].kind,
+        operation=operation,
+        input_shape=_input_shape(walked, term.node, first),
+        compared_shape=tuple(first.shape),
+        ignored_all=_all_ignored(node),
+        scale=term.factor * counted,
+        details=_constants(node),
+    )
+    is_index = name.startswith("Nll") or name == "MultiMarginLoss"
+    if name.startswith("Multi"):
+        reading, target = of_classes(reading, node, target)
+    pending = PendingLoss(
+        reading,
+        fit=pack.add(torch.stack(parts).sum()),
+        fit_factor=term.factor,
+        partial=len(alike) < len(terms),
+        terms=[t.node for t in alike],
+    )
+    if name.startswith("Nll"):
+        _weigh(pack, pending, node)
+        ignored = target == _ignored_index(node)
+        if term.weight is not None:
+            ignored = ignored | (term.weight.reshape(target.shape) == 0)
+        target = target.masked_fill(ignored, -1)
+    if is_index:
+        likely = given.exp() if name.startswith("Nll") else None
+        compare(pack, pending, given, target, is_index=True, probabilities=likely)
+        return pending
+    before = pending.reading.input_shape
+    compare(pack, pending, *_kept(*_own(given, target, before), term.weight))
+    pending.target_shape = unexpanded(target)
+    if term.weight is not None and not is_mask(term.weight):
+        constant = weighted_variance(wide(target), wide(term.weight))
+        pending.reading = replace(pending.reading, constant=constant)
+    return pending
+
+
+def _kept(given: Tensor, target: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor]:
+    """What a mask leaves; all of it where nothing is masked."""
+    if weight is None or given.shape != target.shape or not bool((weight == 0).any()):
+        return given, target
+    mask = (weight != 0).expand(given.shape)
+    return given[mask], target[mask]
+
+
+def _constants(node: Any) -> dict[str, float]:
+    """The loss's own numbers; the weight of positives is a mean over the units."""
+    delta, beta = saved(node, "delta"), saved(node, "beta")
+    if delta is not None:
+        return {"delta": float(delta)}
+    if beta:
+        return {"delta": float(beta), "divided_by": float(beta)}
+    positive = saved(node, "pos_weight")
+    return {} if positive is None else {"pos_weight": float(positive.float().mean())}
+
+
+def _weigh(pack: Pack, pending: PendingLoss, node: Any) -> None:
+    weight = saved(node, "weight")
+    if weight is not None and weight.dim() == 1:
+        pending.class_weights = pack.add(wide(weight))
+
+
+def _sum(walked: Walk, term: Term, reduction: int) -> Tensor:
+    """The loss again, before the term's factor."""
+    node, name = walked.nodes[term.node], walked.names[term.node]
+    each = _recompute(name, node, *_compared(node), reduction)
+    return each.sum() if term.weight is None else (each * term.weight).sum()
+
+
+def _input_shape(walked: Walk, i: int, given: Tensor) -> Shape:
+    """Shape of what a loss was given, before `broadcast_tensors` expanded it."""
+    below = walked.inputs[i][0]
+    return tuple(given.shape) if below is None else before_expand(walked, below)[1]
+
+
+def _compared(node: Any) -> tuple[Tensor, Tensor]:
+    return wide(saved(node, "self")), wide(saved(node, "target"))
+
+
+def _alike(walked: Walk, terms: list[Term], given: Tensor) -> list[Term]:
+    """The terms that can be read as one: a discriminator's loss on real and on made-up samples."""
+    first = terms[0]
+
+    def key(term: Term) -> tuple[object, ...]:
+        one = saved(walked.nodes[term.node], "self")
+        shape = tuple(one.shape[1:]) if one is not None and one.dim() else None
+        return walked.names[term.node], term.factor, shape
+
+    alike = [
+        term
+        for term in terms
+        if key(term) == key(first) and not unreadable(walked.nodes[term.node])
+    ]
+    return alike if given.dim() else [first]
+
+
+def _observations(name: str, node: Any, target: Tensor, term: Term) -> float:
+    """How many there are, or what they weigh together."""
+    if term.weight is not None:
+        return float((torch.ones_like(target, dtype=torch.float32) * term.weight).sum())
+    if name.startswith("Multi"):
+        return target.shape[0] if target.dim() > name.startswith("Multilabel") else 1
+    if not name.startswith("Nll"):
+        weight = saved(node, "weight")
+        mean = 1.0 if weight is None else float(weight.float().expand(target.shape).mean())
+        return target.numel() * mean
+    kept = target != _ignored_index(node)
+    weight = saved(node, "weight")
+    return int(kept.sum()) if weight is None else float(weight[target[kept]].sum())
+
+
+def _ignored_index(node: Any) -> int:
+    return int(np.int64(np.uint64(node._saved_ignore_index)))
+
+
+def _own(given: Tensor, target: Tensor, before: Shape) -> tuple[Tensor, Tensor]:
+    """Each prediction with its own target, where every one was compared with every target."""
+    p, t = (one[tuple(slice(n) for n in unexpanded(one))] for one in (given, target))
+    if p.numel() == t.numel() < given.numel():
+        return p.reshape(before), t.reshape(before)
+    return given, target
+
+
+def _recompute(name: str, node: Any, given: Tensor, target: Tensor, reduction: int) -> Tensor:
+    """The loss once more: its mean, its sum, or each element."""
+    word = {_MEAN: "mean", _SUM: "sum"}.get(reduction, "none")
+    options = {key: saved(node, key) for key in _OPTIONS.get(name, ())}
+    if options.get("weight") is not None:
+        options["weight"] = wide(options["weight"])
+    if name.startswith("Nll"):
+        options["ignore_index"] = _ignored_index(node)
+    function = getattr(F, BUILT_IN[name])
+    value: Tensor = function(given, target, reduction=word, **options)
+    return value
+
+
+_OPTIONS = {
+    "NllLoss": ("weight",),
+    "NllLoss2D": ("weight",),
+    "HuberLoss": ("delta",),
+    "SmoothL1Loss": ("beta",),
+    "BinaryCrossEntropy": ("weight",),
+    "BinaryCrossEntropyWithLogits": ("weight", "pos_weight"),
+    "MultiMarginLoss": ("p", "margin", "weight"),
+}
+"""What a loss was called with beside input and target, as torch's function takes it."""
+
+
+def _all_ignored(node: Any) -> bool:
+    total = saved(node, "total_weight")
+    return isinstance(total, Tensor) and total.numel() == 1 and float(total) == 0.0

@@ -1,0 +1,121 @@
+"""As many values against as many in a loss, (N) and (N, 1), and all pairs of them go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import Tensor
+
+from lifesigns.record.graph.walk import Walk, saved, shape_of, snake_case, value_as_used
+from lifesigns.record.loss.composed import data_factor
+from lifesigns.record.loss.sources import PASSING, source
+from lifesigns.record.loss.summands import Term
+from lifesigns.records import Crossing, Shape
+
+PAIRING = frozenset({"Sub", "Rsub", "Add", "Mul", "Div", "Maximum", "Minimum"})
+ELEMENTWISE = PASSING | PAIRING | frozenset(
+    {
+        "Abs", "Clamp", "ClampMax", "ClampMin", "Exp", "HuberLoss", "Log", "MseLoss", "Neg",
+        "Pow", "Relu", "SmoothL1Loss", "Sqrt",
+    }
+)  # fmt: skip
+INTENDED = frozenset({"Unsqueeze", "T", "Transpose", "Permute"})
+"""Nodes by which somebody makes all pairs on purpose."""
+RESHAPING = frozenset({"Reshape", "ReshapeAlias", "UnsafeView", "View"})
+"""The same where both sides come from the network; a target may be flattened by mistake."""
+
+
+def crossing(walked: Walk, terms: Iterable[Term]) -> Crossing | None:
+    """The first place where N values meet N others and N² pairs go on to the loss.
+
+    Only elementwise operations lie above it, and a plain sum or mean: pairs that are masked,
+    compared or normalised are meant to be pairs.
+
+    Args:
+        walked: The graph of the loss.
+        terms: What the loss is a sum of.
+    """
+    for i in _pairs(walked, terms):
+        if (found := _crossed(walked, i)) is not None:
+            return found
+    return None
+
+
+def _pairs(walked: Walk, terms: Iterable[Term]) -> Iterator[int]:
+    """The nodes that give N² values, as far as nothing but elementwise operations reads them."""
+    queue = [term.node for term in terms if term.weight is None or term.weight.dim() < 2]
+    seen = set(queue)
+    while queue:
+        i = queue.pop(0)
+        shape = walked.shape(i)
+        square = len(shape) == 2 and shape[0] == shape[1] > 1
+        if not square or walked.names[i] not in ELEMENTWISE or _is_masked(walked, i, shape):
+            continue
+        if walked.names[i] in PAIRING:
+            yield i
+        below = [j for j in walked.inputs[i] if j is not None and j >= 0 and j not in seen]
+        seen.update(below)
+        queue.extend(below)
+
+
+def _is_masked(walked: Walk, i: int, shape: Shape) -> bool:
+    product = data_factor(walked, i)
+    return product is not None and tuple(product[0].shape) == shape
+
+
+def _crossed(walked: Walk, i: int) -> Crossing | None:
+    inputs, result = walked.inputs[i], walked.shape(i)
+    shapes = [_operand(walked, j) for j in inputs]
+    known = [shape for shape in shapes if shape is not None]
+    if len(inputs) != 2 or not known or any(_numel(s) != result[0] for s in known):
+        return None
+    if any(j is not None and j >= 0 and walked.names[j] in INTENDED for j in inputs):
+        return None
+    if len(known) == 2:
+        left, right = known
+        shaped = any(j is not None and j >= 0 and walked.names[j] in RESHAPING for j in inputs)
+        same = _origin(walked, inputs[0]) == _origin(walked, inputs[1])
+        return (
+            None if same or shaped else Crossing(snake_case(walked.names[i]), left, right, result)
+        )
+    (given,) = known
+    other = _data_shape(walked, i, given, result)
+    return None if other is None else Crossing(snake_case(walked.names[i]), given, other, result)
+
+
+def _operand(walked: Walk, j: int | None) -> Shape | None:
+    if j is None:
+        return None
+    return walked.shape(j) if j >= 0 else walked.leaf_shape(-1 - j)
+
+
+def _origin(walked: Walk, j: int | None) -> int | None:
+    return j if j is None or j < 0 or walked.names[j] not in PASSING else source(walked, j)
+
+
+def _data_shape(walked: Walk, i: int, given: Shape, result: Shape) -> Shape | None:
+    """The shape of the operand without a gradient, if it has one value for each row or column."""
+    node, crossed = walked.nodes[i], (1, result[0]) if given[-1:] == (1,) else (result[0], 1)
+    side = "self" if walked.inputs[i][0] is None else "other"
+    value = saved(node, side)
+    if isinstance(value, Tensor):
+        shape = shape_of(value)
+        return shape if _numel(shape) == result[0] else None
+    sums = value_as_used(walked, i) if walked.names[i] in ("Sub", "Rsub", "Add") else None
+    return crossed if sums is not None and _is_additive(sums) else None
+
+
+def _is_additive(sums: Tensor) -> bool:
+    """Whether a table is a column plus a row, and so neither of the two a table."""
+    table = sums.detach().double()
+    if tuple(table.shape) != (len(table), len(table)) or not bool(torch.isfinite(table).all()):
+        return False
+    rows, columns = table - table[:1], table - table[:, :1]
+    off = (rows - rows[:, :1]).abs().max()
+    size = table.abs().max() * 1e-5
+    return bool(off <= size) and bool(rows.abs().max() > size < columns.abs().max())
+
+
+def _numel(shape: Shape) -> int:
+    return int(torch.Size(shape).numel())

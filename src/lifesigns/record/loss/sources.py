@@ -1,0 +1,58 @@
+"""Where a value in a loss came from: the node behind views, casts and broadcasts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lifesigns.record.graph.walk import Walk
+from lifesigns.records import Shape
+
+PASSING = frozenset(
+    {
+        "Alias", "Cat", "Clone", "Expand", "Permute", "Reshape", "ReshapeAlias", "Squeeze",
+        "Stack", "T", "ToCopy", "Transpose", "UnsafeView", "Unsqueeze", "View",
+    }
+)  # fmt: skip
+"""Nodes that hand every element on as it is."""
+
+GUARDS = PASSING | {"Add", "Clamp", "ClampMin", "ClampMax"}
+"""What keeps the argument of a logarithm away from 0."""
+
+
+def source(walked: Walk, i: int, through: frozenset[str] = PASSING) -> int | None:
+    """The nearest node a node reads its first value from that is not one of `through`.
+
+    Args:
+        walked: The graph of the loss.
+        i: Index of the node that reads.
+        through: Names of the nodes that are stepped over.
+
+    Returns:
+        Index of the node; None if a leaf or nothing is reached.
+    """
+    below = _input(walked, i)
+    while below is not None and walked.names[below] in through:
+        below = _input(walked, below)
+    return below
+
+
+def before_expand(walked: Walk, i: int) -> tuple[int, Shape]:
+    """A value's node (or leaf) and its shape before it was broadcast.
+
+    Args:
+        walked: The graph of the loss.
+        i: Index of a node; leaf `k` is -1 - k.
+    """
+    below = walked.inputs[i][0] if i >= 0 and walked.names[i] == "Expand" else None
+    if below is not None:
+        return below, tuple(int(n) for n in walked.nodes[i]._saved_self_sym_sizes)
+    return i, walked.shape(i) if i >= 0 else walked.leaf_shape(-1 - i)
+
+
+def numel(shape: Shape) -> int:
+    """Number of elements of a tensor of this shape."""
+    return int(np.prod(shape)) if shape else 1
+
+
+def _input(walked: Walk, i: int) -> int | None:
+    return next((j for j in walked.inputs[i] if j is not None and j >= 0), None)

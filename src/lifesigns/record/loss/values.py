@@ -1,0 +1,52 @@
+"""The value of a node, wherever the graph or the network's output keeps it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from lifesigns.record.graph.operations import ACTIVATION_NODES, activation_value
+from lifesigns.record.graph.prediction import Prediction
+from lifesigns.record.graph.walk import Walk, saved, value_as_used
+from lifesigns.record.loss.sources import PASSING
+from lifesigns.record.readable import readable
+
+
+def value_of(walked: Walk, index: int, prediction: Prediction | None) -> Tensor | None:
+    """The value a node made: the network's output, an activation's, or as later nodes keep it.
+
+    Args:
+        walked: The graph of the loss.
+        index: Index of the node.
+        prediction: The root module's output, if it is known.
+
+    Returns:
+        None where nothing keeps the value.
+    """
+    while index >= 0:
+        if prediction is not None and walked.makes(index, prediction.node):
+            return prediction.value
+        if walked.names[index] in ACTIVATION_NODES:
+            return activation_value(walked.names[index], walked.nodes[index])[0]
+        result: Tensor | None = saved(walked.nodes[index], "result")
+        if result is not None:
+            return result
+        if (used := value_as_used(walked, index)) is not None:
+            return used
+        if walked.names[index] == "Addmm":
+            return _affine(walked, index)
+        below = walked.inputs[index][0]
+        if walked.names[index] not in PASSING or below is None:
+            return None
+        index = below
+    return prediction.value if prediction is not None and prediction.node is None else None
+
+
+def _affine(walked: Walk, index: int) -> Tensor | None:
+    """What a linear layer gave: one of several heads is kept by nothing else."""
+    node, leaf = walked.nodes[index], walked.inputs[index][0]
+    given, weight = saved(node, "mat1"), saved(node, "mat2")
+    if leaf is None or leaf >= 0 or given is None or weight is None:
+        return None
+    bias = readable(walked.leaves[-1 - leaf])
+    return None if bias is None else torch.addmm(bias, given.detach(), weight.detach())

@@ -1,0 +1,86 @@
+"""Losses that are given something else than they take, or that want something else than told."""
+
+import torch
+import torch.nn.functional as F
+from data import digits, minibatches, unexplained
+from program import faulty
+from torch import nn
+
+
+def train(model, steps_of, loss_of, lr=0.005):
+    optimizer = torch.optim.Adam(model.parameters(), lr=lr)
+    for batch in steps_of:
+        optimizer.zero_grad()
+        loss_of(*batch).backward()
+        optimizer.step()
+
+
+def missed(prediction, wanted):
+    """Share of the variance of `wanted` that a prediction leaves."""
+    return (
+        (prediction - wanted).square().mean() / (wanted - wanted.mean(0)).square().mean()
+    ).item()
+
+
+@faulty("distance from the distributions", at_most=0.2, causes=("wrong_loss",))
+def divergence_of_logits(fixed=False):
+    """Soft labels, compared by KL divergence with raw outputs."""
+    x, y = digits()
+    model = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+    wanted = (3 * F.one_hot(y, 10).float()).softmax(1)
+
+    def loss(xb, goal):
+        out = model(xb)
+        return F.kl_div(out.log_softmax(1) if fixed else out, goal, reduction="batchmean")
+
+    train(model, minibatches(x, wanted, 64, 200), loss)
+    with torch.no_grad():
+        return (model(x).softmax(1) - wanted).abs().sum(1).mean().item() / 2
+
+
+class Variational(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Linear(64, 32), nn.ReLU())
+        self.mean, self.log_variance = nn.Linear(32, 6), nn.Linear(32, 6)
+        self.decoder = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 64))
+
+    def forward(self, x):
+        h = self.encoder(x)
+        mean, log_variance = self.mean(h), self.log_variance(h)
+        code = mean + torch.randn_like(mean) * (log_variance / 2).exp()
+        return self.decoder(code), mean, log_variance
+
+
+@faulty("unexplained variance", at_most=0.8, causes=("wrong_loss",))
+def reconstruction_averaged_and_penalty_summed(fixed=False):
+    """A variational autoencoder: the mean over pixels weighs less than a sum over the code."""
+    x, _ = digits()
+    model = Variational()
+
+    def loss(xb, _):
+        out, mean, log_variance = model(xb)
+        squares = F.mse_loss(out, xb, reduction="sum" if fixed else "mean")
+        fit = 10 * squares / len(xb) if fixed else squares
+        return fit - 0.5 * (1 + log_variance - mean**2 - log_variance.exp()).sum(1).mean()
+
+    train(model, minibatches(x, x, 64, 400), loss)
+    with torch.no_grad():
+        return missed(model.decoder(model.mean(model.encoder(x))), x)
+
+
+@faulty("unexplained variance", at_most=0.5, causes=("wrong_shape",))
+def clipped_values_against_a_column(fixed=False):
+    """A value head trained as in PPO: returns are a column, values are not."""
+    torch.manual_seed(0)
+    x = torch.randn(600, 4)
+    returns = (x[:, :1] - x[:, 1:2]).tanh() + 0.5 * x[:, 2:3]
+    model = nn.Sequential(nn.Linear(4, 32), nn.Tanh(), nn.Linear(32, 1))
+
+    def loss(xb, goal):
+        value = model(xb) if fixed else model(xb).squeeze(-1)
+        near = value.clamp(-3, 3)
+        return torch.max((goal - value).pow(2), (goal - near).pow(2)).mean()
+
+    train(model, minibatches(x, returns, 32, 300), loss)
+    return unexplained(model, x, returns)

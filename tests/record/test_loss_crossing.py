@@ -1,0 +1,67 @@
+"""Shapes that meet in a loss written by hand."""
+
+import pytest
+import torch
+from oracles.recorded import snapshot
+from torch import nn
+
+torch.set_num_threads(1)
+N = 8
+
+
+def crossing_of(loss, *, flat=True):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
+    x = torch.randn(N, 3)
+
+    def step():
+        out = model(x)
+        loss(out.squeeze(-1) if flat else out).backward()
+
+    return snapshot(step, model).loss.crossing
+
+
+COLUMN, ROW = torch.linspace(-1, 2, N)[:, None], torch.linspace(-1, 2, N)
+CROSSED = {
+    "advantages times values": lambda v: -(COLUMN * v).mean(),
+    "a ratio, clipped": lambda v: (
+        -torch.min(v.exp() * COLUMN, v.exp().clamp(0.8, 1.2) * COLUMN).mean()
+    ),
+    "clipped values": lambda v: torch.max(
+        (COLUMN - v).pow(2), (COLUMN - v.clamp(-1, 1)).pow(2)
+    ).mean(),
+}
+
+
+@pytest.mark.parametrize("name", CROSSED)
+def test_values_that_meet_a_column_are_a_crossing(name):
+    found = crossing_of(CROSSED[name])
+
+    assert found is not None
+    assert (found.given, found.other, found.result) == ((N,), (N, 1), (N, N))
+
+
+def test_a_column_of_outputs_that_meets_a_row_is_a_crossing():
+    found = crossing_of(lambda v: -(v * ROW).mean(), flat=False)
+
+    assert found is not None
+    assert (found.given, found.other) == ((N, 1), (N,))
+
+
+TABLE = torch.arange(N * N).reshape(N, N).float().sin()
+MEANT = {
+    "equal shapes": lambda v: -(ROW * v).mean(),
+    "pairs of one output": lambda v: (v[:, None] - v[None, :]).exp().mean(),
+    "pairs with data, by unsqueeze": lambda v: (v.unsqueeze(1) - ROW).abs().mean(),
+    "a table of weights": lambda v: (v * TABLE).exp().mean(),
+    "a table of targets": lambda v: (TABLE - v).pow(2).mean(),
+    "pairs that are masked": lambda v: ((COLUMN - v).pow(2) * (TABLE > 0).float()).mean(),
+    "pairs that are normalised": lambda v: -(COLUMN * v).log_softmax(1).diagonal().mean(),
+    "a sum over rows, then a logarithm": lambda v: (COLUMN * v).exp().sum(1).log().mean(),
+    "a matrix of outputs": lambda v: (v.exp().outer(v)).pow(2).mean(),
+}
+
+
+@pytest.mark.parametrize("name", MEANT)
+def test_what_is_meant_to_be_pairs_is_none(name):
+    assert crossing_of(MEANT[name]) is None
