@@ -21,8 +21,6 @@ NOT_FOUND_TODAY = {
     "batch_taken_for_time": "no rule: a time axis as long as the batch",
     "labels_off_by_one_row": "loss-flat: labels that fit their rows no better than chance",
     "unscaled_attention": "saturated-units: an attention that is one-hot for every row",
-    "detached_features": "detached-parameters: in the optimizer and never reached is a note",
-    "layers_in_a_plain_list": "detached-parameters: trainable and in no optimizer is a note",
     "student_of_probabilities": "no rule: a divergence that is given probabilities, and is below 0",
     "pairs_of_zero_and_one": "no rule: targets of 0 and 1 in a loss that knows 1 and -1",
     "twins_that_agree_on_one_point": "constant-output: embeddings that are one direction",
@@ -45,7 +43,6 @@ NOT_FOUND_TODAY = {
 
 MISNAMED_TODAY = {
     "shuffled_labels": "dead-units: units that die under random labels lead",
-    "encoder_detached_from_its_head": "detached-parameters: an encoder beside the head is not seen",
     "normalised_over_one_feature": "constant-output: the constant begins at the layer norm",
     "read_at_the_padding": "constant-output: a faded state is called saturated",
     "no_positions": "dead-units: units that die without any signal lead",

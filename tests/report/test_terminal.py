@@ -161,7 +161,7 @@ def test_a_symptom_whose_root_cause_is_ignored_is_shown_whole():
 def test_the_cost_is_what_was_measured():
     lines = str(Report(run(FALLING), ())).split("\n")
 
-    assert "recorded   3 of 600 steps" in lines
+    assert "recorded   3 of 600 steps, the last one step 2" in lines
     assert "cost       watching cost 0.8 % of training time (0.12 s of 15 s)" in lines
 
 
