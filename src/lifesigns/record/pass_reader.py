@@ -15,6 +15,7 @@ from lifesigns.record.graph.known_graphs import Structures
 from lifesigns.record.graph.module_calls import Forward, ForwardHooks
 from lifesigns.record.graph.roots import Roots, root_inputs
 from lifesigns.record.graph.walk import Walk, walk
+from lifesigns.record.measure.mixing import MixingReader
 from lifesigns.record.measure.parameters import ParameterReader
 from lifesigns.record.measure.reduce import measuring
 from lifesigns.record.reading import Reading
@@ -50,7 +51,7 @@ class PassReader:
         self._roots, self._hooks, self._losses, self._thread = roots, hooks, losses, thread
         self._compiled, self._needs = compiled, needs
         self._repeated: Repeated | None = None
-        self._structures = Structures()
+        self._structures, self._mixing = Structures(), MixingReader(needs)
         self._streams: dict[frozenset[WeakIdRef], int] = {}
         self._parameters: ParameterReader | None = None
         self.reading: Reading | None = None
@@ -94,18 +95,22 @@ class PassReader:
             self._read_parameters(walked, names, from_start=self._hooks.armed or not position)
             repeated = self._repeated = self._repeat_compiled(losses, walked, forward, names)
             walked = repeated.walked
+            condensed = self._structures.condense(walked, forward, names)
+            inputs = root_inputs(walked, forward)
+            mixing = self._mixing.ask(walked, condensed, inputs, self._losses.last_stream)
             self.reading = Reading(
                 walked,
-                self._structures.condense(walked, forward, names),
+                condensed,
                 forward,
                 value=float(value),
                 scale=scale,
-                inputs=root_inputs(walked, forward),
+                inputs=inputs,
                 leaf_names=names,
                 reason=reason,
                 needs=self._needs,
                 repeated=len(repeated.repetitions),
                 obstacles=repeated.obstacles,
+                mixing=mixing,
             )
 
     def read_nested(self, losses: list[Tensor]) -> None:
@@ -210,6 +215,8 @@ class PassReader:
 
     def left_out(self) -> Iterator[str]:
         """What was not read on purpose, and what of the parameters could not be, in sentences."""
+        if self._mixing.hindrance:
+            yield f"whether samples are mixed: {self._mixing.hindrance}"
         spared = [quantity.value for quantity in Quantity if quantity not in self._needs]
         if spared:
             yield f"{', '.join(spared)}: not measured, as no rule that was asked needs it"

@@ -31,6 +31,7 @@ from lifesigns.records import (
     Graph,
     Kind,
     LossReading,
+    Mixing,
     NonFinite,
     Quantity,
     Site,
@@ -71,6 +72,7 @@ class Reading:
         needs: What is measured.
         repeated: Compiled calls that were run again eagerly to be read.
         obstacles: Why others were not.
+        mixing: What one output depends on, if that was asked.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class Reading:
         needs: Collection[Quantity] = EVERYTHING,
         repeated: int = 0,
         obstacles: Iterable[str] = (),
+        mixing: Mixing | None = None,
     ) -> None:
         self._pack, self._needs = Pack(), needs
         self.scale, self.leaves, self._reason = scale, walked.leaves, reason
@@ -95,7 +98,7 @@ class Reading:
         self._handles: list[Any] = []
         self.failures: list[str] = []
         self._unreadable: list[str] = list(obstacles)
-        self._repeated = repeated
+        self._repeated, self._mixing = repeated, mixing
         self._hooked_saves = 0
         self._nodes, self._opaque = 0, condensed.opaque
         self._evaluating: dict[str, None] = {}
@@ -242,6 +245,7 @@ class Reading:
             batch=batch or None,
             nonfinite=self._nonfinite or _backward_origin(self._graph, sites),
             evaluating=tuple(self._evaluating),
+            mixing=self._mixing,
             coverage=Coverage(
                 nodes=self._nodes,
                 opaque=self._opaque,

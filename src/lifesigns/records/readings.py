@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from lifesigns.records.graph import Graph
+from lifesigns.records.mixing import Mixing
 from lifesigns.records.quantities import Quantity
 from lifesigns.records.units import Ints, Shape, UnitSums
 
@@ -208,6 +209,8 @@ class Snapshot:
     evaluating: tuple[str, ...] = ()
     """Modules that ran in evaluation mode although this step trains: those that behave otherwise
     in training (dropout, batch normalisation), and roots (a root by its own path, mostly empty)."""
+    mixing: Mixing | None = None
+    """What one output depends on; read in one or two steps of a run."""
     coverage: Coverage = field(default_factory=Coverage)
     reason: str = "scheduled"
     """Why it was recorded: `scheduled`, `non-finite` or `spike`."""
