@@ -96,7 +96,7 @@ def _explained(snapshot: Snapshot, mixing: Mixing) -> tuple[str, tuple[Remedy, .
 
 def _all(mixing: Mixing) -> bool:
     """Whether it depends on all samples before its own, as a recurrence over the batch does."""
-    return mixing.mixed >= mixing.samples // 2
+    return mixing.mixed > mixing.samples - mixing.mixed
 
 
 def _over_batch(snapshot: Snapshot, mixing: Mixing) -> bool:
