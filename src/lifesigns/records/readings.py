@@ -171,6 +171,8 @@ class NonFinite:
     count: int
     input_minimum: float = float("nan")
     input_maximum: float = float("nan")
+    masked_rows: int = 0
+    """Of a softmax: rows of which a mask left nothing, so that all scores in them are -inf."""
 
 
 @dataclass(frozen=True)
