@@ -61,10 +61,10 @@ def is_extinct(snapshot: Snapshot) -> bool:
     """Whether the signal faded from layer to layer until nothing of it was left, for good."""
     known = layers(snapshot)
     alive = living(known)
-    ends = len(alive) < len(known) and not any(x.deviation > 0 for x in known[len(alive) :])
-    if not ends or len(alive) < LAYERS:
+    if not LAYERS <= len(alive) < len(known):
         return False
-    return alive[-1].deviation / min(alive[0].deviation, 1.0) < FADED_SIGNAL
+    faint = FADED_SIGNAL * min(alive[0].deviation, 1.0)
+    return all(layer.deviation < faint for layer in known[len(alive) - 1 :])
 
 
 def living(known: list[Layer]) -> list[Layer]:

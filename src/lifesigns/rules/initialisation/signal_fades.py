@@ -127,7 +127,6 @@ start at zero and a small last layer do not fade the signal that the layers rece
         "vanishing-gradient",
         "constant-output",
         "loss-flat",
-        "dead-from-birth",
         "dead-units",
         "zero-gradient",
         "rate-too-low",
