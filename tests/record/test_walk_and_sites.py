@@ -352,3 +352,27 @@ def test_shared_inputs_are_read_once_for_each_use():
     assert reading(taken, "1:tanh#0").value.total.tolist() != pytest.approx(
         reading(taken, "1:tanh#1").value.total.tolist()
     )
+
+
+# --- constant factors of zeros --------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "through",
+    [nn.Dropout(1.0), lambda h: h * torch.zeros(8, 4), lambda h: h * torch.zeros(1)],
+    ids=["a dropout of 1", "a mask of zeros", "a broadcast zero"],
+)
+def test_a_constant_factor_of_zeros_is_a_site_of_its_own(through):
+    model = Net(lambda m, x: m.b(through(m.a(x).relu())), a=nn.Linear(3, 4), b=nn.Linear(4, 2))
+
+    graph = graph_of(model, torch.randn(8, 3))
+
+    zero = [s for s in graph.sites if s.details.get("factor") == 0]
+    assert [s.operation for s in zero] == ["mul"]
+
+
+def test_a_mask_that_keeps_something_is_no_such_site():
+    mask = torch.ones(8, 1)
+    model = Net(lambda m, x: m.b(m.a(x) * mask), a=nn.Linear(3, 4), b=nn.Linear(4, 2))
+
+    graph = graph_of(model, torch.randn(8, 3))
+
+    assert not any("factor" in s.details for s in graph.sites)

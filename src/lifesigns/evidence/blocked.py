@@ -80,6 +80,9 @@ def block_at(snapshot: Snapshot, index: int) -> Block:
     if site.kind is Kind.SOFTMAX and site.units == 1:
         reason = f"{site.name} is a softmax over one unit, which is 1 whatever comes in"
         return Block(site.name, reason, ("wrong_output_activation",), (_SIGMOID,))
+    if site.details.get("factor") == 0:
+        reason = f"{site.name} multiplies by a constant of nothing but zeros"
+        return Block(site.name, reason, ("other", "frozen"), (_KEEP,))
     if not is_hidden(graph, index):
         reason = f"every output lies where {site.name} is flat"
         causes = ("wrong_output_activation", "wrong_loss")
@@ -105,9 +108,17 @@ def unknown_block(snapshot: Snapshot) -> Block:
         reason = f"the weights on the way back are all 0 ({listed(null, 2)})"
         return Block(null[-1], reason, ("bad_init",), (_INITIALISE,))
     reason = "the loss does not depend on them on these batches"
-    return Block("", reason, ("wrong_loss", "wrong_output_activation", "other"), (_LOGITS,))
+    return Block("", reason, ("wrong_loss", "wrong_output_activation", "other"), (_FIND,))
 
 
+_KEEP = Remedy(
+    "Let something through: dropout takes the share to drop, and a mask keeps where it is 1.",
+    "nn.Dropout(0.2)  # keeps 80 %",
+)
+_FIND = Remedy(
+    "Find the flat place between loss and weights.",
+    "print([(n, p.grad.abs().max()) for n, p in model.named_parameters()])",
+)
 _SIGMOID = Remedy("Use a sigmoid for one output unit, inside the loss.", "nn.BCEWithLogitsLoss()")
 _LOGITS = Remedy(
     "Give the loss raw outputs and let it apply its own output function; do not clip them.",

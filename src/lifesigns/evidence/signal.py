@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 
 import numpy as np
 
-from lifesigns.evidence.thresholds import LAYERS, Threshold
+from lifesigns.evidence.thresholds import FADED_SIGNAL, LAYERS, Threshold
 from lifesigns.functions import ACTIVATIONS
 from lifesigns.records import WEIGHTED, Graph, Kind, ParameterReading, Site, Snapshot, UnitSums
 
@@ -42,14 +43,33 @@ def fade(snapshot: Snapshot) -> float:
     """Deviation over inputs at the last layer over that at the first, where 1 counts as usual.
 
     NaN for fewer than three layers, or where it was not read. Exactly 0, the matter of rules on
-    dead and symmetric units, is NaN as well. A signal that a normalisation restores is not faded.
+    dead and symmetric units, is NaN as well, unless the signal had faded before (`is_extinct`). A
+    signal that a normalisation restores is not faded.
     """
     known, graph = layers(snapshot), snapshot.graph
+    if is_extinct(snapshot):
+        known = living(known)
+        return known[-1].deviation / min(known[0].deviation, 1.0)
     last = [i for i in graph.of_kind(*WEIGHTED) if graph.sites[i].parameters][-1:]
     ends = bool(known) and [graph.sites[i] for i in last] == [known[-1].site]
     if len(known) < LAYERS or not ends or not (known[0].deviation > 0 and known[-1].deviation > 0):
         return float("nan")
     return known[-1].deviation / min(known[0].deviation, 1.0)
+
+
+def is_extinct(snapshot: Snapshot) -> bool:
+    """Whether the signal faded from layer to layer until nothing of it was left, for good."""
+    known = layers(snapshot)
+    alive = living(known)
+    if not LAYERS <= len(alive) < len(known):
+        return False
+    faint = FADED_SIGNAL * min(alive[0].deviation, 1.0)
+    return all(layer.deviation < faint for layer in known[len(alive) - 1 :])
+
+
+def living(known: list[Layer]) -> list[Layer]:
+    """The layers up to the first that receives one value for all inputs."""
+    return list(takewhile(lambda layer: layer.deviation > 0, known))
 
 
 def growth(snapshot: Snapshot) -> float:

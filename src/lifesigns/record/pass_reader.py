@@ -17,6 +17,7 @@ from lifesigns.record.graph.module_calls import Forward, ForwardHooks
 from lifesigns.record.graph.roots import Places, Roots, root_inputs
 from lifesigns.record.graph.walk import Walk, walk
 from lifesigns.record.loss.likeness import likeness
+from lifesigns.record.measure.mixing import MixingReader
 from lifesigns.record.measure.parameters import ParameterReader
 from lifesigns.record.measure.reduce import measuring
 from lifesigns.record.measure.unreached import Unreached
@@ -53,6 +54,7 @@ class PassReader:
         self._compiled, self._needs = compiled, needs
         self._repeated: Repeated | None = None
         self._structures, self._trained = Structures(), WeakIdKeyDictionary()
+        self._mixing = MixingReader(needs)
         self._parameters: ParameterReader | None = None
         self.unreached = Unreached()
         """Parameters that are held by an optimizer and in no graph."""
@@ -107,18 +109,22 @@ class PassReader:
             )
             repeated = self._repeated = self._repeat_compiled(losses, walked, forward, names)
             walked = repeated.walked
+            condensed = self._structures.condense(walked, forward, names)
+            ends = root_inputs(walked, forward)
+            mixing = self._mixing.ask(walked, condensed, ends, position)
             self.reading = Reading(
                 walked,
-                self._structures.condense(walked, forward, names),
+                condensed,
                 forward,
                 value=float(value),
                 scale=scale,
-                inputs=root_inputs(walked, forward),
+                inputs=ends,
                 leaf_names=names,
                 reason=reason,
                 needs=self._needs,
                 repeated=len(repeated.repetitions),
                 obstacles=repeated.obstacles,
+                mixing=mixing,
             )
 
     def read_nested(self, losses: list[Tensor]) -> None:
@@ -229,6 +235,8 @@ class PassReader:
 
     def left_out(self) -> Iterator[str]:
         """What was not read on purpose, and what of the parameters could not be, in sentences."""
+        if self._mixing.hindrance:
+            yield f"whether samples are mixed: {self._mixing.hindrance}"
         spared = [quantity.value for quantity in Quantity if quantity not in self._needs]
         if spared:
             yield f"{', '.join(spared)}: not measured, as no rule that was asked needs it"

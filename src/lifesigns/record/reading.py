@@ -32,6 +32,7 @@ from lifesigns.records import (
     Graph,
     Kind,
     LossReading,
+    Mixing,
     NonFinite,
     Quantity,
     Site,
@@ -72,6 +73,7 @@ class Reading:
         needs: What is measured.
         repeated: Compiled calls that were run again eagerly to be read.
         obstacles: Why others were not.
+        mixing: What one output depends on, if that was asked.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class Reading:
         needs: Collection[Quantity] = EVERYTHING,
         repeated: int = 0,
         obstacles: Iterable[str] = (),
+        mixing: Mixing | None = None,
     ) -> None:
         self._pack, self._needs = Pack(), needs
         self.scale, self.leaves, self._reason = scale, walked.leaves, reason
@@ -96,7 +99,7 @@ class Reading:
         self._handles: list[Any] = []
         self.failures: list[str] = []
         self._unreadable: list[str] = list(obstacles)
-        self._repeated = repeated
+        self._repeated, self._mixing = repeated, mixing
         self._hooked_saves = 0
         self._nodes, self._opaque = 0, condensed.opaque
         self._evaluating: dict[str, None] = {}
@@ -260,6 +263,7 @@ class Reading:
             batch=batch or None,
             nonfinite=self._nonfinite or _backward_origin(self._graph, sites),
             evaluating=tuple(self._evaluating),
+            mixing=self._mixing,
             coverage=Coverage(
                 nodes=self._nodes,
                 opaque=self._opaque,

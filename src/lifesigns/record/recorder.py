@@ -161,6 +161,7 @@ class Recorder:
             unseen=tuple(self._unseen()),
             severed=self._losses.severed,
             cost=self.cost(),
+            recorded=self._snapshots.recorded,
         )
 
     def cost(self) -> Cost:

@@ -30,6 +30,8 @@ class Quantity(Enum):
     """`Snapshot.batch`."""
     LOSS = "predictions and targets"
     """All of `LossReading` but its `value`."""
+    MIXING = "what else one output depends on"
+    """`Snapshot.mixing`."""
 
 
 EVERYTHING = frozenset(Quantity)

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from lifesigns.records.graph import Graph
+from lifesigns.records.mixing import Mixing
 from lifesigns.records.quantities import Quantity
 from lifesigns.records.units import Floats, Ints, Shape, UnitSums
 
@@ -215,6 +216,8 @@ class NonFinite:
     count: int
     input_minimum: float = float("nan")
     input_maximum: float = float("nan")
+    masked_rows: int = 0
+    """Of a softmax: rows of which a mask left nothing, so that all scores in them are -inf."""
 
 
 @dataclass(frozen=True)
@@ -253,6 +256,8 @@ class Snapshot:
     evaluating: tuple[str, ...] = ()
     """Modules that ran in evaluation mode although this step trains: those that behave otherwise
     in training (dropout, batch normalisation), and roots (a root by its own path, mostly empty)."""
+    mixing: Mixing | None = None
+    """What one output depends on; read in one or two steps of a run."""
     coverage: Coverage = field(default_factory=Coverage)
     reason: str = "scheduled"
     """Why it was recorded: `scheduled`, `non-finite` or `spike`."""

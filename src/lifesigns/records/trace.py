@@ -131,6 +131,8 @@ class Trace:
     """Backward passes from a loss that no operation led to: nothing could get a gradient."""
     cost: Cost = field(default_factory=Cost)
     info: RunInfo = field(default_factory=RunInfo)
+    recorded: int = 0
+    """Steps that were recorded, where not all of their snapshots were kept; 0 if they were."""
 
     @property
     def recorded_steps(self) -> int:

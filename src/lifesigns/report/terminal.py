@@ -306,7 +306,7 @@ def _footer(
         each = ", ".join(f"{rule} ({number})" for rule, number in ignored.items())
         yield "ignored", f"{counted(sum(ignored.values()), 'finding')} of rules not asked: {each}"
     if trace.snapshots and trace.steps:
-        yield "recorded", f"{trace.recorded_steps} of {trace.steps} steps{_last_recorded(trace)}"
+        yield "recorded", _recorded(trace) + _last_recorded(trace)
     unseen = list(Unseen.of(trace).sentences())
     for number, sentence in enumerate(unseen):
         yield ("" if number else "not seen"), sentence
@@ -316,6 +316,15 @@ def _footer(
     explained = [finding.code for finding in findings if finding.code]
     if explained:
         yield "more", f"lifesigns explain {explained[0]}"
+
+
+def _recorded(trace: Trace) -> str:
+    """Recorded steps, those that only began included; and how many of them were judged."""
+    kept = trace.recorded_steps
+    recorded = max(trace.recorded, kept)
+    total = max(trace.steps, 1 + max(snapshot.step for snapshot in trace.snapshots))
+    text = f"{recorded} of {total} steps"
+    return text if recorded == kept else f"{text}, of which {kept} were kept and judged"
 
 
 def _cost(trace: Trace) -> str:

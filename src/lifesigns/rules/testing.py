@@ -27,6 +27,7 @@ from lifesigns.records import (
     Kind,
     LossCurve,
     LossReading,
+    Mixing,
     ParameterReading,
     Quantity,
     Site,
@@ -243,6 +244,7 @@ def _without(known: Snapshot, quantities: Collection[Quantity], lost: Sequence[s
         loss=loss,
         batch=None if Quantity.BATCH in quantities else known.batch,
         nonfinite=origin,
+        mixing=None if Quantity.MIXING in quantities else known.mixing,
     )
 
 
@@ -303,6 +305,13 @@ def slopes(graph: Graph, slope: float) -> list[SiteReading]:
     """Activations that all pass on this share of a gradient of 1."""
     arrived, passed = sums(np.ones((8, 4))), sums(np.full((8, 4), slope))
     return [SiteReading(i, None, arrived, passed) for i in graph.of_kind(Kind.ACTIVATION)]
+
+
+def asked(known: Trace, mixing: Mixing) -> Trace:
+    """The same run, in whose first recorded step it was asked what one output depends on."""
+    first, *rest = known.snapshots
+    shots = (dataclasses.replace(first, mixing=mixing), *rest)
+    return dataclasses.replace(known, snapshots=shots)
 
 
 def silent(site: int, number: int, units: int = 10, batch: int = 64) -> SiteReading:

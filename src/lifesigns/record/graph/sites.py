@@ -162,8 +162,8 @@ class _Condenser:
         mask = _masked_to(self.walk.nodes[index], self.walk.shape(index))
         if name == "Mul" and mask > 1:
             return Kind.DROPOUT, "dropout"
-        if name == "Mul" and mask == 1 and index < self.loss_from:
-            return Kind.OTHER, "mul"
+        if name == "Mul" and (mask == 1 or _is_zero(self.walk.nodes[index])):
+            return (Kind.OTHER, "mul") if index < self.loss_from else (None, "")
         return None, ""
 
     def _is_native(self, index: int) -> bool:
@@ -226,6 +226,8 @@ class _Condenser:
 
     def _details(self, index: int, kind: Kind) -> dict[str, float]:
         name, node = self.walk.names[index], self.walk.nodes[index]
+        if kind is Kind.OTHER and name == "Mul" and _is_zero(node):
+            return {"factor": 0.0}
         if kind is Kind.DROPOUT and name in PRODUCTS:
             return {"p": round(1 - 1 / _masked_to(node, self.walk.shape(index)), 6)}
         return details(name, node)
@@ -298,6 +300,14 @@ def _masked_to(node: Any, shape: Shape) -> float:
     kept = mask.max()
     two_valued = (mask == 0).any() & ((mask == 0) | (mask == kept)).all()
     return float(kept) if two_valued else math.nan
+
+
+def _is_zero(node: Any) -> bool:
+    """Whether a Mul multiplies by a constant of nothing but zeros, such as a dropout of 1."""
+    factor = next((m for m in (saved(node, "other"), saved(node, "self")) if m is not None), None)
+    if not isinstance(factor, Tensor) or not factor.numel() or factor.is_complex():
+        return False
+    return not bool(factor.detach().any())
 
 
 def _product(numbers: Shape) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lifesigns.record.graph.operations import signed
 from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk, saved, saved_tensors, snake_case
 from lifesigns.record.readable import on_this_rank
@@ -16,6 +17,15 @@ from lifesigns.records import NonFinite
 MASKS = frozenset({"MaskedFill", "Where", "ConstantPadNd"})
 """Operations that put infinities in on purpose."""
 
+
+SOFTMAXES = frozenset({"Softmax", "SafeSoftmax", "LogSoftmax"})
+PRODUCTS = frozenset({"Bmm", "Baddbmm", "Mm", "Addmm"})
+ADDING = frozenset({"Add", "Baddbmm"})
+"""Operations that may add a mask of 0 and -inf."""
+SMALL = 1e3
+"""Size of factors whose products overflow in no precision: a float16 reaches 6.5e4."""
+MOST_BETWEEN = 16
+"""Operations between a softmax and the product that made its scores."""
 
 RECOMPUTED: dict[str, Callable[..., Tensor]] = {
     "Log": torch.log,
@@ -82,7 +92,41 @@ def _first_operation(walked: Walk, condensed: Condensed) -> NonFinite:
     index, bad = first if first is not None else (len(walked) - 1, 1)
     low, high = _input_range(walked.nodes[index])
     operation = snake_case(walked.names[index])
-    return NonFinite("forward", _place(condensed, index, operation), operation, bad, low, high)
+    place, rows = _place(condensed, index, operation), _masked_rows(walked, index)
+    return NonFinite("forward", place, operation, bad, low, high, rows)
+
+
+def _masked_rows(walked: Walk, index: int) -> int:
+    """Rows of a softmax's result that are NaN because a mask left none of their scores.
+
+    A softmax keeps no scores: they were finite if the factors they are products of were small.
+    """
+    result = saved(walked.nodes[index], "result") if walked.names[index] in SOFTMAXES else None
+    if not isinstance(result, Tensor) or not _is_masked(walked, index):
+        return 0
+    dim = signed(walked.nodes[index]._saved_dim)
+    return int(result.detach().isnan().all(dim).sum())
+
+
+def _is_masked(walked: Walk, index: int) -> bool:
+    """Whether a mask, and nothing that may overflow, lies between a softmax and its scores."""
+    masked, at = False, index
+    for _ in range(MOST_BETWEEN):
+        below = [i for i in walked.inputs[at] if i is not None]
+        if len(below) != 1 or below[0] < 0:
+            break
+        at = below[0]
+        name = walked.names[at]
+        masked |= name in MASKS or (name in ADDING and None in walked.inputs[at])
+        if name in PRODUCTS:
+            break
+    factors = [_largest(x) for _, x in saved_tensors(walked.nodes[at]) if x.is_floating_point()]
+    small = all(factor < SMALL for factor in factors)
+    return masked and small and (len(factors) > 1 or walked.names[at] not in PRODUCTS)
+
+
+def _largest(tensor: Tensor) -> float:
+    return float(tensor.detach().abs().max()) if tensor.numel() else 0.0
 
 
 def _recomputed(name: str, node: Any) -> int:

@@ -22,6 +22,8 @@ class Snapshots:
         self._deliver = deliver
         self._pending: list[Snapshot] = []
         self.kept: list[Snapshot] = []
+        self.recorded = 0
+        """Steps that were recorded, kept or not."""
 
     @property
     def pending(self) -> bool:
@@ -74,6 +76,7 @@ class Snapshots:
 
     def _keep(self, snapshot: Snapshot) -> None:
         """Keeps a snapshot; of very many, every second step between the first and the latest."""
+        self.recorded += not self.kept or self.kept[-1].step != snapshot.step
         self.kept.append(snapshot)
         if len(self.kept) > MOST_KEPT:
             middle = self.kept[FIRST_KEPT:-LATEST_KEPT]

@@ -43,6 +43,8 @@ class _Layer:
     site: Site
     silent: NDArray[np.bool_]
     observations: int
+    steps: int
+    """Recorded steps they were looked at in."""
     since: int
     from_birth: bool
 
@@ -73,7 +75,8 @@ def _layers(stream: Stream) -> Iterator[_Layer]:
             if silent is not None and silent.any():
                 first = stream.since(partial(_stays_silent, name=site.name, dead=silent))
                 born = first == snapshots[0].step
-                yield _Layer(site, silent, len(recent) * samples(site), first, born)
+                seen = len(recent) * samples(site)
+                yield _Layer(site, silent, seen, len(recent), first, born)
 
 
 def _silent(snapshots: Iterable[Snapshot], name: str) -> NDArray[np.bool_] | None:
@@ -97,6 +100,10 @@ def _stays_silent(snapshot: Snapshot, name: str, dead: NDArray[np.bool_]) -> boo
     return silent is not None and len(silent) == len(dead) and silent[dead].mean() >= NEARLY
 
 
+def _recorded(steps: int) -> str:
+    return "the last recorded step" if steps == 1 else f"the last {steps} recorded steps"
+
+
 def _finding(layers: list[_Layer], course: Course, raw: Suspect | None) -> Finding:
     worst = max(layers, key=lambda layer: layer.share)
     origin = next(layer for layer in layers if layer.share > NEARLY * worst.share)
@@ -109,7 +116,7 @@ def _finding(layers: list[_Layer], course: Course, raw: Suspect | None) -> Findi
         + (" from the first step on" if origin.from_birth else f" since step {origin.since}"),
         site=origin.site.name,
         step=origin.since,
-        measured=f"{origin} gave 0 throughout"
+        measured=f"{origin} gave 0 in {_recorded(origin.steps)}"
         + (f"; also {listed(rest)}" if rest else "")
         + (f"; {raw.evidence}" if raw else "")
         + course.remark,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from lifesigns.evidence import Stream, Threshold
+from lifesigns.evidence import Course, Stream, Threshold
 from lifesigns.evidence.output import normalised_dim, output_sites
 from lifesigns.evidence.signal import PASSING
+from lifesigns.evidence.thresholds import HALF
 from lifesigns.records import (
     WEIGHTED,
     Finding,
@@ -73,7 +74,7 @@ def _finding(stream: Stream, site: Site, *, hidden: bool, over_batch: bool) -> F
     share = 1 / site.shape[0 if over_batch else site.unit_dim]
     wrong = "missing_activation" if hidden else "wrong_output_activation"
     return RULE.finding(
-        Severity.WARNING if stream.course.harmed else Severity.NOTE,
+        Severity.WARNING if _does_harm(course, over_batch) else Severity.NOTE,
         f"{site.name} is a softmax over the samples of the batch"
         if over_batch
         else f"{site.name} is a softmax between two layers",
@@ -89,6 +90,11 @@ def _finding(stream: Stream, site: Site, *, hidden: bool, over_batch: bool) -> F
         remedies=(_OVER_CLASSES,) if over_batch else (_ELEMENTWISE,),
         evidence={"mean": share},
     )
+
+
+def _does_harm(course: Course, over_batch: bool) -> bool:
+    """Over the batch it is wrong beyond doubt: there a poor fit is enough."""
+    return course.harmed or (over_batch and course.harm(HALF) is not Severity.NOTE)
 
 
 _OVER_CLASSES = Remedy(
@@ -130,7 +136,8 @@ the samples of a batch compete, and a prediction depends on who else is in the b
 """,
     evidence="""
 On the graph: the softmax's value is read by layers with weights of their own, and by nothing else;
-or the dimension it normalises is that of the samples. It alarms if nothing was learned.
+or the dimension it normalises is that of the samples. It alarms if nothing was learned; over the
+samples, if the fit is poor.
 """,
     ignore="""
 The weights of attention, gates of a mixture of experts, soft look-ups in a code book that learns,
@@ -142,7 +149,7 @@ and losses that compare all samples with each other (contrast) are no hidden act
     ),
     reads=frozenset({Quantity.LOSS}),
     check=check,
-    thresholds={"units": UNITS},
+    thresholds={"units": UNITS, "fit": HALF},
     explains=(
         "stacked-squashing",
         "signal-fades",

@@ -36,7 +36,7 @@ def check_run(run: Run) -> Iterable[Finding]:
         yield _nonfinite(alike, features)
     constant = np.flatnonzero((features.span == 0) & (features.count > 1))
     if len(constant):
-        yield _constant(alike[0], features, constant.tolist())
+        yield _constant(run.trace, alike, features, constant.tolist())
 
 
 def _together(batches: Sequence[BatchReading]) -> UnitSums:
@@ -70,18 +70,29 @@ def _nonfinite(shots: Sequence[Snapshot], features: UnitSums) -> Finding:
     )
 
 
-def _constant(first: Snapshot, features: UnitSums, constant: list[int]) -> Finding:
+def _constant(
+    trace: Trace, shots: Sequence[Snapshot], features: UnitSums, constant: list[int]
+) -> Finding:
     everything = len(constant) == features.units
+    looked, count = len({s.step for s in shots}), int(features.count.max())
+    whole = looked >= trace.steps
+    where = "" if whole else f" in {looked} of {trace.steps} steps"
+    often = min(3 / max(count, 1), 1)
     return RULE.finding(
         Severity.ERROR if everything else Severity.NOTE,
-        "the input is the same for every sample"
+        f"the input is the same for every sample{where}"
         if everything
-        else f"{len(constant)} of {features.units} input features never change",
+        else f"{len(constant)} of {features.units} input features never change"
+        if whole
+        else f"{len(constant)} of {features.units} input features do not change{where}",
         site="input",
-        step=first.step,
+        step=shots[0].step,
         measured=f"one value throughout in feature {listed(constant)}",
         expected="features that differ between samples",
-        certainty=f"exact, on {int(features.count.max())} observations per feature",
+        certainty=f"exact, on {count} observations per feature"
+        if whole
+        else f"from a part of the run: 0 of {count} observations differ, so that fewer than "
+        f"{often:.2g} of all do at 95 % confidence",
         causes=("other",),
         remedies=(
             Remedy(
@@ -113,7 +124,8 @@ Training can only use what differs between samples. A NaN or infinity in the inp
 reaches the loss, from there every gradient, and after one step every weight.
 """,
     evidence="""
-Exactly, on the batches of all recorded steps together, per feature (per channel for images).
+On the batches of all recorded steps together, per feature (per channel for images): exactly if all
+steps were recorded, else with the share that may still differ in the steps between them.
 """,
     ignore="""
 Some constant features are common (the border of images, a one-hot column of a rare category) and

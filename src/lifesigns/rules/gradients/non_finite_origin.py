@@ -84,7 +84,8 @@ def _located(
         site=origin.place,
         step=snapshot.step,
         measured=f"{origin.count} non-finite values, first in the {origin.phase} at {origin.place}"
-        + (f" ({origin.operation}" + (f", {seen})" if known else ")") if origin.operation else ""),
+        + (f" ({origin.operation}" + (f", {seen})" if known else ")") if origin.operation else "")
+        + (f", {_rows(origin)} in which a mask leaves nothing" if origin.masked_rows else ""),
         expected="finite numbers throughout",
         causes=causes,
         remedies=remedies,
@@ -94,6 +95,10 @@ def _located(
             "input_maximum": origin.input_maximum,
         },
     )
+
+
+def _rows(origin: NonFinite) -> str:
+    return "1 row" if origin.masked_rows == 1 else f"{origin.masked_rows} rows"
 
 
 _PLACES = {
@@ -126,6 +131,8 @@ def _diagnose(snapshot: Snapshot, origin: NonFinite, why: str, *, grew: bool) ->
         return ("other", "nan"), (_CLEAN,)
     if origin.phase == "parameters":
         return _GREW[why] if grew else (("nan", "lr_too_high"), (_LOWER,))
+    if origin.masked_rows:
+        return ("nan", "wrong_shape"), (_KEEP_ONE, _MASK_KEYS)
     if origin.operation in EDGES | SUMMARIES:
         if origin.operation in LOGARITHMS or _takes_logarithm(snapshot):
             return ("wrong_loss", "wrong_output_activation", "nan"), (_STABLE,)
@@ -179,6 +186,14 @@ _STABLE = Remedy(
     "loss = F.cross_entropy(logits, target)\n"
     "# two classes: F.binary_cross_entropy_with_logits(logits, target)",
 )
+_KEEP_ONE = Remedy(
+    "Leave each row of a mask at least one place: a softmax of nothing but -inf is NaN.",
+    "mask = mask | ~mask.any(-1, keepdim=True)\nscores = scores.masked_fill(~mask, float('-inf'))",
+)
+_MASK_KEYS = Remedy(
+    "Mask the keys, the last axis of the scores; not the queries.",
+    "mask = is_token[:, None, None, :]  # batch, heads, queries, keys",
+)
 _GUARD = Remedy(
     "Keep the operation away from the edge of where it is defined.",
     "y = torch.sqrt(x + 1e-8)  # or x / (y + 1e-8)",
@@ -231,7 +246,8 @@ the first infinity, and after the next step every weight is NaN. There is no way
 The step is searched in order: batch, parameters, forward, backward. The first operation whose
 inputs were finite and whose result was not is named, with the range of its inputs. The losses
 before it tell whether the numbers grew over the steps (the learning rate) or were too large from
-the start (initialisation, input scale, stacked exponentials).
+the start (initialisation, input scale, stacked exponentials). Of a softmax, rows are counted in
+which a mask leaves nothing.
 """,
     ignore="""
 Infinities that never reach the loss (a mask inside attention), and gradients that overflow in
@@ -274,6 +290,15 @@ mixed precision and are skipped by the loss scaler, are notes.
             "stacked exponentials",
             lambda: _example(
                 NonFinite("forward", "2:linear#0", "linear", 8), [1.0, np.inf], *_EXPONENTIALS
+            ),
+            Severity.ERROR,
+        ),
+        Case(
+            "a mask that leaves a row nothing",
+            lambda: _example(
+                NonFinite("forward", "1:softmax#0", "softmax", 8, masked_rows=2),
+                [_NAN],
+                *("linear", "softmax", "linear", "mse_loss"),
             ),
             Severity.ERROR,
         ),

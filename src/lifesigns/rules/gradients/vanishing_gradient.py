@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.gradients import weight_gradients
 from lifesigns.evidence.thresholds import LAYERS, SQUASHING
-from lifesigns.records import Finding, Kind, Quantity, Remedy, Severity, Snapshot, Trace
+from lifesigns.records import (
+    Finding,
+    Kind,
+    LossCurve,
+    Quantity,
+    Remedy,
+    Severity,
+    Snapshot,
+    Trace,
+)
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FALLING, FLAT
 
+LOST = Threshold(
+    1e7, "last layer's gradient over the first's", "arithmetic: below float32's rounding of it"
+)
 RATIO = Threshold(1e3, "last layer's gradient over the first's", "AutoTrainer (ICSE 2021)")
 
 
@@ -44,7 +57,7 @@ def _finding(stream: Stream, recent: list[Snapshot]) -> Finding:
     per_layer = ratio ** (1 / (depth - 1))
     update = reading.update_ratio
     return RULE.finding(
-        Severity.WARNING if course.stalled else Severity.NOTE,
+        Severity.WARNING if course.stalled or _is_lost(stream) else Severity.NOTE,
         f"the gradient shrinks {ratio:.2g}-fold over {depth} layers on its way to {first.name}",
         site=first.name,
         step=next(s.step for s in stream.snapshots if _falls(s) > RATIO),
@@ -59,6 +72,11 @@ def _finding(stream: Stream, recent: list[Snapshot]) -> Finding:
         remedies=_REMEDIES[factor < SQUASHING],
         evidence={"ratio": ratio, "layers": depth, "derivative_factor": factor},
     )
+
+
+def _is_lost(stream: Stream) -> bool:
+    """Nothing arrives in any recorded step: proof enough where opponents leave no level."""
+    return stream.course.opposed and all(_falls(s) > LOST for s in stream.snapshots)
 
 
 def _derivative_factor(snapshot: Snapshot) -> float:
@@ -97,6 +115,14 @@ def _example(
     return example.steady(graph, losses, sites=example.slopes(graph, slope), parameters=faded)
 
 
+def _opposed(per_layer: float) -> Trace:
+    """As `_example`, in turn with another loss that leaves no level to judge by."""
+    alone = _example(per_layer, FLAT)
+    steps = np.repeat(np.arange(100), 2)
+    streams = np.tile([0, 1], 100)
+    return replace(alone, losses=LossCurve(steps, np.ones(200), streams))
+
+
 RULE = Rule(
     code="GRD001",
     name="vanishing-gradient",
@@ -127,7 +153,7 @@ prediction and no longer falls.
     ),
     reads=frozenset({Quantity.GRADIENTS, Quantity.PARAMETERS, Quantity.UPDATES, Quantity.LOSS}),
     check=check,
-    thresholds={"ratio": RATIO, "layers": LAYERS, "factor": SQUASHING},
+    thresholds={"lost": LOST, "ratio": RATIO, "layers": LAYERS, "factor": SQUASHING},
     explains=("loss-flat", "constant-output"),
     cases=(
         Case("four-fold per layer, loss flat", lambda: _example(4, FLAT), Severity.WARNING),
@@ -136,6 +162,8 @@ prediction and no longer falls.
             lambda: _example(4, FLAT, slope=0.2),
             Severity.WARNING,
         ),
+        Case("nothing arrives, between opponents", lambda: _opposed(12), Severity.WARNING),
+        Case("near miss: a little arrives, between opponents", lambda: _opposed(4), None),
         Case("near miss: four-fold per layer, yet it learns", lambda: _example(4, FALLING), None),
         Case("18 tanh layers, 1.4-fold each", lambda: _example(1.4, FLAT, depth=18), None),
         Case("two layers are not deep", lambda: _example(1e4, FLAT, depth=2), None),

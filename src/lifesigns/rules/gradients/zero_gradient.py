@@ -19,10 +19,11 @@ from lifesigns.evidence.blocked import (
 )
 from lifesigns.evidence.sites import is_hidden, listed
 from lifesigns.evidence.suspects import too_large
-from lifesigns.evidence.thresholds import CALIBRATED
+from lifesigns.evidence.thresholds import CALIBRATED, HALF
 from lifesigns.records import (
     Finding,
     Graph,
+    Kind,
     LossReading,
     ParameterReading,
     Quantity,
@@ -172,9 +173,10 @@ def _some_stand_still(
     found = block_behind(snapshots[0], zero) or block_behind(snapshots[-1], zero)
     block = _with_origin(found or unknown_block(snapshots[0]), stream, stream.first.step)
     severity = Severity.WARNING if course.harmed and share > SHARE else Severity.NOTE
-    majority = share > MAJORITY and not course.learned
+    if share > MAJORITY:
+        severity = course.harm(HALF) if course.learned else Severity.ERROR
     return RULE.finding(
-        Severity.ERROR if majority else severity,
+        severity,
         f"{len(zero)} parameters ({share:.0%} of the weights) never get a gradient: {block.reason}",
         site=zero[0].name,
         step=snapshots[0].step,
@@ -237,6 +239,16 @@ def _stopped(*operations: str, at: int, weight_rms: float = 0.5) -> Trace:
     return example.trace(*(replace(shot, step=s) for s in (0, 50)), losses=FLAT)
 
 
+def _dropped() -> Trace:
+    known = _stopped("linear", "relu", "mul", "linear", at=2)
+    first, relu, product, *rest = known.snapshots[0].graph.sites
+    product = replace(product, kind=Kind.OTHER, details={"factor": 0.0})
+    graph = Graph((first, relu, product, *rest), known.snapshots[0].graph.edges)
+    still = [replace(p, gradient_is_zero=True) for p in known.snapshots[0].parameters]
+    shots = (replace(s, graph=graph, parameters=tuple(still)) for s in known.snapshots)
+    return example.trace(*shots, losses=FLAT)
+
+
 def _penalised() -> Trace:
     """As `_clipped`, but the gradients hold what a weight penalty adds."""
     shots = _clipped(FLAT).snapshots
@@ -264,7 +276,8 @@ RULE = Rule(
     sees="""
 A small gradient is slow; a gradient of exactly 0 is a standstill. It arises where a function on
 the way from the parameter to the loss is flat for the whole batch: a layer of dead rectifiers,
-outputs outside the range of a clamp, a softmax over a single unit, weights that are all zero.
+outputs outside the range of a clamp, a softmax over a single unit, a constant factor of zeros (a
+dropout of 1, an empty mask), weights that are all zero.
 """,
     evidence="""
 Every element of the gradient is 0 (what a weight penalty adds does not count): for all reached
@@ -298,8 +311,9 @@ network that is not in use, while the rest learns, is a note.
         "share": SHARE,
         "stopped": STOPPED,
         "majority": MAJORITY,
+        "fit": HALF,
     },
-    explains=("constant-output", "loss-flat"),
+    explains=("constant-output", "loss-flat", "rate-too-low"),
     cases=(
         Case("the loss is a tensor of its own", lambda: Trace(steps=9, severed=9), Severity.ERROR),
         Case("the only pass is from a leaf", lambda: Trace(steps=1, severed=1), Severity.ERROR),
@@ -310,6 +324,7 @@ network that is not in use, while the rest learns, is a note.
             lambda: _stopped("linear", "relu", "linear/1", "softmax", at=3),
             Severity.ERROR,
         ),
+        Case("a dropout of everything", _dropped, Severity.ERROR),
         Case("a dead layer", lambda: _stopped("linear", "relu", "linear", at=1), Severity.WARNING),
         Case(
             "a saturated layer behind weights far too large",

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lifesigns.evidence import Stream
+from lifesigns.evidence.signal import is_extinct
 from lifesigns.evidence.sites import is_hidden, is_rectifier, listed, merged, samples
 from lifesigns.evidence.suspects import Suspect, unscaled_input
 from lifesigns.evidence.thresholds import DEAD_SHARE, SURE_SAMPLES
@@ -70,6 +71,8 @@ def _severity(stream: Stream, layers: list[_Layer]) -> Severity:
     course = stream.course
     sure = [layer for layer in layers if layer.observations >= SURE_SAMPLES]
     first = stream.first
+    if is_extinct(first):  # silent for want of a signal: the depth leads (signal-fades)
+        return Severity.NOTE
     if any(x.share == 1 and _cuts_off(first, x.site) for x in sure) and not course.learned:
         return Severity.ERROR
     return Severity.WARNING if sure and course.stalled else Severity.NOTE

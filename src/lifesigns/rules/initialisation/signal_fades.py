@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from lifesigns.evidence import Stream
-from lifesigns.evidence.signal import fade, layers
+from lifesigns.evidence.signal import fade, is_extinct, layers, living
 from lifesigns.evidence.thresholds import FADED_SIGNAL, FADING_SIGNAL, SQUASHING
 from lifesigns.functions import ACTIVATIONS
 from lifesigns.records import Finding, Kind, Quantity, Remedy, Severity, Snapshot, Trace
@@ -25,20 +25,23 @@ def check(stream: Stream) -> Iterable[Finding]:
 
 def _finding(stream: Stream, first: Snapshot) -> Finding:
     course, known, ratio = stream.course, layers(first), fade(first)
+    extinct, depth = is_extinct(first), len(known)
+    known = living(known) if extinct else known
     stayed = fade(stream.latest[-1]) < FADING_SIGNAL
     harm = stream.course.harmed and stayed and ratio < FADED_SIGNAL
     squashed = _squashes(first)
     return RULE.finding(
         Severity.WARNING if harm else Severity.NOTE,
-        f"the signal fades {1 / ratio:.2g}-fold on its way through {len(known)} layers",
+        f"the signal fades {1 / ratio:.2g}-fold on its way through {len(known)} layers"
+        + (f", and nothing of it is left in {depth - len(known)} more" if extinct else ""),
         site=known[-1].site.name,
         step=first.step,
         measured=f"inputs differ by {known[0].deviation:.2g} at {known[0].site.name} and by "
         f"{known[-1].deviation:.2g} at {known[-1].site.name}" + course.remark,
         expected=f"a deviation over the inputs of at least {FADING_SIGNAL:g} of the first layer's",
         certainty="measured in the first recorded step and, for an alarm, again in the last",
-        causes=("vanishing", "bad_init") if squashed else ("bad_init", "vanishing"),
-        remedies=_REMEDIES[squashed],
+        causes=("vanishing", "bad_init") if squashed or extinct else ("bad_init", "vanishing"),
+        remedies=(_SHALLOWER, *_REMEDIES[squashed]) if extinct else _REMEDIES[squashed],
         evidence={"fade": ratio, "layers": len(known)},
     )
 
@@ -50,6 +53,9 @@ def _squashes(snapshot: Snapshot) -> bool:
     return bool(slopes) and float(np.median(slopes)) < SQUASHING
 
 
+_SHALLOWER = Remedy(
+    "Use fewer layers, or lead the signal around them.", "x = x + block(x)  # a residual branch"
+)
 _REMEDIES = {
     True: (
         Remedy(
@@ -78,6 +84,14 @@ def _example(factor: float, losses: Iterable[float], operation: str = "relu") ->
     return example.trace(*shots, losses=list(losses))
 
 
+def _extinct(losses: Iterable[float]) -> Trace:
+    """A signal that fades over eight layers and is 0 in the last four."""
+    graph = example.chain(*["linear", "relu"] * 12, "linear", "mse_loss", units=8)
+    reached = example.inputs(graph, [0.2**k if k < 9 else 0.0 for k in range(13)])
+    shots = (example.snapshot(graph, step=s, **reached) for s in range(0, 99, 9))
+    return example.trace(*shots, losses=list(losses))
+
+
 RULE = Rule(
     code="INI003",
     name="signal-fades",
@@ -93,7 +107,8 @@ gain 1/3 six layers leave 1/729 of it; a sigmoid keeps at most a quarter, whatev
 At every layer with weights, the standard deviation of its input over the batch (RMS over units):
 the mean of a sigmoid's output carries nothing. That of the last layer is compared with that of the
 first, in the first recorded step. It alarms only if the signal is still faded in the last recorded
-step and the loss has stalled.
+step and the loss has stalled. Where nothing is left behind some layer, it is the depth that leads,
+not the silent units found there.
 """,
     ignore="""
 Torch's default initialisation lets the signal of a ReLU network fade, 0.41-fold per layer, and
@@ -108,10 +123,18 @@ start at zero and a small last layer do not fade the signal that the layers rece
     reads=frozenset({Quantity.ACTIVATIONS, Quantity.BATCH, Quantity.LOSS}),
     check=check,
     thresholds={"note": FADING_SIGNAL, "warning": FADED_SIGNAL, "squashing": SQUASHING},
-    explains=("vanishing-gradient", "constant-output", "loss-flat"),
+    explains=(
+        "vanishing-gradient",
+        "constant-output",
+        "loss-flat",
+        "dead-units",
+        "zero-gradient",
+        "rate-too-low",
+    ),
     cases=(
         Case("0.3-fold per layer, loss flat", lambda: _example(0.3, FLAT), Severity.WARNING),
         Case("sigmoids, flat", lambda: _example(0.2, FLAT, "sigmoid"), Severity.WARNING),
+        Case("until nothing is left", lambda: _extinct(FLAT), Severity.WARNING),
         Case("near miss: 0.3-fold per layer, yet it learns", lambda: _example(0.3, FALLING), None),
         Case("near miss: 0.6-fold per layer, flat", lambda: _example(0.6, FLAT), None),
         Case("a signal that is kept", lambda: _example(1.0, FLAT), None),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from lifesigns.evidence import Course, Stream, Threshold, suspects
-from lifesigns.evidence.thresholds import CALIBRATED, LARGE_UPDATE
+from lifesigns.evidence.gradients import reach
+from lifesigns.evidence.thresholds import CALIBRATED, FADED_GRADIENT, LARGE_UPDATE
 from lifesigns.records import Finding, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
@@ -23,10 +25,18 @@ def check(stream: Stream) -> Iterable[Finding]:
         return
     if not (stream.largest_update > LARGE_UPDATE and _jumps(stream.course)):
         return
-    others = (suspects.unscaled_target, suspects.faded_gradient)
-    elsewhere = stream.is_raw or stream.has_large_weights
-    if not elsewhere and not suspects.evident(stream, others):
+    elsewhere = stream.is_raw or stream.has_large_weights or suspects.unscaled_target(stream)
+    if not elsewhere and not _faded_before(stream):
         yield _finding(stream)
+
+
+def _faded_before(stream: Stream) -> bool:
+    """The gradient hardly reached the first layer before any step was made.
+
+    Later that is what too large steps have done, in a transformer for one.
+    """
+    from_start = reach(stream.first) < FADED_GRADIENT
+    return from_start and suspects.faded_gradient(stream) is not None
 
 
 def _jumps(course: Course) -> bool:
@@ -85,6 +95,19 @@ def _example(
     return example.regression(losses, update=update, weight_rms=weight, correlation=correlation)
 
 
+def _faded(*, from_start: bool) -> Trace:
+    """A gradient that reaches the first layer no longer after the first step, or never did."""
+    graph = example.chain("linear", "relu", "linear", "relu", "linear/1", "mse_loss", batch=32)
+    known = example.weights(graph, weight_rms=0.5, update_rms=0.15)
+    sizes = {True: (1e-9, 1e-4, 1.0), False: (1.0, 1.0, 1.0)}
+    shots = []
+    for shot in _example(_UP).snapshots:
+        read = example.with_gradients(known, sizes[from_start or shot.step > 0])
+        loss = shot.loss and replace(shot.loss, site=5)
+        shots.append(replace(shot, graph=graph, parameters=tuple(read), loss=loss))
+    return example.trace(*shots, losses=_UP)
+
+
 _UP = [1.0, 3.0, *([9.0] * 58), *([4.0] * 60)]
 _CATAPULT = [1.0, *([9.0] * 12), *np.geomspace(5, 0.01, 110)]
 
@@ -141,6 +164,8 @@ lower rate would only hide them.
             lambda: _example([*_UP, *([1.3] * 120)], correlation=0.9),
             None,
         ),
+        Case("it took the gradient away", lambda: _faded(from_start=False), Severity.ERROR),
+        Case("near miss: there was no gradient before", lambda: _faded(from_start=True), None),
         Case("near miss: it recovers", lambda: _example(_CATAPULT), None),
         Case("near miss: small updates", lambda: _example(_UP, update=0.01), None),
         Case("near miss: weights that start too large", lambda: _example(_UP, weight=9.0), None),

@@ -1,0 +1,117 @@
+"""A gradient sent back through a graph by hand, node by node, before the run's own backward pass.
+
+The engine of autograd would run the hooks of the user, of DDP and of `retain_grad`, and ask anomaly
+mode; it is not used. Each node is called by itself: it computes from what it saved and keeps it.
+Leaves are never called, so no parameter's `.grad` changes; nothing here draws a random number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lifesigns.record.graph.operations import NAMED
+from lifesigns.record.graph.walk import Walk, is_hooked
+from lifesigns.record.readable import obstacle
+from lifesigns.records import Kind
+
+MOST_NODES = 10_000
+MOST_ELEMENTS = 1 << 26
+"""Of all values of the graph together: above it the gradients might not fit beside the run."""
+
+Visitor = Callable[[int, Tensor], None]
+
+
+def hindrance(walked: Walk) -> str:
+    """Why no gradient can be sent back without the run noticing; empty if one can.
+
+    Args:
+        walked: The graph.
+    """
+    if len(walked) > MOST_NODES:
+        return f"more than {MOST_NODES:,} operations"
+    elements = 0
+    for index, node in enumerate(walked.nodes):
+        if hasattr(type(node), "_forward_cls"):
+            return f"{walked.names[index]} is no operation of torch"
+        if why := _unusable(node):
+            return f"{walked.names[index]}: {why}"
+        elements += torch.Size(walked.shape(index)).numel()
+    return f"more than {MOST_ELEMENTS:,} values" if elements > MOST_ELEMENTS else ""
+
+
+def send_back(walked: Walk, start: int, gradient: Tensor, visit: Visitor) -> None:
+    """Sends a gradient back from one node to all that it was computed from.
+
+    Statistics of a batch normalisation count as constants, so that samples which meet only there
+    stay apart.
+
+    Args:
+        walked: A graph without a `hindrance`.
+        start: Index of the node whose output the gradient is of.
+        gradient: In the shape of that output.
+        visit: Called with the index of each node and the gradient of its (first) output, from the
+            last to the first.
+
+    Cost: about one backward pass, on the device; gradients are dropped as soon as they were used.
+    """
+    position = {node: index for index, node in enumerate(walked.nodes)}
+    waiting: dict[int, dict[int, Tensor]] = {start: {0: gradient}}
+    for index in range(start, -1, -1):
+        arrived = waiting.pop(index, None)
+        if arrived is None:
+            continue
+        if 0 in arrived:
+            visit(index, arrived[0])
+        node = walked.nodes[index]
+        handed = _passed(walked, index, arrived)
+        for (below, output), passed in zip(node.next_functions, handed, strict=False):
+            at = position.get(below)
+            if passed is None or at is None:
+                continue
+            slots = waiting.setdefault(at, {})
+            passed = _fitted(passed, below._input_metadata[output])
+            slots[output] = slots[output] + passed if output in slots else passed
+
+
+def _passed(walked: Walk, index: int, arrived: dict[int, Tensor]) -> tuple[Tensor | None, ...]:
+    """What a node hands to each of its inputs."""
+    kind, word = NAMED.get(walked.names[index], (None, ""))
+    if kind is Kind.NORM and word == "batch_norm":
+        return (arrived.get(0),)
+    node = walked.nodes[index]
+    passed: Any = node(*(arrived.get(k) for k in range(len(node._input_metadata))))
+    return passed if isinstance(passed, tuple) else (passed,)
+
+
+def _fitted(gradient: Tensor, metadata: Any) -> Tensor:
+    """A gradient in the form of the value it belongs to: the engine undoes broadcasting, too."""
+    shape = tuple(metadata.shape)
+    if tuple(gradient.shape) != shape:
+        gradient = gradient.sum_to_size(shape)
+    return gradient.to(metadata.dtype)
+
+
+def _unusable(node: Any) -> str:
+    """Why a node cannot be called: what it saved is packed away, or has no values now."""
+    for attribute in _saved_by(node.__class__):
+        if is_hooked(node, attribute):
+            return "its saved values are packed away"
+        try:
+            value = getattr(node, f"_saved_{attribute}")
+        except RuntimeError:
+            return "its saved values were freed or changed"
+        for tensor in value if isinstance(value, tuple) else (value,):
+            if isinstance(tensor, Tensor) and (why := obstacle(tensor)):
+                return f"a saved value is {why}"
+    return ""
+
+
+@cache
+def _saved_by(kind: type) -> tuple[str, ...]:
+    """What nodes of this class save."""
+    return tuple(a.removeprefix("_saved_") for a in dir(kind) if a.startswith("_saved_"))

@@ -1,0 +1,332 @@
+"""What one sample's output depends on, asked once with a gradient sent back by hand.
+
+The output of the sample in the middle gets a gradient, the other samples' outputs 0. Wherever on
+the way back another sample's row is not exactly 0, the output depends on that sample. In a network
+that is to predict the next token, the same is asked of the positions of one sequence.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lifesigns.record.graph.module_calls import Inputs
+from lifesigns.record.graph.operations import LINEAR_MAPS
+from lifesigns.record.graph.sent_back import hindrance, send_back
+from lifesigns.record.graph.sites import Condensed
+from lifesigns.record.graph.walk import Walk, saved, snake_case
+from lifesigns.records import Kind, Mixing, Quantity
+
+TOKENS = "Embedding"
+MOST_TRIES = 2
+"""Recorded steps in which it is asked: where a last layer starts at zero, the first
+says nothing."""
+
+
+class MixingReader:
+    """Asks once at each place of the cycle, twice if the first answer is that nothing is mixed.
+
+    Args:
+        needs: What is measured.
+    """
+
+    def __init__(self, needs: Collection[Quantity]) -> None:
+        self._needed = Quantity.MIXING in needs
+        self._tries: Counter[int] = Counter()
+        self.hindrance = ""
+        """Why it could not be asked without the run noticing; empty if it could."""
+
+    def ask(
+        self, walked: Walk, condensed: Condensed, inputs: Inputs, position: int
+    ) -> Mixing | None:
+        """What one output depends on; None if it is not asked, or has no answer, in this step.
+
+        Args:
+            walked: The graph, before its backward pass.
+            condensed: Its sites.
+            inputs: Input and output of the root module.
+            position: Number of the pass in its cycle.
+        """
+        if not self._needed or self._tries[position] >= MOST_TRIES:
+            return None
+        self._tries[position] += 1
+        try:
+            found = read_mixing(walked, condensed, inputs)
+        except RuntimeError as error:  # an operation that cannot be called outside the engine
+            found = str(error).partition("\n")[0]
+        if isinstance(found, str):
+            self.hindrance, self._tries[position] = found, MOST_TRIES
+            return None
+        if found is not None and (found.mixed or found.ahead):
+            self._tries[position] = MOST_TRIES
+        return found
+
+
+def read_mixing(walked: Walk, condensed: Condensed, inputs: Inputs) -> Mixing | str | None:
+    """What the output of one sample depends on; None if samples cannot be told apart here.
+
+    Args:
+        walked: The graph, before its backward pass.
+        condensed: Its sites.
+        inputs: Input and output of the root module.
+
+    Returns:
+        A reading, or the reason why none could be taken without the run noticing.
+
+    Cost: about one backward pass, and a reduction for each node.
+    """
+    start = _prediction(walked, inputs)
+    if start is None:
+        return None
+    axes, sequence = _sample_axes(walked, condensed, start, inputs), _predicted(walked, start)
+    if axes is None and sequence is None:
+        return None
+    if why := hindrance(walked):
+        return why
+    reading = Mixing()
+    if axes is not None:
+        reading = _asked_of_samples(walked, condensed, start, axes)
+    return reading if sequence is None else _asked_of_positions(walked, start, sequence, reading)
+
+
+# --- samples --------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Axes:
+    """How samples are laid out: along dimension 0, and in doubt perhaps along 1."""
+
+    samples: int
+    other: int
+    """Length of dimension 1 where that may be the one of the samples; else 0."""
+    flat: bool
+    """Whether the batch is a list of rows, which may be one sequence or set."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """At which nodes a gradient was seen, and in which rows."""
+
+    nodes: list[int]
+    own: list[bool]
+    others: list[int]
+    finite: bool
+
+
+def _sample_axes(walked: Walk, condensed: Condensed, start: int, inputs: Inputs) -> Axes | None:
+    output, batch = walked.shape(start), inputs.batch
+    if batch is None or len(output) < 2 or not batch.dim():
+        return None
+    given, samples = tuple(batch.shape), output[0]
+    if samples < 3 or given.count(samples) != 1 or output.count(samples) != 1:
+        return None
+    entries = _entries(walked, condensed)
+    if given[0] != samples or not all(_is_led_by(walked, i, samples) for i in entries):
+        return None
+    convolved = any(s.kind is Kind.CONVOLUTION for s in condensed.graph.sites)
+    sequence = len(given) > 1 and given[1] == output[1] and not convolved
+    doubt = sequence and (len(output) > 2 or not batch.is_floating_point())
+    return Axes(samples, output[1] if doubt else 0, len(given) < 3 and batch.is_floating_point())
+
+
+def _entries(walked: Walk, condensed: Condensed) -> Iterator[int]:
+    """Nodes that multiply the data itself, which has no gradient, by a weight.
+
+    Inside a recurrent layer it is the first state, rather.
+    """
+    layers = {i for i, s in enumerate(condensed.graph.sites) if s.kind is Kind.RECURRENT}
+    for index, name in enumerate(walked.names):
+        if condensed.site_of_node.get(index) in layers:
+            continue
+        if name in ("Addmm", "Mm", "Bmm", "Convolution", TOKENS):
+            data = walked.inputs[index][-2] if name.endswith("mm") else walked.inputs[index][0]
+            if data is None:
+                yield index
+
+
+def _is_led_by(walked: Walk, index: int, samples: int) -> bool:
+    shape = walked.shape(index)
+    along_time = walked.names[index] != "Convolution" and shape[1:2] == (samples,)
+    return bool(shape) and (shape[0] % samples == 0 or along_time)
+
+
+def _asked_of_samples(walked: Walk, condensed: Condensed, start: int, axes: Axes) -> Mixing:
+    rows = _sent(walked, condensed, start, 0, axes.samples)
+    spread = [k for k, others in enumerate(rows.others) if others]
+    if not rows.finite or not any(rows.own[:-1]):
+        return Mixing()
+    if spread and axes.other:
+        along = _sent(walked, condensed, start, 1, axes.other)
+        if not (along.finite and any(along.others)):
+            return Mixing()  # the samples lie along dimension 1: dimension 0 is time
+    if not spread:
+        return Mixing(axes.samples - 1, flat=axes.flat)
+    last = max(rows.nodes[k] for k in spread)
+    apart = {n for n, others in zip(rows.nodes, rows.others, strict=True) if not others}
+    return Mixing(
+        axes.samples - 1,
+        max(rows.others),
+        _site_below(walked, condensed, last),
+        _between(walked, condensed, last, start, apart),
+        axes.flat,
+    )
+
+
+def _sent(walked: Walk, condensed: Condensed, start: int, dim: int, length: int) -> Rows:
+    """The rows of `dim` in which a gradient of the row in the middle arrives."""
+    row, nodes, counted = length // 2, [], []
+
+    def visit(index: int, gradient: Tensor) -> None:
+        shape = tuple(gradient.shape)
+        is_led = len(shape) > dim and shape[dim] == length and shape.count(length) == 1
+        if is_led and index not in condensed.weight_like:
+            nodes.append(index)
+            counted.append(_counts(gradient.movedim(dim, 0), row))
+
+    send_back(walked, start, _gradient(walked, start, {dim: row}), visit)
+    counts = torch.stack(counted).tolist()
+    return Rows(
+        nodes, [c[0] > 0 for c in counts], [c[1] for c in counts], all(c[2] for c in counts)
+    )
+
+
+def _counts(gradient: Tensor, row: int) -> Tensor:
+    """Of the own row, and of the others with a gradient; 1 if all are finite."""
+    seen = (gradient.reshape(len(gradient), -1) != 0).any(1)
+    return torch.stack([seen[row].long(), seen.sum() - seen[row].long(), _finite(gradient)])
+
+
+def _finite(gradient: Tensor) -> Tensor:
+    return gradient.isfinite().all().long()
+
+
+def _gradient(walked: Walk, start: int, at: dict[int, int]) -> Tensor:
+    """A gradient at one place of each given dimension, which no symmetry cancels; 0 elsewhere."""
+    metadata: Any = walked.nodes[start]._input_metadata[0]
+    gradient = torch.zeros(
+        tuple(metadata.shape), dtype=metadata.dtype, device=torch.device(metadata.device)
+    )
+    chosen = gradient
+    for dim in sorted(at, reverse=True):
+        chosen = chosen.select(dim, at[dim])
+    numbers = torch.arange(chosen.numel(), device=gradient.device).reshape(chosen.shape)
+    chosen.copy_(1 + (numbers * 7 % 11) / 11)  # a sum over units, or a mean, would cancel ones
+    return gradient
+
+
+def _site_below(walked: Walk, condensed: Condensed, index: int) -> str:
+    """The nearest site at a node or before it."""
+    waiting, seen = [index], set()
+    while waiting:
+        at = waiting.pop(0)
+        if at in condensed.site_of_node:
+            return condensed.graph.sites[condensed.site_of_node[at]].name
+        seen.add(at)
+        waiting += [i for i in walked.inputs[at] if i is not None and i >= 0 and i not in seen]
+    return ""
+
+
+def _between(
+    walked: Walk, condensed: Condensed, last: int, start: int, apart: set[int]
+) -> tuple[str, ...]:
+    """Words for the operations that follow `last`, up to where the samples are apart."""
+    reached, words = {last}, dict[str, None]()
+    for index in range(last + 1, start + 1):
+        if index in condensed.weight_like or not reached.intersection(walked.inputs[index]):
+            continue
+        words[_word(walked, condensed, index)] = None
+        if index not in apart:
+            reached.add(index)
+    return tuple(words)
+
+
+def _word(walked: Walk, condensed: Condensed, index: int) -> str:
+    if walked.names[index] in LINEAR_MAPS and _joins_rows(walked, condensed, index):
+        return "combination"
+    site = condensed.site_of_node.get(index)
+    named = None if site is None else condensed.graph.sites[site]
+    return snake_case(walked.names[index]) if named is None else named.operation
+
+
+def _joins_rows(walked: Walk, condensed: Condensed, index: int) -> bool:
+    """Whether a matrix without gradient multiplies from the left: neighbours in a graph, say."""
+    left, right = walked.inputs[index][-2:]
+    return left is None and right is not None and right not in condensed.weight_like
+
+
+def _prediction(walked: Walk, inputs: Inputs) -> int | None:
+    """The node that made the root's output."""
+    prediction = inputs.prediction
+    if prediction is None or prediction.node is None:
+        return None
+    shape = tuple(prediction.value.shape)
+    made = (i for i in range(len(walked)) if walked.makes(i, prediction.node))
+    index = next(made, None)
+    return index if index is not None and walked.shape(index) == shape else None
+
+
+# --- positions ------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Sequence:
+    """Tokens of which each is the target of the output one position before it."""
+
+    embeddings: list[int]
+    """Nodes that look the tokens up."""
+    sample: int
+    position: int
+    """An output that is compared with a target."""
+
+
+def _predicted(walked: Walk, start: int) -> Sequence | None:
+    """The sequence that the network is given and whose next tokens are its targets."""
+    output = walked.shape(start)
+    targets = [
+        saved(node, "target")
+        for name, node in zip(walked.names, walked.nodes, strict=True)
+        if name in ("NllLoss", "NllLoss2D")
+    ]
+    if len(output) != 3 or len(targets) != 1 or targets[0] is None:
+        return None
+    found = []
+    for index, (name, node) in enumerate(zip(walked.names, walked.nodes, strict=True)):
+        tokens = saved(node, "indices") if name == TOKENS else None
+        if tokens is not None and tuple(tokens.shape) == output[:2] and tokens.shape[1] > 3:
+            found += [index] if _is_next(targets[0], tokens) else []
+    wanted = targets[0].reshape(output[0], -1) if found else None
+    if wanted is None or not bool((wanted[output[0] // 2, output[1] // 2] >= 0).item()):
+        return None
+    return Sequence(found, output[0] // 2, output[1] // 2)
+
+
+def _is_next(target: Tensor, tokens: Tensor) -> bool:
+    """Whether every target that counts is the token behind its position."""
+    batch, length = tokens.shape
+    if target.numel() not in (batch * length, batch * (length - 1)):
+        return False
+    wanted, behind = target.reshape(batch, -1)[:, : length - 1], tokens[:, 1:]
+    counts = wanted >= 0
+    varied = (tokens[:, 1:] != tokens[:, :-1]).any()
+    return bool((varied & counts.any() & ((wanted == behind) | ~counts).all()).item())
+
+
+def _asked_of_positions(walked: Walk, start: int, sequence: Sequence, reading: Mixing) -> Mixing:
+    """How many later positions the output at one depends on, at each embedding of the tokens."""
+    seen: list[Tensor] = []
+
+    def visit(index: int, gradient: Tensor) -> None:
+        if index in sequence.embeddings:
+            own = gradient[sequence.sample]
+            seen.append(_counts(own, sequence.position)[:2])
+            later = (own[sequence.position + 1 :] != 0).flatten(1).any(1).sum()
+            seen[-1] = torch.stack([seen[-1].sum(), later, _finite(gradient)])
+
+    at = {0: sequence.sample, 1: sequence.position}
+    send_back(walked, start, _gradient(walked, start, at), visit)
+    counts = torch.stack(seen).tolist() if seen else []
+    if not counts or not all(known and finite for known, _, finite in counts):
+        return reading
+    later = walked.shape(start)[1] - sequence.position - 1
+    return replace(reading, later=later, ahead=min(ahead for _, ahead, _ in counts))

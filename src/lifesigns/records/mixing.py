@@ -1,0 +1,31 @@
+"""What one output depends on beside its own input: other samples, later positions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """One sample's output was sent back, as a gradient, to where the network begins.
+
+    A gradient different from 0 at another sample proves that the output depends on it; none proves
+    nothing beyond this batch. Batch normalisation is left out of it.
+    """
+
+    samples: int = 0
+    """Other samples of the batch; 0 if the samples could not be told apart."""
+    mixed: int = 0
+    """How many of them the output depends on."""
+    above: str = ""
+    """The site nearest to the output where the samples are mixed already, seen from the input."""
+    between: tuple[str, ...] = ()
+    """The operations, named as nodes, between the last place where samples are mixed and the next
+    where they are apart."""
+    flat: bool = False
+    """Whether the batch is a list of rows, which may be one sequence, set or graph."""
+    later: int = 0
+    """Positions behind the one whose output was sent back, where it is to predict the next one; 0
+    if the network was not given the sequence it predicts."""
+    ahead: int = 0
+    """How many of them it depends on."""

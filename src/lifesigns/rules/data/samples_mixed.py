@@ -1,0 +1,203 @@
+"""DAT006: the output of one sample depends on other samples of the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from lifesigns.evidence import Stream
+from lifesigns.evidence.output import normalised_dim
+from lifesigns.evidence.thresholds import HALF
+from lifesigns.functions import ACTIVATIONS
+from lifesigns.records import (
+    Finding,
+    Graph,
+    Kind,
+    Mixing,
+    Quantity,
+    Remedy,
+    Severity,
+    Snapshot,
+    Trace,
+)
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Rule
+from lifesigns.rules.testing import FLAT
+
+REGROUPING = frozenset({"view", "reshape", "unsafe_view", "reshape_alias", "as_strided"})
+"""They deal the numbers of a tensor out anew, in the order in which they lie in memory."""
+ROW_BY_ROW = frozenset(
+    {
+        "add", "alias", "bias", "cat", "chunk", "clone", "constant_pad_nd", "copy", "copy_slices",
+        "div", "dropout", "expand", "layer_norm", "linear", "mul", "neg", "permute", "select",
+        "slice", "split", "split_with_sizes", "squeeze", "stack", "sub", "swap_axes", "t",
+        "to_copy", "transpose", "unbind", "unsafe_split", "unsqueeze", *REGROUPING, *ACTIVATIONS,
+    }
+)  # fmt: skip
+"""They leave each row by itself, or only lay rows out: samples that meet there, met by mistake."""
+RECURRENT = frozenset({"lstm", "gru", "rnn", "rnn_tanh", "rnn_relu"})
+ATTENTION = frozenset({"scaled_dot_product_attention", "matmul"})
+CHOOSING = frozenset(
+    {
+        "combination", "index", "index_select", "gather", "scatter", "scatter_add", "index_add",
+        "index_put", "index_copy", "flip", "roll", "sort", "topk", "mean", "sum", "var", "std",
+        "sparse_addmm",
+    }
+)  # fmt: skip
+"""They pair samples, or compare them with their mean: hardly by mistake."""
+
+
+def check(stream: Stream) -> Iterable[Finding]:
+    """At most one finding per stream."""
+    for snapshot in stream.snapshots:
+        mixing = snapshot.mixing
+        if mixing is not None and mixing.mixed:
+            yield _finding(stream, snapshot, mixing)
+            return
+
+
+def _finding(stream: Stream, snapshot: Snapshot, mixing: Mixing) -> Finding:
+    how, remedies = _explained(snapshot, mixing)
+    return RULE.finding(
+        stream.course.harm(HALF) if how else Severity.NOTE,
+        f"the output of one sample depends on {mixing.mixed} other samples of the batch"
+        + (f": {how}" if how else ""),
+        site=mixing.above,
+        step=snapshot.step,
+        measured=f"the gradient of one sample's output is not 0 at {mixing.mixed} of "
+        f"{mixing.samples} other samples; they meet after {mixing.above or 'the input'}, in "
+        f"{', '.join(mixing.between[:6])}" + stream.course.remark,
+        expected="each output computed from its own sample alone",
+        certainty="proved by a gradient sent back at one recorded step",
+        causes=("wrong_shape", "other"),
+        remedies=remedies,
+        evidence={"mixed": mixing.mixed, "samples": mixing.samples},
+    )
+
+
+def _explained(snapshot: Snapshot, mixing: Mixing) -> tuple[str, tuple[Remedy, ...]]:
+    """By what mistake samples were mixed; empty if that may well be intended."""
+    words = frozenset(mixing.between)
+    if words & CHOOSING:
+        return "", (_CHECK,)
+    if "softmax" in words and _over_batch(snapshot, mixing):
+        return "a softmax runs over the batch", (_OVER_CLASSES,)
+    if not mixing.flat and words & ATTENTION:
+        return "attention runs over the batch, not over the sequence", (_BATCH_FIRST, _LAST_AXES)
+    regrouped = words & REGROUPING and words <= ROW_BY_ROW | RECURRENT
+    if regrouped and not words & RECURRENT:
+        return "a view deals their numbers out anew", (_MOVE, _CHECK)
+    if not mixing.flat and words & RECURRENT:
+        if regrouped and not _all(mixing):
+            return "a view deals their states out anew", (_MOVE, _CHECK)
+        return "the recurrence runs over the batch, not over the sequence", (_RECURRENT_FIRST,)
+    return "", (_CHECK,)
+
+
+def _all(mixing: Mixing) -> bool:
+    """Whether it depends on all samples before its own, as a recurrence over the batch does."""
+    return mixing.mixed > mixing.samples - mixing.mixed
+
+
+def _over_batch(snapshot: Snapshot, mixing: Mixing) -> bool:
+    sites = (snapshot.graph.sites[i] for i in snapshot.graph.of_kind(Kind.SOFTMAX))
+    return any(
+        site.shape[:1] == (mixing.samples + 1,)
+        and normalised_dim(site) == 0
+        and "dim" in site.details
+        for site in sites
+    )
+
+
+_MOVE = Remedy(
+    "Move the axis of the samples to the front before you merge others: a view only counts.",
+    "x = torch.cat([h[-2], h[-1]], dim=1)  # or: x = h.transpose(0, 1).reshape(batch, -1)",
+)
+_CHECK = Remedy(
+    "Check that one sample alone gives what it gives in the batch.",
+    "model.eval()\nassert torch.allclose(model(x[:1]), model(x)[:1], atol=1e-4)",
+)
+_OVER_CLASSES = Remedy(
+    "Normalise over the classes, the last dimension.", "probabilities = torch.softmax(z, dim=-1)"
+)
+_BATCH_FIRST = Remedy(
+    "Say where the batch is.", "nn.TransformerEncoderLayer(d_model, heads, batch_first=True)"
+)
+_LAST_AXES = Remedy(
+    "Bring the positions next to the features before queries meet keys.",
+    "q, k, v = (t.transpose(1, 2) for t in (q, k, v))  # (batch, heads, positions, features)",
+)
+_RECURRENT_FIRST = Remedy("Say where the batch is.", "nn.GRU(features, units, batch_first=True)")
+
+
+# --- cases ----------------------------------------------------------------------------------------
+def _example(
+    *between: str, losses: Sequence[float] = FLAT, mixed: int = 2, flat: bool = False
+) -> Trace:
+    """A batch of 32, of which one sample was sent back."""
+    mixing = Mixing(31, mixed, "0:linear#0", between, flat=flat)
+    return example.asked(example.regression(losses, update=1e-3), mixing)
+
+
+def _competing() -> Trace:
+    known = example.chain("linear", "softmax", "linear", "mse_loss", batch=32)
+    linear, softmax, *rest = known.sites
+    graph = Graph((linear, example.with_details(softmax, dim=0), *rest), known.edges)
+    losses = _example().snapshots
+    shots = [replace(shot, graph=graph) for shot in losses]
+    return example.asked(
+        example.trace(*shots, losses=FLAT), Mixing(31, 31, "0:linear#0", ("softmax",))
+    )
+
+
+RULE = Rule(
+    code="DAT006",
+    name="samples-mixed",
+    title="The output of one sample depends on the others of its batch",
+    why="The samples of a batch were drawn at random, so what an output takes from its neighbours "
+    "is noise that no weight can undo. And alone, or in another batch, the same sample gets "
+    "another answer.",
+    sees="""
+Rows of a batch that were dealt out anew: `view` where the axes should have been moved first (the
+last states of a bidirectional layer are laid out as directions × batch × units), attention or a
+recurrence that takes the batch for the sequence, a softmax with `dim=0`. All shapes fit, nothing
+fails, and the network gets its labels from strangers.
+""",
+    evidence="""
+In one recorded step, before the run's own backward pass, the output of one sample alone is sent
+back as a gradient. Where it is not exactly 0 at another sample, the output depends on that sample:
+a proof, not an estimate. Batch normalisation is left out of it. An alarm needs an operation that
+mixes by mistake (see above) and a fit that stays poor; everything else is a note.
+""",
+    ignore="""
+Samples may belong together: pairs, mixed samples, neighbours in a graph, the rows of a set. Then
+rows are chosen by an index, or compared with a mean, and that is a note. It is not asked where the
+user's own functions, checkpointing or compiled code stand in the way (the coverage says so).
+""",
+    references=(
+        "Karpathy 2019, A Recipe for Training Neural Networks: use backprop to chart dependencies",
+        "PyTorch documentation, torch.nn.GRU: layout of h_n, and batch_first",
+    ),
+    reads=frozenset({Quantity.MIXING, Quantity.LOSS}),
+    check=check,
+    thresholds={"fit": HALF},
+    explains=(
+        "labels-unrelated",
+        "loss-flat",
+        "constant-output",
+        "squashed-hidden-softmax",
+        "rate-too-low",
+        "loss-oscillates",
+    ),
+    cases=(
+        Case("a view of states", lambda: _example("stack", "view"), Severity.WARNING),
+        Case("a recurrence over it", lambda: _example("gru", "select", mixed=16), Severity.WARNING),
+        Case("attention over it", lambda: _example("view", "matmul", mixed=31), Severity.WARNING),
+        Case("a softmax over it", _competing, Severity.WARNING),
+        Case("near miss: it learns", lambda: _example("view", losses=example.FALLING), None),
+        Case("near miss: chosen by an index", lambda: _example("index", "view"), None),
+        Case("near miss: one sequence", lambda: _example("gru", mixed=16, flat=True), None),
+        Case("apart", lambda: _example(mixed=0), None),
+        Case("readings missing: not asked", lambda: example.unread(_example("view")), None),
+    ),
+)

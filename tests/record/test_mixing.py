@@ -1,0 +1,278 @@
+"""What one output depends on, asked with a gradient sent back by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from lifesigns.record.recorder import Recorder
+from lifesigns.records import Mixing
+
+BATCH, LENGTH, TOKENS = 12, 7, 9
+
+
+class Network(nn.Module):
+    """Layers, and how they are put together."""
+
+    def __init__(self, forward: Callable[..., Tensor], **layers: nn.Module) -> None:
+        super().__init__()
+        self.parts, self.put = nn.ModuleDict(layers), forward
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.put(x, **self.parts)
+
+
+def _states(x: Tensor, gru: nn.GRU, out: nn.Linear) -> Tensor:
+    return out(gru(x)[1].view(len(x), -1))
+
+
+def _joined(x: Tensor, gru: nn.GRU, out: nn.Linear) -> Tensor:
+    return out(torch.cat(tuple(gru(x)[1]), 1))
+
+
+def _last(x: Tensor, layer: nn.Module, out: nn.Linear) -> Tensor:
+    y = layer(x)
+    return out((y[0] if isinstance(y, tuple) else y)[:, -1])
+
+
+def _over_batch(x: Tensor, a: nn.Linear, b: nn.Linear) -> Tensor:
+    return b(torch.softmax(a(x), 0))
+
+
+def _paired(x: Tensor, a: nn.Linear, b: nn.Linear) -> Tensor:
+    h = a(x).relu()
+    return b(h + h[torch.arange(len(x)).roll(1)])
+
+
+def _normalised(x: Tensor, a: nn.Linear, norm: nn.Module, b: nn.Linear) -> Tensor:
+    return b(norm(a(x)).relu())
+
+
+def _encoder(batch_first: bool) -> nn.Module:
+    return nn.TransformerEncoderLayer(8, 2, 16, batch_first=batch_first)
+
+
+def _bidirectional() -> nn.GRU:
+    return nn.GRU(8, 6, batch_first=True, bidirectional=True)
+
+
+SEQUENCE, ROWS = (BATCH, LENGTH, 8), (BATCH, 8)
+MIXED: dict[str, tuple[tuple[int, ...], Callable[[], nn.Module], str]] = {
+    "a view of states": (
+        SEQUENCE,
+        lambda: Network(_states, gru=_bidirectional(), out=nn.Linear(12, 3)),
+        "view",
+    ),
+    "a recurrence over the batch": (
+        SEQUENCE,
+        lambda: Network(_last, layer=nn.GRU(8, 6), out=nn.Linear(6, 3)),
+        "gru",
+    ),
+    "attention over the batch": (
+        SEQUENCE,
+        lambda: Network(_last, layer=_encoder(False), out=nn.Linear(8, 3)),
+        "matmul",
+    ),
+    "a softmax over the batch": (
+        ROWS,
+        lambda: Network(_over_batch, a=nn.Linear(8, 5), b=nn.Linear(5, 3)),
+        "softmax",
+    ),
+    "pairs": (ROWS, lambda: Network(_paired, a=nn.Linear(8, 5), b=nn.Linear(5, 3)), "index"),
+}
+APART: dict[str, tuple[tuple[int, ...], Callable[[], nn.Module]]] = {
+    "states joined": (
+        SEQUENCE,
+        lambda: Network(_joined, gru=_bidirectional(), out=nn.Linear(12, 3)),
+    ),
+    "a recurrence": (
+        SEQUENCE,
+        lambda: Network(_last, layer=nn.LSTM(8, 6, batch_first=True), out=nn.Linear(6, 3)),
+    ),
+    "attention": (SEQUENCE, lambda: Network(_last, layer=_encoder(True), out=nn.Linear(8, 3))),
+    "batch normalisation": (
+        ROWS,
+        lambda: Network(_normalised, a=nn.Linear(8, 5), norm=nn.BatchNorm1d(5), b=nn.Linear(5, 3)),
+    ),
+    "convolutions": (
+        (BATCH, 1, 6, 6),
+        lambda: nn.Sequential(
+            nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(64, 3)
+        ),
+    ),
+}
+
+
+def _step(model: nn.Module, x: Tensor, loss: Callable[[Tensor], Tensor], **kinds: Any) -> Recorder:
+    recorder = Recorder(every=1, strict=True, **kinds)
+    recorder.start()
+    loss(model(x)).backward()
+    recorder.stop()
+    return recorder
+
+
+def _classes(output: Tensor) -> Tensor:
+    return F.cross_entropy(output, torch.arange(len(output)) % output.shape[1])
+
+
+def _asked(recorder: Recorder) -> Mixing | None:
+    return recorder.trace().snapshots[0].mixing
+
+
+@pytest.mark.parametrize("name", MIXED)
+def test_an_output_that_depends_on_other_samples_is_proved_and_placed(name: str) -> None:
+    torch.manual_seed(0)
+    shape, network, operation = MIXED[name]
+
+    found = _asked(_step(network(), torch.randn(shape), _classes))
+
+    assert found is not None
+    assert found.samples == BATCH - 1
+    assert found.mixed > 0
+    assert operation in found.between
+
+
+@pytest.mark.parametrize("name", APART)
+def test_samples_that_only_lie_beside_each_other_are_apart(name: str) -> None:
+    torch.manual_seed(0)
+    shape, network = APART[name]
+
+    found = _asked(_step(network(), torch.randn(shape), _classes))
+
+    assert found is not None
+    assert (found.samples, found.mixed) == (BATCH - 1, 0)
+
+
+class Reader(nn.Module):
+    """Predicts the next token from all positions, or from the earlier ones."""
+
+    def __init__(self, masked: bool) -> None:
+        super().__init__()
+        self.embed, self.out = nn.Embedding(TOKENS, 8), nn.Linear(8, TOKENS)
+        self.layer, self.masked = _encoder(True), masked
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        mask = nn.Transformer.generate_square_subsequent_mask(tokens.shape[1])
+        return self.out(self.layer(self.embed(tokens), mask if self.masked else None))
+
+
+@pytest.mark.parametrize("masked", [True, False])
+def test_a_network_without_a_mask_depends_on_the_token_it_predicts(masked: bool) -> None:
+    torch.manual_seed(0)
+    text = torch.randint(0, TOKENS, (BATCH, LENGTH + 1))
+
+    def loss(output: Tensor) -> Tensor:
+        return F.cross_entropy(output.flatten(0, 1), text[:, 1:].flatten())
+
+    found = _asked(_step(Reader(masked), text[:, :-1], loss))
+
+    assert found is not None
+    assert (found.later, found.ahead) == (3, 0 if masked else 3)
+
+
+def test_positions_are_not_asked_where_the_targets_are_not_the_next_tokens() -> None:
+    torch.manual_seed(0)
+    text = torch.randint(0, TOKENS, (BATCH, LENGTH))
+
+    def loss(output: Tensor) -> Tensor:
+        return F.cross_entropy(output.flatten(0, 1), text.flip(1).flatten())
+
+    found = _asked(_step(Reader(False), text, loss))
+
+    assert found is None or not found.later
+
+
+def test_time_in_front_is_not_taken_for_the_samples() -> None:
+    torch.manual_seed(0)
+
+    class Labels(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer, self.out = nn.LSTM(8, 6), nn.Linear(6, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.out(self.layer(x)[0])
+
+    found = _asked(_step(Labels(), torch.randn(LENGTH, BATCH, 8), lambda y: y.square().mean()))
+
+    assert found is not None
+    assert found.mixed == 0
+
+
+def test_hooks_and_kept_gradients_of_the_user_see_one_backward_pass() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(8, 5), nn.Tanh(), nn.Linear(5, 3))
+    x, seen = torch.randn(ROWS), list[Tensor]()
+    recorder = Recorder(every=1, strict=True)
+
+    recorder.start()
+    hidden = model[0](x)
+    hidden.retain_grad()
+    hidden.register_hook(seen.append)
+    model[0].weight.register_post_accumulate_grad_hook(seen.append)
+    loss = _classes(model[1:](hidden))
+    wanted = torch.autograd.grad(loss, hidden, retain_graph=True)[0]
+    seen.clear()
+    hidden.grad = None
+    loss.backward()
+    recorder.stop()
+
+    assert len(seen) == 2
+    assert torch.equal(hidden.grad, wanted)
+
+
+class Twice(torch.autograd.Function):
+    """A function of the user's own."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return 2 * x
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return 2 * gradient
+
+
+HINDRANCES: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
+    "a function of the user": (Twice.apply, "Twice is no operation of torch"),
+    "a checkpoint": (
+        lambda x: checkpoint(torch.tanh, x, use_reentrant=False),
+        "packed away",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HINDRANCES)
+def test_it_is_not_asked_where_code_of_the_user_would_run(name: str) -> None:
+    torch.manual_seed(0)
+    function, why = HINDRANCES[name]
+    layers = {"a": nn.Linear(8, 5), "b": nn.Linear(5, 3)}
+    model = Network(lambda x, a, b: b(function(a(x))), **layers)
+
+    recorder = _step(model, torch.randn(ROWS), _classes)
+
+    assert _asked(recorder) is None
+    assert any("samples are mixed" in text and why in text for text in recorder.trace().unseen)
+
+
+@pytest.mark.parametrize("name", [*MIXED, *APART])
+def test_gradients_and_random_numbers_are_the_same_with_it_and_without(name: str) -> None:
+    shape, network = (MIXED.get(name) or APART[name])[:2]
+
+    def gradients(watched: bool) -> list[Tensor]:
+        torch.manual_seed(0)
+        model, x = network(), torch.randn(shape)
+        if watched:
+            _step(model, x, _classes)
+        else:
+            _classes(model(x)).backward()
+        return [*(p.grad for p in model.parameters()), torch.rand(3), *model.buffers()]
+
+    pairs = zip(gradients(True), gradients(False), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)

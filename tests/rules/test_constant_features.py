@@ -1,0 +1,34 @@
+"""A feature is called constant for ever only where every step was seen."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lifesigns.evidence import Run
+from lifesigns.records import BatchReading, Finding
+from lifesigns.rules import find_rule
+from lifesigns.rules import testing as example
+
+
+def _finding(steps: list[int], of: int) -> Finding:
+    batch = BatchReading((2, 2), example.sums(np.array([[1.0, 2.0], [1.0, 3.0]])))
+    graph = example.chain("linear", "mse_loss")
+    shots = [example.snapshot(graph, step=step, batch=batch) for step in steps]
+    known = example.trace(*shots, losses=[1.0] * of)
+    (found,) = find_rule("constant-features").judge(Run.of(known))
+    return found
+
+
+def test_where_every_step_was_recorded_a_feature_never_changes() -> None:
+    found = _finding([0, 1, 2], of=3)
+
+    assert "never change" in found.symptom
+    assert found.certainty.startswith("exact")
+
+
+def test_from_a_part_of_the_steps_it_is_said_how_many_there_were() -> None:
+    found = _finding([0, 1], of=30)
+
+    assert "do not change in 2 of 30 steps" in found.symptom
+    assert "0 of 4 observations differ" in found.certainty
+    assert "exact" not in found.certainty
