@@ -61,8 +61,7 @@ def _not_log_probabilities(first: Snapshot, course: Course) -> Finding:
         f"a negative log-likelihood of {given}: no log-softmax made them log-probabilities",
         site=_place(first),
         step=first.step,
-        measured=f"{_ends(first)}; the loss went from {course.start:.3g} to {course.end:.3g}"
-        + (", below any cross-entropy" if below else ""),
+        measured=f"{_ends(first)}; {course}" + (", below any cross-entropy" if below else ""),
         expected="log-probabilities, none above 0",
         certainty="exact: a log-probability is never positive",
         causes=("wrong_loss", "wrong_output_activation"),
