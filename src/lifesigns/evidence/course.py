@@ -60,7 +60,9 @@ NEAR = Threshold(
     CALIBRATED,
 )
 LONG = Threshold(
-    10, "times the steps of a run, within which a loss that falls has to get somewhere", CALIBRATED
+    10,
+    "times the steps of a run, within which a loss that falls has to get somewhere",
+    "definition",
 )
 ENTROPIES = frozenset({"cross_entropy", "binary_cross_entropy"})
 """Kinds of losses that a few confident errors lift above chance while most answers are right."""

@@ -10,18 +10,20 @@ import math
 
 import numpy as np
 
-from lifesigns.evidence.thresholds import CALIBRATED, NOISE, Threshold
+from lifesigns.evidence.thresholds import NOISE, Threshold
 from lifesigns.records import Floats
 
 FIFTHS = 5
 """The run is cut into so many parts; the last three tell the pace and how it changes."""
 SLOWER = Threshold(
-    0.8, "fall of the last fifth over that of the one before, that is no straight line", CALIBRATED
+    0.8,
+    "fall of the last fifth over that of the one before, that is no straight line",
+    "definition",
 )
 SETTLED = Threshold(
-    0.9, "share of a fall done in the first tenth, after which nothing was to come", CALIBRATED
+    0.9, "share of a fall done in the first tenth, after which nothing was to come", "definition"
 )
-MUCH = Threshold(0.1, "share of the first loss, by which it has to fall to settle", CALIBRATED)
+MUCH = Threshold(0.1, "share of the first loss, by which it has to fall to settle", "definition")
 PACED = Threshold(
     3, "standard errors by which a fall must differ from none to tell its pace", "normal: p < 0.3 %"
 )
