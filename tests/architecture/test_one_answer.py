@@ -12,7 +12,7 @@ SOURCE = Path(lifesigns.__file__).parent
 RAW = re.compile(r"\.losses\.(values|stream\()")
 """Where the loss of every step is taken from the records."""
 MAY_READ_LOSSES = {
-    "evidence/course.py",
+    "evidence/courses.py",
     "evidence/stream.py",
     "report/curve.py",  # draws them
     "report/terminal.py",  # counts them

@@ -18,8 +18,6 @@ KNOWN_ALARMS = alarms.read()
 NOT_FOUND_TODAY = {
     "forgotten_start": "vanishing-gradient: the time steps of one recurrence are not seen",
     "saturated_recurrence": "saturated-units: the states inside of nn.RNN are not read",
-    "batch_taken_for_time": "no rule: a time axis as long as the batch",
-    "labels_off_by_one_row": "loss-flat: labels that fit their rows no better than chance",
     "unscaled_attention": "saturated-units: an attention that is one-hot for every row",
     "student_of_probabilities": "no rule: a divergence that is given probabilities, and is below 0",
     "pairs_of_zero_and_one": "no rule: targets of 0 and 1 in a loss that knows 1 and -1",

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lifesigns.evidence.course import course_of
+from lifesigns.evidence.courses import course_of
 from lifesigns.records import LossCurve, LossReading
 from lifesigns.rules import testing as example
 
@@ -117,3 +117,93 @@ def test_a_level_loss_that_takes_turns_with_another_is_no_stall():
 
     assert not course_of(turns).stalled
     assert course_of(one_after_the_other).stalled
+
+
+@pytest.mark.parametrize(
+    ("losses", "went"),
+    [
+        (np.geomspace(3, 0.1, 400), "fell"),
+        (np.r_[3.0, 2.0, 1.0, np.full(397, 0.1)], "fell"),
+        (np.linspace(-0.3, 0.1, 400), "rose"),
+        (2 + NOISE, "stayed level"),
+        (3 * NOISE, "stayed level"),
+        (-1.5 - np.linspace(0, 3, 400) + 10 * NOISE, "fell"),
+        (np.ones(5), "stayed level"),
+    ],
+)
+def test_a_direction_is_one_beyond_the_noise(losses, went):
+    assert course(losses).direction == went
+
+
+def test_hardly_better_than_a_constant_is_learned_nothing_sooner_or_later():
+    target = example.target([[-1.0], [1.0]] * 8)
+    losses = 0.97 + 0.1 * NOISE
+
+    long = course(losses, kind="squared_error", fit=1.0, scale=1.0, target=target)
+    short = course(losses[:200], kind="squared_error", fit=1.0, scale=1.0, target=target)
+
+    assert long.hardly_learned
+    assert not long.learned_nothing
+    assert not short.hardly_learned
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"opposed": True},
+        {"crosses_zero": True},
+        {"targets_move": True},
+        {"ends_finite": False},
+        {"correlation": 0.6, "correlation_error": 0.01},
+    ],
+    ids=lambda changed: next(iter(changed)),
+)
+def test_a_level_that_says_little_is_no_failure_to_learn(changed):
+    level = course(2 + NOISE)
+
+    assert level.hardly_learned
+    assert not replace(level, **changed).hardly_learned
+
+
+def test_targets_that_do_not_vary_give_no_baseline():
+    target = example.target([[1.0]] * 16)
+
+    found = course(2 + NOISE, kind="squared_error", fit=1.0, scale=1.0, target=target)
+
+    assert np.isnan(found.baseline)
+    assert not found.is_below_constant
+
+
+@pytest.mark.parametrize(("late", "moves"), [(5.0, True), (0.1, False)])
+def test_targets_that_are_elsewhere_later_move(late, moves):
+    graph, spread = example.chain("linear", "mse_loss"), np.array([[-1.0], [1.0]] * 8)
+    shots = [
+        example.snapshot(
+            graph,
+            step=step,
+            loss=LossReading(1.0, "squared_error", target=example.target(spread + offset)),
+        )
+        for step, offset in ((0, 0.0), (100, 0.0), (200, late), (300, late))
+    ]
+
+    assert course_of(example.trace(*shots, losses=2 + NOISE)).targets_move == moves
+
+
+def test_a_loss_says_what_its_numbers_are():
+    target = example.target([[-1.0], [1.0]] * 8)
+
+    known = course(
+        np.full(400, 32.0), 32.0, kind="squared_error", fit=32.0, scale=16.0, target=target
+    )
+
+    assert str(known) == (
+        "the loss per observation went from 2 to 2 in 400 steps (median of the first 20, mean of "
+        "the last 80), a constant prediction reaches 1"
+    )
+
+
+def test_a_loss_that_crosses_zero_does_not_rise_a_hundredfold_from_a_start_near_it():
+    losses = np.linspace(-0.001, 0.1, 400) + 10 * NOISE * 0.1
+
+    assert not course(losses).diverged
+    assert course(np.linspace(-0.1, 50, 400)).diverged

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lifesigns.evidence.course import course_of
+from lifesigns.evidence.courses import course_of
 from lifesigns.records import LossReading
 from lifesigns.rules import testing as example
 

@@ -1,5 +1,7 @@
 """Hand-written traces and findings for the reports' tests."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from lifesigns.records import (
@@ -15,6 +17,7 @@ from lifesigns.records import (
     Snapshot,
     Trace,
 )
+from lifesigns.rules import testing as example
 
 SYMMETRIC = Finding(
     rule="symmetric-units",
@@ -96,6 +99,10 @@ def parameters(*readings):
 
 
 FALLING = np.linspace(2.3, 0.3, 600)
+LEARNING = replace(
+    run(FALLING), snapshots=example.regression(FALLING.tolist(), update=1e-3).snapshots[:3]
+)
+"""Of a loss that was recognised: a constant prediction has 1."""
 INCOMPLETE = run(
     [*np.linspace(2.3, 2.2, 99), float("nan")],
     outcome="failed: ValueError: no such label\nsecond line",

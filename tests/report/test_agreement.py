@@ -92,7 +92,7 @@ def test_no_rule_denies_what_the_verdict_says(trace):
 def test_the_verdict_is_that_of_the_course_that_rules_judge_by(trace):
     (course,) = (stream.course for stream in Run.of(trace).losses)
 
-    assert verdict(trace, ()).startswith("learns") == course.learned
+    assert verdict(trace, ()).startswith("learns") == course.is_below_constant
     assert not (course.learned and (course.harmed or course.stalled or course.learned_nothing))
 
 

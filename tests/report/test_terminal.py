@@ -6,7 +6,16 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from made_reports import CONSTANT, DEAD, FALLING, FINDINGS, INCOMPLETE, SYMMETRIC, run
+from made_reports import (
+    CONSTANT,
+    DEAD,
+    FALLING,
+    FINDINGS,
+    INCOMPLETE,
+    LEARNING,
+    SYMMETRIC,
+    run,
+)
 
 from lifesigns.evidence import Run
 from lifesigns.records import Cost, Finding, Trace
@@ -53,7 +62,8 @@ def words(text):
     ("name", "report"),
     [
         ("report-cannot-learn.txt", Report(run(FALLING), FINDINGS)),
-        ("report-learns.txt", Report(run(FALLING), ())),
+        ("report-learns.txt", Report(LEARNING, ())),
+        ("report-fell.txt", Report(run(FALLING), ())),
         ("report-failed.txt", Report(INCOMPLETE, (DEAD,))),
         ("report-interrupted.txt", Report(run([], recorded=0, outcome="interrupted"), ())),
     ],
@@ -149,6 +159,26 @@ def test_a_root_cause_leads_and_its_symptoms_stand_beneath_it(golden):
     golden("report-symptoms.txt", f"{Report(run(FALLING), (SYMMETRIC, dead, constant))}\n")
 
 
+def test_what_is_found_at_two_places_is_printed_once_with_both():
+    twin = replace(SYMMETRIC, site="2:linear#0", symptom=SYMMETRIC.symptom.replace("0:l", "2:l"))
+    other = replace(SYMMETRIC, site="4:linear#0", symptom="all 8 units are copies of one another")
+
+    shown = words(str(Report(run(FALLING), (SYMMETRIC, twin, other))))
+
+    assert "where 0:linear#0, step 0 2:linear#0, step 0 measured" in shown
+    assert shown.count(words(SYMMETRIC.why)) == 2
+    assert "3 errors" in shown
+
+
+def test_a_note_of_two_places_is_one_line():
+    twin = replace(CONSTANT, site="1:linear#0")
+
+    shown = words(str(Report(run(FALLING), (CONSTANT, twin))))
+
+    assert shown.count("2 of 64 input features never change") == 1
+    assert "also at 1:linear#0, step 0" in shown
+
+
 def test_a_symptom_whose_root_cause_is_ignored_is_shown_whole():
     dead = replace(DEAD, explained_by=SYMMETRIC.rule)
 
@@ -206,7 +236,7 @@ def test_an_unknown_encoding_is_treated_as_ascii():
 
 
 def test_stderr_is_where_it_goes_by_default(capsys):
-    Report(run(FALLING), ()).print()
+    Report(LEARNING, ()).print()
 
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -241,4 +271,4 @@ def test_the_same_report_is_the_same_picture(monkeypatch):
 
 
 def test_a_report_is_recognised_in_a_shell():
-    assert repr(Report(run(FALLING), ())) == "<Report: learns: nothing found>"
+    assert repr(Report(LEARNING, ())) == "<Report: learns: nothing found>"

@@ -7,7 +7,8 @@ with the best constant prediction where the loss was recognised, else with the s
 Every rule and the report's verdict ask this one, so that they cannot contradict each other:
 
 - `learned`: the fit is clearly better than a constant prediction.
-- `learned_nothing`: it is no better, beyond doubt. Between the two the run leaves it open.
+- `learned_nothing`: it is no better, beyond doubt. Between the two the run leaves it open, until
+- `hardly_learned`: a patient wait is over, and the fit is neither better nor about to be.
 - `harmed`: nothing was learned and nothing is on its way, so that a possible cause may alarm.
 - `harm(least)`: how grave a fit below `least` is, where the fault itself is certain.
 """
@@ -15,14 +16,13 @@ Every rule and the report's verdict ask this one, so that they cannot contradict
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from lifesigns.evidence.blocks import slope_score, standard_error
-from lifesigns.evidence.constant import baseline, targets_vary
+from lifesigns.evidence.destination import loses_pace, settles_early, steps_until
 from lifesigns.evidence.thresholds import (
     ALIKE,
     ALIVE,
@@ -32,7 +32,9 @@ from lifesigns.evidence.thresholds import (
     HARDLY_RELATED,
     JUDGED,
     LEARNED,
+    NOISE,
     NOTHING,
+    PATIENCE,
     RANKS,
     RELATED,
     RESOLVED,
@@ -43,7 +45,7 @@ from lifesigns.evidence.thresholds import (
     WEAK,
     Threshold,
 )
-from lifesigns.records import Floats, LossReading, Severity, Trace
+from lifesigns.records import Floats, Severity
 
 TAIL = 0.2
 """Share of the run that counts as its end."""
@@ -52,15 +54,15 @@ FEWEST = 5
 CORRELATED_ERRORS = Threshold(
     3, "standard errors of a correlation beyond which it is more than chance", "normal: p < 0.3 %"
 )
-NOISE = Threshold(
-    4,
-    "times the median change from step to step, by which a rise stands out",
-    "arithmetic: 3.8 standard deviations of normal noise, whose median change is 0.95 of one",
-)
 NEAR = Threshold(
     0.01,
     "share of the baseline above it from which a falling loss is about to pass it",
     CALIBRATED,
+)
+LONG = Threshold(
+    10,
+    "times the steps of a run, within which a loss that falls has to get somewhere",
+    "definition",
 )
 ENTROPIES = frozenset({"cross_entropy", "binary_cross_entropy"})
 """Kinds of losses that a few confident errors lift above chance while most answers are right."""
@@ -96,6 +98,16 @@ class Course:
     """Whether the last loss was finite."""
     opposed: bool = False
     """Other losses took turns with it (adversaries): that it stays level, or rises, is no harm."""
+    scaled: bool = False
+    """Whether `curve` is the mean per observation; else the loss as it was trained."""
+    crosses_zero: bool = False
+    """The loss was negative, as that of a policy is, or a density's: it has no level and no share
+    of it, and that it stays or rises is no harm where a reward is the goal."""
+    impossible: bool = False
+    """Its data term was negative, though no loss of its kind can be."""
+    targets_move: bool = False
+    """The targets of late steps are others than those of early ones: the network, or what it acts
+    on, makes them, and the level of the loss moves along."""
 
     # --- levels -----------------------------------------------------------------------------------
     @property
@@ -106,7 +118,7 @@ class Course:
     @cached_property
     def start(self) -> float:
         """Median of the first losses (5 % of the run, at least 3); NaN without any."""
-        return float(np.median(self.curve[: max(3, self.steps // 20)])) if self.steps else NAN
+        return float(np.median(self._head)) if self.steps else NAN
 
     @cached_property
     def end(self) -> float:
@@ -137,6 +149,20 @@ class Course:
         """Downward slope over the last two fifths, in standard errors; positive is falling."""
         return slope_score(self.tail(2 * TAIL))
 
+    @cached_property
+    def steps_left(self) -> float:
+        """Steps it would take, as it falls now, until it is clearly below a constant prediction.
+
+        Where that is unknown: clearly below its start. Infinite if it never will be.
+        """
+        level = self.baseline if self._has_level else self.start
+        return steps_until(self.curve, level - LEARNED * abs(level))
+
+    @property
+    def loses_pace(self) -> bool:
+        """Whether it falls clearly more slowly than before."""
+        return loses_pace(self.curve)
+
     def tail(self, share: float) -> Floats:
         """The losses of the last `share` of the run, `FEWEST` at least."""
         return self.curve[-max(FEWEST, round(self.steps * share)) :]
@@ -153,7 +179,7 @@ class Course:
         if not self.judged or not self.ends_finite:
             return False
         if not math.isfinite(self.gain):
-            return self._fell_by(2 * LEARNED)
+            return self.direction == "fell" if self.crosses_zero else self._fell_by(2 * LEARNED)
         sure = self.correlates() or not self.gain < SURE * self.gain_error
         return self.gain > LEARNED and sure
 
@@ -173,9 +199,32 @@ class Course:
         return unfit and not self._is_on_its_way and not self._ranks_well
 
     @property
+    def is_below_constant(self) -> bool:
+        """Learned, by a level that is known: the only fall that can be called learning."""
+        return self.learned and math.isfinite(self.gain) and not self.impossible
+
+    @property
+    def hardly_learned(self) -> bool:
+        """After `PATIENCE` steps hardly better than a constant prediction, and not about to be.
+
+        Where the level of a constant is not known: than at the start. Not asked of a loss whose
+        level says little: of opponents, of a reward, of targets that move.
+        """
+        says_little = self.opposed or self.crosses_zero or self.targets_move
+        if self.steps < PATIENCE or not self.ends_finite or says_little:
+            return False
+        open_still = self.arrives or self._settled or self.correlates(RELATED)
+        return not (self.learned or self.rose(ROSE) or open_still)
+
+    @property
     def falling(self) -> bool:
         """The end of the run still falls, beyond its noise."""
         return self.judged and self.ends_finite and self.fall > FALLING
+
+    @property
+    def arrives(self) -> bool:
+        """Falls, and gets somewhere within `LONG` times the run."""
+        return self.falling and self.steps_left < LONG * self.steps
 
     @property
     def creeps(self) -> bool:
@@ -204,13 +253,15 @@ class Course:
 
     @property
     def growth(self) -> float:
-        """End over start; of a negative start, 1 and the rise over its size."""
-        rise = self.end - self.start
-        return 1 + rise / abs(self.start) if self.start else math.copysign(math.inf, rise)
+        """End over start; of a loss that crosses 0, 1 and the rise over its largest early size."""
+        rise, size = self.end - self.start, abs(self.start)
+        if self.crosses_zero:
+            size = float(np.abs(self._early).max())
+        return 1 + rise / size if size else math.copysign(math.inf, rise)
 
     def rose(self, factor: float) -> bool:
         """Ends at more than `factor` times its start, beyond its noise and above the baseline."""
-        early = self.curve[: max(FEWEST, self.steps // 5)]
+        early = self._early
         noise = float(np.median(np.abs(np.diff(early)))) if len(early) > 1 else 0.0
         clear = self.end - self.start > NOISE * noise
         return self.growth > factor and clear and not self.end < self.baseline
@@ -256,14 +307,44 @@ class Course:
         return Severity.ERROR if nothing else Severity.WARNING
 
     # --- in words ---------------------------------------------------------------------------------
+    @property
+    def loss(self) -> str:
+        """What the numbers of this course are numbers of."""
+        return "the loss per observation" if self.scaled else "the loss"
+
+    @property
+    def direction(self) -> str:
+        """Where the loss went, beyond the noise between steps: `fell`, `rose`, or `stayed level`.
+
+        From its very beginning: what learns fast has fallen before the first twentieth is over.
+        """
+        if not self.judged:
+            return "stayed level"
+        first = self.curve[: max(3, self.steps // 100)]
+        change = self.end - float(first.mean())
+        noise = NOISE * float(np.median(np.abs(np.diff(self.curve)))) / math.sqrt(len(first))
+        if abs(change) <= max(noise, LEARNED * float(np.abs(self.curve).mean())):
+            return "stayed level"
+        return "rose" if change > 0 else "fell"
+
     def __str__(self) -> str:
         """The course in words, for `measured`."""
         if not self.ends_finite:
-            return f"the loss started at {self.start:.3g} and became non-finite"
-        text = f"the loss went from {self.start:.3g} to {self.end:.3g} in {self.steps} steps"
-        if math.isfinite(self.baseline):
-            text += f", a constant prediction reaches {self.baseline:.3g}"
-        return text
+            return f"{self.loss} started at {self.start:.3g} and became non-finite"
+        levels = f"from {self.start:.4g} to {self.end:.4g}"
+        return f"{self.loss} went {levels} in {self.steps} steps ({self.windows}){self.compared}"
+
+    @property
+    def windows(self) -> str:
+        """What `start` and `end` are."""
+        head, tail = len(self._head), len(self.tail(TAIL))
+        return f"median of the first {head}, mean of the last {tail}"
+
+    @property
+    def compared(self) -> str:
+        """What a constant prediction reaches, as a clause behind; empty if that is unknown."""
+        known = math.isfinite(self.baseline)
+        return f", a constant prediction reaches {self.baseline:.4g}" if known else ""
 
     @property
     def remark(self) -> str:
@@ -271,6 +352,14 @@ class Course:
         return f"; {self}" if self.judged else ""
 
     # --- parts of the answer ----------------------------------------------------------------------
+    @property
+    def _head(self) -> Floats:
+        return self.curve[: max(3, self.steps // 20)]
+
+    @property
+    def _early(self) -> Floats:
+        return self.curve[: max(FEWEST, self.steps // 5)]
+
     @property
     def _has_level(self) -> bool:
         return self.baseline > 0 and self.targets_vary
@@ -282,7 +371,18 @@ class Course:
     def _is_on_its_way(self) -> bool:
         """At chance level now, but falling below it, with outputs that differ between inputs."""
         alive = not self.output_deviation < ALIVE
-        return -self.gain < NEAR and self.fall > FALLING and alive
+        return -self.gain < NEAR and self.arrives and alive
+
+    @property
+    def _settled(self) -> bool:
+        """Fell by much in the first tenth of the run and has been level since.
+
+        A simple fit is found that early. So is the level of a constant: of classes, whose constant
+        is known, that is nothing.
+        """
+        if self.kind in ENTROPIES or self.gain < RESOLVED:
+            return False
+        return settles_early(self.curve)
 
     @property
     def _ranks_well(self) -> bool:
@@ -299,89 +399,3 @@ class Course:
         small = known and abs(self.correlation) < HARDLY_RELATED
         fell = self._fell_by(LEARNED)
         return small and not self.fall > FALLING and (self.kind != "other" or not fell)
-
-
-def course_of(trace: Trace, stream: int = 0) -> Course:
-    """The course of one stream's loss, recorded or not.
-
-    Cost: a few passes over the losses of the run; milliseconds for a million steps.
-    """
-    own = trace.losses.streams == stream
-    trained = trace.losses.values[own]
-    shots = [s for s in trace.stream(stream) if s.loss is not None]
-    readings = [s.loss for s in shots if s.loss is not None]
-    known = [(s.step, s.loss) for s in shots if s.loss and _is_scaled(s.loss)]
-    values = _data_loss(trained, trace.losses.steps[own].astype(float), known)
-    level, error = baseline(readings) if known else (NAN, NAN)
-    late = readings[len(readings) // 2 :]
-    correlation, correlation_error = _correlation(late)
-    finite = np.isfinite(values)
-    return Course(
-        curve=values[finite],
-        baseline=level,
-        baseline_error=error,
-        correlation=correlation,
-        correlation_error=correlation_error,
-        output_deviation=_output_deviation(late),
-        kind=readings[-1].kind if readings else "",
-        targets_vary=targets_vary(readings),
-        nonfinite=int((~np.isfinite(trained)).sum()),
-        ends_finite=not len(trained) or bool(np.isfinite(trained[-1])),
-        opposed=_takes_turns(trace, stream),
-    )
-
-
-def _is_scaled(reading: LossReading) -> bool:
-    return bool(np.isfinite(reading.fit) and np.isfinite(reading.value) and reading.scale > 0)
-
-
-def _data_loss(trained: Floats, steps: Floats, known: Sequence[tuple[int, LossReading]]) -> Floats:
-    """The losses without their penalties, per observation; as trained where nothing is known."""
-    if not known:
-        return trained
-    scale = float(np.median([reading.scale for _, reading in known]))
-    return np.asarray((trained - _penalties(known, steps)) / scale)
-
-
-def _penalties(known: Sequence[tuple[int, LossReading]], steps: Floats) -> Floats:
-    """What is not data loss, at every step, from the recorded ones.
-
-    Weight decay shrinks penalties geometrically, so their logarithm is interpolated, and its last
-    slope continues after the last recorded step.
-    """
-    at = np.array([step for step, _ in known], float)
-    size = np.array([reading.value - reading.fit for _, reading in known])
-    if len(at) < 2 or size.min() <= 0 or at[-1] == at[-2]:
-        return np.asarray(np.interp(steps, at, size))
-    level = np.log(size)
-    slope = min((level[-1] - level[-2]) / (at[-1] - at[-2]), 0.0)
-    beyond = np.maximum(steps - at[-1], 0.0)
-    return np.asarray(np.exp(np.interp(steps, at, level) + slope * beyond))
-
-
-def _correlation(readings: Sequence[LossReading]) -> tuple[float, float]:
-    known = [r for r in readings if np.isfinite(r.correlation)]
-    if not known:
-        return NAN, NAN
-    observations = sum(r.input_shape[0] if r.input_shape else 1 for r in known)
-    return float(np.mean([r.correlation for r in known])), 1 / math.sqrt(max(observations, 1))
-
-
-def _output_deviation(readings: Sequence[LossReading]) -> float:
-    """NaN where outputs or targets were not seen. Class indices count as one-hot."""
-    last = readings[-1] if readings else None
-    if last is None or last.prediction is None or last.target is None:
-        return NAN
-    if last.places is not None and last.target.places is not None:
-        wanted = float(np.sqrt(last.target.places.variance.mean()))
-        return float(np.sqrt(last.places.variance.mean())) / wanted if wanted > 0 else NAN
-    wanted = 0.5 if last.target.is_index else float(np.sqrt(last.target.sums.variance.mean()))
-    return float(np.sqrt(last.prediction.variance.mean())) / wanted if wanted > 0 else NAN
-
-
-def _takes_turns(trace: Trace, stream: int) -> bool:
-    """Whether steps of other losses lie between the first and the last one of this."""
-    curve = trace.losses
-    own = curve.steps[curve.streams == stream]
-    others = curve.steps[curve.streams != stream]
-    return bool(len(own)) and bool(((others > own[0]) & (others < own[-1])).any())

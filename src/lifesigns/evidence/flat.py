@@ -31,6 +31,8 @@ class Flat:
     """What there is to say of a stream whose fit is no better than a constant prediction."""
 
     severity: Severity
+    nothing: bool
+    """Whether it is no better than a constant beyond doubt; else it is hardly better."""
     suspects: Sequence[Suspect]
     """Those with evidence of their own; empty if inputs, updates and gradients look healthy."""
 
@@ -39,10 +41,13 @@ def flat(stream: Stream) -> Flat | None:
     """None where something was learned, or cannot be told: several losses have no level."""
     course = stream.course
     ignored = bool(stream.readings) and stream.readings[-1].ignored_all
-    if not stream.is_alone or ignored or not course.learned_nothing:
+    little = course.learned_nothing or course.hardly_learned
+    if not stream.is_alone or ignored or not little:
         return None
     found = suspects.evident(stream, SUSPECTS)
-    return Flat(_severity(course, found), found)
+    if not course.learned_nothing:
+        return Flat(Severity.WARNING, False, found)
+    return Flat(_severity(course, found), True, found)
 
 
 def _severity(course: Course, found: Sequence[Suspect]) -> Severity:

@@ -15,7 +15,8 @@ import numpy as np
 
 from lifesigns.evidence import scales
 from lifesigns.evidence.constant import targets_of
-from lifesigns.evidence.course import Course, course_of
+from lifesigns.evidence.course import Course
+from lifesigns.evidence.courses import course_of
 from lifesigns.evidence.gradients import median_known
 from lifesigns.evidence.sites import bends
 from lifesigns.evidence.thinning import thinned

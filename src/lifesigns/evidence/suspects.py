@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ from lifesigns.evidence.thresholds import (
     SATURATED,
     SILENT_LAYER,
     SMALL_UPDATE,
+    STEADY,
     Threshold,
 )
 from lifesigns.functions import ACTIVATIONS
@@ -119,10 +121,12 @@ def rate_too_high(stream: Stream) -> Suspect | None:
     """Large updates, or a spike at the beginning.
 
     Large updates alone are no evidence where the loss rests at the level of a constant without
-    any noise and no layer is on a flat end: such steps are at home there.
+    any noise, or falls in a straight line (weights that start at zero are small beside any step),
+    and no layer is on a flat end: such steps are at home there.
     """
     ratio, course = stream.largest_update, stream.course
-    if _rests(course) and not (silent_layer(stream) or saturated_layer(stream)):
+    calm = _rests(course) or _is_straight(course)
+    if calm and not (silent_layer(stream) or saturated_layer(stream)):
         ratio = float("nan")
     peak = _early_peak(course)
     evidence = f"an update was {ratio:.2g} of its weights" if ratio > LARGE_UPDATE else ""
@@ -141,19 +145,14 @@ def rate_too_high(stream: Stream) -> Suspect | None:
 
 def rate_too_low(stream: Stream) -> Suspect | None:
     """Tiny updates, a short way, or a steady fall that is far from done."""
-    ratio, way, course = stream.largest_update, stream.travel, stream.course
-    if not ratio > 0 and not is_stepped(stream):
+    if not stream.largest_update > 0 and not is_stepped(stream):
         return None
-    short = course.steps >= PATIENCE and way < LITTLE_TRAVEL
-    steady = course.fall > STEADILY and course.gain < FAR
-    if not (ratio < SMALL_UPDATE or short or steady):
+    evidence = _slowness(stream)
+    if not evidence:
         return None
-    evidence = "the loss falls steadily, yet is still above a constant prediction"
-    if short:
-        evidence = f"all updates together are {way:.1g} of the weights"
     return Suspect(
         "lr_too_low",
-        f"updates are {ratio:.1g} of the weights" if ratio < SMALL_UPDATE else evidence,
+        evidence,
         Remedy(
             "Raise the learning rate tenfold, twice if need be.",
             "for group in optimizer.param_groups:\n    group['lr'] *= 10",
@@ -166,6 +165,20 @@ def is_stepped(stream: Stream) -> bool:
     stepped = stream.trace.optimizers and not stream.trace.idle
     held = any(p.optimized and not p.learning_rate <= 0 for p in stream.last.parameters)
     return bool(stepped) and held
+
+
+def _slowness(stream: Stream) -> str:
+    """What speaks for steps that are too small; empty if nothing does."""
+    ratio, way, course = stream.largest_update, stream.travel, stream.course
+    if ratio < SMALL_UPDATE:
+        return f"updates are {ratio:.1g} of the weights"
+    if course.steps >= PATIENCE and way < LITTLE_TRAVEL:
+        return f"all updates together are {way:.1g} of the weights"
+    if _is_straight(course):
+        return f"the loss falls in a straight line that takes {course.steps_left:.2g} steps more"
+    if course.fall > STEADILY and course.gain < FAR:
+        return "the loss falls steadily, yet is still above a constant prediction"
+    return ""
 
 
 def silent_layer(stream: Stream) -> Suspect | None:
@@ -255,6 +268,12 @@ def _early_peak(course: Course) -> float:
     level = max(first, course.baseline) if course.baseline > 0 else first
     peak = float(early.max())
     return peak if level > 0 and peak / level > SPIKE else 0.0
+
+
+def _is_straight(course: Course) -> bool:
+    """Falls as fast as before and has most of its way to go: the gradient has hardly changed."""
+    far = course.steps < course.steps_left < math.inf
+    return far and course.fall > STEADY and not course.loses_pace
 
 
 def _rests(course: Course) -> bool:

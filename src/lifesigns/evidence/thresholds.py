@@ -73,6 +73,11 @@ STEADY = Threshold(
     f"{CALIBRATED}: only a loss without batch noise, or a steep one, reaches it",
 )
 ROSE = Threshold(2.0, "end over start of a loss that rose", CALIBRATED)
+NOISE = Threshold(
+    4,
+    "times the median change from step to step, by which a change stands out",
+    "arithmetic: 3.8 standard deviations of normal noise, whose median change is 0.95 of one",
+)
 SURE = Threshold(2, "standard errors by which a value must differ to count", "normal: p < 5 %")
 RELATED = Threshold(0.3, "correlation of prediction and target", "Cohen 1988: medium")
 HARDLY_RELATED = Threshold(

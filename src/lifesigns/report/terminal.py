@@ -22,6 +22,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from lifesigns.evidence import Course, Run
 from lifesigns.records import Finding, Severity, Trace, grouped
 from lifesigns.report.charset import encodable
 from lifesigns.report.coverage import Unseen
@@ -41,6 +42,8 @@ INDENT = 2
 """Of code, against the text around it."""
 
 Said = str | ConsoleRenderable
+Group = tuple[Finding, Sequence[Finding]]
+"""A finding, and those it explains."""
 
 COLOR = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.NOTE: "cyan"}
 
@@ -207,11 +210,12 @@ def _print(
     ignored: Mapping[str, int] = MappingProxyType({}),
 ) -> None:
     groups = grouped(findings)
-    notes = [root for root, _ in groups if root.severity is Severity.NOTE]
+    alarming = _alike([group for group in groups if alarms(group[:1])])
+    notes = _alike([(root, ()) for root, _ in groups if root.severity is Severity.NOTE])
     for part in (
         rows(console, *_header(console, trace, findings)),
-        *(_alarm(console, *group) for group in groups if alarms(group[:1])),
-        *([rows(console, *(_note(console, f) for f in notes))] if notes else []),
+        *(_alarm(console, alike) for alike in alarming),
+        *([rows(console, *(_note(console, alike) for alike in notes))] if notes else []),
         rows(console, *_footer(trace, findings, ignored)),
     ):
         console.print(part)
@@ -226,9 +230,10 @@ def _header(
     style = "bold green" if said.startswith("learns:") else COLOR.get(worst or Severity.NOTE, "")
     yield Text("lifesigns", "bold"), Text(fitted(console, said), style)
     yield "steps", _steps(trace)
+    run = Run.of(trace)
     for curve in curves(trace)[:STREAMS]:
         label = "loss" if trace.losses.stream_count == 1 else f"loss {curve.stream + 1}"
-        yield label, _loss(curve)
+        yield label, _loss(curve, run.stream(curve.stream).course)
 
 
 def _steps(trace: Trace) -> str:
@@ -239,18 +244,43 @@ def _steps(trace: Trace) -> str:
     return f"{trace.steps}{without}{how}"
 
 
-def _loss(curve: Curve) -> str:
+def _loss(curve: Curve, course: Course) -> str:
+    """The levels by which the rules judge, drawn, and in a second line what they are."""
     scale = "  (log scale)" if is_logarithmic(curve.values) else ""
-    return f"{curve.first:.4g} → {curve.last:.4g}  {sparkline(curve.values)}{scale}"
+    end = course.end if course.ends_finite else curve.last
+    drawn = f"{course.start:.4g} → {end:.4g}  {sparkline(curve.values)}{scale}"
+    unit = "per observation, " if course.scaled else ""
+    return f"{drawn}\n{unit}{course.windows}{course.compared}" if course.steps > 1 else drawn
 
 
-def _alarm(console: Console, finding: Finding, symptoms: Sequence[Finding]) -> ConsoleRenderable:
+def _alike(groups: Sequence[Group]) -> list[list[Group]]:
+    """The groups whose roots say the same of other places, together: it is printed once."""
+    together: list[list[Group]] = []
+    for group in groups:
+        same = [others for others in together if _says_the_same(others[0][0], group[0])]
+        if same:
+            same[0].append(group)
+        else:
+            together.append([group])
+    return together
+
+
+def _says_the_same(one: Finding, other: Finding) -> bool:
+    if (one.rule, one.severity, one.remedies) != (other.rule, other.severity, other.remedies):
+        return False
+    there = one.symptom.replace(one.site, other.site) if one.site else one.symptom
+    return other.symptom in (one.symptom, there)
+
+
+def _alarm(console: Console, alike: Sequence[Group]) -> ConsoleRenderable:
+    finding = alike[0][0]
+    symptoms = [symptom for _, explained in alike for symptom in explained]
     name, symptom = f"{finding.code} {finding.rule}".strip(), f"\n{finding.symptom}"
     heading = Text.assemble((fitted(console, name), "bold"), fitted(console, symptom))
     return rows(
         console,
         (Text(finding.severity.value, COLOR[finding.severity]), heading),
-        ("where", _place(finding)),
+        ("where", "\n".join(_place(root) for root, _ in alike)),
         ("measured", finding.measured),
         ("expected", finding.expected),
         ("certainty", finding.certainty),
@@ -287,9 +317,12 @@ def _capitalised(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _note(console: Console, finding: Finding) -> tuple[Text, Text]:
+def _note(console: Console, alike: Sequence[Group]) -> tuple[Text, Text]:
+    finding = alike[0][0]
     name = (fitted(console, f"{finding.code} {finding.rule}".strip()), "bold")
-    symptom = fitted(console, f": {finding.symptom}")
+    places = ", ".join(_place(root) for root, _ in alike[1:])
+    also = f"; also at {places}" if places else ""
+    symptom = fitted(console, f": {finding.symptom}{also}")
     return Text("note", COLOR[Severity.NOTE]), Text.assemble(name, symptom)
 
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from enum import Enum
+
+import numpy as np
 
 from lifesigns.evidence import Course, Run
+from lifesigns.evidence.thresholds import JUDGED, PATIENCE
 from lifesigns.records import Finding, Severity, Trace
 
 
 def verdict(trace: Trace, findings: Sequence[Finding]) -> str:
     """What can be said of this run, the most important first.
 
-    "learns" is said only where every loss `learned`, by the course that the rules judge by; silence
-    alone is no proof of learning.
+    "learns" is said only where every loss is clearly below that of a constant prediction, by the
+    course that the rules judge by. Silence is no proof of learning, nor is a fall from a level that
+    means nothing: it is said what would tell.
 
     Args:
         trace: Of any length, or empty.
@@ -26,11 +31,14 @@ def verdict(trace: Trace, findings: Sequence[Finding]) -> str:
     kinds = [counted(number, s.value) for s, number in counts.items() if number]
     if counts[Severity.ERROR]:
         return f"cannot learn as it stands: {', '.join(kinds)}"
+    courses = [stream.course for stream in Run.of(trace).losses]
     if counts[Severity.WARNING]:
-        return f"learns worse than it could: {', '.join(kinds)}"
+        learns = courses and all(course.is_below_constant for course in courses)
+        how = "learns worse than it could" if learns else "may not learn as it stands"
+        return f"{how}: {', '.join(kinds)}"
     if not trace.snapshots:
         return f"{_unseen(trace)}: nothing can be said"
-    return ", ".join([_silent([stream.course for stream in Run.of(trace).losses]), *kinds])
+    return ", ".join([_silent(courses), *kinds])
 
 
 def alarms(findings: Iterable[Finding]) -> list[Finding]:
@@ -65,12 +73,55 @@ def _unseen(trace: Trace) -> str:
 
 
 def _silent(courses: Sequence[Course]) -> str:
-    if any(course.nonfinite for course in courses):
-        return "nothing found, but the loss is not always finite"
-    if not courses or not all(course.judged for course in courses):
-        return "nothing found, in too few steps to see it learn"
-    if all(course.learned for course in courses):
-        return "learns: nothing found"
-    if all(course.learned or course.falling for course in courses):
-        return "nothing found, and the loss still falls, but nothing is clearly learned yet"
-    return "nothing found, but the loss did not clearly fall"
+    """What is said of a run without an alarm: the worst that can be said of one of its losses."""
+    worst = max(courses, key=_rank, default=Course(np.empty(0)))
+    needed = f"{PATIENCE if worst.judged else JUDGED:g}"
+    return _said(worst).value.format(steps=worst.steps, needed=needed, went=worst.direction)
+
+
+class _Said(Enum):
+    """What can be said of one loss, the best first."""
+
+    LEARNS = "learns: nothing found"
+    FELL = "nothing found, and the loss fell: whether it learns, a held-out score would tell"
+    FALLING = "nothing found, and the loss still falls, but nothing is clearly learned yet"
+    OPPOSED = (
+        "not known whether it learns: losses in turn may oppose each other; what they are for "
+        "would tell"
+    )
+    SIGNED = (
+        "not known whether it learns: the loss {went}, but it crosses 0; a reward or a held-out "
+        "score would tell"
+    )
+    FEW = "not known whether it learns: {steps} steps are too few to tell, {needed} would"
+    LEVEL = "nothing found, but the loss did not clearly fall"
+    ROSE = "nothing found, but the loss rose"
+    IMPOSSIBLE = (
+        "not known whether it learns: this loss cannot be negative, and was; its targets or "
+        "outputs are not what it takes"
+    )
+    NOT_FINITE = "nothing found, but the loss is not always finite"
+
+
+def _rank(course: Course) -> int:
+    return list(_Said).index(_said(course))
+
+
+def _said(course: Course) -> _Said:
+    if course.nonfinite:
+        return _Said.NOT_FINITE
+    if not course.judged:
+        return _Said.FEW
+    if course.impossible:
+        return _Said.IMPOSSIBLE
+    if course.crosses_zero and not course.is_below_constant:
+        return _Said.SIGNED
+    if course.learned:
+        return _Said.LEARNS if course.is_below_constant else _Said.FELL
+    if course.opposed:
+        return _Said.OPPOSED
+    if course.arrives:
+        return _Said.FALLING
+    if course.steps < PATIENCE:
+        return _Said.FEW
+    return _Said.ROSE if course.direction == "rose" else _Said.LEVEL

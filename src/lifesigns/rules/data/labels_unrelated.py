@@ -17,7 +17,7 @@ from lifesigns.rules._rule import Case, Rule
 def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream."""
     found = flat(stream)
-    if found is None or found.suspects or found.severity is Severity.NOTE:
+    if found is None or not found.nothing or found.suspects or found.severity is Severity.NOTE:
         return
     if stream.bends and stream.travel >= LITTLE_TRAVEL:
         yield _finding(stream, found.severity)
@@ -30,10 +30,8 @@ def _finding(stream: Stream, severity: Severity) -> Finding:
         "inputs and labels seem unrelated: weights move, gradients flow, and nothing is learned",
         site="input",
         step=0,
-        measured=f"after {course.steps} steps the loss is {course.end:.4g}"
-        + (f", a constant prediction reaches {course.baseline:.4g}" if course.baseline > 0 else "")
-        + f"; all updates together are {way:.2g} of the weights; inputs, hidden layers and "
-        "gradients look healthy",
+        measured=f"{course}; all updates together are {way:.2g} of the weights; inputs, hidden "
+        "layers and gradients look healthy",
         expected="a fit better than a constant prediction by more than its error",
         certainty="by elimination: no other cause is in evidence; overfitting ten samples tells",
         causes=("wrong_labels", "capacity"),

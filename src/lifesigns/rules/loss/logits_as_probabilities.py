@@ -76,7 +76,7 @@ def _not_log_probabilities(first: Snapshot, course: Course, *, proved: bool) -> 
         f"{_NAMES[operation]} of {given}: no log-softmax made them log-probabilities",
         site=_place(first),
         step=first.step,
-        measured=f"{_ends(first)}; the loss went from {course.start:.3g} to {course.end:.3g}"
+        measured=f"{_ends(first)}; {course}"
         + (f", below any {_WORDS[operation]}" if below else ""),
         expected="log-probabilities, none above 0",
         certainty="exact: a log-probability is never positive",

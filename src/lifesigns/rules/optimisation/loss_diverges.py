@@ -76,12 +76,10 @@ def _overflowed(stream: Stream) -> _Rise:
 def _rose(stream: Stream) -> _Rise:
     course = stream.course
     means = block_means(course.curve)
-    baseline = f"; a constant prediction reaches {course.baseline:.3g}"
     return _Rise(
-        f"the loss rose from {course.start:.3g} to {course.end:.3g}",
+        f"{course.loss} rose from {course.start:.4g} to {course.end:.4g}",
         _onset(stream, _factor(stream)),
-        f"block means of the loss over the run: {', '.join(f'{m:.3g}' for m in means[:5])} …"
-        + (baseline if np.isfinite(course.baseline) else ""),
+        f"{course}; block means {', '.join(f'{m:.3g}' for m in means[:5])} …",
         f"{course.end_error:.2g} standard error of the end level, {course.steps} steps",
     )
 

@@ -49,9 +49,7 @@ def _finding(stream: Stream, found: Flat) -> Finding:
     known = np.isfinite(course.gain)
     return RULE.finding(
         found.severity,
-        f"after {course.steps} steps the fit is no better than "
-        + ("a constant prediction" if known else "at the start")
-        + (", though it still falls" if course.falling else ""),
+        _symptom(course, found),
         step=0,
         measured="; ".join((_measured(course), *(s.evidence for s in shown))),
         expected="a loss below that of a constant prediction by more than its error"
@@ -71,8 +69,18 @@ def _finding(stream: Stream, found: Flat) -> Finding:
     )
 
 
+def _symptom(course: Course, found: Flat) -> str:
+    level = "a constant prediction" if np.isfinite(course.gain) else "at the start"
+    text = f"after {course.steps} steps the fit is {'no' if found.nothing else 'hardly'} better"
+    text += f" than {level}" + (", though it still falls" if course.falling else "")
+    short = found.severity is Severity.NOTE and course.steps < PATIENCE
+    return text + (f": too short to tell, {PATIENCE:g} steps would" if short else "")
+
+
 def _shown(stream: Stream, found: Flat) -> Sequence[Suspect]:
     """The suspects in evidence; without any, what is left."""
+    if not found.nothing:
+        return [*found.suspects, _HARDLY_RELATED, _MIXED][:3]
     if found.suspects:
         return found.suspects[:3]
     if found.severity is Severity.NOTE:
@@ -81,9 +89,7 @@ def _shown(stream: Stream, found: Flat) -> Sequence[Suspect]:
 
 
 def _measured(course: Course) -> str:
-    text = f"the loss went from {course.start:.4g} to {course.end:.4g} ± {course.end_error:.2g}"
-    if np.isfinite(course.baseline):
-        text += f", a constant prediction reaches {course.baseline:.4g}"
+    text = f"{course}; standard error of its end {course.end_error:.2g}"
     if np.isfinite(course.correlation):
         text += f"; prediction and target correlate at {course.correlation:.2f}"
     return text
@@ -91,6 +97,10 @@ def _measured(course: Course) -> str:
 
 def _certainty(course: Course) -> str:
     slope = f"slope over the last 40 % of the run: {course.fall:.1f} standard errors downward"
+    if course.falling:
+        left = course.steps_left
+        when = f"after {left:.2g} more steps" if np.isfinite(left) else "never"
+        slope += f"; as it falls now, {when} clearly below that level"
     if not np.isfinite(course.gain_error):
         return slope
     return f"gain {course.gain:.1%} ± {2 * course.gain_error:.1%} (two standard errors); {slope}"
@@ -115,6 +125,17 @@ _UNRELATED = Suspect(
     Remedy(
         "Check that inputs and targets belong together, then try to overfit ten samples.",
         "for i in range(5):\n    print(x[i], y[i])  # does each label fit its input?",
+    ),
+)
+_HARDLY_RELATED = replace(
+    _UNRELATED, evidence="so little is also found where most pairs do not belong together"
+)
+_MIXED = Suspect(
+    "wrong_shape",
+    "or where samples are mixed up on the way",
+    Remedy(
+        "Check that reshaping keeps the samples apart: one alone gives what it gives in a batch.",
+        "model.eval()\nprint(model(x[:1]) - model(x)[:1])  # 0 where it does",
     ),
 )
 
@@ -184,6 +205,11 @@ def _dropped(share: float) -> Trace:
     return replace(known, snapshots=tuple(shots))
 
 
+def _unknown(losses: Sequence[float]) -> Trace:
+    """A loss that was not recognised."""
+    return example.without(_example(losses), [Quantity.LOSS])
+
+
 def _around(level: float, noise: float = 0.03) -> list[float]:
     return list(level + noise * np.random.default_rng(0).standard_normal(STEPS))
 
@@ -198,15 +224,20 @@ RULE = Rule(
 Any network quickly learns the best *constant*: the mean of the targets, or the frequencies of the
 classes. The loss at that point is known from the targets alone: their variance for squared error,
 their entropy for cross-entropy. A loss that stays there is flat however lively its curve may
-look.
+look, and however steadily it falls if that leads nowhere. After hundreds of steps, hardly less is
+as good as nothing. Where the level is not known, the loss is compared with its start.
 """,
     evidence="""
 The mean of the last fifth of all losses, penalties subtracted, is compared with the loss of the
 best constant prediction on the recorded targets; the standard error counts the noise of both. The
-gain must exceed two of them. Quiet if the loss is on its way below that level, and for
-cross-entropy if outputs and targets clearly correlate (a few confident errors can hide a good
-classifier). Where the loss is not recognised, a level trend and outputs uncorrelated with the
-targets are needed.
+gain must exceed two of them. Quiet if the loss is on its way below that level, within ten times the
+run as its last fifths fall, and for cross-entropy if outputs and targets clearly correlate (a few
+confident errors can hide a good classifier). Where the loss is not recognised, a level trend and
+outputs uncorrelated with the targets are needed.
+
+A fit that is hardly better is a warning, from 250 steps on. Not of losses that oppose each other,
+that cross 0 (a reward is the goal) or whose targets move, nor of one that fell by much in its first
+tenth: a simple fit is found that early.
 
 The causes come with their own evidence: the scale of the input, the size of the updates, silent
 or saturated layers, a gradient that fades. If all of these look healthy for long enough, inputs
@@ -264,6 +295,29 @@ loss still falls, or where the interval leaves doubt.
             lambda: _example(list(np.linspace(1.02, 0.97, STEPS))),
             None,
         ),
+        Case("hardly better", lambda: _example(_around(0.97)), Severity.WARNING),
+        Case("near miss: hardly better so far", lambda: _example(_around(0.97)[:200]), None),
+        Case(
+            "falls, but comes to rest",
+            lambda: _example(list(0.999 + 0.05 * np.exp(-np.arange(STEPS) / 60))),
+            Severity.WARNING,
+        ),
+        Case(
+            "near miss: gathers pace on a plateau",
+            lambda: _example(list(0.999 - 1e-3 * np.exp(np.arange(STEPS) / 60))),
+            None,
+        ),
+        Case(
+            "an unknown loss stays where it was",
+            lambda: _unknown(_around(1.0)),
+            Severity.WARNING,
+        ),
+        Case("near miss: it crosses 0", lambda: _unknown(_around(0.01)), None),
+        Case(
+            "near miss: it settled early",
+            lambda: _unknown([2.0, 1.8, 1.5, 1.2, *_around(1.0)]),
+            None,
+        ),
         Case("not about to stop", lambda: _example(list(np.linspace(1.02, 0.985, STEPS))), None),
         Case("no cause in evidence, few steps", lambda: _example(_around(1)[:120]), Severity.NOTE),
         Case(
@@ -317,6 +371,10 @@ loss still falls, or where the interval leaves doubt.
             lambda: _example(_around(1), kind="other", correlation=0.5),
             None,
         ),
-        Case("readings missing: no targets", lambda: example.unread(_example(_around(1))), None),
+        Case(
+            "readings missing: no targets, and few steps",
+            lambda: example.unread(_example(_around(1)[:200])),
+            None,
+        ),
     ),
 )

@@ -16,7 +16,8 @@ from lifesigns.evidence.thresholds import (
     LARGE_UPDATE,
     NOTHING,
     PATIENCE,
-    RELATED,
+    RANKS,
+    SMALL_UPDATE,
     SURE_STEPS,
     USUAL_UPDATE,
 )
@@ -24,6 +25,8 @@ from lifesigns.records import Finding, Quantity, Remedy, RunInfo, Severity, Trac
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
+HANDFUL = Threshold(5, "steps of a run that only tries whether the program works", "definition")
+SAME = Threshold(3, "recorded steps with the same targets that are no accident", "definition")
 FEWEST = Threshold(10, "steps of a finished run that was meant to train", CALIBRATED)
 PACE = Threshold(0.05, "share of the level taken off by the last fifth", CALIBRATED)
 RISE = Threshold(1.5, "end over start from which a loss rises", CALIBRATED)
@@ -45,10 +48,11 @@ def check(stream: Stream) -> Iterable[Finding]:
     if not stream.is_alone:
         return
     course = stream.course
+    begun = _hardly_begun(stream)
     if course.steps >= JUDGED and _falls_fast(course):
-        yield _finding(stream, _alarms(stream))
-    elif _hardly_begun(stream):
-        yield _finding(stream, stream.trace.info.outcome == "finished")
+        yield _finding(stream, _alarms(stream) or (begun and _is_complete(stream)))
+    elif begun:
+        yield _finding(stream, _is_complete(stream))
     elif course.steps < PATIENCE and course.creeps and _moves(stream):
         alarming = stream.bends and course.steps >= SURE_STEPS
         yield _finding(stream, alarming)
@@ -69,19 +73,35 @@ def _moves(stream: Stream) -> bool:
 
 
 def _hardly_begun(stream: Stream) -> bool:
-    """Too few steps for any trend, in healthy steps, and nothing learned by then."""
+    """Too few steps for any trend, none too large, and nothing learned by then."""
     course = stream.course
-    few = FEWEST <= course.steps < ENOUGH_STEPS and course.ends_finite
-    healthy = USUAL_UPDATE < stream.largest_update < LARGE_UPDATE and not course.rose(RISE)
-    nothing = course.gain < NOTHING and not course.correlates(RELATED)
+    few = HANDFUL < course.steps < ENOUGH_STEPS and course.ends_finite
+    healthy = stream.largest_update < LARGE_UPDATE and not course.rose(RISE)
+    nothing = course.gain < NOTHING and not course.correlation > RANKS
     return few and healthy and nothing and not suspects.evident(stream, OTHERS)
 
 
+def _is_complete(stream: Stream) -> bool:
+    """The script has ended, and was meant to train: more steps than a trial, or all data each."""
+    enough = stream.course.steps >= FEWEST or _repeats_its_batch(stream)
+    return stream.trace.info.outcome == "finished" and enough
+
+
+def _repeats_its_batch(stream: Stream) -> bool:
+    """Whether the targets of all recorded steps, `SAME` at least, have the same sums."""
+    sums = [reading.target.sums for reading in stream.readings if reading.target]
+    alike = [
+        np.allclose(own.mean, sums[0].mean, rtol=1e-5) and own.count[0] == sums[0].count[0]
+        for own in sums
+    ]
+    return len(alike) >= SAME and all(alike)
+
+
 def _pace(course: Course) -> float:
-    """Share of the level that the last fifth of the run took off."""
+    """Share of the level that the last fifth of the run took off; 0 of a loss that crosses 0."""
     fifth = max(5, course.steps // 5)
     before, last = course.curve[-2 * fifth : -fifth], course.curve[-fifth:]
-    if not len(before):
+    if not len(before) or course.crosses_zero:
         return 0.0
     level = abs(float(before.mean()))
     return (float(before.mean()) - float(last.mean())) / level if level > 0 else 0.0
@@ -89,17 +109,20 @@ def _pace(course: Course) -> float:
 
 def _finding(stream: Stream, alarming: bool) -> Finding:
     course, pace = stream.course, _pace(stream.course)
+    causes = ("too_few_epochs", "lr_too_low")
+    trend = f"slope over the last two fifths {course.fall:.1f} standard errors downward"
     return RULE.finding(
         Severity.WARNING if alarming else Severity.NOTE,
         f"stopped while the loss still fell: {pace:.1%} in the last fifth of {course.steps} steps"
-        if course.fall > FALLING
-        else f"stopped after {course.steps} steps, before anything was learned",
+        if course.fall > FALLING and not course.crosses_zero
+        else f"stopped after {course.steps} steps, before anything was learned: {_needed(course)}",
         step=max(course.steps - 1, 0),
-        measured=f"slope over the last two fifths {course.fall:.1f} standard errors downward; "
-        + str(course),
+        measured=f"{trend}; {course}" if course.judged else str(course),
         expected="a loss that has levelled off",
-        certainty=f"the fall is {course.fall:.1f} standard errors from none",
-        causes=("too_few_epochs", "lr_too_low"),
+        certainty=f"the fall is {course.fall:.1f} standard errors from none"
+        if course.judged
+        else f"{course.steps} steps show no trend",
+        causes=causes[::-1] if stream.largest_update < SMALL_UPDATE else causes,
         remedies=(
             Remedy("Train for longer.", "epochs *= 5"),
             Remedy(
@@ -111,6 +134,13 @@ def _finding(stream: Stream, alarming: bool) -> Finding:
     )
 
 
+def _needed(course: Course) -> str:
+    """How many steps it would take."""
+    if course.arrives or 0 < course.steps_left < PATIENCE:
+        return f"as it falls now, that takes some {course.steps + course.steps_left:.2g}"
+    return f"{PATIENCE:g} would tell"
+
+
 # --- cases ----------------------------------------------------------------------------------------
 def _example(losses: Sequence[float], *, correlation: float = 0.5, update: float = 1e-2) -> Trace:
     return example.regression(losses, update=update, correlation=correlation)
@@ -120,6 +150,21 @@ def _ended(losses: Sequence[float], *, update: float = 1e-2) -> Trace:
     """The same, known to be complete; outputs and targets do not go together yet."""
     trace = _example(losses, correlation=0, update=update)
     return replace(trace, info=RunInfo(outcome="finished"))
+
+
+def _tried(losses: Sequence[float]) -> Trace:
+    """The same on other targets in each step."""
+    trace = example.regression(
+        losses,
+        update=1e-2,
+        correlation=0.0,
+    )
+    shots = tuple(
+        replace(shot, loss=replace(shot.loss, target=example.target([[-1.0], [1.0 + shot.step]])))
+        for shot in trace.snapshots
+        if shot.loss
+    )
+    return replace(trace, snapshots=shots, info=RunInfo(outcome="finished"))
 
 
 _ABOVE = list(np.linspace(9, 1.5, 60))
@@ -142,7 +187,8 @@ The slope over the last two fifths of the run in standard errors of its noise, a
 level that the last fifth took off. It alarms only if the fit is no better than a constant, the
 updates are of a healthy size, and outputs and targets already go together or the loss falls without
 a break. A run of a few dozen steps shows no trend: it alarms once it has finished, if nothing was
-learned and nothing else is in evidence.
+learned and nothing else is in evidence. Fewer than ten steps may be a trial of the program: they
+alarm only if each of them saw the same targets, as where one batch holds all data.
 """,
     ignore="""
 As long as the fit is good it is a note: nobody has to train to the end. Where the weights hardly
@@ -158,7 +204,9 @@ move, rate-too-low comes first, for more steps of that size would not be enough.
     check=check,
     thresholds={
         "steps": JUDGED,
+        "handful": HANDFUL,
         "fewest": FEWEST,
+        "same": SAME,
         "sure": ENOUGH_STEPS,
         "creeping": SURE_STEPS,
         "long": PATIENCE,
@@ -166,6 +214,7 @@ move, rate-too-low comes first, for more steps of that size would not be enough.
         "pace": PACE,
         "gain": NOTHING,
         "update": USUAL_UPDATE,
+        "small": SMALL_UPDATE,
         "rise": RISE,
     },
     explains=("loss-flat", "labels-unrelated"),
@@ -177,6 +226,10 @@ move, rate-too-low comes first, for more steps of that size would not be enough.
             "near miss: the same, but soon", lambda: _example(_CREEPING[:60], correlation=0), None
         ),
         Case("a dozen steps in all", lambda: _ended(_FEW), Severity.WARNING),
+        Case("six steps on all data", lambda: _ended(_FEW[:6]), Severity.WARNING),
+        Case("near miss: six steps, each on other data", lambda: _tried(_FEW[:6]), None),
+        Case("near miss: a handful of steps", lambda: _ended(_FEW[:5]), None),
+        Case("a dozen tiny steps", lambda: _ended(_FEW, update=1e-5), Severity.WARNING),
         Case("near miss: a dozen steps so far", lambda: _example(_FEW, correlation=0), None),
         Case("near miss: a dozen steps that learn", lambda: _ended(_LEARNT[:12]), None),
         Case("near miss: a dozen steps too large", lambda: _ended(_FEW, update=0.5), None),
