@@ -95,4 +95,4 @@ def test_judging_finds_the_same_while_observed():
     assert seen == before
     steps = [c for c in comparisons if c.threshold is JUDGED]
     assert {c.value for c in steps} == {float(Run.of(trace).stream(0).course.steps)}
-    assert "evidence.course.judged" in {c.place for c in steps}
+    assert "rules.optimisation.rate_too_low.check" in {c.place for c in steps}

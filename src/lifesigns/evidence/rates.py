@@ -53,7 +53,7 @@ class Schedule:
         return bool((np.diff(self.rates) >= 0).all() and late[-1] > late[0])
 
     @property
-    def progress(self) -> float:
+    def share_of_target(self) -> float:
         """The last rate over the one that was the target; NaN where that is unknown."""
         return self.last / self.target if self.target > 0 else math.nan
 

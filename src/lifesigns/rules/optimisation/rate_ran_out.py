@@ -62,7 +62,7 @@ def _had_come_to_rest(stream: Stream, spent: int) -> bool:
 
 def _still_warms_up(stream: Stream, schedule: Schedule) -> bool:
     """A rate that rose to the end, far below its target, over weights that hardly moved."""
-    little = not schedule.progress > HALF and stream.travel < SHORT_WAY
+    little = not schedule.share_of_target > HALF and stream.travel < SHORT_WAY
     return little and schedule.only_rises
 
 

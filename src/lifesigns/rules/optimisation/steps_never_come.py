@@ -40,7 +40,7 @@ def _has_gradients(run: Run) -> bool:
     readings = [p for history in trained(run) for p in history]
     sizes = np.array([p.gradient_rms for p in readings])
     broken = any(p.nonfinite_gradients for p in readings)
-    broken = broken or not np.isfinite(run.trace.losses.values).all()
+    broken = broken or any(stream.course.nonfinite for stream in run.losses)
     return bool((sizes > 0).any()) and not broken
 
 
