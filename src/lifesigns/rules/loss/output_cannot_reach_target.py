@@ -247,22 +247,17 @@ def _example(
     wanted = wanted.reshape(len(wanted), -1)
     graph = example.chain("linear", *operations, units=10, batch=len(wanted))
     values = np.resize(np.asarray(outputs, float), wanted.shape)
-    given = example.sums(values)
-    loss = LossReading(
-        1.0,
-        kind,
-        operations[-1],
-        fit=1.0,
-        scale=1.0,
-        site=len(operations),
-        prediction=given,
-        target=example.target(wanted, **target),
-    )
     first = graph.sites[1]
     bounds = ACTIVATIONS[first.operation].range() if first.kind in SHAPING else None
-    activated = [SiteReading(1, example.sums(np.clip(values, *bounds)))] if bounds else []
-    shots = (example.snapshot(graph, step=s, loss=loss, sites=activated) for s in (0, 9, 50))
-    return example.trace(*shots, losses=losses)
+    return example.fitting(
+        graph,
+        losses,
+        values,
+        example.target(wanted, **target),
+        steps=(0, 9, 50),
+        sites=[SiteReading(1, example.sums(np.clip(values, *bounds)))] if bounds else [],
+        kind=kind,
+    )
 
 
 def _classified(*operations: str, losses: Sequence[float] = (1.0,) * 60) -> Trace:
