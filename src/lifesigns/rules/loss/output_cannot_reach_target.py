@@ -148,8 +148,8 @@ def _wrong_loss(stream: Stream, loss: LossReading) -> Finding | None:
 
 def _is_unscaled(loss: LossReading) -> bool:
     """Images of whole numbers, 0 to 255, or labels -1 and 1: the loss fits them once scaled."""
-    target = loss.target
-    images = target is not None and (target.places is not None or len(target.shape) > LIST)
+    target = loss.target  # a list has two dimensions: samples, and values of each
+    images = target is not None and (target.places is not None or len(target.shape) > 2)
     whole = target is not None and target.integer_valued
     return loss.kind == "binary_cross_entropy" and (images or whole)
 
@@ -169,8 +169,6 @@ _OTHER_LOSSES = (
         "loss = F.binary_cross_entropy_with_logits(logit, target)",
     ),
 )
-LIST = 2
-"""Dimensions of targets that are no image: samples, and values of each."""
 
 
 # --- cross-entropy: an activation in front keeps the logits from what they need
