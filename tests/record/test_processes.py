@@ -78,7 +78,7 @@ def test_a_forked_child_is_not_recorded(training):
 @forking
 def test_a_child_forked_while_another_thread_holds_the_lock_is_not_blocked(training):
     recorder, step, _ = training
-    with recorder._guard._lock:
+    with recorder._parts.guard._lock:
         assert in_a_child(lambda: (step(), True)[1]) == GOOD
 
 

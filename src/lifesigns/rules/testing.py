@@ -151,26 +151,77 @@ def regression(
     readings = weights(
         graph, weight_rms=weight_rms, update_rms=update * weight_rms, gradient_rms=0.1
     )
-    recorded = [step for step in (0, 1, 4, 16, len(losses) - 1) if step < len(losses)]
+    return fitting(
+        graph,
+        losses,
+        output * sign,
+        [target(offset + scale * sign) for scale in scales],
+        steps=(0, 1, 4, 16, len(losses) - 1),
+        parameters=readings,
+        kind=kind,
+        correlation=correlation,
+    )
+
+
+def fitting(
+    graph: Graph,
+    losses: Sequence[float],
+    outputs: ArrayLike,
+    targets: TargetReading | Sequence[TargetReading],
+    *,
+    steps: Sequence[int] = (0, 1, 50, -1),
+    sites: Sequence[SiteReading] = (),
+    parameters: Sequence[ParameterReading] = (),
+    batch: BatchReading | None = None,
+    kind: str = "squared_error",
+    scale: float = 1.0,
+    **loss: Any,
+) -> Trace:
+    """A classifier or regressor with this course, and the same readings on each recorded step.
+
+    Args:
+        graph: Of every step.
+        losses: Of every step; that of a recorded one is its fit, too.
+        outputs: Shape `[observations, units]`.
+        targets: One reading; several in turn from one recorded step to the next.
+        steps: Those recorded; -1 for the last, and those after it are left out.
+        sites: Readings of sites.
+        parameters: Readings of parameters.
+        batch: Reading of the batch.
+        kind: Of the loss.
+        scale: What the loss is a multiple of: 1 for a mean.
+        loss: Further fields of its reading.
+
+    Example:
+        >>> known = fitting(chain("linear/1", "mse_loss"), FLAT, np.ones((8, 1)), target([1.0] * 8))
+        >>> [(shot.step, shot.loss.fit, shot.loss.site) for shot in known.snapshots]
+        [(0, 1.0, 1), (1, 1.0, 1), (50, 1.0, 1), (99, 1.0, 1)]
+    """
+    values = np.asarray(outputs, float)
+    last = len(losses) - 1
+    recorded = [last if step < 0 else step for step in steps if step <= last]
+    in_turn = cycle([targets] if isinstance(targets, TargetReading) else targets)
     shots = [
         snapshot(
             graph,
             step=step,
-            parameters=readings,
+            sites=sites,
+            parameters=parameters,
+            batch=batch,
             loss=LossReading(
-                losses[step],
+                float(losses[step]),
                 kind,
-                "mse_loss",
-                fit=losses[step],
-                scale=1.0,
-                site=3,
-                input_shape=(32, 1),
-                prediction=sums(output * sign),
-                target=target(offset + scale * sign),
-                correlation=correlation,
+                graph.sites[-1].operation,
+                fit=float(losses[step]),
+                scale=scale,
+                site=max(graph.of_kind(Kind.LOSS), default=-1),
+                input_shape=values.shape,
+                prediction=sums(values),
+                target=wanted,
+                **loss,
             ),
         )
-        for step, scale in zip(recorded, cycle(scales), strict=False)
+        for step, wanted in zip(recorded, in_turn, strict=False)
     ]
     return trace(*shots, losses=losses)
 
@@ -183,6 +234,7 @@ def steady(
     first: Sequence[SiteReading] | None = None,
     parameters: Sequence[ParameterReading] = (),
     batch: BatchReading | None = None,
+    loss: LossReading | None = None,
 ) -> Trace:
     """A run with the same readings on every ninth of 99 steps.
 
@@ -193,11 +245,12 @@ def steady(
         first: Those of the first step, if they are others.
         parameters: Readings of parameters.
         batch: Reading of the batch.
+        loss: Reading of the loss.
     """
     read = {0: sites if first is None else first}
+    rest: dict[str, Any] = {"parameters": parameters, "batch": batch, "loss": loss}
     shots = (
-        snapshot(graph, step=step, sites=read.get(step, sites), parameters=parameters, batch=batch)
-        for step in range(0, 99, 9)
+        snapshot(graph, step=step, sites=read.get(step, sites), **rest) for step in range(0, 99, 9)
     )
     return trace(*shots, losses=losses)
 

@@ -53,7 +53,7 @@ class Guard:
     """
 
     def __init__(self, strict: bool, give_up: Callable[[], None]) -> None:
-        self.strict, self._give_up = strict, give_up
+        self.strict, self.give_up = strict, give_up
         self._lock = threading.RLock()
         self.failures: dict[str, None] = {}
         """What failed, each once."""
@@ -64,7 +64,7 @@ class Guard:
             with self._lock:
                 action(*arguments)
         except Exception as error:
-            self._give_up()
+            self.give_up()
             if is_from_a_signal(error):
                 raise
             if len(self.failures) < MOST_FAILURES:

@@ -9,7 +9,7 @@ import numpy as np
 from lifesigns.evidence import Stream
 from lifesigns.evidence.flat import flat
 from lifesigns.evidence.thresholds import LITTLE_TRAVEL, PATIENCE
-from lifesigns.records import BatchReading, Finding, LossReading, Quantity, Remedy, Severity, Trace
+from lifesigns.records import BatchReading, Finding, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -61,28 +61,16 @@ def _example(
     sign = np.tile([[-1.0], [1.0]], (16, 1))
     graph = example.chain(*operations, batch=32)
     readings = example.weights(graph, weight_rms=0.3, update_rms=update, gradient_rms=0.1)
-    shots = [
-        example.snapshot(
-            graph,
-            step=s,
-            parameters=readings,
-            batch=BatchReading((32, 4), example.sums(scale * np.tile(sign, 4))),
-            loss=LossReading(
-                losses[s],
-                "squared_error",
-                "mse_loss",
-                fit=losses[s],
-                scale=1.0,
-                site=len(operations) - 1,
-                input_shape=(32, 1),
-                prediction=example.sums(0.1 * sign),
-                target=example.target(sign),
-                correlation=0.0,
-            ),
-        )
-        for s in (0, 1, 50, len(losses) // 2, len(losses) - 1)
-    ]
-    return example.trace(*shots, losses=losses)
+    return example.fitting(
+        graph,
+        losses,
+        0.1 * sign,
+        example.target(sign),
+        steps=(0, 1, 50, len(losses) // 2, -1),
+        parameters=readings,
+        batch=BatchReading((32, 4), example.sums(scale * np.tile(sign, 4))),
+        correlation=0.0,
+    )
 
 
 _FLAT = list(1 + 0.03 * np.random.default_rng(0).standard_normal(400))

@@ -211,28 +211,15 @@ def _example(
 ) -> Trace:
     """A batch of all targets at each recorded step, and the same output for each."""
     graph = example.chain("linear", *operations, units=4, batch=len(targets))
-    handwritten = "log" in operations
-    shots = [
-        example.snapshot(
-            graph,
-            step=s,
-            loss=LossReading(
-                losses[s],
-                kind,
-                operations[-1],
-                handwritten=handwritten,
-                fit=losses[s],
-                scale=1.0,
-                site=-1 if handwritten else len(operations),
-                input_shape=(len(targets), units),
-                prediction=example.sums(np.full((len(targets), units), outputs)),
-                target=example.target(np.reshape(targets, (-1, 1)), classes=classes),
-                correlation=0.1,
-            ),
-        )
-        for s in (0, 1, 50, len(losses) - 1)
-    ]
-    return example.trace(*shots, losses=losses)
+    return example.fitting(
+        graph,
+        losses,
+        np.full((len(targets), units), outputs),
+        example.target(np.reshape(targets, (-1, 1)), classes=classes),
+        kind=kind,
+        handwritten="log" in operations,
+        correlation=0.1,
+    )
 
 
 _TEN = tuple(range(10)) * 12

@@ -10,7 +10,7 @@ from lifesigns.evidence import Course, Stream, Threshold
 from lifesigns.evidence.output import is_normalised, lacks_normalisation, output_sites
 from lifesigns.evidence.thresholds import HALF, RANKS
 from lifesigns.functions.losses import OPERATIONS, Takes
-from lifesigns.records import Finding, LossReading, Quantity, Remedy, Severity, Snapshot, Trace
+from lifesigns.records import Finding, Quantity, Remedy, Severity, Snapshot, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -136,29 +136,15 @@ def _example(
     correlation: float = 0.0,
 ) -> Trace:
     """Four classes in turn, outputs from -1 to 2."""
-    outputs = np.linspace(-1, 2, 128).reshape(32, 4)
-    graph = example.chain("linear", *operations, batch=32)
-    shots = [
-        example.snapshot(
-            graph,
-            step=s,
-            loss=LossReading(
-                losses[s],
-                kind,
-                "log" if handwritten else operations[-1],
-                handwritten=handwritten,
-                fit=losses[s],
-                scale=1.0,
-                site=-1 if handwritten else len(operations),
-                input_shape=(32, 4),
-                prediction=example.sums(outputs),
-                target=example.target(np.arange(32) % 4, classes=4),
-                correlation=correlation,
-            ),
-        )
-        for s in (0, 1, 50, len(losses) - 1)
-    ]
-    return example.trace(*shots, losses=losses)
+    return example.fitting(
+        example.chain("linear", *operations, batch=32),
+        losses,
+        np.linspace(-1, 2, 128).reshape(32, 4),
+        example.target(np.arange(32) % 4, classes=4),
+        kind=kind,
+        handwritten=handwritten,
+        correlation=correlation,
+    )
 
 
 _FLAT = [1.4] * 200

@@ -148,8 +148,8 @@ def _wrong_loss(stream: Stream, loss: LossReading) -> Finding | None:
 
 def _is_unscaled(loss: LossReading) -> bool:
     """Images of whole numbers, 0 to 255, or labels -1 and 1: the loss fits them once scaled."""
-    target = loss.target
-    images = target is not None and (target.places is not None or len(target.shape) > LIST)
+    target = loss.target  # a list has two dimensions: samples, and values of each
+    images = target is not None and (target.places is not None or len(target.shape) > 2)
     whole = target is not None and target.integer_valued
     return loss.kind == "binary_cross_entropy" and (images or whole)
 
@@ -169,8 +169,6 @@ _OTHER_LOSSES = (
         "loss = F.binary_cross_entropy_with_logits(logit, target)",
     ),
 )
-LIST = 2
-"""Dimensions of targets that are no image: samples, and values of each."""
 
 
 # --- cross-entropy: an activation in front keeps the logits from what they need
@@ -247,22 +245,17 @@ def _example(
     wanted = wanted.reshape(len(wanted), -1)
     graph = example.chain("linear", *operations, units=10, batch=len(wanted))
     values = np.resize(np.asarray(outputs, float), wanted.shape)
-    given = example.sums(values)
-    loss = LossReading(
-        1.0,
-        kind,
-        operations[-1],
-        fit=1.0,
-        scale=1.0,
-        site=len(operations),
-        prediction=given,
-        target=example.target(wanted, **target),
-    )
     first = graph.sites[1]
     bounds = ACTIVATIONS[first.operation].range() if first.kind in SHAPING else None
-    activated = [SiteReading(1, example.sums(np.clip(values, *bounds)))] if bounds else []
-    shots = (example.snapshot(graph, step=s, loss=loss, sites=activated) for s in (0, 9, 50))
-    return example.trace(*shots, losses=losses)
+    return example.fitting(
+        graph,
+        losses,
+        values,
+        example.target(wanted, **target),
+        steps=(0, 9, 50),
+        sites=[SiteReading(1, example.sums(np.clip(values, *bounds)))] if bounds else [],
+        kind=kind,
+    )
 
 
 def _classified(*operations: str, losses: Sequence[float] = (1.0,) * 60) -> Trace:

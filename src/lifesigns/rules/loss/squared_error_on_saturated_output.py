@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 import numpy as np
@@ -98,7 +98,7 @@ def _finding(
 # --- cases ----------------------------------------------------------------------------------------
 
 
-def _example(losses: Iterable[float], *, stuck: int = 9, kind: str = "squared_error") -> Trace:
+def _example(losses: Sequence[float], *, stuck: int = 9, kind: str = "squared_error") -> Trace:
     graph = example.chain("linear", "tanh", "linear", "sigmoid", "mse_loss", units=10, batch=32)
     saturated = np.zeros((32, 10), bool)
     saturated[:, :stuck] = True
@@ -107,8 +107,7 @@ def _example(losses: Iterable[float], *, stuck: int = 9, kind: str = "squared_er
     reading = SiteReading(3, output, arrived, passed)
     targets = example.target(np.tile([[0.0], [1.0]], (16, 10)))
     loss = LossReading(1.0, kind, "mse_loss", fit=1.0, scale=1.0, site=4, target=targets)
-    shots = (example.snapshot(graph, step=s, sites=[reading], loss=loss) for s in range(0, 99, 9))
-    return example.trace(*shots, losses=list(losses))
+    return example.steady(graph, losses, sites=[reading], loss=loss)
 
 
 RULE = Rule(

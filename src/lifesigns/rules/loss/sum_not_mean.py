@@ -76,26 +76,9 @@ def _example(
     readings = example.weights(
         graph, weight_rms=0.5, update_rms=update, gradient_rms=gradient, learning_rate=0.1
     )
-    shots = [
-        example.snapshot(
-            graph,
-            step=s,
-            parameters=readings,
-            loss=LossReading(
-                losses[s],
-                "squared_error",
-                "mse_loss",
-                fit=losses[s],
-                scale=scale,
-                site=3,
-                input_shape=(32, 1),
-                prediction=example.sums(0.1 * sign),
-                target=example.target(sign),
-            ),
-        )
-        for s in (0, 1, 50, len(losses) - 1)
-    ]
-    return example.trace(*shots, losses=losses)
+    return example.fitting(
+        graph, losses, 0.1 * sign, example.target(sign), parameters=readings, scale=scale
+    )
 
 
 _FLAT = [32.0] * 200

@@ -25,7 +25,6 @@ from lifesigns.records import (
     BatchReading,
     Finding,
     Kind,
-    LossReading,
     Quantity,
     Remedy,
     Severity,
@@ -167,30 +166,18 @@ def _example(
         target = example.target((wanted + 1) / 2, classes=2)
     else:
         target = example.target(wanted)
-    shots = [
-        example.snapshot(
-            graph,
-            step=s,
-            sites=[SiteReading(1, hidden)] if hidden else [],
-            parameters=readings,
-            loss=LossReading(
-                float(losses[s]),
-                kind,
-                "mse_loss",
-                fit=float(losses[s]),
-                scale=1.0,
-                site=len(operations),
-                input_shape=(64, 1),
-                prediction=example.sums(0.1 * wanted),
-                target=target,
-                correlation=correlation,
-            ),
-            batch=BatchReading((64, 4), example.sums(batch.get("x", np.ones((64, 4))))),
-        )
-        for s in (0, 1, 2, 4, 8, 50, 100, 150, len(losses) - 1)
-        if s < len(losses)
-    ]
-    return example.trace(*shots, losses=losses)
+    return example.fitting(
+        graph,
+        losses,
+        0.1 * wanted,
+        target,
+        steps=(0, 1, 2, 4, 8, 50, 100, 150, -1),
+        sites=[SiteReading(1, hidden)] if hidden else [],
+        parameters=readings,
+        batch=BatchReading((64, 4), example.sums(batch.get("x", np.ones((64, 4))))),
+        kind=kind,
+        correlation=correlation,
+    )
 
 
 def _dropped(share: float) -> Trace:

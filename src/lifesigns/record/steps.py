@@ -1,0 +1,154 @@
+"""Steps of training: which optimizers make them, and where a cycle ends.
+
+A cycle is one step of training: everything until every known optimizer has stepped (several
+backward passes for a GAN or gradient accumulation); without an optimizer, one backward pass. At its
+end `Cycles` decides whether the next one is due, and arms the forward hooks for it.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+from torch.optim.optimizer import (
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
+
+from lifesigns.record.attach.backward import outside_dynamo
+from lifesigns.record.parts import Parts
+from lifesigns.record.schedule.cycles import QUIET
+from lifesigns.record.schedule.loss_log import FOREIGN
+
+_task = torch._C._current_graph_task_id
+OUTSIDE = -1
+"""The task of code that does not run inside a backward pass."""
+
+
+class Steps:
+    """Sees the steps of all optimizers, and ends the cycles.
+
+    Args:
+        parts: Those of the recorder.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._guard, self._clock, self._thread = parts.guard, parts.clock, parts.thread
+        self._roots, self._optimizers, self._by_hand = parts.roots, parts.optimizers, parts.by_hand
+        self._idle, self._cycles = parts.idle, parts.cycles
+        self._losses, self._rates = parts.losses, parts.rates
+        self._reader, self._snapshots = parts.reader, parts.snapshots
+        self._hooks: list[Any] = []
+        self.has_stepped = False
+        """Whether any optimizer has stepped yet."""
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether steps are seen."""
+        return bool(self._hooks)
+
+    def attach(self) -> None:
+        """Sees the steps of every optimizer of the process from here on."""
+        self._hooks = [
+            register_optimizer_step_post_hook(self._optimizer_stepped),
+            register_optimizer_step_pre_hook(self._optimizer_steps),
+        ]
+
+    def detach(self) -> None:
+        """Sees no more steps."""
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks = []
+
+    @outside_dynamo
+    def _optimizer_steps(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        """A first optimizer that calls a closure is known before its backward passes."""
+        if not self._optimizers and self._thread.is_here:
+            self._guard(self._note_optimizer, optimizer)
+
+    @outside_dynamo
+    def _optimizer_stepped(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        if not self._is_own(optimizer):
+            return
+        began = time.perf_counter()
+        cycles = self._cycles
+        is_quiet = cycles.state is QUIET and not self._losses.tentative
+        if is_quiet and _task() == OUTSIDE and self._optimizers.is_only(optimizer):
+            self._guard(self._end_quiet_cycle, optimizer)
+        else:
+            self._guard(self._note_step, optimizer)
+        self._clock.watching += time.perf_counter() - began
+
+    def _is_own(self, optimizer: Optimizer) -> bool:
+        """Whether a step belongs to the training that is followed, whatever thread makes it."""
+        if self._thread.is_here:
+            return True
+        if self._thread.is_inside:
+            return _task() != OUTSIDE and self._thread.is_only_one_inside
+        return optimizer in self._optimizers
+
+    def _end_quiet_cycle(self, optimizer: Optimizer) -> None:
+        self._rates.look(optimizer, self._cycles.step)
+        self._cycles.begin()
+
+    def _note_step(self, optimizer: Optimizer) -> None:
+        self._losses.catch_up(self._cycles.step)
+        self._note_optimizer(optimizer)
+        if optimizer not in self._optimizers:
+            self._losses.close(FOREIGN)
+            return
+        self._losses.close(self._optimizers.number(optimizer))
+        for hook in self._hooks[1:]:
+            hook.remove()
+        self._optimizers.stepped(optimizer)
+        self.has_stepped = True
+        self._idle.forget()
+        self._rates.look_again(self._optimizers.alive(), self._cycles.step)
+        self._rates.look(optimizer, self._cycles.step)
+        inside = _task() != OUTSIDE
+        self._reader.stepped(optimizer, inside=inside)
+        if inside:
+            self._cycles.stepped_inside = True
+        else:
+            self.close_cycle()
+
+    def _note_optimizer(self, optimizer: Optimizer) -> None:
+        if optimizer in self._optimizers or not self._roots.are_trained_by(optimizer):
+            return
+        self._optimizers.found(optimizer)
+        self._by_hand.forget()
+        if len(self._optimizers) > 1 and not self._optimizers.stepping:
+            self._join_last_cycle()
+
+    def _join_last_cycle(self) -> None:
+        """An optimizer that steps for the first time belongs to the cycle the others ended."""
+        self._optimizers.begin_cycle(stepped=True)
+        self._cycles.reopen()
+        self._losses.join(self._cycles.step)
+        self._snapshots.join(self._cycles.step)
+
+    def close_cycle(self) -> None:
+        """Ends the cycle if all optimizers have stepped."""
+        if self._optimizers.all_stepped():
+            self.end_cycle()
+
+    def end_cycle(self) -> None:
+        """Ends the cycle and begins the next."""
+        self.finish_cycle()
+        self._optimizers.begin_cycle()
+        self._cycles.begin()
+
+    def finish_cycle(self) -> None:
+        """Adds the parameter readings to the cycle's snapshots and delivers them."""
+        self._losses.catch_up(self._cycles.step)
+        self._losses.close()
+        if not self._snapshots.pending:
+            self._reader.forget_parameters()
+            return
+        self._rates.look_again(self._optimizers.alive(), self._cycles.step)
+        parameters = self._reader.finish_parameters(
+            self._optimizers.rates(), self._optimizers.alive()
+        )
+        self._snapshots.finish(parameters, self._losses.stream)
