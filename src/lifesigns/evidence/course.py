@@ -60,9 +60,7 @@ NEAR = Threshold(
     CALIBRATED,
 )
 LONG = Threshold(
-    10,
-    "times the steps of a run, within which a loss that falls has to get somewhere",
-    "definition",
+    10, "times the steps of the run, in which a falling loss has to get somewhere", CALIBRATED
 )
 ENTROPIES = frozenset({"cross_entropy", "binary_cross_entropy"})
 """Kinds of losses that a few confident errors lift above chance while most answers are right."""

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from lifesigns.evidence.thresholds import NOISE, Threshold
+from lifesigns.evidence.thresholds import CALIBRATED, NOISE, Threshold
 from lifesigns.records import Floats
 
 FIFTHS = 5
@@ -18,12 +18,12 @@ FIFTHS = 5
 SLOWER = Threshold(
     0.8,
     "fall of the last fifth over that of the one before, that is no straight line",
-    "definition",
+    CALIBRATED,
 )
 SETTLED = Threshold(
-    0.9, "share of a fall done in the first tenth, after which nothing was to come", "definition"
+    0.9, "share of a fall done in the first tenth, after which nothing was to come", CALIBRATED
 )
-MUCH = Threshold(0.1, "share of the first loss, by which it has to fall to settle", "definition")
+MUCH = Threshold(0.1, "share of the first loss, by which it has to fall to settle", CALIBRATED)
 PACED = Threshold(
     3, "standard errors by which a fall must differ from none to tell its pace", "normal: p < 0.3 %"
 )
