@@ -107,7 +107,7 @@ class Stream:
 
     @property
     def is_alone(self) -> bool:
-        """Whether no other loss took turns with it; several in turn (a GAN) have no level to judge by.
+        """Whether no other loss took turns with it; several in turn (a GAN) have no level.
 
         Of trainings one after the other, each is alone.
         """
