@@ -315,8 +315,9 @@ def asked(known: Trace, mixing: Mixing) -> Trace:
 
 
 def silent(site: int, number: int, units: int = 10, batch: int = 64) -> SiteReading:
-    """An activation of which so many units give 0 and the others 1."""
-    return SiteReading(site, sums(np.tile(np.arange(units) >= number, (batch, 1))))
+    """An activation of which so many units give 0 and the others 1 or 2, from input to input."""
+    values = 1 + np.arange(batch).reshape(-1, 1) % 2
+    return SiteReading(site, sums(values * (np.arange(units) >= number)))
 
 
 def with_gradients(

@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lifesigns.evidence import Course, Stream, Threshold
-from lifesigns.evidence.sites import is_hidden, is_rectifier, listed, merged, samples
+from lifesigns.evidence.sites import (
+    is_given_one_value,
+    is_hidden,
+    is_rectifier,
+    listed,
+    merged,
+    samples,
+)
 from lifesigns.evidence.suspects import Suspect, unscaled_input
 from lifesigns.evidence.thresholds import CALIBRATED, DEAD_SHARE, SURE_SAMPLES
 from lifesigns.records import (
@@ -72,6 +79,8 @@ def _layers(stream: Stream) -> Iterator[_Layer]:
         site = graph.sites[index]
         if is_rectifier(site) and is_hidden(graph, index):
             silent = _silent(recent, site.name)
+            if is_given_one_value(recent, site.name):  # one observation, and constant-output's
+                continue
             if silent is not None and silent.any():
                 first = stream.since(partial(_stays_silent, name=site.name, dead=silent))
                 born = first == snapshots[0].step
@@ -164,7 +173,7 @@ def _example(
     dead: int, losses: Iterable[float], *, operation: str = "relu", since: int = 0
 ) -> Trace:
     graph = example.chain("linear", operation, "linear", "mse_loss", units=10, batch=32)
-    values = np.ones((32, 10))
+    values = np.full((32, 10), np.arange(1.0, 33).reshape(-1, 1))
     alive = SiteReading(1, value=example.sums(values))
     values[:, :dead] = 0
     silent = SiteReading(1, value=example.sums(values))
@@ -223,6 +232,15 @@ dead and nothing was learned. Sparse activity (units that fire rarely, but do fi
         Case("a whole layer dead", lambda: _example(10, FLAT), Severity.ERROR),
         Case("a layer that died", lambda: _example(10, FLAT, since=30), Severity.ERROR),
         Case("near miss: half a layer dead, yet it learns", lambda: _example(5, FALLING), None),
+        Case(
+            "near miss: all inputs give the layer the same",
+            lambda: example.steady(
+                example.chain("linear", "relu", "linear", "mse_loss", units=10),
+                FLAT,
+                sites=[SiteReading(1, example.sums(np.tile(np.arange(10) > 5, (64, 1))))],
+            ),
+            None,
+        ),
         Case("one unit dead", lambda: _example(1, FLAT), None),
         Case("a leaky unit cannot die", lambda: _example(5, FLAT, operation="leaky_relu"), None),
         Case("NaN is not dead", _not_a_number, None),
