@@ -138,7 +138,7 @@ weights every few steps instead of each; a network that learns with them is left
         Case("most are lost", lambda: _example(0.7), Severity.WARNING),
         Case(
             "it learns with the few that are left, slowly",
-            lambda: _example(0.97, np.linspace(1, 0.6, 100), correlation=0.6),
+            lambda: _example(0.97, tuple(np.linspace(1, 0.6, 100)), correlation=0.6),
             Severity.WARNING,
         ),
         Case("near miss: it learns all the same", lambda: _example(0.7, FALLING), None),
