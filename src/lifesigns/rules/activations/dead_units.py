@@ -19,7 +19,14 @@ from lifesigns.evidence.sites import (
     samples,
 )
 from lifesigns.evidence.suspects import Suspect, unscaled_input
-from lifesigns.evidence.thresholds import CALIBRATED, DEAD_SHARE, SURE_SAMPLES
+from lifesigns.evidence.thresholds import (
+    CALIBRATED,
+    DEAD_SHARE,
+    ENOUGH_STEPS,
+    NOTHING,
+    SURE_SAMPLES,
+    SURE_STEPS,
+)
 from lifesigns.records import (
     Finding,
     Kind,
@@ -142,9 +149,17 @@ def _severity(layers: list[_Layer], course: Course) -> Severity:
     sure = [x for x in layers if x.observations >= SURE_SAMPLES]
     if any(x.share == 1.0 for x in sure) and not course.learned:
         return Severity.ERROR
-    if any(x.share > DEAD_SHARE for x in sure) and course.stalled:
+    early = [x for x in sure if not _learned_nothing_before(x, course)]
+    if any(x.share > DEAD_SHARE for x in early) and course.stalled:
         return Severity.WARNING
     return Severity.NOTE
+
+
+def _learned_nothing_before(layer: _Layer, course: Course) -> bool:
+    """Whether its units lived for long, and the fit was no better: they were not in its way."""
+    before = course.curve[int(ENOUGH_STEPS) : layer.since]
+    lived = layer.since >= SURE_STEPS and course.baseline > 0
+    return lived and float(before.mean()) > (1 - NOTHING) * course.baseline
 
 
 def _remedies(from_birth: bool) -> tuple[Remedy, ...]:
@@ -184,6 +199,18 @@ def _example(
     return example.trace(*shots, losses=list(losses))
 
 
+def _after(since: int) -> Trace:
+    """Half a layer that is silent from this step on, in a run at the level of a constant."""
+    graph = example.chain("linear", "relu", "linear", "mse_loss", units=10, batch=32)
+    levels = example.regression([1.0] * 400, update=1e-3).snapshots[0].loss
+    alive, dead = example.silent(1, 0), example.silent(1, 5)
+    shots = (
+        example.snapshot(graph, step=s, sites=[dead if s >= since else alive], loss=levels)
+        for s in range(0, 400, 10)
+    )
+    return example.trace(*shots, losses=[1.0] * 400)
+
+
 def _not_a_number() -> Trace:
     graph = example.chain("linear", "relu", "linear", "mse_loss", units=4, batch=64)
     reading = SiteReading(1, value=example.sums(np.full((64, 4), np.nan)))
@@ -211,7 +238,9 @@ samples are counted, not the positions of a feature map. NaN is not silence.
     ignore="""
 A network that learns well with silent units has units to spare: that is a note. It is a warning
 when more than 40 % of a layer are dead and the loss is stalled, an error when a whole layer is
-dead and nothing was learned. Sparse activity (units that fire rarely, but do fire) is healthy.
+dead and nothing was learned. Sparse activity (units that fire rarely, but do fire) is healthy. Units
+that die after a hundred steps without a better fit were not in its way, and a layer that is given
+the same by all inputs tells nothing of its units.
 """,
     references=(
         "CS231n, Neural Networks Part 1: commonly used activation functions",
@@ -225,6 +254,9 @@ dead and nothing was learned. Sparse activity (units that fire rarely, but do fi
         "warning": DEAD_SHARE,
         "observations": SURE_SAMPLES,
         "nearly": NEARLY,
+        "enough_steps": ENOUGH_STEPS,
+        "sure_steps": SURE_STEPS,
+        "nothing": NOTHING,
     },
     explains=("vanishing-gradient", "zero-gradient", "constant-output", "loss-flat"),
     cases=(
@@ -232,6 +264,12 @@ dead and nothing was learned. Sparse activity (units that fire rarely, but do fi
         Case("a whole layer dead", lambda: _example(10, FLAT), Severity.ERROR),
         Case("a layer that died", lambda: _example(10, FLAT, since=30), Severity.ERROR),
         Case("near miss: half a layer dead, yet it learns", lambda: _example(5, FALLING), None),
+        Case(
+            "near miss: half a layer died long after nothing was learned",
+            lambda: _after(200),
+            None,
+        ),
+        Case("half a layer died early", lambda: _after(30), Severity.WARNING),
         Case(
             "near miss: all inputs give the layer the same",
             lambda: example.steady(
