@@ -238,9 +238,9 @@ samples are counted, not the positions of a feature map. NaN is not silence.
     ignore="""
 A network that learns well with silent units has units to spare: that is a note. It is a warning
 when more than 40 % of a layer are dead and the loss is stalled, an error when a whole layer is
-dead and nothing was learned. Sparse activity (units that fire rarely, but do fire) is healthy. Units
-that die after a hundred steps without a better fit were not in its way, and a layer that is given
-the same by all inputs tells nothing of its units.
+dead and nothing was learned. Sparse activity (units that fire rarely, but do fire) is healthy.
+Units that die after a hundred steps without a better fit were not in its way, and a layer that is
+given the same by all inputs tells nothing of its units.
 """,
     references=(
         "CS231n, Neural Networks Part 1: commonly used activation functions",
