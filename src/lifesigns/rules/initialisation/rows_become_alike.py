@@ -8,7 +8,7 @@ import numpy as np
 
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.signal import Layer, layers
-from lifesigns.evidence.thresholds import CALIBRATED
+from lifesigns.evidence.thresholds import CALIBRATED, NOTHING
 from lifesigns.records import Finding, Mixing, Quantity, Remedy, Severity, Snapshot, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
@@ -49,8 +49,9 @@ def _finding(stream: Stream) -> Finding:
     known = _differences(stream.first)
     (entry, first), (end, last) = known[0], known[-1]
     mixing = next(s.mixing for s in stream.snapshots if s.mixing and _mixes(s.mixing))
+    nothing = stream.course.harmed or stream.course.harm(NOTHING) is not Severity.NOTE
     return RULE.finding(
-        Severity.WARNING if stream.course.harmed else Severity.NOTE,
+        Severity.WARNING if nothing else Severity.NOTE,
         f"rows become alike on their way through {len(known)} layers that mix them",
         site=end.site.name,
         step=stream.first.step,
@@ -106,7 +107,7 @@ It is a note where the network learns. Layers that mix nothing make rows alike m
     ),
     reads=frozenset({Quantity.ACTIVATIONS, Quantity.BATCH, Quantity.LOSS, Quantity.MIXING}),
     check=check,
-    thresholds={"depth": DEPTH, "alike": ALIKE, "mixed": MIXED},
+    thresholds={"depth": DEPTH, "alike": ALIKE, "mixed": MIXED, "nothing": NOTHING},
     explains=(
         "dead-units",
         "loss-flat",
@@ -115,6 +116,7 @@ It is a note where the network learns. Layers that mix nothing make rows alike m
         "stopped-early",
         "vanishing-gradient",
         "rate-too-low",
+        "weights-decay-away",
     ),
     cases=(
         Case("to a tenth over nine layers", lambda: _example(0.1, FLAT), Severity.WARNING),

@@ -146,7 +146,6 @@ this rule needs a fit no better than a constant prediction.
         "loss-flat",
         "rate-too-high",
         "rate-too-low",
-        "signal-fades",
         "dead-units",
         "stopped-early",
     ),
