@@ -5,7 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lifesigns.evidence.sites import is_hidden, is_rectifier, listed, merged, samples
+from lifesigns.evidence.sites import (
+    is_given_one_value,
+    is_hidden,
+    is_rectifier,
+    listed,
+    merged,
+    samples,
+)
 from lifesigns.functions import ACTIVATIONS
 from lifesigns.records import Kind, Site, SiteReading
 from lifesigns.rules import testing as example
@@ -67,3 +74,15 @@ def test_a_clamp_is_a_rectifier_if_it_starts_at_0():
 
 def test_an_operation_that_the_catalogue_lacks_is_no_rectifier():
     assert not is_rectifier(place("own_function"))
+
+
+@pytest.mark.parametrize(
+    ("rows", "one"),
+    [([[0.0, 1.0]] * 8, True), ([[0.0, 1.0]] * 7 + [[0.0, 1.1]], False), ([[0.0, 0.0]] * 8, False)],
+    ids=["the same for all", "one differs", "a layer that is dead as a whole"],
+)
+def test_inputs_that_give_a_layer_the_same_are_one_observation(rows, one):
+    graph = example.chain("linear", "relu", "linear")
+    shot = example.snapshot(graph, sites=[SiteReading(1, example.sums(rows))])
+
+    assert is_given_one_value([shot], "1:relu#0") is one

@@ -90,3 +90,15 @@ def test_what_was_not_measured_is_not_known():
     assert np.isnan([stream.travel, stream.largest_update, stream.weight_scale]).all()
     assert np.isnan(stream.input_rms)
     assert not stream.is_raw
+
+
+def test_of_trainings_one_after_the_other_each_is_alone_and_goes_its_own_way():
+    first = example.regression([1.0] * 50, update=0.01)
+    later = [replace(s, step=s.step + 50, stream=1) for s in first.snapshots]
+    curve = LossCurve(np.arange(100), np.ones(100), np.repeat([0, 1], 50))
+    both = replace(first, snapshots=(*first.snapshots, *later), losses=curve, steps=100)
+
+    streams = Run(both).streams
+
+    assert [stream.is_alone for stream in streams] == [True, True]
+    assert [stream.travel for stream in streams] == pytest.approx([0.5, 0.5])

@@ -1,6 +1,7 @@
 """Which loss curve a backward pass belongs to."""
 
 from collections import Counter
+from copy import deepcopy
 
 import pytest
 import torch
@@ -136,6 +137,37 @@ def test_an_optimizer_made_anew_goes_on_with_the_curve_of_the_last(recording, ne
         optimizer = make(network.parameters(), 0.01)
         for _ in range(5):
             step(optimizer, lambda: F.cross_entropy(network(batch[0]), batch[1]))
+
+    assert set(streams(recorder)[0]) == {0}
+
+
+def test_adapters_trained_after_the_network_have_a_curve_of_their_own(
+    recording, network, batch, every
+):
+    optimizer = sgd(network)
+    recorder = recording(every=every)
+    for _ in range(10):
+        step(optimizer, lambda: F.cross_entropy(network(batch[0]), batch[1]))
+
+    adapter = nn.Linear(3, 3)
+    adapted = nn.Sequential(adapter, network.requires_grad_(False))
+    optimizer = sgd(adapter)
+    for _ in range(10):
+        step(optimizer, lambda: F.cross_entropy(adapted(batch[0]), batch[1]))
+
+    assert streams(recorder)[0] == [0] * 10 + [1] * 10
+
+
+def test_copies_of_a_network_that_are_trained_one_after_the_other_share_a_curve(
+    recording, network, batch, every
+):
+    recorder = recording(every=every)
+
+    for _ in range(4):
+        copy = deepcopy(network)
+        optimizer = sgd(copy)
+        for _ in range(5):
+            step(optimizer, lambda copy=copy: F.cross_entropy(copy(batch[0]), batch[1]))
 
     assert set(streams(recorder)[0]) == {0}
 

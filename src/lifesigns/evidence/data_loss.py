@@ -15,21 +15,29 @@ def is_scaled(reading: LossReading) -> bool:
 
 
 def data_loss(trained: Floats, steps: Floats, known: Sequence[tuple[int, LossReading]]) -> Floats:
-    """The losses without their penalties, per observation; as trained where nothing is known."""
+    """The losses without their penalties, per observation; as trained where nothing is known.
+
+    Of a sum of data terms it is the first one's share.
+    """
     if not known:
         return trained
     scale = float(np.median([reading.scale for _, reading in known]))
-    return np.asarray((trained - _penalties(known, steps)) / scale)
+    at = np.array([step for step, _ in known], float)
+    fit = np.array([reading.fit for _, reading in known])
+    value = np.array([reading.value for _, reading in known])
+    together = fit + [sum(other.fit for other in reading.others) for _, reading in known]
+    if (together != fit).any() and (fit >= 0).all() and (together > fit).all():
+        terms = trained - _penalties(at, value - together, steps)
+        return np.asarray(terms * np.interp(steps, at, fit / together) / scale)
+    return np.asarray((trained - _penalties(at, value - fit, steps)) / scale)
 
 
-def _penalties(known: Sequence[tuple[int, LossReading]], steps: Floats) -> Floats:
+def _penalties(at: Floats, size: Floats, steps: Floats) -> Floats:
     """What is not data loss, at every step, from the recorded ones.
 
     Weight decay shrinks penalties geometrically, so their logarithm is interpolated, and its last
     slope continues after the last recorded step.
     """
-    at = np.array([step for step, _ in known], float)
-    size = np.array([reading.value - reading.fit for _, reading in known])
     if len(at) < 2 or size.min() <= 0 or at[-1] == at[-2]:
         return np.asarray(np.interp(steps, at, size))
     level = np.log(size)

@@ -15,6 +15,10 @@ BENDS = frozenset(
 )
 """What makes a network more than a linear map; where it cannot be told, it is taken for that."""
 
+ONE_VALUE = Threshold(
+    1e-5, "range of a layer's values over their RMS that is rounding", "float32: 100 roundings"
+)
+
 
 def merged(
     snapshots: Iterable[Snapshot],
@@ -38,6 +42,16 @@ def merged(
 def samples(site: Site) -> int:
     """Independent observations in one step: the batch, not batch times positions."""
     return site.shape[0] if site.shape and site.unit_dim not in (0, -len(site.shape)) else 1
+
+
+def is_given_one_value(snapshots: Iterable[Snapshot], site: str) -> bool:
+    """Whether in each of these steps all inputs gave a layer the same, though not 0 throughout.
+
+    Then they are one observation, and a unit that is silent may be so for this one only.
+    """
+    found = [sums for s in snapshots if (sums := _sums(s, site, lambda r: r.value)) is not None]
+    several = [sums for sums in found if sums.count.max(initial=0) > 1 and sums.active.any()]
+    return bool(several) and all(s.span.max() <= ONE_VALUE * s.rms for s in several)
 
 
 def is_hidden(graph: Graph, index: int) -> bool:

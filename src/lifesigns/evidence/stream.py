@@ -107,8 +107,11 @@ class Stream:
 
     @property
     def is_alone(self) -> bool:
-        """Whether no other loss was trained; several in turn (a GAN) have no level to judge by."""
-        return self.trace.losses.stream_count <= 1
+        """Whether no other loss took turns with it; several in turn (a GAN) have no level.
+
+        Of trainings one after the other, each is alone.
+        """
+        return not self.course.opposed
 
     # --- the scales -------------------------------------------------------------------------------
     @cached_property
@@ -148,7 +151,15 @@ class Stream:
         if not self._updates:
             return float("nan")
         steps, ratios = zip(*self._updates, strict=True)
-        return float(np.interp(np.arange(self.trace.steps), steps, ratios).sum())
+        return float(np.interp(self._span, steps, ratios).sum())
+
+    @property
+    def _span(self) -> Ints:
+        """The steps of the run that belong to it: of several trainings, those of its own."""
+        first, last = 0, self.trace.steps - 1
+        if self.trace.losses.stream_count > 1:
+            first, last = int(self.steps[0]), int(self.steps[-1])
+        return np.arange(first, last + 1)
 
     @cached_property
     def _updates(self) -> list[tuple[int, float]]:

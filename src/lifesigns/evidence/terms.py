@@ -25,6 +25,9 @@ class Term:
     """Median over the last recorded steps."""
     baseline: float
     """What the best constant prediction reaches."""
+    share: float
+    """Of the whole loss, median over the last recorded steps."""
+    readings: tuple[LossReading, ...]
 
     @property
     def gain(self) -> float:
@@ -41,7 +44,8 @@ def terms_of(readings: Sequence[LossReading]) -> list[Term]:
         return []
     columns = [(reading, *reading.others) for reading in readings]
     alike = [row for row in columns if _kinds(row) == _kinds(columns[-1])]
-    terms = (_term(column) for column in zip(*alike, strict=True))
+    values = [row[0].value for row in alike]
+    terms = (_term(column, values) for column in zip(*alike, strict=True))
     return [term for term in terms if term is not None]
 
 
@@ -49,11 +53,19 @@ def _kinds(row: Sequence[LossReading]) -> list[tuple[str, str]]:
     return [(reading.kind, reading.operation) for reading in row]
 
 
-def _term(readings: Sequence[LossReading]) -> Term | None:
+def _term(readings: Sequence[LossReading], values: Sequence[float]) -> Term | None:
     level, _ = baseline(readings)
     known = [r.fit / r.scale for r in readings if math.isfinite(r.fit) and r.scale > 0]
     if not known or not level > 0 or not targets_vary(readings):
         return None
-    late = known[-max(1, round(len(known) * LATE)) :]
+    count = max(1, round(len(known) * LATE))
     last = readings[-1]
-    return Term(last.kind, last.operation, float(np.median(late)), level)
+    shares = [r.fit / value for r, value in zip(readings, values, strict=True) if value > 0]
+    return Term(
+        last.kind,
+        last.operation,
+        float(np.median(known[-count:])),
+        level,
+        float(np.median(shares[-count:])) if shares else math.nan,
+        tuple(readings),
+    )

@@ -354,6 +354,20 @@ def inputs(graph: Graph, scales: Sequence[float], batch: int = 16) -> dict[str, 
     return {"sites": sites, "batch": BatchReading(entering.shape, sums(entering))}
 
 
+def shifted(reading: SiteReading, offset: float) -> SiteReading:
+    """The same values, larger by `offset`."""
+    value = reading.value
+    assert value is not None
+    moved = dataclasses.replace(
+        value,
+        total=value.total + offset * value.count,
+        total_squared=value.total_squared + 2 * offset * value.total + offset**2 * value.count,
+        minimum=value.minimum + offset,
+        maximum=value.maximum + offset,
+    )
+    return dataclasses.replace(reading, value=moved)
+
+
 def slopes(graph: Graph, slope: float) -> list[SiteReading]:
     """Activations that all pass on this share of a gradient of 1."""
     arrived, passed = sums(np.ones((8, 4))), sums(np.full((8, 4), slope))
@@ -368,8 +382,9 @@ def asked(known: Trace, mixing: Mixing) -> Trace:
 
 
 def silent(site: int, number: int, units: int = 10, batch: int = 64) -> SiteReading:
-    """An activation of which so many units give 0 and the others 1."""
-    return SiteReading(site, sums(np.tile(np.arange(units) >= number, (batch, 1))))
+    """An activation of which so many units give 0 and the others 1 or 2, from input to input."""
+    values = 1 + np.arange(batch).reshape(-1, 1) % 2
+    return SiteReading(site, sums(values * (np.arange(units) >= number)))
 
 
 def with_gradients(

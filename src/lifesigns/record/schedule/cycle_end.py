@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from lifesigns.record.graph.walk import shape_of
 from lifesigns.record.readable import on_this_rank
 from lifesigns.record.schedule.rate_log import as_number
+from lifesigns.records import Shape
 
 _STALE_STEPS = 50
 
@@ -28,6 +30,7 @@ class Optimizers:
         self._stepped: dict[int, int] = {}
         self._replaced: weakref.WeakSet[Optimizer] = weakref.WeakSet()
         self._numbers: dict[int, int] = {}
+        self._shapes: dict[int, list[Shape]] = {}
         self._latest = 0
         self._names: dict[str, None] = {}
         self.several = False
@@ -49,8 +52,8 @@ class Optimizers:
     def number(self, optimizer: Optimizer) -> int:
         """Which of the optimizers it is.
 
-        One made anew for the same parameters, or for the next of several trainings, has the number
-        of the one it replaces.
+        One made anew for the same parameters, or for those of a further copy of the network, has
+        the number of the one it replaces. One that trains others, such as adapters, has its own.
 
         Args:
             optimizer: One that is known.
@@ -128,7 +131,10 @@ class Optimizers:
     def _add(self, optimizer: Optimizer) -> None:
         key, alive = id(optimizer), self._alive
         taken = {self._numbers[other] for other in alive}
-        self._numbers[key] = next(n for n in count() if n not in taken)
+        own = sorted(shape_of(p) for p in _parameters(optimizer))
+        free = (n for n in count() if n not in taken)
+        number = self._numbers[key] = next(n for n in free if self._shapes.get(n, own) == own)
+        self._shapes[number] = own
         alive[key] = weakref.ref(optimizer, lambda _: alive.pop(key, None))
         self._names[type(optimizer).__name__] = None
         self.several |= len(alive) > 1

@@ -10,9 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lifesigns.evidence import Course, Stream, Threshold
-from lifesigns.evidence.sites import is_hidden, is_rectifier, listed, merged, samples
+from lifesigns.evidence.sites import (
+    is_given_one_value,
+    is_hidden,
+    is_rectifier,
+    listed,
+    merged,
+    samples,
+)
 from lifesigns.evidence.suspects import Suspect, unscaled_input
-from lifesigns.evidence.thresholds import CALIBRATED, DEAD_SHARE, SURE_SAMPLES
+from lifesigns.evidence.thresholds import (
+    CALIBRATED,
+    DEAD_SHARE,
+    ENOUGH_STEPS,
+    NOTHING,
+    SURE_SAMPLES,
+    SURE_STEPS,
+)
 from lifesigns.records import (
     Finding,
     Kind,
@@ -72,6 +86,8 @@ def _layers(stream: Stream) -> Iterator[_Layer]:
         site = graph.sites[index]
         if is_rectifier(site) and is_hidden(graph, index):
             silent = _silent(recent, site.name)
+            if is_given_one_value(recent, site.name):  # one observation, and constant-output's
+                continue
             if silent is not None and silent.any():
                 first = stream.since(partial(_stays_silent, name=site.name, dead=silent))
                 born = first == snapshots[0].step
@@ -133,9 +149,17 @@ def _severity(layers: list[_Layer], course: Course) -> Severity:
     sure = [x for x in layers if x.observations >= SURE_SAMPLES]
     if any(x.share == 1.0 for x in sure) and not course.learned:
         return Severity.ERROR
-    if any(x.share > DEAD_SHARE for x in sure) and course.stalled:
+    early = [x for x in sure if not _learned_nothing_before(x, course)]
+    if any(x.share > DEAD_SHARE for x in early) and course.stalled:
         return Severity.WARNING
     return Severity.NOTE
+
+
+def _learned_nothing_before(layer: _Layer, course: Course) -> bool:
+    """Whether its units lived for long, and the fit was no better: they were not in its way."""
+    before = course.curve[int(ENOUGH_STEPS) : layer.since]
+    lived = layer.since >= SURE_STEPS and course.baseline > 0
+    return lived and float(before.mean()) > (1 - NOTHING) * course.baseline
 
 
 def _remedies(from_birth: bool) -> tuple[Remedy, ...]:
@@ -164,7 +188,7 @@ def _example(
     dead: int, losses: Iterable[float], *, operation: str = "relu", since: int = 0
 ) -> Trace:
     graph = example.chain("linear", operation, "linear", "mse_loss", units=10, batch=32)
-    values = np.ones((32, 10))
+    values = np.full((32, 10), np.arange(1.0, 33).reshape(-1, 1))
     alive = SiteReading(1, value=example.sums(values))
     values[:, :dead] = 0
     silent = SiteReading(1, value=example.sums(values))
@@ -173,6 +197,18 @@ def _example(
         for s in range(0, 100, 10)
     )
     return example.trace(*shots, losses=list(losses))
+
+
+def _after(since: int) -> Trace:
+    """Half a layer that is silent from this step on, in a run at the level of a constant."""
+    graph = example.chain("linear", "relu", "linear", "mse_loss", units=10, batch=32)
+    levels = example.regression([1.0] * 400, update=1e-3).snapshots[0].loss
+    alive, dead = example.silent(1, 0), example.silent(1, 5)
+    shots = (
+        example.snapshot(graph, step=s, sites=[dead if s >= since else alive], loss=levels)
+        for s in range(0, 400, 10)
+    )
+    return example.trace(*shots, losses=[1.0] * 400)
 
 
 def _not_a_number() -> Trace:
@@ -203,6 +239,8 @@ samples are counted, not the positions of a feature map. NaN is not silence.
 A network that learns well with silent units has units to spare: that is a note. It is a warning
 when more than 40 % of a layer are dead and the loss is stalled, an error when a whole layer is
 dead and nothing was learned. Sparse activity (units that fire rarely, but do fire) is healthy.
+Units that die after a hundred steps without a better fit were not in its way, and a layer that is
+given the same by all inputs tells nothing of its units.
 """,
     references=(
         "CS231n, Neural Networks Part 1: commonly used activation functions",
@@ -216,6 +254,9 @@ dead and nothing was learned. Sparse activity (units that fire rarely, but do fi
         "warning": DEAD_SHARE,
         "observations": SURE_SAMPLES,
         "nearly": NEARLY,
+        "enough_steps": ENOUGH_STEPS,
+        "sure_steps": SURE_STEPS,
+        "nothing": NOTHING,
     },
     explains=("vanishing-gradient", "zero-gradient", "constant-output", "loss-flat"),
     cases=(
@@ -223,6 +264,21 @@ dead and nothing was learned. Sparse activity (units that fire rarely, but do fi
         Case("a whole layer dead", lambda: _example(10, FLAT), Severity.ERROR),
         Case("a layer that died", lambda: _example(10, FLAT, since=30), Severity.ERROR),
         Case("near miss: half a layer dead, yet it learns", lambda: _example(5, FALLING), None),
+        Case(
+            "near miss: half a layer died long after nothing was learned",
+            lambda: _after(200),
+            None,
+        ),
+        Case("half a layer died early", lambda: _after(30), Severity.WARNING),
+        Case(
+            "near miss: all inputs give the layer the same",
+            lambda: example.steady(
+                example.chain("linear", "relu", "linear", "mse_loss", units=10),
+                FLAT,
+                sites=[SiteReading(1, example.sums(np.tile(np.arange(10) > 5, (64, 1))))],
+            ),
+            None,
+        ),
         Case("one unit dead", lambda: _example(1, FLAT), None),
         Case("a leaky unit cannot die", lambda: _example(5, FLAT, operation="leaky_relu"), None),
         Case("NaN is not dead", _not_a_number, None),

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from lifesigns.evidence import Stream
 from lifesigns.evidence.flat import flat
-from lifesigns.evidence.thresholds import LITTLE_TRAVEL, PATIENCE
-from lifesigns.records import BatchReading, Finding, Quantity, Remedy, Severity, Trace
+from lifesigns.evidence.sites import is_hidden, is_rectifier, merged
+from lifesigns.evidence.thresholds import (
+    DEAD_SHARE,
+    ENOUGH_STEPS,
+    LITTLE_TRAVEL,
+    PATIENCE,
+    SURE_STEPS,
+)
+from lifesigns.records import (
+    BatchReading,
+    Finding,
+    Graph,
+    Kind,
+    Quantity,
+    Remedy,
+    Severity,
+    Trace,
+)
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -19,8 +36,18 @@ def check(stream: Stream) -> Iterable[Finding]:
     found = flat(stream)
     if found is None or not found.nothing or found.suspects or found.severity is Severity.NOTE:
         return
-    if stream.bends and stream.travel >= LITTLE_TRAVEL:
+    if stream.bends and stream.travel >= LITTLE_TRAVEL and not _died_early(stream):
         yield _finding(stream, found.severity)
+
+
+def _died_early(stream: Stream) -> bool:
+    """Whether much of a layer was silent by `SURE_STEPS`; what dies later is a consequence."""
+    before = [s for s in stream.snapshots if s.step <= SURE_STEPS]
+    early = [s for s in before if s.step >= ENOUGH_STEPS] or before[-1:]
+    graph = early[-1].graph if early else Graph()
+    sites = (site for i, site in enumerate(graph.sites) if is_hidden(graph, i))
+    found = [merged(early, site.name) for site in sites if is_rectifier(site)]
+    return any((sums.active == 0).mean() > DEAD_SHARE for sums in found if sums and sums.units)
 
 
 def _finding(stream: Stream, severity: Severity) -> Finding:
@@ -56,12 +83,14 @@ def _example(
     operations: Sequence[str] = ("linear", "relu", "linear/1", "mse_loss"),
     update: float = 1e-3,
     scale: float = 1.0,
+    dead_since: int = 10**9,
 ) -> Trace:
     """Targets ±1 that a constant prediction fits with a loss of 1."""
     sign = np.tile([[-1.0], [1.0]], (16, 1))
     graph = example.chain(*operations, batch=32)
+    hidden = graph.of_kind(Kind.ACTIVATION)
     readings = example.weights(graph, weight_rms=0.3, update_rms=update, gradient_rms=0.1)
-    return example.fitting(
+    known = example.fitting(
         graph,
         losses,
         0.1 * sign,
@@ -71,6 +100,11 @@ def _example(
         batch=BatchReading((32, 4), example.sums(scale * np.tile(sign, 4))),
         correlation=0.0,
     )
+    shots = (
+        replace(s, sites=(example.silent(1, 3 if s.step >= dead_since else 0, units=4),))
+        for s in known.snapshots
+    )
+    return replace(known, snapshots=tuple(shots)) if hidden else known
 
 
 _FLAT = list(1 + 0.03 * np.random.default_rng(0).standard_normal(400))
@@ -90,7 +124,8 @@ wrong key, read from a wrong column. To the network such labels are noise.
 By elimination. The fit is no better than a constant prediction (see loss-flat), for long enough;
 inputs and targets have a usual scale, the gradient reaches every layer, no layer is silent or
 saturated, and the updates carried the weights a fair part of their own size. And the network has
-a non-linearity inside: a linear one may lack the capacity instead.
+a non-linearity inside: a linear one may lack the capacity instead. Units that die after a hundred
+steps without a better fit are a consequence; where they die before, this rule is silent.
 """,
     ignore="""
 Problems like parity keep a healthy network at the level of a constant for thousands of steps, and
@@ -104,7 +139,13 @@ some targets are noise by nature. Try to overfit ten samples: if that works, loo
         {Quantity.ACTIVATIONS, Quantity.PARAMETERS, Quantity.UPDATES, Quantity.BATCH, Quantity.LOSS}
     ),
     check=check,
-    thresholds={"patience": PATIENCE, "travel": LITTLE_TRAVEL},
+    thresholds={
+        "patience": PATIENCE,
+        "travel": LITTLE_TRAVEL,
+        "enough_steps": ENOUGH_STEPS,
+        "sure_steps": SURE_STEPS,
+        "dead": DEAD_SHARE,
+    },
     explains=("loss-flat",),
     cases=(
         Case("flat, though the weights move", lambda: _example(_FLAT), Severity.ERROR),
@@ -116,6 +157,12 @@ some targets are noise by nature. Try to overfit ten samples: if that works, loo
             lambda: _example(_FLAT, operations=("linear", "linear/1", "mse_loss")),
             None,
         ),
+        Case(
+            "units die long after nothing was learned",
+            lambda: _example(_FLAT, dead_since=200),
+            Severity.ERROR,
+        ),
+        Case("near miss: units die early", lambda: _example(_FLAT, dead_since=50), None),
         Case("near miss: the weights hardly move", lambda: _example(_FLAT, update=1e-6), None),
         Case("near miss: raw inputs", lambda: _example(_FLAT, scale=500), None),
         Case("few steps", lambda: _example(_FLAT[:120]), None),

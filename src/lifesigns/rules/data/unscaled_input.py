@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from lifesigns.evidence import Stream, suspects
+from lifesigns.evidence import Stream, Threshold, suspects
+from lifesigns.evidence.output import is_output
 from lifesigns.evidence.suspects import Suspect
-from lifesigns.evidence.thresholds import RAW_INPUT, WEAK
+from lifesigns.evidence.thresholds import ENOUGH_STEPS, RAW_INPUT, WEAK
 from lifesigns.records import (
     BatchReading,
     Finding,
     Kind,
+    LossCurve,
     LossReading,
     Quantity,
     Remedy,
@@ -33,6 +36,10 @@ EFFECTS_OF_LARGE = (
 )
 """Large inputs saturate the first layer, or make steps large; a rate that bears them is too low."""
 EFFECTS_OF_SMALL = (suspects.faded_gradient, suspects.rate_too_low, suspects.no_gradient)
+NEARLY = Threshold(0.9, "share of an output's values on a flat end", "nearly all")
+FLAT_LOGIT = Threshold(
+    6.0, "size of a logit on a flat end", "sigmoid: its slope is 1 % of the largest at 5.99"
+)
 
 
 def check(stream: Stream) -> Iterable[Finding]:
@@ -54,6 +61,8 @@ def _finding(stream: Stream, rms: float) -> Finding:
     course = stream.course
     effects = _effects(stream, rms)
     severity = course.harm() if effects else Severity.NOTE
+    if course.opposed and course.steps >= ENOUGH_STEPS and _is_sure(stream):
+        severity, effects = Severity.WARNING, [_SURE, *effects]
     return RULE.finding(
         severity,
         f"the input has features of RMS {rms:.3g}"
@@ -72,6 +81,26 @@ def _finding(stream: Stream, rms: float) -> Finding:
     )
 
 
+def _is_sure(stream: Stream) -> bool:
+    """Whether some output was on a flat end in every recorded step, the first one included.
+
+    Between opponents no loss says how far they are; a critic that nothing can make doubt has no
+    gradient to hand on.
+    """
+    return all(_has_flat_output(snapshot) for snapshot in stream.snapshots)
+
+
+def _has_flat_output(snapshot: Snapshot) -> bool:
+    graph, loss = snapshot.graph, snapshot.loss
+    outputs = (snapshot.reading(i) for i in graph.of_kind(Kind.ACTIVATION) if is_output(graph, i))
+    values = [reading.value for reading in outputs if reading and reading.value]
+    if any(v.saturated.sum() > NEARLY * v.count.sum() for v in values):
+        return True
+    terms = (loss, *loss.others) if loss else ()
+    logits = [t.prediction for t in terms if t.operation.endswith("with_logits") and t.prediction]
+    return any(x.minimum.min() > FLAT_LOGIT or x.maximum.max() < -FLAT_LOGIT for x in logits)
+
+
 def _effects(stream: Stream, rms: float) -> list[Suspect]:
     losses = stream.losses
     if rms > RAW_INPUT and len(losses) and not np.isfinite(losses[-1]):
@@ -84,6 +113,11 @@ def _effects(stream: Stream, rms: float) -> list[Suspect]:
 _SCALE = Remedy(
     "Scale the input: mean 0 and standard deviation 1 per feature, by the training data's own.",
     "x = (x - x_train.mean(0)) / x_train.std(0).clamp_min(1e-8)",
+)
+
+
+_SURE = Suspect(
+    "saturated", "an output was on its flat end from the first recorded step on", _SCALE
 )
 
 
@@ -118,6 +152,20 @@ def _example(
     return example.trace(*shots, losses=losses)
 
 
+def _opposed(scale: float, given: float) -> Trace:
+    """A critic that puts out these logits, and whose loss takes turns with another."""
+    known = _example(scale, [1.0] * 200)
+    logits = example.sums(np.full((32, 1), given))
+    shots = []
+    for shot in known.snapshots:
+        assert shot.loss is not None
+        word = "binary_cross_entropy_with_logits"
+        loss = replace(shot.loss, kind=word[:-12], operation=word, prediction=logits)
+        shots.append(replace(shot, loss=loss))
+    steps, turns = np.arange(400) // 2, np.arange(400) % 2
+    return replace(known, snapshots=tuple(shots), losses=LossCurve(steps, np.ones(400), turns))
+
+
 _FLAT = [1.0] * 200
 _LEARNS = list(np.geomspace(1, 0.05, 200))
 
@@ -137,6 +185,8 @@ shows what raw inputs do to it, and does not learn.
 The RMS of the largest feature of the recorded batches, together with a weak fit against the best
 constant prediction, and an effect: a hidden layer that is saturated or silent, a gradient of
 exactly 0, updates that are large or hardly move the weights, or a loss that is no longer finite.
+Losses that oppose each other have no level: there it is an output on its flat end in every recorded
+step, the first one included.
 """,
     ignore="""
 It is a note if the network learns, or if no effect was measured. Indices of embeddings have no
@@ -150,7 +200,13 @@ scale, and a normalisation in front of the first layer removes it.
         {Quantity.ACTIVATIONS, Quantity.PARAMETERS, Quantity.UPDATES, Quantity.BATCH, Quantity.LOSS}
     ),
     check=check,
-    thresholds={"rms": RAW_INPUT, "weak": WEAK},
+    thresholds={
+        "rms": RAW_INPUT,
+        "weak": WEAK,
+        "nearly": NEARLY,
+        "flat_logit": FLAT_LOGIT,
+        "enough_steps": ENOUGH_STEPS,
+    },
     explains=(
         "signal-blows-up",
         "saturated-units",
@@ -181,6 +237,9 @@ scale, and a normalisation in front of the first layer removes it.
             lambda: _example(200, [0.9] * 200, hidden=1.0),
             Severity.WARNING,
         ),
+        Case("a critic that is sure from the start", lambda: _opposed(200, 40.0), Severity.WARNING),
+        Case("near miss: a raw critic in doubt", lambda: _opposed(200, 3.0), None),
+        Case("near miss: a critic that is sure of usual inputs", lambda: _opposed(1, 40.0), None),
         Case("near miss: raw, but it learns", lambda: _example(200, _LEARNS, hidden=1.0), None),
         Case("near miss: raw, and no effect", lambda: _example(200, _FLAT), None),
         Case("scaled, saturated", lambda: _example(1, _FLAT, hidden=1.0), None),

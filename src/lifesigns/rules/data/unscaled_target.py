@@ -7,9 +7,11 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from lifesigns.evidence import Stream, Threshold, suspects
+from lifesigns.evidence.constant import targets_of
 from lifesigns.evidence.course import REGRESSIONS
-from lifesigns.evidence.thresholds import ENOUGH_STEPS, RANKS, RAW_TARGET
-from lifesigns.records import Finding, Quantity, Remedy, Severity, Trace, UnitSums
+from lifesigns.evidence.terms import Term, terms_of
+from lifesigns.evidence.thresholds import CALIBRATED, ENOUGH_STEPS, NOTHING, RANKS, RAW_TARGET, WEAK
+from lifesigns.records import Finding, LossReading, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -17,28 +19,71 @@ DEVIATION = Threshold(
     0.1, "deviation of the outputs over that of the targets", "arithmetic: 1 % of the variance"
 )
 
+SWAMPED = Threshold(0.9, "share of a sum that leaves nothing to its other terms", CALIBRATED)
+
 
 def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream; raw inputs carry outputs to any scale and come first."""
-    readings = stream.readings
-    targets = stream.targets
-    if not targets or readings[-1].kind not in REGRESSIONS or readings[0].prediction is None:
+    if stream.is_raw or not stream.readings:
         return
-    output = readings[0].prediction.rms
-    if targets.rms / max(output, 1.0) > RAW_TARGET and not stream.is_raw:
-        yield _finding(stream, targets, output)
+    terms = [term for term in terms_of(stream.readings) if _is_raw(term.readings)]
+    if terms:
+        yield _of_a_term(stream, terms[0])
+    elif not stream.readings[-1].others and _is_raw(stream.readings):
+        yield _finding(stream)
 
 
-def _finding(stream: Stream, targets: UnitSums, output: float) -> Finding:
-    course = stream.course
-    severity = _severity(stream, targets)
+def _is_raw(readings: Sequence[LossReading]) -> bool:
+    """Whether these targets are of another order of magnitude than the first outputs."""
+    targets, output = targets_of(readings), readings[0].prediction
+    if not targets or readings[-1].kind not in REGRESSIONS or output is None:
+        return False
+    return targets.rms / max(output.rms, 1.0) > RAW_TARGET
+
+
+def _of_a_term(stream: Stream, term: Term) -> Finding:
+    """One term of a sum: it is in the way of itself, or of the others."""
+    others = [other for other in terms_of(stream.readings) if other.operation != term.operation]
+    ignored = [o for o in others if o.gain < NOTHING] if term.share > SWAMPED else []
+    harmed = term.gain < WEAK or ignored
+    judged = stream.course.steps >= ENOUGH_STEPS and not stream.course.opposed
+    level = f"{term.operation} ends at {term.level:.3g}, a constant prediction reaches"
+    return _told(
+        stream,
+        term.readings,
+        Severity.WARNING if harmed and judged else Severity.NOTE,
+        f"{level} {term.baseline:.3g}; it is {term.share:.1%} of the loss"
+        + "".join(f", and {other.operation} is not learned" for other in ignored),
+        gain=term.gain,
+        of=f" of {term.operation}",
+    )
+
+
+def _finding(stream: Stream) -> Finding:
+    return _told(
+        stream, stream.readings, _severity(stream), str(stream.course), gain=stream.course.gain
+    )
+
+
+def _told(
+    stream: Stream,
+    readings: Sequence[LossReading],
+    severity: Severity,
+    measured: str,
+    *,
+    gain: float,
+    of: str = "",
+) -> Finding:
+    targets, given = targets_of(readings), readings[0].prediction
+    assert targets is not None
+    assert given is not None
     rate = suspects.evident(stream, (suspects.rate_too_high, suspects.rate_too_low))
     return RULE.finding(
         severity,
-        f"targets have RMS {targets.rms:.3g}, the outputs start at {output:.2g}"
+        f"targets{of} have RMS {targets.rms:.3g}, the outputs start at {given.rms:.2g}"
         + (" and do not get there" if severity is not Severity.NOTE else ""),
         step=stream.first.step,
-        measured="; ".join((str(course), *(suspect.evidence for suspect in rate))),
+        measured="; ".join((measured, *(suspect.evidence for suspect in rate))),
         expected="targets of mean 0 and standard deviation about 1",
         certainty="the scale is exact on the recorded targets; the effect is measured",
         causes=("unnormalised_input", *(suspect.cause for suspect in rate)),
@@ -54,17 +99,17 @@ def _finding(stream: Stream, targets: UnitSums, output: float) -> Finding:
         ),
         evidence={
             "target_rms": targets.rms,
-            "output_rms": output,
-            "output_deviation": course.output_deviation,
-            "gain": course.gain,
+            "output_rms": given.rms,
+            "output_deviation": stream.course.output_deviation,
+            "gain": gain,
         },
     )
 
 
-def _severity(stream: Stream, targets: UnitSums) -> Severity:
+def _severity(stream: Stream) -> Severity:
     """Where the constant prediction's loss is not known: the targets' deviation is above it."""
-    course = stream.course
-    if np.isfinite(course.gain) or not course.steps >= ENOUGH_STEPS:
+    course, targets = stream.course, stream.targets
+    if targets is None or np.isfinite(course.gain) or not course.steps >= ENOUGH_STEPS:
         return course.harm()
     above = course.end > float(np.sqrt(targets.variance.mean()))
     same = course.output_deviation < DEVIATION
@@ -82,6 +127,24 @@ def _example(
     )
 
 
+def _sum(end: float, beside: float) -> Trace:
+    """Two squared errors, of targets ±1 and ±300; levels as shares of what a constant reaches."""
+    sign = np.tile([[-1.0], [1.0]], (16, 1))
+    graph = example.chain("linear", "relu", "linear/1", "mse_loss", batch=32)
+
+    def reading(scale: float, fit: float, *others: LossReading) -> LossReading:
+        value = fit + sum(other.fit for other in others)
+        return LossReading(
+            value, "squared_error", "mse_loss" if others else "pow", fit=fit, scale=1.0,
+            input_shape=(32, 1), prediction=example.sums(sign), target=example.target(scale * sign),
+            others=others,
+        )  # fmt: skip
+
+    loss = reading(1.0, beside, reading(300.0, 9e4 * end))
+    shots = [example.snapshot(graph, step=step, loss=loss) for step in (0, 1, 50, 199)]
+    return example.trace(*shots, losses=[loss.value] * 200)
+
+
 RULE = Rule(
     code="DAT004",
     name="unscaled-target",
@@ -96,7 +159,8 @@ run do nothing but carry the output's bias to the mean of the targets.
     evidence="""
 The RMS of the recorded targets against that of the first outputs, and a weak fit: a loss near or
 above that of the best constant prediction. For absolute errors that level is not known, but never
-above the standard deviation of the targets; or outputs that hardly differ between inputs.
+above the standard deviation of the targets; or outputs that hardly differ between inputs. In a sum
+of losses each term is judged by its own targets, and by whether the others are learned beside it.
 """,
     ignore="""
 It is a note if the network gets there all the same, and if the run is too short to tell. Raw inputs
@@ -110,7 +174,12 @@ carry the outputs to any scale: then unscaled-input comes first.
         {Quantity.ACTIVATIONS, Quantity.PARAMETERS, Quantity.UPDATES, Quantity.BATCH, Quantity.LOSS}
     ),
     check=check,
-    thresholds={"ratio": RAW_TARGET, "deviation": DEVIATION, "correlation": RANKS},
+    thresholds={
+        "ratio": RAW_TARGET,
+        "deviation": DEVIATION,
+        "correlation": RANKS,
+        "swamped": SWAMPED,
+    },
     explains=(
         "loss-flat",
         "loss-diverges",
@@ -122,6 +191,7 @@ carry the outputs to any scale: then unscaled-input comes first.
         "rate-too-high",
         "rate-too-low",
         "loss-oscillates",
+        "one-loss-unlearned",
     ),
     cases=(
         Case("far above the level of a constant", lambda: _example([9e4] * 200), Severity.ERROR),
@@ -142,6 +212,17 @@ carry the outputs to any scale: then unscaled-input comes first.
         ),
         Case("targets of scale 1", lambda: _example([1.0] * 200, scale=1), None),
         Case("few steps", lambda: _example([9e4] * 60, "absolute_error", scale=20), None),
+        Case(
+            "a term of a sum that is far from its targets",
+            lambda: _sum(end=0.9, beside=0.5),
+            Severity.WARNING,
+        ),
+        Case(
+            "a term of a sum that leaves nothing to the others",
+            lambda: _sum(end=0.5, beside=1.0),
+            Severity.WARNING,
+        ),
+        Case("near miss: both terms are learned", lambda: _sum(end=0.5, beside=0.5), None),
         Case("no regression", lambda: _example([9e4] * 200, "binary_cross_entropy"), None),
         Case("readings missing: no targets", lambda: example.unread(_example([9e4] * 200)), None),
     ),

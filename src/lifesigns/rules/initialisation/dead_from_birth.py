@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 from lifesigns.evidence import Stream
 from lifesigns.evidence.signal import is_extinct
-from lifesigns.evidence.sites import is_hidden, is_rectifier, listed, merged, samples
+from lifesigns.evidence.sites import (
+    is_given_one_value,
+    is_hidden,
+    is_rectifier,
+    listed,
+    merged,
+    samples,
+)
 from lifesigns.evidence.suspects import Suspect, unscaled_input
 from lifesigns.evidence.thresholds import DEAD_SHARE, SURE_SAMPLES
 from lifesigns.records import Finding, Kind, Quantity, Remedy, Severity, Site, Snapshot, Trace
@@ -40,6 +47,8 @@ def _layers(stream: Stream) -> Iterator[_Layer]:
         site = first.graph.sites[index]
         value = merged(seen, site.name)
         if not is_rectifier(site) or value is None or not is_hidden(first.graph, index):
+            continue
+        if is_given_one_value(seen, site.name):  # one observation, and constant-output's matter
             continue
         known = (value.count > 0) & (value.nonfinite == 0)
         share = float((known & (value.active == 0)).mean()) if value.units else 0.0

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from lifesigns.evidence import Stream, Threshold
+from lifesigns.evidence.output import is_output
+from lifesigns.evidence.scales import weight_gains
+from lifesigns.evidence.signal import fade, is_extinct
 from lifesigns.evidence.suspects import too_large
+from lifesigns.evidence.thresholds import FADING_SIGNAL, SATURATED
 from lifesigns.functions import ACTIVATIONS
 from lifesigns.records import (
     Finding,
@@ -26,6 +31,9 @@ from lifesigns.records import (
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
+SMALL_WEIGHTS = Threshold(
+    0.03, "weights' RMS times √fan-in called small", "a thirtieth of Glorot & Bengio 2010"
+)
 SPREAD = Threshold(1e-6, "range of outputs over range of targets", "ten times float32's rounding")
 
 ROUNDING = 4 * float(np.finfo(np.float32).eps)
@@ -60,7 +68,8 @@ def _finding(stream: Stream, last: Snapshot) -> Finding:
     assert loss is not None
     assert loss.prediction is not None
     origin = _origin(last)
-    place, cause, remedy = _cause(last, origin)
+    place, causes, remedy = _cause(stream, last, origin)
+    site = origin or _still_differing(last)
     first = stream.since(_is_constant)
     leading = too_large(stream, first)
     batch = int(loss.prediction.count.max())
@@ -68,49 +77,98 @@ def _finding(stream: Stream, last: Snapshot) -> Finding:
     return RULE.finding(
         Severity.ERROR,
         f"the output is the same for every input since step {first}",
-        site=origin.name if origin else "",
+        site=site.name if site else "",
         step=first,
         measured=f"outputs differ by {widest:.2g} over a batch of {batch} while targets vary"
-        + (f"; constant from {place}" if place else "")
+        + (f"; {place}" if place else "")
         + "".join(f"; {suspect.evidence}" for suspect in leading),
         expected=f"outputs that differ by more than {SPREAD:g} of the targets' range",
         certainty="exact, in every recorded step from there on",
-        causes=tuple(dict.fromkeys((*(s.cause for s in leading), cause, "bad_init")))[:3],
+        causes=tuple(dict.fromkeys((*(s.cause for s in leading), *causes)))[:3],
         remedies=(*(suspect.remedy for suspect in leading), remedy),
         evidence={"output_spread": widest, "batch": batch},
     )
 
 
 def _origin(snapshot: Snapshot) -> Site | None:
-    """The first site, in forward order, whose output no longer depends on the input."""
-    for index in snapshot.graph.of_kind(Kind.ACTIVATION, Kind.SOFTMAX):
-        reading = snapshot.reading(index)
-        value = reading.value if reading else None
-        if value is not None and (value.count > 1).all() and _is_level(value):
-            return snapshot.graph.sites[index]
+    """The first site, in forward order, whose output no longer depends on the input.
+
+    Behind the last weights only one that is flat itself: the loss's own softmax hands on what it is
+    given.
+    """
+    for site, value in _activations(snapshot):
+        index = snapshot.graph.find(site.name)
+        if _is_level(value) and (not is_output(snapshot.graph, index) or _flatness(site, value)):
+            return site
     return None
 
 
-def _cause(snapshot: Snapshot, origin: Site | None) -> tuple[str, str, Remedy]:
-    """Where it comes from, in words; the cause; what to do."""
-    facts = ACTIVATIONS.get(origin.operation) if origin else None
-    if origin and facts:
-        reading = snapshot.reading_of(origin.name)
-        if reading and reading.value and facts.silent_side and not reading.value.active.any():
-            return f"{origin.name} on, all of its units are 0", "dead_relu", _DEAD
-        if origin.kind is Kind.SOFTMAX and origin.shape and origin.units == 1:
-            return f"{origin.name} on, over one unit", "wrong_output_activation", _HEAD
-        if facts.saturates and not facts.silent_side:
-            return f"{origin.name} on, stuck at its flat ends", "saturated", _SCALE
-    zero = next((p for p in snapshot.parameters if len(p.shape) > 1 and p.weight_rms == 0), None)
+def _still_differing(snapshot: Snapshot) -> Site | None:
+    """The last site inside the network, in forward order, that tells inputs apart."""
+    hidden = (
+        site
+        for site, value in _activations(snapshot)
+        if not _is_level(value) and not is_output(snapshot.graph, snapshot.graph.find(site.name))
+    )
+    return next(iter(deque(hidden, maxlen=1)), None)
+
+
+def _activations(snapshot: Snapshot) -> Iterator[tuple[Site, UnitSums]]:
+    """Activations and softmaxes of which several values were read, in forward order."""
+    for index in snapshot.graph.of_kind(Kind.ACTIVATION, Kind.SOFTMAX):
+        reading = snapshot.reading(index)
+        if reading and reading.value is not None and (reading.value.count > 1).all():
+            yield snapshot.graph.sites[index], reading.value
+
+
+def _flatness(site: Site, value: UnitSums) -> tuple[str, str, Remedy] | None:
+    """How a function itself gives one value for all inputs; None if it does not."""
+    facts = ACTIVATIONS.get(site.operation)
+    if facts and facts.silent_side and not value.active.any():
+        return "all of its units are 0", "dead_relu", _DEAD
+    if site.kind is Kind.SOFTMAX and site.shape and site.units == 1:
+        return "over one unit", "wrong_output_activation", _HEAD
+    if value.saturated.sum() > SATURATED * value.count.sum():
+        return "stuck at its flat ends", "saturated", _SCALE
+    return None
+
+
+def _cause(
+    stream: Stream, last: Snapshot, origin: Site | None
+) -> tuple[str, tuple[str, ...], Remedy]:
+    """Where it begins, in words; the causes; what to do."""
+    known = {site.name: value for site, value in _activations(last)}
+    flatness = _flatness(origin, known[origin.name]) if origin else None
+    if origin and flatness:
+        how, cause, remedy = flatness
+        return f"constant from {origin.name} on, {how}", (cause, "bad_init"), remedy
+    zero = next((p for p in last.parameters if len(p.shape) > 1 and p.weight_rms == 0), None)
     if zero:
-        return f"{zero.name} on, which is 0", "bad_init", _SCALE
-    return (f"{origin.name} on" if origin else ""), "vanishing", _SCALE
+        return f"constant from {zero.name} on, which is 0", ("bad_init",), _SCALE
+    place = f"constant from {origin.name} on" if origin else ""
+    if _fades(stream):
+        return place, ("vanishing", "bad_init"), _SCALE
+    still = None if origin else _still_differing(last)
+    place = f"the values at {still.name} still differ" if still else place
+    return place, ("wrong_shape", "vanishing", "other"), _CUT_OFF
+
+
+def _fades(stream: Stream) -> bool:
+    """Whether the signal fades with depth from the start, or the weights began far too small."""
+    first = stream.first
+    small = any(gain < SMALL_WEIGHTS for _, gain in weight_gains(first))
+    return small or is_extinct(first) or fade(first) < FADING_SIGNAL
 
 
 _DEAD = Remedy(
     "Revive the units: a lower learning rate, or a rectifier that keeps a slope.",
     "nn.LeakyReLU(0.01)  # instead of nn.ReLU()",
+)
+_CUT_OFF = Remedy(
+    "Look where inputs cease to differ: a mask of the wrong side, a normalisation over one value, "
+    "or an index that reads padding cuts the input off.",
+    "for name, part in model.named_modules():\n"
+    "    part.register_forward_hook(lambda m, i, o, name=name: print(name, o.std(0).max()))",
 )
 _HEAD = Remedy("Two units or more, or no softmax.", "nn.Linear(width, 2)")
 _SCALE = Remedy(
@@ -135,10 +193,16 @@ def _example(
         prediction=example.sums(np.reshape(outputs, (-1, 1))),
         target=example.target(wanted),
     )
-    hidden = SiteReading(1, example.sums(np.zeros((4, graph.sites[1].units))))
+    hidden = SiteReading(1, _hidden(rest.get("hidden", 0.0), graph.sites[1].units))
     return example.trace(
         *(example.snapshot(graph, step=s, loss=loss, sites=[hidden]) for s in steps)
     )
+
+
+def _hidden(values: float | Sequence[float], units: int) -> UnitSums:
+    """One value for each of four inputs; 1 is the flat end of a sigmoid."""
+    rows = np.broadcast_to(np.reshape(values, (-1, 1)), (4, units))
+    return example.sums(rows, saturated=rows == 1)
 
 
 RULE = Rule(
@@ -151,7 +215,8 @@ RULE = Rule(
     sees="""
 Targets differ, predictions do not. The usual reasons: a layer of ReLUs that is 0 for every input,
 a squashing layer stuck at its flat ends, weights of 0, or a softmax over a single unit. The
-finding names the first activation whose output no longer changes.
+finding names the first activation whose output no longer changes, or the last that still does: what
+lies behind it (a mask, an index, a normalisation over one value) cuts the input off.
 """,
     evidence="""
 The range of every output unit over the batch is below a millionth of the targets' range (plus
@@ -168,8 +233,13 @@ only.
         {Quantity.ACTIVATIONS, Quantity.PARAMETERS, Quantity.UPDATES, Quantity.BATCH, Quantity.LOSS}
     ),
     check=check,
-    thresholds={"spread": SPREAD},
-    explains=("loss-flat",),
+    thresholds={
+        "spread": SPREAD,
+        "saturated": SATURATED,
+        "small_weights": SMALL_WEIGHTS,
+        "fading": FADING_SIGNAL,
+    },
+    explains=("loss-flat", "vanishing-gradient"),
     cases=(
         Case("one value for all", lambda: _example([0.5] * 4), Severity.ERROR),
         Case(
@@ -182,7 +252,12 @@ only.
         ),
         Case(
             "a sigmoid stuck at its end",
-            lambda: _example([0.5] * 4, operations=("linear", "sigmoid", "linear/1")),
+            lambda: _example([0.5] * 4, operations=("linear", "sigmoid", "linear/1"), hidden=1.0),
+            Severity.ERROR,
+        ),
+        Case(
+            "what depends on the input is masked behind the hidden layer",
+            lambda: _example([0.5] * 4, hidden=[0.1, 0.2, 0.3, 0.4]),
             Severity.ERROR,
         ),
         Case("outputs differ", lambda: _example([0.5, 0.6, 0.7, 0.8]), None),

@@ -34,13 +34,14 @@ class _Rise:
 
 
 def check_run(run: Run) -> Iterable[Finding]:
-    """At most one finding; several losses in turn (a GAN) rise and fall against each other.
+    """At most one finding a loss; several in turn (a GAN) rise and fall against each other."""
+    for stream in run.losses:
+        if stream.is_alone and stream.course.steps:
+            yield from _judged(stream)
 
-    A loss that was never finite did not go there: where that began is another rule's matter.
-    """
-    stream = run.losses[0] if len(run.losses) == 1 else None
-    if stream is None or not stream.course.steps:
-        return
+
+def _judged(stream: Stream) -> Iterable[Finding]:
+    """A loss that was never finite did not go there: where that began is another rule's matter."""
     if not stream.course.ends_finite:
         yield _finding(stream, _overflowed(stream))
     elif stream.course.steps >= STEPS and stream.course.rose(_factor(stream)):

@@ -8,17 +8,22 @@ import numpy as np
 
 from lifesigns.evidence import Course, Stream, Threshold
 from lifesigns.evidence.course import ENTROPIES, REGRESSIONS
-from lifesigns.evidence.thresholds import LEARNED
+from lifesigns.evidence.thresholds import CALIBRATED, LEARNED, NOTHING
 from lifesigns.records import Finding, LossReading, Quantity, Remedy, Severity, Snapshot, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
 STEPS = Threshold(2, "recorded steps with gradient and update", "one may be chance")
+FEWEST = Threshold(6, "recorded steps by which a term is said to fall throughout", "two a third")
+SLOWING = Threshold(
+    0.5, "way in the last third over that in the one before", "one that halves ends"
+)
+DEEP = Threshold(10.0, "times a constant's loss, by which a term lies below 0", CALIBRATED)
 COSINE = Threshold(0.2, "cosine of update and gradient", "Adam's first steps: below -0.3")
 
 
 def check(stream: Stream) -> Iterable[Finding]:
-    """At most one finding: ascent on the loss, or descent on a loss of flipped sign.
+    """At most one finding: ascent on the loss, or descent on a loss or a term of flipped sign.
 
     Both together are descent on the loss itself. Several losses in turn (a GAN) may well be
     climbed by one of the players.
@@ -32,6 +37,8 @@ def check(stream: Stream) -> Iterable[Finding]:
         yield _ascent(shots, climbs, course)
     elif flipped and not ascends:
         yield _flip(shots, course)
+    elif _is_bottomless(stream):
+        yield _bottomless(stream)
 
 
 def _ascends(climbs: Sequence[float]) -> bool:
@@ -61,6 +68,46 @@ def _flipped(shots: Sequence[Snapshot]) -> bool:
 
 
 _KINDS = ENTROPIES | REGRESSIONS
+
+
+def _is_bottomless(stream: Stream) -> bool:
+    """A term other than the data's falls below 0 without end, and the fit pays for it.
+
+    One that is bounded, such as an entropy to be kept high, comes to rest; of one that costs the
+    fit nothing it does not matter where it goes.
+    """
+    penalties, level = _penalties(stream), stream.course.baseline
+    if len(penalties) < FEWEST or not stream.course.gain < NOTHING:
+        return False
+    parts = [float(np.median(part)) for part in np.array_split(penalties, 3)]
+    falls = parts[0] > parts[1] > parts[2] and parts[2] - parts[1] < SLOWING * (parts[1] - parts[0])
+    return falls and parts[2] < -DEEP * level * abs(stream.readings[-1].scale)
+
+
+def _penalties(stream: Stream) -> list[float]:
+    """What the terms that are no comparison with targets add to the loss, where that is known."""
+    return [r.penalty for r in stream.readings if r.penalised and np.isfinite(r.penalty)]
+
+
+def _bottomless(stream: Stream) -> Finding:
+    penalties = _penalties(stream)
+    return RULE.finding(
+        Severity.ERROR,
+        "a term of the loss has the wrong sign: it falls below 0 without end",
+        step=stream.first.step,
+        measured=f"without its data terms the loss went from {penalties[0]:.3g} to "
+        f"{penalties[-1]:.3g}; {stream.course}",
+        expected="a penalty that is 0 at the least",
+        certainty="exact on the recorded steps; that the sign is to blame is likely",
+        causes=("wrong_loss", "other", "exploding"),
+        remedies=(
+            Remedy(
+                "Turn the sign of the term: a divergence is 0 at the least.",
+                "kl = -0.5 * (1 + log_var - mean**2 - log_var.exp()).sum(1)",
+            ),
+        ),
+        evidence={"penalty": penalties[-1]},
+    )
 
 
 def _ascent(shots: Sequence[Snapshot], climbs: Sequence[float], course: Course) -> Finding:
@@ -128,6 +175,23 @@ def _example(
     return example.trace(*shots, losses=losses)
 
 
+def _term(penalties: Sequence[float], fit: float) -> Trace:
+    """A squared error of targets ±1 beside a term of these values, one for each fifth step."""
+    sign = np.tile([[-1.0], [1.0]], (16, 1))
+    graph = example.chain("linear", "relu", "linear/1", "mse_loss", batch=32)
+    shots = [
+        example.snapshot(graph, step=5 * i, loss=LossReading(
+            fit + penalty, "squared_error", "mse_loss", fit=fit, scale=1.0, site=3,
+            input_shape=(32, 1), prediction=example.sums(0.1 * sign), target=example.target(sign),
+            penalised=True,
+        ))
+        for i, penalty in enumerate(penalties)
+    ]  # fmt: skip
+    steps = np.arange(5 * len(penalties) - 4)
+    losses = fit + np.interp(steps, steps[::5], penalties)
+    return example.trace(*shots, losses=losses)
+
+
 _FALLING = tuple(np.geomspace(1, 0.01, 60))
 
 RULE = Rule(
@@ -138,16 +202,20 @@ RULE = Rule(
     "the sign turned round every step makes the network worse, ever faster.",
     sees="""
 Updates along the gradient (`maximize=True`, a plus where the minus belongs), or a loss with a minus
-before it, which is then made ever more negative.
+before it, which is then made ever more negative. Or one term of the sum, such as a divergence
+written by hand, has the wrong sign and no minimum: it runs away below 0, and the fit with it.
 """,
     evidence="""
 The cosine of update and gradient over all parameters of a recorded step, of which the median must
-be clearly positive; the sign of the factor before a loss that is recognised in the graph.
+be clearly positive; the sign of the factor before a loss that is recognised in the graph; and what
+the terms that compare nothing with targets add, on every recorded step.
 """,
     ignore="""
 Momentum and Adam let single steps climb. A likelihood or reward is there to be climbed: minus a
 known loss may be made larger, and of a loss that is none of those known here it is only noted.
-A generator may climb its discriminator's loss: several losses in turn are not judged.
+A generator may climb its discriminator's loss: several losses in turn are not judged. A term
+below 0 that comes to rest (an entropy to be kept high), or that costs the fit nothing, is left
+alone.
 """,
     references=(
         "torch documentation, SGD: maximize",
@@ -155,7 +223,14 @@ A generator may climb its discriminator's loss: several losses in turn are not j
     ),
     reads=frozenset({Quantity.PARAMETERS, Quantity.UPDATES, Quantity.LOSS}),
     check=check,
-    thresholds={"steps": STEPS, "cosine": COSINE, "gain": LEARNED},
+    thresholds={
+        "steps": STEPS,
+        "cosine": COSINE,
+        "gain": LEARNED,
+        "fewest": FEWEST,
+        "slowing": SLOWING,
+        "deep": DEEP,
+    },
     explains=(
         "loss-diverges",
         "loss-flat",
@@ -176,6 +251,21 @@ A generator may climb its discriminator's loss: several losses in turn are not j
             "a loss of the wrong sign",
             lambda: _example([-1.0] * 3, losses=tuple(-np.geomspace(1, 50, 60)), scale=-1.0),
             Severity.ERROR,
+        ),
+        Case(
+            "a term without a minimum",
+            lambda: _term(list(-np.geomspace(1, 1e4, 20)), fit=3.0),
+            Severity.ERROR,
+        ),
+        Case(
+            "near miss: a term below 0 that comes to rest",
+            lambda: _term(list(-20 + 20 * 0.5 ** np.arange(20)), fit=1.0),
+            None,
+        ),
+        Case(
+            "near miss: a term without a minimum that costs the fit nothing",
+            lambda: _term(list(-np.geomspace(1, 1e4, 20)), fit=0.3),
+            None,
         ),
         Case(
             "near miss: a likelihood is climbed",

@@ -1,0 +1,164 @@
+"""OPT030: updates that point along the weights: weight decay shrinks them to nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lifesigns.evidence import Stream, Threshold
+from lifesigns.evidence.thresholds import CALIBRATED, NOTHING
+from lifesigns.records import Finding, Quantity, Remedy, Severity, Trace
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Rule
+from lifesigns.rules.testing import FALLING, FLAT
+
+LEFT = Threshold(0.3, "share of its first size that is left of a weight", CALIBRATED)
+ALONG = Threshold(
+    0.5, "share of the way of a weight that made it smaller", "arithmetic: the larger part"
+)
+MOST = Threshold(0.9, "share of all weights that shrank so", "nearly all: a decay spares none")
+
+
+@dataclass(frozen=True)
+class _Shrinking:
+    """What became of one weight over the recorded steps."""
+
+    name: str
+    size: float
+    first: float
+    last: float
+    along: float
+    """How far it came towards 0, over the way it went: 1 for updates of -c times the weight."""
+
+    @property
+    def decays(self) -> bool:
+        return self.last < LEFT * self.first and self.along > ALONG
+
+
+def check(stream: Stream) -> Iterable[Finding]:
+    """At most one finding per stream, at the weight that shrank most."""
+    severity = stream.course.harm(NOTHING)
+    known = list(_weights(stream)) if severity is not Severity.NOTE else []
+    decaying = [w for w in known if w.decays]
+    if decaying and sum(w.size for w in decaying) > MOST * sum(w.size for w in known):
+        yield _finding(stream, severity, decaying)
+
+
+def _weights(stream: Stream) -> Iterator[_Shrinking]:
+    """The trained weights of which size and updates were read more than once."""
+    for last in stream.last.parameters:
+        own = [(s.step, p) for s in stream.snapshots if (p := s.parameter(last.name))]
+        read = [(t, p.weight_rms, p.update_ratio) for t, p in own if np.isfinite(p.update_ratio)]
+        if len(last.shape) > 1 and len(read) > 1:
+            size = float(np.prod(last.shape))
+            yield _Shrinking(last.name, size, read[0][1], read[-1][1], _along(read))
+
+
+def _along(read: Sequence[tuple[int, float, float]]) -> float:
+    """Of step, size and update over size: what the size lost until little was left, over the way.
+
+    What is next to 0 may go anywhere: any update is long beside it.
+    """
+    steps, sizes, ratios = (np.array(column) for column in zip(*read, strict=True))
+    end = max(int(np.argmax(sizes < LEFT * sizes[0])), 1)
+    way = float(np.interp(np.arange(steps[0], steps[end]), steps, ratios).sum())
+    return float(np.log(sizes[0] / sizes[end])) / way if way > 0 else 0.0
+
+
+def _finding(stream: Stream, severity: Severity, decaying: Sequence[_Shrinking]) -> Finding:
+    worst = min(decaying, key=lambda w: w.last / w.first)
+    return RULE.finding(
+        severity,
+        "weight decay shrinks the weights to nothing: their updates point along themselves",
+        site=worst.name,
+        step=stream.first.step,
+        measured=f"{worst.name} went from {worst.first:.2g} to {worst.last:.2g}, and "
+        f"{min(worst.along, 1):.0%} of its way led towards 0; so did {len(decaying)} weights in "
+        f"all; {stream.course}",
+        expected="weights that the loss holds up against their decay",
+        certainty="sizes are exact on the recorded steps, the way between them is interpolated",
+        causes=("other", "vanishing"),
+        remedies=(
+            Remedy(
+                "Lower the weight decay, or the factor of an L2 penalty: 1e-4 to 1e-2 is usual.",
+                "optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01)",
+            ),
+            Remedy(
+                "See whether it learns without any.",
+                "for group in optimizer.param_groups:\n    group['weight_decay'] = 0.0",
+            ),
+        ),
+        evidence={"left": worst.last / worst.first, "along": worst.along},
+    )
+
+
+# --- cases ----------------------------------------------------------------------------------------
+def _example(decay: float, losses: Sequence[float], update: float | None = None) -> Trace:
+    """Weights that shrink by `decay` of themselves a step; updates are as large or as given."""
+    graph = example.chain("linear", "relu", "linear", "mse_loss")
+    known = example.regression(losses, update=0.0)
+    shots = []
+    for reading, step in zip(known.snapshots, (0, 1, 4, 16, 99), strict=True):
+        size = 0.5 * (1 - decay) ** step
+        length = size * (decay if update is None else update)
+        parameters = example.weights(
+            graph, weight_rms=size, update_rms=length, gradient_rms=0.01 * size
+        )
+        shots.append(example.snapshot(graph, step=step, loss=reading.loss, parameters=parameters))
+    return example.trace(*shots, losses=losses)
+
+
+RULE = Rule(
+    code="OPT030",
+    name="weights-decay-away",
+    title="Weight decay that is stronger than the loss",
+    why="Weight decay takes a share off every weight in every step, and the gradient of the loss "
+    "has to put it back. Where the share is larger than what the gradient gives, all weights "
+    "shrink geometrically, and with them the signal and the gradient that could hold them up.",
+    sees="""
+A weight decay of 0.5 where 0.0005 was meant, or an L2 penalty that is summed over all weights with
+a factor for means: the weights shrink to nothing, every input gets the same answer, and the loss
+rests at the level of a constant. With AdamW the share is the rate times the decay; in SGD momentum
+multiplies it.
+""",
+    evidence="""
+The size of each weight from the first recorded step to the last, and the sum of its updates in
+between. If the updates point along the weight, the logarithm of its size falls by as much as they
+add up to; updates of the loss point elsewhere and leave the size nearly as it was.
+""",
+    ignore="""
+A network that learns while its weights shrink (pruning, a decay that is meant) is left in peace:
+this rule needs a fit no better than a constant prediction.
+""",
+    references=(
+        "Loshchilov & Hutter 2019, Decoupled Weight Decay Regularization",
+        "Krogh & Hertz 1992, A Simple Weight Decay Can Improve Generalization",
+    ),
+    reads=frozenset({Quantity.PARAMETERS, Quantity.UPDATES, Quantity.LOSS}),
+    check=check,
+    thresholds={"left": LEFT, "along": ALONG, "most": MOST, "nothing": NOTHING},
+    explains=(
+        "constant-output",
+        "vanishing-gradient",
+        "zero-gradient",
+        "loss-flat",
+        "rate-too-high",
+        "rate-too-low",
+        "dead-units",
+        "stopped-early",
+    ),
+    cases=(
+        Case("to a hundredth in the run", lambda: _example(0.05, FLAT), Severity.WARNING),
+        Case("to a quarter in the run", lambda: _example(0.015, FLAT), Severity.WARNING),
+        Case("near miss: it learns all the same", lambda: _example(0.05, FALLING), None),
+        Case("near miss: a usual decay", lambda: _example(1e-4, FLAT), None),
+        Case(
+            "near miss: they shrink on a long way that led elsewhere",
+            lambda: _example(0.05, FLAT, update=0.5),
+            None,
+        ),
+        Case("readings missing: nothing", lambda: example.unread(_example(0.05, FLAT)), None),
+    ),
+)
