@@ -161,7 +161,8 @@ def _weighed(weights: Sequence[float]) -> Trace:
     known = _example((0, 1, 2, 3) * 60)
     shots = []
     for shot in known.snapshots:
-        assert shot.loss and shot.loss.target
+        assert shot.loss
+        assert shot.loss.target
         target = replace(shot.loss.target, class_weights=np.asarray(weights))
         shots.append(replace(shot, loss=replace(shot.loss, target=target)))
     return replace(known, snapshots=tuple(shots))
