@@ -207,8 +207,7 @@ _OTHER_LOSSES = (
         "loss = F.binary_cross_entropy_with_logits(logit, target)",
     ),
 )
-LIST = 2
-"""Dimensions of targets that are no image: samples, and values of each."""
+LIST = Threshold(2, "samples, and values of each: a list, and no image", "definition")
 
 
 # --- cross-entropy: an activation in front keeps the logits from what they need

@@ -42,7 +42,7 @@ def _is_of_signs(loss: LossReading) -> bool:
     Where one side of a cosine is given, a target of 0 may leave a sample out.
     """
     whole = loss.target is not None and loss.target.integer_valued
-    return loss.kind in _OF_ZERO and whole and loss.details.get("trained_sides", 2) > 1
+    return loss.kind in _OF_ZERO and whole and loss.details.get("trained_sides") != 1
 
 
 def _finding(stream: Stream, last: LossReading) -> Finding:
