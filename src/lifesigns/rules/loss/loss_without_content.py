@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -85,7 +86,7 @@ _LOOK = Remedy(
 
 
 # --- cases ----------------------------------------------------------------------------------------
-def _example(losses: Sequence[float], *, still: bool = True, **reading: object) -> Trace:
+def _example(losses: Sequence[float], *, still: bool = True, **reading: Any) -> Trace:
     graph = example.chain("linear", "relu", "linear/1", "relu", batch=8)
     passed = SiteReading(3, None, example.sums(np.ones((8, 1))), example.sums(np.zeros((8, 1))))
     shot = example.snapshot(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -135,7 +136,7 @@ _IGNORE = Remedy(
 
 # --- cases ----------------------------------------------------------------------------------------
 def _example(
-    kept: Sequence[int], left_out: Sequence[int] = (), *operations: str, **reading: bool
+    kept: Sequence[int], left_out: Sequence[int] = (), *operations: str, **reading: Any
 ) -> Trace:
     """Four classes; these targets count, and these do not."""
     graph = example.chain("linear", *operations, "log_softmax", "nll_loss", batch=len(kept))
