@@ -442,3 +442,37 @@ def test_the_fit_of_half_precision_does_not_overflow(dtype):
         (F.mse_loss(model(None), target) + penalty).backward()
 
     assert snapshot(step, model).loss.fit == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("by", ["mask", "ignored index", "both"])
+def test_targets_that_do_not_count_are_read_apart_from_those_that_do(by):
+    logits = torch.as_tensor(numbers(0, (6, 4, 5)))
+    target = torch.arange(30).reshape(6, 5) % 4
+    left_out = target == 1 if by != "both" else (target == 1) | (target == 2)
+    index = -100 if by == "mask" else 1
+
+    def call(output, target):
+        each = F.cross_entropy(output, target, reduction="none", ignore_index=index)
+        if by == "ignored index":
+            return each.sum() / (~left_out).sum()
+        return (each * ~left_out).sum() / (~left_out).sum()
+
+    reading, value = loss_of(logits, target, call)
+
+    assert reading.target.left_out.total == target[left_out].sum()
+    assert reading.target.left_out.count == left_out.sum()
+    assert reading.target.class_counts.sum() == (~left_out).sum()
+    assert not reading.ignored_all
+    assert reading.fit == pytest.approx(value)
+
+
+def test_numbers_that_a_mask_leaves_out_are_read_apart_from_those_that_count():
+    target, mask = torch.as_tensor(numbers(1, (6, 5))), torch.arange(30).reshape(6, 5) % 3 > 0
+
+    def call(output, target):
+        return ((output - target).square() * mask).sum() / mask.sum()
+
+    reading, _ = loss_of(numbers(0, (6, 5)), target, call)
+
+    assert reading.target.left_out.count == (~mask).sum()
+    assert reading.target.left_out.total == pytest.approx(target[~mask].sum().item())

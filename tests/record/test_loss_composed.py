@@ -277,3 +277,57 @@ def test_numbers_around_a_loss_do_not_stop_its_reading(shifted):
     reading, value = read(SCORES, lambda x: shifted(F.mse_loss(x, OTHER)))
 
     assert reading.value == pytest.approx(value) or reading.kind == "squared_error"
+
+
+@pytest.mark.parametrize("call", [F.cosine_embedding_loss, F.hinge_embedding_loss])
+def test_a_target_that_is_no_sign_counts_as_torch_counts_it(call):
+    other, target = random(SAMPLES, CLASSES, seed=1), torch.arange(SAMPLES) % 2
+
+    def loss(output):
+        if call is F.cosine_embedding_loss:
+            return call(output, other, target, margin=0.2)
+        return call((output - other).norm(dim=1), target.double())
+
+    reading, value = read(random(SAMPLES, CLASSES), loss)
+
+    assert reading.fit == pytest.approx(value)
+    assert set(reading.target.sums.minimum) | set(reading.target.sums.maximum) == {0.0, 1.0}
+
+
+@pytest.mark.parametrize(("given", "sides"), [(True, 1), (False, 2)])
+def test_a_cosine_tells_how_many_of_its_sides_are_trained(given, sides):
+    target = torch.arange(SAMPLES) % 2
+
+    def loss(output):
+        other = output.flip(0).detach() if given else output.flip(0)
+        return F.cosine_embedding_loss(output, other, target)
+
+    reading, _ = read(random(SAMPLES, CLASSES), loss)
+
+    assert reading.details["trained_sides"] == sides
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.5])
+def test_a_ranking_of_zeros_and_ones_is_still_a_ranking(margin):
+    target = (torch.arange(SAMPLES) % 2).double()
+
+    def loss(output):
+        return F.margin_ranking_loss(output[:, 0], output[:, 1], target, margin=margin)
+
+    reading, value = read(random(SAMPLES, CLASSES), loss)
+
+    assert reading.kind == "margin_ranking"
+    assert reading.fit == pytest.approx(value)
+    assert reading.target.sums.total == target.sum()
+
+
+def test_texts_that_fit_no_input_are_all_ignored():
+    def loss(output):
+        lengths = torch.full((4,), 2), torch.full((4,), 3)
+        logs = output.reshape(6, 4, CLASSES).log_softmax(2)
+        text = torch.ones(4, 3, dtype=torch.long)
+        return F.ctc_loss(logs, text, *lengths, zero_infinity=True)
+
+    reading, value = read(random(24, CLASSES), loss)
+
+    assert (reading.kind, reading.ignored_all, value) == ("ctc", True, 0.0)

@@ -276,3 +276,36 @@ def test_gradients_and_random_numbers_are_the_same_with_it_and_without(name: str
 
     pairs = zip(gradients(True), gradients(False), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize("masked", [True, False])
+def test_a_network_that_reads_forward_is_told_a_target_at_its_own_place(masked: bool) -> None:
+    torch.manual_seed(0)
+    text = torch.randint(0, TOKENS, (BATCH, LENGTH))
+
+    def loss(output: Tensor) -> Tensor:
+        return F.cross_entropy(output.flatten(0, 1), text.flatten())
+
+    found = _asked(_step(Reader(masked), text, loss))
+
+    assert found is not None
+    assert (found.told, found.ahead) == (3 if masked else 0, 0)
+
+
+def test_a_network_that_moves_its_input_itself_is_not_told() -> None:
+    class Moves(Reader):
+        def forward(self, tokens: Tensor) -> Tensor:
+            mask = nn.Transformer.generate_square_subsequent_mask(tokens.shape[1])
+            moved = F.pad(self.embed(tokens), (0, 0, 1, 0))[:, :-1]
+            return self.out(self.layer(moved, mask))
+
+    torch.manual_seed(0)
+    text = torch.randint(0, TOKENS, (BATCH, LENGTH))
+
+    def loss(output: Tensor) -> Tensor:
+        return F.cross_entropy(output.flatten(0, 1), text.flatten())
+
+    found = _asked(_step(Moves(True), text, loss))
+
+    assert found is not None
+    assert found.told == 0

@@ -29,3 +29,7 @@ class Mixing:
     if the network was not given the sequence it predicts."""
     ahead: int = 0
     """How many of them it depends on."""
+    told: int = 0
+    """Positions behind the one whose output was sent back, none of which it depends on, where the
+    targets are the tokens at the same positions and the output depends on its own and on earlier
+    ones; 0 if that is not so."""

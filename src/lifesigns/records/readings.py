@@ -113,6 +113,9 @@ class TargetReading:
     places: UnitSums | None = None
     """The same at each place of an image, over the batch: its units are places and channels, all or
     evenly spaced ones."""
+    left_out: UnitSums | None = None
+    """Targets, or classes as numbers, that a mask or an ignored index leaves out, as one unit; None
+    if all count."""
 
     @property
     def one_hot(self) -> bool:
@@ -156,7 +159,8 @@ class LossReading:
     compared_shape: Shape = ()
     """Shape after broadcasting: different from `input_shape` when the prediction was expanded."""
     ignored_all: bool = False
-    """Every target was ignored (`ignore_index`, zero weights): the loss says nothing."""
+    """Every target was ignored (`ignore_index`, zero weights, sequences that cannot be aligned):
+    the loss says nothing."""
     prediction: UnitSums | None = None
     """What the loss compares with the target, per output unit: logits, log-probabilities or values
     as the loss receives them."""

@@ -174,6 +174,7 @@ def fitting(
     parameters: Sequence[ParameterReading] = (),
     batch: BatchReading | None = None,
     kind: str = "squared_error",
+    operation: str = "",
     scale: float = 1.0,
     **loss: Any,
 ) -> Trace:
@@ -189,6 +190,7 @@ def fitting(
         parameters: Readings of parameters.
         batch: Reading of the batch.
         kind: Of the loss.
+        operation: That it was recognised by; that of the last site where none is given.
         scale: What the loss is a multiple of: 1 for a mean.
         loss: Further fields of its reading.
 
@@ -211,7 +213,7 @@ def fitting(
             loss=LossReading(
                 float(losses[step]),
                 kind,
-                graph.sites[-1].operation,
+                operation or graph.sites[-1].operation,
                 fit=float(losses[step]),
                 scale=scale,
                 site=max(graph.of_kind(Kind.LOSS), default=-1),

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lifesigns.record.graph.cut_state import cut_states
 from lifesigns.record.graph.module_calls import Forward, Place
 from lifesigns.record.graph.operations import (
     ACTIVATION_NODES,
@@ -83,6 +84,9 @@ class _Condenser:
     def run(self) -> Condensed:
         for index in range(len(self.walk)):
             self.sources.append(self._visit(index))
+        for number in cut_states(self.walk, self.sites, self.site_nodes):
+            site = self.sites[number]
+            self.sites[number] = replace(site, details={**site.details, "cut_state": 1.0})
         return Condensed(
             Graph(tuple(self.sites), tuple(self.edges)),
             tuple(self.site_nodes),

@@ -17,6 +17,7 @@ from lifesigns.record.loss.comparison import (
     UNKNOWN,
     PendingLoss,
     compare,
+    leave_out,
     unexpanded,
     weighted_variance,
     wide,
@@ -27,7 +28,7 @@ from lifesigns.record.loss.summands import BUILT_IN, Term, is_mask
 from lifesigns.record.measure.reduce import Pack
 from lifesigns.records import LossReading, Shape
 
-_MEAN, _SUM = 1, 2
+_NONE, _MEAN, _SUM = 0, 1, 2
 
 
 def built_in(
@@ -64,7 +65,7 @@ def built_in(
         operation=operation,
         input_shape=_input_shape(walked, term.node, first),
         compared_shape=tuple(first.shape),
-        ignored_all=_all_ignored(node),
+        ignored_all=reduction != _NONE and _all_ignored(node),
         scale=term.factor * counted,
         details=_constants(node),
     )
@@ -83,13 +84,18 @@ def built_in(
         ignored = target == _ignored_index(node)
         if term.weight is not None:
             ignored = ignored | (term.weight.reshape(target.shape) == 0)
+        leave_out(pack, pending, target, ignored)
         target = target.masked_fill(ignored, -1)
     if is_index:
         likely = given.exp() if name.startswith("Nll") else None
         compare(pack, pending, given, target, is_index=True, probabilities=likely)
         return pending
     before = pending.reading.input_shape
-    compare(pack, pending, *_kept(*_own(given, target, before), term.weight))
+    own = _own(given, target, before)
+    if (mask := _mask(*own, term.weight)) is not None:
+        leave_out(pack, pending, own[1], ~mask)
+        own = own[0][mask], own[1][mask]
+    compare(pack, pending, *own)
     pending.target_shape = unexpanded(target)
     if term.weight is not None and not is_mask(term.weight):
         constant = weighted_variance(wide(target), wide(term.weight))
@@ -97,12 +103,11 @@ def built_in(
     return pending
 
 
-def _kept(given: Tensor, target: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor]:
-    """What a mask leaves; all of it where nothing is masked."""
+def _mask(given: Tensor, target: Tensor, weight: Tensor | None) -> Tensor | None:
+    """Which elements count; None where all do."""
     if weight is None or given.shape != target.shape or not bool((weight == 0).any()):
-        return given, target
-    mask = (weight != 0).expand(given.shape)
-    return given[mask], target[mask]
+        return None
+    return (weight != 0).expand(given.shape)
 
 
 def _constants(node: Any) -> dict[str, float]:

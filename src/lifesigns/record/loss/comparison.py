@@ -43,6 +43,8 @@ class PendingLoss:
     class_weights: int | None = None
     places: tuple[PendingSums | None, PendingSums | None] = (None, None)
     """Prediction and target at each place of an image."""
+    left_out: PendingSums | None = None
+    """Targets that do not count."""
     partial: bool = False
     """Whether there are more data terms than were read."""
     terms: list[int] = field(default_factory=list)
@@ -92,6 +94,7 @@ class PendingLoss:
             entropy=UNKNOWN if self.entropy is None else float(arrays[self.entropy][0]),
             quantiles=self._quantiles(arrays),
             places=None if self.places[1] is None else self.places[1].of(arrays),
+            left_out=None if self.left_out is None else self.left_out.of(arrays),
         )
 
     def _quantiles(self, arrays: list[NDArray[np.float64]]) -> NDArray[np.float64] | None:
@@ -149,6 +152,19 @@ def compare(
         if is_image(values):
             pending.places = (pack.sums(_places(given), -1), pack.sums(_places(values), -1))
         _correlate(pack, pending, likely, values)
+
+
+def leave_out(pack: Pack, pending: PendingLoss, target: Tensor, ignored: Tensor) -> None:
+    """Sums of the targets that do not count, if there are any.
+
+    Args:
+        pack: Where the sums wait.
+        pending: What they are added to.
+        target: All targets.
+        ignored: Which of them do not count, of the same shape.
+    """
+    if bool(ignored.any()):
+        pending.left_out = pack.sums(target.detach()[ignored].float().reshape(-1), -1)
 
 
 def _compare_classes(

@@ -143,7 +143,12 @@ def _is_distance(walked: Walk, sides: tuple[int | None, ...]) -> bool:
 
 
 def _is_sign(values: Tensor) -> bool:
-    return bool((values.abs() == 1).all())
+    """Of 1 and -1; or of 1 and 0, which are none, and taken for signs by mistake."""
+    sizes = values.abs()
+    if bool((sizes == 1).all()):
+        return True
+    one_sign = bool((values >= 0).all()) or bool((values <= 0).all())
+    return one_sign and bool(((sizes == 1) | (sizes == 0)).all()) and bool((sizes == 1).any())
 
 
 # --- alignments -----------------------------------------------------------------------------------

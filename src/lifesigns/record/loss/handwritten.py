@@ -11,7 +11,14 @@ from torch import Tensor
 
 from lifesigns.record.graph.prediction import Prediction
 from lifesigns.record.graph.walk import Walk, saved
-from lifesigns.record.loss.comparison import UNKNOWN, PendingLoss, compare, weighted_variance, wide
+from lifesigns.record.loss.comparison import (
+    UNKNOWN,
+    PendingLoss,
+    compare,
+    leave_out,
+    weighted_variance,
+    wide,
+)
 from lifesigns.record.loss.composed import data_factor
 from lifesigns.record.loss.sources import GUARDS, before_expand, numel, source
 from lifesigns.record.loss.summands import Term, is_mask, residual_below
@@ -67,6 +74,7 @@ def from_residual(
     minuend = (walked.inputs[difference][0] is not None) == (walked.names[difference] == "Sub")
     target = given - residual if minuend else given + residual
     if term.weight is not None and given.shape == target.shape and bool((weight == 0).any()):
+        leave_out(pack, pending, target, weight == 0)
         given, target = given[weight != 0], target[weight != 0]
     _compare_residual(pack, pending, given, target)
     if term.weight is not None and not is_mask(weight) and target.shape == weight.shape:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -175,14 +176,17 @@ def from_alignment(
     finite = torch.isfinite(each)
     count = int(finite.sum())
     constant = constant_alignment(logs, node)
-    if not divided and math.isfinite(constant):
+    if not math.isfinite(constant):
+        constant = UNKNOWN
+    elif not divided:
         constant *= float(lengths.double().mean())
     reading = _reading("ctc_loss", tuple(logs.shape), (), factor * len(each), constant=constant)
+    reading = replace(reading, ignored_all=not count)
     pending = PendingLoss(
         reading, fit=pack.add(each[finite].sum()), fit_factor=factor, partial=len(terms) > 1
     )
     pending.prediction = pack.sums(logs, -1)
-    return pending if count else None
+    return pending if count or saved(node, "zero_infinity") else None
 
 
 def _reading(

@@ -13,7 +13,7 @@ from lifesigns.record.graph.prediction import Prediction
 from lifesigns.record.graph.walk import Walk, saved
 from lifesigns.record.loss.comparison import UNKNOWN, PendingLoss, compare, wide
 from lifesigns.record.loss.composed import data_factor
-from lifesigns.record.loss.sources import source
+from lifesigns.record.loss.sources import PASSING, source
 from lifesigns.record.loss.summands import Term
 from lifesigns.record.loss.values import value_of
 from lifesigns.record.measure.reduce import Pack
@@ -137,15 +137,15 @@ def _hinge_embedding(walked: Walk, i: int, prediction: Prediction | None) -> _Re
     below = next((j for j in given if j is not None), None)
     cut = None if clamp is None else _cut(walked, clamp)
     distance = None if below is None else value_of(walked, below, prediction)
-    signs = _signs(walked, apart, together)
-    if cut is None or distance is None or signs is None or distance.numel() != cut.numel():
+    counts = _counts(walked, apart, together)
+    if cut is None or distance is None or counts is None or distance.numel() != cut.numel():
         return None
+    off, on = counts
     distance = wide(distance).reshape(cut.shape)
     margin = float((cut + distance).mean())
-    each = torch.where(signs > 0, distance, cut.clamp_min(0))
-    rate = float((signs > 0).float().mean())
-    constant = min(rate, 1 - rate) * margin
-    return each, signs, distance, constant, {"margin": margin}
+    each = on * distance + off * cut.clamp_min(0)
+    constant = min(float(on.mean()), float(off.mean())) * margin
+    return each, on - off, distance, constant, {"margin": margin}
 
 
 def _cosine(walked: Walk, i: int, prediction: Prediction | None) -> _Read | None:
@@ -162,23 +162,33 @@ def _cosine(walked: Walk, i: int, prediction: Prediction | None) -> _Read | None
     if cut is None or ratio is None or walked.names[ratio] != "Div":
         return None
     top, bottom = (saved(walked.nodes[ratio], side) for side in ("self", "other"))
-    signs = _signs(walked, apart, together)
-    if top is None or bottom is None or signs is None:
+    counts = _counts(walked, apart, together)
+    if top is None or bottom is None or counts is None:
         return None
+    off, on = counts
     cosine = wide(top) / wide(bottom)
     margin = float((cosine - cut).mean())
-    each = torch.where(signs > 0, 1 - cosine, cut.clamp_min(0))
-    rate = float((signs < 0).float().mean())
-    return each, signs, cosine, rate * max(0.0, 1 - margin), {"margin": margin}
+    each = on * (1 - cosine) + off * cut.clamp_min(0)
+    constant = float(off.mean()) * max(0.0, 1 - margin)
+    details = {"margin": margin, "trained_sides": _trained_sides(walked, ratio)}
+    return each, on - off, cosine, constant, details
 
 
-def _signs(walked: Walk, apart: int, together: int) -> Tensor | None:
-    """1 for pairs that belong together, -1 for others, from the conditions of the two branches."""
+def _trained_sides(walked: Walk, ratio: int) -> float:
+    """How many of the two vectors whose cosine is taken have a gradient: 1 if one is given."""
+    product = source(walked, ratio, PASSING | {"Sum"})
+    return float(2 if product is None or None not in walked.inputs[product] else 1)
+
+
+def _counts(walked: Walk, apart: int, together: int) -> tuple[Tensor, Tensor] | None:
+    """1 where a pair counts as unlike, and as alike: the conditions of the two branches.
+
+    A target that is neither 1 nor -1 counts as both or as none.
+    """
     conditions = [saved(walked.nodes[i], "condition") for i in (apart, together)]
     if conditions[0] is None or conditions[1] is None:
         return None
-    off, on = (wide(condition).float() for condition in conditions)
-    return on - off
+    return wide(conditions[0]).float(), wide(conditions[1]).float()
 
 
 # --- classes --------------------------------------------------------------------------------------

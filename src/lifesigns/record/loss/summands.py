@@ -16,6 +16,7 @@ from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk, saved
 from lifesigns.record.loss.composed import data_factor, pattern
 from lifesigns.record.loss.sources import PASSING, numel, source
+from lifesigns.records import Shape
 
 BUILT_IN = {
     "NllLoss": "nll_loss",
@@ -173,8 +174,13 @@ def _term(walked: Walk, i: int, factor: float) -> Term:
         if (squared and not bool((product[0] < 0).any())) or (
             form in ("built_in", "absolute") and is_mask(product[0])
         ):
-            return Term(inner, factor, form, product[0])
+            return Term(inner, factor, form, _aligned(product[0], walked.shape(inner)))
     return Term(i, factor, _form(walked, i))
+
+
+def _aligned(weight: Tensor, shape: Shape) -> Tensor:
+    """The weight in the shape that the elements have in the graph: torch views them for some."""
+    return weight.reshape(shape) if weight.numel() == numel(shape) else weight
 
 
 def is_mask(weight: Tensor) -> bool:

@@ -20,7 +20,7 @@ from lifesigns.record.graph.operations import LINEAR_MAPS
 from lifesigns.record.graph.sent_back import hindrance, send_back
 from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk, saved, snake_case
-from lifesigns.records import Kind, Mixing, Quantity
+from lifesigns.records import Kind, Mixing, Quantity, Shape
 
 TOKENS = "Embedding"
 MOST_TRIES = 2
@@ -62,7 +62,7 @@ class MixingReader:
         if isinstance(found, str):
             self.hindrance, self._tries[position] = found, MOST_TRIES
             return None
-        if found is not None and (found.mixed or found.ahead):
+        if found is not None and (found.mixed or found.ahead or found.told):
             self._tries[position] = MOST_TRIES
         return found
 
@@ -271,17 +271,19 @@ def _prediction(walked: Walk, inputs: Inputs) -> int | None:
 # --- positions ------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Sequence:
-    """Tokens of which each is the target of the output one position before it."""
+    """Tokens of which each is the target of the output before it, or of that at its own place."""
 
     embeddings: list[int]
     """Nodes that look the tokens up."""
+    own: bool
+    """Whether the targets are the tokens at the same position."""
     sample: int
     position: int
     """An output that is compared with a target."""
 
 
 def _predicted(walked: Walk, start: int) -> Sequence | None:
-    """The sequence that the network is given and whose next tokens are its targets."""
+    """The sequence that the network is given and whose tokens, or next ones, are its targets."""
     output = walked.shape(start)
     targets = [
         saved(node, "target")
@@ -290,43 +292,54 @@ def _predicted(walked: Walk, start: int) -> Sequence | None:
     ]
     if len(output) != 3 or len(targets) != 1 or targets[0] is None:
         return None
-    found = []
+    looked_up = dict(_looked_up(walked, output))
+    for own in (False, True):
+        found = [i for i, tokens in looked_up.items() if _are_targets(targets[0], tokens, own=own)]
+        wanted = targets[0].reshape(output[0], -1) if found else None
+        if wanted is not None and bool((wanted[output[0] // 2, output[1] // 2] >= 0).item()):
+            return Sequence(found, own, output[0] // 2, output[1] // 2)
+    return None
+
+
+def _looked_up(walked: Walk, output: Shape) -> Iterator[tuple[int, Tensor]]:
+    """Tokens of a sequence as long as the output, and the node that looks them up."""
     for index, (name, node) in enumerate(zip(walked.names, walked.nodes, strict=True)):
         tokens = saved(node, "indices") if name == TOKENS else None
         if tokens is not None and tuple(tokens.shape) == output[:2] and tokens.shape[1] > 3:
-            found += [index] if _is_next(targets[0], tokens) else []
-    wanted = targets[0].reshape(output[0], -1) if found else None
-    if wanted is None or not bool((wanted[output[0] // 2, output[1] // 2] >= 0).item()):
-        return None
-    return Sequence(found, output[0] // 2, output[1] // 2)
+            yield index, tokens
 
 
-def _is_next(target: Tensor, tokens: Tensor) -> bool:
-    """Whether every target that counts is the token behind its position."""
+def _are_targets(target: Tensor, tokens: Tensor, *, own: bool) -> bool:
+    """Whether every target that counts is the token at its position, or the one behind it."""
     batch, length = tokens.shape
-    if target.numel() not in (batch * length, batch * (length - 1)):
+    lengths = (length,) if own else (length, length - 1)
+    if target.numel() not in [batch * n for n in lengths]:
         return False
-    wanted, behind = target.reshape(batch, -1)[:, : length - 1], tokens[:, 1:]
+    wanted = target.reshape(batch, -1)[:, : length - (not own)]
+    given = tokens if own else tokens[:, 1:]
     counts = wanted >= 0
     varied = (tokens[:, 1:] != tokens[:, :-1]).any()
-    return bool((varied & counts.any() & ((wanted == behind) | ~counts).all()).item())
+    return bool((varied & counts.any() & ((wanted == given) | ~counts).all()).item())
 
 
 def _asked_of_positions(walked: Walk, start: int, sequence: Sequence, reading: Mixing) -> Mixing:
-    """How many later positions the output at one depends on, at each embedding of the tokens."""
+    """Which positions the output at one depends on, at each embedding of the tokens."""
     seen: list[Tensor] = []
 
     def visit(index: int, gradient: Tensor) -> None:
         if index in sequence.embeddings:
-            own = gradient[sequence.sample]
-            seen.append(_counts(own, sequence.position)[:2])
-            later = (own[sequence.position + 1 :] != 0).flatten(1).any(1).sum()
-            seen[-1] = torch.stack([seen[-1].sum(), later, _finite(gradient)])
+            depends = (gradient[sequence.sample] != 0).flatten(1).any(1).long()
+            before, here, later = depends.tensor_split([sequence.position, sequence.position + 1])
+            seen.append(torch.stack([before.sum(), here.sum(), later.sum(), _finite(gradient)]))
 
     at = {0: sequence.sample, 1: sequence.position}
     send_back(walked, start, _gradient(walked, start, at), visit)
     counts = torch.stack(seen).tolist() if seen else []
-    if not counts or not all(known and finite for known, _, finite in counts):
+    if not counts or not all(sum(places) and finite for *places, finite in counts):
         return reading
     later = walked.shape(start)[1] - sequence.position - 1
-    return replace(reading, later=later, ahead=min(ahead for _, ahead, _ in counts))
+    ahead = min(places[2] for places in counts)
+    if not sequence.own:
+        return replace(reading, later=later, ahead=ahead)
+    told = all(before and here for before, here, *_ in counts) and not ahead
+    return replace(reading, told=later if told else 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.output import direct_pairs, is_output, normalised_dim
@@ -33,9 +34,21 @@ def _doubled(graph: Graph) -> Iterator[tuple[Site, Site]]:
         for first, second in direct_pairs(graph)
         if first.operation == "softmax"
         and second.kind is Kind.SOFTMAX
-        and _from_the_end(first) == _from_the_end(second)
+        and _over_the_same(first, second)
         and is_output(graph, graph.find(second.name))
     )
+
+
+def _over_the_same(first: Site, second: Site) -> bool:
+    """Whether both normalise the classes, also where a transpose in between moved them.
+
+    Views are not on the graph: moved classes are known by their number, if no other dimension has
+    it.
+    """
+    if sorted(first.shape) == sorted(second.shape) and first.shape != second.shape:
+        lengths = [site.shape[normalised_dim(site)] for site in (first, second)]
+        return lengths[0] == lengths[1] and first.shape.count(lengths[0]) == 1
+    return _from_the_end(first) == _from_the_end(second)
 
 
 def _from_the_end(site: Site) -> int:
@@ -78,6 +91,16 @@ def _example(*operations: str) -> Trace:
     return example.trace(*(example.snapshot(graph, step=s) for s in (0, 9)))
 
 
+def _transposed(dim: int) -> Trace:
+    """A softmax of `[sample, place, class]` before a cross-entropy over dimension 1."""
+    graph = example.chain("linear", "softmax", "log_softmax", "nll_loss")
+    linear, first, second, loss = graph.sites
+    first = replace(first, shape=(8, 6, 4), details={"dim": dim})
+    second = replace(second, shape=(8, 4, 6), details={"dim": 1})
+    graph = Graph((linear, first, second, loss), graph.edges)
+    return example.trace(example.snapshot(graph))
+
+
 RULE = Rule(
     code="LOS001",
     name="doubled-softmax",
@@ -93,7 +116,8 @@ and the loss cannot fall below log(1 + (K - 1) / e).
 """,
     evidence="""
 On the graph: a softmax whose value, and nothing else, enters another softmax or log-softmax over
-the same dimension, with no weights after it. No statistics are involved.
+the same dimension, wherever a transpose moved it, with no weights after it. No statistics are
+involved.
 """,
     ignore="""
 A logarithm in between makes it correct. The softmax of an attention layer does not reach another
@@ -114,6 +138,8 @@ network often learns in spite of it; it is still slower and less certain than it
             lambda: _example("softmax", "log_softmax", "nll_loss"),
             Severity.WARNING,
         ),
+        Case("a transpose in between", lambda: _transposed(2), Severity.WARNING),
+        Case("near miss: a transposed softmax over places", lambda: _transposed(1), None),
         Case("cross-entropy on logits", lambda: _example("log_softmax", "nll_loss"), None),
         Case(
             "near miss: the logarithm in between",

@@ -41,7 +41,7 @@ FLOOR = Threshold(
 def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream."""
     if stream.readings:
-        judges = (_out_of_reach, _sums_to_one, _wrong_loss, _bounded_logits)
+        judges = (_out_of_reach, _rate_for_logarithm, _sums_to_one, _wrong_loss, _bounded_logits)
         found = (judge(stream, stream.readings[-1]) for judge in judges)
         yield from islice(filter(None, found), 1)
 
@@ -77,6 +77,44 @@ def _out_of_reach(stream: Stream, loss: LossReading) -> Finding | None:
         ),
         evidence={"low": low, "high": high, "target_low": least, "target_high": most},
     )
+
+
+# --- counts: the output is a rate, and the loss takes its logarithm
+def _rate_for_logarithm(stream: Stream, loss: LossReading) -> Finding | None:
+    site, targets = compared_activation(stream.last), stream.targets
+    if site is None or targets is None or not targets.units or loss.operation != _OF_LOGARITHMS:
+        return None
+    low, _ = ACTIVATIONS[site.operation].range(site.details)
+    mean = float(targets.mean.min())
+    if low < 0 or not 0 < mean < math.exp(low):
+        return None
+    return RULE.finding(
+        _severity(stream.course),
+        f"{site.name} gives rates, the loss takes their logarithms",
+        site=site.name,
+        step=stream.first.step,
+        measured=f"outputs from {low:.3g} on are logarithms of rates from {math.exp(low):.3g} on; "
+        f"the targets have a mean of {mean:.3g}{_reached(stream.course)}",
+        expected="an output that can be the logarithm of the targets' mean",
+        certainty=f"exact, on the targets of {len(stream.readings)} recorded steps",
+        why="This loss takes the exponential of its input. An output that cannot be negative then "
+        "means a rate of 1 at the least, and rarer events cannot be told from one another.",
+        causes=("wrong_output_activation", "wrong_loss"),
+        remedies=(
+            Remedy(
+                "Say that the output is a rate.",
+                "loss = F.poisson_nll_loss(rate, y, log_input=False)",
+            ),
+            Remedy(
+                "Or leave the activation out, and take the exponential to predict.",
+                "loss = F.poisson_nll_loss(output, y)\nrate = output.exp()",
+            ),
+        ),
+        evidence={"low": low, "target_mean": mean},
+    )
+
+
+_OF_LOGARITHMS = "poisson_nll_loss"
 
 
 # --- outputs that sum to 1 against targets that do not
@@ -239,6 +277,7 @@ def _example(
     kind: str = "squared_error",
     outputs: Sequence[float] = (0.1, 0.9),
     losses: Sequence[float] = (1.0,) * 60,
+    operation: str = "",
     **target: Any,
 ) -> Trace:
     wanted = np.asarray(targets, float)
@@ -255,7 +294,13 @@ def _example(
         steps=(0, 9, 50),
         sites=[SiteReading(1, example.sums(np.clip(values, *bounds)))] if bounds else [],
         kind=kind,
+        operation=operation or operations[-1],
     )
+
+
+def _counted(targets: Sequence[float], activation: str = "softplus") -> Trace:
+    """Counts, and a likelihood that takes the logarithm of their rate."""
+    return _example((activation, "nll_loss"), targets, kind="poisson", operation=_OF_LOGARITHMS)
 
 
 def _classified(*operations: str, losses: Sequence[float] = (1.0,) * 60) -> Trace:
@@ -285,6 +330,8 @@ probabilities.
     evidence="""
 Regression: the range of the activation whose values the loss compares, against the smallest and
 largest target in all recorded steps; behind a softmax, the sum of a sample's targets against 1.
+Counts: an output that is never negative, for a loss that takes the logarithm of a rate, whose mean
+is below 1.
 Cross-entropy: targets outside 0 to 1, or one output without
 its complement; or an activation before the loss's own softmax or sigmoid that makes outputs
 non-negative or keeps the lowest reachable loss far above 0.
@@ -360,6 +407,9 @@ network gets more than half of the way from a constant prediction to a perfect o
             lambda: _example(("sigmoid", "log"), [0.1, 0.4, 0.9], kind="cross_entropy"),
             Severity.ERROR,
         ),
+        Case("a rate for its logarithm", lambda: _counted([0, 0, 0, 1]), Severity.WARNING),
+        Case("near miss: a rate for its logarithm, of many", lambda: _counted([3, 1, 4, 2]), None),
+        Case("a logarithm that may be negative", lambda: _counted([0, 0, 0, 1], "tanh"), None),
         Case(
             "ReLU before the softmax, nothing learned",
             lambda: _classified("relu", losses=(2.3,) * 60),

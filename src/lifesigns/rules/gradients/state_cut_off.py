@@ -1,0 +1,122 @@
+"""GRD030: a recurrence whose state is detached in each of its steps."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from lifesigns.evidence import Stream, Threshold
+from lifesigns.evidence.thresholds import ENOUGH_STEPS, WEAK
+from lifesigns.records import Finding, Graph, Kind, Quantity, Remedy, Severity, Site, Trace
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Rule
+
+CUTS = Threshold(2, "steps of a recurrence whose state is cut off", "definition")
+
+
+def check(stream: Stream) -> Iterable[Finding]:
+    """At most one finding per stream."""
+    for snapshot in stream.snapshots:
+        if cells := _cut_off(snapshot.graph):
+            yield _finding(stream, snapshot.step, cells[0])
+            return
+
+
+def _cut_off(graph: Graph) -> list[list[Site]]:
+    """The calls of each linear map that reads no state but a detached one."""
+    calls: defaultdict[tuple[str, ...], list[Site]] = defaultdict(list)
+    for index in graph.of_kind(Kind.LINEAR):
+        calls[graph.sites[index].parameters].append(graph.sites[index])
+    return [group for group in calls.values() if _is_cut(group)]
+
+
+def _is_cut(group: Sequence[Site]) -> bool:
+    """Whether all calls but the first are cut: pieces of several steps have some that are not."""
+    cuts = sum("cut_state" in site.details for site in group)
+    return cuts >= max(CUTS, len(group) - 1)
+
+
+def _finding(stream: Stream, step: int, calls: Sequence[Site]) -> Finding:
+    course, weight = stream.course, calls[0].parameters[0]
+    poor = course.steps >= ENOUGH_STEPS and course.gain < WEAK
+    return RULE.finding(
+        Severity.WARNING if poor else Severity.NOTE,
+        f"no gradient goes back through the {len(calls)} steps of {weight}",
+        site=calls[0].name,
+        step=step,
+        measured=f"from the second of {len(calls)} calls on, {weight} reads what the call before "
+        f"it made, without its graph{course.remark}",
+        expected="a state that keeps its graph within the pieces that one backward pass is for",
+        certainty="proved on the graph",
+        causes=("frozen", "vanishing", "other"),
+        remedies=(_ONCE,),
+        evidence={"calls": len(calls), "gain": course.gain},
+    )
+
+
+_ONCE = Remedy(
+    "Detach the state once for each piece, behind its backward pass, and not within it.",
+    "for x, y in pieces:\n"
+    "    state = state.detach()\n"
+    "    for now in x.unbind(1):\n"
+    "        state = cell(now, state)",
+)
+
+
+# --- cases ----------------------------------------------------------------------------------------
+def _example(cuts: Sequence[bool], losses: Sequence[float] = example.FLAT) -> Trace:
+    """A cell whose state is detached before these of its calls."""
+    known = example.regression(losses, update=1e-3)
+    first, *rest = known.snapshots[0].graph.sites
+    details = ({"cut_state": 1.0} if cut else {} for cut in cuts)
+    calls = [replace(first, call=i, details=d) for i, d in enumerate(details)]
+    graph = Graph((*rest, *calls))
+    shots = tuple(replace(shot, graph=graph) for shot in known.snapshots)
+    return replace(known, snapshots=shots)
+
+
+RULE = Rule(
+    code="GRD030",
+    name="state-cut-off",
+    title="No gradient goes back through a recurrence",
+    why="A recurrence learns what to remember from the gradient that later steps send back through "
+    "its state. Where the state is detached in each step, none arrives, and what is needed later "
+    "is kept by chance only.",
+    sees="""
+A state that is detached, or made anew from its values, within the loop over time: `cell(x,
+state.detach())`. Every step learns for itself alone, as a network without a memory.
+""",
+    evidence="""
+A weight is used several times in one pass, and from the second time on it reads what the time
+before made: the same memory, without its graph. From what it reads no way leads back further. An
+alarm where the fit is weak.
+""",
+    ignore="""
+Detaching once between two backward passes, or once for each piece of several steps, is as it should
+be. Iterations that are each trained for themselves (refinement) may do without: a note, if they
+learn.
+""",
+    references=("Werbos 1990, Backpropagation Through Time: What It Does and How to Do It",),
+    reads=frozenset({Quantity.LOSS}),
+    check=check,
+    thresholds={"cuts": CUTS, "steps": ENOUGH_STEPS, "fit": WEAK},
+    explains=("loss-flat", "dead-units", "vanishing-gradient", "stopped-early"),
+    cases=(
+        Case("cut in each step", lambda: _example([False, *[True] * 5]), Severity.WARNING),
+        Case("from the first step on", lambda: _example([True] * 3), Severity.WARNING),
+        Case(
+            "near miss: cut in each step, and learns all the same",
+            lambda: _example([False, *[True] * 5], example.FALLING),
+            None,
+        ),
+        Case("near miss: pieces of two steps", lambda: _example([False, True] * 4), None),
+        Case("one step of two", lambda: _example([False, True]), None),
+        Case("a state with its graph", lambda: _example([False] * 6), None),
+        Case(
+            "readings missing: no fit is known",
+            lambda: example.unread(_example([False, *[True] * 5])),
+            None,
+        ),
+    ),
+)
