@@ -80,18 +80,29 @@ def _finding(stream: Stream, snapshot: Snapshot, mixing: Mixing) -> Finding:
     how = _explained(snapshot, mixing)
     return RULE.finding(
         _severity(stream, how),
-        f"the output of one sample depends on {mixing.mixed} other samples of the batch"
-        + (f": {how.mistake}" if how.mistake else ""),
+        f"the output of one sample depends on {'' if mixing.above else 'at least '}{mixing.mixed} "
+        "other samples of the batch" + (f": {how.mistake}" if how.mistake else ""),
         site=mixing.above,
         step=snapshot.step,
-        measured=f"the gradient of one sample's output is not 0 at {mixing.mixed} of "
-        f"{mixing.samples} other samples; they meet after {mixing.above or 'the input'}, in "
-        f"{', '.join(mixing.between[:6])}" + stream.course.remark,
+        measured=_measured(mixing) + stream.course.remark,
         expected="each output computed from its own sample alone",
-        certainty="proved by a gradient sent back at one recorded step",
+        certainty="proved by a gradient sent back at one recorded step"
+        + ("" if mixing.above else ", and by comparing numbers"),
         causes=("wrong_shape", "other"),
         remedies=how.remedies,
         evidence={"mixed": mixing.mixed, "samples": mixing.samples},
+    )
+
+
+def _measured(mixing: Mixing) -> str:
+    if not mixing.above:
+        return (
+            "the first layer is given the numbers of the batch in another order: among those that "
+            f"lead to one sample's output are those of at least {mixing.mixed} other samples"
+        )
+    return (
+        f"the gradient of one sample's output is not 0 at {mixing.mixed} of {mixing.samples} other "
+        f"samples; they meet after {mixing.above}, in {', '.join(mixing.between[:6])}"
     )
 
 
@@ -115,7 +126,7 @@ def _explained(snapshot: Snapshot, mixing: Mixing) -> _How:
         return _How(mistake, (_BATCH_FIRST, _LAST_AXES))
     regrouped = words & REGROUPING and words <= ROW_BY_ROW | RECURRENT
     if regrouped and not words & RECURRENT:
-        cut = words.isdisjoint(WHOLE_ROWS)
+        cut = bool(mixing.above) and words.isdisjoint(WHOLE_ROWS)
         return _How("a view deals their numbers out anew", (_MOVE, _CHECK), cut)
     if not mixing.flat and words & RECURRENT:
         if regrouped and not _all(mixing):
@@ -189,10 +200,14 @@ _RECURRENT_FIRST = Remedy("Say where the batch is.", "nn.GRU(features, units, ba
 
 # --- cases ----------------------------------------------------------------------------------------
 def _example(
-    *between: str, losses: Sequence[float] = FLAT, mixed: int = 2, flat: bool = False
+    *between: str,
+    losses: Sequence[float] = FLAT,
+    mixed: int = 2,
+    flat: bool = False,
+    above: str = "0:linear#0",
 ) -> Trace:
     """A batch of 32, of which one sample was sent back."""
-    mixing = Mixing(31, mixed, "0:linear#0", between, flat=flat)
+    mixing = Mixing(31, mixed, above, between, flat=flat)
     return example.asked(example.regression(losses, update=1e-3), mixing)
 
 
@@ -223,11 +238,14 @@ fails, and the network gets its labels from strangers.
     evidence="""
 In one recorded step, before the run's own backward pass, the output of one sample alone is sent
 back as a gradient. Where it is not exactly 0 at another sample, the output depends on that sample:
-a proof, not an estimate. Batch normalisation is left out of it. An alarm needs an operation that
-mixes by mistake (see above). Where none can be meant it needs no harm: a softmax over the batch for
-each unit of a layer, a view that deals rows out anew. In training the samples of a batch help each
-other, so the loss may fall all the same. Attention or a recurrence over the batch may be meant, and
-alarms if the fit stays poor. Everything else is a note.
+a proof, not an estimate. Batch normalisation is left out of it. Before the first layer there is no
+gradient: there the numbers of the batch are looked for, and those of two others found, at least.
+
+An alarm needs an operation that mixes by mistake (see above). Where none can be meant it needs no
+harm: a softmax over the batch for each unit of a layer, a view that deals hidden rows out anew. In
+training the samples of a batch help each other, so the loss may fall all the same. Attention or a
+recurrence over the batch may be meant, and alarms if the fit stays poor; so does an input that was
+dealt out anew. Everything else is a note.
 """,
     ignore="""
 Samples may belong together: pairs, mixed samples, neighbours in a graph, the rows of a set, the
@@ -293,6 +311,12 @@ user's own functions, checkpointing or compiled code stand in the way (the cover
         Case(
             "near miss: attention over rows, and it learns",
             lambda: _example("view", "matmul", mixed=31, losses=example.FALLING),
+            None,
+        ),
+        Case("the input itself", lambda: _example("view", above=""), Severity.WARNING),
+        Case(
+            "near miss: the input itself, and it learns",
+            lambda: _example("view", above="", losses=example.FALLING),
             None,
         ),
         Case("near miss: chosen by an index", lambda: _example("index", "view"), None),
