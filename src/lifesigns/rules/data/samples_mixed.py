@@ -25,8 +25,11 @@ from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FLAT
 
 UNITS = Threshold(2, "units for which a softmax over rows is no choice of a row", "definition")
-MATRIX = 2
-"""Dimensions of scores that may be a matching; a hidden value of a sequence has more."""
+MATRIX = Threshold(
+    2,
+    "dimensions of scores that may be a matching; a hidden value of a sequence has more",
+    "definition",
+)
 REGROUPING = frozenset({"view", "reshape", "unsafe_view", "reshape_alias", "as_strided"})
 """They deal the numbers of a tensor out anew, in the order in which they lie in memory."""
 ROW_BY_ROW = frozenset(
@@ -259,7 +262,7 @@ user's own functions, checkpointing or compiled code stand in the way (the cover
     ),
     reads=frozenset({Quantity.MIXING, Quantity.LOSS}),
     check=check,
-    thresholds={"fit": HALF, "units": UNITS},
+    thresholds={"fit": HALF, "units": UNITS, "matrix": MATRIX},
     explains=(
         "labels-unrelated",
         "loss-flat",
