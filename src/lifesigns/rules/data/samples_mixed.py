@@ -27,7 +27,7 @@ from lifesigns.rules.testing import FLAT
 UNITS = Threshold(2, "units for which a softmax over rows is no choice of a row", "definition")
 MATRIX = Threshold(
     2,
-    "dimensions of scores that may be a matching; a hidden value of a sequence has more",
+    "axes, rows and columns, of scores that may be a matching; a sequence has more",
     "definition",
 )
 REGROUPING = frozenset({"view", "reshape", "unsafe_view", "reshape_alias", "as_strided"})
