@@ -54,6 +54,26 @@ def _normalised(x: Tensor, a: nn.Linear, norm: nn.Module, b: nn.Linear) -> Tenso
     return b(norm(a(x)).relu())
 
 
+def _dealt_out(x: Tensor, a: nn.Linear, b: nn.Linear) -> Tensor:
+    return b(a(x.view(LENGTH, len(x), -1).transpose(0, 1)).relu().mean(1))
+
+
+def _rearranged(x: Tensor, a: nn.Linear, b: nn.Linear) -> Tensor:
+    return b(a(x.view(len(x), -1, LENGTH).transpose(1, 2)).relu().mean(1))
+
+
+def _time_first(x: Tensor, a: nn.Linear, b: nn.Linear) -> Tensor:
+    return b(a(x.transpose(0, 1)).relu().mean(0))
+
+
+def _cut_and_pasted(x: Tensor, a: nn.Linear, b: nn.Linear) -> Tensor:
+    return b(a(torch.cat([x[:, :4], x.roll(1, 0)[:, 4:]], 1)).relu().mean(1))
+
+
+def _two_layers(forward: Callable[..., Tensor]) -> Callable[[], nn.Module]:
+    return lambda: Network(forward, a=nn.Linear(8, 5), b=nn.Linear(5, 3))
+
+
 def _encoder(batch_first: bool) -> nn.Module:
     return nn.TransformerEncoderLayer(8, 2, 16, batch_first=batch_first)
 
@@ -84,6 +104,7 @@ MIXED: dict[str, tuple[tuple[int, ...], Callable[[], nn.Module], str]] = {
         lambda: Network(_over_batch, a=nn.Linear(8, 5), b=nn.Linear(5, 3)),
         "softmax",
     ),
+    "an input dealt out anew": (SEQUENCE, _two_layers(_dealt_out), "view"),
     "pairs": (ROWS, lambda: Network(_paired, a=nn.Linear(8, 5), b=nn.Linear(5, 3)), "index"),
 }
 APART: dict[str, tuple[tuple[int, ...], Callable[[], nn.Module]]] = {
@@ -96,6 +117,9 @@ APART: dict[str, tuple[tuple[int, ...], Callable[[], nn.Module]]] = {
         lambda: Network(_last, layer=nn.LSTM(8, 6, batch_first=True), out=nn.Linear(6, 3)),
     ),
     "attention": (SEQUENCE, lambda: Network(_last, layer=_encoder(True), out=nn.Linear(8, 3))),
+    "an input rearranged within its samples": (SEQUENCE, _two_layers(_rearranged)),
+    "an input with time first": (SEQUENCE, _two_layers(_time_first)),
+    "a piece of one other sample": (SEQUENCE, _two_layers(_cut_and_pasted)),
     "batch normalisation": (
         ROWS,
         lambda: Network(_normalised, a=nn.Linear(8, 5), norm=nn.BatchNorm1d(5), b=nn.Linear(5, 3)),

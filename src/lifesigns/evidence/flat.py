@@ -13,6 +13,7 @@ from lifesigns.evidence.thresholds import HARDLY_RELATED, LEARNED, NOTHING, PATI
 from lifesigns.records import Severity
 
 SUSPECTS = (
+    suspects.without_steps,
     suspects.heavy_dropout,
     suspects.unscaled_input,
     suspects.unscaled_target,

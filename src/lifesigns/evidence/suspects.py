@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from lifesigns.evidence.course import REGRESSIONS, Course
 from lifesigns.evidence.gradients import median_known, reach
+from lifesigns.evidence.still import stands_still
 from lifesigns.evidence.stream import Stream
 from lifesigns.evidence.thresholds import (
     CALIBRATED,
@@ -27,7 +28,7 @@ from lifesigns.evidence.thresholds import (
     Threshold,
 )
 from lifesigns.functions import ACTIVATIONS
-from lifesigns.records import Kind, Remedy, Snapshot, UnitSums
+from lifesigns.records import Kind, ParameterReading, Remedy, Snapshot, UnitSums
 
 SPIKE = Threshold(
     3.0, "highest early loss over the first one (and the baseline), called a spike", CALIBRATED
@@ -40,6 +41,9 @@ FAR = Threshold(
 )
 STEADILY = Threshold(
     3.0, "standard errors of the slope of a fall that is far from done", "normal: p < 0.3 %"
+)
+MOST = Threshold(
+    0.5, "share of the weights to be trained without a step, called most", "definition"
 )
 
 
@@ -179,6 +183,34 @@ def _slowness(stream: Stream) -> str:
     if course.fall > STEADILY and course.gain < FAR:
         return "the loss falls steadily, yet is still above a constant prediction"
     return ""
+
+
+def without_steps(stream: Stream) -> Suspect | None:
+    """Most of what is to be trained gets no step, and stands still.
+
+    No optimizer holds it, no loss leads to it, or the optimizer never steps.
+    """
+    history: dict[str, list[ParameterReading]] = {}
+    for reading in (p for s in stream.snapshots for p in s.parameters if p.trainable):
+        history.setdefault(reading.name, []).append(reading)
+    idle = bool(stream.trace.idle) and not len(stream.trace.rates.steps)
+    sizes = {name: math.prod(known[0].shape) for name, known in history.items()}
+    still = sum(
+        sizes[name]
+        for name, known in history.items()
+        if (idle or not any(p.optimized and p.reached for p in known)) and stands_still(known)
+    )
+    share = still / max(sum(sizes.values()), 1)
+    if not share > MOST:
+        return None
+    return Suspect(
+        "frozen",
+        f"{share:.0%} of the weights that are to be trained get no step",
+        Remedy(
+            "Give the optimizer all parameters, and step it after each backward pass.",
+            "optimizer = torch.optim.Adam(model.parameters())",
+        ),
+    )
 
 
 def silent_layer(stream: Stream) -> Suspect | None:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 class Mixing:
     """One sample's output was sent back, as a gradient, to where the network begins.
 
-    A gradient different from 0 at another sample proves that the output depends on it; none proves
-    nothing beyond this batch. Batch normalisation is left out of it.
+    A gradient different from 0 at another sample proves that the output depends on it, and so do
+    another sample's numbers where its own should be. That neither was seen proves nothing beyond
+    this batch. Batch normalisation is left out of it.
     """
 
     samples: int = 0
@@ -18,7 +19,8 @@ class Mixing:
     mixed: int = 0
     """How many of them the output depends on."""
     above: str = ""
-    """The site nearest to the output where the samples are mixed already, seen from the input."""
+    """The site nearest to the output where the samples are mixed already, seen from the input;
+    empty if that is the input itself."""
     between: tuple[str, ...] = ()
     """The operations, named as nodes, between the last place where samples are mixed and the next
     where they are apart."""

@@ -20,9 +20,12 @@ from lifesigns.record.graph.operations import LINEAR_MAPS
 from lifesigns.record.graph.sent_back import hindrance, send_back
 from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk, saved, snake_case
+from lifesigns.record.measure.laid_out import LAID_OUT, strangers_among
 from lifesigns.records import Kind, Mixing, Quantity, Shape
 
 TOKENS = "Embedding"
+DATA = {"Addmm": "mat1", "Mm": "self", "Bmm": "self", "Convolution": "input"}
+"""Under which name a node keeps the data that it multiplies by a weight."""
 MOST_TRIES = 2
 """Recorded steps in which it is asked: where a last layer starts at zero, the first
 says nothing."""
@@ -90,7 +93,7 @@ def read_mixing(walked: Walk, condensed: Condensed, inputs: Inputs) -> Mixing | 
         return why
     reading = Mixing()
     if axes is not None:
-        reading = _asked_of_samples(walked, condensed, start, axes)
+        reading = _asked_of_samples(walked, condensed, start, axes, inputs)
     return reading if sequence is None else _asked_of_positions(walked, start, sequence, reading)
 
 
@@ -114,6 +117,8 @@ class Rows:
     own: list[bool]
     others: list[int]
     finite: bool
+    entered: dict[int, Tensor]
+    """At each node that multiplies the data itself, which of its rows it is."""
 
 
 def _sample_axes(walked: Walk, condensed: Condensed, start: int, inputs: Inputs) -> Axes | None:
@@ -153,7 +158,9 @@ def _is_led_by(walked: Walk, index: int, samples: int) -> bool:
     return bool(shape) and (shape[0] % samples == 0 or along_time)
 
 
-def _asked_of_samples(walked: Walk, condensed: Condensed, start: int, axes: Axes) -> Mixing:
+def _asked_of_samples(
+    walked: Walk, condensed: Condensed, start: int, axes: Axes, inputs: Inputs
+) -> Mixing:
     rows = _sent(walked, condensed, start, 0, axes.samples)
     spread = [k for k, others in enumerate(rows.others) if others]
     if not rows.finite or not any(rows.own[:-1]):
@@ -163,7 +170,9 @@ def _asked_of_samples(walked: Walk, condensed: Condensed, start: int, axes: Axes
         if not (along.finite and any(along.others)):
             return Mixing()  # the samples lie along dimension 1: dimension 0 is time
     if not spread:
-        return Mixing(axes.samples - 1, flat=axes.flat)
+        strangers = strangers_among(_data_of_one(walked, rows), inputs.batch, axes.samples // 2)
+        between = (LAID_OUT,) if strangers else ()
+        return Mixing(axes.samples - 1, strangers, between=between, flat=axes.flat)
     last = max(rows.nodes[k] for k in spread)
     apart = {n for n, others in zip(rows.nodes, rows.others, strict=True) if not others}
     return Mixing(
@@ -178,9 +187,12 @@ def _asked_of_samples(walked: Walk, condensed: Condensed, start: int, axes: Axes
 def _sent(walked: Walk, condensed: Condensed, start: int, dim: int, length: int) -> Rows:
     """The rows of `dim` in which a gradient of the row in the middle arrives."""
     row, nodes, counted = length // 2, [], []
+    entries, entered = set(_entries(walked, condensed)), {}
 
     def visit(index: int, gradient: Tensor) -> None:
         shape = tuple(gradient.shape)
+        if index in entries and len(shape) > 1:
+            entered[index] = (gradient != 0).flatten(1).any(1)
         is_led = len(shape) > dim and shape[dim] == length and shape.count(length) == 1
         if is_led and index not in condensed.weight_like:
             nodes.append(index)
@@ -188,9 +200,17 @@ def _sent(walked: Walk, condensed: Condensed, start: int, dim: int, length: int)
 
     send_back(walked, start, _gradient(walked, start, {dim: row}), visit)
     counts = torch.stack(counted).tolist()
-    return Rows(
-        nodes, [c[0] > 0 for c in counts], [c[1] for c in counts], all(c[2] for c in counts)
-    )
+    own, others = [c[0] > 0 for c in counts], [c[1] for c in counts]
+    return Rows(nodes, own, others, all(c[2] for c in counts), entered)
+
+
+def _data_of_one(walked: Walk, rows: Rows) -> Iterator[tuple[Tensor, Tensor]]:
+    """What each first layer is given, and which rows of it the output of one sample depends on."""
+    for index, used in rows.entered.items():
+        name = DATA.get(walked.names[index])
+        data = saved(walked.nodes[index], name) if name else None
+        if data is not None and len(data) == len(used):
+            yield data, used
 
 
 def _counts(gradient: Tensor, row: int) -> Tensor:

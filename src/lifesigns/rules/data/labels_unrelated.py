@@ -61,7 +61,7 @@ def _finding(stream: Stream, severity: Severity) -> Finding:
         "layers and gradients look healthy",
         expected="a fit better than a constant prediction by more than its error",
         certainty="by elimination: no other cause is in evidence; overfitting ten samples tells",
-        causes=("wrong_labels", "capacity"),
+        causes=("wrong_labels", "capacity", "wrong_shape"),
         remedies=(
             Remedy(
                 "Check that inputs and targets belong together: look at some pairs.",
@@ -70,6 +70,10 @@ def _finding(stream: Stream, severity: Severity) -> Finding:
             Remedy(
                 "Shuffle both with the same permutation.",
                 "order = torch.randperm(len(x))\nx, y = x[order], y[order]",
+            ),
+            Remedy(
+                "Check that no reshape of the inputs deals their rows out anew.",
+                "assert torch.equal(x.view(len(x), -1)[0], samples[0].flatten())",
             ),
         ),
         evidence={"gain": course.gain, "gain_error": course.gain_error, "travel": way},
@@ -118,7 +122,8 @@ RULE = Rule(
     "seem to say nothing: shuffled apart, wrongly joined, or without the cause among the features.",
     sees="""
 Inputs and labels that do not belong together: shuffled with different permutations, joined on the
-wrong key, read from a wrong column. To the network such labels are noise.
+wrong key, read from a wrong column, or reshaped so that a row holds parts of others. To the
+network such labels are noise.
 """,
     evidence="""
 By elimination. The fit is no better than a constant prediction (see loss-flat), for long enough;

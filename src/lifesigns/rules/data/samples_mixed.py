@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from lifesigns.evidence import Stream
+from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.output import normalised_dim
 from lifesigns.evidence.thresholds import HALF
 from lifesigns.functions import ACTIVATIONS
@@ -24,6 +24,12 @@ from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FLAT
 
+UNITS = Threshold(2, "units for which a softmax over rows is no choice of a row", "definition")
+MATRIX = Threshold(
+    2,
+    "axes, rows and columns, of scores that may be a matching; a sequence has more",
+    "definition",
+)
 REGROUPING = frozenset({"view", "reshape", "unsafe_view", "reshape_alias", "as_strided"})
 """They deal the numbers of a tensor out anew, in the order in which they lie in memory."""
 ROW_BY_ROW = frozenset(
@@ -35,6 +41,11 @@ ROW_BY_ROW = frozenset(
     }
 )  # fmt: skip
 """They leave each row by itself, or only lay rows out: samples that meet there, met by mistake."""
+WHOLE_ROWS = frozenset({"chunk", "select", "slice", "split", "split_with_sizes", "unbind"}) | {
+    "constant_pad_nd", "copy_slices", "unsafe_split",
+}  # fmt: skip
+"""They take rows apart again after a view, as one over the frames of each clip is meant to be."""
+SOFTMAX = frozenset({"softmax", "log_softmax"})
 RECURRENT = frozenset({"lstm", "gru", "rnn", "rnn_tanh", "rnn_relu"})
 ATTENTION = frozenset({"scaled_dot_product_attention", "matmul"})
 CHOOSING = frozenset(
@@ -56,42 +67,77 @@ def check(stream: Stream) -> Iterable[Finding]:
             return
 
 
+@dataclass(frozen=True)
+class _How:
+    """By what operation samples were mixed."""
+
+    mistake: str
+    """Empty if it may well be intended."""
+    remedies: tuple[Remedy, ...]
+    certain: bool = False
+    """Whether no network is meant to do this, so that a good fit acquits nothing: in training the
+    samples of a batch help each other, and the loss falls for that."""
+
+
 def _finding(stream: Stream, snapshot: Snapshot, mixing: Mixing) -> Finding:
-    how, remedies = _explained(snapshot, mixing)
+    how = _explained(snapshot, mixing)
     return RULE.finding(
-        stream.course.harm(HALF) if how else Severity.NOTE,
-        f"the output of one sample depends on {mixing.mixed} other samples of the batch"
-        + (f": {how}" if how else ""),
+        _severity(stream, how),
+        f"the output of one sample depends on {'' if mixing.above else 'at least '}{mixing.mixed} "
+        "other samples of the batch" + (f": {how.mistake}" if how.mistake else ""),
         site=mixing.above,
         step=snapshot.step,
-        measured=f"the gradient of one sample's output is not 0 at {mixing.mixed} of "
-        f"{mixing.samples} other samples; they meet after {mixing.above or 'the input'}, in "
-        f"{', '.join(mixing.between[:6])}" + stream.course.remark,
+        measured=_measured(mixing) + stream.course.remark,
         expected="each output computed from its own sample alone",
-        certainty="proved by a gradient sent back at one recorded step",
+        certainty="proved by a gradient sent back at one recorded step"
+        + ("" if mixing.above else ", and by comparing numbers"),
         causes=("wrong_shape", "other"),
-        remedies=remedies,
+        remedies=how.remedies,
         evidence={"mixed": mixing.mixed, "samples": mixing.samples},
     )
 
 
-def _explained(snapshot: Snapshot, mixing: Mixing) -> tuple[str, tuple[Remedy, ...]]:
-    """By what mistake samples were mixed; empty if that may well be intended."""
+def _measured(mixing: Mixing) -> str:
+    if not mixing.above:
+        return (
+            "the first layer is given the numbers of the batch in another order: among those that "
+            f"lead to one sample's output are those of at least {mixing.mixed} other samples"
+        )
+    return (
+        f"the gradient of one sample's output is not 0 at {mixing.mixed} of {mixing.samples} other "
+        f"samples; they meet after {mixing.above}, in {', '.join(mixing.between[:6])}"
+    )
+
+
+def _severity(stream: Stream, how: _How) -> Severity:
+    if not how.mistake:
+        return Severity.NOTE
+    harm = stream.course.harm(HALF)
+    return Severity.WARNING if how.certain and harm is Severity.NOTE else harm
+
+
+def _explained(snapshot: Snapshot, mixing: Mixing) -> _How:
     words = frozenset(mixing.between)
+    over_batch = list(_over_batch(snapshot, mixing)) if words & SOFTMAX else []
     if words & CHOOSING:
-        return "", (_CHECK,)
-    if "softmax" in words and _over_batch(snapshot, mixing):
-        return "a softmax runs over the batch", (_OVER_CLASSES,)
+        return _How("", (_CHECK,))
+    if over_batch:
+        certain = not any(_chooses(snapshot.graph, index) for index in over_batch)
+        return _How("a softmax runs over the batch", (_OVER_CLASSES,), certain)
     if not mixing.flat and words & ATTENTION:
-        return "attention runs over the batch, not over the sequence", (_BATCH_FIRST, _LAST_AXES)
+        mistake = "attention runs over the batch, not over the sequence"
+        return _How(mistake, (_BATCH_FIRST, _LAST_AXES))
     regrouped = words & REGROUPING and words <= ROW_BY_ROW | RECURRENT
     if regrouped and not words & RECURRENT:
-        return "a view deals their numbers out anew", (_MOVE, _CHECK)
+        cut = bool(mixing.above) and words.isdisjoint(WHOLE_ROWS)
+        return _How("a view deals their numbers out anew", (_MOVE, _CHECK), cut)
     if not mixing.flat and words & RECURRENT:
         if regrouped and not _all(mixing):
-            return "a view deals their states out anew", (_MOVE, _CHECK)
-        return "the recurrence runs over the batch, not over the sequence", (_RECURRENT_FIRST,)
-    return "", (_CHECK,)
+            mistake = "a view deals their states out anew"
+            return _How(mistake, (_MOVE, _CHECK), _ends_in_view(mixing))
+        mistake = "the recurrence runs over the batch, not over the sequence"
+        return _How(mistake, (_RECURRENT_FIRST,))
+    return _How("", (_CHECK,))
 
 
 def _all(mixing: Mixing) -> bool:
@@ -99,14 +145,39 @@ def _all(mixing: Mixing) -> bool:
     return mixing.mixed > mixing.samples - mixing.mixed
 
 
-def _over_batch(snapshot: Snapshot, mixing: Mixing) -> bool:
-    sites = (snapshot.graph.sites[i] for i in snapshot.graph.of_kind(Kind.SOFTMAX))
-    return any(
-        site.shape[:1] == (mixing.samples + 1,)
-        and normalised_dim(site) == 0
-        and "dim" in site.details
-        for site in sites
+def _ends_in_view(mixing: Mixing) -> bool:
+    """Whether only what a recurrence gave was viewed anew, not its input.
+
+    Steps of episodes that lie one after the other have to be parted before it.
+    """
+    words = mixing.between
+    first = next(place for place, word in enumerate(words) if word in REGROUPING)
+    return not RECURRENT.isdisjoint(words[:first])
+
+
+def _chooses(graph: Graph, index: int) -> bool:
+    """Whether a softmax over rows may be meant to choose among them, or to match them.
+
+    One number for each row is a choice of a row; scores of rows against rows, or against other
+    data, are a matching. Neither is one number for each unit of a layer.
+    """
+    site = graph.sites[index]
+    rows = site.shape[0]
+    layered = any(graph.sites[i].parameters for i in graph.predecessors(index))
+    return (
+        site.units < UNITS
+        or site.shape.count(rows) > 1
+        or not (layered or len(site.shape) > MATRIX)
     )
+
+
+def _over_batch(snapshot: Snapshot, mixing: Mixing) -> Iterator[int]:
+    """The softmaxes of the graph that run over the batch."""
+    for index in snapshot.graph.of_kind(Kind.SOFTMAX):
+        site = snapshot.graph.sites[index]
+        led = site.shape[:1] == (mixing.samples + 1,)
+        if led and normalised_dim(site) == 0 and "dim" in site.details:
+            yield index
 
 
 _MOVE = Remedy(
@@ -132,21 +203,25 @@ _RECURRENT_FIRST = Remedy("Say where the batch is.", "nn.GRU(features, units, ba
 
 # --- cases ----------------------------------------------------------------------------------------
 def _example(
-    *between: str, losses: Sequence[float] = FLAT, mixed: int = 2, flat: bool = False
+    *between: str,
+    losses: Sequence[float] = FLAT,
+    mixed: int = 2,
+    flat: bool = False,
+    above: str = "0:linear#0",
 ) -> Trace:
     """A batch of 32, of which one sample was sent back."""
-    mixing = Mixing(31, mixed, "0:linear#0", between, flat=flat)
+    mixing = Mixing(31, mixed, above, between, flat=flat)
     return example.asked(example.regression(losses, update=1e-3), mixing)
 
 
-def _competing() -> Trace:
+def _competing(losses: Sequence[float] = FLAT, units: int = 4) -> Trace:
     known = example.chain("linear", "softmax", "linear", "mse_loss", batch=32)
     linear, softmax, *rest = known.sites
-    graph = Graph((linear, example.with_details(softmax, dim=0), *rest), known.edges)
-    losses = _example().snapshots
-    shots = [replace(shot, graph=graph) for shot in losses]
+    softmax = replace(example.with_details(softmax, dim=0), shape=(32, units))
+    graph = Graph((linear, softmax, *rest), known.edges)
+    shots = [replace(shot, graph=graph) for shot in _example(losses=losses).snapshots]
     return example.asked(
-        example.trace(*shots, losses=FLAT), Mixing(31, 31, "0:linear#0", ("softmax",))
+        example.trace(*shots, losses=losses), Mixing(31, 31, "0:linear#0", ("softmax",))
     )
 
 
@@ -166,12 +241,19 @@ fails, and the network gets its labels from strangers.
     evidence="""
 In one recorded step, before the run's own backward pass, the output of one sample alone is sent
 back as a gradient. Where it is not exactly 0 at another sample, the output depends on that sample:
-a proof, not an estimate. Batch normalisation is left out of it. An alarm needs an operation that
-mixes by mistake (see above) and a fit that stays poor; everything else is a note.
+a proof, not an estimate. Batch normalisation is left out of it. Before the first layer there is no
+gradient: there the numbers of the batch are looked for, and those of two others found, at least.
+
+An alarm needs an operation that mixes by mistake (see above). Where none can be meant it needs no
+harm: a softmax over the batch for each unit of a layer, a view that deals hidden rows out anew. In
+training the samples of a batch help each other, so the loss may fall all the same. Attention or a
+recurrence over the batch may be meant, and alarms if the fit stays poor; so does an input that was
+dealt out anew. Everything else is a note.
 """,
     ignore="""
-Samples may belong together: pairs, mixed samples, neighbours in a graph, the rows of a set. Then
-rows are chosen by an index, or compared with a mean, and that is a note. It is not asked where the
+Samples may belong together: pairs, mixed samples, neighbours in a graph, the rows of a set, the
+frames of a clip. Then rows are chosen by an index, weighed against each other by one number each,
+or compared with a mean, and that is a note. It is not asked where the
 user's own functions, checkpointing or compiled code stand in the way (the coverage says so).
 """,
     references=(
@@ -180,7 +262,7 @@ user's own functions, checkpointing or compiled code stand in the way (the cover
     ),
     reads=frozenset({Quantity.MIXING, Quantity.LOSS}),
     check=check,
-    thresholds={"fit": HALF},
+    thresholds={"fit": HALF, "units": UNITS, "matrix": MATRIX},
     explains=(
         "labels-unrelated",
         "loss-flat",
@@ -194,7 +276,52 @@ user's own functions, checkpointing or compiled code stand in the way (the cover
         Case("a recurrence over it", lambda: _example("gru", "select", mixed=16), Severity.WARNING),
         Case("attention over it", lambda: _example("view", "matmul", mixed=31), Severity.WARNING),
         Case("a softmax over it", _competing, Severity.WARNING),
-        Case("near miss: it learns", lambda: _example("view", losses=example.FALLING), None),
+        Case(
+            "a softmax over it, and the loss falls",
+            lambda: _competing(example.FALLING),
+            Severity.WARNING,
+        ),
+        Case(
+            "a view, and the loss falls",
+            lambda: _example("permute", "view", losses=example.FALLING),
+            Severity.WARNING,
+        ),
+        Case(
+            "a view of states, and the loss falls",
+            lambda: _example("gru", "view", "slice", losses=example.FALLING),
+            Severity.WARNING,
+        ),
+        Case(
+            "near miss: a softmax that chooses one of the rows",
+            lambda: _competing(example.FALLING, units=1),
+            None,
+        ),
+        Case(
+            "near miss: a softmax over rows against rows",
+            lambda: _competing(example.FALLING, units=32),
+            None,
+        ),
+        Case(
+            "near miss: frames of a clip, and it learns",
+            lambda: _example("view", "slice", "view", losses=example.FALLING),
+            None,
+        ),
+        Case(
+            "near miss: steps of an episode, and it learns",
+            lambda: _example("view", "lstm", "view", losses=example.FALLING),
+            None,
+        ),
+        Case(
+            "near miss: attention over rows, and it learns",
+            lambda: _example("view", "matmul", mixed=31, losses=example.FALLING),
+            None,
+        ),
+        Case("the input itself", lambda: _example("view", above=""), Severity.WARNING),
+        Case(
+            "near miss: the input itself, and it learns",
+            lambda: _example("view", above="", losses=example.FALLING),
+            None,
+        ),
         Case("near miss: chosen by an index", lambda: _example("index", "view"), None),
         Case("near miss: one sequence", lambda: _example("gru", mixed=16, flat=True), None),
         Case("apart", lambda: _example(mixed=0), None),

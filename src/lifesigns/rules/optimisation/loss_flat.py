@@ -192,6 +192,14 @@ def _dropped(share: float) -> Trace:
     return replace(known, snapshots=tuple(shots))
 
 
+def _mostly_still() -> Trace:
+    """A flat loss of a network whose first layer is in no optimizer."""
+    known = _example(_around(1))
+    first = replace(known.snapshots[0].parameters[0], optimized=False, update_rms=0.0)
+    shots = (replace(s, parameters=(first, *s.parameters[1:])) for s in known.snapshots)
+    return replace(known, snapshots=tuple(shots))
+
+
 def _unknown(losses: Sequence[float]) -> Trace:
     """A loss that was not recognised."""
     return example.without(_example(losses), [Quantity.LOSS])
@@ -226,7 +234,8 @@ A fit that is hardly better is a warning, from 250 steps on. Not of losses that 
 that cross 0 (a reward is the goal) or whose targets move, nor of one that fell by much in its first
 tenth: a simple fit is found that early.
 
-The causes come with their own evidence: the scale of the input, the size of the updates, silent
+The causes come with their own evidence: steps that never come, the scale of the input, the size of
+the updates, silent
 or saturated layers, a gradient that fades. If all of these look healthy for long enough, inputs
 and labels probably do not belong together.
 """,
@@ -341,6 +350,7 @@ loss still falls, or where the interval leaves doubt.
             ),
             Severity.ERROR,
         ),
+        Case("most of the weights get no step", _mostly_still, Severity.ERROR),
         Case("no gradient", lambda: _example(_around(1), gradients=(0, 0)), Severity.ERROR),
         Case("a dropout of nearly everything", lambda: _dropped(0.99), Severity.ERROR),
         Case(

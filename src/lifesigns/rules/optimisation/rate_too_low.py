@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -26,6 +27,7 @@ CREEPING_WAY = Threshold(1.0, "sum of update over weights: their own size", "ari
 START = Threshold(0.1, "share of the baseline that random weights may reach", CALIBRATED)
 
 OTHERS = (
+    suspects.without_steps,
     suspects.unscaled_input,
     suspects.unscaled_target,
     suspects.silent_layer,
@@ -112,6 +114,13 @@ def _example(
     return example.regression(losses, update=update, correlation=correlation, scales=scales)
 
 
+def _only_the_last_layer(known: Trace) -> Trace:
+    """The first layer is in no optimizer."""
+    first = replace(known.snapshots[0].parameters[0], optimized=False, update_rms=0.0)
+    shots = (replace(s, parameters=(first, *s.parameters[1:])) for s in known.snapshots)
+    return replace(known, snapshots=tuple(shots))
+
+
 _CREEPING = list(np.linspace(1.20, 1.19, 300))
 _NOISY = list(_CREEPING + 0.1 * np.random.default_rng(0).standard_normal(300))
 
@@ -134,8 +143,8 @@ their size.
 """,
     ignore="""
 A pretrained network, or one with a good start, learns while its weights hardly move: it is silent
-as long as the fit is good. Where the gradient itself is missing or faded, units are silent or the
-input is raw, those are the cause and this rule says nothing.
+as long as the fit is good. Where most weights get no step at all, the gradient itself is missing or
+faded, units are silent or the input is raw, those are the cause and this rule says nothing.
 """,
     references=(
         "A. Karpathy, CS231n notes: ratio of weight updates to weights, about 1e-3",
@@ -182,6 +191,11 @@ input is raw, those are the cause and this rule says nothing.
             "near miss: the same way on a noisy loss", lambda: _example(_NOISY, update=1e-3), None
         ),
         Case("near miss: no step at all", lambda: _example(_CREEPING, update=0.0), None),
+        Case(
+            "near miss: most of the weights are in no optimizer",
+            lambda: _only_the_last_layer(_example(_CREEPING)),
+            None,
+        ),
         Case("healthy updates", lambda: _example(_CREEPING, update=1e-2), None),
         Case("readings missing: no updates", lambda: example.unread(_example(_CREEPING)), None),
     ),
