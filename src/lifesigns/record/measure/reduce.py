@@ -1,12 +1,16 @@
 """Tensors to sums: reduced on their device, copied to the host once per snapshot.
 
-Small tensors of one shape wait for each other and are reduced as one stack: in a deep narrow
-network the calls, not the arithmetic, are what recording costs. Large ones are reduced at once, so
-that no activation or gradient outlives the moment the training needs it.
+Small tensors with as many observations wait for each other and are reduced side by side: in a deep
+narrow network the calls, not the arithmetic, are what recording costs. Large ones are reduced at
+once, so that no activation or gradient outlives the moment the training needs it.
+
+What is counted is counted in the values' own dtype: on a CPU a comparison whose result is boolean
+takes ten times as long as one whose result is 0.0 or 1.0, and so does the sum of booleans.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -17,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lifesigns.record.graph.operations import AT_ZERO, AtZero
 from lifesigns.record.readable import is_readable, without_modes
 from lifesigns.records import UnitSums
 
@@ -28,6 +33,9 @@ UNDERFLOW = 1e-37
 
 WIDE = 32
 """Units from which two reductions are faster than one that finds both extremes."""
+
+COUNTABLE = 1 << 24
+"""Ones up to which a float32 adds up every one of them."""
 
 Arrays = list[NDArray[np.float64]]
 
@@ -48,8 +56,8 @@ def measuring() -> Iterator[None]:
         yield
 
 
-class Stack(NamedTuple):
-    """Slots of the sums of several tensors of one shape, each `[tensors, units]`."""
+class Slots(NamedTuple):
+    """Where the sums of several tensors side by side are, each `[units of all]`."""
 
     observations: int
     total: int
@@ -63,11 +71,13 @@ class Stack(NamedTuple):
 
 @dataclass
 class PendingSums:
-    """A `UnitSums` that is still on the device: one row of a stack."""
+    """A `UnitSums` that is still on the device: some of the units that were reduced together."""
 
     units: int
-    row: int = 0
-    stack: Stack | None = None
+    flat: PendingSums | AtZero | None = None
+    """Where the derivative is below 1 % of its maximum, if that needs no counting."""
+    first: int = 0
+    slots: Slots | None = None
 
     def of(self, arrays: Arrays) -> UnitSums:
         """The sums, once the pack has been fetched.
@@ -75,22 +85,42 @@ class PendingSums:
         Args:
             arrays: What the pack brought to the host, by slot.
         """
-        assert self.stack is not None, "the pack was not fetched"
-        stack = self.stack
-        nonfinite = self._counts(arrays, stack.nonfinite)
+        assert self.slots is not None, "the pack was not fetched"
+        slots = self.slots
+        nonfinite = self._counts(arrays, slots.nonfinite)
+        active, count = self._counts(arrays, slots.active), slots.observations - nonfinite
         return UnitSums(
-            count=stack.observations - nonfinite,
-            total=self._pick(arrays, stack.total),
-            total_squared=self._pick(arrays, stack.total_squared),
-            active=self._counts(arrays, stack.active),
-            saturated=self._counts(arrays, stack.saturated),
-            minimum=self._pick(arrays, stack.minimum),
-            maximum=self._pick(arrays, stack.maximum),
+            count=count,
+            total=self._pick(arrays, slots.total),
+            total_squared=self._pick(arrays, slots.total_squared),
+            active=active,
+            saturated=self._saturated(arrays, count, active),
+            minimum=self._pick(arrays, slots.minimum),
+            maximum=self._pick(arrays, slots.maximum),
             nonfinite=nonfinite,
         )
 
+    def _saturated(
+        self, arrays: Arrays, count: NDArray[np.int64], active: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        if self.flat is AT_ZERO:
+            return count - active
+        if isinstance(self.flat, PendingSums):
+            stopped = self.flat.different_from_zero(arrays) - self.different_from_zero(arrays)
+            return stopped.clip(0)
+        return self._counts(arrays, None if self.slots is None else self.slots.saturated)
+
+    def different_from_zero(self, arrays: Arrays) -> NDArray[np.int64]:
+        """How many observations of each unit are not 0, with those that are not finite.
+
+        Args:
+            arrays: What the pack brought to the host, by slot.
+        """
+        assert self.slots is not None, "the pack was not fetched"
+        return self._counts(arrays, self.slots.active) + self._counts(arrays, self.slots.nonfinite)
+
     def _pick(self, arrays: Arrays, slot: int) -> NDArray[np.float64]:
-        return arrays[slot][self.row * self.units : (self.row + 1) * self.units]
+        return arrays[slot][self.first : self.first + self.units]
 
     def _counts(self, arrays: Arrays, slot: int | None) -> NDArray[np.int64]:
         if slot is None:
@@ -100,7 +130,7 @@ class PendingSums:
 
 class _Waiting(NamedTuple):
     pending: PendingSums
-    rows: Tensor
+    values: Tensor
     flat: Tensor | None
 
 
@@ -124,31 +154,36 @@ class Pack:
         return len(self._tensors) - 1
 
     def sums(
-        self, values: Tensor, unit_dim: int = -1, flat: Tensor | None = None
+        self,
+        values: Tensor,
+        unit_dim: int = -1,
+        flat: Tensor | PendingSums | AtZero | None = None,
     ) -> PendingSums | None:
         """Sums of `values` over everything but `unit_dim`, in float32 at least.
 
         Args:
             values: Any shape and dtype; complex values count by magnitude.
             unit_dim: The dimension that holds the units.
-            flat: Boolean, of the shape of `values`: where the derivative is below 1 % of its
-                maximum.
+            flat: Where the derivative is below 1 % of its maximum: boolean, of the shape of
+                `values`; or `AT_ZERO`; or, if `values` is what a gate let through of a gradient,
+                the sums of that gradient: flat is where it stopped.
 
         Returns:
             The pending sums, or None for a tensor that is empty or cannot be read.
         """
         if not is_readable(values) or values.numel() == 0:
             return None
-        rows = _rows(values.detach(), unit_dim)
-        waiting = _Waiting(
-            PendingSums(rows.shape[1]), rows, None if flat is None else _rows(flat, unit_dim)
-        )
+        arranged = _arranged(_real(values.detach()), unit_dim)
+        counted = _arranged(flat, unit_dim) if isinstance(flat, Tensor) else None
+        pending = PendingSums(arranged.shape[1], None if isinstance(flat, Tensor) else flat)
+        waiting = _Waiting(pending, arranged, counted)
         if values.numel() > SMALL:
             self._reduce([waiting])
         else:
-            key = (rows.shape, rows.dtype, rows.device, flat is None)
+            shape = arranged.shape
+            key = (shape[0], shape[2:], arranged.dtype, arranged.device, counted is None)
             self._waiting.setdefault(key, []).append(waiting)
-        return waiting.pending
+        return pending
 
     def flush(self) -> None:
         """Reduces what waits."""
@@ -174,58 +209,76 @@ class Pack:
         return arrays
 
     def _reduce(self, group: list[_Waiting]) -> None:
-        rows = _stacked([w.rows for w in group])
-        host = rows.device.type == "cpu"
-        squared = (rows * rows).sum(1)
-        finite = None
-        if host and bool(torch.isfinite(squared).all()):
-            low, high = _extremes(rows)
-            if bool(((squared < UNDERFLOW) & ((low != 0) | (high != 0))).any()):
-                squared = rows.double().square().sum(1)
+        values = _side_by_side([w.values for w in group])
+        dims = (0, 2) if values.dim() == 3 else (0,)
+        work = values * values
+        squared, finite = work.sum(dims), None
+        if values.device.type == "cpu" and bool(np.isfinite(squared.numpy()).all()):
+            low, high = _extremes(values, dims)
+            active = _nonzero(values, dims, work)
+            tiny = squared.numpy() < UNDERFLOW
+            if tiny.any() and active.numpy()[tiny].any():
+                squared = values.double().square().sum(dims)
         else:
-            finite = torch.isfinite(rows)
-            low = rows.masked_fill(~finite, torch.inf).amin(1)
-            high = rows.masked_fill(~finite, -torch.inf).amax(1)
-            rows = rows.masked_fill(~finite, 0.0)
-            squared = (rows.double() if host else rows).square().sum(1)
+            finite = torch.isfinite(values)
+            low = values.masked_fill(~finite, torch.inf).amin(dims)
+            high = values.masked_fill(~finite, -torch.inf).amax(dims)
+            values = values.masked_fill(~finite, 0.0)
+            active = _nonzero(values, dims, work)
+            squared = (values.double() if values.is_cpu else values).square().sum(dims)
         flat = None
         if group[0].flat is not None:
-            flat = _stacked([w.flat for w in group if w.flat is not None])
+            flat = _side_by_side([w.flat for w in group if w.flat is not None])
             flat = flat if finite is None else flat & finite
-        stack = Stack(
-            observations=rows.shape[1],
-            total=self.add(rows.sum(1)),
+        slots = Slots(
+            observations=values.numel() // values.shape[1],
+            total=self.add(values.sum(dims)),
             total_squared=self.add(squared),
             minimum=self.add(low),
             maximum=self.add(high),
-            active=self.add(torch.count_nonzero(rows, dim=1)),
-            saturated=None if flat is None else self.add(torch.count_nonzero(flat, dim=1)),
-            nonfinite=None if finite is None else self.add(torch.count_nonzero(~finite, dim=1)),
+            active=self.add(active),
+            saturated=None if flat is None else self.add(torch.count_nonzero(flat, dim=dims)),
+            nonfinite=None if finite is None else self.add(torch.count_nonzero(~finite, dim=dims)),
         )
-        for row, waiting in enumerate(group):
-            waiting.pending.row, waiting.pending.stack = row, stack
+        first = 0
+        for waiting in group:
+            waiting.pending.first, waiting.pending.slots = first, slots
+            first += waiting.pending.units
 
 
-def _stacked(rows: list[Tensor]) -> Tensor:
-    return rows[0].unsqueeze(0) if len(rows) == 1 else torch.stack(rows)
+def _side_by_side(values: list[Tensor]) -> Tensor:
+    return values[0] if len(values) == 1 else torch.cat(values, 1)
 
 
-def _extremes(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Minimum and maximum over dimension 1, by the faster of two ways (tenfold, on a CPU)."""
-    if rows.shape[-1] < WIDE:
-        low, high = torch.aminmax(rows, dim=1)
+def _nonzero(values: Tensor, dims: tuple[int, ...], work: Tensor) -> Tensor:
+    """How many values of each unit are not 0; `work` is overwritten."""
+    if values.numel() // values.shape[1] > COUNTABLE:
+        return torch.count_nonzero(values, dim=dims)
+    return torch.ne(values, 0, out=work).sum(dims)
+
+
+def _extremes(values: Tensor, dims: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """Minimum and maximum of each unit, by the faster of two ways (tenfold, on a CPU)."""
+    if len(dims) == 1 and values.shape[1] < WIDE:
+        low, high = torch.aminmax(values, dim=0)
         return low, high
-    return rows.amin(1), rows.amax(1)
+    return values.amin(dims), values.amax(dims)
 
 
-def _rows(values: Tensor, unit_dim: int) -> Tensor:
-    """`values` as `[observations, units]`, in float32 or float64 (or bool)."""
+def _real(values: Tensor) -> Tensor:
+    """Values in float32 or float64."""
     if values.is_complex():
         values = values.abs()
-    if values.dtype not in (torch.float32, torch.float64, torch.bool):
-        values = values.float()
+    return values if values.dtype in (torch.float32, torch.float64) else values.float()
+
+
+def _arranged(values: Tensor, unit_dim: int) -> Tensor:
+    """Values as `[observations, units]`, or `[samples, units, places]` where that takes no copy."""
     if values.dim() == 2 and unit_dim in (-1, 1):
         return values
     if values.dim() < 2:
         return values.reshape(-1, 1)
-    return values.movedim(unit_dim, -1).reshape(-1, values.shape[unit_dim])
+    units, places = values.shape[unit_dim], math.prod(values.shape[unit_dim:][1:])
+    if unit_dim > 0 and places > 1 and values.is_contiguous():
+        return values.reshape(-1, units, places)
+    return values.movedim(unit_dim, -1).reshape(-1, units)
