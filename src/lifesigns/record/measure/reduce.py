@@ -1,8 +1,9 @@
 """Tensors to sums: reduced on their device, copied to the host once per snapshot.
 
-Small tensors with as many observations wait for each other and are reduced side by side: in a deep
-narrow network the calls, not the arithmetic, are what recording costs. Large ones are reduced at
-once, so that no activation or gradient outlives the moment the training needs it.
+Small tensors of one shape wait for each other and are reduced as one stack: in a deep narrow
+network the calls, not the arithmetic, are what recording costs. Large ones are reduced at once, so
+that no activation or gradient outlives the moment the training needs it. (Side by side, tensors of
+other widths could join them; but torch's sum of a column depends on how many stand beside it.)
 
 What is counted is counted in the values' own dtype: on a CPU a comparison whose result is boolean
 takes ten times as long as one whose result is 0.0 or 1.0, and so does the sum of booleans.
@@ -46,18 +47,19 @@ def measuring() -> Iterator[None]:
 
     Nor a tensor class's own code, or a mode's: what is computed here is nothing of theirs.
     """
-    with ExitStack() as stack:
-        stack.enter_context(torch._C.DisableTorchFunction())
-        stack.enter_context(torch.no_grad())
-        stack.enter_context(without_modes())
-        for device in ("cpu", "cuda"):
-            if torch.is_autocast_enabled(device):
+    with torch._C.DisableTorchFunction(), torch.no_grad(), without_modes():
+        devices = [device for device in ("cpu", "cuda") if torch.is_autocast_enabled(device)]
+        if not devices:
+            yield
+            return
+        with ExitStack() as stack:
+            for device in devices:
                 stack.enter_context(torch.autocast(device, enabled=False))
-        yield
+            yield
 
 
 class Slots(NamedTuple):
-    """Where the sums of several tensors side by side are, each `[units of all]`."""
+    """Where the sums of several tensors of one shape are, each `[tensors, units]`."""
 
     observations: int
     total: int
@@ -71,12 +73,12 @@ class Slots(NamedTuple):
 
 @dataclass
 class PendingSums:
-    """A `UnitSums` that is still on the device: some of the units that were reduced together."""
+    """A `UnitSums` that is still on the device: one row of a stack."""
 
     units: int
     flat: PendingSums | AtZero | None = None
     """Where the derivative is below 1 % of its maximum, if that needs no counting."""
-    first: int = 0
+    row: int = 0
     slots: Slots | None = None
 
     def of(self, arrays: Arrays) -> UnitSums:
@@ -120,7 +122,7 @@ class PendingSums:
         return self._counts(arrays, self.slots.active) + self._counts(arrays, self.slots.nonfinite)
 
     def _pick(self, arrays: Arrays, slot: int) -> NDArray[np.float64]:
-        return arrays[slot][self.first : self.first + self.units]
+        return arrays[slot][self.row * self.units : (self.row + 1) * self.units]
 
     def _counts(self, arrays: Arrays, slot: int | None) -> NDArray[np.int64]:
         if slot is None:
@@ -180,8 +182,7 @@ class Pack:
         if values.numel() > SMALL:
             self._reduce([waiting])
         else:
-            shape = arranged.shape
-            key = (shape[0], shape[2:], arranged.dtype, arranged.device, counted is None)
+            key = (arranged.shape, arranged.dtype, arranged.device, counted is None)
             self._waiting.setdefault(key, []).append(waiting)
         return pending
 
@@ -199,18 +200,20 @@ class Pack:
         for slot, tensor in enumerate(self._tensors):
             groups.setdefault((tensor.device, tensor.dtype), []).append(slot)
         for slots in groups.values():
-            flat = torch.cat([self._tensors[s].reshape(-1) for s in slots])
-            host = flat.cpu().numpy().astype(np.float64)
+            tensors = [
+                t if t.dim() == 1 else t.reshape(-1) for t in map(self._tensors.__getitem__, slots)
+            ]
+            host = torch.cat(tensors).cpu().numpy().astype(np.float64)
             end = 0
-            for slot in slots:
-                start, end = end, end + self._tensors[slot].numel()
+            for slot, tensor in zip(slots, tensors, strict=True):
+                start, end = end, end + len(tensor)
                 arrays[slot] = host[start:end]
         self._tensors.clear()
         return arrays
 
     def _reduce(self, group: list[_Waiting]) -> None:
-        values = _side_by_side([w.values for w in group])
-        dims = (0, 2) if values.dim() == 3 else (0,)
+        values = _stacked([w.values for w in group])
+        dims = (1, 3) if values.dim() == 4 else (1,)
         work = values * values
         squared, finite = work.sum(dims), None
         if values.device.type == "cpu" and bool(np.isfinite(squared.numpy()).all()):
@@ -228,10 +231,10 @@ class Pack:
             squared = (values.double() if values.is_cpu else values).square().sum(dims)
         flat = None
         if group[0].flat is not None:
-            flat = _side_by_side([w.flat for w in group if w.flat is not None])
+            flat = _stacked([w.flat for w in group if w.flat is not None])
             flat = flat if finite is None else flat & finite
         slots = Slots(
-            observations=values.numel() // values.shape[1],
+            observations=values[0].numel() // values.shape[2],
             total=self.add(values.sum(dims)),
             total_squared=self.add(squared),
             minimum=self.add(low),
@@ -240,27 +243,25 @@ class Pack:
             saturated=None if flat is None else self.add(torch.count_nonzero(flat, dim=dims)),
             nonfinite=None if finite is None else self.add(torch.count_nonzero(~finite, dim=dims)),
         )
-        first = 0
-        for waiting in group:
-            waiting.pending.first, waiting.pending.slots = first, slots
-            first += waiting.pending.units
+        for row, waiting in enumerate(group):
+            waiting.pending.row, waiting.pending.slots = row, slots
 
 
-def _side_by_side(values: list[Tensor]) -> Tensor:
-    return values[0] if len(values) == 1 else torch.cat(values, 1)
+def _stacked(values: list[Tensor]) -> Tensor:
+    return values[0].unsqueeze(0) if len(values) == 1 else torch.stack(values)
 
 
 def _nonzero(values: Tensor, dims: tuple[int, ...], work: Tensor) -> Tensor:
     """How many values of each unit are not 0; `work` is overwritten."""
-    if values.numel() // values.shape[1] > COUNTABLE:
+    if values[0].numel() > COUNTABLE * values.shape[2]:
         return torch.count_nonzero(values, dim=dims)
     return torch.ne(values, 0, out=work).sum(dims)
 
 
 def _extremes(values: Tensor, dims: tuple[int, ...]) -> tuple[Tensor, Tensor]:
     """Minimum and maximum of each unit, by the faster of two ways (tenfold, on a CPU)."""
-    if len(dims) == 1 and values.shape[1] < WIDE:
-        low, high = torch.aminmax(values, dim=0)
+    if len(dims) == 1 and values.shape[2] < WIDE:
+        low, high = torch.aminmax(values, dim=1)
         return low, high
     return values.amin(dims), values.amax(dims)
 
