@@ -60,6 +60,17 @@ def readable(tensor: Tensor | None) -> Tensor | None:
         return tensor.detach()
 
 
+class no_gradients:
+    """No graph is made inside; `torch.no_grad` does it in 4 µs, which a backward hook has not."""
+
+    def __enter__(self) -> None:
+        self._were_made = torch.is_grad_enabled()
+        torch._C._set_grad_enabled(False)
+
+    def __exit__(self, *raised: object) -> None:
+        torch._C._set_grad_enabled(self._were_made)
+
+
 def without_modes() -> AbstractContextManager[object]:
     """Takes the user's dispatch modes away for a while: what is computed here is not theirs."""
     return _disable_current_modes() if torch._C._len_torch_dispatch_stack() else nullcontext()

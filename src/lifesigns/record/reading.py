@@ -30,7 +30,7 @@ from lifesigns.record.loss.comparison import PendingLoss
 from lifesigns.record.loss.recognise import read_loss
 from lifesigns.record.measure.nonfinite_origin import forward_origin
 from lifesigns.record.measure.reduce import Pack, PendingSums
-from lifesigns.record.readable import obstacle, readable
+from lifesigns.record.readable import no_gradients, obstacle, readable
 from lifesigns.records import (
     EVERYTHING,
     BatchReading,
@@ -220,15 +220,16 @@ class Reading:
         pack, failures, missed = self._pack, self.failures, self._unreadable
 
         def read(gradient: Tensor | None) -> Tensor | None:
-            if gradient is not None and (why := obstacle(gradient)):
+            value = readable(gradient)
+            if value is None and gradient is not None and (why := obstacle(gradient)):
                 missed.append(f"the gradient of {site.name}: {why}")
-            return readable(gradient)
+            return value
 
         def hook(grad_inputs: tuple[Any, ...], grad_outputs: tuple[Any, ...]) -> None:
             try:
                 arrived = read(grad_outputs[0] if grad_outputs else None)
                 passed = read(grad_inputs[source] if source < len(grad_inputs) else None)
-                with torch.no_grad(), torch._C.DisableTorchFunction():
+                with torch._C.DisableTorchFunction(), no_gradients():
                     if arrived is not None:
                         pending.output_gradient = pack.sums(arrived, _dim(arrived, site))
                     if passed is not None:

@@ -358,15 +358,13 @@ class ParameterReader:
         watched.rows[what] = self._pack.add(rows @ direction)
 
     def _coherence(self, gradients: list[tuple[Watched, Tensor]]) -> None:
-        """How far the entries of a row of the gradient have one sign, as a mean over the rows."""
+        """The sum of each row of a gradient, with and without signs."""
         if Quantity.COHERENCE not in self._needs:
             return
-        watched, shares = [], []
-        for one, gradient in gradients:
+        for watched, gradient in gradients:
             if (rows := _as_rows(gradient)) is not None:
-                watched.append(one)
-                shares.append((rows.sum(1).abs_() / rows.abs().sum(1)).nanmean())
-        self._keep("coherence", watched, shares)
+                watched.rows["signed"] = self._pack.add(rows.sum(1))
+                watched.rows["unsigned"] = self._pack.add(rows.abs().sum(1))
 
 
 def _unsafe(numbers: list[Tensor], least: float) -> list[int]:
@@ -428,12 +426,21 @@ def _reading(
         nonfinite_gradients=int("gradient" in watched.scalars and not np.isfinite(gradient)),
         distinct_weight_rows=_distinct(watched, "weight_rows", arrays),
         distinct_gradient_rows=_distinct(watched, "gradient_rows", arrays),
-        sign_coherence=watched.value("coherence", arrays),
+        sign_coherence=_coherence(watched, arrays),
         stale_gradient_rms=watched.stale / scale,
         lost_updates=watched.value("lost", arrays),
         resolution=torch.finfo(p.dtype).eps if p.is_floating_point() else float("nan"),
         predicted_change=watched.value("product", arrays) * watched.size / sampled / scale,
     )
+
+
+def _coherence(watched: Watched, arrays: Arrays) -> float:
+    """How far the entries of a gradient's row have one sign, as a mean over rows that are not 0."""
+    if "signed" not in watched.rows:
+        return math.nan
+    signed, unsigned = (arrays[watched.rows[key]] for key in ("signed", "unsigned"))
+    counts = (unsigned > 0) & (unsigned < math.inf)
+    return float(np.mean(np.abs(signed[counts]) / unsigned[counts])) if counts.any() else math.nan
 
 
 def _distinct(watched: Watched, key: str, arrays: Arrays) -> int:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lifesigns.record.graph.operations import AT_ZERO, AtZero
-from lifesigns.record.readable import is_readable, without_modes
+from lifesigns.record.readable import is_readable, no_gradients, without_modes
 from lifesigns.records import UnitSums
 
 SMALL = 65_536
@@ -47,7 +47,7 @@ def measuring() -> Iterator[None]:
 
     Nor a tensor class's own code, or a mode's: what is computed here is nothing of theirs.
     """
-    with torch._C.DisableTorchFunction(), torch.no_grad(), without_modes():
+    with torch._C.DisableTorchFunction(), no_gradients(), without_modes():
         devices = [device for device in ("cpu", "cuda") if torch.is_autocast_enabled(device)]
         if not devices:
             yield
