@@ -19,6 +19,7 @@ _wraps = torch._C._functorch.is_functorch_wrapped_tensor
 _is_functional = torch._is_functional_tensor
 _transform = torch._C._functorch.peek_interpreter_stack
 _SMALL_FLOATS = (torch.float16, torch.bfloat16)
+_FLOATS = frozenset({torch.float32, torch.float64, *_SMALL_FLOATS})
 _WORDS = frozenset(
     {torch.float32, torch.float64, *_SMALL_FLOATS, torch.complex64, torch.complex128}
     | {torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
@@ -43,6 +44,24 @@ def obstacle(tensor: Tensor) -> str:
         if type(tensor).__torch_dispatch__ is not _PLAIN:
             return f"a {type(tensor).__name__}"
         return "" if _is_ordinary(tensor) else _obstacle(tensor)
+
+
+def is_plain_number(tensor: Tensor) -> bool:
+    """Whether a tensor is one number on the CPU, told of the ordinary ones, at every step.
+
+    Args:
+        tensor: Of any class, layout, device and dtype.
+    """
+    with torch._C.DisableTorchFunction():
+        return (
+            type(tensor) is Tensor
+            and tensor.is_cpu
+            and tensor.dtype in _FLOATS
+            and tensor.layout is torch.strided
+            and not (tensor.is_nested or _wraps(tensor) or _is_functional(tensor))
+            and tensor.dim() == 0
+            and tensor.data_ptr() != 0
+        )
 
 
 def readable(tensor: Tensor | None) -> Tensor | None:

@@ -35,6 +35,9 @@ UNDERFLOW = 1e-37
 WIDE = 32
 """Units from which two reductions are faster than one that finds both extremes."""
 
+FOLDS = 64
+"""Observations of few units that stand side by side while extremes are looked for."""
+
 COUNTABLE = 1 << 24
 """Ones up to which a float32 adds up every one of them."""
 
@@ -259,11 +262,20 @@ def _nonzero(values: Tensor, dims: tuple[int, ...], work: Tensor) -> Tensor:
 
 
 def _extremes(values: Tensor, dims: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-    """Minimum and maximum of each unit, by the faster of two ways (tenfold, on a CPU)."""
-    if len(dims) == 1 and values.shape[2] < WIDE:
+    """Minimum and maximum of each unit, by the fastest of three ways (tenfold, on a CPU)."""
+    tensors, observations, units = values.shape[:3]
+    if len(dims) > 1 or units >= WIDE:
+        return values.amin(dims), values.amax(dims)
+    folds = math.gcd(observations, FOLDS)
+    if observations <= FOLDS or folds * units < WIDE or not values.is_contiguous():
         low, high = torch.aminmax(values, dim=1)
         return low, high
-    return values.amin(dims), values.amax(dims)
+    folded = values.view(tensors, observations // folds, folds * units)
+    low, high = folded.amin(1), folded.amax(1)
+    return (
+        low.view(tensors, folds, units).amin(1),
+        high.view(tensors, folds, units).amax(1),
+    )
 
 
 def _real(values: Tensor) -> Tensor:
