@@ -155,7 +155,7 @@ class Pack:
         Args:
             tensor: 0-d or 1-d, small, of any dtype that float64 can hold.
         """
-        self._tensors.append(tensor.detach())
+        self._tensors.append(tensor.detach() if tensor.requires_grad else tensor)
         return len(self._tensors) - 1
 
     def sums(
@@ -178,7 +178,8 @@ class Pack:
         """
         if not is_readable(values) or values.numel() == 0:
             return None
-        arranged = _arranged(_real(values.detach()), unit_dim)
+        plain = values.detach() if values.requires_grad else values
+        arranged = _arranged(_real(plain), unit_dim)
         counted = _arranged(flat, unit_dim) if isinstance(flat, Tensor) else None
         pending = PendingSums(arranged.shape[1], None if isinstance(flat, Tensor) else flat)
         waiting = _Waiting(pending, arranged, counted)

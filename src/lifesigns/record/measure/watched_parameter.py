@@ -1,0 +1,118 @@
+"""One parameter during one recorded cycle: where what was read of it is, and what it says."""
+
+from __future__ import annotations
+
+import math
+import weakref
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lifesigns.record.graph.walk import shape_of
+from lifesigns.record.measure.reduce import Arrays
+from lifesigns.record.measure.stale_gradients import Leftover
+from lifesigns.records import ParameterReading
+
+ROW_TOLERANCE = 1e-5
+"""Equal rows may be summed in a different order, so their projections differ by rounding."""
+
+
+@dataclass
+class Watched:
+    """One parameter during one recorded cycle, and the slots of what was read of it."""
+
+    name: str
+    parameter: weakref.ref[Tensor]
+    size: int
+    reached: bool = False
+    begun: bool = False
+    """Whether it was read before the step, and so is read after it."""
+    before: Tensor | None = None
+    """Sample of the weight before the step."""
+    gradient: Tensor | None = None
+    """Sample of the gradient as the last backward pass left it."""
+    leftover: Leftover | None = None
+    stale: float = float("nan")
+    scale: float = 0.0
+    """What the losses were scaled by, added up over the backward passes of the cycle."""
+    stepped: bool = False
+    """Whether its optimizer has stepped: what is added to the gradient later is another cycle's."""
+    scalars: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Slot and position of each number."""
+    rows: dict[str, int] = field(default_factory=dict)
+    """Slot of a projection of each row."""
+
+    def value(self, key: str, arrays: Arrays) -> float:
+        """A number that was read, NaN if it was not.
+
+        Args:
+            key: What was read.
+            arrays: What the pack brought to the host, by slot.
+        """
+        if key not in self.scalars:
+            return math.nan
+        slot, position = self.scalars[key]
+        return float(arrays[slot][position])
+
+
+def reading_of(
+    watched: Watched, p: Tensor, arrays: Arrays, rate: float | None, optimizers_known: bool
+) -> ParameterReading:
+    """What was read of a parameter.
+
+    Args:
+        watched: The parameter's slots.
+        p: The parameter.
+        arrays: What the pack brought to the host, by slot.
+        rate: Its learning rate; None if no known optimizer holds it.
+        optimizers_known: Whether any optimizer has been seen at all.
+    """
+    weight, gradient, update = (
+        watched.value(key, arrays) for key in ("weight", "gradient", "update")
+    )
+    sampled = 1 if watched.before is None else max(watched.before.numel(), 1)
+    scale = watched.scale or 1.0
+    return ParameterReading(
+        name=watched.name,
+        shape=shape_of(p),
+        trainable=p.requires_grad,
+        reached=watched.reached,
+        optimized=rate is not None or not optimizers_known,
+        learning_rate=float("nan") if rate is None else rate,
+        weight_rms=weight / watched.size**0.5,
+        gradient_rms=gradient / watched.size**0.5 / scale,
+        update_rms=update / sampled**0.5,
+        gradient_is_zero=gradient == 0.0,
+        nonfinite_weights=int("weight" in watched.scalars and not np.isfinite(weight)),
+        nonfinite_gradients=int("gradient" in watched.scalars and not np.isfinite(gradient)),
+        distinct_weight_rows=_distinct(watched, "weight_rows", arrays),
+        distinct_gradient_rows=_distinct(watched, "gradient_rows", arrays),
+        sign_coherence=_coherence(watched, arrays),
+        stale_gradient_rms=watched.stale / scale,
+        lost_updates=watched.value("lost", arrays),
+        resolution=torch.finfo(p.dtype).eps if p.is_floating_point() else float("nan"),
+        predicted_change=watched.value("product", arrays) * watched.size / sampled / scale,
+    )
+
+
+def _coherence(watched: Watched, arrays: Arrays) -> float:
+    """How far the entries of a gradient's row have one sign, as a mean over rows that are not 0."""
+    if "signed" not in watched.rows:
+        return math.nan
+    signed, unsigned = (arrays[watched.rows[key]] for key in ("signed", "unsigned"))
+    counts = (unsigned > 0) & (unsigned < math.inf)
+    return float(np.mean(np.abs(signed[counts]) / unsigned[counts])) if counts.any() else math.nan
+
+
+def _distinct(watched: Watched, key: str, arrays: Arrays) -> int:
+    """How many rows differ, judged by their projections, to `ROW_TOLERANCE` of the largest."""
+    if key not in watched.rows:
+        return -1
+    projections = np.sort(arrays[watched.rows[key]])
+    lowest, highest = abs(projections[0]), abs(projections[-1])
+    if not (lowest < math.inf and highest < math.inf):
+        return -1
+    gap = ROW_TOLERANCE * max(lowest, highest)
+    return 1 + int(np.count_nonzero(projections[1:] - projections[:-1] > gap))
