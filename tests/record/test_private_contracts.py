@@ -303,3 +303,13 @@ def test_a_batch_norm_node_knows_whether_it_trains(x):
         units = x.shape[1]
         y = F.batch_norm(x, torch.zeros(units), torch.ones(units), training=training)
         assert y.grad_fn._saved_training is training
+
+
+def test_gradients_are_turned_off_as_no_grad_does_it(x):
+    """Backward hooks and readings: `torch.no_grad` takes longer than what they compute."""
+    torch._C._set_grad_enabled(False)
+    try:
+        assert not (x * 2).requires_grad
+    finally:
+        torch._C._set_grad_enabled(True)
+    assert (x * 2).requires_grad

@@ -7,7 +7,7 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch._subclasses.functional_tensor import FunctionalTensor, FunctionalTensorMode
 
-from lifesigns.record.readable import is_readable, obstacle, readable
+from lifesigns.record.readable import is_plain_number, is_readable, obstacle, readable
 
 
 class Untouchable(torch.Tensor):
@@ -345,3 +345,16 @@ def test_the_code_of_a_tensor_class_is_not_run_more_often_than_unwatched(recordi
     assert calls() == plain
     recorder.stop()
     assert recorder.trace().snapshots[0].batch is not None
+
+
+def test_a_plain_number_is_told_from_what_only_looks_like_one():
+    freed = torch.tensor(1.0)
+    freed.untyped_storage().resize_(0)
+    others = [torch.ones(1), torch.tensor(1), torch.tensor(1.0, device="meta"), freed]
+
+    seen_inside = []
+    torch.func.vmap(lambda x: seen_inside.append(is_plain_number(x)) or x)(torch.ones(2))
+
+    assert is_plain_number(torch.tensor(1.0, requires_grad=True) * 2)
+    assert not any(map(is_plain_number, others))
+    assert seen_inside == [False]

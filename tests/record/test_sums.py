@@ -43,6 +43,54 @@ def test_stacked_reductions_are_the_sums_of_each_tensor(shapes, dtype, channels,
         assert_same_sums(measured.of(arrays), expected)
 
 
+@pytest.mark.parametrize("shape", [(4096, 16), (130, 3), (65, 4), (8, 16, 7, 7), (64, 3, 2, 2)])
+def test_what_is_read_of_a_tensor_does_not_depend_on_those_beside_it(shape):
+    torch.manual_seed(0)
+    values, dim = [torch.randn(shape) for _ in range(3)], 1 if len(shape) == 4 else -1
+    alone, together = [], Pack()
+
+    pending = [together.sums(one, dim) for one in values]
+    arrays = together.fetch()
+    for one in values:
+        pack = Pack()
+        alone.append((pack.sums(one, dim), pack.fetch()))
+
+    for one, beside, (by_itself, own) in zip(values, pending, alone, strict=True):
+        assert_same_sums(beside.of(arrays), sums(one, dim))
+        for name in ("total", "total_squared", "minimum", "maximum", "active"):
+            assert (getattr(beside.of(arrays), name) == getattr(by_itself.of(own), name)).all()
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_pictures_are_read_alike_however_they_lie_in_memory(channels_last):
+    torch.manual_seed(0)
+    values = torch.randn(4, 3, 5, 6)
+    lying = values.to(memory_format=torch.channels_last) if channels_last else values
+    pack = Pack()
+
+    found = pack.sums(lying, 1, lying < 0)
+
+    assert_same_sums(found.of(pack.fetch()), sums(values, 1, values < 0))
+
+
+@pytest.mark.parametrize("spoilt", [0.0, float("inf"), float("-inf")])
+@pytest.mark.parametrize("gate", [nn.ReLU(), nn.Hardtanh(), nn.ReLU6()], ids=lambda g: str(g)[:5])
+def test_where_a_gate_stops_a_gradient_it_is_flat(gate, spoilt):
+    """Told from what arrives and what is passed on, without a comparison of the two."""
+    torch.manual_seed(0)
+    x, arriving = torch.randn(40, 5), torch.randn(40, 5)
+    arriving[3], arriving[:, 1] = spoilt, 0.0
+    model = nn.Sequential(nn.Linear(5, 5), gate)
+    signal = model[0](x).detach()
+
+    taken = snapshot(lambda: model(x).backward(arriving), model)
+
+    (site,) = (s for s in taken.sites if s.input_gradient is not None)
+    low, high = (0, np.inf) if isinstance(gate, nn.ReLU) else (gate.min_val, gate.max_val)
+    closed = (signal <= low) | (signal >= high)
+    assert site.input_gradient.saturated.tolist() == (closed & (arriving != 0)).sum(0).tolist()
+
+
 # --- dtypes and odd shapes ------------------------------------------------------------------------
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_sums_of_half_precision_do_not_overflow(dtype):

@@ -16,8 +16,10 @@ from torch.utils._python_dispatch import _disable_current_modes
 _PLAIN = torch._C._disabled_torch_dispatch_impl
 """What `__torch_dispatch__` is where a class leaves its operations to torch."""
 _wraps = torch._C._functorch.is_functorch_wrapped_tensor
+_is_functional = torch._is_functional_tensor
 _transform = torch._C._functorch.peek_interpreter_stack
 _SMALL_FLOATS = (torch.float16, torch.bfloat16)
+_FLOATS = frozenset({torch.float32, torch.float64, *_SMALL_FLOATS})
 _WORDS = frozenset(
     {torch.float32, torch.float64, *_SMALL_FLOATS, torch.complex64, torch.complex128}
     | {torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
@@ -36,12 +38,30 @@ def obstacle(tensor: Tensor) -> str:
     Args:
         tensor: Of any class, layout, device and dtype.
 
-    Cost: 3 µs; neither the values nor the code of the tensor's class are touched.
+    Cost: 1 µs; neither the values nor the code of the tensor's class are touched.
     """
     with torch._C.DisableTorchFunction():
         if type(tensor).__torch_dispatch__ is not _PLAIN:
             return f"a {type(tensor).__name__}"
-        return _obstacle(tensor)
+        return "" if _is_ordinary(tensor) else _obstacle(tensor)
+
+
+def is_plain_number(tensor: Tensor) -> bool:
+    """Whether a tensor is one number on the CPU, told of the ordinary ones, at every step.
+
+    Args:
+        tensor: Of any class, layout, device and dtype.
+    """
+    with torch._C.DisableTorchFunction():
+        return (
+            type(tensor) is Tensor
+            and tensor.is_cpu
+            and tensor.dtype in _FLOATS
+            and tensor.layout is torch.strided
+            and not (tensor.is_nested or _wraps(tensor) or _is_functional(tensor))
+            and tensor.dim() == 0
+            and tensor.data_ptr() != 0
+        )
 
 
 def readable(tensor: Tensor | None) -> Tensor | None:
@@ -55,8 +75,19 @@ def readable(tensor: Tensor | None) -> Tensor | None:
     """
     if tensor is None or obstacle(tensor) or _transform() is not None:  # it wraps what it detaches
         return None
-    with torch._C.DisableTorchFunction(), torch.no_grad(), without_modes():
+    with torch._C.DisableTorchFunction(), without_modes():
         return tensor.detach()
+
+
+class no_gradients:
+    """No graph is made inside; `torch.no_grad` does it in 4 µs, which a backward hook has not."""
+
+    def __enter__(self) -> None:
+        self._were_made = torch.is_grad_enabled()
+        torch._C._set_grad_enabled(False)
+
+    def __exit__(self, *raised: object) -> None:
+        torch._C._set_grad_enabled(self._were_made)
 
 
 def without_modes() -> AbstractContextManager[object]:
@@ -88,6 +119,19 @@ def local(tensor: Tensor) -> Tensor:
     return shard
 
 
+def _is_ordinary(tensor: Tensor) -> bool:
+    """Whether there is no obstacle, told of contiguous tensors alone, at once."""
+    return (
+        tensor.layout is torch.strided
+        and tensor.dtype in _WORDS
+        and not (tensor.is_nested or tensor.is_meta or tensor.is_quantized)
+        and not (_wraps(tensor) or _is_functional(tensor) or tensor._is_zerotensor())
+        and tensor.is_contiguous()
+        and (tensor.storage_offset() + tensor.numel()) * tensor.itemsize
+        <= tensor.untyped_storage().nbytes()
+    )
+
+
 def _obstacle(tensor: Tensor) -> str:
     if tensor.is_nested:
         return "nested"
@@ -95,7 +139,7 @@ def _obstacle(tensor: Tensor) -> str:
         return str(tensor.layout).removeprefix("torch.").lstrip("_")
     if tensor.is_meta:
         return "on the meta device"
-    if _wraps(tensor) or torch._is_functional_tensor(tensor):
+    if _wraps(tensor) or _is_functional(tensor):
         return "inside a transform of torch.func"
     if tensor.is_quantized:
         return "quantised"
@@ -114,8 +158,6 @@ def _has_storage(tensor: Tensor) -> bool:
 
 def _extent(tensor: Tensor) -> int:
     """Number of elements from the first to the last, with those that lie between."""
-    if tensor.is_contiguous():  # asked once for the loss of each step: the sum would take 2 µs
-        return tensor.numel()
     return 1 + sum(
         (n - 1) * stride for n, stride in zip(tensor.shape, tensor.stride(), strict=True)
     )

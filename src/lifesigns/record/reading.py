@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -17,14 +18,19 @@ from lifesigns.functions.activations import ACTIVATIONS
 from lifesigns.record.attach.guard import described, is_from_a_signal
 from lifesigns.record.graph.evaluation_mode import evaluating
 from lifesigns.record.graph.module_calls import Forward, Inputs
-from lifesigns.record.graph.operations import ACTIVATION_NODES, activation_value, signed
+from lifesigns.record.graph.operations import (
+    ACTIVATION_NODES,
+    GATES,
+    activation_value,
+    signed,
+)
 from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk, is_hooked, saved, unreadable, value_as_used
 from lifesigns.record.loss.comparison import PendingLoss
 from lifesigns.record.loss.recognise import read_loss
 from lifesigns.record.measure.nonfinite_origin import forward_origin
 from lifesigns.record.measure.reduce import Pack, PendingSums
-from lifesigns.record.readable import obstacle, readable
+from lifesigns.record.readable import no_gradients, obstacle, readable
 from lifesigns.records import (
     EVERYTHING,
     BatchReading,
@@ -180,7 +186,8 @@ class Reading:
             return
         source = _data_input(walked.inputs[index], weight_like)
         grouped = saved(node, "dim") if walked.names[index] in GROUPING else None
-        hook = self._gradient_hook(pending, site, source, grouped)
+        is_gate = walked.names[index] in GATES
+        hook = self._gradient_hook(pending, site, source, grouped, is_gate)
         self._handles.append(node.register_hook(hook))
 
     def _output(self, site: Site, walked: Walk, index: int) -> PendingSums | None:
@@ -205,26 +212,30 @@ class Reading:
         return self._pack.sums(output, _dim(output, site), flat)
 
     def _gradient_hook(
-        self, pending: PendingSite, site: Site, source: int, grouped: Any
+        self, pending: PendingSite, site: Site, source: int, grouped: Any, is_gate: bool
     ) -> Callable[..., None]:
         elementwise = site.kind is not Kind.SOFTMAX and site.operation in ACTIVATIONS
         flat_slope = ACTIVATIONS[site.operation].flat_slope if elementwise else 0.0
+        is_gate = is_gate and 0 < flat_slope < math.inf
         pack, failures, missed = self._pack, self.failures, self._unreadable
 
         def read(gradient: Tensor | None) -> Tensor | None:
-            if gradient is not None and (why := obstacle(gradient)):
+            value = readable(gradient)
+            if value is None and gradient is not None and (why := obstacle(gradient)):
                 missed.append(f"the gradient of {site.name}: {why}")
-            return readable(gradient)
+            return value
 
         def hook(grad_inputs: tuple[Any, ...], grad_outputs: tuple[Any, ...]) -> None:
             try:
                 arrived = read(grad_outputs[0] if grad_outputs else None)
                 passed = read(grad_inputs[source] if source < len(grad_inputs) else None)
-                with torch.no_grad(), torch._C.DisableTorchFunction():
+                with torch._C.DisableTorchFunction(), no_gradients():
                     if arrived is not None:
                         pending.output_gradient = pack.sums(arrived, _dim(arrived, site))
                     if passed is not None:
-                        flat = _flat(arrived, passed, flat_slope)
+                        flat: Tensor | PendingSums | None = pending.output_gradient
+                        if not is_gate or arrived is None or arrived.shape != passed.shape:
+                            flat = _flat(arrived, passed, flat_slope)
                         if grouped is not None and arrived is not None:
                             passed = _group_first(passed, arrived, grouped)
                         pending.input_gradient = pack.sums(passed, _dim(passed, site), flat)
@@ -334,7 +345,7 @@ def _group_first(passed: Tensor, arrived: Tensor, dim: Any) -> Tensor:
 
 def _flat(arrived: Tensor | None, passed: Tensor, flat_slope: float) -> Tensor | None:
     """Where a gradient arrived but less of it passed on than a flat slope lets through."""
-    if arrived is None or not 0 < flat_slope < float("inf") or arrived.shape != passed.shape:
+    if arrived is None or not 0 < flat_slope < math.inf or arrived.shape != passed.shape:
         return None
     return (passed.abs() < flat_slope * arrived.abs()) & (arrived != 0)
 

@@ -98,6 +98,8 @@ def _is_reached(walked: Walk, call: CompiledCall) -> bool:
 
 
 def _unknown(walked: Walk, reached: list[CompiledCall]) -> Iterator[str]:
+    if COMPILED.removesuffix("Backward") not in walked.names:
+        return
     known = {call.node for call in reached}
     nodes = zip(walked.numbers, walked.nodes, strict=True)
     if any(number not in known and node.name() == COMPILED for number, node in nodes):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, Literal
 
 import torch
 import torch.nn.functional as F
@@ -89,6 +89,11 @@ OPAQUE_NAMES = frozenset({"CopySlices", "CompiledFunction", "CheckpointFunction"
 
 
 Number = Callable[[Tensor, Any], Tensor]
+AtZero = Literal["at zero"]
+AT_ZERO: Final[AtZero] = "at zero"
+"""An activation is flat where its output is 0, which is counted anyway."""
+GATES = frozenset({"Relu", "Hardtanh", "Threshold"})
+"""Activations that pass every gradient on as it is or not at all."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +112,7 @@ class ActivationNode:
     word: str
     output: Number | None = None
     flat: Number | None = None
-    flat_result: Number | None = None
+    flat_result: Number | AtZero | None = None
     constants: tuple[str, ...] = ()
 
 
@@ -160,7 +165,7 @@ def _elu_limit(node: Any) -> float:
 
 
 ACTIVATION_NODES: dict[str, ActivationNode] = {
-    "Relu": ActivationNode("relu", flat_result=lambda r, n: r == 0),
+    "Relu": ActivationNode("relu", flat_result=AT_ZERO),
     "Sigmoid": ActivationNode(
         "sigmoid", flat_result=lambda r, n: r * (1 - r) < ACTIVATIONS["sigmoid"].flat_slope
     ),
@@ -268,14 +273,15 @@ def activation_of(name: str) -> ActivationNode | None:
     return ActivationNode(word, flat=_tails(word))
 
 
-def activation_value(name: str, node: Any) -> tuple[Tensor | None, Tensor | None]:
+def activation_value(name: str, node: Any) -> tuple[Tensor | None, Tensor | AtZero | None]:
     """Output of an activation node and where its derivative is flat; None where not readable."""
     reader = activation_of(name)
     if reader is None or unreadable(node):
         return None, None
     result = saved(node, "result")
     if result is not None:
-        return result, reader.flat_result(result, node) if reader.flat_result else None
+        flat = reader.flat_result
+        return result, flat(result, node) if callable(flat) else flat
     value = saved(node, "self")
     if value is None:
         return None, None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -50,7 +51,7 @@ class Walk:
         """Shape of the value the node produced; empty where autograd kept none."""
         metadata = self.nodes[index]._input_metadata
         try:
-            return tuple(int(n) for n in metadata[0].shape) if metadata else ()
+            return tuple(map(int, metadata[0].shape)) if metadata else ()
         except (RuntimeError, AttributeError):  # nested: its rows are of different lengths
             return ()
 
@@ -121,7 +122,7 @@ def snake_case(name: str) -> str:
 def shape_of(tensor: Tensor) -> tuple[int, ...]:
     """Shape of a tensor; empty if its rows are of different lengths."""
     try:
-        return tuple(int(n) for n in tensor.shape)
+        return tuple(map(int, tensor.shape))
     except (RuntimeError, AttributeError):
         return ()
 
@@ -138,13 +139,25 @@ def saved(node: Any, attribute: str) -> Any:
     """
     value = _unpacked(node, attribute)
     tensors = value if isinstance(value, tuple) else (value,)
-    return value if all(is_readable(t) for t in tensors if isinstance(t, Tensor)) else None
+    for tensor in tensors:
+        if isinstance(tensor, Tensor) and not is_readable(tensor):
+            return None
+    return value
 
 
 def unreadable(node: Any) -> str:
     """Why something an operation computed with or made cannot be read; empty if all can."""
-    values = (_unpacked(node, attribute) for attribute in OPERANDS)
-    return next((o for v in values if isinstance(v, Tensor) and (o := obstacle(v))), "")
+    for attribute in _operands(node.__class__):
+        value = _unpacked(node, attribute)
+        if isinstance(value, Tensor) and (why := obstacle(value)):
+            return why
+    return ""
+
+
+@lru_cache(maxsize=1024)
+def _operands(kind: type) -> tuple[str, ...]:
+    """What nodes of this class save of `OPERANDS`."""
+    return tuple(a for a in OPERANDS if hasattr(kind, f"_saved_{a}"))
 
 
 def _unpacked(node: Any, attribute: str) -> Any:
@@ -164,6 +177,8 @@ def is_hooked(node: Any, attribute: str) -> bool:
         attribute: Its name without `_saved_`.
     """
     raw = getattr(node, f"_raw_saved_{attribute}", None)
+    if raw is None:
+        return False
     hooks = raw if isinstance(raw, tuple) else (raw,)
     return any(getattr(r, "unpack_hook", None) is not None for r in hooks)
 

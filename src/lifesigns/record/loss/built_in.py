@@ -52,7 +52,6 @@ def built_in(
         return None
     alike = [term] if term.weight is not None else _alike(walked, terms, given)
     reduction = int(getattr(node, "_saved_reduction", _MEAN))
-    parts = [_sum(walked, t, reduction) for t in alike]
     first = given
     if len(alike) > 1:
         sides = [_compared(walked.nodes[t.node]) for t in alike]
@@ -74,7 +73,7 @@ def built_in(
         reading, target = of_classes(reading, node, target)
     pending = PendingLoss(
         reading,
-        fit=pack.add(torch.stack(parts).sum()),
+        recompute=lambda: torch.stack([_sum(walked, t, reduction) for t in alike]).sum(),
         fit_factor=term.factor,
         partial=len(alike) < len(terms),
         terms=[t.node for t in alike],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lifesigns.record.measure.reduce import Pack, PendingSums
-from lifesigns.records import LossReading, Shape, TargetReading
+from lifesigns.records import LossReading, Shape, TargetReading, UnitSums
 
 UNKNOWN = float("nan")
 _MOST_CLASSES = 4096
@@ -29,6 +30,8 @@ class PendingLoss:
     reading: LossReading
     """What is known without the sums."""
     fit: int | None = None
+    recompute: Callable[[], Tensor] | None = None
+    """Gives what `fit` brings to the host, for losses of which that is seldom wanted."""
     fit_factor: float = 1.0
     prediction: PendingSums | None = None
     target: PendingSums | None = None
@@ -54,6 +57,15 @@ class PendingLoss:
     whole: bool = False
     """Whether the data term is all there is, so that its value is the loss's."""
 
+    def fetch_fit(self, pack: Pack) -> None:
+        """The data term's own value is wanted.
+
+        Args:
+            pack: Where it waits for the copy.
+        """
+        if self.recompute is not None:
+            self.fit = pack.add(self.recompute())
+
     def of(self, arrays: list[NDArray[np.float64]]) -> LossReading:
         """The reading, once the pack has been fetched.
 
@@ -74,13 +86,16 @@ class PendingLoss:
         )
 
     def _target(self, arrays: list[NDArray[np.float64]]) -> TargetReading | None:
-        if self.target is None:
-            return None
-        sums = self.target.of(arrays)
         counts = None
         if self.class_counts is not None:
             counts = arrays[self.class_counts].astype(np.int64)
-        elif self.row_sums is not None:
+        if self.target is not None:
+            sums = self.target.of(arrays)
+        elif counts is not None and counts.any():
+            sums = _sums_of_classes(counts)
+        else:
+            return None
+        if counts is None and self.row_sums is not None:
             low, high = (arrays[s][0] for s in self.row_sums)
             binary = self._integer(arrays) and sums.minimum.min() >= 0 and sums.maximum.max() <= 1
             counts = sums.total.astype(np.int64) if binary and low == high == 1 else None
@@ -172,14 +187,30 @@ def _compare_classes(
 ) -> None:
     classes = probabilities.shape[1 if probabilities.dim() > 1 else 0]
     valid = (labels >= 0) & (labels < classes)
-    kept = torch.where(valid, labels, torch.full_like(labels, classes))
-    pending.target = pack.sums(labels[valid] if labels.device.type == "cpu" else labels, -1)
     if classes > _MOST_CLASSES:
+        pending.target = pack.sums(labels[valid] if labels.device.type == "cpu" else labels, -1)
         return
+    kept = labels.masked_fill(~valid, classes)
     pending.class_counts = pack.add(torch.bincount(kept, minlength=classes + 1)[:classes])
     if probabilities.dim() == 2:
         one_hot = F.one_hot(kept, classes + 1)[:, :classes].to(probabilities.dtype)
         _correlate(pack, pending, probabilities, one_hot)
+
+
+def _sums_of_classes(counts: NDArray[np.int64]) -> UnitSums:
+    """The sums of class indices, of which each occurs so many times."""
+    classes, present = np.arange(len(counts), dtype=np.float64), np.flatnonzero(counts)
+    none = np.zeros(1, np.int64)
+    return UnitSums(
+        count=counts.sum(keepdims=True),
+        total=(classes @ counts).reshape(1),
+        total_squared=(classes**2 @ counts).reshape(1),
+        active=counts[1:].sum(keepdims=True),
+        saturated=none,
+        minimum=classes[present[:1]],
+        maximum=classes[present[-1:]],
+        nonfinite=none,
+    )
 
 
 def is_image(values: Tensor) -> bool:

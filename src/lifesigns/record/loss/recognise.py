@@ -70,6 +70,8 @@ def read_loss(
             reading, value=value, site=site, scale=scale, crossing=crossing(walked, terms.found)
         )
         pending.whole = not (others or terms.penalised or pending.partial)
+        if not pending.whole:
+            pending.fetch_fit(pack)
         if not pending.whole and form in _BESIDE_OTHERS:
             used = pending.terms or [data[0].node]
             rest = [t for t in terms.found if t.node not in used and not smoothed]
@@ -92,6 +94,7 @@ def _add_others(
         if other is None:
             left += 1
         else:
+            other.fetch_fit(pack)
             pending.others.append(other)
     pending.reading = replace(pending.reading, penalised=left > 0)
 

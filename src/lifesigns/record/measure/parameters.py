@@ -1,7 +1,11 @@
-"""Weights, gradients and updates of every parameter, on recorded cycles."""
+"""Weights, gradients and updates of every parameter, on recorded cycles.
+
+Everything here runs inside `measuring`, where no operation makes a graph.
+"""
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable, Collection, Iterable, Mapping, Set
 
@@ -108,7 +112,8 @@ class ParameterReader:
                 watched.parameter, watched.begun = weakref.ref(p), False
                 watched.size = max(local(p).numel(), 1)
                 watched.before = watched.gradient = None
-                watched.slots.clear()
+                watched.scalars.clear()
+                watched.rows.clear()
         self._begin()
         for watched in lost:
             watched.leftover = None
@@ -133,9 +138,10 @@ class ParameterReader:
 
     def _gradient(self, watched: Watched, p: Tensor) -> Tensor | None:
         """The gradient of a parameter; None if it has none or it cannot be read."""
-        if p.grad is not None and (why := obstacle(local(p.grad))):
+        gradient = on_this_rank(p.grad)
+        if gradient is None and p.grad is not None and (why := obstacle(local(p.grad))):
             self.unreadable[f"the gradient of {watched.name}"] = why
-        return on_this_rank(p.grad)
+        return gradient
 
     def _has_readable_gradient(self, watched: Watched, p: Tensor) -> bool:
         """Whether there is no gradient at all, or one that can be read."""
@@ -156,6 +162,9 @@ class ParameterReader:
                 continue
             watched.stepped = True
             if scale is None and watched.leftover is not None:
+                if watched.leftover.is_none:
+                    watched.stale = 0.0
+                    continue
                 used = _gradient_sample(p)
                 watched.stale = watched.leftover.rms(watched.gradient, used, _eps(p))
 
@@ -175,11 +184,11 @@ class ParameterReader:
                 parameters hold no gradients then, and nothing old is added to.
         """
         read = []
-        reached = {w.name for w, p in self._alive() if only is None or id(p) in only}
-        reached &= self._reached_now
+        alive = [(w, p) for w, p in self._alive() if only is None or id(p) in only]
+        reached = {w.name for w, _ in alive} & self._reached_now
         self._reached_now -= reached
-        for watched, p in self._alive():
-            if watched.stepped or (only is not None and id(p) not in only):
+        for watched, p in alive:
+            if watched.stepped:
                 continue
             if returned is None:
                 gradient = self._gradient(watched, p)
@@ -192,7 +201,7 @@ class ParameterReader:
                 watched.gradient = _sample(gradient).clone()
             read.append((watched, gradient))
             self._rows(watched, "gradient_rows", gradient)
-            self._coherence(watched, gradient)
+        self._coherence(read)
         self._norms("gradient", read)
 
     def finish(
@@ -247,22 +256,33 @@ class ParameterReader:
         quantity = Quantity.UPDATES if what == "update" else Quantity.PARAMETERS
         if not tensors or quantity not in self._needs:
             return
-        given = [_wide(local(t).detach()) for _, t in tensors]
-        for (watched, _), t, norm in zip(tensors, given, torch._foreach_norm(given), strict=True):
-            if t.device.type == "cpu" and not SAFE_NORM < float(norm) < float("inf"):
-                norm = torch.linalg.vector_norm(t, dtype=torch.float64)
-            watched.slots[what] = self._pack.add(norm)
+        given = [_wide(local(t)) for _, t in tensors]
+        norms = list(torch._foreach_norm(given))
+        for k in _unsafe(norms, SAFE_NORM):
+            norms[k] = torch.linalg.vector_norm(given[k], dtype=torch.float64)
+        self._keep(what, [w for w, _ in tensors], norms)
 
     def _products(self, changes: list[tuple[Watched, Tensor]]) -> None:
         """Scalar products of gradient and update."""
-        for watched, change in changes:
-            gradient = watched.gradient
-            if gradient is None or gradient.shape != change.shape:
-                continue
-            product = torch.dot(gradient, change.to(gradient.dtype))
-            if product.device.type == "cpu" and not abs(float(product)) > SAFE_PRODUCT:
-                product = torch.dot(gradient.double(), change.double())
-            watched.slots["product"] = self._pack.add(product)
+        pairs = [
+            (watched, watched.gradient, change)
+            for watched, change in changes
+            if watched.gradient is not None and watched.gradient.shape == change.shape
+        ]
+        products = [torch.dot(gradient, change.to(gradient.dtype)) for _, gradient, change in pairs]
+        for k in _unsafe(products, SAFE_PRODUCT):
+            products[k] = torch.dot(pairs[k][1].double(), pairs[k][2].double())
+        self._keep("product", [w for w, _, _ in pairs], products)
+
+    def _keep(self, what: str, watched: list[Watched], numbers: list[Tensor]) -> None:
+        """Keeps a number of each parameter, those of one kind in one slot."""
+        kinds: dict[tuple[torch.device, torch.dtype], list[int]] = {}
+        for k, number in enumerate(numbers):
+            kinds.setdefault((number.device, number.dtype), []).append(k)
+        for alike in kinds.values():
+            slot = self._pack.add(torch.stack([numbers[k] for k in alike]))
+            for position, k in enumerate(alike):
+                watched[k].scalars[what] = slot, position
 
     def _stepped_by_hand(self, changes: list[tuple[Watched, Tensor]]) -> None:
         """A step made by hand used the gradients as the last pass left them."""
@@ -283,7 +303,7 @@ class ParameterReader:
             if watched.stepped and p.dtype in SHORT:
                 wanted = gradient != 0
                 lost = (wanted & (change == 0)).sum() / wanted.sum()
-                watched.slots["lost"] = self._pack.add(lost)
+                self._keep("lost", [watched], [lost])
 
     def _rows(self, watched: Watched, what: str, tensor: Tensor) -> None:
         """A projection of every row onto one direction: equal rows have equal projections."""
@@ -295,13 +315,23 @@ class ParameterReader:
         if direction is None or direction.device != rows.device or direction.dtype != rows.dtype:
             steps = torch.arange(width, device=rows.device, dtype=rows.dtype)
             direction = self._directions[width] = steps.mul_(GOLDEN).frac_().add_(1)
-        watched.slots[what] = self._pack.add(rows @ direction)
+        watched.rows[what] = self._pack.add(rows @ direction)
 
-    def _coherence(self, watched: Watched, gradient: Tensor) -> None:
-        rows = _as_rows(gradient) if Quantity.COHERENCE in self._needs else None
-        if rows is not None:
-            share = rows.sum(1).abs_() / rows.abs().sum(1)
-            watched.slots["coherence"] = self._pack.add(share.nanmean())
+    def _coherence(self, gradients: list[tuple[Watched, Tensor]]) -> None:
+        """The sum of each row of a gradient, with and without signs."""
+        if Quantity.COHERENCE not in self._needs:
+            return
+        for watched, gradient in gradients:
+            if (rows := _as_rows(gradient)) is not None:
+                watched.rows["signed"] = self._pack.add(rows.sum(1))
+                watched.rows["unsigned"] = self._pack.add(rows.abs().sum(1))
+
+
+def _unsafe(numbers: list[Tensor], least: float) -> list[int]:
+    """Positions of those that float32 may have got wrong, on the CPU, where looking is free."""
+    near = [k for k, number in enumerate(numbers) if number.is_cpu]
+    values = torch.stack([numbers[k] for k in near]).tolist() if near else []
+    return [k for k, v in zip(near, values, strict=True) if not least < abs(v) < math.inf]
 
 
 def _is_freed(p: Tensor | None) -> bool:
@@ -309,7 +339,7 @@ def _is_freed(p: Tensor | None) -> bool:
 
 
 def _sample(tensor: Tensor) -> Tensor:
-    flat = local(tensor).detach().reshape(-1)
+    flat = local(tensor).reshape(-1)
     return _wide(flat if flat.numel() <= SAMPLE else flat[:: -(-flat.numel() // SAMPLE)])
 
 
@@ -323,7 +353,7 @@ def _eps(p: Tensor) -> float:
 
 
 def _as_rows(tensor: Tensor) -> Tensor | None:
-    tensor = local(tensor).detach()
+    tensor = local(tensor)
     if tensor.dim() < 2 or tensor.numel() == 0:
         return None
     return _wide(tensor).reshape(tensor.shape[0], -1)

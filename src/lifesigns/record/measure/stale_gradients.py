@@ -28,6 +28,11 @@ class Leftover:
         self._part = None if before is None or not before.any() else before.clone()
         self._known = known or self._part is None
 
+    @property
+    def is_none(self) -> bool:
+        """Whether nothing is stale."""
+        return self._part is None
+
     def carry(self, left: Tensor | None, found: Tensor | None, eps: float) -> None:
         """Follows the gradient from the end of one pass to the beginning of the next.
 

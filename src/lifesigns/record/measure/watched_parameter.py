@@ -1,7 +1,8 @@
-"""One parameter during one recorded cycle: what is kept of it, and the reading this becomes."""
+"""One parameter during one recorded cycle: where what was read of it is, and what it says."""
 
 from __future__ import annotations
 
+import math
 import weakref
 from dataclasses import dataclass, field
 
@@ -38,28 +39,34 @@ class Watched:
     """What the losses were scaled by, added up over the backward passes of the cycle."""
     stepped: bool = False
     """Whether its optimizer has stepped: what is added to the gradient later is another cycle's."""
-    slots: dict[str, int] = field(default_factory=dict)
+    scalars: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Slot and position of each number."""
+    rows: dict[str, int] = field(default_factory=dict)
+    """Slot of a projection of each row."""
 
     def value(self, key: str, arrays: Arrays) -> float:
-        """A scalar that was read, NaN if it was not.
+        """A number that was read, NaN if it was not.
 
         Args:
             key: What was read.
             arrays: What the pack brought to the host, by slot.
         """
-        return float(arrays[self.slots[key]][0]) if key in self.slots else float("nan")
+        if key not in self.scalars:
+            return math.nan
+        slot, position = self.scalars[key]
+        return float(arrays[slot][position])
 
 
 def reading_of(
     watched: Watched, p: Tensor, arrays: Arrays, rate: float | None, optimizers_known: bool
 ) -> ParameterReading:
-    """The reading, once the pack has brought what was read of the parameter to the host.
+    """What was read of a parameter.
 
     Args:
-        watched: What was read.
+        watched: The parameter's slots.
         p: The parameter.
-        arrays: What the pack brought, by slot.
-        rate: Its learning rate; None if no optimizer holds it.
+        arrays: What the pack brought to the host, by slot.
+        rate: Its learning rate; None if no known optimizer holds it.
         optimizers_known: Whether any optimizer has been seen at all.
     """
     weight, gradient, update = (
@@ -78,11 +85,11 @@ def reading_of(
         gradient_rms=gradient / watched.size**0.5 / scale,
         update_rms=update / sampled**0.5,
         gradient_is_zero=gradient == 0.0,
-        nonfinite_weights=int("weight" in watched.slots and not np.isfinite(weight)),
-        nonfinite_gradients=int("gradient" in watched.slots and not np.isfinite(gradient)),
+        nonfinite_weights=int("weight" in watched.scalars and not np.isfinite(weight)),
+        nonfinite_gradients=int("gradient" in watched.scalars and not np.isfinite(gradient)),
         distinct_weight_rows=_distinct(watched, "weight_rows", arrays),
         distinct_gradient_rows=_distinct(watched, "gradient_rows", arrays),
-        sign_coherence=watched.value("coherence", arrays),
+        sign_coherence=_coherence(watched, arrays),
         stale_gradient_rms=watched.stale / scale,
         lost_updates=watched.value("lost", arrays),
         resolution=torch.finfo(p.dtype).eps if p.is_floating_point() else float("nan"),
@@ -90,12 +97,22 @@ def reading_of(
     )
 
 
+def _coherence(watched: Watched, arrays: Arrays) -> float:
+    """How far the entries of a gradient's row have one sign, as a mean over rows that are not 0."""
+    if "signed" not in watched.rows:
+        return math.nan
+    signed, unsigned = (arrays[watched.rows[key]] for key in ("signed", "unsigned"))
+    counts = (unsigned > 0) & (unsigned < math.inf)
+    return float(np.mean(np.abs(signed[counts]) / unsigned[counts])) if counts.any() else math.nan
+
+
 def _distinct(watched: Watched, key: str, arrays: Arrays) -> int:
     """How many rows differ, judged by their projections, to `ROW_TOLERANCE` of the largest."""
-    if key not in watched.slots:
+    if key not in watched.rows:
         return -1
-    projections = np.sort(arrays[watched.slots[key]])
-    if not np.isfinite(projections[[0, -1]]).all():
+    projections = np.sort(arrays[watched.rows[key]])
+    lowest, highest = abs(projections[0]), abs(projections[-1])
+    if not (lowest < math.inf and highest < math.inf):
         return -1
-    gap = ROW_TOLERANCE * max(abs(projections[0]), abs(projections[-1]))
-    return 1 + int(np.count_nonzero(np.diff(projections) > gap))
+    gap = ROW_TOLERANCE * max(lowest, highest)
+    return 1 + int(np.count_nonzero(projections[1:] - projections[:-1] > gap))

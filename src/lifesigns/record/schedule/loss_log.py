@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from lifesigns.record.loss.summands import root_factor
-from lifesigns.record.readable import local, obstacle, readable
+from lifesigns.record.readable import is_plain_number, local, obstacle, readable
 from lifesigns.record.schedule.streams import Streams
 from lifesigns.records import LossCurve
 
@@ -208,7 +208,8 @@ def loss_value(
         The loss, a float from the CPU and a 0-d tensor elsewhere, and the positive scale.
     """
     first, weight = losses[0]
-    if weight is None and len(losses) == 1 and first.is_cpu and not obstacle(first):
+    alone = weight is None and len(losses) == 1
+    if alone and (is_plain_number(first) or (first.is_cpu and not obstacle(first))):
         scale = root_factor(first.grad_fn)
         return first.item() / scale, scale
     values = [_whole(loss) for loss, _ in losses]
