@@ -10,6 +10,8 @@ SOURCE = Path(lifesigns.__file__).parent
 LEAST_DOCUMENTED = 0.6
 """Share of the public functions with arguments whose docstrings describe them."""
 LONGEST_FILE = 400
+MEDIAN_RULE = 150
+"""Lines of a rule's file, its manual text and its cases with it."""
 MEDIAN_FUNCTION = 6
 """Lines from `def` to the end, the docstring left out: explaining more is not growing longer."""
 
@@ -107,3 +109,12 @@ def test_no_file_is_long():
     }
 
     assert {name: n for name, n in lines.items() if n > LONGEST_FILE} == {}
+
+
+def test_half_of_all_rules_are_short():
+    lines = [
+        len(path.read_text(encoding="utf-8").splitlines())
+        for path in (SOURCE / "rules").glob("*/[!_]*.py")
+    ]
+
+    assert median(lines) <= MEDIAN_RULE

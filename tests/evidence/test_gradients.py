@@ -4,7 +4,13 @@ import math
 
 import pytest
 
-from lifesigns.evidence.gradients import median_known, reach, weight_gradients
+from lifesigns.evidence.gradients import (
+    gradient_norm,
+    median_known,
+    passed_on,
+    reach,
+    weight_gradients,
+)
 from lifesigns.rules import testing as example
 
 
@@ -34,3 +40,26 @@ def test_reach_is_the_first_gradient_over_the_last(gradients, expected):
 def test_the_median_leaves_out_what_is_not_known():
     assert median_known([1.0, math.nan, 3.0, math.inf]) == 2.0
     assert math.isnan(median_known([math.nan]))
+
+
+def test_the_norm_is_that_of_the_whole_gradient():
+    graph = example.chain("linear/3", "linear/1", units=3)
+    readings = example.with_gradients(example.weights(graph), [1.0, 3.0])
+
+    assert gradient_norm(example.snapshot(graph, parameters=readings)) == pytest.approx(6.0)
+
+
+def test_the_norm_is_infinite_where_a_part_of_the_gradient_is_not_finite():
+    graph = example.chain("linear", "linear")
+    readings = example.weights(graph, gradient_rms=1.0, nonfinite_gradients=1)
+
+    assert gradient_norm(example.snapshot(graph, parameters=readings)) == math.inf
+
+
+def test_activations_pass_on_their_share_of_the_gradient():
+    graph = example.chain("linear", "tanh", "linear", "tanh", "mse_loss")
+
+    found = passed_on(example.snapshot(graph, sites=example.slopes(graph, 0.25)))
+
+    assert found == pytest.approx(0.25)
+    assert math.isnan(passed_on(example.snapshot(graph)))

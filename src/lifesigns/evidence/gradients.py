@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from lifesigns.evidence.thresholds import LAYERS
-from lifesigns.records import WEIGHTED, ParameterReading, Site, Snapshot
+from lifesigns.records import WEIGHTED, Kind, ParameterReading, Site, Snapshot
 
 
 def weight_gradients(snapshot: Snapshot) -> list[tuple[Site, ParameterReading]]:
@@ -31,6 +31,24 @@ def reach(snapshot: Snapshot) -> float:
     """
     sizes = [reading.gradient_rms for _, reading in weight_gradients(snapshot)]
     return sizes[0] / sizes[-1] if len(sizes) >= LAYERS and sizes[-1] > 0 else math.nan
+
+
+def gradient_norm(snapshot: Snapshot) -> float:
+    """Norm of the whole gradient; infinite if a part of it is not finite."""
+    squares = [
+        p.gradient_rms**2 * np.prod(p.shape) if p.nonfinite_gradients == 0 else np.inf
+        for p in snapshot.parameters
+        if np.isfinite(p.gradient_rms) or p.nonfinite_gradients
+    ]
+    return float(np.sqrt(sum(squares)))
+
+
+def passed_on(snapshot: Snapshot) -> float:
+    """Geometric mean of the measured derivative factors of the activations."""
+    sites = snapshot.graph.of_kind(Kind.ACTIVATION)
+    factors = [r.derivative_factor for i in sites if (r := snapshot.reading(i))]
+    positive = [factor for factor in factors if factor > 0]
+    return float(np.exp(np.mean(np.log(positive)))) if positive else float("nan")
 
 
 def median_known(values: list[float]) -> float:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from lifesigns.evidence import Course, Stream, Threshold
-from lifesigns.evidence.output import normalised_dim, output_sites
-from lifesigns.evidence.signal import PASSING
+from lifesigns.evidence.output import output_sites
+from lifesigns.evidence.softmax import feeds_weights, is_over_batch
 from lifesigns.evidence.thresholds import HALF
 from lifesigns.records import (
-    WEIGHTED,
     Finding,
     Graph,
     Kind,
@@ -33,40 +32,11 @@ def check(stream: Stream) -> Iterable[Finding]:
     ends = output_sites(first.graph, first.loss) if first.loss else []
     for index in first.graph.of_kind(Kind.SOFTMAX):
         site = first.graph.sites[index]
-        hidden = site.operation == "softmax" and _feeds_weights(first.graph, index)
-        if (hidden or index in ends) and _is_over_batch(site):
+        hidden = site.operation == "softmax" and feeds_weights(first.graph, index)
+        if (hidden or index in ends) and is_over_batch(site):
             yield _finding(stream, site, hidden=hidden, over_batch=True)
         elif hidden and site.units >= UNITS:
             yield _finding(stream, site, hidden=True, over_batch=False)
-
-
-def _feeds_weights(graph: Graph, index: int) -> bool:
-    """Whether layers with weights of their own read it, and nothing else does.
-
-    In attention and in a mixture of experts it is multiplied with values that also depend on the
-    input: there it chooses, and hides nothing.
-    """
-    readers = list(_readers(graph, index))
-    return bool(readers) and all(
-        site.kind in WEIGHTED and site.parameters and len(graph.predecessors(i)) == 1
-        for i, site in readers
-    )
-
-
-def _readers(graph: Graph, index: int) -> Iterator[tuple[int, Site]]:
-    for after in graph.successors(index):
-        site = graph.sites[after]
-        between = site.kind in PASSING | {Kind.NORM, Kind.ACTIVATION}
-        if between and len(graph.predecessors(after)) == 1:
-            yield from _readers(graph, after)
-        else:
-            yield after, site
-
-
-def _is_over_batch(site: Site) -> bool:
-    """Over the samples of a [samples, units] value; a square one compares samples (contrast)."""
-    known = len(site.shape) == 2 and "dim" in site.details
-    return known and normalised_dim(site) == 0 and 1 < site.shape[0] != site.shape[1]
 
 
 def _finding(stream: Stream, site: Site, *, hidden: bool, over_batch: bool) -> Finding:
@@ -113,11 +83,7 @@ def _example(
         for site in graph.sites
     ]
     loss = LossReading(1.0, site=len(sites) - 1)
-    shots = (
-        example.snapshot(Graph(tuple(sites), graph.edges), step=s, loss=loss)
-        for s in range(0, 99, 9)
-    )
-    return example.trace(*shots, losses=list(losses))
+    return example.steady(Graph(tuple(sites), graph.edges), list(losses), loss=loss)
 
 
 _HIDDEN = ("linear", "softmax", "linear")

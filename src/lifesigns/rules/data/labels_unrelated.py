@@ -17,16 +17,7 @@ from lifesigns.evidence.thresholds import (
     PATIENCE,
     SURE_STEPS,
 )
-from lifesigns.records import (
-    BatchReading,
-    Finding,
-    Graph,
-    Kind,
-    Quantity,
-    Remedy,
-    Severity,
-    Trace,
-)
+from lifesigns.records import BatchReading, Finding, Graph, Kind, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from lifesigns.evidence import Course, Stream, Threshold
-from lifesigns.evidence.gradients import weight_gradients
-from lifesigns.evidence.thresholds import CALIBRATED, LAYERS
+from lifesigns.evidence.gradients import gradient_norm, reach, weight_gradients
+from lifesigns.evidence.thresholds import CALIBRATED
 from lifesigns.records import Finding, Kind, Quantity, Remedy, Severity, Snapshot, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
@@ -20,15 +20,14 @@ GROWTH = Threshold(100, "norm over its running median", CALIBRATED)
 def check(stream: Stream) -> Iterable[Finding]:
     """Growth over the steps, or else growth over the depth; one finding per stream."""
     course, snapshots = stream.course, stream.snapshots
-    raw = stream.is_raw
-    found = _over_steps(snapshots, course, raw=raw) or _over_depth(snapshots, course)
+    found = _over_steps(snapshots, course, raw=stream.is_raw) or _over_depth(snapshots, course)
     if found:
         yield found
 
 
 def _over_steps(snapshots: tuple[Snapshot, ...], course: Course, *, raw: bool) -> Finding | None:
     """The norm against the median of the norms before it."""
-    norms = [_norm(snapshot) for snapshot in snapshots]
+    norms = [gradient_norm(snapshot) for snapshot in snapshots]
     for i in range(2, len(norms)):
         usual = float(np.median(norms[:i]))
         if usual > 0 and norms[i] / usual > GROWTH:
@@ -50,10 +49,10 @@ def _over_steps(snapshots: tuple[Snapshot, ...], course: Course, *, raw: bool) -
 
 def _over_depth(snapshots: tuple[Snapshot, ...], course: Course) -> Finding | None:
     """The first weighted layer against the last."""
-    grown = [s for s in snapshots if _ratio(s) > RATIO]
+    grown = [s for s in snapshots if reach(s) > RATIO]
     if len(grown) < max(1, len(snapshots) / 2):
         return None
-    ratio, layers = _ratio(grown[0]), weight_gradients(grown[0])
+    ratio, layers = reach(grown[0]), weight_gradients(grown[0])
     first, last = layers[0], layers[-1]
     return RULE.finding(
         Severity.WARNING if course.diverged else Severity.NOTE,
@@ -68,21 +67,6 @@ def _over_depth(snapshots: tuple[Snapshot, ...], course: Course) -> Finding | No
         remedies=_remedies(grown[0]),
         evidence={"ratio": ratio, "layers": len(layers)},
     )
-
-
-def _norm(snapshot: Snapshot) -> float:
-    """Norm of the whole gradient; infinite if a part of it is not finite."""
-    squares = [
-        p.gradient_rms**2 * np.prod(p.shape) if p.nonfinite_gradients == 0 else np.inf
-        for p in snapshot.parameters
-        if np.isfinite(p.gradient_rms) or p.nonfinite_gradients
-    ]
-    return float(np.sqrt(sum(squares)))
-
-
-def _ratio(snapshot: Snapshot) -> float:
-    scales = [g.gradient_rms for _, g in weight_gradients(snapshot)]
-    return scales[0] / scales[-1] if len(scales) >= LAYERS and scales[-1] > 0 else 0.0
 
 
 def _largest(snapshot: Snapshot) -> str:
@@ -116,12 +100,8 @@ _GROWING, _FALLING = list(np.geomspace(1, 1e6, 100)), list(np.geomspace(1, 0.01,
 
 def _steps(growth: float, losses: Iterable[float]) -> Trace:
     graph = example.chain("linear", "relu", "linear", "mse_loss")
-    shots = (
-        example.snapshot(
-            graph, step=s, parameters=example.weights(graph, gradient_rms=growth ** (s / 9))
-        )
-        for s in range(0, 99, 9)
-    )
+    read = {s: example.weights(graph, gradient_rms=growth ** (s / 9)) for s in range(0, 99, 9)}
+    shots = (example.snapshot(graph, step=s, parameters=known) for s, known in read.items())
     return example.trace(*shots, losses=list(losses))
 
 

@@ -2,60 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
 from lifesigns.evidence import Stream
 from lifesigns.evidence.signal import is_extinct
-from lifesigns.evidence.sites import (
-    is_given_one_value,
-    is_hidden,
-    is_rectifier,
-    listed,
-    merged,
-    samples,
-)
+from lifesigns.evidence.silence import SilentLayer, silent_layers
+from lifesigns.evidence.sites import listed
 from lifesigns.evidence.suspects import Suspect, unscaled_input
 from lifesigns.evidence.thresholds import DEAD_SHARE, SURE_SAMPLES
-from lifesigns.records import Finding, Kind, Quantity, Remedy, Severity, Site, Snapshot, Trace
+from lifesigns.records import Finding, Quantity, Remedy, Severity, Site, Snapshot, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FALLING, FLAT
 
 
-@dataclass(frozen=True)
-class _Layer:
-    site: Site
-    share: float
-    """Of its units, those silent in the first recorded step and still at the end."""
-    observations: int
-
-
 def check(stream: Stream) -> Iterable[Finding]:
     """One finding per stream: the first layer to be dead leads, the others are named."""
     if stream.first.step == 0:
-        layers = [x for x in _layers(stream) if x.share > DEAD_SHARE]
+        layers = [x for x in silent_layers(stream) if x.share > DEAD_SHARE]
         if layers:
-            raw = unscaled_input(stream)
-            yield _finding(stream, layers, raw)
+            yield _finding(stream, layers, unscaled_input(stream))
 
 
-def _layers(stream: Stream) -> Iterator[_Layer]:
-    first = stream.first
-    seen = (first, *stream.latest)
-    for index in first.graph.of_kind(Kind.ACTIVATION):
-        site = first.graph.sites[index]
-        value = merged(seen, site.name)
-        if not is_rectifier(site) or value is None or not is_hidden(first.graph, index):
-            continue
-        if is_given_one_value(seen, site.name):  # one observation, and constant-output's matter
-            continue
-        known = (value.count > 0) & (value.nonfinite == 0)
-        share = float((known & (value.active == 0)).mean()) if value.units else 0.0
-        yield _Layer(site, share, len({s.step for s in seen}) * samples(site))
-
-
-def _finding(stream: Stream, layers: list[_Layer], raw: Suspect | None) -> Finding:
+def _finding(stream: Stream, layers: list[SilentLayer], raw: Suspect | None) -> Finding:
     origin, rest, course = layers[0], layers[1:], stream.course
     rate = min(3 / max(origin.observations, 1), 1)
     return RULE.finding(
@@ -76,7 +45,7 @@ def _finding(stream: Stream, layers: list[_Layer], raw: Suspect | None) -> Findi
     )
 
 
-def _severity(stream: Stream, layers: list[_Layer]) -> Severity:
+def _severity(stream: Stream, layers: list[SilentLayer]) -> Severity:
     course = stream.course
     sure = [layer for layer in layers if layer.observations >= SURE_SAMPLES]
     first = stream.first

@@ -87,11 +87,7 @@ def _finding(stream: Stream, first: Snapshot) -> Finding:
             *(suspect.cause for suspect in led),
             *(("exploding", "bad_init") if summed else ("bad_init", "exploding")),
         ),
-        remedies=(
-            *(suspect.remedy for suspect in led),
-            *((_AVERAGE,) if summed else ()),
-            _REMEDY,
-        ),
+        remedies=(*(suspect.remedy for suspect in led), *((_AVERAGE,) if summed else ()), _REMEDY),
         evidence={"growth": factor, "rms": scale, "loss_excess": _excess(first.loss)},
     )
 

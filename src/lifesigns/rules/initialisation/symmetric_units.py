@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
 
 from lifesigns.evidence import Course, Stream, Threshold
-from lifesigns.evidence.sites import is_hidden, listed
-from lifesigns.records import (
-    WEIGHTED,
-    Finding,
-    Kind,
-    Quantity,
-    Remedy,
-    Severity,
-    Site,
-    Snapshot,
-    Trace,
-)
+from lifesigns.evidence.sites import listed
+from lifesigns.evidence.symmetry import hidden_layers, is_symmetric
+from lifesigns.records import Finding, Quantity, Remedy, Severity, Site, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -37,47 +28,16 @@ FIRST = 3
 def check(stream: Stream) -> Iterable[Finding]:
     """One finding per stream: the first symmetric layer leads, the others are named."""
     first = stream.snapshots[:FIRST]
-    sites = [s for s in _hidden(first[0]) if all(_is_symmetric(s, x) for x in first)]
+    sites = [s for s in hidden_layers(first[0]) if all(is_symmetric(s, x) for x in first)]
     if sites:
         yield _finding(stream, sites)
-
-
-def _hidden(snapshot: Snapshot) -> Iterator[Site]:
-    """Sites with several units, a weight of their own, and another weighted site downstream."""
-    graph = snapshot.graph
-    for index in graph.of_kind(*WEIGHTED):
-        site = graph.sites[index]
-        several = site.kind is Kind.RECURRENT or max(site.fan_out, site.units) > 1
-        if several and site.parameters and is_hidden(graph, index):
-            yield site
-
-
-def _is_symmetric(site: Site, snapshot: Snapshot) -> bool:
-    """Equal weights *and* equal gradients, so that a step cannot tell the units apart.
-
-    A gradient of exactly 0 is equal as well: zero weights in all layers are the plainest case.
-    It is no proof on its own where the layer is frozen or not reached.
-    """
-    weight = snapshot.parameter(site.parameters[0])
-    if weight is None or not (weight.trainable and weight.reached):
-        return False
-    gates = _gates(site)
-    units = weight.shape[0] if weight.shape else 1
-    different = (weight.distinct_weight_rows, weight.distinct_gradient_rows)
-    return units > gates and all(1 <= rows <= gates for rows in different)
-
-
-def _gates(site: Site) -> int:
-    """Row blocks of a recurrent weight: one per gate, each with its own rows for one unit."""
-    recurrent = site.kind is Kind.RECURRENT or "weight_ih" in site.parameters[0]
-    return {"gru": 3, "rnn_tanh": 1, "rnn_relu": 1}.get(site.operation, 4) if recurrent else 1
 
 
 def _finding(stream: Stream, sites: list[Site]) -> Finding:
     origin, rest = sites[0], sites[1:]
     reading = stream.first.parameter(origin.parameters[0])
     value = "0" if reading and reading.weight_rms == 0 else "the same"
-    alike = sum(_is_symmetric(origin, snapshot) for snapshot in stream.snapshots)
+    alike = sum(is_symmetric(origin, snapshot) for snapshot in stream.snapshots)
     course = stream.course
     return RULE.finding(
         Severity.NOTE if _learned_well(course) else Severity.ERROR,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.records import (
@@ -90,26 +91,20 @@ def _met_in_the_loss(snapshot: Snapshot, crossing: Crossing) -> Finding:
 
 
 # --- cases ----------------------------------------------------------------------------------------
-def _example(given: tuple[int, ...], wanted: tuple[int, ...], compared: tuple[int, ...]) -> Trace:
+def _example(given: tuple[int, ...], wanted: tuple[int, ...], both: tuple[int, ...]) -> Trace:
     graph = example.chain("linear/1", "mse_loss", batch=8)
-    loss = LossReading(
-        1.0,
-        "squared_error",
-        "mse_loss",
-        site=1,
-        input_shape=given,
-        target_shape=wanted,
-        compared_shape=compared,
-    )
-    return example.trace(*(example.snapshot(graph, step=s, loss=loss) for s in (0, 9)))
+    sizes: dict[str, Any] = {"input_shape": given, "target_shape": wanted, "compared_shape": both}
+    loss = LossReading(1.0, "squared_error", "mse_loss", site=1, **sizes)
+    return example.steady(graph, (), loss=loss)
 
 
 def _crossed(other: tuple[int, ...]) -> Trace:
     graph = example.chain("linear/1", "exp", batch=8)
     crossing = Crossing("mul", (8,), other, (8, 8)) if len(other) > 1 else None
-    loss = LossReading(1.0, crossing=crossing)
-    return example.trace(*(example.snapshot(graph, step=s, loss=loss) for s in (0, 9)))
+    return example.steady(graph, (), loss=LossReading(1.0, crossing=crossing))
 
+
+_COLUMN_AND_ROW = ((8, 1), (8,), (8, 8))
 
 RULE = Rule(
     code="LOS008",
@@ -141,7 +136,7 @@ pairs and is not reported. Nor are pairs that are masked, normalised or made by 
     thresholds={"comparisons": COMPARISONS},
     explains=("loss-flat", "constant-output"),
     cases=(
-        Case("(N, 1) against (N)", lambda: _example((8, 1), (8,), (8, 8)), Severity.ERROR),
+        Case("(N, 1) against (N)", lambda: _example(*_COLUMN_AND_ROW), Severity.ERROR),
         Case("(N) against (N, 1)", lambda: _example((8,), (8, 1), (8, 8)), Severity.ERROR),
         Case("advantages (N, 1) times (N)", lambda: _crossed((8, 1)), Severity.ERROR),
         Case("near miss: advantages of the same shape", lambda: _crossed((8,)), None),
@@ -149,9 +144,7 @@ pairs and is not reported. Nor are pairs that are masked, normalised or made by 
         Case("a batch of one", lambda: _example((1, 1), (1,), (1, 1)), None),
         Case("near miss: all pairs on purpose", lambda: _example((8, 1), (8, 8), (8, 8)), None),
         Case(
-            "readings missing: no shapes",
-            lambda: example.unread(_example((8, 1), (8,), (8, 8))),
-            None,
+            "readings missing: no shapes", lambda: example.unread(_example(*_COLUMN_AND_ROW)), None
         ),
     ),
 )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 
 from lifesigns.evidence import Stream, Threshold
-from lifesigns.evidence.output import direct_pairs, is_output, normalised_dim
+from lifesigns.evidence.output import normalised_dim
+from lifesigns.evidence.softmax import doubled_softmaxes
 from lifesigns.functions import lowest_cross_entropy
-from lifesigns.records import Finding, Graph, Kind, Quantity, Remedy, Severity, Site, Trace
+from lifesigns.records import Finding, Graph, Quantity, Remedy, Severity, Site, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -18,42 +19,10 @@ SOFTMAXES = Threshold(1, "softmaxes between last layer and loss", "by graph")
 def check(stream: Stream) -> Iterable[Finding]:
     """One finding per stream, at the first snapshot whose graph shows it."""
     for snapshot in stream.snapshots:
-        pair = next(_doubled(snapshot.graph), None)
+        pair = next(doubled_softmaxes(snapshot.graph), None)
         if pair:
             yield _finding(stream, snapshot.step, *pair)
             return
-
-
-def _doubled(graph: Graph) -> Iterator[tuple[Site, Site]]:
-    """A softmax directly before another one over the same dimension, at the output.
-
-    Taking the logarithm in between is correct, and a second log-softmax changes nothing.
-    """
-    return (
-        (first, second)
-        for first, second in direct_pairs(graph)
-        if first.operation == "softmax"
-        and second.kind is Kind.SOFTMAX
-        and _over_the_same(first, second)
-        and is_output(graph, graph.find(second.name))
-    )
-
-
-def _over_the_same(first: Site, second: Site) -> bool:
-    """Whether both normalise the classes, also where a transpose in between moved them.
-
-    Views are not on the graph: moved classes are known by their number, if no other dimension has
-    it.
-    """
-    if sorted(first.shape) == sorted(second.shape) and first.shape != second.shape:
-        lengths = [site.shape[normalised_dim(site)] for site in (first, second)]
-        return lengths[0] == lengths[1] and first.shape.count(lengths[0]) == 1
-    return _from_the_end(first) == _from_the_end(second)
-
-
-def _from_the_end(site: Site) -> int:
-    """The normalised dimension, told apart from the end: a batch of networks adds one in front."""
-    return normalised_dim(site) - max(len(site.shape), 1)
 
 
 def _finding(stream: Stream, step: int, first: Site, second: Site) -> Finding:
@@ -88,7 +57,7 @@ def _finding(stream: Stream, step: int, first: Site, second: Site) -> Finding:
 # --- cases ----------------------------------------------------------------------------------------
 def _example(*operations: str) -> Trace:
     graph = example.chain("linear", *operations, units=10)
-    return example.trace(*(example.snapshot(graph, step=s) for s in (0, 9)))
+    return example.steady(graph, ())
 
 
 def _transposed(dim: int) -> Trace:

@@ -10,22 +10,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lifesigns.evidence import Course, Stream, Threshold
+from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.course import REGRESSIONS
+from lifesigns.evidence.misfit import POOR, misfit, reached
 from lifesigns.evidence.output import (
     SHAPING,
     activation_before_logits,
     compared_activation,
     compared_softmax,
 )
-from lifesigns.evidence.thresholds import CALIBRATED, ENOUGH_STEPS, HALF, HALF_PRECISION
+from lifesigns.evidence.thresholds import ENOUGH_STEPS, HALF, HALF_PRECISION
 from lifesigns.functions import ACTIVATIONS, lowest_cross_entropy
 from lifesigns.records import Finding, LossReading, Quantity, Remedy, Severity, SiteReading, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
 SHARE = Threshold(0.05, "share of the targets' range beyond the output's", "rounding, outliers")
-POOR = Threshold(0.1, "share of it below which it is an error", CALIBRATED)
 TOTAL = Threshold(
     0.5,
     "sum of a sample's targets over that of the outputs, off 1",
@@ -41,7 +41,7 @@ FLOOR = Threshold(
 def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream."""
     if stream.readings:
-        judges = (_out_of_reach, _rate_for_logarithm, _sums_to_one, _wrong_loss, _bounded_logits)
+        judges = (_out_of_reach, _sums_to_one, _wrong_loss, _bounded_logits)
         found = (judge(stream, stream.readings[-1]) for judge in judges)
         yield from islice(filter(None, found), 1)
 
@@ -57,12 +57,12 @@ def _out_of_reach(stream: Stream, loss: LossReading) -> Finding | None:
     if not (low - least > slack or most - high > slack):
         return None
     return RULE.finding(
-        _severity(stream.course),
+        misfit(stream.course),
         f"{site.name} gives {_interval(low, high)}, the targets span [{least:.3g}, {most:.3g}]",
         site=site.name,
         step=stream.first.step,
         measured=f"targets outside the range of {site.operation} by "
-        f"{max(low - least, most - high):.3g}{_reached(stream.course)}",
+        f"{max(low - least, most - high):.3g}{reached(stream.course)}",
         expected="an output that can take every value of the targets",
         certainty=f"exact, on the targets of {len(stream.readings)} recorded steps",
         causes=("wrong_output_activation",),
@@ -79,44 +79,6 @@ def _out_of_reach(stream: Stream, loss: LossReading) -> Finding | None:
     )
 
 
-# --- counts: the output is a rate, and the loss takes its logarithm
-def _rate_for_logarithm(stream: Stream, loss: LossReading) -> Finding | None:
-    site, targets = compared_activation(stream.last), stream.targets
-    if site is None or targets is None or not targets.units or loss.operation != _OF_LOGARITHMS:
-        return None
-    low, _ = ACTIVATIONS[site.operation].range(site.details)
-    mean = float(targets.mean.min())
-    if low < 0 or not 0 < mean < math.exp(low):
-        return None
-    return RULE.finding(
-        _severity(stream.course),
-        f"{site.name} gives rates, the loss takes their logarithms",
-        site=site.name,
-        step=stream.first.step,
-        measured=f"outputs from {low:.3g} on are logarithms of rates from {math.exp(low):.3g} on; "
-        f"the targets have a mean of {mean:.3g}{_reached(stream.course)}",
-        expected="an output that can be the logarithm of the targets' mean",
-        certainty=f"exact, on the targets of {len(stream.readings)} recorded steps",
-        why="This loss takes the exponential of its input. An output that cannot be negative then "
-        "means a rate of 1 at the least, and rarer events cannot be told from one another.",
-        causes=("wrong_output_activation", "wrong_loss"),
-        remedies=(
-            Remedy(
-                "Say that the output is a rate.",
-                "loss = F.poisson_nll_loss(rate, y, log_input=False)",
-            ),
-            Remedy(
-                "Or leave the activation out, and take the exponential to predict.",
-                "loss = F.poisson_nll_loss(output, y)\nrate = output.exp()",
-            ),
-        ),
-        evidence={"low": low, "target_mean": mean},
-    )
-
-
-_OF_LOGARITHMS = "poisson_nll_loss"
-
-
 # --- outputs that sum to 1 against targets that do not
 def _sums_to_one(stream: Stream, loss: LossReading) -> Finding | None:
     targets, site = stream.targets, compared_softmax(stream.last)
@@ -128,12 +90,12 @@ def _sums_to_one(stream: Stream, loss: LossReading) -> Finding | None:
     if not abs(total - 1) > TOTAL:
         return None
     return RULE.finding(
-        _severity(stream.course),
+        misfit(stream.course),
         f"{site.name} gives outputs that sum to 1, the targets sum to {total:.3g}",
         site=site.name,
         step=stream.first.step,
         measured=f"{targets.units} targets per sample with a sum of {total:.3g}"
-        + _reached(stream.course),
+        + reached(stream.course),
         expected="targets that are a distribution, or an output without softmax",
         certainty=f"exact, on the targets of {len(stream.readings)} recorded steps",
         why="A softmax shares out a total of 1: raising one output lowers all others. Targets with "
@@ -228,7 +190,7 @@ def _bounded_logits(stream: Stream, loss: LossReading) -> Finding | None:
             if floor > 0
             else "outputs cannot be negative, and have no gradient where they are 0"
         )
-        + _reached(stream.course),
+        + reached(stream.course),
         expected="logits: the output of the last layer without an activation",
         certainty="proved on the graph",
         why="Logits say 'no' with large negative numbers and 'yes' with large positive ones. An "
@@ -251,20 +213,6 @@ def _lowest(loss: LossReading, low: float, high: float, units: int) -> float:
     return lowest_cross_entropy(max(units, 2), high - low)
 
 
-def _severity(course: Course) -> Severity:
-    """Only what harms alarms: a network that fits most of its targets is none."""
-    if course.gain > HALF:
-        return Severity.NOTE
-    early = course.steps < ENOUGH_STEPS
-    return Severity.WARNING if early or course.gain > POOR else Severity.ERROR
-
-
-def _reached(course: Course) -> str:
-    if not np.isfinite(course.gain):
-        return ""
-    return f"; the fit is at {course.end:.3g}, a constant prediction reaches {course.baseline:.3g}"
-
-
 def _interval(low: float, high: float) -> str:
     return f"({low:.3g}, {high:.3g})"
 
@@ -277,7 +225,6 @@ def _example(
     kind: str = "squared_error",
     outputs: Sequence[float] = (0.1, 0.9),
     losses: Sequence[float] = (1.0,) * 60,
-    operation: str = "",
     **target: Any,
 ) -> Trace:
     wanted = np.asarray(targets, float)
@@ -294,13 +241,7 @@ def _example(
         steps=(0, 9, 50),
         sites=[SiteReading(1, example.sums(np.clip(values, *bounds)))] if bounds else [],
         kind=kind,
-        operation=operation or operations[-1],
     )
-
-
-def _counted(targets: Sequence[float], activation: str = "softplus") -> Trace:
-    """Counts, and a likelihood that takes the logarithm of their rate."""
-    return _example((activation, "nll_loss"), targets, kind="poisson", operation=_OF_LOGARITHMS)
 
 
 def _classified(*operations: str, losses: Sequence[float] = (1.0,) * 60) -> Trace:
@@ -330,11 +271,9 @@ probabilities.
     evidence="""
 Regression: the range of the activation whose values the loss compares, against the smallest and
 largest target in all recorded steps; behind a softmax, the sum of a sample's targets against 1.
-Counts: an output that is never negative, for a loss that takes the logarithm of a rate, whose mean
-is below 1.
-Cross-entropy: targets outside 0 to 1, or one output without
-its complement; or an activation before the loss's own softmax or sigmoid that makes outputs
-non-negative or keeps the lowest reachable loss far above 0.
+Cross-entropy: targets outside 0 to 1, or one output without its complement; or an activation before
+the loss's own softmax or sigmoid that makes outputs non-negative or keeps the lowest reachable loss
+far above 0.
 """,
     ignore="""
 A ReLU in front of logits or a few targets beyond the range often cost little: as long as the
@@ -407,9 +346,6 @@ network gets more than half of the way from a constant prediction to a perfect o
             lambda: _example(("sigmoid", "log"), [0.1, 0.4, 0.9], kind="cross_entropy"),
             Severity.ERROR,
         ),
-        Case("a rate for its logarithm", lambda: _counted([0, 0, 0, 1]), Severity.WARNING),
-        Case("near miss: a rate for its logarithm, of many", lambda: _counted([3, 1, 4, 2]), None),
-        Case("a logarithm that may be negative", lambda: _counted([0, 0, 0, 1], "tanh"), None),
         Case(
             "ReLU before the softmax, nothing learned",
             lambda: _classified("relu", losses=(2.3,) * 60),

@@ -96,12 +96,9 @@ def _finding(
 
 
 # --- cases ----------------------------------------------------------------------------------------
-
-
 def _example(losses: Sequence[float], *, stuck: int = 9, kind: str = "squared_error") -> Trace:
     graph = example.chain("linear", "tanh", "linear", "sigmoid", "mse_loss", units=10, batch=32)
-    saturated = np.zeros((32, 10), bool)
-    saturated[:, :stuck] = True
+    saturated = np.tile(np.arange(10) < stuck, (32, 1))
     output = example.sums(np.where(saturated, 1.0, 0.5), saturated=saturated)
     arrived, passed = example.sums(np.full((32, 10), 0.1)), example.sums(np.full((32, 10), 1e-4))
     reading = SiteReading(3, output, arrived, passed)

@@ -2,72 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-
-import numpy as np
+from collections.abc import Iterable, Sequence
 
 from lifesigns.evidence import Stream, Threshold
-from lifesigns.evidence.thresholds import CALIBRATED, NOTHING
+from lifesigns.evidence.decay import ALONG, LEFT, Shrinkage, shrinkage
+from lifesigns.evidence.thresholds import NOTHING
 from lifesigns.records import Finding, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FALLING, FLAT
 
-LEFT = Threshold(0.3, "share of its first size that is left of a weight", CALIBRATED)
-ALONG = Threshold(
-    0.5, "share of the way of a weight that made it smaller", "arithmetic: the larger part"
-)
 MOST = Threshold(0.9, "share of all weights that shrank so", "nearly all: a decay spares none")
-
-
-@dataclass(frozen=True)
-class _Shrinking:
-    """What became of one weight over the recorded steps."""
-
-    name: str
-    size: float
-    first: float
-    last: float
-    along: float
-    """How far it came towards 0, over the way it went: 1 for updates of -c times the weight."""
-
-    @property
-    def decays(self) -> bool:
-        return self.last < LEFT * self.first and self.along > ALONG
 
 
 def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream, at the weight that shrank most."""
     severity = stream.course.harm(NOTHING)
-    known = list(_weights(stream)) if severity is not Severity.NOTE else []
+    known = list(shrinkage(stream)) if severity is not Severity.NOTE else []
     decaying = [w for w in known if w.decays]
     if decaying and sum(w.size for w in decaying) > MOST * sum(w.size for w in known):
         yield _finding(stream, severity, decaying)
 
 
-def _weights(stream: Stream) -> Iterator[_Shrinking]:
-    """The trained weights of which size and updates were read more than once."""
-    for last in stream.last.parameters:
-        own = [(s.step, p) for s in stream.snapshots if (p := s.parameter(last.name))]
-        read = [(t, p.weight_rms, p.update_ratio) for t, p in own if np.isfinite(p.update_ratio)]
-        if len(last.shape) > 1 and len(read) > 1:
-            size = float(np.prod(last.shape))
-            yield _Shrinking(last.name, size, read[0][1], read[-1][1], _along(read))
-
-
-def _along(read: Sequence[tuple[int, float, float]]) -> float:
-    """Of step, size and update over size: what the size lost until little was left, over the way.
-
-    What is next to 0 may go anywhere: any update is long beside it.
-    """
-    steps, sizes, ratios = (np.array(column) for column in zip(*read, strict=True))
-    end = max(int(np.argmax(sizes < LEFT * sizes[0])), 1)
-    way = float(np.interp(np.arange(steps[0], steps[end]), steps, ratios).sum())
-    return float(np.log(sizes[0] / sizes[end])) / way if way > 0 else 0.0
-
-
-def _finding(stream: Stream, severity: Severity, decaying: Sequence[_Shrinking]) -> Finding:
+def _finding(stream: Stream, severity: Severity, decaying: Sequence[Shrinkage]) -> Finding:
     worst = min(decaying, key=lambda w: w.last / w.first)
     return RULE.finding(
         severity,
