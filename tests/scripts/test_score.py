@@ -3,6 +3,7 @@
 import importlib.machinery
 import importlib.util
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -99,3 +100,19 @@ def test_it_runs_programs_and_writes_the_page_and_every_result(tmp_path):
     assert cells(page.read_text(), "own, fail") == ["1 of 1 (100%)"] * 3
     assert cells(page.read_text(), "own, cured") == ["0 of 1 (0%)", "", ""]
     assert [r["job"]["cured"] for r in json.loads(results.read_text())] == [False, True]
+
+
+def test_a_stored_run_is_judged_and_only_what_is_missing_is_trained(tmp_path):
+    page, results, runs = tmp_path / "scores.md", tmp_path / "scores.json", tmp_path / "runs"
+    only = ["--own", "--only", "softmax_of_one_unit"]
+    stores = [SCRIPT.with_name("calibrate"), *only, "--keep", runs, "--doc", tmp_path / "unused.md"]
+    subprocess.run([sys.executable, *map(str, stores)], check=True, capture_output=True)
+    (runs / "learn" / "softmax_of_one_unit-cured.run").unlink()
+
+    judges = [SCRIPT, *only, "--runs", runs, "--doc", page, "--out", results]
+    done = subprocess.run([sys.executable, *map(str, judges)], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    assert cells(page.read_text(), "own, fail") == ["1 of 1 (100%)"] * 3
+    was_trained = [math.isfinite(row["seconds"]) for row in json.loads(results.read_text())]
+    assert was_trained == [False, True]
