@@ -476,3 +476,18 @@ def test_numbers_that_a_mask_leaves_out_are_read_apart_from_those_that_count():
 
     assert reading.target.left_out.count == (~mask).sum()
     assert reading.target.left_out.total == pytest.approx(target[~mask].sum().item())
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+@pytest.mark.parametrize("loss_of", [F.mse_loss, F.l1_loss, F.smooth_l1_loss])
+def test_a_network_of_half_precision_is_recorded_with_its_loss(dtype, loss_of):
+    network = nn.Sequential(nn.Linear(8, 4), nn.SiLU(), nn.Linear(4, 8)).to(dtype)
+    x, given = torch.ones(16, 8, dtype=dtype), []
+
+    def step():
+        given.append(loss_of(network(x), x))
+        given[0].backward()
+
+    loss = snapshot(step, network).loss
+    assert loss.value == given[0].item()
+    assert loss.fit == pytest.approx(loss.value, rel=0.02)

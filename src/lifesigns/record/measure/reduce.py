@@ -207,7 +207,7 @@ class Pack:
             tensors = [
                 t if t.dim() == 1 else t.reshape(-1) for t in map(self._tensors.__getitem__, slots)
             ]
-            host = torch.cat(tensors).cpu().numpy().astype(np.float64)
+            host = torch.cat(tensors).cpu().double().numpy()  # NumPy has no bfloat16
             end = 0
             for slot, tensor in zip(slots, tensors, strict=True):
                 start, end = end, end + len(tensor)
