@@ -174,3 +174,11 @@ def test_every_python_that_is_supported_has_its_classifier(metadata):
 
     assert minors == list(range(minors[0], minors[-1] + 1))
     assert metadata["Requires-Python"] == f">=3.{minors[0]}"
+
+
+def test_the_first_use_of_the_package_leaves_the_random_numbers_of_python_alone():
+    code = (
+        "import random, lifesigns; random.seed(0); lifesigns.watch; given = random.random(); "
+        "random.seed(0); assert given == random.random()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -8,6 +8,7 @@ Example:
 
 from __future__ import annotations
 
+import random
 import sys
 from importlib import import_module
 from types import ModuleType
@@ -34,7 +35,11 @@ class _Package(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name not in _HOMES:
             raise AttributeError(f"module 'lifesigns' has no attribute {name!r}")
-        return getattr(import_module(f"lifesigns.{_HOMES[name]}"), name)
+        state = random.getstate()  # rich draws a number when it is imported
+        try:
+            return getattr(import_module(f"lifesigns.{_HOMES[name]}"), name)
+        finally:
+            random.setstate(state)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _HOMES and isinstance(value, ModuleType):

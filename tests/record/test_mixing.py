@@ -263,8 +263,29 @@ class Twice(torch.autograd.Function):
         return 2 * gradient
 
 
+class TwiceInPlace(torch.autograd.Function):
+    """A function of the user's own that changes its input."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.mark_dirty(x)
+        return x.mul_(2)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return 2 * gradient
+
+
+def _half_in_place(x: Tensor) -> Tensor:
+    """In the graph it is hidden inside of a node of torch."""
+    changed = x.clone()
+    TwiceInPlace.apply(changed[:, :2])
+    return changed
+
+
 HINDRANCES: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
     "a function of the user": (Twice.apply, "Twice is no operation of torch"),
+    "a function of the user on a view": (_half_in_place, "written into a view"),
     "a checkpoint": (
         lambda x: checkpoint(torch.tanh, x, use_reentrant=False),
         "packed away",

@@ -222,7 +222,7 @@ class Course:
     @property
     def arrives(self) -> bool:
         """Falls, and gets somewhere within `LONG` times the run."""
-        return self.falling and self.steps_left < LONG * self.steps
+        return self.falling and self.steps_left / self.steps < LONG
 
     @property
     def creeps(self) -> bool:

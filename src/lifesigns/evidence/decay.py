@@ -30,7 +30,7 @@ class Shrinkage:
     @property
     def decays(self) -> bool:
         """Little is left of it, and most of its way led there."""
-        return self.last < LEFT * self.first and self.along > ALONG
+        return self.first > 0 and self.last / self.first < LEFT and self.along > ALONG
 
 
 def shrinkage(stream: Stream) -> Iterator[Shrinkage]:

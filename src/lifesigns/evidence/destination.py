@@ -75,7 +75,10 @@ def settles_early(curve: Floats) -> bool:
     first, then, end = float(curve[0]), curve[tenth : 2 * tenth].mean(), curve[-2 * tenth :].mean()
     fall = first - float(end)
     noise = float(np.median(np.abs(np.diff(curve[tenth:]))))
-    return first - float(then) > SETTLED * fall and fall > max(MUCH * abs(first), NOISE * noise)
+    if not fall > NOISE * noise:
+        return False
+    much = not first or fall / abs(first) > MUCH
+    return much and (first - float(then)) / fall > SETTLED
 
 
 def _last_fifths(curve: Floats) -> tuple[Floats, Floats, Floats]:

@@ -38,6 +38,8 @@ def hindrance(walked: Walk) -> str:
     for index, node in enumerate(walked.nodes):
         if hasattr(type(node), "_forward_cls"):
             return f"{walked.names[index]} is no operation of torch"
+        if walked.names[index] == "CopySlices":
+            return "what is written into a view may be no operation of torch"
         if why := _unusable(node):
             return f"{walked.names[index]}: {why}"
         elements += torch.Size(walked.shape(index)).numel()

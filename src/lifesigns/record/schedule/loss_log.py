@@ -218,8 +218,9 @@ def loss_value(
     if len(given) < len(losses) or [w is None for w in weights] != [w is None for _, w in losses]:
         return None, 1.0
     scale = 1.0
-    if first.numel() == 1:
-        scale = root_factor(first.grad_fn) * (1.0 if weights[0] is None else abs(float(weights[0])))
+    weight = weights[0]
+    if first.numel() == 1 and (weight is None or weight.numel() == 1):
+        scale = root_factor(first.grad_fn) * (1.0 if weight is None else abs(float(weight)))
     scale = scale if scale and math.isfinite(scale) else 1.0
     products = [value if w is None else value * w for value, w in given]
     total = torch.stack([p.sum().float() for p in products]).sum() / scale
@@ -229,4 +230,7 @@ def loss_value(
 def _whole(tensor: Tensor) -> Tensor | None:
     """The values of a tensor, of a distributed one only if this rank holds them all."""
     shard = local(tensor)
-    return readable(shard) if shard is tensor or shard.shape == tensor.shape else None
+    try:
+        return readable(shard) if shard is tensor or shard.shape == tensor.shape else None
+    except NotImplementedError:  # several gradients at once, as one batched tensor
+        return None

@@ -59,7 +59,8 @@ def _one_sided(recent: tuple[Snapshot, ...]) -> Iterator[tuple[Site, float]]:
     """Hidden layers that saw one sign only, with the coherence of their weights' gradient."""
     for layer in layers(recent[-1])[1:]:
         inputs = [received(s, s.graph.find(layer.site.name)) for s in recent if _has(s, layer.site)]
-        value = reduce(UnitSums.merge, [v for v in inputs if v is not None])
+        known = [v for v in inputs if v is not None]
+        value = reduce(UnitSums.merge, [v for v in known if v.units == known[-1].units])
         read = [own_weight(snapshot, layer.site) for snapshot in recent]
         signs = [p.sign_coherence for p in read if p and np.isfinite(p.sign_coherence)]
         if not signs or not _has_one_sign(value):

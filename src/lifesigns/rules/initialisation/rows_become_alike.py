@@ -42,7 +42,7 @@ def _differences(snapshot: Snapshot) -> list[tuple[Layer, float]]:
 
 def _fades(snapshot: Snapshot) -> bool:
     known = [share for _, share in _differences(snapshot)]
-    return len(known) >= DEPTH and known[-1] < ALIKE * known[0]
+    return len(known) >= DEPTH and known[0] > 0 and known[-1] / known[0] < ALIKE
 
 
 def _finding(stream: Stream) -> Finding:

@@ -23,7 +23,7 @@ def check(stream: Stream) -> Iterable[Finding]:
     if not terms or course.steps < SURE_STEPS or course.opposed:
         return
     worst = min(terms, key=lambda term: term.gain)
-    if worst.gain < -FAR:
+    if -worst.gain > FAR:
         yield _finding(stream, terms, f"{worst.operation} is far above a constant prediction")
     elif len(terms) > 1 and all(term.gain < NOTHING for term in terms):
         yield _finding(stream, terms, "none of the losses in the sum is better than a constant's")

@@ -38,7 +38,7 @@ def _is_penalised(loss: LossReading) -> bool:
 
 def _is_pleased(known: Sequence[Snapshot]) -> bool:
     sizes = _penalties(known)
-    return max(sizes) > 0 and abs(sizes[-1]) < LEFT * max(sizes)
+    return max(sizes) > 0 and abs(sizes[-1]) / max(sizes) < LEFT
 
 
 def _penalties(known: Sequence[Snapshot]) -> list[float]:

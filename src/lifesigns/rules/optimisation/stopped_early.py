@@ -27,7 +27,7 @@ from lifesigns.rules._rule import Case, Rule
 
 HANDFUL = Threshold(5, "steps of a run that only tries whether the program works", "definition")
 SAME = Threshold(3, "recorded steps with the same targets that are no accident", "definition")
-FEWEST = Threshold(10, "steps of a finished run that was meant to train", CALIBRATED)
+FEWEST = Threshold(10, "steps of a finished run that was meant to train", "definition")
 PACE = Threshold(0.05, "share of the level taken off by the last fifth", CALIBRATED)
 RISE = Threshold(1.5, "end over start from which a loss rises", CALIBRATED)
 
