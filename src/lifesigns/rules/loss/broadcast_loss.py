@@ -148,9 +148,8 @@ In a sum of losses the other terms keep falling and hide it.
 """,
     evidence="""
 Exactly, by the shapes before and after broadcasting: of what the loss, or each data term of a sum,
-compares, and in a loss
-written by hand wherever N values meet N others and all N² pairs go on, element by element, into a
-sum or mean.
+compares, and in a loss written by hand wherever N values meet N others and all N² pairs go on,
+element by element, into a sum or mean.
 """,
     ignore="""
 A loss over all pairs on purpose (contrastive, pairwise distances) has targets of the size of the
