@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from lifesigns.evidence import Stream, Threshold
@@ -33,15 +34,18 @@ def check(stream: Stream) -> Iterable[Finding]:
 
 
 def _first_crossed(snapshot: Snapshot) -> Finding | None:
-    """The first data term of the sum that is crossed: each is proved by its own shapes."""
+    """Of the data terms of a sum, each by its own shapes; or of what was met on the way to them.
+
+    A further term by hand is left to what was met: it may be a penalty over all pairs, on purpose.
+    """
     loss = snapshot.loss
-    terms = (loss, *loss.others) if loss else ()
-    for term in terms:
+    if loss is None:
+        return None
+    further = [term for term in loss.others if not term.handwritten]
+    for term in (loss, *further):
         if _is_crossed(term):
             return _finding(snapshot, term)
-        if term.crossing:
-            return _met_in_the_loss(snapshot, term.crossing)
-    return None
+    return _met_in_the_loss(snapshot, loss.crossing) if loss.crossing else None
 
 
 def _is_crossed(loss: LossReading) -> bool:
@@ -110,9 +114,9 @@ def _reading(given: tuple[int, ...], wanted: tuple[int, ...], both: tuple[int, .
     return LossReading(1.0, "squared_error", "mse_loss", site=1, **sizes)
 
 
-def _second(given: tuple[int, ...], both: tuple[int, ...]) -> Trace:
+def _second(given: tuple[int, ...], both: tuple[int, ...], *, by_hand: bool = False) -> Trace:
     graph = example.chain("linear/10", "cross_entropy", batch=8)
-    further = _reading(given, (8,), both)
+    further = replace(_reading(given, (8,), both), handwritten=by_hand)
     first = LossReading(
         1.0,
         "cross_entropy",
@@ -153,7 +157,8 @@ element by element, into a sum or mean.
 """,
     ignore="""
 A loss over all pairs on purpose (contrastive, pairwise distances) has targets of the size of the
-pairs and is not reported. Nor are pairs that are masked, normalised or made by `unsqueeze`.
+pairs and is not reported. Nor are pairs that are masked, normalised or made by `unsqueeze`, such as
+a penalty added to the loss.
 """,
     references=(
         "PyTorch, Broadcasting semantics",
@@ -169,6 +174,11 @@ pairs and is not reported. Nor are pairs that are masked, normalised or made by 
         Case("advantages (N, 1) times (N)", lambda: _crossed((8, 1)), Severity.ERROR),
         Case("near miss: advantages of the same shape", lambda: _crossed((8,)), None),
         Case("second term of a sum", lambda: _second((8, 1), (8, 8)), Severity.ERROR),
+        Case(
+            "near miss: second term by hand, over all pairs",
+            lambda: _second((8, 1), (8, 8), by_hand=True),
+            None,
+        ),
         Case("near miss: second term, equal shapes", lambda: _second((8,), (8,)), None),
         Case("equal shapes", lambda: _example((8, 1), (8, 1), (8, 1)), None),
         Case("a batch of one", lambda: _example((1, 1), (1,), (1, 1)), None),
