@@ -259,6 +259,20 @@ def test_every_data_term_of_a_sum_is_a_loss_of_its_own():
     assert baseline([reading.others[0]])[0] == pytest.approx(OTHER.var(unbiased=False).item())
 
 
+def test_a_further_term_has_the_shapes_it_compared():
+    with pytest.warns(UserWarning, match="target size"):
+        reading, _ = read(
+            LOGITS, lambda x: F.cross_entropy(x, LABELS) + F.mse_loss(x[:, :1], OTHER)
+        )
+
+    (further,) = reading.others
+    count = len(LABELS)
+    assert further.input_shape == (count, 1)
+    assert further.compared_shape == (count, count)
+    assert not further.handwritten
+    assert further.cross_broadcast
+
+
 def test_what_compares_nothing_is_a_penalty():
     def loss(x):
         return F.mse_loss(x, SOFT) + (x.exp() - x).mean()

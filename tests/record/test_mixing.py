@@ -200,6 +200,54 @@ def test_a_network_without_a_mask_depends_on_the_token_it_predicts(masked: bool)
     assert (found.later, found.ahead) == (3, 0 if masked else 3)
 
 
+class Heads(nn.Module):
+    """Causal attention of two heads, put together again with their positions or without."""
+
+    def __init__(self, put_back: bool) -> None:
+        super().__init__()
+        self.embed, self.out = nn.Embedding(TOKENS, 8), nn.Linear(8, TOKENS)
+        self.put_back = put_back
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        h = self.embed(tokens)
+        x = h.unflatten(-1, (2, 4)).transpose(1, 2)
+        y = F.scaled_dot_product_attention(x, x, x, is_causal=True)
+        return self.out(h + (y.transpose(1, 2) if self.put_back else y).reshape(h.shape))
+
+
+def _next(text: Tensor) -> Callable[[Tensor], Tensor]:
+    return lambda output: F.cross_entropy(output.flatten(0, 1), text[:, 1:].flatten())
+
+
+@pytest.mark.parametrize("put_back", [True, False])
+def test_a_layout_mistake_that_spares_the_middle_is_seen_ahead(put_back: bool) -> None:
+    torch.manual_seed(0)
+    text = torch.randint(0, TOKENS, (BATCH, 8 + 1))
+
+    found = _asked(_step(Heads(put_back), text[:, :-1], _next(text)))
+
+    assert found is not None
+    assert (found.later, found.ahead) == (3, 0 if put_back else 3)
+
+
+def test_positions_whose_target_is_ignored_may_see_ahead() -> None:
+    class Prefixed(Reader):
+        def forward(self, tokens: Tensor) -> Tensor:
+            h = self.embed(tokens)
+            first = h.mean(1, keepdim=True)  # of all tokens, at a position that predicts nothing
+            return self.out(torch.cat([first, h[:, 1:]], 1))
+
+    torch.manual_seed(0)
+    text = torch.randint(0, TOKENS, (BATCH, LENGTH + 1))
+    wanted = text.clone()
+    wanted[:, 1] = -100
+
+    found = _asked(_step(Prefixed(True), text[:, :-1], _next(wanted)))
+
+    assert found is not None
+    assert (found.later, found.ahead) == (3, 0)
+
+
 def test_positions_are_not_asked_where_the_targets_are_not_the_next_tokens() -> None:
     torch.manual_seed(0)
     text = torch.randint(0, TOKENS, (BATCH, LENGTH))

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 class Mixing:
     """One sample's output was sent back, as a gradient, to where the network begins.
 
+    In a network that is to predict tokens, outputs of one sequence were too.
+
     A gradient different from 0 at another sample proves that the output depends on it, and so do
     another sample's numbers where its own should be. That neither was seen proves nothing beyond
     this batch. Batch normalisation is left out of it.
@@ -27,11 +29,12 @@ class Mixing:
     flat: bool = False
     """Whether the batch is a list of rows, which may be one sequence, set or graph."""
     later: int = 0
-    """Positions behind the one whose output was sent back, where it is to predict the next one; 0
-    if the network was not given the sequence it predicts."""
+    """Positions in the second half of one sequence, where each output is to predict the next token
+    and those of the first half were sent back together; 0 if the network was not given the sequence
+    it predicts."""
     ahead: int = 0
-    """How many of them it depends on."""
+    """How many of them some output of the first half depends on."""
     told: int = 0
-    """Positions behind the one whose output was sent back, none of which it depends on, where the
-    targets are the tokens at the same positions and the output depends on its own and on earlier
-    ones; 0 if that is not so."""
+    """Positions behind the one in the middle, whose output was sent back alone and depends on none
+    of them, where the targets are the tokens at the same positions and the output depends on its
+    own and on earlier ones; 0 if that is not so."""

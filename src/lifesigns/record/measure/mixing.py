@@ -2,7 +2,9 @@
 
 The output of the sample in the middle gets a gradient, the other samples' outputs 0. Wherever on
 the way back another sample's row is not exactly 0, the output depends on that sample. In a network
-that is to predict the next token, the same is asked of the positions of one sequence.
+that is to predict the next token, the outputs of the first half of one sequence are sent back at
+once: no token of the second half may receive a gradient. One output would not do, for a mistaken
+layout shows at some positions and not at others.
 """
 
 from __future__ import annotations
@@ -299,7 +301,11 @@ class Sequence:
     """Whether the targets are the tokens at the same position."""
     sample: int
     position: int
-    """An output that is compared with a target."""
+    """The one in the middle, whose output is compared with a target."""
+    asked: Tensor
+    """Which positions' outputs are sent back. For next tokens all up to `position` that are
+    compared with a target (a prefix that is not may see all of itself); for own tokens, where more
+    would not tell what is whose, `position` alone."""
 
 
 def _predicted(walked: Walk, start: int) -> Sequence | None:
@@ -317,8 +323,18 @@ def _predicted(walked: Walk, start: int) -> Sequence | None:
         found = [i for i, tokens in looked_up.items() if _are_targets(targets[0], tokens, own=own)]
         wanted = targets[0].reshape(output[0], -1) if found else None
         if wanted is not None and bool((wanted[output[0] // 2, output[1] // 2] >= 0).item()):
-            return Sequence(found, own, output[0] // 2, output[1] // 2)
+            asked = _asked(wanted[output[0] // 2], output[1], own=own)
+            return Sequence(found, own, output[0] // 2, output[1] // 2, asked)
     return None
+
+
+def _asked(wanted: Tensor, length: int, *, own: bool) -> Tensor:
+    """Which of the positions of one sequence are asked, by its targets."""
+    position = length // 2
+    first = position if own else 0
+    asked = torch.zeros(length, dtype=torch.bool, device=wanted.device)
+    asked[first : position + 1] = wanted[first : position + 1] >= 0
+    return asked
 
 
 def _looked_up(walked: Walk, output: Shape) -> Iterator[tuple[int, Tensor]]:
@@ -343,7 +359,7 @@ def _are_targets(target: Tensor, tokens: Tensor, *, own: bool) -> bool:
 
 
 def _asked_of_positions(walked: Walk, start: int, sequence: Sequence, reading: Mixing) -> Mixing:
-    """Which positions the output at one depends on, at each embedding of the tokens."""
+    """Which positions the outputs asked depend on, at each embedding of the tokens."""
     seen: list[Tensor] = []
 
     def visit(index: int, gradient: Tensor) -> None:
@@ -352,8 +368,9 @@ def _asked_of_positions(walked: Walk, start: int, sequence: Sequence, reading: M
             before, here, later = depends.tensor_split([sequence.position, sequence.position + 1])
             seen.append(torch.stack([before.sum(), here.sum(), later.sum(), _finite(gradient)]))
 
-    at = {0: sequence.sample, 1: sequence.position}
-    send_back(walked, start, _gradient(walked, start, at), visit)
+    gradient = _gradient(walked, start, {0: sequence.sample})
+    gradient[:, ~sequence.asked] = 0
+    send_back(walked, start, gradient, visit)
     counts = torch.stack(seen).tolist() if seen else []
     if not counts or not all(sum(places) and finite for *places, finite in counts):
         return reading

@@ -22,13 +22,13 @@ def check(stream: Stream) -> Iterable[Finding]:
                 "the prediction of the next token depends on that token",
                 site=snapshot.graph.sites[0].name if snapshot.graph.sites else "",
                 step=snapshot.step,
-                measured=f"the gradient of one position's output is not 0 at {mixing.ahead} of "
-                f"{mixing.later} later positions, and the targets are the inputs moved by one"
+                measured=f"the gradient of the first half's outputs is not 0 at {mixing.ahead} of "
+                f"the {mixing.later} positions behind, and the targets are the inputs moved by one"
                 + stream.course.remark,
                 expected="an output computed from its own and earlier positions",
                 certainty="proved by a gradient sent back at one recorded step",
                 causes=("wrong_shape", "other"),
-                remedies=(_MASK, _SHIFT),
+                remedies=(_MASK, _SHIFT, _LAYOUT),
                 evidence={"ahead": mixing.ahead, "later": mixing.later},
             )
             return
@@ -38,6 +38,10 @@ _MASK = Remedy(
     "Mask what comes later.",
     "y = F.scaled_dot_product_attention(q, k, v, is_causal=True)\n"
     "# nn.Transformer: mask=nn.Transformer.generate_square_subsequent_mask(length)",
+)
+_LAYOUT = Remedy(
+    "Undo the transpose before heads and units become one dimension.",
+    "y = y.transpose(1, 2).reshape(batch, length, units)  # from [batch, heads, length, …]",
 )
 _SHIFT = Remedy(
     "Pad convolutions on the left only, and read sequences in one direction.",
@@ -60,13 +64,15 @@ RULE = Rule(
     "there.",
     sees="""
 Attention without a causal mask, or with a mask that is turned around; a bidirectional recurrence;
-a convolution that is padded on both sides, in a network whose targets are its own inputs, moved by
+a convolution that is padded on both sides; heads put together by `reshape` without the `transpose`
+back, so that positions are dealt out anew: in a network whose targets are its own inputs, moved by
 one position.
 """,
     evidence="""
 In one recorded step each target is compared with the token behind its position; if all agree, the
-output at one position is sent back as a gradient. Where it is not exactly 0 at a later position,
-the output depends on that token: a proof. The loss is not asked, for it looks better than it is.
+outputs of the first half of one sequence are sent back together as a gradient. Where it is not
+exactly 0 in the second half, an output depends on a token behind it: a proof. The loss is not
+asked, for it looks better than it is.
 """,
     ignore="""
 Nothing trained for use predicts what it is given. Masked language models hide what they predict,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from lifesigns.evidence import Stream, Threshold
@@ -26,13 +27,25 @@ COMPARISONS = Threshold(1, "comparisons per prediction", "exact")
 def check(stream: Stream) -> Iterable[Finding]:
     """One finding per stream, at the first step it happened."""
     for snapshot in stream.snapshots:
-        loss = snapshot.loss
-        if loss and _is_crossed(loss):
-            yield _finding(snapshot, loss)
+        finding = _first_crossed(snapshot)
+        if finding is not None:
+            yield finding
             return
-        if loss and loss.crossing:
-            yield _met_in_the_loss(snapshot, loss.crossing)
-            return
+
+
+def _first_crossed(snapshot: Snapshot) -> Finding | None:
+    """Of the data terms of a sum, each by its own shapes; or of what was met on the way to them.
+
+    A further term by hand is left to what was met: it may be a penalty over all pairs, on purpose.
+    """
+    loss = snapshot.loss
+    if loss is None:
+        return None
+    further = [term for term in loss.others if not term.handwritten]
+    for term in (loss, *further):
+        if _is_crossed(term):
+            return _finding(snapshot, term)
+    return _met_in_the_loss(snapshot, loss.crossing) if loss.crossing else None
 
 
 def _is_crossed(loss: LossReading) -> bool:
@@ -93,9 +106,27 @@ def _met_in_the_loss(snapshot: Snapshot, crossing: Crossing) -> Finding:
 # --- cases ----------------------------------------------------------------------------------------
 def _example(given: tuple[int, ...], wanted: tuple[int, ...], both: tuple[int, ...]) -> Trace:
     graph = example.chain("linear/1", "mse_loss", batch=8)
+    return example.steady(graph, (), loss=_reading(given, wanted, both))
+
+
+def _reading(given: tuple[int, ...], wanted: tuple[int, ...], both: tuple[int, ...]) -> LossReading:
     sizes: dict[str, Any] = {"input_shape": given, "target_shape": wanted, "compared_shape": both}
-    loss = LossReading(1.0, "squared_error", "mse_loss", site=1, **sizes)
-    return example.steady(graph, (), loss=loss)
+    return LossReading(1.0, "squared_error", "mse_loss", site=1, **sizes)
+
+
+def _second(given: tuple[int, ...], both: tuple[int, ...], *, by_hand: bool = False) -> Trace:
+    graph = example.chain("linear/10", "cross_entropy", batch=8)
+    further = replace(_reading(given, (8,), both), handwritten=by_hand)
+    first = LossReading(
+        1.0,
+        "cross_entropy",
+        "nll_loss",
+        input_shape=(8, 10),
+        target_shape=(8,),
+        compared_shape=(8, 10),
+        others=(further,),
+    )
+    return example.steady(graph, (), loss=first)
 
 
 def _crossed(other: tuple[int, ...]) -> Trace:
@@ -117,15 +148,17 @@ RULE = Rule(
 A linear layer with one unit gives shape `(N, 1)`; targets read from a table often have shape
 `(N,)`. Broadcasting turns the two into `(N, N)` without an error (`F.mse_loss` only warns), and
 the loss looks reasonable all along. Its minimum is the mean of the targets, whatever the input.
+In a sum of losses the other terms keep falling and hide it.
 """,
     evidence="""
-Exactly, by the shapes before and after broadcasting: of what the loss compares, and in a loss
-written by hand wherever N values meet N others and all N² pairs go on, element by element, into a
-sum or mean.
+Exactly, by the shapes before and after broadcasting: of what the loss, or each data term of a sum,
+compares, and in a loss written by hand wherever N values meet N others and all N² pairs go on,
+element by element, into a sum or mean.
 """,
     ignore="""
 A loss over all pairs on purpose (contrastive, pairwise distances) has targets of the size of the
-pairs and is not reported. Nor are pairs that are masked, normalised or made by `unsqueeze`.
+pairs and is not reported. Nor are pairs that are masked, normalised or made by `unsqueeze`, such as
+a penalty added to the loss.
 """,
     references=(
         "PyTorch, Broadcasting semantics",
@@ -140,6 +173,13 @@ pairs and is not reported. Nor are pairs that are masked, normalised or made by 
         Case("(N) against (N, 1)", lambda: _example((8,), (8, 1), (8, 8)), Severity.ERROR),
         Case("advantages (N, 1) times (N)", lambda: _crossed((8, 1)), Severity.ERROR),
         Case("near miss: advantages of the same shape", lambda: _crossed((8,)), None),
+        Case("second term of a sum", lambda: _second((8, 1), (8, 8)), Severity.ERROR),
+        Case(
+            "near miss: second term by hand, over all pairs",
+            lambda: _second((8, 1), (8, 8), by_hand=True),
+            None,
+        ),
+        Case("near miss: second term, equal shapes", lambda: _second((8,), (8,)), None),
         Case("equal shapes", lambda: _example((8, 1), (8, 1), (8, 1)), None),
         Case("a batch of one", lambda: _example((1, 1), (1,), (1, 1)), None),
         Case("near miss: all pairs on purpose", lambda: _example((8, 1), (8, 8), (8, 8)), None),
