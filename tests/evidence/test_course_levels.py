@@ -55,6 +55,26 @@ def test_a_penalty_is_not_taken_for_misfit():
     assert abs(course.fall) < 1
 
 
+def test_a_penalty_that_dives_is_not_taken_for_a_fit():
+    noise = np.random.default_rng(0).lognormal(0, 1, 120)
+    fit, penalty = np.geomspace(1, 1e3, 120), -np.geomspace(1, 1e12, 120) * noise
+
+    course = course_of(trace_of(list(penalty + fit), fit=fit))
+
+    assert (course.curve >= 0).all()
+    assert not course.learned
+    assert course.end > course.baseline
+
+
+def test_a_step_whose_penalty_is_guessed_too_large_does_not_hide_the_others():
+    fit, penalty = np.full(120, 0.5), np.full(120, 2.0)
+    penalty[70] = 1.0
+
+    course = course_of(trace_of(list(penalty + fit), fit=fit))
+
+    assert course.curve[70] == pytest.approx(-0.5)
+
+
 def test_a_summed_loss_is_compared_per_observation():
     course = course_of(trace_of([64 * 0.25] * 120, scale=64))
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from lifesigns.evidence.constant import baseline, targets_of, targets_vary
-from lifesigns.evidence.course import ENTROPIES, REGRESSIONS, Course
-from lifesigns.evidence.data_loss import data_loss, is_scaled
+from lifesigns.evidence.course import Course
+from lifesigns.evidence.data_loss import NEVER_NEGATIVE, data_loss, is_scaled
 from lifesigns.evidence.thresholds import Threshold
 from lifesigns.records import LossReading, Trace
 
@@ -25,8 +25,6 @@ MOVED = Threshold(
 ROUNDED = Threshold(
     1e-5, "below 0, of a loss that is 0 at the least", "arithmetic: rounding in float32"
 )
-NEVER_NEGATIVE = ENTROPIES | REGRESSIONS
-"""Kinds of losses that are 0 at the least."""
 
 
 def course_of(trace: Trace, stream: int = 0) -> Course:

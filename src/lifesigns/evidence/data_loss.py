@@ -6,7 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lifesigns.evidence.course import ENTROPIES, REGRESSIONS
 from lifesigns.records import Floats, LossReading
+
+NEVER_NEGATIVE = ENTROPIES | REGRESSIONS
+"""Kinds of losses that are 0 at the least."""
+PARTS = 5
+"""Of a run, the last of which is its end (`course.TAIL`)."""
 
 
 def is_scaled(reading: LossReading) -> bool:
@@ -17,7 +23,9 @@ def is_scaled(reading: LossReading) -> bool:
 def data_loss(trained: Floats, steps: Floats, known: Sequence[tuple[int, LossReading]]) -> Floats:
     """The losses without their penalties, per observation; as trained where nothing is known.
 
-    Of a sum of data terms it is the first one's share.
+    Of a sum of data terms it is the first one's share. A penalty is known on the recorded steps
+    only; where what is left of the loss beside it is negative in the mean of a fifth of the run, as
+    no data loss of this kind can be, it hides the data loss of all steps but those.
     """
     if not known:
         return trained
@@ -29,7 +37,19 @@ def data_loss(trained: Floats, steps: Floats, known: Sequence[tuple[int, LossRea
     if (together != fit).any() and (fit >= 0).all() and (together > fit).all():
         terms = trained - _penalties(at, value - together, steps)
         return np.asarray(terms * np.interp(steps, at, fit / together) / scale)
-    return np.asarray((trained - _penalties(at, value - fit, steps)) / scale)
+    rest = np.asarray(trained - _penalties(at, value - fit, steps))
+    hidden = (value != fit).any() and _is_never_negative(known) and _falls_below_0(rest)
+    return np.asarray((np.interp(steps, at, fit) if hidden else rest) / scale)
+
+
+def _is_never_negative(known: Sequence[tuple[int, LossReading]]) -> bool:
+    return all(reading.kind in NEVER_NEGATIVE and reading.fit >= 0 for _, reading in known)
+
+
+def _falls_below_0(losses: Floats) -> bool:
+    """For longer than the noise between recorded steps lasts."""
+    finite = losses[np.isfinite(losses)]
+    return any(len(part) and part.mean() < 0 for part in np.array_split(finite, PARTS))
 
 
 def _penalties(at: Floats, size: Floats, steps: Floats) -> Floats:

@@ -101,6 +101,21 @@ def listed(names: Sequence[object], most: int = 4) -> str:
     return shown + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
+def counted(number: int, word: str) -> str:
+    """The number with its word, in the plural where it takes one.
+
+    Args:
+        number: 0 and more.
+        word: An English noun in the singular whose plural ends in -s or -es.
+
+    Example:
+        >>> counted(1, "error"), counted(2, "backward pass")
+        ('1 error', '2 backward passes')
+    """
+    plural = "es" if word.endswith("s") else "s"
+    return f"{number} {word}" + ("" if number == 1 else plural)
+
+
 def _sums(
     snapshot: Snapshot, site: str, what: Callable[[SiteReading], UnitSums | None]
 ) -> UnitSums | None:

@@ -23,11 +23,12 @@ from rich.table import Table
 from rich.text import Text
 
 from lifesigns.evidence import Course, Run
+from lifesigns.evidence.sites import counted
 from lifesigns.records import Finding, Severity, Trace, grouped
 from lifesigns.report.charset import encodable
 from lifesigns.report.coverage import Unseen
 from lifesigns.report.curve import Curve, curves, is_logarithmic, sparkline
-from lifesigns.report.verdict import alarms, counted, verdict
+from lifesigns.report.verdict import alarms, verdict
 
 PLAIN_WIDTH = 80
 WIDEST = 100

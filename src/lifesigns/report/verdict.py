@@ -8,6 +8,7 @@ from enum import Enum
 import numpy as np
 
 from lifesigns.evidence import Course, Run
+from lifesigns.evidence.sites import counted
 from lifesigns.evidence.thresholds import JUDGED, PATIENCE
 from lifesigns.records import Finding, Severity, Trace
 
@@ -48,21 +49,6 @@ def alarms(findings: Iterable[Finding]) -> list[Finding]:
         findings: In any order, which is kept.
     """
     return [finding for finding in findings if finding.severity is not Severity.NOTE]
-
-
-def counted(number: int, word: str) -> str:
-    """The number with its word, in the plural where it takes one.
-
-    Args:
-        number: 0 and more.
-        word: An English noun in the singular whose plural ends in -s or -es.
-
-    Example:
-        >>> counted(1, "error"), counted(2, "backward pass")
-        ('1 error', '2 backward passes')
-    """
-    plural = "es" if word.endswith("s") else "s"
-    return f"{number} {word}" + ("" if number == 1 else plural)
 
 
 def _unseen(trace: Trace) -> str:

@@ -83,7 +83,6 @@ may see one another.
     reads=frozenset({Quantity.MIXING, Quantity.LOSS}),
     check=check,
     thresholds={"ahead": AHEAD},
-    explains=("stopped-early",),
     cases=(
         Case("no mask", lambda: _example(8), Severity.WARNING),
         Case("one position too far", lambda: _example(1, losses=example.FLAT), Severity.WARNING),

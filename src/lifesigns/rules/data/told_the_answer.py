@@ -74,7 +74,6 @@ one itself does not depend on its own token.
     reads=frozenset({Quantity.MIXING, Quantity.LOSS}),
     check=check,
     thresholds={"told": TOLD},
-    explains=("stopped-early",),
     cases=(
         Case("told", lambda: _example(Mixing(told=3)), Severity.WARNING),
         Case("told, and nothing mixed", lambda: _example(Mixing(31, told=8)), Severity.WARNING),

@@ -83,7 +83,8 @@ def _told(
         f"targets{of} have RMS {targets.rms:.3g}, the outputs start at {given.rms:.2g}"
         + (" and do not get there" if severity is not Severity.NOTE else ""),
         step=stream.first.step,
-        measured="; ".join((measured, *(suspect.evidence for suspect in rate))),
+        # what a rate's suspects say is said of the whole sum, not of this term
+        measured="; ".join((measured, *(suspect.evidence for suspect in rate if not of))),
         expected="targets of mean 0 and standard deviation about 1",
         certainty="the scale is exact on the recorded targets; the effect is measured",
         causes=("unnormalised_input", *(suspect.cause for suspect in rate)),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from lifesigns.evidence import Run, Threshold
-from lifesigns.evidence.sites import listed
+from lifesigns.evidence.sites import counted, listed
 from lifesigns.evidence.still import nothing_moves, stands_still, trained
 from lifesigns.evidence.thresholds import CALIBRATED, HALF, JUDGED
 from lifesigns.records import Finding, ParameterReading, Quantity, Remedy, Severity, Trace
@@ -34,23 +35,44 @@ class _Group:
         """Whether somebody gave them to an optimizer, or would have, had they been registered."""
         return self.state in (HELD, UNLISTED)
 
+    @property
+    def is_untaken(self) -> bool:
+        """Whether no optimizer took them."""
+        return self.state in (UNOPTIMIZED, UNLISTED)
+
 
 def check_run(run: Run) -> Iterable[Finding]:
     """One finding for each of the reasons."""
-    snapshots = run.trace.snapshots
-    for group in _groups([*run.parameters.values(), *([p] for p in run.trace.unreached)]):
+    snapshots, elsewhere = run.trace.snapshots, run.trace.unreached
+    instead = elsewhere if _is_all(run) else ()  # the same mistake: held in place of the network
+    others = () if instead else elsewhere
+    for group in _groups([*run.parameters.values(), *([p] for p in others)]):
         yield RULE.finding(
             _severity(run, group),
-            f"{len(group.names)} parameters hold {group.share:.0%} of the weights "
-            f"and {group.state}",
+            f"{_hold(len(group.names))} {group.share:.0%} of the weights and {group.state}",
             site=group.names[0],
             step=snapshots[0].step,
-            measured=f"{listed(group.names)}: {group.state}, on {len(snapshots)} recordings",
+            measured=f"{listed(group.names)}: {group.state}, on "
+            f"{counted(len(snapshots), 'recording')}"
+            + (_held_instead(run, instead) if group.is_untaken else ""),
             expected="every parameter reached by the loss, trainable, and in an optimizer",
             causes=("frozen", "other"),
             remedies=_REMEDIES[group.state],
             evidence={"share": group.share, "parameters": len(group.names)},
         )
+
+
+def _hold(number: int) -> str:
+    return counted(number, "parameter") + (" holds" if number == 1 else " hold")
+
+
+def _held_instead(run: Run, instead: Sequence[ParameterReading]) -> str:
+    """What the optimizers hold while they hold nothing of the network."""
+    if not instead:
+        return ""
+    shapes = Counter(p.shape for p in instead) - Counter(p[0].shape for p in trained(run))
+    like = " of other shapes" if shapes else " of the same shapes: a copy?"
+    return f"; the optimizer holds {counted(len(instead), 'other parameter')}{like}"
 
 
 def _severity(run: Run, group: _Group) -> Severity:
@@ -152,6 +174,15 @@ def _all_held_by_none(update_rms: float) -> Trace:
     return example.trace(*shots, losses=[1.0, 0.5] * 50)
 
 
+def _held_is_a_copy() -> Trace:
+    known = _all_held_by_none(update_rms=0.0)
+    copies = (
+        replace(p, name=f"parameter {i} of group 0 of Adam", reached=False, optimized=True)
+        for i, p in enumerate(known.snapshots[0].parameters)
+    )
+    return replace(known, unreached=tuple(copies))
+
+
 def _in_a_list(losses: Iterable[float]) -> Trace:
     return _example(losses, name="hidden[0].weight", optimized=False)
 
@@ -179,7 +210,8 @@ a copy of the network breaks one of them silently.
 On none of the recorded steps did the graph lead to the parameter; or no optimizer held it; or it
 was frozen. Exact. What the optimizers hold is looked at as well, wherever its module is: what no
 graph contained, got no gradient and stood still is named by its module if that ran, else by its
-place in the optimizer.
+place in the optimizer. Where it holds nothing of the network, what it holds instead is the same
+mistake: it is named beside it, and no part of the network's weights.
 """,
     ignore="""
 Unused heads and a pretrained frozen part are normal, and a network that learns with them is left
@@ -212,6 +244,7 @@ fit the targets without them. It is an error when no optimizer holds any weight 
             lambda: _all_held_by_none(update_rms=0.0),
             Severity.ERROR,
         ),
+        Case("the optimizer holds a copy", _held_is_a_copy, Severity.ERROR),
         Case(
             "near miss: in no optimizer, but something moves them",
             lambda: _all_held_by_none(update_rms=1e-4),

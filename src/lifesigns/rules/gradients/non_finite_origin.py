@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from lifesigns.evidence import Stream, Threshold
-from lifesigns.evidence.sites import is_hidden
+from lifesigns.evidence.sites import counted, is_hidden
 from lifesigns.evidence.thresholds import CALIBRATED
 from lifesigns.records import (
     Finding,
@@ -83,7 +83,8 @@ def _located(
         f"{_PLACES[origin.phase].format(o=origin)} at step {snapshot.step}",
         site=origin.place,
         step=snapshot.step,
-        measured=f"{origin.count} non-finite values, first in the {origin.phase} at {origin.place}"
+        measured=f"{counted(origin.count, 'non-finite value')}, first in the "
+        f"{origin.phase} at {origin.place}"
         + (f" ({origin.operation}" + (f", {seen})" if known else ")") if origin.operation else "")
         + (f", {_rows(origin)} in which a mask leaves nothing" if origin.masked_rows else ""),
         expected="finite numbers throughout",

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from lifesigns.evidence import Stream, Threshold
+from lifesigns.evidence.sites import counted
 from lifesigns.evidence.thresholds import ENOUGH_STEPS, WEAK
 from lifesigns.records import Finding, Graph, Kind, Quantity, Remedy, Severity, Site, Trace
 from lifesigns.rules import testing as example
@@ -42,7 +43,7 @@ def _finding(stream: Stream, step: int, calls: Sequence[Site]) -> Finding:
     poor = course.steps >= ENOUGH_STEPS and course.gain < WEAK
     return RULE.finding(
         Severity.WARNING if poor else Severity.NOTE,
-        f"no gradient goes back through the {len(calls)} steps of {weight}",
+        f"no gradient goes back through the {counted(len(calls), 'step')} of {weight}",
         site=calls[0].name,
         step=step,
         measured=f"from the second of {len(calls)} calls on, {weight} reads what the call before "

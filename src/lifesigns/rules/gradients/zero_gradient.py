@@ -17,7 +17,7 @@ from lifesigns.evidence.blocked import (
     stopped_share,
     unknown_block,
 )
-from lifesigns.evidence.sites import is_hidden, listed
+from lifesigns.evidence.sites import counted, is_hidden, listed
 from lifesigns.evidence.suspects import too_large
 from lifesigns.evidence.thresholds import CALIBRATED, HALF
 from lifesigns.records import (
@@ -177,7 +177,8 @@ def _some_stand_still(
         severity = course.harm(HALF) if course.learned else Severity.ERROR
     return RULE.finding(
         severity,
-        f"{len(zero)} parameters ({share:.0%} of the weights) never get a gradient: {block.reason}",
+        f"{counted(len(zero), 'parameter')} ({share:.0%} of the weights) without any gradient: "
+        f"{block.reason}",
         site=zero[0].name,
         step=snapshots[0].step,
         measured=f"gradient of {listed([p.name for p in zero])} exactly 0 in each of "

@@ -167,7 +167,11 @@ a penalty added to the loss.
     reads=frozenset({Quantity.LOSS}),
     check=check,
     thresholds={"comparisons": COMPARISONS},
-    explains=("loss-flat", "constant-output"),
+    explains=(
+        "loss-flat",
+        "constant-output",
+        "penalty-outweighs-data",
+    ),
     cases=(
         Case("(N, 1) against (N)", lambda: _example(*_COLUMN_AND_ROW), Severity.ERROR),
         Case("(N) against (N, 1)", lambda: _example((8,), (8, 1), (8, 8)), Severity.ERROR),

@@ -95,7 +95,12 @@ and gates.
     reads=frozenset({Quantity.LOSS}),
     check=check,
     thresholds={"sigmoids": SIGMOIDS},
-    explains=("loss-flat", "vanishing-gradient", "saturated-units"),
+    explains=(
+        "loss-flat",
+        "vanishing-gradient",
+        "saturated-units",
+        "penalty-outweighs-data",
+    ),
     cases=(
         Case(
             "sigmoid, then the loss with logits",

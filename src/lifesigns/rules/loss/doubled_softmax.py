@@ -100,7 +100,12 @@ network often learns in spite of it; it is still slower and less certain than it
     reads=frozenset({Quantity.LOSS}),
     check=check,
     thresholds={"softmaxes": SOFTMAXES},
-    explains=("loss-flat", "vanishing-gradient", "saturated-units"),
+    explains=(
+        "loss-flat",
+        "vanishing-gradient",
+        "saturated-units",
+        "penalty-outweighs-data",
+    ),
     cases=(
         Case(
             "softmax, then cross-entropy on logits",

@@ -189,6 +189,7 @@ loss.
         "zero-gradient",
         "output-cannot-reach-target",
         "loss-oscillates",
+        "penalty-outweighs-data",
     ),
     cases=(
         Case(

@@ -301,6 +301,7 @@ network gets more than half of the way from a constant prediction to a perfect o
         "dead-units",
         "constant-output",
         "zero-gradient",
+        "penalty-outweighs-data",
     ),
     cases=(
         Case(

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from lifesigns.evidence import Course, Stream, Threshold, suspects
+from lifesigns.evidence.sites import counted
 from lifesigns.evidence.thresholds import (
     CALIBRATED,
     ENOUGH_STEPS,
@@ -115,7 +116,8 @@ def _finding(stream: Stream, alarming: bool) -> Finding:
         Severity.WARNING if alarming else Severity.NOTE,
         f"stopped while the loss still fell: {pace:.1%} in the last fifth of {course.steps} steps"
         if course.fall > FALLING and not course.crosses_zero
-        else f"stopped after {course.steps} steps, before anything was learned: {_needed(course)}",
+        else f"stopped after {counted(course.steps, 'step')}, before anything was learned: "
+        f"{_needed(course)}",
         step=max(course.steps - 1, 0),
         measured=f"{trend}; {course}" if course.judged else str(course),
         expected="a loss that has levelled off",

@@ -192,6 +192,14 @@ def _term(penalties: Sequence[float], fit: float) -> Trace:
     return example.trace(*shots, losses=losses)
 
 
+def _hiding(depths: Sequence[float], fit: float) -> Trace:
+    """The same, and the term twice as deep on all steps between the recorded ones."""
+    known = _term([-depth for depth in depths], fit)
+    losses = known.losses.values - fit
+    losses[np.arange(len(losses)) % 5 > 0] *= 2
+    return example.trace(*known.snapshots, losses=fit + losses)
+
+
 _FALLING = tuple(np.geomspace(1, 0.01, 60))
 
 RULE = Rule(
@@ -255,6 +263,11 @@ alone.
         Case(
             "a term without a minimum",
             lambda: _term(list(-np.geomspace(1, 1e4, 20)), fit=3.0),
+            Severity.ERROR,
+        ),
+        Case(
+            "a term without a minimum that hides the fit between the recordings",
+            lambda: _hiding(list(np.geomspace(1, 1e12, 20)), fit=3.0),
             Severity.ERROR,
         ),
         Case(
