@@ -81,7 +81,8 @@ def _is_bottomless(stream: Stream) -> bool:
         return False
     parts = [float(np.median(part)) for part in np.array_split(penalties, 3)]
     falls = parts[0] > parts[1] > parts[2] and parts[2] - parts[1] < SLOWING * (parts[1] - parts[0])
-    return falls and parts[2] < -DEEP * level * abs(stream.readings[-1].scale)
+    constant = level * abs(stream.readings[-1].scale)
+    return falls and constant > 0 and -parts[2] / constant > DEEP
 
 
 def _penalties(stream: Stream) -> list[float]:
