@@ -176,8 +176,11 @@ def _example(
     return example.trace(*shots, losses=losses)
 
 
-def _term(penalties: Sequence[float], fit: float) -> Trace:
-    """A squared error of targets ±1 beside a term of these values, one for each fifth step."""
+def _term(penalties: Sequence[float], fit: float, between: float = 1.0) -> Trace:
+    """A squared error of targets ±1 beside a term of these values, one for each fifth step.
+
+    On the steps between them, which are not recorded, it is `between` times as large.
+    """
     sign = np.tile([[-1.0], [1.0]], (16, 1))
     graph = example.chain("linear", "relu", "linear/1", "mse_loss", batch=32)
     shots = [
@@ -189,16 +192,8 @@ def _term(penalties: Sequence[float], fit: float) -> Trace:
         for i, penalty in enumerate(penalties)
     ]  # fmt: skip
     steps = np.arange(5 * len(penalties) - 4)
-    losses = fit + np.interp(steps, steps[::5], penalties)
-    return example.trace(*shots, losses=losses)
-
-
-def _hiding(depths: Sequence[float], fit: float) -> Trace:
-    """The same, and the term twice as deep on all steps between the recorded ones."""
-    known = _term([-depth for depth in depths], fit)
-    losses = known.losses.values - fit
-    losses[np.arange(len(losses)) % 5 > 0] *= 2
-    return example.trace(*known.snapshots, losses=fit + losses)
+    sizes = np.interp(steps, steps[::5], penalties) * np.where(steps % 5, between, 1.0)
+    return example.trace(*shots, losses=fit + sizes)
 
 
 _FALLING = tuple(np.geomspace(1, 0.01, 60))
@@ -268,7 +263,7 @@ alone.
         ),
         Case(
             "a term without a minimum that hides the fit between the recordings",
-            lambda: _hiding(list(np.geomspace(1, 1e12, 20)), fit=3.0),
+            lambda: _term(list(-np.geomspace(1, 1e12, 20)), 3.0, between=2.0),
             Severity.ERROR,
         ),
         Case(
