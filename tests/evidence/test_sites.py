@@ -12,6 +12,7 @@ from lifesigns.evidence.sites import (
     listed,
     merged,
     samples,
+    together,
 )
 from lifesigns.functions import ACTIVATIONS
 from lifesigns.records import Kind, Site, SiteReading
@@ -86,3 +87,12 @@ def test_inputs_that_give_a_layer_the_same_are_one_observation(rows, one):
     shot = example.snapshot(graph, sites=[SiteReading(1, example.sums(rows))])
 
     assert is_given_one_value([shot], "1:relu#0") is one
+
+
+def test_sums_of_another_width_than_the_last_are_left_out():
+    narrow, wide = example.sums(np.ones((4, 2))), example.sums(np.ones((4, 3)))
+
+    merged_sums = together([narrow, None, wide, wide])
+
+    assert merged_sums.count.tolist() == [8, 8, 8]
+    assert together([None]) is None

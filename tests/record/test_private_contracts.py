@@ -313,3 +313,13 @@ def test_gradients_are_turned_off_as_no_grad_does_it(x):
     finally:
         torch._C._set_grad_enabled(True)
     assert (x * 2).requires_grad
+
+
+def test_gradients_of_several_outputs_at_once_are_told_apart(x):
+    """They have no storage to ask for."""
+    seen = []
+    y = x * 1
+    y.register_hook(lambda g: seen.append(torch._C._functorch.is_legacy_batchedtensor(g)))
+    torch.autograd.grad(y, x, torch.ones(2, *y.shape), is_grads_batched=True)
+    assert seen == [True]
+    assert not torch._C._functorch.is_legacy_batchedtensor(x)

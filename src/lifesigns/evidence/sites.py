@@ -34,8 +34,17 @@ def merged(
         site: Its name, e.g. `0:relu#0`.
         what: Which of its sums; those of its output by default.
     """
-    found = [sums for s in snapshots if (sums := _sums(s, site, what)) is not None]
-    kept = [sums for sums in found if sums.units == found[-1].units]
+    return together(_sums(snapshot, site, what) for snapshot in snapshots)
+
+
+def together(sums: Iterable[UnitSums | None]) -> UnitSums | None:
+    """Those with as many units as the last, merged; None where there are none.
+
+    Args:
+        sums: Of one place, from several steps; None where nothing was read.
+    """
+    found = [own for own in sums if own is not None]
+    kept = [own for own in found if own.units == found[-1].units]
     return reduce(UnitSums.merge, kept) if kept else None
 
 

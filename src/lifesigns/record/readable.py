@@ -16,6 +16,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 _PLAIN = torch._C._disabled_torch_dispatch_impl
 """What `__torch_dispatch__` is where a class leaves its operations to torch."""
 _wraps = torch._C._functorch.is_functorch_wrapped_tensor
+_is_batched = torch._C._functorch.is_legacy_batchedtensor
 _is_functional = torch._is_functional_tensor
 _transform = torch._C._functorch.peek_interpreter_stack
 _SMALL_FLOATS = (torch.float16, torch.bfloat16)
@@ -125,7 +126,8 @@ def _is_ordinary(tensor: Tensor) -> bool:
         tensor.layout is torch.strided
         and tensor.dtype in _WORDS
         and not (tensor.is_nested or tensor.is_meta or tensor.is_quantized)
-        and not (_wraps(tensor) or _is_functional(tensor) or tensor._is_zerotensor())
+        and not (_wraps(tensor) or _is_functional(tensor) or _is_batched(tensor))
+        and not tensor._is_zerotensor()
         and tensor.is_contiguous()
         and (tensor.storage_offset() + tensor.numel()) * tensor.itemsize
         <= tensor.untyped_storage().nbytes()
@@ -139,7 +141,7 @@ def _obstacle(tensor: Tensor) -> str:
         return str(tensor.layout).removeprefix("torch.").lstrip("_")
     if tensor.is_meta:
         return "on the meta device"
-    if _wraps(tensor) or _is_functional(tensor):
+    if _wraps(tensor) or _is_functional(tensor) or _is_batched(tensor):
         return "inside a transform of torch.func"
     if tensor.is_quantized:
         return "quantised"

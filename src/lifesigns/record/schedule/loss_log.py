@@ -230,7 +230,4 @@ def loss_value(
 def _whole(tensor: Tensor) -> Tensor | None:
     """The values of a tensor, of a distributed one only if this rank holds them all."""
     shard = local(tensor)
-    try:
-        return readable(shard) if shard is tensor or shard.shape == tensor.shape else None
-    except NotImplementedError:  # several gradients at once, as one batched tensor
-        return None
+    return readable(shard) if shard is tensor or shard.shape == tensor.shape else None

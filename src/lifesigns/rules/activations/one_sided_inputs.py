@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import reduce
 
 import numpy as np
 
 from lifesigns.evidence import Stream, Threshold, suspects
 from lifesigns.evidence.signal import fade, layers, own_weight, received
-from lifesigns.evidence.sites import listed
+from lifesigns.evidence.sites import listed, together
 from lifesigns.evidence.thresholds import FADING_SIGNAL
 from lifesigns.records import (
     BatchReading,
@@ -59,11 +58,10 @@ def _one_sided(recent: tuple[Snapshot, ...]) -> Iterator[tuple[Site, float]]:
     """Hidden layers that saw one sign only, with the coherence of their weights' gradient."""
     for layer in layers(recent[-1])[1:]:
         inputs = [received(s, s.graph.find(layer.site.name)) for s in recent if _has(s, layer.site)]
-        known = [v for v in inputs if v is not None]
-        value = reduce(UnitSums.merge, [v for v in known if v.units == known[-1].units])
+        value = together(inputs)
         read = [own_weight(snapshot, layer.site) for snapshot in recent]
         signs = [p.sign_coherence for p in read if p and np.isfinite(p.sign_coherence)]
-        if not signs or not _has_one_sign(value):
+        if value is None or not signs or not _has_one_sign(value):
             continue
         coherence = float(np.median(signs))
         if coherence > COHERENCE:
