@@ -341,8 +341,9 @@ class Course:
     @property
     def compared(self) -> str:
         """What a constant prediction reaches, as a clause behind; empty if that is unknown."""
+        about = "about " if self.baseline_error > 0 else ""
         known = math.isfinite(self.baseline)
-        return f", a constant prediction reaches {self.baseline:.4g}" if known else ""
+        return f", a constant prediction reaches {about}{self.baseline:.4g}" if known else ""
 
     @property
     def remark(self) -> str:
