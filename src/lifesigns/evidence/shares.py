@@ -55,8 +55,8 @@ def seen(trace: Trace, snapshots: Sequence[Snapshot], since: int = 0) -> Seen:
     passes = curve.steps[own & (curve.steps >= since)]
     last = max(trace.steps, *(step + 1 for step in steps), since)
     total = last - since if own.all() else len(np.unique(passes))
-    missed = bool(trace.unseen) or trace.severed > 0 or len(snapshots) < max(total, len(passes))
-    return Seen(len(steps), max(total, len(steps)), whole=not missed)
+    whole = len(snapshots) >= max(total, len(passes), 1) and not trace.unseen and not trace.severed
+    return Seen(len(steps), max(total, len(steps)), whole)
 
 
 def at_most(samples: int, among: int = 1) -> float:

@@ -146,5 +146,5 @@ class Rule:
             causes=causes,
             remedies=remedies,
             evidence={k: float(v) for k, v in (evidence or {}).items() if isfinite(v)},
-            intervals=dict(intervals or {}),
+            intervals={k: (float(a), float(b)) for k, (a, b) in (intervals or {}).items()},
         )

@@ -105,7 +105,7 @@ def _constant(
             "constant": len(constant),
             "features": features.units,
             "recorded_steps": looked.steps,
-            "samples": samples,
+            "observations": samples,
             "differing": 0,
         },
         intervals={} if looked.whole else {"differing": (0, rest)},
