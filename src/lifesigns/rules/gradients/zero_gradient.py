@@ -181,8 +181,8 @@ def _some_stand_still(
         severity = course.harm(HALF) if course.learned else Severity.ERROR
     return RULE.finding(
         severity,
-        f"{counted(len(zero), 'parameter')} ({share:.0%} of the weights) without any gradient in "
-        f"{seen(stream.trace, snapshots)}: {block.reason}",
+        f"no gradient for {counted(len(zero), 'parameter')} ({share:.0%} of the weights) in "
+        f"{len(snapshots)} steps: {block.reason}",
         site=zero[0].name,
         step=snapshots[0].step,
         measured=f"gradient of {listed([p.name for p in zero])} exactly 0 in each of "
