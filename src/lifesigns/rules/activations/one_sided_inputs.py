@@ -85,7 +85,7 @@ def _finding(stream: Stream, found: list[tuple[Site, float]]) -> Finding:
     (site, coherence), course = found[0], stream.course
     return RULE.finding(
         Severity.WARNING if _is_to_blame(stream) else Severity.NOTE,
-        f"all inputs of {site.name} are positive, and so its weights move in one direction",
+        f"all recorded inputs of {site.name} are positive, so its weights move in one direction",
         site=site.name,
         step=stream.latest[0].step,
         measured=f"in {coherence:.1%} of the gradient of a unit's weights the signs agree"
