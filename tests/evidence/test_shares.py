@@ -140,3 +140,4 @@ def test_a_share_has_two_digits(share, text):
 
 def test_an_interval_says_its_confidence():
     assert within((0.75, 0.845)) == "75 % to 84 % at 95 % confidence"
+    assert within((0.8, 0.8)) == "80 % at 95 % confidence"

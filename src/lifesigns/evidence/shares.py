@@ -158,5 +158,5 @@ def within(interval: tuple[float, float]) -> str:
         >>> within((0.75, 0.845))
         '75 % to 84 % at 95 % confidence'
     """
-    low, high = map(percent, interval)
-    return f"{low} to {high} at {percent(CONFIDENCE)} confidence"
+    ends = dict.fromkeys(map(percent, interval))
+    return f"{' to '.join(ends)} at {percent(CONFIDENCE)} confidence"

@@ -110,7 +110,7 @@ def _finding(layers: list[_Layer], cause: str, course: Course) -> Finding:
         + (f"; also {listed(rest)}" if rest else "")
         + course.remark,
         expected=f"fewer than {UNITS:.0%} of the units on a flat end",
-        certainty=f"counted over all samples of such steps: {within(origin.among_all)}",
+        certainty=f"of the units, over all samples of such steps: {within(origin.among_all)}",
         causes=(cause, "saturated") if cause == "unnormalised_input" else ("saturated", cause),
         remedies=_REMEDIES[cause],
         evidence={
