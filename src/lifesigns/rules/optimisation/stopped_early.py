@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from lifesigns.evidence import Course, Stream, Threshold, suspects
-from lifesigns.evidence.sites import counted
+from lifesigns.evidence.course_in_words import length, rounded
 from lifesigns.evidence.thresholds import (
     CALIBRATED,
     ENOUGH_STEPS,
@@ -114,16 +114,15 @@ def _finding(stream: Stream, alarming: bool) -> Finding:
     trend = f"slope over the last two fifths {course.fall:.1f} standard errors downward"
     return RULE.finding(
         Severity.WARNING if alarming else Severity.NOTE,
-        f"stopped while the loss still fell: {pace:.1%} in the last fifth of {course.steps} steps"
+        f"stopped while the loss still fell: {pace:.1%} in the last fifth of {length(course)}"
         if course.fall > FALLING and not course.crosses_zero
-        else f"stopped after {counted(course.steps, 'step')}, before anything was learned: "
-        f"{_needed(course)}",
-        step=max(course.steps - 1, 0),
+        else f"stopped after {length(course)}, before anything was learned: {_needed(course)}",
+        step=int(stream.steps[-1]),
         measured=f"{trend}; {course}" if course.judged else str(course),
         expected="a loss that has levelled off",
         certainty=f"the fall is {course.fall:.1f} standard errors from none"
         if course.judged
-        else f"{course.steps} steps show no trend",
+        else f"{length(course)} show no trend",
         causes=causes[::-1] if stream.largest_update < SMALL_UPDATE else causes,
         remedies=(
             Remedy("Train for longer.", "epochs *= 5"),
@@ -139,7 +138,7 @@ def _finding(stream: Stream, alarming: bool) -> Finding:
 def _needed(course: Course) -> str:
     """How many steps it would take."""
     if course.arrives or 0 < course.steps_left < PATIENCE:
-        return f"as it falls now, that takes some {course.steps + course.steps_left:.2g}"
+        return f"as it falls now, that takes about {rounded(course.steps + course.steps_left)}"
     return f"{PATIENCE:g} would tell"
 
 
