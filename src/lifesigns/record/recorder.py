@@ -136,9 +136,10 @@ class Recorder:
         losses = parts.losses
         yield from (f"the recorder failed: {text}" for text in parts.guard.failures)
         if self.steps and not losses and not losses.severed:
+            by_name = " (`backward` may have been imported by name before watching began)"
             yield (
-                "optimizers stepped but no backward pass went through torch.autograd.backward "
-                "(`backward` may have been imported by name before watching began)"
+                "optimizers stepped but no backward pass went through torch.autograd.backward"
+                + ("" if parts.functional.left_out else by_name)
             )
         yield from parts.functional.unseen()
         if parts.reader.unrelated:

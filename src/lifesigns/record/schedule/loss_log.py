@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from lifesigns.record.loss.summands import root_factor
-from lifesigns.record.readable import is_plain_number, local, obstacle, readable
+from lifesigns.record.readable import is_plain_number, local, obstacle, readable, without_modes
 from lifesigns.record.schedule.streams import Streams
 from lifesigns.records import LossCurve
 
@@ -162,7 +162,8 @@ class LossLog:
         if not self._late:
             return
         rows, self._late = self._late, {}
-        values = torch.stack([v.reshape(()).float() for v in rows.values()]).tolist()
+        with without_modes():
+            values = torch.stack([v.reshape(()).float() for v in rows.values()]).tolist()
         for row, value in zip(rows, values, strict=True):
             self._values[row] = value
 
