@@ -98,11 +98,14 @@ class no_gradients:
 def without_modes() -> AbstractContextManager[object]:
     """Takes the user's modes of both kinds away for a while: what is computed here is not theirs.
 
-    Cost: a quarter of a microsecond where there are none.
+    Cost: half a microsecond where there are none, and `has_modes` tells that in a tenth.
     """
-    if _dispatch_modes():
-        return _without_any()
-    return torch._C.DisableTorchFunction() if _function_modes() else _UNCHANGED
+    return _without_any() if has_modes() else _UNCHANGED
+
+
+def has_modes() -> bool:
+    """Whether code of the user is told of operations, by either kind of mode."""
+    return _dispatch_modes() > 0 or _function_modes() > 0
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from types import CodeType
 from typing import Any
 
 from lifesigns._errors import RecorderError
-from lifesigns.record.readable import without_modes
+from lifesigns.record.readable import has_modes, without_modes
 
 MOST_FAILURES = 16
 
@@ -65,8 +65,12 @@ class Guard:
         Nor do its operations reach a mode of the user.
         """
         try:
-            with self._lock, without_modes():
-                action(*arguments)
+            with self._lock:
+                if not has_modes():
+                    action(*arguments)
+                    return
+                with without_modes():
+                    action(*arguments)
         except Exception as error:
             self.give_up()
             if is_from_a_signal(error):

@@ -10,7 +10,6 @@ from typing import Protocol
 from lifesigns.record.schedule.clock import Clock
 from lifesigns.record.schedule.sampler import Budget, Every
 
-
 MOST_TAKEN_BACK = 64
 """Passes of one cycle that have trained nothing, after which no more of it is recorded."""
 

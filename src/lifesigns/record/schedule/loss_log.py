@@ -15,7 +15,7 @@ from torch import Tensor
 from lifesigns.record.loss.summands import root_factor
 from lifesigns.record.readable import is_plain_number, local, obstacle, readable, without_modes
 from lifesigns.record.schedule.streams import Streams
-from lifesigns.records import LossCurve
+from lifesigns.records import POOLED, LossCurve
 
 BY_HAND, FOREIGN = -1, -2
 """Who steps in place of an optimizer: the user's own code, or one of a model not watched."""
@@ -130,6 +130,11 @@ class LossLog:
         """
         self.catch_up(step)
         return len(self) - self._open
+
+    @property
+    def pooled(self) -> int:
+        """How many rows belong to curves that are not told apart."""
+        return self._streams.count(POOLED)
 
     @property
     def newest(self) -> int:
