@@ -79,7 +79,8 @@ def _rose(stream: Stream) -> _Rise:
     course = stream.course
     means = block_means(course.curve)
     return _Rise(
-        f"{loss(course)} rose from {course.start:.4g} to {course.end:.4g}",
+        f"{loss(course)} rose from {course.start:.4g} to {course.end:.4g}"
+        + (", though it falls again at the end" if course.falling else ""),
         _onset(stream, _factor(stream)),
         f"{course}; block means {', '.join(f'{m:.3g}' for m in means[:5])} …",
         f"{course.end_error:.2g} standard error of the end level, {length(course)}",

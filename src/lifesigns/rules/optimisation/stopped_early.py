@@ -45,10 +45,13 @@ OTHERS = (
 
 
 def check(stream: Stream) -> Iterable[Finding]:
-    """At most one finding per stream; several losses in turn (a GAN) have no level to judge by."""
-    if not stream.is_alone:
-        return
+    """At most one finding per stream; several losses in turn (a GAN) have no level to judge by.
+
+    A loss that ran away and falls again is not short of steps.
+    """
     course = stream.course
+    if not stream.is_alone or course.diverged:
+        return
     begun = _hardly_begun(stream)
     if course.steps >= JUDGED and _falls_fast(course):
         yield _finding(stream, _alarms(stream) or (begun and _is_complete(stream)))
@@ -169,6 +172,7 @@ def _tried(losses: Sequence[float]) -> Trace:
 
 
 _ABOVE = list(np.linspace(9, 1.5, 60))
+_RETURNING = [1.2] * 20 + list(np.geomspace(900, 9, 60))
 _LEARNT = list(np.geomspace(1, 0.05, 60) ** 2)
 _CREEPING = list(np.linspace(1.2, 1.15, 150))
 _FEW = [1.1, 1.2, 1.0, 1.1] * 3
@@ -236,6 +240,7 @@ move, rate-too-low comes first, for more steps of that size would not be enough.
         Case("near miss: a dozen steps too large", lambda: _ended(_FEW, update=0.5), None),
         Case("near miss: falling, but good already", lambda: _example(_LEARNT), None),
         Case("near miss: outputs say nothing yet", lambda: _example(_ABOVE, correlation=0), None),
+        Case("near miss: it ran away, and falls again", lambda: _example(_RETURNING), None),
         Case("near miss: tiny updates", lambda: _example(_ABOVE, update=1e-5), None),
         Case("levelled off", lambda: _example(_ABOVE + [1.5] * 60), None),
         Case("readings missing: no loss", lambda: example.unread(_example(_ABOVE)), None),
