@@ -53,7 +53,12 @@ def golden(request):
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 FLOAT = st.floats()  # NaN, infinities, -0.0 and subnormal numbers included
-SIMPLE = {int: INT64, float: FLOAT, str: st.text(max_size=5)}
+SIMPLE = {
+    int: INT64,
+    float: FLOAT,
+    str: st.text(max_size=5),
+    tuple[float, float]: st.tuples(FLOAT, FLOAT),
+}
 
 
 def ints(length):

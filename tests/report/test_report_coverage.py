@@ -51,7 +51,7 @@ def test_every_kind_of_gap_has_its_sentence():
     parts = [
         "autograd.grad was used", "1 opaque operation: A", "packed away", "eager repetition",
         "1 site: 0:relu#0",
-        "1 trainable parameter the loss does not reach: a", "the recorder failed: Oops: x",
+        "1 trainable parameter that no recorded loss reaches: a", "the recorder failed: Oops: x",
     ]  # fmt: skip
     assert len(sentences) == len(parts)
     assert [part for part, sentence in zip(parts, sentences, strict=True) if part in sentence] == (

@@ -106,6 +106,7 @@ def compared(course: Course) -> str:
     Args:
         course: Of a loss that was recognised or not.
     """
-    known = math.isfinite(course.baseline)
-    clause = f", a constant prediction reaches {course.baseline:.4g} on the targets seen"
-    return clause if known else ""
+    if not math.isfinite(course.baseline):
+        return ""
+    about = "about " if course.baseline_error > 0 else ""
+    return f", a constant prediction reaches {about}{course.baseline:.4g} on the targets seen"

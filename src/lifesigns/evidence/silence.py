@@ -10,7 +10,7 @@ from lifesigns.evidence.sites import (
     is_hidden,
     is_rectifier,
     merged,
-    samples,
+    sample_count,
 )
 from lifesigns.evidence.stream import Stream
 from lifesigns.records import Kind, Site
@@ -23,13 +23,17 @@ class SilentLayer:
     site: Site
     share: float
     """Of its units, those silent in the first recorded step and still at the end."""
+    units: int
     observations: int
+    """Samples of both ends."""
+    steps: int
+    """Recorded steps of both ends."""
 
 
 def silent_layers(stream: Stream) -> Iterator[SilentLayer]:
     """The hidden layers of rectifiers in forward order, also those where no unit is silent."""
     first = stream.first
-    seen = (first, *stream.latest)
+    seen = tuple(dict.fromkeys((first, *stream.latest)))
     for index in first.graph.of_kind(Kind.ACTIVATION):
         site = first.graph.sites[index]
         value = merged(seen, site.name)
@@ -39,4 +43,5 @@ def silent_layers(stream: Stream) -> Iterator[SilentLayer]:
             continue
         known = (value.count > 0) & (value.nonfinite == 0)
         share = float((known & (value.active == 0)).mean()) if value.units else 0.0
-        yield SilentLayer(site, share, len({s.step for s in seen}) * samples(site))
+        steps = len({snapshot.step for snapshot in seen})
+        yield SilentLayer(site, share, value.units, sample_count(seen, site.name), steps)

@@ -53,6 +53,16 @@ def samples(site: Site) -> int:
     return site.shape[0] if site.shape and site.unit_dim not in (0, -len(site.shape)) else 1
 
 
+def sample_count(snapshots: Iterable[Snapshot], site: str) -> int:
+    """Independent observations of a site (by name) in these steps together.
+
+    Args:
+        snapshots: Those in which the site was not read count nothing.
+        site: Its name.
+    """
+    return sum(samples(s.graph.sites[s.graph.find(site)]) for s in snapshots if s.reading_of(site))
+
+
 def is_given_one_value(snapshots: Iterable[Snapshot], site: str) -> bool:
     """Whether in each of these steps all inputs gave a layer the same, though not 0 throughout.
 

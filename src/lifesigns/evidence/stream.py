@@ -18,6 +18,7 @@ from lifesigns.evidence.constant import targets_of
 from lifesigns.evidence.course import Course
 from lifesigns.evidence.courses import course_of
 from lifesigns.evidence.gradients import median_known
+from lifesigns.evidence.shares import Seen, seen
 from lifesigns.evidence.sites import bends
 from lifesigns.evidence.thinning import thinned
 from lifesigns.evidence.thresholds import LARGE_WEIGHTS, RAW_INPUT
@@ -68,6 +69,11 @@ class Stream:
     def latest(self) -> tuple[Snapshot, ...]:
         """The last quarter of the recorded steps, at least one."""
         return self.snapshots[-max(1, round(len(self.snapshots) * RECENT)) :]
+
+    @cached_property
+    def seen(self) -> Seen:
+        """How many of its steps were recorded."""
+        return seen(self.trace, self.snapshots)
 
     @cached_property
     def readings(self) -> tuple[LossReading, ...]:

@@ -218,10 +218,11 @@ def without_steps(stream: Stream) -> Suspect | None:
 def silent_layer(stream: Stream) -> Suspect | None:
     """A hidden layer of rectifiers that gives 0 nearly everywhere."""
     for name, sums, operation in _activations(stream.last):
-        if ACTIVATIONS[operation].silent_side == "low" and (sums.active == 0).mean() > SILENT_LAYER:
+        silent = (sums.active == 0).mean()
+        if ACTIVATIONS[operation].silent_side == "low" and silent > SILENT_LAYER:
             return Suspect(
                 "dead_relu",
-                f"{name} is silent",
+                f"{silent:.0%} of the units at {name} gave 0 in step {stream.last.step}",
                 Remedy("Use a rectifier that keeps a slope.", "nn.LeakyReLU(0.01)"),
             )
     return None
@@ -235,7 +236,7 @@ def saturated_layer(stream: Stream) -> Suspect | None:
         if facts.saturates and not facts.silent_side and share > SATURATED:
             return Suspect(
                 "saturated",
-                f"{share:.0%} of the values at {name} are on a flat end",
+                f"{share:.0%} of the values at {name} are on a flat end in step {stream.last.step}",
                 Remedy("Smaller weights at the start (Glorot).", "nn.init.xavier_uniform_(w)"),
             )
     return None
@@ -249,7 +250,7 @@ def no_gradient(stream: Stream) -> Suspect | None:
         return None
     return Suspect(
         "vanishing",
-        "the gradient is exactly 0 for every parameter",
+        f"the gradient is exactly 0 for every parameter in step {last.step}",
         Remedy(
             "Find the flat place between loss and weights.",
             "print([(n, p.grad.abs().max()) for n, p in model.named_parameters()])",

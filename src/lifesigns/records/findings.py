@@ -47,6 +47,9 @@ class Finding:
     """Most probable first, in the words of the cause vocabulary."""
     remedies: tuple[Remedy, ...] = ()
     evidence: Mapping[str, float] = field(default_factory=dict)
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Of numbers in `evidence`, by their names: where they lie among all samples, at 95 %
+    confidence. A number without one is what the recorded steps showed."""
     explained_by: str = ""
     """The rule whose finding is the root cause of this one; empty for a root cause itself."""
 

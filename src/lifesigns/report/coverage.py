@@ -63,7 +63,9 @@ class Unseen:
                 "repetition of the step, which draws dropout masks of its own"
             )
         yield from _sentence("values at {} site{s}", self.unreadable)
-        yield from _sentence("{} trainable parameter{s} the loss does not reach", self.unreached)
+        yield from _sentence(
+            "{} trainable parameter{s} that no recorded loss reaches", self.unreached
+        )
         yield from (f"the recorder failed: {text}" for text in self.failures)
 
 

@@ -25,6 +25,7 @@ from rich.text import Text
 from lifesigns.evidence import Course, Run
 from lifesigns.evidence.course_in_words import compared, windows
 from lifesigns.evidence.sites import counted
+from lifesigns.evidence.thinning import thinned
 from lifesigns.records import Finding, Severity, Trace, grouped
 from lifesigns.report.charset import encodable
 from lifesigns.report.coverage import Unseen
@@ -356,11 +357,11 @@ def _footer(
 
 def _recorded(trace: Trace) -> str:
     """Recorded steps, those that only began included; and how many of them were judged."""
-    kept = trace.recorded_steps
-    recorded = max(trace.recorded, kept)
+    judged = thinned(trace).recorded_steps
+    recorded = max(trace.recorded, trace.recorded_steps)
     total = max(trace.steps, 1 + max(snapshot.step for snapshot in trace.snapshots))
     text = f"{recorded} of {total} steps"
-    return text if recorded == kept else f"{text}, of which {kept} were kept and judged"
+    return text if recorded == judged else f"{text}, of which {judged} were judged"
 
 
 def _cost(trace: Trace) -> str:

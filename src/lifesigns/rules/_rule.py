@@ -121,10 +121,11 @@ class Rule:
         step: int = 0,
         measured: str,
         expected: str,
-        certainty: str = "exact",
+        certainty: str = "exact, in the recorded steps",
         causes: tuple[str, ...] = (),
         remedies: tuple[Remedy, ...] = (),
         evidence: Mapping[str, float] | None = None,
+        intervals: Mapping[str, tuple[float, float]] | None = None,
         why: str = "",
     ) -> Finding:
         """A finding of this rule; `why` defaults to the rule's own two sentences.
@@ -145,4 +146,5 @@ class Rule:
             causes=causes,
             remedies=remedies,
             evidence={k: float(v) for k, v in (evidence or {}).items() if isfinite(v)},
+            intervals={k: (float(a), float(b)) for k, (a, b) in (intervals or {}).items()},
         )

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lifesigns.evidence import Course, Stream, Threshold
+from lifesigns.evidence.shares import Seen, at_most, percent, seen
 from lifesigns.evidence.sites import (
     is_given_one_value,
     is_hidden,
     is_rectifier,
     listed,
     merged,
-    samples,
+    sample_count,
 )
 from lifesigns.evidence.suspects import Suspect, unscaled_input
 from lifesigns.evidence.thresholds import (
@@ -57,14 +58,19 @@ class _Layer:
     site: Site
     silent: NDArray[np.bool_]
     observations: int
-    steps: int
-    """Recorded steps they were looked at in."""
+    seen: Seen
+    """The last part of the run, and how much of it was looked at."""
     since: int
     from_birth: bool
 
     @property
     def share(self) -> float:
         return float(self.silent.mean())
+
+    @property
+    def rest(self) -> float:
+        """The share of the samples in which such a unit may be active all the same."""
+        return at_most(self.observations, among=len(self.silent))
 
     def __str__(self) -> str:
         return f"{self.silent.sum()} of {len(self.silent)} units at {self.site.name}"
@@ -91,8 +97,9 @@ def _layers(stream: Stream) -> Iterator[_Layer]:
             if silent is not None and silent.any():
                 first = stream.since(partial(_stays_silent, name=site.name, dead=silent))
                 born = first == snapshots[0].step
-                seen = len(recent) * samples(site)
-                yield _Layer(site, silent, seen, len(recent), first, born)
+                number = sample_count(recent, site.name)
+                looked = seen(stream.trace, recent, since=recent[0].step)
+                yield _Layer(site, silent, number, looked, first, born)
 
 
 def _silent(snapshots: Iterable[Snapshot], name: str) -> NDArray[np.bool_] | None:
@@ -116,32 +123,44 @@ def _stays_silent(snapshot: Snapshot, name: str, dead: NDArray[np.bool_]) -> boo
     return silent is not None and len(silent) == len(dead) and silent[dead].mean() >= NEARLY
 
 
-def _recorded(steps: int) -> str:
-    return "the last recorded step" if steps == 1 else f"the last {steps} recorded steps"
+def _gave_nothing(layer: _Layer) -> str:
+    """What was seen of the silent units, and where."""
+    recorded = "" if layer.seen.whole else "recorded "
+    number = layer.seen.steps
+    steps = f"{recorded}step" if number == 1 else f"{number} {recorded}steps"
+    return f"{layer} gave 0 in all {layer.observations} samples of the last {steps}"
 
 
 def _finding(layers: list[_Layer], course: Course, raw: Suspect | None) -> Finding:
     worst = max(layers, key=lambda layer: layer.share)
     origin = next(layer for layer in layers if layer.share > NEARLY * worst.share)
     rest = [layer for layer in layers if layer is not origin]
-    rate = 3 / max(origin.observations, 1)
     own = ("dead_relu", "bad_init" if origin.from_birth else "lr_too_high")
     return RULE.finding(
         _severity(layers, course),
-        f"{origin.share:.0%} of the units at {origin.site.name} are dead"
-        + (" from the first step on" if origin.from_birth else f" since step {origin.since}"),
+        f"{origin.share:.0%} of the units at {origin.site.name} "
+        + ("are dead" if origin.seen.whole else "look dead")
+        + (" from the first step on" if origin.from_birth else f" since about step {origin.since}"),
         site=origin.site.name,
         step=origin.since,
-        measured=f"{origin} gave 0 in {_recorded(origin.steps)}"
+        measured=_gave_nothing(origin)
         + (f"; also {listed(rest)}" if rest else "")
         + (f"; {raw.evidence}" if raw else "")
         + course.remark,
         expected=f"fewer than {DEAD_SHARE:.0%} of a layer silent on all data",
-        certainty=f"0 of {origin.observations} observations: "
-        f"activity below {min(rate, 1):.2g} per observation at 95 % confidence",
+        certainty="all samples of these steps were seen"
+        if origin.seen.whole
+        else f"such a unit is active in at most {percent(origin.rest)} of all samples, at 95 % "
+        "confidence",
         causes=(raw.cause, *own) if raw else own,
         remedies=(*([raw.remedy] if raw else []), *_remedies(origin.from_birth)),
-        evidence={"dead_share": origin.share, "observations": origin.observations},
+        evidence={
+            "dead_share": origin.share,
+            "observations": origin.observations,
+            "recorded_steps": origin.seen.steps,
+            "activity": 0,
+        },
+        intervals={} if origin.seen.whole else {"activity": (0, origin.rest)},
     )
 
 
@@ -231,9 +250,10 @@ can revive it. One step at a large learning rate can push many units over that e
 initialisation can put them there before training starts.
 """,
     evidence="""
-Over the last quarter of the recorded steps every observation of the unit was exactly 0. A unit
-silent on *n* independent observations is active on fewer than 3/n of them at 95 % confidence;
-samples are counted, not the positions of a feature map. NaN is not silence.
+Over the last quarter of the recorded steps every observation of the unit was exactly 0. Such a unit
+looks dead: silent on *n* independent samples, it is active on fewer than about 3/n of all, at 95 %
+confidence (a layer of 64 units together: 7/n). It is called dead if every sample of these steps was
+seen. Samples are counted, not the positions of a feature map. NaN is not silence.
 """,
     ignore="""
 A network that learns well with silent units has units to spare: that is a note. It is a warning

@@ -10,10 +10,12 @@ import numpy as np
 
 from lifesigns.evidence import Course, Stream, Threshold
 from lifesigns.evidence.scales import weight_gains
-from lifesigns.evidence.sites import is_hidden, is_rectifier, listed, merged, samples
+from lifesigns.evidence.shares import exceeding, within
+from lifesigns.evidence.sites import is_hidden, is_rectifier, listed, merged, sample_count
 from lifesigns.records import (
     BatchReading,
     Finding,
+    Floats,
     Kind,
     Quantity,
     Remedy,
@@ -43,7 +45,10 @@ class _Layer:
 
     site: Site
     share: float
+    among_all: tuple[float, float]
+    """Where that share lies if all samples are counted."""
     observations: int
+    steps: int
     since: int
     from_birth: bool
 
@@ -64,11 +69,13 @@ def _layers(stream: Stream) -> Iterator[_Layer]:
     for index in graph.of_kind(Kind.ACTIVATION):
         site = graph.sites[index]
         if _can_saturate(site) and is_hidden(graph, index):
-            share = _share(merged(recent, site.name))
-            if share > UNITS:
+            each = _each(merged(recent, site.name))
+            if len(each) and (share := float((each > OBSERVATIONS).mean())) > UNITS:
                 first = stream.since(partial(_is_saturated, name=site.name))
                 born = first == snapshots[0].step
-                yield _Layer(site, share, len(recent) * samples(site), first, born)
+                number = sample_count(recent, site.name)
+                among_all = exceeding(each, OBSERVATIONS, number)
+                yield _Layer(site, share, among_all, number, len(recent), first, born)
 
 
 def _can_saturate(site: Site) -> bool:
@@ -78,15 +85,15 @@ def _can_saturate(site: Site) -> bool:
     return not is_rectifier(site) and not one_sided and site.details.get("min_val") != 0
 
 
-def _share(value: UnitSums | None) -> float:
-    """Share of the units that were saturated for more than half of what they saw."""
-    if value is None or not value.count.any():
-        return 0.0
-    return float((value.saturated_share[value.count > 0] > OBSERVATIONS).mean())
+def _each(value: UnitSums | None) -> Floats:
+    """For which share of what it saw each unit was saturated; those that saw nothing left out."""
+    return np.empty(0) if value is None else value.saturated_share[value.count > 0]
 
 
 def _is_saturated(snapshot: Snapshot, name: str) -> bool:
-    return _share(merged((snapshot,), name)) > UNITS
+    """Whether most units were saturated for more than half of what they saw in this step."""
+    each = _each(merged((snapshot,), name))
+    return bool(len(each)) and (each > OBSERVATIONS).mean() > UNITS
 
 
 def _finding(layers: list[_Layer], cause: str, course: Course) -> Finding:
@@ -94,19 +101,25 @@ def _finding(layers: list[_Layer], cause: str, course: Course) -> Finding:
     harm = course.stalled or (course.worse_than_constant and not course.diverged)
     return RULE.finding(
         Severity.WARNING if harm else Severity.NOTE,
-        f"{origin.share:.0%} of the units at {origin.site.name} are saturated"
+        f"{origin.share:.0%} of the units at {origin.site.name} look saturated"
         + (" from the first step on" if origin.from_birth else f" since step {origin.since}"),
         site=origin.site.name,
         step=origin.since,
-        measured=f"{origin.share:.0%} of the units had a derivative below 1 % of its maximum for "
-        "more than half of what they saw"
+        measured=f"{origin.share:.0%} of the units had a derivative below 1 % of its maximum in "
+        f"most of {origin.observations} samples from the last {origin.steps} recorded steps"
         + (f"; also {listed(rest)}" if rest else "")
         + course.remark,
         expected=f"fewer than {UNITS:.0%} of the units on a flat end",
-        certainty=f"measured on {origin.observations} samples",
+        certainty=f"counted over all samples of such steps: {within(origin.among_all)}",
         causes=(cause, "saturated") if cause == "unnormalised_input" else ("saturated", cause),
         remedies=_REMEDIES[cause],
-        evidence={"saturated_share": origin.share, "layers": len(layers)},
+        evidence={
+            "saturated_share": origin.share,
+            "layers": len(layers),
+            "observations": origin.observations,
+            "recorded_steps": origin.steps,
+        },
+        intervals={"saturated_share": origin.among_all},
     )
 
 
@@ -190,6 +203,8 @@ there.
 A unit counts as saturated when the derivative of its activation was below 1 % of its maximum (for
 tanh: beyond ±2.99, for sigmoid: beyond ±5.98) in more than half of what it saw over the last
 quarter of the recorded steps. The rule speaks when more than half of a hidden layer's units are.
+The interval says how many surely are, and how many may be, if all samples are counted (Hoeffding
+1963).
 """,
     ignore="""
 Saturated units that carry a decision already learned are fine: as long as the loss falls this is

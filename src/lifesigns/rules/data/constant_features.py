@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from lifesigns.evidence import Run, Threshold
+from lifesigns.evidence.shares import at_most, percent, seen
 from lifesigns.evidence.sites import listed
 from lifesigns.records import (
     BatchReading,
@@ -58,7 +59,7 @@ def _nonfinite(shots: Sequence[Snapshot], features: UnitSums) -> Finding:
         step=first,
         measured=f"NaN or infinity in feature {listed(bad)}",
         expected="finite numbers",
-        certainty="exact",
+        certainty="exact, in the recorded steps",
         why="One NaN in a batch makes the loss NaN and, one step later, every weight. Training "
         "cannot recover from it.",
         causes=("nan", "unnormalised_input"),
@@ -74,25 +75,24 @@ def _constant(
     trace: Trace, shots: Sequence[Snapshot], features: UnitSums, constant: list[int]
 ) -> Finding:
     everything = len(constant) == features.units
-    looked, count = len({s.step for s in shots}), int(features.count.max())
-    whole = looked >= trace.steps
-    where = "" if whole else f" in {looked} of {trace.steps} steps"
-    often = min(3 / max(count, 1), 1)
+    looked, samples = seen(trace, shots), _samples(shots)
+    never = looked.whole and looked.total > 1
+    rest = at_most(samples, among=features.units)
     return RULE.finding(
         Severity.ERROR if everything else Severity.NOTE,
-        f"the input is the same for every sample{where}"
+        "the input is the same for every sample" + ("" if never else f" in {looked}")
         if everything
-        else f"{len(constant)} of {features.units} input features never change"
-        if whole
-        else f"{len(constant)} of {features.units} input features do not change{where}",
+        else f"{len(constant)} of {features.units} input features "
+        + ("never change" if never else f"do not change in {looked}"),
         site="input",
         step=shots[0].step,
-        measured=f"one value throughout in feature {listed(constant)}",
+        measured=f"one value in all {samples} {'' if looked.whole else 'recorded '}samples in "
+        f"feature {listed(constant)}",
         expected="features that differ between samples",
-        certainty=f"exact, on {count} observations per feature"
-        if whole
-        else f"from a part of the run: 0 of {count} observations differ, so that fewer than "
-        f"{often:.2g} of all do at 95 % confidence",
+        certainty=f"exact, in {looked}"
+        if looked.whole
+        else f"such a feature differs in at most {percent(rest)} of all samples, at 95 % "
+        "confidence",
         causes=("other",),
         remedies=(
             Remedy(
@@ -101,8 +101,19 @@ def _constant(
                 "print(x.std(0), x[:3])",
             ),
         ),
-        evidence={"constant": len(constant), "features": features.units},
+        evidence={
+            "constant": len(constant),
+            "features": features.units,
+            "recorded_steps": looked.steps,
+            "observations": samples,
+            "differing": 0,
+        },
+        intervals={} if looked.whole else {"differing": (0, rest)},
     )
+
+
+def _samples(shots: Sequence[Snapshot]) -> int:
+    return sum(s.batch.shape[0] for s in shots if s.batch and s.batch.shape)
 
 
 # --- cases ----------------------------------------------------------------------------------------
@@ -124,8 +135,9 @@ Training can only use what differs between samples. A NaN or infinity in the inp
 reaches the loss, from there every gradient, and after one step every weight.
 """,
     evidence="""
-On the batches of all recorded steps together, per feature (per channel for images): exactly if all
-steps were recorded, else with the share that may still differ in the steps between them.
+On the batches of all recorded steps together, per feature (per channel for images). "Never" is said
+if every step was recorded, else how many were, and in which share of all samples such a feature may
+still differ: at 95 % confidence, for all features together (Clopper & Pearson 1934).
 """,
     ignore="""
 Some constant features are common (the border of images, a one-hot column of a rare category) and

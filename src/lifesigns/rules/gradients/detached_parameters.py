@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lifesigns.evidence import Run, Threshold
+from lifesigns.evidence.shares import seen
 from lifesigns.evidence.sites import counted, listed
 from lifesigns.evidence.still import nothing_moves, stands_still, trained
 from lifesigns.evidence.thresholds import CALIBRATED, HALF, JUDGED
@@ -44,18 +45,21 @@ class _Group:
 def check_run(run: Run) -> Iterable[Finding]:
     """One finding for each of the reasons."""
     snapshots, elsewhere = run.trace.snapshots, run.trace.unreached
+    looked = seen(run.trace, snapshots)
     instead = elsewhere if _is_all(run) else ()  # the same mistake: held in place of the network
     others = () if instead else elsewhere
     for group in _groups([*run.parameters.values(), *([p] for p in others)]):
         yield RULE.finding(
             _severity(run, group),
-            f"{_hold(len(group.names))} {group.share:.0%} of the weights and {group.state}",
+            f"{_hold(len(group.names))} {group.share:.0%} of the weights and {group.state}"
+            + (f" in {looked}" if group.state in (UNREACHED, HELD) else ""),
             site=group.names[0],
             step=snapshots[0].step,
-            measured=f"{listed(group.names)}: {group.state}, on "
-            f"{counted(len(snapshots), 'recording')}"
+            measured=f"{listed(group.names)}: {group.state}, in "
+            f"{counted(len(snapshots), 'recorded backward pass')}"
             + (_held_instead(run, instead) if group.is_untaken else ""),
             expected="every parameter reached by the loss, trainable, and in an optimizer",
+            certainty=f"exact, in {looked}",
             causes=("frozen", "other"),
             remedies=_REMEDIES[group.state],
             evidence={"share": group.share, "parameters": len(group.names)},
@@ -132,8 +136,8 @@ def _size(reading: ParameterReading) -> float:
 
 
 FROZEN = "are frozen (`requires_grad` is False)"
-UNREACHED = "are never reached by the loss"
-HELD = "are in an optimizer but never reached by the loss"
+UNREACHED = "are not reached by the loss"
+HELD = "are in an optimizer but not reached by the loss"
 UNOPTIMIZED = "are in no optimizer"
 UNLISTED = "are in no optimizer, because a plain list or dictionary holds their layers"
 _UNCUT = Remedy(

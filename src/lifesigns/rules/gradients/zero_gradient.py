@@ -17,6 +17,7 @@ from lifesigns.evidence.blocked import (
     stopped_share,
     unknown_block,
 )
+from lifesigns.evidence.shares import seen
 from lifesigns.evidence.sites import counted, is_hidden, listed
 from lifesigns.evidence.suspects import too_large
 from lifesigns.evidence.thresholds import CALIBRATED, HALF
@@ -98,6 +99,7 @@ def _leads_nowhere(trace: Trace) -> Finding:
         measured=f"{passes} began at a tensor that no operation led to, "
         "and none at a result of the network",
         expected="a loss computed from the network's output, with its graph",
+        certainty=f"exact, as of {passes}",
         causes=("frozen", "other"),
         remedies=(
             Remedy(
@@ -124,6 +126,7 @@ def _nothing_learns(
         measured=f"the gradient of the loss is exactly 0 for all {len(_reached(first))} parameters "
         f"in {len(everywhere)} of {len(counted)} recorded steps; {block.reason}" + course.remark,
         expected="a gradient different from 0",
+        certainty=f"exact, in {stream.seen}",
         causes=block.causes,
         remedies=block.remedies,
         evidence={"steps": len(everywhere), "recorded_steps": len(counted)},
@@ -153,12 +156,13 @@ def _most_samples_are_mute(stream: Stream, last: Snapshot, index: int) -> Findin
     block = block_at(last, index)
     return RULE.finding(
         Severity.WARNING if course.stalled else Severity.NOTE,
-        f"{share:.0%} of the loss's gradient stops at {block.site}",
+        f"{share:.0%} of the loss's gradient stops at {block.site} in step {last.step}",
         site=block.site,
         step=last.step,
         measured=f"of the outputs that got a gradient, {share:.0%} lie where {block.site} is flat"
         + course.remark,
         expected=f"less than {STOPPED:.0%} of the outputs on a flat part",
+        certainty=f"exact, in step {last.step}: the last of {len(stream.snapshots)} recorded ones",
         causes=block.causes,
         remedies=block.remedies,
         evidence={"stopped_share": share},
@@ -177,13 +181,14 @@ def _some_stand_still(
         severity = course.harm(HALF) if course.learned else Severity.ERROR
     return RULE.finding(
         severity,
-        f"{counted(len(zero), 'parameter')} ({share:.0%} of the weights) without any gradient: "
-        f"{block.reason}",
+        f"no gradient for {counted(len(zero), 'parameter')} ({share:.0%} of the weights) in "
+        f"{len(snapshots)} steps: {block.reason}",
         site=zero[0].name,
         step=snapshots[0].step,
         measured=f"gradient of {listed([p.name for p in zero])} exactly 0 in each of "
         f"{len(snapshots)} recorded steps; {block.reason}" + course.remark,
         expected="a gradient different from 0 on some step",
+        certainty=f"exact, in {seen(stream.trace, snapshots)}",
         causes=block.causes,
         remedies=block.remedies,
         evidence={"share": share, "recorded_steps": len(snapshots)},

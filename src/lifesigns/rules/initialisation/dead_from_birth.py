@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from lifesigns.evidence import Stream
+from lifesigns.evidence.shares import at_most, percent
 from lifesigns.evidence.signal import is_extinct
 from lifesigns.evidence.silence import SilentLayer, silent_layers
 from lifesigns.evidence.sites import listed
@@ -26,22 +27,33 @@ def check(stream: Stream) -> Iterable[Finding]:
 
 def _finding(stream: Stream, layers: list[SilentLayer], raw: Suspect | None) -> Finding:
     origin, rest, course = layers[0], layers[1:], stream.course
-    rate = min(3 / max(origin.observations, 1), 1)
+    active = at_most(origin.observations, among=origin.units)
     return RULE.finding(
         _severity(stream, layers),
-        f"{origin.share:.0%} of the units at {origin.site.name} are dead before the first update",
+        f"{origin.share:.0%} of the units at {origin.site.name} look dead before the first update",
         site=origin.site.name,
         step=0,
-        measured=f"{origin.share:.0%} of the units gave 0 at step 0, and ever since"
+        measured=f"{origin.share:.0%} of the units gave 0 in all {origin.observations} samples of "
+        + (
+            "step 0"
+            if origin.steps == 1
+            else f"step 0 and the last {origin.steps - 1} recorded ones"
+        )
         + (f"; also {listed([x.site.name for x in rest])}" if rest else "")
         + (f"; {raw.evidence}" if raw else "")
         + course.remark,
         expected="about half of the values positive, as zero bias and centred weights give",
-        certainty=f"0 of {origin.observations} observations: activity below {rate:.2g} per "
-        "observation at 95 % confidence",
+        certainty=f"such a unit is active in at most {percent(active)} of all samples, at 95 % "
+        "confidence",
         causes=(*([raw.cause] if raw else []), "dead_relu", "bad_init"),
         remedies=(*([raw.remedy] if raw else []), *_REMEDIES),
-        evidence={"dead_share": origin.share, "observations": origin.observations},
+        evidence={
+            "dead_share": origin.share,
+            "observations": origin.observations,
+            "recorded_steps": origin.steps,
+            "activity": 0,
+        },
+        intervals={"activity": (0, active)},
     )
 
 

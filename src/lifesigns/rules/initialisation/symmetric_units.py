@@ -49,6 +49,7 @@ def _finding(stream: Stream, sites: list[Site]) -> Finding:
         + (f"; also {listed([site.name for site in rest])}" if rest else "")
         + course.remark,
         expected="units that start different, so that they can learn different things",
+        certainty=f"exact, in {stream.seen}",
         causes=("bad_init",),
         remedies=(
             Remedy(

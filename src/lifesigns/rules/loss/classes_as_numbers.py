@@ -10,6 +10,8 @@ from lifesigns.evidence import Course, Stream, Threshold
 from lifesigns.evidence.constant import class_counts
 from lifesigns.evidence.course import REGRESSIONS
 from lifesigns.evidence.output import output_sites
+from lifesigns.evidence.shares import at_most, percent
+from lifesigns.evidence.sites import counted
 from lifesigns.evidence.thresholds import ENOUGH_STEPS, HALF, RANKS
 from lifesigns.records import (
     Finding,
@@ -175,16 +177,19 @@ def _shifted(readings: Sequence[LossReading]) -> Finding | None:
         return None
     if units < FEWEST or len(counts) < units or counts[0] > 0 or not (counts[1:units] > 0).all():
         return None
+    rest = at_most(sum(r.target.shape[0] for r in readings if r.target))
     return RULE.finding(
         Severity.NOTE,
-        f"the labels run from 1 to {units - 1}: output 0 is never asked for",
+        f"the recorded labels run from 1 to {units - 1}: none asks for output 0",
         step=0,
-        measured=f"no label 0 among {counts.sum():.0f}",
+        measured=f"no label 0 among {counts.sum():.0f}, in "
+        f"{counted(len(readings), 'recorded step')}",
         expected=f"labels from 0 to {units - 2}, and {units - 1} outputs",
-        certainty=f"exact, on the {counts.sum():.0f} recorded labels",
+        certainty=f"label 0 is at most {percent(rest)} of all labels, at 95 % confidence",
         causes=("wrong_labels",),
         remedies=(Remedy("Count classes from 0.", "target = target - 1"),),
-        evidence={"units": units},
+        evidence={"units": units, "labels": float(counts.sum()), "zeros": 0},
+        intervals={"zeros": (0, rest)},
     )
 
 

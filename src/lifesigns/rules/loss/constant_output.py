@@ -76,7 +76,7 @@ def _finding(stream: Stream, last: Snapshot) -> Finding:
     widest = float(loss.prediction.span.max())
     return RULE.finding(
         Severity.ERROR,
-        f"the output is the same for every input since step {first}",
+        f"the output is the same for every recorded input since step {first}",
         site=site.name if site else "",
         step=first,
         measured=f"outputs differ by {widest:.2g} over a batch of {batch} while targets vary"

@@ -109,7 +109,7 @@ def _finding(
     site = readings[-1].site
     return RULE.finding(
         Severity.WARNING,
-        f"every target that counts is {answer:.6g}; others are left out of the loss",
+        f"every recorded target that counts is {answer:.6g}; others are left out of the loss",
         site=stream.last.graph.sites[site].name if site >= 0 else "",
         step=stream.first.step,
         measured=f"{number:.0f} targets count in {len(readings)} recorded steps, all of them "
@@ -117,7 +117,7 @@ def _finding(
         + (f"; {away:.0f} are left out" if away else "; the other classes have a weight of 0")
         + stream.course.remark,
         expected="a loss of the targets that the network is to learn",
-        certainty="exact, on the targets of the recorded steps",
+        certainty=f"exact, on the targets in {stream.seen}",
         causes=("wrong_loss", "wrong_labels", "other"),
         remedies=(_INVERT, _IGNORE),
         evidence={"answer": answer, "counted": number, "left_out": away},

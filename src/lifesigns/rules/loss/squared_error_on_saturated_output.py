@@ -9,7 +9,8 @@ import numpy as np
 
 from lifesigns.evidence import Stream
 from lifesigns.evidence.output import output_activation
-from lifesigns.evidence.sites import merged, samples
+from lifesigns.evidence.shares import bounds, within
+from lifesigns.evidence.sites import merged, sample_count
 from lifesigns.evidence.thresholds import SATURATED
 from lifesigns.records import (
     Finding,
@@ -43,7 +44,7 @@ def check(stream: Stream) -> Iterable[Finding]:
     share = _share(value)
     if stuck and share > SATURATED:
         first = stream.since(partial(_is_saturated, name=site.name))
-        yield _finding(site.name, first, share, recent, str(course), samples(site))
+        yield _finding(site.name, first, share, recent, str(course))
 
 
 def _output(snapshot: Snapshot) -> int | None:
@@ -69,20 +70,25 @@ def _is_saturated(snapshot: Snapshot, name: str) -> bool:
 
 
 def _finding(
-    site: str, first: int, share: float, recent: tuple[Snapshot, ...], course: str, batch: int
+    site: str, first: int, share: float, recent: tuple[Snapshot, ...], course: str
 ) -> Finding:
     factors = [r.derivative_factor for s in recent if (r := s.reading_of(site))]
     factor = float(np.nanmedian(factors)) if np.isfinite(factors).any() else float("nan")
+    number = sample_count(recent, site)
+    low, high = bounds(share, number)
+    among_all = float(low), float(high)
     times = 1 / (2 * factor) if factor > 0 else float("inf")
     return RULE.finding(
         Severity.WARNING,
-        f"{share:.0%} of the outputs at {site} are saturated, and squared error cannot move them",
+        f"{share:.0%} of the recorded outputs at {site} are saturated, and squared error cannot "
+        "move them",
         site=site,
         step=first,
         measured=f"the sigmoid passes on {factor:.2g} of the loss's gradient; cross-entropy would "
         f"pass on {times:.0f} times as much on the same batches; {course}",
         expected=f"fewer than {SATURATED:.0%} of the outputs saturated while wrong",
-        certainty=f"measured on {len(recent) * batch} samples",
+        certainty=f"measured on {number} samples from {len(recent)} recorded steps; of all such "
+        f"outputs: {within(among_all)}",
         causes=("wrong_loss", "saturated", "bad_init"),
         remedies=(
             Remedy(
@@ -91,7 +97,13 @@ def _finding(
             ),
             Remedy("Or start with smaller output weights, so that no output begins confident."),
         ),
-        evidence={"saturated_share": share, "derivative_factor": factor},
+        evidence={
+            "saturated_share": share,
+            "derivative_factor": factor,
+            "observations": number,
+            "recorded_steps": len(recent),
+        },
+        intervals={"saturated_share": among_all},
     )
 
 

@@ -56,7 +56,7 @@ def _finding(stream: Stream, found: Sequence[Snapshot]) -> Finding:
         + (", the whole network among them" if whole else ", the network itself in training mode")
         + f"; {course}",
         expected="training mode: dropout drops, batch normalisation uses the batch",
-        certainty="exact",
+        certainty=f"exact, in {stream.seen}",
         causes=("other",),
         remedies=(
             Remedy(

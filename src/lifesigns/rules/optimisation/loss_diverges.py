@@ -70,7 +70,7 @@ def _overflowed(stream: Stream) -> _Rise:
         f"the loss is not finite from step {step} on" + (", after it grew" if grew else ""),
         _onset(stream, ROSE) if grew else step,
         f"{values[0]:.3g} at the start, {values[finite[-1]]:.3g} as the last finite loss",
-        "exact",
+        "exact: the loss of every step was read",
         () if grew else ("nan",),
     )
 

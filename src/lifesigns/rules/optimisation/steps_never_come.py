@@ -54,7 +54,7 @@ def _finding(run: Run, passes: int) -> Finding:
     whose = f"{' and '.join(idle)} made no step" if idle else "no optimizer made a step"
     return RULE.finding(
         Severity.ERROR,
-        f"{passes} backward passes and no step: the weights never change",
+        f"{passes} backward passes and no step: the weights do not change",
         step=0,
         measured=f"{whose} in {passes} backward passes; all {parameters} parameters that the loss "
         f"reaches got gradients and were the same, to the bit, in {run.trace.recorded_steps} "
