@@ -198,7 +198,7 @@ def test_a_loss_says_what_its_numbers_are():
 
     assert str(known) == (
         "the loss per observation went from 2 to 2 in 400 steps (median of the first 20, mean of "
-        "the last 80), a constant prediction reaches 1"
+        "the last 80), a constant prediction reaches 1 on the targets seen"
     )
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from lifesigns.evidence import Run, Stream
-from lifesigns.records import BatchReading, LossCurve
+from lifesigns.records import POOLED, BatchReading, LossCurve
+from lifesigns.report.curve import curves
 from lifesigns.rules import testing as example
 
 
@@ -31,6 +32,20 @@ def two_losses():
     known = example.trace(example.snapshot(graph), losses=np.arange(40.0))
     curve = LossCurve(np.arange(40), np.arange(40.0), np.arange(40) % 2)
     return replace(known, losses=curve)
+
+
+def test_pooled_losses_are_neither_judged_nor_shown():
+    graph = example.chain("linear", "mse_loss")
+    shot = example.snapshot(graph)
+    shots = shot, replace(shot, step=1, stream=POOLED)
+    curve = LossCurve(np.arange(2), np.arange(2.0), np.array([0, POOLED]))
+    trace = replace(example.trace(*shots), losses=curve)
+
+    run = Run(trace)
+
+    assert [stream.number for stream in run.streams] == [0]
+    assert [stream.number for stream in run.losses] == [0]
+    assert [curve.stream for curve in curves(trace)] == [0]
 
 
 def test_rules_are_asked_for_recorded_losses_and_the_report_for_all():

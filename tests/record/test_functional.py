@@ -8,6 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch.autograd import grad
+from torch.nn.modules import module as module_hooks
 
 
 def by_hand(network, gradients, rate=0.1):
@@ -111,6 +112,20 @@ def test_a_gradient_that_is_only_looked_at_is_no_step(recording, network, batch)
     assert told.startswith("12 calls of torch.autograd.grad")
 
 
+def test_what_is_never_followed_by_an_update_is_soon_recorded_no_longer(recording, network, batch):
+    """Else the forward passes of an analysis of gradients pile up in a step without end."""
+    parameters = list(network.parameters())
+    recorder = recording(every=1)
+
+    for _ in range(80):
+        grad(F.cross_entropy(network(batch[0]), batch[1]), parameters, create_graph=True)
+    noted = len(module_hooks._global_forward_hooks)
+    train(network, batch, by_hand, 3)
+
+    assert not noted
+    assert len(seen(recorder).snapshots) == 2, "the steps after the first one"
+
+
 def test_an_inner_step_of_meta_learning_is_no_step(recording, network, batch):
     optimizer = torch.optim.SGD(network.parameters(), 0.1)
     recorder = recording(every=1)
@@ -146,17 +161,20 @@ def test_an_outer_step_of_meta_learning_may_be_a_call_as_well(recording, network
 
 def test_a_product_with_the_hessian_is_no_loss(recording, network, batch):
     parameters = list(network.parameters())
+    optimizer = torch.optim.SGD(parameters, 0.1)
     recorder = recording(every=1)
 
     for _ in range(3):
         loss = F.cross_entropy(network(batch[0]), batch[1])
         gradients = grad(loss, parameters, create_graph=True)
         product = sum((g * g.detach()).sum() for g in gradients)
-        by_hand(network, grad(product, parameters))
+        by_optimizer(optimizer)(network, grad(product, parameters))
 
     trace = seen(recorder)
     assert not len(trace.losses.values)
-    assert trace.unseen[0].startswith("6 calls of torch.autograd.grad")
+    told, calls = trace.unseen
+    assert told.endswith("went through torch.autograd.backward"), "nothing was imported by name"
+    assert calls.startswith("6 calls of torch.autograd.grad")
 
 
 def test_a_penalty_on_the_input_and_transforms_are_no_steps(recording, network, batch):

@@ -11,6 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from lifesigns.commands._run import signals
@@ -118,6 +119,73 @@ def test_a_mode_of_the_user_sees_its_own_operations_only(recorder):
         assert torch.equal(one, other)
 
 
+class Noting:
+    """Code of the user that notes the operations it sees, each by its name."""
+
+    def __init__(self, seen):
+        super().__init__()
+        self.seen = seen
+
+
+class DispatchMode(Noting, TorchDispatchMode):
+    def __torch_dispatch__(self, function, types, arguments=(), options=None):
+        self.seen.append(str(function))
+        return function(*arguments, **(options or {}))
+
+
+class FunctionMode(Noting, TorchFunctionMode):
+    def __torch_function__(self, function, types, arguments=(), options=None):
+        self.seen.append(getattr(function, "__qualname__", str(function)))
+        return function(*arguments, **(options or {}))
+
+
+def by_backward(loss, parameters, optimizer):
+    torch.autograd.backward(loss)
+    optimizer.step()
+
+
+def by_grad(loss, parameters, optimizer):
+    for p, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
+        p.grad = gradient
+    optimizer.step()
+
+
+def without_an_optimizer(loss, parameters, optimizer):
+    loss.backward()
+    with torch.no_grad():
+        for p in parameters:
+            p -= 0.1 * p.grad
+            p.grad = None
+
+
+@pytest.mark.parametrize("every", [1, 2])
+@pytest.mark.parametrize("update", [by_backward, by_grad, without_an_optimizer])
+@pytest.mark.parametrize("mode", [DispatchMode, FunctionMode])
+def test_a_mode_of_the_user_sees_no_operation_of_ours(mode, update, every):
+    def operations(recorder):
+        """What the mode sees of a training that is watched or not."""
+        seen, model = [], network()
+        parameters = list(model.parameters())
+        optimizer = torch.optim.SGD(parameters, 0.1)
+        with mode(seen):
+            for _ in range(4):
+                x = torch.from_numpy(np.ones((16, 4), np.float32))  # its memory is another's
+                optimizer.zero_grad()
+                update(F.cross_entropy(model(x), torch.arange(16) % 3), parameters, optimizer)
+                if recorder is not None:
+                    recorder.losses()
+            if recorder is not None:
+                recorder.stop()
+        return seen
+
+    recorder = Recorder(every=every, strict=True)
+    recorder.start()
+    watched = operations(recorder)
+
+    assert recorder.trace().snapshots
+    assert watched == operations(None)
+
+
 def test_looking_for_the_prediction_runs_no_code_of_the_user():
     class Lazy(Mapping):
         def __getitem__(self, key):
@@ -141,7 +209,14 @@ def test_looking_for_the_prediction_runs_no_code_of_the_user():
     assert first_tensor(output) is None
 
 
-@pytest.mark.parametrize("rate", [None, "auto"])
+class Unset:
+    """A rate that is no number yet, and says so in its own way."""
+
+    def __float__(self):
+        raise KeyError("unset")
+
+
+@pytest.mark.parametrize("rate", [None, "auto", Unset()])
 def test_an_optimizer_without_a_number_for_its_rate_is_no_failure(recorder, rate):
     class Own(torch.optim.SGD):
         def step(self):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from chosen_output import Returns, classes, distribution, loss_of, numbers, shares
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles.losses import BINARY, CATEGORICAL, RESIDUAL
@@ -13,47 +14,6 @@ from torch import nn
 
 torch.set_num_threads(1)
 SHAPES = st.lists(st.integers(1, 5), min_size=1, max_size=3).map(tuple)
-
-
-class Returns(nn.Module):
-    """A network whose output is what the test chose."""
-
-    def __init__(self, output):
-        super().__init__()
-        self.output = nn.Parameter(torch.ones(()).double())
-        self.values = torch.as_tensor(output).double()
-
-    def forward(self, x):
-        return self.output * self.values
-
-
-def loss_of(output, target, call, scaled=lambda loss: loss):
-    """The reading of `call(output, target)`, and the loss itself."""
-    model = Returns(output)
-    kept = []
-
-    def step():
-        kept.append(call(model(torch.ones(1)), target))
-        scaled(kept[0]).backward()
-
-    return snapshot(step, model).loss, kept[0].item()
-
-
-def numbers(seed, shape):
-    return np.random.default_rng(seed).normal(size=shape)
-
-
-def shares(seed, shape):
-    return np.random.default_rng(seed).uniform(0.05, 0.95, size=shape)
-
-
-def classes(seed, samples, count):
-    return np.random.default_rng(seed).integers(0, count, samples)
-
-
-def distribution(seed, shape):
-    rows = shares(seed, shape)
-    return rows / rows.sum(-1, keepdims=True)
 
 
 def correlation(p, y):
@@ -119,127 +79,6 @@ def test_cross_entropy_is_recognised(written, samples, count, seed):
     assert loss.target.one_hot is not loss.target.is_index
     assert loss.prediction.units == count
     assert loss.correlation == pytest.approx(correlation(p, y), abs=1e-4, nan_ok=True)
-
-
-# --- torch's cross-entropy with everything it takes -----------------------------------------------
-def cross_entropy(logits, target, **options):
-    return loss_of(logits, target, lambda p, y: F.cross_entropy(p, y, **options))
-
-
-def log_softmax(x):
-    shifted = x - x.max(-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
-
-
-LABELS = torch.tensor([0, 2, 1, 2, 2, 0])
-
-
-@pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_ignored_targets_are_no_observations(reduction):
-    logits = numbers(0, (6, 3))
-    loss, value = cross_entropy(logits, LABELS, ignore_index=2, reduction=reduction)
-
-    kept = LABELS.numpy() != 2
-    each = -log_softmax(logits)[np.arange(6), LABELS.numpy()][kept]
-    assert loss.fit == pytest.approx(value)
-    assert loss.scale == (1 if reduction == "mean" else kept.sum())
-    assert loss.fit == pytest.approx(loss.scale * each.mean())
-    assert loss.target.class_counts.tolist() == [2, 1, 0]
-    assert loss.target.sums.count.tolist() == [3]
-    assert loss.target_shape == (6,)
-    assert not loss.ignored_all
-
-
-def test_a_batch_of_ignored_targets_is_told():
-    loss, value = cross_entropy(numbers(0, (6, 3)), torch.full((6,), -100))
-    assert np.isnan(value)
-    assert loss.ignored_all
-    assert loss.kind == "cross_entropy"
-
-
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_label_smoothing_belongs_to_the_data_term(reduction, weighted):
-    logits = numbers(1, (6, 3))
-    weight = torch.tensor([1.0, 2.0, 3.0]).double() if weighted else None
-    options = {"label_smoothing": 0.3, "reduction": reduction, "weight": weight}
-    loss, value = cross_entropy(logits, LABELS, **options)
-
-    soft = 0.7 * np.eye(3)[LABELS] + 0.3 / 3
-    assert loss.kind == "cross_entropy"
-    assert not loss.handwritten
-    assert loss.fit == pytest.approx(value)
-    if not weighted:
-        assert loss.scale == pytest.approx(1 if reduction == "mean" else 6)
-        each = -(soft * log_softmax(logits)).sum(1)
-        assert loss.fit == pytest.approx(loss.scale * each.mean())
-
-
-def test_class_weights_change_the_value_and_not_what_is_read():
-    logits = numbers(2, (6, 3))
-    weight = torch.tensor([1.0, 2.0, 3.0]).double()
-    loss, value = cross_entropy(logits, LABELS, weight=weight)
-    plain, _ = cross_entropy(logits, LABELS)
-    assert loss.fit == pytest.approx(value)
-    assert_same_sums(loss.prediction, plain.prediction)
-    assert loss.target.class_counts.tolist() == [2, 1, 3]
-
-
-def test_soft_targets_are_values_and_not_one_hot():
-    logits, soft = numbers(3, (6, 3)), distribution(4, (6, 3))
-    loss, value = cross_entropy(logits, torch.tensor(soft))
-    assert loss.kind == "cross_entropy"
-    assert loss.fit == pytest.approx(value)
-    assert loss.fit == pytest.approx(loss.scale * -(soft * log_softmax(logits)).sum(1).mean())
-    assert loss.target.class_counts is None
-    assert not loss.target.integer_valued
-    assert_same_sums(loss.target.sums, sums(soft))
-
-
-def test_classes_of_pixels_are_units_in_dimension_one():
-    logits = numbers(5, (2, 4, 3, 5))
-    labels = torch.tensor(np.random.default_rng(0).integers(0, 4, (2, 3, 5)))
-    loss, value = cross_entropy(logits, labels)
-
-    each = log_softmax(np.moveaxis(logits, 1, -1))
-    picked = np.take_along_axis(each, labels.numpy()[..., None], -1)
-    assert loss.fit == pytest.approx(value)
-    assert loss.fit == pytest.approx(loss.scale * -picked.mean())
-    assert loss.input_shape == (2, 4, 3, 5)
-    assert loss.target_shape == (2, 3, 5)
-    assert_same_sums(loss.prediction, sums(each))
-    assert loss.target.class_counts.tolist() == np.bincount(labels.flatten(), minlength=4).tolist()
-
-
-def test_a_single_sample_without_a_batch_is_read():
-    loss, value = cross_entropy(numbers(6, (4,)), torch.tensor(2))
-    assert loss.fit == pytest.approx(value)
-    assert loss.target.class_counts.tolist() == [0, 0, 1, 0]
-
-
-@pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_binary_cross_entropy_with_logits_is_recognised(reduction):
-    logits, y = numbers(7, (6, 2)), np.round(shares(8, (6, 2)))
-    written = lambda p, t: F.binary_cross_entropy_with_logits(p, t, reduction=reduction)  # noqa: E731
-    loss, value = loss_of(logits, torch.tensor(y), written)
-
-    each = np.logaddexp(0, logits) - y * logits
-    assert (loss.kind, loss.handwritten) == ("binary_cross_entropy", False)
-    assert loss.operation == "binary_cross_entropy_with_logits"
-    assert loss.fit == pytest.approx(value)
-    assert loss.scale == (1 if reduction == "mean" else 12)
-    assert loss.fit == pytest.approx(loss.scale * each.mean())
-    assert_same_sums(loss.prediction, sums(logits))
-    assert loss.target.integer_valued
-
-
-def test_weights_of_positives_are_part_of_the_fit():
-    logits, y = torch.tensor(numbers(7, (6, 2))), torch.tensor(np.round(shares(8, (6, 2))))
-    options = {"pos_weight": torch.tensor([3.0, 1.0]).double(), "weight": torch.tensor([2.0, 1.0])}
-    penalty = lambda p: 0.01 * p.abs().sum()  # noqa: E731
-    written = lambda p, t: F.binary_cross_entropy_with_logits(p, t, **options) + penalty(p)  # noqa: E731
-    loss, value = loss_of(logits, y, written)
-    assert loss.fit == pytest.approx(value - penalty(logits).item())
 
 
 # --- what is added and multiplied -----------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from oracles.recorded import snapshot
 from torch import nn
 
@@ -19,6 +20,13 @@ def crossing_of(loss, *, flat=True):
         loss(out.squeeze(-1) if flat else out).backward()
 
     return snapshot(step, model).loss.crossing
+
+
+def loss_of(loss, model=None):
+    torch.manual_seed(0)
+    model = model or nn.Sequential(nn.Linear(3, 1), nn.Flatten(0))
+    x = torch.randn(N, 3)
+    return snapshot(lambda: loss(model(x)).backward(), model).loss
 
 
 COLUMN, ROW = torch.linspace(-1, 2, N)[:, None], torch.linspace(-1, 2, N)
@@ -65,3 +73,35 @@ MEANT = {
 @pytest.mark.parametrize("name", MEANT)
 def test_what_is_meant_to_be_pairs_is_none(name):
     assert crossing_of(MEANT[name]) is None
+
+
+BY_UNSQUEEZE = {
+    "by hand": lambda p: (p.unsqueeze(1) - ROW).square().mean(),
+    "by an index": lambda p: (p[:, None] - ROW[None, :]).abs().mean(),
+    "mse_loss": lambda p: F.mse_loss(p.unsqueeze(1), ROW),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Using a target size:UserWarning")
+@pytest.mark.parametrize("name", BY_UNSQUEEZE)
+def test_a_prediction_that_is_made_a_column_is_meant_to_meet_a_row(name):
+    found = loss_of(BY_UNSQUEEZE[name])
+
+    assert found.cross_broadcast
+    assert found.paired
+
+
+@pytest.mark.filterwarnings("ignore:Using a target size:UserWarning")
+def test_a_network_that_puts_out_a_column_did_not_mean_it():
+    found = loss_of(lambda p: F.mse_loss(p, ROW), nn.Linear(3, 1))
+
+    assert found.cross_broadcast
+    assert not found.paired
+
+
+def test_a_column_that_the_network_itself_makes_is_its_own():
+    class Net(nn.Linear):
+        def forward(self, x):
+            return super().forward(x).squeeze(1).unsqueeze(1)
+
+    assert not loss_of(lambda p: (p - ROW).square().mean(), Net(3, 1)).paired

@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from torch.nn.modules import module as module_hooks
 from torch.optim.optimizer import register_optimizer_step_post_hook
+from torch.overrides import TorchFunctionMode, has_torch_function
+from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
 torch.set_num_threads(1)
 
@@ -52,6 +54,17 @@ def test_a_transform_is_told_from_the_users_own_calls(x):
         torch.ones(2)
     )
     assert seen[0] is not None
+
+
+def test_modes_of_either_kind_are_counted_and_can_be_taken_away(x):
+    """A mode of the user would see what is computed here."""
+    counts = torch._C._len_torch_dispatch_stack, torch._C._len_torch_function_stack
+    assert [count() for count in counts] == [0, 0]
+    with TorchDispatchMode(), TorchFunctionMode():
+        assert [count() for count in counts] == [1, 1]
+        with torch._C.DisableTorchFunction(), _disable_current_modes():
+            assert not counts[0]()
+            assert not has_torch_function((x,))
 
 
 def test_the_graph_task_tells_a_nested_backward_from_an_outer_one(x):

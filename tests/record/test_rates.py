@@ -144,6 +144,20 @@ def test_what_an_optimizer_holds_behind_a_detach_is_named_by_its_module():
     assert [p.shape for p in trace.unreached] == [(4, 3), (4,)]
 
 
+def test_modules_of_one_class_behind_a_detach_are_told_apart():
+    first, second, head = (nn.Sequential(nn.Linear(3, 3)) for _ in range(3))
+    held = [p for module in (first, second, head) for p in module.parameters()]
+    optimizer = torch.optim.SGD(held, 0.1)
+
+    def step():
+        optimizer.zero_grad()
+        head(second(first(torch.randn(7, 3))).detach()).square().mean().backward()
+        optimizer.step()
+
+    names = [p.name for p in record(step, steps=3).unreached]
+    assert names == [f"Sequential{i}.0.{p}" for i in (0, 1) for p in ("weight", "bias")]
+
+
 def test_what_is_reached_is_not_listed():
     assert detached(lambda hidden: hidden).unreached == ()
 

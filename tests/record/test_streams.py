@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from lifesigns.record.schedule.streams import MOST_STREAMS, Streams
+from lifesigns.records import POOLED
 
 
 def small(inputs=3, outputs=1):
@@ -204,12 +205,25 @@ def test_a_loss_that_was_looked_at_is_known_at_any_place():
     assert streams.of(0, 2, "penalty") == 1
 
 
-def test_the_losses_beyond_the_last_number_share_it():
+def test_the_losses_beyond_the_last_number_are_pooled():
     streams = Streams()
 
     numbers = [streams.of(owner, 0, None) for owner in range(MOST_STREAMS + 2)]
 
-    assert numbers == [*range(MOST_STREAMS), MOST_STREAMS - 1, MOST_STREAMS - 1]
+    assert numbers == [*range(MOST_STREAMS), POOLED, POOLED]
+
+
+def test_how_many_losses_are_pooled_is_told(recording):
+    recorder = recording(every=1)
+
+    for width in range(MOST_STREAMS + 3):
+        model, x = small(width + 1), torch.randn(4, width + 1)
+        step(sgd(model), lambda model=model, x=x: model(x).mean())
+
+    of_losses, of_snapshots = streams(recorder)
+    assert of_losses == of_snapshots == [*range(MOST_STREAMS), POOLED, POOLED, POOLED]
+    (told,) = recorder.trace().unseen
+    assert told.startswith(f"3 losses that came after {MOST_STREAMS} others")
 
 
 def test_of_a_watched_generator_the_losses_of_both_optimizers_are_told_apart(recording, every):

@@ -134,15 +134,14 @@ def _weighed(reading: LossReading) -> Floats | None:
 def _entropy(seen: Sequence[LossReading], targets: UnitSums) -> float:
     """The classes' entropy, corrected for the sample (Miller & Madow 1955: + (K - 1) / 2n).
 
-    With few observations per class it cannot be told from the sample: then that of equally
-    frequent classes, which is never too low.
+    No more than that of equally frequent classes, which is never too low. With few observations per
+    class it cannot be told from the sample, and is just that.
     """
     counts = class_counts(seen)
     entropy = constant_loss("cross_entropy", targets, _class_shares(seen))
     if counts is None:
         return entropy
     classes, n = int((counts > 0).sum()), float(counts.sum())
-    if n >= PER_CLASS * classes:
-        return entropy + (classes - 1) / (2 * n)
     prediction = seen[-1].prediction
-    return math.log(max(classes, prediction.units if prediction else 0, len(counts)))
+    most = math.log(max(classes, prediction.units if prediction else 0, len(counts)))
+    return min(entropy + (classes - 1) / (2 * n), most) if n >= PER_CLASS * classes else most

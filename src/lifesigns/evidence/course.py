@@ -22,6 +22,7 @@ from functools import cached_property
 import numpy as np
 
 from lifesigns.evidence.blocks import slope_score, standard_error
+from lifesigns.evidence.course_in_words import in_words
 from lifesigns.evidence.destination import loses_pace, settles_early, steps_until
 from lifesigns.evidence.thresholds import (
     ALIKE,
@@ -103,6 +104,11 @@ class Course:
     of it, and that it stays or rises is no harm where a reward is the goal."""
     impossible: bool = False
     """Its data term was negative, though no loss of its kind can be."""
+    cycles: int | None = None
+    """Steps of training in which the losses lie, one for each by default. There are fewer where
+    gradients of several backward passes are added up, and 0 where no step was made."""
+    term: str = ""
+    """Of a sum of data terms: the operation of the first one, which `curve` is the share of."""
     targets_move: bool = False
     """The targets of late steps are others than those of early ones: the network, or what it acts
     on, makes them, and the level of the loss moves along."""
@@ -110,23 +116,23 @@ class Course:
     # --- levels -----------------------------------------------------------------------------------
     @property
     def steps(self) -> int:
-        """How many finite losses there are."""
+        """How many finite losses there are: one for each backward pass, see `length`."""
         return len(self.curve)
 
     @cached_property
     def start(self) -> float:
         """Median of the first losses (5 % of the run, at least 3); NaN without any."""
-        return float(np.median(self._head)) if self.steps else NAN
+        return float(np.median(self.head)) if self.steps else NAN
 
     @cached_property
     def end(self) -> float:
         """Mean of the last fifth of the run; NaN without losses."""
-        return float(self.tail(TAIL).mean()) if self.steps else NAN
+        return float(self.tail().mean()) if self.steps else NAN
 
     @cached_property
     def end_error(self) -> float:
         """Standard error of `end`; NaN for few steps."""
-        return standard_error(self.tail(TAIL))
+        return standard_error(self.tail())
 
     @property
     def gain(self) -> float:
@@ -161,9 +167,14 @@ class Course:
         """Whether it falls clearly more slowly than before."""
         return loses_pace(self.curve)
 
-    def tail(self, share: float) -> Floats:
+    def tail(self, share: float = TAIL) -> Floats:
         """The losses of the last `share` of the run, `FEWEST` at least."""
         return self.curve[-max(FEWEST, round(self.steps * share)) :]
+
+    @property
+    def head(self) -> Floats:
+        """The losses that `start` is the median of."""
+        return self.curve[: max(3, self.steps // 20)]
 
     # --- did it learn? ----------------------------------------------------------------------------
     @property
@@ -306,11 +317,6 @@ class Course:
 
     # --- in words ---------------------------------------------------------------------------------
     @property
-    def loss(self) -> str:
-        """What the numbers of this course are numbers of."""
-        return "the loss per observation" if self.scaled else "the loss"
-
-    @property
     def direction(self) -> str:
         """Where the loss went, beyond the noise between steps: `fell`, `rose`, or `stayed level`.
 
@@ -327,23 +333,7 @@ class Course:
 
     def __str__(self) -> str:
         """The course in words, for `measured`."""
-        if not self.ends_finite:
-            return f"{self.loss} started at {self.start:.3g} and became non-finite"
-        levels = f"from {self.start:.4g} to {self.end:.4g}"
-        return f"{self.loss} went {levels} in {self.steps} steps ({self.windows}){self.compared}"
-
-    @property
-    def windows(self) -> str:
-        """What `start` and `end` are."""
-        head, tail = len(self._head), len(self.tail(TAIL))
-        return f"median of the first {head}, mean of the last {tail}"
-
-    @property
-    def compared(self) -> str:
-        """What a constant prediction reaches, as a clause behind; empty if that is unknown."""
-        about = "about " if self.baseline_error > 0 else ""
-        known = math.isfinite(self.baseline)
-        return f", a constant prediction reaches {about}{self.baseline:.4g}" if known else ""
+        return in_words(self)
 
     @property
     def remark(self) -> str:
@@ -351,10 +341,6 @@ class Course:
         return f"; {self}" if self.judged else ""
 
     # --- parts of the answer ----------------------------------------------------------------------
-    @property
-    def _head(self) -> Floats:
-        return self.curve[: max(3, self.steps // 20)]
-
     @property
     def _early(self) -> Floats:
         return self.curve[: max(FEWEST, self.steps // 5)]

@@ -15,7 +15,7 @@ from lifesigns.evidence.constant import baseline, targets_of, targets_vary
 from lifesigns.evidence.course import Course
 from lifesigns.evidence.data_loss import NEVER_NEGATIVE, data_loss, is_scaled
 from lifesigns.evidence.thresholds import Threshold
-from lifesigns.records import LossReading, Trace
+from lifesigns.records import Ints, LossReading, Trace
 
 MOVED = Threshold(
     0.5,
@@ -58,8 +58,15 @@ def course_of(trace: Trace, stream: int = 0) -> Course:
         scaled=bool(known),
         crosses_zero=bool((trained < 0).any()),
         impossible=any(r.kind in NEVER_NEGATIVE and r.fit < -ROUNDED for r in readings),
+        cycles=_cycles(trace, trace.losses.steps[own][finite]),
+        term=readings[-1].operation if known and readings[-1].others else "",
         targets_move=_targets_move(readings),
     )
+
+
+def _cycles(trace: Trace, steps: Ints) -> int:
+    """In how many steps of training these losses lie; none if no step was ever made."""
+    return len(np.unique(steps)) if trace.steps else 0
 
 
 def _correlation(readings: Sequence[LossReading]) -> tuple[float, float]:

@@ -194,7 +194,7 @@ class Run:
     @cached_property
     def streams(self) -> tuple[Stream, ...]:
         """A stream for each loss that was recorded, in the order of their numbers."""
-        return tuple(map(self.stream, sorted({s.stream for s in self.trace.snapshots})))
+        return tuple(map(self.stream, self.trace.recorded_streams))
 
     @cached_property
     def unmeasured(self) -> frozenset[Quantity]:
@@ -204,7 +204,7 @@ class Run:
     @cached_property
     def losses(self) -> tuple[Stream, ...]:
         """A stream for each loss that was trained, recorded or not."""
-        return tuple(map(self.stream, np.unique(self.trace.losses.streams).tolist()))
+        return tuple(map(self.stream, self.trace.losses.numbers))
 
     @cached_property
     def parameters(self) -> dict[str, list[ParameterReading]]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from lifesigns.evidence.course import REGRESSIONS, Course
+from lifesigns.evidence.course_in_words import further, unit
 from lifesigns.evidence.gradients import median_known, reach
 from lifesigns.evidence.still import stands_still
 from lifesigns.evidence.stream import Stream
@@ -179,7 +180,8 @@ def _slowness(stream: Stream) -> str:
     if course.steps >= PATIENCE and way < LITTLE_TRAVEL:
         return f"all updates together are {way:.1g} of the weights"
     if _is_straight(course):
-        return f"the loss falls in a straight line that takes {course.steps_left:.2g} steps more"
+        left = further(course.steps_left, unit(course))
+        return f"the loss falls in a straight line that takes {left}"
     if course.fall > STEADILY and course.gain < FAR:
         return "the loss falls steadily, yet is still above a constant prediction"
     return ""

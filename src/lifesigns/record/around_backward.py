@@ -192,7 +192,7 @@ class AroundBackward:
             self._snapshots.drop(self._losses.newest)
             self._losses.drop()
         if passes:
-            self._cycles.passes -= passes
+            self._cycles.take_back(passes)
             self._reader.forget_parameters()
 
     # --- after ----------------------------------------------------------------------------------

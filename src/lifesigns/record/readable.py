@@ -7,7 +7,8 @@ Others (sparse, quantised, nested, subclasses that compute in Python) have value
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 from torch import Tensor
@@ -18,6 +19,9 @@ _PLAIN = torch._C._disabled_torch_dispatch_impl
 _wraps = torch._C._functorch.is_functorch_wrapped_tensor
 _is_batched = torch._C._functorch.is_legacy_batchedtensor
 _is_functional = torch._is_functional_tensor
+_dispatch_modes = torch._C._len_torch_dispatch_stack
+_function_modes = torch._C._len_torch_function_stack
+_UNCHANGED = nullcontext()
 _transform = torch._C._functorch.peek_interpreter_stack
 _SMALL_FLOATS = (torch.float16, torch.bfloat16)
 _FLOATS = frozenset({torch.float32, torch.float64, *_SMALL_FLOATS})
@@ -92,8 +96,22 @@ class no_gradients:
 
 
 def without_modes() -> AbstractContextManager[object]:
-    """Takes the user's dispatch modes away for a while: what is computed here is not theirs."""
-    return _disable_current_modes() if torch._C._len_torch_dispatch_stack() else nullcontext()
+    """Takes the user's modes of both kinds away for a while: what is computed here is not theirs.
+
+    Cost: half a microsecond where there are none, and `has_modes` tells that in a tenth.
+    """
+    return _without_any() if has_modes() else _UNCHANGED
+
+
+def has_modes() -> bool:
+    """Whether code of the user is told of operations, by either kind of mode."""
+    return _dispatch_modes() > 0 or _function_modes() > 0
+
+
+@contextmanager
+def _without_any() -> Iterator[None]:
+    with torch._C.DisableTorchFunction(), _disable_current_modes():
+        yield
 
 
 def on_this_rank(tensor: Tensor | None) -> Tensor | None:

@@ -30,7 +30,7 @@ from lifesigns.record.loss.comparison import PendingLoss
 from lifesigns.record.loss.recognise import read_loss
 from lifesigns.record.measure.nonfinite_origin import forward_origin
 from lifesigns.record.measure.reduce import Pack, PendingSums
-from lifesigns.record.readable import no_gradients, obstacle, readable
+from lifesigns.record.readable import no_gradients, obstacle, readable, without_modes
 from lifesigns.records import (
     EVERYTHING,
     BatchReading,
@@ -229,7 +229,7 @@ class Reading:
             try:
                 arrived = read(grad_outputs[0] if grad_outputs else None)
                 passed = read(grad_inputs[source] if source < len(grad_inputs) else None)
-                with torch._C.DisableTorchFunction(), no_gradients():
+                with torch._C.DisableTorchFunction(), no_gradients(), without_modes():
                     if arrived is not None:
                         pending.output_gradient = pack.sums(arrived, _dim(arrived, site))
                     if passed is not None:

@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from lifesigns.record.around_backward import AroundBackward
 from lifesigns.record.attach import backward as _backward
 from lifesigns.record.parts import assemble
+from lifesigns.record.schedule.streams import MOST_STREAMS
 from lifesigns.record.steps import Steps
 from lifesigns.records import EVERYTHING, Cost, LossCurve, Quantity, Snapshot, Trace
 
@@ -136,9 +137,10 @@ class Recorder:
         losses = parts.losses
         yield from (f"the recorder failed: {text}" for text in parts.guard.failures)
         if self.steps and not losses and not losses.severed:
+            by_name = " (`backward` may have been imported by name before watching began)"
             yield (
-                "optimizers stepped but no backward pass went through torch.autograd.backward "
-                "(`backward` may have been imported by name before watching began)"
+                "optimizers stepped but no backward pass went through torch.autograd.backward"
+                + ("" if parts.functional.left_out else by_name)
             )
         yield from parts.functional.unseen()
         if parts.reader.unrelated:
@@ -147,6 +149,11 @@ class Recorder:
             yield (
                 f"{parts.thread.left_out} backward passes in other threads: "
                 "the training of one thread at a time is followed"
+            )
+        if losses.pooled:
+            yield (
+                f"{losses.pooled} losses that came after {MOST_STREAMS} others: so many curves are "
+                "told apart, the rest was not judged"
             )
         if losses.unread:
             yield f"{losses.unread} backward passes of losses whose value cannot be read"

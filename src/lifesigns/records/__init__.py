@@ -30,7 +30,7 @@ from lifesigns.records.readings import (
     Snapshot,
     TargetReading,
 )
-from lifesigns.records.trace import Cost, LossCurve, RateCurve, RunInfo, Trace
+from lifesigns.records.trace import POOLED, Cost, LossCurve, RateCurve, RunInfo, Trace
 from lifesigns.records.units import Floats, Ints, Shape, UnitSums
 
 SCHEMA_VERSION = 1
@@ -38,6 +38,7 @@ SCHEMA_VERSION = 1
 
 __all__ = [
     "EVERYTHING",
+    "POOLED",
     "SCHEMA_VERSION",
     "WEIGHTED",
     "BatchReading",

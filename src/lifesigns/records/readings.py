@@ -179,6 +179,9 @@ class LossReading:
     penalised: bool = False
     """Whether the sum has terms that are no comparison with targets, but depend on what the network
     makes of its input."""
+    paired: bool = False
+    """Whether the prediction was given another shape on its way from the network to the loss, by
+    `unsqueeze` or a transposition, as all pairs are made on purpose."""
     crossing: Crossing | None = None
     """Where, in a loss written by hand, values met others of another shape."""
 

@@ -11,6 +11,9 @@ import numpy as np
 from lifesigns.records.readings import ParameterReading, Snapshot
 from lifesigns.records.units import Floats, Ints
 
+POOLED = -1
+"""Stream of the losses that came after too many others to be told apart: it is never judged."""
+
 
 @dataclass(frozen=True, eq=False)
 class LossCurve:
@@ -38,12 +41,17 @@ class LossCurve:
 
     @property
     def stream_count(self) -> int:
-        """How many different losses were trained in turn."""
-        return len(self._by_stream)
+        """How many different losses were told apart."""
+        return len(self.numbers)
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The numbers of the streams, in order."""
+        return tuple(self._by_stream)
 
     @cached_property
     def _by_stream(self) -> dict[int, Floats]:
-        numbers = np.unique(self.streams).tolist()
+        numbers = [number for number in np.unique(self.streams).tolist() if number != POOLED]
         picked = {number: self.values[self.streams == number] for number in numbers}
         for values in picked.values():
             values.flags.writeable = False
@@ -150,7 +158,12 @@ class Trace:
         """
         return self._by_stream.get(number, ())
 
+    @property
+    def recorded_streams(self) -> tuple[int, ...]:
+        """The numbers of the losses that have snapshots, in order."""
+        return tuple(self._by_stream)
+
     @cached_property
     def _by_stream(self) -> dict[int, tuple[Snapshot, ...]]:
-        numbers = dict.fromkeys(snapshot.stream for snapshot in self.snapshots)
-        return {n: tuple(s for s in self.snapshots if s.stream == n) for n in numbers}
+        numbers = {snapshot.stream for snapshot in self.snapshots} - {POOLED}
+        return {n: tuple(s for s in self.snapshots if s.stream == n) for n in sorted(numbers)}

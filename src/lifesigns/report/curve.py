@@ -55,8 +55,7 @@ def curves(trace: Trace) -> list[Curve]:
     Args:
         trace: Of any length.
     """
-    streams = np.unique(trace.losses.streams)
-    return [Curve(int(number), trace.losses.stream(int(number))) for number in streams]
+    return [Curve(number, trace.losses.stream(number)) for number in trace.losses.numbers]
 
 
 def sparkline(values: Sequence[float] | Floats, width: int = 32) -> str:

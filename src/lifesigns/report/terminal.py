@@ -23,6 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lifesigns.evidence import Course, Run
+from lifesigns.evidence.course_in_words import compared, windows
 from lifesigns.evidence.sites import counted
 from lifesigns.evidence.thinning import thinned
 from lifesigns.records import Finding, Severity, Trace, grouped
@@ -252,7 +253,8 @@ def _loss(curve: Curve, course: Course) -> str:
     end = course.end if course.ends_finite else curve.last
     drawn = f"{course.start:.4g} → {end:.4g}  {sparkline(curve.values)}{scale}"
     unit = "per observation, " if course.scaled else ""
-    return f"{drawn}\n{unit}{course.windows}{course.compared}" if course.steps > 1 else drawn
+    unit = f"per observation of the first term ({course.term}), " if course.term else unit
+    return f"{drawn}\n{unit}{windows(course)}{compared(course)}" if course.steps > 1 else drawn
 
 
 def _alike(groups: Sequence[Group]) -> list[list[Group]]:

@@ -8,6 +8,7 @@ from enum import Enum
 import numpy as np
 
 from lifesigns.evidence import Course, Run
+from lifesigns.evidence.course_in_words import length
 from lifesigns.evidence.sites import counted
 from lifesigns.evidence.thresholds import JUDGED, PATIENCE
 from lifesigns.records import Finding, Severity, Trace
@@ -62,7 +63,7 @@ def _silent(courses: Sequence[Course]) -> str:
     """What is said of a run without an alarm: the worst that can be said of one of its losses."""
     worst = max(courses, key=_rank, default=Course(np.empty(0)))
     needed = f"{PATIENCE if worst.judged else JUDGED:g}"
-    return _said(worst).value.format(steps=worst.steps, needed=needed, went=worst.direction)
+    return _said(worst).value.format(length=length(worst), needed=needed, went=worst.direction)
 
 
 class _Said(Enum):
@@ -79,7 +80,7 @@ class _Said(Enum):
         "not known whether it learns: the loss {went}, but it crosses 0; a reward or a held-out "
         "score would tell"
     )
-    FEW = "not known whether it learns: {steps} steps are too few to tell, {needed} would"
+    FEW = "not known whether it learns: {length} are too few to tell, {needed} would"
     LEVEL = "nothing found, but the loss did not clearly fall"
     ROSE = "nothing found, but the loss rose"
     IMPOSSIBLE = (

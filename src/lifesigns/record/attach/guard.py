@@ -10,6 +10,7 @@ from types import CodeType
 from typing import Any
 
 from lifesigns._errors import RecorderError
+from lifesigns.record.readable import has_modes, without_modes
 
 MOST_FAILURES = 16
 
@@ -59,10 +60,17 @@ class Guard:
         """What failed, each once."""
 
     def __call__(self, action: Callable[..., None], *arguments: Any) -> None:
-        """Runs a part; its failure never reaches the user's run, unless in strict mode."""
+        """Runs a part; its failure never reaches the user's run, unless in strict mode.
+
+        Nor do its operations reach a mode of the user.
+        """
         try:
             with self._lock:
-                action(*arguments)
+                if not has_modes():
+                    action(*arguments)
+                    return
+                with without_modes():
+                    action(*arguments)
         except Exception as error:
             self.give_up()
             if is_from_a_signal(error):

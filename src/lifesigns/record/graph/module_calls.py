@@ -347,9 +347,12 @@ def module_names(roots: list[nn.Module]) -> dict[int, str]:
 
 def root_prefixes(roots: list[nn.Module]) -> list[str]:
     """Nothing for a single root; the class name, numbered where needed, for several."""
-    if len(roots) == 1:
-        return [""]
-    kinds = [type(root).__name__ for root in roots]
+    return [""] if len(roots) == 1 else kinds_of(roots)
+
+
+def kinds_of(modules: list[nn.Module]) -> list[str]:
+    """The class name of each module, numbered where several are of one class."""
+    kinds = [type(module).__name__ for module in modules]
     return [
         kind if kinds.count(kind) == 1 else f"{kind}{kinds[:i].count(kind)}"
         for i, kind in enumerate(kinds)

@@ -13,6 +13,7 @@ from lifesigns.record.graph.module_calls import (
     Forward,
     Inputs,
     is_root,
+    kinds_of,
     module_names,
     root_prefixes,
     uncompiled,
@@ -123,6 +124,8 @@ class Roots:
 class Places:
     """Names of the parameters of modules that ran, each with the class of its module in front.
 
+    Modules of the same class are numbered.
+
     Args:
         modules: Outermost modules; None for one that is gone.
     """
@@ -134,9 +137,10 @@ class Places:
     def __call__(self, parameter: Tensor) -> str:
         """The name of a parameter; empty if none of the modules has it."""
         if self._names is None:  # hardly ever asked for
+            modules = list(self._modules.values())
             self._names = {
-                id(p): f"{type(module).__name__}.{name}"
-                for module in self._modules.values()
+                id(p): f"{kind}.{name}"
+                for kind, module in zip(kinds_of(modules), modules, strict=True)
                 for name, p in module.named_parameters()
             }
         return self._names.get(id(parameter), "")

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor
 
+from lifesigns.record.graph.prediction import Prediction
 from lifesigns.record.graph.walk import Walk, saved, shape_of, snake_case, value_as_used
 from lifesigns.record.loss.composed import data_factor
-from lifesigns.record.loss.sources import PASSING, source
+from lifesigns.record.loss.sources import PASSING, before_expand, source
 from lifesigns.record.loss.summands import Term
 from lifesigns.records import Crossing, Shape
 
@@ -40,6 +41,22 @@ def crossing(walked: Walk, terms: Iterable[Term]) -> Crossing | None:
         if (found := _crossed(walked, i)) is not None:
             return found
     return None
+
+
+def is_paired(walked: Walk, i: int, prediction: Prediction | None) -> bool:
+    """Whether what a loss compares was made a column or row after it had left the network.
+
+    Args:
+        walked: The graph of the loss.
+        i: Index of the node that compares.
+        prediction: The root module's output: its shape is the network's own.
+    """
+    operand = next((j for j in walked.inputs[i] if j is not None), None)
+    if operand is None:
+        return False
+    operand, _ = before_expand(walked, operand)
+    meant = operand >= 0 and walked.names[operand] in INTENDED
+    return meant and (prediction is None or not walked.makes(operand, prediction.node))
 
 
 def _pairs(walked: Walk, terms: Iterable[Term]) -> Iterator[int]:

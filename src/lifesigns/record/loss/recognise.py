@@ -13,7 +13,7 @@ from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk
 from lifesigns.record.loss.built_in import built_in
 from lifesigns.record.loss.comparison import PendingLoss
-from lifesigns.record.loss.crossing import crossing
+from lifesigns.record.loss.crossing import crossing, is_paired
 from lifesigns.record.loss.handwritten import from_logs, from_picked, from_residual
 from lifesigns.record.loss.likelihoods import (
     from_alignment,
@@ -23,7 +23,7 @@ from lifesigns.record.loss.likelihoods import (
 )
 from lifesigns.record.loss.margins import from_margin
 from lifesigns.record.loss.sources import PASSING, numel, source
-from lifesigns.record.loss.summands import Term, terms_of
+from lifesigns.record.loss.summands import Term, residual_below, terms_of
 from lifesigns.record.measure.reduce import Pack
 from lifesigns.records import LossReading
 
@@ -67,7 +67,12 @@ def read_loss(
             others = False
         site = condensed.site_of_node.get(data[0].node, -1)
         pending.reading = replace(
-            reading, value=value, site=site, scale=scale, crossing=crossing(walked, terms.found)
+            reading,
+            value=value,
+            site=site,
+            scale=scale,
+            paired=_is_paired(walked, data[0], prediction),
+            crossing=crossing(walked, terms.found),
         )
         pending.whole = not (others or terms.penalised or pending.partial)
         if not pending.whole:
@@ -95,8 +100,14 @@ def _add_others(
             left += 1
         else:
             other.fetch_fit(pack)
+            paired = _is_paired(walked, term, prediction)
+            other.reading = replace(other.reading, paired=paired)
             pending.others.append(other)
     pending.reading = replace(pending.reading, penalised=left > 0)
+
+
+def _is_paired(walked: Walk, term: Term, prediction: Prediction | None) -> bool:
+    return is_paired(walked, residual_below(walked, term.node) or term.node, prediction)
 
 
 def _is_smoothed(walked: Walk, found: list[Term], data: list[Term]) -> bool:

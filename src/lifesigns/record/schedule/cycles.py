@@ -10,6 +10,9 @@ from typing import Protocol
 from lifesigns.record.schedule.clock import Clock
 from lifesigns.record.schedule.sampler import Budget, Every
 
+MOST_TAKEN_BACK = 64
+"""Passes of one cycle that have trained nothing, after which no more of it is recorded."""
+
 
 class State(Enum):
     """What is recorded of the cycle that is going on."""
@@ -68,6 +71,7 @@ class Cycles:
         """Completed cycles: the number of the one that is going on."""
         self.passes = 0
         """Backward passes of the cycle so far."""
+        self._taken_back = 0
         self.stepped_inside = False
         """Whether an optimizer stepped inside the backward pass that is going on."""
 
@@ -90,7 +94,7 @@ class Cycles:
         if self.state is ARMED:
             self._last_cost = clock.watching - self._watching_when_armed
         self.step += 1
-        self.passes = 0
+        self.passes = self._taken_back = 0
         training = time.perf_counter() - (clock.began or 0.0) - clock.watching
         if self._sampler.due(self.step, clock.watching, training, self._last_cost):
             self._arm()
@@ -103,6 +107,21 @@ class Cycles:
     def reopen(self) -> None:
         """The cycle that ended last goes on: there is an optimizer more than was known."""
         self.step = max(self.step - 1, 0)
+
+    def take_back(self, passes: int) -> None:
+        """The latest passes have trained nothing.
+
+        Where that goes on, as in an analysis of gradients, nothing of it is recorded any more: the
+        cycle does not end, and what ran forward in it would pile up.
+
+        Args:
+            passes: How many.
+        """
+        self.passes -= passes
+        self._taken_back += passes
+        if self.state is ARMED and self._taken_back > MOST_TAKEN_BACK:
+            self.state = QUIET
+            self._lay_down()
 
     def ask(self) -> None:
         """Something has changed that the next cycle will show."""

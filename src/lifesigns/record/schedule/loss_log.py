@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from lifesigns.record.loss.summands import root_factor
-from lifesigns.record.readable import is_plain_number, local, obstacle, readable
+from lifesigns.record.readable import is_plain_number, local, obstacle, readable, without_modes
 from lifesigns.record.schedule.streams import Streams
-from lifesigns.records import LossCurve
+from lifesigns.records import POOLED, LossCurve
 
 BY_HAND, FOREIGN = -1, -2
 """Who steps in place of an optimizer: the user's own code, or one of a model not watched."""
@@ -132,6 +132,11 @@ class LossLog:
         return len(self) - self._open
 
     @property
+    def pooled(self) -> int:
+        """How many rows belong to curves that are not told apart."""
+        return self._streams.count(POOLED)
+
+    @property
     def newest(self) -> int:
         """Number of the newest row."""
         return len(self) - 1
@@ -162,7 +167,8 @@ class LossLog:
         if not self._late:
             return
         rows, self._late = self._late, {}
-        values = torch.stack([v.reshape(()).float() for v in rows.values()]).tolist()
+        with without_modes():
+            values = torch.stack([v.reshape(()).float() for v in rows.values()]).tolist()
         for row, value in zip(rows, values, strict=True):
             self._values[row] = value
 

@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor
 from torch.optim import Optimizer
 
+from lifesigns.record.attach.guard import is_from_a_signal
 from lifesigns.records import RateCurve
 
 MOST_GROUPS = 8
@@ -106,7 +107,9 @@ def as_number(rate: Any) -> float:
     """A learning rate as a number; NaN where an optimizer has none, or finds it by itself."""
     try:
         return float(rate.detach() if isinstance(rate, Tensor) else rate)
-    except (TypeError, ValueError, RuntimeError):
+    except Exception as error:  # a rate may be an object of the user's own
+        if is_from_a_signal(error):
+            raise
         return math.nan
 
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
+from lifesigns.records import POOLED
+
 MOST_STREAMS, MOST_LOOKS = 64, 1024
-"""Loss curves, and looks of losses, that are told apart."""
+"""Loss curves, and looks of losses, that are told apart; further ones are pooled."""
 
 
 class Streams:
@@ -50,4 +52,4 @@ class Streams:
 
     def _new(self) -> int:
         self._count += 1
-        return min(self._count, MOST_STREAMS) - 1
+        return self._count - 1 if self._count <= MOST_STREAMS else POOLED

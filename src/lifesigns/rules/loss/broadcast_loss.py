@@ -15,6 +15,7 @@ from lifesigns.records import (
     Quantity,
     Remedy,
     Severity,
+    Shape,
     Snapshot,
     Trace,
 )
@@ -51,10 +52,11 @@ def _first_crossed(snapshot: Snapshot) -> Finding | None:
 def _is_crossed(loss: LossReading) -> bool:
     """As many targets as predictions, and yet each is compared with all.
 
-    A target of another size (pairwise distances) is meant to be compared like that.
+    A target of another size (pairwise distances) is meant to be compared like that, and so is a
+    prediction that an `unsqueeze` has made a column.
     """
     same = math.prod(loss.target_shape) == math.prod(loss.input_shape)
-    return loss.cross_broadcast and (same or not loss.target_shape)
+    return loss.cross_broadcast and not loss.paired and (same or not loss.target_shape)
 
 
 def _finding(snapshot: Snapshot, loss: LossReading) -> Finding:
@@ -62,8 +64,8 @@ def _finding(snapshot: Snapshot, loss: LossReading) -> Finding:
     site = snapshot.graph.sites[loss.site].name if loss.site >= 0 else ""
     return RULE.finding(
         Severity.ERROR,
-        f"prediction {loss.input_shape} and target {loss.target_shape or '?'} broadcast to "
-        f"{loss.compared_shape} in the loss",
+        f"prediction of shape {loss.input_shape} and target of shape {_own(loss.target_shape)} "
+        f"broadcast to {loss.compared_shape} in the loss",
         site=site,
         step=snapshot.step,
         measured=f"{compared} comparisons for {n} samples: every prediction with every target",
@@ -81,6 +83,13 @@ def _finding(snapshot: Snapshot, loss: LossReading) -> Finding:
     )
 
 
+def _own(shape: Shape) -> str:
+    """A target's shape as it was given: ones in front are what broadcasting has put there."""
+    while len(shape) > 1 and shape[0] == 1:
+        shape = shape[1:]
+    return str(shape) if shape else "unknown"
+
+
 def _met_in_the_loss(snapshot: Snapshot, crossing: Crossing) -> Finding:
     samples, pairs = math.prod(crossing.given), math.prod(crossing.result)
     return RULE.finding(
@@ -96,7 +105,7 @@ def _met_in_the_loss(snapshot: Snapshot, crossing: Crossing) -> Finding:
         remedies=(
             Remedy(
                 "Give both sides the same shape before they meet.",
-                "values = values.squeeze(-1)  # [batch], as returns, advantages and log-probs",
+                "values = values.squeeze(-1)  # [batch], like what they are compared with",
             ),
         ),
         evidence={"samples": samples, "comparisons": pairs},
@@ -112,6 +121,11 @@ def _example(given: tuple[int, ...], wanted: tuple[int, ...], both: tuple[int, .
 def _reading(given: tuple[int, ...], wanted: tuple[int, ...], both: tuple[int, ...]) -> LossReading:
     sizes: dict[str, Any] = {"input_shape": given, "target_shape": wanted, "compared_shape": both}
     return LossReading(1.0, "squared_error", "mse_loss", site=1, **sizes)
+
+
+def _unsqueezed() -> Trace:
+    reading = replace(_reading(*_COLUMN_AND_ROW), paired=True)
+    return example.steady(example.chain("linear/1", "mse_loss", batch=8), (), loss=reading)
 
 
 def _second(given: tuple[int, ...], both: tuple[int, ...], *, by_hand: bool = False) -> Trace:
@@ -158,7 +172,8 @@ element by element, into a sum or mean.
     ignore="""
 A loss over all pairs on purpose (contrastive, pairwise distances) has targets of the size of the
 pairs and is not reported. Nor are pairs that are masked, normalised or made by `unsqueeze`, such as
-a penalty added to the loss.
+a penalty added to the loss. A prediction that becomes a column by `unsqueeze` outside the network
+is taken for one of these.
 """,
     references=(
         "PyTorch, Broadcasting semantics",
@@ -177,6 +192,7 @@ a penalty added to the loss.
         Case("(N) against (N, 1)", lambda: _example((8,), (8, 1), (8, 8)), Severity.ERROR),
         Case("advantages (N, 1) times (N)", lambda: _crossed((8, 1)), Severity.ERROR),
         Case("near miss: advantages of the same shape", lambda: _crossed((8,)), None),
+        Case("near miss: all pairs, by unsqueeze", _unsqueezed, None),
         Case("second term of a sum", lambda: _second((8, 1), (8, 8)), Severity.ERROR),
         Case(
             "near miss: second term by hand, over all pairs",

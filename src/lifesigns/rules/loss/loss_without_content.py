@@ -10,6 +10,7 @@ import numpy as np
 
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.blocked import Block, block_from_above, unknown_block
+from lifesigns.evidence.course_in_words import length
 from lifesigns.evidence.thresholds import ENOUGH_STEPS
 from lifesigns.records import (
     Finding,
@@ -56,18 +57,18 @@ def _reason(snapshot: Snapshot) -> Block:
 
 
 def _finding(stream: Stream, why_zero: Block) -> Finding:
-    steps = len(stream.losses)
+    long = length(stream.course)
     return RULE.finding(
         Severity.ERROR,
-        f"the loss is exactly 0 in each of {steps} steps: {why_zero.reason}",
+        f"the loss is exactly 0 in each of {long}: {why_zero.reason}",
         site=why_zero.site,
         step=stream.first.step,
-        measured=f"loss 0 in {steps} of {steps} steps, and a gradient of exactly 0 for all "
+        measured=f"loss 0 in all of {long}, and a gradient of exactly 0 for all "
         f"parameters in {len(stream.snapshots)} recorded ones; {why_zero.reason}",
         expected="a loss that says which outputs are wrong",
         causes=tuple(dict.fromkeys(why_zero.causes)),
         remedies=why_zero.remedies,
-        evidence={"steps": steps, "recorded_steps": len(stream.snapshots)},
+        evidence={"steps": len(stream.losses), "recorded_steps": len(stream.snapshots)},
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from lifesigns.evidence import Course, Run, Stream, Threshold, suspects
 from lifesigns.evidence.blocks import SLOPED, block_means
+from lifesigns.evidence.course_in_words import length, loss
 from lifesigns.evidence.scales import update_ratio
 from lifesigns.evidence.suspects import Suspect
 from lifesigns.evidence.thresholds import CALIBRATED, LARGE_UPDATE, ROSE
@@ -78,10 +79,11 @@ def _rose(stream: Stream) -> _Rise:
     course = stream.course
     means = block_means(course.curve)
     return _Rise(
-        f"{course.loss} rose from {course.start:.4g} to {course.end:.4g}",
+        f"{loss(course)} rose from {course.start:.4g} to {course.end:.4g}"
+        + (", though it falls again at the end" if course.falling else ""),
         _onset(stream, _factor(stream)),
         f"{course}; block means {', '.join(f'{m:.3g}' for m in means[:5])} …",
-        f"{course.end_error:.2g} standard error of the end level, {course.steps} steps",
+        f"{course.end_error:.2g} standard error of the end level, {length(course)}",
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lifesigns.evidence import Course, Stream
+from lifesigns.evidence.course_in_words import further, length, unit
 from lifesigns.evidence.flat import Flat, flat
 from lifesigns.evidence.suspects import Suspect
 from lifesigns.evidence.thresholds import (
@@ -70,10 +71,10 @@ def _finding(stream: Stream, found: Flat) -> Finding:
 
 def _symptom(course: Course, found: Flat) -> str:
     level = "a constant prediction" if np.isfinite(course.gain) else "at the start"
-    text = f"after {course.steps} steps the fit is {'no' if found.nothing else 'hardly'} better"
+    text = f"after {length(course)} the fit is {'no' if found.nothing else 'hardly'} better"
     text += f" than {level}" + (", though it still falls" if course.falling else "")
     short = found.severity is Severity.NOTE and course.steps < PATIENCE
-    return text + (f": too short to tell, {PATIENCE:g} steps would" if short else "")
+    return text + (f": too short to tell, {PATIENCE:g} would" if short else "")
 
 
 def _shown(stream: Stream, found: Flat) -> Sequence[Suspect]:
@@ -98,7 +99,7 @@ def _certainty(course: Course) -> str:
     slope = f"slope over the last 40 % of the run: {course.fall:.1f} standard errors downward"
     if course.falling:
         left = course.steps_left
-        when = f"after {left:.2g} more steps" if np.isfinite(left) else "never"
+        when = f"after {further(left, unit(course))}" if np.isfinite(left) else "never"
         slope += f"; as it falls now, {when} clearly below that level"
     if not np.isfinite(course.gain_error):
         return slope

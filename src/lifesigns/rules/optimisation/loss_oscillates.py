@@ -50,7 +50,7 @@ def _finding(stream: Stream, memory: float, swing: float) -> Finding:
     return RULE.finding(
         severity,
         f"the loss swings up and down from step to step, by {swing:.0%} of its level",
-        step=course.steps // 2,
+        step=int(stream.steps[len(stream.steps) // 2]),
         measured=f"each loss correlates with the next one at {memory:.2f}, where batch noise "
         f"gives 0; the largest update was {ratio:.2g} of its weights; {course}",
         expected="losses that scatter independently around a falling trend",

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from lifesigns.evidence import Stream, Threshold, suspects
+from lifesigns.evidence.sites import counted
 from lifesigns.evidence.thresholds import (
     CALIBRATED,
     ENOUGH_STEPS,
@@ -79,9 +80,10 @@ def _finding(stream: Stream) -> Finding:
     course, way, ratio = stream.course, stream.travel, stream.largest_update
     falling = course.fall > FALLING
     still = course.steps >= PATIENCE or way < CRAWL
+    steps = counted(course.cycles or course.steps, "step")
     return RULE.finding(
         Severity.WARNING if still and course.steps >= ENOUGH_STEPS else Severity.NOTE,
-        f"the weights hardly move: {way:.2g} of their size in {course.steps} steps",
+        f"the weights hardly move: {way:.2g} of their size in {steps}",
         step=stream.first.step,
         measured=f"largest update over weights {ratio:.2g}, all updates together {way:.2g}; "
         + ("the loss falls steadily; " if falling else "")

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from lifesigns.evidence import Course, Stream, Threshold, suspects
-from lifesigns.evidence.sites import counted
+from lifesigns.evidence.course_in_words import length, rounded
 from lifesigns.evidence.thresholds import (
     CALIBRATED,
     ENOUGH_STEPS,
@@ -45,10 +45,13 @@ OTHERS = (
 
 
 def check(stream: Stream) -> Iterable[Finding]:
-    """At most one finding per stream; several losses in turn (a GAN) have no level to judge by."""
-    if not stream.is_alone:
-        return
+    """At most one finding per stream; several losses in turn (a GAN) have no level to judge by.
+
+    A loss that ran away and falls again is not short of steps.
+    """
     course = stream.course
+    if not stream.is_alone or course.diverged:
+        return
     begun = _hardly_begun(stream)
     if course.steps >= JUDGED and _falls_fast(course):
         yield _finding(stream, _alarms(stream) or (begun and _is_complete(stream)))
@@ -114,16 +117,15 @@ def _finding(stream: Stream, alarming: bool) -> Finding:
     trend = f"slope over the last two fifths {course.fall:.1f} standard errors downward"
     return RULE.finding(
         Severity.WARNING if alarming else Severity.NOTE,
-        f"stopped while the loss still fell: {pace:.1%} in the last fifth of {course.steps} steps"
+        f"stopped while the loss still fell: {pace:.1%} in the last fifth of {length(course)}"
         if course.fall > FALLING and not course.crosses_zero
-        else f"stopped after {counted(course.steps, 'step')}, before anything was learned: "
-        f"{_needed(course)}",
-        step=max(course.steps - 1, 0),
+        else f"stopped after {length(course)}, before anything was learned: {_needed(course)}",
+        step=int(stream.steps[-1]),
         measured=f"{trend}; {course}" if course.judged else str(course),
         expected="a loss that has levelled off",
         certainty=f"the fall is {course.fall:.1f} standard errors from none"
         if course.judged
-        else f"{course.steps} steps show no trend",
+        else f"{length(course)} show no trend",
         causes=causes[::-1] if stream.largest_update < SMALL_UPDATE else causes,
         remedies=(
             Remedy("Train for longer.", "epochs *= 5"),
@@ -139,7 +141,7 @@ def _finding(stream: Stream, alarming: bool) -> Finding:
 def _needed(course: Course) -> str:
     """How many steps it would take."""
     if course.arrives or 0 < course.steps_left < PATIENCE:
-        return f"as it falls now, that takes some {course.steps + course.steps_left:.2g}"
+        return f"as it falls now, that takes about {rounded(course.steps + course.steps_left)}"
     return f"{PATIENCE:g} would tell"
 
 
@@ -170,6 +172,7 @@ def _tried(losses: Sequence[float]) -> Trace:
 
 
 _ABOVE = list(np.linspace(9, 1.5, 60))
+_RETURNING = [1.2] * 20 + list(np.geomspace(900, 9, 60))
 _LEARNT = list(np.geomspace(1, 0.05, 60) ** 2)
 _CREEPING = list(np.linspace(1.2, 1.15, 150))
 _FEW = [1.1, 1.2, 1.0, 1.1] * 3
@@ -237,6 +240,7 @@ move, rate-too-low comes first, for more steps of that size would not be enough.
         Case("near miss: a dozen steps too large", lambda: _ended(_FEW, update=0.5), None),
         Case("near miss: falling, but good already", lambda: _example(_LEARNT), None),
         Case("near miss: outputs say nothing yet", lambda: _example(_ABOVE, correlation=0), None),
+        Case("near miss: it ran away, and falls again", lambda: _example(_RETURNING), None),
         Case("near miss: tiny updates", lambda: _example(_ABOVE, update=1e-5), None),
         Case("levelled off", lambda: _example(_ABOVE + [1.5] * 60), None),
         Case("readings missing: no loss", lambda: example.unread(_example(_ABOVE)), None),
