@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from lifesigns.evidence import Stream, Threshold
+from lifesigns.evidence.directions import UNIT, UNITS, directions, spread_of
 from lifesigns.records import (
     BatchReading,
     Finding,
@@ -20,14 +21,11 @@ from lifesigns.records import (
     SiteReading,
     Snapshot,
     Trace,
-    UnitSums,
 )
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
 SIDES = Threshold(2, "sites with embeddings that a loss compares with one another", "definition")
-UNITS = Threshold(2, "units without which a vector has no direction", "definition")
-UNIT = Threshold(0.01, "size of a vector, off 1", "rounding in half precision")
 SPREAD = Threshold(
     1e-3,
     "share of their size by which embeddings of one direction differ",
@@ -41,8 +39,8 @@ def check(stream: Stream) -> Iterable[Finding]:
     last = stream.last
     if len(stream.snapshots) < SIDES or not _inputs_differ(last) or _has_targets(last.loss):
         return
-    names = [last.graph.sites[reading.site].name for reading in _embeddings(last)]
-    spreads = [[_spread_of(s, name) for name in names] for s in (stream.first, *stream.latest)]
+    names = [last.graph.sites[reading.site].name for reading in directions(last)]
+    spreads = [[spread_of(s, name) for name in names] for s in (stream.first, *stream.latest)]
     if len(names) < SIDES or not np.isfinite(spreads).all():
         return
     first, latest = float(np.min(spreads[0])), float(np.max(spreads[1:]))
@@ -56,28 +54,6 @@ def _inputs_differ(snapshot: Snapshot) -> bool:
 
 def _has_targets(loss: LossReading | None) -> bool:
     return loss is None or loss.target is not None
-
-
-def _embeddings(snapshot: Snapshot) -> list[SiteReading]:
-    """Values that were divided by their own length: rows of length 1."""
-    return [r for r in snapshot.sites if r.value is not None and _is_unit(snapshot, r)]
-
-
-def _is_unit(snapshot: Snapshot, reading: SiteReading) -> bool:
-    site, value = snapshot.graph.sites[reading.site], reading.value
-    if value is None or value.units < UNITS or site.details.get("length_dim") != -1:
-        return False
-    return bool(abs(float(value.mean_square.sum()) - 1) < UNIT)
-
-
-def _spread_of(snapshot: Snapshot, name: str) -> float:
-    reading = snapshot.reading_of(name)
-    return float("nan") if reading is None or reading.value is None else _spread(reading.value)
-
-
-def _spread(value: UnitSums) -> float:
-    """Variance over all units as a share of their mean square: 1 where the mean vector is 0."""
-    return float(value.variance.sum() / value.mean_square.sum())
 
 
 def _finding(stream: Stream, names: Sequence[str], first: float, latest: float) -> Finding:
