@@ -50,7 +50,7 @@ def _misses_the_classes(graph: Graph, index: int, loss: LossReading | None) -> b
 
     By its length: views may lie between it and the loss, and a square one has both.
     """
-    if loss is None or loss.operation != "nll_loss" or len(loss.input_shape) != int(MATRIX):
+    if loss is None or not _chooses_classes(loss) or len(loss.input_shape) != int(MATRIX):
         return False
     if not _is_all_that_is_read(graph, index, loss.site):
         return False
@@ -61,13 +61,24 @@ def _misses_the_classes(graph: Graph, index: int, loss: LossReading | None) -> b
     return known and laid_out and site.shape[normalised_dim(site)] not in (1, classes)
 
 
+def _chooses_classes(loss: LossReading) -> bool:
+    """Whether each target is one of the classes, as a number or as a row of zeros and a one."""
+    by_hand = loss.kind == "cross_entropy" and loss.target is not None and loss.target.one_hot
+    return loss.operation == "nll_loss" or by_hand
+
+
 def _is_all_that_is_read(graph: Graph, index: int, end: int) -> bool:
-    """Whether a site is read through nothing but softmaxes and logarithms by the one at the end."""
+    """Whether a site is read through nothing but softmaxes and logarithms by the one at the end.
+
+    A loss written by hand has no site of its own, and ends with a logarithm.
+    """
     after = graph.successors(index)
+    if not after and end < 0:
+        return graph.sites[index].operation == "log"
     if len(after) != 1 or graph.predecessors(after[0]) != (index,):
         return False
     site = graph.sites[after[0]]
-    passing = site.kind is Kind.SOFTMAX or site.operation == "log"
+    passing = site.kind is Kind.SOFTMAX or site.operation in ("log", "clamp")
     return after[0] == end or (passing and _is_all_that_is_read(graph, after[0], end))
 
 
@@ -147,6 +158,16 @@ def _classified(*shape: int, dim: int, losses: Iterable[float] = FALLING) -> Tra
     return example.steady(Graph((first, softmax, loss), graph.edges), list(losses), loss=reading)
 
 
+def _by_hand(dim: int) -> Trace:
+    """A softmax and a logarithm, compared with rows of zeros and a one."""
+    graph = example.chain("linear/5", "softmax", "log", batch=8)
+    first, softmax, log = graph.sites
+    sites = (first, example.with_details(softmax, dim=dim), log)
+    rows = replace(example.target(np.eye(5)[np.arange(8) % 5]), class_counts=np.ones(5, int))
+    reading = LossReading(1.0, "cross_entropy", "log", input_shape=(8, 5), target=rows)
+    return example.steady(Graph(sites, graph.edges), list(FALLING), loss=reading)
+
+
 _HIDDEN = ("linear", "softmax", "linear")
 
 RULE = Rule(
@@ -200,6 +221,8 @@ and losses that compare all samples with each other (contrast) are no hidden act
             lambda: _classified(8, 5, dim=0),
             Severity.WARNING,
         ),
+        Case("over the batch, in a loss by hand", lambda: _by_hand(0), Severity.WARNING),
+        Case("near miss: over the classes, in a loss by hand", lambda: _by_hand(1), None),
         Case("over the positions", lambda: _classified(8, 12, 5, dim=1), Severity.WARNING),
         Case(
             "near miss: over the classes of each position",
