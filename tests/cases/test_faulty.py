@@ -19,7 +19,6 @@ NOT_FOUND_TODAY = {
     "forgotten_start": "vanishing-gradient: the time steps of one recurrence are not seen",
     "saturated_recurrence": "saturated-units: the states inside of nn.RNN are not read",
     "unscaled_attention": "saturated-units: an attention that is one-hot for every row",
-    "twins_that_agree_on_one_point": "no rule: values divided by their own length are not read",
     "policy_descends_its_reward": "no rule: from its loss it is a policy that descends a cost",
 }
 """Programs whose fault no rule sees yet."""

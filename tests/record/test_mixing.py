@@ -277,6 +277,28 @@ def test_time_in_front_is_not_taken_for_the_samples() -> None:
     assert found.mixed == 0
 
 
+@pytest.mark.parametrize("batch_first", [True, False])
+def test_next_tokens_tell_which_axis_is_the_sequence(batch_first: bool) -> None:
+    torch.manual_seed(0)
+    text = torch.randint(TOKENS, (BATCH, LENGTH + 1))
+
+    class Writer(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.words = nn.Embedding(TOKENS, BATCH)  # as wide as there are samples
+            self.layer = nn.LSTM(BATCH, 6, batch_first=batch_first)
+            self.out = nn.Linear(6, TOKENS)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.out(self.layer(self.words(x))[0])
+
+    found = _asked(_step(Writer(), text[:, :-1], _next(text)))
+
+    assert found is not None
+    assert (found.mixed > 0) is not batch_first
+    assert found.later > 0
+
+
 def test_hooks_and_kept_gradients_of_the_user_see_one_backward_pass() -> None:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(8, 5), nn.Tanh(), nn.Linear(5, 3))

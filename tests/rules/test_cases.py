@@ -94,7 +94,7 @@ def is_possible(site, reading):
     if reading.value is None:
         return True
     if site.kind is Kind.OTHER:
-        return False
+        return "length_dim" in site.details
     known = ACTIVATIONS.get(site.operation)
     low, high = known.range(site.details) if known else (-np.inf, np.inf)
     seen = reading.value.count > 0

@@ -31,6 +31,29 @@ def weight_gains(snapshot: Snapshot) -> Iterator[tuple[str, float]]:
             yield site.name, weight.weight_rms * math.sqrt(site.fan_in)
 
 
+def largest_entry(snapshot: Snapshot) -> tuple[str, float]:
+    """Where data enters at its largest, and its RMS: that of the value behind, the gain undone.
+
+    Of a network with several inputs only the first is read; the others show in what the first
+    layer makes of them, if an activation that does not squash lets it through.
+    """
+    graph, gains = snapshot.graph, dict(weight_gains(snapshot))
+    found = [("", math.nan)]
+    for index in graph.of_kind(*WEIGHTED):
+        name = graph.sites[index].name
+        if graph.predecessors(index) or not gains.get(name, 0.0) > 0:
+            continue
+        for after in graph.successors(index):
+            reading = snapshot.reading(after)
+            if graph.sites[after].operation in UNBOUNDED and reading and reading.value:
+                found.append((name, reading.value.rms / gains[name]))
+    return max(found, key=lambda entry: np.nan_to_num(entry[1]))
+
+
+UNBOUNDED = frozenset({"relu", "leaky_relu", "elu", "gelu", "silu", "mish", "softplus"})
+"""Activations that hand large values on as large as they are."""
+
+
 def update_ratio(snapshot: Snapshot) -> float:
     """Median over weights of update over weight; NaN if not measured."""
     ratios = [p.update_ratio for p in snapshot.parameters if p.trainable and len(p.shape) > 1]

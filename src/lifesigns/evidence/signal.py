@@ -18,6 +18,8 @@ RESOLUTION = Threshold(
     "deviation over RMS below which float32 sums resolve none",
     "arithmetic: the root of 1e-7, for squares are summed",
 )
+MASK = Threshold(-1e4, "size of logits that no layer makes", "masks of half precision: -1e4")
+ALIKE = Threshold(1e-3, "share of their size by which masked logits differ", "definition")
 NORMAL_RANGE = 4.0
 """Range of a batch in standard deviations: 3.1 to 5.2 for 10 to 250 normally distributed values."""
 PASSING = frozenset({Kind.DROPOUT, Kind.POOLING})
@@ -84,10 +86,16 @@ def largest(snapshot: Snapshot) -> tuple[str, float]:
     """Where the signal is largest, and its RMS; the input itself does not count."""
     scales = [(layer.site.name, layer.rms) for layer in layers(snapshot)[1:]]
     loss = snapshot.loss
-    if loss and loss.prediction is not None:
+    if loss and loss.prediction is not None and not _is_masked(loss.prediction):
         scales.append(("the output", loss.prediction.rms))
     known = [scale for scale in scales if math.isfinite(scale[1])]
     return max(known, key=lambda scale: scale[1], default=("", float("nan")))
+
+
+def _is_masked(prediction: UnitSums) -> bool:
+    """Whether a large negative number, the same for each unit, was filled in: no signal."""
+    lowest = prediction.minimum
+    return bool((lowest < MASK).all() and np.ptp(lowest) < ALIKE * abs(float(lowest.min())))
 
 
 def own_weight(snapshot: Snapshot, site: Site) -> ParameterReading | None:

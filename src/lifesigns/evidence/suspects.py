@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from lifesigns.evidence.course import REGRESSIONS, Course
 from lifesigns.evidence.course_in_words import further, unit
 from lifesigns.evidence.gradients import median_known, reach
+from lifesigns.evidence.scales import largest_entry
 from lifesigns.evidence.still import stands_still
 from lifesigns.evidence.stream import Stream
 from lifesigns.evidence.thresholds import (
@@ -70,7 +71,8 @@ def evident(stream: Stream, asked: Iterable[Question]) -> list[Suspect]:
 def too_large(stream: Stream, since: int) -> list[Suspect]:
     """What can have driven values to where a function is flat: since `since`, a recorded step."""
     born = since == stream.first.step
-    return evident(stream, (unscaled_input, large_weights if born else rate_too_high))
+    inputs = (unscaled_input, unscaled_other_input)
+    return evident(stream, (*inputs, large_weights if born else rate_too_high))
 
 
 def unscaled_input(stream: Stream) -> Suspect | None:
@@ -84,6 +86,23 @@ def unscaled_input(stream: Stream) -> Suspect | None:
         Remedy(
             "Scale the input: mean 0 and standard deviation 1 per feature.",
             "x = (x - x_train.mean(0)) / x_train.std(0).clamp_min(1e-8)",
+        ),
+    )
+
+
+def unscaled_other_input(stream: Stream) -> Suspect | None:
+    """One of several inputs that is far larger than the first, as its layer's values tell."""
+    site, rms = largest_entry(stream.first)
+    if not (rms > RAW_INPUT and 1 / RAW_INPUT < stream.input_rms < RAW_INPUT):
+        return None
+    return Suspect(
+        "unnormalised_input",
+        f"{site} is given values of RMS about {rms:.2g} beside a first input of "
+        f"{stream.input_rms:.2g}",
+        Remedy(
+            "Scale this input, too: what is not an image or a feature (a step, a time, a price) "
+            "drowns the rest as it is.",
+            "out = model(x, step / 1000)  # or sines and cosines of it",
         ),
     )
 

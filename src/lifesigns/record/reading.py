@@ -24,6 +24,7 @@ from lifesigns.record.graph.operations import (
     activation_value,
     signed,
 )
+from lifesigns.record.graph.own_length import divided_by_length
 from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk, is_hooked, saved, unreadable, value_as_used
 from lifesigns.record.loss.comparison import PendingLoss
@@ -193,6 +194,9 @@ class Reading:
     def _output(self, site: Site, walked: Walk, index: int) -> PendingSums | None:
         if site.kind is Kind.ACTIVATION:
             return self._activation(site, walked, index)
+        if "length_dim" in site.details:
+            rows = divided_by_length(walked, index)
+            return None if rows is None else self._pack.sums(rows, -1)
         result = saved(walked.nodes[index], "result") if site.kind is Kind.SOFTMAX else None
         return None if result is None else self._pack.sums(result, site.unit_dim)
 

@@ -26,7 +26,7 @@ class SiteReading:
     site: int
     """Index into the graph's sites."""
     value: UnitSums | None = None
-    """The output of an activation or softmax."""
+    """The output of an activation or softmax, or of a division of a value by its own length."""
     output_gradient: UnitSums | None = None
     """Gradient of the loss with respect to the site's output (what arrives from above)."""
     input_gradient: UnitSums | None = None

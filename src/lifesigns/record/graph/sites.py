@@ -23,6 +23,7 @@ from lifesigns.record.graph.operations import (
     activation_of,
     details,
 )
+from lifesigns.record.graph.own_length import length_dim
 from lifesigns.record.graph.walk import Walk, saved, snake_case
 from lifesigns.records import WEIGHTED, Graph, Kind, Shape, Site
 
@@ -234,7 +235,8 @@ class _Condenser:
             return {"factor": 0.0}
         if kind is Kind.DROPOUT and name in PRODUCTS:
             return {"p": round(1 - 1 / _masked_to(node, self.walk.shape(index)), 6)}
-        return details(name, node)
+        along = length_dim(self.walk, index) if kind is Kind.OTHER else None
+        return details(name, node) if along is None else {"length_dim": along}
 
     def _module(
         self, index: int, kind: Kind, sources: tuple[int, ...], names: tuple[str, ...]

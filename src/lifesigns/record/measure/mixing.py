@@ -94,6 +94,8 @@ def read_mixing(walked: Walk, condensed: Condensed, inputs: Inputs) -> Mixing | 
     if why := hindrance(walked):
         return why
     reading = Mixing()
+    if axes is not None and sequence is not None and not sequence.own:
+        axes = replace(axes, other=0)  # the next tokens lie along dimension 1, not the samples
     if axes is not None:
         reading = _asked_of_samples(walked, condensed, start, axes, inputs)
     return reading if sequence is None else _asked_of_positions(walked, start, sequence, reading)
@@ -195,7 +197,8 @@ def _sent(walked: Walk, condensed: Condensed, start: int, dim: int, length: int)
         shape = tuple(gradient.shape)
         if index in entries and len(shape) > 1:
             entered[index] = (gradient != 0).flatten(1).any(1)
-        is_led = len(shape) > dim and shape[dim] == length and shape.count(length) == 1
+        laid_out = shape[:-1] if walked.names[index] == TOKENS else shape  # the last holds units
+        is_led = laid_out[dim : dim + 1] == (length,) and laid_out.count(length) == 1
         if is_led and index not in condensed.weight_like:
             nodes.append(index)
             counted.append(_counts(gradient.movedim(dim, 0), row))

@@ -82,7 +82,7 @@ class _How:
 def _finding(stream: Stream, snapshot: Snapshot, mixing: Mixing) -> Finding:
     how = _explained(snapshot, mixing)
     return RULE.finding(
-        _severity(stream, how),
+        _severity(stream, how, mixing),
         f"the output of one sample depends on {'' if mixing.above else 'at least '}{mixing.mixed} "
         "other samples of the batch" + (f": {how.mistake}" if how.mistake else ""),
         site=mixing.above,
@@ -109,11 +109,12 @@ def _measured(mixing: Mixing) -> str:
     )
 
 
-def _severity(stream: Stream, how: _How) -> Severity:
+def _severity(stream: Stream, how: _How, mixing: Mixing) -> Severity:
     if not how.mistake:
         return Severity.NOTE
     harm = stream.course.harm(HALF)
-    return Severity.WARNING if how.certain and harm is Severity.NOTE else harm
+    certain = how.certain or mixing.later > 0  # its samples are known: lines of text to go on with
+    return Severity.WARNING if certain and harm is Severity.NOTE else harm
 
 
 def _explained(snapshot: Snapshot, mixing: Mixing) -> _How:
@@ -208,9 +209,10 @@ def _example(
     mixed: int = 2,
     flat: bool = False,
     above: str = "0:linear#0",
+    later: int = 0,
 ) -> Trace:
     """A batch of 32, of which one sample was sent back."""
-    mixing = Mixing(31, mixed, above, between, flat=flat)
+    mixing = Mixing(31, mixed, above, between, flat=flat, later=later)
     return example.asked(example.regression(losses, update=1e-3), mixing)
 
 
@@ -248,7 +250,8 @@ An alarm needs an operation that mixes by mistake (see above). Where none can be
 harm: a softmax over the batch for each unit of a layer, a view that deals hidden rows out anew. In
 training the samples of a batch help each other, so the loss may fall all the same. Attention or a
 recurrence over the batch may be meant, and alarms if the fit stays poor; so does an input that was
-dealt out anew. Everything else is a note.
+dealt out anew. Where the targets are the next tokens of the input it is known which axis is the
+sequence, and no such operation over the other one can be meant. Everything else is a note.
 """,
     ignore="""
 Samples may belong together: pairs, mixed samples, neighbours in a graph, the rows of a set, the
@@ -315,6 +318,11 @@ user's own functions, checkpointing or compiled code stand in the way (the cover
             "near miss: attention over rows, and it learns",
             lambda: _example("view", "matmul", mixed=31, losses=example.FALLING),
             None,
+        ),
+        Case(
+            "a recurrence over lines of text to go on with, and the loss falls",
+            lambda: _example("lstm", losses=example.FALLING, later=5),
+            Severity.WARNING,
         ),
         Case("the input itself", lambda: _example("view", above=""), Severity.WARNING),
         Case(

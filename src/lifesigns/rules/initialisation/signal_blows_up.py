@@ -10,7 +10,7 @@ import numpy as np
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.scales import weight_gains
 from lifesigns.evidence.signal import growth, largest, layers
-from lifesigns.evidence.suspects import unscaled_input
+from lifesigns.evidence.suspects import unscaled_input, unscaled_other_input
 from lifesigns.evidence.thresholds import CALIBRATED, LARGE_SIGNAL, RAW_INPUT
 from lifesigns.records import (
     Finding,
@@ -62,7 +62,8 @@ def _finding(stream: Stream, first: Snapshot) -> Finding:
     course, factor, (place, scale) = stream.course, growth(first), largest(first)
     raw = unscaled_input(stream)
     grows = factor > LARGE_SIGNAL
-    led = [raw] if raw and not grows else []
+    other = unscaled_other_input(stream)
+    led = [other] if other else [raw] if raw and not grows else []
     summed = _sums_neighbours(first) and not stream.has_large_weights
     gain = max(weight_gains(first), key=lambda known: known[1], default=("", float("nan")))
     return RULE.finding(
@@ -140,7 +141,9 @@ when they arrive; then the weights are not to blame.
 In the first recorded step: the RMS of what every layer receives and of the output, against that of
 the input, or a cross-entropy far above that of a uniform prediction, ln(classes). Raw inputs lead
 where they, and not a growth from layer to layer, make the signal large. Where samples are added up,
-as the neighbours in a graph, and the weights are not large, the sums are to be averaged.
+as the neighbours in a graph, and the weights are not large, the sums are to be averaged. Where what
+a first layer makes of its input is far larger than its weights can make of the first input, another
+input is large, and that leads.
 It alarms only if nothing was learned.
 """,
     ignore="""

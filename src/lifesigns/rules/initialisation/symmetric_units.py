@@ -9,7 +9,7 @@ import numpy as np
 from lifesigns.evidence import Course, Stream, Threshold
 from lifesigns.evidence.sites import listed
 from lifesigns.evidence.symmetry import hidden_layers, is_symmetric
-from lifesigns.records import Finding, Quantity, Remedy, Severity, Site, Trace
+from lifesigns.records import WEIGHTED, Finding, Quantity, Remedy, Severity, Site, Snapshot, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -21,6 +21,7 @@ LEFT = Threshold(
 ROWS = Threshold(
     1, "different rows of weight and of gradient", "exact; Goodfellow et al. 2016, section 8.4"
 )
+HIDDEN = Threshold(2, "hidden layers of zeros", "one may be a last layer's branch")
 FIRST = 3
 """Snapshots that must agree; later, rounding errors may drive apart what is equal exactly."""
 
@@ -31,6 +32,38 @@ def check(stream: Stream) -> Iterable[Finding]:
     sites = [s for s in hidden_layers(first[0]) if all(is_symmetric(s, x) for x in first)]
     if sites:
         yield _finding(stream, sites)
+    elif stream.first.step == 0 and (zeros := _all_of_zeros(stream.first)):
+        yield _of_zeros(stream, zeros)
+
+
+def _all_of_zeros(snapshot: Snapshot) -> list[Site]:
+    """The weighted layers, if there are hidden ones and every weight of all of them is 0."""
+    graph = snapshot.graph
+    layers = [graph.sites[i] for i in graph.of_kind(*WEIGHTED)]
+    layers = [site for site in layers if site.parameters]
+    readings = [snapshot.parameter(site.parameters[0]) for site in layers]
+    hidden = len(list(hidden_layers(snapshot)))
+    zero = all(reading is not None and reading.weight_rms == 0 for reading in readings)
+    return layers if zero and hidden >= HIDDEN else []
+
+
+def _of_zeros(stream: Stream, layers: list[Site]) -> Finding:
+    course = stream.course
+    return RULE.finding(
+        Severity.NOTE if _learned_well(course) else Severity.WARNING,
+        f"all {len(layers)} weighted layers start at 0",
+        site=layers[0].name,
+        step=stream.first.step,
+        measured=f"every weight of {listed([site.parameters[0] for site in layers])} is 0"
+        + course.remark,
+        expected="weights that start different, so that signal and gradient get through",
+        certainty="exact, before the first step",
+        why="A layer whose weights are 0 hands on neither signal nor gradient. Where all of them "
+        "start so, only biases tell units apart, and layers learn one after another, if at all.",
+        causes=("bad_init",),
+        remedies=(_RANDOM,),
+        evidence={"layers": len(layers)},
+    )
 
 
 def _finding(stream: Stream, sites: list[Site]) -> Finding:
@@ -51,13 +84,7 @@ def _finding(stream: Stream, sites: list[Site]) -> Finding:
         expected="units that start different, so that they can learn different things",
         certainty=f"exact, in {stream.seen}",
         causes=("bad_init",),
-        remedies=(
-            Remedy(
-                "Initialise hidden layers at random; zero is fine for biases only.",
-                "nn.init.xavier_uniform_(layer.weight)  # for ReLU: kaiming_uniform_\n"
-                "nn.init.zeros_(layer.bias)",
-            ),
-        ),
+        remedies=(_RANDOM,),
         evidence={"layers": len(sites), "recorded_steps": alike},
     )
 
@@ -68,6 +95,13 @@ def _learned_well(course: Course) -> bool:
     return course.learned and course.end < LEFT * reference
 
 
+_RANDOM = Remedy(
+    "Initialise hidden layers at random; zero is fine for biases only.",
+    "nn.init.xavier_uniform_(layer.weight)  # for ReLU: kaiming_uniform_\n"
+    "nn.init.zeros_(layer.bias)",
+)
+
+
 # --- cases ----------------------------------------------------------------------------------------
 def _example(rows: int, gradient_rows: int, *operations: str, end: float = 0.0) -> Trace:
     """Losses fall from 1 to `end`, if it is given."""
@@ -75,6 +109,18 @@ def _example(rows: int, gradient_rows: int, *operations: str, end: float = 0.0) 
     counts = {"distinct_weight_rows": rows, "distinct_gradient_rows": gradient_rows}
     losses = np.geomspace(1, end, 99).tolist() if end else ()
     return example.steady(graph, losses, parameters=example.weights(graph, **counts))
+
+
+def _zeros(*operations: str, weight: float = 0.0, end: float = 0.8) -> Trace:
+    """Weights whose rows the gradient tells apart, as where biases differ."""
+    graph = example.chain(*operations, "mse_loss", units=16)
+    readings = example.weights(
+        graph, weight_rms=weight, distinct_weight_rows=1, distinct_gradient_rows=16
+    )
+    return example.steady(graph, np.geomspace(1, end, 99).tolist(), parameters=readings)
+
+
+_DEEP = ("linear", "relu", "linear", "relu", "linear")
 
 
 RULE = Rule(
@@ -92,7 +138,8 @@ and gradient are 0 as well, and nothing but the last bias learns.
     evidence="""
 The layer has another weighted layer behind it on the graph, all rows of its weight are equal
 *and* all rows of its gradient are equal, in each of the first three recorded steps. (The weight
-of an LSTM has four kinds of rows, of a GRU three.) This is exact, no statistics are involved.
+of an LSTM has four kinds of rows, of a GRU three.) This is exact, no statistics are involved. Also
+reported: two hidden layers or more, and not one weight in the network that is not 0 at the start.
 """,
     ignore="""
 Zero weights are fine where symmetry is broken elsewhere or does not matter: in a last layer, in
@@ -107,7 +154,7 @@ with a symmetric layer, as through a layer of one unit, gets a note.
     ),
     reads=frozenset({Quantity.PARAMETERS, Quantity.ROWS, Quantity.LOSS}),
     check=check,
-    thresholds={"rows": ROWS, "left": LEFT},
+    thresholds={"rows": ROWS, "left": LEFT, "hidden": HIDDEN},
     explains=("dead-units", "zero-gradient", "vanishing-gradient", "constant-output", "loss-flat"),
     cases=(
         Case("equal weights, equal gradients", lambda: _example(1, 1), Severity.ERROR),
@@ -116,6 +163,13 @@ with a symmetric layer, as through a layer of one unit, gets a note.
         Case(
             "near miss: copies that are enough for the task", lambda: _example(1, 1, end=0.01), None
         ),
+        Case("zeros in all layers, and biases differ", lambda: _zeros(*_DEEP), Severity.WARNING),
+        Case(
+            "near miss: zeros in all layers, and it learns well",
+            lambda: _zeros(*_DEEP, end=0.01),
+            None,
+        ),
+        Case("near miss: zeros in the only hidden layer", lambda: _zeros("linear", "linear"), None),
         Case("equal weights told apart by the gradient", lambda: _example(1, 16), None),
         Case("softmax regression from zero", lambda: _example(1, 1, "linear", "nll_loss"), None),
         Case("random weights", lambda: _example(16, 16), None),

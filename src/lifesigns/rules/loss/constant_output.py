@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.output import is_output
 from lifesigns.evidence.scales import weight_gains
 from lifesigns.evidence.signal import fade, is_extinct
+from lifesigns.evidence.sites import listed
 from lifesigns.evidence.suspects import too_large
 from lifesigns.evidence.thresholds import FADING_SIGNAL, SATURATED
 from lifesigns.functions import ACTIVATIONS
@@ -19,6 +21,7 @@ from lifesigns.records import (
     Finding,
     Kind,
     LossReading,
+    ParameterReading,
     Quantity,
     Remedy,
     Severity,
@@ -44,12 +47,17 @@ def check(stream: Stream) -> Iterable[Finding]:
     recent = [s for s in stream.latest if s.step > 0 and s.loss]
     if recent and stream.course.targets_vary and all(map(_is_constant, recent)):
         yield _finding(stream, recent[-1])
+    elif recent and (unread := _without_gradient(stream)):
+        yield from _unread_heads(stream, recent, unread)
 
 
 def _is_constant(snapshot: Snapshot) -> bool:
-    """Every output unit has one value for the whole batch, up to rounding."""
-    loss = snapshot.loss
-    if loss is None or loss.prediction is None or loss.target is None:
+    return snapshot.loss is not None and _compares_one_value(snapshot.loss)
+
+
+def _compares_one_value(loss: LossReading) -> bool:
+    """Every output unit has one value for the whole batch, up to rounding, and targets differ."""
+    if loss.prediction is None or loss.target is None:
         return False
     sums = loss.prediction
     if not ((sums.count > 1).all() and sums.units and (sums.nonfinite == 0).all()):
@@ -87,6 +95,59 @@ def _finding(stream: Stream, last: Snapshot) -> Finding:
         causes=tuple(dict.fromkeys((*(s.cause for s in leading), *causes)))[:3],
         remedies=(*(suspect.remedy for suspect in leading), remedy),
         evidence={"output_spread": widest, "batch": batch},
+    )
+
+
+def _without_gradient(stream: Stream) -> list[str]:
+    """Weights that have no gradient in any recorded step: they multiply nothing but zeros."""
+    counted = [{p.name: p for p in shot.parameters if p.reached} for shot in stream.snapshots]
+    return [
+        p.name
+        for p in stream.last.parameters
+        if p.trainable
+        and len(p.shape) > 1
+        and all(p.name in shot and shot[p.name].gradient_is_zero for shot in counted)
+    ]
+
+
+def _unread_heads(
+    stream: Stream, recent: Sequence[Snapshot], unread: Sequence[str]
+) -> Iterator[Finding]:
+    """The first term of a sum that compares one value with targets that differ.
+
+    A learned number, as a baseline of rewards, has one value too, but no weights beside it.
+    """
+    columns = list(zip(*(_terms(shot.loss) for shot in recent if shot.loss), strict=False))
+    for place, column in enumerate(columns):
+        if len(columns) > 1 and all(map(_compares_one_value, column)):
+            yield _of_one_term(stream, recent, unread, place, column[-1])
+            return
+
+
+def _terms(loss: LossReading) -> tuple[LossReading, ...]:
+    return (loss, *loss.others)
+
+
+def _of_one_term(
+    stream: Stream,
+    recent: Sequence[Snapshot],
+    unread: Sequence[str],
+    place: int,
+    term: LossReading,
+) -> Finding:
+    return RULE.finding(
+        Severity.WARNING,
+        f"what {term.operation} compares, term {place + 1} of the sum, is the same for every input",
+        site=unread[0],
+        step=stream.first.step,
+        measured=f"its predictions do not differ within the batch while its targets vary; the "
+        f"gradient of {listed(unread)} is exactly 0 in all {len(stream.snapshots)} recorded steps, "
+        "as of weights that multiply zeros",
+        expected="predictions that differ from one input to another",
+        certainty=f"exact, in the last {len(recent)} recorded steps",
+        causes=("wrong_shape", "frozen", "dead_relu"),
+        remedies=(_GIVE,),
+        evidence={"term": place + 1},
     )
 
 
@@ -170,6 +231,10 @@ _CUT_OFF = Remedy(
     "for name, part in model.named_modules():\n"
     "    part.register_forward_hook(lambda m, i, o, name=name: print(name, o.std(0).max()))",
 )
+_GIVE = Remedy(
+    "Give the head of this term what the network computes: its input is 0.",
+    "hidden = self.trunk(x)\nreturn self.first(hidden), self.second(hidden)",
+)
 _HEAD = Remedy("Two units or more, or no softmax.", "nn.Linear(width, 2)")
 _SCALE = Remedy(
     "Initialise at random with a spread that fits the fan-in.",
@@ -199,6 +264,19 @@ def _example(
     )
 
 
+def _two_tasks(second: Sequence[float], *, zero: bool = True) -> Trace:
+    """A sum of two squared errors; the weight of the second head perhaps without gradient."""
+    first = _example([0.0, 1.0, 2.0, 3.0])
+    shots = []
+    for shot, other in zip(first.snapshots, _example(second).snapshots, strict=True):
+        assert shot.loss is not None
+        assert other.loss is not None
+        head = ParameterReading("second.weight", (1, 4), gradient_rms=0.1, gradient_is_zero=zero)
+        loss = replace(shot.loss, others=(other.loss,))
+        shots.append(replace(shot, loss=loss, parameters=(head,)))
+    return example.trace(*shots)
+
+
 def _hidden(values: float | Sequence[float], units: int) -> UnitSums:
     """One value for each of four inputs; 1 is the flat end of a sigmoid."""
     rows = np.broadcast_to(np.reshape(values, (-1, 1)), (4, units))
@@ -220,7 +298,8 @@ lies behind it (a mask, an index, a normalisation over one value) cuts the input
 """,
     evidence="""
 The range of every output unit over the batch is below a millionth of the targets' range (plus
-float32 rounding), in every one of the last recorded steps, while targets vary.
+float32 rounding), in every one of the last recorded steps, while targets vary. In a sum of losses
+each term's output is looked at; there weights without any gradient must go with it.
 """,
     ignore="""
 Before the first step: a last layer that starts at 0 is fine, and the rule looks at later steps
@@ -260,6 +339,17 @@ only.
             lambda: _example([0.5] * 4, hidden=[0.1, 0.2, 0.3, 0.4]),
             Severity.ERROR,
         ),
+        Case(
+            "one head of two is given zeros",
+            lambda: _two_tasks([0.5] * 4),
+            Severity.WARNING,
+        ),
+        Case(
+            "near miss: one of two predictions is a learned number",
+            lambda: _two_tasks([0.5] * 4, zero=False),
+            None,
+        ),
+        Case("two heads that read their input", lambda: _two_tasks([0.5, 0.6, 0.7, 0.8]), None),
         Case("outputs differ", lambda: _example([0.5, 0.6, 0.7, 0.8]), None),
         Case("near miss: before the first step", lambda: _example([0.0] * 4, steps=[0]), None),
         Case("constant targets", lambda: _example([0.5] * 4, wanted=[[1.0]] * 4), None),

@@ -1,0 +1,165 @@
+"""LOS036: a generator that is asked for what its critic says already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lifesigns.evidence import Run, Stream, Threshold
+from lifesigns.records import (
+    Finding,
+    Graph,
+    LossCurve,
+    LossReading,
+    Quantity,
+    Remedy,
+    Severity,
+    Snapshot,
+    Trace,
+)
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Rule
+
+PLAYERS = Threshold(2, "losses over which they take turns", "definition")
+LEFT = Threshold(
+    0.1, "share of chance's loss that is left to both", "chance is what a fair game ends at"
+)
+FAR = Threshold(0.5, "share of chance's loss that both started with", "a majority")
+LAST = Threshold(0.2, "share of the steps that is called the end", "as of a course")
+KINDS = frozenset({"binary_cross_entropy", "squared_error"})
+
+
+def check_run(run: Run) -> Iterable[Finding]:
+    """At most one finding, of two losses that are trained in turn."""
+    if len(run.streams) != int(PLAYERS) or not all(
+        s.course.opposed and s.readings for s in run.streams
+    ):
+        return
+    for critic, maker in (run.streams, run.streams[::-1]):
+        if _are_opponents(critic, maker) and _both_win(critic, maker):
+            yield _finding(critic, maker)
+
+
+def _are_opponents(critic: Stream, maker: Stream) -> bool:
+    """Whether one loss goes through the other's network and more, and wants one answer of it."""
+    judged, made = _weights(critic.last), _weights(maker.last)
+    alike = critic.readings[-1].kind == maker.readings[-1].kind in KINDS
+    return alike and judged < made and _wants_one(maker) and not _wants_one(critic)
+
+
+def _weights(snapshot: Snapshot) -> frozenset[str]:
+    return frozenset(name for site in snapshot.graph.sites for name in site.parameters)
+
+
+def _wants_one(stream: Stream) -> bool:
+    """Whether all targets are one number."""
+    targets = stream.targets
+    return targets is not None and float(np.ptp([targets.minimum, targets.maximum])) == 0
+
+
+def _both_win(critic: Stream, maker: Stream) -> bool:
+    """Whether both losses, per observation, went from about chance to almost nothing."""
+    chance = critic.course.baseline
+    starts, ends = zip(*(_ends(stream) for stream in (critic, maker)), strict=True)
+    return bool(min(starts) > FAR * chance and 0 <= max(ends) < LEFT * chance)
+
+
+def _ends(stream: Stream) -> tuple[float, float]:
+    """The loss per observation at the start and at the end."""
+    losses = stream.losses / stream.readings[-1].scale
+    count = max(1, round(len(losses) * LAST))
+    return float(losses[0]), float(np.mean(losses[-count:]))
+
+
+def _finding(critic: Stream, maker: Stream) -> Finding:
+    ends = [_ends(stream)[1] for stream in (critic, maker)]
+    wanted = float(maker.targets.mean[0]) if maker.targets else float("nan")
+    return RULE.finding(
+        Severity.WARNING,
+        "two losses that should oppose each other are both won",
+        site=maker.last.graph.sites[0].name if maker.last.graph.sites else "",
+        step=maker.first.step,
+        measured=f"the critic's loss ends at {ends[0]:.2g}, the other one at {ends[1]:.2g}, though "
+        f"it goes through the critic; its targets are all {wanted:g}, and that is the answer the "
+        "critic gives already",
+        expected="a loss that is large where the critic is sure",
+        certainty=f"mean of the last fifth of {len(maker.losses)} steps",
+        causes=("wrong_loss", "wrong_labels"),
+        remedies=(_OTHER,),
+        evidence={"critic": ends[0], "maker": ends[1], "wanted": wanted},
+    )
+
+
+_OTHER = Remedy(
+    "Give the generator the critic's label of real samples.",
+    "loss = F.binary_cross_entropy_with_logits(critic(made), torch.ones(len(made), 1))",
+)
+
+
+# --- cases ----------------------------------------------------------------------------------------
+_LOSS = "binary_cross_entropy_with_logits"
+_CRITIC = example.chain("linear", "relu", "linear/1", _LOSS, batch=8)
+_BEHIND = example.chain("linear", "relu", "linear", "relu", "linear/1", _LOSS, batch=8)
+
+
+def _example(critic: float, maker: float, graph: Graph = _BEHIND) -> Trace:
+    """Two losses in turn that fall from chance to these; the second is computed on `graph`."""
+    both, none = np.tile([[0.0], [1.0]], (4, 1)), np.zeros((8, 1))
+    shots = [
+        replace(example.snapshot(known, step=step, loss=_reading(targets)), stream=stream)
+        for step in (0, 50, 99)
+        for stream, known, targets in ((0, _CRITIC, both), (1, graph, none))
+    ]
+    values = np.stack([np.geomspace(0.7, end, 100) for end in (critic, maker)], 1).ravel()
+    steps, turns = np.arange(200) // 2, np.arange(200) % 2
+    return replace(example.trace(*shots), losses=LossCurve(steps, values, turns))
+
+
+def _reading(targets: ArrayLike) -> LossReading:
+    return LossReading(
+        0.7,
+        "binary_cross_entropy",
+        _LOSS,
+        fit=0.7,
+        scale=1.0,
+        input_shape=(8, 1),
+        prediction=example.sums(np.asarray(targets)),
+        target=example.target(targets),
+    )
+
+
+RULE = Rule(
+    code="LOS036",
+    name="opponents-agree",
+    title="Two losses that should oppose each other are both won",
+    why="A generator learns from what its critic does not believe yet. If it is asked for the very "
+    "answer that the critic gives already, it has nothing to learn, and both losses fall to 0.",
+    sees="""
+A generative network whose generator's loss has the label of made samples where it needs that of
+real ones, or the wrong sign: it learns to be recognised.
+""",
+    evidence="""
+Two losses trained in turn. The targets of the second are all one number, those of the first are
+not, and the second is computed through all weights of the first and more: a generator behind its
+critic. Both began at about the loss of chance and end at less than a tenth of it.
+""",
+    ignore="""
+In a game that is played one side wins at the other's cost, or both stay near chance.
+""",
+    references=("Goodfellow et al. 2014, Generative Adversarial Nets, section 3",),
+    reads=frozenset({Quantity.LOSS}),
+    check_run=check_run,
+    thresholds={"players": PLAYERS, "left": LEFT, "far": FAR, "last": LAST},
+    explains=("signal-fades", "loss-flat"),
+    cases=(
+        Case("both are won", lambda: _example(0.002, 0.0003), Severity.WARNING),
+        Case("both are nearly won", lambda: _example(0.02, 0.01), Severity.WARNING),
+        Case("near miss: one is won at the other's cost", lambda: _example(0.002, 3.0), None),
+        Case("near miss: the same weights in turn", lambda: _example(0.01, 0.01, _CRITIC), None),
+        Case("both stay near chance", lambda: _example(0.65, 0.7), None),
+        Case("readings missing", lambda: example.unread(_example(0.002, 0.0003)), None),
+    ),
+)
