@@ -26,7 +26,7 @@ NOT_FOUND_TODAY = {
 """Programs whose fault no rule sees yet."""
 
 MISNAMED_TODAY = {
-    "average_written_over_the_network": "labels-unrelated: weights put back after a step are not seen",
+    "average_written_over_the_network": "labels-unrelated: weights put back after a step",
     "half_precision_overflow": "non-finite-origin: an infinity that a division makes 0 is not seen",
 }
 """Programs whose fault is found and put down to another cause."""
