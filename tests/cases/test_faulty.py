@@ -19,11 +19,14 @@ NOT_FOUND_TODAY = {
     "forgotten_start": "vanishing-gradient: the time steps of one recurrence are not seen",
     "saturated_recurrence": "saturated-units: the states inside of nn.RNN are not read",
     "unscaled_attention": "saturated-units: an attention that is one-hot for every row",
+    "overlap_of_logits": "no rule: a Dice loss is not recognised as one of shares",
+    "volume_of_the_wrong_sign": "no rule: a likelihood of numbers may fall without bounds",
     "policy_descends_its_reward": "no rule: from its loss it is a policy that descends a cost",
 }
 """Programs whose fault no rule sees yet."""
 
 MISNAMED_TODAY = {
+    "average_written_over_the_network": "labels-unrelated: weights put back after a step",
     "half_precision_overflow": "non-finite-origin: an infinity that a division makes 0 is not seen",
 }
 """Programs whose fault is found and put down to another cause."""

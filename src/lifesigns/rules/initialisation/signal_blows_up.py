@@ -125,6 +125,17 @@ def _example(factor: float, losses: Iterable[float], entering: float = 1.0, *oth
     return example.trace(*shots, losses=list(losses))
 
 
+def _second_input(behind: float) -> Trace:
+    """Weights of gain 1, and values of this size behind the first layer, flat."""
+    graph = example.chain(*["linear", "relu"] * 3, "linear", "mse_loss", units=8)
+    reached = example.inputs(graph, [1.0, behind, behind, behind])
+    parameters = example.weights(graph, weight_rms=0.35)
+    shots = (
+        example.snapshot(graph, step=s, parameters=parameters, **reached) for s in range(0, 99, 9)
+    )
+    return example.trace(*shots, losses=list(FLAT))
+
+
 RULE = Rule(
     code="INI002",
     name="signal-blows-up",
@@ -173,6 +184,7 @@ is a note. A large output alone is right where the targets are large.
             lambda: _example(6, FLAT, 1.0, Site("", "index_add", 0, Kind.OTHER, (8, 8))),
             Severity.WARNING,
         ),
+        Case("a second input of 200, flat", lambda: _second_input(200), Severity.WARNING),
         Case("raw inputs, flat", lambda: _example(1, FLAT, 100), Severity.WARNING),
         Case("near miss: six-fold per layer, yet it learns", lambda: _example(6, FALLING), None),
         Case("near miss: small inputs brought to size", lambda: _example(6, FLAT, 0.01), None),
