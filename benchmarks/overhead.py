@@ -81,7 +81,7 @@ class Effort:
         return max(self.steps, round(self.seconds / one)) if mode.long else self.steps
 
 
-FULL, QUICK, SMOKE = Effort(7, 60, 2.5), Effort(3, 15, 0.5), Effort(1, 3, 0.0)
+FULL, QUICK, SMOKE = Effort(7, 60, 2.5), Effort(2, 8, 0.2), Effort(1, 2, 0.0)
 
 
 def workloads(device: str) -> list[Workload]:
