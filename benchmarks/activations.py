@@ -1,6 +1,6 @@
 """What an activation costs: CPU time of forward and backward ÷ that of ReLU, in one run.
 
-    python benchmarks/activations.py            # about two minutes
+    python benchmarks/activations.py            # says how long it takes here; --quick: a minute
     python benchmarks/activations.py --save     # and `lifesigns functions` shows it from then on
 
 Blocks of ReLU and of the other function alternate on the same 256 x 512 preactivations; the table
@@ -16,15 +16,14 @@ import platform
 import statistics
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from rich.console import Console
-from rich.progress import track
-from rich.table import Table
+from rows import Rows, announce, tracked
 from torch import nn
 
-from lifesigns.functions import ACTIVATIONS, modules
+from lifesigns.functions import ACTIVATIONS, Activation, modules
 from lifesigns.functions.cost import Measured
 
 ROWS, UNITS = 256, 512
@@ -61,31 +60,37 @@ def processor() -> str:
     return next(names, platform.processor() or platform.machine())
 
 
+def estimate(entries: Sequence[Activation], x: torch.Tensor, pairs: int) -> float:
+    """Seconds that all takes here, by the clock, from two calls of each."""
+    start = time.perf_counter()
+    for entry in entries:
+        function = built(entry.code)
+        function(x).backward(torch.ones_like(function(x)))
+    return (time.perf_counter() - start) / 2 * 2 * BLOCK * pairs
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=15, help="pairs of blocks for each function")
+    parser.add_argument("--quick", action="store_true", help="two pairs")
     parser.add_argument("--save", action="store_true", help="let `lifesigns functions` show it")
     options = parser.parse_args()
+    pairs = 2 if options.quick else options.pairs
     torch.set_num_threads(1)
     torch.manual_seed(0)
 
     x, relu = torch.randn(ROWS, UNITS, requires_grad=True), nn.ReLU()
     seconds(relu, x)
     entries = [activation for activation in ACTIVATIONS.values() if activation.code]
-    relative = {
-        entry.name: round(ratio(built(entry.code), relu, x, options.pairs), 2)
-        for entry in track(entries, console=Console(stderr=True))
-    }
-    measured = Measured(f"{processor()}, torch {torch.__version__}, one thread", relative)
-
-    table = Table(title=f"forward and backward ÷ ReLU ({measured.machine})")
-    table.add_column("activation")
-    table.add_column("cost", justify="right")
-    for name, cost in sorted(relative.items(), key=lambda item: item[1]):
-        table.add_row(name, f"{cost:.2f}")
-    Console(width=100).print(table)
+    machine = f"{processor()}, torch {torch.__version__}, one thread"
+    announce(estimate(entries, x, pairs))
+    rows = Rows(f"forward and backward ÷ ReLU ({machine})", ("activation", "cost"))
+    relative = {}
+    for entry in tracked(entries):
+        relative[entry.name] = round(ratio(built(entry.code), relu, x, pairs), 2)
+        rows.add(entry.name, f"{relative[entry.name]:.2f}")
     if options.save:
-        print(f"saved in {measured.save()}", file=sys.stderr)
+        print(f"saved in {Measured(machine, relative).save()}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """How long judging takes: a trace of 10,000 snapshots of 100 sites, healthy and sick.
 
-    python benchmarks/judge.py               # a few seconds
+    python benchmarks/judge.py               # says how long it takes here
+    python benchmarks/judge.py --quick       # 1,000 snapshots
     python benchmarks/judge.py --rules       # and what each rule takes
 
 The ratio compares with a trace of 100 snapshots: what is judged is thinned, so it stays near that
@@ -15,6 +16,7 @@ import dataclasses
 import time
 
 import numpy as np
+from rows import Rows, announce, tracked
 
 from lifesigns.records import (
     BatchReading,
@@ -31,6 +33,8 @@ from lifesigns.rules import testing as example
 LAYERS, WIDTH, BATCH = 50, 32, 64
 DISTINCT = 20
 """So many different snapshots take turns."""
+THINNED = 6
+"""All of it ÷ judging 100 sick snapshots, about: longer traces are thinned."""
 
 
 def snapshot(step: int, *, sick: bool) -> Snapshot:
@@ -96,21 +100,24 @@ def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rules", action="store_true", help="also each rule by itself")
+    parser.add_argument("--quick", action="store_true", help="1,000 snapshots")
     parser.add_argument("--snapshots", type=int, default=10_000)
     options = parser.parse_args()
-    print(f"{len(all_rules())} rules, {2 * LAYERS} sites of {WIDTH} units")
-    for sick in (False, True):
-        short, run = trace(100, sick=sick), trace(options.snapshots, sick=sick)
-        base, taken = seconds(short), seconds(run)
+    count = 1000 if options.quick else options.snapshots
+    start = time.perf_counter()
+    seconds(trace(100, sick=True))
+    announce(THINNED * (time.perf_counter() - start))
+    title = f"{len(all_rules())} rules, {2 * LAYERS} sites of {WIDTH} units: seconds, snapshots"
+    rows = Rows(title, ("trace", "100", f"{count:,}", "ratio"))
+    for sick in tracked((False, True)):
+        run = trace(count, sick=sick)
+        base, taken = seconds(trace(100, sick=sick)), seconds(run)
         name = "sick" if sick else "healthy"
-        print(
-            f"{name:8} 100 snapshots {base:.3f} s, {options.snapshots:,} snapshots {taken:.3f} s:"
-            f" ratio {taken / base:.1f}"
-        )
+        rows.add(name, f"{base:.3f}", f"{taken:.3f}", f"{taken / base:.1f}")
         if options.rules:
             costs = [(_alone(run, number), rule.name) for number, rule in enumerate(all_rules())]
             for cost, rule_name in sorted(costs, reverse=True)[:12]:
-                print(f"    {cost:.3f} s  {rule_name}")
+                print(f"    {cost:.3f} s  {rule_name}", flush=True)
 
 
 def _alone(run: Trace, number: int) -> float:

@@ -1,6 +1,7 @@
 """What the lab gains: model-steps per second of CPU time, population ÷ one network at a time.
 
-    python benchmarks/lab.py                      # about three minutes
+    python benchmarks/lab.py                      # says how long it takes here
+    python benchmarks/lab.py --quick              # fewer networks, one turn
     python benchmarks/lab.py --jax PYTHON         # with JAX, from an environment that has it
     python benchmarks/lab.py --digits             # 512 networks, 500 steps each, with peak memory
 
@@ -15,20 +16,19 @@ best of several turns counts, because other programs on the machine can only slo
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import torch
-from rich.console import Console
-from rich.progress import track
-from rich.table import Table
+from rows import Rows, announce, tracked
 from torch import nn
 
 from lifesigns.lab import Member, train_population
@@ -38,9 +38,12 @@ from lifesigns.nets import MLP, Recipe
 from lifesigns.nets.data import Split, load
 
 SAMPLES = 1797
-SIZES = (1, 8, 32, 128, 512)
+SIZES, QUICK_SIZES = (1, 8, 32, 128, 512), (1, 8, 32)
+FEW = 8
+"""Networks that tell how long it takes to build and train many."""
 SECONDS = 0.5
 """CPU time of one turn, about."""
+DIGITS_STEPS = 500
 JAX_SCRIPT = Path(__file__).with_name("lab_jax.py")
 
 
@@ -74,6 +77,9 @@ SETTINGS = (
     Setting((64, 64, 64, 10), 32),
     Setting((784, 128, 128, 10), 64),
 )
+
+Cases = Sequence[tuple[Setting, int]]
+"""Networks, each with how many of them."""
 
 
 def sequential(setting: Setting) -> float:
@@ -136,13 +142,31 @@ def best(turns: int, *sides: Callable[[], float]) -> list[float]:
     return [max(column) for column in zip(*found, strict=True)]
 
 
-def compare(turns: int, python: str | None, settings: tuple[Setting, ...]) -> Table:
-    table = Table(title=f"model-steps per CPU-second (torch {torch.__version__}, one thread)")
+def estimate(cases: Cases, turns: int, sides: int, digits_steps: int) -> float:
+    """Seconds that all takes here, by the clock: training for so long, and building networks."""
+    start, used = time.perf_counter(), time.process_time()
+    building = {setting: _building(setting) for setting, _ in cases}
+    digits_step = stepping(
+        [Member(SETTINGS[2].recipe, i) for i in range(FEW)], SETTINGS[2].data(), 20
+    )
+    busy = (time.process_time() - used) / (time.perf_counter() - start)  # others may be at work
+    built = sum(building[setting] * size * (2 * turns + 2) for setting, size in cases)
+    trained = len(cases) * turns * sides * SECONDS * 1.3 + digits_step * digits_steps
+    return (built + trained) / max(busy, 0.1)
+
+
+def _building(setting: Setting) -> float:
+    """CPU seconds of one network before its first step."""
+    members, data = [Member(setting.recipe, seed) for seed in range(FEW)], setting.data()
+    start = time.process_time()
+    Population(members, data, torch.float32)
+    return (time.process_time() - start) / FEW
+
+
+def compare(turns: int, python: str | None, cases: Cases) -> None:
     heads = ("network", "K", "chunk", "sequential", "lab", "lab ÷ seq.", "JAX", "lab ÷ JAX")
-    for head in heads:
-        table.add_column(head, justify="left" if head == "network" else "right")
-    cases = [(setting, size) for setting in settings for size in SIZES]
-    for setting, size in track(cases, console=Console(stderr=True)):
+    rows = Rows(f"model-steps per CPU-second (torch {torch.__version__}, one thread)", heads)
+    for setting, size in tracked(cases):
         members = [Member(setting.recipe, seed) for seed in range(size)]
         chunk = best_chunk(members, setting.data())
         sides = [partial(sequential, setting), partial(population, setting, size, chunk)]
@@ -150,13 +174,12 @@ def compare(turns: int, python: str | None, settings: tuple[Setting, ...]) -> Ta
             sides.append(partial(with_jax, python, setting, size))
         alone, lab, *jax = best(turns, *sides)
         speeds = f"{alone:,.0f}", f"{lab:,.0f}", f"{lab / alone:.1f}"
-        against = (f"{jax[0]:,.0f}", f"{lab / jax[0]:.2f}") if jax else ("not asked", "–")
-        table.add_row(setting.name, str(size), str(chunk), *speeds, *against)
-    return table
+        against = (f"{jax[0]:,.0f}", f"{lab / jax[0]:.2f}") if jax else ("–", "–")
+        rows.add(setting.name, str(size), str(chunk), *speeds, *against)
 
 
-def digits(members: int = 512, steps: int = 500) -> str:
-    """512 networks on the handwritten digits, as the lab trains them, measures included."""
+def digits(members: int, steps: int = DIGITS_STEPS) -> str:
+    """Networks on the handwritten digits, as the lab trains them, measures included."""
     data = load("digits").for_loss("cross_entropy")
     recipe = Recipe(
         MLP(64, (64, 64), 10, "relu", initialiser="he_normal"), "cross_entropy", 0.1, batch_size=32
@@ -187,15 +210,19 @@ def peak_mib() -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jax", metavar="PYTHON", help="interpreter that can import jax")
-    parser.add_argument("--digits", action="store_true", help="only 512 networks on digits")
+    parser.add_argument("--digits", action="store_true", help="only the networks on digits")
     parser.add_argument("--turns", type=int, default=3, help="the best of so many counts")
     parser.add_argument("--only", default="", help="networks whose name starts like this")
+    parser.add_argument("--quick", action="store_true", help="fewer networks, one turn")
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    if not asked.digits:
-        settings = tuple(s for s in SETTINGS if s.name.startswith(asked.only))
-        Console(width=110).print(compare(asked.turns, asked.jax, settings))
-    print(digits())
+    settings = [] if asked.digits else [s for s in SETTINGS if s.name.startswith(asked.only)]
+    cases = list(itertools.product(settings, QUICK_SIZES if asked.quick else SIZES))
+    turns, members = (1, 64) if asked.quick else (asked.turns, 512)
+    announce(estimate(cases, turns, 3 if asked.jax else 2, members * DIGITS_STEPS))
+    if cases:
+        compare(turns, asked.jax, cases)
+    print(f"\n{digits(members)}")
 
 
 if __name__ == "__main__":

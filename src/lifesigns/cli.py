@@ -270,7 +270,8 @@ def lab(
         Path | None, typer.Option(metavar="DIR", help="Tables, page, design; resumes there.")
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Processes. [default: all processors]")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Most processes. [default: all processors]"),
     ] = None,
     on: Annotated[str, typer.Option(metavar="WHERE", help="local or ray.")] = "local",
     parquet: Annotated[bool, typer.Option("--parquet", help="Also write Parquet tables.")] = False,

@@ -18,7 +18,6 @@ from lifesigns.record import Recorder
 from lifesigns.records import Finding, Quantity, RunInfo, Snapshot, Trace
 from lifesigns.report import Report
 from lifesigns.rules import Selection
-from lifesigns.store import RunWriter
 
 FLUSH_SECONDS = 1.0
 """How often the losses between two snapshots are written to the run file."""
@@ -143,6 +142,8 @@ class _RunFile:
     """The run file of a watched run; a disk that fails does not stop the training."""
 
     def __init__(self, path: Path, info: RunInfo) -> None:
+        from lifesigns.store import RunWriter  # with SQLite: only who saves a run pays for it
+
         self._writer = RunWriter(path, info)
         self._losses_written = 0
         self._flushed = time.monotonic()

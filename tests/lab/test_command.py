@@ -10,6 +10,7 @@ import sys
 import time
 
 import pytest
+from at_once import COMMAND
 
 from lifesigns.cli import main
 
@@ -70,7 +71,8 @@ def test_a_reader_that_leaves_early_costs_no_file(tmp_path):
 def test_ctrl_c_loses_nothing_and_the_same_command_goes_on(tmp_path, jobs, forked):
     slow = [*SMALL, "--steps", "1500", "--activation", "tanh,relu,sigmoid,elu", "--out", tmp_path]
     slow += ["--jobs", jobs]
-    command = [sys.executable, "-m", "lifesigns", "lab", *map(str, slow)]
+    here = [sys.executable, "-m", "lifesigns"]
+    command = [*(here if jobs == 1 else COMMAND), "lab", *map(str, slow)]
     process = subprocess.Popen(
         command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     )

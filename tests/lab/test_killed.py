@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from at_once import COMMAND
 
 SMALL = ["--data", "iris", "--net", "8", "--rate", "0.01,0.1", "--seeds", "3"]
 
@@ -54,7 +55,7 @@ def descendants(number):
 def interrupted_by(ending, out, steps):
     """A lab of two workers that was ended in its middle; its options, and what it had kept."""
     slow = [*SMALL, "--activation", "tanh,relu,sigmoid,elu", "--jobs", "2", "--steps", steps]
-    command = [sys.executable, "-m", "lifesigns", "lab", *map(str, slow), "--out", str(out)]
+    command = [*COMMAND, "lab", *map(str, slow), "--out", str(out)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     assert until(lambda: list(out.glob("units/*.npz")) or process.poll() is not None)
     children = descendants(process.pid)

@@ -110,7 +110,7 @@ def test_a_damaged_result_is_trained_again(tmp_path):
 
 
 def test_two_processes_give_the_same_numbers_as_one():
-    alone, shared = run(SMALL), run(SMALL, workers=LocalWorkers(2))
+    alone, shared = run(SMALL), run(SMALL, workers=LocalWorkers(2, at_once=True))
 
     for one, two in zip(alone.results, shared.results, strict=True):
         np.testing.assert_array_equal(one.history.losses, two.history.losses)

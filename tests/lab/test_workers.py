@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lifesigns._errors import UsageError
-from lifesigns.lab.training import workers
+from lifesigns.lab.training import pace, workers
 from lifesigns.lab.training.members import Member
 from lifesigns.lab.training.work_units import Source, WorkUnit, work_units_of
 from lifesigns.lab.training.workers import LocalWorkers
@@ -47,7 +47,7 @@ class Mortal:
 def test_a_local_worker_killed_in_the_middle_loses_nothing():
     units, found = some_units(6), {}
 
-    for unit, history in LocalWorkers(2).train(units):
+    for unit, history in LocalWorkers(2, at_once=True).train(units):
         if not found:
             for process in multiprocessing.active_children():
                 process.kill()
@@ -61,7 +61,7 @@ def test_workers_that_are_killed_again_and_again_end_in_a_clear_error(monkeypatc
     (unit,) = some_units(1)
 
     with pytest.raises(UsageError, match=r"killed 2 times.* 1 of 1 work units are left"):
-        list(LocalWorkers(2).train([Mortal(unit)]))
+        list(LocalWorkers(2, at_once=True).train([Mortal(unit)]))
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +106,25 @@ def test_no_more_processes_are_started_than_there_are_units(monkeypatch):
     )
 
     with pytest.raises(ZeroDivisionError):
-        list(LocalWorkers(1000).train(some_units(3)))
+        list(LocalWorkers(1000, at_once=True).train(some_units(3)))
 
     assert started == [3]
+
+
+@pytest.fixture
+def no_processes(monkeypatch):
+    monkeypatch.setattr(workers, "ProcessPoolExecutor", None)
+
+
+def test_a_small_design_starts_no_process(no_processes):
+    units = some_units(12)
+
+    assert_same(dict(LocalWorkers(2).train(units)), units)
+
+
+def test_work_begun_here_and_ended_elsewhere_has_the_same_numbers(monkeypatch):
+    monkeypatch.setattr(pace, "LOOK", 0.0)
+    monkeypatch.setattr(pace, "WORTH", 1e-6)
+    units = some_units(3)
+
+    assert_same(dict(LocalWorkers(2).train(units)), units)

@@ -42,7 +42,7 @@ def lab(
         options: Fields of the design given one by one, see `design_of`.
         out: Folder for the design, tables and page; what is there of the same design is not done
             again.
-        jobs: Processes; all processors by default.
+        jobs: Most processes; all processors by default.
         on: `local` or `ray`.
         parquet: Write Parquet tables beside the CSV ones.
 

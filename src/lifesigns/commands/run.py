@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from lifesigns._errors import Interrupted, RecorderError, UsageError, cut
 from lifesigns._files import why_unreadable
 from lifesigns._outputs import STDOUT, check_distinct, report_file
+from lifesigns.commands._run.collector import resting_collector
 from lifesigns.commands._run.delivery import Delivery
 from lifesigns.commands._run.outlet import Outlet
 from lifesigns.commands._run.signals import Farewell
@@ -90,7 +91,8 @@ def run(
         Interrupted: Ctrl-C ended the script.
     """
     _check_files(_source(target, module), (json_path, sarif_path), save)
-    from lifesigns.watch import Watcher
+    with resting_collector():
+        from lifesigns.watch import Watcher
 
     stopper = _Stopper(max_steps, stop_on)
     watcher = Watcher(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -178,13 +178,13 @@ class _Desk:
     def _done(self, work_units: Sequence[WorkUnit]) -> dict[WorkUnit, History]:
         kept = {one: self.shelf.get(one) if self.shelf else None for one in work_units}
         done = {work_unit: history for work_unit, history in kept.items() if history is not None}
-        whole, steps = sum(map(_size, work_units)), sum(map(_size, done))
+        whole, steps = _steps(work_units), _steps(done)
         self._tell(steps, whole)
         for work_unit, history in self.workers.train([u for u in work_units if u not in done]):
             if self.shelf:
                 self.shelf.put(work_unit, history)
             done[work_unit] = history
-            steps += _size(work_unit)
+            steps += work_unit.size
             self._tell(steps, whole)
         return done
 
@@ -210,5 +210,5 @@ def joined(parts: Sequence[History]) -> History:
     )
 
 
-def _size(work_unit: WorkUnit) -> int:
-    return len(work_unit.members) * work_unit.steps
+def _steps(work_units: Iterable[WorkUnit]) -> int:
+    return sum(work_unit.size for work_unit in work_units)

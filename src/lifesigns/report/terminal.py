@@ -18,7 +18,6 @@ from typing import IO
 
 from rich.console import Console, ConsoleRenderable
 from rich.padding import Padding
-from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
@@ -182,6 +181,8 @@ def indented_code(console: Console, code: str) -> Padding:
     """
     text = Text(fitted(console, code.expandtabs(4).strip("\n")))
     if console.color_system is not None and not console.no_color:
+        from rich.syntax import Syntax  # with pygments: only a terminal pays for it
+
         text = Syntax("", "python", theme="ansi_dark").highlight(text.plain)
         text.rstrip()
         text.no_wrap, text.overflow = False, "fold"  # nothing of it is cut off

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -81,10 +81,19 @@ class WorkUnit:
         text = repr((self.members, self.source, self.source.version, self.steps, programs))
         return hashlib.sha256(text.encode()).hexdigest()[:24]
 
-    def train(self) -> History:
-        """Trains the members in this process."""
-        loss = self.members[0].recipe.loss
-        return train_population(self.members, self.source.load().for_loss(loss), self.steps)
+    @property
+    def size(self) -> int:
+        """Member-steps."""
+        return len(self.members) * self.steps
+
+    def train(self, progress: Callable[[int], object] | None = None) -> History:
+        """Trains the members in this process.
+
+        Args:
+            progress: Called with the number of member-steps done since the last call.
+        """
+        data = self.source.load().for_loss(self.members[0].recipe.loss)
+        return train_population(self.members, data, self.steps, progress=progress)
 
 
 def work_units_of(

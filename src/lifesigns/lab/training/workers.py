@@ -19,6 +19,7 @@ import torch
 
 from lifesigns._errors import UsageError
 from lifesigns.lab.engines.c import arithmetic
+from lifesigns.lab.training.pace import Pace, WorthProcesses
 from lifesigns.lab.training.population import History
 from lifesigns.lab.training.work_units import WorkUnit
 
@@ -48,9 +49,16 @@ class Workers(Protocol):
 
 @dataclass(frozen=True)
 class LocalWorkers:
-    """One single-threaded process for each of `jobs`; with one job, this process itself."""
+    """This process; and single-threaded others where the work is worth their start.
+
+    That shows when this process trains, so it begins. Who trains a work unit, and whether another
+    began it, does not change its numbers.
+    """
 
     jobs: int = 1
+    """Most processes."""
+    at_once: bool = False
+    """Start them without asking what they are worth."""
 
     def train(self, work_units: Sequence[WorkUnit]) -> Iterator[tuple[WorkUnit, History]]:
         """See `Workers`. What is still waiting is given up when the caller stops asking.
@@ -58,37 +66,66 @@ class LocalWorkers:
         Raises:
             UsageError: Worker processes were killed, and those that took their places as well.
         """
-        if self.jobs == 1:
-            with _OneThread():
-                for work_unit in work_units:
-                    yield work_unit, work_unit.train()
-            return
-        left = dict.fromkeys(work_units)
-        for _ in range(1 + NEW_POOLS):
-            with contextlib.suppress(BrokenProcessPool):
-                for work_unit, history in self._trained(list(left)):
+        left, processes = dict.fromkeys(work_units), self.jobs
+        if not self.at_once:
+            try:
+                for work_unit, history in _trained_here(work_units, self.jobs):
                     del left[work_unit]
                     yield work_unit, history
-                return
-        raise UsageError(
-            f"Worker processes were killed {1 + NEW_POOLS} times, most often for want of memory; "
-            f"{len(left)} of {len(work_units)} work units are left. "
-            "Try fewer --jobs, or a smaller chunk."
-        )
+            except WorthProcesses as worth:
+                processes = worth.processes
+        if left:
+            yield from _trained_elsewhere(left, processes)
 
-    def _trained(self, work_units: Sequence[WorkUnit]) -> Iterator[tuple[WorkUnit, History]]:
-        arithmetic()  # compiled once, here, and not by every worker at the same time
-        context = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(
-            min(self.jobs, len(work_units)), context, initializer=_become_a_worker
-        )
-        try:
-            with _interrupts_wait():
-                waiting = {pool.submit(work_unit.train): work_unit for work_unit in work_units}
-            for done in as_completed(waiting):
-                yield waiting[done], done.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+
+def _trained_here(work_units: Sequence[WorkUnit], jobs: int) -> Iterator[tuple[WorkUnit, History]]:
+    """Trains in this process.
+
+    Raises:
+        WorthProcesses: Others should go on, with the work unit that was begun as well.
+    """
+    pace = Pace(jobs, sum(work_unit.size for work_unit in work_units))
+    with _OneThread():
+        for work_unit in work_units:
+            yield work_unit, work_unit.train(pace.trained)
+
+
+def _trained_elsewhere(
+    left: dict[WorkUnit, None], processes: int
+) -> Iterator[tuple[WorkUnit, History]]:
+    """Trains in other processes, and in new ones where some were killed.
+
+    Raises:
+        UsageError: That happened too often.
+    """
+    wanted = len(left)
+    for _ in range(1 + NEW_POOLS):
+        with contextlib.suppress(BrokenProcessPool):
+            for work_unit, history in _trained_by(processes, list(left)):
+                del left[work_unit]
+                yield work_unit, history
+            return
+    raise UsageError(
+        f"Worker processes were killed {1 + NEW_POOLS} times, most often for want of memory; "
+        f"{len(left)} of {wanted} work units are left. Try fewer --jobs, or a smaller chunk."
+    )
+
+
+def _trained_by(
+    processes: int, work_units: Sequence[WorkUnit]
+) -> Iterator[tuple[WorkUnit, History]]:
+    arithmetic()  # compiled once, here, and not by every worker at the same time
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(
+        min(processes, len(work_units)), context, initializer=_become_a_worker
+    )
+    try:
+        with _interrupts_wait():
+            waiting = {pool.submit(work_unit.train): work_unit for work_unit in work_units}
+        for done in as_completed(waiting):
+            yield waiting[done], done.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 @contextlib.contextmanager
