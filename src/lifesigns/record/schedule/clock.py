@@ -17,6 +17,10 @@ class Clock:
         """When training began, by `time.perf_counter`; None before that."""
         self._ended: float | None = None
 
+    def spend(self, seconds: float) -> None:
+        """Watching has taken some time."""
+        self.watching += seconds
+
     def end(self) -> None:
         """Training is over: time no longer counts."""
         self._ended = time.perf_counter()

@@ -27,6 +27,10 @@ class Every:
         """
         return step % self.n == 0
 
+    def rests(self, step: int, watching: float, training: float, last_cost: float) -> int:
+        """How many cycles from `step` on are not due for certain; see `due`."""
+        return self.n - 1 - (step - 1) % self.n
+
     def ask(self) -> None:
         """Nothing but each N-th cycle is recorded."""
 
@@ -58,6 +62,16 @@ class Budget:
             return True
         return _is_milestone(step)
 
+    def rests(self, step: int, watching: float, training: float, last_cost: float) -> int:
+        """How many cycles from `step` on are not due for certain; see `due`.
+
+        What the budget allows depends on how long the cycles take: half of them are left out, and
+        then it is asked again.
+        """
+        missing = (watching + last_cost) / self.share - training
+        affordable = int(missing * step / training / 2) if training > 0 else 0
+        return max(min(affordable, _next_milestone(step) - step), 0)
+
     def ask(self) -> None:
         """Records the next cycle, whatever it costs: something has changed."""
         self._asked = True
@@ -65,7 +79,12 @@ class Budget:
 
 def _is_milestone(step: int) -> bool:
     """Whether a step is 4, or 16 or more and a power of two or three times one."""
-    half = step & -step  # the lowest bit
-    if step < DENSE:
-        return step == half and step.bit_length() % 2 == 1
-    return step in (half, 3 * half)
+    return _next_milestone(step) == step
+
+
+def _next_milestone(step: int) -> int:
+    """The first from `step` on."""
+    if step <= DENSE:
+        return next(m for m in (4, DENSE) if m >= step)
+    above = 1 << (step - 1).bit_length()  # the power of two from here on
+    return next(m for m in (above // 4 * 3, above) if m >= step)
