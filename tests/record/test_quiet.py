@@ -1,5 +1,7 @@
 """The short way through unrecorded cycles keeps what the long way keeps, and leaves what is odd."""
 
+from typing import ClassVar
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -175,7 +177,7 @@ def test_a_failure_on_the_short_way_is_told_and_the_step_kept(recording, monkeyp
 
 def test_a_mode_of_the_user_is_not_shown_what_the_loss_is_asked(recording):
     class Seen(TorchFunctionMode):
-        names = set()
+        names: ClassVar[set[str]] = set()
 
         def __torch_function__(self, function, types, arguments=(), options=None):
             self.names.add(function.__name__)
