@@ -7,8 +7,8 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import Protocol
 
-from lifesigns.record.schedule.clock import Clock
-from lifesigns.record.schedule.sampler import Budget, Every
+from lifesigns.record.schedule.clock import FIRST_STEPS, IDLE_STEPS, RECORDINGS, Clock
+from lifesigns.record.schedule.sampler import FIRST, Budget, Every
 
 
 class State(Enum):
@@ -119,16 +119,20 @@ class Cycles:
         """A loss of this cycle is recorded on the spot, unless everything is."""
         if self.state is QUIET:
             self.state = ON_THE_SPOT
+            self._clock.kind = RECORDINGS
 
     def _arm(self) -> None:
         if self.state is OFF:  # stopped inside the backward pass that ends the cycle
             return
         self.state = ARMED
-        self._watching_when_armed = self._clock.watching
+        clock = self._clock
+        clock.kind = FIRST_STEPS if self.step < FIRST else RECORDINGS
+        self._watching_when_armed = clock.watching
         for instrument in self._instruments:
             instrument.arm()
 
     def _lay_down(self) -> None:
+        self._clock.kind = IDLE_STEPS
         for instrument in self._instruments:
             instrument.disarm()
             instrument.forget()
