@@ -19,13 +19,11 @@ from torch.optim import Optimizer
 from lifesigns.record.attach.followed_thread import NOBODY
 from lifesigns.record.loss.known_roots import KnownRoot, known_root
 from lifesigns.record.parts import Parts
+from lifesigns.record.schedule.clock import TIMED
 from lifesigns.record.schedule.cycles import QUIET
 
 OUTSIDE = -1
 """The task of code that does not run inside a backward pass."""
-TIMED = 16
-"""Of as many quiet cycles one is timed, and stands for all."""
-
 _task = torch._C._current_graph_task_id
 _modes = torch._C._len_torch_function_stack
 
@@ -98,7 +96,7 @@ class Quiet:
         thread = self._thread
         thread.trains = thread.in_quiet_pass = True
         if began:
-            self._clock.spend((time.perf_counter() - began) * TIMED)
+            self._clock.sample("pass", time.perf_counter() - began)
         return True
 
     def passed(self, succeeded: bool) -> bool:
@@ -145,7 +143,7 @@ class Quiet:
         except Exception as error:
             self._guard.failed(error)
         if began:
-            self._clock.spend((time.perf_counter() - began) * TIMED)
+            self._clock.sample("step", time.perf_counter() - began)
         return True
 
     def _note(self, loss: Tensor) -> bool:

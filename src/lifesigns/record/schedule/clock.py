@@ -7,6 +7,9 @@ from enum import Enum, auto
 
 from lifesigns.records import Cost
 
+TIMED = 16
+"""Of as many idle steps one is timed, and stands for all."""
+
 
 class Spent(Enum):
     """What watching takes time for while a network trains."""
@@ -24,6 +27,7 @@ class Clock:
 
     def __init__(self) -> None:
         self._spent = dict.fromkeys(Spent, 0.0)
+        self._samples: dict[str, float] = {}
         self.kind = FIRST_STEPS
         """What the time that is spent now is for."""
         self.watching = 0.0
@@ -36,6 +40,19 @@ class Clock:
         """Watching has taken some time."""
         self.watching += seconds
         self._spent[self.kind] += seconds
+
+    def sample(self, what: str, seconds: float) -> None:
+        """One of `TIMED` idle steps has taken some time, and the others as long.
+
+        What the machine does in between is not to count for all: the shorter of two samples does.
+
+        Args:
+            what: What was done in it.
+            seconds: How long it took.
+        """
+        usual = min(seconds, self._samples.get(what, seconds))
+        self._samples[what] = seconds
+        self.spend(seconds + (TIMED - 1) * usual)
 
     def end(self) -> None:
         """Training is over: time no longer counts."""
