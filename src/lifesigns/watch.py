@@ -85,8 +85,10 @@ class Watcher:
         if self._report is None:
             self._recorder.stop()
             self._info = replace(self._info, outcome=outcome)
-            trace = self.trace
-            self._report = self._judged(trace)
+            trace, began = self.trace, time.perf_counter()
+            report = self._judged(trace)
+            cost = replace(trace.cost, judging=time.perf_counter() - began)
+            self._report = replace(report, trace=replace(trace, cost=cost))
             if self._file is not None:
                 self._file.finish(self._recorder, self._report)
         return self._report

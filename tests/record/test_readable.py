@@ -161,8 +161,8 @@ def test_a_leaf_without_values_is_left_alone_and_named(recording, network, batch
 
     loss = F.cross_entropy(network(x), y)
     before = Untouchable.calls
-    recorder._around_backward.before_backward(Joined.apply(leaf, loss), None)
-    recorder._around_backward.after_backward(succeeded=True)
+    after = recorder._around_backward.before_backward(Joined.apply(leaf, loss), None)
+    after(True)
 
     assert Untouchable.calls == before
     recorder.stop()
@@ -238,8 +238,8 @@ def test_a_saved_value_that_cannot_be_read_is_left_alone_and_named(recording, ki
     loss = model(UNREADABLE[kind]().requires_grad_())
     before = Untouchable.calls
 
-    recorder._around_backward.before_backward(loss, None)
-    recorder._around_backward.after_backward(succeeded=True)
+    after = recorder._around_backward.before_backward(loss, None)
+    after(True)
 
     assert Untouchable.calls == before
     recorder.stop()
@@ -256,9 +256,9 @@ def test_a_saved_value_whose_storage_is_freed_is_left_alone_and_named(recording,
     size = kept[0].untyped_storage().nbytes()
 
     kept[0].untyped_storage().resize_(0)
-    recorder._around_backward.before_backward(loss, None)
+    after = recorder._around_backward.before_backward(loss, None)
     kept[0].untyped_storage().resize_(size)
-    recorder._around_backward.after_backward(succeeded=True)
+    after(True)
     recorder.stop()
 
     assert "1:relu#0: without storage" in unseen(recorder)
@@ -274,8 +274,8 @@ def test_a_loss_or_batch_whose_storage_is_freed_is_left_alone(recording, network
     tensor = {"prediction": prediction, "target": y, "batch": x}[what]
 
     tensor.untyped_storage().resize_(0)
-    recorder._around_backward.before_backward(loss, None)
-    recorder._around_backward.after_backward(succeeded=True)
+    after = recorder._around_backward.before_backward(loss, None)
+    after(True)
     recorder.stop()
 
     (snapshot,) = recorder.trace().snapshots
@@ -297,8 +297,8 @@ def test_a_loss_written_by_hand_on_freed_values_is_left_alone(recording, network
     prediction.untyped_storage().resize_(0)
     y.untyped_storage().resize_(0)
 
-    recorder._around_backward.before_backward(loss, None)
-    recorder._around_backward.after_backward(succeeded=True)
+    after = recorder._around_backward.before_backward(loss, None)
+    after(True)
     recorder.stop()
 
     assert len(recorder.trace().snapshots) == 1

@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn.modules import module as module_hooks
 
 from lifesigns.record.recorder import Recorder
-from lifesigns.record.schedule.clock import Clock
+from lifesigns.record.schedule.clock import IDLE_STEPS, TIMED, Clock
 from lifesigns.record.schedule.cycles import Cycles, State
 from lifesigns.record.schedule.sampler import Every
 
@@ -86,3 +86,25 @@ def test_a_recorder_that_is_stopped_inside_a_backward_pass_leaves_no_hook():
     model(torch.ones(3, 2)).sum().backward()
     assert not module_hooks._global_forward_pre_hooks
     assert not module_hooks._global_forward_hooks
+
+
+def test_an_idle_step_that_was_interrupted_does_not_stand_for_the_others():
+    clock = Clock()
+    clock.kind = IDLE_STEPS
+    for seconds in (1e-6, 1.0, 1e-6):
+        clock.sample("pass", seconds)
+    assert clock.cost().idle_steps == clock.watching
+    assert abs(clock.watching - (1.0 + (3 * TIMED - 1) * 1e-6)) < 1e-9
+
+
+def test_the_cost_is_told_apart_by_what_it_was_spent_on(network, batch, recording):
+    recorder, (x, y) = recording(every=50), batch
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    for _ in range(52):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(network(x), y).backward()
+        optimizer.step()
+    cost = recorder.cost()
+    assert min(cost.first_steps, cost.idle_steps, cost.recordings) > 0
+    parts = cost.first_steps + cost.idle_steps + cost.recordings
+    assert abs(parts - cost.watching) < 1e-9

@@ -195,6 +195,17 @@ def test_the_cost_is_what_was_measured():
     assert "cost       watching cost 0.8 % of training time (0.12 s of 15 s)" in lines
 
 
+def test_the_cost_says_what_it_was_spent_on():
+    once, cost = run([2.3, 2.2], recorded=1), Cost(0.12, 15.0, 0.05, 0.03, 0.04, 0.2)
+
+    shown = str(Report(Trace(once.snapshots, once.losses, steps=2, cost=cost), ()))
+
+    assert (
+        "(0.12 s of 15 s): 0.05 s on the first steps, 0.03 s on idle steps, 0.04 s on recordings, "
+        "0.2 s on judging, afterwards"
+    ) in " ".join(shown.split())
+
+
 def test_a_check_that_took_no_step_tells_only_how_long_it_took():
     once = run([2.3], recorded=1)
 

@@ -15,10 +15,10 @@ from torch import Tensor
 
 from lifesigns.record.attach.backward import GradCall
 from lifesigns.record.parts import Parts
+from lifesigns.record.quiet import OUTSIDE, Quiet
 from lifesigns.record.schedule.cycles import ARMED
 from lifesigns.record.schedule.loss_log import is_severed, loss_value, with_graph
-from lifesigns.record.schedule.spikes import Surprise
-from lifesigns.record.steps import OUTSIDE, Steps
+from lifesigns.record.steps import Steps
 
 MOST_PASSES = 64
 """Backward passes of one cycle that are recorded."""
@@ -32,38 +32,52 @@ class AroundBackward:
     Args:
         parts: Those of the recorder.
         steps: Told where a pass shows that a cycle is over.
+        quiet: The short way through cycles that are not recorded.
         on_fork: Called in a forked child, where nothing is to be watched.
     """
 
-    def __init__(self, parts: Parts, steps: Steps, on_fork: Callable[[], None]) -> None:
+    def __init__(
+        self, parts: Parts, steps: Steps, quiet: Quiet, on_fork: Callable[[], None]
+    ) -> None:
         self._guard, self._clock, self._thread = parts.guard, parts.clock, parts.thread
         self._roots, self._hooks, self._reader = parts.roots, parts.hooks, parts.reader
         self._optimizers, self._by_hand, self._idle = parts.optimizers, parts.by_hand, parts.idle
         self._cycles, self._losses, self._snapshots = parts.cycles, parts.losses, parts.snapshots
-        self._functional, self._surprise = parts.functional, Surprise()
-        self._steps, self.forked = steps, on_fork
+        self._functional, self._surprise = parts.functional, parts.surprise
+        self._steps, self._quiet, self.forked = steps, quiet, on_fork
 
     # --- called by the wrappers -----------------------------------------------------------------
-    def before_backward(self, tensors: Any, gradients: Any) -> None:
+    def before_backward(self, tensors: Any, gradients: Any) -> Callable[[bool], None]:
         """Notes the loss; on a recorded step reads the graph and hooks it.
 
         Args:
             tensors: What was passed: a tensor, or a sequence of them.
             gradients: The gradients given for them, in the same form; None for plain losses.
+
+        Returns:
+            Called after the pass; packs what was recorded.
         """
+        if self._quiet.passes(tensors, gradients):
+            return self._after_quiet
         began = time.perf_counter()
         if self._clock.began is None:
             self._clock.began = self._hooks.first_event or began
-        self._guard(self._before if _task() == OUTSIDE else self._before_nested, tensors, gradients)
+        before = self._before if _task() == OUTSIDE else self._before_nested
+        try:
+            self._guard(before, tensors, gradients)
+        except BaseException:
+            self._after_backward(False)
+            raise
         if self._thread.is_here:
-            self._clock.watching += time.perf_counter() - began
+            self._clock.spend(time.perf_counter() - began)
+        return self._after_backward
 
-    def after_backward(self, *, succeeded: bool) -> None:
-        """Packs what was recorded.
+    def _after_quiet(self, succeeded: bool) -> None:
+        if not self._quiet.passed(succeeded):
+            self._after_backward(succeeded)
 
-        Args:
-            succeeded: Whether `backward` has returned rather than raised.
-        """
+    def _after_backward(self, succeeded: bool) -> None:
+        """Packs what was recorded."""
         if _task() != OUTSIDE:
             return
         self._thread.leave()
@@ -75,7 +89,7 @@ class AroundBackward:
             return
         began = time.perf_counter()
         self._guard(self._after, succeeded)
-        self._clock.watching += time.perf_counter() - began
+        self._clock.spend(time.perf_counter() - began)
 
     def before_grad(self, call: GradCall) -> None:
         """Does what is done before a backward pass, as far as the call trains something.
@@ -91,7 +105,7 @@ class AroundBackward:
             self._clock.began = self._hooks.first_event or began
         self._guard(self._before, call.outputs, call.weights, call)
         if self._thread.is_here:
-            self._clock.watching += time.perf_counter() - began
+            self._clock.spend(time.perf_counter() - began)
 
     def after_grad(self, call: GradCall, gradients: tuple[Tensor | None, ...] | None) -> None:
         """Packs what was recorded.
@@ -104,7 +118,7 @@ class AroundBackward:
         if self._thread.is_here and self._functional.follows:
             began = time.perf_counter()
             self._guard(self._after_grad, call, gradients)
-            self._clock.watching += time.perf_counter() - began
+            self._clock.spend(time.perf_counter() - began)
 
     def end(self) -> None:
         """The run is over: calls that no update has followed have trained nothing."""
@@ -117,6 +131,7 @@ class AroundBackward:
         self._thread.enter()
         if not self._is_followed(given):
             return
+        self._quiet.close()
         cycles = self._cycles
         if self._losses.tentative or call is not None:
             self._functional.follows = False
@@ -146,6 +161,7 @@ class AroundBackward:
                 self._reader.read(losses, cycles.passes, value, scale, reason, inputs)
             else:  # it tells the loss curve
                 self._reader.notice(losses, cycles.passes)
+        self._quiet.learn(*given[0], cycles.passes)
 
     def _before_nested(self, tensors: Any, gradients: Any) -> None:
         if not (self._thread.is_here or self._thread.is_only_one_inside):

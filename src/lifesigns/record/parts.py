@@ -23,6 +23,7 @@ from lifesigns.record.schedule.loss_log import LossLog
 from lifesigns.record.schedule.rate_log import RateLog
 from lifesigns.record.schedule.sampler import Budget, Every
 from lifesigns.record.schedule.snapshots import Snapshots
+from lifesigns.record.schedule.spikes import Surprise
 from lifesigns.records import Quantity, Snapshot
 
 
@@ -52,6 +53,8 @@ class Parts:
     """The step of training that is going on, and whether it is recorded."""
     losses: LossLog
     """The loss of every backward pass."""
+    surprise: Surprise
+    """Which of them are worth recording on the spot."""
     rates: RateLog
     """The learning rates."""
     functional: Functional
@@ -96,6 +99,7 @@ def assemble(
         IdleOptimizers(),
         Cycles(sampler, (hooks, compiled), clock, on_cycle),
         losses,
+        Surprise(),
         RateLog(),
         Functional(losses, by_hand),
         reader,

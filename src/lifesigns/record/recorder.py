@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from lifesigns.record.around_backward import AroundBackward
 from lifesigns.record.attach import backward as _backward
 from lifesigns.record.parts import assemble
+from lifesigns.record.quiet import Quiet
 from lifesigns.record.schedule.streams import MOST_STREAMS
 from lifesigns.record.steps import Steps
 from lifesigns.records import EVERYTHING, Cost, LossCurve, Quantity, Snapshot, Trace
@@ -55,8 +56,11 @@ class Recorder:
             on_snapshot=on_snapshot,
             on_cycle=on_cycle,
         )
-        self._steps = Steps(self._parts)
-        self._around_backward = AroundBackward(self._parts, self._steps, self._leave_child)
+        self._quiet = Quiet(self._parts)
+        self._steps = Steps(self._parts, self._quiet)
+        self._around_backward = AroundBackward(
+            self._parts, self._steps, self._quiet, self._leave_child
+        )
 
     # --- life -----------------------------------------------------------------------------------
     def start(self) -> None:
@@ -93,6 +97,7 @@ class Recorder:
     def _detach(self) -> None:
         _backward.stop_listening(self._around_backward)
         self._steps.detach()
+        self._quiet.close()
         self._parts.cycles.stop()
         self._parts.compiled.detach()
 

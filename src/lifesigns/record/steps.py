@@ -19,12 +19,10 @@ from torch.optim.optimizer import (
 
 from lifesigns.record.attach.backward import outside_dynamo
 from lifesigns.record.parts import Parts
-from lifesigns.record.schedule.cycles import QUIET
+from lifesigns.record.quiet import OUTSIDE, Quiet
 from lifesigns.record.schedule.loss_log import FOREIGN
 
 _task = torch._C._current_graph_task_id
-OUTSIDE = -1
-"""The task of code that does not run inside a backward pass."""
 
 
 class Steps:
@@ -32,9 +30,11 @@ class Steps:
 
     Args:
         parts: Those of the recorder.
+        quiet: The short way through cycles that are not recorded.
     """
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, quiet: Quiet) -> None:
+        self._quiet = quiet
         self._guard, self._clock, self._thread = parts.guard, parts.clock, parts.thread
         self._roots, self._optimizers, self._by_hand = parts.roots, parts.optimizers, parts.by_hand
         self._idle, self._cycles = parts.idle, parts.cycles
@@ -70,16 +70,11 @@ class Steps:
 
     @outside_dynamo
     def _optimizer_stepped(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        if not self._is_own(optimizer):
+        if self._quiet.steps(optimizer) or not self._is_own(optimizer):
             return
         began = time.perf_counter()
-        cycles = self._cycles
-        is_quiet = cycles.state is QUIET and not self._losses.tentative
-        if is_quiet and _task() == OUTSIDE and self._optimizers.is_only(optimizer):
-            self._guard(self._end_quiet_cycle, optimizer)
-        else:
-            self._guard(self._note_step, optimizer)
-        self._clock.watching += time.perf_counter() - began
+        self._guard(self._note_step, optimizer)
+        self._clock.spend(time.perf_counter() - began)
 
     def _is_own(self, optimizer: Optimizer) -> bool:
         """Whether a step belongs to the training that is followed, whatever thread makes it."""
@@ -89,11 +84,8 @@ class Steps:
             return _task() != OUTSIDE and self._thread.is_only_one_inside
         return optimizer in self._optimizers
 
-    def _end_quiet_cycle(self, optimizer: Optimizer) -> None:
-        self._rates.look(optimizer, self._cycles.step)
-        self._cycles.begin()
-
     def _note_step(self, optimizer: Optimizer) -> None:
+        self._quiet.close()
         self._losses.catch_up(self._cycles.step)
         self._note_optimizer(optimizer)
         if optimizer not in self._optimizers:
@@ -139,6 +131,8 @@ class Steps:
         self.finish_cycle()
         self._optimizers.begin_cycle()
         self._cycles.begin()
+        if self.has_stepped or self._idle.has_looked:
+            self._quiet.open()
 
     def finish_cycle(self) -> None:
         """Adds the parameter readings to the cycle's snapshots and delivers them."""

@@ -97,6 +97,14 @@ class Cost:
     """Time spent inside lifesigns."""
     training: float = 0.0
     """Time from the first forward pass to the end, without `watching`."""
+    first_steps: float = 0.0
+    """Of `watching`, what the first steps took, which are always recorded."""
+    idle_steps: float = 0.0
+    """Of `watching`, what the steps took that were not recorded."""
+    recordings: float = 0.0
+    """Of `watching`, what the other recorded steps took."""
+    judging: float = 0.0
+    """Time the rules took when the training was over; no part of `watching`."""
 
     @property
     def overhead(self) -> float:

@@ -370,7 +370,18 @@ def _cost(trace: Trace) -> str:
     if not (trace.steps and cost.training > 0):
         return f"watching took {_seconds(cost.watching)}"
     seconds = f"{_seconds(cost.watching)} of {_seconds(cost.training)}"
-    return f"watching cost {100 * cost.overhead:.1f} % of training time ({seconds})"
+    line = f"watching cost {100 * cost.overhead:.1f} % of training time ({seconds})"
+    parts = [
+        f"{_seconds(spent)} {on}"
+        for spent, on in (
+            (cost.first_steps, "on the first steps"),
+            (cost.idle_steps, "on idle steps"),
+            (cost.recordings, "on recordings"),
+            (cost.judging, "on judging, afterwards"),
+        )
+        if spent
+    ]
+    return f"{line}: {', '.join(parts)}" if parts else line
 
 
 def _seconds(seconds: float) -> str:

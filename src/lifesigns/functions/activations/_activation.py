@@ -14,6 +14,7 @@ from lifesigns.functions.activations._facts import (
     Function,
     measure,
     measure_group,
+    steepest_of,
 )
 from lifesigns.records import Floats
 
@@ -83,9 +84,11 @@ class Activation:
         """Supremum of the output."""
         return self.facts.high
 
-    @property
+    @cached_property
     def max_derivative(self) -> float:
         """Supremum of |σ′|; for functions of several values, of each partial derivative."""
+        if self.elementwise and self.derivative is not None:
+            return steepest_of(self.derivative)
         return self.facts.max_derivative
 
     @property

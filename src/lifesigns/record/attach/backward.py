@@ -38,19 +38,15 @@ class GradCall(NamedTuple):
 class Listener(Protocol):
     """What a recorder does around a backward pass."""
 
-    def before_backward(self, tensors: Any, gradients: Any) -> None:
+    def before_backward(self, tensors: Any, gradients: Any) -> Callable[[bool], None]:
         """Called with what was passed to `backward`.
 
         Args:
             tensors: What was passed: a tensor, or a sequence of them.
             gradients: The gradients given for them, in the same form; None for plain losses.
-        """
 
-    def after_backward(self, *, succeeded: bool) -> None:
-        """Called when backward has returned or raised, also if `before_backward` raised.
-
-        Args:
-            succeeded: Whether it has returned.
+        Returns:
+            Called when backward has returned or raised, with whether it has returned.
         """
 
     def before_grad(self, call: GradCall) -> None:
@@ -116,29 +112,24 @@ def _wrapping(original: Callable[..., Any]) -> Callable[..., Any]:
         if not _listeners or outer == task:  # an outer wrapper of ours has told them
             original(*args, **kwargs)
             return
-        _thread.task = task
+        tensors = args[0] if args else kwargs.get("tensors", ())
+        gradients = args[1] if len(args) > 1 else kwargs.get("grad_tensors")
+        afterwards: list[Callable[[bool], None]] = []
+        succeeded, _thread.task = False, task
         try:
-            _notify(original, args, kwargs)
+            for listener in _listeners:
+                after = listener.before_backward(tensors, gradients)
+                afterwards.append(after)  # at once: the next may raise
+            original(*args, **kwargs)
+            succeeded = True
         finally:
-            _thread.task = outer
+            try:
+                for after in afterwards:
+                    after(succeeded)
+            finally:
+                _thread.task = outer
 
     return outside_dynamo(backward)
-
-
-def _notify(original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    tensors = args[0] if args else kwargs.get("tensors", ())
-    gradients = args[1] if len(args) > 1 else kwargs.get("grad_tensors")
-    told: list[Listener] = []
-    succeeded = False
-    try:
-        for listener in _listeners:
-            told.append(listener)
-            listener.before_backward(tensors, gradients)
-        original(*args, **kwargs)
-        succeeded = True
-    finally:
-        for listener in told:
-            listener.after_backward(succeeded=succeeded)
 
 
 def _engine_wrapping(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -21,6 +21,10 @@ class TrainingThread:
         self._followed = NOBODY
         self._inside: set[int] = set()
         self._passed_over, self._latest = 0, 0.0
+        self.trains = False
+        """Whether the one that is followed has made a pass since another's was left out."""
+        self.in_quiet_pass = False
+        """Whether it is inside a pass of which `enter` was not told."""
         self.left_out = 0
         """Backward passes of other threads."""
 
@@ -42,7 +46,7 @@ class TrainingThread:
     @property
     def is_inside(self) -> bool:
         """Whether the thread that is followed is inside a backward pass."""
-        return self._followed in self._inside
+        return self.in_quiet_pass or self._followed in self._inside
 
     @property
     def is_only_one_inside(self) -> bool:
@@ -50,13 +54,15 @@ class TrainingThread:
 
         Devices have threads of their own, which run its hooks.
         """
-        return self._inside == {self._followed}
+        followed = {self._followed}
+        return self._inside == followed or (self.in_quiet_pass and self._inside <= followed)
 
     def enter(self) -> None:
         """This thread begins a backward pass."""
-        self._inside.add(threading.get_ident())
-        if self._followed == threading.get_ident():
-            self._wait_from_here()
+        ident = threading.get_ident()
+        self._inside.add(ident)
+        if ident == self._followed:
+            self.trains = True
 
     def leave(self) -> None:
         """It has ended."""
@@ -69,6 +75,8 @@ class TrainingThread:
 
     def is_left(self) -> bool:
         """Whether a pass of this thread may be followed instead; if not, it is left out."""
+        if self.trains:
+            self._wait_from_here()
         self._passed_over += 1
         if not self.is_inside and (self._is_idle or not _is_alive(self._followed)):
             self._wait_from_here()
@@ -82,6 +90,7 @@ class TrainingThread:
 
     def _wait_from_here(self) -> None:
         self._passed_over, self._latest = 0, time.monotonic()
+        self.trains = False
 
 
 def _is_alive(ident: int) -> bool:

@@ -72,13 +72,21 @@ class Guard:
                 with without_modes():
                     action(*arguments)
         except Exception as error:
-            self.give_up()
-            if is_from_a_signal(error):
-                raise
-            if len(self.failures) < MOST_FAILURES:
-                self.failures[described(error)] = None
-            if self.strict:
-                raise RecorderError(f"the recorder failed: {error}") from error
+            self.failed(error)
+
+    def failed(self, error: Exception) -> None:
+        """Deals with a failure; called while it is handled.
+
+        Args:
+            error: What was raised.
+        """
+        self.give_up()
+        if is_from_a_signal(error):
+            raise error
+        if len(self.failures) < MOST_FAILURES:
+            self.failures[described(error)] = None
+        if self.strict:
+            raise RecorderError(f"the recorder failed: {error}") from error
 
     def renew(self) -> None:
         """In a forked child: the thread that held the lock may not exist there."""

@@ -3,19 +3,56 @@
 from __future__ import annotations
 
 import time
+from enum import Enum, auto
 
 from lifesigns.records import Cost
 
+TIMED = 16
+"""Of as many idle steps one is timed, and stands for all."""
+
+
+class Spent(Enum):
+    """What watching takes time for while a network trains."""
+
+    FIRST_STEPS = auto()
+    IDLE_STEPS = auto()
+    RECORDINGS = auto()
+
+
+FIRST_STEPS, IDLE_STEPS, RECORDINGS = Spent
+
 
 class Clock:
-    """Seconds of wall time; whoever watches adds what it took to `watching`."""
+    """Seconds of wall time; whoever watches tells what it took."""
 
     def __init__(self) -> None:
+        self._spent = dict.fromkeys(Spent, 0.0)
+        self._samples: dict[str, float] = {}
+        self.kind = FIRST_STEPS
+        """What the time that is spent now is for."""
         self.watching = 0.0
         """Seconds spent inside lifesigns."""
         self.began: float | None = None
         """When training began, by `time.perf_counter`; None before that."""
         self._ended: float | None = None
+
+    def spend(self, seconds: float) -> None:
+        """Watching has taken some time."""
+        self.watching += seconds
+        self._spent[self.kind] += seconds
+
+    def sample(self, what: str, seconds: float) -> None:
+        """One of `TIMED` idle steps has taken some time, and the others as long.
+
+        What the machine does in between is not to count for all: the shorter of two samples does.
+
+        Args:
+            what: What was done in it.
+            seconds: How long it took.
+        """
+        usual = min(seconds, self._samples.get(what, seconds))
+        self._samples[what] = seconds
+        self.spend(seconds + (TIMED - 1) * usual)
 
     def end(self) -> None:
         """Training is over: time no longer counts."""
@@ -23,7 +60,8 @@ class Clock:
 
     def cost(self) -> Cost:
         """What watching has cost so far."""
-        if self.began is None:
-            return Cost(self.watching, 0.0)
-        elapsed = (self._ended or time.perf_counter()) - self.began
-        return Cost(self.watching, max(elapsed - self.watching, 0.0))
+        training = 0.0
+        if self.began is not None:
+            elapsed = (self._ended or time.perf_counter()) - self.began
+            training = max(elapsed - self.watching, 0.0)
+        return Cost(self.watching, training, *self._spent.values())

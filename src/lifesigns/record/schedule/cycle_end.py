@@ -145,11 +145,15 @@ class ByHand:
 
     One parameter is looked at, the smallest that got a gradient. If its weight and its gradient are
     still what the last backward pass left, the next pass accumulates; otherwise a step was made.
+    Values are compared until a step has shown in torch's count of the changes of the weight, which
+    does not see what is done through `.data`; from then on the counts.
     """
 
     def __init__(self) -> None:
         self._parameter: weakref.ref[Tensor] | None = None
         self._seen: list[Tensor] = []
+        self._counted = (0, True)
+        self._counts_tell = False
 
     def choose(self, leaves: Iterable[tuple[Tensor, Tensor | None]]) -> None:
         """Picks the parameter to look at.
@@ -157,7 +161,7 @@ class ByHand:
         Args:
             leaves: Parameters that a backward pass has reached, each with its gradient.
         """
-        self._parameter = None
+        self._parameter, self._counts_tell = None, False
         for leaf, given in sorted(leaves, key=lambda pair: pair[0].numel()):
             gradient = on_this_rank(given)
             if gradient is not None and on_this_rank(leaf) is not None and gradient.any():
@@ -171,18 +175,28 @@ class ByHand:
 
     def look(self) -> None:
         """Notes gradient and weight as backward left them."""
-        self._seen = [tensor.clone() for tensor in self._now()]
+        self._counted = self._counts()
+        if not self._counts_tell:
+            self._seen = [tensor.clone() for tensor in self._now()]
 
     def is_accumulating(self) -> bool:
         """Whether the backward pass about to begin adds to the gradients of the last one."""
+        counts = self._counts()
+        if self._counts_tell:
+            return counts == self._counted
         now, seen = self._now(), self._seen
-        return bool(now) and len(now) == len(seen) and all(map(torch.equal, now, seen))
+        if now and len(now) == len(seen) and all(map(torch.equal, now, seen)):
+            return True
+        self._counts_tell = bool(now) and counts[0] != self._counted[0]
+        return False
 
     def keeps_weight(self) -> bool:
         """Whether the weight is what the last pass left, whatever became of its gradient.
 
         One that cannot be read is taken for kept, one that is gone for replaced.
         """
+        if self._counts_tell:
+            return self._counts()[0] == self._counted[0]
         p = None if self._parameter is None else self._parameter()
         now, seen = self._now()[:1], self._seen[:1]
         if p is not None and not now:
@@ -191,7 +205,12 @@ class ByHand:
 
     def forget(self) -> None:
         """Lets go of what was noted."""
-        self._parameter, self._seen = None, []
+        self._parameter, self._seen, self._counts_tell = None, [], False
+
+    def _counts(self) -> tuple[int, bool]:
+        """How often the weight was changed in place, and whether it has no gradient."""
+        p = None if self._parameter is None else self._parameter()
+        return (-1, True) if p is None else (p._version, p.grad is None)
 
     def _now(self) -> list[Tensor]:
         """The weight, and its gradient where it has one (`torch.autograd.grad` leaves none)."""

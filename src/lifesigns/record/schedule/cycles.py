@@ -7,8 +7,8 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import Protocol
 
-from lifesigns.record.schedule.clock import Clock
-from lifesigns.record.schedule.sampler import Budget, Every
+from lifesigns.record.schedule.clock import FIRST_STEPS, IDLE_STEPS, RECORDINGS, Clock
+from lifesigns.record.schedule.sampler import FIRST, Budget, Every
 
 MOST_TAKEN_BACK = 64
 """Passes of one cycle that have trained nothing, after which no more of it is recorded."""
@@ -66,6 +66,7 @@ class Cycles:
         self._sampler, self._instruments = sampler, instruments
         self._clock, self._on_cycle = clock, on_cycle
         self._last_cost = self._watching_when_armed = 0.0
+        self._rests_until = 0
         self.state = OFF
         self.step = 0
         """Completed cycles: the number of the one that is going on."""
@@ -86,23 +87,28 @@ class Cycles:
         self._lay_down()
 
     def begin(self) -> None:
-        """Ends the cycle and begins the next, armed if it is due.
-
-        Cost: 1 µs in a quiet cycle.
-        """
-        clock = self._clock
-        if self.state is ARMED:
-            self._last_cost = clock.watching - self._watching_when_armed
+        """Ends the cycle and begins the next, armed if it is due."""
         self.step += 1
         self.passes = self._taken_back = 0
-        training = time.perf_counter() - (clock.began or 0.0) - clock.watching
-        if self._sampler.due(self.step, clock.watching, training, self._last_cost):
-            self._arm()
-        elif self.state is ARMED or self.state is ON_THE_SPOT:
-            self.state = QUIET
-            self._lay_down()
+        if self.step >= self._rests_until or self.state is not QUIET:
+            self._decide()
         if self._on_cycle is not None:
             self._on_cycle(self.step)
+
+    def _decide(self) -> None:
+        """Whether the cycle that begins is due; if not, how many more are not."""
+        clock, sampler = self._clock, self._sampler
+        if self.state is ARMED:
+            self._last_cost = clock.watching - self._watching_when_armed
+        training = time.perf_counter() - (clock.began or 0.0) - clock.watching
+        now = self.step, clock.watching, training, self._last_cost
+        if sampler.due(*now):
+            self._arm()
+            return
+        self._rests_until = self.step + sampler.rests(*now)
+        if self.state is ARMED or self.state is ON_THE_SPOT:
+            self.state = QUIET
+            self._lay_down()
 
     def reopen(self) -> None:
         """The cycle that ended last goes on: there is an optimizer more than was known."""
@@ -126,21 +132,26 @@ class Cycles:
     def ask(self) -> None:
         """Something has changed that the next cycle will show."""
         self._sampler.ask()
+        self._rests_until = 0
 
     def surprise(self) -> None:
         """A loss of this cycle is recorded on the spot, unless everything is."""
         if self.state is QUIET:
             self.state = ON_THE_SPOT
+            self._clock.kind = RECORDINGS
 
     def _arm(self) -> None:
         if self.state is OFF:  # stopped inside the backward pass that ends the cycle
             return
         self.state = ARMED
-        self._watching_when_armed = self._clock.watching
+        clock = self._clock
+        clock.kind = FIRST_STEPS if self.step < FIRST else RECORDINGS
+        self._watching_when_armed = clock.watching
         for instrument in self._instruments:
             instrument.arm()
 
     def _lay_down(self) -> None:
+        self._clock.kind = IDLE_STEPS
         for instrument in self._instruments:
             instrument.disarm()
             instrument.forget()

@@ -21,6 +21,11 @@ class IdleOptimizers:
         self._passes = 0
         self._trained: list[weakref.ref[Tensor]] = []
 
+    @property
+    def has_looked(self) -> bool:
+        """Whether `look` has nothing more to do."""
+        return self._passes >= PATIENCE
+
     def forget(self) -> None:
         """An optimizer has stepped."""
         self.names = ()

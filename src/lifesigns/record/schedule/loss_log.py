@@ -21,6 +21,8 @@ BY_HAND, FOREIGN = -1, -2
 """Who steps in place of an optimizer: the user's own code, or one of a model not watched."""
 _MOST_LATE = 256
 """Losses left on their device before they are brought to the host together."""
+_MOST_ENDS = 1024
+"""Updates noted before the streams of their losses are told."""
 
 
 class LossLog:
@@ -36,6 +38,7 @@ class LossLog:
         self._late: dict[int, Tensor] = {}
         self._curves, self._looks = Streams(), dict[int, Hashable]()
         self._open, self._owner = 0, BY_HAND
+        self._ends: list[tuple[int, int]] = []
         self._related: dict[int, bool] = {}
         self.tentative = 0
         """Newest rows whose gradients may yet turn out to have been looked at only."""
@@ -59,6 +62,12 @@ class LossLog:
                 self._fetch()
             self._late[len(self)] = value
             value = float("nan")
+        self._streams.append(0)
+        self._steps.append(step)
+        self._values.append(value)
+
+    def append_number(self, step: int, value: float) -> None:
+        """The short form of `append`, for the steps that are not recorded."""
         self._streams.append(0)
         self._steps.append(step)
         self._values.append(value)
@@ -101,10 +110,21 @@ class LossLog:
         Args:
             owner: Number of the optimizer that steps; by default, of the one that did last.
         """
+        self._settle()
         if owner is not None and owner >= 0:
             self._owner = owner
         self._close_until(len(self), self._owner if owner is None else owner)
         self.tentative = 0
+
+    def close_later(self, owner: int) -> None:
+        """The parameters are updated in a quiet cycle: what `close` does is done when asked for.
+
+        Args:
+            owner: Number of the optimizer that steps.
+        """
+        self._ends.append((len(self), owner))
+        if len(self._ends) >= _MOST_ENDS:
+            self._settle()
 
     def catch_up(self, step: int) -> None:
         """Tells the streams of the quiet cycles, all ended by the optimizer that stepped last.
@@ -112,9 +132,16 @@ class LossLog:
         Args:
             step: Number of the cycle that is going on.
         """
+        self._settle()
         end = bisect_left(self._steps, step)
         while self._open < end:
             self._close_until(bisect_right(self._steps, self._steps[self._open]), self._owner)
+
+    def _settle(self) -> None:
+        ends, self._ends = self._ends, []
+        for end, owner in ends:
+            self._owner = owner
+            self._close_until(end, owner)
 
     def _close_until(self, end: int, owner: int) -> None:
         for row in range(self._open, end):

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 FIRST = 2
 """The first cycles are always recorded: initialisation shows there."""
 DENSE = 16
-"""From here on two cycles of every doubling are recorded, before that one in two doublings."""
+"""From here on one cycle of every doubling is recorded, before that one in two doublings."""
+SHORT = 1.0
+"""Seconds of training for which some cycles are recorded whatever they cost: rules need them."""
+LEEWAY = 2.0
+"""Times the budget that those cycles may cost later on."""
 
 
 @dataclass
@@ -27,6 +31,10 @@ class Every:
         """
         return step % self.n == 0
 
+    def rests(self, step: int, watching: float, training: float, last_cost: float) -> int:
+        """How many cycles from `step` on are not due for certain; see `due`."""
+        return self.n - 1 - (step - 1) % self.n
+
     def ask(self) -> None:
         """Nothing but each N-th cycle is recorded."""
 
@@ -35,10 +43,10 @@ class Every:
 class Budget:
     """Spaces the recordings so that watching stays within a share of the training time.
 
-    Besides the first cycles, some are recorded whatever they cost: 4, 16, 24, 32, 48, 64, 96, …,
-    and those that were asked for. Nobody knows beforehand which cycle is the last, and so the last
-    recorded one always lies in the last third of the run. Their number grows with the logarithm of
-    the run, so the share holds for every run longer than some seconds.
+    What the first cycles cost counts, and spaces the others. Some are wanted: 4, 16, 32, 64, 128,
+    …, for nobody knows beforehand which cycle is the last, and those that were asked for. In the
+    first second of training they are recorded whatever they cost, so that a training that is over
+    by then has the last of them in its second half; later within `LEEWAY` times the budget.
     """
 
     share: float = 0.01
@@ -54,18 +62,29 @@ class Budget:
             last_cost: Seconds the last recording took.
         """
         asked, self._asked = self._asked, False
-        if asked or step < FIRST or watching + last_cost <= self.share * training:
+        allowed, cost = self.share * training, watching + last_cost
+        if step < FIRST or cost <= allowed:
             return True
-        return _is_milestone(step)
+        is_wanted = asked or _next_milestone(step) == step
+        return is_wanted and (training < SHORT or cost <= LEEWAY * allowed)
+
+    def rests(self, step: int, watching: float, training: float, last_cost: float) -> int:
+        """How many cycles from `step` on are not due for certain; see `due`.
+
+        What the budget allows depends on how long the cycles take: half of them are left out, and
+        then it is asked again.
+        """
+        missing = (watching + last_cost) / self.share - training
+        affordable = int(missing * step / training / 2) if training > 0 else 0
+        return max(min(affordable, _next_milestone(step) - step), 0)
 
     def ask(self) -> None:
-        """Records the next cycle, whatever it costs: something has changed."""
+        """The next cycle is wanted: something has changed."""
         self._asked = True
 
 
-def _is_milestone(step: int) -> bool:
-    """Whether a step is 4, or 16 or more and a power of two or three times one."""
-    half = step & -step  # the lowest bit
-    if step < DENSE:
-        return step == half and step.bit_length() % 2 == 1
-    return step in (half, 3 * half)
+def _next_milestone(step: int) -> int:
+    """The first from `step` on that is 4, 16, or a larger power of two."""
+    if step <= DENSE:
+        return 4 if step <= 4 else DENSE
+    return 1 << (step - 1).bit_length()

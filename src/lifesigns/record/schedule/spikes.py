@@ -21,7 +21,7 @@ class Surprise:
 
     def __init__(self) -> None:
         self._mean, self._on_the_spot = math.nan, 0
-        self._recorded, self._moves = math.nan, 0
+        self._lowest, self._highest, self._moves = -math.inf, math.inf, 0
         self.moved = False
         """Whether the level of the loss has changed since a recording; set back by the reader."""
 
@@ -39,7 +39,7 @@ class Surprise:
         if finite:
             self._mean = 0.95 * mean + 0.05 * size if mean == mean else size
         if armed:
-            self._recorded = self._mean
+            self._record()
             return "scheduled" if finite else "non-finite"
         self._compare()
         spikes = size > SPIKE * mean
@@ -48,10 +48,32 @@ class Surprise:
         self._on_the_spot += 1
         return "spike" if finite else "non-finite"
 
+    def is_expected(self, value: float) -> bool:
+        """Whether a loss is near those before it; it counts among them then.
+
+        The short form of `reason` for a step that is not recorded; where it says no, nothing has
+        been noted, and `reason` tells why.
+
+        Args:
+            value: The loss.
+        """
+        size, before = abs(value), self._mean
+        mean = 0.95 * before + 0.05 * size
+        if not (size <= SPIKE * before and self._lowest <= mean <= self._highest):
+            return False
+        self._mean = mean
+        return True
+
     def _compare(self) -> None:
         """Notes that the running mean is no longer what it was at the last recording."""
-        near = self._recorded / MOVED <= self._mean <= self._recorded * MOVED
-        if near or self._recorded != self._recorded or self._moves >= MOST_MOVES:
+        if not (self._mean < self._lowest or self._mean > self._highest):
             return
         self._moves += 1
-        self._recorded, self.moved = self._mean, True
+        self.moved = True
+        self._record()
+
+    def _record(self) -> None:
+        """From here on the running mean has moved if it leaves these bounds."""
+        may_move = self._mean == self._mean and self._moves < MOST_MOVES
+        self._lowest = self._mean / MOVED if may_move else -math.inf
+        self._highest = self._mean * MOVED if may_move else math.inf

@@ -1,0 +1,195 @@
+"""The short way through unrecorded cycles keeps what the long way keeps, and leaves what is odd."""
+
+from typing import ClassVar
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from lifesigns.record.around_backward import AroundBackward
+from lifesigns.record.quiet import Quiet
+
+X, Y = torch.linspace(-1, 1, 48).reshape(16, 3), torch.arange(16) % 2
+
+
+def network():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 2))
+
+
+def plain(step, model, optimizer):
+    optimizer.zero_grad()
+    F.cross_entropy(model(X), Y).backward()
+    optimizer.step()
+
+
+def scheduled(step, model, optimizer):
+    plain(step, model, optimizer)
+    optimizer.param_groups[0]["lr"] *= 0.9
+
+
+def scaled(step, model, optimizer):
+    optimizer.zero_grad()
+    (F.cross_entropy(model(X), Y) * 2.0 ** (step % 5)).backward()
+    optimizer.step()
+
+
+def hand_written_mean(step, model, optimizer):
+    optimizer.zero_grad()
+    ((model(X) - 1).square().sum() / 16).backward()
+    optimizer.step()
+
+
+def accumulating(step, model, optimizer):
+    optimizer.zero_grad()
+    passes = 1 + step % 3
+    for _ in range(passes):
+        (F.cross_entropy(model(X), Y) / passes).backward()
+    optimizer.step()
+
+
+def two_losses(step, model, optimizer):
+    optimizer.zero_grad()
+    F.cross_entropy(model(X), Y).backward()
+    sum(p.square().sum() for p in model.parameters()).backward()
+    optimizer.step()
+
+
+def spiking(step, model, optimizer):
+    optimizer.zero_grad()
+    (F.cross_entropy(model(X), Y) + 100.0 * (step == 30)).backward()
+    optimizer.step()
+
+
+def going_up(step, model, optimizer):
+    optimizer.zero_grad()
+    (F.cross_entropy(model(X), Y) + 0.2 * step).backward()
+    optimizer.step()
+
+
+def by_hand(step, model, optimizer):
+    for _ in range(1 + step % 2):
+        F.cross_entropy(model(X), Y).backward()
+    with torch.no_grad():
+        for p in model.parameters():
+            p -= 0.1 * p.grad
+            p.grad = None
+
+
+def by_hand_through_data(step, model, optimizer):
+    F.cross_entropy(model(X), Y).backward()
+    for p in model.parameters():
+        p.data -= 0.1 * p.grad
+        p.grad.data.zero_()
+
+
+def two_optimizers(step, model, optimizer):
+    first, last = (torch.optim.SGD(model[k].parameters(), 0.1) for k in (0, 2))
+    if not hasattr(model, "two"):
+        model.two = first, last
+    for one in model.two:
+        one.zero_grad()
+        F.cross_entropy(model(X), Y).backward()
+        one.step()
+
+
+def inside_backward(step, model, optimizer):
+    def update(parameter):
+        optimizer.step()
+
+    handle = model[0].bias.register_post_accumulate_grad_hook(update)
+    optimizer.zero_grad()
+    F.cross_entropy(model(X), Y).backward()
+    handle.remove()
+
+
+TRAININGS = [
+    plain,
+    scheduled,
+    scaled,
+    hand_written_mean,
+    accumulating,
+    two_losses,
+    spiking,
+    going_up,
+    by_hand,
+    by_hand_through_data,
+    two_optimizers,
+    inside_backward,
+]
+
+
+def train(recorder, one_step, steps=60):
+    """What was kept of a training, in plain values."""
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    for step in range(steps):
+        one_step(step, model, optimizer)
+    recorder.stop()
+    trace = recorder.trace()
+    losses, rates = trace.losses, trace.rates
+    return {
+        "steps": trace.steps,
+        "losses": [c.tolist() for c in (losses.steps, losses.values, losses.streams)],
+        "rates": [c.tolist() for c in (rates.steps, rates.groups, rates.values)],
+        "recorded": [(s.step, s.stream, s.reason) for s in trace.snapshots],
+        "unseen": trace.unseen,
+    }
+
+
+@pytest.mark.parametrize("one_step", TRAININGS, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("every", [7, 1000])
+def test_the_short_way_keeps_what_the_long_way_keeps(recording, monkeypatch, one_step, every):
+    short = train(recording(every=every), one_step)
+    monkeypatch.setattr(Quiet, "open", lambda self: None)
+    long = train(recording(every=every), one_step)
+    assert short == long
+
+
+@pytest.mark.parametrize("one_step", [plain, scaled, scheduled, by_hand, two_optimizers])
+def test_steps_alike_go_the_short_way(recording, monkeypatch, one_step):
+    went, the_long_way = [], AroundBackward._before
+
+    def before(self, *arguments):
+        went.append(self._cycles.step)
+        the_long_way(self, *arguments)
+
+    monkeypatch.setattr(AroundBackward, "_before", before)
+    train(recording(every=1000), one_step, steps=100)
+    assert max(went) < 30
+
+
+def test_a_spike_is_recorded_at_its_own_step(recording):
+    kept = train(recording(every=1000), spiking)
+    assert (30, 0, "spike") in kept["recorded"]
+
+
+def test_a_failure_on_the_short_way_is_told_and_the_step_kept(recording, monkeypatch):
+    recorder = recording(every=1000)
+    recorder._parts.guard.strict = False
+    monkeypatch.setattr("lifesigns.record.loss.known_roots.KnownRoot.value", lambda *_: 1 / 0)
+    kept = train(recorder, plain)
+    assert kept["unseen"] == ("the recorder failed: ZeroDivisionError: division by zero",)
+    assert kept["losses"][0] == list(range(60))
+
+
+def test_a_mode_of_the_user_is_not_shown_what_the_loss_is_asked(recording):
+    class Seen(TorchFunctionMode):
+        names: ClassVar[set[str]] = set()
+
+        def __torch_function__(self, function, types, arguments=(), options=None):
+            self.names.add(function.__name__)
+            return function(*arguments, **(options or {}))
+
+    recorder, model = recording(every=1000), network()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    for step in range(20):
+        plain(step, model, optimizer)
+    loss = F.cross_entropy(model(X), Y)
+    with Seen():
+        loss.backward()
+    optimizer.step()
+    recorder.stop()
+    assert Seen.names == {"backward"}
