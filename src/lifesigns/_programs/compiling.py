@@ -13,7 +13,10 @@ from pathlib import Path
 from lifesigns._errors import UsageError
 from lifesigns._programs.keeping import keep
 
-SHARED = ("-std=gnu11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC")
+SHARED = (
+    *("-std=gnu11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd"),
+    *("-shared", "-fPIC"),
+)
 """For a library that is fast. No `-ffast-math`: it assumes that nothing is NaN."""
 PATIENCE = 300
 """Seconds until a command that should compile, and does not end, is given up."""

@@ -185,7 +185,8 @@ class Pack:
     def __init__(self) -> None:
         self._tensors: list[Tensor] = []
         self._waiting: dict[tuple[object, ...], list[_Waiting]] = {}
-        self._program = program()
+        self.program = program()
+        """Reduces what lies on the CPU; None where torch does."""
         self._block, self._slot, self._used, self._address = _NO_BLOCK, -1, 0, 0
 
     def add(self, tensor: Tensor) -> int:
@@ -219,9 +220,9 @@ class Pack:
         if not is_readable(values) or values.numel() == 0:
             return None
         plain = values.detach() if values.requires_grad else values
-        if self._program is not None and plain.is_cpu:
+        if self.program is not None and plain.is_cpu:
             plain = plain if reads(plain) else real(plain).resolve_neg()
-            return self._run(self._program, plain, unit_dim, flat)
+            return self._run(self.program, plain, unit_dim, flat)
         if isinstance(flat, Lessened):
             flat = flat.mask(plain)
         arranged = arranged_values(real(plain), unit_dim)
@@ -251,21 +252,26 @@ class Pack:
             if other.dtype != values.dtype or other.is_neg():
                 other = real(other).to(values.dtype).resolve_neg()
         values, other, lying = _side_by_side(values, other, unit_dim)
-        first = self._room(FIELDS * lying.units)
-        found = self._address + first * self._block.itemsize
+        slot, first, found = self.room(FIELDS * lying.units)
         program.reduce(values, lying, found, criterion, other, slope)
-        place = Single(lying.observations, self._slot)
-        return PendingSums(lying.units, flat, first, place)
+        return PendingSums(lying.units, flat, first, Single(lying.observations, slot))
 
-    def _room(self, numbers: int) -> int:
-        """Where in the block there is room for so many numbers."""
+    def room(self, numbers: int) -> tuple[int, int, int]:
+        """Room for numbers in float64 that the program writes, and `fetch` brings.
+
+        Args:
+            numbers: How many.
+
+        Returns:
+            Their slot, the position of the first in it, and its address.
+        """
         first = self._used
         if first + numbers > len(self._block):
             self._trim()
             self._block = torch.empty(max(numbers, BLOCK), dtype=torch.float64, device="cpu")
             self._address, self._slot, first = self._block.data_ptr(), self.add(self._block), 0
         self._used = first + numbers
-        return first
+        return self._slot, first, self._address + first * self._block.itemsize
 
     def _trim(self) -> None:
         if self._slot >= 0:

@@ -11,10 +11,12 @@ from lifesigns.record.measure.kernel.program import (
     LESSENED,
     MARKED,
     NOWHERE,
+    NUMBERS,
     Program,
     reads,
 )
 
 __all__ = [
-    "FIELDS", "LESSENED", "MARKED", "NOWHERE", "Layout", "Program", "layout", "program", "reads",
+    "FIELDS", "LESSENED", "MARKED", "NOWHERE", "NUMBERS", "Layout", "Program", "layout", "program",
+    "reads",
 ]  # fmt: skip

@@ -27,13 +27,13 @@ static void NAME(fold)(const struct NAME(lanes) * lanes, int lane, const struct 
 }
 
 /* Where a run of n values starts: in the tensor, if they lie there side by side; else in `room`. */
-static inline const REAL *NAME(run)(const void *tensor, const struct job *job, int64_t at,
+static inline const REAL *NAME(run)(const void *tensor, int64_t dtype, int64_t at,
                                     int64_t stride, int n, REAL *restrict room) {
     const uint16_t *halves = (const uint16_t *)tensor + at;
     const REAL *values = (const REAL *)tensor + at;
-    if (job->dtype == FLOAT16)
+    if (dtype == FLOAT16)
         for (int i = 0; i < n; i++) room[i] = from_float16(halves[i * stride]);
-    else if (job->dtype == BFLOAT16)
+    else if (dtype == BFLOAT16)
         for (int i = 0; i < n; i++) room[i] = from_bfloat16(halves[i * stride]);
     else if (stride == 1)
         return values;
@@ -75,13 +75,13 @@ __attribute__((noinline))
 static void NAME(take)(struct NAME(lanes) *restrict lanes, const struct job *job, int64_t at,
                               int64_t stride, int n) {
     REAL room[LANES], more[LANES];
-    const REAL *x = NAME(run)(job->values, job, at, stride, n, room);
+    const REAL *x = NAME(run)(job->values, job->dtype, at, stride, n, room);
     if (n == LANES)
         NAME(add)(lanes, x, LANES);
     else
         NAME(add)(lanes, x, n);
     if (job->criterion == LESSENED)
-        NAME(add_lessened)(lanes, x, NAME(run)(job->other, job, at, stride, n, more), job->slope, n);
+        NAME(add_lessened)(lanes, x, NAME(run)(job->other, job->dtype, at, stride, n, more), job->slope, n);
     if (job->criterion == MARKED)
         NAME(add_marked)(lanes, x, (const uint8_t *)job->other + at, stride, n);
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from pathlib import Path
 from struct import Struct
 
@@ -16,8 +17,11 @@ FIELDS = 7
 NOWHERE, MARKED, LESSENED = range(3)
 """`enum criterion`: nothing is saturated; what a byte marks; what is less than what arrived."""
 
-_JOB = Struct("3Q8qd")
-"""`struct job` of reduce.c, where the fields are explained."""
+NUMBERS = 3
+"""Numbers found of a parameter, or of its step."""
+
+_JOB, _MATRIX, _STEP = Struct("3Q8qd"), Struct("3Q5qd"), Struct("4Q3q")
+"""The structures of reduce.c, where their fields are explained."""
 _DTYPES = {torch.float32: 0, torch.float64: 1, torch.float16: 2, torch.bfloat16: 3}
 _SHORT = 65_536
 """Values up to which a call is so short that no other thread need be let in meanwhile."""
@@ -34,10 +38,10 @@ class Program:
     """
 
     def __init__(self, path: Path) -> None:
-        self._short = ctypes.PyDLL(str(path)).reduce  # does not give the interpreter away
-        self._long = ctypes.CDLL(str(path)).reduce
-        for function in (self._short, self._long):
-            function.argtypes, function.restype = [ctypes.c_char_p], None
+        short, long = ctypes.PyDLL(str(path)), ctypes.CDLL(str(path))  # keeps the GIL; lets it go
+        self._reduce = _function(short, "reduce"), _function(long, "reduce")
+        self._measure = _function(short, "measure"), _function(long, "measure")
+        self._compare = _function(short, "compare")
 
     def reduce(
         self,
@@ -67,7 +71,54 @@ class Program:
             *layout,
             slope,
         )
-        (self._short if values.numel() <= _SHORT else self._long)(job)
+        self._reduce[values.numel() > _SHORT](job)
+
+    def measure(self, rows: Tensor, found: int, tolerance: float) -> None:
+        """Norm of a parameter or gradient, rows that differ, and how far a row's signs agree.
+
+        Args:
+            rows: Of two dimensions, on the CPU, of a dtype that `reads` affirms.
+            found: Address of float64 numbers that are written: `NUMBERS`, and a projection of each
+                row.
+            tolerance: Of the projections of rows that count as equal, as a share of the largest;
+                NaN if nothing is to be counted.
+        """
+        job = _MATRIX.pack(
+            rows.data_ptr(),
+            found,
+            found + 8 * NUMBERS,
+            _DTYPES[rows.dtype],
+            *rows.shape,
+            *rows.stride(),
+            tolerance,
+        )
+        self._measure[rows.numel() > _SHORT](job)
+
+    def compare(self, after: Tensor, before: Tensor, gradient: Tensor | None, found: int) -> None:
+        """Norm of a step, its product with the gradient, and the share of it that was lost.
+
+        Args:
+            after: A sample of a parameter, of one dimension and a dtype that `reads` affirms.
+            before: The sample before the step, contiguous; in float64, or else in float32.
+            gradient: Of its gradient, likewise; None for the norm alone.
+            found: Address of `NUMBERS` float64 numbers, which are written.
+        """
+        job = _STEP.pack(
+            after.data_ptr(),
+            before.data_ptr(),
+            0 if gradient is None else gradient.data_ptr(),
+            found,
+            _DTYPES[after.dtype],
+            after.numel(),
+            after.stride(0),
+        )
+        self._compare(job)
+
+
+def _function(library: ctypes.CDLL, name: str) -> Callable[[bytes], None]:
+    function = library[name]
+    function.argtypes, function.restype = [ctypes.c_char_p], None
+    return function
 
 
 def reads(values: Tensor) -> bool:

@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { LANES = 128 };
@@ -21,6 +22,22 @@ struct job {
     int64_t outer, units, inner;
     int64_t outer_stride, unit_stride, inner_stride; /* in values, of both tensors */
     double slope;                                    /* LESSENED: |value| < slope |what arrived| */
+};
+
+/* A parameter or its gradient, as rows × width values. */
+struct matrix {
+    const void *values;
+    double *found;       /* [norm, rows that differ, mean coherence of signs in a row] */
+    double *projections; /* room for one number of each row */
+    int64_t dtype, rows, width, row_stride, stride;
+    double tolerance; /* rows differ if their projections do by more than this share of the largest */
+};
+
+/* A parameter before and after a step. */
+struct step {
+    const void *after, *before, *gradient; /* the latter two side by side; the gradient or NULL */
+    double *found; /* [norm, product with the gradient, share of it that changed nothing] */
+    int64_t dtype, size, stride;
 };
 
 static int64_t smaller(int64_t one, int64_t other) { return one < other ? one : other; }
@@ -41,10 +58,33 @@ static float from_float16(uint16_t bits) {
     return from_bits(wide | top | (uint32_t)(bits & 0x8000) << 16);
 }
 
+/* Between 1 and 2, and different for each number: multiples of the golden ratio never meet. */
+static double direction(int64_t number) {
+    double at = (double)number * 0.6180339887;
+    return 1 + at - floor(at);
+}
+
+static int by_size(const void *one, const void *other) {
+    double a = *(const double *)one, b = *(const double *)other;
+    return (a > b) - (a < b);
+}
+
+/* How many numbers differ by more than a share of the largest; -1 if some are not finite. */
+static double distinct(double *numbers, int64_t count, double tolerance) {
+    for (int64_t i = 0; i < count; i++)
+        if (numbers[i] - numbers[i] != 0) return -1;
+    qsort(numbers, count, sizeof *numbers, by_size);
+    double gap = tolerance * fmax(fabs(numbers[0]), fabs(numbers[count - 1]));
+    int64_t found = 1;
+    for (int64_t i = 1; i < count; i++) found += numbers[i] - numbers[i - 1] > gap;
+    return found;
+}
+
 #define REAL float
 #define WHOLE int32_t
 #define NAME(name) name##_float
 #include "lanes.h"
+#include "parameters.h"
 #undef REAL
 #undef WHOLE
 #undef NAME
@@ -53,6 +93,7 @@ static float from_float16(uint16_t bits) {
 #define WHOLE int64_t
 #define NAME(name) name##_double
 #include "lanes.h"
+#include "parameters.h"
 
 void reduce(const struct job *job) {
     double *found = job->found;
@@ -65,4 +106,18 @@ void reduce(const struct job *job) {
         reduce_double(job);
     else
         reduce_float(job);
+}
+
+void measure(const struct matrix *matrix) {
+    if (matrix->dtype == FLOAT64)
+        measure_double(matrix);
+    else
+        measure_float(matrix);
+}
+
+void compare(const struct step *step) {
+    if (step->dtype == FLOAT64)
+        compare_double(step);
+    else
+        compare_float(step);
 }
