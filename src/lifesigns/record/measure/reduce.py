@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +25,7 @@ from lifesigns.record.measure.kernel import (
     LESSENED,
     MARKED,
     NOWHERE,
+    ZERO,
     Layout,
     Program,
     layout,
@@ -44,7 +45,7 @@ from lifesigns.records import UnitSums
 SMALL = 65_536
 """Elements up to which a tensor waits to be reduced together with others of its shape."""
 
-BLOCK = 2048
+BLOCK = 8192
 """Numbers for which there is room before a pack asks for more."""
 
 Arrays = list[NDArray[np.float64]]
@@ -68,19 +69,6 @@ def measuring() -> Iterator[None]:
             yield
 
 
-class Columns(NamedTuple):
-    """Sums on the host, each `[units]` and in float64."""
-
-    observations: int
-    total: NDArray[np.float64]
-    total_squared: NDArray[np.float64]
-    minimum: NDArray[np.float64]
-    maximum: NDArray[np.float64]
-    active: NDArray[np.int64]
-    saturated: NDArray[np.int64]
-    nonfinite: NDArray[np.int64]
-
-
 class Stacked(NamedTuple):
     """Where the sums of several tensors of one shape are, each `[tensors, units]`."""
 
@@ -93,28 +81,51 @@ class Stacked(NamedTuple):
     saturated: int | None
     nonfinite: int | None
 
-    def columns(self, arrays: Arrays, row: int, units: int) -> Columns:
-        """The sums of one tensor of the stack."""
+    def sums(self, arrays: Arrays, row: int, units: int) -> UnitSums:
+        """The sums of one tensor.
+
+        Args:
+            arrays: What the pack brought to the host, by slot.
+            row: Its number in the stack.
+            units: How many it has.
+        """
 
         def pick(slot: int) -> NDArray[np.float64]:
             return arrays[slot][row * units : (row + 1) * units]
 
-        def count(slot: int | None) -> NDArray[np.int64]:
+        def counts(slot: int | None) -> NDArray[np.int64]:
             return np.zeros(units, np.int64) if slot is None else pick(slot).astype(np.int64)
 
-        return Columns(self.observations, *map(pick, self[1:5]), *map(count, self[5:]))  # type: ignore[arg-type]
+        nonfinite = counts(self.nonfinite)
+        return UnitSums(
+            count=self.observations - nonfinite,
+            total=pick(self.total),
+            total_squared=pick(self.total_squared),
+            active=counts(self.active),
+            saturated=counts(self.saturated),
+            minimum=pick(self.minimum),
+            maximum=pick(self.maximum),
+            nonfinite=nonfinite,
+        )
 
 
 class Single(NamedTuple):
     """Where the program has put the sums of one tensor, `[FIELDS, units]`."""
 
-    observations: int
     slot: int
 
-    def columns(self, arrays: Arrays, row: int, units: int) -> Columns:
-        """The sums of the tensor that begin at `row`."""
+    def sums(self, arrays: Arrays, row: int, units: int) -> UnitSums:
+        """The sums of the tensor.
+
+        Args:
+            arrays: What the pack brought to the host, by slot.
+            row: Where its first number is.
+            units: How many it has.
+        """
         found = arrays[self.slot][row : row + FIELDS * units].reshape(FIELDS, units)
-        return Columns(self.observations, *found[:4], *found[4:].astype(np.int64))
+        total, total_squared, minimum, maximum = found[:4]
+        count, active, saturated, nonfinite = found[4:].astype(np.int64)
+        return UnitSums(count, total, total_squared, active, saturated, minimum, maximum, nonfinite)
 
 
 @dataclass
@@ -133,41 +144,18 @@ class PendingSums:
         Args:
             arrays: What the pack brought to the host, by slot.
         """
-        found = self._found(arrays)
-        count = found.observations - found.nonfinite
-        return UnitSums(
-            count=count,
-            total=found.total,
-            total_squared=found.total_squared,
-            active=found.active,
-            saturated=self._saturated(arrays, found, count),
-            minimum=found.minimum,
-            maximum=found.maximum,
-            nonfinite=found.nonfinite,
-        )
-
-    def _saturated(
-        self, arrays: Arrays, found: Columns, count: NDArray[np.int64]
-    ) -> NDArray[np.int64]:
-        if self.flat is AT_ZERO:
-            return count - found.active
+        sums = self._counted(arrays)
+        if self.flat is None:
+            return sums
         if isinstance(self.flat, PendingSums):
-            passed = found.active + found.nonfinite
-            return (self.flat.different_from_zero(arrays) - passed).clip(0)
-        return found.saturated
+            arrived = self.flat._counted(arrays)
+            stopped = arrived.active + arrived.nonfinite - sums.active - sums.nonfinite
+            return replace(sums, saturated=stopped.clip(0))
+        return replace(sums, saturated=sums.count - sums.active)
 
-    def different_from_zero(self, arrays: Arrays) -> NDArray[np.int64]:
-        """How many observations of each unit are not 0, with those that are not finite.
-
-        Args:
-            arrays: What the pack brought to the host, by slot.
-        """
-        found = self._found(arrays)
-        return found.active + found.nonfinite
-
-    def _found(self, arrays: Arrays) -> Columns:
+    def _counted(self, arrays: Arrays) -> UnitSums:
         assert self.place is not None, "the pack was not fetched"
-        return self.place.columns(arrays, self.row, self.units)
+        return self.place.sums(arrays, self.row, self.units)
 
 
 class _Waiting(NamedTuple):
@@ -247,6 +235,8 @@ class Pack:
         criterion, other, slope = NOWHERE, None, 0.0
         if isinstance(flat, Tensor):
             criterion, other, flat = MARKED, flat, None
+        elif flat is AT_ZERO:
+            criterion, flat = ZERO, None
         elif isinstance(flat, Lessened):
             criterion, (other, slope), flat = LESSENED, flat, None
             if other.dtype != values.dtype or other.is_neg():
@@ -254,7 +244,7 @@ class Pack:
         values, other, lying = _side_by_side(values, other, unit_dim)
         slot, first, found = self.room(FIELDS * lying.units)
         program.reduce(values, lying, found, criterion, other, slope)
-        return PendingSums(lying.units, flat, first, Single(lying.observations, slot))
+        return PendingSums(lying.units, flat, first, Single(slot))
 
     def room(self, numbers: int) -> tuple[int, int, int]:
         """Room for numbers in float64 that the program writes, and `fetch` brings.
@@ -288,14 +278,16 @@ class Pack:
         self.flush()
         self._trim()
         arrays: Arrays = [np.empty(0)] * len(self._tensors)
-        groups: dict[tuple[torch.device, torch.dtype], list[int]] = {}
+        groups: dict[object, list[int]] = {}
         for slot, tensor in enumerate(self._tensors):
-            groups.setdefault((tensor.device, tensor.dtype), []).append(slot)
+            kind = "cpu" if tensor.is_cpu else (tensor.device, tensor.dtype)
+            groups.setdefault(kind, []).append(slot)
         for slots in groups.values():
             tensors = [
                 t if t.dim() == 1 else t.reshape(-1) for t in map(self._tensors.__getitem__, slots)
             ]
-            host = torch.cat(tensors).cpu().double().numpy()  # NumPy has no bfloat16
+            first = [_NO_BLOCK] if tensors[0].is_cpu else []  # makes it float64
+            host = torch.cat([*first, *tensors]).cpu().double().numpy()  # NumPy has no bfloat16
             end = 0
             for slot, tensor in zip(slots, tensors, strict=True):
                 start, end = end, end + len(tensor)

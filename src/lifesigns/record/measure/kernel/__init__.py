@@ -12,11 +12,12 @@ from lifesigns.record.measure.kernel.program import (
     MARKED,
     NOWHERE,
     NUMBERS,
+    ZERO,
     Program,
     reads,
 )
 
 __all__ = [
-    "FIELDS", "LESSENED", "MARKED", "NOWHERE", "NUMBERS", "Layout", "Program", "layout", "program",
-    "reads",
+    "FIELDS", "LESSENED", "MARKED", "NOWHERE", "NUMBERS", "ZERO", "Layout", "Program", "layout",
+    "program", "reads",
 ]  # fmt: skip

@@ -16,11 +16,6 @@ class Layout(NamedTuple):
     unit_stride: int
     inner_stride: int
 
-    @property
-    def observations(self) -> int:
-        """Values of each unit."""
-        return self.outer * self.inner
-
 
 @lru_cache(maxsize=4096)
 def layout(shape: tuple[int, ...], strides: tuple[int, ...], unit_dim: int) -> Layout | None:

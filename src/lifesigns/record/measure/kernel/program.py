@@ -12,10 +12,10 @@ from torch import Tensor
 
 from lifesigns.record.measure.kernel.layout import Layout
 
-FIELDS = 7
+FIELDS = 8
 """Numbers found of each unit, see `enum sum` in reduce.c."""
-NOWHERE, MARKED, LESSENED = range(3)
-"""`enum criterion`: nothing is saturated; what a byte marks; what is less than what arrived."""
+NOWHERE, ZERO, MARKED, LESSENED = range(4)
+"""`enum criterion`: nothing is saturated; zeros; what a byte marks; what is less than arrived."""
 
 NUMBERS = 3
 """Numbers found of a parameter, or of its step."""

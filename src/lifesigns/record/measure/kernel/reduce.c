@@ -11,13 +11,13 @@
 
 enum { LANES = 128 };
 enum dtype { FLOAT32, FLOAT64, FLOAT16, BFLOAT16 };
-enum criterion { NOWHERE, MARKED, LESSENED }; /* what counts as saturated */
-enum sum { TOTAL, SQUARED, MINIMUM, MAXIMUM, ACTIVE, SATURATED, NONFINITE };
+enum criterion { NOWHERE, ZERO, MARKED, LESSENED }; /* what counts as saturated */
+enum sum { TOTAL, SQUARED, MINIMUM, MAXIMUM, COUNT, ACTIVE, SATURATED, NONFINITE, SUMS };
 
 /* A tensor of outer × units × inner values. */
 struct job {
     const void *values, *other; /* other: a byte for each value if MARKED; what arrived if LESSENED */
-    double *found;              /* [7, units], in the order of `enum sum` */
+    double *found;              /* [SUMS, units] */
     int64_t dtype, criterion;
     int64_t outer, units, inner;
     int64_t outer_stride, unit_stride, inner_stride; /* in values, of both tensors */
@@ -96,16 +96,22 @@ static double distinct(double *numbers, int64_t count, double tolerance) {
 #include "parameters.h"
 
 void reduce(const struct job *job) {
+    int64_t units = job->units;
     double *found = job->found;
-    memset(found, 0, 7 * job->units * sizeof *found);
-    for (int64_t u = 0; u < job->units; u++) {
-        found[MINIMUM * job->units + u] = INFINITY;
-        found[MAXIMUM * job->units + u] = -INFINITY;
+    memset(found, 0, SUMS * units * sizeof *found);
+    for (int64_t u = 0; u < units; u++) {
+        found[MINIMUM * units + u] = INFINITY;
+        found[MAXIMUM * units + u] = -INFINITY;
     }
     if (job->dtype == FLOAT64)
         reduce_double(job);
     else
         reduce_float(job);
+    for (int64_t u = 0; u < units; u++) {
+        double count = job->outer * job->inner - found[NONFINITE * units + u];
+        found[COUNT * units + u] = count;
+        if (job->criterion == ZERO) found[SATURATED * units + u] = count - found[ACTIVE * units + u];
+    }
 }
 
 void measure(const struct matrix *matrix) {
