@@ -23,6 +23,7 @@ pytest_plugins = ["forked", "pytester", "sampling"]
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background job
     signal.signal(signal.SIGINT, signal.default_int_handler)
+os.environ["LIFESIGNS_KERNEL"] = "now"  # whatever this machine has compiled before
 os.environ["OMP_NUM_THREADS"] = "1"  # for a torch that is imported later, or by a child process
 
 GOLDEN = Path(__file__).parent / "golden"

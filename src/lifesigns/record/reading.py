@@ -31,6 +31,7 @@ from lifesigns.record.loss.comparison import PendingLoss
 from lifesigns.record.loss.recognise import read_loss
 from lifesigns.record.measure.nonfinite_origin import forward_origin
 from lifesigns.record.measure.reduce import Pack, PendingSums
+from lifesigns.record.measure.stacks import Lessened
 from lifesigns.record.readable import no_gradients, obstacle, readable, without_modes
 from lifesigns.records import (
     EVERYTHING,
@@ -237,7 +238,7 @@ class Reading:
                     if arrived is not None:
                         pending.output_gradient = pack.sums(arrived, _dim(arrived, site))
                     if passed is not None:
-                        flat: Tensor | PendingSums | None = pending.output_gradient
+                        flat: Lessened | PendingSums | None = pending.output_gradient
                         if not is_gate or arrived is None or arrived.shape != passed.shape:
                             flat = _flat(arrived, passed, flat_slope)
                         if grouped is not None and arrived is not None:
@@ -347,11 +348,11 @@ def _group_first(passed: Tensor, arrived: Tensor, dim: Any) -> Tensor:
     return passed.movedim(at, 0)
 
 
-def _flat(arrived: Tensor | None, passed: Tensor, flat_slope: float) -> Tensor | None:
+def _flat(arrived: Tensor | None, passed: Tensor, flat_slope: float) -> Lessened | None:
     """Where a gradient arrived but less of it passed on than a flat slope lets through."""
     if arrived is None or not 0 < flat_slope < math.inf or arrived.shape != passed.shape:
         return None
-    return (passed.abs() < flat_slope * arrived.abs()) & (arrived != 0)
+    return Lessened(arrived, flat_slope)
 
 
 def _backward_origin(graph: Graph, sites: tuple[SiteReading, ...]) -> NonFinite | None:

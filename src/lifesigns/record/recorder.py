@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from lifesigns.record.around_backward import AroundBackward
 from lifesigns.record.attach import backward as _backward
+from lifesigns.record.measure import kernel
 from lifesigns.record.parts import assemble
 from lifesigns.record.quiet import Quiet
 from lifesigns.record.schedule.streams import MOST_STREAMS
@@ -65,6 +66,7 @@ class Recorder:
     # --- life -----------------------------------------------------------------------------------
     def start(self) -> None:
         """Attaches: the first cycle is always recorded."""
+        kernel.program()  # looked for here, not within a step
         _backward.listen(self._around_backward)
         self._steps.attach()
         self._parts.compiled.attach()

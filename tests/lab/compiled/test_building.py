@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from lifesigns._errors import UsageError
+from lifesigns._programs import compiling
 from lifesigns.lab import Member, train_population
 from lifesigns.lab.engines.c import arithmetic, building
 from lifesigns.nets import MLP, Recipe
@@ -81,7 +82,7 @@ def test_a_compiler_that_is_no_command_is_an_error(text, monkeypatch):
 
 def test_a_compiler_that_does_not_end_is_given_up(monkeypatch):
     monkeypatch.setenv("CC", "sh -c 'sleep 60'")
-    monkeypatch.setattr(building, "PATIENCE", 0.2)
+    monkeypatch.setattr(compiling, "PATIENCE", 0.2)
 
     with pytest.warns(UserWarning, match="timed out"):
         assert building.library(torch.float32) is None

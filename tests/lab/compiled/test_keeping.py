@@ -6,8 +6,8 @@ import subprocess
 import pytest
 import torch
 
+from lifesigns._programs import digest
 from lifesigns.lab.engines.c import building
-from lifesigns.lab.engines.c.keeping import digest
 
 STRANGER = 12345
 PLANT = """

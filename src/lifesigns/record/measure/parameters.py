@@ -5,7 +5,6 @@ Everything here runs inside `measuring`, where no operation makes a graph.
 
 from __future__ import annotations
 
-import math
 import weakref
 from collections.abc import Callable, Collection, Iterable, Mapping, Set
 
@@ -13,29 +12,15 @@ import torch
 from torch import Tensor, nn
 from torch.utils.weak import WeakIdKeyDictionary
 
+from lifesigns.record.measure.parameter_numbers import numbers_for, sample, wide
 from lifesigns.record.measure.reduce import Pack
 from lifesigns.record.measure.stale_gradients import Leftover, was_cleared
 from lifesigns.record.measure.watched_parameter import Watched, reading_of
 from lifesigns.record.readable import is_readable, local, obstacle, on_this_rank
 from lifesigns.records import EVERYTHING, ParameterReading, Quantity
 
-SAMPLE = 65_536
-"""Most elements of a parameter, or of its gradient, that are copied."""
-
-GOLDEN = 0.6180339887
-"""Column weights are 1 plus the fraction of its multiples: all differ, and none is above 2."""
-
 FROM_GRADIENT = frozenset({Quantity.PARAMETERS, Quantity.UPDATES, Quantity.STALE})
 """What is measured with a copy of the gradient; that shows, too, which scale it is in."""
-
-SHORT = (torch.float16, torch.bfloat16)
-"""Dtypes whose rounding may swallow a step; in float32 that takes one of 1e-7 of the weight."""
-
-SAFE_NORM = 1e-18
-"""Norms below this may have lost squares that underflow in float32."""
-
-SAFE_PRODUCT = 1e-30
-"""A scalar product below this may have lost terms that underflow in float32."""
 
 
 class ParameterReader:
@@ -62,8 +47,8 @@ class ParameterReader:
         trained: WeakIdKeyDictionary | None = None,
     ) -> None:
         self._pack, self._needs = Pack(), needs
+        self._numbers = numbers_for(self._pack, needs)
         self._trained = WeakIdKeyDictionary() if trained is None else trained
-        self._directions: dict[int, Tensor] = {}
         self._is_alone, self._from_start = is_alone, from_start
         self._reached_now: set[str] = set()
         self.unreadable: dict[str, str] = {}
@@ -120,10 +105,9 @@ class ParameterReader:
 
     def _begin(self) -> None:
         fresh = [(w, p) for w, p in self._alive(begun=False) if self._may_be_read(w, p)]
-        self._norms("weight", fresh)
+        self._numbers.of("weight", fresh)
         for watched, p in fresh:
             watched.begun = True
-            self._rows(watched, "weight_rows", p)
             if p.requires_grad:
                 if Quantity.UPDATES in self._needs:
                     watched.before = _sample(p).clone()
@@ -200,9 +184,7 @@ class ParameterReader:
             if not FROM_GRADIENT.isdisjoint(self._needs):
                 watched.gradient = _sample(gradient).clone()
             read.append((watched, gradient))
-            self._rows(watched, "gradient_rows", gradient)
-        self._coherence(read)
-        self._norms("gradient", read)
+        self._numbers.of("gradient", read)
 
     def finish(
         self, rates: Mapping[int, float], optimizers_known: bool
@@ -217,12 +199,10 @@ class ParameterReader:
             rates: Learning rate by `id` of the parameter, for the parameters in some optimizer.
             optimizers_known: Whether any optimizer has been seen at all.
         """
-        changes = [(w, _sample(p) - w.before) for w, p in self._alive() if w.before is not None]
+        left = [(w, sample(p)) for w, p in self._alive() if w.before is not None]
         if not optimizers_known:
-            self._stepped_by_hand(changes)
-        self._lost(changes)
-        self._norms("update", changes)
-        self._products(changes)
+            self._stepped_by_hand(left)
+        self._numbers.of_steps(left)
         arrays = self._pack.fetch()
         alive = [(w, p) for w in self.watched if (p := w.parameter()) is not None]
         self._trained.update((p, None) for w, p in alive if w.reached)
@@ -251,87 +231,17 @@ class ParameterReader:
             if not begun or is_readable(local(p)):
                 yield watched, p
 
-    def _norms(self, what: str, tensors: list[tuple[Watched, Tensor]]) -> None:
-        """Euclidean norms, all in one call."""
-        quantity = Quantity.UPDATES if what == "update" else Quantity.PARAMETERS
-        if not tensors or quantity not in self._needs:
-            return
-        given = [_wide(local(t)) for _, t in tensors]
-        norms = list(torch._foreach_norm(given))
-        for k in _unsafe(norms, SAFE_NORM):
-            norms[k] = torch.linalg.vector_norm(given[k], dtype=torch.float64)
-        self._keep(what, [w for w, _ in tensors], norms)
-
-    def _products(self, changes: list[tuple[Watched, Tensor]]) -> None:
-        """Scalar products of gradient and update."""
-        pairs = [
-            (watched, watched.gradient, change)
-            for watched, change in changes
-            if watched.gradient is not None and watched.gradient.shape == change.shape
-        ]
-        products = [torch.dot(gradient, change.to(gradient.dtype)) for _, gradient, change in pairs]
-        for k in _unsafe(products, SAFE_PRODUCT):
-            products[k] = torch.dot(pairs[k][1].double(), pairs[k][2].double())
-        self._keep("product", [w for w, _, _ in pairs], products)
-
-    def _keep(self, what: str, watched: list[Watched], numbers: list[Tensor]) -> None:
-        """Keeps a number of each parameter, those of one kind in one slot."""
-        kinds: dict[tuple[torch.device, torch.dtype], list[int]] = {}
-        for k, number in enumerate(numbers):
-            kinds.setdefault((number.device, number.dtype), []).append(k)
-        for alike in kinds.values():
-            slot = self._pack.add(torch.stack([numbers[k] for k in alike]))
-            for position, k in enumerate(alike):
-                watched[k].scalars[what] = slot, position
-
-    def _stepped_by_hand(self, changes: list[tuple[Watched, Tensor]]) -> None:
+    def _stepped_by_hand(self, after: list[tuple[Watched, Tensor]]) -> None:
         """A step made by hand used the gradients as the last pass left them."""
-        for watched, change in changes:
-            p = watched.parameter()
-            if p is None or watched.leftover is None or not change.any():
+        for watched, now in after:
+            p, before = watched.parameter(), watched.before
+            if p is None or before is None or watched.leftover is None:
+                continue
+            if torch.equal(wide(now), before):
                 continue
             left = watched.gradient
             eps = torch.finfo(p.dtype).eps
             watched.stepped, watched.stale = True, watched.leftover.rms(left, left, eps)
-
-    def _lost(self, changes: list[tuple[Watched, Tensor]]) -> None:
-        """The share of a step that is lost to rounding, where parameters have 16 bits."""
-        for watched, change in changes:
-            p, gradient = watched.parameter(), watched.gradient
-            if p is None or gradient is None or gradient.shape != change.shape:
-                continue
-            if watched.stepped and p.dtype in SHORT:
-                wanted = gradient != 0
-                lost = (wanted & (change == 0)).sum() / wanted.sum()
-                self._keep("lost", [watched], [lost])
-
-    def _rows(self, watched: Watched, what: str, tensor: Tensor) -> None:
-        """A projection of every row onto one direction: equal rows have equal projections."""
-        rows = _as_rows(tensor) if Quantity.ROWS in self._needs else None
-        if rows is None:
-            return
-        width = rows.shape[1]
-        direction = self._directions.get(width)
-        if direction is None or direction.device != rows.device or direction.dtype != rows.dtype:
-            steps = torch.arange(width, device=rows.device, dtype=rows.dtype)
-            direction = self._directions[width] = steps.mul_(GOLDEN).frac_().add_(1)
-        watched.rows[what] = self._pack.add(rows @ direction)
-
-    def _coherence(self, gradients: list[tuple[Watched, Tensor]]) -> None:
-        """The sum of each row of a gradient, with and without signs."""
-        if Quantity.COHERENCE not in self._needs:
-            return
-        for watched, gradient in gradients:
-            if (rows := _as_rows(gradient)) is not None:
-                watched.rows["signed"] = self._pack.add(rows.sum(1))
-                watched.rows["unsigned"] = self._pack.add(rows.abs().sum(1))
-
-
-def _unsafe(numbers: list[Tensor], least: float) -> list[int]:
-    """Positions of those that float32 may have got wrong, on the CPU, where looking is free."""
-    near = [k for k, number in enumerate(numbers) if number.is_cpu]
-    values = torch.stack([numbers[k] for k in near]).tolist() if near else []
-    return [k for k, v in zip(near, values, strict=True) if not least < abs(v) < math.inf]
 
 
 def _is_freed(p: Tensor | None) -> bool:
@@ -339,8 +249,7 @@ def _is_freed(p: Tensor | None) -> bool:
 
 
 def _sample(tensor: Tensor) -> Tensor:
-    flat = local(tensor).reshape(-1)
-    return _wide(flat if flat.numel() <= SAMPLE else flat[:: -(-flat.numel() // SAMPLE)])
+    return wide(sample(tensor))
 
 
 def _gradient_sample(p: Tensor) -> Tensor | None:
@@ -350,14 +259,3 @@ def _gradient_sample(p: Tensor) -> Tensor | None:
 
 def _eps(p: Tensor) -> float:
     return 0.0 if p.grad is None else torch.finfo(p.grad.dtype).eps
-
-
-def _as_rows(tensor: Tensor) -> Tensor | None:
-    tensor = local(tensor)
-    if tensor.dim() < 2 or tensor.numel() == 0:
-        return None
-    return _wide(tensor).reshape(tensor.shape[0], -1)
-
-
-def _wide(tensor: Tensor) -> Tensor:
-    return tensor if tensor.dtype in (torch.float32, torch.float64) else tensor.float()

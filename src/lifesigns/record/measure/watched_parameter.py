@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from lifesigns.record.graph.walk import shape_of
@@ -41,8 +42,8 @@ class Watched:
     """Whether its optimizer has stepped: what is added to the gradient later is another cycle's."""
     scalars: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Slot and position of each number."""
-    rows: dict[str, int] = field(default_factory=dict)
-    """Slot of a projection of each row."""
+    rows: dict[str, tuple[int, slice]] = field(default_factory=dict)
+    """Slot of a number of each row, and where in it they are."""
 
     def value(self, key: str, arrays: Arrays) -> float:
         """A number that was read, NaN if it was not.
@@ -55,6 +56,16 @@ class Watched:
             return math.nan
         slot, position = self.scalars[key]
         return float(arrays[slot][position])
+
+    def of_rows(self, key: str, arrays: Arrays) -> NDArray[np.float64]:
+        """A number of each row.
+
+        Args:
+            key: What was read.
+            arrays: What the pack brought to the host, by slot.
+        """
+        slot, where = self.rows[key]
+        return arrays[slot][where]
 
 
 def reading_of(
@@ -100,8 +111,8 @@ def reading_of(
 def _coherence(watched: Watched, arrays: Arrays) -> float:
     """How far the entries of a gradient's row have one sign, as a mean over rows that are not 0."""
     if "signed" not in watched.rows:
-        return math.nan
-    signed, unsigned = (arrays[watched.rows[key]] for key in ("signed", "unsigned"))
+        return watched.value("coherence", arrays)
+    signed, unsigned = (watched.of_rows(key, arrays) for key in ("signed", "unsigned"))
     counts = (unsigned > 0) & (unsigned < math.inf)
     return float(np.mean(np.abs(signed[counts]) / unsigned[counts])) if counts.any() else math.nan
 
@@ -109,8 +120,8 @@ def _coherence(watched: Watched, arrays: Arrays) -> float:
 def _distinct(watched: Watched, key: str, arrays: Arrays) -> int:
     """How many rows differ, judged by their projections, to `ROW_TOLERANCE` of the largest."""
     if key not in watched.rows:
-        return -1
-    projections = np.sort(arrays[watched.rows[key]])
+        return int(watched.value(key, arrays)) if key in watched.scalars else -1
+    projections = np.sort(watched.of_rows(key, arrays))
     lowest, highest = abs(projections[0]), abs(projections[-1])
     if not (lowest < math.inf and highest < math.inf):
         return -1

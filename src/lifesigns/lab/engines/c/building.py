@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import shlex
-import shutil
 import subprocess
 import tempfile
 import warnings
@@ -16,19 +14,12 @@ from pathlib import Path
 import torch
 
 from lifesigns._cache import cache_folder, make_private
-from lifesigns._errors import UsageError
-from lifesigns.lab.engines.c.keeping import digest, keep, kept
+from lifesigns._programs import SHARED, compiled, compiler, digest, kept, reason, run
 
 SOURCES = Path(__file__).parent
 MAIN = SOURCES / "perceptrons.c"
-FLAGS = (
-    *("-std=gnu11", "-O3", "-march=native", "-ffp-contract=fast"),
-    *("-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC"),
-)
-"""No `-ffast-math`: it assumes that nothing is NaN, and that is what a diverged member is."""
+FLAGS = (*SHARED, "-march=native", "-ffp-contract=fast")
 TYPES = {torch.float32: "float", torch.float64: "double"}
-PATIENCE = 300
-"""Seconds until a command that should compile, and does not end, is given up."""
 
 
 @cache
@@ -52,7 +43,7 @@ def library(dtype: torch.dtype) -> ctypes.CDLL | None:
     except (OSError, subprocess.SubprocessError) as error:
         if os.environ.get("CC"):  # who names a compiler expects that it is used
             warnings.warn(
-                f"CC={os.environ['CC']} cannot compile the lab's C program: {_reason(error)}. "
+                f"CC={os.environ['CC']} cannot compile the lab's C program: {reason(error)}. "
                 "torch's operations, which are slower, train instead.",
                 stacklevel=1,
             )
@@ -75,25 +66,6 @@ def arithmetic(dtype: torch.dtype = torch.float32) -> str:
     return f"C program {name}"
 
 
-def compiler() -> list[str] | None:
-    """The command of a C compiler: `$CC`, or one that is installed; None if there is none.
-
-    Raises:
-        UsageError: `$CC` is no command.
-    """
-    given = os.environ.get("CC", "")
-    try:
-        named = shlex.split(given)
-    except ValueError as error:
-        raise UsageError(
-            f"The environment variable CC is {given!r}, which is no command: {error}. "
-            "A compiler is expected, such as CC=gcc; without CC the usual ones are tried."
-        ) from error
-    usual = ([name] for name in ("cc", "gcc", "clang"))
-    found = (order for order in (named, *usual) if order and shutil.which(order[0]))
-    return next(found, None)
-
-
 def _loaded(order: Sequence[str]) -> ctypes.CDLL:
     """Compiles the sources, unless the program is kept from an earlier time.
 
@@ -113,34 +85,12 @@ def _loaded(order: Sequence[str]) -> ctypes.CDLL:
         )
         with tempfile.TemporaryDirectory(prefix="lifesigns-") as temporary:
             make_private(Path(temporary))
-            return ctypes.CDLL(str(_compiled(order, Path(temporary) / f"{name}.so")))
-    path = kept(folder, name)
-    if path is None:
-        with tempfile.TemporaryDirectory(dir=folder) as temporary:
-            path = keep(_compiled(order, Path(temporary) / "made"), folder, name)
-    return ctypes.CDLL(str(path))
-
-
-def _compiled(order: Sequence[str], path: Path) -> Path:
-    _run([*order, "-o", str(path), str(MAIN), "-lm"])
-    return path
+            return ctypes.CDLL(str(compiled([*order, str(MAIN)], Path(temporary), name)))
+    return ctypes.CDLL(str(kept(folder, name) or compiled([*order, str(MAIN)], folder, name)))
 
 
 def _digest(order: Sequence[str]) -> str:
     """Digest of command, sources and the compiler's macros, which name version and processor."""
-    macros = _run([*order, "-dM", "-E", str(MAIN)])
+    macros = run([*order, "-dM", "-E", str(MAIN)])
     texts = [source.read_bytes() for source in sorted(SOURCES.glob("*.[ch]"))]
     return digest(b"\0".join(["\0".join(order).encode(), macros, *texts]))
-
-
-def _run(order: Sequence[str]) -> bytes:
-    done = subprocess.run(
-        order, check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE
-    )
-    return done.stdout
-
-
-def _reason(error: Exception) -> str:
-    """What went wrong: the first line that the compiler wrote, if there is one."""
-    said = (getattr(error, "stderr", None) or b"").decode(errors="replace").strip()
-    return said.splitlines()[0] if said else str(error)

@@ -1,0 +1,23 @@
+"""Reductions as one C program, compiled where it runs: one pass, whatever is asked of a tensor.
+
+torch's operations make a pass for each sum, and pay for a call each. Where there is no program (no
+compiler, another device) they do the work, and the numbers are the same to one rounding.
+"""
+
+from lifesigns.record.measure.kernel.building import program
+from lifesigns.record.measure.kernel.layout import Layout, layout
+from lifesigns.record.measure.kernel.program import (
+    FIELDS,
+    LESSENED,
+    MARKED,
+    NOWHERE,
+    NUMBERS,
+    ZERO,
+    Program,
+    reads,
+)
+
+__all__ = [
+    "FIELDS", "LESSENED", "MARKED", "NOWHERE", "NUMBERS", "ZERO", "Layout", "Program", "layout",
+    "program", "reads",
+]  # fmt: skip

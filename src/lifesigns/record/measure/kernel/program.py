@@ -1,0 +1,130 @@
+"""Calls the compiled program."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from pathlib import Path
+from struct import Struct
+
+import torch
+from torch import Tensor
+
+from lifesigns.record.measure.kernel.layout import Layout
+
+FIELDS = 8
+"""Numbers found of each unit, see `enum sum` in reduce.c."""
+NOWHERE, ZERO, MARKED, LESSENED = range(4)
+"""`enum criterion`: nothing is saturated; zeros; what a byte marks; what is less than arrived."""
+
+NUMBERS = 3
+"""Numbers found of a parameter, or of its step."""
+
+_JOB, _MATRIX, _STEP = Struct("3Q8qd"), Struct("3Q5qd"), Struct("4Q3q")
+"""The structures of reduce.c, where their fields are explained."""
+_DTYPES = {torch.float32: 0, torch.float64: 1, torch.float16: 2, torch.bfloat16: 3}
+_SHORT = 65_536
+"""Values up to which a call is so short that no other thread need be let in meanwhile."""
+
+
+class Program:
+    """The program of reduce.c, loaded.
+
+    Args:
+        path: The compiled file.
+
+    Raises:
+        OSError: It cannot be loaded.
+    """
+
+    def __init__(self, path: Path) -> None:
+        short, long = ctypes.PyDLL(str(path)), ctypes.CDLL(str(path))  # keeps the GIL; lets it go
+        self._reduce = _function(short, "reduce"), _function(long, "reduce")
+        self._measure = _function(short, "measure"), _function(long, "measure")
+        self._compare = _function(short, "compare")
+
+    def reduce(
+        self,
+        values: Tensor,
+        layout: Layout,
+        found: int,
+        criterion: int = NOWHERE,
+        other: Tensor | None = None,
+        slope: float = 0.0,
+    ) -> None:
+        """Sums of `values` over everything but the units.
+
+        Args:
+            values: On the CPU, of a dtype that `reads` affirms.
+            layout: Of `values`, and of `other` as well.
+            found: Address of `FIELDS` times units float64 numbers, which are written.
+            criterion: What counts as saturated.
+            other: Booleans if `MARKED`, what arrived (of the dtype of `values`) if `LESSENED`.
+            slope: The share of what arrived, if `LESSENED`.
+        """
+        job = _JOB.pack(
+            values.data_ptr(),
+            0 if other is None else other.data_ptr(),
+            found,
+            _DTYPES[values.dtype],
+            criterion,
+            *layout,
+            slope,
+        )
+        self._reduce[values.numel() > _SHORT](job)
+
+    def measure(self, rows: Tensor, found: int, tolerance: float) -> None:
+        """Norm of a parameter or gradient, rows that differ, and how far a row's signs agree.
+
+        Args:
+            rows: Of two dimensions, on the CPU, of a dtype that `reads` affirms.
+            found: Address of float64 numbers that are written: `NUMBERS`, and a projection of each
+                row.
+            tolerance: Of the projections of rows that count as equal, as a share of the largest;
+                NaN if nothing is to be counted.
+        """
+        job = _MATRIX.pack(
+            rows.data_ptr(),
+            found,
+            found + 8 * NUMBERS,
+            _DTYPES[rows.dtype],
+            *rows.shape,
+            *rows.stride(),
+            tolerance,
+        )
+        self._measure[rows.numel() > _SHORT](job)
+
+    def compare(self, after: Tensor, before: Tensor, gradient: Tensor | None, found: int) -> None:
+        """Norm of a step, its product with the gradient, and the share of it that was lost.
+
+        Args:
+            after: A sample of a parameter, of one dimension and a dtype that `reads` affirms.
+            before: The sample before the step, contiguous; in float64, or else in float32.
+            gradient: Of its gradient, likewise; None for the norm alone.
+            found: Address of `NUMBERS` float64 numbers, which are written.
+        """
+        job = _STEP.pack(
+            after.data_ptr(),
+            before.data_ptr(),
+            0 if gradient is None else gradient.data_ptr(),
+            found,
+            _DTYPES[after.dtype],
+            after.numel(),
+            after.stride(0),
+        )
+        self._compare(job)
+
+
+def _function(library: ctypes.CDLL, name: str) -> Callable[[bytes], None]:
+    function = library[name]
+    function.argtypes, function.restype = [ctypes.c_char_p], None
+    return function
+
+
+def reads(values: Tensor) -> bool:
+    """Whether the program reads tensors such as this one, in the memory they lie in.
+
+    Args:
+        values: Readable, see `is_readable`.
+    """
+    return values.is_cpu and values.dtype in _DTYPES and not values.is_neg()
