@@ -289,6 +289,16 @@ def activation_value(name: str, node: Any) -> tuple[Tensor | None, Tensor | AtZe
     return output, reader.flat(value, node) if reader.flat else None
 
 
+def has_details(name: str) -> bool:
+    """Whether nodes of this name have constants of their own; see `details`."""
+    known = ACTIVATION_NODES.get(name)
+    return name in _DETAILED or (known is not None and bool(known.constants))
+
+
+_WITH_DIM = frozenset({"Softmax", "LogSoftmax", "SafeSoftmax"})
+_DETAILED = _WITH_DIM | {"NativeDropout"}
+
+
 def details(name: str, node: Any) -> dict[str, float]:
     """The operation's own numeric constants.
 
@@ -301,7 +311,7 @@ def details(name: str, node: Any) -> dict[str, float]:
     """
     wanted = ACTIVATION_NODES[name].constants if name in ACTIVATION_NODES else ()
     found = {a: saved(node, a) for a in wanted}
-    dim = saved(node, "dim") if name in ("Softmax", "LogSoftmax", "SafeSoftmax") else None
+    dim = saved(node, "dim") if name in _WITH_DIM else None
     if dim is not None:
         found["dim"] = signed(dim)
     if name == "NativeDropout":
