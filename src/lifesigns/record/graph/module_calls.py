@@ -278,7 +278,9 @@ class ForwardHooks:
     def _close(self, module: nn.Module, output: Any) -> None:
         thread = threading.get_ident()
         stack = self._stacks.get(thread, [])
-        if not any(call.module() is module for call in stack):
+        if not (stack and stack[-1].module() is module) and not any(
+            call.module() is module for call in stack
+        ):
             return
         calls = self._calls.setdefault(thread, deque(maxlen=MOST_CALLS))
         while stack:
@@ -287,8 +289,11 @@ class ForwardHooks:
             calls.append(call)
             if call.module() is module:
                 break
-        held = ((name, p) for name, p in module._parameters.items() if p is not None)
-        call.parameters = tuple((name, weakref.ref(p)) for name, p in held)
+        if module._parameters:
+            held = [(name, p) for name, p in module._parameters.items() if p is not None]
+            call.parameters = tuple([(name, weakref.ref(p)) for name, p in held])
+        if call.training and call.depth:
+            return
         with torch._C.DisableTorchFunction():
             if not call.training:
                 call.output_node = maker_of(first_tensor(output))

@@ -145,7 +145,7 @@ def saved(node: Any, attribute: str) -> Any:
         node: The autograd node.
         attribute: Its name without `_saved_`, such as `self` or `result`.
     """
-    value = _unpacked(node, attribute)
+    value = unpacked(node, attribute)
     tensors = value if isinstance(value, tuple) else (value,)
     for tensor in tensors:
         if isinstance(tensor, Tensor) and not is_readable(tensor):
@@ -156,7 +156,7 @@ def saved(node: Any, attribute: str) -> Any:
 def unreadable(node: Any) -> str:
     """Why something an operation computed with or made cannot be read; empty if all can."""
     for attribute in _operands(node.__class__):
-        value = _unpacked(node, attribute)
+        value = unpacked(node, attribute)
         if isinstance(value, Tensor) and (why := obstacle(value)):
             return why
     return ""
@@ -168,7 +168,13 @@ def _operands(kind: type) -> tuple[str, ...]:
     return tuple(a for a in OPERANDS if hasattr(kind, f"_saved_{a}"))
 
 
-def _unpacked(node: Any, attribute: str) -> Any:
+def unpacked(node: Any, attribute: str) -> Any:
+    """A saved value whether or not it can be read; None where it is not there, or hooked.
+
+    Args:
+        node: The autograd node.
+        attribute: Its name without `_saved_`.
+    """
     if is_hooked(node, attribute):
         return None
     try:
@@ -187,8 +193,9 @@ def is_hooked(node: Any, attribute: str) -> bool:
     raw = getattr(node, f"_raw_saved_{attribute}", None)
     if raw is None:
         return False
-    hooks = raw if isinstance(raw, tuple) else (raw,)
-    return any(getattr(r, "unpack_hook", None) is not None for r in hooks)
+    if isinstance(raw, tuple):
+        return any(getattr(r, "unpack_hook", None) is not None for r in raw)
+    return getattr(raw, "unpack_hook", None) is not None
 
 
 def saved_tensors(node: Any) -> list[tuple[str, Tensor]]:
