@@ -80,8 +80,11 @@ def readable(tensor: Tensor | None) -> Tensor | None:
     """
     if tensor is None or obstacle(tensor) or _transform() is not None:  # it wraps what it detaches
         return None
-    with torch._C.DisableTorchFunction(), without_modes():
-        return tensor.detach()
+    with torch._C.DisableTorchFunction():
+        if not torch._C._len_torch_dispatch_stack():
+            return tensor.detach()
+        with without_modes():
+            return tensor.detach()
 
 
 class no_gradients:

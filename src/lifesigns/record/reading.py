@@ -21,8 +21,8 @@ from lifesigns.record.graph.module_calls import Forward, Inputs
 from lifesigns.record.graph.operations import (
     ACTIVATION_NODES,
     GATES,
-    activation_value,
     signed,
+    value_of_readable,
 )
 from lifesigns.record.graph.own_length import divided_by_length
 from lifesigns.record.graph.sites import Condensed
@@ -167,7 +167,8 @@ class Reading:
         sites = zip(condensed.graph.sites, condensed.nodes, strict=True)
         for number, (site, index) in enumerate(sites, offset):
             calls[site.module, site.operation] += 1
-            if site.kind in READ_KINDS and (why := unreadable(walked.nodes[index])):
+            why = unreadable(walked.nodes[index]) if site.kind in READ_KINDS else ""
+            if why:
                 self._unreadable.append(f"{site.name}: {why}")
             if site.kind not in HOOKED_KINDS:
                 continue
@@ -175,15 +176,24 @@ class Reading:
                 self._unreadable.append(f"{site.name}: only {MOST_CALLS} calls are read")
                 continue
             with self._part(site.name):
-                self._read_site(number, site, walked, index, condensed.weight_like)
+                self._read_site(
+                    number, site, walked, index, condensed.weight_like, is_readable=not why
+                )
         self._pack.flush()
 
     def _read_site(
-        self, number: int, site: Site, walked: Walk, index: int, weight_like: frozenset[int]
+        self,
+        number: int,
+        site: Site,
+        walked: Walk,
+        index: int,
+        weight_like: frozenset[int],
+        *,
+        is_readable: bool,
     ) -> None:
         pending, node = self._sites.setdefault(number, PendingSite()), walked.nodes[index]
         if Quantity.ACTIVATIONS in self._needs:
-            pending.value = self._output(site, walked, index)
+            pending.value = self._output(site, walked, index, is_readable=is_readable)
         if Quantity.GRADIENTS not in self._needs:
             return
         source = _data_input(walked.inputs[index], weight_like)
@@ -192,23 +202,27 @@ class Reading:
         hook = self._gradient_hook(pending, site, source, grouped, is_gate)
         self._handles.append(node.register_hook(hook))
 
-    def _output(self, site: Site, walked: Walk, index: int) -> PendingSums | None:
+    def _output(
+        self, site: Site, walked: Walk, index: int, *, is_readable: bool
+    ) -> PendingSums | None:
         if site.kind is Kind.ACTIVATION:
-            return self._activation(site, walked, index)
+            return self._activation(site, walked, index, is_readable=is_readable)
         if "length_dim" in site.details:
             rows = divided_by_length(walked, index)
             return None if rows is None else self._pack.sums(rows, -1)
         result = saved(walked.nodes[index], "result") if site.kind is Kind.SOFTMAX else None
         return None if result is None else self._pack.sums(result, site.unit_dim)
 
-    def _activation(self, site: Site, walked: Walk, index: int) -> PendingSums | None:
+    def _activation(
+        self, site: Site, walked: Walk, index: int, *, is_readable: bool
+    ) -> PendingSums | None:
         name, node = walked.names[index], walked.nodes[index]
         if is_hooked(node, "result") or is_hooked(node, "self"):
             self._hooked_saves += 1
             return None
-        if unreadable(node):
+        if not is_readable:
             return None
-        output, flat = activation_value(name, node)
+        output, flat = value_of_readable(name, node)
         output = value_as_used(walked, index) if output is None else output
         if output is None:
             if name in ACTIVATION_NODES and ACTIVATION_NODES[name].output is not None:

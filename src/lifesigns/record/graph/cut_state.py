@@ -40,6 +40,11 @@ def cut_states(walked: Walk, sites: Sequence[Site], nodes: Sequence[int]) -> set
     }
 
 
+def may_be_cut(walked: Walk, sites: Sequence[Site], nodes: Sequence[int]) -> bool:
+    """Whether the memory of values decides what `cut_states` says, so that each step is asked."""
+    return any(_reads_data(walked, nodes, group) for group in _repeated(sites))
+
+
 def _repeated(sites: Sequence[Site]) -> Iterator[list[int]]:
     """Linear maps of the same weight, where there are several."""
     groups: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)

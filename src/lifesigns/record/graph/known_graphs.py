@@ -1,47 +1,101 @@
-"""Structures seen before: a graph like one that was armed keeps the sites and names it had."""
+"""Structures seen before: a graph like an earlier one keeps the sites and names it had."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
+from torch import nn
+
 from lifesigns.record.graph.module_calls import Forward
-from lifesigns.record.graph.sites import Condensed, condense
+from lifesigns.record.graph.sites import Condensed, condense, told_by
 from lifesigns.record.graph.walk import Walk
 from lifesigns.records import Graph
 
 MOST = 64
 """Structures that are remembered; a network with data-dependent control flow makes many."""
 
+Key = tuple[Any, ...]
+
 
 class Structures:
-    """Condenses walks, each structure once."""
+    """Condenses walks, each structure once.
 
-    def __init__(self) -> None:
-        self._known: dict[tuple[Any, ...], Condensed] = {}
+    Args:
+        keeps: Whether what was seen before is used again.
+    """
+
+    def __init__(self, *, keeps: bool = True) -> None:
+        self._keeps = keeps
+        self._latest: dict[Key, Condensed] = {}
+        self._known: dict[Key, dict[Key, Condensed]] = {}
 
     def condense(self, walked: Walk, forward: Forward, names: list[str]) -> Condensed:
-        """The sites of a graph; without forward calls, under the names it had when armed.
+        """The sites of a graph; without forward calls, under the names it had when last armed.
 
         Args:
             walked: The graph.
             forward: The module calls of the step; empty if it was not armed.
             names: Names of the leaves.
         """
-        key = (walked.signature, tuple(names))
-        known = self._known.get(key)
-        if known is not None:
-            return _reshaped(known, walked)
+        key = (*walked.signature, *names)
+        if not forward.calls and (latest := self._latest.get(key)) is not None:
+            return _reshaped(latest, walked)
+        condensed = self._found(walked, forward, key, names)
+        if forward.calls:
+            _keep(self._latest, key, condensed)
+        return condensed
+
+    def _found(self, walked: Walk, forward: Forward, key: Key, names: list[str]) -> Condensed:
+        """What was kept of an equal graph; it is made, and kept, if there is none."""
+        whole = (key, _circumstances(walked, forward))
+        alike = self._known.get(whole, {})
+        for one in alike.values():  # all have their sites at the same nodes
+            known = alike.get(_shapes(one, walked))
+            if known is not None and all(told_by(walked, i) == told for i, told in known.told):
+                return known
+            break
         by_id = {id(leaf): name for leaf, name in zip(walked.leaves, names, strict=True)}
         condensed = condense(walked, forward, lambda leaf: by_id[id(leaf)])
-        if forward.calls and len(self._known) < MOST:
-            self._known[key] = condensed
+        if self._keeps and condensed.is_lasting:
+            if any(one.nodes != condensed.nodes for one in alike.values()):
+                alike = {}
+            _keep(self._known, whole, alike)
+            _keep(alike, _shapes(condensed, walked), condensed)
         return condensed
+
+
+def _keep(kept: dict[Key, Any], key: Key, value: Any) -> None:
+    """Keeps what is newest; of too many the oldest is dropped."""
+    if key not in kept and len(kept) >= MOST:
+        del kept[next(iter(kept))]
+    kept[key] = value
+
+
+def _shapes(condensed: Condensed, walked: Walk) -> Key:
+    return tuple([walked.shape(index) for index in condensed.nodes])
+
+
+def _circumstances(walked: Walk, forward: Forward) -> Key:
+    """All that sites depend on beside operations, names and saved values: calls and leaves."""
+    first, last = (walked.numbers[0], walked.numbers[-1]) if walked.numbers else (0, 0)
+    calls = [
+        (forward.path(c), c.start - first, c.end - first, c.depth, c.recurrent, c.is_compiled)
+        for c in forward.calls
+        if c.start <= last and c.end > first
+    ]
+    leaves = [
+        (walked.leaf_shape(k), isinstance(leaf, nn.Parameter))
+        for k, leaf in enumerate(walked.leaves)
+    ]
+    numbers = [number - first for number in walked.numbers]
+    modules = tuple(walked.modules.items())
+    return tuple(numbers), tuple(calls), tuple(leaves), modules, bool(forward.names)
 
 
 def _reshaped(known: Condensed, walked: Walk) -> Condensed:
     """The same sites with this step's shapes: the last batch is often smaller."""
-    shapes = [walked.shape(index) for index in known.nodes]
+    shapes = _shapes(known, walked)
     if all(s.shape == shape for s, shape in zip(known.graph.sites, shapes, strict=True)):
         return known
     sites = tuple(

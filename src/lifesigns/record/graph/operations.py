@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 import torch
@@ -17,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lifesigns.functions import ACTIVATIONS, FLAT_SHARE
-from lifesigns.record.graph.walk import saved, snake_case, unreadable
+from lifesigns.record.graph.walk import saved, snake_case, unpacked, unreadable
 from lifesigns.records import Kind
 
 TRANSPARENT = frozenset(
@@ -262,6 +263,7 @@ ACTIVATION_NODES: dict[str, ActivationNode] = {
 still seen."""
 
 
+@lru_cache(maxsize=1024)
 def activation_of(name: str) -> ActivationNode | None:
     """How to read a node of this name; None if it is no activation.
 
@@ -275,18 +277,33 @@ def activation_of(name: str) -> ActivationNode | None:
 
 def activation_value(name: str, node: Any) -> tuple[Tensor | None, Tensor | AtZero | None]:
     """Output of an activation node and where its derivative is flat; None where not readable."""
+    return (None, None) if unreadable(node) else value_of_readable(name, node)
+
+
+def value_of_readable(name: str, node: Any) -> tuple[Tensor | None, Tensor | AtZero | None]:
+    """The same, of a node that is known not to be `unreadable`."""
     reader = activation_of(name)
-    if reader is None or unreadable(node):
+    if reader is None:
         return None, None
-    result = saved(node, "result")
+    result = unpacked(node, "result")
     if result is not None:
         flat = reader.flat_result
         return result, flat(result, node) if callable(flat) else flat
-    value = saved(node, "self")
+    value = unpacked(node, "self")
     if value is None:
         return None, None
     output = reader.output(value, node) if reader.output else _pairwise_maximum(name, node, value)
     return output, reader.flat(value, node) if reader.flat else None
+
+
+def has_details(name: str) -> bool:
+    """Whether nodes of this name have constants of their own; see `details`."""
+    known = ACTIVATION_NODES.get(name)
+    return name in _DETAILED or (known is not None and bool(known.constants))
+
+
+_WITH_DIM = frozenset({"Softmax", "LogSoftmax", "SafeSoftmax"})
+_DETAILED = _WITH_DIM | {"NativeDropout"}
 
 
 def details(name: str, node: Any) -> dict[str, float]:
@@ -301,7 +318,7 @@ def details(name: str, node: Any) -> dict[str, float]:
     """
     wanted = ACTIVATION_NODES[name].constants if name in ACTIVATION_NODES else ()
     found = {a: saved(node, a) for a in wanted}
-    dim = saved(node, "dim") if name in ("Softmax", "LogSoftmax", "SafeSoftmax") else None
+    dim = saved(node, "dim") if name in _WITH_DIM else None
     if dim is not None:
         found["dim"] = signed(dim)
     if name == "NativeDropout":

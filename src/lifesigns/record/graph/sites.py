@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from lifesigns.record.graph.cut_state import cut_states
+from lifesigns.record.graph.cut_state import cut_states, may_be_cut
 from lifesigns.record.graph.module_calls import Forward, Place
 from lifesigns.record.graph.operations import (
     ACTIVATION_NODES,
@@ -22,6 +22,7 @@ from lifesigns.record.graph.operations import (
     TRANSPARENT,
     activation_of,
     details,
+    has_details,
 )
 from lifesigns.record.graph.own_length import length_dim
 from lifesigns.record.graph.walk import Walk, saved, snake_case
@@ -46,6 +47,10 @@ class Condensed:
     site_of_node: Mapping[int, int]
     weight_like: frozenset[int]
     """Nodes computed from parameters alone: reparametrised weights and penalties."""
+    told: tuple[tuple[int, Hashable], ...]
+    """Nodes of whose saved values the sites depend on, and what those told; see `told_by`."""
+    is_lasting: bool
+    """Whether an equal graph, with nodes that tell the same, has the same sites."""
 
 
 def condense(walked: Walk, forward: Forward, leaf_name: Callable[[Tensor], str]) -> Condensed:
@@ -81,6 +86,7 @@ class _Condenser:
         self.opaque: Counter[str] = Counter()
         self.recurrent: dict[int, int] = {}
         self.site_of_node: dict[int, int] = {}
+        self.asked: set[int] = set()
 
     def run(self) -> Condensed:
         for index in range(len(self.walk)):
@@ -95,6 +101,8 @@ class _Condenser:
             self.loss_from,
             self.site_of_node,
             frozenset(self.weight_like),
+            tuple((index, told_by(self.walk, index)) for index in sorted(self.asked)),
+            not may_be_cut(self.walk, self.sites, self.site_nodes),
         )
 
     def _loss_start(self) -> int:
@@ -164,6 +172,7 @@ class _Condenser:
         numerator_only = name == "Div" and self.walk.inputs[index][0] in data
         if len(data) != 1 or not (name == "Mul" or numerator_only):
             return Kind.OTHER, snake_case(name)
+        self.asked.add(index)
         mask = _masked_to(self.walk.nodes[index], self.walk.shape(index))
         if name == "Mul" and mask > 1:
             return Kind.DROPOUT, "dropout"
@@ -231,8 +240,12 @@ class _Condenser:
 
     def _details(self, index: int, kind: Kind) -> dict[str, float]:
         name, node = self.walk.names[index], self.walk.nodes[index]
-        if kind is Kind.OTHER and name == "Mul" and _is_zero(node):
-            return {"factor": 0.0}
+        if has_details(name):
+            self.asked.add(index)
+        if kind is Kind.OTHER and name == "Mul":
+            self.asked.add(index)
+            if _is_zero(node):
+                return {"factor": 0.0}
         if kind is Kind.DROPOUT and name in PRODUCTS:
             return {"p": round(1 - 1 / _masked_to(node, self.walk.shape(index)), 6)}
         along = length_dim(self.walk, index) if kind is Kind.OTHER else None
@@ -306,6 +319,33 @@ def _masked_to(node: Any, shape: Shape) -> float:
     kept = mask.max()
     two_valued = (mask == 0).any() & ((mask == 0) | (mask == kept)).all()
     return float(kept) if two_valued else math.nan
+
+
+def told_by(walked: Walk, index: int) -> Hashable:
+    """What the values that a node saved tell of its site, at the price of one look at them.
+
+    A factor with the extremes, form and type of a mask seen before, at the same place, is taken
+    for one again; between 0 and another number it is looked at anew.
+
+    Args:
+        walked: The graph.
+        index: Index of a node that `Condensed.told` names.
+    """
+    name, node = walked.names[index], walked.nodes[index]
+    if name not in PRODUCTS:
+        return tuple(details(name, node).items())
+    factor = next((m for m in (saved(node, "other"), saved(node, "self")) if m is not None), None)
+    if not isinstance(factor, Tensor) or factor.is_complex() or not factor.numel():
+        return None
+    form = factor.dtype, tuple(factor.shape)
+    if not factor.is_cpu:  # a look would wait for the device
+        return form
+    if factor.dtype is torch.bool:
+        return *form, bool(factor.detach().any())
+    low, high = (float(extreme) for extreme in torch.aminmax(factor.detach()))
+    if None not in walked.inputs[index]:
+        return *form, low == high == 0
+    return *form, (low, high) if low == 0 or high == 0 else None
 
 
 def _is_zero(node: Any) -> bool:

@@ -86,32 +86,40 @@ def walk(losses: Iterable[Tensor]) -> Walk:
     Cost: about 1 µs per node; nothing is recomputed and no saved tensor is touched.
     """
     starts = [loss.grad_fn for loss in losses if loss.grad_fn is not None]
-    found: dict[Any, None] = dict.fromkeys(starts)
-    stack = list(found)
+    below: dict[Any, tuple[Any, ...]] = dict.fromkeys(starts, ())
+    words = {node: node.name() for node in below}
+    stack = list(below)
     leaves: dict[Any, int] = {}
     while stack:
-        for node, _ in stack.pop().next_functions:
-            if node is None or node in found or node in leaves:
+        node = stack.pop()
+        below[node] = found = node.next_functions
+        for node, _ in found:
+            if node is None or node in below or node in leaves:
                 continue
-            if node.name() == LEAF:
+            word = node.name()
+            if word == LEAF:
                 leaves[node] = len(leaves)
             else:
-                found[node] = None
+                below[node], words[node] = (), word
                 stack.append(node)
-    nodes = sorted(found, key=lambda node: node._sequence_nr())
+    numbered = {node: node._sequence_nr() for node in below}
+    nodes = sorted(below, key=numbered.__getitem__)
     position: dict[Any, int] = {node: i for i, node in enumerate(nodes)}
     position.update({node: -1 - k for node, k in leaves.items()})
     return Walk(
         nodes=nodes,
-        names=[_SUFFIX.sub("", node.name().rpartition("::")[2]) for node in nodes],
-        inputs=[
-            tuple(None if n is None else position[n] for n, _ in node.next_functions)
-            for node in nodes
-        ],
+        names=[_short(words[node]) for node in nodes],
+        inputs=[tuple([position.get(n) for n, _ in below[node]]) for node in nodes],
         leaves=[node.variable for node in leaves],
         roots=[position[node] for node in starts if node in position and position[node] >= 0],
-        numbers=[node._sequence_nr() for node in nodes],
+        numbers=[numbered[node] for node in nodes],
     )
+
+
+@lru_cache(maxsize=1024)
+def _short(name: str) -> str:
+    """`torch::autograd::ReluBackward0` as `Relu`."""
+    return _SUFFIX.sub("", name.rpartition("::")[2])
 
 
 def snake_case(name: str) -> str:
@@ -137,7 +145,7 @@ def saved(node: Any, attribute: str) -> Any:
         node: The autograd node.
         attribute: Its name without `_saved_`, such as `self` or `result`.
     """
-    value = _unpacked(node, attribute)
+    value = unpacked(node, attribute)
     tensors = value if isinstance(value, tuple) else (value,)
     for tensor in tensors:
         if isinstance(tensor, Tensor) and not is_readable(tensor):
@@ -148,7 +156,7 @@ def saved(node: Any, attribute: str) -> Any:
 def unreadable(node: Any) -> str:
     """Why something an operation computed with or made cannot be read; empty if all can."""
     for attribute in _operands(node.__class__):
-        value = _unpacked(node, attribute)
+        value = unpacked(node, attribute)
         if isinstance(value, Tensor) and (why := obstacle(value)):
             return why
     return ""
@@ -160,7 +168,13 @@ def _operands(kind: type) -> tuple[str, ...]:
     return tuple(a for a in OPERANDS if hasattr(kind, f"_saved_{a}"))
 
 
-def _unpacked(node: Any, attribute: str) -> Any:
+def unpacked(node: Any, attribute: str) -> Any:
+    """A saved value whether or not it can be read; None where it is not there, or hooked.
+
+    Args:
+        node: The autograd node.
+        attribute: Its name without `_saved_`.
+    """
     if is_hooked(node, attribute):
         return None
     try:
@@ -179,8 +193,9 @@ def is_hooked(node: Any, attribute: str) -> bool:
     raw = getattr(node, f"_raw_saved_{attribute}", None)
     if raw is None:
         return False
-    hooks = raw if isinstance(raw, tuple) else (raw,)
-    return any(getattr(r, "unpack_hook", None) is not None for r in hooks)
+    if isinstance(raw, tuple):
+        return any(getattr(r, "unpack_hook", None) is not None for r in raw)
+    return getattr(raw, "unpack_hook", None) is not None
 
 
 def saved_tensors(node: Any) -> list[tuple[str, Tensor]]:

@@ -50,7 +50,8 @@ def built_in(
     given, target = saved(node, "self"), saved(node, "target")
     if given is None or target is None or unreadable(node):
         return None
-    alike = [term] if term.weight is not None else _alike(walked, terms, given)
+    alone = len(terms) == 1 or term.weight is not None
+    alike = [term] if alone else _alike(walked, terms, given)
     reduction = int(getattr(node, "_saved_reduction", _MEAN))
     first = given
     if len(alike) > 1:
@@ -66,7 +67,7 @@ def built_in(
         compared_shape=tuple(first.shape),
         ignored_all=reduction != _NONE and _all_ignored(node),
         scale=term.factor * counted,
-        details=_constants(node),
+        details=_constants(name, node),
     )
     is_index = name.startswith("Nll") or name == "MultiMarginLoss"
     if name.startswith("Multi"):
@@ -109,8 +110,10 @@ def _mask(given: Tensor, target: Tensor, weight: Tensor | None) -> Tensor | None
     return (weight != 0).expand(given.shape)
 
 
-def _constants(node: Any) -> dict[str, float]:
+def _constants(name: str, node: Any) -> dict[str, float]:
     """The loss's own numbers; the weight of positives is a mean over the units."""
+    if _NUMBERS.isdisjoint(_OPTIONS.get(name, ())):
+        return {}
     delta, beta = saved(node, "delta"), saved(node, "beta")
     if delta is not None:
         return {"delta": float(delta)}
@@ -210,6 +213,7 @@ _OPTIONS = {
     "MultiMarginLoss": ("p", "margin", "weight"),
 }
 """What a loss was called with beside input and target, as torch's function takes it."""
+_NUMBERS = frozenset({"delta", "beta", "pos_weight"})
 
 
 def _all_ignored(node: Any) -> bool:

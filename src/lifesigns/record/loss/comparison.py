@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -193,7 +192,7 @@ def _compare_classes(
     kept = labels.masked_fill(~valid, classes)
     pending.class_counts = pack.add(torch.bincount(kept, minlength=classes + 1)[:classes])
     if probabilities.dim() == 2:
-        one_hot = F.one_hot(kept, classes + 1)[:, :classes].to(probabilities.dtype)
+        one_hot = kept.unsqueeze(1) == torch.arange(classes, device=kept.device)
         _correlate(pack, pending, probabilities, one_hot)
 
 
