@@ -133,8 +133,7 @@ class Reading:
             forward: The module calls that made it.
         """
         offset = len(self._graph.sites)
-        edges = tuple((a + offset, b + offset) for a, b in condensed.graph.edges)
-        self._graph = Graph(self._graph.sites + condensed.graph.sites, self._graph.edges + edges)
+        self._graph = self._graph.with_piece(condensed.graph)
         self._nodes += len(walked)
         self._evaluating.update(dict.fromkeys(evaluating(walked, condensed, forward)))
         self._read_sites(walked, condensed, offset)
