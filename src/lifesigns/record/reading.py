@@ -28,6 +28,7 @@ from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk, is_hooked, saved, unreadable, value_as_used
 from lifesigns.record.loss.comparison import PendingLoss
 from lifesigns.record.loss.recognise import read_loss
+from lifesigns.record.measure.large import how_many_of, some_units
 from lifesigns.record.measure.nonfinite_origin import forward_origin
 from lifesigns.record.measure.reduce import Pack, PendingSums
 from lifesigns.record.readable import no_gradients, obstacle, readable
@@ -171,6 +172,8 @@ class Reading:
             if calls[site.module, site.operation] > MOST_CALLS:
                 self._unreadable.append(f"{site.name}: only {MOST_CALLS} calls are read")
                 continue
+            if (few := how_many_of(site.units)) < site.units:
+                self._unreadable.append(f"{site.name}: {few} of {site.units} units are read")
             with self._part(site.name):
                 self._read_site(number, site, walked, index, condensed.weight_like)
         self._pack.flush()
@@ -208,7 +211,10 @@ class Reading:
             if name in ACTIVATION_NODES and ACTIVATION_NODES[name].output is not None:
                 self._unreadable.append(f"{site.name}: its saved value was modified in place")
             return None
-        return self._pack.sums(output, _dim(output, site), flat)
+        dim = _dim(output, site)
+        if isinstance(flat, Tensor):
+            flat = some_units(flat, dim)
+        return self._pack.sums(some_units(output, dim), dim, flat)
 
     def _gradient_hook(
         self, pending: PendingSite, site: Site, source: int, grouped: Any, is_gate: bool
@@ -224,11 +230,17 @@ class Reading:
                 missed.append(f"the gradient of {site.name}: {why}")
             return value
 
+        def few(gradient: Tensor | None) -> Tensor | None:
+            if gradient is None or grouped is not None:
+                return gradient
+            return some_units(gradient, _dim(gradient, site))
+
         def hook(grad_inputs: tuple[Any, ...], grad_outputs: tuple[Any, ...]) -> None:
             try:
                 arrived = read(grad_outputs[0] if grad_outputs else None)
                 passed = read(grad_inputs[source] if source < len(grad_inputs) else None)
                 with torch._C.DisableTorchFunction(), no_gradients():
+                    arrived, passed = few(arrived), few(passed)
                     if arrived is not None:
                         pending.output_gradient = pack.sums(arrived, _dim(arrived, site))
                     if passed is not None:

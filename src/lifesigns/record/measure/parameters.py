@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.weak import WeakIdKeyDictionary
 
+from lifesigns.record.measure.large import LARGE, some_rows, with_a_zero_row
 from lifesigns.record.measure.reduce import Pack
 from lifesigns.record.measure.stale_gradients import Leftover, was_cleared
 from lifesigns.record.measure.watched_parameter import Watched, reading_of
@@ -68,6 +69,8 @@ class ParameterReader:
         self._reached_now: set[str] = set()
         self.unreadable: dict[str, str] = {}
         """Why a parameter, or its gradient, was left out."""
+        self.sampled: dict[str, str] = {}
+        """How much was read of the weights that are too large to be read as a whole."""
         self.watched = [
             Watched(name, weakref.ref(p), max(local(p).numel(), 1))
             for name, p in named.items()
@@ -173,6 +176,7 @@ class ParameterReader:
         scale: float,
         only: Set[int] | None = None,
         returned: Mapping[int, Tensor] | None = None,
+        looked_up: Mapping[int, Tensor] | None = None,
     ) -> None:
         """Reads the gradients accumulated so far, right after a backward pass.
 
@@ -182,6 +186,7 @@ class ParameterReader:
             only: Parameters by `id`; None for all.
             returned: What `torch.autograd.grad` has returned, by `id` of the parameter: the
                 parameters hold no gradients then, and nothing old is added to.
+            looked_up: The only rows that have a gradient, by `id` of the parameter: see `lookups`.
         """
         read = []
         alive = [(w, p) for w, p in self._alive() if only is None or id(p) in only]
@@ -199,6 +204,9 @@ class ParameterReader:
             watched.scale += scale if watched.name in reached else 0.0
             if not FROM_GRADIENT.isdisjoint(self._needs):
                 watched.gradient = _sample(gradient).clone()
+            rows = (looked_up or {}).get(id(p))
+            if rows is not None and gradient.dim() == 2:
+                gradient = with_a_zero_row(gradient, rows)
             read.append((watched, gradient))
             self._rows(watched, "gradient_rows", gradient)
         self._coherence(read)
@@ -256,10 +264,15 @@ class ParameterReader:
         quantity = Quantity.UPDATES if what == "update" else Quantity.PARAMETERS
         if not tensors or quantity not in self._needs:
             return
-        given = [_wide(local(t)) for _, t in tensors]
+        whole = what != "weight"
+        given = [_wide(local(t) if whole else some_rows(local(t), LARGE)) for _, t in tensors]
         norms = list(torch._foreach_norm(given))
         for k in _unsafe(norms, SAFE_NORM):
             norms[k] = torch.linalg.vector_norm(given[k], dtype=torch.float64)
+        for k, (watched, tensor) in enumerate(tensors):
+            if not whole and given[k].numel() < local(tensor).numel():
+                norms[k] = norms[k] * (local(tensor).numel() / given[k].numel()) ** 0.5
+                self.sampled[watched.name] = f"{len(given[k])} of {len(tensor)} rows are read"
         self._keep(what, [w for w, _ in tensors], norms)
 
     def _products(self, changes: list[tuple[Watched, Tensor]]) -> None:
@@ -356,6 +369,7 @@ def _as_rows(tensor: Tensor) -> Tensor | None:
     tensor = local(tensor)
     if tensor.dim() < 2 or tensor.numel() == 0:
         return None
+    tensor = some_rows(tensor)
     return _wide(tensor).reshape(tensor.shape[0], -1)
 
 
