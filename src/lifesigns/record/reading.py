@@ -230,17 +230,12 @@ class Reading:
                 missed.append(f"the gradient of {site.name}: {why}")
             return value
 
-        def few(gradient: Tensor | None) -> Tensor | None:
-            if gradient is None or grouped is not None:
-                return gradient
-            return some_units(gradient, _dim(gradient, site))
-
         def hook(grad_inputs: tuple[Any, ...], grad_outputs: tuple[Any, ...]) -> None:
             try:
                 arrived = read(grad_outputs[0] if grad_outputs else None)
                 passed = read(grad_inputs[source] if source < len(grad_inputs) else None)
                 with torch._C.DisableTorchFunction(), no_gradients():
-                    arrived, passed = few(arrived), few(passed)
+                    arrived, passed = _few(arrived, site, grouped), _few(passed, site, grouped)
                     if arrived is not None:
                         pending.output_gradient = pack.sums(arrived, _dim(arrived, site))
                     if passed is not None:
@@ -335,6 +330,13 @@ def _dim(tensor: Tensor, site: Site) -> int:
     if tensor.dim() < 2 or site.unit_dim < 0:
         return -1
     return site.unit_dim + tensor.dim() - len(site.shape)
+
+
+def _few(gradient: Tensor | None, site: Site, grouped: Any) -> Tensor | None:
+    """Of a gradient, the units that are read; where units are chosen among others, all of them."""
+    if gradient is None or grouped is not None:
+        return gradient
+    return some_units(gradient, _dim(gradient, site))
 
 
 def _data_input(inputs: tuple[int | None, ...], weight_like: frozenset[int]) -> int:
