@@ -77,9 +77,9 @@ class Training:
         return (time.process_time() - start) / number
 
     def watched(self, number: int) -> float:
-        """The same, each step recorded; attaching and judging are left out."""
+        """The same, each step recorded; the first ones, which are asked more, are left out."""
         watcher = lifesigns.watch(self.model, self.optimizer, every=1)
-        self.steps(1)
+        self.steps(3)
         taken = self.steps(number)
         watcher.detach()
         return taken
@@ -171,7 +171,8 @@ def deep(blocks: int) -> str:
     start = time.process_time()
     text = str(watcher.detach())
     taken = time.process_time() - start
-    return f"a step {plain:.2f} s, recorded {watched:.2f} s; report of {len(text)} characters {taken:.2f} s"
+    steps = f"a step {plain:.2f} s, recorded {watched:.2f} s"
+    return f"{steps}; judged and reported ({len(text)} characters) in {taken:.2f} s"
 
 
 def table(rows: int) -> str:
