@@ -205,7 +205,7 @@ RUNS: dict[str, tuple[Callable[[int], str], int, int]] = {
     "residual blocks": (deep, 2000, 2000),
     "rows of an embedding": (table, 2_000_000, 2_000_000),
     "units of a layer": (wide, 1_000_000, 1_000_000),
-    "recorded steps": (long, 20_000, 6_000),
+    "recorded steps": (long, 20_000, 4_000),
 }
 """By what is large: the run, its size, and its size with `--quick`."""
 
