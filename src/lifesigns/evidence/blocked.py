@@ -32,11 +32,10 @@ def block_behind(snapshot: Snapshot, zero: Sequence[ParameterReading]) -> Block 
     """The first site behind the parameters, in forward order, that let nothing pass."""
     names, graph = {p.name for p in zero}, snapshot.graph
     blocked = {r.site for r in snapshot.sites if _blocks(r)}
+    led = graph.before(blocked)
     for index, site in enumerate(graph.sites):
-        if names & set(site.parameters):
-            for later in graph.downstream(index):
-                if later in blocked:
-                    return block_at(snapshot, later)
+        if index in led and names & set(site.parameters):
+            return block_at(snapshot, next(i for i in graph.downstream(index) if i in blocked))
     return None
 
 

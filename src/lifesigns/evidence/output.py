@@ -44,7 +44,7 @@ def is_output(graph: Graph, index: int) -> bool:
 
     A penalty on gradients takes them through all the weights again, behind the loss.
     """
-    if not any(graph.sites[i].kind in BOUNDARY for i in graph.downstream(index)):
+    if not graph.leads_to(index, BOUNDARY):
         return True
     seen, queue = {index}, [index]
     while queue:

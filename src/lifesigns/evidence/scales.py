@@ -63,5 +63,6 @@ def update_ratio(snapshot: Snapshot) -> float:
 
 def _is_looked_up(graph: Graph) -> bool:
     """All inputs enter through embeddings."""
-    entries = [i for i in graph.of_kind(*WEIGHTED, Kind.EMBEDDING) if not any(graph.upstream(i))]
+    sites = graph.of_kind(*WEIGHTED, Kind.EMBEDDING)
+    entries = [i for i in sites if not graph.predecessors(i)]
     return bool(entries) and all(graph.sites[i].kind is Kind.EMBEDDING for i in entries)

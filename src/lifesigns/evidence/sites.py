@@ -75,7 +75,7 @@ def is_given_one_value(snapshots: Iterable[Snapshot], site: str) -> bool:
 
 def is_hidden(graph: Graph, index: int) -> bool:
     """Whether another weighted site lies downstream: the site is no output layer."""
-    return any(graph.sites[i].kind in WEIGHTED for i in graph.downstream(index))
+    return graph.leads_to(index, WEIGHTED)
 
 
 def bends(snapshot: Snapshot) -> bool:

@@ -17,6 +17,7 @@ from lifesigns.record.graph.module_calls import Forward, ForwardHooks
 from lifesigns.record.graph.roots import Places, Roots, root_inputs
 from lifesigns.record.graph.walk import Walk, walk
 from lifesigns.record.loss.likeness import likeness
+from lifesigns.record.measure.large import lookups
 from lifesigns.record.measure.mixing import MixingReader
 from lifesigns.record.measure.parameters import ParameterReader
 from lifesigns.record.measure.reduce import measuring
@@ -56,12 +57,15 @@ class PassReader:
         self._structures, self._trained = Structures(), WeakIdKeyDictionary()
         self._mixing = MixingReader(needs)
         self._parameters: ParameterReader | None = None
+        self._looked_up: Mapping[int, Tensor] = {}
         self.unreached = Unreached()
         """Parameters that are held by an optimizer and in no graph."""
         self.reading: Reading | None = None
         """The backward pass that is being read."""
         self.unreadable: dict[str, str] = {}
         """Parameters whose weight or gradient could not be read, and why."""
+        self.sampled: dict[str, str] = {}
+        """Weights of which some rows were read, and how many."""
         self.unrelated = 0
         """Backward passes that did not lead to the watched model."""
 
@@ -107,6 +111,7 @@ class PassReader:
             self._read_parameters(
                 walked, names, wanted, from_start=self._hooks.armed or not position
             )
+            self._looked_up = lookups(walked)
             repeated = self._repeated = self._repeat_compiled(losses, walked, forward, names)
             walked = repeated.walked
             condensed = self._structures.condense(walked, forward, names)
@@ -135,6 +140,7 @@ class PassReader:
         """
         if self.reading is None or not losses:
             return
+        self._looked_up = {}  # the piece may use a table again
         with measuring():
             walked = walk(losses)
             names = self._names(walked)
@@ -169,6 +175,7 @@ class PassReader:
             None if no pass is being read.
         """
         repeated, self._repeated = self._repeated, None
+        looked_up, self._looked_up = self._looked_up, {}
         reading = self.reading
         if reading is None:
             return None
@@ -182,7 +189,7 @@ class PassReader:
                 self._parameters = None
             elif self._parameters is not None:
                 self._parameters.follow(self._roots.parameters)
-                self._parameters.gradients(reading.scale, returned=returned)
+                self._parameters.gradients(reading.scale, returned=returned, looked_up=looked_up)
         return reading, taken
 
     def drop(self) -> Reading | None:
@@ -227,6 +234,7 @@ class PassReader:
                 place = Places(call.module() for call in self._hooks.calls() if not call.depth)
                 self.unreached.look(optimizers, rates, reader.seen, place)
         self.unreadable.update(reader.unreadable)
+        self.sampled.update(reader.sampled)
         return readings
 
     def forget_parameters(self) -> None:
@@ -240,10 +248,11 @@ class PassReader:
         spared = [quantity.value for quantity in Quantity if quantity not in self._needs]
         if spared:
             yield f"{', '.join(spared)}: not measured, as no rule that was asked needs it"
-        names = [f"{name} ({why})" for name, why in self.unreadable.items()]
-        if names:
-            more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-            yield f"values of parameters: {', '.join(names[:NAMED])}{more}"
+        for what, those in (("values", self.unreadable), ("all rows", self.sampled)):
+            names = [f"{name} ({why})" for name, why in those.items()]
+            if names:
+                more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+                yield f"{what} of parameters: {', '.join(names[:NAMED])}{more}"
 
     def _names(self, walked: Walk) -> list[str]:
         return [self._roots.name(leaf, k) for k, leaf in enumerate(walked.leaves)]

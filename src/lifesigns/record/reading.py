@@ -29,6 +29,7 @@ from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk, is_hooked, saved, unreadable, value_as_used
 from lifesigns.record.loss.comparison import PendingLoss
 from lifesigns.record.loss.recognise import read_loss
+from lifesigns.record.measure.large import how_many_of, some_units
 from lifesigns.record.measure.nonfinite_origin import forward_origin
 from lifesigns.record.measure.reduce import Pack, PendingSums
 from lifesigns.record.measure.stacks import Lessened
@@ -135,8 +136,7 @@ class Reading:
             forward: The module calls that made it.
         """
         offset = len(self._graph.sites)
-        edges = tuple((a + offset, b + offset) for a, b in condensed.graph.edges)
-        self._graph = Graph(self._graph.sites + condensed.graph.sites, self._graph.edges + edges)
+        self._graph = self._graph.with_piece(condensed.graph)
         self._nodes += len(walked)
         self._evaluating.update(dict.fromkeys(evaluating(walked, condensed, forward)))
         self._read_sites(walked, condensed, offset)
@@ -175,6 +175,8 @@ class Reading:
             if calls[site.module, site.operation] > MOST_CALLS:
                 self._unreadable.append(f"{site.name}: only {MOST_CALLS} calls are read")
                 continue
+            if (few := how_many_of(site.units)) < site.units:
+                self._unreadable.append(f"{site.name}: {few} of {site.units} units are read")
             with self._part(site.name):
                 self._read_site(
                     number, site, walked, index, condensed.weight_like, is_readable=not why
@@ -228,7 +230,10 @@ class Reading:
             if name in ACTIVATION_NODES and ACTIVATION_NODES[name].output is not None:
                 self._unreadable.append(f"{site.name}: its saved value was modified in place")
             return None
-        return self._pack.sums(output, _dim(output, site), flat)
+        dim = _dim(output, site)
+        if isinstance(flat, Tensor):
+            flat = some_units(flat, dim)
+        return self._pack.sums(some_units(output, dim), dim, flat)
 
     def _gradient_hook(
         self, pending: PendingSite, site: Site, source: int, grouped: Any, is_gate: bool
@@ -249,6 +254,7 @@ class Reading:
                 arrived = read(grad_outputs[0] if grad_outputs else None)
                 passed = read(grad_inputs[source] if source < len(grad_inputs) else None)
                 with torch._C.DisableTorchFunction(), no_gradients(), without_modes():
+                    arrived, passed = _few(arrived, site, grouped), _few(passed, site, grouped)
                     if arrived is not None:
                         pending.output_gradient = pack.sums(arrived, _dim(arrived, site))
                     if passed is not None:
@@ -343,6 +349,13 @@ def _dim(tensor: Tensor, site: Site) -> int:
     if tensor.dim() < 2 or site.unit_dim < 0:
         return -1
     return site.unit_dim + tensor.dim() - len(site.shape)
+
+
+def _few(gradient: Tensor | None, site: Site, grouped: Any) -> Tensor | None:
+    """Of a gradient, the units that are read; where units are chosen among others, all of them."""
+    if gradient is None or grouped is not None:
+        return gradient
+    return some_units(gradient, _dim(gradient, site))
 
 
 def _data_input(inputs: tuple[int | None, ...], weight_like: frozenset[int]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
@@ -81,6 +81,18 @@ class Graph:
     sites: tuple[Site, ...] = ()
     edges: tuple[tuple[int, int], ...] = ()
 
+    def with_piece(self, piece: Graph) -> Graph:
+        """Both graphs as one; the very same piece if there was nothing else.
+
+        Args:
+            piece: Its sites follow after those of this graph.
+        """
+        if not self.sites:
+            return piece
+        offset = len(self.sites)
+        edges = tuple((a + offset, b + offset) for a, b in piece.edges)
+        return Graph(self.sites + piece.sites, self.edges + edges)
+
     def successors(self, index: int) -> tuple[int, ...]:
         """Sites that read the value of site `index`.
 
@@ -113,7 +125,7 @@ class Graph:
             >>> list(Graph(edges=((0, 1), (1, 2), (0, 3))).downstream(0))
             [1, 3, 2]
         """
-        return self._closure(index, self.successors)
+        return self._closure([index], self.successors)
 
     def upstream(self, index: int) -> Iterator[int]:
         """All sites that flow into `index`, nearest first, each once.
@@ -121,7 +133,38 @@ class Graph:
         Args:
             index: A position in `sites`; itself left out.
         """
-        return self._closure(index, self.predecessors)
+        return self._closure([index], self.predecessors)
+
+    def before(self, indices: Iterable[int]) -> set[int]:
+        """Sites whose value flows into one of several, in one walk for all of them.
+
+        Args:
+            indices: Positions in `sites`; one of them counts if it flows into another.
+
+        Example:
+            >>> Graph(edges=((0, 1), (1, 2), (3, 2))).before([1, 2])
+            {0, 1, 3}
+        """
+        return set(self._closure(indices, self.predecessors, again=True))
+
+    def behind(self, indices: Iterable[int]) -> set[int]:
+        """Sites that the value of one of several flows into, in one walk for all of them.
+
+        Args:
+            indices: Positions in `sites`; one of them counts if another flows into it.
+        """
+        return set(self._closure(indices, self.successors, again=True))
+
+    def leads_to(self, index: int, kinds: frozenset[Kind]) -> bool:
+        """Whether a site of one of these kinds lies downstream.
+
+        Args:
+            index: A position in `sites`.
+            kinds: Any of them counts.
+        """
+        if kinds not in self._leading:
+            self._leading[kinds] = self.before(self.of_kind(*kinds))
+        return index in self._leading[kinds]
 
     def find(self, name: str) -> int:
         """Index of the site called `name`; KeyError if there is none.
@@ -147,14 +190,25 @@ class Graph:
         return sorted(i for kind in set(kinds) for i in self._kinds.get(kind, ()))
 
     @staticmethod
-    def _closure(start: int, step: typing.Callable[[int], tuple[int, ...]]) -> Iterator[int]:
-        seen, queue = {start}, deque([start])
+    def _closure(
+        starts: Iterable[int],
+        step: typing.Callable[[int], tuple[int, ...]],
+        *,
+        again: bool = False,
+    ) -> Iterator[int]:
+        """What is reached, each once; one of the starts only `again`, from another."""
+        queue = deque(starts)
+        seen = set() if again else set(queue)
         while queue:
             for index in step(queue.popleft()):
                 if index not in seen:
                     seen.add(index)
                     queue.append(index)
                     yield index
+
+    @cached_property
+    def _leading(self) -> dict[frozenset[Kind], set[int]]:
+        return {}
 
     @cached_property
     def _index(self) -> dict[str, int]:

@@ -106,13 +106,15 @@ class Forward:
         openings = sorted(
             (c for c in self.calls if c.end > c.start), key=lambda c: (c.start, c.depth)
         )
-        places, stack, next_call = [], [], 0
+        places: list[Place] = []
+        stack: list[tuple[int, Call]] = []
+        next_call = 0
         for number in sequence:
             while next_call < len(openings) and openings[next_call].start <= number:
+                _pop_ended(stack, openings[next_call].start)
                 stack.append((next_call, openings[next_call]))
                 next_call += 1
-            while stack and stack[-1][1].end <= number:
-                stack.pop()
+            _pop_ended(stack, number)
             places.append(self._place([s for s in stack if s[1].end > number]))
         return places
 
@@ -142,6 +144,12 @@ class Forward:
         for call in self.calls:
             if call.depth == 0 and call.start <= last and call.end > first:
                 yield call
+
+
+def _pop_ended(stack: list[tuple[int, Call]], number: float) -> None:
+    """Takes off the calls that were over before `number`, before others bury them."""
+    while stack and stack[-1][1].end <= number:
+        stack.pop()
 
 
 @dataclass

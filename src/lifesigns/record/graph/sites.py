@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from lifesigns.record.graph.cut_state import cut_states, may_be_cut
+from lifesigns.record.graph.flow import Flow, Sites
 from lifesigns.record.graph.module_calls import Forward, Place
 from lifesigns.record.graph.operations import (
     ACTIVATION_NODES,
@@ -77,7 +78,7 @@ class _Condenser:
             for k, leaf in enumerate(walked.leaves)
             if forward.names and not isinstance(leaf, nn.Parameter)
         }
-        self.sources: list[tuple[int, ...]] = []
+        self.flow = Flow(walked.inputs)
         self.weight_like: set[int] = set()
         self.sites: list[Site] = []
         self.site_nodes: list[int] = []
@@ -90,7 +91,7 @@ class _Condenser:
 
     def run(self) -> Condensed:
         for index in range(len(self.walk)):
-            self.sources.append(self._visit(index))
+            self.flow.note(self._visit(index))
         for number in cut_states(self.walk, self.sites, self.site_nodes):
             site = self.sites[number]
             self.sites[number] = replace(site, details={**site.details, "cut_state": 1.0})
@@ -109,21 +110,21 @@ class _Condenser:
         inside = [i for i, place in enumerate(self.places) if place.in_root]
         return inside[-1] + 1 if inside else len(self.walk)
 
-    def _visit(self, index: int) -> tuple[int, ...]:
+    def _visit(self, index: int) -> Sites:
         """Adds a node that is a site; returns the sites whose values reach the nodes above it."""
         inputs = [i for i in self.walk.inputs[index] if i is not None]
         if self._is_weight_like(index, inputs):
             self.weight_like.add(index)
-            return ()
+            return {}
         data = [i for i in inputs if i >= 0 and i not in self.weight_like]
-        sources = tuple(dict.fromkeys(s for i in data for s in self.sources[i]))
-        layer = self.places[index].recurrent
+        reaching, layer = self.flow.into(data), self.places[index].recurrent
         if layer is not None:
-            return self._inside_recurrent(index, layer, sources)
+            return {self._inside_recurrent(index, layer, self.flow.read(reaching)): None}
         kind, word = self._classify(index, data)
         if kind is None:
-            return sources
-        return (self._add_site(index, kind, word, sources, self._parameters(index)),)
+            return reaching
+        sources = self.flow.read(reaching)
+        return {self._add_site(index, kind, word, sources, self._parameters(index)): None}
 
     def _is_weight_like(self, index: int, inputs: list[int]) -> bool:
         """Whether a node computes with parameters only: no data enters, nor a large constant."""
@@ -189,9 +190,7 @@ class _Condenser:
         data = [i for i in factors if i is not None and i >= 0 and i not in self.weight_like]
         return (Kind.ATTENTION, "matmul") if len(data) == 2 else (Kind.LINEAR, "linear")
 
-    def _inside_recurrent(
-        self, index: int, layer: int, sources: tuple[int, ...]
-    ) -> tuple[int, ...]:
+    def _inside_recurrent(self, index: int, layer: int, sources: tuple[int, ...]) -> int:
         """Adds a node to the one site that stands for this call of a recurrent layer."""
         if layer not in self.recurrent:
             word = self.places[index].recurrent_word
@@ -201,7 +200,7 @@ class _Condenser:
         self.site_nodes[site] = index
         self.site_of_node[index] = site
         self._extend(site, self._parameters(index))
-        return (site,)
+        return site
 
     def _extend(self, site: int, parameters: tuple[str, ...]) -> None:
         old = self.sites[site]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import torch
@@ -67,6 +67,16 @@ class Walk:
             number: Sequence number in the user's run.
         """
         return number == self.stands_for.get(index, self.numbers[index])
+
+    @cached_property
+    def readers(self) -> dict[int, list[int]]:
+        """The nodes that read the value of each node, in forward order."""
+        found: dict[int, list[int]] = {}
+        for later, inputs in enumerate(self.inputs):
+            for i in dict.fromkeys(inputs):
+                if i is not None and 0 <= i < later:
+                    found.setdefault(i, []).append(later)
+        return found
 
     @property
     def signature(self) -> tuple[Any, ...]:
@@ -163,6 +173,12 @@ def unreadable(node: Any) -> str:
 
 
 @lru_cache(maxsize=1024)
+def _saved_names(kind: type) -> tuple[str, ...]:
+    """All that nodes of this class save."""
+    return tuple(a[len("_saved_") :] for a in dir(kind) if a.startswith("_saved_"))
+
+
+@lru_cache(maxsize=1024)
 def _operands(kind: type) -> tuple[str, ...]:
     """What nodes of this class save of `OPERANDS`."""
     return tuple(a for a in OPERANDS if hasattr(kind, f"_saved_{a}"))
@@ -200,8 +216,7 @@ def is_hooked(node: Any, attribute: str) -> bool:
 
 def saved_tensors(node: Any) -> list[tuple[str, Tensor]]:
     """All tensors a node saved that may be read, by attribute name."""
-    names = [a[len("_saved_") :] for a in dir(node) if a.startswith("_saved_")]
-    values = [(name, saved(node, name)) for name in names]
+    values = [(name, saved(node, name)) for name in _saved_names(node.__class__)]
     return [(name, value) for name, value in values if isinstance(value, torch.Tensor)]
 
 
@@ -213,9 +228,7 @@ def value_as_used(walked: Walk, index: int) -> Tensor | None:
         index: Index of the node that made the value.
     """
     maker = walked.nodes[index]
-    for later in range(index + 1, len(walked)):
-        if index not in walked.inputs[later]:
-            continue
+    for later in walked.readers.get(index, ()):
         for _, tensor in saved_tensors(walked.nodes[later]):
             if tensor.grad_fn is maker and tensor.output_nr == 0:
                 return tensor.detach()

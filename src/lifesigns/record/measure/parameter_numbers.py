@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lifesigns.record.measure.kernel import NUMBERS, Program, reads
+from lifesigns.record.measure.large import distance, some_rows
 from lifesigns.record.measure.reduce import Pack
 from lifesigns.record.measure.watched_parameter import ROW_TOLERANCE, Watched
 from lifesigns.record.readable import local
@@ -110,7 +111,8 @@ class ByProgram:
             watched.scalars[f"{what}_rows"] = slot, first + 1
             if count > FEW_ROWS:
                 end = first + NUMBERS + count
-                watched.rows[f"{what}_rows"] = slot, slice(first + NUMBERS, end)
+                spread = slice(first + NUMBERS, end, distance(count))
+                watched.rows[f"{what}_rows"] = slot, spread
         if self._coherence and has_rows and what == "gradient":
             watched.scalars["coherence"] = slot, first + 2
 
@@ -263,6 +265,7 @@ def _as_rows(tensor: Tensor) -> Tensor | None:
     tensor = local(tensor)
     if tensor.dim() < 2 or tensor.numel() == 0:
         return None
+    tensor = some_rows(tensor)
     return wide(tensor).reshape(tensor.shape[0], -1)
 
 

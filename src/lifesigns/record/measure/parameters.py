@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.weak import WeakIdKeyDictionary
 
+from lifesigns.record.measure.large import LARGE, some_rows, with_a_zero_row
 from lifesigns.record.measure.parameter_numbers import numbers_for, sample, wide
 from lifesigns.record.measure.reduce import Pack
 from lifesigns.record.measure.stale_gradients import Leftover, was_cleared
@@ -53,6 +54,8 @@ class ParameterReader:
         self._reached_now: set[str] = set()
         self.unreadable: dict[str, str] = {}
         """Why a parameter, or its gradient, was left out."""
+        self.sampled: dict[str, str] = {}
+        """How much was read of the weights that are too large to be read as a whole."""
         self.watched = [
             Watched(name, weakref.ref(p), max(local(p).numel(), 1))
             for name, p in named.items()
@@ -95,7 +98,7 @@ class ParameterReader:
         for watched in lost:
             if (p := held.get(watched.name)) is not None:
                 watched.parameter, watched.begun = weakref.ref(p), False
-                watched.size = max(local(p).numel(), 1)
+                watched.size = watched.read = max(local(p).numel(), 1)
                 watched.before = watched.gradient = None
                 watched.scalars.clear()
                 watched.rows.clear()
@@ -105,7 +108,7 @@ class ParameterReader:
 
     def _begin(self) -> None:
         fresh = [(w, p) for w, p in self._alive(begun=False) if self._may_be_read(w, p)]
-        self._numbers.of("weight", fresh)
+        self._numbers.of("weight", [(w, self._weight(w, p)) for w, p in fresh])
         for watched, p in fresh:
             watched.begun = True
             if p.requires_grad:
@@ -113,6 +116,15 @@ class ParameterReader:
                     watched.before = _sample(p).clone()
                 if Quantity.STALE in self._needs and self._has_readable_gradient(watched, p):
                     watched.leftover = Leftover(_gradient_sample(p), self._from_start)
+
+    def _weight(self, watched: Watched, p: Tensor) -> Tensor:
+        """The weight, or evenly spread rows of one that is very large."""
+        whole = local(p)
+        read = some_rows(whole, LARGE)
+        if read is not whole:
+            watched.read = read.numel()
+            self.sampled[watched.name] = f"{len(read)} of {len(whole)} rows are read"
+        return read
 
     def _may_be_read(self, watched: Watched, p: Tensor) -> bool:
         why = "complex" if p.is_complex() else obstacle(local(p))
@@ -157,6 +169,7 @@ class ParameterReader:
         scale: float,
         only: Set[int] | None = None,
         returned: Mapping[int, Tensor] | None = None,
+        looked_up: Mapping[int, Tensor] | None = None,
     ) -> None:
         """Reads the gradients accumulated so far, right after a backward pass.
 
@@ -166,6 +179,7 @@ class ParameterReader:
             only: Parameters by `id`; None for all.
             returned: What `torch.autograd.grad` has returned, by `id` of the parameter: the
                 parameters hold no gradients then, and nothing old is added to.
+            looked_up: The only rows that have a gradient, by `id` of the parameter: see `lookups`.
         """
         read = []
         alive = [(w, p) for w, p in self._alive() if only is None or id(p) in only]
@@ -183,6 +197,9 @@ class ParameterReader:
             watched.scale += scale if watched.name in reached else 0.0
             if not FROM_GRADIENT.isdisjoint(self._needs):
                 watched.gradient = _sample(gradient).clone()
+            rows = (looked_up or {}).get(id(p))
+            if rows is not None and gradient.dim() == 2:
+                gradient = with_a_zero_row(gradient, rows)
             read.append((watched, gradient))
         self._numbers.of("gradient", read)
 

@@ -27,6 +27,8 @@ class Watched:
     name: str
     parameter: weakref.ref[Tensor]
     size: int
+    read: int = field(init=False)
+    """Elements of the weight that are read: all, unless it is very large."""
     reached: bool = False
     begun: bool = False
     """Whether it was read before the step, and so is read after it."""
@@ -44,6 +46,9 @@ class Watched:
     """Slot and position of each number."""
     rows: dict[str, tuple[int, slice]] = field(default_factory=dict)
     """Slot of a number of each row, and where in it they are."""
+
+    def __post_init__(self) -> None:
+        self.read = self.size
 
     def value(self, key: str, arrays: Arrays) -> float:
         """A number that was read, NaN if it was not.
@@ -92,7 +97,7 @@ def reading_of(
         reached=watched.reached,
         optimized=rate is not None or not optimizers_known,
         learning_rate=float("nan") if rate is None else rate,
-        weight_rms=weight / watched.size**0.5,
+        weight_rms=weight / watched.read**0.5,
         gradient_rms=gradient / watched.size**0.5 / scale,
         update_rms=update / sampled**0.5,
         gradient_is_zero=gradient == 0.0,

@@ -69,10 +69,10 @@ def _one_sided(recent: tuple[Snapshot, ...]) -> Iterator[tuple[Site, float]]:
 
 
 def _has(snapshot: Snapshot, site: Site) -> bool:
-    return any(
-        site.name == other.name and other.shape[1:] == site.shape[1:]
-        for other in snapshot.graph.sites
-    )
+    graph = snapshot.graph
+    if site.name not in graph:
+        return False
+    return graph.sites[graph.find(site.name)].shape[1:] == site.shape[1:]
 
 
 def _has_one_sign(value: UnitSums) -> bool:

@@ -136,7 +136,7 @@ def _fills(origin: _Layer, stream: Stream) -> bool:
     start = next((s for s in stream.snapshots if origin.site.name in s.graph), stream.last)
     graph, gain = start.graph, dict(weight_gains(start))
     before = graph.predecessors(graph.find(origin.site.name))
-    if len(before) != 1 or any(graph.upstream(before[0])):
+    if len(before) != 1 or graph.predecessors(before[0]):
         return False
     name = graph.sites[before[0]].name
     return stream.input_rms > max(FILLING, gain.get(name, np.inf))

@@ -33,19 +33,28 @@ def check(stream: Stream) -> Iterable[Finding]:
 
 def _row(snapshot: Snapshot) -> list[Site]:
     """Hidden activations with two flat ends, each downstream of the one before it."""
-    graph, row = snapshot.graph, list[int]()
-    for index in graph.of_kind(Kind.ACTIVATION):
-        facts = ACTIVATIONS.get(graph.sites[index].operation)
-        squashes = facts and facts.saturates_low and facts.saturates_high
-        follows = not row or index in graph.downstream(row[-1])
-        if squashes and follows and is_hidden(graph, index):
-            row.append(index)
-    return [graph.sites[index] for index in row]
+    graph, row = snapshot.graph, list[Site]()
+    reached: set[int] = set()
+    for index, site in enumerate(graph.sites):  # in forward order: what flows into it came before
+        follows = not reached.isdisjoint(graph.predecessors(index))
+        if _squashes(site) and (follows or not row) and is_hidden(graph, index):
+            row.append(site)
+            reached = {index}
+        elif follows:
+            reached.add(index)
+    return row
+
+
+def _squashes(site: Site) -> bool:
+    facts = ACTIVATIONS.get(site.operation) if site.kind is Kind.ACTIVATION else None
+    return facts is not None and facts.saturates_low and facts.saturates_high
 
 
 def _product(snapshot: Snapshot, row: list[Site]) -> float:
     """Product of the measured derivative factors; NaN where one was not measured."""
-    readings = [snapshot.reading(i) for i, site in enumerate(snapshot.graph.sites) if site in row]
+    wanted = {site.name: site for site in row}
+    sites = enumerate(snapshot.graph.sites)
+    readings = [snapshot.reading(i) for i, site in sites if wanted.get(site.name) == site]
     factors = [r.derivative_factor if r else float("nan") for r in readings]
     return float(np.prod(factors)) if len(factors) == len(row) else float("nan")
 

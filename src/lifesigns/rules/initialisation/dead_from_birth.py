@@ -63,17 +63,20 @@ def _severity(stream: Stream, layers: list[SilentLayer]) -> Severity:
     first = stream.first
     if is_extinct(first):  # silent for want of a signal: the depth leads (signal-fades)
         return Severity.NOTE
-    if any(x.share == 1 and _cuts_off(first, x.site) for x in sure) and not course.learned:
+    silent = [layer.site for layer in sure if layer.share == 1]
+    if not course.learned and _are_cut_off(first, silent):
         return Severity.ERROR
     return Severity.WARNING if sure and course.stalled else Severity.NOTE
 
 
-def _cuts_off(snapshot: Snapshot, site: Site) -> bool:
-    """Whether no gradient gets past the layer, by a short cut or otherwise."""
+def _are_cut_off(snapshot: Snapshot, layers: Sequence[Site]) -> bool:
+    """Whether no gradient gets past one of the layers, by a short cut or otherwise."""
     graph = snapshot.graph
-    before = {p for i in graph.upstream(graph.find(site.name)) for p in graph.sites[i].parameters}
-    read = [p for p in snapshot.parameters if p.name in before and p.trainable]
-    return bool(read) and all(p.gradient_is_zero for p in read)
+    still = {p.name: p.gradient_is_zero for p in snapshot.parameters if p.trainable}
+    read = [[still[p] for p in site.parameters if p in still] for site in graph.sites]
+    known = graph.behind(i for i, zeros in enumerate(read) if zeros)
+    cut = known - graph.behind(i for i, zeros in enumerate(read) if not all(zeros))
+    return any(graph.find(site.name) in cut for site in layers)
 
 
 _REMEDIES = (
