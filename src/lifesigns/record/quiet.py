@@ -9,6 +9,7 @@ else turns up closes it, and the end of a quiet cycle opens it again.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from threading import get_ident
 from typing import Any
 
@@ -19,13 +20,13 @@ from torch.optim import Optimizer
 from lifesigns.record.attach.followed_thread import NOBODY
 from lifesigns.record.loss.known_roots import KnownRoot, known_root
 from lifesigns.record.parts import Parts
+from lifesigns.record.readable import has_modes, without_modes
 from lifesigns.record.schedule.clock import TIMED
 from lifesigns.record.schedule.cycles import QUIET
 
 OUTSIDE = -1
 """The task of code that does not run inside a backward pass."""
 _task = torch._C._current_graph_task_id
-_modes = torch._C._len_torch_function_stack
 
 
 class Quiet:
@@ -88,10 +89,11 @@ class Quiet:
             return False
         began = time.perf_counter() if cycles.step % TIMED == 1 else 0.0
         try:
-            if not (self._note_unseen(loss) if _modes() else self._note(loss)):
-                return False
+            noted = _unseen(self._note, loss) if has_modes() else self._note(loss)
         except Exception as error:
             self._guard.failed(error)
+            return False
+        if not noted:
             return False
         thread = self._thread
         thread.trains = thread.in_quiet_pass = True
@@ -123,22 +125,13 @@ class Quiet:
         Returns:
             False where nothing was done.
         """
-        cycles, optimizers = self._cycles, self._optimizers
+        cycles = self._cycles
         if get_ident() != self._open_for or cycles.state is not QUIET or _task() != OUTSIDE:
             return False
         began = time.perf_counter() if cycles.step % TIMED == 1 else 0.0
         try:
-            if optimizers.is_only(optimizer):
-                self._rates.look(optimizer, cycles.step)
-                cycles.begin()
-            elif optimizer in optimizers:
-                self._rates.look(optimizer, cycles.step)
-                self._losses.close_later(optimizers.number(optimizer))
-                optimizers.stepped(optimizer)
-                if optimizers.all_stepped():
-                    optimizers.begin_cycle()
-                    cycles.begin()
-            else:
+            known = _unseen(self._step, optimizer) if has_modes() else self._step(optimizer)
+            if not known:
                 return False
         except Exception as error:
             self._guard.failed(error)
@@ -164,7 +157,25 @@ class Quiet:
             self._losses.append(cycles.step, value)
         return value is not None
 
-    def _note_unseen(self, loss: Tensor) -> bool:
-        """The same where a mode of the user would see what a tensor is asked."""
-        with torch._C.DisableTorchFunction():
-            return self._note(loss)
+    def _step(self, optimizer: Optimizer) -> bool:
+        """Notes a step and, after the last of the cycle, its end; unless the optimizer is new."""
+        cycles, optimizers = self._cycles, self._optimizers
+        if optimizers.is_only(optimizer):
+            self._rates.look(optimizer, cycles.step)
+            cycles.begin()
+            return True
+        if optimizer not in optimizers:
+            return False
+        self._rates.look(optimizer, cycles.step)
+        self._losses.close_later(optimizers.number(optimizer))
+        optimizers.stepped(optimizer)
+        if optimizers.all_stepped():
+            optimizers.begin_cycle()
+            cycles.begin()
+        return True
+
+
+def _unseen(note: Callable[[Any], bool], what: Any) -> bool:
+    """Notes a loss or a step where a mode of the user would see what a tensor is asked."""
+    with without_modes():
+        return note(what)
