@@ -107,6 +107,17 @@ def bounds(shares: ArrayLike, samples: int) -> tuple[Floats, Floats]:
     )
 
 
+def bounds_of(share: float, samples: int) -> tuple[float, float]:
+    """The same of a single share.
+
+    Args:
+        share: Of the recorded samples.
+        samples: As in `bounds`.
+    """
+    low, high = bounds(share, samples)
+    return float(low), float(high)
+
+
 def _farthest(shares: Floats, end: Floats, allowed: float) -> Floats:
     """The point farthest from each share towards an end, whose divergence is still allowed."""
     near, far = shares.copy(), end

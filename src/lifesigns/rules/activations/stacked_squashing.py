@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from lifesigns.evidence import Stream, Threshold
-from lifesigns.evidence.gradients import reach
+from lifesigns.evidence.gradients import median_known, reach
 from lifesigns.evidence.sites import is_hidden, listed
 from lifesigns.evidence.thresholds import FADED_GRADIENT, LAYERS
 from lifesigns.functions import ACTIVATIONS
@@ -26,7 +26,7 @@ def check(stream: Stream) -> Iterable[Finding]:
     """One finding per stream, at the first of the layers in the row."""
     recent = stream.latest
     row = _row(recent[-1])
-    product = _median([_product(s, row) for s in recent])
+    product = median_known([_product(s, row) for s in recent])
     if len(row) >= LAYERS and product < PRODUCT:
         yield _finding(stream, row, product)
 
@@ -61,7 +61,7 @@ def _product(snapshot: Snapshot, row: list[Site]) -> float:
 
 def _finding(stream: Stream, row: list[Site], product: float) -> Finding:
     course = stream.course
-    reached = _median([reach(s) for s in stream.latest])
+    reached = median_known([reach(s) for s in stream.latest])
     harm = course.stalled and reached < FADED_GRADIENT
     each = product ** (1 / len(row))
     return RULE.finding(
@@ -78,11 +78,6 @@ def _finding(stream: Stream, row: list[Site], product: float) -> Finding:
         remedies=_REMEDIES,
         evidence={"product": product, "layers": len(row), "reach": reached},
     )
-
-
-def _median(values: list[float]) -> float:
-    known = [value for value in values if np.isfinite(value)]
-    return float(np.median(known)) if known else float("nan")
 
 
 _REMEDIES = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import reduce
 
 import numpy as np
 
@@ -32,19 +33,12 @@ def check_run(run: Run) -> Iterable[Finding]:
         return
     units = shots[-1].batch.features.units if shots[-1].batch else 0
     alike = [s for s in shots if s.batch and s.batch.features.units == units]
-    features = _together([s.batch for s in alike if s.batch])
+    features = reduce(UnitSums.merge, [s.batch.features for s in alike if s.batch])
     if features.nonfinite.any():
         yield _nonfinite(alike, features)
     constant = np.flatnonzero((features.span == 0) & (features.count > 1))
     if len(constant):
         yield _constant(run.trace, alike, features, constant.tolist())
-
-
-def _together(batches: Sequence[BatchReading]) -> UnitSums:
-    merged = batches[0].features
-    for batch in batches[1:]:
-        merged = merged.merge(batch.features)
-    return merged
 
 
 def _nonfinite(shots: Sequence[Snapshot], features: UnitSums) -> Finding:
@@ -75,7 +69,8 @@ def _constant(
     trace: Trace, shots: Sequence[Snapshot], features: UnitSums, constant: list[int]
 ) -> Finding:
     everything = len(constant) == features.units
-    looked, samples = seen(trace, shots), _samples(shots)
+    samples = sum(s.batch.shape[0] for s in shots if s.batch and s.batch.shape)
+    looked = seen(trace, shots)
     never = looked.whole and looked.total > 1
     rest = at_most(samples, among=features.units)
     return RULE.finding(
@@ -91,16 +86,9 @@ def _constant(
         expected="features that differ between samples",
         certainty=f"exact, in {looked}"
         if looked.whole
-        else f"such a feature differs in at most {percent(rest)} of all samples, at 95 % "
-        "confidence",
+        else f"such a feature differs in at most {percent(rest)} of all, at 95 % confidence",
         causes=("other",),
-        remedies=(
-            Remedy(
-                "Check how the input is read and scaled: an integer division or a wrong column "
-                "leaves constants.",
-                "print(x.std(0), x[:3])",
-            ),
-        ),
+        remedies=(_CHECK,),
         evidence={
             "constant": len(constant),
             "features": features.units,
@@ -112,8 +100,11 @@ def _constant(
     )
 
 
-def _samples(shots: Sequence[Snapshot]) -> int:
-    return sum(s.batch.shape[0] for s in shots if s.batch and s.batch.shape)
+_CHECK = Remedy(
+    "Check how the input is read and scaled: an integer division or a wrong column leaves "
+    "constants.",
+    "print(x.std(0), x[:3])",
+)
 
 
 # --- cases ----------------------------------------------------------------------------------------
@@ -153,9 +144,7 @@ only noted. It is an error when no feature changes at all, or when values are no
         Case("all samples alike", lambda: _example([[1, 2], [1, 2]]), Severity.ERROR),
         Case("near miss: one constant feature", lambda: _example([[1, 2], [1, 3]]), None),
         Case("features that vary", lambda: _example([[1, 2], [2, 3]]), None),
-        Case(
-            "readings missing: no batch", lambda: example.unread(_example([[1, 2], [1, 2]])), None
-        ),
+        Case("readings missing: no batch", lambda: example.unread(_example([[1, 2]] * 2)), None),
         Case("readings missing: nothing was counted", lambda: _example([[], []]), None),
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -28,7 +29,6 @@ LEFT = Threshold(
     0.1, "share of chance's loss that is left to both", "chance is what a fair game ends at"
 )
 FAR = Threshold(0.5, "share of chance's loss that both started with", "a majority")
-LAST = Threshold(0.2, "share of the steps that is called the end", "as of a course")
 KINDS = frozenset({"binary_cross_entropy", "squared_error"})
 
 
@@ -57,26 +57,19 @@ def _weights(snapshot: Snapshot) -> frozenset[str]:
 def _wants_one(stream: Stream) -> bool:
     """Whether all targets are one number."""
     targets = stream.targets
-    return targets is not None and float(np.ptp([targets.minimum, targets.maximum])) == 0
+    return targets is not None and targets.minimum.min() == targets.maximum.max()
 
 
 def _both_win(critic: Stream, maker: Stream) -> bool:
-    """Whether both losses, per observation, went from about chance to almost nothing."""
-    chance = critic.course.baseline
-    starts, ends = zip(*(_ends(stream) for stream in (critic, maker)), strict=True)
-    return bool(min(starts) > FAR * chance and 0 <= max(ends) < LEFT * chance)
-
-
-def _ends(stream: Stream) -> tuple[float, float]:
-    """The loss per observation at the start and at the end."""
-    losses = stream.losses / stream.readings[-1].scale
-    count = max(1, round(len(losses) * LAST))
-    return float(losses[0]), float(np.mean(losses[-count:]))
+    """Whether both losses went from about chance to almost nothing."""
+    chance, courses = critic.course.baseline, (critic.course, maker.course)
+    far = all(course.curve[0] > FAR * chance for course in courses)
+    return far and all(0 <= course.end < LEFT * chance for course in courses)
 
 
 def _finding(critic: Stream, maker: Stream) -> Finding:
-    ends = [_ends(stream)[1] for stream in (critic, maker)]
-    wanted = float(maker.targets.mean[0]) if maker.targets else float("nan")
+    ends = critic.course.end, maker.course.end
+    wanted = float(maker.targets.mean[0]) if maker.targets else math.nan
     return RULE.finding(
         Severity.WARNING,
         "two losses that should oppose each other are both won",
@@ -119,15 +112,9 @@ def _example(critic: float, maker: float, graph: Graph = _BEHIND) -> Trace:
 
 
 def _reading(targets: ArrayLike) -> LossReading:
+    kind, made = "binary_cross_entropy", example.sums(np.asarray(targets))
     return LossReading(
-        0.7,
-        "binary_cross_entropy",
-        _LOSS,
-        fit=0.7,
-        scale=1.0,
-        input_shape=(8, 1),
-        prediction=example.sums(np.asarray(targets)),
-        target=example.target(targets),
+        0.7, kind, _LOSS, fit=0.7, scale=1.0, prediction=made, target=example.target(targets)
     )
 
 
@@ -142,9 +129,9 @@ A generative network whose generator's loss has the label of made samples where 
 real ones, or the wrong sign: it learns to be recognised.
 """,
     evidence="""
-Two losses trained in turn. The targets of the second are all one number, those of the first are
-not, and the second is computed through all weights of the first and more: a generator behind its
-critic. Both began at about the loss of chance and end at less than a tenth of it.
+Two losses trained in turn. The targets of the second are all one number, and it is computed through
+all weights of the first and more: a generator behind its critic. Both began near the loss of
+chance and end at less than a tenth of it.
 """,
     ignore="""
 In a game that is played one side wins at the other's cost, or both stay near chance.
@@ -152,7 +139,7 @@ In a game that is played one side wins at the other's cost, or both stay near ch
     references=("Goodfellow et al. 2014, Generative Adversarial Nets, section 3",),
     reads=frozenset({Quantity.LOSS}),
     check_run=check_run,
-    thresholds={"players": PLAYERS, "left": LEFT, "far": FAR, "last": LAST},
+    thresholds={"players": PLAYERS, "left": LEFT, "far": FAR},
     explains=("signal-fades", "loss-flat"),
     cases=(
         Case("both are won", lambda: _example(0.002, 0.0003), Severity.WARNING),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import partial
 
 import numpy as np
 
 from lifesigns.evidence import Stream
 from lifesigns.evidence.output import output_activation
-from lifesigns.evidence.shares import bounds, within
+from lifesigns.evidence.shares import bounds_of, within
 from lifesigns.evidence.sites import merged, sample_count
 from lifesigns.evidence.thresholds import SATURATED
 from lifesigns.records import (
@@ -39,11 +38,10 @@ def check(stream: Stream) -> Iterable[Finding]:
         return
     site = recent[-1].graph.sites[index]
     value = merged(recent, site.name)
-    course = stream.course
+    course, share = stream.course, _share(value)
     stuck = course.stalled or (course.worse_than_constant and not course.diverged)
-    share = _share(value)
     if stuck and share > SATURATED:
-        first = stream.since(partial(_is_saturated, name=site.name))
+        first = stream.since(lambda shot: _share(merged((shot,), site.name)) > SATURATED)
         yield _finding(site.name, first, share, recent, str(course))
 
 
@@ -65,18 +63,12 @@ def _share(value: UnitSums | None) -> float:
     return float(value.saturated.sum() / value.count.sum())
 
 
-def _is_saturated(snapshot: Snapshot, name: str) -> bool:
-    return _share(merged((snapshot,), name)) > SATURATED
-
-
 def _finding(
     site: str, first: int, share: float, recent: tuple[Snapshot, ...], course: str
 ) -> Finding:
     factors = [r.derivative_factor for s in recent if (r := s.reading_of(site))]
     factor = float(np.nanmedian(factors)) if np.isfinite(factors).any() else float("nan")
-    number = sample_count(recent, site)
-    low, high = bounds(share, number)
-    among_all = float(low), float(high)
+    among_all = bounds_of(share, number := sample_count(recent, site))
     times = 1 / (2 * factor) if factor > 0 else float("inf")
     return RULE.finding(
         Severity.WARNING,
@@ -141,10 +133,7 @@ gradient before the sigmoid over the gradient after it.
 Outputs that are confident and right are the goal: as long as the loss falls the rule is silent.
 With a linear output, squared error keeps its value.
 """,
-    references=(
-        "Nielsen 2015, Neural Networks and Deep Learning, chapter 3: the cross-entropy cost "
-        "function",
-    ),
+    references=("Nielsen 2015, Neural Networks and Deep Learning, chapter 3: cross-entropy",),
     reads=frozenset({Quantity.ACTIVATIONS, Quantity.GRADIENTS, Quantity.LOSS}),
     check=check,
     thresholds={"saturated": SATURATED},
