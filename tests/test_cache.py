@@ -13,11 +13,18 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files
 
 
 @pytest.mark.parametrize("named", ["", "relative", "./here", "~/cache"])
-def test_a_cache_home_that_is_no_absolute_path_is_ignored(named, monkeypatch):
-    monkeypatch.setenv("HOME", "/home/someone")
+def test_a_cache_home_that_is_no_absolute_path_is_ignored(named, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", named)
 
-    assert cache_folder() == Path("/home/someone/.cache/lifesigns")
+    assert cache_folder() == tmp_path / ".cache" / "lifesigns"
+
+
+def test_a_home_that_does_not_exist_is_not_made(tmp_path, monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "nobody"))
+
+    assert cache_folder().parent == Path(tempfile.gettempdir())
 
 
 def test_a_user_without_a_home_has_a_folder_for_temporary_files(monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import tempfile
@@ -18,10 +19,10 @@ def cache_folder() -> Path:
     named = Path(os.environ.get("XDG_CACHE_HOME", ""))
     if named.is_absolute():
         return named / "lifesigns"
-    try:
-        return Path.home() / ".cache" / "lifesigns"
-    except RuntimeError:  # a user without a home, as in some containers
-        return Path(tempfile.gettempdir()) / "lifesigns-cache"
+    with contextlib.suppress(RuntimeError):
+        if (home := Path.home()).is_dir():
+            return home / ".cache" / "lifesigns"
+    return Path(tempfile.gettempdir()) / "lifesigns-cache"  # no home, as in some containers
 
 
 def make_private(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 
@@ -35,11 +36,32 @@ def test_the_first_order_that_succeeds_makes_the_library(tmp_path):
 
 
 def test_nobody_has_a_child_to_wait_for(tmp_path):
-    later.compile_later([order('sleep 0.5; echo made > "$2"')], tmp_path, "name")
+    slowly = order('sleep 0.5; echo made > "$2"')
+    script = (
+        "import os, pathlib, sys; from lifesigns._programs import later\n"
+        f"assert later.compile_later([{slowly!r}], pathlib.Path(sys.argv[1]), 'name')\n"
+        "os.waitpid(-1, os.WNOHANG)"
+    )
 
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], check=False, capture_output=True, text=True
+    )
+
+    assert "ChildProcessError" in done.stderr
     assert appears(tmp_path) == ["name"]
+
+
+def test_no_process_is_started_where_orphans_are_adopted(tmp_path):
+    script = (
+        "import ctypes, pathlib, sys; from lifesigns._programs import later\n"
+        "ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER\n"
+        f"sys.exit(later.compile_later([{MAKES!r}], pathlib.Path(sys.argv[1]), 'name'))"
+    )
+
+    assert (
+        subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False).returncode == 0
+    )
+    assert not list(tmp_path.iterdir())
 
 
 def test_it_is_tried_once_a_day(tmp_path):

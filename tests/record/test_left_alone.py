@@ -84,6 +84,23 @@ def test_an_exception_of_a_signal_handler_reaches_the_program():
     ]
 
 
+def test_a_handler_that_resets_itself_before_it_raises_reaches_the_program():
+    class Stop(Exception):
+        pass
+
+    def ring(number, *frame):
+        signal.signal(number, signal.SIG_DFL)
+        raise Stop
+
+    guard = Guard(strict=False, give_up=lambda: None)
+    before = signal.signal(signal.SIGALRM, ring)
+    try:
+        with pytest.raises(Stop):
+            guard(signal.raise_signal, signal.SIGALRM)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
 def test_signals_are_obeyed_at_once_where_the_program_runs_inside_of_us():
     assert [path for path in signals.PASSED_THROUGH if not Path(path).is_file()] == []
 

@@ -57,6 +57,33 @@ def two_losses(step, model, optimizer):
     optimizer.step()
 
 
+def weighted_with_nothing(step, model, optimizer):
+    optimizer.zero_grad()
+    weight = torch.tensor(float(step % 20 != 0))
+    (F.cross_entropy(model(X), Y) * weight).backward()
+    optimizer.step()
+
+
+def refused_by_torch(step, model, optimizer):
+    if step % 20 == 10:
+        with pytest.raises(RuntimeError, match="real scalar"):
+            (F.cross_entropy(model(X), Y) * 1j).backward()
+    plain(step, model, optimizer)
+
+
+def changed_in_place(step, model, optimizer):
+    weight = torch.tensor(2.0)
+    loss = F.cross_entropy(model(X), Y) * weight
+    if step % 20 == 10:
+        weight += 1
+        with pytest.raises(RuntimeError, match="inplace operation"):
+            loss.backward()
+        return
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+
 def spiking(step, model, optimizer):
     optimizer.zero_grad()
     (F.cross_entropy(model(X), Y) + 100.0 * (step == 30)).backward()
@@ -118,6 +145,9 @@ TRAININGS = [
     by_hand_through_data,
     two_optimizers,
     inside_backward,
+    weighted_with_nothing,
+    refused_by_torch,
+    changed_in_place,
 ]
 
 

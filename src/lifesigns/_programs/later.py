@@ -7,6 +7,8 @@ one ends, never meets it.
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import os
 import signal
 import subprocess
 import sys
@@ -18,6 +20,8 @@ from lifesigns._programs.compiling import compiled
 
 AGAIN = 24 * 3600
 """Seconds after which what could not be compiled is tried again."""
+_PR_GET_CHILD_SUBREAPER = 37
+"""Asks for that attribute of the process: `prctl(2)`, Linux 3.4."""
 _ROOT = Path(__file__).parents[2]
 _WORK = "import sys; sys.path.insert(0, sys.argv.pop(1)); import lifesigns._programs.later as later"
 _DETACHED = ["sh", "-c", 'nice -n 19 "$@" >/dev/null 2>&1 &', "sh"]
@@ -79,7 +83,15 @@ def _is_unseen() -> bool:
     """
     interpreter = Path(sys.executable or "").name.startswith("python")
     told = signal.getsignal(signal.SIGCHLD) is not signal.SIG_DFL
-    return sys.platform == "linux" and interpreter and not told and not hasattr(sys, "frozen")
+    is_ours = sys.platform == "linux" and interpreter and not hasattr(sys, "frozen")
+    return is_ours and not told and not _adopts()
+
+
+def _adopts() -> bool:
+    """Whether orphans become children of this process: the first of a container, a subreaper."""
+    answer = ctypes.c_int(1)
+    ctypes.CDLL(None).prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(answer), 0, 0, 0)
+    return os.getpid() == 1 or answer.value != 0
 
 
 def _is_first(mark: Path) -> bool:

@@ -6,7 +6,7 @@ import functools
 import signal
 import threading
 from collections.abc import Callable
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any
 
 from lifesigns._errors import RecorderError
@@ -24,10 +24,20 @@ def is_from_a_signal(error: BaseException) -> bool:
     handlers = {_code(signal.getsignal(number)) for number in signal.valid_signals()} - {None}
     frames = error.__traceback__
     while frames is not None:
-        if frames.tb_frame.f_code in handlers:
+        if frames.tb_frame.f_code in handlers or _is_given_its_caller(frames.tb_frame):
             return True
         frames = frames.tb_next
     return False
+
+
+def _is_given_its_caller(frame: FrameType) -> bool:
+    """Whether a function has the frame below its own: a handler is given what it interrupts.
+
+    Which handlers there are does not tell: one may have reset itself before it raised.
+    """
+    below = frame.f_back
+    given = [x for v in frame.f_locals.values() for x in (v if type(v) is tuple else (v,))]
+    return below is not None and any(value is below for value in given)
 
 
 def _code(handler: Any) -> CodeType | None:

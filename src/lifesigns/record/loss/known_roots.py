@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 from torch import Tensor
@@ -33,17 +34,24 @@ class KnownRoot(NamedTuple):
         node: Any = loss.grad_fn
         if node.__class__ is not self.node or loss.is_cpu is not self.is_cpu or not loss.data_ptr():
             return None
+        if loss.is_complex():  # torch is about to refuse it
+            return None
         if self.below and self.below != tuple([type(n) for n, _ in node.next_functions]):
             return None
         value: float | Tensor = loss.item() if self.is_cpu else loss.detach()
-        if not self.scaled:
-            return value
-        if node._raw_saved_other.unpack_hook is not None:
+        return self._unscaled(value, node) if self.scaled else value
+
+    def _unscaled(self, value: float | Tensor, node: Any) -> float | Tensor | None:
+        number = saved(node, "other")  # None if it was changed in place since
+        if not isinstance(number, Tensor):
             return None
-        number = node._saved_other
-        size = abs(number.item()) if self.is_cpu else number.detach().abs()
-        result: float | Tensor = value / size if self.scaled > 0 else value * size
-        return result
+        if not self.is_cpu:
+            size = number.detach().abs()
+            return value / size if self.scaled > 0 else value * size
+        factor = abs(number.item())
+        if not 0 < factor < math.inf:
+            return None
+        return value / factor if self.scaled > 0 else value * factor
 
 
 def known_root(loss: Tensor) -> KnownRoot | None:

@@ -173,7 +173,11 @@ class ByTorch:
 
     def of_steps(self, after: Tensors) -> None:
         """See `ParameterNumbers`."""
-        changes = [(w, wide(now) - w.before) for w, now in after if w.before is not None]
+        changes = [
+            (w, wide(now) - w.before)
+            for w, now in after
+            if w.before is not None and w.before.shape == now.shape
+        ]
         if not changes:
             return
         self._lost(changes)

@@ -62,9 +62,7 @@ class LossLog:
                 self._fetch()
             self._late[len(self)] = value
             value = float("nan")
-        self._streams.append(0)
-        self._steps.append(step)
-        self._values.append(value)
+        self.append_number(step, value)
 
     def append_number(self, step: int, value: float) -> None:
         """The short form of `append`, for the steps that are not recorded."""
@@ -240,6 +238,8 @@ def loss_value(
     Returns:
         The loss, a float from the CPU and a 0-d tensor elsewhere, and the positive scale.
     """
+    if any(loss.is_complex() for loss, _ in losses):  # torch is about to refuse it
+        return None, 1.0
     first, weight = losses[0]
     alone = weight is None and len(losses) == 1
     if alone and (is_plain_number(first) or (first.is_cpu and not obstacle(first))):
