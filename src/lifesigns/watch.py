@@ -178,11 +178,10 @@ class _RunFile:
         self._try(self._writer.close)
 
     def _write_losses(self, recorder: Recorder) -> None:
-        curve = recorder.losses(self._losses_written)
-        if len(curve.steps):
-            self._writer.losses(curve)
-            self._losses_written += len(curve.steps)
-        trace = recorder.trace()
+        trace = recorder.trace(self._losses_written)
+        if len(trace.losses.steps):
+            self._writer.losses(trace.losses)
+            self._losses_written += len(trace.losses.steps)
         self._writer.progress(
             trace.steps,
             trace.cost,

@@ -190,7 +190,7 @@ def test_a_mode_of_the_user_sees_no_operation_of_ours(mode, update, every):
                 optimizer.zero_grad()
                 update(F.cross_entropy(model(x), torch.arange(16) % 3), parameters, optimizer)
                 if recorder is not None:
-                    recorder.losses()
+                    recorder.trace()
             if recorder is not None:
                 recorder.stop()
         return seen

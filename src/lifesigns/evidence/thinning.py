@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lifesigns.records import Snapshot, Trace
+from lifesigns.records import Trace
 
 FIRST, EVEN, LAST, NOTABLE = 8, 128, 8, 16
 """How many recorded steps of each sort are judged."""
@@ -29,14 +29,10 @@ def thinned(trace: Trace) -> Trace:
     if len(trace.snapshots) <= WHOLE:
         return trace
     steps = list(dict.fromkeys(snapshot.step for snapshot in trace.snapshots))
-    notable = dict.fromkeys(s.step for s in trace.snapshots if _is_notable(s))
+    notable = dict.fromkeys(s.step for s in trace.snapshots if s.is_notable)
     kept = {steps[place] for place in _places(len(steps), len(trace.snapshots))}
     kept.update(list(notable)[:NOTABLE])
     return replace(trace, snapshots=tuple(s for s in trace.snapshots if s.step in kept))
-
-
-def _is_notable(snapshot: Snapshot) -> bool:
-    return snapshot.reason != "scheduled" or snapshot.nonfinite is not None
 
 
 def _places(steps: int, snapshots: int) -> set[int]:

@@ -109,12 +109,16 @@ class Recorder:
         """Completed cycles."""
         return self._parts.cycles.step
 
-    def trace(self) -> Trace:
-        """Everything recorded so far."""
+    def trace(self, start: int = 0) -> Trace:
+        """Everything recorded so far.
+
+        Args:
+            start: Of the losses, the number of the first row; the rows before it are left out.
+        """
         parts = self._parts
         return Trace(
             snapshots=tuple(parts.snapshots.kept),
-            losses=self.losses(),
+            losses=self._losses(start),
             steps=self.steps,
             optimizers=parts.optimizers.names,
             unreached=tuple(parts.reader.unreached.readings()),
@@ -123,19 +127,14 @@ class Recorder:
             unseen=tuple(self._unseen()),
             severed=parts.losses.severed,
             cost=self.cost(),
-            recorded=parts.snapshots.recorded,
+            recorded=parts.snapshots.kept.recorded,
         )
 
     def cost(self) -> Cost:
         """What watching has cost so far."""
         return self._parts.clock.cost()
 
-    def losses(self, start: int = 0) -> LossCurve:
-        """The loss of every backward pass from number `start` on.
-
-        Args:
-            start: Number of the first row; the rows before it are left out.
-        """
+    def _losses(self, start: int) -> LossCurve:
         self._parts.losses.catch_up(self.steps)
         return self._parts.losses.curve(start)
 

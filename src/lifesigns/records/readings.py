@@ -269,6 +269,11 @@ class Snapshot:
     reason: str = "scheduled"
     """Why it was recorded: `scheduled`, `non-finite` or `spike`."""
 
+    @property
+    def is_notable(self) -> bool:
+        """Recorded for a reason, or with a value that is not finite: a long run keeps it."""
+        return self.reason != "scheduled" or self.nonfinite is not None
+
     def reading(self, site: int) -> SiteReading | None:
         """The reading at site index `site`, if there is one.
 

@@ -46,6 +46,8 @@ class LossLog:
         """Backward passes whose loss leads nowhere; they have no row."""
         self.unread = 0
         """Backward passes whose loss cannot be read; they have no row."""
+        self.pooled = 0
+        """Rows that belong to curves that are not told apart."""
 
     def __len__(self) -> int:
         return len(self._steps)
@@ -99,8 +101,9 @@ class LossLog:
         self.tentative = max(self.tentative - 1, 0)
         self._late.pop(row, None)
         self._looks.pop(row, None)
-        for column in (self._steps, self._streams, self._values):
-            column.pop()
+        self.pooled -= self._streams.pop() == POOLED
+        self._steps.pop()
+        self._values.pop()
 
     def close(self, owner: int | None = None) -> None:
         """The parameters are updated: tells the streams of the passes since the last time.
@@ -144,7 +147,8 @@ class LossLog:
     def _close_until(self, end: int, owner: int) -> None:
         for row in range(self._open, end):
             look = self._looks.pop(row, None)
-            self._streams[row] = self._curves.of(owner, row - self._open, look)
+            stream = self._streams[row] = self._curves.of(owner, row - self._open, look)
+            self.pooled += stream == POOLED
         self._open = end
 
     def open(self, step: int) -> int:
@@ -155,11 +159,6 @@ class LossLog:
         """
         self.catch_up(step)
         return len(self) - self._open
-
-    @property
-    def pooled(self) -> int:
-        """How many rows belong to curves that are not told apart."""
-        return self._streams.count(POOLED)
 
     @property
     def newest(self) -> int:

@@ -1,14 +1,12 @@
-"""The snapshots of a run: those of the cycle that is going on, and those that are kept."""
+"""The snapshots of a run, on their way from the cycle that is going on to where they are kept."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 
+from lifesigns.record.schedule.kept import KeptSnapshots, joined
 from lifesigns.records import ParameterReading, Snapshot
-
-MOST_KEPT, FIRST_KEPT, LATEST_KEPT = 256, 16, 64
-"""Snapshots kept in memory; a run file gets them all."""
 
 
 class Snapshots:
@@ -21,9 +19,7 @@ class Snapshots:
     def __init__(self, deliver: Callable[[Snapshot], None] | None) -> None:
         self._deliver = deliver
         self._pending: list[Snapshot] = []
-        self.kept: list[Snapshot] = []
-        self.recorded = 0
-        """Steps that were recorded, kept or not."""
+        self.kept = KeptSnapshots()
 
     @property
     def pending(self) -> bool:
@@ -61,7 +57,7 @@ class Snapshots:
         for i, snapshot in enumerate(pending):
             carries = last[snapshot.stream] == i
             whole = replace(snapshot, parameters=parameters if carries else ())
-            self._keep(whole)
+            self.kept.add(whole)
             if self._deliver is not None:
                 self._deliver(whole)
 
@@ -71,14 +67,5 @@ class Snapshots:
         Args:
             step: Number of the cycle that goes on.
         """
-        self.kept = [replace(s, step=min(s.step, step)) for s in self.kept]
-        self._pending = [replace(s, step=min(s.step, step)) for s in self._pending]
-
-    def _keep(self, snapshot: Snapshot) -> None:
-        """Keeps a snapshot; of very many, every second step between the first and the latest."""
-        self.recorded += not self.kept or self.kept[-1].step != snapshot.step
-        self.kept.append(snapshot)
-        if len(self.kept) > MOST_KEPT:
-            middle = self.kept[FIRST_KEPT:-LATEST_KEPT]
-            steps = set(sorted({s.step for s in middle})[::2])
-            self.kept[FIRST_KEPT:-LATEST_KEPT] = [s for s in middle if s.step in steps]
+        self.kept.join(step)
+        self._pending = [joined(snapshot, step) for snapshot in self._pending]

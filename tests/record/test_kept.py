@@ -1,0 +1,143 @@
+"""Of a long run, and of a large network, a bounded part stays in memory."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from lifesigns.record import Recorder
+from lifesigns.record.schedule import kept as module
+from lifesigns.record.schedule.kept import LEAST, MOST, NOTABLE, KeptSnapshots, size_of
+from lifesigns.record.schedule.loss_log import LossLog
+from lifesigns.records import Graph, Mixing, NonFinite, SiteReading, Snapshot, UnitSums
+
+GRAPH = Graph()
+NAN = NonFinite("forward", "3:log#0", "log", 8)
+
+
+def keep(snapshots):
+    kept = KeptSnapshots()
+    for snapshot in snapshots:
+        kept.add(snapshot)
+    return kept
+
+
+def run(steps, **fields):
+    return (Snapshot(step, GRAPH, **fields) for step in range(steps))
+
+
+def steps(kept):
+    return [snapshot.step for snapshot in kept]
+
+
+def of_units(units):
+    """What is read of two activations of so many units."""
+    sums = UnitSums.of(np.zeros((2, units)))
+    return tuple(SiteReading(site, sums, sums, sums) for site in range(2))
+
+
+def test_a_usual_run_is_kept_whole():
+    assert steps(keep(run(MOST))) == list(range(MOST))
+
+
+@pytest.mark.parametrize("length", [MOST + 1, 1000, 20_000])
+def test_the_first_the_latest_and_evenly_spaced_ones_between_are_kept(length):
+    found = steps(keep(run(length)))
+
+    assert len(found) <= MOST
+    assert found[:16] == list(range(16))
+    assert found[-42:] == list(range(length - 42, length))
+    assert max(np.diff(found)) <= length / 40
+
+
+def test_a_step_of_several_losses_stays_whole_or_goes_whole():
+    several = (Snapshot(step, GRAPH, stream) for step in range(5000) for stream in range(3))
+
+    kept = keep(several)
+
+    between = [snapshot for snapshot in kept if 20 < snapshot.step < 4900]
+    assert between
+    assert all(steps(between).count(step) == 3 for step in steps(between))
+    assert kept.recorded == 5000
+
+
+@pytest.mark.parametrize(
+    "what", [{"nonfinite": NAN}, {"reason": "spike"}, {"mixing": Mixing()}], ids=str
+)
+def test_what_was_recorded_for_a_reason_stays(what):
+    marked = (replace(s, **what) if s.step == 333 else s for s in run(20_000))
+
+    assert 333 in steps(keep(marked))
+
+
+def test_of_very_many_notable_steps_the_first_stay():
+    found = steps(keep(run(5000, nonfinite=NAN)))
+
+    assert len(found) <= MOST
+    assert found[:NOTABLE] == list(range(NOTABLE))
+
+
+def test_snapshots_of_a_large_network_are_kept_within_their_bytes(monkeypatch):
+    monkeypatch.setattr(module, "MOST_BYTES", 50 * size_of(Snapshot(0, GRAPH, sites=of_units(500))))
+
+    kept = keep(run(2000, sites=of_units(500)))
+
+    assert LEAST // 2 < len(list(kept)) <= 50
+    assert sum(map(size_of, kept)) <= module.MOST_BYTES
+    assert {0, 1, 2, 3, 1998, 1999} <= set(steps(kept))
+    assert kept.recorded == 2000
+
+
+def test_a_few_are_kept_however_large_they_are(monkeypatch):
+    monkeypatch.setattr(module, "MOST_BYTES", 1)
+
+    assert steps(keep(run(LEAST, sites=of_units(500)))) == list(range(LEAST))
+
+
+def test_a_joined_step_has_the_number_of_the_one_it_goes_on_with():
+    kept = keep(run(4))
+
+    kept.join(2)
+
+    assert steps(kept) == [0, 1, 2, 2]
+
+
+def test_the_size_of_a_snapshot_is_no_less_than_its_arrays():
+    sites = of_units(1000)
+    arrays = [vars(s) for r in sites for s in (r.value, r.output_gradient, r.input_gradient)]
+
+    size = size_of(Snapshot(0, GRAPH, sites=sites))
+
+    numbers = sum(array.nbytes for fields in arrays for array in fields.values())
+    assert numbers <= size < 1.2 * numbers
+
+
+def test_a_trace_tells_how_many_steps_were_recorded_and_has_every_loss(monkeypatch):
+    monkeypatch.setattr(module, "MOST_BYTES", 1)
+    model, recorder = torch.nn.Linear(3, 1), Recorder(every=1, strict=True)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    recorder.start()
+    for _ in range(100):
+        model(torch.ones(2, 3)).square().mean().backward()
+        optimizer.step()
+    recorder.stop()
+
+    trace = recorder.trace()
+
+    assert (trace.recorded, len(trace.losses.steps)) == (100, 100)
+    assert trace.recorded_steps <= LEAST
+    assert recorder.trace(98).losses.steps.tolist() == [98, 99]
+
+
+def test_losses_that_are_not_told_apart_are_counted_as_they_come_and_go():
+    log = LossLog()
+    for place in range(70):
+        log.append(0, 1.0)
+        log.note(place, look=place)
+    log.close(0)
+    assert log.pooled == 6
+
+    log.drop()
+
+    assert log.pooled == 5
