@@ -84,8 +84,8 @@ def built_in(
         ignored = target == _ignored_index(node)
         if term.weight is not None:
             ignored = ignored | (term.weight.reshape(target.shape) == 0)
-        leave_out(pack, pending, target, ignored)
-        target = target.masked_fill(ignored, -1)
+        if leave_out(pack, pending, target, ignored):
+            target = target.masked_fill(ignored, -1)
     if is_index:
         likely = given.exp() if name.startswith("Nll") else None
         compare(pack, pending, given, target, is_index=True, probabilities=likely)

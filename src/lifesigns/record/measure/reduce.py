@@ -49,6 +49,7 @@ BLOCK = 8192
 """Numbers for which there is room before a pack asks for more."""
 
 Arrays = list[NDArray[np.float64]]
+_NOTHING = np.empty(0)
 _NO_BLOCK = torch.empty(0, dtype=torch.float64, device="cpu")
 
 
@@ -150,7 +151,7 @@ class PendingSums:
         if isinstance(self.flat, PendingSums):
             arrived = self.flat._counted(arrays)
             stopped = arrived.active + arrived.nonfinite - sums.active - sums.nonfinite
-            return replace(sums, saturated=stopped.clip(0))
+            return replace(sums, saturated=np.maximum(stopped, 0))
         return replace(sums, saturated=sums.count - sums.active)
 
     def _counted(self, arrays: Arrays) -> UnitSums:
@@ -277,17 +278,14 @@ class Pack:
         """Every tensor, flattened, as float64, in the order of `add`."""
         self.flush()
         self._trim()
-        arrays: Arrays = [np.empty(0)] * len(self._tensors)
+        arrays = [_array(t) if t.is_cpu else _NOTHING for t in self._tensors]
         groups: dict[object, list[int]] = {}
         for slot, tensor in enumerate(self._tensors):
-            kind = "cpu" if tensor.is_cpu else (tensor.device, tensor.dtype)
-            groups.setdefault(kind, []).append(slot)
+            if not tensor.is_cpu:
+                groups.setdefault((tensor.device, tensor.dtype), []).append(slot)
         for slots in groups.values():
-            tensors = [
-                t if t.dim() == 1 else t.reshape(-1) for t in map(self._tensors.__getitem__, slots)
-            ]
-            first = [_NO_BLOCK] if tensors[0].is_cpu else []  # makes it float64
-            host = torch.cat([*first, *tensors]).cpu().double().numpy()  # NumPy has no bfloat16
+            tensors = [self._tensors[slot].reshape(-1) for slot in slots]
+            host = _array(torch.cat(tensors).cpu())
             end = 0
             for slot, tensor in zip(slots, tensors, strict=True):
                 start, end = end, end + len(tensor)
@@ -304,6 +302,11 @@ class Pack:
         stacked = Stacked(first.numel() // first.shape[1], *slots)  # type: ignore[arg-type]
         for row, waiting in enumerate(group):
             waiting.pending.row, waiting.pending.place = row, stacked
+
+
+def _array(tensor: Tensor) -> NDArray[np.float64]:
+    """A copy of a tensor that lies on the CPU; NumPy has no bfloat16."""
+    return np.array(tensor.double().numpy().reshape(-1))
 
 
 def _side_by_side(
