@@ -177,6 +177,7 @@ class Pack:
         self.program = program()
         """Reduces what lies on the CPU; None where torch does."""
         self._block, self._slot, self._used, self._address = _NO_BLOCK, -1, 0, 0
+        self._size = 0
 
     def add(self, tensor: Tensor) -> int:
         """Keeps a tensor for the copy; returns its slot.
@@ -257,12 +258,13 @@ class Pack:
             Their slot, the position of the first in it, and its address.
         """
         first = self._used
-        if first + numbers > len(self._block):
+        if first + numbers > self._size:
             self._trim()
-            self._block = torch.empty(max(numbers, BLOCK), dtype=torch.float64, device="cpu")
+            self._size = max(numbers, BLOCK)
+            self._block = torch.empty(self._size, dtype=torch.float64, device="cpu")
             self._address, self._slot, first = self._block.data_ptr(), self.add(self._block), 0
         self._used = first + numbers
-        return self._slot, first, self._address + first * self._block.itemsize
+        return self._slot, first, self._address + 8 * first
 
     def _trim(self) -> None:
         if self._slot >= 0:
@@ -291,7 +293,7 @@ class Pack:
                 start, end = end, end + len(tensor)
                 arrays[slot] = host[start:end]
         self._tensors.clear()
-        self._block, self._slot = _NO_BLOCK, -1
+        self._block, self._slot, self._size = _NO_BLOCK, -1, 0
         return arrays
 
     def _reduce(self, group: list[_Waiting]) -> None:
