@@ -219,7 +219,8 @@ def _compare_classes_on_cpu(
     if not valid.all():
         chosen, labels = chosen[valid], labels[valid]
     counts = np.bincount(labels, minlength=classes)
-    apart = probabilities - np.add.reduce(probabilities, 0, np.float64) / rows
+    table = probabilities.astype(np.float64)
+    apart = table - np.add.reduce(table) / rows
     covariance = np.bincount(labels, apart[chosen, labels], classes)  # what deviates adds up to 0
     squares = np.einsum("ij,ij->j", apart, apart), counts - counts * (counts / rows)
     pending.class_counts = pack.add(torch.from_numpy(counts))
