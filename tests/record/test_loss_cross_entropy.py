@@ -1,11 +1,18 @@
 """torch's cross-entropy with everything it takes."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from chosen_output import distribution, loss_of, numbers, shares
 from oracles.sums import assert_same_sums, sums
+
+from lifesigns.record.loss import comparison
+from lifesigns.record.loss.comparison import PendingLoss
+from lifesigns.record.measure.reduce import Pack
+from lifesigns.records import LossReading
 
 torch.set_num_threads(1)
 
@@ -128,3 +135,31 @@ def test_weights_of_positives_are_part_of_the_fit():
     written = lambda p, t: F.binary_cross_entropy_with_logits(p, t, **options) + penalty(p)  # noqa: E731
     loss, value = loss_of(logits, y, written)
     assert loss.fit == pytest.approx(value - penalty(logits).item())
+
+
+@pytest.mark.parametrize("last", [9, 3, -100])
+def test_numpy_finds_of_classes_what_torch_does(last):
+    torch.manual_seed(0)
+    table, labels = torch.randn(40, 10).softmax(1), torch.randint(7, (40,))
+    table[:, 8], labels[-3:] = 0.0, last
+    pack, by_torch, by_numpy = Pack(), PendingLoss(LossReading(0.0)), PendingLoss(LossReading(0.0))
+
+    comparison._compare_classes(pack, by_torch, table, labels)
+    comparison._compare_classes_on_cpu(pack, by_numpy, table.numpy(), labels.numpy())
+
+    arrays = pack.fetch()
+    assert by_numpy._correlation(arrays) == pytest.approx(by_torch._correlation(arrays), rel=1e-13)
+    for slot in ("class_counts", "moments"):
+        found, expected = arrays[getattr(by_numpy, slot)], arrays[getattr(by_torch, slot)]
+        assert found == pytest.approx(expected, rel=1e-12, abs=1e-14)
+
+
+def test_classes_whose_probabilities_are_not_finite_do_not_warn():
+    pack, pending = Pack(), PendingLoss(LossReading(0.0))
+    given = torch.tensor([[torch.inf, 1.0], [torch.inf, torch.nan]])
+
+    comparison.compare(pack, pending, given, torch.tensor([0, 1]), is_index=True)
+
+    arrays = pack.fetch()
+    assert arrays[pending.class_counts].tolist() == [1, 1]
+    assert math.isnan(pending._correlation(arrays))

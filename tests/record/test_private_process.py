@@ -20,6 +20,14 @@ def x():
     return torch.randn(4, 3, requires_grad=True) * 1.0
 
 
+class Dispatching(torch.Tensor):
+    """A tensor whose class is told of every operation."""
+
+    @classmethod
+    def __torch_dispatch__(cls, function, types, args=(), kwargs=None):
+        raise AssertionError("nothing is to be computed with it")
+
+
 def test_tensor_backward_goes_through_the_attribute_of_torch_autograd(x, monkeypatch):
     """The whole recorder: `loss.backward()` would not be seen."""
     seen = []
@@ -120,6 +128,23 @@ def test_tensors_of_a_running_transform_are_told_apart():
     torch.func.vmap(function)(torch.ones(2, 2))
     assert seen == [True]
     assert not torch._C._functorch.is_functorch_wrapped_tensor(torch.ones(2))
+
+
+def test_the_keys_of_a_tensor_tell_whether_it_is_dense_and_wrapped_by_nothing():
+    """Readable: one look at an ordinary tensor instead of ten."""
+    kinds = [
+        torch.ones(2).to_sparse(),
+        torch.ones(2, device="meta"),
+        torch._efficientzerotensor((2,)),
+    ]
+    torch.func.vmap(lambda a: kinds.append(a) or a)(torch.ones(2, 2))
+    kinds.append(torch.ones(2).as_subclass(Dispatching))
+
+    def keys(tensor):
+        return torch._C._dispatch_keys(tensor).raw_repr()
+
+    assert keys(torch.nn.Parameter(torch.ones(2, 2).half())) == keys(torch.arange(3).t())
+    assert keys(torch.ones(2)) not in [keys(tensor) for tensor in kinds]
 
 
 def test_compiled_code_tells_where_it_begins_what_it_is_and_what_it_changes():

@@ -22,6 +22,7 @@ _is_functional = torch._is_functional_tensor
 _dispatch_modes = torch._C._len_torch_dispatch_stack
 _function_modes = torch._C._len_torch_function_stack
 _UNCHANGED = nullcontext()
+_keys = torch._C._dispatch_keys
 _transform = torch._C._functorch.peek_interpreter_stack
 _SMALL_FLOATS = (torch.float16, torch.bfloat16)
 _FLOATS = frozenset({torch.float32, torch.float64, *_SMALL_FLOATS})
@@ -30,6 +31,18 @@ _WORDS = frozenset(
     | {torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
 )
 """Types that every operation used here can compute with."""
+
+
+def _keys_of_ordinary_tensors() -> frozenset[int]:
+    """What torch keeps of a dense tensor on a CPU that no class, mode or transform wraps."""
+    with _disable_current_modes(), torch._C.DisableTorchFunction():
+        plain = torch.empty(0, device="cpu")
+        with torch.inference_mode():
+            unversioned = torch.empty(0, device="cpu")
+        return frozenset(_keys(tensor).raw_repr() for tensor in (plain, unversioned))
+
+
+_ORDINARY = _keys_of_ordinary_tensors()
 
 
 def is_readable(tensor: Tensor) -> bool:
@@ -46,9 +59,11 @@ def obstacle(tensor: Tensor) -> str:
     Cost: 1 µs; neither the values nor the code of the tensor's class are touched.
     """
     with torch._C.DisableTorchFunction():
+        if _is_ordinary(tensor):
+            return ""
         if type(tensor).__torch_dispatch__ is not _PLAIN:
             return f"a {type(tensor).__name__}"
-        return "" if _is_ordinary(tensor) else _obstacle(tensor)
+        return _obstacle(tensor)
 
 
 def is_plain_number(tensor: Tensor) -> bool:
@@ -131,10 +146,10 @@ def local(tensor: Tensor) -> Tensor:
     Args:
         tensor: Of any class; a DTensor has placements.
     """
-    placements = getattr(tensor, "placements", None)
-    if type(tensor).__torch_dispatch__ is _PLAIN or placements is None:
+    if type(tensor).__torch_dispatch__ is _PLAIN:
         return tensor
-    if any(placement.is_partial() for placement in placements):
+    placements = getattr(tensor, "placements", None)
+    if placements is None or any(placement.is_partial() for placement in placements):
         return tensor
     with torch.no_grad():  # with gradients, `to_local` is an operation of the graph
         shard: Tensor = tensor.to_local()  # type: ignore[attr-defined]
@@ -142,13 +157,10 @@ def local(tensor: Tensor) -> Tensor:
 
 
 def _is_ordinary(tensor: Tensor) -> bool:
-    """Whether there is no obstacle, told of contiguous tensors alone, at once."""
+    """Whether there is no obstacle, told of contiguous tensors on a CPU alone, at once."""
     return (
-        tensor.layout is torch.strided
+        _keys(tensor).raw_repr() in _ORDINARY
         and tensor.dtype in _WORDS
-        and not (tensor.is_nested or tensor.is_meta or tensor.is_quantized)
-        and not (_wraps(tensor) or _is_functional(tensor) or _is_batched(tensor))
-        and not tensor._is_zerotensor()
         and tensor.is_contiguous()
         and (tensor.storage_offset() + tensor.numel()) * tensor.itemsize
         <= tensor.untyped_storage().nbytes()

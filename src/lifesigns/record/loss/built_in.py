@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -84,8 +83,8 @@ def built_in(
         ignored = target == _ignored_index(node)
         if term.weight is not None:
             ignored = ignored | (term.weight.reshape(target.shape) == 0)
-        leave_out(pack, pending, target, ignored)
-        target = target.masked_fill(ignored, -1)
+        if leave_out(pack, pending, target, ignored):
+            target = target.masked_fill(ignored, -1)
     if is_index:
         likely = given.exp() if name.startswith("Nll") else None
         compare(pack, pending, given, target, is_index=True, probabilities=likely)
@@ -179,7 +178,8 @@ def _observations(name: str, node: Any, target: Tensor, term: Term) -> float:
 
 
 def _ignored_index(node: Any) -> int:
-    return int(np.int64(np.uint64(node._saved_ignore_index)))
+    unsigned = int(node._saved_ignore_index)
+    return unsigned - (1 << 64) if unsigned >> 63 else unsigned
 
 
 def _own(given: Tensor, target: Tensor, before: Shape) -> tuple[Tensor, Tensor]:

@@ -100,8 +100,8 @@ class ByProgram:
 
     def _measure(self, what: str, watched: Watched, values: Tensor) -> None:
         has_rows = values.dim() > 1
-        rows = values if values.dim() == 2 else values.reshape(len(values) if has_rows else 1, -1)
-        count = len(rows)
+        count = values.shape[0] if has_rows else 1
+        rows = values if values.dim() == 2 else values.reshape(count, -1)
         slot, first, found = self._pack.room(NUMBERS + count)
         tolerance = ROW_TOLERANCE if has_rows and count <= FEW_ROWS else math.nan
         self._program.measure(rows, found, tolerance)
@@ -245,7 +245,8 @@ def sample(tensor: Tensor) -> Tensor:
     Args:
         tensor: A parameter or its gradient.
     """
-    flat = local(tensor).reshape(-1)
+    part = local(tensor)
+    flat = part if part.dim() == 1 else part.reshape(-1)
     return flat if flat.numel() <= SAMPLE else flat[:: -(-flat.numel() // SAMPLE)]
 
 

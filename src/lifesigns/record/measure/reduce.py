@@ -49,6 +49,7 @@ BLOCK = 8192
 """Numbers for which there is room before a pack asks for more."""
 
 Arrays = list[NDArray[np.float64]]
+_NOTHING = np.empty(0)
 _NO_BLOCK = torch.empty(0, dtype=torch.float64, device="cpu")
 
 
@@ -150,7 +151,7 @@ class PendingSums:
         if isinstance(self.flat, PendingSums):
             arrived = self.flat._counted(arrays)
             stopped = arrived.active + arrived.nonfinite - sums.active - sums.nonfinite
-            return replace(sums, saturated=stopped.clip(0))
+            return replace(sums, saturated=np.maximum(stopped, 0))
         return replace(sums, saturated=sums.count - sums.active)
 
     def _counted(self, arrays: Arrays) -> UnitSums:
@@ -176,6 +177,7 @@ class Pack:
         self.program = program()
         """Reduces what lies on the CPU; None where torch does."""
         self._block, self._slot, self._used, self._address = _NO_BLOCK, -1, 0, 0
+        self._size = 0
 
     def add(self, tensor: Tensor) -> int:
         """Keeps a tensor for the copy; returns its slot.
@@ -256,12 +258,13 @@ class Pack:
             Their slot, the position of the first in it, and its address.
         """
         first = self._used
-        if first + numbers > len(self._block):
+        if first + numbers > self._size:
             self._trim()
-            self._block = torch.empty(max(numbers, BLOCK), dtype=torch.float64, device="cpu")
+            self._size = max(numbers, BLOCK)
+            self._block = torch.empty(self._size, dtype=torch.float64, device="cpu")
             self._address, self._slot, first = self._block.data_ptr(), self.add(self._block), 0
         self._used = first + numbers
-        return self._slot, first, self._address + first * self._block.itemsize
+        return self._slot, first, self._address + 8 * first
 
     def _trim(self) -> None:
         if self._slot >= 0:
@@ -277,23 +280,20 @@ class Pack:
         """Every tensor, flattened, as float64, in the order of `add`."""
         self.flush()
         self._trim()
-        arrays: Arrays = [np.empty(0)] * len(self._tensors)
+        arrays = [_array(t) if t.is_cpu else _NOTHING for t in self._tensors]
         groups: dict[object, list[int]] = {}
         for slot, tensor in enumerate(self._tensors):
-            kind = "cpu" if tensor.is_cpu else (tensor.device, tensor.dtype)
-            groups.setdefault(kind, []).append(slot)
+            if not tensor.is_cpu:
+                groups.setdefault((tensor.device, tensor.dtype), []).append(slot)
         for slots in groups.values():
-            tensors = [
-                t if t.dim() == 1 else t.reshape(-1) for t in map(self._tensors.__getitem__, slots)
-            ]
-            first = [_NO_BLOCK] if tensors[0].is_cpu else []  # makes it float64
-            host = torch.cat([*first, *tensors]).cpu().double().numpy()  # NumPy has no bfloat16
+            tensors = [self._tensors[slot].reshape(-1) for slot in slots]
+            host = _array(torch.cat(tensors).cpu())
             end = 0
             for slot, tensor in zip(slots, tensors, strict=True):
                 start, end = end, end + len(tensor)
                 arrays[slot] = host[start:end]
         self._tensors.clear()
-        self._block, self._slot = _NO_BLOCK, -1
+        self._block, self._slot, self._size = _NO_BLOCK, -1, 0
         return arrays
 
     def _reduce(self, group: list[_Waiting]) -> None:
@@ -304,6 +304,11 @@ class Pack:
         stacked = Stacked(first.numel() // first.shape[1], *slots)  # type: ignore[arg-type]
         for row, waiting in enumerate(group):
             waiting.pending.row, waiting.pending.place = row, stacked
+
+
+def _array(tensor: Tensor) -> NDArray[np.float64]:
+    """A copy of a tensor that lies on the CPU; NumPy has no bfloat16."""
+    return np.array(tensor.double().numpy().reshape(-1))
 
 
 def _side_by_side(

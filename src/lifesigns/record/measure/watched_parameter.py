@@ -57,10 +57,8 @@ class Watched:
             key: What was read.
             arrays: What the pack brought to the host, by slot.
         """
-        if key not in self.scalars:
-            return math.nan
-        slot, position = self.scalars[key]
-        return float(arrays[slot][position])
+        found = self.scalars.get(key)
+        return math.nan if found is None else arrays[found[0]].item(found[1])
 
     def of_rows(self, key: str, arrays: Arrays) -> NDArray[np.float64]:
         """A number of each row.
@@ -101,8 +99,8 @@ def reading_of(
         gradient_rms=gradient / watched.size**0.5 / scale,
         update_rms=update / sampled**0.5,
         gradient_is_zero=gradient == 0.0,
-        nonfinite_weights=int("weight" in watched.scalars and not np.isfinite(weight)),
-        nonfinite_gradients=int("gradient" in watched.scalars and not np.isfinite(gradient)),
+        nonfinite_weights=int("weight" in watched.scalars and not math.isfinite(weight)),
+        nonfinite_gradients=int("gradient" in watched.scalars and not math.isfinite(gradient)),
         distinct_weight_rows=_distinct(watched, "weight_rows", arrays),
         distinct_gradient_rows=_distinct(watched, "gradient_rows", arrays),
         sign_coherence=_coherence(watched, arrays),

@@ -52,11 +52,11 @@ class Snapshots:
             stream_of: Gives the stream of a row of the losses.
         """
         pending, self._pending = self._pending, []
-        pending = [replace(s, stream=stream_of(s.stream)) for s in pending]
-        last = {snapshot.stream: i for i, snapshot in enumerate(pending)}
-        for i, snapshot in enumerate(pending):
-            carries = last[snapshot.stream] == i
-            whole = replace(snapshot, parameters=parameters if carries else ())
+        streams = [stream_of(snapshot.stream) for snapshot in pending]
+        last = {stream: i for i, stream in enumerate(streams)}
+        for i, (snapshot, stream) in enumerate(zip(pending, streams, strict=True)):
+            carried = parameters if last[stream] == i else ()
+            whole = replace(snapshot, stream=stream, parameters=carried)
             self.kept.add(whole)
             if self._deliver is not None:
                 self._deliver(whole)
