@@ -167,12 +167,16 @@ def due(sampler, cycles, *, seconds=0.001, cost=0.0, at_first=0.0):
 
 
 def test_a_short_training_is_recorded_first_and_at_ever_more_distant_cycles():
-    assert due(Budget(0.01), 300, cost=1.0) == [0, 1, 4, 16, 32, 64, 128, 256]
+    assert due(Budget(0.01), 300, cost=0.0006, at_first=1.0) == [0, 1, 4, 16, 32, 64, 128, 256]
 
 
 @pytest.mark.parametrize("cycles", [30, 250, 999])
-def test_a_short_training_is_always_recorded_in_its_second_half(cycles):
-    assert due(Budget(0.01), cycles, cost=1.0)[-1] >= 0.5 * cycles
+def test_a_short_training_is_recorded_in_its_second_half_where_that_costs_little(cycles):
+    assert due(Budget(0.01), cycles, cost=0.002, at_first=1.0)[-1] >= 0.5 * cycles
+
+
+def test_a_recording_that_is_dear_in_a_short_training_is_left_out():
+    assert due(Budget(0.01), 300, cost=0.002, at_first=1.0) == [0, 1, 4, 16, 128, 256]
 
 
 @pytest.mark.parametrize("seconds", [0.001, 0.01, 1.0])

@@ -9,9 +9,9 @@ FIRST = 2
 DENSE = 16
 """From here on one cycle of every doubling is recorded, before that one in two doublings."""
 SHORT = 1.0
-"""Seconds of training for which some cycles are recorded whatever they cost: rules need them."""
+"""Seconds of training for which what was spent before does not count: rules need some cycles."""
 LEEWAY = 2.0
-"""Times the budget that those cycles may cost later on."""
+"""Times the budget that a wanted cycle may cost alone till then, and all of them later on."""
 
 
 @dataclass
@@ -45,8 +45,9 @@ class Budget:
 
     What the first cycles cost counts, and spaces the others. Some are wanted: 4, 16, 32, 64, 128,
     …, for nobody knows beforehand which cycle is the last, and those that were asked for. In the
-    first second of training they are recorded whatever they cost, so that a training that is over
-    by then has the last of them in its second half; later within `LEEWAY` times the budget.
+    first second of training 4 and 16 are recorded whatever they cost, the others where one alone
+    costs no more than `LEEWAY` times the budget: then a training that is over by then has the last
+    of them in its second half. Later all together have to stay within `LEEWAY` times the budget.
     """
 
     share: float = 0.01
@@ -65,8 +66,11 @@ class Budget:
         allowed, cost = self.share * training, watching + last_cost
         if step < FIRST or cost <= allowed:
             return True
-        is_wanted = asked or _next_milestone(step) == step
-        return is_wanted and (training < SHORT or cost <= LEEWAY * allowed)
+        is_milestone = _next_milestone(step) == step
+        if training < SHORT:
+            early = is_milestone and step <= DENSE
+            cost = 0.0 if early or asked else last_cost
+        return (asked or is_milestone) and cost <= LEEWAY * allowed
 
     def rests(self, step: int, watching: float, training: float, last_cost: float) -> int:
         """How many cycles from `step` on are not due for certain; see `due`.
