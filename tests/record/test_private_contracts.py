@@ -3,6 +3,8 @@
 These pass or fail on torch alone; none runs the recorder.
 """
 
+import gc
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -323,3 +325,16 @@ def test_gradients_of_several_outputs_at_once_are_told_apart(x):
     torch.autograd.grad(y, x, torch.ones(2, *y.shape), is_grads_batched=True)
     assert seen == [True]
     assert not torch._C._functorch.is_legacy_batchedtensor(x)
+
+
+def test_making_an_optimizer_marks_the_step_of_its_class_and_an_object_refers_to_its_class():
+    """Optimizers that exist: no other class, and no object of another, needs to be looked at."""
+
+    class Made(torch.optim.SGD):
+        def step(self, closure=None):
+            return None
+
+    assert not getattr(Made.step, "hooked", False)
+    optimizer = Made([torch.nn.Parameter(torch.zeros(1))], 0.1)
+    assert Made.step.hooked
+    assert any(thing is optimizer for thing in gc.get_referrers(Made))

@@ -21,7 +21,7 @@ from lifesigns.record.attach.followed_thread import NOBODY
 from lifesigns.record.loss.known_roots import KnownRoot, known_root
 from lifesigns.record.parts import Parts
 from lifesigns.record.readable import has_modes, without_modes
-from lifesigns.record.schedule.clock import TIMED
+from lifesigns.record.schedule.clock import NINTH, TIMED
 from lifesigns.record.schedule.cycles import QUIET
 
 OUTSIDE = -1
@@ -87,7 +87,7 @@ class Quiet:
             return False
         if gradients is not None or type(loss) is not Tensor or _task() != OUTSIDE:
             return False
-        began = time.perf_counter() if cycles.step % TIMED == 1 else 0.0
+        began = time.perf_counter() if cycles.step % TIMED == NINTH else 0.0
         try:
             noted = _unseen(self._note, loss) if has_modes() else self._note(loss)
         except Exception as error:
@@ -128,7 +128,7 @@ class Quiet:
         cycles = self._cycles
         if get_ident() != self._open_for or cycles.state is not QUIET or _task() != OUTSIDE:
             return False
-        began = time.perf_counter() if cycles.step % TIMED == 1 else 0.0
+        began = time.perf_counter() if cycles.step % TIMED == NINTH else 0.0
         try:
             known = _unseen(self._step, optimizer) if has_modes() else self._step(optimizer)
             if not known:

@@ -372,16 +372,20 @@ def _cost(trace: Trace) -> str:
     seconds = f"{_seconds(cost.watching)} of {_seconds(cost.training)}"
     line = f"watching cost {100 * cost.overhead:.1f} % of training time ({seconds})"
     parts = [
-        f"{_seconds(spent)} {on}"
-        for spent, on in (
-            (cost.first_steps, "on the first steps"),
-            (cost.idle_steps, "on idle steps"),
-            (cost.recordings, "on recordings"),
-            (cost.judging, "on judging, afterwards"),
+        f"{on} {_briefly(spent)}"
+        for on, spent in (
+            ("first steps", cost.first_steps),
+            ("idle steps", cost.idle_steps),
+            ("recordings", cost.recordings),
         )
         if spent
     ]
-    return f"{line}: {', '.join(parts)}" if parts else line
+    line = f"{line}: {', '.join(parts)}" if parts else line
+    return f"{line}; judging it {_briefly(cost.judging)}" if cost.judging else line
+
+
+def _briefly(seconds: float) -> str:
+    return f"{1000 * seconds:.2g} ms" if seconds < 0.0995 else _seconds(seconds)
 
 
 def _seconds(seconds: float) -> str:

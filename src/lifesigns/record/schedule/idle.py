@@ -41,8 +41,8 @@ class IdleOptimizers:
     def look(self, known: Iterable[Optimizer]) -> None:
         """Called after each backward pass for as long as no optimizer has stepped.
 
-        Cost: once, after `PATIENCE` passes, a look at all objects of the process: 20 ms for half a
-        million.
+        Cost: once, after `PATIENCE` passes, and only where an optimizer was ever made, a look at
+        all objects of the process: 27 ms for 340,000.
 
         Args:
             known: Optimizers that were given, or found.
@@ -56,10 +56,21 @@ class IdleOptimizers:
 
 def _holders(trained: set[int]) -> list[Optimizer]:
     """The optimizers of the process that hold one of these parameters."""
-    # by its class: `isinstance` asks the object, which may be a proxy that runs code of its own
+    made = [kind for kind in _kinds(Optimizer) if _was_made(kind)]
+    # an object refers to its class; by which it is told here, for one may run code if it is asked
     return [
         thing
-        for thing in gc.get_objects()
+        for thing in (gc.get_referrers(*made) if made else ())
         if issubclass(type(thing), Optimizer)
         and any(id(p) in trained for g in getattr(thing, "param_groups", ()) for p in g["params"])
     ]
+
+
+def _kinds(kind: type[Optimizer]) -> set[type[Optimizer]]:
+    """A class with all that are derived from it."""
+    return {kind}.union(*map(_kinds, kind.__subclasses__()))
+
+
+def _was_made(kind: type[Optimizer]) -> bool:
+    """Whether there ever was an optimizer of this class: torch marks `step` when it makes one."""
+    return getattr(kind.step, "hooked", False)
