@@ -33,11 +33,14 @@ def is_from_a_signal(error: BaseException) -> bool:
 def _is_given_its_caller(frame: FrameType) -> bool:
     """Whether a function has the frame below its own: a handler is given what it interrupts.
 
-    Which handlers there are does not tell: one may have reset itself before it raised.
+    Which handlers there are does not tell: one may have reset itself before it raised. Functions of
+    ours are not asked: what `f_locals` shows lives on in the frame, the error that it handles too.
     """
     below = frame.f_back
+    if below is None or str(frame.f_globals.get("__name__")).startswith("lifesigns."):
+        return False
     given = [x for v in frame.f_locals.values() for x in (v if type(v) is tuple else (v,))]
-    return below is not None and any(value is below for value in given)
+    return any(value is below for value in given)
 
 
 def _code(handler: Any) -> CodeType | None:
