@@ -11,7 +11,7 @@ from torch.utils.checkpoint import checkpoint
 
 from lifesigns.record import Recorder
 from lifesigns.record.graph.known_graphs import Structures
-from lifesigns.record.graph.module_calls import named_modules
+from lifesigns.record.graph.module_names import named_modules
 
 torch.set_num_threads(1)
 STEPS = 8

@@ -13,11 +13,9 @@ from lifesigns.record.graph.module_calls import (
     Forward,
     Inputs,
     is_root,
-    kinds_of,
-    module_names,
-    root_prefixes,
     uncompiled,
 )
+from lifesigns.record.graph.module_names import kinds_of, module_names, root_prefixes
 from lifesigns.record.graph.prediction import Prediction
 from lifesigns.record.graph.unregistered import unregistered
 from lifesigns.record.graph.walk import Walk

@@ -63,8 +63,7 @@ def _wants_one(stream: Stream) -> bool:
 def _both_win(critic: Stream, maker: Stream) -> bool:
     """Whether both losses went from about chance to almost nothing."""
     chance, courses = critic.course.baseline, (critic.course, maker.course)
-    far = all(course.curve[0] > FAR * chance for course in courses)
-    return far and all(0 <= course.end < LEFT * chance for course in courses)
+    return all(c.curve[0] > FAR * chance and 0 <= c.end < LEFT * chance for c in courses)
 
 
 def _finding(critic: Stream, maker: Stream) -> Finding:
@@ -75,9 +74,8 @@ def _finding(critic: Stream, maker: Stream) -> Finding:
         "two losses that should oppose each other are both won",
         site=maker.last.graph.sites[0].name if maker.last.graph.sites else "",
         step=maker.first.step,
-        measured=f"the critic's loss ends at {ends[0]:.2g}, the other one at {ends[1]:.2g}, though "
-        f"it goes through the critic; its targets are all {wanted:g}, and that is the answer the "
-        "critic gives already",
+        measured=f"the critic's loss ends at {ends[0]:.2g}, that of what it judges at {ends[1]:.2g}, "
+        f"whose targets are all {wanted:g}: the answer that the critic gives already",
         expected="a loss that is large where the critic is sure",
         certainty=f"mean of the last fifth of {len(maker.losses)} steps",
         causes=("wrong_loss", "wrong_labels"),
