@@ -74,7 +74,7 @@ def _finding(critic: Stream, maker: Stream) -> Finding:
         "two losses that should oppose each other are both won",
         site=maker.last.graph.sites[0].name if maker.last.graph.sites else "",
         step=maker.first.step,
-        measured=f"the critic's loss ends at {ends[0]:.2g}, that of what it judges at {ends[1]:.2g}, "
+        measured=f"the critic's loss ends at {ends[0]:.2g}, the other's at {ends[1]:.2g}, "
         f"whose targets are all {wanted:g}: the answer that the critic gives already",
         expected="a loss that is large where the critic is sure",
         certainty=f"mean of the last fifth of {len(maker.losses)} steps",
