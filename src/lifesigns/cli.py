@@ -97,7 +97,7 @@ def run(
     ] = False,
     every: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Record each N-th step; 1 is exact."),
+        typer.Option(min=1, metavar="N", help="Record each N-th step; 1 records all."),
     ] = None,
     budget: Budget = None,
     json: JsonFile = None,

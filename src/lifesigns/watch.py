@@ -217,7 +217,7 @@ def watch(
     Args:
         model: The network; None finds the networks that are trained by itself.
         optimizer: The optimizer or optimizers; found by themselves when they step, too.
-        every: Record each N-th step; 1 is exact. None spaces the recordings by `budget`.
+        every: Record each N-th step; 1 records all. None spaces the recordings by `budget`.
         budget: Share of the training time that watching may cost.
         save: Path of a run file to write while training.
         strict: Raise the recorder's own failures instead of reporting them.
