@@ -86,7 +86,7 @@ def _constant(
         expected="features that differ between samples",
         certainty=f"exact, in {looked}"
         if looked.whole
-        else f"such a feature differs in at most {percent(rest)} of all, at 95 % confidence",
+        else f"such a feature differs in at most {percent(rest)} of all samples (95 % sure)",
         causes=("other",),
         remedies=(_CHECK,),
         evidence={
