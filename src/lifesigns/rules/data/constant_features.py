@@ -86,7 +86,7 @@ def _constant(
         expected="features that differ between samples",
         certainty=f"exact, in {looked}"
         if looked.whole
-        else f"such a feature differs in at most {percent(rest)} of all samples (95 % sure)",
+        else f"such a feature differs in at most {percent(rest)} of all samples, 95 % confidence",
         causes=("other",),
         remedies=(_CHECK,),
         evidence={
