@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import functools
-import signal
 import threading
 from collections.abc import Callable
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any
 
 from lifesigns._errors import RecorderError
@@ -21,10 +19,9 @@ def is_from_a_signal(error: BaseException) -> bool:
     Args:
         error: With its traceback.
     """
-    handlers = {_code(signal.getsignal(number)) for number in signal.valid_signals()} - {None}
     frames = error.__traceback__
     while frames is not None:
-        if frames.tb_frame.f_code in handlers or _is_given_its_caller(frames.tb_frame):
+        if _is_given_its_caller(frames.tb_frame):
             return True
         frames = frames.tb_next
     return False
@@ -41,16 +38,6 @@ def _is_given_its_caller(frame: FrameType) -> bool:
         return False
     given = [x for v in frame.f_locals.values() for x in (v if type(v) is tuple else (v,))]
     return any(value is below for value in given)
-
-
-def _code(handler: Any) -> CodeType | None:
-    """The code of a handler written in Python."""
-    while isinstance(handler, functools.partial):
-        handler = handler.func
-    code = getattr(handler, "__code__", None)
-    if code is None and callable(handler):
-        code = getattr(type(handler).__call__, "__code__", None)
-    return code
 
 
 def described(error: Exception) -> str:

@@ -16,7 +16,7 @@ LEEWAY = 2.0
 
 @dataclass
 class Every:
-    """Records each N-th cycle; `every=1` is exact."""
+    """Records each N-th cycle; 1 records all."""
 
     n: int
 
