@@ -18,7 +18,7 @@ import lifesigns
 from lifesigns.claims._claim import Effort, Verdict
 from lifesigns.claims._engine import Done
 from lifesigns.claims._textbook import SENTENCES
-from lifesigns.report.page import Page
+from lifesigns.report.article import Article
 
 COLOR = {Verdict.REPRODUCED: "green", Verdict.PARTLY: "yellow", Verdict.NOT_HERE: "red"}
 ENVIRONMENT = (
@@ -169,7 +169,7 @@ def book(done: Sequence[Done], effort: Effort) -> str:
     Returns:
         HTML that needs no network.
     """
-    page = Page("The textbook, executed")
+    page = Article("The textbook, executed")
     page.paragraph(summary(done, effort))
     page.paragraph(environment(), note=True)
     page.table(
@@ -185,7 +185,7 @@ def book(done: Sequence[Done], effort: Effort) -> str:
     return page.render()
 
 
-def _chapter(page: Page, done: Done) -> None:
+def _chapter(page: Article, done: Done) -> None:
     claim, result = done.claim, done.result
     page.heading(f"{claim.text} — {result.verdict.value if result else 'not run'}")
     for key in claim.sentences:

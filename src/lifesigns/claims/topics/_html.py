@@ -8,7 +8,7 @@ from itertools import groupby
 from lifesigns._errors import extra
 from lifesigns.claims.topics._page import Block, Explained, Item, Pointer, Prose, TopicPage
 from lifesigns.claims.topics._topic import Formula
-from lifesigns.report.page import Page
+from lifesigns.report.article import Article
 
 
 def html(page: TopicPage) -> str:
@@ -20,7 +20,7 @@ def html(page: TopicPage) -> str:
     Returns:
         HTML that needs no network.
     """
-    sheet = Page(page.title, page.language.value)
+    sheet = Article(page.title, page.language.value)
     for section in page.sections:
         sheet.heading(section.heading)
         for kind, blocks in groupby(section.blocks, type):
@@ -32,7 +32,7 @@ def html(page: TopicPage) -> str:
     return sheet.render()
 
 
-def _add(sheet: Page, block: Block) -> None:
+def _add(sheet: Article, block: Block) -> None:
     if isinstance(block, Explained):
         sheet.markup(mathml(block.formula))
         sheet.paragraph(block.letters)

@@ -20,8 +20,8 @@ from lifesigns.lab.engines.c import arithmetic
 from lifesigns.lab.results.ranking import Ranking
 from lifesigns.lab.results.tables import curve_rows, effect_rows, ranking_rows, tuning_rows
 from lifesigns.lab.run import Outcome, Plan
+from lifesigns.report.article import Article
 from lifesigns.report.figures import Spec, intervals, lines
-from lifesigns.report.page import Page
 
 SHOWN = 8
 """Cells drawn at most in one chart: more lines cannot be told apart."""
@@ -67,7 +67,7 @@ def html_page(outcome: Outcome, ranking: Ranking) -> str:
     """
     design = outcome.design
     data = design.data if isinstance(design, Design) else "these data"
-    page = Page(f"Which one learns {data} best?")
+    page = Article(f"Which one learns {data} best?")
     page.paragraph(ranking.advice)
     page.paragraph(f"The same for all: {'; '.join(_same_for_all(design))}.", note=True)
     page.figure(_score_chart(ranking), _SCORES.format(seeds=design.seeds))

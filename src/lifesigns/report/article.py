@@ -24,7 +24,7 @@ pre, code { background: #f4f4f4; } pre { padding: .8rem; overflow-x: auto; }
 """
 
 
-class Page:
+class Article:
     """A page that is written from top to bottom."""
 
     def __init__(self, title: str, language: str = "en") -> None:

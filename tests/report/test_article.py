@@ -1,11 +1,11 @@
 import re
 
+from lifesigns.report.article import Article
 from lifesigns.report.figures import lines
-from lifesigns.report.page import Page
 
 
 def test_a_page_holds_what_was_written_in_order():
-    page = Page("A & B", language="zh")
+    page = Article("A & B", language="zh")
     page.heading("first")
     page.paragraph("1 < 2")
     page.table([{"name": "relu", "score": ".97"}], numbers=("score",))
@@ -22,7 +22,7 @@ def test_a_page_holds_what_was_written_in_order():
 
 
 def test_a_chart_brings_its_libraries_along_and_cannot_end_its_script():
-    page = Page("t")
+    page = Article("t")
     page.figure(lines([{"x": 1, "y": 2, "net": "</script><!--"}], "x", "y", by="net", title="t"))
 
     text = page.render()
