@@ -127,7 +127,12 @@ function decorate(u, page, column) {
   ctx.setLineDash([]);
   ctx.strokeStyle = colour("soft");
   const bottom = bbox.top + bbox.height;
-  for (const step of page.recorded.steps) upright(step, bottom - 6 * ratio, bottom);
+  ctx.beginPath();
+  for (const step of page.recorded.steps) {
+    ctx.moveTo(x(step), bottom - 6 * ratio);
+    ctx.lineTo(x(step), bottom);
+  }
+  ctx.stroke();
   ctx.strokeStyle = colour("error");
   for (const { steps, nonfinite } of page.losses) {
     steps.forEach((step, i) => nonfinite[i] && upright(step, bbox.top, bbox.top + 10 * ratio));

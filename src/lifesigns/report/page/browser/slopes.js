@@ -10,16 +10,14 @@ import { say } from "./words.js";
 
 export function Slopes({ page }) {
   const column = useView((view) => view.column);
-  const data = useMemo(() => products(page, column), [page, column]);
-  const [layers, expected, measured] = data;
+  const { layers, expected, measured, data } = useMemo(() => products(page, column), [page, column]);
   if (!layers.length) return null;
   const text = say("On the way back to layer {} the slopes leave {} of the gradient; {} were expected.", layers[0], short(measured[0]), short(expected[0]));
-  const drawn = [layers, expected, measured.map((value) => (value > 0 ? value : null))];
   return html`
     <section aria-labelledby="slopes-title" class="slopes">
       <h2 id="slopes-title">${say("Product of σ′ down the network")}</h2>
       <p class="readout">${say("{}. {}", stepName(page, column), text)}</p>
-      <${Plot} options=${settings} data=${drawn} needs=${[data]} height=${200} label=${text} />
+      <${Plot} options=${settings} data=${data} needs=${[page]} height=${200} label=${text} />
       <p class="legend">
         <span><i class="key line"></i>${say("measured")}</span>
         <span><i class="key dashed"></i>${say("expected from activation and initialiser")}</span>
@@ -29,7 +27,7 @@ export function Slopes({ page }) {
   `;
 }
 
-/** Layers, and the products from the last layer to each: as expected, and as measured. */
+/** Layers, and the products from the last layer to each, as numbers and as they are drawn. */
 function products(page, column) {
   const { slope } = page.ladder;
   const layers = page.layers.flatMap((layer, i) => (Number.isFinite(slope.at(i, column)) ? [i] : []));
@@ -39,7 +37,9 @@ function products(page, column) {
   };
   const expected = along((i) => page.layers[i].slope ?? 1);
   const measured = along((i) => slope.at(i, column));
-  return [layers.map((i) => i + 1), expected, measured];
+  const numbers = layers.map((i) => i + 1);
+  const aboveZero = measured.map((value) => (value > 0 ? value : null));
+  return { layers: numbers, expected, measured, data: [numbers, expected, aboveZero] };
 }
 
 function settings() {
