@@ -11,7 +11,7 @@ from lifesigns.report.page.composition import history_of, losses_of
 from lifesigns.report.page.events import event_of
 from lifesigns.report.page.history import History
 from lifesigns.report.page.losses import Losses
-from lifesigns.report.page.reading import Reading
+from lifesigns.report.page.reading import Reading, read
 from lifesigns.report.page.status import run_of
 from lifesigns.report.page.words import titles, words
 
@@ -54,18 +54,16 @@ class PageBuilder:
         """
         self._losses.add(curve)
 
-    def event(self, number: int | None = None) -> dict[str, Any]:
-        """What a live page is told of the last snapshot: of one size in a run of any length.
+    def event(self, snapshot: Snapshot, number: int | None = None) -> dict[str, Any]:
+        """What a live page is told of a snapshot; its size depends on the network alone.
 
         Args:
-            number: Of the snapshot in its run file; by default counted from 0 as they were added.
-
-        Raises:
-            ValueError: No snapshot was added.
+            snapshot: One that was added; of the last one nothing is computed again.
+            number: Of the snapshot in its run file; by default that of the last one, from 0 on.
         """
-        if self._latest is None:
-            raise ValueError("no snapshot was added, so there is none to tell of")
-        reading = self._latest[1]
+        last, reading = self._latest or (None, None)
+        if reading is None or last is not snapshot:
+            reading = read(snapshot, self._history.layout)
         return event_of(reading, self._history, self.snapshots - 1 if number is None else number)
 
     def document(
@@ -74,7 +72,7 @@ class PageBuilder:
         findings: Sequence[Finding],
         ignored: Mapping[str, int] | None = None,
         *,
-        is_killed: bool = False,
+        killed: bool = False,
     ) -> dict[str, Any]:
         """The document of what was added so far, as docs/page-document.md describes it.
 
@@ -82,7 +80,7 @@ class PageBuilder:
             trace: The run, with all its losses; of its snapshots those that were kept are enough.
             findings: Most important first.
             ignored: How many findings of each rule were set aside; None for none.
-            is_killed: Whether nobody writes the file of a run that never said it had ended.
+            killed: Whether nobody writes the file of a run that never said it had ended.
         """
         history = self._history
         return {
@@ -90,7 +88,7 @@ class PageBuilder:
             "report": to_json(trace, findings, ignored),
             "words": words(findings),
             "titles": titles(findings),
-            "run": run_of(trace, history.steps, history.snapshots, is_killed=is_killed),
+            "run": run_of(trace, history.steps, history.snapshots, killed=killed),
             "losses": losses_of(self._losses, trace),
             **history_of(history, findings),
         }
@@ -101,7 +99,7 @@ def document(
     findings: Sequence[Finding],
     ignored: Mapping[str, int] | None = None,
     *,
-    is_killed: bool = False,
+    killed: bool = False,
 ) -> dict[str, Any]:
     """The page document of a run that is in memory, as strict JSON values.
 
@@ -109,7 +107,7 @@ def document(
         trace: The run.
         findings: Most important first.
         ignored: How many findings of each rule were set aside; None for none.
-        is_killed: Whether it is of a file that nobody writes though it never said it had ended.
+        killed: Whether it is of a file that nobody writes though it never said it had ended.
 
     Example:
         >>> empty = document(Trace(), ())
@@ -120,4 +118,4 @@ def document(
     for snapshot in trace.snapshots:
         builder.add(snapshot)
     builder.lose(trace.losses)
-    return builder.document(trace, findings, ignored, is_killed=is_killed)
+    return builder.document(trace, findings, ignored, killed=killed)
