@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lifesigns.records import Finding, LossCurve, Snapshot, Trace
+from lifesigns.records import Finding, Snapshot, Trace
 from lifesigns.report.as_json import to_json
-from lifesigns.report.page.composition import history_of, losses_of
+from lifesigns.report.page.composition import history_of
 from lifesigns.report.page.events import event_of
 from lifesigns.report.page.history import History
-from lifesigns.report.page.losses import Losses
+from lifesigns.report.page.losses import losses
 from lifesigns.report.page.reading import Reading, read
 from lifesigns.report.page.status import run_of
 from lifesigns.report.page.words import titles, words
@@ -20,17 +20,16 @@ SCHEMA = {"name": "lifesigns-page", "version": 1}
 
 
 class PageBuilder:
-    """Takes snapshots and losses in the order of training, and makes the document at any time.
+    """Takes snapshots in the order of training, and makes the document at any time.
 
     Its memory is bounded whatever the length of the run, so that a run file can be streamed through
     it: no snapshot is kept (but the last one's numbers), only columns, of which there are at most
     `2 * history.MOST_COLUMNS`. That is 64 MiB for all maps (`maps.HELD`; networks of more than
-    80,000 units have fewer columns), 22 kB for each layer, 10 kB for each parameter, and 64 kB for
-    each loss.
+    80,000 units have fewer columns), 22 kB for each layer and 10 kB for each parameter.
     """
 
     def __init__(self) -> None:
-        self._history, self._losses = History(), Losses()
+        self._history = History()
         self._latest: tuple[Snapshot, Reading] | None = None
 
     @property
@@ -45,14 +44,6 @@ class PageBuilder:
             snapshot: Of the step of the last one or of a later step.
         """
         self._latest = snapshot, self._history.add(snapshot)
-
-    def lose(self, curve: LossCurve) -> None:
-        """Takes the losses of further steps in.
-
-        Args:
-            curve: Only those that are new.
-        """
-        self._losses.add(curve)
 
     def event(self, snapshot: Snapshot, number: int | None = None) -> dict[str, Any]:
         """What a live page is told of a snapshot; its size depends on the network alone.
@@ -89,7 +80,7 @@ class PageBuilder:
             "words": words(findings),
             "titles": titles(findings),
             "run": run_of(trace, history.steps, history.snapshots, killed=killed),
-            "losses": losses_of(self._losses, trace),
+            "losses": losses(trace),
             **history_of(history, findings),
         }
 
@@ -117,5 +108,4 @@ def document(
     builder = PageBuilder()
     for snapshot in trace.snapshots:
         builder.add(snapshot)
-    builder.lose(trace.losses)
     return builder.document(trace, findings, ignored, killed=killed)
