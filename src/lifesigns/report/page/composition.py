@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from lifesigns.records import Finding
 from lifesigns.report.page.arrays import pack
 from lifesigns.report.page.columns import COLUMNS, KEYS
+from lifesigns.report.page.drawn_maps import maps_of
 from lifesigns.report.page.graph import drawing, found_at
 from lifesigns.report.page.history import History
 from lifesigns.report.page.reading import PARAMETERS
@@ -40,7 +41,7 @@ def history_of(history: History, findings: Sequence[Finding]) -> dict[str, Any]:
         "layers": layers,
         "ladder": {key: pack(ladder[i], "bfloat16") for i, key in enumerate(KEYS)},
         "parameters": _parameters(history, history.parameters.joined(first, second), layer_of),
-        "maps": history.maps.to_json(order, first, second, frozenset(leading)),
+        "maps": maps_of(history, order, leading),
         "graph": drawing(history.graphs.values(), layer_of, findings),
     }
 

@@ -35,6 +35,8 @@ class Plan:
     graph: Graph
     """Held, so that no other graph can have its identity."""
     layers: tuple[Layer, ...]
+    rows: tuple[int, ...]
+    """The row of each."""
     rounds: tuple[tuple[NDArray[np.int64], NDArray[np.int64]], ...]
     """Places in `layers` with the rows they belong to; in each round every row once."""
 
@@ -101,7 +103,8 @@ class Layout:
             self._own(graph, layer)
         kept = tuple(layer for layer in found if layer.key in numbers)
         self.order = [key for key in self.order if key in numbers]
-        return Plan(graph, kept, _rounds([numbers[layer.key] for layer in kept]))
+        rows = tuple(numbers[layer.key] for layer in kept)
+        return Plan(graph, kept, rows, _rounds(rows))
 
     def _arrange(self, keys: Sequence[str]) -> None:
         """Puts new layers behind the one before them in their graph."""
