@@ -41,7 +41,7 @@ def saturates(history: History, row: int) -> bool:
         history: Of all snapshots so far.
         row: Of the layer.
     """
-    layer = list(history.layout.rows.values())[row].layer
+    layer = history.layout.rows[row].layer
     return layer.end >= 0 and not layer.rectifies
 
 
