@@ -87,8 +87,9 @@ def _snapshots(connection: sqlite3.Connection) -> tuple[Snapshot, ...]:
     return tuple(unpack(body, arrays, graphs[digest]) for digest, body, arrays in rows)
 
 
-def _losses(connection: sqlite3.Connection) -> LossCurve:
-    rows = _rows(connection, 'SELECT steps, "values", streams FROM losses ORDER BY number')
+def _losses(connection: sqlite3.Connection, after: int = 0) -> LossCurve:
+    query = f'SELECT steps, "values", streams FROM losses WHERE number > {after} ORDER BY number'
+    rows = _rows(connection, query)
     columns = list(zip(*rows, strict=True)) or [(), (), ()]
     steps, values, streams = (
         np.frombuffer(b"".join(chunks), kind).astype(kind[1:])

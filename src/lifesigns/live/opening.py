@@ -1,0 +1,28 @@
+"""A run file as an application to serve."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from starlette.types import ASGIApp
+
+from lifesigns.live.app import Page, make_app
+from lifesigns.live.door import Door
+from lifesigns.live.followed_run import FollowedRun
+from lifesigns.live.following import Following
+from lifesigns.report.page import PageBuilder
+from lifesigns.report.page.live_host import live_page
+from lifesigns.rules import Selection
+
+
+def open_run(path: Path, selection: Selection, door: Door) -> tuple[ASGIApp, Following]:
+    """The application that serves a run, and what it follows the run with.
+
+    Args:
+        path: The run file.
+        selection: Which rules are asked.
+        door: Who is let in.
+    """
+    following = Following(FollowedRun(path, selection, PageBuilder))
+    html, policy = live_page()
+    return make_app(following, Page(html, policy), door), following
