@@ -8,6 +8,7 @@ import threading
 from urllib.parse import urlsplit
 
 import run_files
+
 from lifesigns.live.app import Page, make_app
 from lifesigns.live.door import LOOPBACK, Door, listen
 from lifesigns.live.followed_run import FollowedRun
@@ -21,29 +22,13 @@ TOKEN = "a-secret-of-this-test"
 PAGE = Page("<!doctype html><title>page</title>", "default-src 'none'")
 
 
-class Builder:
-    """A stand-in for the one of the page document: it counts."""
-
-    def __init__(self):
-        self.snapshots = 0
-
-    def add(self, snapshot):
-        self.snapshots += 1
-
-    def event(self, snapshot, number):
-        return {"number": number, "step": snapshot.step}
-
-    def document(self, trace, findings, *, killed):
-        return {"snapshots": self.snapshots, "losses": len(trace.losses.steps), "killed": killed}
-
-
 class Served:
     """Serves a run file until it is closed."""
 
-    def __init__(self, path, *, host=LOOPBACK, builder=Builder, token=TOKEN, selection=None):
+    def __init__(self, path, *, host=LOOPBACK, token=TOKEN, selection=None):
         listener = listen(host, 0)
         self.door = Door(host, listener.getsockname()[1], token)
-        self.run = FollowedRun(path, selection or Selection(), builder)
+        self.run = FollowedRun(path, selection or Selection())
         self.is_over = False
         self._clients = contextlib.ExitStack()
         self._thread = threading.Thread(target=self._serve, args=(listener,))

@@ -1,14 +1,19 @@
 """Pages are told what is new, once, wherever they begin, and for however long the run is."""
 
+import itertools
+from dataclasses import replace
+
 import numpy as np
 import pytest
-
 import run_files
+from served import Served, growing_run, until
+
 from lifesigns.live import feed
 from lifesigns.live.cursor import Cursor
 from lifesigns.records import LossCurve
+from lifesigns.report.page.arrays import unpack
+from lifesigns.store import reader
 from lifesigns.store.news import NewsReader
-from served import Served, growing_run, until
 
 
 @pytest.fixture
@@ -33,7 +38,7 @@ def test_a_page_is_told_of_each_snapshot_after_its_document_once(path):
         writer.append(run_files.example(4))
         _, second = until(events, "snapshot")
 
-    assert document["snapshots"] == 3
+    assert document["run"]["snapshots"] == 3
     assert (numbers(first), numbers(second)) == ([4], [5])
 
 
@@ -47,7 +52,7 @@ def test_losses_are_told_once_with_their_steps(path):
         writer.losses(losses(4))
         second, _ = until(events, "losses")
 
-    assert document["losses"] == 2
+    assert unpack(document["losses"][0]["steps"]).tolist() == [0, 1]
     assert first.data == {"stream": 0, "steps": [2, 3], "values": [1.0, 1.5]}
     assert second.data["steps"] == [4]
 
@@ -103,7 +108,7 @@ def test_another_run_in_the_files_place_is_noticed(path, is_deleted):
             until(events, "reload")
             document, other = served.document()
 
-    assert document["snapshots"] == 1
+    assert document["run"]["snapshots"] == 1
     assert Cursor.parse(other).run != Cursor.parse(cursor).run
 
 
@@ -131,8 +136,8 @@ def test_nobody_looks_nothing_is_read(path, monkeypatch):
 
 
 def test_an_update_takes_as_many_bytes_late_as_early(path, monkeypatch):
-    unpacked = run_files.example()  # all are alike
-    monkeypatch.setattr("lifesigns.store.news.unpack", lambda *packed: unpacked)
+    alike, step = run_files.example(), itertools.count()
+    monkeypatch.setattr(reader, "unpack", lambda *packed: replace(alike, step=next(step)))
     run_files.finished_run(path, 1)
     add = (
         "WITH RECURSIVE new(n) AS (VALUES ({}) UNION ALL SELECT n + 1 FROM new WHERE n < {}) "

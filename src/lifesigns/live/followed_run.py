@@ -4,37 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from lifesigns.evidence.kept import KeptSnapshots
 from lifesigns.live.cursor import Cursor
-from lifesigns.records import Finding, LossCurve, Snapshot, Trace
+from lifesigns.records import LossCurve, Trace
 from lifesigns.report import Report
+from lifesigns.report.page import PageBuilder
+from lifesigns.report.page.status import run_of
 from lifesigns.rules import Selection
 from lifesigns.store.news import News, NewsReader
 
 TOLD_AGAIN = 256
 """Snapshots before the latest that are kept ready to be sent: a page farther behind starts anew."""
-
-
-class Builder(Protocol):
-    """What makes the page document; `lifesigns.report.page.PageBuilder` does."""
-
-    def add(self, snapshot: Snapshot) -> None:
-        """Takes the next snapshot."""
-
-    def event(self, snapshot: Snapshot, number: int) -> dict[str, Any]:
-        """The columns that a snapshot adds to a page."""
-
-    def document(
-        self, trace: Trace, findings: tuple[Finding, ...], *, killed: bool
-    ) -> dict[str, Any]:
-        """The whole page."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +46,9 @@ class FollowedRun:
         builder: Makes an empty builder of a page document.
     """
 
-    def __init__(self, path: Path, selection: Selection, builder: Callable[[], Builder]) -> None:
+    def __init__(
+        self, path: Path, selection: Selection, builder: type[PageBuilder] = PageBuilder
+    ) -> None:
         self._path, self._selection, self._new_builder = path, selection, builder
         self._begin()
 
@@ -105,9 +94,7 @@ class FollowedRun:
         """The run as the rules take it: with the snapshots that stay in memory."""
         state, losses, snapshots = self._news.state, self._losses, tuple(self._kept)
         # As `read_run`: a killed run did not get round to noting its last steps.
-        seen = max(
-            state.steps, *(s.step for s in snapshots[-1:]), int(losses.steps.max(initial=0))
-        )
+        seen = max(state.steps, *(s.step for s in snapshots[-1:]), int(losses.steps.max(initial=0)))
         recorded = self._kept.recorded
         return replace(state, snapshots=snapshots, losses=losses, steps=seen, recorded=recorded)
 
@@ -122,15 +109,18 @@ class FollowedRun:
         judgement = self._selection.judge(trace)
         return Report(trace, judgement.findings, judgement.ignored)
 
-    def document(self, findings: tuple[Finding, ...]) -> str:
+    def document(self, judged: Report | None) -> str:
         """The page as JSON, of everything that has been read.
 
         Args:
-            findings: What was concluded last.
+            judged: What was concluded last; None where nothing was.
         """
-        asked = (self.cursor, self._is_killed, findings)
+        asked = (self.cursor, self._is_killed, judged)
         if asked != self._document[0]:
-            document = self._builder.document(self.trace(), findings, killed=self._is_killed)
+            findings, ignored = (judged.findings, judged.ignored) if judged else ((), {})
+            document = self._builder.document(
+                self.trace(), findings, ignored, killed=self._is_killed
+            )
             self._document = asked, as_text(document)
         return self._document[1]
 
@@ -163,17 +153,8 @@ class FollowedRun:
                 yield number, as_text(self._builder.event(snapshot, number))
 
     def _status(self) -> str:
-        trace = self.trace()
-        outcome, _, reason = trace.info.outcome.partition(": ")
-        return as_text(
-            {
-                "status": "killed" if self._is_killed else outcome,
-                "reason": reason,
-                "steps": trace.steps,
-                "recorded": trace.recorded,
-                "snapshots": self._number,
-            }
-        )
+        trace, snapshots = self.trace(), self._builder.snapshots
+        return as_text(run_of(trace, trace.recorded, snapshots, killed=self._is_killed))
 
 
 def joined(one: LossCurve, other: LossCurve) -> LossCurve:

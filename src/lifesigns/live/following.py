@@ -13,7 +13,6 @@ from lifesigns._errors import RunFileError
 from lifesigns.live.cursor import Cursor
 from lifesigns.live.feed import Feed, Told
 from lifesigns.live.followed_run import FollowedRun
-from lifesigns.records import Finding
 from lifesigns.report import Report
 
 POLL = 0.25
@@ -37,7 +36,7 @@ class Following:
         self._pages = 0
         self._news = asyncio.Condition()
         self._unjudged = asyncio.Event()
-        self._findings: tuple[Finding, ...] | None = None
+        self._judged: Report | None = None
         self._catching_up = asyncio.Lock()
         self._ended = False
 
@@ -59,7 +58,7 @@ class Following:
             RunFileError: There is no readable run file at the moment.
         """
         await self._catch_up()
-        if self._findings is None:
+        if self._judged is None:
             await self._judge()
         return await self._read(self._made)
 
@@ -118,7 +117,7 @@ class Following:
         async with self._catching_up:
             while (update := await self._read(self._run.update)) is not None:
                 if update.run != self._feed.run:
-                    self._findings = None
+                    self._judged = None
                 self._feed.add(update)
                 if update.is_whole:
                     self._unjudged.set()
@@ -136,9 +135,11 @@ class Following:
     async def _judge(self) -> None:
         self._unjudged.clear()
         trace, run = await self._read(lambda: (self._run.trace(), self._run.cursor.run))
-        report, values = await self._in(self._judging, lambda: _judged(self._run.report(trace)))
+        report, values = await self._in(
+            self._judging, lambda: _with_values(self._run.report(trace))
+        )
         if run == self._feed.run:
-            self._findings = report.findings
+            self._judged = report
             self._feed.judge(values)
             await self._tell()
 
@@ -147,7 +148,7 @@ class Following:
             self._news.notify_all()
 
     def _made(self) -> tuple[str, Cursor]:
-        return self._run.document(self._findings or ()), self._run.cursor
+        return self._run.document(self._judged), self._run.cursor
 
     async def _read(self, call: Callable[[], T]) -> T:
         return await self._in(self._reading, call)
@@ -157,5 +158,5 @@ class Following:
         return await asyncio.get_running_loop().run_in_executor(thread, call)
 
 
-def _judged(report: Report) -> tuple[Report, dict[str, Any]]:
+def _with_values(report: Report) -> tuple[Report, dict[str, Any]]:
     return report, report.to_json()

@@ -6,11 +6,10 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
-from lifesigns.live.app import Page, make_app
+from lifesigns.live.app import make_app
 from lifesigns.live.door import Door
 from lifesigns.live.followed_run import FollowedRun
 from lifesigns.live.following import Following
-from lifesigns.report.page import PageBuilder
 from lifesigns.report.page.live_host import live_page
 from lifesigns.rules import Selection
 
@@ -23,6 +22,5 @@ def open_run(path: Path, selection: Selection, door: Door) -> tuple[ASGIApp, Fol
         selection: Which rules are asked.
         door: Who is let in.
     """
-    following = Following(FollowedRun(path, selection, PageBuilder))
-    html, policy = live_page()
-    return make_app(following, Page(html, policy), door), following
+    following = Following(FollowedRun(path, selection))
+    return make_app(following, live_page(), door), following

@@ -14,8 +14,7 @@ from pathlib import Path
 from sqlite3 import Connection
 
 from lifesigns.records import Finding, Graph, LossCurve, Snapshot, Trace, from_json
-from lifesigns.store.packing import decompress, unpack
-from lifesigns.store.reader import _losses, _named, _opened, _rows
+from lifesigns.store.reader import _Graphs, _losses, _named, _opened, _rows, _snapshots
 from lifesigns.store.writing import is_abandoned
 
 MOST = 64
@@ -52,7 +51,7 @@ class NewsReader:
     def __init__(self, path: Path) -> None:
         self._path = Path(path)
         self._graphs: dict[bytes, Graph] = {}
-        self._snapshots = self._losses = 0
+        self._number = self._losses = 0
         self._stamp: Stamp = ()
         self._looked = 0.0
 
@@ -101,18 +100,10 @@ class NewsReader:
         )
 
     def _new_snapshots(self, connection: Connection) -> Iterator[tuple[int, Snapshot]]:
-        new = f"FROM snapshots WHERE number > {self._snapshots} ORDER BY number LIMIT {MOST}"
-        rows = _rows(connection, f"SELECT number, graph, body, arrays {new}")
-        for number, digest, body, arrays in rows:
-            yield number, unpack(body, arrays, self._graph(connection, digest))
-            self._snapshots = number
-
-    def _graph(self, connection: Connection, digest: bytes) -> Graph:
-        if digest not in self._graphs:
-            query = "SELECT body FROM graphs WHERE hash = ?"
-            (body,) = connection.execute(query, (digest,)).fetchone()
-            self._graphs[digest] = from_json(Graph, decompress(body))
-        return self._graphs[digest]
+        graphs = _Graphs(connection, self._graphs)
+        for number, snapshot in _snapshots(connection, graphs, f"number > {self._number}", MOST):
+            yield number, snapshot
+            self._number = number
 
     def _new_losses(self, connection: Connection) -> LossCurve:
         losses = _losses(connection, self._losses)
