@@ -17,13 +17,19 @@ export function Slopes({ page }) {
     <section aria-labelledby="slopes-title" class="slopes">
       <h2 id="slopes-title">${say("Product of σ′ down the network")}</h2>
       <p class="readout">${say("{}. {}", stepName(page, column), text)}</p>
-      <${Plot} options=${settings} data=${data} needs=${[page]} height=${200} label=${text} />
-      <p class="legend">
-        <span><i class="key line"></i>${say("measured")}</span>
-        <span><i class="key dashed"></i>${say("expected from activation and initialiser")}</span>
-        <span class="soft">${say("by number of the layer; the gradient comes from the right")}</span>
-      </p>
+      ${data[0].length > 1 && html`<${Curve} data=${data} text=${text} />`}
     </section>
+  `;
+}
+
+function Curve({ data, text }) {
+  return html`
+    <${Plot} options=${settings} data=${data} needs=${[]} height=${200} label=${text} />
+    <p class="legend">
+      <span><i class="key line"></i>${say("measured")}</span>
+      <span><i class="key dashed"></i>${say("expected from activation and initialiser")}</span>
+      <span class="soft">${say("by number of the layer; the gradient comes from the right")}</span>
+    </p>
   `;
 }
 
@@ -38,8 +44,8 @@ function products(page, column) {
   const expected = along((i) => page.layers[i].slope ?? 1);
   const measured = along((i) => slope.at(i, column));
   const numbers = layers.map((i) => i + 1);
-  const aboveZero = measured.map((value) => (value > 0 ? value : null));
-  return { layers: numbers, expected, measured, data: [numbers, expected, aboveZero] };
+  const aboveZero = (values) => values.map((value) => (value > 0 ? value : null));
+  return { layers: numbers, expected, measured, data: [numbers, aboveZero(expected), aboveZero(measured)] };
 }
 
 function settings() {
