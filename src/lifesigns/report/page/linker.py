@@ -68,7 +68,9 @@ def exports(source: str) -> Iterator[str]:
             yield match["name"]
 
 
-def _place(name: str, modules: Mapping[str, str], order: dict[str, str], above: tuple[str, ...]) -> None:
+def _place(
+    name: str, modules: Mapping[str, str], order: dict[str, str], above: tuple[str, ...]
+) -> None:
     """Adds a module to `order`, after everything that it needs."""
     if name in above:
         raise LinkError(f"a circle: {' needs '.join([*above, name])}")
@@ -92,7 +94,9 @@ def _line(
         _place(found["path"], modules, order, above)
         missing = set(found["names"].split(", ")) - set(exports(modules[found["path"]]))
         if missing:
-            raise LinkError(f"{place}: {found['path']} does not export {', '.join(sorted(missing))}")
+            raise LinkError(
+                f"{place}: {found['path']} does not export {', '.join(sorted(missing))}"
+            )
         return f"const {{ {found['names']} }} = {_variable(found['path'])};"
     if _EXPORT.match(text):
         return _EXPORT.sub("", text, count=1)

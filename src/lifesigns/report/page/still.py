@@ -99,7 +99,9 @@ def _loss(document: Mapping[str, Any]) -> str:
     ]
     logarithmic = bool(curves[0][2]["logarithmic"])
     ends = [
-        _text(MARGIN - 6, down(value) + 4, f"{math.exp(value) if logarithmic else value:.2g}", "end")
+        _text(
+            MARGIN - 6, down(value) + 4, f"{math.exp(value) if logarithmic else value:.2g}", "end"
+        )
         for value in (low, high)
     ]
     axis = [_text(MARGIN, HEIGHT - 6, "step 0"), _text(WIDTH - 8, HEIGHT - 6, f"{last:.0f}", "end")]
@@ -146,7 +148,9 @@ def _ladder(document: Mapping[str, Any]) -> str:
         sick = "● " if layers[layer]["findings"] else ""
         parts.append(_text(0, row * ROW + 15, sick + layers[layer]["name"][:28]))
         for i, column in enumerate(columns):
-            parts += _cell(float(ladder[column["key"]][layer]), _judged(ladder, layer, column), i, row)
+            parts += _cell(
+                float(ladder[column["key"]][layer]), _judged(ladder, layer, column), i, row
+            )
     more = len(layers) - len(shown)
     note = f"<p>{more} layers without findings are left out.</p>" if more else ""
     return _svg(WIDTH, (len(shown) + 1) * ROW, "Layers at the last recorded step", parts) + note
