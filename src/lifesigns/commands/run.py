@@ -63,6 +63,7 @@ def run(
     max_steps: int | None = None,
     strict: bool = False,
     sarif_path: Path | None = None,
+    html_path: Path | None = None,
     selection: Selection | None = None,
     is_check: bool = False,
 ) -> int:
@@ -80,6 +81,7 @@ def run(
         max_steps: Ends the run after so many steps.
         strict: Raise the recorder's own failures.
         sarif_path: Where to write the report as SARIF.
+        html_path: Where to write the report as a page.
         selection: Which rules are asked.
         is_check: Whether something alarming, or no training at all, makes the exit code 1.
 
@@ -90,7 +92,7 @@ def run(
         UsageError: There is no such script or module, or an output is no place for a file.
         Interrupted: Ctrl-C ended the script.
     """
-    _check_files(_source(target, module), (json_path, sarif_path), save)
+    _check_files(_source(target, module), (json_path, sarif_path, html_path), save)
     with resting_collector():
         from lifesigns.watch import Watcher
 
@@ -105,7 +107,7 @@ def run(
         on_cycle=stopper if stopper.active else None,
     )
     stopper.findings = lambda: watcher.findings
-    delivery = Delivery(json_path, sarif_path, Outlet(sys.stdout), Outlet(sys.stderr))
+    delivery = Delivery(json_path, sarif_path, html_path, Outlet(sys.stdout), Outlet(sys.stderr))
     last = _LastWord(watcher, delivery, stopper, is_check)
     last.farewell.install()
     ending = _execute(_as_module if module else _as_script, target, arguments)
