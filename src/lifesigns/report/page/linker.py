@@ -27,7 +27,8 @@ def link(modules: Mapping[str, str], entry: str) -> str:
     """One script that runs the module `entry`, and before it those that it needs.
 
     Args:
-        modules: Source by file name, such as `{"main.js": "…"}`; those that nothing needs are left out.
+        modules: Source by file name, such as `{"main.js": "…"}`; those that nothing needs are
+            left out.
         entry: The file name of the module that is run last.
 
     Returns:
