@@ -22,7 +22,7 @@ export function UnitMap({ page }) {
         <label>${say("Layer")} <${LayerChoice} page=${page} layer=${layer} /></label>
         ${map?.saturated && html`<label><input type="checkbox" checked=${saturated} onChange=${(event) => choose({ saturated: event.target.checked })} /> ${say("saturated instead of active")}</label>`}
       </div>
-      ${content && content.map === map && html`<${Picture} page=${page} layer=${layer} content=${content} saturated=${saturated} />`}
+      ${content?.map.layer === layer && html`<${Picture} page=${page} layer=${layer} content=${content} saturated=${saturated} />`}
       ${!map && html`<p class="soft">${say("There is no map of this layer.")}</p>`}
     </section>
   `;
