@@ -120,6 +120,9 @@ def run(
     html: HtmlFile = None,
     select: Select = None,
     ignore: Ignore = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Serve the page of the run while it trains.")
+    ] = False,
 ) -> None:
     """Run a training script unchanged, watch it, report."""
     if every is not None and budget is not None:
@@ -143,6 +146,7 @@ def run(
         sarif_path=sarif,
         html_path=html,
         selection=selected(settings, select, ignore),
+        live=live,
     )
     raise typer.Exit(code)
 
@@ -207,6 +211,29 @@ def report(
 
     selection = selected(settings_of(Path.cwd()), select, ignore)
     raise typer.Exit(command(path, output, every=every, selection=selection))
+
+
+@app.command()
+def live(
+    path: Annotated[Path, typer.Argument(metavar="RUN", help="A run file (run --save RUN).")],
+    host: Annotated[
+        str,
+        typer.Option(metavar="ADDRESS", help="Listen there; others can reach it then."),
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="N", help="[default: a free one]")
+    ] = 0,
+    opened: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the page in a browser here.")
+    ] = False,
+    select: Select = None,
+    ignore: Ignore = None,
+) -> None:
+    """Serve the page of a run while it trains, or afterwards."""
+    selection = selected(settings_of(Path.cwd()), select, ignore)
+    from lifesigns.commands.live import live as command
+
+    raise typer.Exit(command(path, host=host, port=port, opened=opened, selection=selection))
 
 
 @app.command()

@@ -14,13 +14,18 @@ import json
 import re
 from collections.abc import Mapping
 from importlib import resources
-from importlib.resources.abc import Traversable
 from typing import Any
 
 from lifesigns.report.page import still
 from lifesigns.report.page.linker import link
 
-LIBRARIES = ("preact.min.umd.js", "hooks.umd.js", "htm.umd.js", "uPlot.iife.min.js")
+_BROWSER = resources.files("lifesigns.report.page").joinpath("browser")
+LIBRARIES = (
+    "vendor/preact.min.umd.js",
+    "vendor/hooks.umd.js",
+    "vendor/htm.umd.js",
+    "vendor/uPlot.iife.min.js",
+)
 """In the order in which they need one another."""
 STYLES = ("vendor/uPlot.min.css", "shell.css", "page.css")
 _ICON = (
@@ -49,6 +54,7 @@ def html_around(
     entry: str = "main.js",
     noscript: str = "",
     connect: str = "'none'",
+    styles: tuple[str, ...] = STYLES,
 ) -> str:
     """The page that a module draws, with its libraries, styles and policy.
 
@@ -58,16 +64,18 @@ def html_around(
         entry: The module of `browser/` that draws into `#page`.
         noscript: Markup for readers without JavaScript.
         connect: Where the page may send requests to: `connect-src` of its policy.
+        styles: Files of `browser/`, in their order.
     """
-    scripts, styles = _scripts(entry), _styles()
+    scripts, sheets = _scripts(entry), _sheets(styles)
+    policy = _policy(scripts, sheets, connect)
     return "\n".join(
         [
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{_policy(scripts, styles, connect)}">',
+            f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f'<link rel="icon" href="{_ICON}">',
             f"<title>{html.escape(title)} · lifesigns</title>",
-            *(f"<style>{text}</style>" for text in styles),
+            *(f"<style>{text}</style>" for text in sheets),
             f'</head><body><main id="page"><noscript>{noscript}</noscript></main>',
             source,
             *(f"<script>{text}</script>" for text in scripts),
@@ -76,10 +84,10 @@ def html_around(
     )
 
 
-def _policy(scripts: tuple[str, ...], styles: tuple[str, ...], connect: str) -> str:
+def _policy(scripts: tuple[str, ...], sheets: tuple[str, ...], connect: str) -> str:
     return (
         f"default-src 'none'; script-src {' '.join(map(_digest, scripts))}; "
-        f"style-src {' '.join(map(_digest, styles))}; img-src data:; "
+        f"style-src {' '.join(map(_digest, sheets))}; img-src data:; "
         f"connect-src {connect}; base-uri 'none'; form-action 'none'"
     )
 
@@ -97,18 +105,14 @@ def _inert_json(value: Any) -> str:
 @functools.cache
 def _scripts(entry: str) -> tuple[str, ...]:
     """The libraries, and the modules that `entry` needs as one script."""
-    libraries = (_folder().joinpath("vendor", name).read_text("utf-8") for name in LIBRARIES)
-    modules = {
-        file.name: file.read_text("utf-8")
-        for file in _folder().iterdir()
-        if file.name.endswith(".js")
-    }
-    return tuple(_closed(text) for text in (*libraries, link(modules, entry)))
+    files = [file.name for file in _BROWSER.iterdir() if file.name.endswith(".js")]
+    script = link({name: _text(name) for name in files}, entry)
+    return tuple(_closed(text) for text in (*map(_text, LIBRARIES), script))
 
 
 @functools.cache
-def _styles() -> tuple[str, ...]:
-    return tuple(_closed(_folder().joinpath(name).read_text("utf-8")) for name in STYLES)
+def _sheets(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(_closed(_text(name)) for name in names)
 
 
 def _closed(text: str) -> str:
@@ -121,5 +125,5 @@ def _closed(text: str) -> str:
     return re.sub(r"^//# sourceMappingURL=.*$", "", text, flags=re.M).strip()
 
 
-def _folder() -> Traversable:
-    return resources.files("lifesigns.report.page").joinpath("browser")
+def _text(name: str) -> str:
+    return _BROWSER.joinpath(*name.split("/")).read_text(encoding="utf-8")

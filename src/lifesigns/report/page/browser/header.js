@@ -17,7 +17,7 @@ export function Header({ page }) {
         <${Switches} />
       </div>
       <p class="command"><code>${report.command || say("a training")}</code></p>
-      <h1>${report.verdict}</h1>
+      <h1 lang="en">${report.verdict}</h1>
       <${Counts} findings=${page.findings} />
       <dl class="facts">
         <${Fact} name=${say("Status")}>${say(run.status)}${run.reason && ` (${run.reason})`}<//>
@@ -32,7 +32,8 @@ export function Header({ page }) {
   `;
 }
 
-function Switches() {
+/** The switches of language and colours. */
+export function Switches() {
   const language = useView((view) => view.language);
   const theme = useView((view) => view.theme);
   const next = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length];

@@ -3,9 +3,9 @@
 import { BROKEN } from "./expected.js";
 import { html } from "./libraries.js";
 import { inColumn, rangeOf, whole } from "./numbers.js";
-import { cell, isSick } from "./page.js";
+import { cell, isSick, worstOf } from "./page.js";
 import { Sign } from "./severity.js";
-import { choose, useView, view } from "./state.js";
+import { choose, useView } from "./state.js";
 import { Trace } from "./trace.js";
 import { columnMeaning, columnName, say } from "./words.js";
 
@@ -15,8 +15,8 @@ export function Ladder({ page }) {
     <section aria-labelledby="ladder-title" class="ladder">
       <h2 id="ladder-title">${say("Layers")}</h2>
       <${StepSlider} page=${page} column=${column} />
-      <div class="scroll" role="region" tabindex="0" aria-labelledby="ladder-title">
-        <table onKeyDown=${move}>
+      <div class="scroll" role="group" tabindex="0" aria-labelledby="ladder-title">
+        <table onKeyDown=${move} onPointerOver=${show} onFocusIn=${show}>
           <caption class="hidden">${say("Each layer at {}, from the input to the loss", stepName(page, column))}</caption>
           <thead><tr>
             <th scope="col">${say("Layer")}</th>
@@ -45,30 +45,35 @@ export function StepSlider({ page, column }) {
 }
 
 function Row({ page, layer, index, column }) {
-  const worst = page.findings.find((_, i) => layer.findings.includes(i));
-  return html`<tr data-layer=${index} class=${isSick(page, layer.findings) ? "sick" : ""}>
+  const worst = worstOf(page, layer.findings);
+  return html`<tr data-layer=${index} class=${isSick(page, layer.findings) ? `sick ${worst}` : ""}>
     <th scope="row">
-      <button type="button" onClick=${() => choose({ layer: index })}>
+      <button type="button" onClick=${() => choose({ layer: index, cell: null })}>
         <span class="number">${index + 1}</span>
         <span class="name">${layer.name}</span>
-        ${worst && html`<${Sign} severity=${worst.severity} />`}
+        ${worst && html`<${Sign} severity=${worst} />`}
       </button>
       <small>${[layer.operation, layer.units && say("{} units", whole(layer.units))].filter(Boolean).join(" · ")}</small>
     </th>
-    ${page.columns.map(({ key }, i) => html`<${Cell} page=${page} layer=${index} name=${key} column=${column} first=${index === 0 && i === 0} />`)}
+    ${page.columns.map(({ key }, i) => numberOf(key, cell(page, index, key, column), index === 0 && i === 0))}
   </tr>`;
 }
 
-function Cell({ page, layer, name, column, first }) {
-  const { value, level } = cell(page, layer, name, column);
-  const show = () => choose({ layer: view().layer, cell: { layer, key: name } });
-  return html`<td tabindex=${first ? 0 : -1} data-level=${Number.isNaN(level) ? null : level} onPointerEnter=${show} onFocus=${show}>
-    ${inColumn(name, value)}<${Mark} level=${level} />
+/** A cell; not a component, for there are thousands. */
+function numberOf(key, { value, level }, first) {
+  return html`<td tabindex=${first ? 0 : -1} data-key=${key} data-level=${Number.isNaN(level) ? null : level}>
+    ${inColumn(key, value)}${Mark({ level })}
   </td>`;
 }
 
+/** The cell that is pointed at or has the focus is drawn over all steps below the table. */
+function show(event) {
+  const at = event.target.closest("td");
+  if (at) choose({ cell: { layer: Number(at.parentElement.dataset.layer), key: at.dataset.key } });
+}
+
 /** ▲ too large, ▼ too small; twice where a rule alarms. */
-function Mark({ level }) {
+export function Mark({ level }) {
   if (!level) return html`<span class="sense" aria-hidden="true"></span>`;
   const sign = level > 0 ? "▲" : "▼";
   const words = say(level > 0 ? "too large" : "too small");

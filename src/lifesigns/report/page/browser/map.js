@@ -4,13 +4,13 @@ import { unpack, unpackMatrix } from "./arrays.js";
 import { parts } from "./colours.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./libraries.js";
 import { percent, short, whole } from "./numbers.js";
-import { choose, useView } from "./state.js";
+import { choose, isDark, useView } from "./state.js";
 import { say } from "./words.js";
 
 const MARKS = 3; // largest updates that are marked
 
 export function UnitMap({ page }) {
-  const layer = useView((view) => view.layer);
+  const layer = useView((view) => view.preview ?? view.layer);
   const wantsSaturated = useView((view) => view.saturated);
   const map = page.maps.find((each) => each.layer === layer);
   const content = useUnpacked(map);
@@ -22,7 +22,7 @@ export function UnitMap({ page }) {
         <label>${say("Layer")} <${LayerChoice} page=${page} layer=${layer} /></label>
         ${map?.saturated && html`<label><input type="checkbox" checked=${saturated} onChange=${(event) => choose({ saturated: event.target.checked })} /> ${say("saturated instead of active")}</label>`}
       </div>
-      ${content && content.map === map && html`<${Picture} page=${page} layer=${layer} content=${content} saturated=${saturated} />`}
+      ${content?.map.layer === layer && html`<${Picture} page=${page} layer=${layer} content=${content} saturated=${saturated} />`}
       ${!map && html`<p class="soft">${say("There is no map of this layer.")}</p>`}
     </section>
   `;
@@ -58,10 +58,10 @@ async function unpackMap(map) {
 function Picture({ page, layer, content, saturated }) {
   const canvas = useRef(null);
   const [spot, setSpot] = useState(null);
-  const theme = useView((view) => view.theme);
+  const dark = useView(isDark);
   const now = useView((view) => view.column);
   const values = saturated ? content.saturated : content.active;
-  useLayoutEffect(() => paint(canvas.current, values, saturated), [values, saturated, theme]);
+  useLayoutEffect(() => paint(canvas.current, values, saturated), [values, saturated, dark]);
   const text = summary(page, content, values, saturated);
   const find = (event) => {
     const box = canvas.current.getBoundingClientRect();

@@ -14,7 +14,6 @@ export function mount(root, page) {
   root.textContent = "";
   draw();
   listenForLight(root, () => current);
-  root.dataset.ready = "";
   return {
     update(next) {
       current = next;

@@ -10,16 +10,14 @@ import { say } from "./words.js";
 
 export function Slopes({ page }) {
   const column = useView((view) => view.column);
-  const data = useMemo(() => products(page, column), [page, column]);
-  const [layers, expected, measured] = data;
+  const { layers, expected, measured, data } = useMemo(() => products(page, column), [page, column]);
   if (!layers.length) return null;
-  const first = (values) => short(values[0] ?? NaN);
-  const text = say("On the way back to layer {} the slopes leave {} of the gradient; {} were expected.", layers[0], first(measured), first(expected));
+  const text = say("On the way back to layer {} the slopes leave {} of the gradient; {} were expected.", layers[0], short(measured[0]), short(expected[0]));
   return html`
     <section aria-labelledby="slopes-title" class="slopes">
       <h2 id="slopes-title">${say("Product of σ′ down the network")}</h2>
-      <p class="readout">${stepName(page, column)}. ${text}</p>
-      <${Plot} options=${settings} data=${data} needs=${[data]} height=${200} label=${text} />
+      <p class="readout">${say("{}. {}", stepName(page, column), text)}</p>
+      <${Plot} options=${settings} data=${data} needs=${[page]} height=${200} label=${text} />
       <p class="legend">
         <span><i class="key line"></i>${say("measured")}</span>
         <span><i class="key dashed"></i>${say("expected from activation and initialiser")}</span>
@@ -29,7 +27,7 @@ export function Slopes({ page }) {
   `;
 }
 
-/** Layers, and the products from the last layer to each: as expected, and as measured. */
+/** Layers, and the products from the last layer to each, as numbers and as they are drawn. */
 function products(page, column) {
   const { slope } = page.ladder;
   const layers = page.layers.flatMap((layer, i) => (Number.isFinite(slope.at(i, column)) ? [i] : []));
@@ -38,15 +36,18 @@ function products(page, column) {
     return [...layers].reverse().map((i) => (product *= slopeOf(i))).reverse();
   };
   const expected = along((i) => page.layers[i].slope ?? 1);
-  const measured = along((i) => slope.at(i, column)).map((value) => (value > 0 ? value : null));
-  return [layers.map((i) => i + 1), expected, measured];
+  const measured = along((i) => slope.at(i, column));
+  const numbers = layers.map((i) => i + 1);
+  const aboveZero = measured.map((value) => (value > 0 ? value : null));
+  return { layers: numbers, expected, measured, data: [numbers, expected, aboveZero] };
 }
 
 function settings() {
+  const y = vertical(true);
   const points = { show: true, size: 6 };
   return {
-    scales: { x: { time: false }, y: vertical(true) },
-    axes: [axis({ size: 30, incrs: [1, 2, 5, 10, 20, 50, 100], values: (_, numbers) => numbers.map(String) }), axis()],
+    scales: { x: { time: false }, y: y.scale },
+    axes: [axis({ size: 30, incrs: [1, 2, 5, 10, 20, 50, 100], values: (_, numbers) => numbers.map(String) }), y.axis],
     series: [
       {},
       { stroke: () => colour("soft"), width: 1.5, dash: [6, 4], points: { show: false } },

@@ -5,10 +5,12 @@ import { useLayoutEffect, useState } from "./libraries.js";
 let chosen = {
   column: 0, // of the recorded steps
   layer: 0,
+  preview: null, // the layer of the finding that is hovered, which the map shows meanwhile
   cell: null, // {layer, key} of the ladder, drawn over all steps below it
   saturated: false, // whether the map shows saturation instead of activity
   language: navigator.language.startsWith("zh") ? "zh" : "en",
-  theme: "system",
+  theme: "system", // or light, or dark
+  isSystemDark: matchMedia("(prefers-color-scheme: dark)").matches,
 };
 const listeners = new Set();
 
@@ -21,6 +23,13 @@ export function view() {
 export function choose(changes) {
   chosen = { ...chosen, ...changes };
   listeners.forEach((listener) => listener());
+}
+
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", ({ matches }) => choose({ isSystemDark: matches }));
+
+/** Whether the page is dark now. */
+export function isDark({ theme, isSystemDark }) {
+  return theme === "system" ? isSystemDark : theme === "dark";
 }
 
 /** A part of the choice; the component is drawn anew when it changes. */
