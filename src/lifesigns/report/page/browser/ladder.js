@@ -59,9 +59,9 @@ function Row({ page, layer, index, column }) {
   </tr>`;
 }
 
-/** A name that may be broken after a dot, a colon or a dash. */
+/** A name that may be broken between its parts. */
 function breakable(name) {
-  return name.split(/(?<=[.:_])/).flatMap((part) => [part, html`<wbr />`]);
+  return name.split(/(?<=[.:_])|(?=#)/).flatMap((part) => [part, html`<wbr />`]);
 }
 
 /** A cell; not a component, for there are thousands. */
