@@ -1,0 +1,218 @@
+"""What a live page costs the training, how soon it is told, and how many bytes that takes.
+
+    python benchmarks/live.py            # says how long it takes here
+    python benchmarks/live.py --quick    # about a minute, and noisier
+
+One training is watched with a run file, and `lifesigns live` serves it from another process. Blocks
+of steps with no page and with five pages open alternate; the table shows the median of the paired
+ratios of the CPU time of the training process, and the middle half of them. The delay is from the
+moment in which a step's snapshot was recorded to that in which its event was received, and from the
+step in which a finding became true. Bytes are those of all events that one more snapshot causes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import queue
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from rows import Rows, announce
+from torch import nn
+
+import lifesigns
+from lifesigns.records import RunInfo, Snapshot
+from lifesigns.store import RunWriter
+from lifesigns.watch import Watcher
+
+CLIENT = Path(__file__).with_name("page_client.py")
+PAGES = 5
+
+
+class Pages:
+    """A client in a process of its own."""
+
+    def __init__(self, address: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, str(CLIENT), address],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.events: list[dict[str, Any]] = []
+        self._done: queue.Queue[None] = queue.Queue()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        for line in self._process.stdout or ():
+            event = json.loads(line)
+            if event["event"] == "done":
+                self._done.put(None)
+            else:
+                self.events.append(event)
+
+    def order(self, line: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{line}\n")
+        self._process.stdin.flush()
+        self._done.get(timeout=120)
+
+    def wait_for(self, kind: str, since: int) -> list[dict[str, Any]]:
+        """The events since a number of them, up to one of a kind."""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            new = self.events[since:]
+            if any(event["event"] == kind for event in new):
+                return new
+            time.sleep(0.02)
+        raise TimeoutError(f"no {kind} came")
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+@contextmanager
+def served(path: Path) -> Iterator[Pages]:
+    """A run file as it is served, and pages of it."""
+    command = [sys.executable, "-m", "lifesigns", "live", str(path)]
+    server = subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
+    )
+    assert server.stdout is not None
+    pages = Pages(re.findall(r"http://\S+", server.stdout.readline())[0])
+    try:
+        yield pages
+    finally:
+        pages.close()
+        server.kill()
+        server.communicate()
+
+
+class Training:
+    """A network that is trained step by step; its first layer can be killed."""
+
+    def __init__(self, width: int = 512) -> None:
+        torch.manual_seed(0)
+        self.model = nn.Sequential(
+            nn.Linear(64, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 3)
+        )
+        self._optimizer = torch.optim.SGD(self.model.parameters(), lr=0.01)
+
+    def run(self, steps: int, pause: float = 0.0) -> float:
+        """CPU seconds of so many steps."""
+        began = time.process_time()
+        for _ in range(steps):
+            inputs = torch.randn(64, 64)
+            loss = nn.functional.cross_entropy(self.model(inputs), inputs[:, :3].argmax(1))
+            self._optimizer.zero_grad()
+            loss.backward()
+            self._optimizer.step()
+            if pause:
+                time.sleep(pause)
+        return time.process_time() - began
+
+    def kill_first_layer(self) -> None:
+        with torch.no_grad():
+            self.model[0].bias.fill_(-100.0)
+
+
+def slowdown(folder: Path, pairs: int, steps: int) -> None:
+    path, training = folder / "cost.lifesigns", Training()
+    table = Rows(
+        f"CPU time of the training process, {PAGES} pages over none",
+        ("pairs", "median", "quarter", "three quarters"),
+    )
+    with lifesigns.watch(training.model, save=path), served(path) as pages:
+        training.run(steps)
+        ratios = []
+        for pair in range(pairs):
+            times = {}
+            for is_open in (False, True) if pair % 2 else (True, False):
+                if is_open:
+                    pages.order(f"open {PAGES}")
+                times[is_open] = training.run(steps)
+                if is_open:
+                    pages.order("close")
+            ratios.append(times[True] / times[False])
+    low, middle, high = statistics.quantiles(ratios, n=4)
+    table.add(str(pairs), *(f"{ratio - 1:+.2%}" for ratio in (middle, low, high)))
+
+
+def delay(folder: Path, steps: int) -> None:
+    path, training, recorded = folder / "delay.lifesigns", Training(64), dict[int, float]()
+
+    def note(snapshot: Snapshot) -> None:
+        recorded.setdefault(snapshot.step, time.time())
+
+    with Watcher(training.model, every=4, save=path, on_snapshot=note), served(path) as pages:
+        training.run(8)
+        pages.order(f"open {PAGES}")
+        training.run(steps, pause=0.02)
+        died = time.time()
+        training.kill_first_layer()
+        training.run(steps, pause=0.02)
+        time.sleep(2)
+    told = [e for e in pages.events if e["event"] == "snapshot"]
+    delays = [event["time"] - recorded[event["data"]["step"]] for event in told]
+    found = [e["time"] - died for e in pages.events if e["event"] == "report" and e["time"] > died]
+    table = Rows("Seconds from a recorded step to its event", ("what", "median", "worst", "events"))
+    table.add("snapshot", f"{statistics.median(delays):.2f}", f"{max(delays):.2f}", str(len(told)))
+    table.add("first report after a layer died", f"{found[0]:.2f}", f"{found[0]:.2f}", "1")
+
+
+def sizes(folder: Path, counts: tuple[int, ...]) -> None:
+    snapshot = one_snapshot(Training())
+    table = Rows("Bytes of the events that one more snapshot causes", ("snapshots", "bytes"))
+    for count in counts:
+        path = folder / f"{count}.lifesigns"
+        with RunWriter(path, RunInfo("benchmark")) as writer:
+            for step in range(count):
+                writer.append(replace(snapshot, step=step))
+            with served(path) as pages:
+                pages.order("open 1")
+                pages.wait_for("status", 0)
+                time.sleep(1)  # the judgement of what is there
+                before = len(pages.events)
+                writer.append(replace(snapshot, step=count))
+                told = pages.wait_for("status", before)
+        size = sum(event["bytes"] for event in told if event["event"] != "report")
+        table.add(f"{count:,}", f"{size:,}")
+
+
+def one_snapshot(training: Training) -> Snapshot:
+    with Watcher(training.model, every=1) as watcher:
+        training.run(2)
+    return watcher.trace.snapshots[-1]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="about a minute")
+    quick = parser.parse_args().quick
+    torch.set_num_threads(1)
+    announce(60 if quick else 240)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        slowdown(folder, *((6, 300) if quick else (30, 600)))
+        delay(folder, 200 if quick else 600)
+        sizes(folder, (10, 1_000) if quick else (10, 1_000, 10_000))
+
+
+if __name__ == "__main__":
+    main()
