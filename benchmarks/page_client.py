@@ -52,8 +52,7 @@ def _listen(stream: http.client.HTTPResponse, is_told: bool) -> None:
     with suppress(OSError, ValueError, http.client.HTTPException):
         for kind, size, data in _events(stream):
             if is_told:
-                seen = {"event": kind, "time": time.time(), "bytes": size, "data": data}
-                print(json.dumps(seen), flush=True)
+                say(event=kind, time=time.time(), bytes=size, data=data)
 
 
 def _events(stream: http.client.HTTPResponse) -> Iterator[tuple[str, int, object]]:
@@ -67,8 +66,16 @@ def _events(stream: http.client.HTTPResponse) -> Iterator[tuple[str, int, object
         elif "event" in fields:
             data = json.loads(fields["data"])
             kept = {key: data[key] for key in ("number", "step", "status") if key in data}
+            if "report" in data:
+                kept["rules"] = [finding["rule"] for finding in data["report"]["findings"]]
             yield fields["event"], size, kept
             fields, size = {}, 0
+
+
+def say(**values: object) -> None:
+    """One line at once: several threads speak."""
+    sys.stdout.write(json.dumps(values) + "\n")
+    sys.stdout.flush()
 
 
 def main() -> None:
@@ -79,7 +86,7 @@ def main() -> None:
             pages.open(int(count[0]))
         else:
             pages.close()
-        print(json.dumps({"event": "done"}), flush=True)
+        say(event="done")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A run file that grows is read row by row, each once; a killed run is told from one that trains."""
+"""A run file that grows is read row by row, once; a killed run is told from one that trains."""
 
 import os
 import signal

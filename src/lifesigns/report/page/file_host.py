@@ -54,6 +54,7 @@ def html_around(
     entry: str = "main.js",
     noscript: str = "",
     connect: str = "'none'",
+    styles: tuple[str, ...] = STYLES,
 ) -> str:
     """The page that a module draws, with its libraries, styles and policy.
 
@@ -63,9 +64,10 @@ def html_around(
         entry: The module of `browser/` that draws into `#page`.
         noscript: Markup for readers without JavaScript.
         connect: Where the page may send requests to: `connect-src` of its policy.
+        styles: Files of `browser/`, in their order.
     """
-    scripts, styles = _scripts(entry), _styles()
-    policy = _policy(scripts, styles, connect)
+    scripts, sheets = _scripts(entry), _sheets(styles)
+    policy = _policy(scripts, sheets, connect)
     return "\n".join(
         [
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
@@ -73,7 +75,7 @@ def html_around(
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f'<link rel="icon" href="{_ICON}">',
             f"<title>{html.escape(title)} · lifesigns</title>",
-            *(f"<style>{text}</style>" for text in styles),
+            *(f"<style>{text}</style>" for text in sheets),
             f'</head><body><main id="page"><noscript>{noscript}</noscript></main>',
             source,
             *(f"<script>{text}</script>" for text in scripts),
@@ -82,10 +84,10 @@ def html_around(
     )
 
 
-def _policy(scripts: tuple[str, ...], styles: tuple[str, ...], connect: str) -> str:
+def _policy(scripts: tuple[str, ...], sheets: tuple[str, ...], connect: str) -> str:
     return (
         f"default-src 'none'; script-src {' '.join(map(_digest, scripts))}; "
-        f"style-src {' '.join(map(_digest, styles))}; img-src data:; "
+        f"style-src {' '.join(map(_digest, sheets))}; img-src data:; "
         f"connect-src {connect}; base-uri 'none'; form-action 'none'"
     )
 
@@ -109,8 +111,8 @@ def _scripts(entry: str) -> tuple[str, ...]:
 
 
 @functools.cache
-def _styles() -> tuple[str, ...]:
-    return tuple(_closed(_text(name)) for name in STYLES)
+def _sheets(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(_closed(_text(name)) for name in names)
 
 
 def _closed(text: str) -> str:

@@ -4,7 +4,7 @@ import { Findings } from "./findings.js";
 import { Graph } from "./graph.js";
 import { Header } from "./header.js";
 import { Ladder } from "./ladder.js";
-import { html, useLayoutEffect } from "./libraries.js";
+import { html, useLayoutEffect, useState } from "./libraries.js";
 import { Loss } from "./loss.js";
 import { UnitMap } from "./map.js";
 import { Scales } from "./scales.js";
@@ -13,6 +13,31 @@ import { useView } from "./state.js";
 import { say } from "./words.js";
 
 export function App({ page }) {
+  useAppearance();
+  const isPainted = usePainted();
+  return html`
+    <${Header} page=${page} />
+    <div class="columns">
+      <div class="charts">
+        <${Loss} page=${page} />
+        ${page.layers.length ? html`<${Layers} page=${page} isPainted=${isPainted} />` : html`<p>${say("No step was recorded, so there are no layers to show.")}</p>`}
+        ${isPainted && page.graph.sites.length > 0 && html`<${Graph} page=${page} />`}
+      </div>
+      <${Findings} page=${page} />
+    </div>
+  `;
+}
+
+/** What stands further down waits until the head of the page has been painted. */
+function Layers({ page, isPainted }) {
+  return html`
+    <${Ladder} page=${page} />
+    ${isPainted && html`<${UnitMap} page=${page} /><${Slopes} page=${page} /><${Scales} page=${page} />`}
+  `;
+}
+
+/** Puts the reader's language and colours on the page. */
+export function useAppearance() {
   const language = useView((view) => view.language);
   const theme = useView((view) => view.theme);
   useLayoutEffect(() => {
@@ -21,24 +46,14 @@ export function App({ page }) {
   useLayoutEffect(() => {
     document.documentElement.dataset.theme = theme;
   }, [theme]);
-  return html`
-    <${Header} page=${page} />
-    <div class="columns">
-      <div class="charts">
-        <${Loss} page=${page} />
-        ${page.layers.length ? html`<${Layers} page=${page} />` : html`<p>${say("No step was recorded, so there are no layers to show.")}</p>`}
-        ${page.graph.sites.length > 0 && html`<${Graph} page=${page} />`}
-      </div>
-      <${Findings} page=${page} />
-    </div>
-  `;
 }
 
-function Layers({ page }) {
-  return html`
-    <${Ladder} page=${page} />
-    <${UnitMap} page=${page} />
-    <${Slopes} page=${page} />
-    <${Scales} page=${page} />
-  `;
+/** Whether the page has been painted once; `data-ready` tells those who wait for all of it. */
+function usePainted() {
+  const [isPainted, setPainted] = useState(false);
+  useLayoutEffect(() => {
+    if (isPainted) document.getElementById("page").dataset.ready = "";
+    else requestAnimationFrame(() => setTimeout(() => setPainted(true)));
+  }, [isPainted]);
+  return isPainted;
 }

@@ -32,7 +32,8 @@ export function Header({ page }) {
   `;
 }
 
-function Switches() {
+/** The switches of language and colours. */
+export function Switches() {
   const language = useView((view) => view.language);
   const theme = useView((view) => view.theme);
   const next = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length];
