@@ -17,6 +17,7 @@ from lifesigns._errors import Interrupted, LifesignsError, UsageError
 from lifesigns._options import (
     AsJson,
     Budget,
+    HtmlFile,
     Ignore,
     JsonFile,
     Lang,
@@ -116,6 +117,7 @@ def run(
         bool, typer.Option("--strict", help="Raise the recorder's own failures.")
     ] = False,
     sarif: SarifFile = None,
+    html: HtmlFile = None,
     select: Select = None,
     ignore: Ignore = None,
     live: Annotated[
@@ -142,6 +144,7 @@ def run(
         max_steps=max_steps,
         strict=strict,
         sarif_path=sarif,
+        html_path=html,
         selection=selected(settings, select, ignore),
         live=live,
     )
@@ -208,6 +211,29 @@ def live(
     from lifesigns.commands.live import live as command
 
     raise typer.Exit(command(path, host=host, port=port, opened=opened, selection=selection))
+
+
+@app.command()
+def report(
+    path: Annotated[Path, typer.Argument(metavar="RUN", help="A run file (run --save RUN).")],
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", metavar="FILE", help="Where; - is standard output."),
+    ],
+    every: Annotated[
+        float | None,
+        typer.Option(
+            min=1, metavar="SECONDS", help="Write it anew so often, until the run has ended."
+        ),
+    ] = None,
+    select: Select = None,
+    ignore: Ignore = None,
+) -> None:
+    """Write the page of a stored run: one file with all its charts."""
+    from lifesigns.commands.report import report as command
+
+    selection = selected(settings_of(Path.cwd()), select, ignore)
+    raise typer.Exit(command(path, output, every=every, selection=selection))
 
 
 @app.command()

@@ -16,6 +16,7 @@ import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from importlib.machinery import SourceFileLoader
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -27,7 +28,6 @@ from lifesigns._files import why_unreadable
 from lifesigns._outputs import STDOUT, check_distinct, report_file
 from lifesigns.commands._run.collector import resting_collector
 from lifesigns.commands._run.delivery import Delivery
-from lifesigns.commands._run.live_page import LivePage
 from lifesigns.commands._run.outlet import Outlet
 from lifesigns.commands._run.signals import Farewell
 from lifesigns.records import RunInfo, Severity
@@ -35,6 +35,7 @@ from lifesigns.report import Report
 from lifesigns.rules import Selection
 
 if TYPE_CHECKING:
+    from lifesigns.commands._run.live_page import LivePage
     from lifesigns.watch import Watcher
 
 _PACKAGE = str(Path(__file__).parents[1]) + os.sep
@@ -64,6 +65,7 @@ def run(
     max_steps: int | None = None,
     strict: bool = False,
     sarif_path: Path | None = None,
+    html_path: Path | None = None,
     selection: Selection | None = None,
     is_check: bool = False,
     live: bool = False,
@@ -82,6 +84,7 @@ def run(
         max_steps: Ends the run after so many steps.
         strict: Raise the recorder's own failures.
         sarif_path: Where to write the report as SARIF.
+        html_path: Where to write the report as a page.
         selection: Which rules are asked.
         is_check: Whether something alarming, or no training at all, makes the exit code 1.
         live: Whether another process serves the page of the run while it trains.
@@ -93,25 +96,28 @@ def run(
         UsageError: There is no such script or module, or an output is no place for a file.
         Interrupted: Ctrl-C ended the script.
     """
-    _check_files(_source(target, module), (json_path, sarif_path), save)
+    _check_files(_source(target, module), (json_path, sarif_path, html_path), save)
     with resting_collector():
         from lifesigns.watch import Watcher
 
     stopper = _Stopper(max_steps, stop_on)
-    delivery = Delivery(json_path, sarif_path, Outlet(sys.stdout), Outlet(sys.stderr))
-    page = LivePage(save, delivery.say) if live else None
-    watcher = Watcher(
+    delivery = Delivery(json_path, sarif_path, html_path, Outlet(sys.stdout), Outlet(sys.stderr))
+    watch = partial(
+        Watcher,
         every=every,
         budget=budget,
-        save=page.run_file if page else save,
         strict=strict,
         selection=selection,
         info=_info(target, arguments, module),
         on_cycle=stopper if stopper.active else None,
     )
+    if live:
+        from lifesigns.commands._run.live_page import with_page
+
+        watcher, page = with_page(watch, save, selection or Selection(), delivery.say)
+    else:
+        watcher, page = watch(save=save), None
     stopper.findings = lambda: watcher.findings
-    if page:
-        page.begin(selection or Selection())
     last = _LastWord(watcher, delivery, stopper, is_check, page)
     last.farewell.install()
     ending = _execute(_as_module if module else _as_script, target, arguments)

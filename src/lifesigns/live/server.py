@@ -45,9 +45,7 @@ async def serve(
         )
     )
     following_it = asyncio.create_task(following.keep_up())
-    ending = asyncio.create_task(
-        _end(server, following, lambda: is_over() or following_it.done())
-    )
+    ending = asyncio.create_task(_end(server, following, lambda: is_over() or following_it.done()))
     try:
         await server.serve(sockets=[listener])
     finally:

@@ -7,4 +7,5 @@ from lifesigns.report.page.file_host import STYLES, html_around
 
 def live_page() -> str:
     """The page that `lifesigns live` serves; the same for every run."""
-    return html_around("", title="live", entry="live.js", connect="'self'", styles=(*STYLES, "live.css"))
+    styles = (*STYLES, "live.css")
+    return html_around("", title="live", entry="live.js", connect="'self'", styles=styles)
