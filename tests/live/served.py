@@ -66,7 +66,7 @@ class Served:
     def open(self, path, method="GET", headers=None, clients=None):
         """An answer whose body has not been read; it is let go with `clients`, or at the end."""
         clients = clients or self._clients
-        connection = http.client.HTTPConnection(LOOPBACK, self.door.port, timeout=10)
+        connection = http.client.HTTPConnection(LOOPBACK, self.door.port, timeout=60)
         headers = dict(headers or {})
         skip = "Host" in headers
         connection.putrequest(method, path, skip_host=skip)
