@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import run_files
 
+from lifesigns._errors import RunFileError
 from lifesigns.records import LossCurve, RunInfo
 from lifesigns.store import RunWriter, read_run
 from lifesigns.store.news import MOST, NewsReader
@@ -93,6 +94,18 @@ def test_a_long_run_is_read_in_pieces(path):
     sizes = [len(reader.read().snapshots) for _ in range(3)]
 
     assert sizes == [MOST, 3, 0]
+
+
+def test_what_could_not_be_read_is_read_again(path):
+    run_files.finished_run(path, 3)
+    reader = NewsReader(path)
+    (body,) = run_files.rows(path, "SELECT body FROM snapshots WHERE number = 3")[0]
+    run_files.change(path, "UPDATE snapshots SET body = x'00' WHERE number = 3")
+    with pytest.raises(RunFileError):
+        reader.read()
+    run_files.change(path, f"UPDATE snapshots SET body = x'{body.hex()}' WHERE number = 3")
+
+    assert [number for number, _ in reader.read().snapshots] == [1, 2, 3]
 
 
 def test_a_file_that_did_not_change_for_a_while_has_no_news(path, monkeypatch):

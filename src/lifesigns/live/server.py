@@ -61,4 +61,4 @@ async def _end(server: uvicorn.Server, following: Following, is_over: Callable[[
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(following.say_the_end(), LAST_WORDS)
         server.should_exit = True
-    await following.close()
+    following.close()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from sqlite3 import Connection
@@ -89,26 +88,20 @@ class NewsReader:
         state = from_json(
             Trace, {**_named(connection, "progress"), "info": _named(connection, "environment")}
         )
-        snapshots = tuple(self._new_snapshots(connection))
+        graphs = _Graphs(connection, self._graphs)
+        snapshots = tuple(_snapshots(connection, graphs, f"number > {self._number}", MOST))
         bodies = _rows(connection, "SELECT body FROM findings ORDER BY number")
-        return News(
+        news = News(
             state,
             snapshots,
-            self._new_losses(connection),
+            _losses(connection, self._losses),
             tuple(from_json(Finding, json.loads(body)) for (body,) in bodies),
             latest=_last(connection, "snapshots"),
         )
-
-    def _new_snapshots(self, connection: Connection) -> Iterator[tuple[int, Snapshot]]:
-        graphs = _Graphs(connection, self._graphs)
-        for number, snapshot in _snapshots(connection, graphs, f"number > {self._number}", MOST):
-            yield number, snapshot
-            self._number = number
-
-    def _new_losses(self, connection: Connection) -> LossCurve:
-        losses = _losses(connection, self._losses)
+        # Only now: what could not be read is read again.
         self._losses = _last(connection, "losses")
-        return losses
+        self._number = snapshots[-1][0] if snapshots else self._number
+        return news
 
 
 def _last(connection: Connection, table: str) -> int:
