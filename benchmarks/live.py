@@ -6,9 +6,9 @@
 One training is watched with a run file, and `lifesigns live` serves it from another process. Blocks
 of steps with no page and with five pages open alternate; the table shows the median of the paired
 differences in CPU time of the training process, and the middle half of them. The delay is from the
-moment in which a step's snapshot was recorded to that in which its event was received; that of a
-finding is from the moment in which a layer was killed, and holds what the rule waits for. Bytes are
-those of all events that one more snapshot causes.
+moment in which a step's snapshot was recorded to that in which its event was received; for a
+finding that step is the first after which the rule has it. Bytes are those of all events that one
+more snapshot causes.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import sys
 import tempfile
 import threading
 import time
+from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -36,12 +37,15 @@ from rows import Rows, announce
 from torch import nn
 
 import lifesigns
-from lifesigns.records import RunInfo, Snapshot
+from lifesigns.records import LossCurve, RunInfo, Snapshot, Trace
+from lifesigns.rules import judge
 from lifesigns.store import RunWriter
 from lifesigns.watch import Watcher
 
 CLIENT = Path(__file__).with_name("page_client.py")
 PAGES = 5
+RULE = "dead-units"
+"""What is found when a layer is killed."""
 
 
 class Pages:
@@ -143,7 +147,7 @@ class Block:
 
 def slowdown(folder: Path, pairs: int, steps: int) -> None:
     path, training = folder / "cost.lifesigns", Training()
-    with lifesigns.watch(training.model, save=path) as watcher, served(path) as pages:
+    with lifesigns.watch(training.model, every=10, save=path) as watcher, served(path) as pages:
         file = Timed(watcher._file)
         watcher._file = file  # type: ignore[assignment]
 
@@ -199,20 +203,36 @@ def delay(folder: Path, steps: int) -> None:
     def note(snapshot: Snapshot) -> None:
         recorded.setdefault(snapshot.step, time.time())
 
-    with Watcher(training.model, every=4, save=path, on_snapshot=note), served(path) as pages:
-        training.run(8)
-        pages.order(f"open {PAGES}")
-        training.run(steps, pause=0.02)
-        died = time.time()
-        training.kill_first_layer()
-        training.run(steps, pause=0.02)
-        time.sleep(2)
-    told = [e for e in pages.events if e["event"] == "snapshot"]
+    with Watcher(training.model, every=4, save=path, on_snapshot=note) as watcher:
+        with served(path) as pages:
+            training.run(8)
+            pages.order(f"open {PAGES}")
+            training.run(steps, pause=0.02)
+            training.kill_first_layer()
+            training.run(steps, pause=0.02)
+            time.sleep(3)
+        trace = watcher.trace
+    told = [event for event in pages.events if event["event"] == "snapshot"]
     delays = [event["time"] - recorded[event["data"]["step"]] for event in told]
-    found = [e["time"] - died for e in pages.events if "dead-units" in e["data"].get("rules", ())]
+    found = next(e["time"] for e in pages.events if RULE in e["data"].get("rules", ()))
     table = Rows("Seconds from a recorded step to its event", ("what", "median", "worst", "events"))
     table.add("snapshot", f"{statistics.median(delays):.2f}", f"{max(delays):.2f}", str(len(told)))
-    table.add("dead-units, from its cause on", f"{found[0]:.2f}", "", "1")
+    table.add(RULE, f"{found - recorded[first_found(trace)]:.2f}", "", "1")
+
+
+def first_found(trace: Trace) -> int:
+    """The recorded step after which the rule has its finding."""
+
+    def has_it(count: int) -> bool:
+        snapshots = trace.snapshots[:count]
+        step, losses = snapshots[-1].step, trace.losses
+        seen = losses.steps <= step
+        curve = LossCurve(losses.steps[seen], losses.values[seen], losses.streams[seen])
+        early = replace(trace, snapshots=snapshots, losses=curve, steps=step + 1, recorded=0)
+        return any(finding.rule == RULE for finding in judge(early))
+
+    first = bisect_left(range(1, len(trace.snapshots) + 1), True, key=has_it)
+    return trace.snapshots[first].step
 
 
 def sizes(folder: Path, counts: tuple[int, ...]) -> None:
@@ -240,19 +260,41 @@ def one_snapshot(training: Training) -> Snapshot:
     return watcher.trace.snapshots[-1]
 
 
+@dataclass(frozen=True)
+class Effort:
+    """How much is measured."""
+
+    seconds: float
+    """How long that takes."""
+    pairs: int
+    block: int
+    """Steps of half a pair."""
+    steps: int
+    """Steps before and after a layer dies."""
+    counts: tuple[int, ...]
+    """Snapshots in a file."""
+
+
+FULL = Effort(300, 40, 150, 600, (10, 1_000, 10_000))
+QUICK = Effort(60, 8, 60, 200, (10, 1_000))
+SMOKE = Effort(20, 2, 5, 60, (3, 10))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--quick", action="store_true", help="about a minute")
-    quick = parser.parse_args().quick
+    parser.add_argument("--smoke", action="store_true", help="only whether it runs")
+    given = parser.parse_args()
+    effort = SMOKE if given.smoke else QUICK if given.quick else FULL
     torch.set_num_threads(1)
-    announce(60 if quick else 240)
+    announce(effort.seconds)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        slowdown(folder, *((8, 60) if quick else (40, 150)))
-        delay(folder, 200 if quick else 600)
-        sizes(folder, (10, 1_000) if quick else (10, 1_000, 10_000))
+        slowdown(folder, effort.pairs, effort.block)
+        delay(folder, effort.steps)
+        sizes(folder, effort.counts)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Whoever is not the page itself is refused: other names, other sites, other methods, no secret."""
 
 import http.client
+import socket
 
 import pytest
 import run_files
@@ -153,3 +154,14 @@ def test_two_names_at_once_are_refused(served):
     assert answer.status in (400, 421)
     answer.read()
     connection.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [("192.168.7.5:80", 200), ("[2001:db8::1]:80", 200), ("evil.example", 421), ("{}:80", 200)],
+)
+def test_a_server_that_others_reach_goes_by_addresses_and_its_own_name(tmp_path, host, expected):
+    """An address in numbers cannot be led here by a foreign name server."""
+    path = run_files.finished_run(tmp_path / "run.lifesigns")
+    with Served(path, host="0.0.0.0") as served:
+        assert status(served, Host=host.format(socket.gethostname())) == expected

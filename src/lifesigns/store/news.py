@@ -76,9 +76,11 @@ class NewsReader:
         Raises:
             RunFileError: There is no readable run file any more.
         """
-        self._stamp, self._looked = _stamp(self._path), time.time()
+        stamp, now = _stamp(self._path), time.time()
         with _opened(self._path) as connection:
-            return self._read(connection)
+            news = self._read(connection)
+        self._stamp, self._looked = stamp, now
+        return news
 
     def is_abandoned(self) -> bool:
         """Whether nobody writes the file any more; not to be asked while `read` is going on."""
