@@ -191,29 +191,6 @@ def show(
 
 
 @app.command()
-def live(
-    path: Annotated[Path, typer.Argument(metavar="RUN", help="A run file (run --save RUN).")],
-    host: Annotated[
-        str,
-        typer.Option(metavar="ADDRESS", help="Listen there; others can reach it then."),
-    ] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, metavar="N", help="[default: a free one]")
-    ] = 0,
-    opened: Annotated[
-        bool, typer.Option("--open/--no-open", help="Open the page in a browser here.")
-    ] = False,
-    select: Select = None,
-    ignore: Ignore = None,
-) -> None:
-    """Serve the page of a run while it trains, or afterwards."""
-    selection = selected(settings_of(Path.cwd()), select, ignore)
-    from lifesigns.commands.live import live as command
-
-    raise typer.Exit(command(path, host=host, port=port, opened=opened, selection=selection))
-
-
-@app.command()
 def report(
     path: Annotated[Path, typer.Argument(metavar="RUN", help="A run file (run --save RUN).")],
     output: Annotated[
@@ -234,6 +211,29 @@ def report(
 
     selection = selected(settings_of(Path.cwd()), select, ignore)
     raise typer.Exit(command(path, output, every=every, selection=selection))
+
+
+@app.command()
+def live(
+    path: Annotated[Path, typer.Argument(metavar="RUN", help="A run file (run --save RUN).")],
+    host: Annotated[
+        str,
+        typer.Option(metavar="ADDRESS", help="Listen there; others can reach it then."),
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="N", help="[default: a free one]")
+    ] = 0,
+    opened: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the page in a browser here.")
+    ] = False,
+    select: Select = None,
+    ignore: Ignore = None,
+) -> None:
+    """Serve the page of a run while it trains, or afterwards."""
+    selection = selected(settings_of(Path.cwd()), select, ignore)
+    from lifesigns.commands.live import live as command
+
+    raise typer.Exit(command(path, host=host, port=port, opened=opened, selection=selection))
 
 
 @app.command()
