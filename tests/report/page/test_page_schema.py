@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_document import dying
+from made_runs import dying
 
 from lifesigns.records import Finding, LossCurve, RunInfo, Trace
 from lifesigns.report.page import document

@@ -50,13 +50,18 @@ function Row({ page, layer, index, column }) {
     <th scope="row">
       <button type="button" onClick=${() => choose({ layer: index, cell: null })}>
         <span class="number">${index + 1}</span>
-        <span class="name">${layer.name}</span>
+        <span class="name">${breakable(layer.name)}</span>
         ${worst && html`<${Sign} severity=${worst} />`}
       </button>
       <small>${[layer.operation, layer.units && say("{} units", whole(layer.units))].filter(Boolean).join(" · ")}</small>
     </th>
     ${page.columns.map(({ key }, i) => numberOf(key, cell(page, index, key, column), index === 0 && i === 0))}
   </tr>`;
+}
+
+/** A name that may be broken between its parts. */
+function breakable(name) {
+  return name.split(/(?<=[.:_])|(?=#)/).flatMap((part) => [part, html`<wbr />`]);
 }
 
 /** A cell; not a component, for there are thousands. */
