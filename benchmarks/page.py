@@ -17,6 +17,7 @@ import json
 import resource
 import time
 from collections.abc import Iterator
+from multiprocessing import get_context
 
 import numpy as np
 from rows import Rows, announce
@@ -112,7 +113,9 @@ def main() -> None:
     heads = ("run", "document", "page", "at most", "adding", "making", "memory")
     rows = Rows("Page documents: megabytes, seconds of processor time, megabytes of memory", heads)
     for snapshots, sites, units, most in RUNS:
-        size, adding, made, memory = measured(snapshots // tenth, sites, units)
+        with get_context("spawn").Pool(1) as alone:  # a process of its own, for its peak
+            args = (snapshots // tenth, sites, units)
+            size, adding, made, memory = alone.apply(measured, args)
         name = f"{snapshots // tenth:,} × {sites} × {units}"
         numbers = (size, size + PROGRAM, most, adding, made, memory)
         rows.add(name, *(f"{number:.2f}" for number in numbers))

@@ -1,5 +1,7 @@
 """Run files that are read piece by piece."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from run_files import GRAPH, change, example, finished_run
@@ -64,6 +66,14 @@ def test_a_damaged_snapshot_is_told_of_when_it_is_reached(tmp_path):
     assert next(stream)[0] == 1
     with pytest.raises(RunFileError, match="cannot be read"):
         list(stream)
+
+
+def test_a_graph_whose_edges_lead_nowhere_is_damaged(tmp_path):
+    with RunWriter(tmp_path / "a.run", RunInfo()) as writer:
+        writer.append(example(0, dataclasses.replace(GRAPH, edges=((0, 7),))))
+
+    with pytest.raises(RunFileError, match="damaged"):
+        read_run(tmp_path / "a.run")
 
 
 def test_progress_is_the_run_without_its_snapshots(tmp_path):

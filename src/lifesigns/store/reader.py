@@ -144,8 +144,16 @@ class _Graphs:
         if digest not in self._known:
             query = "SELECT body FROM graphs WHERE hash = ?"
             ((body,),) = _rows(self._connection, query, digest)
-            self._known[digest] = from_json(Graph, decompress(body))
+            self._known[digest] = _joined_up(from_json(Graph, decompress(body)))
         return self._known[digest]
+
+
+def _joined_up(graph: Graph) -> Graph:
+    """The graph, if its edges join sites that it has."""
+    sites = range(len(graph.sites))
+    if any(a not in sites or b not in sites for a, b in graph.edges):
+        raise ValueError(f"an edge between other sites than the {len(sites)} of its graph")
+    return graph
 
 
 def _snapshots(

@@ -6,7 +6,7 @@ from made_runs import GRAPH, axis, column, dying, renamed, step
 
 from lifesigns.report.page import PageBuilder, document
 from lifesigns.report.page.arrays import unpack
-from lifesigns.report.page.history import MOST_COLUMNS
+from lifesigns.report.page.axis import MOST_COLUMNS
 from lifesigns.rules import testing as example
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -32,6 +33,19 @@ def test_behind_a_normalisation_the_size_of_the_input_does_not_matter():
     normed = slope("linear", "batch_norm", "tanh", given=100.0)
 
     assert normed == pytest.approx(slope("linear", "tanh", given=1.0))
+
+
+@pytest.mark.parametrize(("negative", "known"), [(0.01, True), (0.2, False)])
+def test_an_activation_with_other_constants_than_the_catalogues_is_not_guessed(negative, known):
+    graph = example.chain("linear", "leaky_relu", units=4)
+    site = example.with_details(graph.sites[1], negative_slope=negative)
+    graph = dataclasses.replace(graph, sites=(graph.sites[0], site))
+    batch = BatchReading((4, 4), example.sums(np.ones((4, 4))))
+    shot = example.snapshot(graph, parameters=example.weights(graph, weight_rms=0.5), batch=batch)
+
+    slope_ = expected_slope(shot, layers(graph)[0])
+
+    assert (slope_ is not None) is known
 
 
 @pytest.mark.parametrize("operation", ["softmax", "maximum", "linear"])

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+MOST_COLUMNS = 400
+"""Of the axis in a document; twice as many are held."""
 Indices = NDArray[np.int64]
 Worse = Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]
 """Of two arrays of equal shape the values that stay when they are merged."""
@@ -138,7 +140,7 @@ class Series:
         had, numbers, rows = self._values.shape
         if self.rows <= rows and columns <= had:
             return
-        many = had if columns <= had else max(columns, 2 * had)
+        many = max(had, columns, 0 if columns <= had else min(2 * had, 2 * MOST_COLUMNS + 1))
         grown = np.full((many, numbers, self.rows), self._empty, self._values.dtype)
         grown[:had, :, :rows] = self._values
         self._values = grown

@@ -5,14 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from lifesigns.records import Graph, Snapshot
-from lifesigns.report.page.axis import Axis, Indices, Series
+from lifesigns.report.page.axis import MOST_COLUMNS, Axis, Indices, Series
 from lifesigns.report.page.columns import COLUMNS
 from lifesigns.report.page.layout import Layout
 from lifesigns.report.page.maps import Maps
 from lifesigns.report.page.reading import PARAMETERS, Reading, read, worst_step
-
-MOST_COLUMNS = 400
-"""Of the axis in a document; twice as many are held."""
 
 
 class History:

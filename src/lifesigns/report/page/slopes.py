@@ -12,12 +12,19 @@ import numpy as np
 
 from lifesigns.evidence.signal import own_weight, received
 from lifesigns.functions import ACTIVATIONS
-from lifesigns.records import Kind, Snapshot
+from lifesigns.records import Kind, Site, Snapshot
 from lifesigns.report.page.layers import Layer, members
 
 GRID = np.linspace(-6, 6, 1200)
 """Deviations of the preactivation; it has no point at 0, where kinks are."""
 WEIGHTS = np.exp(-0.5 * GRID**2) / np.exp(-0.5 * GRID**2).sum()
+USUAL = {
+    "leaky_relu": {"negative_slope": 0.01},
+    "elu": {"alpha": 1.0, "scale": 1.0},
+    "celu": {"alpha": 1.0},
+    "hardtanh": {"min_val": -1.0, "max_val": 1.0},
+}
+"""torch's default constants, which the catalogue is made for."""
 
 
 def expected_slope(snapshot: Snapshot, layer: Layer) -> float | None:
@@ -29,7 +36,7 @@ def expected_slope(snapshot: Snapshot, layer: Layer) -> float | None:
     """
     activation = ACTIVATIONS.get(layer.operation)
     site = snapshot.graph.sites[layer.end]
-    if layer.end < 0 or activation is None or not activation.elementwise or site.details:
+    if layer.end < 0 or activation is None or not activation.elementwise or not _is_usual(site):
         return None
     size = _preactivation(snapshot, layer)
     if activation.derivative is None or not math.isfinite(size):
@@ -37,6 +44,12 @@ def expected_slope(snapshot: Snapshot, layer: Layer) -> float | None:
     with np.errstate(all="ignore"):
         slope = math.sqrt(float(WEIGHTS @ activation.derivative(GRID * size) ** 2))
     return float(f"{slope:.4g}") if math.isfinite(slope) else None
+
+
+def _is_usual(site: Site) -> bool:
+    """Whether the catalogue knows the function with this site's constants."""
+    usual = USUAL.get(site.operation, {})
+    return all(usual.get(name) == value for name, value in site.details.items())
 
 
 def _preactivation(snapshot: Snapshot, layer: Layer) -> float:
