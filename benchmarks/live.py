@@ -275,7 +275,7 @@ class Effort:
     """Snapshots in a file."""
 
 
-FULL = Effort(300, 40, 150, 600, (10, 1_000, 10_000))
+FULL = Effort(300, 20, 100, 400, (10, 1_000, 10_000))
 QUICK = Effort(60, 8, 60, 200, (10, 1_000))
 SMOKE = Effort(20, 2, 5, 60, (3, 10))
 

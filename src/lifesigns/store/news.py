@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlite3 import Connection
 
 from lifesigns.records import Finding, Graph, LossCurve, Snapshot, Trace, from_json
-from lifesigns.store.reader import _Graphs, _losses, _named, _opened, _rows, _snapshots
+from lifesigns.store.reader import Graphs, losses_of, named, opened, rows_of, snapshots_of
 from lifesigns.store.writing import is_abandoned
 
 MOST = 64
@@ -77,7 +77,7 @@ class NewsReader:
             RunFileError: There is no readable run file any more.
         """
         stamp, now = _stamp(self._path), time.time()
-        with _opened(self._path) as connection:
+        with opened(self._path) as connection:
             news = self._read(connection)
         self._stamp, self._looked = stamp, now
         return news
@@ -88,15 +88,15 @@ class NewsReader:
 
     def _read(self, connection: Connection) -> News:
         state = from_json(
-            Trace, {**_named(connection, "progress"), "info": _named(connection, "environment")}
+            Trace, {**named(connection, "progress"), "info": named(connection, "environment")}
         )
-        graphs = _Graphs(connection, self._graphs)
-        snapshots = tuple(_snapshots(connection, graphs, f"number > {self._number}", MOST))
-        bodies = _rows(connection, "SELECT body FROM findings ORDER BY number")
+        graphs = Graphs(connection, self._graphs)
+        snapshots = tuple(snapshots_of(connection, graphs, f"number > {self._number}", MOST))
+        bodies = rows_of(connection, "SELECT body FROM findings ORDER BY number")
         news = News(
             state,
             snapshots,
-            _losses(connection, self._losses),
+            losses_of(connection, self._losses),
             tuple(from_json(Finding, json.loads(body)) for (body,) in bodies),
             latest=_last(connection, "snapshots"),
         )
