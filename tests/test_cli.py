@@ -15,7 +15,7 @@ from lifesigns.records import Cost, RunInfo
 from lifesigns.rules import Selection
 from lifesigns.store import RunWriter
 
-COMMANDS = ("run", "check", "show", "rules", "explain", "demo", "functions")
+COMMANDS = ("run", "check", "show", "live", "rules", "explain", "demo", "functions")
 
 
 def call(monkeypatch, *arguments):
@@ -63,6 +63,7 @@ DEFAULTS = {
     "sarif_path": None,
     "html_path": None,
     "selection": Selection(),
+    "live": False,
 }
 
 
@@ -141,6 +142,7 @@ def test_a_budget_is_a_share_or_a_percentage(monkeypatch, runs, text, share):
         (["run", "--no-such-option", "train.py"], "--no-such-option"),
         (["check"], "FILE[:FACTORY]"),
         (["show"], "RUN"),
+        (["live"], "RUN"),
         (["explain", "dead-unit"], "Did you mean dead-units"),
         (["explain", "XYZ123"], "There is no rule or topic 'XYZ123'"),
         (["explain", "ACT001", "--lang", "tlh"], "--lang"),
@@ -200,6 +202,23 @@ def test_check_hands_on_a_script(monkeypatch, tmp_path):
     code = call(monkeypatch, "check", str(script))
 
     assert (code, calls) == (1, [((str(script),), {"json_path": None, **UNSELECTED})])
+
+
+def test_live_hands_on_where_to_listen(monkeypatch):
+    calls = replaced(monkeypatch, "lifesigns.commands.live", "live")
+    options = {"host": "127.0.0.1", "port": 0, "opened": False, "selection": Selection()}
+
+    call(monkeypatch, "live", "run.ls")
+    call(monkeypatch, "live", "--host", "0.0.0.0", "--port", "8123", "--open", "run.ls")
+
+    asked = {"host": "0.0.0.0", "port": 8123, "opened": True, "selection": Selection()}
+    assert calls == [((Path("run.ls"),), options), ((Path("run.ls"),), asked)]
+
+
+def test_run_hands_on_that_a_page_is_wanted(monkeypatch, runs):
+    call(monkeypatch, "run", "--live", "train.py")
+
+    assert runs == [(("train.py", []), DEFAULTS | {"live": True})]
 
 
 def test_show_hands_on_the_path_and_the_form(monkeypatch):

@@ -12,6 +12,7 @@ SMALL = {
     "activations.py": (["--pairs", "1"], "relu"),
     "judge.py": (["--snapshots", "100"], "healthy"),
     "lab.py": (["--quick", "--only", "2-8"], "2-8-8-2, batch 32"),
+    "live.py": (["--smoke"], "writing the run file"),
 }
 
 

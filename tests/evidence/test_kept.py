@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from lifesigns.record import Recorder
 from lifesigns.evidence import kept as module
 from lifesigns.evidence.kept import LEAST, MOST, NOTABLE, KeptSnapshots, size_of
+from lifesigns.record import Recorder
 from lifesigns.record.schedule.loss_log import LossLog
 from lifesigns.records import Graph, Mixing, NonFinite, SiteReading, Snapshot, UnitSums
 

@@ -59,19 +59,22 @@ class Served:
 
     def ask(self, path, method="GET", headers=None):
         """Status, headers and body of an answer."""
-        answer = self.open(path, method, self.cookie if headers is None else headers)
-        return answer.status, answer.headers, answer.read()
+        with contextlib.ExitStack() as once:
+            answer = self.open(path, method, self.cookie if headers is None else headers, once)
+            return answer.status, answer.headers, answer.read()
 
-    def open(self, path, method="GET", headers=None):
-        connection = http.client.HTTPConnection(LOOPBACK, self.door.port, timeout=10)
+    def open(self, path, method="GET", headers=None, clients=None):
+        """An answer whose body has not been read; it is let go with `clients`, or at the end."""
+        clients = clients or self._clients
+        connection = http.client.HTTPConnection(LOOPBACK, self.door.port, timeout=60)
         headers = dict(headers or {})
         skip = "Host" in headers
         connection.putrequest(method, path, skip_host=skip)
         for name, value in headers.items():
             connection.putheader(name, value)
         connection.endheaders()
-        self._clients.callback(connection.close)
-        return self._clients.enter_context(connection.getresponse())
+        clients.callback(connection.close)
+        return clients.enter_context(connection.getresponse())
 
     def events(self, after="", **headers):
         query = f"?after={after}" if after else ""

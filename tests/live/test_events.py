@@ -1,5 +1,6 @@
 """Pages are told what is new, once, wherever they begin, and for however long the run is."""
 
+import contextlib
 import itertools
 from dataclasses import replace
 
@@ -171,6 +172,22 @@ def test_a_file_that_cannot_be_read_is_said_to_be(path):
 
     assert status == 503
     assert b"cannot be read" in body
+
+
+def test_pages_that_come_and_go_take_nothing_from_the_others(path):
+    with growing_run(path, 1) as writer, Served(path) as served:
+        _, cursor = served.document()
+        events = served.events(cursor)
+        until(events, "status")
+        for step in range(1, 31):
+            writer.append(run_files.example(step))
+            with contextlib.ExitStack() as clients:
+                for _ in range(5):
+                    served.open("/events", headers=served.cookie, clients=clients)
+        _, seen = until(events, "snapshot", lambda data: data["number"] == 31)
+        _, late = until(served.events(cursor), "snapshot", lambda data: data["number"] == 31)
+
+    assert numbers(seen) == numbers(late) == list(range(2, 32))
 
 
 def test_a_cursor_that_nobody_gave_out_starts_anew(path):

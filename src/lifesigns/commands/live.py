@@ -43,14 +43,14 @@ def live(
     read_progress(path)
     listener = listen(host, port)
     door = Door(host, listener.getsockname()[1])
-    print(f"{door.announcement()}\nCtrl-C ends it.", flush=True)
-    if opened:
-        webbrowser.open(door.address)
 
     async def run() -> None:
         app, following = open_run(path, selection or Selection(), door)
         await serve(app, following, listener, is_over=lambda: False)
 
     with suppress(KeyboardInterrupt):
+        print(f"{door.announcement()}\nCtrl-C ends it.", flush=True)
+        if opened:
+            webbrowser.open(door.address)
         asyncio.run(run())
     return 0

@@ -16,6 +16,7 @@ import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from importlib.machinery import SourceFileLoader
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -27,7 +28,6 @@ from lifesigns._files import why_unreadable
 from lifesigns._outputs import STDOUT, check_distinct, report_file
 from lifesigns.commands._run.collector import resting_collector
 from lifesigns.commands._run.delivery import Delivery
-from lifesigns.commands._run.live_page import LivePage
 from lifesigns.commands._run.outlet import Outlet
 from lifesigns.commands._run.signals import Farewell
 from lifesigns.records import RunInfo, Severity
@@ -35,6 +35,7 @@ from lifesigns.report import Report
 from lifesigns.rules import Selection
 
 if TYPE_CHECKING:
+    from lifesigns.commands._run.live_page import LivePage
     from lifesigns.watch import Watcher
 
 _PACKAGE = str(Path(__file__).parents[1]) + os.sep
@@ -101,19 +102,22 @@ def run(
 
     stopper = _Stopper(max_steps, stop_on)
     delivery = Delivery(json_path, sarif_path, html_path, Outlet(sys.stdout), Outlet(sys.stderr))
-    page = LivePage(save, delivery.say) if live else None
-    watcher = Watcher(
+    watch = partial(
+        Watcher,
         every=every,
         budget=budget,
-        save=page.run_file if page else save,
         strict=strict,
         selection=selection,
         info=_info(target, arguments, module),
         on_cycle=stopper if stopper.active else None,
     )
+    if live:
+        from lifesigns.commands._run.live_page import with_page
+
+        watcher, page = with_page(watch, save, selection or Selection(), delivery.say)
+    else:
+        watcher, page = watch(save=save), None
     stopper.findings = lambda: watcher.findings
-    if page:
-        page.begin(selection or Selection())
     last = _LastWord(watcher, delivery, stopper, is_check, page)
     last.farewell.install()
     ending = _execute(_as_module if module else _as_script, target, arguments)

@@ -22,6 +22,8 @@ from pathlib import Path
 
 ENDED = "ended"
 """Name of the file that tells that the run file is complete."""
+HINDERED = "no live page, the training goes on"
+"""What is said where no page can be served."""
 NICENESS = 10
 """The training goes first where there are too few processors."""
 
@@ -57,7 +59,7 @@ def main() -> None:
         _serve(order)
     except Exception as error:
         with suppress(OSError, ValueError):
-            print(f"lifesigns: no live page, the training goes on: {error}", file=sys.stderr)
+            print(f"lifesigns: {HINDERED}: {error}", file=sys.stderr)
     finally:
         shutil.rmtree(order.folder, ignore_errors=True)
         os._exit(0)  # a judgement that is going on is of use to nobody

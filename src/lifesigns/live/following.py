@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -32,12 +31,13 @@ class Following:
 
     def __init__(self, run: FollowedRun) -> None:
         self._run, self._feed = run, Feed()
-        self._reading, self._judging = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
-        self._pages = 0
-        self._news = asyncio.Condition()
+        self._reader, self._judge = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
+        self._reading: asyncio.Task[RunFileError | None] | None = None
+        self._judging: asyncio.Task[None] | None = None
         self._unjudged = asyncio.Event()
         self._judged: Report | None = None
-        self._one_reading, self._one_judgement = asyncio.Lock(), asyncio.Lock()
+        self._news = asyncio.Event()
+        self._pages = 0
         self._ended = False
 
     async def keep_up(self) -> None:
@@ -50,11 +50,12 @@ class Following:
         Raises:
             RunFileError: There is no readable run file at the moment.
         """
-        await self._catch_up()
-        async with self._one_judgement:
-            if self._judged is None:
-                await self._judge()
-        return await self._read(self._made)
+        error = await self._catch_up()
+        if error:
+            raise error
+        if self._judged is None:
+            await self._judge_what_is_new()
+        return await self._read(lambda: (self._run.document(self._judged), self._run.cursor))
 
     async def events(self, after: Cursor) -> AsyncIterator[str]:
         """What is new after a place, as it comes; ends when the page has to start anew.
@@ -64,7 +65,7 @@ class Following:
         """
         self._pages += 1
         try:
-            await self._try_to_catch_up()
+            await self._catch_up()
             async for events in self._batches(Told(after)):
                 yield "".join(events)
         finally:
@@ -73,56 +74,33 @@ class Following:
     async def say_the_end(self) -> None:
         """Tells the pages how the run ended, and then nothing else."""
         if self._pages:
-            await self._try_to_catch_up()
-            async with self._one_judgement:
-                await self._judge()
-        await self.close()
+            await self._catch_up()
+            while self._unjudged.is_set():
+                await self._judge_what_is_new()
+        self.close()
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Ends the events of all pages."""
         self._ended = True
-        await self._tell()
+        self._tell()
 
     async def _batches(self, told: Told) -> AsyncIterator[list[str]]:
         while True:
-            events, after = self._feed.since(told)
+            news = self._news
+            events, told = self._feed.since(told)
             if events:
                 yield events
             if self._ended or (events and events[0].find("\nevent: reload\n") > 0):
                 return
-            told = after
-            if not await self._is_news_to(told):
+            try:
+                await asyncio.wait_for(news.wait(), HEARTBEAT)
+            except asyncio.TimeoutError:
                 yield [":\n\n"]
-
-    async def _is_news_to(self, told: Told) -> bool:
-        """Waits until a page has to be told something, or has to be shown that we are there."""
-        with contextlib.suppress(asyncio.TimeoutError):
-            async with self._news:
-                waiting = self._news.wait_for(lambda: self._ended or self._feed.latest != told)
-                await asyncio.wait_for(waiting, HEARTBEAT)
-                return True
-        return False
-
-    async def _try_to_catch_up(self) -> None:
-        with contextlib.suppress(RunFileError):  # locked, or gone: the next look will tell
-            await self._catch_up()
-
-    async def _catch_up(self) -> None:
-        """Reads to the end of the file; who comes while it is read waits, and finds it read."""
-        async with self._one_reading:
-            while (update := await self._read(self._run.update)) is not None:
-                if update.run != self._feed.run:
-                    self._judged = None
-                self._feed.add(update)
-                if update.is_whole:
-                    self._unjudged.set()
-                    await self._tell()
-                    return
 
     async def _keep_reading(self) -> None:
         while True:
             if self._pages:
-                await self._try_to_catch_up()
+                await self._catch_up()
             await asyncio.sleep(POLL)
 
     async def _keep_judging(self) -> None:
@@ -130,30 +108,56 @@ class Following:
         while True:
             await self._unjudged.wait()
             began = time.monotonic()
-            async with self._one_judgement:
-                if self._unjudged.is_set():
-                    await self._judge()
+            await self._judge_what_is_new()
             await asyncio.sleep(time.monotonic() - began)
 
-    async def _judge(self) -> None:
+    async def _catch_up(self) -> RunFileError | None:
+        """Reads to the end of the file, once for all who ask meanwhile.
+
+        A task of its own, because a page may go away at any moment, and what was read is read once.
+        """
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._read_all())
+        return await asyncio.shield(self._reading)
+
+    async def _judge_what_is_new(self) -> None:
+        """As `_catch_up`: once for all, whoever goes away."""
+        if self._judging is None or self._judging.done():
+            self._judging = asyncio.create_task(self._judge_all())
+        await asyncio.shield(self._judging)
+
+    async def _read_all(self) -> RunFileError | None:
+        """Returns what keeps it from reading: locked, or gone for now; the next look will tell."""
+        try:
+            while (update := await self._read(self._run.update)) is not None:
+                if update.run != self._feed.run:
+                    self._judged = None
+                self._feed.add(update)
+                if update.is_whole:
+                    self._unjudged.set()
+                    self._tell()
+                    break
+        except RunFileError as error:
+            return error
+        return None
+
+    async def _judge_all(self) -> None:
         self._unjudged.clear()
         trace, run = await self._read(lambda: (self._run.trace(), self._run.cursor.run))
-        report = await self._in(self._judging, lambda: self._run.report(trace))
+        report = await _in(self._judge, lambda: self._run.report(trace))
         if run == self._feed.run:
             self._judged = report
             self._feed.judge(await self._read(lambda: self._run.judged(report)))
-            await self._tell()
+            self._tell()
 
-    async def _tell(self) -> None:
-        async with self._news:
-            self._news.notify_all()
-
-    def _made(self) -> tuple[str, Cursor]:
-        return self._run.document(self._judged), self._run.cursor
+    def _tell(self) -> None:
+        """Wakes the pages that wait; from now on they wait for the next news."""
+        news, self._news = self._news, asyncio.Event()
+        news.set()
 
     async def _read(self, call: Callable[[], T]) -> T:
-        return await self._in(self._reading, call)
+        return await _in(self._reader, call)
 
-    @staticmethod
-    async def _in(thread: ThreadPoolExecutor, call: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(thread, call)
+
+async def _in(thread: ThreadPoolExecutor, call: Callable[[], T]) -> T:
+    return await asyncio.get_running_loop().run_in_executor(thread, call)

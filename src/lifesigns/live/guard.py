@@ -48,6 +48,7 @@ class Guard:
         self._app, self._token = app, door.token
         self._cookie = f"lifesigns-{door.port}"
         self._is_open = not door.is_private
+        self._names = _own_names() if self._is_open else ()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -109,7 +110,7 @@ class Guard:
         name = name.strip("[]").lower()
         if name == "localhost" or is_loopback(name):
             return True
-        return self._is_open and (is_address(name) or name in _own_names())
+        return self._is_open and (is_address(name) or name in self._names)
 
     @staticmethod
     def _unknown() -> Response:
@@ -120,4 +121,5 @@ class Guard:
 
 
 def _own_names() -> tuple[str, ...]:
+    """What this machine is called; a name server may be asked, so once is enough."""
     return socket.gethostname().lower(), socket.getfqdn().lower()

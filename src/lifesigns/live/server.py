@@ -45,9 +45,7 @@ async def serve(
         )
     )
     following_it = asyncio.create_task(following.keep_up())
-    ending = asyncio.create_task(
-        _end(server, following, lambda: is_over() or following_it.done())
-    )
+    ending = asyncio.create_task(_end(server, following, lambda: is_over() or following_it.done()))
     try:
         await server.serve(sockets=[listener])
     finally:
@@ -63,4 +61,4 @@ async def _end(server: uvicorn.Server, following: Following, is_over: Callable[[
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(following.say_the_end(), LAST_WORDS)
         server.should_exit = True
-    await following.close()
+    following.close()

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from sqlite3 import Connection
 
 from lifesigns.records import Finding, Graph, LossCurve, Snapshot, Trace, from_json
-from lifesigns.store.reader import _Graphs, _losses, _named, _opened, _rows, _snapshots
+from lifesigns.store.reader import Graphs, losses_of, named, opened, rows_of, snapshots_of
 from lifesigns.store.writing import is_abandoned
 
 MOST = 64
@@ -77,9 +76,11 @@ class NewsReader:
         Raises:
             RunFileError: There is no readable run file any more.
         """
-        self._stamp, self._looked = _stamp(self._path), time.time()
-        with _opened(self._path) as connection:
-            return self._read(connection)
+        stamp, now = _stamp(self._path), time.time()
+        with opened(self._path) as connection:
+            news = self._read(connection)
+        self._stamp, self._looked = stamp, now
+        return news
 
     def is_abandoned(self) -> bool:
         """Whether nobody writes the file any more; not to be asked while `read` is going on."""
@@ -87,28 +88,22 @@ class NewsReader:
 
     def _read(self, connection: Connection) -> News:
         state = from_json(
-            Trace, {**_named(connection, "progress"), "info": _named(connection, "environment")}
+            Trace, {**named(connection, "progress"), "info": named(connection, "environment")}
         )
-        snapshots = tuple(self._new_snapshots(connection))
-        bodies = _rows(connection, "SELECT body FROM findings ORDER BY number")
-        return News(
+        graphs = Graphs(connection, self._graphs)
+        snapshots = tuple(snapshots_of(connection, graphs, f"number > {self._number}", MOST))
+        bodies = rows_of(connection, "SELECT body FROM findings ORDER BY number")
+        news = News(
             state,
             snapshots,
-            self._new_losses(connection),
+            losses_of(connection, self._losses),
             tuple(from_json(Finding, json.loads(body)) for (body,) in bodies),
             latest=_last(connection, "snapshots"),
         )
-
-    def _new_snapshots(self, connection: Connection) -> Iterator[tuple[int, Snapshot]]:
-        graphs = _Graphs(connection, self._graphs)
-        for number, snapshot in _snapshots(connection, graphs, f"number > {self._number}", MOST):
-            yield number, snapshot
-            self._number = number
-
-    def _new_losses(self, connection: Connection) -> LossCurve:
-        losses = _losses(connection, self._losses)
+        # Only now: what could not be read is read again.
         self._losses = _last(connection, "losses")
-        return losses
+        self._number = snapshots[-1][0] if snapshots else self._number
+        return news
 
 
 def _last(connection: Connection, table: str) -> int:

@@ -47,9 +47,9 @@ def read_run(path: Path) -> Trace:
     Raises:
         RunFileError: There is no readable run file at `path`; the message says why.
     """
-    with _opened(Path(path)) as connection:
-        graphs = _Graphs(connection)
-        snapshots = tuple(snapshot for _, snapshot in _snapshots(connection, graphs))
+    with opened(Path(path)) as connection:
+        graphs = Graphs(connection)
+        snapshots = tuple(snapshot for _, snapshot in snapshots_of(connection, graphs))
         return dataclasses.replace(_progress(connection), snapshots=snapshots)
 
 
@@ -64,7 +64,7 @@ def read_progress(path: Path) -> Trace:
     Raises:
         RunFileError: There is no readable run file at `path`; the message says why.
     """
-    with _opened(Path(path)) as connection:
+    with opened(Path(path)) as connection:
         return _progress(connection)
 
 
@@ -79,9 +79,9 @@ def read_snapshots(path: Path, after: int = -1) -> Iterator[tuple[int, Snapshot]
         RunFileError: There is no readable run file at `path`; the message says why. It is raised
             when a snapshot is asked for.
     """
-    with _opened(Path(path)) as connection:
-        graphs = _Graphs(connection)
-        while batch := list(_snapshots(connection, graphs, f"number > {after}", BATCH)):
+    with opened(Path(path)) as connection:
+        graphs = Graphs(connection)
+        while batch := list(snapshots_of(connection, graphs, f"number > {after}", BATCH)):
             if connection.in_transaction:
                 connection.execute("COMMIT")
             yield from batch
@@ -103,30 +103,36 @@ def read_findings(path: Path) -> tuple[Finding, ...]:
     Raises:
         RunFileError: There is no readable run file at `path`; the message says why.
     """
-    with _opened(Path(path)) as connection:
-        rows = _rows(connection, "SELECT body FROM findings ORDER BY number")
+    with opened(Path(path)) as connection:
+        rows = rows_of(connection, "SELECT body FROM findings ORDER BY number")
         return tuple(from_json(Finding, json.loads(body)) for (body,) in rows)
 
 
-def _named(connection: sqlite3.Connection, table: str) -> dict[str, Any]:
-    rows = _rows(connection, f"SELECT name, value FROM {table}")
+def named(connection: sqlite3.Connection, table: str) -> dict[str, Any]:
+    """What a table holds by name, as plain JSON values.
+
+    Args:
+        connection: To a run file.
+        table: `environment` or `progress`.
+    """
+    rows = rows_of(connection, f"SELECT name, value FROM {table}")
     return {name: json.loads(value) for name, value in rows}
 
 
 def _progress(connection: sqlite3.Connection) -> Trace:
-    trace, losses = from_json(Trace, _named(connection, "progress")), _losses(connection)
+    trace, losses = from_json(Trace, named(connection, "progress")), losses_of(connection)
     last = "SELECT step FROM snapshots ORDER BY number DESC LIMIT 1"
-    recorded = [step for (step,) in _rows(connection, last)]
+    recorded = [step for (step,) in rows_of(connection, last)]
     return dataclasses.replace(
         trace,
         losses=losses,
         # A killed run did not get round to noting its last steps; what it stored tells of them.
         steps=max([trace.steps, *recorded, int(losses.steps.max(initial=0))]),
-        info=from_json(RunInfo, _named(connection, "environment")),
+        info=from_json(RunInfo, named(connection, "environment")),
     )
 
 
-class _Graphs:
+class Graphs:
     """The graphs of a run file, each unpacked once.
 
     Args:
@@ -143,7 +149,7 @@ class _Graphs:
     def __getitem__(self, digest: bytes) -> Graph:
         if digest not in self._known:
             query = "SELECT body FROM graphs WHERE hash = ?"
-            ((body,),) = _rows(self._connection, query, digest)
+            ((body,),) = rows_of(self._connection, query, digest)
             self._known[digest] = _joined_up(from_json(Graph, decompress(body)))
         return self._known[digest]
 
@@ -156,18 +162,32 @@ def _joined_up(graph: Graph) -> Graph:
     return graph
 
 
-def _snapshots(
-    connection: sqlite3.Connection, graphs: _Graphs, which: str = "1", most: int = -1
+def snapshots_of(
+    connection: sqlite3.Connection, graphs: Graphs, which: str = "1", most: int = -1
 ) -> Iterator[tuple[int, Snapshot]]:
+    """Snapshots with their numbers, in order.
+
+    Args:
+        connection: To a run file.
+        graphs: Of the same file.
+        which: A condition of SQL on the columns of the table.
+        most: How many at most; -1 for all.
+    """
     columns = f"SELECT number, graph, body, arrays FROM snapshots WHERE {which}"
-    rows = _rows(connection, f"{columns} ORDER BY number LIMIT {most}")
+    rows = rows_of(connection, f"{columns} ORDER BY number LIMIT {most}")
     for number, digest, body, arrays in rows:
         yield number, unpack(body, arrays, graphs[digest])
 
 
-def _losses(connection: sqlite3.Connection, after: int = 0) -> LossCurve:
+def losses_of(connection: sqlite3.Connection, after: int = 0) -> LossCurve:
+    """The losses of every step.
+
+    Args:
+        connection: To a run file.
+        after: Number of the row from which on they are told.
+    """
     query = f'SELECT steps, "values", streams FROM losses WHERE number > {after} ORDER BY number'
-    rows = _rows(connection, query)
+    rows = rows_of(connection, query)
     columns = list(zip(*rows, strict=True)) or [(), (), ()]
     steps, values, streams = (
         np.frombuffer(b"".join(chunks), kind).astype(kind[1:])
@@ -178,10 +198,15 @@ def _losses(connection: sqlite3.Connection, after: int = 0) -> LossCurve:
     return LossCurve(steps, values, streams)
 
 
-def _rows(connection: sqlite3.Connection, query: str, *values: Any) -> Iterator[tuple[Any, ...]]:
+def rows_of(connection: sqlite3.Connection, query: str, *values: Any) -> Iterator[tuple[Any, ...]]:
     """The rows of a query, as long as they can be what the file holds.
 
     A damaged file can lead to the same page again and again.
+
+    Args:
+        connection: To a run file.
+        query: SQL.
+        values: For the question marks in it.
     """
     (pages,), (size,) = (
         connection.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size")
@@ -195,8 +220,15 @@ def _rows(connection: sqlite3.Connection, query: str, *values: Any) -> Iterator[
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection that sees one moment of the run, whatever is written meanwhile."""
+def opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that sees one moment of the run, whatever is written meanwhile.
+
+    Args:
+        path: Of a run file.
+
+    Raises:
+        RunFileError: There is no readable run file at `path`; the message says why.
+    """
     try:
         with _connected(path) as connection, closing(_current(connection, path)) as run:
             yield run

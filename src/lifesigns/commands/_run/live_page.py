@@ -12,9 +12,14 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lifesigns.live.detached import ENDED, Order
+from lifesigns._errors import LifesignsError
+from lifesigns.live.detached import ENDED, HINDERED, Order
 from lifesigns.rules import Selection
+
+if TYPE_CHECKING:
+    from lifesigns.watch import Watcher
 
 PATIENCE = 5.0
 """Seconds that the server has for telling the pages how the run ended."""
@@ -27,26 +32,60 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """NumPy would start a thread for each processor."""
 
 
+def with_page(
+    watch: Callable[..., Watcher],
+    save: Path | None,
+    selection: Selection,
+    say: Callable[[str], None],
+) -> tuple[Watcher, LivePage | None]:
+    """Watches a run and serves its page; whatever hinders the page does not hinder the run.
+
+    Args:
+        watch: Begins to watch; told where the run is to be saved.
+        save: Where the run file is to be kept; None for a temporary one.
+        selection: Which rules are asked.
+        say: Prints one line.
+
+    Returns:
+        The watcher, and the page if there is one.
+
+    Raises:
+        LifesignsError: The run cannot be saved where the user wants it.
+    """
+    page = None
+    try:
+        page = LivePage(save)
+        watcher = watch(save=page.run_file)
+    except (OSError, LifesignsError) as error:
+        if page is not None:
+            page.end()
+        if save is not None and isinstance(error, LifesignsError):
+            raise
+        say(f"{HINDERED}: {error}")
+        return watch(save=save), None
+    page.begin(selection, say)
+    return watcher, page
+
+
 class LivePage:
     """What the training process knows of the server.
 
     Args:
         save: Where the run file is to be kept; None for a temporary one.
-        say: Prints one line.
     """
 
-    def __init__(self, save: Path | None, say: Callable[[str], None]) -> None:
-        self._say = say
+    def __init__(self, save: Path | None) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="lifesigns-live-"))
         self._server: int | None = None
         self.run_file = save or self._folder / "run.lifesigns"
         """What the training has to be saved to."""
 
-    def begin(self, selection: Selection) -> None:
+    def begin(self, selection: Selection, say: Callable[[str], None]) -> None:
         """Starts the server; a failure is said, and the training goes on.
 
         Args:
             selection: Which rules are asked.
+            say: Prints one line.
         """
         order = Order(
             path=str(self.run_file.resolve()),
@@ -59,7 +98,7 @@ class LivePage:
         try:
             self._server = _start(order)
         except (OSError, ValueError, subprocess.SubprocessError) as error:
-            self._say(f"no live page, the training goes on: {error}")
+            say(f"{HINDERED}: {error}")
 
     def end(self) -> None:
         """Waits until the server has told the pages, and sees that nothing is left."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from lifesigns.report.page.file_host import html_around
+from lifesigns.report.page.file_host import STYLES, html_around
 
 
 def live_page() -> str:
     """The page that `lifesigns live` serves; the same for every run."""
-    return html_around("", title="live", entry="live.js", connect="'self'")
+    styles = (*STYLES, "live.css")
+    return html_around("", title="live", entry="live.js", connect="'self'", styles=styles)

@@ -84,22 +84,24 @@ const TAKE = {
   reload: () => null,
 };
 
-/** Draws the next page. Who looks at the latest column sees the next one; others keep their step. */
+/** Draws the next page; what was chosen stays chosen, if it is there. */
 function show(next) {
-  const steps = page?.recorded.steps ?? [];
-  const { column } = view();
-  const followed = column >= steps.length - 1;
-  const step = steps[column];
-  page = next;
-  const last = next.recorded.steps.length - 1;
   if (!shown) shown = mount(root, next);
   else {
-    const place = followed ? last : nearestColumn(next, step);
-    if (column > last) choose({ column: Math.max(last, 0) });
+    keepChoice(page, next);
     shown.update(next);
-    choose({ column: Math.max(place, 0) });
   }
+  page = next;
   tell({ running: "live", killed: "killed" }[next.run.status] ?? "ended");
+}
+
+function keepChoice(before, next) {
+  const { column, layer } = view();
+  const { length } = before.recorded.steps;
+  if (layer >= next.layers.length) choose({ layer: 0, cell: null });
+  if (column < length - 1 && next.recorded.steps.length < length) {
+    choose({ column: Math.max(nearestColumn(next, before.recorded.steps[column]), 0) });
+  }
 }
 
 begin();
