@@ -195,6 +195,7 @@ class _RunFile:
             rates=trace.rates,
             unreached=trace.unreached,
             idle=trace.idle,
+            recorded=trace.recorded,
         )
 
     def _try(self, write: Callable[[], None]) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 from lifesigns.records import Snapshot, UnitSums
 
@@ -20,29 +20,98 @@ UNIT = 64
 """Bytes of the sums of one unit: eight numbers."""
 
 
-class _Kept(NamedTuple):
-    number: int
-    """Of its step among those that were recorded."""
-    size: int
-    snapshot: Snapshot
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Room:
+    """How many of something are kept."""
+
+    most: int
+    most_bytes: int
+    """What they may take together, where they are more than `least`."""
+    least: int
+
+
+class Kept(Generic[Item]):
+    """The first, the latest, evenly spaced ones between them, and the first notable ones.
+
+    One between the first and the latest is kept if its number is a multiple of a stride, which
+    doubles whenever that leaves too many.
+
+    Args:
+        room: For how many.
+    """
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self._kept: list[tuple[int, int, Item]] = []
+        self._notable: set[int] = set()
+        self._bytes, self._stride = 0, 1
+
+    def __iter__(self) -> Iterator[Item]:
+        return (item for _, _, item in self._kept)
+
+    def add(
+        self, item: Item, number: int, size: int, *, is_notable: bool = False
+    ) -> tuple[Item, ...]:
+        """Keeps one, in place of others if they are too many or too large.
+
+        Args:
+            item: What is kept.
+            number: That of the last one, or a higher one.
+            size: Bytes that it takes.
+            is_notable: Whether it stays in any case, if it is among the first `NOTABLE` such.
+
+        Returns:
+            Those that are kept no longer.
+        """
+        if is_notable and len(self._notable) < NOTABLE:
+            self._notable.add(number)
+        self._kept.append((number, size, item))
+        self._bytes += size
+        count, room = len(self._kept), self._room
+        if count > room.most or (self._bytes > room.most_bytes and count > room.least):
+            return self._thin(number)
+        return ()
+
+    def change(self, changed: Callable[[Item], Item]) -> None:
+        """Puts something else in the place of each.
+
+        Args:
+            changed: Makes it; of about the same size.
+        """
+        self._kept = [(number, size, changed(item)) for number, size, item in self._kept]
+
+    def _thin(self, latest_number: int) -> tuple[Item, ...]:
+        """Drops a quarter or more of those between the first and the latest."""
+        count = len(self._kept)
+        first, latest = max(count // 16, 4), count - count // 4
+        between = self._kept[first:latest]
+        left = [one for one in between if self._stays(one[0])]
+        while len(left) > 0.75 * len(between) and self._stride <= latest_number:
+            self._stride *= 2
+            left = [one for one in left if self._stays(one[0])]
+        self._kept[first:latest] = left
+        self._bytes = sum(size for _, size, _ in self._kept)
+        stay = {id(one) for one in left}
+        return tuple(one[2] for one in between if id(one) not in stay)
+
+    def _stays(self, number: int) -> bool:
+        return number % self._stride == 0 or number in self._notable
 
 
 class KeptSnapshots:
-    """The first, the latest, evenly spaced ones between them, and the first notable ones.
-
-    A step between the first and the latest is kept if its number among the recorded ones is a
-    multiple of a stride, which doubles whenever that leaves too many.
-    """
+    """Those of the snapshots of a run that stay in memory, as `Kept` chooses them."""
 
     def __init__(self) -> None:
-        self._kept: list[_Kept] = []
-        self._notable: set[int] = set()
-        self._bytes, self._stride = 0, 1
+        self._kept: Kept[Snapshot] = Kept(Room(MOST, MOST_BYTES, LEAST))
+        self._last = -1
         self.recorded = 0
         """Steps that were recorded, kept or not."""
 
     def __iter__(self) -> Iterator[Snapshot]:
-        return (one.snapshot for one in self._kept)
+        return iter(self._kept)
 
     def add(self, snapshot: Snapshot) -> None:
         """Keeps a snapshot, in place of others if they are too many or too large.
@@ -52,15 +121,10 @@ class KeptSnapshots:
 
         Cost: about 3 µs, and 1 µs for each site.
         """
-        self.recorded += not self._kept or self._kept[-1].snapshot.step != snapshot.step
-        one = _Kept(self.recorded - 1, size_of(snapshot), snapshot)
-        if (snapshot.is_notable or snapshot.mixing) and len(self._notable) < NOTABLE:
-            self._notable.add(one.number)
-        self._kept.append(one)
-        self._bytes += one.size
-        count = len(self._kept)
-        if count > MOST or (self._bytes > MOST_BYTES and count > LEAST):
-            self._thin()
+        self.recorded += snapshot.step != self._last
+        self._last = snapshot.step
+        notable = snapshot.is_notable or snapshot.mixing is not None
+        self._kept.add(snapshot, self.recorded - 1, size_of(snapshot), is_notable=notable)
 
     def join(self, step: int) -> None:
         """Snapshots of later steps belong to `step`, too.
@@ -68,22 +132,8 @@ class KeptSnapshots:
         Args:
             step: Number of the cycle that goes on.
         """
-        self._kept = [one._replace(snapshot=joined(one.snapshot, step)) for one in self._kept]
-
-    def _thin(self) -> None:
-        """Drops a quarter or more of those between the first and the latest."""
-        count = len(self._kept)
-        first, latest = max(count // 16, 4), count - count // 4
-        between = self._kept[first:latest]
-        left = [one for one in between if self._stays(one)]
-        while len(left) > 0.75 * len(between) and self._stride <= self.recorded:
-            self._stride *= 2
-            left = [one for one in left if self._stays(one)]
-        self._kept[first:latest] = left
-        self._bytes = sum(one.size for one in self._kept)
-
-    def _stays(self, one: _Kept) -> bool:
-        return one.number % self._stride == 0 or one.number in self._notable
+        self._kept.change(lambda snapshot: joined(snapshot, step))
+        self._last = min(self._last, step)
 
 
 def joined(snapshot: Snapshot, step: int) -> Snapshot:

@@ -16,6 +16,7 @@ import numpy as np
 
 from lifesigns._errors import RunFileError
 from lifesigns._outputs import beside, put
+from lifesigns.evidence.kept import Kept, Room
 from lifesigns.records import (
     Cost,
     Finding,
@@ -39,6 +40,9 @@ FAREWELL = 5.0
 
 BACKLOG = 256
 """How many rows may be put off before the writer gives up."""
+
+ROOM = Room(most=512, most_bytes=64 << 20, least=64)
+"""Snapshots that a run file holds: more would tell a page no more, and fill a disk."""
 
 Row = tuple[str, tuple[Any, ...]]
 
@@ -66,6 +70,7 @@ class RunWriter:
         self._process = os.getpid()
         self._lock = threading.RLock()
         self._rows_written = {"snapshots": 0, "losses": 0}
+        self._kept: Kept[int] = Kept(ROOM)
         self._stored_graphs: set[bytes] = set()
         self._latest: dict[int, tuple[Graph, bytes]] = {}
         self._pending: list[Row] = []
@@ -78,6 +83,8 @@ class RunWriter:
     def append(self, snapshot: Snapshot) -> None:
         """Store one snapshot; a graph that was stored before is referred to.
 
+        Where the file would hold too many, others between the first and the latest make room.
+
         Args:
             snapshot: Of any stream; they are numbered in the order of the calls.
         """
@@ -88,7 +95,11 @@ class RunWriter:
             rows, graph = self._graph_rows(snapshot)
             number = self._next_number("snapshots")
             head = (number, int(snapshot.step), snapshot.stream, snapshot.reason)
-            self._write(*rows, _insert("snapshots", *head, graph, body, arrays))
+            dropped = self._kept.add(
+                number, number, len(body) + len(arrays), is_notable=snapshot.is_notable
+            )
+            gone = [("DELETE FROM snapshots WHERE number = ?", (one,)) for one in dropped]
+            self._write(*rows, _insert("snapshots", *head, graph, body, arrays), *gone)
 
     def losses(self, curve: LossCurve) -> None:
         """Store the losses of the steps since the last call.
@@ -116,6 +127,7 @@ class RunWriter:
         rates: RateCurve = NO_RATES,
         unreached: tuple[ParameterReading, ...] = (),
         idle: tuple[str, ...] = (),
+        recorded: int = 0,
     ) -> None:
         """Note how far the run has come.
 
@@ -128,6 +140,7 @@ class RunWriter:
             rates: Learning rates of the optimizers' groups, where they changed.
             unreached: Parameters that an optimizer holds and no graph contained.
             idle: Class names of optimizers that exist and have made no step.
+            recorded: Steps that were recorded, whether or not all of their snapshots are kept.
         """
         state = {
             "steps": steps,
@@ -138,6 +151,7 @@ class RunWriter:
             "rates": rates,
             "unreached": unreached,
             "idle": idle,
+            "recorded": recorded,
         }
         self._write(*_named("progress", state))
 
