@@ -27,6 +27,13 @@ class StopOn(str, Enum):
     error = "error"
 
 
+class Align(str, Enum):
+    """What the losses of two runs are aligned by."""
+
+    step = "step"
+    samples = "samples"
+
+
 class Lang(str, Enum):
     """In which language a page is written."""
 

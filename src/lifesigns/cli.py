@@ -15,6 +15,7 @@ import typer
 from lifesigns import __version__
 from lifesigns._errors import Interrupted, LifesignsError, UsageError
 from lifesigns._options import (
+    Align,
     AsJson,
     Budget,
     Ignore,
@@ -180,6 +181,27 @@ def show(
 
     selection = selected(settings_of(Path.cwd()), select, ignore)
     code = command(path, json_output=json, sarif_path=sarif, selection=selection)
+    raise typer.Exit(code)
+
+
+@app.command()
+def compare(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="A B [C...]", help="Run files; each is compared with the first."),
+    ],
+    align: Annotated[
+        Align, typer.Option(help="Compare losses at the same step or number of samples seen.")
+    ] = Align.step,
+    json: AsJson = False,
+    select: Select = None,
+    ignore: Ignore = None,
+) -> None:
+    """Print where stored runs differ; exit code 1 if a later one has a new alarm."""
+    from lifesigns.commands.compare import compare_runs as command
+
+    selection = selected(settings_of(Path.cwd()), select, ignore)
+    code = command(paths, axis=align.value, json_output=json, selection=selection)
     raise typer.Exit(code)
 
 
