@@ -15,7 +15,7 @@ from lifesigns.records import Cost, RunInfo
 from lifesigns.rules import Selection
 from lifesigns.store import RunWriter
 
-COMMANDS = ("run", "check", "show", "rules", "explain", "demo", "functions")
+COMMANDS = ("run", "check", "show", "compare", "rules", "explain", "demo", "functions")
 
 
 def call(monkeypatch, *arguments):

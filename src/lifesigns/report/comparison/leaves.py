@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lifesigns.records import UnitSums
-from lifesigns.records.as_json import to_json
 
 
 class Leaf(NamedTuple):
@@ -89,10 +88,9 @@ def equal(first: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> np.ndarra
 
 
 def _sums(first: UnitSums, other: UnitSums, path: str) -> Iterator[Leaf]:
-    for field in dataclasses.fields(first):
-        for leaf in unlike(getattr(first, field.name), getattr(other, field.name)):
-            scale = _terms(first, leaf.unit) if field.name == "total" else leaf.scale
-            yield leaf._replace(path=_join(path, field.name), scale=scale)
+    for name in (field.name for field in dataclasses.fields(first)):
+        for leaf in unlike(getattr(first, name), getattr(other, name), _join(path, name)):
+            yield leaf._replace(scale=_terms(first, leaf.unit)) if name == "total" else leaf
 
 
 def _terms(sums: UnitSums, unit: int) -> float:
@@ -119,12 +117,7 @@ def _leaf(path: str, unit: int, first: Any, other: Any) -> Leaf:
 
 
 def _value(value: Any) -> float | str:
-    return float(value) if _is_number(value) else _text(value)
-
-
-def _text(value: Any) -> str:
-    plain = to_json(value)
-    return plain if isinstance(plain, str) else str(value)
+    return float(value) if _is_number(value) else str(value)
 
 
 def _is_number(value: Any) -> bool:
