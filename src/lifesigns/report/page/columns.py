@@ -1,0 +1,138 @@
+"""The columns of the ladder: what is healthy, what is broken, and how far a value is from it.
+
+All bounds are thresholds of the rules, or follow from them; a page colours by the same distance.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lifesigns.evidence.thresholds import (
+    DEAD_SHARE,
+    FADED_GRADIENT,
+    FADED_SIGNAL,
+    FADING_SIGNAL,
+    LARGE_SIGNAL,
+    LARGE_UPDATE,
+    SATURATED,
+    SMALL_UPDATE,
+    SQUASHING,
+    Threshold,
+)
+from lifesigns.records import Floats
+from lifesigns.rules.activations.dead_units import NOTED
+from lifesigns.rules.activations.stacked_squashing import SATURATING
+from lifesigns.rules.gradients.exploding_gradient import RATIO as EXPLODED
+from lifesigns.rules.gradients.vanishing_gradient import LOST
+from lifesigns.rules.gradients.vanishing_gradient import RATIO as VANISHED
+
+CENTRED = Threshold(
+    1.0,
+    "size of a layer's mean over its standard deviation",
+    "arithmetic: a rectifier of standard normal values has 0.7",
+)
+ONE_SIDED = Threshold(
+    3.0,
+    "size of a layer's mean over its standard deviation",
+    "arithmetic: 99.9 % of normal values have one sign",
+)
+OVERWRITTEN = Threshold(1.0, "update over weights", "arithmetic: nothing is left of what was there")
+ROUNDING = Threshold(1 / LOST, "update over weights", "arithmetic: below float32's rounding")
+FAR = 100.0
+"""A distance beyond which it does not matter how far."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One number of each layer and recorded step; an end that is None is open."""
+
+    key: str
+    expected: tuple[float | None, float | None]
+    broken: tuple[float | None, float | None]
+    logarithmic: bool
+    sources: tuple[Threshold, ...]
+
+    def distance(self, values: Floats) -> Floats:
+        """How far values are from what is expected: 0 within, 1 where a rule alarms.
+
+        Args:
+            values: Of any shape.
+
+        Returns:
+            Of the same shape, at most `FAR`; -1 for NaN, which anything measured outweighs.
+
+        Example:
+            >>> by_key("size").distance(np.array([1.0, 100.0, 0.0, np.nan])).tolist()
+            [0.0, 1.0, 100.0, -1.0]
+        """
+        far = np.zeros_like(values)
+        with np.errstate(all="ignore"):
+            scaled = np.log(np.abs(values)) if self.logarithmic else values
+            for end in range(2):
+                healthy, broken = self._scaled(self.expected[end]), self._scaled(self.broken[end])
+                if healthy is not None and broken is not None:
+                    far = np.fmax(far, (scaled - healthy) / (broken - healthy))
+        return np.where(np.isnan(values), -1.0, np.minimum(far, FAR))
+
+    def to_json(self) -> dict[str, Any]:
+        """As the document describes it."""
+        return {
+            "key": self.key,
+            "expected": [_plain(end) for end in self.expected],
+            "broken": [_plain(end) for end in self.broken],
+            "logarithmic": self.logarithmic,
+            "source": "; ".join(f"{t:g}: {t.meaning} ({t.source})" for t in self.sources),
+        }
+
+    def _scaled(self, end: float | None) -> float | None:
+        return math.log(end) if self.logarithmic and end is not None else end
+
+
+def _plain(end: float | None) -> float | None:
+    return None if end is None else float(f"{end:.6g}")
+
+
+COLUMNS = (
+    Column(
+        "size",
+        (FADING_SIGNAL, LARGE_SIGNAL),
+        (FADED_SIGNAL, LARGE_SIGNAL**2),
+        True,
+        (FADING_SIGNAL, FADED_SIGNAL, LARGE_SIGNAL),
+    ),
+    Column("centring", (None, CENTRED), (None, ONE_SIDED), True, (CENTRED, ONE_SIDED)),
+    Column("dead", (None, NOTED), (None, DEAD_SHARE), False, (NOTED, DEAD_SHARE)),
+    Column("saturated", (None, NOTED), (None, SATURATED), False, (NOTED, SATURATED)),
+    Column("slope", (SQUASHING, None), (SATURATING, None), True, (SQUASHING, SATURATING)),
+    Column(
+        "gradient",
+        (FADED_GRADIENT, 1 / FADED_GRADIENT),
+        (1 / VANISHED, EXPLODED),
+        True,
+        (FADED_GRADIENT, VANISHED, EXPLODED),
+    ),
+    Column(
+        "update",
+        (SMALL_UPDATE, LARGE_UPDATE),
+        (ROUNDING, OVERWRITTEN),
+        True,
+        (SMALL_UPDATE, LARGE_UPDATE, ROUNDING, OVERWRITTEN),
+    ),
+)
+"""In the order of the ladder. `gradient` is compared with the last layer's at the same step."""
+
+KEYS = tuple(column.key for column in COLUMNS)
+SIZE, CENTRING, DEAD, FLAT, SLOPE, GRADIENT, UPDATE = range(len(COLUMNS))
+
+
+def by_key(key: str) -> Column:
+    """The column of this name.
+
+    Args:
+        key: One of `KEYS`.
+    """
+    return COLUMNS[KEYS.index(key)]

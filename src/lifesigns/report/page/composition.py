@@ -1,0 +1,107 @@
+"""Puts a document together from the history of a run and what was found in it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lifesigns.evidence.courses import course_of
+from lifesigns.records import Finding, Trace
+from lifesigns.report.curve import is_logarithmic
+from lifesigns.report.page.arrays import pack
+from lifesigns.report.page.columns import COLUMNS, KEYS
+from lifesigns.report.page.graph import drawing, found_at
+from lifesigns.report.page.history import History
+from lifesigns.report.page.losses import Losses
+from lifesigns.report.page.reading import PARAMETERS
+
+
+def losses_of(losses: Losses, trace: Trace) -> list[dict[str, Any]]:
+    """The curve of each stream, with the level of the best constant prediction.
+
+    Args:
+        losses: In buckets.
+        trace: All its losses, and the snapshots that say what a constant prediction would have.
+    """
+    return [
+        {
+            "stream": number,
+            **buckets.to_json(),
+            "baseline": _finite(course_of(trace, number).baseline),
+            "logarithmic": is_logarithmic(np.concatenate([buckets.low, buckets.high])),
+        }
+        for number, buckets in sorted(losses.streams.items())
+    ]
+
+
+def history_of(history: History, findings: Sequence[Finding]) -> dict[str, Any]:
+    """Everything over the axis of recorded steps, and the layers it is about.
+
+    Args:
+        history: Of all snapshots so far.
+        findings: In the order of the report.
+    """
+    axis, first, second = history.shown()
+    layout, order = history.layout, history.layout.forward
+    ladder = history.ladder.joined(first, second)[:, order]
+    layers = _layers(history, findings)
+    leading = {row for row, layer in zip(order, layers, strict=True) if layer["findings"]}
+    place = {key: number for number, key in enumerate(layout.order)}
+    layer_of = {name: place[key] for name, key in layout.owners.items() if key in place}
+    return {
+        "layout": layout.number,
+        "recorded": {
+            "steps": pack(axis.steps, "int32"),
+            "streams": pack(axis.streams, "int32"),
+            "merged": pack(axis.merged, "int32"),
+        },
+        "columns": [column.to_json() for column in COLUMNS],
+        "layers": layers,
+        "ladder": {key: pack(ladder[i], "bfloat16") for i, key in enumerate(KEYS)},
+        "parameters": _parameters(history, history.parameters.joined(first, second), layer_of),
+        "maps": history.maps.to_json(order, first, second, frozenset(leading)),
+        "graph": drawing(history.graphs.values(), layer_of, findings),
+    }
+
+
+def _layers(history: History, findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    layout = history.layout
+    names: dict[str, list[str]] = {key: [] for key in layout.order}
+    for name, key in layout.owners.items():
+        names.get(key, []).append(name)
+    made = []
+    for key in layout.order:
+        row = layout.rows[key]
+        layer = row.layer
+        made.append(
+            {
+                "name": layer.name,
+                "activation": layer.activation,
+                "operation": layer.operation,
+                "kind": layer.kind,
+                "units": layer.units,
+                "weight": layer.weight,
+                "stream": row.stream,
+                "slope": row.slope,
+                "findings": found_at(names[key], findings),
+            }
+        )
+    return made
+
+
+def _parameters(
+    history: History, values: NDArray[Any], layer_of: dict[str, int]
+) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "layer": layer_of.get(name)}
+        | {key: pack(values[i, row], "bfloat16") for i, key in enumerate(PARAMETERS)}
+        for name, row in history.layout.parameters.items()
+    ]
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

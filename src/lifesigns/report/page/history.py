@@ -1,0 +1,78 @@
+"""The history of a run, as far as a page shows it, in bounded memory."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lifesigns.records import Graph, Snapshot
+from lifesigns.report.page.axis import Axis, Indices, Series
+from lifesigns.report.page.columns import COLUMNS
+from lifesigns.report.page.layout import Layout
+from lifesigns.report.page.maps import Maps
+from lifesigns.report.page.reading import PARAMETERS, Reading, read, worst_step
+
+MOST_COLUMNS = 400
+"""Of the axis in a document; twice as many are held."""
+
+
+class History:
+    """Rows of layers and parameters over the axis of recorded steps."""
+
+    def __init__(self) -> None:
+        self.layout, self.axis, self.maps = Layout(), Axis(), Maps()
+        self.ladder = Series(np.nan, np.float32, worst_step, (len(COLUMNS),))
+        self.parameters = Series(np.nan, np.float32, np.fmax, (len(PARAMETERS),))
+        self.graphs: dict[int, Graph] = {}
+        """The last one of each stream."""
+        self.snapshots = self.steps = 0
+        """How many snapshots were added, and of how many steps."""
+        self._step = -1
+
+    @property
+    def most(self) -> int:
+        """So many columns a document has at the most."""
+        return max(1, min(MOST_COLUMNS, self.maps.most_columns))
+
+    def add(self, snapshot: Snapshot) -> Reading:
+        """Takes the next snapshot in, and says what was read of it.
+
+        Args:
+            snapshot: Of the step of the last one or of a later step.
+        """
+        reading = read(snapshot, self.layout)
+        self._make_room(reading)
+        column = self.axis.place(snapshot.step, snapshot.stream)
+        self.ladder.put(column, reading.ladder)
+        self.parameters.put(column, reading.parameters)
+        self.maps.put(column, self.snapshots, reading.shares)
+        self.graphs[snapshot.stream] = snapshot.graph
+        self.snapshots += 1
+        self.steps += snapshot.step != self._step
+        self._step = snapshot.step
+        if len(self.axis) > 2 * self.most:
+            self._merge()
+        return reading
+
+    def shown(self) -> tuple[Axis, Indices, Indices]:
+        """The axis of a document, and the columns that each of its columns joins."""
+        if len(self.axis) <= self.most:
+            all_ = np.arange(len(self.axis))
+            return self.axis, all_, all_
+        first, second = self.axis.pairs()
+        return self.axis.halved(first, second), first, second
+
+    def _make_room(self, reading: Reading) -> None:
+        self.ladder.rows, self.parameters.rows = (
+            reading.ladder.shape[1],
+            reading.parameters.shape[1],
+        )
+        layers = list(self.layout.rows.values())
+        for row, shares in reading.shares.items():
+            if row not in self.maps.layers:
+                self.maps.admit(row, len(shares.active), rectifies=layers[row].layer.rectifies)
+
+    def _merge(self) -> None:
+        first, second = self.axis.pairs()
+        for series in (self.ladder, self.parameters, self.maps):
+            series.merge(first, second)
+        self.axis = self.axis.halved(first, second)

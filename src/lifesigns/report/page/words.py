@@ -1,0 +1,45 @@
+"""The words of the rules that found something: their titles, and all of it in other languages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lifesigns.records import Finding
+from lifesigns.report.language import Language
+from lifesigns.report.wording import translation
+from lifesigns.rules import Rule, all_rules
+
+
+def titles(findings: Sequence[Finding]) -> dict[str, str]:
+    """The English title of each rule that found something, by the rule's name.
+
+    Args:
+        findings: A note on a rule that failed has none.
+    """
+    return {rule.name: rule.title for rule in _rules(findings)}
+
+
+def words(findings: Sequence[Finding]) -> dict[str, dict[str, str]]:
+    """By language, what is known of titles, reasons and remedies, by the English sentence.
+
+    Args:
+        findings: Only what they say is translated.
+    """
+    others = (language for language in Language if language is not Language.ENGLISH)
+    return {language.value: _translated(findings, language) for language in others}
+
+
+def _translated(findings: Sequence[Finding], language: Language) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for rule in _rules(findings):
+        texts = translation(rule, language)
+        if texts is not None:
+            found |= {rule.title: texts["title"], rule.why: texts["why"]}
+            said = {r.text for f in findings if f.rule == rule.name for r in f.remedies}
+            found |= {text: done for text, done in texts["remedies"].items() if text in said}
+    return found
+
+
+def _rules(findings: Sequence[Finding]) -> list[Rule]:
+    names = {finding.rule for finding in findings}
+    return [rule for rule in all_rules() if rule.name in names]
