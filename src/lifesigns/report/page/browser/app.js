@@ -1,0 +1,44 @@
+// The whole page: what is shown, and in which order.
+
+import { Findings } from "./findings.js";
+import { Graph } from "./graph.js";
+import { Header } from "./header.js";
+import { Ladder } from "./ladder.js";
+import { html, useLayoutEffect } from "./libraries.js";
+import { Loss } from "./loss.js";
+import { UnitMap } from "./map.js";
+import { Scales } from "./scales.js";
+import { Slopes } from "./slopes.js";
+import { useView } from "./state.js";
+import { say } from "./words.js";
+
+export function App({ page }) {
+  const language = useView((view) => view.language);
+  const theme = useView((view) => view.theme);
+  useLayoutEffect(() => {
+    document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
+  }, [language]);
+  useLayoutEffect(() => {
+    document.documentElement.dataset.theme = theme;
+  }, [theme]);
+  return html`
+    <${Header} page=${page} />
+    <div class="columns">
+      <div class="charts">
+        <${Loss} page=${page} />
+        ${page.layers.length ? html`<${Layers} page=${page} />` : html`<p>${say("No step was recorded, so there are no layers to show.")}</p>`}
+        ${page.graph.sites.length > 0 && html`<${Graph} page=${page} />`}
+      </div>
+      <${Findings} page=${page} />
+    </div>
+  `;
+}
+
+function Layers({ page }) {
+  return html`
+    <${Ladder} page=${page} />
+    <${UnitMap} page=${page} />
+    <${Slopes} page=${page} />
+    <${Scales} page=${page} />
+  `;
+}

@@ -1,0 +1,19 @@
+// Colours for canvases, which know no custom properties.
+
+let probe = null;
+
+/** The custom property `--name` as `rgb(…)`, light or dark as the page is now. */
+export function colour(name) {
+  if (!probe) {
+    probe = document.createElement("i");
+    probe.hidden = true;
+    document.body.append(probe);
+  }
+  probe.style.color = `var(--${name})`;
+  return getComputedStyle(probe).color;
+}
+
+/** The same as its three parts, 0 to 255. */
+export function parts(name) {
+  return colour(name).match(/[\d.]+/g).slice(0, 3).map(Number);
+}

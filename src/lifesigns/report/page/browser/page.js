@@ -1,0 +1,99 @@
+// The page document with its arrays unpacked, and the questions that several charts ask of it.
+
+import { unpack, unpackMatrix } from "./arrays.js";
+import { level } from "./expected.js";
+
+/** The page of a document: everything unpacked but the maps, which are when they are looked at. */
+export async function readPage(document) {
+  const [losses, ladder, parameters, steps, streams, merged] = await Promise.all([
+    Promise.all(document.losses.map((loss) => unpackFields(loss, unpack))),
+    unpackFields(document.ladder, unpackMatrix),
+    Promise.all(document.parameters.map((parameter) => unpackFields(parameter, unpack))),
+    unpack(document.recorded.steps),
+    unpack(document.recorded.streams),
+    unpack(document.recorded.merged),
+  ]);
+  return {
+    ...document,
+    findings: document.report.findings,
+    losses,
+    ladder,
+    parameters,
+    recorded: { steps, streams, merged },
+  };
+}
+
+/** What a ladder's cell says: its number, what is expected, and how far it is from that. */
+export function cell(page, layer, key, column) {
+  const about = page.columns.find((each) => each.key === key);
+  const value = page.ladder[key].at(layer, column);
+  const judged = key === "gradient" ? value / lastGradient(page, column) : value;
+  return { value, about, level: level(judged, about) };
+}
+
+/** The layers that a finding names. */
+export function layersOf(page, finding) {
+  return page.layers.flatMap((layer, i) => (layer.findings.includes(finding) ? [i] : []));
+}
+
+/** The sites that a finding names. */
+export function sitesOf(page, finding) {
+  return page.graph.sites.flatMap((site, i) => (site.findings.includes(finding) ? [i] : []));
+}
+
+/** Whether a layer has an alarm; notes are none. */
+export function isSick(page, findings) {
+  return findings.some((i) => page.findings[i].severity !== "note");
+}
+
+/** The step to begin with: where the sick layers are farthest from health, else the last. */
+export function firstColumn(page) {
+  const last = page.recorded.steps.length - 1;
+  const sick = page.layers.flatMap((layer, i) => (isSick(page, layer.findings) ? [i] : []));
+  if (!sick.length) return last;
+  const badness = (column) => sum(sick, (layer) => sum(page.columns, ({ key }) => Math.abs(cell(page, layer, key, column).level || 0)));
+  let best = last;
+  for (let column = last, most = -1; column >= 0; column--) {
+    const here = badness(column);
+    if (here > most) [best, most] = [column, here];
+  }
+  return best;
+}
+
+/** The layer to begin with: that of the first finding that names one. */
+export function firstLayer(page) {
+  const named = page.findings.flatMap((_, finding) => layersOf(page, finding));
+  return named.length ? named[0] : 0;
+}
+
+/** The column whose step is nearest to `step`. */
+export function nearestColumn(page, step) {
+  const { steps } = page.recorded;
+  let best = 0;
+  steps.forEach((each, i) => {
+    if (Math.abs(each - step) < Math.abs(steps[best] - step)) best = i;
+  });
+  return best;
+}
+
+/** Gradients are judged relative to the last layer's of the same step. */
+function lastGradient(page, column) {
+  const gradients = page.ladder.gradient;
+  for (let layer = gradients.rows - 1; layer >= 0; layer--) {
+    const value = gradients.at(layer, column);
+    if (value > 0) return value;
+  }
+  return NaN;
+}
+
+async function unpackFields(record, how) {
+  const entries = Object.entries(record).map(async ([key, value]) => [
+    key,
+    value && value.dtype ? await how(value) : value,
+  ]);
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+function sum(items, value) {
+  return items.reduce((total, item) => total + value(item), 0);
+}

@@ -1,0 +1,59 @@
+// uPlot as a component: as wide as its place, drawn anew when what it shows changes.
+
+import { Curves, html, useLayoutEffect, useRef } from "./libraries.js";
+import { colour } from "./colours.js";
+import { short } from "./numbers.js";
+import { useView } from "./state.js";
+
+/** A chart of curves.
+ *
+ * @param {function(): object} options  makes uPlot's options; called when anything in `needs` changed
+ * @param {Array} data  as uPlot takes it
+ * @param {Array} needs  what the options depend on
+ * @param {function} onPlot  is handed the uPlot that was made
+ */
+export function Plot({ options, data, needs, label, height, onPlot }) {
+  const place = useRef(null);
+  const theme = useView((view) => view.theme);
+  const language = useView((view) => view.language);
+  useLayoutEffect(() => {
+    const size = () => ({ width: place.current.clientWidth, height });
+    const plot = new Curves({ legend: { show: false }, ...size(), ...options() }, data, place.current);
+    onPlot?.(plot);
+    const observer = new ResizeObserver(() => plot.setSize(size()));
+    observer.observe(place.current);
+    return () => {
+      observer.disconnect();
+      plot.destroy();
+    };
+  }, [...needs, theme, language]);
+  return html`<div class="plot" role="img" aria-label=${label} ref=${place}></div>`;
+}
+
+/** An axis in the colours of the page. */
+export function axis(more = {}) {
+  const line = { stroke: () => colour("line"), width: 1 };
+  return {
+    stroke: () => colour("soft"),
+    font: "12px system-ui, sans-serif",
+    grid: line,
+    ticks: { show: false },
+    size: 48,
+    gap: 6,
+    values: (_, values) => values.map((value) => (value === null ? "" : short(value))),
+    ...more,
+  };
+}
+
+/** A vertical scale: logarithmic ones have only numbers above 0. */
+export function vertical(logarithmic) {
+  return logarithmic ? { distr: 3, range: (_, low, high) => decades(low, high) } : {};
+}
+
+/** Whole decades around two numbers, at least one. */
+export function decades(low, high) {
+  if (!(low > 0) || !Number.isFinite(high)) return [0.1, 1];
+  const from = Math.floor(Math.log10(low));
+  const to = Math.max(Math.ceil(Math.log10(high)), from + 1);
+  return [10 ** from, 10 ** to];
+}

@@ -1,0 +1,61 @@
+// Gradient and update of every layer over the steps, as small charts on one common axis.
+
+import { html, useMemo } from "./libraries.js";
+import { short } from "./numbers.js";
+import { decades } from "./plot.js";
+import { choose, useView } from "./state.js";
+import { curve, Steps } from "./steps.js";
+import { say } from "./words.js";
+
+export function Scales({ page }) {
+  const column = useView((view) => view.column);
+  const range = useMemo(() => common(page), [page]);
+  return html`
+    <section aria-labelledby="scales-title" class="scales">
+      <h2 id="scales-title">${say("Gradients and updates")}</h2>
+      <p class="legend">
+        <span><i class="key line"></i>${say("size of the weight's gradient")}</span>
+        <span><i class="key second"></i>${say("update over weight")}</span>
+        <span class="soft">${say("one logarithmic axis for all layers")}</span>
+      </p>
+      <div class="multiples" role="region" tabindex="0" aria-labelledby="scales-title">
+        ${page.layers.map((layer, i) => html`<${Panel} key=${i} page=${page} layer=${layer} index=${i} range=${range} column=${column} />`)}
+      </div>
+    </section>
+  `;
+}
+
+function Panel({ page, layer, index, range, column }) {
+  const steps = page.recorded.steps;
+  const paths = useMemo(
+    () => ["gradient", "update"].map((key) => curve(steps, page.ladder[key].row(index).map(positive), range)),
+    [page, range],
+  );
+  if (!paths.some(Boolean)) return null;
+  return html`<figure data-layer=${index}>
+    <figcaption><button type="button" onClick=${() => choose({ layer: index })}><span class="number">${index + 1}</span> <span class="name">${layer.name}</span></button></figcaption>
+    <${Steps} page=${page} column=${column} low=${short(range.low)} high=${short(range.high)}>
+      <path class="curve" d=${paths[0]} />
+      <path class="curve second" d=${paths[1]} />
+    <//>
+  </figure>`;
+}
+
+/** Zero has no place on a logarithmic axis: the curve is broken there. */
+function positive(value) {
+  return value > 0 ? value : NaN;
+}
+
+/** The common axis: whole decades around all that is drawn. */
+function common(page) {
+  let low = Infinity;
+  let high = 0;
+  for (const key of ["gradient", "update"]) {
+    for (const value of page.ladder[key].values) {
+      if (value > 0 && Number.isFinite(value)) [low, high] = [Math.min(low, value), Math.max(high, value)];
+    }
+  }
+  [low, high] = decades(low, high);
+  const size = Math.log(high / low);
+  return { low, high, height: (value) => 100 - (100 * Math.log(value / low)) / size };
+}

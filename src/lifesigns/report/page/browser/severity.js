@@ -1,0 +1,17 @@
+// A finding's severity by shape and colour, never by colour alone.
+
+import { html } from "./libraries.js";
+import { say } from "./words.js";
+
+const SHAPES = {
+  error: "M8 1 15 8 8 15 1 8Z",
+  warning: "M8 2 15 14H1Z",
+  note: "M8 2a6 6 0 1 0 0 12A6 6 0 1 0 8 2Z",
+};
+
+/** The sign of a severity, with its name for those who do not see it. */
+export function Sign({ severity }) {
+  return html`<svg class="sign ${severity}" viewBox="0 0 16 16" role="img" aria-label=${say(severity)}>
+    <path d=${SHAPES[severity]} />
+  </svg>`;
+}

@@ -1,0 +1,125 @@
+"""The page as one file: document, scripts and styles together, and no request.
+
+A policy in the file itself forbids everything that is not in it: only the scripts and styles with
+these digests run, whatever a module of the watched network is named.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import html
+import json
+import re
+from collections.abc import Mapping
+from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import Any
+
+from lifesigns.report.page import still
+from lifesigns.report.page.linker import link
+
+LIBRARIES = ("preact.min.umd.js", "hooks.umd.js", "htm.umd.js", "uPlot.iife.min.js")
+"""In the order in which they need one another."""
+STYLES = ("vendor/uPlot.min.css", "shell.css", "page.css")
+_ICON = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Cpath "
+    "d='M1 9h3l2-6 3 11 2-5h4' fill='none' stroke='%230b7285' stroke-width='2'/%3E%3C/svg%3E"
+)
+
+
+def page_html(document: Mapping[str, Any]) -> str:
+    """The page of a run as one file that opens without a network.
+
+    Args:
+        document: A page document (docs/page-document.md).
+    """
+    return html_around(
+        f'<script type="application/json" id="document">{_inert_json(document)}</script>',
+        title=document["report"]["command"] or "lifesigns",
+        noscript=still.still_html(document),
+    )
+
+
+def html_around(
+    source: str,
+    *,
+    title: str,
+    entry: str = "main.js",
+    noscript: str = "",
+    connect: str = "'none'",
+) -> str:
+    """The page that a module draws, with its libraries, styles and policy.
+
+    Args:
+        source: Markup that the module reads, such as the element `#document`.
+        title: Plain text.
+        entry: The module of `browser/` that draws into `#page`.
+        noscript: Markup for readers without JavaScript.
+        connect: Where the page may send requests to: `connect-src` of its policy.
+    """
+    scripts, styles = _scripts(entry), _styles()
+    return "\n".join(
+        [
+            '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{_policy(scripts, styles, connect)}">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f'<link rel="icon" href="{_ICON}">',
+            f"<title>{html.escape(title)} · lifesigns</title>",
+            *(f"<style>{text}</style>" for text in styles),
+            f'</head><body><main id="page"><noscript>{noscript}</noscript></main>',
+            source,
+            *(f"<script>{text}</script>" for text in scripts),
+            "</body></html>\n",
+        ]
+    )
+
+
+def _policy(scripts: tuple[str, ...], styles: tuple[str, ...], connect: str) -> str:
+    return (
+        f"default-src 'none'; script-src {' '.join(map(_digest, scripts))}; "
+        f"style-src {' '.join(map(_digest, styles))}; img-src data:; "
+        f"connect-src {connect}; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _digest(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _inert_json(value: Any) -> str:
+    """JSON that cannot end the element it stands in, nor begin one."""
+    text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c")
+
+
+@functools.cache
+def _scripts(entry: str) -> tuple[str, ...]:
+    """The libraries, and the modules that `entry` needs as one script."""
+    libraries = (_folder().joinpath("vendor", name).read_text("utf-8") for name in LIBRARIES)
+    modules = {
+        file.name: file.read_text("utf-8")
+        for file in _folder().iterdir()
+        if file.name.endswith(".js")
+    }
+    return tuple(_closed(text) for text in (*libraries, link(modules, entry)))
+
+
+@functools.cache
+def _styles() -> tuple[str, ...]:
+    return tuple(_closed(_folder().joinpath(name).read_text("utf-8")) for name in STYLES)
+
+
+def _closed(text: str) -> str:
+    """A script or style as it can stand in its element.
+
+    Comments that name a source map would make a debugger ask for it.
+    """
+    if re.search(r"</(script|style)|<!--", text, re.I):
+        raise ValueError("a script or style of the page would end the element it stands in")
+    return re.sub(r"^//# sourceMappingURL=.*$", "", text, flags=re.M).strip()
+
+
+def _folder() -> Traversable:
+    return resources.files("lifesigns.report.page").joinpath("browser")
