@@ -18,9 +18,10 @@ from lifesigns.report.comparison.changes import Change
 from lifesigns.report.comparison.curves import Pair
 from lifesigns.report.comparison.divergence import Divergence
 from lifesigns.report.comparison.ladder import Rung
-from lifesigns.report.comparison.layers import COLUMNS, Layer
+from lifesigns.report.comparison.layers import Layer
 from lifesigns.report.comparison.recordings import Difference
 from lifesigns.report.comparison.words import headline, letter, located, not_compared
+from lifesigns.report.page.columns import KEYS
 from lifesigns.report.verdict import alarms
 
 SCHEMA = {"name": "lifesigns-comparison", "version": 1}
@@ -77,7 +78,7 @@ def _comparison(number: int, comparison: Comparison) -> dict[str, Any]:
         "findings": tuple(_change(comparison, change) for change in comparison.changes),
         "ladder": {
             "steps": comparison.ladder.steps,
-            "columns": tuple(column.key for column in COLUMNS),
+            "columns": KEYS,
             "layers": tuple(_rung(rung) for rung in comparison.ladder.rungs),
         },
         "settings": tuple(

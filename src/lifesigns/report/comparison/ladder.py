@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from lifesigns.records import Trace
-from lifesigns.report.comparison.layers import COLUMNS, Layer, layers
+from lifesigns.report.comparison.layers import Layer, layers
+from lifesigns.report.page.columns import COLUMNS
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,29 @@ class Rung:
         if self.first is None or self.other is None:
             return float("inf")
         pairs = zip(COLUMNS, self.first.numbers, self.other.numbers, strict=True)
-        return max(column.distance(a, b) for column, a, b in pairs)
+        return max(apart(a, b, in_decades=column.logarithmic) for column, a, b in pairs)
+
+
+def apart(first: float, other: float, *, in_decades: bool) -> float:
+    """How far two values are apart; infinitely where only one was measured.
+
+    Args:
+        first: NaN where it was not measured.
+        other: Likewise.
+        in_decades: Whether by their sizes, in powers of ten, instead of by their difference.
+
+    Example:
+        >>> apart(0.1, 0.001, in_decades=True), apart(0.0, 0.5, in_decades=False)
+        (2.0, 0.5)
+    """
+    if first == other or (math.isnan(first) and math.isnan(other)):
+        return 0.0
+    if math.isnan(first) or math.isnan(other):
+        return math.inf
+    low, high = sorted((abs(first), abs(other)))
+    if in_decades:
+        return math.log10(high) - math.log10(low) if low > 0 else math.inf
+    return high - low
 
 
 @dataclass(frozen=True)

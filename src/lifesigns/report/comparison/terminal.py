@@ -21,19 +21,22 @@ from lifesigns.report.comparison._comparison import Comparison, Side
 from lifesigns.report.comparison.changes import Change
 from lifesigns.report.comparison.curves import Pair, Window
 from lifesigns.report.comparison.ladder import Rung
-from lifesigns.report.comparison.layers import COLUMNS, Column, Layer
+from lifesigns.report.comparison.layers import Layer
 from lifesigns.report.comparison.words import headline, letter, located, not_compared, values
 from lifesigns.report.curve import sparkline
+from lifesigns.report.page.columns import COLUMNS, Column
 from lifesigns.report.terminal import COLOR, Said, console_for, fitted, rows, write
 
 MOST_RUNGS = 8
 """Layers that are printed: those that differ most. JSON has all."""
 MOST_WINDOWS = 4
 """Stretches of the loss that are printed."""
+LETTER = 6
+"""Width of the column of the runs' names."""
 NUMBER = 10
 """Width of a column of numbers."""
-HEADINGS = {"size": "size", "dead": "dead", "saturated": "saturated", "slope": "σ′",
-            "gradient": "gradient", "update": "update"}  # fmt: skip
+HEADINGS = {"centring": "mean/σ", "slope": "σ′"}
+"""Of the columns that are not called by their keys."""
 
 Names = tuple[str, str]
 
@@ -128,7 +131,7 @@ def _layers(console: Console, comparison: Comparison, names: Names) -> Iterator[
     left_out = len(known.rungs) - MOST_RUNGS
     more = f"; the {MOST_RUNGS} of {len(known.rungs)} that differ most" if left_out > 0 else ""
     yield rows(console, ("layers", f"as recorded in {steps}{more}"))
-    headings = ["", *(HEADINGS[column.key] for column in COLUMNS)]
+    headings = ["", *(HEADINGS.get(column.key, column.key) for column in COLUMNS)]
     lines: list[ConsoleRenderable] = [_line(console, headings)]
     for rung in _shown(known.rungs):
         lines.append(Text(fitted(console, _title(rung)), "bold"))
@@ -139,7 +142,7 @@ def _layers(console: Console, comparison: Comparison, names: Names) -> Iterator[
 def _line(console: Console, cells: Sequence[str]) -> Table:
     """A letter and the numbers of a layer."""
     table = Table.grid()
-    table.add_column(width=NUMBER)
+    table.add_column(width=LETTER)
     for _ in COLUMNS:
         table.add_column(width=NUMBER, justify="right")
     table.add_row(*(Text(fitted(console, cell)) for cell in cells))
@@ -179,7 +182,7 @@ def _cells(layer: Layer | None) -> list[str]:
 def _number(column: Column, value: float) -> str:
     if math.isnan(value):
         return "-"
-    return f"{100 * value:.3g} %" if column.is_share else f"{value:.3g}"
+    return f"{value:.3g}" if column.logarithmic else f"{100 * value:.3g} %"
 
 
 # --- losses ---------------------------------------------------------------------------------------
