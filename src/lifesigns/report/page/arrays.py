@@ -9,11 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-<<<<<<< HEAD
-TYPES = {
-=======
 TYPES: dict[str, np.dtype[Any]] = {
->>>>>>> see-doc
     "uint8": np.dtype("<u1"),
     "uint16": np.dtype("<u2"),
     "int32": np.dtype("<i4"),
@@ -52,16 +48,10 @@ def unpack(packed: dict[str, Any]) -> NDArray[Any]:
         packed: What `pack` returned.
     """
     data = zlib.decompress(base64.b64decode(packed["data"]), -zlib.MAX_WBITS)
-<<<<<<< HEAD
-    stored = np.frombuffer(data, TYPES[packed["dtype"]]).reshape(packed["shape"])
-    if packed["dtype"] == "bfloat16":
-        return (stored.astype(np.uint32) << 16).view(np.float32)
-=======
     stored: NDArray[Any] = np.frombuffer(data, TYPES[packed["dtype"]]).reshape(packed["shape"])
     if packed["dtype"] == "bfloat16":
         wide: NDArray[np.float32] = (stored.astype(np.uint32) << 16).view(np.float32)
         return wide
->>>>>>> see-doc
     return stored
 
 
