@@ -31,7 +31,7 @@ MOST_RUNGS = 8
 """Layers that are printed: those that differ most. JSON has all."""
 MOST_WINDOWS = 4
 """Stretches of the loss that are printed."""
-LETTER = 6
+LETTER = 7
 """Width of the column of the runs' names."""
 NUMBER = 10
 """Width of a column of numbers."""
@@ -93,7 +93,7 @@ def _header(
         yield "rounding", f"from {located(known.rounding, names)}"
     if known.difference is not None and known.equal_losses:
         losses = counted(known.losses, "loss")
-        yield "before", f"the first {known.equal_losses} of {losses} equal to the bit"
+        yield "before", f"the first {known.equal_losses} of {losses} are equal to the bit"
 
 
 def _run(side: Side) -> str:
@@ -167,7 +167,7 @@ def _title(rung: Rung) -> str:
 def _rung(rung: Rung, names: Names) -> Iterator[list[str]]:
     first, other = (_cells(layer) for layer in (rung.first, rung.other))
     if first == other:
-        yield [f"  {' and '.join(names)}", *first]
+        yield [f"  {' = '.join(names)}", *first]
         return
     for name, cells in zip(names, (first, other), strict=True):
         yield [f"  {name}", *cells]
