@@ -25,6 +25,11 @@ PATIENCE = 4.0
 """Seconds a reader waits for the writer (only ever needed with a rollback journal)."""
 EFFORT = 1_000_000
 """Instructions of SQLite between two looks at how long it works; a row takes about ten."""
+BATCH = 16
+"""Snapshots read at once; between two batches the file is not held, and its writer can go on.
+
+A writer without a write-ahead log waits for readers, and gives up when too many of its rows wait.
+"""
 BESIDE = ("-wal", "-shm", "-journal")
 OF_SEVERAL = bytes.fromhex("d9d505f920a163d7")
 """Ends a journal that names a second file, which SQLite would delete. Ours never do.
@@ -43,17 +48,47 @@ def read_run(path: Path) -> Trace:
         RunFileError: There is no readable run file at `path`; the message says why.
     """
     with _opened(Path(path)) as connection:
-        trace = from_json(Trace, _named(connection, "progress"))
-        snapshots, losses = _snapshots(connection), _losses(connection)
-        # A killed run did not get round to noting its last steps; what it stored tells of them.
-        seen = max([trace.steps, *(s.step for s in snapshots), *losses.steps.tolist()])
-        return dataclasses.replace(
-            trace,
-            snapshots=snapshots,
-            losses=losses,
-            steps=seen,
-            info=from_json(RunInfo, _named(connection, "environment")),
-        )
+        graphs = _Graphs(connection)
+        snapshots = tuple(snapshot for _, snapshot in _snapshots(connection, graphs))
+        return dataclasses.replace(_progress(connection), snapshots=snapshots)
+
+
+def read_progress(path: Path) -> Trace:
+    """How far the run in the file at `path` has come: the trace without its snapshots.
+
+    Cost: that of its losses, 24 bytes a step, however much was recorded.
+
+    Args:
+        path: The file may still be written to; it is not changed.
+
+    Raises:
+        RunFileError: There is no readable run file at `path`; the message says why.
+    """
+    with _opened(Path(path)) as connection:
+        return _progress(connection)
+
+
+def read_snapshots(path: Path, after: int = -1) -> Iterator[tuple[int, Snapshot]]:
+    """The snapshots of a run in order, each with its number; few of them are in memory at once.
+
+    Args:
+        path: The file may still be written to; it is not changed.
+        after: Only those with a higher number; they are numbered from 1 on.
+
+    Raises:
+        RunFileError: There is no readable run file at `path`; the message says why. It is raised
+            when a snapshot is asked for.
+    """
+    with _opened(Path(path)) as connection:
+        graphs = _Graphs(connection)
+        while batch := list(_snapshots(connection, graphs, f"number > {after}", BATCH)):
+            if connection.in_transaction:
+                connection.execute("COMMIT")
+            yield from batch
+            connection.execute("BEGIN")
+            if batch[-1][0] <= after:
+                raise ValueError(f"snapshot {batch[-1][0]} follows after {after}")
+            after = batch[-1][0]
 
 
 def read_findings(path: Path) -> tuple[Finding, ...]:
@@ -78,17 +113,46 @@ def _named(connection: sqlite3.Connection, table: str) -> dict[str, Any]:
     return {name: json.loads(value) for name, value in rows}
 
 
-def _snapshots(connection: sqlite3.Connection) -> tuple[Snapshot, ...]:
-    graphs = {
-        digest: from_json(Graph, decompress(body))
-        for digest, body in _rows(connection, "SELECT hash, body FROM graphs")
-    }
-    rows = _rows(connection, "SELECT graph, body, arrays FROM snapshots ORDER BY number")
-    return tuple(unpack(body, arrays, graphs[digest]) for digest, body, arrays in rows)
+def _progress(connection: sqlite3.Connection) -> Trace:
+    trace, losses = from_json(Trace, _named(connection, "progress")), _losses(connection)
+    last = "SELECT step FROM snapshots ORDER BY number DESC LIMIT 1"
+    recorded = [step for (step,) in _rows(connection, last)]
+    return dataclasses.replace(
+        trace,
+        losses=losses,
+        # A killed run did not get round to noting its last steps; what it stored tells of them.
+        steps=max([trace.steps, *recorded, int(losses.steps.max(initial=0))]),
+        info=from_json(RunInfo, _named(connection, "environment")),
+    )
 
 
-def _losses(connection: sqlite3.Connection) -> LossCurve:
-    rows = _rows(connection, 'SELECT steps, "values", streams FROM losses ORDER BY number')
+class _Graphs:
+    """The graphs of a run file, each unpacked once."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._known: dict[bytes, Graph] = {}
+
+    def __getitem__(self, digest: bytes) -> Graph:
+        if digest not in self._known:
+            query = "SELECT body FROM graphs WHERE hash = ?"
+            ((body,),) = _rows(self._connection, query, digest)
+            self._known[digest] = from_json(Graph, decompress(body))
+        return self._known[digest]
+
+
+def _snapshots(
+    connection: sqlite3.Connection, graphs: _Graphs, which: str = "1", most: int = -1
+) -> Iterator[tuple[int, Snapshot]]:
+    columns = f"SELECT number, graph, body, arrays FROM snapshots WHERE {which}"
+    rows = _rows(connection, f"{columns} ORDER BY number LIMIT {most}")
+    for number, digest, body, arrays in rows:
+        yield number, unpack(body, arrays, graphs[digest])
+
+
+def _losses(connection: sqlite3.Connection, after: int = 0) -> LossCurve:
+    query = f'SELECT steps, "values", streams FROM losses WHERE number > {after} ORDER BY number'
+    rows = _rows(connection, query)
     columns = list(zip(*rows, strict=True)) or [(), (), ()]
     steps, values, streams = (
         np.frombuffer(b"".join(chunks), kind).astype(kind[1:])
@@ -99,7 +163,7 @@ def _losses(connection: sqlite3.Connection) -> LossCurve:
     return LossCurve(steps, values, streams)
 
 
-def _rows(connection: sqlite3.Connection, query: str) -> Iterator[tuple[Any, ...]]:
+def _rows(connection: sqlite3.Connection, query: str, *values: Any) -> Iterator[tuple[Any, ...]]:
     """The rows of a query, as long as they can be what the file holds.
 
     A damaged file can lead to the same page again and again.
@@ -108,7 +172,7 @@ def _rows(connection: sqlite3.Connection, query: str) -> Iterator[tuple[Any, ...
         connection.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size")
     )
     left = pages * size
-    for row in connection.execute(query):
+    for row in connection.execute(query, values):
         left -= 1 + sum(len(value) for value in row if isinstance(value, str | bytes))
         if left < 0:
             raise ValueError(f"more than the {pages * size:,} bytes of the file are in its rows")

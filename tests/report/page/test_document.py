@@ -100,4 +100,4 @@ def test_findings_stand_at_their_layers_and_sites():
 def test_the_status_says_how_the_run_ended(outcome, killed, status):
     trace = Trace(info=RunInfo(outcome=outcome))
 
-    assert document(trace, (), is_killed=killed)["run"]["status"] == status
+    assert document(trace, (), killed=killed)["run"]["status"] == status

@@ -5,8 +5,8 @@ docs/page-document.md describes it. The pieces, from the snapshot to the documen
 
 - `layers`: which sites are a layer; `layout`: the rows of all layers and parameters of a run.
 - `measured` and `reading`: the numbers of one snapshot; `columns`: what is expected of them.
-- `axis`, `history`, `maps`, `losses`: the run in bounded memory; `slopes`: what was to be expected.
-- `composition`, `graph`, `words`, `status`, `arrays`: the document; `events`: a live page's news.
+- `axis`, `history`, `maps`: the run in bounded memory; `slopes`: what was to be expected.
+- `composition`, `losses`, `graph`, `words`, `status`, `arrays`: the document; `events`: a live page's news.
 """
 
 from lifesigns.report.page.builder import PageBuilder, document

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lifesigns.records import Finding, LossCurve, Snapshot, Trace
+from lifesigns.records import Finding, Snapshot, Trace
 from lifesigns.report.as_json import to_json
-from lifesigns.report.page.composition import history_of, losses_of
+from lifesigns.report.page.composition import history_of
 from lifesigns.report.page.events import event_of
 from lifesigns.report.page.history import History
-from lifesigns.report.page.losses import Losses
-from lifesigns.report.page.reading import Reading
+from lifesigns.report.page.losses import losses
+from lifesigns.report.page.reading import Reading, read
 from lifesigns.report.page.status import run_of
 from lifesigns.report.page.words import titles, words
 
@@ -20,17 +20,16 @@ SCHEMA = {"name": "lifesigns-page", "version": 1}
 
 
 class PageBuilder:
-    """Takes snapshots and losses in the order of training, and makes the document at any time.
+    """Takes snapshots in the order of training, and makes the document at any time.
 
     Its memory is bounded whatever the length of the run, so that a run file can be streamed through
     it: no snapshot is kept (but the last one's numbers), only columns, of which there are at most
     `2 * history.MOST_COLUMNS`. That is 64 MiB for all maps (`maps.HELD`; networks of more than
-    80,000 units have fewer columns), 22 kB for each layer, 10 kB for each parameter, and 64 kB for
-    each loss.
+    80,000 units have fewer columns), 22 kB for each layer and 10 kB for each parameter.
     """
 
     def __init__(self) -> None:
-        self._history, self._losses = History(), Losses()
+        self._history = History()
         self._latest: tuple[Snapshot, Reading] | None = None
 
     @property
@@ -46,26 +45,16 @@ class PageBuilder:
         """
         self._latest = snapshot, self._history.add(snapshot)
 
-    def lose(self, curve: LossCurve) -> None:
-        """Takes the losses of further steps in.
+    def event(self, snapshot: Snapshot, number: int | None = None) -> dict[str, Any]:
+        """What a live page is told of a snapshot; its size depends on the network alone.
 
         Args:
-            curve: Only those that are new.
+            snapshot: One that was added; of the last one nothing is computed again.
+            number: Of the snapshot in its run file; by default that of the last one, from 0 on.
         """
-        self._losses.add(curve)
-
-    def event(self, number: int | None = None) -> dict[str, Any]:
-        """What a live page is told of the last snapshot: of one size in a run of any length.
-
-        Args:
-            number: Of the snapshot in its run file; by default counted from 0 as they were added.
-
-        Raises:
-            ValueError: No snapshot was added.
-        """
-        if self._latest is None:
-            raise ValueError("no snapshot was added, so there is none to tell of")
-        reading = self._latest[1]
+        last, reading = self._latest or (None, None)
+        if reading is None or last is not snapshot:
+            reading = read(snapshot, self._history.layout)
         return event_of(reading, self._history, self.snapshots - 1 if number is None else number)
 
     def document(
@@ -74,7 +63,7 @@ class PageBuilder:
         findings: Sequence[Finding],
         ignored: Mapping[str, int] | None = None,
         *,
-        is_killed: bool = False,
+        killed: bool = False,
     ) -> dict[str, Any]:
         """The document of what was added so far, as docs/page-document.md describes it.
 
@@ -82,7 +71,7 @@ class PageBuilder:
             trace: The run, with all its losses; of its snapshots those that were kept are enough.
             findings: Most important first.
             ignored: How many findings of each rule were set aside; None for none.
-            is_killed: Whether nobody writes the file of a run that never said it had ended.
+            killed: Whether nobody writes the file of a run that never said it had ended.
         """
         history = self._history
         return {
@@ -90,8 +79,8 @@ class PageBuilder:
             "report": to_json(trace, findings, ignored),
             "words": words(findings),
             "titles": titles(findings),
-            "run": run_of(trace, history.steps, history.snapshots, is_killed=is_killed),
-            "losses": losses_of(self._losses, trace),
+            "run": run_of(trace, history.steps, history.snapshots, killed=killed),
+            "losses": losses(trace),
             **history_of(history, findings),
         }
 
@@ -101,7 +90,7 @@ def document(
     findings: Sequence[Finding],
     ignored: Mapping[str, int] | None = None,
     *,
-    is_killed: bool = False,
+    killed: bool = False,
 ) -> dict[str, Any]:
     """The page document of a run that is in memory, as strict JSON values.
 
@@ -109,7 +98,7 @@ def document(
         trace: The run.
         findings: Most important first.
         ignored: How many findings of each rule were set aside; None for none.
-        is_killed: Whether it is of a file that nobody writes though it never said it had ended.
+        killed: Whether it is of a file that nobody writes though it never said it had ended.
 
     Example:
         >>> empty = document(Trace(), ())
@@ -119,5 +108,4 @@ def document(
     builder = PageBuilder()
     for snapshot in trace.snapshots:
         builder.add(snapshot)
-    builder.lose(trace.losses)
-    return builder.document(trace, findings, ignored, is_killed=is_killed)
+    return builder.document(trace, findings, ignored, killed=killed)

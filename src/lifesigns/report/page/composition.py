@@ -2,40 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from lifesigns.evidence.courses import course_of
-from lifesigns.records import Finding, Trace
-from lifesigns.report.curve import is_logarithmic
+from lifesigns.records import Finding
 from lifesigns.report.page.arrays import pack
 from lifesigns.report.page.columns import COLUMNS, KEYS
 from lifesigns.report.page.graph import drawing, found_at
 from lifesigns.report.page.history import History
-from lifesigns.report.page.losses import Losses
 from lifesigns.report.page.reading import PARAMETERS
-
-
-def losses_of(losses: Losses, trace: Trace) -> list[dict[str, Any]]:
-    """The curve of each stream, with the level of the best constant prediction.
-
-    Args:
-        losses: In buckets.
-        trace: All its losses, and the snapshots that say what a constant prediction would have.
-    """
-    return [
-        {
-            "stream": number,
-            **buckets.to_json(),
-            "baseline": _finite(course_of(trace, number).baseline),
-            "logarithmic": is_logarithmic(np.concatenate([buckets.low, buckets.high])),
-        }
-        for number, buckets in sorted(losses.streams.items())
-    ]
 
 
 def history_of(history: History, findings: Sequence[Finding]) -> dict[str, Any]:
@@ -101,7 +78,3 @@ def _parameters(
         | {key: pack(values[i, row], "bfloat16") for i, key in enumerate(PARAMETERS)}
         for name, row in history.layout.parameters.items()
     ]
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -9,12 +9,12 @@ from lifesigns.records import Trace
 WORDS = ("running", "finished", "interrupted", "failed")
 
 
-def status_of(trace: Trace, *, is_killed: bool = False) -> tuple[str, str]:
+def status_of(trace: Trace, *, killed: bool = False) -> tuple[str, str]:
     """The status of a run, and what is known beyond it.
 
     Args:
         trace: Its `info` says how it ended.
-        is_killed: Whether nobody writes the file of a run that never said it had ended.
+        killed: Whether nobody writes the file of a run that never said it had ended.
 
     Example:
         >>> from lifesigns.records import RunInfo
@@ -24,7 +24,7 @@ def status_of(trace: Trace, *, is_killed: bool = False) -> tuple[str, str]:
         ('finished', 'stopped after 9 steps (--max-steps)')
     """
     word, _, reason = trace.info.outcome.partition(": ")
-    if word == "running" and is_killed:
+    if word == "running" and killed:
         return "killed", ""
     if word in WORDS:
         return word, reason
@@ -32,16 +32,16 @@ def status_of(trace: Trace, *, is_killed: bool = False) -> tuple[str, str]:
     return ended, trace.info.outcome
 
 
-def run_of(trace: Trace, recorded: int, snapshots: int, *, is_killed: bool) -> dict[str, Any]:
+def run_of(trace: Trace, recorded: int, snapshots: int, *, killed: bool) -> dict[str, Any]:
     """What the document says of the run as a whole.
 
     Args:
         trace: Of the run.
         recorded: How many steps were recorded.
         snapshots: How many snapshots that made.
-        is_killed: As for `status_of`.
+        killed: As for `status_of`.
     """
-    status, reason = status_of(trace, is_killed=is_killed)
+    status, reason = status_of(trace, killed=killed)
     return {
         "status": status,
         "reason": reason,
