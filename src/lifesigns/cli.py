@@ -194,6 +194,10 @@ def compare(
         Align, typer.Option(help="Compare losses at the same step or number of samples seen.")
     ] = Align.step,
     json: AsJson = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", callback=writable, help="Also write a page there."),
+    ] = None,
     select: Select = None,
     ignore: Ignore = None,
 ) -> None:
@@ -201,7 +205,7 @@ def compare(
     from lifesigns.commands.compare import compare_runs as command
 
     selection = selected(settings_of(Path.cwd()), select, ignore)
-    code = command(paths, axis=align.value, json_output=json, selection=selection)
+    code = command(paths, axis=align.value, json_output=json, html=html, selection=selection)
     raise typer.Exit(code)
 
 

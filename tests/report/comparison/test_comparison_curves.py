@@ -42,6 +42,7 @@ def test_a_batch_that_changes_counts_from_the_step_that_showed_it():
     (pair,) = curves(changing, changing, "samples")
 
     assert pair.windows[-1].end == 1 + 1 + 10 + 10
+    assert pair.samples[0] == ((0, 1), (1, 2), (3, 22))
 
 
 def test_samples_need_a_recorded_batch():

@@ -154,6 +154,7 @@ def _losses(pair: Pair) -> dict[str, Any]:
         "stream": pair.stream,
         "courses": tuple(_course(course) for course in pair.courses),
         "windows": pair.windows,
+        "samples": pair.samples,
     }
 
 

@@ -28,6 +28,10 @@ class Window:
     other: float
 
 
+Knots = tuple[tuple[int, int], ...]
+"""Steps, with the samples that had been seen after each."""
+
+
 @dataclass(frozen=True)
 class Pair:
     """One loss of both runs."""
@@ -37,6 +41,9 @@ class Pair:
     """What each did over its own run: start, end, baseline."""
     windows: tuple[Window, ...]
     """As far as both runs go."""
+    samples: tuple[Knots, Knots] | None
+    """How many samples each run had seen after a step, where losses are aligned by that: linear
+    between these steps."""
 
 
 def curves(first: Trace, other: Trace, axis: str) -> tuple[Pair, ...]:
@@ -56,7 +63,10 @@ def curves(first: Trace, other: Trace, axis: str) -> tuple[Pair, ...]:
     for stream in both:
         courses = tuple(run.stream(stream).course for run in runs)
         seen = [_seen(trace, stream, axis) for trace in (first, other)]
-        found.append(Pair(stream, (courses[0], courses[1]), _windows(seen)))
+        samples = None
+        if axis == "samples":
+            samples = (_knots(first, stream, seen[0]), _knots(other, stream, seen[1]))
+        found.append(Pair(stream, (courses[0], courses[1]), _windows(seen), samples))
     return tuple(found)
 
 
@@ -90,6 +100,15 @@ def _seen(trace: Trace, stream: int, axis: str) -> Line:
     if axis == "step":
         return steps, values
     return np.cumsum(_samples(trace, stream, steps)) - 1, values
+
+
+def _knots(trace: Trace, stream: int, line: Line) -> Knots:
+    """The first and the last step, and those around which the size of the batch changes."""
+    steps = trace.losses.steps[trace.losses.streams == stream]
+    places = line[0] + 1
+    bends = np.flatnonzero(np.diff(places, n=2)) + 1
+    kept = sorted({0, *bends.tolist(), len(steps) - 1})
+    return tuple((int(steps[i]), int(places[i])) for i in kept)
 
 
 def _samples(trace: Trace, stream: int, steps: Floats) -> Floats:

@@ -49,6 +49,7 @@ def html_around(
     entry: str = "main.js",
     noscript: str = "",
     connect: str = "'none'",
+    styles: tuple[str, ...] = STYLES,
 ) -> str:
     """The page that a module draws, with its libraries, styles and policy.
 
@@ -58,16 +59,17 @@ def html_around(
         entry: The module of `browser/` that draws into `#page`.
         noscript: Markup for readers without JavaScript.
         connect: Where the page may send requests to: `connect-src` of its policy.
+        styles: Files of `browser/`.
     """
-    scripts, styles = _scripts(entry), _styles()
+    scripts, sheets = _scripts(entry), _styles(styles)
     return "\n".join(
         [
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{_policy(scripts, styles, connect)}">',
+            f'<meta http-equiv="Content-Security-Policy" content="{_policy(scripts, sheets, connect)}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f'<link rel="icon" href="{_ICON}">',
             f"<title>{html.escape(title)} · lifesigns</title>",
-            *(f"<style>{text}</style>" for text in styles),
+            *(f"<style>{text}</style>" for text in sheets),
             f'</head><body><main id="page"><noscript>{noscript}</noscript></main>',
             source,
             *(f"<script>{text}</script>" for text in scripts),
@@ -107,8 +109,8 @@ def _scripts(entry: str) -> tuple[str, ...]:
 
 
 @functools.cache
-def _styles() -> tuple[str, ...]:
-    return tuple(_closed(_folder().joinpath(name).read_text("utf-8")) for name in STYLES)
+def _styles(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(_closed(_folder().joinpath(name).read_text("utf-8")) for name in names)
 
 
 def _closed(text: str) -> str:

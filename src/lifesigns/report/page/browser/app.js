@@ -13,14 +13,7 @@ import { useView } from "./state.js";
 import { say } from "./words.js";
 
 export function App({ page }) {
-  const language = useView((view) => view.language);
-  const theme = useView((view) => view.theme);
-  useLayoutEffect(() => {
-    document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
-  }, [language]);
-  useLayoutEffect(() => {
-    document.documentElement.dataset.theme = theme;
-  }, [theme]);
+  useAppearance();
   return html`
     <${Header} page=${page} />
     <div class="columns">
@@ -41,4 +34,16 @@ function Layers({ page }) {
     <${Slopes} page=${page} />
     <${Scales} page=${page} />
   `;
+}
+
+/** Puts the reader's language and colours on the page. */
+export function useAppearance() {
+  const language = useView((view) => view.language);
+  const theme = useView((view) => view.theme);
+  useLayoutEffect(() => {
+    document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
+  }, [language]);
+  useLayoutEffect(() => {
+    document.documentElement.dataset.theme = theme;
+  }, [theme]);
 }

@@ -32,7 +32,7 @@ export function Header({ page }) {
   `;
 }
 
-function Switches() {
+export function Switches() {
   const language = useView((view) => view.language);
   const theme = useView((view) => view.theme);
   const next = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length];

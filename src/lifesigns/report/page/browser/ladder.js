@@ -68,7 +68,7 @@ function Cell({ page, layer, name, column, first }) {
 }
 
 /** ▲ too large, ▼ too small; twice where a rule alarms. */
-function Mark({ level }) {
+export function Mark({ level }) {
   if (!level) return html`<span class="sense" aria-hidden="true"></span>`;
   const sign = level > 0 ? "▲" : "▼";
   const words = say(level > 0 ? "too large" : "too small");
