@@ -22,7 +22,14 @@ from lifesigns.report.comparison.changes import Change
 from lifesigns.report.comparison.curves import Pair, Window
 from lifesigns.report.comparison.ladder import Rung
 from lifesigns.report.comparison.layers import Layer
-from lifesigns.report.comparison.words import headline, letter, located, not_compared, values
+from lifesigns.report.comparison.words import (
+    equal_losses,
+    headline,
+    letter,
+    located,
+    not_compared,
+    values,
+)
 from lifesigns.report.curve import sparkline
 from lifesigns.report.page.columns import COLUMNS, Column
 from lifesigns.report.terminal import COLOR, Said, console_for, fitted, rows, write
@@ -92,8 +99,7 @@ def _header(
     if known.rounding is not None:
         yield "rounding", f"from {located(known.rounding, names)}"
     if known.difference is not None and known.equal_losses:
-        losses = counted(known.losses, "loss")
-        yield "before", f"the first {known.equal_losses} of {losses} are equal to the bit"
+        yield "before", equal_losses(known)
 
 
 def _run(side: Side) -> str:

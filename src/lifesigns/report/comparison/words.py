@@ -35,6 +35,8 @@ PLAIN = {
     "gradient_rms": "RMS of the gradient",
     "update_rms": "RMS of the update",
 }
+TIMES = 1.5
+"""Ratio of two numbers from which it is told instead of their difference."""
 SOURCE = "the programs' source, which is not in a run file"
 
 
@@ -98,7 +100,7 @@ def located(difference: Difference, names: tuple[str, str]) -> str:
     first, other = values(difference.first, difference.other)
     return (
         f"step {difference.step}{stream}{where}{unit}: {quantity(difference)} is {first} in "
-        f"{names[0]} and {other} in {names[1]}{_how_much(difference)}"
+        f"{names[0]} and {other} in {names[1]}{_how_much(difference, names)}"
     )
 
 
@@ -127,12 +129,27 @@ def _spaced(name: str) -> str:
     return name.replace("_", " ").replace(".", " ")
 
 
-def _how_much(difference: Difference) -> str:
+def equal_losses(known: Divergence) -> str:
+    """How many losses are equal before the first that differs.
+
+    Args:
+        known: At least one is.
+    """
+    losses = _losses(known.losses)
+    if known.equal_losses == 1:
+        return f"of {losses} the first alone is equal to the bit"
+    return f"the first {known.equal_losses} of {losses} are equal to the bit"
+
+
+def _how_much(difference: Difference, names: tuple[str, str]) -> str:
+    first, other = difference.first, difference.other
+    if isinstance(first, str) or isinstance(other, str) or not math.isfinite(difference.relative):
+        return ""
     if difference.is_rounding:
         return f" (relative difference {difference.relative:.1g}: rounding)"
-    if math.isfinite(difference.relative):
-        return f" (relative difference {difference.relative:.2g})"
-    return ""
+    if first * other > 0 and max(other / first, first / other) > TIMES:
+        return f" ({names[1]} is {other / first:.3g} times {names[0]})"
+    return f" (relative difference {difference.relative:.2g})"
 
 
 def values(first: float | str, other: float | str) -> tuple[str, str]:

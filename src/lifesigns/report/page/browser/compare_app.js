@@ -4,7 +4,7 @@ import { useAppearance } from "./app.js";
 import { Changes } from "./compare_findings.js";
 import { ComparedLayers } from "./compare_ladder.js";
 import { ComparedLoss } from "./compare_loss.js";
-import { difference, headline, notCompared } from "./compare_words.js";
+import { difference, equalLosses, headline, notCompared } from "./compare_words.js";
 import { Switches } from "./header.js";
 import { html } from "./libraries.js";
 import { short, whole } from "./numbers.js";
@@ -51,7 +51,7 @@ function First({ pair, sides }) {
   const { difference: found, rounding, losses, equal_losses: equal } = pair.divergence;
   return html`
     ${found && html`<p class="first">${difference(found, sides)}</p>`}
-    ${found && equal > 0 && html`<p class="soft">${say("The first {} of {} losses are equal to the bit.", whole(equal), whole(losses))}</p>`}
+    ${found && equal > 0 && html`<p class="soft">${equalLosses(equal, losses)}</p>`}
     ${rounding && html`<p class="soft">${say("Only rounding, earlier:")} ${difference(rounding, sides)}</p>`}
   `;
 }

@@ -23,7 +23,7 @@ export function ComparedLayers({ pair, sides }) {
           <th scope="col">${say("Layer")}</th><th scope="col">${say("Run")}</th>
           ${columns.map(({ key }) => html`<th scope="col" title=${columnMeaning(key)}>${columnName(key)}</th>`)}
         </tr></thead>
-        ${pair.ladder.layers.map((rung, i) => html`<${Rung} key=${i} rung=${rung} sides=${sides} at=${at} />`)}
+        ${pair.ladder.layers.map((rung, i) => html`<${Rung} key=${i} rung=${rung} sides=${sides} at=${at} places=${pair.runs} />`)}
       </table>
     </div>
   </section>`;
@@ -41,14 +41,14 @@ function Slider({ sides, step, at }) {
 }
 
 /** A layer of both runs in three rows: the one, the other, and the difference. */
-function Rung({ rung, sides, at }) {
+function Rung({ rung, sides, at, places }) {
   const { columns } = sides[0].page;
   const rows = rung.layers.map((layer, i) => (layer ? sides[i].page.layers.findIndex(({ name }) => name === layer.name) : -1));
   const cells = columns.map(({ key }) => sides.map(({ page }, i) => (rows[i] < 0 || at[i] < 0 ? null : cell(page, rows[i], key, at[i]))));
   return html`<tbody>
     ${sides.map(({ run }, i) => html`<tr>
       ${i === 0 && html`<th scope="rowgroup" rowspan="3">${nameOf(rung)}<small>${activations(rung)}</small></th>`}
-      <th scope="row" class="letter">${run.letter}</th>
+      <th scope="row" class=${`letter run-${places[i] % 4}`}>${run.letter}</th>
       ${rung.layers[i] ? cells.map((both, k) => html`<${Cell} about=${columns[k]} found=${both[i]} />`)
         : html`<td colspan=${columns.length} class="soft">${say("not in this run")}</td>`}
     </tr>`)}

@@ -8,6 +8,7 @@ import { choose } from "./state.js";
 import { say } from "./words.js";
 
 const HEIGHT = 300;
+const WIDE = 100; // times its smallest, from which a positive loss is drawn on a logarithmic axis
 const DASHES = [[], [8, 4], [2, 3], [8, 3, 2, 3]]; // of the losses that are trained in turn
 
 export function ComparedLoss({ comparison, pages, pair }) {
@@ -38,17 +39,24 @@ export function ComparedLoss({ comparison, pages, pair }) {
 
 /** One line for each loss of each run: the middle of what its buckets hold. */
 function linesOf(comparison, pages) {
+  const logarithmic = areWide(pages.flatMap(({ losses }) => losses));
   return pages.flatMap((page, run) => page.losses.map((loss) => {
-    const usable = (value) => (Number.isFinite(value) && !(loss.logarithmic && value <= 0) ? value : null);
-    const middle = Array.from(loss.low, (low, i) => between(usable(low), usable(loss.high[i]), loss.logarithmic));
+    const middle = Array.from(loss.low, (low, i) => between(low, loss.high[i], logarithmic));
     const place = placing(comparison, run, loss.stream);
-    return { run, stream: loss.stream, logarithmic: loss.logarithmic, points: [Array.from(loss.steps, place), middle] };
+    return { run, stream: loss.stream, logarithmic, points: [Array.from(loss.steps, place), middle] };
   }));
 }
 
+/** Whether all are positive, and together too far apart for an axis from 0. */
+function areWide(losses) {
+  const values = losses.flatMap(({ low, high }) => [...low, ...high]).filter(Number.isFinite);
+  const [smallest, largest] = values.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, 0]);
+  return smallest > 0 && largest > WIDE * smallest;
+}
+
 function between(low, high, logarithmic) {
-  if (low === null || high === null) return null;
-  return logarithmic ? Math.sqrt(low * high) : (low + high) / 2;
+  const middle = logarithmic ? Math.sqrt(low * high) : (low + high) / 2;
+  return Number.isFinite(middle) ? middle : null;
 }
 
 /** Where a step of a run stands on the axis: at itself, or at the samples that had been seen. */

@@ -32,6 +32,7 @@ Object.assign(CHINESE, {
   sites: "位置数",
   steps: "步数",
   "The first {} of {} losses are equal to the bit.": "前 {} 个损失（共 {} 个）逐位相等。",
+  "Of {} losses the first alone is equal to the bit.": "{} 个损失中只有第一个逐位相等。",
   "The same in both, as far as a run file tells.": "就运行文件所载，两者相同。",
   "The same in both: {}": "两者相同的：{} 项",
   "trainable numbers": "可训练的参数个数",
@@ -49,7 +50,7 @@ const PHASES = {
 
 /** Whether two runs are the same training, in one line. */
 export function headline({ verdict, identical, divergence }, sides) {
-  if (view().language !== "zh") return verdict;
+  if (view().language !== "zh") return capitalised(verdict);
   const { losses, snapshots, difference: found, longer, rounding } = divergence;
   if (!losses && !snapshots) return "无可比较：没有任何一步为两次训练所共有";
   if (found) return `从第 ${whole(found.step)} 步起不同`;
@@ -59,6 +60,12 @@ export function headline({ verdict, identical, divergence }, sides) {
   if (identical) return `完全相同：${equal}`;
   const more = sides.flatMap(({ run }, i) => (longer[i] ? [`${run.letter} 多训练了 ${whole(longer[i])} 个损失`] : []));
   return `在共有的部分相同：${equal}；${more.join("，")}`;
+}
+
+/** How many losses are equal before the first that differs. */
+export function equalLosses(equal, losses) {
+  if (equal === 1) return say("Of {} losses the first alone is equal to the bit.", whole(losses));
+  return say("The first {} of {} losses are equal to the bit.", whole(equal), whole(losses));
 }
 
 /** Where two runs differ, and by what. */
