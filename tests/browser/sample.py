@@ -7,13 +7,26 @@ from lifesigns.report.page.arrays import pack
 EVIL = "</script><img src=x onerror=\"document.title='broken'\">"
 STEPS = 40
 COLUMNS = {
-    "size": ((0.1, 10), (0.01, 100), True),
-    "centring": ((None, 1), (None, 3), True),
-    "dead": ((None, 0.1), (None, 0.4), False),
-    "saturated": ((None, 0.1), (None, 0.5), False),
-    "slope": ((0.25, None), (0.1, None), True),
-    "gradient": ((0.1, 10), (0.001, 100), True),
-    "update": ((1e-4, 1e-2), (1e-7, 1), True),
+    "size": ([0.1, 10], [0.01, 100], True),
+    "centring": ([None, 1], [None, 3], True),
+    "dead": ([None, 0.1], [None, 0.4], False),
+    "saturated": ([None, 0.1], [None, 0.5], False),
+    "slope": ([0.25, None], [0.1, None], True),
+    "gradient": ([0.1, 10], [0.001, 100], True),
+    "update": ([1e-4, 1e-2], [1e-7, 1], True),
+}
+TITLES = {
+    "dead-units": "Units that never fire",
+    "loss-flat": "The loss is flat",
+    "saturated-units": EVIL,
+}
+CHINESE = {
+    "Units that never fire": "从不激活的单元",
+    "They pass nothing back.": "它们不传回梯度。",
+}
+REMEDY = {
+    "text": "Lower the learning rate.",
+    "code": "optimizer = SGD(parameters, lr=0.01)  # <b>",
 }
 
 
@@ -24,60 +37,67 @@ def sample(layers=4, findings=True):
         layers: How many; the second one dies, the third is saturated.
         findings: Whether anything was found.
     """
-    found = list(_findings()) if findings else []
-    names = [f"{2 * i}:linear#0" for i in range(layers)]
-    names[0] = f"{EVIL}:linear#0"
+    found = [_dead(), _flat(), _saturated()] if findings else []
     at = {1: [0, 1], 2: [2]} if findings else {}
+    names = [f"{EVIL}:linear#0", *(f"{2 * i}:linear#0" for i in range(1, layers))]
     return {
         "schema": {"name": "lifesigns-page", "version": 1},
         "report": _report(found),
-        "words": {"zh": {"Units that never fire": "从不激活的单元", "They pass nothing back.": "它们不传回梯度。"}},
-        "titles": {"dead-units": "Units that never fire", "loss-flat": "The loss is flat", "saturated-units": EVIL},
-        "run": {"status": "finished", "reason": "", "steps": 400, "recorded": STEPS, "snapshots": STEPS, "streams": 1},
+        "words": {"zh": CHINESE},
+        "titles": TITLES,
+        "run": _run(),
         "losses": [_loss()],
         "recorded": {
             "steps": pack(np.arange(STEPS) * 10, "int32"),
             "streams": pack(np.zeros(STEPS), "uint8"),
             "merged": pack(np.ones(STEPS), "int32"),
         },
-        "columns": [
-            {"key": key, "expected": list(expected), "broken": list(broken), "logarithmic": logarithmic, "source": EVIL}
-            for key, (expected, broken, logarithmic) in COLUMNS.items()
-        ],
-        "layers": [
-            {
-                "name": name,
-                "activation": f"{2 * i + 1}:relu#0",
-                "operation": "relu",
-                "kind": "linear",
-                "units": 16,
-                "weight": f"{2 * i}.weight",
-                "stream": 0,
-                "slope": 0.707,
-                "findings": at.get(i, []),
-            }
-            for i, name in enumerate(names)
-        ],
+        "columns": [_column(key, *numbers) for key, numbers in COLUMNS.items()],
+        "layers": [_layer(i, name, at.get(i, [])) for i, name in enumerate(names)],
         "ladder": _ladder(layers),
         "parameters": [],
         "maps": [_map(i) for i in range(min(layers, 4))],
         "graph": _graph(names, at),
-    }  # fmt: skip
+    }
 
 
-def _findings():
-    common = {"severity": "error", "certainty": "exact", "causes": [], "evidence": {}, "intervals": {}}
-    remedy = {"text": "Lower the learning rate.", "code": "optimizer = SGD(parameters, lr=0.01)  # <b>"}
-    dead = {"rule": "dead-units", "code": "ACT001", "symptom": f"62 % of {EVIL} are dead", "site": "2:linear#0", "step": 120}
-    flat = {"rule": "loss-flat", "code": "OPT003", "symptom": "the loss is flat", "site": "2:linear#0", "step": 390}
-    full = {"rule": "saturated-units", "code": "ACT002", "symptom": "saturated", "site": "4:linear#0", "step": 0}
-    numbers = {"measured": "0.62", "expected": "below 0.1", "why": "They pass nothing back."}
-    yield common | dead | numbers | {"remedies": [remedy, remedy], "explained_by": ""}
-    yield common | flat | numbers | {"severity": "warning", "remedies": [], "explained_by": "dead-units"}
-    yield common | full | numbers | {"severity": "note", "remedies": [remedy], "explained_by": ""}
+def _finding(rule, severity, site, step, **more):
+    return {
+        "rule": rule,
+        "code": "ACT001",
+        "severity": severity,
+        "symptom": f"62 % of {EVIL} are ill",
+        "site": site,
+        "step": step,
+        "measured": "0.62",
+        "expected": "below 0.1",
+        "certainty": "exact",
+        "why": "They pass nothing back.",
+        "causes": [],
+        "remedies": [REMEDY],
+        "evidence": {},
+        "intervals": {},
+        "explained_by": "",
+    } | more
+
+
+def _dead():
+    return _finding("dead-units", "error", "2:linear#0", 120, remedies=[REMEDY, REMEDY])
+
+
+def _flat():
+    return _finding(
+        "loss-flat", "warning", "2:linear#0", 390, explained_by="dead-units", remedies=[]
+    )
+
+
+def _saturated():
+    return _finding("saturated-units", "note", "4:linear#0", 0)
 
 
 def _report(findings):
+    coverage = {"unreadable": [], "failures": [], "unreached": [], "unwatched": []}
+    loss = {"stream": 0, "steps": 400, "first": 2.3, "last": 0.4, "lowest": 0.3, "nonfinite": 0}
     return {
         "schema": {"name": "lifesigns-report", "version": 1},
         "lifesigns": "0.1.0",
@@ -93,10 +113,15 @@ def _report(findings):
         "recorded_steps": STEPS,
         "overhead": 0.008,
         "cost": {},
-        "losses": [{"stream": 0, "steps": 400, "first": 2.3, "last": 0.4, "lowest": 0.3, "nonfinite": 0}],
+        "losses": [loss],
         "optimizers": ["SGD"],
-        "coverage": {"opaque": [EVIL], "hooked_saves": 0, "repeated": 0, "unreadable": [], "failures": [], "unreached": [], "unwatched": []},
-    }  # fmt: skip
+        "coverage": {"opaque": [EVIL], "hooked_saves": 0, "repeated": 0} | coverage,
+    }
+
+
+def _run():
+    counts = {"steps": 400, "recorded": STEPS, "snapshots": STEPS, "streams": 1}
+    return {"status": "finished", "reason": "", **counts}
 
 
 def _loss():
@@ -112,17 +137,36 @@ def _loss():
     }
 
 
+def _column(key, expected, broken, logarithmic):
+    ends = {"expected": expected, "broken": broken, "logarithmic": logarithmic}
+    return {"key": key, "source": EVIL, **ends}
+
+
+def _layer(index, name, findings):
+    return {
+        "name": name,
+        "activation": f"{2 * index + 1}:relu#0",
+        "operation": "relu",
+        "kind": "linear",
+        "units": 16,
+        "weight": f"{2 * index}.weight",
+        "stream": 0,
+        "slope": 0.707,
+        "findings": findings,
+    }
+
+
 def _ladder(layers):
     time, depth = np.meshgrid(np.linspace(0, 1, STEPS), np.arange(layers))
-    sick, full = depth == 1, depth == 2
+    dead, saturated = depth == 1, depth == 2
     numbers = {
-        "size": np.where(sick, 0.5 * np.exp(-5 * time), 0.8),
+        "size": np.where(dead, 0.5 * np.exp(-5 * time), 0.8),
         "centring": np.full_like(time, 0.7),
-        "dead": np.where(sick, np.clip(time * 1.2 - 0.3, 0, 1), 0),
-        "saturated": np.where(full, 0.7, np.nan),
-        "slope": np.where(full, 0.02, 0.7),
-        "gradient": 0.01 * 10.0 ** -(np.where(sick, 4 * time, 0.2)),
-        "update": np.where(sick, 1e-8, 1e-3) * (1 + time),
+        "dead": np.where(dead, np.clip(time * 1.2 - 0.3, 0, 1), 0),
+        "saturated": np.where(saturated, 0.7, np.nan),
+        "slope": np.where(saturated, 0.02, 0.7),
+        "gradient": 0.01 * 10.0 ** -(np.where(dead, 4 * time, 0.2)),
+        "update": np.where(dead, 1e-8, 1e-3) * (1 + time),
     }
     return {key: pack(values, "bfloat16") for key, values in numbers.items()}
 
@@ -142,9 +186,13 @@ def _map(layer):
 
 
 def _graph(names, at):
-    sites = [{"name": "input", "operation": "input", "kind": "input", "layer": None, "findings": []}]
+    sites = [_site("input", "input", None, [])]
     for i, name in enumerate(names):
-        sites.append({"name": name, "operation": "linear", "kind": "linear", "layer": i, "findings": at.get(i, [])})
-        sites.append({"name": f"{2 * i + 1}:relu#0", "operation": "relu", "kind": "activation", "layer": i, "findings": []})
+        sites.append(_site(name, "linear", i, at.get(i, [])))
+        sites.append(_site(f"{2 * i + 1}:relu#0", "activation", i, []))
     chain = [[i, i + 1] for i in range(len(sites) - 1)]
     return {"sites": sites, "edges": [*chain, [1, 5]]}
+
+
+def _site(name, kind, layer, findings):
+    return {"name": name, "operation": kind, "kind": kind, "layer": layer, "findings": findings}

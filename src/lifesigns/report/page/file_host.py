@@ -14,13 +14,18 @@ import json
 import re
 from collections.abc import Mapping
 from importlib import resources
-from importlib.resources.abc import Traversable
 from typing import Any
 
 from lifesigns.report.page import still
 from lifesigns.report.page.linker import link
 
-LIBRARIES = ("preact.min.umd.js", "hooks.umd.js", "htm.umd.js", "uPlot.iife.min.js")
+_BROWSER = resources.files("lifesigns.report.page").joinpath("browser")
+LIBRARIES = (
+    "vendor/preact.min.umd.js",
+    "vendor/hooks.umd.js",
+    "vendor/htm.umd.js",
+    "vendor/uPlot.iife.min.js",
+)
 """In the order in which they need one another."""
 STYLES = ("vendor/uPlot.min.css", "shell.css", "page.css")
 _ICON = (
@@ -62,10 +67,11 @@ def html_around(
         styles: Files of `browser/`.
     """
     scripts, sheets = _scripts(entry), _styles(styles)
+    policy = _policy(scripts, sheets, connect)
     return "\n".join(
         [
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{_policy(scripts, sheets, connect)}">',
+            f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f'<link rel="icon" href="{_ICON}">',
             f"<title>{html.escape(title)} · lifesigns</title>",
@@ -99,18 +105,14 @@ def _inert_json(value: Any) -> str:
 @functools.cache
 def _scripts(entry: str) -> tuple[str, ...]:
     """The libraries, and the modules that `entry` needs as one script."""
-    libraries = (_folder().joinpath("vendor", name).read_text("utf-8") for name in LIBRARIES)
-    modules = {
-        file.name: file.read_text("utf-8")
-        for file in _folder().iterdir()
-        if file.name.endswith(".js")
-    }
-    return tuple(_closed(text) for text in (*libraries, link(modules, entry)))
+    files = [file.name for file in _BROWSER.iterdir() if file.name.endswith(".js")]
+    script = link({name: _text(name) for name in files}, entry)
+    return tuple(_closed(text) for text in (*map(_text, LIBRARIES), script))
 
 
 @functools.cache
 def _styles(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(_closed(_folder().joinpath(name).read_text("utf-8")) for name in names)
+    return tuple(_closed(_text(name)) for name in names)
 
 
 def _closed(text: str) -> str:
@@ -123,5 +125,5 @@ def _closed(text: str) -> str:
     return re.sub(r"^//# sourceMappingURL=.*$", "", text, flags=re.M).strip()
 
 
-def _folder() -> Traversable:
-    return resources.files("lifesigns.report.page").joinpath("browser")
+def _text(name: str) -> str:
+    return _BROWSER.joinpath(*name.split("/")).read_text(encoding="utf-8")

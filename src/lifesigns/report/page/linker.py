@@ -27,7 +27,8 @@ def link(modules: Mapping[str, str], entry: str) -> str:
     """One script that runs the module `entry`, and before it those that it needs.
 
     Args:
-        modules: Source by file name, such as `{"main.js": "…"}`; those that nothing needs are left out.
+        modules: Source by file name, such as `{"main.js": "…"}`; those that nothing needs are
+            left out.
         entry: The file name of the module that is run last.
 
     Returns:
@@ -68,7 +69,9 @@ def exports(source: str) -> Iterator[str]:
             yield match["name"]
 
 
-def _place(name: str, modules: Mapping[str, str], order: dict[str, str], above: tuple[str, ...]) -> None:
+def _place(
+    name: str, modules: Mapping[str, str], order: dict[str, str], above: tuple[str, ...]
+) -> None:
     """Adds a module to `order`, after everything that it needs."""
     if name in above:
         raise LinkError(f"a circle: {' needs '.join([*above, name])}")
@@ -92,7 +95,9 @@ def _line(
         _place(found["path"], modules, order, above)
         missing = set(found["names"].split(", ")) - set(exports(modules[found["path"]]))
         if missing:
-            raise LinkError(f"{place}: {found['path']} does not export {', '.join(sorted(missing))}")
+            raise LinkError(
+                f"{place}: {found['path']} does not export {', '.join(sorted(missing))}"
+            )
         return f"const {{ {found['names']} }} = {_variable(found['path'])};"
     if _EXPORT.match(text):
         return _EXPORT.sub("", text, count=1)

@@ -44,7 +44,7 @@ function Place({ page, finding, index }) {
   const hasStep = typeof finding.step === "number";
   const show = () =>
     choose({
-      ...(layer !== undefined && { layer }),
+      ...(layer !== undefined && { layer, cell: null }),
       ...(hasStep && page.recorded.steps.length && { column: nearestColumn(page, finding.step) }),
     });
   const where = [finding.site || say("the whole run"), hasStep && say("step {}", finding.step)].filter(Boolean).join(" · ");

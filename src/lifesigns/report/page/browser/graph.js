@@ -1,7 +1,8 @@
 // The network as a graph of sites, in layers by the longest path from the input.
 
 import { html, useMemo } from "./libraries.js";
-import { isSick } from "./page.js";
+import { isSick, worstOf } from "./page.js";
+import { shape } from "./severity.js";
 import { choose } from "./state.js";
 import { say } from "./words.js";
 
@@ -14,7 +15,7 @@ export function Graph({ page }) {
   return html`
     <section aria-labelledby="graph-title" class="graph">
       <h2 id="graph-title">${say("The network")}</h2>
-      <div class="scroll" role="region" tabindex="0" aria-labelledby="graph-title">
+      <div class="scroll" role="group" tabindex="0" aria-labelledby="graph-title">
         <svg width=${width} height=${height} viewBox=${`0 0 ${width} ${height}`} role="group" aria-label=${say("{} sites, from the input to the loss", places.length)}>
           ${edges.map((path) => html`<path class="edge" d=${path} />`)}
           ${page.graph.sites.map((site, i) => html`<${Site} key=${i} page=${page} site=${site} index=${i} place=${places[i]} />`)}
@@ -26,14 +27,15 @@ export function Graph({ page }) {
 
 function Site({ page, site, index, place }) {
   const sick = isSick(page, site.findings);
-  const open = () => site.layer !== null && site.layer >= 0 && choose({ layer: site.layer });
-  const name = `${site.name}${sick ? `, ${say("sick")}` : ""}`;
-  return html`<g class=${`site ${site.kind} ${sick ? "sick" : ""}`} transform=${`translate(${place.x} ${place.y})`} data-site=${index}
-    tabindex="0" role="button" aria-label=${name} onClick=${open} onKeyDown=${(event) => event.key === "Enter" && open()}>
-    <title>${site.name}</title>
+  const worst = worstOf(page, site.findings);
+  const open = () => site.layer !== null && choose({ layer: site.layer, cell: null });
+  const name = worst ? `${site.name}, ${say(worst)}` : site.name;
+  return html`<g class=${`site ${site.kind} ${sick ? `sick ${worst}` : ""}`} transform=${`translate(${place.x} ${place.y})`} data-site=${index}
+    tabindex="0" role="button" onClick=${open} onKeyDown=${(event) => event.key === "Enter" && open()}>
+    <title>${name}</title>
     <rect width=${NODE.width} height=${NODE.height} rx="6" />
-    <text x="10" y="20">${clipped(site.name)}</text>
-    ${sick && html`<path class="alarm" transform=${`translate(${NODE.width - 22} 7)`} d="M8 1 15 8 8 15 1 8Z" />`}
+    <text x="10" y="20" aria-hidden="true">${clipped(site.name)}</text>
+    ${worst && html`<path class=${`sign ${worst}`} transform=${`translate(${NODE.width - 23} 7)`} d=${shape(worst)} />`}
   </g>`;
 }
 

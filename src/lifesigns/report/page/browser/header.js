@@ -17,7 +17,7 @@ export function Header({ page }) {
         <${Switches} />
       </div>
       <p class="command"><code>${report.command || say("a training")}</code></p>
-      <h1>${report.verdict}</h1>
+      <h1 lang="en">${report.verdict}</h1>
       <${Counts} findings=${page.findings} />
       <dl class="facts">
         <${Fact} name=${say("Status")}>${say(run.status)}${run.reason && ` (${run.reason})`}<//>

@@ -3,9 +3,9 @@
 import { BROKEN } from "./expected.js";
 import { html } from "./libraries.js";
 import { inColumn, rangeOf, whole } from "./numbers.js";
-import { cell, isSick } from "./page.js";
+import { cell, isSick, worstOf } from "./page.js";
 import { Sign } from "./severity.js";
-import { choose, useView, view } from "./state.js";
+import { choose, useView } from "./state.js";
 import { Trace } from "./trace.js";
 import { columnMeaning, columnName, say } from "./words.js";
 
@@ -15,7 +15,7 @@ export function Ladder({ page }) {
     <section aria-labelledby="ladder-title" class="ladder">
       <h2 id="ladder-title">${say("Layers")}</h2>
       <${StepSlider} page=${page} column=${column} />
-      <div class="scroll" role="region" tabindex="0" aria-labelledby="ladder-title">
+      <div class="scroll" role="group" tabindex="0" aria-labelledby="ladder-title">
         <table onKeyDown=${move}>
           <caption class="hidden">${say("Each layer at {}, from the input to the loss", stepName(page, column))}</caption>
           <thead><tr>
@@ -45,13 +45,13 @@ export function StepSlider({ page, column }) {
 }
 
 function Row({ page, layer, index, column }) {
-  const worst = page.findings.find((_, i) => layer.findings.includes(i));
-  return html`<tr data-layer=${index} class=${isSick(page, layer.findings) ? "sick" : ""}>
+  const worst = worstOf(page, layer.findings);
+  return html`<tr data-layer=${index} class=${isSick(page, layer.findings) ? `sick ${worst}` : ""}>
     <th scope="row">
-      <button type="button" onClick=${() => choose({ layer: index })}>
+      <button type="button" onClick=${() => choose({ layer: index, cell: null })}>
         <span class="number">${index + 1}</span>
         <span class="name">${layer.name}</span>
-        ${worst && html`<${Sign} severity=${worst.severity} />`}
+        ${worst && html`<${Sign} severity=${worst} />`}
       </button>
       <small>${[layer.operation, layer.units && say("{} units", whole(layer.units))].filter(Boolean).join(" · ")}</small>
     </th>
@@ -61,7 +61,7 @@ function Row({ page, layer, index, column }) {
 
 function Cell({ page, layer, name, column, first }) {
   const { value, level } = cell(page, layer, name, column);
-  const show = () => choose({ layer: view().layer, cell: { layer, key: name } });
+  const show = () => choose({ cell: { layer, key: name } });
   return html`<td tabindex=${first ? 0 : -1} data-level=${Number.isNaN(level) ? null : level} onPointerEnter=${show} onFocus=${show}>
     ${inColumn(name, value)}<${Mark} level=${level} />
   </td>`;

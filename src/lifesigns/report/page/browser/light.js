@@ -1,6 +1,7 @@
 // Hovering or focusing a finding, a layer or a site lights its place everywhere.
 
 import { layersOf, sitesOf } from "./page.js";
+import { choose } from "./state.js";
 
 const PLACES = "[data-finding], [data-site], [data-layer]";
 
@@ -14,10 +15,23 @@ export function listenForLight(root, current) {
 
 function light(root, page, element) {
   const wanted = element ? selectors(page, element.dataset) : [];
+  const finding = element?.dataset.finding;
+  choose({ preview: finding === undefined ? null : (layersOf(page, Number(finding))[0] ?? null) });
   for (const lit of root.querySelectorAll("[data-lit]")) delete lit.dataset.lit;
   for (const each of wanted) {
     for (const place of root.querySelectorAll(each)) place.dataset.lit = "";
   }
+  if (finding !== undefined) root.querySelectorAll(".scroll").forEach(reveal);
+}
+
+/** Scrolls what is lit in a box into it; the page itself stays where it is. */
+function reveal(box) {
+  const place = box.querySelector("[data-lit]");
+  if (!place) return;
+  const [inner, outer] = [place.getBoundingClientRect(), box.getBoundingClientRect()];
+  const head = 40; // the ladder's, which stays
+  if (inner.top < outer.top + head) box.scrollTop -= outer.top + head - inner.top;
+  if (inner.bottom > outer.bottom) box.scrollTop += inner.bottom - outer.bottom;
 }
 
 function selectors(page, { finding, site, layer }) {
@@ -36,7 +50,7 @@ function ofFinding(page, finding) {
 
 function ofSite(page, index) {
   const site = page.graph.sites[index];
-  const layer = site.layer === null || site.layer < 0 ? [] : [`[data-layer="${site.layer}"]`];
+  const layer = site.layer === null ? [] : [`[data-layer="${site.layer}"]`];
   return [`[data-site="${index}"]`, ...layer, ...site.findings.map((f) => `[data-finding="${f}"]`)];
 }
 

@@ -42,9 +42,10 @@ export function Loss({ page }) {
         <${Marks} page=${page} plot=${plot} />
       </div>
       <p class="legend">
-        <span><i class="key line"></i>${say("loss")}</span>
+        ${page.losses.map((_, i) => html`<span><i class=${`key line series-${i % 4}`}></i>${page.losses.length > 1 ? say("loss {}", i + 1) : say("loss")}</span>`)}
         ${page.losses.some(isMerged) && html`<span><i class="key band"></i>${say("lowest to highest of merged steps")}</span>`}
         ${page.losses.some((loss) => loss.baseline !== null) && html`<span><i class="key dashed"></i>${say("best constant prediction")}</span>`}
+        ${page.losses.some(isBroken) && html`<span><i class="key broken"></i>${say("not finite")}</span>`}
         <span><i class="key ticks"></i>${say("recorded steps")}</span>
         <span><i class="key now"></i>${say("step shown below")}</span>
       </p>
@@ -97,11 +98,12 @@ function settings(page, cursor) {
     return [bound, bound, line];
   });
   const bands = page.losses.map((_, i) => ({ series: [3 * i + 2, 3 * i + 1], fill: () => colour("band") }));
+  const y = vertical(page.losses.every((loss) => loss.logarithmic));
   return {
     series: [{}, ...series],
     bands,
-    scales: { x: { time: false }, y: vertical(page.losses.every((loss) => loss.logarithmic)) },
-    axes: [axis({ size: 30 }), axis()],
+    scales: { x: { time: false }, y: y.scale },
+    axes: [axis({ size: 30 }), y.axis],
     cursor: { y: false, points: { show: false } },
   };
 }
@@ -111,7 +113,7 @@ function decorate(u, page, column) {
   const { ctx, bbox } = u;
   const ratio = devicePixelRatio;
   const x = (step) => Math.round(u.valToPos(step, "x", true));
-  const vertical = (step, from, to) => {
+  const upright = (step, from, to) => {
     ctx.beginPath();
     ctx.moveTo(x(step), from);
     ctx.lineTo(x(step), to);
@@ -122,11 +124,16 @@ function decorate(u, page, column) {
   ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
   ctx.clip();
   ctx.lineWidth = ratio;
+  ctx.setLineDash([]);
   ctx.strokeStyle = colour("soft");
   const bottom = bbox.top + bbox.height;
-  for (const step of page.recorded.steps) vertical(step, bottom - 6 * ratio, bottom);
+  for (const step of page.recorded.steps) upright(step, bottom - 6 * ratio, bottom);
+  ctx.strokeStyle = colour("error");
+  for (const { steps, nonfinite } of page.losses) {
+    steps.forEach((step, i) => nonfinite[i] && upright(step, bbox.top, bbox.top + 10 * ratio));
+  }
   ctx.strokeStyle = colour("accent");
-  if (page.recorded.steps.length) vertical(page.recorded.steps[column], bbox.top, bottom);
+  if (page.recorded.steps.length) upright(page.recorded.steps[column], bbox.top, bottom);
   ctx.strokeStyle = colour("soft");
   ctx.setLineDash([5 * ratio, 4 * ratio]);
   for (const { baseline } of page.losses) {
@@ -149,12 +156,15 @@ function pick(u, page) {
 function readout(page, data, index) {
   if (index === null || index === undefined || data[0][index] === undefined) return overview(page);
   const values = page.losses.map((_, i) => data[3 * i + 3][index]).filter((value) => value != null);
-  return `${say("step {}", whole(data[0][index]))}: ${values.map(short).join(", ")}`;
+  return say("{}: {}", say("step {}", whole(data[0][index])), values.map(short).join(", "));
 }
 
 function overview(page) {
   return page.report.losses
-    .map((loss) => say("from {} to {}, lowest {}", number(loss.first), number(loss.last), number(loss.lowest)))
+    .map((loss, i) => {
+      const text = say("from {} to {}, lowest {}", number(loss.first), number(loss.last), number(loss.lowest));
+      return page.losses.length > 1 ? say("{}: {}", say("loss {}", i + 1), text) : text;
+    })
     .join("; ");
 }
 
@@ -166,6 +176,10 @@ function number(value) {
   return typeof value === "number" ? short(value) : String(value);
 }
 
+function isBroken(loss) {
+  return loss.nonfinite.some(Boolean);
+}
+
 function isMerged(loss) {
-  return loss.low.some((low, i) => low !== loss.high[i]);
+  return loss.low.some((low, i) => low < loss.high[i]);
 }

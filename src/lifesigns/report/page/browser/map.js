@@ -10,7 +10,7 @@ import { say } from "./words.js";
 const MARKS = 3; // largest updates that are marked
 
 export function UnitMap({ page }) {
-  const layer = useView((view) => view.layer);
+  const layer = useView((view) => view.preview ?? view.layer);
   const wantsSaturated = useView((view) => view.saturated);
   const map = page.maps.find((each) => each.layer === layer);
   const content = useUnpacked(map);

@@ -27,8 +27,16 @@ export async function readPage(document) {
 export function cell(page, layer, key, column) {
   const about = page.columns.find((each) => each.key === key);
   const value = page.ladder[key].at(layer, column);
-  const judged = key === "gradient" ? value / lastGradient(page, column) : value;
+  // Gradients are judged relative to the last layer's; none at all is too small whatever that is.
+  const judged = key === "gradient" && value !== 0 ? value / lastGradient(page, column) : value;
   return { value, about, level: level(judged, about) };
+}
+
+/** The column of the ladder in which a layer is farthest from what is expected. */
+export function worstKey(page, layer, column) {
+  const farness = ({ key }) => Math.abs(cell(page, layer, key, column).level || 0);
+  const measured = page.columns.filter(({ key }) => !Number.isNaN(page.ladder[key].at(layer, column)));
+  return measured.reduce((worst, each) => (farness(each) > farness(worst) ? each : worst), measured[0] ?? page.columns[0]).key;
 }
 
 /** The layers that a finding names. */
@@ -41,9 +49,15 @@ export function sitesOf(page, finding) {
   return page.graph.sites.flatMap((site, i) => (site.findings.includes(finding) ? [i] : []));
 }
 
-/** Whether a layer has an alarm; notes are none. */
+/** The worst severity among findings; none is null. */
+export function worstOf(page, findings) {
+  const there = new Set(findings.map((i) => page.findings[i].severity));
+  return ["error", "warning", "note"].find((severity) => there.has(severity)) ?? null;
+}
+
+/** Whether findings are alarms; notes are none. */
 export function isSick(page, findings) {
-  return findings.some((i) => page.findings[i].severity !== "note");
+  return ["error", "warning"].includes(worstOf(page, findings));
 }
 
 /** The step to begin with: where the sick layers are farthest from health, else the last. */
@@ -51,7 +65,8 @@ export function firstColumn(page) {
   const last = page.recorded.steps.length - 1;
   const sick = page.layers.flatMap((layer, i) => (isSick(page, layer.findings) ? [i] : []));
   if (!sick.length) return last;
-  const badness = (column) => sum(sick, (layer) => sum(page.columns, ({ key }) => Math.abs(cell(page, layer, key, column).level || 0)));
+  const farness = (layer, key, column) => Math.abs(cell(page, layer, key, column).level || 0);
+  const badness = (column) => sum(sick, (layer) => sum(page.columns, ({ key }) => farness(layer, key, column)));
   let best = last;
   for (let column = last, most = -1; column >= 0; column--) {
     const here = badness(column);
@@ -60,10 +75,11 @@ export function firstColumn(page) {
   return best;
 }
 
-/** The layer to begin with: that of the first finding that names one. */
+/** The layer to begin with: that of the first finding that names one with a map. */
 export function firstLayer(page) {
   const named = page.findings.flatMap((_, finding) => layersOf(page, finding));
-  return named.length ? named[0] : 0;
+  const mapped = new Set(page.maps.map((map) => map.layer));
+  return named.find((layer) => mapped.has(layer)) ?? page.maps[0]?.layer ?? named[0] ?? 0;
 }
 
 /** The column whose step is nearest to `step`. */

@@ -45,9 +45,13 @@ export function axis(more = {}) {
   };
 }
 
-/** A vertical scale: logarithmic ones have only numbers above 0. */
+/** A vertical scale and its axis: logarithmic ones have only numbers above 0. */
 export function vertical(logarithmic) {
-  return logarithmic ? { distr: 3, range: (_, low, high) => decades(low, high) } : {};
+  if (!logarithmic) return { scale: {}, axis: axis() };
+  return {
+    scale: { distr: 3, range: (_, low, high) => around(low, high) },
+    axis: axis({ splits: (_, __, low, high) => ticks(low, high), filter: (_, splits) => splits }),
+  };
 }
 
 /** Whole decades around two numbers, at least one. */
@@ -56,4 +60,27 @@ export function decades(low, high) {
   const from = Math.floor(Math.log10(low));
   const to = Math.max(Math.ceil(Math.log10(high)), from + 1);
   return [10 ** from, 10 ** to];
+}
+
+/** The numbers 1, 2 and 5 of each decade that lie next below and above two numbers. */
+function around(low, high) {
+  const [first, last] = decades(low, high);
+  const round = roundNumbers(first, last);
+  return [round.filter((number) => number <= low).at(-1) ?? first, round.find((number) => number >= high) ?? last];
+}
+
+/** About half a dozen round numbers from `low` to `high`. */
+function ticks(low, high) {
+  const all = roundNumbers(...decades(low, high)).filter((number) => number >= low * 0.999 && number <= high * 1.001);
+  const powers = all.filter((number) => Number.isInteger(Number(Math.log10(number).toFixed(6))));
+  const every = Math.ceil(powers.length / 7);
+  return all.length <= 7 ? all : powers.filter((_, i) => i % every === 0);
+}
+
+function roundNumbers(first, last) {
+  const numbers = [];
+  for (let power = Math.round(Math.log10(first)); power <= Math.round(Math.log10(last)); power++) {
+    numbers.push(...[1, 2, 5].map((digit) => Number(`${digit}e${power}`)));
+  }
+  return numbers.filter((number) => number <= last * 1.001);
 }

@@ -9,6 +9,7 @@ import { say } from "./words.js";
 
 export function Scales({ page }) {
   const column = useView((view) => view.column);
+  const floor = useMemo(() => (hasZero(page) ? "0" : null), [page]);
   const range = useMemo(() => common(page), [page]);
   return html`
     <section aria-labelledby="scales-title" class="scales">
@@ -18,32 +19,31 @@ export function Scales({ page }) {
         <span><i class="key second"></i>${say("update over weight")}</span>
         <span class="soft">${say("one logarithmic axis for all layers")}</span>
       </p>
-      <div class="multiples" role="region" tabindex="0" aria-labelledby="scales-title">
-        ${page.layers.map((layer, i) => html`<${Panel} key=${i} page=${page} layer=${layer} index=${i} range=${range} column=${column} />`)}
+      <div class="multiples" role="group" tabindex="0" aria-labelledby="scales-title">
+        ${page.layers.map((layer, i) => html`<${Panel} key=${i} page=${page} layer=${layer} index=${i} range=${range} floor=${floor} column=${column} />`)}
       </div>
     </section>
   `;
 }
 
-function Panel({ page, layer, index, range, column }) {
-  const steps = page.recorded.steps;
+function Panel({ page, layer, index, range, floor, column }) {
   const paths = useMemo(
-    () => ["gradient", "update"].map((key) => curve(steps, page.ladder[key].row(index).map(positive), range)),
+    () => ["gradient", "update"].map((key) => curve(page.recorded, page.ladder[key].row(index).map((value) => Math.max(value, range.low)), range)),
     [page, range],
   );
   if (!paths.some(Boolean)) return null;
   return html`<figure data-layer=${index}>
-    <figcaption><button type="button" onClick=${() => choose({ layer: index })}><span class="number">${index + 1}</span> <span class="name">${layer.name}</span></button></figcaption>
-    <${Steps} page=${page} column=${column} low=${short(range.low)} high=${short(range.high)}>
+    <figcaption><button type="button" onClick=${() => choose({ layer: index, cell: null })}><span class="number">${index + 1}</span> <span class="name">${layer.name}</span></button></figcaption>
+    <${Steps} page=${page} column=${column} low=${floor ?? short(range.low)} high=${short(range.high)}>
       <path class="curve" d=${paths[0]} />
       <path class="curve second" d=${paths[1]} />
     <//>
   </figure>`;
 }
 
-/** Zero has no place on a logarithmic axis: the curve is broken there. */
-function positive(value) {
-  return value > 0 ? value : NaN;
+/** Zero has no place on a logarithmic axis: it is drawn on its floor. */
+function hasZero(page) {
+  return ["gradient", "update"].some((key) => page.ladder[key].values.includes(0));
 }
 
 /** The common axis: whole decades around all that is drawn. */

@@ -9,9 +9,14 @@ const SHAPES = {
   note: "M8 2a6 6 0 1 0 0 12A6 6 0 1 0 8 2Z",
 };
 
+/** The path of a severity's sign, 16 × 16. */
+export function shape(severity) {
+  return SHAPES[severity];
+}
+
 /** The sign of a severity, with its name for those who do not see it. */
 export function Sign({ severity }) {
   return html`<svg class="sign ${severity}" viewBox="0 0 16 16" role="img" aria-label=${say(severity)}>
-    <path d=${SHAPES[severity]} />
+    <path d=${shape(severity)} />
   </svg>`;
 }

@@ -13,13 +13,13 @@ export function Slopes({ page }) {
   const data = useMemo(() => products(page, column), [page, column]);
   const [layers, expected, measured] = data;
   if (!layers.length) return null;
-  const first = (values) => short(values[0] ?? NaN);
-  const text = say("On the way back to layer {} the slopes leave {} of the gradient; {} were expected.", layers[0], first(measured), first(expected));
+  const text = say("On the way back to layer {} the slopes leave {} of the gradient; {} were expected.", layers[0], short(measured[0]), short(expected[0]));
+  const drawn = [layers, expected, measured.map((value) => (value > 0 ? value : null))];
   return html`
     <section aria-labelledby="slopes-title" class="slopes">
       <h2 id="slopes-title">${say("Product of σ′ down the network")}</h2>
-      <p class="readout">${stepName(page, column)}. ${text}</p>
-      <${Plot} options=${settings} data=${data} needs=${[data]} height=${200} label=${text} />
+      <p class="readout">${say("{}. {}", stepName(page, column), text)}</p>
+      <${Plot} options=${settings} data=${drawn} needs=${[data]} height=${200} label=${text} />
       <p class="legend">
         <span><i class="key line"></i>${say("measured")}</span>
         <span><i class="key dashed"></i>${say("expected from activation and initialiser")}</span>
@@ -38,15 +38,16 @@ function products(page, column) {
     return [...layers].reverse().map((i) => (product *= slopeOf(i))).reverse();
   };
   const expected = along((i) => page.layers[i].slope ?? 1);
-  const measured = along((i) => slope.at(i, column)).map((value) => (value > 0 ? value : null));
+  const measured = along((i) => slope.at(i, column));
   return [layers.map((i) => i + 1), expected, measured];
 }
 
 function settings() {
+  const y = vertical(true);
   const points = { show: true, size: 6 };
   return {
-    scales: { x: { time: false }, y: vertical(true) },
-    axes: [axis({ size: 30, incrs: [1, 2, 5, 10, 20, 50, 100], values: (_, numbers) => numbers.map(String) }), axis()],
+    scales: { x: { time: false }, y: y.scale },
+    axes: [axis({ size: 30, incrs: [1, 2, 5, 10, 20, 50, 100], values: (_, numbers) => numbers.map(String) }), y.axis],
     series: [
       {},
       { stroke: () => colour("soft"), width: 1.5, dash: [6, 4], points: { show: false } },

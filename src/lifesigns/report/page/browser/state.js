@@ -5,6 +5,7 @@ import { useLayoutEffect, useState } from "./libraries.js";
 let chosen = {
   column: 0, // of the recorded steps
   layer: 0,
+  preview: null, // the layer of the finding that is hovered, which the map shows meanwhile
   cell: null, // {layer, key} of the ladder, drawn over all steps below it
   saturated: false, // whether the map shows saturation instead of activity
   language: navigator.language.startsWith("zh") ? "zh" : "en",

@@ -16,11 +16,16 @@ export function Steps({ page, column, low, high, children }) {
   </div>`;
 }
 
-/** The path of values over the steps; it is broken where there are none. */
-export function curve(steps, values, range) {
+/** The path of a layer's values over the steps; it is broken where there are none.
+ *
+ * Losses that never reach the layer, where several are trained in turn, break nothing.
+ */
+export function curve({ steps, streams }, values, range) {
+  const reached = new Set(streams.filter((_, i) => !Number.isNaN(values[i])));
   let path = "";
   let open = false;
   values.forEach((value, i) => {
+    if (!reached.has(streams[i])) return;
     const shown = Number.isFinite(value);
     if (shown) path += `${open ? "L" : "M"}${across(steps, i)} ${range.height(value).toFixed(1)}${open ? "" : "h.1"}`;
     open = shown;

@@ -2,7 +2,7 @@
 
 import { html } from "./libraries.js";
 import { inColumn, rangeOf } from "./numbers.js";
-import { cell } from "./page.js";
+import { cell, worstKey } from "./page.js";
 import { useView } from "./state.js";
 import { curve, Steps } from "./steps.js";
 import { columnName, say } from "./words.js";
@@ -10,7 +10,7 @@ import { columnName, say } from "./words.js";
 export function Trace({ page }) {
   const column = useView((view) => view.column);
   const fallback = useView((view) => view.layer);
-  const { layer, key } = useView((view) => view.cell) ?? { layer: fallback, key: "size" };
+  const { layer, key } = useView((view) => view.cell) ?? { layer: fallback, key: worstKey(page, fallback, column) };
   const { value, about } = cell(page, layer, key, column);
   const values = page.ladder[key].row(layer);
   const judged = key !== "gradient"; // that is judged relative to the last layer
@@ -21,9 +21,9 @@ export function Trace({ page }) {
       <span>${columnName(key)} <strong>${inColumn(key, value)}</strong></span>
       <span class="soft">${say(judged ? "expected {}" : "over the last layer's, expected {}", rangeOf(about, say))}</span>
     </figcaption>
-    <${Steps} page=${page} column=${column} low=${inColumn(key, range.low)} high=${inColumn(key, range.high)}>
+    <${Steps} page=${page} column=${column} low=${inColumn(key, values.includes(0) ? 0 : range.low)} high=${inColumn(key, range.high)}>
       ${judged && html`<${Expected} about=${about} range=${range} />`}
-      <path class="curve" d=${curve(page.recorded.steps, values, range)} />
+      <path class="curve" d=${curve(page.recorded, values, range)} />
     <//>
   </figure>`;
 }

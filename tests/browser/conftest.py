@@ -1,0 +1,50 @@
+"""A page in Debian's Chromium; whatever it complains of, and every request, fails the test."""
+
+import shutil
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+CHROMIUM = shutil.which("chromium")
+ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    if CHROMIUM is None:
+        pytest.skip("no chromium: apt-get install chromium")
+    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install it")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(chromium, tmp_path):
+    """`opened(html, **options of the browser's context)`: the page, when it is drawn."""
+    complaints, requests = [], []
+    file = tmp_path / "page.html"
+
+    with ExitStack() as contexts:
+
+        def open_page(html, **options):
+            file.write_text(html, encoding="utf-8")
+            context = contexts.enter_context(
+                chromium.new_context(**{"viewport": {"width": 1280, "height": 900}} | options)
+            )
+            page = context.new_page()
+            page.set_default_timeout(10_000)
+            page.on("console", lambda said: complaints.append(said.text))
+            page.on("pageerror", lambda error: complaints.append(str(error)))
+            page.on("request", lambda request: requests.append(request.url))
+            page.goto(file.as_uri())
+            if options.get("java_script_enabled", True):
+                page.wait_for_selector("#page[data-ready]")
+            return page
+
+        yield open_page
+    assert complaints == []
+    assert {url for url in requests if not url.startswith("data:")} <= {file.as_uri()}
