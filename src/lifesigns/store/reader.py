@@ -127,11 +127,18 @@ def _progress(connection: sqlite3.Connection) -> Trace:
 
 
 class _Graphs:
-    """The graphs of a run file, each unpacked once."""
+    """The graphs of a run file, each unpacked once.
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    Args:
+        connection: To the run file.
+        known: Those that were unpacked through an earlier connection.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, known: dict[bytes, Graph] | None = None
+    ) -> None:
         self._connection = connection
-        self._known: dict[bytes, Graph] = {}
+        self._known = {} if known is None else known
 
     def __getitem__(self, digest: bytes) -> Graph:
         if digest not in self._known:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from lifesigns.record.schedule.kept import KeptSnapshots, joined
+from lifesigns.evidence.kept import KeptSnapshots, joined
 from lifesigns.records import ParameterReading, Snapshot
 
 

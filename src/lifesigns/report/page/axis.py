@@ -81,62 +81,64 @@ class Axis:
 
 
 class Series:
-    """Values by row and column that are merged as the axis is; rows are added as they appear.
+    """Values by column and row that are merged as the axis is; rows are added as they appear.
+
+    A column lies in one piece, since snapshots come one after the other.
 
     Args:
         empty: What stands where nothing was measured; merged with anything it gives way.
+        kind: The type of the values.
         worse: What stays of two values.
-        leading: Further dimensions before rows and columns.
+        numbers: How many there are for each column and row.
     """
 
-    def __init__(
-        self, empty: float, kind: type[np.generic], worse: Worse, leading: tuple[int, ...] = ()
-    ) -> None:
+    def __init__(self, empty: float, kind: type[np.generic], worse: Worse, numbers: int) -> None:
         self._empty, self._worse = empty, worse
         self.rows = 0
-        self._values: NDArray[Any] = np.full((*leading, 0, 0), empty, kind)
+        self._values: NDArray[Any] = np.full((0, numbers, 0), empty, kind)
 
     def put(self, column: int, values: NDArray[Any], rows: slice = slice(None)) -> None:
         """Merges values into a column.
 
         Args:
             column: Of the axis.
-            values: Shape `[..., rows]`.
+            values: Shape `[numbers, rows]`.
             rows: Which ones they are of; all by default.
         """
         self._fit(column + 1)
-        held = self._values[..., : self.rows, column]
-        held[..., rows] = self._worse(held[..., rows], values)
+        held = self._values[column, :, : self.rows][:, rows]
+        held[...] = self._worse(held, values)
 
     def merge(self, first: Indices, second: Indices) -> None:
-        """Joins columns as `Axis.pairs` says.
+        """Joins columns as `Axis.pairs` says, one after the other, so that no copy is made.
 
         Args:
-            first: The first of each pair.
-            second: The second.
-        """
-        joined = self.joined(first, second)
-        self._values[..., : self.rows, : len(first)] = joined
-        self._values[..., len(first) :] = self._empty
-
-    def joined(self, first: Indices, second: Indices) -> NDArray[Any]:
-        """What `merge` would leave, shape `[..., rows, len(first)]`.
-
-        Args:
-            first: The first of each pair.
+            first: The first of each pair; a pair never begins before its new place.
             second: The second.
         """
         self._fit(int(second.max(initial=-1)) + 1)
-        held = self._values[..., : self.rows, :]
-        return self._worse(held[..., first], held[..., second])
+        for column, (a, b) in enumerate(zip(first, second, strict=True)):
+            self._values[column] = self._worse(self._values[a], self._values[b])
+        self._values[len(first) :] = self._empty
+
+    def joined(self, first: Indices, second: Indices, rows: slice = slice(None)) -> NDArray[Any]:
+        """What `merge` would leave, shape `[numbers, rows, columns]`.
+
+        Args:
+            first: The first of each pair.
+            second: The second.
+            rows: Which ones are wanted.
+        """
+        self._fit(int(second.max(initial=-1)) + 1)
+        held = self._values[:, :, : self.rows][:, :, rows]
+        return np.moveaxis(self._worse(held[first], held[second]), 0, -1)
 
     def _fit(self, columns: int) -> None:
         """Makes room; for columns twice what there was, so that growing costs little in all."""
-        rows, had = self._values.shape[-2:]
+        had, numbers, rows = self._values.shape
         if self.rows <= rows and columns <= had:
             return
-        wide = had if columns <= had else max(columns, 2 * had)
-        shape = (*self._values.shape[:-2], self.rows, wide)
-        grown = np.full(shape, self._empty, self._values.dtype)
-        grown[..., :rows, :had] = self._values
+        many = had if columns <= had else max(columns, 2 * had)
+        grown = np.full((many, numbers, self.rows), self._empty, self._values.dtype)
+        grown[:had, :, :rows] = self._values
         self._values = grown

@@ -5,7 +5,6 @@ All bounds are thresholds of the rules, or follow from them; a page colours by t
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,28 +55,6 @@ class Column:
     logarithmic: bool
     sources: tuple[Threshold, ...]
 
-    def distance(self, values: Floats) -> Floats:
-        """How far values are from what is expected: 0 within, 1 where a rule alarms.
-
-        Args:
-            values: Of any shape.
-
-        Returns:
-            Of the same shape, at most `FAR`; -1 for NaN, which anything measured outweighs.
-
-        Example:
-            >>> by_key("size").distance(np.array([1.0, 100.0, 0.0, np.nan])).tolist()
-            [0.0, 1.0, 100.0, -1.0]
-        """
-        far = np.zeros_like(values)
-        with np.errstate(all="ignore"):
-            scaled = np.log(np.abs(values)) if self.logarithmic else values
-            for end in range(2):
-                healthy, broken = self._scaled(self.expected[end]), self._scaled(self.broken[end])
-                if healthy is not None and broken is not None:
-                    far = np.fmax(far, (scaled - healthy) / (broken - healthy))
-        return np.where(np.isnan(values), -1.0, np.minimum(far, FAR))
-
     def to_json(self) -> dict[str, Any]:
         """As the document describes it."""
         return {
@@ -87,9 +64,6 @@ class Column:
             "logarithmic": self.logarithmic,
             "source": "; ".join(f"{t:g}: {t.meaning} ({t.source})" for t in self.sources),
         }
-
-    def _scaled(self, end: float | None) -> float | None:
-        return math.log(end) if self.logarithmic and end is not None else end
 
 
 def _plain(end: float | None) -> float | None:
@@ -129,10 +103,36 @@ KEYS = tuple(column.key for column in COLUMNS)
 SIZE, CENTRING, DEAD, FLAT, SLOPE, GRADIENT, UPDATE = range(len(COLUMNS))
 
 
-def by_key(key: str) -> Column:
-    """The column of this name.
+def distances(ladder: Floats) -> Floats:
+    """How far values are from what is expected: 0 within, 1 where a rule alarms.
 
     Args:
-        key: One of `KEYS`.
+        ladder: Shape `[..., 7, layers]`.
+
+    Returns:
+        Of the same shape, at most `FAR`; -1 for NaN, which anything measured outweighs.
+
+    Example:
+        >>> sizes = np.full((7, 4), np.nan)
+        >>> sizes[SIZE] = 1.0, 100.0, 0.0, np.nan
+        >>> distances(sizes)[SIZE].tolist()
+        [0.0, 1.0, 100.0, -1.0]
     """
-    return COLUMNS[KEYS.index(key)]
+    with np.errstate(all="ignore"):
+        scaled = np.where(_LOGARITHMIC, np.log(np.abs(ladder)), ladder)
+        low, high = ((scaled - healthy) / (broken - healthy) for healthy, broken in _BOUNDS)
+        far = np.fmin(np.fmax(np.fmax(low, high), 0), FAR)
+    return np.where(np.isnan(ladder), -1.0, far)
+
+
+def _bounds(end: int) -> tuple[Floats, Floats]:
+    """Of all columns, scaled as they are; NaN where they are open."""
+    made = []
+    for bounds in ([c.expected[end] for c in COLUMNS], [c.broken[end] for c in COLUMNS]):
+        known = np.array([[np.nan if bound is None else float(bound)] for bound in bounds])
+        made.append(np.where(_LOGARITHMIC, np.log(known), known))
+    return made[0], made[1]
+
+
+_LOGARITHMIC = np.array([[column.logarithmic] for column in COLUMNS])
+_BOUNDS = _bounds(0), _bounds(1)

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from lifesigns.records import Finding
 from lifesigns.report.page.arrays import pack
 from lifesigns.report.page.columns import COLUMNS, KEYS
+from lifesigns.report.page.drawn_maps import maps_of
 from lifesigns.report.page.graph import drawing, found_at
 from lifesigns.report.page.history import History
+from lifesigns.report.page.layout import Row
 from lifesigns.report.page.reading import PARAMETERS
 
 
@@ -27,8 +29,8 @@ def history_of(history: History, findings: Sequence[Finding]) -> dict[str, Any]:
     ladder = history.ladder.joined(first, second)[:, order]
     layers = _layers(history, findings)
     leading = {row for row, layer in zip(order, layers, strict=True) if layer["findings"]}
-    place = {key: number for number, key in enumerate(layout.order)}
-    layer_of = {name: place[key] for name, key in layout.owners.items() if key in place}
+    place = {row: number for number, row in enumerate(order)}
+    layer_of = {name: place[row] for name, row in layout.owners.items()}
     return {
         "layout": layout.number,
         "recorded": {
@@ -40,34 +42,32 @@ def history_of(history: History, findings: Sequence[Finding]) -> dict[str, Any]:
         "layers": layers,
         "ladder": {key: pack(ladder[i], "bfloat16") for i, key in enumerate(KEYS)},
         "parameters": _parameters(history, history.parameters.joined(first, second), layer_of),
-        "maps": history.maps.to_json(order, first, second, frozenset(leading)),
+        "maps": maps_of(history, order, leading),
         "graph": drawing(history.graphs.values(), layer_of, findings),
     }
 
 
 def _layers(history: History, findings: Sequence[Finding]) -> list[dict[str, Any]]:
     layout = history.layout
-    names: dict[str, list[str]] = {key: [] for key in layout.order}
-    for name, key in layout.owners.items():
-        names.get(key, []).append(name)
-    made = []
-    for key in layout.order:
-        row = layout.rows[key]
-        layer = row.layer
-        made.append(
-            {
-                "name": layer.name,
-                "activation": layer.activation,
-                "operation": layer.operation,
-                "kind": layer.kind,
-                "units": layer.units,
-                "weight": layer.weight,
-                "stream": row.stream,
-                "slope": row.slope,
-                "findings": found_at(names[key], findings),
-            }
-        )
-    return made
+    names: dict[int, list[str]] = {row: [] for row in layout.forward}
+    for name, row in layout.owners.items():
+        names[row].append(name)
+    return [_layer(layout.rows[row], found_at(names[row], findings)) for row in layout.forward]
+
+
+def _layer(row: Row, findings: list[int]) -> dict[str, Any]:
+    layer = row.layer
+    return {
+        "name": layer.name,
+        "activation": layer.activation,
+        "operation": layer.operation,
+        "kind": layer.kind,
+        "units": layer.units,
+        "weight": layer.weight,
+        "stream": row.stream,
+        "slope": row.slope,
+        "findings": findings,
+    }
 
 
 def _parameters(
@@ -76,5 +76,5 @@ def _parameters(
     return [
         {"name": name, "layer": layer_of.get(name)}
         | {key: pack(values[i, row], "bfloat16") for i, key in enumerate(PARAMETERS)}
-        for name, row in history.layout.parameters.items()
+        for row, name in enumerate(history.layout.parameters)
     ]

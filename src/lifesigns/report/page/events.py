@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 from lifesigns.records import Floats
 from lifesigns.report.page.arrays import pack
+from lifesigns.report.page.drawn_maps import saturates
 from lifesigns.report.page.history import History
+from lifesigns.report.page.maps import Bytes, worse
 from lifesigns.report.page.reading import Reading
 
 
@@ -27,21 +30,24 @@ def event_of(reading: Reading, history: History, number: int) -> dict[str, Any]:
         "stream": reading.stream,
         "ladder": _rows(reading.ladder[:, order].T),
         "parameters": _rows(reading.parameters.T),
-        "maps": [
-            _map(order.index(row), reading, row, saturates=history.maps.layers[row].saturates)
-            for row in order
-            if row in reading.shares and row in history.maps.layers
-        ],
+        "maps": list(_maps(reading, history, order)),
     }
 
 
-def _map(layer: int, reading: Reading, row: int, *, saturates: bool) -> dict[str, Any]:
-    shares = reading.shares[row]
-    return {
-        "layer": layer,
-        "active": pack(shares.active, "uint8"),
-        "saturated": pack(shares.saturated, "uint8") if saturates else None,
-    }
+def _maps(reading: Reading, history: History, order: list[int]) -> Iterator[dict[str, Any]]:
+    """Of each layer that has a map; several calls of it are joined as in the map."""
+    found: dict[int, Bytes] = {}
+    for number, row in enumerate(reading.rows):
+        shares, before = reading.units.of(number), found.get(row)
+        if row in history.maps.layers and (before is None or before.shape == shares.shape):
+            found[row] = shares if before is None else worse(before, shares)
+    for row in sorted(found, key=order.index):
+        active, saturated = found[row]
+        yield {
+            "layer": order.index(row),
+            "active": pack(active, "uint8"),
+            "saturated": pack(saturated, "uint8") if saturates(history, row) else None,
+        }
 
 
 def _rows(values: Floats) -> list[list[float | str | None]]:

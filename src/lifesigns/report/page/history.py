@@ -20,8 +20,8 @@ class History:
 
     def __init__(self) -> None:
         self.layout, self.axis, self.maps = Layout(), Axis(), Maps()
-        self.ladder = Series(np.nan, np.float32, worst_step, (len(COLUMNS),))
-        self.parameters = Series(np.nan, np.float32, np.fmax, (len(PARAMETERS),))
+        self.ladder = Series(np.nan, np.float32, worst_step, len(COLUMNS))
+        self.parameters = Series(np.nan, np.float32, np.fmax, len(PARAMETERS))
         self.graphs: dict[int, Graph] = {}
         """The last one of each stream."""
         self.snapshots = self.steps = 0
@@ -44,7 +44,7 @@ class History:
         column = self.axis.place(snapshot.step, snapshot.stream)
         self.ladder.put(column, reading.ladder)
         self.parameters.put(column, reading.parameters)
-        self.maps.put(column, self.snapshots, reading.shares)
+        self.maps.put(column, self.snapshots, reading.units, reading.rows)
         self.graphs[snapshot.stream] = snapshot.graph
         self.snapshots += 1
         self.steps += snapshot.step != self._step
@@ -66,10 +66,8 @@ class History:
             reading.ladder.shape[1],
             reading.parameters.shape[1],
         )
-        layers = list(self.layout.rows.values())
-        for row, shares in reading.shares.items():
-            if row not in self.maps.layers:
-                self.maps.admit(row, len(shares.active), rectifies=layers[row].layer.rectifies)
+        for number, row in enumerate(reading.rows):
+            self.maps.admit(row, reading.units.of(number).shape[1])
 
     def _merge(self) -> None:
         first, second = self.axis.pairs()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +17,15 @@ MOST_LAYERS, MOST_PARAMETERS = 512, 2048
 """Further ones are left out; a page of so many rows is not read."""
 MOST_PLANS = 64
 """Graphs whose layers are remembered; usual runs have one or two."""
+NAMELESS = re.compile(r"parameter\d+|:.*")
+"""A parameter, or a site, of a network that nobody knows yet."""
+
+Places = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Row:
-    """A layer as it was first seen."""
+    """A layer by its latest name."""
 
     layer: Layer
     stream: int
@@ -35,32 +40,32 @@ class Plan:
     graph: Graph
     """Held, so that no other graph can have its identity."""
     layers: tuple[Layer, ...]
-    rounds: tuple[tuple[NDArray[np.int64], NDArray[np.int64]], ...]
+    rows: tuple[int, ...]
+    """The row of each."""
+    rounds: tuple[tuple[Places, Places], ...]
     """Places in `layers` with the rows they belong to; in each round every row once."""
 
 
 class Layout:
-    """Which row each layer and each parameter has, in the order of their appearance."""
+    """Which row each layer and each parameter has, numbered in the order of their appearance."""
 
     def __init__(self) -> None:
-        self.rows: dict[str, Row] = {}
-        self.order: list[str] = []
-        """Keys of the rows in forward order."""
-        self.parameters: dict[str, int] = {}
-        self.owners: dict[str, str] = {}
-        """Key of the layer that each site and each parameter belongs to."""
+        self.rows: list[Row] = []
+        self.forward: list[int] = []
+        """The rows in forward order, as the document lists them."""
+        self.parameters: list[str] = []
+        """Names by row."""
+        self.owners: dict[str, int] = {}
+        """The row of the layer that each site and each parameter belongs to."""
+        self._numbers: dict[str, int] = {}
+        self._parameter_numbers: dict[str, int] = {}
         self._plans: dict[int, Plan] = {}
+        self._latest: dict[int, Plan] = {}
 
     @property
     def number(self) -> int:
-        """Grows with every layer and every parameter."""
-        return len(self.rows) + len(self.parameters)
-
-    @property
-    def forward(self) -> list[int]:
-        """The rows in forward order, as the document lists them."""
-        numbers = {key: row for row, key in enumerate(self.rows)}
-        return [numbers[key] for key in self.order]
+        """Grows with every layer and every parameter, and with every other name of one."""
+        return len(self._numbers) + len(self._parameter_numbers)
 
     def plan(self, snapshot: Snapshot) -> Plan:
         """The layers of a snapshot's graph; new ones get a row.
@@ -68,12 +73,12 @@ class Layout:
         Args:
             snapshot: Of one step.
         """
-        graph = snapshot.graph
-        known = self._plans.get(id(graph))
+        known = self._plans.get(id(snapshot.graph))
         if known is None:
-            known = self._plans[id(graph)] = self._planned(snapshot)
+            known = self._plans[id(snapshot.graph)] = self._planned(snapshot)
             if len(self._plans) > MOST_PLANS:
                 del self._plans[next(iter(self._plans))]
+        self._latest[snapshot.stream] = known
         return known
 
     def parameter_rows(self, snapshot: Snapshot) -> list[int]:
@@ -82,45 +87,70 @@ class Layout:
         Args:
             snapshot: Of one step.
         """
-        rows = self.parameters
+        numbers = self._parameter_numbers
         for reading in snapshot.parameters:
-            if reading.name not in rows and len(rows) < MOST_PARAMETERS:
-                rows[reading.name] = len(rows)
-        return [rows.get(reading.name, -1) for reading in snapshot.parameters]
+            if reading.name not in numbers and len(self.parameters) < MOST_PARAMETERS:
+                numbers[reading.name] = len(self.parameters)
+                self.parameters.append(reading.name)
+        return [numbers.get(reading.name, -1) for reading in snapshot.parameters]
 
     def _planned(self, snapshot: Snapshot) -> Plan:
         graph = snapshot.graph
         found = layers(graph, snapshot.loss.site if snapshot.loss else -1)
-        self._arrange([layer.key for layer in found])
-        numbers = {key: row for row, key in enumerate(self.rows)}
-        for layer in found:
-            if layer.key not in numbers and len(numbers) < MOST_LAYERS:
-                numbers[layer.key] = len(numbers)
-                slope = expected_slope(snapshot, layer)
-                self.rows[layer.key] = Row(layer, snapshot.stream, slope)
-            self._own(graph, layer)
-        kept = tuple(layer for layer in found if layer.key in numbers)
-        self.order = [key for key in self.order if key in numbers]
-        return Plan(graph, kept, _rounds([numbers[layer.key] for layer in kept]))
-
-    def _arrange(self, keys: Sequence[str]) -> None:
-        """Puts new layers behind the one before them in their graph."""
+        self._rename(graph, found, self._latest.get(snapshot.stream))
         place = 0
-        for key in keys:
-            if key in self.order:
-                place = self.order.index(key) + 1
-            else:
-                self.order.insert(place, key)
-                place += 1
+        for layer in found:
+            if layer.key not in self._numbers and len(self.rows) < MOST_LAYERS:
+                self._numbers[layer.key] = len(self.rows)
+                self.forward.insert(place, len(self.rows))  # behind the one before it in its graph
+                slope = expected_slope(snapshot, layer)
+                self.rows.append(Row(layer, snapshot.stream, slope))
+            if layer.key in self._numbers:
+                place = self.forward.index(self._numbers[layer.key]) + 1
+                self._own(graph, layer)
+        kept = tuple(layer for layer in found if layer.key in self._numbers)
+        rows = tuple(self._numbers[layer.key] for layer in kept)
+        return Plan(graph, kept, rows, _rounds(rows))
+
+    def _rename(self, graph: Graph, found: Sequence[Layer], before: Plan | None) -> None:
+        """Gives layers the rows they had before their network was known by name.
+
+        In its first step a network may be nameless, or be the only one and need no name.
+        """
+        if before is None or list(map(_form, found)) != list(map(_form, before.layers)):
+            return
+        for new, old in zip(found, before.layers, strict=True):
+            if new.key in self._numbers or not _is_renamed(old, new):
+                continue
+            row = self._numbers[new.key] = self._numbers[old.key]
+            self.rows[row] = Row(new, self.rows[row].stream, self.rows[row].slope)
+            for was, now in zip(_names(before.graph, old), _names(graph, new), strict=False):
+                if was in self._parameter_numbers and now not in self._parameter_numbers:
+                    number = self._parameter_numbers[now] = self._parameter_numbers[was]
+                    self.parameters[number] = now
 
     def _own(self, graph: Graph, layer: Layer) -> None:
         for index in members(graph, layer):
             site = graph.sites[index]
             for name in (site.name, *site.parameters):
-                self.owners.setdefault(name, layer.key)
+                self.owners.setdefault(name, self._numbers[layer.key])
 
 
-def _rounds(rows: Sequence[int]) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64]], ...]:
+def _form(layer: Layer) -> tuple[str, str, int]:
+    return layer.kind, layer.operation, layer.units
+
+
+def _is_renamed(old: Layer, new: Layer) -> bool:
+    was, now = (layer.weight or layer.name for layer in (old, new))
+    return bool(NAMELESS.fullmatch(was)) or now.endswith(f".{was}")
+
+
+def _names(graph: Graph, layer: Layer) -> Iterator[str]:
+    for index in members(graph, layer):
+        yield from graph.sites[index].parameters
+
+
+def _rounds(rows: Sequence[int]) -> tuple[tuple[Places, Places], ...]:
     """Places in order, such that no round has a row twice (calls of one layer)."""
     times: dict[int, int] = {}
     rounds: list[tuple[list[int], list[int]]] = []

@@ -3,105 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lifesigns.report.page.arrays import pack
 from lifesigns.report.page.axis import Indices, Series
-from lifesigns.report.page.measured import FULL, Shares
+from lifesigns.report.page.measured import FULL, Units
 
-HELD = 2**26
+HELD = 2**27
 """Bytes that all maps together may take while they are filled."""
 LEAST_COLUMNS = 100
 """Columns that a map has at the least, if the run is that long."""
 MOST_UNITS = 4096
 """Layers of more units have no map."""
-MOST_CELLS = 600_000
-"""Cells of all maps in a document."""
 ABSENT = 255
 """Stands for activity that was not measured; a share takes the other 255 values."""
 
-
-@dataclass
-class Held:
-    """Where the units of one layer are, and what is known of each over the whole run."""
-
-    rows: slice
-    saturated: slice
-    saturates: bool
-    """Whether its saturation is kept; of rectifiers it says nothing."""
-    alive: NDArray[np.int32]
-    """The last snapshot in which a unit was active, and not saturated by every sample; -1: none."""
-    activity: NDArray[np.float32]
-    """Sum over the snapshots."""
-
-    def note(self, number: int, seen: Shares) -> None:
-        """Takes one more snapshot in.
-
-        Args:
-            number: Of the snapshot.
-            seen: Its shares.
-        """
-        self.alive[(seen.active > 0) & (seen.saturated < FULL)] = number
-        self.activity += seen.active.astype(np.float32) * (FULL - seen.saturated)
-
-    def order(self) -> Indices:
-        """The units: the one that died first comes first, then the least active."""
-        return np.lexsort((self.activity, self.alive))
+Bytes = NDArray[np.uint8]
 
 
 class Maps:
     """The history of all units, in bounded memory."""
 
     def __init__(self) -> None:
-        self.layers: dict[int, Held] = {}
-        """By the layer's row."""
-        self._active = Series(ABSENT, np.uint8, _least_active)
-        self._saturated = Series(0, np.uint8, np.maximum)
+        self.layers: dict[int, slice] = {}
+        """Where the units of a layer are, by its row; None of a layer that has no map."""
+        self._shares = Series(ABSENT, np.uint8, worse, 2)
+        self._alive = np.zeros(0, np.int32)
+        self._activity = np.zeros(0, np.float32)
 
     @property
     def most_columns(self) -> int:
         """So many columns can be held."""
-        return HELD // (2 * max(1, self._active.rows + self._saturated.rows))
+        return HELD // (4 * max(1, self._shares.rows))
 
-    def admit(self, row: int, units: int, *, rectifies: bool) -> None:
-        """Makes place for the units of a layer, if there is some.
+    def admit(self, row: int, units: int) -> None:
+        """Makes place for the units of a layer, if there is some and it has none.
 
         Args:
             row: Of the layer.
             units: How many it has.
-            rectifies: Whether saturation says nothing of it.
         """
-        flat = 0 if rectifies else units
-        taken = self._active.rows + self._saturated.rows + units + flat
-        if not 0 < units <= MOST_UNITS or taken * 2 * LEAST_COLUMNS > HELD:
+        taken = self._shares.rows
+        fits = units <= MOST_UNITS and (taken + units) * 4 * LEAST_COLUMNS <= HELD
+        if row in self.layers or not fits:
             return
-        rows = slice(self._active.rows, self._active.rows + units)
-        saturated = slice(self._saturated.rows, self._saturated.rows + flat)
-        self._active.rows, self._saturated.rows = rows.stop, saturated.stop
-        never, none = np.full(units, -1, np.int32), np.zeros(units, np.float32)
-        self.layers[row] = Held(rows, saturated, not rectifies, never, none)
+        self.layers[row] = slice(taken, taken + units)
+        self._shares.rows += units
+        self._alive = np.append(self._alive, np.full(units, -1, np.int32))
+        self._activity = np.append(self._activity, np.zeros(units, np.float32))
 
-    def put(self, column: int, number: int, seen: dict[int, Shares]) -> None:
+    def put(self, column: int, number: int, units: Units, rows: Sequence[int]) -> None:
         """Takes the shares of a snapshot in.
 
         Args:
             column: Of the axis.
             number: Of the snapshot.
-            seen: By the layer's row; those that were not admitted are passed over.
+            units: Those of layers without a map, and of another number than before, are left out.
+            rows: Of the layers that they are of.
         """
-        for row, shares in seen.items():
-            held = self.layers.get(row)
-            if held is None or len(shares.active) != len(held.alive):
-                continue
-            active = _scaled(shares.active, FULL, ABSENT - 1)
-            self._active.put(column, active, held.rows)
-            if held.saturates:
-                self._saturated.put(column, shares.saturated, held.saturated)
-            held.note(number, shares)
+        for place, start in self._runs(units, rows):
+            shares = units.shares[:, start : start + place.stop - place.start]
+            alive = (shares[0] > 0) & (shares[1] < FULL)
+            self._alive[place][alive] = number
+            self._activity[place] += shares[0].astype(np.float32) * (FULL - shares[1])
+            self._shares.put(
+                column, np.stack([_scaled(shares[0], FULL, ABSENT - 1), shares[1]]), place
+            )
 
     def merge(self, first: Indices, second: Indices) -> None:
         """Joins columns as `Axis.pairs` says.
@@ -110,75 +78,72 @@ class Maps:
             first: The first of each pair.
             second: The second.
         """
-        self._active.merge(first, second)
-        self._saturated.merge(first, second)
+        self._shares.merge(first, second)
 
-    def to_json(
-        self, rows: Sequence[int], first: Indices, second: Indices, leading: frozenset[int]
-    ) -> list[dict[str, Any]]:
-        """The maps of the document.
+    def order(self, row: int) -> Indices:
+        """The units of a layer: the one that died first comes first, then the least active.
+
+        A unit is alive in a snapshot in which it was active, and not saturated by every sample.
 
         Args:
-            rows: The row of each layer in the order of the document.
-            first: Columns that the document joins, see `Axis.pairs`.
+            row: Of a layer that has a map.
+        """
+        own = self.layers[row]
+        return np.lexsort((self._activity[own], self._alive[own]))
+
+    def drawn(self, row: int, first: Indices, second: Indices) -> tuple[Indices, Bytes, Bytes]:
+        """The columns in which a layer was read, with activity and saturation there.
+
+        Args:
+            row: Of a layer that has a map.
+            first: Columns that are joined, see `Axis.pairs`.
             second: Likewise.
-            leading: Rows of the layers that have findings: they get the most room.
+
+        Returns:
+            Positions among the columns, and two arrays of shape `[units, positions]`.
         """
-        active = self._active.joined(first, second)
-        saturated = self._saturated.joined(first, second)
-        made = []
-        for row, cells in self._rooms(leading, len(first)):
-            held = self.layers[row]
-            own, flat = active[held.rows], saturated[held.saturated]
-            there = np.flatnonzero((own != ABSENT).any(axis=0))
-            if len(there):
-                map_ = _drawn(held, own[:, there], flat[:, there], there, cells)
-                made.append({"layer": rows.index(row)} | map_)
-        return sorted(made, key=lambda one: one["layer"])
+        active, saturated = self._shares.joined(first, second, self.layers[row])
+        there = np.flatnonzero((active != ABSENT).any(axis=0))
+        return there, _scaled(active[:, there], ABSENT - 1, FULL), saturated[:, there]
 
-    def _rooms(self, leading: frozenset[int], columns: int) -> Iterator[tuple[int, int]]:
-        """How many cells the map of each layer may have, those with findings first.
-
-        Each of these gets what it needs, unless that is more than its share of three quarters.
-        """
-        left = MOST_CELLS
-        ordered = sorted(self.layers, key=lambda row: row not in leading)
-        first = sum(row in leading for row in ordered)
-        for number, row in enumerate(ordered):
-            held = self.layers[row]
-            needed = columns * len(held.alive) * (1 + held.saturates)
-            shared = 0.75 * left / (first - number) if number < first else 0
-            room = min(needed, max(int(shared), left // (len(ordered) - number)))
-            left -= room
-            yield row, room
+    def _runs(self, units: Units, rows: Sequence[int]) -> Iterator[tuple[slice, int]]:
+        """Stretches of units that lie one behind the other here as there: mostly a single one."""
+        place, begin = slice(0, 0), 0
+        for number, row in enumerate(rows):
+            start, stop = units.starts[number : number + 2]
+            own = self.layers.get(row)
+            if own is None or own.stop - own.start != stop - start:
+                continue
+            if own.start == place.stop and start == begin + place.stop - place.start:
+                place = slice(place.start, own.stop)
+                continue
+            if place.stop > place.start:
+                yield place, begin
+            place, begin = own, start
+        if place.stop > place.start:
+            yield place, begin
 
 
-def _drawn(
-    held: Held, active: NDArray[np.uint8], flat: NDArray[np.uint8], there: Indices, cells: int
-) -> dict[str, Any]:
-    units, columns = active.shape
-    kinds = 2 if len(flat) else 1
-    group = min(units, max(1, -(-units // max(1, cells // (kinds * columns)))))
-    order, starts = held.order(), np.arange(0, units, group)
-    shown = _scaled(np.minimum.reduceat(active[order], starts), ABSENT - 1, FULL)
-    saturated = np.maximum.reduceat(flat[order], starts) if len(flat) else None
-    return {
-        "units": units,
-        "order": pack(order, "uint16"),
-        "group": group,
-        "steps": pack(there, "uint16"),
-        "active": pack(shown, "uint8"),
-        "saturated": None if saturated is None else pack(saturated, "uint8"),
-    }
+def worse(a: Bytes, b: Bytes) -> Bytes:
+    """The smaller activity, but 0 only where both are: dead is what was silent in all steps.
+
+    Args:
+        a: Shape `[..., 2, units]`: activity and saturation.
+        b: Of the same shape.
+    """
+    one, other = a[..., 0, :], b[..., 0, :]
+    chosen = np.empty_like(a)
+    least = np.maximum(np.minimum(one, other), (one | other) > 0)
+    np.copyto(least, other, where=one == ABSENT)
+    np.copyto(least, one, where=other == ABSENT)
+    chosen[..., 0, :] = least
+    chosen[..., 1, :] = np.where(one == ABSENT, 0, a[..., 1, :])
+    np.maximum(chosen[..., 1, :], np.where(other == ABSENT, 0, b[..., 1, :]), out=chosen[..., 1, :])
+    return chosen
 
 
-def _scaled(values: NDArray[np.uint8], most: int, to: int) -> NDArray[np.uint8]:
+def _scaled(values: Bytes, most: int, to: int) -> Bytes:
     """Shares of `most` as shares of `to`; 0 stays the only 0, and all stays all."""
-    scaled = (values.astype(np.uint16) * to + most // 2) // most
-    return np.maximum(scaled, values > 0).astype(np.uint8)
-
-
-def _least_active(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The smaller share, but 0 only where both are: a unit is dead that gave 0 in all steps."""
-    least = np.maximum(np.minimum(a, b), (a | b) > 0)
-    return np.where(a == ABSENT, b, np.where(b == ABSENT, a, least))
+    table = (np.arange(256) * to + most // 2) // most
+    table[1:] = np.maximum(table[1:], 1)
+    return table.astype(np.uint8)[values]

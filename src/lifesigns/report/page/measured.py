@@ -6,8 +6,9 @@ long arrays: about 3 ms for 150 layers of 512 units.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,65 +29,54 @@ from lifesigns.report.page.layers import Layer
 Bytes = NDArray[np.uint8]
 FULL = 255
 """A share of 1 in a map."""
+ROUNDING = 1e-9
+"""Of a quotient of counts; those that matter are larger than 1e-7."""
 
 
-@dataclass(frozen=True)
-class Shares:
-    """Of the units of one layer, the share of samples in which each was active and saturated."""
+@dataclass(frozen=True, eq=False)
+class Units:
+    """Of the units of several layers, one behind the other, how active and saturated they were."""
 
-    active: Bytes
-    """Rounded up: 0 is never."""
-    saturated: Bytes
-    """Rounded down: `FULL` is always."""
+    places: list[int]
+    """Which layers."""
+    starts: list[int]
+    """Where the units of each begin, and where those of the last end."""
+    shares: Bytes
+    """Shape `[2, units]`: share of samples in which a unit was active, rounded up, so that 0 is
+    never; share in which it was saturated, rounded down, so that `FULL` is always."""
 
-    def worse(self, other: Shares) -> Shares:
-        """Of two calls of a layer the worse of each unit; dead is what is dead in both.
+    def of(self, number: int) -> Bytes:
+        """The shares of the units of one layer.
 
         Args:
-            other: Of as many units, or it is passed over.
+            number: A position in `places`.
         """
-        if len(other.active) != len(self.active):
-            return self
-        active = np.minimum(self.active, other.active)
-        alive = (self.active | other.active) > 0
-        return Shares(np.maximum(active, alive), np.maximum(self.saturated, other.saturated))
+        return self.shares[:, self.starts[number] : self.starts[number + 1]]
 
 
-def ladder(snapshot: Snapshot, layers: Sequence[Layer]) -> Floats:
-    """The numbers of each layer in this step, NaN where not measured; shape `[7, layers]`.
+NOTHING = Units([], [0], np.zeros((2, 0), np.uint8))
+
+
+def measure(snapshot: Snapshot, layers: Sequence[Layer]) -> tuple[Floats, Units]:
+    """The ladder's numbers in this step, shape `[7, layers]`, NaN where not measured; and units.
 
     Args:
         snapshot: Of one step.
         layers: Of its graph.
     """
-    numbers = np.full((len(COLUMNS), len(layers)), np.nan)
+    numbers, units = np.full((len(COLUMNS), len(layers)), np.nan), NOTHING
     values = _Stack.of([_value(snapshot, layer) for layer in layers])
     if values is not None:
-        numbers[:, values.rows] = values.numbers(nonfinite=snapshot.nonfinite is not None)
+        made, units = values.measured(nonfinite=snapshot.nonfinite is not None)
+        numbers[:, values.places] = made
     numbers[FLAT, [layer.rectifies or layer.end < 0 for layer in layers]] = np.nan
     numbers[CENTRING, [layer.is_last for layer in layers]] = np.nan
     numbers[SLOPE] = _slopes(snapshot, layers)
-    for row, layer in enumerate(layers):
+    for place, layer in enumerate(layers):
         weight = snapshot.parameter(layer.weight) if layer.weight else None
         if weight is not None:
-            _, numbers[GRADIENT, row], numbers[UPDATE, row] = of_parameter(weight)
-    return numbers
-
-
-def shares(snapshot: Snapshot, layer: Layer) -> Shares | None:
-    """What the map of a layer shows of this step; None where its units were not read.
-
-    Args:
-        snapshot: Of one step.
-        layer: Of its graph.
-    """
-    value = _value(snapshot, layer)
-    if value is None or value.units != layer.units or not value.count.any():
-        return None
-    seen = np.maximum(value.count, 1)
-    active = np.where(value.count > 0, np.ceil(value.active * (FULL / seen)), FULL)
-    saturated = np.floor(value.saturated * (FULL / seen) + 1e-9)
-    return Shares(active.astype(np.uint8), saturated.astype(np.uint8))
+            _, numbers[GRADIENT, place], numbers[UPDATE, place] = of_parameter(weight)
+    return numbers, units
 
 
 def of_parameter(reading: ParameterReading) -> tuple[float, float, float]:
@@ -126,7 +116,7 @@ def _slopes(snapshot: Snapshot, layers: Sequence[Layer]) -> Floats:
     if arrived is None or passed is None:
         return slopes
     sizes = np.full((2, len(layers)), np.nan)
-    sizes[0, arrived.rows], sizes[1, passed.rows] = arrived.rms(), passed.rms()
+    sizes[0, arrived.places], sizes[1, passed.places] = arrived.rms(), passed.rms()
     with np.errstate(all="ignore"):
         return np.where(sizes[0] > 0, sizes[1] / sizes[0], np.nan)
 
@@ -135,45 +125,54 @@ def _slopes(snapshot: Snapshot, layers: Sequence[Layer]) -> Floats:
 class _Stack:
     """The unit sums of several layers one behind the other."""
 
-    rows: list[int]
+    places: list[int]
     """Which layers."""
     starts: NDArray[np.int64]
     sums: list[UnitSums]
 
     @classmethod
     def of(cls, sums: Sequence[UnitSums | None]) -> _Stack | None:
-        known = [(row, s) for row, s in enumerate(sums) if s is not None and s.units]
+        known = [(place, s) for place, s in enumerate(sums) if s is not None and s.units]
         if not known:
             return None
         starts = np.cumsum([0, *(s.units for _, s in known[:-1])])
-        return cls([row for row, _ in known], starts, [s for _, s in known])
+        return cls([place for place, _ in known], starts, [s for _, s in known])
 
-    def all(self, field: Callable[[UnitSums], NDArray[np.generic]]) -> Floats:
-        return np.concatenate([field(s) for s in self.sums], dtype=np.float64, casting="unsafe")
+    def all(self, field: str) -> Floats:
+        """A field of all units."""
+        values: Floats = np.concatenate(list(map(attrgetter(field), self.sums)))
+        return values
 
     def total(self, values: NDArray[np.generic]) -> Floats:
-        return np.add.reduceat(values, self.starts, dtype=np.float64)
+        """The sum over the units of each layer."""
+        whole = np.int64 if values.dtype == bool else values.dtype
+        sums: Floats = np.add.reduceat(values, self.starts, dtype=whole).astype(np.float64)
+        return sums
 
     def rms(self) -> Floats:
         """Root mean square of each layer."""
-        squares = self.total(self.all(lambda s: s.total_squared))
+        squares = self.total(self.all("total_squared"))
         with np.errstate(all="ignore"):
-            return np.sqrt(squares / self.total(self.all(lambda s: s.count)))
+            return np.sqrt(squares / self.total(self.all("count")))
 
-    def numbers(self, *, nonfinite: bool) -> Floats:
-        """The first columns of the ladder, and nothing in those that need gradients."""
-        count, total = self.all(lambda s: s.count), self.all(lambda s: s.total)
-        squares, active = self.all(lambda s: s.total_squared), self.all(lambda s: s.active)
-        made = np.full((len(COLUMNS), len(self.rows)), np.nan)
+    def measured(self, *, nonfinite: bool) -> tuple[Floats, Units]:
+        """The columns of the ladder that need no gradients, and the units one by one."""
+        count, total = self.all("count"), self.all("total")
+        squares, active = self.all("total_squared"), self.all("active")
+        saturated = self.all("saturated")
+        made = np.full((len(COLUMNS), len(self.places)), np.nan)
+        each = 1 / np.maximum(count, 1)
         with np.errstate(all="ignore"):
-            each = 1 / np.maximum(count, 1)
-            means = self.total((total * each) ** 2)
+            means = self.total(np.square(total * each))
             observed = self.total(count)
             made[SIZE] = np.sqrt(self.total(squares) / observed)
             made[CENTRING] = np.sqrt(means / np.maximum(self.total(squares * each) - means, 0))
-            seen = self.total(count > 0)
-            made[DEAD] = self.total((active == 0) & (count > 0)) / seen
-            made[FLAT] = self.total(self.all(lambda s: s.saturated)) / observed
+            seen = count > 0
+            made[DEAD] = self.total((active == 0) & seen) / self.total(seen)
+            made[FLAT] = self.total(saturated) / observed
         if nonfinite:
-            made[SIZE, self.total(self.all(lambda s: s.nonfinite)) > 0] = np.inf
-        return made
+            made[SIZE, self.total(self.all("nonfinite")) > 0] = np.inf
+        shares = np.empty((2, len(count)), np.uint8)
+        shares[0] = np.where(seen, np.ceil(active * each * FULL - ROUNDING), FULL)
+        shares[1] = saturated * each * FULL + ROUNDING
+        return made, Units(self.places, [*self.starts.tolist(), len(count)], shares)

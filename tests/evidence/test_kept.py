@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from lifesigns.record import Recorder
-from lifesigns.record.schedule import kept as module
-from lifesigns.record.schedule.kept import LEAST, MOST, NOTABLE, KeptSnapshots, size_of
+from lifesigns.evidence import kept as module
+from lifesigns.evidence.kept import LEAST, MOST, NOTABLE, KeptSnapshots, size_of
 from lifesigns.record.schedule.loss_log import LossLog
 from lifesigns.records import Graph, Mixing, NonFinite, SiteReading, Snapshot, UnitSums
 

@@ -1,0 +1,122 @@
+"""How large a page document is, how long it takes and what memory: synthetic runs, streamed.
+
+    python benchmarks/page.py               # says how long it takes here
+    python benchmarks/page.py --quick       # a tenth of the snapshots
+
+A snapshot has a linear layer and an activation by turns, ReLU and tanh; its numbers are random, so
+that they compress no better than those of a real run. Seconds are processor time of the builder
+alone. Memory is by how much the process grew at its peak, without the snapshots, which are made one
+after the other. A page is the document with about 150 kB of program.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import resource
+import time
+from collections.abc import Iterator
+
+import numpy as np
+from rows import Rows, announce
+
+from lifesigns.records import LossCurve, ParameterReading, Site, SiteReading, Snapshot, Trace
+from lifesigns.report.page import PageBuilder
+from lifesigns.rules import testing as example
+
+BATCH = 64
+RUNS = ((1_000, 100, 64, 1.5), (10_000, 300, 512, 5.0))
+"""Snapshots, sites, units, and the most megabytes that the page may have."""
+PROGRAM = 0.15
+"""Megabytes of a page that are no document."""
+
+
+class Network:
+    """Makes the snapshots of a network that trains."""
+
+    def __init__(self, sites: int, units: int) -> None:
+        self.random = np.random.default_rng(0)
+        operations = ("linear", "relu", "linear", "tanh") * (sites // 4)
+        self.graph = example.chain(*operations, "mse_loss", units=units, batch=BATCH)
+        values = self.random.standard_normal((BATCH, units))
+        self.rectified, self.squashed = example.sums(np.maximum(values, 0)), example.sums(values)
+        self.weights = example.weights(self.graph, weight_rms=0.1, update_rms=1e-4)
+
+    def snapshots(self, count: int) -> Iterator[Snapshot]:
+        """So many, one after the other."""
+        for step in range(count):
+            yield example.snapshot(
+                self.graph,
+                step=step,
+                sites=[
+                    self.reading(index, site)
+                    for index, site in enumerate(self.graph.sites)
+                    if site.operation in ("relu", "tanh")
+                ],
+                parameters=[self.weight(weight) for weight in self.weights],
+            )
+
+    def reading(self, index: int, site: Site) -> SiteReading:
+        """An activation whose units fire, saturate and vary at random."""
+        model = self.rectified if site.operation == "relu" else self.squashed
+        units, scale = model.units, float(self.random.lognormal(0, 0.2))
+        value = dataclasses.replace(
+            model,
+            total_squared=model.total_squared * scale,
+            active=self.random.binomial(BATCH, 0.5, units),
+            saturated=self.random.binomial(BATCH, 0.05, units),
+        )
+        passed = dataclasses.replace(
+            self.squashed, total_squared=self.squashed.total_squared * 0.5 * scale
+        )
+        return SiteReading(index, value, self.squashed, passed)
+
+    def weight(self, model: ParameterReading) -> ParameterReading:
+        """A weight whose gradient and update vary at random."""
+        weight, gradient, update = self.random.lognormal(0, 0.3, 3).tolist()
+        return dataclasses.replace(
+            model, weight_rms=0.1 * weight, gradient_rms=gradient, update_rms=1e-4 * update
+        )
+
+
+def measured(snapshots: int, sites: int, units: int) -> tuple[float, float, float, float]:
+    """Megabytes of the document; seconds of adding, of the document; megabytes of memory."""
+    network, builder = Network(sites, units), PageBuilder()
+    adding, before = 0.0, peak()
+    for snapshot in network.snapshots(snapshots):
+        start = time.thread_time()
+        builder.add(snapshot)
+        adding += time.thread_time() - start
+    values = np.geomspace(1, 0.1, snapshots)
+    losses = LossCurve(np.arange(snapshots), values, np.zeros(snapshots, np.int64))
+    start = time.thread_time()
+    text = json.dumps(builder.document(Trace(losses=losses, steps=snapshots), ()))
+    made = time.thread_time() - start
+    return len(text) / 1e6, adding, made, peak() - before
+
+
+def peak() -> float:
+    """Megabytes that this process ever had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="a tenth of the snapshots")
+    tenth = 10 if parser.parse_args().quick else 1
+    start = time.perf_counter()
+    measured(20, 300, 512)
+    announce((time.perf_counter() - start) / 20 * RUNS[1][0] / tenth)
+    heads = ("run", "document", "page", "at most", "adding", "making", "memory")
+    rows = Rows("Page documents: megabytes, seconds of processor time, megabytes of memory", heads)
+    for snapshots, sites, units, most in RUNS:
+        size, adding, made, memory = measured(snapshots // tenth, sites, units)
+        name = f"{snapshots // tenth:,} × {sites} × {units}"
+        numbers = (size, size + PROGRAM, most, adding, made, memory)
+        rows.add(name, *(f"{number:.2f}" for number in numbers))
+
+
+if __name__ == "__main__":
+    main()
