@@ -33,7 +33,7 @@ def layers(trace: Trace) -> list[Layer]:
     """
     layout = Layout()
     readings = [read(trace.stream(number)[-1], layout) for number in trace.recorded_streams]
-    rows = list(layout.rows.values())
+    rows = layout.rows
     numbers = np.full((len(COLUMNS), len(rows)), np.nan)
     for reading in readings:
         known = numbers[:, : reading.ladder.shape[1]]

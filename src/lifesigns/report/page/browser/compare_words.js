@@ -48,6 +48,19 @@ const PHASES = {
   update: "更新",
 };
 
+const QUANTITIES = {
+  count: "有限值的个数",
+  total: "总和",
+  total_squared: "平方和",
+  active: "非零值的个数",
+  saturated: "饱和值的个数",
+  minimum: "最小值",
+  maximum: "最大值",
+  weight_rms: "权重的均方根",
+  gradient_rms: "梯度的均方根",
+  update_rms: "更新的均方根",
+};
+
 /** Whether two runs are the same training, in one line. */
 export function headline({ verdict, identical, divergence }, sides) {
   if (view().language !== "zh") return capitalised(verdict);
@@ -75,7 +88,8 @@ export function difference(found, sides) {
   const place = found.phase === "network" ? "" : found.place;
   const unit = found.unit >= 0 ? say("unit {}", found.unit) : "";
   const where = [say("step {}", whole(found.step)), PHASES[found.phase], place, unit].filter(Boolean).join(" · ");
-  return `${where}（${found.quantity}）：${sides[0].run.letter} 为 ${first}，${sides[1].run.letter} 为 ${other}`;
+  const quantity = QUANTITIES[found.quantity.split(".").pop()] ?? found.quantity;
+  return `${where}（${quantity}）：${sides[0].run.letter} 为 ${first}，${sides[1].run.letter} 为 ${other}`;
 }
 
 /** What the comparison says nothing of, a sentence each. */
