@@ -61,6 +61,7 @@ DEFAULTS = {
     "max_steps": None,
     "strict": False,
     "sarif_path": None,
+    "html_path": None,
     "selection": Selection(),
 }
 
@@ -97,7 +98,8 @@ def test_everything_after_the_module_is_the_modules_own(monkeypatch, runs):
 def test_all_options_of_run_arrive(monkeypatch, runs, tmp_path):
     call(
         monkeypatch, "run", "--budget", "2%", "--json", str(tmp_path / "r.json"), "--save", "r.ls",
-        "--stop-on", "error", "--max-steps", "9", "--strict", "train.py",
+        "--stop-on", "error", "--max-steps", "9", "--strict",
+        "--html", str(tmp_path / "r.html"), "train.py",
     )  # fmt: skip
 
     assert runs[0][1] == DEFAULTS | {
@@ -107,7 +109,7 @@ def test_all_options_of_run_arrive(monkeypatch, runs, tmp_path):
         "stop_on": "error",
         "max_steps": 9,
         "strict": True,
-        "sarif_path": None,
+        "html_path": tmp_path / "r.html",
         "selection": Selection(),
     }
 

@@ -57,6 +57,7 @@ KINDS = {
 OUTPUTS = {
     "--save": lambda path: RunWriter(path, RunInfo()),
     "write_json": lambda path: Report(Trace(), ()).write_json(path),
+    "write_html": lambda path: Report(Trace(), ()).write_html(path),
     "write_sarif": lambda path: Report(Trace(), ()).write_sarif(path),
     "--html": write_page,
 }

@@ -93,6 +93,15 @@ SarifFile = Annotated[
         help="Also write SARIF 2.1.0 there; - is standard output.",
     ),
 ]
+HtmlFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--html",
+        metavar="FILE",
+        callback=writable,
+        help="Also write a page with charts there; - is standard output.",
+    ),
+]
 Select = Annotated[
     list[str] | None,
     typer.Option("--select", metavar="RULE,…", help="Ask these rules only: names, codes, ACT."),

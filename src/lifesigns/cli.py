@@ -18,6 +18,7 @@ from lifesigns._options import (
     Align,
     AsJson,
     Budget,
+    HtmlFile,
     Ignore,
     JsonFile,
     Lang,
@@ -117,8 +118,12 @@ def run(
         bool, typer.Option("--strict", help="Raise the recorder's own failures.")
     ] = False,
     sarif: SarifFile = None,
+    html: HtmlFile = None,
     select: Select = None,
     ignore: Ignore = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Serve the page of the run while it trains.")
+    ] = False,
 ) -> None:
     """Run a training script unchanged, watch it, report."""
     if every is not None and budget is not None:
@@ -140,7 +145,9 @@ def run(
         max_steps=max_steps,
         strict=strict,
         sarif_path=sarif,
+        html_path=html,
         selection=selected(settings, select, ignore),
+        live=live,
     )
     raise typer.Exit(code)
 
@@ -194,10 +201,7 @@ def compare(
         Align, typer.Option(help="Compare losses at the same step or number of samples seen.")
     ] = Align.step,
     json: AsJson = False,
-    html: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", callback=writable, help="Also write a page there."),
-    ] = None,
+    html: HtmlFile = None,
     select: Select = None,
     ignore: Ignore = None,
 ) -> None:
@@ -207,6 +211,52 @@ def compare(
     selection = selected(settings_of(Path.cwd()), select, ignore)
     code = command(paths, axis=align.value, json_output=json, html=html, selection=selection)
     raise typer.Exit(code)
+
+
+@app.command()
+def report(
+    path: Annotated[Path, typer.Argument(metavar="RUN", help="A run file (run --save RUN).")],
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", metavar="FILE", help="Where; - is standard output."),
+    ],
+    every: Annotated[
+        float | None,
+        typer.Option(
+            min=1, metavar="SECONDS", help="Write it anew so often, until the run has ended."
+        ),
+    ] = None,
+    select: Select = None,
+    ignore: Ignore = None,
+) -> None:
+    """Write the page of a stored run: one file with all its charts."""
+    from lifesigns.commands.report import report as command
+
+    selection = selected(settings_of(Path.cwd()), select, ignore)
+    raise typer.Exit(command(path, output, every=every, selection=selection))
+
+
+@app.command()
+def live(
+    path: Annotated[Path, typer.Argument(metavar="RUN", help="A run file (run --save RUN).")],
+    host: Annotated[
+        str,
+        typer.Option(metavar="ADDRESS", help="Listen there; others can reach it then."),
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="N", help="[default: a free one]")
+    ] = 0,
+    opened: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the page in a browser here.")
+    ] = False,
+    select: Select = None,
+    ignore: Ignore = None,
+) -> None:
+    """Serve the page of a run while it trains, or afterwards."""
+    selection = selected(settings_of(Path.cwd()), select, ignore)
+    from lifesigns.commands.live import live as command
+
+    raise typer.Exit(command(path, host=host, port=port, opened=opened, selection=selection))
 
 
 @app.command()

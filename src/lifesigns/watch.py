@@ -116,6 +116,10 @@ class Watcher:
         judgement = self._selection.judge(trace)
         return Report(trace, judgement.findings, judgement.ignored)
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the page of the report on everything so far."""
+        return self.report._repr_html_()
+
     def __enter__(self) -> Watcher:
         return self
 

@@ -2,13 +2,11 @@
 
 import shutil
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 
 
 @pytest.fixture(scope="session")

@@ -79,3 +79,11 @@ def test_sarif_is_written_beside_the_report(report, tmp_path):
 
     document = json.loads((tmp_path / "r.sarif").read_text())
     assert "LOS001" in {result["ruleId"] for result in document["runs"][0]["results"]}
+
+
+def test_a_page_is_written_beside_the_report(report, tmp_path):
+    report("--html", tmp_path / "r.html")
+
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>")
+    assert '"rule":"doubled-softmax"' in page

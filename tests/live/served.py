@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import run_files
 
-from lifesigns.live.app import Page, make_app
+from lifesigns.live.app import make_app
 from lifesigns.live.door import LOOPBACK, Door, listen
 from lifesigns.live.followed_run import FollowedRun
 from lifesigns.live.following import Following
@@ -19,7 +19,7 @@ from lifesigns.rules import Selection
 from lifesigns.store import RunWriter
 
 TOKEN = "a-secret-of-this-test"
-PAGE = Page("<!doctype html><title>page</title>", "default-src 'none'")
+PAGE = "<!doctype html><title>page</title>"
 
 
 class Served:

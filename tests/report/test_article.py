@@ -2,6 +2,7 @@ import re
 
 from lifesigns.report.article import Article
 from lifesigns.report.figures import lines
+from lifesigns.report.shell import digest, on_page
 
 
 def test_a_page_holds_what_was_written_in_order():
@@ -30,3 +31,25 @@ def test_a_chart_brings_its_libraries_along_and_cannot_end_its_script():
     assert text.count("</script>") == 2
     assert "vegaEmbed" in text
     assert not re.findall(r"<(?:script|link|iframe)[^>]* (?:src|href)=", text)
+
+
+def test_a_page_may_load_nothing_and_runs_only_its_own_scripts():
+    page = Article("t")
+    page.figure(lines([{"x": 1, "y": 2, "net": "a"}], "x", "y", by="net", title="t"))
+
+    text = page.render()
+
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text).group(1)
+    scripts = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    assert policy.startswith("default-src 'none'")
+    assert all(digest(script) in policy for script in scripts)
+
+
+def test_a_chart_of_a_page_is_as_wide_as_its_column_and_follows_light_and_dark():
+    chart = lines([{"x": 1, "y": 2, "net": "a"}], "x", "y", by="net", title="t")
+
+    shown = on_page(chart)
+
+    assert (shown["width"], shown["config"]["background"]) == ("container", "transparent")
+    assert shown["config"]["axis"]["labelFontSize"] == chart["config"]["axis"]["labelFontSize"]
+    assert isinstance(chart["width"], int)

@@ -27,6 +27,7 @@ from lifesigns._files import why_unreadable
 from lifesigns._outputs import STDOUT, check_distinct, report_file
 from lifesigns.commands._run.collector import resting_collector
 from lifesigns.commands._run.delivery import Delivery
+from lifesigns.commands._run.live_page import LivePage
 from lifesigns.commands._run.outlet import Outlet
 from lifesigns.commands._run.signals import Farewell
 from lifesigns.records import RunInfo, Severity
@@ -63,8 +64,10 @@ def run(
     max_steps: int | None = None,
     strict: bool = False,
     sarif_path: Path | None = None,
+    html_path: Path | None = None,
     selection: Selection | None = None,
     is_check: bool = False,
+    live: bool = False,
 ) -> int:
     """Runs a script as `python` would, watched, and reports to stderr however it ends.
 
@@ -80,8 +83,10 @@ def run(
         max_steps: Ends the run after so many steps.
         strict: Raise the recorder's own failures.
         sarif_path: Where to write the report as SARIF.
+        html_path: Where to write the report as a page.
         selection: Which rules are asked.
         is_check: Whether something alarming, or no training at all, makes the exit code 1.
+        live: Whether another process serves the page of the run while it trains.
 
     Returns:
         The script's exit code; 0 if it was ended by `max_steps` or `stop_on`.
@@ -90,23 +95,26 @@ def run(
         UsageError: There is no such script or module, or an output is no place for a file.
         Interrupted: Ctrl-C ended the script.
     """
-    _check_files(_source(target, module), (json_path, sarif_path), save)
+    _check_files(_source(target, module), (json_path, sarif_path, html_path), save)
     with resting_collector():
         from lifesigns.watch import Watcher
 
     stopper = _Stopper(max_steps, stop_on)
+    delivery = Delivery(json_path, sarif_path, html_path, Outlet(sys.stdout), Outlet(sys.stderr))
+    page = LivePage(save, delivery.say) if live else None
     watcher = Watcher(
         every=every,
         budget=budget,
-        save=save,
+        save=page.run_file if page else save,
         strict=strict,
         selection=selection,
         info=_info(target, arguments, module),
         on_cycle=stopper if stopper.active else None,
     )
     stopper.findings = lambda: watcher.findings
-    delivery = Delivery(json_path, sarif_path, Outlet(sys.stdout), Outlet(sys.stderr))
-    last = _LastWord(watcher, delivery, stopper, is_check)
+    if page:
+        page.begin(selection or Selection())
+    last = _LastWord(watcher, delivery, stopper, is_check, page)
     last.farewell.install()
     ending = _execute(_as_module if module else _as_script, target, arguments)
     _flush()
@@ -123,10 +131,15 @@ class _LastWord:
     """Reports, once, however the script ends; in a process that it forked, nothing."""
 
     def __init__(
-        self, watcher: Watcher, delivery: Delivery, stopper: _Stopper, is_check: bool
+        self,
+        watcher: Watcher,
+        delivery: Delivery,
+        stopper: _Stopper,
+        is_check: bool,
+        page: LivePage | None,
     ) -> None:
         self._watcher, self._delivery, self._stopper = watcher, delivery, stopper
-        self._is_check = is_check
+        self._is_check, self._page = is_check, page
         self._process = os.getpid()
         self._is_said = False
         self.farewell = Farewell(self._on_signal)
@@ -141,6 +154,8 @@ class _LastWord:
         self._delivery.stdout.flush()
         self._delivery.stderr.flush()
         report = self._say(ending)
+        if self._page:
+            self._page.end()
         if self._is_check and not (report and report.ok and report.trace.snapshots):
             ending.code = ending.code or 1
 

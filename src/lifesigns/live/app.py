@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -18,26 +17,21 @@ from lifesigns.live.following import Following
 from lifesigns.live.guard import Guard
 
 
-@dataclass(frozen=True)
-class Page:
-    """The page itself, the same for every run: it fetches the document."""
-
-    html: str
-    policy: str
-    """Its `Content-Security-Policy`."""
+PAGE_POLICY = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
+"""What the page may load stands in the page itself, with the digests of its scripts."""
 
 
-def make_app(following: Following, page: Page, door: Door) -> ASGIApp:
+def make_app(following: Following, page: str, door: Door) -> ASGIApp:
     """The application that serves a run.
 
     Args:
         following: The run.
-        page: What `/` answers.
+        page: What `/` answers: HTML that fetches the document.
         door: Who is let in.
     """
 
     async def show_page(request: Request) -> Response:
-        return HTMLResponse(page.html, headers={"content-security-policy": page.policy})
+        return HTMLResponse(page, headers={"content-security-policy": PAGE_POLICY})
 
     async def document(request: Request) -> Response:
         try:

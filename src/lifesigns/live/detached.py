@@ -15,9 +15,9 @@ import os
 import select
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ENDED = "ended"
@@ -36,14 +36,10 @@ class Order:
     """The folder that is shared."""
     process: int
     """The process that trains."""
-    select: tuple[str, ...] = ()
-    ignore: tuple[str, ...] = ()
-    sites: dict[str, list[str]] = field(default_factory=dict)
+    select: Sequence[str] = ()
+    ignore: Sequence[str] = ()
+    sites: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """The rules that are asked, as in `Selection`."""
-
-    def text(self) -> str:
-        """As an argument of the command line."""
-        return json.dumps(asdict(self))
 
 
 def main() -> None:

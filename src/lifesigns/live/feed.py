@@ -67,9 +67,10 @@ class Feed:
         """Takes the report, which is told if it says something else than before.
 
         Args:
-            report: As plain JSON values.
+            report: As `PageBuilder.judged` makes it.
         """
-        self._report.set(as_text(report), [report[name] for name in ("findings", "verdict")])
+        meaning = [report["report"][name] for name in ("findings", "verdict", "coverage")]
+        self._report.set(as_text(report), [*meaning, report["layers"]])
 
     def since(self, told: Told) -> tuple[list[str], Told]:
         """The events that a page has not been told, and its place after them.

@@ -109,6 +109,14 @@ class FollowedRun:
         judgement = self._selection.judge(trace)
         return Report(trace, judgement.findings, judgement.ignored)
 
+    def judged(self, report: Report) -> dict[str, Any]:
+        """What pages are told of a report.
+
+        Args:
+            report: What was concluded last.
+        """
+        return self._builder.judged(report.trace, report.findings, report.ignored)
+
     def document(self, judged: Report | None) -> str:
         """The page as JSON, of everything that has been read.
 

@@ -7,7 +7,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from lifesigns._errors import RunFileError
 from lifesigns.live.cursor import Cursor
@@ -37,19 +37,12 @@ class Following:
         self._news = asyncio.Condition()
         self._unjudged = asyncio.Event()
         self._judged: Report | None = None
-        self._catching_up = asyncio.Lock()
+        self._one_reading, self._one_judgement = asyncio.Lock(), asyncio.Lock()
         self._ended = False
 
     async def keep_up(self) -> None:
         """Reads and judges until it is cancelled."""
-        judging = asyncio.create_task(self._keep_judging())
-        try:
-            while True:
-                if self._pages:
-                    await self._try_to_catch_up()
-                await asyncio.sleep(POLL)
-        finally:
-            judging.cancel()
+        await asyncio.gather(self._keep_reading(), self._keep_judging())
 
     async def document(self) -> tuple[str, Cursor]:
         """The page as JSON, and its place; everything written so far is in it.
@@ -58,8 +51,9 @@ class Following:
             RunFileError: There is no readable run file at the moment.
         """
         await self._catch_up()
-        if self._judged is None:
-            await self._judge()
+        async with self._one_judgement:
+            if self._judged is None:
+                await self._judge()
         return await self._read(self._made)
 
     async def events(self, after: Cursor) -> AsyncIterator[str]:
@@ -80,7 +74,8 @@ class Following:
         """Tells the pages how the run ended, and then nothing else."""
         if self._pages:
             await self._try_to_catch_up()
-            await self._judge()
+            async with self._one_judgement:
+                await self._judge()
         await self.close()
 
     async def close(self) -> None:
@@ -114,7 +109,7 @@ class Following:
 
     async def _catch_up(self) -> None:
         """Reads to the end of the file; who comes while it is read waits, and finds it read."""
-        async with self._catching_up:
+        async with self._one_reading:
             while (update := await self._read(self._run.update)) is not None:
                 if update.run != self._feed.run:
                     self._judged = None
@@ -124,23 +119,29 @@ class Following:
                     await self._tell()
                     return
 
+    async def _keep_reading(self) -> None:
+        while True:
+            if self._pages:
+                await self._try_to_catch_up()
+            await asyncio.sleep(POLL)
+
     async def _keep_judging(self) -> None:
         """Judges when something is new; it rests for as long as it worked."""
         while True:
             await self._unjudged.wait()
             began = time.monotonic()
-            await self._judge()
+            async with self._one_judgement:
+                if self._unjudged.is_set():
+                    await self._judge()
             await asyncio.sleep(time.monotonic() - began)
 
     async def _judge(self) -> None:
         self._unjudged.clear()
         trace, run = await self._read(lambda: (self._run.trace(), self._run.cursor.run))
-        report, values = await self._in(
-            self._judging, lambda: _with_values(self._run.report(trace))
-        )
+        report = await self._in(self._judging, lambda: self._run.report(trace))
         if run == self._feed.run:
             self._judged = report
-            self._feed.judge(values)
+            self._feed.judge(await self._read(lambda: self._run.judged(report)))
             await self._tell()
 
     async def _tell(self) -> None:
@@ -156,7 +157,3 @@ class Following:
     @staticmethod
     async def _in(thread: ThreadPoolExecutor, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(thread, call)
-
-
-def _with_values(report: Report) -> tuple[Report, dict[str, Any]]:
-    return report, report.to_json()

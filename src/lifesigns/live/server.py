@@ -45,12 +45,15 @@ async def serve(
         )
     )
     following_it = asyncio.create_task(following.keep_up())
-    ending = asyncio.create_task(_end(server, following, is_over))
+    ending = asyncio.create_task(
+        _end(server, following, lambda: is_over() or following_it.done())
+    )
     try:
         await server.serve(sockets=[listener])
     finally:
         ending.cancel()
-        following_it.cancel()
+        if not following_it.cancel():
+            following_it.result()  # a bug of ours is shown
 
 
 async def _end(server: uvicorn.Server, following: Following, is_over: Callable[[], bool]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import IO, Any
 
@@ -89,6 +90,25 @@ class Report:
         """
         _outputs.write(Path(path), self.sarif_text())
 
+    def html(self) -> str:
+        """The report as a page with charts: one file that opens without a network."""
+        from lifesigns.report.page import document
+        from lifesigns.report.page.file_host import page_html
+
+        return page_html(document(self.trace, self.findings, self.ignored))
+
+    def write_html(self, path: str | Path) -> None:
+        """Writes `html()` to `path`; otherwise as `write_json`.
+
+        Args:
+            path: Replaced if it is there; `-` is standard output.
+
+        Raises:
+            UsageError: `path` is no place for a file.
+            LifesignsError: It cannot be written there; what was there before is untouched.
+        """
+        _outputs.write(Path(path), self.html())
+
     def svg(self, title: str = "lifesigns") -> str:
         """The report as a picture of a terminal, 80 columns wide.
 
@@ -102,6 +122,13 @@ class Report:
 
     def __str__(self) -> str:
         return terminal.plain(self.trace, self.findings)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the page, in a frame that can reach nothing around it."""
+        return (
+            '<iframe sandbox="allow-scripts" style="width: 100%; height: 720px; border: 0" '
+            f'title="lifesigns" srcdoc="{escape(self.html())}"></iframe>'
+        )
 
     def __repr__(self) -> str:
         return f"<Report: {self.verdict}>"

@@ -6,22 +6,9 @@ import html
 import json
 from collections.abc import Mapping, Sequence
 from importlib import resources
-from typing import Any
 
 from lifesigns.report.figures import Spec
-
-_STYLE = """
-:root { color-scheme: light; }
-body { font: 16px/1.5 system-ui, sans-serif; color: #1b1b1b; background: #fff;
-  max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
-table { border-collapse: collapse; margin: 1rem 0; font-size: .92rem; }
-th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid #ddd; }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
-figure { margin: 1.2rem 0; overflow-x: auto; } figcaption { color: #555; font-size: .92rem; }
-pre, code { background: #f4f4f4; } pre { padding: .8rem; overflow-x: auto; }
-.note { color: #555; }
-"""
+from lifesigns.report.shell import digest, on_page, style
 
 
 class Article:
@@ -84,7 +71,10 @@ class Article:
 
         head = cells("th", {name: name for name in heads})
         body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
-        self._body.append(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+        self._body.append(
+            f'<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead>'
+            f"<tbody>{body}</tbody></table></div>"
+        )
 
     def figure(self, spec: Spec, caption: str = "") -> None:
         """A Vega-Lite chart.
@@ -96,7 +86,9 @@ class Article:
         number = len(self._specs)
         self._specs.append(spec)
         words = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
-        self._body.append(f'<figure><div id="figure{number}"></div>{words}</figure>')
+        self._body.append(
+            f'<figure tabindex="0"><div class="chart" id="figure{number}"></div>{words}</figure>'
+        )
 
     def markup(self, text: str) -> None:
         """HTML that was made elsewhere, such as inline SVG or MathML; not escaped.
@@ -108,25 +100,46 @@ class Article:
 
     def render(self) -> str:
         """The whole file."""
-        parts = [
-            f'<!doctype html>\n<html lang="{self._language}"><head><meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{html.escape(self._title)}</title><style>{_STYLE}</style></head><body>",
-            *self._body,
-        ]
-        if self._specs:
-            parts.append(f"<script>{_vega()}</script><script>{self._calls()}</script>")
-        return "\n".join([*parts, "</body></html>\n"])
+        scripts = [_vega(), self._calls()] if self._specs else []
+        return "\n".join(
+            [
+                f'<!doctype html>\n<html lang="{self._language}"><head><meta charset="utf-8">',
+                f'<meta http-equiv="Content-Security-Policy" content="{_policy(scripts)}">',
+                '<meta name="viewport" content="width=device-width, initial-scale=1">',
+                f"<title>{html.escape(self._title)}</title>",
+                f"<style>{style('article.css')}</style></head><body><main>",
+                *self._body,
+                *(f"<script>{script}</script>" for script in scripts),
+                "</main></body></html>\n",
+            ]
+        )
 
     def _calls(self) -> str:
-        options: dict[str, Any] = {"actions": {"export": True, "source": False, "compiled": False,
-                                               "editor": False}}  # fmt: skip
-        return _script(
-            "".join(
-                f'vegaEmbed("#figure{number}",{json.dumps(spec)},{json.dumps(options)});\n'
-                for number, spec in enumerate(self._specs)
-            )
-        )
+        specs = json.dumps([on_page(spec) for spec in self._specs])
+        return _script(_DRAW.replace("SPECS", specs))
+
+
+_DRAW = """
+const options = {renderer: "svg", defaultStyle: false, tooltip: {disableDefaultStyle: true},
+  actions: {export: {svg: true, png: false}, source: false, compiled: false, editor: false}};
+const column = document.querySelector("main").clientWidth;
+const lines = new RegExp(`.{1,${Math.floor(column / 7)}}(?: |$)`, "g");
+SPECS.forEach((spec, number) => {
+  if (spec.columns) spec.columns = Math.max(1, Math.min(spec.columns, Math.floor(column / 300)));
+  if (spec.title?.subtitle) spec.title.subtitle = spec.title.subtitle.match(lines);
+  if (column < 560) spec.config.legend.orient = "bottom";
+  vegaEmbed(`#figure${number}`, spec, options);
+});
+"""
+
+
+def _policy(scripts: Sequence[str]) -> str:
+    """Nothing is loaded; Vega compiles the expressions of a chart and sets styles of its own."""
+    allowed = " ".join([*map(digest, scripts), "'unsafe-eval'"]) if scripts else "'none'"
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; "
+        "img-src data: blob:; base-uri 'none'; form-action 'none'"
+    )
 
 
 def _vega() -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from lifesigns._outputs import write
 from lifesigns.functions.cost import measured
 from lifesigns.records import Floats
+from lifesigns.report.article import Article
 from lifesigns.report.functions import ENTRIES, Curve, Page, Table, page_of, tables
 from lifesigns.report.functions_text import LEGEND, SPREAD_LEGEND
 
@@ -20,24 +21,6 @@ COLORS = ("#0072B2", "#D55E00")
 """Blue and vermilion stay apart for colour-blind eyes. Source: Okabe & Ito 2008."""
 POINTS = 5
 """Every so manieth point of a curve is drawn."""
-
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
-       color: #1a1a1a; background: #fff }
-h2 { margin: 2.5rem 0 .3rem; border-top: 1px solid #ccc; padding-top: 1rem }
-h2 small { font-weight: normal; color: #555 }
-table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums }
-th, td { text-align: left; padding: .15rem .8rem .15rem 0; vertical-align: top }
-thead th, td:first-child { color: #555; font-weight: normal }
-.scroll { overflow-x: auto }
-.formula, code { font-family: ui-monospace, monospace }
-svg { max-width: 100%; height: auto } svg text { font: 12px system-ui, sans-serif }
-a { color: #0059a8 }
-@media (prefers-color-scheme: dark) {
-  body { color: #e6e6e6; background: #16181c } a { color: #7ab8f5 }
-  thead th, td:first-child, h2 small { color: #aaa } svg { background: #fff; border-radius: 4px }
-}
-"""
 
 
 def write_page(path: Path, name: str | None = None) -> None:
@@ -74,12 +57,9 @@ def html(name: str | None = None) -> str:
         body = f"<p>{escape(LEGEND)}</p>" + "".join(
             [*map(_table, tables(cost)), *("".join(_section(page_of(n, cost))) for n in ENTRIES)]
         )
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n"
-        f"<body><h1>{escape(title)}</h1>\n{body}</body></html>\n"
-    )
+    sheet = Article(title)
+    sheet.markup(body)
+    return sheet.render()
 
 
 def _table(table: Table) -> str:
@@ -128,8 +108,8 @@ def drawing(name: str, curve: Curve, index: int) -> str:
     zero_y = HEIGHT - MARGIN + low / (high - low) * (HEIGHT - 2 * MARGIN)
     title = escape(curve.titles[index])
     return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img" '
-        f'xmlns="http://www.w3.org/2000/svg"><title>{title} of {name}</title>\n'
+        f'<svg class="drawing" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
+        f'role="img" xmlns="http://www.w3.org/2000/svg"><title>{title} of {name}</title>\n'
         f'<path d="M{LEFT} {zero_y:.1f}H{WIDTH - MARGIN}M{zero_x:.1f} {MARGIN}V{HEIGHT - MARGIN}"'
         ' stroke="#999" fill="none"/>\n'
         f'<polyline points="{_points(across, down)}" fill="none" stroke="{COLORS[index]}" '
@@ -149,4 +129,5 @@ def _points(across: Floats, down: Floats) -> str:
 
 
 def _label(x: float, y: float, value: float, anchor: str) -> str:
-    return f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}" fill="#333">{value:.3g}</text>\n'
+    place = f'x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}"'
+    return f'<text {place} fill="currentColor">{value:.3g}</text>\n'

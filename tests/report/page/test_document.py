@@ -4,40 +4,12 @@ import json
 
 import numpy as np
 import pytest
+from made_runs import column, dying
 
-from lifesigns.records import RunInfo, SiteReading, Trace
+from lifesigns.records import RunInfo, Trace
 from lifesigns.report.page import document
 from lifesigns.report.page.arrays import unpack
 from lifesigns.rules import judge
-from lifesigns.rules import testing as example
-
-GRAPH = example.chain("linear", "relu", "linear", "sigmoid", "linear", "mse_loss", units=8)
-RANDOM = np.random.default_rng(0)
-
-
-def step(number, *, alive=8, stream=0):
-    """A step in which `alive` of the eight rectifiers are active."""
-    values = np.maximum(RANDOM.standard_normal((32, 8)), 0)
-    values[:, alive:] = 0
-    values[0, :alive] = 1
-    gradient = RANDOM.standard_normal((32, 8))
-    passed = np.where(values > 0, gradient, 0)
-    reading = SiteReading(1, example.sums(values), example.sums(gradient), example.sums(passed))
-    weights = example.weights(GRAPH, weight_rms=0.5, update_rms=0.005)
-    made = example.snapshot(GRAPH, step=number, sites=[reading], parameters=weights)
-    return made if not stream else replaced(made, stream=stream)
-
-
-def replaced(record, **fields):
-    import dataclasses
-
-    return dataclasses.replace(record, **fields)
-
-
-def dying(steps=40, at=20):
-    return example.trace(
-        *(step(i, alive=8 if i < at else 0) for i in range(steps)), losses=[1.0] * steps
-    )
 
 
 def test_a_document_is_strict_json():
@@ -67,12 +39,12 @@ def test_a_map_shows_at_which_step_a_layer_dies():
 
 
 def test_the_ladder_tells_the_share_of_dead_units_and_leaves_open_what_was_not_read():
-    ladder = document(dying(at=20), ())["ladder"]
+    made = document(dying(at=20), ())
 
-    dead = unpack(ladder["dead"])
+    dead = column(made, "dead")
     assert dead[0].tolist() == [0.0] * 20 + [1.0] * 20
     assert np.isnan(dead[1:]).all()
-    assert unpack(ladder["update"])[0] == pytest.approx(0.01, rel=0.01)
+    assert column(made, "update")[0] == pytest.approx(0.01, rel=0.01)
 
 
 def test_findings_stand_at_their_layers_and_sites():

@@ -24,6 +24,7 @@ class Delivery:
 
     json_path: Path | None
     sarif_path: Path | None
+    html_path: Path | None
     stdout: Outlet
     stderr: Outlet
 
@@ -38,6 +39,8 @@ class Delivery:
                 self._write(self.json_path, report.json_text)
             with self._undelivered():
                 self._write(self.sarif_path, report.sarif_text)
+            with self._undelivered():
+                self._write(self.html_path, report.html)
         return report
 
     def say(self, text: str) -> None:

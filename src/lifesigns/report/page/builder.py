@@ -7,7 +7,7 @@ from typing import Any
 
 from lifesigns.records import Finding, Snapshot, Trace
 from lifesigns.report.as_json import to_json
-from lifesigns.report.page.composition import history_of
+from lifesigns.report.page.composition import history_of, places_of
 from lifesigns.report.page.events import event_of
 from lifesigns.report.page.history import History
 from lifesigns.report.page.losses import losses
@@ -56,6 +56,20 @@ class PageBuilder:
         if reading is None or last is not snapshot:
             reading = read(snapshot, self._history.layout)
         return event_of(reading, self._history, self.snapshots - 1 if number is None else number)
+
+    def judged(
+        self, trace: Trace, findings: Sequence[Finding], ignored: Mapping[str, int]
+    ) -> dict[str, Any]:
+        """What a live page is told when it was judged: the report, and where its findings stand.
+
+        Args:
+            trace: As for `document`, like the arguments that follow.
+            findings: Most important first.
+            ignored: How many findings of each rule were set aside.
+        """
+        places = places_of(self._history, findings)
+        report = to_json(trace, findings, ignored)
+        return {"report": report, "words": words(findings), "titles": titles(findings), **places}
 
     def document(
         self,

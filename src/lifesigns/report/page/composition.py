@@ -47,6 +47,20 @@ def history_of(history: History, findings: Sequence[Finding]) -> dict[str, Any]:
     }
 
 
+def places_of(history: History, findings: Sequence[Finding]) -> dict[str, list[list[int]]]:
+    """The findings of each layer and of each site of the graph, in the document's order.
+
+    Args:
+        history: Of all snapshots so far.
+        findings: In the order of the report.
+    """
+    sites = drawing(history.graphs.values(), {}, findings)["sites"]
+    return {
+        "layers": [layer["findings"] for layer in _layers(history, findings)],
+        "sites": [site["findings"] for site in sites],
+    }
+
+
 def _layers(history: History, findings: Sequence[Finding]) -> list[dict[str, Any]]:
     layout = history.layout
     names: dict[int, list[str]] = {row: [] for row in layout.forward}

@@ -64,9 +64,9 @@ def html_around(
         entry: The module of `browser/` that draws into `#page`.
         noscript: Markup for readers without JavaScript.
         connect: Where the page may send requests to: `connect-src` of its policy.
-        styles: Files of `browser/`.
+        styles: Files of `browser/`, in their order.
     """
-    scripts, sheets = _scripts(entry), _styles(styles)
+    scripts, sheets = _scripts(entry), _sheets(styles)
     policy = _policy(scripts, sheets, connect)
     return "\n".join(
         [
@@ -84,10 +84,10 @@ def html_around(
     )
 
 
-def _policy(scripts: tuple[str, ...], styles: tuple[str, ...], connect: str) -> str:
+def _policy(scripts: tuple[str, ...], sheets: tuple[str, ...], connect: str) -> str:
     return (
         f"default-src 'none'; script-src {' '.join(map(_digest, scripts))}; "
-        f"style-src {' '.join(map(_digest, styles))}; img-src data:; "
+        f"style-src {' '.join(map(_digest, sheets))}; img-src data:; "
         f"connect-src {connect}; base-uri 'none'; form-action 'none'"
     )
 
@@ -111,7 +111,7 @@ def _scripts(entry: str) -> tuple[str, ...]:
 
 
 @functools.cache
-def _styles(names: tuple[str, ...]) -> tuple[str, ...]:
+def _sheets(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(_closed(_text(name)) for name in names)
 
 

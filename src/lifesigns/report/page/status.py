@@ -46,7 +46,7 @@ def run_of(trace: Trace, recorded: int, snapshots: int, *, killed: bool) -> dict
         "status": status,
         "reason": reason,
         "steps": trace.steps,
-        "recorded": recorded,
+        "recorded": max(recorded, trace.recorded),
         "snapshots": snapshots,
         "streams": trace.losses.stream_count,
     }

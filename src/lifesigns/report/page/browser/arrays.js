@@ -10,6 +10,7 @@ const TYPES = {
 
 /** The values of a packed array, in row-major order; bfloat16 becomes Float32Array. */
 export async function unpack(array) {
+  if (ArrayBuffer.isView(array)) return array; // a live page has unpacked it, and adds to it
   const packed = Uint8Array.from(atob(array.data), (sign) => sign.charCodeAt(0));
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
   const values = new TYPES[array.dtype](await new Response(stream).arrayBuffer());
@@ -18,6 +19,7 @@ export async function unpack(array) {
 
 /** Unpacked values with their shape; an array of one dimension is a single row. */
 export async function unpackMatrix(array) {
+  if (array.values) return array;
   const [rows, columns] = array.shape.length === 1 ? [1, array.shape[0]] : array.shape;
   return matrix(rows, columns, await unpack(array));
 }

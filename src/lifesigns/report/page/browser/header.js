@@ -32,6 +32,7 @@ export function Header({ page }) {
   `;
 }
 
+/** The switches of language and colours. */
 export function Switches() {
   const language = useView((view) => view.language);
   const theme = useView((view) => view.theme);

@@ -16,7 +16,7 @@ export function Ladder({ page }) {
       <h2 id="ladder-title">${say("Layers")}</h2>
       <${StepSlider} page=${page} column=${column} />
       <div class="scroll" role="group" tabindex="0" aria-labelledby="ladder-title">
-        <table onKeyDown=${move}>
+        <table onKeyDown=${move} onPointerOver=${show} onFocusIn=${show}>
           <caption class="hidden">${say("Each layer at {}, from the input to the loss", stepName(page, column))}</caption>
           <thead><tr>
             <th scope="col">${say("Layer")}</th>
@@ -50,21 +50,31 @@ function Row({ page, layer, index, column }) {
     <th scope="row">
       <button type="button" onClick=${() => choose({ layer: index, cell: null })}>
         <span class="number">${index + 1}</span>
-        <span class="name">${layer.name}</span>
+        <span class="name">${breakable(layer.name)}</span>
         ${worst && html`<${Sign} severity=${worst} />`}
       </button>
       <small>${[layer.operation, layer.units && say("{} units", whole(layer.units))].filter(Boolean).join(" · ")}</small>
     </th>
-    ${page.columns.map(({ key }, i) => html`<${Cell} page=${page} layer=${index} name=${key} column=${column} first=${index === 0 && i === 0} />`)}
+    ${page.columns.map(({ key }, i) => numberOf(key, cell(page, index, key, column), index === 0 && i === 0))}
   </tr>`;
 }
 
-function Cell({ page, layer, name, column, first }) {
-  const { value, level } = cell(page, layer, name, column);
-  const show = () => choose({ cell: { layer, key: name } });
-  return html`<td tabindex=${first ? 0 : -1} data-level=${Number.isNaN(level) ? null : level} onPointerEnter=${show} onFocus=${show}>
-    ${inColumn(name, value)}<${Mark} level=${level} />
+/** A name that may be broken between its parts. */
+function breakable(name) {
+  return name.split(/(?<=[.:_])|(?=#)/).flatMap((part) => [part, html`<wbr />`]);
+}
+
+/** A cell; not a component, for there are thousands. */
+function numberOf(key, { value, level }, first) {
+  return html`<td tabindex=${first ? 0 : -1} data-key=${key} data-level=${Number.isNaN(level) ? null : level}>
+    ${inColumn(key, value)}${Mark({ level })}
   </td>`;
+}
+
+/** The cell that is pointed at or has the focus is drawn over all steps below the table. */
+function show(event) {
+  const at = event.target.closest("td");
+  if (at) choose({ cell: { layer: Number(at.parentElement.dataset.layer), key: at.dataset.key } });
 }
 
 /** ▲ too large, ▼ too small; twice where a rule alarms. */

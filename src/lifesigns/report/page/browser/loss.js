@@ -19,18 +19,19 @@ export function Loss({ page }) {
   const [plot, setPlot] = useState(null);
   const [, redraw] = useState(0);
   const [read, setRead] = useState(null);
-  const cursor = useRef(column);
-  cursor.current = column;
-  useLayoutEffect(() => plot?.redraw(false, false), [column]);
+  const latest = useRef(null);
+  latest.current = { page, column };
+  useLayoutEffect(() => plot?.redraw(false, false), [page, column]);
   const data = useMemo(() => curves(page.losses), [page.losses]);
+  const logarithmic = page.losses.every((loss) => loss.logarithmic);
   const options = () => ({
-    ...settings(page, cursor),
+    ...settings(page.losses.length, logarithmic),
     hooks: {
-      draw: [(u) => decorate(u, page, cursor.current)],
+      draw: [(u) => decorate(u, latest.current)],
       setScale: [() => redraw((times) => times + 1)],
       setSize: [() => redraw((times) => times + 1)],
       setCursor: [(u) => setRead(u.cursor.idx)],
-      ready: [(u) => u.over.addEventListener("click", () => pick(u, page))],
+      ready: [(u) => u.over.addEventListener("click", () => pick(u, latest.current.page))],
     },
   });
   return html`
@@ -38,7 +39,7 @@ export function Loss({ page }) {
       <h2 id="loss-title">${say("Loss")}</h2>
       <p class="readout" aria-live="off">${readout(page, data, read)}</p>
       <div class="marked">
-        <${Plot} options=${options} data=${data} needs=${[page]} height=${HEIGHT} label=${summary(page)} onPlot=${setPlot} />
+        <${Plot} options=${options} data=${data} needs=${[page.losses.length, logarithmic]} height=${HEIGHT} label=${summary(page)} onPlot=${setPlot} />
         <${Marks} page=${page} plot=${plot} />
       </div>
       <p class="legend">
@@ -90,15 +91,16 @@ function between(low, high, logarithmic) {
   return logarithmic ? Math.sqrt(low * high) : (low + high) / 2;
 }
 
-function settings(page, cursor) {
-  const series = page.losses.flatMap((_, i) => {
+function settings(count, logarithmic) {
+  const losses = Array.from({ length: count }, (_, i) => i);
+  const series = losses.flatMap((i) => {
     const stroke = () => colour(`series-${i % 4}`);
     const bound = { stroke: "transparent", points: { show: false }, spanGaps: true };
-    const line = { stroke, width: 1.75, dash: DASHES[i % 4], points: { show: false }, spanGaps: page.losses.length > 1 };
+    const line = { stroke, width: 1.75, dash: DASHES[i % 4], points: { show: false }, spanGaps: count > 1 };
     return [bound, bound, line];
   });
-  const bands = page.losses.map((_, i) => ({ series: [3 * i + 2, 3 * i + 1], fill: () => colour("band") }));
-  const y = vertical(page.losses.every((loss) => loss.logarithmic));
+  const bands = losses.map((i) => ({ series: [3 * i + 2, 3 * i + 1], fill: () => colour("band") }));
+  const y = vertical(logarithmic);
   return {
     series: [{}, ...series],
     bands,
@@ -109,7 +111,7 @@ function settings(page, cursor) {
 }
 
 /** Recorded steps as ticks, the baseline, and the step that the charts below show. */
-function decorate(u, page, column) {
+function decorate(u, { page, column }) {
   const { ctx, bbox } = u;
   const ratio = devicePixelRatio;
   const x = (step) => Math.round(u.valToPos(step, "x", true));
@@ -127,7 +129,13 @@ function decorate(u, page, column) {
   ctx.setLineDash([]);
   ctx.strokeStyle = colour("soft");
   const bottom = bbox.top + bbox.height;
-  for (const step of page.recorded.steps) upright(step, bottom - 6 * ratio, bottom);
+  const isDense = 3 * page.recorded.steps.length > u.width;
+  ctx.beginPath();
+  for (const step of page.recorded.steps) {
+    ctx.moveTo(x(step), bottom - (isDense ? 2 : 6) * ratio);
+    ctx.lineTo(x(step), bottom);
+  }
+  ctx.stroke();
   ctx.strokeStyle = colour("error");
   for (const { steps, nonfinite } of page.losses) {
     steps.forEach((step, i) => nonfinite[i] && upright(step, bbox.top, bbox.top + 10 * ratio));

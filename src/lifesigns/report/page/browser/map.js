@@ -4,7 +4,7 @@ import { unpack, unpackMatrix } from "./arrays.js";
 import { parts } from "./colours.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./libraries.js";
 import { percent, short, whole } from "./numbers.js";
-import { choose, useView } from "./state.js";
+import { choose, isDark, useView } from "./state.js";
 import { say } from "./words.js";
 
 const MARKS = 3; // largest updates that are marked
@@ -22,7 +22,7 @@ export function UnitMap({ page }) {
         <label>${say("Layer")} <${LayerChoice} page=${page} layer=${layer} /></label>
         ${map?.saturated && html`<label><input type="checkbox" checked=${saturated} onChange=${(event) => choose({ saturated: event.target.checked })} /> ${say("saturated instead of active")}</label>`}
       </div>
-      ${content && content.map === map && html`<${Picture} page=${page} layer=${layer} content=${content} saturated=${saturated} />`}
+      ${map && content?.layer === layer && html`<${Picture} page=${page} layer=${layer} content=${content} saturated=${saturated} />`}
       ${!map && html`<p class="soft">${say("There is no map of this layer.")}</p>`}
     </section>
   `;
@@ -52,17 +52,17 @@ async function unpackMap(map) {
     unpackMatrix(map.active),
     map.saturated && unpackMatrix(map.saturated),
   ]);
-  return { map, order, steps, active, saturated };
+  return { layer: map.layer, group: map.group, units: map.units, order, steps, active, saturated };
 }
 
 function Picture({ page, layer, content, saturated }) {
   const canvas = useRef(null);
   const [spot, setSpot] = useState(null);
-  const theme = useView((view) => view.theme);
+  const dark = useView(isDark);
   const now = useView((view) => view.column);
   const values = saturated ? content.saturated : content.active;
-  useLayoutEffect(() => paint(canvas.current, values, saturated), [values, saturated, theme]);
-  const text = summary(page, content, values, saturated);
+  useLayoutEffect(() => paint(canvas.current, values, saturated), [values, saturated, dark]);
+  const text = summary(content, values, saturated);
   const find = (event) => {
     const box = canvas.current.getBoundingClientRect();
     const within = (share, count) => Math.min(Math.max(Math.floor(share * count), 0), count - 1);
@@ -136,21 +136,21 @@ function largestUpdates(page, layer, content) {
 }
 
 function reading(page, content, values, { row, column }) {
-  const { map, order } = content;
-  const first = row * map.group;
-  const units = Array.from(order.slice(first, first + map.group));
+  const { group, order } = content;
+  const first = row * group;
+  const units = Array.from(order.slice(first, first + group));
   const name = units.length > 1 ? say("units {} and {} more", units[0], units.length - 1) : say("unit {}", units[0] ?? row);
   const step = whole(page.recorded.steps[content.steps[column]]);
   const kind = say(values === content.active ? "active" : "saturated");
   return `${name}, ${say("step {}", step)}: ${kind} ${percent(values.at(row, column) / 255)}`;
 }
 
-function summary(page, { map, steps }, values, saturated) {
+function summary({ units, group, steps }, values, saturated) {
   const last = values.columns - 1;
   let extreme = 0;
   for (let row = 0; row < values.rows; row++) extreme += values.at(row, last) === (saturated ? 255 : 0);
-  const rows = say("{} units at {} steps.", whole(map.units), whole(steps.length));
-  const grouped = map.group > 1 ? ` ${say("A row is {} units; the worst counts.", map.group)}` : "";
+  const rows = say("{} units at {} steps.", whole(units), whole(steps.length));
+  const grouped = group > 1 ? ` ${say("A row is {} units; the worst counts.", group)}` : "";
   const end = say(saturated ? "At the last step {} of {} rows are saturated for every sample." : "At the last step {} of {} rows are 0 for every sample.", short(extreme), values.rows);
   return `${rows}${grouped} ${end}`;
 }

@@ -4,7 +4,7 @@ import { App } from "./app.js";
 import { html, render } from "./libraries.js";
 import { listenForLight } from "./light.js";
 import { firstColumn, firstLayer } from "./page.js";
-import { choose } from "./state.js";
+import { choose, view } from "./state.js";
 
 /** Shows a page (see page.js) in an element; `update` takes the next one. */
 export function mount(root, page) {
@@ -14,10 +14,12 @@ export function mount(root, page) {
   root.textContent = "";
   draw();
   listenForLight(root, () => current);
-  root.dataset.ready = "";
   return {
     update(next) {
+      const last = current.recorded.steps.length - 1;
+      const follows = view().column >= last; // who looks at the last step goes on to the new one
       current = next;
+      if (follows) choose({ column: Math.max(next.recorded.steps.length - 1, 0) });
       draw();
     },
   };

@@ -3,6 +3,8 @@
 import { unpack, unpackMatrix } from "./arrays.js";
 import { level } from "./expected.js";
 
+const CLEARLY = 0.8; // of the farthest
+
 /** The page of a document: everything unpacked but the maps, which are when they are looked at. */
 export async function readPage(document) {
   const [losses, ladder, parameters, steps, streams, merged] = await Promise.all([
@@ -60,19 +62,16 @@ export function isSick(page, findings) {
   return ["error", "warning"].includes(worstOf(page, findings));
 }
 
-/** The step to begin with: where the sick layers are farthest from health, else the last. */
+/** The step to begin with: the last, unless the sick layers are clearly farther from health before. */
 export function firstColumn(page) {
   const last = page.recorded.steps.length - 1;
   const sick = page.layers.flatMap((layer, i) => (isSick(page, layer.findings) ? [i] : []));
   if (!sick.length) return last;
   const farness = (layer, key, column) => Math.abs(cell(page, layer, key, column).level || 0);
   const badness = (column) => sum(sick, (layer) => sum(page.columns, ({ key }) => farness(layer, key, column)));
-  let best = last;
-  for (let column = last, most = -1; column >= 0; column--) {
-    const here = badness(column);
-    if (here > most) [best, most] = [column, here];
-  }
-  return best;
+  const all = Array.from(page.recorded.steps, (_, column) => badness(column));
+  const most = Math.max(...all);
+  return all[last] >= CLEARLY * most ? last : all.lastIndexOf(most);
 }
 
 /** The layer to begin with: that of the first finding that names one with a map. */

@@ -3,30 +3,35 @@
 import { Curves, html, useLayoutEffect, useRef } from "./libraries.js";
 import { colour } from "./colours.js";
 import { short } from "./numbers.js";
-import { useView } from "./state.js";
+import { isDark, useView } from "./state.js";
 
 /** A chart of curves.
  *
  * @param {function(): object} options  makes uPlot's options; called when anything in `needs` changed
- * @param {Array} data  as uPlot takes it
+ * @param {Array} data  as uPlot takes it; the same array as long as nothing in it changed
  * @param {Array} needs  what the options depend on
  * @param {function} onPlot  is handed the uPlot that was made
  */
 export function Plot({ options, data, needs, label, height, onPlot }) {
   const place = useRef(null);
-  const theme = useView((view) => view.theme);
+  const dark = useView(isDark);
   const language = useView((view) => view.language);
+  const plot = useRef(null);
   useLayoutEffect(() => {
     const size = () => ({ width: place.current.clientWidth, height });
-    const plot = new Curves({ legend: { show: false }, ...size(), ...options() }, data, place.current);
-    onPlot?.(plot);
-    const observer = new ResizeObserver(() => plot.setSize(size()));
+    const made = new Curves({ legend: { show: false }, ...size(), ...options() }, data, place.current);
+    plot.current = made;
+    onPlot?.(made);
+    const observer = new ResizeObserver(() => made.width !== place.current.clientWidth && made.setSize(size()));
     observer.observe(place.current);
     return () => {
       observer.disconnect();
-      plot.destroy();
+      made.destroy();
     };
-  }, [...needs, theme, language]);
+  }, [...needs, dark, language]);
+  useLayoutEffect(() => {
+    if (plot.current.data !== data) plot.current.setData(data);
+  }, [data]);
   return html`<div class="plot" role="img" aria-label=${label} ref=${place}></div>`;
 }
 

@@ -4,13 +4,15 @@ import { html, useMemo } from "./libraries.js";
 import { short } from "./numbers.js";
 import { decades } from "./plot.js";
 import { choose, useView } from "./state.js";
-import { curve, Steps } from "./steps.js";
+import { curve, share, Steps } from "./steps.js";
 import { say } from "./words.js";
 
 export function Scales({ page }) {
   const column = useView((view) => view.column);
-  const floor = useMemo(() => (hasZero(page) ? "0" : null), [page]);
-  const range = useMemo(() => common(page), [page]);
+  const panels = useMemo(() => {
+    const [range, floor] = [common(page), hasZero(page) ? "0" : null];
+    return page.layers.map((layer, i) => html`<${Panel} key=${i} page=${page} layer=${layer} index=${i} range=${range} floor=${floor} />`);
+  }, [page]);
   return html`
     <section aria-labelledby="scales-title" class="scales">
       <h2 id="scales-title">${say("Gradients and updates")}</h2>
@@ -19,22 +21,20 @@ export function Scales({ page }) {
         <span><i class="key second"></i>${say("update over weight")}</span>
         <span class="soft">${say("one logarithmic axis for all layers")}</span>
       </p>
-      <div class="multiples" role="group" tabindex="0" aria-labelledby="scales-title">
-        ${page.layers.map((layer, i) => html`<${Panel} key=${i} page=${page} layer=${layer} index=${i} range=${range} floor=${floor} column=${column} />`)}
+      <div class="multiples" role="group" tabindex="0" aria-labelledby="scales-title" style=${{ "--now": share(page.recorded.steps, column) }}>
+        ${panels}
       </div>
     </section>
   `;
 }
 
-function Panel({ page, layer, index, range, floor, column }) {
-  const paths = useMemo(
-    () => ["gradient", "update"].map((key) => curve(page.recorded, page.ladder[key].row(index).map((value) => Math.max(value, range.low)), range)),
-    [page, range],
-  );
+function Panel({ page, layer, index, range, floor }) {
+  const path = (key) => curve(page.recorded, page.ladder[key].row(index).map((value) => Math.max(value, range.low)), range);
+  const paths = ["gradient", "update"].map(path);
   if (!paths.some(Boolean)) return null;
   return html`<figure data-layer=${index}>
     <figcaption><button type="button" onClick=${() => choose({ layer: index, cell: null })}><span class="number">${index + 1}</span> <span class="name">${layer.name}</span></button></figcaption>
-    <${Steps} page=${page} column=${column} low=${floor ?? short(range.low)} high=${short(range.high)}>
+    <${Steps} page=${page} low=${floor ?? short(range.low)} high=${short(range.high)}>
       <path class="curve" d=${paths[0]} />
       <path class="curve second" d=${paths[1]} />
     <//>

@@ -10,26 +10,30 @@ import { say } from "./words.js";
 
 export function Slopes({ page }) {
   const column = useView((view) => view.column);
-  const data = useMemo(() => products(page, column), [page, column]);
-  const [layers, expected, measured] = data;
+  const { layers, expected, measured, data } = useMemo(() => products(page, column), [page, column]);
   if (!layers.length) return null;
   const text = say("On the way back to layer {} the slopes leave {} of the gradient; {} were expected.", layers[0], short(measured[0]), short(expected[0]));
-  const drawn = [layers, expected, measured.map((value) => (value > 0 ? value : null))];
   return html`
     <section aria-labelledby="slopes-title" class="slopes">
       <h2 id="slopes-title">${say("Product of σ′ down the network")}</h2>
       <p class="readout">${say("{}. {}", stepName(page, column), text)}</p>
-      <${Plot} options=${settings} data=${drawn} needs=${[data]} height=${200} label=${text} />
-      <p class="legend">
-        <span><i class="key line"></i>${say("measured")}</span>
-        <span><i class="key dashed"></i>${say("expected from activation and initialiser")}</span>
-        <span class="soft">${say("by number of the layer; the gradient comes from the right")}</span>
-      </p>
+      ${data[0].length > 1 && html`<${Curve} data=${data} text=${text} />`}
     </section>
   `;
 }
 
-/** Layers, and the products from the last layer to each: as expected, and as measured. */
+function Curve({ data, text }) {
+  return html`
+    <${Plot} options=${settings} data=${data} needs=${[]} height=${200} label=${text} />
+    <p class="legend">
+      <span><i class="key line"></i>${say("measured")}</span>
+      <span><i class="key dashed"></i>${say("expected from activation and initialiser")}</span>
+      <span class="soft">${say("by number of the layer; the gradient comes from the right")}</span>
+    </p>
+  `;
+}
+
+/** Layers, and the products from the last layer to each, as numbers and as they are drawn. */
 function products(page, column) {
   const { slope } = page.ladder;
   const layers = page.layers.flatMap((layer, i) => (Number.isFinite(slope.at(i, column)) ? [i] : []));
@@ -39,7 +43,9 @@ function products(page, column) {
   };
   const expected = along((i) => page.layers[i].slope ?? 1);
   const measured = along((i) => slope.at(i, column));
-  return [layers.map((i) => i + 1), expected, measured];
+  const numbers = layers.map((i) => i + 1);
+  const aboveZero = (values) => values.map((value) => (value > 0 ? value : null));
+  return { layers: numbers, expected, measured, data: [numbers, aboveZero(expected), aboveZero(measured)] };
 }
 
 function settings() {

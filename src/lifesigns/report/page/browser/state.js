@@ -7,9 +7,10 @@ let chosen = {
   layer: 0,
   preview: null, // the layer of the finding that is hovered, which the map shows meanwhile
   cell: null, // {layer, key} of the ladder, drawn over all steps below it
-  saturated: false, // whether the map shows saturation instead of activity
+  saturated: true, // whether the map shows saturation, of layers that can saturate
   language: navigator.language.startsWith("zh") ? "zh" : "en",
-  theme: "system",
+  theme: "system", // or light, or dark
+  isSystemDark: matchMedia("(prefers-color-scheme: dark)").matches,
 };
 const listeners = new Set();
 
@@ -22,6 +23,13 @@ export function view() {
 export function choose(changes) {
   chosen = { ...chosen, ...changes };
   listeners.forEach((listener) => listener());
+}
+
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", ({ matches }) => choose({ isSystemDark: matches }));
+
+/** Whether the page is dark now. */
+export function isDark({ theme, isSystemDark }) {
+  return theme === "system" ? isSystemDark : theme === "dark";
 }
 
 /** A part of the choice; the component is drawn anew when it changes. */

@@ -3,15 +3,18 @@
 import { html } from "./libraries.js";
 import { whole } from "./numbers.js";
 
-/** The frame of a small chart; its children are drawn into it. */
-export function Steps({ page, column, low, high, children }) {
+/** The frame of a small chart; its children are drawn into it.
+ *
+ * A line stands at the step that is looked at, which an element around it gives as `--now`.
+ */
+export function Steps({ page, low, high, children }) {
   const { steps } = page.recorded;
   return html`<div class="steps">
     <span class="tick high">${high}</span><span class="tick low">${low}</span>
     <svg viewBox="0 0 1000 100" preserveAspectRatio="none" aria-hidden="true">
       ${children}
-      ${column !== undefined && html`<path class="now" d=${`M${across(steps, column)} 0V100`} />`}
     </svg>
+    <i class="now"></i>
     <span class="tick first">${whole(steps[0] ?? 0)}</span><span class="tick last">${whole(steps[steps.length - 1] ?? 0)}</span>
   </div>`;
 }
@@ -33,7 +36,12 @@ export function curve({ steps, streams }, values, range) {
   return path;
 }
 
-function across(steps, column) {
+/** Where a column lies, from 0 to 1. */
+export function share(steps, column) {
   const [first, last] = [steps[0], steps[steps.length - 1]];
-  return last === first ? 500 : ((1000 * (steps[column] - first)) / (last - first)).toFixed(1);
+  return last === first ? 0.5 : (steps[column] - first) / (last - first);
+}
+
+function across(steps, column) {
+  return (1000 * share(steps, column)).toFixed(1);
 }

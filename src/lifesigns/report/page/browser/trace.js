@@ -4,7 +4,7 @@ import { html } from "./libraries.js";
 import { inColumn, rangeOf } from "./numbers.js";
 import { cell, worstKey } from "./page.js";
 import { useView } from "./state.js";
-import { curve, Steps } from "./steps.js";
+import { curve, share, Steps } from "./steps.js";
 import { columnName, say } from "./words.js";
 
 export function Trace({ page }) {
@@ -15,13 +15,13 @@ export function Trace({ page }) {
   const values = page.ladder[key].row(layer);
   const judged = key !== "gradient"; // that is judged relative to the last layer
   const range = axisRange(values, judged ? about.expected : [], about.logarithmic);
-  return html`<figure class="trace" data-layer=${layer}>
+  return html`<figure class="trace" data-layer=${layer} style=${{ "--now": share(page.recorded.steps, column) }}>
     <figcaption>
       <b><span class="number">${layer + 1}</span> ${page.layers[layer].name}</b>
       <span>${columnName(key)} <strong>${inColumn(key, value)}</strong></span>
       <span class="soft">${say(judged ? "expected {}" : "over the last layer's, expected {}", rangeOf(about, say))}</span>
     </figcaption>
-    <${Steps} page=${page} column=${column} low=${inColumn(key, values.includes(0) ? 0 : range.low)} high=${inColumn(key, range.high)}>
+    <${Steps} page=${page} low=${inColumn(key, values.includes(0) ? 0 : range.low)} high=${inColumn(key, range.high)}>
       ${judged && html`<${Expected} about=${about} range=${range} />`}
       <path class="curve" d=${curve(page.recorded, values, range)} />
     <//>
