@@ -74,6 +74,13 @@ Budget = Annotated[
         help="Share of the training time that watching may cost. [default: 1%]",
     ),
 ]
+Runs = Annotated[
+    list[Path],
+    typer.Argument(metavar="A B [C...]", help="Run files; each is compared with the first."),
+]
+AlignBy = Annotated[
+    Align, typer.Option(help="Compare losses at the same step or number of samples seen.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 JsonFile = Annotated[
     Path | None,

@@ -16,12 +16,14 @@ from lifesigns import __version__
 from lifesigns._errors import Interrupted, LifesignsError, UsageError
 from lifesigns._options import (
     Align,
+    AlignBy,
     AsJson,
     Budget,
     HtmlFile,
     Ignore,
     JsonFile,
     Lang,
+    Runs,
     SarifFile,
     Select,
     StopOn,
@@ -193,19 +195,17 @@ def show(
 
 @app.command()
 def compare(
-    paths: Annotated[
-        list[Path],
-        typer.Argument(metavar="A B [C...]", help="Run files; each is compared with the first."),
-    ],
-    align: Annotated[
-        Align, typer.Option(help="Compare losses at the same step or number of samples seen.")
-    ] = Align.step,
+    paths: Runs,
+    align: AlignBy = Align.step,
     json: AsJson = False,
     html: HtmlFile = None,
     select: Select = None,
     ignore: Ignore = None,
 ) -> None:
-    """Print where stored runs differ; exit code 1 if a later one has a new alarm."""
+    """Print where stored runs differ.
+
+    The exit code is 1 if a later run has an alarm that the first has not.
+    """
     from lifesigns.commands.compare import compare_runs as command
 
     selection = selected(settings_of(Path.cwd()), select, ignore)

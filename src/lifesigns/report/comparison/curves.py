@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from lifesigns._errors import UsageError
-from lifesigns.evidence import Course, Run
+from lifesigns.evidence import Course, Run, Stream
 from lifesigns.records import Floats, Trace
 
 WINDOWS = 20
@@ -59,15 +59,18 @@ def curves(first: Trace, other: Trace, axis: str) -> tuple[Pair, ...]:
     """
     runs = Run.of(first), Run.of(other)
     both = sorted(set(first.losses.numbers) & set(other.losses.numbers))
-    found = []
-    for stream in both:
-        courses = tuple(run.stream(stream).course for run in runs)
-        seen = [_seen(trace, stream, axis) for trace in (first, other)]
-        samples = None
-        if axis == "samples":
-            samples = (_knots(first, stream, seen[0]), _knots(other, stream, seen[1]))
-        found.append(Pair(stream, (courses[0], courses[1]), _windows(seen), samples))
-    return tuple(found)
+    return tuple(_pair([run.stream(number) for run in runs], axis) for number in both)
+
+
+def _pair(streams: Sequence[Stream], axis: str) -> Pair:
+    first, other = streams
+    lines = [_line(stream, axis) for stream in streams]
+    return Pair(
+        first.number,
+        courses=(first.course, other.course),
+        windows=_windows(lines),
+        samples=None if axis == "step" else (_knots(first, lines[0]), _knots(other, lines[1])),
+    )
 
 
 Line = tuple[Floats, Floats]
@@ -94,31 +97,28 @@ def _means(line: Line, edges: Floats) -> list[float]:
         ]
 
 
-def _seen(trace: Trace, stream: int, axis: str) -> Line:
-    own = trace.losses.streams == stream
-    steps, values = trace.losses.steps[own].astype(float), trace.losses.values[own]
-    if axis == "step":
-        return steps, values
-    return np.cumsum(_samples(trace, stream, steps)) - 1, values
+def _line(stream: Stream, axis: str) -> Line:
+    steps = stream.steps.astype(float)
+    return (steps if axis == "step" else np.cumsum(_samples(stream)) - 1), stream.losses
 
 
-def _knots(trace: Trace, stream: int, line: Line) -> Knots:
+def _knots(stream: Stream, line: Line) -> Knots:
     """The first and the last step, and those around which the size of the batch changes."""
-    steps = trace.losses.steps[trace.losses.streams == stream]
     places = line[0] + 1
     bends = np.flatnonzero(np.diff(places, n=2)) + 1
-    kept = sorted({0, *bends.tolist(), len(steps) - 1})
-    return tuple((int(steps[i]), int(places[i])) for i in kept)
+    kept = sorted({0, *bends.tolist(), len(places) - 1})
+    return tuple((int(stream.steps[i]), int(places[i])) for i in kept)
 
 
-def _samples(trace: Trace, stream: int, steps: Floats) -> Floats:
+def _samples(stream: Stream) -> Floats:
     """How many samples each step has: as many as the last recorded step before it."""
-    known = [(s.step, s.batch.shape[0]) for s in trace.stream(stream) if s.batch and s.batch.shape]
+    known = [(s.step, s.batch.shape[0]) for s in stream.snapshots if s.batch and s.batch.shape]
     if not known:
         raise UsageError(
-            f"How many samples a step of {trace.info.command or 'the run'} has is not known: no "
-            "batch was recorded. Compare by --align step."
+            f"How many samples a step of {stream.trace.info.command or 'the run'} has is not "
+            "known: no batch was recorded. Compare by --align step."
         )
     recorded, sizes = np.array(known, float).T
-    found: Floats = sizes[np.maximum(np.searchsorted(recorded, steps, side="right") - 1, 0)]
+    places = np.searchsorted(recorded, stream.steps, side="right") - 1
+    found: Floats = sizes[np.maximum(places, 0)]
     return found

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from lifesigns.evidence import Course
 from lifesigns.evidence.sites import counted
+from lifesigns.records import Floats
 from lifesigns.report.comparison._comparison import Comparison, Side
 from lifesigns.report.comparison.changes import Change
 from lifesigns.report.comparison.curves import Pair, Window
@@ -30,7 +31,7 @@ from lifesigns.report.comparison.words import (
     not_compared,
     values,
 )
-from lifesigns.report.curve import sparkline
+from lifesigns.report.curve import curves, sparkline
 from lifesigns.report.page.columns import COLUMNS, Column
 from lifesigns.report.terminal import COLOR, Said, console_for, fitted, rows, write
 
@@ -199,10 +200,14 @@ def _losses(
     label = f"loss {pair.stream + 1}" if several else "loss"
     sides = (comparison.first, comparison.other)
     lines = [
-        f"{name}  {_course(course)}  {sparkline(side.trace.losses.stream(pair.stream))}"
+        f"{name}  {_course(course)}  {sparkline(_values(side, pair.stream))}"
         for name, side, course in zip(names, sides, pair.courses, strict=True)
     ]
     return rows(console, (label, "\n".join(lines)), *_windows(comparison, pair, names))
+
+
+def _values(side: Side, stream: int) -> Floats:
+    return next(curve.values for curve in curves(side.trace) if curve.stream == stream)
 
 
 def _course(course: Course) -> str:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lifesigns.report.page.file_host import STYLES, html_around
+from lifesigns.report.page.file_host import STYLES, html_around, inert_json
 
 
 def comparison_html(comparison: Mapping[str, Any], documents: Sequence[Mapping[str, Any]]) -> str:
@@ -20,18 +19,12 @@ def comparison_html(comparison: Mapping[str, Any], documents: Sequence[Mapping[s
     names = " · ".join(run["name"] for run in comparison["runs"])
     together = {"comparison": comparison, "documents": documents}
     return html_around(
-        f'<script type="application/json" id="comparison">{_inert(together)}</script>',
+        f'<script type="application/json" id="comparison">{inert_json(together)}</script>',
         title=names,
         entry="compare.js",
         noscript="\n".join(_still(comparison)),
         styles=(*STYLES, "compare.css"),
     )
-
-
-def _inert(value: Any) -> str:
-    """JSON that cannot end the element it stands in, nor begin one."""
-    text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c")
 
 
 def _still(comparison: Mapping[str, Any]) -> Iterator[str]:
