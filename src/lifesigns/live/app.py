@@ -16,6 +16,7 @@ from lifesigns.live.door import Door
 from lifesigns.live.following import Following
 from lifesigns.live.guard import Guard
 
+
 PAGE_POLICY = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
 """What the page may load stands in the page itself, with the digests of its scripts."""
 
