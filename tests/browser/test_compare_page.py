@@ -1,8 +1,8 @@
 """The page of a comparison as a reader uses it, in a browser."""
 
 import pytest
+from axe import violations
 from compared import page, side
-from conftest import AXE
 
 
 @pytest.fixture(scope="module")
@@ -160,11 +160,5 @@ def test_the_page_is_as_wide_as_its_window(opened, html, width, locale):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_violation(opened, html, scheme):
     shown = opened(html, color_scheme=scheme, bypass_csp=True)
-    shown.evaluate(AXE.read_text(encoding="utf-8"))
 
-    result = shown.evaluate("axe.run({ resultTypes: ['violations'] })")
-
-    found = [
-        (each["id"], [n["html"][:160] for n in each["nodes"]]) for each in result["violations"]
-    ]
-    assert found == []
+    assert violations(shown) == []

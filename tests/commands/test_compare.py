@@ -5,6 +5,7 @@ import pytest
 from test_show import dying, save
 
 from lifesigns._errors import RunFileError, UsageError
+from lifesigns._outputs import STDOUT
 from lifesigns.commands.compare import compare_runs
 from lifesigns.records import Cost, RunInfo
 from lifesigns.rules import Selection
@@ -144,6 +145,23 @@ def test_the_text_is_printed_to_standard_output(tmp_path, capsys):
     assert code == 0
     assert out.startswith("lifesigns  identical: 5 losses and 5 snapshots are equal to the bit")
     assert "dead-units" in out
+
+
+def test_a_page_is_written_beside_the_text(tmp_path, capsys):
+    path = save(tmp_path / "run.ls", dying())
+
+    code = compare_runs([path, path], html=tmp_path / "page.html")
+
+    assert code == 0
+    assert capsys.readouterr().out.startswith("lifesigns  identical")
+    assert 'id="comparison"' in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_standard_output_takes_one_thing(tmp_path):
+    path = save(tmp_path / "run.ls", dying())
+
+    with pytest.raises(UsageError, match="one of them"):
+        compare_runs([path, path], json_output=True, html=STDOUT)
 
 
 def test_both_runs_are_judged_by_the_rules_that_were_asked_for(tmp_path, capsys):

@@ -7,6 +7,7 @@ import { say } from "./words.js";
 
 Object.assign(CHINESE, {
   "{} samples": "{} 个样本",
+  arguments: "参数",
   "by samples seen": "按已见样本数对齐",
   "by steps": "按步对齐",
   "Compare {} with": "将 {} 与之比较",
