@@ -23,6 +23,7 @@ export function ComparedLoss({ comparison, pages, pair }) {
       ready: [(u) => u.over.addEventListener("click", () => pick(u, comparison))],
     },
   });
+  const bySamples = comparison.axis === "samples";
   const names = comparison.runs.map(({ letter, name }) => `${letter}: ${name}`).join(", ");
   return html`<section aria-labelledby="loss-title" class="loss">
     <h2 id="loss-title">${say("Loss")}</h2>
@@ -32,7 +33,7 @@ export function ComparedLoss({ comparison, pages, pair }) {
       ${comparison.runs.map(({ letter }, i) => html`<span><i class=${`key line run-${i % 4}`}></i>${letter}</span>`)}
       ${pages.some((page) => page.losses.some(({ baseline }) => baseline !== null)) && html`<span><i class="key dashed"></i>${say("best constant prediction")}</span>`}
       ${pair.divergence.difference && html`<span><i class="key now"></i>${say("first difference")}</span>`}
-      <span class="soft">${say(comparison.axis === "samples" ? "by samples seen" : "by steps")}</span>
+      <span class="soft">${say(bySamples ? "by samples seen" : "by steps")}</span>
     </p>
   </section>`;
 }
