@@ -26,16 +26,9 @@ export async function withSnapshot(page, event) {
     key,
     widened(page.ladder[key], event.ladder.map((row) => number(row[i]))),
   ]);
-  const parameters = page.parameters.map((parameter, i) => ({
-    ...parameter,
-    weight: longer(parameter.weight, number(event.parameters[i][0])),
-    gradient: longer(parameter.gradient, number(event.parameters[i][1])),
-    update: longer(parameter.update, number(event.parameters[i][2])),
-  }));
   return {
     ...page,
     ladder: Object.fromEntries(ladder),
-    parameters,
     recorded: {
       steps: longer(steps, event.step),
       streams: longer(streams, event.stream),

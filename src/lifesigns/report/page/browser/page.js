@@ -5,12 +5,13 @@ import { level } from "./expected.js";
 
 const CLEARLY = 0.8; // of the farthest
 
-/** The page of a document: everything unpacked but the maps, which are when they are looked at. */
+/** The page of a document: unpacked but for the maps, which are when they are looked at, and the
+ * parameters, which no chart shows.
+ */
 export async function readPage(document) {
-  const [losses, ladder, parameters, steps, streams, merged] = await Promise.all([
+  const [losses, ladder, steps, streams, merged] = await Promise.all([
     Promise.all(document.losses.map((loss) => unpackFields(loss, unpack))),
     unpackFields(document.ladder, unpackMatrix),
-    Promise.all(document.parameters.map((parameter) => unpackFields(parameter, unpack))),
     unpack(document.recorded.steps),
     unpack(document.recorded.streams),
     unpack(document.recorded.merged),
@@ -20,7 +21,6 @@ export async function readPage(document) {
     findings: document.report.findings,
     losses,
     ladder,
-    parameters,
     recorded: { steps, streams, merged },
   };
 }
