@@ -15,7 +15,18 @@ from lifesigns.records import Cost, RunInfo
 from lifesigns.rules import Selection
 from lifesigns.store import RunWriter
 
-COMMANDS = ("run", "check", "show", "live", "rules", "explain", "demo", "functions")
+COMMANDS = (
+    "run",
+    "check",
+    "show",
+    "report",
+    "live",
+    "compare",
+    "rules",
+    "explain",
+    "demo",
+    "functions",
+)
 
 
 def call(monkeypatch, *arguments):

@@ -27,6 +27,13 @@ class StopOn(str, Enum):
     error = "error"
 
 
+class Align(str, Enum):
+    """What the losses of two runs are aligned by."""
+
+    step = "step"
+    samples = "samples"
+
+
 class Lang(str, Enum):
     """In which language a page is written."""
 
@@ -66,6 +73,13 @@ Budget = Annotated[
         metavar="SHARE",
         help="Share of the training time that watching may cost. [default: 1%]",
     ),
+]
+Runs = Annotated[
+    list[Path],
+    typer.Argument(metavar="A B [C...]", help="Run files; each is compared with the first."),
+]
+AlignBy = Annotated[
+    Align, typer.Option(help="Compare losses at the same step or number of samples seen.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 JsonFile = Annotated[

@@ -1,4 +1,4 @@
-"""The standard streams at the end of a command: flushed, or let go where nobody takes them."""
+"""The standard streams of a command: there, and flushed or let go of at its end."""
 
 from __future__ import annotations
 
@@ -10,6 +10,13 @@ from typing import NoReturn, TextIO
 
 UNWRITABLE = (errno.EBADF, errno.EFBIG, errno.EIO, errno.ENOSPC, errno.EPIPE, errno.EDQUOT)
 """What a standard stream says when it cannot be written to."""
+
+
+def provide() -> None:
+    """Where a standard stream was closed before Python began, what is printed goes nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115
 
 
 def fail(message: str, code: int) -> NoReturn:

@@ -5,7 +5,6 @@ Exit codes: that of the user's script for `run`; 0 or 1 for `check`; 2 for a mis
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -15,12 +14,15 @@ import typer
 from lifesigns import __version__
 from lifesigns._errors import Interrupted, LifesignsError, UsageError
 from lifesigns._options import (
+    Align,
+    AlignBy,
     AsJson,
     Budget,
     HtmlFile,
     Ignore,
     JsonFile,
     Lang,
+    Runs,
     SarifFile,
     Select,
     StopOn,
@@ -29,7 +31,7 @@ from lifesigns._options import (
     stdout,
     writable,
 )
-from lifesigns._streams import UNWRITABLE, fail, send_off
+from lifesigns._streams import UNWRITABLE, fail, provide, send_off
 
 app = typer.Typer(
     add_completion=False,
@@ -75,15 +77,8 @@ def _lifesigns(
 ) -> None:
     """Tells whether a PyTorch network can learn, shows the evidence, and says what to do."""
     if context.invoked_subcommand not in SCRIPTS:
-        _provide_streams()
+        provide()
         context.call_on_close(send_off)
-
-
-def _provide_streams() -> None:
-    """Where a standard stream was closed before Python began, what is printed goes nowhere."""
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115
 
 
 @app.command(context_settings={"allow_interspersed_args": False})
@@ -187,6 +182,23 @@ def show(
 
     selection = selected(settings_of(Path.cwd()), select, ignore)
     code = command(path, json_output=json, sarif_path=sarif, selection=selection)
+    raise typer.Exit(code)
+
+
+@app.command()
+def compare(
+    paths: Runs,
+    align: AlignBy = Align.step,
+    json: AsJson = False,
+    html: HtmlFile = None,
+    select: Select = None,
+    ignore: Ignore = None,
+) -> None:
+    """Print where runs differ (code 1: a new alarm)."""
+    from lifesigns.commands.compare import compare_runs as command
+
+    selection = selected(settings_of(Path.cwd()), select, ignore)
+    code = command(paths, axis=align.value, json_output=json, html=html, selection=selection)
     raise typer.Exit(code)
 
 

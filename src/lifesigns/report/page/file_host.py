@@ -41,7 +41,7 @@ def page_html(document: Mapping[str, Any]) -> str:
         document: A page document (docs/page-document.md).
     """
     return html_around(
-        f'<script type="application/json" id="document">{_inert_json(document)}</script>',
+        f'<script type="application/json" id="document">{inert_json(document)}</script>',
         title=document["report"]["command"] or "lifesigns",
         noscript=still.still_html(document),
     )
@@ -96,8 +96,16 @@ def _digest(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def _inert_json(value: Any) -> str:
-    """JSON that cannot end the element it stands in, nor begin one."""
+def inert_json(value: Any) -> str:
+    """JSON that cannot end the element it stands in, nor begin one.
+
+    Args:
+        value: Strict JSON values.
+
+    Example:
+        >>> "<" in inert_json("</script>")
+        False
+    """
     text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     return text.replace("<", "\\u003c")
 
