@@ -34,7 +34,7 @@ def opened(chromium, tmp_path):
                 chromium.new_context(**{"viewport": {"width": 1280, "height": 900}} | options)
             )
             page = context.new_page()
-            page.set_default_timeout(10_000)
+            page.set_default_timeout(30_000)
             page.on("console", lambda said: complaints.append(said.text))
             page.on("pageerror", lambda error: complaints.append(str(error)))
             page.on("request", lambda request: requests.append(request.url))

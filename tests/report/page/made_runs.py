@@ -1,6 +1,7 @@
 """Snapshots of a small network, written by hand, and documents unpacked again."""
 
 import dataclasses
+from functools import cache
 
 import numpy as np
 
@@ -17,18 +18,25 @@ def step(number, *, alive=UNITS, stream=0, graph=GRAPH, size=1.0, update=0.01, g
 
     `gradients` are the sizes of the weights' gradients, one for each.
     """
-    random = np.random.default_rng(number)
+    weights = example.weights(graph, weight_rms=0.5, update_rms=0.5 * update)
+    if gradients is not None:
+        weights = example.with_gradients(weights, gradients)
+    made = example.snapshot(
+        graph, step=number, sites=[rectified(number % 8, alive, size)], parameters=weights
+    )
+    return dataclasses.replace(made, stream=stream)
+
+
+@cache
+def rectified(seed, alive, size):
+    """The reading of a rectifier; long runs repeat themselves, to be made quickly."""
+    random = np.random.default_rng(seed)
     values = size * np.maximum(random.standard_normal((SAMPLES, UNITS)), 0)
     values[:, alive:] = 0
     values[0, :alive] = size
     gradient = random.standard_normal((SAMPLES, UNITS))
     passed = np.where(values > 0, gradient, 0)
-    reading = SiteReading(1, example.sums(values), example.sums(gradient), example.sums(passed))
-    weights = example.weights(graph, weight_rms=0.5, update_rms=0.5 * update)
-    if gradients is not None:
-        weights = example.with_gradients(weights, gradients)
-    made = example.snapshot(graph, step=number, sites=[reading], parameters=weights)
-    return dataclasses.replace(made, stream=stream)
+    return SiteReading(1, example.sums(values), example.sums(gradient), example.sums(passed))
 
 
 def dying(steps=40, at=20):

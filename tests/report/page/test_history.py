@@ -14,7 +14,7 @@ def run(*shots):
     return document(example.trace(*shots), ())
 
 
-@pytest.mark.parametrize("snapshots", [1, MOST_COLUMNS, MOST_COLUMNS + 1, 3 * MOST_COLUMNS, 5000])
+@pytest.mark.parametrize("snapshots", [1, MOST_COLUMNS, MOST_COLUMNS + 1, 5 * MOST_COLUMNS])
 def test_a_run_of_any_length_has_at_most_so_many_columns_and_none_is_lost(snapshots):
     shot = step(0)
 
@@ -36,9 +36,9 @@ def test_losses_in_turn_are_merged_each_with_its_own():
     assert sum(m for m, s in zip(merged, streams, strict=True) if s == 0) == 500
 
 
-@pytest.mark.parametrize("at", [0, 1, 777, 1999])
-def test_one_step_out_of_two_thousand_is_seen(at):
-    shots = [step(n % 7) for n in range(2000)]
+@pytest.mark.parametrize("at", [0, 777, 1199])
+def test_one_step_out_of_twelve_hundred_is_seen(at):
+    shots = [step(n) for n in range(1200)]
     shots[at] = step(at, size=1000.0, update=3.0, alive=3)
 
     made = run(*shots)
@@ -59,16 +59,16 @@ def test_gradients_in_a_column_are_all_of_one_step():
 
 
 def test_a_death_stays_where_it_was_however_long_the_run():
-    made = document(dying(steps=3000, at=1500), ())
+    made = document(dying(steps=1800, at=900), ())
 
     (drawn,) = made["maps"]
     active, steps = unpack(drawn["active"]), unpack(made["recorded"]["steps"])
-    assert (active[:, steps + max(axis(made)[2]) <= 1500] > 0).all()
-    assert (active[:, steps >= 1500] == 0).all()
+    assert (active[:, steps + max(axis(made)[2]) <= 900] > 0).all()
+    assert (active[:, steps >= 900] == 0).all()
 
 
 def test_a_unit_that_is_often_silent_is_not_dead_in_a_merged_column():
-    shots = [step(n, alive=8 if n % 2 else 5) for n in range(2000)]
+    shots = [step(n, alive=8 if n % 2 else 5) for n in range(1000)]
 
     (drawn,) = run(*shots)["maps"]
 
@@ -99,10 +99,10 @@ def test_another_network_has_rows_of_its_own():
 
 def test_an_event_takes_as_many_bytes_late_in_a_run_as_early():
     builder, sizes = PageBuilder(), []
-    for number in range(2000):
+    for number in range(1000):
         shot = step(number % 5)
         builder.add(shot)
-        if number in (9, 1999):
+        if number in (9, 999):
             sizes.append(len(str(builder.event(shot, 10_000))))
 
     assert sizes[0] == sizes[1]

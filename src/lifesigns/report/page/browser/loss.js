@@ -20,8 +20,8 @@ export function Loss({ page }) {
   const [, redraw] = useState(0);
   const [read, setRead] = useState(null);
   const latest = useRef(null);
-  latest.current = { page, column };
-  useLayoutEffect(() => plot?.redraw(false, false), [page, column]);
+  latest.current = page;
+  useLayoutEffect(() => plot?.redraw(false, false), [page]);
   const data = useMemo(() => curves(page.losses), [page.losses]);
   const logarithmic = page.losses.every((loss) => loss.logarithmic);
   const options = () => ({
@@ -31,7 +31,7 @@ export function Loss({ page }) {
       setScale: [() => redraw((times) => times + 1)],
       setSize: [() => redraw((times) => times + 1)],
       setCursor: [(u) => setRead(u.cursor.idx)],
-      ready: [(u) => u.over.addEventListener("click", () => pick(u, latest.current.page))],
+      ready: [(u) => u.over.addEventListener("click", () => pick(u, latest.current))],
     },
   });
   return html`
@@ -40,6 +40,7 @@ export function Loss({ page }) {
       <p class="readout" aria-live="off">${readout(page, data, read)}</p>
       <div class="marked">
         <${Plot} options=${options} data=${data} needs=${[page.losses.length, logarithmic]} height=${HEIGHT} label=${summary(page)} onPlot=${setPlot} />
+        <${Now} plot=${plot} step=${page.recorded.steps[column]} />
         <${Marks} page=${page} plot=${plot} />
       </div>
       <p class="legend">
@@ -52,6 +53,14 @@ export function Loss({ page }) {
       </p>
     </section>
   `;
+}
+
+/** A line at the step that the charts below show. */
+function Now({ plot, step }) {
+  if (!plot || step === undefined || step < plot.scales.x.min || step > plot.scales.x.max) return null;
+  const { offsetLeft, offsetTop, clientHeight } = plot.over;
+  const left = `${offsetLeft + plot.valToPos(step, "x")}px`;
+  return html`<i class="now" style=${{ left, top: `${offsetTop}px`, height: `${clientHeight}px` }}></i>`;
 }
 
 /** Findings at their steps, piled up where they coincide. */
@@ -110,8 +119,8 @@ function settings(count, logarithmic) {
   };
 }
 
-/** Recorded steps as ticks, the baseline, and the step that the charts below show. */
-function decorate(u, { page, column }) {
+/** Recorded steps as ticks, the baseline, and where the loss was not finite. */
+function decorate(u, page) {
   const { ctx, bbox } = u;
   const ratio = devicePixelRatio;
   const x = (step) => Math.round(u.valToPos(step, "x", true));
@@ -140,8 +149,6 @@ function decorate(u, { page, column }) {
   for (const { steps, nonfinite } of page.losses) {
     steps.forEach((step, i) => nonfinite[i] && upright(step, bbox.top, bbox.top + 10 * ratio));
   }
-  ctx.strokeStyle = colour("accent");
-  if (page.recorded.steps.length) upright(page.recorded.steps[column], bbox.top, bottom);
   ctx.strokeStyle = colour("soft");
   ctx.setLineDash([5 * ratio, 4 * ratio]);
   for (const { baseline } of page.losses) {

@@ -7,6 +7,8 @@ import { choose, useView } from "./state.js";
 import { curve, share, Steps } from "./steps.js";
 import { say } from "./words.js";
 
+const MANY = 60; // layers: what is out of sight is then left out of account
+
 export function Scales({ page }) {
   const column = useView((view) => view.column);
   const panels = useMemo(() => {
@@ -21,7 +23,7 @@ export function Scales({ page }) {
         <span><i class="key second"></i>${say("update over weight")}</span>
         <span class="soft">${say("one logarithmic axis for all layers")}</span>
       </p>
-      <div class="multiples" role="group" tabindex="0" aria-labelledby="scales-title" style=${{ "--now": share(page.recorded.steps, column) }}>
+      <div class=${`multiples ${page.layers.length > MANY ? "many" : ""}`} role="group" tabindex="0" aria-labelledby="scales-title" style=${{ "--now": share(page.recorded.steps, column) }}>
         ${panels}
       </div>
     </section>
