@@ -62,6 +62,7 @@ DEFAULTS = {
     "strict": False,
     "sarif_path": None,
     "html_path": None,
+    "live": False,
     "selection": Selection(),
     "live": False,
 }
@@ -111,6 +112,7 @@ def test_all_options_of_run_arrive(monkeypatch, runs, tmp_path):
         "max_steps": 9,
         "strict": True,
         "html_path": tmp_path / "r.html",
+        "live": False,
         "selection": Selection(),
     }
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from lifesigns.evidence.courses import course_of
 from lifesigns.records import Floats, Ints, Trace
-from lifesigns.report.curve import is_logarithmic
+from lifesigns.report.curve import Curve, curves, is_logarithmic
 from lifesigns.report.page.arrays import pack
 
 MOST_BUCKETS = 1000
@@ -24,11 +24,11 @@ def losses(trace: Trace) -> list[dict[str, Any]]:
     Args:
         trace: All its losses, and some snapshots, which say what a constant prediction would reach.
     """
-    return [_curve(trace, number) for number in trace.losses.numbers]
+    return [_drawn(trace, curve) for curve in curves(trace)]
 
 
-def _curve(trace: Trace, number: int) -> dict[str, Any]:
-    values = trace.losses.stream(number)
+def _drawn(trace: Trace, curve: Curve) -> dict[str, Any]:
+    number, values = curve.stream, curve.values
     baseline = course_of(trace, number).baseline
     return {
         "stream": number,
