@@ -64,7 +64,6 @@ DEFAULTS = {
     "html_path": None,
     "live": False,
     "selection": Selection(),
-    "live": False,
 }
 
 
