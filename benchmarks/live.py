@@ -5,7 +5,7 @@
 
 One training is watched with a run file, and `lifesigns live` serves it from another process. Blocks
 of steps with no page and with five pages open alternate; the table shows the median of the paired
-differences in CPU time of the training process, and the middle half of them. The delay is from the
+ratios of CPU time of the training process, and the middle half of them. The delay is from the
 moment in which a step's snapshot was recorded to that in which its event was received; for a
 finding that step is the first after which the rule has it. Bytes are those of all events that one
 more snapshot causes.
@@ -28,7 +28,6 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -136,65 +135,49 @@ class Training:
             self.model[0].bias.fill_(-100.0)
 
 
-@dataclass
-class Block:
-    """CPU seconds of the training process in one block of steps."""
-
-    all: float
-    writing: float
-    """Of these, what the run file took: the one thing that a reader could make slower."""
-
-
 def slowdown(folder: Path, pairs: int, steps: int) -> None:
     path, training = folder / "cost.lifesigns", Training()
+    cpu: dict[bool, list[float]] = {False: [], True: []}
+    writing: dict[bool, list[float]] = {False: [], True: []}
     with lifesigns.watch(training.model, every=10, save=path) as watcher, served(path) as pages:
         file = Timed(watcher._file)
         watcher._file = file  # type: ignore[assignment]
-
-        def block() -> Block:
-            before = file.seconds
-            return Block(training.run(steps), file.seconds - before)
-
         training.run(steps)
-        measured = []
         for pair in range(pairs):
-            blocks = {}
             for is_open in (False, True) if pair % 2 else (True, False):
                 if is_open:
                     pages.order(f"open {PAGES}")
-                blocks[is_open] = block()
+                file.seconds.clear()
+                cpu[is_open].append(training.run(steps))
+                writing[is_open] += file.seconds
                 if is_open:
                     pages.order("close")
-            measured.append((blocks[False], blocks[True]))
     table = Rows(
         f"CPU time of the training process with {PAGES} pages open, over that with none",
         ("what", "median", "quarter", "three quarters"),
     )
-    ratios = [with_pages.all / without.all - 1 for without, with_pages in measured]
-    more = [
-        (with_pages.writing - without.writing) / without.all for without, with_pages in measured
-    ]
-    for name, values in (("all of it", ratios), ("writing the run file", more)):
-        low, middle, high = statistics.quantiles(values, n=4)
-        table.add(name, *(f"{value:+.3%}" for value in (middle, low, high)))
+    ratios = [more / less - 1 for less, more in zip(cpu[False], cpu[True], strict=True)]
+    low, middle, high = statistics.quantiles(ratios, n=4)
+    table.add("all of it", *(f"{value:+.2%}" for value in (middle, low, high)))
+    # Nothing else in this process has to do with pages, and this is not lost in the noise.
+    more, less = (statistics.median(writing[is_open]) for is_open in (True, False))
+    share = len(writing[False]) * (more - less) / sum(cpu[False])
+    table.add("writing the run file", f"{share:+.3%}", "", "")
 
 
 class Timed:
-    """A watcher's run file, and the CPU seconds it takes."""
+    """A watcher's run file, and the CPU seconds that each snapshot takes."""
 
     def __init__(self, file: Any) -> None:
-        self._file, self.seconds = file, 0.0
+        self._file, self.seconds = file, list[float]()
 
     def __getattr__(self, name: str) -> Any:
-        value = getattr(self._file, name)
-        return partial(self._call, value) if callable(value) else value
+        return getattr(self._file, name)
 
-    def _call(self, method: Any, *arguments: Any) -> Any:
+    def append(self, snapshot: Snapshot) -> None:
         began = time.thread_time()
-        try:
-            return method(*arguments)
-        finally:
-            self.seconds += time.thread_time() - began
+        self._file.append(snapshot)
+        self.seconds.append(time.thread_time() - began)
 
 
 def delay(folder: Path, steps: int) -> None:

@@ -75,7 +75,6 @@ DEFAULTS = {
     "html_path": None,
     "live": False,
     "selection": Selection(),
-    "live": False,
 }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lifesigns._errors import extra
 from lifesigns.live.door import LOOPBACK, Door, listen
+from lifesigns.live.priority import give_way
 from lifesigns.rules import Selection
 from lifesigns.store import read_progress
 
@@ -42,6 +43,7 @@ def live(
         from lifesigns.live.server import serve
     read_progress(path)
     listener = listen(host, port)
+    give_way()
     door = Door(host, listener.getsockname()[1])
 
     async def run() -> None:

@@ -20,12 +20,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lifesigns.live.priority import give_way
+
 ENDED = "ended"
 """Name of the file that tells that the run file is complete."""
 HINDERED = "no live page, the training goes on"
 """What is said where no page can be served."""
-NICENESS = 10
-"""The training goes first where there are too few processors."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def main() -> None:
 
 def _leave_alone() -> None:
     """Nothing of the script's is held, but standard error for the one announcement."""
-    os.nice(NICENESS)
+    give_way()
     os.chdir("/")
     with open(os.devnull, "r+b", buffering=0) as nowhere:  # noqa: PTH123
         os.dup2(nowhere.fileno(), 0)

@@ -16,6 +16,8 @@ from lifesigns.report import Report
 
 POLL = 0.25
 """Seconds between two looks at the file."""
+REST, LONGEST_REST = 4, 1.0
+"""After a judgement it rests so many times as long, at most so many seconds."""
 HEARTBEAT = 15.0
 """Seconds after which a page is sent an empty line: a connection that broke is noticed then."""
 
@@ -104,12 +106,13 @@ class Following:
             await asyncio.sleep(POLL)
 
     async def _keep_judging(self) -> None:
-        """Judges when something is new; it rests for as long as it worked."""
+        """Judges when something is new; the processors are for the training first of all."""
         while True:
             await self._unjudged.wait()
             began = time.monotonic()
             await self._judge_what_is_new()
-            await asyncio.sleep(time.monotonic() - began)
+            took = time.monotonic() - began
+            await asyncio.sleep(max(took, min(REST * took, LONGEST_REST)))
 
     async def _catch_up(self) -> RunFileError | None:
         """Reads to the end of the file, once for all who ask meanwhile.
