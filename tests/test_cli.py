@@ -267,7 +267,7 @@ def test_explain_takes_a_name_or_a_code(monkeypatch, capsys, name):
     assert capsys.readouterr().out.startswith("ACT002 saturated-units\n")
 
 
-def test_explain_shows_a_topic_and_then_the_rule_of_the_same_name(monkeypatch, capsys):
+def test_explain_shows_a_rule_and_then_the_topic_of_the_same_name(monkeypatch, capsys):
     from lifesigns.commands import explain as _command
 
     monkeypatch.setattr(_command, "show", lambda topic, *_: print(topic.name))
@@ -275,7 +275,9 @@ def test_explain_shows_a_topic_and_then_the_rule_of_the_same_name(monkeypatch, c
     code = call(monkeypatch, "explain", "dead-units")
 
     assert code == 0
-    assert capsys.readouterr().out.startswith("dead-units\n\nACT001 dead-units\n")
+    text = capsys.readouterr().out
+    assert text.startswith("ACT001 dead-units\n")
+    assert text.endswith("\n\ndead-units\n")
 
 
 def test_explain_shows_the_rule_alone_by_its_code(monkeypatch, capsys):

@@ -17,7 +17,7 @@ from lifesigns.report.manual import page
 def explain(
     name: str | None, console: Console, *, language: str = "en", html: Path | None = None
 ) -> None:
-    """Prints what there is under a name: a topic's page, a rule's page, or both.
+    """Prints what there is under a name: a rule's page, a topic's page, or both.
 
     Args:
         name: Of a rule or topic, or a rule's code; None lists the topics.
@@ -36,17 +36,17 @@ def explain(
     if topic is not None and html is not None:
         write_html(topic, Language(language), html)
         return
-    if topic is not None:
-        try:
-            show(topic, Language(language), console)
-        except MissingExtraError as error:
-            if rule is None:
-                raise
-            print(f"lifesigns: the topic {topic.name} is left out. {error}", file=sys.stderr)
-        else:
-            print(end="\n" if rule else "")
     if rule is not None:
         page(rule, console, Language(language))
+    if topic is None:
+        return
+    try:
+        print(end="\n" if rule else "")
+        show(topic, Language(language), console)
+    except MissingExtraError as error:
+        if rule is None:
+            raise
+        print(f"lifesigns: the topic {topic.name} is left out. {error}", file=sys.stderr)
 
 
 def show(topic: topics.Topic, language: Language, console: Console) -> None:

@@ -381,7 +381,7 @@ def _cost(trace: Trace) -> str:
         if spent
     ]
     line = f"{line}: {', '.join(parts)}" if parts else line
-    return f"{line}; judging it {_briefly(cost.judging)}" if cost.judging else line
+    return f"{line}; judging, after it, {_briefly(cost.judging)}" if cost.judging else line
 
 
 def _briefly(seconds: float) -> str:

@@ -78,7 +78,7 @@ def _constant(
         "the input is the same for every sample" + ("" if never else f" in {looked}")
         if everything
         else f"{len(constant)} of {features.units} input features "
-        + ("never change" if never else f"do not change in {looked}"),
+        + ("never change" if never else f"have one value in the recorded steps ({looked})"),
         site="input",
         step=shots[0].step,
         measured=f"one value in all {samples} {'' if looked.whole else 'recorded '}samples in "
