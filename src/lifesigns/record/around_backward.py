@@ -13,17 +13,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lifesigns.record.attach.backward import GradCall
+from lifesigns.record.attach.backward import OUTSIDE, GradCall, task
 from lifesigns.record.parts import Parts
-from lifesigns.record.quiet import OUTSIDE, Quiet
+from lifesigns.record.quiet import Quiet
 from lifesigns.record.schedule.cycles import ARMED
 from lifesigns.record.schedule.loss_log import is_severed, loss_value, with_graph
 from lifesigns.record.steps import Steps
 
 MOST_PASSES = 64
 """Backward passes of one cycle that are recorded."""
-
-_task = torch._C._current_graph_task_id
 
 
 class AroundBackward:
@@ -45,6 +43,7 @@ class AroundBackward:
         self._cycles, self._losses, self._snapshots = parts.cycles, parts.losses, parts.snapshots
         self._functional, self._surprise = parts.functional, parts.surprise
         self._steps, self._quiet, self.forked = steps, quiet, on_fork
+        self.notes_pass, self.notes_call = quiet.passes, quiet.calls
 
     # --- called by the wrappers -----------------------------------------------------------------
     def before_backward(self, tensors: Any, gradients: Any) -> Callable[[bool], None]:
@@ -57,12 +56,10 @@ class AroundBackward:
         Returns:
             Called after the pass; packs what was recorded.
         """
-        if self._quiet.passes(tensors, gradients):
-            return self._after_quiet
         began = time.perf_counter()
         if self._clock.began is None:
             self._clock.began = self._hooks.first_event or began
-        before = self._before if _task() == OUTSIDE else self._before_nested
+        before = self._before if task() == OUTSIDE else self._before_nested
         try:
             self._guard(before, tensors, gradients)
         except BaseException:
@@ -72,13 +69,24 @@ class AroundBackward:
             self._clock.spend(time.perf_counter() - began)
         return self._after_backward
 
-    def _after_quiet(self, succeeded: bool) -> None:
-        if not self._quiet.passed(succeeded):
+    def after_noted(self, succeeded: bool) -> None:
+        """Counts a pass that went the short way; one in which an optimizer stepped did not.
+
+        Args:
+            succeeded: Whether it has returned rather than raised.
+        """
+        cycles = self._cycles
+        self._thread.in_quiet_pass = False
+        if cycles.stepped_inside:
             self._after_backward(succeeded)
+            return
+        cycles.passes += succeeded
+        if self._quiet.by_hand_alone:
+            self._guard(self._by_hand.look)
 
     def _after_backward(self, succeeded: bool) -> None:
         """Packs what was recorded."""
-        if _task() != OUTSIDE:
+        if task() != OUTSIDE:
             return
         self._thread.leave()
         if not self._thread.is_here:
@@ -90,6 +98,20 @@ class AroundBackward:
         began = time.perf_counter()
         self._guard(self._after, succeeded)
         self._clock.spend(time.perf_counter() - began)
+
+    def after_noted_call(self, call: GradCall, gradients: tuple[Tensor | None, ...] | None) -> None:
+        """Counts a call that went the short way, and notes the weight as it is.
+
+        Args:
+            call: What was passed to `torch.autograd.grad`.
+            gradients: What it returned; None if it has raised.
+        """
+        self._thread.in_quiet_pass = False
+        if gradients is None:
+            self._guard(self._after_grad, call, None)
+            return
+        self._cycles.passes += 1
+        self._guard(self._by_hand.look)
 
     def before_grad(self, call: GradCall) -> None:
         """Does what is done before a backward pass, as far as the call trains something.

@@ -10,19 +10,16 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import torch
 from torch.optim import Optimizer
 from torch.optim.optimizer import (
     register_optimizer_step_post_hook,
     register_optimizer_step_pre_hook,
 )
 
-from lifesigns.record.attach.backward import outside_dynamo
+from lifesigns.record.attach.backward import OUTSIDE, outside_dynamo, task
 from lifesigns.record.parts import Parts
-from lifesigns.record.quiet import OUTSIDE, Quiet
+from lifesigns.record.quiet import Quiet
 from lifesigns.record.schedule.loss_log import FOREIGN
-
-_task = torch._C._current_graph_task_id
 
 
 class Steps:
@@ -81,7 +78,7 @@ class Steps:
         if self._thread.is_here:
             return True
         if self._thread.is_inside:
-            return _task() != OUTSIDE and self._thread.is_only_one_inside
+            return task() != OUTSIDE and self._thread.is_only_one_inside
         return optimizer in self._optimizers
 
     def _note_step(self, optimizer: Optimizer) -> None:
@@ -99,7 +96,7 @@ class Steps:
         self._idle.forget()
         self._rates.look_again(self._optimizers.alive(), self._cycles.step)
         self._rates.look(optimizer, self._cycles.step)
-        inside = _task() != OUTSIDE
+        inside = task() != OUTSIDE
         self._reader.stepped(optimizer, inside=inside)
         if inside:
             self._cycles.stepped_inside = True

@@ -32,11 +32,31 @@ class GradCall(NamedTuple):
     @property
     def is_for_parameters(self) -> bool:
         """Whether a network may be trained; plain tensors are mostly data, as in a penalty."""
-        return any(isinstance(i, nn.Parameter) for i in self.inputs)
+        first = self.inputs[0] if self.inputs else None
+        return type(first) is nn.Parameter or any(isinstance(i, nn.Parameter) for i in self.inputs)
 
 
 class Listener(Protocol):
     """What a recorder does around a backward pass."""
+
+    def notes_pass(self, loss: Any, gradients: Any) -> bool:
+        """Called first, outside any pass: whether this one is like others and dealt with.
+
+        Args:
+            loss: What was passed: a tensor, or a sequence of them.
+            gradients: The gradients given for it, in the same form; None for a plain loss.
+
+        Returns:
+            Whether `after_noted` is to be called after the pass; if not, `before_backward` is
+            called now.
+        """
+
+    def after_noted(self, succeeded: bool) -> None:
+        """Called when a pass that was noted has returned or raised.
+
+        Args:
+            succeeded: Whether it has returned.
+        """
 
     def before_backward(self, tensors: Any, gradients: Any) -> Callable[[bool], None]:
         """Called with what was passed to `backward`.
@@ -47,6 +67,24 @@ class Listener(Protocol):
 
         Returns:
             Called when backward has returned or raised, with whether it has returned.
+        """
+
+    def notes_call(self, call: GradCall) -> bool:
+        """Called first: whether this call is like others and dealt with, as `notes_pass` is.
+
+        Args:
+            call: What was passed.
+
+        Returns:
+            Whether `after_noted_call` is to be called after it.
+        """
+
+    def after_noted_call(self, call: GradCall, gradients: tuple[Tensor | None, ...] | None) -> None:
+        """Called when a call that was noted has returned or raised.
+
+        Args:
+            call: What was passed.
+            gradients: What it returns; None if it has raised.
         """
 
     def before_grad(self, call: GradCall) -> None:
@@ -72,7 +110,23 @@ _listeners: tuple[Listener, ...] = ()
 _wrapped: weakref.WeakKeyDictionary[Callable[..., Any], Callable[..., Any]]
 _wrapped = weakref.WeakKeyDictionary()
 """What each wrapper of ours calls."""
-_thread = threading.local()
+OUTSIDE = -1
+"""The task of code that does not run inside a backward pass."""
+task = torch._C._current_graph_task_id
+"""Number of the backward pass that this code runs in."""
+_transform = torch._C._functorch.peek_interpreter_stack
+
+
+class _Here(threading.local):
+    """What goes on in this thread."""
+
+    task: int | None = None
+    """Where the listeners have been told of the pass that goes on: in this task."""
+    apart = False
+    """Whether calls of `grad` are not told."""
+
+
+_here = _Here()
 
 
 def listen(listener: Listener) -> None:
@@ -107,18 +161,20 @@ def stop_listening(listener: Listener) -> None:
 def _wrapping(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def backward(*args: Any, **kwargs: Any) -> None:
-        task = torch._C._current_graph_task_id()
-        outer = getattr(_thread, "task", None)
-        if not _listeners or outer == task:  # an outer wrapper of ours has told them
+        now, outer, listeners = task(), _here.task, _listeners
+        if not listeners or outer == now:  # an outer wrapper of ours has told them
             original(*args, **kwargs)
             return
         tensors = args[0] if args else kwargs.get("tensors", ())
         gradients = args[1] if len(args) > 1 else kwargs.get("grad_tensors")
         afterwards: list[Callable[[bool], None]] = []
-        succeeded, _thread.task = False, task
+        succeeded, _here.task = False, now
         try:
-            for listener in _listeners:
-                after = listener.before_backward(tensors, gradients)
+            for listener in listeners:
+                if now == OUTSIDE and listener.notes_pass(tensors, gradients):
+                    after = listener.after_noted
+                else:
+                    after = listener.before_backward(tensors, gradients)
                 afterwards.append(after)  # at once: the next may raise
             original(*args, **kwargs)
             succeeded = True
@@ -127,7 +183,7 @@ def _wrapping(original: Callable[..., Any]) -> Callable[..., Any]:
                 for after in afterwards:
                     after(succeeded)
             finally:
-                _thread.task = outer
+                _here.task = outer
 
     return outside_dynamo(backward)
 
@@ -149,42 +205,48 @@ def _of_leaves(
     outputs: Any, weights: Any, _retains: bool, creates_graph: bool, inputs: Any, *_: Any
 ) -> GradCall | None:
     """The call, unless it is part of a pass, of a transform, or of what is computed here."""
-    inside = torch._C._current_graph_task_id() != -1
-    if inside or torch._C._functorch.peek_interpreter_stack() is not None:
+    if task() != OUTSIDE or _transform() is not None or _here.apart:
         return None
-    if getattr(_thread, "apart", False):
-        return None
-    if not all(isinstance(i, Tensor) and i.is_leaf for i in inputs):
-        return None
-    if not all(isinstance(output, Tensor) for output in outputs):
-        return None
-    single = all(output.numel() == 1 for output in outputs)
+    for leaf in inputs:
+        if not (isinstance(leaf, Tensor) and leaf.is_leaf):
+            return None
+    single = True
+    for output in outputs:
+        if not isinstance(output, Tensor):
+            return None
+        single = single and output.numel() == 1
     return GradCall(tuple(outputs), None if single else weights, tuple(inputs), creates_graph)
 
 
 def _notify_of_grad(call: GradCall, run: Callable[[], tuple[Tensor | None, ...]]) -> Any:
-    told: list[Listener] = []
+    afterwards: list[Callable[[GradCall, Any], None]] = []
     gradients = None
     try:
         for listener in _listeners:
-            told.append(listener)
-            listener.before_grad(call)
-        with apart():  # another wrapper of ours may lie below
+            if listener.notes_call(call):
+                afterwards.append(listener.after_noted_call)
+            else:
+                afterwards.append(listener.after_grad)
+                listener.before_grad(call)
+        _here.apart = True  # another wrapper of ours may lie below
+        try:
             gradients = run()
+        finally:
+            _here.apart = False
         return gradients
     finally:
-        for listener in told:
-            listener.after_grad(call, gradients)
+        for after in afterwards:
+            after(call, gradients)
 
 
 @contextmanager
 def apart() -> Iterator[None]:
     """Nobody is told of calls of `torch.autograd.grad` inside: they are our own."""
-    outer, _thread.apart = getattr(_thread, "apart", False), True
+    outer, _here.apart = _here.apart, True
     try:
         yield
     finally:
-        _thread.apart = outer
+        _here.apart = outer
 
 
 _WRAPPINGS = {"backward": _wrapping, "_engine_run_backward": _engine_wrapping}

@@ -6,6 +6,7 @@ import math
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Hashable, Sequence
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,6 @@ class LossLog:
 
     def append_number(self, step: int, value: float) -> None:
         """The short form of `append`, for the steps that are not recorded."""
-        self._streams.append(0)
         self._steps.append(step)
         self._values.append(value)
 
@@ -101,6 +101,7 @@ class LossLog:
         self.tentative = max(self.tentative - 1, 0)
         self._late.pop(row, None)
         self._looks.pop(row, None)
+        self._fill()
         self.pooled -= self._streams.pop() == POOLED
         self._steps.pop()
         self._values.pop()
@@ -123,6 +124,7 @@ class LossLog:
         Args:
             owner: Number of the optimizer that steps.
         """
+        self.tentative = 0
         self._ends.append((len(self), owner))
         if len(self._ends) >= _MOST_ENDS:
             self._settle()
@@ -144,7 +146,12 @@ class LossLog:
             self._owner = owner
             self._close_until(end, owner)
 
+    def _fill(self) -> None:
+        """The newest rows have no stream yet."""
+        self._streams.extend(repeat(0, len(self._steps) - len(self._streams)))
+
     def _close_until(self, end: int, owner: int) -> None:
+        self._fill()
         for row in range(self._open, end):
             look = self._looks.pop(row, None)
             stream = self._streams[row] = self._curves.of(owner, row - self._open, look)
@@ -167,6 +174,7 @@ class LossLog:
 
     def stream(self, row: int) -> int:
         """Stream of a row."""
+        self._fill()
         return self._streams[row]
 
     def join(self, step: int) -> None:
@@ -181,6 +189,7 @@ class LossLog:
             start: Number of the first row.
         """
         self._fetch()
+        self._fill()
         return LossCurve(
             np.array(self._steps[start:], np.int64),
             np.array(self._values[start:], np.float64),

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from lifesigns.record.attach.guard import is_from_a_signal
+from lifesigns.record.readable import without_modes
 from lifesigns.records import RateCurve
 
 MOST_GROUPS = 8
@@ -72,6 +73,10 @@ class RateLog:
         )
 
     def _note(self, optimizer: Optimizer, rates: list[Any], step: int) -> None:
+        with without_modes():
+            self._read(optimizer, rates, step)
+
+    def _read(self, optimizer: Optimizer, rates: list[Any], step: int) -> None:
         known = self._seen.get(id(optimizer))
         first = known[1] if known and len(known[0]) == len(rates) else self._free(len(rates))
         self._seen[id(optimizer)] = rates, first, len(optimizer.param_groups)
