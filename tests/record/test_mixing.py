@@ -8,13 +8,11 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from asked import BATCH, LENGTH, asked, encoder, step
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from lifesigns.record.recorder import Recorder
-from lifesigns.records import Mixing
-
-BATCH, LENGTH, TOKENS = 12, 7, 9
 
 
 class Network(nn.Module):
@@ -74,10 +72,6 @@ def _two_layers(forward: Callable[..., Tensor]) -> Callable[[], nn.Module]:
     return lambda: Network(forward, a=nn.Linear(8, 5), b=nn.Linear(5, 3))
 
 
-def _encoder(batch_first: bool) -> nn.Module:
-    return nn.TransformerEncoderLayer(8, 2, 16, batch_first=batch_first)
-
-
 def _bidirectional() -> nn.GRU:
     return nn.GRU(8, 6, batch_first=True, bidirectional=True)
 
@@ -94,9 +88,19 @@ MIXED: dict[str, tuple[tuple[int, ...], Callable[[], nn.Module], str]] = {
         lambda: Network(_last, layer=nn.GRU(8, 6), out=nn.Linear(6, 3)),
         "gru",
     ),
+    "a fused recurrence over the batch": (
+        SEQUENCE,
+        lambda: Network(_last, layer=nn.LSTM(8, 6), out=nn.Linear(6, 3)),
+        "recurrence_over_samples",
+    ),
+    "a fused recurrence of both directions": (
+        SEQUENCE,
+        lambda: Network(_last, layer=nn.LSTM(8, 6, 2, bidirectional=True), out=nn.Linear(12, 3)),
+        "lstm",
+    ),
     "attention over the batch": (
         SEQUENCE,
-        lambda: Network(_last, layer=_encoder(False), out=nn.Linear(8, 3)),
+        lambda: Network(_last, layer=encoder(False), out=nn.Linear(8, 3)),
         "matmul",
     ),
     "a softmax over the batch": (
@@ -116,7 +120,7 @@ APART: dict[str, tuple[tuple[int, ...], Callable[[], nn.Module]]] = {
         SEQUENCE,
         lambda: Network(_last, layer=nn.LSTM(8, 6, batch_first=True), out=nn.Linear(6, 3)),
     ),
-    "attention": (SEQUENCE, lambda: Network(_last, layer=_encoder(True), out=nn.Linear(8, 3))),
+    "attention": (SEQUENCE, lambda: Network(_last, layer=encoder(True), out=nn.Linear(8, 3))),
     "an input rearranged within its samples": (SEQUENCE, _two_layers(_rearranged)),
     "an input with time first": (SEQUENCE, _two_layers(_time_first)),
     "a piece of one other sample": (SEQUENCE, _two_layers(_cut_and_pasted)),
@@ -133,20 +137,8 @@ APART: dict[str, tuple[tuple[int, ...], Callable[[], nn.Module]]] = {
 }
 
 
-def _step(model: nn.Module, x: Tensor, loss: Callable[[Tensor], Tensor], **kinds: Any) -> Recorder:
-    recorder = Recorder(every=1, strict=True, **kinds)
-    recorder.start()
-    loss(model(x)).backward()
-    recorder.stop()
-    return recorder
-
-
 def _classes(output: Tensor) -> Tensor:
     return F.cross_entropy(output, torch.arange(len(output)) % output.shape[1])
-
-
-def _asked(recorder: Recorder) -> Mixing | None:
-    return recorder.trace().snapshots[0].mixing
 
 
 @pytest.mark.parametrize("name", MIXED)
@@ -154,7 +146,7 @@ def test_an_output_that_depends_on_other_samples_is_proved_and_placed(name: str)
     torch.manual_seed(0)
     shape, network, operation = MIXED[name]
 
-    found = _asked(_step(network(), torch.randn(shape), _classes))
+    found = asked(step(network(), torch.randn(shape), _classes))
 
     assert found is not None
     assert found.samples == BATCH - 1
@@ -167,97 +159,10 @@ def test_samples_that_only_lie_beside_each_other_are_apart(name: str) -> None:
     torch.manual_seed(0)
     shape, network = APART[name]
 
-    found = _asked(_step(network(), torch.randn(shape), _classes))
+    found = asked(step(network(), torch.randn(shape), _classes))
 
     assert found is not None
     assert (found.samples, found.mixed) == (BATCH - 1, 0)
-
-
-class Reader(nn.Module):
-    """Predicts the next token from all positions, or from the earlier ones."""
-
-    def __init__(self, masked: bool) -> None:
-        super().__init__()
-        self.embed, self.out = nn.Embedding(TOKENS, 8), nn.Linear(8, TOKENS)
-        self.layer, self.masked = _encoder(True), masked
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        mask = nn.Transformer.generate_square_subsequent_mask(tokens.shape[1])
-        return self.out(self.layer(self.embed(tokens), mask if self.masked else None))
-
-
-@pytest.mark.parametrize("masked", [True, False])
-def test_a_network_without_a_mask_depends_on_the_token_it_predicts(masked: bool) -> None:
-    torch.manual_seed(0)
-    text = torch.randint(0, TOKENS, (BATCH, LENGTH + 1))
-
-    def loss(output: Tensor) -> Tensor:
-        return F.cross_entropy(output.flatten(0, 1), text[:, 1:].flatten())
-
-    found = _asked(_step(Reader(masked), text[:, :-1], loss))
-
-    assert found is not None
-    assert (found.later, found.ahead) == (3, 0 if masked else 3)
-
-
-class Heads(nn.Module):
-    """Causal attention of two heads, put together again with their positions or without."""
-
-    def __init__(self, put_back: bool) -> None:
-        super().__init__()
-        self.embed, self.out = nn.Embedding(TOKENS, 8), nn.Linear(8, TOKENS)
-        self.put_back = put_back
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        h = self.embed(tokens)
-        x = h.unflatten(-1, (2, 4)).transpose(1, 2)
-        y = F.scaled_dot_product_attention(x, x, x, is_causal=True)
-        return self.out(h + (y.transpose(1, 2) if self.put_back else y).reshape(h.shape))
-
-
-def _next(text: Tensor) -> Callable[[Tensor], Tensor]:
-    return lambda output: F.cross_entropy(output.flatten(0, 1), text[:, 1:].flatten())
-
-
-@pytest.mark.parametrize("put_back", [True, False])
-def test_a_layout_mistake_that_spares_the_middle_is_seen_ahead(put_back: bool) -> None:
-    torch.manual_seed(0)
-    text = torch.randint(0, TOKENS, (BATCH, 8 + 1))
-
-    found = _asked(_step(Heads(put_back), text[:, :-1], _next(text)))
-
-    assert found is not None
-    assert (found.later, found.ahead) == (3, 0 if put_back else 3)
-
-
-def test_positions_whose_target_is_ignored_may_see_ahead() -> None:
-    class Prefixed(Reader):
-        def forward(self, tokens: Tensor) -> Tensor:
-            h = self.embed(tokens)
-            first = h.mean(1, keepdim=True)  # of all tokens, at a position that predicts nothing
-            return self.out(torch.cat([first, h[:, 1:]], 1))
-
-    torch.manual_seed(0)
-    text = torch.randint(0, TOKENS, (BATCH, LENGTH + 1))
-    wanted = text.clone()
-    wanted[:, 1] = -100
-
-    found = _asked(_step(Prefixed(True), text[:, :-1], _next(wanted)))
-
-    assert found is not None
-    assert (found.later, found.ahead) == (3, 0)
-
-
-def test_positions_are_not_asked_where_the_targets_are_not_the_next_tokens() -> None:
-    torch.manual_seed(0)
-    text = torch.randint(0, TOKENS, (BATCH, LENGTH))
-
-    def loss(output: Tensor) -> Tensor:
-        return F.cross_entropy(output.flatten(0, 1), text.flip(1).flatten())
-
-    found = _asked(_step(Reader(False), text, loss))
-
-    assert found is None or not found.later
 
 
 def test_time_in_front_is_not_taken_for_the_samples() -> None:
@@ -271,32 +176,10 @@ def test_time_in_front_is_not_taken_for_the_samples() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return self.out(self.layer(x)[0])
 
-    found = _asked(_step(Labels(), torch.randn(LENGTH, BATCH, 8), lambda y: y.square().mean()))
+    found = asked(step(Labels(), torch.randn(LENGTH, BATCH, 8), lambda y: y.square().mean()))
 
     assert found is not None
     assert found.mixed == 0
-
-
-@pytest.mark.parametrize("batch_first", [True, False])
-def test_next_tokens_tell_which_axis_is_the_sequence(batch_first: bool) -> None:
-    torch.manual_seed(0)
-    text = torch.randint(TOKENS, (BATCH, LENGTH + 1))
-
-    class Writer(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.words = nn.Embedding(TOKENS, BATCH)  # as wide as there are samples
-            self.layer = nn.LSTM(BATCH, 6, batch_first=batch_first)
-            self.out = nn.Linear(6, TOKENS)
-
-        def forward(self, x: Tensor) -> Tensor:
-            return self.out(self.layer(self.words(x))[0])
-
-    found = _asked(_step(Writer(), text[:, :-1], _next(text)))
-
-    assert found is not None
-    assert (found.mixed > 0) is not batch_first
-    assert found.later > 0
 
 
 def test_hooks_and_kept_gradients_of_the_user_see_one_backward_pass() -> None:
@@ -370,9 +253,9 @@ def test_it_is_not_asked_where_code_of_the_user_would_run(name: str) -> None:
     layers = {"a": nn.Linear(8, 5), "b": nn.Linear(5, 3)}
     model = Network(lambda x, a, b: b(function(a(x))), **layers)
 
-    recorder = _step(model, torch.randn(ROWS), _classes)
+    recorder = step(model, torch.randn(ROWS), _classes)
 
-    assert _asked(recorder) is None
+    assert asked(recorder) is None
     assert any("samples are mixed" in text and why in text for text in recorder.trace().unseen)
 
 
@@ -384,43 +267,10 @@ def test_gradients_and_random_numbers_are_the_same_with_it_and_without(name: str
         torch.manual_seed(0)
         model, x = network(), torch.randn(shape)
         if watched:
-            _step(model, x, _classes)
+            step(model, x, _classes)
         else:
             _classes(model(x)).backward()
         return [*(p.grad for p in model.parameters()), torch.rand(3), *model.buffers()]
 
     pairs = zip(gradients(True), gradients(False), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
-
-
-@pytest.mark.parametrize("masked", [True, False])
-def test_a_network_that_reads_forward_is_told_a_target_at_its_own_place(masked: bool) -> None:
-    torch.manual_seed(0)
-    text = torch.randint(0, TOKENS, (BATCH, LENGTH))
-
-    def loss(output: Tensor) -> Tensor:
-        return F.cross_entropy(output.flatten(0, 1), text.flatten())
-
-    found = _asked(_step(Reader(masked), text, loss))
-
-    assert found is not None
-    assert (found.told, found.ahead) == (3 if masked else 0, 0)
-
-
-def test_a_network_that_moves_its_input_itself_is_not_told() -> None:
-    class Moves(Reader):
-        def forward(self, tokens: Tensor) -> Tensor:
-            mask = nn.Transformer.generate_square_subsequent_mask(tokens.shape[1])
-            moved = F.pad(self.embed(tokens), (0, 0, 1, 0))[:, :-1]
-            return self.out(self.layer(moved, mask))
-
-    torch.manual_seed(0)
-    text = torch.randint(0, TOKENS, (BATCH, LENGTH))
-
-    def loss(output: Tensor) -> Tensor:
-        return F.cross_entropy(output.flatten(0, 1), text.flatten())
-
-    found = _asked(_step(Moves(True), text, loss))
-
-    assert found is not None
-    assert found.told == 0

@@ -46,6 +46,35 @@ def hindrance(walked: Walk) -> str:
     return f"more than {MOST_ELEMENTS:,} values" if elements > MOST_ELEMENTS else ""
 
 
+def gradient_at(walked: Walk, start: int, at: dict[int, int]) -> Tensor:
+    """A gradient at one place of each given dimension, which no symmetry cancels; 0 elsewhere.
+
+    Args:
+        walked: The graph.
+        start: Index of the node whose output the gradient is of.
+        at: The place in each dimension that is not sent back whole.
+    """
+    metadata: Any = walked.nodes[start]._input_metadata[0]
+    gradient = torch.zeros(
+        tuple(metadata.shape), dtype=metadata.dtype, device=torch.device(metadata.device)
+    )
+    chosen = gradient
+    for dim in sorted(at, reverse=True):
+        chosen = chosen.select(dim, at[dim])
+    numbers = torch.arange(chosen.numel(), device=gradient.device).reshape(chosen.shape)
+    chosen.copy_(1 + (numbers * 7 % 11) / 11)  # a sum over units, or a mean, would cancel ones
+    return gradient
+
+
+def all_finite(gradient: Tensor) -> Tensor:
+    """1 if every element is finite, else 0: a scalar on the device.
+
+    Args:
+        gradient: Of any shape.
+    """
+    return gradient.isfinite().all().long()
+
+
 def send_back(walked: Walk, start: int, gradient: Tensor, visit: Visitor) -> None:
     """Sends a gradient back from one node to all that it was computed from.
 

@@ -12,22 +12,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from lifesigns.record.graph.module_calls import Inputs
 from lifesigns.record.graph.operations import LINEAR_MAPS
-from lifesigns.record.graph.sent_back import hindrance, send_back
+from lifesigns.record.graph.sent_back import all_finite, gradient_at, hindrance, send_back
 from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk, saved, snake_case
 from lifesigns.record.measure.laid_out import LAID_OUT, strangers_among
-from lifesigns.records import Kind, Mixing, Quantity, Shape
+from lifesigns.record.measure.looking_ahead import TOKENS, asked_of_positions, predicted_tokens
+from lifesigns.records import Kind, Mixing, Quantity
 
-TOKENS = "Embedding"
 DATA = {"Addmm": "mat1", "Mm": "self", "Bmm": "self", "Convolution": "input"}
 """Under which name a node keeps the data that it multiplies by a weight."""
+FUSED = ("MkldnnRnnLayer", "CudnnRnn")
+"""Recurrent layers that are one node, of (time, batch, unit)."""
+RUN_OVER = "recurrence_over_samples"
+"""Stands for the operation between where a fused recurrent layer takes the samples for its time."""
 MOST_TRIES = 2
 """Recorded steps in which it is asked: where a last layer starts at zero, the first
 says nothing."""
@@ -88,7 +91,7 @@ def read_mixing(walked: Walk, condensed: Condensed, inputs: Inputs) -> Mixing | 
     start = _prediction(walked, inputs)
     if start is None:
         return None
-    axes, sequence = _sample_axes(walked, condensed, start, inputs), _predicted(walked, start)
+    axes, sequence = _sample_axes(walked, condensed, start, inputs), predicted_tokens(walked, start)
     if axes is None and sequence is None:
         return None
     if why := hindrance(walked):
@@ -98,10 +101,9 @@ def read_mixing(walked: Walk, condensed: Condensed, inputs: Inputs) -> Mixing | 
         axes = replace(axes, other=0)  # the next tokens lie along dimension 1, not the samples
     if axes is not None:
         reading = _asked_of_samples(walked, condensed, start, axes, inputs)
-    return reading if sequence is None else _asked_of_positions(walked, start, sequence, reading)
+    return reading if sequence is None else asked_of_positions(walked, start, sequence, reading)
 
 
-# --- samples --------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Axes:
     """How samples are laid out: along dimension 0, and in doubt perhaps along 1."""
@@ -156,6 +158,18 @@ def _entries(walked: Walk, condensed: Condensed) -> Iterator[int]:
                 yield index
 
 
+def _fused(walked: Walk, condensed: Condensed) -> Iterator[int]:
+    """Fused recurrent layers that read the data itself; the first dimension is their time.
+
+    No gradient leaves such a layer, so none shows that its states depend on earlier ones: that
+    they do is its definition.
+    """
+    for index, name in enumerate(walked.names):
+        batch_first = name == "CudnnRnn" and saved(walked.nodes[index], "batch_first")
+        if name in FUSED and walked.inputs[index][0] is None and not batch_first:
+            yield index
+
+
 def _is_led_by(walked: Walk, index: int, samples: int) -> bool:
     shape = walked.shape(index)
     along_time = walked.names[index] != "Convolution" and shape[1:2] == (samples,)
@@ -167,12 +181,17 @@ def _asked_of_samples(
 ) -> Mixing:
     rows = _sent(walked, condensed, start, 0, axes.samples)
     spread = [k for k, others in enumerate(rows.others) if others]
+    run_over = next((i for i in _fused(walked, condensed) if i in rows.nodes), None)
     if not rows.finite or not any(rows.own[:-1]):
         return Mixing()
-    if spread and axes.other:
+    if (spread or run_over is not None) and axes.other:
         along = _sent(walked, condensed, start, 1, axes.other)
         if not (along.finite and any(along.others)):
             return Mixing()  # the samples lie along dimension 1: dimension 0 is time
+    if not spread and run_over is not None:
+        site = _site_below(walked, condensed, run_over)
+        at_least = (axes.samples - 1) // 2  # those before it, or behind it in a reversed layer
+        return Mixing(axes.samples - 1, at_least, site, (RUN_OVER,), axes.flat)
     if not spread:
         strangers = strangers_among(_data_of_one(walked, rows), inputs.batch, axes.samples // 2)
         between = (LAID_OUT,) if strangers else ()
@@ -203,7 +222,7 @@ def _sent(walked: Walk, condensed: Condensed, start: int, dim: int, length: int)
             nodes.append(index)
             counted.append(_counts(gradient.movedim(dim, 0), row))
 
-    send_back(walked, start, _gradient(walked, start, {dim: row}), visit)
+    send_back(walked, start, gradient_at(walked, start, {dim: row}), visit)
     counts = torch.stack(counted).tolist()
     own, others = [c[0] > 0 for c in counts], [c[1] for c in counts]
     return Rows(nodes, own, others, all(c[2] for c in counts), entered)
@@ -221,25 +240,7 @@ def _data_of_one(walked: Walk, rows: Rows) -> Iterator[tuple[Tensor, Tensor]]:
 def _counts(gradient: Tensor, row: int) -> Tensor:
     """Of the own row, and of the others with a gradient; 1 if all are finite."""
     seen = (gradient.reshape(len(gradient), -1) != 0).any(1)
-    return torch.stack([seen[row].long(), seen.sum() - seen[row].long(), _finite(gradient)])
-
-
-def _finite(gradient: Tensor) -> Tensor:
-    return gradient.isfinite().all().long()
-
-
-def _gradient(walked: Walk, start: int, at: dict[int, int]) -> Tensor:
-    """A gradient at one place of each given dimension, which no symmetry cancels; 0 elsewhere."""
-    metadata: Any = walked.nodes[start]._input_metadata[0]
-    gradient = torch.zeros(
-        tuple(metadata.shape), dtype=metadata.dtype, device=torch.device(metadata.device)
-    )
-    chosen = gradient
-    for dim in sorted(at, reverse=True):
-        chosen = chosen.select(dim, at[dim])
-    numbers = torch.arange(chosen.numel(), device=gradient.device).reshape(chosen.shape)
-    chosen.copy_(1 + (numbers * 7 % 11) / 11)  # a sum over units, or a mean, would cancel ones
-    return gradient
+    return torch.stack([seen[row].long(), seen.sum() - seen[row].long(), all_finite(gradient)])
 
 
 def _site_below(walked: Walk, condensed: Condensed, index: int) -> str:
@@ -291,95 +292,3 @@ def _prediction(walked: Walk, inputs: Inputs) -> int | None:
     made = (i for i in range(len(walked)) if walked.makes(i, prediction.node))
     index = next(made, None)
     return index if index is not None and walked.shape(index) == shape else None
-
-
-# --- positions ------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Sequence:
-    """Tokens of which each is the target of the output before it, or of that at its own place."""
-
-    embeddings: list[int]
-    """Nodes that look the tokens up."""
-    own: bool
-    """Whether the targets are the tokens at the same position."""
-    sample: int
-    position: int
-    """The one in the middle, whose output is compared with a target."""
-    asked: Tensor
-    """Which positions' outputs are sent back. For next tokens all up to `position` that are
-    compared with a target (a prefix that is not may see all of itself); for own tokens, where more
-    would not tell what is whose, `position` alone."""
-
-
-def _predicted(walked: Walk, start: int) -> Sequence | None:
-    """The sequence that the network is given and whose tokens, or next ones, are its targets."""
-    output = walked.shape(start)
-    targets = [
-        saved(node, "target")
-        for name, node in zip(walked.names, walked.nodes, strict=True)
-        if name in ("NllLoss", "NllLoss2D")
-    ]
-    if len(output) != 3 or len(targets) != 1 or targets[0] is None:
-        return None
-    looked_up = dict(_looked_up(walked, output))
-    for own in (False, True):
-        found = [i for i, tokens in looked_up.items() if _are_targets(targets[0], tokens, own=own)]
-        wanted = targets[0].reshape(output[0], -1) if found else None
-        if wanted is not None and bool((wanted[output[0] // 2, output[1] // 2] >= 0).item()):
-            asked = _asked(wanted[output[0] // 2], output[1], own=own)
-            return Sequence(found, own, output[0] // 2, output[1] // 2, asked)
-    return None
-
-
-def _asked(wanted: Tensor, length: int, *, own: bool) -> Tensor:
-    """Which of the positions of one sequence are asked, by its targets."""
-    position = length // 2
-    first = position if own else 0
-    asked = torch.zeros(length, dtype=torch.bool, device=wanted.device)
-    asked[first : position + 1] = wanted[first : position + 1] >= 0
-    return asked
-
-
-def _looked_up(walked: Walk, output: Shape) -> Iterator[tuple[int, Tensor]]:
-    """Tokens of a sequence as long as the output, and the node that looks them up."""
-    for index, (name, node) in enumerate(zip(walked.names, walked.nodes, strict=True)):
-        tokens = saved(node, "indices") if name == TOKENS else None
-        if tokens is not None and tuple(tokens.shape) == output[:2] and tokens.shape[1] > 3:
-            yield index, tokens
-
-
-def _are_targets(target: Tensor, tokens: Tensor, *, own: bool) -> bool:
-    """Whether every target that counts is the token at its position, or the one behind it."""
-    batch, length = tokens.shape
-    lengths = (length,) if own else (length, length - 1)
-    if target.numel() not in [batch * n for n in lengths]:
-        return False
-    wanted = target.reshape(batch, -1)[:, : length - (not own)]
-    given = tokens if own else tokens[:, 1:]
-    counts = wanted >= 0
-    varied = (tokens[:, 1:] != tokens[:, :-1]).any()
-    return bool((varied & counts.any() & ((wanted == given) | ~counts).all()).item())
-
-
-def _asked_of_positions(walked: Walk, start: int, sequence: Sequence, reading: Mixing) -> Mixing:
-    """Which positions the outputs asked depend on, at each embedding of the tokens."""
-    seen: list[Tensor] = []
-
-    def visit(index: int, gradient: Tensor) -> None:
-        if index in sequence.embeddings:
-            depends = (gradient[sequence.sample] != 0).flatten(1).any(1).long()
-            before, here, later = depends.tensor_split([sequence.position, sequence.position + 1])
-            seen.append(torch.stack([before.sum(), here.sum(), later.sum(), _finite(gradient)]))
-
-    gradient = _gradient(walked, start, {0: sequence.sample})
-    gradient[:, ~sequence.asked] = 0
-    send_back(walked, start, gradient, visit)
-    counts = torch.stack(seen).tolist() if seen else []
-    if not counts or not all(sum(places) and finite for *places, finite in counts):
-        return reading
-    later = walked.shape(start)[1] - sequence.position - 1
-    ahead = min(places[2] for places in counts)
-    if not sequence.own:
-        return replace(reading, later=later, ahead=ahead)
-    told = all(before and here for before, here, *_ in counts) and not ahead
-    return replace(reading, told=later if told else 0)

@@ -46,7 +46,8 @@ WHOLE_ROWS = frozenset({"chunk", "select", "slice", "split", "split_with_sizes",
 }  # fmt: skip
 """They take rows apart again after a view, as one over the frames of each clip is meant to be."""
 SOFTMAX = frozenset({"softmax", "log_softmax"})
-RECURRENT = frozenset({"lstm", "gru", "rnn", "rnn_tanh", "rnn_relu"})
+RUN_OVER = "recurrence_over_samples"
+RECURRENT = frozenset({"lstm", "gru", "rnn", "rnn_tanh", "rnn_relu", RUN_OVER})
 ATTENTION = frozenset({"scaled_dot_product_attention", "matmul"})
 CHOOSING = frozenset(
     {
@@ -80,10 +81,10 @@ class _How:
 
 
 def _finding(stream: Stream, snapshot: Snapshot, mixing: Mixing) -> Finding:
-    how = _explained(snapshot, mixing)
+    how, least = _explained(snapshot, mixing), "" if _counted(mixing) else "at least "
     return RULE.finding(
         _severity(stream, how, mixing),
-        f"the output of one sample depends on {'' if mixing.above else 'at least '}{mixing.mixed} "
+        f"the output of one sample depends on {least}{mixing.mixed} "
         "other samples of the batch" + (f": {how.mistake}" if how.mistake else ""),
         site=mixing.above,
         step=snapshot.step,
@@ -97,11 +98,21 @@ def _finding(stream: Stream, snapshot: Snapshot, mixing: Mixing) -> Finding:
     )
 
 
+def _counted(mixing: Mixing) -> bool:
+    """Whether each sample it depends on was seen, rather than some of them."""
+    return bool(mixing.above) and RUN_OVER not in mixing.between
+
+
 def _measured(mixing: Mixing) -> str:
     if not mixing.above:
         return (
             "the first layer is given the numbers of the batch in another order: among those that "
             f"lead to one sample's output are those of at least {mixing.mixed} other samples"
+        )
+    if RUN_OVER in mixing.between:
+        return (
+            f"{mixing.above} takes the axis of the samples for time: of {mixing.samples} other "
+            f"samples at least {mixing.mixed} come before the one whose output was sent back"
         )
     return (
         f"the gradient of one sample's output is not 0 at {mixing.mixed} of {mixing.samples} other "
@@ -199,7 +210,10 @@ _LAST_AXES = Remedy(
     "Bring the positions next to the features before queries meet keys.",
     "q, k, v = (t.transpose(1, 2) for t in (q, k, v))  # (batch, heads, positions, features)",
 )
-_RECURRENT_FIRST = Remedy("Say where the batch is.", "nn.GRU(features, units, batch_first=True)")
+_RECURRENT_FIRST = Remedy(
+    "Say where the batch is.",
+    "nn.LSTM(features, units, batch_first=True)  # or nn.GRU",
+)
 
 
 # --- cases ----------------------------------------------------------------------------------------
@@ -244,7 +258,8 @@ fails, and the network gets its labels from strangers.
 In one recorded step, before the run's own backward pass, the output of one sample alone is sent
 back as a gradient. Where it is not exactly 0 at another sample, the output depends on that sample:
 a proof, not an estimate. Batch normalisation is left out of it. Before the first layer there is no
-gradient: there the numbers of the batch are looked for, and those of two others found, at least.
+gradient: there the numbers of the batch are looked for, and those of two others found, at least. Of
+a fused LSTM that comes first, the gradient shows which axis it takes for time.
 
 An alarm needs an operation that mixes by mistake (see above). Where none can be meant it needs no
 harm: a softmax over the batch for each unit of a layer, a view that deals hidden rows out anew. In
@@ -277,6 +292,11 @@ user's own functions, checkpointing or compiled code stand in the way (the cover
     cases=(
         Case("a view of states", lambda: _example("stack", "view"), Severity.WARNING),
         Case("a recurrence over it", lambda: _example("gru", "select", mixed=16), Severity.WARNING),
+        Case(
+            "a fused recurrence over it",
+            lambda: _example(RUN_OVER, mixed=15, above="cell:lstm#0"),
+            Severity.WARNING,
+        ),
         Case("attention over it", lambda: _example("view", "matmul", mixed=31), Severity.WARNING),
         Case("a softmax over it", _competing, Severity.WARNING),
         Case(
