@@ -19,6 +19,7 @@ from lifesigns.record.quiet import Quiet
 from lifesigns.record.schedule.cycles import ARMED
 from lifesigns.record.schedule.loss_log import is_severed, loss_value, with_graph
 from lifesigns.record.steps import Steps
+from lifesigns.record.stretch import Stretch
 
 MOST_PASSES = 64
 """Backward passes of one cycle that are recorded."""
@@ -31,11 +32,17 @@ class AroundBackward:
         parts: Those of the recorder.
         steps: Told where a pass shows that a cycle is over.
         quiet: The short way through cycles that are not recorded.
+        stretch: The shortest.
         on_fork: Called in a forked child, where nothing is to be watched.
     """
 
     def __init__(
-        self, parts: Parts, steps: Steps, quiet: Quiet, on_fork: Callable[[], None]
+        self,
+        parts: Parts,
+        steps: Steps,
+        quiet: Quiet,
+        stretch: Stretch,
+        on_fork: Callable[[], None],
     ) -> None:
         self._guard, self._clock, self._thread = parts.guard, parts.clock, parts.thread
         self._roots, self._hooks, self._reader = parts.roots, parts.hooks, parts.reader
@@ -43,9 +50,16 @@ class AroundBackward:
         self._cycles, self._losses, self._snapshots = parts.cycles, parts.losses, parts.snapshots
         self._functional, self._surprise = parts.functional, parts.surprise
         self._steps, self._quiet, self.forked = steps, quiet, on_fork
-        self.notes_pass, self.notes_call = quiet.passes, quiet.calls
+        stretch.notes, stretch.after = quiet.passes, self._after_noted
+        self.notes_pass, self.after_noted = stretch.passes, stretch.passed
+        self.notes_call = quiet.calls
 
     # --- called by the wrappers -----------------------------------------------------------------
+    @property
+    def is_noting(self) -> bool:
+        """Whether this thread is inside a pass that was noted."""
+        return self._thread.in_quiet_pass and self._thread.is_here
+
     def before_backward(self, tensors: Any, gradients: Any) -> Callable[[bool], None]:
         """Notes the loss; on a recorded step reads the graph and hooks it.
 
@@ -69,12 +83,8 @@ class AroundBackward:
             self._clock.spend(time.perf_counter() - began)
         return self._after_backward
 
-    def after_noted(self, succeeded: bool) -> None:
-        """Counts a pass that went the short way; one in which an optimizer stepped did not.
-
-        Args:
-            succeeded: Whether it has returned rather than raised.
-        """
+    def _after_noted(self, succeeded: bool) -> None:
+        """Counts a pass that went the short way; one in which an optimizer stepped did not."""
         cycles = self._cycles
         self._thread.in_quiet_pass = False
         if cycles.stepped_inside:
@@ -206,6 +216,7 @@ class AroundBackward:
 
     def _change_over(self) -> None:
         """Ends what the other thread has begun, without touching what it may still train."""
+        self._quiet.close()
         self._thread.follow()
         self._reader.drop()
         self._reader.forget_parameters()

@@ -23,6 +23,7 @@ from lifesigns.record.parts import Parts
 from lifesigns.record.readable import has_modes, without_modes
 from lifesigns.record.schedule.clock import NINTH, TIMED
 from lifesigns.record.schedule.cycles import QUIET
+from lifesigns.record.stretch import Stretch
 
 
 class Quiet:
@@ -30,9 +31,11 @@ class Quiet:
 
     Args:
         parts: Those of the recorder.
+        stretch: The shortest way, begun where the cycles to come may go it.
     """
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, stretch: Stretch) -> None:
+        self._stretch = stretch
         self._cycles, self._clock, self._thread = parts.cycles, parts.clock, parts.thread
         self._losses, self._surprise = parts.losses, parts.surprise
         self._optimizers, self._by_hand, self._rates = parts.optimizers, parts.by_hand, parts.rates
@@ -51,9 +54,11 @@ class Quiet:
         if is_plain and not self._losses.tentative and self._thread.is_here:
             self._open_for, self.by_hand_alone = get_ident(), not self._optimizers
             self._only = self._optimizers.only or _nothing
+            self._stretch.begin(self._known)
 
     def close(self) -> None:
         """Something goes the long way: so does the rest of its cycle."""
+        self._stretch.end()
         self._open_for = NOBODY
 
     def learn(self, loss: Tensor, gradient: Tensor | None, position: int) -> None:
@@ -74,7 +79,7 @@ class Quiet:
 
     # --- what goes through it -------------------------------------------------------------------
     def passes(self, loss: Any, gradients: Any) -> bool:
-        """Notes the loss of a pass that begins outside any other, if it may go this way.
+        """Notes the loss of a pass inside no other, if it may go this way.
 
         Args:
             loss: What was passed to `backward`.
@@ -83,9 +88,11 @@ class Quiet:
         Returns:
             False where nothing was done.
         """
-        if get_ident() != self._open_for or self._losses.tentative:
+        if get_ident() != self._open_for or task() != OUTSIDE or self._thread.is_inside:
             return False
-        return gradients is None and type(loss) is Tensor and self._notes(loss)
+        if gradients is not None or type(loss) is not Tensor or self._losses.tentative:
+            return False
+        return self._notes(loss)
 
     def calls(self, call: GradCall) -> bool:
         """Notes the loss of a call of `torch.autograd.grad`, if it may go this way.
@@ -96,7 +103,10 @@ class Quiet:
         Returns:
             False where nothing was done.
         """
-        if get_ident() != self._open_for or self.by_hand_alone or self._cycles.passes:
+        if get_ident() != self._open_for or not call.is_for_parameters:
+            return False
+        self._stretch.end()
+        if self.by_hand_alone or self._cycles.passes:
             return False
         if not self._functional.is_plain(call) or not self._notes(call.outputs[0]):
             return False

@@ -20,6 +20,7 @@ from lifesigns.record.attach.backward import OUTSIDE, outside_dynamo, task
 from lifesigns.record.parts import Parts
 from lifesigns.record.quiet import Quiet
 from lifesigns.record.schedule.loss_log import FOREIGN
+from lifesigns.record.stretch import Stretch
 
 
 class Steps:
@@ -28,10 +29,12 @@ class Steps:
     Args:
         parts: Those of the recorder.
         quiet: The short way through cycles that are not recorded.
+        stretch: The shortest.
     """
 
-    def __init__(self, parts: Parts, quiet: Quiet) -> None:
-        self._quiet = quiet
+    def __init__(self, parts: Parts, quiet: Quiet, stretch: Stretch) -> None:
+        self._quiet, self._stretch = quiet, stretch
+        stretch.stepped = self._optimizer_stepped
         self._guard, self._clock, self._thread = parts.guard, parts.clock, parts.thread
         self._roots, self._optimizers, self._by_hand = parts.roots, parts.optimizers, parts.by_hand
         self._idle, self._cycles = parts.idle, parts.cycles
@@ -49,7 +52,7 @@ class Steps:
     def attach(self) -> None:
         """Sees the steps of every optimizer of the process from here on."""
         self._hooks = [
-            register_optimizer_step_post_hook(self._optimizer_stepped),
+            register_optimizer_step_post_hook(self._stretch.steps),
             register_optimizer_step_pre_hook(self._optimizer_steps),
         ]
 

@@ -39,6 +39,10 @@ class GradCall(NamedTuple):
 class Listener(Protocol):
     """What a recorder does around a backward pass."""
 
+    @property
+    def is_noting(self) -> bool:
+        """Whether this thread is inside a pass that was noted."""
+
     def notes_pass(self, loss: Any, gradients: Any) -> bool:
         """Called first, outside any pass: whether this one is like others and dealt with.
 
@@ -107,6 +111,8 @@ class Listener(Protocol):
 
 
 _listeners: tuple[Listener, ...] = ()
+_alone: Listener | None = None
+"""The listener, where there is one."""
 _wrapped: weakref.WeakKeyDictionary[Callable[..., Any], Callable[..., Any]]
 _wrapped = weakref.WeakKeyDictionary()
 """What each wrapper of ours calls."""
@@ -135,14 +141,13 @@ def listen(listener: Listener) -> None:
     Args:
         listener: Told of every backward pass from here on, in every thread.
     """
-    global _listeners
     for name, wrapping in _WRAPPINGS.items():
         original = getattr(torch.autograd, name)
         if original not in _wrapped:
             wrapper = wrapping(original)
             _wrapped[wrapper] = original
             setattr(torch.autograd, name, wrapper)
-    _listeners = (*_listeners, listener)
+    _set((*_listeners, listener))
 
 
 def stop_listening(listener: Listener) -> None:
@@ -151,41 +156,58 @@ def stop_listening(listener: Listener) -> None:
     If another tool wrapped the same meanwhile, our wrapper stays below that one and passes calls
     through.
     """
-    global _listeners
-    _listeners = tuple(one for one in _listeners if one is not listener)
+    _set(tuple(one for one in _listeners if one is not listener))
     for name in () if _listeners else _WRAPPINGS:
         while (wrapper := getattr(torch.autograd, name)) in _wrapped:
             setattr(torch.autograd, name, _wrapped[wrapper])
 
 
+def _set(listeners: tuple[Listener, ...]) -> None:
+    global _listeners, _alone
+    _listeners, _alone = listeners, listeners[0] if len(listeners) == 1 else None
+
+
 def _wrapping(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def backward(*args: Any, **kwargs: Any) -> None:
-        now, outer, listeners = task(), _here.task, _listeners
-        if not listeners or outer == now:  # an outer wrapper of ours has told them
-            original(*args, **kwargs)
+        alone = _alone
+        if alone is None or len(args) < 2 or not alone.notes_pass(args[0], args[1]):
+            _tell_all(original, args, kwargs)
             return
-        tensors = args[0] if args else kwargs.get("tensors", ())
-        gradients = args[1] if len(args) > 1 else kwargs.get("grad_tensors")
-        afterwards: list[Callable[[bool], None]] = []
-        succeeded, _here.task = False, now
+        succeeded = False
         try:
-            for listener in listeners:
-                if now == OUTSIDE and listener.notes_pass(tensors, gradients):
-                    after = listener.after_noted
-                else:
-                    after = listener.before_backward(tensors, gradients)
-                afterwards.append(after)  # at once: the next may raise
             original(*args, **kwargs)
             succeeded = True
         finally:
-            try:
-                for after in afterwards:
-                    after(succeeded)
-            finally:
-                _here.task = outer
+            alone.after_noted(succeeded)
 
     return outside_dynamo(backward)
+
+
+def _tell_all(original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    now, outer, listeners, alone = task(), _here.task, _listeners, _alone
+    told = outer == now or (alone is not None and now == OUTSIDE and alone.is_noting)
+    if told or not listeners:  # by an outer wrapper of ours
+        original(*args, **kwargs)
+        return
+    tensors = args[0] if args else kwargs.get("tensors", ())
+    gradients = args[1] if len(args) > 1 else kwargs.get("grad_tensors")
+    afterwards: list[Callable[[bool], None]] = []
+    succeeded, _here.task = False, now
+    try:
+        for listener in listeners:
+            if now == OUTSIDE and listener.notes_pass(tensors, gradients):
+                afterwards.append(listener.after_noted)
+            else:  # at once: the next may raise
+                afterwards.append(listener.before_backward(tensors, gradients))
+        original(*args, **kwargs)
+        succeeded = True
+    finally:
+        try:
+            for after in afterwards:
+                after(succeeded)
+        finally:
+            _here.task = outer
 
 
 def _engine_wrapping(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from itertools import repeat
 from typing import Any
 
@@ -71,6 +71,11 @@ class LossLog:
         """The short form of `append`, for the steps that are not recorded."""
         self._steps.append(step)
         self._values.append(value)
+
+    @property
+    def keepers(self) -> tuple[Callable[[int], None], Callable[[float], None]]:
+        """What adds a row if its step and its value are passed, in this order."""
+        return self._steps.append, self._values.append
 
     def note(self, position: int, look: Hashable) -> None:
         """What the loss of the newest row looks like; it concerns the watched model.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,15 @@ class RateLog:
             else:
                 return
         self._note(optimizer, [group.get("lr") for group in groups[:MOST_GROUPS]], step)
+
+    def seen_of(self, optimizer: Optimizer) -> tuple[Sequence[Any], int]:
+        """The rates of the first groups as they were seen last, and how many groups there were.
+
+        Args:
+            optimizer: One that may have stepped.
+        """
+        rates, _, groups = self._seen.get(id(optimizer), ((), 0, 0))
+        return rates, groups
 
     def look_again(self, optimizers: list[Optimizer], step: int) -> None:
         """Forgets those that are gone, and reads rates that change in place: tensors.
