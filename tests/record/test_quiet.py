@@ -301,12 +301,15 @@ def test_a_mode_of_the_user_is_not_shown_what_the_loss_is_asked(recording):
     assert Seen.names == {"backward"}
 
 
-def test_two_wrappers_of_ours_with_another_between_note_a_pass_once(recording, monkeypatch):
-    first, backward = recording(every=1000), torch.autograd.backward
-    monkeypatch.setattr(torch.autograd, "backward", lambda *a, **k: backward(*a, **k))
+def test_two_wrappers_of_ours_with_another_between_note_a_pass_once(recording):
+    unwatched = torch.autograd.backward
+    first, ours = recording(every=1000), torch.autograd.backward
+    torch.autograd.backward = lambda *args, **kwargs: ours(*args, **kwargs)
     second = recording(every=1000)
     first.stop()
-    assert train(second, plain)["losses"][0] == list(range(60))
+    kept = train(second, plain)
+    torch.autograd.backward = unwatched
+    assert kept["losses"][0] == list(range(60))
 
 
 def test_how_far_the_training_is_can_be_asked_in_the_middle_of_it(recording):
