@@ -18,7 +18,7 @@ from torch import Tensor
 
 from lifesigns.record.graph.module_calls import Inputs
 from lifesigns.record.graph.operations import LINEAR_MAPS
-from lifesigns.record.graph.sent_back import all_finite, gradient_at, hindrance, send_back
+from lifesigns.record.graph.sent_back import gradient_at, hindrance, send_back
 from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk, saved, snake_case
 from lifesigns.record.measure.laid_out import LAID_OUT, strangers_among
@@ -209,7 +209,7 @@ def _asked_of_samples(
 
 def _sent(walked: Walk, condensed: Condensed, start: int, dim: int, length: int) -> Rows:
     """The rows of `dim` in which a gradient of the row in the middle arrives."""
-    row, nodes, counted = length // 2, [], []
+    row, nodes, largest = length // 2, [], []
     entries, entered = set(_entries(walked, condensed)), {}
 
     def visit(index: int, gradient: Tensor) -> None:
@@ -220,12 +220,14 @@ def _sent(walked: Walk, condensed: Condensed, start: int, dim: int, length: int)
         is_led = laid_out[dim : dim + 1] == (length,) and laid_out.count(length) == 1
         if is_led and index not in condensed.weight_like:
             nodes.append(index)
-            counted.append(_counts(gradient.movedim(dim, 0), row))
+            largest.append(_largest(gradient.movedim(dim, 0)))
 
     send_back(walked, start, gradient_at(walked, start, {dim: row}), visit)
-    counts = torch.stack(counted).tolist()
-    own, others = [c[0] > 0 for c in counts], [c[1] for c in counts]
-    return Rows(nodes, own, others, all(c[2] for c in counts), entered)
+    seen, finite = torch.stack(largest) != 0, torch.stack(largest).isfinite().all(1)
+    counts = torch.stack([seen[:, row].long(), seen.sum(1), finite.long()]).tolist()
+    own = [mine > 0 for mine in counts[0]]
+    others = [number - mine for number, mine in zip(counts[1], own, strict=True)]
+    return Rows(nodes, own, others, all(counts[2]), entered)
 
 
 def _data_of_one(walked: Walk, rows: Rows) -> Iterator[tuple[Tensor, Tensor]]:
@@ -237,10 +239,10 @@ def _data_of_one(walked: Walk, rows: Rows) -> Iterator[tuple[Tensor, Tensor]]:
             yield data, used
 
 
-def _counts(gradient: Tensor, row: int) -> Tensor:
-    """Of the own row, and of the others with a gradient; 1 if all are finite."""
-    seen = (gradient.reshape(len(gradient), -1) != 0).any(1)
-    return torch.stack([seen[row].long(), seen.sum() - seen[row].long(), all_finite(gradient)])
+def _largest(gradient: Tensor) -> Tensor:
+    """Of each row the largest size: not 0 where anything is, not finite where anything is not."""
+    rows = gradient.reshape(len(gradient), -1)
+    return rows.abs().amax(1) if rows.numel() else rows.sum(1)
 
 
 def _site_below(walked: Walk, condensed: Condensed, index: int) -> str:
