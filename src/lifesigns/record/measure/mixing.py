@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -32,12 +33,12 @@ FUSED = ("MkldnnRnnLayer", "CudnnRnn")
 RUN_OVER = "recurrence_over_samples"
 """Stands for the operation between where a fused recurrent layer takes the samples for its time."""
 MOST_TRIES = 2
-"""Recorded steps in which it is asked: where a last layer starts at zero, the first
-says nothing."""
+"""Recorded steps in which it is asked: where a last layer starts at zero, the first says nothing,
+and where the last one of a branch does, it says nothing about the branch."""
 
 
 class MixingReader:
-    """Asks once at each place of the cycle, twice if the first answer is that nothing is mixed.
+    """Asks once at each place of the cycle, twice if the first answer may not be the last word.
 
     Args:
         needs: What is measured.
@@ -70,12 +71,23 @@ class MixingReader:
         if isinstance(found, str):
             self.hindrance, self._tries[position] = found, MOST_TRIES
             return None
-        if found is not None and (found.mixed or found.ahead or found.told):
+        if found is None:
+            return None
+        reading = found.reading
+        if found.is_last_word or reading.mixed or reading.ahead or reading.told:
             self._tries[position] = MOST_TRIES
-        return found
+        return reading
 
 
-def read_mixing(walked: Walk, condensed: Condensed, inputs: Inputs) -> Mixing | str | None:
+class Answer(NamedTuple):
+    """What the output of one sample depends on."""
+
+    reading: Mixing
+    is_last_word: bool
+    """Whether its gradient reached every operation: the next step would say the same."""
+
+
+def read_mixing(walked: Walk, condensed: Condensed, inputs: Inputs) -> Answer | str | None:
     """What the output of one sample depends on; None if samples cannot be told apart here.
 
     Args:
@@ -84,7 +96,7 @@ def read_mixing(walked: Walk, condensed: Condensed, inputs: Inputs) -> Mixing | 
         inputs: Input and output of the root module.
 
     Returns:
-        A reading, or the reason why none could be taken without the run noticing.
+        An answer, or the reason why none could be had without the run noticing.
 
     Cost: about one backward pass, and a reduction for each node.
     """
@@ -96,12 +108,14 @@ def read_mixing(walked: Walk, condensed: Condensed, inputs: Inputs) -> Mixing | 
         return None
     if why := hindrance(walked):
         return why
-    reading = Mixing()
+    answer = Answer(Mixing(), False)
     if axes is not None and sequence is not None and not sequence.own:
         axes = replace(axes, other=0)  # the next tokens lie along dimension 1, not the samples
     if axes is not None:
-        reading = _asked_of_samples(walked, condensed, start, axes, inputs)
-    return reading if sequence is None else asked_of_positions(walked, start, sequence, reading)
+        answer = _asked_of_samples(walked, condensed, start, axes, inputs)
+    if sequence is None:
+        return answer
+    return Answer(asked_of_positions(walked, start, sequence, answer.reading), False)
 
 
 @dataclass(frozen=True)
@@ -178,8 +192,16 @@ def _is_led_by(walked: Walk, index: int, samples: int) -> bool:
 
 def _asked_of_samples(
     walked: Walk, condensed: Condensed, start: int, axes: Axes, inputs: Inputs
-) -> Mixing:
+) -> Answer:
     rows = _sent(walked, condensed, start, 0, axes.samples)
+    reading = _meeting(walked, condensed, start, axes, inputs, rows)
+    return Answer(reading, rows.finite and all(rows.own))
+
+
+def _meeting(
+    walked: Walk, condensed: Condensed, start: int, axes: Axes, inputs: Inputs, rows: Rows
+) -> Mixing:
+    """Where the gradient of one sample meets others."""
     spread = [k for k, others in enumerate(rows.others) if others]
     run_over = next((i for i in _fused(walked, condensed) if i in rows.nodes), None)
     if not rows.finite or not any(rows.own[:-1]):
