@@ -182,6 +182,30 @@ def test_time_in_front_is_not_taken_for_the_samples() -> None:
     assert found.mixed == 0
 
 
+def _with_a_branch(x: Tensor, way: nn.Linear, branch: nn.Linear, out: nn.Linear) -> Tensor:
+    return out(way(x) + branch(torch.tanh(x * 2 + way(x))))
+
+
+@pytest.mark.parametrize(("branch_of_zeros", "times"), [(False, 1), (True, 2)])
+def test_it_is_asked_again_only_where_a_gradient_did_not_reach_everything(
+    branch_of_zeros: bool, times: int
+) -> None:
+    torch.manual_seed(0)
+    layers = {"way": nn.Linear(8, 8), "branch": nn.Linear(8, 8), "out": nn.Linear(8, 3)}
+    if branch_of_zeros:
+        nn.init.zeros_(layers["branch"].weight)
+    model, recorder = Network(_with_a_branch, **layers), Recorder(every=1, strict=True)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+    recorder.start()
+    for _ in range(4):
+        _classes(model(torch.randn(ROWS))).backward()
+        optimizer.step()
+    recorder.stop()
+
+    assert [s.mixing is not None for s in recorder.trace().snapshots].count(True) == times
+
+
 def test_hooks_and_kept_gradients_of_the_user_see_one_backward_pass() -> None:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(8, 5), nn.Tanh(), nn.Linear(5, 3))

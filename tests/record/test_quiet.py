@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.overrides import TorchFunctionMode
+from torch.utils.checkpoint import checkpoint
 
 from lifesigns.record.around_backward import AroundBackward
 from lifesigns.record.quiet import Quiet
@@ -33,6 +34,12 @@ def scheduled(step, model, optimizer):
 def scaled(step, model, optimizer):
     optimizer.zero_grad()
     (F.cross_entropy(model(X), Y) * 2.0 ** (step % 5)).backward()
+    optimizer.step()
+
+
+def scaled_alike(step, model, optimizer):
+    optimizer.zero_grad()
+    (F.cross_entropy(model(X), Y) / 4).backward()
     optimizer.step()
 
 
@@ -112,6 +119,56 @@ def by_hand_through_data(step, model, optimizer):
         p.grad.data.zero_()
 
 
+def functional(step, model, optimizer):
+    loss = F.cross_entropy(model(X), Y)
+    parameters = list(model.parameters())
+    for p, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
+        p.grad = gradient
+    optimizer.step()
+
+
+def functional_or_not(step, model, optimizer):
+    (functional if step % 20 > 10 else plain)(step, model, optimizer)
+
+
+def looked_at(step, model, optimizer):
+    if step % 20 == 10:
+        torch.autograd.grad(F.cross_entropy(model(X), Y), list(model.parameters()))
+    plain(step, model, optimizer)
+
+
+def functional_that_fails(step, model, optimizer):
+    if step % 20 == 10:
+        loss = F.cross_entropy(model(X), Y)
+        loss.backward()
+        with pytest.raises(RuntimeError, match="second time"):
+            torch.autograd.grad(loss, list(model.parameters()))
+        return
+    functional(step, model, optimizer)
+
+
+def groups_that_come(step, model, optimizer):
+    if step == 20:
+        optimizer.add_param_group({"params": [nn.Parameter(torch.ones(2))], "lr": 0.3})
+    plain(step, model, optimizer)
+
+
+def recomputed_inside(step, model, optimizer):
+    optimizer.zero_grad()
+    hidden = checkpoint(model[:2], X.clone().requires_grad_(), use_reentrant=True)
+    F.cross_entropy(model[2](hidden), Y).backward()
+    optimizer.step()
+
+
+def below_another_wrapper(step, model, optimizer):
+    ours = torch.autograd.backward
+    torch.autograd.backward = lambda *args, **kwargs: ours(*args, **kwargs)
+    try:
+        plain(step, model, optimizer)
+    finally:
+        torch.autograd.backward = ours
+
+
 def two_optimizers(step, model, optimizer):
     first, last = (torch.optim.SGD(model[k].parameters(), 0.1) for k in (0, 2))
     if not hasattr(model, "two"):
@@ -145,6 +202,13 @@ TRAININGS = [
     by_hand_through_data,
     two_optimizers,
     inside_backward,
+    functional,
+    functional_or_not,
+    functional_that_fails,
+    looked_at,
+    groups_that_come,
+    recomputed_inside,
+    below_another_wrapper,
     weighted_with_nothing,
     refused_by_torch,
     changed_in_place,
@@ -178,7 +242,10 @@ def test_the_short_way_keeps_what_the_long_way_keeps(recording, monkeypatch, one
     assert short == long
 
 
-@pytest.mark.parametrize("one_step", [plain, scaled, scheduled, by_hand, two_optimizers])
+ALIKE = [plain, scaled, scheduled, by_hand, two_optimizers, functional]
+
+
+@pytest.mark.parametrize("one_step", ALIKE)
 def test_steps_alike_go_the_short_way(recording, monkeypatch, one_step):
     went, the_long_way = [], AroundBackward._before
 
@@ -196,11 +263,20 @@ def test_a_spike_is_recorded_at_its_own_step(recording):
     assert (30, 0, "spike") in kept["recorded"]
 
 
-def test_a_failure_on_the_short_way_is_told_and_the_step_kept(recording, monkeypatch):
+@pytest.mark.parametrize(
+    ("failing", "one_step"),
+    [
+        ("lifesigns.record.loss.known_roots.KnownRoot.value", scaled_alike),
+        ("lifesigns.record.stretch.function_modes", plain),
+    ],
+)
+def test_a_failure_on_the_short_way_is_told_and_the_step_kept(
+    recording, monkeypatch, failing, one_step
+):
     recorder = recording(every=1000)
     recorder._parts.guard.strict = False
-    monkeypatch.setattr("lifesigns.record.loss.known_roots.KnownRoot.value", lambda *_: 1 / 0)
-    kept = train(recorder, plain)
+    monkeypatch.setattr(failing, lambda *_: 1 / 0)
+    kept = train(recorder, one_step)
     assert kept["unseen"] == ("the recorder failed: ZeroDivisionError: division by zero",)
     assert kept["losses"][0] == list(range(60))
 
@@ -223,3 +299,23 @@ def test_a_mode_of_the_user_is_not_shown_what_the_loss_is_asked(recording):
     optimizer.step()
     recorder.stop()
     assert Seen.names == {"backward"}
+
+
+def test_two_wrappers_of_ours_with_another_between_note_a_pass_once(recording):
+    unwatched = torch.autograd.backward
+    first, ours = recording(every=1000), torch.autograd.backward
+    torch.autograd.backward = lambda *args, **kwargs: ours(*args, **kwargs)
+    second = recording(every=1000)
+    first.stop()
+    kept = train(second, plain)
+    torch.autograd.backward = unwatched
+    assert kept["losses"][0] == list(range(60))
+
+
+def test_how_far_the_training_is_can_be_asked_in_the_middle_of_it(recording):
+    recorder, model = recording(every=1000), network()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    for step in range(30):
+        plain(step, model, optimizer)
+    assert recorder.steps == 30
+    assert len(recorder.trace().losses.steps) == 30

@@ -17,12 +17,19 @@ def due(sampler, cycles, *, seconds=0.001, cost=0.0, at_first=0.0):
 
 
 def test_a_short_training_is_recorded_first_and_at_ever_more_distant_cycles():
-    assert due(Budget(0.01), 300, cost=1.0) == [0, 1, 4, 16, 32, 64, 128, 256]
+    cheap, dear = (due(Budget(0.01), 600, cost=c, at_first=1e-5) for c in (1e-5, 1.0))
+    assert set(cheap) >= {0, 1, 4, 16, 32, 64, 128, 256, 512}
+    assert dear == [0, 1, 4, 32, 128, 512]
 
 
 @pytest.mark.parametrize("cycles", [30, 250, 999])
-def test_a_short_training_is_always_recorded_in_its_second_half(cycles):
-    assert due(Budget(0.01), cycles, cost=1.0)[-1] >= 0.5 * cycles
+def test_a_short_training_is_recorded_in_its_second_half_where_that_costs_little(cycles):
+    assert due(Budget(0.01), cycles, cost=1e-4)[-1] >= 0.5 * cycles
+
+
+@pytest.mark.parametrize("cycles", [30, 250, 999])
+def test_a_short_training_is_always_recorded_after_its_first_eighth(cycles):
+    assert due(Budget(0.01), cycles, cost=1.0)[-1] >= 0.125 * cycles
 
 
 @pytest.mark.parametrize("seconds", [0.001, 0.01, 1.0])
@@ -44,7 +51,17 @@ def test_a_cycle_that_was_asked_for_is_recorded_once():
 
     short.ask()
 
-    assert [short.due(n, watching=1.0, training=0.5, last_cost=1.0) for n in (70, 71)] == [1, 0]
+    now = {"watching": 0.01, "training": 0.5, "last_cost": 0.001}
+    assert [short.due(n, **now) for n in (70, 71)] == [1, 0]
+
+
+def test_in_the_first_second_a_cycle_that_was_asked_for_may_cost_a_twentieth():
+    short = Budget(0.01)
+
+    short.ask()
+    assert not short.due(70, watching=0.03, training=0.5, last_cost=0.01)
+    short.ask()
+    assert short.due(71, watching=0.01, training=0.5, last_cost=0.01)
 
 
 def test_a_cycle_that_was_asked_for_later_has_to_be_affordable():

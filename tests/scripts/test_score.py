@@ -23,10 +23,15 @@ def score():
     del sys.modules["score"]
 
 
-def row(score, name, group, alarms=(), *, causes=("lr_too_high",), cured=False, seed=0):
+def cost(training=2.0, first=0.01, idle=0.004, recordings=0.006):
+    parts = {"first_steps": first, "idle_steps": idle, "recordings": recordings}
+    return {"training": training, "watching": sum(parts.values()), **parts}
+
+
+def row(score, name, group, alarms=(), *, causes=("lr_too_high",), cured=False, seed=0, **paid):
     job = score.Job(name, group, cured, causes, seed, ())
     made = [{"rule": rule, "causes": list(named)} for rule, *named in alarms]
-    return score.Row(job, made, seconds=2.0, steps=100, overhead=0.01)
+    return score.Row(job, made, seconds=2.0, steps=100, cost=cost(**paid))
 
 
 def cells(page, start):
@@ -62,6 +67,27 @@ def test_a_symptom_counts_as_the_cause_only_where_no_cause_is_known(score):
 
     assert not both.names_the_cause(1)
     assert alone.names_the_cause(1)
+
+
+def test_what_watching_cost_is_told_apart_for_programs_that_train_longer_than_a_second(score):
+    page = score.page(
+        [
+            row(score, "short", "A", training=0.1),
+            row(score, "long", "A", training=2.0),
+            row(score, "longer", "A", training=4.0),
+            row(score, "longest", "A", training=8.0),
+        ]
+    )
+
+    assert cells(page, "all")[:2] == ["4", "0.75%"]
+    shares = ["3", "0.50%", "0.50%", "0.25%", "0.10%", "0.15%"]
+    assert cells(page, "trained > 1 s") == shares
+
+
+def test_without_a_report_nothing_is_said_of_the_cost(score):
+    job = score.Job("a", "A", False, (), 0, ())
+
+    assert "## Cost" not in score.page([score.Row(job, error="no end after 1 s")])
 
 
 def test_seeds_agree_where_they_name_one_leading_cause(score):

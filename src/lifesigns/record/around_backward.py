@@ -13,17 +13,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lifesigns.record.attach.backward import GradCall
+from lifesigns.record.attach.backward import OUTSIDE, GradCall, task
 from lifesigns.record.parts import Parts
-from lifesigns.record.quiet import OUTSIDE, Quiet
+from lifesigns.record.quiet import Quiet
 from lifesigns.record.schedule.cycles import ARMED
 from lifesigns.record.schedule.loss_log import is_severed, loss_value, with_graph
 from lifesigns.record.steps import Steps
+from lifesigns.record.stretch import Stretch
 
 MOST_PASSES = 64
 """Backward passes of one cycle that are recorded."""
-
-_task = torch._C._current_graph_task_id
 
 
 class AroundBackward:
@@ -33,11 +32,17 @@ class AroundBackward:
         parts: Those of the recorder.
         steps: Told where a pass shows that a cycle is over.
         quiet: The short way through cycles that are not recorded.
+        stretch: The shortest.
         on_fork: Called in a forked child, where nothing is to be watched.
     """
 
     def __init__(
-        self, parts: Parts, steps: Steps, quiet: Quiet, on_fork: Callable[[], None]
+        self,
+        parts: Parts,
+        steps: Steps,
+        quiet: Quiet,
+        stretch: Stretch,
+        on_fork: Callable[[], None],
     ) -> None:
         self._guard, self._clock, self._thread = parts.guard, parts.clock, parts.thread
         self._roots, self._hooks, self._reader = parts.roots, parts.hooks, parts.reader
@@ -45,8 +50,16 @@ class AroundBackward:
         self._cycles, self._losses, self._snapshots = parts.cycles, parts.losses, parts.snapshots
         self._functional, self._surprise = parts.functional, parts.surprise
         self._steps, self._quiet, self.forked = steps, quiet, on_fork
+        stretch.notes, stretch.after = quiet.passes, self._after_noted
+        self.notes_pass, self.after_noted = stretch.passes, stretch.passed
+        self.notes_call = quiet.calls
 
     # --- called by the wrappers -----------------------------------------------------------------
+    @property
+    def is_noting(self) -> bool:
+        """Whether this thread is inside a pass that was noted."""
+        return self._thread.in_quiet_pass and self._thread.is_here
+
     def before_backward(self, tensors: Any, gradients: Any) -> Callable[[bool], None]:
         """Notes the loss; on a recorded step reads the graph and hooks it.
 
@@ -57,12 +70,10 @@ class AroundBackward:
         Returns:
             Called after the pass; packs what was recorded.
         """
-        if self._quiet.passes(tensors, gradients):
-            return self._after_quiet
         began = time.perf_counter()
         if self._clock.began is None:
             self._clock.began = self._hooks.first_event or began
-        before = self._before if _task() == OUTSIDE else self._before_nested
+        before = self._before if task() == OUTSIDE else self._before_nested
         try:
             self._guard(before, tensors, gradients)
         except BaseException:
@@ -72,13 +83,20 @@ class AroundBackward:
             self._clock.spend(time.perf_counter() - began)
         return self._after_backward
 
-    def _after_quiet(self, succeeded: bool) -> None:
-        if not self._quiet.passed(succeeded):
+    def _after_noted(self, succeeded: bool) -> None:
+        """Counts a pass that went the short way; one in which an optimizer stepped did not."""
+        cycles = self._cycles
+        self._thread.in_quiet_pass = False
+        if cycles.stepped_inside:
             self._after_backward(succeeded)
+            return
+        cycles.passes += succeeded
+        if self._quiet.by_hand_alone:
+            self._guard(self._by_hand.look)
 
     def _after_backward(self, succeeded: bool) -> None:
         """Packs what was recorded."""
-        if _task() != OUTSIDE:
+        if task() != OUTSIDE:
             return
         self._thread.leave()
         if not self._thread.is_here:
@@ -90,6 +108,20 @@ class AroundBackward:
         began = time.perf_counter()
         self._guard(self._after, succeeded)
         self._clock.spend(time.perf_counter() - began)
+
+    def after_noted_call(self, call: GradCall, gradients: tuple[Tensor | None, ...] | None) -> None:
+        """Counts a call that went the short way, and notes the weight as it is.
+
+        Args:
+            call: What was passed to `torch.autograd.grad`.
+            gradients: What it returned; None if it has raised.
+        """
+        self._thread.in_quiet_pass = False
+        if gradients is None:
+            self._guard(self._after_grad, call, None)
+            return
+        self._cycles.passes += 1
+        self._guard(self._by_hand.look)
 
     def before_grad(self, call: GradCall) -> None:
         """Does what is done before a backward pass, as far as the call trains something.
@@ -184,6 +216,7 @@ class AroundBackward:
 
     def _change_over(self) -> None:
         """Ends what the other thread has begun, without touching what it may still train."""
+        self._quiet.close()
         self._thread.follow()
         self._reader.drop()
         self._reader.forget_parameters()

@@ -13,20 +13,17 @@ from collections.abc import Callable
 from threading import get_ident
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from lifesigns.record.attach.backward import OUTSIDE, GradCall, task
 from lifesigns.record.attach.followed_thread import NOBODY
 from lifesigns.record.loss.known_roots import KnownRoot, known_root
 from lifesigns.record.parts import Parts
 from lifesigns.record.readable import has_modes, without_modes
 from lifesigns.record.schedule.clock import NINTH, TIMED
 from lifesigns.record.schedule.cycles import QUIET
-
-OUTSIDE = -1
-"""The task of code that does not run inside a backward pass."""
-_task = torch._C._current_graph_task_id
+from lifesigns.record.stretch import Stretch
 
 
 class Quiet:
@@ -34,25 +31,34 @@ class Quiet:
 
     Args:
         parts: Those of the recorder.
+        stretch: The shortest way, begun where the cycles to come may go it.
     """
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, stretch: Stretch) -> None:
+        self._stretch = stretch
         self._cycles, self._clock, self._thread = parts.cycles, parts.clock, parts.thread
         self._losses, self._surprise = parts.losses, parts.surprise
         self._optimizers, self._by_hand, self._rates = parts.optimizers, parts.by_hand, parts.rates
         self._reader, self._roots, self._guard = parts.reader, parts.roots, parts.guard
+        self._functional = parts.functional
         self._known: dict[int, KnownRoot] = {}
-        self._open_for, self._by_hand_alone = NOBODY, False
+        self._only: Callable[[], Optimizer | None] = _nothing
+        self._open_for = NOBODY
+        self.by_hand_alone = False
+        """Whether no optimizer is known: whether one stepped by hand is to be looked at."""
 
     # --- whether it is open ---------------------------------------------------------------------
     def open(self) -> None:
         """A cycle begins, and nothing of those before it is unfinished."""
         is_plain = self._cycles.state is QUIET and self._reader.reading is None
         if is_plain and not self._losses.tentative and self._thread.is_here:
-            self._open_for, self._by_hand_alone = get_ident(), not self._optimizers
+            self._open_for, self.by_hand_alone = get_ident(), not self._optimizers
+            self._only = self._optimizers.only or _nothing
+            self._stretch.begin(self._known)
 
     def close(self) -> None:
         """Something goes the long way: so does the rest of its cycle."""
+        self._stretch.end()
         self._open_for = NOBODY
 
     def learn(self, loss: Tensor, gradient: Tensor | None, position: int) -> None:
@@ -73,7 +79,7 @@ class Quiet:
 
     # --- what goes through it -------------------------------------------------------------------
     def passes(self, loss: Any, gradients: Any) -> bool:
-        """Notes a loss, if its pass may go this way; `passed` must follow then.
+        """Notes the loss of a pass inside no other, if it may go this way.
 
         Args:
             loss: What was passed to `backward`.
@@ -82,10 +88,35 @@ class Quiet:
         Returns:
             False where nothing was done.
         """
-        cycles = self._cycles
-        if get_ident() != self._open_for or cycles.state is not QUIET:
+        if get_ident() != self._open_for or task() != OUTSIDE or self._thread.is_inside:
             return False
-        if gradients is not None or type(loss) is not Tensor or _task() != OUTSIDE:
+        if gradients is not None or type(loss) is not Tensor or self._losses.tentative:
+            return False
+        return self._notes(loss)
+
+    def calls(self, call: GradCall) -> bool:
+        """Notes the loss of a call of `torch.autograd.grad`, if it may go this way.
+
+        Args:
+            call: What was passed.
+
+        Returns:
+            False where nothing was done.
+        """
+        if get_ident() != self._open_for or not call.is_for_parameters:
+            return False
+        self._stretch.end()
+        if self.by_hand_alone or self._cycles.passes:
+            return False
+        if not self._functional.is_plain(call) or not self._notes(call.outputs[0]):
+            return False
+        self._losses.tentative = 1
+        return True
+
+    def _notes(self, loss: Tensor) -> bool:
+        """Notes a loss, unless it is to be looked at."""
+        cycles = self._cycles
+        if cycles.state is not QUIET:
             return False
         began = time.perf_counter() if cycles.step % TIMED == NINTH else 0.0
         try:
@@ -101,21 +132,6 @@ class Quiet:
             self._clock.sample("pass", time.perf_counter() - began)
         return True
 
-    def passed(self, succeeded: bool) -> bool:
-        """Whether the backward pass that has ended went this way to its end.
-
-        Args:
-            succeeded: Whether it has returned rather than raised.
-        """
-        cycles = self._cycles
-        self._thread.in_quiet_pass = False
-        if cycles.stepped_inside:
-            return False
-        cycles.passes += succeeded
-        if self._by_hand_alone:
-            self._guard(self._by_hand.look)
-        return True
-
     def steps(self, optimizer: Optimizer) -> bool:
         """Notes a step, if it may go this way.
 
@@ -126,12 +142,11 @@ class Quiet:
             False where nothing was done.
         """
         cycles = self._cycles
-        if get_ident() != self._open_for or cycles.state is not QUIET or _task() != OUTSIDE:
+        if get_ident() != self._open_for or cycles.state is not QUIET or task() != OUTSIDE:
             return False
         began = time.perf_counter() if cycles.step % TIMED == NINTH else 0.0
         try:
-            known = _unseen(self._step, optimizer) if has_modes() else self._step(optimizer)
-            if not known:
+            if not self._step(optimizer):
                 return False
         except Exception as error:
             self._guard.failed(error)
@@ -142,7 +157,7 @@ class Quiet:
     def _note(self, loss: Tensor) -> bool:
         """Adds a row to the losses, unless this one looks different, or is surprising."""
         cycles = self._cycles
-        if self._by_hand_alone and cycles.passes and not self._by_hand.is_accumulating():
+        if self.by_hand_alone and cycles.passes and not self._by_hand.is_accumulating():
             cycles.begin()
             if cycles.state is not QUIET:
                 return False
@@ -159,11 +174,13 @@ class Quiet:
 
     def _step(self, optimizer: Optimizer) -> bool:
         """Notes a step and, after the last of the cycle, its end; unless the optimizer is new."""
-        cycles, optimizers = self._cycles, self._optimizers
-        if optimizers.is_only(optimizer):
+        cycles = self._cycles
+        if self._only() is optimizer:
             self._rates.look(optimizer, cycles.step)
+            self._losses.tentative = 0
             cycles.begin()
             return True
+        optimizers = self._optimizers
         if optimizer not in optimizers:
             return False
         self._rates.look(optimizer, cycles.step)
@@ -175,7 +192,11 @@ class Quiet:
         return True
 
 
-def _unseen(note: Callable[[Any], bool], what: Any) -> bool:
-    """Notes a loss or a step where a mode of the user would see what a tensor is asked."""
+def _unseen(note: Callable[[Tensor], bool], loss: Tensor) -> bool:
+    """Notes a loss where a mode of the user would see what it is asked."""
     with without_modes():
-        return note(what)
+        return note(loss)
+
+
+def _nothing() -> None:
+    """In place of a weak reference."""

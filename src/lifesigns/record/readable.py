@@ -19,8 +19,9 @@ _PLAIN = torch._C._disabled_torch_dispatch_impl
 _wraps = torch._C._functorch.is_functorch_wrapped_tensor
 _is_batched = torch._C._functorch.is_legacy_batchedtensor
 _is_functional = torch._is_functional_tensor
-_dispatch_modes = torch._C._len_torch_dispatch_stack
-_function_modes = torch._C._len_torch_function_stack
+dispatch_modes = torch._C._len_torch_dispatch_stack
+function_modes = torch._C._len_torch_function_stack
+"""How many modes of the user are told of operations, of each kind; `has_modes` asks both."""
 _UNCHANGED = nullcontext()
 _keys = torch._C._dispatch_keys
 _transform = torch._C._functorch.peek_interpreter_stack
@@ -123,7 +124,7 @@ def without_modes() -> AbstractContextManager[object]:
 
 def has_modes() -> bool:
     """Whether code of the user is told of operations, by either kind of mode."""
-    return _dispatch_modes() > 0 or _function_modes() > 0
+    return dispatch_modes() > 0 or function_modes() > 0
 
 
 @contextmanager

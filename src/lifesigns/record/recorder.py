@@ -18,6 +18,7 @@ from lifesigns.record.parts import assemble
 from lifesigns.record.quiet import Quiet
 from lifesigns.record.schedule.streams import MOST_STREAMS
 from lifesigns.record.steps import Steps
+from lifesigns.record.stretch import Stretch
 from lifesigns.records import EVERYTHING, Cost, LossCurve, Quantity, Snapshot, Trace
 
 
@@ -57,10 +58,11 @@ class Recorder:
             on_snapshot=on_snapshot,
             on_cycle=on_cycle,
         )
-        self._quiet = Quiet(self._parts)
-        self._steps = Steps(self._parts, self._quiet)
+        self._stretch = Stretch(self._parts)
+        self._quiet = Quiet(self._parts, self._stretch)
+        self._steps = Steps(self._parts, self._quiet, self._stretch)
         self._around_backward = AroundBackward(
-            self._parts, self._steps, self._quiet, self._leave_child
+            self._parts, self._steps, self._quiet, self._stretch, self._leave_child
         )
 
     # --- life -----------------------------------------------------------------------------------
@@ -107,6 +109,7 @@ class Recorder:
     @property
     def steps(self) -> int:
         """Completed cycles."""
+        self._stretch.tell()
         return self._parts.cycles.step
 
     def trace(self, start: int = 0) -> Trace:

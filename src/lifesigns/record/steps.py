@@ -10,19 +10,17 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import torch
 from torch.optim import Optimizer
 from torch.optim.optimizer import (
     register_optimizer_step_post_hook,
     register_optimizer_step_pre_hook,
 )
 
-from lifesigns.record.attach.backward import outside_dynamo
+from lifesigns.record.attach.backward import OUTSIDE, outside_dynamo, task
 from lifesigns.record.parts import Parts
-from lifesigns.record.quiet import OUTSIDE, Quiet
+from lifesigns.record.quiet import Quiet
 from lifesigns.record.schedule.loss_log import FOREIGN
-
-_task = torch._C._current_graph_task_id
+from lifesigns.record.stretch import Stretch
 
 
 class Steps:
@@ -31,10 +29,12 @@ class Steps:
     Args:
         parts: Those of the recorder.
         quiet: The short way through cycles that are not recorded.
+        stretch: The shortest.
     """
 
-    def __init__(self, parts: Parts, quiet: Quiet) -> None:
-        self._quiet = quiet
+    def __init__(self, parts: Parts, quiet: Quiet, stretch: Stretch) -> None:
+        self._quiet, self._stretch = quiet, stretch
+        stretch.stepped = self._optimizer_stepped
         self._guard, self._clock, self._thread = parts.guard, parts.clock, parts.thread
         self._roots, self._optimizers, self._by_hand = parts.roots, parts.optimizers, parts.by_hand
         self._idle, self._cycles = parts.idle, parts.cycles
@@ -52,7 +52,7 @@ class Steps:
     def attach(self) -> None:
         """Sees the steps of every optimizer of the process from here on."""
         self._hooks = [
-            register_optimizer_step_post_hook(self._optimizer_stepped),
+            register_optimizer_step_post_hook(self._stretch.steps),
             register_optimizer_step_pre_hook(self._optimizer_steps),
         ]
 
@@ -81,7 +81,7 @@ class Steps:
         if self._thread.is_here:
             return True
         if self._thread.is_inside:
-            return _task() != OUTSIDE and self._thread.is_only_one_inside
+            return task() != OUTSIDE and self._thread.is_only_one_inside
         return optimizer in self._optimizers
 
     def _note_step(self, optimizer: Optimizer) -> None:
@@ -99,7 +99,7 @@ class Steps:
         self._idle.forget()
         self._rates.look_again(self._optimizers.alive(), self._cycles.step)
         self._rates.look(optimizer, self._cycles.step)
-        inside = _task() != OUTSIDE
+        inside = task() != OUTSIDE
         self._reader.stepped(optimizer, inside=inside)
         if inside:
             self._cycles.stepped_inside = True

@@ -32,11 +32,35 @@ class GradCall(NamedTuple):
     @property
     def is_for_parameters(self) -> bool:
         """Whether a network may be trained; plain tensors are mostly data, as in a penalty."""
-        return any(isinstance(i, nn.Parameter) for i in self.inputs)
+        first = self.inputs[0] if self.inputs else None
+        return type(first) is nn.Parameter or any(isinstance(i, nn.Parameter) for i in self.inputs)
 
 
 class Listener(Protocol):
     """What a recorder does around a backward pass."""
+
+    @property
+    def is_noting(self) -> bool:
+        """Whether this thread is inside a pass that was noted."""
+
+    def notes_pass(self, loss: Any, gradients: Any) -> bool:
+        """Called first, outside any pass: whether this one is like others and dealt with.
+
+        Args:
+            loss: What was passed: a tensor, or a sequence of them.
+            gradients: The gradients given for it, in the same form; None for a plain loss.
+
+        Returns:
+            Whether `after_noted` is to be called after the pass; if not, `before_backward` is
+            called now.
+        """
+
+    def after_noted(self, succeeded: bool) -> None:
+        """Called when a pass that was noted has returned or raised.
+
+        Args:
+            succeeded: Whether it has returned.
+        """
 
     def before_backward(self, tensors: Any, gradients: Any) -> Callable[[bool], None]:
         """Called with what was passed to `backward`.
@@ -47,6 +71,24 @@ class Listener(Protocol):
 
         Returns:
             Called when backward has returned or raised, with whether it has returned.
+        """
+
+    def notes_call(self, call: GradCall) -> bool:
+        """Called first: whether this call is like others and dealt with, as `notes_pass` is.
+
+        Args:
+            call: What was passed.
+
+        Returns:
+            Whether `after_noted_call` is to be called after it.
+        """
+
+    def after_noted_call(self, call: GradCall, gradients: tuple[Tensor | None, ...] | None) -> None:
+        """Called when a call that was noted has returned or raised.
+
+        Args:
+            call: What was passed.
+            gradients: What it returns; None if it has raised.
         """
 
     def before_grad(self, call: GradCall) -> None:
@@ -69,10 +111,28 @@ class Listener(Protocol):
 
 
 _listeners: tuple[Listener, ...] = ()
+_alone: Listener | None = None
+"""The listener, where there is one."""
 _wrapped: weakref.WeakKeyDictionary[Callable[..., Any], Callable[..., Any]]
 _wrapped = weakref.WeakKeyDictionary()
 """What each wrapper of ours calls."""
-_thread = threading.local()
+OUTSIDE = -1
+"""The task of code that does not run inside a backward pass."""
+task = torch._C._current_graph_task_id
+"""Number of the backward pass that this code runs in."""
+_transform = torch._C._functorch.peek_interpreter_stack
+
+
+class _Here(threading.local):
+    """What goes on in this thread."""
+
+    task: int | None = None
+    """Where the listeners have been told of the pass that goes on: in this task."""
+    apart = False
+    """Whether calls of `grad` are not told."""
+
+
+_here = _Here()
 
 
 def listen(listener: Listener) -> None:
@@ -81,14 +141,13 @@ def listen(listener: Listener) -> None:
     Args:
         listener: Told of every backward pass from here on, in every thread.
     """
-    global _listeners
     for name, wrapping in _WRAPPINGS.items():
         original = getattr(torch.autograd, name)
         if original not in _wrapped:
             wrapper = wrapping(original)
             _wrapped[wrapper] = original
             setattr(torch.autograd, name, wrapper)
-    _listeners = (*_listeners, listener)
+    _set((*_listeners, listener))
 
 
 def stop_listening(listener: Listener) -> None:
@@ -97,39 +156,58 @@ def stop_listening(listener: Listener) -> None:
     If another tool wrapped the same meanwhile, our wrapper stays below that one and passes calls
     through.
     """
-    global _listeners
-    _listeners = tuple(one for one in _listeners if one is not listener)
+    _set(tuple(one for one in _listeners if one is not listener))
     for name in () if _listeners else _WRAPPINGS:
         while (wrapper := getattr(torch.autograd, name)) in _wrapped:
             setattr(torch.autograd, name, _wrapped[wrapper])
 
 
+def _set(listeners: tuple[Listener, ...]) -> None:
+    global _listeners, _alone
+    _listeners, _alone = listeners, listeners[0] if len(listeners) == 1 else None
+
+
 def _wrapping(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def backward(*args: Any, **kwargs: Any) -> None:
-        task = torch._C._current_graph_task_id()
-        outer = getattr(_thread, "task", None)
-        if not _listeners or outer == task:  # an outer wrapper of ours has told them
-            original(*args, **kwargs)
+        alone = _alone
+        if alone is None or len(args) < 2 or not alone.notes_pass(args[0], args[1]):
+            _tell_all(original, args, kwargs)
             return
-        tensors = args[0] if args else kwargs.get("tensors", ())
-        gradients = args[1] if len(args) > 1 else kwargs.get("grad_tensors")
-        afterwards: list[Callable[[bool], None]] = []
-        succeeded, _thread.task = False, task
+        succeeded = False
         try:
-            for listener in _listeners:
-                after = listener.before_backward(tensors, gradients)
-                afterwards.append(after)  # at once: the next may raise
             original(*args, **kwargs)
             succeeded = True
         finally:
-            try:
-                for after in afterwards:
-                    after(succeeded)
-            finally:
-                _thread.task = outer
+            alone.after_noted(succeeded)
 
     return outside_dynamo(backward)
+
+
+def _tell_all(original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    now, outer, listeners, alone = task(), _here.task, _listeners, _alone
+    told = outer == now or (alone is not None and now == OUTSIDE and alone.is_noting)
+    if told or not listeners:  # by an outer wrapper of ours
+        original(*args, **kwargs)
+        return
+    tensors = args[0] if args else kwargs.get("tensors", ())
+    gradients = args[1] if len(args) > 1 else kwargs.get("grad_tensors")
+    afterwards: list[Callable[[bool], None]] = []
+    succeeded, _here.task = False, now
+    try:
+        for listener in listeners:
+            if now == OUTSIDE and listener.notes_pass(tensors, gradients):
+                afterwards.append(listener.after_noted)
+            else:  # at once: the next may raise
+                afterwards.append(listener.before_backward(tensors, gradients))
+        original(*args, **kwargs)
+        succeeded = True
+    finally:
+        try:
+            for after in afterwards:
+                after(succeeded)
+        finally:
+            _here.task = outer
 
 
 def _engine_wrapping(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -149,42 +227,48 @@ def _of_leaves(
     outputs: Any, weights: Any, _retains: bool, creates_graph: bool, inputs: Any, *_: Any
 ) -> GradCall | None:
     """The call, unless it is part of a pass, of a transform, or of what is computed here."""
-    inside = torch._C._current_graph_task_id() != -1
-    if inside or torch._C._functorch.peek_interpreter_stack() is not None:
+    if task() != OUTSIDE or _transform() is not None or _here.apart:
         return None
-    if getattr(_thread, "apart", False):
-        return None
-    if not all(isinstance(i, Tensor) and i.is_leaf for i in inputs):
-        return None
-    if not all(isinstance(output, Tensor) for output in outputs):
-        return None
-    single = all(output.numel() == 1 for output in outputs)
+    for leaf in inputs:
+        if not (isinstance(leaf, Tensor) and leaf.is_leaf):
+            return None
+    single = True
+    for output in outputs:
+        if not isinstance(output, Tensor):
+            return None
+        single = single and output.numel() == 1
     return GradCall(tuple(outputs), None if single else weights, tuple(inputs), creates_graph)
 
 
 def _notify_of_grad(call: GradCall, run: Callable[[], tuple[Tensor | None, ...]]) -> Any:
-    told: list[Listener] = []
+    afterwards: list[Callable[[GradCall, Any], None]] = []
     gradients = None
     try:
         for listener in _listeners:
-            told.append(listener)
-            listener.before_grad(call)
-        with apart():  # another wrapper of ours may lie below
+            if listener.notes_call(call):
+                afterwards.append(listener.after_noted_call)
+            else:
+                afterwards.append(listener.after_grad)
+                listener.before_grad(call)
+        _here.apart = True  # another wrapper of ours may lie below
+        try:
             gradients = run()
+        finally:
+            _here.apart = False
         return gradients
     finally:
-        for listener in told:
-            listener.after_grad(call, gradients)
+        for after in afterwards:
+            after(call, gradients)
 
 
 @contextmanager
 def apart() -> Iterator[None]:
     """Nobody is told of calls of `torch.autograd.grad` inside: they are our own."""
-    outer, _thread.apart = getattr(_thread, "apart", False), True
+    outer, _here.apart = _here.apart, True
     try:
         yield
     finally:
-        _thread.apart = outer
+        _here.apart = outer
 
 
 _WRAPPINGS = {"backward": _wrapping, "_engine_run_backward": _engine_wrapping}

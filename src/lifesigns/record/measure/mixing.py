@@ -12,13 +12,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from lifesigns.record.graph.module_calls import Inputs
 from lifesigns.record.graph.operations import LINEAR_MAPS
-from lifesigns.record.graph.sent_back import all_finite, gradient_at, hindrance, send_back
+from lifesigns.record.graph.sent_back import gradient_at, hindrance, send_back
 from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk, saved, snake_case
 from lifesigns.record.measure.laid_out import LAID_OUT, strangers_among
@@ -32,12 +33,12 @@ FUSED = ("MkldnnRnnLayer", "CudnnRnn")
 RUN_OVER = "recurrence_over_samples"
 """Stands for the operation between where a fused recurrent layer takes the samples for its time."""
 MOST_TRIES = 2
-"""Recorded steps in which it is asked: where a last layer starts at zero, the first
-says nothing."""
+"""Recorded steps in which it is asked: where a last layer starts at zero, the first says nothing,
+and where the last one of a branch does, it says nothing about the branch."""
 
 
 class MixingReader:
-    """Asks once at each place of the cycle, twice if the first answer is that nothing is mixed.
+    """Asks once at each place of the cycle, twice if the first answer may not be the last word.
 
     Args:
         needs: What is measured.
@@ -70,12 +71,23 @@ class MixingReader:
         if isinstance(found, str):
             self.hindrance, self._tries[position] = found, MOST_TRIES
             return None
-        if found is not None and (found.mixed or found.ahead or found.told):
+        if found is None:
+            return None
+        reading = found.reading
+        if found.is_last_word or reading.mixed or reading.ahead or reading.told:
             self._tries[position] = MOST_TRIES
-        return found
+        return reading
 
 
-def read_mixing(walked: Walk, condensed: Condensed, inputs: Inputs) -> Mixing | str | None:
+class Answer(NamedTuple):
+    """What the output of one sample depends on."""
+
+    reading: Mixing
+    is_last_word: bool
+    """Whether its gradient reached every operation: the next step would say the same."""
+
+
+def read_mixing(walked: Walk, condensed: Condensed, inputs: Inputs) -> Answer | str | None:
     """What the output of one sample depends on; None if samples cannot be told apart here.
 
     Args:
@@ -84,7 +96,7 @@ def read_mixing(walked: Walk, condensed: Condensed, inputs: Inputs) -> Mixing | 
         inputs: Input and output of the root module.
 
     Returns:
-        A reading, or the reason why none could be taken without the run noticing.
+        An answer, or the reason why none could be had without the run noticing.
 
     Cost: about one backward pass, and a reduction for each node.
     """
@@ -96,12 +108,14 @@ def read_mixing(walked: Walk, condensed: Condensed, inputs: Inputs) -> Mixing | 
         return None
     if why := hindrance(walked):
         return why
-    reading = Mixing()
+    answer = Answer(Mixing(), False)
     if axes is not None and sequence is not None and not sequence.own:
         axes = replace(axes, other=0)  # the next tokens lie along dimension 1, not the samples
     if axes is not None:
-        reading = _asked_of_samples(walked, condensed, start, axes, inputs)
-    return reading if sequence is None else asked_of_positions(walked, start, sequence, reading)
+        answer = _asked_of_samples(walked, condensed, start, axes, inputs)
+    if sequence is None:
+        return answer
+    return Answer(asked_of_positions(walked, start, sequence, answer.reading), False)
 
 
 @dataclass(frozen=True)
@@ -178,8 +192,16 @@ def _is_led_by(walked: Walk, index: int, samples: int) -> bool:
 
 def _asked_of_samples(
     walked: Walk, condensed: Condensed, start: int, axes: Axes, inputs: Inputs
-) -> Mixing:
+) -> Answer:
     rows = _sent(walked, condensed, start, 0, axes.samples)
+    reading = _meeting(walked, condensed, start, axes, inputs, rows)
+    return Answer(reading, rows.finite and all(rows.own))
+
+
+def _meeting(
+    walked: Walk, condensed: Condensed, start: int, axes: Axes, inputs: Inputs, rows: Rows
+) -> Mixing:
+    """Where the gradient of one sample meets others."""
     spread = [k for k, others in enumerate(rows.others) if others]
     run_over = next((i for i in _fused(walked, condensed) if i in rows.nodes), None)
     if not rows.finite or not any(rows.own[:-1]):
@@ -209,7 +231,7 @@ def _asked_of_samples(
 
 def _sent(walked: Walk, condensed: Condensed, start: int, dim: int, length: int) -> Rows:
     """The rows of `dim` in which a gradient of the row in the middle arrives."""
-    row, nodes, counted = length // 2, [], []
+    row, nodes, largest = length // 2, [], []
     entries, entered = set(_entries(walked, condensed)), {}
 
     def visit(index: int, gradient: Tensor) -> None:
@@ -220,12 +242,14 @@ def _sent(walked: Walk, condensed: Condensed, start: int, dim: int, length: int)
         is_led = laid_out[dim : dim + 1] == (length,) and laid_out.count(length) == 1
         if is_led and index not in condensed.weight_like:
             nodes.append(index)
-            counted.append(_counts(gradient.movedim(dim, 0), row))
+            largest.append(_largest(gradient.movedim(dim, 0)))
 
     send_back(walked, start, gradient_at(walked, start, {dim: row}), visit)
-    counts = torch.stack(counted).tolist()
-    own, others = [c[0] > 0 for c in counts], [c[1] for c in counts]
-    return Rows(nodes, own, others, all(c[2] for c in counts), entered)
+    seen, finite = torch.stack(largest) != 0, torch.stack(largest).isfinite().all(1)
+    counts = torch.stack([seen[:, row].long(), seen.sum(1), finite.long()]).tolist()
+    own = [mine > 0 for mine in counts[0]]
+    others = [number - mine for number, mine in zip(counts[1], own, strict=True)]
+    return Rows(nodes, own, others, all(counts[2]), entered)
 
 
 def _data_of_one(walked: Walk, rows: Rows) -> Iterator[tuple[Tensor, Tensor]]:
@@ -237,10 +261,10 @@ def _data_of_one(walked: Walk, rows: Rows) -> Iterator[tuple[Tensor, Tensor]]:
             yield data, used
 
 
-def _counts(gradient: Tensor, row: int) -> Tensor:
-    """Of the own row, and of the others with a gradient; 1 if all are finite."""
-    seen = (gradient.reshape(len(gradient), -1) != 0).any(1)
-    return torch.stack([seen[row].long(), seen.sum() - seen[row].long(), all_finite(gradient)])
+def _largest(gradient: Tensor) -> Tensor:
+    """Of each row the largest size: not 0 where anything is, not finite where anything is not."""
+    rows = gradient.reshape(len(gradient), -1)
+    return rows.abs().amax(1) if rows.numel() else rows.sum(1)
 
 
 def _site_below(walked: Walk, condensed: Condensed, index: int) -> str:

@@ -31,7 +31,7 @@ class Optimizers:
         self._replaced: weakref.WeakSet[Optimizer] = weakref.WeakSet()
         self._numbers: dict[int, int] = {}
         self._shapes: dict[int, list[Shape]] = {}
-        self._latest = 0
+        self._latest: weakref.ref[Optimizer] | None = None
         self._names: dict[str, None] = {}
         self.several = False
         """Whether there were ever several at a time."""
@@ -44,10 +44,11 @@ class Optimizers:
     def __contains__(self, optimizer: Optimizer) -> bool:
         return id(optimizer) in self._alive
 
-    def is_only(self, optimizer: Optimizer) -> bool:
-        """Whether it is the only one, and stepped last: its step ends the cycle."""
-        key = id(optimizer)
-        return key == self._latest and len(self._alive) == 1 and key in self._alive
+    @property
+    def only(self) -> weakref.ref[Optimizer] | None:
+        """The only one, if it has stepped last: its step ends a cycle."""
+        latest = self._latest
+        return latest if list(self._alive.values()) == [latest] else None
 
     def number(self, optimizer: Optimizer) -> int:
         """Which of the optimizers it is.
@@ -93,7 +94,7 @@ class Optimizers:
 
     def stepped(self, optimizer: Optimizer) -> None:
         """Notes a step; optimizers that have missed `_STALE_STEPS` steps of another are dropped."""
-        self._latest = id(optimizer)
+        self._latest = self._alive.get(id(optimizer))
         steps = self._stepped[id(optimizer)] = self._stepped.get(id(optimizer), 0) + 1
         if steps > _STALE_STEPS:
             for idle in self._alive.keys() - self._stepped.keys():
@@ -153,7 +154,8 @@ class ByHand:
         self._parameter: weakref.ref[Tensor] | None = None
         self._seen: list[Tensor] = []
         self._counted = (0, True)
-        self._counts_tell = False
+        self.counts_tell = False
+        """Whether a step shows in torch's count of the changes of the weight."""
 
     def choose(self, leaves: Iterable[tuple[Tensor, Tensor | None]]) -> None:
         """Picks the parameter to look at.
@@ -161,7 +163,7 @@ class ByHand:
         Args:
             leaves: Parameters that a backward pass has reached, each with its gradient.
         """
-        self._parameter, self._counts_tell = None, False
+        self._parameter, self.counts_tell = None, False
         for leaf, given in sorted(leaves, key=lambda pair: pair[0].numel()):
             gradient = on_this_rank(given)
             if gradient is not None and on_this_rank(leaf) is not None and gradient.any():
@@ -176,18 +178,18 @@ class ByHand:
     def look(self) -> None:
         """Notes gradient and weight as backward left them."""
         self._counted = self._counts()
-        if not self._counts_tell:
+        if not self.counts_tell:
             self._seen = [tensor.clone() for tensor in self._now()]
 
     def is_accumulating(self) -> bool:
         """Whether the backward pass about to begin adds to the gradients of the last one."""
         counts = self._counts()
-        if self._counts_tell:
+        if self.counts_tell:
             return counts == self._counted
         now, seen = self._now(), self._seen
         if now and len(now) == len(seen) and all(map(torch.equal, now, seen)):
             return True
-        self._counts_tell = bool(now) and counts[0] != self._counted[0]
+        self.counts_tell = bool(now) and counts[0] != self._counted[0]
         return False
 
     def keeps_weight(self) -> bool:
@@ -195,17 +197,21 @@ class ByHand:
 
         One that cannot be read is taken for kept, one that is gone for replaced.
         """
-        if self._counts_tell:
-            return self._counts()[0] == self._counted[0]
+        counts = self._counts()
+        if self.counts_tell:
+            return counts[0] == self._counted[0]
         p = None if self._parameter is None else self._parameter()
         now, seen = self._now()[:1], self._seen[:1]
         if p is not None and not now:
             return True
-        return bool(now and seen) and torch.equal(now[0], seen[0])
+        if now and seen and torch.equal(now[0], seen[0]):
+            return True
+        self.counts_tell = bool(now and seen) and counts[0] != self._counted[0]
+        return False
 
     def forget(self) -> None:
         """Lets go of what was noted."""
-        self._parameter, self._seen, self._counts_tell = None, [], False
+        self._parameter, self._seen, self.counts_tell = None, [], False
 
     def _counts(self) -> tuple[int, bool]:
         """How often the weight was changed in place, and whether it has no gradient."""

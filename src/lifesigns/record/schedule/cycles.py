@@ -66,7 +66,8 @@ class Cycles:
         self._sampler, self._instruments = sampler, instruments
         self._clock, self._on_cycle = clock, on_cycle
         self._last_cost = self._watching_when_armed = 0.0
-        self._rests_until = 0
+        self.rests_until = 0
+        """The first cycle that may be due."""
         self.state = OFF
         self.step = 0
         """Completed cycles: the number of the one that is going on."""
@@ -90,10 +91,15 @@ class Cycles:
         """Ends the cycle and begins the next, armed if it is due."""
         self.step += 1
         self.passes = self._taken_back = 0
-        if self.step >= self._rests_until or self.state is not QUIET:
+        if self.step >= self.rests_until or self.state is not QUIET:
             self._decide()
         if self._on_cycle is not None:
             self._on_cycle(self.step)
+
+    @property
+    def is_reported(self) -> bool:
+        """Whether somebody is told of each cycle."""
+        return self._on_cycle is not None
 
     def _decide(self) -> None:
         """Whether the cycle that begins is due; if not, how many more are not."""
@@ -105,7 +111,7 @@ class Cycles:
         if sampler.due(*now):
             self._arm()
             return
-        self._rests_until = self.step + sampler.rests(*now)
+        self.rests_until = self.step + sampler.rests(*now)
         if self.state is ARMED or self.state is ON_THE_SPOT:
             self.state = QUIET
             self._lay_down()
@@ -132,7 +138,7 @@ class Cycles:
     def ask(self) -> None:
         """Something has changed that the next cycle will show."""
         self._sampler.ask()
-        self._rests_until = 0
+        self.rests_until = 0
 
     def surprise(self) -> None:
         """A loss of this cycle is recorded on the spot, unless everything is."""

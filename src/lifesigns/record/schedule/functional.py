@@ -48,6 +48,17 @@ class Functional:
         self.left_out += trained_nothing
         return trained_nothing
 
+    def is_plain(self, call: GradCall) -> bool:
+        """Whether a call is one of a row that train: of one loss, each followed by its update.
+
+        Args:
+            call: The call that begins.
+        """
+        is_alone = call.weights is None and len(call.outputs) == 1 and not self._losses.tentative
+        if not is_alone or call.creates_graph or self._differentiable:
+            return False
+        return self._by_hand.counts_tell and self._by_hand.looks_at_one_of(call.inputs)
+
     def passes_over(self, call: GradCall, step: int) -> bool:
         """Whether a call is left out at once: beside a backward pass, or of second order.
 

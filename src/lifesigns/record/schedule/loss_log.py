@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -68,9 +69,13 @@ class LossLog:
 
     def append_number(self, step: int, value: float) -> None:
         """The short form of `append`, for the steps that are not recorded."""
-        self._streams.append(0)
         self._steps.append(step)
         self._values.append(value)
+
+    @property
+    def keepers(self) -> tuple[Callable[[int], None], Callable[[float], None]]:
+        """What adds a row if its step and its value are passed, in this order."""
+        return self._steps.append, self._values.append
 
     def note(self, position: int, look: Hashable) -> None:
         """What the loss of the newest row looks like; it concerns the watched model.
@@ -101,6 +106,7 @@ class LossLog:
         self.tentative = max(self.tentative - 1, 0)
         self._late.pop(row, None)
         self._looks.pop(row, None)
+        self._fill()
         self.pooled -= self._streams.pop() == POOLED
         self._steps.pop()
         self._values.pop()
@@ -123,6 +129,7 @@ class LossLog:
         Args:
             owner: Number of the optimizer that steps.
         """
+        self.tentative = 0
         self._ends.append((len(self), owner))
         if len(self._ends) >= _MOST_ENDS:
             self._settle()
@@ -144,7 +151,12 @@ class LossLog:
             self._owner = owner
             self._close_until(end, owner)
 
+    def _fill(self) -> None:
+        """The newest rows have no stream yet."""
+        self._streams.extend(repeat(0, len(self._steps) - len(self._streams)))
+
     def _close_until(self, end: int, owner: int) -> None:
+        self._fill()
         for row in range(self._open, end):
             look = self._looks.pop(row, None)
             stream = self._streams[row] = self._curves.of(owner, row - self._open, look)
@@ -167,6 +179,7 @@ class LossLog:
 
     def stream(self, row: int) -> int:
         """Stream of a row."""
+        self._fill()
         return self._streams[row]
 
     def join(self, step: int) -> None:
@@ -181,6 +194,7 @@ class LossLog:
             start: Number of the first row.
         """
         self._fetch()
+        self._fill()
         return LossCurve(
             np.array(self._steps[start:], np.int64),
             np.array(self._values[start:], np.float64),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from lifesigns.record.attach.guard import is_from_a_signal
+from lifesigns.record.readable import without_modes
 from lifesigns.records import RateCurve
 
 MOST_GROUPS = 8
@@ -47,6 +49,15 @@ class RateLog:
                 return
         self._note(optimizer, [group.get("lr") for group in groups[:MOST_GROUPS]], step)
 
+    def seen_of(self, optimizer: Optimizer) -> tuple[Sequence[Any], int]:
+        """The rates of the first groups as they were seen last, and how many groups there were.
+
+        Args:
+            optimizer: One that may have stepped.
+        """
+        rates, _, groups = self._seen.get(id(optimizer), ((), 0, 0))
+        return rates, groups
+
     def look_again(self, optimizers: list[Optimizer], step: int) -> None:
         """Forgets those that are gone, and reads rates that change in place: tensors.
 
@@ -72,6 +83,10 @@ class RateLog:
         )
 
     def _note(self, optimizer: Optimizer, rates: list[Any], step: int) -> None:
+        with without_modes():
+            self._read(optimizer, rates, step)
+
+    def _read(self, optimizer: Optimizer, rates: list[Any], step: int) -> None:
         known = self._seen.get(id(optimizer))
         first = known[1] if known and len(known[0]) == len(rates) else self._free(len(rates))
         self._seen[id(optimizer)] = rates, first, len(optimizer.param_groups)

@@ -10,8 +10,10 @@ DENSE = 16
 """From here on one cycle of every doubling is recorded, before that one in two doublings."""
 SHORT = 1.0
 """Seconds of training for which some cycles are recorded whatever they cost: rules need them."""
+MODEST = 0.05
+"""Share of these seconds up to which some more are."""
 LEEWAY = 2.0
-"""Times the budget that those cycles may cost later on."""
+"""Times the budget that all of those may cost later on."""
 
 
 @dataclass
@@ -45,8 +47,9 @@ class Budget:
 
     What the first cycles cost counts, and spaces the others. Some are wanted: 4, 16, 32, 64, 128,
     …, for nobody knows beforehand which cycle is the last, and those that were asked for. In the
-    first second of training they are recorded whatever they cost, so that a training that is over
-    by then has the last of them in its second half; later within `LEEWAY` times the budget.
+    first second of training 4, 32, 128, 512, … are recorded whatever they cost, the rest up to a
+    `MODEST` share: where that is kept, a training that is over by then has the last of them in its
+    second half. Later all are, within `LEEWAY` times the budget.
     """
 
     share: float = 0.01
@@ -65,8 +68,11 @@ class Budget:
         allowed, cost = self.share * training, watching + last_cost
         if step < FIRST or cost <= allowed:
             return True
-        is_wanted = asked or _next_milestone(step) == step
-        return is_wanted and (training < SHORT or cost <= LEEWAY * allowed)
+        if not asked and _next_milestone(step) != step:
+            return False
+        if training < SHORT:
+            return _is_needed(step) or cost <= MODEST * training
+        return cost <= LEEWAY * allowed
 
     def rests(self, step: int, watching: float, training: float, last_cost: float) -> int:
         """How many cycles from `step` on are not due for certain; see `due`.
@@ -81,6 +87,11 @@ class Budget:
     def ask(self) -> None:
         """The next cycle is wanted: something has changed."""
         self._asked = True
+
+
+def _is_needed(step: int) -> bool:
+    """Of the milestones 4, and from 32 on every second one."""
+    return step == 4 or (step > DENSE and step.bit_length() % 2 == 0)
 
 
 def _next_milestone(step: int) -> int:

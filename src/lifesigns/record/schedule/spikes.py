@@ -64,6 +64,19 @@ class Surprise:
         self._mean = mean
         return True
 
+    @property
+    def bounds(self) -> tuple[float, float, float]:
+        """The running mean, and between what it is expected; see `is_expected`."""
+        return self._mean, self._lowest, self._highest
+
+    def follow(self, mean: float) -> None:
+        """Takes over the running mean of losses that were expected.
+
+        Args:
+            mean: The latest.
+        """
+        self._mean = mean
+
     def _compare(self) -> None:
         """Notes that the running mean is no longer what it was at the last recording."""
         if not (self._mean < self._lowest or self._mean > self._highest):
