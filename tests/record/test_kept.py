@@ -8,33 +8,31 @@ import torch
 
 from lifesigns.record import Recorder
 from lifesigns.record.schedule import kept as module
-from lifesigns.record.schedule.kept import LEAST, MOST, NOTABLE, KeptSnapshots, size_of
+from lifesigns.record.schedule.kept import LEAST, MOST, NOTABLE, KeptSnapshots
 from lifesigns.record.schedule.loss_log import LossLog
-from lifesigns.records import Graph, Mixing, NonFinite, SiteReading, Snapshot, UnitSums
+from lifesigns.record.schedule.taken import Taken
+from lifesigns.records import Graph, Snapshot
 
 GRAPH = Graph()
-NAN = NonFinite("forward", "3:log#0", "log", 8)
 
 
-def keep(snapshots):
+def keep(several):
     kept = KeptSnapshots()
-    for snapshot in snapshots:
-        kept.add(snapshot)
+    for taken in several:
+        kept.add(taken)
     return kept
 
 
-def run(steps, **fields):
-    return (Snapshot(step, GRAPH, **fields) for step in range(steps))
+def make(step, stream, parameters):
+    return Snapshot(step, GRAPH, stream, parameters=parameters)
+
+
+def run(steps, size=0, *, is_notable=False):
+    return (Taken(step, 0, size, is_notable, make) for step in range(steps))
 
 
 def steps(kept):
-    return [snapshot.step for snapshot in kept]
-
-
-def of_units(units):
-    """What is read of two activations of so many units."""
-    sums = UnitSums.of(np.zeros((2, units)))
-    return tuple(SiteReading(site, sums, sums, sums) for site in range(2))
+    return [taken.snapshot().step for taken in kept]
 
 
 def test_a_usual_run_is_kept_whole():
@@ -52,39 +50,35 @@ def test_the_first_the_latest_and_evenly_spaced_ones_between_are_kept(length):
 
 
 def test_a_step_of_several_losses_stays_whole_or_goes_whole():
-    several = (Snapshot(step, GRAPH, stream) for step in range(5000) for stream in range(3))
+    several = (Taken(step, stream, 0, False, make) for step in range(5000) for stream in range(3))
 
     kept = keep(several)
 
-    between = [snapshot for snapshot in kept if 20 < snapshot.step < 4900]
+    between = [taken for taken in kept if 20 < taken.step < 4900]
     assert between
     assert all(steps(between).count(step) == 3 for step in steps(between))
     assert kept.recorded == 5000
 
 
-@pytest.mark.parametrize(
-    "what", [{"nonfinite": NAN}, {"reason": "spike"}, {"mixing": Mixing()}], ids=str
-)
-def test_what_was_recorded_for_a_reason_stays(what):
-    marked = (replace(s, **what) if s.step == 333 else s for s in run(20_000))
+def test_what_was_recorded_for_a_reason_stays():
+    marked = (replace(t, is_notable=t.step == 333) for t in run(20_000))
 
     assert 333 in steps(keep(marked))
 
 
 def test_of_very_many_notable_steps_the_first_stay():
-    found = steps(keep(run(5000, nonfinite=NAN)))
+    found = steps(keep(run(5000, is_notable=True)))
 
     assert len(found) <= MOST
     assert found[:NOTABLE] == list(range(NOTABLE))
 
 
 def test_snapshots_of_a_large_network_are_kept_within_their_bytes(monkeypatch):
-    monkeypatch.setattr(module, "MOST_BYTES", 50 * size_of(Snapshot(0, GRAPH, sites=of_units(500))))
+    monkeypatch.setattr(module, "MOST_BYTES", 50 * 32_000)
 
-    kept = keep(run(2000, sites=of_units(500)))
+    kept = keep(run(2000, size=32_000))
 
     assert LEAST // 2 < len(list(kept)) <= 50
-    assert sum(map(size_of, kept)) <= module.MOST_BYTES
     assert {0, 1, 2, 3, 1998, 1999} <= set(steps(kept))
     assert kept.recorded == 2000
 
@@ -92,25 +86,63 @@ def test_snapshots_of_a_large_network_are_kept_within_their_bytes(monkeypatch):
 def test_a_few_are_kept_however_large_they_are(monkeypatch):
     monkeypatch.setattr(module, "MOST_BYTES", 1)
 
-    assert steps(keep(run(LEAST, sites=of_units(500)))) == list(range(LEAST))
+    assert steps(keep(run(LEAST, size=32_000))) == list(range(LEAST))
 
 
 def test_a_joined_step_has_the_number_of_the_one_it_goes_on_with():
-    kept = keep(run(4))
+    looked_at, others = keep(run(4)), keep(run(4))
+    steps(looked_at)
 
-    kept.join(2)
+    for kept in (looked_at, others):
+        kept.join(2)
 
-    assert steps(kept) == [0, 1, 2, 2]
+    assert steps(looked_at) == steps(others) == [0, 1, 2, 2]
+
+
+def test_a_snapshot_is_made_when_it_is_first_looked_at_and_once():
+    made = []
+    taken = Taken(3, 1, 0, False, lambda *where: made.append(where) or make(*where))
+    taken.parameters = lambda: ("readings",)
+
+    assert made == []
+    first, again = taken.snapshot(), taken.snapshot()
+
+    assert first is again
+    assert made == [(3, 1, ("readings",))]
+
+
+def recorded(model, steps=1, loss=torch.sum):
+    """What is kept of the last of so many steps."""
+    recorder, optimizer = Recorder(every=1, strict=True), torch.optim.SGD(model.parameters(), 0.0)
+    recorder.start()
+    for _ in range(steps):
+        loss(model(torch.ones(4, 3))).backward()
+        optimizer.step()
+    recorder.stop()
+    return list(recorder._parts.snapshots.kept)[-1]
+
+
+@pytest.mark.parametrize("lowest", [0.0, 1.0])
+def test_a_step_is_notable_whose_gradient_turns_infinite(lowest):
+    model = torch.nn.Linear(3, 1)
+    torch.nn.init.zeros_(model.weight)
+    torch.nn.init.zeros_(model.bias)
+
+    taken = recorded(model, 4, lambda x: (x + lowest).sqrt().sum())
+
+    assert taken.is_notable is (lowest == 0)
+    assert taken.is_notable is (taken.snapshot().nonfinite is not None)
 
 
 def test_the_size_of_a_snapshot_is_no_less_than_its_arrays():
-    sites = of_units(1000)
-    arrays = [vars(s) for r in sites for s in (r.value, r.output_gradient, r.input_gradient)]
+    model = torch.nn.Sequential(torch.nn.Linear(3, 5000), torch.nn.ReLU(), torch.nn.Linear(5000, 1))
 
-    size = size_of(Snapshot(0, GRAPH, sites=sites))
+    taken = recorded(model)
 
-    numbers = sum(array.nbytes for fields in arrays for array in fields.values())
-    assert numbers <= size < 1.2 * numbers
+    (site,) = taken.snapshot().sites
+    sums = [vars(s) for s in (site.value, site.output_gradient, site.input_gradient)]
+    numbers = sum(array.nbytes for fields in sums for array in fields.values())
+    assert numbers <= taken.size < 1.2 * numbers
 
 
 def test_a_trace_tells_how_many_steps_were_recorded_and_has_every_loss(monkeypatch):

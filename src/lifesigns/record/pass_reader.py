@@ -22,9 +22,11 @@ from lifesigns.record.measure.mixing import MixingReader
 from lifesigns.record.measure.parameters import ParameterReader
 from lifesigns.record.measure.reduce import measuring
 from lifesigns.record.measure.unreached import Unreached
+from lifesigns.record.measure.watched_parameter import ReadParameters
 from lifesigns.record.reading import Reading
 from lifesigns.record.schedule.loss_log import LossLog
-from lifesigns.records import EVERYTHING, ParameterReading, Quantity, Snapshot
+from lifesigns.record.schedule.taken import Taken
+from lifesigns.records import EVERYTHING, Quantity
 
 NAMED = 4
 """Parameters that could not be read, of which the report gives the names."""
@@ -163,7 +165,7 @@ class PassReader:
 
     def finish(
         self, step: int, *, succeeded: bool, returned: Mapping[int, Tensor] | None = None
-    ) -> tuple[Reading, Snapshot] | None:
+    ) -> tuple[Reading, Taken] | None:
         """Ends the pass that is being read, with what was read of it.
 
         Args:
@@ -184,7 +186,8 @@ class PassReader:
             repeated.unhook()
         self.drop()
         with measuring():
-            taken = reading.snapshot(step, self._losses.newest, succeeded=succeeded)
+            read = reading.end(succeeded=succeeded)
+            taken = Taken(step, self._losses.newest, read.size, read.is_notable, make=read.snapshot)
             if not succeeded:
                 self._parameters = None
             elif self._parameters is not None:
@@ -218,8 +221,8 @@ class PassReader:
 
     def finish_parameters(
         self, rates: Mapping[int, float], optimizers: Collection[Optimizer]
-    ) -> tuple[ParameterReading, ...]:
-        """The readings of the cycle's parameters; see `ParameterReader.finish`.
+    ) -> ReadParameters:
+        """What was read of the cycle's parameters; see `ParameterReader.finish`.
 
         Args:
             rates: Learning rate by `id` of the parameter.
@@ -227,15 +230,15 @@ class PassReader:
         """
         reader, self._parameters = self._parameters, None
         if reader is None:
-            return ()
+            return ReadParameters()
         with measuring():
-            readings = reader.finish(rates, bool(optimizers))
+            read = reader.finish(rates, bool(optimizers))
             if self._thread.is_alone:
                 place = Places(call.module() for call in self._hooks.calls() if not call.depth)
                 self.unreached.look(optimizers, rates, reader.seen, place)
         self.unreadable.update(reader.unreadable)
         self.sampled.update(reader.sampled)
-        return readings
+        return read
 
     def forget_parameters(self) -> None:
         """The cycle has nothing to add them to."""

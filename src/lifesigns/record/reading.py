@@ -6,12 +6,11 @@ import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from lifesigns.functions.activations import ACTIVATIONS
@@ -33,10 +32,10 @@ from lifesigns.record.measure.large import how_many_of, some_units
 from lifesigns.record.measure.nonfinite_origin import forward_origin
 from lifesigns.record.measure.reduce import Pack, PendingSums
 from lifesigns.record.measure.stacks import Lessened
+from lifesigns.record.read_pass import PendingSite, ReadPass
 from lifesigns.record.readable import no_gradients, obstacle, readable, without_modes
 from lifesigns.records import (
     EVERYTHING,
-    BatchReading,
     Coverage,
     Graph,
     Kind,
@@ -45,9 +44,6 @@ from lifesigns.records import (
     NonFinite,
     Quantity,
     Site,
-    SiteReading,
-    Snapshot,
-    UnitSums,
 )
 
 HOOKED_KINDS = frozenset({Kind.ACTIVATION, Kind.SOFTMAX, Kind.OTHER})
@@ -56,15 +52,6 @@ GROUPING = frozenset({"Max", "Amax", "Glu"})
 """Operations that make one value of a group of them."""
 MOST_CALLS = 16
 """Calls of one operation in one module that are read; a loop may make thousands."""
-
-
-@dataclass
-class PendingSite:
-    """A site whose sums are still on the device."""
-
-    value: PendingSums | None = None
-    output_gradient: PendingSums | None = None
-    input_gradient: PendingSums | None = None
 
 
 class Reading:
@@ -101,7 +88,7 @@ class Reading:
         obstacles: Iterable[str] = (),
         mixing: Mixing | None = None,
     ) -> None:
-        self._pack, self._needs = Pack(), needs
+        self._pack, self._needs = Pack(), frozenset(needs)
         self.scale, self.leaves, self._reason = scale, walked.leaves, reason
         self._graph = Graph()
         self._sites: dict[int, PendingSite] = {}
@@ -277,27 +264,24 @@ class Reading:
             handle.remove()
         self._handles.clear()
 
-    def snapshot(self, step: int, stream: int, *, succeeded: bool = True) -> Snapshot:
-        """The snapshot, with one copy to the host; parameters are added at the end of the cycle.
+    def end(self, *, succeeded: bool = True) -> ReadPass:
+        """What was read, with one copy to the host; nothing of the run is held any longer.
 
         Args:
-            step: Number of the cycle.
-            stream: Number of the loss.
             succeeded: Whether backward came to its end; if not, gradients say nothing.
         """
-        arrays = self._pack.fetch()
-        sites = tuple(self._site(number, p, arrays) for number, p in self._sites.items())
-        if not succeeded:
-            sites = tuple(replace(s, output_gradient=None, input_gradient=None) for s in sites)
-        batch = self._batch and BatchReading(self._batch[0], self._batch[1].of(arrays))
-        return Snapshot(
-            step=step,
+        loss = self._loss
+        if loss is not None:
+            loss.let_go()
+        return ReadPass(
             graph=self._graph,
-            stream=stream,
-            sites=sites,
-            loss=self._loss.of(arrays) if self._loss else LossReading(self._value),
-            batch=batch or None,
-            nonfinite=self._nonfinite or _backward_origin(self._graph, sites),
+            arrays=self._pack.fetch(),
+            sites=self._sites,
+            scale=self.scale,
+            has_gradients=succeeded,
+            loss=loss or LossReading(self._value),
+            batch=self._batch,
+            nonfinite=self._nonfinite,
             evaluating=tuple(self._evaluating),
             mixing=self._mixing,
             coverage=Coverage(
@@ -307,41 +291,20 @@ class Reading:
                 repeated=self._repeated,
                 unreadable=tuple(dict.fromkeys(self._unreadable)),
                 failures=tuple(self.failures),
-                unmeasured=tuple(q for q in Quantity if q not in self._needs),
+                unmeasured=unmeasured(self._needs),
             ),
             reason=self._reason,
         )
 
-    def _site(
-        self, number: int, pending: PendingSite, arrays: list[NDArray[np.float64]]
-    ) -> SiteReading:
-        def gradient(sums: PendingSums | None) -> UnitSums | None:
-            return None if sums is None else rescaled(sums.of(arrays), 1 / self.scale)
 
-        return SiteReading(
-            number,
-            value=None if pending.value is None else pending.value.of(arrays),
-            output_gradient=gradient(pending.output_gradient),
-            input_gradient=gradient(pending.input_gradient),
-        )
-
-
-def rescaled(sums: UnitSums, factor: float) -> UnitSums:
-    """The sums of values multiplied by `factor` (positive).
+@lru_cache(maxsize=64)
+def unmeasured(needs: frozenset[Quantity]) -> tuple[Quantity, ...]:
+    """What is left out on purpose.
 
     Args:
-        sums: Sums of a signal, by unit.
-        factor: What each value was multiplied by.
+        needs: What is measured.
     """
-    if factor == 1.0:
-        return sums
-    return replace(
-        sums,
-        total=sums.total * factor,
-        total_squared=sums.total_squared * factor**2,
-        minimum=sums.minimum * factor,
-        maximum=sums.maximum * factor,
-    )
+    return tuple(quantity for quantity in Quantity if quantity not in needs)
 
 
 def _dim(tensor: Tensor, site: Site) -> int:
@@ -380,15 +343,3 @@ def _flat(arrived: Tensor | None, passed: Tensor, flat_slope: float) -> Lessened
     if arrived is None or not 0 < flat_slope < math.inf or arrived.shape != passed.shape:
         return None
     return Lessened(arrived, flat_slope)
-
-
-def _backward_origin(graph: Graph, sites: tuple[SiteReading, ...]) -> NonFinite | None:
-    """The first operation, in backward order, that turned a finite gradient into another."""
-    for reading in reversed(sites):
-        arrived, passed = reading.output_gradient, reading.input_gradient
-        if arrived is None or passed is None or arrived.nonfinite.any():
-            continue
-        if bad := int(passed.nonfinite.sum()):
-            site = graph.sites[reading.site]
-            return NonFinite("backward", site.name, site.operation, bad)
-    return None

@@ -65,6 +65,12 @@ class PendingLoss:
         if self.recompute is not None:
             self.fit = pack.add(self.recompute())
 
+    def let_go(self) -> None:
+        """The pass is over: what could give the value again holds tensors of the run."""
+        self.recompute = None
+        for other in self.others:
+            other.let_go()
+
     def of(self, arrays: list[NDArray[np.float64]]) -> LossReading:
         """The reading, once the pack has been fetched.
 

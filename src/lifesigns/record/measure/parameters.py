@@ -16,9 +16,9 @@ from lifesigns.record.measure.large import LARGE, some_rows, with_a_zero_row
 from lifesigns.record.measure.parameter_numbers import numbers_for, sample, wide
 from lifesigns.record.measure.reduce import Pack
 from lifesigns.record.measure.stale_gradients import Leftover, was_cleared
-from lifesigns.record.measure.watched_parameter import Watched, reading_of
+from lifesigns.record.measure.watched_parameter import ReadParameters, Watched
 from lifesigns.record.readable import is_readable, local, obstacle, on_this_rank
-from lifesigns.records import EVERYTHING, ParameterReading, Quantity
+from lifesigns.records import EVERYTHING, Quantity
 
 FROM_GRADIENT = frozenset({Quantity.PARAMETERS, Quantity.UPDATES, Quantity.STALE})
 """What is measured with a copy of the gradient; that shows, too, which scale it is in."""
@@ -203,10 +203,8 @@ class ParameterReader:
             read.append((watched, gradient))
         self._numbers.of("gradient", read)
 
-    def finish(
-        self, rates: Mapping[int, float], optimizers_known: bool
-    ) -> tuple[ParameterReading, ...]:
-        """The readings, once the step has been made.
+    def finish(self, rates: Mapping[int, float], optimizers_known: bool) -> ReadParameters:
+        """What was read, once the step has been made.
 
         A plain tensor that asks for a gradient is data (a physics-informed network differentiates
         by its input), unless an optimizer holds it or none is known. What only earlier cycles
@@ -223,12 +221,15 @@ class ParameterReader:
         arrays = self._pack.fetch()
         alive = [(w, p) for w in self.watched if (p := w.parameter()) is not None]
         self._trained.update((p, None) for w, p in alive if w.reached)
-        return tuple(
-            reading_of(w, p, arrays, rates.get(id(p)), optimizers_known)
+        read = [
+            (w, p)
             for w, p in alive
             if w.reached or p not in self._trained
             if isinstance(p, nn.Parameter) or not optimizers_known or id(p) in rates
-        )
+        ]
+        for watched, p in read:
+            watched.end(p, rates.get(id(p)))
+        return ReadParameters([w for w, _ in read], arrays, optimizers_known)
 
     @property
     def seen(self) -> set[int]:

@@ -109,6 +109,11 @@ class Stacked(NamedTuple):
             nonfinite=nonfinite,
         )
 
+    def has_nonfinite(self, arrays: Arrays, row: int, units: int) -> bool:
+        """Whether some value of a tensor is not finite; the arguments are those of `sums`."""
+        slot = self.nonfinite
+        return slot is not None and bool(arrays[slot][row * units : (row + 1) * units].any())
+
 
 class Single(NamedTuple):
     """Where the program has put the sums of one tensor, `[FIELDS, units]`."""
@@ -128,8 +133,13 @@ class Single(NamedTuple):
         count, active, saturated, nonfinite = found[4:].astype(np.int64)
         return UnitSums(count, total, total_squared, active, saturated, minimum, maximum, nonfinite)
 
+    def has_nonfinite(self, arrays: Arrays, row: int, units: int) -> bool:
+        """Whether some value is not finite; the arguments are those of `sums`."""
+        end = row + FIELDS * units
+        return bool(arrays[self.slot][end - units : end].any())
 
-@dataclass
+
+@dataclass(slots=True)
 class PendingSums:
     """A `UnitSums` that is not on the host yet."""
 
@@ -153,6 +163,15 @@ class PendingSums:
             stopped = arrived.active + arrived.nonfinite - sums.active - sums.nonfinite
             return replace(sums, saturated=np.maximum(stopped, 0))
         return replace(sums, saturated=sums.count - sums.active)
+
+    def has_nonfinite(self, arrays: Arrays) -> bool:
+        """Whether some value is not finite.
+
+        Args:
+            arrays: What the pack brought to the host, by slot.
+        """
+        assert self.place is not None, "the pack was not fetched"
+        return self.place.has_nonfinite(arrays, self.row, self.units)
 
     def _counted(self, arrays: Arrays) -> UnitSums:
         assert self.place is not None, "the pack was not fetched"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import NamedTuple
 
-from lifesigns.records import Snapshot, UnitSums
+from lifesigns.record.schedule.taken import Taken
 
 MOST = 256
 """Snapshots that are kept."""
@@ -15,16 +14,13 @@ MOST_BYTES, LEAST = 128 << 20, 32
 NOTABLE = 16
 """Steps that are kept because of what happened in them."""
 READING = 1024
-"""Bytes of a parameter's reading, or of the objects that hold the sums of one tensor's units."""
-UNIT = 64
-"""Bytes of the sums of one unit: eight numbers."""
+"""Bytes of a parameter's reading."""
 
 
 class _Kept(NamedTuple):
     number: int
     """Of its step among those that were recorded."""
-    size: int
-    snapshot: Snapshot
+    taken: Taken
 
 
 class KeptSnapshots:
@@ -41,23 +37,23 @@ class KeptSnapshots:
         self.recorded = 0
         """Steps that were recorded, kept or not."""
 
-    def __iter__(self) -> Iterator[Snapshot]:
-        return (one.snapshot for one in self._kept)
+    def __iter__(self) -> Iterator[Taken]:
+        return (one.taken for one in self._kept)
 
-    def add(self, snapshot: Snapshot) -> None:
+    def add(self, taken: Taken) -> None:
         """Keeps a snapshot, in place of others if they are too many or too large.
 
         Args:
-            snapshot: Of the step of the last one, or of a later step.
+            taken: Of the step of the last one, or of a later step.
 
-        Cost: about 3 µs, and 1 µs for each site.
+        Cost: about 3 µs.
         """
-        self.recorded += not self._kept or self._kept[-1].snapshot.step != snapshot.step
-        one = _Kept(self.recorded - 1, size_of(snapshot), snapshot)
-        if (snapshot.is_notable or snapshot.mixing) and len(self._notable) < NOTABLE:
+        self.recorded += not self._kept or self._kept[-1].taken.step != taken.step
+        one = _Kept(self.recorded - 1, taken)
+        if taken.is_notable and len(self._notable) < NOTABLE:
             self._notable.add(one.number)
         self._kept.append(one)
-        self._bytes += one.size
+        self._bytes += taken.size
         count = len(self._kept)
         if count > MOST or (self._bytes > MOST_BYTES and count > LEAST):
             self._thin()
@@ -68,7 +64,8 @@ class KeptSnapshots:
         Args:
             step: Number of the cycle that goes on.
         """
-        self._kept = [one._replace(snapshot=joined(one.snapshot, step)) for one in self._kept]
+        for one in self._kept:
+            one.taken.join(step)
 
     def _thin(self) -> None:
         """Drops a quarter or more of those between the first and the latest."""
@@ -80,42 +77,7 @@ class KeptSnapshots:
             self._stride *= 2
             left = [one for one in left if self._stays(one)]
         self._kept[first:latest] = left
-        self._bytes = sum(one.size for one in self._kept)
+        self._bytes = sum(one.taken.size for one in self._kept)
 
     def _stays(self, one: _Kept) -> bool:
         return one.number % self._stride == 0 or one.number in self._notable
-
-
-def joined(snapshot: Snapshot, step: int) -> Snapshot:
-    """The snapshot, of `step` at the latest."""
-    return snapshot if snapshot.step <= step else replace(snapshot, step=step)
-
-
-def size_of(snapshot: Snapshot) -> int:
-    """About how many bytes a snapshot takes; its graph, which others share, is not counted.
-
-    Args:
-        snapshot: One that is complete.
-    """
-    sums = [one for one in _sums(snapshot) if one is not None]
-    readings = len(sums) + len(snapshot.parameters)
-    return READING * readings + UNIT * sum(one.units for one in sums) + _classes(snapshot)
-
-
-def _sums(snapshot: Snapshot) -> Iterator[UnitSums | None]:
-    for site in snapshot.sites:
-        yield from (site.value, site.output_gradient, site.input_gradient)
-    if snapshot.batch is not None:
-        yield snapshot.batch.features
-    losses = () if snapshot.loss is None else (snapshot.loss, *snapshot.loss.others)
-    for loss in losses:
-        yield from (loss.prediction, loss.places)
-        if loss.target is not None:
-            yield from (loss.target.sums, loss.target.places, loss.target.left_out)
-
-
-def _classes(snapshot: Snapshot) -> int:
-    """Bytes of what is counted of each class."""
-    target = None if snapshot.loss is None else snapshot.loss.target
-    counts = None if target is None else target.class_counts
-    return 0 if counts is None else counts.nbytes
