@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
-from typing import Protocol
+from collections.abc import Collection, Iterable
+from functools import lru_cache
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
-from lifesigns.record.measure.kernel import NUMBERS, Program, reads
+from lifesigns.record.measure.kernel import NUMBERS, Program, matrix, reads, step
 from lifesigns.record.measure.large import distance, some_rows
 from lifesigns.record.measure.reduce import Pack
 from lifesigns.record.measure.watched_parameter import ROW_TOLERANCE, Watched
@@ -38,15 +39,25 @@ _ROWS = frozenset({Quantity.ROWS, Quantity.COHERENCE})
 Tensors = list[tuple[Watched, Tensor]]
 
 
+class Part(NamedTuple):
+    """A parameter or gradient, what is measured of it, and what is sampled."""
+
+    watched: Watched
+    values: Tensor
+    """All of it on this rank, or some rows."""
+    sampled: Tensor | None
+    """All of it on this rank; None if no sample is kept."""
+
+
 class ParameterNumbers(Protocol):
     """Puts the numbers of parameters into a pack, and tells each parameter where they are."""
 
-    def of(self, what: str, tensors: Tensors) -> None:
-        """Norms, distinct rows and coherence of signs.
+    def of(self, what: str, parts: list[Part]) -> None:
+        """Norms, distinct rows and coherence of signs; keeps samples.
 
         Args:
             what: `weight` or `gradient`.
-            tensors: The parameters, or their gradients.
+            parts: The parameters, or their gradients.
         """
 
     def of_steps(self, after: Tensors) -> None:
@@ -85,40 +96,69 @@ class ByProgram:
         self._rows, self._coherence = Quantity.ROWS in needs, Quantity.COHERENCE in needs
         self._norms, self._updates = Quantity.PARAMETERS in needs, Quantity.UPDATES in needs
 
-    def of(self, what: str, tensors: Tensors) -> None:
+    def of(self, what: str, parts: list[Part]) -> None:
         """See `ParameterNumbers`."""
         if not (self._norms or self._rows or self._coherence):
+            _keep_samples(what, parts)
             return
-        others = []
-        for watched, tensor in tensors:
-            values = local(tensor)
-            if reads(values) and values.numel():
-                self._measure(what, watched, values)
+        others, jobs, total = [], [], 0
+        alive: list[Tensor] = []
+        for part in parts:
+            count = part.values.numel()
+            if count and reads(part.values):
+                jobs.append(self._measured(what, part, alive))
+                total += count
             else:
-                others.append((watched, tensor))
+                others.append(part)
+        if jobs:
+            self._program.measure(jobs, total)
         self._others.of(what, others)
 
-    def _measure(self, what: str, watched: Watched, values: Tensor) -> None:
-        has_rows = values.dim() > 1
-        count = values.shape[0] if has_rows else 1
-        rows = values if values.dim() == 2 else values.reshape(count, -1)
+    def _measured(self, what: str, part: Part, alive: list[Tensor]) -> bytes:
+        """Room for the numbers of a parameter, and what the program is told.
+
+        Args:
+            what: `weight` or `gradient`.
+            part: The parameter, or its gradient.
+            alive: Tensors that the program reads, or writes.
+        """
+        watched, values, sampled = part
+        lying = _rows(values.shape, values.stride())
+        if lying is None:
+            values = values.contiguous()
+            lying = _rows(values.shape, values.stride())
+            assert lying is not None
+            alive.append(values)
+        count, has_rows = lying[0], values.dim() > 1
+        kept, apart = None, 1
+        if sampled is values and values.is_contiguous():
+            apart = _apart(values.numel())
+            kept = values.new_empty(-(-values.numel() // apart), dtype=_full(values.dtype))
+            watched.keep(what, kept)
+        elif sampled is not None:
+            watched.keep(what, wide(sample(sampled)).clone())
         slot, first, found = self._pack.room(NUMBERS + count)
+        self._note(what, watched, slot, first, count if has_rows else 0)
         tolerance = ROW_TOLERANCE if has_rows and count <= FEW_ROWS else math.nan
-        self._program.measure(rows, found, tolerance)
+        signs = what == "gradient" and has_rows and self._coherence
+        return matrix(values, lying, found, tolerance, sample=kept, apart=apart, signs=signs)
+
+    def _note(self, what: str, watched: Watched, slot: int, first: int, rows: int) -> None:
+        """Tells a parameter where its numbers are."""
         if self._norms:
             watched.scalars[what] = slot, first
-        if self._rows and has_rows:
+        if self._rows and rows:
             watched.scalars[f"{what}_rows"] = slot, first + 1
-            if count > FEW_ROWS:
-                end = first + NUMBERS + count
-                spread = slice(first + NUMBERS, end, distance(count))
+            if rows > FEW_ROWS:
+                end = first + NUMBERS + rows
+                spread = slice(first + NUMBERS, end, distance(rows))
                 watched.rows[f"{what}_rows"] = slot, spread
-        if self._coherence and has_rows and what == "gradient":
+        if self._coherence and rows and what == "gradient":
             watched.scalars["coherence"] = slot, first + 2
 
     def of_steps(self, after: Tensors) -> None:
         """See `ParameterNumbers`."""
-        others = []
+        others, jobs = [], []
         for watched, now in after:
             before, gradient = watched.before, watched.gradient
             if before is None or not self._compares(now, before):
@@ -127,13 +167,15 @@ class ByProgram:
             if gradient is not None and not _are_alike(gradient, before):
                 gradient = None
             slot, first, found = self._pack.room(NUMBERS)
-            self._program.compare(now, before, gradient, found)
+            jobs.append(step(now, before, gradient, found))
             if self._updates:
                 watched.scalars["update"] = slot, first
             if gradient is not None:
                 watched.scalars["product"] = slot, first + 1
                 if watched.stepped and now.dtype in SHORT:
                     watched.scalars["lost"] = slot, first + 2
+        if jobs:
+            self._program.compare(jobs)
         self._others.of_steps(others)
 
     @staticmethod
@@ -155,10 +197,12 @@ class ByTorch:
         self._pack, self._needs = pack, needs
         self._directions: dict[int, Tensor] = {}
 
-    def of(self, what: str, tensors: Tensors) -> None:
+    def of(self, what: str, parts: list[Part]) -> None:
         """See `ParameterNumbers`."""
-        if not tensors:
+        if not parts:
             return
+        _keep_samples(what, parts)
+        tensors = [(part.watched, part.values) for part in parts]
         if Quantity.PARAMETERS in self._needs:
             self._norms(what, tensors)
         for watched, tensor in tensors:
@@ -247,7 +291,8 @@ def sample(tensor: Tensor) -> Tensor:
     """
     part = local(tensor)
     flat = part if part.dim() == 1 else part.reshape(-1)
-    return flat if flat.numel() <= SAMPLE else flat[:: -(-flat.numel() // SAMPLE)]
+    apart = _apart(flat.numel())
+    return flat if apart == 1 else flat[::apart]
 
 
 def wide(tensor: Tensor) -> Tensor:
@@ -257,6 +302,43 @@ def wide(tensor: Tensor) -> Tensor:
         tensor: Of any floating point dtype.
     """
     return tensor if tensor.dtype in (torch.float32, torch.float64) else tensor.float()
+
+
+def _apart(count: int) -> int:
+    """How far the values of a sample are from one another, of so many."""
+    return max(-(-count // SAMPLE), 1)
+
+
+def _full(dtype: torch.dtype) -> torch.dtype:
+    """The dtype of `wide`."""
+    return torch.float64 if dtype == torch.float64 else torch.float32
+
+
+def _keep_samples(what: str, parts: Iterable[Part]) -> None:
+    for watched, _, sampled in parts:
+        if sampled is not None:
+            watched.keep(what, wide(sample(sampled)).clone())
+
+
+@lru_cache(maxsize=4096)
+def _rows(shape: tuple[int, ...], strides: tuple[int, ...]) -> tuple[int, int, int, int] | None:
+    """Rows and columns, and how far one is from the next; None if no two strides tell it.
+
+    Args:
+        shape: Of a parameter; rows are along its first dimension, if it has more than one.
+        strides: In values.
+    """
+    count = shape[0] if len(shape) > 1 else 1
+    row_stride = strides[0] if len(shape) > 1 else 0
+    width, stride = 1, 1
+    inner = zip(shape[len(shape) > 1 :], strides[len(shape) > 1 :], strict=True)
+    for size, apart in reversed([(s, t) for s, t in inner if s > 1]):
+        if width == 1:
+            stride = apart
+        elif apart != width * stride:
+            return None
+        width *= size
+    return count, width, row_stride, stride
 
 
 def _unsafe(numbers: list[Tensor], least: float) -> list[int]:

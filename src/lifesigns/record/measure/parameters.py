@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from torch.utils.weak import WeakIdKeyDictionary
 
 from lifesigns.record.measure.large import LARGE, some_rows, with_a_zero_row
-from lifesigns.record.measure.parameter_numbers import numbers_for, sample, wide
+from lifesigns.record.measure.parameter_numbers import Part, numbers_for, sample, wide
 from lifesigns.record.measure.reduce import Pack
 from lifesigns.record.measure.stale_gradients import Leftover, was_cleared
 from lifesigns.record.measure.watched_parameter import ReadParameters, Watched
-from lifesigns.record.readable import is_readable, local, obstacle, on_this_rank
+from lifesigns.record.readable import local, obstacle, on_this_rank
 from lifesigns.records import EVERYTHING, Quantity
 
 FROM_GRADIENT = frozenset({Quantity.PARAMETERS, Quantity.UPDATES, Quantity.STALE})
@@ -93,13 +93,16 @@ class ParameterReader:
         Args:
             named: Gives the parameters that the modules hold now.
         """
-        lost = [w for w in self.watched if w.begun and not w.stepped and _is_freed(w.parameter())]
+        lost = [w for w in self.watched if w.begun and not w.stepped and _is_freed(w)]
+        if not lost and all(w.begun for w in self.watched):
+            return
         held = named() if lost else {}
         for watched in lost:
             if (p := held.get(watched.name)) is not None:
                 watched.parameter, watched.begun = weakref.ref(p), False
                 watched.size = watched.read = max(local(p).numel(), 1)
                 watched.before = watched.gradient = None
+                watched.address = 0
                 watched.scalars.clear()
                 watched.rows.clear()
         self._begin()
@@ -107,19 +110,22 @@ class ParameterReader:
             watched.leftover = None
 
     def _begin(self) -> None:
-        fresh = [(w, p) for w, p in self._alive(begun=False) if self._may_be_read(w, p)]
-        self._numbers.of("weight", [(w, self._weight(w, p)) for w, p in fresh])
-        for watched, p in fresh:
+        fresh = [(w, p, local(p)) for w, p in self._alive(begun=False) if self._may_be_read(w, p)]
+        keeps = Quantity.UPDATES in self._needs
+        parts = [
+            Part(w, self._weight(w, whole), whole if keeps and p.requires_grad else None)
+            for w, p, whole in fresh
+        ]
+        self._numbers.of("weight", parts)
+        for watched, p, whole in fresh:
             watched.begun = True
-            if p.requires_grad:
-                if Quantity.UPDATES in self._needs:
-                    watched.before = _sample(p).clone()
-                if Quantity.STALE in self._needs and self._has_readable_gradient(watched, p):
-                    watched.leftover = Leftover(_gradient_sample(p), self._from_start)
+            watched.address = p.data_ptr() if whole is p else 0
+            stale = p.requires_grad and Quantity.STALE in self._needs
+            if stale and self._has_readable_gradient(watched, p):
+                watched.leftover = Leftover(_gradient_sample(p), self._from_start)
 
-    def _weight(self, watched: Watched, p: Tensor) -> Tensor:
+    def _weight(self, watched: Watched, whole: Tensor) -> Tensor:
         """The weight, or evenly spread rows of one that is very large."""
-        whole = local(p)
         read = some_rows(whole, LARGE)
         if read is not whole:
             watched.read = read.numel()
@@ -181,7 +187,7 @@ class ParameterReader:
                 parameters hold no gradients then, and nothing old is added to.
             looked_up: The only rows that have a gradient, by `id` of the parameter: see `lookups`.
         """
-        read = []
+        read, keeps = [], not FROM_GRADIENT.isdisjoint(self._needs)
         alive = [(w, p) for w, p in self._alive() if only is None or id(p) in only]
         reached = {w.name for w, _ in alive} & self._reached_now
         self._reached_now -= reached
@@ -195,12 +201,10 @@ class ParameterReader:
             if gradient is None:
                 continue
             watched.scale += scale if watched.name in reached else 0.0
-            if not FROM_GRADIENT.isdisjoint(self._needs):
-                watched.gradient = _sample(gradient).clone()
-            rows = (looked_up or {}).get(id(p))
+            rows, whole = (looked_up or {}).get(id(p)), gradient if keeps else None
             if rows is not None and gradient.dim() == 2:
                 gradient = with_a_zero_row(gradient, rows)
-            read.append((watched, gradient))
+            read.append(Part(watched, gradient, whole))
         self._numbers.of("gradient", read)
 
     def finish(self, rates: Mapping[int, float], optimizers_known: bool) -> ReadParameters:
@@ -246,7 +250,7 @@ class ParameterReader:
             p = watched.parameter()
             if p is None or watched.begun != begun or not (alone or watched.reached):
                 continue
-            if not begun or is_readable(local(p)):
+            if not begun or watched.is_readable(p):
                 yield watched, p
 
     def _stepped_by_hand(self, after: list[tuple[Watched, Tensor]]) -> None:
@@ -262,8 +266,9 @@ class ParameterReader:
             watched.stepped, watched.stale = True, watched.leftover.rms(left, left, eps)
 
 
-def _is_freed(p: Tensor | None) -> bool:
-    return p is not None and not is_readable(local(p))
+def _is_freed(watched: Watched) -> bool:
+    p = watched.parameter()
+    return p is not None and not watched.is_readable(p)
 
 
 def _sample(tensor: Tensor) -> Tensor:

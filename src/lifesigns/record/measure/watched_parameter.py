@@ -15,6 +15,7 @@ from torch import Tensor
 from lifesigns.record.graph.walk import shape_of
 from lifesigns.record.measure.reduce import Arrays
 from lifesigns.record.measure.stale_gradients import Leftover
+from lifesigns.record.readable import is_readable, local
 from lifesigns.records import ParameterReading, Shape
 
 ROW_TOLERANCE = 1e-5
@@ -31,6 +32,9 @@ class Watched:
     read: int = field(init=False)
     """Elements of the weight that are read: all, unless it is very large."""
     reached: bool = False
+    address: int = 0
+    """Where its values lay when they were read before the step; 0 for a tensor of a kind of its
+    own."""
     begun: bool = False
     """Whether it was read before the step, and so is read after it."""
     before: Tensor | None = None
@@ -59,6 +63,18 @@ class Watched:
     def __post_init__(self) -> None:
         self.read = self.size
 
+    def keep(self, what: str, sample: Tensor) -> None:
+        """Keeps a sample.
+
+        Args:
+            what: Of the `weight` before the step, or of the `gradient` after a pass.
+            sample: In float32 at least.
+        """
+        if what == "weight":
+            self.before = sample
+        else:
+            self.gradient = sample
+
     def end(self, p: Tensor, rate: float | None) -> None:
         """Notes what the parameter is, and lets go of all tensors.
 
@@ -72,6 +88,14 @@ class Watched:
         if self.before is not None:
             self.sampled = max(self.before.numel(), 1)
         self.before = self.gradient = self.leftover = None
+
+    def is_readable(self, p: Tensor) -> bool:
+        """Whether the parameter can be read now: its storage may have been freed.
+
+        Args:
+            p: The parameter.
+        """
+        return (self.address != 0 and p.data_ptr() == self.address) or is_readable(local(p))
 
     def value(self, key: str, arrays: Arrays) -> float:
         """A number that was read, NaN if it was not.
