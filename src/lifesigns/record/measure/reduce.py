@@ -39,7 +39,7 @@ from lifesigns.record.measure.stacks import (
     real,
     stacked_sums,
 )
-from lifesigns.record.readable import is_readable, no_gradients, without_modes
+from lifesigns.record.readable import is_ordinary, is_readable, no_gradients, without_modes
 from lifesigns.records import UnitSums
 
 SMALL = 65_536
@@ -226,12 +226,15 @@ class Pack:
         Returns:
             The pending sums, or None for a tensor that is empty or cannot be read.
         """
+        program = self.program
+        if program is not None and is_ordinary(values) and program.knows(values.dtype):
+            return self._run(program, values, unit_dim, flat) if values.numel() else None
         if not is_readable(values) or values.numel() == 0:
             return None
         plain = values.detach() if values.requires_grad else values
-        if self.program is not None and plain.is_cpu:
+        if program is not None and plain.is_cpu:
             plain = plain if reads(plain) else real(plain).resolve_neg()
-            return self._run(self.program, plain, unit_dim, flat)
+            return self._run(program, plain, unit_dim, flat)
         if isinstance(flat, Lessened):
             flat = flat.mask(plain)
         arranged = arranged_values(real(plain), unit_dim)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from lifesigns.record.measure.kernel.layout import Layout
+from lifesigns.record.readable import is_ordinary
 
 FIELDS = 8
 """Numbers found of each unit, see `enum sum` in reduce.c."""
@@ -43,6 +44,11 @@ class Program:
         self._reduce = _one(short.reduce), _one(long.reduce)
         self._measure = _table(short.measure), _table(long.measure)
         self._compare = _table(short.compare)
+
+    @staticmethod
+    def knows(dtype: torch.dtype) -> bool:
+        """Whether values of this dtype are read."""
+        return dtype in _DTYPES
 
     def reduce(
         self,
@@ -166,4 +172,6 @@ def reads(values: Tensor) -> bool:
     Args:
         values: Readable, see `is_readable`.
     """
-    return values.is_cpu and values.dtype in _DTYPES and not values.is_neg()
+    return values.dtype in _DTYPES and (
+        is_ordinary(values) or (values.is_cpu and not values.is_neg())
+    )
