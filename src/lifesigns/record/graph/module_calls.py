@@ -40,7 +40,7 @@ MOST_ROOT_CALLS = 16
 _CALL = nn.Module._call_impl.__code__
 
 
-@dataclass
+@dataclass(slots=True, eq=False)
 class Call:
     """One call of a module."""
 
@@ -72,7 +72,7 @@ class Call:
         self.input = self.prediction = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where a node ran."""
 
@@ -84,7 +84,7 @@ class Place:
     recurrent_word: str = ""
 
 
-@dataclass
+@dataclass(slots=True, eq=False)
 class Forward:
     """The module calls of one step in one thread, and the names of their modules."""
 
@@ -181,8 +181,7 @@ class ForwardHooks:
         self.first_event: float | None = None
 
     def arm(self) -> None:
-        """Puts the hooks in place; forgets earlier calls."""
-        self.disarm()
+        """Puts the hooks in place, if they are not; forgets earlier calls."""
         self.forget()
         self.armed = True
         self._register()

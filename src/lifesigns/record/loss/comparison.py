@@ -229,8 +229,8 @@ def _compare_classes_on_cpu(
     apart = table - np.add.reduce(table) / rows
     covariance = np.bincount(labels, apart[chosen, labels], classes)  # what deviates adds up to 0
     squares = np.einsum("ij,ij->j", apart, apart), counts - counts * (counts / rows)
-    pending.class_counts = pack.add(torch.from_numpy(counts))
-    pending.moments = pack.add(torch.from_numpy(np.concatenate([covariance, *squares])))
+    pending.class_counts = pack.add(counts)
+    pending.moments = pack.add(np.concatenate([covariance, *squares]))
 
 
 def _sums_of_classes(counts: NDArray[np.int64]) -> UnitSums:

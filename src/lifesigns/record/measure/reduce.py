@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -191,21 +191,23 @@ class Pack:
     """
 
     def __init__(self) -> None:
-        self._tensors: list[Tensor] = []
+        self._numbers: list[Tensor | NDArray[Any]] = []
         self._waiting: dict[tuple[object, ...], list[_Waiting]] = {}
         self.program = program()
         """Reduces what lies on the CPU; None where torch does."""
         self._block, self._slot, self._used, self._address = _NO_BLOCK, -1, 0, 0
         self._size = 0
 
-    def add(self, tensor: Tensor) -> int:
-        """Keeps a tensor for the copy; returns its slot.
+    def add(self, numbers: Tensor | NDArray[Any]) -> int:
+        """Keeps a tensor for the copy, or what is on the host already; returns its slot.
 
         Args:
-            tensor: 0-d or 1-d, small, of any dtype that float64 can hold.
+            numbers: 0-d or 1-d, small, of any dtype that float64 can hold; an array is not copied.
         """
-        self._tensors.append(tensor.detach() if tensor.requires_grad else tensor)
-        return len(self._tensors) - 1
+        if isinstance(numbers, Tensor) and numbers.requires_grad:
+            numbers = numbers.detach()
+        self._numbers.append(numbers)
+        return len(self._numbers) - 1
 
     def sums(
         self,
@@ -290,7 +292,7 @@ class Pack:
 
     def _trim(self) -> None:
         if self._slot >= 0:
-            self._tensors[self._slot] = self._block[: self._used]
+            self._numbers[self._slot] = self._block[: self._used].numpy().copy()
 
     def flush(self) -> None:
         """Reduces what waits."""
@@ -299,22 +301,21 @@ class Pack:
             self._reduce(group)
 
     def fetch(self) -> Arrays:
-        """Every tensor, flattened, as float64, in the order of `add`."""
+        """All numbers, flattened, as float64, in the order of `add`."""
         self.flush()
         self._trim()
-        arrays = [_array(t) if t.is_cpu else _NOTHING for t in self._tensors]
-        groups: dict[object, list[int]] = {}
-        for slot, tensor in enumerate(self._tensors):
-            if not tensor.is_cpu:
-                groups.setdefault((tensor.device, tensor.dtype), []).append(slot)
-        for slots in groups.values():
-            tensors = [self._tensors[slot].reshape(-1) for slot in slots]
-            host = _array(torch.cat(tensors).cpu())
+        arrays, elsewhere = [], []
+        for slot, numbers in enumerate(self._numbers):
+            arrays.append(_array(numbers))
+            if isinstance(numbers, Tensor) and not numbers.is_cpu:
+                elsewhere.append((slot, numbers))
+        for slots, tensors in _alike(elsewhere):
+            host = _array(torch.cat([tensor.reshape(-1) for tensor in tensors]).cpu())
             end = 0
             for slot, tensor in zip(slots, tensors, strict=True):
-                start, end = end, end + len(tensor)
+                start, end = end, end + tensor.numel()
                 arrays[slot] = host[start:end]
-        self._tensors.clear()
+        self._numbers.clear()
         self._block, self._slot, self._size = _NO_BLOCK, -1, 0
         return arrays
 
@@ -328,9 +329,25 @@ class Pack:
             waiting.pending.row, waiting.pending.place = row, stacked
 
 
-def _array(tensor: Tensor) -> NDArray[np.float64]:
-    """A copy of a tensor that lies on the CPU; NumPy has no bfloat16."""
-    return np.array(tensor.double().numpy().reshape(-1))
+def _array(numbers: Tensor | NDArray[Any]) -> NDArray[np.float64]:
+    """Numbers on the host as an array; nothing yet of a tensor elsewhere."""
+    if not isinstance(numbers, Tensor):
+        return numbers.astype(np.float64, copy=False)
+    if not numbers.is_cpu:
+        return _NOTHING
+    return np.array(numbers.double().numpy().reshape(-1))  # NumPy has no bfloat16
+
+
+def _alike(
+    tensors: list[tuple[int, Tensor]],
+) -> Iterator[tuple[tuple[int, ...], tuple[Tensor, ...]]]:
+    """Slots and tensors of one device and dtype together."""
+    groups: dict[object, list[tuple[int, Tensor]]] = {}
+    for slot, tensor in tensors:
+        groups.setdefault((tensor.device, tensor.dtype), []).append((slot, tensor))
+    for group in groups.values():
+        slots, alike = zip(*group, strict=True)
+        yield slots, alike
 
 
 def _side_by_side(
