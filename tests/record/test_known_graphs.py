@@ -12,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 from lifesigns.record import Recorder
 from lifesigns.record.graph.known_graphs import Structures
 from lifesigns.record.graph.module_names import named_modules
+from lifesigns.record.measure.by_program import numbers_for
 
 torch.set_num_threads(1)
 STEPS = 8
@@ -149,6 +150,7 @@ def snapshots(make, change, loss, *, keeps):
     optimizer = torch.optim.SGD(model.parameters(), 0.05)
     recorder = Recorder(model, [optimizer], every=1, strict=True)
     recorder._parts.reader._structures = Structures(keeps=keeps)
+    recorder._parts.reader._numbers = numbers_for(keeps=keeps)
     recorder.start()
     try:
         for step in range(STEPS):

@@ -7,7 +7,6 @@ from typing import Any
 
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.utils.weak import WeakIdKeyDictionary
 
 from lifesigns.record.attach.followed_thread import TrainingThread
 from lifesigns.record.compiled.calls import CompiledCode
@@ -17,9 +16,10 @@ from lifesigns.record.graph.module_calls import Forward, ForwardHooks
 from lifesigns.record.graph.roots import Places, Roots, root_inputs
 from lifesigns.record.graph.walk import Walk, walk
 from lifesigns.record.loss.likeness import likeness
+from lifesigns.record.measure.by_program import numbers_for
 from lifesigns.record.measure.large import lookups
 from lifesigns.record.measure.mixing import MixingReader
-from lifesigns.record.measure.parameters import ParameterReader
+from lifesigns.record.measure.parameters import ParameterReader, Trained
 from lifesigns.record.measure.reduce import measuring
 from lifesigns.record.measure.unreached import Unreached
 from lifesigns.record.measure.watched_parameter import ReadParameters
@@ -56,9 +56,10 @@ class PassReader:
         self._roots, self._hooks, self._losses, self._thread = roots, hooks, losses, thread
         self._compiled, self._needs = compiled, needs
         self._repeated: Repeated | None = None
-        self._structures, self._trained = Structures(), WeakIdKeyDictionary()
+        self._structures, self._trained = Structures(), Trained()
         self._mixing = MixingReader(needs)
         self._parameters: ParameterReader | None = None
+        self._numbers = numbers_for(needs)
         self._looked_up: Mapping[int, Tensor] = {}
         self.unreached = Unreached()
         """Parameters that are held by an optimizer and in no graph."""
@@ -292,5 +293,6 @@ class PassReader:
             lambda: self._thread.is_alone,
             from_start=from_start,
             needs=self._needs,
+            numbers=self._numbers,
             trained=self._trained,
         )

@@ -1,19 +1,17 @@
-"""What is measured of parameters, their gradients and their steps: by the program, or by torch."""
+"""What is measured of parameters, their gradients and their steps, and how torch measures it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
-from functools import lru_cache
+from collections.abc import Collection
 from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
-from lifesigns.record.measure.kernel import NUMBERS, Program, matrix, reads, step
-from lifesigns.record.measure.large import distance, some_rows
+from lifesigns.record.measure.large import some_rows
 from lifesigns.record.measure.reduce import Pack
-from lifesigns.record.measure.watched_parameter import ROW_TOLERANCE, Watched
+from lifesigns.record.measure.watched_parameter import Watched
 from lifesigns.record.readable import local
 from lifesigns.records import Quantity
 
@@ -48,9 +46,19 @@ class Part(NamedTuple):
     sampled: Tensor | None
     """All of it on this rank; None if no sample is kept."""
 
+    @property
+    def is_sampled(self) -> bool:
+        """Whether a sample is kept of what is measured."""
+        return self.sampled is self.values
+
 
 class ParameterNumbers(Protocol):
     """Puts the numbers of parameters into a pack, and tells each parameter where they are."""
+
+    pack: Pack
+
+    def begin(self) -> None:
+        """A new cycle begins."""
 
     def of(self, what: str, parts: list[Part]) -> None:
         """Norms, distinct rows and coherence of signs; keeps samples.
@@ -64,125 +72,8 @@ class ParameterNumbers(Protocol):
         """Norms of steps, their products with the gradients, and the shares that were lost.
 
         Args:
-            after: Samples of the parameters as they are now.
+            after: The parameters as they are now.
         """
-
-
-def numbers_for(pack: Pack, needs: Collection[Quantity]) -> ParameterNumbers:
-    """The numbers as this machine computes them.
-
-    Args:
-        pack: Where they are put.
-        needs: What is measured.
-    """
-    by_torch = ByTorch(pack, needs)
-    return by_torch if pack.program is None else ByProgram(pack, needs, pack.program, by_torch)
-
-
-class ByProgram:
-    """One pass over each tensor.
-
-    Args:
-        pack: Where the numbers are put.
-        needs: What is measured.
-        program: What reads the tensors.
-        others: For what it does not read.
-    """
-
-    def __init__(
-        self, pack: Pack, needs: Collection[Quantity], program: Program, others: ByTorch
-    ) -> None:
-        self._pack, self._program, self._others = pack, program, others
-        self._rows, self._coherence = Quantity.ROWS in needs, Quantity.COHERENCE in needs
-        self._norms, self._updates = Quantity.PARAMETERS in needs, Quantity.UPDATES in needs
-
-    def of(self, what: str, parts: list[Part]) -> None:
-        """See `ParameterNumbers`."""
-        if not (self._norms or self._rows or self._coherence):
-            _keep_samples(what, parts)
-            return
-        others, jobs, total = [], [], 0
-        alive: list[Tensor] = []
-        for part in parts:
-            count = part.values.numel()
-            if count and reads(part.values):
-                jobs.append(self._measured(what, part, alive))
-                total += count
-            else:
-                others.append(part)
-        if jobs:
-            self._program.measure(jobs, total)
-        self._others.of(what, others)
-
-    def _measured(self, what: str, part: Part, alive: list[Tensor]) -> bytes:
-        """Room for the numbers of a parameter, and what the program is told.
-
-        Args:
-            what: `weight` or `gradient`.
-            part: The parameter, or its gradient.
-            alive: Tensors that the program reads, or writes.
-        """
-        watched, values, sampled = part
-        lying = _rows(values.shape, values.stride())
-        if lying is None:
-            values = values.contiguous()
-            lying = _rows(values.shape, values.stride())
-            assert lying is not None
-            alive.append(values)
-        count, has_rows = lying[0], values.dim() > 1
-        kept, apart = None, 1
-        if sampled is values and values.is_contiguous():
-            apart = _apart(values.numel())
-            kept = values.new_empty(-(-values.numel() // apart), dtype=_full(values.dtype))
-            watched.keep(what, kept)
-        elif sampled is not None:
-            watched.keep(what, wide(sample(sampled)).clone())
-        slot, first, found = self._pack.room(NUMBERS + count)
-        self._note(what, watched, slot, first, count if has_rows else 0)
-        tolerance = ROW_TOLERANCE if has_rows and count <= FEW_ROWS else math.nan
-        signs = what == "gradient" and has_rows and self._coherence
-        return matrix(values, lying, found, tolerance, sample=kept, apart=apart, signs=signs)
-
-    def _note(self, what: str, watched: Watched, slot: int, first: int, rows: int) -> None:
-        """Tells a parameter where its numbers are."""
-        if self._norms:
-            watched.scalars[what] = slot, first
-        if self._rows and rows:
-            watched.scalars[f"{what}_rows"] = slot, first + 1
-            if rows > FEW_ROWS:
-                end = first + NUMBERS + rows
-                spread = slice(first + NUMBERS, end, distance(rows))
-                watched.rows[f"{what}_rows"] = slot, spread
-        if self._coherence and rows and what == "gradient":
-            watched.scalars["coherence"] = slot, first + 2
-
-    def of_steps(self, after: Tensors) -> None:
-        """See `ParameterNumbers`."""
-        others, jobs = [], []
-        for watched, now in after:
-            before, gradient = watched.before, watched.gradient
-            if before is None or not self._compares(now, before):
-                others.append((watched, now))
-                continue
-            if gradient is not None and not _are_alike(gradient, before):
-                gradient = None
-            slot, first, found = self._pack.room(NUMBERS)
-            jobs.append(step(now, before, gradient, found))
-            if self._updates:
-                watched.scalars["update"] = slot, first
-            if gradient is not None:
-                watched.scalars["product"] = slot, first + 1
-                if watched.stepped and now.dtype in SHORT:
-                    watched.scalars["lost"] = slot, first + 2
-        if jobs:
-            self._program.compare(jobs)
-        self._others.of_steps(others)
-
-    @staticmethod
-    def _compares(now: Tensor, before: Tensor) -> bool:
-        full = torch.float64 if now.dtype == torch.float64 else torch.float32
-        fit = before.dtype == full and before.shape == now.shape and before.is_contiguous()
-        return fit and before.is_cpu and reads(now) and now.numel() > 0
 
 
 class ByTorch:
@@ -194,14 +85,19 @@ class ByTorch:
     """
 
     def __init__(self, pack: Pack, needs: Collection[Quantity]) -> None:
-        self._pack, self._needs = pack, needs
+        self.pack, self._needs = pack, needs
         self._directions: dict[int, Tensor] = {}
+
+    def begin(self) -> None:
+        """See `ParameterNumbers`."""
+        self.pack.clear()
 
     def of(self, what: str, parts: list[Part]) -> None:
         """See `ParameterNumbers`."""
         if not parts:
             return
-        _keep_samples(what, parts)
+        for part in parts:
+            keep_sample(what, part)
         tensors = [(part.watched, part.values) for part in parts]
         if Quantity.PARAMETERS in self._needs:
             self._norms(what, tensors)
@@ -219,8 +115,8 @@ class ByTorch:
         """See `ParameterNumbers`."""
         changes = [
             (w, wide(now) - w.before)
-            for w, now in after
-            if w.before is not None and w.before.shape == now.shape
+            for w, p in after
+            if w.before is not None and w.before.shape == (now := sample(p)).shape
         ]
         if not changes:
             return
@@ -266,12 +162,12 @@ class ByTorch:
         for k, number in enumerate(numbers):
             kinds.setdefault((number.device, number.dtype), []).append(k)
         for alike in kinds.values():
-            slot = self._pack.add(torch.stack([numbers[k] for k in alike]))
+            slot = self.pack.add(torch.stack([numbers[k] for k in alike]))
             for position, k in enumerate(alike):
                 watched[k].scalars[what] = slot, position
 
     def _row(self, watched: Watched, what: str, numbers: Tensor) -> None:
-        watched.rows[what] = self._pack.add(numbers), slice(None)
+        watched.rows[what] = self.pack.add(numbers), slice(None)
 
     def _direction(self, rows: Tensor) -> Tensor:
         """What rows are projected onto: equal rows have equal projections."""
@@ -291,8 +187,8 @@ def sample(tensor: Tensor) -> Tensor:
     """
     part = local(tensor)
     flat = part if part.dim() == 1 else part.reshape(-1)
-    apart = _apart(flat.numel())
-    return flat if apart == 1 else flat[::apart]
+    step = apart(flat.numel())
+    return flat if step == 1 else flat[::step]
 
 
 def wide(tensor: Tensor) -> Tensor:
@@ -304,41 +200,24 @@ def wide(tensor: Tensor) -> Tensor:
     return tensor if tensor.dtype in (torch.float32, torch.float64) else tensor.float()
 
 
-def _apart(count: int) -> int:
-    """How far the values of a sample are from one another, of so many."""
+def apart(count: int) -> int:
+    """How far the values of a sample are from one another.
+
+    Args:
+        count: How many values there are in all.
+    """
     return max(-(-count // SAMPLE), 1)
 
 
-def _full(dtype: torch.dtype) -> torch.dtype:
-    """The dtype of `wide`."""
-    return torch.float64 if dtype == torch.float64 else torch.float32
-
-
-def _keep_samples(what: str, parts: Iterable[Part]) -> None:
-    for watched, _, sampled in parts:
-        if sampled is not None:
-            watched.keep(what, wide(sample(sampled)).clone())
-
-
-@lru_cache(maxsize=4096)
-def _rows(shape: tuple[int, ...], strides: tuple[int, ...]) -> tuple[int, int, int, int] | None:
-    """Rows and columns, and how far one is from the next; None if no two strides tell it.
+def keep_sample(what: str, part: Part) -> None:
+    """Keeps a sample, if one is wanted.
 
     Args:
-        shape: Of a parameter; rows are along its first dimension, if it has more than one.
-        strides: In values.
+        what: `weight` or `gradient`.
+        part: The parameter, or its gradient.
     """
-    count = shape[0] if len(shape) > 1 else 1
-    row_stride = strides[0] if len(shape) > 1 else 0
-    width, stride = 1, 1
-    inner = zip(shape[len(shape) > 1 :], strides[len(shape) > 1 :], strict=True)
-    for size, apart in reversed([(s, t) for s, t in inner if s > 1]):
-        if width == 1:
-            stride = apart
-        elif apart != width * stride:
-            return None
-        width *= size
-    return count, width, row_stride, stride
+    if part.sampled is not None:
+        part.watched.keep(what, wide(sample(part.sampled)).clone())
 
 
 def _unsafe(numbers: list[Tensor], least: float) -> list[int]:
@@ -354,9 +233,3 @@ def _as_rows(tensor: Tensor) -> Tensor | None:
         return None
     tensor = some_rows(tensor)
     return wide(tensor).reshape(tensor.shape[0], -1)
-
-
-def _are_alike(gradient: Tensor, before: Tensor) -> bool:
-    """Whether the program reads both in one way."""
-    same = gradient.dtype == before.dtype and gradient.shape == before.shape
-    return same and gradient.is_cpu and gradient.is_contiguous()

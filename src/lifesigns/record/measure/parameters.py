@@ -10,18 +10,38 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Set
 
 import torch
 from torch import Tensor, nn
-from torch.utils.weak import WeakIdKeyDictionary
 
+from lifesigns.record.measure.by_program import numbers_for
 from lifesigns.record.measure.large import LARGE, some_rows, with_a_zero_row
-from lifesigns.record.measure.parameter_numbers import Part, numbers_for, sample, wide
-from lifesigns.record.measure.reduce import Pack
+from lifesigns.record.measure.parameter_numbers import ParameterNumbers, Part, sample, wide
 from lifesigns.record.measure.stale_gradients import Leftover, was_cleared
 from lifesigns.record.measure.watched_parameter import ReadParameters, Watched
-from lifesigns.record.readable import local, obstacle, on_this_rank
+from lifesigns.record.readable import is_ordinary, local, obstacle, on_this_rank
 from lifesigns.records import EVERYTHING, Quantity
 
 FROM_GRADIENT = frozenset({Quantity.PARAMETERS, Quantity.UPDATES, Quantity.STALE})
 """What is measured with a copy of the gradient; that shows, too, which scale it is in."""
+
+
+class Trained:
+    """The parameters that earlier cycles reached; none is kept alive."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, weakref.ref[Tensor]] = {}
+
+    def add(self, p: Tensor, reference: weakref.ref[Tensor]) -> None:
+        """Adds a parameter.
+
+        Args:
+            p: The parameter.
+            reference: To the same.
+        """
+        if p not in self:
+            self._known[id(p)] = reference
+
+    def __contains__(self, p: Tensor) -> bool:
+        known = self._known.get(id(p))
+        return known is not None and known() is p
 
 
 class ParameterReader:
@@ -34,6 +54,7 @@ class ParameterReader:
             be another's, and are known by name and shape only.
         from_start: Whether no backward pass of this cycle went before.
         needs: What is measured.
+        numbers: Measures them; of the cycles before, or None for new ones.
         trained: Parameters that earlier cycles reached; those of this cycle are added.
     """
 
@@ -45,11 +66,12 @@ class ParameterReader:
         *,
         from_start: bool = True,
         needs: Collection[Quantity] = EVERYTHING,
-        trained: WeakIdKeyDictionary | None = None,
+        numbers: ParameterNumbers | None = None,
+        trained: Trained | None = None,
     ) -> None:
-        self._pack, self._needs = Pack(), needs
-        self._numbers = numbers_for(self._pack, needs)
-        self._trained = WeakIdKeyDictionary() if trained is None else trained
+        self._needs, self._numbers = needs, numbers or numbers_for(needs)
+        self._numbers.begin()
+        self._trained = Trained() if trained is None else trained
         self._is_alone, self._from_start = is_alone, from_start
         self._reached_now: set[str] = set()
         self.unreadable: dict[str, str] = {}
@@ -140,8 +162,11 @@ class ParameterReader:
 
     def _gradient(self, watched: Watched, p: Tensor) -> Tensor | None:
         """The gradient of a parameter; None if it has none or it cannot be read."""
-        gradient = on_this_rank(p.grad)
-        if gradient is None and p.grad is not None and (why := obstacle(local(p.grad))):
+        given = p.grad
+        if given is None or is_ordinary(given):
+            return given
+        gradient = on_this_rank(given)
+        if gradient is None and (why := obstacle(local(given))):
             self.unreadable[f"the gradient of {watched.name}"] = why
         return gradient
 
@@ -218,13 +243,15 @@ class ParameterReader:
             rates: Learning rate by `id` of the parameter, for the parameters in some optimizer.
             optimizers_known: Whether any optimizer has been seen at all.
         """
-        left = [(w, sample(p)) for w, p in self._alive() if w.before is not None]
+        left = [(w, p) for w, p in self._alive() if w.before is not None]
         if not optimizers_known:
             self._stepped_by_hand(left)
         self._numbers.of_steps(left)
-        arrays = self._pack.fetch()
+        arrays = self._numbers.pack.fetch()
         alive = [(w, p) for w in self.watched if (p := w.parameter()) is not None]
-        self._trained.update((p, None) for w, p in alive if w.reached)
+        for watched, p in alive:
+            if watched.reached:
+                self._trained.add(p, watched.parameter)
         read = [
             (w, p)
             for w, p in alive
@@ -259,7 +286,7 @@ class ParameterReader:
             p, before = watched.parameter(), watched.before
             if p is None or before is None or watched.leftover is None:
                 continue
-            if torch.equal(wide(now), before):
+            if torch.equal(wide(sample(now)), before):
                 continue
             left = watched.gradient
             eps = torch.finfo(p.dtype).eps

@@ -196,7 +196,7 @@ class Pack:
         self.program = program()
         """Reduces what lies on the CPU; None where torch does."""
         self._block, self._slot, self._used, self._address = _NO_BLOCK, -1, 0, 0
-        self._size = 0
+        self._size = self._filled = self._wanted = 0
 
     def add(self, numbers: Tensor | NDArray[Any]) -> int:
         """Keeps a tensor for the copy, or what is on the host already; returns its slot.
@@ -282,17 +282,25 @@ class Pack:
             Their slot, the position of the first in it, and its address.
         """
         first = self._used
-        if first + numbers > self._size:
+        if self._slot < 0 or first + numbers > self._size:
             self._trim()
-            self._size = max(numbers, BLOCK)
-            self._block = torch.empty(self._size, dtype=torch.float64, device="cpu")
-            self._address, self._slot, first = self._block.data_ptr(), self.add(self._block), 0
+            self._make_room(numbers)
+            self._slot, first = self.add(self._block), 0
         self._used = first + numbers
         return self._slot, first, self._address + 8 * first
+
+    def _make_room(self, numbers: int) -> None:
+        """Begins a block: that of the last time, unless it was too small then or is so now."""
+        wanted = max(numbers, self._wanted, BLOCK)
+        if self._slot >= 0 or self._size < wanted:
+            self._size = wanted
+            self._block = torch.empty(self._size, dtype=torch.float64, device="cpu")
+            self._address = self._block.data_ptr()
 
     def _trim(self) -> None:
         if self._slot >= 0:
             self._numbers[self._slot] = self._block[: self._used].numpy().copy()
+            self._filled += self._used
 
     def flush(self) -> None:
         """Reduces what waits."""
@@ -315,9 +323,15 @@ class Pack:
             for slot, tensor in zip(slots, tensors, strict=True):
                 start, end = end, end + tensor.numel()
                 arrays[slot] = host[start:end]
-        self._numbers.clear()
-        self._block, self._slot, self._size = _NO_BLOCK, -1, 0
+        self._wanted = self._filled
+        self.clear()
         return arrays
+
+    def clear(self) -> None:
+        """Forgets all numbers; the room that they had is used again."""
+        self._numbers.clear()
+        self._waiting.clear()
+        self._slot, self._used, self._filled = -1, 0, 0
 
     def _reduce(self, group: list[_Waiting]) -> None:
         flat = [w.flat for w in group if w.flat is not None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from struct import Struct
 from typing import Any, cast
@@ -80,22 +80,24 @@ class Program:
         )
         self._reduce[values.numel() > _SHORT](job)
 
-    def measure(self, matrices: Sequence[bytes], values: int) -> None:
+    def measure(self, matrices: bytes, count: int, values: int) -> None:
         """What is read of parameters or gradients, in one call.
 
         Args:
-            matrices: One `matrix` for each.
+            matrices: What `matrix` says of each.
+            count: How many these are.
             values: How many values they have together.
         """
-        self._measure[values > _SHORT](b"".join(matrices), len(matrices))
+        self._measure[values > _SHORT](matrices, count)
 
-    def compare(self, steps: Sequence[bytes]) -> None:
+    def compare(self, steps: bytes, count: int) -> None:
         """What is read of the steps of parameters, in one call.
 
         Args:
-            steps: One `step` for each.
+            steps: What `step` says of each.
+            count: How many these are.
         """
-        self._compare(b"".join(steps), len(steps))
+        self._compare(steps, count)
 
 
 def matrix(
@@ -134,11 +136,12 @@ def matrix(
     )
 
 
-def step(after: Tensor, before: Tensor, gradient: Tensor | None, found: int) -> bytes:
+def step(after: Tensor, apart: int, before: Tensor, gradient: Tensor | None, found: int) -> bytes:
     """A step: its norm, its product with the gradient, and the share of it that was lost.
 
     Args:
-        after: A sample of a parameter, of one dimension and a dtype that `reads` affirms.
+        after: A parameter, contiguous, of a dtype that `reads` affirms.
+        apart: How far the values of a sample are from one another.
         before: The sample before the step, contiguous; in float64, or else in float32.
         gradient: Of its gradient, likewise; None for the norm alone.
         found: Address of `NUMBERS` float64 numbers, which are written.
@@ -149,8 +152,8 @@ def step(after: Tensor, before: Tensor, gradient: Tensor | None, found: int) -> 
         0 if gradient is None else gradient.data_ptr(),
         found,
         _DTYPES[after.dtype],
-        after.numel(),
-        after.stride(0),
+        before.numel(),
+        apart,
     )
 
 
