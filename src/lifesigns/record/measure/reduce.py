@@ -318,7 +318,7 @@ class Pack:
             if isinstance(numbers, Tensor) and not numbers.is_cpu:
                 elsewhere.append((slot, numbers))
         for slots, tensors in _alike(elsewhere):
-            host = _array(torch.cat([tensor.reshape(-1) for tensor in tensors]).cpu())
+            host = _on_host(torch.cat([tensor.reshape(-1) for tensor in tensors]).cpu())
             end = 0
             for slot, tensor in zip(slots, tensors, strict=True):
                 start, end = end, end + tensor.numel()
@@ -347,9 +347,12 @@ def _array(numbers: Tensor | NDArray[Any]) -> NDArray[np.float64]:
     """Numbers on the host as an array; nothing yet of a tensor elsewhere."""
     if not isinstance(numbers, Tensor):
         return numbers.astype(np.float64, copy=False)
-    if not numbers.is_cpu:
-        return _NOTHING
-    return np.array(numbers.double().numpy().reshape(-1))  # NumPy has no bfloat16
+    return _on_host(numbers) if numbers.is_cpu else _NOTHING
+
+
+def _on_host(tensor: Tensor) -> NDArray[np.float64]:
+    """A copy of a tensor on the host; NumPy has no bfloat16."""
+    return np.array(tensor.double().numpy().reshape(-1))
 
 
 def _alike(
