@@ -22,7 +22,7 @@ from lifesigns.record.graph.operations import (
 from lifesigns.record.graph.own_length import divided_by_length
 from lifesigns.record.graph.site_plan import MOST_CALLS, SitePlan
 from lifesigns.record.graph.sites import Condensed
-from lifesigns.record.graph.walk import Walk, is_hooked, saved, unreadable, value_as_used
+from lifesigns.record.graph.walk import Operands, Walk, operands, saved, value_as_used
 from lifesigns.record.loss.comparison import PendingLoss
 from lifesigns.record.loss.recognise import read_loss
 from lifesigns.record.measure.large import how_many_of, some_units
@@ -151,9 +151,9 @@ class Reading:
 
     def _read_sites(self, walked: Walk, condensed: Condensed, offset: int) -> None:
         for plan in condensed.plans:
-            site, why = plan.site, unreadable(walked.nodes[plan.index])
-            if why:
-                self._unreadable.append(f"{site.name}: {why}")
+            site, kept = plan.site, operands(walked.nodes[plan.index])
+            if kept.obstacle:
+                self._unreadable.append(f"{site.name}: {kept.obstacle}")
             if not plan.is_hooked:
                 continue
             if plan.is_one_of_many:
@@ -163,42 +163,40 @@ class Reading:
                 self._unreadable.append(f"{site.name}: {few} of {site.units} units are read")
             pending = self._sites.setdefault(plan.number + offset, PendingSite())
             try:
-                self._read_site(pending, plan, walked, is_readable=not why)
+                self._read_site(pending, plan, walked, kept)
             except Exception as error:
                 self._failed(site.name, error)
         self._pack.flush()
 
     def _read_site(
-        self, pending: PendingSite, plan: SitePlan, walked: Walk, *, is_readable: bool
+        self, pending: PendingSite, plan: SitePlan, walked: Walk, kept: Operands
     ) -> None:
         node = walked.nodes[plan.index]
         if Quantity.ACTIVATIONS in self._needs:
-            pending.value = self._output(plan.site, walked, plan.index, is_readable=is_readable)
+            pending.value = self._output(plan.site, walked, plan.index, kept)
         if Quantity.GRADIENTS in self._needs:
             grouped = saved(node, "dim") if plan.is_group else None
             self._handles.append(node.register_hook(self._gradient_hook(pending, plan, grouped)))
 
-    def _output(
-        self, site: Site, walked: Walk, index: int, *, is_readable: bool
-    ) -> PendingSums | None:
+    def _output(self, site: Site, walked: Walk, index: int, kept: Operands) -> PendingSums | None:
         if site.kind is Kind.ACTIVATION:
-            return self._activation(site, walked, index, is_readable=is_readable)
+            return self._activation(site, walked, index, kept)
         if "length_dim" in site.details:
             rows = divided_by_length(walked, index)
             return None if rows is None else self._pack.sums(rows, -1)
-        result = saved(walked.nodes[index], "result") if site.kind is Kind.SOFTMAX else None
+        result = kept.values.get("result") if site.kind is Kind.SOFTMAX else None
         return None if result is None else self._pack.sums(result, site.unit_dim)
 
     def _activation(
-        self, site: Site, walked: Walk, index: int, *, is_readable: bool
+        self, site: Site, walked: Walk, index: int, kept: Operands
     ) -> PendingSums | None:
         name, node = walked.names[index], walked.nodes[index]
-        if is_hooked(node, "result") or is_hooked(node, "self"):
+        if "result" in kept.hooked or "self" in kept.hooked:
             self._hooked_saves += 1
             return None
-        if not is_readable:
+        if kept.obstacle:
             return None
-        output, flat = value_of_readable(name, node)
+        output, flat = value_of_readable(name, node, kept)
         output = value_as_used(walked, index) if output is None else output
         if output is None:
             if name in ACTIVATION_NODES and ACTIVATION_NODES[name].output is not None:

@@ -289,7 +289,9 @@ class ForwardHooks:
             call.module() is module for call in stack
         ):
             return
-        calls = self._calls.setdefault(thread, deque(maxlen=MOST_CALLS))
+        calls = self._calls.get(thread)
+        if calls is None:
+            calls = self._calls[thread] = deque(maxlen=MOST_CALLS)
         while stack:
             call = stack.pop()
             call.end = torch._C._autograd._get_sequence_nr()
@@ -297,8 +299,8 @@ class ForwardHooks:
             if call.module() is module:
                 break
         if module._parameters:
-            held = [(name, p) for name, p in module._parameters.items() if p is not None]
-            call.parameters = tuple([(name, weakref.ref(p)) for name, p in held])
+            held = module._parameters.items()
+            call.parameters = tuple([(n, weakref.ref(p)) for n, p in held if p is not None])
         if call.training and call.depth:
             return
         with torch._C.DisableTorchFunction():
