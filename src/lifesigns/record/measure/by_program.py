@@ -157,7 +157,7 @@ class ByProgram:
         read, lying, others = [], [], []
         for watched, p in after:
             now, before, gradient = local(p), watched.before, watched.gradient
-            if before is None or not _is_compared(now, before):
+            if before is None or not _is_compared(watched, now, before):
                 others.append((watched, p))
                 continue
             read.append((watched, now))
@@ -263,7 +263,8 @@ def _lying(tensor: Tensor, samples: tuple[int, ...]) -> Lying:
 def _in_rows(part: Part) -> Part | None:
     """A part that the program reads, copied if it lies in no rows; None for others."""
     values = part.values
-    if not (reads(values) and values.numel()):
+    is_read = Program.knows(values.dtype) if part.is_ordinary else reads(values)
+    if not (is_read and values.numel()):
         return None
     if _rows(values.shape, values.stride()) is not None:
         return part
@@ -296,13 +297,14 @@ def _rows(shape: tuple[int, ...], strides: tuple[int, ...]) -> tuple[int, int, i
     return count, width, row_stride, stride
 
 
-def _is_compared(now: Tensor, before: Tensor) -> bool:
+def _is_compared(watched: Watched, now: Tensor, before: Tensor) -> bool:
     """Whether the program reads a parameter, and a sample of it before the step."""
     full = torch.float64 if now.dtype == torch.float64 else torch.float32
     size = now.numel()
     fit = before.dtype == full and before.dim() == 1 and before.is_contiguous()
     whole = size > 0 and len(before) == -(-size // apart(size))
-    return fit and whole and before.is_cpu and reads(now) and now.is_contiguous()
+    is_read = watched.is_ordinary(now) or (reads(now) and now.is_contiguous())
+    return fit and whole and before.is_cpu and is_read
 
 
 def _are_alike(gradient: Tensor, before: Tensor) -> bool:

@@ -45,6 +45,8 @@ class Part(NamedTuple):
     """All of it on this rank, or some rows."""
     sampled: Tensor | None
     """All of it on this rank; None if no sample is kept."""
+    is_ordinary: bool = False
+    """Whether that is known of what is measured; see `readable.is_ordinary`."""
 
     @property
     def is_sampled(self) -> bool:

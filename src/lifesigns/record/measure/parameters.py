@@ -133,35 +133,37 @@ class ParameterReader:
 
     def _begin(self) -> None:
         fresh = [(w, p, local(p)) for w, p in self._alive(begun=False) if self._may_be_read(w, p)]
-        keeps = Quantity.UPDATES in self._needs
-        parts = [
-            Part(w, self._weight(w, whole), whole if keeps and p.requires_grad else None)
-            for w, p, whole in fresh
-        ]
-        self._numbers.of("weight", parts)
-        for watched, p, whole in fresh:
+        self._numbers.of("weight", [self._weight(*one) for one in fresh])
+        for watched, p, _ in fresh:
             watched.begun = True
-            watched.address = p.data_ptr() if whole is p else 0
             stale = p.requires_grad and Quantity.STALE in self._needs
             if stale and self._has_readable_gradient(watched, p):
                 watched.leftover = Leftover(_gradient_sample(p), self._from_start)
 
-    def _weight(self, watched: Watched, whole: Tensor) -> Tensor:
+    def _weight(self, watched: Watched, p: Tensor, whole: Tensor) -> Part:
         """The weight, or evenly spread rows of one that is very large."""
         read = some_rows(whole, LARGE)
         if read is not whole:
             watched.read = read.numel()
             self.sampled[watched.name] = f"{len(read)} of {len(whole)} rows are read"
-        return read
+        is_sampled = p.requires_grad and Quantity.UPDATES in self._needs
+        is_ordinary = watched.address != 0 and read is whole
+        return Part(watched, read, whole if is_sampled else None, is_ordinary)
 
     def _may_be_read(self, watched: Watched, p: Tensor) -> bool:
+        if is_ordinary(p) and not p.is_complex():
+            watched.address = p.data_ptr()
+            return True
         why = "complex" if p.is_complex() else obstacle(local(p))
         if why:
             self.unreadable[watched.name] = why
         return not why
 
     def _gradient(self, watched: Watched, p: Tensor) -> Tensor | None:
-        """The gradient of a parameter; None if it has none or it cannot be read."""
+        """The gradient of a parameter; None if it has none or it cannot be read.
+
+        The very tensor only if it is ordinary.
+        """
         given = p.grad
         if given is None or is_ordinary(given):
             return given
@@ -229,7 +231,7 @@ class ParameterReader:
             rows, whole = (looked_up or {}).get(id(p)), gradient if keeps else None
             if rows is not None and gradient.dim() == 2:
                 gradient = with_a_zero_row(gradient, rows)
-            read.append(Part(watched, gradient, whole))
+            read.append(Part(watched, gradient, whole, gradient is p.grad))
         self._numbers.of("gradient", read)
 
     def finish(self, rates: Mapping[int, float], optimizers_known: bool) -> ReadParameters:

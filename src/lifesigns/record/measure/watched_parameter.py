@@ -33,8 +33,7 @@ class Watched:
     """Elements of the weight that are read: all, unless it is very large."""
     reached: bool = False
     address: int = 0
-    """Where its values lay when they were read before the step; 0 for a tensor of a kind of its
-    own."""
+    """Where its values lay when they were read before the step; 0 unless it was ordinary."""
     begun: bool = False
     """Whether it was read before the step, and so is read after it."""
     before: Tensor | None = None
@@ -95,7 +94,15 @@ class Watched:
         Args:
             p: The parameter.
         """
-        return (self.address != 0 and p.data_ptr() == self.address) or is_readable(local(p))
+        return self.is_ordinary(p) or is_readable(local(p))
+
+    def is_ordinary(self, p: Tensor) -> bool:
+        """Whether the parameter is as ordinary as it was: it lies where it lay.
+
+        Args:
+            p: The parameter.
+        """
+        return self.address != 0 and p.data_ptr() == self.address
 
     def value(self, key: str, arrays: Arrays) -> float:
         """A number that was read, NaN if it was not.
