@@ -10,7 +10,7 @@ other widths could join them; but torch's sum of a column depends on how many st
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -39,7 +39,7 @@ from lifesigns.record.measure.stacks import (
     real,
     stacked_sums,
 )
-from lifesigns.record.readable import is_ordinary, is_readable, no_gradients, without_modes
+from lifesigns.record.readable import has_modes, is_ordinary, is_readable, without_modes
 from lifesigns.records import UnitSums
 
 SMALL = 65_536
@@ -53,21 +53,31 @@ _NOTHING = np.empty(0)
 _NO_BLOCK = torch.empty(0, dtype=torch.float64, device="cpu")
 
 
-@contextmanager
-def measuring() -> Iterator[None]:
+class measuring:
     """Neither gradients nor autocast: sums are in float32 whatever the user's code runs in.
 
-    Nor a tensor class's own code, or a mode's: what is computed here is nothing of theirs.
+    Nor a tensor class's own code, or a mode's: what is computed here is nothing of theirs. Entered
+    some times in each recorded step, and so a class rather than a generator.
     """
-    with torch._C.DisableTorchFunction(), no_gradients(), without_modes():
+
+    def __enter__(self) -> None:
+        self._functions = torch._C.DisableTorchFunction()
+        self._functions.__enter__()
+        self._were_made = torch.is_grad_enabled()
+        torch._C._set_grad_enabled(False)
+        self._others: ExitStack | None = None
         devices = [device for device in ("cpu", "cuda") if torch.is_autocast_enabled(device)]
-        if not devices:
-            yield
-            return
-        with ExitStack() as stack:
+        if devices or has_modes():
+            self._others = ExitStack()
+            self._others.enter_context(without_modes())
             for device in devices:
-                stack.enter_context(torch.autocast(device, enabled=False))
-            yield
+                self._others.enter_context(torch.autocast(device, enabled=False))
+
+    def __exit__(self, *raised: Any) -> None:
+        if self._others is not None:
+            self._others.__exit__(*raised)
+        torch._C._set_grad_enabled(self._were_made)
+        self._functions.__exit__(*raised)
 
 
 class Stacked(NamedTuple):
