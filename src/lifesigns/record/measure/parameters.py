@@ -70,6 +70,7 @@ class ParameterReader:
         trained: Trained | None = None,
     ) -> None:
         self._needs, self._numbers = needs, numbers or numbers_for(needs)
+        self._keeps_weights, self._keeps_stale = Quantity.UPDATES in needs, Quantity.STALE in needs
         self._numbers.begin()
         self._trained = Trained() if trained is None else trained
         self._is_alone, self._from_start = is_alone, from_start
@@ -136,8 +137,9 @@ class ParameterReader:
         self._numbers.of("weight", [self._weight(*one) for one in fresh])
         for watched, p, _ in fresh:
             watched.begun = True
-            stale = p.requires_grad and Quantity.STALE in self._needs
-            if stale and self._has_readable_gradient(watched, p):
+            if not (p.requires_grad and self._keeps_stale):
+                continue
+            if self._has_readable_gradient(watched, p):
                 watched.leftover = Leftover(_gradient_sample(p), self._from_start)
 
     def _weight(self, watched: Watched, p: Tensor, whole: Tensor) -> Part:
@@ -146,7 +148,7 @@ class ParameterReader:
         if read is not whole:
             watched.read = read.numel()
             self.sampled[watched.name] = f"{len(read)} of {len(whole)} rows are read"
-        is_sampled = p.requires_grad and Quantity.UPDATES in self._needs
+        is_sampled = p.requires_grad and self._keeps_weights
         is_ordinary = watched.address != 0 and read is whole
         return Part(watched, read, whole if is_sampled else None, is_ordinary)
 

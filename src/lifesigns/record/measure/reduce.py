@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -149,6 +150,9 @@ class Single(NamedTuple):
         return bool(arrays[self.slot][end - units : end].any())
 
 
+_single = lru_cache(maxsize=64)(Single)
+
+
 @dataclass(slots=True)
 class PendingSums:
     """A `UnitSums` that is not on the host yet."""
@@ -280,7 +284,7 @@ class Pack:
         values, other, lying = _side_by_side(values, other, unit_dim)
         slot, first, found = self.room(FIELDS * lying.units)
         program.reduce(values, lying, found, criterion, other, slope)
-        return PendingSums(lying.units, flat, first, Single(slot))
+        return PendingSums(lying.units, flat, first, _single(slot))
 
     def room(self, numbers: int) -> tuple[int, int, int]:
         """Room for numbers in float64 that the program writes, and `fetch` brings.
