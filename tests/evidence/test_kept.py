@@ -4,12 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from lifesigns.evidence import kept as module
 from lifesigns.evidence.kept import LEAST, MOST, NOTABLE, KeptSnapshots, size_of
-from lifesigns.record import Recorder
-from lifesigns.record.schedule.loss_log import LossLog
 from lifesigns.records import Graph, Mixing, NonFinite, SiteReading, Snapshot, UnitSums
 
 GRAPH = Graph()
@@ -111,33 +108,3 @@ def test_the_size_of_a_snapshot_is_no_less_than_its_arrays():
 
     numbers = sum(array.nbytes for fields in arrays for array in fields.values())
     assert numbers <= size < 1.2 * numbers
-
-
-def test_a_trace_tells_how_many_steps_were_recorded_and_has_every_loss(monkeypatch):
-    monkeypatch.setattr(module, "MOST_BYTES", 1)
-    model, recorder = torch.nn.Linear(3, 1), Recorder(every=1, strict=True)
-    optimizer = torch.optim.SGD(model.parameters(), 0.1)
-    recorder.start()
-    for _ in range(100):
-        model(torch.ones(2, 3)).square().mean().backward()
-        optimizer.step()
-    recorder.stop()
-
-    trace = recorder.trace()
-
-    assert (trace.recorded, len(trace.losses.steps)) == (100, 100)
-    assert trace.recorded_steps <= LEAST
-    assert recorder.trace(98).losses.steps.tolist() == [98, 99]
-
-
-def test_losses_that_are_not_told_apart_are_counted_as_they_come_and_go():
-    log = LossLog()
-    for place in range(70):
-        log.append(0, 1.0)
-        log.note(place, look=place)
-    log.close(0)
-    assert log.pooled == 6
-
-    log.drop()
-
-    assert log.pooled == 5

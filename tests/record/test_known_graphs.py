@@ -11,7 +11,8 @@ from torch.utils.checkpoint import checkpoint
 
 from lifesigns.record import Recorder
 from lifesigns.record.graph.known_graphs import Structures
-from lifesigns.record.graph.module_names import named_modules
+from lifesigns.record.graph.module_names import named_modules, named_parameters
+from lifesigns.record.measure.by_program import numbers_for
 
 torch.set_num_threads(1)
 STEPS = 8
@@ -149,6 +150,7 @@ def snapshots(make, change, loss, *, keeps):
     optimizer = torch.optim.SGD(model.parameters(), 0.05)
     recorder = Recorder(model, [optimizer], every=1, strict=True)
     recorder._parts.reader._structures = Structures(keeps=keeps)
+    recorder._parts.reader._numbers = numbers_for(keeps=keeps)
     recorder.start()
     try:
         for step in range(STEPS):
@@ -217,3 +219,19 @@ def test_modules_of_a_class_with_a_list_of_its_own_are_listed_by_it():
 
     model = nn.Sequential(Own())
     assert named_modules(model) == list(model.named_modules())
+
+
+def test_parameters_are_listed_as_torch_lists_them():
+    model = nn.Sequential(Net(), nn.Sequential(nn.ReLU(), Net()))
+    model.append(model[0])
+    model[1][1].second.weight = model[0].first.weight
+    assert named_parameters(model) == list(model.named_parameters())
+
+
+def test_parameters_of_a_class_with_a_list_of_its_own_are_listed_by_it():
+    class Own(nn.Linear):
+        def named_parameters(self, *args, **options):
+            yield "own", self.weight
+
+    model = Own(2, 2)
+    assert named_parameters(model) == [("own", model.weight)]

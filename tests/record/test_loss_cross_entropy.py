@@ -137,8 +137,10 @@ def test_weights_of_positives_are_part_of_the_fit():
     assert loss.fit == pytest.approx(value - penalty(logits).item())
 
 
+@pytest.mark.parametrize("small", [0, 4096])
 @pytest.mark.parametrize("last", [9, 3, -100])
-def test_numpy_finds_of_classes_what_torch_does(last):
+def test_numpy_finds_of_classes_what_torch_does_at_once_and_later(last, small, monkeypatch):
+    monkeypatch.setattr(comparison, "_SMALL_TABLE", small)
     torch.manual_seed(0)
     table, labels = torch.randn(40, 10).softmax(1), torch.randint(7, (40,))
     table[:, 8], labels[-3:] = 0.0, last
@@ -148,10 +150,14 @@ def test_numpy_finds_of_classes_what_torch_does(last):
     comparison._compare_classes_on_cpu(pack, by_numpy, table.numpy(), labels.numpy())
 
     arrays = pack.fetch()
-    assert by_numpy._correlation(arrays) == pytest.approx(by_torch._correlation(arrays), rel=1e-13)
-    for slot in ("class_counts", "moments"):
-        found, expected = arrays[getattr(by_numpy, slot)], arrays[getattr(by_torch, slot)]
+    assert (by_numpy.class_table is None) == (small == 0)
+    for found, expected in zip(
+        by_numpy._of_classes(arrays), by_torch._of_classes(arrays), strict=True
+    ):
         assert found == pytest.approx(expected, rel=1e-12, abs=1e-14)
+    assert by_numpy.of(arrays).correlation == pytest.approx(
+        by_torch.of(arrays).correlation, rel=1e-13
+    )
 
 
 def test_classes_whose_probabilities_are_not_finite_do_not_warn():
@@ -161,5 +167,6 @@ def test_classes_whose_probabilities_are_not_finite_do_not_warn():
     comparison.compare(pack, pending, given, torch.tensor([0, 1]), is_index=True)
 
     arrays = pack.fetch()
-    assert arrays[pending.class_counts].tolist() == [1, 1]
-    assert math.isnan(pending._correlation(arrays))
+    loss = pending.of(arrays)
+    assert loss.target.class_counts.tolist() == [1, 1]
+    assert math.isnan(loss.correlation)

@@ -7,7 +7,7 @@ import pytest
 
 from lifesigns.evidence import Run
 from lifesigns.functions import ACTIVATIONS
-from lifesigns.record.reading import HOOKED_KINDS
+from lifesigns.record.graph.site_plan import HOOKED_KINDS
 from lifesigns.records import (
     EVERYTHING,
     Finding,

@@ -7,7 +7,6 @@ from typing import Any
 
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.utils.weak import WeakIdKeyDictionary
 
 from lifesigns.record.attach.followed_thread import TrainingThread
 from lifesigns.record.compiled.calls import CompiledCode
@@ -17,14 +16,17 @@ from lifesigns.record.graph.module_calls import Forward, ForwardHooks
 from lifesigns.record.graph.roots import Places, Roots, root_inputs
 from lifesigns.record.graph.walk import Walk, walk
 from lifesigns.record.loss.likeness import likeness
+from lifesigns.record.measure.by_program import numbers_for
 from lifesigns.record.measure.large import lookups
 from lifesigns.record.measure.mixing import MixingReader
-from lifesigns.record.measure.parameters import ParameterReader
+from lifesigns.record.measure.parameters import ParameterReader, Trained
 from lifesigns.record.measure.reduce import measuring
 from lifesigns.record.measure.unreached import Unreached
+from lifesigns.record.measure.watched_parameter import ReadParameters
 from lifesigns.record.reading import Reading
 from lifesigns.record.schedule.loss_log import LossLog
-from lifesigns.records import EVERYTHING, ParameterReading, Quantity, Snapshot
+from lifesigns.record.schedule.taken import Taken
+from lifesigns.records import EVERYTHING, Quantity
 
 NAMED = 4
 """Parameters that could not be read, of which the report gives the names."""
@@ -54,9 +56,10 @@ class PassReader:
         self._roots, self._hooks, self._losses, self._thread = roots, hooks, losses, thread
         self._compiled, self._needs = compiled, needs
         self._repeated: Repeated | None = None
-        self._structures, self._trained = Structures(), WeakIdKeyDictionary()
+        self._structures, self._trained = Structures(), Trained()
         self._mixing = MixingReader(needs)
         self._parameters: ParameterReader | None = None
+        self._numbers = numbers_for(needs)
         self._looked_up: Mapping[int, Tensor] = {}
         self.unreached = Unreached()
         """Parameters that are held by an optimizer and in no graph."""
@@ -163,7 +166,7 @@ class PassReader:
 
     def finish(
         self, step: int, *, succeeded: bool, returned: Mapping[int, Tensor] | None = None
-    ) -> tuple[Reading, Snapshot] | None:
+    ) -> tuple[Reading, Taken] | None:
         """Ends the pass that is being read, with what was read of it.
 
         Args:
@@ -184,7 +187,8 @@ class PassReader:
             repeated.unhook()
         self.drop()
         with measuring():
-            taken = reading.snapshot(step, self._losses.newest, succeeded=succeeded)
+            read = reading.end(succeeded=succeeded)
+            taken = Taken(step, self._losses.newest, read.size, read.is_notable, make=read.snapshot)
             if not succeeded:
                 self._parameters = None
             elif self._parameters is not None:
@@ -218,8 +222,8 @@ class PassReader:
 
     def finish_parameters(
         self, rates: Mapping[int, float], optimizers: Collection[Optimizer]
-    ) -> tuple[ParameterReading, ...]:
-        """The readings of the cycle's parameters; see `ParameterReader.finish`.
+    ) -> ReadParameters:
+        """What was read of the cycle's parameters; see `ParameterReader.finish`.
 
         Args:
             rates: Learning rate by `id` of the parameter.
@@ -227,15 +231,15 @@ class PassReader:
         """
         reader, self._parameters = self._parameters, None
         if reader is None:
-            return ()
+            return ReadParameters()
         with measuring():
-            readings = reader.finish(rates, bool(optimizers))
+            read = reader.finish(rates, bool(optimizers))
             if self._thread.is_alone:
                 place = Places(call.module() for call in self._hooks.calls() if not call.depth)
                 self.unreached.look(optimizers, rates, reader.seen, place)
         self.unreadable.update(reader.unreadable)
         self.sampled.update(reader.sampled)
-        return readings
+        return read
 
     def forget_parameters(self) -> None:
         """The cycle has nothing to add them to."""
@@ -289,5 +293,6 @@ class PassReader:
             lambda: self._thread.is_alone,
             from_start=from_start,
             needs=self._needs,
+            numbers=self._numbers,
             trained=self._trained,
         )

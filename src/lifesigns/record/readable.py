@@ -60,11 +60,26 @@ def obstacle(tensor: Tensor) -> str:
     Cost: 1 µs; neither the values nor the code of the tensor's class are touched.
     """
     with torch._C.DisableTorchFunction():
-        if _is_ordinary(tensor):
+        if is_ordinary(tensor):
             return ""
         if type(tensor).__torch_dispatch__ is not _PLAIN:
             return f"a {type(tensor).__name__}"
         return _obstacle(tensor)
+
+
+def is_ordinary(tensor: Tensor) -> bool:
+    """Whether there is no obstacle, told of contiguous tensors on a CPU alone, at once.
+
+    Args:
+        tensor: Of any class, layout, device and dtype; torch functions are disabled.
+    """
+    return (
+        _keys(tensor).raw_repr() in _ORDINARY
+        and tensor.dtype in _WORDS
+        and tensor.is_contiguous()
+        and (tensor.storage_offset() + tensor.numel()) * tensor.itemsize
+        <= tensor.untyped_storage().nbytes()
+    )
 
 
 def is_plain_number(tensor: Tensor) -> bool:
@@ -94,13 +109,18 @@ def readable(tensor: Tensor | None) -> Tensor | None:
     Returns:
         A detached tensor that shares the values.
     """
-    if tensor is None or obstacle(tensor) or _transform() is not None:  # it wraps what it detaches
+    if tensor is None or obstacle(tensor) or is_transformed():
         return None
     with torch._C.DisableTorchFunction():
         if not torch._C._len_torch_dispatch_stack():
             return tensor.detach()
         with without_modes():
             return tensor.detach()
+
+
+def is_transformed() -> bool:
+    """Whether a transform of torch.func is running: it wraps what is detached, or computed."""
+    return _transform() is not None
 
 
 class no_gradients:
@@ -155,17 +175,6 @@ def local(tensor: Tensor) -> Tensor:
     with torch.no_grad():  # with gradients, `to_local` is an operation of the graph
         shard: Tensor = tensor.to_local()  # type: ignore[attr-defined]
     return shard
-
-
-def _is_ordinary(tensor: Tensor) -> bool:
-    """Whether there is no obstacle, told of contiguous tensors on a CPU alone, at once."""
-    return (
-        _keys(tensor).raw_repr() in _ORDINARY
-        and tensor.dtype in _WORDS
-        and tensor.is_contiguous()
-        and (tensor.storage_offset() + tensor.numel()) * tensor.itemsize
-        <= tensor.untyped_storage().nbytes()
-    )
 
 
 def _obstacle(tensor: Tensor) -> str:

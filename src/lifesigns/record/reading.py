@@ -2,41 +2,44 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from lifesigns.functions.activations import ACTIVATIONS
 from lifesigns.record.attach.guard import described, is_from_a_signal
 from lifesigns.record.graph.evaluation_mode import evaluating
 from lifesigns.record.graph.module_calls import Forward, Inputs
 from lifesigns.record.graph.operations import (
     ACTIVATION_NODES,
-    GATES,
     signed,
     value_of_readable,
 )
 from lifesigns.record.graph.own_length import divided_by_length
+from lifesigns.record.graph.site_plan import MOST_CALLS, SitePlan
 from lifesigns.record.graph.sites import Condensed
-from lifesigns.record.graph.walk import Walk, is_hooked, saved, unreadable, value_as_used
+from lifesigns.record.graph.walk import Operands, Walk, operands, saved, value_as_used
 from lifesigns.record.loss.comparison import PendingLoss
 from lifesigns.record.loss.recognise import read_loss
 from lifesigns.record.measure.large import how_many_of, some_units
 from lifesigns.record.measure.nonfinite_origin import forward_origin
 from lifesigns.record.measure.reduce import Pack, PendingSums
 from lifesigns.record.measure.stacks import Lessened
-from lifesigns.record.readable import no_gradients, obstacle, readable, without_modes
+from lifesigns.record.read_pass import PendingSite, ReadPass
+from lifesigns.record.readable import (
+    is_ordinary,
+    is_transformed,
+    no_gradients,
+    obstacle,
+    readable,
+    without_modes,
+)
 from lifesigns.records import (
     EVERYTHING,
-    BatchReading,
     Coverage,
     Graph,
     Kind,
@@ -45,26 +48,7 @@ from lifesigns.records import (
     NonFinite,
     Quantity,
     Site,
-    SiteReading,
-    Snapshot,
-    UnitSums,
 )
-
-HOOKED_KINDS = frozenset({Kind.ACTIVATION, Kind.SOFTMAX, Kind.OTHER})
-READ_KINDS = HOOKED_KINDS | {Kind.LOSS}
-GROUPING = frozenset({"Max", "Amax", "Glu"})
-"""Operations that make one value of a group of them."""
-MOST_CALLS = 16
-"""Calls of one operation in one module that are read; a loop may make thousands."""
-
-
-@dataclass
-class PendingSite:
-    """A site whose sums are still on the device."""
-
-    value: PendingSums | None = None
-    output_gradient: PendingSums | None = None
-    input_gradient: PendingSums | None = None
 
 
 class Reading:
@@ -101,7 +85,7 @@ class Reading:
         obstacles: Iterable[str] = (),
         mixing: Mixing | None = None,
     ) -> None:
-        self._pack, self._needs = Pack(), needs
+        self._pack, self._needs = Pack(), frozenset(needs)
         self.scale, self.leaves, self._reason = scale, walked.leaves, reason
         self._graph = Graph()
         self._sites: dict[int, PendingSite] = {}
@@ -147,9 +131,12 @@ class Reading:
         try:
             yield
         except Exception as error:
-            if is_from_a_signal(error):
-                raise
-            self.failures.append(f"{name}: {described(error)}")
+            self._failed(name, error)
+
+    def _failed(self, name: str, error: Exception) -> None:
+        if is_from_a_signal(error):
+            raise error
+        self.failures.append(f"{name}: {described(error)}")
 
     def _read_batch(self, inputs: Inputs) -> tuple[tuple[int, ...], PendingSums] | None:
         batch = inputs.batch
@@ -163,68 +150,53 @@ class Reading:
         return None if sums is None else (tuple(batch.shape), sums)
 
     def _read_sites(self, walked: Walk, condensed: Condensed, offset: int) -> None:
-        calls: Counter[tuple[str, str]] = Counter()
-        sites = zip(condensed.graph.sites, condensed.nodes, strict=True)
-        for number, (site, index) in enumerate(sites, offset):
-            calls[site.module, site.operation] += 1
-            why = unreadable(walked.nodes[index]) if site.kind in READ_KINDS else ""
-            if why:
-                self._unreadable.append(f"{site.name}: {why}")
-            if site.kind not in HOOKED_KINDS:
+        for plan in condensed.plans:
+            site, kept = plan.site, operands(walked.nodes[plan.index])
+            if kept.obstacle:
+                self._unreadable.append(f"{site.name}: {kept.obstacle}")
+            if not plan.is_hooked:
                 continue
-            if calls[site.module, site.operation] > MOST_CALLS:
+            if plan.is_one_of_many:
                 self._unreadable.append(f"{site.name}: only {MOST_CALLS} calls are read")
                 continue
             if (few := how_many_of(site.units)) < site.units:
                 self._unreadable.append(f"{site.name}: {few} of {site.units} units are read")
-            with self._part(site.name):
-                self._read_site(
-                    number, site, walked, index, condensed.weight_like, is_readable=not why
-                )
+            pending = self._sites.setdefault(plan.number + offset, PendingSite())
+            try:
+                self._read_site(pending, plan, walked, kept)
+            except Exception as error:
+                self._failed(site.name, error)
         self._pack.flush()
 
     def _read_site(
-        self,
-        number: int,
-        site: Site,
-        walked: Walk,
-        index: int,
-        weight_like: frozenset[int],
-        *,
-        is_readable: bool,
+        self, pending: PendingSite, plan: SitePlan, walked: Walk, kept: Operands
     ) -> None:
-        pending, node = self._sites.setdefault(number, PendingSite()), walked.nodes[index]
+        node = walked.nodes[plan.index]
         if Quantity.ACTIVATIONS in self._needs:
-            pending.value = self._output(site, walked, index, is_readable=is_readable)
-        if Quantity.GRADIENTS not in self._needs:
-            return
-        source = _data_input(walked.inputs[index], weight_like)
-        grouped = saved(node, "dim") if walked.names[index] in GROUPING else None
-        is_gate = walked.names[index] in GATES
-        hook = self._gradient_hook(pending, site, source, grouped, is_gate)
-        self._handles.append(node.register_hook(hook))
+            pending.value = self._output(plan.site, walked, plan.index, kept)
+        if Quantity.GRADIENTS in self._needs:
+            grouped = saved(node, "dim") if plan.is_group else None
+            self._handles.append(node.register_hook(self._gradient_hook(pending, plan, grouped)))
 
-    def _output(
-        self, site: Site, walked: Walk, index: int, *, is_readable: bool
-    ) -> PendingSums | None:
+    def _output(self, site: Site, walked: Walk, index: int, kept: Operands) -> PendingSums | None:
         if site.kind is Kind.ACTIVATION:
-            return self._activation(site, walked, index, is_readable=is_readable)
+            return self._activation(site, walked, index, kept)
         if "length_dim" in site.details:
             rows = divided_by_length(walked, index)
             return None if rows is None else self._pack.sums(rows, -1)
-        result = saved(walked.nodes[index], "result") if site.kind is Kind.SOFTMAX else None
+        result = kept.values.get("result") if site.kind is Kind.SOFTMAX else None
         return None if result is None else self._pack.sums(result, site.unit_dim)
 
     def _activation(
-        self, site: Site, walked: Walk, index: int, *, is_readable: bool
+        self, site: Site, walked: Walk, index: int, kept: Operands
     ) -> PendingSums | None:
         name, node = walked.names[index], walked.nodes[index]
-        if is_hooked(node, "result") or is_hooked(node, "self"):
+        if "result" in kept.hooked or "self" in kept.hooked:
             self._hooked_saves += 1
             return None
-        if not is_readable:
+        if kept.obstacle:
             return None
-        output, flat = value_of_readable(name, node)
+        output, flat = value_of_readable(name, node, kept)
         output = value_as_used(walked, index) if output is None else output
         if output is None:
             if name in ACTIVATION_NODES and ACTIVATION_NODES[name].output is not None:
@@ -236,40 +208,39 @@ class Reading:
         return self._pack.sums(some_units(output, dim), dim, flat)
 
     def _gradient_hook(
-        self, pending: PendingSite, site: Site, source: int, grouped: Any, is_gate: bool
+        self, pending: PendingSite, plan: SitePlan, grouped: Any
     ) -> Callable[..., None]:
-        elementwise = site.kind is not Kind.SOFTMAX and site.operation in ACTIVATIONS
-        flat_slope = ACTIVATIONS[site.operation].flat_slope if elementwise else 0.0
-        is_gate = is_gate and 0 < flat_slope < math.inf
-        pack, failures, missed = self._pack, self.failures, self._unreadable
-
-        def read(gradient: Tensor | None) -> Tensor | None:
-            value = readable(gradient)
-            if value is None and gradient is not None and (why := obstacle(gradient)):
-                missed.append(f"the gradient of {site.name}: {why}")
-            return value
+        pack, site, source = self._pack, plan.site, plan.source
 
         def hook(grad_inputs: tuple[Any, ...], grad_outputs: tuple[Any, ...]) -> None:
             try:
-                arrived = read(grad_outputs[0] if grad_outputs else None)
-                passed = read(grad_inputs[source] if source < len(grad_inputs) else None)
                 with torch._C.DisableTorchFunction(), no_gradients(), without_modes():
+                    arrived = self._gradient(grad_outputs[0] if grad_outputs else None, site)
+                    passed = grad_inputs[source] if source < len(grad_inputs) else None
+                    passed = self._gradient(passed, site)
                     arrived, passed = _few(arrived, site, grouped), _few(passed, site, grouped)
                     if arrived is not None:
                         pending.output_gradient = pack.sums(arrived, _dim(arrived, site))
                     if passed is not None:
                         flat: Lessened | PendingSums | None = pending.output_gradient
-                        if not is_gate or arrived is None or arrived.shape != passed.shape:
-                            flat = _flat(arrived, passed, flat_slope)
+                        if not plan.is_gate or arrived is None or arrived.shape != passed.shape:
+                            flat = _flat(arrived, passed, plan.flat_slope)
                         if grouped is not None and arrived is not None:
                             passed = _group_first(passed, arrived, grouped)
                         pending.input_gradient = pack.sums(passed, _dim(passed, site), flat)
             except Exception as error:  # an exception here would end the user's backward
-                if is_from_a_signal(error):
-                    raise
-                failures.append(f"{site.name}: {described(error)}")
+                self._failed(site.name, error)
 
         return hook
+
+    def _gradient(self, gradient: Tensor | None, site: Site) -> Tensor | None:
+        """The values of a gradient; None where they cannot be read, which is noted."""
+        if gradient is None or (is_ordinary(gradient) and not is_transformed()):
+            return gradient
+        value = readable(gradient)
+        if value is None and (why := obstacle(gradient)):
+            self._unreadable.append(f"the gradient of {site.name}: {why}")
+        return value
 
     def unhook(self) -> None:
         """Removes every hook; nothing of this step is held by the graph any longer."""
@@ -277,27 +248,24 @@ class Reading:
             handle.remove()
         self._handles.clear()
 
-    def snapshot(self, step: int, stream: int, *, succeeded: bool = True) -> Snapshot:
-        """The snapshot, with one copy to the host; parameters are added at the end of the cycle.
+    def end(self, *, succeeded: bool = True) -> ReadPass:
+        """What was read, with one copy to the host; nothing of the run is held any longer.
 
         Args:
-            step: Number of the cycle.
-            stream: Number of the loss.
             succeeded: Whether backward came to its end; if not, gradients say nothing.
         """
-        arrays = self._pack.fetch()
-        sites = tuple(self._site(number, p, arrays) for number, p in self._sites.items())
-        if not succeeded:
-            sites = tuple(replace(s, output_gradient=None, input_gradient=None) for s in sites)
-        batch = self._batch and BatchReading(self._batch[0], self._batch[1].of(arrays))
-        return Snapshot(
-            step=step,
+        loss = self._loss
+        if loss is not None:
+            loss.let_go()
+        return ReadPass(
             graph=self._graph,
-            stream=stream,
-            sites=sites,
-            loss=self._loss.of(arrays) if self._loss else LossReading(self._value),
-            batch=batch or None,
-            nonfinite=self._nonfinite or _backward_origin(self._graph, sites),
+            arrays=self._pack.fetch(),
+            sites=self._sites,
+            scale=self.scale,
+            has_gradients=succeeded,
+            loss=loss or LossReading(self._value),
+            batch=self._batch,
+            nonfinite=self._nonfinite,
             evaluating=tuple(self._evaluating),
             mixing=self._mixing,
             coverage=Coverage(
@@ -307,41 +275,20 @@ class Reading:
                 repeated=self._repeated,
                 unreadable=tuple(dict.fromkeys(self._unreadable)),
                 failures=tuple(self.failures),
-                unmeasured=tuple(q for q in Quantity if q not in self._needs),
+                unmeasured=unmeasured(self._needs),
             ),
             reason=self._reason,
         )
 
-    def _site(
-        self, number: int, pending: PendingSite, arrays: list[NDArray[np.float64]]
-    ) -> SiteReading:
-        def gradient(sums: PendingSums | None) -> UnitSums | None:
-            return None if sums is None else rescaled(sums.of(arrays), 1 / self.scale)
 
-        return SiteReading(
-            number,
-            value=None if pending.value is None else pending.value.of(arrays),
-            output_gradient=gradient(pending.output_gradient),
-            input_gradient=gradient(pending.input_gradient),
-        )
-
-
-def rescaled(sums: UnitSums, factor: float) -> UnitSums:
-    """The sums of values multiplied by `factor` (positive).
+@lru_cache(maxsize=64)
+def unmeasured(needs: frozenset[Quantity]) -> tuple[Quantity, ...]:
+    """What is left out on purpose.
 
     Args:
-        sums: Sums of a signal, by unit.
-        factor: What each value was multiplied by.
+        needs: What is measured.
     """
-    if factor == 1.0:
-        return sums
-    return replace(
-        sums,
-        total=sums.total * factor,
-        total_squared=sums.total_squared * factor**2,
-        minimum=sums.minimum * factor,
-        maximum=sums.maximum * factor,
-    )
+    return tuple(quantity for quantity in Quantity if quantity not in needs)
 
 
 def _dim(tensor: Tensor, site: Site) -> int:
@@ -358,12 +305,6 @@ def _few(gradient: Tensor | None, site: Site, grouped: Any) -> Tensor | None:
     return some_units(gradient, _dim(gradient, site))
 
 
-def _data_input(inputs: tuple[int | None, ...], weight_like: frozenset[int]) -> int:
-    """Which input of a node carries the data: `torch.where(x < 0, 0, x)` has it second."""
-    given = [k for k, i in enumerate(inputs) if i is not None and i not in weight_like]
-    return next((k for k in given if (inputs[k] or 0) >= 0), given[0] if given else 0)
-
-
 def _group_first(passed: Tensor, arrived: Tensor, dim: Any) -> Tensor:
     """The gradient of a group's inputs as `[group, *shape of the output]`."""
     dims = [dim] if isinstance(dim, int) else list(dim)
@@ -377,18 +318,6 @@ def _group_first(passed: Tensor, arrived: Tensor, dim: Any) -> Tensor:
 
 def _flat(arrived: Tensor | None, passed: Tensor, flat_slope: float) -> Lessened | None:
     """Where a gradient arrived but less of it passed on than a flat slope lets through."""
-    if arrived is None or not 0 < flat_slope < math.inf or arrived.shape != passed.shape:
+    if arrived is None or not flat_slope or arrived.shape != passed.shape:
         return None
     return Lessened(arrived, flat_slope)
-
-
-def _backward_origin(graph: Graph, sites: tuple[SiteReading, ...]) -> NonFinite | None:
-    """The first operation, in backward order, that turned a finite gradient into another."""
-    for reading in reversed(sites):
-        arrived, passed = reading.output_gradient, reading.input_gradient
-        if arrived is None or passed is None or arrived.nonfinite.any():
-            continue
-        if bad := int(passed.nonfinite.sum()):
-            site = graph.sites[reading.site]
-            return NonFinite("backward", site.name, site.operation, bad)
-    return None

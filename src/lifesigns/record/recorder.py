@@ -17,6 +17,7 @@ from lifesigns.record.measure import kernel
 from lifesigns.record.parts import assemble
 from lifesigns.record.quiet import Quiet
 from lifesigns.record.schedule.streams import MOST_STREAMS
+from lifesigns.record.schedule.taken import Taken
 from lifesigns.record.steps import Steps
 from lifesigns.record.stretch import Stretch
 from lifesigns.records import EVERYTHING, Cost, LossCurve, Quantity, Snapshot, Trace
@@ -120,7 +121,7 @@ class Recorder:
         """
         parts = self._parts
         return Trace(
-            snapshots=tuple(parts.snapshots.kept),
+            snapshots=tuple(s for taken in parts.snapshots.kept if (s := self._made(taken))),
             losses=self._losses(start),
             steps=self.steps,
             optimizers=parts.optimizers.names,
@@ -136,6 +137,14 @@ class Recorder:
     def cost(self) -> Cost:
         """What watching has cost so far."""
         return self._parts.clock.cost()
+
+    def _made(self, taken: Taken) -> Snapshot | None:
+        """A snapshot in memory; None if it cannot be made, which is a failure of ours."""
+        try:
+            return taken.snapshot()
+        except Exception as error:
+            self._parts.guard.failed(error)
+            return None
 
     def _losses(self, start: int) -> LossCurve:
         self._parts.losses.catch_up(self.steps)

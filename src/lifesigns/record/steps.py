@@ -145,4 +145,4 @@ class Steps:
         parameters = self._reader.finish_parameters(
             self._optimizers.rates(), self._optimizers.alive()
         )
-        self._snapshots.finish(parameters, self._losses.stream)
+        self._snapshots.finish(parameters.readings, len(parameters), self._losses.stream)

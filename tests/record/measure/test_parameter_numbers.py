@@ -24,7 +24,7 @@ def cycle(before, gradient, after):
         reader.gradients(1.0)
         reader.stepped([p])
         p.data.copy_(after)
-        (reading,) = reader.finish({id(p): 0.1}, True)
+        (reading,) = reader.finish({id(p): 0.1}, True).readings()
     return reading
 
 

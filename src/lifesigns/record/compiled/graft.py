@@ -14,8 +14,11 @@ from lifesigns.record.compiled.traced_graph import OWN
 from lifesigns.record.graph.module_calls import Forward
 from lifesigns.record.graph.walk import Walk, walk
 
+COMPILED_NAME = COMPILED.removesuffix("Backward")
+"""How a compiled node is called in a walk."""
 
-@dataclass
+
+@dataclass(slots=True)
 class Repeated:
     """The compiled calls of one backward pass that are read in a repetition."""
 
@@ -69,6 +72,9 @@ def repeat_compiled(
         names: Names of parameters by `id`.
     """
     repeated = Repeated(walked)
+    calls = list(calls)
+    if not calls and COMPILED_NAME not in walked.names:
+        return repeated
     opened: dict[int, str] = {}
     reached = [call for call in calls if _is_reached(walked, call)]
     if forward.calls or reached:
@@ -98,7 +104,7 @@ def _is_reached(walked: Walk, call: CompiledCall) -> bool:
 
 
 def _unknown(walked: Walk, reached: list[CompiledCall]) -> Iterator[str]:
-    if COMPILED.removesuffix("Backward") not in walked.names:
+    if COMPILED_NAME not in walked.names:
         return
     known = {call.node for call in reached}
     nodes = zip(walked.numbers, walked.nodes, strict=True)

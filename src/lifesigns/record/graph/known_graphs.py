@@ -101,4 +101,5 @@ def _reshaped(known: Condensed, walked: Walk) -> Condensed:
     sites = tuple(
         replace(site, shape=shape) for site, shape in zip(known.graph.sites, shapes, strict=True)
     )
-    return replace(known, graph=Graph(sites, known.graph.edges))
+    plans = tuple(replace(plan, site=sites[plan.number]) for plan in known.plans)
+    return replace(known, graph=Graph(sites, known.graph.edges), plans=plans)

@@ -40,7 +40,7 @@ MOST_ROOT_CALLS = 16
 _CALL = nn.Module._call_impl.__code__
 
 
-@dataclass
+@dataclass(slots=True, eq=False)
 class Call:
     """One call of a module."""
 
@@ -72,7 +72,7 @@ class Call:
         self.input = self.prediction = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where a node ran."""
 
@@ -84,7 +84,7 @@ class Place:
     recurrent_word: str = ""
 
 
-@dataclass
+@dataclass(slots=True, eq=False)
 class Forward:
     """The module calls of one step in one thread, and the names of their modules."""
 
@@ -181,8 +181,7 @@ class ForwardHooks:
         self.first_event: float | None = None
 
     def arm(self) -> None:
-        """Puts the hooks in place; forgets earlier calls."""
-        self.disarm()
+        """Puts the hooks in place, if they are not; forgets earlier calls."""
         self.forget()
         self.armed = True
         self._register()
@@ -290,7 +289,9 @@ class ForwardHooks:
             call.module() is module for call in stack
         ):
             return
-        calls = self._calls.setdefault(thread, deque(maxlen=MOST_CALLS))
+        calls = self._calls.get(thread)
+        if calls is None:
+            calls = self._calls[thread] = deque(maxlen=MOST_CALLS)
         while stack:
             call = stack.pop()
             call.end = torch._C._autograd._get_sequence_nr()
@@ -298,8 +299,8 @@ class ForwardHooks:
             if call.module() is module:
                 break
         if module._parameters:
-            held = [(name, p) for name, p in module._parameters.items() if p is not None]
-            call.parameters = tuple([(name, weakref.ref(p)) for name, p in held])
+            held = module._parameters.items()
+            call.parameters = tuple([(n, weakref.ref(p)) for n, p in held if p is not None])
         if call.training and call.depth:
             return
         with torch._C.DisableTorchFunction():

@@ -51,6 +51,24 @@ def named_modules(root: nn.Module) -> list[tuple[str, nn.Module]]:
     return found
 
 
+def named_parameters(root: nn.Module) -> list[tuple[str, nn.Parameter]]:
+    """What `named_parameters` lists, in a fraction of its time where no class has its own.
+
+    Args:
+        root: A network.
+    """
+    is_usual = type(root).named_parameters is nn.Module.named_parameters
+    modules = _registered(root) if is_usual else []
+    if not modules:
+        return list(root.named_parameters())
+    found: dict[int, tuple[str, nn.Parameter]] = {}
+    for path, module in modules:
+        for name, p in module._parameters.items():
+            if p is not None and id(p) not in found:
+                found[id(p)] = f"{path}.{name}" if path else name, p
+    return list(found.values())
+
+
 def _registered(root: nn.Module) -> list[tuple[str, nn.Module]]:
     """What `named_modules` lists, in a fifth of its time; nothing where a class has its own."""
     found, seen, stack = [], set[int](), [("", root)]

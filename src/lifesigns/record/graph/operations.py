@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lifesigns.functions import ACTIVATIONS, FLAT_SHARE
-from lifesigns.record.graph.walk import saved, snake_case, unpacked, unreadable
+from lifesigns.record.graph.walk import Operands, operands, saved, snake_case
 from lifesigns.records import Kind
 
 TRANSPARENT = frozenset(
@@ -277,19 +277,28 @@ def activation_of(name: str) -> ActivationNode | None:
 
 def activation_value(name: str, node: Any) -> tuple[Tensor | None, Tensor | AtZero | None]:
     """Output of an activation node and where its derivative is flat; None where not readable."""
-    return (None, None) if unreadable(node) else value_of_readable(name, node)
+    kept = operands(node)
+    return (None, None) if kept.obstacle else value_of_readable(name, node, kept)
 
 
-def value_of_readable(name: str, node: Any) -> tuple[Tensor | None, Tensor | AtZero | None]:
-    """The same, of a node that is known not to be `unreadable`."""
+def value_of_readable(
+    name: str, node: Any, kept: Operands
+) -> tuple[Tensor | None, Tensor | AtZero | None]:
+    """The same, of a node with no obstacle.
+
+    Args:
+        name: Of the node.
+        node: An activation's, or another.
+        kept: What it saved.
+    """
     reader = activation_of(name)
     if reader is None:
         return None, None
-    result = unpacked(node, "result")
+    result = kept.values.get("result")
     if result is not None:
         flat = reader.flat_result
         return result, flat(result, node) if callable(flat) else flat
-    value = unpacked(node, "self")
+    value = kept.values.get("self")
     if value is None:
         return None, None
     output = reader.output(value, node) if reader.output else _pairwise_maximum(name, node, value)

@@ -15,7 +15,12 @@ from lifesigns.record.graph.module_calls import (
     is_root,
     uncompiled,
 )
-from lifesigns.record.graph.module_names import kinds_of, module_names, root_prefixes
+from lifesigns.record.graph.module_names import (
+    kinds_of,
+    module_names,
+    named_parameters,
+    root_prefixes,
+)
 from lifesigns.record.graph.prediction import Prediction
 from lifesigns.record.graph.unregistered import unregistered
 from lifesigns.record.graph.walk import Walk
@@ -52,7 +57,10 @@ class Roots:
 
     def parameters(self) -> dict[str, Tensor]:
         """The parameters the roots hold at this moment, by name."""
-        found = _parameter_names(_outermost(self._alive())).values()
+        roots = _outermost(self._alive())
+        if len(roots) == 1:
+            return {name: p for name, p in named_parameters(roots[0]) if p.is_leaf}
+        found = _parameter_names(roots).values()
         return {name: p for ref, name in found if (p := ref()) is not None and p.is_leaf}
 
     def forget(self) -> None:
@@ -193,7 +201,7 @@ def _lent_names(
 
 
 def _parameter_names(
-    roots: list[nn.Module], named: Named = nn.Module.named_parameters
+    roots: list[nn.Module], named: Named = named_parameters
 ) -> dict[int, tuple[weakref.ref[Tensor], str]]:
     names: dict[int, tuple[weakref.ref[Tensor], str]] = {}
     for prefix, root in zip(root_prefixes(roots), roots, strict=True):

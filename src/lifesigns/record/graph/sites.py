@@ -26,6 +26,7 @@ from lifesigns.record.graph.operations import (
     has_details,
 )
 from lifesigns.record.graph.own_length import length_dim
+from lifesigns.record.graph.site_plan import SitePlan, site_plans
 from lifesigns.record.graph.walk import Walk, saved, snake_case
 from lifesigns.records import WEIGHTED, Graph, Kind, Shape, Site
 
@@ -52,6 +53,8 @@ class Condensed:
     """Nodes of whose saved values the sites depend on, and what those told; see `told_by`."""
     is_lasting: bool
     """Whether an equal graph, with nodes that tell the same, has the same sites."""
+    plans: tuple[SitePlan, ...] = ()
+    """What is to be read of the sites."""
 
 
 def condense(walked: Walk, forward: Forward, leaf_name: Callable[[Tensor], str]) -> Condensed:
@@ -104,6 +107,15 @@ class _Condenser:
             frozenset(self.weight_like),
             tuple((index, told_by(self.walk, index)) for index in sorted(self.asked)),
             not may_be_cut(self.walk, self.sites, self.site_nodes),
+            tuple(
+                site_plans(
+                    self.sites,
+                    self.site_nodes,
+                    self.walk.names,
+                    self.walk.inputs,
+                    self.weight_like,
+                )
+            ),
         )
 
     def _loss_start(self) -> int:

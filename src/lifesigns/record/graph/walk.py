@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -163,13 +163,37 @@ def saved(node: Any, attribute: str) -> Any:
     return value
 
 
+class Operands(NamedTuple):
+    """What a node saved of `OPERANDS`, in one look."""
+
+    values: Mapping[str, Any]
+    """By name, whether or not it can be read; without what is hooked, freed or overwritten."""
+    hooked: tuple[str, ...]
+    """Names of what goes through a user's hooks."""
+    obstacle: str
+    """Why something cannot be read; empty if all can."""
+
+
+def operands(node: Any) -> Operands:
+    """What an operation computed with or made, as far as its node keeps it."""
+    values, hooked, why = {}, [], ""
+    for name, attribute, raw in _operands(node.__class__):
+        if raw and _goes_through_hooks(getattr(node, raw, None)):
+            hooked.append(name)
+            continue
+        try:
+            value = getattr(node, attribute)
+        except RuntimeError:  # freed, or modified in place since
+            continue
+        values[name] = value
+        if not why and isinstance(value, Tensor):
+            why = obstacle(value)
+    return Operands(values, tuple(hooked), why)
+
+
 def unreadable(node: Any) -> str:
     """Why something an operation computed with or made cannot be read; empty if all can."""
-    for attribute in _operands(node.__class__):
-        value = unpacked(node, attribute)
-        if isinstance(value, Tensor) and (why := obstacle(value)):
-            return why
-    return ""
+    return operands(node).obstacle
 
 
 @lru_cache(maxsize=1024)
@@ -179,9 +203,17 @@ def _saved_names(kind: type) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=1024)
-def _operands(kind: type) -> tuple[str, ...]:
-    """What nodes of this class save of `OPERANDS`."""
-    return tuple(a for a in OPERANDS if hasattr(kind, f"_saved_{a}"))
+def _operands(kind: type) -> tuple[tuple[str, str, str], ...]:
+    """What nodes of this class save of `OPERANDS`: its name, and those of the attributes.
+
+    The last is that of a tensor as it was saved; empty for what is none.
+    """
+    found = [(name, f"_saved_{name}", f"_raw_saved_{name}") for name in OPERANDS]
+    return tuple(
+        (name, attribute, raw if hasattr(kind, raw) else "")
+        for name, attribute, raw in found
+        if hasattr(kind, attribute)
+    )
 
 
 def unpacked(node: Any, attribute: str) -> Any:
@@ -206,7 +238,10 @@ def is_hooked(node: Any, attribute: str) -> bool:
         node: The autograd node.
         attribute: Its name without `_saved_`.
     """
-    raw = getattr(node, f"_raw_saved_{attribute}", None)
+    return _goes_through_hooks(getattr(node, f"_raw_saved_{attribute}", None))
+
+
+def _goes_through_hooks(raw: Any) -> bool:
     if raw is None:
         return False
     if isinstance(raw, tuple):

@@ -17,6 +17,8 @@ UNKNOWN = float("nan")
 _MOST_CLASSES = 4096
 _IMAGE, _FEWEST, _MOST_PLACES = 4, 8, 1024
 _OF_MEDIANS = frozenset({"absolute_error", "huber"})
+_SMALL_TABLE = 4096
+"""Numbers of a table of samples and classes that is kept until somebody asks."""
 _QUANTILES = 32
 _MOST_SORTED = 65_536
 """Targets that are put in order; of more, evenly spaced rows."""
@@ -37,6 +39,8 @@ class PendingLoss:
     target_shape: Shape = ()
     is_index: bool = False
     class_counts: int | None = None
+    class_table: tuple[int, int] | None = None
+    """What was predicted of each class, and the classes; compared when somebody asks."""
     row_sums: tuple[int, int] | None = None
     fractions: int | None = None
     moments: int | None = None
@@ -65,6 +69,12 @@ class PendingLoss:
         if self.recompute is not None:
             self.fit = pack.add(self.recompute())
 
+    def let_go(self) -> None:
+        """The pass is over: what could give the value again holds tensors of the run."""
+        self.recompute = None
+        for other in self.others:
+            other.let_go()
+
     def of(self, arrays: list[NDArray[np.float64]]) -> LossReading:
         """The reading, once the pack has been fetched.
 
@@ -73,21 +83,33 @@ class PendingLoss:
         """
         fit = UNKNOWN if self.fit is None else self.fit_factor * float(arrays[self.fit][0])
         others = [other.of(arrays) for other in self.others]
+        counts, moments = self._of_classes(arrays)
         return replace(
             self.reading,
             target_shape=self.target_shape,
             fit=self.reading.value if self.whole else fit,
             prediction=None if self.prediction is None else self.prediction.of(arrays),
-            target=self._target(arrays),
-            correlation=self._correlation(arrays),
+            target=self._target(arrays, counts),
+            correlation=_correlation(moments),
             places=None if self.places[0] is None else self.places[0].of(arrays),
             others=tuple(replace(other, value=other.fit) for other in others),
         )
 
-    def _target(self, arrays: list[NDArray[np.float64]]) -> TargetReading | None:
-        counts = None
-        if self.class_counts is not None:
-            counts = arrays[self.class_counts].astype(np.int64)
+    def _of_classes(
+        self, arrays: list[NDArray[np.float64]]
+    ) -> tuple[NDArray[np.int64] | None, NDArray[np.float64] | None]:
+        """How often each class occurs, and the moments that the correlation is made of."""
+        if self.class_table is not None:
+            table, labels = (arrays[slot] for slot in self.class_table)
+            with np.errstate(all="ignore"):  # they may not be finite
+                rows = table.reshape(len(labels), -1)
+                return compared_classes(rows, labels.astype(np.int64))
+        counts = None if self.class_counts is None else arrays[self.class_counts].astype(np.int64)
+        return counts, None if self.moments is None else arrays[self.moments]
+
+    def _target(
+        self, arrays: list[NDArray[np.float64]], counts: NDArray[np.int64] | None
+    ) -> TargetReading | None:
         if self.target is not None:
             sums = self.target.of(arrays)
         elif counts is not None and counts.any():
@@ -119,15 +141,17 @@ class PendingLoss:
     def _integer(self, arrays: list[NDArray[np.float64]]) -> bool:
         return self.is_index or (self.fractions is not None and arrays[self.fractions][0] == 0)
 
-    def _correlation(self, arrays: list[NDArray[np.float64]]) -> float:
-        if self.moments is None:
-            return UNKNOWN
-        covariance, squares_p, squares_t = arrays[self.moments].reshape(3, -1)
-        product = np.sqrt(squares_p * squares_t)
-        known = product > 0
-        if not known.all():
-            covariance, product = covariance[known], product[known]
-        return float((covariance / product).sum() / len(product)) if len(product) else UNKNOWN
+
+def _correlation(moments: NDArray[np.float64] | None) -> float:
+    """Of prediction and target, as a mean over the units: covariance, and both squares."""
+    if moments is None:
+        return UNKNOWN
+    covariance, squares_p, squares_t = moments.reshape(3, -1)
+    product = np.sqrt(squares_p * squares_t)
+    known = product > 0
+    if not known.all():
+        covariance, product = covariance[known], product[known]
+    return float((covariance / product).sum() / len(product)) if len(product) else UNKNOWN
 
 
 def compare(
@@ -156,9 +180,8 @@ def compare(
     if is_index:
         labels = target.reshape(-1)
         if likely.is_cpu and likely.dim() == 2 and likely.shape[1] <= _MOST_CLASSES:
-            with np.errstate(all="ignore"):  # they may not be finite
-                table = wide(likely).resolve_neg().numpy()
-                _compare_classes_on_cpu(pack, pending, table, labels.numpy())
+            table = wide(likely).resolve_neg().numpy()
+            _compare_classes_on_cpu(pack, pending, table, labels.numpy())
         else:
             _compare_classes(pack, pending, likely, labels)
         return
@@ -213,18 +236,34 @@ def _compare_classes_on_cpu(
     pack: Pack, pending: PendingLoss, probabilities: NDArray[np.floating], labels: NDArray[np.int_]
 ) -> None:
     """The same by NumPy, which takes a tenth of the time of torch for a batch of usual size."""
-    rows, classes = probabilities.shape
+    if labels.size and probabilities.size <= _SMALL_TABLE:
+        table = np.array(probabilities, np.float64).reshape(-1)
+        pending.class_table = pack.add(table), pack.add(np.array(labels, np.float64))
+        return
+    with np.errstate(all="ignore"):  # they may not be finite
+        counts, moments = compared_classes(probabilities.astype(np.float64), labels)
+    pending.class_counts, pending.moments = pack.add(counts), pack.add(moments)
+
+
+def compared_classes(
+    table: NDArray[np.float64], labels: NDArray[np.int_]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """How often each class occurs, and the moments of prediction and target for each class.
+
+    Args:
+        table: What was predicted, `[samples, classes]`.
+        labels: A class for each sample; those outside the classes are left out.
+    """
+    rows, classes = table.shape
     valid = (labels >= 0) & (labels < classes)
     chosen = np.arange(rows)
     if not valid.all():
         chosen, labels = chosen[valid], labels[valid]
     counts = np.bincount(labels, minlength=classes)
-    table = probabilities.astype(np.float64)
     apart = table - np.add.reduce(table) / rows
     covariance = np.bincount(labels, apart[chosen, labels], classes)  # what deviates adds up to 0
     squares = np.einsum("ij,ij->j", apart, apart), counts - counts * (counts / rows)
-    pending.class_counts = pack.add(torch.from_numpy(counts))
-    pending.moments = pack.add(torch.from_numpy(np.concatenate([covariance, *squares])))
+    return counts, np.concatenate([covariance, *squares])
 
 
 def _sums_of_classes(counts: NDArray[np.int64]) -> UnitSums:

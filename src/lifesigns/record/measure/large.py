@@ -58,6 +58,8 @@ def lookups(walked: Walk) -> dict[int, Tensor]:
     Of parameters without a gradient, which are used in one lookup only and by nothing else, and
     whose gradient nobody changes: no hook, and no other process.
     """
+    if "Embedding" not in walked.names:
+        return {}
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         return {}
     uses = Counter(i for inputs in walked.inputs for i in inputs if i is not None and i < 0)

@@ -1,18 +1,17 @@
-"""What is measured of parameters, their gradients and their steps: by the program, or by torch."""
+"""What is measured of parameters, their gradients and their steps, and how torch measures it."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
-from lifesigns.record.measure.kernel import NUMBERS, Program, reads
-from lifesigns.record.measure.large import distance, some_rows
+from lifesigns.record.measure.large import some_rows
 from lifesigns.record.measure.reduce import Pack
-from lifesigns.record.measure.watched_parameter import ROW_TOLERANCE, Watched
+from lifesigns.record.measure.watched_parameter import Watched
 from lifesigns.record.readable import local
 from lifesigns.records import Quantity
 
@@ -38,109 +37,45 @@ _ROWS = frozenset({Quantity.ROWS, Quantity.COHERENCE})
 Tensors = list[tuple[Watched, Tensor]]
 
 
+class Part(NamedTuple):
+    """A parameter or gradient, what is measured of it, and what is sampled."""
+
+    watched: Watched
+    values: Tensor
+    """All of it on this rank, or some rows."""
+    sampled: Tensor | None
+    """All of it on this rank; None if no sample is kept."""
+    is_ordinary: bool = False
+    """Whether that is known of what is measured; see `readable.is_ordinary`."""
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether a sample is kept of what is measured."""
+        return self.sampled is self.values
+
+
 class ParameterNumbers(Protocol):
     """Puts the numbers of parameters into a pack, and tells each parameter where they are."""
 
-    def of(self, what: str, tensors: Tensors) -> None:
-        """Norms, distinct rows and coherence of signs.
+    pack: Pack
+
+    def begin(self) -> None:
+        """A new cycle begins."""
+
+    def of(self, what: str, parts: list[Part]) -> None:
+        """Norms, distinct rows and coherence of signs; keeps samples.
 
         Args:
             what: `weight` or `gradient`.
-            tensors: The parameters, or their gradients.
+            parts: The parameters, or their gradients.
         """
 
     def of_steps(self, after: Tensors) -> None:
         """Norms of steps, their products with the gradients, and the shares that were lost.
 
         Args:
-            after: Samples of the parameters as they are now.
+            after: The parameters as they are now.
         """
-
-
-def numbers_for(pack: Pack, needs: Collection[Quantity]) -> ParameterNumbers:
-    """The numbers as this machine computes them.
-
-    Args:
-        pack: Where they are put.
-        needs: What is measured.
-    """
-    by_torch = ByTorch(pack, needs)
-    return by_torch if pack.program is None else ByProgram(pack, needs, pack.program, by_torch)
-
-
-class ByProgram:
-    """One pass over each tensor.
-
-    Args:
-        pack: Where the numbers are put.
-        needs: What is measured.
-        program: What reads the tensors.
-        others: For what it does not read.
-    """
-
-    def __init__(
-        self, pack: Pack, needs: Collection[Quantity], program: Program, others: ByTorch
-    ) -> None:
-        self._pack, self._program, self._others = pack, program, others
-        self._rows, self._coherence = Quantity.ROWS in needs, Quantity.COHERENCE in needs
-        self._norms, self._updates = Quantity.PARAMETERS in needs, Quantity.UPDATES in needs
-
-    def of(self, what: str, tensors: Tensors) -> None:
-        """See `ParameterNumbers`."""
-        if not (self._norms or self._rows or self._coherence):
-            return
-        others = []
-        for watched, tensor in tensors:
-            values = local(tensor)
-            if reads(values) and values.numel():
-                self._measure(what, watched, values)
-            else:
-                others.append((watched, tensor))
-        self._others.of(what, others)
-
-    def _measure(self, what: str, watched: Watched, values: Tensor) -> None:
-        has_rows = values.dim() > 1
-        count = values.shape[0] if has_rows else 1
-        rows = values if values.dim() == 2 else values.reshape(count, -1)
-        slot, first, found = self._pack.room(NUMBERS + count)
-        tolerance = ROW_TOLERANCE if has_rows and count <= FEW_ROWS else math.nan
-        self._program.measure(rows, found, tolerance)
-        if self._norms:
-            watched.scalars[what] = slot, first
-        if self._rows and has_rows:
-            watched.scalars[f"{what}_rows"] = slot, first + 1
-            if count > FEW_ROWS:
-                end = first + NUMBERS + count
-                spread = slice(first + NUMBERS, end, distance(count))
-                watched.rows[f"{what}_rows"] = slot, spread
-        if self._coherence and has_rows and what == "gradient":
-            watched.scalars["coherence"] = slot, first + 2
-
-    def of_steps(self, after: Tensors) -> None:
-        """See `ParameterNumbers`."""
-        others = []
-        for watched, now in after:
-            before, gradient = watched.before, watched.gradient
-            if before is None or not self._compares(now, before):
-                others.append((watched, now))
-                continue
-            if gradient is not None and not _are_alike(gradient, before):
-                gradient = None
-            slot, first, found = self._pack.room(NUMBERS)
-            self._program.compare(now, before, gradient, found)
-            if self._updates:
-                watched.scalars["update"] = slot, first
-            if gradient is not None:
-                watched.scalars["product"] = slot, first + 1
-                if watched.stepped and now.dtype in SHORT:
-                    watched.scalars["lost"] = slot, first + 2
-        self._others.of_steps(others)
-
-    @staticmethod
-    def _compares(now: Tensor, before: Tensor) -> bool:
-        full = torch.float64 if now.dtype == torch.float64 else torch.float32
-        fit = before.dtype == full and before.shape == now.shape and before.is_contiguous()
-        return fit and before.is_cpu and reads(now) and now.numel() > 0
 
 
 class ByTorch:
@@ -152,13 +87,20 @@ class ByTorch:
     """
 
     def __init__(self, pack: Pack, needs: Collection[Quantity]) -> None:
-        self._pack, self._needs = pack, needs
+        self.pack, self._needs = pack, needs
         self._directions: dict[int, Tensor] = {}
 
-    def of(self, what: str, tensors: Tensors) -> None:
+    def begin(self) -> None:
         """See `ParameterNumbers`."""
-        if not tensors:
+        self.pack.clear()
+
+    def of(self, what: str, parts: list[Part]) -> None:
+        """See `ParameterNumbers`."""
+        if not parts:
             return
+        for part in parts:
+            keep_sample(what, part)
+        tensors = [(part.watched, part.values) for part in parts]
         if Quantity.PARAMETERS in self._needs:
             self._norms(what, tensors)
         for watched, tensor in tensors:
@@ -175,8 +117,8 @@ class ByTorch:
         """See `ParameterNumbers`."""
         changes = [
             (w, wide(now) - w.before)
-            for w, now in after
-            if w.before is not None and w.before.shape == now.shape
+            for w, p in after
+            if w.before is not None and w.before.shape == (now := sample(p)).shape
         ]
         if not changes:
             return
@@ -222,12 +164,12 @@ class ByTorch:
         for k, number in enumerate(numbers):
             kinds.setdefault((number.device, number.dtype), []).append(k)
         for alike in kinds.values():
-            slot = self._pack.add(torch.stack([numbers[k] for k in alike]))
+            slot = self.pack.add(torch.stack([numbers[k] for k in alike]))
             for position, k in enumerate(alike):
                 watched[k].scalars[what] = slot, position
 
     def _row(self, watched: Watched, what: str, numbers: Tensor) -> None:
-        watched.rows[what] = self._pack.add(numbers), slice(None)
+        watched.rows[what] = self.pack.add(numbers), slice(None)
 
     def _direction(self, rows: Tensor) -> Tensor:
         """What rows are projected onto: equal rows have equal projections."""
@@ -247,7 +189,8 @@ def sample(tensor: Tensor) -> Tensor:
     """
     part = local(tensor)
     flat = part if part.dim() == 1 else part.reshape(-1)
-    return flat if flat.numel() <= SAMPLE else flat[:: -(-flat.numel() // SAMPLE)]
+    step = apart(flat.numel())
+    return flat if step == 1 else flat[::step]
 
 
 def wide(tensor: Tensor) -> Tensor:
@@ -257,6 +200,26 @@ def wide(tensor: Tensor) -> Tensor:
         tensor: Of any floating point dtype.
     """
     return tensor if tensor.dtype in (torch.float32, torch.float64) else tensor.float()
+
+
+def apart(count: int) -> int:
+    """How far the values of a sample are from one another.
+
+    Args:
+        count: How many values there are in all.
+    """
+    return max(-(-count // SAMPLE), 1)
+
+
+def keep_sample(what: str, part: Part) -> None:
+    """Keeps a sample, if one is wanted.
+
+    Args:
+        what: `weight` or `gradient`.
+        part: The parameter, or its gradient.
+    """
+    if part.sampled is not None:
+        part.watched.keep(what, wide(sample(part.sampled)).clone())
 
 
 def _unsafe(numbers: list[Tensor], least: float) -> list[int]:
@@ -272,9 +235,3 @@ def _as_rows(tensor: Tensor) -> Tensor | None:
         return None
     tensor = some_rows(tensor)
     return wide(tensor).reshape(tensor.shape[0], -1)
-
-
-def _are_alike(gradient: Tensor, before: Tensor) -> bool:
-    """Whether the program reads both in one way."""
-    same = gradient.dtype == before.dtype and gradient.shape == before.shape
-    return same and gradient.is_cpu and gradient.is_contiguous()

@@ -10,18 +10,38 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Set
 
 import torch
 from torch import Tensor, nn
-from torch.utils.weak import WeakIdKeyDictionary
 
+from lifesigns.record.measure.by_program import numbers_for
 from lifesigns.record.measure.large import LARGE, some_rows, with_a_zero_row
-from lifesigns.record.measure.parameter_numbers import numbers_for, sample, wide
-from lifesigns.record.measure.reduce import Pack
+from lifesigns.record.measure.parameter_numbers import ParameterNumbers, Part, sample, wide
 from lifesigns.record.measure.stale_gradients import Leftover, was_cleared
-from lifesigns.record.measure.watched_parameter import Watched, reading_of
-from lifesigns.record.readable import is_readable, local, obstacle, on_this_rank
-from lifesigns.records import EVERYTHING, ParameterReading, Quantity
+from lifesigns.record.measure.watched_parameter import ReadParameters, Watched
+from lifesigns.record.readable import is_ordinary, local, obstacle, on_this_rank
+from lifesigns.records import EVERYTHING, Quantity
 
 FROM_GRADIENT = frozenset({Quantity.PARAMETERS, Quantity.UPDATES, Quantity.STALE})
 """What is measured with a copy of the gradient; that shows, too, which scale it is in."""
+
+
+class Trained:
+    """The parameters that earlier cycles reached; none is kept alive."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, weakref.ref[Tensor]] = {}
+
+    def add(self, p: Tensor, reference: weakref.ref[Tensor]) -> None:
+        """Adds a parameter.
+
+        Args:
+            p: The parameter.
+            reference: To the same.
+        """
+        if p not in self:
+            self._known[id(p)] = reference
+
+    def __contains__(self, p: Tensor) -> bool:
+        known = self._known.get(id(p))
+        return known is not None and known() is p
 
 
 class ParameterReader:
@@ -34,6 +54,7 @@ class ParameterReader:
             be another's, and are known by name and shape only.
         from_start: Whether no backward pass of this cycle went before.
         needs: What is measured.
+        numbers: Measures them; of the cycles before, or None for new ones.
         trained: Parameters that earlier cycles reached; those of this cycle are added.
     """
 
@@ -45,11 +66,13 @@ class ParameterReader:
         *,
         from_start: bool = True,
         needs: Collection[Quantity] = EVERYTHING,
-        trained: WeakIdKeyDictionary | None = None,
+        numbers: ParameterNumbers | None = None,
+        trained: Trained | None = None,
     ) -> None:
-        self._pack, self._needs = Pack(), needs
-        self._numbers = numbers_for(self._pack, needs)
-        self._trained = WeakIdKeyDictionary() if trained is None else trained
+        self._needs, self._numbers = needs, numbers or numbers_for(needs)
+        self._keeps_weights, self._keeps_stale = Quantity.UPDATES in needs, Quantity.STALE in needs
+        self._numbers.begin()
+        self._trained = Trained() if trained is None else trained
         self._is_alone, self._from_start = is_alone, from_start
         self._reached_now: set[str] = set()
         self.unreadable: dict[str, str] = {}
@@ -93,13 +116,16 @@ class ParameterReader:
         Args:
             named: Gives the parameters that the modules hold now.
         """
-        lost = [w for w in self.watched if w.begun and not w.stepped and _is_freed(w.parameter())]
+        lost = [w for w in self.watched if w.begun and not w.stepped and _is_freed(w)]
+        if not lost and all(w.begun for w in self.watched):
+            return
         held = named() if lost else {}
         for watched in lost:
             if (p := held.get(watched.name)) is not None:
                 watched.parameter, watched.begun = weakref.ref(p), False
                 watched.size = watched.read = max(local(p).numel(), 1)
                 watched.before = watched.gradient = None
+                watched.address = 0
                 watched.scalars.clear()
                 watched.rows.clear()
         self._begin()
@@ -107,35 +133,44 @@ class ParameterReader:
             watched.leftover = None
 
     def _begin(self) -> None:
-        fresh = [(w, p) for w, p in self._alive(begun=False) if self._may_be_read(w, p)]
-        self._numbers.of("weight", [(w, self._weight(w, p)) for w, p in fresh])
-        for watched, p in fresh:
+        fresh = [(w, p, local(p)) for w, p in self._alive(begun=False) if self._may_be_read(w, p)]
+        self._numbers.of("weight", [self._weight(*one) for one in fresh])
+        for watched, p, _ in fresh:
             watched.begun = True
-            if p.requires_grad:
-                if Quantity.UPDATES in self._needs:
-                    watched.before = _sample(p).clone()
-                if Quantity.STALE in self._needs and self._has_readable_gradient(watched, p):
-                    watched.leftover = Leftover(_gradient_sample(p), self._from_start)
+            if not (p.requires_grad and self._keeps_stale):
+                continue
+            if self._has_readable_gradient(watched, p):
+                watched.leftover = Leftover(_gradient_sample(p), self._from_start)
 
-    def _weight(self, watched: Watched, p: Tensor) -> Tensor:
+    def _weight(self, watched: Watched, p: Tensor, whole: Tensor) -> Part:
         """The weight, or evenly spread rows of one that is very large."""
-        whole = local(p)
         read = some_rows(whole, LARGE)
         if read is not whole:
             watched.read = read.numel()
             self.sampled[watched.name] = f"{len(read)} of {len(whole)} rows are read"
-        return read
+        is_sampled = p.requires_grad and self._keeps_weights
+        is_ordinary = watched.address != 0 and read is whole
+        return Part(watched, read, whole if is_sampled else None, is_ordinary)
 
     def _may_be_read(self, watched: Watched, p: Tensor) -> bool:
+        if is_ordinary(p) and not p.is_complex():
+            watched.address = p.data_ptr()
+            return True
         why = "complex" if p.is_complex() else obstacle(local(p))
         if why:
             self.unreadable[watched.name] = why
         return not why
 
     def _gradient(self, watched: Watched, p: Tensor) -> Tensor | None:
-        """The gradient of a parameter; None if it has none or it cannot be read."""
-        gradient = on_this_rank(p.grad)
-        if gradient is None and p.grad is not None and (why := obstacle(local(p.grad))):
+        """The gradient of a parameter; None if it has none or it cannot be read.
+
+        The very tensor only if it is ordinary.
+        """
+        given = p.grad
+        if given is None or is_ordinary(given):
+            return given
+        gradient = on_this_rank(given)
+        if gradient is None and (why := obstacle(local(given))):
             self.unreadable[f"the gradient of {watched.name}"] = why
         return gradient
 
@@ -181,7 +216,7 @@ class ParameterReader:
                 parameters hold no gradients then, and nothing old is added to.
             looked_up: The only rows that have a gradient, by `id` of the parameter: see `lookups`.
         """
-        read = []
+        read, keeps = [], not FROM_GRADIENT.isdisjoint(self._needs)
         alive = [(w, p) for w, p in self._alive() if only is None or id(p) in only]
         reached = {w.name for w, _ in alive} & self._reached_now
         self._reached_now -= reached
@@ -195,18 +230,14 @@ class ParameterReader:
             if gradient is None:
                 continue
             watched.scale += scale if watched.name in reached else 0.0
-            if not FROM_GRADIENT.isdisjoint(self._needs):
-                watched.gradient = _sample(gradient).clone()
-            rows = (looked_up or {}).get(id(p))
+            rows, whole = (looked_up or {}).get(id(p)), gradient if keeps else None
             if rows is not None and gradient.dim() == 2:
                 gradient = with_a_zero_row(gradient, rows)
-            read.append((watched, gradient))
+            read.append(Part(watched, gradient, whole, gradient is p.grad))
         self._numbers.of("gradient", read)
 
-    def finish(
-        self, rates: Mapping[int, float], optimizers_known: bool
-    ) -> tuple[ParameterReading, ...]:
-        """The readings, once the step has been made.
+    def finish(self, rates: Mapping[int, float], optimizers_known: bool) -> ReadParameters:
+        """What was read, once the step has been made.
 
         A plain tensor that asks for a gradient is data (a physics-informed network differentiates
         by its input), unless an optimizer holds it or none is known. What only earlier cycles
@@ -216,19 +247,24 @@ class ParameterReader:
             rates: Learning rate by `id` of the parameter, for the parameters in some optimizer.
             optimizers_known: Whether any optimizer has been seen at all.
         """
-        left = [(w, sample(p)) for w, p in self._alive() if w.before is not None]
+        left = [(w, p) for w, p in self._alive() if w.before is not None]
         if not optimizers_known:
             self._stepped_by_hand(left)
         self._numbers.of_steps(left)
-        arrays = self._pack.fetch()
+        arrays = self._numbers.pack.fetch()
         alive = [(w, p) for w in self.watched if (p := w.parameter()) is not None]
-        self._trained.update((p, None) for w, p in alive if w.reached)
-        return tuple(
-            reading_of(w, p, arrays, rates.get(id(p)), optimizers_known)
+        for watched, p in alive:
+            if watched.reached:
+                self._trained.add(p, watched.parameter)
+        read = [
+            (w, p)
             for w, p in alive
             if w.reached or p not in self._trained
             if isinstance(p, nn.Parameter) or not optimizers_known or id(p) in rates
-        )
+        ]
+        for watched, p in read:
+            watched.end(p, rates.get(id(p)))
+        return ReadParameters([w for w, _ in read], arrays, optimizers_known)
 
     @property
     def seen(self) -> set[int]:
@@ -245,7 +281,7 @@ class ParameterReader:
             p = watched.parameter()
             if p is None or watched.begun != begun or not (alone or watched.reached):
                 continue
-            if not begun or is_readable(local(p)):
+            if not begun or watched.is_readable(p):
                 yield watched, p
 
     def _stepped_by_hand(self, after: list[tuple[Watched, Tensor]]) -> None:
@@ -254,15 +290,16 @@ class ParameterReader:
             p, before = watched.parameter(), watched.before
             if p is None or before is None or watched.leftover is None:
                 continue
-            if torch.equal(wide(now), before):
+            if torch.equal(wide(sample(now)), before):
                 continue
             left = watched.gradient
             eps = torch.finfo(p.dtype).eps
             watched.stepped, watched.stale = True, watched.leftover.rms(left, left, eps)
 
 
-def _is_freed(p: Tensor | None) -> bool:
-    return p is not None and not is_readable(local(p))
+def _is_freed(watched: Watched) -> bool:
+    p = watched.parameter()
+    return p is not None and not watched.is_readable(p)
 
 
 def _sample(tensor: Tensor) -> Tensor:

@@ -10,9 +10,10 @@ other widths could join them; but torch's sum of a column depends on how many st
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -39,7 +40,7 @@ from lifesigns.record.measure.stacks import (
     real,
     stacked_sums,
 )
-from lifesigns.record.readable import is_readable, no_gradients, without_modes
+from lifesigns.record.readable import has_modes, is_ordinary, is_readable, without_modes
 from lifesigns.records import UnitSums
 
 SMALL = 65_536
@@ -53,21 +54,31 @@ _NOTHING = np.empty(0)
 _NO_BLOCK = torch.empty(0, dtype=torch.float64, device="cpu")
 
 
-@contextmanager
-def measuring() -> Iterator[None]:
+class measuring:
     """Neither gradients nor autocast: sums are in float32 whatever the user's code runs in.
 
-    Nor a tensor class's own code, or a mode's: what is computed here is nothing of theirs.
+    Nor a tensor class's own code, or a mode's: what is computed here is nothing of theirs. Entered
+    some times in each recorded step, and so a class rather than a generator.
     """
-    with torch._C.DisableTorchFunction(), no_gradients(), without_modes():
+
+    def __enter__(self) -> None:
+        self._functions = torch._C.DisableTorchFunction()
+        self._functions.__enter__()
+        self._were_made = torch.is_grad_enabled()
+        torch._C._set_grad_enabled(False)
+        self._others: ExitStack | None = None
         devices = [device for device in ("cpu", "cuda") if torch.is_autocast_enabled(device)]
-        if not devices:
-            yield
-            return
-        with ExitStack() as stack:
+        if devices or has_modes():
+            self._others = ExitStack()
+            self._others.enter_context(without_modes())
             for device in devices:
-                stack.enter_context(torch.autocast(device, enabled=False))
-            yield
+                self._others.enter_context(torch.autocast(device, enabled=False))
+
+    def __exit__(self, *raised: Any) -> None:
+        if self._others is not None:
+            self._others.__exit__(*raised)
+        torch._C._set_grad_enabled(self._were_made)
+        self._functions.__exit__(*raised)
 
 
 class Stacked(NamedTuple):
@@ -109,6 +120,11 @@ class Stacked(NamedTuple):
             nonfinite=nonfinite,
         )
 
+    def has_nonfinite(self, arrays: Arrays, row: int, units: int) -> bool:
+        """Whether some value of a tensor is not finite; the arguments are those of `sums`."""
+        slot = self.nonfinite
+        return slot is not None and bool(arrays[slot][row * units : (row + 1) * units].any())
+
 
 class Single(NamedTuple):
     """Where the program has put the sums of one tensor, `[FIELDS, units]`."""
@@ -128,8 +144,16 @@ class Single(NamedTuple):
         count, active, saturated, nonfinite = found[4:].astype(np.int64)
         return UnitSums(count, total, total_squared, active, saturated, minimum, maximum, nonfinite)
 
+    def has_nonfinite(self, arrays: Arrays, row: int, units: int) -> bool:
+        """Whether some value is not finite; the arguments are those of `sums`."""
+        end = row + FIELDS * units
+        return bool(arrays[self.slot][end - units : end].any())
 
-@dataclass
+
+_single = lru_cache(maxsize=64)(Single)
+
+
+@dataclass(slots=True)
 class PendingSums:
     """A `UnitSums` that is not on the host yet."""
 
@@ -154,6 +178,15 @@ class PendingSums:
             return replace(sums, saturated=np.maximum(stopped, 0))
         return replace(sums, saturated=sums.count - sums.active)
 
+    def has_nonfinite(self, arrays: Arrays) -> bool:
+        """Whether some value is not finite.
+
+        Args:
+            arrays: What the pack brought to the host, by slot.
+        """
+        assert self.place is not None, "the pack was not fetched"
+        return self.place.has_nonfinite(arrays, self.row, self.units)
+
     def _counted(self, arrays: Arrays) -> UnitSums:
         assert self.place is not None, "the pack was not fetched"
         return self.place.sums(arrays, self.row, self.units)
@@ -172,21 +205,23 @@ class Pack:
     """
 
     def __init__(self) -> None:
-        self._tensors: list[Tensor] = []
+        self._numbers: list[Tensor | NDArray[Any]] = []
         self._waiting: dict[tuple[object, ...], list[_Waiting]] = {}
         self.program = program()
         """Reduces what lies on the CPU; None where torch does."""
         self._block, self._slot, self._used, self._address = _NO_BLOCK, -1, 0, 0
-        self._size = 0
+        self._size = self._filled = self._wanted = 0
 
-    def add(self, tensor: Tensor) -> int:
-        """Keeps a tensor for the copy; returns its slot.
+    def add(self, numbers: Tensor | NDArray[Any]) -> int:
+        """Keeps a tensor for the copy, or what is on the host already; returns its slot.
 
         Args:
-            tensor: 0-d or 1-d, small, of any dtype that float64 can hold.
+            numbers: 0-d or 1-d, small, of any dtype that float64 can hold; an array is not copied.
         """
-        self._tensors.append(tensor.detach() if tensor.requires_grad else tensor)
-        return len(self._tensors) - 1
+        if isinstance(numbers, Tensor) and numbers.requires_grad:
+            numbers = numbers.detach()
+        self._numbers.append(numbers)
+        return len(self._numbers) - 1
 
     def sums(
         self,
@@ -207,12 +242,15 @@ class Pack:
         Returns:
             The pending sums, or None for a tensor that is empty or cannot be read.
         """
+        program = self.program
+        if program is not None and is_ordinary(values) and program.knows(values.dtype):
+            return self._run(program, values, unit_dim, flat) if values.numel() else None
         if not is_readable(values) or values.numel() == 0:
             return None
         plain = values.detach() if values.requires_grad else values
-        if self.program is not None and plain.is_cpu:
+        if program is not None and plain.is_cpu:
             plain = plain if reads(plain) else real(plain).resolve_neg()
-            return self._run(self.program, plain, unit_dim, flat)
+            return self._run(program, plain, unit_dim, flat)
         if isinstance(flat, Lessened):
             flat = flat.mask(plain)
         arranged = arranged_values(real(plain), unit_dim)
@@ -246,7 +284,7 @@ class Pack:
         values, other, lying = _side_by_side(values, other, unit_dim)
         slot, first, found = self.room(FIELDS * lying.units)
         program.reduce(values, lying, found, criterion, other, slope)
-        return PendingSums(lying.units, flat, first, Single(slot))
+        return PendingSums(lying.units, flat, first, _single(slot))
 
     def room(self, numbers: int) -> tuple[int, int, int]:
         """Room for numbers in float64 that the program writes, and `fetch` brings.
@@ -258,17 +296,25 @@ class Pack:
             Their slot, the position of the first in it, and its address.
         """
         first = self._used
-        if first + numbers > self._size:
+        if self._slot < 0 or first + numbers > self._size:
             self._trim()
-            self._size = max(numbers, BLOCK)
-            self._block = torch.empty(self._size, dtype=torch.float64, device="cpu")
-            self._address, self._slot, first = self._block.data_ptr(), self.add(self._block), 0
+            self._make_room(numbers)
+            self._slot, first = self.add(self._block), 0
         self._used = first + numbers
         return self._slot, first, self._address + 8 * first
 
+    def _make_room(self, numbers: int) -> None:
+        """Begins a block: that of the last time, unless it was too small then or is so now."""
+        wanted = max(numbers, self._wanted, BLOCK)
+        if self._slot >= 0 or self._size < wanted:
+            self._size = wanted
+            self._block = torch.empty(self._size, dtype=torch.float64, device="cpu")
+            self._address = self._block.data_ptr()
+
     def _trim(self) -> None:
         if self._slot >= 0:
-            self._tensors[self._slot] = self._block[: self._used]
+            self._numbers[self._slot] = self._block[: self._used].numpy().copy()
+            self._filled += self._used
 
     def flush(self) -> None:
         """Reduces what waits."""
@@ -277,24 +323,29 @@ class Pack:
             self._reduce(group)
 
     def fetch(self) -> Arrays:
-        """Every tensor, flattened, as float64, in the order of `add`."""
+        """All numbers, flattened, as float64, in the order of `add`."""
         self.flush()
         self._trim()
-        arrays = [_array(t) if t.is_cpu else _NOTHING for t in self._tensors]
-        groups: dict[object, list[int]] = {}
-        for slot, tensor in enumerate(self._tensors):
-            if not tensor.is_cpu:
-                groups.setdefault((tensor.device, tensor.dtype), []).append(slot)
-        for slots in groups.values():
-            tensors = [self._tensors[slot].reshape(-1) for slot in slots]
-            host = _array(torch.cat(tensors).cpu())
+        arrays, elsewhere = [], []
+        for slot, numbers in enumerate(self._numbers):
+            arrays.append(_array(numbers))
+            if isinstance(numbers, Tensor) and not numbers.is_cpu:
+                elsewhere.append((slot, numbers))
+        for slots, tensors in _alike(elsewhere):
+            host = _on_host(torch.cat([tensor.reshape(-1) for tensor in tensors]).cpu())
             end = 0
             for slot, tensor in zip(slots, tensors, strict=True):
-                start, end = end, end + len(tensor)
+                start, end = end, end + tensor.numel()
                 arrays[slot] = host[start:end]
-        self._tensors.clear()
-        self._block, self._slot, self._size = _NO_BLOCK, -1, 0
+        self._wanted = self._filled
+        self.clear()
         return arrays
+
+    def clear(self) -> None:
+        """Forgets all numbers; the room that they had is used again."""
+        self._numbers.clear()
+        self._waiting.clear()
+        self._slot, self._used, self._filled = -1, 0, 0
 
     def _reduce(self, group: list[_Waiting]) -> None:
         flat = [w.flat for w in group if w.flat is not None]
@@ -306,9 +357,28 @@ class Pack:
             waiting.pending.row, waiting.pending.place = row, stacked
 
 
-def _array(tensor: Tensor) -> NDArray[np.float64]:
-    """A copy of a tensor that lies on the CPU; NumPy has no bfloat16."""
+def _array(numbers: Tensor | NDArray[Any]) -> NDArray[np.float64]:
+    """Numbers on the host as an array; nothing yet of a tensor elsewhere."""
+    if not isinstance(numbers, Tensor):
+        return numbers.astype(np.float64, copy=False)
+    return _on_host(numbers) if numbers.is_cpu else _NOTHING
+
+
+def _on_host(tensor: Tensor) -> NDArray[np.float64]:
+    """A copy of a tensor on the host; NumPy has no bfloat16."""
     return np.array(tensor.double().numpy().reshape(-1))
+
+
+def _alike(
+    tensors: list[tuple[int, Tensor]],
+) -> Iterator[tuple[tuple[int, ...], tuple[Tensor, ...]]]:
+    """Slots and tensors of one device and dtype together."""
+    groups: dict[object, list[tuple[int, Tensor]]] = {}
+    for slot, tensor in tensors:
+        groups.setdefault((tensor.device, tensor.dtype), []).append((slot, tensor))
+    for group in groups.values():
+        slots, alike = zip(*group, strict=True)
+        yield slots, alike
 
 
 def _side_by_side(

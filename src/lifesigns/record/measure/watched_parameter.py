@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,13 +15,14 @@ from torch import Tensor
 from lifesigns.record.graph.walk import shape_of
 from lifesigns.record.measure.reduce import Arrays
 from lifesigns.record.measure.stale_gradients import Leftover
-from lifesigns.records import ParameterReading
+from lifesigns.record.readable import is_readable, local
+from lifesigns.records import ParameterReading, Shape
 
 ROW_TOLERANCE = 1e-5
 """Equal rows may be summed in a different order, so their projections differ by rounding."""
 
 
-@dataclass
+@dataclass(slots=True, eq=False)
 class Watched:
     """One parameter during one recorded cycle, and the slots of what was read of it."""
 
@@ -30,6 +32,8 @@ class Watched:
     read: int = field(init=False)
     """Elements of the weight that are read: all, unless it is very large."""
     reached: bool = False
+    address: int = 0
+    """Where its values lay when they were read before the step; 0 unless it was ordinary."""
     begun: bool = False
     """Whether it was read before the step, and so is read after it."""
     before: Tensor | None = None
@@ -47,8 +51,58 @@ class Watched:
     rows: dict[str, tuple[int, slice]] = field(default_factory=dict)
     """Slot of a number of each row, and where in it they are."""
 
+    shape: Shape = ()
+    trainable: bool = True
+    resolution: float = math.nan
+    sampled: int = 1
+    """Elements of the weight that the step was read of."""
+    rate: float | None = None
+    """Its learning rate; None if no known optimizer holds it."""
+
     def __post_init__(self) -> None:
         self.read = self.size
+
+    def keep(self, what: str, sample: Tensor) -> None:
+        """Keeps a sample.
+
+        Args:
+            what: Of the `weight` before the step, or of the `gradient` after a pass.
+            sample: In float32 at least.
+        """
+        if what == "weight":
+            self.before = sample
+        else:
+            self.gradient = sample
+
+    def end(self, p: Tensor, rate: float | None) -> None:
+        """Notes what the parameter is, and lets go of all tensors.
+
+        Args:
+            p: The parameter.
+            rate: Its learning rate; None if no known optimizer holds it.
+        """
+        self.shape, self.trainable, self.rate = shape_of(p), p.requires_grad, rate
+        if p.is_floating_point():
+            self.resolution = torch.finfo(p.dtype).eps
+        if self.before is not None:
+            self.sampled = max(self.before.numel(), 1)
+        self.before = self.gradient = self.leftover = None
+
+    def is_readable(self, p: Tensor) -> bool:
+        """Whether the parameter can be read now: its storage may have been freed.
+
+        Args:
+            p: The parameter.
+        """
+        return self.is_ordinary(p) or is_readable(local(p))
+
+    def is_ordinary(self, p: Tensor) -> bool:
+        """Whether the parameter is as ordinary as it was: it lies where it lay.
+
+        Args:
+            p: The parameter.
+        """
+        return self.address != 0 and p.data_ptr() == self.address
 
     def value(self, key: str, arrays: Arrays) -> float:
         """A number that was read, NaN if it was not.
@@ -71,27 +125,37 @@ class Watched:
         return arrays[slot][where]
 
 
-def reading_of(
-    watched: Watched, p: Tensor, arrays: Arrays, rate: float | None, optimizers_known: bool
-) -> ParameterReading:
-    """What was read of a parameter.
+@dataclass(slots=True)
+class ReadParameters:
+    """What was read of the parameters of a cycle; the readings are made when they are asked for."""
 
-    Args:
-        watched: The parameter's slots.
-        p: The parameter.
-        arrays: What the pack brought to the host, by slot.
-        rate: Its learning rate; None if no known optimizer holds it.
-        optimizers_known: Whether any optimizer has been seen at all.
-    """
+    read: Sequence[Watched] = ()
+    arrays: Arrays = field(default_factory=list)
+    """What the pack brought to the host, by slot."""
+    optimizers_known: bool = False
+    """Whether any optimizer has been seen at all."""
+    made: tuple[ParameterReading, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.read)
+
+    def readings(self) -> tuple[ParameterReading, ...]:
+        """One for each parameter, the same each time."""
+        if self.made is None:
+            made = [_reading_of(w, self.arrays, self.optimizers_known) for w in self.read]
+            self.made = tuple(made)
+        return self.made
+
+
+def _reading_of(watched: Watched, arrays: Arrays, optimizers_known: bool) -> ParameterReading:
     weight, gradient, update = (
         watched.value(key, arrays) for key in ("weight", "gradient", "update")
     )
-    sampled = 1 if watched.before is None else max(watched.before.numel(), 1)
-    scale = watched.scale or 1.0
+    rate, scale, sampled = watched.rate, watched.scale or 1.0, watched.sampled
     return ParameterReading(
         name=watched.name,
-        shape=shape_of(p),
-        trainable=p.requires_grad,
+        shape=watched.shape,
+        trainable=watched.trainable,
         reached=watched.reached,
         optimized=rate is not None or not optimizers_known,
         learning_rate=float("nan") if rate is None else rate,
@@ -106,7 +170,7 @@ def reading_of(
         sign_coherence=_coherence(watched, arrays),
         stale_gradient_rms=watched.stale / scale,
         lost_updates=watched.value("lost", arrays),
-        resolution=torch.finfo(p.dtype).eps if p.is_floating_point() else float("nan"),
+        resolution=watched.resolution,
         predicted_change=watched.value("product", arrays) * watched.size / sampled / scale,
     )
 

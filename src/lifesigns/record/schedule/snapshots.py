@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
-from lifesigns.evidence.kept import KeptSnapshots, joined
-from lifesigns.records import ParameterReading, Snapshot
+from lifesigns.evidence.kept import READING
+from lifesigns.record.schedule.kept import KeptTaken
+from lifesigns.record.schedule.taken import Parameters, Taken
+from lifesigns.records import Snapshot
 
 
 class Snapshots:
@@ -18,21 +19,21 @@ class Snapshots:
 
     def __init__(self, deliver: Callable[[Snapshot], None] | None) -> None:
         self._deliver = deliver
-        self._pending: list[Snapshot] = []
-        self.kept = KeptSnapshots()
+        self._pending: list[Taken] = []
+        self.kept = KeptTaken()
 
     @property
     def pending(self) -> bool:
         """Whether the cycle has snapshots that wait for its end."""
         return bool(self._pending)
 
-    def add(self, snapshot: Snapshot) -> None:
+    def add(self, taken: Taken) -> None:
         """Adds a backward pass of the cycle that is going on.
 
         Args:
-            snapshot: In place of its stream it has the row of its loss: `finish` tells the stream.
+            taken: In place of its stream it has the row of its loss: `finish` tells the stream.
         """
-        self._pending.append(snapshot)
+        self._pending.append(taken)
 
     def drop(self, row: int) -> None:
         """Takes back what was recorded for a row of the losses.
@@ -42,24 +43,25 @@ class Snapshots:
         """
         self._pending = [s for s in self._pending if s.stream != row]
 
-    def finish(
-        self, parameters: tuple[ParameterReading, ...], stream_of: Callable[[int], int]
-    ) -> None:
+    def finish(self, parameters: Parameters, count: int, stream_of: Callable[[int], int]) -> None:
         """Ends the cycle: the last snapshot of each stream carries the parameters.
 
         Args:
-            parameters: What was read of the parameters in this cycle.
+            parameters: Gives what was read of the parameters in this cycle.
+            count: How many they are.
             stream_of: Gives the stream of a row of the losses.
         """
         pending, self._pending = self._pending, []
-        streams = [stream_of(snapshot.stream) for snapshot in pending]
-        last = {stream: i for i, stream in enumerate(streams)}
-        for i, (snapshot, stream) in enumerate(zip(pending, streams, strict=True)):
-            carried = parameters if last[stream] == i else ()
-            whole = replace(snapshot, stream=stream, parameters=carried)
-            self.kept.add(whole)
+        for taken in pending:
+            taken.stream = stream_of(taken.stream)
+        last = {taken.stream: taken for taken in pending}
+        for taken in pending:
+            if last[taken.stream] is taken:
+                taken.parameters = parameters
+                taken.size += READING * count
+            self.kept.add(taken)
             if self._deliver is not None:
-                self._deliver(whole)
+                self._deliver(taken.snapshot())
 
     def join(self, step: int) -> None:
         """Snapshots of later cycles belong to `step`, too.
@@ -68,4 +70,5 @@ class Snapshots:
             step: Number of the cycle that goes on.
         """
         self.kept.join(step)
-        self._pending = [joined(snapshot, step) for snapshot in self._pending]
+        for taken in self._pending:
+            taken.join(step)

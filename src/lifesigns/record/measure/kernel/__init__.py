@@ -14,10 +14,12 @@ from lifesigns.record.measure.kernel.program import (
     NUMBERS,
     ZERO,
     Program,
+    matrix,
     reads,
+    step,
 )
 
 __all__ = [
     "FIELDS", "LESSENED", "MARKED", "NOWHERE", "NUMBERS", "ZERO", "Layout", "Program", "layout",
-    "program", "reads",
+    "matrix", "program", "reads", "step",
 ]  # fmt: skip

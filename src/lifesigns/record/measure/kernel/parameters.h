@@ -1,33 +1,74 @@
 /* What is read of parameters of REAL values; included once for float and double. */
 
-static void NAME(measure)(const struct matrix *matrix) {
+/* Sums of a row, several side by side: one addition need not wait for another. */
+struct NAME(row) {
+    double total[SPREAD], sizes[SPREAD], squared[SPREAD], projected;
+};
+
+static inline __attribute__((always_inline))
+void NAME(add_run)(struct NAME(row) *restrict row, const REAL *restrict x, int n,
+                   const double *restrict weights, double direction, int signs) {
+    double part[SPREAD] = {0};
+    int k = 0;
+    for (; k + SPREAD <= n; k += SPREAD)
+#pragma omp simd
+        for (int j = 0; j < SPREAD; j++) {
+            double value = x[k + j];
+            if (signs) row->total[j] += value, row->sizes[j] += fabs(value);
+            row->squared[j] += value * value, part[j] += value * weights[k + j];
+        }
+    for (int j = 0; k < n; j++, k++) {
+        double value = x[k];
+        if (signs) row->total[j] += value, row->sizes[j] += fabs(value);
+        row->squared[j] += value * value, part[j] += value * weights[k];
+    }
+    double projected = 0;
+    for (int j = 0; j < SPREAD; j++) projected += part[j];
+    row->projected += projected * direction;
+}
+
+static inline __attribute__((always_inline))
+void NAME(measure_rows)(const struct matrix *matrix, int signs) {
     REAL room[LANES];
     double weights[LANES], squares = 0, coherences = 0, coherent = 0;
     for (int k = 0; k < LANES; k++) weights[k] = direction(k);
-    for (int64_t row = 0; row < matrix->rows; row++) {
-        double total = 0, sizes = 0, squared = 0, projected = 0;
+    for (int64_t at = 0; at < matrix->rows; at++) {
+        struct NAME(row) row = {0};
         for (int64_t i = 0; i < matrix->width; i += LANES) {
             int n = smaller(matrix->width - i, LANES);
-            double part = 0;
             const REAL *x = NAME(run)(matrix->values, matrix->dtype,
-                                      row * matrix->row_stride + i * matrix->stride,
+                                      at * matrix->row_stride + i * matrix->stride,
                                       matrix->stride, n, room);
-#pragma omp simd reduction(+ : total, sizes, squared, part)
-            for (int k = 0; k < n; k++) {
-                double value = x[k];
-                total += value, sizes += fabs(value), squared += value * value;
-                part += value * weights[k];
-            }
-            projected += part * direction(i);
+            NAME(add_run)(&row, x, n, weights, direction(i), signs);
         }
-        matrix->projections[row] = projected;
-        squares += squared;
+        double total = 0, sizes = 0;
+        for (int j = 0; j < SPREAD; j++)
+            squares += row.squared[j], total += row.total[j], sizes += row.sizes[j];
+        matrix->projections[at] = row.projected;
         if (sizes > 0 && sizes < INFINITY) coherences += fabs(total) / sizes, coherent++;
     }
     matrix->found[0] = sqrt(squares);
     if (matrix->tolerance == matrix->tolerance)
         matrix->found[1] = distinct(matrix->projections, matrix->rows, matrix->tolerance);
     matrix->found[2] = coherences / coherent;
+}
+
+static void NAME(keep_sample)(const struct matrix *matrix) {
+    REAL room[LANES], *sample = matrix->sample;
+    int64_t apart = matrix->apart, count = (matrix->rows * matrix->width + apart - 1) / apart;
+    for (int64_t i = 0; i < count; i += LANES) {
+        int n = smaller(count - i, LANES);
+        const REAL *x = NAME(run)(matrix->values, matrix->dtype, i * apart, apart, n, room);
+        memcpy(sample + i, x, n * sizeof *sample);
+    }
+}
+
+static void NAME(measure)(const struct matrix *matrix) {
+    if (matrix->signs)
+        NAME(measure_rows)(matrix, 1);
+    else
+        NAME(measure_rows)(matrix, 0);
+    if (matrix->sample != NULL) NAME(keep_sample)(matrix);
 }
 
 static void NAME(compare)(const struct step *step) {

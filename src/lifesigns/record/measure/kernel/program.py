@@ -6,11 +6,13 @@ import ctypes
 from collections.abc import Callable
 from pathlib import Path
 from struct import Struct
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from lifesigns.record.measure.kernel.layout import Layout
+from lifesigns.record.readable import is_ordinary
 
 FIELDS = 8
 """Numbers found of each unit, see `enum sum` in reduce.c."""
@@ -20,7 +22,7 @@ NOWHERE, ZERO, MARKED, LESSENED = range(4)
 NUMBERS = 3
 """Numbers found of a parameter, or of its step."""
 
-_JOB, _MATRIX, _STEP = Struct("3Q8qd"), Struct("3Q5qd"), Struct("4Q3q")
+_JOB, _MATRIX, _STEP = Struct("3Q8qd"), Struct("4Q7qd"), Struct("4Q3q")
 """The structures of reduce.c, where their fields are explained."""
 _DTYPES = {torch.float32: 0, torch.float64: 1, torch.float16: 2, torch.bfloat16: 3}
 _SHORT = 65_536
@@ -39,9 +41,14 @@ class Program:
 
     def __init__(self, path: Path) -> None:
         short, long = ctypes.PyDLL(str(path)), ctypes.CDLL(str(path))  # keeps the GIL; lets it go
-        self._reduce = _function(short, "reduce"), _function(long, "reduce")
-        self._measure = _function(short, "measure"), _function(long, "measure")
-        self._compare = _function(short, "compare")
+        self._reduce = _one(short.reduce), _one(long.reduce)
+        self._measure = _table(short.measure), _table(long.measure)
+        self._compare = _table(short.compare)
+
+    @staticmethod
+    def knows(dtype: torch.dtype) -> bool:
+        """Whether values of this dtype are read."""
+        return dtype in _DTYPES
 
     def reduce(
         self,
@@ -73,52 +80,93 @@ class Program:
         )
         self._reduce[values.numel() > _SHORT](job)
 
-    def measure(self, rows: Tensor, found: int, tolerance: float) -> None:
-        """Norm of a parameter or gradient, rows that differ, and how far a row's signs agree.
+    def measure(self, matrices: bytes, count: int, values: int) -> None:
+        """What is read of parameters or gradients, in one call.
 
         Args:
-            rows: Of two dimensions, on the CPU, of a dtype that `reads` affirms.
-            found: Address of float64 numbers that are written: `NUMBERS`, and a projection of each
-                row.
-            tolerance: Of the projections of rows that count as equal, as a share of the largest;
-                NaN if nothing is to be counted.
+            matrices: What `matrix` says of each.
+            count: How many these are.
+            values: How many values they have together.
         """
-        job = _MATRIX.pack(
-            rows.data_ptr(),
-            found,
-            found + 8 * NUMBERS,
-            _DTYPES[rows.dtype],
-            *rows.shape,
-            *rows.stride(),
-            tolerance,
-        )
-        self._measure[rows.numel() > _SHORT](job)
+        self._measure[values > _SHORT](matrices, count)
 
-    def compare(self, after: Tensor, before: Tensor, gradient: Tensor | None, found: int) -> None:
-        """Norm of a step, its product with the gradient, and the share of it that was lost.
+    def compare(self, steps: bytes, count: int) -> None:
+        """What is read of the steps of parameters, in one call.
 
         Args:
-            after: A sample of a parameter, of one dimension and a dtype that `reads` affirms.
-            before: The sample before the step, contiguous; in float64, or else in float32.
-            gradient: Of its gradient, likewise; None for the norm alone.
-            found: Address of `NUMBERS` float64 numbers, which are written.
+            steps: What `step` says of each.
+            count: How many these are.
         """
-        job = _STEP.pack(
-            after.data_ptr(),
-            before.data_ptr(),
-            0 if gradient is None else gradient.data_ptr(),
-            found,
-            _DTYPES[after.dtype],
-            after.numel(),
-            after.stride(0),
-        )
-        self._compare(job)
+        self._compare(steps, count)
 
 
-def _function(library: ctypes.CDLL, name: str) -> Callable[[bytes], None]:
-    function = library[name]
+def matrix(
+    rows: Tensor,
+    lying: tuple[int, int, int, int],
+    found: int,
+    tolerance: float,
+    *,
+    sample: Tensor | None,
+    apart: int,
+    signs: bool,
+) -> bytes:
+    """A parameter or gradient: its norm, the rows that differ, and how far a row's signs agree.
+
+    Args:
+        rows: On the CPU, of a dtype that `reads` affirms.
+        lying: How many rows and columns there are, and how far one is from the next, in values.
+        found: Address of float64 numbers that are written: `NUMBERS`, and a projection of each row.
+        tolerance: Of the projections of rows that count as equal, as a share of the largest; NaN if
+            nothing is to be counted.
+        sample: Where every `apart`-th value goes, if `rows` is contiguous: in float64, or else in
+            float32; None for nowhere.
+        apart: How far the values of the sample are from one another.
+        signs: Whether it is asked how far they agree.
+    """
+    return _MATRIX.pack(
+        rows.data_ptr(),
+        0 if sample is None else sample.data_ptr(),
+        found,
+        found + 8 * NUMBERS,
+        _DTYPES[rows.dtype],
+        *lying,
+        apart,
+        signs,
+        tolerance,
+    )
+
+
+def step(after: Tensor, apart: int, before: Tensor, gradient: Tensor | None, found: int) -> bytes:
+    """A step: its norm, its product with the gradient, and the share of it that was lost.
+
+    Args:
+        after: A parameter, contiguous, of a dtype that `reads` affirms.
+        apart: How far the values of a sample are from one another.
+        before: The sample before the step, contiguous; in float64, or else in float32.
+        gradient: Of its gradient, likewise; None for the norm alone.
+        found: Address of `NUMBERS` float64 numbers, which are written.
+    """
+    return _STEP.pack(
+        after.data_ptr(),
+        before.data_ptr(),
+        0 if gradient is None else gradient.data_ptr(),
+        found,
+        _DTYPES[after.dtype],
+        before.numel(),
+        apart,
+    )
+
+
+def _one(function: Any) -> Callable[[bytes], None]:
+    """A function of one structure."""
     function.argtypes, function.restype = [ctypes.c_char_p], None
-    return function
+    return cast(Callable[[bytes], None], function)
+
+
+def _table(function: Any) -> Callable[[bytes, int], None]:
+    """A function of several structures, one after the other, and of their number."""
+    function.argtypes, function.restype = [ctypes.c_char_p, ctypes.c_int64], None
+    return cast(Callable[[bytes, int], None], function)
 
 
 def reads(values: Tensor) -> bool:
@@ -127,4 +175,6 @@ def reads(values: Tensor) -> bool:
     Args:
         values: Readable, see `is_readable`.
     """
-    return values.is_cpu and values.dtype in _DTYPES and not values.is_neg()
+    return values.dtype in _DTYPES and (
+        is_ordinary(values) or (values.is_cpu and not values.is_neg())
+    )

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LANES = 128 };
+enum { LANES = 128, SPREAD = 16 }; /* values of a run; sums of it side by side */
 enum dtype { FLOAT32, FLOAT64, FLOAT16, BFLOAT16 };
 enum criterion { NOWHERE, ZERO, MARKED, LESSENED }; /* what counts as saturated */
 enum sum { TOTAL, SQUARED, MINIMUM, MAXIMUM, COUNT, ACTIVE, SATURATED, NONFINITE, SUMS };
@@ -27,9 +27,12 @@ struct job {
 /* A parameter or its gradient, as rows × width values. */
 struct matrix {
     const void *values;
+    void *sample;        /* where every `apart`-th value goes, widened to REAL; or NULL */
     double *found;       /* [norm, rows that differ, mean coherence of signs in a row] */
     double *projections; /* room for one number of each row */
     int64_t dtype, rows, width, row_stride, stride;
+    int64_t apart;       /* only of values that lie side by side */
+    int64_t signs;       /* whether coherence is asked for */
     double tolerance; /* rows differ if their projections do by more than this share of the largest */
 };
 
@@ -114,16 +117,18 @@ void reduce(const struct job *job) {
     }
 }
 
-void measure(const struct matrix *matrix) {
-    if (matrix->dtype == FLOAT64)
-        measure_double(matrix);
-    else
-        measure_float(matrix);
+void measure(const struct matrix *table, int64_t count) {
+    for (const struct matrix *matrix = table; matrix < table + count; matrix++)
+        if (matrix->dtype == FLOAT64)
+            measure_double(matrix);
+        else
+            measure_float(matrix);
 }
 
-void compare(const struct step *step) {
-    if (step->dtype == FLOAT64)
-        compare_double(step);
-    else
-        compare_float(step);
+void compare(const struct step *table, int64_t count) {
+    for (const struct step *step = table; step < table + count; step++)
+        if (step->dtype == FLOAT64)
+            compare_double(step);
+        else
+            compare_float(step);
 }
