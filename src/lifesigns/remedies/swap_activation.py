@@ -1,0 +1,209 @@
+"""swap-activation: another activation at some sites."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from torch import nn
+from torch.nn import functional as F
+
+from lifesigns.records import WEIGHTED, Finding, Kind, Site, Trace
+from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
+from lifesigns.remedies._live import calls_changed, is_module_of, replace_module
+from lifesigns.remedies._refusal import Refused
+from lifesigns.remedies._script import Change, Script, cst
+from lifesigns.remedies._sites import calls_of, is_call_of
+from lifesigns.remedies._torch_names import MODULES, module_name
+from lifesigns.remedies.testing import case, site
+
+INSTEAD = {
+    "relu": ("leaky_relu", "gelu"),
+    "sigmoid": ("relu", "tanh"),
+    "tanh": ("relu", "gelu"),
+    "exp": ("tanh", "relu"),
+    "softmax": ("relu", "gelu"),
+    "hardtanh": ("relu", "tanh"),
+    "softsign": ("relu", "tanh"),
+    "hardsigmoid": ("relu", "tanh"),
+}
+"""What to try for an operation, most promising first: a rectifier that cannot die where a ReLU can,
+no squashing where something squashes, bounds where something grows exponentially."""
+BUILT = frozenset(map(module_name, MODULES))
+"""Full names of the modules that are activations."""
+
+
+@dataclass(frozen=True)
+class SwapActivation(Edit):
+    """The activations at `sites` become `to`."""
+
+    name: ClassVar[str] = "swap-activation"
+    sites: tuple[Site, ...]
+    to: str
+    """In the graph's words, e.g. `leaky_relu`."""
+
+    def _applied(self, run: LiveRun) -> AbstractContextManager[Any]:
+        swapped = [s for s in self.sites if is_module_of(run.model, s)]
+        for each in swapped:
+            replace_module(run.model, each.module, getattr(nn, MODULES[self.to])())
+        called = [s for s in self.sites if s not in swapped]
+        function = getattr(F, self.to)
+        return calls_changed(run.model, called, function) if called else nullcontext()
+
+    def _changes(self, script: Script, places: Places) -> Iterator[Change]:
+        for call in calls_of(script, self._left(script, places), places):
+            yield script.replaced(call, self._written(script, call))
+
+    def _left(self, script: Script, places: Places) -> list[Site]:
+        """The sites that are not as they should be."""
+        there = [replace(site, operation=self.to) for site in self.sites]
+        return [a for a, b in zip(self.sites, there, strict=True) if not has(script, b, places)]
+
+    def _written(self, script: Script, call: cst.Call) -> str:
+        if script.name(call) in BUILT:
+            return f"{script.spelled(module_name(self.to))}()"
+        scope = script.within(call, cst.ClassDef) or script.tree
+        if script.calls(lambda other: is_call_of(script, other, self.to), scope):
+            raise Refused(f"{self.to} is called beside it: which call was changed cannot be told")
+        return f"{function(script, self.to)}({operand(script, call)})"
+
+
+def has(script: Script, site: Site, places: Places) -> bool:
+    """Whether a module of this kind is built at the site's path already."""
+    try:
+        return script.name(calls_of(script, [site], places)[0]) in BUILT
+    except Refused:
+        return False
+
+
+def operand(script: Script, call: cst.Call) -> str:
+    """What a function or method is called on, as it is written."""
+    if isinstance(call.func, cst.Attribute) and not script.name(call).startswith("torch."):
+        return script.text(call.func.value)
+    return script.text(call.args[0].value)
+
+
+def function(script: Script, operation: str) -> str:
+    """How the script can call an activation."""
+    home = "torch" if operation in ("relu", "tanh", "sigmoid") else "torch.nn.functional"
+    return script.spelled(f"{home}.{operation}")
+
+
+def hidden(trace: Trace) -> list[Site]:
+    """The activations before another layer with weights, in forward order."""
+    if not trace.snapshots:
+        return []
+    graph = trace.snapshots[0].graph
+    found = graph.of_kind(Kind.ACTIVATION, Kind.SOFTMAX, Kind.OTHER)
+    return [graph.sites[i] for i in found if graph.leads_to(i, WEIGHTED)]
+
+
+def made_for(finding: Finding, trace: Trace) -> Iterator[SwapActivation]:
+    """Swaps of all hidden activations that do the same as the one that was found."""
+    candidates = [each for each in hidden(trace) if each.operation in INSTEAD]
+    named = [each.operation for each in candidates if each.name == finding.site]
+    for operation in dict.fromkeys(named or [each.operation for each in candidates]):
+        sites = tuple(each for each in candidates if each.operation == operation)
+        for to in INSTEAD[operation]:
+            yield SwapActivation(sites, to)
+
+
+# --- cases ----------------------------------------------------------------------------------------
+_LEAKY = SwapActivation((site("1:relu#0"),), "leaky_relu")
+_FUNCTIONAL = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(4, 8), nn.Linear(8, 1)
+
+    def forward(self, x):
+        x = {}  # bends
+        return torch.sigmoid(self.last(x))
+
+
+model = Net()
+"""
+_DEEP = """
+layers = []
+for width in (4, 8, 8):
+    layers += [nn.Linear(width, 8), {}]
+model = nn.Sequential(*layers, nn.Linear(8, 1))
+"""
+_IN_A_CLASS = """
+class Block(nn.Module):
+    def __init__(self, act=None):
+        super().__init__()
+        self.fc = nn.Linear(4, 1)
+        self.act = {}
+
+    def forward(self, x): return self.act(self.fc(x))
+
+
+model = nn.Sequential(Block())
+"""
+MANUAL = Manual(
+    name=SwapActivation.name,
+    title="Another activation at the sites that do harm",
+    changes="The activation functions at the sites of the finding, and those of the same kind in "
+    "other hidden layers. Weights, their names and the output stay.",
+    unsafe="Where the values are used as what they are: a sigmoid that gates, a softmax that "
+    "weighs. Weights that were initialised for the old function may not fit the new one.",
+    references=(
+        "Glorot, Bordes & Bengio 2011, Deep Sparse Rectifier Neural Networks",
+        "Maas, Hannun & Ng 2013, Rectifier Nonlinearities Improve Neural Network Acoustic Models",
+    ),
+    made_for=made_for,
+    cases=(
+        case(
+            "a position in a Sequential",
+            _LEAKY,
+            "model",
+            "model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))",
+            "model = nn.Sequential(nn.Linear(4, 8), nn.LeakyReLU(), nn.Linear(8, 1))",
+        ),
+        case(
+            "a function in forward",
+            SwapActivation((site(":sigmoid#0"),), "relu"),
+            "model",
+            _FUNCTIONAL.format("torch.sigmoid( self.first(x) )"),
+            _FUNCTIONAL.format("torch.relu(self.first(x))"),
+        ),
+        case(
+            "a method in forward",
+            SwapActivation((site(":tanh#0"),), "gelu"),
+            "model",
+            _FUNCTIONAL.format("self.first(x).tanh()"),
+            _FUNCTIONAL.format("F.gelu(self.first(x))"),
+        ),
+        case(
+            "one expression builds the layers of a loop",
+            SwapActivation((site("1:sigmoid#0"), site("3:sigmoid#0")), "tanh"),
+            "model",
+            _DEEP.format("nn.Sigmoid()"),
+            _DEEP.format("nn.Tanh()"),
+        ),
+        case(
+            "an attribute of a class",
+            SwapActivation((site("0.act:relu#0"),), "gelu"),
+            "model",
+            _IN_A_CLASS.format("nn.ReLU(inplace=True)"),
+            _IN_A_CLASS.format("nn.GELU()"),
+        ),
+        case(
+            "refused: the class is given from outside",
+            SwapActivation((site("0.act:relu#0"),), "gelu"),
+            "model",
+            _IN_A_CLASS.format("(nn.ReLU if act is None else act)()"),
+            None,
+        ),
+        case(
+            "refused: the new function is called beside the old",
+            SwapActivation((site(":tanh#0"),), "sigmoid"),
+            "model",
+            _FUNCTIONAL.format("self.first(x).tanh()"),
+            None,
+        ),
+    ),
+)
