@@ -28,7 +28,7 @@ def rewritten(case):
 # --- the manual -----------------------------------------------------------------------------------
 @pytest.mark.parametrize("manual", MANUALS)
 def test_an_edit_is_named_by_a_command_and_explained_in_sentences(manual):
-    assert re.fullmatch(r"[a-z]+(-[a-z]+)+", manual.name)
+    assert re.fullmatch(r"[a-z]+(-[a-z]+)*", manual.name)
     assert not manual.title.endswith(".")
     assert manual.changes.endswith(".")
     assert manual.unsafe.endswith(".")
@@ -50,6 +50,7 @@ def test_the_source_is_rewritten_as_the_case_says(case):
     assert rewritten(case) == case.after
 
 
+@pytest.mark.filterwarnings("ignore")  # torch's own, of what the case is about
 @pytest.mark.parametrize("case", REWRITTEN)
 def test_a_rewritten_script_trains_as_its_original_does(case):
     for text in (case.before, rewritten(case)):
@@ -65,7 +66,10 @@ def test_a_rewritten_script_trains_as_its_original_does(case):
 def test_an_edit_made_twice_is_made_once(case):
     once = rewritten(case)
 
-    assert case.edit.rewrite(once) in (once, Refusal(getattr(case.edit.rewrite(once), "reason", "")))
+    assert case.edit.rewrite(once) in (
+        once,
+        Refusal(getattr(case.edit.rewrite(once), "reason", "")),
+    )
 
 
 @pytest.mark.parametrize("case", REFUSED)

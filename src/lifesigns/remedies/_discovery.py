@@ -59,5 +59,7 @@ def manual_of(module: ModuleType) -> Manual:
     if not isinstance(manual, Manual):
         raise LifesignsError(f"{path}:1: MANUAL is {type(manual).__name__}, not a Manual.")
     if manual.name != path.stem.replace("_", "-"):
-        raise LifesignsError(f"{path}:1: the edit is called {manual.name!r}, its file {path.stem!r}.")
+        raise LifesignsError(
+            f"{path}:1: the edit is called {manual.name!r}, its file {path.stem!r}."
+        )
     return manual

@@ -1,4 +1,4 @@
-"""What an edit is: a change of a training as data, with a manual, for a live run and for the source.
+"""What an edit is: a change of a training as data, made in a live run or in the source.
 
 One edit is one file, which holds the manual, both ways of making the change, and the cases that
 are its tests. The two ways belong together, for the first only screens what the second writes:

@@ -130,7 +130,52 @@ def until_closed(*handles: Any) -> Iterator[None]:
 
 
 @contextmanager
-def same_random_numbers() -> Iterator[None]:
-    """Random numbers drawn within are the run's next ones, and the run draws them again."""
-    with torch.random.fork_rng():
+def same_random_numbers(model: nn.Module) -> Iterator[None]:
+    """Random numbers drawn within are the run's next ones, and the run draws them again.
+
+    Args:
+        model: On its devices.
+    """
+    devices = {p.device.index for p in model.parameters() if p.device.type == "cuda"}
+    with torch.random.fork_rng(devices=sorted(devices)):
+        yield
+
+
+def optimize_too(optimizer: torch.optim.Optimizer, parameters: Sequence[nn.Parameter]) -> None:
+    """Gives the optimizer further parameters, with the settings of its first group.
+
+    Args:
+        optimizer: Of the run.
+        parameters: Those it does not have.
+    """
+    if parameters:
+        settings = {k: v for k, v in optimizer.param_groups[0].items() if k != "params"}
+        optimizer.add_param_group({**settings, "params": list(parameters)})
+
+
+@contextmanager
+def rates_scaled(
+    optimizer: torch.optim.Optimizer, factor: Callable[[int], float]
+) -> Iterator[None]:
+    """Scales the learning rates around each step, so that schedules do not undo or see it.
+
+    Args:
+        optimizer: Of the run.
+        factor: Of a step, counted from 0.
+    """
+    before: list[Any] = []
+    steps = Counter[str]()
+
+    def scale(*_given: Any) -> None:
+        before[:] = [group["lr"] for group in optimizer.param_groups]
+        for group in optimizer.param_groups:
+            group["lr"] = group["lr"] * factor(steps["done"])
+
+    def restore(*_given: Any) -> None:
+        for group, rate in zip(optimizer.param_groups, before, strict=True):
+            group["lr"] = rate
+        steps["done"] += 1
+
+    hooks = (optimizer.register_step_pre_hook(scale), optimizer.register_step_post_hook(restore))
+    with until_closed(*hooks):
         yield

@@ -63,6 +63,14 @@ class Script:
         span = self._spans[node]
         return span.start, span.start + span.length
 
+    def times(self, node: cst.CSTNode, factor: float) -> str:
+        """The node multiplied by a factor, as code; itself if it is such a product already."""
+        text, end = self.text(node), f" * {factor:g}"
+        if text.endswith(end):
+            return text
+        atoms = cst.Name | cst.Attribute | cst.Call | cst.Subscript | cst.Integer | cst.Float
+        return (text if isinstance(node, atoms) else f"({text})") + end
+
     def line(self, node: cst.CSTNode) -> int:
         """The line it begins in, counted from 1."""
         return int(self._lines[node].start.line)
@@ -122,6 +130,8 @@ class Script:
         Raises:
             Refused: It shares its line with a colon or is no part of a simple statement.
         """
+        if isinstance(node, cst.SimpleStatementLine):
+            return node
         found = self.within(node, cst.SimpleStatementLine)
         if found is None:
             raise Refused(f"line {self.line(node)} cannot take another statement beside it")
@@ -134,10 +144,12 @@ class Script:
 
     def lines_before(self, node: cst.CSTNode, *lines: str) -> list[Change]:
         """Writes lines before the statement of a node; none if just these are there."""
-        start, _ = self.span(self.statement(node))
+        compound = isinstance(node, cst.BaseCompoundStatement)
+        start, _ = self.span(node if compound else self.statement(node))
         begin = self._bytes.rfind(b"\n", 0, start) + 1
         block = self._block(self._bytes[begin:start], lines)
-        there = self._bytes[:begin].endswith(block.encode())
+        above, below = self._bytes[:begin], self._bytes[begin:]
+        there = above.endswith(block.encode()) or below.startswith(block.encode())
         return [] if there else [Change(begin, begin, block)]
 
     def lines_after(self, node: cst.CSTNode, *lines: str) -> list[Change]:
@@ -150,6 +162,25 @@ class Script:
             stop, block = len(self._bytes), self.tree.default_newline + block
         there = self._bytes[stop:].startswith(block.rstrip("\r\n").encode())
         return [] if there else [Change(stop, stop, block)]
+
+    def keyword(self, call: cst.Call, keyword: str, value: str, position: int = -1) -> list[Change]:
+        """Gives a keyword argument of a call this value; nothing if it has it.
+
+        Args:
+            call: Any call.
+            keyword: Added at the end if the call does not have it.
+            value: As it is to be written.
+            position: Where the argument stands if it comes without its keyword.
+        """
+        there = argument(call, keyword, position)
+        if there is not None:
+            same = self.text(there.value) == value
+            return [] if same else [self.replaced(there.value, value)]
+        if not call.args:
+            end = self.span(call)[1] - 1
+            return [Change(end, end, f"{keyword}={value}")]
+        end = self.span(call.args[-1].value)[1]
+        return [Change(end, end, f", {keyword}={value}")]
 
     def _block(self, indent: bytes, lines: Sequence[str]) -> str:
         if indent.strip():
@@ -196,7 +227,9 @@ class Script:
             for node in line.body if isinstance(line, cst.SimpleStatementLine) else ():
                 if isinstance(node, cst.Import):
                     yield from map(_imported, node.names)
-                elif isinstance(node, cst.ImportFrom) and not isinstance(node.names, cst.ImportStar):
+                elif isinstance(node, cst.ImportFrom) and not isinstance(
+                    node.names, cst.ImportStar
+                ):
                     module = _dotted(node.module)
                     for each in node.names:
                         alias, target = _imported(each)

@@ -218,27 +218,26 @@ def _elements(script: Script, call: cst.Call, key: str) -> Iterator[cst.CSTNode]
         elements = values[0].elements
         values = [each.value for each in elements]
         starred = any(isinstance(each, cst.StarredElement) for each in elements)
-    if not starred and key.isdigit() and len(values) > int(key):
-        if not isinstance(values[int(key)], cst.ListComp | cst.Name):
-            yield values[int(key)]
-            return
+    if not starred and key.isdigit() and len(values) > int(key) and _is_one(values[int(key)]):
+        yield values[int(key)]
+        return
     named = [d for each in values for d in _named(script, each, key)]
     yield from named or (m for each in values for m in _anything(script, each))
 
 
+def _is_one(node: cst.CSTNode) -> bool:
+    """Whether an argument is a module of its own, not a list of some."""
+    return not isinstance(node, cst.ListComp)
+
+
 def _named(script: Script, node: cst.CSTNode, key: str) -> list[cst.CSTNode]:
     """The value of a key in a dictionary, an `OrderedDict` or a list of pairs."""
-    found: list[cst.CSTNode] = []
-    for each in script.of_kind(cst.Tuple, node):
-        if len(each.elements) == 2 and _string(each.elements[0].value) == key:
-            found.append(each.elements[1].value)
-    for entry in script.of_kind(cst.Dict, node):
-        found += [
-            e.value
-            for e in entry.elements
-            if isinstance(e, cst.DictElement) and _string(e.key) == key
-        ]
-    return found
+    pairs = [each.elements for each in script.of_kind(cst.Tuple, node) if len(each.elements) == 2]
+    found: list[cst.CSTNode] = [b.value for a, b in pairs if _string(a.value) == key]
+    entries = [e for each in script.of_kind(cst.Dict, node) for e in each.elements]
+    return found + [
+        e.value for e in entries if isinstance(e, cst.DictElement) and _string(e.key) == key
+    ]
 
 
 def _string(node: cst.CSTNode) -> str:

@@ -10,13 +10,15 @@ from typing import Any, ClassVar
 from torch import nn
 from torch.nn import functional as F
 
-from lifesigns.records import WEIGHTED, Finding, Kind, Site, Trace
+from lifesigns.records import Finding, Site, Trace
 from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
+from lifesigns.remedies._hidden import hidden
 from lifesigns.remedies._live import calls_changed, is_module_of, replace_module
 from lifesigns.remedies._refusal import Refused
 from lifesigns.remedies._script import Change, Script, cst
 from lifesigns.remedies._sites import calls_of, is_call_of
 from lifesigns.remedies._torch_names import MODULES, module_name
+from lifesigns.remedies._written import function, operand
 from lifesigns.remedies.testing import case, site
 
 INSTEAD = {
@@ -76,28 +78,6 @@ def has(script: Script, site: Site, places: Places) -> bool:
         return script.name(calls_of(script, [site], places)[0]) in BUILT
     except Refused:
         return False
-
-
-def operand(script: Script, call: cst.Call) -> str:
-    """What a function or method is called on, as it is written."""
-    if isinstance(call.func, cst.Attribute) and not script.name(call).startswith("torch."):
-        return script.text(call.func.value)
-    return script.text(call.args[0].value)
-
-
-def function(script: Script, operation: str) -> str:
-    """How the script can call an activation."""
-    home = "torch" if operation in ("relu", "tanh", "sigmoid") else "torch.nn.functional"
-    return script.spelled(f"{home}.{operation}")
-
-
-def hidden(trace: Trace) -> list[Site]:
-    """The activations before another layer with weights, in forward order."""
-    if not trace.snapshots:
-        return []
-    graph = trace.snapshots[0].graph
-    found = graph.of_kind(Kind.ACTIVATION, Kind.SOFTMAX, Kind.OTHER)
-    return [graph.sites[i] for i in found if graph.leads_to(i, WEIGHTED)]
 
 
 def made_for(finding: Finding, trace: Trace) -> Iterator[SwapActivation]:
