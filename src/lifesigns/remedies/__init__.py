@@ -4,11 +4,13 @@ One file each, found by discovery: see `_edit` for what an edit is. `for_finding
 finding asks for. This package needs LibCST (`pip install 'lifesigns[prove]'`).
 """
 
+from lifesigns.remedies._choice import EDITS, for_finding
 from lifesigns.remedies._discovery import all_manuals, find_manual
 from lifesigns.remedies._edit import NOWHERE, Case, Edit, LiveRun, Manual, Place, Places
 from lifesigns.remedies._refusal import Refusal
 
 __all__ = [
+    "EDITS",
     "NOWHERE",
     "Case",
     "Edit",
@@ -19,4 +21,5 @@ __all__ = [
     "Refusal",
     "all_manuals",
     "find_manual",
+    "for_finding",
 ]

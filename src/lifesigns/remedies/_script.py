@@ -17,6 +17,8 @@ with extra("prove"):
     import libcst as cst
     from libcst import metadata
 
+__all__ = ["Change", "Script", "argument", "cst", "one"]
+
 Node = TypeVar("Node", bound=cst.CSTNode)
 
 

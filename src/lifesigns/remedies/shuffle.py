@@ -27,7 +27,7 @@ class Shuffle(Edit):
     """Of the order, which is drawn apart from the run's own random numbers."""
 
     def _applied(self, run: LiveRun) -> AbstractContextManager[Any]:
-        batches = getattr(run.loader, "batch_sampler", None)
+        batches: Any = getattr(run.loader, "batch_sampler", None)
         if not isinstance(getattr(batches, "sampler", None), SequentialSampler):
             raise Refused("no DataLoader was found that takes its samples in their order")
         generator = torch.Generator().manual_seed(self.seed)

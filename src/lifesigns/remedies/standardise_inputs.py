@@ -20,6 +20,9 @@ from lifesigns.remedies.testing import OPTIMIZER, case
 NORMS = {2: "BatchNorm1d", 4: "BatchNorm2d", 5: "BatchNorm3d"}
 """The class in `torch.nn` by the number of dimensions of the input: features or channels second."""
 
+SMALLEST = 1e-8
+"""Of a variance: torch's own 1e-5 would leave features as small as 0.003 where they are."""
+
 
 @dataclass(frozen=True)
 class StandardiseInputs(Edit):
@@ -35,7 +38,7 @@ class StandardiseInputs(Edit):
     """Of the input, the batch included."""
 
     def _applied(self, run: LiveRun) -> AbstractContextManager[Any]:
-        norm = getattr(nn, self._norm())(self.features, affine=False)
+        norm = getattr(nn, self._norm())(self.features, eps=SMALLEST, affine=False)
         first = next(run.model.parameters(), None)
         norm.to(None if first is None else first.device)
 
@@ -54,7 +57,7 @@ class StandardiseInputs(Edit):
         call, model = optimizer_built(script), model_name(script)
         _refuse_other_uses(script, call, model)
         nn_ = script.spelled("torch.nn")
-        norm = f"{nn_}.{self._norm()}({self.features}, affine=False)"
+        norm = f"{nn_}.{self._norm()}({self.features}, eps={SMALLEST}, affine=False)"
         return script.lines_before(call, f"{model} = {nn_}.Sequential({norm}, {model})")
 
 
@@ -83,7 +86,7 @@ def made_for(finding: Finding, trace: Trace) -> Iterator[StandardiseInputs]:
 
 
 # --- cases ----------------------------------------------------------------------------------------
-_LINE = "model = nn.Sequential(nn.BatchNorm1d(4, affine=False), model)\n"
+_LINE = "model = nn.Sequential(nn.BatchNorm1d(4, eps=1e-08, affine=False), model)\n"
 _MAIN = """
 def main():
     net = nn.Linear(4, 1)
