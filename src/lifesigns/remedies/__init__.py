@@ -7,6 +7,7 @@ finding asks for. This package needs LibCST (`pip install 'lifesigns[prove]'`).
 from lifesigns.remedies._choice import EDITS, for_finding
 from lifesigns.remedies._discovery import all_manuals, find_manual
 from lifesigns.remedies._edit import NOWHERE, Case, Edit, LiveRun, Manual, Place, Places
+from lifesigns.remedies._page import markdown
 from lifesigns.remedies._refusal import Refusal
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "all_manuals",
     "find_manual",
     "for_finding",
+    "markdown",
 ]
