@@ -89,7 +89,7 @@ model[2].bias.requires_grad_(True)
 optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
 """
 CODE = {
-    "vanishing-gradient": (DEEP + CLASSES, "swap-activation", 0.9),
+    "signal-fades": (DEEP + CLASSES, "swap-activation", 0.9),
     "symmetric-units": (ZEROS + CLASSES, "initialise", 0.9),
     "output-cannot-reach-target": (
         SQUASHED + NUMBERS.format(target="prices"),
@@ -103,7 +103,7 @@ CODE = {
         0.8,
     ),
     "rate-too-low": (
-        TWO_LAYERS.format(out=2, optimizer="SGD(model.parameters(), lr=1e-4)") + CLASSES,
+        TWO_LAYERS.format(out=2, optimizer="SGD(model.parameters(), lr=1e-3)") + CLASSES,
         "scale-rate",
         0.6,
     ),
@@ -115,12 +115,6 @@ CODE = {
         0.8,
     ),
     "detached-parameters": (FROZEN + CLASSES, "train-parameters", 0.9),
-    "gradients-pile-up": (
-        TWO_LAYERS.format(out=2, optimizer="SGD(model.parameters(), lr=0.3)")
-        + CLASSES.replace("    optimizer.zero_grad()\n", ""),
-        "zero-grad",
-        0.9,
-    ),
 }
 
 

@@ -12,8 +12,8 @@ HEAD = """\
 
 An edit is a remedy that a program can make. It changes a live run before its first step, to see
 what it does, and it writes the same change into the source of a script, where everything else stays
-as it was written. An edit of the source is refused unless exactly one place is found for it. Nothing
-here promises a cure: an edit is a candidate, and training shows what it is worth.
+as it was written. An edit of the source is refused unless exactly one place is found for it.
+Nothing here promises a cure: an edit is a candidate, and training shows what it is worth.
 """
 
 

@@ -197,7 +197,7 @@ class Script:
             changes: In any order; those at the same place are made once.
 
         Raises:
-            Refused: Two of them overlap.
+            Refused: Two of them overlap, or what they make does not parse.
         """
         made, end, parts = sorted(set(changes)), 0, list[bytes]()
         for change in made:
@@ -205,7 +205,7 @@ class Script:
                 raise Refused("two changes would overlap")
             parts += [self._bytes[end : change.start], change.text.encode()]
             end = change.end
-        return b"".join([*parts, self._bytes[end:]]).decode()
+        return _parsed(b"".join([*parts, self._bytes[end:]]).decode())
 
     # --- names ------------------------------------------------------------------------------------
     def spelled(self, full: str) -> str:
@@ -236,6 +236,14 @@ class Script:
                     for each in node.names:
                         alias, target = _imported(each)
                         yield alias, f"{module}.{target}"
+
+
+def _parsed(source: str) -> str:
+    try:
+        cst.parse_module(source)
+    except cst.ParserSyntaxError as error:
+        raise Refused("the source would not parse any more") from error
+    return source
 
 
 def one(found: Sequence[Node], what: str, script: Script | None = None) -> Node:

@@ -15,7 +15,7 @@ from lifesigns.remedies._live import calls_changed, is_module_of, replace_module
 from lifesigns.remedies._script import Change, Script
 from lifesigns.remedies._sites import call_of
 from lifesigns.remedies._torch_names import module_name
-from lifesigns.remedies._written import operand
+from lifesigns.remedies._written import dropped
 from lifesigns.remedies.testing import case, site
 
 
@@ -37,7 +37,7 @@ class DropActivation(Edit):
         if script.name(call) == module_name(self.site.operation):
             yield script.replaced(call, f"{script.spelled('torch.nn.Identity')}()")
         else:
-            yield script.replaced(call, operand(script, call))
+            yield from dropped(script, call)
 
 
 def made_for(finding: Finding, trace: Trace) -> Iterator[DropActivation]:
@@ -97,6 +97,13 @@ MANUAL = Manual(
             "model",
             _NET.format("torch.sigmoid(self.body(x))"),
             _NET.format("self.body(x)"),
+        ),
+        case(
+            "a sum, which needs brackets then",
+            _SIGMOID,
+            "model",
+            _NET.format("torch.sigmoid(self.body(x) + 1) * 2"),
+            _NET.format("(self.body(x) + 1) * 2"),
         ),
         case(
             "a call in the loop",

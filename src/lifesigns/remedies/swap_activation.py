@@ -18,7 +18,7 @@ from lifesigns.remedies._refusal import Refused
 from lifesigns.remedies._script import Change, Script, cst
 from lifesigns.remedies._sites import calls_of, is_call_of
 from lifesigns.remedies._torch_names import MODULES, module_name
-from lifesigns.remedies._written import function, operand
+from lifesigns.remedies._written import called_instead
 from lifesigns.remedies.testing import case, site
 
 INSTEAD = {
@@ -56,20 +56,20 @@ class SwapActivation(Edit):
 
     def _changes(self, script: Script, places: Places) -> Iterator[Change]:
         for call in calls_of(script, self._left(script, places), places):
-            yield script.replaced(call, self._written(script, call))
+            yield from self._written(script, call)
 
     def _left(self, script: Script, places: Places) -> list[Site]:
         """The sites that are not as they should be."""
         there = [replace(site, operation=self.to) for site in self.sites]
         return [a for a, b in zip(self.sites, there, strict=True) if not has(script, b, places)]
 
-    def _written(self, script: Script, call: cst.Call) -> str:
+    def _written(self, script: Script, call: cst.Call) -> list[Change]:
         if script.name(call) in BUILT:
-            return f"{script.spelled(module_name(self.to))}()"
+            return [script.replaced(call, f"{script.spelled(module_name(self.to))}()")]
         scope = script.within(call, cst.ClassDef) or script.tree
         if script.calls(lambda other: is_call_of(script, other, self.to), scope):
             raise Refused(f"{self.to} is called beside it: which call was changed cannot be told")
-        return f"{function(script, self.to)}({operand(script, call)})"
+        return called_instead(script, call, self.to)
 
 
 def has(script: Script, site: Site, places: Places) -> bool:
@@ -148,7 +148,7 @@ MANUAL = Manual(
             SwapActivation((site(":sigmoid#0"),), "relu"),
             "model",
             _FUNCTIONAL.format("torch.sigmoid( self.first(x) )"),
-            _FUNCTIONAL.format("torch.relu(self.first(x))"),
+            _FUNCTIONAL.format("torch.relu( self.first(x) )"),
         ),
         case(
             "a method in forward",
@@ -156,6 +156,13 @@ MANUAL = Manual(
             "model",
             _FUNCTIONAL.format("self.first(x).tanh()"),
             _FUNCTIONAL.format("F.gelu(self.first(x))"),
+        ),
+        case(
+            "functions within one another, one with a setting of its own",
+            SwapActivation((site(":leaky_relu#0"), site(":leaky_relu#1")), "gelu"),
+            "model",
+            _FUNCTIONAL.format("F.leaky_relu(F.leaky_relu(self.first(x)) + (x.sum()), 0.3)"),
+            _FUNCTIONAL.format("F.gelu(F.gelu(self.first(x)) + (x.sum()))"),
         ),
         case(
             "one expression builds the layers of a loop",
