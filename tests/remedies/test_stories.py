@@ -103,7 +103,7 @@ CODE = {
         0.8,
     ),
     "rate-too-low": (
-        TWO_LAYERS.format(out=2, optimizer="SGD(model.parameters(), lr=1e-3)") + CLASSES,
+        TWO_LAYERS.format(out=2, optimizer="SGD(model.parameters(), lr=2e-4)") + CLASSES,
         "scale-rate",
         0.6,
     ),

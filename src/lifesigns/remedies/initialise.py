@@ -55,6 +55,14 @@ class Initialise(Edit):
             nn.init.zeros_(layer.bias)
 
     def _changes(self, script: Script, places: Places) -> list[Change]:
+        return self.changes(script)
+
+    def changes(self, script: Script) -> list[Change]:
+        """What to write: a loop over the layers, right before the optimizer is built.
+
+        Args:
+            script: Builds one optimizer, of `model.parameters()`.
+        """
         nn_ = script.spelled("torch.nn")
         kinds = [f"{nn_}.{name}" for name in self.layers]
         wanted = kinds[0] if len(kinds) == 1 else f"({', '.join(kinds)})"
@@ -76,17 +84,28 @@ def followed_by(graph: Graph, index: int) -> str:
     return ""
 
 
+def first_start(trace: Trace, scheme: str) -> Initialise | None:
+    """This scheme for the layers of a run; None if it has no layers to initialise.
+
+    Args:
+        trace: Its first graph has the layers.
+        scheme: `he` or `glorot`.
+    """
+    graph = trace.snapshots[0].graph if trace.snapshots else Graph()
+    found = (graph.sites[i].operation for i in graph.of_kind(Kind.LINEAR, Kind.CONVOLUTION))
+    layers = {LAYERS[operation] for operation in found if operation in LAYERS}
+    return Initialise(scheme, tuple(sorted(layers))) if layers else None
+
+
 def made_for(finding: Finding, trace: Trace) -> Iterator[Initialise]:
     """He where most layers feed rectifiers, else Glorot; then the other one."""
     graph = trace.snapshots[0].graph if trace.snapshots else Graph()
-    found = list(graph.of_kind(Kind.LINEAR, Kind.CONVOLUTION))
-    layers = dict.fromkeys(LAYERS[o] for i in found if (o := graph.sites[i].operation) in LAYERS)
+    found = graph.of_kind(Kind.LINEAR, Kind.CONVOLUTION)
     behind = Counter(followed_by(graph, i) in RECTIFIERS for i in found)
-    schemes = (
-        ("he", "glorot") if behind[True] and behind[True] >= behind[False] - 1 else ("glorot", "he")
-    )
-    for scheme in schemes if layers else ():
-        yield Initialise(scheme, tuple(sorted(layers)))
+    he_first = behind[True] and behind[True] >= behind[False] - 1  # the output has none behind it
+    for scheme in ("he", "glorot") if he_first else ("glorot", "he"):
+        if start := first_start(trace, scheme):
+            yield start
 
 
 # --- cases ----------------------------------------------------------------------------------------

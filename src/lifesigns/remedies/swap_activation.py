@@ -14,16 +14,17 @@ from lifesigns.records import Finding, Site, Trace
 from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
 from lifesigns.remedies._hidden import hidden
 from lifesigns.remedies._live import calls_changed, is_module_of, replace_module
-from lifesigns.remedies._refusal import Refused
+from lifesigns.remedies._refusal import Refusal, Refused
 from lifesigns.remedies._script import Change, Script, cst
 from lifesigns.remedies._sites import calls_of, is_call_of
 from lifesigns.remedies._torch_names import MODULES, module_name
 from lifesigns.remedies._written import called_instead
+from lifesigns.remedies.initialise import Initialise, first_start
 from lifesigns.remedies.testing import case, site
 
 INSTEAD = {
     "relu": ("leaky_relu", "gelu"),
-    "sigmoid": ("relu", "tanh"),
+    "sigmoid": ("tanh", "relu"),
     "tanh": ("relu", "gelu"),
     "exp": ("tanh", "relu"),
     "softmax": ("relu", "gelu"),
@@ -33,6 +34,9 @@ INSTEAD = {
 }
 """What to try for an operation, most promising first: a rectifier that cannot die where a ReLU can,
 no squashing where something squashes, bounds where something grows exponentially."""
+SQUASHING = frozenset({"sigmoid", "tanh"})
+"""A rectifier in their place needs weights of its own: those of a Glorot start, and torch's own
+even more, let the signal fade from layer to layer."""
 BUILT = frozenset(map(module_name, MODULES))
 """Full names of the modules that are activations."""
 
@@ -45,8 +49,12 @@ class SwapActivation(Edit):
     sites: tuple[Site, ...]
     to: str
     """In the graph's words, e.g. `leaky_relu`."""
+    start: Initialise | None = None
+    """How weights start for the new activation, where they are not to start as they did."""
 
     def _applied(self, run: LiveRun) -> AbstractContextManager[Any]:
+        if self.start is not None and isinstance(refusal := self.start.apply(run), Refusal):
+            raise Refused(refusal.reason)
         swapped = [s for s in self.sites if is_module_of(run.model, s)]
         for each in swapped:
             replace_module(run.model, each.module, getattr(nn, MODULES[self.to])())
@@ -57,6 +65,8 @@ class SwapActivation(Edit):
     def _changes(self, script: Script, places: Places) -> Iterator[Change]:
         for call in calls_of(script, self._left(script, places), places):
             yield from self._written(script, call)
+        if self.start is not None:
+            yield from self.start.changes(script)
 
     def _left(self, script: Script, places: Places) -> list[Site]:
         """The sites that are not as they should be."""
@@ -86,12 +96,15 @@ def made_for(finding: Finding, trace: Trace) -> Iterator[SwapActivation]:
     named = [each.operation for each in candidates if each.name == finding.site]
     for operation in dict.fromkeys(named or [each.operation for each in candidates]):
         sites = tuple(each for each in candidates if each.operation == operation)
+        if operation in SQUASHING and (start := first_start(trace, "he")):
+            yield SwapActivation(sites, "relu", start)
         for to in INSTEAD[operation]:
             yield SwapActivation(sites, to)
 
 
 # --- cases ----------------------------------------------------------------------------------------
 _LEAKY = SwapActivation((site("1:relu#0"),), "leaky_relu")
+_PLAIN = "model = nn.Sequential(nn.Linear(4, 8), {}, nn.Linear(8, 1))\n"
 _FUNCTIONAL = """
 class Net(nn.Module):
     def __init__(self):
@@ -142,6 +155,18 @@ MANUAL = Manual(
             "model",
             "model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))",
             "model = nn.Sequential(nn.Linear(4, 8), nn.LeakyReLU(), nn.Linear(8, 1))",
+        ),
+        case(
+            "weights that start for the new activation",
+            SwapActivation((site("1:sigmoid#0"),), "relu", Initialise("he")),
+            "model",
+            _PLAIN.format("nn.Sigmoid()"),
+            _PLAIN.format("nn.ReLU()")
+            + "for layer in model.modules():\n"
+            + "    if isinstance(layer, nn.Linear):\n"
+            + '        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")\n'
+            + "        if layer.bias is not None:\n"
+            + "            nn.init.zeros_(layer.bias)\n",
         ),
         case(
             "a function in forward",
