@@ -18,6 +18,7 @@ from lifesigns.remedies.insert_norm import InsertNorm
 from lifesigns.remedies.insert_residual import InsertResidual
 from lifesigns.remedies.match_shapes import MatchShapes
 from lifesigns.remedies.mean_reduction import MeanReduction
+from lifesigns.remedies.minimise import Minimise
 from lifesigns.remedies.optimize_all import OptimizeAll
 from lifesigns.remedies.scale_rate import ScaleRate
 from lifesigns.remedies.shuffle import Shuffle
@@ -249,6 +250,15 @@ def test_the_gradient_is_cut_before_the_step(run):
 
     lengths = torch.stack([p.grad.norm() for p in run.model.parameters()])
     assert lengths.norm().item() == pytest.approx(1e-3, rel=1e-3)
+
+
+def test_the_optimizer_goes_down(run):
+    upward = torch.optim.SGD(run.model.parameters(), lr=0.1, maximize=True)
+
+    Minimise().apply(LiveRun(run.model, upward))
+
+    assert not upward.param_groups[0]["maximize"]
+    assert isinstance(Minimise().apply(run), Refusal)
 
 
 def test_gradients_do_not_pile_up(run):

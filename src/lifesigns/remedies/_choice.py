@@ -71,7 +71,7 @@ EDITS = {
     "updates-rounded-away": NONE,
     "vanishing-gradient": ("swap-activation", "initialise", "insert-norm", "insert-residual"),
     "weights-decay-away": NONE,
-    "wrong-direction": NONE,
+    "wrong-direction": ("minimise",),
     "zero-gradient": ("swap-activation", "initialise", "scale-rate", "drop-activation"),
 }
 """Names of edits by the rule that asks for them, most promising first."""
