@@ -174,6 +174,8 @@ class Script:
             value: As it is to be written.
             position: Where the argument stands if it comes without its keyword.
         """
+        if any(arg.star == "**" for arg in call.args):
+            raise Refused(f"line {self.line(call)} unpacks settings that may hold {keyword}")
         there = argument(call, keyword, position)
         if there is not None:
             same = self.text(there.value) == value

@@ -19,6 +19,8 @@ OPTIMIZERS = frozenset(
     for name, value in vars(optim).items()
     if isinstance(value, type) and issubclass(value, optim.Optimizer)
 )
+DEEPEST = 4
+"""How many functions are followed outwards."""
 USUAL_NAMES = ("optimizer", "optim", "opt")
 """Of an optimizer in a function that it is handed to."""
 
@@ -49,18 +51,22 @@ def scope_of(script: Script, node: cst.CSTNode) -> cst.CSTNode:
 
 
 def in_scope(script: Script, node: cst.CSTNode) -> str:
-    """The name of the model, if it means the same at a node as where the optimizer is built.
+    """The name of the model, if it means the model at a node, too.
 
     Args:
         script: Holds both.
-        node: Where the name is to be used.
+        node: Where the name is to be used: where the optimizer is built, or in a function that is
+            given the model under this name.
 
     Raises:
         Refused: The node stands in another function.
     """
-    if scope_of(script, node) not in (scope_of(script, optimizer_built(script)),):
+    scope, name = scope_of(script, node), model_name(script)
+    given = scope.params.params if isinstance(scope, cst.FunctionDef) else ()
+    same = scope is scope_of(script, optimizer_built(script))
+    if not same and name not in [parameter.name.value for parameter in given]:
         raise Refused("the optimizer is built in another function than the one that trains")
-    return model_name(script)
+    return name
 
 
 def backward_called(script: Script) -> cst.Call:
@@ -92,14 +98,28 @@ def outermost_loop(script: Script) -> cst.For:
 
 
 def _loops(script: Script) -> list[cst.For]:
-    call = backward_called(script)
-    scope = scope_of(script, call)
-    loops = [
-        n for n in script.around(call) if isinstance(n, cst.For) and scope_of(script, n) is scope
-    ]
+    """The loops around the call of backward, through functions that are called in one place."""
+    node: cst.CSTNode = backward_called(script)
+    loops: list[cst.For] = []
+    for _ in range(DEEPEST):
+        scope = scope_of(script, node)
+        around = [n for n in script.around(node) if isinstance(n, cst.For)]
+        loops += [n for n in around if scope_of(script, n) is scope]
+        calls = _calls_of(script, scope) if isinstance(scope, cst.FunctionDef) else []
+        if len(calls) != 1:
+            break
+        node = calls[0]
     if not loops:
         raise Refused("no for loop was found around the call of backward")
     return loops
+
+
+def _calls_of(script: Script, function: cst.FunctionDef) -> list[cst.Call]:
+    """The calls of a function by its name, or of a method by its name on any object."""
+    name = function.name.value
+    if script.within(function, cst.ClassDef) is not None:
+        return script.method_calls(name)
+    return script.calls(lambda c: isinstance(c.func, cst.Name) and c.func.value == name)
 
 
 def loader_built(script: Script) -> cst.Call:
@@ -109,6 +129,8 @@ def loader_built(script: Script) -> cst.Call:
     )
     if len(loaders) > 1:
         over = innermost_loop(script).iter
+        if isinstance(over, cst.Call) and over.args:  # enumerate, or a bar of progress
+            over = over.args[0].value
         values = assigned(script, over) if isinstance(over, cst.Name) else []
         loaders = [call for call in loaders if call in values]
     return one(loaders, "DataLoader of the training", script)
@@ -127,7 +149,7 @@ def loss_called(script: Script, operations: Iterable[str]) -> cst.Call:
     built = list(script.calls(lambda c: script.name(c) in classes))
     objects = {target for call in built if (target := _maybe_target(script, call))}
     called = script.calls(lambda c: script.text(c.func) in objects or c.func in built)
-    return one(_trained(script, [*functions, *called]), "call of the loss", script)
+    return one(trained(script, [*functions, *called]), "call of the loss", script)
 
 
 def loss_named(script: Script, operation: str) -> list[cst.Call]:
@@ -138,11 +160,16 @@ def loss_named(script: Script, operation: str) -> list[cst.Call]:
         operation: A name in `torch.nn.functional`.
     """
     names = (f"torch.nn.functional.{operation}", module_name(operation))
-    return _trained(script, script.calls_to(*names))
+    return trained(script, script.calls_to(*names))
 
 
-def _trained(script: Script, calls: list[cst.Call]) -> list[cst.Call]:
-    """Those outside of `with torch.no_grad()`, where a program only evaluates."""
+def trained(script: Script, calls: list[cst.Call]) -> list[cst.Call]:
+    """Those outside of `with torch.no_grad()`, where a program only evaluates.
+
+    Args:
+        script: Holds the calls.
+        calls: Any.
+    """
     return [call for call in calls if not _evaluates(script, call)]
 
 

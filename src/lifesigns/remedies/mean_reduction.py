@@ -16,7 +16,7 @@ from lifesigns.remedies._refusal import Refused
 from lifesigns.remedies._script import Change, Script, argument, cst, one
 from lifesigns.remedies._sites import assigned
 from lifesigns.remedies._torch_names import module_name
-from lifesigns.remedies._training import KNOWN_LOSSES, backward_called
+from lifesigns.remedies._training import KNOWN_LOSSES, backward_called, trained
 from lifesigns.remedies.testing import case
 
 NAMES = tuple(
@@ -43,7 +43,8 @@ class MeanReduction(Edit):
         return Answering(answer)
 
     def _changes(self, script: Script, places: Places) -> Iterator[Change]:
-        summed = [c for c in script.calls_to(*NAMES) if _reduces_by_sum(script, c)]
+        losses = trained(script, script.calls_to(*NAMES))
+        summed = [call for call in losses if _reduces_by_sum(script, call)]
         if summed:
             given = argument(one(summed, "sum", script), "reduction")
             assert given is not None

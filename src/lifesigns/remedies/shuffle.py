@@ -96,12 +96,20 @@ MANUAL = Manual(
             loop=_LOOP,
         ),
         case(
-            "refused: which of two loaders is not seen",
+            "through enumerate",
             Shuffle(),
             "data",
             _LOADERS.format("DataLoader(TensorDataset(x, y))"),
-            None,
+            _LOADERS.format("DataLoader(TensorDataset(x, y), shuffle=True)"),
             loop=_OVER.format("enumerate(loader)"),
+        ),
+        case(
+            "refused: settings that are unpacked",
+            Shuffle(),
+            "data",
+            _LOADERS.format("DataLoader(TensorDataset(x, y), **{})"),
+            None,
+            loop=_LOOP,
         ),
     ),
 )

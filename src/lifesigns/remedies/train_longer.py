@@ -59,6 +59,19 @@ for epoch in range(1, {}):
         loss.backward()
         optimizer.step()
 """
+_FUNCTION = """
+def train(model):
+    for step in [1, 2]:
+        loss = F.mse_loss(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return step, loss
+
+
+for epoch in range({}):
+    step, loss = train(model)
+"""
 MANUAL = Manual(
     name=TrainLonger.name,
     title="Five times as many epochs",
@@ -81,6 +94,13 @@ MANUAL = Manual(
             "loop",
             _EPOCHS.format("epochs + 1"),
             _EPOCHS.format("(epochs + 1) * 5"),
+        ),
+        case(
+            "epochs around a function that trains one",
+            TrainLonger(),
+            "loop",
+            _FUNCTION.format(3),
+            _FUNCTION.format("3 * 5"),
         ),
         case(
             "refused: a loop over data",

@@ -74,6 +74,18 @@ while step < 20:
     optimizer.step()
     step += 1
 """
+_FUNCTION = """
+def train(model, optimizer):
+    for step in range(5):
+{}        loss = F.mse_loss(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return step, loss
+
+
+step, loss = train(model, optimizer)
+"""
 MANUAL = Manual(
     name=TrainMode.name,
     title="Training mode in each step",
@@ -97,6 +109,13 @@ MANUAL = Manual(
             "loop",
             _COMPOUND.format(""),
             _COMPOUND.format("    model.train()\n"),
+        ),
+        case(
+            "a function that is given the model",
+            TrainMode(),
+            "loop",
+            _FUNCTION.format(""),
+            _FUNCTION.format("        model.train()\n"),
         ),
         case("refused: no for loop", TrainMode(), "loop", _WHILE, None),
     ),

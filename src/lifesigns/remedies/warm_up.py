@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 from lifesigns.records import Finding, Trace
 from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
 from lifesigns.remedies._live import rates_scaled
-from lifesigns.remedies._refusal import Refused
 from lifesigns.remedies._script import Change, Script
 from lifesigns.remedies._training import optimizer_built, optimizer_name, scope_of, step_called
 from lifesigns.remedies.testing import LOOP, case
@@ -37,12 +36,13 @@ class WarmUp(Edit):
         return FROM + (1 - FROM) * min(step, self.steps) / self.steps
 
     def _changes(self, script: Script, places: Places) -> list[Change]:
-        call, step = optimizer_built(script), step_called(script)
-        if scope_of(script, call) is not scope_of(script, step):
-            raise Refused("the optimizer is built in another function than the one that steps")
+        call, step, name = optimizer_built(script), step_called(script), optimizer_name(script)
         rises = script.spelled("torch.optim.lr_scheduler.LinearLR")
-        built = f"warm_up = {rises}({optimizer_name(script)}, {FROM}, total_iters={self.steps})"
-        return script.lines_after(call, built) + script.lines_after(step, "warm_up.step()")
+        built = f"warm_up = {rises}({name}, {FROM}, total_iters={self.steps})"
+        if scope_of(script, call) is scope_of(script, step):
+            return script.lines_after(call, built) + script.lines_after(step, "warm_up.step()")
+        hook = f"{name}.register_step_post_hook(lambda *_: warm_up.step())"
+        return script.lines_after(call, built, hook)
 
 
 def made_for(finding: Finding, trace: Trace) -> Iterator[WarmUp]:
@@ -54,11 +54,25 @@ def made_for(finding: Finding, trace: Trace) -> Iterator[WarmUp]:
 _BEFORE = "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n"
 _RISE = "warm_up = torch.optim.lr_scheduler.LinearLR(optimizer, 0.01, total_iters=5)\n"
 _IN_FUNCTION = """
-def fit(optimizer):
-    for step in range(20):
-        loss = F.mse_loss(model(x), y)
-        loss.backward()
-        optimizer.step()
+def train(model, optimizer):
+    loss = F.mse_loss(model(x), y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss
+
+
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+{}for step in range(20):
+    loss = train(model, optimizer)
+"""
+_HOOK = "optimizer.register_step_post_hook(lambda *_: warm_up.step())\n"
+_SCALED = """
+scaler = torch.amp.GradScaler("cpu", enabled=False)
+for step in range(20):
+    loss = F.mse_loss(model(x), y)
+    scaler.scale(loss).backward()
+    scaler.step(optimizer)
 """
 MANUAL = Manual(
     name=WarmUp.name,
@@ -85,6 +99,14 @@ MANUAL = Manual(
             _BEFORE + _RISE + LOOP.rstrip() + "  # moves\n    warm_up.step()\nprint(loss)\n",
             loop="",
         ),
-        case("refused: it steps in another function", WarmUp(), "loop", _IN_FUNCTION, None),
+        case(
+            "a step in another function",
+            WarmUp(5),
+            "loop",
+            _IN_FUNCTION.format(""),
+            _IN_FUNCTION.format(_RISE + _HOOK),
+            optimizer="",
+        ),
+        case("refused: a scaler steps", WarmUp(), "loop", _SCALED, None),
     ),
 )
