@@ -3,8 +3,9 @@
 import pytest
 
 from lifesigns.evidence import Run
-from lifesigns.records import Finding, Remedy, Severity, Trace
+from lifesigns.records import Finding, Kind, Remedy, Severity, Trace
 from lifesigns.remedies import EDITS, Edit, all_manuals, for_finding
+from lifesigns.remedies.testing import site, trace_of
 from lifesigns.rules import built_in_rules
 
 NAMES = {manual.name for manual in all_manuals()}
@@ -64,6 +65,15 @@ def test_a_cause_that_asks_for_larger_steps_gets_them():
     edits = for_finding(finding("loss-flat", "scale-rate", causes=("lr_too_low",)), Trace())
 
     assert edits[0].factor == 10
+
+
+def test_an_exponential_hidden_layer_is_replaced_before_anything_is_scaled():
+    layers = (site("0:linear#0", Kind.LINEAR), site("1:exp#0"), site("2:linear#0", Kind.LINEAR))
+
+    first, second, *_ = for_finding(finding("gain-mismatch", "initialise"), trace_of(*layers))
+
+    assert (first.name, first.to, first.start.scheme) == ("swap-activation", "tanh", "glorot")
+    assert second.name == "initialise"
 
 
 def test_a_rule_of_another_distribution_gets_what_its_remedies_name():

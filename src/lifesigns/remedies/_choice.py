@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from lifesigns.records import Finding, Trace
 from lifesigns.remedies._discovery import find_manual
 from lifesigns.remedies._edit import Edit
+from lifesigns.remedies._hidden import hidden
 
 NONE: tuple[str, ...] = ()
 EDITS = {
@@ -28,7 +29,7 @@ EDITS = {
     "embeddings-collapse": NONE,
     "eval-mode-in-training": ("train-mode",),
     "exploding-gradient": ("scale-rate", "clip-gradient", "swap-activation", "initialise"),
-    "gain-mismatch": ("initialise", "insert-norm"),
+    "gain-mismatch": ("initialise", "swap-activation", "insert-norm"),
     "gradients-pile-up": ("zero-grad",),
     "labels-unrelated": NONE,
     "linear-collapse": ("insert-activation",),
@@ -76,6 +77,9 @@ EDITS = {
 }
 """Names of edits by the rule that asks for them, most promising first."""
 
+OF_SCALE = ("gain-mismatch", "signal-blows-up", "exploding-gradient", "non-finite-origin")
+"""Rules about values that grow."""
+
 
 def for_finding(finding: Finding, trace: Trace) -> list[Edit]:
     """The edits that a finding asks for, the remedy of its first cause first.
@@ -87,13 +91,19 @@ def for_finding(finding: Finding, trace: Trace) -> list[Edit]:
         trace: Of the run; its sites, shapes and losses say where and how much.
     """
     named = [remedy.edit for remedy in finding.remedies if remedy.edit]
-    kinds = dict.fromkeys([*named, *EDITS.get(finding.rule, NONE)])
+    kinds = dict.fromkeys([*_evident(finding, trace), *named, *EDITS.get(finding.rule, NONE)])
     made = [list(find_manual(kind).made_for(finding, trace)) for kind in kinds]
     edits: list[Edit] = []
     for edit in _by_turns(made):
         if edit not in edits:
             edits.append(edit)
     return edits
+
+
+def _evident(finding: Finding, trace: Trace) -> list[str]:
+    """What the graph itself convicts: no start and no rate tames an exponential hidden layer."""
+    grows = any(site.operation == "exp" for site in hidden(trace))
+    return ["swap-activation"] if grows and finding.rule in OF_SCALE else []
 
 
 def _by_turns(lists: list[list[Edit]]) -> Iterable[Edit]:

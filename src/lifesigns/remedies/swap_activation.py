@@ -24,19 +24,18 @@ from lifesigns.remedies.testing import case, site
 
 INSTEAD = {
     "relu": ("leaky_relu", "gelu"),
-    "sigmoid": ("tanh", "relu"),
-    "tanh": ("relu", "gelu"),
-    "exp": ("tanh", "relu"),
-    "softmax": ("relu", "gelu"),
+    "sigmoid": ("tanh", "gelu"),
+    "tanh": ("gelu", "relu"),
+    "exp": ("tanh", "gelu"),
+    "softmax": ("relu", "tanh"),
     "hardtanh": ("relu", "tanh"),
-    "softsign": ("relu", "tanh"),
-    "hardsigmoid": ("relu", "tanh"),
+    "softsign": ("gelu", "tanh"),
+    "hardsigmoid": ("tanh", "gelu"),
 }
-"""What to try for an operation, most promising first: a rectifier that cannot die where a ReLU can,
-no squashing where something squashes, bounds where something grows exponentially."""
-SQUASHING = frozenset({"sigmoid", "tanh"})
-"""A rectifier in their place needs weights of its own: those of a Glorot start, and torch's own
-even more, let the signal fade from layer to layer."""
+"""What to try for an operation, most promising first. Deep and narrow networks decided it: a ReLU
+in place of a sigmoid dies there, tanh and GELU learn."""
+START = {"relu": "he", "leaky_relu": "he", "gelu": "he", "tanh": "glorot"}
+"""How weights start for the new activation. Without it a deep network often fades all the same."""
 BUILT = frozenset(map(module_name, MODULES))
 """Full names of the modules that are activations."""
 
@@ -91,13 +90,18 @@ def has(script: Script, site: Site, places: Places) -> bool:
 
 
 def made_for(finding: Finding, trace: Trace) -> Iterator[SwapActivation]:
-    """Swaps of all hidden activations that do the same as the one that was found."""
+    """Swaps of all hidden activations that do the same as the one that was found.
+
+    Where the finding names none, one that grows exponentially comes first. Each swap comes with the
+    start that fits it, and once more without.
+    """
     candidates = [each for each in hidden(trace) if each.operation in INSTEAD]
     named = [each.operation for each in candidates if each.name == finding.site]
-    for operation in dict.fromkeys(named or [each.operation for each in candidates]):
+    others = sorted((each.operation for each in candidates), key=lambda name: name != "exp")
+    for operation in dict.fromkeys(named or others):
         sites = tuple(each for each in candidates if each.operation == operation)
-        if operation in SQUASHING and (start := first_start(trace, "he")):
-            yield SwapActivation(sites, "relu", start)
+        for to in INSTEAD[operation]:
+            yield SwapActivation(sites, to, first_start(trace, START[to]))
         for to in INSTEAD[operation]:
             yield SwapActivation(sites, to)
 
