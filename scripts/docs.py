@@ -1,7 +1,8 @@
 """The pages of the documentation that are made from the code: a hook of MkDocs.
 
-`mkdocs serve` and `mkdocs build` add a page for each rule, function, claim and topic, and the tour,
-which is a part of the README. They are written nowhere, so what they say has one place to change.
+`mkdocs serve` and `mkdocs build` add a page for each rule, function, claim and topic, one of the
+remedies, and the tour, which is a part of the README. They are written nowhere, so what they say
+has one place to change.
 In `nav` of `mkdocs.yml` a name that ends in a slash stands for all pages made in that folder.
 A built site that loads anything from another place is a warning, which `--strict` makes an error.
 """
@@ -24,6 +25,8 @@ from lifesigns.claims import Claim, Done, Measurement, Result, all_claims
 from lifesigns.claims.topics import Topic, all_topics
 from lifesigns.claims.topics._html import mathml
 from lifesigns.claims.topics._page import Block, Explained, Item, Pointer, page_of
+from lifesigns.remedies import EDITS, all_manuals
+from lifesigns.remedies import markdown as remedies_page
 from lifesigns.report.functions import page_of as function_of
 from lifesigns.report.functions_html import drawing
 from lifesigns.report.functions_text import markdown as functions_index
@@ -122,7 +125,8 @@ def pages() -> Mapping[str, str]:
     tours = {path: tour(*source, depth=path.count("/")) for path, source in TOURS.items()}
     topics = [page for language in languages for page in _topics(language)]
     rules = [page for language in languages for page in _rules(language)]
-    return tours | dict([*topics, *rules, *_functions(), *_claims()])
+    remedies = ("remedies.md", remedies_page(all_manuals(), EDITS))
+    return tours | dict([*topics, *rules, *_functions(), *_claims(), remedies])
 
 
 def tour(title: str, readme: str, *headings: str, depth: int) -> str:

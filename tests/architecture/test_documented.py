@@ -10,8 +10,8 @@ SOURCE = Path(lifesigns.__file__).parent
 LEAST_DOCUMENTED = 0.6
 """Share of the public functions with arguments whose docstrings describe them."""
 LONGEST_FILE = 400
-MEDIAN_RULE = 150
-"""Lines of a rule's file, its manual text and its cases with it."""
+MEDIAN_RULE = 160
+"""Lines of a rule's file, its manual text, its cases and the edits of its remedies with it."""
 MEDIAN_FUNCTION = 6
 """Lines from `def` to the end, the docstring left out: explaining more is not growing longer."""
 

@@ -37,7 +37,7 @@ def made_up():
                 measured="0.5",
                 expected="below 0.1",
                 remedies=(
-                    Remedy("Lower it.", "optimizer.param_groups[0]['lr'] = 0.1"),
+                    Remedy("Lower it.", "optimizer.param_groups[0]['lr'] = 0.1", edit="scale-rate"),
                     Remedy("Warm it up."),
                 ),
             )

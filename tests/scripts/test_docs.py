@@ -182,7 +182,7 @@ def test_the_remedies_of_a_rule_are_counted_across_their_code(pages):
 
     (remedies,) = re.findall(r"<ol>.*?</ol>", html, re.DOTALL)
     assert remedies.count("<li>") == 3
-    assert remedies.count("<code>") == 3
+    assert remedies.count("<pre>") == 3
 
 
 def test_the_examples_of_the_hook_run(docs):

@@ -126,5 +126,10 @@ _LOGITS = Remedy(
 _INITIALISE = Remedy(
     "Initialise the weights at random, scaled to the fan-in.",
     "nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')\nnn.init.zeros_(layer.bias)",
+    edit="initialise",
 )
-_LEAKY = Remedy("Use a rectifier that cannot die.", "nn.LeakyReLU(0.01)  # instead of nn.ReLU()")
+_LEAKY = Remedy(
+    "Use a rectifier that cannot die.",
+    "nn.LeakyReLU(0.01)  # instead of nn.ReLU()",
+    edit="swap-activation",
+)

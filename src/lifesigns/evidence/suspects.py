@@ -86,6 +86,7 @@ def unscaled_input(stream: Stream) -> Suspect | None:
         Remedy(
             "Scale the input: mean 0 and standard deviation 1 per feature.",
             "x = (x - x_train.mean(0)) / x_train.std(0).clamp_min(1e-8)",
+            edit="standardise-inputs",
         ),
     )
 
@@ -122,6 +123,7 @@ def unscaled_target(stream: Stream) -> Suspect | None:
         Remedy(
             "Scale the targets: mean 0 and standard deviation 1; undo it to predict.",
             "y = (y - y_train.mean()) / y_train.std()",
+            edit="standardise-targets",
         ),
     )
 
@@ -137,6 +139,7 @@ def large_weights(stream: Stream) -> Suspect | None:
         Remedy(
             "Initialise so that the signal keeps its scale: He for ReLU, Glorot for tanh.",
             "nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')",
+            edit="initialise",
         ),
     )
 
@@ -163,6 +166,7 @@ def rate_too_high(stream: Stream) -> Suspect | None:
         Remedy(
             "Lower the learning rate tenfold.",
             "for group in optimizer.param_groups:\n    group['lr'] *= 0.1",
+            edit="scale-rate",
         ),
     )
 
@@ -180,6 +184,7 @@ def rate_too_low(stream: Stream) -> Suspect | None:
         Remedy(
             "Raise the learning rate tenfold, twice if need be.",
             "for group in optimizer.param_groups:\n    group['lr'] *= 10",
+            edit="scale-rate",
         ),
     )
 
@@ -230,6 +235,7 @@ def without_steps(stream: Stream) -> Suspect | None:
         Remedy(
             "Give the optimizer all parameters, and step it after each backward pass.",
             "optimizer = torch.optim.Adam(model.parameters())",
+            edit="optimize-all",
         ),
     )
 
@@ -242,7 +248,11 @@ def silent_layer(stream: Stream) -> Suspect | None:
             return Suspect(
                 "dead_relu",
                 f"{silent:.0%} of the units at {name} gave 0 in step {stream.last.step}",
-                Remedy("Use a rectifier that keeps a slope.", "nn.LeakyReLU(0.01)"),
+                Remedy(
+                    "Use a rectifier that keeps a slope.",
+                    "nn.LeakyReLU(0.01)",
+                    edit="swap-activation",
+                ),
             )
     return None
 
@@ -256,7 +266,11 @@ def saturated_layer(stream: Stream) -> Suspect | None:
             return Suspect(
                 "saturated",
                 f"{share:.0%} of the values at {name} are on a flat end in step {stream.last.step}",
-                Remedy("Smaller weights at the start (Glorot).", "nn.init.xavier_uniform_(w)"),
+                Remedy(
+                    "Smaller weights at the start (Glorot).",
+                    "nn.init.xavier_uniform_(w)",
+                    edit="initialise",
+                ),
             )
     return None
 
@@ -301,6 +315,7 @@ def faded_gradient(stream: Stream) -> Suspect | None:
         Remedy(
             "Use ReLU with He initialisation, normalisation, or fewer layers.",
             "nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')",
+            edit="swap-activation",
         ),
     )
 

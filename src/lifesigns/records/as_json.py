@@ -28,7 +28,7 @@ def to_json(record: Any) -> Any:
     Example:
         >>> from lifesigns.records import Remedy
         >>> to_json(Remedy("Lower the rate."))
-        {'text': 'Lower the rate.', 'code': ''}
+        {'text': 'Lower the rate.', 'code': '', 'edit': ''}
     """
     if dataclasses.is_dataclass(record):
         return {f.name: to_json(getattr(record, f.name)) for f in dataclasses.fields(record)}

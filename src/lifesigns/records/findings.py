@@ -22,6 +22,9 @@ class Remedy:
     text: str
     code: str = ""
     """Python the user would write; empty if there is none to show."""
+    edit: str = ""
+    """The edit in `lifesigns.remedies` that does it, e.g. `scale-rate`; empty if only the user
+    can."""
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def markdown(rule: Rule, language: Language = Language.ENGLISH) -> str:
         [rule.sees.strip()],
         [words.why, *_explained(rule, phrases, "[{0}]({0}.md)")],
         [rule.evidence.strip(), _table(phrases.thresholds, _sources(rule))],
-        [_remedy(number, remedy) for number, remedy in enumerate(words.remedies, 1)],
+        [_remedy(number, each, phrases) for number, each in enumerate(words.remedies, 1)],
         [rule.ignore.strip()],
         ["\n".join(f"- {reference}" for reference in rule.references)],
         [_table(phrases.cases, _cases(rule))],
@@ -120,7 +120,7 @@ def _print_page(console: Console, rule: Rule, language: Language) -> None:
         [_prose(console, rule.sees)],
         [_prose(console, "\n\n".join((words.why, *_explained(rule, phrases))))],
         [_prose(console, rule.evidence), Text(), rows(console, *_thresholds(rule))],
-        [rows(console, *_numbered(console, words.remedies))],
+        [rows(console, *_numbered(console, words.remedies, phrases))],
         [_prose(console, rule.ignore)],
         [_prose(console, "  \n".join(rule.references))],
         [rows(console, *_cases(rule)), Text(), rows(console, *_said(found, phrases))],
@@ -148,11 +148,15 @@ def _lines(console: Console, text: str, margin: int = 0) -> Text:
     return Text("\n".join(wrapped(text, console.width - margin)) if is_wide(text) else text)
 
 
-def _numbered(console: Console, remedies: Sequence[Remedy]) -> Iterator[tuple[str, Said]]:
+def _numbered(
+    console: Console, remedies: Sequence[Remedy], phrases: Phrases
+) -> Iterator[tuple[str, Said]]:
     for number, remedy in enumerate(remedies, 1):
         yield str(number), _lines(console, remedy.text, LABELS + 2)
         if remedy.code:
             yield "", indented_code(console, remedy.code)
+        if remedy.edit:
+            yield "", Text(fitted(console, phrases.edit.format(remedy.edit)), "dim")
 
 
 def _said(findings: Sequence[Finding], phrases: Phrases) -> Iterator[tuple[str, Said]]:
@@ -192,9 +196,11 @@ def _remedies(findings: Iterable[Finding]) -> list[Remedy]:
 
 
 # --- as Markdown ----------------------------------------------------------------------------------
-def _remedy(number: int, remedy: Remedy) -> str:
+def _remedy(number: int, remedy: Remedy, phrases: Phrases) -> str:
+    edit = f"\n\n{phrases.edit.format(f'`{remedy.edit}`')}" if remedy.edit else ""
     code = f"\n\n```python\n{remedy.code.strip()}\n```" if remedy.code else ""
-    return f"{number}. {remedy.text}" + code.replace("\n", "\n    ").replace("\n    \n", "\n\n")
+    below = (code + edit).replace("\n", "\n    ").replace("\n    \n", "\n\n")
+    return f"{number}. {remedy.text}{below}"
 
 
 def _table(head: tuple[str, ...], lines: Iterator[tuple[str, ...]]) -> str:

@@ -27,6 +27,8 @@ class Phrases:
     rules: str
     rule: tuple[str, str]
     stop: str
+    edit: str
+    """Names the edit that does what a remedy says."""
     note: str = ""
     untranslated: str = ""
     """The note of a rule that has no words in this language."""
@@ -50,6 +52,7 @@ ENGLISH = Phrases(
     rules="The rules",
     rule=("Rule", "Symptom"),
     stop=".",
+    edit="As an edit: {}",
 )
 
 

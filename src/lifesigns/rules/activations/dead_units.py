@@ -185,11 +185,13 @@ def _remedies(from_birth: bool) -> tuple[Remedy, ...]:
     leak = Remedy(
         "Use a rectifier that keeps a slope on both sides; such a unit cannot die.",
         "nn.LeakyReLU(0.01)  # instead of nn.ReLU()",
+        edit="swap-activation",
     )
     if not from_birth:
         rate = Remedy(
             "Lower the learning rate tenfold, or warm it up: one large step is what kills units.",
             "for group in optimizer.param_groups:\n    group['lr'] *= 0.1",
+            edit="scale-rate",
         )
         return rate, leak
     return (
@@ -197,6 +199,7 @@ def _remedies(from_birth: bool) -> tuple[Remedy, ...]:
             "Initialise for rectifiers (He), with zero bias.",
             "nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')\n"
             "nn.init.zeros_(layer.bias)",
+            edit="initialise",
         ),
         leak,
     )

@@ -114,6 +114,7 @@ def _finding(graph: Graph, pairs: list[_Pair], course: Course, step: int) -> Fin
             Remedy(
                 "Put an activation between the layers, or merge them into one.",
                 "nn.Sequential(nn.Linear(a, b), nn.ReLU(), nn.Linear(b, c))",
+                edit="insert-activation",
             ),
         ),
         evidence={"pairs": len(pairs), "whole_network": float(whole)},

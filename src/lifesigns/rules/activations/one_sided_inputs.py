@@ -98,8 +98,9 @@ def _finding(stream: Stream, found: list[tuple[Site, float]]) -> Finding:
             Remedy(
                 "Use an activation whose outputs are centred at zero.",
                 "nn.Tanh()  # instead of nn.Sigmoid()",
+                edit="swap-activation",
             ),
-            Remedy("Or centre them.", "nn.BatchNorm1d(width)"),
+            Remedy("Or centre them.", "nn.BatchNorm1d(width)", edit="insert-norm"),
         ),
         evidence={"coherence": coherence, "layers": len(found)},
     )

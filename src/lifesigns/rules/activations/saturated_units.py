@@ -147,17 +147,27 @@ _REMEDIES = {
         Remedy(
             "Lower the learning rate tenfold: large steps drove the weights outwards.",
             "for group in optimizer.param_groups:\n    group['lr'] *= 0.1",
+            edit="scale-rate",
         ),
     ),
     "unnormalised_input": (
-        Remedy("Bring the inputs to mean 0 and spread 1.", "x = (x - x.mean(0)) / x.std(0)"),
+        Remedy(
+            "Bring the inputs to mean 0 and spread 1.",
+            "x = (x - x.mean(0)) / x.std(0)",
+            edit="standardise-inputs",
+        ),
     ),
     "bad_init": (
         Remedy(
             "Initialise with a spread that fits the fan-in (Glorot), with zero bias.",
             "nn.init.xavier_uniform_(layer.weight)\nnn.init.zeros_(layer.bias)",
+            edit="initialise",
         ),
-        Remedy("Or use an activation that does not saturate.", "nn.ReLU()  # He initialisation"),
+        Remedy(
+            "Or use an activation that does not saturate.",
+            "nn.ReLU()  # He initialisation",
+            edit="swap-activation",
+        ),
     ),
 }
 

@@ -132,7 +132,9 @@ def _does_harm(course: Course, over_batch: bool) -> bool:
 _OVER_CLASSES = Remedy(
     "Normalise over the classes, the last dimension.", "probabilities = torch.softmax(z, dim=-1)"
 )
-_ELEMENTWISE = Remedy("Use an activation that works on each unit by itself.", "nn.ReLU()")
+_ELEMENTWISE = Remedy(
+    "Use an activation that works on each unit by itself.", "nn.ReLU()", edit="swap-activation"
+)
 
 
 # --- cases ----------------------------------------------------------------------------------------

@@ -84,8 +84,13 @@ _REMEDIES = (
     Remedy(
         "Replace the hidden activations by one that does not squash.",
         "nn.ReLU()  # with He initialisation, or nn.GELU()",
+        edit="swap-activation",
     ),
-    Remedy("Give the gradient a short cut around the layers.", "x = x + block(x)"),
+    Remedy(
+        "Give the gradient a short cut around the layers.",
+        "x = x + block(x)",
+        edit="insert-residual",
+    ),
 )
 
 

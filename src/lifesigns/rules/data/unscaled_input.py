@@ -75,7 +75,11 @@ def _finding(stream: Stream, rms: float) -> Finding:
         causes=("unnormalised_input", *dict.fromkeys(effect.cause for effect in effects)),
         remedies=(
             _SCALE,
-            Remedy("Or let the network do it.", "model = nn.Sequential(nn.BatchNorm1d(4), model)"),
+            Remedy(
+                "Or let the network do it.",
+                "model = nn.Sequential(nn.BatchNorm1d(4), model)",
+                edit="standardise-inputs",
+            ),
         ),
         evidence={"rms": rms, "gain": course.gain},
     )
@@ -113,6 +117,7 @@ def _effects(stream: Stream, rms: float) -> list[Suspect]:
 _SCALE = Remedy(
     "Scale the input: mean 0 and standard deviation 1 per feature, by the training data's own.",
     "x = (x - x_train.mean(0)) / x_train.std(0).clamp_min(1e-8)",
+    edit="standardise-inputs",
 )
 
 

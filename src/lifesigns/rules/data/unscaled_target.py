@@ -92,6 +92,7 @@ def _told(
             Remedy(
                 "Scale the targets: mean 0 and standard deviation 1; undo it to predict.",
                 "y = (y - y_train.mean()) / y_train.std()",
+                edit="standardise-targets",
             ),
             Remedy(
                 "Or start at their mean.",

@@ -97,6 +97,7 @@ def _finding(stream: Stream, counts: Floats, share: float, expected: float) -> F
             Remedy(
                 "Shuffle the samples in each epoch.",
                 "loader = DataLoader(data, batch_size=32, shuffle=True)",
+                edit="shuffle",
             ),
             Remedy(
                 "In a loop of your own: one permutation for inputs and labels.",

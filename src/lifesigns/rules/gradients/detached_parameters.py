@@ -148,9 +148,16 @@ _UNCUT = Remedy(
 _GIVE_ALL = Remedy(
     "Give the optimizer all parameters, after the model is complete.",
     "optimizer = torch.optim.Adam(model.parameters())",
+    edit="optimize-all",
 )
 _REMEDIES = {
-    FROZEN: (Remedy("Let them train, unless they come trained.", "layer.requires_grad_(True)"),),
+    FROZEN: (
+        Remedy(
+            "Let them train, unless they come trained.",
+            "layer.requires_grad_(True)",
+            edit="train-parameters",
+        ),
+    ),
     UNREACHED: (_UNCUT,),
     HELD: (_UNCUT,),
     UNOPTIMIZED: (_GIVE_ALL,),

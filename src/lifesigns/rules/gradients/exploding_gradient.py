@@ -79,10 +79,12 @@ def _remedies(snapshot: Snapshot) -> tuple[Remedy, ...]:
     clip = Remedy(
         "Cut the gradient to a bounded length before the step.",
         "torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)",
+        edit="clip-gradient",
     )
     lower = Remedy(
         "Lower the learning rate tenfold.",
         "for group in optimizer.param_groups:\n    group['lr'] *= 0.1",
+        edit="scale-rate",
     )
     recurrent = bool(snapshot.graph.of_kind(Kind.RECURRENT))
     return (clip, lower) if recurrent else (lower, clip)
@@ -91,6 +93,7 @@ def _remedies(snapshot: Snapshot) -> tuple[Remedy, ...]:
 _SCALE = Remedy(
     "Scale the input: mean 0 and standard deviation 1 per feature.",
     "x = (x - x_train.mean(0)) / x_train.std(0).clamp_min(1e-8)",
+    edit="standardise-inputs",
 )
 
 

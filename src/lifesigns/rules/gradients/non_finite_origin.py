@@ -177,15 +177,18 @@ _CLEAN = Remedy(
 _LOWER = Remedy(
     "Lower the learning rate tenfold.",
     "for group in optimizer.param_groups:\n    group['lr'] *= 0.1",
+    edit="scale-rate",
 )
 _CLIP = Remedy(
     "Cut the gradient to a bounded length before the step.",
     "torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)",
+    edit="clip-gradient",
 )
 _STABLE = Remedy(
     "Take the logarithm inside a loss that is stable: give it raw outputs.",
     "loss = F.cross_entropy(logits, target)\n"
     "# two classes: F.binary_cross_entropy_with_logits(logits, target)",
+    edit="swap-loss",
 )
 _KEEP_ONE = Remedy(
     "Leave each row of a mask at least one place: a softmax of nothing but -inf is NaN.",
@@ -200,12 +203,19 @@ _GUARD = Remedy(
     "y = torch.sqrt(x + 1e-8)  # or x / (y + 1e-8)",
 )
 _BOUNDED = Remedy(
-    "Use a hidden activation that does not grow exponentially.", "nn.ReLU()  # instead of torch.exp"
+    "Use a hidden activation that does not grow exponentially.",
+    "nn.ReLU()  # instead of torch.exp",
+    edit="swap-activation",
 )
-_SCALE = Remedy("Bring the inputs to mean 0 and spread 1.", "x = (x - x.mean(0)) / x.std(0)")
+_SCALE = Remedy(
+    "Bring the inputs to mean 0 and spread 1.",
+    "x = (x - x.mean(0)) / x.std(0)",
+    edit="standardise-inputs",
+)
 _INITIALISE = Remedy(
     "Initialise so that the signal keeps its scale.",
     "nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')",
+    edit="initialise",
 )
 
 _GREW: dict[str, _Diagnosis] = {

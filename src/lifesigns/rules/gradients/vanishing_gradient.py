@@ -72,15 +72,25 @@ _REMEDIES = {
         Remedy(
             "Replace the squashing hidden activations; sigmoid passes on a quarter at the most.",
             "nn.ReLU()  # with He initialisation, or nn.Tanh() with Glorot",
+            edit="swap-activation",
         ),
-        Remedy("Normalise between the layers.", "nn.BatchNorm1d(width)  # or nn.LayerNorm(width)"),
+        Remedy(
+            "Normalise between the layers.",
+            "nn.BatchNorm1d(width)  # or nn.LayerNorm(width)",
+            edit="insert-norm",
+        ),
     ),
     False: (
         Remedy(
             "Initialise so that the signal keeps its scale from layer to layer (He for ReLU).",
             "nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')",
+            edit="initialise",
         ),
-        Remedy("Give the gradient a short cut around the layers.", "x = x + block(x)"),
+        Remedy(
+            "Give the gradient a short cut around the layers.",
+            "x = x + block(x)",
+            edit="insert-residual",
+        ),
     ),
 }
 

@@ -83,10 +83,12 @@ _REMEDIES = (
     Remedy(
         "Initialise for rectifiers (He), centred at zero, with zero bias.",
         "nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')\nnn.init.zeros_(layer.bias)",
+        edit="initialise",
     ),
     Remedy(
         "Use a rectifier that keeps a slope on both sides; such a unit cannot die.",
         "nn.LeakyReLU(0.01)  # instead of nn.ReLU()",
+        edit="swap-activation",
     ),
 )
 

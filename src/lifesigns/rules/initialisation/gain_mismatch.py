@@ -65,6 +65,7 @@ def _finding(stream: Stream, first: Snapshot, off: list[tuple[Site, str, float]]
                 "Initialise with the spread that keeps the scale: the activation's gain / √fan-in.",
                 f"nn.init.normal_(layer.weight, std={right:.3g} / {site.fan_in} ** 0.5)\n"
                 "nn.init.zeros_(layer.bias)",
+                edit="initialise",
             ),
         ),
         evidence={"ratio": ratio, "growth": growth(first), "fade": fade(first), "layers": len(off)},

@@ -111,6 +111,7 @@ _AVERAGE = Remedy(
 _REMEDY = Remedy(
     "Initialise so that the signal keeps its scale: spread = gain / √fan-in.",
     "nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')\nnn.init.zeros_(layer.bias)",
+    edit="initialise",
 )
 
 

@@ -54,13 +54,16 @@ def _squashes(snapshot: Snapshot) -> bool:
 
 
 _SHALLOWER = Remedy(
-    "Use fewer layers, or lead the signal around them.", "x = x + block(x)  # a residual branch"
+    "Use fewer layers, or lead the signal around them.",
+    "x = x + block(x)  # a residual branch",
+    edit="insert-residual",
 )
 _REMEDIES = {
     True: (
         Remedy(
             "Replace the squashing hidden activations: sigmoid passes on a quarter at the most.",
             "nn.ReLU()  # with He initialisation, or nn.Tanh() with Glorot",
+            edit="swap-activation",
         ),
     ),
     False: (
@@ -68,8 +71,13 @@ _REMEDIES = {
             "Initialise with the gain of the activation, so that the signal keeps its scale.",
             "nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')\n"
             "nn.init.zeros_(layer.bias)",
+            edit="initialise",
         ),
-        Remedy("Normalise between the layers.", "nn.LayerNorm(width)  # or nn.BatchNorm1d(width)"),
+        Remedy(
+            "Normalise between the layers.",
+            "nn.LayerNorm(width)  # or nn.BatchNorm1d(width)",
+            edit="insert-norm",
+        ),
     ),
 }
 

@@ -99,6 +99,7 @@ _RANDOM = Remedy(
     "Initialise hidden layers at random; zero is fine for biases only.",
     "nn.init.xavier_uniform_(layer.weight)  # for ReLU: kaiming_uniform_\n"
     "nn.init.zeros_(layer.bias)",
+    edit="initialise",
 )
 
 

@@ -76,8 +76,13 @@ def _finding(snapshot: Snapshot, loss: LossReading) -> Finding:
             Remedy(
                 "Give both the same shape before the loss.",
                 "loss = loss_fn(output.squeeze(1), target)  # both [batch]",
+                edit="match-shapes",
             ),
-            Remedy("Or shape the target like the output.", "target = target.view_as(output)"),
+            Remedy(
+                "Or shape the target like the output.",
+                "target = target.view_as(output)",
+                edit="match-shapes",
+            ),
         ),
         evidence={"samples": n, "comparisons": compared},
     )
@@ -106,6 +111,7 @@ def _met_in_the_loss(snapshot: Snapshot, crossing: Crossing) -> Finding:
             Remedy(
                 "Give both sides the same shape before they meet.",
                 "values = values.squeeze(-1)  # [batch], like what they are compared with",
+                edit="match-shapes",
             ),
         ),
         evidence={"samples": samples, "comparisons": pairs},

@@ -224,6 +224,7 @@ def _fades(stream: Stream) -> bool:
 _DEAD = Remedy(
     "Revive the units: a lower learning rate, or a rectifier that keeps a slope.",
     "nn.LeakyReLU(0.01)  # instead of nn.ReLU()",
+    edit="swap-activation",
 )
 _CUT_OFF = Remedy(
     "Look where inputs cease to differ: a mask of the wrong side, a normalisation over one value, "
@@ -239,6 +240,7 @@ _HEAD = Remedy("Two units or more, or no softmax.", "nn.Linear(width, 2)")
 _SCALE = Remedy(
     "Initialise at random with a spread that fits the fan-in.",
     "nn.init.xavier_uniform_(layer.weight)\nnn.init.zeros_(layer.bias)",
+    edit="initialise",
 )
 
 

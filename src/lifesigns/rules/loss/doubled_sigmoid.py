@@ -53,10 +53,12 @@ def _finding(stream: Stream, step: int, site: Site) -> Finding:
             Remedy(
                 "Remove the sigmoid from the network; apply it to predict only.",
                 "loss = F.binary_cross_entropy_with_logits(logits, target)",
+                edit="drop-activation",
             ),
             Remedy(
                 "Or keep it and use the loss for probabilities (less stable).",
                 "loss = F.binary_cross_entropy(probabilities, target)",
+                edit="swap-loss",
             ),
         ),
     )

@@ -44,6 +44,7 @@ def _finding(stream: Stream, step: int, first: Site, second: Site) -> Finding:
             Remedy(
                 "Hand the last layer's output to the loss as it is; apply softmax to predict only.",
                 "loss = F.cross_entropy(logits, target)  # no softmax",
+                edit="drop-activation",
             ),
             Remedy(
                 "Or keep the softmax and take the loss of its logarithm (less stable).",

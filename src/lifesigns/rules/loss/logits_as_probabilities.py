@@ -118,6 +118,7 @@ _REMEDIES = (
     Remedy(
         "Use the loss that takes raw outputs: it normalises, and takes the logarithm safely.",
         "loss = F.cross_entropy(logits, target)",
+        edit="swap-loss",
     ),
     Remedy(
         "Or normalise before the logarithm.",

@@ -70,6 +70,7 @@ def _out_of_reach(stream: Stream, loss: LossReading) -> Finding | None:
             Remedy(
                 "Leave the activation of the last layer out in a regression.",
                 f"# the last layer ends without {site.operation}\nnn.Linear(width, outputs)",
+                edit="drop-activation",
             ),
             Remedy(
                 "Or scale the targets into the range.", "y = (y - y.min()) / (y.max() - y.min())"
@@ -163,7 +164,9 @@ def _scaled(least: float, most: float) -> Remedy:
 
 
 _OTHER_LOSSES = (
-    Remedy("Use squared error for real values.", "loss = F.mse_loss(output, target)"),
+    Remedy(
+        "Use squared error for real values.", "loss = F.mse_loss(output, target)", edit="swap-loss"
+    ),
     Remedy(
         "One output for two classes: the binary form.",
         "loss = F.binary_cross_entropy_with_logits(logit, target)",
@@ -200,6 +203,7 @@ def _bounded_logits(stream: Stream, loss: LossReading) -> Finding | None:
             Remedy(
                 "Leave the activation of the last layer out.",
                 f"nn.Linear(width, {site.units})  # no {site.operation} after it",
+                edit="drop-activation",
             ),
         ),
         evidence={"low": low, "high": high, "lowest_loss": floor},

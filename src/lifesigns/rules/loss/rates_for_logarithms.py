@@ -52,6 +52,7 @@ def _finding(stream: Stream, site: str, low: float, mean: float) -> Finding:
             Remedy(
                 "Or leave the activation out, and take the exponential to predict.",
                 "loss = F.poisson_nll_loss(output, y)\nrate = output.exp()",
+                edit="drop-activation",
             ),
         ),
         evidence={"low": low, "target_mean": mean},

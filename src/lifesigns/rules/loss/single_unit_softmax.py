@@ -55,6 +55,7 @@ def _finding(site: Site, step: int) -> Finding:
             Remedy(
                 "Regression: use the last layer's output as it is.",
                 "loss = F.mse_loss(output.squeeze(1), target)",
+                edit="drop-activation",
             ),
         ),
     )

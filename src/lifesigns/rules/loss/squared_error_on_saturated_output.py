@@ -86,6 +86,7 @@ def _finding(
             Remedy(
                 "Use cross-entropy: its gradient is the error itself, the slope cancels.",
                 "loss = F.binary_cross_entropy_with_logits(logits, target)",
+                edit="swap-loss",
             ),
             Remedy("Or start with smaller output weights, so that no output begins confident."),
         ),

@@ -46,10 +46,15 @@ def _finding(stream: Stream, shots: Sequence[Snapshot], course: Course) -> Findi
         certainty="exact: the loss over the mean of its terms",
         causes=("wrong_loss", "lr_too_high"),
         remedies=(
-            Remedy("Take the mean over the batch.", "loss = F.mse_loss(output, target)"),
+            Remedy(
+                "Take the mean over the batch.",
+                "loss = F.mse_loss(output, target)",
+                edit="mean-reduction",
+            ),
             Remedy(
                 "Or divide the rate by the batch size.",
                 "for group in optimizer.param_groups:\n    group['lr'] /= len(x)",
+                edit="scale-rate",
             ),
         ),
         evidence={"scale": scale, "update": update, "gain": course.gain},

@@ -62,6 +62,7 @@ def _finding(stream: Stream, found: Sequence[Snapshot]) -> Finding:
             Remedy(
                 "Go back to training mode after each evaluation.",
                 "model.eval()\n# ... evaluate ...\nmodel.train()",
+                edit="train-mode",
             ),
         ),
         evidence={"modules": float(len(names))},

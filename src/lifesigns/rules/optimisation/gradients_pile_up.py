@@ -53,6 +53,7 @@ def _finding(stream: Stream, piled: Sequence[Snapshot], course: Course) -> Findi
             Remedy(
                 "Clear the gradients before each backward pass.",
                 "optimizer.zero_grad()\nloss.backward()\noptimizer.step()",
+                edit="zero-grad",
             ),
             Remedy(
                 "To accumulate on purpose, step only after the last part, then clear.",

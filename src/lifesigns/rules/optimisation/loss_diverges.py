@@ -143,6 +143,7 @@ _SIGN = Suspect(
 _CLIP = Remedy(
     "Clip the gradient while you look for the cause.",
     "torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)",
+    edit="clip-gradient",
 )
 _RATE = Suspect(
     "lr_too_high",
@@ -150,6 +151,7 @@ _RATE = Suspect(
     Remedy(
         "Lower the learning rate tenfold.",
         "for group in optimizer.param_groups:\n    group['lr'] *= 0.1",
+        edit="scale-rate",
     ),
 )
 

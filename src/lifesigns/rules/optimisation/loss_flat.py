@@ -109,7 +109,7 @@ def _certainty(course: Course) -> str:
 _TOO_SHORT = Suspect(
     "too_few_epochs",
     "inputs, updates and gradients look healthy",
-    Remedy("Train for longer before you judge it.", "epochs *= 5"),
+    Remedy("Train for longer before you judge it.", "epochs *= 5", edit="train-longer"),
 )
 _LINEAR = Suspect(
     "missing_activation",

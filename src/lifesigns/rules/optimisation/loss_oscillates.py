@@ -60,6 +60,7 @@ def _finding(stream: Stream, memory: float, swing: float) -> Finding:
             Remedy(
                 "Lower the learning rate threefold, or the momentum.",
                 "for group in optimizer.param_groups:\n    group['lr'] /= 3",
+                edit="scale-rate",
             ),
         ),
         evidence={"memory": memory, "swing": swing, "update": ratio},

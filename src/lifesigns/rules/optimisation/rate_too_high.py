@@ -74,10 +74,12 @@ def _finding(stream: Stream) -> Finding:
             Remedy(
                 "Lower the learning rate tenfold.",
                 "for group in optimizer.param_groups:\n    group['lr'] *= 0.1",
+                edit="scale-rate",
             ),
             Remedy(
                 "Or let it rise over the first steps.",
                 "scheduler = torch.optim.lr_scheduler.LinearLR(optimizer, 0.01, total_iters=100)",
+                edit="warm-up",
             ),
         ),
         evidence={"update": ratio, "highest": float(course.curve.max()), "gain": course.gain},

@@ -95,8 +95,9 @@ def _finding(stream: Stream) -> Finding:
             Remedy(
                 "Raise the learning rate tenfold, twice if need be.",
                 "for group in optimizer.param_groups:\n    group['lr'] *= 10",
+                edit="scale-rate",
             ),
-            Remedy("Or train for longer.", "epochs *= 10"),
+            Remedy("Or train for longer.", "epochs *= 10", edit="train-longer"),
         ),
         evidence={"way": way, "update": ratio, "gain": course.gain, "fall": course.fall},
     )

@@ -128,10 +128,11 @@ def _finding(stream: Stream, alarming: bool) -> Finding:
         else f"{length(course)} show no trend",
         causes=causes[::-1] if stream.largest_update < SMALL_UPDATE else causes,
         remedies=(
-            Remedy("Train for longer.", "epochs *= 5"),
+            Remedy("Train for longer.", "epochs *= 5", edit="train-longer"),
             Remedy(
                 "Or take larger steps.",
                 "for group in optimizer.param_groups:\n    group['lr'] *= 3",
+                edit="scale-rate",
             ),
         ),
         evidence={"pace": pace, "fall": course.fall, "gain": course.gain},

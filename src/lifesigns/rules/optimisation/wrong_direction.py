@@ -127,6 +127,7 @@ def _ascent(shots: Sequence[Snapshot], climbs: Sequence[float], course: Course) 
             Remedy(
                 "Minimise: drop `maximize=True`, or the minus before the rate.",
                 "optimizer = torch.optim.SGD(model.parameters(), lr=0.01, maximize=False)",
+                edit="minimise",
             ),
         ),
         evidence={"cosine": cosine},

@@ -1,0 +1,95 @@
+"""Where a tensor of the training comes from: the one statement that defines the whole of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lifesigns.remedies._refusal import Refused
+from lifesigns.remedies._script import Script, cst, one
+from lifesigns.remedies._sites import assigned
+
+DEEPEST = 8
+LOADER = "torch.utils.data.DataLoader"
+DATASET = "torch.utils.data.TensorDataset"
+
+
+def defined(script: Script, node: cst.CSTNode) -> tuple[str, cst.Assign]:
+    """The name of the whole tensor that a node is a part of, and the statement that defines it.
+
+    Followed are names, parts such as `y[order]`, and loops over a `DataLoader` of a
+    `TensorDataset`.
+
+    Args:
+        script: Holds the node.
+        node: An expression in the loop.
+
+    Raises:
+        Refused: It leads elsewhere, or the name is defined more than once or beside others.
+    """
+    for _ in range(DEEPEST):
+        before = node
+        node = _step(script, node)
+        if node is before:
+            break
+    if not isinstance(node, cst.Name):
+        raise Refused(f"where {script.text(node)} is defined cannot be told")
+    statement = one(_definitions(script, node), f"definition of {node.value}", script)
+    if not all(isinstance(each.target, cst.Name) for each in statement.targets):
+        raise Refused(f"{node.value} is defined together with other names")
+    return node.value, statement
+
+
+def _step(script: Script, node: cst.CSTNode) -> cst.CSTNode:
+    """One step back; the node itself where it ends."""
+    if isinstance(node, cst.Subscript):
+        return node.value
+    if not isinstance(node, cst.Name):
+        return node
+    for loop in script.around(node):
+        if isinstance(loop, cst.For) and (position := _position(loop.target, node.value)) >= 0:
+            return _handed_out(script, loop, position)
+    values = assigned(script, node)
+    if len(values) == 1 and isinstance(values[0], cst.Subscript | cst.Name):
+        return values[0]
+    return node
+
+
+def _definitions(script: Script, name: cst.Name) -> list[cst.Assign]:
+    """The statements that assign to the name, those that standardise it already left out."""
+    return [
+        statement
+        for statement in script.of_kind(cst.Assign)
+        if any(name.value in _names(each.target) for each in statement.targets)
+        and not _is_of_itself(script, statement, name.value)
+    ]
+
+
+def _is_of_itself(script: Script, statement: cst.Assign, name: str) -> bool:
+    return script.text(statement.value).startswith(f"({name} - {name}.mean()) / ")
+
+
+def _names(target: cst.CSTNode) -> Iterator[str]:
+    if isinstance(target, cst.Name):
+        yield target.value
+    elif isinstance(target, cst.Tuple):
+        for each in target.elements:
+            yield from _names(each.value)
+
+
+def _position(target: cst.CSTNode, name: str) -> int:
+    """Where a name stands in the target of a loop, -1 if it does not."""
+    elements = target.elements if isinstance(target, cst.Tuple) else ()
+    names = [e.value.value if isinstance(e.value, cst.Name) else "" for e in elements]
+    return names.index(name) if name in names else -1
+
+
+def _handed_out(script: Script, loop: cst.For, position: int) -> cst.CSTNode:
+    """What a loader's data set has at a position."""
+    node: cst.CSTNode = loop.iter
+    for wanted in (LOADER, DATASET):
+        if isinstance(node, cst.Name):
+            node = one(assigned(script, node), f"definition of {node.value}", script)
+        if not isinstance(node, cst.Call) or script.name(node) != wanted or not node.args:
+            raise Refused(f"the loop goes over {script.text(loop.iter)}, whose data are not seen")
+        node = node.args[position if wanted == DATASET else 0].value
+    return node

@@ -1,0 +1,139 @@
+"""match-shapes: the target shaped like the output before the loss compares them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from math import prod
+from typing import Any, ClassVar
+
+import torch
+
+from lifesigns.records import Finding, Trace
+from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
+from lifesigns.remedies._live import Answering
+from lifesigns.remedies._refusal import Refused
+from lifesigns.remedies._script import Change, Script, argument
+from lifesigns.remedies._training import KNOWN_LOSSES, loss_called
+from lifesigns.remedies.testing import case
+
+SUBTRACTIONS = frozenset({"sub", "__sub__", "rsub", "__rsub__"})
+
+
+@dataclass(frozen=True)
+class MatchShapes(Edit):
+    """Targets of the shape `target` take that of the output, `[batch, *rest]`."""
+
+    name: ClassVar[str] = "match-shapes"
+    rest: tuple[int, ...]
+    """Shape of the output without the batch."""
+    target: tuple[int, ...]
+    """Shape of the target without the batch."""
+
+    def _applied(self, run: LiveRun) -> AbstractContextManager[Any]:
+        def answer(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            if name not in KNOWN_LOSSES and name not in SUBTRACTIONS:
+                return NotImplemented
+            given = [*args, *(kwargs[k] for k in ("input", "target", "other") if k in kwargs)]
+            if len(given) < 2 or not self._crosses(given[0], given[1]):
+                return NotImplemented
+            rest = {k: v for k, v in kwargs.items() if k not in ("input", "target", "other")}
+            shaped = given[1].reshape(given[0].shape)
+            return call_again(name, given[0], shaped, *given[2:], **rest)
+
+        return Answering(answer)
+
+    def _crosses(self, output: Any, target: Any) -> bool:
+        """Whether two values of one size are of these two shapes."""
+        if not (torch.is_tensor(output) and torch.is_tensor(target)):
+            return False
+        shapes = (tuple(output.shape[1:]), tuple(target.shape[1:]))
+        same = output.numel() == target.numel() and output.shape != target.shape
+        return same and shapes in ((self.rest, self.target), (self.target, self.rest))
+
+    def _changes(self, script: Script, places: Places) -> Iterator[Change]:
+        call = loss_called(script, KNOWN_LOSSES)
+        target = argument(call, "target", 1)
+        if target is None or argument(call, "input", 0) is None:
+            raise Refused("the loss is not called with an output and a target")
+        text = script.text(target.value)
+        if not text.endswith(self._method()):
+            bare = text.replace(".", "").replace("_", "").isalnum() or text.endswith((")", "]"))
+            yield script.replaced(target.value, (text if bare else f"({text})") + self._method())
+
+    def _method(self) -> str:
+        if self.rest == (1,) and not self.target:
+            return ".unsqueeze(1)"
+        if self.target == (1,) and not self.rest:
+            return ".squeeze(1)"
+        return f".reshape({', '.join(map(str, (-1, *self.rest)))})"
+
+
+def call_again(name: str, *args: Any, **kwargs: Any) -> Any:
+    """The function of torch that was called, by its name, with other arguments."""
+    home = torch.nn.functional if hasattr(torch.nn.functional, name) else torch.Tensor
+    return getattr(home, name)(*args, **kwargs)
+
+
+def made_for(finding: Finding, trace: Trace) -> Iterator[MatchShapes]:
+    """The shapes of the first loss whose output and target are of one size, not of one shape."""
+    for snapshot in trace.snapshots:
+        for reading in (snapshot.loss, *(snapshot.loss.others if snapshot.loss else ())):
+            if reading is None:
+                continue
+            crossing = reading.crossing
+            given = crossing.given if crossing else reading.input_shape
+            other = crossing.other if crossing else reading.target_shape
+            if given and other and prod(given) == prod(other) and given != other:
+                yield MatchShapes(tuple(given[1:]), tuple(other[1:]))
+                return
+
+
+# --- cases ----------------------------------------------------------------------------------------
+_LOOP = """
+for step in range(20):
+    loss = {}
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+_COLUMN = MatchShapes((1,), ())
+
+
+def _case(name: str, edit: MatchShapes, before: str, after: str) -> Any:
+    """With a target that has lost its last dimension."""
+    return case(name, edit, "loop", "y = y.flatten()" + before, "y = y.flatten()" + after)
+
+
+MANUAL = Manual(
+    name=MatchShapes.name,
+    title="The target shaped like the output before the loss",
+    changes="The shape of the target in the call of the loss; not one of its values.",
+    unsafe="Where every output is compared with every target on purpose, as in a table of "
+    "distances.",
+    references=("PyTorch documentation, broadcasting semantics",),
+    made_for=made_for,
+    cases=(
+        _case(
+            "a flat target for a column of outputs",
+            _COLUMN,
+            _LOOP.format("F.l1_loss(model(x), y)"),
+            _LOOP.format("F.l1_loss(model(x), y.unsqueeze(1))"),
+        ),
+        _case(
+            "a module, and a target that is computed there",
+            _COLUMN,
+            "\ncriterion = nn.HuberLoss()" + _LOOP.format("criterion(model(x), 2 * y)"),
+            "\ncriterion = nn.HuberLoss()"
+            + _LOOP.format("criterion(model(x), (2 * y).unsqueeze(1))"),
+        ),
+        case(
+            "refused: the difference is written by hand",
+            _COLUMN,
+            "loop",
+            _LOOP.format("((model(x) - y.view(1, -1)) ** 2).mean()"),
+            None,
+        ),
+    ),
+)

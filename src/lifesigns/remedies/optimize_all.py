@@ -1,0 +1,78 @@
+"""optimize-all: an optimizer that has all parameters of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from lifesigns.records import Finding, Trace
+from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
+from lifesigns.remedies._live import optimize_too
+from lifesigns.remedies._refusal import Refused
+from lifesigns.remedies._script import Change, Script, cst
+from lifesigns.remedies._training import model_name, optimizer_built
+from lifesigns.remedies.testing import OPTIMIZER, case
+
+
+@dataclass(frozen=True)
+class OptimizeAll(Edit):
+    """The optimizer is built from `model.parameters()`, where it had a part of them."""
+
+    name: ClassVar[str] = "optimize-all"
+
+    def _applied(self, run: LiveRun) -> AbstractContextManager[Any]:
+        optimizer = run.the_optimizer()
+        there = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        left = [p for p in run.model.parameters() if p.requires_grad and id(p) not in there]
+        optimize_too(optimizer, left)
+        return nullcontext()
+
+    def _changes(self, script: Script, places: Places) -> Iterator[Change]:
+        given = optimizer_built(script).args[0].value
+        model_name(script)  # refuses everything but `….parameters()`
+        part = given.func.value if isinstance(given, cst.Call) else given  # type: ignore[attr-defined]
+        whole = part
+        while isinstance(whole, cst.Attribute | cst.Subscript):
+            whole = whole.value
+        if script.text(whole) == "self":
+            raise Refused("which attribute of self is the model cannot be told")
+        if whole is not part:
+            yield script.replaced(part, script.text(whole))
+
+
+def made_for(finding: Finding, trace: Trace) -> Iterator[OptimizeAll]:
+    """One."""
+    yield OptimizeAll()
+
+
+# --- cases ----------------------------------------------------------------------------------------
+_PART = "optimizer = torch.optim.SGD({}.parameters(), lr=0.1)"
+MANUAL = Manual(
+    name=OptimizeAll.name,
+    title="All parameters of the model to the optimizer",
+    changes="Which parameters the optimizer steps: all of the model that was given a part of.",
+    unsafe="Where a part is left out on purpose: a pretrained backbone, a target network, or a "
+    "second model that another optimizer trains.",
+    references=("PyTorch documentation, torch.optim: constructing an optimizer",),
+    made_for=made_for,
+    cases=(
+        case("a layer", OptimizeAll(), "optimizer", _PART.format("model[2]"), OPTIMIZER),
+        case(
+            "a layer within a layer",
+            OptimizeAll(),
+            "optimizer",
+            _PART.format("model[0][0]"),
+            OPTIMIZER,
+            model="model = nn.Sequential(nn.Sequential(nn.Linear(4, 1)))",
+        ),
+        case(
+            "refused: a list",
+            OptimizeAll(),
+            "optimizer",
+            "optimizer = torch.optim.SGD([model[2].weight], lr=0.1)",
+            None,
+        ),
+    ),
+)

@@ -1,0 +1,79 @@
+"""How edits write their cases: a small script that trains, of which a case names one piece."""
+
+from __future__ import annotations
+
+import textwrap
+
+from lifesigns.records import Graph, Kind, Site, Snapshot, Trace
+from lifesigns.remedies._edit import Case, Edit
+
+SCRIPT = """\
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+torch.manual_seed(0)
+x, y = torch.randn(64, 4), torch.rand(64, 1)
+"""
+MODEL = "model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))"
+OPTIMIZER = "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)"
+LOOP = """\
+for step in range(20):
+    optimizer.zero_grad()
+    loss = F.mse_loss(model(x), y)
+    loss.backward()
+    optimizer.step()
+"""
+
+
+def script(
+    *, data: str = "", model: str = MODEL, optimizer: str = OPTIMIZER, loop: str = LOOP
+) -> str:
+    """A script that trains, most of it given.
+
+    Args:
+        data: Behind the imports and `x`, `y` of 64 samples, 4 features and a target in 0 to 1.
+        model: Defines `model`.
+        optimizer: Defines `optimizer`.
+        loop: Trains.
+    """
+    parts = (data, model, optimizer, loop)
+    return SCRIPT + "".join(textwrap.dedent(part).strip("\n") + "\n" for part in parts if part)
+
+
+def case(name: str, edit: Edit, part: str, before: str, after: str | None, **others: str) -> Case:
+    """A case that says one part of the script.
+
+    Args:
+        name: What is special; `refused: ...` where the edit has to refuse.
+        edit: Rewrites the script.
+        part: `data`, `model`, `optimizer` or `loop`.
+        before: This part of the script.
+        after: The same part as the edit has to leave it; None where it has to refuse.
+        others: Other parts, the same before and after.
+    """
+    rewritten = None if after is None else script(**others, **{part: after})
+    return Case(name, edit, script(**others, **{part: before}), rewritten)
+
+
+def site(name: str, kind: Kind = Kind.ACTIVATION, units: int = 8) -> Site:
+    """A site by its name.
+
+    Args:
+        name: As reports show it, e.g. `1:relu#0`.
+        kind: What it does.
+        units: Its width.
+    """
+    module, _, rest = name.rpartition(":")
+    operation, _, call = rest.partition("#")
+    return Site(module, operation, int(call or 0), kind, (64, units))
+
+
+def trace_of(*sites: Site) -> Trace:
+    """A trace of one step with these sites, each feeding the next.
+
+    Args:
+        sites: In forward order.
+    """
+    edges = tuple(zip(range(len(sites)), range(1, len(sites)), strict=False))
+    return Trace(snapshots=(Snapshot(0, Graph(sites, edges)),), steps=1)

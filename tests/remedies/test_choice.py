@@ -1,0 +1,81 @@
+"""Which edits a finding asks for: the table has every rule, and what it names exists."""
+
+import pytest
+
+from lifesigns.evidence import Run
+from lifesigns.records import Finding, Kind, Remedy, Severity, Trace
+from lifesigns.remedies import EDITS, Edit, all_manuals, for_finding
+from lifesigns.remedies.testing import site, trace_of
+from lifesigns.rules import built_in_rules
+
+NAMES = {manual.name for manual in all_manuals()}
+RULES = [pytest.param(rule, id=rule.name) for rule in built_in_rules()]
+WITH_EDITS = [each for each in RULES if EDITS.get(each.id)]
+
+
+def judged(rule):
+    """Each finding on the cases of a rule, with the trace it was found in."""
+    for case in rule.cases:
+        if case.fires:
+            trace = case.trace()
+            yield from ((finding, trace) for finding in rule.judge(Run(trace)))
+
+
+def test_every_rule_names_edits_or_says_that_it_has_none():
+    assert EDITS.keys() == {rule.name for rule in built_in_rules()}
+
+
+def test_what_the_table_names_is_there_and_all_that_is_there_is_asked_for():
+    assert {name for names in EDITS.values() for name in names} == NAMES
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_remedy_names_an_edit_that_is_there_or_none(rule):
+    named = {remedy.edit for finding, _ in judged(rule) for remedy in finding.remedies} - {""}
+
+    assert named <= NAMES
+    assert bool(named) <= bool(EDITS[rule.name]), "the table says that this rule has no edits"
+
+
+@pytest.mark.parametrize("rule", WITH_EDITS)
+def test_an_edit_is_made_of_a_finding_of_each_rule_that_has_some(rule):
+    made = [edit for finding, trace in judged(rule) for edit in for_finding(finding, trace)]
+
+    assert made
+    assert all(isinstance(edit, Edit) for edit in made)
+    assert {edit.name for edit in made} <= NAMES
+
+
+def finding(rule, *edits, causes=()):
+    remedies = tuple(Remedy(f"Do {edit}.", edit=edit) for edit in edits)
+    return Finding(
+        rule, "", Severity.ERROR, "", "", 0, "", "", "", "", causes=causes, remedies=remedies
+    )
+
+
+def test_the_remedies_of_the_finding_come_first_and_each_kind_before_another_of_the_same():
+    edits = for_finding(finding("loss-diverges", "warm-up"), Trace(steps=50))
+
+    assert [edit.name for edit in edits] == ["warm-up", "scale-rate", "clip-gradient", "scale-rate"]
+    assert edits[0].steps == 5
+    assert [edit.factor for edit in edits if edit.name == "scale-rate"] == [0.1, 0.01]
+
+
+def test_a_cause_that_asks_for_larger_steps_gets_them():
+    edits = for_finding(finding("loss-flat", "scale-rate", causes=("lr_too_low",)), Trace())
+
+    assert edits[0].factor == 10
+
+
+def test_an_exponential_hidden_layer_is_replaced_before_anything_is_scaled():
+    layers = (site("0:linear#0", Kind.LINEAR), site("1:exp#0"), site("2:linear#0", Kind.LINEAR))
+
+    first, second, *_ = for_finding(finding("gain-mismatch", "initialise"), trace_of(*layers))
+
+    assert (first.name, first.to, first.start.scheme) == ("swap-activation", "tanh", "glorot")
+    assert second.name == "initialise"
+
+
+def test_a_rule_of_another_distribution_gets_what_its_remedies_name():
+    assert [e.name for e in for_finding(finding("its-own", "shuffle"), Trace())] == ["shuffle"]
+    assert for_finding(finding("its-own"), Trace()) == []

@@ -1,0 +1,400 @@
+"""Edits of a live run: each does what it says, and nothing else."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, TensorDataset
+
+from lifesigns.records import Kind, Site
+from lifesigns.remedies import LiveRun, Refusal
+from lifesigns.remedies.clip_gradient import ClipGradient
+from lifesigns.remedies.drop_activation import DropActivation
+from lifesigns.remedies.initialise import Initialise
+from lifesigns.remedies.insert_activation import InsertActivation
+from lifesigns.remedies.insert_norm import InsertNorm
+from lifesigns.remedies.insert_residual import InsertResidual
+from lifesigns.remedies.match_shapes import MatchShapes
+from lifesigns.remedies.mean_reduction import MeanReduction
+from lifesigns.remedies.minimise import Minimise
+from lifesigns.remedies.optimize_all import OptimizeAll
+from lifesigns.remedies.scale_rate import ScaleRate
+from lifesigns.remedies.shuffle import Shuffle
+from lifesigns.remedies.standardise_inputs import StandardiseInputs
+from lifesigns.remedies.standardise_targets import StandardiseTargets
+from lifesigns.remedies.swap_activation import SwapActivation
+from lifesigns.remedies.swap_loss import SwapLoss
+from lifesigns.remedies.testing import site
+from lifesigns.remedies.train_longer import TrainLonger
+from lifesigns.remedies.train_mode import TrainMode
+from lifesigns.remedies.train_parameters import TrainParameters
+from lifesigns.remedies.warm_up import WarmUp
+from lifesigns.remedies.zero_grad import ZeroGrad
+
+
+class Net(nn.Module):
+    """Two functional activations of a kind, and a module of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second, self.last = nn.Linear(4, 8), nn.Linear(8, 8), nn.Linear(8, 1)
+        self.act = nn.Tanh()
+
+    def forward(self, x):
+        x = torch.sigmoid(self.first(x))
+        x = self.act(self.second(x))
+        return self.last(x).sigmoid()
+
+
+@pytest.fixture
+def run():
+    torch.manual_seed(0)
+    model = Net()
+    loader = DataLoader(TensorDataset(torch.arange(64.0)), batch_size=16)
+    return LiveRun(model, torch.optim.SGD(model.parameters(), lr=0.1), loader)
+
+
+def batch(size=64):
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn(size, 4, generator=generator), torch.rand(size, 1, generator=generator)
+
+
+def step(run, loss=F.mse_loss):
+    x, y = batch()
+    run.optimizer.zero_grad()
+    loss(run.model(x), y).backward()
+    run.optimizer.step()
+
+
+HIDDEN, OUTPUT = site(":sigmoid#0"), site(":sigmoid#1")
+EVERY = [
+    SwapActivation((HIDDEN, site("act:tanh#0")), "relu"),
+    DropActivation(OUTPUT),
+    InsertActivation(("first",), "tanh"),
+    InsertNorm((site("act:tanh#0"),)),
+    InsertResidual(("second",)),
+    Initialise("he"),
+    ScaleRate(0.1),
+    WarmUp(5),
+    ClipGradient(),
+    ZeroGrad(),
+    TrainMode(),
+    TrainParameters(("first.weight",)),
+    OptimizeAll(),
+    Shuffle(),
+    StandardiseInputs(4),
+    StandardiseTargets(),
+    SwapLoss("mse_loss", "binary_cross_entropy"),
+    MatchShapes((1,), ()),
+    MeanReduction(),
+]
+
+
+@pytest.mark.parametrize("edit", EVERY, ids=lambda edit: edit.name)
+def test_other_parameters_and_the_random_numbers_stay(run, edit):
+    before = copy.deepcopy(dict(run.model.named_parameters()))
+    state = torch.get_rng_state()
+
+    with edit.apply(run):
+        assert torch.equal(torch.get_rng_state(), state)
+        after = dict(run.model.named_parameters())
+        assert before.keys() <= after.keys()
+        for name in before:
+            same = torch.equal(before[name], after[name])
+            assert same or edit.name == "initialise", name
+        step(run)
+
+    assert all(torch.isfinite(p).all() for p in run.model.parameters())
+
+
+@pytest.mark.parametrize("edit", EVERY, ids=lambda edit: edit.name)
+def test_nothing_that_was_hooked_in_outlives_the_context(run, edit):
+    with edit.apply(run):
+        pass
+
+    modules = list(run.model.modules())
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in modules)
+    assert not run.optimizer._optimizer_step_pre_hooks
+    assert not run.optimizer._optimizer_step_post_hooks
+    assert not nn.modules.module._global_forward_hooks
+    assert not nn.modules.module._global_forward_pre_hooks
+    assert not torch.overrides._get_current_function_mode_stack()
+
+
+def test_activations_are_swapped_at_the_sites_only(run):
+    x, _ = batch()
+    model = run.model
+    expected = model.last(F.gelu(model.second(F.relu(model.first(x))))).sigmoid()
+
+    with SwapActivation((HIDDEN,), "relu").apply(run):
+        SwapActivation((site("act:tanh#0"),), "gelu").apply(run)
+
+        assert torch.equal(model(x), expected)
+        assert torch.equal(model(x), expected), "calls are counted anew in each pass"
+
+    assert isinstance(model.act, nn.GELU)
+    assert not torch.equal(model(x), expected), "a function is changed in the context only"
+
+
+def test_a_dropped_activation_hands_on_what_entered_it(run):
+    x, _ = batch()
+    logits = torch.logit(run.model(x))
+
+    with DropActivation(OUTPUT).apply(run):
+        assert torch.allclose(run.model(x), logits, atol=1e-5)
+
+
+def test_a_dropped_module_becomes_the_identity(run):
+    DropActivation(site("act:tanh#0")).apply(run)
+
+    assert isinstance(run.model.act, nn.Identity)
+
+
+def test_an_activation_is_inserted_behind_a_layer(run):
+    x, _ = batch()
+    expected = run.model.first(x).relu()
+
+    with InsertActivation(("first",)).apply(run):
+        assert torch.equal(run.model.first(x), expected)
+
+
+def test_a_norm_is_trained_in_the_same_way_as_the_rest(run):
+    InsertNorm((site("act:tanh#0"),)).apply(run)
+
+    norm, act = run.model.act
+    assert isinstance(norm, nn.LayerNorm)
+    assert isinstance(act, nn.Tanh)
+    assert run.optimizer.param_groups[1]["params"] == [norm.weight, norm.bias]
+    assert run.optimizer.param_groups[1]["lr"] == 0.1
+
+
+def test_channels_are_normalised_over_the_batch():
+    model = nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU())
+    channels = Site("1", "relu", 0, Kind.ACTIVATION, (8, 3, 4, 4), unit_dim=1)
+
+    InsertNorm((channels,)).apply(LiveRun(model))
+
+    assert isinstance(model[1][0], nn.BatchNorm2d)
+    assert model[1][0].num_features == 3
+
+
+def test_a_norm_is_refused_where_a_function_is_called(run):
+    assert "function" in InsertNorm((HIDDEN,)).apply(run).reason
+
+
+def test_a_layer_is_led_around(run):
+    h = torch.randn(3, 8)
+    expected = h + run.model.second(h)
+
+    with InsertResidual(("second",)).apply(run):
+        assert torch.equal(run.model.second(h), expected)
+
+
+def test_a_layer_that_changes_the_width_is_not_led_around(run):
+    assert isinstance(InsertResidual(("first",)).apply(run), Refusal)
+
+
+@pytest.mark.parametrize(("scheme", "spread"), [("he", 2 / 400), ("glorot", 2 / 800)])
+def test_weights_are_drawn_with_the_spread_of_the_scheme(scheme, spread):
+    model = nn.Sequential(nn.Linear(400, 400), nn.Conv1d(1, 1, 1))
+    nn.init.zeros_(model[0].weight)
+    kept = model[1].weight.clone()
+
+    Initialise(scheme).apply(LiveRun(model))
+
+    assert model[0].weight.var().item() == pytest.approx(spread, rel=0.02)
+    assert not model[0].bias.any()
+    assert torch.equal(model[1].weight, kept)
+
+
+def test_the_rate_is_scaled_in_each_step_and_a_schedule_does_not_see_it(run):
+    schedule = torch.optim.lr_scheduler.LambdaLR(run.optimizer, lambda epoch: 0.5**epoch)
+    plain = copy.deepcopy(run.model)
+    other = torch.optim.SGD(plain.parameters(), lr=0.01)
+
+    with ScaleRate(0.1).apply(run):
+        step(run)
+        schedule.step()
+        assert run.optimizer.param_groups[0]["lr"] == 0.05
+    step(LiveRun(plain, other))
+
+    assert all(
+        torch.allclose(a, b)
+        for a, b in zip(run.model.parameters(), plain.parameters(), strict=True)
+    )
+
+
+def test_a_warm_up_rises_as_linear_lr_does(run):
+    rates, seen = [], run.optimizer
+    seen.register_step_pre_hook(lambda o, *_: None)
+    original = torch.optim.SGD(run.model.parameters(), lr=0.1)
+    schedule = torch.optim.lr_scheduler.LinearLR(original, 0.01, total_iters=4)
+
+    with WarmUp(4).apply(run):
+        seen.register_step_pre_hook(lambda o, *_: rates.append(o.param_groups[0]["lr"]))
+        expected = []
+        for _ in range(6):
+            expected.append(original.param_groups[0]["lr"])
+            step(run)
+            original.step()
+            schedule.step()
+
+    assert rates == pytest.approx(expected)
+
+
+def test_the_gradient_is_cut_before_the_step(run):
+    with ClipGradient(1e-3).apply(run):
+        step(run)
+
+    lengths = torch.stack([p.grad.norm() for p in run.model.parameters()])
+    assert lengths.norm().item() == pytest.approx(1e-3, rel=1e-3)
+
+
+def test_the_optimizer_goes_down(run):
+    upward = torch.optim.SGD(run.model.parameters(), lr=0.1, maximize=True)
+
+    Minimise().apply(LiveRun(run.model, upward))
+
+    assert not upward.param_groups[0]["maximize"]
+    assert isinstance(Minimise().apply(run), Refusal)
+
+
+def test_gradients_do_not_pile_up(run):
+    x, y = batch()
+
+    with ZeroGrad().apply(run):
+        for _ in range(2):
+            F.mse_loss(run.model(x), y).backward()
+            run.optimizer.step()
+
+    assert all(p.grad is None for p in run.model.parameters())
+
+
+def test_the_model_is_in_training_mode_where_gradients_are_wanted(run):
+    x, _ = batch()
+    run.model.eval()
+
+    with TrainMode().apply(run):
+        with torch.no_grad():
+            run.model(x)
+        assert not run.model.training
+        run.model(x)
+
+    assert run.model.training
+
+
+def test_frozen_parameters_are_trained_and_the_others_stay():
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
+    model.requires_grad_(False)
+    optimizer = torch.optim.Adam([model[1].weight], lr=0.5)
+
+    TrainParameters(("0.weight", "1.weight")).apply(LiveRun(model, optimizer))
+
+    wanted = [name for name, p in model.named_parameters() if p.requires_grad]
+    assert wanted == ["0.weight", "1.weight"]
+    assert optimizer.param_groups[1]["params"] == [model[0].weight]
+    assert optimizer.param_groups[1]["lr"] == 0.5
+
+
+def test_parameters_that_were_left_out_are_given_to_the_optimizer_once(run):
+    optimizer = torch.optim.SGD(run.model.last.parameters(), lr=0.3)
+
+    OptimizeAll().apply(LiveRun(run.model, optimizer))
+    OptimizeAll().apply(LiveRun(run.model, optimizer))
+
+    assert [len(group["params"]) for group in optimizer.param_groups] == [2, 4]
+
+
+def test_the_loader_shuffles_and_hands_out_each_sample_once(run):
+    Shuffle().apply(run)
+
+    epochs = [torch.cat([x for (x,) in run.loader]) for _ in range(2)]
+    assert not torch.equal(epochs[0], torch.arange(64.0))
+    assert not torch.equal(*epochs)
+    assert torch.equal(epochs[0].sort().values, torch.arange(64.0))
+
+
+def test_a_loader_that_shuffles_already_is_left_alone(run):
+    loader = DataLoader(TensorDataset(torch.arange(8.0)), shuffle=True)
+
+    assert isinstance(Shuffle().apply(LiveRun(run.model, run.optimizer, loader)), Refusal)
+
+
+def test_inputs_are_standardised_by_the_batch_in_training_and_by_all_in_evaluation():
+    model = nn.Sequential(nn.Identity())
+    x = torch.randn(64, 4) * torch.tensor([1.0, 1e3, 1e-2, 1.0]) + 7
+
+    with StandardiseInputs(4).apply(LiveRun(model)):
+        trained = model(x)
+        for _ in range(300):
+            model(x)
+        model.eval()
+        one = model(x[:1])
+
+    assert torch.allclose(trained.mean(0), torch.zeros(4), atol=1e-3)
+    assert torch.allclose(trained.std(0), torch.ones(4), atol=0.1)
+    assert torch.allclose(one, trained[:1], atol=0.1)
+
+
+def test_targets_are_standardised_by_the_first_batch(run):
+    output, target = torch.zeros(8, 1), torch.arange(8.0).view(8, 1)
+
+    with StandardiseTargets().apply(run):
+        first = F.mse_loss(output, target)
+        later = nn.MSELoss()(output, target + target.std())
+
+    assert first.item() == pytest.approx(7 / 8)
+    assert later.item() == pytest.approx(1 + 7 / 8)
+
+
+def test_another_loss_is_computed_of_the_same_arguments(run):
+    output, target = torch.rand(8, 1), torch.rand(8, 1)
+    edit = SwapLoss("mse_loss", "binary_cross_entropy")
+
+    with edit.apply(run):
+        found = [F.mse_loss(output, target), nn.MSELoss()(output, target)]
+        other = F.l1_loss(output, target)
+
+    assert found == [F.binary_cross_entropy(output, target)] * 2
+    assert other == F.l1_loss(output, target)
+
+
+def test_a_flat_target_meets_each_output_once(run):
+    output, target = torch.rand(8, 1), torch.rand(8)
+    expected = F.mse_loss(output.flatten(), target)
+
+    with MatchShapes((1,), ()).apply(run):
+        found = [
+            F.mse_loss(output, target),
+            nn.MSELoss()(output, target),
+            ((output - target) ** 2).mean(),
+            ((target - output) ** 2).mean(),
+        ]
+
+    assert torch.allclose(torch.stack(found), expected)
+
+
+def test_a_sum_becomes_a_mean_and_a_mean_stays(run):
+    output, target = torch.rand(8, 1), torch.rand(8, 1)
+    expected = F.mse_loss(output, target)
+
+    with MeanReduction().apply(run):
+        assert nn.MSELoss(reduction="sum")(output, target) == expected
+        assert F.mse_loss(output, target) == expected
+
+
+def test_what_only_the_source_can_say_is_refused(run):
+    assert "source" in TrainLonger().apply(run).reason
+    assert "source" in MeanReduction(handwritten=True).apply(run).reason
+
+
+def test_a_run_without_what_is_to_be_changed_is_refused(run):
+    bare = LiveRun(run.model)
+
+    assert "optimizer" in ScaleRate(0.1).apply(bare).reason
+    assert "DataLoader" in Shuffle().apply(bare).reason
+    assert "no module 9" in SwapActivation((site("9:relu#0"),), "gelu").apply(bare).reason
+    assert "no parameter" in TrainParameters(("9.weight",)).apply(bare).reason
+    assert "Conv2d" in Initialise("he", ("Conv2d",)).apply(bare).reason

@@ -1,0 +1,150 @@
+"""Scripts with a fault: found while they train, rewritten by the first edit, and trained again."""
+
+import contextlib
+import io
+
+import pytest
+import torch
+
+import lifesigns
+from lifesigns.remedies import for_finding
+
+HEAD = """
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+torch.manual_seed(0)
+x = torch.randn(256, 8)
+score = x[:, :3].sum(1)
+y = (score > 0).long()
+"""
+CLASSES = """
+for step in range(300):
+    optimizer.zero_grad()
+    loss = F.cross_entropy(model(x), y)
+    loss.backward()
+    optimizer.step()
+print(f"measure={(model(x).argmax(1) == y).float().mean():.3f}")
+"""
+NUMBERS = """
+for step in range(300):
+    optimizer.zero_grad()
+    loss = F.mse_loss(model(x), {target})
+    loss.backward()
+    optimizer.step()
+rest = ((model(x).flatten() - {target}.flatten()) ** 2).mean() / {target}.var()
+print(f"measure={{1 - rest:.3f}}")
+"""
+DEEP = """
+layers = []
+for width in (8, 16, 16, 16, 16, 16, 16):
+    layers.append(nn.Linear(width, 16))
+    layers.append(nn.Sigmoid())
+model = nn.Sequential(*layers, nn.Linear(16, 2))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+"""
+ZEROS = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.hidden = nn.Linear(8, 32)
+        self.out = nn.Linear(32, 2)
+        for p in self.parameters():
+            nn.init.zeros_(p)
+
+    def forward(self, x):
+        return self.out(torch.relu(self.hidden(x)))
+
+
+model = Net()
+optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+"""
+SQUASHED = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(8, 32), nn.ReLU())
+        self.head = nn.Linear(32, 1)
+
+    def forward(self, x):
+        x = self.body(x)
+        return torch.sigmoid(self.head(x))
+
+
+model = Net()
+optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+prices = 3 * score.unsqueeze(1)
+"""
+TWO_LAYERS = """
+model = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, {out}))
+optimizer = torch.optim.{optimizer}
+"""
+FROZEN = """
+model = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 2))
+for p in model.parameters():
+    p.requires_grad = False
+model[2].bias.requires_grad_(True)
+optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+"""
+CODE = {
+    "signal-fades": (DEEP + CLASSES, "swap-activation", 0.9),
+    "symmetric-units": (ZEROS + CLASSES, "initialise", 0.9),
+    "output-cannot-reach-target": (
+        SQUASHED + NUMBERS.format(target="prices"),
+        "drop-activation",
+        0.8,
+    ),
+    "broadcast-loss": (
+        TWO_LAYERS.format(out=1, optimizer="Adam(model.parameters(), lr=0.01)")
+        + NUMBERS.format(target="score"),
+        "match-shapes",
+        0.8,
+    ),
+    "rate-too-low": (
+        TWO_LAYERS.format(out=2, optimizer="SGD(model.parameters(), lr=2e-4)") + CLASSES,
+        "scale-rate",
+        0.6,
+    ),
+    "unscaled-target": (
+        TWO_LAYERS.format(out=1, optimizer="Adam(model.parameters(), lr=0.01)")
+        + "prices = 1e4 + 1e4 * score.unsqueeze(1)\n"
+        + NUMBERS.format(target="prices"),
+        "standardise-targets",
+        0.8,
+    ),
+    "detached-parameters": (FROZEN + CLASSES, "train-parameters", 0.9),
+}
+
+
+def trained(source):
+    """The report on a script, and the measure that it prints."""
+    said = io.StringIO()
+    watcher = lifesigns.watch(every=5)
+    try:
+        with contextlib.redirect_stdout(said):
+            exec(compile(source, "train.py", "exec"), {"__name__": "__main__"})
+    finally:
+        report = watcher.detach()
+    return report, float(said.getvalue().partition("measure=")[2])
+
+
+@pytest.mark.filterwarnings("ignore")  # torch's own, of a loss that broadcasts
+@pytest.mark.parametrize("rule", CODE)
+def test_the_first_edit_of_a_finding_is_written_into_the_source_and_cures_it(rule):
+    body, name, enough = CODE[rule]
+    source = HEAD + body
+    torch.manual_seed(0)
+    sick, before = trained(source)
+    found = next(f for f in sick.findings if f.rule == rule)
+
+    edit = for_finding(found, sick.trace)[0]
+    rewritten = edit.rewrite(source)
+
+    assert edit.name == name
+    assert isinstance(rewritten, str), rewritten
+    well, after = trained(rewritten)
+    assert rule not in {f.rule for f in well.findings if f.severity != "note"}
+    assert before < enough <= after
+    assert edit.rewrite(rewritten) == rewritten or not isinstance(edit.rewrite(rewritten), str)
