@@ -1,6 +1,7 @@
 """The command line: arguments in, one call, exit code out. Nothing is imported before it is needed.
 
-Exit codes: that of the user's script for `run`; 0 or 1 for `check`; 2 for a mistake in the command.
+Exit codes: that of the user's script for `run`; 0 or 1 for `check` and `rerun`; 2 for a mistake in
+the command; 4 for a run that cannot be repeated fairly.
 """
 
 from __future__ import annotations
@@ -140,6 +141,50 @@ def run(
         strict=strict,
         sarif_path=sarif,
         selection=selected(settings, select, ignore),
+    )
+    raise typer.Exit(code)
+
+
+@app.command(context_settings={"allow_interspersed_args": False})
+def rerun(
+    script: Annotated[
+        str, typer.Argument(metavar="SCRIPT|RUN", help="A training script, or a run file.")
+    ],
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="ARGS", help="Everything after SCRIPT is the script's own."),
+    ] = None,
+    module: Annotated[
+        bool, typer.Option("-m", help="SCRIPT is the name of a module, as in python -m.")
+    ] = False,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            min=1,
+            metavar="SECONDS",
+            help="End a training after that. [default: an hour, or ten times what RUN took]",
+        ),
+    ] = None,
+    allow_network: Annotated[
+        bool, typer.Option("--allow-network", help="Let it download; trackers stay offline.")
+    ] = False,
+    keep: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Keep what it wrote, printed and recorded there."),
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Run a script where nothing outside can change; say if it repeats."""
+    from lifesigns.commands.rerun import rerun as command
+
+    code = command(
+        script,
+        arguments or [],
+        module=module,
+        timeout=timeout,
+        allow_network=allow_network,
+        keep=keep,
+        json_output=json,
     )
     raise typer.Exit(code)
 
