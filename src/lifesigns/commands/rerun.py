@@ -12,9 +12,9 @@ from lifesigns._errors import Interrupted, UsageError, cut
 from lifesigns._files import why_unreadable
 from lifesigns._outputs import is_run_file
 from lifesigns.prove.arm import Arm, Program
+from lifesigns.prove.copies import CannotRun
 from lifesigns.prove.identity import Comparison, Identity, Verdict
 from lifesigns.prove.repetition import Repetition, repeat
-from lifesigns.prove.sandbox import CannotRun
 from lifesigns.records import RunInfo, Trace, to_json
 from lifesigns.settings import load_settings
 from lifesigns.store import read_run

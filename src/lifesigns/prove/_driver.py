@@ -191,6 +191,8 @@ def _run_as_first(wanted: Specification, held: list[_Layer], alive: int) -> None
             return
     with suppress(OSError):  # forbidden in some containers: then that of outside stays
         _linux.mount("proc", "/proc", "proc", _linux.NO_SUID | _linux.NO_DEVICES)
+    with suppress(OSError):  # in a second namespace not even root can take the layers away
+        _enter_namespaces(_linux.NEW_USER | _linux.NEW_MOUNTS)
     child = _start(wanted)
     code, timed_out = _wait(child, wanted.timeout, lambda: True)
     with suppress(ProcessLookupError):

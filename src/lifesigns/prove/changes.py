@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+PREFIX = "lifesigns-rerun-"
+"""How the names of sandboxes' folders begin."""
 MOST_LOOKED_AT = 200_000
 """Files of a tree that are looked at; a larger tree is looked at in part, and that is said."""
 
@@ -86,7 +88,7 @@ def look(folders: Iterable[Path]) -> Look:
     state: Look = {}
     for folder in folders:
         for here, inner, files in os.walk(folder):
-            inner[:] = [name for name in inner if not name.startswith("lifesigns-rerun-")]
+            inner[:] = [name for name in inner if not name.startswith(PREFIX)]
             for name in files:
                 path = os.path.join(here, name)  # noqa: PTH118
                 status = _status(path)

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from lifesigns.prove.arm import Arm, Program, train
 from lifesigns.prove.changes import Changes, between, look
+from lifesigns.prove.copies import CannotRun
 from lifesigns.prove.identity import Identity, Verdict, identity
-from lifesigns.prove.sandbox import CannotRun, Sandbox
+from lifesigns.prove.sandbox import Sandbox
 from lifesigns.records import Trace
 
 SLOWER = 10.0

@@ -1,0 +1,132 @@
+"""Whatever a script does, outside of the sandbox everything is as it was."""
+
+import os
+import sqlite3
+import time
+from pathlib import Path
+
+import nasty
+import pytest
+
+EVERY = nasty.RELATIVE | nasty.ABSOLUTE
+QUIET = {"asks": "asked", "checkpoint": "new.pt", "logs": "log.txt"}
+
+
+@pytest.fixture(autouse=True)
+def base(project):
+    with sqlite3.connect("base.sqlite") as connection:
+        connection.execute("CREATE TABLE rows (number)")
+        connection.execute("INSERT INTO rows VALUES (1)")
+    connection.close()
+
+
+def gone(mark):
+    """Whether all processes with the mark, this one aside, have ended within a while."""
+    end = time.monotonic() + 20
+    while (left := set(nasty.processes(mark)) - {os.getpid()}) and time.monotonic() < end:
+        time.sleep(0.02)
+    return not left
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_script_changes_nothing_outside_of_layers(project, covered, run_script, name):
+    end, before = run_script(covered, EVERY[name])
+
+    assert end.code == 0, end.output
+    assert nasty.digest(project.parent) == before
+    assert gone(os.environ["NASTY_MARK"])
+
+
+@pytest.mark.parametrize("name", nasty.RELATIVE)
+def test_a_script_changes_nothing_outside_of_a_copy(project, copied, run_script, name):
+    end, before = run_script(copied, nasty.RELATIVE[name])
+
+    assert end.code == 0, end.output
+    assert nasty.digest(project.parent) == before
+    assert gone(os.environ["NASTY_MARK"])
+
+
+@pytest.mark.parametrize("name", nasty.ENDINGS)
+@pytest.mark.parametrize("kind", ["covered", "copied"])
+def test_a_script_ends_as_it_does_outside(request, project, run_script, kind, name):
+    body, code = nasty.ENDINGS[name]
+
+    end, before = run_script(request.getfixturevalue(kind), body)
+
+    assert end.code == code
+    assert nasty.digest(project.parent) == before
+
+
+@pytest.mark.parametrize("kind", ["covered", "copied"])
+def test_an_endless_loop_is_ended_with_its_children(request, project, run_script, kind):
+    sandbox = request.getfixturevalue(kind)
+    body = "print('begun', flush=True)\nos.fork()\nos.fork()\nos.setsid() if os.getpid() % 2 else 0\n"
+
+    end, before = run_script(sandbox, f"{body}while True: time.sleep(0.01)", timeout=2)
+
+    assert end.timed_out
+    assert end.code == -9
+    assert "begun" in end.output
+    assert nasty.digest(project.parent) == before
+    assert gone(os.environ["NASTY_MARK"])
+
+
+@pytest.mark.parametrize("kind", ["covered", "copied"])
+def test_what_outlives_a_script_is_ended_and_counted(request, run_script, kind):
+    end, _ = run_script(request.getfixturevalue(kind), nasty.RELATIVE["leaves a daemon"])
+
+    assert end.left == 1
+
+
+@pytest.mark.parametrize("kind", ["covered", "copied"])
+def test_each_run_begins_as_if_it_were_the_first(request, run_script, kind):
+    sandbox = request.getfixturevalue(kind)
+
+    ends = [run_script(sandbox, nasty.RELATIVE["resume"])[0] for _ in range(2)]
+
+    assert [end.code for end in ends] == [0, 0]
+
+
+@pytest.mark.parametrize("kind", ["covered", "copied"])
+def test_files_are_listed_by_what_happened_to_them(request, project, run_script, kind):
+    body = """
+Path('new.txt').write_text('x'); Path('sub/new').write_text('x')
+Path('data.csv').write_text('longer than before'); os.remove('checkpoint.pt')
+open('readonly.txt').read(); os.chmod('helper.py', 0o600)
+open('sub/deep.txt', 'a').close()
+"""
+
+    end, _ = run_script(request.getfixturevalue(kind), body)
+
+    relative = [
+        tuple(os.path.relpath(path, project) for path in paths)
+        for paths in vars(end.changes).values()
+    ]
+    assert relative == [
+        ("new.txt", "sub/new"),
+        ("data.csv", "helper.py"),
+        ("checkpoint.pt",),
+    ]
+
+
+def test_deleted_folders_are_listed(project, covered, run_script):
+    body = "shutil.rmtree('sub'); os.mkdir('empty'); shutil.rmtree(Path('~/.cache').expanduser()); "
+    body += "os.mkdir(Path('~/.cache').expanduser())"
+
+    end, _ = run_script(covered, body)
+
+    home = Path(os.environ["HOME"])
+    assert end.changes.written == (f"{project}/empty/",)
+    assert end.changes.deleted == (f"{home}/.cache/", f"{project}/sub/")
+
+
+def test_a_network_is_there_if_it_is_allowed(project, run_script, covered):
+    names = "print(sorted(name for _, name in __import__('socket').if_nameindex()))"
+    covered.has_network = True
+
+    end, _ = run_script(covered, names)
+
+    covered.has_network = False
+    without, _ = run_script(covered, names)
+    assert without.output == "['lo']\n"
+    assert end.code == 0
