@@ -4,6 +4,7 @@ They run in `project`, beside `home` and `elsewhere`; `OUTSIDE` is the folder th
 """
 
 import os
+import time
 from pathlib import Path
 
 OUTSIDE = "Path(os.environ['OUTSIDE'])"
@@ -241,3 +242,11 @@ def processes(mark):
         except OSError:
             continue
     return found
+
+
+def gone(mark):
+    """Whether all processes with the mark, this one aside, have ended within a while."""
+    end = time.monotonic() + 20
+    while (left := set(processes(mark)) - {os.getpid()}) and time.monotonic() < end:
+        time.sleep(0.02)
+    return not left

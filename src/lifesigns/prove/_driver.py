@@ -258,8 +258,9 @@ def _end_descendants() -> int:
         for child in children:
             with suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
-        count += _reap()
-    return count
+        count += _reap(os.WNOHANG)
+        time.sleep(LOOKS)
+    return count + _reap(os.WNOHANG)
 
 
 def _children() -> list[int]:
@@ -273,13 +274,12 @@ def _children() -> list[int]:
     return found
 
 
-def _reap() -> int:
-    """Waits for all children, who have been told to end, and counts them."""
+def _reap(options: int = 0) -> int:
+    """Waits for children who were told to end, and counts those who did so only then."""
     count = 0
     with suppress(ChildProcessError):
-        while True:
-            _, status = os.wait()
-            count += os.WIFSIGNALED(status)
+        while (ended := os.waitpid(-1, options))[0]:
+            count += os.WIFSIGNALED(ended[1])
     return count
 
 
