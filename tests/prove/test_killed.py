@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import nasty
 import pytest
 
 from lifesigns.prove.layers import MOUNTS
-from lifesigns.prove.places import remove
+from lifesigns.prove.places import common, parent_for, remove
 from lifesigns.prove.sandbox import SWITCH
 
 MOMENTS = 3
@@ -21,10 +22,11 @@ LONGEST = 1.5
 PARENT = """
 import os, sys
 from pathlib import Path
-from lifesigns.prove.sandbox import Sandbox
-with Sandbox(Path("train.py"), Path.cwd()) as sandbox:
-    print(sandbox._root, flush=True)
-    sandbox.run([sys.executable, "-B", "train.py"], os.environ)
+from lifesigns.prove import sandbox
+sandbox.parent_for = lambda places: Path(sys.argv[1])
+with sandbox.Sandbox(Path("train.py"), Path.cwd()) as made:
+    print("made", flush=True)
+    made.run([sys.executable, "-B", "train.py"], os.environ)
 """
 SCRIPT = """
 if os.fork() == 0:
@@ -39,43 +41,53 @@ while True:
 
 
 @pytest.fixture
-def begun(project, monkeypatch):
+def sandboxes():
+    """A folder for the sandboxes of this test, where they would be made by themselves."""
+    folder = Path(tempfile.mkdtemp(prefix="lifesigns-killed-", dir=parent_for(common())))
+    yield folder
+    remove(folder)
+
+
+@pytest.fixture
+def begun(project, sandboxes, monkeypatch):
     """Starts a parent whose sandbox runs a script without an end."""
     (project / "train.py").write_text(nasty.HEAD + SCRIPT)
 
     def begin(kind):
         monkeypatch.setenv(SWITCH, kind)
-        return subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True)
+        order = [sys.executable, "-c", PARENT, str(sandboxes)]
+        parent = subprocess.Popen(order, stdout=subprocess.PIPE, text=True)
+        assert parent.stdout.readline() == "made\n"
+        return parent
 
     return begin
 
 
 @pytest.mark.parametrize("kind", ["copy", "layers"])
 @pytest.mark.parametrize("moment", range(MOMENTS))
-def test_a_killed_parent_leaves_the_sandboxes_folder_and_nothing_else(project, begun, kind, moment):
+def test_a_killed_parent_leaves_the_sandboxes_folder_and_nothing_else(
+    project, sandboxes, begun, kind, moment
+):
     before, mounted = nasty.digest(project.parent), MOUNTS.read_text()
 
     with begun(kind) as parent:
-        sandbox = Path(parent.stdout.readline().strip())
         time.sleep(LONGEST * (moment + random.Random(moment).random()) / MOMENTS)
         parent.kill()
 
     assert nasty.gone(os.environ["NASTY_MARK"])
-    assert sandbox.is_dir()
-    remove(sandbox)
+    assert len(list(sandboxes.iterdir())) == 1
     assert nasty.digest(project.parent) == before
     assert MOUNTS.read_text() == mounted
 
 
 @pytest.mark.parametrize("kind", ["copy", "layers"])
-def test_an_interrupt_leaves_nothing_at_all(project, begun, kind):
+def test_an_interrupt_leaves_nothing_at_all(project, sandboxes, begun, kind):
     before = nasty.digest(project.parent)
 
     with begun(kind) as parent:
-        sandbox = Path(parent.stdout.readline().strip())
         time.sleep(LONGEST / 2)
         parent.send_signal(signal.SIGINT)
 
     assert nasty.gone(os.environ["NASTY_MARK"])
-    assert not sandbox.exists()
+    assert list(sandboxes.iterdir()) == []
     assert nasty.digest(project.parent) == before

@@ -85,6 +85,8 @@ def main() -> None:
         _run_plainly(wanted)
         return
     _linux.die_with_parent()
+    if os.getppid() != wanted.parent:  # it died before it could be told so
+        return
     try:
         held = _enter(wanted, wanted.layers)
     except OSError as error:
@@ -187,7 +189,7 @@ def _run_as_first(wanted: Specification, held: list[_Layer], alive: int) -> None
     _linux.die_with_parent()
     os.set_blocking(alive, False)
     with suppress(BlockingIOError):
-        if os.read(alive, 1) == b"":  # the parent died before it could be told so
+        if os.read(alive, 1) == b"":  # the parent, whose number is not seen in here, has died
             return
     with suppress(OSError):  # forbidden in some containers: then that of outside stays
         _linux.mount("proc", "/proc", "proc", _linux.NO_SUID | _linux.NO_DEVICES)
