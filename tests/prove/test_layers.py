@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from lifesigns.prove.layers import Mount, is_within, layers, mounts
+from lifesigns.prove.layers import MOUNTS, Mount, is_within, layers, mounts
 
 OPEN = ("rw",)
 
@@ -46,6 +46,23 @@ def test_a_place_under_a_layer_is_covered_already(disk):
     assert found(disk, places=["home/user"]) == found(disk)
 
 
+@pytest.mark.parametrize("places", [[], ["home/user"]])
+def test_layers_begin_anew_below_a_folder_of_somebody_else(disk, monkeypatch, places):
+    (disk / "data/others/mine").mkdir(parents=True)
+    monkeypatch.setattr("lifesigns.prove.layers._is_mine", lambda path: "others" not in path[-6:])
+
+    assert found(disk, places=places) == ["data", "home", "media", "data/others", "tmp/other"]
+
+
+def test_a_place_below_a_folder_of_somebody_else_gets_a_layer_at_any_depth(disk, monkeypatch):
+    deep = "data/a/b/c/d/others/mine"
+    (disk / deep).mkdir(parents=True)
+    monkeypatch.setattr("lifesigns.prove.layers._is_mine", lambda path: not path.endswith("others"))
+
+    assert deep in found(disk, places=[deep])
+    assert deep not in found(disk)
+
+
 def test_links_are_no_folders(disk):
     (disk / "link").symlink_to("data")
 
@@ -63,7 +80,5 @@ def test_a_beginning_that_is_alike_is_not_within():
     assert not is_within("/tmpfile", "/tmp")
 
 
-def test_this_process_has_mounts():
-    from lifesigns.prove.layers import MOUNTS
-
-    assert Mount("/", mounts(MOUNTS.read_text())[0].options) in mounts(MOUNTS.read_text())
+def test_this_process_has_a_topmost_mount():
+    assert "/" in {mount.path for mount in mounts(MOUNTS.read_text())}

@@ -3,6 +3,9 @@
 An overlay shows a folder at its own place; what is written goes to an upper folder elsewhere. It
 cannot cover a folder in which something is mounted, nor one that holds its own upper folder. So
 layers lie as high in the tree as these allow; the few folders above them are read-only.
+
+Whoever writes below a folder for the first time has it copied to the upper layer, with its owner.
+Only root can copy a folder of somebody else, so for other users layers begin below such folders.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ SYSTEM = ("/dev", "/proc", "/sys")
 """Trees that the kernel makes up. They get no layer."""
 DEPTH = 3
 """How many folders that are not writable may lie above one that is, counted from its mount."""
-MOST = 500
+MOST = 200
 """Layers at most; folders beyond them are read-only."""
 
 
@@ -55,7 +58,7 @@ def mounts(table: str) -> list[Mount]:
 
 
 def layers(table: Iterable[Mount], sandbox: str, places: Iterable[str]) -> list[str]:
-    """The folders that get a layer, none within another one unless something is mounted there.
+    """The folders that get a layer; one lies within another only where it has to.
 
     Args:
         table: Of this process.
@@ -71,7 +74,7 @@ def layers(table: Iterable[Mount], sandbox: str, places: Iterable[str]) -> list[
     roots = sorted({mount.path for mount in table if mount.takes_layers})
     found = [layer for root in roots for layer in search.below(root)][:MOST]
     for place in places:
-        if not any(is_within(place, layer) for layer in found) and search.is_free(place):
+        if search.is_free(place) and not any(_is_reached(place, layer) for layer in found):
             found.append(place)
     return sorted(set(found), key=lambda path: (path.count("/"), path))
 
@@ -86,6 +89,9 @@ class _Search:
         writable = os.access(folder, os.W_OK)
         if writable and self.is_free(folder):
             yield folder
+            for child in _folders(folder) if left else ():
+                if not _is_mine(child):
+                    yield from self.below(child, left - 1)
         elif writable or left or self._holds_obstacle(folder):
             for child in _folders(folder):
                 if child not in self.obstacles:
@@ -96,6 +102,21 @@ class _Search:
 
     def _holds_obstacle(self, folder: str) -> bool:
         return any(path != folder and is_within(path, folder) for path in self.obstacles)
+
+
+def _is_reached(place: str, layer: str) -> bool:
+    """Whether a layer allows to write in a folder below it."""
+    if not is_within(place, layer):
+        return False
+    between = [Path(place), *Path(place).parents][: place.count("/") - layer.count("/")]
+    return all(_is_mine(str(folder)) for folder in between)
+
+
+def _is_mine(folder: str) -> bool:
+    try:
+        return os.geteuid() in (0, os.lstat(folder).st_uid)
+    except OSError:
+        return False
 
 
 def is_within(path: str, folder: str) -> bool:
