@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "prove"))
 
 import nasty
-from test_killed import PARENT, SCRIPT
+from test_killed_parent import PARENT, SCRIPT
 
 from lifesigns.prove.layers import MOUNTS
 from lifesigns.prove.places import common, parent_for, remove

@@ -174,7 +174,7 @@ def rerun(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Run a script where nothing outside can change; say if it repeats."""
+    """Run a script in a sandbox; say if it repeats."""
     from lifesigns.commands.rerun import rerun as command
 
     code = command(
