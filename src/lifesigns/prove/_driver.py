@@ -84,7 +84,7 @@ def main() -> None:
     if wanted.layers is None:
         _run_plainly(wanted)
         return
-    _linux.die_with_parent()
+    _linux.die_with_parent(signal.SIGKILL)
     if os.getppid() != wanted.parent:  # it died before it could be told so
         return
     try:
@@ -143,6 +143,7 @@ def _enter_namespaces(flags: int) -> None:
         _, status = os.waitpid(writer, 0)
     if status:
         raise PermissionError(0, "users cannot be mapped into a namespace")
+    _linux.die_with_parent(signal.SIGKILL)  # some changes of rights take that back
 
 
 def _map_users(process: int, user: int, group: int) -> None:
@@ -186,7 +187,7 @@ def _cover(sandbox: str, number: int, path: str, lower: int) -> _Layer:
 
 def _run_as_first(wanted: Specification, held: list[_Layer], alive: int) -> None:
     """What the first process of the sandbox does."""
-    _linux.die_with_parent()
+    _linux.die_with_parent(signal.SIGKILL)
     os.set_blocking(alive, False)
     with suppress(BlockingIOError):
         if os.read(alive, 1) == b"":  # the parent, whose number is not seen in here, has died

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import signal
 import socket
 import struct
 import sys
@@ -61,7 +60,7 @@ def mount(
     _call("mount", *texts, ctypes.c_ulong(flags), own, about=target)
 
 
-def die_with_parent(number: int = signal.SIGKILL) -> None:
+def die_with_parent(number: int) -> None:
     """From now on the end of the parent, however it comes, ends this process.
 
     Args:

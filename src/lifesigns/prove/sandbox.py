@@ -76,6 +76,8 @@ class Sandbox:
         self.trees = outermost([project(self.script, self.folder), self.folder])
 
     def __enter__(self) -> Sandbox:
+        if os.name != "posix":
+            raise CannotRun("A sandbox needs Linux, or for a copy of the tree another Unix.")
         self.keep = self.keep and new_folder(self.keep)
         places = [*self.trees, *common()]
         self._root = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent_for(places)))
