@@ -58,10 +58,14 @@ def test_a_run_that_ended_earlier_is_another_one():
     assert first.what == "steps"
 
 
-def test_a_killed_run_has_only_lost_its_last_losses():
-    killed = run([2.0, 1.0], outcome="running")
+@pytest.mark.parametrize("outcome", ["running", "interrupted", "ended by SIGTERM"])
+def test_a_run_that_somebody_ended_repeats_as_far_as_it_went(outcome):
+    ended = run([2.0, 1.0], outcome=outcome)
 
-    assert identity(run([2.0, 1.0, 0.5]), killed).verdict is Verdict.IDENTICAL
+    found = identity(ended, run([2.0, 1.0, 0.5]))
+
+    assert found.verdict is Verdict.IDENTICAL
+    assert found.comparison.losses == 2
 
 
 @pytest.mark.parametrize(

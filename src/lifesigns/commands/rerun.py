@@ -12,6 +12,7 @@ from lifesigns._errors import Interrupted, UsageError, cut
 from lifesigns._files import why_unreadable
 from lifesigns._outputs import is_run_file
 from lifesigns.prove.arm import Arm, Program
+from lifesigns.prove.changes import MOST_LOOKED_AT
 from lifesigns.prove.copies import CannotRun
 from lifesigns.prove.identity import Comparison, Identity, Verdict
 from lifesigns.prove.repetition import Repetition, repeat
@@ -174,7 +175,9 @@ def _files(arm: Arm) -> Iterator[str]:
 def _outside(found: Repetition) -> Iterator[str]:
     trees = " and ".join(_shown(str(tree)) for tree in found.trees)
     if not found.outside:
-        yield f"Nothing outside changed: {_count(found.looked_at, 'file')} of {trees} compared."
+        part = "the first " if found.looked_at >= MOST_LOOKED_AT else ""
+        count = part + _count(found.looked_at, "file")
+        yield f"Nothing outside changed: {count} of {trees} compared."
         return
     who = "by the run, perhaps" if found.warning else "by somebody else"
     yield f"Outside, in {trees}, files changed meanwhile ({who}):"

@@ -24,6 +24,10 @@ FACTOR = 3.0
 as they are from each other: one pair is a small sample of the spread."""
 
 
+BROKEN_OFF = ("running", "interrupted", "ended by")
+"""How outcomes begin of runs that somebody ended from outside, by a kill or a key."""
+
+
 class Verdict(str, Enum):
     """Whether a run repeats."""
 
@@ -156,7 +160,7 @@ def _first_reading(pairs: list[Difference]) -> Difference | None:
 
 
 def _missing(one: Trace, other: Trace, common: int) -> Difference | None:
-    """One run goes on where the other has ended; a killed one has only lost what came last."""
+    """One run goes on where the other has ended by itself."""
     if not _is_cut(one, other):
         return None
     longer = max(one, other, key=lambda trace: len(trace.losses.steps))
@@ -166,7 +170,7 @@ def _missing(one: Trace, other: Trace, common: int) -> Difference | None:
 def _is_cut(one: Trace, other: Trace) -> bool:
     shorter, longer = sorted((one, other), key=lambda trace: len(trace.losses.steps))
     is_shorter = len(shorter.losses.steps) < len(longer.losses.steps)
-    return is_shorter and shorter.info.outcome != "running"
+    return is_shorter and not shorter.info.outcome.startswith(BROKEN_OFF)
 
 
 def _spread(one: Floats, other: Floats) -> float:

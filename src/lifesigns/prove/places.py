@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from lifesigns._cache import cache_folder
-from lifesigns._errors import UsageError
+from lifesigns._errors import LifesignsError, UsageError
 from lifesigns.prove.layers import is_within
 
 MARKS = (".git", ".hg", "pyproject.toml", "setup.py", "setup.cfg", "requirements.txt")
@@ -90,7 +90,7 @@ def outermost(folders: Iterable[Path]) -> list[Path]:
         folders: Real paths.
     """
     found: list[Path] = []
-    for folder in sorted(set(folders), key=lambda path: len(path.parts)):
+    for folder in sorted(set(folders), key=lambda path: (len(path.parts), path)):
         if not any(folder.is_relative_to(other) for other in found):
             found.append(folder)
     return found
@@ -103,15 +103,17 @@ def remove(folder: Path) -> None:
         folder: It may be gone already.
 
     Raises:
-        OSError: Something in it resists.
+        LifesignsError: Something in it resists.
     """
     end = time.monotonic() + PATIENCE
     while folder.exists():
+        if time.monotonic() > end:
+            raise LifesignsError(f"{folder} could not be removed; remove it by hand.")
         for here, inner, _ in os.walk(folder):
             for name in inner:
                 with suppress(OSError):
                     _open_up(Path(here, name))
-        shutil.rmtree(folder, ignore_errors=time.monotonic() < end)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _open_up(folder: Path) -> None:

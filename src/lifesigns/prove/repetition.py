@@ -73,14 +73,10 @@ def repeat(
         say(sandbox.warning())
         before = look(sandbox.trees)
         trained = _arms(sandbox, program, recorded, seconds, say)
-        arms = [next(trained)]
-        found = identity(recorded or _trace(arms[0]), _trace(arms[0]))
-        if recorded is None or found.verdict is not Verdict.IDENTICAL:
-            arms.append(next(trained))
-            found = _compared(recorded, *map(_trace, arms))
+        found, arms = _compared(recorded, trained)
         return Repetition(
             found,
-            tuple(arms),
+            arms,
             between(before, look(sandbox.trees)),
             len(before),
             tuple(sandbox.trees),
@@ -106,8 +102,16 @@ def _arms(
         yield arm
 
 
-def _compared(recorded: Trace | None, one: Trace, other: Trace) -> Identity:
-    return identity(one, other) if recorded is None else identity(recorded, one, other)
+def _compared(recorded: Trace | None, trained: Iterator[Arm]) -> tuple[Identity, tuple[Arm, ...]]:
+    """Trains once, and a second time only where that tells something."""
+    first = next(trained)
+    if recorded is not None:
+        found = identity(recorded, _trace(first))
+        if found.verdict is Verdict.IDENTICAL:
+            return found, (first,)
+    second = next(trained)
+    traces = [_trace(first), _trace(second)]
+    return identity(*traces if recorded is None else (recorded, *traces)), (first, second)
 
 
 def _trace(arm: Arm) -> Trace:
