@@ -2,10 +2,13 @@
 
 import os
 import sqlite3
+import sys
 from pathlib import Path
 
 import nasty
 import pytest
+
+from lifesigns.prove.sandbox import SWITCH, Sandbox
 
 EVERY = nasty.RELATIVE | nasty.ABSOLUTE
 
@@ -131,3 +134,50 @@ def test_a_network_is_there_if_it_is_allowed(project, run_script, covered):
     without, _ = run_script(covered, names)
     assert without.output == "['lo']\n"
     assert end.code == 0
+
+
+def test_where_a_layer_is_refused_a_copy_is_used_and_the_reason_is_said(
+    project, run_script, monkeypatch
+):
+    impossible = [str(project), "/no/such/folder"]
+    monkeypatch.setattr("lifesigns.prove.sandbox.layers", lambda *_: impossible)
+
+    with Sandbox(project / "train.py", project) as sandbox:
+        end, before = run_script(sandbox, nasty.RELATIVE["resume"])
+
+        assert sandbox.is_copy
+        assert "/no/such/folder" in sandbox.warning()
+    assert end.code == 0
+    assert nasty.digest(project.parent) == before
+
+
+def test_a_working_directory_apart_from_the_script_is_copied_as_well(
+    tmp_path, project, copied, monkeypatch
+):
+    (project / "train.py").write_text("open('out', 'w').write(open('other').read())")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    before = nasty.digest(tmp_path)
+
+    with Sandbox(project / "train.py", tmp_path / "elsewhere") as sandbox:
+        order = [sys.executable, str(sandbox.inside(project / "train.py"))]
+        end = sandbox.run(order, os.environ)
+
+    assert end.code == 0, end.output
+    assert end.changes.written == (str(tmp_path / "elsewhere" / "out"),)
+    assert nasty.digest(tmp_path) == before
+
+
+@pytest.mark.parametrize("switch", ["layers", "copy"])
+def test_what_is_kept_lies_under_the_paths_of_outside(
+    tmp_path, project, run_script, monkeypatch, switch
+):
+    monkeypatch.setenv(SWITCH, switch)
+    with Sandbox(project / "train.py", project, keep=tmp_path / "kept") as sandbox:
+        run_script(
+            sandbox, "Path('sub/new').write_text('x'); os.remove('data.csv'); print('hello')"
+        )
+
+    arm = tmp_path / "kept" / "arm-1"
+    assert (arm / f"files{project}/sub/new").read_text() == "x"
+    assert (arm / "output.txt").read_text() == "hello\n"
+    assert not {"layers", "copies"} & {path.name for path in arm.iterdir()}

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -121,7 +121,7 @@ class Sandbox:
             return self._run_in_copy(wanted, environment)
         outcome = _driven(replace(wanted, layers=self.layers), environment)
         if self.keep is not None:
-            self._lay_out(arm, outcome.changes)
+            _lay_out(arm, outcome.changes, lambda path: self._upper(arm, path))
         return outcome
 
     @property
@@ -201,20 +201,27 @@ class Sandbox:
             "TMPDIR": str(temporary),
         }
         outcome = _driven(replace(wanted, folder=folder), environment)
-        changes = between(before, look([copies.folder]))
-        return replace(outcome, changes=copies.outside(changes))
+        changes = copies.outside(between(before, look([copies.folder])))
+        if self.keep is not None:
+            _lay_out(Path(wanted.sandbox), changes, lambda path: copies.inside(Path(path)))
+        return replace(outcome, changes=changes)
 
-    def _lay_out(self, arm: Path, changes: Changes) -> None:
-        """Puts the files of all layers into one tree, under the paths that they have outside."""
-        for path in (*changes.written, *changes.changed):
-            covering = [one for one in self.layers if is_within(path, one)]
-            layer = max(covering, key=len)
-            upper = arm / "layers" / str(self.layers.index(layer)) / "upper"
-            kept = Path(f"{arm}/files{path}")
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            if not path.endswith("/"):
-                (upper / Path(path).relative_to(layer)).replace(kept)
-        remove(arm / "layers")
+    def _upper(self, arm: Path, path: str) -> Path:
+        """Where a layer keeps a file that was written."""
+        layer = max((one for one in self.layers if is_within(path, one)), key=len)
+        upper = arm / "layers" / str(self.layers.index(layer)) / "upper"
+        return upper / Path(path).relative_to(layer)
+
+
+def _lay_out(arm: Path, changes: Changes, source: Callable[[str], Path]) -> None:
+    """Puts all files that were written into one tree, under the paths that they have outside."""
+    for path in (*changes.written, *changes.changed):
+        kept = Path(f"{arm}/files{path}")
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        if not path.endswith("/"):
+            source(path).replace(kept)
+    for bulky in ("layers", "copies"):
+        remove(arm / bulky)
 
 
 def calling(module: str) -> str:
