@@ -56,11 +56,7 @@ def rerun(
         UsageError: There is no such script, or the run file does not say how it was started.
         Interrupted: Ctrl-C; nothing is left.
     """
-    recorded = None if module else _recorded(target)
-    if recorded is None:
-        program = _given(target, arguments, module)
-    else:
-        program = _stored(target, arguments, recorded.info)
+    program, recorded = _asked_for(target, arguments, module)
     try:
         found = repeat(
             program, recorded, timeout=timeout, has_network=allow_network, keep=keep, say=_say
@@ -74,6 +70,14 @@ def rerun(
     lines = _lines(command, found, recorded, keep)
     print(json.dumps(_as_json(command, found), indent=2) if json_output else "\n".join(lines))
     return REPEATS if found.repeats else DIFFERS
+
+
+def _asked_for(target: str, arguments: list[str], module: bool) -> tuple[Program, Trace | None]:
+    """What to train, and the run that it is to repeat."""
+    recorded = None if module else _recorded(target)
+    if recorded is None:
+        return _given(target, arguments, module), None
+    return _stored(target, arguments, recorded.info), recorded
 
 
 def _recorded(target: str) -> Trace | None:
