@@ -17,6 +17,7 @@ from lifesigns.store import RunWriter
 
 COMMANDS = (
     "run",
+    "rerun",
     "check",
     "show",
     "report",
@@ -125,6 +126,19 @@ def test_all_options_of_run_arrive(monkeypatch, runs, tmp_path):
         "live": False,
         "selection": Selection(),
     }
+
+
+def test_everything_after_the_script_of_rerun_is_the_scripts_own(monkeypatch):
+    runs = replaced(monkeypatch, "lifesigns.commands.rerun", "rerun", code=4)
+
+    code = call(
+        monkeypatch, "rerun", "--timeout", "9", "--allow-network", "--json", "--keep", "d",
+        "train.py", "--timeout", "3",
+    )  # fmt: skip
+
+    options = {"module": False, "timeout": 9.0, "allow_network": True, "json_output": True}
+    assert runs == [(("train.py", ["--timeout", "3"]), options | {"keep": Path("d")})]
+    assert code == 4
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,24 @@ def writable(path: Path | None) -> Path | None:
     return path
 
 
+Arguments = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="ARGS", help="Everything after SCRIPT is the script's own."),
+]
+AsModule = Annotated[
+    bool, typer.Option("-m", help="SCRIPT is the name of a module, as in python -m.")
+]
+RunFile = Annotated[Path, typer.Argument(metavar="RUN", help="A run file (run --save RUN).")]
+Every = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Record each N-th step; 1 records all.")
+]
+Save = Annotated[
+    Path | None,
+    typer.Option(metavar="RUN", help="Write a run file while training, for lifesigns show."),
+]
+Stop = Annotated[
+    StopOn | None, typer.Option(help="End the run at the first finding that it cannot learn.")
+]
 Budget = Annotated[
     float | None,
     typer.Option(
@@ -116,6 +134,31 @@ Select = Annotated[
 Ignore = Annotated[
     list[str] | None,
     typer.Option("--ignore", metavar="RULE,…", help="Leave these rules out."),
+]
+Output = Annotated[
+    Path,
+    typer.Option("-o", "--output", metavar="FILE", help="Where; - is standard output."),
+]
+Rewrite = Annotated[
+    float | None,
+    typer.Option(min=1, metavar="SECONDS", help="Write it anew so often, until the run has ended."),
+]
+Host = Annotated[
+    str,
+    typer.Option(metavar="ADDRESS", help="Listen there; others can reach it then."),
+]
+Port = Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="[default: a free one]")]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        min=1,
+        metavar="SECONDS",
+        help="End a training after that. [default: an hour, or ten times what RUN took]",
+    ),
+]
+Keep = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Keep what it wrote, printed and recorded there."),
 ]
 
 

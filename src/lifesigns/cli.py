@@ -1,6 +1,7 @@
 """The command line: arguments in, one call, exit code out. Nothing is imported before it is needed.
 
-Exit codes: that of the user's script for `run`; 0 or 1 for `check`; 2 for a mistake in the command.
+Exit codes: that of the user's script for `run`; 0 or 1 for `check` and `rerun`; 2 for a mistake in
+the command; 4 for a run that cannot be repeated fairly.
 """
 
 from __future__ import annotations
@@ -16,16 +17,27 @@ from lifesigns._errors import Interrupted, LifesignsError, UsageError
 from lifesigns._options import (
     Align,
     AlignBy,
+    Arguments,
     AsJson,
+    AsModule,
     Budget,
+    Every,
+    Host,
     HtmlFile,
     Ignore,
     JsonFile,
+    Keep,
     Lang,
+    Output,
+    Port,
+    Rewrite,
+    RunFile,
     Runs,
     SarifFile,
+    Save,
     Select,
-    StopOn,
+    Stop,
+    Timeout,
     selected,
     settings_of,
     stdout,
@@ -84,27 +96,13 @@ def _lifesigns(
 @app.command(context_settings={"allow_interspersed_args": False})
 def run(
     script: Annotated[str, typer.Argument(metavar="SCRIPT", help="Any PyTorch training script.")],
-    arguments: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="ARGS", help="Everything after SCRIPT is the script's own."),
-    ] = None,
-    module: Annotated[
-        bool, typer.Option("-m", help="SCRIPT is the name of a module, as in python -m.")
-    ] = False,
-    every: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="Record each N-th step; 1 records all."),
-    ] = None,
+    arguments: Arguments = None,
+    module: AsModule = False,
+    every: Every = None,
     budget: Budget = None,
     json: JsonFile = None,
-    save: Annotated[
-        Path | None,
-        typer.Option(metavar="RUN", help="Write a run file while training, for lifesigns show."),
-    ] = None,
-    stop_on: Annotated[
-        StopOn | None,
-        typer.Option(help="End the run at the first finding that it cannot learn."),
-    ] = None,
+    save: Save = None,
+    stop_on: Stop = None,
     max_steps: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="End the run after N steps.")
     ] = None,
@@ -146,6 +144,35 @@ def run(
     raise typer.Exit(code)
 
 
+@app.command(context_settings={"allow_interspersed_args": False})
+def rerun(
+    script: Annotated[
+        str, typer.Argument(metavar="SCRIPT|RUN", help="A training script, or a run file.")
+    ],
+    arguments: Arguments = None,
+    module: AsModule = False,
+    timeout: Timeout = None,
+    allow_network: Annotated[
+        bool, typer.Option("--allow-network", help="Let it download; trackers stay offline.")
+    ] = False,
+    keep: Keep = None,
+    json: AsJson = False,
+) -> None:
+    """Run a script in a sandbox; say if it repeats."""
+    from lifesigns.commands.rerun import rerun as command
+
+    code = command(
+        script,
+        arguments or [],
+        module=module,
+        timeout=timeout,
+        allow_network=allow_network,
+        keep=keep,
+        json_output=json,
+    )
+    raise typer.Exit(code)
+
+
 @app.command()
 def check(
     target: Annotated[
@@ -171,7 +198,7 @@ def check(
 
 @app.command()
 def show(
-    path: Annotated[Path, typer.Argument(metavar="RUN", help="A run file (run --save RUN).")],
+    path: RunFile,
     json: AsJson = False,
     sarif: SarifFile = None,
     select: Select = None,
@@ -204,17 +231,9 @@ def compare(
 
 @app.command()
 def report(
-    path: Annotated[Path, typer.Argument(metavar="RUN", help="A run file (run --save RUN).")],
-    output: Annotated[
-        Path,
-        typer.Option("-o", "--output", metavar="FILE", help="Where; - is standard output."),
-    ],
-    every: Annotated[
-        float | None,
-        typer.Option(
-            min=1, metavar="SECONDS", help="Write it anew so often, until the run has ended."
-        ),
-    ] = None,
+    path: RunFile,
+    output: Output,
+    every: Rewrite = None,
     select: Select = None,
     ignore: Ignore = None,
 ) -> None:
@@ -227,14 +246,9 @@ def report(
 
 @app.command()
 def live(
-    path: Annotated[Path, typer.Argument(metavar="RUN", help="A run file (run --save RUN).")],
-    host: Annotated[
-        str,
-        typer.Option(metavar="ADDRESS", help="Listen there; others can reach it then."),
-    ] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, metavar="N", help="[default: a free one]")
-    ] = 0,
+    path: RunFile,
+    host: Host = "127.0.0.1",
+    port: Port = 0,
     opened: Annotated[
         bool, typer.Option("--open/--no-open", help="Open the page in a browser here.")
     ] = False,

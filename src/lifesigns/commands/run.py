@@ -100,6 +100,7 @@ def run(
     with resting_collector():
         from lifesigns.watch import Watcher
 
+    options = _options(every, budget, max_steps, stop_on)
     stopper = _Stopper(max_steps, stop_on)
     delivery = Delivery(json_path, sarif_path, html_path, Outlet(sys.stdout), Outlet(sys.stderr))
     watch = partial(
@@ -108,7 +109,7 @@ def run(
         budget=budget,
         strict=strict,
         selection=selection,
-        info=_info(target, arguments, module),
+        info=_info([*(["-m"] if module else []), target, *arguments], options),
         on_cycle=stopper if stopper.active else None,
     )
     if live:
@@ -249,9 +250,21 @@ def _module_file(name: str) -> Path | None:
     return Path(spec.origin) if spec.has_location and spec.origin else None
 
 
-def _info(target: str, arguments: list[str], module: bool) -> RunInfo:
+def _options(
+    every: int | None, budget: float, max_steps: int | None, stop_on: str | None
+) -> dict[str, str]:
+    """What a run has to be given to be watched and ended as this one."""
+    watching = {"budget": repr(budget)} if every is None else {"every": str(every)}
+    ending = {"max-steps": max_steps, "stop-on": stop_on}
+    return watching | {name: str(value) for name, value in ending.items() if value is not None}
+
+
+def _info(words: list[str], options: dict[str, str]) -> RunInfo:
     return RunInfo(
-        command=" ".join([*(["-m"] if module else []), target, *arguments]),
+        command=" ".join(words),
+        arguments=tuple(words),
+        folder=str(Path.cwd()),
+        options=options,
         started=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         versions={
             "python": platform.python_version(),

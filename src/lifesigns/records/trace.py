@@ -122,6 +122,12 @@ class RunInfo:
     versions: Mapping[str, str] = field(default_factory=dict)
     outcome: str = "running"
     """`running`, `finished`, `interrupted`, or `failed: <exception>`."""
+    arguments: tuple[str, ...] = ()
+    """`command` as separate words; empty where the run was not started by `lifesigns run`."""
+    folder: str = ""
+    """The working directory, with which `command` can be run again."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """How it was watched: options of `lifesigns run` without the dashes, such as `every`."""
 
 
 @dataclass(frozen=True, eq=False)

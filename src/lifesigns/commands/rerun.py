@@ -1,0 +1,221 @@
+"""`lifesigns rerun SCRIPT|RUN`: does a training repeat, and what does it write? In a sandbox."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lifesigns._errors import Interrupted, UsageError, cut
+from lifesigns._files import why_unreadable
+from lifesigns._outputs import is_run_file
+from lifesigns.prove.arm import Arm, Program
+from lifesigns.prove.changes import MOST_LOOKED_AT
+from lifesigns.prove.copies import CannotRun
+from lifesigns.prove.identity import Comparison, Identity, Verdict
+from lifesigns.prove.repetition import Repetition, repeat
+from lifesigns.records import RunInfo, Trace, to_json
+from lifesigns.settings import load_settings
+from lifesigns.store import read_run
+
+REPEATS, DIFFERS, UNFAIR = 0, 1, 4
+"""Exit codes; 2 is for a mistake in the command, as everywhere."""
+SCHEMA = 1
+"""The version grows when a reader of the old JSON would misread the new one."""
+MOST_NAMED = 10
+"""Files of a kind that are named; `--json` names all."""
+
+
+def rerun(
+    target: str,
+    arguments: list[str],
+    *,
+    module: bool = False,
+    timeout: float | None = None,
+    allow_network: bool = False,
+    keep: Path | None = None,
+    json_output: bool = False,
+) -> int:
+    """Runs a script or a recorded run again, so that nothing outside changes, and says what it saw.
+
+    Args:
+        target: A script, a run file, or the name of a module if `module`.
+        arguments: The script's own; a run file knows its own.
+        module: Run as `python -m target`.
+        timeout: Seconds for a training.
+        allow_network: Whether it may use the network.
+        keep: A new folder for the sandbox, which stays then.
+        json_output: Print JSON instead of text.
+
+    Returns:
+        0 if it repeats to the bit, 1 if not, 4 if it cannot be run fairly.
+
+    Raises:
+        UsageError: There is no such script, or the run file does not say how it was started.
+        Interrupted: Ctrl-C; nothing is left.
+    """
+    program, recorded = _asked_for(target, arguments, module)
+    try:
+        found = repeat(
+            program, recorded, timeout=timeout, has_network=allow_network, keep=keep, say=_say
+        )
+    except CannotRun as error:
+        print(json.dumps(_refusal(error), indent=2) if json_output else error)
+        return UNFAIR
+    except KeyboardInterrupt:
+        raise Interrupted from None
+    command = " ".join((program.target, *program.arguments))
+    lines = _lines(command, found, recorded, keep)
+    print(json.dumps(_as_json(command, found), indent=2) if json_output else "\n".join(lines))
+    return REPEATS if found.repeats else DIFFERS
+
+
+def _asked_for(target: str, arguments: list[str], module: bool) -> tuple[Program, Trace | None]:
+    """What to train, and the run that it is to repeat."""
+    recorded = None if module else _recorded(target)
+    if recorded is None:
+        return _given(target, arguments, module), None
+    return _stored(target, arguments, recorded.info), recorded
+
+
+def _recorded(target: str) -> Trace | None:
+    """The run in a run file; None for a script."""
+    reason = why_unreadable(Path(target))
+    if reason:
+        raise UsageError(f"{cut(target)} {reason}; expected a Python training script or a run.")
+    return read_run(Path(target)) if is_run_file(Path(target)) else None
+
+
+def _given(target: str, arguments: list[str], module: bool) -> Program:
+    settings = load_settings(Path.cwd() if module else Path(target))
+    options = {"every": settings.every, "budget": settings.budget}
+    known = {name: str(value) for name, value in options.items() if value is not None}
+    only = dict([*known.items()][:1])  # one of them decides, as in `lifesigns run`
+    return Program(target, tuple(arguments), Path.cwd(), module, only)
+
+
+def _stored(path: str, arguments: list[str], info: RunInfo) -> Program:
+    if arguments:
+        raise UsageError(f"{path} is a run and knows its own arguments. Give none.")
+    if not info.arguments:
+        raise UsageError(
+            f"{path} does not say how it was started: it is not from lifesigns run, or from an "
+            "older one. Give the script and its arguments."
+        )
+    folder = Path(info.folder)
+    module = info.arguments[0] == "-m"
+    target, *own = info.arguments[module:]
+    script = folder / target
+    reason = why_unreadable(script) if not module else "" if folder.is_dir() else "does not exist"
+    if reason:
+        raise UsageError(f"{path} was recorded with {script}, which {reason}.")
+    return Program(target, tuple(own), folder, module, info.options)
+
+
+def _say(text: str) -> None:
+    if text:
+        print(f"lifesigns: {text}", file=sys.stderr, flush=True)
+
+
+def _lines(
+    command: str, found: Repetition, recorded: Trace | None, keep: Path | None
+) -> Iterator[str]:
+    arm = found.arms[0]
+    yield from _verdict(command, found.identity, recorded is not None)
+    if arm.how != "finished":
+        yield f"It ended so: {cut(arm.how)}"
+    if arm.end.left:
+        yield f"Processes that outlived it and were ended: {arm.end.left}."
+    yield from _files(arm)
+    yield from _outside(found)
+    yield f"Not as in your shell: {', '.join(found.unequal)}."
+    if keep is not None:
+        yield f"Kept: {keep}"
+
+
+def _verdict(command: str, found: Identity, is_recorded: bool) -> Iterator[str]:
+    seen = found.comparison
+    pair = "the recorded run and an arm" if is_recorded else "two arms"
+    if found.verdict is Verdict.IDENTICAL:
+        yield (
+            f"{command} repeats bit for bit: {_count(seen.losses, 'loss')} and "
+            f"{_count(seen.readings, 'reading')} of parameters are equal in {pair}."
+        )
+        return
+    within = found.verdict is Verdict.WITHIN_SPREAD
+    but = ", but lies within the spread of two arms" if within else ""
+    yield f"{command} does not repeat bit for bit{but}."
+    yield from _difference(seen, pair)
+    if found.noise is not None:
+        yield f"Two arms lie {found.noise.spread:.3g} apart: the noise floor."
+
+
+def _difference(seen: Comparison, pair: str) -> Iterator[str]:
+    first = seen.first
+    if first is None:
+        return
+    yield (
+        f"First difference, of {pair}: step {first.step}, {first.what}: {first.one!r} against "
+        f"{first.other!r}. The losses lie {seen.spread:.3g} apart (RMS of {seen.losses})."
+    )
+    if first.what == "loss" and first.step == 0:
+        yield "The very first loss differs: set a seed before network and data are made."
+
+
+def _files(arm: Arm) -> Iterator[str]:
+    for name, paths in vars(arm.end.changes).items():
+        named = [path for path in paths if "/__pycache__/" not in path]
+        if named:
+            yield f"Files {name} inside the sandbox: {len(named)}"
+            yield from (f"  {_shown(path)}" for path in named[:MOST_NAMED])
+            if len(named) > MOST_NAMED:
+                yield f"  and {len(named) - MOST_NAMED} more"
+    if not arm.end.changes:
+        yield "It wrote no files."
+
+
+def _outside(found: Repetition) -> Iterator[str]:
+    trees = " and ".join(_shown(str(tree)) for tree in found.trees)
+    if not found.outside:
+        part = "the first " if found.looked_at >= MOST_LOOKED_AT else ""
+        count = part + _count(found.looked_at, "file")
+        yield f"Nothing outside changed: {count} of {trees} compared."
+        return
+    who = "by the run, perhaps" if found.warning else "by somebody else"
+    yield f"Outside, in {trees}, files changed meanwhile ({who}):"
+    for name, paths in vars(found.outside).items():
+        yield from (f"  {name} {_shown(path)}" for path in paths[:MOST_NAMED])
+
+
+def _count(number: int, word: str) -> str:
+    plural = f"{word}es" if word.endswith("s") else f"{word}s"
+    return f"{number:,} {word if number == 1 else plural}"
+
+
+def _shown(path: str) -> str:
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in path)
+
+
+def _as_json(command: str, found: Repetition) -> dict[str, Any]:
+    arm = found.arms[0]
+    values = {
+        "schema": SCHEMA,
+        "command": command,
+        "repeats": found.repeats,
+        **vars(found.identity),
+        "outcomes": tuple(one.how for one in found.arms),
+        "processes_left": arm.end.left,
+        "files": arm.end.changes,
+        "outside": found.outside,
+        "looked_at": found.looked_at,
+        "unequal": found.unequal,
+        "warning": found.warning,
+    }
+    noted: dict[str, Any] = to_json(values)
+    return noted
+
+
+def _refusal(error: CannotRun) -> dict[str, Any]:
+    return {"schema": SCHEMA, "repeats": None, "reason": str(error)}

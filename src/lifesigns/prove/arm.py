@@ -1,0 +1,157 @@
+"""One training of a program in a sandbox, watched as `lifesigns run` watches it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lifesigns._errors import LifesignsError
+from lifesigns.prove.sandbox import Outcome, Sandbox, calling
+from lifesigns.records import Trace
+from lifesigns.store import read_run
+
+SILENT = {
+    "WANDB_MODE": "disabled",
+    "MLFLOW_TRACKING_URI": "file:/tmp/lifesigns-mlruns",
+    "COMET_START_ONLINE": "0",
+    "COMET_AUTO_LOG_DISABLE": "1",
+    "CLEARML_OFFLINE_MODE": "1",
+    "NEPTUNE_MODE": "debug",
+    "SWANLAB_MODE": "disabled",
+    "DVC_STUDIO_OFFLINE": "true",
+    "DVC_NO_ANALYTICS": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "WANDB_SILENT": "true",
+}
+"""Trackers send nothing."""
+OFFLINE = {
+    "HF_HUB_OFFLINE": "1",
+    "HF_DATASETS_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+}
+"""Hubs use what was downloaded before, instead of waiting for a network that is not there."""
+NETWORK_ERRORS = (
+    "gaierror", "URLError", "ConnectionError", "ConnectTimeout", "OfflineModeIsEnabled",
+    "LocalEntryNotFoundError", "Network is unreachable", "name resolution", "Max retries exceeded",
+    "Connection refused", "offline mode",
+)  # fmt: skip
+"""What an exception says that would not have been raised with a network."""
+LAYER_ERRORS = {
+    "Read-only file system": "it writes to a folder that could not be covered",
+    "Invalid cross-device link": "it renames a folder that was there before, which layers cannot",
+    "Value too large for defined data type": "it writes to a folder of another user",
+    "No space left on device": "the disk of the sandbox is full",
+}
+"""What the system says where the sandbox, not the script, is the reason."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """What is trained, from where, and how it is watched."""
+
+    target: str
+    """Path of a script, or the name of a module."""
+    arguments: tuple[str, ...] = ()
+    folder: Path = field(default_factory=Path.cwd)
+    is_module: bool = False
+    options: Mapping[str, str] = field(default_factory=dict)
+    """Of `lifesigns run`, without the dashes: `every`, `budget`, `max-steps`, `stop-on`."""
+
+    @property
+    def script(self) -> Path | None:
+        """The script's absolute path; None for a module."""
+        return None if self.is_module else self.folder / self.target
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One training in a sandbox."""
+
+    trace: Trace | None
+    """None if it left no run file."""
+    end: Outcome
+
+    @property
+    def how(self) -> str:
+        """How it ended, in the words of `RunInfo.outcome`."""
+        return "" if self.trace is None else self.trace.info.outcome
+
+    def unfair(self, *, has_network: bool, as_recorded: bool = False) -> str:
+        """Why nothing can be concluded from it; empty if something can.
+
+        Args:
+            has_network: Whether it was allowed to use the network.
+            as_recorded: It ended in the very words in which the recorded run did.
+        """
+        if self.end.timed_out:
+            return "it did not end in time; give it more with --timeout"
+        reason = "" if as_recorded else _reason(self.how, has_network)
+        if not reason and (self.trace is None or not len(self.trace.losses.steps)):
+            reason = f"no training step was seen: {self._last_words()}"
+        return reason
+
+    def _last_words(self) -> str:
+        printed = self.end.output.strip().splitlines()
+        return _line(self.how if self.how.startswith("failed") else (printed or ["nothing"])[-1])
+
+
+def train(sandbox: Sandbox, program: Program, *, timeout: float | None = None) -> Arm:
+    """Trains once, from the beginning, as if nothing had been trained before.
+
+    Args:
+        sandbox: Made for this program; entered.
+        program: What to train.
+        timeout: Seconds.
+
+    Raises:
+        CannotRun: The sandbox is not possible here.
+    """
+    run_file = sandbox.own / "run.lifesigns"
+    watching = [part for name, value in program.options.items() for part in (f"--{name}", value)]
+    order = [sys.executable, "-c", calling("lifesigns.cli"), "run", *watching]
+    order += ["--save", str(run_file), *(["-m"] if program.is_module else [])]
+    order += [_target(sandbox, program), *program.arguments]
+    end = sandbox.run(order, environment(sandbox), timeout=timeout)
+    return Arm(_trace(run_file), end)
+
+
+def environment(sandbox: Sandbox) -> dict[str, str]:
+    """The variables of an arm: those of this process, with trackers and hubs told to stay quiet.
+
+    Args:
+        sandbox: Where it runs.
+    """
+    told = SILENT if sandbox.has_network else {**SILENT, **OFFLINE}
+    # Compiled beforehand, or a compiler would be left running in the sandbox.
+    return {"LIFESIGNS_KERNEL": "now", **os.environ, **told}
+
+
+def _target(sandbox: Sandbox, program: Program) -> str:
+    absolute = Path(program.target).is_absolute() and not program.is_module
+    return str(sandbox.inside(Path(program.target).resolve())) if absolute else program.target
+
+
+def _reason(how: str, has_network: bool) -> str:
+    """Why the sandbox, not the script, is what made it fail."""
+    if how.startswith("failed: EOFError"):
+        return "it asks for input, and there is no terminal"
+    if not has_network and any(word in how for word in NETWORK_ERRORS):
+        return f"it needs the network ({_line(how)}); give it with --allow-network"
+    for word, reason in LAYER_ERRORS.items():
+        if word in how:
+            return f"{reason} ({_line(how)})"
+    return ""
+
+
+def _trace(path: Path) -> Trace | None:
+    try:
+        return read_run(path)
+    except LifesignsError:  # it was never begun
+        return None
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())[:200]
