@@ -160,6 +160,21 @@ Keep = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Keep what it wrote, printed and recorded there."),
 ]
+RuleOrTopic = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="RULE|TOPIC",
+        help="A rule's name or code, or a topic: ACT001, backprop. [default: list topics]",
+    ),
+]
+Checked = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE[:FACTORY]",
+        help="A function that returns (model, batch, loss_fn), or a script, which is run up to "
+        "the end of its first training step.",
+    ),
+]
 
 
 def settings_of(start: Path) -> Settings:

@@ -21,6 +21,7 @@ from lifesigns._options import (
     AsJson,
     AsModule,
     Budget,
+    Checked,
     Every,
     Host,
     HtmlFile,
@@ -31,6 +32,7 @@ from lifesigns._options import (
     Output,
     Port,
     Rewrite,
+    RuleOrTopic,
     RunFile,
     Runs,
     SarifFile,
@@ -175,14 +177,7 @@ def rerun(
 
 @app.command()
 def check(
-    target: Annotated[
-        str,
-        typer.Argument(
-            metavar="FILE[:FACTORY]",
-            help="A function that returns (model, batch, loss_fn), or a script, which is run up to "
-            "the end of its first training step.",
-        ),
-    ],
+    target: Checked,
     json: JsonFile = None,
     sarif: SarifFile = None,
     select: Select = None,
@@ -272,13 +267,7 @@ def rules() -> None:
 
 @app.command()
 def explain(
-    name: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="RULE|TOPIC",
-            help="A rule's name or code, or a topic: ACT001, backprop. [default: list topics]",
-        ),
-    ] = None,
+    name: RuleOrTopic = None,
     lang: Annotated[Lang, typer.Option(help="Language of the page.")] = Lang.en,
     html: Annotated[
         Path | None,
