@@ -175,6 +175,14 @@ Checked = Annotated[
         "the end of its first training step.",
     ),
 ]
+Fault = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FAULT",
+        help="One of zero-init, dead-relu, saturated, double-softmax, linear, mse-sigmoid, "
+        "none. [default: all, as a table]",
+    ),
+]
 
 
 def settings_of(start: Path) -> Settings:

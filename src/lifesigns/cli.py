@@ -23,6 +23,7 @@ from lifesigns._options import (
     Budget,
     Checked,
     Every,
+    Fault,
     Host,
     HtmlFile,
     Ignore,
@@ -282,14 +283,7 @@ def explain(
 
 @app.command()
 def demo(
-    fault: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FAULT",
-            help="One of zero-init, dead-relu, saturated, double-softmax, linear, mse-sigmoid, "
-            "none. [default: all, as a table]",
-        ),
-    ] = None,
+    fault: Fault = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of everything random.")] = 0,
 ) -> None:
     """Watch seven small networks train, six with a fault."""
