@@ -4,5 +4,5 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-sys.path += [str(Path(__file__).parents[1] / folder) for folder in ("store", "live")]
+sys.path.append(str(Path(__file__).parents[1] / "store"))
 collect_ignore_glob = [] if find_spec("starlette") and find_spec("uvicorn") else ["test_*.py"]

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
-from made_runs import rates, run, shot, side
+from compared_runs import rates, run, shot, side
 
 from lifesigns.records import Finding, Severity, SiteReading
 from lifesigns.rules import testing as example

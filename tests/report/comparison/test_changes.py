@@ -1,9 +1,9 @@
 from dataclasses import replace
 
 import pytest
+from compared_runs import GRAPH, run, shot
 from hypothesis import given
 from hypothesis import strategies as st
-from made_runs import GRAPH, run, shot
 
 from lifesigns.records import Finding, Severity
 from lifesigns.report.comparison.changes import changes

@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from compared_runs import FALLING, run, shot
 from hypothesis import given
 from hypothesis import strategies as st
-from made_runs import FALLING, run, shot
 
 from lifesigns._errors import UsageError
 from lifesigns.records import LossCurve

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from compared_runs import run, shot, side
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from made_runs import run, shot, side
 from made_sides import DEAD, DYING, HEALTHY
 
 from lifesigns.records import Finding, RateCurve, Severity, Trace

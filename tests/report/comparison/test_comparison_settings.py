@@ -1,8 +1,8 @@
 from dataclasses import replace
 
+from compared_runs import rates, run
 from hypothesis import given
 from hypothesis import strategies as st
-from made_runs import rates, run
 
 from lifesigns.records import Trace
 from lifesigns.report.comparison.settings import options, settings

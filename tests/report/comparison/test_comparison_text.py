@@ -3,9 +3,9 @@ import math
 from dataclasses import replace
 
 import pytest
+from compared_runs import FALLING, run, shot, side, with_loss
 from hypothesis import given
 from hypothesis import strategies as st
-from made_runs import FALLING, run, shot, side, with_loss
 from made_sides import DEAD, DYING, FLAT, HEALTHY
 
 from lifesigns.records import Severity, Trace

@@ -3,9 +3,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from compared_runs import FALLING, GRAPH, run, shot, with_loss
 from hypothesis import given
 from hypothesis import strategies as st
-from made_runs import FALLING, GRAPH, run, shot, with_loss
 
 from lifesigns.records import Coverage, LossCurve, ParameterReading, Quantity, Trace
 from lifesigns.report.comparison.divergence import divergence

@@ -3,9 +3,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from compared_runs import GRAPH, run, shot
 from hypothesis import given
 from hypothesis import strategies as st
-from made_runs import GRAPH, run, shot
 
 from lifesigns.records import SiteReading, Trace
 from lifesigns.report.comparison.ladder import apart, ladder
