@@ -7,7 +7,7 @@ from dataclasses import dataclass
 FIRST = 2
 """The first cycles are always recorded: initialisation shows there."""
 DENSE = 16
-"""From here on one cycle of every doubling is recorded, before that one in two doublings."""
+"""From here on one cycle of every doubling is wanted, before that one in two doublings."""
 SHORT = 1.0
 """Seconds of training for which some cycles are recorded whatever they cost: rules need them."""
 MODEST = 0.05
@@ -47,9 +47,9 @@ class Budget:
 
     What the first cycles cost counts, and spaces the others. Some are wanted: 4, 16, 32, 64, 128,
     …, for nobody knows beforehand which cycle is the last, and those that were asked for. In the
-    first second of training 4, 32, 128, 512, … are recorded whatever they cost, the rest up to a
-    `MODEST` share: where that is kept, a training that is over by then has the last of them in its
-    second half. Later all are, within `LEEWAY` times the budget.
+    first second of training all but 16 are recorded whatever they cost, so that a training that is
+    over by then has the last of them in its second half; 16 and those that were asked for up to a
+    `MODEST` share. Later all are, within `LEEWAY` times the budget.
     """
 
     share: float = 0.01
@@ -90,8 +90,8 @@ class Budget:
 
 
 def _is_needed(step: int) -> bool:
-    """Of the milestones 4, and from 32 on every second one."""
-    return step == 4 or (step > DENSE and step.bit_length() % 2 == 0)
+    """Of the milestones all but 16, which tells too little for its price where that is high."""
+    return step != DENSE and _next_milestone(step) == step
 
 
 def _next_milestone(step: int) -> int:

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from lifesigns.evidence import Stream, Threshold
-from lifesigns.evidence.terms import Term, terms_of
+from lifesigns.evidence.terms import LATE, Term, terms_of
 from lifesigns.evidence.thresholds import CALIBRATED, NOTHING, SURE_STEPS
 from lifesigns.records import Finding, LossReading, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
+SETTLED = Threshold(0.8, "the end of the loss over where its terms were read last", CALIBRATED)
 FAR = Threshold(0.5, "share of its baseline by which a term lies above it", CALIBRATED)
 
 
@@ -20,13 +21,21 @@ def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream, about the worst term."""
     terms = terms_of(stream.readings)
     course = stream.course
-    if not terms or course.steps < SURE_STEPS or course.opposed:
+    if not terms or course.steps < SURE_STEPS or course.opposed or not _has_settled(stream):
         return
     worst = min(terms, key=lambda term: term.gain)
     if -worst.gain > FAR:
         yield _finding(stream, terms, f"{worst.operation} is far above a constant prediction")
     elif len(terms) > 1 and all(term.gain < NOTHING for term in terms):
         yield _finding(stream, terms, "none of the losses in the sum is better than a constant's")
+
+
+def _has_settled(stream: Stream) -> bool:
+    """Whether the loss ends about where it was when the terms were read for the last times."""
+    shots, curve = stream.snapshots, stream.course.curve
+    late = [shot.step for shot in shots[-max(1, round(len(shots) * LATE)) :]]
+    read = [float(curve[step]) for step in late if step < len(curve)]
+    return not read or stream.course.end >= SETTLED * float(np.median(read))
 
 
 def _finding(stream: Stream, terms: Sequence[Term], symptom: str) -> Finding:
@@ -56,7 +65,7 @@ def _finding(stream: Stream, terms: Sequence[Term], symptom: str) -> Finding:
 
 
 # --- cases ----------------------------------------------------------------------------------------
-def _example(first: float, second: float, steps: int = 200) -> Trace:
+def _example(first: float, second: float, steps: int = 200, end: float = 1.0) -> Trace:
     """Two squared errors, of targets ±1: a constant prediction has a loss of 1 in both."""
     graph = example.chain("linear", "relu", "linear/1", "mse_loss", batch=32)
     sign = np.tile([[-1.0], [1.0]], (16, 1))
@@ -75,8 +84,8 @@ def _example(first: float, second: float, steps: int = 200) -> Trace:
         )
 
     loss = reading(first, reading(second))
-    shots = [example.snapshot(graph, step=s, loss=loss) for s in (0, 1, 50, steps - 1)]
-    return example.trace(*shots, losses=[first + second] * steps)
+    shots = [example.snapshot(graph, step=s, loss=loss) for s in (0, 1, 50, steps // 2)]
+    return example.trace(*shots, losses=np.linspace(1.0, end, steps) * (first + second))
 
 
 RULE = Rule(
@@ -102,12 +111,13 @@ A term that is there to be opposed, or one whose weight is nearly 0.
     ),
     reads=frozenset({Quantity.LOSS}),
     check=check,
-    thresholds={"far": FAR, "learned": NOTHING, "steps": SURE_STEPS},
+    thresholds={"far": FAR, "learned": NOTHING, "steps": SURE_STEPS, "settled": SETTLED},
     cases=(
         Case("the second is worse than a constant", lambda: _example(0.1, 2.0), Severity.WARNING),
         Case("none is better", lambda: _example(1.0, 1.0), Severity.WARNING),
         Case("near miss: one is at its constant", lambda: _example(0.1, 1.0), None),
         Case("both are learned", lambda: _example(0.1, 0.2), None),
+        Case("near miss: it fell further", lambda: _example(0.1, 2.0, end=0.2), None),
         Case("too short", lambda: _example(0.1, 2.0, steps=60), None),
         Case("readings missing: no terms", lambda: example.unread(_example(0.1, 2.0)), None),
     ),
