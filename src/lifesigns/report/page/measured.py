@@ -109,7 +109,11 @@ def _normalises(layer: Layer) -> bool:
 
 def _slopes(snapshot: Snapshot, layers: Sequence[Layer]) -> Floats:
     """RMS of the gradient passed on over RMS of the gradient that arrived."""
-    readings = [snapshot.reading(layer.end) if layer.end >= 0 else None for layer in layers]
+    bent = [layer.end >= 0 and not _normalises(layer) for layer in layers]  # softmax has no one σ′
+    readings = [
+        snapshot.reading(layer.end) if read else None
+        for layer, read in zip(layers, bent, strict=True)
+    ]
     slopes = np.full(len(layers), np.nan)
     arrived = _Stack.of([r.output_gradient if r else None for r in readings])
     passed = _Stack.of([r.input_gradient if r else None for r in readings])

@@ -1,7 +1,7 @@
 // The findings as cards: what, where, why and what to do; consequences beneath their root cause.
 
 import { html, useState } from "./libraries.js";
-import { layersOf, nearestColumn } from "./page.js";
+import { isOdd, layersOf, nearestColumn } from "./page.js";
 import { Sign } from "./severity.js";
 import { choose } from "./state.js";
 import { say, titleOf, translated } from "./words.js";
@@ -91,7 +91,8 @@ async function copy(text) {
 function Nothing({ page }) {
   const layers = page.layers.length;
   return html`<div class="card healthy">
-    <p>${say("Nothing was found.")} ${layers > 0 && say("{} layers were watched at {} recorded steps: no layer is dead, saturated or cut off as far as these steps show.", layers, page.run.recorded)}</p>
+    <p>${say("Nothing was found.")} ${isOdd(page) && say("Some numbers of the table lie outside what is expected; where a network learns all the same, that is no finding.")}
+    ${layers > 0 && !isOdd(page) && say("{} layers were watched at {} recorded steps: no layer is dead, saturated or cut off as far as these steps show.", layers, page.run.recorded)}</p>
     <p class="soft">${say("What was not seen is listed at the top of the page; what happens between recorded steps is not seen either.")}</p>
   </div>`;
 }

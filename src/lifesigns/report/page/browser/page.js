@@ -1,7 +1,7 @@
 // The page document with its arrays unpacked, and the questions that several charts ask of it.
 
 import { unpack, unpackMatrix } from "./arrays.js";
-import { level } from "./expected.js";
+import { BROKEN, level } from "./expected.js";
 
 const CLEARLY = 0.8; // of the farthest
 
@@ -30,7 +30,8 @@ export function cell(page, layer, key, column) {
   const about = page.columns.find((each) => each.key === key);
   const value = page.ladder[key].at(layer, column);
   // Gradients are judged relative to the last layer's; none at all is too small whatever that is.
-  const judged = key === "gradient" && value !== 0 ? value / lastGradient(page, column) : value;
+  const relative = key === "gradient" && value !== 0 && Number.isFinite(value);
+  const judged = relative ? value / lastGradient(page, column) : value;
   return { value, about, level: level(judged, about) };
 }
 
@@ -78,7 +79,20 @@ export function firstColumn(page) {
 export function firstLayer(page) {
   const named = page.findings.flatMap((_, finding) => layersOf(page, finding));
   const mapped = new Set(page.maps.map((map) => map.layer));
-  return named.find((layer) => mapped.has(layer)) ?? page.maps[0]?.layer ?? named[0] ?? 0;
+  return named.find((layer) => mapped.has(layer)) ?? named[0] ?? oddest(page, mapped) ?? 0;
+}
+
+/** Of the layers with a map, the first that ends farthest from what is expected. */
+function oddest(page, mapped) {
+  const last = page.recorded.steps.length - 1;
+  const farness = (layer) => Math.max(...page.columns.map(({ key }) => Math.abs(cell(page, layer, key, last).level || 0)));
+  return [...mapped].sort((a, b) => farness(b) - farness(a) || a - b)[0];
+}
+
+/** Whether some number of the last recorded step lies where a rule may alarm. */
+export function isOdd(page) {
+  const last = page.recorded.steps.length - 1;
+  return page.layers.some((_, layer) => page.columns.some(({ key }) => Math.abs(cell(page, layer, key, last).level) >= BROKEN));
 }
 
 /** The column whose step is nearest to `step`. */

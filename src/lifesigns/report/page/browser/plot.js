@@ -45,9 +45,17 @@ export function axis(more = {}) {
     ticks: { show: false },
     size: 48,
     gap: 6,
-    values: (_, values) => values.map((value) => (value === null ? "" : short(value))),
+    values: (_, values) => toldApart(values),
     ...more,
   };
+}
+
+/** Numbers of an axis, with as many digits as tell neighbours apart. */
+function toldApart(values) {
+  const texts = values.map((value) => (value === null ? "" : short(value)));
+  const shown = texts.filter(Boolean);
+  if (new Set(shown).size === shown.length) return texts;
+  return values.map((value) => (value === null ? "" : String(Number(value.toPrecision(5))).replace("-", "−")));
 }
 
 /** A vertical scale and its axis: logarithmic ones have only numbers above 0. */
