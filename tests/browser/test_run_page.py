@@ -261,10 +261,22 @@ def test_axe_finds_no_violation(opened, html, scheme, width):
 
 
 def test_a_healthy_run_says_what_is_healthy_and_what_was_not_seen(opened):
-    page = opened(page_html(sample(findings=False)))
+    document = sample(findings=False)
+    for column in document["columns"]:
+        column["expected"] = column["broken"] = [None, None]
+
+    page = opened(page_html(document))
 
     assert "4 layers were watched at 40 recorded steps" in page.locator(".healthy").inner_text()
     assert "Inside opaque operations" in page.locator(".coverage").inner_text()
+
+
+def test_numbers_that_no_rule_alarms_at_are_not_called_healthy(opened):
+    page = opened(page_html(sample(findings=False)))
+
+    said = page.locator(".healthy").inner_text()
+    assert "outside what is expected" in said
+    assert "no layer is dead" not in said
 
 
 def test_hundreds_of_layers_scroll_within_their_box(opened):
