@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from lifesigns.records import (
     Cost,
     Finding,
+    Graph,
     Kind,
     LossCurve,
     ParameterReading,
     RunInfo,
+    Site,
     SiteReading,
     Snapshot,
     Trace,
@@ -40,6 +42,17 @@ def writer_off_local_disk(path, info):
         patch.setattr(location, "is_local", lambda folder: False)
         return RunWriter(path, info)
 
+
+def edges(sites):
+    """Between sites that there are: a graph with others is a damaged one."""
+    places = st.integers(0, len(sites) - 1)
+    return st.just(()) if not sites else st.lists(st.tuples(places, places), max_size=3).map(tuple)
+
+
+GRAPHS = st.lists(st.from_type(Site), max_size=3).flatmap(
+    lambda sites: edges(sites).map(lambda joined: Graph(tuple(sites), joined))
+)
+st.register_type_strategy(Graph, GRAPHS)
 
 STORES = [Store("write-ahead log", RunWriter), Store("rollback journal", writer_off_local_disk)]
 

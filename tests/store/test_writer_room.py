@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lifesigns.evidence.kept import Room
 from lifesigns.records import Cost, RunInfo
+from lifesigns.records.kept import Room
 from lifesigns.rules import testing as example
 from lifesigns.store import RunWriter, read_run, writer
 

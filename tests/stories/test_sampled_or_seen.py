@@ -56,7 +56,7 @@ def test_features_that_are_constant_in_samples_differ_no_more_than_the_interval_
     alike = differing.sort().values[: int(known.evidence["constant"])]
 
     assert known.evidence["constant"] > CONSTANT
-    assert "in 8 of 144 steps" in known.symptom
+    assert "(8 of 144 steps)" in known.symptom
     assert 0 < alike.max() <= most
 
 

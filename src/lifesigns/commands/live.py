@@ -47,12 +47,12 @@ def live(
     door = Door(host, listener.getsockname()[1])
 
     async def run() -> None:
+        print(f"{door.announcement()}\nCtrl-C ends it.", flush=True)
+        if opened:
+            webbrowser.open(door.address)
         app, following = open_run(path, selection or Selection(), door)
         await serve(app, following, listener, is_over=lambda: False)
 
     with suppress(KeyboardInterrupt):
-        print(f"{door.announcement()}\nCtrl-C ends it.", flush=True)
-        if opened:
-            webbrowser.open(door.address)
         asyncio.run(run())
     return 0

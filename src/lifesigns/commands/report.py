@@ -19,7 +19,7 @@ def report(
     """Writes the page of the run file at `path`, the whole page or nothing.
 
     The run file is streamed; what is held of it is bounded, see `lifesigns.report.page.PageBuilder`
-    and `lifesigns.evidence.kept`.
+    and `lifesigns.records.kept`.
 
     Args:
         path: A run file; the run may have ended, been killed, or still be going on.

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from lifesigns.evidence.kept import KeptSnapshots
 from lifesigns.live.cursor import Cursor
 from lifesigns.records import LossCurve, Trace
+from lifesigns.records.kept import KeptSnapshots
 from lifesigns.report import Report
 from lifesigns.report.page import PageBuilder
 from lifesigns.report.page.status import run_of

@@ -16,7 +16,6 @@ import numpy as np
 
 from lifesigns._errors import RunFileError
 from lifesigns._outputs import beside, put
-from lifesigns.evidence.kept import Kept, Room
 from lifesigns.records import (
     Cost,
     Finding,
@@ -27,6 +26,7 @@ from lifesigns.records import (
     RunInfo,
     Snapshot,
 )
+from lifesigns.records.kept import Kept, Room
 from lifesigns.records.trace import NO_RATES
 from lifesigns.store.location import choose_journal, make_way
 from lifesigns.store.packing import as_json, compress, pack

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lifesigns.evidence.kept import LEAST, MOST, MOST_BYTES, Kept, Room
 from lifesigns.record.schedule.taken import Taken
+from lifesigns.records.kept import LEAST, MOST, MOST_BYTES, Kept, Room
 
 
 class KeptTaken:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lifesigns.evidence.kept import READING
 from lifesigns.record.schedule.kept import KeptTaken
 from lifesigns.record.schedule.taken import Parameters, Taken
 from lifesigns.records import Snapshot
+from lifesigns.records.kept import READING
 
 
 class Snapshots:

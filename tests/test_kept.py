@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lifesigns.evidence import kept as module
-from lifesigns.evidence.kept import LEAST, MOST, NOTABLE, KeptSnapshots, size_of
 from lifesigns.records import Graph, Mixing, NonFinite, SiteReading, Snapshot, UnitSums
+from lifesigns.records import kept as module
+from lifesigns.records.kept import LEAST, MOST, NOTABLE, KeptSnapshots, size_of
 
 GRAPH = Graph()
 NAN = NonFinite("forward", "3:log#0", "log", 8)
