@@ -13,7 +13,11 @@ from lifesigns.records import Finding, LossReading, Quantity, Remedy, Severity, 
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
-SETTLED = Threshold(0.8, "the end of the loss over where its terms were read last", CALIBRATED)
+SETTLED = Threshold(
+    0.8,
+    "the end of the loss over where its terms were read last",
+    "definition: after a fall by a fifth a term is not where it was read",
+)
 FAR = Threshold(0.5, "share of its baseline by which a term lies above it", CALIBRATED)
 
 
