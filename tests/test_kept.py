@@ -6,17 +6,16 @@ import numpy as np
 import pytest
 
 from lifesigns.records import Graph, Mixing, NonFinite, SiteReading, Snapshot, UnitSums
-from lifesigns.records import kept as module
-from lifesigns.records.kept import LEAST, MOST, NOTABLE, KeptSnapshots, size_of
+from lifesigns.records.kept import MEMORY, NOTABLE, Kept, size_of
 
 GRAPH = Graph()
 NAN = NonFinite("forward", "3:log#0", "log", 8)
 
 
-def keep(snapshots):
-    kept = KeptSnapshots()
-    for snapshot in snapshots:
-        kept.add(snapshot)
+def keep(snapshots, **room):
+    kept = Kept(replace(MEMORY, **room))
+    for one in snapshots:
+        kept.add(one, one.step, size_of(one), is_notable=one.is_notable)
     return kept
 
 
@@ -35,14 +34,14 @@ def of_units(units):
 
 
 def test_a_usual_run_is_kept_whole():
-    assert steps(keep(run(MOST))) == list(range(MOST))
+    assert steps(keep(run(MEMORY.most))) == list(range(MEMORY.most))
 
 
-@pytest.mark.parametrize("length", [MOST + 1, 1000, 20_000])
+@pytest.mark.parametrize("length", [MEMORY.most + 1, 1000, 20_000])
 def test_the_first_the_latest_and_evenly_spaced_ones_between_are_kept(length):
     found = steps(keep(run(length)))
 
-    assert len(found) <= MOST
+    assert len(found) <= MEMORY.most
     assert found[:16] == list(range(16))
     assert found[-42:] == list(range(length - 42, length))
     assert max(np.diff(found)) <= length / 40
@@ -71,33 +70,42 @@ def test_what_was_recorded_for_a_reason_stays(what):
 def test_of_very_many_notable_steps_the_first_stay():
     found = steps(keep(run(5000, nonfinite=NAN)))
 
-    assert len(found) <= MOST
+    assert len(found) <= MEMORY.most
     assert found[:NOTABLE] == list(range(NOTABLE))
 
 
-def test_snapshots_of_a_large_network_are_kept_within_their_bytes(monkeypatch):
-    monkeypatch.setattr(module, "MOST_BYTES", 50 * size_of(Snapshot(0, GRAPH, sites=of_units(500))))
+def test_snapshots_of_a_large_network_are_kept_within_their_bytes():
+    most = 50 * size_of(Snapshot(0, GRAPH, sites=of_units(500)))
 
-    kept = keep(run(2000, sites=of_units(500)))
+    kept = keep(run(2000, sites=of_units(500)), most_bytes=most)
 
-    assert LEAST // 2 < len(list(kept)) <= 50
-    assert sum(map(size_of, kept)) <= module.MOST_BYTES
+    assert MEMORY.least // 2 < len(list(kept)) <= 50
+    assert sum(map(size_of, kept)) <= most
     assert {0, 1, 2, 3, 1998, 1999} <= set(steps(kept))
     assert kept.recorded == 2000
 
 
-def test_a_few_are_kept_however_large_they_are(monkeypatch):
-    monkeypatch.setattr(module, "MOST_BYTES", 1)
+def test_a_few_are_kept_however_large_they_are():
+    kept = keep(run(MEMORY.least, sites=of_units(500)), most_bytes=1)
 
-    assert steps(keep(run(LEAST, sites=of_units(500)))) == list(range(LEAST))
+    assert steps(kept) == list(range(MEMORY.least))
 
 
-def test_a_joined_step_has_the_number_of_the_one_it_goes_on_with():
+def test_what_is_kept_no_longer_is_handed_back():
+    kept, dropped = Kept(replace(MEMORY, most=32)), []
+    for number in range(500):
+        dropped += kept.add(number, number, 1)
+
+    assert sorted([*kept, *dropped]) == list(range(500))
+
+
+def test_a_joined_step_is_counted_once():
     kept = keep(run(4))
 
     kept.join(2)
+    kept.add(Snapshot(2, GRAPH), 2, 1)
 
-    assert steps(kept) == [0, 1, 2, 2]
+    assert kept.recorded == 4
 
 
 def test_the_size_of_a_snapshot_is_no_less_than_its_arrays():

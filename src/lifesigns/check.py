@@ -84,8 +84,7 @@ def checked(
         finally:
             recorder.stop()
     trace = recorder.trace()
-    judgement = selection.judge(trace)
-    return Report(trace, judgement.findings, judgement.ignored)
+    return Report.of(trace, selection)
 
 
 def _pair(batch: Any) -> tuple[Any, Any]:

@@ -113,8 +113,7 @@ class Watcher:
         return self._judged(self.trace)
 
     def _judged(self, trace: Trace) -> Report:
-        judgement = self._selection.judge(trace)
-        return Report(trace, judgement.findings, judgement.ignored)
+        return Report.of(trace, self._selection)
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the page of the report on everything so far."""

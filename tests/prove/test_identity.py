@@ -22,7 +22,7 @@ def test_equal_runs_are_identical_and_what_was_compared_is_counted():
 
     assert found.verdict is Verdict.IDENTICAL
     assert found.comparison.losses == 2
-    assert found.comparison.readings > 0
+    assert found.comparison.snapshots > 0
     assert found.comparison.spread == 0
 
 
@@ -33,7 +33,7 @@ def test_the_last_bit_of_one_loss_makes_a_difference():
 
     assert found.verdict is Verdict.DIFFERENT
     first = found.comparison.first
-    assert (first.what, first.one, first.other) == ("loss", 1.0, next_number)
+    assert (first.quantity, first.first, first.other) == ("loss", 1.0, next_number)
 
 
 def test_zero_and_minus_zero_differ_but_not_two_nans():
@@ -44,8 +44,8 @@ def test_zero_and_minus_zero_differ_but_not_two_nans():
 def test_a_weight_that_differs_under_equal_losses_is_seen():
     first = compare(run([2.0, 1.0], weight=0.1), run([2.0, 1.0], weight=0.1001)).first
 
-    assert first.what.endswith(": weight_rms")
-    assert (first.one, first.other) == (0.1, 0.1001)
+    assert first.quantity == "weight_rms"
+    assert (first.first, first.other) == (0.1, 0.1001)
 
 
 def test_two_ways_of_summing_a_tensor_are_no_difference():
@@ -55,7 +55,7 @@ def test_two_ways_of_summing_a_tensor_are_no_difference():
 def test_a_run_that_ended_earlier_is_another_one():
     first = compare(run([2.0, 1.0, 0.5]), run([2.0, 1.0])).first
 
-    assert first.what == "steps"
+    assert first.quantity == "number of steps"
 
 
 @pytest.mark.parametrize("outcome", ["running", "interrupted", "ended by SIGTERM"])

@@ -1,23 +1,27 @@
 """Of a long run, and of a large network, a bounded part stays in memory."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from lifesigns.record import Recorder
-from lifesigns.record.schedule import kept as module
-from lifesigns.record.schedule.kept import LEAST, KeptTaken
+from lifesigns.record.schedule import snapshots as module
 from lifesigns.record.schedule.loss_log import LossLog
 from lifesigns.record.schedule.taken import Taken
 from lifesigns.records import Graph, Snapshot
+from lifesigns.records.kept import MEMORY
 
 GRAPH = Graph()
 
 
 def keep(several):
-    kept = KeptTaken()
+    """What the recorder keeps of cycles with one backward pass each."""
+    snapshots = module.Snapshots(deliver=None)
     for taken in several:
-        kept.add(taken)
-    return kept
+        snapshots.add(taken)
+        snapshots.finish(tuple, 0, lambda row: row)
+    return snapshots
 
 
 def make(step, stream, parameters):
@@ -28,27 +32,16 @@ def run(steps, size=0, *, is_notable=False):
     return (Taken(step, 0, size, is_notable, make) for step in range(steps))
 
 
-def steps(kept):
-    return [taken.snapshot().step for taken in kept]
-
-
-def test_a_step_of_several_losses_stays_whole_or_goes_whole():
-    several = (Taken(step, stream, 0, False, make) for step in range(5000) for stream in range(3))
-
-    kept = keep(several)
-
-    between = [taken for taken in kept if 20 < taken.step < 4900]
-    assert between
-    assert all(steps(between).count(step) == 3 for step in steps(between))
-    assert kept.recorded == 5000
+def steps(snapshots):
+    return [taken.snapshot().step for taken in snapshots.kept]
 
 
 def test_a_joined_step_has_the_number_of_the_one_it_goes_on_with():
     looked_at, others = keep(run(4)), keep(run(4))
     steps(looked_at)
 
-    for kept in (looked_at, others):
-        kept.join(2)
+    for snapshots in (looked_at, others):
+        snapshots.join(2)
 
     assert steps(looked_at) == steps(others) == [0, 1, 2, 2]
 
@@ -100,7 +93,7 @@ def test_the_size_of_a_snapshot_is_no_less_than_its_arrays():
 
 
 def test_a_trace_tells_how_many_steps_were_recorded_and_has_every_loss(monkeypatch):
-    monkeypatch.setattr(module, "MOST_BYTES", 1)
+    monkeypatch.setattr(module, "MEMORY", replace(MEMORY, most_bytes=1))
     model, recorder = torch.nn.Linear(3, 1), Recorder(every=1, strict=True)
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
     recorder.start()
@@ -112,7 +105,7 @@ def test_a_trace_tells_how_many_steps_were_recorded_and_has_every_loss(monkeypat
     trace = recorder.trace()
 
     assert (trace.recorded, len(trace.losses.steps)) == (100, 100)
-    assert trace.recorded_steps <= LEAST
+    assert trace.recorded_steps <= MEMORY.least
     assert recorder.trace(98).losses.steps.tolist() == [98, 99]
 
 

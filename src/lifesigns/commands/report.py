@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 
@@ -57,4 +56,4 @@ def _write(run: FollowedRun, output: Path) -> None:
             break
     if is_new:
         judged = run.report(run.trace())
-        _outputs.write(output, page_html(json.loads(run.document(judged))))
+        _outputs.write(output, page_html(run.document(judged)))

@@ -17,6 +17,9 @@ from lifesigns.prove.copies import CannotRun
 from lifesigns.prove.identity import Comparison, Identity, Verdict
 from lifesigns.prove.repetition import Repetition, repeat
 from lifesigns.records import RunInfo, Trace, to_json
+from lifesigns.report.comparison.as_json import difference_as_json
+from lifesigns.report.comparison.recordings import Phase
+from lifesigns.report.comparison.words import located
 from lifesigns.settings import load_settings
 from lifesigns.store import read_run
 
@@ -137,31 +140,28 @@ def _lines(
 
 def _verdict(command: str, found: Identity, is_recorded: bool) -> Iterator[str]:
     seen = found.comparison
-    pair = "the recorded run and an arm" if is_recorded else "two arms"
+    names = ("the recorded run", "an arm") if is_recorded else ("one arm", "another")
     if found.verdict is Verdict.IDENTICAL:
         yield (
             f"{command} repeats bit for bit: {_count(seen.losses, 'loss')} and "
-            f"{_count(seen.readings, 'reading')} of parameters are equal in {pair}."
+            f"{_count(seen.snapshots, 'recorded step')} are equal in {' and '.join(names)}."
         )
         return
     within = found.verdict is Verdict.WITHIN_SPREAD
     but = ", but lies within the spread of two arms" if within else ""
     yield f"{command} does not repeat bit for bit{but}."
-    yield from _difference(seen, pair)
+    yield from _difference(seen, names)
     if found.noise is not None:
         yield f"Two arms lie {found.noise.spread:.3g} apart: the noise floor."
 
 
-def _difference(seen: Comparison, pair: str) -> Iterator[str]:
-    first = seen.first
-    if first is None:
+def _difference(seen: Comparison, names: tuple[str, str]) -> Iterator[str]:
+    if seen.first is None:
         return
-    yield (
-        f"First difference, of {pair}: step {first.step}, {first.what}: {first.one!r} against "
-        f"{first.other!r}. The losses lie {seen.spread:.3g} apart (RMS of {seen.losses})."
-    )
-    if first.what == "loss" and first.step == 0:
-        yield "The very first loss differs: set a seed before network and data are made."
+    yield f"First difference: {located(seen.first, names)}."
+    yield f"The losses lie {seen.spread:.3g} apart (RMS of {seen.losses})."
+    if seen.first.step == 0 and seen.first.phase <= Phase.LOSS:
+        yield "The very first step differs: set a seed before network and data are made."
 
 
 def _files(arm: Arm) -> Iterator[str]:
@@ -204,7 +204,9 @@ def _as_json(command: str, found: Repetition) -> dict[str, Any]:
         "schema": SCHEMA,
         "command": command,
         "repeats": found.repeats,
-        **vars(found.identity),
+        "verdict": found.identity.verdict,
+        "comparison": _compared(found.identity.comparison),
+        "noise": found.identity.noise and _compared(found.identity.noise),
         "outcomes": tuple(one.how for one in found.arms),
         "processes_left": arm.end.left,
         "files": arm.end.changes,
@@ -215,6 +217,10 @@ def _as_json(command: str, found: Repetition) -> dict[str, Any]:
     }
     noted: dict[str, Any] = to_json(values)
     return noted
+
+
+def _compared(seen: Comparison) -> dict[str, Any]:
+    return {**vars(seen), "first": difference_as_json(seen.first, ("one", "other"))}
 
 
 def _refusal(error: CannotRun) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from lifesigns._errors import UsageError
 from lifesigns._outputs import STDOUT
-from lifesigns.records import Trace
 from lifesigns.report import Report
 from lifesigns.rules import Selection
 from lifesigns.store import read_findings, read_run
@@ -38,7 +37,7 @@ def show(
     if json_output and sarif_path == STDOUT:
         raise UsageError("--json and --sarif - both write to standard output: give one of them.")
     trace = read_run(path)
-    report = _report(path, trace, selection or Selection())
+    report = Report.of(trace, selection or Selection(), read_findings(path))
     if json_output:
         print(json.dumps(report.to_json(), indent=2))
     elif sarif_path != STDOUT:
@@ -46,11 +45,3 @@ def show(
     if sarif_path is not None:
         report.write_sarif(sarif_path)
     return 0
-
-
-def _report(path: Path, trace: Trace, selection: Selection) -> Report:
-    """What was found live; a run that did not reach its end is judged now."""
-    if selection == Selection() and trace.info.outcome != "running":
-        return Report(trace, read_findings(path))
-    judgement = selection.judge(trace)
-    return Report(trace, judgement.findings, judgement.ignored)

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from lifesigns.live.cursor import Cursor
-from lifesigns.records import LossCurve, Trace
-from lifesigns.records.kept import KeptSnapshots
+from lifesigns.records import LossCurve, Snapshot, Trace
+from lifesigns.records.kept import MEMORY, Kept, size_of
 from lifesigns.report import Report
 from lifesigns.report.page import PageBuilder
 from lifesigns.report.page.status import run_of
@@ -55,12 +55,12 @@ class FollowedRun:
     def _begin(self) -> None:
         self._reader = NewsReader(self._path)
         self._builder = self._new_builder()
-        self._kept = KeptSnapshots()
+        self._kept: Kept[Snapshot] = Kept(MEMORY)
         self._news = News(Trace())
         self._losses = LossCurve()
         self._number = 0
         self._is_killed = False
-        self._document: tuple[object, str] = (None, "")
+        self._text: tuple[object, str] = (None, "")
 
     @property
     def cursor(self) -> Cursor:
@@ -95,7 +95,7 @@ class FollowedRun:
         state, losses, snapshots = self._news.state, self._losses, tuple(self._kept)
         # As `read_run`: a killed run did not get round to noting its last steps.
         seen = max(state.steps, *(s.step for s in snapshots[-1:]), int(losses.steps.max(initial=0)))
-        recorded = self._kept.recorded
+        recorded = max(state.recorded, self._kept.recorded)  # a long run's file keeps not all
         return replace(state, snapshots=snapshots, losses=losses, steps=seen, recorded=recorded)
 
     def report(self, trace: Trace) -> Report:
@@ -104,10 +104,7 @@ class FollowedRun:
         Args:
             trace: What `trace` returned.
         """
-        if self._selection == Selection() and trace.info.outcome != "running":
-            return Report(trace, self._news.findings)
-        judgement = self._selection.judge(trace)
-        return Report(trace, judgement.findings, judgement.ignored)
+        return Report.of(trace, self._selection, self._news.findings)
 
     def judged(self, report: Report) -> dict[str, Any]:
         """What pages are told of a report.
@@ -117,20 +114,25 @@ class FollowedRun:
         """
         return self._builder.judged(report.trace, report.findings, report.ignored)
 
-    def document(self, judged: Report | None) -> str:
-        """The page as JSON, of everything that has been read.
+    def document(self, judged: Report | None) -> dict[str, Any]:
+        """The page document of everything that has been read.
+
+        Args:
+            judged: What was concluded last; None where nothing was.
+        """
+        findings, ignored = (judged.findings, judged.ignored) if judged else ((), {})
+        return self._builder.document(self.trace(), findings, ignored, killed=self._is_killed)
+
+    def document_text(self, judged: Report | None) -> str:
+        """The same as JSON; made once for all pages that ask.
 
         Args:
             judged: What was concluded last; None where nothing was.
         """
         asked = (self.cursor, self._is_killed, judged)
-        if asked != self._document[0]:
-            findings, ignored = (judged.findings, judged.ignored) if judged else ((), {})
-            document = self._builder.document(
-                self.trace(), findings, ignored, killed=self._is_killed
-            )
-            self._document = asked, as_text(document)
-        return self._document[1]
+        if asked != self._text[0]:
+            self._text = asked, as_text(self.document(judged))
+        return self._text[1]
 
     @property
     def _key(self) -> str:
@@ -156,7 +158,8 @@ class FollowedRun:
         for number, snapshot in news.snapshots:
             self._number = number
             self._builder.add(snapshot)
-            self._kept.add(snapshot)
+            size = size_of(snapshot)
+            self._kept.add(snapshot, snapshot.step, size, is_notable=snapshot.is_notable)
             if number > news.latest - TOLD_AGAIN:
                 yield number, as_text(self._builder.event(snapshot, number))
 

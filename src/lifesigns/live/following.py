@@ -57,7 +57,7 @@ class Following:
             raise error
         if self._judged is None:
             await self._judge_what_is_new()
-        return await self._read(lambda: (self._run.document(self._judged), self._run.cursor))
+        return await self._read(lambda: (self._run.document_text(self._judged), self._run.cursor))
 
     async def events(self, after: Cursor) -> AsyncIterator[str]:
         """What is new after a place, as it comes; ends when the page has to start anew.

@@ -1,4 +1,4 @@
-"""Is one run the other, to the bit? Losses of every step, and readings of the parameters.
+"""Is one run the other, to the bit? Losses of every step, and what was read in recorded ones.
 
 Only what both runs have is compared: recordings are spaced by the time they take, so two runs do
 not always record the same steps, and a killed run has lost its last losses.
@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
 import numpy as np
 
-from lifesigns.records import ParameterReading, Trace
+from lifesigns.records import Trace
 from lifesigns.records.units import Floats
+from lifesigns.report.comparison.divergence import divergence
+from lifesigns.report.comparison.recordings import Difference, Phase
 
-READINGS = ("weight_rms", "gradient_rms", "update_rms", "sign_coherence")
-"""What is compared of each parameter."""
-REDUCTION = 1e-5
-"""Relative: two ways of summing one tensor (torch, a compiled program) differ by less."""
 FACTOR = 3.0
 """A run lies within the spread of two arms if it is at most this many times as far from one of them
 as they are from each other: one pair is a small sample of the spread."""
@@ -38,26 +35,15 @@ class Verdict(str, Enum):
 
 
 @dataclass(frozen=True)
-class Difference:
-    """Where two runs part for the first time."""
-
-    step: int
-    what: str
-    """`loss`, or a parameter and its reading, or `steps` for a run that is shorter."""
-    one: float
-    other: float
-
-
-@dataclass(frozen=True)
 class Comparison:
     """Two runs beside each other."""
 
     losses: int
     """How many losses both have."""
-    readings: int
-    """How many readings of parameters both have."""
+    snapshots: int
+    """How many steps both have recorded."""
     first: Difference | None
-    """None if all of them are equal."""
+    """Where they part; None if all of that is equal."""
     spread: float
     """RMS of the difference of their losses, in the loss's unit; 0 if they are equal."""
 
@@ -81,19 +67,13 @@ def compare(one: Trace, other: Trace) -> Comparison:
 
     Example:
         >>> compare(Trace(), Trace())
-        Comparison(losses=0, readings=0, first=None, spread=0.0)
+        Comparison(losses=0, snapshots=0, first=None, spread=0.0)
     """
-    common = min(len(one.losses.steps), len(other.losses.steps))
-    mine, others = one.losses.values[:common], other.losses.values[:common]
-    pairs = _pairs(one, other)
-    candidates = [
-        _first_loss(one, mine, others),
-        _first_reading(pairs),
-        _missing(one, other, common),
-    ]
-    found = [candidate for candidate in candidates if candidate is not None]
-    first = min(found, key=lambda difference: difference.step, default=None)
-    return Comparison(common, len(pairs), first, _spread(mine, others))
+    parted = divergence(one, other)
+    common = parted.losses
+    first = parted.difference or (_shorter(one, other, common) if _is_cut(one, other) else None)
+    spread = _spread(one.losses.values[:common], other.losses.values[:common])
+    return Comparison(common, parted.snapshots, first, spread)
 
 
 def identity(recorded: Trace, arm: Trace, second: Trace | None = None) -> Identity:
@@ -114,57 +94,11 @@ def identity(recorded: Trace, arm: Trace, second: Trace | None = None) -> Identi
     return Identity(Verdict.WITHIN_SPREAD if is_within else Verdict.DIFFERENT, comparison, noise)
 
 
-def _first_loss(one: Trace, mine: Floats, others: Floats) -> Difference | None:
-    unequal = np.flatnonzero(~_equal(mine, others))
-    if not len(unequal):
-        return None
-    at = unequal[0]
-    return Difference(int(one.losses.steps[at]), "loss", float(mine[at]), float(others[at]))
-
-
-def _equal(one: Floats, other: Floats) -> Any:
-    """To the bit; one NaN is as good as another."""
-    same = np.ascontiguousarray(one).view(np.int64) == np.ascontiguousarray(other).view(np.int64)
-    return same | (np.isnan(one) & np.isnan(other))
-
-
-def _pairs(one: Trace, other: Trace) -> list[Difference]:
-    """The readings that both runs have, in the order of training."""
-    theirs = _readings(other)
-    return [
-        Difference(step, f"{name}: {reading}", value, theirs[step, stream, name, reading])
-        for (step, stream, name, reading), value in _readings(one).items()
-        if (step, stream, name, reading) in theirs
-    ]
-
-
-def _readings(trace: Trace) -> dict[tuple[int, int, str, str], float]:
-    return {
-        (snapshot.step, snapshot.stream, parameter.name, reading): value
-        for snapshot in trace.snapshots
-        for parameter in snapshot.parameters
-        for reading, value in _measured(parameter)
-    }
-
-
-def _measured(parameter: ParameterReading) -> list[tuple[str, float]]:
-    values = [(name, float(getattr(parameter, name))) for name in READINGS]
-    return [(name, value) for name, value in values if not np.isnan(value)]
-
-
-def _first_reading(pairs: list[Difference]) -> Difference | None:
-    for pair in pairs:
-        if not np.isclose(pair.one, pair.other, rtol=REDUCTION, atol=0.0):
-            return pair
-    return None
-
-
-def _missing(one: Trace, other: Trace, common: int) -> Difference | None:
+def _shorter(one: Trace, other: Trace, common: int) -> Difference:
     """One run goes on where the other has ended by itself."""
-    if not _is_cut(one, other):
-        return None
     longer = max(one, other, key=lambda trace: len(trace.losses.steps))
-    return Difference(int(longer.losses.steps[common]), "steps", one.steps, other.steps)
+    step = int(longer.losses.steps[common])
+    return Difference(step, 0, Phase.LOSS, "", "number of steps", -1, one.steps, other.steps)
 
 
 def _is_cut(one: Trace, other: Trace) -> bool:

@@ -24,7 +24,7 @@ from lifesigns.record.parts import Parts
 from lifesigns.record.readable import dispatch_modes, function_modes
 from lifesigns.record.schedule.clock import NINTH, TIMED
 from lifesigns.record.schedule.cycles import QUIET
-from lifesigns.record.schedule.spikes import SPIKE
+from lifesigns.record.schedule.spikes import NEW, OLD, SPIKE
 
 
 class Stretch:
@@ -145,7 +145,7 @@ class Stretch:
         if type(value) is not float:
             return False
         size, before = abs(value), self._mean
-        mean = 0.95 * before + 0.05 * size
+        mean = OLD * before + NEW * size
         if not (size <= SPIKE * before and self._lowest <= mean <= self._highest):
             return False
         self._mean, self._passes = mean, position + 1

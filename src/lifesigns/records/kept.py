@@ -1,17 +1,13 @@
-"""The snapshots that stay in memory: all of a usual run, not all of a long or a large one."""
+"""What stays of a run in memory and in its file: not all, where it is long or large."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from lifesigns.records import Snapshot, UnitSums
 
-MOST = 256
-"""Snapshots that are kept."""
-MOST_BYTES, LEAST = 128 << 20, 32
-"""What they may take together, where they are more than `LEAST`."""
 NOTABLE = 16
 """Steps that are kept because of what happened in them."""
 READING = 1024
@@ -33,11 +29,15 @@ class Room:
     least: int
 
 
+MEMORY = Room(most=256, most_bytes=128 << 20, least=32)
+"""Snapshots that stay in memory."""
+
+
 class Kept(Generic[Item]):
     """The first, the latest, evenly spaced ones between them, and the first notable ones.
 
-    One between the first and the latest is kept if its number is a multiple of a stride, which
-    doubles whenever that leaves too many.
+    A step between the first and the latest is kept if its number among those that were recorded is
+    a multiple of a stride, which doubles whenever that leaves too many.
 
     Args:
         room: For how many.
@@ -47,98 +47,63 @@ class Kept(Generic[Item]):
         self._room = room
         self._kept: list[tuple[int, int, Item]] = []
         self._notable: set[int] = set()
-        self._bytes, self._stride = 0, 1
+        self._bytes, self._stride, self._latest = 0, 1, -1
+        self.recorded = 0
+        """Steps that were recorded, kept or not."""
 
     def __iter__(self) -> Iterator[Item]:
         return (item for _, _, item in self._kept)
 
     def add(
-        self, item: Item, number: int, size: int, *, is_notable: bool = False
+        self, item: Item, step: int, size: int, *, is_notable: bool = False
     ) -> tuple[Item, ...]:
         """Keeps one, in place of others if they are too many or too large.
 
         Args:
             item: What is kept.
-            number: That of the last one, or a higher one.
+            step: That of the last one, or a later one.
             size: Bytes that it takes.
             is_notable: Whether it stays in any case, if it is among the first `NOTABLE` such.
 
         Returns:
             Those that are kept no longer.
+
+        Cost: about 3 µs.
         """
+        self.recorded += step != self._latest
+        self._latest, number = step, self.recorded - 1
         if is_notable and len(self._notable) < NOTABLE:
             self._notable.add(number)
         self._kept.append((number, size, item))
         self._bytes += size
         count, room = len(self._kept), self._room
         if count > room.most or (self._bytes > room.most_bytes and count > room.least):
-            return self._thin(number)
+            return self._thin()
         return ()
 
-    def change(self, changed: Callable[[Item], Item]) -> None:
-        """Puts something else in the place of each.
+    def join(self, step: int) -> None:
+        """What was added of later steps belongs to `step`, too.
 
         Args:
-            changed: Makes it; of about the same size.
+            step: Number of the cycle that goes on.
         """
-        self._kept = [(number, size, changed(item)) for number, size, item in self._kept]
+        self._latest = min(self._latest, step)
 
-    def _thin(self, latest_number: int) -> tuple[Item, ...]:
+    def _thin(self) -> tuple[Item, ...]:
         """Drops a quarter or more of those between the first and the latest."""
         count = len(self._kept)
         first, latest = max(count // 16, 4), count - count // 4
         between = self._kept[first:latest]
         left = [one for one in between if self._stays(one[0])]
-        while len(left) > 0.75 * len(between) and self._stride <= latest_number:
+        while len(left) > 0.75 * len(between) and self._stride <= self.recorded:
             self._stride *= 2
             left = [one for one in left if self._stays(one[0])]
         self._kept[first:latest] = left
         self._bytes = sum(size for _, size, _ in self._kept)
-        stay = {id(one) for one in left}
-        return tuple(one[2] for one in between if id(one) not in stay)
+        return tuple(item for number, _, item in between if not self._stays(number))
 
     def _stays(self, number: int) -> bool:
         return number % self._stride == 0 or number in self._notable
-
-
-class KeptSnapshots:
-    """Those of the snapshots of a run that stay in memory, as `Kept` chooses them."""
-
-    def __init__(self) -> None:
-        self._kept: Kept[Snapshot] = Kept(Room(MOST, MOST_BYTES, LEAST))
-        self._last = -1
-        self.recorded = 0
-        """Steps that were recorded, kept or not."""
-
-    def __iter__(self) -> Iterator[Snapshot]:
-        return iter(self._kept)
-
-    def add(self, snapshot: Snapshot) -> None:
-        """Keeps a snapshot, in place of others if they are too many or too large.
-
-        Args:
-            snapshot: Of the step of the last one, or of a later step.
-
-        Cost: about 3 µs, and 1 µs for each site.
-        """
-        self.recorded += snapshot.step != self._last
-        self._last = snapshot.step
-        notable = snapshot.is_notable or snapshot.mixing is not None
-        self._kept.add(snapshot, self.recorded - 1, size_of(snapshot), is_notable=notable)
-
-    def join(self, step: int) -> None:
-        """Snapshots of later steps belong to `step`, too.
-
-        Args:
-            step: Number of the cycle that goes on.
-        """
-        self._kept.change(lambda snapshot: joined(snapshot, step))
-        self._last = min(self._last, step)
-
-
-def joined(snapshot: Snapshot, step: int) -> Snapshot:
-    """The snapshot, of `step` at the latest."""
-    return snapshot if snapshot.step <= step else replace(snapshot, step=step)
 
 
 def size_of(snapshot: Snapshot) -> int:

@@ -271,8 +271,9 @@ class Snapshot:
 
     @property
     def is_notable(self) -> bool:
-        """Recorded for a reason, or with a value that is not finite: a long run keeps it."""
-        return self.reason != "scheduled" or self.nonfinite is not None
+        """Recorded for a reason, or with a proof or a value not finite: a long run keeps it."""
+        is_odd = self.reason != "scheduled" or self.nonfinite is not None
+        return is_odd or self.mixing is not None
 
     def reading(self, site: int) -> SiteReading | None:
         """The reading at site index `site`, if there is one.

@@ -12,6 +12,7 @@ from lifesigns import _outputs
 from lifesigns.records import Finding, Trace
 from lifesigns.report import as_json, sarif, terminal
 from lifesigns.report.verdict import alarms, verdict
+from lifesigns.rules import Selection
 
 
 @dataclass(frozen=True, repr=False)
@@ -28,6 +29,23 @@ class Report:
     """Most probable root cause first, as `judge` returns them."""
     ignored: Mapping[str, int] = field(default_factory=dict)
     """Number of findings that a selection left out, by rule."""
+
+    @classmethod
+    def of(
+        cls, trace: Trace, selection: Selection, stored: tuple[Finding, ...] | None = None
+    ) -> Report:
+        """What the rules conclude now; of a run that has ended, what they concluded then.
+
+        Args:
+            trace: What was recorded.
+            selection: Which rules are asked; anything but all has the trace judged anew.
+            stored: What was found when the run ended; None where that is not known.
+        """
+        is_judged = selection == Selection() and trace.info.outcome != "running"
+        if stored is not None and is_judged:
+            return cls(trace, stored)
+        judgement = selection.judge(trace)
+        return cls(trace, judgement.findings, judgement.ignored)
 
     @property
     def ok(self) -> bool:

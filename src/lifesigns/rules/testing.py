@@ -13,9 +13,9 @@ Example:
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import cycle
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -29,7 +29,6 @@ from lifesigns.records import (
     LossReading,
     Mixing,
     ParameterReading,
-    Quantity,
     Site,
     SiteReading,
     Snapshot,
@@ -37,6 +36,7 @@ from lifesigns.records import (
     Trace,
     UnitSums,
 )
+from lifesigns.records.unmeasured import without as without
 
 FLAT: tuple[float, ...] = (1.0,) * 100
 """A loss that stays where it began."""
@@ -268,62 +268,6 @@ def trace(*snapshots: Snapshot, losses: ArrayLike = (), **rest: Any) -> Trace:
 def unread(known: Trace) -> Trace:
     """The same run with nothing measured: the graphs and the losses, and NaN for every number."""
     return without(known, EVERYTHING)
-
-
-def without(known: Trace, quantities: Collection[Quantity]) -> Trace:
-    """The same run as a recorder leaves it that did not take these quantities.
-
-    Example:
-        >>> graph = chain("linear", "relu", "linear", "mse_loss")
-        >>> read = weights(graph, weight_rms=0.5, update_rms=0.1)
-        >>> known = without(trace(snapshot(graph, parameters=read)), [Quantity.UPDATES])
-        >>> reading = known.snapshots[0].parameters[0]
-        >>> reading.weight_rms, reading.update_rms
-        (0.5, nan)
-    """
-    lost = [name for quantity in quantities for name in _FIELDS.get(quantity, ())]
-    shots = tuple(_without(shot, quantities, lost) for shot in known.snapshots)
-    return dataclasses.replace(known, snapshots=shots)
-
-
-def _without(known: Snapshot, quantities: Collection[Quantity], lost: Sequence[str]) -> Snapshot:
-    loss, origin = known.loss, known.nonfinite
-    if loss and Quantity.LOSS in quantities:
-        loss = LossReading(loss.value)
-    if origin and origin.phase == "backward" and Quantity.GRADIENTS in quantities:
-        origin = None
-    return dataclasses.replace(
-        known,
-        sites=tuple(_reset(reading, lost) for reading in known.sites),
-        parameters=tuple(_reset(reading, lost) for reading in known.parameters),
-        loss=loss,
-        batch=None if Quantity.BATCH in quantities else known.batch,
-        nonfinite=origin,
-        mixing=None if Quantity.MIXING in quantities else known.mixing,
-    )
-
-
-def _reset(reading: _Read, names: Sequence[str]) -> _Read:
-    missing: dict[str, Any] = {
-        f.name: f.default for f in dataclasses.fields(reading) if f.name in names
-    }
-    return dataclasses.replace(reading, **missing)
-
-
-_Read = TypeVar("_Read", SiteReading, ParameterReading)
-_FIELDS = {
-    Quantity.ACTIVATIONS: ("value",),
-    Quantity.GRADIENTS: ("output_gradient", "input_gradient"),
-    Quantity.PARAMETERS: (
-        *("weight_rms", "nonfinite_weights"),
-        *("gradient_rms", "gradient_is_zero", "nonfinite_gradients"),
-    ),
-    Quantity.UPDATES: ("update_rms", "predicted_change"),
-    Quantity.ROWS: ("distinct_weight_rows", "distinct_gradient_rows"),
-    Quantity.COHERENCE: ("sign_coherence",),
-    Quantity.STALE: ("stale_gradient_rms",),
-}
-"""The fields of readings of sites and parameters that hold each quantity."""
 
 
 def weights(graph: Graph, **reading: Any) -> list[ParameterReading]:

@@ -96,7 +96,7 @@ class RunWriter:
             number = self._next_number("snapshots")
             head = (number, int(snapshot.step), snapshot.stream, snapshot.reason)
             dropped = self._kept.add(
-                number, number, len(body) + len(arrays), is_notable=snapshot.is_notable
+                number, snapshot.step, len(body) + len(arrays), is_notable=snapshot.is_notable
             )
             gone = [("DELETE FROM snapshots WHERE number = ?", (one,)) for one in dropped]
             self._write(*rows, _insert("snapshots", *head, graph, body, arrays), *gone)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lifesigns.record.schedule.kept import KeptTaken
 from lifesigns.record.schedule.taken import Parameters, Taken
 from lifesigns.records import Snapshot
-from lifesigns.records.kept import READING
+from lifesigns.records.kept import MEMORY, READING, Kept
 
 
 class Snapshots:
@@ -20,7 +19,7 @@ class Snapshots:
     def __init__(self, deliver: Callable[[Snapshot], None] | None) -> None:
         self._deliver = deliver
         self._pending: list[Taken] = []
-        self.kept = KeptTaken()
+        self.kept: Kept[Taken] = Kept(MEMORY)
 
     @property
     def pending(self) -> bool:
@@ -59,7 +58,7 @@ class Snapshots:
             if last[taken.stream] is taken:
                 taken.parameters = parameters
                 taken.size += READING * count
-            self.kept.add(taken)
+            self.kept.add(taken, taken.step, taken.size, is_notable=taken.is_notable)
             if self._deliver is not None:
                 self._deliver(taken.snapshot())
 
@@ -70,5 +69,5 @@ class Snapshots:
             step: Number of the cycle that goes on.
         """
         self.kept.join(step)
-        for taken in self._pending:
+        for taken in (*self.kept, *self._pending):
             taken.join(step)

@@ -8,6 +8,8 @@ from torch import Tensor
 
 SPIKE = 10.0
 """A finite loss this many times its running mean is recorded on the spot."""
+OLD, NEW = 0.95, 0.05
+"""Weights of the running mean, and of a loss that is added to it."""
 MOST_ON_THE_SPOT = 4
 MOVED = 2.0
 """Running means that differ by this factor from that of the last recording belong to another
@@ -37,7 +39,7 @@ class Surprise:
         mean, size = self._mean, abs(value)
         finite = size < math.inf
         if finite:
-            self._mean = 0.95 * mean + 0.05 * size if mean == mean else size
+            self._mean = OLD * mean + NEW * size if mean == mean else size
         if armed:
             self._record()
             return "scheduled" if finite else "non-finite"
@@ -58,7 +60,7 @@ class Surprise:
             value: The loss.
         """
         size, before = abs(value), self._mean
-        mean = 0.95 * before + 0.05 * size
+        mean = OLD * before + NEW * size
         if not (size <= SPIKE * before and self._lowest <= mean <= self._highest):
             return False
         self._mean = mean

@@ -96,8 +96,8 @@ def _comparison(number: int, comparison: Comparison) -> dict[str, Any]:
 
 def _divergence(known: Divergence, names: tuple[str, str]) -> dict[str, Any]:
     return {
-        "difference": _difference(known.difference, names),
-        "rounding": _difference(known.rounding, names),
+        "difference": difference_as_json(known.difference, names),
+        "rounding": difference_as_json(known.rounding, names),
         "losses": known.losses,
         "equal_losses": known.equal_losses,
         "snapshots": known.snapshots,
@@ -106,7 +106,13 @@ def _divergence(known: Divergence, names: tuple[str, str]) -> dict[str, Any]:
     }
 
 
-def _difference(known: Difference | None, names: tuple[str, str]) -> dict[str, Any] | None:
+def difference_as_json(known: Difference | None, names: tuple[str, str]) -> dict[str, Any] | None:
+    """Where two runs part, as plain values.
+
+    Args:
+        known: None where they do not.
+        names: What the runs are called in its text.
+    """
     if known is None:
         return None
     return {

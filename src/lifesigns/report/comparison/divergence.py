@@ -97,7 +97,7 @@ def _of_losses(
 
 
 def _trained(curve: LossCurve, row: int) -> str:
-    return f"loss {curve.streams[row] + 1} of step {curve.steps[row]}"
+    return f"loss {int(curve.streams[row]) + 1} of step {curve.steps[row]}"
 
 
 def _earliest(

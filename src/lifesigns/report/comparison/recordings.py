@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from lifesigns.records import ParameterReading, Snapshot, Trace
+from lifesigns.records.unmeasured import without
 from lifesigns.report.comparison.leaves import Leaf, unlike
-from lifesigns.rules.testing import without
 
 ROUNDING = 1e-5
 """Relative difference up to which two measurements agree but for their rounding: sums are float32,

@@ -6,9 +6,7 @@ these digests run, whatever a module of the watched network is named.
 
 from __future__ import annotations
 
-import base64
 import functools
-import hashlib
 import html
 import json
 import re
@@ -18,6 +16,7 @@ from typing import Any
 
 from lifesigns.report.page import still
 from lifesigns.report.page.linker import link
+from lifesigns.report.shell import digest
 
 _BROWSER = resources.files("lifesigns.report.page").joinpath("browser")
 LIBRARIES = (
@@ -86,14 +85,10 @@ def html_around(
 
 def _policy(scripts: tuple[str, ...], sheets: tuple[str, ...], connect: str) -> str:
     return (
-        f"default-src 'none'; script-src {' '.join(map(_digest, scripts))}; "
-        f"style-src {' '.join(map(_digest, sheets))}; img-src data:; "
+        f"default-src 'none'; script-src {' '.join(map(digest, scripts))}; "
+        f"style-src {' '.join(map(digest, sheets))}; img-src data:; "
         f"connect-src {connect}; base-uri 'none'; form-action 'none'"
     )
-
-
-def _digest(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def inert_json(value: Any) -> str:

@@ -1,22 +1,13 @@
 // A page that grows: each function takes a page and what is new, and returns the next page.
 
-import { matrix, unpack, unpackMatrix } from "./arrays.js";
+import { matrix, unpack } from "./arrays.js";
+import { unpackMap } from "./page.js";
 
 const MOST_LOSSES = 4000; // points of a curve; neighbours are merged where there are more
 
 /** The page with its maps unpacked: columns are added to all of them. */
 export async function withMaps(page) {
   return { ...page, maps: await Promise.all(page.maps.map(unpackMap)) };
-}
-
-async function unpackMap(map) {
-  const [order, steps, active, saturated] = await Promise.all([
-    unpack(map.order),
-    unpack(map.steps),
-    unpackMatrix(map.active),
-    map.saturated && unpackMatrix(map.saturated),
-  ]);
-  return { ...map, order, steps, active, saturated };
 }
 
 /** One column more, of a snapshot. */

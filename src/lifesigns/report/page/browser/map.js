@@ -1,9 +1,9 @@
 // The map of one layer: units × recorded steps, the share of samples for which each was active.
 
-import { unpack, unpackMatrix } from "./arrays.js";
 import { parts } from "./colours.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./libraries.js";
 import { percent, short, whole } from "./numbers.js";
+import { unpackMap } from "./page.js";
 import { choose, isDark, useView } from "./state.js";
 import { say } from "./words.js";
 
@@ -43,16 +43,6 @@ function useUnpacked(map) {
     return () => (wanted = false);
   }, [map]);
   return content;
-}
-
-async function unpackMap(map) {
-  const [order, steps, active, saturated] = await Promise.all([
-    unpack(map.order),
-    unpack(map.steps),
-    unpackMatrix(map.active),
-    map.saturated && unpackMatrix(map.saturated),
-  ]);
-  return { layer: map.layer, group: map.group, units: map.units, order, steps, active, saturated };
 }
 
 function Picture({ page, layer, content, saturated }) {

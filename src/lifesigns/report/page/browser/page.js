@@ -95,6 +95,17 @@ export function isOdd(page) {
   return page.layers.some((_, layer) => page.columns.some(({ key }) => Math.abs(cell(page, layer, key, last).level) >= BROKEN));
 }
 
+/** A map with its arrays unpacked. */
+export async function unpackMap(map) {
+  const [order, steps, active, saturated] = await Promise.all([
+    unpack(map.order),
+    unpack(map.steps),
+    unpackMatrix(map.active),
+    map.saturated && unpackMatrix(map.saturated),
+  ]);
+  return { ...map, order, steps, active, saturated };
+}
+
 /** The column whose step is nearest to `step`. */
 export function nearestColumn(page, step) {
   const { steps } = page.recorded;
