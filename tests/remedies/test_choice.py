@@ -1,4 +1,4 @@
-"""Which edits a finding asks for: the table has every rule, and what it names exists."""
+"""Which edits a finding asks for: what the table names exists, and what rules name stands there."""
 
 import pytest
 
@@ -21,8 +21,8 @@ def judged(rule):
             yield from ((finding, trace) for finding in rule.judge(Run(trace)))
 
 
-def test_every_rule_names_edits_or_says_that_it_has_none():
-    assert EDITS.keys() == {rule.name for rule in built_in_rules()}
+def test_the_table_names_rules_that_there_are():
+    assert EDITS.keys() <= {rule.name for rule in built_in_rules()}
 
 
 def test_what_the_table_names_is_there_and_all_that_is_there_is_asked_for():
@@ -34,7 +34,7 @@ def test_a_remedy_names_an_edit_that_is_there_or_none(rule):
     named = {remedy.edit for finding, _ in judged(rule) for remedy in finding.remedies} - {""}
 
     assert named <= NAMES
-    assert bool(named) <= bool(EDITS[rule.name]), "the table says that this rule has no edits"
+    assert bool(named) <= bool(EDITS.get(rule.name)), "the table does not name this rule"
 
 
 @pytest.mark.parametrize("rule", WITH_EDITS)

@@ -1,7 +1,7 @@
 """Which edits a finding asks for: those its own remedies name, then the others of its rule.
 
 A rule orders the remedies of a finding by its causes, so what they name comes first. The table adds
-what may help beside it. A rule without edits is named, too: what it finds only the user can mend.
+what may help beside it. What a rule finds that does not stand there only the user can mend.
 """
 
 from __future__ import annotations
@@ -13,45 +13,29 @@ from lifesigns.remedies._discovery import find_manual
 from lifesigns.remedies._edit import Edit
 from lifesigns.remedies._hidden import hidden
 
-NONE: tuple[str, ...] = ()
-EDITS = {
-    "classes-as-numbers": NONE,
-    "constant-features": NONE,
+EDITS: dict[str, tuple[str, ...]] = {
     "constant-output": ("swap-activation", "initialise", "scale-rate", "insert-norm"),
-    "cosines-without-scale": NONE,
     "broadcast-loss": ("match-shapes",),
     "dead-from-birth": ("initialise", "swap-activation"),
     "dead-units": ("swap-activation", "initialise", "scale-rate", "warm-up", "insert-norm"),
     "detached-parameters": ("train-parameters", "optimize-all"),
     "doubled-sigmoid": ("drop-activation", "swap-loss"),
     "doubled-softmax": ("drop-activation",),
-    "drifting-input": NONE,
-    "embeddings-collapse": NONE,
     "eval-mode-in-training": ("train-mode",),
     "exploding-gradient": ("scale-rate", "clip-gradient", "swap-activation", "initialise"),
     "gain-mismatch": ("initialise", "swap-activation", "insert-norm"),
     "gradients-pile-up": ("zero-grad",),
-    "labels-unrelated": NONE,
     "linear-collapse": ("insert-activation",),
     "logits-as-probabilities": ("swap-loss", "insert-activation"),
-    "looks-ahead": NONE,
     "loss-diverges": ("scale-rate", "clip-gradient", "warm-up"),
     "loss-flat": ("swap-activation", "initialise", "scale-rate", "insert-norm", "train-longer"),
     "loss-oscillates": ("scale-rate", "clip-gradient"),
-    "loss-without-content": NONE,
     "non-finite-origin": ("swap-activation", "scale-rate", "clip-gradient", "initialise"),
-    "one-answer-counts": NONE,
-    "one-loss-unlearned": NONE,
     "one-sided-inputs": ("swap-activation", "insert-norm"),
-    "opponents-agree": NONE,
     "output-cannot-reach-target": ("drop-activation", "swap-loss", "standardise-targets"),
-    "penalty-outweighs-data": NONE,
-    "rate-ran-out": NONE,
     "rate-too-high": ("scale-rate", "warm-up", "clip-gradient"),
     "rate-too-low": ("scale-rate", "train-longer"),
     "rates-for-logarithms": ("drop-activation",),
-    "rows-become-alike": NONE,
-    "samples-mixed": NONE,
     "saturated-units": ("swap-activation", "initialise", "scale-rate", "insert-norm"),
     "signal-blows-up": ("initialise", "swap-activation", "insert-norm"),
     "signal-fades": ("initialise", "swap-activation", "insert-norm", "insert-residual"),
@@ -59,19 +43,13 @@ EDITS = {
     "squared-error-on-saturated-output": ("swap-loss", "initialise"),
     "squashed-hidden-softmax": ("swap-activation",),
     "stacked-squashing": ("swap-activation", "insert-norm", "insert-residual"),
-    "state-cut-off": NONE,
-    "steps-never-come": NONE,
     "stopped-early": ("train-longer", "scale-rate"),
     "sum-not-mean": ("mean-reduction", "scale-rate"),
     "symmetric-units": ("initialise",),
-    "targets-not-signed": NONE,
-    "told-the-answer": NONE,
     "unscaled-input": ("standardise-inputs",),
     "unscaled-target": ("standardise-targets",),
     "unshuffled-or-single-class-batches": ("shuffle",),
-    "updates-rounded-away": NONE,
     "vanishing-gradient": ("swap-activation", "initialise", "insert-norm", "insert-residual"),
-    "weights-decay-away": NONE,
     "wrong-direction": ("minimise",),
     "zero-gradient": ("swap-activation", "initialise", "scale-rate", "drop-activation"),
 }
@@ -91,7 +69,7 @@ def for_finding(finding: Finding, trace: Trace) -> list[Edit]:
         trace: Of the run; its sites, shapes and losses say where and how much.
     """
     named = [remedy.edit for remedy in finding.remedies if remedy.edit]
-    kinds = dict.fromkeys([*_evident(finding, trace), *named, *EDITS.get(finding.rule, NONE)])
+    kinds = dict.fromkeys([*_evident(finding, trace), *named, *EDITS.get(finding.rule, ())])
     made = [list(find_manual(kind).made_for(finding, trace)) for kind in kinds]
     edits: list[Edit] = []
     for edit in _by_turns(made):
