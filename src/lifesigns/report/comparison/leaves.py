@@ -97,7 +97,7 @@ def _terms(sums: UnitSums, unit: int) -> float:
     """Size of a unit's terms together: they may cancel in its sum, their rounding does not."""
     if unit < 0:
         return math.nan
-    return math.sqrt(max(sums.total_squared[unit] * sums.count[unit], 0.0))
+    return math.sqrt(max(float(sums.total_squared[unit]) * float(sums.count[unit]), 0.0))
 
 
 def _arrays(first: np.ndarray[Any, Any], other: np.ndarray[Any, Any], path: str) -> Iterator[Leaf]:

@@ -138,11 +138,24 @@ def _parameters(
     phase: Phase, first: Snapshot, other: Snapshot
 ) -> Iterator[tuple[Phase, str, Leaf]]:
     """Gradients come in the order of the backward pass."""
-    ours = reversed(first.parameters) if phase is Phase.BACKWARD else first.parameters
-    for one in ours:
-        another = other.parameter(one.name)
+    pairs = _paired(first.parameters, other.parameters)
+    for one, another in reversed(pairs) if phase is Phase.BACKWARD else pairs:
         for leaf in unlike(one, another, fields=READ[phase]):
             yield phase, one.name, leaf._replace(scale=_scale(one, leaf))
+
+
+def _paired(
+    ours: Sequence[ParameterReading], theirs: Sequence[ParameterReading]
+) -> list[tuple[ParameterReading, ParameterReading | None]]:
+    """Of the same name each; the first with the first where several have one."""
+    waiting: dict[str, list[ParameterReading]] = {}
+    for reading in reversed(theirs):
+        waiting.setdefault(reading.name, []).append(reading)
+    return [(one, _last(waiting.get(one.name))) for one in ours]
+
+
+def _last(waiting: list[ParameterReading] | None) -> ParameterReading | None:
+    return waiting.pop() if waiting else None
 
 
 def _scale(reading: ParameterReading, leaf: Leaf) -> float:
