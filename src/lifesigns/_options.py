@@ -5,6 +5,7 @@ Like `cli`, it imports nothing before it is needed: `lifesigns --help` waits for
 
 from __future__ import annotations
 
+import re
 import sys
 from enum import Enum
 from pathlib import Path
@@ -12,11 +13,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lifesigns._errors import UsageError
 from lifesigns._outputs import STDOUT, report_file
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from lifesigns.prove.proof import Limits
+    from lifesigns.prove.scores import Measure
     from lifesigns.rules import Selection
     from lifesigns.settings import Settings
 
@@ -160,6 +164,40 @@ Keep = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Keep what it wrote, printed and recorded there."),
 ]
+ScriptOrRun = Annotated[
+    str, typer.Argument(metavar="SCRIPT|RUN", help="A training script, or a run file.")
+]
+AllowNetwork = Annotated[
+    bool, typer.Option("--allow-network", help="Let it download; trackers stay offline.")
+]
+Metric = Annotated[
+    str,
+    typer.Option(
+        metavar="KEY|REGEX",
+        help="What it prints about itself: a key of its last line of JSON, or a regular expression "
+        "with one group. [default: how prediction and target correlate]",
+    ),
+]
+LowerIsBetter = Annotated[bool, typer.Option("--lower-is-better", help="Of that number.")]
+Margin = Annotated[
+    float,
+    typer.Option(
+        min=0, metavar="SHARE", help="By how much it must be better, of the number and of 1."
+    ),
+]
+Tries = Annotated[int, typer.Option(min=1, metavar="N", help="Remedies to try at most.")]
+Pairs = Annotated[int, typer.Option(min=1, metavar="N", help="Seeds to prove it on at most.")]
+Jobs = Annotated[int, typer.Option(min=1, metavar="N", help="Trainings at the same time.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Only say what would be tried, and what it would cost.")
+]
+Apply = Annotated[bool, typer.Option("--apply", help="Write a proved change into the source.")]
+ProofFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "-o", "--output", metavar="DIR", help="Write proof.json, proof.html and fix.patch there."
+    ),
+]
 RuleOrTopic = Annotated[
     str | None,
     typer.Argument(
@@ -215,6 +253,41 @@ def selected(settings: Settings, select: list[str] | None, ignore: list[str] | N
     chosen = settings.select if select is None else _words(select)
     left = settings.ignore if ignore is None else _words(ignore)
     return Selection.of(chosen, left, settings.sites)
+
+
+def measured(metric: str, *, lower: bool, margin: float) -> Measure:
+    """How trainings are scored.
+
+    Args:
+        metric: A key, or a regular expression with one group; empty for the default.
+        lower: Whether lower is better.
+        margin: Share by which one must be better.
+
+    Raises:
+        UsageError: It is no regular expression with one group.
+    """
+    from lifesigns.prove.scores import Measure
+
+    if "(" in metric:
+        try:
+            groups = re.compile(metric).groups
+        except re.error as error:
+            raise UsageError(f"--metric {metric!r} is no regular expression: {error}.") from error
+        if groups != 1:
+            raise UsageError(f"--metric {metric!r} has {groups} groups; it needs one, the number.")
+    return Measure(metric, lower, margin)
+
+
+def limited(tries: int, pairs: int) -> Limits:
+    """What a proof may spend.
+
+    Args:
+        tries: Remedies.
+        pairs: Seeds.
+    """
+    from lifesigns.prove.proof import Limits
+
+    return Limits(tries, pairs)
 
 
 def stdout() -> Console:

@@ -1,7 +1,8 @@
 """The command line: arguments in, one call, exit code out. Nothing is imported before it is needed.
 
-Exit codes: that of the user's script for `run`; 0 or 1 for `check` and `rerun`; 2 for a mistake in
-the command; 4 for a run that cannot be repeated fairly.
+Exit codes: that of the user's script for `run`; 0 or 1 for `check`, `rerun` and `prove`; 2 for a
+mistake in the command; 3 for a proof that its budget left undecided; 4 for a run that cannot be
+repeated fairly.
 """
 
 from __future__ import annotations
@@ -13,39 +14,8 @@ from typing import Annotated
 import typer
 
 from lifesigns import __version__
+from lifesigns import _options as opt
 from lifesigns._errors import Interrupted, LifesignsError, UsageError
-from lifesigns._options import (
-    Align,
-    AlignBy,
-    Arguments,
-    AsJson,
-    AsModule,
-    Budget,
-    Checked,
-    Every,
-    Fault,
-    Host,
-    HtmlFile,
-    Ignore,
-    JsonFile,
-    Keep,
-    Lang,
-    Output,
-    Port,
-    Rewrite,
-    RuleOrTopic,
-    RunFile,
-    Runs,
-    SarifFile,
-    Save,
-    Select,
-    Stop,
-    Timeout,
-    selected,
-    settings_of,
-    stdout,
-    writable,
-)
 from lifesigns._streams import UNWRITABLE, fail, provide, send_off
 
 app = typer.Typer(
@@ -99,23 +69,23 @@ def _lifesigns(
 @app.command(context_settings={"allow_interspersed_args": False})
 def run(
     script: Annotated[str, typer.Argument(metavar="SCRIPT", help="Any PyTorch training script.")],
-    arguments: Arguments = None,
-    module: AsModule = False,
-    every: Every = None,
-    budget: Budget = None,
-    json: JsonFile = None,
-    save: Save = None,
-    stop_on: Stop = None,
+    arguments: opt.Arguments = None,
+    module: opt.AsModule = False,
+    every: opt.Every = None,
+    budget: opt.Budget = None,
+    json: opt.JsonFile = None,
+    save: opt.Save = None,
+    stop_on: opt.Stop = None,
     max_steps: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="End the run after N steps.")
     ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Raise the recorder's own failures.")
     ] = False,
-    sarif: SarifFile = None,
-    html: HtmlFile = None,
-    select: Select = None,
-    ignore: Ignore = None,
+    sarif: opt.SarifFile = None,
+    html: opt.HtmlFile = None,
+    select: opt.Select = None,
+    ignore: opt.Ignore = None,
     live: Annotated[
         bool, typer.Option("--live", help="Serve the page of the run while it trains.")
     ] = False,
@@ -123,7 +93,7 @@ def run(
     """Run a training script unchanged, watch it, report."""
     if every is not None and budget is not None:
         raise UsageError("--every and --budget exclude each other: give one of them.")
-    settings = settings_of(Path.cwd() if module else Path(script))
+    settings = opt.settings_of(Path.cwd() if module else Path(script))
     if every is None and budget is None:
         every, budget = settings.every, settings.budget
     from lifesigns.commands.run import run as command
@@ -141,7 +111,7 @@ def run(
         strict=strict,
         sarif_path=sarif,
         html_path=html,
-        selection=selected(settings, select, ignore),
+        selection=opt.selected(settings, select, ignore),
         live=live,
     )
     raise typer.Exit(code)
@@ -149,17 +119,13 @@ def run(
 
 @app.command(context_settings={"allow_interspersed_args": False})
 def rerun(
-    script: Annotated[
-        str, typer.Argument(metavar="SCRIPT|RUN", help="A training script, or a run file.")
-    ],
-    arguments: Arguments = None,
-    module: AsModule = False,
-    timeout: Timeout = None,
-    allow_network: Annotated[
-        bool, typer.Option("--allow-network", help="Let it download; trackers stay offline.")
-    ] = False,
-    keep: Keep = None,
-    json: AsJson = False,
+    script: opt.ScriptOrRun,
+    arguments: opt.Arguments = None,
+    module: opt.AsModule = False,
+    timeout: opt.Timeout = None,
+    allow_network: opt.AllowNetwork = False,
+    keep: opt.Keep = None,
+    json: opt.AsJson = False,
 ) -> None:
     """Run a script in a sandbox; say if it repeats."""
     from lifesigns.commands.rerun import rerun as command
@@ -176,17 +142,44 @@ def rerun(
     raise typer.Exit(code)
 
 
+@app.command(context_settings={"allow_interspersed_args": False})
+def prove(
+    script: opt.ScriptOrRun,
+    arguments: opt.Arguments = None,
+    module: opt.AsModule = False,
+    metric: opt.Metric = "",
+    lower: opt.LowerIsBetter = False,
+    margin: opt.Margin = 0.05,
+    tries: opt.Tries = 10,
+    pairs: opt.Pairs = 12,
+    jobs: opt.Jobs = 1,
+    timeout: opt.Timeout = None,
+    allow_network: opt.AllowNetwork = False,
+    dry_run: opt.DryRun = False,
+    apply: opt.Apply = False,
+    output: opt.ProofFolder = None,
+    json: opt.AsJson = False,
+) -> None:
+    """Train with and without a remedy; say if it is proved."""
+    from lifesigns.commands.prove import Wanted, prove_remedy
+
+    how = opt.measured(metric, lower=lower, margin=margin)
+    folder, limits = output, opt.limited(tries, pairs)
+    wanted = Wanted(how, limits, jobs, timeout, allow_network, dry_run, apply, folder, json)
+    raise typer.Exit(prove_remedy(script, arguments or [], wanted, module=module))
+
+
 @app.command()
 def check(
-    target: Checked,
-    json: JsonFile = None,
-    sarif: SarifFile = None,
-    select: Select = None,
-    ignore: Ignore = None,
+    target: opt.Checked,
+    json: opt.JsonFile = None,
+    sarif: opt.SarifFile = None,
+    select: opt.Select = None,
+    ignore: opt.Ignore = None,
 ) -> None:
     """Judge a network by one training step, before training."""
     file = Path(target if Path(target).is_file() else target.rpartition(":")[0])
-    chosen = selected(settings_of(file), select, ignore)
+    chosen = opt.selected(opt.settings_of(file), select, ignore)
     from lifesigns.commands.check import check as command
 
     raise typer.Exit(command(target, json_path=json, sarif_path=sarif, selection=chosen))
@@ -194,65 +187,65 @@ def check(
 
 @app.command()
 def show(
-    path: RunFile,
-    json: AsJson = False,
-    sarif: SarifFile = None,
-    select: Select = None,
-    ignore: Ignore = None,
+    path: opt.RunFile,
+    json: opt.AsJson = False,
+    sarif: opt.SarifFile = None,
+    select: opt.Select = None,
+    ignore: opt.Ignore = None,
 ) -> None:
     """Print the report of a stored run."""
     from lifesigns.commands.show import show as command
 
-    selection = selected(settings_of(Path.cwd()), select, ignore)
+    selection = opt.selected(opt.settings_of(Path.cwd()), select, ignore)
     code = command(path, json_output=json, sarif_path=sarif, selection=selection)
     raise typer.Exit(code)
 
 
 @app.command()
 def compare(
-    paths: Runs,
-    align: AlignBy = Align.step,
-    json: AsJson = False,
-    html: HtmlFile = None,
-    select: Select = None,
-    ignore: Ignore = None,
+    paths: opt.Runs,
+    align: opt.AlignBy = opt.Align.step,
+    json: opt.AsJson = False,
+    html: opt.HtmlFile = None,
+    select: opt.Select = None,
+    ignore: opt.Ignore = None,
 ) -> None:
     """Print where runs differ (code 1: a new alarm)."""
     from lifesigns.commands.compare import compare_runs as command
 
-    selection = selected(settings_of(Path.cwd()), select, ignore)
+    selection = opt.selected(opt.settings_of(Path.cwd()), select, ignore)
     code = command(paths, axis=align.value, json_output=json, html=html, selection=selection)
     raise typer.Exit(code)
 
 
 @app.command()
 def report(
-    path: RunFile,
-    output: Output,
-    every: Rewrite = None,
-    select: Select = None,
-    ignore: Ignore = None,
+    path: opt.RunFile,
+    output: opt.Output,
+    every: opt.Rewrite = None,
+    select: opt.Select = None,
+    ignore: opt.Ignore = None,
 ) -> None:
     """Write the page of a stored run: one file with all its charts."""
     from lifesigns.commands.report import report as command
 
-    selection = selected(settings_of(Path.cwd()), select, ignore)
+    selection = opt.selected(opt.settings_of(Path.cwd()), select, ignore)
     raise typer.Exit(command(path, output, every=every, selection=selection))
 
 
 @app.command()
 def live(
-    path: RunFile,
-    host: Host = "127.0.0.1",
-    port: Port = 0,
+    path: opt.RunFile,
+    host: opt.Host = "127.0.0.1",
+    port: opt.Port = 0,
     opened: Annotated[
         bool, typer.Option("--open/--no-open", help="Open the page in a browser here.")
     ] = False,
-    select: Select = None,
-    ignore: Ignore = None,
+    select: opt.Select = None,
+    ignore: opt.Ignore = None,
 ) -> None:
     """Serve the page of a run while it trains, or afterwards."""
-    selection = selected(settings_of(Path.cwd()), select, ignore)
+    selection = opt.selected(opt.settings_of(Path.cwd()), select, ignore)
     from lifesigns.commands.live import live as command
 
     raise typer.Exit(command(path, host=host, port=port, opened=opened, selection=selection))
@@ -263,27 +256,27 @@ def rules() -> None:
     """List the rules."""
     from lifesigns.commands.rules import rules as command
 
-    command(stdout())
+    command(opt.stdout())
 
 
 @app.command()
 def explain(
-    name: RuleOrTopic = None,
-    lang: Annotated[Lang, typer.Option(help="Language of the page.")] = Lang.en,
+    name: opt.RuleOrTopic = None,
+    lang: Annotated[opt.Lang, typer.Option(help="Language of the page.")] = opt.Lang.en,
     html: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", callback=writable, help="Write a topic's page there."),
+        typer.Option(metavar="FILE", callback=opt.writable, help="Write a topic's page there."),
     ] = None,
 ) -> None:
     """Explain a rule, or a topic of the textbook in numbers."""
     from lifesigns.commands.explain import explain as command
 
-    command(name, stdout(), language=lang.value, html=html)
+    command(name, opt.stdout(), language=lang.value, html=html)
 
 
 @app.command()
 def demo(
-    fault: Fault = None,
+    fault: opt.Fault = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of everything random.")] = 0,
 ) -> None:
     """Watch seven small networks train, six with a fault."""
@@ -366,7 +359,7 @@ def functions(
     ] = None,
     html: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", callback=writable, help="Write a page with pictures there."),
+        typer.Option(metavar="FILE", callback=opt.writable, help="Write a page with pictures there."),
     ] = None,
 ) -> None:
     """Show activations, initialisers and losses, or one of them."""
@@ -386,7 +379,7 @@ def claims(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write the book of pictures there.")
     ] = None,
-    json: AsJson = False,
+    json: opt.AsJson = False,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Run everything anew, whatever is kept.")
     ] = False,

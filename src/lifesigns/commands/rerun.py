@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lifesigns._errors import Interrupted, UsageError, cut
-from lifesigns._files import why_unreadable
-from lifesigns._outputs import is_run_file
-from lifesigns.prove.arm import Arm, Program
+from lifesigns._errors import Interrupted, cut
+from lifesigns.prove.arm import Arm
+from lifesigns.prove.asked import asked_for, say
 from lifesigns.prove.changes import MOST_LOOKED_AT
 from lifesigns.prove.copies import CannotRun
 from lifesigns.prove.identity import Comparison, Identity, Verdict
 from lifesigns.prove.repetition import Repetition, repeat
-from lifesigns.records import RunInfo, Trace, to_json
+from lifesigns.records import Trace, to_json
 from lifesigns.report.comparison.as_json import difference_as_json
 from lifesigns.report.comparison.recordings import Phase
 from lifesigns.report.comparison.words import located
-from lifesigns.settings import load_settings
-from lifesigns.store import read_run
 
 REPEATS, DIFFERS, UNFAIR = 0, 1, 4
 """Exit codes; 2 is for a mistake in the command, as everywhere."""
@@ -59,10 +55,10 @@ def rerun(
         UsageError: There is no such script, or the run file does not say how it was started.
         Interrupted: Ctrl-C; nothing is left.
     """
-    program, recorded = _asked_for(target, arguments, module)
+    program, recorded = asked_for(target, arguments, module)
     try:
         found = repeat(
-            program, recorded, timeout=timeout, has_network=allow_network, keep=keep, say=_say
+            program, recorded, timeout=timeout, has_network=allow_network, keep=keep, say=say
         )
     except CannotRun as error:
         print(json.dumps(_refusal(error), indent=2) if json_output else error)
@@ -73,53 +69,6 @@ def rerun(
     lines = _lines(command, found, recorded, keep)
     print(json.dumps(_as_json(command, found), indent=2) if json_output else "\n".join(lines))
     return REPEATS if found.repeats else DIFFERS
-
-
-def _asked_for(target: str, arguments: list[str], module: bool) -> tuple[Program, Trace | None]:
-    """What to train, and the run that it is to repeat."""
-    recorded = None if module else _recorded(target)
-    if recorded is None:
-        return _given(target, arguments, module), None
-    return _stored(target, arguments, recorded.info), recorded
-
-
-def _recorded(target: str) -> Trace | None:
-    """The run in a run file; None for a script."""
-    reason = why_unreadable(Path(target))
-    if reason:
-        raise UsageError(f"{cut(target)} {reason}; expected a Python training script or a run.")
-    return read_run(Path(target)) if is_run_file(Path(target)) else None
-
-
-def _given(target: str, arguments: list[str], module: bool) -> Program:
-    settings = load_settings(Path.cwd() if module else Path(target))
-    options = {"every": settings.every, "budget": settings.budget}
-    known = {name: str(value) for name, value in options.items() if value is not None}
-    only = dict([*known.items()][:1])  # one of them decides, as in `lifesigns run`
-    return Program(target, tuple(arguments), Path.cwd(), module, only)
-
-
-def _stored(path: str, arguments: list[str], info: RunInfo) -> Program:
-    if arguments:
-        raise UsageError(f"{path} is a run and knows its own arguments. Give none.")
-    if not info.arguments:
-        raise UsageError(
-            f"{path} does not say how it was started: it is not from lifesigns run, or from an "
-            "older one. Give the script and its arguments."
-        )
-    folder = Path(info.folder)
-    module = info.arguments[0] == "-m"
-    target, *own = info.arguments[module:]
-    script = folder / target
-    reason = why_unreadable(script) if not module else "" if folder.is_dir() else "does not exist"
-    if reason:
-        raise UsageError(f"{path} was recorded with {script}, which {reason}.")
-    return Program(target, tuple(own), folder, module, info.options)
-
-
-def _say(text: str) -> None:
-    if text:
-        print(f"lifesigns: {text}", file=sys.stderr, flush=True)
 
 
 def _lines(

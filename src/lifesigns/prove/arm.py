@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lifesigns._errors import LifesignsError
 from lifesigns.prove.sandbox import Outcome, Sandbox, calling
+from lifesigns.prove.treatment import Treatment, refusal
 from lifesigns.records import Trace
 from lifesigns.store import read_run
 
@@ -73,6 +74,8 @@ class Arm:
     trace: Trace | None
     """None if it left no run file."""
     end: Outcome
+    refusal: str = ""
+    """Why the edit of its treatment was not made; empty if it was, or there was none."""
 
     @property
     def how(self) -> str:
@@ -98,24 +101,43 @@ class Arm:
         return _line(self.how if self.how.startswith("failed") else (printed or ["nothing"])[-1])
 
 
-def train(sandbox: Sandbox, program: Program, *, timeout: float | None = None) -> Arm:
+def train(
+    sandbox: Sandbox,
+    program: Program,
+    treatment: Treatment | None = None,
+    *,
+    timeout: float | None = None,
+) -> Arm:
     """Trains once, from the beginning, as if nothing had been trained before.
 
     Args:
         sandbox: Made for this program; entered.
         program: What to train.
+        treatment: What is done to it; None leaves it exactly as it is.
         timeout: Seconds.
 
     Raises:
         CannotRun: The sandbox is not possible here.
     """
-    run_file = sandbox.own / "run.lifesigns"
+    own = sandbox.own
+    run_file = own / "run.lifesigns"
     watching = [part for name, value in program.options.items() for part in (f"--{name}", value)]
-    order = [sys.executable, "-c", calling("lifesigns.cli"), "run", *watching]
+    order = [sys.executable, "-c", *_begin(sandbox, treatment), "run", *watching]
     order += ["--save", str(run_file), *(["-m"] if program.is_module else [])]
     order += [_target(sandbox, program), *program.arguments]
     end = sandbox.run(order, environment(sandbox), timeout=timeout)
-    return Arm(_trace(run_file), end)
+    is_edited = treatment is not None and treatment.edit is not None
+    return Arm(_trace(run_file), end, refusal(own) if is_edited else "")
+
+
+def _begin(sandbox: Sandbox, treatment: Treatment | None) -> list[str]:
+    """How the process of an arm begins."""
+    if treatment is None:
+        return [calling("lifesigns.cli")]
+    sandbox.own.mkdir(parents=True, exist_ok=True)
+    inside = {str(sandbox.inside(Path(path))): text for path, text in treatment.sources.items()}
+    own = replace(treatment, sources=inside).put(sandbox.own)
+    return [calling("lifesigns.prove._treated"), str(own)]
 
 
 def environment(sandbox: Sandbox) -> dict[str, str]:

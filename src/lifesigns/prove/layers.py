@@ -31,6 +31,8 @@ class Mount:
 
     path: str
     options: tuple[str, ...]
+    kind: str = ""
+    """Of the file system, e.g. `overlay`."""
 
     @property
     def is_system(self) -> bool:
@@ -51,10 +53,15 @@ def mounts(table: str) -> list[Mount]:
 
     Example:
         >>> mounts("22 1 8:1 / /my\\040disk rw,nosuid - ext4 /dev/sda1 rw")
-        [Mount(path='/my disk', options=('rw', 'nosuid'))]
+        [Mount(path='/my disk', options=('rw', 'nosuid'), kind='ext4')]
     """
     rows = [line.split() for line in table.splitlines()]
-    return [Mount(_unescaped(row[4]), tuple(row[5].split(","))) for row in rows]
+    return [Mount(_unescaped(row[4]), tuple(row[5].split(",")), _kind(row)) for row in rows]
+
+
+def _kind(row: list[str]) -> str:
+    """It stands behind the dash that ends the optional fields."""
+    return row[row.index("-") + 1]
 
 
 def layers(table: Iterable[Mount], sandbox: str, places: Iterable[str]) -> list[str]:

@@ -68,7 +68,7 @@ def repeat(
     Raises:
         CannotRun: Nothing can be concluded; the message says why.
     """
-    seconds = _seconds(recorded) if timeout is None else timeout
+    seconds = seconds_for(recorded) if timeout is None else timeout
     with Sandbox(program.script, program.folder, keep, has_network) as sandbox:
         say(sandbox.warning())
         before = look(sandbox.trees)
@@ -120,7 +120,12 @@ def _trace(arm: Arm) -> Trace:
     return arm.trace
 
 
-def _seconds(recorded: Trace | None) -> float:
+def seconds_for(recorded: Trace | None) -> float:
+    """How long an arm may take, in seconds.
+
+    Args:
+        recorded: A run of the same program; None if nobody has timed it.
+    """
     if recorded is None:
         return LONGEST
     return START + SLOWER * (recorded.cost.training + recorded.cost.watching)

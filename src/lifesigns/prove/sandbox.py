@@ -114,7 +114,7 @@ class Sandbox:
             CannotRun: The tree is too large for a copy, or the sandbox itself was killed.
         """
         arm = self._arm
-        self.own.mkdir(parents=True)
+        self.own.mkdir(parents=True, exist_ok=True)
         self._runs += 1
         wanted = self._wanted(arm, command, timeout)
         if self.is_copy:
@@ -131,7 +131,7 @@ class Sandbox:
 
     @property
     def own(self) -> Path:
-        """A folder that the next command may write to and that outlives it."""
+        """A folder that the next command may write to and that outlives it; made by `run`."""
         return self._arm / "own"
 
     def inside(self, path: Path) -> Path:

@@ -1,0 +1,120 @@
+"""`lifesigns prove SCRIPT|RUN`: which remedy cures it, shown by training with and without it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from lifesigns import _outputs
+from lifesigns._errors import Interrupted, UsageError
+from lifesigns.prove.applying import write
+from lifesigns.prove.arms import Arms
+from lifesigns.prove.as_json import SCHEMA, proof_as_json
+from lifesigns.prove.asked import asked_for, say
+from lifesigns.prove.copies import CannotRun
+from lifesigns.prove.in_words import of_plan, of_proof, price, root_of
+from lifesigns.prove.page import proof_html
+from lifesigns.prove.places import new_folder
+from lifesigns.prove.proof import Conclusion, Limits, Proof, planned, prove
+from lifesigns.prove.repetition import seconds_for
+from lifesigns.prove.scores import Measure
+
+UNFAIR = 4
+CODES = {
+    Conclusion.PROVED: 0,
+    Conclusion.NOT_PROVED: 1,
+    Conclusion.NOTHING: 1,
+    Conclusion.UNDECIDED: 3,
+}
+"""Exit codes; 2 is for a mistake in the command, as everywhere."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the command is asked for, beside the program."""
+
+    measure: Measure = Measure()
+    limits: Limits = Limits()
+    jobs: int = 1
+    timeout: float | None = None
+    allow_network: bool = False
+    dry_run: bool = False
+    apply: bool = False
+    output: Path | None = None
+    """A new folder for the proof, its page and the patch."""
+    json_output: bool = False
+
+
+def prove_remedy(
+    target: str, arguments: list[str], wanted: Wanted, *, module: bool = False
+) -> int:
+    """Looks for a remedy and proves it; the user's files stay as they are unless asked for.
+
+    Args:
+        target: A script, a run file, or the name of a module if `module`.
+        arguments: The script's own; a run file knows its own.
+        wanted: How, and what to write.
+        module: Run as `python -m target`.
+
+    Returns:
+        0 if a remedy is proved, 1 if none is, 3 if the budget was too small, 4 if nothing can be
+        proved.
+
+    Raises:
+        UsageError: There is no such script, or the run file does not say how it was started.
+        Interrupted: Ctrl-C; nothing is left.
+    """
+    _check_extra()
+    program, recorded = asked_for(target, arguments, module)
+    folder = wanted.output and new_folder(wanted.output)
+    timeout = seconds_for(recorded) if wanted.timeout is None else wanted.timeout
+    arms = Arms(program, timeout, wanted.allow_network, wanted.jobs)
+    try:
+        plan = planned(arms, wanted.measure, recorded)
+        if wanted.dry_run:
+            print("\n".join(of_plan(plan, wanted.limits)))
+            return 0 if plan.candidates else CODES[Conclusion.NOTHING]
+        if plan.candidates:
+            say(price(plan, wanted.limits))
+        proof = prove(arms, plan, wanted.limits, say)
+    except CannotRun as error:
+        refusal = {"schema": SCHEMA, "conclusion": None, "reason": str(error)}
+        print(json.dumps(refusal, indent=2) if wanted.json_output else error)
+        return UNFAIR
+    except KeyboardInterrupt:
+        raise Interrupted from None
+    _deliver(proof, program.target, folder, wanted)
+    return CODES[proof.conclusion]
+
+
+def _deliver(proof: Proof, target: str, folder: Path | None, wanted: Wanted) -> None:
+    patch = proof.chosen.patch(root_of(proof.plan)) if proof.chosen is not None else ""
+    noted = json.dumps(proof_as_json(proof), indent=2)
+    if folder is not None:
+        _outputs.write(folder / "proof.json", f"{noted}\n")
+        _outputs.write(folder / "proof.html", proof_html(proof, target, patch))
+        if patch:
+            _outputs.write(folder / "fix.patch", patch)
+    print(noted if wanted.json_output else "\n".join([*of_proof(proof, target), "", patch]).strip())
+    if wanted.apply:
+        _apply(proof)
+
+
+def _apply(proof: Proof) -> None:
+    if proof.conclusion is not Conclusion.PROVED or proof.chosen is None:
+        say("Nothing was written: only what is proved is.")
+    elif not proof.chosen.sources:
+        say(f"Nothing was written: {proof.chosen.refusal}.")
+    else:
+        for line in write(proof.chosen):
+            say(line)
+
+
+def _check_extra() -> None:
+    try:
+        import libcst  # noqa: F401
+    except ImportError as error:
+        raise UsageError(
+            "lifesigns prove needs LibCST. Install it: pip install 'lifesigns[prove]'."
+        ) from error

@@ -1,0 +1,62 @@
+"""Writes a proved patch into the user's files, so that what was there can be had again."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from lifesigns._errors import LifesignsError
+from lifesigns.prove.candidates import Candidate
+
+
+def write(candidate: Candidate) -> Iterator[str]:
+    """Writes the changed files; those that git does not hold are backed up before.
+
+    Args:
+        candidate: A proved one, with sources.
+
+    Yields:
+        What was done, a line for each file.
+
+    Raises:
+        LifesignsError: A file is no longer what was proved, or cannot be written.
+    """
+    for name, text in candidate.sources.items():
+        path = Path(name)
+        original = candidate.originals[name].encode()
+        if path.read_bytes() != original:
+            raise LifesignsError(f"{path} was changed since the proof began. Prove it once more.")
+        backup = None if _is_kept_by_git(path) else _free(path)
+        try:
+            if backup is not None:
+                backup.write_bytes(original)
+            path.write_bytes(text.encode())
+        except OSError as error:
+            raise LifesignsError(f"{path} cannot be written: {error.strerror}.") from error
+        where = "git has the former text" if backup is None else f"the former text is in {backup}"
+        yield f"Written into {path}; {where}."
+
+
+def _is_kept_by_git(path: Path) -> bool:
+    """Whether git has this very text of the file."""
+    order = ["git", "-C", str(path.parent), "status", "--porcelain", "--ignored", "--", path.name]
+    try:
+        asked = subprocess.run(order, capture_output=True, text=True, check=False, timeout=60)
+        known = subprocess.run(
+            ["git", "-C", str(path.parent), "ls-files", "--error-unmatch", "--", path.name],
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return asked.returncode == known.returncode == 0 and not asked.stdout.strip()
+
+
+def _free(path: Path) -> Path:
+    """A name for the backup that is not taken."""
+    number = 0
+    while (backup := path.with_name(f"{path.name}.before{number or ''}")).exists():
+        number += 1
+    return backup

@@ -1,0 +1,168 @@
+"""The remedies that the findings of a run ask for, written into the source where that is safe."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lifesigns.prove.arm import Program
+from lifesigns.prove.treatment import Treatment
+from lifesigns.records import Finding, Trace, grouped
+from lifesigns.remedies import Edit, Refusal, find_manual, for_finding
+from lifesigns.report.verdict import alarms
+
+MOST_FILES = 50
+"""Files of a project in which a place is looked for."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One remedy for one finding of a run."""
+
+    finding: Finding
+    edit: Edit
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """The changed file by its absolute path; empty where the edit cannot be written."""
+    originals: Mapping[str, str] = field(default_factory=dict)
+    """The same file as it is."""
+    refusal: str = ""
+    """Why the edit cannot be written into the source."""
+
+    @property
+    def title(self) -> str:
+        """What it does, as the manual says it."""
+        return find_manual(self.edit.name).title
+
+    @property
+    def details(self) -> str:
+        """Its name and settings, such as `scale-rate factor=0.1`."""
+        given = {name: value for name, value in vars(self.edit).items() if value is not None}
+        settings = (f"{name}={_short(value)}" for name, value in given.items())
+        return " ".join((self.edit.name, *settings))
+
+    def treatment(self, shift: int) -> Treatment:
+        """Of an arm with this remedy: the changed source, or else the edit of the live run.
+
+        Args:
+            shift: Number of the seed.
+        """
+        return Treatment(shift, self.sources, None if self.sources else self.edit)
+
+    def patch(self, root: Path) -> str:
+        """The change of the source for `git apply`; empty where there is none.
+
+        Args:
+            root: Paths in the patch are relative to this folder.
+        """
+        return "".join(
+            difference(self.originals[path], text, Path(path).relative_to(root).as_posix())
+            for path, text in self.sources.items()
+        )
+
+
+def candidates(program: Program, trace: Trace, findings: Iterable[Finding]) -> list[Candidate]:
+    """What may help, the remedy of the most probable cause first; each edit once.
+
+    Args:
+        program: Whose sources are to be changed.
+        trace: What was recorded of it.
+        findings: Of this run; notes are left out.
+    """
+    texts = dict(sources(program))
+    loud = alarms(findings)
+    roots = [root for root, _ in grouped(loud)]
+    found: list[Candidate] = []
+    for finding in [*roots, *(one for one in loud if one not in roots)]:
+        for edit in for_finding(finding, trace):
+            if all(edit != candidate.edit for candidate in found):
+                found.append(written(finding, edit, texts))
+    return found
+
+
+def written(finding: Finding, edit: Edit, texts: Mapping[Path, str]) -> Candidate:
+    """A candidate whose edit is written into the one file in which it finds its place.
+
+    Args:
+        finding: Which asks for it.
+        edit: What is to be changed.
+        texts: The program's files; its script first.
+    """
+    results = {path: edit.rewrite(text) for path, text in texts.items()}
+    changed = {p: r for p, r in results.items() if isinstance(r, str) and r != texts[p]}
+    if len(changed) == 1:
+        (path,) = changed
+        return Candidate(finding, edit, {str(path): changed[path]}, {str(path): texts[path]})
+    if changed:
+        reason = f"{len(changed)} files have a place for it"
+    else:
+        refused = [result.reason for result in results.values() if isinstance(result, Refusal)]
+        reason = refused[0] if refused else "the source has it already"
+    return Candidate(finding, edit, refusal=reason)
+
+
+def sources(program: Program) -> Iterator[tuple[Path, str]]:
+    """The script and the modules beside it that it imports, the script first.
+
+    Args:
+        program: A script; of `python -m` nothing is yielded.
+    """
+    waiting = [] if program.script is None else [program.script.resolve()]
+    seen: set[Path] = set()
+    while waiting and len(seen) < MOST_FILES:
+        path = waiting.pop(0)
+        if path in seen:
+            continue
+        seen.add(path)
+        try:
+            text = path.read_bytes().decode("utf-8")
+            tree = ast.parse(text)
+        except (OSError, ValueError, SyntaxError):
+            continue
+        yield path, text
+        waiting += [near for name in _imported(tree) for near in _modules(path.parent, name)]
+
+
+def _imported(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            yield base
+            yield from (f"{base}.{alias.name}".lstrip(".") for alias in node.names)
+
+
+def _modules(folder: Path, name: str) -> Iterator[Path]:
+    place = folder.joinpath(*name.split(".")) if name else folder
+    for path in (place.with_suffix(".py"), place / "__init__.py"):
+        if path.is_file():
+            yield path.resolve()
+
+
+def difference(before: str, after: str, name: str) -> str:
+    """A unified diff of one file, as `git apply` takes it.
+
+    Args:
+        before: The text as it is.
+        after: As it is to be.
+        name: Of the file, relative to the root of the project.
+    """
+    lines = difflib.unified_diff(_lines(before), _lines(after), f"a/{name}", f"b/{name}")
+    return "".join(
+        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
+    )
+
+
+def _lines(text: str) -> list[str]:
+    """As git counts them: only a newline ends one."""
+    return re.findall(r"[^\n]*\n|[^\n]+", text)
+
+
+def _short(value: object) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(_short, value))
+    return f"{value:g}" if isinstance(value, float) else str(getattr(value, "name", value))

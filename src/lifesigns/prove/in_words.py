@@ -1,0 +1,146 @@
+"""A plan and a proof as text for a terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+from lifesigns.prove.betting import PROVED
+from lifesigns.prove.candidates import Candidate
+from lifesigns.prove.identity import Verdict
+from lifesigns.prove.places import project
+from lifesigns.prove.proof import Conclusion, Limits, Pair, Plan, Proof
+from lifesigns.report.verdict import alarms
+
+MINUTE = 60.0
+
+
+def of_plan(plan: Plan, limits: Limits) -> Iterator[str]:
+    """What is to be done, and what it will cost; one line each.
+
+    Args:
+        plan: Not carried out yet.
+        limits: What may be spent.
+    """
+    if not plan.candidates:
+        yield nothing(plan)
+        return
+    finding = plan.candidates[0].finding
+    yield f"{finding.rule}: {finding.symptom}"
+    yield f"Remedies, in this order ({min(limits.tries, len(plan.candidates))} are tried at most):"
+    for number, candidate in enumerate(plan.candidates[: limits.tries], start=1):
+        yield f"  {number}. {_named(candidate)}"
+    yield price(plan, limits)
+
+
+def price(plan: Plan, limits: Limits) -> str:
+    """What it will cost, in one line.
+
+    Args:
+        plan: Not carried out yet.
+        limits: What may be spent.
+    """
+    fewest, most = plan.trainings(limits)
+    return (
+        f"{fewest} to {most} trainings of {_seconds(plan.seconds)} each: "
+        f"{_seconds(fewest * plan.seconds)} to {_seconds(most * plan.seconds)}, one after the other."
+    )
+
+
+def nothing(plan: Plan) -> str:
+    """Why there is nothing to prove.
+
+    Args:
+        plan: Without candidates.
+    """
+    found = alarms(plan.findings)
+    if not found:
+        return "Nothing to prove: no error and no warning was found in the run."
+    rules = ", ".join(dict.fromkeys(finding.rule for finding in found))
+    return f"Nothing to prove: no edit is known for what was found ({rules})."
+
+
+def of_proof(proof: Proof, target: str) -> Iterator[str]:
+    """What came of it; one line each.
+
+    Args:
+        proof: Carried out.
+        target: The script, as the user names it.
+    """
+    if proof.conclusion is Conclusion.NOTHING:
+        yield nothing(proof.plan)
+        return
+    yield f"{target}: {_headline(proof)}"
+    if proof.identity is not None and proof.identity.verdict is Verdict.WITHIN_SPREAD:
+        yield "It does not repeat to the bit, but within the spread of two identical arms."
+    for number, tried in enumerate(proof.tries, start=1):
+        outcome = tried.shortcoming or "cures"
+        yield f"  {number}. {_named(tried.candidate)}: {outcome} ({_change(proof, number)})"
+    yield from _pairs(proof)
+    yield f"{proof.trainings} trainings, {_seconds(proof.seconds)}."
+
+
+def _headline(proof: Proof) -> str:
+    chosen, pairs = proof.chosen, len(proof.pairs)
+    if chosen is None:
+        return "not proved: none of the remedies that were tried cures it."
+    won = sum(pair.is_won for pair in proof.pairs)
+    steps = f"{proof.plan.trace.steps:,} steps"
+    where = f"on {won} of {pairs} fresh seeds, on this machine, {steps} each"
+    word = {
+        Conclusion.PROVED: f"{chosen.edit.name} is proved",
+        Conclusion.NOT_PROVED: f"{chosen.edit.name} is not proved",
+        Conclusion.UNDECIDED: f"{chosen.edit.name} is neither proved nor refuted yet",
+    }[proof.conclusion]
+    what = "" if chosen.sources else " (an intervention in the live run: no source was changed)"
+    return f"{word} for {chosen.finding.rule}{what}: it cured it {where}."
+
+
+def _pairs(proof: Proof) -> Iterator[str]:
+    if not proof.pairs:
+        return
+    yield f"Judged by: {proof.measure.name}."
+    yield f"  {'seed':>4}  {'without':>9}  {'with':>9}"
+    for pair in proof.pairs:
+        yield f"  {pair.seed:>4}  {_score(pair.faulty.score)}  {_score(pair.other.score)}  {_won(pair)}"
+    middle, low, high = proof.gain
+    if math.isfinite(middle):
+        sure = 1 - 2 ** (1 - len(proof.pairs))
+        between = f"from {low:+.3g} to {high:+.3g} with {sure:.0%} confidence"
+        yield f"Median difference {middle:+.3g} ({between})."
+    yield f"e-value {proof.wealth:.3g}; {PROVED:g} proves: luck alone gets there once in 20 times."
+
+
+def _won(pair: Pair) -> str:
+    return "cured" if pair.is_won else pair.shortcoming
+
+
+def _score(score: float) -> str:
+    return f"{score:>9.4g}" if math.isfinite(score) else f"{'none':>9}"
+
+
+def _change(proof: Proof, number: int) -> str:
+    before = proof.faulty.score if proof.faulty is not None else math.nan
+    after = proof.tries[number - 1].scored.score
+    return f"{_score(before).strip()} → {_score(after).strip()}"
+
+
+def _named(candidate: Candidate) -> str:
+    how = "" if candidate.sources else f"; not written into the source: {candidate.refusal}"
+    return f"{candidate.details} for {candidate.finding.rule}{how}"
+
+
+def _seconds(seconds: float) -> str:
+    if seconds < MINUTE:
+        return f"{seconds:.0f} s"
+    return f"{seconds / MINUTE:.1f} min"
+
+
+def root_of(plan: Plan) -> Path:
+    """The folder that paths in a patch are relative to.
+
+    Args:
+        plan: Of a script.
+    """
+    return project(plan.program.script, plan.program.folder)

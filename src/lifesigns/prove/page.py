@@ -1,0 +1,74 @@
+"""A proof as a page: what was concluded, the pairs, the change of the source, and all losses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from lifesigns.prove.in_words import of_proof
+from lifesigns.prove.proof import Pair, Proof
+from lifesigns.records import LossCurve
+from lifesigns.report.article import Article
+from lifesigns.report.figures import lines
+
+POINTS = 200
+"""Of a curve that are drawn."""
+
+
+def proof_html(proof: Proof, target: str, patch: str) -> str:
+    """The page as one file that opens without a network.
+
+    Args:
+        proof: Carried out.
+        target: The script, as the user names it.
+        patch: The change of its source; empty where there is none.
+    """
+    headline, *rest = of_proof(proof, target)
+    page = Article(f"lifesigns prove {target}")
+    page.paragraph(headline)
+    if proof.chosen is not None:
+        finding = proof.chosen.finding
+        page.heading(f"What was found: {finding.rule}")
+        page.paragraph(finding.symptom)
+        page.paragraph(finding.why)
+    if patch:
+        page.heading("What was changed")
+        page.code(patch)
+    if rest:
+        page.heading("What was trained")
+        page.code("\n".join(rest))
+    if proof.pairs:
+        page.heading("The loss with and without it, seed by seed")
+        page.paragraph(
+            "Two losses of different functions cannot be compared by their height; what was "
+            "compared stands above.",
+            note=True,
+        )
+        for pair in proof.pairs:
+            page.figure(lines(list(_rows(pair)), "step", "loss", by="arm", title=_title(pair)))
+    return page.render()
+
+
+def _title(pair: Pair) -> str:
+    return f"Seed {pair.seed}: {'cured' if pair.is_won else pair.shortcoming}"
+
+
+def _rows(pair: Pair) -> Iterator[dict[str, Any]]:
+    for arm, scored in (("without", pair.faulty), ("with", pair.other)):
+        for step, value in _thinned(scored.losses):
+            yield {"arm": arm, "step": step, "loss": value}
+
+
+def _thinned(losses: LossCurve) -> Iterator[tuple[int, float | None]]:
+    """Means of as many parts as are drawn; None where a part holds what is not finite."""
+    count = min(POINTS, len(losses.values))
+    if not count:
+        return
+    parts = zip(
+        np.array_split(losses.steps, count), np.array_split(losses.values, count), strict=True
+    )
+    for steps, values in parts:
+        mean = float(np.mean(values))
+        yield int(steps[0]), mean if np.isfinite(mean) else None

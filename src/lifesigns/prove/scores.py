@@ -1,0 +1,188 @@
+"""What one training came to: its score, what it learned, and what is still wrong with it.
+
+Losses are never compared: a remedy may change the loss itself. What is compared is what the script
+prints about itself, or, where nothing was asked for, how prediction and target correlate: 0 for a
+constant, 1 for perfect, whatever the loss.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from lifesigns.prove.arm import Arm
+from lifesigns.records import LossCurve, Severity, Trace
+from lifesigns.report.verdict import alarms
+from lifesigns.rules import judge
+
+MARGIN = 0.05
+"""By how much one arm must be better than another: 5 points of a share, 5 % of any other number."""
+LAST = 1 / 3
+"""The part of a run whose recorded steps say what it has learned."""
+RECORDED = 100
+"""Steps that are recorded of each arm, about: enough to tell what was learned."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How a training is scored."""
+
+    metric: str = ""
+    """What the script prints: a key of its last line of JSON, or a regular expression with one
+    group, of which the last match counts. Empty: the correlation of prediction and target."""
+    lower_is_better: bool = False
+    margin: float = MARGIN
+    """Of the larger score, and at least of 1."""
+    noise: float = 0.0
+    """What identical arms may differ by, in the unit of the score."""
+
+    @property
+    def name(self) -> str:
+        """What is compared, in words."""
+        return self.metric or "correlation of prediction and target on the training batches"
+
+    def score(self, arm: Arm) -> float:
+        """The score of an arm; NaN if it has none.
+
+        Args:
+            arm: One that has ended.
+        """
+        if not self.metric:
+            return skill(arm.trace) if arm.trace is not None else math.nan
+        found = _printed(self.metric, arm.end.output)
+        return found if math.isfinite(found) else math.nan
+
+    def gain(self, faulty: float, other: float) -> float:
+        """By how much the second score is better; infinite where only it is a number.
+
+        Args:
+            faulty: NaN if the run gave no finite score, which is the worst of all.
+            other: Likewise.
+        """
+        if math.isnan(other):
+            return -math.inf
+        if math.isnan(faulty):
+            return math.inf
+        return faulty - other if self.lower_is_better else other - faulty
+
+    def is_better(self, faulty: float, other: float) -> bool:
+        """Whether the second score is better by more than the margin.
+
+        Args:
+            faulty: Of an arm without the remedy.
+            other: Of one with it.
+
+        Example:
+            >>> Measure().is_better(0.10, 0.14), Measure().is_better(0.10, 0.16)
+            (False, True)
+        """
+        size = max((abs(s) for s in (faulty, other) if math.isfinite(s)), default=0.0)
+        return self.gain(faulty, other) > max(self.margin * max(size, 1.0), self.noise)
+
+    def wider(self, noise: float) -> Measure:
+        """The same with a margin of at least this much.
+
+        Args:
+            noise: In the unit of the score.
+        """
+        return replace(self, noise=noise)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What one arm came to."""
+
+    score: float
+    """NaN where it has none: it failed, or its predictions are not finite."""
+    skill: float
+    """Correlation of prediction and target at the end; NaN where no loss could be read."""
+    alarms: tuple[str, ...] = ()
+    """The rules that alarm, the most probable cause first."""
+    errors: tuple[str, ...] = ()
+    """Those of them that say that it cannot learn."""
+    how: str = "finished"
+    losses: LossCurve = field(default_factory=LossCurve, compare=False)
+
+    @classmethod
+    def of(cls, arm: Arm, measure: Measure) -> Scored:
+        """Scores an arm that has ended.
+
+        Args:
+            arm: Of any end.
+            measure: How it is scored.
+        """
+        trace = Trace() if arm.trace is None else arm.trace
+        found = alarms(judge(trace))
+        rules = tuple(dict.fromkeys(finding.rule for finding in found))
+        errors = tuple(f.rule for f in found if f.severity is Severity.ERROR)
+        return cls(measure.score(arm), skill(trace), rules, errors, arm.how, trace.losses)
+
+
+def shortcoming(measure: Measure, rule: str, faulty: Scored, other: Scored) -> str:
+    """Why an arm with a remedy is not cured, in words; empty if it is.
+
+    Args:
+        measure: By which both were scored.
+        rule: The rule whose finding the remedy is for.
+        faulty: The arm without the remedy, of the same seed.
+        other: The arm with it.
+    """
+    if not measure.is_better(faulty.score, other.score):
+        return "no better by more than the margin"
+    if other.skill <= measure.margin:
+        return "no better than a constant prediction"
+    if rule in other.alarms:
+        return f"{rule} is still found"
+    new = [error for error in other.errors if error not in faulty.errors]
+    return f"a new error: {new[0]}" if new else ""
+
+
+def skill(trace: Trace) -> float:
+    """How prediction and target correlate in the recorded steps of the last third of a run.
+
+    Predictions that are constant, or not finite, have no skill.
+
+    Args:
+        trace: Of one run.
+
+    Returns:
+        At most 1; NaN where no prediction and target could be read. Of several losses the lowest.
+    """
+    begin = (1 - LAST) * trace.steps
+    by_loss: dict[int, list[float]] = {}
+    for shot in trace.snapshots:
+        loss = shot.loss
+        if loss is not None and loss.target is not None and shot.step >= begin:
+            value = loss.correlation
+            by_loss.setdefault(shot.stream, []).append(value if math.isfinite(value) else 0.0)
+    return min((float(np.mean(values)) for values in by_loss.values()), default=math.nan)
+
+
+def _printed(metric: str, output: str) -> float:
+    """The last number that the script printed for a metric; NaN if there is none."""
+    found = _matched(metric, output) if "(" in metric else _noted(metric, output.splitlines())
+    try:
+        return float(found)
+    except (TypeError, ValueError):
+        return math.nan
+
+
+def _matched(pattern: str, output: str) -> str:
+    matches = list(re.finditer(pattern, output))
+    return matches[-1].group(1) if matches else ""
+
+
+def _noted(key: str, lines: Sequence[str]) -> str:
+    for line in reversed(lines):
+        try:
+            noted = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(noted, dict) and key in noted:
+            return str(noted[key])
+    return ""
