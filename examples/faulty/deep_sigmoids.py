@@ -22,7 +22,7 @@ model = nn.Sequential(
 )
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 
-for step in range(600):
+for _ in range(600):
     batch = torch.randint(500, (32,))
     loss = nn.functional.cross_entropy(model(x[batch]), y[batch])
     optimizer.zero_grad()

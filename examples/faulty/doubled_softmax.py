@@ -1,4 +1,4 @@
-"""Ten spokes of a wheel, and a softmax too many: cross-entropy takes logits and has one of its own."""
+"""Ten spokes of a wheel, and a softmax too many: cross-entropy has one of its own."""
 
 import torch
 from torch import nn
@@ -19,7 +19,7 @@ model = nn.Sequential(
 optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
 loss_fn = nn.CrossEntropyLoss()
 
-for step in range(400):
+for _ in range(400):
     batch = torch.randint(1000, (32,))
     loss = loss_fn(model(x[batch]), spoke[batch])
     optimizer.zero_grad()

@@ -20,7 +20,7 @@ for layer in model:
         nn.init.zeros_(layer.bias)
 optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
 
-for step in range(400):
+for _ in range(400):
     batch = torch.randint(500, (32,))
     loss = nn.functional.cross_entropy(model(x[batch]), y[batch])
     optimizer.zero_grad()

@@ -359,7 +359,9 @@ def functions(
     ] = None,
     html: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", callback=opt.writable, help="Write a page with pictures there."),
+        typer.Option(
+            metavar="FILE", callback=opt.writable, help="Write a page with pictures there."
+        ),
     ] = None,
 ) -> None:
     """Show activations, initialisers and losses, or one of them."""

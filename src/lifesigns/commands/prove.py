@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lifesigns import _outputs
@@ -34,8 +34,8 @@ CODES = {
 class Wanted:
     """What the command is asked for, beside the program."""
 
-    measure: Measure = Measure()
-    limits: Limits = Limits()
+    measure: Measure = field(default_factory=Measure)
+    limits: Limits = field(default_factory=Limits)
     jobs: int = 1
     timeout: float | None = None
     allow_network: bool = False
@@ -46,9 +46,7 @@ class Wanted:
     json_output: bool = False
 
 
-def prove_remedy(
-    target: str, arguments: list[str], wanted: Wanted, *, module: bool = False
-) -> int:
+def prove_remedy(target: str, arguments: list[str], wanted: Wanted, *, module: bool = False) -> int:
     """Looks for a remedy and proves it; the user's files stay as they are unless asked for.
 
     Args:

@@ -1,4 +1,4 @@
-"""The process of a treated arm: it takes its treatment, and is `lifesigns run` from then on."""
+"""The process of a treated arm takes its treatment here, and is `lifesigns run` from then on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lifesigns.prove.treatment import ANSWER, MADE, Treatment
 
 
 def main() -> None:
-    """Reads the path of the treatment from the command line; the rest is for `lifesigns`."""
+    """Takes the path of the treatment off the command line; the rest is for `lifesigns`."""
     own = Path(sys.argv.pop(1))
     treatment: Treatment = pickle.loads(own.read_bytes())
     for path, text in treatment.sources.items():
@@ -23,9 +23,6 @@ def main() -> None:
         from lifesigns.prove.intervention import Intervention
 
         Intervention(treatment.edit, lambda why: _answer(own.parent, why)).install()
-    from lifesigns.cli import main as command
-
-    command()
 
 
 def _write(path: Path, text: str, own: Path) -> None:
@@ -35,7 +32,7 @@ def _write(path: Path, text: str, own: Path) -> None:
     below = [mount for mount in table if is_within(str(path), mount.path)]
     if not in_copy and not (below and max(below, key=lambda m: len(m.path)).kind == "overlay"):
         raise SystemExit(f"lifesigns: {path} does not lie in the sandbox; it was not written.")
-    path.write_text(text, encoding="utf-8")
+    path.write_bytes(text.encode())
 
 
 def _answer(folder: Path, why: str) -> None:

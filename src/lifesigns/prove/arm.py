@@ -137,7 +137,7 @@ def _begin(sandbox: Sandbox, treatment: Treatment | None) -> list[str]:
     sandbox.own.mkdir(parents=True, exist_ok=True)
     inside = {str(sandbox.inside(Path(path))): text for path, text in treatment.sources.items()}
     own = replace(treatment, sources=inside).put(sandbox.own)
-    return [calling("lifesigns.prove._treated"), str(own)]
+    return ["; ".join(map(calling, ("lifesigns.prove._treated", "lifesigns.cli"))), str(own)]
 
 
 def environment(sandbox: Sandbox) -> dict[str, str]:

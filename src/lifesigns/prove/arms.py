@@ -40,8 +40,7 @@ class Arms:
         """
         program = replace(self.program, options={"every": str(every)}) if every else self.program
         with ThreadPoolExecutor(min(self.jobs, len(treatments)) or 1) as pool:
-            arms = list(pool.map(lambda treatment: self._one(program, treatment), treatments))
-        return arms
+            return list(pool.map(lambda treatment: self._one(program, treatment), treatments))
 
     def _one(self, program: Program, treatment: Treatment) -> Arm:
         begin = time.monotonic()
@@ -51,7 +50,7 @@ class Arms:
         self.seconds += time.monotonic() - begin
         if arm.end.timed_out:
             raise CannotRun(
-                f"{program.target} did not end in {self.timeout:.0f} s; give it more with --timeout."
+                f"{program.target} did not end in {self.timeout:.0f} s; --timeout gives it more."
             )
         return arm
 

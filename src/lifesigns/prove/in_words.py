@@ -10,7 +10,7 @@ from lifesigns.prove.betting import PROVED
 from lifesigns.prove.candidates import Candidate
 from lifesigns.prove.identity import Verdict
 from lifesigns.prove.places import project
-from lifesigns.prove.proof import Conclusion, Limits, Pair, Plan, Proof
+from lifesigns.prove.proof import Conclusion, Limits, Plan, Proof
 from lifesigns.report.verdict import alarms
 
 MINUTE = 60.0
@@ -44,7 +44,7 @@ def price(plan: Plan, limits: Limits) -> str:
     fewest, most = plan.trainings(limits)
     return (
         f"{fewest} to {most} trainings of {_seconds(plan.seconds)} each: "
-        f"{_seconds(fewest * plan.seconds)} to {_seconds(most * plan.seconds)}, one after the other."
+        f"{_seconds(fewest * plan.seconds)} to {_seconds(most * plan.seconds)} one by one."
     )
 
 
@@ -103,17 +103,14 @@ def _pairs(proof: Proof) -> Iterator[str]:
     yield f"Judged by: {proof.measure.name}."
     yield f"  {'seed':>4}  {'without':>9}  {'with':>9}"
     for pair in proof.pairs:
-        yield f"  {pair.seed:>4}  {_score(pair.faulty.score)}  {_score(pair.other.score)}  {_won(pair)}"
+        scores = f"{_score(pair.faulty.score)}  {_score(pair.other.score)}"
+        yield f"  {pair.seed:>4}  {scores}  {pair.shortcoming or 'cured'}"
     middle, low, high = proof.gain
     if math.isfinite(middle):
         sure = 1 - 2 ** (1 - len(proof.pairs))
         between = f"from {low:+.3g} to {high:+.3g} with {sure:.0%} confidence"
         yield f"Median difference {middle:+.3g} ({between})."
     yield f"e-value {proof.wealth:.3g}; {PROVED:g} proves: luck alone gets there once in 20 times."
-
-
-def _won(pair: Pair) -> str:
-    return "cured" if pair.is_won else pair.shortcoming
 
 
 def _score(score: float) -> str:

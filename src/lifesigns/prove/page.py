@@ -52,7 +52,7 @@ def proof_html(proof: Proof, target: str, patch: str) -> str:
 
 
 def _title(pair: Pair) -> str:
-    return f"Seed {pair.seed}: {'cured' if pair.is_won else pair.shortcoming}"
+    return f"Seed {pair.seed}: {pair.shortcoming or 'cured'}"
 
 
 def _rows(pair: Pair) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from statistics import median
 
@@ -107,7 +107,7 @@ class Proof:
     identity: Identity | None = None
     faulty: Scored | None = None
     """The arm without a remedy, on the script's own seed."""
-    measure: Measure = Measure()
+    measure: Measure = field(default_factory=Measure)
     """With the margin that was used."""
     tries: tuple[Try, ...] = ()
     pairs: tuple[Pair, ...] = ()
@@ -254,7 +254,7 @@ def _paired(
         reason = shortcoming(measure, rule, faulty, other)
         yield Pair(seed, faulty, other, reason, measure.gain(faulty.score, other.score))
         wins.append(not reason)
-        say(f"Pair {seed}: {'won' if not reason else reason}; the e-value is {wealth(wins):.3g}.")
+        say(f"Pair {seed}: {reason or 'won'}; the e-value is {wealth(wins):.3g}.")
         if is_settled(wins):
             return
 

@@ -1,4 +1,4 @@
-"""What sets one arm apart from another: the seed, the text of its sources, or an edit of the run."""
+"""What sets one arm apart from another: its seed, the text of its sources, an edit of the run."""
 
 from __future__ import annotations
 
