@@ -9,7 +9,15 @@ from lifesigns.evidence import suspects
 from lifesigns.evidence.course import Course
 from lifesigns.evidence.stream import Stream
 from lifesigns.evidence.suspects import Suspect
-from lifesigns.evidence.thresholds import HARDLY_RELATED, LEARNED, NOTHING, PATIENCE, SURE_STEPS
+from lifesigns.evidence.thresholds import (
+    BLURRED,
+    HARDLY_RELATED,
+    LEARNED,
+    NOTHING,
+    PATIENCE,
+    SURE,
+    SURE_STEPS,
+)
 from lifesigns.records import Severity
 
 SUSPECTS = (
@@ -57,7 +65,8 @@ def _severity(course: Course, found: Sequence[Suspect]) -> Severity:
     related = not course.gain < -LEARNED and course.correlates(HARDLY_RELATED)
     if not patient and (course.falling or not found):
         return Severity.NOTE
-    if not found and related:
+    blurred = SURE * course.gain_error > BLURRED
+    if related and (blurred or not found):
         return Severity.NOTE
     unsure = course.gain > NOTHING or course.steps < SURE_STEPS
     return Severity.WARNING if course.falling or unsure else Severity.ERROR

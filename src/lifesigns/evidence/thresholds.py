@@ -79,6 +79,11 @@ NOISE = Threshold(
     "arithmetic: 3.8 standard deviations of normal noise, whose median change is 0.95 of one",
 )
 SURE = Threshold(2, "standard errors by which a value must differ to count", "normal: p < 5 %")
+BLURRED = Threshold(
+    0.25,
+    "two standard errors of the gain, beyond which it cannot be told from none",
+    "a definition: a fit that explains a quarter and one that explains nothing look alike",
+)
 RELATED = Threshold(0.3, "correlation of prediction and target", "Cohen 1988: medium")
 HARDLY_RELATED = Threshold(
     0.15,

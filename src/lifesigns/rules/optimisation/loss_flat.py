@@ -14,6 +14,7 @@ from lifesigns.evidence.flat import Flat, flat
 from lifesigns.evidence.suspects import Suspect
 from lifesigns.evidence.thresholds import (
     ALIVE,
+    BLURRED,
     ENOUGH_STEPS,
     FALLING,
     LEARNED,
@@ -243,7 +244,8 @@ and labels probably do not belong together.
     ignore="""
 In short runs: before 250 steps it is only a note unless one of those causes is in evidence, for a
 healthy network may rest at that level for a while. It is a warning rather than an error while the
-loss still falls, or where the interval leaves doubt.
+loss still falls, or where the interval leaves doubt; and a note where outliers in the loss hide
+what outputs that correlate with the targets have learned.
 """,
     references=(
         "Karpathy 2019, A Recipe for Training Neural Networks: the input-independent baseline",
@@ -262,6 +264,7 @@ loss still falls, or where the interval leaves doubt.
         "deviation": ALIVE,
         "improved": LEARNED,
         "correlation": RELATED,
+        "blurred": BLURRED,
     },
     # what explains a flat loss explains away what is suspected by elimination
     explains=("labels-unrelated",),
@@ -321,6 +324,16 @@ loss still falls, or where the interval leaves doubt.
             "raw inputs, few steps",
             lambda: _example(_around(1)[:120], x=np.full((64, 4), 1e3)),
             Severity.ERROR,
+        ),
+        Case(
+            "raw inputs, but outliers blur the loss of outputs that correlate with the targets",
+            lambda: _example(_around(1, 1.5), x=np.full((64, 4), 1e3), correlation=0.34),
+            Severity.NOTE,
+        ),
+        Case(
+            "raw inputs, and outliers blur the loss",
+            lambda: _example(_around(1, 1.5), x=np.full((64, 4), 1e3)),
+            Severity.WARNING,
         ),
         Case("few steps", lambda: _example(_around(1)[:30]), None),
         Case(
