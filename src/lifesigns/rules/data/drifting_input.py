@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -9,27 +10,35 @@ import numpy as np
 
 from lifesigns.evidence import Course, Stream, Threshold
 from lifesigns.evidence.thresholds import CALIBRATED, ENOUGH_STEPS, HALF, JUDGED
-from lifesigns.records import BatchReading, Finding, Floats, Quantity, Remedy, Severity, Trace
+from lifesigns.records import BatchReading, Finding, Floats, Ints, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FALLING, FLAT
 
-FEWEST = Threshold(5, "recorded steps from which a drift can be told from chance", "1 of 5! orders")
+SCALE = Threshold(1.1, "RMS of two batches, over each other, called another scale", "augmentation")
+ORDERS = Threshold(
+    120, "orders of the recorded steps, from which on one of them is no chance", "those of 5"
+)
 DRIFT = Threshold(10.0, "largest over smallest RMS of the batch, called a drift", CALIBRATED)
 ORDERED = Threshold(
-    0.9, "rank correlation of the RMS of the batch with the step", "beyond chance for 5 steps"
+    0.9, "rank correlation of the scale of the batch with the step", "beyond chance for 5 steps"
 )
+
+MOST = 700.0
+"""Logarithm of the largest number that is told from infinity."""
 
 
 def check(stream: Stream) -> Iterator[Finding]:
     """At most one finding; adversaries are fed what another network makes, which may grow."""
     known = [(s.step, _rms(s.batch)) for s in stream.snapshots if s.batch]
     known = [(step, rms) for step, rms in known if 0 < rms < np.inf]
-    if len(known) < FEWEST or not stream.is_alone or stream.course.steps < JUDGED:
+    if len(known) < 2 or not stream.is_alone or stream.course.steps < JUDGED:
         return
     steps, sizes = (np.array(column, float) for column in zip(*known, strict=True))
     ratio = float(sizes[-1] / np.median(sizes[:2]))
-    if max(ratio, 1 / ratio) > DRIFT and abs(_rank_correlation(sizes)) > ORDERED:
+    scales = _scales(sizes)
+    in_order = _orders(scales) >= ORDERS and abs(_rank_correlation(scales)) > ORDERED
+    if in_order and max(ratio, 1 / ratio) > DRIFT:
         yield _finding(stream, steps, sizes)
 
 
@@ -39,10 +48,26 @@ def _rms(batch: BatchReading) -> float:
     return float(np.sqrt(features.total_squared.sum() / max(features.count.sum(), 1)))
 
 
-def _rank_correlation(values: Floats) -> float:
-    """Spearman's correlation of a series with its order."""
-    ranks = np.argsort(np.argsort(values))
-    return float(np.corrcoef(ranks, np.arange(len(values)))[0, 1])
+def _scales(sizes: Floats) -> Ints:
+    """Numbers of the scales, ascending: sizes that hardly differ share one."""
+    scales, scale, lowest = np.zeros(len(sizes), np.int64), 0, sizes.min()
+    for index in np.argsort(sizes):
+        if sizes[index] > SCALE * lowest:
+            scale, lowest = scale + 1, sizes[index]
+        scales[index] = scale
+    return scales
+
+
+def _orders(scales: Ints) -> float:
+    """In how many orders these could have come."""
+    ties = sum(math.lgamma(count + 1) for count in np.bincount(scales))
+    return math.exp(min(math.lgamma(len(scales) + 1) - ties, MOST))
+
+
+def _rank_correlation(scales: Ints) -> float:
+    """Goodman and Kruskal's gamma with the order of the steps: pairs of one scale are left out."""
+    signs = np.sign(scales[None, :] - scales[:, None])[np.triu_indices(len(scales), 1)]
+    return float(signs.sum() / max(np.abs(signs).sum(), 1))
 
 
 def _finding(stream: Stream, steps: Floats, sizes: Floats) -> Finding:
@@ -83,11 +108,12 @@ def _severity(course: Course) -> Severity:
 # --- cases ----------------------------------------------------------------------------------------
 def _example(scales: Sequence[float], losses: Sequence[float] = FLAT) -> Trace:
     """A regression whose batches have these scales at the recorded steps."""
-    known = example.regression(losses, update=1e-3)
+    first, *others = example.regression(losses, update=1e-3).snapshots
+    between = [replace(first, step=step) for step in range(1, len(scales) - len(others))]
     noise = np.random.default_rng(0).standard_normal((32, 4))
-    batches = (BatchReading((32, 4), example.sums(scale * noise)) for scale in scales)
-    shots = [replace(s, batch=batch) for s, batch in zip(known.snapshots, batches, strict=False)]
-    return example.trace(*shots, losses=losses)
+    batches = [BatchReading((32, 4), example.sums(scale * noise)) for scale in scales]
+    shots = zip((first, *between, *others), batches, strict=True)
+    return example.trace(*(replace(s, batch=batch) for s, batch in shots), losses=losses)
 
 
 _GROWING = (1, 2, 5, 30, 900)
@@ -105,7 +131,8 @@ the stored samples, an augmentation that writes back, a running statistic that i
 """,
     evidence="""
 The RMS of the first input over all features, at every recorded step: it has to follow the order of
-the steps, and to end ten times larger or smaller than it began.
+the steps, where it differs by more than a tenth, and to end ten times larger or smaller than it
+began.
 """,
     ignore="""
 Augmentation and noise vary from batch to batch without an order. Where another network makes the
@@ -118,7 +145,8 @@ inputs (a GAN), or the run fits its targets, it is silent.
     reads=frozenset({Quantity.BATCH, Quantity.LOSS}),
     check=check,
     thresholds={
-        "fewest": FEWEST,
+        "scale": SCALE,
+        "orders": ORDERS,
         "drift": DRIFT,
         "ordered": ORDERED,
         "steps": JUDGED,
@@ -141,6 +169,16 @@ inputs (a GAN), or the run fits its targets, it is silent.
     cases=(
         Case("inputs that grow", lambda: _example(_GROWING), Severity.WARNING),
         Case("inputs that shrink", lambda: _example([1, 0.5, 0.3, 0.1, 0.01]), Severity.WARNING),
+        Case(
+            "they grow after a while",
+            lambda: _example([1.01, 1.02, 1, 3, 8, 148]),
+            Severity.WARNING,
+        ),
+        Case(
+            "near miss: the last batch is large",
+            lambda: _example([1.01, 1.02, 1, 1.03, 1, 50]),
+            None,
+        ),
         Case("near miss: a large batch in between", lambda: _example([1, 1, 30, 1, 12]), None),
         Case("near miss: they grow a little", lambda: _example([1, 1.2, 1.5, 2, 3]), None),
         Case("near miss: it fits all the same", lambda: _example(_GROWING, FALLING), None),
