@@ -195,7 +195,7 @@ Apply = Annotated[bool, typer.Option("--apply", help="Write a proved change into
 ProofFolder = Annotated[
     Path | None,
     typer.Option(
-        "-o", "--output", metavar="DIR", help="Write proof.json, proof.html and fix.patch there."
+        "-o", "--output", metavar="DIR", help="Write the proof, its pages and the patch there."
     ),
 ]
 RuleOrTopic = Annotated[

@@ -14,7 +14,7 @@ from lifesigns.prove.as_json import SCHEMA, proof_as_json
 from lifesigns.prove.asked import asked_for, say
 from lifesigns.prove.copies import CannotRun
 from lifesigns.prove.in_words import of_plan, of_proof, price, root_of
-from lifesigns.prove.page import proof_html
+from lifesigns.prove.page import comparison_page, proof_html
 from lifesigns.prove.places import new_folder
 from lifesigns.prove.proof import Conclusion, Limits, Proof, planned, prove
 from lifesigns.prove.repetition import seconds_for
@@ -92,6 +92,8 @@ def _deliver(proof: Proof, target: str, folder: Path | None, wanted: Wanted) -> 
     if folder is not None:
         _outputs.write(folder / "proof.json", f"{noted}\n")
         _outputs.write(folder / "proof.html", proof_html(proof, target, patch))
+        if proof.pairs:
+            _outputs.write(folder / "comparison.html", comparison_page(proof.pairs[-1]))
         if patch:
             _outputs.write(folder / "fix.patch", patch)
     print(noted if wanted.json_output else "\n".join([*of_proof(proof, target), "", patch]).strip())

@@ -41,10 +41,10 @@ def price(plan: Plan, limits: Limits) -> str:
         plan: Not carried out yet.
         limits: What may be spent.
     """
-    fewest, most = plan.trainings(limits)
+    likely, most = plan.trainings(limits)
     return (
-        f"{fewest} to {most} trainings of {_seconds(plan.seconds)} each: "
-        f"{_seconds(fewest * plan.seconds)} to {_seconds(most * plan.seconds)} one by one."
+        f"{likely} trainings of {_seconds(plan.seconds)} if the first remedy cures on every seed, "
+        f"together {_seconds(likely * plan.seconds)}; at most {most}."
     )
 
 
@@ -78,7 +78,7 @@ def of_proof(proof: Proof, target: str) -> Iterator[str]:
         outcome = tried.shortcoming or "cures"
         yield f"  {number}. {_named(tried.candidate)}: {outcome} ({_change(proof, number)})"
     yield from _pairs(proof)
-    yield f"{proof.trainings} trainings, {_seconds(proof.seconds)}."
+    yield f"{proof.trainings} trainings, together {_seconds(proof.seconds)}."
 
 
 def _headline(proof: Proof) -> str:

@@ -11,7 +11,12 @@ from lifesigns.prove.in_words import of_proof
 from lifesigns.prove.proof import Pair, Proof
 from lifesigns.records import LossCurve
 from lifesigns.report.article import Article
+from lifesigns.report.comparison import Side, compare
+from lifesigns.report.comparison.as_json import to_json
 from lifesigns.report.figures import lines
+from lifesigns.report.page import document
+from lifesigns.report.page.comparison_host import comparison_html
+from lifesigns.rules import judge
 
 POINTS = 200
 """Of a curve that are drawn."""
@@ -49,6 +54,20 @@ def proof_html(proof: Proof, target: str, patch: str) -> str:
         for pair in proof.pairs:
             page.figure(lines(list(_rows(pair)), "step", "loss", by="arm", title=_title(pair)))
     return page.render()
+
+
+def comparison_page(pair: Pair) -> str:
+    """The layers of both arms of a pair side by side, as `lifesigns compare` shows two runs.
+
+    Args:
+        pair: One of a proof.
+    """
+    names = (f"seed {pair.seed}, without", f"seed {pair.seed}, with")
+    sides = [
+        Side(name, trace, judge(trace)) for name, trace in zip(names, pair.traces, strict=True)
+    ]
+    documents = [document(side.trace, side.findings) for side in sides]
+    return comparison_html(to_json(compare(sides, "step")), documents)
 
 
 def _title(pair: Pair) -> str:

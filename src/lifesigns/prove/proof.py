@@ -14,7 +14,7 @@ from statistics import median
 
 from lifesigns.prove.arm import Arm, Program
 from lifesigns.prove.arms import Arms
-from lifesigns.prove.betting import FUTILE, PROVED, is_settled, wealth
+from lifesigns.prove.betting import FUTILE, PROVED, is_settled, pairs_needed, wealth
 from lifesigns.prove.candidates import Candidate, candidates
 from lifesigns.prove.copies import CannotRun
 from lifesigns.prove.identity import Identity, Verdict, identity
@@ -69,6 +69,9 @@ class Pair:
     shortcoming: str
     gain: float
 
+    traces: tuple[Trace, Trace] = field(compare=False, repr=False)
+    """What was recorded of both."""
+
     @property
     def is_won(self) -> bool:
         """Whether the arm with the remedy is cured."""
@@ -88,14 +91,15 @@ class Plan:
     """Of one training, start included."""
 
     def trainings(self, limits: Limits) -> tuple[int, int]:
-        """How many more trainings it takes at least and at most.
+        """How many more trainings it takes if the first remedy cures on every seed, and at most.
 
         Args:
             limits: What may be spent.
         """
-        fewest = min(5, limits.pairs)
-        most = 2 + min(limits.tries, len(self.candidates)) + 2 * limits.pairs
-        return (2 + 2 * fewest, most) if self.candidates else (0, 0)
+        if not self.candidates:
+            return 0, 0
+        tries = min(limits.tries, len(self.candidates))
+        return 2 + 2 * min(pairs_needed(()), limits.pairs), 2 + tries + 2 * limits.pairs
 
 
 @dataclass(frozen=True)
@@ -252,7 +256,8 @@ def _paired(
         _check_other(own, without)
         faulty, other = Scored.of(without, measure), Scored.of(treated, measure)
         reason = shortcoming(measure, rule, faulty, other)
-        yield Pair(seed, faulty, other, reason, measure.gain(faulty.score, other.score))
+        gain, traces = measure.gain(faulty.score, other.score), (_trace(without), _trace(treated))
+        yield Pair(seed, faulty, other, reason, gain, traces)
         wins.append(not reason)
         say(f"Pair {seed}: {reason or 'won'}; the e-value is {wealth(wins):.3g}.")
         if is_settled(wins):
