@@ -124,7 +124,10 @@ class Program:
         for known, at, result in self._known:
             if known == edit and at == seed:
                 return result
-        made = train(self._engine, self._spec, self._data, seed, self._steps, edit)
+        try:
+            made = train(self._engine, self._spec, self._data, seed, self._steps, edit)
+        except (RuntimeError, ValueError, IndexError):  # as a script would end
+            made = math.nan, Trace()
         result = None if made is None else scored(*made)
         self._known.append((edit, seed, result))
         return result
