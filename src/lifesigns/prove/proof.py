@@ -165,7 +165,7 @@ def prove(arms: Arms, plan: Plan, limits: Limits, say: Callable[[str], None]) ->
         say: Is told what goes on.
 
     Raises:
-        CannotRun: The run does not repeat, or no other seed can be given to it, or it has no score.
+        CannotRun: The run does not repeat, or no other seed changes it, or it has no score.
     """
     if not plan.candidates:
         return Proof(plan, Conclusion.NOTHING, trainings=arms.trainings, seconds=arms.seconds)
@@ -174,6 +174,8 @@ def prove(arms: Arms, plan: Plan, limits: Limits, say: Callable[[str], None]) ->
     same, twins = _repeated(arms, plan, every)
     measure, faulty = _measured(plan.measure, twins)
     tries = tuple(_tried(arms, plan, measure, faulty, limits, every, say))
+    if all(math.isnan(one.score) for one in (faulty, *(tried.scored for tried in tries))):
+        raise _nothing_printed(measure)
     pairs = tuple(_paired(arms, measure, tries[-1], twins[0], limits, every, say))
     conclusion = _concluded(pairs, tries)
     return Proof(
@@ -199,8 +201,8 @@ def _repeated(arms: Arms, plan: Plan, every: int) -> tuple[Identity, list[Arm]]:
 def _measured(measure: Measure, twins: Sequence[Arm]) -> tuple[Measure, Scored]:
     """The measure with a margin that noise does not reach, and the score without a remedy."""
     one, *others = (Scored.of(arm, measure) for arm in twins)
-    if measure.metric and math.isnan(one.score) and math.isnan(one.skill):
-        raise CannotRun(f"Nothing was printed for {measure.metric!r}, so nothing can be compared.")
+    if measure.is_missing(twins[0]):
+        raise _nothing_printed(measure)
     if not measure.metric and math.isnan(one.skill):
         raise CannotRun(
             "No prediction and target could be read at the loss, so nothing tells how well it "
@@ -208,6 +210,10 @@ def _measured(measure: Measure, twins: Sequence[Arm]) -> tuple[Measure, Scored]:
         )
     noise = max((abs(one.score - other.score) for other in others), default=0.0)
     return measure.wider(NOISE * noise if math.isfinite(noise) else 0.0), one
+
+
+def _nothing_printed(measure: Measure) -> CannotRun:
+    return CannotRun(f"No number was printed for {measure.metric!r}, so nothing can be compared.")
 
 
 def _tried(
@@ -249,6 +255,7 @@ def _paired(
         without, treated = arms.train(
             [Treatment(seed), last.candidate.treatment(seed)], every=every
         )
+        arms.check(without)
         _check_other(own, without)
         faulty, other = Scored.of(without, measure), Scored.of(treated, measure)
         reason = shortcoming(measure, rule, faulty, other)
