@@ -18,6 +18,8 @@ from lifesigns.report.verdict import alarms
 
 MOST_FILES = 50
 """Files of a project in which a place is looked for."""
+UNSAFE = re.compile(r'[\x00-\x1f\x7f"\\\udc80-\udcff]')
+"""Letters of a path that git quotes; the last ones stand for bytes that are no text."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,8 @@ def difference(before: str, after: str, name: str) -> str:
         after: As it is to be.
         name: Of the file, relative to the root of the project.
     """
-    lines = difflib.unified_diff(_lines(before), _lines(after), f"a/{name}", f"b/{name}")
+    names = (_named(f"{side}/{name}") for side in "ab")
+    lines = difflib.unified_diff(_lines(before), _lines(after), *names)
     return "".join(
         line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
     )
@@ -178,6 +181,14 @@ def difference(before: str, after: str, name: str) -> str:
 def _lines(text: str) -> list[str]:
     """As git counts them: only a newline ends one."""
     return re.findall(r"[^\n]*\n|[^\n]+", text)
+
+
+def _named(path: str) -> str:
+    """As git writes it: quoted where a letter could be misread, and a tab ends what has blanks."""
+    quoted = UNSAFE.sub(lambda match: f"\\{ord(match[0]) & 0xFF:03o}", path)
+    if quoted != path:
+        return f'"{quoted}"'
+    return f"{path}\t" if " " in path else path
 
 
 def _short(value: object) -> str:
