@@ -8,7 +8,7 @@ from lifesigns.prove.arm import Arm, Program
 from lifesigns.prove.candidates import Candidate
 from lifesigns.prove.proof import Conclusion, Pair, Plan, Proof, Try
 from lifesigns.prove.sandbox import Outcome
-from lifesigns.prove.scores import Scored
+from lifesigns.prove.scores import Measure, Scored
 from lifesigns.records import Finding, LossCurve, RunInfo, Severity
 from lifesigns.remedies.scale_rate import ScaleRate
 from lifesigns.rules.testing import chain, fitting, target
@@ -52,14 +52,11 @@ def candidate(path="/project/train.py", before="lr=1\n", after="lr=0.1\n", **fou
     return Candidate(finding(**found), ScaleRate(0.1), {path: after}, {path: before})
 
 
-def proof(conclusion=Conclusion.PROVED, pairs=5, chosen=None, script="train.py", **rest):
-    """Won pairs, each by half a point."""
+def proof(conclusion=Conclusion.PROVED, chosen=None, **rest):
+    """Five won pairs, each by half a point."""
     remedy = candidate() if chosen is None else chosen
-    plan = Plan(Program(script), rest.pop("measure", _MEASURE), run(), (remedy.finding,), (), 2.0)
-    won = [Pair(seed, scored(0.1), scored(0.6), "", 0.5) for seed in range(1, pairs + 1)]
+    plan = Plan(Program("train.py"), Measure(), run(), (remedy.finding,), (), 2.0)
+    won = tuple(Pair(seed, scored(0.1), scored(0.6), "", 0.5) for seed in range(1, 6))
     tried = (Try(remedy, scored(0.7), ""),)
-    values = {"faulty": scored(0.2), "tries": tried, "pairs": tuple(won), "trainings": 13}
+    values = {"faulty": scored(0.2), "tries": tried, "pairs": won, "trainings": 13}
     return Proof(plan, conclusion, **values | rest)
-
-
-_MEASURE = Proof.__dataclass_fields__["measure"].default_factory()
