@@ -171,8 +171,8 @@ def difference(before: str, after: str, name: str) -> str:
         after: As it is to be.
         name: Of the file, relative to the root of the project.
     """
-    names = (_named(f"{side}/{name}") for side in "ab")
-    lines = difflib.unified_diff(_lines(before), _lines(after), *names)
+    old, new = _named(f"a/{name}"), _named(f"b/{name}")
+    lines = difflib.unified_diff(_lines(before), _lines(after), old, new)
     return "".join(
         line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
     )
