@@ -150,6 +150,7 @@ BAD = made.scored(0.1, 0.1, "rate-too-high", "loss-flat")
         (made.scored(0.9, 0.9, "rate-too-high"), "rate-too-high is still found"),
         (made.scored(0.9, 0.9, "dead-units"), "a new error: dead-units"),
         (made.scored(0.9, how="failed: ValueError: shape"), "it failed: ValueError: shape"),
+        (made.scored(0.9, how="failed: ValueError: a\n  b"), "it failed: ValueError: a b"),
         (made.scored(0.9, how=""), "it never trained"),
         (made.scored(0.9, NAN), ""),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from lifesigns.prove.places import new_folder
 from lifesigns.prove.proof import Conclusion, Limits, Proof, planned, prove
 from lifesigns.prove.repetition import seconds_for
 from lifesigns.prove.scores import Measure
+from lifesigns.report.charset import encodable
 
 UNFAIR = 4
 CODES = {
@@ -71,14 +73,14 @@ def prove_remedy(target: str, arguments: list[str], wanted: Wanted, *, module: b
     try:
         plan = planned(arms, wanted.measure, recorded)
         if wanted.dry_run:
-            print("\n".join(of_plan(plan, wanted.limits)))
+            _print("\n".join(of_plan(plan, wanted.limits)))
             return 0 if plan.candidates else CODES[Conclusion.NOTHING]
         if plan.candidates:
             say(price(plan, wanted.limits))
         proof = prove(arms, plan, wanted.limits, say)
     except CannotRun as error:
         refusal = {"schema": SCHEMA, "conclusion": None, "reason": str(error)}
-        print(json.dumps(refusal, indent=2) if wanted.json_output else error)
+        _print(json.dumps(refusal, indent=2) if wanted.json_output else str(error))
         return UNFAIR
     except KeyboardInterrupt:
         raise Interrupted from None
@@ -94,9 +96,24 @@ def _deliver(proof: Proof, target: str, folder: Path | None, wanted: Wanted) -> 
         _outputs.write(folder / "proof.html", proof_html(proof, target, patch))
         if patch:
             _outputs.write(folder / "fix.patch", patch)
-    print(noted if wanted.json_output else "\n".join([*of_proof(proof, target), "", patch]).strip())
+    _print(noted if wanted.json_output else "\n".join(of_proof(proof, target)))
+    if patch and not wanted.json_output:  # as it is, for `git apply` reads it here, too
+        print(f"\n{_encoded(patch)}", end="", flush=True)
     if wanted.apply:
         _apply(proof)
+
+
+def _print(text: str) -> None:
+    print(encodable(text, _encoding()), flush=True)
+
+
+def _encoded(text: str) -> str:
+    """What standard output cannot carry is escaped; the text stays the same where it can."""
+    return text.encode(_encoding(), "backslashreplace").decode(_encoding())
+
+
+def _encoding() -> str:
+    return sys.stdout.encoding or "utf-8"
 
 
 def _apply(proof: Proof) -> None:

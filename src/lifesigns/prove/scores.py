@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from lifesigns._errors import cut
 from lifesigns.prove.arm import Arm
 from lifesigns.records import LossCurve, Severity, Trace
 from lifesigns.report.verdict import alarms
@@ -148,7 +149,7 @@ def shortcoming(measure: Measure, rule: str, faulty: Scored, other: Scored) -> s
         other: The arm with it.
     """
     if other.how not in (FINISHED, faulty.how):
-        return f"it {other.how or 'never trained'}"
+        return cut(" ".join(f"it {other.how or 'never trained'}".split()))
     if not measure.is_better(faulty.score, other.score):
         return "no better by more than the margin"
     if other.skill <= measure.margin:
