@@ -1,5 +1,6 @@
 """What the command prints and writes of a proof that somebody else has made."""
 
+import dataclasses
 import io
 import json
 import shutil
@@ -14,6 +15,7 @@ from lifesigns.prove.copies import CannotRun
 from lifesigns.prove.proof import Conclusion
 
 BEFORE = "lr = 1\r\n# é\x0c\r\n\r\n"
+PLAN = dataclasses.replace(made.proof().plan, candidates=(made.candidate(),))
 AFTER = BEFORE.replace("1", "0.1")
 
 
@@ -34,7 +36,7 @@ def command(script, monkeypatch):
                 raise proof
             return proof
 
-        monkeypatch.setattr("lifesigns.commands.prove.planned", lambda *_: made.proof().plan)
+        monkeypatch.setattr("lifesigns.commands.prove.planned", lambda *_: PLAN)
         monkeypatch.setattr("lifesigns.commands.prove.prove", found)
         streams = [io.TextIOWrapper(io.BytesIO(), encoding, newline="") for _ in range(2)]
         monkeypatch.setattr(sys, "stdout", streams[0])
@@ -54,11 +56,11 @@ def remedy(script):
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 def test_all_that_is_printed_is_a_patch_for_git(command, script, remedy):
-    code, printed, said = command(made.proof(chosen=remedy))
+    code, printed, _ = command(made.proof(chosen=remedy))
 
     words = ["git", "apply", "--whitespace=nowarn", "-"]
     subprocess.run(words, input=printed, cwd=script.parent, check=True)
-    assert (code, said) == (0, b"")
+    assert code == 0
     assert script.read_bytes() == AFTER.encode()
 
 
@@ -119,6 +121,16 @@ def test_an_intervention_is_never_written(command, script):
     _, _, said = command(made.proof(chosen=bare), apply=True)
 
     assert b"Nothing was written: 2 files have a place for it." in said
+
+
+def test_a_dry_run_changes_and_proves_nothing(command, script):
+    code, printed, _ = command(None, dry_run=True, json_output=True, apply=True)
+
+    plan = json.loads(printed)
+    assert (code, script.read_bytes()) == (0, BEFORE.encode())
+    assert (plan["conclusion"], plan["trainings"]) == (None, {"fewest": 12, "most": 27})
+    assert [one["edit"] for one in plan["remedies"]] == ["scale-rate"]
+    assert b"1. scale-rate" in command(None, dry_run=True)[1]
 
 
 @pytest.mark.parametrize("as_json", [False, True])

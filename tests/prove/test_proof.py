@@ -153,6 +153,12 @@ def test_another_seed_that_changes_nothing_is_refused():
         proved(lambda one, _: cured(0) if "second" in str(one.sources) else faulty(0))
 
 
+def test_a_seed_that_changes_only_the_arm_with_the_remedy_is_another_seed():
+    proof, _ = proved(lambda one, n: answer(one, n) if one.sources else faulty(0))
+
+    assert proof.conclusion is Conclusion.PROVED
+
+
 def test_without_a_readable_loss_a_metric_is_asked_for():
     def unread(one, _):
         arm = faulty(one.shift)

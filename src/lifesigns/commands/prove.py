@@ -11,13 +11,13 @@ from lifesigns import _outputs
 from lifesigns._errors import Interrupted, UsageError
 from lifesigns.prove.applying import write
 from lifesigns.prove.arms import Arms
-from lifesigns.prove.as_json import SCHEMA, proof_as_json
+from lifesigns.prove.as_json import SCHEMA, plan_as_json, proof_as_json
 from lifesigns.prove.asked import asked_for, say
 from lifesigns.prove.copies import CannotRun
 from lifesigns.prove.in_words import of_plan, of_proof, price, root_of
 from lifesigns.prove.page import proof_html
 from lifesigns.prove.places import new_folder
-from lifesigns.prove.proof import Conclusion, Limits, Proof, planned, prove
+from lifesigns.prove.proof import Conclusion, Limits, Plan, Proof, planned, prove
 from lifesigns.prove.repetition import seconds_for
 from lifesigns.prove.scores import Measure
 from lifesigns.report.charset import encodable
@@ -73,7 +73,7 @@ def prove_remedy(target: str, arguments: list[str], wanted: Wanted, *, module: b
     try:
         plan = planned(arms, wanted.measure, recorded)
         if wanted.dry_run:
-            _print("\n".join(of_plan(plan, wanted.limits)))
+            _print(_planned(plan, wanted))
             return 0 if plan.candidates else CODES[Conclusion.NOTHING]
         if plan.candidates:
             say(price(plan, wanted.limits))
@@ -86,6 +86,12 @@ def prove_remedy(target: str, arguments: list[str], wanted: Wanted, *, module: b
         raise Interrupted from None
     _deliver(proof, program.target, folder, wanted)
     return CODES[proof.conclusion]
+
+
+def _planned(plan: Plan, wanted: Wanted) -> str:
+    if wanted.json_output:
+        return json.dumps(plan_as_json(plan, wanted.limits), indent=2)
+    return "\n".join(of_plan(plan, wanted.limits))
 
 
 def _deliver(proof: Proof, target: str, folder: Path | None, wanted: Wanted) -> None:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from statistics import median
 
+import numpy as np
+
 from lifesigns.prove.arm import Arm, Program
 from lifesigns.prove.arms import Arms
 from lifesigns.prove.betting import FUTILE, PROVED, is_settled, wealth
@@ -176,7 +178,7 @@ def prove(arms: Arms, plan: Plan, limits: Limits, say: Callable[[str], None]) ->
     tries = tuple(_tried(arms, plan, measure, faulty, limits, every, say))
     if all(math.isnan(one.score) for one in (faulty, *(tried.scored for tried in tries))):
         raise _nothing_printed(measure)
-    pairs = tuple(_paired(arms, measure, tries[-1], twins[0], limits, every, say))
+    pairs = tuple(_paired(arms, measure, tries[-1], faulty, limits, every, say))
     conclusion = _concluded(pairs, tries)
     return Proof(
         plan, conclusion, same, faulty, measure, tries, pairs, arms.trainings, arms.seconds
@@ -241,7 +243,7 @@ def _paired(
     arms: Arms,
     measure: Measure,
     last: Try,
-    own: Arm,
+    own: Scored,
     limits: Limits,
     every: int,
     say: Callable[[str], None],
@@ -256,8 +258,12 @@ def _paired(
             [Treatment(seed), last.candidate.treatment(seed)], every=every
         )
         arms.check(without)
-        _check_other(own, without)
         faulty, other = Scored.of(without, measure), Scored.of(treated, measure)
+        if _is_same(own, faulty) and _is_same(last.scored, other):
+            raise CannotRun(
+                "Another seed changes nothing: the script draws no random numbers, or only from "
+                "generators of its own. One training proves nothing about another."
+            )
         reason = shortcoming(measure, rule, faulty, other)
         yield Pair(seed, faulty, other, reason, measure.gain(faulty.score, other.score))
         wins.append(not reason)
@@ -266,15 +272,9 @@ def _paired(
             return
 
 
-def _check_other(own: Arm, other: Arm) -> None:
-    """Another seed has to make another run, or pairs are one pair counted often."""
-    if own.trace is not None and other.trace is not None:
-        same = identity(own.trace, other.trace).verdict is Verdict.IDENTICAL
-        if same and len(own.trace.losses.values):
-            raise CannotRun(
-                "Another seed changes nothing: the script draws no random numbers, or only from "
-                "generators of its own. One training proves nothing about another."
-            )
+def _is_same(one: Scored, other: Scored) -> bool:
+    """Whether two arms are one run; pairs that all are would be one pair counted often."""
+    return np.array_equal(one.losses.values, other.losses.values, equal_nan=True)
 
 
 def _concluded(pairs: Sequence[Pair], tries: Sequence[Try]) -> Conclusion:
