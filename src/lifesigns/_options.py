@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterable
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lifesigns._errors import UsageError
+from lifesigns._errors import UsageError, cut
 from lifesigns._outputs import STDOUT, report_file
 
 if TYPE_CHECKING:
@@ -288,6 +289,22 @@ def limited(tries: int, pairs: int) -> Limits:
     from lifesigns.prove.proof import Limits
 
     return Limits(tries, pairs)
+
+
+def say_misplaced(context: typer.Context, script: str, arguments: Iterable[str]) -> None:
+    """Says which of a script's arguments are called like options of the command.
+
+    Args:
+        context: Of the command.
+        script: Behind which they stand.
+        arguments: The script's own.
+    """
+    known = {name for one in context.command.params for name in one.opts if name.startswith("--")}
+    words = dict.fromkeys(argument.partition("=")[0] for argument in arguments)
+    if found := ", ".join(word for word in words if word in known):
+        stands = f"{found} behind {cut(script)} is given to the script"
+        own = f"an option of lifesigns {context.command.name} stands before it"
+        print(f"lifesigns: {stands}; {own}.", file=sys.stderr, flush=True)
 
 
 def stdout() -> Console:

@@ -144,6 +144,7 @@ def rerun(
 
 @app.command(context_settings={"allow_interspersed_args": False})
 def prove(
+    context: typer.Context,
     script: opt.ScriptOrRun,
     arguments: opt.Arguments = None,
     module: opt.AsModule = False,
@@ -163,6 +164,7 @@ def prove(
     """Train with and without a remedy; say if it is proved."""
     from lifesigns.commands.prove import Wanted, prove_remedy
 
+    opt.say_misplaced(context, script, arguments or [])
     how = opt.measured(metric, lower=lower, margin=margin)
     folder, limits = output, opt.limited(tries, pairs)
     wanted = Wanted(how, limits, jobs, timeout, allow_network, dry_run, apply, folder, json)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,15 +11,16 @@ from lifesigns import _outputs
 from lifesigns._errors import Interrupted, UsageError
 from lifesigns.prove.applying import write
 from lifesigns.prove.arms import Arms
-from lifesigns.prove.as_json import SCHEMA, proof_as_json
+from lifesigns.prove.as_json import SCHEMA, plan_as_json, proof_as_json
 from lifesigns.prove.asked import asked_for, say
 from lifesigns.prove.copies import CannotRun
 from lifesigns.prove.in_words import of_plan, of_proof, price, root_of
 from lifesigns.prove.page import comparison_page, proof_html
 from lifesigns.prove.places import new_folder
-from lifesigns.prove.proof import Conclusion, Limits, Proof, planned, prove
+from lifesigns.prove.proof import Conclusion, Limits, Plan, Proof, planned, prove
 from lifesigns.prove.repetition import seconds_for
 from lifesigns.prove.scores import Measure
+from lifesigns.report.charset import encodable
 
 UNFAIR = 4
 CODES = {
@@ -71,19 +73,25 @@ def prove_remedy(target: str, arguments: list[str], wanted: Wanted, *, module: b
     try:
         plan = planned(arms, wanted.measure, recorded)
         if wanted.dry_run:
-            print("\n".join(of_plan(plan, wanted.limits)))
+            _print(_planned(plan, wanted))
             return 0 if plan.candidates else CODES[Conclusion.NOTHING]
         if plan.candidates:
             say(price(plan, wanted.limits))
         proof = prove(arms, plan, wanted.limits, say)
     except CannotRun as error:
         refusal = {"schema": SCHEMA, "conclusion": None, "reason": str(error)}
-        print(json.dumps(refusal, indent=2) if wanted.json_output else error)
+        _print(json.dumps(refusal, indent=2) if wanted.json_output else str(error))
         return UNFAIR
     except KeyboardInterrupt:
         raise Interrupted from None
     _deliver(proof, program.target, folder, wanted)
     return CODES[proof.conclusion]
+
+
+def _planned(plan: Plan, wanted: Wanted) -> str:
+    if wanted.json_output:
+        return json.dumps(plan_as_json(plan, wanted.limits), indent=2)
+    return "\n".join(of_plan(plan, wanted.limits))
 
 
 def _deliver(proof: Proof, target: str, folder: Path | None, wanted: Wanted) -> None:
@@ -96,9 +104,24 @@ def _deliver(proof: Proof, target: str, folder: Path | None, wanted: Wanted) -> 
             _outputs.write(folder / "comparison.html", comparison_page(proof.pairs[-1]))
         if patch:
             _outputs.write(folder / "fix.patch", patch)
-    print(noted if wanted.json_output else "\n".join([*of_proof(proof, target), "", patch]).strip())
+    _print(noted if wanted.json_output else "\n".join(of_proof(proof, target)))
+    if patch and not wanted.json_output:  # as it is, for `git apply` reads it here, too
+        print(f"\n{_encoded(patch)}", end="", flush=True)
     if wanted.apply:
         _apply(proof)
+
+
+def _print(text: str) -> None:
+    print(encodable(text, _encoding()), flush=True)
+
+
+def _encoded(text: str) -> str:
+    """What standard output cannot carry is escaped; the text stays the same where it can."""
+    return text.encode(_encoding(), "backslashreplace").decode(_encoding())
+
+
+def _encoding() -> str:
+    return sys.stdout.encoding or "utf-8"
 
 
 def _apply(proof: Proof) -> None:

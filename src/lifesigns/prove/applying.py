@@ -9,6 +9,9 @@ from pathlib import Path
 from lifesigns._errors import LifesignsError
 from lifesigns.prove.candidates import Candidate
 
+PATIENCE = 60.0
+"""Seconds for git, which may lie on a slow disk."""
+
 
 def write(candidate: Candidate) -> Iterator[str]:
     """Writes the changed files; those that git does not hold are backed up before.
@@ -25,7 +28,7 @@ def write(candidate: Candidate) -> Iterator[str]:
     for name, text in candidate.sources.items():
         path = Path(name)
         original = candidate.originals[name].encode()
-        if path.read_bytes() != original:
+        if not path.is_file() or path.read_bytes() != original:
             raise LifesignsError(f"{path} was changed since the proof began. Prove it once more.")
         backup = None if _is_kept_by_git(path) else _free(path)
         try:
@@ -40,18 +43,17 @@ def write(candidate: Candidate) -> Iterator[str]:
 
 def _is_kept_by_git(path: Path) -> bool:
     """Whether git has this very text of the file."""
-    order = ["git", "-C", str(path.parent), "status", "--porcelain", "--ignored", "--", path.name]
+    known = _git(path, "ls-files", "--error-unmatch")
+    return bool(known) and _git(path, "status", "--porcelain") == b""
+
+
+def _git(path: Path, *order: str) -> bytes | None:
+    """What git says about a file; None where it knows nothing of it."""
+    words = ["git", "--literal-pathspecs", "-C", str(path.parent), *order, "--", path.name]
     try:
-        asked = subprocess.run(order, capture_output=True, text=True, check=False, timeout=60)
-        known = subprocess.run(
-            ["git", "-C", str(path.parent), "ls-files", "--error-unmatch", "--", path.name],
-            capture_output=True,
-            check=False,
-            timeout=60,
-        )
+        return subprocess.run(words, capture_output=True, check=True, timeout=PATIENCE).stdout
     except (OSError, subprocess.SubprocessError):
-        return False
-    return asked.returncode == known.returncode == 0 and not asked.stdout.strip()
+        return None
 
 
 def _free(path: Path) -> Path:

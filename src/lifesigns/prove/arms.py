@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from lifesigns.prove.arm import Arm, Program, train
 from lifesigns.prove.copies import CannotRun
 from lifesigns.prove.sandbox import Sandbox
 from lifesigns.prove.treatment import Treatment
+
+WATCHING = ("every", "budget")
+"""Options of a program that say which steps are recorded; the others say where it ends."""
 
 
 @dataclass
@@ -22,8 +25,6 @@ class Arms:
     timeout: float
     has_network: bool = False
     jobs: int = 1
-    keep: Path | None = None
-    say: Callable[[str], None] = lambda text: None
     trainings: int = field(default=0, init=False)
     seconds: float = field(default=0.0, init=False)
     """Of wall time, summed over the arms."""
@@ -38,21 +39,34 @@ class Arms:
         Raises:
             CannotRun: An arm did not end in time, or the sandbox failed.
         """
-        program = replace(self.program, options={"every": str(every)}) if every else self.program
+        program = self._watched(every) if every else self.program
+        stop = threading.Event()
         with ThreadPoolExecutor(min(self.jobs, len(treatments)) or 1) as pool:
-            return list(pool.map(lambda treatment: self._one(program, treatment), treatments))
+            try:
+                done = list(pool.map(lambda one: self._one(program, one, stop), treatments))
+            except BaseException:  # Ctrl-C, too: the others would be waited for
+                stop.set()
+                pool.shutdown(cancel_futures=True)
+                raise
+        self.trainings += len(done)
+        self.seconds += sum(seconds for _, seconds in done)
+        return [arm for arm, _ in done]
 
-    def _one(self, program: Program, treatment: Treatment) -> Arm:
+    def _watched(self, every: int) -> Program:
+        ending = {n: value for n, value in self.program.options.items() if n not in WATCHING}
+        return replace(self.program, options={**ending, "every": str(every)})
+
+    def _one(
+        self, program: Program, treatment: Treatment, stop: threading.Event
+    ) -> tuple[Arm, float]:
         begin = time.monotonic()
-        with Sandbox(program.script, program.folder, None, self.has_network) as sandbox:
+        with Sandbox(program.script, program.folder, None, self.has_network, stop) as sandbox:
             arm = train(sandbox, program, treatment, timeout=self.timeout)
-        self.trainings += 1
-        self.seconds += time.monotonic() - begin
         if arm.end.timed_out:
             raise CannotRun(
                 f"{program.target} did not end in {self.timeout:.0f} s; --timeout gives it more."
             )
-        return arm
+        return arm, time.monotonic() - begin
 
     def fair(self, treatment: Treatment, *, every: int = 0) -> Arm:
         """An arm without a remedy, from which something can be concluded.
@@ -65,7 +79,20 @@ class Arms:
             CannotRun: Nothing can be concluded; the message says why.
         """
         (arm,) = self.train([treatment], every=every)
+        self.check(arm)
+        return arm
+
+    def check(self, arm: Arm) -> None:
+        """Makes sure that something can be concluded from an arm without a remedy.
+
+        Args:
+            arm: One that has ended.
+
+        Raises:
+            CannotRun: Nothing can; the message says why.
+        """
         reason = arm.unfair(has_network=self.has_network)
+        if not reason and arm.end.code < 0:
+            reason = f"it was ended by signal {-arm.end.code}"
         if reason:
             raise CannotRun(f"{self.program.target} cannot be run fairly in a sandbox: {reason}.")
-        return arm

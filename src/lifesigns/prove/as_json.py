@@ -6,12 +6,33 @@ from hashlib import sha256
 from typing import Any
 
 from lifesigns.prove.candidates import Candidate
-from lifesigns.prove.proof import Pair, Proof, Try
+from lifesigns.prove.proof import Limits, Pair, Plan, Proof, Try
 from lifesigns.prove.scores import Scored
 from lifesigns.records import to_json
 
 SCHEMA = 1
 """The version grows when a reader of the old JSON would misread the new one."""
+
+
+def plan_as_json(plan: Plan, limits: Limits) -> dict[str, Any]:
+    """What would be tried, and what it would cost.
+
+    Args:
+        plan: Not carried out yet.
+        limits: What may be spent.
+    """
+    fewest, most = plan.trainings(limits)
+    noted: dict[str, Any] = to_json(
+        {
+            "schema": SCHEMA,
+            "command": (plan.program.target, *plan.program.arguments),
+            "conclusion": None,
+            "remedies": tuple(map(_candidate, plan.candidates[: limits.tries])),
+            "trainings": {"fewest": fewest, "most": most},
+            "seconds": plan.seconds,
+        }
+    )
+    return noted
 
 
 def proof_as_json(proof: Proof) -> dict[str, Any]:

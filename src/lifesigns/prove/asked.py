@@ -10,6 +10,7 @@ from lifesigns._files import why_unreadable
 from lifesigns._outputs import is_run_file
 from lifesigns.prove.arm import Program
 from lifesigns.records import RunInfo, Trace
+from lifesigns.report.charset import encodable
 from lifesigns.settings import load_settings
 from lifesigns.store import read_run
 
@@ -72,4 +73,5 @@ def say(text: str) -> None:
         text: Without the name of the program; nothing is said if it is empty.
     """
     if text:
-        print(f"lifesigns: {text}", file=sys.stderr, flush=True)
+        line = encodable(f"lifesigns: {text}", sys.stderr.encoding or "utf-8")
+        print(line, file=sys.stderr, flush=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lifesigns.prove.arm import Program
+from lifesigns.prove.places import project
 from lifesigns.prove.treatment import Treatment
 from lifesigns.records import Finding, Trace, grouped
 from lifesigns.remedies import Edit, Refusal, find_manual, for_finding
@@ -17,6 +18,8 @@ from lifesigns.report.verdict import alarms
 
 MOST_FILES = 50
 """Files of a project in which a place is looked for."""
+UNSAFE = re.compile(r'[\x00-\x1f\x7f"\\\udc80-\udcff]')
+"""Letters of a path that git quotes; the last ones stand for bytes that are no text."""
 
 
 @dataclass(frozen=True)
@@ -96,48 +99,65 @@ def written(finding: Finding, edit: Edit, texts: Mapping[Path, str]) -> Candidat
     if len(changed) == 1:
         (path,) = changed
         return Candidate(finding, edit, {str(path): changed[path]}, {str(path): texts[path]})
+    return Candidate(finding, edit, refusal=_why_not(list(results.values()), len(changed)))
+
+
+def _why_not(results: Sequence[str | Refusal], changed: int) -> str:
+    refused = [result.reason for result in results if isinstance(result, Refusal)]
     if changed:
-        reason = f"{len(changed)} files have a place for it"
-    else:
-        refused = [result.reason for result in results.values() if isinstance(result, Refusal)]
-        reason = refused[0] if refused else "the source has it already"
-    return Candidate(finding, edit, refusal=reason)
+        return f"{changed} files have a place for it"
+    if not results:
+        return "its source could not be read"
+    return refused[0] if refused else "the source has it already"
 
 
 def sources(program: Program) -> Iterator[tuple[Path, str]]:
-    """The script and the modules beside it that it imports, the script first.
+    """The script and the modules of its project that it imports, the script first.
 
     Args:
-        program: A script; of `python -m` nothing is yielded.
+        program: A script, or a module in its folder.
     """
-    waiting = [] if program.script is None else [program.script.resolve()]
+    folder = program.folder.resolve()
+    home = folder if program.script is None else program.script.resolve().parent
+    tree = project(program.script, folder)
+    waiting = [*_begin(program)]
     seen: set[Path] = set()
     while waiting and len(seen) < MOST_FILES:
         path = waiting.pop(0)
-        if path in seen:
+        if path in seen or not path.is_relative_to(tree):
             continue
         seen.add(path)
         try:
             text = path.read_bytes().decode("utf-8")
-            tree = ast.parse(text)
+            module = ast.parse(text)
         except (OSError, ValueError, SyntaxError):
             continue
         yield path, text
-        waiting += [near for name in _imported(tree) for near in _modules(path.parent, name)]
+        waiting += [near for place in _imported(module, path, home) for near in _modules(*place)]
 
 
-def _imported(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
+def _begin(program: Program) -> Iterator[Path]:
+    if program.script is not None:
+        yield program.script.resolve()
+        return
+    for name in (f"{program.target}.__main__", program.target):
+        yield from _modules(program.folder, name)
+
+
+def _imported(module: ast.Module, path: Path, home: Path) -> Iterator[tuple[Path, str]]:
+    """Each name that a module imports, with the folder in which it is looked for."""
+    for node in ast.walk(module):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            yield from ((home, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            yield base
-            yield from (f"{base}.{alias.name}".lstrip(".") for alias in node.names)
+            above = [home, *path.parents]
+            folder = above[min(node.level, len(above) - 1)]
+            names = (".".join(filter(None, (node.module, alias.name))) for alias in node.names)
+            yield from ((folder, name) for name in filter(None, (node.module, *names)))
 
 
 def _modules(folder: Path, name: str) -> Iterator[Path]:
-    place = folder.joinpath(*name.split(".")) if name else folder
+    place = folder.joinpath(*name.split("."))
     for path in (place.with_suffix(".py"), place / "__init__.py"):
         if path.is_file():
             yield path.resolve()
@@ -151,7 +171,8 @@ def difference(before: str, after: str, name: str) -> str:
         after: As it is to be.
         name: Of the file, relative to the root of the project.
     """
-    lines = difflib.unified_diff(_lines(before), _lines(after), f"a/{name}", f"b/{name}")
+    old, new = _named(f"a/{name}"), _named(f"b/{name}")
+    lines = difflib.unified_diff(_lines(before), _lines(after), old, new)
     return "".join(
         line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
     )
@@ -160,6 +181,14 @@ def difference(before: str, after: str, name: str) -> str:
 def _lines(text: str) -> list[str]:
     """As git counts them: only a newline ends one."""
     return re.findall(r"[^\n]*\n|[^\n]+", text)
+
+
+def _named(path: str) -> str:
+    """As git writes it: quoted where a letter could be misread, and a tab ends what has blanks."""
+    quoted = UNSAFE.sub(lambda match: f"\\{ord(match[0]) & 0xFF:03o}", path)
+    if quoted != path:
+        return f'"{quoted}"'
+    return f"{path}\t" if " " in path else path
 
 
 def _short(value: object) -> str:

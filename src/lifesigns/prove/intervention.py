@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
@@ -37,19 +36,29 @@ class Intervention:
         """Waits, in this process, for the model."""
         _noting(Optimizer, "__init__", self._optimizers.append)
         _noting(DataLoader, "__iter__", self._note_loader)
-        self._waiting = register_module_forward_pre_hook(self._entered)
+        # Not a hook: what the edit itself hooks in is to take part in the first step already.
+        self._call = nn.Module.__call__
+        setattr(nn.Module, "__call__", self._called())  # noqa: B010, mypy takes it for a method
 
     def _note_loader(self, loader: Any) -> None:
         if torch.is_grad_enabled():
             self._loader = loader
 
-    def _entered(self, module: nn.Module, _inputs: Any) -> None:
+    def _called(self) -> Callable[..., Any]:
+        @wraps(self._call)
+        def called(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            self._entered(module)
+            return self._call(module, *args, **kwargs)
+
+        return called
+
+    def _entered(self, module: nn.Module) -> None:
         if not torch.is_grad_enabled():
             return
         own = {id(parameter) for parameter in module.parameters()}
         training = [one for one in self._optimizers if not own.isdisjoint(_trained(one))]
         if training:
-            self._waiting.remove()
+            setattr(nn.Module, "__call__", self._call)  # noqa: B010
             self._make(LiveRun(module, training[0], self._loader))
 
     def _make(self, run: LiveRun) -> None:

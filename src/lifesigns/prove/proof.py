@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from statistics import median
 
+import numpy as np
+
 from lifesigns.prove.arm import Arm, Program
 from lifesigns.prove.arms import Arms
 from lifesigns.prove.betting import FUTILE, PROVED, is_settled, pairs_needed, wealth
@@ -169,7 +171,7 @@ def prove(arms: Arms, plan: Plan, limits: Limits, say: Callable[[str], None]) ->
         say: Is told what goes on.
 
     Raises:
-        CannotRun: The run does not repeat, or no other seed can be given to it, or it has no score.
+        CannotRun: The run does not repeat, or no other seed changes it, or it has no score.
     """
     if not plan.candidates:
         return Proof(plan, Conclusion.NOTHING, trainings=arms.trainings, seconds=arms.seconds)
@@ -178,7 +180,9 @@ def prove(arms: Arms, plan: Plan, limits: Limits, say: Callable[[str], None]) ->
     same, twins = _repeated(arms, plan, every)
     measure, faulty = _measured(plan.measure, twins)
     tries = tuple(_tried(arms, plan, measure, faulty, limits, every, say))
-    pairs = tuple(_paired(arms, measure, tries[-1], twins[0], limits, every, say))
+    if all(math.isnan(one.score) for one in (faulty, *(tried.scored for tried in tries))):
+        raise _nothing_printed(measure)
+    pairs = tuple(_paired(arms, measure, tries[-1], faulty, limits, every, say))
     conclusion = _concluded(pairs, tries)
     return Proof(
         plan, conclusion, same, faulty, measure, tries, pairs, arms.trainings, arms.seconds
@@ -203,8 +207,8 @@ def _repeated(arms: Arms, plan: Plan, every: int) -> tuple[Identity, list[Arm]]:
 def _measured(measure: Measure, twins: Sequence[Arm]) -> tuple[Measure, Scored]:
     """The measure with a margin that noise does not reach, and the score without a remedy."""
     one, *others = (Scored.of(arm, measure) for arm in twins)
-    if measure.metric and math.isnan(one.score) and math.isnan(one.skill):
-        raise CannotRun(f"Nothing was printed for {measure.metric!r}, so nothing can be compared.")
+    if measure.is_missing(twins[0]):
+        raise _nothing_printed(measure)
     if not measure.metric and math.isnan(one.skill):
         raise CannotRun(
             "No prediction and target could be read at the loss, so nothing tells how well it "
@@ -212,6 +216,10 @@ def _measured(measure: Measure, twins: Sequence[Arm]) -> tuple[Measure, Scored]:
         )
     noise = max((abs(one.score - other.score) for other in others), default=0.0)
     return measure.wider(NOISE * noise if math.isfinite(noise) else 0.0), one
+
+
+def _nothing_printed(measure: Measure) -> CannotRun:
+    return CannotRun(f"No number was printed for {measure.metric!r}, so nothing can be compared.")
 
 
 def _tried(
@@ -239,7 +247,7 @@ def _paired(
     arms: Arms,
     measure: Measure,
     last: Try,
-    own: Arm,
+    own: Scored,
     limits: Limits,
     every: int,
     say: Callable[[str], None],
@@ -253,8 +261,13 @@ def _paired(
         without, treated = arms.train(
             [Treatment(seed), last.candidate.treatment(seed)], every=every
         )
-        _check_other(own, without)
+        arms.check(without)
         faulty, other = Scored.of(without, measure), Scored.of(treated, measure)
+        if _is_same(own, faulty) and _is_same(last.scored, other):
+            raise CannotRun(
+                "Another seed changes nothing: the script draws no random numbers, or only from "
+                "generators of its own. One training proves nothing about another."
+            )
         reason = shortcoming(measure, rule, faulty, other)
         gain, traces = measure.gain(faulty.score, other.score), (_trace(without), _trace(treated))
         yield Pair(seed, faulty, other, reason, gain, traces)
@@ -264,15 +277,9 @@ def _paired(
             return
 
 
-def _check_other(own: Arm, other: Arm) -> None:
-    """Another seed has to make another run, or pairs are one pair counted often."""
-    if own.trace is not None and other.trace is not None:
-        same = identity(own.trace, other.trace).verdict is Verdict.IDENTICAL
-        if same and len(own.trace.losses.values):
-            raise CannotRun(
-                "Another seed changes nothing: the script draws no random numbers, or only from "
-                "generators of its own. One training proves nothing about another."
-            )
+def _is_same(one: Scored, other: Scored) -> bool:
+    """Whether two arms are one run; pairs that all are would be one pair counted often."""
+    return np.array_equal(one.losses.values, other.losses.values, equal_nan=True)
 
 
 def _concluded(pairs: Sequence[Pair], tries: Sequence[Try]) -> Conclusion:

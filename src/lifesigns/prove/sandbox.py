@@ -13,12 +13,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from lifesigns.prove._driver import Result, Specification
+from lifesigns.prove._driver import LOOKS, Result, Specification
 from lifesigns.prove.changes import PREFIX, Changes, between, look
 from lifesigns.prove.copies import CannotRun, Copies
 from lifesigns.prove.layers import MOUNTS, is_within, layers, mounts
@@ -54,6 +55,7 @@ class Sandbox:
         folder: Where commands run.
         keep: A new folder to which all that the commands wrote is moved at the end.
         has_network: Whether the commands may use the network.
+        stop: Once it is set, commands are ended at once, and no result comes of them.
 
     Example:
         >>> with Sandbox(None, Path.cwd()) as sandbox:  # doctest: +SKIP
@@ -64,6 +66,7 @@ class Sandbox:
     folder: Path
     keep: Path | None = None
     has_network: bool = False
+    stop: threading.Event = field(default_factory=threading.Event)
     reason: str = field(default="", init=False)
     """Why commands run in a copy of the tree; empty where folders are covered."""
     layers: list[str] = field(default_factory=list, init=False)
@@ -119,7 +122,7 @@ class Sandbox:
         wanted = self._wanted(arm, command, timeout)
         if self.is_copy:
             return self._run_in_copy(wanted, environment)
-        outcome = _driven(replace(wanted, layers=self.layers), environment)
+        outcome = _driven(replace(wanted, layers=self.layers), environment, self.stop)
         if self.keep is not None:
             _lay_out(arm, outcome.changes, lambda path: self._upper(arm, path))
         return outcome
@@ -185,7 +188,7 @@ class Sandbox:
         probe = self._root / "probe"
         probe.mkdir()
         wanted = replace(self._wanted(probe, ["true"], PATIENCE), layers=self.layers)
-        return _driven(wanted, os.environ).refused
+        return _driven(wanted, os.environ, self.stop).refused
 
     def _run_in_copy(self, wanted: Specification, environment: Mapping[str, str]) -> Outcome:
         copies = self._copies(Path(wanted.sandbox))
@@ -200,7 +203,7 @@ class Sandbox:
             "PYTHONDONTWRITEBYTECODE": "1",  # modules may be imported from outside the copy
             "TMPDIR": str(temporary),
         }
-        outcome = _driven(replace(wanted, folder=folder), environment)
+        outcome = _driven(replace(wanted, folder=folder), environment, self.stop)
         changes = copies.outside(between(before, look([copies.folder])))
         if self.keep is not None:
             _lay_out(Path(wanted.sandbox), changes, lambda path: copies.inside(Path(path)))
@@ -234,7 +237,9 @@ def calling(module: str) -> str:
     return f"{clean}; from {module} import main; main()"
 
 
-def _driven(wanted: Specification, environment: Mapping[str, str]) -> Outcome:
+def _driven(
+    wanted: Specification, environment: Mapping[str, str], stop: threading.Event
+) -> Outcome:
     """Starts the driver and waits for it; whatever interrupts that ends it and all below it."""
     arm = Path(wanted.sandbox)
     (arm / "layers").mkdir()
@@ -252,7 +257,8 @@ def _driven(wanted: Specification, environment: Mapping[str, str]) -> Outcome:
             env=dict(environment),
         )
         with _ended(driver):
-            driver.wait()
+            while driver.poll() is None and not stop.wait(LOOKS):
+                pass
     return _read(wanted.result, printed)
 
 

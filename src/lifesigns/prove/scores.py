@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from lifesigns._errors import cut
 from lifesigns.prove.arm import Arm
 from lifesigns.records import LossCurve, Severity, Trace
 from lifesigns.report.verdict import alarms
@@ -24,6 +25,10 @@ MARGIN = 0.05
 """By how much one arm must be better than another: 5 points of a share, 5 % of any other number."""
 LAST = 1 / 3
 """The part of a run whose recorded steps say what it has learned."""
+FINISHED = "finished"
+"""How an arm ended that nothing broke off."""
+REPORT = "\nlifesigns "
+"""The report of `lifesigns run` begins so, below what the script has printed."""
 RECORDED = 100
 """Steps that are recorded of each arm, about: enough to tell what was learned."""
 
@@ -54,8 +59,19 @@ class Measure:
         """
         if not self.metric:
             return skill(arm.trace) if arm.trace is not None else math.nan
-        found = _printed(self.metric, arm.end.output)
+        found = _number(_printed(self.metric, arm.end.output))
         return found if math.isfinite(found) else math.nan
+
+    def is_missing(self, arm: Arm) -> bool:
+        """Whether an arm that nothing went wrong with has printed nothing for the metric.
+
+        Args:
+            arm: One that has ended.
+        """
+        if not self.metric or arm.how != FINISHED or arm.trace is None:
+            return False
+        is_finite = bool(np.isfinite(arm.trace.losses.values).all())
+        return is_finite and not _printed(self.metric, arm.end.output)
 
     def gain(self, faulty: float, other: float) -> float:
         """By how much the second score is better; infinite where only it is a number.
@@ -105,7 +121,7 @@ class Scored:
     """The rules that alarm, the most probable cause first."""
     errors: tuple[str, ...] = ()
     """Those of them that say that it cannot learn."""
-    how: str = "finished"
+    how: str = FINISHED
     losses: LossCurve = field(default_factory=LossCurve, compare=False)
 
     @classmethod
@@ -132,6 +148,8 @@ def shortcoming(measure: Measure, rule: str, faulty: Scored, other: Scored) -> s
         faulty: The arm without the remedy, of the same seed.
         other: The arm with it.
     """
+    if other.how not in (FINISHED, faulty.how):
+        return cut(" ".join(f"it {other.how or 'never trained'}".split()))
     if not measure.is_better(faulty.score, other.score):
         return "no better by more than the margin"
     if other.skill <= measure.margin:
@@ -163,18 +181,24 @@ def skill(trace: Trace) -> float:
     return min((float(np.mean(values)) for values in by_loss.values()), default=math.nan)
 
 
-def _printed(metric: str, output: str) -> float:
-    """The last number that the script printed for a metric; NaN if there is none."""
-    found = _matched(metric, output) if "(" in metric else _noted(metric, output.splitlines())
+def _printed(metric: str, output: str) -> str:
+    """What the script printed last for a metric; empty if nothing."""
+    before, reported, _ = f"\n{output}".rpartition(REPORT)
+    own = before if reported else output
+    return _matched(metric, own) if "(" in metric else _noted(metric, own.splitlines())
+
+
+def _number(text: str) -> float:
+    """93% is 0.93; NaN for what is no number."""
     try:
-        return float(found)
-    except (TypeError, ValueError):
+        return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
         return math.nan
 
 
 def _matched(pattern: str, output: str) -> str:
     matches = list(re.finditer(pattern, output))
-    return matches[-1].group(1) if matches else ""
+    return (matches[-1].group(1) or "") if matches else ""
 
 
 def _noted(key: str, lines: Sequence[str]) -> str:

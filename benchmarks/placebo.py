@@ -1,0 +1,303 @@
+"""How often `prove` proves what does nothing: `python benchmarks/placebo.py`.
+
+    python benchmarks/placebo.py             # says how long it takes here; 200 placebos
+    python benchmarks/placebo.py --quick     # 20 placebos
+    python benchmarks/placebo.py --write     # puts the table into docs/prove.md
+
+Small networks, with a fault or healthy, are trained with and without a placebo: something that
+changes nothing, something that changes only the luck, or something that does harm. All are put to
+the pairs of `prove`, in this process, without having been chosen on a seed before, which would
+have kept most of them from it. None may be proved.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from rows import Rows, announce, tracked, write_section
+from torch import nn
+from torch.nn import functional as F
+
+import lifesigns
+from lifesigns.prove.arm import Arm
+from lifesigns.prove.betting import PROVED, is_settled, wealth
+from lifesigns.prove.proof import Limits
+from lifesigns.prove.sandbox import Outcome
+from lifesigns.prove.scores import RECORDED, Measure, Scored, shortcoming
+
+PAGE = Path(__file__).parents[1] / "docs" / "prove.md"
+MEASURE = Measure()
+STEPS, SAMPLES, BATCH = 200, 512, 32
+FAR = 100_000
+"""Between the seeds of a pair and the others that a placebo gives to its arm."""
+TRAININGS = 4
+"""Of each placebo, about: three lost pairs settle it, and the arms without it are shared."""
+NONE = "none"
+"""What is to be gone of a network in which nothing was found."""
+
+
+# --- networks -------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Network:
+    """What is trained, and which placebos would be remedies for it."""
+
+    name: str
+    build: Callable[[], nn.Module]
+    data: Callable[[], tuple[torch.Tensor, torch.Tensor]]
+    rate: float = 0.3
+    remedies: tuple[str, ...] = ()
+    loss: Callable[..., torch.Tensor] = F.cross_entropy
+
+
+def circle():
+    """Inside of a circle, or outside."""
+    x = torch.rand(SAMPLES, 2) * 2 - 1
+    return x, (x.square().sum(1) < 0.6).long()
+
+
+def bars():
+    """Images with a bar that lies or stands."""
+    y = torch.randint(2, (SAMPLES,))
+    x = 0.3 * torch.randn(SAMPLES, 1, 8, 8)
+    for image, stands, place in zip(x, y, torch.randint(8, (SAMPLES,)), strict=True):
+        image[0].T[place] += stands
+        image[0][place] += 1 - stands
+    return x, y
+
+
+def sequences():
+    """Numbers whose sum is above zero, or below."""
+    x = torch.randn(SAMPLES, 6, 1)
+    return x, (x.sum((1, 2)) > 0).long()
+
+
+def plane():
+    """A linear function of four features."""
+    x = torch.randn(SAMPLES, 4)
+    return x, x @ torch.randn(4, 1)
+
+
+class Last(nn.Module):
+    """A recurrent network's last output, in two classes."""
+
+    def __init__(self):
+        super().__init__()
+        self.body, self.head = nn.GRU(1, 16, batch_first=True), nn.Linear(16, 2)
+
+    def forward(self, x):
+        return self.head(self.body(x)[0][:, -1])
+
+
+def mlp(*hidden, activation=nn.ReLU, out=2, first=2):
+    widths = (first, *hidden)
+    layers = [layer for a, b in pairwise(widths) for layer in (nn.Linear(a, b), activation())]
+    return nn.Sequential(*layers, nn.Linear(widths[-1], out))
+
+
+def dead():
+    net = mlp(16, 16)
+    nn.init.constant_(net[0].bias, -10.0)
+    return net
+
+
+def zero():
+    net = mlp(16, activation=nn.Tanh)
+    zeroed(net)
+    return net
+
+
+def convolutional():
+    layers = (nn.Conv2d(1, 8, 3), nn.ReLU(), nn.AdaptiveMaxPool2d(1), nn.Flatten())
+    return nn.Sequential(*layers, nn.Linear(8, 2))
+
+
+NETWORKS = (
+    Network("dead ReLUs", dead, circle),
+    Network("doubled softmax", lambda: nn.Sequential(*mlp(16), nn.Softmax(1)), circle),
+    Network("rate too high", lambda: mlp(32, 32), circle, 30.0, ("rate × 0.0001",)),
+    Network("rate too low", lambda: mlp(16), circle, 1e-4, ("rate × 100",)),
+    Network("weights at zero", zero, circle),
+    Network("deep sigmoids", lambda: mlp(*[16] * 5, activation=nn.Sigmoid), circle),
+    Network("healthy MLP", lambda: mlp(32), circle),
+    Network("healthy regression", lambda: mlp(32, first=4, out=1), plane, 0.05, (), F.mse_loss),
+    Network("healthy CNN", convolutional, bars),
+    Network("healthy GRU", Last, sequences, 0.5),
+)
+
+
+# --- placebos -------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Placebo:
+    """What is done to one arm of a pair."""
+
+    kind: str
+    change: Callable[[nn.Module], object] = lambda model: None
+    """Of the model, before its first step; the numbers that it draws are not missed elsewhere."""
+    rate: float = 1.0
+    seed: int = 0
+    order: int = 0
+
+
+def renamed(model):
+    """The same modules under other names."""
+    for owner in list(model.modules()):
+        for name in list(owner._modules):
+            if name.isdigit():
+                owner._modules[f"layer_{name}"] = owner._modules.pop(name)
+
+
+def zeroed(model):
+    for parameter in model.parameters():
+        nn.init.zeros_(parameter)
+
+
+def dropping(model):
+    """Nine of ten inputs of the last layer are dropped."""
+    last = [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
+    last.register_forward_pre_hook(lambda _, inputs: (F.dropout(inputs[0], 0.9),))
+
+
+def blinded(model):
+    """The model sees zeros."""
+    model.register_forward_pre_hook(lambda _, inputs: (inputs[0] * 0,))
+
+
+PLACEBOS = (
+    Placebo("nothing"),
+    Placebo("a rename", renamed),
+    Placebo("rate × 1.001", rate=1.001),
+    *(Placebo("another seed", seed=number) for number in range(1, 9)),
+    *(Placebo("another order", order=number) for number in range(1, 4)),
+    Placebo("rate × 0.0001", rate=1e-4),
+    Placebo("rate × 100", rate=100.0),
+    Placebo("dropout of 0.9", dropping),
+    Placebo("weights at zero", zeroed),
+    Placebo("inputs at zero", blinded),
+)
+PER_NETWORK = 20
+
+
+def placebos(network: Network) -> list[Placebo]:
+    """Those that are none for this network are replaced by other seeds."""
+    kept = [one for one in PLACEBOS if one.kind not in network.remedies]
+    missing = range(10, 10 + PER_NETWORK - len(kept))
+    return [*kept, *(Placebo("another seed", seed=number) for number in missing)]
+
+
+# --- training -------------------------------------------------------------------------------------
+def train(network: Network, seed: int, placebo: Placebo = PLACEBOS[0]) -> Scored:
+    """One arm, scored as `prove` scores it."""
+    torch.manual_seed(seed + FAR * placebo.seed)
+    model, (x, y) = network.build(), network.data()
+    with torch.random.fork_rng():
+        placebo.change(model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=network.rate * placebo.rate)
+    watcher = lifesigns.watch(model, optimizer, every=STEPS // RECORDED)
+    if placebo.order:
+        torch.manual_seed(seed + FAR * placebo.order)
+    for _ in range(STEPS):
+        rows = torch.randint(SAMPLES, (BATCH,))
+        loss = network.loss(model(x[rows]), y[rows])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if not math.isfinite(loss.item()):
+            break
+    return Scored.of(Arm(watcher.detach().trace, Outcome()), MEASURE)
+
+
+without = cache(train)
+"""Arms without a placebo, which all placebos of a network share."""
+
+
+def rule_of(network: Network) -> str:
+    """The rule whose finding is to be gone: that of the first alarm."""
+    return next(iter(without(network, 0).alarms), NONE)
+
+
+def put_to_the_proof(network: Network, placebo: Placebo) -> list[bool]:
+    """The pairs of one placebo, as `prove` trains them; whether each was won."""
+    wins: list[bool] = []
+    for seed in range(1, Limits().pairs + 1):
+        other = train(network, seed, placebo)
+        wins.append(not shortcoming(MEASURE, rule_of(network), without(network, seed), other))
+        if is_settled(wins):
+            break
+    return wins
+
+
+@dataclass
+class Tally:
+    """What came of the placebos of one kind."""
+
+    placebos: int = 0
+    pairs: int = 0
+    won: int = 0
+    proved: int = 0
+    undecided: int = 0
+
+    def add(self, wins: list[bool]) -> None:
+        """Counts one placebo."""
+        self.placebos += 1
+        self.pairs += len(wins)
+        self.won += sum(wins)
+        self.proved += wealth(wins) >= PROVED
+        self.undecided += not is_settled(wins)
+
+
+@dataclass
+class Tallies:
+    """By kind, and in total."""
+
+    by_kind: dict[str, Tally] = field(default_factory=dict)
+
+    def add(self, kind: str, wins: list[bool]) -> None:
+        """Counts one placebo twice: for its kind, and for all."""
+        for name in (kind, "all"):
+            self.by_kind.setdefault(name, Tally()).add(wins)
+
+    def table(self) -> Rows:
+        """A row for each kind, the total last."""
+        rows = Rows("Placebos", ["placebo", "tried", "pairs", "won", "undecided", "proved"])
+        last = self.by_kind.pop("all")
+        for kind, one in [*self.by_kind.items(), ("all", last)]:
+            numbers = (one.placebos, one.pairs, one.won, one.undecided, one.proved)
+            rows.add(kind, *map(str, numbers))
+        return rows
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="two networks, ten placebos each")
+    parser.add_argument("--smoke", action="store_true", help="one network, two placebos")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/prove.md")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    few = (2, 10) if options.quick else (1, 2) if options.smoke else (len(NETWORKS), PER_NETWORK)
+    tasks = [(n, one) for n in NETWORKS[: few[0]] for one in placebos(n)[:: PER_NETWORK // few[1]]]
+    without(NETWORKS[0], 0)  # the first training of a process takes longer
+    begin = time.perf_counter()
+    without(NETWORKS[0], 1)
+    announce(TRAININGS * len(tasks) * (time.perf_counter() - begin))
+    tallies = Tallies()
+    for network, placebo in tracked(tasks):
+        tallies.add(placebo.kind, put_to_the_proof(network, placebo))
+    names = dict.fromkeys(f"{n.name} ({rule_of(n)})" for n, _ in tasks)
+    networks = f"Networks, and what was found in them: {', '.join(names)}."
+    table = tallies.table()
+    print(f"\n{networks}")
+    if options.write:
+        write_section(PAGE, "placebo", f"{table.markdown()}\n\n{networks}")
+
+
+if __name__ == "__main__":
+    main()

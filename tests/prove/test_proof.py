@@ -1,0 +1,240 @@
+"""What is trained, in which order, and what is concluded from it; nothing is trained here."""
+
+import dataclasses
+import math
+
+import made
+import pytest
+
+from lifesigns.prove.arm import Arm, Program
+from lifesigns.prove.arms import Arms
+from lifesigns.prove.copies import CannotRun
+from lifesigns.prove.proof import Conclusion, Limits, Plan, planned, prove
+from lifesigns.prove.sandbox import Outcome
+from lifesigns.prove.scores import Measure
+from lifesigns.prove.treatment import Treatment
+from lifesigns.remedies.scale_rate import ScaleRate
+
+LIMITS = Limits(tries=3, pairs=5)
+
+
+class Script(Arms):
+    """Answers each treatment with an arm; what was asked for is kept."""
+
+    def __init__(self, answer):
+        super().__init__(Program("train.py"), 60.0)
+        self._answer, self.asked = answer, []
+
+    def train(self, treatments, *, every=0):
+        self.asked += treatments
+        self.trainings += len(treatments)
+        return [self._answer(one, self.asked.count(one)) for one in treatments]
+
+
+def faulty(seed):
+    return made.arm(0.0, losses=[1.0 + 0.01 * seed] * 30)
+
+
+def cured(seed):
+    return made.arm(0.9, losses=[1.0 + 0.01 * seed, *[0.1] * 29])
+
+
+def answer(treatment, _times):
+    """The first remedy does nothing, the second one cures."""
+    helps = any("second" in text for text in treatment.sources.values())
+    return cured(treatment.shift) if helps else faulty(treatment.shift)
+
+
+def plan(measure=None, remedies=("first", "second")):
+    found = tuple(made.candidate(after=text) for text in remedies)
+    run = faulty(0).trace
+    return Plan(Program("train.py"), measure or Measure(), run, (made.finding(),), found, 1.0)
+
+
+def proved(answer, limits=LIMITS, said=None, **given):
+    script = Script(answer)
+    said = [] if said is None else said
+    return prove(script, plan(**given), limits, said.append), script
+
+
+def test_the_first_remedy_that_cures_is_proved_on_fresh_seeds():
+    proof, script = proved(answer)
+
+    first, second = plan().candidates
+    own = [Treatment(), first.treatment(0), second.treatment(0)]
+    pairs = [one for n in range(1, 6) for one in (Treatment(n), second.treatment(n))]
+    assert script.asked == own + pairs
+    assert proof.conclusion is Conclusion.PROVED
+    assert proof.chosen == second
+    assert [pair.seed for pair in proof.pairs] == [1, 2, 3, 4, 5]
+    assert proof.wealth == pytest.approx(1.9**5)
+    assert proof.gain == pytest.approx((0.9, 0.9, 0.9))
+
+
+def test_it_is_said_what_goes_on():
+    said = []
+    proved(answer, said=said)
+
+    assert said[0] == "Training without a remedy: does it repeat?"
+    assert said[2] == "Remedy 2, scale-rate factor=0.1, for rate-too-high."
+    assert said[-1] == "Pair 5: won; the e-value is 24.8."
+
+
+def test_too_few_pairs_leave_it_undecided():
+    proof, _ = proved(answer, Limits(tries=3, pairs=4))
+
+    assert proof.conclusion is Conclusion.UNDECIDED
+
+
+def test_a_remedy_that_only_helps_on_the_scripts_own_seed_is_not_proved():
+    proof, _ = proved(lambda one, times: faulty(one.shift) if one.shift else answer(one, times))
+
+    assert proof.conclusion is Conclusion.NOT_PROVED
+    assert len(proof.pairs) == 3
+    assert proof.chosen is not None
+
+
+def test_where_none_cures_no_pair_is_trained():
+    proof, script = proved(answer, Limits(tries=1, pairs=5))
+
+    assert proof.conclusion is Conclusion.NOT_PROVED
+    assert (proof.chosen, proof.pairs, len(script.asked)) == (None, (), 2)
+
+
+def test_an_edit_that_could_not_be_made_is_not_chosen_however_well_it_went():
+    def refused(one, times):
+        return dataclasses.replace(cured(one.shift), refusal="no optimizer was found in the run")
+
+    proof, _ = proved(lambda one, n: refused(one, n) if one.sources else faulty(one.shift))
+
+    assert [one.shortcoming for one in proof.tries] == ["no optimizer was found in the run"] * 2
+
+
+def test_a_remedy_that_breaks_the_script_is_not_chosen():
+    def broken(one, times):
+        how = "failed: RuntimeError: shape"
+        return made.arm(0.9, how=how) if one.sources else faulty(one.shift)
+
+    proof, _ = proved(broken)
+
+    assert proof.tries[0].shortcoming == "it failed: RuntimeError: shape"
+
+
+def test_without_candidates_nothing_is_trained():
+    proof, script = proved(answer, remedies=())
+
+    assert (proof.conclusion, script.asked) == (Conclusion.NOTHING, [])
+
+
+# --- what cannot be run fairly --------------------------------------------------------------------
+def test_a_script_that_does_not_repeat_is_refused():
+    def random(one, times):
+        return made.arm(0.0, losses=[1.0 + 0.001 * times, *[1.0] * 29])
+
+    with pytest.raises(CannotRun, match="does not repeat in a sandbox"):
+        proved(lambda one, times: random(one, 40 if times == 1 else 41))
+
+
+def test_a_run_within_the_spread_of_two_arms_goes_on_with_a_wider_margin():
+    def noisy(one, times):
+        if one.sources:
+            return answer(one, times)
+        return made.arm(0.1 * times, losses=[1.0 + 0.01 * (times + one.shift)] * 30)
+
+    proof, script = proved(noisy)
+
+    assert script.asked[:2] == [Treatment(), Treatment()]
+    assert proof.identity.verdict.value == "within spread"
+    assert proof.measure.noise == pytest.approx(0.3)
+
+
+def test_another_seed_that_changes_nothing_is_refused():
+    with pytest.raises(CannotRun, match="Another seed changes nothing"):
+        proved(lambda one, _: cured(0) if "second" in str(one.sources) else faulty(0))
+
+
+def test_a_seed_that_changes_only_the_arm_with_the_remedy_is_another_seed():
+    proof, _ = proved(lambda one, n: answer(one, n) if one.sources else faulty(0))
+
+    assert proof.conclusion is Conclusion.PROVED
+
+
+def test_without_a_readable_loss_a_metric_is_asked_for():
+    def unread(one, _):
+        arm = faulty(one.shift)
+        bare = [dataclasses.replace(shot, loss=None) for shot in arm.trace.snapshots]
+        return dataclasses.replace(arm, trace=dataclasses.replace(arm.trace, snapshots=tuple(bare)))
+
+    with pytest.raises(CannotRun, match="--metric"):
+        proved(unread)
+
+
+def printing(text):
+    return lambda one, n: Arm(answer(one, n).trace, Outcome(output=text(one)))
+
+
+def test_a_metric_that_is_not_printed_is_said_before_remedies_are_tried():
+    script = Script(printing(lambda one: "accuracy: 0.5"))
+
+    with pytest.raises(CannotRun, match="No number was printed for 'acuracy'"):
+        prove(script, plan(Measure("acuracy")), LIMITS, str)
+
+    assert len(script.asked) == 1
+
+
+def test_a_metric_that_is_never_a_number_is_refused():
+    with pytest.raises(CannotRun, match="No number was printed for 'acc'"):
+        proved(printing(lambda one: '{"acc": NaN}'), measure=Measure("acc"))
+
+
+def test_a_metric_that_becomes_a_number_is_better_than_none():
+    text = printing(lambda one: f'{{"acc": {"0.9" if "second" in str(one.sources) else "NaN"}}}')
+
+    proof, _ = proved(text, measure=Measure("acc"))
+
+    assert proof.conclusion is Conclusion.PROVED
+    assert all(math.isnan(value) for value in proof.gain)
+
+
+@pytest.mark.parametrize(
+    ("end", "why"),
+    [(Outcome(code=-9), "it was ended by signal 9"), (Outcome(), "no training step was seen")],
+)
+def test_an_arm_that_was_ended_from_outside_is_no_faulty_one(end, why):
+    def killed(one, times):
+        if one.sources or not one.shift:
+            return answer(one, times)
+        return dataclasses.replace(
+            faulty(1), end=end, trace=None if not end.code else faulty(1).trace
+        )
+
+    with pytest.raises(CannotRun, match=why):
+        proved(killed)
+
+
+# --- the plan -------------------------------------------------------------------------------------
+def test_a_plan_trains_once_unless_the_run_is_recorded(tmp_path):
+    script = Script(lambda one, _: made.arm())
+
+    fresh = planned(script, Measure())
+    known = planned(script, Measure(), made.run())
+
+    assert script.asked == [Treatment()]
+    assert fresh.findings == known.findings
+    assert known.seconds == 0.0
+
+
+def test_the_price_is_that_of_five_pairs_at_least():
+    assert plan().trainings(Limits(10, 12)) == (12, 28)
+    assert plan(remedies=()).trainings(Limits(10, 12)) == (0, 0)
+
+
+def test_an_edit_without_a_place_is_made_in_the_live_run_of_each_arm():
+    bare = dataclasses.replace(made.candidate(), sources={}, originals={}, edit=ScaleRate(0.5))
+    script = Script(lambda one, n: cured(one.shift) if one.edit else faulty(one.shift))
+    wanted = dataclasses.replace(plan(), candidates=(bare,))
+
+    proof = prove(script, wanted, LIMITS, str)
+
+    assert proof.conclusion is Conclusion.PROVED
+    assert script.asked[2:4] == [Treatment(1), Treatment(1, {}, ScaleRate(0.5))]
