@@ -86,7 +86,7 @@ def test_files_hold_the_proof_the_page_and_the_patch(command, remedy, tmp_path):
     command(made.proof(chosen=remedy), output=tmp_path / "out")
 
     written = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
-    assert set(written) == {"proof.json", "proof.html", "fix.patch"}
+    assert set(written) == {"proof.json", "proof.html", "comparison.html", "fix.patch"}
     assert b"+lr = 0.1\r\n" in written["fix.patch"]
 
 

@@ -91,7 +91,23 @@ def test_a_remedy_that_only_helps_on_the_scripts_own_seed_is_not_proved():
 
     assert proof.conclusion is Conclusion.NOT_PROVED
     assert len(proof.pairs) == 3
-    assert proof.chosen is not None
+    assert proof.tries[-1].shortcoming == "cures on 0 of 3 fresh seeds only"
+    assert proof.chosen is None
+
+
+def test_a_remedy_that_fresh_seeds_refute_is_passed_over_and_the_next_has_to_win_more_often():
+    def lucky_once(one, _times):
+        first = any("first" in text for text in one.sources.values())
+        helps = one.sources and not (first and one.shift)
+        return cured(one.shift) if helps else faulty(one.shift)
+
+    proof, script = proved(lucky_once, Limits(tries=3, pairs=8))
+
+    assert proof.conclusion is Conclusion.PROVED
+    assert [one.shortcoming for one in proof.tries] == ["cures on 0 of 3 fresh seeds only", ""]
+    assert (proof.needed, len(proof.pairs)) == (40, 6)
+    without = [one.shift for one in script.asked if not one.sources]
+    assert without == [0, 1, 2, 3, 4, 5, 6]
 
 
 def test_where_none_cures_no_pair_is_trained():

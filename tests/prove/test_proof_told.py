@@ -7,7 +7,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import made
-import pytest
 
 from lifesigns.prove.as_json import SCHEMA, proof_as_json
 from lifesigns.prove.candidates import Candidate
@@ -46,18 +45,18 @@ def test_a_proof_says_on_how_many_seeds_and_nothing_more():
     assert "fixed" not in text
 
 
-@pytest.mark.parametrize(
-    ("conclusion", "words"),
-    [
-        (Conclusion.NOT_PROVED, "is not proved"),
-        (Conclusion.UNDECIDED, "is neither proved nor refuted yet"),
-    ],
-)
-def test_what_is_not_proved_is_not_called_so(conclusion, words):
-    proof = made.proof(conclusion, pairs=(lost(1), lost(2)))
+def test_what_is_undecided_is_not_called_proved():
+    proof = made.proof(Conclusion.UNDECIDED, pairs=(lost(1), lost(2)))
 
-    assert f"scale-rate {words} for rate-too-high: it cured it on 0 of 2" in told(proof)
+    words = "scale-rate is neither proved nor refuted yet for rate-too-high"
+    assert f"{words}: it cured it on 0 of 2" in told(proof)
     assert "     1        0.1       0.12  no better" in told(proof)
+
+
+def test_a_second_proof_says_that_it_needs_more():
+    assert "e-value 24.8; 40 proves: luck alone gets there once in 40 times" in told(
+        made.proof(Conclusion.UNDECIDED, needed=40.0)
+    )
 
 
 def test_an_intervention_is_called_so():
@@ -101,8 +100,12 @@ def test_a_plan_names_remedies_and_price():
     assert lines[0] == "rate-too-high: the loss jumps"
     assert lines[1] == "Remedies, in this order (2 are tried at most):"
     assert len(lines) == 4
-    assert last == "8 to 10 trainings of 2 s each: 16 s to 20 s one by one."
-    assert price(dataclasses.replace(plan, seconds=90.0), Limits()).endswith("one by one.")
+    assert last == (
+        "8 trainings of 2 s if the first remedy cures on every seed, together 16 s; at most 10."
+    )
+    assert price(dataclasses.replace(plan, seconds=90.0), Limits()).endswith(
+        "together 18.0 min; at most 29."
+    )
 
 
 def test_where_there_is_nothing_to_prove_the_reason_is_given():

@@ -56,6 +56,7 @@ def proof_as_json(proof: Proof) -> dict[str, Any]:
             "tries": tuple(map(_tried, proof.tries)),
             "pairs": tuple(map(_pair, proof.pairs)),
             "e_value": proof.wealth,
+            "needed": proof.needed,
             "gain": {"median": middle, "lowest": low, "highest": high},
             "trainings": proof.trainings,
             "seconds": proof.seconds,

@@ -34,13 +34,14 @@ def wealth(wins: Iterable[bool]) -> float:
     return value
 
 
-def is_settled(wins: Iterable[bool]) -> bool:
+def is_settled(wins: Iterable[bool], needed: float = PROVED) -> bool:
     """Whether further pairs would not change what is concluded.
 
     Args:
         wins: So far.
+        needed: The e-value that proves.
     """
-    return not FUTILE < wealth(wins) < PROVED
+    return not FUTILE < wealth(wins) < needed
 
 
 def pairs_needed(wins: Iterable[bool]) -> int:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-from lifesigns.prove.betting import PROVED
 from lifesigns.prove.candidates import Candidate
 from lifesigns.prove.identity import Verdict
 from lifesigns.prove.places import project
@@ -88,13 +87,10 @@ def _headline(proof: Proof) -> str:
     won = sum(pair.is_won for pair in proof.pairs)
     steps = f"{proof.plan.trace.steps:,} steps"
     where = f"on {won} of {pairs} fresh seeds, on this machine, {steps} each"
-    word = {
-        Conclusion.PROVED: f"{chosen.edit.name} is proved",
-        Conclusion.NOT_PROVED: f"{chosen.edit.name} is not proved",
-        Conclusion.UNDECIDED: f"{chosen.edit.name} is neither proved nor refuted yet",
-    }[proof.conclusion]
+    is_proved = proof.conclusion is Conclusion.PROVED
+    word = "is proved" if is_proved else "is neither proved nor refuted yet"
     what = "" if chosen.sources else " (an intervention in the live run: no source was changed)"
-    return f"{word} for {chosen.finding.rule}{what}: it cured it {where}."
+    return f"{chosen.edit.name} {word} for {chosen.finding.rule}{what}: it cured it {where}."
 
 
 def _pairs(proof: Proof) -> Iterator[str]:
@@ -110,7 +106,8 @@ def _pairs(proof: Proof) -> Iterator[str]:
         sure = 1 - 2 ** (1 - len(proof.pairs))
         between = f"from {low:+.3g} to {high:+.3g} with {sure:.0%} confidence"
         yield f"Median difference {middle:+.3g} ({between})."
-    yield f"e-value {proof.wealth:.3g}; {PROVED:g} proves: luck alone gets there once in 20 times."
+    chance = f"luck alone gets there once in {proof.needed:g} times"
+    yield f"e-value {proof.wealth:.3g}; {proof.needed:g} proves: {chance}."
 
 
 def _score(score: float) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from statistics import median
 
@@ -71,7 +71,9 @@ class Pair:
     shortcoming: str
     gain: float
 
-    traces: tuple[Trace, Trace] = field(compare=False, repr=False)
+    traces: tuple[Trace, Trace] = field(
+        default_factory=lambda: (Trace(), Trace()), compare=False, repr=False
+    )
     """What was recorded of both."""
 
     @property
@@ -117,6 +119,10 @@ class Proof:
     """With the margin that was used."""
     tries: tuple[Try, ...] = ()
     pairs: tuple[Pair, ...] = ()
+    """Of the remedy that was chosen last."""
+    needed: float = PROVED
+    """The e-value that proves; it doubles with each remedy that fresh seeds have refuted, so that
+    all of them together have a chance of at most one in ten."""
     trainings: int = 0
     seconds: float = 0.0
 
@@ -175,33 +181,96 @@ def prove(arms: Arms, plan: Plan, limits: Limits, say: Callable[[str], None]) ->
     """
     if not plan.candidates:
         return Proof(plan, Conclusion.NOTHING, trainings=arms.trainings, seconds=arms.seconds)
-    every = max(1, plan.trace.steps // RECORDED)
-    say("Training without a remedy: does it repeat?")
-    same, twins = _repeated(arms, plan, every)
-    measure, faulty = _measured(plan.measure, twins)
-    tries = tuple(_tried(arms, plan, measure, faulty, limits, every, say))
-    if all(math.isnan(one.score) for one in (faulty, *(tried.scored for tried in tries))):
-        raise _nothing_printed(measure)
-    pairs = tuple(_paired(arms, measure, tries[-1], faulty, limits, every, say))
-    conclusion = _concluded(pairs, tries)
-    return Proof(
-        plan, conclusion, same, faulty, measure, tries, pairs, arms.trainings, arms.seconds
-    )
+    return _Proving(arms, plan, limits, say).proof()
 
 
-def _repeated(arms: Arms, plan: Plan, every: int) -> tuple[Identity, list[Arm]]:
-    """Trains without a remedy; twice where once does not repeat the recorded run to the bit."""
-    twins = arms.train([Treatment()], every=every)
-    found = identity(plan.trace, _trace(twins[0]))
-    if found.verdict is not Verdict.IDENTICAL:
-        twins += arms.train([Treatment()], every=every)
-        found = identity(plan.trace, *map(_trace, twins))
-    if found.verdict is Verdict.DIFFERENT:
-        raise CannotRun(
-            f"{plan.program.target} does not repeat in a sandbox, so nothing can be proved; "
-            "lifesigns rerun says where it parts from the recorded run."
-        )
-    return found, twins
+class _Proving:
+    """A plan that is being carried out."""
+
+    def __init__(self, arms: Arms, plan: Plan, limits: Limits, say: Callable[[str], None]) -> None:
+        self._arms, self._plan, self._limits, self._say = arms, plan, limits, say
+        self._every = max(1, plan.trace.steps // RECORDED)
+        self._same, twins = self._repeated()
+        self._measure, self._faulty = _measured(plan.measure, twins)
+        self._without: dict[int, Arm] = {}
+
+    def proof(self) -> Proof:
+        """Tries remedies until one is proved; one that fresh seeds refute is passed over."""
+        tries: list[Try] = []
+        pairs: tuple[Pair, ...] = ()
+        needed = PROVED
+        for candidate in self._plan.candidates[: self._limits.tries]:
+            tried = self._tried(len(tries) + 1, candidate)
+            tries.append(tried)
+            if not tried.shortcoming:
+                pairs = tuple(self._paired(tried, needed))
+                if wealth(pair.is_won for pair in pairs) > FUTILE:
+                    break
+                tries[-1] = replace(tried, shortcoming=_refuted(pairs))
+                needed *= 2
+        if all(math.isnan(one.score) for one in (self._faulty, *(t.scored for t in tries))):
+            raise _nothing_printed(self._measure)
+        return Proof(
+            self._plan, _concluded(tries, pairs, needed), self._same, self._faulty, self._measure,
+            tuple(tries), pairs, needed, self._arms.trainings, self._arms.seconds,
+        )  # fmt: skip
+
+    def _repeated(self) -> tuple[Identity, list[Arm]]:
+        """Trains without a remedy; twice where once does not repeat the recorded run to the bit."""
+        self._say("Training without a remedy: does it repeat?")
+        twins = self._arms.train([Treatment()], every=self._every)
+        found = identity(self._plan.trace, _trace(twins[0]))
+        if found.verdict is not Verdict.IDENTICAL:
+            twins += self._arms.train([Treatment()], every=self._every)
+            found = identity(self._plan.trace, *map(_trace, twins))
+        if found.verdict is Verdict.DIFFERENT:
+            raise CannotRun(
+                f"{self._plan.program.target} does not repeat in a sandbox, so nothing can be "
+                "proved; lifesigns rerun says where it parts from the recorded run."
+            )
+        return found, twins
+
+    def _tried(self, number: int, candidate: Candidate) -> Try:
+        """One training with a remedy, on the script's own seed."""
+        self._say(f"Remedy {number}, {candidate.details}, for {candidate.finding.rule}.")
+        (arm,) = self._arms.train([candidate.treatment(0)], every=self._every)
+        scored = Scored.of(arm, self._measure)
+        reason = shortcoming(self._measure, candidate.finding.rule, self._faulty, scored)
+        return Try(candidate, scored, arm.refusal or reason)
+
+    def _paired(self, tried: Try, needed: float) -> Iterable[Pair]:
+        """Pairs on fresh seeds, until the bet is settled."""
+        wins: list[bool] = []
+        for seed in range(1, self._limits.pairs + 1):
+            pair = self._pair(seed, tried)
+            yield pair
+            wins.append(pair.is_won)
+            outcome = pair.shortcoming or "won"
+            self._say(f"Pair {seed}: {outcome}; the e-value is {wealth(wins):.3g}.")
+            if is_settled(wins, needed):
+                return
+
+    def _pair(self, seed: int, tried: Try) -> Pair:
+        without, treated = self._both(seed, tried.candidate)
+        faulty, other = (Scored.of(arm, self._measure) for arm in (without, treated))
+        if _is_same(self._faulty, faulty) and _is_same(tried.scored, other):
+            raise CannotRun(
+                "Another seed changes nothing: the script draws no random numbers, or only from "
+                "generators of its own. One training proves nothing about another."
+            )
+        reason = shortcoming(self._measure, tried.candidate.finding.rule, faulty, other)
+        gain = self._measure.gain(faulty.score, other.score)
+        return Pair(seed, faulty, other, reason, gain, (_trace(without), _trace(treated)))
+
+    def _both(self, seed: int, candidate: Candidate) -> tuple[Arm, Arm]:
+        """The arms of a pair; the one without a remedy is trained once for all remedies."""
+        missing = [] if seed in self._without else [Treatment(seed)]
+        treatments = [*missing, candidate.treatment(seed)]
+        *known, treated = self._arms.train(treatments, every=self._every)
+        for arm in known:
+            self._arms.check(arm)
+            self._without[seed] = arm
+        return self._without[seed], treated
 
 
 def _measured(measure: Measure, twins: Sequence[Arm]) -> tuple[Measure, Scored]:
@@ -222,73 +291,20 @@ def _nothing_printed(measure: Measure) -> CannotRun:
     return CannotRun(f"No number was printed for {measure.metric!r}, so nothing can be compared.")
 
 
-def _tried(
-    arms: Arms,
-    plan: Plan,
-    measure: Measure,
-    faulty: Scored,
-    limits: Limits,
-    every: int,
-    say: Callable[[str], None],
-) -> Iterable[Try]:
-    """One training for each remedy, until one cures."""
-    for number, candidate in enumerate(plan.candidates[: limits.tries], start=1):
-        say(f"Remedy {number}, {candidate.details}, for {candidate.finding.rule}.")
-        (arm,) = arms.train([candidate.treatment(0)], every=every)
-        scored = Scored.of(arm, measure)
-        rule = candidate.finding.rule
-        reason = arm.refusal or shortcoming(measure, rule, faulty, scored)
-        yield Try(candidate, scored, reason)
-        if not reason:
-            return
-
-
-def _paired(
-    arms: Arms,
-    measure: Measure,
-    last: Try,
-    own: Scored,
-    limits: Limits,
-    every: int,
-    say: Callable[[str], None],
-) -> Iterable[Pair]:
-    """Pairs on fresh seeds, until the bet is settled."""
-    if last.shortcoming:
-        return
-    wins: list[bool] = []
-    rule = last.candidate.finding.rule
-    for seed in range(1, limits.pairs + 1):
-        without, treated = arms.train(
-            [Treatment(seed), last.candidate.treatment(seed)], every=every
-        )
-        arms.check(without)
-        faulty, other = Scored.of(without, measure), Scored.of(treated, measure)
-        if _is_same(own, faulty) and _is_same(last.scored, other):
-            raise CannotRun(
-                "Another seed changes nothing: the script draws no random numbers, or only from "
-                "generators of its own. One training proves nothing about another."
-            )
-        reason = shortcoming(measure, rule, faulty, other)
-        gain, traces = measure.gain(faulty.score, other.score), (_trace(without), _trace(treated))
-        yield Pair(seed, faulty, other, reason, gain, traces)
-        wins.append(not reason)
-        say(f"Pair {seed}: {reason or 'won'}; the e-value is {wealth(wins):.3g}.")
-        if is_settled(wins):
-            return
-
-
 def _is_same(one: Scored, other: Scored) -> bool:
     """Whether two arms are one run; pairs that all are would be one pair counted often."""
     return np.array_equal(one.losses.values, other.losses.values, equal_nan=True)
 
 
-def _concluded(pairs: Sequence[Pair], tries: Sequence[Try]) -> Conclusion:
+def _refuted(pairs: Sequence[Pair]) -> str:
+    return f"cures on {sum(pair.is_won for pair in pairs)} of {len(pairs)} fresh seeds only"
+
+
+def _concluded(tries: Sequence[Try], pairs: Sequence[Pair], needed: float) -> Conclusion:
     if not tries or tries[-1].shortcoming:
         return Conclusion.NOT_PROVED
-    value = wealth(pair.is_won for pair in pairs)
-    if value >= PROVED:
-        return Conclusion.PROVED
-    return Conclusion.NOT_PROVED if value <= FUTILE else Conclusion.UNDECIDED
+    is_proved = wealth(pair.is_won for pair in pairs) >= needed
+    return Conclusion.PROVED if is_proved else Conclusion.UNDECIDED
 
 
 def _trace(arm: Arm) -> Trace:
