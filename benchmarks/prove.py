@@ -1,10 +1,10 @@
-"""How many faulty programs a remedy cures: `python benchmarks/prove.py --cases FOLDER --jobs 2`.
+"""How many faulty programs a remedy cures: `python benchmarks/prove.py [--cases FOLDER] --jobs 2`.
 
 For each program the remedies are tried one after another on its own seed, in the order of `prove`,
 in a random order, and as Optuna's TPE proposes them from the same edits. The first that cures is
-put to the proof on fresh seeds. All trainings run in this process, with the edit made in the live
+put to the proof on fresh seeds. All trainings run without a sandbox, with the edit made in the live
 run, which is what `lifesigns prove` does where there is no source to patch; what a remedy gives is
-the case's own score on held-out data. Cases are those of tier A: their published cure learns.
+the program's own score. Of the published cases those of tier A are taken, whose cure learns.
 """
 
 from __future__ import annotations
@@ -12,26 +12,31 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import multiprocessing
 import random
 import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
 from rows import Rows, announce, write_section
 
 import lifesigns
-from lifesigns.prove.betting import is_settled, wealth
+from lifesigns.prove.betting import is_settled
+from lifesigns.prove.intervention import Intervention
 from lifesigns.prove.scores import Measure, Scored, shortcoming, skill
 from lifesigns.records import Severity, Trace
 from lifesigns.remedies import LiveRun, Refusal, all_manuals, for_finding
 from lifesigns.report.verdict import alarms
 from lifesigns.rules import judge
 
-PAGE = Path(__file__).parents[1] / "docs" / "prove.md"
-MEASURE = Measure("score")
+ROOT = Path(__file__).parents[1]
+PAGE, OWN = ROOT / "docs" / "prove.md", ROOT / "tests" / "cases"
+EVERY = 7
+"""Steps of the programs of tests/cases that are recorded, as their tests do."""
 SECONDS = 45.0
 """One program takes about as long on one core."""
 BUDGETS = (1, 3, 10)
@@ -43,6 +48,8 @@ class Case:
     """One faulty program and all that was trained of it."""
 
     name: str
+    lower: bool = False
+    """Whether a lower score is better."""
     faulty: float = math.nan
     cure: float = math.nan
     """Score of the published cure."""
@@ -59,6 +66,25 @@ class Case:
     def is_cured(self) -> bool:
         """On the fresh seeds, too."""
         return bool(self.won) and all(self.won)
+
+    @property
+    def score(self) -> float:
+        """With the remedy, mean over the fresh seeds."""
+        return sum(self.scores) / len(self.scores)
+
+    @property
+    def gain(self) -> float:
+        """By how much that is better than without; no score at all counts as 0."""
+        before = [0.0 if math.isnan(value) else value for value in self.faulty_scores]
+        gained = self.score - sum(before) / len(before)
+        return -gained if self.lower else gained
+
+    @property
+    def is_as_good(self) -> bool:
+        """Whether it has nine tenths of the skill of the known cure."""
+        if self.lower:
+            return self.score <= self.cure / 0.9
+        return self.score >= 0.9 * self.cure
 
 
 def train(engine, spec, data, seed, steps, edit=None):
@@ -109,25 +135,28 @@ def scored(held: float, trace: Trace) -> Scored:
 
 
 class Program:
-    """A case that can be trained with and without edits; equal trainings are done once."""
+    """A program that can be trained with and without edits; equal trainings are done once."""
 
-    def __init__(self, engine, record, steps):
-        self._engine, self._spec, self._steps = engine, record["buggy"], steps
-        self._data = engine.load_data(self._spec["data"])
-        self._known = []
+    def __init__(self, measure):
+        self.measure, self._known = measure, []
+
+    def cure(self):
+        """The score of the cure that is known."""
+        raise NotImplementedError
+
+    def trained(self, seed, edit=None):
+        """The score of one training and what was recorded; None if the edit was refused."""
+        raise NotImplementedError
 
     def without(self, seed):
-        held, trace = train(self._engine, self._spec, self._data, seed, self._steps)
+        held, trace = self.trained(seed)
         return scored(held, trace), trace
 
     def with_edit(self, edit, seed):
         for known, at, result in self._known:
             if known == edit and at == seed:
                 return result
-        try:
-            made = train(self._engine, self._spec, self._data, seed, self._steps, edit)
-        except (RuntimeError, ValueError, IndexError):  # as a script would end
-            made = math.nan, Trace()
+        made = self.trained(seed, edit)
         result = None if made is None else scored(*made)
         self._known.append((edit, seed, result))
         return result
@@ -137,7 +166,60 @@ class Program:
         other = self.with_edit(edit, seed)
         if other is None:
             return None
-        return not shortcoming(MEASURE, finding.rule, faulty, other), other.score
+        return not shortcoming(self.measure, finding.rule, faulty, other), other.score
+
+
+class Published(Program):
+    """A published case, which the engine beside the cases trains."""
+
+    def __init__(self, engine, record, steps):
+        super().__init__(Measure("score"))
+        self.name, self._engine, self._steps = record["id"], engine, steps
+        self._faulty, self._fixed = record["buggy"], record["fixed"]
+        self._data = engine.load_data(self._faulty["data"])
+
+    def cure(self):
+        data = self._engine.load_data(self._fixed["data"])
+        return train(self._engine, self._fixed, data, 0, self._steps)[0]
+
+    def trained(self, seed, edit=None):
+        try:
+            return train(self._engine, self._faulty, self._data, seed, self._steps, edit)
+        except (RuntimeError, ValueError, IndexError):  # as a script would end
+            return math.nan, Trace()
+
+
+class Own(Program):
+    """A program of tests/cases: each training is a process of its own, which knows of no edit."""
+
+    def __init__(self, program):
+        super().__init__(Measure("score", lower_is_better=program.at_most is not None))
+        self.name, self._program = program.name, program
+
+    def cure(self):
+        return self._program.run(0, fixed=True)
+
+    def trained(self, seed, edit=None):
+        context = multiprocessing.get_context("fork")
+        ours, theirs = context.Pipe()
+        child = context.Process(target=self._child, args=(seed, edit, theirs))
+        child.start()
+        theirs.close()
+        try:
+            return ours.recv()
+        except EOFError:  # it failed
+            return math.nan, Trace()
+        finally:
+            child.join()
+
+    def _child(self, seed, edit, answer):
+        refusals = []
+        if edit is not None:
+            Intervention(edit, refusals.append).install()
+        with suppress(Exception), lifesigns.watch(every=EVERY) as watcher:
+            value = self._program.run(seed)
+            is_made = edit is None or refusals == [""]
+            answer.send((value, watcher.report.trace) if is_made else None)
 
 
 def ours(found, trace):
@@ -203,15 +285,38 @@ def _split(space, trial):
     return finding, edit, 0
 
 
-def solve(folder, record, steps, pairs, orders):
-    """All trainings of one case."""
-    torch.set_num_threads(1)
+def published(folder, record, steps):
+    """One of the published cases."""
     sys.path.insert(0, str(folder))
     import engine
 
-    case, program = Case(record["id"]), Program(engine, record, steps)
-    fixed = record["fixed"]
-    case.cure = train(engine, fixed, engine.load_data(fixed["data"]), 0, steps)[0]
+    return Published(engine, record, steps)
+
+
+def own(name):
+    """One of tests/cases/faulty."""
+    sys.path.insert(0, str(OWN))
+    import faulty
+    from program import programs_of
+
+    return Own(next(one for one in programs_of(faulty) if one.name == name))
+
+
+def own_names():
+    """All of them that can run here."""
+    sys.path.insert(0, str(OWN))
+    import faulty
+    from program import programs_of
+
+    return [one.name for one in programs_of(faulty) if one.runnable]
+
+
+def solve(made, pairs, orders):
+    """All trainings of one program."""
+    torch.set_num_threads(1)
+    program = made()
+    case = Case(program.name, lower=program.measure.lower_is_better)
+    case.cure = program.cure()
     faulty, trace = program.without(0)
     case.faulty = faulty.score
     found = alarms(judge(trace))
@@ -220,7 +325,7 @@ def solve(folder, record, steps, pairs, orders):
     case.needed["prove"], chosen = sequence(program, faulty, ours(found, trace))
     if "random" in orders:
         for seed in range(3):
-            mixed = random.Random(f"{record['id']}{seed}").sample(space, len(space))
+            mixed = random.Random(f"{program.name}{seed}").sample(space, len(space))
             case.needed[f"random {seed}"] = sequence(program, faulty, mixed)[0]
     if "tpe" in orders and space:
         case.needed["TPE"] = by_optuna(program, faulty, space, 0)
@@ -235,7 +340,7 @@ def _prove(case, program, chosen, pairs):
     for seed in range(1, pairs + 1):
         before, _ = program.without(seed)
         after = program.with_edit(edit, seed)
-        case.won.append(not shortcoming(MEASURE, finding.rule, before, after))
+        case.won.append(not shortcoming(program.measure, finding.rule, before, after))
         case.scores.append(after.score)
         case.faulty_scores.append(before.score)
         if is_settled(case.won):
@@ -256,66 +361,68 @@ def proofs(cases):
     """What the fresh seeds said of the chosen remedies."""
     chosen = [case for case in cases if case.won]
     cured = [case for case in chosen if case.is_cured]
-    gains = [g for c in cured for g in (_points(c.faulty_scores, c.scores),)]
-    near = [c for c in cured if sum(c.scores) / len(c.scores) >= 0.9 * c.cure]
-    rows = Rows("On fresh seeds", ["of", "cases", "share"])
-    rows.add(
-        "found", str(sum(c.found for c in cases)), _share(sum(c.found for c in cases), len(cases))
-    )
-    rows.add("chosen", str(len(chosen)), _share(len(chosen), len(cases)))
-    rows.add("cured on every seed", str(len(cured)), _share(len(cured), len(cases)))
-    proved = [c for c in cured if wealth(c.won) >= 20]
-    rows.add("proved (e ≥ 20)", str(len(proved)), _share(len(proved), len(cases)))
-    rows.add("≥ 90 % of the cure", str(len(near)), _share(len(near), len(cases)))
-    rows.add(
-        "gain > 5 points",
-        str(sum(g > POINTS for g in gains)),
-        _share(sum(g > POINTS for g in gains), len(cured)),
-    )
+    lines = {
+        "found": ([case for case in cases if case.found], cases),
+        "a remedy cures its own seed": (chosen, cases),
+        "and every fresh seed": (cured, cases),
+        "of these, ≥ 90 % of the cure": ([case for case in cured if case.is_as_good], cured),
+        "of these, gain > 5 points": ([case for case in cured if case.gain > POINTS], cured),
+    }
+    rows = Rows("On fresh seeds", ["programs", "number", "share"])
+    for name, (some, among) in lines.items():
+        rows.add(name, str(len(some)), _share(len(some), len(among)))
     return rows
-
-
-def _points(before, after):
-    known = [0.0 if math.isnan(value) else value for value in before]
-    return sum(after) / len(after) - sum(known) / len(known)
 
 
 def _share(number, of):
     return f"{number / of:.0%}" if of else "-"
 
 
+def _shown(score):
+    return f"{score:.2f}" if abs(score) < 1000 else f"{score:.0e}"
+
+
+def work(given):
+    """What makes each program, by the set that it is of."""
+    if given.cases is None:
+        return [partial(own, name) for name in own_names() if name.startswith(given.only)]
+    records = json.loads((given.cases / "dev.json").read_text())
+    chosen = [r for r in records if r.get("tier") == "A" and r["id"].startswith(given.only)]
+    return [partial(published, given.cases, record, given.steps) for record in chosen]
+
+
 def main():
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--cases", type=Path, required=True)
-    options.add_argument("--steps", type=int, default=600)
+    options.add_argument(
+        "--cases", type=Path, help="the published cases; else those of tests/cases"
+    )
+    options.add_argument("--steps", type=int, default=600, help="of a published case")
     options.add_argument("--pairs", type=int, default=5)
     options.add_argument("--jobs", type=int, default=1)
-    options.add_argument("--only", default="", help="cases whose name begins so")
-    options.add_argument("--orders", default="random,tpe")
+    options.add_argument("--only", default="", help="programs whose name begins so")
+    options.add_argument("--orders", default="random,tpe", help="what is compared with prove")
     options.add_argument("--write", action="store_true", help="put the tables into docs/prove.md")
-    options.add_argument("--quick", action="store_true", help="five cases, two pairs")
+    options.add_argument("--quick", action="store_true", help="five programs, two pairs")
     given = options.parse_args()
-    records = json.loads((given.cases / "dev.json").read_text())
-    records = [r for r in records if r.get("tier") == "A" and r["id"].startswith(given.only)]
+    programs = work(given)
     if given.quick:
-        records, given.pairs = records[:5], 2
-    announce(len(records) * SECONDS / given.jobs)
-    rows, cases = Rows("Cases", ["case", "faulty", "cure", "try", "with it", "won"]), []
-    with ProcessPoolExecutor(given.jobs) as pool:
-        waiting = [
-            pool.submit(solve, given.cases, r, given.steps, given.pairs, given.orders.split(","))
-            for r in records
-        ]
+        programs, given.pairs = programs[:5], 2
+    announce(len(programs) * SECONDS / given.jobs)
+    rows = Rows("Programs", ["program", "faulty", "cure", "try", "with it", "won"])
+    cases = []
+    with ProcessPoolExecutor(given.jobs, multiprocessing.get_context("spawn")) as pool:
+        waiting = [pool.submit(solve, made, given.pairs, given.orders) for made in programs]
         for done in as_completed(waiting):
             case = done.result()
             cases.append(case)
-            held = f"{sum(case.scores) / len(case.scores):.2f}" if case.scores else "-"
+            held = _shown(case.score) if case.scores else "-"
             won = f"{sum(case.won)}/{len(case.won)}"
             needed = str(case.needed["prove"])
-            rows.add(case.name, f"{case.faulty:.2f}", f"{case.cure:.2f}", needed, held, won)
+            rows.add(case.name, _shown(case.faulty), _shown(case.cure), needed, held, won)
     tables = [summary(cases), proofs(cases)]
     if given.write:
-        write_section(PAGE, "cured", "\n\n".join(table.markdown() for table in tables))
+        name = "own" if given.cases is None else "published"
+        write_section(PAGE, name, "\n\n".join(table.markdown() for table in tables))
 
 
 if __name__ == "__main__":
