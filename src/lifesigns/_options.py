@@ -189,6 +189,9 @@ Margin = Annotated[
 Tries = Annotated[int, typer.Option(min=1, metavar="N", help="Remedies to try at most.")]
 Pairs = Annotated[int, typer.Option(min=1, metavar="N", help="Seeds to prove it on at most.")]
 Jobs = Annotated[int, typer.Option(min=1, metavar="N", help="Trainings at the same time.")]
+Auto = Annotated[
+    bool, typer.Option("--auto", help="Try the commonest remedies, too, where nothing was found.")
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Only say what would be tried, and what it would cost.")
 ]

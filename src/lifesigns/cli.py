@@ -156,6 +156,7 @@ def prove(
     jobs: opt.Jobs = 1,
     timeout: opt.Timeout = None,
     allow_network: opt.AllowNetwork = False,
+    auto: opt.Auto = False,
     dry_run: opt.DryRun = False,
     apply: opt.Apply = False,
     output: opt.ProofFolder = None,
@@ -167,7 +168,7 @@ def prove(
     opt.say_misplaced(context, script, arguments or [])
     how = opt.measured(metric, lower=lower, margin=margin)
     folder, limits = output, opt.limited(tries, pairs)
-    wanted = Wanted(how, limits, jobs, timeout, allow_network, dry_run, apply, folder, json)
+    wanted = Wanted(how, limits, jobs, timeout, allow_network, auto, dry_run, apply, folder, json)
     raise typer.Exit(prove_remedy(script, arguments or [], wanted, module=module))
 
 

@@ -4,9 +4,10 @@ import pytest
 
 from lifesigns.evidence import Run
 from lifesigns.records import Finding, Kind, Remedy, Severity, Trace
-from lifesigns.remedies import EDITS, Edit, all_manuals, for_finding
+from lifesigns.remedies import EDITS, Edit, all_manuals, for_finding, for_nothing_found
 from lifesigns.remedies.testing import site, trace_of
 from lifesigns.rules import built_in_rules
+from lifesigns.rules.testing import regression
 
 NAMES = {manual.name for manual in all_manuals()}
 RULES = [pytest.param(rule, id=rule.name) for rule in built_in_rules()]
@@ -79,3 +80,14 @@ def test_an_exponential_hidden_layer_is_replaced_before_anything_is_scaled():
 def test_a_rule_of_another_distribution_gets_what_its_remedies_name():
     assert [e.name for e in for_finding(finding("its-own", "shuffle"), Trace())] == ["shuffle"]
     assert for_finding(finding("its-own"), Trace()) == []
+
+
+def test_where_nothing_was_found_the_commonest_edits_are_tried_each_once():
+    trace = regression([1.0] * 100, update=1e-3)
+
+    tried = for_nothing_found(trace)
+
+    names = [edit.name for _, edit in tried]
+    assert names[:3] == ["scale-rate", "scale-rate", "initialise"]
+    assert {finding.rule for finding, _ in tried} == {"undiagnosed"}
+    assert all(edit not in [e for _, e in tried[:i]] for i, (_, edit) in enumerate(tried))

@@ -41,6 +41,8 @@ class Wanted:
     jobs: int = 1
     timeout: float | None = None
     allow_network: bool = False
+    auto: bool = False
+    """Whether the commonest edits are tried, too, that no finding asks for."""
     dry_run: bool = False
     apply: bool = False
     output: Path | None = None
@@ -71,7 +73,7 @@ def prove_remedy(target: str, arguments: list[str], wanted: Wanted, *, module: b
     timeout = seconds_for(recorded) if wanted.timeout is None else wanted.timeout
     arms = Arms(program, timeout, wanted.allow_network, wanted.jobs)
     try:
-        plan = planned(arms, wanted.measure, recorded)
+        plan = planned(arms, wanted.measure, recorded, auto=wanted.auto)
         if wanted.dry_run:
             _print(_planned(plan, wanted))
             return 0 if plan.candidates else CODES[Conclusion.NOTHING]

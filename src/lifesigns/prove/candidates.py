@@ -13,7 +13,7 @@ from lifesigns.prove.arm import Program
 from lifesigns.prove.places import project
 from lifesigns.prove.treatment import Treatment
 from lifesigns.records import Finding, Trace, grouped
-from lifesigns.remedies import Edit, Refusal, find_manual, for_finding
+from lifesigns.remedies import Edit, Refusal, find_manual, for_finding, for_nothing_found
 from lifesigns.report.verdict import alarms
 
 MOST_FILES = 50
@@ -67,22 +67,26 @@ class Candidate:
         )
 
 
-def candidates(program: Program, trace: Trace, findings: Iterable[Finding]) -> list[Candidate]:
+def candidates(
+    program: Program, trace: Trace, findings: Iterable[Finding], *, auto: bool = False
+) -> list[Candidate]:
     """What may help, the remedy of the most probable cause first; each edit once.
 
     Args:
         program: Whose sources are to be changed.
         trace: What was recorded of it.
         findings: Of this run; notes are left out.
+        auto: Whether the commonest edits follow, which no finding asks for.
     """
     texts = dict(sources(program))
     loud = alarms(findings)
     roots = [root for root, _ in grouped(loud)]
+    ordered = [*roots, *(one for one in loud if one not in roots)]
+    asked = [(finding, edit) for finding in ordered for edit in for_finding(finding, trace)]
     found: list[Candidate] = []
-    for finding in [*roots, *(one for one in loud if one not in roots)]:
-        for edit in for_finding(finding, trace):
-            if all(edit != candidate.edit for candidate in found):
-                found.append(written(finding, edit, texts))
+    for finding, edit in [*asked, *(for_nothing_found(trace) if auto else ())]:
+        if all(edit != candidate.edit for candidate in found):
+            found.append(written(finding, edit, texts))
     return found
 
 

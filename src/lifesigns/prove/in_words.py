@@ -55,7 +55,10 @@ def nothing(plan: Plan) -> str:
     """
     found = alarms(plan.findings)
     if not found:
-        return "Nothing to prove: no error and no warning was found in the run."
+        return (
+            "Nothing to prove: no error and no warning was found in the run. "
+            "--auto tries the commonest edits all the same."
+        )
     rules = ", ".join(dict.fromkeys(finding.rule for finding in found))
     return f"Nothing to prove: no edit is known for what was found ({rules})."
 

@@ -146,13 +146,16 @@ class Proof:
         return (median(gains), min(gains), max(gains)) if gains else (math.nan,) * 3
 
 
-def planned(arms: Arms, measure: Measure, recorded: Trace | None = None) -> Plan:
+def planned(
+    arms: Arms, measure: Measure, recorded: Trace | None = None, *, auto: bool = False
+) -> Plan:
     """Diagnoses a program and looks for remedies.
 
     Args:
         arms: Trains it.
         measure: How a training is scored.
         recorded: A run of it; without one it is trained once.
+        auto: Whether edits are tried, too, that no finding asks for.
 
     Raises:
         CannotRun: It does not train in a sandbox, or nothing tells how well.
@@ -163,7 +166,7 @@ def planned(arms: Arms, measure: Measure, recorded: Trace | None = None) -> Plan
     else:
         seconds = recorded.cost.training + recorded.cost.watching
     findings = tuple(judge(recorded))
-    found = tuple(candidates(arms.program, recorded, findings))
+    found = tuple(candidates(arms.program, recorded, findings, auto=auto))
     return Plan(arms.program, measure, recorded, findings, found, seconds)
 
 

@@ -4,7 +4,7 @@ One file each, found by discovery: see `_edit` for what an edit is. `for_finding
 finding asks for. This package needs LibCST (`pip install 'lifesigns[prove]'`).
 """
 
-from lifesigns.remedies._choice import EDITS, for_finding
+from lifesigns.remedies._choice import EDITS, for_finding, for_nothing_found
 from lifesigns.remedies._discovery import all_manuals, find_manual
 from lifesigns.remedies._edit import NOWHERE, Case, Edit, LiveRun, Manual, Place, Places
 from lifesigns.remedies._page import markdown
@@ -23,5 +23,6 @@ __all__ = [
     "all_manuals",
     "find_manual",
     "for_finding",
+    "for_nothing_found",
     "markdown",
 ]

@@ -7,8 +7,10 @@ what may help beside it. What a rule finds that does not stand there only the us
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from typing import TypeVar
 
-from lifesigns.records import Finding, Trace
+from lifesigns.records import Finding, Severity, Trace
 from lifesigns.remedies._discovery import find_manual
 from lifesigns.remedies._edit import Edit
 from lifesigns.remedies._hidden import hidden
@@ -55,8 +57,23 @@ EDITS: dict[str, tuple[str, ...]] = {
 }
 """Names of edits by the rule that asks for them, most promising first."""
 
+COMMONEST = (
+    *("scale-rate", "initialise", "swap-activation", "standardise-inputs", "insert-norm"),
+    *("zero-grad", "shuffle", "clip-gradient", "warm-up", "train-longer"),
+)
+"""Edits worth a try where nothing was found: the rate and the start are to blame most often."""
+
 OF_SCALE = ("gain-mismatch", "signal-blows-up", "exploding-gradient", "non-finite-origin")
 """Rules about values that grow."""
+
+
+UNDIAGNOSED = Finding(
+    *("undiagnosed", "", Severity.WARNING, "no rule found anything", "", 0, "", "", ""),
+    why="A remedy that is proved is a diagnosis, although no rule of ours sees the cause.",
+)
+"""Stands for the finding where there is none."""
+
+T = TypeVar("T")
 
 
 def for_finding(finding: Finding, trace: Trace) -> list[Edit]:
@@ -78,13 +95,29 @@ def for_finding(finding: Finding, trace: Trace) -> list[Edit]:
     return edits
 
 
+def for_nothing_found(trace: Trace) -> list[tuple[Finding, Edit]]:
+    """The commonest edits, each with what it would say if it cures: nothing was found.
+
+    Args:
+        trace: Of the run.
+    """
+    named = [replace(UNDIAGNOSED, causes=causes) for causes in (("lr_too_low",), ())]
+    kinds = [(finding, kind) for kind in COMMONEST for finding in named]
+    made = [[(f, edit) for edit in find_manual(kind).made_for(f, trace)] for f, kind in kinds]
+    found: list[tuple[Finding, Edit]] = []
+    for finding, edit in _by_turns(made):
+        if all(edit != known for _, known in found):
+            found.append((finding, edit))
+    return found
+
+
 def _evident(finding: Finding, trace: Trace) -> list[str]:
     """What the graph itself convicts: no start and no rate tames an exponential hidden layer."""
     grows = any(site.operation == "exp" for site in hidden(trace))
     return ["swap-activation"] if grows and finding.rule in OF_SCALE else []
 
 
-def _by_turns(lists: list[list[Edit]]) -> Iterable[Edit]:
+def _by_turns(lists: list[list[T]]) -> Iterable[T]:
     """The first of each list, then the second of each, and so on."""
     for number in range(max(map(len, lists), default=0)):
         yield from (each[number] for each in lists if number < len(each))
