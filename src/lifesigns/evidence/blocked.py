@@ -113,6 +113,7 @@ def unknown_block(snapshot: Snapshot) -> Block:
 _KEEP = Remedy(
     "Let something through: dropout takes the share to drop, and a mask keeps where it is 1.",
     "nn.Dropout(0.2)  # keeps 80 %",
+    edit="drop-less",
 )
 _FIND = Remedy(
     "Find the flat place between loss and weights.",

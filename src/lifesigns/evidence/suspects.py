@@ -299,7 +299,7 @@ def heavy_dropout(stream: Stream) -> Suspect | None:
             return Suspect(
                 "other",
                 f"{site.name} drops {share:.0%} of its input: what is left is mostly noise",
-                Remedy("Drop less.", "nn.Dropout(0.5)"),
+                Remedy("Drop less.", "nn.Dropout(0.5)", edit="drop-less"),
             )
     return None
 

@@ -30,7 +30,10 @@ EDITS: dict[str, tuple[str, ...]] = {
     "linear-collapse": ("insert-activation",),
     "logits-as-probabilities": ("swap-loss", "insert-activation"),
     "loss-diverges": ("scale-rate", "clip-gradient", "warm-up"),
-    "loss-flat": ("swap-activation", "initialise", "scale-rate", "insert-norm", "train-longer"),
+    "loss-flat": (
+        *("swap-activation", "initialise", "scale-rate", "insert-norm", "drop-less"),
+        "train-longer",
+    ),
     "loss-oscillates": ("scale-rate", "clip-gradient"),
     "non-finite-origin": ("swap-activation", "scale-rate", "clip-gradient", "initialise"),
     "one-sided-inputs": ("swap-activation", "insert-norm"),
@@ -45,6 +48,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "squared-error-on-saturated-output": ("swap-loss", "initialise"),
     "squashed-hidden-softmax": ("swap-activation",),
     "stacked-squashing": ("swap-activation", "insert-norm", "insert-residual"),
+    "steps-never-come": ("take-steps",),
     "stopped-early": ("train-longer", "scale-rate"),
     "sum-not-mean": ("mean-reduction", "scale-rate"),
     "symmetric-units": ("initialise",),
@@ -53,7 +57,9 @@ EDITS: dict[str, tuple[str, ...]] = {
     "unshuffled-or-single-class-batches": ("shuffle",),
     "vanishing-gradient": ("swap-activation", "initialise", "insert-norm", "insert-residual"),
     "wrong-direction": ("minimise",),
-    "zero-gradient": ("swap-activation", "initialise", "scale-rate", "drop-activation"),
+    "zero-gradient": (
+        *("swap-activation", "initialise", "scale-rate", "drop-activation", "drop-less"),
+    ),
 }
 """Names of edits by the rule that asks for them, most promising first."""
 

@@ -42,6 +42,12 @@ class Answering(TorchFunctionMode):
         return func(*args, **given) if result is NotImplemented else result
 
 
+def call_again(name: str, *args: Any, **kwargs: Any) -> Any:
+    """The function of torch that was called, by its name, with other arguments."""
+    home = nn.functional if hasattr(nn.functional, name) else torch.Tensor
+    return getattr(home, name)(*args, **kwargs)
+
+
 def submodule(model: nn.Module, path: str) -> nn.Module:
     """The module at a path.
 

@@ -12,7 +12,7 @@ import torch
 
 from lifesigns.records import Finding, Trace
 from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
-from lifesigns.remedies._live import Answering
+from lifesigns.remedies._live import Answering, call_again
 from lifesigns.remedies._refusal import Refused
 from lifesigns.remedies._script import Change, Script, argument
 from lifesigns.remedies._training import KNOWN_LOSSES, loss_called
@@ -68,12 +68,6 @@ class MatchShapes(Edit):
         if self.target == (1,) and not self.rest:
             return ".squeeze(1)"
         return f".reshape({', '.join(map(str, (-1, *self.rest)))})"
-
-
-def call_again(name: str, *args: Any, **kwargs: Any) -> Any:
-    """The function of torch that was called, by its name, with other arguments."""
-    home = torch.nn.functional if hasattr(torch.nn.functional, name) else torch.Tensor
-    return getattr(home, name)(*args, **kwargs)
 
 
 def made_for(finding: Finding, trace: Trace) -> Iterator[MatchShapes]:

@@ -70,6 +70,7 @@ def _finding(run: Run, passes: int) -> Finding:
 _STEP = Remedy(
     "Step the optimizer, then the scheduler: the one does not replace the other.",
     "loss.backward()\noptimizer.step()\nscheduler.step()",
+    edit="take-steps",
 )
 _MAKE = Remedy(
     "Make an optimizer of the network's parameters, and step it after each backward pass.",
