@@ -80,11 +80,11 @@ def test_where_no_remedy_cures_none_was_put_to_the_proof():
 
 def test_scores_that_are_no_numbers_are_none_and_not_averaged():
     pairs = [Pair(1, made.scored(NAN), made.scored(0.6), "", math.inf), lost(2)]
-    proof = made.proof(pairs=tuple(pairs))
+    proof = made.proof(pairs=(*pairs, lost(3)))
 
     assert "     1       none        0.6  cured" in told(proof)
-    assert "Median difference +0.02" in told(proof)
-    assert "Median" not in told(made.proof(pairs=(pairs[0],)))
+    assert "Median difference +0.02 (from +0.02 to +0.02 with 50% confidence)." in told(proof)
+    assert "Median" not in told(made.proof(pairs=tuple(pairs)))
 
 
 def test_a_run_that_repeats_within_the_spread_only_says_so():

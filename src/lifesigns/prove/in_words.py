@@ -105,12 +105,17 @@ def _pairs(proof: Proof) -> Iterator[str]:
     for pair in proof.pairs:
         scores = f"{_score(pair.faulty.score)}  {_score(pair.other.score)}"
         yield f"  {pair.seed:>4}  {scores}  {pair.shortcoming or 'cured'}"
+    yield from _difference(proof)
+    yield f"e-value {proof.wealth:.3g}; {PROVED:g} proves: luck alone gets there once in 20 times."
+
+
+def _difference(proof: Proof) -> Iterator[str]:
     middle, low, high = proof.gain
-    if math.isfinite(middle):
-        sure = 1 - 2 ** (1 - len(proof.pairs))
+    known = sum(math.isfinite(pair.gain) for pair in proof.pairs)
+    if known > 1:
+        sure = 1 - 2 ** (1 - known)
         between = f"from {low:+.3g} to {high:+.3g} with {sure:.0%} confidence"
         yield f"Median difference {middle:+.3g} ({between})."
-    yield f"e-value {proof.wealth:.3g}; {PROVED:g} proves: luck alone gets there once in 20 times."
 
 
 def _score(score: float) -> str:
