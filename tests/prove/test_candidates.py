@@ -9,6 +9,7 @@ from lifesigns.prove.arm import Program
 from lifesigns.prove.candidates import Candidate, candidates, sources, written
 from lifesigns.prove.treatment import Treatment
 from lifesigns.remedies import for_finding
+from lifesigns.remedies.drop_activation import DropActivation
 from lifesigns.remedies.initialise import Initialise
 from lifesigns.remedies.scale_rate import ScaleRate
 from lifesigns.remedies.swap_activation import SwapActivation
@@ -167,3 +168,24 @@ def test_settings_of_an_edit_are_shown_shortly():
 
     assert shown == "swap-activation sites=1:sigmoid#0,3:tanh#0 to=relu"
     assert Candidate(made.finding(), LOWER).details == "scale-rate factor=0.1"
+
+
+MODEL = """from torch import nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Linear(4, 3)
+        self.out = nn.Softmax(dim=1)
+    def forward(self, x):
+        return self.out(self.body(x).relu())
+"""
+
+
+@pytest.mark.parametrize("name", ["out:softmax#0", ":relu#0"])
+def test_a_model_in_another_file_is_changed_there(name):
+    texts = {Path("/p/train.py"): "from model import Net\nmodel = Net()\n"}
+
+    found = written(made.finding(), DropActivation(site(name)), texts | {Path("/p/m.py"): MODEL})
+
+    assert list(found.sources) == ["/p/m.py"]
+    assert found.refusal == ""

@@ -36,7 +36,7 @@ def command(script, monkeypatch):
                 raise proof
             return proof
 
-        monkeypatch.setattr("lifesigns.commands.prove.planned", lambda *_: PLAN)
+        monkeypatch.setattr("lifesigns.commands.prove.planned", lambda *_, **__: PLAN)
         monkeypatch.setattr("lifesigns.commands.prove.prove", found)
         streams = [io.TextIOWrapper(io.BytesIO(), encoding, newline="") for _ in range(2)]
         monkeypatch.setattr(sys, "stdout", streams[0])

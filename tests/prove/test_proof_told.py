@@ -11,7 +11,7 @@ import made
 from lifesigns.prove.as_json import SCHEMA, proof_as_json
 from lifesigns.prove.candidates import Candidate
 from lifesigns.prove.identity import Comparison, Identity, Verdict
-from lifesigns.prove.in_words import nothing, of_plan, of_proof, price
+from lifesigns.prove.in_words import nothing, of_plan, of_proof, price, unmended
 from lifesigns.prove.page import POINTS, proof_html
 from lifesigns.prove.proof import Conclusion, Limits, Pair, Try
 from lifesigns.prove.scores import Measure
@@ -79,11 +79,11 @@ def test_where_no_remedy_cures_none_was_put_to_the_proof():
 
 def test_scores_that_are_no_numbers_are_none_and_not_averaged():
     pairs = [Pair(1, made.scored(NAN), made.scored(0.6), "", math.inf), lost(2)]
-    proof = made.proof(pairs=tuple(pairs))
+    proof = made.proof(pairs=(*pairs, lost(3)))
 
     assert "     1       none        0.6  cured" in told(proof)
-    assert "Median difference +0.02" in told(proof)
-    assert "Median" not in told(made.proof(pairs=(pairs[0],)))
+    assert "Median difference +0.02 (from +0.02 to +0.02 with 50% confidence)." in told(proof)
+    assert "Median" not in told(made.proof(pairs=tuple(pairs)))
 
 
 def test_a_run_that_repeats_within_the_spread_only_says_so():
@@ -191,3 +191,14 @@ def test_long_and_broken_curves_are_thinned():
     assert page.count('"arm": "without"') == POINTS
     assert page.count('"loss": null') == 1
     assert '"loss": NaN' not in page
+
+
+def test_a_cause_that_no_edit_mends_is_named_before_its_symptoms_are():
+    first, symptom = made.finding("drifting-input", "the inputs grow"), made.finding()
+    plan = dataclasses.replace(
+        made.proof().plan, findings=(first, symptom), candidates=(made.candidate(),)
+    )
+
+    assert list(unmended(plan)) == [
+        "No edit is known for drifting-input, which may be the cause: the inputs grow."
+    ]

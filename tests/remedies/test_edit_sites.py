@@ -88,6 +88,25 @@ def test_the_expression_that_builds_a_layer_is_found(path, text):
     assert [script.text(call) for call in layers_of(script, [path])] == [text]
 
 
+SAME = "        self.named = nn.Sequential(OrderedDict([('a', nn.Linear(8, 8))]))\n"
+APART = SCRIPT.partition("model = ")[0]
+
+
+@pytest.mark.parametrize("name", [name for name in FOUND if not name.startswith(":")])
+def test_a_class_that_another_file_builds_is_followed(name):
+    script = Script(APART)
+
+    assert script.text(call_of(script, site(name))) == FOUND[name]
+
+
+def test_of_two_classes_for_other_files_neither_is_taken():
+    twice = Script(f"{APART}\nclass Other(nn.Module):\n    def __init__(self):\n{SAME}")
+
+    assert layers_of(twice, ["blocks.2.fc"])
+    with pytest.raises(Refused, match="2 places"):
+        layers_of(twice, ["named.a"])
+
+
 def test_a_layer_that_is_built_in_one_of_two_ways_is_refused():
     with pytest.raises(Refused, match="2 places"):
         layers_of(Script(SCRIPT), ["head.0"])

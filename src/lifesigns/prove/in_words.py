@@ -26,11 +26,25 @@ def of_plan(plan: Plan, limits: Limits) -> Iterator[str]:
         yield nothing(plan)
         return
     finding = plan.candidates[0].finding
+    yield from unmended(plan)
     yield f"{finding.rule}: {finding.symptom}"
     yield f"Remedies, in this order ({min(limits.tries, len(plan.candidates))} are tried at most):"
     for number, candidate in enumerate(plan.candidates[: limits.tries], start=1):
         yield f"  {number}. {_named(candidate)}"
     yield price(plan, limits)
+
+
+def unmended(plan: Plan) -> Iterator[str]:
+    """What was found before the first finding that has a remedy here: only the user can mend it.
+
+    Args:
+        plan: With candidates.
+    """
+    mended = {candidate.finding.rule for candidate in plan.candidates}
+    for finding in alarms(plan.findings):
+        if finding.rule in mended:
+            return
+        yield f"No edit is known for {finding.rule}, which may be the cause: {finding.symptom}."
 
 
 def price(plan: Plan, limits: Limits) -> str:
@@ -74,6 +88,7 @@ def of_proof(proof: Proof, target: str) -> Iterator[str]:
         yield nothing(proof.plan)
         return
     yield f"{target}: {_headline(proof)}"
+    yield from unmended(proof.plan)
     if proof.identity is not None and proof.identity.verdict is Verdict.WITHIN_SPREAD:
         yield "It does not repeat to the bit, but within the spread of two identical arms."
     for number, tried in enumerate(proof.tries, start=1):
@@ -104,13 +119,18 @@ def _pairs(proof: Proof) -> Iterator[str]:
     for pair in proof.pairs:
         scores = f"{_score(pair.faulty.score)}  {_score(pair.other.score)}"
         yield f"  {pair.seed:>4}  {scores}  {pair.shortcoming or 'cured'}"
-    middle, low, high = proof.gain
-    if math.isfinite(middle):
-        sure = 1 - 2 ** (1 - len(proof.pairs))
-        between = f"from {low:+.3g} to {high:+.3g} with {sure:.0%} confidence"
-        yield f"Median difference {middle:+.3g} ({between})."
+    yield from _difference(proof)
     chance = f"luck alone gets there once in {proof.needed:g} times"
     yield f"e-value {proof.wealth:.3g}; {proof.needed:g} proves: {chance}."
+
+
+def _difference(proof: Proof) -> Iterator[str]:
+    middle, low, high = proof.gain
+    known = sum(math.isfinite(pair.gain) for pair in proof.pairs)
+    if known > 1:
+        sure = 1 - 2 ** (1 - known)
+        between = f"from {low:+.3g} to {high:+.3g} with {sure:.0%} confidence"
+        yield f"Median difference {middle:+.3g} ({between})."
 
 
 def _score(score: float) -> str:

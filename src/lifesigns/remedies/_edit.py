@@ -18,6 +18,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -65,6 +66,15 @@ class LiveRun:
         return self.optimizer
 
 
+KEPT = 64
+"""Scripts that stay parsed: many edits are looked for in the same few files."""
+
+
+@lru_cache(KEPT)
+def _read(source: str) -> Script:
+    return Script(source)
+
+
 @dataclass(frozen=True)
 class Edit(ABC):
     """A change as data, made for one finding; equal edits are the same change."""
@@ -97,7 +107,7 @@ class Edit(ABC):
             places: Where sites stand, as far as the recorder saw it. Others are looked for.
         """
         try:
-            script = Script(source)
+            script = _read(source)
             return script.changed(self._changes(script, places))
         except Refused as reason:
             return Refusal(str(reason))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from lifesigns._errors import extra
 from lifesigns.remedies._refusal import Refused
@@ -49,6 +49,7 @@ class Script:
         self.tree = wrapper.module
         self._bytes = source.encode()
         self._below: dict[cst.CSTNode, list[cst.CSTNode]] = {}
+        self._kinds: dict[tuple[cst.CSTNode, type[cst.CSTNode]], list[Any]] = {}
         self._spans = wrapper.resolve(metadata.ByteSpanPositionProvider)
         self._lines = wrapper.resolve(metadata.PositionProvider)
         self._parents = wrapper.resolve(metadata.ParentNodeProvider)
@@ -100,7 +101,10 @@ class Script:
 
     def of_kind(self, kind: type[Node], root: cst.CSTNode | None = None) -> list[Node]:
         """Every node of a kind under `root`, as they are written, inner ones first."""
-        return [node for node in self._all(root or self.tree) if isinstance(node, kind)]
+        key = (root or self.tree, kind)
+        if key not in self._kinds:
+            self._kinds[key] = [node for node in self._all(key[0]) if isinstance(node, kind)]
+        return list(self._kinds[key])
 
     def _all(self, root: cst.CSTNode) -> list[cst.CSTNode]:
         if root not in self._below:

@@ -58,9 +58,7 @@ def call_of(script: Script, site: Site, place: Place | None = None) -> cst.Call:
     """
     if place is not None:
         return _at(script, site, place)
-    models = models_in(script)
-    path = site.module.split(".") if site.module else []
-    built = [n for m in models for n in following(script, m, path)]
+    built = reached(script, site.module.split(".") if site.module else [])
     wanted = module_name(site.operation)
     exact = [n for n in built if isinstance(n, cst.Call) and script.name(n) == wanted]
     if exact and wanted:
@@ -79,9 +77,8 @@ def layers_of(script: Script, paths: Iterable[str]) -> list[cst.Call]:
         Refused: For one of them there is not exactly one expression.
     """
     found = []
-    models = models_in(script)
     for path in paths:
-        built = {n: None for m in models for n in following(script, m, path.split("."))}
+        built = dict.fromkeys(reached(script, path.split(".")))
         calls = [n for n in built if isinstance(n, cst.Call)]
         found.append(one(calls, f"module {path}", script))
     return list(dict.fromkeys(found))
@@ -132,6 +129,22 @@ def _runs(script: Script, operation: str, root: cst.CSTNode) -> list[cst.Call]:
 
 
 # --- following a module path ----------------------------------------------------------------------
+def reached(script: Script, path: Sequence[str]) -> list[cst.CSTNode]:
+    """The expressions that may build what a path leads to from a whole model.
+
+    Where no model that is built here has it, another file may build one: then the path begins at
+    the classes of which nothing here makes an object.
+
+    Args:
+        script: Where they are looked for.
+        path: The parts of a module path.
+    """
+    for roots in (models_in(script), _classes_for_others(script)):
+        if found := [node for root in roots for node in following(script, root, path)]:
+            return found
+    return []
+
+
 def models_in(script: Script) -> list[cst.Call]:
     """The expressions that build a whole model: outside of classes, within no other module."""
     return [
@@ -145,6 +158,19 @@ def models_in(script: Script) -> list[cst.Call]:
     ]
 
 
+def _classes_for_others(script: Script) -> list[cst.ClassDef]:
+    made = [class_of(script, call) for call in script.of_kind(cst.Call)]
+    return [
+        each
+        for each in script.of_kind(cst.ClassDef)
+        if each not in made and any(_is_module(script, base) for base in each.bases)
+    ]
+
+
+def _is_module(script: Script, base: cst.Arg) -> bool:
+    return script.text(base).rpartition(".")[2] in ("Module", "LightningModule")
+
+
 def builds_module(script: Script, call: cst.Call) -> bool:
     """Whether a call builds an `nn.Module`."""
     name = script.name(call)
@@ -153,7 +179,9 @@ def builds_module(script: Script, call: cst.Call) -> bool:
 
 
 def class_of(script: Script, node: cst.CSTNode) -> cst.ClassDef | None:
-    """The class of this script that a call makes an object of."""
+    """The class of this script that a call makes an object of, or that the node itself is."""
+    if isinstance(node, cst.ClassDef):
+        return node
     if not isinstance(node, cst.Call) or not (name := script.name(node)):
         return None
     last = name.rpartition(".")[2]
@@ -177,6 +205,8 @@ def following(
     if isinstance(node, cst.Name):
         for value in assigned(script, node):
             yield from following(script, value, path, depth + 1)
+    elif isinstance(node, cst.ClassDef):
+        yield from _into_class(script, node, path, depth + 1)
     elif isinstance(node, cst.Call):
         yield from _into_call(script, node, path, depth + 1)
     elif isinstance(node, cst.IfExp):
@@ -195,8 +225,17 @@ def _into_call(
         for value in _elements(script, call, path[0]):
             yield from following(script, value, path[1:], depth)
     elif path and (owner := class_of(script, call)) is not None:
-        for value in _attributes(script, owner, path[0]):
-            yield from following(script, value, path[1:], depth)
+        yield from _into_class(script, owner, path, depth)
+
+
+def _into_class(
+    script: Script, owner: cst.ClassDef, path: Sequence[str], depth: int
+) -> Iterator[cst.CSTNode]:
+    if not path:
+        yield owner
+        return
+    for value in _attributes(script, owner, path[0]):
+        yield from following(script, value, path[1:], depth)
 
 
 def _returned(script: Script, call: cst.Call) -> Iterator[cst.CSTNode]:
