@@ -112,7 +112,10 @@ def test_where_there_is_nothing_to_prove_the_reason_is_given():
     plan = made.proof().plan
     healthy = dataclasses.replace(plan, findings=())
 
-    assert nothing(healthy) == "Nothing to prove: no error and no warning was found in the run."
+    assert nothing(healthy) == (
+        "Nothing to prove: no error and no warning was found in the run. "
+        "--auto tries the commonest edits all the same."
+    )
     assert "no edit is known for what was found (rate-too-high)" in nothing(plan)
     assert told(made.proof(Conclusion.NOTHING)) == nothing(plan)
 
