@@ -50,7 +50,6 @@ BLOCK = 8192
 
 Arrays = list[NDArray[np.float64]]
 _NOTHING = np.empty(0)
-_NO_BLOCK = torch.empty(0, dtype=torch.float64, device="cpu")
 
 
 class Stacked(NamedTuple):
@@ -181,7 +180,7 @@ class Pack:
         self._waiting: dict[tuple[object, ...], list[_Waiting]] = {}
         self.program = program()
         """Reduces what lies on the CPU; None where torch does."""
-        self._block, self._slot, self._used, self._address = _NO_BLOCK, -1, 0, 0
+        self._block, self._slot, self._used, self._address = _NOTHING, -1, 0, 0
         self._size = self._filled = self._wanted = 0
 
     def add(self, numbers: Tensor | NDArray[Any]) -> int:
@@ -280,12 +279,12 @@ class Pack:
         wanted = max(numbers, self._wanted, BLOCK)
         if self._slot >= 0 or self._size < wanted:
             self._size = wanted
-            self._block = torch.empty(self._size, dtype=torch.float64, device="cpu")
-            self._address = self._block.data_ptr()
+            self._block = np.empty(self._size)
+            self._address = self._block.ctypes.data
 
     def _trim(self) -> None:
         if self._slot >= 0:
-            self._numbers[self._slot] = self._block[: self._used].numpy().copy()
+            self._numbers[self._slot] = self._block[: self._used].copy()
             self._filled += self._used
 
     def flush(self) -> None:
