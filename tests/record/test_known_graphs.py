@@ -60,6 +60,18 @@ class OnCpu(Net):
         return super().hidden(x)
 
 
+class Recurrent(Net):
+    """Its state is cut off its history in some steps; in others it is another tensor."""
+
+    def hidden(self, x):
+        total = 0
+        for _ in range(3):
+            state = x.detach()
+            x = torch.tanh(self.first(state.clone() if self.step % 4 == 2 else state))
+            total = total + x
+        return total
+
+
 def nothing(model, step):
     pass
 
@@ -179,7 +191,7 @@ def test_a_known_graph_is_read_as_a_new_one_whatever_was_changed(change):
     assert_same(Net, change, cross_entropy)
 
 
-@pytest.mark.parametrize("make", [InTurn, Checkpointed, OnCpu])
+@pytest.mark.parametrize("make", [InTurn, Checkpointed, OnCpu, Recurrent])
 def test_a_known_graph_is_read_as_a_new_one_however_the_network_runs(make):
     assert_same(make, nothing, cross_entropy)
 
@@ -204,6 +216,13 @@ def test_a_dropout_rate_that_was_changed_shows_at_once():
 def test_what_a_structure_was_condensed_to_is_used_again():
     taken = snapshots(Net, nothing, cross_entropy, keeps=True)
     assert taken[0].graph.sites[0] is taken[1].graph.sites[0] is taken[3].graph.sites[0]
+
+
+def test_a_state_that_is_cut_off_is_known_again_and_one_that_is_not_is_told_from_it():
+    taken = snapshots(Recurrent, nothing, cross_entropy, keeps=True)
+    cut = [sum("cut_state" in site.details for site in t.graph.sites) for t in taken]
+    assert cut == [2, 2, 0, 2] * (STEPS // 4)
+    assert taken[0].graph.sites[0] is taken[1].graph.sites[0]
 
 
 def test_modules_are_listed_as_torch_lists_them():

@@ -16,8 +16,8 @@ from torch import nn
 from lifesigns.record import Recorder
 from lifesigns.record.graph.known_graphs import Structures
 from lifesigns.record.measure.by_program import ByProgram, numbers_for
+from lifesigns.record.measure.measuring import measuring
 from lifesigns.record.measure.parameters import ParameterReader
-from lifesigns.record.measure.reduce import measuring
 from lifesigns.records import to_json
 from lifesigns.store.packing import pack
 

@@ -18,9 +18,9 @@ from lifesigns.record.graph.walk import Walk, walk
 from lifesigns.record.loss.likeness import likeness
 from lifesigns.record.measure.by_program import numbers_for
 from lifesigns.record.measure.large import lookups
+from lifesigns.record.measure.measuring import measuring
 from lifesigns.record.measure.mixing import MixingReader
 from lifesigns.record.measure.parameters import ParameterReader, Trained
-from lifesigns.record.measure.reduce import measuring
 from lifesigns.record.measure.unreached import Unreached
 from lifesigns.record.measure.watched_parameter import ReadParameters
 from lifesigns.record.reading import Reading

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from lifesigns.record.measure import parameter_numbers
+from lifesigns.record.measure.measuring import measuring
 from lifesigns.record.measure.parameters import ParameterReader
-from lifesigns.record.measure.reduce import measuring
 
 torch.set_num_threads(1)
 pytestmark = pytest.mark.usefixtures("reducing")

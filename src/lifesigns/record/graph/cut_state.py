@@ -20,29 +20,29 @@ _DATA = {"Addmm": "mat1", "Mm": "self"}
 """Where each linear map keeps what it reads."""
 
 
-def cut_states(walked: Walk, sites: Sequence[Site], nodes: Sequence[int]) -> set[int]:
+def cut_states(walked: Walk, sites: Sequence[Site], nodes: Sequence[int]) -> frozenset[int] | None:
     """Sites that read what the same weight made in the call before, without its graph.
+
+    The memory of values decides that: of an equal graph it is to be asked again.
 
     Args:
         walked: The graph.
         sites: Its sites.
         nodes: Index of the node of each site.
+
+    Returns:
+        None where there is nothing to decide: no such graph has any.
     """
     suspects = [group for group in _repeated(sites) if _reads_data(walked, nodes, group)]
     if not suspects:
-        return set()
+        return None
     makers = _makers(walked)
-    return {
+    return frozenset(
         number
         for group in suspects
         for number in group
         if _is_cut(walked, nodes[number], makers, {nodes[other] for other in group})
-    }
-
-
-def may_be_cut(walked: Walk, sites: Sequence[Site], nodes: Sequence[int]) -> bool:
-    """Whether the memory of values decides what `cut_states` says, so that each step is asked."""
-    return any(_reads_data(walked, nodes, group) for group in _repeated(sites))
+    )
 
 
 def _repeated(sites: Sequence[Site]) -> Iterator[list[int]]:

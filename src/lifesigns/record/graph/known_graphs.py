@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import nn
 
+from lifesigns.record.graph.cut_state import cut_states
 from lifesigns.record.graph.module_calls import Forward
 from lifesigns.record.graph.sites import Condensed, condense, told_by
 from lifesigns.record.graph.walk import Walk
@@ -52,12 +53,12 @@ class Structures:
         alike = self._known.get(whole, {})
         for one in alike.values():  # all have their sites at the same nodes
             known = alike.get(_shapes(one, walked))
-            if known is not None and all(told_by(walked, i) == told for i, told in known.told):
+            if known is not None and _tells_the_same(walked, known):
                 return known
             break
         by_id = {id(leaf): name for leaf, name in zip(walked.leaves, names, strict=True)}
         condensed = condense(walked, forward, lambda leaf: by_id[id(leaf)])
-        if self._keeps and condensed.is_lasting:
+        if self._keeps:
             if any(one.nodes != condensed.nodes for one in alike.values()):
                 alike = {}
             _keep(self._known, whole, alike)
@@ -70,6 +71,13 @@ def _keep(kept: dict[Key, Any], key: Key, value: Any) -> None:
     if key not in kept and len(kept) >= MOST:
         del kept[next(iter(kept))]
     kept[key] = value
+
+
+def _tells_the_same(walked: Walk, known: Condensed) -> bool:
+    """Whether the values that a graph saved tell of its sites what they told before."""
+    if any(told_by(walked, index) != told for index, told in known.told):
+        return False
+    return known.cut is None or known.cut == cut_states(walked, known.graph.sites, known.nodes)
 
 
 def _shapes(condensed: Condensed, walked: Walk) -> Key:

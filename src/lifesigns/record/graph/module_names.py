@@ -17,7 +17,7 @@ def module_names(roots: list[nn.Module]) -> dict[int, str]:
     names: dict[int, str] = {}
     for prefix, root in zip(root_prefixes(roots), roots, strict=True):
         for path, module in named_modules(root):
-            names.setdefault(id(module), ".".join(p for p in (prefix, path) if p))
+            names.setdefault(id(module), f"{prefix}.{path}" if prefix and path else prefix or path)
     return names
 
 

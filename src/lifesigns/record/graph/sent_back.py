@@ -98,10 +98,11 @@ def send_back(walked: Walk, start: int, gradient: Tensor, visit: Visitor) -> Non
             continue
         if 0 in arrived:
             visit(index, arrived[0])
-        node = walked.nodes[index]
+        edges = [(position.get(below), below, k) for below, k in walked.nodes[index].next_functions]
+        if all(at is None for at, _, _ in edges):
+            continue  # only leaves: a gradient of weights, often the dearest, would be thrown away
         handed = _passed(walked, index, arrived)
-        for (below, output), passed in zip(node.next_functions, handed, strict=False):
-            at = position.get(below)
+        for (at, below, output), passed in zip(edges, handed, strict=False):
             if passed is None or at is None:
                 continue
             slots = waiting.setdefault(at, {})

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from lifesigns.record.graph.cut_state import cut_states, may_be_cut
+from lifesigns.record.graph.cut_state import cut_states
 from lifesigns.record.graph.flow import Flow, Sites
 from lifesigns.record.graph.module_calls import Forward, Place
 from lifesigns.record.graph.operations import (
@@ -51,8 +51,8 @@ class Condensed:
     """Nodes computed from parameters alone: reparametrised weights and penalties."""
     told: tuple[tuple[int, Hashable], ...]
     """Nodes of whose saved values the sites depend on, and what those told; see `told_by`."""
-    is_lasting: bool
-    """Whether an equal graph, with nodes that tell the same, has the same sites."""
+    cut: Set[int] | None
+    """Sites whose state is cut off its history, on which their details depend; see `cut_states`."""
     plans: tuple[SitePlan, ...] = ()
     """What is to be read of the sites."""
 
@@ -95,7 +95,8 @@ class _Condenser:
     def run(self) -> Condensed:
         for index in range(len(self.walk)):
             self.flow.note(self._visit(index))
-        for number in cut_states(self.walk, self.sites, self.site_nodes):
+        cut = cut_states(self.walk, self.sites, self.site_nodes)
+        for number in cut or ():
             site = self.sites[number]
             self.sites[number] = replace(site, details={**site.details, "cut_state": 1.0})
         return Condensed(
@@ -106,7 +107,7 @@ class _Condenser:
             self.site_of_node,
             frozenset(self.weight_like),
             tuple((index, told_by(self.walk, index)) for index in sorted(self.asked)),
-            not may_be_cut(self.walk, self.sites, self.site_nodes),
+            cut,
             tuple(
                 site_plans(
                     self.sites,

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lifesigns.functions.losses import OPERATIONS
 from lifesigns.record.graph.prediction import Prediction
-from lifesigns.record.graph.walk import Walk, saved, unreadable
+from lifesigns.record.graph.walk import Walk, operands, saved, unreadable
 from lifesigns.record.loss.comparison import (
     UNKNOWN,
     PendingLoss,
@@ -46,8 +46,9 @@ def built_in(
     """
     term = terms[0]
     node, name = walked.nodes[term.node], walked.names[term.node]
-    given, target = saved(node, "self"), saved(node, "target")
-    if given is None or target is None or unreadable(node):
+    kept = operands(node)
+    given, target = kept.values.get("self"), kept.values.get("target")
+    if given is None or target is None or kept.obstacle:
         return None
     alone = len(terms) == 1 or term.weight is not None
     alike = [term] if alone else _alike(walked, terms, given)

@@ -10,7 +10,6 @@ other widths could join them; but torch's sum of a column depends on how many st
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -40,7 +39,7 @@ from lifesigns.record.measure.stacks import (
     real,
     stacked_sums,
 )
-from lifesigns.record.readable import has_modes, is_ordinary, is_readable, without_modes
+from lifesigns.record.readable import is_ordinary, is_readable
 from lifesigns.records import UnitSums
 
 SMALL = 65_536
@@ -51,34 +50,6 @@ BLOCK = 8192
 
 Arrays = list[NDArray[np.float64]]
 _NOTHING = np.empty(0)
-_NO_BLOCK = torch.empty(0, dtype=torch.float64, device="cpu")
-
-
-class measuring:
-    """Neither gradients nor autocast: sums are in float32 whatever the user's code runs in.
-
-    Nor a tensor class's own code, or a mode's: what is computed here is nothing of theirs. Entered
-    some times in each recorded step, and so a class rather than a generator.
-    """
-
-    def __enter__(self) -> None:
-        self._functions = torch._C.DisableTorchFunction()
-        self._functions.__enter__()
-        self._were_made = torch.is_grad_enabled()
-        torch._C._set_grad_enabled(False)
-        self._others: ExitStack | None = None
-        devices = [device for device in ("cpu", "cuda") if torch.is_autocast_enabled(device)]
-        if devices or has_modes():
-            self._others = ExitStack()
-            self._others.enter_context(without_modes())
-            for device in devices:
-                self._others.enter_context(torch.autocast(device, enabled=False))
-
-    def __exit__(self, *raised: Any) -> None:
-        if self._others is not None:
-            self._others.__exit__(*raised)
-        torch._C._set_grad_enabled(self._were_made)
-        self._functions.__exit__(*raised)
 
 
 class Stacked(NamedTuple):
@@ -209,7 +180,7 @@ class Pack:
         self._waiting: dict[tuple[object, ...], list[_Waiting]] = {}
         self.program = program()
         """Reduces what lies on the CPU; None where torch does."""
-        self._block, self._slot, self._used, self._address = _NO_BLOCK, -1, 0, 0
+        self._block, self._slot, self._used, self._address = _NOTHING, -1, 0, 0
         self._size = self._filled = self._wanted = 0
 
     def add(self, numbers: Tensor | NDArray[Any]) -> int:
@@ -308,12 +279,12 @@ class Pack:
         wanted = max(numbers, self._wanted, BLOCK)
         if self._slot >= 0 or self._size < wanted:
             self._size = wanted
-            self._block = torch.empty(self._size, dtype=torch.float64, device="cpu")
-            self._address = self._block.data_ptr()
+            self._block = np.empty(self._size)
+            self._address = self._block.ctypes.data
 
     def _trim(self) -> None:
         if self._slot >= 0:
-            self._numbers[self._slot] = self._block[: self._used].numpy().copy()
+            self._numbers[self._slot] = self._block[: self._used].copy()
             self._filled += self._used
 
     def flush(self) -> None:
