@@ -74,7 +74,8 @@ class PageBuilder:
         """
         places = places_of(self._history, findings)
         report = to_json(trace, findings, ignored)
-        return {"report": report, "words": words(findings), "titles": titles(findings), **places}
+        said = words(findings, report["verdict"])
+        return {"report": report, "words": said, "titles": titles(findings), **places}
 
     def document(
         self,
@@ -92,11 +93,11 @@ class PageBuilder:
             ignored: How many findings of each rule were set aside; None for none.
             killed: Whether nobody writes the file of a run that never said it had ended.
         """
-        history = self._history
+        history, report = self._history, to_json(trace, findings, ignored)
         return {
             "schema": SCHEMA,
-            "report": to_json(trace, findings, ignored),
-            "words": words(findings),
+            "report": report,
+            "words": words(findings, report["verdict"]),
             "titles": titles(findings),
             "run": run_of(trace, history.steps, history.snapshots, killed=killed),
             "losses": losses(trace),

@@ -4,7 +4,7 @@ import { html } from "./libraries.js";
 import { short, whole } from "./numbers.js";
 import { Sign } from "./severity.js";
 import { choose, useView } from "./state.js";
-import { say, unseen } from "./words.js";
+import { languageOf, say, translated, unseen } from "./words.js";
 
 const THEMES = ["system", "light", "dark"];
 
@@ -17,7 +17,7 @@ export function Header({ page }) {
         <${Switches} />
       </div>
       <p class="command"><code>${report.command || say("a training")}</code></p>
-      <h1 lang="en">${report.verdict}</h1>
+      <h1 lang=${languageOf(page, report.verdict)}>${translated(page, report.verdict)}</h1>
       <${Counts} findings=${page.findings} />
       <dl class="facts">
         <${Fact} name=${say("Status")}>${say(run.status)}${run.reason && ` (${run.reason})`}<//>

@@ -11,9 +11,14 @@ export function say(text, ...values) {
   return words.replace(/\{\}/g, () => values[next++]);
 }
 
-/** A sentence of a rule, in Chinese where the document has it. */
+/** A sentence of the report, in Chinese where the document has it. */
 export function translated(page, text) {
   return view().language === "zh" ? (page.words.zh?.[text] ?? text) : text;
+}
+
+/** The language that it is in then. */
+export function languageOf(page, text) {
+  return translated(page, text) === text ? "en" : "zh-CN";
 }
 
 /** The title of a finding's rule. */
