@@ -74,7 +74,7 @@ def test_templates_have_words_and_the_same_places_in_both_languages(part, name):
 
 
 def test_what_is_not_known_stays_english():
-    assert said_in(Language.CHINESE, (), "the network sings") == {}
+    assert said_in(Language.CHINESE, (), ["the network sings"]) == {}
     assert in_other_words(Language.CHINESE, "", "exact, in a strange mood") is None
 
 

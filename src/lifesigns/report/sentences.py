@@ -33,15 +33,17 @@ WAYS = 8
 """To read a sentence by one template, of those that are tried."""
 
 
-def said_in(language: Language, findings: Iterable[Finding], verdict: str = "") -> dict[str, str]:
-    """The sentences of findings and verdict that can be translated, by the English ones.
+def said_in(
+    language: Language, findings: Iterable[Finding], others: Iterable[str] = ()
+) -> dict[str, str]:
+    """The sentences that can be translated, by the English ones.
 
     Args:
         language: English has no translations.
         findings: Of one run.
-        verdict: The report's first line.
+        others: What no rule says, such as the verdict.
     """
-    said = {verdict: in_other_words(language, "", verdict)}
+    said = {text: in_other_words(language, "", text) for text in others}
     for found in findings:
         sentences = (found.symptom, found.measured, found.expected, found.certainty, found.why)
         said |= {text: in_other_words(language, found.rule, text) for text in sentences}

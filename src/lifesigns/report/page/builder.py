@@ -74,7 +74,7 @@ class PageBuilder:
         """
         places = places_of(self._history, findings)
         report = to_json(trace, findings, ignored)
-        said = words(findings, report["verdict"])
+        said = words(findings, report)
         return {"report": report, "words": said, "titles": titles(findings), **places}
 
     def document(
@@ -97,7 +97,7 @@ class PageBuilder:
         return {
             "schema": SCHEMA,
             "report": report,
-            "words": words(findings, report["verdict"]),
+            "words": words(findings, report),
             "titles": titles(findings),
             "run": run_of(trace, history.steps, history.snapshots, killed=killed),
             "losses": losses(trace),

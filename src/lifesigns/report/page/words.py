@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from lifesigns.records import Finding
 from lifesigns.report.language import Language
@@ -20,16 +21,17 @@ def titles(findings: Sequence[Finding]) -> dict[str, str]:
     return {rule.name: rule.title for rule in _rules(findings)}
 
 
-def words(findings: Sequence[Finding], verdict: str) -> dict[str, dict[str, str]]:
+def words(findings: Sequence[Finding], report: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     """By language, what is known of a report's sentences, by the English one.
 
     Args:
         findings: What they say is translated, with titles, reasons and remedies of their rules.
-        verdict: The report in one line.
+        report: Its verdict is translated, and what it says was not watched.
     """
     others = (language for language in Language if language is not Language.ENGLISH)
+    texts = (report["verdict"], *report["coverage"]["unwatched"])
     return {
-        language.value: said_in(language, findings, verdict) | _translated(findings, language)
+        language.value: said_in(language, findings, texts) | _translated(findings, language)
         for language in others
     }
 

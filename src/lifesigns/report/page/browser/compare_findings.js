@@ -2,7 +2,7 @@
 
 import { html } from "./libraries.js";
 import { Sign } from "./severity.js";
-import { languageOf, say, titleOf, translated } from "./words.js";
+import { languageOf, placeOf, say, titleOf, translated } from "./words.js";
 
 const HEADINGS = { new: "New in {}", gone: "Gone in {}", same: "In both" };
 
@@ -29,7 +29,7 @@ function Card({ change, sides }) {
   return html`<article class=${`card ${finding.severity} ${change.change}`}>
     <h4><${Sign} severity=${finding.severity} /> ${titleOf(page, finding)}</h4>
     <p class="symptom" lang=${languageOf(page, finding.symptom)}>${translated(page, finding.symptom)}</p>
-    <p class="place">${finding.site || say("the whole run")} · ${say("step {}", finding.step)}</p>
+    <p class="place">${placeOf(finding)} · ${say("step {}", finding.step)}</p>
     <${Was} change=${change} sides=${sides} />
     ${change.change === "new" && html`<${Advice} page=${page} finding=${finding} />`}
   </article>`;

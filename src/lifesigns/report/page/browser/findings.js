@@ -4,7 +4,7 @@ import { html, useState } from "./libraries.js";
 import { isOdd, layersOf, nearestColumn } from "./page.js";
 import { Sign } from "./severity.js";
 import { choose } from "./state.js";
-import { languageOf, say, titleOf, translated } from "./words.js";
+import { languageOf, placeOf, say, titleOf, translated } from "./words.js";
 
 export function Findings({ page }) {
   const roots = page.findings.flatMap((finding, i) => (rootOf(page, finding) < 0 ? [i] : []));
@@ -47,7 +47,7 @@ function Place({ page, finding, index }) {
       ...(layer !== undefined && { layer, cell: null }),
       ...(hasStep && page.recorded.steps.length && { column: nearestColumn(page, finding.step) }),
     });
-  const where = [finding.site || say("the whole run"), hasStep && say("step {}", finding.step)].filter(Boolean).join(" · ");
+  const where = [placeOf(finding), hasStep && say("step {}", finding.step)].filter(Boolean).join(" · ");
   if (layer === undefined && !hasStep) return html`<p class="place">${where}</p>`;
   return html`<p class="place"><button type="button" onClick=${show} title=${say("Show it in the charts")}>${where}</button></p>`;
 }

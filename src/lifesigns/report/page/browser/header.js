@@ -27,7 +27,7 @@ export function Header({ page }) {
         <${Fact} name=${say("Started")}>${report.started.slice(0, 16).replace("T", " ")}<//>
         <${Fact} name="PyTorch">${report.versions.torch || "–"}<//>
       </dl>
-      <${Coverage} coverage=${report.coverage} />
+      <${Coverage} page=${page} />
     </header>
   `;
 }
@@ -67,8 +67,8 @@ function Fact({ name, children }) {
   return html`<div><dt>${name}</dt><dd>${children}</dd></div>`;
 }
 
-function Coverage({ coverage }) {
-  const sentences = unseen(coverage);
+function Coverage({ page }) {
+  const sentences = unseen(page);
   if (!sentences.length) return html`<p class="coverage">${say("Everything in the recorded steps was seen.")}</p>`;
   return html`<details class="coverage" open=${sentences.length < 4}>
     <summary>${say("Not seen: {}", sentences.length)}</summary>
