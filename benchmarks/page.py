@@ -7,6 +7,9 @@ A snapshot has a linear layer and an activation by turns, ReLU and tanh; its num
 that they compress no better than those of a real run. Seconds are processor time of the builder
 alone. Memory is by how much the process grew at its peak, without the snapshots, which are made one
 after the other. A page is the document with about 150 kB of program.
+
+A second table is of a training of 100,000 steps: its run file, and its page from that file, with
+all that reading costs. Of a large network a file holds fewer snapshots than were made.
 """
 
 from __future__ import annotations
@@ -18,17 +21,36 @@ import resource
 import time
 from collections.abc import Iterator
 from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from rows import Rows, announce
 
-from lifesigns.records import LossCurve, ParameterReading, Site, SiteReading, Snapshot, Trace
+from lifesigns.live.followed_run import FollowedRun
+from lifesigns.records import (
+    Cost,
+    LossCurve,
+    ParameterReading,
+    RunInfo,
+    Site,
+    SiteReading,
+    Snapshot,
+    Trace,
+)
+from lifesigns.report import Report
 from lifesigns.report.page import PageBuilder
+from lifesigns.report.page.file_host import page_html
+from lifesigns.rules import Selection
 from lifesigns.rules import testing as example
+from lifesigns.store import RunWriter
 
 BATCH = 64
 RUNS = ((1_000, 100, 64, 1.5), (10_000, 300, 512, 5.0))
 """Snapshots, sites, units, and the most megabytes that the page may have."""
+STORED = ((1_000, 100, 16), (1_000, 100, 64), (1_000, 300, 512))
+STEPS = 100_000
+"""Of the training whose file is measured; it has a loss for each of them."""
 PROGRAM = 0.15
 """Megabytes of a page that are no document."""
 
@@ -97,6 +119,31 @@ def measured(snapshots: int, sites: int, units: int) -> tuple[float, float, floa
     return len(text) / 1e6, adding, made, peak() - before
 
 
+def stored(snapshots: int, sites: int, units: int) -> tuple[int, float, float, float]:
+    """Snapshots in a run file; its megabytes; those of its page; seconds from file to page."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "run.lifesigns"
+        write(path, snapshots, Network(sites, units))
+        start, run = time.thread_time(), FollowedRun(path, Selection(), told=0)
+        while not run.update().is_whole:
+            pass
+        document = run.document(Report(run.trace(), ()))
+        page = page_html(document)
+        seconds = time.thread_time() - start
+        kept = document["run"]["snapshots"]
+        return kept, path.stat().st_size / 1e6, len(page) / 1e6, seconds
+
+
+def write(path: Path, snapshots: int, network: Network) -> None:
+    """A training of `STEPS` steps, of which these many were recorded."""
+    values = np.geomspace(1, 0.1, STEPS)
+    with RunWriter(path, RunInfo(outcome="finished")) as writer:
+        for snapshot in network.snapshots(snapshots):
+            writer.append(dataclasses.replace(snapshot, step=snapshot.step * STEPS // snapshots))
+        writer.losses(LossCurve(np.arange(STEPS), values, np.zeros(STEPS, np.int64)))
+        writer.progress(STEPS, Cost(), (), (), recorded=snapshots)
+
+
 def peak() -> float:
     """Megabytes that this process ever had."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
@@ -119,6 +166,12 @@ def main() -> None:
         name = f"{snapshots // tenth:,} × {sites} × {units}"
         numbers = (size, size + PROGRAM, most, adding, made, memory)
         rows.add(name, *(f"{number:.2f}" for number in numbers))
+    heads = ("run of 100,000 steps", "kept", "file", "page", "reading")
+    rows = Rows("Pages of run files: megabytes, seconds of processor time", heads)
+    for snapshots, sites, units in STORED:
+        kept, *numbers = stored(snapshots // tenth, sites, units)
+        name = f"{snapshots // tenth:,} × {sites} × {units}"
+        rows.add(name, str(kept), *(f"{number:.2f}" for number in numbers))
 
 
 if __name__ == "__main__":

@@ -22,13 +22,13 @@ def chromium():
 
 @pytest.fixture
 def opened(chromium, tmp_path):
-    """`opened(html, **options of the browser's context)`: the page, when it is drawn."""
+    """`opened(html, ready, **options of the browser's context)`: the page, when it is drawn."""
     complaints, requests = [], []
     file = tmp_path / "page.html"
 
     with ExitStack() as contexts:
 
-        def open_page(html, **options):
+        def open_page(html, ready="#page[data-ready]", **options):
             file.write_text(html, encoding="utf-8")
             context = contexts.enter_context(
                 chromium.new_context(**{"viewport": {"width": 1280, "height": 900}} | options)
@@ -40,7 +40,7 @@ def opened(chromium, tmp_path):
             page.on("request", lambda request: requests.append(request.url))
             page.goto(file.as_uri())
             if options.get("java_script_enabled", True):
-                page.wait_for_selector("#page[data-ready]")
+                page.wait_for_selector(ready)
             return page
 
         yield open_page

@@ -23,6 +23,7 @@ TITLES = {
 CHINESE = {
     "Units that never fire": "从不激活的单元",
     "They pass nothing back.": "它们不传回梯度。",
+    "below 0.1": "低于 0.1",
 }
 REMEDY = {
     "text": "Lower the learning rate.",

@@ -4,6 +4,7 @@ With `LIFESIGNS_PICTURES=FOLDER` their pictures are kept, to be looked at.
 """
 
 import os
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ a convolutional one and a transformer."""
 PICTURES = os.environ.get("LIFESIGNS_PICTURES")
 LOOKS = [(1280, "dark", "zh-CN"), (400, "light", "en-US")]
 if PICTURES:
-    LOOKS += [(1280, "light", "en-US"), (400, "dark", "zh-CN")]
+    LOOKS = list(product((1280, 400), ("light", "dark"), ("en-US", "zh-CN")))
 
 
 @pytest.fixture(scope="module", params=RUNS)

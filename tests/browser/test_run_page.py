@@ -98,6 +98,8 @@ def test_the_language_is_swapped_within_the_page(opened, html):
     assert page.locator("h2").first.inner_text() == "损失"
     assert page.locator("#finding-0 > h3").inner_text().strip() == "从不激活的单元"
     assert page.locator("#finding-0 > .why").inner_text() == "它们不传回梯度。"
+    assert page.locator("#finding-0 > dl dd[lang=zh-CN]").all_inner_texts() == ["低于 0.1"]
+    assert page.locator("#finding-0 > .symptom").get_attribute("lang") == "en"
     assert page.locator("html").get_attribute("lang") == "zh-CN"
 
 

@@ -2,11 +2,12 @@ import re
 
 from lifesigns.report.article import Article
 from lifesigns.report.figures import lines
+from lifesigns.report.language import Language
 from lifesigns.report.shell import digest, on_page
 
 
 def test_a_page_holds_what_was_written_in_order():
-    page = Article("A & B", language="zh")
+    page = Article("A & B", Language.CHINESE)
     page.heading("first")
     page.paragraph("1 < 2")
     page.table([{"name": "relu", "score": ".97"}], numbers=("score",))
@@ -53,3 +54,20 @@ def test_a_chart_of_a_page_is_as_wide_as_its_column_and_follows_light_and_dark()
     assert (shown["width"], shown["config"]["background"]) == ("container", "transparent")
     assert shown["config"]["axis"]["labelFontSize"] == chart["config"]["axis"]["labelFontSize"]
     assert isinstance(chart["width"], int)
+
+
+def test_a_page_in_two_languages_shows_one_and_has_a_button_for_each():
+    english, chinese = Article("Signal"), Article("信号", Language.CHINESE)
+    for page in (english, chinese):
+        page.figure(lines([{"x": 1, "y": 2, "net": "a"}], "x", "y", by="net", title="t"))
+
+    text = chinese.render(english)
+
+    assert '<html lang="zh">' in text
+    assert '<article lang="zh">\n<h1>信号</h1>' in text
+    assert '<article lang="en" hidden>\n<h1>Signal</h1>' in text
+    assert re.findall(r'lang="(\w+)" aria-pressed="(\w+)"', text) == [
+        ("zh", "true"),
+        ("en", "false"),
+    ]
+    assert text.count('class="chart"') == 2

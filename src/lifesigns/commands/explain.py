@@ -62,20 +62,22 @@ def show(topic: topics.Topic, language: Language, console: Console) -> None:
     """
     title = topic.words(language).title
     require_shown(console, title, "write the page to a file with --html FILE")
-    topics.print_page(topics.measured_page(topic, language), console)
+    (page,) = topics.measured_pages(topic, [language])
+    topics.print_page(page, console)
 
 
 def write_html(topic: topics.Topic, language: Language, path: Path) -> None:
-    """Writes the page of a topic to `path`.
+    """Writes the page of a topic to `path`, in all its languages.
 
     Args:
         topic: Its claims are run where no result is kept.
-        language: Of the page; English where the topic has no other.
+        language: The one shown first; English where the topic has no other.
         path: Replaced if it is there; `-` is standard output.
 
     Raises:
         UsageError: `path` is no place for a file.
     """
-    write(path, topics.html(topics.measured_page(topic, language)))
+    languages = sorted(topic.languages, key=lambda each: each is not language)
+    write(path, topics.html(*topics.measured_pages(topic, languages)))
     if path != STDOUT:
         print(f"written: {path}")

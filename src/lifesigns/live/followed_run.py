@@ -44,12 +44,19 @@ class FollowedRun:
         path: The run file.
         selection: Which rules are asked.
         builder: Makes an empty builder of a page document.
+        told: Snapshots before the latest that are kept ready to be sent.
     """
 
     def __init__(
-        self, path: Path, selection: Selection, builder: type[PageBuilder] = PageBuilder
+        self,
+        path: Path,
+        selection: Selection,
+        builder: type[PageBuilder] = PageBuilder,
+        *,
+        told: int = TOLD_AGAIN,
     ) -> None:
         self._path, self._selection, self._new_builder = path, selection, builder
+        self._told = told
         self._begin()
 
     def _begin(self) -> None:
@@ -160,7 +167,7 @@ class FollowedRun:
             self._builder.add(snapshot)
             size = size_of(snapshot)
             self._kept.add(snapshot, snapshot.step, size, is_notable=snapshot.is_notable)
-            if number > news.latest - TOLD_AGAIN:
+            if number > news.latest - self._told:
                 yield number, as_text(self._builder.event(snapshot, number))
 
     def _status(self) -> str:

@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 T = TypeVar("T")
+_PLAIN = frozenset({bool, float, int, str})
+"""Most of all values, which are therefore asked for first."""
 _SPECIAL = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
 
 
@@ -54,7 +56,7 @@ def from_json(cls: type[T], data: Any) -> T:
 
     Args:
         cls: The dataclass, or any type that one of its fields may have.
-        data: What `json.loads` made of the text.
+        data: What `json.loads` made of the text. Records may stand in it that are ready made.
 
     Raises:
         TypeError: A field without a default is missing, or holds a value of another type; the data
@@ -65,6 +67,8 @@ def from_json(cls: type[T], data: Any) -> T:
 
 
 def _decode(hint: Any, data: Any) -> Any:
+    if hint in _PLAIN:
+        return _value(hint, data)
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         inner = next(a for a in arguments if a is not type(None))
@@ -77,6 +81,8 @@ def _decode(hint: Any, data: Any) -> Any:
         items = _expect(dict, data).items()
         return {_expect(str, key): _decode(arguments[1], value) for key, value in items}
     if dataclasses.is_dataclass(hint):
+        if type(data) is hint:
+            return data
         hints = _hints(typing.cast(type, hint))
         fields = {k: _decode(hints[k], v) for k, v in _expect(dict, data).items() if k in hints}
         return typing.cast(type, hint)(**fields)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 
 from lifesigns.report.figures import Spec
+from lifesigns.report.language import Language
 from lifesigns.report.shell import digest, on_page, style
 
 
 class Article:
     """A page that is written from top to bottom."""
 
-    def __init__(self, title: str, language: str = "en") -> None:
+    def __init__(self, title: str, language: Language = Language.ENGLISH) -> None:
         self._title, self._language = title, language
         self._body: list[str] = [f"<h1>{html.escape(title)}</h1>"]
         self._specs: list[Spec] = []
@@ -83,12 +84,9 @@ class Article:
             spec: Drawn when the page is opened.
             caption: What the figure shows; empty for none.
         """
-        number = len(self._specs)
         self._specs.append(spec)
         words = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
-        self._body.append(
-            f'<figure tabindex="0"><div class="chart" id="figure{number}"></div>{words}</figure>'
-        )
+        self._body.append(f'<figure tabindex="0"><div class="chart"></div>{words}</figure>')
 
     def markup(self, text: str) -> None:
         """HTML that was made elsewhere, such as inline SVG or MathML; not escaped.
@@ -98,39 +96,76 @@ class Article:
         """
         self._body.append(text)
 
-    def render(self) -> str:
-        """The whole file."""
-        scripts = [_vega(), self._calls()] if self._specs else []
+    def render(self, *others: Article) -> str:
+        """The whole file.
+
+        Args:
+            others: The same page in other languages: buttons show one or another.
+        """
+        specs = [spec for page in (self, *others) for spec in page._specs]
+        scripts = [*([_vega(), _drawing(specs)] if specs else []), *([_SWITCH] if others else [])]
+        head = f'<html lang="{self._language.value}"><head><meta charset="utf-8">'
         return "\n".join(
             [
-                f'<!doctype html>\n<html lang="{self._language}"><head><meta charset="utf-8">',
+                f"<!doctype html>\n{head}",
                 f'<meta http-equiv="Content-Security-Policy" content="{_policy(scripts)}">',
                 '<meta name="viewport" content="width=device-width, initial-scale=1">',
                 f"<title>{html.escape(self._title)}</title>",
                 f"<style>{style('article.css')}</style></head><body><main>",
-                *self._body,
+                *(_switched((self, *others)) if others else self._body),
                 *(f"<script>{script}</script>" for script in scripts),
                 "</main></body></html>\n",
             ]
         )
 
-    def _calls(self) -> str:
-        specs = json.dumps([on_page(spec) for spec in self._specs])
-        return _script(_DRAW.replace("SPECS", specs))
 
+def _switched(pages: Sequence[Article]) -> Iterator[str]:
+    """Buttons, and all pages, of which the first is shown."""
+    yield '<p class="switches">'
+    for page in pages:
+        language, is_shown = page._language, str(page is pages[0]).lower()
+        button = f'<button type="button" lang="{language.value}" aria-pressed="{is_shown}">'
+        yield f"{button}{language.own_name}</button>"
+    yield "</p>"
+    for page in pages:
+        yield f'<article lang="{page._language.value}"{"" if page is pages[0] else " hidden"}>'
+        yield from page._body
+        yield "</article>"
+
+
+_SWITCH = """
+const pages = document.querySelectorAll("main > article");
+const buttons = document.querySelectorAll(".switches button");
+buttons.forEach((button, chosen) => button.addEventListener("click", () => {
+  pages.forEach((page, i) => { page.hidden = i !== chosen; });
+  buttons.forEach((other, i) => other.setAttribute("aria-pressed", i === chosen));
+  document.documentElement.lang = button.lang;
+  document.title = pages[chosen].querySelector("h1").textContent;
+  window.drawCharts?.();
+}));
+"""
 
 _DRAW = """
 const options = {renderer: "svg", defaultStyle: false, tooltip: {disableDefaultStyle: true},
   actions: {export: {svg: true, png: false}, source: false, compiled: false, editor: false}};
+const charts = document.querySelectorAll(".chart");
 const column = document.querySelector("main").clientWidth;
 const lines = new RegExp(`.{1,${Math.floor(column / 7)}}(?: |$)`, "g");
-SPECS.forEach((spec, number) => {
+window.drawCharts = () => SPECS.forEach((spec, number) => {
+  if (charts[number].closest("[hidden]") || charts[number].childElementCount) return;
   if (spec.columns) spec.columns = Math.max(1, Math.min(spec.columns, Math.floor(column / 300)));
   if (spec.title?.subtitle) spec.title.subtitle = spec.title.subtitle.match(lines);
   if (column < 560) spec.config.legend.orient = "bottom";
-  vegaEmbed(`#figure${number}`, spec, options);
+  vegaEmbed(charts[number], spec, options);
 });
+drawCharts();
 """
+
+
+def _drawing(specs: Sequence[Spec]) -> str:
+    """Draws the charts that can be seen; one that cannot has no width."""
+    text = json.dumps([on_page(spec) for spec in specs])
+    return _script(_DRAW.replace("SPECS", text))
 
 
 def _policy(scripts: Sequence[str]) -> str:

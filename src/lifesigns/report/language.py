@@ -18,6 +18,11 @@ class Language(str, Enum):
     ENGLISH = "en"
     CHINESE = "zh"
 
+    @property
+    def own_name(self) -> str:
+        """What its readers call it."""
+        return {Language.ENGLISH: "English", Language.CHINESE: "中文"}[self]
+
 
 def require_shown(console: Console, text: str, otherwise: str) -> None:
     """Makes sure that the console can show the Chinese in `text`.

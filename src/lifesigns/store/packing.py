@@ -73,7 +73,7 @@ def unpack(body: bytes, arrays: bytes, graph: Graph) -> Snapshot:
     columns = _split(arrays, head)
     left = head.units
 
-    def sums(data: dict[str, Any]) -> dict[str, Any]:
+    def sums(data: dict[str, Any]) -> Any:
         nonlocal left
         if data.keys() != {"sums"}:
             return data
@@ -82,7 +82,7 @@ def unpack(body: bytes, arrays: bytes, graph: Graph) -> Snapshot:
         # Each unit once: a few bytes of text cannot ask for the same columns again and again.
         if not 0 <= first <= last <= head.units or left < 0:
             raise ValueError(f"units {first} to {last} of {head.units} were taken before")
-        return {name: to_json(column[first:last]) for name, column in columns.items()}
+        return UnitSums(**{name: column[first:last] for name, column in columns.items()})
 
     structure = json.loads(head.snapshot, object_hook=sums)
     return dataclasses.replace(from_json(Snapshot, structure), graph=graph)

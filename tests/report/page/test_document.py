@@ -57,6 +57,7 @@ def test_findings_stand_at_their_layers_and_sites():
     assert number in made["layers"][0]["findings"]
     assert number in made["graph"]["sites"][1]["findings"]
     assert made["titles"]["dead-units"] in made["words"]["zh"]
+    assert {made["report"]["verdict"], findings[number].symptom} <= made["words"]["zh"].keys()
 
 
 @pytest.mark.parametrize(

@@ -1,31 +1,42 @@
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from made_runs import step
 
 from lifesigns.records import Finding, Severity, SiteReading
 from lifesigns.report.page import document
 from lifesigns.report.page.arrays import unpack
 from lifesigns.report.page.drawn_maps import MOST_CELLS
-from lifesigns.report.page.maps import ABSENT, MOST_UNITS, worse
+from lifesigns.report.page.maps import ABSENT, MOST_UNITS, packed, unpacked
 from lifesigns.rules import testing as example
 
-SHARE = st.integers(0, ABSENT)
+SHARES = arrays(np.uint8, st.tuples(st.integers(1, 6), st.just(2), st.just(4)))
 
 
-def merged(*values):
-    made = np.array([[values[0]], [0]], np.uint8)
-    for value in values[1:]:
-        made = worse(made, np.array([[value], [0]], np.uint8))
-    return int(made[0, 0])
-
-
-@given(st.lists(SHARE, min_size=1, max_size=6))
+@given(SHARES)
 def test_only_a_unit_that_was_silent_in_all_steps_is_dead(shares):
-    read = [share for share in shares if share != ABSENT]
-    expected = max(min(read), 1 if any(read) else 0) if read else ABSENT
+    active, _ = unpacked(np.min([packed(each) for each in shares], axis=0))
 
-    assert merged(*shares) == expected
+    np.testing.assert_array_equal(active == 0, (shares[:, 0] == 0).all(axis=0))
+
+
+@given(SHARES)
+def test_of_several_steps_the_least_activity_and_the_largest_saturation_are_shown(shares):
+    active, saturated = unpacked(np.min([packed(each) for each in shares], axis=0))
+
+    seen = np.where(shares[:, 0] > 0, shares[:, 0], 255).min(axis=0)
+    least = np.where((shares[:, 0] > 0).any(axis=0), seen, 0)
+    assert (np.abs(active.astype(int) - least) <= 1).all()
+    np.testing.assert_array_equal(saturated, shares[:, 1].max(axis=0))
+
+
+@given(SHARES)
+def test_what_was_not_measured_gives_way(shares):
+    nothing = np.full_like(shares[0], ABSENT)
+
+    assert (packed(shares[0])[0] < ABSENT).all()
+    np.testing.assert_array_equal(np.minimum(packed(shares[0]), nothing), packed(shares[0]))
 
 
 def test_units_are_in_the_order_in_which_they_died():

@@ -76,6 +76,28 @@ def test_a_value_that_is_not_finite_makes_the_size_infinite():
     assert numbers[SIZE] == np.inf
 
 
+def test_it_is_the_same_whether_or_not_units_are_known_to_be_observed_equally_often():
+    values = np.maximum(3 + RANDOM.standard_normal((50, 8)), 0)
+    values[:, 5:] = 0
+    saturated = values > 4
+    elsewhere = NonFinite("forward", "5:mse_loss#0", "mse_loss", 1)
+
+    even, units = measured(3, values, saturated, values, 0.25 * values)
+    uneven, others = measured(3, values, saturated, values, 0.25 * values, nonfinite=elsewhere)
+
+    np.testing.assert_allclose(even, uneven)
+    np.testing.assert_array_equal(units, others)
+
+
+def test_a_unit_without_a_finite_value_is_not_dead():
+    values = np.array([[0.0, np.nan], [0.0, np.nan]])
+
+    numbers, shares = measured(1, values, nonfinite=NonFinite("forward", "1:relu#0", "relu", 2))
+
+    assert numbers[DEAD] == 1
+    assert shares[0].tolist() == [0, 255]
+
+
 def test_nothing_is_made_up_where_nothing_was_read():
     numbers, units = measure(example.snapshot(GRAPH), layers(GRAPH))
 

@@ -14,7 +14,7 @@ from lifesigns.claims.topics._topic import Formula, Number, Topic, Words
 
 if TYPE_CHECKING:
     from lifesigns.claims.topics._html import html
-    from lifesigns.claims.topics._measured import measured_page
+    from lifesigns.claims.topics._measured import measured_pages
     from lifesigns.claims.topics._page import page_of
     from lifesigns.claims.topics._text import print_page
 
@@ -26,7 +26,7 @@ __all__ = [
     "all_topics",
     "find",
     "html",
-    "measured_page",
+    "measured_pages",
     "page_of",
     "print_list",
     "print_page",
@@ -34,7 +34,7 @@ __all__ = [
 
 _HOMES = {
     "html": "_html",
-    "measured_page": "_measured",
+    "measured_pages": "_measured",
     "page_of": "_page",
     "print_page": "_text",
 }

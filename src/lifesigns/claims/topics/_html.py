@@ -11,16 +11,21 @@ from lifesigns.claims.topics._topic import Formula
 from lifesigns.report.article import Article
 
 
-def html(page: TopicPage) -> str:
+def html(page: TopicPage, *others: TopicPage) -> str:
     """The whole file.
 
     Args:
         page: With its numbers and figures.
+        others: The same in other languages, which its reader can switch to.
 
     Returns:
         HTML that needs no network.
     """
-    sheet = Article(page.title, page.language.value)
+    return _sheet(page).render(*map(_sheet, others))
+
+
+def _sheet(page: TopicPage) -> Article:
+    sheet = Article(page.title, page.language)
     for section in page.sections:
         sheet.heading(section.heading)
         for kind, blocks in groupby(section.blocks, type):
@@ -29,7 +34,7 @@ def html(page: TopicPage) -> str:
                 continue
             for block in blocks:
                 _add(sheet, block)
-    return sheet.render()
+    return sheet
 
 
 def _add(sheet: Article, block: Block) -> None:

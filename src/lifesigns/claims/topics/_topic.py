@@ -63,6 +63,12 @@ class Topic:
     references: tuple[str, ...]
     english: Words
 
+    @property
+    def languages(self) -> tuple[Language, ...]:
+        """Those that it has words in."""
+        others = (one for one in Language if translated(one.value, "topics", self.name))
+        return (Language.ENGLISH, *others)
+
     def words(self, language: Language) -> Words:
         """The topic in this language; in English where nobody has translated it.
 

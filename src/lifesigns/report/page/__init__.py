@@ -4,7 +4,7 @@
 docs/page-document.md describes it. The pieces, from the snapshot to the document:
 
 - `layers`: which sites are a layer; `layout`: the rows of all layers and parameters of a run.
-- `measured` and `reading`: the numbers of one snapshot; `columns`: what is expected of them.
+- `stack`, `measured`, `reading`: the numbers of one snapshot; `columns`: what is expected of them.
 - `axis`, `history`, `maps`: the run in bounded memory; `slopes`: what was to be expected.
 - `composition` with `losses`, `drawn_maps`, `graph`, `words`, `status` and `arrays`: the document.
 - `events`: what a live page is told of one snapshot.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from weakref import ref
 
 from lifesigns.records import Finding, Snapshot, Trace
 from lifesigns.report.as_json import to_json
@@ -23,17 +24,17 @@ class PageBuilder:
     """Takes snapshots in the order of training, and makes the document at any time.
 
     Its memory is bounded whatever the length of the run, so that a run file can be streamed through
-    it: no snapshot is kept (but the last one's numbers), only columns, of which there are at most
+    it: no snapshot is kept, only the last one's numbers, and columns, of which there are at most
     `2 * axis.MOST_COLUMNS`. That is 128 MiB for all maps (`maps.HELD`; networks of more than
     80,000 units have fewer columns), twice that for a moment while room is made, 22 kB for each
     layer and 10 kB for each parameter.
 
-    Cost: about 5 ms for each snapshot of 300 sites with 512 units (`benchmarks/page.py`).
+    Cost: 2 to 3 ms for each snapshot of 300 sites with 512 units (`benchmarks/page.py`).
     """
 
     def __init__(self) -> None:
         self._history = History()
-        self._latest: tuple[Snapshot, Reading] | None = None
+        self._latest: tuple[ref[Snapshot], Reading] | None = None
 
     @property
     def snapshots(self) -> int:
@@ -46,7 +47,7 @@ class PageBuilder:
         Args:
             snapshot: Of the step of the last one or of a later step.
         """
-        self._latest = snapshot, self._history.add(snapshot)
+        self._latest = ref(snapshot), self._history.add(snapshot)
 
     def event(self, snapshot: Snapshot, number: int | None = None) -> dict[str, Any]:
         """What a live page is told of a snapshot; its size depends on the network alone.
@@ -55,8 +56,9 @@ class PageBuilder:
             snapshot: One that was added; of the last one nothing is computed again.
             number: Of the snapshot in its run file; by default that of the last one, from 0 on.
         """
-        last, reading = self._latest or (None, None)
-        if reading is None or last is not snapshot:
+        if self._latest is not None and self._latest[0]() is snapshot:
+            reading = self._latest[1]
+        else:
             reading = read(snapshot, self._history.layout)
         return event_of(reading, self._history, self.snapshots - 1 if number is None else number)
 
@@ -72,7 +74,8 @@ class PageBuilder:
         """
         places = places_of(self._history, findings)
         report = to_json(trace, findings, ignored)
-        return {"report": report, "words": words(findings), "titles": titles(findings), **places}
+        said = words(findings, report)
+        return {"report": report, "words": said, "titles": titles(findings), **places}
 
     def document(
         self,
@@ -90,11 +93,11 @@ class PageBuilder:
             ignored: How many findings of each rule were set aside; None for none.
             killed: Whether nobody writes the file of a run that never said it had ended.
         """
-        history = self._history
+        history, report = self._history, to_json(trace, findings, ignored)
         return {
             "schema": SCHEMA,
-            "report": to_json(trace, findings, ignored),
-            "words": words(findings),
+            "report": report,
+            "words": words(findings, report),
             "titles": titles(findings),
             "run": run_of(trace, history.steps, history.snapshots, killed=killed),
             "losses": losses(trace),

@@ -6,11 +6,13 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from lifesigns.records import Floats
 from lifesigns.report.page.arrays import pack
 from lifesigns.report.page.drawn_maps import saturates
 from lifesigns.report.page.history import History
-from lifesigns.report.page.maps import Bytes, worse
+from lifesigns.report.page.maps import Bytes, packed, unpacked
 from lifesigns.report.page.reading import Reading
 
 
@@ -38,11 +40,12 @@ def _maps(reading: Reading, history: History, order: list[int]) -> Iterator[dict
     """Of each layer that has a map; several calls of it are joined as in the map."""
     found: dict[int, Bytes] = {}
     for number, row in enumerate(reading.rows):
-        shares, before = reading.units.of(number), found.get(row)
-        if row in history.maps.layers and (before is None or before.shape == shares.shape):
-            found[row] = shares if before is None else worse(before, shares)
-    for row in sorted(found, key=order.index):
-        active, saturated = found[row]
+        shares = packed(reading.units.of(number))
+        before = found.setdefault(row, shares)
+        if before.shape == shares.shape:
+            np.minimum(before, shares, out=before)
+    for row in sorted(found.keys() & history.maps.layers.keys(), key=order.index):
+        active, saturated = unpacked(found[row])
         yield {
             "layer": order.index(row),
             "active": pack(active, "uint8"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from lifesigns.records import Graph, Snapshot
@@ -63,8 +65,8 @@ class History:
             reading.ladder.shape[1],
             reading.parameters.shape[1],
         )
-        for number, row in enumerate(reading.rows):
-            self.maps.admit(row, reading.units.of(number).shape[1])
+        for row, (start, stop) in zip(reading.rows, pairwise(reading.units.starts), strict=True):
+            self.maps.admit(row, stop - start)
 
     def _merge(self) -> None:
         first, second = self.axis.pairs()

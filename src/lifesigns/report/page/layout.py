@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,18 +81,18 @@ class Layout:
         self._latest[snapshot.stream] = known
         return known
 
-    def parameter_rows(self, snapshot: Snapshot) -> list[int]:
-        """The row of each parameter that was read, -1 for those left out.
+    def parameter_rows(self, names: Collection[str]) -> list[int]:
+        """The row of each parameter, -1 for those left out.
 
         Args:
-            snapshot: Of one step.
+            names: Of those that were read in one step.
         """
         numbers = self._parameter_numbers
-        for reading in snapshot.parameters:
-            if reading.name not in numbers and len(self.parameters) < MOST_PARAMETERS:
-                numbers[reading.name] = len(self.parameters)
-                self.parameters.append(reading.name)
-        return [numbers.get(reading.name, -1) for reading in snapshot.parameters]
+        for name in names:
+            if name not in numbers and len(self.parameters) < MOST_PARAMETERS:
+                numbers[name] = len(self.parameters)
+                self.parameters.append(name)
+        return [numbers.get(name, -1) for name in names]
 
     def _planned(self, snapshot: Snapshot) -> Plan:
         graph = snapshot.graph

@@ -16,8 +16,10 @@ LEAST_COLUMNS = 100
 """Columns that a map has at the least, if the run is that long."""
 MOST_UNITS = 4096
 """Layers of more units have no map."""
-ABSENT = 255
-"""Stands for activity that was not measured; a share takes the other 255 values."""
+ABSENT, SILENT = 255, 254
+"""As `packed` has them: what was not measured, and activity of 0; other shares are below."""
+HALF = 127
+"""Where two shares are packed as one, since two of the 256 numbers have another meaning."""
 
 Bytes = NDArray[np.uint8]
 
@@ -28,9 +30,10 @@ class Maps:
     def __init__(self) -> None:
         self.layers: dict[int, slice] = {}
         """Where the units of a layer are, by its row; None of a layer that has no map."""
-        self._shares = Series(ABSENT, np.uint8, worse, 2)
+        self._shares = Series(ABSENT, np.uint8, np.minimum, 2)
         self._alive = np.zeros(0, np.int32)
         self._activity = np.zeros(0, np.float32)
+        self._stretches: tuple[object, list[tuple[slice, int]]] = ((), [])
 
     @property
     def most_columns(self) -> int:
@@ -62,14 +65,12 @@ class Maps:
             units: Those of layers without a map, and of another number than before, are left out.
             rows: Of the layers that they are of.
         """
-        for place, start in self._runs(units, rows):
+        for place, start in self._same_stretches(units, rows):
             shares = units.shares[:, start : start + place.stop - place.start]
-            alive = (shares[0] > 0) & (shares[1] < FULL)
-            self._alive[place][alive] = number
-            self._activity[place] += shares[0].astype(np.float32) * (FULL - shares[1])
-            self._shares.put(
-                column, np.stack([_scaled(shares[0], FULL, ABSENT - 1), shares[1]]), place
-            )
+            lively = np.multiply(shares[0], FULL - shares[1], dtype=np.uint16)
+            np.copyto(self._alive[place], number, where=lively > 0)
+            self._activity[place] += lively
+            self._shares.put(column, packed(shares), place)
 
     def merge(self, first: Indices, second: Indices) -> None:
         """Joins columns as `Axis.pairs` says.
@@ -102,12 +103,20 @@ class Maps:
         Returns:
             Positions among the columns, and two arrays of shape `[units, positions]`.
         """
-        active, saturated = self._shares.joined(first, second, self.layers[row])
-        there = np.flatnonzero((active != ABSENT).any(axis=0))
-        return there, _scaled(active[:, there], ABSENT - 1, FULL), saturated[:, there]
+        held = self._shares.joined(first, second, self.layers[row])
+        there = np.flatnonzero((held[0] != ABSENT).any(axis=0))
+        active, saturated = unpacked(held[:, :, there])
+        return there, active, saturated
 
-    def _runs(self, units: Units, rows: Sequence[int]) -> Iterator[tuple[slice, int]]:
-        """Stretches of units that lie one behind the other here as there: mostly a single one."""
+    def _same_stretches(self, units: Units, rows: Sequence[int]) -> list[tuple[slice, int]]:
+        """The stretches of these units; those of the last call if it was the same layers."""
+        asked = (rows, units.starts, len(self.layers))
+        if asked != self._stretches[0]:
+            self._stretches = asked, list(self._found_stretches(units, rows))
+        return self._stretches[1]
+
+    def _found_stretches(self, units: Units, rows: Sequence[int]) -> Iterator[tuple[slice, int]]:
+        """Units that lie one behind the other here as there: mostly all of them."""
         place, begin = slice(0, 0), 0
         for number, row in enumerate(rows):
             start, stop = units.starts[number : number + 2]
@@ -124,26 +133,33 @@ class Maps:
             yield place, begin
 
 
-def worse(a: Bytes, b: Bytes) -> Bytes:
-    """The smaller activity, but 0 only where both are: dead is what was silent in all steps.
+def packed(shares: Bytes) -> Bytes:
+    """Shares in numbers of which, for several steps together, the smallest is the one to show.
+
+    Activity is the least that was seen, but 0 only where a unit was silent in all of them; before
+    that comes what was not measured. Saturation is the largest that was seen.
 
     Args:
-        a: Shape `[..., 2, units]`: activity and saturation.
-        b: Of the same shape.
+        shares: Shape `[2, …]`: activity and saturation, 0 to `FULL`.
+
+    Example:
+        >>> silent, rare, often = np.array([[0, 1, 255], [0, 0, 9]], np.uint8).T
+        >>> unpacked(np.minimum(packed(silent), packed(often))).tolist()
+        [255, 9]
+        >>> unpacked(np.minimum(packed(rare), packed(often))).tolist()
+        [1, 9]
     """
-    one, other = a[..., 0, :], b[..., 0, :]
-    chosen = np.empty_like(a)
-    least = np.maximum(np.minimum(one, other), (one | other) > 0)
-    np.copyto(least, other, where=one == ABSENT)
-    np.copyto(least, one, where=other == ABSENT)
-    chosen[..., 0, :] = least
-    chosen[..., 1, :] = np.where(one == ABSENT, 0, a[..., 1, :])
-    np.maximum(chosen[..., 1, :], np.where(other == ABSENT, 0, b[..., 1, :]), out=chosen[..., 1, :])
-    return chosen
+    held = FULL - shares
+    np.minimum(shares[0] - np.uint8(1) - (shares[0] > HALF), SILENT, out=held[0, ...])
+    return held
 
 
-def _scaled(values: Bytes, most: int, to: int) -> Bytes:
-    """Shares of `most` as shares of `to`; 0 stays the only 0, and all stays all."""
-    table = (np.arange(256) * to + most // 2) // most
-    table[1:] = np.maximum(table[1:], 1)
-    return table.astype(np.uint8)[values]
+def unpacked(held: Bytes) -> Bytes:
+    """The shares again; what was not measured becomes nonsense.
+
+    Args:
+        held: What `packed` returned, or the smallest of several.
+    """
+    shares = FULL - held
+    shares[0] = held[0] + np.uint8(1) + (held[0] >= HALF)
+    return shares

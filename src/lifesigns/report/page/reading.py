@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lifesigns.records import Floats, Snapshot
-from lifesigns.report.page.columns import COLUMNS, GRADIENT, distances
+from lifesigns.records import Floats, ParameterReading, Snapshot
+from lifesigns.report.page.columns import COLUMNS, GRADIENT, UPDATE, distances
 from lifesigns.report.page.layout import Layout
-from lifesigns.report.page.measured import Units, measure, of_parameter
+from lifesigns.report.page.measured import Units, measure
 
 PARAMETERS = ("weight", "gradient", "update")
+NOT_READ = (np.nan, np.nan, np.nan)
+Sizes = tuple[float, float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,13 +40,19 @@ def read(snapshot: Snapshot, layout: Layout) -> Reading:
     """
     plan = layout.plan(snapshot)
     numbers, units = measure(snapshot, plan.layers)
+    sizes = np.array([*map(_sizes, snapshot.parameters), NOT_READ]).T
+    place = {parameter.name: i for i, parameter in enumerate(snapshot.parameters)}
+    weights = [place.get(layer.weight, -1) for layer in plan.layers]
+    numbers[[GRADIENT, UPDATE]] = sizes[1:, weights]
     ladder = np.full((len(COLUMNS), len(layout.rows)), np.nan)
     for again, (places, those) in enumerate(plan.rounds):
         called = numbers[:, places]
         ladder[:, those] = worst(ladder[:, those], called) if again else called
     rows = tuple(plan.rows[place] for place in units.places)
-    parameters = _parameters(snapshot, layout)
-    return Reading(snapshot.step, snapshot.stream, ladder, parameters, units, rows)
+    parameter_rows = layout.parameter_rows([parameter.name for parameter in snapshot.parameters])
+    parameters = np.full((len(PARAMETERS), len(layout.parameters) + 1), np.nan)
+    parameters[:, parameter_rows] = sizes[:, :-1]  # -1, the last, is left out
+    return Reading(snapshot.step, snapshot.stream, ladder, parameters[:, :-1], units, rows)
 
 
 def worst(a: Floats, b: Floats) -> Floats:
@@ -89,10 +97,12 @@ def _spread(gradients: Floats) -> tuple[Floats, Floats]:
     return np.where(high < 0, -1, spread), high
 
 
-def _parameters(snapshot: Snapshot, layout: Layout) -> Floats:
-    rows = layout.parameter_rows(snapshot)
-    made = np.full((len(PARAMETERS), len(layout.parameters)), np.nan)
-    kept = [(row, r) for row, r in zip(rows, snapshot.parameters, strict=True) if row >= 0]
-    if kept:
-        made[:, [row for row, _ in kept]] = np.array([of_parameter(r) for _, r in kept]).T
-    return made
+def _sizes(parameter: ParameterReading) -> Sizes:
+    """Size of the weight and of its gradient, and update over weight.
+
+    NaN where not measured; infinite where a part is not finite.
+    """
+    weight = np.inf if parameter.nonfinite_weights else parameter.weight_rms
+    gradient = np.inf if parameter.nonfinite_gradients else parameter.gradient_rms
+    update = parameter.update_rms / weight if parameter.trainable and weight > 0 else np.nan
+    return weight, gradient, update

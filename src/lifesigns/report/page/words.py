@@ -1,11 +1,13 @@
-"""The words of the rules that found something: their titles, and all of it in other languages."""
+"""The titles of the rules that found something, and what a report says in other languages."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from lifesigns.records import Finding
 from lifesigns.report.language import Language
+from lifesigns.report.sentences import said_in
 from lifesigns.report.wording import translation
 from lifesigns.rules import Rule, all_rules
 
@@ -19,14 +21,19 @@ def titles(findings: Sequence[Finding]) -> dict[str, str]:
     return {rule.name: rule.title for rule in _rules(findings)}
 
 
-def words(findings: Sequence[Finding]) -> dict[str, dict[str, str]]:
-    """By language, what is known of titles, reasons and remedies, by the English sentence.
+def words(findings: Sequence[Finding], report: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """By language, what is known of a report's sentences, by the English one.
 
     Args:
-        findings: Only what they say is translated.
+        findings: What they say is translated, with titles, reasons and remedies of their rules.
+        report: Its verdict is translated, and what it says was not watched.
     """
     others = (language for language in Language if language is not Language.ENGLISH)
-    return {language.value: _translated(findings, language) for language in others}
+    texts = (report["verdict"], *report["coverage"]["unwatched"])
+    return {
+        language.value: said_in(language, findings, texts) | _translated(findings, language)
+        for language in others
+    }
 
 
 def _translated(findings: Sequence[Finding], language: Language) -> dict[str, str]:

@@ -256,6 +256,7 @@ def _example(
     loss = LossReading(
         1.0,
         "squared_error",
+        "mse_loss",
         site=len(operations),
         prediction=example.sums(np.reshape(outputs, (-1, 1))),
         target=example.target(wanted),

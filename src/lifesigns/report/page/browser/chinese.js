@@ -1,6 +1,7 @@
 // The words of the interface in Chinese, by their English text.
 
 export const CHINESE = {
+  " ": "",
   " and {} more": " 等，另有 {} 个",
   "{} layers were watched at {} recorded steps: no layer is dead, saturated or cut off as far as these steps show.":
     "共观察 {} 层、{} 个记录步：就这些步来看，没有任何一层死亡、饱和或失去梯度。",
@@ -16,6 +17,7 @@ export const CHINESE = {
   active: "激活",
   "a training": "一次训练",
   anything: "任意值",
+  "All gradients are 0, or were not measured.": "所有梯度都是 0，或未测量。",
   "as expected": "符合预期",
   "at least {}": "至少 {}",
   "at most {}": "至多 {}",
@@ -107,6 +109,7 @@ export const CHINESE = {
   Steps: "步数",
   system: "跟随系统",
   "The network": "网络结构",
+  "the input": "输入",
   "the whole run": "整个训练",
   "There is no map of this layer.": "这一层没有单元图。",
   "too large": "偏大",

@@ -9,7 +9,7 @@ import { Switches } from "./header.js";
 import { html } from "./libraries.js";
 import { short, whole } from "./numbers.js";
 import { choose, useView } from "./state.js";
-import { say } from "./words.js";
+import { languageOf, say, translated } from "./words.js";
 
 export function Comparison({ comparison, pages }) {
   useAppearance();
@@ -60,7 +60,7 @@ function Run({ run, page, place, shown }) {
   return html`<section class=${`run run-${place % 4}${shown ? "" : " other"}`}>
     <h2><span class="letter">${run.letter}</span> <span class="name">${run.name}</span></h2>
     <p class="command"><code>${run.command || say("a training")}</code></p>
-    <p class="verdict" lang="en">${run.verdict}</p>
+    <p class="verdict" lang=${languageOf(page, run.verdict)}>${translated(page, run.verdict)}</p>
     <dl class="facts">
       <div><dt>${say("Status")}</dt><dd>${say(page.run.status)}</dd></div>
       <div><dt>${say("Steps")}</dt><dd>${whole(run.steps)}</dd></div>

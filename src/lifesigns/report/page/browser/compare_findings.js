@@ -2,7 +2,7 @@
 
 import { html } from "./libraries.js";
 import { Sign } from "./severity.js";
-import { say, titleOf, translated } from "./words.js";
+import { languageOf, placeOf, say, titleOf, translated } from "./words.js";
 
 const HEADINGS = { new: "New in {}", gone: "Gone in {}", same: "In both" };
 
@@ -28,8 +28,8 @@ function Card({ change, sides }) {
   const finding = page.findings[change.indices[side]];
   return html`<article class=${`card ${finding.severity} ${change.change}`}>
     <h4><${Sign} severity=${finding.severity} /> ${titleOf(page, finding)}</h4>
-    <p class="symptom" lang="en">${finding.symptom}</p>
-    <p class="place">${finding.site || say("the whole run")} · ${say("step {}", finding.step)}</p>
+    <p class="symptom" lang=${languageOf(page, finding.symptom)}>${translated(page, finding.symptom)}</p>
+    <p class="place">${placeOf(finding)} · ${say("step {}", finding.step)}</p>
     <${Was} change=${change} sides=${sides} />
     ${change.change === "new" && html`<${Advice} page=${page} finding=${finding} />`}
   </article>`;
@@ -40,7 +40,9 @@ function Was({ change: { indices }, sides }) {
   if (indices.includes(null)) return null;
   const [before, now] = indices.map((index, i) => sides[i].page.findings[index]);
   if (before.symptom === now.symptom && before.severity === now.severity) return null;
-  return html`<p class="soft"><${Sign} severity=${before.severity} /> ${say("In {}:", sides[0].run.letter)} <span lang="en">${before.symptom}</span></p>`;
+  const { page, run } = sides[0];
+  return html`<p class="soft"><${Sign} severity=${before.severity} /> ${say("In {}:", run.letter)}
+    <span lang=${languageOf(page, before.symptom)}>${translated(page, before.symptom)}</span></p>`;
 }
 
 function Advice({ page, finding }) {

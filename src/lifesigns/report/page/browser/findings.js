@@ -4,7 +4,7 @@ import { html, useState } from "./libraries.js";
 import { isOdd, layersOf, nearestColumn } from "./page.js";
 import { Sign } from "./severity.js";
 import { choose } from "./state.js";
-import { say, titleOf, translated } from "./words.js";
+import { languageOf, placeOf, say, titleOf, translated } from "./words.js";
 
 export function Findings({ page }) {
   const roots = page.findings.flatMap((finding, i) => (rootOf(page, finding) < 0 ? [i] : []));
@@ -23,12 +23,12 @@ function Card({ page, index }) {
   const consequences = page.findings.flatMap((other, i) => (rootOf(page, other) === index ? [i] : []));
   return html`<article class=${`card ${finding.severity}`} id=${`finding-${index}`} data-finding=${index} tabindex="-1">
     <h3><${Sign} severity=${finding.severity} /> ${titleOf(page, finding)}</h3>
-    <p class="symptom" lang="en">${finding.symptom}</p>
+    <p class="symptom" lang=${languageOf(page, finding.symptom)}>${translated(page, finding.symptom)}</p>
     <${Place} page=${page} finding=${finding} index=${index} />
     <dl>
-      <${Row} name=${say("Measured")} text=${finding.measured} />
-      <${Row} name=${say("Expected")} text=${finding.expected} />
-      <${Row} name=${say("Certainty")} text=${finding.certainty} />
+      <${Row} page=${page} name=${say("Measured")} text=${finding.measured} />
+      <${Row} page=${page} name=${say("Expected")} text=${finding.expected} />
+      <${Row} page=${page} name=${say("Certainty")} text=${finding.certainty} />
     </dl>
     <p class="why">${translated(page, finding.why)}</p>
     ${finding.remedies.length > 0 && html`<h4>${say("What to do")}</h4>
@@ -47,13 +47,13 @@ function Place({ page, finding, index }) {
       ...(layer !== undefined && { layer, cell: null }),
       ...(hasStep && page.recorded.steps.length && { column: nearestColumn(page, finding.step) }),
     });
-  const where = [finding.site || say("the whole run"), hasStep && say("step {}", finding.step)].filter(Boolean).join(" · ");
+  const where = [placeOf(finding), hasStep && say("step {}", finding.step)].filter(Boolean).join(" · ");
   if (layer === undefined && !hasStep) return html`<p class="place">${where}</p>`;
   return html`<p class="place"><button type="button" onClick=${show} title=${say("Show it in the charts")}>${where}</button></p>`;
 }
 
-function Row({ name, text }) {
-  return text ? html`<div><dt>${name}</dt><dd lang="en">${text}</dd></div>` : null;
+function Row({ page, name, text }) {
+  return text ? html`<div><dt>${name}</dt><dd lang=${languageOf(page, text)}>${translated(page, text)}</dd></div>` : null;
 }
 
 function Remedy({ page, remedy }) {

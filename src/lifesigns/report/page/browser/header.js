@@ -4,7 +4,7 @@ import { html } from "./libraries.js";
 import { short, whole } from "./numbers.js";
 import { Sign } from "./severity.js";
 import { choose, useView } from "./state.js";
-import { say, unseen } from "./words.js";
+import { languageOf, say, translated, unseen } from "./words.js";
 
 const THEMES = ["system", "light", "dark"];
 
@@ -17,7 +17,7 @@ export function Header({ page }) {
         <${Switches} />
       </div>
       <p class="command"><code>${report.command || say("a training")}</code></p>
-      <h1 lang="en">${report.verdict}</h1>
+      <h1 lang=${languageOf(page, report.verdict)}>${translated(page, report.verdict)}</h1>
       <${Counts} findings=${page.findings} />
       <dl class="facts">
         <${Fact} name=${say("Status")}>${say(run.status)}${run.reason && ` (${run.reason})`}<//>
@@ -27,7 +27,7 @@ export function Header({ page }) {
         <${Fact} name=${say("Started")}>${report.started.slice(0, 16).replace("T", " ")}<//>
         <${Fact} name="PyTorch">${report.versions.torch || "–"}<//>
       </dl>
-      <${Coverage} coverage=${report.coverage} />
+      <${Coverage} page=${page} />
     </header>
   `;
 }
@@ -67,8 +67,8 @@ function Fact({ name, children }) {
   return html`<div><dt>${name}</dt><dd>${children}</dd></div>`;
 }
 
-function Coverage({ coverage }) {
-  const sentences = unseen(coverage);
+function Coverage({ page }) {
+  const sentences = unseen(page);
   if (!sentences.length) return html`<p class="coverage">${say("Everything in the recorded steps was seen.")}</p>`;
   return html`<details class="coverage" open=${sentences.length < 4}>
     <summary>${say("Not seen: {}", sentences.length)}</summary>

@@ -140,7 +140,7 @@ function summary({ units, group, steps }, values, saturated) {
   let extreme = 0;
   for (let row = 0; row < values.rows; row++) extreme += values.at(row, last) === (saturated ? 255 : 0);
   const rows = say("{} units at {} steps.", whole(units), whole(steps.length));
-  const grouped = group > 1 ? ` ${say("A row is {} units; the worst counts.", group)}` : "";
+  const grouped = group > 1 && say("A row is {} units; the worst counts.", group);
   const end = say(saturated ? "At the last step {} of {} rows are saturated for every sample." : "At the last step {} of {} rows are 0 for every sample.", short(extreme), values.rows);
-  return `${rows}${grouped} ${end}`;
+  return [rows, grouped, end].filter(Boolean).join(say(" "));
 }

@@ -12,22 +12,29 @@ const MANY = 60; // layers: what is out of sight is then left out of account
 export function Scales({ page }) {
   const column = useView((view) => view.column);
   const panels = useMemo(() => {
+    if (!isMeasured(page)) return null;
     const [range, floor] = [common(page), hasZero(page) ? "0" : null];
     return page.layers.map((layer, i) => html`<${Panel} key=${i} page=${page} layer=${layer} index=${i} range=${range} floor=${floor} />`);
   }, [page]);
   return html`
     <section aria-labelledby="scales-title" class="scales">
       <h2 id="scales-title">${say("Gradients and updates")}</h2>
-      <p class="legend">
-        <span><i class="key line"></i>${say("size of the weight's gradient")}</span>
-        <span><i class="key second"></i>${say("update over weight")}</span>
-        <span class="soft">${say("one logarithmic axis for all layers")}</span>
-      </p>
-      <div class=${`multiples ${page.layers.length > MANY ? "many" : ""}`} role="group" tabindex="0" aria-labelledby="scales-title" style=${{ "--now": share(page.recorded.steps, column) }}>
-        ${panels}
-      </div>
+      ${panels
+        ? html`<${Key} />
+          <div class=${`multiples ${page.layers.length > MANY ? "many" : ""}`} role="group" tabindex="0" aria-labelledby="scales-title" style=${{ "--now": share(page.recorded.steps, column) }}>
+            ${panels}
+          </div>`
+        : html`<p class="soft">${say("All gradients are 0, or were not measured.")}</p>`}
     </section>
   `;
+}
+
+function Key() {
+  return html`<p class="legend">
+    <span><i class="key line"></i>${say("size of the weight's gradient")}</span>
+    <span><i class="key second"></i>${say("update over weight")}</span>
+    <span class="soft">${say("one logarithmic axis for all layers")}</span>
+  </p>`;
 }
 
 function Panel({ page, layer, index, range, floor }) {
@@ -41,6 +48,10 @@ function Panel({ page, layer, index, range, floor }) {
       <path class="curve second" d=${paths[1]} />
     <//>
   </figure>`;
+}
+
+function isMeasured(page) {
+  return ["gradient", "update"].some((key) => page.ladder[key].values.some((value) => value > 0));
 }
 
 /** Zero has no place on a logarithmic axis: it is drawn on its floor. */

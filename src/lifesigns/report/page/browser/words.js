@@ -11,9 +11,14 @@ export function say(text, ...values) {
   return words.replace(/\{\}/g, () => values[next++]);
 }
 
-/** A sentence of a rule, in Chinese where the document has it. */
+/** A sentence of the report, in Chinese where the document has it. */
 export function translated(page, text) {
   return view().language === "zh" ? (page.words.zh?.[text] ?? text) : text;
+}
+
+/** The language that it is in then. */
+export function languageOf(page, text) {
+  return translated(page, text) === text ? "en" : "zh-CN";
 }
 
 /** The title of a finding's rule. */
@@ -39,8 +44,14 @@ export function columnMeaning(key) {
   return say(COLUMNS[key]?.[1] ?? key);
 }
 
+/** Where a finding is. */
+export function placeOf({ site }) {
+  return site === "input" ? say("the input") : site || say("the whole run");
+}
+
 /** One sentence for each thing that was not seen. */
-export function unseen(coverage) {
+export function unseen(page) {
+  const { coverage } = page.report;
   const lists = [
     ["Inside opaque operations: {}", coverage.opaque],
     ["Values that could not be read: {}", coverage.unreadable],
@@ -48,7 +59,7 @@ export function unseen(coverage) {
     ["Failures of the recorder: {}", coverage.failures],
   ];
   return [
-    ...coverage.unwatched,
+    ...coverage.unwatched.map((text) => translated(page, text)),
     ...lists.filter(([, names]) => names.length).map(([text, names]) => say(text, some(names))),
     ...(coverage.hooked_saves ? [say("Values of {} operations whose saved tensors are packed away; their gradients were seen", short(coverage.hooked_saves))] : []),
     ...(coverage.repeated ? [say("{} compiled calls were read in a repetition", short(coverage.repeated))] : []),
