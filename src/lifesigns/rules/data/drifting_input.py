@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from lifesigns.evidence import Course, Stream, Threshold
+from lifesigns.evidence.drift import orders, rank_correlation, scales_of
 from lifesigns.evidence.thresholds import CALIBRATED, ENOUGH_STEPS, HALF, JUDGED
-from lifesigns.records import BatchReading, Finding, Floats, Ints, Quantity, Remedy, Severity, Trace
+from lifesigns.records import BatchReading, Finding, Floats, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FALLING, FLAT
@@ -24,9 +24,6 @@ ORDERED = Threshold(
     0.9, "rank correlation of the scale of the batch with the step", "beyond chance for 5 steps"
 )
 
-MOST = 700.0
-"""Logarithm of the largest number that is told from infinity."""
-
 
 def check(stream: Stream) -> Iterator[Finding]:
     """At most one finding; adversaries are fed what another network makes, which may grow."""
@@ -36,8 +33,8 @@ def check(stream: Stream) -> Iterator[Finding]:
         return
     steps, sizes = (np.array(column, float) for column in zip(*known, strict=True))
     ratio = float(sizes[-1] / np.median(sizes[:2]))
-    scales = _scales(sizes)
-    in_order = _orders(scales) >= ORDERS and abs(_rank_correlation(scales)) > ORDERED
+    scales = scales_of(sizes, SCALE)
+    in_order = orders(scales) >= ORDERS and abs(rank_correlation(scales)) > ORDERED
     if in_order and max(ratio, 1 / ratio) > DRIFT:
         yield _finding(stream, steps, sizes)
 
@@ -46,28 +43,6 @@ def _rms(batch: BatchReading) -> float:
     """RMS over all features of a batch."""
     features = batch.features
     return float(np.sqrt(features.total_squared.sum() / max(features.count.sum(), 1)))
-
-
-def _scales(sizes: Floats) -> Ints:
-    """Numbers of the scales, ascending: sizes that hardly differ share one."""
-    scales, scale, lowest = np.zeros(len(sizes), np.int64), 0, sizes.min()
-    for index in np.argsort(sizes):
-        if sizes[index] > SCALE * lowest:
-            scale, lowest = scale + 1, sizes[index]
-        scales[index] = scale
-    return scales
-
-
-def _orders(scales: Ints) -> float:
-    """In how many orders these could have come."""
-    ties = sum(math.lgamma(count + 1) for count in np.bincount(scales))
-    return math.exp(min(math.lgamma(len(scales) + 1) - ties, MOST))
-
-
-def _rank_correlation(scales: Ints) -> float:
-    """Goodman and Kruskal's gamma with the order of the steps: pairs of one scale are left out."""
-    signs = np.sign(scales[None, :] - scales[:, None])[np.triu_indices(len(scales), 1)]
-    return float(signs.sum() / max(np.abs(signs).sum(), 1))
 
 
 def _finding(stream: Stream, steps: Floats, sizes: Floats) -> Finding:
@@ -154,17 +129,9 @@ inputs (a GAN), or the run fits its targets, it is silent.
         "sure": ENOUGH_STEPS,
     },
     explains=(
-        "rate-too-high",
-        "loss-diverges",
-        "loss-flat",
-        "loss-oscillates",
-        "dead-units",
-        "saturated-units",
-        "exploding-gradient",
-        "non-finite-origin",
-        "unscaled-input",
-        "labels-unrelated",
-        "constant-output",
+        *("rate-too-high", "loss-diverges", "loss-flat", "loss-oscillates", "constant-output"),
+        *("dead-units", "saturated-units", "exploding-gradient", "non-finite-origin"),
+        *("unscaled-input", "labels-unrelated"),
     ),
     cases=(
         Case("inputs that grow", lambda: _example(_GROWING), Severity.WARNING),
