@@ -48,7 +48,8 @@ from lifesigns.store import RunWriter
 BATCH = 64
 RUNS = ((1_000, 100, 64, 1.5), (10_000, 300, 512, 5.0))
 """Snapshots, sites, units, and the most megabytes that the page may have."""
-STORED = ((1_000, 100, 16), (1_000, 100, 64), (1_000, 300, 512))
+STORED = ((1_000, 100, 16), (1_000, 100, 64), (200, 300, 512))
+"""Snapshots that were recorded, sites, units."""
 STEPS = 100_000
 """Of the training whose file is measured; it has a loss for each of them."""
 PROGRAM = 0.15
@@ -124,7 +125,7 @@ def stored(snapshots: int, sites: int, units: int) -> tuple[int, float, float, f
     with TemporaryDirectory() as folder:
         path = Path(folder) / "run.lifesigns"
         write(path, snapshots, Network(sites, units))
-        start, run = time.thread_time(), FollowedRun(path, Selection(), told=0)
+        start, run = time.thread_time(), FollowedRun(path, Selection(), is_told=False)
         while not run.update().is_whole:
             pass
         document = run.document(Report(run.trace(), ()))

@@ -39,7 +39,7 @@ def report(
         _outputs.report_file(output)
     elif every is not None:
         raise UsageError("--every writes the page again and again: give a file, not -.")
-    run = FollowedRun(path, selection or Selection(), told=0)
+    run = FollowedRun(path, selection or Selection(), is_told=False)
     _write(run, output)
     while every is not None and run.is_running:
         time.sleep(every)

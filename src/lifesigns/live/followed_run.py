@@ -44,7 +44,7 @@ class FollowedRun:
         path: The run file.
         selection: Which rules are asked.
         builder: Makes an empty builder of a page document.
-        told: Snapshots before the latest that are kept ready to be sent.
+        is_told: Whether there are pages that are told of snapshots, by events.
     """
 
     def __init__(
@@ -53,10 +53,10 @@ class FollowedRun:
         selection: Selection,
         builder: type[PageBuilder] = PageBuilder,
         *,
-        told: int = TOLD_AGAIN,
+        is_told: bool = True,
     ) -> None:
         self._path, self._selection, self._new_builder = path, selection, builder
-        self._told = told
+        self._is_told = is_told
         self._begin()
 
     def _begin(self) -> None:
@@ -167,7 +167,7 @@ class FollowedRun:
             self._builder.add(snapshot)
             size = size_of(snapshot)
             self._kept.add(snapshot, snapshot.step, size, is_notable=snapshot.is_notable)
-            if number > news.latest - self._told:
+            if self._is_told and number > news.latest - TOLD_AGAIN:
                 yield number, as_text(self._builder.event(snapshot, number))
 
     def _status(self) -> str:
