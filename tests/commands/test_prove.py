@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from called import call
 
-from lifesigns.prove.changes import PREFIX
+from lifesigns.prove.layers import PREFIX
 from lifesigns.prove.sandbox import SWITCH
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "faulty"

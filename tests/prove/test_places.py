@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from lifesigns._errors import UsageError
-from lifesigns.prove.changes import PREFIX
 from lifesigns.prove.copies import CannotRun, Copies, size_of
+from lifesigns.prove.layers import PREFIX
 from lifesigns.prove.places import new_folder, outermost, parent_for, project, remove
 
 

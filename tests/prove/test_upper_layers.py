@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from lifesigns.prove.layers import MOUNTS, Mount, is_within, layers, mounts
+from lifesigns.prove.layers import MOUNTS, PREFIX, Mount, is_within, layers, mounts
 
 OPEN = ("rw",)
 
@@ -22,6 +22,12 @@ def found(disk, *further, places=()):
 
 
 def test_layers_lie_as_high_as_the_sandbox_allows(disk):
+    assert found(disk) == ["data", "home", "media", "tmp/other"]
+
+
+def test_the_folder_of_another_sandbox_which_may_go_at_any_time_gets_no_layer(disk):
+    (disk / f"tmp/{PREFIX}abc").mkdir()
+
     assert found(disk) == ["data", "home", "media", "tmp/other"]
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-PREFIX = "lifesigns-rerun-"
-"""How the names of sandboxes' folders begin."""
+from lifesigns.prove.layers import PREFIX
+
 MOST_LOOKED_AT = 200_000
 """Files of a tree that are looked at; a larger tree is looked at in part, and that is said."""
 

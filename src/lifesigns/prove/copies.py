@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lifesigns._errors import LifesignsError
-from lifesigns.prove.changes import PREFIX, Changes
+from lifesigns.prove.changes import Changes
+from lifesigns.prove.layers import PREFIX
 
 MOST_OF_DISK = 0.5
 """Share of the free disk that copies may take."""

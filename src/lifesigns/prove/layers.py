@@ -16,6 +16,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+PREFIX = "lifesigns-rerun-"
+"""How the names of sandboxes' folders begin."""
 MOUNTS = Path("/proc/self/mountinfo")
 SYSTEM = ("/dev", "/proc", "/sys")
 """Trees that the kernel makes up. They get no layer."""
@@ -137,11 +139,13 @@ def is_within(path: str, folder: str) -> bool:
 
 
 def _folders(folder: str) -> list[str]:
+    """Those of other sandboxes are left out: they are gone when those end."""
     try:
         with os.scandir(folder) as entries:
-            return [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+            found = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
     except OSError:
         return []
+    return [entry.path for entry in found if not entry.name.startswith(PREFIX)]
 
 
 def _unescaped(path: str) -> str:

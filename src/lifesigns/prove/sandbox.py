@@ -20,9 +20,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from lifesigns.prove._driver import LOOKS, Result, Specification
-from lifesigns.prove.changes import PREFIX, Changes, between, look
+from lifesigns.prove.changes import Changes, between, look
 from lifesigns.prove.copies import CannotRun, Copies
-from lifesigns.prove.layers import MOUNTS, is_within, layers, mounts
+from lifesigns.prove.layers import MOUNTS, PREFIX, is_within, layers, mounts
 from lifesigns.prove.places import (
     PATIENCE,
     common,
@@ -123,6 +123,8 @@ class Sandbox:
         if self.is_copy:
             return self._run_in_copy(wanted, environment)
         outcome = _driven(replace(wanted, layers=self.layers), environment, self.stop)
+        if outcome.refused:  # a folder that was to be covered has gone since, perhaps
+            raise CannotRun(f"The sandbox was refused: {outcome.refused}. Try it again.")
         if self.keep is not None:
             _lay_out(arm, outcome.changes, lambda path: self._upper(arm, path))
         return outcome
