@@ -237,7 +237,7 @@ def test_a_plan_trains_once_unless_the_run_is_recorded(tmp_path):
 
     assert script.asked == [Treatment()]
     assert fresh.findings == known.findings
-    assert known.seconds == 0.0
+    assert known.seconds > 0.1, "a script that starts anew imports torch again"
 
 
 def test_the_price_is_that_of_five_pairs_at_least():

@@ -7,6 +7,9 @@ cured. The pairs stop when the bet on them is settled (see `betting`).
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -164,10 +167,17 @@ def planned(
         arm = arms.fair(Treatment())
         recorded, seconds = _trace(arm), arms.seconds
     else:
-        seconds = recorded.cost.training + recorded.cost.watching
+        seconds = start_of_python() + recorded.cost.training + recorded.cost.watching
     findings = tuple(judge(recorded))
     found = tuple(candidates(arms.program, recorded, findings, auto=auto))
     return Plan(arms.program, measure, recorded, findings, found, seconds)
+
+
+def start_of_python() -> float:
+    """Seconds that a script takes before it can train: Python and torch begin."""
+    begin = time.monotonic()
+    subprocess.run([sys.executable, "-c", "import torch, lifesigns.watch"], check=False)
+    return time.monotonic() - begin
 
 
 def prove(arms: Arms, plan: Plan, limits: Limits, say: Callable[[str], None]) -> Proof:
