@@ -16,6 +16,8 @@ from lifesigns.records import Finding, Trace, grouped
 from lifesigns.remedies import Edit, Refusal, find_manual, for_finding, for_nothing_found
 from lifesigns.report.verdict import alarms
 
+SHOWN = 4
+"""Of a list in the settings of an edit."""
 MOST_FILES = 50
 """Files of a project in which a place is looked for."""
 UNSAFE = re.compile(r'[\x00-\x1f\x7f"\\\udc80-\udcff]')
@@ -197,5 +199,6 @@ def _named(path: str) -> str:
 
 def _short(value: object) -> str:
     if isinstance(value, tuple):
-        return ",".join(map(_short, value))
+        further = f" and {len(value) - SHOWN} more" if len(value) > SHOWN else ""
+        return ",".join(map(_short, value[:SHOWN])) + further
     return f"{value:g}" if isinstance(value, float) else str(getattr(value, "name", value))
