@@ -228,6 +228,17 @@ def test_an_arm_that_was_ended_from_outside_is_no_faulty_one(end, why):
         proved(killed)
 
 
+def test_each_pair_says_what_is_still_ahead():
+    said = []
+
+    proved(answer, said=said)
+
+    pairs = [text.rpartition("; ")[2] for text in said if text.startswith("Pair")]
+    assert pairs[0] == "proved after 4 more wins, in about 0 s."
+    assert pairs[3] == "proved after 1 more win, in about 0 s."
+    assert pairs[4] == "the e-value is 24.8."
+
+
 # --- the plan -------------------------------------------------------------------------------------
 def test_a_plan_trains_once_unless_the_run_is_recorded(tmp_path):
     script = Script(lambda one, _: made.arm())

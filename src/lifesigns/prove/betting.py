@@ -44,17 +44,18 @@ def is_settled(wins: Iterable[bool], needed: float = PROVED) -> bool:
     return not FUTILE < wealth(wins) < needed
 
 
-def pairs_needed(wins: Iterable[bool]) -> int:
+def pairs_needed(wins: Iterable[bool], proved: float = PROVED) -> int:
     """How many wins in a row would prove it from here.
 
     Args:
         wins: So far.
+        proved: The e-value that proves.
 
     Example:
         >>> pairs_needed([]), pairs_needed([True, False])
         (5, 8)
     """
     value, needed = wealth(wins), 0
-    while value < PROVED:
+    while value < proved:
         value, needed = value * WIN, needed + 1
     return needed

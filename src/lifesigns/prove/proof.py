@@ -17,6 +17,7 @@ from statistics import median
 
 import numpy as np
 
+from lifesigns.evidence.sites import counted
 from lifesigns.prove.arm import Arm, Program
 from lifesigns.prove.arms import Arms
 from lifesigns.prove.betting import FUTILE, PROVED, is_settled, pairs_needed, wealth
@@ -258,10 +259,16 @@ class _Proving:
             pair = self._pair(seed, tried)
             yield pair
             wins.append(pair.is_won)
-            outcome = pair.shortcoming or "won"
-            self._say(f"Pair {seed}: {outcome}; the e-value is {wealth(wins):.3g}.")
+            so_far = f"{pair.shortcoming or 'won'}; the e-value is {wealth(wins):.3g}"
             if is_settled(wins, needed):
+                self._say(f"Pair {seed}: {so_far}.")
                 return
+            self._say(f"Pair {seed}: {so_far}; {self._ahead(pairs_needed(wins, needed))}.")
+
+    def _ahead(self, pairs: int) -> str:
+        """How long it takes until it is proved, if the next pairs are won."""
+        seconds = 2 * pairs * self._arms.seconds / self._arms.trainings / self._arms.jobs
+        return f"proved after {counted(pairs, 'more win')}, in about {seconds:.0f} s"
 
     def _pair(self, seed: int, tried: Try) -> Pair:
         without, treated = self._both(seed, tried.candidate)
