@@ -143,11 +143,11 @@ def packed(shares: Bytes) -> Bytes:
         shares: Shape `[2, …]`: activity and saturation, 0 to `FULL`.
 
     Example:
-        >>> silent, rare, often = np.array([[0, 1, 255], [0, 0, 9]], np.uint8).T
-        >>> unpacked(np.minimum(packed(silent), packed(often))).tolist()
-        [255, 9]
-        >>> unpacked(np.minimum(packed(rare), packed(often))).tolist()
-        [1, 9]
+        >>> silent, rare, often = np.array([[[0, 1, 255]], [[0, 0, 9]]], np.uint8).T
+        >>> unpacked(np.minimum(packed(silent.T), packed(often.T))).tolist()
+        [[255], [9]]
+        >>> unpacked(np.minimum(packed(rare.T), packed(often.T))).tolist()
+        [[1], [9]]
     """
     held = FULL - shares
     np.minimum(shares[0] - np.uint8(1) - (shares[0] > HALF), SILENT, out=held[0, ...])
