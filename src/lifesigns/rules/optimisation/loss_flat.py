@@ -182,11 +182,11 @@ def _example(
     )
 
 
-def _dropped(share: float, noise: float = 0.03, correlation: float = 0.0) -> Trace:
+def _dropped(share: float, correlation: float = 0.0, **around: float) -> Trace:
     """A flat loss behind a dropout of this share."""
     operations = ("linear", "relu", "dropout", "linear/1")
     varied = np.random.default_rng(0).standard_normal((64, 4))
-    known = _example(_around(1, noise), operations=operations, correlation=correlation, x=varied)
+    known = _example(_around(**around), operations=operations, correlation=correlation, x=varied)
     graph = known.snapshots[0].graph
     sites = tuple(
         example.with_details(site, p=share) if site.kind is Kind.DROPOUT else site
@@ -209,9 +209,11 @@ def _unknown(losses: Sequence[float]) -> Trace:
     return example.without(_example(losses), [Quantity.LOSS])
 
 
-def _around(level: float, noise: float = 0.03) -> list[float]:
+def _around(level: float = 1.0, noise: float = 0.03) -> list[float]:
     return list(level + noise * np.random.default_rng(0).standard_normal(STEPS))
 
+
+_OUTLIERS = {"level": 1.1, "noise": 1.5}
 
 RULE = Rule(
     code="OPT003",
@@ -329,10 +331,10 @@ what outputs that correlate with the targets have learned.
         ),
         Case(
             "outliers blur the loss of outputs that correlate with the targets",
-            lambda: _dropped(0.95, noise=1.5, correlation=0.34),
+            lambda: _dropped(0.95, correlation=0.34, **_OUTLIERS),
             Severity.NOTE,
         ),
-        Case("outliers blur the loss", lambda: _dropped(0.95, noise=1.5), Severity.WARNING),
+        Case("outliers blur the loss", lambda: _dropped(0.95, **_OUTLIERS), Severity.WARNING),
         Case("few steps", lambda: _example(_around(1)[:30]), None),
         Case(
             "nothing but linear layers",
