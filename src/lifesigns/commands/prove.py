@@ -67,7 +67,6 @@ def prove_remedy(target: str, arguments: list[str], wanted: Wanted, *, module: b
         UsageError: There is no such script, or the run file does not say how it was started.
         Interrupted: Ctrl-C; nothing is left.
     """
-    _check_extra()
     program, recorded = asked_for(target, arguments, module)
     folder = wanted.output and new_folder(wanted.output)
     timeout = seconds_for(recorded) if wanted.timeout is None else wanted.timeout
@@ -134,12 +133,3 @@ def _apply(proof: Proof) -> None:
     else:
         for line in write(proof.chosen):
             say(line)
-
-
-def _check_extra() -> None:
-    try:
-        import libcst  # noqa: F401
-    except ImportError as error:
-        raise UsageError(
-            "lifesigns prove needs LibCST. Install it: pip install 'lifesigns[prove]'."
-        ) from error
