@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lifesigns import _outputs
-from lifesigns._errors import Interrupted, UsageError
+from lifesigns._errors import Interrupted
 from lifesigns.prove.applying import write
 from lifesigns.prove.arms import Arms
 from lifesigns.prove.as_json import SCHEMA, plan_as_json, proof_as_json
