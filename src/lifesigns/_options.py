@@ -5,7 +5,6 @@ Like `cli`, it imports nothing before it is needed: `lifesigns --help` waits for
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterable
 from enum import Enum
@@ -14,14 +13,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lifesigns._errors import UsageError, cut
+from lifesigns._errors import cut
 from lifesigns._outputs import STDOUT, report_file
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from lifesigns.prove.proof import Limits
-    from lifesigns.prove.scores import Measure
     from lifesigns.rules import Selection
     from lifesigns.settings import Settings
 
@@ -257,41 +254,6 @@ def selected(settings: Settings, select: list[str] | None, ignore: list[str] | N
     chosen = settings.select if select is None else _words(select)
     left = settings.ignore if ignore is None else _words(ignore)
     return Selection.of(chosen, left, settings.sites)
-
-
-def measured(metric: str, *, lower: bool, margin: float) -> Measure:
-    """How trainings are scored.
-
-    Args:
-        metric: A key, or a regular expression with one group; empty for the default.
-        lower: Whether lower is better.
-        margin: Share by which one must be better.
-
-    Raises:
-        UsageError: It is no regular expression with one group.
-    """
-    from lifesigns.prove.scores import Measure
-
-    if "(" in metric:
-        try:
-            groups = re.compile(metric).groups
-        except re.error as error:
-            raise UsageError(f"--metric {metric!r} is no regular expression: {error}.") from error
-        if groups != 1:
-            raise UsageError(f"--metric {metric!r} has {groups} groups; it needs one, the number.")
-    return Measure(metric, lower, margin)
-
-
-def limited(tries: int, pairs: int) -> Limits:
-    """What a proof may spend.
-
-    Args:
-        tries: Remedies.
-        pairs: Seeds.
-    """
-    from lifesigns.prove.proof import Limits
-
-    return Limits(tries, pairs)
 
 
 def say_misplaced(context: typer.Context, script: str, arguments: Iterable[str]) -> None:

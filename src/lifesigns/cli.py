@@ -164,11 +164,12 @@ def prove(
 ) -> None:
     """Train with and without a remedy; say if it is proved."""
     from lifesigns.commands.prove import Wanted, prove_remedy
+    from lifesigns.prove.proof import Limits
+    from lifesigns.prove.scores import Measure
 
     opt.say_misplaced(context, script, arguments or [])
-    how = opt.measured(metric, lower=lower, margin=margin)
-    folder, limits = output, opt.limited(tries, pairs)
-    wanted = Wanted(how, limits, jobs, timeout, allow_network, auto, dry_run, apply, folder, json)
+    how, limits = Measure(metric, lower, margin), Limits(tries, pairs)
+    wanted = Wanted(how, limits, jobs, timeout, allow_network, auto, dry_run, apply, output, json)
     raise typer.Exit(prove_remedy(script, arguments or [], wanted, module=module))
 
 

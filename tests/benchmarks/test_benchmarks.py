@@ -14,9 +14,8 @@ SMALL = {
     "lab.py": (["--quick", "--only", "2-8"], "2-8-8-2, batch 32"),
     "live.py": (["--smoke"], "writing the run file"),
     "placebo.py": (["--smoke"], "another seed"),
+    "prove.py": (["--only", "decay_that", "--orders", "none", "--pairs", "1"], "decay_that_wins"),
 }
-NEEDS_CASES = ("prove.py",)
-"""Their cases are not part of the project."""
 
 
 def run(name, *arguments):
@@ -36,7 +35,7 @@ def test_a_benchmark_runs_to_its_end(name):
     assert process.stderr == ""  # progress is for terminals
 
 
-@pytest.mark.parametrize("name", [*SMALL, *NEEDS_CASES])
+@pytest.mark.parametrize("name", SMALL)
 def test_every_benchmark_has_a_quick_form(name):
     assert "--quick" in run(name, "--help").stdout
 

@@ -139,14 +139,15 @@ def test_a_network_is_there_if_it_is_allowed(project, run_script, covered):
 def test_where_a_layer_is_refused_a_copy_is_used_and_the_reason_is_said(
     project, run_script, monkeypatch
 ):
-    impossible = [str(project), "/no/such/folder"]
+    no_folder = str(project / "train.py")
+    impossible = [str(project), no_folder]
     monkeypatch.setattr("lifesigns.prove.sandbox.layers", lambda *_: impossible)
 
     with Sandbox(project / "train.py", project) as sandbox:
         end, before = run_script(sandbox, nasty.RELATIVE["resume"])
 
         assert sandbox.is_copy
-        assert "/no/such/folder" in sandbox.warning()
+        assert no_folder in sandbox.warning()
     assert end.code == 0
     assert nasty.digest(project.parent) == before
 
@@ -181,3 +182,12 @@ def test_what_is_kept_lies_under_the_paths_of_outside(
     assert (arm / f"files{project}/sub/new").read_text() == "x"
     assert (arm / "output.txt").read_text() == "hello\n"
     assert not {"layers", "copies"} & {path.name for path in arm.iterdir()}
+
+
+def test_a_folder_that_is_gone_before_the_script_begins_hinders_nobody(project, covered, tmp_path):
+    with Sandbox(project / "train.py", project) as sandbox:
+        sandbox.layers.append(str(tmp_path / "gone"))
+
+        end = sandbox.run([sys.executable, "-c", "print('begun')"], os.environ)
+
+    assert (end.refused, end.output) == ("", "begun\n")

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lifesigns._errors import UsageError
-from lifesigns._options import measured
 from lifesigns.prove.scores import MARGIN, Measure, Scored, shortcoming, skill
 from lifesigns.records import Trace
 
@@ -131,8 +130,8 @@ def test_a_metric_is_missing_where_nothing_went_wrong_and_nothing_was_printed(ar
 
 @pytest.mark.parametrize("metric", ["(", "a(b)(c)", "a(?:b)"])
 def test_a_regular_expression_needs_one_group(metric):
-    with pytest.raises(UsageError, match="--metric"):
-        measured(metric, lower=False, margin=0.1)
+    with pytest.raises(UsageError, match="The metric"):
+        Measure(metric)
 
 
 # --- cured ----------------------------------------------------------------------------------------

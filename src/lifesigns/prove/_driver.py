@@ -17,7 +17,7 @@ import signal
 import stat
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,15 +113,22 @@ def _enter(wanted: Specification, paths: list[str]) -> list[_Layer]:
     )
     _linux.mount(None, "/", None, _linux.RECURSIVE | _linux.PRIVATE)
     _linux.mount(wanted.sandbox, wanted.sandbox, None, _linux.BIND)
-    lowers = [(path, os.open(path, os.O_PATH | os.O_DIRECTORY)) for path in paths]
+    lowers = list(_opened(paths))
     _write_protect([mount for mount in table if mount.path not in KEPT_AS_THEY_ARE])
-    held = [_cover(wanted.sandbox, number, *lower) for number, lower in enumerate(lowers)]
+    held = [_cover(wanted.sandbox, *lower) for lower in lowers]
     if os.path.isdir(SHARED):  # noqa: PTH112
         _linux.mount("tmpfs", SHARED, "tmpfs", _linux.NO_SUID | _linux.NO_DEVICES)
     _linux.mount("tmpfs", f"{wanted.sandbox}/layers", "tmpfs", _linux.READ_ONLY)
     if network:
         _linux.start_loopback()
     return held
+
+
+def _opened(paths: list[str]) -> Iterator[tuple[int, str, int]]:
+    """Number, path and descriptor of each folder; one that has gone meanwhile needs no layer."""
+    for number, path in enumerate(paths):
+        with suppress(FileNotFoundError):
+            yield number, path, os.open(path, os.O_PATH | os.O_DIRECTORY)
 
 
 def _enter_namespaces(flags: int) -> None:

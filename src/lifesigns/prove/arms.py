@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -96,3 +98,10 @@ class Arms:
             reason = f"it was ended by signal {-arm.end.code}"
         if reason:
             raise CannotRun(f"{self.program.target} cannot be run fairly in a sandbox: {reason}.")
+
+
+def seconds_to_start() -> float:
+    """What an arm takes before it can train: Python and torch begin."""
+    begin = time.monotonic()
+    subprocess.run([sys.executable, "-c", "import torch, lifesigns.watch"], check=False)
+    return time.monotonic() - begin

@@ -13,7 +13,7 @@ from lifesigns.prove.arm import Program
 from lifesigns.prove.places import project
 from lifesigns.prove.treatment import Treatment
 from lifesigns.records import Finding, Trace, grouped
-from lifesigns.remedies import Edit, Refusal, find_manual, for_finding, for_nothing_found
+from lifesigns.remedies import Edit, Refusal, for_finding, for_nothing_found
 from lifesigns.report.verdict import alarms
 
 SHOWN = 4
@@ -36,11 +36,6 @@ class Candidate:
     """The same file as it is."""
     refusal: str = ""
     """Why the edit cannot be written into the source."""
-
-    @property
-    def title(self) -> str:
-        """What it does, as the manual says it."""
-        return find_manual(self.edit.name).title
 
     @property
     def details(self) -> str:

@@ -7,9 +7,6 @@ cured. The pairs stop when the bet on them is settled (see `betting`).
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -19,7 +16,7 @@ import numpy as np
 
 from lifesigns.evidence.sites import counted
 from lifesigns.prove.arm import Arm, Program
-from lifesigns.prove.arms import Arms
+from lifesigns.prove.arms import Arms, seconds_to_start
 from lifesigns.prove.betting import FUTILE, PROVED, is_settled, pairs_needed, wealth
 from lifesigns.prove.candidates import Candidate, candidates
 from lifesigns.prove.copies import CannotRun
@@ -168,17 +165,10 @@ def planned(
         arm = arms.fair(Treatment())
         recorded, seconds = _trace(arm), arms.seconds
     else:
-        seconds = start_of_python() + recorded.cost.training + recorded.cost.watching
+        seconds = seconds_to_start() + recorded.cost.training + recorded.cost.watching
     findings = tuple(judge(recorded))
     found = tuple(candidates(arms.program, recorded, findings, auto=auto))
     return Plan(arms.program, measure, recorded, findings, found, seconds)
-
-
-def start_of_python() -> float:
-    """Seconds that a script takes before it can train: Python and torch begin."""
-    begin = time.monotonic()
-    subprocess.run([sys.executable, "-c", "import torch, lifesigns.watch"], check=False)
-    return time.monotonic() - begin
 
 
 def prove(arms: Arms, plan: Plan, limits: Limits, say: Callable[[str], None]) -> Proof:

@@ -123,7 +123,7 @@ class Sandbox:
         if self.is_copy:
             return self._run_in_copy(wanted, environment)
         outcome = _driven(replace(wanted, layers=self.layers), environment, self.stop)
-        if outcome.refused:  # a folder that was to be covered has gone since, perhaps
+        if outcome.refused:
             raise CannotRun(f"The sandbox was refused: {outcome.refused}. Try it again.")
         if self.keep is not None:
             _lay_out(arm, outcome.changes, lambda path: self._upper(arm, path))

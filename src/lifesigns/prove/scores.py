@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from lifesigns._errors import cut
+from lifesigns._errors import UsageError, cut
 from lifesigns.prove.arm import Arm
 from lifesigns.records import LossCurve, Severity, Trace
 from lifesigns.report.verdict import alarms
@@ -35,7 +35,11 @@ RECORDED = 100
 
 @dataclass(frozen=True)
 class Measure:
-    """How a training is scored."""
+    """How a training is scored.
+
+    Raises:
+        UsageError: The metric looks like a regular expression, but is none with one group.
+    """
 
     metric: str = ""
     """What the script prints: a key of its last line of JSON, or a regular expression with one
@@ -45,6 +49,18 @@ class Measure:
     """Of the larger score, and at least of 1."""
     noise: float = 0.0
     """What identical arms may differ by, in the unit of the score."""
+
+    def __post_init__(self) -> None:
+        if "(" not in self.metric:
+            return
+        try:
+            groups = re.compile(self.metric).groups
+        except re.error as error:
+            raise UsageError(
+                f"The metric {self.metric!r} is no regular expression: {error}."
+            ) from error
+        if groups != 1:
+            raise UsageError(f"The metric {self.metric!r} has {groups} groups; expected one.")
 
     @property
     def name(self) -> str:
@@ -133,10 +149,21 @@ class Scored:
             measure: How it is scored.
         """
         trace = Trace() if arm.trace is None else arm.trace
+        return cls.judged(measure.score(arm), trace, arm.how)
+
+    @classmethod
+    def judged(cls, score: float, trace: Trace, how: str = FINISHED) -> Scored:
+        """Judges a run whose score is known.
+
+        Args:
+            score: NaN if it has none.
+            trace: What was recorded of it.
+            how: How it ended.
+        """
         found = alarms(judge(trace))
         rules = tuple(dict.fromkeys(finding.rule for finding in found))
         errors = tuple(f.rule for f in found if f.severity is Severity.ERROR)
-        return cls(measure.score(arm), skill(trace), rules, errors, arm.how, trace.losses)
+        return cls(score, skill(trace), rules, errors, how, trace.losses)
 
 
 def shortcoming(measure: Measure, rule: str, faulty: Scored, other: Scored) -> str:
