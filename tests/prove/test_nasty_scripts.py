@@ -139,15 +139,15 @@ def test_a_network_is_there_if_it_is_allowed(project, run_script, covered):
 def test_where_a_layer_is_refused_a_copy_is_used_and_the_reason_is_said(
     project, run_script, monkeypatch
 ):
-    no_folder = str(project / "train.py")
-    impossible = [str(project), no_folder]
+    no_folder = project / "base.sqlite"
+    impossible = [str(project), str(no_folder)]
     monkeypatch.setattr("lifesigns.prove.sandbox.layers", lambda *_: impossible)
 
     with Sandbox(project / "train.py", project) as sandbox:
         end, before = run_script(sandbox, nasty.RELATIVE["resume"])
 
         assert sandbox.is_copy
-        assert no_folder in sandbox.warning()
+        assert str(no_folder) in sandbox.warning()
     assert end.code == 0
     assert nasty.digest(project.parent) == before
 
