@@ -113,11 +113,14 @@ def test_a_file_that_changed_meanwhile_stays_as_it_is(script, meanwhile):
     assert not script.exists() or script.read_text() == "mine\n"
 
 
-def test_a_file_that_cannot_be_written_is_an_error_of_the_user(script, monkeypatch):
-    def refused(self, data):
-        raise PermissionError(13, "Permission denied")
+def test_where_the_disk_fails_the_script_is_as_it_was(script, monkeypatch):
+    def refused(*_):
+        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(type(script), "write_bytes", refused)
+    monkeypatch.setattr("lifesigns._outputs.put", refused)
 
-    with pytest.raises(LifesignsError, match="cannot be written: Permission denied"):
+    with pytest.raises(LifesignsError, match="could not be written: No space left on device"):
         list(write(made.candidate(str(script), BEFORE, AFTER)))
+
+    assert script.read_bytes() == BEFORE.encode()
+    assert others(script) == []

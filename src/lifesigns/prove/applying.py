@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from lifesigns import _outputs
 from lifesigns._errors import LifesignsError
 from lifesigns.prove.candidates import Candidate
 
@@ -31,12 +32,9 @@ def write(candidate: Candidate) -> Iterator[str]:
         if not path.is_file() or path.read_bytes() != original:
             raise LifesignsError(f"{path} was changed since the proof began. Prove it once more.")
         backup = None if _is_kept_by_git(path) else _free(path)
-        try:
-            if backup is not None:
-                backup.write_bytes(original)
-            path.write_bytes(text.encode())
-        except OSError as error:
-            raise LifesignsError(f"{path} cannot be written: {error.strerror}.") from error
+        if backup is not None:
+            _outputs.write(backup, original)
+        _outputs.write(path, text.encode())
         where = "git has the former text" if backup is None else f"the former text is in {backup}"
         yield f"Written into {path}; {where}."
 
