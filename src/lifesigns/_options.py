@@ -223,6 +223,41 @@ Fault = Annotated[
     ),
 ]
 
+LabData = Annotated[
+    str | None, typer.Option(metavar="NAME|FILE", help="digits, iris, …, or a .csv or .npz file.")
+]
+Target = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="Target column of a CSV. [default: last]")
+]
+Net = Annotated[str | None, typer.Option(metavar="WIDTHS", help="Hidden layers. [default: 64-64]")]
+Activation = Annotated[
+    str | None, typer.Option(metavar="A,B,…", help="relu, tanh, …, none. [default: relu]")
+]
+Init = Annotated[
+    str | None, typer.Option(metavar="A,B,…", help="he, glorot, zeros, … [default: he]")
+]
+LabLoss = Annotated[str | None, typer.Option(metavar="A,B,…", help="[default: cross_entropy]")]
+Optimizer = Annotated[str | None, typer.Option(metavar="A,B,…", help="sgd, adam, … [default: sgd]")]
+Rate = Annotated[
+    str | None,
+    typer.Option(metavar="RATES", help="0.1 or 0.01,0.1 or 1e-3:1:log; tuned per cell."),
+]
+Lesson = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Begin with this lesson, such as zero-start.")
+]
+PlayData = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.csv", help="Put your own data in: the last column is the target."),
+]
+PlayLang = Annotated[
+    Lang | None, typer.Option(metavar="en|zh", help="[default: that of the browser]")
+]
+PlayFile = Annotated[
+    Path,
+    typer.Option("-o", "--output", metavar="FILE", help="Where; - is standard output."),
+]
+NoOpen = Annotated[bool, typer.Option("--no-open", help="Only write it.")]
+
 
 def settings_of(start: Path) -> Settings:
     """The settings of the project that `start` belongs to.

@@ -294,32 +294,14 @@ def lab(
     design: Annotated[
         Path | None, typer.Argument(metavar="[DESIGN.toml]", help="The same settings as a file.")
     ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(metavar="NAME|FILE", help="digits, iris, …, or a .csv or .npz file."),
-    ] = None,
-    target: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Target column of a CSV. [default: last]")
-    ] = None,
-    net: Annotated[
-        str | None, typer.Option(metavar="WIDTHS", help="Hidden layers. [default: 64-64]")
-    ] = None,
-    activation: Annotated[
-        str | None, typer.Option(metavar="A,B,…", help="relu, tanh, …, none. [default: relu]")
-    ] = None,
-    init: Annotated[
-        str | None, typer.Option(metavar="A,B,…", help="he, glorot, zeros, … [default: he]")
-    ] = None,
-    loss: Annotated[
-        str | None, typer.Option(metavar="A,B,…", help="[default: cross_entropy]")
-    ] = None,
-    optimizer: Annotated[
-        str | None, typer.Option(metavar="A,B,…", help="sgd, adam, … [default: sgd]")
-    ] = None,
-    rate: Annotated[
-        str | None,
-        typer.Option(metavar="RATES", help="0.1 or 0.01,0.1 or 1e-3:1:log; tuned per cell."),
-    ] = None,
+    data: opt.LabData = None,
+    target: opt.Target = None,
+    net: opt.Net = None,
+    activation: opt.Activation = None,
+    init: opt.Init = None,
+    loss: opt.LabLoss = None,
+    optimizer: opt.Optimizer = None,
+    rate: opt.Rate = None,
     seeds: Annotated[int | None, typer.Option(metavar="N", help="[default: 8]")] = None,
     steps: Annotated[int | None, typer.Option(metavar="N", help="[default: 500]")] = None,
     batch: Annotated[int | None, typer.Option(metavar="N", help="[default: 32]")] = None,
@@ -394,3 +376,17 @@ def claims(
     from lifesigns.commands.claims import claims as command
 
     raise typer.Exit(command(names or [], quick=quick, out=out, json_output=json, fresh=fresh))
+
+
+@app.command()
+def play(
+    lesson: opt.Lesson = None,
+    data: opt.PlayData = None,
+    lang: opt.PlayLang = None,
+    output: opt.PlayFile = Path("play.html"),
+    no_open: opt.NoOpen = False,
+) -> None:
+    """Write the playground, one file for the browser, and open it."""
+    from lifesigns.commands.play import play as command
+
+    raise typer.Exit(command(output, lesson=lesson, data=data, lang=lang, opened=not no_open))

@@ -65,8 +65,38 @@ def html_around(
         connect: Where the page may send requests to: `connect-src` of its policy.
         styles: Files of `browser/`, in their order.
     """
-    scripts, sheets = _scripts(entry), _sheets(styles)
-    policy = _policy(scripts, sheets, connect)
+    return html_of(
+        _scripts(entry),
+        _sheets(styles),
+        source,
+        title=title,
+        noscript=noscript,
+        connect=connect,
+    )
+
+
+def html_of(
+    scripts: tuple[str, ...],
+    sheets: tuple[str, ...],
+    source: str,
+    *,
+    title: str,
+    noscript: str = "",
+    connect: str = "'none'",
+    worker: str = "'none'",
+) -> str:
+    """A page of these scripts and styles, under a policy that allows nothing else.
+
+    Args:
+        scripts: Texts that may stand in a `<script>` (`closed`), in the order in which they run.
+        sheets: Texts of styles likewise.
+        source: Markup that stands before the scripts.
+        title: Plain text.
+        noscript: Markup for readers without JavaScript.
+        connect: Where the page may send requests to: `connect-src` of its policy.
+        worker: Where workers may come from: `worker-src` of its policy.
+    """
+    policy = _policy(scripts, sheets, connect, worker)
     return "\n".join(
         [
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
@@ -83,11 +113,13 @@ def html_around(
     )
 
 
-def _policy(scripts: tuple[str, ...], sheets: tuple[str, ...], connect: str) -> str:
+def _policy(
+    scripts: tuple[str, ...], sheets: tuple[str, ...], connect: str, worker: str
+) -> str:
     return (
         f"default-src 'none'; script-src {' '.join(map(digest, scripts))}; "
         f"style-src {' '.join(map(digest, sheets))}; img-src data:; "
-        f"connect-src {connect}; base-uri 'none'; form-action 'none'"
+        f"connect-src {connect}; worker-src {worker}; base-uri 'none'; form-action 'none'"
     )
 
 
@@ -109,24 +141,32 @@ def inert_json(value: Any) -> str:
 def _scripts(entry: str) -> tuple[str, ...]:
     """The libraries, and the modules that `entry` needs as one script."""
     files = [file.name for file in _BROWSER.iterdir() if file.name.endswith(".js")]
-    script = link({name: _text(name) for name in files}, entry)
-    return tuple(_closed(text) for text in (*map(_text, LIBRARIES), script))
+    script = link({name: asset(name) for name in files}, entry)
+    return tuple(closed(text) for text in (*map(asset, LIBRARIES), script))
 
 
 @functools.cache
 def _sheets(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(_closed(_text(name)) for name in names)
+    return tuple(closed(asset(name)) for name in names)
 
 
-def _closed(text: str) -> str:
+def closed(text: str) -> str:
     """A script or style as it can stand in its element.
 
     Comments that name a source map would make a debugger ask for it.
+
+    Args:
+        text: A script or style; one that would end its element is an error.
     """
     if re.search(r"</(script|style)|<!--", text, re.I):
         raise ValueError("a script or style of the page would end the element it stands in")
     return re.sub(r"^//# sourceMappingURL=.*$", "", text, flags=re.M).strip()
 
 
-def _text(name: str) -> str:
+def asset(name: str) -> str:
+    """The text of a file of the page.
+
+    Args:
+        name: Below `browser/`.
+    """
     return _BROWSER.joinpath(*name.split("/")).read_text(encoding="utf-8")

@@ -1,0 +1,61 @@
+"""`lifesigns play`: the playground, written as one file and opened."""
+
+from __future__ import annotations
+
+import sys
+import webbrowser
+from pathlib import Path
+
+from lifesigns import _outputs
+from lifesigns._errors import UsageError
+from lifesigns.play import play_html
+
+
+def play(
+    output: Path,
+    *,
+    lesson: str | None = None,
+    data: Path | None = None,
+    lang: str | None = None,
+    opened: bool = True,
+) -> int:
+    """Writes the playground, the whole file or nothing, and opens it in a browser.
+
+    Args:
+        output: An earlier playground there is replaced; `-` is standard output, and not opened.
+        lesson: The lesson that it begins with; None: the free playground.
+        data: A CSV file that is put in as the user's own data.
+        lang: `en` or `zh`; None: the language of the browser.
+        opened: Whether to open it.
+
+    Returns:
+        The exit code, 0.
+
+    Raises:
+        UsageError: There is no such lesson, `data` is no table, or `output` no place for a page.
+        LifesignsError: It cannot be written there; what was there before is untouched.
+    """
+    is_file = output != _outputs.STDOUT
+    if is_file:
+        _outputs.report_file(output)
+    _outputs.check_distinct((output,), inputs=() if data is None else (data,))
+    _outputs.write(output, play_html(lesson=lesson, lang=lang, csv=_own(data)))
+    if is_file:
+        print(f"The playground is in {output}.", file=sys.stderr)
+    if is_file and opened:
+        webbrowser.open(output.absolute().as_uri())
+    return 0
+
+
+def _own(path: Path | None) -> tuple[str, str] | None:
+    """Name and text of the user's table."""
+    if path is None:
+        return None
+    try:
+        return path.name, path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"--data {path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise UsageError(
+            f"--data {path} is not text in UTF-8: save it as CSV, UTF-8, and try again."
+        ) from None

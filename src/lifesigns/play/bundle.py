@@ -1,0 +1,52 @@
+"""The playground's modules as two scripts: the engine, which a worker runs as well, and the page.
+
+Modules import one another by their true relative paths, so that editors and Node find them. The
+linker knows one folder only; here each import is written from the root of the package.
+"""
+
+from __future__ import annotations
+
+import functools
+import posixpath
+import re
+from importlib import resources
+
+from lifesigns.report.page.linker import link
+
+FOLDERS = ("play/engine", "play/page", "report/page/browser")
+ENGINE, PAGE = "play/page/worker.js", "play/page/main.js"
+"""What runs in a worker and beside the page, and what draws the page."""
+_FROM = re.compile(r'^(import \{[^}]*\} from )"(\.{1,2}/[\w/.]+\.js)";$', re.M)
+
+
+@functools.cache
+def scripts() -> tuple[str, str]:
+    """The engine's script and the page's; the page's finds the engine in `globalThis.play`."""
+    found = dict(pair for folder in FOLDERS for pair in _modules(folder))
+    return link(found, ENGINE), link(found, PAGE)
+
+
+def rooted(name: str, source: str) -> str:
+    """A module whose imports are written from the root.
+
+    Args:
+        name: Where it stands, such as `play/page/main.js`.
+        source: Its text.
+
+    Example:
+        >>> rooted("play/page/main.js", 'import { a } from "../engine/a.js";')
+        'import { a } from "./play/engine/a.js";'
+    """
+    here = posixpath.dirname(name)
+
+    def found(match: re.Match[str]) -> str:
+        return f'{match[1]}"./{posixpath.normpath(posixpath.join(here, match[2]))}";'
+
+    return _FROM.sub(found, source)
+
+
+def _modules(folder: str) -> list[tuple[str, str]]:
+    place = resources.files("lifesigns").joinpath(*folder.split("/"))
+    files = [file for file in place.iterdir() if file.name.endswith(".js")]
+    names = {f"{folder}/{file.name}": file.read_text(encoding="utf-8") for file in files}
+    return [(name, rooted(name, text)) for name, text in sorted(names.items())]

@@ -1,0 +1,20 @@
+// The engine as the page sees it: a script of its own, which stands before this one.
+
+const { play } = globalThis;
+
+export const ACTIVATIONS = play.ACTIVATIONS;
+export const INITIALISERS = play.INITIALISERS;
+export const SOURCES = play.SOURCES;
+export const FIELDS = play.FIELDS;
+export const HIDDEN = play.HIDDEN;
+export const LOSSES = play.LOSSES;
+export const Session = play.Session;
+export const changed = play.changed;
+export const validated = play.validated;
+export const logistic = play.logistic;
+
+/** The text of the engine's script, for a worker. */
+export const TEXT = play.text;
+
+/** The setting that stands when nothing was chosen. */
+export const STANDARD = validated({}).setting;

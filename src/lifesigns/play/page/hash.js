@@ -1,0 +1,51 @@
+// The address holds the whole state: what differs from the default setting, readable and versioned.
+//
+//   #v=1&data.name=moons&network.hidden=8+relu&other.optimizer.rate=0.5&lesson=zero-start&free=…
+
+import { places, read, write } from "./setting_keys.js";
+
+const VERSION = "1";
+const OTHER = "other.";
+const OWN = ["lesson", "free", "view", "speed"];
+
+/** The state as the part of an address behind `#`. */
+export function toHash({ setting, difference, lesson, free, tab }, standard) {
+  const words = new URLSearchParams({ v: VERSION });
+  for (const [key, value] of places(setting)) {
+    if (value !== read(standard, key) && value !== undefined && value !== null) words.set(key, String(value));
+  }
+  if (difference) words.set(OTHER + difference.key, String(difference.value));
+  if (lesson) words.set("lesson", lesson);
+  if (free) words.set("free", free);
+  if (tab) words.set("view", tab);
+  return words.toString();
+}
+
+/** What an address says: the setting, the other network's difference and the rest.
+ *
+ * @returns {{setting, difference, lesson, free, tab, problem}}  `problem` says what was not understood
+ */
+export function fromHash(text, standard) {
+  const words = new URLSearchParams(text.replace(/^#/, ""));
+  const state = { setting: standard, difference: null, lesson: words.get("lesson"), free: words.get("free"), tab: words.get("view"), problem: null };
+  const version = words.get("v");
+  if (version === null) return state;
+  if (version !== VERSION) return { ...state, problem: { newer: version } };
+  for (const [key, text] of words) {
+    if (key === "v" || OWN.includes(key)) continue;
+    const isOther = key.startsWith(OTHER);
+    const place = isOther ? key.slice(OTHER.length) : key;
+    const before = read(standard, place);
+    if (before === undefined && !/^network\./.test(place) && place !== "initialiser.value") return { ...state, problem: { key: place } };
+    const value = typed(text, before);
+    if (isOther) state.difference = { key: place, value };
+    else state.setting = write(state.setting, place, value);
+  }
+  return state;
+}
+
+function typed(text, like) {
+  if (typeof like === "boolean") return text === "true";
+  if (typeof like === "number" || (like === undefined && text.trim() !== "" && Number.isFinite(Number(text)))) return Number(text);
+  return text;
+}
