@@ -1,0 +1,54 @@
+"""The data sets that scikit-learn brings along, packed for the page: the module `bundled.js`.
+
+Numbers of digits are signs from `0` (0) to `@` (16); a letter stands for as many zeros as its place
+in the alphabet. Iris and wine are decimals, stored as whole numbers and a divisor.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from lifesigns._errors import extra
+
+with extra("lab"):
+    from sklearn import datasets
+
+_DIVISORS = {"digits": 1, "iris": 10, "wine": 100}
+_READERS: dict[str, Callable[..., Any]] = {
+    "iris": datasets.load_iris,
+    "wine": datasets.load_wine,
+    "digits": datasets.load_digits,
+}
+
+
+def source() -> str:
+    """The text of `bundled.js`."""
+    packed = {name: _packed(name, read()) for name, read in _READERS.items()}
+    text = json.dumps(packed, separators=(",", ":"))
+    return f"// Made by lifesigns.play.bundled from scikit-learn.\nexport const BUNDLED = {text};\n"
+
+
+def _packed(name: str, read: Any) -> dict[str, Any]:
+    divisor = _DIVISORS[name]
+    numbers = np.rint(read.data * divisor).astype(int).ravel()
+    exact = numbers / divisor
+    if not (exact == read.data.ravel()).all():
+        raise ValueError(f"{name} has more decimals than 1/{divisor} holds; choose another divisor")
+    return {
+        "features": read.data.shape[1],
+        "divisor": divisor,
+        "names": [*map(str, read.feature_names), "class"],
+        "classes": [str(each) for each in read.target_names],
+        "inputs": _signs(numbers.tolist()) if name == "digits" else numbers.tolist(),
+        "targets": "".join(map(str, read.target.tolist())),
+    }
+
+
+def _signs(numbers: list[int]) -> str:
+    text = "".join(chr(ord("0") + number) for number in numbers)
+    return re.sub(r"0{1,26}", lambda run: chr(ord("a") + len(run[0]) - 1), text)

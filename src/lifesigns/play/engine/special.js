@@ -1,0 +1,39 @@
+// Functions that formulas of the catalogue use and JavaScript lacks.
+
+const ROOT_PI = 1.772453850905516;
+const FAR = 2.5;
+const LEVELS = 120;
+
+/** log(exp(a) + exp(b)), without overflow. */
+export function logaddexp(a, b) {
+  if (a === b) return a + Math.LN2;
+  return a > b ? a + Math.log1p(Math.exp(b - a)) : b + Math.log1p(Math.exp(a - b));
+}
+
+/** 1 - erf(x): by the series of erf near 0, and by its continued fraction farther out. */
+export function erfc(x) {
+  if (Number.isNaN(x)) return NaN;
+  if (x < 0) return 2 - erfc(-x);
+  if (x > 27) return 0;
+  return x < FAR ? 1 - series(x) : fraction(x);
+}
+
+/** erf(x) = 2/√π exp(-x²) Σ 2ⁿ x²ⁿ⁺¹ / (2n + 1)!!, of which no term is negative. */
+function series(x) {
+  const twice = 2 * x * x;
+  let term = x;
+  let sum = x;
+  for (let n = 3; term > sum * 1e-17; n += 2) {
+    term *= twice / n;
+    sum += term;
+  }
+  return ((2 * sum) / ROOT_PI) * Math.exp(-x * x);
+}
+
+/** erfc(x) = exp(-x²) / (√π (x + (1/2) / (x + 1 / (x + (3/2) / (x + …))))), from the inside. */
+function fraction(x) {
+  let below = x;
+  const levels = Math.ceil(LEVELS / x) + 8;
+  for (let k = levels; k >= 1; k--) below = x + k / 2 / below;
+  return Math.exp(-x * x) / (ROOT_PI * below);
+}
