@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lifesigns import _outputs
 from lifesigns._errors import UsageError
-from lifesigns.play import play_html
+from lifesigns.play.file import play_html
 
 
 def play(

@@ -11,9 +11,10 @@ import posixpath
 import re
 from importlib import resources
 
+from lifesigns._errors import extra
 from lifesigns.report.page.linker import link
 
-FOLDERS = ("play/engine", "play/page", "report/page/browser")
+FOLDERS = ("play/page", "report/page/browser")
 ENGINE, PAGE = "play/page/worker.js", "play/page/main.js"
 """What runs in a worker and beside the page, and what draws the page."""
 _FROM = re.compile(r'^(import \{[^}]*\} from )"(\.{1,2}/[\w/.]+\.js)";$', re.M)
@@ -22,7 +23,11 @@ _FROM = re.compile(r'^(import \{[^}]*\} from )"(\.{1,2}/[\w/.]+\.js)";$', re.M)
 @functools.cache
 def scripts() -> tuple[str, str]:
     """The engine's script and the page's; the page's finds the engine in `globalThis.play`."""
-    found = dict(pair for folder in FOLDERS for pair in _modules(folder))
+    with extra("lab"):
+        from lifesigns.play.modules import modules
+    engine = {f"play/engine/{name}": text for name, text in modules().items()}
+    found = engine | {name: text for folder in FOLDERS for name, text in _modules(folder)}
+    found = {name: rooted(name, text) for name, text in found.items()}
     return link(found, ENGINE), link(found, PAGE)
 
 
@@ -45,8 +50,12 @@ def rooted(name: str, source: str) -> str:
     return _FROM.sub(found, source)
 
 
-def _modules(folder: str) -> list[tuple[str, str]]:
+def own_style() -> str:
+    """The playground's own style sheet."""
+    return dict(_modules("play/page", ".css"))["play/page/play.css"]
+
+
+def _modules(folder: str, ending: str = ".js") -> list[tuple[str, str]]:
     place = resources.files("lifesigns").joinpath(*folder.split("/"))
-    files = [file for file in place.iterdir() if file.name.endswith(".js")]
-    names = {f"{folder}/{file.name}": file.read_text(encoding="utf-8") for file in files}
-    return [(name, rooted(name, text)) for name, text in sorted(names.items())]
+    files = [file for file in place.iterdir() if file.name.endswith(ending)]
+    return [(f"{folder}/{file.name}", file.read_text(encoding="utf-8")) for file in files]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from lifesigns.play.bundle import scripts
+from lifesigns.play.bundle import own_style, scripts
 from lifesigns.play.lesson import find, lessons
 from lifesigns.report.page.columns import COLUMNS
 from lifesigns.report.page.file_host import LIBRARIES, asset, closed, html_of, inert_json
@@ -61,6 +61,4 @@ def _scripts() -> tuple[str, str]:
 
 @functools.cache
 def _sheets() -> tuple[str, ...]:
-    from lifesigns.play.bundle import own_style
-
     return (*(closed(asset(name)) for name in STYLES), closed(own_style()))

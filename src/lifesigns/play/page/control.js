@@ -36,7 +36,7 @@ function Number_({ id, about, value, onChange, isFixed }) {
     const number = Number(String(raw).trim().replace(",", "."));
     if (String(raw).trim() === "" || !Number.isFinite(number)) return setText(shown(value));
     const within = Math.min(Math.max(number, about.min), about.max);
-    const next = Number.isInteger(about.step) ? Math.round(within) : within;
+    const next = about.whole || Number.isInteger(about.step) && Number.isInteger(about.min) && about.step === 1 ? Math.round(within) : within;
     setText(shown(next));
     if (next !== value) onChange(next);
   };
@@ -62,7 +62,7 @@ function Switch({ id, value, onChange, isFixed }) {
 
 /** The next number: 1, 2, 5, 10 … where what counts is the size, else a step more or less. */
 export function turned(value, about, up) {
-  if (!about.ladder) return value + up * (about.step === "any" ? 0.1 : about.step);
+  if (!about.ladder) return Number((value + up * about.step).toPrecision(12));
   if (!(value > 0)) return up > 0 ? about.ladder : 0;
   const power = Math.floor(Math.log10(value) + 1e-9);
   const digits = [0.5, 1, 2, 5, 10, 20].map((digit) => Number((digit * 10 ** power).toPrecision(6)));

@@ -1,8 +1,7 @@
 // Every control of the playground as data: where its value stands in a setting, and what it is called.
 
-import { actives, datasets, initialisers } from "./engine.js";
-
-const ALL_LAYERS = "hidden.activation";
+import { ACTIVATIONS, HIDDEN as ACTIVES, INITIALISERS, SOURCES } from "./engine.js";
+import { ALL_LAYERS, WIDTH } from "./setting_keys.js";
 
 /** The groups, in the order in which a network comes about. */
 export const GROUPS = [
@@ -13,31 +12,80 @@ export const GROUPS = [
   ["descent", "Descent"],
 ];
 
-const number = (group, key, label, unit, range, more = {}) => ({ group, key, label, unit, kind: "number", ...range, ...more });
-const choice = (group, key, label, options, more = {}) => ({ group, key, label, kind: "choice", options, ...more });
+const FAMILIAR = ["relu", "leaky_relu", "prelu", "maxout", "sigmoid", "tanh", "elu", "selu", "gelu", "silu", "softplus", "identity"];
+const KINDS = [
+  ["two classes", ["circles", "moons", "spirals", "xor", "blobs"]],
+  ["more classes", ["three-blobs", "iris", "wine", "digits"]],
+  ["a curve", ["line", "sine", "parabola", "step", "corner", "waves"]],
+  ["your own", ["own"]],
+];
+const DATA_NAMES = { circles: "circles", moons: "moons", spirals: "spirals", xor: "XOR", blobs: "blobs", "three-blobs": "three blobs", iris: "iris", wine: "wine", digits: "digits, 8 × 8", line: "line", sine: "sine", parabola: "parabola", step: "step", corner: "corner", waves: "waves", own: "your own table" };
 
-/** A control: `key` names the place in the setting, `options` its values with their names. */
+/** A data set's name to read. */
+export function dataName(key) {
+  return DATA_NAMES[key] ?? key;
+}
+
+function datasets() {
+  const grouped = KINDS.flatMap(([group, names]) => names.filter((name) => SOURCES[name]).map((name) => [name, dataName(name), group]));
+  const known = new Set(grouped.map(([name]) => name));
+  return [...grouped, ...Object.keys(SOURCES).filter((name) => !known.has(name)).map((name) => [name, name, "others"])];
+}
+
+/** Activations as pairs of value and name, the subject's own first. */
+export function actives() {
+  const familiar = FAMILIAR.filter((name) => ACTIVES.includes(name));
+  const rest = ACTIVES.filter((name) => !familiar.includes(name));
+  return [...familiar.map((name) => [name, title(name), "the textbook's"]), ...rest.map((name) => [name, title(name), "the whole catalogue"])];
+}
+
+/** An activation as it is written. */
+export function title(name) {
+  const known = { relu: "ReLU", leaky_relu: "leaky ReLU", prelu: "PReLU", elu: "ELU", selu: "SELU", celu: "CELU", gelu: "GELU", silu: "SiLU", relu6: "ReLU6", rrelu: "RReLU", identity: "identity (linear)" };
+  return known[name] ?? name.replaceAll("_", " ");
+}
+
+/** What an activation computes. */
+export function formula(name) {
+  return ACTIVATIONS[name]?.formula ?? "max(w₁·x + b₁, w₂·x + b₂, …)";
+}
+
+function initialisers() {
+  return Object.keys(INITIALISERS).map((name) => [name, name.replace("glorot", "Glorot").replace("he_", "He_").replace("lecun", "LeCun").replace("torch_default", "PyTorch’s default").replaceAll("_", " ")]);
+}
+
+const isMade = ({ data }) => !SOURCES[data.name].kept && !SOURCES[data.name].own;
+const choice = (group, key, label, options, more = {}) => ({ group, key, label, kind: "choice", options, ...more });
+const number = (group, key, label, min, max, step, more = {}) => ({ group, key, label, kind: "number", min, max, step, ...more });
+const fixed = (...pairs) => () => pairs;
+
+/** A control: `key` is the place in the setting, `ladder` steps by 1, 2, 5, `rare` stands folded away. */
 export const CONTROLS = [
-  choice("data", "data.name", "Data set", datasets, { help: "What is to be learnt. Your own table goes into the field below." }),
-  number("data", "data.samples", "Samples", "", { min: 20, max: 1000, step: 10 }, { only: ({ data }) => MADE.has(data.name) }),
-  number("data", "data.noise", "Noise", "", { min: 0, max: 1, step: 0.05 }, { only: ({ data }) => MADE.has(data.name) }),
-  { group: "data", key: "data.standardise", label: "Standardise the inputs", kind: "switch", help: "Each input gets mean 0 and standard deviation 1." },
-  number("data", "data.seed", "Seed of the data", "", { min: 0, max: 9999, step: 1 }, { small: true }),
-  choice("network", ALL_LAYERS, "Activation of all hidden layers", actives, { only: ({ network }) => network.hidden.length > 0 }),
-  choice("network", "network.output", "Output", () => [["linear", "linear"], ["sigmoid", "sigmoid"], ["softmax", "softmax"]], { help: "What squashes the last layer. Cross-entropy wants it linear: it squashes by itself." }),
-  choice("start", "initialiser.name", "Initialisation", initialisers, { help: "Where the weights stand before the first step." }),
-  number("start", "initialiser.gain", "Gain", "×", { min: 0, max: 20, step: 0.1 }, { help: "Multiplies the first weights." }),
-  number("start", "initialiser.bias", "First biases", "", { min: -10, max: 10, step: 0.1 }),
-  number("start", "seed", "Seed of the weights", "", { min: 0, max: 9999, step: 1 }, { help: "The same seed gives the same weights, here, after a rewind, and in Python." }),
-  choice("loss", "loss", "Loss", () => [["cross-entropy", "cross-entropy"], ["squared-error", "squared error"], ["hinge", "hinge"], ["huber", "Huber"]]),
-  choice("descent", "optimizer.name", "Optimizer", () => [["sgd", "SGD"], ["momentum", "momentum"], ["adam", "Adam"]]),
-  number("descent", "optimizer.rate", "Learning rate", "", { min: 1e-5, max: 100, step: "any", logarithmic: true }),
-  number("descent", "optimizer.momentum", "Momentum", "", { min: 0, max: 0.99, step: 0.01 }, { only: ({ optimizer }) => optimizer.name === "momentum" }),
-  number("descent", "optimizer.decay", "Weight decay", "per step", { min: 0, max: 1, step: "any" }, { small: true }),
-  number("descent", "optimizer.clip", "Clip the gradient at", "0 = never", { min: 0, max: 100, step: "any" }, { small: true }),
-  choice("descent", "optimizer.schedule", "Rate over time", () => [["constant", "constant"], ["cosine", "cosine, down to 0"], ["step", "in steps"], ["warm-up", "warm-up"]], { small: true }),
-  number("descent", "batch", "Samples a step", "", { min: 1, max: 1000, step: 1 }),
-  number("descent", "steps", "Stop after", "steps", { min: 1, max: 100000, step: 100 }, { small: true }),
+  choice("data", "data.name", "Data set", datasets),
+  number("data", "data.samples", "Samples", 10, 2000, 20, { only: isMade }),
+  number("data", "data.noise", "Noise", 0, 10, 0.05, { only: isMade }),
+  { group: "data", key: "data.standardise", label: "Standardise", kind: "switch", help: "Gives each input mean 0 and standard deviation 1. Without it large inputs drown the small ones." },
+  number("data", "data.seed", "Seed of the data", 0, 2 ** 32 - 1, 1, { rare: true }),
+  choice("network", ALL_LAYERS, "Activation, all layers", actives, { compared: true, only: ({ network }) => network.hidden.length > 0 }),
+  number("network", WIDTH, "Units, all layers", 1, 64, 1, { compared: true, only: ({ network }) => network.hidden.length > 0 }),
+  choice("network", "network.output", "Output", fixed(["linear", "linear"], ["sigmoid", "sigmoid"], ["softmax", "softmax"]), { help: "What squashes the last sums. Cross-entropy squashes by itself: leave its output linear." }),
+  choice("start", "initialiser.name", "Initialisation", initialisers, { help: "The law by which the first weights are drawn." }),
+  number("start", "initialiser.gain", "Gain", -1000, 1000, 0.1, { help: "Multiplies the first weights." }),
+  number("start", "initialiser.value", "Value", -1000, 1000, 0.1, { only: ({ initialiser }) => initialiser.name === "constant" }),
+  number("start", "initialiser.bias", "First biases", -1000, 1000, 0.1, { rare: true }),
+  number("start", "seed", "Seed", 0, 2 ** 32 - 1, 1, { help: "The same seed draws the same weights: here, after going back, and in Python." }),
+  choice("loss", "loss", "Loss function", fixed(["cross-entropy", "cross-entropy"], ["squared-error", "squared error"], ["hinge", "hinge"], ["huber", "Huber"])),
+  choice("descent", "optimizer.name", "Optimizer", fixed(["sgd", "SGD"], ["momentum", "SGD with momentum"], ["adam", "Adam"])),
+  number("descent", "optimizer.rate", "Learning rate", 0, 1e9, "any", { ladder: 0.001 }),
+  number("descent", "optimizer.momentum", "Momentum", 0, 0.9999, 0.1, { only: ({ optimizer }) => optimizer.name === "momentum" }),
+  number("descent", "batch", "Batch", 1, 2000, "any", { ladder: 1, unit: "samples", whole: true }),
+  choice("descent", "optimizer.schedule", "Rate over time", fixed(["constant", "constant"], ["cosine", "cosine, down to 0"], ["step", "a tenth after each third"], ["warm-up", "warm-up over a tenth"]), { rare: true }),
+  number("descent", "optimizer.decay", "Weight decay", 0, 1000, "any", { ladder: 0.0001, rare: true }),
+  number("descent", "optimizer.clip", "Clip gradient norm", 0, 1e9, "any", { ladder: 0.1, rare: true, unit: "0 = off" }),
+  number("descent", "steps", "Stop after", 1, 1_000_000, "any", { ladder: 1, rare: true, unit: "steps", whole: true }),
 ];
 
-const MADE = new Set(["blobs", "circles", "moons", "spirals", "xor", "sine", "bumps", "step", "gaussians"]);
+/** The control of a key. */
+export function controlOf(key) {
+  return CONTROLS.find((each) => each.key === key) ?? null;
+}

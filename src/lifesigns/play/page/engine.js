@@ -9,9 +9,17 @@ export const FIELDS = play.FIELDS;
 export const HIDDEN = play.HIDDEN;
 export const LOSSES = play.LOSSES;
 export const Session = play.Session;
+export const applied = play.applied;
 export const changed = play.changed;
 export const validated = play.validated;
 export const logistic = play.logistic;
+export const neuron = play.neuron;
+export const BROKEN = play.BROKEN;
+export const ERRORS = play.ERRORS;
+export const FINDINGS = play.FINDINGS;
+export const LEFT = play.LEFT;
+export const REMEDIES = play.REMEDIES;
+export const said = play.said;
 
 /** The text of the engine's script, for a worker. */
 export const TEXT = play.text;

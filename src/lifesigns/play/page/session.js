@@ -26,12 +26,12 @@ export class Session {
   }
 
   get step() {
-    return Math.max(...this.sides.map(({ training }) => training.steps_made), 0);
+    return Math.max(...this.sides.map(({ training }) => training.stepsMade), 0);
   }
 
   /** Whether no network can go on. */
   get isOver() {
-    return this.sides.every(({ training }) => training.broken || training.steps_made >= training.setting.steps);
+    return this.sides.every(({ training }) => training.broken || training.stepsMade >= training.setting.steps);
   }
 
   /** So many steps, or fewer when the time (in milliseconds) is over. */
@@ -39,7 +39,7 @@ export class Session {
     const end = performance.now() + budget;
     const every = Math.max(1, Math.ceil(steps / NOTES));
     for (let i = 1; i <= steps && !this.isOver; i++) {
-      for (const { training } of this.sides) if (!training.broken && training.steps_made < training.setting.steps) training.step();
+      for (const { training } of this.sides) if (!training.broken && training.stepsMade < training.setting.steps) training.step();
       if (i % every === 0 || i === steps) this.note();
       if (i % LOOK === 0 && performance.now() > end) break;
     }
@@ -51,8 +51,8 @@ export class Session {
   /** Back to a step, or forward again to one that was reached before. */
   rewind({ step, wants }) {
     for (const { training } of this.sides) {
-      if (step <= training.steps_made) training.back(step);
-      else training.steps(Math.min(step, this.reached) - training.steps_made);
+      if (step <= training.stepsMade) training.back(step);
+      else training.steps(Math.min(step, this.reached) - training.stepsMade);
     }
     this.note();
     return { frame: this.frame(wants), isBack: true };

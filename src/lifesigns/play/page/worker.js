@@ -5,6 +5,9 @@ import { ACTIVATIONS, INITIALISERS } from "../engine/table.js";
 import { SOURCES } from "../engine/sources.js";
 import { FIELDS, HIDDEN, changed, validated } from "../engine/setting.js";
 import { LOSSES, logistic } from "../engine/losses.js";
+import { applied } from "../engine/findings.js";
+import { neuron } from "../engine/terms.js";
+import { BROKEN, ERRORS, FINDINGS, LEFT, REMEDIES, said } from "../engine/words.js";
 import { Session } from "./session.js";
 
 if (typeof document === "undefined") {
@@ -17,5 +20,9 @@ if (typeof document === "undefined") {
     }
   };
 } else {
-  globalThis.play = { ACTIVATIONS, INITIALISERS, SOURCES, FIELDS, HIDDEN, LOSSES, Session, changed, validated, logistic, text: document.currentScript.textContent };
+  globalThis.play = {
+    ACTIVATIONS, INITIALISERS, SOURCES, FIELDS, HIDDEN, LOSSES, Session, applied, changed, validated, logistic, neuron,
+    BROKEN, ERRORS, FINDINGS, LEFT, REMEDIES, said,
+    text: document.currentScript.textContent,
+  };
 }

@@ -74,7 +74,7 @@ function Copy({ text }) {
 }
 
 /** Copies where the browser lets a page do so; a page opened from a file may have to do it by hand. */
-async function copy(text) {
+export async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {

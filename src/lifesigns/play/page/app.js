@@ -1,0 +1,89 @@
+// The whole playground: what is shown, and where.
+
+import { useAppearance } from "../../report/page/browser/app.js";
+import { Switches } from "../../report/page/browser/header.js";
+import { html, useLayoutEffect } from "../../report/page/browser/libraries.js";
+import { choose, useView } from "../../report/page/browser/state.js";
+import { say } from "../../report/page/browser/words.js";
+import { controlOf } from "./controls_list.js";
+import { CourseOfLoss } from "./course.js";
+import { Dialogs } from "./dialogs.js";
+import { Findings } from "./findings_panel.js";
+import { useFrame } from "./frames.js";
+import { Knobs } from "./knobs.js";
+import { Lesson } from "./lesson_card.js";
+import { Network } from "./network.js";
+import { settings } from "./player.js";
+import { read } from "./setting_keys.js";
+import { Surface } from "./surface.js";
+import { Tabs } from "./tabs.js";
+import { Transport } from "./transport.js";
+
+const ROOM = { one: 330, two: 230 }; // pixels of a network's height at most
+
+export function App() {
+  useAppearance();
+  const made = useView((view) => view.made);
+  const problem = useView((view) => view.problem);
+  useLayoutEffect(() => {
+    if (made.length) document.getElementById("page").dataset.ready = "";
+  }, [made]);
+  return html`
+    <header class="top">
+      <h1>lifesigns <small>${say("play")}</small></h1>
+      <${Transport} />
+      <div class="switches">
+        <button type="button" onClick=${() => choose({ dialog: "share" })}>${say("Share")}</button>
+        <button type="button" onClick=${() => choose({ dialog: "export" })}>${say("Export")}</button>
+      </div>
+      <${Switches} />
+    </header>
+    ${problem && html`<p class="problem" role="alert">${problem.newer ? say("This link was made by a newer version ({}); the page shows its standard setting.", problem.newer) : say("The link names “{}”, which is no control here; the rest was taken.", problem.key)}</p>`}
+    <div class="stage">
+      <${Lesson} />
+      <section class="centre" aria-label=${say("Network and loss")}>
+        ${made.map((each, side) => html`<${Side} key=${side} side=${side} made=${each} count=${made.length} />`)}
+        <${CourseOfLoss} />
+        <${Tabs} />
+      </section>
+      <${Findings} />
+      <${Knobs} />
+    </div>
+    <${Dialogs} />
+  `;
+}
+
+function Side({ side, made, count }) {
+  const letter = count > 1 ? "AB"[side] : "";
+  const room = count > 1 ? ROOM.two : ROOM.one;
+  return html`<article class="side">
+    ${letter && html`<header><span class=${`letter ${letter.toLowerCase()}`}>${say("Network {}", letter)}</span> <${Difference} side=${side} /> <${SideNumbers} side=${side} /></header>`}
+    <${Network} side=${side} structure=${made.structure} room=${room} letter=${letter} />
+    <${Surface} side=${side} about=${made.about} room=${count > 1 ? 230 : 330} label=${surfaceName(made, letter)} />
+    ${!letter && html`<p class="soft size">${say("{} weights and biases · {} samples to learn from, {} held out · an epoch is {} steps", made.parameters, made.trained, made.held, made.epoch)}</p>`}
+  </article>`;
+}
+
+/** The control in which the networks differ, with its value here. */
+function Difference({ side }) {
+  const difference = useView((view) => view.difference);
+  const all = settings();
+  if (!difference || !all[side]) return null;
+  const about = controlOf(difference.key);
+  const value = read(all[side], difference.key);
+  const name = about?.options?.().find(([key]) => key === value)?.[1];
+  return html`<span>${about ? say(about.label) : difference.key}: <b>${name ? say(name) : String(value)}</b></span>`;
+}
+
+function SideNumbers({ side }) {
+  const text = useFrame((frame) => {
+    const { accuracy } = frame.sides[side] ?? {};
+    return accuracy === null || accuracy === undefined ? "" : say("{} % right", Math.round(100 * accuracy));
+  });
+  return html`<span class="soft">${text}</span>`;
+}
+
+function surfaceName({ about }, letter) {
+  const what = about.kind === "curve" ? say("What the network says for each input, and the samples") : say("What the network says of each place, and the samples");
+  return letter ? `${letter}: ${what}` : what;
+}

@@ -1,0 +1,6 @@
+// What a lesson can measure of a training; each function is one measure.
+
+/** Loss over the samples learnt from. */
+export function loss({ training }) {
+  return training.loss("train");
+}

@@ -1,0 +1,216 @@
+// Moves the training along: what the buttons do, and the loop that asks for one frame after another.
+
+import { choose, view } from "../../report/page/browser/state.js";
+import { Course } from "./curve_data.js";
+import { driver } from "./driver.js";
+import { STANDARD } from "./engine.js";
+import { show } from "./frames.js";
+import { fromHash, toHash } from "./hash.js";
+import { outcomeOf } from "./judged.js";
+import { lessonOf } from "./lesson_list.js";
+import { write } from "./setting_keys.js";
+import { wantsOf } from "./wants.js";
+
+const FRAME = 11; // milliseconds of computing in one of the screen's frames
+const FASTEST = 4000; // steps of a frame, however fast the machine is
+const LESSON_FRAMES = 90; // about a second and a half
+
+let engine = null;
+let past = new Course(1);
+let asked = 0; // answers that are on their way
+let tail = Promise.resolve();
+let goal = null; // the step to go to, as long as nobody has set out
+let due = 0; // steps that the clock owes
+let before = 0;
+
+/** The losses so far. */
+export function course() {
+  return past;
+}
+
+/** Takes up what the address says, and begins. */
+export function begin(start) {
+  engine = driver();
+  const told = fromHash(location.hash, STANDARD);
+  choose({ setting: told.setting, difference: told.difference, lesson: null, free: told.free, tab: told.tab ?? "layers", problem: told.problem });
+  const named = told.lesson ?? (location.hash ? null : start.lesson);
+  if (named && lessonOf(named)) open(named, told);
+  else if (start.csv && !location.hash) change("data", { ...STANDARD.data, name: "own", csv: start.csv.text });
+  else configure();
+  addEventListener("hashchange", () => location.hash !== hash() && begin({}));
+}
+
+/** The settings of the networks that are shown. */
+export function settings({ setting, difference } = view()) {
+  return difference ? [setting, write(setting, difference.key, difference.value)] : [setting];
+}
+
+/** Another value at a place of the setting; the training begins anew from the same seed. */
+export function change(key, value) {
+  apply(write(view().setting, key, value));
+}
+
+/** Another setting. */
+export function apply(setting) {
+  choose({ setting, outcome: null });
+  configure();
+}
+
+/** A second network that differs in one control; null for none. */
+export function compare(difference) {
+  choose({ difference, outcome: null, unit: { ...view().unit, side: 0 } });
+  configure();
+}
+
+/** A lesson, or free play. */
+export function open(name, told = null) {
+  const lesson = lessonOf(name);
+  choose({ lesson: name, guess: null, outcome: null, isRunning: false });
+  if (lesson) {
+    const [setting, difference] = stateOf(lesson);
+    const isOwn = told && told.setting !== STANDARD;
+    choose({
+      setting: isOwn ? told.setting : setting,
+      difference: isOwn ? told.difference : difference,
+      tab: told?.tab ?? lesson.look?.view ?? view().tab,
+      unit: { layer: (lesson.look?.layer ?? 1) - 1, unit: (lesson.look?.unit ?? 1) - 1, side: 0 },
+    });
+  }
+  configure();
+}
+
+/** The setting of a lesson, and in what the other network differs. */
+export function stateOf(lesson) {
+  const setting = Object.entries(lesson.setting ?? {}).reduce((made, [key, value]) => write(made, key, value), STANDARD);
+  const [other] = Object.entries(lesson.other ?? {});
+  return [{ ...setting, steps: Math.max(setting.steps, lesson.steps) }, other ? { key: other[0], value: other[1] } : null];
+}
+
+/** Runs a lesson from its first step to its last, and takes its numbers. */
+export async function runLesson(lesson) {
+  choose({ outcome: null, isRunning: false });
+  await configure();
+  const stamp = view().stamp;
+  choose({ isRunning: true, isTeaching: true });
+  const each = Math.max(1, Math.ceil(lesson.steps / LESSON_FRAMES));
+  for (let done = 0; done < lesson.steps; done += each) {
+    const started = performance.now();
+    await ask("advance", { steps: Math.min(each, lesson.steps - done) });
+    if (view().stamp !== stamp || !view().isRunning) return choose({ isTeaching: false });
+    if (!matchMedia("(prefers-reduced-motion: reduce)").matches) await until(started + 16);
+  }
+  const { values } = await engine.ask("measure", { numbers: lesson.numbers });
+  choose({ isTeaching: false });
+  if (view().stamp === stamp) choose({ isRunning: false, outcome: outcomeOf(lesson, values) });
+}
+
+function until(time) {
+  return new Promise((done) => setTimeout(done, Math.max(0, time - performance.now())));
+}
+
+/** Goes on until it is paused, or over. */
+export function run() {
+  choose({ isRunning: true });
+  before = performance.now();
+  due = 0;
+  requestAnimationFrame(tick);
+}
+
+export function pause() {
+  choose({ isRunning: false });
+  ask("look");
+}
+
+/** So many steps at once. */
+export function advance(steps) {
+  choose({ isRunning: false });
+  return ask("advance", { steps });
+}
+
+/** Back to a step, or forward again to one that was reached. */
+export function rewind(step) {
+  choose({ isRunning: false, outcome: null });
+  return ask("rewind", { step });
+}
+
+/** The same first weights once more. */
+export function restart() {
+  choose({ isRunning: false, outcome: null });
+  return configure();
+}
+
+/** The same frame with what the chosen view needs. */
+export function refresh() {
+  if (engine && !view().isRunning) ask("look");
+}
+
+/** Asks the engine for something that is no frame. */
+export function request(kind, what) {
+  return engine.ask(kind, what);
+}
+
+function hash() {
+  return `#${toHash(view(), STANDARD)}`;
+}
+
+async function configure() {
+  const stamp = (view().stamp ?? 0) + 1;
+  choose({ stamp });
+  remember();
+  const reply = await engine.ask("configure", { settings: settings(), wants: wantsOf(view()) });
+  if (view().stamp !== stamp) return;
+  if (reply.errors.length) return choose({ errors: reply.errors, isRunning: false });
+  past = new Course(reply.made.length);
+  choose({ made: reply.made, errors: [], version: stamp });
+  take(reply.frame);
+}
+
+/** The address names the state; some browsers refuse that for files, and then it stays as it is. */
+function remember() {
+  try {
+    history.replaceState(null, "", hash());
+  } catch {
+    // the state is shared by the button then
+  }
+}
+
+/** Requests are answered one after the other; of several steps to go to only the last counts. */
+function ask(kind, what = {}) {
+  if (kind === "rewind" && goal) {
+    goal.step = what.step;
+    return tail;
+  }
+  const request = { ...what };
+  if (kind === "rewind") goal = request;
+  asked += 1;
+  tail = tail.then(() => answered(kind, request)).finally(() => (asked -= 1));
+  return tail;
+}
+
+async function answered(kind, request) {
+  if (request === goal) goal = null;
+  const { stamp } = view();
+  const reply = await engine.ask(kind, { ...request, wants: wantsOf(view()) });
+  if (view().stamp !== stamp) return;
+  if (reply.isBack) past.cut(reply.frame.step);
+  take(reply.frame);
+}
+
+function take(frame) {
+  for (const { step, losses, tests } of frame.notes) past.add(step, losses, tests);
+  if (frame.isOver && view().isRunning && !view().isTeaching) choose({ isRunning: false });
+  show({ ...frame, isRunning: view().isRunning });
+}
+
+function tick(now) {
+  if (!view().isRunning) return;
+  requestAnimationFrame(tick);
+  const { speed } = view();
+  due = Math.min(due + ((now - before) / 1000) * Math.min(speed, 1e6), speed);
+  before = now;
+  if (asked) return;
+  const steps = speed === Infinity ? FASTEST : Math.floor(due);
+  if (steps < 1) return;
+  if (speed !== Infinity) due -= steps;
+  ask("advance", { steps, budget: FRAME });
+}

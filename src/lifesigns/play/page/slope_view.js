@@ -1,0 +1,5 @@
+import { html } from "../../report/page/browser/libraries.js";
+
+export function SlopeView() {
+  return html`<p>…</p>`;
+}
