@@ -1,7 +1,7 @@
 """The data sets that scikit-learn brings along, packed for the page: the module `bundled.js`.
 
 Numbers of digits are signs from `0` (0) to `@` (16); a letter stands for as many zeros as its place
-in the alphabet. Iris and wine are decimals, stored as whole numbers and a divisor.
+in the alphabet. Iris and wine are decimals, as they are.
 """
 
 from __future__ import annotations
@@ -11,14 +11,11 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from lifesigns._errors import extra
 
 with extra("lab"):
     from sklearn import datasets
 
-_DIVISORS = {"digits": 1, "iris": 10, "wine": 100}
 _READERS: dict[str, Callable[..., Any]] = {
     "iris": datasets.load_iris,
     "wine": datasets.load_wine,
@@ -34,21 +31,16 @@ def source() -> str:
 
 
 def _packed(name: str, read: Any) -> dict[str, Any]:
-    divisor = _DIVISORS[name]
-    numbers = np.rint(read.data * divisor).astype(int).ravel()
-    exact = numbers / divisor
-    if not (exact == read.data.ravel()).all():
-        raise ValueError(f"{name} has more decimals than 1/{divisor} holds; choose another divisor")
+    numbers = [int(x) if float(x).is_integer() else float(x) for x in read.data.ravel()]
     return {
         "features": read.data.shape[1],
-        "divisor": divisor,
         "names": [*map(str, read.feature_names), "class"],
         "classes": [str(each) for each in read.target_names],
-        "inputs": _signs(numbers.tolist()) if name == "digits" else numbers.tolist(),
+        "inputs": _signs(numbers) if name == "digits" else numbers,
         "targets": "".join(map(str, read.target.tolist())),
     }
 
 
-def _signs(numbers: list[int]) -> str:
+def _signs(numbers: list[Any]) -> str:
     text = "".join(chr(ord("0") + number) for number in numbers)
     return re.sub(r"0{1,26}", lambda run: chr(ord("a") + len(run[0]) - 1), text)

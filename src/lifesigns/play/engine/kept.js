@@ -14,9 +14,7 @@ const FIRST = 48; // "0" is the value 0
 export function kept(name) {
   const packed = BUNDLED[name];
   const rows = packed.targets.length;
-  const inputs = new Float64Array(rows * packed.features);
-  const numbers = typeof packed.inputs === "string" ? unpacked(packed.inputs) : packed.inputs;
-  for (let i = 0; i < inputs.length; i++) inputs[i] = numbers[i] / packed.divisor;
+  const inputs = Float64Array.from(typeof packed.inputs === "string" ? unpacked(packed.inputs) : packed.inputs);
   const targets = Float64Array.from(packed.targets, Number);
   return { features: packed.features, names: packed.names, classes: packed.classes, rows, inputs, targets };
 }
