@@ -1,4 +1,4 @@
-"""The playground's modules as two scripts: the engine, which a worker runs as well, and the page.
+"""The playground's modules as two scripts: the engine, which a worker runs, and the page.
 
 Modules import one another by their true relative paths, so that editors and Node find them. The
 linker knows one folder only; here each import is written from the root of the package.
@@ -16,19 +16,34 @@ from lifesigns.report.page.linker import link
 
 FOLDERS = ("play/page", "report/page/browser")
 ENGINE, PAGE = "play/page/worker.js", "play/page/main.js"
-"""What runs in a worker and beside the page, and what draws the page."""
+"""What runs in a worker, and what draws the page."""
 _FROM = re.compile(r'^(import \{[^}]*\} from )"(\.{1,2}/[\w/.]+\.js)";$', re.M)
 
 
 @functools.cache
 def scripts() -> tuple[str, str]:
-    """The engine's script and the page's; the page's finds the engine in `globalThis.play`."""
+    """The engine's script, which a worker runs, and the page's."""
     with extra("lab"):
         from lifesigns.play.modules import modules
     engine = {f"play/engine/{name}": text for name, text in modules().items()}
     found = engine | {name: text for folder in FOLDERS for name, text in _modules(folder)}
     found = {name: rooted(name, text) for name, text in found.items()}
-    return link(found, ENGINE), link(found, PAGE)
+    return slim(link(found, ENGINE)), slim(link(found, PAGE))
+
+
+def slim(script: str) -> str:
+    """A script without the lines that are only comment, and without indentation.
+
+    Args:
+        script: One statement a line, as everything here is written.
+
+    Example:
+        >>> slim("/** Adds.\n * @returns {number}\n */\nfunction f() {\n  // why\n  return 1;\n}")
+        'function f() {\nreturn 1;\n}'
+    """
+    told = re.sub(r"^\s*/\*\*.*?\*/\s*$", "", script, flags=re.S | re.M)
+    lines = (line.strip() for line in told.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//"))
 
 
 def rooted(name: str, source: str) -> str:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import functools
+import json
+import zlib
 from typing import Any
 
 from lifesigns.play.bundle import own_style, scripts
+from lifesigns.play.chinese import chinese
 from lifesigns.play.lesson import find, lessons
 from lifesigns.report.page.columns import COLUMNS
-from lifesigns.report.page.file_host import LIBRARIES, asset, closed, html_of, inert_json
+from lifesigns.report.page.file_host import asset, closed, html_of, inert_json
 
-STYLES = ("vendor/uPlot.min.css", "shell.css", "page.css")
+LIBRARIES = ("vendor/preact.min.umd.js", "vendor/hooks.umd.js", "vendor/htm.umd.js")
+STYLES = ("shell.css", "page.css")
 _NOSCRIPT = (
     "<h1>lifesigns play</h1><p>The playground trains small networks in your browser. It needs "
     "JavaScript, and nothing else: no network, no server.</p><p>这个演练场在浏览器里训练小型网络，"
@@ -36,17 +41,12 @@ def play_html(
     """
     if lesson is not None:
         find(lesson)
-    engine, page = _scripts()
     start = {"lesson": lesson, "language": lang, "csv": csv and {"name": csv[0], "text": csv[1]}}
-    document: dict[str, Any] = {
-        "start": start,
-        "lessons": lessons(),
-        "columns": [column.to_json() for column in COLUMNS],
-    }
+    document = inert_json({"start": start, "packed": _packed()})
     return html_of(
-        (*map(closed, map(asset, LIBRARIES)), engine, page),
+        _scripts(),
         _sheets(),
-        f'<script type="application/json" id="document">{inert_json(document)}</script>',
+        f'<script type="application/json" id="document">{document}</script>',
         title="Play",
         noscript=_NOSCRIPT,
         worker="blob:",
@@ -54,9 +54,23 @@ def play_html(
 
 
 @functools.cache
-def _scripts() -> tuple[str, str]:
-    engine, page = scripts()
-    return closed(engine), closed(page)
+def _packed() -> str:
+    """The engine, the lessons and what else is not needed to begin, deflated, in base64."""
+    content: dict[str, Any] = {
+        "engine": scripts()[0],
+        "lessons": lessons(),
+        "columns": [column.to_json() for column in COLUMNS],
+        "chinese": chinese(),
+    }
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+    return base64.b64encode(deflate.compress(text) + deflate.flush()).decode("ascii")
+
+
+@functools.cache
+def _scripts() -> tuple[str, ...]:
+    """Libraries, and the page."""
+    return tuple(closed(text) for text in (*map(asset, LIBRARIES), scripts()[1]))
 
 
 @functools.cache

@@ -1,6 +1,6 @@
 // The whole playground: what is shown, and where.
 
-import { useAppearance } from "../../report/page/browser/app.js";
+import { useAppearance } from "../../report/page/browser/appearance.js";
 import { Switches } from "../../report/page/browser/header.js";
 import { html, useLayoutEffect } from "../../report/page/browser/libraries.js";
 import { choose, useView } from "../../report/page/browser/state.js";

@@ -1,6 +1,6 @@
 // Every control of the playground as data: where its value stands in a setting, and what it is called.
 
-import { ACTIVATIONS, HIDDEN as ACTIVES, INITIALISERS, SOURCES } from "./engine.js";
+import { known } from "./engine.js";
 import { ALL_LAYERS, WIDTH } from "./setting_keys.js";
 
 /** The groups, in the order in which a network comes about. */
@@ -27,15 +27,16 @@ export function dataName(key) {
 }
 
 function datasets() {
-  const grouped = KINDS.flatMap(([group, names]) => names.filter((name) => SOURCES[name]).map((name) => [name, dataName(name), group]));
+  const grouped = KINDS.flatMap(([group, names]) => names.filter((name) => known().sources[name]).map((name) => [name, dataName(name), group]));
   const known = new Set(grouped.map(([name]) => name));
-  return [...grouped, ...Object.keys(SOURCES).filter((name) => !known.has(name)).map((name) => [name, name, "others"])];
+  return [...grouped, ...Object.keys(known().sources).filter((name) => !known.has(name)).map((name) => [name, name, "others"])];
 }
 
 /** Activations as pairs of value and name, the subject's own first. */
 export function actives() {
-  const familiar = FAMILIAR.filter((name) => ACTIVES.includes(name));
-  const rest = ACTIVES.filter((name) => !familiar.includes(name));
+  const { activations } = known();
+  const familiar = FAMILIAR.filter((name) => activations.includes(name));
+  const rest = activations.filter((name) => !familiar.includes(name));
   return [...familiar.map((name) => [name, title(name), "the textbook's"]), ...rest.map((name) => [name, title(name), "the whole catalogue"])];
 }
 
@@ -47,14 +48,14 @@ export function title(name) {
 
 /** What an activation computes. */
 export function formula(name) {
-  return ACTIVATIONS[name]?.formula ?? "max(w₁·x + b₁, w₂·x + b₂, …)";
+  return known().formulas[name] ?? "max(w₁·x + b₁, w₂·x + b₂, …)";
 }
 
 function initialisers() {
-  return Object.keys(INITIALISERS).map((name) => [name, name.replace("glorot", "Glorot").replace("he_", "He_").replace("lecun", "LeCun").replace("torch_default", "PyTorch’s default").replaceAll("_", " ")]);
+  return known().initialisers.map((name) => [name, name.replace("glorot", "Glorot").replace("he_", "He_").replace("lecun", "LeCun").replace("torch_default", "PyTorch’s default").replaceAll("_", " ")]);
 }
 
-const isMade = ({ data }) => !SOURCES[data.name].kept && !SOURCES[data.name].own;
+const isMade = ({ data }) => !known().sources[data.name].kept && !known().sources[data.name].own;
 const choice = (group, key, label, options, more = {}) => ({ group, key, label, kind: "choice", options, ...more });
 const number = (group, key, label, min, max, step, more = {}) => ({ group, key, label, kind: "number", min, max, step, ...more });
 const fixed = (...pairs) => () => pairs;

@@ -1,11 +1,11 @@
 // Share and export, each in a dialog of its own.
 
-import { copy } from "../../report/page/browser/findings.js";
+import { copy } from "../../report/page/browser/copying.js";
 import { html, useLayoutEffect, useRef, useState } from "../../report/page/browser/libraries.js";
 import { choose, useView, view } from "../../report/page/browser/state.js";
 import { say } from "../../report/page/browser/words.js";
 import { CONTROLS } from "./controls_list.js";
-import { LEFT, STANDARD, said } from "./engine.js";
+import { known, said } from "./engine.js";
 import { toHash } from "./hash.js";
 import { request } from "./player.js";
 import { HIDDEN } from "./setting_keys.js";
@@ -30,7 +30,7 @@ function Dialog({ title, children }) {
 function Share() {
   const [free, setFree] = useState("");
   const state = view();
-  const link = (more) => `${location.href.split("#")[0]}#${toHash({ ...state, ...more }, STANDARD)}`;
+  const link = (more) => `${location.href.split("#")[0]}#${toHash({ ...state, ...more }, known().standard)}`;
   return html`
     <p>${say("The link holds the whole state: data, network, first weights, loss, descent, and the lesson.")}</p>
     <${Copied} text=${link({})} label=${say("Link")} />
@@ -60,8 +60,14 @@ function Export() {
     <h3>${say("Design for lifesigns lab")}</h3>
     <p>${say("To train it hundreds of times: lifesigns lab design.toml.")}</p>
     <${File} text=${toml} name=${`design${count > 1 ? `-${"ab"[side]}` : ""}.toml`} />
-    ${left.length > 0 && html`<p class="soft">${say("What the lab does not have:")} ${left.map((word) => (LEFT[word] ? said(LEFT[word], {}, view().language) : word)).join("; ")}</p>`}
+    ${left.length > 0 && html`<p class="soft">${say("What the lab does not have:")} ${left.map((word) => leftText(word)).join("; ")}</p>`}
   `);
+}
+
+/** What a design cannot say. */
+function leftText(word) {
+  const text = known().words.LEFT[word];
+  return text ? said(text, {}, view().language) : word;
 }
 
 function File({ text, name }) {

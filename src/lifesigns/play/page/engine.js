@@ -1,28 +1,38 @@
-// The engine as the page sees it: a script of its own, which stands before this one.
+// The engine as the page sees it: a worker that answers, and what it has told of itself.
 
-const { play } = globalThis;
+let worker = null;
+let told = null;
+let next = 0;
+const waiting = new Map();
 
-export const ACTIVATIONS = play.ACTIVATIONS;
-export const INITIALISERS = play.INITIALISERS;
-export const SOURCES = play.SOURCES;
-export const FIELDS = play.FIELDS;
-export const HIDDEN = play.HIDDEN;
-export const LOSSES = play.LOSSES;
-export const Session = play.Session;
-export const applied = play.applied;
-export const changed = play.changed;
-export const validated = play.validated;
-export const logistic = play.logistic;
-export const neuron = play.neuron;
-export const BROKEN = play.BROKEN;
-export const ERRORS = play.ERRORS;
-export const FINDINGS = play.FINDINGS;
-export const LEFT = play.LEFT;
-export const REMEDIES = play.REMEDIES;
-export const said = play.said;
+/** Starts the engine from its text; `known` has an answer from then on. */
+export async function startEngine(text) {
+  worker = new Worker(URL.createObjectURL(new Blob([text], { type: "text/javascript" })));
+  worker.onmessage = ({ data: { id, reply, failure } }) => {
+    const { resolve, reject } = waiting.get(id);
+    waiting.delete(id);
+    if (failure) reject(new Error(failure));
+    else resolve(reply);
+  };
+  const failed = new Promise((_, reject) => (worker.onerror = ({ message }) => reject(new Error(message || "the worker did not start"))));
+  told = await Promise.race([ask("known"), failed]);
+  globalThis.play = { ask };
+}
 
-/** The text of the engine's script, for a worker. */
-export const TEXT = play.text;
+/** A promise of the answer; requests are answered in their order. */
+export function ask(kind, request = {}) {
+  return new Promise((resolve, reject) => {
+    waiting.set(++next, { resolve, reject });
+    worker.postMessage({ id: next, kind, ...request });
+  });
+}
 
-/** The setting that stands when nothing was chosen. */
-export const STANDARD = validated({}).setting;
+/** Names, formulas, words and the standard setting, see known.js. */
+export function known() {
+  return told;
+}
+
+/** A template of the engine's words, filled in. */
+export function said(template, data, language) {
+  return (template[language] ?? template.en).replace(/\{(\w+)\}/g, (_, name) => String(data[name] ?? ""));
+}

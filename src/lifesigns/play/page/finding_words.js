@@ -2,23 +2,24 @@
 
 import { view } from "../../report/page/browser/state.js";
 import { say } from "../../report/page/browser/words.js";
-import { FINDINGS, REMEDIES, said } from "./engine.js";
+import { known, said } from "./engine.js";
 
 /** What is wrong, in a few words. */
 export function titleOf(finding) {
-  const text = FINDINGS[finding.rule]?.title;
+  const text = known().words.FINDINGS[finding.rule]?.title;
   return text ? said(text, finding.data, view().language) : finding.rule;
 }
 
 /** The parts of a finding that are there: symptom, why, and so on. */
 export function part(finding, name) {
-  const text = FINDINGS[finding.rule]?.[name];
+  const text = known().words.FINDINGS[finding.rule]?.[name];
   return text ? said(text, finding.data, view().language) : "";
 }
 
 /** What a remedy's button says. */
 export function remedyText({ word, data }) {
-  return REMEDIES[word] ? said(REMEDIES[word], data, view().language) : word;
+  const text = known().words.REMEDIES[word];
+  return text ? said(text, data, view().language) : word;
 }
 
 /** Where a finding is. */

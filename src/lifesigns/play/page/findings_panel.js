@@ -5,10 +5,10 @@ import { short } from "../../report/page/browser/numbers.js";
 import { Sign } from "../../report/page/browser/severity.js";
 import { useView, view } from "../../report/page/browser/state.js";
 import { say } from "../../report/page/browser/words.js";
-import { BROKEN, applied, said } from "./engine.js";
+import { known, said } from "./engine.js";
 import { part, placeText, remedyText, titleOf } from "./finding_words.js";
 import { useFrame } from "./frames.js";
-import { apply, compare, settings } from "./player.js";
+import { apply, compare, request } from "./player.js";
 
 export function Findings() {
   const findings = useFrame((frame) => frame.findings) ?? [];
@@ -38,16 +38,15 @@ function Card({ finding, made }) {
 }
 
 /** Applies a remedy to the network that has the finding. */
-function mend(finding, remedy) {
-  const own = settings();
-  const mended = applied(own[finding.side], remedy);
+async function mend(finding, remedy) {
+  const mended = await request("mended", { side: finding.side, remedy });
   if (finding.side === 1) compare(null);
   apply(mended);
 }
 
 /** Numbers that are no longer finite: which step, which operation, and how it came. */
 function Broken({ broken, letter }) {
-  const template = BROKEN[broken.operation];
+  const template = known().words.BROKEN[broken.operation];
   const numbers = Object.fromEntries(Object.entries(broken).map(([name, value]) => [name, typeof value === "number" && !Number.isInteger(value) ? short(value) : value]));
   return html`<article class="card error broken">
     <h3><${Sign} severity="error" /> ${letter && html`<span class="letter">${letter}</span> `}${say("Not a number from step {} on", broken.step)}</h3>

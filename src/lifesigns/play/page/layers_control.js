@@ -4,11 +4,10 @@ import { html } from "../../report/page/browser/libraries.js";
 import { useView } from "../../report/page/browser/state.js";
 import { say } from "../../report/page/browser/words.js";
 import { actives, formula, title } from "./controls_list.js";
-import { FIELDS } from "./engine.js";
+import { known } from "./engine.js";
 import { change } from "./player.js";
 import { HIDDEN } from "./setting_keys.js";
 
-const MOST = FIELDS.fields.network.fields.hidden.most;
 const PIECES = [2, 3, 4, 5];
 
 export function LayersControl({ setting }) {
@@ -29,7 +28,7 @@ export function LayersControl({ setting }) {
         ${layer.activation === "maxout" && html`<label class="pieces">${say("pieces")} <select disabled=${isFixed} value=${layer.pieces ?? 2} onChange=${(event) => at(i, { pieces: Number(event.target.value) })}>${PIECES.map((count) => html`<option value=${count}>${count}</option>`)}</select></label>`}
       </li>`)}
     </ol>
-    <button type="button" id="add-layer" class="wide" disabled=${isFixed || hidden.length >= MOST} onClick=${() => put([...hidden, clean({ ...(hidden.at(-1) ?? { units: 8, activation: "relu" }) })])}>+ ${say("Add a layer")}</button>
+    <button type="button" id="add-layer" class="wide" disabled=${isFixed || hidden.length >= known().mostLayers} onClick=${() => put([...hidden, clean({ ...(hidden.at(-1) ?? { units: 8, activation: "relu" }) })])}>+ ${say("Add a layer")}</button>
   </div>`;
 }
 

@@ -5,7 +5,7 @@ import { choose, useView, view } from "../../report/page/browser/state.js";
 import { say } from "../../report/page/browser/words.js";
 import { useFrame } from "./frames.js";
 import { filledIn, isTold, verdict, written } from "./judged.js";
-import { LESSONS, lessonOf } from "./lesson_list.js";
+import { lessonOf, lessons } from "./lesson_list.js";
 import { open, restart, runLesson } from "./player.js";
 
 /** The choice of a lesson, and the lesson. */
@@ -19,7 +19,7 @@ export function Lesson() {
       <select id="lesson" value=${name ?? ""} onChange=${(event) => open(event.target.value || null)}>
         <option value="">${say("Free play")}</option>
         <optgroup label=${say("Lessons")}>
-          ${LESSONS.map((each, i) => html`<option value=${each.name}>${i + 1}. ${written(each.title)}</option>`)}
+          ${lessons().map((each, i) => html`<option value=${each.name}>${i + 1}. ${written(each.title)}</option>`)}
         </optgroup>
       </select>
       ${lesson ? html`<${Sheet} key=${name} lesson=${lesson} />` : html`<${Welcome} />`}
@@ -32,7 +32,7 @@ function Welcome() {
   return html`<h2 id="lesson-title">${say("A network you can take apart")}</h2>
     <p>${say("It trains in this page, on your machine. Press Run, watch each unit's own function take shape, turn one control at a time. What goes wrong is named below, with a button that mends it.")}</p>
     <p>${say("Or take a lesson: guess first, then run, then read what happened.")}</p>
-    <div class="actions"><button type="button" class="main" onClick=${() => open(LESSONS[0].name)}>${say("First lesson")}</button></div>`;
+    <div class="actions"><button type="button" class="main" onClick=${() => open(lessons()[0].name)}>${say("First lesson")}</button></div>`;
 }
 
 function Sheet({ lesson }) {
@@ -65,8 +65,8 @@ function Guess({ lesson, guess, isTold }) {
 
 function Happened({ lesson, outcome, guess }) {
   const place = useRef(null);
-  const at = LESSONS.indexOf(lesson);
-  const next = LESSONS[at + 1];
+  const at = lessons().indexOf(lesson);
+  const next = lessons()[at + 1];
   useLayoutEffect(() => place.current.scrollIntoView({ block: "nearest" }), []);
   const holds = verdict(lesson, outcome);
   return html`<div ref=${place} role="status">

@@ -2,8 +2,7 @@
 
 import { choose, view } from "../../report/page/browser/state.js";
 import { Course } from "./curve_data.js";
-import { driver } from "./driver.js";
-import { STANDARD } from "./engine.js";
+import { ask, known } from "./engine.js";
 import { show } from "./frames.js";
 import { fromHash, toHash } from "./hash.js";
 import { outcomeOf } from "./judged.js";
@@ -15,7 +14,6 @@ const FRAME = 11; // milliseconds of computing in one of the screen's frames
 const FASTEST = 4000; // steps of a frame, however fast the machine is
 const LESSON_FRAMES = 90; // about a second and a half
 
-let engine = null;
 let past = new Course(1);
 let asked = 0; // answers that are on their way
 let tail = Promise.resolve();
@@ -30,12 +28,11 @@ export function course() {
 
 /** Takes up what the address says, and begins. */
 export function begin(start) {
-  engine = driver();
-  const told = fromHash(location.hash, STANDARD);
+  const told = fromHash(location.hash, known().standard);
   choose({ setting: told.setting, difference: told.difference, lesson: null, free: told.free, tab: told.tab ?? "layers", problem: told.problem });
   const named = told.lesson ?? (location.hash ? null : start.lesson);
   if (named && lessonOf(named)) open(named, told);
-  else if (start.csv && !location.hash) change("data", { ...STANDARD.data, name: "own", csv: start.csv.text });
+  else if (start.csv && !location.hash) change("data", { ...known().standard.data, name: "own", csv: start.csv.text });
   else configure();
   addEventListener("hashchange", () => location.hash !== hash() && begin({}));
 }
@@ -68,7 +65,7 @@ export function open(name, told = null) {
   choose({ lesson: name, guess: null, outcome: null, isRunning: false });
   if (lesson) {
     const [setting, difference] = stateOf(lesson);
-    const isOwn = told && told.setting !== STANDARD;
+    const isOwn = told && told.setting !== known().standard;
     choose({
       setting: isOwn ? told.setting : setting,
       difference: isOwn ? told.difference : difference,
@@ -81,7 +78,7 @@ export function open(name, told = null) {
 
 /** The setting of a lesson, and in what the other network differs. */
 export function stateOf(lesson) {
-  const setting = Object.entries(lesson.setting ?? {}).reduce((made, [key, value]) => write(made, key, value), STANDARD);
+  const setting = Object.entries(lesson.setting ?? {}).reduce((made, [key, value]) => write(made, key, value), known().standard);
   const [other] = Object.entries(lesson.other ?? {});
   return [{ ...setting, steps: Math.max(setting.steps, lesson.steps) }, other ? { key: other[0], value: other[1] } : null];
 }
@@ -95,11 +92,11 @@ export async function runLesson(lesson) {
   const each = Math.max(1, Math.ceil(lesson.steps / LESSON_FRAMES));
   for (let done = 0; done < lesson.steps; done += each) {
     const started = performance.now();
-    await ask("advance", { steps: Math.min(each, lesson.steps - done) });
+    await send("advance", { steps: Math.min(each, lesson.steps - done) });
     if (view().stamp !== stamp || !view().isRunning) return choose({ isTeaching: false });
     if (!matchMedia("(prefers-reduced-motion: reduce)").matches) await until(started + 16);
   }
-  const { values } = await engine.ask("measure", { numbers: lesson.numbers });
+  const { values } = await ask("measure", { numbers: lesson.numbers });
   choose({ isTeaching: false });
   if (view().stamp === stamp) choose({ isRunning: false, outcome: outcomeOf(lesson, values) });
 }
@@ -118,19 +115,19 @@ export function run() {
 
 export function pause() {
   choose({ isRunning: false });
-  ask("look");
+  send("look");
 }
 
 /** So many steps at once. */
 export function advance(steps) {
   choose({ isRunning: false });
-  return ask("advance", { steps });
+  return send("advance", { steps });
 }
 
 /** Back to a step, or forward again to one that was reached. */
 export function rewind(step) {
   choose({ isRunning: false, outcome: null });
-  return ask("rewind", { step });
+  return send("rewind", { step });
 }
 
 /** The same first weights once more. */
@@ -141,23 +138,23 @@ export function restart() {
 
 /** The same frame with what the chosen view needs. */
 export function refresh() {
-  if (engine && !view().isRunning) ask("look");
+  if (!view().isRunning) send("look");
 }
 
 /** Asks the engine for something that is no frame. */
 export function request(kind, what) {
-  return engine.ask(kind, what);
+  return ask(kind, what);
 }
 
 function hash() {
-  return `#${toHash(view(), STANDARD)}`;
+  return `#${toHash(view(), known().standard)}`;
 }
 
 async function configure() {
   const stamp = (view().stamp ?? 0) + 1;
   choose({ stamp });
   remember();
-  const reply = await engine.ask("configure", { settings: settings(), wants: wantsOf(view()) });
+  const reply = await ask("configure", { settings: settings(), wants: wantsOf(view()) });
   if (view().stamp !== stamp) return;
   if (reply.errors.length) return choose({ errors: reply.errors, isRunning: false });
   past = new Course(reply.made.length);
@@ -175,7 +172,7 @@ function remember() {
 }
 
 /** Requests are answered one after the other; of several steps to go to only the last counts. */
-function ask(kind, what = {}) {
+function send(kind, what = {}) {
   if (kind === "rewind" && goal) {
     goal.step = what.step;
     return tail;
@@ -190,7 +187,7 @@ function ask(kind, what = {}) {
 async function answered(kind, request) {
   if (request === goal) goal = null;
   const { stamp } = view();
-  const reply = await engine.ask(kind, { ...request, wants: wantsOf(view()) });
+  const reply = await ask(kind, { ...request, wants: wantsOf(view()) });
   if (view().stamp !== stamp) return;
   if (reply.isBack) past.cut(reply.frame.step);
   take(reply.frame);
@@ -212,5 +209,5 @@ function tick(now) {
   const steps = speed === Infinity ? FASTEST : Math.floor(due);
   if (steps < 1) return;
   if (speed !== Infinity) due -= steps;
-  ask("advance", { steps, budget: FRAME });
+  send("advance", { steps, budget: FRAME });
 }

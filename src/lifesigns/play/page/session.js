@@ -1,6 +1,9 @@
 // What the page asks for: one or two trainings in step. It runs in a worker, or in the page itself.
 
 import { validated } from "../engine/setting.js";
+import { applied } from "../engine/findings.js";
+import { neuron } from "../engine/terms.js";
+import { known } from "./known.js";
 import { Side } from "./side.js";
 
 const NOTES = 4; // losses that are noted in one advance
@@ -56,6 +59,21 @@ export class Session {
     }
     this.note();
     return { frame: this.frame(wants), isBack: true };
+  }
+
+  /** What the page has to know before it draws anything. */
+  known() {
+    return known();
+  }
+
+  /** The setting of a network with a remedy. */
+  mended({ side, remedy }) {
+    return applied(this.sides[side].training.setting, remedy);
+  }
+
+  /** Single neurons, see `neuron` in terms.js. */
+  neurons({ places }) {
+    return places.map(({ at, loss, output }) => neuron(at, loss, output));
   }
 
   look({ wants }) {

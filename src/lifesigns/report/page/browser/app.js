@@ -1,5 +1,6 @@
 // The whole page: what is shown, and in which order.
 
+import { useAppearance } from "./appearance.js";
 import { Findings } from "./findings.js";
 import { Graph } from "./graph.js";
 import { Header } from "./header.js";
@@ -9,7 +10,6 @@ import { Loss } from "./loss.js";
 import { UnitMap } from "./map.js";
 import { Scales } from "./scales.js";
 import { Slopes } from "./slopes.js";
-import { useView } from "./state.js";
 import { say } from "./words.js";
 
 export function App({ page }) {
@@ -34,18 +34,6 @@ function Layers({ page, isPainted }) {
     <${Ladder} page=${page} />
     ${isPainted && html`<${UnitMap} page=${page} /><${Slopes} page=${page} /><${Scales} page=${page} />`}
   `;
-}
-
-/** Puts the reader's language and colours on the page. */
-export function useAppearance() {
-  const language = useView((view) => view.language);
-  const theme = useView((view) => view.theme);
-  useLayoutEffect(() => {
-    document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
-  }, [language]);
-  useLayoutEffect(() => {
-    document.documentElement.dataset.theme = theme;
-  }, [theme]);
 }
 
 /** Whether the page has been painted once; `data-ready` tells those who wait for all of it. */

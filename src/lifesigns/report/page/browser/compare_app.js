@@ -1,6 +1,6 @@
 // The page of a comparison: what is shown, and in which order.
 
-import { useAppearance } from "./app.js";
+import { useAppearance } from "./appearance.js";
 import { Changes } from "./compare_findings.js";
 import { ComparedLayers } from "./compare_ladder.js";
 import { ComparedLoss } from "./compare_loss.js";

@@ -1,5 +1,6 @@
 // The findings as cards: what, where, why and what to do; consequences beneath their root cause.
 
+import { copy } from "./copying.js";
 import { html, useState } from "./libraries.js";
 import { isOdd, layersOf, nearestColumn } from "./page.js";
 import { Sign } from "./severity.js";
@@ -71,20 +72,6 @@ function Copy({ text }) {
     setTimeout(() => setDone(false), 2000);
   };
   return html`<button type="button" class="copy" onClick=${click}>${say(done ? "Copied" : "Copy")}</button>`;
-}
-
-/** Copies where the browser lets a page do so; a page opened from a file may have to do it by hand. */
-export async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    const field = document.createElement("textarea");
-    field.value = text;
-    document.body.append(field);
-    field.select();
-    document.execCommand("copy");
-    field.remove();
-  }
 }
 
 /** No finding: what is healthy is said, as much as what was seen allows. */

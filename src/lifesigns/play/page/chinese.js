@@ -1,3 +1,0 @@
-// The playground's words in Chinese, by their English text.
-
-export const PLAY_CHINESE = {};
