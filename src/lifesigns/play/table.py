@@ -93,6 +93,7 @@ def _activation(entry: Activation) -> str:
         "rectifier": entry.silent_side == "low" and entry.facts.zero_gradient >= 0.5,
         "linear": entry.name in ("identity", "clamp"),
         "torch": torch_code(entry),
+        "lab": bool(entry.code) and entry.name != "rrelu",
     }
     described = json.dumps(facts, ensure_ascii=False)[1:-1]
     return (

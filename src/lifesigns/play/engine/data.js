@@ -12,8 +12,9 @@ const HELD_OUT = 5; // one sample in so many is kept for measuring
  * @param {object} setting a whole one, as `validated` returns it
  * @returns {{features: number, classes: string[], names: string[], train: Samples, test: Samples,
  *   scale: {means: Float64Array, spreads: Float64Array, targetMean: number, targetSpread: number}}}
- *   Samples are {rows, inputs, targets}: inputs row by row, targets numbers of classes or values.
- *   What the network sees is `(x - means) / spreads`; both are of the training samples.
+ *   Samples are {rows, inputs, targets, raw, rawTargets}: inputs row by row, targets numbers of
+ *   classes or values, both as the network sees them, `(x - means) / spreads`, and as they were.
+ *   Means and spreads are of the training samples.
  */
 export function dataOf(setting) {
   const table = tableOf(setting.data);
@@ -67,7 +68,7 @@ function chosen(table, order) {
     targets[i] = table.targets[order[i]];
     for (let j = 0; j < features; j++) inputs[i * features + j] = table.inputs[order[i] * features + j];
   }
-  return { rows: order.length, inputs, targets };
+  return { rows: order.length, inputs, targets, raw: inputs.slice(), rawTargets: targets.slice() };
 }
 
 function scaleOf(train, table, standardise) {
