@@ -28,8 +28,8 @@ export function dataName(key) {
 
 function datasets() {
   const grouped = KINDS.flatMap(([group, names]) => names.filter((name) => known().sources[name]).map((name) => [name, dataName(name), group]));
-  const known = new Set(grouped.map(([name]) => name));
-  return [...grouped, ...Object.keys(known().sources).filter((name) => !known.has(name)).map((name) => [name, name, "others"])];
+  const listed = new Set(grouped.map(([name]) => name));
+  return [...grouped, ...Object.keys(known().sources).filter((name) => !listed.has(name)).map((name) => [name, name, "others"])];
 }
 
 /** Activations as pairs of value and name, the subject's own first. */
