@@ -88,10 +88,7 @@ export class Training {
     this.keeper.before();
     const loss = this.compute();
     this.noteLoss(loss);
-    if ((this.broken = broken(this, loss))) {
-      this.recorder.stopped();
-      return loss;
-    }
+    if ((this.broken = broken(this, loss))) return loss;
     const recorded = this.recorder.before(loss);
     this.update();
     if (recorded) this.recorder.after();
