@@ -19,6 +19,15 @@ def test_what_is_needed_stands_before_what_needs_it():
     assert "export" not in script
 
 
+def test_a_name_can_be_another_here():
+    modules = {
+        "main.js": 'import { a, b as c } from "./a.js";\nc();',
+        "a.js": "export const a = 1;\nexport function b() {}",
+    }
+
+    assert "const { a, b: c } = $a;" in link(modules, "main.js")
+
+
 def test_a_module_that_two_need_stands_there_once():
     modules = {
         "main.js": 'import { a } from "./a.js";\nimport { b } from "./b.js";',
@@ -49,7 +58,6 @@ def test_all_forms_of_export_are_known():
         "export let a = 1;",
         'import a from "./a.js";',
         'import * as a from "./a.js";',
-        'import { a as b } from "./a.js";',
         "import { a } from './a.js';",
         'import "./a.js";',
         'import { a } from "./a.js"; a();',

@@ -66,11 +66,12 @@ function shotOf(training, loss) {
   };
 }
 
-/** For each column: mean square, least and greatest. */
+/** For each column: mean, mean square, least and greatest. */
 function columnsOf(values, rows, columns) {
-  const found = { squares: new Float64Array(columns), least: new Float64Array(columns).fill(Infinity), most: new Float64Array(columns).fill(-Infinity) };
+  const found = { means: new Float64Array(columns), squares: new Float64Array(columns), least: new Float64Array(columns).fill(Infinity), most: new Float64Array(columns).fill(-Infinity) };
   for (let i = 0; i < rows * columns; i++) {
     const j = i % columns;
+    found.means[j] += values[i] / rows;
     found.squares[j] += (values[i] * values[i]) / rows;
     if (values[i] < found.least[j]) found.least[j] = values[i];
     if (values[i] > found.most[j]) found.most[j] = values[i];

@@ -2,17 +2,17 @@
 
 import { useLayoutEffect, useRef, useState } from "../../report/page/browser/libraries.js";
 
-let latest = null;
+let newest = null;
 const watchers = new Set();
 
 /** The newest frame; null before the first. */
-export function frame() {
-  return latest;
+export function latest() {
+  return newest;
 }
 
 /** Hands a new frame to everything that shows one. */
 export function show(next) {
-  latest = next;
+  newest = next;
   watchers.forEach((watcher) => watcher(next));
 }
 
@@ -23,7 +23,7 @@ export function useFrames(draw, needs) {
   useLayoutEffect(() => {
     const watcher = (next) => next && current.current(next);
     watchers.add(watcher);
-    watcher(latest);
+    watcher(newest);
     return () => watchers.delete(watcher);
   }, needs);
 }
@@ -32,7 +32,7 @@ export function useFrames(draw, needs) {
 export function useFrame(part) {
   const [, redraw] = useState(0);
   const seen = useRef(undefined);
-  seen.current = latest ? part(latest) : undefined;
+  seen.current = newest ? part(newest) : undefined;
   useFrames((next) => {
     if (!Object.is(part(next), seen.current)) redraw((times) => times + 1);
   }, []);

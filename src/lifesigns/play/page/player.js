@@ -3,7 +3,7 @@
 import { choose, view } from "../../report/page/browser/state.js";
 import { Course } from "./curve_data.js";
 import { ask, known } from "./engine.js";
-import { show } from "./frames.js";
+import { latest, show } from "./frames.js";
 import { fromHash, toHash } from "./hash.js";
 import { outcomeOf } from "./judged.js";
 import { lessonOf } from "./lesson_list.js";
@@ -196,7 +196,8 @@ async function answered(kind, request) {
 function take(frame) {
   for (const { step, losses, tests } of frame.notes) past.add(step, losses, tests);
   if (frame.isOver && view().isRunning && !view().isTeaching) choose({ isRunning: false });
-  show({ ...frame, isRunning: view().isRunning });
+  const last = latest();
+  show({ ...frame, findings: frame.findings ?? last?.findings ?? [], views: frame.views ?? last?.views ?? {}, isRunning: view().isRunning });
 }
 
 function tick(now) {

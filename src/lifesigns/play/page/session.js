@@ -1,31 +1,39 @@
-// What the page asks for: one or two trainings in step. It runs in a worker, or in the page itself.
+// What the page asks for: one or two trainings in step. It runs in a worker.
 
+import { applied, findings } from "../engine/findings.js";
+import { labDesign } from "../engine/lab_design.js";
 import { validated } from "../engine/setting.js";
-import { applied } from "../engine/findings.js";
-import { neuron } from "../engine/terms.js";
+import { torchScript } from "../engine/torch_script.js";
 import { known } from "./known.js";
+import { measured } from "./measured.js";
+import { neuronPair } from "./probe.js";
 import { Side } from "./side.js";
+import { Viewer } from "./viewer.js";
 
 const NOTES = 4; // losses that are noted in one advance
 const LOOK = 8; // steps between two looks at the clock
+const JUDGED = 200; // milliseconds between two judgements while it runs
 
 /** Trainings of one or two settings. */
 export class Session {
   constructor() {
     this.sides = [];
     this.reached = 0;
+    this.found = [];
+    this.judged = 0;
   }
 
   /** Begins anew with these settings; says what is wrong with them, or what was made. */
-  configure({ settings }) {
+  configure({ settings, wants }) {
     const checked = settings.map(validated);
     const errors = checked.flatMap((each, side) => each.errors.map((error) => ({ ...error, side })));
     if (errors.length) return { errors };
     this.sides = checked.map(({ setting }) => new Side(setting));
+    this.viewer = new Viewer(this.sides);
     this.reached = 0;
     this.notes = [];
     this.note();
-    return { errors, made: this.sides.map((side) => side.describe()), settings: checked.map(({ setting }) => setting), frame: this.frame() };
+    return { errors, made: this.sides.map((side) => side.describe()), frame: this.frame(wants) };
   }
 
   get step() {
@@ -42,13 +50,16 @@ export class Session {
     const end = performance.now() + budget;
     const every = Math.max(1, Math.ceil(steps / NOTES));
     for (let i = 1; i <= steps && !this.isOver; i++) {
-      for (const { training } of this.sides) if (!training.broken && training.stepsMade < training.setting.steps) training.step();
-      if (i % every === 0 || i === steps) this.note();
+      for (const { training } of this.sides) {
+        if (!training.broken && training.stepsMade < training.setting.steps) training.step();
+      }
+      this.viewer.grow();
+      if (i % every === 0) this.note();
       if (i % LOOK === 0 && performance.now() > end) break;
     }
     this.note();
     this.reached = Math.max(this.reached, this.step);
-    return { frame: this.frame(wants) };
+    return { frame: this.frame(wants, budget < Infinity) };
   }
 
   /** Back to a step, or forward again to one that was reached before. */
@@ -57,8 +68,14 @@ export class Session {
       if (step <= training.stepsMade) training.back(step);
       else training.steps(Math.min(step, this.reached) - training.stepsMade);
     }
+    this.viewer.forget();
     this.note();
     return { frame: this.frame(wants), isBack: true };
+  }
+
+  /** The present state once more, with what another view wants. */
+  look({ wants }) {
+    return { frame: this.frame(wants) };
   }
 
   /** What the page has to know before it draws anything. */
@@ -71,13 +88,23 @@ export class Session {
     return applied(this.sides[side].training.setting, remedy);
   }
 
-  /** Single neurons, see `neuron` in terms.js. */
-  neurons({ places }) {
-    return places.map(({ at, loss, output }) => neuron(at, loss, output));
+  /** One neuron under two losses, see probe.js. */
+  neuronPair(about) {
+    return neuronPair(about);
   }
 
-  look({ wants }) {
-    return { frame: this.frame(wants) };
+  /** Numbers of a lesson by their names, see measures.js. */
+  measure({ numbers }) {
+    return { values: measured(numbers, this.sides), found: this.judge().map(({ rule, side }) => ({ rule, side })) };
+  }
+
+  /** Each network as a script for PyTorch and as a design for the lab. */
+  exported() {
+    return { sides: this.sides.map(({ training }) => {
+      const steps = training.stepsMade || training.setting.steps;
+      const { toml, left } = labDesign(training.setting);
+      return { script: torchScript(training, steps), toml, left, steps, loss: training.loss("train") };
+    }) };
   }
 
   note() {
@@ -87,15 +114,24 @@ export class Session {
     this.notes.push({ step, losses: of("train"), tests: of("test") });
   }
 
-  frame(wants = {}) {
-    const notes = this.notes.splice(0);
+  /** The findings of all networks, each with a name of its own. */
+  judge() {
+    this.judged = performance.now();
+    const found = this.sides.flatMap(({ training }, side) => findings(training).map((finding) => ({ ...finding, side, id: `${side}-${finding.rule}-${finding.layer ?? "run"}` })));
+    const isSame = JSON.stringify(found) === JSON.stringify(this.found);
+    return (this.found = isSame ? this.found : found);
+  }
+
+  frame(wants = {}, isHurried = false) {
+    const isDue = !isHurried || this.isOver || performance.now() - this.judged > JUDGED;
     return {
       step: this.step,
       reached: this.reached,
       isOver: this.isOver,
-      notes,
+      notes: this.notes.splice(0),
       sides: this.sides.map((side) => side.look()),
-      findings: [],
+      findings: isDue ? this.judge() : null,
+      views: this.viewer.views(wants, isHurried && !this.isOver),
     };
   }
 }

@@ -5,7 +5,7 @@ cannot import one another. So each becomes a function that returns what it expor
 the order of what needs what. Only what this takes is understood, one statement a line, and anything
 else is an error:
 
-    import { a, b } from "./other.js";
+    import { a, b as c } from "./other.js";
     export const a = …            export function b() {…            export class C {…
 """
 
@@ -14,7 +14,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-_IMPORT = re.compile(r'import \{ (?P<names>\w+(?:, \w+)*) \} from "\./(?P<path>[\w/]+\.js)";')
+_NAME = r"\w+(?: as \w+)?"
+_IMPORT = re.compile(
+    rf'import \{{ (?P<names>{_NAME}(?:, {_NAME})*) \}} from "\./(?P<path>[\w/]+\.js)";'
+)
 _EXPORT = re.compile(r"export (?=(?:const|(?:async )?function|class) (?P<name>\w+))")
 _STATEMENT = re.compile(r"\s*(?:import|export)\b(?!\s*[(:=.])")
 
@@ -93,12 +96,14 @@ def _line(
     """A line of a module as it stands in the script."""
     if found := _IMPORT.fullmatch(text):
         _place(found["path"], modules, order, above)
-        missing = set(found["names"].split(", ")) - set(exports(modules[found["path"]]))
+        names = [name.split(" as ") for name in found["names"].split(", ")]
+        missing = {name[0] for name in names} - set(exports(modules[found["path"]]))
         if missing:
             raise LinkError(
                 f"{place}: {found['path']} does not export {', '.join(sorted(missing))}"
             )
-        return f"const {{ {found['names']} }} = {_variable(found['path'])};"
+        taken = ", ".join(": ".join(name) for name in names)
+        return f"const {{ {taken} }} = {_variable(found['path'])};"
     if _EXPORT.match(text):
         return _EXPORT.sub("", text, count=1)
     if _STATEMENT.match(text):
