@@ -112,7 +112,7 @@ function grid(context, box, across, down, x, y) {
   for (const tick of ticks(x, box.width / PER_TICK.x)) {
     const at = Math.round(across(tick)) + 0.5;
     line(context, at, box.top, at, box.top + box.height);
-    context.fillText(plain(tick), at, box.top + box.height + 6);
+    if (!x.name || at < box.left + box.width - 24) context.fillText(plain(tick), at, box.top + box.height + 6);
   }
   if (x.name) {
     context.textAlign = "right";

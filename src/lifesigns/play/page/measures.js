@@ -91,9 +91,11 @@ export function largestGradient(training, { layer }) {
   return largest(wholeGradient(training, ({ weightGradients }) => weightGradients)[layer - 1]);
 }
 
-/** The largest size of a bias's gradient in a layer, over all samples. */
-export function largestBiasGradient(training, { layer }) {
-  return largest(wholeGradient(training, ({ biasGradients }) => biasGradients)[layer - 1]);
+/** The largest size of a bias's gradient in a layer in the first step. */
+export function firstBiasGradient(training, { layer }) {
+  const start = startOf(training.setting, training.data);
+  start.compute();
+  return largest(start.layers[layer - 1].biasGradients);
 }
 
 /** Size of the first layer's gradient over the last one's: at the start, or of the layers named. */
