@@ -1,8 +1,8 @@
 // The numbers of a lesson, by the measures it names.
 
-import { loss, firstLoss, testLoss, accuracy, testAccuracy, steps, parameters, layerParameters, differentUnits, deadShare, largestWeight, largestGradient, firstBiasGradient, gradientRatio, meanSlope, slopeProduct, flatShare, meanValue, signCoherence, detour, stepsToLoss, stepsToAccuracy, stepsToHalf, output, outputAtStart, firstMove, largestError, distanceFromLine, calibrationError, finds, alarms, learnedSlope, bornDead, costOverRelu } from "./measures.js";
+import { loss, firstLoss, testLoss, accuracy, testAccuracy, steps, parameters, layerParameters, differentUnits, deadShare, largestWeight, largestGradient, firstBiasGradient, gradientRatio, errorRatio, worstOfSeeds, bestOfSeeds, meanSlope, slopeProduct, flatShare, meanValue, signCoherence, detour, stepsToLoss, stepsToAccuracy, stepsToHalf, output, outputAtStart, firstMove, largestError, distanceFromLine, calibrationError, finds, alarms, learnedSlope, bornDead, costOverRelu } from "./measures.js";
 
-const MEASURES = { loss, firstLoss, testLoss, accuracy, testAccuracy, steps, parameters, layerParameters, differentUnits, deadShare, largestWeight, largestGradient, firstBiasGradient, gradientRatio, meanSlope, slopeProduct, flatShare, meanValue, signCoherence, detour, stepsToLoss, stepsToAccuracy, stepsToHalf, output, outputAtStart, firstMove, largestError, distanceFromLine, calibrationError, finds, alarms, learnedSlope, bornDead, costOverRelu };
+const MEASURES = { loss, firstLoss, testLoss, accuracy, testAccuracy, steps, parameters, layerParameters, differentUnits, deadShare, largestWeight, largestGradient, firstBiasGradient, gradientRatio, errorRatio, worstOfSeeds, bestOfSeeds, meanSlope, slopeProduct, flatShare, meanValue, signCoherence, detour, stepsToLoss, stepsToAccuracy, stepsToHalf, output, outputAtStart, firstMove, largestError, distanceFromLine, calibrationError, finds, alarms, learnedSlope, bornDead, costOverRelu };
 
 /** What each number comes to; `of` says of which network. */
 export function measured(numbers, sides) {

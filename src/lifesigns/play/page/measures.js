@@ -105,6 +105,24 @@ export function gradientRatio(training, { first = 1, last }) {
   return size(gradients[first - 1]) / size(gradients[(last ?? gradients.length) - 1]);
 }
 
+/** Size of ∂L/∂z at the first layer over that at the output, for the first batch. */
+export function errorRatio(training) {
+  const start = startOf(training.setting, training.data);
+  start.compute();
+  const sizes = start.layers.map(({ dz, rows }) => size(dz.subarray(0, start.size * rows)));
+  return sizes[0] / sizes.at(-1);
+}
+
+/** The lowest share that is right after as many steps, over seeds 0 … n − 1 of the weights. */
+export function worstOfSeeds(training, { seeds }) {
+  return Math.min(...ofSeeds(training, seeds));
+}
+
+/** The highest. */
+export function bestOfSeeds(training, { seeds }) {
+  return Math.max(...ofSeeds(training, seeds));
+}
+
 /** Mean slope of a layer's activation over units and samples. */
 export function meanSlope(training, { layer }) {
   return meanSlopes(training)[layer - 1];
@@ -296,6 +314,14 @@ function timed(activation) {
     best = Math.min(best, performance.now() - from);
   }
   return Math.max(best, 1e-3);
+}
+
+function ofSeeds(training, seeds) {
+  return Array.from({ length: seeds }, (_, seed) => {
+    const again = startOf({ ...training.setting, seed }, training.data);
+    again.steps(training.stepsMade);
+    return again.accuracy("train");
+  });
 }
 
 function stepsUntil(training, isThere) {
