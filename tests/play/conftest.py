@@ -3,8 +3,11 @@
 import json
 
 import pytest
+from chromium import chromium
 
 from lifesigns.report.page.linker import exports, link
+
+__all__ = ["chromium"]
 
 ENTRY = "tests.js"
 
@@ -50,25 +53,12 @@ def modules():
 
 
 @pytest.fixture(scope="session")
-def browser():
-    from browser.conftest import ARGUMENTS, CHROMIUM
-
-    if CHROMIUM is None:
-        pytest.skip("no chromium: apt-get install chromium")
-    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install it")
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield opened
-        opened.close()
-
-
-@pytest.fixture(scope="session")
-def load(browser, modules):
+def load(chromium, modules):
     """`load(**texts)`: an engine in which some modules have another text."""
 
     def loaded(given=()):
         complaints = []
-        page = browser.new_page()
+        page = chromium.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
         engine = Engine(page, linked(modules, given))
         assert complaints == []

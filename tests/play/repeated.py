@@ -26,7 +26,9 @@ class Formula(nn.Module):
 
 EXACT = {
     "softplus": lambda: nn.Softplus(threshold=40),  # torch's own is linear above 20
-    "hardsigmoid": lambda: Formula(lambda x: torch.clamp(x / 6 + 0.5, 0, 1)),  # torch's 1/6: float32
+    "hardsigmoid": lambda: Formula(
+        lambda x: torch.clamp(x / 6 + 0.5, 0, 1)
+    ),  # torch's 1/6: float32
     "snake": lambda: Formula(lambda x: x + torch.sin(x) ** 2),  # its rate is not learned here
     "clamp": nn.Identity,
 }

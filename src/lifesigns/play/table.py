@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from lifesigns.functions import ACTIVATIONS, INITIALISERS, Activation
 from lifesigns.functions.gains import LEAKY
+from lifesigns.locale import translated
 from lifesigns.play.expression import JAVASCRIPT, TORCH, Symbol, written
-from lifesigns.rules import all_rules
+from lifesigns.rules import Rule, all_rules
 
 RULES = (
     "symmetric-units",
@@ -43,17 +43,16 @@ def source() -> str:
     return "\n".join(
         [
             "// Made by lifesigns.play.table from the catalogue and the rules; not to be edited.",
-            'import { erfc, logaddexp } from "./special.js";',
+            'import { elementwise, erfc, logaddexp } from "./special.js";',
             "",
-            "/** By name: value and derivative of a number, and of whole arrays. */",
+            "/** By name: facts, and value and derivative of a number and of whole arrays. */",
             "export const ACTIVATIONS = {",
             *map(_activation, elementwise()),
             "};",
             _constant("INITIALISERS", {i.name: _initialiser(i) for i in INITIALISERS.values()
                                        if i.name not in ("lsuv", "identity_recurrent")}),
-            _constant("RULES", {rule.name: {"code": rule.code, "thresholds": rule.thresholds,
-                                            "explains": rule.explains}
-                                for rule in all_rules() if rule.name in RULES}),
+            _constant("RULES", {rule.name: _rule(rule) for rule in all_rules()
+                                if rule.name in RULES}),
             _constant("THRESHOLDS", _thresholds()),
             "",
         ]
@@ -95,23 +94,19 @@ def _activation(entry: Activation) -> str:
         "torch": torch_code(entry),
         "lab": bool(entry.code) and entry.name != "rrelu",
     }
-    described = json.dumps(facts, ensure_ascii=False)[1:-1]
-    return (
-        f"  {entry.name}: {{ {described},\n"
-        f"    value: (x, negative) => {{ {value('return ')} }},\n"
-        f"    derivative: (x, negative) => {{ {slope('return ')} }},\n"
-        f"    values: (z, a, n, negative) => {{ for (let i = 0; i < n; i++) "
-        f"{{ const x = z[i]; {value('a[i] = ')} }} }},\n"
-        f"    slopes: (z, a, n, negative) => {{ for (let i = 0; i < n; i++) "
-        f"{{ const x = z[i]; {slope('a[i] = ')} }} }} }},"
+    described = json.dumps(facts, ensure_ascii=False)
+    loops = ", ".join(
+        f"(z, a, n, negative) => {{ for (let i = 0; i < n; i++) {{ const x = z[i]; {body} }} }}"
+        for body in (value, slope)
     )
+    return f"  {entry.name}: elementwise({described}, {loops}),"
 
 
-def _body(formula: Symbol, entry: Activation) -> Any:
+def _body(formula: Symbol, entry: Activation) -> str:
     lines, expression = written(formula, JAVASCRIPT, "const {name} = {value};")
     if entry.name in LEAKY:
         expression = expression.replace(repr(_slope(entry)), _PARAMETRIC)
-    return lambda result: " ".join([*lines, f"{result}{expression};"])
+    return " ".join([*lines, f"a[i] = {expression};"])
 
 
 def _slope(entry: Activation) -> float | None:
@@ -134,6 +129,20 @@ def _initialiser(entry: Any) -> dict[str, Any]:
     }
 
 
+def _rule(rule: Rule) -> dict[str, Any]:
+    """Its numbers, and its title and reason in both languages."""
+    chinese = translated("zh", "rules", rule.name) or {}
+    if chinese.get("translates") != rule.fingerprint:
+        chinese = {}
+    return {
+        "code": rule.code,
+        "thresholds": rule.thresholds,
+        "explains": rule.explains,
+        "title": {"en": rule.title, "zh": chinese.get("title", rule.title)},
+        "why": {"en": rule.why, "zh": chinese.get("why", rule.why)},
+    }
+
+
 def _thresholds() -> dict[str, float]:
     """Those that several rules share, by their names."""
     from lifesigns.evidence import course, destination, signal, sites, suspects, thresholds
@@ -152,12 +161,3 @@ def _constant(name: str, value: Any) -> str:
 
 def _known(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
-
-
-def names(entries: Iterable[Activation]) -> list[str]:
-    """Their names.
-
-    Args:
-        entries: Of the catalogue.
-    """
-    return [entry.name for entry in entries]

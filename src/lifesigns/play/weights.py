@@ -81,8 +81,10 @@ def _filled(setting: Mapping[str, Any], rows: int, columns: int, layer: int) -> 
         return np.full((rows, columns), float(spread))
     if fill == "_uniform":
         bound = math.sqrt(3) * spread
-        return ((2 * stream.uniform(places) - 1) * bound).reshape(rows, columns)
-    return (spread * stream.normal(places)).reshape(rows, columns)
+        drawn = (2 * stream.uniform(places) - 1) * bound
+    else:
+        drawn = spread * stream.normal(places)
+    return np.asarray(drawn.reshape(rows, columns))
 
 
 def _orthogonal(rows: int, columns: int, spread: float, stream: Stream) -> Floats:
@@ -94,4 +96,4 @@ def _orthogonal(rows: int, columns: int, spread: float, stream: Stream) -> Float
             vectors[k] -= total(vectors[k] * vectors[j]) * vectors[j]
         vectors[k] /= np.sqrt(total(vectors[k] * vectors[k]))
     size = spread * math.sqrt(length)
-    return size * (vectors if rows < columns else vectors.T)
+    return np.asarray(size * (vectors if rows < columns else vectors.T))

@@ -1,8 +1,10 @@
 // What a loss did over a run: whether it learned. The questions of lifesigns.evidence.course that
 // the findings of the page ask, with the thresholds of the rules.
 
-import { THRESHOLDS as T } from "./table.js";
+import { THRESHOLDS } from "./table.js";
 import { differences, highest, mean, median, slopeScore, split, standardError } from "./statistics.js";
+
+const T = THRESHOLDS;
 
 const TAIL = 0.2;
 const FEWEST = 5;

@@ -1,9 +1,11 @@
 // Findings about the loss: what it is made of, and where the steps take it.
 
-import { RULES, THRESHOLDS as T } from "./table.js";
+import { RULES, THRESHOLDS } from "./table.js";
 import { clipGradient, crossEntropy, dropSoftmax, lowerRate, smallerStart, standardise, warmUp } from "./remedies.js";
 import { highest, mean, median, sum } from "./statistics.js";
 import { fadedGradient } from "./suspects.js";
+
+const T = THRESHOLDS;
 
 function doubledSoftmax(run) {
   if (run.setting.network.output !== "softmax" || run.kind !== "cross_entropy") return null;

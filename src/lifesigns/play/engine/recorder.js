@@ -84,9 +84,11 @@ function layerOf(layer, n) {
   const active = new Float64Array(units);
   const saturated = new Float64Array(units);
   const flat = layer.activation?.flat ?? 0;
+  const slopes = new Float64Array(flat ? n * units : 0);
+  if (flat) layer.activation.slopes(z, slopes, n * units, layer.negative[0]);
   for (let i = 0; i < n * units; i++) {
     if (a[i] !== 0) active[i % units] += 1;
-    if (flat && Math.abs(layer.activation.derivative(z[i], layer.negative[0])) < flat) saturated[i % units] += 1;
+    if (flat && Math.abs(slopes[i]) < flat) saturated[i % units] += 1;
   }
   const zero = weightGradients.every((g) => g === 0) && biasGradients.every((g) => g === 0);
   const arrived = rms(da, n * units);

@@ -22,7 +22,7 @@ export const clipGradient = () => remedy("clip", { "optimizer.clip": 1 });
 
 export const standardise = () => remedy("standardise", { "data.standardise": true });
 
-export const initialise = (run, name = fitting(run)) =>
+export const startAnew = (run, name = fitting(run)) =>
   remedy("initialise", { "initialiser.name": name, "initialiser.gain": 1, "initialiser.bias": 0 }, { name });
 
 export const smallerStart = ({ setting }) => {

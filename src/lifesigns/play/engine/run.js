@@ -1,8 +1,10 @@
 // A run as the findings see it: what was recorded, the course of the loss, and scales.
 
-import { THRESHOLDS as T } from "./table.js";
+import { THRESHOLDS } from "./table.js";
 import { Course, constantLoss } from "./course.js";
 import { highest, mean, median } from "./statistics.js";
+
+const T = THRESHOLDS;
 
 const RECENT = 0.25; // share of the recorded steps that speak for how the run ended
 

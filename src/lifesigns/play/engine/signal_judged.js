@@ -1,9 +1,11 @@
 // Findings about the way of signal and gradient: fading, collapsed layers, one-sided inputs.
 
-import { ACTIVATIONS, RULES, THRESHOLDS as T } from "./table.js";
-import { fitting, initialise, swap } from "./remedies.js";
+import { ACTIVATIONS, RULES, THRESHOLDS } from "./table.js";
+import { fitting, startAnew, swap } from "./remedies.js";
 import { highest, mean, median } from "./statistics.js";
 import { graver } from "./suspects.js";
+
+const T = THRESHOLDS;
 
 function vanishingGradient(run) {
   const { ratio: most } = RULES["vanishing-gradient"].thresholds;
@@ -19,7 +21,7 @@ function vanishingGradient(run) {
     layer: 0,
     step: run.shots.find((shot) => falls(shot) > most).step,
     data: { ratio, layers: depth, each: ratio ** (1 / (depth - 1)), factor },
-    remedies: factor < T.SQUASHING ? [swap(run, numbers, "relu", "he_normal"), swap(run, numbers, "tanh", "glorot_uniform")] : [initialise(run, fitting(run))],
+    remedies: factor < T.SQUASHING ? [swap(run, numbers, "relu", "he_normal"), swap(run, numbers, "tanh", "glorot_uniform")] : [startAnew(run, fitting(run))],
   };
 }
 

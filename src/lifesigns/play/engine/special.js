@@ -1,4 +1,21 @@
-// Functions that formulas of the catalogue use and JavaScript lacks.
+// What the table of activations is made with: functions that JavaScript lacks among them.
+
+/**
+ * An elementwise activation.
+ * @param {object} facts of it
+ * @param {function} values fills `a` with the values at `n` numbers of `z`, given the slope below 0
+ * @param {function} slopes the same with the derivative
+ */
+export function elementwise(facts, values, slopes) {
+  const given = new Float64Array(1);
+  const got = new Float64Array(1);
+  const single = (loop) => (x, negative) => {
+    given[0] = x;
+    loop(given, got, 1, negative);
+    return got[0];
+  };
+  return { ...facts, value: single(values), derivative: single(slopes), values, slopes };
+}
 
 const ROOT_PI = 1.772453850905516;
 const FAR = 2.5;

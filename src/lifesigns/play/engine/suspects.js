@@ -1,8 +1,10 @@
 // What a loss that does not fall may be due to, each with its own evidence: the questions of
 // lifesigns.evidence.suspects that decide whether a zig-zag is to blame.
 
-import { ACTIVATIONS, THRESHOLDS as T } from "./table.js";
+import { ACTIVATIONS, THRESHOLDS } from "./table.js";
 import { median, sum } from "./statistics.js";
+
+const T = THRESHOLDS;
 
 export const unscaledInput = (run) => run.isRaw || (run.inputRms > 0 && run.inputRms < 1 / T.RAW_INPUT);
 export const unscaledTarget = (run) => run.hasRawTargets;

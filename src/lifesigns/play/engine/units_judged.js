@@ -1,9 +1,11 @@
 // Findings about units: copies of one another, silent, saturated.
 
-import { ACTIVATIONS, RULES, THRESHOLDS as T } from "./table.js";
-import { initialise, leak, lowerRate, standardise, swap } from "./remedies.js";
+import { ACTIVATIONS, RULES, THRESHOLDS } from "./table.js";
+import { startAnew, leak, lowerRate, standardise, swap } from "./remedies.js";
 import { sum } from "./statistics.js";
 import { unscaledInput } from "./suspects.js";
+
+const T = THRESHOLDS;
 
 const FIRST = 3; // recorded steps that must agree
 
@@ -27,7 +29,7 @@ function symmetricUnits(run) {
     layer: k,
     step: run.first.step,
     data: { units: layer.units, layers: alike.length, zero: zero ? 1 : 0, recorded: run.shots.filter((shot) => shot.layers[k].alike).length },
-    remedies: [initialise(run)],
+    remedies: [startAnew(run)],
   };
 }
 
@@ -77,7 +79,7 @@ function deadUnits(run) {
 
 const raw = (run) => (unscaledInput(run) && !run.setting.data.standardise ? [standardise()] : []);
 
-const bornRemedies = (run, layers) => [...raw(run), initialise(run, "he_normal"), leak(run, layers.map((each) => each.k))];
+const bornRemedies = (run, layers) => [...raw(run), startAnew(run, "he_normal"), leak(run, layers.map((each) => each.k))];
 
 const toldOf = ({ dead, share: part }, run) => ({
   dead: dead.filter(Boolean).length,
@@ -135,7 +137,7 @@ function saturatedRemedies(run, k, born, layers) {
   const fills = k === 0 && run.inputRms > Math.max(input, gain);
   if ((run.isRaw || fills) && !run.setting.data.standardise) return [standardise()];
   if (!born && !run.hasLargeWeights) return [lowerRate(run)];
-  return [initialise(run, "glorot_uniform"), swap(run, layers.map((each) => each.k), "relu", "he_normal")];
+  return [startAnew(run, "glorot_uniform"), swap(run, layers.map((each) => each.k), "relu", "he_normal")];
 }
 
 export const OF_UNITS = [
