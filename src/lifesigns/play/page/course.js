@@ -6,8 +6,8 @@ import { Sign } from "../../report/page/browser/severity.js";
 import { choose, useView } from "../../report/page/browser/state.js";
 import { say } from "../../report/page/browser/words.js";
 import { Canvas, chart } from "./chart.js";
-import { titleOf } from "./finding_words.js";
 import { useFrame, useFrames } from "./frames.js";
+import { written } from "./judged.js";
 import { course, rewind } from "./player.js";
 
 const HEIGHT = 180;
@@ -77,7 +77,7 @@ function Marks({ scales }) {
     const pile = Math.round(x / MARK);
     const height = piles.get(pile) ?? 0;
     piles.set(pile, height + 1);
-    const name = `${say(finding.severity)}: ${titleOf(finding)}, ${say("step {}", whole(finding.step))}`;
+    const name = `${say(finding.severity)}: ${written(finding.title)}, ${say("step {}", whole(finding.step))}`;
     return html`<a class="mark" href=${`#finding-${finding.id}`} onClick=${(event) => reach(event, finding.id)} aria-label=${name} title=${name} style=${{ left: `${x}px`, top: `${scales.top + MARK * height}px` }}><${Sign} severity=${finding.severity} /></a>`;
   });
 }

@@ -5,8 +5,9 @@ import { html, useLayoutEffect, useRef, useState } from "../../report/page/brows
 import { choose, useView, view } from "../../report/page/browser/state.js";
 import { say } from "../../report/page/browser/words.js";
 import { CONTROLS } from "./controls_list.js";
-import { known, said } from "./engine.js";
+import { known } from "./engine.js";
 import { toHash } from "./hash.js";
+import { written } from "./judged.js";
 import { request } from "./player.js";
 import { HIDDEN } from "./setting_keys.js";
 
@@ -52,7 +53,7 @@ function Export() {
   const count = useView((view) => view.made.length);
   useLayoutEffect(() => void request("exported").then(({ sides }) => setFiles(sides)), []);
   if (!files) return html`<p>${say("One moment…")}</p>`;
-  return files.map(({ script, toml, left, steps }, side) => html`
+  return files.map(({ script, toml, csv, left, steps }, side) => html`
     ${count > 1 && html`<h3>${say("Network {}", "AB"[side])}</h3>`}
     <h3>${say("PyTorch script")}</h3>
     <p>${say("With these data and these first weights: {} steps in double precision end at the loss of this page.", steps)}</p>
@@ -60,14 +61,9 @@ function Export() {
     <h3>${say("Design for lifesigns lab")}</h3>
     <p>${say("To train it hundreds of times: lifesigns lab design.toml.")}</p>
     <${File} text=${toml} name=${`design${count > 1 ? `-${"ab"[side]}` : ""}.toml`} />
-    ${left.length > 0 && html`<p class="soft">${say("What the lab does not have:")} ${left.map((word) => leftText(word)).join("; ")}</p>`}
+    ${csv && html`<p>${say("Its data, beside it:")}</p><${File} text=${csv} name="play.csv" />`}
+    ${left.length > 0 && html`<p class="soft">${say("What the lab does not have:")} ${left.map(written).join(" ")}</p>`}
   `);
-}
-
-/** What a design cannot say. */
-function leftText(word) {
-  const text = known().words.LEFT[word];
-  return text ? said(text, {}, view().language) : word;
 }
 
 function File({ text, name }) {

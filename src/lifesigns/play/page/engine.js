@@ -31,8 +31,3 @@ export function ask(kind, request = {}) {
 export function known() {
   return told;
 }
-
-/** A template of the engine's words, filled in. */
-export function said(template, data, language) {
-  return (template[language] ?? template.en).replace(/\{(\w+)\}/g, (_, name) => String(data[name] ?? ""));
-}

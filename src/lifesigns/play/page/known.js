@@ -3,7 +3,6 @@
 import { ACTIVATIONS, INITIALISERS } from "../engine/table.js";
 import { SOURCES } from "../engine/sources.js";
 import { FIELDS, HIDDEN, validated } from "../engine/setting.js";
-import { BROKEN, ERRORS, FINDINGS, LEFT, REMEDIES } from "../engine/words.js";
 
 const kindOf = ({ kept, own, classes, features }) => ({ kept: Boolean(kept), own: Boolean(own), classes, features });
 
@@ -17,6 +16,5 @@ export function known() {
     sources: Object.fromEntries(Object.entries(SOURCES).map(([name, source]) => [name, kindOf(source)])),
     mostLayers: hidden.most,
     standard: validated({}).setting,
-    words: { BROKEN, ERRORS, FINDINGS, LEFT, REMEDIES },
   };
 }

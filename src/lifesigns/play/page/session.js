@@ -8,6 +8,7 @@ import { known } from "./known.js";
 import { measured } from "./measured.js";
 import { neuronPair } from "./probe.js";
 import { Side } from "./side.js";
+import { told, toldErrors, toldLeft } from "./texts.js";
 import { Viewer } from "./viewer.js";
 
 const NOTES = 4; // losses that are noted in one advance
@@ -27,7 +28,7 @@ export class Session {
   configure({ settings, wants }) {
     const checked = settings.map(validated);
     const errors = checked.flatMap((each, side) => each.errors.map((error) => ({ ...error, side })));
-    if (errors.length) return { errors };
+    if (errors.length) return { errors: toldErrors(errors) };
     this.sides = checked.map(({ setting }) => new Side(setting));
     this.viewer = new Viewer(this.sides);
     this.reached = 0;
@@ -102,8 +103,8 @@ export class Session {
   exported() {
     return { sides: this.sides.map(({ training }) => {
       const steps = training.stepsMade || training.setting.steps;
-      const { toml, left } = labDesign(training.setting);
-      return { script: torchScript(training, steps), toml, left, steps, loss: training.loss("train") };
+      const { toml, csv, left } = labDesign(training.setting);
+      return { script: torchScript(training, steps), toml, csv, left: toldLeft(left), steps, loss: training.loss("train") };
     }) };
   }
 
@@ -117,7 +118,7 @@ export class Session {
   /** The findings of all networks, each with a name of its own. */
   judge() {
     this.judged = performance.now();
-    const found = this.sides.flatMap(({ training }, side) => findings(training).map((finding) => ({ ...finding, side, id: `${side}-${finding.rule}-${finding.layer ?? "run"}` })));
+    const found = this.sides.flatMap(({ training }, side) => findings(training).map((finding) => told(finding, side)));
     const isSame = JSON.stringify(found) === JSON.stringify(this.found);
     return (this.found = isSame ? this.found : found);
   }

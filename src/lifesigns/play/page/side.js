@@ -4,6 +4,7 @@ import { startOf } from "../engine/training.js";
 import { logistic } from "../engine/losses.js";
 import { geometry } from "./geometry.js";
 import { MOST } from "./layout.js";
+import { toldBroken } from "./texts.js";
 
 const FINE = 44; // squares a side of the picture of the output; units have half as many
 const COARSE = 22;
@@ -52,7 +53,7 @@ export class Side {
       accuracy: training.classes ? training.accuracy("train") : null,
       testAccuracy: training.classes && has ? training.accuracy("test") : null,
       rate: training.rate,
-      broken: training.broken,
+      broken: toldBroken(training.broken),
       layers,
       surface: this.surface(values[values.length - 1]),
       grid: { side: curves ? 2 * fine : fine / 2, fine, curves, inputs: this.inputs },
