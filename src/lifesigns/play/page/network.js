@@ -7,6 +7,7 @@ import { say } from "../../report/page/browser/words.js";
 import { useFrames } from "./frames.js";
 import { paintValues } from "./heat.js";
 import { arrange } from "./layout.js";
+import { refresh } from "./player.js";
 
 const THICKEST = 4; // pixels of the largest weight of a layer
 
@@ -38,7 +39,7 @@ function Heads({ plan, structure }) {
   return plan.counts.map((count, column) => {
     const more = count - plan.shown[column];
     const edge = column === 0 ? "first" : column === plan.counts.length - 1 ? "last" : "";
-    return html`<span class=${`column ${edge}`} style=${{ left: `${plan.across(column)}px` }}>${names[column]}${more > 0 && html` <small>${say("+ {}", more)}</small>`}</span>`;
+    return html`<span class=${`column ${edge}`} style=${edge === "first" ? { left: 0 } : edge === "last" ? { right: 0 } : { left: `${plan.across(column)}px` }}>${names[column]}${more > 0 && html` <small>${say("+ {}", more)}</small>`}</span>`;
   });
 }
 
@@ -46,7 +47,10 @@ function Heads({ plan, structure }) {
 function Units({ plan, side, chosen, letter }) {
   const hidden = plan.units.filter(({ column }) => column > 0);
   const isChosen = ({ column, row }) => chosen.layer === column - 1 && chosen.unit === row;
-  const pick = ({ column, row }) => choose({ unit: { layer: column - 1, unit: row, side } });
+  const pick = ({ column, row }) => {
+    choose({ unit: { layer: column - 1, unit: row, side }, layer: column - 1 });
+    refresh();
+  };
   const reachable = hidden.find(isChosen) ?? hidden[0];
   const move = (event) => {
     const [right, down] = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] }[event.key] ?? [0, 0];

@@ -70,7 +70,8 @@ export function open(name, told = null) {
       setting: isOwn ? told.setting : setting,
       difference: isOwn ? told.difference : difference,
       tab: told?.tab ?? lesson.look?.view ?? view().tab,
-      unit: { layer: (lesson.look?.layer ?? 1) - 1, unit: (lesson.look?.unit ?? 1) - 1, side: 0 },
+      unit: { layer: (lesson.look?.layer ?? 1) - 1, unit: (lesson.look?.unit ?? 1) - 1, side: lesson.look?.side === "b" ? 1 : 0 },
+      layer: (lesson.look?.layer ?? 1) - 1,
     });
   }
   configure();

@@ -30,7 +30,7 @@ export function Transport() {
     <button type="button" class="main" onClick=${() => (isRunning ? pause() : run())}>
       <${Icon} name=${isRunning ? "pause" : "run"} /> ${say(isRunning ? "Pause" : "Run")}
     </button>
-    <button type="button" title=${say("One step")} onClick=${() => advance(1)}><${Icon} name="step" /> ${say("Step")}</button>
+    <button type="button" onClick=${() => advance(1)}><${Icon} name="step" /> ${say("One step")}</button>
     <button type="button" title=${say("Back to the same first weights")} onClick=${restart}><${Icon} name="restart" /> ${say("Start again")}</button>
     <label class="speed"><span class="hidden">${say("Speed")}</span>
       <select value=${String(speed)} onChange=${(event) => choose({ speed: Number(event.target.value) })}>
