@@ -17,7 +17,8 @@ from lifesigns.prove.copies import CannotRun
 from lifesigns.prove.in_words import of_plan, of_proof, price, root_of
 from lifesigns.prove.page import comparison_page, proof_html
 from lifesigns.prove.places import new_folder
-from lifesigns.prove.proof import Conclusion, Limits, Plan, Proof, planned, prove
+from lifesigns.prove.proof import Conclusion, Limits, Plan, Proof
+from lifesigns.prove.proving import planned, prove
 from lifesigns.prove.repetition import seconds_for
 from lifesigns.prove.scores import Measure
 from lifesigns.report.charset import encodable

@@ -80,6 +80,8 @@ class Arm:
     @property
     def how(self) -> str:
         """How it ended, in the words of `RunInfo.outcome`."""
+        if self.end.timed_out:
+            return "did not end in time"
         return "" if self.trace is None else self.trace.info.outcome
 
     def unfair(self, *, has_network: bool, as_recorded: bool = False) -> str:

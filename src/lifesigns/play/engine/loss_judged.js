@@ -1,7 +1,7 @@
 // Findings about the loss: what it is made of, and where the steps take it.
 
 import { RULES, THRESHOLDS } from "./table.js";
-import { clipGradient, crossEntropy, dropSoftmax, lowerRate, smallerStart, standardise, warmUp } from "./remedies.js";
+import { clipGradient, dropSoftmax, lowerRate, smallerStart, standardise, unsquash, warmUp } from "./remedies.js";
 import { highest, mean, median, sum } from "./statistics.js";
 import { fadedGradient } from "./suspects.js";
 
@@ -33,7 +33,7 @@ function squaredErrorOnSaturatedOutput(run) {
     layer: k,
     step: run.since((shot) => flat([shot]) > T.SATURATED),
     data: { share, factor, times: factor > 0 ? 1 / (2 * factor) : Infinity, samples: run.samples },
-    remedies: [crossEntropy(), smallerStart(run)],
+    remedies: [unsquash(run), smallerStart(run)],
   };
 }
 

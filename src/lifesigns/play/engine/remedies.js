@@ -40,4 +40,6 @@ export const leak = (run, numbers) => swap(run, numbers, LEAK);
 
 export const dropSoftmax = () => remedy("drop-softmax", { "network.output": "linear" });
 
-export const crossEntropy = () => remedy("cross-entropy", { loss: "cross-entropy", "network.output": "linear" });
+/** Cross-entropy of logits; values, which have no classes, need an output that is not squashed. */
+export const unsquash = ({ classes }) =>
+  classes ? remedy("cross-entropy", { loss: "cross-entropy", "network.output": "linear" }) : remedy("linear-output", { "network.output": "linear" });

@@ -16,6 +16,7 @@ export class Run {
     this.described = training.layers;
     this.kind = training.kind;
     this.units = training.units;
+    this.classes = training.classes;
     this.broken = training.broken;
     this.shots = shots;
     this.losses = losses;

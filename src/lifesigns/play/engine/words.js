@@ -183,6 +183,7 @@ export const REMEDIES = {
   "swap-and-start": { en: "Take {name} for these layers, and start from {start}", zh: "这些层改用 {name}，并用 {start} 初始化" },
   "drop-softmax": { en: "Hand the loss the plain output, without softmax", zh: "把不经 softmax 的输出直接交给损失" },
   "cross-entropy": { en: "Take cross-entropy of the plain output", zh: "改用交叉熵，输出不加 sigmoid" },
+  "linear-output": { en: "Take the plain output, without sigmoid", zh: "输出不加 sigmoid" },
 };
 
 /** What a design of the lab leaves out. */

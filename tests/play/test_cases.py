@@ -1,0 +1,73 @@
+"""The page's findings are the watcher's, and its script repeats its training.
+
+Each case of `cases.json` is trained by the engine, which judges it and writes a script. The script
+is run under the watcher, whose rules judge what torch did.
+"""
+
+import contextlib
+import io
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+import lifesigns
+from lifesigns.play.table import RULES
+
+CASES = json.loads(Path(__file__).with_name("cases.json").read_text(encoding="utf-8"))
+EVERY = 7
+RUN = """const { setting, errors } = engine.validated(given);
+if (!setting) throw Error(JSON.stringify(errors));
+const training = engine.startOf(setting);
+training.steps(setting.steps);
+return {
+    found: engine.findings(training).map(({ rule, severity }) => [rule, severity]),
+    script: engine.torchScript(training, setting.steps),
+    losses: training.losses.subarray(0, training.stepsMade),
+    whole: training.loss("train"),
+};"""
+
+
+def repeated(script, name="script.py", watched=contextlib.nullcontext):
+    """What the script leaves behind, and what watched it."""
+    left = {}
+    try:
+        with watched() as watcher, contextlib.redirect_stdout(io.StringIO()):
+            exec(compile(script, name, "exec"), left)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    return left, watcher
+
+
+def close(got, wanted):
+    return math.isclose(float(got), wanted, rel_tol=1e-6, abs_tol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.sampled(name, tuple(case["found"])))
+        for name, case in CASES.items()
+    ],
+)
+def test_page_and_watcher_find_the_same(engine, name):
+    case = CASES[name]
+    told = engine(RUN, case["setting"])
+    left, watcher = repeated(told["script"], name, lambda: lifesigns.watch(every=EVERY))
+    findings = [(f.rule, f.severity.value) for f in watcher.report.findings if f.rule in RULES]
+
+    assert dict(told["found"]) == case["found"]
+    assert dict(findings) == case["found"]
+    assert [rule for rule, _ in told["found"]][:1] == [rule for rule, _ in findings][:1]
+    if math.isfinite(left["losses"][-1]) and not case.get("chaotic"):
+        assert close(told["losses"][-1], left["losses"][-1])
+        assert close(told["whole"], left["training_loss"])
+
+
+def test_every_rule_of_the_page_has_a_case_that_alarms_and_one_that_does_not():
+    for rule in RULES:
+        severities = {case["found"].get(rule) for case in CASES.values()}
+        assert severities & {"error", "warning"}, rule
+        assert None in severities, rule
