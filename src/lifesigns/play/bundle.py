@@ -28,22 +28,33 @@ def scripts() -> tuple[str, str]:
     engine = {f"play/engine/{name}": text for name, text in modules().items()}
     found = engine | {name: text for folder in FOLDERS for name, text in _modules(folder)}
     found = {name: rooted(name, text) for name, text in found.items()}
-    return slim(link(found, ENGINE)), slim(link(found, PAGE))
+    return uncommented(link(found, ENGINE)), slim(link(found, PAGE))
 
 
 def slim(script: str) -> str:
-    """A script without the lines that are only comment, and without indentation.
+    """A script without its lines of comment, and without indentation.
 
     Args:
-        script: One statement a line, as everything here is written.
+        script: One statement a line, and no text of several lines in which a space counts.
 
     Example:
-        >>> slim("/** Adds.\n * @returns {number}\n */\nfunction f() {\n  // why\n  return 1;\n}")
-        'function f() {\nreturn 1;\n}'
+        >>> print(slim("function f() {\\n  // why\\n  return 1;\\n}"))
+        function f() {
+        return 1;
+        }
+    """
+    return "\n".join(line.strip() for line in uncommented(script).splitlines())
+
+
+def uncommented(script: str) -> str:
+    """A script without its lines of comment.
+
+    Args:
+        script: In which a comment has lines of its own.
     """
     told = re.sub(r"^\s*/\*\*.*?\*/\s*$", "", script, flags=re.S | re.M)
-    lines = (line.strip() for line in told.splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith("//"))
+    lines = (line for line in told.splitlines() if not line.lstrip().startswith("//"))
+    return "\n".join(line for line in lines if line)
 
 
 def rooted(name: str, source: str) -> str:

@@ -3,6 +3,7 @@
 import { useAppearance } from "../../report/page/browser/appearance.js";
 import { Switches } from "../../report/page/browser/header.js";
 import { html, useLayoutEffect } from "../../report/page/browser/libraries.js";
+import { whole } from "../../report/page/browser/numbers.js";
 import { choose, useView } from "../../report/page/browser/state.js";
 import { say } from "../../report/page/browser/words.js";
 import { controlOf } from "./controls_list.js";
@@ -24,10 +25,11 @@ const ROOM = { one: 330, two: 230 }; // pixels of a network's height at most
 export function App() {
   useAppearance();
   const made = useView((view) => view.made);
+  const version = useView((view) => view.version);
   const problem = useView((view) => view.problem);
   useLayoutEffect(() => {
-    if (made.length) document.getElementById("page").dataset.ready = "";
-  }, [made]);
+    if (version > 0) Object.assign(document.getElementById("page").dataset, { ready: "", version });
+  }, [version]);
   return html`
     <header class="top">
       <h1>lifesigns <small>${say("play")}</small></h1>
@@ -60,7 +62,7 @@ function Side({ side, made, count }) {
     ${letter && html`<header><span class=${`letter ${letter.toLowerCase()}`}>${say("Network {}", letter)}</span> <${Difference} side=${side} /> <${SideNumbers} side=${side} /></header>`}
     <${Network} side=${side} structure=${made.structure} room=${room} letter=${letter} />
     <${Surface} side=${side} about=${made.about} room=${count > 1 ? 230 : 330} label=${surfaceName(made, letter)} />
-    ${!letter && html`<p class="soft size">${say("{} weights and biases · {} samples to learn from, {} held out · an epoch is {} steps", made.parameters, made.trained, made.held, made.epoch)}</p>`}
+    ${!letter && html`<p class="soft size">${say("{} weights and biases · {} samples to learn from, {} held out · an epoch is {} steps · a step is {} multiplications", whole(made.parameters), whole(made.trained), whole(made.held), whole(made.epoch), whole(made.cost))}</p>`}
   </article>`;
 }
 

@@ -4,10 +4,10 @@ import { html, useEffect, useState } from "../../report/page/browser/libraries.j
 import { useView } from "../../report/page/browser/state.js";
 import { say } from "../../report/page/browser/words.js";
 
-/** A control with its present value; `onChange` is handed the next one. */
-export function Control({ about, value, onChange, id = `control-${about.key}` }) {
+/** A control with its present value; `onChange` is handed the next one, `place` is what a teacher frees. */
+export function Control({ about, value, onChange, id = `control-${about.key}`, place = about.key }) {
   const free = useView((view) => view.free);
-  const isFixed = free !== null && free !== about.key;
+  const isFixed = free !== null && free !== place;
   const Field = { choice: Choice, number: Number_, switch: Switch }[about.kind];
   const label = say(about.label);
   return html`<div class=${`control ${about.kind}`} title=${about.help ? say(about.help) : undefined}>

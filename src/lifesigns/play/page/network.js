@@ -25,7 +25,7 @@ export function Network({ side, structure, room, letter }) {
     return () => observer.disconnect();
   }, []);
   const plan = useMemo(() => width > 0 && arrange(structure, width, room), [structure, width, room]);
-  useFrames((frame) => plan && frame.sides[side] && draw(canvas.current, plan, frame.sides[side], structure), [plan, dark, side]);
+  useFrames((frame) => plan && frame.sides[side] && draw(canvas.current, plan, frame.sides[side]), [plan, dark, side]);
   return html`<div class="network" ref=${place} style=${{ height: plan ? `${plan.height}px` : "120px" }}>
     <canvas ref=${canvas} aria-hidden="true" />
     ${plan && html`<${Heads} plan=${plan} structure=${structure} />`}
@@ -75,7 +75,9 @@ function Units({ plan, side, chosen, letter }) {
 
 const scratch = typeof document === "undefined" ? null : document.createElement("canvas");
 
-function draw(canvas, plan, shown, structure) {
+function draw(canvas, plan, shown) {
+  const fits = plan.counts.length === shown.layers.length + 1 && shown.layers.every(({ units }, k) => units === plan.counts[k + 1]);
+  if (!fits) return;
   const ratio = devicePixelRatio || 1;
   const [width, height] = [Math.round(plan.width * ratio), Math.round(plan.height * ratio)];
   if (canvas.width !== width) canvas.width = width;
@@ -84,7 +86,7 @@ function draw(canvas, plan, shown, structure) {
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.clearRect(0, 0, plan.width, plan.height);
   lines(context, plan, shown);
-  plan.units.forEach((unit) => square(context, plan, shown, unit, structure));
+  plan.units.forEach((unit) => square(context, plan, shown, unit));
 }
 
 function lines(context, plan, shown) {
@@ -112,7 +114,7 @@ function lines(context, plan, shown) {
   context.globalAlpha = 1;
 }
 
-function square(context, plan, shown, { column, row, x, y }, structure) {
+function square(context, plan, shown, { column, row, x, y }) {
   const { size } = plan;
   const [left, top] = [x - size / 2, y - size / 2];
   context.fillStyle = colour("card");

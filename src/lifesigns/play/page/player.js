@@ -43,8 +43,11 @@ export function settings({ setting, difference } = view()) {
 }
 
 /** Another value at a place of the setting; the training begins anew from the same seed. */
-export function change(key, value) {
-  apply(write(view().setting, key, value));
+export async function change(key, value) {
+  const before = view().setting;
+  const setting = write(before, key, value);
+  const isData = key === "data" || key === "data.name";
+  apply(isData ? await ask("suited", { setting, before }) : setting);
 }
 
 /** Another setting. */
@@ -157,10 +160,19 @@ async function configure() {
   remember();
   const reply = await ask("configure", { settings: settings(), wants: wantsOf(view()) });
   if (view().stamp !== stamp) return;
-  if (reply.errors.length) return choose({ errors: reply.errors, isRunning: false });
+  if (reply.errors.length && view().version > 0) return choose({ errors: reply.errors, isRunning: false });
+  if (reply.errors.length) return beginAnyway(reply.errors);
   past = new Course(reply.made.length);
   choose({ made: reply.made, errors: [], version: stamp });
-  take(reply.frame);
+  await null; // until what was made is laid out: the frame belongs to it
+  if (view().version === stamp) take(reply.frame);
+}
+
+/** An address may hold what cannot be trained: it is said, beside a network that can. */
+async function beginAnyway(errors) {
+  choose({ setting: known().standard, difference: null });
+  await configure();
+  choose({ errors });
 }
 
 /** The address names the state; some browsers refuse that for files, and then it stays as it is. */
@@ -189,16 +201,17 @@ async function answered(kind, request) {
   if (request === goal) goal = null;
   const { stamp } = view();
   const reply = await ask(kind, { ...request, wants: wantsOf(view()) });
-  if (view().stamp !== stamp) return;
+  if (view().stamp !== stamp || view().version !== stamp) return;
   if (reply.isBack) past.cut(reply.frame.step);
   take(reply.frame);
 }
 
 function take(frame) {
+  Object.assign(document.getElementById("page").dataset, { step: frame.step, lesson: view().lesson ?? "" });
   for (const { step, losses, tests } of frame.notes) past.add(step, losses, tests);
   if (frame.isOver && view().isRunning && !view().isTeaching) choose({ isRunning: false });
   const last = latest();
-  show({ ...frame, findings: frame.findings ?? last?.findings ?? [], views: frame.views ?? last?.views ?? {}, isRunning: view().isRunning });
+  show({ ...frame, findings: frame.findings ?? last?.findings ?? [], views: frame.views ?? last?.views ?? {}, isRunning: view().isRunning, version: view().version });
 }
 
 function tick(now) {

@@ -2,7 +2,7 @@
 
 import { applied, findings } from "../engine/findings.js";
 import { labDesign } from "../engine/lab_design.js";
-import { validated } from "../engine/setting.js";
+import { described, validated } from "../engine/setting.js";
 import { torchScript } from "../engine/torch_script.js";
 import { known } from "./known.js";
 import { measured } from "./measured.js";
@@ -82,6 +82,13 @@ export class Session {
   /** What the page has to know before it draws anything. */
   known() {
     return known();
+  }
+
+  /** A setting whose data were changed, with a loss and an output that go with them. */
+  suited({ setting, before }) {
+    const [now, then] = [setting, before].map(described);
+    if (now.errors.length || (now.classes > 0) === (then.classes > 0)) return setting;
+    return { ...setting, loss: now.classes ? "cross-entropy" : "squared-error", network: { ...setting.network, output: "linear" } };
   }
 
   /** The setting of a network with a remedy. */

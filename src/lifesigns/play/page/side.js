@@ -9,6 +9,7 @@ import { toldBroken } from "./texts.js";
 const FINE = 44; // squares a side of the picture of the output; units have half as many
 const COARSE = 22;
 const HEAVY = 4000; // parameters, beyond which pictures are coarser
+const THRICE = 3; // forward, and back to the weights and to the inputs
 const LOOKED_AT = 256; // samples that are asked whether a unit is silent
 
 /** A training with its grid. */
@@ -29,6 +30,7 @@ export class Side {
       about: plain,
       structure: { inputs: about.inputs, layers: training.layers.map(({ units, name }) => ({ units, activation: name })) },
       parameters: training.parameters.length,
+      cost: THRICE * training.batch * training.layers.reduce((sum, { rows, inputs }) => sum + rows * inputs, 0),
       epoch: training.epoch,
       trained: training.data.train.rows,
       held: training.data.test.rows,
@@ -43,6 +45,7 @@ export class Side {
     const layers = training.layers.map((layer, k) => ({
       weights: unitRows(layer),
       inputs: layer.inputs,
+      units: layer.units,
       ...this.maps(values[k], layer.units),
       ill: k < training.layers.length - 1 ? this.silent(k) : null,
     }));
