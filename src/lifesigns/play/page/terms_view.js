@@ -33,7 +33,7 @@ export function TermsView() {
 
 /** A table with a column for each unit. */
 function Table({ head, rows }) {
-  return html`<div class="scroll" tabindex="0" role="group" aria-label=${say("Numbers")}><table><thead><tr>${head.slice(0, MOST + 1).map((text, i) => html`<th scope="col">${text}${i === MOST && head.length > MOST + 1 ? " …" : ""}</th>`)}</tr></thead>
+  return html`<div class="scroll" tabindex="0" role="group" aria-label=${say("Numbers")}><table><thead><tr><td></td>${head.slice(1, MOST + 1).map((text, i) => html`<th scope="col">${text}${i === MOST - 1 && head.length > MOST + 1 ? " …" : ""}</th>`)}</tr></thead>
     <tbody>${rows.map(([name, values]) => html`<tr><th scope="row" class="formula">${name}</th>${Array.from(values).slice(0, MOST).map((value) => html`<td>${typeof value === "number" ? precise(value) : value}</td>`)}</tr>`)}</tbody></table></div>`;
 }
 

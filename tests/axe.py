@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+AXE = Path(__file__).parent / "browser" / "vendor" / "axe.min.js"
 
 
 def violations(page):
