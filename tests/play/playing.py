@@ -79,10 +79,12 @@ class Played:
     def ask(self, kind, **request):
         """An answer of the engine; what is no number comes as a text."""
         return self.page.evaluate(
-            """([kind, request]) => globalThis.play.ask(kind, request).then((answer) =>
-                JSON.parse(JSON.stringify(answer, (_, value) =>
-                    ArrayBuffer.isView(value) ? Array.from(value)
-                    : typeof value === "number" && !Number.isFinite(value) ? String(value) : value)))""",
+            """async ([kind, request]) => {
+                const isOdd = (value) => typeof value === "number" && !Number.isFinite(value);
+                const plain = (_, value) =>
+                    ArrayBuffer.isView(value) ? [...value] : isOdd(value) ? `${value}` : value;
+                return JSON.parse(JSON.stringify(await globalThis.play.ask(kind, request), plain));
+            }""",
             [kind, request],
         )
 

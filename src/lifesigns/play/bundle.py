@@ -32,13 +32,13 @@ def scripts() -> tuple[str, str]:
 
 
 def slim(script: str) -> str:
-    """A script without its lines of comment, and without indentation.
+    r"""A script without its lines of comment, and without indentation.
 
     Args:
         script: One statement a line, and no text of several lines in which a space counts.
 
     Example:
-        >>> print(slim("function f() {\\n  // why\\n  return 1;\\n}"))
+        >>> print(slim("function f() {\n  // why\n  return 1;\n}"))
         function f() {
         return 1;
         }

@@ -16,4 +16,6 @@ else:
 def chinese() -> dict[str, str]:
     """What stands in `chinese.toml`, of all groups together."""
     text = resources.files("lifesigns.play").joinpath("chinese.toml").read_text(encoding="utf-8")
-    return {english: words for group in tomllib.loads(text).values() for english, words in group.items()}
+    return {
+        english: words for group in tomllib.loads(text).values() for english, words in group.items()
+    }

@@ -127,7 +127,10 @@ def _wrong_numbers(lesson: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
             )
     for condition in lesson["holds"]:
         if condition.get("number") not in lesson["numbers"]:
-            yield f"it holds for {condition.get('number')!r}, which is none of its numbers", "[[holds]]"
+            yield (
+                f"it holds for {condition.get('number')!r}, which is none of its numbers",
+                "[[holds]]",
+            )
         if sum(relation in condition for relation in RELATIONS) != 1:
             yield f"a condition says one of {', '.join(RELATIONS)}", "[[holds]]"
     for language in LANGUAGES:
@@ -139,7 +142,7 @@ def _wrong_numbers(lesson: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
 @functools.cache
 def measures() -> frozenset[str]:
     """What a lesson can measure: the functions of `page/measures.js`."""
-    source = resources.files("lifesigns.play").joinpath("page", "measures.js")
+    source = resources.files("lifesigns.play").joinpath("page").joinpath("measures.js")
     return frozenset(exports(source.read_text(encoding="utf-8")))
 
 

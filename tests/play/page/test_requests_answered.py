@@ -26,7 +26,7 @@ OPEN = {
     195: "settings that work and settings that do not, with reasons",
     208: "NaN once more",
 }
-"""Issues of tensorflow/playground that were open in November 2026; `answers` lists what does each."""
+"""Issues of tensorflow/playground that were open in November 2026."""
 
 
 def _initialisation(page):
@@ -50,7 +50,9 @@ def _same_weights(page):
 
 
 def _losses(page):
-    values = page.page.locator("[id='control-loss'] option").evaluate_all("all => all.map((o) => o.value)")
+    values = page.page.locator("[id='control-loss'] option").evaluate_all(
+        "all => all.map((o) => o.value)"
+    )
     assert values == ["cross-entropy", "squared-error", "hinge", "huber"]
     page.choose("Loss function", "hinge")
 

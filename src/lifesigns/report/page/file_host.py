@@ -113,9 +113,7 @@ def html_of(
     )
 
 
-def _policy(
-    scripts: tuple[str, ...], sheets: tuple[str, ...], connect: str, worker: str
-) -> str:
+def _policy(scripts: tuple[str, ...], sheets: tuple[str, ...], connect: str, worker: str) -> str:
     return (
         f"default-src 'none'; script-src {' '.join(map(digest, scripts))}; "
         f"style-src {' '.join(map(digest, sheets))}; img-src data:; "
