@@ -118,8 +118,8 @@ export class Session {
   note() {
     const { step } = this;
     if (this.notes.length && this.notes.at(-1).step === step) return;
-    const of = (set) => this.sides.map(({ training }) => (training.data[set].rows ? training.loss(set) : NaN));
-    this.notes.push({ step, losses: of("train"), tests: of("test") });
+    const known = this.sides.map((side) => side.losses());
+    this.notes.push({ step, losses: known.map(({ train }) => train), tests: known.map(({ test }) => test) });
   }
 
   /** The findings of all networks, each with a name of its own. */

@@ -6,8 +6,8 @@ import { geometry } from "./geometry.js";
 import { MOST } from "./layout.js";
 import { toldBroken } from "./texts.js";
 
-const FINE = 44; // squares a side of the picture of the output; units have half as many
-const COARSE = 22;
+const FINE = 40; // squares a side of the picture of the output; units have half as many
+const COARSE = 20;
 const HEAVY = 4000; // parameters, beyond which pictures are coarser
 const THRICE = 3; // forward, and back to the weights and to the inputs
 const LOOKED_AT = 256; // samples that are asked whether a unit is silent
@@ -37,6 +37,16 @@ export class Side {
     };
   }
 
+  /** The losses of the present step over both sets, each computed once. */
+  losses() {
+    const { training } = this;
+    if (this.known?.step !== training.stepsMade) {
+      const of = (set) => (training.data[set].rows ? training.loss(set) : NaN);
+      this.known = { step: training.stepsMade, train: of("train"), test: of("test") };
+    }
+    return this.known;
+  }
+
   /** The state as it is drawn. */
   look() {
     const { training, fine } = this;
@@ -49,12 +59,9 @@ export class Side {
       ...this.maps(values[k], layer.units),
       ill: k < training.layers.length - 1 ? this.silent(k) : null,
     }));
-    const has = training.data.test.rows > 0;
     return {
-      loss: training.loss("train"),
-      test: has ? training.loss("test") : NaN,
+      loss: this.losses().train,
       accuracy: training.classes ? training.accuracy("train") : null,
-      testAccuracy: training.classes && has ? training.accuracy("test") : null,
       rate: training.rate,
       broken: toldBroken(training.broken),
       layers,

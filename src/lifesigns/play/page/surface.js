@@ -59,8 +59,25 @@ function draw(canvas, shown, about, size) {
   const y = (value) => box.top + box.height - (box.height * (value - low[1])) / (high[1] - low[1]);
   if (about.kind === "curve") fit(context, shown, about, box, x, y);
   else field(context, shown, about, box);
+  context.drawImage(overlay(about, size, ratio, box, x, y), 0, 0, size, size);
+}
+
+const kept = new WeakMap();
+
+/** Samples and axes, which stay the same from frame to frame: one picture for each network and size. */
+function overlay(about, size, ratio, box, x, y) {
+  const key = `${size} ${ratio} ${colour("ink")}`;
+  if (!kept.has(about)) kept.set(about, {});
+  const own = kept.get(about);
+  if (own.key === key) return own.canvas;
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = Math.round(size * ratio);
+  const context = canvas.getContext("2d");
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
   points(context, about, x, y, box);
   frameOf(context, about, box, x, y);
+  kept.set(about, { key, canvas });
+  return canvas;
 }
 
 const scratch = typeof document === "undefined" ? null : document.createElement("canvas");
