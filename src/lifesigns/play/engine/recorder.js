@@ -1,6 +1,7 @@
 // What findings are judged by: at some steps, statistics of units, weights and gradients. Every
 // step at first; when there are too many, every other one goes and every other one is taken.
 
+import { constantLoss } from "./course.js";
 import { rms } from "./statistics.js";
 
 const MOST = 64;
@@ -63,14 +64,16 @@ function shotOf(training, loss) {
     input: columnsOf(network.input, size, data.features),
     layers: network.layers.map((layer) => layerOf(layer, size)),
     output: outputOf(network, target, size, units),
+    level: constantLoss(training.kind, target.subarray(0, size * units), units) || 0,
   };
 }
 
-/** For each column: mean square, least and greatest. */
+/** For each column: mean, mean square, least and greatest. */
 function columnsOf(values, rows, columns) {
-  const found = { squares: new Float64Array(columns), least: new Float64Array(columns).fill(Infinity), most: new Float64Array(columns).fill(-Infinity) };
+  const found = { means: new Float64Array(columns), squares: new Float64Array(columns), least: new Float64Array(columns).fill(Infinity), most: new Float64Array(columns).fill(-Infinity) };
   for (let i = 0; i < rows * columns; i++) {
     const j = i % columns;
+    found.means[j] += values[i] / rows;
     found.squares[j] += (values[i] * values[i]) / rows;
     if (values[i] < found.least[j]) found.least[j] = values[i];
     if (values[i] > found.most[j]) found.most[j] = values[i];
@@ -101,7 +104,8 @@ function layerOf(layer, n) {
     updateRms: NaN,
     zero,
     coherence: coherenceOf(weightGradients, rows, inputs),
-    alike: rowsAlike(weights, rows, inputs) && rowsAlike(weightGradients, rows, inputs),
+    alikeWeights: rowsAlike(weights, rows, inputs),
+    alikeGradients: rowsAlike(weightGradients, rows, inputs),
   };
 }
 
