@@ -8,7 +8,7 @@ import made
 import nasty
 import pytest
 
-from lifesigns.prove import arms as module
+from lifesigns.prove import order as module
 from lifesigns.prove.arm import Program
 from lifesigns.prove.arms import Arms
 from lifesigns.prove.copies import CannotRun

@@ -80,9 +80,9 @@ class _Proving:
         self._every = max(1, plan.trace.steps // RECORDED)
         self._same, twins = self._repeated()
         self._measure, self._faulty = _measured(plan.measure, twins)
-        self._without: dict[int, Arm] = {}
-        self._waiting = iter(plan.candidates[: limits.tries])
+        self._candidates = plan.candidates[: limits.tries]
         self._tries: list[Try] = []
+        self._known: list[tuple[Treatment, Arm]] = []
 
     def proof(self) -> Proof:
         """Tries remedies until one is proved; one that loses too many pairs is passed over."""
@@ -113,7 +113,7 @@ class _Proving:
 
     def _choice(self) -> Try | None:
         """The first remedy that cures, or the one after it if that is clearly better."""
-        for candidate in self._waiting:
+        for candidate in self._candidates[len(self._tries) :]:
             self._tries.append(self._tried(candidate))
             if any(known.cures for known in self._tries[:-1]):
                 break
@@ -139,7 +139,8 @@ class _Proving:
         """One training with a remedy, on the script's own seed."""
         number = len(self._tries) + 1
         self._say(f"Remedy {number}, {candidate.details}, for {candidate.finding.rule}.")
-        (arm,) = self._arms.train([candidate.treatment(0)], every=self._every)
+        later = [one.treatment(0) for one in self._candidates[number:]]
+        (arm,) = self._trained([candidate.treatment(0)], later)
         scored = Scored.of(arm, self._measure)
         reason = shortcoming(self._measure, candidate.finding.rule, self._faulty, scored)
         return Try(candidate, scored, arm.refusal or reason)
@@ -148,7 +149,8 @@ class _Proving:
         """Pairs on fresh seeds, until the bet is settled or those left cannot win it."""
         wins: list[bool] = []
         for seed in range(1, self._limits.pairs + 1):
-            pair = self._pair(seed, tried)
+            last = min(self._limits.pairs, seed - 1 + pairs_needed(wins, needed))
+            pair = self._pair(seed, last, tried)
             yield pair
             wins.append(pair.is_won)
             so_far = f"{pair.shortcoming or 'won'}; the e-value is {wealth(wins):.3g}"
@@ -164,8 +166,15 @@ class _Proving:
         seconds = 2 * pairs * self._arms.seconds / self._arms.trainings / self._arms.jobs
         return f"proved after {counted(pairs, 'more win')}, in about {seconds:.0f} s"
 
-    def _pair(self, seed: int, tried: Try) -> Pair:
-        without, treated = self._both(seed, tried.candidate)
+    def _pair(self, seed: int, last: int, tried: Try) -> Pair:
+        """One pair; others up to the last seed are likely to follow."""
+
+        def pair(number: int) -> list[Treatment]:
+            return [Treatment(number), tried.candidate.treatment(number)]
+
+        later = [one for following in range(seed + 1, last + 1) for one in pair(following)]
+        without, treated = self._trained(pair(seed), later)
+        self._arms.check(without)
         faulty, other = (Scored.of(arm, self._measure) for arm in (without, treated))
         if _is_same(self._faulty, faulty) and _is_same(tried.scored, other):
             raise CannotRun(
@@ -176,15 +185,18 @@ class _Proving:
         gain = self._measure.gain(faulty.score, other.score)
         return Pair(seed, faulty, other, reason, gain, (_trace(without), _trace(treated)))
 
-    def _both(self, seed: int, candidate: Candidate) -> tuple[Arm, Arm]:
-        """The arms of a pair; the one without a remedy is trained once for all remedies."""
-        missing = [] if seed in self._without else [Treatment(seed)]
-        treatments = [*missing, candidate.treatment(seed)]
-        *known, treated = self._arms.train(treatments, every=self._every)
-        for arm in known:
-            self._arms.check(arm)
-            self._without[seed] = arm
-        return self._without[seed], treated
+    def _trained(self, wanted: Sequence[Treatment], later: Sequence[Treatment]) -> list[Arm]:
+        """Arms, each trained once; where there are jobs for more, those of later as well."""
+        missing = [one for one in wanted if self._found(one) is None]
+        if missing:
+            new = [one for one in later if self._found(one) is None]
+            missing += new[: max(0, self._arms.jobs - len(missing))]
+            trained = self._arms.train(missing, every=self._every)
+            self._known += zip(missing, trained, strict=True)
+        return [arm for one in wanted if (arm := self._found(one)) is not None]
+
+    def _found(self, wanted: Treatment) -> Arm | None:
+        return next((arm for treatment, arm in self._known if treatment == wanted), None)
 
 
 def _measured(measure: Measure, twins: Sequence[Arm]) -> tuple[Measure, Scored]:
