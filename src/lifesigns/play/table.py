@@ -25,10 +25,20 @@ RULES = (
     "rate-too-high",
     "loss-diverges",
     "one-sided-inputs",
+    "unscaled-input",
+    "gain-mismatch",
+    "signal-fades",
+    "signal-blows-up",
+    "stacked-squashing",
+    "output-cannot-reach-target",
+    "rate-too-low",
+    "loss-flat",
 )
 """Those that the page judges by."""
 _EXACT = {"softplus": "nn.Softplus(threshold=40)"}
 """torch's softplus leaves its formula above 20, where doubles still tell the difference."""
+_COMPOSED = frozenset({"tanhshrink", "softsign"})
+"""Modules of torch that are made of several operations, so that the watcher sees those."""
 _PARAMETRIC = "negative"
 """The word for the learned or chosen slope below 0 in a formula."""
 
@@ -88,9 +98,13 @@ def _activation(entry: Activation) -> str:
         "flatBelow": _known(entry.facts.flat_below),
         "flatAbove": _known(entry.facts.flat_above),
         "saturates": entry.saturates,
+        "squashes": entry.saturates_low and entry.saturates_high,
+        "low": _known(entry.low),
+        "high": _known(entry.high),
         "silent": entry.silent_side,
         "rectifier": entry.silent_side == "low" and entry.facts.zero_gradient >= 0.5,
         "linear": entry.name in ("identity", "clamp"),
+        "whole": _is_whole(entry),
         "torch": torch_code(entry),
         "lab": bool(entry.code) and entry.name != "rrelu",
     }
@@ -100,6 +114,12 @@ def _activation(entry: Activation) -> str:
         for body in (value, slope)
     )
     return f"  {entry.name}: elementwise({described}, {loops}),"
+
+
+def _is_whole(entry: Activation) -> bool:
+    """Whether torch computes it in one operation, which the watcher knows by name."""
+    own = entry.code.startswith("nn.") and entry.name not in _COMPOSED
+    return own or entry.name in ("sin", "exp")
 
 
 def _body(formula: Symbol, entry: Activation) -> str:
@@ -145,10 +165,10 @@ def _rule(rule: Rule) -> dict[str, Any]:
 
 def _thresholds() -> dict[str, float]:
     """Those that several rules share, by their names."""
-    from lifesigns.evidence import course, destination, signal, sites, suspects, thresholds
+    from lifesigns.evidence import course, destination, misfit, signal, sites, suspects, thresholds
 
     found: dict[str, float] = {}
-    for module in (thresholds, course, destination, signal, sites, suspects):
+    for module in (thresholds, course, destination, misfit, signal, sites, suspects):
         for name, value in vars(module).items():
             if isinstance(value, thresholds.Threshold):
                 found.setdefault(name, float(value))

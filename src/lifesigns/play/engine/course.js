@@ -9,30 +9,30 @@ const T = THRESHOLDS;
 const TAIL = 0.2;
 const FEWEST = 5;
 const PARTS = 5;
+const ENTROPIES = new Set(["cross_entropy", "binary_cross_entropy"]);
 
 /** A loss over the run, and what it is compared with. */
 export class Course {
   /**
    * @param {Float64Array} losses of every step, the last perhaps not finite
-   * @param {number} baseline what the best constant prediction reaches
-   * @param {number} correlation of output and target, over the later half of what was recorded
-   * @param {number} observations behind that
-   * @param {number} spread of the outputs over that of the targets
+   * @param {object} known the loss's `kind`; `baseline`, what the best constant prediction reaches,
+   *   and `baselineError`, its standard error over recorded batches; `correlation` of output and
+   *   target over the later half of what was recorded, and the `observations` behind it;
+   *   `outputSpread`, of the outputs over that of the targets
    */
-  constructor(losses, baseline, correlation, observations, spread) {
+  constructor(losses, known) {
+    Object.assign(this, known);
+    const { baseline, baselineError } = known;
     this.curve = losses.filter(Number.isFinite);
     this.endsFinite = !losses.length || Number.isFinite(losses[losses.length - 1]);
-    this.baseline = baseline;
-    this.correlation = correlation;
-    this.correlationError = 1 / Math.sqrt(Math.max(observations, 1));
-    this.outputSpread = spread;
+    this.correlationError = 1 / Math.sqrt(Math.max(known.observations, 1));
     this.steps = this.curve.length;
     this.start = this.steps ? median(this.curve.subarray(0, Math.max(3, Math.floor(this.steps / 20)))) : NaN;
     this.end = this.steps ? mean(this.tail()) : NaN;
     this.endError = this.steps ? standardError(this.tail()) : NaN;
     this.fall = slopeScore(this.tail(2 * TAIL));
     this.gain = baseline > 0 ? 1 - this.end / baseline : NaN;
-    this.gainError = baseline > 0 ? this.endError / baseline : NaN;
+    this.gainError = baseline > 0 ? Math.hypot(this.endError, baselineError) / baseline : NaN;
   }
 
   tail(share = TAIL) {
@@ -82,6 +82,50 @@ export class Course {
 
   correlates(least = 0) {
     return this.correlation > Math.max(least, T.CORRELATED_ERRORS * this.correlationError);
+  }
+
+  /** No better than a constant prediction beyond doubt, and not about to be. */
+  get learnedNothing() {
+    const asked = this.steps >= T.ENOUGH_STEPS && this.endsFinite && Number.isFinite(this.gain);
+    if (!asked || this.rose(T.ROSE) || this.learned) return false;
+    const unfit = this.gain < T.RESOLVED || this.gain < T.SURE * this.gainError;
+    return unfit && !this.isOnItsWay && !this.ranksWell;
+  }
+
+  /** After a patient wait hardly better than a constant prediction, and not about to be. */
+  get hardlyLearned() {
+    if (this.steps < T.PATIENCE || !this.endsFinite) return false;
+    return !(this.learned || this.rose(T.ROSE) || this.arrives || this.settled || this.correlates(T.RELATED));
+  }
+
+  get arrives() {
+    return this.falling && this.stepsLeft / this.steps < T.LONG;
+  }
+
+  get isOnItsWay() {
+    return -this.gain < T.NEAR && this.arrives && !(this.outputSpread < T.ALIVE);
+  }
+
+  /** A few confident errors lift a cross-entropy above chance while most answers are right. */
+  get ranksWell() {
+    const fell = this.start - this.end > T.LEARNED * Math.abs(this.start);
+    return ENTROPIES.has(this.kind) && this.gain < -T.LEARNED && fell && this.correlates(T.RELATED);
+  }
+
+  /** Fell by much in the first tenth of the run and has been level since. */
+  get settled() {
+    const tenth = Math.floor(this.steps / 10);
+    if (ENTROPIES.has(this.kind) || this.gain < T.RESOLVED || !tenth) return false;
+    const { curve } = this;
+    const fall = curve[0] - mean(curve.subarray(-2 * tenth));
+    if (!(fall > T.NOISE * median(differences(curve.subarray(tenth)).map(Math.abs)))) return false;
+    const much = !curve[0] || fall / Math.abs(curve[0]) > T.MUCH;
+    return much && (curve[0] - mean(curve.subarray(tenth, 2 * tenth))) / fall > T.SETTLED;
+  }
+
+  /** Falls without a break, and is still no better than a constant prediction. */
+  get creeps() {
+    return this.fall > T.STEADY && this.gain < T.NOTHING && !(this.correlation > T.RANKS);
   }
 
   /** Nothing was learned and nothing is on its way: a possible cause may alarm. */

@@ -6,8 +6,9 @@ import { Run } from "./run.js";
 import { OF_UNITS } from "./units_judged.js";
 import { OF_SIGNAL } from "./signal_judged.js";
 import { OF_LOSS } from "./loss_judged.js";
+import { OF_SCALE } from "./scale_judged.js";
 
-const JUDGES = [...OF_UNITS, ...OF_SIGNAL, ...OF_LOSS];
+const JUDGES = [...OF_UNITS, ...OF_SIGNAL, ...OF_LOSS, ...OF_SCALE];
 const URGENCY = { error: 0, warning: 1, note: 2 };
 
 /**
@@ -15,7 +16,7 @@ const URGENCY = { error: 0, warning: 1, note: 2 };
  * @param {Training} training
  * @returns {{rule: string, code: string, severity: "error"|"warning"|"note", layer: number|null,
  *   step: number, data: Object<string, number|string>, remedies: {word: string, data: object, change: object}[],
- *   explainedBy: string}[]} causes first; `layer` is null for the run as a whole; `rule` is a key of
+ *   proved: boolean, explainedBy: string}[]} causes first; `layer` is null for the run as a whole; `rule` is a key of
  *   FINDINGS, `word` one of REMEDIES in words.js, both filled from `data`
  */
 export function findings(training) {
@@ -23,30 +24,42 @@ export function findings(training) {
   const run = new Run(training);
   const found = JUDGES.flatMap(([rule, judge]) => {
     const finding = judge(run);
-    return finding ? [{ rule, code: RULES[rule].code, ...finding, explainedBy: "" }] : [];
+    return finding ? [{ rule, code: RULES[rule].code, proved: false, ...finding, explainedBy: "" }] : [];
   });
   return ordered(found);
 }
 
-/** Alarms first, and of these the causes; what an alarm explains names it. */
+/** The order in which to act on them: root causes, then what they explain, then notes. */
 function ordered(found) {
-  for (const finding of found) {
-    const cause = found.find((other) => other !== finding && explains(other, finding) && !explains(finding, other));
-    if (cause) finding.explainedBy = cause.rule;
+  const sorted = causesFirst(found.sort((a, b) => compare(urgency(a), urgency(b))));
+  const roots = [];
+  for (const [number, finding] of sorted.entries()) {
+    const cause = sorted.slice(0, number).findIndex((other) => explains(other, finding));
+    roots.push(cause < 0 ? number : roots[cause]);
+    if (cause >= 0) finding.explainedBy = sorted[roots[number]].rule;
   }
-  for (const finding of found) {
-    const above = found.find((other) => other.rule === finding.explainedBy);
-    if (above?.explainedBy && above.explainedBy !== finding.rule) finding.explainedBy = above.explainedBy;
-  }
-  const gravest = (finding) => Math.min(URGENCY[finding.severity], ...found.filter((other) => other.explainedBy === finding.rule).map((other) => URGENCY[other.severity]));
-  const place = (finding) => [
-    finding.severity === "note" ? 1 : 0,
-    finding.explainedBy ? 1 : 0,
-    finding.explainedBy ? URGENCY[finding.severity] : gravest(finding),
-    finding.step,
-    finding.layer ?? Infinity,
+  const gravest = (root) => Math.min(...sorted.filter((_, i) => roots[i] === root).map((each) => URGENCY[each.severity]));
+  const place = (i) => [
+    sorted[i].severity === "note" ? 1 : 0,
+    roots[i] === i ? 0 : 1,
+    roots[i] === i ? gravest(i) : 0,
   ];
-  return found.map((finding) => [place(finding), finding]).sort(([a], [b]) => compare(a, b)).map(([, finding]) => finding);
+  const order = sorted.map((_, i) => i).sort((a, b) => compare(place(a), place(b)) || a - b);
+  return order.map((i) => sorted[i]);
+}
+
+/** Errors before warnings, what is proved before what is statistical, earlier and nearer first. */
+const urgency = ({ severity, proved, step, layer }) => [URGENCY[severity], proved ? 0 : 1, step, layer ?? Infinity];
+
+/** A stable order in which nothing precedes what explains it. */
+function causesFirst(found) {
+  const waiting = [...found];
+  const sorted = [];
+  while (waiting.length) {
+    const free = waiting.findIndex((finding) => !waiting.some((other) => other !== finding && explains(other, finding)));
+    sorted.push(...waiting.splice(Math.max(free, 0), 1));
+  }
+  return sorted;
 }
 
 function compare(a, b) {

@@ -12,6 +12,7 @@ function doubledSoftmax(run) {
   const lowest = Math.log1p((run.units - 1) * Math.exp(-1));
   return {
     severity: "warning",
+    proved: true,
     layer: run.described.length - 1,
     step: run.first.step,
     data: { classes: run.units, lowest },
@@ -61,6 +62,7 @@ function lossDiverges(run) {
   if (!overflowed && !(course.steps >= steps && course.rose(factor))) return null;
   return {
     severity: "error",
+    proved: overflowed,
     layer: null,
     step: overflowed ? losses.length - 1 : onset(losses, factor),
     data: { start: losses[0], end: course.steps ? mean(course.tail(0)) : NaN, highest: highest(course.curve), broken: overflowed ? 1 : 0 },

@@ -1,6 +1,7 @@
 // What findings are judged by: at some steps, statistics of units, weights and gradients. Every
 // step at first; when there are too many, every other one goes and every other one is taken.
 
+import { constantLoss } from "./course.js";
 import { rms } from "./statistics.js";
 
 const MOST = 64;
@@ -63,6 +64,7 @@ function shotOf(training, loss) {
     input: columnsOf(network.input, size, data.features),
     layers: network.layers.map((layer) => layerOf(layer, size)),
     output: outputOf(network, target, size, units),
+    level: constantLoss(training.kind, target.subarray(0, size * units), units) || 0,
   };
 }
 
@@ -102,7 +104,8 @@ function layerOf(layer, n) {
     updateRms: NaN,
     zero,
     coherence: coherenceOf(weightGradients, rows, inputs),
-    alike: rowsAlike(weights, rows, inputs) && rowsAlike(weightGradients, rows, inputs),
+    alikeWeights: rowsAlike(weights, rows, inputs),
+    alikeGradients: rowsAlike(weightGradients, rows, inputs),
   };
 }
 

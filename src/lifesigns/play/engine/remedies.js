@@ -16,6 +16,11 @@ export const lowerRate = ({ setting }) => {
   return remedy("lower-rate", { "optimizer.rate": rate }, { from: setting.optimizer.rate, to: rate });
 };
 
+export const raiseRate = ({ setting }) => {
+  const rate = Number((setting.optimizer.rate * 10).toPrecision(6));
+  return remedy("raise-rate", { "optimizer.rate": rate }, { from: setting.optimizer.rate, to: rate });
+};
+
 export const warmUp = () => remedy("warm-up", { "optimizer.schedule": "warm-up" });
 
 export const clipGradient = () => remedy("clip", { "optimizer.clip": 1 });

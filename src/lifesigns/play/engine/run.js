@@ -2,7 +2,7 @@
 
 import { THRESHOLDS } from "./table.js";
 import { Course, constantLoss } from "./course.js";
-import { highest, mean, median } from "./statistics.js";
+import { deviation, highest, mean, median } from "./statistics.js";
 
 const T = THRESHOLDS;
 
@@ -18,24 +18,25 @@ export class Run {
     this.units = training.units;
     this.classes = training.classes;
     this.broken = training.broken;
+    this.targets = training.targets.train;
     this.shots = shots;
     this.losses = losses;
     this.first = shots[0];
     this.last = shots[shots.length - 1];
     this.latest = shots.slice(-Math.max(1, Math.round(shots.length * RECENT)));
     this.samples = this.latest.reduce((total, shot) => total + shot.size, 0);
-    const { baseline, late } = this.levels(training);
-    const known = late.filter((shot) => Number.isFinite(shot.output.correlation));
-    const seen = known.reduce((total, shot) => total + shot.size, 0);
+    const known = shots.slice(shots.length >> 1).filter((shot) => Number.isFinite(shot.output.correlation));
     const { spread, wanted } = this.last.output;
     const target = this.kind === "cross_entropy" ? 0.5 : wanted;
-    const correlation = known.length ? mean(known.map((shot) => shot.output.correlation)) : NaN;
-    this.course = new Course(losses, baseline, correlation, seen, target > 0 ? spread / target : NaN);
-  }
-
-  levels(training) {
-    const baseline = constantLoss(this.kind, training.targets.train, this.units);
-    return { baseline, late: this.shots.slice(this.shots.length >> 1) };
+    const levels = shots.map((shot) => shot.level);
+    this.course = new Course(losses, {
+      kind: this.kind,
+      baseline: constantLoss(this.kind, training.targets.train, this.units),
+      baselineError: levels.length > 1 ? deviation(levels) / Math.sqrt(levels.length) : 0,
+      correlation: known.length ? mean(known.map((shot) => shot.output.correlation)) : NaN,
+      observations: known.reduce((total, shot) => total + shot.size, 0),
+      outputSpread: target > 0 ? spread / target : NaN,
+    });
   }
 
   /** The hidden layers, with their numbers. */
@@ -46,7 +47,7 @@ export class Run {
   /** The first recorded step from which `holds` was true to the end. */
   since(holds) {
     let step = this.last.step;
-    for (const shot of this.shots.toReversed()) {
+    for (const shot of this.shots.slice().reverse()) {
       if (!holds(shot)) break;
       step = shot.step;
     }
@@ -112,6 +113,11 @@ export class Run {
     const sizes = shot.layers.map((each) => each.gradientRms);
     const last = sizes[sizes.length - 1];
     return sizes.length >= T.LAYERS && last > 0 ? sizes[0] / last : NaN;
+  }
+
+  /** The least and the greatest target. */
+  get targetRange() {
+    return { least: -highest(this.targets.map((y) => -y)), most: highest(this.targets) };
   }
 
   /** Targets of another order of magnitude than the outputs. */

@@ -2,7 +2,8 @@
 
 import { ACTIVATIONS, RULES, THRESHOLDS } from "./table.js";
 import { fitting, startAnew, swap } from "./remedies.js";
-import { highest, mean, median } from "./statistics.js";
+import { fade } from "./signal.js";
+import { mean, median } from "./statistics.js";
 import { graver } from "./suspects.js";
 
 const T = THRESHOLDS;
@@ -50,6 +51,7 @@ function linearCollapse(run) {
   const origin = collapsed[0] ?? pairs[0];
   return {
     severity: alarming ? "warning" : "note",
+    proved: true,
     layer: origin.k,
     step: run.first.step,
     data: { pairs: pairs.length, whole: whole ? 1 : 0, maps: layers.length, next: origin.k + 2 },
@@ -64,12 +66,12 @@ function isPoor(course) {
 }
 
 function oneSidedInputs(run) {
-  const { coherence: most, fade } = RULES["one-sided-inputs"].thresholds;
+  const { coherence: most, fade: mostFaded } = RULES["one-sided-inputs"].thresholds;
   const found = run.described
     .map((layer, k) => ({ k, coherence: median(run.latest.map((shot) => shot.layers[k].coherence).filter(Number.isFinite)) }))
     .filter(({ k, coherence }) => k > 0 && coherence > most && run.latest.every((shot) => shot.layers[k - 1].values.least.every((value) => value > 0)));
   if (!found.length) return null;
-  const toBlame = run.course.stalled && !(faded(run) < fade) && !graver(run);
+  const toBlame = run.course.stalled && !(fade(run.first) < mostFaded) && !graver(run);
   return {
     severity: toBlame ? "warning" : "note",
     layer: found[0].k,
@@ -78,16 +80,6 @@ function oneSidedInputs(run) {
     remedies: [swap(run, found.map(({ k }) => k - 1), "tanh")],
   };
 }
-
-/** Spread over inputs at the last layer over that at the first, where 1 counts as usual. */
-function faded({ first, described }) {
-  const spreads = [spreadOf(first.input), ...first.layers.slice(0, -1).map((layer) => spreadOf(layer.values))];
-  const last = spreads[spreads.length - 1];
-  return described.length >= T.LAYERS && spreads[0] > 0 && last > 0 ? last / Math.min(spreads[0], 1) : NaN;
-}
-
-/** A normal batch spans about four standard deviations. */
-const spreadOf = ({ least, most }) => highest(most.map((value, i) => value - least[i])) / 4;
 
 export const OF_SIGNAL = [
   ["linear-collapse", linearCollapse],

@@ -42,6 +42,9 @@ export function rateTooLow(run) {
   return course.isStraight || (course.fall > T.STEADILY && course.gain < T.FAR);
 }
 
+/** Whether any of these is in evidence. */
+export const evident = (run, asked) => asked.some((ask) => ask(run));
+
 /** Whether any of them explains a stalled loss better than a zig-zag does. */
 export const graver = (run) =>
-  [unscaledInput, unscaledTarget, largeWeights, rateTooHigh, silentLayer, saturatedLayer, fadedGradient, noGradient, rateTooLow].some((asked) => asked(run));
+  evident(run, [unscaledInput, unscaledTarget, largeWeights, rateTooHigh, silentLayer, saturatedLayer, fadedGradient, noGradient, rateTooLow]);

@@ -20,15 +20,17 @@ function harmOfCopies({ course }) {
 
 function symmetricUnits(run) {
   const shots = run.shots.slice(0, FIRST);
-  const alike = run.hidden.filter(({ layer, k }) => layer.rows > 1 && shots.every((shot) => shot.layers[k].alike));
+  const copies = (shot, k) => shot.layers[k].alikeWeights && shot.layers[k].alikeGradients;
+  const alike = run.hidden.filter(({ layer, k }) => layer.rows > 1 && shots.every((shot) => copies(shot, k)));
   if (!alike.length) return null;
   const [{ layer, k }] = alike;
   const zero = run.first.layers[k].weightRms === 0;
   return {
     severity: harmOfCopies(run),
+    proved: true,
     layer: k,
     step: run.first.step,
-    data: { units: layer.units, layers: alike.length, zero: zero ? 1 : 0, recorded: run.shots.filter((shot) => shot.layers[k].alike).length },
+    data: { units: layer.units, layers: alike.length, zero: zero ? 1 : 0, recorded: run.shots.filter((shot) => copies(shot, k)).length },
     remedies: [startAnew(run)],
   };
 }

@@ -169,11 +169,44 @@ export const FINDINGS = {
     en: "All inputs of layer {layer} are positive, so its weights rise together or fall together: {coherence%} of a unit's gradient has one sign.",
     zh: "第 {layer} 层的所有输入都是正的，所以它的权重只能同升同降：一个单元的梯度有 {coherence%} 符号相同。",
   },
+  "unscaled-input": {
+    en: "The largest feature has RMS {rms}, where 1 is usual.",
+    zh: "最大的特征均方根为 {rms}，通常应为 1 左右。",
+  },
+  "gain-mismatch": {
+    en: "The weights of layer {layer} start with gain {gain}, where {right} keeps the scale: the signal changes {change}-fold through the network.",
+    zh: "第 {layer} 层的权重以增益 {gain} 开始，保持尺度的增益是 {right}：信号穿过网络时变化到 {change} 倍。",
+  },
+  "signal-fades": {
+    en: "The signal fades {times}-fold through {layers} layers: inputs differ by {before} at the first and by {last} at layer {layer}.",
+    zh: "信号经过 {layers} 层衰减为 1/{times}：不同输入在第一层相差 {before}，到第 {layer} 层只差 {last}。",
+  },
+  "signal-blows-up": {
+    en: "The signal starts with RMS {rms} behind layer {layer}, where about 1 is usual; the input has {entering}.",
+    zh: "信号在第 {layer} 层之后的均方根一开始就是 {rms}，通常应为 1 左右；输入为 {entering}。",
+  },
+  "stacked-squashing": {
+    en: "{layers} squashing layers in a row pass on {product} of the gradient, {each} each.",
+    zh: "连续 {layers} 层压缩型激活函数只传回梯度的 {product}，每层 {each}。",
+  },
+  "output-cannot-reach-target": {
+    en: "The output lies between {low} and {high}, the targets reach from {least} to {most}.",
+    zh: "输出只能在 {low} 与 {high} 之间，目标却从 {least} 到 {most}。",
+  },
+  "rate-too-low": {
+    en: "The weights hardly move: {way} of their size in {steps} steps.",
+    zh: "权重几乎不动：{steps} 步里只走了自身大小的 {way}。",
+  },
+  "loss-flat": {
+    en: "After {steps} steps the loss is {end}; a constant prediction reaches {baseline}.",
+    zh: "{steps} 步之后损失是 {end}；常数预测就能达到 {baseline}。",
+  },
 };
 
 /** Remedies, as the words of a button. */
 export const REMEDIES = {
   "lower-rate": { en: "Lower the rate from {from} to {to}", zh: "把学习率从 {from} 降到 {to}" },
+  "raise-rate": { en: "Raise the rate from {from} to {to}", zh: "把学习率从 {from} 升到 {to}" },
   "warm-up": { en: "Let the rate rise over the first tenth (warm-up)", zh: "让学习率在前十分之一的步数里逐渐升高（预热）" },
   clip: { en: "Clip the gradient to norm 1", zh: "把梯度的范数裁剪到 1" },
   standardise: { en: "Standardise the features", zh: "把特征标准化" },
