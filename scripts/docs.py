@@ -1,7 +1,7 @@
 """The pages of the documentation that are made from the code: a hook of MkDocs.
 
 `mkdocs serve` and `mkdocs build` add a page for each rule, function, claim and topic, one of the
-remedies, and the tour, which is a part of the README. They are written nowhere, so what they say
+remedies, the tour, which is a part of the README, and the playground itself. They are written nowhere, so what they say
 has one place to change.
 In `nav` of `mkdocs.yml` a name that ends in a slash stands for all pages made in that folder.
 A built site that loads anything from another place is a warning, which `--strict` makes an error.
@@ -25,6 +25,7 @@ from lifesigns.claims import Claim, Done, Measurement, Result, all_claims
 from lifesigns.claims.topics import Topic, all_topics
 from lifesigns.claims.topics._html import mathml
 from lifesigns.claims.topics._page import Block, Explained, Item, Pointer, page_of
+from lifesigns.play.file import play_html
 from lifesigns.remedies import EDITS, all_manuals
 from lifesigns.remedies import markdown as remedies_page
 from lifesigns.report.functions import page_of as function_of
@@ -71,6 +72,7 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
     """Adds the pages."""
     for path, text in pages().items():
         files.append(File.generated(config, path, content=text))
+    files.append(File.generated(config, "play.html", content=play_html()))
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:

@@ -112,7 +112,9 @@ function grid(context, box, across, down, x, y) {
   for (const tick of ticks(x, box.width / PER_TICK.x)) {
     const at = Math.round(across(tick)) + 0.5;
     line(context, at, box.top, at, box.top + box.height);
-    if (!x.name || at < box.left + box.width - 24) context.fillText(plain(tick), at, box.top + box.height + 6);
+    const room = box.left + box.width - at;
+    context.textAlign = room < 12 ? "right" : "center";
+    if (!x.name || room > 24) context.fillText(plain(tick), room < 12 ? at + 8 : at, box.top + box.height + 6);
   }
   if (x.name) {
     context.textAlign = "right";
