@@ -72,7 +72,7 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
     """Adds the pages."""
     for path, text in pages().items():
         files.append(File.generated(config, path, content=text))
-    files.append(File.generated(config, "play.html", content=play_html()))
+    files.append(File.generated(config, "playground.html", content=play_html()))
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:

@@ -20,7 +20,8 @@ import { Surface } from "./surface.js";
 import { Tabs } from "./tabs.js";
 import { Transport } from "./transport.js";
 
-const ROOM = { one: 330, two: 230 }; // pixels of a network's height at most
+const ROOM = { one: 330, two: 230, wide: 440 }; // pixels of a network's height at most
+const WIDE = 1800; // pixels of a window
 
 export function App() {
   useAppearance();
@@ -42,13 +43,14 @@ export function App() {
     </header>
     ${problem && html`<p class="problem" role="alert">${problem.newer ? say("This link was made by a newer version ({}); the page shows its standard setting.", problem.newer) : say("The link names “{}”, which is no control here; the rest was taken.", problem.key)}</p>`}
     <div class="stage">
-      <${Lesson} />
-      <section class="centre" aria-label=${say("Network and loss")}>
-        ${made.map((each, side) => html`<${Side} key=${side} side=${side} made=${each} count=${made.length} />`)}
-        <${CourseOfLoss} />
+      <div class="told"><${Lesson} /><${Findings} /></div>
+      <div class="middle">
+        <section class="centre" aria-label=${say("Network and loss")}>
+          ${made.map((each, side) => html`<${Side} key=${side} side=${side} made=${each} count=${made.length} />`)}
+          <${CourseOfLoss} />
+        </section>
         <${Tabs} />
-      </section>
-      <${Findings} />
+      </div>
       <${Knobs} />
     </div>
     <${Dialogs} />
@@ -57,11 +59,11 @@ export function App() {
 
 function Side({ side, made, count }) {
   const letter = count > 1 ? "AB"[side] : "";
-  const room = count > 1 ? ROOM.two : ROOM.one;
+  const room = innerWidth >= WIDE ? ROOM.wide / count ** 0.4 : count > 1 ? ROOM.two : ROOM.one;
   return html`<article class="side">
     ${letter && html`<header><span class=${`letter ${letter.toLowerCase()}`}>${say("Network {}", letter)}</span> <${Difference} side=${side} /> <${SideNumbers} side=${side} /></header>`}
     <${Network} side=${side} structure=${made.structure} room=${room} letter=${letter} />
-    <${Surface} side=${side} about=${made.about} room=${count > 1 ? 230 : 330} label=${surfaceName(made, letter)} />
+    <${Surface} side=${side} about=${made.about} room=${room} label=${surfaceName(made, letter)} />
     ${!letter && html`<p class="soft size">${say("{} weights and biases · {} samples to learn from, {} held out · an epoch is {} steps · a step is {} multiplications", whole(made.parameters), whole(made.trained), whole(made.held), whole(made.epoch), whole(made.cost))}</p>`}
   </article>`;
 }

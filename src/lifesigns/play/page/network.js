@@ -4,6 +4,7 @@ import { colour } from "../../report/page/browser/colours.js";
 import { html, useLayoutEffect, useMemo, useRef, useState } from "../../report/page/browser/libraries.js";
 import { choose, isDark, useView, view } from "../../report/page/browser/state.js";
 import { say } from "../../report/page/browser/words.js";
+import { title } from "./controls_list.js";
 import { useFrames } from "./frames.js";
 import { paintValues } from "./heat.js";
 import { arrange } from "./layout.js";
@@ -35,7 +36,7 @@ export function Network({ side, structure, room, letter }) {
 
 /** What stands over the columns: the layer's activation, and how many units are not drawn. */
 function Heads({ plan, structure }) {
-  const names = [say("inputs"), ...structure.layers.map(({ activation }, i) => (i === structure.layers.length - 1 ? say("output") : activation))];
+  const names = [say("inputs"), ...structure.layers.map(({ activation }, i) => (i === structure.layers.length - 1 ? say("output") : title(activation)))];
   return plan.counts.map((count, column) => {
     const more = count - plan.shown[column];
     const edge = column === 0 ? "first" : column === plan.counts.length - 1 ? "last" : "";

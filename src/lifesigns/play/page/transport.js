@@ -28,10 +28,10 @@ export function Transport() {
   const speed = useView((view) => view.speed);
   return html`<div class="transport" role="group" aria-label=${say("Training")}>
     <button type="button" class="main" onClick=${() => (isRunning ? pause() : run())}>
-      <${Icon} name=${isRunning ? "pause" : "run"} /> ${say(isRunning ? "Pause" : "Run")}
+      <${Icon} name=${isRunning ? "pause" : "run"} /> <span>${say(isRunning ? "Pause" : "Run")}</span>
     </button>
-    <button type="button" onClick=${() => advance(1)}><${Icon} name="step" /> ${say("One step")}</button>
-    <button type="button" title=${say("Back to the same first weights")} onClick=${restart}><${Icon} name="restart" /> ${say("Start again")}</button>
+    <button type="button" onClick=${() => advance(1)}><${Icon} name="step" /> <span>${say("One step")}</span></button>
+    <button type="button" title=${say("Back to the same first weights")} onClick=${restart}><${Icon} name="restart" /> <span>${say("Start again")}</span></button>
     <label class="speed"><span class="hidden">${say("Speed")}</span>
       <select value=${String(speed)} onChange=${(event) => choose({ speed: Number(event.target.value) })}>
         ${SPEEDS.map(([value, name]) => html`<option value=${String(value)}>${say(name)}</option>`)}
