@@ -8,7 +8,8 @@ const POINTS = 181; // of a function's curve
 const REACH = 5; // to which z a curve is drawn at least
 const LONGEST = 20000; // steps that are made again for a path
 const PATIENCE = 1500; // milliseconds of that
-const SQUARES = 25; // a side of the picture of the loss
+const SQUARES = [7, 25]; // a side of the picture of the loss, at least and at most
+const WORK = 3e8; // multiplications that it may take
 const AIR = 0.3; // around a path
 
 /** The sums z of one unit over the samples learnt from. */
@@ -105,13 +106,15 @@ export class Path {
   /** The picture: the loss over both weights, all others as they are now, and the way across it. */
   picture(old) {
     const box = old && this.isWithin(old) ? old : this.box();
-    const values = new Float32Array(SQUARES * SQUARES);
+    const each = this.training.data.train.rows * this.training.parameters.length;
+    const side = Math.round(Math.max(SQUARES[0], Math.min(SQUARES[1], Math.sqrt(WORK / each))));
+    const values = new Float32Array(side * side);
     for (let i = 0; i < values.length; i++) {
-      const u = box.low[0] + ((box.high[0] - box.low[0]) * ((i % SQUARES) + 0.5)) / SQUARES;
-      const v = box.low[1] + ((box.high[1] - box.low[1]) * (Math.floor(i / SQUARES) + 0.5)) / SQUARES;
+      const u = box.low[0] + ((box.high[0] - box.low[0]) * ((i % side) + 0.5)) / side;
+      const v = box.low[1] + ((box.high[1] - box.low[1]) * (Math.floor(i / side) + 0.5)) / side;
       values[i] = this.training.lossWith([[this.places[0], u], [this.places[1], v]]);
     }
-    return { ...box, side: SQUARES, values };
+    return { ...box, side, values };
   }
 
   isWithin({ low, high }) {

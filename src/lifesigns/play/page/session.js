@@ -12,7 +12,6 @@ import { told, toldErrors, toldLeft } from "./texts.js";
 import { Viewer } from "./viewer.js";
 
 const NOTES = 4; // losses that are noted in one advance
-const LOOK = 8; // steps between two looks at the clock
 const JUDGED = 200; // milliseconds between two judgements while it runs
 
 /** Trainings of one or two settings. */
@@ -56,7 +55,7 @@ export class Session {
       }
       this.viewer.grow();
       if (i % every === 0) this.note();
-      if (i % LOOK === 0 && performance.now() > end) break;
+      if (performance.now() > end) break;
     }
     this.note();
     this.reached = Math.max(this.reached, this.step);
