@@ -1,8 +1,8 @@
 """The pages of the documentation that are made from the code: a hook of MkDocs.
 
 `mkdocs serve` and `mkdocs build` add a page for each rule, function, claim and topic, one of the
-remedies, the tour, which is a part of the README, and the playground itself. They are written nowhere, so what they say
-has one place to change.
+remedies, the tour, which is a part of the README, and the playground itself. They are written
+nowhere, so what they say has one place to change.
 In `nav` of `mkdocs.yml` a name that ends in a slash stands for all pages made in that folder.
 A built site that loads anything from another place is a warning, which `--strict` makes an error.
 """

@@ -121,6 +121,16 @@ def test_a_teachers_link_leaves_one_control_free(played):
     assert [each.get_attribute("id") for each in free.all()] == ["control-initialiser.name"]
 
 
+@pytest.mark.parametrize("lesson", ["straight-boundary", "relu-dies", "leaky-relu"])
+def test_the_control_that_a_lesson_is_about_can_be_left_free(played, lesson):
+    played.at(lesson=lesson).press("Share")
+    free = played.page.locator("#free").input_value()
+
+    played.at(lesson=lesson, free=free)
+
+    assert played.page.locator(".knobs :is(select, input, button):enabled").count() >= 1
+
+
 def test_a_table_that_is_pasted_is_learnt(played):
     played.at()
     rows = "\n".join(f"{i},{-i},{'up' if i > 10 else 'down'}" for i in range(20))

@@ -76,7 +76,7 @@ function Difference({ side }) {
   const about = controlOf(difference.key);
   const value = read(all[side], difference.key);
   const name = about?.options?.().find(([key]) => key === value)?.[1];
-  return html`<span>${about ? say(about.label) : difference.key}: <b>${name ? say(name) : String(value)}</b></span>`;
+  return html`<span>${about ? say(about.label) : difference.key}: <b>${name ? say(name) : value === "" ? say("none") : String(value)}</b></span>`;
 }
 
 function SideNumbers({ side }) {

@@ -34,6 +34,7 @@ export function Compare({ setting }) {
 /** A value that differs from the present one, to begin with. */
 function another(about, value) {
   if (about.kind === "switch") return !value;
+  if (about.kind === "text") return value ? "" : "8 tanh";
   if (about.kind === "choice") {
     const names = about.options().map(([name]) => name);
     return about.key === FIRST && value !== "zeros" ? "zeros" : names.find((name) => name !== value);

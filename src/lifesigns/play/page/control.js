@@ -8,7 +8,7 @@ import { say } from "../../report/page/browser/words.js";
 export function Control({ about, value, onChange, id = `control-${about.key}`, place = about.key }) {
   const free = useView((view) => view.free);
   const isFixed = free !== null && free !== place;
-  const Field = { choice: Choice, number: Number_, switch: Switch }[about.kind];
+  const Field = { choice: Choice, number: Number_, switch: Switch, text: Text }[about.kind];
   const label = say(about.label);
   return html`<div class=${`control ${about.kind}`} title=${about.help ? say(about.help) : undefined}>
     <label for=${id}>${label}${about.unit && html` <small>${say(about.unit)}</small>`}</label>
@@ -54,6 +54,11 @@ function Number_({ id, about, value, onChange, isFixed }) {
       }} />
     <button type="button" disabled=${isFixed} aria-label=${say("{}: more", say(about.label))} onClick=${() => turn(1)}>+</button>
   </span>`;
+}
+
+/** A text that is taken when the field is left or Enter is pressed. */
+function Text({ id, value, onChange, isFixed }) {
+  return html`<input id=${id} type="text" class="text" autocomplete="off" value=${value} disabled=${isFixed} onChange=${(event) => onChange(event.target.value)} />`;
 }
 
 function Switch({ id, value, onChange, isFixed }) {

@@ -1,7 +1,7 @@
 // Every control of the playground as data: where its value stands in a setting, and what it is called.
 
 import { known } from "./engine.js";
-import { ALL_LAYERS, WIDTH } from "./setting_keys.js";
+import { ALL_LAYERS, HIDDEN, WIDTH } from "./setting_keys.js";
 
 /** The groups, in the order in which a network comes about. */
 export const GROUPS = [
@@ -67,6 +67,7 @@ export const CONTROLS = [
   number("data", "data.noise", "Noise", 0, 10, 0.05, { only: isMade }),
   { group: "data", key: "data.standardise", label: "Standardise", kind: "switch", help: "Gives each input mean 0 and standard deviation 1. Without it large inputs drown the small ones." },
   number("data", "data.seed", "Seed of the data", 0, 2 ** 32 - 1, 1, { rare: true }),
+  { group: "network", key: HIDDEN, label: "Hidden layers", kind: "text", compared: true, help: "Layers from the input to the output, such as 8 relu, 4 tanh; nothing for none." },
   choice("network", ALL_LAYERS, "Activation, all layers", actives, { compared: true, only: ({ network }) => network.hidden.length > 0 }),
   number("network", WIDTH, "Units, all layers", 1, 64, 1, { compared: true, only: ({ network }) => network.hidden.length > 0 }),
   choice("network", "network.output", "Output", fixed(["linear", "linear"], ["sigmoid", "sigmoid"], ["softmax", "softmax"]), { help: "What squashes the last sums. Cross-entropy squashes by itself: leave its output linear." }),

@@ -8,8 +8,8 @@ import { CONTROLS } from "./controls_list.js";
 import { known } from "./engine.js";
 import { toHash } from "./hash.js";
 import { written } from "./judged.js";
+import { lessonOf } from "./lesson_list.js";
 import { request } from "./player.js";
-import { HIDDEN } from "./setting_keys.js";
 
 export function Dialogs() {
   const dialog = useView((view) => view.dialog);
@@ -29,8 +29,8 @@ function Dialog({ title, children }) {
 }
 
 function Share() {
-  const [free, setFree] = useState("");
   const state = view();
+  const [free, setFree] = useState(lessonOf(state.lesson)?.free ?? "");
   const link = (more) => `${location.href.split("#")[0]}#${toHash({ ...state, ...more }, known().standard)}`;
   return html`
     <p>${say("The link holds the whole state: data, network, first weights, loss, descent, and the lesson.")}</p>
@@ -40,9 +40,8 @@ function Share() {
     <div class="row"><label for="free">${say("Left free")}</label>
       <select id="free" value=${free} onChange=${(event) => setFree(event.target.value)}>
         <option value="">${say("everything")}</option>
-        <option value=${HIDDEN}>${say("Hidden layers")}</option>
         <option value="other">${say("Side by side")}</option>
-        ${CONTROLS.filter(({ compared }) => !compared).map((about) => html`<option value=${about.key}>${say(about.label)}</option>`)}
+        ${CONTROLS.map((about) => html`<option value=${about.key} selected=${about.key === free}>${say(about.label)}</option>`)}
       </select></div>
     ${free && html`<${Copied} text=${link({ free })} label=${say("Link for the class")} />`}
   `;

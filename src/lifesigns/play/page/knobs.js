@@ -23,7 +23,8 @@ export function Knobs() {
 }
 
 function Group({ group, name, setting }) {
-  const shown = CONTROLS.filter((about) => about.group === group && !about.compared && (!about.only || about.only(setting)));
+  const free = useView((view) => view.free);
+  const shown = CONTROLS.filter((about) => about.group === group && (!about.compared || (about.key === free && about.kind !== "text")) && (!about.only || about.only(setting)));
   const one = (about) => html`<${Control} key=${about.key} about=${about} value=${read(setting, about.key) ?? 0} onChange=${(value) => change(about.key, value)} />`;
   const rare = shown.filter((about) => about.rare);
   return html`<fieldset>

@@ -13,6 +13,7 @@ import { wantsOf } from "./wants.js";
 const FRAME = 11; // milliseconds of computing in one of the screen's frames
 const FASTEST = 4000; // steps of a frame, however fast the machine is
 const LESSON_FRAMES = 90; // about a second and a half
+const ENOUGH = 60_000; // milliseconds for the steps of one of them
 
 let past = new Course(1);
 let asked = 0; // answers that are on their way
@@ -96,10 +97,11 @@ export async function runLesson(lesson) {
   const each = Math.max(1, Math.ceil(lesson.steps / LESSON_FRAMES));
   for (let done = 0; done < lesson.steps; done += each) {
     const started = performance.now();
-    await send("advance", { steps: Math.min(each, lesson.steps - done) });
+    await send("advance", { steps: Math.min(each, lesson.steps - done), budget: ENOUGH });
     if (view().stamp !== stamp || !view().isRunning) return choose({ isTeaching: false });
     if (!matchMedia("(prefers-reduced-motion: reduce)").matches) await until(started + 16);
   }
+  await send("look");
   const { values } = await ask("measure", { numbers: lesson.numbers });
   choose({ isTeaching: false });
   if (view().stamp === stamp) choose({ isRunning: false, outcome: outcomeOf(lesson, values) });

@@ -7,9 +7,9 @@ import { SlopeView } from "./slope_view.js";
 import { TermsView } from "./terms_view.js";
 
 export const VIEWS = {
-  layers: { name: "Layers and units", View: LayersView },
-  slope: { name: "Activation and slope", View: SlopeView },
-  path: { name: "Path of two weights", View: PathView },
-  neuron: { name: "Two losses, one neuron", View: NeuronView },
-  terms: { name: "One step, term by term", View: TermsView },
+  layers: { name: "Layers", View: LayersView },
+  slope: { name: "Activation", View: SlopeView },
+  path: { name: "Weight path", View: PathView },
+  neuron: { name: "Two losses", View: NeuronView },
+  terms: { name: "Term by term", View: TermsView },
 };
