@@ -19,22 +19,40 @@ const MISSING = new Set(["", "na", "nan", "null", "none", "?"]);
  *   `given`, `expected` and, where there is one, `line`.
  */
 export function parsed(text, target, task) {
-  const lines = text.replace(/^\uFEFF/, "").split(/\r\n|\n|\r/).map((line, i) => ({ line: i + 1, text: line }));
+  const lines = text
+    .replace(/^\uFEFF/, "")
+    .split(/\r\n|\n|\r/)
+    .map((line, i) => ({ line: i + 1, text: line }));
   const kept = lines.filter((each) => each.text.trim() !== "");
   if (!kept.length) return failed({ word: "csv-empty" });
-  if (kept.length > MOST_ROWS + 1) return failed({ word: "csv-long", given: kept.length, expected: MOST_ROWS });
+  if (kept.length > MOST_ROWS + 1)
+    return failed({ word: "csv-long", given: kept.length, expected: MOST_ROWS });
   const separator = separatorOf(kept);
   const rows = kept.map((each) => ({ line: each.line, cells: cells(each.text, separator) }));
   const width = rows[0].cells.length;
   const ragged = rows.find((row) => row.cells.length !== width);
-  if (ragged) return failed({ word: "csv-ragged", line: ragged.line, given: ragged.cells.length, expected: width });
+  if (ragged)
+    return failed({
+      word: "csv-ragged",
+      line: ragged.line,
+      given: ragged.cells.length,
+      expected: width,
+    });
   if (width < FEATURES[0] + 1 || width > FEATURES[1] + 1) {
     return failed({ word: "csv-width", given: width - 1, expected: FEATURES });
   }
   return ofRows(rows, separator !== ",", target, task);
 }
 
-const failed = (error) => ({ errors: [error], features: 0, names: [], classes: [], rows: 0, inputs: new Float64Array(0), targets: new Float64Array(0) });
+const failed = (error) => ({
+  errors: [error],
+  features: 0,
+  names: [],
+  classes: [],
+  rows: 0,
+  inputs: new Float64Array(0),
+  targets: new Float64Array(0),
+});
 
 function separatorOf(lines) {
   const counts = ["\t", ";", ","].map((sign) => [sign, cells(lines[0].text, sign).length]);
@@ -66,8 +84,13 @@ function ofRows(rows, commas, target, task) {
   const width = rows[0].cells.length;
   const isWord = (cell) => Number.isNaN(numberOf(cell, commas)) && !MISSING.has(cell.toLowerCase());
   const named = target !== undefined && target !== "" && rows[0].cells.includes(target);
-  const headed = named || rows[0].cells.slice(0, -1).some(isWord) || (width === 2 && rows[0].cells.every(isWord));
-  const names = headed ? rows[0].cells : rows[0].cells.map((_, i) => (i < width - 1 ? `x${i + 1}` : "y"));
+  const headed =
+    named ||
+    rows[0].cells.slice(0, -1).some(isWord) ||
+    (width === 2 && rows[0].cells.every(isWord));
+  const names = headed
+    ? rows[0].cells
+    : rows[0].cells.map((_, i) => (i < width - 1 ? `x${i + 1}` : "y"));
   const body = headed ? rows.slice(1) : rows;
   if (!body.length) return failed({ word: "csv-empty" });
   const column = target ? names.indexOf(target) : width - 1;
@@ -79,19 +102,41 @@ function ofRows(rows, commas, target, task) {
       const value = numberOf(cell, commas);
       if (!(Math.abs(value) <= LARGEST)) {
         const name = names.filter((_, k) => k !== column)[j];
-        return failed({ word: MISSING.has(cell.toLowerCase()) ? "csv-missing" : "csv-number", line: row.line, given: cell, expected: name });
+        return failed({
+          word: MISSING.has(cell.toLowerCase()) ? "csv-missing" : "csv-number",
+          line: row.line,
+          given: cell,
+          expected: name,
+        });
       }
       inputs[i * (width - 1) + j] = value;
     }
   }
-  const found = targetsOf(body.map((row) => row.cells[column]), commas, task);
-  if (found.error) return failed(found.error.index === undefined ? found.error : { ...found.error, line: body[found.error.index].line });
-  return { errors: [], features: width - 1, names: [...names.filter((_, j) => j !== column), names[column]], rows: body.length, inputs, ...found };
+  const found = targetsOf(
+    body.map((row) => row.cells[column]),
+    commas,
+    task,
+  );
+  if (found.error)
+    return failed(
+      found.error.index === undefined
+        ? found.error
+        : { ...found.error, line: body[found.error.index].line },
+    );
+  return {
+    errors: [],
+    features: width - 1,
+    names: [...names.filter((_, j) => j !== column), names[column]],
+    rows: body.length,
+    inputs,
+    ...found,
+  };
 }
 
 function targetsOf(given, commas, task) {
   const missing = given.findIndex((cell) => MISSING.has(cell.toLowerCase()));
-  if (missing >= 0) return { error: { word: "csv-missing", given: given[missing], expected: "", index: missing } };
+  if (missing >= 0)
+    return { error: { word: "csv-missing", given: given[missing], expected: "", index: missing } };
   const values = given.map((cell) => numberOf(cell, commas));
   const words = values.some(Number.isNaN);
   if (task === "values" && words) {
@@ -99,10 +144,15 @@ function targetsOf(given, commas, task) {
     return { error: { word: "csv-number", given: given[index], expected: "", index } };
   }
   const distinct = words ? [...new Set(given)].sort() : [...new Set(values)].sort((a, b) => a - b);
-  const few = values.every(Number.isInteger) && distinct.length <= Math.min(MOST_CLASSES, given.length / PER_CLASS);
-  if (!words && task !== "classes" && !few) return { classes: [], targets: Float64Array.from(values) };
-  if (distinct.length > MOST_CLASSES) return { error: { word: "csv-classes", given: distinct.length, expected: MOST_CLASSES } };
-  if (distinct.length < 2) return { error: { word: "csv-one-class", given: distinct[0], expected: 2 } };
+  const few =
+    values.every(Number.isInteger) &&
+    distinct.length <= Math.min(MOST_CLASSES, given.length / PER_CLASS);
+  if (!words && task !== "classes" && !few)
+    return { classes: [], targets: Float64Array.from(values) };
+  if (distinct.length > MOST_CLASSES)
+    return { error: { word: "csv-classes", given: distinct.length, expected: MOST_CLASSES } };
+  if (distinct.length < 2)
+    return { error: { word: "csv-one-class", given: distinct[0], expected: 2 } };
   const place = new Map(distinct.map((name, i) => [name, i]));
   const targets = Float64Array.from(words ? given : values, (each) => place.get(each));
   return { classes: distinct.map(String), targets };

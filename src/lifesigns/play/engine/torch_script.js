@@ -15,15 +15,17 @@ import { exactly, python, wrapped } from "./python_text.js";
 export function torchScript(training, steps = training.stepsMade || training.setting.steps) {
   const start = new Training(training.setting, training.data);
   const shuffles = start.batch < start.data.train.rows;
-  return [
-    heading(start, steps),
-    samples(start),
-    ...model(start),
-    criterion(start),
-    ...(shuffles ? [order(start)] : []),
-    loop(start, steps, shuffles),
-    ending(start),
-  ].join("\n\n") + "\n";
+  return (
+    [
+      heading(start, steps),
+      samples(start),
+      ...model(start),
+      criterion(start),
+      ...(shuffles ? [order(start)] : []),
+      loop(start, steps, shuffles),
+      ending(start),
+    ].join("\n\n") + "\n"
+  );
 }
 
 function heading({ setting }, steps) {
@@ -41,9 +43,15 @@ torch.set_default_dtype(torch.float64)`;
 function samples({ data, setting }) {
   const { train, test, scale, features } = data;
   const scaled = (name) => `${name} = (${name} - means) / spreads`;
-  const parts = [...rowsOf("inputs", train.raw, train.rows, features), ...targetsOf("targets", train, data)];
+  const parts = [
+    ...rowsOf("inputs", train.raw, train.rows, features),
+    ...targetsOf("targets", train, data),
+  ];
   if (test.rows) {
-    parts.push(...rowsOf("test_inputs", test.raw, test.rows, features), ...targetsOf("test_targets", test, data));
+    parts.push(
+      ...rowsOf("test_inputs", test.raw, test.rows, features),
+      ...targetsOf("test_targets", test, data),
+    );
   }
   if (setting.data.standardise) {
     parts.push(
@@ -63,7 +71,9 @@ function samples({ data, setting }) {
 }
 
 function rowsOf(name, values, rows, columns) {
-  return [`${name} = torch.tensor([\n${wrapped(Array.from(values, exactly))}\n]).reshape(${rows}, ${columns})`];
+  return [
+    `${name} = torch.tensor([\n${wrapped(Array.from(values, exactly))}\n]).reshape(${rows}, ${columns})`,
+  ];
 }
 
 function targetsOf(name, samples, data) {
@@ -91,7 +101,10 @@ function weights(place, layer) {
     values.every((value) => value === values[0])
       ? `    model[${place}].${name}.fill_(${exactly(values[0])})`
       : `    model[${place}].${name}.copy_(torch.tensor([\n${wrapped(Array.from(values, exactly), 2)}\n    ])${shape})`;
-  return [fill("weight", layer.weights, `.reshape(${layer.rows}, ${layer.inputs})`), fill("bias", layer.biases, "")];
+  return [
+    fill("weight", layer.weights, `.reshape(${layer.rows}, ${layer.inputs})`),
+    fill("bias", layer.biases, ""),
+  ];
 }
 
 /** The module behind a layer's sums; null for none. Classes of its own are added to `classes`. */
@@ -108,7 +121,10 @@ function joint({ name, negative, pieces }, classes) {
   if (torch.module) return torch.module;
   const title = name.replace(/(?:^|_)(\w)/g, (_, first) => first.toUpperCase());
   const lines = torch.lines.map((line) => `        ${line}`).join("\n");
-  classes.set(name, `class ${title}(nn.Module):\n    """${formula}"""\n\n    def forward(self, x):\n${lines}`);
+  classes.set(
+    name,
+    `class ${title}(nn.Module):\n    """${formula}"""\n\n    def forward(self, x):\n${lines}`,
+  );
   return `${title}()`;
 }
 
@@ -126,7 +142,8 @@ const CRITERIA = {
   squared_error: () => "criterion = nn.MSELoss()",
   huber: () => "criterion = nn.HuberLoss()",
   cross_entropy: () => "criterion = nn.CrossEntropyLoss()",
-  binary_cross_entropy: (output) => `criterion = nn.${output === "sigmoid" ? "BCELoss" : "BCEWithLogitsLoss"}()`,
+  binary_cross_entropy: (output) =>
+    `criterion = nn.${output === "sigmoid" ? "BCELoss" : "BCEWithLogitsLoss"}()`,
   hinge: () => `
 def criterion(scores, targets):
     """The mean hinge loss of scores: a target of 1 asks for +1, one of 0 for -1."""
@@ -139,7 +156,9 @@ function criterion({ kind, setting, classes, units, data }) {
   const lines = [CRITERIA[kind](setting.network.output)];
   if (classes && kind !== "cross_entropy") {
     for (const name of data.test.rows ? ["targets", "test_targets"] : ["targets"]) {
-      lines.push(`${name} = ${units === 1 ? `${name}.double().unsqueeze(1)` : `nn.functional.one_hot(${name}, ${units}).double()`}`);
+      lines.push(
+        `${name} = ${units === 1 ? `${name}.double().unsqueeze(1)` : `nn.functional.one_hot(${name}, ${units}).double()`}`,
+      );
     }
   }
   return lines.join("\n");
@@ -190,7 +209,12 @@ function loop({ setting, batch, epoch }, steps, shuffles) {
   const { optimizer } = setting;
   const share = SHARES[optimizer.schedule]?.(setting.steps);
   const lines = [`optimizer = torch.optim.${OPTIMIZERS[optimizer.name](optimizer)}`];
-  if (share) lines.push("scheduler = torch.optim.lr_scheduler.LambdaLR(", `    optimizer, lambda step: ${share}`, ")");
+  if (share)
+    lines.push(
+      "scheduler = torch.optim.lr_scheduler.LambdaLR(",
+      `    optimizer, lambda step: ${share}`,
+      ")",
+    );
   lines.push("losses = []", `for step in range(${steps}):`);
   if (shuffles) {
     lines.push(
@@ -202,15 +226,24 @@ function loop({ setting, batch, epoch }, steps, shuffles) {
     );
   } else lines.push("    loss = criterion(model(inputs), targets)");
   lines.push("    optimizer.zero_grad()", "    loss.backward()");
-  if (optimizer.clip > 0) lines.push(`    nn.utils.clip_grad_norm_(model.parameters(), ${python(optimizer.clip)})`);
-  lines.push("    optimizer.step()", ...(share ? ["    scheduler.step()"] : []), "    losses.append(loss.item())");
+  if (optimizer.clip > 0)
+    lines.push(`    nn.utils.clip_grad_norm_(model.parameters(), ${python(optimizer.clip)})`);
+  lines.push(
+    "    optimizer.step()",
+    ...(share ? ["    scheduler.step()"] : []),
+    "    losses.append(loss.item())",
+  );
   return lines.join("\n");
 }
 
 function ending({ data }) {
   const told = (name, prefix) =>
     `    ${name} = criterion(model(${prefix}inputs), ${prefix}targets).item()\n    print(f"${name.replace("_", " ")}: {${name}:.9g}")`;
-  const lines = [`print(f"loss of the last batch: {losses[-1]:.9g}")`, "with torch.no_grad():", told("training_loss", "")];
+  const lines = [
+    `print(f"loss of the last batch: {losses[-1]:.9g}")`,
+    "with torch.no_grad():",
+    told("training_loss", ""),
+  ];
   if (data.test.rows) lines.push(told("test_loss", "test_"));
   return lines.join("\n");
 }
