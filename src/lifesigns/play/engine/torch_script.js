@@ -31,13 +31,15 @@ export function torchScript(training, steps = training.stepsMade || training.set
 function heading({ setting }, steps) {
   const told = JSON.stringify(setting, (key, value) => (key === "csv" ? undefined : value));
   const math = setting.optimizer.schedule === "cosine" ? "import math\n\n" : "";
-  return `"""A network of the lifesigns playground, repeated by PyTorch: ${steps} steps."""
-
-${math}import torch
-from torch import nn
-
-# The setting: ${told}
-torch.set_default_dtype(torch.float64)`;
+  return [
+    `"""A network of the lifesigns playground, repeated by PyTorch: ${steps} steps."""`,
+    "",
+    `${math}import torch`,
+    "from torch import nn",
+    "",
+    `# The setting: ${told}`,
+    "torch.set_default_dtype(torch.float64)",
+  ].join("\n");
 }
 
 function samples({ data, setting }) {
@@ -128,15 +130,17 @@ function joint({ name, negative, pieces }, classes) {
   return `${title}()`;
 }
 
-const MAXOUT = `class Maxout(nn.Module):
-    """The greatest of adjacent linear maps."""
-
-    def __init__(self, pieces):
-        super().__init__()
-        self.pieces = pieces
-
-    def forward(self, x):
-        return x.unflatten(-1, (-1, self.pieces)).max(-1).values`;
+const MAXOUT = [
+  "class Maxout(nn.Module):",
+  '    """The greatest of adjacent linear maps."""',
+  "",
+  "    def __init__(self, pieces):",
+  "        super().__init__()",
+  "        self.pieces = pieces",
+  "",
+  "    def forward(self, x):",
+  "        return x.unflatten(-1, (-1, self.pieces)).max(-1).values",
+].join("\n");
 
 const CRITERIA = {
   squared_error: () => "criterion = nn.MSELoss()",
@@ -144,11 +148,14 @@ const CRITERIA = {
   cross_entropy: () => "criterion = nn.CrossEntropyLoss()",
   binary_cross_entropy: (output) =>
     `criterion = nn.${output === "sigmoid" ? "BCELoss" : "BCEWithLogitsLoss"}()`,
-  hinge: () => `
-def criterion(scores, targets):
-    """The mean hinge loss of scores: a target of 1 asks for +1, one of 0 for -1."""
-    return torch.relu(1 - (2 * targets - 1) * scores).mean()
-`,
+  hinge: () =>
+    [
+      "",
+      "def criterion(scores, targets):",
+      '    """The mean hinge loss of scores: a target of 1 asks for +1, one of 0 for -1."""',
+      "    return torch.relu(1 - (2 * targets - 1) * scores).mean()",
+      "",
+    ].join("\n"),
 };
 
 /** The loss, and class numbers as the loss wants them. */
@@ -166,29 +173,31 @@ function criterion({ kind, setting, classes, units, data }) {
 
 /** The page's random numbers, of which the order of the samples is made. */
 function order({ setting, data }) {
-  return `
-def uniform(place, epoch):
-    """Threefry-2x32 with 20 rounds (Salmon et al. 2011): the playground's random numbers."""
-    seed, purpose = ${setting.seed}, ${PURPOSES.order}
-    keys = (seed, purpose, seed ^ purpose ^ 0x1BD11BDA)
-    a, b = (place + seed) % 2**32, (epoch + purpose) % 2**32
-    for turn in range(20):
-        a, by = (a + b) % 2**32, (13, 15, 26, 6, 17, 29, 16, 24)[turn % 8]
-        b = (b << by | b >> 32 - by) % 2**32 ^ a
-        if turn % 4 == 3:
-            key = turn // 4 + 1
-            a, b = (a + keys[key % 3]) % 2**32, (b + keys[(key + 1) % 3] + key) % 2**32
-    return ((a >> 5) * 2**26 + (b >> 6)) / 2**53
-
-
-def shuffled(epoch):
-    """The order of the samples in an epoch."""
-    order = list(range(${data.train.rows}))
-    for i in range(len(order) - 1, 0, -1):
-        j = int(uniform(i, epoch) * (i + 1))
-        order[i], order[j] = order[j], order[i]
-    return torch.tensor(order)
-`;
+  return [
+    "",
+    "def uniform(place, epoch):",
+    '    """Threefry-2x32 with 20 rounds (Salmon et al. 2011), the random numbers of the page."""',
+    `    seed, purpose = ${setting.seed}, ${PURPOSES.order}`,
+    "    keys = (seed, purpose, seed ^ purpose ^ 0x1BD11BDA)",
+    "    a, b = (place + seed) % 2**32, (epoch + purpose) % 2**32",
+    "    for turn in range(20):",
+    "        a, by = (a + b) % 2**32, (13, 15, 26, 6, 17, 29, 16, 24)[turn % 8]",
+    "        b = (b << by | b >> 32 - by) % 2**32 ^ a",
+    "        if turn % 4 == 3:",
+    "            key = turn // 4 + 1",
+    "            a, b = (a + keys[key % 3]) % 2**32, (b + keys[(key + 1) % 3] + key) % 2**32",
+    "    return ((a >> 5) * 2**26 + (b >> 6)) / 2**53",
+    "",
+    "",
+    "def shuffled(epoch):",
+    '    """The order of the samples in an epoch."""',
+    `    order = list(range(${data.train.rows}))`,
+    "    for i in range(len(order) - 1, 0, -1):",
+    "        j = int(uniform(i, epoch) * (i + 1))",
+    "        order[i], order[j] = order[j], order[i]",
+    "    return torch.tensor(order)",
+    "",
+  ].join("\n");
 }
 
 const OPTIMIZERS = {
