@@ -33,6 +33,7 @@ RULES = (
     "output-cannot-reach-target",
     "rate-too-low",
     "loss-flat",
+    "constant-features",
 )
 """Those that the page judges by."""
 _EXACT = {"softplus": "nn.Softplus(threshold=40)"}

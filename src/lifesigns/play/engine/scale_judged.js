@@ -28,6 +28,25 @@ function unscaled(run) {
   };
 }
 
+/** Features with one value in all recorded samples; the input tells nothing if all are. */
+function constantFeatures(run) {
+  const features = run.first.input.least.length;
+  const least = (j) => Math.min(...run.shots.map((shot) => shot.input.least[j]));
+  const most = (j) => Math.max(...run.shots.map((shot) => shot.input.most[j]));
+  const samples = run.shots.reduce((total, shot) => total + shot.size, 0);
+  const constant = Array.from({ length: features }, (_, j) => j).filter(
+    (j) => least(j) === most(j),
+  );
+  if (!constant.length || samples < 2) return null;
+  return {
+    severity: constant.length === features ? "error" : "note",
+    layer: null,
+    step: run.first.step,
+    data: { constant: constant.length, features, samples },
+    remedies: [],
+  };
+}
+
 function gainMismatch(run) {
   const { factor } = RULES["gain-mismatch"].thresholds;
   const { first } = run;
@@ -227,4 +246,5 @@ export const OF_SCALE = [
   ["output-cannot-reach-target", outputCannotReachTarget],
   ["rate-too-low", rateTooLowFound],
   ["loss-flat", lossFlat],
+  ["constant-features", constantFeatures],
 ];

@@ -193,6 +193,10 @@ export const FINDINGS = {
     en: "The largest feature has RMS {rms}, where 1 is usual.",
     zh: "最大的特征均方根为 {rms}，通常应为 1 左右。",
   },
+  "constant-features": {
+    en: "{constant} of {features} features have one value in all {samples} recorded samples.",
+    zh: "{features} 个特征中有 {constant} 个在记录的全部 {samples} 个样本中只有一个值。",
+  },
   "gain-mismatch": {
     en: "The weights of layer {layer} start with gain {gain}, where {right} keeps the scale: the signal changes {change}-fold through the network.",
     zh: "第 {layer} 层的权重以增益 {gain} 开始，保持尺度的增益是 {right}：信号穿过网络时变化到 {change} 倍。",
