@@ -76,7 +76,8 @@ FEW = "\n".join(f"{i},{i % 2}" for i in range(20))
         ("\n".join(f"{i},c{i}" for i in range(11)), "11 different classes; at most 10"),
         ("1,yes\n2,yes", "All samples have the same class, yes"),
         ("1,2\n" * 5002, "5002 lines; at most 5000"),
-        ("a,b\n1,1e999", ""),
+        ("a,b\n1,1e999", "1e999"),
+        ("a,b\n1e200,1", "Line 2: “1e200” in column a"),
     ],
 )
 def test_a_mistake_in_a_table_is_named(engine, text, words):
@@ -99,6 +100,8 @@ def test_a_target_that_is_not_there_is_named(engine):
         ("x\ty\n1\t2.5\n2\t3.5", 1, []),
         ('"a, b",c\n"1",2.25\n', 1, []),
         ("1,2,3\n4,5,6", 2, []),
+        ("2019,2020,price\n4,5,6.5\n7,8,9.5", 2, []),
+        ("1,2,b\n4,5,a\n7,8,a", 2, ["a", "b"]),
     ],
 )
 def test_tables_are_read_as_people_write_them(engine, text, features, classes):
@@ -141,3 +144,25 @@ def test_a_change_reaches_one_layer_or_all(engine):
     assert one["batch"] == 5
     assert [layer["units"] for layer in every["network"]["hidden"]] == [3, 3]
     assert [layer["units"] for layer in setting["network"]["hidden"]] == [8, 8]
+
+
+def test_nothing_that_json_can_say_makes_it_raise(engine):
+    odd = [None, True, -1, 1e400, "", "x", [], [1], {}, {"units": 3}, {"__proto__": 1}, [[None]]]
+    paths = ["data", "data.csv", "data.name", "network", "network.hidden", "optimizer.rate", "loss"]
+    answers = engine(
+        """return given.paths.flatMap((path) => given.odd.map((value) => {
+            const keys = path.split(".");
+            const whole = structuredClone(engine.validated({}).setting);
+            const inner = keys.slice(0, -1).reduce((place, key) => place[key], whole);
+            inner[keys[keys.length - 1]] = value;
+            const { setting, errors } = engine.validated(whole);
+            if (setting) engine.startOf(setting).steps(2);
+            return [setting === null, errors.length > 0];
+        })).concat(given.odd.map((value) => {
+            const { setting, errors } = engine.validated(value ?? null);
+            return [setting === null, errors.length > 0];
+        }));""",
+        {"odd": [value if value != 1e400 else 1e300 for value in odd], "paths": paths},
+    )
+    assert all(refused == named for refused, named in answers)
+    assert sum(refused for refused, _ in answers) > 60

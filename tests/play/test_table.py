@@ -1,5 +1,7 @@
 """The activations of the page are those of the catalogue: read from its own formulas."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from torch import nn
 from lifesigns._errors import UsageError
 from lifesigns.functions import ACTIVATIONS, modules
 from lifesigns.play import table
-from lifesigns.play.expression import JAVASCRIPT, Symbol, written
+from lifesigns.play.expression import JAVASCRIPT, Symbol, read, written
 
 GRID = np.concatenate([np.linspace(-12, 12, 481), [-700.0, -60.0, 60.0, 700.0]])
 NAMES = [entry.name for entry in table.elementwise()]
@@ -78,6 +80,19 @@ def test_a_new_activation_is_written_from_its_formula():
 def test_a_formula_that_cannot_be_read_is_refused(formula, told):
     with pytest.raises(UsageError, match=told):
         formula(Symbol())
+
+
+def test_a_formula_that_calls_other_code_is_refused_with_the_next_step():
+    with pytest.raises(UsageError, match=r"Make a ufunc of it, np\.frompyfunc"):
+        read(np.vectorize(math.erf, otypes=[float]))
+
+
+def test_the_error_function_is_that_of_python(engine):
+    grid = np.linspace(-8, 28, 721).tolist()
+    told = engine("return [given.map(engine.erf), given.map(engine.erfc)]", grid)
+
+    np.testing.assert_allclose(told[0], [math.erf(x) for x in grid], rtol=1e-15, atol=0)
+    np.testing.assert_allclose(told[1], [math.erfc(x) for x in grid], rtol=1e-12, atol=1e-300)
 
 
 def test_an_operation_without_words_is_refused():

@@ -155,3 +155,49 @@ def test_500_settings_of_any_kind_neither_freeze_nor_raise(engine):
     assert 5 < len(broken) < 250
     assert "{" not in json.dumps([each["words"] for each in told])
     assert [each["mended"] for each in told if each["mended"]] == []
+
+
+def test_what_a_training_says_of_its_samples_agrees_with_itself(engine):
+    told = engine(
+        WHOLE
+        + """training.steps(100);
+        const { data, units } = training;
+        const { inputs, targets } = data.train;
+        const said = training.predict(inputs);
+        const maps = training.activations(inputs);
+        const place = training.placeOf(1, "biases", 2);
+        const value = training.parameters[place];
+        const before = training.loss();
+        const moved = training.lossWith([[place, value + 1]]);
+        const after = training.loss();
+        training.layers[1].biases[2] += 1;
+        return { said, targets, units, maps, moves: [before, moved, after, training.loss()],
+            rows: data.train.rows,
+            layers: training.layers.map((layer) => layer.units) };""",
+        {"data": {"name": "three-blobs", "noise": 0.6}, "steps": 100},
+    )
+    units, rows = told["units"], told["rows"]
+    said = [told["said"][units * i : units * (i + 1)] for i in range(rows)]
+    assert all(sum(row) == pytest.approx(1) for row in said)
+    assert [len(values) for values in told["maps"]] == [rows * n for n in told["layers"]]
+    before, moved, after, changed = told["moves"]
+    assert before == after
+    assert moved == changed != before
+
+
+@pytest.mark.parametrize(
+    ("setting", "least"),
+    [
+        ({"data": {"name": "blobs"}, "loss": "hinge"}, 0.95),
+        ({"data": {"name": "blobs"}, "network": {"output": "sigmoid"}}, 0.95),
+        ({"data": {"name": "iris"}, "loss": "squared-error"}, 0.9),
+        ({"data": {"name": "line"}, "loss": "squared-error", "network": {"hidden": []}}, 0.9),
+    ],
+)
+def test_what_is_learned_is_right_on_samples_held_out(engine, setting, least):
+    train, test = engine(
+        WHOLE + "training.steps(600); return [training.accuracy(), training.accuracy('test')];",
+        {"optimizer": {"name": "adam", "rate": 0.02}} | setting,
+    )
+    assert least < train <= 1
+    assert least - 0.1 < test <= 1

@@ -47,6 +47,29 @@ def _part(given: Any) -> Symbol | float:
     return given if isinstance(given, Symbol) else float(given)
 
 
+def read(function: Callable[[Any], Any]) -> Symbol | float:
+    """The formula of a function of the catalogue.
+
+    Args:
+        function: Made of NumPy's elementwise operations.
+
+    Raises:
+        UsageError: It calls something else; the message says what to do.
+
+    Example:
+        >>> read(lambda x: np.maximum(x, 0))
+        Symbol(operation='maximum', parts=(Symbol(operation='x', parts=()), 0.0))
+    """
+    try:
+        formula: Symbol | float = function(Symbol())
+    except TypeError as error:
+        raise UsageError(
+            f"A formula calls what is no operation of NumPy ({error}), so the playground cannot "
+            "read it. Make a ufunc of it, np.frompyfunc(f, 1, 1), and name that in the printers."
+        ) from error
+    return formula
+
+
 Printer = Mapping[str, Callable[..., str]]
 """Writes an operation, from its parts as text."""
 
@@ -148,6 +171,7 @@ JAVASCRIPT: Printer = {
     "cos": _call("Math.cos"),
     "arctan": _call("Math.atan"),
     "logaddexp": _call("logaddexp"),
+    "erf": _call("erf"),
     "erfc": _call("erfc"),
 }
 """Of an expression in `x`."""
@@ -176,6 +200,7 @@ TORCH: Printer = {
     "cos": _call("torch.cos"),
     "arctan": _call("torch.atan"),
     "logaddexp": lambda a, b: f"torch.logaddexp(torch.full_like({b}, {a}), {b})",
+    "erf": _call("torch.erf"),
     "erfc": _call("torch.erfc"),
 }
 """The same of a tensor `x`."""

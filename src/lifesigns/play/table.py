@@ -10,7 +10,7 @@ import numpy as np
 from lifesigns.functions import ACTIVATIONS, INITIALISERS, Activation
 from lifesigns.functions.gains import LEAKY
 from lifesigns.locale import translated
-from lifesigns.play.expression import JAVASCRIPT, TORCH, Symbol, written
+from lifesigns.play.expression import JAVASCRIPT, TORCH, Symbol, read, written
 from lifesigns.rules import Rule, all_rules
 
 RULES = (
@@ -33,6 +33,7 @@ RULES = (
     "output-cannot-reach-target",
     "rate-too-low",
     "loss-flat",
+    "constant-features",
 )
 """Those that the page judges by."""
 _EXACT = {"softplus": "nn.Softplus(threshold=40)"}
@@ -53,7 +54,7 @@ def source() -> str:
     return "\n".join(
         [
             "// Made by lifesigns.play.table from the catalogue and the rules; not to be edited.",
-            'import { elementwise, erfc, logaddexp } from "./special.js";',
+            'import { elementwise, erf, erfc, logaddexp } from "./special.js";',
             "",
             "/** By name: facts, and value and derivative of a number and of whole arrays. */",
             "export const ACTIVATIONS = {",
@@ -80,14 +81,14 @@ def torch_code(entry: Activation) -> dict[str, Any]:
     if entry.name in LEAKY:
         return {"module": f"nn.{'PReLU' if entry.name == 'prelu' else 'LeakyReLU'}"}
     assert entry.value is not None
-    lines, result = written(entry.value(Symbol()), TORCH, "{name} = {value}")  # type: ignore[arg-type]
+    lines, result = written(read(entry.value), TORCH, "{name} = {value}")
     return {"lines": [*lines, f"return {result}"]}
 
 
 def _activation(entry: Activation) -> str:
     assert entry.value is not None
     assert entry.derivative is not None
-    value, slope = (_body(f(Symbol()), entry) for f in (entry.value, entry.derivative))  # type: ignore[arg-type]
+    value, slope = (_body(read(f), entry) for f in (entry.value, entry.derivative))
     facts = {
         "formula": entry.formula,
         "slope": _slope(entry),
@@ -122,7 +123,7 @@ def _is_whole(entry: Activation) -> bool:
     return own or entry.name in ("sin", "exp")
 
 
-def _body(formula: Symbol, entry: Activation) -> str:
+def _body(formula: Symbol | float, entry: Activation) -> str:
     lines, expression = written(formula, JAVASCRIPT, "const {name} = {value};")
     if entry.name in LEAKY:
         expression = expression.replace(repr(_slope(entry)), _PARAMETRIC)

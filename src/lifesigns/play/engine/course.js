@@ -2,7 +2,8 @@
 // the findings of the page ask, with the thresholds of the rules.
 
 import { THRESHOLDS } from "./table.js";
-import { differences, highest, mean, median, slopeScore, split, standardError } from "./statistics.js";
+import { differences, highest, mean, median, slopeScore, split } from "./statistics.js";
+import { standardError } from "./statistics.js";
 
 const T = THRESHOLDS;
 
@@ -27,7 +28,9 @@ export class Course {
     this.endsFinite = !losses.length || Number.isFinite(losses[losses.length - 1]);
     this.correlationError = 1 / Math.sqrt(Math.max(known.observations, 1));
     this.steps = this.curve.length;
-    this.start = this.steps ? median(this.curve.subarray(0, Math.max(3, Math.floor(this.steps / 20)))) : NaN;
+    this.start = this.steps
+      ? median(this.curve.subarray(0, Math.max(3, Math.floor(this.steps / 20))))
+      : NaN;
     this.end = this.steps ? mean(this.tail()) : NaN;
     this.endError = this.steps ? standardError(this.tail()) : NaN;
     this.fall = slopeScore(this.tail(2 * TAIL));
@@ -46,7 +49,8 @@ export class Course {
   /** Clearly better than the best constant prediction. */
   get learned() {
     if (!this.judged || !this.endsFinite) return false;
-    if (!Number.isFinite(this.gain)) return this.start - this.end > 2 * T.LEARNED * Math.abs(this.start);
+    if (!Number.isFinite(this.gain))
+      return this.start - this.end > 2 * T.LEARNED * Math.abs(this.start);
     return this.gain > T.LEARNED && (this.correlates() || !(this.gain < T.SURE * this.gainError));
   }
 
@@ -75,9 +79,13 @@ export class Course {
 
   /** Ends at more than `factor` times its start, beyond its noise and above the baseline. */
   rose(factor) {
-    const growth = this.start ? 1 + (this.end - this.start) / Math.abs(this.start) : (this.end - this.start) * Infinity;
+    const growth = this.start
+      ? 1 + (this.end - this.start) / Math.abs(this.start)
+      : (this.end - this.start) * Infinity;
     const noise = this.early.length > 1 ? median(differences(this.early).map(Math.abs)) : 0;
-    return growth > factor && this.end - this.start > T.NOISE * noise && !(this.end < this.baseline);
+    return (
+      growth > factor && this.end - this.start > T.NOISE * noise && !(this.end < this.baseline)
+    );
   }
 
   correlates(least = 0) {
@@ -95,7 +103,13 @@ export class Course {
   /** After a patient wait hardly better than a constant prediction, and not about to be. */
   get hardlyLearned() {
     if (this.steps < T.PATIENCE || !this.endsFinite) return false;
-    return !(this.learned || this.rose(T.ROSE) || this.arrives || this.settled || this.correlates(T.RELATED));
+    return !(
+      this.learned ||
+      this.rose(T.ROSE) ||
+      this.arrives ||
+      this.settled ||
+      this.correlates(T.RELATED)
+    );
   }
 
   get arrives() {
@@ -172,7 +186,9 @@ export class Course {
   /** Falls as fast as before and has most of its way to go. */
   get isStraight() {
     const left = this.stepsLeft;
-    return this.steps < left && left < Infinity && this.fall > T.STEADY && !(this.change < T.SLOWER);
+    return (
+      this.steps < left && left < Infinity && this.fall > T.STEADY && !(this.change < T.SLOWER)
+    );
   }
 
   /** Steps it would take, as it falls now, until it is clearly below a constant prediction. */
@@ -210,12 +226,14 @@ function fallsFor(missing, pace, change) {
   return grown > 0 ? Math.log(grown) / Math.log(change) : Infinity;
 }
 
-const entropy = (share) => (share > 0 && share < 1 ? -share * Math.log(share) - (1 - share) * Math.log(1 - share) : 0);
+const entropy = (share) =>
+  share > 0 && share < 1 ? -share * Math.log(share) - (1 - share) * Math.log(1 - share) : 0;
 
 const LEVELS = {
   cross_entropy: (columns) => -columns.reduce((total, column) => total + times(mean(column)), 0),
   binary_cross_entropy: (columns) => mean(columns.map((column) => entropy(mean(column)))),
-  squared_error: (columns) => mean(columns.map((column) => mean(column.map((y) => (y - mean(column)) ** 2)))),
+  squared_error: (columns) =>
+    mean(columns.map((column) => mean(column.map((y) => (y - mean(column)) ** 2)))),
   hinge: (columns) => mean(columns.map((column) => 2 * Math.min(mean(column), 1 - mean(column)))),
   huber: (columns) => mean(columns.map(leastHuber)),
 };
@@ -230,10 +248,12 @@ function leastHuber(column) {
     if (mean(column.map((y) => Math.max(-1, Math.min(1, middle - y)))) > 0) high = middle;
     else low = middle;
   }
-  return mean(column.map((y) => {
-    const error = Math.abs((low + high) / 2 - y);
-    return error < 1 ? (error * error) / 2 : error - 0.5;
-  }));
+  return mean(
+    column.map((y) => {
+      const error = Math.abs((low + high) / 2 - y);
+      return error < 1 ? (error * error) / 2 : error - 0.5;
+    }),
+  );
 }
 
 /**

@@ -19,22 +19,40 @@ const MISSING = new Set(["", "na", "nan", "null", "none", "?"]);
  *   `given`, `expected` and, where there is one, `line`.
  */
 export function parsed(text, target, task) {
-  const lines = text.replace(/^\uFEFF/, "").split(/\r\n|\n|\r/).map((line, i) => ({ line: i + 1, text: line }));
+  const lines = text
+    .replace(/^\uFEFF/, "")
+    .split(/\r\n|\n|\r/)
+    .map((line, i) => ({ line: i + 1, text: line }));
   const kept = lines.filter((each) => each.text.trim() !== "");
   if (!kept.length) return failed({ word: "csv-empty" });
-  if (kept.length > MOST_ROWS + 1) return failed({ word: "csv-long", given: kept.length, expected: MOST_ROWS });
+  if (kept.length > MOST_ROWS + 1)
+    return failed({ word: "csv-long", given: kept.length, expected: MOST_ROWS });
   const separator = separatorOf(kept);
   const rows = kept.map((each) => ({ line: each.line, cells: cells(each.text, separator) }));
   const width = rows[0].cells.length;
   const ragged = rows.find((row) => row.cells.length !== width);
-  if (ragged) return failed({ word: "csv-ragged", line: ragged.line, given: ragged.cells.length, expected: width });
+  if (ragged)
+    return failed({
+      word: "csv-ragged",
+      line: ragged.line,
+      given: ragged.cells.length,
+      expected: width,
+    });
   if (width < FEATURES[0] + 1 || width > FEATURES[1] + 1) {
     return failed({ word: "csv-width", given: width - 1, expected: FEATURES });
   }
   return ofRows(rows, separator !== ",", target, task);
 }
 
-const failed = (error) => ({ errors: [error], features: 0, names: [], classes: [], rows: 0, inputs: new Float64Array(0), targets: new Float64Array(0) });
+const failed = (error) => ({
+  errors: [error],
+  features: 0,
+  names: [],
+  classes: [],
+  rows: 0,
+  inputs: new Float64Array(0),
+  targets: new Float64Array(0),
+});
 
 function separatorOf(lines) {
   const counts = ["\t", ";", ","].map((sign) => [sign, cells(lines[0].text, sign).length]);
@@ -63,47 +81,71 @@ function numberOf(cell, commas) {
 }
 
 function ofRows(rows, commas, target, task) {
-  const width = rows[0].cells.length;
-  const isWord = (cell) => Number.isNaN(numberOf(cell, commas)) && !MISSING.has(cell.toLowerCase());
-  const named = target !== undefined && target !== "" && rows[0].cells.includes(target);
-  const headed = named || rows[0].cells.slice(0, -1).some(isWord) || (width === 2 && rows[0].cells.every(isWord));
-  const names = headed ? rows[0].cells : rows[0].cells.map((_, i) => (i < width - 1 ? `x${i + 1}` : "y"));
-  const body = headed ? rows.slice(1) : rows;
+  const { names, body } = headOf(rows, commas, target);
   if (!body.length) return failed({ word: "csv-empty" });
-  const column = target ? names.indexOf(target) : width - 1;
+  const column = target ? names.indexOf(target) : names.length - 1;
   if (column < 0) return failed({ word: "csv-target", given: target, expected: names });
-  const inputs = new Float64Array(body.length * (width - 1));
+  const features = names.filter((_, j) => j !== column);
+  const read = numbersOf(body, column, features, commas);
+  if (read.error) return failed(read.error);
+  const found = targetsOf(body, column, commas, task, names[column]);
+  if (found.error) return failed(found.error);
+  const told = { errors: [], features: features.length, names: [...features, names[column]] };
+  return { ...told, rows: body.length, inputs: read.inputs, ...found };
+}
+
+/** The names of the columns and the lines below: a header has words where samples have numbers. */
+function headOf(rows, commas, target) {
+  const [first, ...rest] = rows;
+  const isWord = (cell) => Number.isNaN(numberOf(cell, commas)) && !MISSING.has(cell.toLowerCase());
+  const last = first.cells.length - 1;
+  const headed =
+    first.cells.slice(0, -1).some(isWord) ||
+    (isWord(first.cells[last]) && !rest.some((row) => isWord(row.cells[last]))) ||
+    (target && first.cells.includes(target));
+  if (headed) return { names: first.cells, body: rest };
+  return { names: first.cells.map((_, i) => (i < last ? `x${i + 1}` : "y")), body: rows };
+}
+
+function numbersOf(body, column, names, commas) {
+  const inputs = new Float64Array(body.length * names.length);
   for (const [i, row] of body.entries()) {
     const given = row.cells.filter((_, j) => j !== column);
     for (const [j, cell] of given.entries()) {
       const value = numberOf(cell, commas);
       if (!(Math.abs(value) <= LARGEST)) {
-        const name = names.filter((_, k) => k !== column)[j];
-        return failed({ word: MISSING.has(cell.toLowerCase()) ? "csv-missing" : "csv-number", line: row.line, given: cell, expected: name });
+        const word = MISSING.has(cell.toLowerCase()) ? "csv-missing" : "csv-number";
+        return { error: { word, line: row.line, given: cell, expected: names[j] } };
       }
-      inputs[i * (width - 1) + j] = value;
+      inputs[i * names.length + j] = value;
     }
   }
-  const found = targetsOf(body.map((row) => row.cells[column]), commas, task);
-  if (found.error) return failed(found.error.index === undefined ? found.error : { ...found.error, line: body[found.error.index].line });
-  return { errors: [], features: width - 1, names: [...names.filter((_, j) => j !== column), names[column]], rows: body.length, inputs, ...found };
+  return { inputs };
 }
 
-function targetsOf(given, commas, task) {
-  const missing = given.findIndex((cell) => MISSING.has(cell.toLowerCase()));
-  if (missing >= 0) return { error: { word: "csv-missing", given: given[missing], expected: "", index: missing } };
+function targetsOf(body, column, commas, task, name) {
+  const given = body.map((row) => row.cells[column]);
   const values = given.map((cell) => numberOf(cell, commas));
-  const words = values.some(Number.isNaN);
-  if (task === "values" && words) {
-    const index = values.findIndex(Number.isNaN);
-    return { error: { word: "csv-number", given: given[index], expected: "", index } };
+  const wrong = (word, i) => ({
+    error: { word, line: body[i].line, given: given[i], expected: name },
+  });
+  const missing = given.findIndex((cell) => MISSING.has(cell.toLowerCase()));
+  if (missing >= 0) return wrong("csv-missing", missing);
+  const word = values.findIndex((value) => !(Math.abs(value) <= LARGEST));
+  if (task === "values" && word >= 0) return wrong("csv-number", word);
+  const distinct =
+    word >= 0 ? [...new Set(given)].sort() : [...new Set(values)].sort((a, b) => a - b);
+  const most = Math.min(MOST_CLASSES, given.length / PER_CLASS);
+  const few = values.every(Number.isInteger) && distinct.length <= most;
+  if (word < 0 && task !== "classes" && !few) {
+    return { classes: [], targets: Float64Array.from(values) };
   }
-  const distinct = words ? [...new Set(given)].sort() : [...new Set(values)].sort((a, b) => a - b);
-  const few = values.every(Number.isInteger) && distinct.length <= Math.min(MOST_CLASSES, given.length / PER_CLASS);
-  if (!words && task !== "classes" && !few) return { classes: [], targets: Float64Array.from(values) };
-  if (distinct.length > MOST_CLASSES) return { error: { word: "csv-classes", given: distinct.length, expected: MOST_CLASSES } };
-  if (distinct.length < 2) return { error: { word: "csv-one-class", given: distinct[0], expected: 2 } };
+  if (distinct.length > MOST_CLASSES) {
+    return { error: { word: "csv-classes", given: distinct.length, expected: MOST_CLASSES } };
+  }
+  if (distinct.length < 2)
+    return { error: { word: "csv-one-class", given: distinct[0], expected: 2 } };
   const place = new Map(distinct.map((name, i) => [name, i]));
-  const targets = Float64Array.from(words ? given : values, (each) => place.get(each));
+  const targets = Float64Array.from(word >= 0 ? given : values, (each) => place.get(each));
   return { classes: distinct.map(String), targets };
 }

@@ -25,7 +25,14 @@ export function dataOf(setting) {
   const test = chosen(table, order.subarray(table.rows - held));
   const scale = scaleOf(train, table, setting.data.standardise);
   for (const samples of [train, test]) rescale(samples, table, scale);
-  return { features: table.features, classes: table.classes, names: table.names, train, test, scale };
+  return {
+    features: table.features,
+    classes: table.classes,
+    names: table.names,
+    train,
+    test,
+    scale,
+  };
 }
 
 /**
@@ -66,7 +73,8 @@ function chosen(table, order) {
   const targets = new Float64Array(order.length);
   for (let i = 0; i < order.length; i++) {
     targets[i] = table.targets[order[i]];
-    for (let j = 0; j < features; j++) inputs[i * features + j] = table.inputs[order[i] * features + j];
+    for (let j = 0; j < features; j++)
+      inputs[i * features + j] = table.inputs[order[i] * features + j];
   }
   return { rows: order.length, inputs, targets, raw: inputs.slice(), rawTargets: targets.slice() };
 }
@@ -79,7 +87,8 @@ function scaleOf(train, table, standardise) {
   for (let j = 0; j < table.features; j++) {
     [means[j], spreads[j]] = moments(train.inputs, j, table.features, train.rows);
   }
-  if (!table.classes.length) [scale.targetMean, scale.targetSpread] = moments(train.targets, 0, 1, train.rows);
+  if (!table.classes.length)
+    [scale.targetMean, scale.targetSpread] = moments(train.targets, 0, 1, train.rows);
   return scale;
 }
 
@@ -88,7 +97,8 @@ function moments(values, from, by, count) {
   for (let i = 0; i < count; i++) sum += values[from + i * by];
   const mean = sum / count;
   let square = 0;
-  for (let i = 0; i < count; i++) square += (values[from + i * by] - mean) * (values[from + i * by] - mean);
+  for (let i = 0; i < count; i++)
+    square += (values[from + i * by] - mean) * (values[from + i * by] - mean);
   const spread = Math.sqrt(square / count);
   return [mean, spread > 0 ? spread : 1];
 }

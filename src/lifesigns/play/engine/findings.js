@@ -24,7 +24,9 @@ export function findings(training) {
   const run = new Run(training);
   const found = JUDGES.flatMap(([rule, judge]) => {
     const finding = judge(run);
-    return finding ? [{ rule, code: RULES[rule].code, proved: false, ...finding, explainedBy: "" }] : [];
+    return finding
+      ? [{ rule, code: RULES[rule].code, proved: false, ...finding, explainedBy: "" }]
+      : [];
   });
   return ordered(found);
 }
@@ -38,7 +40,8 @@ function ordered(found) {
     roots.push(cause < 0 ? number : roots[cause]);
     if (cause >= 0) finding.explainedBy = sorted[roots[number]].rule;
   }
-  const gravest = (root) => Math.min(...sorted.filter((_, i) => roots[i] === root).map((each) => URGENCY[each.severity]));
+  const gravest = (root) =>
+    Math.min(...sorted.filter((_, i) => roots[i] === root).map((each) => URGENCY[each.severity]));
   const place = (i) => [
     sorted[i].severity === "note" ? 1 : 0,
     roots[i] === i ? 0 : 1,
@@ -49,14 +52,21 @@ function ordered(found) {
 }
 
 /** Errors before warnings, what is proved before what is statistical, earlier and nearer first. */
-const urgency = ({ severity, proved, step, layer }) => [URGENCY[severity], proved ? 0 : 1, step, layer ?? Infinity];
+const urgency = ({ severity, proved, step, layer }) => [
+  URGENCY[severity],
+  proved ? 0 : 1,
+  step,
+  layer ?? Infinity,
+];
 
 /** A stable order in which nothing precedes what explains it. */
 function causesFirst(found) {
   const waiting = [...found];
   const sorted = [];
   while (waiting.length) {
-    const free = waiting.findIndex((finding) => !waiting.some((other) => other !== finding && explains(other, finding)));
+    const free = waiting.findIndex(
+      (finding) => !waiting.some((other) => other !== finding && explains(other, finding)),
+    );
     sorted.push(...waiting.splice(Math.max(free, 0), 1));
   }
   return sorted;
@@ -78,7 +88,9 @@ const consequences = (rule, seen = new Set()) => {
 };
 
 const explains = (cause, symptom) =>
-  cause.severity !== "note" && (cause.step <= symptom.step || symptom.layer === null) && consequences(cause.rule).has(symptom.rule);
+  cause.severity !== "note" &&
+  (cause.step <= symptom.step || symptom.layer === null) &&
+  consequences(cause.rule).has(symptom.rule);
 
 /**
  * The setting with a finding's remedy.

@@ -54,7 +54,8 @@ function orthogonal(weights, spread, stream, rows, columns) {
     for (let i = 0; i < length; i++) vectors[k][i] /= norm;
   }
   for (let k = 0; k < count; k++) {
-    for (let i = 0; i < length; i++) weights[wide ? k * columns + i : i * columns + k] = size * vectors[k][i];
+    for (let i = 0; i < length; i++)
+      weights[wide ? k * columns + i : i * columns + k] = size * vectors[k][i];
   }
 }
 

@@ -1,6 +1,8 @@
 // Winding back: states kept along the way, and the steps after one of them made again. A step
 // depends on nothing but the state and its number, so what is made again is the same to the bit.
 
+import { MEMORY } from "./optimizers.js";
+
 const MOST = 64; // states; when there are more, every other one goes
 
 /** Keeps states of a training. */
@@ -34,7 +36,8 @@ export class Keeper {
 
   copy() {
     const { parameters, memory } = this.training;
-    return [parameters.slice(), ...memory.map((each) => each.slice())];
+    const used = memory.slice(0, MEMORY[this.training.setting.optimizer.name]);
+    return [parameters, ...used].map((each) => each.slice());
   }
 
   back(step) {
@@ -43,10 +46,9 @@ export class Keeper {
     const known = [...this.chosen.keys(), ...this.states.keys()].filter((each) => each <= target);
     const from = Math.max(...known, -1);
     if (from < 0) return;
-    const [parameters, first, second] = this.chosen.get(from) ?? this.states.get(from);
+    const [parameters, ...memory] = this.chosen.get(from) ?? this.states.get(from);
     training.parameters.set(parameters);
-    training.memory[0].set(first);
-    training.memory[1].set(second);
+    memory.forEach((each, i) => training.memory[i].set(each));
     training.stepsMade = from;
     training.broken = null;
     training.recorder.forget(from);

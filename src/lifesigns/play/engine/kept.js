@@ -14,9 +14,18 @@ const FIRST = 48; // "0" is the value 0
 export function kept(name) {
   const packed = BUNDLED[name];
   const rows = packed.targets.length;
-  const inputs = Float64Array.from(typeof packed.inputs === "string" ? unpacked(packed.inputs) : packed.inputs);
+  const inputs = Float64Array.from(
+    typeof packed.inputs === "string" ? unpacked(packed.inputs) : packed.inputs,
+  );
   const targets = Float64Array.from(packed.targets, Number);
-  return { features: packed.features, names: packed.names, classes: packed.classes, rows, inputs, targets };
+  return {
+    features: packed.features,
+    names: packed.names,
+    classes: packed.classes,
+    rows,
+    inputs,
+    targets,
+  };
 }
 
 /** Small whole numbers: a sign each from "0" on; "a" … "z" stand for 1 … 26 zeros. */

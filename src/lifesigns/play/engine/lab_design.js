@@ -9,12 +9,15 @@ export const CSV_NAME = "samples.csv";
 
 /** What the lab has no word for, each with its test. */
 const LEFT = {
-  "lab-activations": ({ network }) => new Set(network.hidden.map((each) => each.activation)).size > 1,
+  "lab-activations": ({ network }) =>
+    new Set(network.hidden.map((each) => each.activation)).size > 1,
   "lab-activation": ({ network }) => network.hidden.some((each) => !nameOf(each.activation)),
-  "lab-slope": ({ network }) => network.hidden.some((each) => each.slope !== undefined || (each.pieces ?? 2) !== 2),
+  "lab-slope": ({ network }) =>
+    network.hidden.some((each) => each.slope !== undefined || (each.pieces ?? 2) !== 2),
   "lab-output": ({ network }) => network.output !== "linear",
   "lab-two-outputs": (setting) => described(setting).classes === 2,
-  "lab-initialiser": ({ initialiser }) => initialiser.gain !== 1 || initialiser.bias !== 0 || initialiser.value !== undefined,
+  "lab-initialiser": ({ initialiser }) =>
+    initialiser.gain !== 1 || initialiser.bias !== 0 || initialiser.value !== undefined,
   "lab-clip": ({ optimizer }) => optimizer.clip > 0,
   "lab-schedule": ({ optimizer }) => optimizer.schedule !== "constant",
   "lab-raw": ({ data }) => !data.standardise,
@@ -22,7 +25,8 @@ const LEFT = {
 };
 
 const nameOf = (activation) => {
-  if (activation === "maxout" || ACTIVATIONS[activation].lab) return activation === "identity" ? "none" : activation;
+  if (activation === "maxout" || ACTIVATIONS[activation].lab)
+    return activation === "identity" ? "none" : activation;
   return ACTIVATIONS[activation].linear ? "none" : null;
 };
 

@@ -1,7 +1,8 @@
 // Findings about the loss: what it is made of, and where the steps take it.
 
 import { RULES, THRESHOLDS } from "./table.js";
-import { clipGradient, dropSoftmax, lowerRate, smallerStart, standardise, unsquash, warmUp } from "./remedies.js";
+import { clipGradient, dropSoftmax, lowerRate, smallerStart, standardise } from "./remedies.js";
+import { unsquash, warmUp } from "./remedies.js";
 import { highest, mean, median, sum } from "./statistics.js";
 import { fadedGradient } from "./suspects.js";
 
@@ -23,7 +24,9 @@ function doubledSoftmax(run) {
 function squaredErrorOnSaturatedOutput(run) {
   if (run.kind !== "squared_error" || run.setting.network.output !== "sigmoid") return null;
   const k = run.described.length - 1;
-  const flat = (shots) => shots.reduce((total, shot) => total + sum(shot.layers[k].saturated), 0) / shots.reduce((total, shot) => total + shot.size * run.units, 0);
+  const flat = (shots) =>
+    shots.reduce((total, shot) => total + sum(shot.layers[k].saturated), 0) /
+    shots.reduce((total, shot) => total + shot.size * run.units, 0);
   const { course } = run;
   const share = flat(run.latest);
   const stuck = course.stalled || (course.worseThanConstant && !course.diverged);
@@ -49,7 +52,11 @@ function rateTooHigh(run) {
     severity,
     layer: null,
     step: run.first.step,
-    data: { update: run.largestUpdate, highest: highest(course.curve), rate: run.setting.optimizer.rate },
+    data: {
+      update: run.largestUpdate,
+      highest: highest(course.curve),
+      rate: run.setting.optimizer.rate,
+    },
     remedies: [lowerRate(run), ...(run.setting.optimizer.schedule === "warm-up" ? [] : [warmUp()])],
   };
 }
@@ -57,7 +64,9 @@ function rateTooHigh(run) {
 function lossDiverges(run) {
   const { steps } = RULES["loss-diverges"].thresholds;
   const { course, losses } = run;
-  const factor = Number.isFinite(course.baseline) ? T.ROSE : RULES["loss-diverges"].thresholds.unknown_factor;
+  const factor = Number.isFinite(course.baseline)
+    ? T.ROSE
+    : RULES["loss-diverges"].thresholds.unknown_factor;
   const overflowed = !course.endsFinite || run.broken !== null;
   if (!overflowed && !(course.steps >= steps && course.rose(factor))) return null;
   return {
@@ -65,7 +74,12 @@ function lossDiverges(run) {
     proved: overflowed,
     layer: null,
     step: overflowed ? losses.length - 1 : onset(losses, factor),
-    data: { start: losses[0], end: course.steps ? mean(course.tail(0)) : NaN, highest: highest(course.curve), broken: overflowed ? 1 : 0 },
+    data: {
+      start: losses[0],
+      end: course.steps ? mean(course.tail(0)) : NaN,
+      highest: highest(course.curve),
+      broken: overflowed ? 1 : 0,
+    },
     remedies: [
       ...(run.isRaw && !run.setting.data.standardise ? [standardise()] : []),
       lowerRate(run),

@@ -6,7 +6,8 @@ const LEAST_VARIANCE = 1e-12; // the same, in its gradient
 
 const squaredError = {
   value: (o, t, n, units) => meanOf(n * units, (i) => (o[i] - t[i]) * (o[i] - t[i])),
-  gradient: (o, t, g, n, units) => each(n * units, (i) => (g[i] = (2 * (o[i] - t[i])) / (n * units))),
+  gradient: (o, t, g, n, units) =>
+    each(n * units, (i) => (g[i] = (2 * (o[i] - t[i])) / (n * units))),
 };
 
 const huber = {
@@ -34,8 +35,12 @@ const hinge = {
 /** Of one logit: torch's binary_cross_entropy_with_logits. */
 const binaryOfLogits = {
   value: (o, t, n, units) =>
-    meanOf(n * units, (i) => (1 - t[i]) * o[i] + positive(-o[i]) + Math.log1p(Math.exp(-Math.abs(o[i])))),
-  gradient: (o, t, g, n, units) => each(n * units, (i) => (g[i] = (logistic(o[i]) - t[i]) / (n * units))),
+    meanOf(
+      n * units,
+      (i) => (1 - t[i]) * o[i] + positive(-o[i]) + Math.log1p(Math.exp(-Math.abs(o[i]))),
+    ),
+  gradient: (o, t, g, n, units) =>
+    each(n * units, (i) => (g[i] = (logistic(o[i]) - t[i]) / (n * units))),
 };
 
 /** Of probabilities: torch's binary_cross_entropy. */
@@ -59,7 +64,8 @@ const ofLogits = {
     for (let row = 0; row < n; row++) {
       const from = row * units;
       const level = logSumExp(o, from, units);
-      for (let k = 0; k < units; k++) if (t[from + k] > 0) sum += t[from + k] * (level - o[from + k]);
+      for (let k = 0; k < units; k++)
+        if (t[from + k] > 0) sum += t[from + k] * (level - o[from + k]);
     }
     return sum / n;
   },

@@ -8,7 +8,8 @@ export const PIECES = 2;
 
 /** What follows the weighted sums of a layer. */
 const elementwise = {
-  forward: (layer, n) => layer.activation.values(layer.z, layer.a, n * layer.units, layer.negative[0]),
+  forward: (layer, n) =>
+    layer.activation.values(layer.z, layer.a, n * layer.units, layer.negative[0]),
   backward(layer, n) {
     const { z, da, dz, units } = layer;
     layer.activation.slopes(z, dz, n * units, layer.negative[0]);
@@ -24,7 +25,8 @@ const maxout = {
   forward({ z, a, units, pieces, chosen }, n) {
     for (let i = 0; i < n * units; i++) {
       let best = i * pieces;
-      for (let p = best + 1; p < (i + 1) * pieces; p++) if (z[p] > z[best] || z[p] !== z[p]) best = p;
+      for (let p = best + 1; p < (i + 1) * pieces; p++)
+        if (z[p] > z[best] || z[p] !== z[p]) best = p;
       chosen[i] = best;
       a[i] = z[best];
     }
@@ -71,7 +73,10 @@ export function layersOf(setting, features, outputs) {
     inputs: i ? all[i - 1].units : features,
     units,
     pieces: activation === "maxout" ? (pieces ?? PIECES) : 1,
-    slope: ACTIVATIONS[activation]?.slope === null ? null : (slope ?? ACTIVATIONS[activation]?.slope ?? null),
+    slope:
+      ACTIVATIONS[activation]?.slope === null
+        ? null
+        : (slope ?? ACTIVATIONS[activation]?.slope ?? null),
   }));
 }
 
@@ -144,7 +149,9 @@ class Layer {
     this.weightGradients = gradients.subarray(from, biases);
     this.biasGradients = gradients.subarray(biases, end);
     /** The slope below 0: learned (PReLU), fixed, or nothing. */
-    this.negative = this.learns ? parameters.subarray(end, end + 1) : new Float64Array([this.slope ?? 0]);
+    this.negative = this.learns
+      ? parameters.subarray(end, end + 1)
+      : new Float64Array([this.slope ?? 0]);
     this.negativeGradient = this.learns ? gradients.subarray(end, end + 1) : null;
     /** Of the last batch: sums, values, and the loss's gradient at both. */
     this.z = new Float64Array(capacity * this.rows);

@@ -29,6 +29,9 @@ export const OPTIMIZERS = {
   },
 };
 
+/** How many arrays of memory each uses. */
+export const MEMORY = { sgd: 0, momentum: 1, adam: 2 };
+
 /** The share of the rate at a step, counted from 0, of so many. */
 export const SCHEDULES = {
   constant: () => 1,

@@ -50,7 +50,9 @@ export class Recorder {
   /** The recorded steps, and the losses of all. */
   evidence() {
     const { training } = this;
-    const steps = training.stepsMade + (training.broken && !Number.isFinite(training.losses[training.stepsMade]) ? 1 : 0);
+    const steps =
+      training.stepsMade +
+      (training.broken && !Number.isFinite(training.losses[training.stepsMade]) ? 1 : 0);
     return { every: this.every, shots: this.shots, losses: training.losses.subarray(0, steps) };
   }
 }
@@ -70,7 +72,12 @@ function shotOf(training, loss) {
 
 /** For each column: mean, mean square, least and greatest. */
 function columnsOf(values, rows, columns) {
-  const found = { means: new Float64Array(columns), squares: new Float64Array(columns), least: new Float64Array(columns).fill(Infinity), most: new Float64Array(columns).fill(-Infinity) };
+  const found = {
+    means: new Float64Array(columns),
+    squares: new Float64Array(columns),
+    least: new Float64Array(columns).fill(Infinity),
+    most: new Float64Array(columns).fill(-Infinity),
+  };
   for (let i = 0; i < rows * columns; i++) {
     const j = i % columns;
     found.means[j] += values[i] / rows;
@@ -130,7 +137,8 @@ function coherenceOf(gradients, rows, columns) {
 
 function rowsAlike(values, rows, columns) {
   const off = ALIKE * rms(values);
-  for (let i = columns; i < rows * columns; i++) if (Math.abs(values[i] - values[i % columns]) > off) return false;
+  for (let i = columns; i < rows * columns; i++)
+    if (Math.abs(values[i] - values[i % columns]) > off) return false;
   return true;
 }
 
@@ -151,7 +159,13 @@ function outputOf({ last }, target, n, units) {
       known += 1;
     }
   }
-  return { correlation: known ? correlation / known : NaN, spread: Math.sqrt(spread), wanted: Math.sqrt(wanted), rms: rms(output, n * units), targetRms: rms(target, n * units) };
+  return {
+    correlation: known ? correlation / known : NaN,
+    spread: Math.sqrt(spread),
+    wanted: Math.sqrt(wanted),
+    rms: rms(output, n * units),
+    targetRms: rms(target, n * units),
+  };
 }
 
 /** A column less its mean. */

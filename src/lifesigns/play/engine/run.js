@@ -25,7 +25,9 @@ export class Run {
     this.last = shots[shots.length - 1];
     this.latest = shots.slice(-Math.max(1, Math.round(shots.length * RECENT)));
     this.samples = this.latest.reduce((total, shot) => total + shot.size, 0);
-    const known = shots.slice(shots.length >> 1).filter((shot) => Number.isFinite(shot.output.correlation));
+    const known = shots
+      .slice(shots.length >> 1)
+      .filter((shot) => Number.isFinite(shot.output.correlation));
     const { spread, wanted } = this.last.output;
     const target = this.kind === "cross_entropy" ? 0.5 : wanted;
     const levels = shots.map((shot) => shot.level);
@@ -63,11 +65,19 @@ export class Run {
 
   /** Whether in each of these steps all inputs gave the layer the same, though not 0 throughout. */
   isGivenOneValue(k, shots = this.latest) {
-    const several = shots.filter((shot) => shot.size > 1 && shot.layers[k].active.some((count) => count > 0));
-    return several.length > 0 && several.every((shot) => {
-      const { least, most, squares } = shot.layers[k].values;
-      return highest(most.map((value, i) => value - least[i])) <= T.ONE_VALUE * Math.sqrt(mean(squares));
-    });
+    const several = shots.filter(
+      (shot) => shot.size > 1 && shot.layers[k].active.some((count) => count > 0),
+    );
+    return (
+      several.length > 0 &&
+      several.every((shot) => {
+        const { least, most, squares } = shot.layers[k].values;
+        return (
+          highest(most.map((value, i) => value - least[i])) <=
+          T.ONE_VALUE * Math.sqrt(mean(squares))
+        );
+      })
+    );
   }
 
   /** RMS of the largest feature, median over the recorded inputs. */
@@ -81,7 +91,9 @@ export class Run {
 
   /** Largest weight RMS times √fan-in at the start. */
   get weightScale() {
-    return highest(this.first.layers.map((each, k) => each.weightRms * Math.sqrt(this.described[k].inputs)));
+    return highest(
+      this.first.layers.map((each, k) => each.weightRms * Math.sqrt(this.described[k].inputs)),
+    );
   }
 
   get hasLargeWeights() {
@@ -90,7 +102,9 @@ export class Run {
 
   /** Of each recorded step the median over weights of update over weight. */
   get updateRatios() {
-    return this.shots.map((shot) => median(shot.layers.map((each) => each.updateRms / each.weightRms).filter(Number.isFinite)));
+    return this.shots.map((shot) =>
+      median(shot.layers.map((each) => each.updateRms / each.weightRms).filter(Number.isFinite)),
+    );
   }
 
   get largestUpdate() {
@@ -123,6 +137,8 @@ export class Run {
   /** Targets of another order of magnitude than the outputs. */
   get hasRawTargets() {
     const { rms, targetRms } = this.last.output;
-    return ["squared_error", "huber"].includes(this.kind) && targetRms / Math.max(rms, 1) > T.RAW_TARGET;
+    return (
+      ["squared_error", "huber"].includes(this.kind) && targetRms / Math.max(rms, 1) > T.RAW_TARGET
+    );
   }
 }

@@ -1,10 +1,12 @@
 // Findings about scales: of the input, of the weights at the start, of the signal, of the output.
 
 import { ACTIVATIONS, RULES, THRESHOLDS } from "./table.js";
-import { dropSoftmax, fitting, lowerRate, raiseRate, standardise, startAnew, swap, unsquash } from "./remedies.js";
+import { dropSoftmax, fitting, lowerRate, raiseRate, standardise, startAnew } from "./remedies.js";
+import { swap, unsquash } from "./remedies.js";
 import { entering, fade, faded, growth, largest, mismatches } from "./signal.js";
 import { highest, median } from "./statistics.js";
-import { evident, fadedGradient, noGradient, rateTooHigh, rateTooLow, saturatedLayer, silentLayer, unscaledInput, unscaledTarget } from "./suspects.js";
+import { evident, fadedGradient, noGradient, rateTooHigh, rateTooLow } from "./suspects.js";
+import { saturatedLayer, silentLayer, unscaledInput, unscaledTarget } from "./suspects.js";
 
 const T = THRESHOLDS;
 const OF_LARGE = [saturatedLayer, silentLayer, noGradient, rateTooHigh, rateTooLow];
@@ -15,7 +17,8 @@ const scaled = (run) => (run.setting.data.standardise ? [lowerRate(run)] : [stan
 
 function unscaled(run) {
   if (!unscaledInput(run)) return null;
-  const effects = evident(run, run.isRaw ? OF_LARGE : OF_SMALL) || (run.isRaw && !run.course.endsFinite);
+  const effects =
+    evident(run, run.isRaw ? OF_LARGE : OF_SMALL) || (run.isRaw && !run.course.endsFinite);
   return {
     severity: effects ? run.course.harm : "note",
     layer: null,
@@ -25,13 +28,33 @@ function unscaled(run) {
   };
 }
 
+/** Features with one value in all recorded samples; the input tells nothing if all are. */
+function constantFeatures(run) {
+  const features = run.first.input.least.length;
+  const least = (j) => Math.min(...run.shots.map((shot) => shot.input.least[j]));
+  const most = (j) => Math.max(...run.shots.map((shot) => shot.input.most[j]));
+  const samples = run.shots.reduce((total, shot) => total + shot.size, 0);
+  const constant = Array.from({ length: features }, (_, j) => j).filter(
+    (j) => least(j) === most(j),
+  );
+  if (!constant.length || samples < 2) return null;
+  return {
+    severity: constant.length === features ? "error" : "note",
+    layer: null,
+    step: run.first.step,
+    data: { constant: constant.length, features, samples },
+    remedies: [],
+  };
+}
+
 function gainMismatch(run) {
   const { factor } = RULES["gain-mismatch"].thresholds;
   const { first } = run;
   const known = mismatches(run);
   const large = known.filter((each) => each.ratio > factor);
   const small = known.filter((each) => each.ratio < 1 / factor);
-  const grows = large.length && growth(first) > T.LARGE_SIGNAL && largest(first).rms > T.LARGE_SIGNAL;
+  const grows =
+    large.length && growth(first) > T.LARGE_SIGNAL && largest(first).rms > T.LARGE_SIGNAL;
   const off = grows ? large : small.length && fade(first) < T.FADED_SIGNAL ? small : [];
   if (!off.length) return null;
   const [{ k, follower, ratio, right }] = off;
@@ -40,7 +63,14 @@ function gainMismatch(run) {
     proved: true,
     layer: k,
     step: first.step,
-    data: { gain: ratio * right, right, follower, layers: off.length, grows: grows ? 1 : 0, change: grows ? growth(first) : 1 / fade(first) },
+    data: {
+      gain: ratio * right,
+      right,
+      follower,
+      layers: off.length,
+      grows: grows ? 1 : 0,
+      change: grows ? growth(first) : 1 / fade(first),
+    },
     remedies: [startAnew(run)],
   };
 }
@@ -50,7 +80,9 @@ function signalFades(run) {
   const ratio = fade(first);
   if (!(ratio < T.FADING_SIGNAL)) return null;
   const stayed = fade(latest[latest.length - 1]) < T.FADING_SIGNAL;
-  const slopes = run.hidden.map(({ layer }) => ACTIVATIONS[layer.name]?.steepest).filter((slope) => slope);
+  const slopes = run.hidden
+    .map(({ layer }) => ACTIVATIONS[layer.name]?.steepest)
+    .filter((slope) => slope);
   const squashed = slopes.length > 0 && median(slopes) < T.SQUASHING;
   const { layer, first: before, last } = faded(first);
   return {
@@ -65,8 +97,11 @@ function signalFades(run) {
 function signalBlowsUp(run) {
   const { first } = run;
   const { scale, loss: excess } = RULES["signal-blows-up"].thresholds;
-  const chance = { cross_entropy: Math.log(Math.max(run.units, 2)), binary_cross_entropy: Math.LN2 }[run.kind] ?? NaN;
-  const starts = entering(first) > T.RAW_INPUT || growth(first) > T.LARGE_SIGNAL || first.loss / chance > excess;
+  const chance =
+    { cross_entropy: Math.log(Math.max(run.units, 2)), binary_cross_entropy: Math.LN2 }[run.kind] ??
+    NaN;
+  const starts =
+    entering(first) > T.RAW_INPUT || growth(first) > T.LARGE_SIGNAL || first.loss / chance > excess;
   const { layer, rms } = largest(first);
   if (!(starts && rms > scale)) return null;
   return {
@@ -74,14 +109,21 @@ function signalBlowsUp(run) {
     layer,
     step: first.step,
     data: { rms, growth: growth(first), entering: entering(first) },
-    remedies: [...(unscaledInput(run) && !run.setting.data.standardise ? [standardise()] : []), startAnew(run)],
+    remedies: [
+      ...(unscaledInput(run) && !run.setting.data.standardise ? [standardise()] : []),
+      startAnew(run),
+    ],
   };
 }
 
 function stackedSquashing(run) {
   const { product: least } = RULES["stacked-squashing"].thresholds;
   const row = run.hidden.filter(({ layer }) => ACTIVATIONS[layer.name]?.squashes);
-  const product = median(run.latest.map((shot) => row.reduce((total, { k }) => total * shot.layers[k].factor, 1)).filter(Number.isFinite));
+  const product = median(
+    run.latest
+      .map((shot) => row.reduce((total, { k }) => total * shot.layers[k].factor, 1))
+      .filter(Number.isFinite),
+  );
   if (!(row.length >= T.LAYERS && product < least)) return null;
   const reached = median(run.latest.map((shot) => run.reach(shot)).filter(Number.isFinite));
   return {
@@ -89,7 +131,14 @@ function stackedSquashing(run) {
     layer: row[0].k,
     step: run.first.step,
     data: { layers: row.length, product, each: product ** (1 / row.length), reached },
-    remedies: [swap(run, row.map(({ k }) => k), "relu", "he_normal")],
+    remedies: [
+      swap(
+        run,
+        row.map(({ k }) => k),
+        "relu",
+        "he_normal",
+      ),
+    ],
   };
 }
 
@@ -105,7 +154,8 @@ function outputCannotReachTarget(run) {
   if (!beyond && !(run.kind === "hinge" && name === "softmax")) return null;
   const { gain, steps } = run.course;
   return {
-    severity: gain > T.HALF ? "note" : steps < T.ENOUGH_STEPS || gain > T.POOR ? "warning" : "error",
+    severity:
+      gain > T.HALF ? "note" : steps < T.ENOUGH_STEPS || gain > T.POOR ? "warning" : "error",
     proved: true,
     layer: run.described.length - 1,
     step: run.first.step,
@@ -121,8 +171,20 @@ function rateTooLowFound(run) {
   const patient = course.steps >= T.PATIENCE && travel < creeping;
   const bends = run.hidden.some(({ layer }) => !ACTIVATIONS[layer.name]?.linear);
   if (!(travel < T.LITTLE_TRAVEL || (patient && course.creeps && bends))) return null;
-  const others = [unscaledInput, unscaledTarget, silentLayer, saturatedLayer, fadedGradient, noGradient];
-  if (run.isRaw || evident(run, others) || improvesEnough(course, travel < crawl ? start : T.NOTHING)) return null;
+  const others = [
+    unscaledInput,
+    unscaledTarget,
+    silentLayer,
+    saturatedLayer,
+    fadedGradient,
+    noGradient,
+  ];
+  if (
+    run.isRaw ||
+    evident(run, others) ||
+    improvesEnough(course, travel < crawl ? start : T.NOTHING)
+  )
+    return null;
   const still = course.steps >= T.PATIENCE || travel < crawl;
   return {
     severity: still && course.steps >= T.ENOUGH_STEPS ? "warning" : "note",
@@ -136,13 +198,25 @@ function rateTooLowFound(run) {
 function improvesEnough(course, least) {
   if (!Number.isFinite(course.gain)) return course.end < (1 - T.NOTHING) * course.start;
   const related = course.correlates();
-  return course.gain > (related ? T.NOTHING : least) && (related || !(course.gain < T.SURE * course.gainError));
+  return (
+    course.gain > (related ? T.NOTHING : least) &&
+    (related || !(course.gain < T.SURE * course.gainError))
+  );
 }
 
 function lossFlat(run) {
   const { course } = run;
   if (!(course.learnedNothing || course.hardlyLearned)) return null;
-  const suspects = [unscaledInput, unscaledTarget, rateTooHigh, silentLayer, saturatedLayer, fadedGradient, noGradient, rateTooLow];
+  const suspects = [
+    unscaledInput,
+    unscaledTarget,
+    rateTooHigh,
+    silentLayer,
+    saturatedLayer,
+    fadedGradient,
+    noGradient,
+    rateTooLow,
+  ];
   return {
     severity: course.learnedNothing ? harmOfFlat(course, evident(run, suspects)) : "warning",
     layer: null,
@@ -158,7 +232,9 @@ function harmOfFlat(course, found) {
   const related = !(course.gain < -T.LEARNED) && course.correlates(T.HARDLY_RELATED);
   if (!patient && (course.falling || !found)) return "note";
   if (related && (T.SURE * course.gainError > T.BLURRED || !found)) return "note";
-  return course.falling || course.gain > T.NOTHING || course.steps < T.SURE_STEPS ? "warning" : "error";
+  return course.falling || course.gain > T.NOTHING || course.steps < T.SURE_STEPS
+    ? "warning"
+    : "error";
 }
 
 export const OF_SCALE = [
@@ -170,4 +246,5 @@ export const OF_SCALE = [
   ["output-cannot-reach-target", outputCannotReachTarget],
   ["rate-too-low", rateTooLowFound],
   ["loss-flat", lossFlat],
+  ["constant-features", constantFeatures],
 ];

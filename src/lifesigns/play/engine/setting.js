@@ -111,7 +111,12 @@ function filledParts(field, given, at, errors) {
   }
   for (const key of Object.keys(given)) {
     if (!Object.hasOwn(field.fields, key)) {
-      errors.push({ at: under(at, key), word: "unknown", given: key, expected: Object.keys(field.fields) });
+      errors.push({
+        at: under(at, key),
+        word: "unknown",
+        given: key,
+        expected: Object.keys(field.fields),
+      });
     }
   }
   const made = {};
@@ -125,7 +130,12 @@ function filledParts(field, given, at, errors) {
 function filledList(field, given, at, errors) {
   const list = given === undefined ? field.standard : given;
   if (!Array.isArray(list) || list.length > field.most) {
-    errors.push({ at, word: "several", given: Array.isArray(list) ? list.length : list, expected: [0, field.most] });
+    errors.push({
+      at,
+      word: "several",
+      given: Array.isArray(list) ? list.length : list,
+      expected: [0, field.most],
+    });
     return [];
   }
   return list.map((each, i) => filled(field.each, each, `${at}[${i}]`, errors));
@@ -141,7 +151,8 @@ const under = (at, key) => (at ? `${at}.${key}` : key);
  */
 export function described(setting) {
   const source = SOURCES[setting.data.name];
-  if (!source.own) return { features: source.features, classes: source.classes, unit: false, errors: [] };
+  if (!source.own)
+    return { features: source.features, classes: source.classes, unit: false, errors: [] };
   const table = parsed(setting.data.csv ?? "", setting.data.target, setting.data.task);
   if (table.errors.length) return { features: 0, classes: 0, unit: false, errors: table.errors };
   const unit = !setting.data.standardise && table.targets.every((y) => y >= 0 && y <= 1);
@@ -156,10 +167,20 @@ function contradictions(setting) {
   const binary = setting.loss === "cross-entropy" && data.unit;
   const found = [];
   if (LOSSES[setting.loss].ofClasses && !binary) {
-    found.push({ at: "loss", word: "loss-of-classes", given: setting.loss, expected: ["squared-error", "huber"] });
+    found.push({
+      at: "loss",
+      word: "loss-of-classes",
+      given: setting.loss,
+      expected: ["squared-error", "huber"],
+    });
   }
   if (output === "softmax") {
-    found.push({ at: "network.output", word: "softmax-of-values", given: output, expected: ["linear", "sigmoid"] });
+    found.push({
+      at: "network.output",
+      word: "softmax-of-values",
+      given: output,
+      expected: ["linear", "sigmoid"],
+    });
   }
   return found;
 }
@@ -179,10 +200,14 @@ export function changed(setting, change) {
 
 function put(place, [key, ...rest], value) {
   const [, name, index] = /^(\w+)(?:\[(\d*)\])?$/.exec(key);
-  const one = index === undefined ? null : index === "" ? place[name] : [place[name][Number(index)]];
+  const one =
+    index === undefined ? null : index === "" ? place[name] : [place[name][Number(index)]];
   if (!rest.length) {
     if (one === null) place[name] = structuredClone(value);
-    else one.forEach((_, i) => (place[name][index === "" ? i : Number(index)] = structuredClone(value)));
+    else
+      one.forEach(
+        (_, i) => (place[name][index === "" ? i : Number(index)] = structuredClone(value)),
+      );
     return;
   }
   for (const each of one ?? [place[name]]) put(each, rest, value);

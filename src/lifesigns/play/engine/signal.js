@@ -7,11 +7,14 @@ const T = THRESHOLDS;
 const NORMAL_RANGE = 4; // of a batch, in standard deviations
 
 /** What each weighted layer receives: its RMS, and its deviation over the inputs. */
-const received = (shot) => [shot.input, ...shot.layers.slice(0, -1).map((layer) => layer.values)].map(sizeOf);
+const received = (shot) =>
+  [shot.input, ...shot.layers.slice(0, -1).map((layer) => layer.values)].map(sizeOf);
 
 function sizeOf({ means, squares, least, most }) {
   const rms = Math.sqrt(mean(squares));
-  const deviation = Math.sqrt(Math.max(0, mean(squares.map((square, i) => square - means[i] * means[i]))));
+  const deviation = Math.sqrt(
+    Math.max(0, mean(squares.map((square, i) => square - means[i] * means[i]))),
+  );
   if (deviation > T.RESOLUTION * rms) return { rms, deviation };
   const spans = most.map((value, i) => value - least[i]);
   return { rms, deviation: Math.sqrt(mean(spans.map((span) => span * span))) / NORMAL_RANGE };
@@ -47,12 +50,21 @@ export function fade(shot) {
 export function faded(shot) {
   const known = received(shot);
   const reached = isExtinct(known) ? living(known) : known;
-  return { layer: reached.length - 1, first: reached[0].deviation, last: reached[reached.length - 1].deviation };
+  return {
+    layer: reached.length - 1,
+    first: reached[0].deviation,
+    last: reached[reached.length - 1].deviation,
+  };
 }
 
 /** Where the signal is largest behind the first layer, and its RMS; the output is the last. */
 export function largest(shot) {
-  const scales = [...received(shot).slice(1).map((each) => each.rms), shot.output.rms];
+  const scales = [
+    ...received(shot)
+      .slice(1)
+      .map((each) => each.rms),
+    shot.output.rms,
+  ];
   const finite = scales.map((scale) => (Number.isFinite(scale) ? scale : -Infinity));
   const rms = highest(finite);
   return { layer: finite.indexOf(rms), rms };

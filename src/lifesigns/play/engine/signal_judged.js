@@ -22,7 +22,10 @@ function vanishingGradient(run) {
     layer: 0,
     step: run.shots.find((shot) => falls(shot) > most).step,
     data: { ratio, layers: depth, each: ratio ** (1 / (depth - 1)), factor },
-    remedies: factor < T.SQUASHING ? [swap(run, numbers, "relu", "he_normal"), swap(run, numbers, "tanh", "glorot_uniform")] : [startAnew(run, fitting(run))],
+    remedies:
+      factor < T.SQUASHING
+        ? [swap(run, numbers, "relu", "he_normal"), swap(run, numbers, "tanh", "glorot_uniform")]
+        : [startAnew(run, fitting(run))],
   };
 }
 
@@ -55,7 +58,13 @@ function linearCollapse(run) {
     layer: origin.k,
     step: run.first.step,
     data: { pairs: pairs.length, whole: whole ? 1 : 0, maps: layers.length, next: origin.k + 2 },
-    remedies: [swap(run, pairs.map((pair) => pair.k), "relu")],
+    remedies: [
+      swap(
+        run,
+        pairs.map((pair) => pair.k),
+        "relu",
+      ),
+    ],
   };
 }
 
@@ -68,8 +77,16 @@ function isPoor(course) {
 function oneSidedInputs(run) {
   const { coherence: most, fade: mostFaded } = RULES["one-sided-inputs"].thresholds;
   const found = run.described
-    .map((layer, k) => ({ k, coherence: median(run.latest.map((shot) => shot.layers[k].coherence).filter(Number.isFinite)) }))
-    .filter(({ k, coherence }) => k > 0 && coherence > most && run.latest.every((shot) => shot.layers[k - 1].values.least.every((value) => value > 0)));
+    .map((layer, k) => ({
+      k,
+      coherence: median(run.latest.map((shot) => shot.layers[k].coherence).filter(Number.isFinite)),
+    }))
+    .filter(
+      ({ k, coherence }) =>
+        k > 0 &&
+        coherence > most &&
+        run.latest.every((shot) => shot.layers[k - 1].values.least.every((value) => value > 0)),
+    );
   if (!found.length) return null;
   const toBlame = run.course.stalled && !(fade(run.first) < mostFaded) && !graver(run);
   return {
@@ -77,7 +94,13 @@ function oneSidedInputs(run) {
     layer: found[0].k,
     step: run.latest[0].step,
     data: { coherence: found[0].coherence, layers: found.length, before: found[0].k },
-    remedies: [swap(run, found.map(({ k }) => k - 1), "tanh")],
+    remedies: [
+      swap(
+        run,
+        found.map(({ k }) => k - 1),
+        "tanh",
+      ),
+    ],
   };
 }
 

@@ -24,7 +24,15 @@ const curve = (of) => ({ features: 1, classes: 0, of });
 /** By name: features, classes (0 for values), and how a point is made; or where it is kept. */
 export const SOURCES = {
   blobs: plane(2, (k) => (k ? [0.8, 0.8] : [-0.8, -0.8])),
-  "three-blobs": plane(3, (k) => [[0, 1], [-ROOT_3_HALF, -0.5], [ROOT_3_HALF, -0.5]][k]),
+  "three-blobs": plane(
+    3,
+    (k) =>
+      [
+        [0, 1],
+        [-ROOT_3_HALF, -0.5],
+        [ROOT_3_HALF, -0.5],
+      ][k],
+  ),
   circles: plane(2, (k, u) => {
     const radius = k ? 0.4 : 1;
     return [radius * cos(2 * PI * u), radius * sin(2 * PI * u)];
@@ -37,7 +45,12 @@ export const SOURCES = {
     const angle = PI * (3 * u + k);
     return [radius * cos(angle), radius * sin(angle)];
   }),
-  xor: { features: 2, classes: 2, at: (k, u, v) => [2 * u - 1, 2 * v - 1], label: (x, y) => (x * y > 0 ? 1 : 0) },
+  xor: {
+    features: 2,
+    classes: 2,
+    at: (k, u, v) => [2 * u - 1, 2 * v - 1],
+    label: (x, y) => (x * y > 0 ? 1 : 0),
+  },
   ...Object.fromEntries(Object.entries(CURVES).map(([name, of]) => [name, curve(of)])),
   iris: { features: 4, classes: 3, kept: true },
   wine: { features: 13, classes: 3, kept: true },

@@ -27,6 +27,12 @@ export function logaddexp(a, b) {
   return a > b ? a + Math.log1p(Math.exp(b - a)) : b + Math.log1p(Math.exp(a - b));
 }
 
+/** The error function. */
+export function erf(x) {
+  if (x < 0) return -erf(-x);
+  return x < FAR ? series(x) : 1 - erfc(x);
+}
+
 /** 1 - erf(x): by the series of erf near 0, and by its continued fraction farther out. */
 export function erfc(x) {
   if (Number.isNaN(x)) return NaN;

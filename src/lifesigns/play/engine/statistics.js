@@ -43,7 +43,10 @@ export function highest(values) {
 
 /** The differences of neighbours. */
 export function differences(values) {
-  return Float64Array.from({ length: Math.max(0, values.length - 1) }, (_, i) => values[i + 1] - values[i]);
+  return Float64Array.from(
+    { length: Math.max(0, values.length - 1) },
+    (_, i) => values[i + 1] - values[i],
+  );
 }
 
 /** So many parts of nearly equal length, the longer ones first. */
@@ -51,12 +54,17 @@ export function split(values, parts) {
   const long = values.length % parts;
   const length = Math.floor(values.length / parts);
   let from = 0;
-  return Array.from({ length: parts }, (_, i) => values.subarray(from, (from += length + (i < long ? 1 : 0))));
+  return Array.from({ length: parts }, (_, i) =>
+    values.subarray(from, (from += length + (i < long ? 1 : 0))),
+  );
 }
 
 export function blockMeans(values) {
   const count = Math.max(1, Math.min(BLOCKS, Math.floor(values.length / SHORTEST)));
-  return Float64Array.from(split(values, count).filter((block) => block.length), mean);
+  return Float64Array.from(
+    split(values, count).filter((block) => block.length),
+    mean,
+  );
 }
 
 /** Standard error of the mean; NaN for a single block. */
@@ -80,7 +88,8 @@ export function slopeScore(values) {
   }
   const slope = along / square;
   let rest = 0;
-  for (let i = 0; i < means.length; i++) rest += (means[i] - level - slope * (centres[i] - centre)) ** 2;
+  for (let i = 0; i < means.length; i++)
+    rest += (means[i] - level - slope * (centres[i] - centre)) ** 2;
   const error = Math.sqrt(rest / (means.length - 2) / square);
   return -slope / Math.max(error, (ROUNDING * Math.abs(level)) / values.length, 1e-300);
 }

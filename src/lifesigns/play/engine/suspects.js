@@ -6,14 +6,18 @@ import { median, sum } from "./statistics.js";
 
 const T = THRESHOLDS;
 
-export const unscaledInput = (run) => run.isRaw || (run.inputRms > 0 && run.inputRms < 1 / T.RAW_INPUT);
+export const unscaledInput = (run) =>
+  run.isRaw || (run.inputRms > 0 && run.inputRms < 1 / T.RAW_INPUT);
 export const unscaledTarget = (run) => run.hasRawTargets;
 export const largeWeights = (run) => run.hasLargeWeights;
 
 export const silentLayer = (run) =>
   run.hidden.some(({ layer, k }) => {
     const { active } = run.last.layers[k];
-    return ACTIVATIONS[layer.name]?.silent === "low" && active.filter((count) => !count).length / active.length > T.SILENT_LAYER;
+    return (
+      ACTIVATIONS[layer.name]?.silent === "low" &&
+      active.filter((count) => !count).length / active.length > T.SILENT_LAYER
+    );
   });
 
 export const saturatedLayer = (run) =>
@@ -23,13 +27,15 @@ export const saturatedLayer = (run) =>
     return facts?.saturates && !facts.silent && share > T.SATURATED;
   });
 
-export const fadedGradient = (run) => median(run.shots.map((shot) => run.reach(shot)).filter(Number.isFinite)) < T.FADED_GRADIENT;
+export const fadedGradient = (run) =>
+  median(run.shots.map((shot) => run.reach(shot)).filter(Number.isFinite)) < T.FADED_GRADIENT;
 
 export const noGradient = (run) => run.last.layers.every((layer) => layer.zero);
 
 /** Large updates, or a spike at the beginning; calm losses clear large updates of suspicion. */
 export function rateTooHigh(run) {
-  const calm = (run.course.rests || run.course.isStraight) && !silentLayer(run) && !saturatedLayer(run);
+  const calm =
+    (run.course.rests || run.course.isStraight) && !silentLayer(run) && !saturatedLayer(run);
   return (!calm && run.largestUpdate > T.LARGE_UPDATE) || run.course.earlyPeak > 0;
 }
 
@@ -47,4 +53,14 @@ export const evident = (run, asked) => asked.some((ask) => ask(run));
 
 /** Whether any of them explains a stalled loss better than a zig-zag does. */
 export const graver = (run) =>
-  evident(run, [unscaledInput, unscaledTarget, largeWeights, rateTooHigh, silentLayer, saturatedLayer, fadedGradient, noGradient, rateTooLow]);
+  evident(run, [
+    unscaledInput,
+    unscaledTarget,
+    largeWeights,
+    rateTooHigh,
+    silentLayer,
+    saturatedLayer,
+    fadedGradient,
+    noGradient,
+    rateTooLow,
+  ]);

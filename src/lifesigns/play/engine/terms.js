@@ -28,7 +28,11 @@ export function terms(training) {
     rows: training.rows.slice(0, n),
     input: network.input.slice(0, n * training.data.features),
     target: training.target.slice(0, n * units),
-    forward: network.layers.map((each, layer) => ({ layer, z: each.z.slice(0, n * each.rows), a: each.a.slice(0, n * each.units) })),
+    forward: network.layers.map((each, layer) => ({
+      layer,
+      z: each.z.slice(0, n * each.rows),
+      a: each.a.slice(0, n * each.units),
+    })),
     output: network.output.slice(0, n * units),
     loss,
     outputGradient: network.last.da.slice(0, n * units),
@@ -36,7 +40,8 @@ export function terms(training) {
   };
   training.update();
   const norm = training.norm;
-  const clipped = setting.optimizer.clip > 0 ? Math.min(1, setting.optimizer.clip / (norm + 1e-6)) : 1;
+  const clipped =
+    setting.optimizer.clip > 0 ? Math.min(1, setting.optimizer.clip / (norm + 1e-6)) : 1;
   const update = network.layers.map((each, layer) => ({
     layer,
     weights: changeOf(training, each.weights, held),
@@ -84,5 +89,14 @@ export function neuron({ w, b, x, y }, loss, output = "sigmoid") {
   criterion.gradient([a], [y], gradient, 1, 1);
   const slope = activation.derivative(z);
   const dz = gradient[0] * slope;
-  return { z, a, loss: criterion.value([a], [y], 1, 1), da: gradient[0], slope, dz, dw: dz * x, db: dz };
+  return {
+    z,
+    a,
+    loss: criterion.value([a], [y], 1, 1),
+    da: gradient[0],
+    slope,
+    dz,
+    dw: dz * x,
+    db: dz,
+  };
 }

@@ -15,35 +15,45 @@ import { exactly, python, wrapped } from "./python_text.js";
 export function torchScript(training, steps = training.stepsMade || training.setting.steps) {
   const start = new Training(training.setting, training.data);
   const shuffles = start.batch < start.data.train.rows;
-  return [
-    heading(start, steps),
-    samples(start),
-    ...model(start),
-    criterion(start),
-    ...(shuffles ? [order(start)] : []),
-    loop(start, steps, shuffles),
-    ending(start),
-  ].join("\n\n") + "\n";
+  return (
+    [
+      heading(start, steps),
+      samples(start),
+      ...model(start),
+      criterion(start),
+      ...(shuffles ? [order(start)] : []),
+      loop(start, steps, shuffles),
+      ending(start),
+    ].join("\n\n") + "\n"
+  );
 }
 
 function heading({ setting }, steps) {
   const told = JSON.stringify(setting, (key, value) => (key === "csv" ? undefined : value));
   const math = setting.optimizer.schedule === "cosine" ? "import math\n\n" : "";
-  return `"""A network of the lifesigns playground, repeated by PyTorch: ${steps} steps."""
-
-${math}import torch
-from torch import nn
-
-# The setting: ${told}
-torch.set_default_dtype(torch.float64)`;
+  return [
+    `"""A network of the lifesigns playground, repeated by PyTorch: ${steps} steps."""`,
+    "",
+    `${math}import torch`,
+    "from torch import nn",
+    "",
+    `# The setting: ${told}`,
+    "torch.set_default_dtype(torch.float64)",
+  ].join("\n");
 }
 
 function samples({ data, setting }) {
   const { train, test, scale, features } = data;
   const scaled = (name) => `${name} = (${name} - means) / spreads`;
-  const parts = [...rowsOf("inputs", train.raw, train.rows, features), ...targetsOf("targets", train, data)];
+  const parts = [
+    ...rowsOf("inputs", train.raw, train.rows, features),
+    ...targetsOf("targets", train, data),
+  ];
   if (test.rows) {
-    parts.push(...rowsOf("test_inputs", test.raw, test.rows, features), ...targetsOf("test_targets", test, data));
+    parts.push(
+      ...rowsOf("test_inputs", test.raw, test.rows, features),
+      ...targetsOf("test_targets", test, data),
+    );
   }
   if (setting.data.standardise) {
     parts.push(
@@ -63,7 +73,9 @@ function samples({ data, setting }) {
 }
 
 function rowsOf(name, values, rows, columns) {
-  return [`${name} = torch.tensor([\n${wrapped(Array.from(values, exactly))}\n]).reshape(${rows}, ${columns})`];
+  return [
+    `${name} = torch.tensor([\n${wrapped(Array.from(values, exactly))}\n]).reshape(${rows}, ${columns})`,
+  ];
 }
 
 function targetsOf(name, samples, data) {
@@ -91,7 +103,10 @@ function weights(place, layer) {
     values.every((value) => value === values[0])
       ? `    model[${place}].${name}.fill_(${exactly(values[0])})`
       : `    model[${place}].${name}.copy_(torch.tensor([\n${wrapped(Array.from(values, exactly), 2)}\n    ])${shape})`;
-  return [fill("weight", layer.weights, `.reshape(${layer.rows}, ${layer.inputs})`), fill("bias", layer.biases, "")];
+  return [
+    fill("weight", layer.weights, `.reshape(${layer.rows}, ${layer.inputs})`),
+    fill("bias", layer.biases, ""),
+  ];
 }
 
 /** The module behind a layer's sums; null for none. Classes of its own are added to `classes`. */
@@ -108,30 +123,39 @@ function joint({ name, negative, pieces }, classes) {
   if (torch.module) return torch.module;
   const title = name.replace(/(?:^|_)(\w)/g, (_, first) => first.toUpperCase());
   const lines = torch.lines.map((line) => `        ${line}`).join("\n");
-  classes.set(name, `class ${title}(nn.Module):\n    """${formula}"""\n\n    def forward(self, x):\n${lines}`);
+  classes.set(
+    name,
+    `class ${title}(nn.Module):\n    """${formula}"""\n\n    def forward(self, x):\n${lines}`,
+  );
   return `${title}()`;
 }
 
-const MAXOUT = `class Maxout(nn.Module):
-    """The greatest of adjacent linear maps."""
-
-    def __init__(self, pieces):
-        super().__init__()
-        self.pieces = pieces
-
-    def forward(self, x):
-        return x.unflatten(-1, (-1, self.pieces)).max(-1).values`;
+const MAXOUT = [
+  "class Maxout(nn.Module):",
+  '    """The greatest of adjacent linear maps."""',
+  "",
+  "    def __init__(self, pieces):",
+  "        super().__init__()",
+  "        self.pieces = pieces",
+  "",
+  "    def forward(self, x):",
+  "        return x.unflatten(-1, (-1, self.pieces)).max(-1).values",
+].join("\n");
 
 const CRITERIA = {
   squared_error: () => "criterion = nn.MSELoss()",
   huber: () => "criterion = nn.HuberLoss()",
   cross_entropy: () => "criterion = nn.CrossEntropyLoss()",
-  binary_cross_entropy: (output) => `criterion = nn.${output === "sigmoid" ? "BCELoss" : "BCEWithLogitsLoss"}()`,
-  hinge: () => `
-def criterion(scores, targets):
-    """The mean hinge loss of scores: a target of 1 asks for +1, one of 0 for -1."""
-    return torch.relu(1 - (2 * targets - 1) * scores).mean()
-`,
+  binary_cross_entropy: (output) =>
+    `criterion = nn.${output === "sigmoid" ? "BCELoss" : "BCEWithLogitsLoss"}()`,
+  hinge: () =>
+    [
+      "",
+      "def criterion(scores, targets):",
+      '    """The mean hinge loss of scores: a target of 1 asks for +1, one of 0 for -1."""',
+      "    return torch.relu(1 - (2 * targets - 1) * scores).mean()",
+      "",
+    ].join("\n"),
 };
 
 /** The loss, and class numbers as the loss wants them. */
@@ -139,7 +163,9 @@ function criterion({ kind, setting, classes, units, data }) {
   const lines = [CRITERIA[kind](setting.network.output)];
   if (classes && kind !== "cross_entropy") {
     for (const name of data.test.rows ? ["targets", "test_targets"] : ["targets"]) {
-      lines.push(`${name} = ${units === 1 ? `${name}.double().unsqueeze(1)` : `nn.functional.one_hot(${name}, ${units}).double()`}`);
+      lines.push(
+        `${name} = ${units === 1 ? `${name}.double().unsqueeze(1)` : `nn.functional.one_hot(${name}, ${units}).double()`}`,
+      );
     }
   }
   return lines.join("\n");
@@ -147,29 +173,31 @@ function criterion({ kind, setting, classes, units, data }) {
 
 /** The page's random numbers, of which the order of the samples is made. */
 function order({ setting, data }) {
-  return `
-def uniform(place, epoch):
-    """Threefry-2x32 with 20 rounds (Salmon et al. 2011): the playground's random numbers."""
-    seed, purpose = ${setting.seed}, ${PURPOSES.order}
-    keys = (seed, purpose, seed ^ purpose ^ 0x1BD11BDA)
-    a, b = (place + seed) % 2**32, (epoch + purpose) % 2**32
-    for turn in range(20):
-        a, by = (a + b) % 2**32, (13, 15, 26, 6, 17, 29, 16, 24)[turn % 8]
-        b = (b << by | b >> 32 - by) % 2**32 ^ a
-        if turn % 4 == 3:
-            key = turn // 4 + 1
-            a, b = (a + keys[key % 3]) % 2**32, (b + keys[(key + 1) % 3] + key) % 2**32
-    return ((a >> 5) * 2**26 + (b >> 6)) / 2**53
-
-
-def shuffled(epoch):
-    """The order of the samples in an epoch."""
-    order = list(range(${data.train.rows}))
-    for i in range(len(order) - 1, 0, -1):
-        j = int(uniform(i, epoch) * (i + 1))
-        order[i], order[j] = order[j], order[i]
-    return torch.tensor(order)
-`;
+  return [
+    "",
+    "def uniform(place, epoch):",
+    '    """Threefry-2x32 with 20 rounds (Salmon et al. 2011), the random numbers of the page."""',
+    `    seed, purpose = ${setting.seed}, ${PURPOSES.order}`,
+    "    keys = (seed, purpose, seed ^ purpose ^ 0x1BD11BDA)",
+    "    a, b = (place + seed) % 2**32, (epoch + purpose) % 2**32",
+    "    for turn in range(20):",
+    "        a, by = (a + b) % 2**32, (13, 15, 26, 6, 17, 29, 16, 24)[turn % 8]",
+    "        b = (b << by | b >> 32 - by) % 2**32 ^ a",
+    "        if turn % 4 == 3:",
+    "            key = turn // 4 + 1",
+    "            a, b = (a + keys[key % 3]) % 2**32, (b + keys[(key + 1) % 3] + key) % 2**32",
+    "    return ((a >> 5) * 2**26 + (b >> 6)) / 2**53",
+    "",
+    "",
+    "def shuffled(epoch):",
+    '    """The order of the samples in an epoch."""',
+    `    order = list(range(${data.train.rows}))`,
+    "    for i in range(len(order) - 1, 0, -1):",
+    "        j = int(uniform(i, epoch) * (i + 1))",
+    "        order[i], order[j] = order[j], order[i]",
+    "    return torch.tensor(order)",
+    "",
+  ].join("\n");
 }
 
 const OPTIMIZERS = {
@@ -190,7 +218,12 @@ function loop({ setting, batch, epoch }, steps, shuffles) {
   const { optimizer } = setting;
   const share = SHARES[optimizer.schedule]?.(setting.steps);
   const lines = [`optimizer = torch.optim.${OPTIMIZERS[optimizer.name](optimizer)}`];
-  if (share) lines.push("scheduler = torch.optim.lr_scheduler.LambdaLR(", `    optimizer, lambda step: ${share}`, ")");
+  if (share)
+    lines.push(
+      "scheduler = torch.optim.lr_scheduler.LambdaLR(",
+      `    optimizer, lambda step: ${share}`,
+      ")",
+    );
   lines.push("losses = []", `for step in range(${steps}):`);
   if (shuffles) {
     lines.push(
@@ -202,15 +235,24 @@ function loop({ setting, batch, epoch }, steps, shuffles) {
     );
   } else lines.push("    loss = criterion(model(inputs), targets)");
   lines.push("    optimizer.zero_grad()", "    loss.backward()");
-  if (optimizer.clip > 0) lines.push(`    nn.utils.clip_grad_norm_(model.parameters(), ${python(optimizer.clip)})`);
-  lines.push("    optimizer.step()", ...(share ? ["    scheduler.step()"] : []), "    losses.append(loss.item())");
+  if (optimizer.clip > 0)
+    lines.push(`    nn.utils.clip_grad_norm_(model.parameters(), ${python(optimizer.clip)})`);
+  lines.push(
+    "    optimizer.step()",
+    ...(share ? ["    scheduler.step()"] : []),
+    "    losses.append(loss.item())",
+  );
   return lines.join("\n");
 }
 
 function ending({ data }) {
   const told = (name, prefix) =>
     `    ${name} = criterion(model(${prefix}inputs), ${prefix}targets).item()\n    print(f"${name.replace("_", " ")}: {${name}:.9g}")`;
-  const lines = [`print(f"loss of the last batch: {losses[-1]:.9g}")`, "with torch.no_grad():", told("training_loss", "")];
+  const lines = [
+    `print(f"loss of the last batch: {losses[-1]:.9g}")`,
+    "with torch.no_grad():",
+    told("training_loss", ""),
+  ];
   if (data.test.rows) lines.push(told("test_loss", "test_"));
   return lines.join("\n");
 }

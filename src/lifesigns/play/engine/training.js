@@ -113,7 +113,13 @@ export class Training {
     this.choose();
     this.network.forward(this.size);
     const loss = this.criterion.value(this.network.output, this.target, this.size, this.units);
-    this.criterion.gradient(this.network.output, this.target, this.network.last.da, this.size, this.units);
+    this.criterion.gradient(
+      this.network.output,
+      this.target,
+      this.network.last.da,
+      this.size,
+      this.units,
+    );
     this.network.backward(this.size);
     return loss;
   }
@@ -132,8 +138,10 @@ export class Training {
     for (let s = 0; s < this.size; s++) {
       const row = this.order[from + s];
       this.rows[s] = row;
-      for (let j = 0; j < features; j++) this.network.input[s * features + j] = inputs[row * features + j];
-      for (let k = 0; k < this.units; k++) this.target[s * this.units + k] = this.targets.train[row * this.units + k];
+      for (let j = 0; j < features; j++)
+        this.network.input[s * features + j] = inputs[row * features + j];
+      for (let k = 0; k < this.units; k++)
+        this.target[s * this.units + k] = this.targets.train[row * this.units + k];
     }
   }
 
@@ -142,7 +150,15 @@ export class Training {
     const { optimizer } = this.setting;
     this.norm = clip(this.gradients, optimizer.clip);
     const [first, second] = this.memory;
-    OPTIMIZERS[optimizer.name](this.parameters, this.gradients, first, second, this.stepsMade + 1, this.rate, optimizer);
+    OPTIMIZERS[optimizer.name](
+      this.parameters,
+      this.gradients,
+      first,
+      second,
+      this.stepsMade + 1,
+      this.rate,
+      optimizer,
+    );
   }
 
   noteLoss(loss) {
@@ -160,7 +176,10 @@ export class Training {
    * @returns {number} NaN if the set is empty
    */
   loss(set = "train") {
-    return this.over(set, (output, target, n) => n * this.criterion.value(output, target, n, this.units));
+    return this.over(
+      set,
+      (output, target, n) => n * this.criterion.value(output, target, n, this.units),
+    );
   }
 
   /**
@@ -171,7 +190,8 @@ export class Training {
     if (!this.classes) return this.explained(set);
     return this.over(set, (output, target, n) => {
       let right = 0;
-      for (let s = 0; s < n; s++) right += this.classOf(output, s) === this.classOf(target, s, 0.5) ? 1 : 0;
+      for (let s = 0; s < n; s++)
+        right += this.classOf(output, s) === this.classOf(target, s, 0.5) ? 1 : 0;
       return right;
     });
   }
@@ -192,7 +212,8 @@ export class Training {
   classOf(output, s, level = this.threshold) {
     if (this.units === 1) return output[s] > level ? 1 : 0;
     let best = 0;
-    for (let k = 1; k < this.units; k++) if (output[s * this.units + k] > output[s * this.units + best]) best = k;
+    for (let k = 1; k < this.units; k++)
+      if (output[s * this.units + k] > output[s * this.units + best]) best = k;
     return best;
   }
 
@@ -211,7 +232,11 @@ export class Training {
       const n = Math.min(AT_ONCE, rows - from);
       this.scratch.input.set(inputs.subarray(from * features, (from + n) * features));
       this.scratch.forward(n);
-      sum += part(this.scratch.output, this.targets[set].subarray(from * this.units, (from + n) * this.units), n);
+      sum += part(
+        this.scratch.output,
+        this.targets[set].subarray(from * this.units, (from + n) * this.units),
+        n,
+      );
     }
     return sum / rows;
   }
@@ -224,8 +249,11 @@ export class Training {
    */
   predict(inputs) {
     const said = new Float64Array((inputs.length / this.data.features) * this.units);
-    this.walk(inputs, (n, from) => said.set(this.scratch.output.subarray(0, n * this.units), from * this.units));
-    if (this.setting.loss !== "cross-entropy" || this.setting.network.output !== "linear") return said;
+    this.walk(inputs, (n, from) =>
+      said.set(this.scratch.output.subarray(0, n * this.units), from * this.units),
+    );
+    if (this.setting.loss !== "cross-entropy" || this.setting.network.output !== "linear")
+      return said;
     return this.units === 1 ? said.map(logistic) : softmaxRows(said, this.units);
   }
 

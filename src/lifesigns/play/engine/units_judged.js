@@ -21,7 +21,9 @@ function harmOfCopies({ course }) {
 function symmetricUnits(run) {
   const shots = run.shots.slice(0, FIRST);
   const copies = (shot, k) => shot.layers[k].alikeWeights && shot.layers[k].alikeGradients;
-  const alike = run.hidden.filter(({ layer, k }) => layer.rows > 1 && shots.every((shot) => copies(shot, k)));
+  const alike = run.hidden.filter(
+    ({ layer, k }) => layer.rows > 1 && shots.every((shot) => copies(shot, k)),
+  );
   if (!alike.length) return null;
   const [{ layer, k }] = alike;
   const zero = run.first.layers[k].weightRms === 0;
@@ -30,7 +32,12 @@ function symmetricUnits(run) {
     proved: true,
     layer: k,
     step: run.first.step,
-    data: { units: layer.units, layers: alike.length, zero: zero ? 1 : 0, recorded: run.shots.filter((shot) => copies(shot, k)).length },
+    data: {
+      units: layer.units,
+      layers: alike.length,
+      zero: zero ? 1 : 0,
+      recorded: run.shots.filter((shot) => copies(shot, k)).length,
+    },
     remedies: [startAnew(run)],
   };
 }
@@ -38,7 +45,8 @@ function symmetricUnits(run) {
 const rectifier = (layer) => ACTIVATIONS[layer.name]?.rectifier === true;
 
 /** Which units gave 0 for all that was seen in these steps. */
-const silent = (run, k, shots) => Array.from(run.counted(k, "active", shots), (count) => count === 0);
+const silent = (run, k, shots) =>
+  Array.from(run.counted(k, "active", shots), (count) => count === 0);
 
 function silentLayers(run, shots, most) {
   return run.hidden
@@ -55,9 +63,21 @@ function deadFromBirth(run) {
   if (!layers.length) return null;
   const [origin] = layers;
   const sure = shots.reduce((total, shot) => total + shot.size, 0) >= T.SURE_SAMPLES;
-  const whole = sure && layers.some((each) => each.share === 1 && run.first.layers.slice(0, each.k + 1).every((layer) => layer.zero));
-  const severity = whole && !run.course.learned ? "error" : sure && run.course.stalled ? "warning" : "note";
-  return { severity, layer: origin.k, step: 0, data: { ...toldOf(origin, run), layers: layers.length }, remedies: bornRemedies(run, layers) };
+  const whole =
+    sure &&
+    layers.some(
+      (each) =>
+        each.share === 1 && run.first.layers.slice(0, each.k + 1).every((layer) => layer.zero),
+    );
+  const severity =
+    whole && !run.course.learned ? "error" : sure && run.course.stalled ? "warning" : "note";
+  return {
+    severity,
+    layer: origin.k,
+    step: 0,
+    data: { ...toldOf(origin, run), layers: layers.length },
+    remedies: bornRemedies(run, layers),
+  };
 }
 
 function deadUnits(run) {
@@ -75,13 +95,29 @@ function deadUnits(run) {
     layer: origin.k,
     step: origin.since,
     data: { ...toldOf(origin, run), layers: layers.length, born: born ? 1 : 0 },
-    remedies: born ? bornRemedies(run, layers) : [...raw(run), lowerRate(run), leak(run, layers.map((each) => each.k))],
+    remedies: born
+      ? bornRemedies(run, layers)
+      : [
+          ...raw(run),
+          lowerRate(run),
+          leak(
+            run,
+            layers.map((each) => each.k),
+          ),
+        ],
   };
 }
 
 const raw = (run) => (unscaledInput(run) && !run.setting.data.standardise ? [standardise()] : []);
 
-const bornRemedies = (run, layers) => [...raw(run), startAnew(run, "he_normal"), leak(run, layers.map((each) => each.k))];
+const bornRemedies = (run, layers) => [
+  ...raw(run),
+  startAnew(run, "he_normal"),
+  leak(
+    run,
+    layers.map((each) => each.k),
+  ),
+];
 
 const toldOf = ({ dead, share: part }, run) => ({
   dead: dead.filter(Boolean).length,
@@ -100,7 +136,9 @@ function harmOfSilence(run, layers) {
   const { course } = run;
   if (run.samples < T.SURE_SAMPLES) return "note";
   if (layers.some((each) => each.share === 1) && !course.learned) return "error";
-  const early = layers.some((each) => each.share > T.DEAD_SHARE && !learnedNothingBefore(each.since, course));
+  const early = layers.some(
+    (each) => each.share > T.DEAD_SHARE && !learnedNothingBefore(each.since, course),
+  );
   return early && course.stalled ? "warning" : "note";
 }
 
@@ -113,7 +151,13 @@ function learnedNothingBefore(since, course) {
 
 function saturatedUnits(run) {
   const { units, observations } = RULES["saturated-units"].thresholds;
-  const flat = (k, shots) => share(Array.from(run.counted(k, "saturated", shots), (count) => count / total(shots) > observations));
+  const flat = (k, shots) =>
+    share(
+      Array.from(
+        run.counted(k, "saturated", shots),
+        (count) => count / total(shots) > observations,
+      ),
+    );
   const total = (shots) => shots.reduce((sum, shot) => sum + shot.size, 0);
   const layers = run.hidden
     .filter(({ layer }) => ACTIVATIONS[layer.name] && !rectifier(layer))
@@ -128,7 +172,13 @@ function saturatedUnits(run) {
     severity: harm ? "warning" : "note",
     layer: origin.k,
     step: since,
-    data: { share: origin.share, samples: run.samples, steps: run.latest.length, layers: layers.length, factor: origin.k in run.last.layers ? run.last.layers[origin.k].factor : NaN },
+    data: {
+      share: origin.share,
+      samples: run.samples,
+      steps: run.latest.length,
+      layers: layers.length,
+      factor: origin.k in run.last.layers ? run.last.layers[origin.k].factor : NaN,
+    },
     remedies: saturatedRemedies(run, origin.k, since === run.first.step, layers),
   };
 }
@@ -139,7 +189,15 @@ function saturatedRemedies(run, k, born, layers) {
   const fills = k === 0 && run.inputRms > Math.max(input, gain);
   if ((run.isRaw || fills) && !run.setting.data.standardise) return [standardise()];
   if (!born && !run.hasLargeWeights) return [lowerRate(run)];
-  return [startAnew(run, "glorot_uniform"), swap(run, layers.map((each) => each.k), "relu", "he_normal")];
+  return [
+    startAnew(run, "glorot_uniform"),
+    swap(
+      run,
+      layers.map((each) => each.k),
+      "relu",
+      "he_normal",
+    ),
+  ];
 }
 
 export const OF_UNITS = [

@@ -24,7 +24,9 @@ function shown(value) {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value > 0 ? "∞" : "-∞";
   if (Number.isInteger(value) && Math.abs(value) < 1e6) return String(value);
   const size = Math.abs(value);
-  return size >= 1e6 || size < 1e-3 ? value.toExponential(1).replace("e+", "e") : String(Number(value.toPrecision(3)));
+  return size >= 1e6 || size < 1e-3
+    ? value.toExponential(1).replace("e+", "e")
+    : String(Number(value.toPrecision(3)));
 }
 
 /** Mistakes in a setting or a table: `at` is the place, `line` a line of the text. */
@@ -37,15 +39,27 @@ export const ERRORS = {
     en: "{at} is {given}; a whole number from {least} to {most} is expected.",
     zh: "{at} 是 {given}；应为 {least} 到 {most} 之间的整数。",
   },
-  one: { en: "{at} is {given}; one of these is expected: {expected}.", zh: "{at} 是 {given}；应为其中之一：{expected}。" },
+  one: {
+    en: "{at} is {given}; one of these is expected: {expected}.",
+    zh: "{at} 是 {given}；应为其中之一：{expected}。",
+  },
   text: { en: "{at} is {given}; a text is expected.", zh: "{at} 是 {given}；应为文本。" },
-  yes: { en: "{at} is {given}; true or false is expected.", zh: "{at} 是 {given}；应为 true 或 false。" },
-  parts: { en: "{at} should hold these fields: {expected}.", zh: "{at} 应包含这些字段：{expected}。" },
+  yes: {
+    en: "{at} is {given}; true or false is expected.",
+    zh: "{at} 是 {given}；应为 true 或 false。",
+  },
+  parts: {
+    en: "{at} should hold these fields: {expected}.",
+    zh: "{at} 应包含这些字段：{expected}。",
+  },
   several: {
     en: "{at} should be a list of at most {most} entries.",
     zh: "{at} 应为最多 {most} 项的列表。",
   },
-  unknown: { en: "There is no field {at}. Known here: {expected}.", zh: "没有字段 {at}。这里有：{expected}。" },
+  unknown: {
+    en: "There is no field {at}. Known here: {expected}.",
+    zh: "没有字段 {at}。这里有：{expected}。",
+  },
   "loss-of-classes": {
     en: "{given} needs classes, but the targets are values. Take {expected}.",
     zh: "{given} 需要类别，而目标是数值。请改用 {expected}。",
@@ -58,7 +72,10 @@ export const ERRORS = {
     en: "There are no samples in the text. Paste a table: one sample a line, the target in the last column.",
     zh: "文本里没有样本。请粘贴一张表：每行一个样本，最后一列是目标。",
   },
-  "csv-long": { en: "The table has {given} lines; at most {expected} samples are read. Leave some out.", zh: "表格有 {given} 行；最多读取 {expected} 个样本，请删去一些。" },
+  "csv-long": {
+    en: "The table has {given} lines; at most {expected} samples are read. Leave some out.",
+    zh: "表格有 {given} 行；最多读取 {expected} 个样本，请删去一些。",
+  },
   "csv-ragged": {
     en: "Line {line} has {given} columns, the first line has {expected}. Every line needs the same number.",
     zh: "第 {line} 行有 {given} 列，第一行有 {expected} 列。每行的列数必须相同。",
@@ -67,7 +84,10 @@ export const ERRORS = {
     en: "The table has {given} features; {least} to {most} and a target are expected. Columns are divided by commas, semicolons or tabs.",
     zh: "表格有 {given} 个特征；应有 {least} 到 {most} 个，另加一列目标。列之间用逗号、分号或制表符分隔。",
   },
-  "csv-target": { en: "There is no column {given}. Columns: {expected}.", zh: "没有名为 {given} 的列。列有：{expected}。" },
+  "csv-target": {
+    en: "There is no column {given}. Columns: {expected}.",
+    zh: "没有名为 {given} 的列。列有：{expected}。",
+  },
   "csv-number": {
     en: "Line {line}: “{given}” in column {expected} is no number. Only the target may be a word.",
     zh: "第 {line} 行：{expected} 列中的“{given}”不是数。只有目标可以是词语。",
@@ -173,6 +193,10 @@ export const FINDINGS = {
     en: "The largest feature has RMS {rms}, where 1 is usual.",
     zh: "最大的特征均方根为 {rms}，通常应为 1 左右。",
   },
+  "constant-features": {
+    en: "{constant} of {features} features have one value in all {samples} recorded samples.",
+    zh: "{features} 个特征中有 {constant} 个在记录的全部 {samples} 个样本中只有一个值。",
+  },
   "gain-mismatch": {
     en: "The weights of layer {layer} start with gain {gain}, where {right} keeps the scale: the signal changes {change}-fold through the network.",
     zh: "第 {layer} 层的权重以增益 {gain} 开始，保持尺度的增益是 {right}：信号穿过网络时变化到 {change} 倍。",
@@ -207,28 +231,64 @@ export const FINDINGS = {
 export const REMEDIES = {
   "lower-rate": { en: "Lower the rate from {from} to {to}", zh: "把学习率从 {from} 降到 {to}" },
   "raise-rate": { en: "Raise the rate from {from} to {to}", zh: "把学习率从 {from} 升到 {to}" },
-  "warm-up": { en: "Let the rate rise over the first tenth (warm-up)", zh: "让学习率在前十分之一的步数里逐渐升高（预热）" },
+  "warm-up": {
+    en: "Let the rate rise over the first tenth (warm-up)",
+    zh: "让学习率在前十分之一的步数里逐渐升高（预热）",
+  },
   clip: { en: "Clip the gradient to norm 1", zh: "把梯度的范数裁剪到 1" },
   standardise: { en: "Standardise the features", zh: "把特征标准化" },
   initialise: { en: "Start from {name}, biases 0", zh: "用 {name} 初始化，偏置取 0" },
-  "smaller-start": { en: "Start with smaller weights: gain {to}, biases 0", zh: "从更小的权重开始：增益 {to}，偏置 0" },
+  "smaller-start": {
+    en: "Start with smaller weights: gain {to}, biases 0",
+    zh: "从更小的权重开始：增益 {to}，偏置 0",
+  },
   swap: { en: "Take {name} for these layers", zh: "这些层改用 {name}" },
-  "swap-and-start": { en: "Take {name} for these layers, and start from {start}", zh: "这些层改用 {name}，并用 {start} 初始化" },
-  "drop-softmax": { en: "Hand the loss the plain output, without softmax", zh: "把不经 softmax 的输出直接交给损失" },
-  "cross-entropy": { en: "Take cross-entropy of the plain output", zh: "改用交叉熵，输出不加 sigmoid" },
+  "swap-and-start": {
+    en: "Take {name} for these layers, and start from {start}",
+    zh: "这些层改用 {name}，并用 {start} 初始化",
+  },
+  "drop-softmax": {
+    en: "Hand the loss the plain output, without softmax",
+    zh: "把不经 softmax 的输出直接交给损失",
+  },
+  "cross-entropy": {
+    en: "Take cross-entropy of the plain output",
+    zh: "改用交叉熵，输出不加 sigmoid",
+  },
   "linear-output": { en: "Take the plain output, without sigmoid", zh: "输出不加 sigmoid" },
 };
 
 /** What a design of the lab leaves out. */
 export const LEFT = {
-  "lab-activations": { en: "The lab has one activation for all hidden layers: that of the first is taken.", zh: "实验台的所有隐藏层用同一个激活函数：取第一层的。" },
-  "lab-activation": { en: "The lab has another word for an activation, or none: the nearest is taken.", zh: "实验台没有某个激活函数：取最接近的。" },
-  "lab-slope": { en: "The lab takes torch's slopes and two pieces for maxout.", zh: "实验台用 torch 的负半轴斜率，maxout 取两段。" },
-  "lab-output": { en: "The lab hands the loss plain outputs, without sigmoid or softmax.", zh: "实验台把不经 sigmoid 或 softmax 的输出交给损失。" },
-  "lab-two-outputs": { en: "The lab has an output for each of two classes, where this network has one.", zh: "两个类别在实验台里各有一个输出，这里的网络只有一个。" },
-  "lab-initialiser": { en: "The lab starts with the initialiser's own gain and biases of 0.", zh: "实验台用初始化方法自己的增益，偏置为 0。" },
+  "lab-activations": {
+    en: "The lab has one activation for all hidden layers: that of the first is taken.",
+    zh: "实验台的所有隐藏层用同一个激活函数：取第一层的。",
+  },
+  "lab-activation": {
+    en: "The lab has another word for an activation, or none: the nearest is taken.",
+    zh: "实验台没有某个激活函数：取最接近的。",
+  },
+  "lab-slope": {
+    en: "The lab takes torch's slopes and two pieces for maxout.",
+    zh: "实验台用 torch 的负半轴斜率，maxout 取两段。",
+  },
+  "lab-output": {
+    en: "The lab hands the loss plain outputs, without sigmoid or softmax.",
+    zh: "实验台把不经 sigmoid 或 softmax 的输出交给损失。",
+  },
+  "lab-two-outputs": {
+    en: "The lab has an output for each of two classes, where this network has one.",
+    zh: "两个类别在实验台里各有一个输出，这里的网络只有一个。",
+  },
+  "lab-initialiser": {
+    en: "The lab starts with the initialiser's own gain and biases of 0.",
+    zh: "实验台用初始化方法自己的增益，偏置为 0。",
+  },
   "lab-clip": { en: "The lab does not clip gradients.", zh: "实验台不裁剪梯度。" },
   "lab-schedule": { en: "The lab keeps the rate constant.", zh: "实验台的学习率不变。" },
   "lab-raw": { en: "The lab standardises features.", zh: "实验台会把特征标准化。" },
-  "lab-seed": { en: "The lab draws its own initial weights and batches, eight times.", zh: "实验台自己抽取初始权重和批次，共八次。" },
+  "lab-seed": {
+    en: "The lab draws its own initial weights and batches, eight times.",
+    zh: "实验台自己抽取初始权重和批次，共八次。",
+  },
 };
