@@ -6,7 +6,7 @@ import { choose, view } from "../../report/page/browser/state.js";
 import { App } from "./app.js";
 import { known, startEngine } from "./engine.js";
 import { startOfPage, unpackContent } from "./lesson_list.js";
-import { begin } from "./player.js";
+import { begin, listenToAddress } from "./player.js";
 
 const root = document.getElementById("page");
 
@@ -25,6 +25,7 @@ async function main() {
   root.textContent = "";
   render(html`<${App} />`, root);
   begin(start);
+  listenToAddress();
 }
 
 main().catch((error) => {

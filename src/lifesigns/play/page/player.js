@@ -27,15 +27,22 @@ export function course() {
   return past;
 }
 
+/** Takes up another address that was put in. */
+export function listenToAddress() {
+  addEventListener("hashchange", () => location.hash !== hash() && begin({}));
+}
+
 /** Takes up what the address says, and begins. */
 export function begin(start) {
   const told = fromHash(location.hash, known().standard);
-  choose({ setting: told.setting, difference: told.difference, lesson: null, free: told.free, tab: told.tab ?? "layers", problem: told.problem });
+  choose({
+    setting: told.setting, difference: told.difference, free: told.free, tab: told.tab ?? "layers", problem: told.problem,
+    lesson: null, guess: null, outcome: null, dialog: null, isRunning: false,
+  });
   const named = told.lesson ?? (location.hash ? null : start.lesson);
   if (named && lessonOf(named)) open(named, told);
   else if (start.csv && !location.hash) change("data", { ...known().standard.data, name: "own", csv: start.csv.text });
   else configure();
-  addEventListener("hashchange", () => location.hash !== hash() && begin({}));
 }
 
 /** The settings of the networks that are shown. */
