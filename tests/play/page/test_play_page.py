@@ -191,6 +191,7 @@ def test_export_gives_a_script_and_a_design(played):
     compile(script, "play.py", "exec")
     assert "5 steps" in dialog.inner_text()
     assert "activations" in dialog.inner_text()
+    assert dialog.get_by_role("button", name="Save samples.csv").count() == 1
 
 
 @pytest.mark.parametrize("tab", ["layers", "slope", "path", "neuron", "terms"])

@@ -52,7 +52,7 @@ function Export() {
   const count = useView((view) => view.made.length);
   useLayoutEffect(() => void request("exported").then(({ sides }) => setFiles(sides)), []);
   if (!files) return html`<p>${say("One moment…")}</p>`;
-  return files.map(({ script, toml, csv, left, steps }, side) => html`
+  return files.map(({ script, toml, csv, csvName, left, steps }, side) => html`
     ${count > 1 && html`<h3>${say("Network {}", "AB"[side])}</h3>`}
     <h3>${say("PyTorch script")}</h3>
     <p>${say("With these data and these first weights: {} steps in double precision end at the loss of this page.", steps)}</p>
@@ -60,7 +60,7 @@ function Export() {
     <h3>${say("Design for lifesigns lab")}</h3>
     <p>${say("To train it hundreds of times: lifesigns lab design.toml.")}</p>
     <${File} text=${toml} name=${`design${count > 1 ? `-${"ab"[side]}` : ""}.toml`} />
-    ${csv && html`<p>${say("Its data, beside it:")}</p><${File} text=${csv} name="play.csv" />`}
+    ${csv && html`<p>${say("Its data, beside it:")}</p><${File} text=${csv} name=${csvName} />`}
     ${left.length > 0 && html`<p class="soft">${say("What the lab does not have:")} ${left.map(written).join(" ")}</p>`}
   `);
 }

@@ -1,7 +1,7 @@
 // What the page asks for: one or two trainings in step. It runs in a worker.
 
 import { applied, findings } from "../engine/findings.js";
-import { labDesign } from "../engine/lab_design.js";
+import { CSV_NAME, labDesign } from "../engine/lab_design.js";
 import { described, validated } from "../engine/setting.js";
 import { torchScript } from "../engine/torch_script.js";
 import { known } from "./known.js";
@@ -110,7 +110,7 @@ export class Session {
     return { sides: this.sides.map(({ training }) => {
       const steps = training.stepsMade || training.setting.steps;
       const { toml, csv, left } = labDesign(training.setting);
-      return { script: torchScript(training, steps), toml, csv, left: toldLeft(left), steps, loss: training.loss("train") };
+      return { script: torchScript(training, steps), toml, csv, csvName: CSV_NAME, left: toldLeft(left), steps, loss: training.loss("train") };
     }) };
   }
 
