@@ -57,6 +57,7 @@ class Played:
         before = self.page.locator("#page").get_attribute("data-version")
         act()
         self.page.wait_for_selector(f'#page[data-version]:not([data-version="{before}"])')
+        return self
 
     def until(self, step):
         self.page.wait_for_selector(f'#page[data-step="{step}"]')

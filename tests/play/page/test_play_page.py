@@ -143,6 +143,17 @@ def test_a_table_that_is_pasted_is_learnt(played):
     assert "16 samples to learn from" in played.text(".size").replace("\u202f", " ")
 
 
+def test_a_long_table_is_no_part_of_the_address(played):
+    played.at()
+    played.page.locator(".own summary").click()
+    rows = "\n".join(f"{i},{i / 7}" for i in range(200))
+    played.page.locator("#own").fill(f"x,y\n{rows}")
+    played.changed(lambda: played.press("Use it")).press("Share")
+
+    assert "not in it" in played.text("dialog")
+    assert "data." not in played.hash
+
+
 def test_a_table_with_a_mistake_says_in_which_line(played):
     played.at()
     played.page.locator(".own summary").click()

@@ -6,7 +6,7 @@ import { choose, useView, view } from "../../report/page/browser/state.js";
 import { say } from "../../report/page/browser/words.js";
 import { CONTROLS } from "./controls_list.js";
 import { known } from "./engine.js";
-import { toHash } from "./hash.js";
+import { isTooLong, toHash } from "./hash.js";
 import { written } from "./judged.js";
 import { lessonOf } from "./lesson_list.js";
 import { request } from "./player.js";
@@ -35,6 +35,7 @@ function Share() {
   return html`
     <p>${say("The link holds the whole state: data, network, first weights, loss, descent, and the lesson.")}</p>
     <${Copied} text=${link({})} label=${say("Link")} />
+    ${isTooLong(state.setting) && html`<p class="problem">${say("Your own table is too long for a link and is not in it: send the file along.")}</p>`}
     <h3>${say("For a class")}</h3>
     <p>${say("Fix everything but one control, so that all eyes are on it.")}</p>
     <div class="row"><label for="free">${say("Left free")}</label>

@@ -6,12 +6,20 @@ import { places, read, write } from "./setting_keys.js";
 
 const VERSION = "1";
 const OTHER = "other.";
+const LONGEST = 2000; // characters of a table
+const OF_TABLE = ["data.name", "data.csv", "data.target", "data.task"];
 const OWN = ["lesson", "free", "view", "speed"];
+
+/** Whether the reader's own table is too long to stand in an address. */
+export function isTooLong({ data }) {
+  return (data.csv?.length ?? 0) > LONGEST;
+}
 
 /** The state as the part of an address behind `#`. */
 export function toHash({ setting, difference, lesson, free, tab }, standard) {
   const words = new URLSearchParams({ v: VERSION });
   for (const [key, value] of places(setting)) {
+    if (isTooLong(setting) && OF_TABLE.includes(key)) continue;
     if (value !== read(standard, key) && value !== undefined && value !== null) words.set(key, String(value));
   }
   if (difference) words.set(OTHER + difference.key, String(difference.value));
