@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from torch import nn
+
+from lifesigns.record.graph import keras_layers
 
 
 def module_names(roots: list[nn.Module]) -> dict[int, str]:
@@ -36,19 +40,8 @@ def kinds_of(modules: list[nn.Module]) -> list[str]:
 
 
 def named_modules(root: nn.Module) -> list[tuple[str, nn.Module]]:
-    """`named_modules`, and Keras layers, which live in `model.layers` only."""
-    found = _registered(root) or list(root.named_modules())
-    try:
-        layers = getattr(root, "layers", None)
-    except Exception:  # a property of the user's own
-        layers = None
-    if len(found) == 1 and isinstance(layers, list):
-        found += [
-            (str(getattr(layer, "name", i)), layer)
-            for i, layer in enumerate(layers)
-            if isinstance(layer, nn.Module)
-        ]
-    return found
+    """`named_modules`, with the layers of Keras, which their model does not register."""
+    return _registered(root) or list(root.named_modules())
 
 
 def named_parameters(root: nn.Module) -> list[tuple[str, nn.Parameter]]:
@@ -58,15 +51,20 @@ def named_parameters(root: nn.Module) -> list[tuple[str, nn.Parameter]]:
         root: A network.
     """
     is_usual = type(root).named_parameters is nn.Module.named_parameters
-    modules = _registered(root) if is_usual else []
+    modules = _registered(root) if is_usual or keras_layers.is_layer(root) else []
     if not modules:
         return list(root.named_parameters())
     found: dict[int, tuple[str, nn.Parameter]] = {}
     for path, module in modules:
-        for name, p in module._parameters.items():
+        for name, p in _own_parameters(module):
             if p is not None and id(p) not in found:
                 found[id(p)] = f"{path}.{name}" if path else name, p
     return list(found.values())
+
+
+def _own_parameters(module: nn.Module) -> Iterable[tuple[str, nn.Parameter | None]]:
+    is_layer = keras_layers.is_layer(module)
+    return keras_layers.weights(module) if is_layer else module._parameters.items()
 
 
 def _registered(root: nn.Module) -> list[tuple[str, nn.Module]]:
@@ -80,9 +78,11 @@ def _registered(root: nn.Module) -> list[tuple[str, nn.Module]]:
             continue
         seen.add(id(module))
         found.append((path, module))
+        is_layer = keras_layers.is_layer(module)
+        parts = keras_layers.parts(module) if is_layer else module._modules.items()
         stack += [
             (f"{path}.{name}" if path else name, part)
-            for name, part in reversed(module._modules.items())
+            for name, part in reversed(parts)
             if part is not None
         ]
     return found
