@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 from lifesigns._errors import LifesignsError, UsageError
 from lifesigns.record import Recorder
 from lifesigns.records import Finding, Quantity, RunInfo, Snapshot, Trace
-from lifesigns.report import Report
+from lifesigns.report import Log, Logs, Report
 from lifesigns.rules import Selection
 
 FLUSH_SECONDS = 1.0
@@ -39,6 +39,7 @@ class Watcher:
         selection: Which rules are asked.
         on_snapshot: Called with each snapshot.
         on_cycle: Called with the number of completed steps after each; may raise to end the run.
+        log_to: Trackers that get the layers' numbers and the findings.
     """
 
     def __init__(
@@ -54,12 +55,13 @@ class Watcher:
         selection: Selection | None = None,
         on_snapshot: Callable[[Snapshot], None] | None = None,
         on_cycle: Callable[[int], None] | None = None,
+        log_to: Iterable[Log] = (),
     ) -> None:
         _check_arguments(model, every, budget)
         optimizers = _as_optimizers(optimizer)
         self._info, self._selection = info or RunInfo(), selection or Selection()
         self._file = None if save is None else _RunFile(Path(save), self._info)
-        self._on_snapshot, self._on_cycle = on_snapshot, on_cycle
+        self._on_snapshot, self._on_cycle, self._logs = on_snapshot, on_cycle, Logs(log_to)
         self._recorder = Recorder(
             model,
             optimizers,
@@ -67,7 +69,7 @@ class Watcher:
             budget=budget,
             strict=strict,
             needs=self._selection.reads | VERDICT,
-            on_snapshot=self._snapshot if self._file or on_snapshot else None,
+            on_snapshot=self._snapshot if self._file or self._logs or on_snapshot else None,
             on_cycle=self._cycle if self._file or on_cycle else None,
         )
         self._report: Report | None = None
@@ -91,6 +93,7 @@ class Watcher:
             self._report = replace(report, trace=replace(trace, cost=cost))
             if self._file is not None:
                 self._file.finish(self._recorder, self._report)
+            self._logs.end(self._report)
         return self._report
 
     @property
@@ -98,7 +101,7 @@ class Watcher:
         """Everything recorded so far."""
         trace = self._recorder.trace()
         failure = () if self._file is None else self._file.failures
-        return replace(trace, info=self._info, unseen=trace.unseen + failure)
+        return replace(trace, info=self._info, unseen=trace.unseen + failure + self._logs.failures)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -133,6 +136,7 @@ class Watcher:
     def _snapshot(self, snapshot: Snapshot) -> None:
         if self._file is not None:
             self._file.append(snapshot)
+        self._logs.snapshot(snapshot)
         if self._on_snapshot is not None:
             self._on_snapshot(snapshot)
 
@@ -215,6 +219,7 @@ def watch(
     strict: bool = False,
     select: Iterable[str] = (),
     ignore: Iterable[str] = (),
+    log_to: Iterable[Log] = (),
 ) -> Watcher:
     """Watches the training of a network; the training itself stays bit-identical.
 
@@ -228,6 +233,8 @@ def watch(
         select: Rules to ask, by name, code or family (`ACT`); all by default. What none of them
             needs is not measured.
         ignore: Rules not to ask.
+        log_to: Trackers that get the layers' numbers and the findings, such as those in
+            `lifesigns.integrations`.
 
     Returns:
         The watcher: a context manager, or a plain object with `detach()`.
@@ -251,6 +258,7 @@ def watch(
         save=save,
         strict=strict,
         selection=Selection.of(select, ignore),
+        log_to=log_to,
     )
 
 

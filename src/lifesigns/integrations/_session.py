@@ -1,0 +1,133 @@
+"""What all callbacks share: one watched training after another, between the events of a trainer."""
+
+from __future__ import annotations
+
+import os
+import sys
+import weakref
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+from torch.optim import Optimizer
+
+from lifesigns._errors import LifesignsError, UsageError
+from lifesigns.records import Finding
+from lifesigns.report import Report
+from lifesigns.watch import Watcher, outcome_of, watch
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class Session:
+    """A callback's own part of every integration; a trainer's events call `_begin` and `_end`.
+
+    A trainer that does not tell of exceptions leaves the end to a `with` block around the training;
+    without one, it comes with the next training, when the callback is collected, or at exit.
+
+    Args:
+        show: Print the report to standard error when training ends.
+        html: Where to write the report as a page when training ends.
+        **watching: As for `lifesigns.watch`: `every`, `budget`, `save`, `ignore`, `log_to`, …
+    """
+
+    def __init__(
+        self, *, show: bool = True, html: str | Path | None = None, **watching: Any
+    ) -> None:
+        super().__init__()
+        self._show, self._html, self._watching = show, html, watching
+        self._watcher: Watcher | None = None
+        self._last_word: weakref.finalize[Any, Any] | None = None
+
+    @property
+    def watcher(self) -> Watcher:
+        """The watcher of the training that goes on, or of the last one.
+
+        Raises:
+            UsageError: There was none yet.
+        """
+        if self._watcher is None:
+            raise UsageError(
+                "Nothing was trained yet: the training with this callback comes first."
+            )
+        return self._watcher
+
+    @property
+    def report(self) -> Report:
+        """The report on the training that goes on, or on the last one.
+
+        Raises:
+            UsageError: There was none yet.
+        """
+        return self.watcher.report
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the rules conclude, most probable cause first."""
+        return self.report.findings
+
+    def _repr_html_(self) -> str | None:
+        """What a notebook shows: the page; nothing special before training."""
+        return None if self._watcher is None else self.report._repr_html_()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._end(error)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_watcher": None, "_last_word": None}
+
+    def _begin(self, model: Any = None, optimizers: Iterable[Any] = ()) -> None:
+        """Watches from here on; a training before that had no end has one now.
+
+        Args:
+            model: What is trained; found by itself if it is no module of torch.
+            optimizers: Those known; what is no optimizer of torch is found when it steps.
+        """
+        self._finish("interrupted")
+        network = model if isinstance(model, nn.Module) else None
+        known = [o for o in optimizers if isinstance(o, Optimizer)]
+        self._watcher = watch(network, known or None, **self._watching)
+        self._last_word = weakref.finalize(
+            self, _close, self._watcher, self._show, self._html, os.getpid()
+        )
+
+    def _end(self, error: BaseException | None = None) -> None:
+        """Detaches and reports; only the first call after `_begin` does anything.
+
+        Args:
+            error: What ended the training; None where it came to its end.
+        """
+        self._finish(outcome_of(error))
+
+    def _finish(self, outcome: str) -> None:
+        found = self._last_word.detach() if self._last_word is not None else None
+        if found is not None:
+            _, close, arguments, _ = found
+            close(*arguments, outcome)
+
+
+def _close(
+    watcher: Watcher, show: bool, html: str | Path | None, process: int, outcome: str = ""
+) -> None:
+    """Ends a watched training, unless in a process that was forked from it."""
+    if os.getpid() != process:
+        return
+    report = watcher.detach(outcome or outcome_of(getattr(sys, "last_value", None)))
+    if show and os.environ.get("RANK", "0") == "0":
+        report.print()
+    if html is not None:
+        try:
+            report.write_html(html)
+        except LifesignsError as error:  # the training is over, and its result is not ours to lose
+            print(f"lifesigns: {error}", file=sys.stderr)
