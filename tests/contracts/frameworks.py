@@ -47,9 +47,7 @@ class Rows(Dataset):
 def data():
     generator = torch.Generator().manual_seed(3)
     x = torch.randn(ROWS, 16, generator=generator)
-    flipped = (
-        torch.rand(ROWS, generator=generator) < 0.15
-    )  # noise: a fit of it would not be healthy
+    flipped = torch.rand(ROWS, generator=generator) < 0.15  # or it would be too easy to be healthy
     y = (x[:, 0] > 0).long() + (x[:, 1] > 0)
     return x, torch.where(flipped, (y + 1) % 3, y)
 
@@ -224,6 +222,7 @@ class Framework:
     """The faulty network's softmax, as a finding names it."""
     weight: str = "3.weight"
     optimizer: str = "Adam"
+    """As the report names it; empty where the library's own are none of torch's."""
     tells_exceptions: bool = False
     """Whether the library tells a callback of them; if not, a `with` block does."""
 
@@ -236,15 +235,17 @@ class Framework:
         return getattr(module, self.callback)(**options)
 
 
+INNER = {"place": "body.4:softmax#0", "weight": "body.3.weight"}
+"""Where the network is a part of what is trained."""
 FRAMEWORKS = [
-    Framework("lightning", lightning, place="body.4:softmax#0", weight="body.3.weight", tells_exceptions=True),
-    Framework("huggingface", huggingface, library="transformers", place="body.4:softmax#0", weight="body.3.weight", optimizer="AdamW"),
+    Framework("lightning", lightning, **INNER, tells_exceptions=True),
+    Framework("huggingface", huggingface, library="transformers", **INNER, optimizer="AdamW"),
     Framework("keras", keras, network=keras_network, place="head:softmax#0", weight="head.kernel"),
     Framework("skorch", skorch),
     Framework("ignite", ignite, callback="LifesignsHandler", tells_exceptions=True),
     Framework("accelerate", accelerate, callback="LifesignsTracker"),
-    Framework("fastai", fastai, optimizer="Optimizer", tells_exceptions=True),
-]  # fmt: skip
+    Framework("fastai", fastai, optimizer=""),
+]
 
 
 def ready():

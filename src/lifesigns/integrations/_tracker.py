@@ -15,15 +15,23 @@ def title(finding: Finding) -> str:
 
 
 def text(finding: Finding) -> str:
-    """What was found, where, what was measured, and what to do first.
+    """What goes beneath it: where, what was measured, and what to do first.
 
     Args:
         finding: Of any severity.
     """
     lines = [
-        f"**{finding.severity.value} {title(finding)}**",
         f"where: {finding.site or 'the whole run'}, step {finding.step}",
         f"measured: {finding.measured}; expected: {finding.expected}",
     ]
     lines += [f"do first: {remedy.text}" for remedy in finding.remedies[:1]]
     return "  \n".join(lines)
+
+
+def whole(finding: Finding) -> str:
+    """Both, for a place that has no titles.
+
+    Args:
+        finding: Of any severity.
+    """
+    return f"**{finding.severity.value} {title(finding)}**  \n{text(finding)}"

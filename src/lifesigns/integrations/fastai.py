@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from lifesigns._errors import extra
 from lifesigns.integrations._session import Session
 
@@ -12,7 +10,7 @@ with extra("fastai"):
 
 
 class LifesignsCallback(Session, Callback):
-    """Watches what a `Learner` fits.
+    """Watches what a `Learner` fits; it does not tell of exceptions (see `Session`).
 
     Args:
         show: Print the report to standard error when training ends.
@@ -25,5 +23,5 @@ class LifesignsCallback(Session, Callback):
         self._begin(self.learn.model)
 
     def after_fit(self) -> None:
-        """Ends; called while an exception that ended the training is handled, too."""
-        self._end(sys.exc_info()[1])
+        """Ends."""
+        self._end()

@@ -49,7 +49,7 @@ class MLflowLog:
         Args:
             finding: Named by its rule; further places of it are in the report.
         """
-        self._client.set_tag(self._id, f"lifesigns.{finding.rule}", _tracker.text(finding))
+        self._client.set_tag(self._id, f"lifesigns.{finding.rule}", _tracker.whole(finding))
 
     def end(self, report: Report) -> None:
         """Logs the verdict as a tag and the report as an artifact.

@@ -42,7 +42,7 @@ class TensorBoardLog:
         Args:
             finding: Named by its rule.
         """
-        self._writer.add_text(f"lifesigns/{finding.rule}", _tracker.text(finding), finding.step)
+        self._writer.add_text(f"lifesigns/{finding.rule}", _tracker.whole(finding), finding.step)
 
     def end(self, report: Report) -> None:
         """Writes the whole report as a text.
