@@ -1,8 +1,19 @@
-"""The names of modules, as their networks give them; of several networks each has a prefix."""
+"""The names of modules, as their networks give them; of several networks each has a prefix.
+
+What torch wraps around a network or a part of it is no part of any name: a layer is called the same
+alone, under DDP, compiled, sharded and checkpointed.
+"""
 
 from __future__ import annotations
 
 from torch import nn
+
+from lifesigns.records.names import WRAPPED, plain
+
+WRAPPERS = frozenset(
+    {"AveragedModel", "DataParallel", "DeepSpeedEngine", "DistributedDataParallel"}
+)
+"""Classes that call the network they wrap `module`, which others may call a part of their own."""
 
 
 def module_names(roots: list[nn.Module]) -> dict[int, str]:
@@ -28,7 +39,7 @@ def root_prefixes(roots: list[nn.Module]) -> list[str]:
 
 def kinds_of(modules: list[nn.Module]) -> list[str]:
     """The class name of each module, numbered where several are of one class."""
-    kinds = [type(module).__name__ for module in modules]
+    kinds = [type(unwrapped(module)).__name__ for module in modules]
     return [
         kind if kinds.count(kind) == 1 else f"{kind}{kinds[:i].count(kind)}"
         for i, kind in enumerate(kinds)
@@ -37,7 +48,7 @@ def kinds_of(modules: list[nn.Module]) -> list[str]:
 
 def named_modules(root: nn.Module) -> list[tuple[str, nn.Module]]:
     """`named_modules`, and Keras layers, which live in `model.layers` only."""
-    found = _registered(root) or list(root.named_modules())
+    found = registered(root)
     try:
         layers = getattr(root, "layers", None)
     except Exception:  # a property of the user's own
@@ -58,9 +69,9 @@ def named_parameters(root: nn.Module) -> list[tuple[str, nn.Parameter]]:
         root: A network.
     """
     is_usual = type(root).named_parameters is nn.Module.named_parameters
-    modules = _registered(root) if is_usual else []
+    modules = _walked(root) if is_usual else []
     if not modules:
-        return list(root.named_parameters())
+        return [(plain(name), p) for name, p in root.named_parameters()]
     found: dict[int, tuple[str, nn.Parameter]] = {}
     for path, module in modules:
         for name, p in module._parameters.items():
@@ -69,7 +80,40 @@ def named_parameters(root: nn.Module) -> list[tuple[str, nn.Parameter]]:
     return list(found.values())
 
 
-def _registered(root: nn.Module) -> list[tuple[str, nn.Module]]:
+def registered(root: nn.Module) -> list[tuple[str, nn.Module]]:
+    """What `named_modules` lists, without the names of wrappers.
+
+    Args:
+        root: A network.
+    """
+    return _walked(root) or [(plain(path), module) for path, module in root.named_modules()]
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The network that torch has compiled, sharded or spread over processes; itself, if none.
+
+    Args:
+        model: A network.
+    """
+    while (inner := _wrapped(model)) is not None:
+        model = inner
+    return model
+
+
+def _wrapped(module: nn.Module) -> nn.Module | None:
+    for name, part in module._modules.items():
+        if part is not None and _is_transparent(module, name):
+            return part
+    return None
+
+
+def _is_transparent(module: nn.Module, name: str) -> bool:
+    return name in WRAPPED or (
+        name == "module" and not WRAPPERS.isdisjoint(kind.__name__ for kind in type(module).__mro__)
+    )
+
+
+def _walked(root: nn.Module) -> list[tuple[str, nn.Module]]:
     """What `named_modules` lists, in a fifth of its time; nothing where a class has its own."""
     found, seen, stack = [], set[int](), [("", root)]
     while stack:
@@ -81,7 +125,7 @@ def _registered(root: nn.Module) -> list[tuple[str, nn.Module]]:
         seen.add(id(module))
         found.append((path, module))
         stack += [
-            (f"{path}.{name}" if path else name, part)
+            (path if _is_transparent(module, name) else f"{path}.{name}" if path else name, part)
             for name, part in reversed(module._modules.items())
             if part is not None
         ]
