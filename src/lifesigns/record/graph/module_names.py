@@ -48,7 +48,7 @@ def kinds_of(modules: list[nn.Module]) -> list[str]:
 
 def named_modules(root: nn.Module) -> list[tuple[str, nn.Module]]:
     """`named_modules`, and Keras layers, which live in `model.layers` only."""
-    found = registered(root)
+    found = without_wrappers(root)
     try:
         layers = getattr(root, "layers", None)
     except Exception:  # a property of the user's own
@@ -69,7 +69,7 @@ def named_parameters(root: nn.Module) -> list[tuple[str, nn.Parameter]]:
         root: A network.
     """
     is_usual = type(root).named_parameters is nn.Module.named_parameters
-    modules = _walked(root) if is_usual else []
+    modules = _registered(root) if is_usual else []
     if not modules:
         return [(plain(name), p) for name, p in root.named_parameters()]
     found: dict[int, tuple[str, nn.Parameter]] = {}
@@ -80,13 +80,13 @@ def named_parameters(root: nn.Module) -> list[tuple[str, nn.Parameter]]:
     return list(found.values())
 
 
-def registered(root: nn.Module) -> list[tuple[str, nn.Module]]:
+def without_wrappers(root: nn.Module) -> list[tuple[str, nn.Module]]:
     """What `named_modules` lists, without the names of wrappers.
 
     Args:
         root: A network.
     """
-    return _walked(root) or [(plain(path), module) for path, module in root.named_modules()]
+    return _registered(root) or [(plain(path), module) for path, module in root.named_modules()]
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
@@ -113,7 +113,7 @@ def _is_transparent(module: nn.Module, name: str) -> bool:
     )
 
 
-def _walked(root: nn.Module) -> list[tuple[str, nn.Module]]:
+def _registered(root: nn.Module) -> list[tuple[str, nn.Module]]:
     """What `named_modules` lists, in a fifth of its time; nothing where a class has its own."""
     found, seen, stack = [], set[int](), [("", root)]
     while stack:
