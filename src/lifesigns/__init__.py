@@ -15,14 +15,21 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lifesigns._errors import TrainingStopped
     from lifesigns.check import check
     from lifesigns.report import Report
     from lifesigns.watch import Watcher, watch
 
 __version__ = "0.1.0"
-__all__ = ["Report", "Watcher", "__version__", "check", "watch"]
+__all__ = ["Report", "TrainingStopped", "Watcher", "__version__", "check", "watch"]
 
-_HOMES = {"Report": "report", "Watcher": "watch", "check": "check", "watch": "watch"}
+_HOMES = {
+    "Report": "report",
+    "TrainingStopped": "_errors",
+    "Watcher": "watch",
+    "check": "check",
+    "watch": "watch",
+}
 """The module of each name; imported on first use, because `lifesigns --help` needs no torch."""
 
 

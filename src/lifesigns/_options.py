@@ -15,6 +15,7 @@ import typer
 
 from lifesigns._errors import cut
 from lifesigns._outputs import STDOUT, report_file
+from lifesigns._ranks import filled, rank_here
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -64,7 +65,7 @@ def writable(path: Path | None) -> Path | None:
         UsageError: No report may be written there; the message says why.
     """
     if path is not None and path != STDOUT:
-        report_file(path)
+        report_file(filled(path, rank_here()))
     return path
 
 

@@ -26,10 +26,12 @@ from typing import TYPE_CHECKING, Any
 from lifesigns._errors import Interrupted, RecorderError, UsageError, cut
 from lifesigns._files import why_unreadable
 from lifesigns._outputs import STDOUT, check_distinct, report_file
+from lifesigns._ranks import filled, rank_here
 from lifesigns.commands._run.collector import resting_collector
 from lifesigns.commands._run.delivery import Delivery
 from lifesigns.commands._run.outlet import Outlet
 from lifesigns.commands._run.signals import Farewell
+from lifesigns.commands._run.together import Together, in_ranks
 from lifesigns.records import RunInfo, Severity
 from lifesigns.report import Report
 from lifesigns.rules import Selection
@@ -96,13 +98,16 @@ def run(
         UsageError: There is no such script or module, or an output is no place for a file.
         Interrupted: Ctrl-C ended the script.
     """
-    _check_files(_source(target, module), (json_path, sarif_path, html_path), save)
+    rank, texts = rank_here(), (json_path, sarif_path, html_path)
+    given = [path and filled(path, rank) for path in (*texts, save)]
+    _check_files(_source(target, module), tuple(given[:-1]), given[-1])
     with resting_collector():
         from lifesigns.watch import Watcher
 
     options = _options(every, budget, max_steps, stop_on)
     stopper = _Stopper(max_steps, stop_on)
-    delivery = Delivery(json_path, sarif_path, html_path, Outlet(sys.stdout), Outlet(sys.stderr))
+    outlets = Outlet(sys.stdout), Outlet(sys.stderr)
+    delivery, save = in_ranks(Delivery(*texts, *outlets), save, selection or Selection(), rank)
     watch = partial(
         Watcher,
         every=every,
@@ -112,7 +117,7 @@ def run(
         info=_info([*(["-m"] if module else []), target, *arguments], options),
         on_cycle=stopper if stopper.active else None,
     )
-    if live:
+    if live and (rank is None or rank.number == 0):
         from lifesigns.commands._run.live_page import with_page
 
         watcher, page = with_page(watch, save, selection or Selection(), delivery.say)
@@ -138,7 +143,7 @@ class _LastWord:
     def __init__(
         self,
         watcher: Watcher,
-        delivery: Delivery,
+        delivery: Delivery | Together,
         stopper: _Stopper,
         is_check: bool,
         page: LivePage | None,

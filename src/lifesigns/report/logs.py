@@ -80,6 +80,23 @@ class Logs:
             self._told.add(key)
             self._each(lambda log: log.finding(finding))
 
+    def before(self, told: Callable[[Finding], object] | None) -> Callable[[Finding], object]:
+        """Has findings handed on, and then told to another.
+
+        Args:
+            told: May raise; None for nobody.
+
+        Returns:
+            To be called with each finding.
+        """
+
+        def both(finding: Finding) -> None:
+            self.finding(finding)
+            if told is not None:
+                told(finding)
+
+        return both
+
     def end(self, report: Report) -> None:
         """Hands on what only the end has shown, and the report.
 

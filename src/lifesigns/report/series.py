@@ -20,8 +20,8 @@ SERIES = {
     "update_ratio": UPDATE,
 }
 """Name of each number, with its column of the ladder."""
-OF_ACTIVATIONS = (DEAD, FLAT)
-"""Columns that say nothing of a layer without one."""
+OF_HIDDEN = (DEAD, FLAT)
+"""Columns that say nothing of a prediction, nor of a layer without an activation."""
 MOST = 64
 """Layers that are followed: the first in the order of their appearance."""
 
@@ -52,7 +52,8 @@ class LayerSeries:
         numbers = {}
         for row, ladder in enumerate(reading.ladder.T[: self._most]):
             name = self._name(row)
-            left_out = () if self._layout.rows[row].layer.activation else OF_ACTIVATIONS
+            layer = self._layout.rows[row].layer
+            left_out = OF_HIDDEN if layer.is_last or not layer.activation else ()
             for key, column in SERIES.items():
                 if column not in left_out and not math.isnan(ladder[column]):
                     numbers[f"{PREFIX}/{name}/{key}"] = float(ladder[column])

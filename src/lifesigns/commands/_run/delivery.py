@@ -8,12 +8,15 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, TypeVar
 
 from lifesigns import _outputs
 from lifesigns._errors import LifesignsError
 from lifesigns.commands._run.outlet import Outlet
 from lifesigns.report import Report
+from lifesigns.report.joined import Joined
 
+Delivered = TypeVar("Delivered", Report, Joined)
 DEPTH = 2000
 """Calls within calls that a report may need, whatever limit the script has set itself."""
 
@@ -27,14 +30,16 @@ class Delivery:
     html_path: Path | None
     stdout: Outlet
     stderr: Outlet
+    prints: bool = True
+    """Whether the report is printed, too."""
 
-    def __call__(self, made: Callable[[], Report]) -> Report | None:
+    def __call__(self, made: Callable[[], Delivered]) -> Delivered | None:
         """Makes, prints and writes the report; None if it could not be made."""
         report = None
         with _deep_enough(), self._undelivered():
             report = made()
             with self._undelivered():
-                self.stderr.write(report.print)
+                self.stderr.write(report.print if self.prints else _nothing)
             with self._undelivered():
                 self._write(self.json_path, report.json_text)
             with self._undelivered():
@@ -79,3 +84,7 @@ def _deep_enough() -> Iterator[None]:
     finally:
         with contextlib.suppress(RecursionError):  # the stack is deeper than the script allows
             sys.setrecursionlimit(limit)
+
+
+def _nothing(file: IO[str]) -> None:
+    """In place of a report that somebody else prints."""

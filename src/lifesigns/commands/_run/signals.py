@@ -29,7 +29,7 @@ PATIENCE = 500
 """How often; then it is answered even so."""
 
 _PACKAGE = str(Path(lifesigns.__file__).parent) + os.sep
-RECORDING = (f"{_PACKAGE}record{os.sep}", f"{_PACKAGE}store{os.sep}", f"{_PACKAGE}watch.py")
+RECORDING = tuple(f"{_PACKAGE}{room}{os.sep}" for room in ("record", "store", "_watching"))
 """Where code lies that must not be interrupted by a report."""
 PASSED_THROUGH = (
     f"{RECORDING[0]}attach{os.sep}backward.py",

@@ -152,7 +152,7 @@ class Places:
             self._names = {
                 id(p): f"{kind}.{name}"
                 for kind, module in zip(kinds_of(modules), modules, strict=True)
-                for name, p in module.named_parameters()
+                for name, p in named_parameters(module)
             }
         return self._names.get(id(parameter), "")
 

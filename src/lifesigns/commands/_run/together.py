@@ -1,0 +1,95 @@
+"""Delivers the reports on a script that several processes run together: one for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from lifesigns._ranks import PLACE, Rank, filled, placed
+from lifesigns.commands._run.delivery import Delivery
+from lifesigns.commands._run.meeting import Meeting, meeting
+from lifesigns.report import Report
+from lifesigns.rules import Selection
+
+
+def in_ranks(
+    delivery: Delivery, save: Path | None, selection: Selection, rank: Rank | None
+) -> tuple[Delivery | Together, Path | None]:
+    """How a process delivers its report, and where it writes its run file.
+
+    Args:
+        delivery: As for a process that trains alone.
+        save: Where the user wants run files.
+        selection: Which rules are asked.
+        rank: Which of several processes this is; None if it trains alone.
+    """
+    if rank is None:
+        return _with(delivery, lambda path: filled(path, None)), save and filled(save, None)
+    place = meeting(save, rank, delivery.say)
+    own = _with(delivery, lambda path: filled(path, rank) if PLACE in str(path) else None)
+    joint = _with(delivery, lambda path: None if PLACE in str(path) else path)
+    run_file = place.run_file if place else save and placed(save, rank)
+    return Together(own, joint, place, selection, save), run_file
+
+
+def _with(delivery: Delivery, path: Callable[[Path], Path | None]) -> Delivery:
+    return replace(
+        delivery,
+        json_path=delivery.json_path and path(delivery.json_path),
+        sarif_path=delivery.sarif_path and path(delivery.sarif_path),
+        html_path=delivery.html_path and path(delivery.html_path),
+    )
+
+
+class Together:
+    """Delivers what one process has seen, and in the first of them what all have.
+
+    A file with `{rank}` in its name holds the report of one process; any other file, and standard
+    error, the joined one.
+
+    Args:
+        own: For the report of this process.
+        joint: For the report on all.
+        place: Where the processes meet; None if they cannot.
+        selection: Which rules are asked.
+        save: Where the user wants run files.
+    """
+
+    def __init__(
+        self,
+        own: Delivery,
+        joint: Delivery,
+        place: Meeting | None,
+        selection: Selection,
+        save: Path | None,
+    ) -> None:
+        self._own, self._joint, self._place = own, joint, place
+        self._selection, self._save = selection, save
+        self.stdout, self.stderr, self.say = own.stdout, own.stderr, own.say
+
+    def __call__(self, made: Callable[[], Report]) -> Report | None:
+        """Makes and delivers the report of this process, then that of all.
+
+        Args:
+            made: Makes the report of this process.
+        """
+        place = self._place
+        if place is None:
+            return self._own(made)
+        own = replace(self._own, prints=False)(made)
+        place.end()
+        if own is not None:
+            self._deliver(own, place)
+        place.close()
+        return own
+
+    def _deliver(self, own: Report, place: Meeting) -> None:
+        if place.leads:
+            hurry = own.trace.info.outcome.startswith("ended by")
+            self._joint(lambda: place.join(own, self._selection, hurry=hurry))
+            if self._save is not None and PLACE not in str(self._save):
+                self.say(f"each rank has kept its own run, this one {place.run_file}.")
+        elif not place.is_led():
+            self.say(f"rank 0 has gone without a word; this is the report of {place.rank} alone.")
+            replace(self._own, json_path=None, sarif_path=None, html_path=None)(lambda: own)
