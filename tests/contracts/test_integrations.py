@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from frameworks import FRAMEWORKS, ready
+from contracts.frameworks import FRAMEWORKS, network, ready
+from torch import nn
 from torch.nn.modules import module as module_hooks
 from torch.optim import optimizer as optimizer_hooks
 
@@ -120,6 +121,19 @@ def test_places_and_optimizers_have_their_own_names(framework):
         for wrapper in ("module.", "_orig_mod", "_torch_params")
     )
     assert all(p.update_rms > 0 for p in trace.snapshots[0].parameters)
+
+
+def test_a_network_within_a_wrapper_has_the_names_it_has_without(framework):
+    if framework.network is not network:
+        pytest.skip(f"{framework.name} has networks of its own")
+    plain, wrapped = framework.eye(show=False), framework.eye(show=False)
+
+    framework.train(plain, network())
+    framework.train(wrapped, nn.DataParallel(network()))  # which on a CPU only hands on
+
+    one, other = (eye.report.trace.snapshots[0] for eye in (plain, wrapped))
+    assert [s.name for s in one.graph.sites] == [s.name for s in other.graph.sites]
+    assert [p.name for p in one.parameters] == [p.name for p in other.parameters]
 
 
 @pytest.mark.parametrize("error", [Mistake("mine"), KeyboardInterrupt()], ids=["mistake", "Ctrl-C"])

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import torch
-from frameworks import batches, network
+from contracts.frameworks import batches, network
 from torch import nn
 
 import lifesigns

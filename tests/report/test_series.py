@@ -84,11 +84,12 @@ def test_layers_without_a_module_of_their_own_are_told_apart():
 
 
 def test_a_finding_is_told_once_and_before_the_end():
-    log = Notebook()
+    log, seen = Notebook(), []
 
-    train(network(nn.Softmax(1)), 6, log_to=[log])
+    train(network(nn.Softmax(1)), 6, log_to=[log], on_finding=lambda f: seen.append(len(log.rows)))
 
     assert log.rules.count("doubled-softmax") == 1
+    assert seen[0] < 6
 
 
 def test_a_log_that_fails_is_named_and_stops_nobody():
