@@ -111,7 +111,7 @@ def mlflow() -> Iterator[Any]:
 
     from lifesigns.integrations.mlflow import MLflowLog
 
-    library.set_tracking_uri("sqlite:///mlflow.db")
+    library.set_tracking_uri(Path("mlruns").absolute().as_uri())
 
     def told():
         data = client.get_run(run.info.run_id).data
@@ -156,6 +156,7 @@ def tracker(request, monkeypatch, tmp_path):
         pytest.skip(f"{request.param.name} is not installed")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")  # a data base needs more of MLflow
     return request.param
 
 
