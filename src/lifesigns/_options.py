@@ -77,9 +77,19 @@ AsModule = Annotated[
     bool, typer.Option("-m", help="SCRIPT is the name of a module, as in python -m.")
 ]
 RunFile = Annotated[Path, typer.Argument(metavar="RUN", help="A run file (run --save RUN).")]
+RanksFiles = Annotated[
+    list[Path],
+    typer.Argument(metavar="RUN...", help="A run file, or those of all ranks: one report."),
+]
 Every = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Record each N-th step; 1 records all.")
 ]
+MaxSteps = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="End the run after N steps.")
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Raise the recorder's own failures.")]
+Live = Annotated[bool, typer.Option("--live", help="Serve the page of the run while it trains.")]
+Opened = Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser here.")]
 Save = Annotated[
     Path | None,
     typer.Option(metavar="RUN", help="Write a run file while training, for lifesigns show."),

@@ -76,19 +76,13 @@ def run(
     json: opt.JsonFile = None,
     save: opt.Save = None,
     stop_on: opt.Stop = None,
-    max_steps: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="End the run after N steps.")
-    ] = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Raise the recorder's own failures.")
-    ] = False,
+    max_steps: opt.MaxSteps = None,
+    strict: opt.Strict = False,
     sarif: opt.SarifFile = None,
     html: opt.HtmlFile = None,
     select: opt.Select = None,
     ignore: opt.Ignore = None,
-    live: Annotated[
-        bool, typer.Option("--live", help="Serve the page of the run while it trains.")
-    ] = False,
+    live: opt.Live = False,
 ) -> None:
     """Run a training script unchanged, watch it, report."""
     if every is not None and budget is not None:
@@ -191,7 +185,7 @@ def check(
 
 @app.command()
 def show(
-    path: opt.RunFile,
+    paths: opt.RanksFiles,
     json: opt.AsJson = False,
     sarif: opt.SarifFile = None,
     select: opt.Select = None,
@@ -201,7 +195,7 @@ def show(
     from lifesigns.commands.show import show as command
 
     selection = opt.selected(opt.settings_of(Path.cwd()), select, ignore)
-    code = command(path, json_output=json, sarif_path=sarif, selection=selection)
+    code = command(*paths, json_output=json, sarif_path=sarif, selection=selection)
     raise typer.Exit(code)
 
 
@@ -242,9 +236,7 @@ def live(
     path: opt.RunFile,
     host: opt.Host = "127.0.0.1",
     port: opt.Port = 0,
-    opened: Annotated[
-        bool, typer.Option("--open/--no-open", help="Open the page in a browser here.")
-    ] = False,
+    opened: opt.Opened = False,
     select: opt.Select = None,
     ignore: opt.Ignore = None,
 ) -> None:

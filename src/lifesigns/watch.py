@@ -14,10 +14,10 @@ from torch import nn
 from torch.optim import Optimizer
 
 from lifesigns._errors import UsageError
-from lifesigns._ranks import placed
+from lifesigns._ranks import PLACE, placed, rank_here
 from lifesigns._watching.held import free, hold
 from lifesigns._watching.looks import OnFinding, Stop
-from lifesigns._watching.run import WatchedRun, outcome_of
+from lifesigns._watching.run import WatchedRun, outcome_of, say
 from lifesigns.record import Recorder
 from lifesigns.records import Finding, RunInfo, Snapshot, Trace
 from lifesigns.report import Log, Logs, Report
@@ -71,9 +71,9 @@ class Watcher:
         optimizers = _as_optimizers(optimizer)
         stop = None if stop_on is None else Stop(stop_on)
         self._run = run = WatchedRun(
-            info or RunInfo(),
+            info or _info(),
             selection or Selection(),
-            None if save is None else placed(Path(save)),
+            None if save is None else _placed(Path(save)),
             on_snapshot=on_snapshot,
             on_cycle=on_cycle,
             on_finding=on_finding,
@@ -214,6 +214,19 @@ def watch(
     if model is not None:
         hold(model, watcher._run)
     return watcher
+
+
+def _placed(save: Path) -> Path:
+    """Each process has a run file of its own; the first says so where the user did not."""
+    path, rank = placed(save), rank_here()
+    if rank is not None and rank.number == 0 and path != save and PLACE not in str(save):
+        say(f"{rank.world} processes train together, and each saves its own run: {path}, …")
+    return path
+
+
+def _info() -> RunInfo:
+    rank = rank_here()
+    return RunInfo() if rank is None else RunInfo(rank=rank.number, ranks=rank.world)
 
 
 def _project() -> Path:

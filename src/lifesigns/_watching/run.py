@@ -130,7 +130,7 @@ class WatchedRun:
             return
         step, self._looks = self.recorder.steps, None
         if not step:
-            _say(
+            say(
                 "the watcher was let go before it saw a step, so nothing is watched. Keep it: "
                 "watcher = lifesigns.watch(model)"
             )
@@ -144,7 +144,7 @@ class WatchedRun:
         if self._report is None and os.getpid() == self._process:
             steps = counted(self.recorder.steps, "step")
             self.end(f"replaced after {steps} by another watch")
-            _say(
+            say(
                 "this network is watched already: the earlier watcher is detached, with its report "
                 f"on {steps}, and the new one takes over."
             )
@@ -219,6 +219,11 @@ def _is_recording(frame: FrameType | None) -> bool:
     return False
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Prints one line of ours on standard error, if it can be written.
+
+    Args:
+        text: Without the name of the program.
+    """
     with suppress(OSError, ValueError, AttributeError):
         print(f"lifesigns: {text}", file=sys.stderr, flush=True)

@@ -27,6 +27,7 @@ from lifesigns.record.reading import Reading
 from lifesigns.record.schedule.loss_log import LossLog
 from lifesigns.record.schedule.taken import Taken
 from lifesigns.records import EVERYTHING, Quantity
+from lifesigns.records.merging import SHARDS
 
 NAMED = 4
 """Parameters that could not be read, of which the report gives the names."""
@@ -258,7 +259,7 @@ class PassReader:
         kinds = {
             "values": self.unreadable,
             "all rows": self.sampled,
-            "the other ranks' shards": self.sharded,
+            SHARDS: self.sharded,
         }
         for what, those in kinds.items():
             names = [f"{name} ({why})" for name, why in those.items()]

@@ -28,17 +28,21 @@ from lifesigns.records.readings import (
 from lifesigns.records.trace import Cost, LossCurve, Trace
 from lifesigns.records.units import Floats, Ints, UnitSums
 
+SHARDS = "the other ranks' shards"
+"""How the sentence begins that says of which parameters one process has seen a part."""
+
 T = TypeVar("T")
 Key = tuple[int, int, int]
 """Step, stream, and which of the recorded passes of that stream in that step."""
 _OF_ELEMENTS = ("weight_rms", "gradient_rms", "update_rms", "stale_gradient_rms")
 
 
-def merged(traces: Sequence[Trace]) -> Trace:
+def merged(traces: Sequence[Trace], *, whole: bool = True) -> Trace:
     """The run that several processes made together.
 
     Args:
         traces: At least one; the first says what all have in common, such as the command.
+        whole: Whether these are all the processes there were.
 
     Returns:
         Snapshots of a step that several have recorded are one; those of a single one stay.
@@ -53,7 +57,7 @@ def merged(traces: Sequence[Trace]) -> Trace:
         losses=_losses([trace.losses for trace in traces]),
         steps=max(trace.steps for trace in traces),
         unreached=tuple(r for r in first.unreached if all(r.name in names for names in unreached)),
-        unseen=_of_each([trace.unseen for trace in traces]),
+        unseen=_of_each([_unseen(trace, whole) for trace in traces]),
         severed=sum(trace.severed for trace in traces),
         cost=_mean_cost([trace.cost for trace in traces]),
         recorded=max(trace.recorded for trace in traces),
@@ -86,6 +90,10 @@ def alike(one: Snapshot, other: Snapshot) -> bool:
     return len(one.graph.sites) == len(there) and all(
         a.name == b.name for a, b in zip(one.graph.sites, there, strict=True)
     )
+
+
+def _unseen(trace: Trace, whole: bool) -> tuple[str, ...]:
+    return tuple(s for s in trace.unseen if not (whole and s.startswith(SHARDS)))
 
 
 def _of_each(sentences: Sequence[tuple[str, ...]]) -> tuple[str, ...]:

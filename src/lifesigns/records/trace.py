@@ -131,6 +131,10 @@ class RunInfo:
     """The working directory, with which `command` can be run again."""
     options: Mapping[str, str] = field(default_factory=dict)
     """How it was watched: options of `lifesigns run` without the dashes, such as `every`."""
+    rank: int = 0
+    """Which of the processes that trained together this one was."""
+    ranks: int = 1
+    """How many they were."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -48,6 +48,8 @@ class Joined:
     """Why nothing, or not all, of a process is part of it."""
     differences: tuple[str, ...]
     """Where the processes differ, in sentences."""
+    spread: bool = False
+    """Whether the processes hold parts of parameters."""
 
     @classmethod
     def of(
@@ -66,7 +68,7 @@ class Joined:
             missing: Why nothing was heard of others.
         """
         heard = tuple(sorted(parts))
-        trace = merged([parts[number].trace for number in heard])
+        trace = merged([parts[n].trace for n in heard], whole=len(heard) == world)
         together = Report.of(trace, selection)
         ranks = _ranks(together.findings, {number: parts[number].findings for number in heard})
         findings = [*together.findings, *_alone(parts, heard, together.findings)]
@@ -80,6 +82,7 @@ class Joined:
             ranks,
             {**remarks, **(missing or {})},
             tuple(apart({number: parts[number].trace for number in heard})),
+            any(p.shards > 1 for s in parts[heard[0]].trace.snapshots[:1] for p in s.parameters),
         )
 
     @property
@@ -113,6 +116,8 @@ class Joined:
         yield f"{_listed(self.heard)} of {self.world}{'' if every else ' are part of this report'}"
         for number, why in sorted(self.missing.items()):
             yield f"rank {number} {why}"
+        if self.spread:
+            yield "parameters are sharded: they are judged with the parts of these ranks together"
         yield from self.differences
         if self.differences:
             return

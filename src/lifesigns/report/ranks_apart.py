@@ -7,7 +7,7 @@ from functools import reduce
 
 import numpy as np
 
-from lifesigns.records import Trace, UnitSums
+from lifesigns.records import Kind, Trace, UnitSums
 from lifesigns.records.merging import by_pass
 
 ROUNDING = 1e-5
@@ -104,15 +104,15 @@ def _layers(traces: Traces) -> Iterator[str]:
 
 
 def _active(trace: Trace) -> dict[str, float]:
-    """Share of observations at each site that are not 0, over the whole run."""
+    """Share of observations at each activation that are not 0, over the whole run."""
     counts: dict[str, tuple[int, int]] = {}
     for snapshot in trace.snapshots:
         for reading in snapshot.sites:
-            if reading.value is not None:
-                name = snapshot.graph.sites[reading.site].name
-                active, count = counts.get(name, (0, 0))
-                sums = reading.value
-                counts[name] = active + int(sums.active.sum()), count + int(sums.count.sum())
+            site, sums = snapshot.graph.sites[reading.site], reading.value
+            if sums is not None and site.kind is Kind.ACTIVATION:
+                active, count = counts.get(site.name, (0, 0))
+                seen = active + int(sums.active.sum()), count + int(sums.count.sum())
+                counts[site.name] = seen
     return {name: active / count for name, (active, count) in counts.items() if count}
 
 

@@ -34,6 +34,8 @@ PATIENCE = 15.0
 IN_A_HURRY = 3.0
 """The same, where a signal ends it: whoever sent it soon sends one that cannot be answered."""
 POLL = 0.05
+STOP = "stop"
+"""A file by which one process ends the training of all."""
 _TOLD = ("TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT", "MASTER_ADDR", "MASTER_PORT")
 """What the environment tells one training from another by."""
 
@@ -106,6 +108,23 @@ class Meeting:
             else:
                 missing[number] = part
         return Joined.of(parts, self.rank.world, selection, missing)
+
+    def stop_all(self, step: int, reason: str) -> None:
+        """Has all processes end their training; whoever says so first decides.
+
+        Args:
+            step: When it has been made.
+            reason: What is said of it.
+        """
+        with suppress(OSError), (self._folder / STOP).open("x") as file:
+            file.write(f"{step} {reason}")
+
+    def last_step(self) -> tuple[int | None, str]:
+        """After which step all are to end, and why; None while nobody has said so."""
+        with suppress(OSError, ValueError):
+            step, _, reason = (self._folder / STOP).read_text().partition(" ")
+            return int(step), reason
+        return None, ""
 
     def close(self) -> None:
         """This process needs nothing here any more; the last of all clears up."""

@@ -64,7 +64,7 @@ class Together:
         selection: Selection,
         save: Path | None,
     ) -> None:
-        self._own, self._joint, self._place = own, joint, place
+        self._own, self._joint, self.place = own, joint, place
         self._selection, self._save = selection, save
         self.stdout, self.stderr, self.say = own.stdout, own.stderr, own.say
 
@@ -74,7 +74,7 @@ class Together:
         Args:
             made: Makes the report of this process.
         """
-        place = self._place
+        place = self.place
         if place is None:
             return self._own(made)
         own = replace(self._own, prints=False)(made)
