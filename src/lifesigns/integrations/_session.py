@@ -14,6 +14,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from lifesigns._errors import LifesignsError, UsageError
+from lifesigns._ranks import placed, rank_here
 from lifesigns.records import Finding
 from lifesigns.report import Report
 from lifesigns.watch import Watcher, outcome_of, watch
@@ -124,10 +125,11 @@ def _close(
     if os.getpid() != process:
         return
     report = watcher.detach(outcome or outcome_of(getattr(sys, "last_value", None)))
-    if show and os.environ.get("RANK", "0") == "0":
+    rank = rank_here()
+    if show and (rank is None or rank.number == 0):
         report.print()
     if html is not None:
         try:
-            report.write_html(html)
+            report.write_html(placed(Path(html), rank))
         except LifesignsError as error:  # the training is over, and its result is not ours to lose
             print(f"lifesigns: {error}", file=sys.stderr)

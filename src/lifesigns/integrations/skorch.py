@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lifesigns._errors import extra
 from lifesigns.integrations._session import Session
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 with extra("skorch"):
     from skorch.callbacks import Callback
@@ -27,6 +30,16 @@ class LifesignsCallback(Session, Callback):
             deep: Makes no difference.
         """
         return {"show": self._show, "html": self._html, **self._watching}
+
+    def set_params(self, **params: Any) -> Self:
+        """Changes what it was made with, as `net.set_params(callbacks__lifesigns__every=10)` does.
+
+        Args:
+            **params: Arguments of its own, or of `lifesigns.watch`.
+        """
+        self._show, self._html = params.pop("show", self._show), params.pop("html", self._html)
+        self._watching = {**self._watching, **params}
+        return self
 
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **_: Any) -> None:
         """Begins.
