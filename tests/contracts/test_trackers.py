@@ -5,6 +5,7 @@ A tracker that is not installed is skipped, by name.
 
 import importlib.util
 import random
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -65,6 +66,35 @@ def tensorboard() -> Iterator[Any]:
     yield TensorBoardLog("runs"), told
 
 
+def records():
+    """What wandb keeps of an offline run; another process writes it, up to a record of its end."""
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    (path,) = Path("wandb").glob("offline-run-*/*.wandb")
+    for _ in range(300):
+        found = [Record.FromString(data) for data in logged(path.read_bytes())]
+        if found and found[-1].WhichOneof("record_type") == "exit":
+            return found
+        time.sleep(0.1)
+    raise AssertionError("wandb has not written the end of the run")
+
+
+def rows():
+    """Its history."""
+    return [
+        {i.key or "/".join(i.nested_key): i.value_json for i in record.history.item}
+        for record in records()
+        if record.WhichOneof("record_type") == "history"
+    ]
+
+
+def offline():
+    import wandb as library
+
+    quiet = library.Settings(console="off", silent=True)
+    return library.init(mode="offline", dir=str(Path.cwd()), settings=quiet)
+
+
 def logged(data: bytes) -> Iterator[bytes]:
     """The records of a LevelDB log, as wandb keeps a run offline: blocks of 32 KiB."""
     place, parts = 7, b""
@@ -81,27 +111,17 @@ def logged(data: bytes) -> Iterator[bytes]:
 
 @contextmanager
 def wandb() -> Iterator[Any]:
-    import wandb as library
-    from wandb.proto.wandb_internal_pb2 import Record
-
     from lifesigns.integrations.wandb import WandbLog
 
     def told():
-        (path,) = Path("wandb").glob("offline-run-*/*.wandb")
-        records = [Record.FromString(data) for data in logged(path.read_bytes())]
-        rows = [
-            {i.key or "/".join(i.nested_key): i.value_json for i in record.history.item}
-            for record in records
-            if record.WhichOneof("record_type") == "history"
-        ]
         return Told(
-            {int(r["lifesigns/step"]): float(r[SERIES]) for r in rows if SERIES in r},
-            {name for row in rows for name in row if name.count("/") == 2},
-            str(records),
+            {int(row["lifesigns/step"]): float(row[SERIES]) for row in rows() if SERIES in row},
+            {name for row in rows() for name in row if name.count("/") == 2},
+            str(records()),
         )
 
-    run = library.init(mode="offline", settings=library.Settings(console="off", silent=True))
-    yield WandbLog(run), told
+    run = offline()
+    yield WandbLog(run, commit=True), told
     run.finish()
 
 
@@ -187,3 +207,18 @@ def test_numbers_and_findings_arrive_and_the_training_is_the_same(tracker):
     assert all(0 <= number <= 1 for number in shown.numbers.values())
     assert len(shown.names) < 20
     assert "doubled-softmax" in shown.texts
+
+
+@pytest.mark.parametrize("tracker", [TRACKERS[1]], indirect=True, ids=["wandb"])
+def test_rows_that_the_user_numbers_are_all_kept(tracker):
+    from lifesigns.integrations.wandb import WandbLog
+
+    run = offline()
+    for epoch in range(3):
+        _, report = train([WandbLog(run)])
+        run.log({"accuracy": epoch / 10}, step=epoch)
+    run.finish()
+
+    assert report.trace.unseen == ()
+    assert [float(row["accuracy"]) for row in rows() if "accuracy" in row] == [0.0, 0.1, 0.2]
+    assert SERIES in rows()[0]

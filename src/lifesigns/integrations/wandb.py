@@ -22,12 +22,16 @@ class WandbLog:
 
     Args:
         run: What `wandb.init` returned; None for the run that is active.
+        commit: Whether each recorded step gets a row of its own. It moves the run's step on, and a
+            later `run.log(..., step=5)` that lies behind it is thrown away by wandb; so by
+            default our numbers go into the row it is at, and of several the last ones stay.
 
     Raises:
         UsageError: None is active.
     """
 
-    def __init__(self, run: Any = None) -> None:
+    def __init__(self, run: Any = None, *, commit: bool = False) -> None:
+        self._commit = commit
         self._run = wandb.run if run is None else run
         if self._run is None:
             raise UsageError("No run of wandb is active: call wandb.init(...) first.")
@@ -41,7 +45,7 @@ class WandbLog:
             step: Of training.
             numbers: By name.
         """
-        self._run.log({**numbers, STEP: step})
+        self._run.log({**numbers, STEP: step}, commit=self._commit)
 
     def finding(self, finding: Finding) -> None:
         """Raises an alert; notes are none.
