@@ -30,6 +30,13 @@ class StopOn(str, Enum):
     error = "error"
 
 
+class Format(str, Enum):
+    """What is printed."""
+
+    text = "text"
+    github = "github"
+
+
 class Align(str, Enum):
     """What the losses of two runs are aligned by."""
 
@@ -131,6 +138,10 @@ SarifFile = Annotated[
         help="Also write SARIF 2.1.0 there; - is standard output.",
     ),
 ]
+OutputFormat = Annotated[
+    Format,
+    typer.Option(metavar="text|github", help="github: also print each finding as an annotation."),
+]
 HtmlFile = Annotated[
     Path | None,
     typer.Option(
@@ -225,9 +236,9 @@ RuleOrTopic = Annotated[
     ),
 ]
 Checked = Annotated[
-    str,
+    list[str],
     typer.Argument(
-        metavar="FILE[:FACTORY]",
+        metavar="FILE[:FACTORY]...",
         help="A function that returns (model, batch, loss_fn), or a script, which is run up to "
         "the end of its first training step.",
     ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import weakref
 from collections.abc import Callable, Iterable
 from numbers import Integral, Real
@@ -17,12 +16,12 @@ from lifesigns._errors import UsageError
 from lifesigns._ranks import PLACE, placed, rank_here
 from lifesigns._watching.held import free, hold
 from lifesigns._watching.looks import OnFinding, Stop
+from lifesigns._watching.project import selected, settings_here
 from lifesigns._watching.run import WatchedRun, outcome_of, say
 from lifesigns.record import Recorder
 from lifesigns.records import Finding, RunInfo, Snapshot, Trace
 from lifesigns.report import Log, Logs, Report
 from lifesigns.rules import Selection
-from lifesigns.settings import Settings, load_settings
 
 __all__ = ["Watcher", "outcome_of", "watch"]
 BUDGET = 0.01
@@ -191,12 +190,12 @@ def watch(
         >>> watcher.trace.recorded_steps
         1
     """
-    settings = load_settings(_project())
+    settings = settings_here()
     if every is None and budget is None:
         every, budget = settings.every, settings.budget
     budget = BUDGET if budget is None else budget
     _check_arguments(model, every, budget, on_finding)
-    optimizers, selection = _as_optimizers(optimizer), _selected(settings, select, ignore)
+    optimizers, selection = _as_optimizers(optimizer), selected(settings, select, ignore)
     if model is not None:
         free(model)
     watcher = Watcher(
@@ -227,22 +226,6 @@ def _placed(save: Path) -> Path:
 def _info() -> RunInfo:
     rank = rank_here()
     return RunInfo() if rank is None else RunInfo(rank=rank.number, ranks=rank.world)
-
-
-def _project() -> Path:
-    """The program, as for `lifesigns run`; the working directory if it is an installed one."""
-    file = getattr(sys.modules.get("__main__"), "__file__", None)
-    if file is None or Path(sys.prefix) in Path(file).absolute().parents:
-        return Path.cwd()
-    return Path(file)
-
-
-def _selected(
-    settings: Settings, select: Iterable[str] | None, ignore: Iterable[str] | None
-) -> Selection:
-    """The project's settings with the arguments put over them, each for itself."""
-    asked = settings.select if select is None else select
-    return Selection.of(asked, settings.ignore if ignore is None else ignore, settings.sites)
 
 
 def _check_arguments(

@@ -73,6 +73,7 @@ def run(
     selection: Selection | None = None,
     is_check: bool = False,
     live: bool = False,
+    output_format: str = "text",
 ) -> int:
     """Runs a script as `python` would, watched, and reports to stderr however it ends.
 
@@ -92,6 +93,7 @@ def run(
         selection: Which rules are asked.
         is_check: Whether something alarming, or no training at all, makes the exit code 1.
         live: Whether another process serves the page of the run while it trains.
+        output_format: `github` adds an annotation for each finding.
 
     Returns:
         The script's exit code; 0 if it was ended by `max_steps` or `stop_on`.
@@ -111,7 +113,8 @@ def run(
     options = _options(every, budget, max_steps, stop_on)
     stopper = Stopper(max_steps, stop_on)
     outlets = Outlet(sys.stdout), Outlet(sys.stderr)
-    delivery, save = in_ranks(Delivery(*texts, *outlets), save, selection or Selection(), rank)
+    alone = Delivery(*texts, *outlets, annotates=output_format == "github")
+    delivery, save = in_ranks(alone, save, selection or Selection(), rank)
     watch = partial(
         Watcher,
         every=every,

@@ -10,6 +10,7 @@ from lifesigns import _outputs
 from lifesigns._errors import UsageError
 from lifesigns._outputs import STDOUT
 from lifesigns.report import Report
+from lifesigns.report.github import to_github
 from lifesigns.report.joined import Joined, Part
 from lifesigns.rules import Selection
 from lifesigns.store import read_findings, read_run
@@ -21,6 +22,7 @@ def show(
     json_output: bool = False,
     sarif_path: Path | None = None,
     selection: Selection | None = None,
+    output_format: str = "text",
 ) -> int:
     """Print the report of the run file at `path` to standard output.
 
@@ -30,6 +32,7 @@ def show(
         json_output: Print the report's JSON form instead of text.
         sarif_path: Where to write the report as SARIF.
         selection: Which rules are asked; anything but all has the trace judged anew.
+        output_format: `github` adds an annotation for each finding to the text.
 
     Returns:
         The exit code, 0.
@@ -44,6 +47,8 @@ def show(
         print(json.dumps(report.to_json(), indent=2))
     elif sarif_path != STDOUT:
         report.print(file=sys.stdout)
+        if output_format == "github":
+            print(to_github(report.trace, report.findings), end="")
     if sarif_path is not None:
         _outputs.write(sarif_path, report.sarif_text())
     return 0

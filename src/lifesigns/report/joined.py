@@ -91,6 +91,11 @@ class Joined:
         return self.report.ok
 
     @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Those of all together, and those of single processes."""
+        return self.report.findings
+
+    @property
     def trace(self) -> Trace:
         """The merged run."""
         return self.report.trace

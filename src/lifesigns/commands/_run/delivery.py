@@ -14,6 +14,7 @@ from lifesigns import _outputs
 from lifesigns._errors import LifesignsError
 from lifesigns.commands._run.outlet import Outlet
 from lifesigns.report import Report
+from lifesigns.report.github import to_github
 from lifesigns.report.joined import Joined
 
 Delivered = TypeVar("Delivered", Report, Joined)
@@ -32,6 +33,8 @@ class Delivery:
     stderr: Outlet
     prints: bool = True
     """Whether the report is printed, too."""
+    annotates: bool = False
+    """Whether the findings follow it as annotations of GitHub."""
 
     def __call__(self, made: Callable[[], Delivered]) -> Delivered | None:
         """Makes, prints and writes the report; None if it could not be made."""
@@ -40,6 +43,9 @@ class Delivery:
             report = made()
             with self._undelivered():
                 self.stderr.write(report.print if self.prints else _nothing)
+                if self.prints and self.annotates:
+                    marks = to_github(report.trace, report.findings)
+                    self.stderr.write(lambda file: file.write(marks))
             with self._undelivered():
                 self._write(self.json_path, report.json_text)
             with self._undelivered():
