@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -27,7 +29,8 @@ class Session:
     """A callback's own part of every integration; a trainer's events call `_begin` and `_end`.
 
     A trainer that does not tell of exceptions leaves the end to a `with` block around the training;
-    without one, it comes with the next training, when the callback is collected, or at exit.
+    without one, it comes with the next training or at exit, and a callback that is collected
+    detaches without a report.
 
     Args:
         show: Print the report to standard error when training ends.
@@ -41,7 +44,8 @@ class Session:
         super().__init__()
         self._show, self._html, self._watching = show, html, watching
         self._watcher: Watcher | None = None
-        self._last_word: weakref.finalize[Any, Any] | None = None
+        self._at_exit: Callable[[], None] | None = None
+        """Ends the training that goes on, should Python exit; None where none does."""
 
     @property
     def watcher(self) -> Watcher:
@@ -86,7 +90,7 @@ class Session:
         self._end(error)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_watcher": None, "_last_word": None}
+        return {**self.__dict__, "_watcher": None, "_at_exit": None}
 
     def _begin(self, model: Any = None, optimizers: Iterable[Any] = ()) -> None:
         """Watches from here on; a training before that had no end has one now.
@@ -99,9 +103,8 @@ class Session:
         network = model if isinstance(model, nn.Module) else None
         known = [o for o in optimizers if isinstance(o, Optimizer)]
         self._watcher = watch(network, known or None, **self._watching)
-        self._last_word = weakref.finalize(
-            self, _close, self._watcher, self._show, self._html, os.getpid()
-        )
+        self._at_exit = partial(_exits, weakref.ref(self), os.getpid())
+        atexit.register(self._at_exit)
 
     def _end(self, error: BaseException | None = None) -> None:
         """Detaches and reports; only the first call after `_begin` does anything.
@@ -112,24 +115,21 @@ class Session:
         self._finish(outcome_of(error))
 
     def _finish(self, outcome: str) -> None:
-        found = self._last_word.detach() if self._last_word is not None else None
-        if found is not None:
-            _, close, arguments, _ = found
-            close(*arguments, outcome)
+        if self._at_exit is None:
+            return
+        atexit.unregister(self._at_exit)
+        self._at_exit = None
+        report, rank = self.watcher.detach(outcome), rank_here()
+        if self._show and (rank is None or rank.number == 0):
+            report.print()
+        if self._html is not None:
+            try:
+                report.write_html(placed(Path(self._html), rank))
+            except LifesignsError as error:  # training is over, and its result not ours to lose
+                print(f"lifesigns: {error}", file=sys.stderr)
 
 
-def _close(
-    watcher: Watcher, show: bool, html: str | Path | None, process: int, outcome: str = ""
-) -> None:
-    """Ends a watched training, unless in a process that was forked from it."""
-    if os.getpid() != process:
-        return
-    report = watcher.detach(outcome or outcome_of(getattr(sys, "last_value", None)))
-    rank = rank_here()
-    if show and (rank is None or rank.number == 0):
-        report.print()
-    if html is not None:
-        try:
-            report.write_html(placed(Path(html), rank))
-        except LifesignsError as error:  # the training is over, and its result is not ours to lose
-            print(f"lifesigns: {error}", file=sys.stderr)
+def _exits(session: weakref.ref[Session], process: int) -> None:
+    """Python exits while a training goes on; in a process that was forked, nothing ends."""
+    if (alive := session()) is not None and os.getpid() == process:
+        alive._finish(outcome_of(getattr(sys, "last_value", None)))
