@@ -163,6 +163,7 @@ def accelerate(eye, body):
 
 
 def fastai(eye, body):
+    from fastai.callback import progress  # noqa: F401  gives a learner `no_bar`
     from fastai.data.core import DataLoaders
     from fastai.learner import Learner
 

@@ -135,6 +135,7 @@ def _accelerate():
 
 
 def _fastai():
+    from fastai.callback import progress  # noqa: F401  gives a learner its bar
     from fastai.data.core import DataLoaders
     from fastai.learner import Learner
 
