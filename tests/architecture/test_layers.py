@@ -46,8 +46,15 @@ def test_help_is_printed_without_importing_torch():
 
 
 def test_the_public_api_is_this_and_nothing_else():
-    names = ["Report", "TrainingStopped", "Watcher", "__version__", "check", "watch"]
-    assert sorted(lifesigns.__all__) == names
+    assert sorted(lifesigns.__all__) == [
+        "Report",
+        "TrainingStopped",
+        "Watcher",
+        "__version__",
+        "check",
+        "proof",
+        "watch",
+    ]
 
 
 def test_each_public_name_is_there_and_documented():
