@@ -6,6 +6,8 @@ import pytest
 
 from lifesigns.records import RunInfo, Trace
 from lifesigns.report.joined import Joined, Part
+from lifesigns.report.language import Language
+from lifesigns.report.sentences import in_other_words
 from lifesigns.rules import Selection, all_rules, judge
 from lifesigns.rules import testing as examples
 
@@ -41,6 +43,9 @@ def test_what_holds_on_one_rank_only_is_found_and_says_so():
 
     symptom = report.report.findings[0].symptom
     assert symptom.startswith("on rank 1 of 4: ")
+    in_chinese = in_other_words(Language.CHINESE, report.report.findings[0].rule, symptom)
+    assert in_chinese is not None
+    assert in_chinese.startswith("在 4 个进程中的 rank 1 上：")
     assert not report.ok
 
 
