@@ -55,7 +55,7 @@ def test_ranks_that_are_missing_are_named_with_the_reason():
     report = joined(trace, trace, world=3, missing={2: "left no run here"})
 
     lines = list(report.lines())
-    assert lines[0] == "ranks 0 and 1 of 3 are part of this report"
+    assert lines[0] == "ranks 0 and 1 of 3 are in this report"
     assert "rank 2 left no run here" in lines
     assert report.to_json()["ranks"]["missing"] == {"2": "left no run here"}
 
