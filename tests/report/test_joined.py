@@ -6,6 +6,8 @@ import pytest
 
 from lifesigns.records import RunInfo, Trace
 from lifesigns.report.joined import Joined, Part
+from lifesigns.report.language import Language
+from lifesigns.report.sentences import in_other_words
 from lifesigns.rules import Selection, all_rules, judge
 from lifesigns.rules import testing as examples
 
@@ -41,6 +43,9 @@ def test_what_holds_on_one_rank_only_is_found_and_says_so():
 
     symptom = report.report.findings[0].symptom
     assert symptom.startswith("on rank 1 of 4: ")
+    in_chinese = in_other_words(Language.CHINESE, report.report.findings[0].rule, symptom)
+    assert in_chinese is not None
+    assert in_chinese.startswith("在 4 个进程中的 rank 1 上：")
     assert not report.ok
 
 
@@ -50,7 +55,7 @@ def test_ranks_that_are_missing_are_named_with_the_reason():
     report = joined(trace, trace, world=3, missing={2: "left no run here"})
 
     lines = list(report.lines())
-    assert lines[0] == "ranks 0 and 1 of 3 are part of this report"
+    assert lines[0] == "ranks 0 and 1 of 3 are in this report"
     assert "rank 2 left no run here" in lines
     assert report.to_json()["ranks"]["missing"] == {"2": "left no run here"}
 

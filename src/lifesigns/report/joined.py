@@ -117,10 +117,11 @@ class Joined:
 
     def lines(self) -> Iterator[str]:
         """What is to be said of the processes."""
-        every = len(self.heard) == self.world
-        yield f"{_listed(self.heard)} of {self.world}{'' if every else ' are part of this report'}"
-        for number, why in sorted(self.missing.items()):
-            yield f"rank {number} {why}"
+        verb = "is" if len(self.heard) == 1 else "are"
+        whole = len(self.heard) == self.world
+        yield f"{_listed(self.heard)} of {self.world}{'' if whole else f' {verb} in this report'}"
+        for why in dict.fromkeys(self.missing.values()):
+            yield f"{_listed([n for n, reason in self.missing.items() if reason == why])} {why}"
         if self.spread:
             yield "parameters are sharded: they are judged with the parts of these ranks together"
         yield from self.differences

@@ -7,6 +7,7 @@ from functools import reduce
 
 import numpy as np
 
+from lifesigns.evidence import Run
 from lifesigns.records import Kind, Trace, UnitSums
 from lifesigns.records.merging import by_pass
 
@@ -78,7 +79,7 @@ def _sizes(traces: Traces) -> Iterator[str]:
     }
     for what, each in (
         ("the RMS of the input", {n: b.rms for n, b in batches.items() if b is not None}),
-        ("the last tenth of the loss", {n: _end(t) for n, t in traces.items()}),
+        ("the last fifth of the loss", {n: _end(t) for n, t in traces.items()}),
     ):
         sizes = [abs(value) for value in each.values()]
         if len(sizes) < len(traces) or not np.isfinite(sizes).all():
@@ -117,8 +118,9 @@ def _active(trace: Trace) -> dict[str, float]:
 
 
 def _end(trace: Trace) -> float:
-    values = trace.losses.stream(0)
-    return float(np.mean(values[-max(len(values) // 10, 1) :])) if len(values) else float("nan")
+    """The mean of the last fifth of the first loss."""
+    losses = Run.of(trace).losses
+    return losses[0].course.end if losses else float("nan")
 
 
 def _merged(sums: Iterator[UnitSums]) -> UnitSums | None:

@@ -38,6 +38,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     Args:
         item: The test.
     """
+    __tracebackhide__ = True
     marker = item.get_closest_marker(MARKER)
     if marker is None:
         return (yield)

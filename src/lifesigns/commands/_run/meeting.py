@@ -32,7 +32,8 @@ SHARED = "LIFESIGNS_RANKS"
 PATIENCE = 15.0
 """Seconds that the first process waits for the others at its end."""
 IN_A_HURRY = 3.0
-"""The same, where a signal ends it: whoever sent it soon sends one that cannot be answered."""
+"""The same, where a signal ends it, as whoever sent it soon sends one that cannot be answered; and
+where none of those that are missing has even begun here."""
 POLL = 0.05
 STOP = "stop"
 """A file by which one process ends the training of all."""
@@ -71,6 +72,8 @@ class Meeting:
         """Where this process writes its run."""
         self._note = Note(os.getpid(), socket.gethostname(), str(self.run_file.absolute()))
         self._leave(self._note)
+        if self.leads:  # nobody can have asked for an end yet, but an earlier training may
+            (self._folder / STOP).unlink(missing_ok=True)
 
     @property
     def leads(self) -> bool:
@@ -87,19 +90,22 @@ class Meeting:
         first = self._read(0)
         return first is None or first.ended or _is_alive(first)
 
-    def join(self, own: Report, selection: Selection, *, hurry: bool = False) -> Joined:
+    def join(self, own: Report, selection: Selection, is_hurried: Callable[[], bool]) -> Joined:
         """Waits for the others, and joins what they have seen.
 
         Args:
             own: The report on this process.
             selection: Which rules are asked.
-            hurry: Whether to wait only a moment.
+            is_hurried: Whether somebody wants this process to end.
         """
-        patience = IN_A_HURRY if hurry else PATIENCE
-        deadline = time.monotonic() + patience
-        others = range(1, self.rank.world)
-        while time.monotonic() < deadline and not all(self._is_done(n) for n in others):
+        began, others = time.monotonic(), range(1, self.rank.world)
+        while waited := [n for n in others if not self._is_done(n)]:
+            unknown = all(self._read(n) is None for n in waited)
+            patience = IN_A_HURRY if unknown or is_hurried() else PATIENCE
+            if time.monotonic() - began > patience:
+                break
             time.sleep(POLL)
+        patience = time.monotonic() - began
         parts, missing = {0: Part(own.trace, own.findings)}, {}
         for number in others:
             part = self._part(number, selection, patience)
@@ -146,8 +152,8 @@ class Meeting:
         note = self._read(number)
         if note is None:
             return (
-                "left no run here: it was not watched, or is on another machine (name a folder "
-                f"that all see in {SHARED})"
+                "left no run here: not watched, or on another machine (name a folder that all see "
+                f"in {SHARED})"
             )
         try:
             trace = read_run(Path(note.run_file))
@@ -155,8 +161,8 @@ class Meeting:
                 return Part(trace, read_findings(Path(note.run_file)))
         except LifesignsError as error:
             return f"left a run that cannot be read: {error}"
-        seconds = f"{patience:g} s"
-        why = f"had not ended {seconds} later" if _is_alive(note) else "died without a report"
+        alive = _is_alive(note)
+        why = f"had not ended {patience:.0f} s later" if alive else "died without a report"
         return Part(trace, selection.judge(trace).findings, f"{why}: its run up to then was read")
 
     def _path(self, number: int) -> Path:

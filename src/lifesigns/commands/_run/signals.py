@@ -104,6 +104,36 @@ class Farewell:
         os.kill(os.getpid(), number)
 
 
+class PutOff:
+    """Within the block, a signal that would end this process waits until the block is over.
+
+    A launcher ends all processes as soon as one has failed, also those that just report on it.
+    """
+
+    def __init__(self) -> None:
+        self._come: list[int] = []
+        self._taken: list[int] = []
+
+    @property
+    def has_come(self) -> bool:
+        """Whether one is waiting."""
+        return bool(self._come)
+
+    def __enter__(self) -> PutOff:
+        if threading.current_thread() is threading.main_thread():
+            for number in SIGNALS:
+                if signal.getsignal(number) == signal.SIG_DFL:
+                    signal.signal(number, lambda number, _: self._come.append(number))
+                    self._taken.append(number)
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        for number in self._taken:
+            signal.signal(number, signal.SIG_DFL)
+        for number in self._come[:1]:
+            os.kill(os.getpid(), number)
+
+
 def _is_recording(frame: FrameType | None) -> bool:
     while frame is not None:
         file = frame.f_code.co_filename

@@ -9,6 +9,7 @@ from pathlib import Path
 from lifesigns._ranks import PLACE, Rank, filled, placed
 from lifesigns.commands._run.delivery import Delivery
 from lifesigns.commands._run.meeting import Meeting, meeting
+from lifesigns.commands._run.signals import PutOff
 from lifesigns.report import Report
 from lifesigns.rules import Selection
 
@@ -77,17 +78,18 @@ class Together:
         place = self.place
         if place is None:
             return self._own(made)
-        own = replace(self._own, prints=False)(made)
-        place.end()
-        if own is not None:
-            self._deliver(own, place)
-        place.close()
+        with PutOff() as signals:
+            own = replace(self._own, prints=False)(made)
+            place.end()
+            if own is not None:
+                is_ending = own.trace.info.outcome.startswith("ended by")
+                self._deliver(own, place, lambda: is_ending or signals.has_come)
+            place.close()
         return own
 
-    def _deliver(self, own: Report, place: Meeting) -> None:
+    def _deliver(self, own: Report, place: Meeting, is_hurried: Callable[[], bool]) -> None:
         if place.leads:
-            hurry = own.trace.info.outcome.startswith("ended by")
-            self._joint(lambda: place.join(own, self._selection, hurry=hurry))
+            self._joint(lambda: place.join(own, self._selection, is_hurried))
             if self._save is not None and PLACE not in str(self._save):
                 self.say(f"each rank has kept its own run, this one {place.run_file}.")
         elif not place.is_led():
