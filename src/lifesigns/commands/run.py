@@ -33,13 +33,13 @@ from lifesigns.commands._run.launching import hint, is_launcher, with_children_w
 from lifesigns.commands._run.outlet import Outlet
 from lifesigns.commands._run.signals import Farewell
 from lifesigns.commands._run.stopper import Stopper
-from lifesigns.commands._run.together import Together, in_ranks
 from lifesigns.records import RunInfo
 from lifesigns.report import Report
 from lifesigns.rules import Selection
 
 if TYPE_CHECKING:
     from lifesigns.commands._run.live_page import LivePage
+    from lifesigns.commands._run.together import Together
     from lifesigns.watch import Watcher
 
 _PACKAGE = str(Path(__file__).parents[1]) + os.sep
@@ -114,7 +114,7 @@ def run(
     stopper = Stopper(max_steps, stop_on)
     outlets = Outlet(sys.stdout), Outlet(sys.stderr)
     alone = Delivery(*texts, *outlets, annotates=output_format == "github")
-    delivery, save = in_ranks(alone, save, selection or Selection(), rank)
+    delivery, save = _in_ranks(alone, save, selection or Selection(), rank)
     watch = partial(
         Watcher,
         every=every,
@@ -131,7 +131,7 @@ def run(
     else:
         watcher, page = watch(save=save), None
     stopper.findings = lambda: watcher.findings
-    stopper.place = delivery.place if isinstance(delivery, Together) else None
+    stopper.place = getattr(delivery, "place", None)
     last = _LastWord(watcher, delivery, stopper, is_check, page)
     last.farewell.install()
     ending = _execute(_as_module if module else _as_script, target, arguments)
@@ -143,6 +143,16 @@ def run(
     if ending.code == INTERRUPTED and ending.outcome == "interrupted":
         raise Interrupted
     return ending.code
+
+
+def _in_ranks(
+    alone: Delivery, save: Path | None, selection: Selection, rank: Rank | None
+) -> tuple[Delivery | Together, Path | None]:
+    if rank is None:
+        return alone.at(lambda path: filled(path, None)), save and filled(save, None)
+    from lifesigns.commands._run.together import in_ranks  # with SQLite: only ranks pay for it
+
+    return in_ranks(alone, save, selection, rank)
 
 
 def _launch(target: str, arguments: list[str], module: bool) -> int:

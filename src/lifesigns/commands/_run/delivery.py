@@ -6,7 +6,7 @@ import contextlib
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -53,6 +53,19 @@ class Delivery:
             with self._undelivered():
                 self._write(self.html_path, report.html)
         return report
+
+    def at(self, path: Callable[[Path], Path | None]) -> Delivery:
+        """The same with other files.
+
+        Args:
+            path: Where a file is written instead; None for not at all.
+        """
+        return replace(
+            self,
+            json_path=self.json_path and path(self.json_path),
+            sarif_path=self.sarif_path and path(self.sarif_path),
+            html_path=self.html_path and path(self.html_path),
+        )
 
     def say(self, text: str) -> None:
         """One line of our own on standard error, if it can be written.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lifesigns.commands._run.meeting import Meeting
 from lifesigns.records import Severity
+
+if TYPE_CHECKING:
+    from lifesigns.commands._run.meeting import Meeting
 
 
 class Stopper:

@@ -15,32 +15,21 @@ from lifesigns.rules import Selection
 
 
 def in_ranks(
-    delivery: Delivery, save: Path | None, selection: Selection, rank: Rank | None
+    delivery: Delivery, save: Path | None, selection: Selection, rank: Rank
 ) -> tuple[Delivery | Together, Path | None]:
-    """How a process delivers its report, and where it writes its run file.
+    """How one of several processes delivers its report, and where it writes its run file.
 
     Args:
         delivery: As for a process that trains alone.
         save: Where the user wants run files.
         selection: Which rules are asked.
-        rank: Which of several processes this is; None if it trains alone.
+        rank: Which of the processes this is.
     """
-    if rank is None:
-        return _with(delivery, lambda path: filled(path, None)), save and filled(save, None)
     place = meeting(save, rank, delivery.say)
-    own = _with(delivery, lambda path: filled(path, rank) if PLACE in str(path) else None)
-    joint = _with(delivery, lambda path: None if PLACE in str(path) else path)
+    own = delivery.at(lambda path: filled(path, rank) if PLACE in str(path) else None)
+    joint = delivery.at(lambda path: None if PLACE in str(path) else path)
     run_file = place.run_file if place else save and placed(save, rank)
     return Together(own, joint, place, selection, save), run_file
-
-
-def _with(delivery: Delivery, path: Callable[[Path], Path | None]) -> Delivery:
-    return replace(
-        delivery,
-        json_path=delivery.json_path and path(delivery.json_path),
-        sarif_path=delivery.sarif_path and path(delivery.sarif_path),
-        html_path=delivery.html_path and path(delivery.html_path),
-    )
 
 
 class Together:
