@@ -140,8 +140,8 @@ def slowdown(folder: Path, pairs: int, steps: int) -> None:
     cpu: dict[bool, list[float]] = {False: [], True: []}
     writing: dict[bool, list[float]] = {False: [], True: []}
     with lifesigns.watch(training.model, every=10, save=path) as watcher, served(path) as pages:
-        file = Timed(watcher._file)
-        watcher._file = file  # type: ignore[assignment]
+        file = Timed(watcher._run.file)
+        watcher._run.file = file  # type: ignore[assignment]
         training.run(steps)
         for pair in range(pairs):
             for is_open in (False, True) if pair % 2 else (True, False):

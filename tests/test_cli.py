@@ -55,7 +55,7 @@ def runs(monkeypatch):
     return replaced(monkeypatch, "lifesigns.commands.run", "run", code=7)
 
 
-UNSELECTED = {"sarif_path": None, "selection": Selection()}
+UNSELECTED = {"sarif_path": None, "selection": Selection(), "output_format": "text"}
 DEFAULTS = {
     "module": False,
     "every": None,
@@ -69,6 +69,7 @@ DEFAULTS = {
     "html_path": None,
     "live": False,
     "selection": Selection(),
+    "output_format": "text",
 }
 
 

@@ -65,7 +65,6 @@ def test_an_exception_in_the_block_is_the_outcome_and_passes_through():
         ({"every": "3"}, "every='3'"),
         ({"every": True}, "every=True"),
         ({"budget": "1%"}, "budget='1%': expected a share"),
-        ({"budget": None}, "budget=None"),
         ({"budget": float("nan")}, "budget=nan"),
         ({"optimizer": "adam"}, "optimizer: str given, a torch.optim.Optimizer expected"),
         ({"optimizer": 3}, "optimizer: int given"),

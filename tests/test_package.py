@@ -14,6 +14,9 @@ from lifesigns._errors import MissingExtraError, UsageError, extra
 ROOT = Path(__file__).parents[1]
 CORE = {"numpy", "torch", "rich", "typer", "tomli"}
 BLOCKED = ("sklearn", "scipy", "latex2mathml")
+OF_INTEGRATIONS = {path.stem for path in ROOT.glob("src/lifesigns/integrations/[a-z]*.py")} | {
+    "pandas"
+}
 WITHOUT_EXTRAS = f"""
 import sys
 sys.modules.update(dict.fromkeys({BLOCKED}))  # with None there, importing fails as if missing
@@ -132,11 +135,17 @@ def test_the_core_requires_these_packages_and_nothing_else(metadata):
 
 
 def test_the_extra_for_developers_holds_all_the_others(metadata):
-    others = set(metadata.get_all("Provides-Extra")) - {"dev"}
+    others = set(metadata.get_all("Provides-Extra")) - {"dev", "integrations"} - OF_INTEGRATIONS
 
     assert {"lab", "docs"} <= others
     for name in others:
         assert required(metadata, name) <= required(metadata, "dev")
+
+
+def test_each_integration_has_an_extra_that_is_tested_with_the_others(metadata):
+    assert set(metadata.get_all("Provides-Extra")) >= OF_INTEGRATIONS
+    for name in OF_INTEGRATIONS - {"fastai"}:  # whose torchvision has to fit the build of torch
+        assert required(metadata, name) <= required(metadata, "integrations")
 
 
 def test_the_wheel_holds_the_licence_of_everything_in_it(wheel, metadata):

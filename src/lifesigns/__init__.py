@@ -15,16 +15,18 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lifesigns._errors import TrainingStopped
     from lifesigns.check import check
     from lifesigns.prove.front import proof
     from lifesigns.report import Report
     from lifesigns.watch import Watcher, watch
 
 __version__ = "0.1.0"
-__all__ = ["Report", "Watcher", "__version__", "check", "proof", "watch"]
+__all__ = ["Report", "TrainingStopped", "Watcher", "__version__", "check", "proof", "watch"]
 
 _HOMES = {
     "Report": "report",
+    "TrainingStopped": "_errors",
     "Watcher": "watch",
     "check": "check",
     "proof": "prove.front",

@@ -37,6 +37,27 @@ class Interrupted(BaseException):
     """Ctrl-C ended the user's script, and is to end this process in the same way."""
 
 
+class TrainingStopped(LifesignsError):
+    """A watched training was ended because of a finding, as `watch(stop_on=...)` asked for."""
+
+    finding: Any = None
+    """The `Finding` that ended it."""
+    step: int = 0
+    """How many steps were made."""
+
+
+class Meant(Exception):
+    """Carries an exception that is meant for the user's training past what guards that.
+
+    Args:
+        error: What the training is to see.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(error)
+        self.error = error
+
+
 class MissingExtraError(UsageError, ImportError):
     """A package of an extra is not installed. It is an `ImportError`, too, to those who try one."""
 

@@ -15,6 +15,7 @@ import typer
 
 from lifesigns._errors import cut
 from lifesigns._outputs import STDOUT, report_file
+from lifesigns._ranks import filled, rank_here
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,6 +28,13 @@ class StopOn(str, Enum):
     """What ends a run early."""
 
     error = "error"
+
+
+class Format(str, Enum):
+    """What is printed."""
+
+    text = "text"
+    github = "github"
 
 
 class Align(str, Enum):
@@ -64,7 +72,7 @@ def writable(path: Path | None) -> Path | None:
         UsageError: No report may be written there; the message says why.
     """
     if path is not None and path != STDOUT:
-        report_file(path)
+        report_file(filled(path, rank_here()))
     return path
 
 
@@ -76,9 +84,19 @@ AsModule = Annotated[
     bool, typer.Option("-m", help="SCRIPT is the name of a module, as in python -m.")
 ]
 RunFile = Annotated[Path, typer.Argument(metavar="RUN", help="A run file (run --save RUN).")]
+RanksFiles = Annotated[
+    list[Path],
+    typer.Argument(metavar="RUN...", help="A run file, or those of all ranks: one report."),
+]
 Every = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Record each N-th step; 1 records all.")
 ]
+MaxSteps = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="End the run after N steps.")
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Raise the recorder's own failures.")]
+Live = Annotated[bool, typer.Option("--live", help="Serve the page of the run while it trains.")]
+Opened = Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser here.")]
 Save = Annotated[
     Path | None,
     typer.Option(metavar="RUN", help="Write a run file while training, for lifesigns show."),
@@ -119,6 +137,10 @@ SarifFile = Annotated[
         callback=writable,
         help="Also write SARIF 2.1.0 there; - is standard output.",
     ),
+]
+OutputFormat = Annotated[
+    Format,
+    typer.Option(metavar="text|github", help="github: also print each finding as an annotation."),
 ]
 HtmlFile = Annotated[
     Path | None,
@@ -214,9 +236,9 @@ RuleOrTopic = Annotated[
     ),
 ]
 Checked = Annotated[
-    str,
+    list[str],
     typer.Argument(
-        metavar="FILE[:FACTORY]",
+        metavar="FILE[:FACTORY]...",
         help="A function that returns (model, batch, loss_fn), or a script, which is run up to "
         "the end of its first training step.",
     ),

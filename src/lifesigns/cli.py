@@ -19,7 +19,6 @@ from lifesigns._errors import Interrupted, LifesignsError, UsageError
 from lifesigns._streams import UNWRITABLE, fail, provide, send_off
 
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,  # the traceback of a user's script is shown as it is
     rich_markup_mode=None,
@@ -76,19 +75,14 @@ def run(
     json: opt.JsonFile = None,
     save: opt.Save = None,
     stop_on: opt.Stop = None,
-    max_steps: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="End the run after N steps.")
-    ] = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Raise the recorder's own failures.")
-    ] = False,
+    max_steps: opt.MaxSteps = None,
+    strict: opt.Strict = False,
     sarif: opt.SarifFile = None,
     html: opt.HtmlFile = None,
     select: opt.Select = None,
     ignore: opt.Ignore = None,
-    live: Annotated[
-        bool, typer.Option("--live", help="Serve the page of the run while it trains.")
-    ] = False,
+    live: opt.Live = False,
+    output_format: opt.OutputFormat = opt.Format.text,
 ) -> None:
     """Run a training script unchanged, watch it, report."""
     if every is not None and budget is not None:
@@ -113,6 +107,7 @@ def run(
         html_path=html,
         selection=opt.selected(settings, select, ignore),
         live=live,
+        output_format=output_format.value,
     )
     raise typer.Exit(code)
 
@@ -178,33 +173,38 @@ def prove(
 
 @app.command()
 def check(
-    target: opt.Checked,
+    targets: opt.Checked,
     json: opt.JsonFile = None,
     sarif: opt.SarifFile = None,
     select: opt.Select = None,
     ignore: opt.Ignore = None,
+    output_format: opt.OutputFormat = opt.Format.text,
 ) -> None:
     """Judge a network by one training step, before training."""
-    file = Path(target if Path(target).is_file() else target.rpartition(":")[0])
+    file = Path(targets[0] if Path(targets[0]).is_file() else targets[0].rpartition(":")[0])
     chosen = opt.selected(opt.settings_of(file), select, ignore)
     from lifesigns.commands.check import check as command
 
-    raise typer.Exit(command(target, json_path=json, sarif_path=sarif, selection=chosen))
+    form = output_format.value
+    code = command(*targets, json_path=json, sarif_path=sarif, selection=chosen, output_format=form)
+    raise typer.Exit(code)
 
 
 @app.command()
 def show(
-    path: opt.RunFile,
+    paths: opt.RanksFiles,
     json: opt.AsJson = False,
     sarif: opt.SarifFile = None,
     select: opt.Select = None,
     ignore: opt.Ignore = None,
+    output_format: opt.OutputFormat = opt.Format.text,
 ) -> None:
     """Print the report of a stored run."""
     from lifesigns.commands.show import show as command
 
-    selection = opt.selected(opt.settings_of(Path.cwd()), select, ignore)
-    code = command(path, json_output=json, sarif_path=sarif, selection=selection)
+    chosen = opt.selected(opt.settings_of(Path.cwd()), select, ignore)
+    form = output_format.value
+    code = command(*paths, json_output=json, sarif_path=sarif, selection=chosen, output_format=form)
     raise typer.Exit(code)
 
 
@@ -245,9 +245,7 @@ def live(
     path: opt.RunFile,
     host: opt.Host = "127.0.0.1",
     port: opt.Port = 0,
-    opened: Annotated[
-        bool, typer.Option("--open/--no-open", help="Open the page in a browser here.")
-    ] = False,
+    opened: opt.Opened = False,
     select: opt.Select = None,
     ignore: opt.Ignore = None,
 ) -> None:

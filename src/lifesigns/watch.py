@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
+import weakref
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from numbers import Integral, Real
 from pathlib import Path
 from types import TracebackType
@@ -13,20 +12,26 @@ from typing import Any
 from torch import nn
 from torch.optim import Optimizer
 
-from lifesigns._errors import LifesignsError, UsageError
+from lifesigns._errors import UsageError
+from lifesigns._ranks import PLACE, placed, rank_here
+from lifesigns._watching.held import free, hold
+from lifesigns._watching.looks import OnFinding, Stop
+from lifesigns._watching.project import selected, settings_here
+from lifesigns._watching.run import WatchedRun, outcome_of, say
 from lifesigns.record import Recorder
-from lifesigns.records import Finding, Quantity, RunInfo, Snapshot, Trace
-from lifesigns.report import Report
+from lifesigns.records import Finding, RunInfo, Snapshot, Trace
+from lifesigns.report import Log, Logs, Report
 from lifesigns.rules import Selection
 
-FLUSH_SECONDS = 1.0
-"""How often the losses between two snapshots are written to the run file."""
-VERDICT = frozenset({Quantity.LOSS})
-"""What the verdict on a run is judged by, whatever rules are asked."""
+__all__ = ["Watcher", "outcome_of", "watch"]
+BUDGET = 0.01
+"""Share of the training time that watching may cost, where nobody says otherwise."""
 
 
 class Watcher:
     """Watches training from its construction until `detach`, or for a `with` block.
+
+    A watcher that is collected, because nobody holds it any more, detaches.
 
     Args:
         model: See `watch`, like the arguments that follow.
@@ -39,6 +44,9 @@ class Watcher:
         selection: Which rules are asked.
         on_snapshot: Called with each snapshot.
         on_cycle: Called with the number of completed steps after each; may raise to end the run.
+        on_finding: Called with each new finding.
+        stop_on: Severities or rules that end the run.
+        log_to: Trackers that get the layers' numbers and the findings.
     """
 
     def __init__(
@@ -47,31 +55,42 @@ class Watcher:
         optimizer: Optimizer | Iterable[Optimizer] | None = None,
         *,
         every: int | None = None,
-        budget: float = 0.01,
+        budget: float = BUDGET,
         save: str | Path | None = None,
         strict: bool = False,
         info: RunInfo | None = None,
         selection: Selection | None = None,
         on_snapshot: Callable[[Snapshot], None] | None = None,
         on_cycle: Callable[[int], None] | None = None,
+        on_finding: OnFinding | None = None,
+        stop_on: str | Iterable[str] | None = None,
+        log_to: Iterable[Log] = (),
     ) -> None:
-        _check_arguments(model, every, budget)
+        _check_arguments(model, every, budget, on_finding)
         optimizers = _as_optimizers(optimizer)
-        self._info, self._selection = info or RunInfo(), selection or Selection()
-        self._file = None if save is None else _RunFile(Path(save), self._info)
-        self._on_snapshot, self._on_cycle = on_snapshot, on_cycle
-        self._recorder = Recorder(
+        stop = None if stop_on is None else Stop(stop_on)
+        self._run = run = WatchedRun(
+            info or _info(),
+            selection or Selection(),
+            None if save is None else _placed(Path(save)),
+            on_snapshot=on_snapshot,
+            on_cycle=on_cycle,
+            on_finding=on_finding,
+            stop=stop,
+            logs=Logs(log_to),
+        )
+        recorder = Recorder(
             model,
             optimizers,
             every=every,
             budget=budget,
             strict=strict,
-            needs=self._selection.reads | VERDICT,
-            on_snapshot=self._snapshot if self._file or on_snapshot else None,
-            on_cycle=self._cycle if self._file or on_cycle else None,
+            needs=run.needs,
+            on_snapshot=run.on_snapshot,
+            on_cycle=run.on_cycle,
         )
-        self._report: Report | None = None
-        self._recorder.start()
+        run.begin(recorder)
+        weakref.finalize(self, run.let_go).atexit = False
 
     def detach(self, outcome: str = "finished") -> Report:
         """Stops watching, completes the run file, and returns the report. May be called twice.
@@ -82,23 +101,12 @@ class Watcher:
         Returns:
             The same report each time.
         """
-        if self._report is None:
-            self._recorder.stop()
-            self._info = replace(self._info, outcome=outcome)
-            trace, began = self.trace, time.perf_counter()
-            report = self._judged(trace)
-            cost = replace(trace.cost, judging=time.perf_counter() - began)
-            self._report = replace(report, trace=replace(trace, cost=cost))
-            if self._file is not None:
-                self._file.finish(self._recorder, self._report)
-        return self._report
+        return self._run.end(outcome)
 
     @property
     def trace(self) -> Trace:
         """Everything recorded so far."""
-        trace = self._recorder.trace()
-        failure = () if self._file is None else self._file.failures
-        return replace(trace, info=self._info, unseen=trace.unseen + failure)
+        return self._run.trace
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -108,12 +116,7 @@ class Watcher:
     @property
     def report(self) -> Report:
         """The report on everything so far."""
-        if self._report is not None:
-            return self._report
-        return self._judged(self.trace)
-
-    def _judged(self, trace: Trace) -> Report:
-        return Report.of(trace, self._selection)
+        return self._run.report
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the page of the report on everything so far."""
@@ -130,110 +133,54 @@ class Watcher:
     ) -> None:
         self.detach(outcome_of(error))
 
-    def _snapshot(self, snapshot: Snapshot) -> None:
-        if self._file is not None:
-            self._file.append(snapshot)
-        if self._on_snapshot is not None:
-            self._on_snapshot(snapshot)
-
-    def _cycle(self, step: int) -> None:
-        if self._file is not None:
-            self._file.flush(self._recorder)
-        if self._on_cycle is not None:
-            self._on_cycle(step)
-
-
-class _RunFile:
-    """The run file of a watched run; a disk that fails does not stop the training."""
-
-    def __init__(self, path: Path, info: RunInfo) -> None:
-        from lifesigns.store import RunWriter  # with SQLite: only who saves a run pays for it
-
-        self._writer = RunWriter(path, info)
-        self._losses_written = 0
-        self._flushed = time.monotonic()
-        self.failures: tuple[str, ...] = ()
-
-    def append(self, snapshot: Snapshot) -> None:
-        """Writes a snapshot; the losses up to it follow with the cycle's end."""
-        self._try(lambda: self._writer.append(snapshot))
-        self._flushed = 0.0
-
-    def flush(self, recorder: Recorder) -> None:
-        """Writes the losses so far, at most once a second between snapshots."""
-        now = time.monotonic()
-        if now - self._flushed < FLUSH_SECONDS:
-            return
-        self._flushed = now
-        self._try(lambda: self._write_losses(recorder))
-
-    def finish(self, recorder: Recorder, report: Report) -> None:
-        """Completes and closes the file."""
-
-        def complete() -> None:
-            self._write_losses(recorder)
-            trace = report.trace
-            self._writer.finish(
-                report.findings, trace.info.outcome, cost=trace.cost, steps=trace.steps
-            )
-
-        self._try(complete)
-        self._try(self._writer.close)
-
-    def _write_losses(self, recorder: Recorder) -> None:
-        trace = recorder.trace(self._losses_written)
-        if len(trace.losses.steps):
-            self._writer.losses(trace.losses)
-            self._losses_written += len(trace.losses.steps)
-        self._writer.progress(
-            trace.steps,
-            trace.cost,
-            trace.optimizers,
-            trace.unseen,
-            trace.severed,
-            rates=trace.rates,
-            unreached=trace.unreached,
-            idle=trace.idle,
-            recorded=trace.recorded,
-        )
-
-    def _try(self, write: Callable[[], None]) -> None:
-        try:
-            write()
-        except LifesignsError as error:
-            if not self.failures:
-                self.failures = (f"the run file is incomplete: {error}",)
-
 
 def watch(
     model: nn.Module | None = None,
     optimizer: Optimizer | Iterable[Optimizer] | None = None,
     *,
     every: int | None = None,
-    budget: float = 0.01,
+    budget: float | None = None,
     save: str | Path | None = None,
     strict: bool = False,
-    select: Iterable[str] = (),
-    ignore: Iterable[str] = (),
+    select: Iterable[str] | None = None,
+    ignore: Iterable[str] | None = None,
+    on_finding: OnFinding | None = None,
+    stop_on: str | Iterable[str] | None = None,
+    log_to: Iterable[Log] = (),
 ) -> Watcher:
     """Watches the training of a network; the training itself stays bit-identical.
+
+    What is not given is taken from `[tool.lifesigns]` in the nearest `pyproject.toml` at or above
+    the folder of the program, or the working directory where there is no program, as in a notebook;
+    the per-site ignores always are. A network has one watcher: a second `watch` of it detaches
+    the first, which keeps its report, and says so on standard error.
 
     Args:
         model: The network; None finds the networks that are trained by itself.
         optimizer: The optimizer or optimizers; found by themselves when they step, too.
         every: Record each N-th step; 1 records all. None spaces the recordings by `budget`.
-        budget: Share of the training time that watching may cost.
-        save: Path of a run file to write while training.
+        budget: Share of the training time that watching may cost; 0.01 by default.
+        save: Path of a run file to write while training. `{rank}` in it is the number of this
+            process among those that train together; where it is missing, it is put in.
         strict: Raise the recorder's own failures instead of reporting them.
         select: Rules to ask, by name, code or family (`ACT`); all by default. What none of them
             needs is not measured.
         ignore: Rules not to ask.
+        on_finding: Called once with each new `Finding` (another rule, or another place), in the
+            thread that trains, at the end of a step, and by `detach` with what only the end shows.
+            What it raises is raised there: it is your code. The run is judged at its first steps,
+            then each time it is a quarter longer, and where a step stands out.
+        stop_on: Severities (`error`, `warning`: that or worse) or rules, as text or a list. The
+            first such finding ends the run by `TrainingStopped`, raised where the step ends.
+        log_to: Trackers that get the layers' numbers, and each new finding, such as those in
+            `lifesigns.integrations`. One that fails is named in the report; the training goes on.
 
     Returns:
-        The watcher: a context manager, or a plain object with `detach()`.
+        The watcher: a context manager, or a plain object with `detach()`. Keep it: one that is
+        collected detaches.
 
     Raises:
-        UsageError: An argument is out of range, or `save` is no place for a run file.
+        UsageError: An argument or a setting is out of range, or `save` is no place for a run file.
 
     Example:
         >>> import torch, lifesigns
@@ -243,37 +190,55 @@ def watch(
         >>> watcher.trace.recorded_steps
         1
     """
-    return Watcher(
+    settings = settings_here()
+    if every is None and budget is None:
+        every, budget = settings.every, settings.budget
+    budget = BUDGET if budget is None else budget
+    _check_arguments(model, every, budget, on_finding)
+    optimizers, selection = _as_optimizers(optimizer), selected(settings, select, ignore)
+    if model is not None:
+        free(model)
+    watcher = Watcher(
         model,
-        optimizer,
+        optimizers,
         every=every,
         budget=budget,
         save=save,
         strict=strict,
-        selection=Selection.of(select, ignore),
+        selection=selection,
+        on_finding=on_finding,
+        stop_on=stop_on,
+        log_to=log_to,
     )
+    if model is not None:
+        hold(model, watcher._run)
+    return watcher
 
 
-def outcome_of(error: BaseException | None) -> str:
-    """How a run ended, in the words of `RunInfo.outcome`.
-
-    Args:
-        error: What ended the run; None where it came to its end. `SystemExit` counts as an end.
-    """
-    if error is None or isinstance(error, SystemExit):
-        return "finished"
-    if isinstance(error, KeyboardInterrupt):
-        return "interrupted"
-    return f"failed: {type(error).__name__}"
+def _placed(save: Path) -> Path:
+    """Each process has a run file of its own; the first says so where the user did not."""
+    path, rank = placed(save), rank_here()
+    if rank is not None and rank.number == 0 and path != save and PLACE not in str(save):
+        say(f"{rank.world} processes train together, and each saves its own run: {path}, …")
+    return path
 
 
-def _check_arguments(model: nn.Module | None, every: int | None, budget: float) -> None:
+def _info() -> RunInfo:
+    rank = rank_here()
+    return RunInfo() if rank is None else RunInfo(rank=rank.number, ranks=rank.world)
+
+
+def _check_arguments(
+    model: nn.Module | None, every: int | None, budget: float, on_finding: object
+) -> None:
     if model is not None and not isinstance(model, nn.Module):
         raise UsageError(f"model is a {type(model).__name__}: expected a torch.nn.Module or None")
     if every is not None and not (_is(every, Integral) and every >= 1):
         raise UsageError(f"every={every!r}: expected a whole number from 1 on, such as 10")
     if not (_is(budget, Real) and 0 < budget <= 1):
         raise UsageError(f"budget={budget!r}: expected a share of the training time, such as 0.01")
+    if on_finding is not None and not callable(on_finding):
+        raise UsageError(f"on_finding={on_finding!r}: expected a function that takes a Finding")
 
 
 def _is(value: object, kind: type) -> bool:

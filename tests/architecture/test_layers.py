@@ -48,6 +48,7 @@ def test_help_is_printed_without_importing_torch():
 def test_the_public_api_is_this_and_nothing_else():
     assert sorted(lifesigns.__all__) == [
         "Report",
+        "TrainingStopped",
         "Watcher",
         "__version__",
         "check",

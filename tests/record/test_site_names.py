@@ -1,5 +1,7 @@
 """Sites are named by their module, their operation and the number of the call."""
 
+from types import SimpleNamespace
+
 import torch
 import torch.nn.functional as F
 from oracles.recorded import record, snapshot
@@ -109,3 +111,57 @@ def test_without_forward_hooks_the_nearest_parameter_names_a_site():
     graph = condense(walked, Forward(), lambda leaf: by_id[id(leaf)]).graph
     assert [s.module for s in graph.sites if s.kind is Kind.LINEAR] == ["0", "2"]
     assert [s.module for s in graph.sites if s.kind is Kind.ACTIVATION] == ["0"]
+
+
+class KerasLayer(nn.Module):
+    """What Keras on torch makes: parts and weights that torch lists under other names, or not."""
+
+    def __init__(self, name, forward, weights=(), layers=()):
+        super().__init__()
+        self.name, self.call = name, forward
+        self.__dict__["_layers"] = list(layers)
+        self._torch_params = nn.ParameterDict({f"net/{name}/{k}": p for k, p in weights})
+        self._trainable_variables = [SimpleNamespace(name=k, _value=p) for k, p in weights]
+
+    def forward(self, x):
+        return self.call(x)
+
+
+def dense(name, inputs, outputs):
+    kernel = nn.Parameter(torch.randn(inputs, outputs))
+    return KerasLayer(name, lambda x: torch.relu(x @ kernel), [("kernel", kernel)])
+
+
+def test_layers_of_keras_have_the_names_that_keras_gives_them():
+    block = KerasLayer("block", lambda x: block_inner(x), layers=[block_inner := dense("d", 3, 3)])
+    head = dense("head", 3, 1)
+    model = KerasLayer("model", lambda x: head(block(x)), layers=[block, head])
+    model.optimizer = SimpleNamespace(inner_optimizer=torch.Generator())
+    recorder = Recorder(model, every=1, strict=True)
+    recorder.start()
+    squares(model(torch.randn(4, 3))).backward()
+    recorder.stop()
+
+    trace = recorder.trace()
+    assert [n for n in names(trace.snapshots[0].graph) if "relu" in n] == [
+        "block.d:relu#0",
+        "head:relu#0",
+    ]
+    assert [p.name for p in trace.snapshots[0].parameters] == ["block.d.kernel", "head.kernel"]
+    assert trace.optimizers == ("Generator",)
+
+
+def test_an_optimizer_within_another_is_called_by_its_own_name():
+    class Wrapper(torch.optim.Optimizer):
+        def __init__(self, optimizer):
+            self.optimizer = optimizer
+
+    model = nn.Linear(3, 1)
+    inner = torch.optim.RMSprop(model.parameters())
+    recorder = Recorder(model, [Wrapper(inner)], every=1, strict=True)
+    recorder.start()
+    for _ in range(2):
+        squares(model(torch.randn(4, 3))).backward()
+        inner.step()
+    recorder.stop()
+    assert (recorder.trace().optimizers, recorder.trace().steps) == (("RMSprop",), 2)

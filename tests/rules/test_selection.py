@@ -54,10 +54,11 @@ def test_a_rule_is_ignored_at_the_places_that_match_only():
     site = next(f.site for f in judge(trace) if f.rule == "dead-units")
 
     there = Selection.of(sites={f"{site[:2]}*": ["dead-units"]}).judge(trace)
+    wrapped = Selection.of(sites={f"module._orig_mod.{site[:2]}*": ["dead-units"]}).judge(trace)
     elsewhere = Selection.of(sites={"decoder.*": ["dead-units"]}).judge(trace)
 
     assert "dead-units" not in {f.rule for f in there.findings}
-    assert there.ignored == {"dead-units": 1}
+    assert there.ignored == wrapped.ignored == {"dead-units": 1}
     assert elsewhere.findings == judge(trace)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,31 +15,40 @@ from lifesigns._errors import UsageError
 from lifesigns._outputs import check_distinct
 from lifesigns.check import LossFunction, checked
 from lifesigns.commands.run import run
+from lifesigns.report.github import to_github
 from lifesigns.rules import Selection
 
 
 def check(
     target: str,
-    *,
+    *others: str,
     json_path: Path | None = None,
     sarif_path: Path | None = None,
     selection: Selection | None = None,
+    output_format: str = "text",
 ) -> int:
     """Checks what a script trains first, or what the factory of `FILE:FACTORY` returns.
 
     Args:
         target: A script, which is run up to the end of its first training step; or a file and the
             name of a function in it that returns `(model, batch, loss_fn)`.
+        others: More of them; each is checked in a process of its own.
         json_path: Where to write the report as JSON.
         sarif_path: Where to write the report as SARIF.
         selection: Which rules are asked.
+        output_format: `github` adds an annotation for each finding.
 
     Returns:
         0 if nothing alarming was found, 1 otherwise, or the exit code of a script that failed.
 
     Raises:
-        UsageError: There is no such file or function, or it returns something else.
+        UsageError: There is no such file or function, or it returns something else; or there are
+            several and one file for their reports.
     """
+    if others:
+        if json_path is not None or sarif_path is not None:
+            raise UsageError("--json and --sarif hold one report: check one file at a time.")
+        return _each((target, *others), selection, output_format)
     if Path(target).is_file():
         return run(
             target,
@@ -48,15 +59,35 @@ def check(
             sarif_path=sarif_path,
             selection=selection,
             is_check=True,
+            output_format=output_format,
         )
     check_distinct([json_path, sarif_path], inputs=[Path(target.rpartition(":")[0])])
     report = checked(*_made_by(target), selection or Selection())
     report.print()
+    if output_format == "github":
+        print(to_github(report.trace, report.findings), end="", file=sys.stderr)
     if json_path is not None:
         report.write_json(json_path)
     if sarif_path is not None:
         report.write_sarif(sarif_path)
     return 0 if report.ok else 1
+
+
+def _each(targets: Sequence[str], selection: Selection | None, output_format: str) -> int:
+    """Checks several, each in a child that has torch already; the worst exit code is that of all.
+
+    A child returns from here with its own exit code, and ends as a check of one file ends.
+    """
+    importlib.import_module("torch._dynamo")  # once: every optimizer's first step imports it
+    worst = 0
+    for target in targets:
+        print(f"== {target}", file=sys.stderr, flush=True)
+        sys.stdout.flush()
+        child = os.fork()
+        if not child:
+            return check(target, selection=selection, output_format=output_format)
+        worst = max(worst, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), key=abs)
+    return abs(worst)
 
 
 def _made_by(target: str) -> tuple[nn.Module, tuple[Any, Any], LossFunction]:

@@ -21,21 +21,25 @@ from importlib.machinery import SourceFileLoader
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lifesigns._errors import Interrupted, RecorderError, UsageError, cut
 from lifesigns._files import why_unreadable
 from lifesigns._outputs import STDOUT, check_distinct, report_file
+from lifesigns._ranks import Rank, filled, rank_here
 from lifesigns.commands._run.collector import resting_collector
 from lifesigns.commands._run.delivery import Delivery
+from lifesigns.commands._run.launching import hint, is_launcher, with_children_watched
 from lifesigns.commands._run.outlet import Outlet
 from lifesigns.commands._run.signals import Farewell
-from lifesigns.records import RunInfo, Severity
+from lifesigns.commands._run.stopper import Stopper
+from lifesigns.records import RunInfo
 from lifesigns.report import Report
 from lifesigns.rules import Selection
 
 if TYPE_CHECKING:
     from lifesigns.commands._run.live_page import LivePage
+    from lifesigns.commands._run.together import Together
     from lifesigns.watch import Watcher
 
 _PACKAGE = str(Path(__file__).parents[1]) + os.sep
@@ -69,6 +73,7 @@ def run(
     selection: Selection | None = None,
     is_check: bool = False,
     live: bool = False,
+    output_format: str = "text",
 ) -> int:
     """Runs a script as `python` would, watched, and reports to stderr however it ends.
 
@@ -88,6 +93,7 @@ def run(
         selection: Which rules are asked.
         is_check: Whether something alarming, or no training at all, makes the exit code 1.
         live: Whether another process serves the page of the run while it trains.
+        output_format: `github` adds an annotation for each finding.
 
     Returns:
         The script's exit code; 0 if it was ended by `max_steps` or `stop_on`.
@@ -96,29 +102,36 @@ def run(
         UsageError: There is no such script or module, or an output is no place for a file.
         Interrupted: Ctrl-C ended the script.
     """
-    _check_files(_source(target, module), (json_path, sarif_path, html_path), save)
+    if is_launcher(target, module=module):
+        return _launch(target, arguments, module)
+    rank, texts = rank_here(), (json_path, sarif_path, html_path)
+    given = [path and filled(path, rank) for path in (*texts, save)]
+    _check_files(_source(target, module), tuple(given[:-1]), given[-1])
     with resting_collector():
         from lifesigns.watch import Watcher
 
     options = _options(every, budget, max_steps, stop_on)
-    stopper = _Stopper(max_steps, stop_on)
-    delivery = Delivery(json_path, sarif_path, html_path, Outlet(sys.stdout), Outlet(sys.stderr))
+    stopper = Stopper(max_steps, stop_on)
+    outlets = Outlet(sys.stdout), Outlet(sys.stderr)
+    alone = Delivery(*texts, *outlets, annotates=output_format == "github")
+    delivery, save = _in_ranks(alone, save, selection or Selection(), rank)
     watch = partial(
         Watcher,
         every=every,
         budget=budget,
         strict=strict,
         selection=selection,
-        info=_info([*(["-m"] if module else []), target, *arguments], options),
+        info=_info([*(["-m"] if module else []), target, *arguments], options, rank),
         on_cycle=stopper if stopper.active else None,
     )
-    if live:
+    if live and (rank is None or rank.number == 0):
         from lifesigns.commands._run.live_page import with_page
 
         watcher, page = with_page(watch, save, selection or Selection(), delivery.say)
     else:
         watcher, page = watch(save=save), None
     stopper.findings = lambda: watcher.findings
+    stopper.place = getattr(delivery, "place", None)
     last = _LastWord(watcher, delivery, stopper, is_check, page)
     last.farewell.install()
     ending = _execute(_as_module if module else _as_script, target, arguments)
@@ -132,14 +145,34 @@ def run(
     return ending.code
 
 
+def _in_ranks(
+    alone: Delivery, save: Path | None, selection: Selection, rank: Rank | None
+) -> tuple[Delivery | Together, Path | None]:
+    if rank is None:
+        return alone.at(lambda path: filled(path, None)), save and filled(save, None)
+    from lifesigns.commands._run.together import in_ranks  # with SQLite: only ranks pay for it
+
+    return in_ranks(alone, save, selection, rank)
+
+
+def _launch(target: str, arguments: list[str], module: bool) -> int:
+    """Runs a program that only starts others, with `lifesigns run` in each of these."""
+    words = with_children_watched(arguments)
+    ending = _execute(_as_module if module else _as_script, target, words)
+    _flush()
+    if ending.code == INTERRUPTED and ending.outcome == "interrupted":
+        raise Interrupted
+    return ending.code
+
+
 class _LastWord:
     """Reports, once, however the script ends; in a process that it forked, nothing."""
 
     def __init__(
         self,
         watcher: Watcher,
-        delivery: Delivery,
-        stopper: _Stopper,
+        delivery: Delivery | Together,
+        stopper: Stopper,
         is_check: bool,
         page: LivePage | None,
     ) -> None:
@@ -159,6 +192,8 @@ class _LastWord:
         self._delivery.stdout.flush()
         self._delivery.stderr.flush()
         report = self._say(ending)
+        if said := hint(report):
+            self._delivery.say(said)
         if self._page:
             self._page.end()
         if self._is_check and not (report and report.ok and report.trace.snapshots):
@@ -180,36 +215,6 @@ class _LastWord:
             self._delivery.say(str(error))
             ending.code = ending.code or 1
             return self._watcher.detach(ending.outcome)
-
-
-class _Stopper:
-    """Ends the run from inside, at the end of a step.
-
-    By `SystemExit` itself: on that alone Python ends a thread that trains without a traceback.
-    """
-
-    def __init__(self, max_steps: int | None, stop_on: str | None) -> None:
-        self._max_steps, self._stop_on = max_steps, stop_on
-        self._next_look = 1
-        self.reason = ""
-        """Why the run was ended."""
-        self.findings: Callable[[], Any] = tuple
-        self.active = max_steps is not None or stop_on is not None
-
-    def __call__(self, step: int) -> None:
-        if self._max_steps is not None and step >= self._max_steps:
-            steps = "1 step" if step == 1 else f"{step} steps"
-            self._stop(f"stopped after {steps} (--max-steps)")
-        if self._stop_on is None or step < self._next_look:
-            return
-        self._next_look = 2 * step
-        for finding in self.findings():
-            if finding.severity is Severity.ERROR:
-                self._stop(f"stopped at step {step}: {finding.rule} (--stop-on error)")
-
-    def _stop(self, reason: str) -> None:
-        self.reason = self.reason or reason
-        raise SystemExit(0)
 
 
 def _check_files(source: Path | None, texts: tuple[Path | None, ...], save: Path | None) -> None:
@@ -259,7 +264,7 @@ def _options(
     return watching | {name: str(value) for name, value in ending.items() if value is not None}
 
 
-def _info(words: list[str], options: dict[str, str]) -> RunInfo:
+def _info(words: list[str], options: dict[str, str], rank: Rank | None) -> RunInfo:
     return RunInfo(
         command=" ".join(words),
         arguments=tuple(words),
@@ -271,6 +276,8 @@ def _info(words: list[str], options: dict[str, str]) -> RunInfo:
             "torch": version("torch"),
             "lifesigns": version("lifesigns"),
         },
+        rank=rank.number if rank else 0,
+        ranks=rank.world if rank else 1,
     )
 
 

@@ -27,6 +27,7 @@ from lifesigns.record.reading import Reading
 from lifesigns.record.schedule.loss_log import LossLog
 from lifesigns.record.schedule.taken import Taken
 from lifesigns.records import EVERYTHING, Quantity
+from lifesigns.records.merging import SHARDS
 
 NAMED = 4
 """Parameters that could not be read, of which the report gives the names."""
@@ -69,6 +70,8 @@ class PassReader:
         """Parameters whose weight or gradient could not be read, and why."""
         self.sampled: dict[str, str] = {}
         """Weights of which some rows were read, and how many."""
+        self.sharded: dict[str, str] = {}
+        """Parameters of which other ranks hold the rest, and how many parts there are."""
         self.unrelated = 0
         """Backward passes that did not lead to the watched model."""
 
@@ -239,6 +242,7 @@ class PassReader:
                 self.unreached.look(optimizers, rates, reader.seen, place)
         self.unreadable.update(reader.unreadable)
         self.sampled.update(reader.sampled)
+        self.sharded.update(reader.sharded)
         return read
 
     def forget_parameters(self) -> None:
@@ -252,7 +256,12 @@ class PassReader:
         spared = [quantity.value for quantity in Quantity if quantity not in self._needs]
         if spared:
             yield f"{', '.join(spared)}: not measured, as no rule that was asked needs it"
-        for what, those in (("values", self.unreadable), ("all rows", self.sampled)):
+        kinds = {
+            "values": self.unreadable,
+            "all rows": self.sampled,
+            SHARDS: self.sharded,
+        }
+        for what, those in kinds.items():
             names = [f"{name} ({why})" for name, why in those.items()]
             if names:
                 more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""

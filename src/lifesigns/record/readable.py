@@ -177,6 +177,22 @@ def local(tensor: Tensor) -> Tensor:
     return shard
 
 
+def shards(tensor: Tensor) -> int:
+    """Over how many ranks a tensor is spread, in parts that differ; 1 for any ordinary one.
+
+    Args:
+        tensor: Of any class.
+    """
+    if type(tensor).__torch_dispatch__ is _PLAIN:
+        return 1
+    placements = getattr(tensor, "placements", None) or ()
+    mesh = getattr(tensor, "device_mesh", None)
+    count = 1
+    for dimension, placement in enumerate(placements):
+        count *= mesh.size(dimension) if mesh is not None and placement.is_shard() else 1
+    return count
+
+
 def _obstacle(tensor: Tensor) -> str:
     if tensor.is_nested:
         return "nested"

@@ -124,7 +124,7 @@ class Recorder:
             snapshots=tuple(s for taken in parts.snapshots.kept if (s := self._made(taken))),
             losses=self._losses(start),
             steps=self.steps,
-            optimizers=parts.optimizers.names,
+            optimizers=parts.optimizers.names or parts.roots.optimizers(),
             unreached=tuple(parts.reader.unreached.readings()),
             idle=parts.idle.names,
             rates=parts.rates.curve(),

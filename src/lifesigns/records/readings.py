@@ -78,6 +78,8 @@ class ParameterReading:
     """Distance of 1 to the next larger number of the parameter's dtype: 1.2e-7 for float32."""
     predicted_change: float = float("nan")
     """gᵀΔw: the change of the loss along this update to first order, in the loss's unit."""
+    shards: int = 1
+    """Over how many processes it is spread; its numbers and `shape` are those of the part here."""
 
     @property
     def update_ratio(self) -> float:

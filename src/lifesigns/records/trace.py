@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
+from lifesigns._errors import extra
+from lifesigns.records import table
 from lifesigns.records.readings import ParameterReading, Snapshot
 from lifesigns.records.units import Floats, Ints
 
@@ -128,6 +131,10 @@ class RunInfo:
     """The working directory, with which `command` can be run again."""
     options: Mapping[str, str] = field(default_factory=dict)
     """How it was watched: options of `lifesigns run` without the dashes, such as `every`."""
+    rank: int = 0
+    """Which of the processes that trained together this one was."""
+    ranks: int = 1
+    """How many they were."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,6 +183,30 @@ class Trace:
     def recorded_streams(self) -> tuple[int, ...]:
         """The numbers of the losses that have snapshots, in order."""
         return tuple(self._by_stream)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The trace as a table: one row for each recorded step and place.
+
+        Returns:
+            Dictionaries with the same keys: `step`, `site`, `dead_share`, `update_ratio`, …
+            (`lifesigns.records.table` says what each means); NaN where something was not measured.
+
+        Example:
+            >>> from lifesigns.rules.testing import chain, snapshot
+            >>> Trace((snapshot(chain("linear", "relu")),), steps=1).rows()
+            []
+        """
+        return table.rows(self.snapshots)
+
+    def to_frame(self) -> Any:
+        """`rows()` as a `pandas.DataFrame`.
+
+        Raises:
+            MissingExtraError: The extra `pandas` is not installed.
+        """
+        with extra("pandas"):
+            import pandas
+        return pandas.DataFrame(self.rows(), columns=list(table.COLUMNS))
 
     @cached_property
     def _by_stream(self) -> dict[int, tuple[Snapshot, ...]]:

@@ -5,5 +5,6 @@ out by the forms that show them (`terminal`, `as_json`), so that all forms say t
 """
 
 from lifesigns.report._report import Report
+from lifesigns.report.logs import Log, Logs
 
-__all__ = ["Report"]
+__all__ = ["Log", "Logs", "Report"]

@@ -10,7 +10,7 @@ from typing import IO, Any
 
 from lifesigns import _outputs
 from lifesigns.records import Finding, Trace
-from lifesigns.report import as_json, sarif, terminal
+from lifesigns.report import as_json, sarif, tables, terminal
 from lifesigns.report.verdict import alarms, verdict
 from lifesigns.rules import Selection
 
@@ -126,6 +126,19 @@ class Report:
             LifesignsError: It cannot be written there; what was there before is untouched.
         """
         _outputs.write(Path(path), self.html())
+
+    def write_table(self, path: str | Path) -> None:
+        """Writes the trace's `rows()` as CSV, or as Parquet if that is how `path` ends.
+
+        Args:
+            path: Ends in `.csv` or `.parquet`; otherwise as for `write_json`.
+
+        Raises:
+            UsageError: It ends otherwise, or is no place for a file.
+            MissingExtraError: For Parquet, the extra `parquet` is not installed.
+            LifesignsError: It cannot be written there; what was there before is untouched.
+        """
+        _outputs.write(Path(path), tables.text(self.trace.rows(), Path(path)))
 
     def svg(self, title: str = "lifesigns") -> str:
         """The report as a picture of a terminal, 80 columns wide.

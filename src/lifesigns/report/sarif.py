@@ -32,7 +32,7 @@ def to_sarif(trace: Trace, findings: Sequence[Finding]) -> dict[str, Any]:
     found = {finding.code for finding in findings}
     rules = [rule for rule in all_rules() if rule.code in found]
     indices = {rule.code: index for index, rule in enumerate(rules)}
-    script = _script(trace.info.command)
+    script = script_of(trace.info.command)
     return {
         "$schema": SCHEMA,
         "version": "2.1.0",
@@ -99,7 +99,7 @@ def _location(site: str, script: str) -> dict[str, Any]:
     return location
 
 
-def _script(command: str) -> str:
+def script_of(command: str) -> str:
     """The script's path as a relative URI; empty for modules and paths elsewhere."""
     path = PurePath(command.split(" ")[0]) if command else PurePath()
     relative = path.suffix == ".py" and not path.is_absolute() and ".." not in path.parts

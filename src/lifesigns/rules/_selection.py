@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from lifesigns._errors import UsageError
 from lifesigns.evidence import Run
 from lifesigns.records import EVERYTHING, Finding, Quantity, Trace
+from lifesigns.records.names import plain
 from lifesigns.rules._discovery import all_rules, find_rule
 from lifesigns.rules._engine import judge
 from lifesigns.rules._rule import FAMILIES
@@ -65,19 +66,33 @@ class Selection:
         others = [rule for rule in all_rules() if not self._asks(rule.name)]
         run = Run.of(trace)
         found = judge(run, asked)
-        kept = [finding for finding in found if not self._leaves_alone(finding)]
-        left = [finding for finding in found if self._leaves_alone(finding)]
+        patterns = self._patterns(trace)
+        kept = [finding for finding in found if not _leaves_alone(patterns, finding)]
+        left = [finding for finding in found if _leaves_alone(patterns, finding)]
         ignored = Counter(finding.rule for finding in (*left, *judge(run, others)))
         return Judgement(_still_explained(kept), dict(sorted(ignored.items())))
 
     def _asks(self, name: str) -> bool:
         return (not self.select or name in self.select) and name not in self.ignore
 
-    def _leaves_alone(self, finding: Finding) -> bool:
-        return any(
-            finding.rule in rules and fnmatchcase(finding.site, pattern)
+    def _patterns(self, trace: Trace) -> list[tuple[str, frozenset[str]]]:
+        """Without the names of wrappers, which are no part of the names of places either."""
+        is_own = _has_module(trace)
+        return [
+            (plain(pattern) if is_own else plain(pattern).removeprefix("module."), rules)
             for pattern, rules in self.sites.items()
-        )
+        ]
+
+
+def _has_module(trace: Trace) -> bool:
+    """Whether a network has a part of its own called `module`, as DDP calls what it wraps."""
+    sites = trace.snapshots[0].graph.sites if trace.snapshots else ()
+    return any(site.module.partition(".")[0] == "module" for site in sites)
+
+
+def _leaves_alone(patterns: Iterable[tuple[str, frozenset[str]]], finding: Finding) -> bool:
+    site = plain(finding.site)
+    return any(finding.rule in rules and fnmatchcase(site, pattern) for pattern, rules in patterns)
 
 
 def _still_explained(findings: list[Finding]) -> tuple[Finding, ...]:

@@ -6,14 +6,18 @@ import contextlib
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO, TypeVar
 
 from lifesigns import _outputs
 from lifesigns._errors import LifesignsError
 from lifesigns.commands._run.outlet import Outlet
 from lifesigns.report import Report
+from lifesigns.report.github import to_github
+from lifesigns.report.joined import Joined
 
+Delivered = TypeVar("Delivered", Report, Joined)
 DEPTH = 2000
 """Calls within calls that a report may need, whatever limit the script has set itself."""
 
@@ -27,14 +31,21 @@ class Delivery:
     html_path: Path | None
     stdout: Outlet
     stderr: Outlet
+    prints: bool = True
+    """Whether the report is printed, too."""
+    annotates: bool = False
+    """Whether the findings follow it as annotations of GitHub."""
 
-    def __call__(self, made: Callable[[], Report]) -> Report | None:
+    def __call__(self, made: Callable[[], Delivered]) -> Delivered | None:
         """Makes, prints and writes the report; None if it could not be made."""
         report = None
         with _deep_enough(), self._undelivered():
             report = made()
             with self._undelivered():
-                self.stderr.write(report.print)
+                self.stderr.write(report.print if self.prints else _nothing)
+                if self.prints and self.annotates:
+                    marks = to_github(report.trace, report.findings)
+                    self.stderr.write(lambda file: file.write(marks))
             with self._undelivered():
                 self._write(self.json_path, report.json_text)
             with self._undelivered():
@@ -42,6 +53,19 @@ class Delivery:
             with self._undelivered():
                 self._write(self.html_path, report.html)
         return report
+
+    def at(self, path: Callable[[Path], Path | None]) -> Delivery:
+        """The same with other files.
+
+        Args:
+            path: Where a file is written instead; None for not at all.
+        """
+        return replace(
+            self,
+            json_path=self.json_path and path(self.json_path),
+            sarif_path=self.sarif_path and path(self.sarif_path),
+            html_path=self.html_path and path(self.html_path),
+        )
 
     def say(self, text: str) -> None:
         """One line of our own on standard error, if it can be written.
@@ -79,3 +103,7 @@ def _deep_enough() -> Iterator[None]:
     finally:
         with contextlib.suppress(RecursionError):  # the stack is deeper than the script allows
             sys.setrecursionlimit(limit)
+
+
+def _nothing(file: IO[str]) -> None:
+    """In place of a report that somebody else prints."""

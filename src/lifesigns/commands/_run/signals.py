@@ -29,7 +29,7 @@ PATIENCE = 500
 """How often; then it is answered even so."""
 
 _PACKAGE = str(Path(lifesigns.__file__).parent) + os.sep
-RECORDING = (f"{_PACKAGE}record{os.sep}", f"{_PACKAGE}store{os.sep}", f"{_PACKAGE}watch.py")
+RECORDING = tuple(f"{_PACKAGE}{room}{os.sep}" for room in ("record", "store", "_watching"))
 """Where code lies that must not be interrupted by a report."""
 PASSED_THROUGH = (
     f"{RECORDING[0]}attach{os.sep}backward.py",
@@ -102,6 +102,36 @@ class Farewell:
             self._report(signal.Signals(number).name)
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
+
+
+class PutOff:
+    """Within the block, a signal that would end this process waits until the block is over.
+
+    A launcher ends all processes as soon as one has failed, also those that just report on it.
+    """
+
+    def __init__(self) -> None:
+        self._come: list[int] = []
+        self._taken: list[int] = []
+
+    @property
+    def has_come(self) -> bool:
+        """Whether one is waiting."""
+        return bool(self._come)
+
+    def __enter__(self) -> PutOff:
+        if threading.current_thread() is threading.main_thread():
+            for number in SIGNALS:
+                if signal.getsignal(number) == signal.SIG_DFL:
+                    signal.signal(number, lambda number, _: self._come.append(number))
+                    self._taken.append(number)
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        for number in self._taken:
+            signal.signal(number, signal.SIG_DFL)
+        for number in self._come[:1]:
+            os.kill(os.getpid(), number)
 
 
 def _is_recording(frame: FrameType | None) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from lifesigns._errors import RecorderError
+from lifesigns._errors import Meant, RecorderError
 from lifesigns.record.readable import has_modes, without_modes
 
 MOST_FAILURES = 16
@@ -78,8 +78,10 @@ class Guard:
         """Deals with a failure; called while it is handled.
 
         Args:
-            error: What was raised.
+            error: What was raised. What is `Meant` for the training is no failure, and goes there.
         """
+        if isinstance(error, Meant):
+            raise error.error
         self.give_up()
         if is_from_a_signal(error):
             raise error

@@ -1,8 +1,22 @@
-"""The names of modules, as their networks give them; of several networks each has a prefix."""
+"""The names of modules, as their networks give them; of several networks each has a prefix.
+
+What torch wraps around a network or a part of it is no part of any name: a layer is called the same
+alone, under DDP, compiled, sharded and checkpointed.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from torch import nn
+
+from lifesigns.record.graph import keras_layers
+from lifesigns.records.names import WRAPPED, plain
+
+WRAPPERS = frozenset(
+    {"AveragedModel", "DataParallel", "DeepSpeedEngine", "DistributedDataParallel"}
+)
+"""Classes that call the network they wrap `module`, which others may call a part of their own."""
 
 
 def module_names(roots: list[nn.Module]) -> dict[int, str]:
@@ -28,7 +42,7 @@ def root_prefixes(roots: list[nn.Module]) -> list[str]:
 
 def kinds_of(modules: list[nn.Module]) -> list[str]:
     """The class name of each module, numbered where several are of one class."""
-    kinds = [type(module).__name__ for module in modules]
+    kinds = [type(unwrapped(module)).__name__ for module in modules]
     return [
         kind if kinds.count(kind) == 1 else f"{kind}{kinds[:i].count(kind)}"
         for i, kind in enumerate(kinds)
@@ -36,19 +50,12 @@ def kinds_of(modules: list[nn.Module]) -> list[str]:
 
 
 def named_modules(root: nn.Module) -> list[tuple[str, nn.Module]]:
-    """`named_modules`, and Keras layers, which live in `model.layers` only."""
-    found = _registered(root) or list(root.named_modules())
-    try:
-        layers = getattr(root, "layers", None)
-    except Exception:  # a property of the user's own
-        layers = None
-    if len(found) == 1 and isinstance(layers, list):
-        found += [
-            (str(getattr(layer, "name", i)), layer)
-            for i, layer in enumerate(layers)
-            if isinstance(layer, nn.Module)
-        ]
-    return found
+    """What `named_modules` lists, without the names of wrappers, and with the layers of Keras.
+
+    Args:
+        root: A network.
+    """
+    return _registered(root) or [(plain(path), module) for path, module in root.named_modules()]
 
 
 def named_parameters(root: nn.Module) -> list[tuple[str, nn.Parameter]]:
@@ -58,15 +65,44 @@ def named_parameters(root: nn.Module) -> list[tuple[str, nn.Parameter]]:
         root: A network.
     """
     is_usual = type(root).named_parameters is nn.Module.named_parameters
-    modules = _registered(root) if is_usual else []
+    modules = _registered(root) if is_usual or keras_layers.is_layer(root) else []
     if not modules:
-        return list(root.named_parameters())
+        return [(plain(name), p) for name, p in root.named_parameters()]
     found: dict[int, tuple[str, nn.Parameter]] = {}
     for path, module in modules:
-        for name, p in module._parameters.items():
+        for name, p in _own_parameters(module):
             if p is not None and id(p) not in found:
                 found[id(p)] = f"{path}.{name}" if path else name, p
     return list(found.values())
+
+
+def _own_parameters(module: nn.Module) -> Iterable[tuple[str, nn.Parameter | None]]:
+    is_layer = keras_layers.is_layer(module)
+    return keras_layers.weights(module) if is_layer else module._parameters.items()
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The network that torch has compiled, sharded or spread over processes; itself, if none.
+
+    Args:
+        model: A network.
+    """
+    while (inner := _wrapped(model)) is not None:
+        model = inner
+    return model
+
+
+def _wrapped(module: nn.Module) -> nn.Module | None:
+    for name, part in module._modules.items():
+        if part is not None and _is_transparent(module, name):
+            return part
+    return None
+
+
+def _is_transparent(module: nn.Module, name: str) -> bool:
+    return name in WRAPPED or (
+        name == "module" and not WRAPPERS.isdisjoint(kind.__name__ for kind in type(module).__mro__)
+    )
 
 
 def _registered(root: nn.Module) -> list[tuple[str, nn.Module]]:
@@ -80,9 +116,11 @@ def _registered(root: nn.Module) -> list[tuple[str, nn.Module]]:
             continue
         seen.add(id(module))
         found.append((path, module))
+        is_layer = keras_layers.is_layer(module)
+        parts = keras_layers.parts(module) if is_layer else module._modules.items()
         stack += [
-            (f"{path}.{name}" if path else name, part)
-            for name, part in reversed(module._modules.items())
+            (path if _is_transparent(module, name) else f"{path}.{name}" if path else name, part)
+            for name, part in reversed(parts)
             if part is not None
         ]
     return found

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from lifesigns.record.graph.keras_layers import optimizer_name
 from lifesigns.record.graph.module_calls import (
     Call,
     Forward,
@@ -62,6 +63,10 @@ class Roots:
             return {name: p for name, p in named_parameters(roots[0]) if p.is_leaf}
         found = _parameter_names(roots).values()
         return {name: p for ref, name in found if (p := ref()) is not None and p.is_leaf}
+
+    def optimizers(self) -> tuple[str, ...]:
+        """Class names of the optimizers that the roots hold themselves, as those of Keras do."""
+        return tuple(dict.fromkeys(filter(None, map(optimizer_name, self._alive()))))
 
     def forget(self) -> None:
         """The networks found so far are trained elsewhere."""
@@ -147,7 +152,7 @@ class Places:
             self._names = {
                 id(p): f"{kind}.{name}"
                 for kind, module in zip(kinds_of(modules), modules, strict=True)
-                for name, p in module.named_parameters()
+                for name, p in named_parameters(module)
             }
         return self._names.get(id(parameter), "")
 

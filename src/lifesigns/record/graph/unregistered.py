@@ -10,6 +10,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from lifesigns.record.graph.module_names import named_modules
+
 MOST = 1000
 """Entries of one list or dictionary that are looked at."""
 
@@ -20,7 +22,7 @@ def unregistered(root: nn.Module) -> Iterator[tuple[str, Tensor]]:
     Args:
         root: The network; the code of its attributes is not run.
     """
-    for path, module in root.named_modules():
+    for path, module in named_modules(root):
         for name, value in vars(module).items():
             place = f"{path}.{name}" if path else name
             if name not in _OWN:

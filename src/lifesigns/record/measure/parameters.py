@@ -79,6 +79,8 @@ class ParameterReader:
         """Why a parameter, or its gradient, was left out."""
         self.sampled: dict[str, str] = {}
         """How much was read of the weights that are too large to be read as a whole."""
+        self.sharded: dict[str, str] = {}
+        """Parameters that are spread over several ranks, and over how many."""
         self.watched = [
             Watched(name, weakref.ref(p), max(local(p).numel(), 1))
             for name, p in named.items()
@@ -264,6 +266,8 @@ class ParameterReader:
         ]
         for watched, p in read:
             watched.end(p, rates.get(id(p)))
+            if watched.shards > 1:
+                self.sharded[watched.name] = f"1 of {watched.shards} is read"
         return ReadParameters([w for w, _ in read], arrays, optimizers_known)
 
     @property

@@ -15,7 +15,7 @@ from torch import Tensor
 from lifesigns.record.graph.walk import shape_of
 from lifesigns.record.measure.reduce import Arrays
 from lifesigns.record.measure.stale_gradients import Leftover
-from lifesigns.record.readable import is_readable, local
+from lifesigns.record.readable import is_readable, local, shards
 from lifesigns.records import ParameterReading, Shape
 
 ROW_TOLERANCE = 1e-5
@@ -52,6 +52,7 @@ class Watched:
     """Slot of a number of each row, and where in it they are."""
 
     shape: Shape = ()
+    shards: int = 1
     trainable: bool = True
     resolution: float = math.nan
     sampled: int = 1
@@ -81,7 +82,8 @@ class Watched:
             p: The parameter.
             rate: Its learning rate; None if no known optimizer holds it.
         """
-        self.shape, self.trainable, self.rate = shape_of(p), p.requires_grad, rate
+        self.shape, self.trainable, self.rate = shape_of(local(p)), p.requires_grad, rate
+        self.shards = shards(p)
         if p.is_floating_point():
             self.resolution = torch.finfo(p.dtype).eps
         if self.before is not None:
@@ -172,6 +174,7 @@ def _reading_of(watched: Watched, arrays: Arrays, optimizers_known: bool) -> Par
         lost_updates=watched.value("lost", arrays),
         resolution=watched.resolution,
         predicted_change=watched.value("product", arrays) * watched.size / sampled / scale,
+        shards=watched.shards,
     )
 
 

@@ -18,6 +18,17 @@ from lifesigns.records import Shape
 _STALE_STEPS = 50
 
 
+def unwrapped(optimizer: Optimizer) -> Optimizer:
+    """The optimizer that steps, inside those that hand on to it, such as accelerate's.
+
+    Args:
+        optimizer: Any.
+    """
+    while isinstance(inner := getattr(optimizer, "optimizer", None), Optimizer):
+        optimizer = inner
+    return optimizer
+
+
 class Optimizers:
     """The optimizers of a run, and which of them have stepped in the cycle that is going on.
 
@@ -36,7 +47,7 @@ class Optimizers:
         self.several = False
         """Whether there were ever several at a time."""
         for optimizer in known:
-            self._add(optimizer)
+            self._add(unwrapped(optimizer))
 
     def __len__(self) -> int:
         return len(self._alive)

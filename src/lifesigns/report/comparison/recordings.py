@@ -34,7 +34,7 @@ class Phase(IntEnum):
 
 READ = {
     Phase.WEIGHTS: (
-        *("shape", "trainable", "optimized", "resolution"),
+        *("shape", "shards", "trainable", "optimized", "resolution"),
         *("weight_rms", "nonfinite_weights", "distinct_weight_rows"),
     ),
     Phase.BACKWARD: (

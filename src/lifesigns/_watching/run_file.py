@@ -1,0 +1,96 @@
+"""The run file of a run that is watched."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from lifesigns._errors import LifesignsError
+from lifesigns.record import Recorder
+from lifesigns.records import RunInfo, Snapshot
+from lifesigns.report import Report
+
+FLUSH_SECONDS = 1.0
+"""How often the losses between two snapshots are written to the run file."""
+
+
+class RunFile:
+    """Writes a watched run as it goes on; a disk that fails does not stop the training.
+
+    Args:
+        path: The new file.
+        info: Where the trace comes from.
+    """
+
+    def __init__(self, path: Path, info: RunInfo) -> None:
+        from lifesigns.store import RunWriter  # with SQLite: only who saves a run pays for it
+
+        self._writer = RunWriter(path, info)
+        self._losses_written = 0
+        self._flushed = time.monotonic()
+        self.failures: tuple[str, ...] = ()
+        """What could not be written, for the coverage line."""
+
+    def append(self, snapshot: Snapshot) -> None:
+        """Writes a snapshot; the losses up to it follow with the cycle's end.
+
+        Args:
+            snapshot: One that is complete.
+        """
+        self._try(lambda: self._writer.append(snapshot))
+        self._flushed = 0.0
+
+    def flush(self, recorder: Recorder) -> None:
+        """Writes the losses so far, at most once a second between snapshots.
+
+        Args:
+            recorder: Of the run.
+        """
+        now = time.monotonic()
+        if now - self._flushed < FLUSH_SECONDS:
+            return
+        self._flushed = now
+        self._try(lambda: self._write_losses(recorder))
+
+    def finish(self, recorder: Recorder, report: Report) -> None:
+        """Completes and closes the file.
+
+        Args:
+            recorder: Of the run.
+            report: What was found.
+        """
+
+        def complete() -> None:
+            self._write_losses(recorder)
+            trace = report.trace
+            self._writer.finish(
+                report.findings, trace.info.outcome, cost=trace.cost, steps=trace.steps
+            )
+
+        self._try(complete)
+        self._try(self._writer.close)
+
+    def _write_losses(self, recorder: Recorder) -> None:
+        trace = recorder.trace(self._losses_written)
+        if len(trace.losses.steps):
+            self._writer.losses(trace.losses)
+            self._losses_written += len(trace.losses.steps)
+        self._writer.progress(
+            trace.steps,
+            trace.cost,
+            trace.optimizers,
+            trace.unseen,
+            trace.severed,
+            rates=trace.rates,
+            unreached=trace.unreached,
+            idle=trace.idle,
+            recorded=trace.recorded,
+        )
+
+    def _try(self, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except LifesignsError as error:
+            if not self.failures:
+                self.failures = (f"the run file is incomplete: {error}",)

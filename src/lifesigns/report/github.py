@@ -1,0 +1,50 @@
+"""The findings as annotations that GitHub shows beside the code: lines that its runner reads.
+
+Source: docs.github.com, "Workflow commands for GitHub Actions", error, warning and notice message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lifesigns.records import Finding, Severity, Trace
+from lifesigns.report.sarif import script_of
+
+COMMAND = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
+_ESCAPED = {"%": "%25", "\r": "%0D", "\n": "%0A"}
+_IN_PROPERTIES = {**_ESCAPED, ":": "%3A", ",": "%2C"}
+
+
+def to_github(trace: Trace, findings: Sequence[Finding]) -> str:
+    """One line for each finding; empty if there is none.
+
+    Args:
+        trace: Tells the script.
+        findings: Most important first.
+
+    Example:
+        >>> from lifesigns.records import Finding
+        >>> finding = Finding("dead-units", "ACT001", Severity.WARNING, "all dead", "1:relu#0", 3,
+        ...     "0 %", "more", "sure", "Because.")
+        >>> print(to_github(Trace(), [finding]), end="")
+        ::warning title=ACT001 dead-units at 1%3Arelu#0::all dead. Measured: 0 %25. More: lifesigns
+        explain dead-units
+    """
+    file = script_of(trace.info.command)
+    return "".join(f"{_annotation(finding, file)}\n" for finding in findings)
+
+
+def _annotation(finding: Finding, file: str) -> str:
+    where = f" at {finding.site}" if finding.site else ""
+    title = f"{finding.code} {finding.rule}{where}".strip()
+    properties = {**({"file": file} if file else {}), "title": title}
+    given = ",".join(f"{key}={_escaped(v, _IN_PROPERTIES)}" for key, v in properties.items())
+    said = [f"{finding.symptom}.", f"Measured: {finding.measured}."]
+    if finding.remedies:
+        said.append(f"Do first: {finding.remedies[0].text}")
+    said.append(f"More: lifesigns explain {finding.rule}")
+    return f"::{COMMAND[finding.severity]} {given}::{_escaped(' '.join(said), _ESCAPED)}"
+
+
+def _escaped(text: str, signs: dict[str, str]) -> str:
+    return "".join(signs.get(sign, sign) for sign in text)
