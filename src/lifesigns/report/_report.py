@@ -10,7 +10,7 @@ from typing import IO, Any
 
 from lifesigns import _outputs
 from lifesigns.records import Finding, Trace
-from lifesigns.report import as_json, sarif, tables, terminal
+from lifesigns.report import as_json, sarif, table_file, terminal
 from lifesigns.report.verdict import alarms, verdict
 from lifesigns.rules import Selection
 
@@ -138,7 +138,7 @@ class Report:
             MissingExtraError: For Parquet, the extra `parquet` is not installed.
             LifesignsError: It cannot be written there; what was there before is untouched.
         """
-        _outputs.write(Path(path), tables.text(self.trace.rows(), Path(path)))
+        _outputs.write(Path(path), table_file.text(self.trace.rows(), Path(path)))
 
     def svg(self, title: str = "lifesigns") -> str:
         """The report as a picture of a terminal, 80 columns wide.
