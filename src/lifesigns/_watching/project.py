@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import sysconfig
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,8 +20,17 @@ def settings_here() -> Settings:
         UsageError: The settings are not what is expected there.
     """
     file = getattr(sys.modules.get("__main__"), "__file__", None)
-    is_users = file is not None and Path(sys.prefix) not in Path(file).absolute().parents
-    return load_settings(Path(file) if file is not None and is_users else Path.cwd())
+    return load_settings(Path.cwd() if file is None or _is_installed(Path(file)) else Path(file))
+
+
+def _is_installed(program: Path) -> bool:
+    """Whether a program came with Python or by pip: a script in `bin` has no ending."""
+    place = program.absolute()
+    return (
+        place.suffix != ".py"
+        or not {"site-packages", "dist-packages"}.isdisjoint(place.parts)
+        or Path(sysconfig.get_path("stdlib")) in place.parents
+    )
 
 
 def selected(
