@@ -24,6 +24,7 @@ def test_the_file_is_small_and_its_policy_allows_nothing_but_itself(played, play
 def test_it_runs_pauses_and_goes_step_by_step(played):
     played.at().press("Run")
     played.past(5).press("Pause")
+    played.ask("look", wants={})  # answers come in order: what was on its way has arrived
     step = played.step
 
     played.press("One step")
