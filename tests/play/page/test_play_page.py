@@ -120,6 +120,8 @@ def test_a_teachers_link_leaves_one_control_free(played):
     free = played.page.locator(".knobs :is(select, input, button):enabled")
 
     assert [each.get_attribute("id") for each in free.all()] == ["control-initialiser.name"]
+    played.steps(3).page.locator(".remedies button").first.wait_for()
+    assert played.page.locator(".remedies button:enabled").count() == 0
 
 
 @pytest.mark.parametrize("lesson", ["straight-boundary", "relu-dies", "leaky-relu"])
