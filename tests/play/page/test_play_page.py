@@ -24,6 +24,7 @@ def test_the_file_is_small_and_its_policy_allows_nothing_but_itself(played, play
 def test_it_runs_pauses_and_goes_step_by_step(played):
     played.at().press("Run")
     played.past(5).press("Pause")
+    played.ask("look", wants={})  # answers come in order: what was on its way has arrived
     step = played.step
 
     played.press("One step")
@@ -119,6 +120,8 @@ def test_a_teachers_link_leaves_one_control_free(played):
     free = played.page.locator(".knobs :is(select, input, button):enabled")
 
     assert [each.get_attribute("id") for each in free.all()] == ["control-initialiser.name"]
+    played.steps(3).page.locator(".remedies button").first.wait_for()
+    assert played.page.locator(".remedies button:enabled").count() == 0
 
 
 @pytest.mark.parametrize("lesson", ["straight-boundary", "relu-dies", "leaky-relu"])

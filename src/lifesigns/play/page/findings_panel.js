@@ -27,6 +27,7 @@ export function Findings() {
 }
 
 function Card({ finding, made, all }) {
+  const isFixed = useView((view) => view.free !== null);
   const letter = made.length > 1 ? "AB"[finding.side] : "";
   const layers = made[finding.side]?.structure.layers.length ?? 0;
   const cause = all.find(({ rule, side }) => rule === finding.explainedBy && side === finding.side);
@@ -36,7 +37,7 @@ function Card({ finding, made, all }) {
     <p>${written(finding.symptom)}</p>
     ${cause ? html`<p class="soft">${say("It follows from: {}", written(cause.title))}</p>`
       : html`<details class="why"><summary>${say("Why it harms")}</summary><p>${written(finding.why)}</p></details>`}
-    ${finding.remedies.length > 0 && html`<div class="remedies">${finding.remedies.map((remedy) => html`<button type="button" onClick=${() => mend(finding, remedy)}>${written(remedy.text)}</button>`)}</div>`}
+    ${finding.remedies.length > 0 && html`<div class="remedies">${finding.remedies.map((remedy) => html`<button type="button" disabled=${isFixed} onClick=${() => mend(finding, remedy)}>${written(remedy.text)}</button>`)}</div>`}
   </article>`;
 }
 
