@@ -70,8 +70,8 @@ def _export(page):
 def _sweep(page):
     """As a design of the lab, which trains it with many rates and seeds."""
     page.press("Export")
-    assert "lifesigns lab" in page.text("dialog")
     assert "rates = [" in page.page.locator("dialog pre").nth(1).inner_text()
+    assert "lifesigns lab" in page.text("dialog")
 
 
 def _compared(page):
