@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lifesigns._errors import cut
+from lifesigns._help import chosen
 from lifesigns._outputs import STDOUT, report_file
 
 if TYPE_CHECKING:
@@ -34,13 +35,6 @@ class Align(str, Enum):
 
     step = "step"
     samples = "samples"
-
-
-class Lang(str, Enum):
-    """In which language a page is written."""
-
-    en = "en"
-    zh = "zh"
 
 
 def _budget(text: str) -> float:
@@ -68,6 +62,17 @@ def writable(path: Path | None) -> Path | None:
     return path
 
 
+Language = Annotated[
+    str | None,
+    typer.Option(
+        "--lang",
+        metavar="en|zh",
+        callback=chosen,
+        is_eager=True,
+        expose_value=False,
+        help="Language of what you read: English or Chinese. [default: that of the locale]",
+    ),
+]
 Arguments = Annotated[
     list[str] | None,
     typer.Argument(metavar="ARGS", help="Everything after SCRIPT is the script's own."),
@@ -79,6 +84,12 @@ RunFile = Annotated[Path, typer.Argument(metavar="RUN", help="A run file (run --
 Every = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Record each N-th step; 1 records all.")
 ]
+MaxSteps = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="End the run after N steps.")
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Raise the recorder's own failures.")]
+Live = Annotated[bool, typer.Option("--live", help="Serve the page of the run while it trains.")]
+Opened = Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser here.")]
 Save = Annotated[
     Path | None,
     typer.Option(metavar="RUN", help="Write a run file while training, for lifesigns show."),

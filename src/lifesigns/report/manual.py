@@ -17,7 +17,7 @@ from rich.text import Text
 
 from lifesigns.evidence import Run
 from lifesigns.records import Finding, Remedy
-from lifesigns.report.language import Language, require_shown
+from lifesigns.report.language import Language
 from lifesigns.report.terminal import LABELS, Said, fitted, indented_code, rows, write
 from lifesigns.report.wording import Phrases, family_names, phrases_in, worded
 from lifesigns.report.wrapping import is_wide, wrapped
@@ -38,15 +38,9 @@ def page(rule: Rule, console: Console, language: Language = Language.ENGLISH) ->
 
     Args:
         rule: Its own cases, judged, are the examples.
-        console: Must be able to show the language.
+        console: Where it is printed.
         language: English where the rule has no other words; a note then says so.
-
-    Raises:
-        UsageError: The terminal cannot show the language.
     """
-    words = worded(rule, _remedies(_examples(rule)), language)
-    shown = "".join((*phrases_in(language).headings, words.title, words.why))
-    require_shown(console, shown, "read the page in English, without --lang zh")
     write(console, lambda: _print_page(console, rule, language))
 
 
