@@ -164,7 +164,7 @@ def _functions() -> Iterator[tuple[str, str]]:
 def function_page(name: str) -> str:
     """What `lifesigns functions NAME` shows; without costs, which are a machine's own."""
     said = function_of(name)
-    curves = [drawing(name, said.curve, which) for which in (0, 1)] if said.curve else []
+    curves = [drawing(f"of {name}", said.curve, which) for which in (0, 1)] if said.curve else []
     table = ["| | |\n| --- | --- |", *(f"| {a} | {_cell(a, b)} |" for a, b in said.facts)]
     parts = [
         f"# {name}",

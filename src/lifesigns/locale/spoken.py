@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TextIO
+from typing import IO
 
 from lifesigns.locale.templates import in_words
 
@@ -105,7 +105,7 @@ def speaking(language: str, asked: str = "") -> Iterator[None]:
         _chosen[:] = before
 
 
-def why_not_shown(stream: TextIO, environment: Mapping[str, str]) -> str:
+def why_not_shown(stream: IO[str], environment: Mapping[str, str]) -> str:
     """Why Chinese cannot be read there; empty if it can, as far as this can be known.
 
     Args:

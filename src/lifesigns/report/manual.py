@@ -12,16 +12,17 @@ from itertools import groupby
 
 from rich.console import Console, ConsoleRenderable
 from rich.markdown import Markdown
-from rich.table import Table
 from rich.text import Text
 
 from lifesigns.evidence import Run
+from lifesigns.locale.spoken import said
 from lifesigns.records import Finding, Remedy
 from lifesigns.report.language import Language
-from lifesigns.report.terminal import LABELS, Said, fitted, indented_code, rows, write
+from lifesigns.report.tables import print_described
+from lifesigns.report.terminal import LABELS, Said, fitted, indented_code, prose, rows, write
 from lifesigns.report.wording import Phrases, family_names, phrases_in, worded
 from lifesigns.report.wrapping import is_wide, wrapped
-from lifesigns.rules import FAMILIES, Rule, all_rules
+from lifesigns.rules import Rule, all_rules
 
 
 def rules_table(console: Console) -> None:
@@ -93,18 +94,16 @@ def index(
 
 # --- on a terminal --------------------------------------------------------------------------------
 def _print_rules(console: Console, rules: Sequence[Rule]) -> None:
-    longest = max(len(rule.name) for rule in rules)
+    language = Language.spoken()
+    families = family_names(language)
+    column = max(len(f"{rule.code}  {rule.name}") for rule in rules)
     for family, members in groupby(rules, key=lambda rule: rule.family):
-        console.print(Text(FAMILIES.get(family, family), "bold"))
-        table = Table.grid(padding=(0, 2, 0, 0))
-        table.add_column(no_wrap=True, style="dim")
-        table.add_column(no_wrap=True, min_width=longest)
-        table.add_column(overflow="fold")
-        for rule in members:
-            table.add_row(rule.code, rule.name, Text(fitted(console, rule.title)))
-        console.print(table)
+        console.print(Text(families.get(family, family), "bold"))
+        pairs = [(f"{r.code}  {r.name}", worded(r, (), language).title) for r in members]
+        print_described(console, pairs, column=column)
         console.print()
-    console.print(Text("lifesigns explain RULE shows the page of one, by name or code.", "dim"))
+    more = said("lifesigns explain RULE shows the page of one, by name or code.")
+    console.print(Text(prose(console, more).plain, "dim"))
 
 
 def _print_page(console: Console, rule: Rule, language: Language) -> None:

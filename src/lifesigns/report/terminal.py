@@ -7,6 +7,7 @@ text passes through `charset.encodable` before it is laid out, and none is read 
 from __future__ import annotations
 
 import codecs
+import shutil
 from collections.abc import Callable
 from typing import IO
 
@@ -20,6 +21,7 @@ from lifesigns.report.charset import encodable
 from lifesigns.report.wrapping import is_wide, wrapped
 
 PLAIN_WIDTH = 80
+HEIGHT = 25
 WIDEST = 100
 """Longer lines are tiring to read, however wide the terminal."""
 LABELS = 9
@@ -47,8 +49,17 @@ def console_for(file: IO[str], *, color: bool | None = None, width: int | None =
         force_jupyter=False,
         highlight=False,
     )
-    console.width = width or (min(console.width, WIDEST) if console.is_terminal else PLAIN_WIDTH)
+    console.width = width or (
+        min(_columns(console), WIDEST) if console.is_terminal else PLAIN_WIDTH
+    )
     return console
+
+
+def _columns(console: Console) -> int:
+    """Of a terminal; of a dumb one rich says 80, however wide it is."""
+    if console.is_dumb_terminal:
+        return shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns
+    return console.width
 
 
 def write(console: Console, show: Callable[[], None]) -> None:
