@@ -176,7 +176,7 @@ def test_one_page_is_written_as_html(monkeypatch, tmp_path):
     text = path.read_text(encoding="utf-8")
     assert code == 0
     assert text.count("<svg") == 4  # two in each language
-    assert text.count("<section") == 1
+    assert text.count("<section") == 2
 
 
 def test_html_that_cannot_be_written_is_a_mistake(monkeypatch, tmp_path, capsys):

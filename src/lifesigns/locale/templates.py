@@ -22,10 +22,10 @@ from lifesigns.locale import translated
 COMMON = ("joints", "words", "verdict", "clauses")
 """Files of `phrases` with what is said in many places; the first one joins clauses."""
 PLACE = re.compile(r"\{(\w+)\}")
-PROSE = re.compile(r"(?<=[^,\s]) [A-Za-z]{2,}(?![\w.:#])|(?<![\w.:#])[A-Za-z]{2,} (?=\S)")
+PROSE = re.compile(r"(?<=[^,·\s]) [A-Za-z]{2,}(?![\w.:#])|(?<![\w.:#])[A-Za-z]{2,} (?=[^·\s])")
 """An English word beside another: what is neither a name, nor a number, nor a list of them."""
 IDEOGRAPH, MARK = re.compile("[\u4e00-\u9fff]"), re.compile("[\u3000-\u303f\uff00-\uffef]")
-VERBATIM = ("command", "path", "quoted", "machine")
+VERBATIM = ("command", "path", "quoted", "machine", "cell", "q", "q1", "q2")
 """Names of places that hold what is never translated, though it may look like a sentence."""
 LONGEST = 500
 """Signs of a sentence that is read; longer ones hold lists that nobody reads."""

@@ -128,7 +128,7 @@ def _panel(console: Console, title: str, curve: Curve, y: Floats) -> Text:
     return Text(
         "\n".join(
             [
-                fitted(console, said(f"{title}: {low} to {high}", PART)),
+                fitted(console, said(f"{said(title, PART)}: {low} to {high}", PART)),
                 *lines,
                 ends[0] + ends[1].rjust(PANEL - len(ends[0])),
             ]

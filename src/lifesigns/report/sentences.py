@@ -36,7 +36,16 @@ def spoken_findings(findings: Iterable[Finding]) -> list[Finding]:
     Args:
         findings: As rules say them.
     """
-    language = Language.spoken()
+    return findings_in(Language.spoken(), findings)
+
+
+def findings_in(language: Language, findings: Iterable[Finding]) -> list[Finding]:
+    """The findings in a language, as far as it has their sentences.
+
+    Args:
+        language: Of the answer.
+        findings: As rules say them.
+    """
     if language is Language.ENGLISH:
         return list(findings)
     return [_in_words(finding, language) for finding in findings]

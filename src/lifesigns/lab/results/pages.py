@@ -43,14 +43,14 @@ def print_ranking(ranking: Ranking, console: Console) -> None:
     print_table(
         console,
         heads,
-        [_cells(row)[:7] for row in ranking_rows(ranking)],
+        [[said(cell, "lab") for cell in _cells(row)[:7]] for row in ranking_rows(ranking)],
         numbers=heads[1:],
         styles=["" if place.as_good_as_best else "dim" for place in ranking.places],
     )
     console.print()
     if ranking.effects:
         heads = [said(head, "lab") for head in _EFFECT_HEADS]
-        cells = [_effect_cells(row) for row in effect_rows(ranking)]
+        cells = [[said(cell, "lab") for cell in _effect_cells(row)] for row in effect_rows(ranking)]
         print_table(console, heads, cells, numbers=heads[2:])
         console.print()
     for caveat in ranking.caveats:
