@@ -22,7 +22,7 @@ from lifesigns.claims._words import Words
 from lifesigns.locale.spoken import said, said_in
 from lifesigns.report.article import Article
 from lifesigns.report.language import Language
-from lifesigns.report.terminal import INDENT, prose
+from lifesigns.report.terminal import INDENT, prose, write
 
 INTERVAL = " ({low} to {high})"
 COLOR = {Verdict.REPRODUCED: "green", Verdict.PARTLY: "yellow", Verdict.NOT_HERE: "red"}
@@ -40,6 +40,10 @@ def print_table(done: Sequence[Done], effort: Effort, console: Console) -> None:
         effort: What they were run with.
         console: Its width decides what is folded.
     """
+    write(console, lambda: _print_table(done, effort, console))
+
+
+def _print_table(done: Sequence[Done], effort: Effort, console: Console) -> None:
     for each in done:
         verdict = each.result.verdict.value if each.result else "not run"
         style = COLOR[each.result.verdict] if each.result else "dim"

@@ -16,6 +16,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from lifesigns.locale.spoken import said
 from lifesigns.records import Severity
 from lifesigns.report.charset import encodable
 from lifesigns.report.wrapping import is_wide, wrapped
@@ -87,12 +88,29 @@ def rows(console: Console, *pairs: tuple[str | Text, Said]) -> Table:
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(width=LABELS, no_wrap=True)
     grid.add_column(overflow="fold")
-    for label, said in pairs:
+    for label, words in pairs:
         grid.add_row(
             Text(label, "dim") if isinstance(label, str) else label,
-            prose(console, said, LABELS + 2) if isinstance(said, str) else said,
+            prose(console, words, LABELS + 2) if isinstance(words, str) else words,
         )
     return grid
+
+
+def spoken_rows(console: Console, part: str, *pairs: tuple[str | Text, Said]) -> Table:
+    """As `rows`, in the language of the process; a text is said line by line.
+
+    Args:
+        console: Its encoding decides which signs are replaced.
+        part: The file with the translations.
+        pairs: A label, and text or something that rich can show, as it is.
+    """
+
+    def say(text: Said) -> Said:
+        lines = text.split("\n") if isinstance(text, str) else ()
+        return "\n".join(said(line, part) for line in lines) if isinstance(text, str) else text
+
+    labels = (said(label, part) if isinstance(label, str) else label for label, _ in pairs)
+    return rows(console, *zip(labels, (say(text) for _, text in pairs), strict=True))
 
 
 def prose(console: Console, text: str, margin: int = 0) -> Text:

@@ -24,7 +24,7 @@ from lifesigns.report.article import Article
 from lifesigns.report.figures import Spec, intervals, lines
 from lifesigns.report.language import Language
 from lifesigns.report.tables import print_table
-from lifesigns.report.terminal import prose
+from lifesigns.report.terminal import prose, write
 
 SHOWN = 8
 """Cells drawn at most in one chart: more lines cannot be told apart."""
@@ -37,6 +37,10 @@ def print_ranking(ranking: Ranking, console: Console) -> None:
         ranking: Cells that are not as good as the best are dimmed.
         console: Its width decides what is folded.
     """
+    write(console, lambda: _print_ranking(ranking, console))
+
+
+def _print_ranking(ranking: Ranking, console: Console) -> None:
     console.print(prose(console, said(ranking.advice, "lab")))
     console.print()
     heads = [said(head, "lab") for head in _HEADS[:7]]
