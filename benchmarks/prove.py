@@ -1,10 +1,10 @@
 """How many faulty programs a remedy cures: `python benchmarks/prove.py [--cases FOLDER] --jobs 2`.
 
 For each program the remedies are tried one after another on its own seed, in the order of `prove`,
-in a random order, and as Optuna's TPE proposes them from the same edits. The first that cures is
-put to the proof on fresh seeds. All trainings run without a sandbox, with the edit made in the live
-run, which is what `lifesigns prove` does where there is no source to patch; what a remedy gives is
-the program's own score. Of the published cases those of tier A are taken, whose cure learns.
+in a random order, and as Optuna's TPE proposes them from the same edits. Then `prove` itself proves
+one on fresh seeds. All trainings run without a sandbox, with the edit made in the live run, which
+is what it does where there is no source to patch; what a remedy gives is the program's own score.
+Of the published cases those of tier A are taken, whose cure learns.
 """
 
 from __future__ import annotations
@@ -14,17 +14,21 @@ import json
 import math
 import multiprocessing
 import random
+import statistics
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 import torch
-from prove_programs import own, own_names, published
+from prove_programs import Trained, own, own_names, published
 from rows import Rows, announce, write_section
 
-from lifesigns.prove.betting import PROVED, is_settled, wealth
-from lifesigns.prove.scores import shortcoming
+from lifesigns.prove.candidates import Candidate
+from lifesigns.prove.proof import Conclusion, Limits, Plan, Proof
+from lifesigns.prove.proving import prove
+from lifesigns.prove.scores import Scored
+from lifesigns.records import Trace
 from lifesigns.remedies import all_manuals, for_finding
 from lifesigns.report.verdict import alarms
 from lifesigns.rules import judge
@@ -33,6 +37,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "prove.md"
 SECONDS = 45.0
 """One program takes about as long on one core."""
 BUDGETS = (1, 3, 10)
+LIMITS = Limits(tries=BUDGETS[-1])
 POINTS = 0.05
 
 
@@ -49,28 +54,36 @@ class Case:
     found: bool = False
     needed: dict[str, int] = field(default_factory=dict)
     """By order: which try cured it; 0 if none of ten did."""
-    chosen: dict[str, str] = field(default_factory=dict)
-    scores: list[float] = field(default_factory=list)
-    """Of the chosen remedy of `prove` on fresh seeds, and of the faulty program on the same."""
-    faulty_scores: list[float] = field(default_factory=list)
-    won: list[bool] = field(default_factory=list)
+    proof: Proof | None = None
+
+    @property
+    def chosen(self) -> str:
+        """The remedy that was put to the proof last."""
+        taken = self.proof and self.proof.chosen
+        return f"{taken.edit.name} for {taken.finding.rule}" if taken else "-"
 
     @property
     def is_proved(self) -> bool:
         """By the fresh seeds."""
-        return wealth(self.won) >= PROVED
+        return self.proof is not None and self.proof.conclusion is Conclusion.PROVED
 
     @property
     def score(self) -> float:
         """With the remedy, mean over the fresh seeds."""
-        return sum(self.scores) / len(self.scores)
+        return _mean(pair.other.score for pair in self.proof.pairs)
 
     @property
     def gain(self) -> float:
         """By how much that is better than without; no score at all counts as 0."""
-        before = [0.0 if math.isnan(value) else value for value in self.faulty_scores]
-        gained = self.score - sum(before) / len(before)
+        before = (pair.faulty.score for pair in self.proof.pairs)
+        gained = self.score - _mean(0.0 if math.isnan(value) else value for value in before)
         return -gained if self.lower else gained
+
+    @property
+    def is_foretold(self) -> bool:
+        """Whether the price that was stated beforehand is right within 30 %."""
+        likely, _ = self.proof.plan.trainings(LIMITS)
+        return abs(self.proof.trainings - likely) <= 0.3 * likely
 
     @property
     def is_as_good(self) -> bool:
@@ -102,7 +115,7 @@ def everything(found, trace):
 
 
 def sequence(program, faulty, tried):
-    """Which of these cures first, counted from 1, and which it is; refusals cost nothing."""
+    """Which of these cures first, counted from 1; refusals cost nothing."""
     number = 0
     for finding, edit in tried:
         if number == BUDGETS[-1]:
@@ -112,8 +125,8 @@ def sequence(program, faulty, tried):
             continue
         number += 1
         if outcome[0]:
-            return number, (finding, edit)
-    return 0, None
+            return number
+    return 0
 
 
 def by_optuna(program, faulty, space, seed):
@@ -143,40 +156,38 @@ def _split(space, trial):
     return finding, edit, 0
 
 
-def solve(made, pairs, orders):
+def solve(made, limits, orders):
     """All trainings of one program."""
     torch.set_num_threads(1)
     program = made()
     case = Case(program.name, lower=program.measure.lower_is_better)
     case.cure = program.cure()
-    faulty, trace = program.without(0)
-    case.faulty = faulty.score
-    found = alarms(judge(trace))
+    held, trace = program.known(0)
+    faulty = Scored.judged(held, trace)
+    case.faulty = held
+    findings = tuple(judge(trace))
+    found = alarms(findings)
     case.found = bool(found)
     space = everything(found, trace)
-    case.needed["prove"], chosen = sequence(program, faulty, ours(found, trace))
+    case.needed["prove"] = sequence(program, faulty, ours(found, trace))
     if "random" in orders:
         for seed in range(3):
             mixed = random.Random(f"{program.name}{seed}").sample(space, len(space))
-            case.needed[f"random {seed}"] = sequence(program, faulty, mixed)[0]
+            case.needed[f"random {seed}"] = sequence(program, faulty, mixed)
     if "tpe" in orders and space:
         case.needed["TPE"] = by_optuna(program, faulty, space, 0)
-    if chosen is not None:
-        case.chosen["prove"] = f"{chosen[1].name} for {chosen[0].rule}"
-        _prove(case, program, chosen, pairs)
+    if case.needed["prove"]:
+        case.proof = _proved(program, trace, findings, ours(found, trace), limits)
     return case
 
 
-def _prove(case, program, chosen, pairs):
-    finding, edit = chosen
-    for seed in range(1, pairs + 1):
-        before, _ = program.without(seed)
-        after = program.with_edit(edit, seed)
-        case.won.append(not shortcoming(program.measure, finding.rule, before, after))
-        case.scores.append(after.score)
-        case.faulty_scores.append(before.score)
-        if is_settled(case.won):
-            break
+def _proved(program, trace, findings, tried, limits):
+    arms = Trained(program)
+    possible = [(finding, edit) for finding, edit in tried if program.known(0, edit) is not None]
+    remedies = tuple(Candidate(finding, edit) for finding, edit in possible)
+    plan = Plan(arms.program, program.measure, trace, findings, remedies, 1.0)
+    proof = prove(arms, plan, limits, lambda _: None)
+    return replace(proof, pairs=tuple(replace(p, traces=(Trace(), Trace())) for p in proof.pairs))
 
 
 def summary(cases):
@@ -191,19 +202,27 @@ def summary(cases):
 
 def proofs(cases):
     """What the fresh seeds said of the chosen remedies."""
-    chosen = [case for case in cases if case.won]
-    proved = [case for case in chosen if case.is_proved]
+    tried = [case for case in cases if case.proof is not None]
+    proved = [case for case in tried if case.is_proved]
     lines = {
         "found": ([case for case in cases if case.found], cases),
-        "a remedy cures its own seed": (chosen, cases),
+        "a remedy cures its own seed": (tried, cases),
         "and is proved on fresh seeds": (proved, cases),
         "of these, ≥ 90 % of the cure": ([case for case in proved if case.is_as_good], proved),
         "of these, gain > 5 points": ([case for case in proved if case.gain > POINTS], proved),
+        "of these, as dear as was said ± 30 %": ([c for c in proved if c.is_foretold], proved),
     }
     rows = Rows("On fresh seeds", ["programs", "number", "share"])
     for name, (some, among) in lines.items():
         rows.add(name, str(len(some)), _share(len(some), len(among)))
+    if tried:
+        median = statistics.median(len(case.proof.tries) for case in tried)
+        rows.add("trainings to choose, median", f"{median:g}", "")
     return rows
+
+
+def _mean(values):
+    return statistics.fmean(values)
 
 
 def _share(number, of):
@@ -229,7 +248,7 @@ def main():
         "--cases", type=Path, help="the published cases; else those of tests/cases"
     )
     options.add_argument("--steps", type=int, default=600, help="of a published case")
-    options.add_argument("--pairs", type=int, default=12)
+    options.add_argument("--pairs", type=int, default=LIMITS.pairs)
     options.add_argument("--jobs", type=int, default=1)
     options.add_argument("--only", default="", help="programs whose name begins so")
     options.add_argument("--orders", default="random,tpe", help="what is compared with prove")
@@ -239,18 +258,21 @@ def main():
     programs = work(given)
     if given.quick:
         programs, given.pairs = programs[:5], 2
+    limits = replace(LIMITS, pairs=given.pairs)
     announce(len(programs) * SECONDS / given.jobs)
-    rows = Rows("Programs", ["program", "faulty", "cure", "try", "with it", "won"])
+    rows = Rows("Programs", ["program", "faulty", "cure", "try", "with it", "won", "remedy"])
     cases = []
     with ProcessPoolExecutor(given.jobs, multiprocessing.get_context("spawn")) as pool:
-        waiting = [pool.submit(solve, made, given.pairs, given.orders) for made in programs]
+        waiting = [pool.submit(solve, made, limits, given.orders) for made in programs]
         for done in as_completed(waiting):
             case = done.result()
             cases.append(case)
-            held = _shown(case.score) if case.scores else "-"
-            won = f"{sum(case.won)}/{len(case.won)}"
+            pairs = case.proof.pairs if case.proof is not None else ()
+            held = _shown(case.score) if pairs else "-"
+            won = f"{sum(pair.is_won for pair in pairs)}/{len(pairs)}"
             needed = str(case.needed["prove"])
-            rows.add(case.name, _shown(case.faulty), _shown(case.cure), needed, held, won)
+            scores = _shown(case.faulty), _shown(case.cure)
+            rows.add(case.name, *scores, needed, held, won, case.chosen)
     tables = [summary(cases), proofs(cases)]
     if given.write:
         name = "own" if given.cases is None else "published"

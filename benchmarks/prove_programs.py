@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import math
 import multiprocessing
 import sys
 from contextlib import nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 import lifesigns
+from lifesigns.prove.arm import Arm
+from lifesigns.prove.arm import Program as Script
+from lifesigns.prove.arms import Arms
 from lifesigns.prove.intervention import Intervention
-from lifesigns.prove.scores import Measure, Scored, shortcoming
+from lifesigns.prove.sandbox import Outcome
+from lifesigns.prove.scores import FINISHED, Measure, Scored, shortcoming
 from lifesigns.records import Trace
 from lifesigns.remedies import LiveRun, Refusal
 
@@ -76,25 +82,44 @@ class Program:
         """The score of one training and what was recorded; None if the edit was refused."""
         raise NotImplementedError
 
-    def without(self, seed):
-        held, trace = self.trained(seed)
-        return Scored.judged(held, trace), trace
-
-    def with_edit(self, edit, seed):
-        for known, at, result in self._known:
-            if known == edit and at == seed:
+    def known(self, seed, edit=None):
+        """The same, trained once only."""
+        for of, at, result in self._known:
+            if of == edit and at == seed:
                 return result
-        made = self.trained(seed, edit)
-        result = None if made is None else Scored.judged(*made)
-        self._known.append((edit, seed, result))
-        return result
+        self._known.append((edit, seed, self.trained(seed, edit)))
+        return self._known[-1][-1]
 
     def cures(self, finding, edit, seed, faulty):
         """Whether it cures on this seed, and its score; None where it cannot be made."""
-        other = self.with_edit(edit, seed)
-        if other is None:
+        made = self.known(seed, edit)
+        if made is None:
             return None
+        other = Scored.judged(*made)
         return not shortcoming(self.measure, finding.rule, faulty, other), other.score
+
+
+class Trained(Arms):
+    """The arms of a proof of such a program: what a script would do, and print, without a sandbox.
+
+    What was trained before is not trained again, but counts as if it were.
+    """
+
+    def __init__(self, program):
+        super().__init__(Script("program.py"), math.inf)
+        self._program = program
+
+    def train(self, treatments, *, every=0):
+        self.trainings += len(treatments)
+        return [self._arm(one) for one in treatments]
+
+    def _arm(self, treatment):
+        made = self._program.known(treatment.shift, treatment.edit)
+        if made is None:
+            return Arm(None, Outcome(0), "it cannot be made here")
+        held, trace = made
+        trace = replace(trace, info=replace(trace.info, outcome=FINISHED))
+        return Arm(trace, Outcome(0, output=json.dumps({"score": held})))
 
 
 class Published(Program):

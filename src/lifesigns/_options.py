@@ -196,7 +196,11 @@ Margin = Annotated[
 ]
 Tries = Annotated[int, typer.Option(min=1, metavar="N", help="Remedies to try at most.")]
 Pairs = Annotated[int, typer.Option(min=1, metavar="N", help="Seeds to prove it on at most.")]
-Jobs = Annotated[int, typer.Option(min=1, metavar="N", help="Trainings at the same time.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="Trainings at the same time. [default: 1]"),
+]
+Where = Annotated[str, typer.Option(metavar="WHERE", help="local or ray.")]
 Auto = Annotated[
     bool, typer.Option("--auto", help="Try the commonest remedies, too, where nothing was found.")
 ]
@@ -207,7 +211,10 @@ Apply = Annotated[bool, typer.Option("--apply", help="Write a proved change into
 ProofFolder = Annotated[
     Path | None,
     typer.Option(
-        "-o", "--output", metavar="DIR", help="Write the proof, its pages and the patch there."
+        "-o",
+        "--output",
+        metavar="DIR",
+        help="Write the proof, its pages, the patch and the runs there; resumes there.",
     ),
 ]
 RuleOrTopic = Annotated[

@@ -156,7 +156,8 @@ def prove(
     margin: opt.Margin = 0.05,
     tries: opt.Tries = 10,
     pairs: opt.Pairs = 12,
-    jobs: opt.Jobs = 1,
+    jobs: opt.Jobs = None,
+    on: opt.Where = "local",
     timeout: opt.Timeout = None,
     allow_network: opt.AllowNetwork = False,
     auto: opt.Auto = False,
@@ -172,7 +173,9 @@ def prove(
 
     opt.say_misplaced(context, script, arguments or [])
     how, limits = Measure(metric, lower, margin), Limits(tries, pairs)
-    wanted = Wanted(how, limits, jobs, timeout, allow_network, auto, dry_run, apply, output, json)
+    wanted = Wanted(
+        how, limits, jobs, on, timeout, allow_network, auto, dry_run, apply, output, json
+    )
     raise typer.Exit(prove_remedy(script, arguments or [], wanted, module=module))
 
 
@@ -332,7 +335,7 @@ def lab(
         int | None,
         typer.Option(min=1, metavar="N", help="Most processes. [default: all processors]"),
     ] = None,
-    on: Annotated[str, typer.Option(metavar="WHERE", help="local or ray.")] = "local",
+    on: opt.Where = "local",
     parquet: Annotated[bool, typer.Option("--parquet", help="Also write Parquet tables.")] = False,
 ) -> None:
     """Compare activations, initialisers, losses and optimizers by training small networks."""

@@ -14,6 +14,7 @@ from lifesigns.remedies.scale_rate import ScaleRate
 from lifesigns.rules.testing import chain, fitting, target
 
 SIGNS = np.tile([[-1.0], [1.0]], (16, 1))
+CHOSEN = (Conclusion.PROVED, Conclusion.UNDECIDED)
 LOSSES = tuple(np.geomspace(1, 0.1, 30))
 
 
@@ -57,6 +58,7 @@ def proof(conclusion=Conclusion.PROVED, chosen=None, **rest):
     remedy = candidate() if chosen is None else chosen
     plan = Plan(Program("train.py"), Measure(), run(), (remedy.finding,), (), 2.0)
     won = tuple(Pair(seed, scored(0.1), scored(0.6), "", 0.5) for seed in range(1, 6))
-    tried = (Try(remedy, scored(0.7), ""),)
-    values = {"faulty": scored(0.2), "tries": tried, "pairs": won, "trainings": 13}
+    tried = Try(remedy, scored(0.7), "")
+    values = {"faulty": scored(0.2), "tries": (tried,), "pairs": won, "trainings": 13}
+    values["choice"] = tried if conclusion in CHOSEN else None
     return Proof(plan, conclusion, **values | rest)

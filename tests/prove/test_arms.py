@@ -8,7 +8,7 @@ import made
 import nasty
 import pytest
 
-from lifesigns.prove import arms as module
+from lifesigns.prove import order as module
 from lifesigns.prove.arm import Program
 from lifesigns.prove.arms import Arms
 from lifesigns.prove.copies import CannotRun
@@ -54,12 +54,13 @@ def test_a_program_is_watched_otherwise_and_ends_where_it_did(trained):
     assert seen == [options, {"max-steps": "9", "stop-on": "error", "every": "4"}]
 
 
-def test_an_arm_that_does_not_end_in_time_is_none(trained):
+def test_without_a_remedy_an_arm_has_to_end_in_time(trained):
     late = made.arm()
     late = dataclasses.replace(late, end=dataclasses.replace(late.end, timed_out=True))
 
-    with pytest.raises(CannotRun, match="did not end in 60 s; --timeout gives it more"):
-        trained(lambda *_: late).train(PAIR)
+    with pytest.raises(CannotRun, match="did not end in time; give it more with --timeout"):
+        trained(lambda *_: late).fair(Treatment())
+    assert [arm.how for arm in trained(lambda *_: late).train(PAIR)] == ["did not end in time"] * 2
 
 
 def test_an_arm_that_is_not_fair_says_why(trained):

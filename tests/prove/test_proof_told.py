@@ -101,10 +101,10 @@ def test_a_plan_names_remedies_and_price():
     assert lines[1] == "Remedies, in this order (2 are tried at most):"
     assert len(lines) == 4
     assert last == (
-        "8 trainings of 2 s if the first remedy cures on every seed, together 16 s; at most 10."
+        "9 trainings of 2 s if the first remedy cures on every seed, together 18 s; at most 10."
     )
     assert price(dataclasses.replace(plan, seconds=90.0), Limits()).endswith(
-        "together 18.0 min; at most 29."
+        "together 19.5 min; at most 29."
     )
 
 

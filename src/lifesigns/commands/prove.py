@@ -6,18 +6,21 @@ import json
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from lifesigns import _outputs
-from lifesigns._errors import Interrupted
+from lifesigns._errors import Interrupted, UsageError, cut
+from lifesigns.evidence.sites import counted
 from lifesigns.prove.applying import write
 from lifesigns.prove.arms import Arms
 from lifesigns.prove.as_json import SCHEMA, plan_as_json, proof_as_json
 from lifesigns.prove.asked import asked_for, say
 from lifesigns.prove.copies import CannotRun
 from lifesigns.prove.in_words import of_plan, of_proof, price, root_of
+from lifesigns.prove.kept import ARMS, KeptArms, proof_folder
 from lifesigns.prove.page import comparison_page, proof_html
-from lifesigns.prove.places import new_folder
-from lifesigns.prove.proof import Conclusion, Limits, Plan, Proof, planned, prove
+from lifesigns.prove.proof import Conclusion, Limits, Plan, Proof
+from lifesigns.prove.proving import planned, prove
 from lifesigns.prove.repetition import seconds_for
 from lifesigns.prove.scores import Measure
 from lifesigns.report.charset import encodable
@@ -38,7 +41,10 @@ class Wanted:
 
     measure: Measure = field(default_factory=Measure)
     limits: Limits = field(default_factory=Limits)
-    jobs: int = 1
+    jobs: int | None = None
+    """Arms at a time; by default one here, and on Ray as many as the cluster has processors."""
+    on: str = "local"
+    """Or `ray`."""
     timeout: float | None = None
     allow_network: bool = False
     auto: bool = False
@@ -46,7 +52,8 @@ class Wanted:
     dry_run: bool = False
     apply: bool = False
     output: Path | None = None
-    """A new folder for the proof, its page and the patch."""
+    """A folder for the proof, its pages, the patch and the arms: a new one, or that of a proof that
+    was broken off and goes on there."""
     json_output: bool = False
 
 
@@ -68,9 +75,10 @@ def prove_remedy(target: str, arguments: list[str], wanted: Wanted, *, module: b
         Interrupted: Ctrl-C; nothing is left.
     """
     program, recorded = asked_for(target, arguments, module)
-    folder = wanted.output and new_folder(wanted.output)
+    folder = wanted.output and proof_folder(wanted.output)
     timeout = seconds_for(recorded) if wanted.timeout is None else wanted.timeout
-    arms = Arms(program, timeout, wanted.allow_network, wanted.jobs)
+    kept = None if folder is None else KeptArms(folder / ARMS)
+    arms = Arms(program, timeout, wanted.allow_network, **_hands(wanted), kept=kept)
     try:
         plan = planned(arms, wanted.measure, recorded, auto=wanted.auto)
         if wanted.dry_run:
@@ -85,8 +93,21 @@ def prove_remedy(target: str, arguments: list[str], wanted: Wanted, *, module: b
         return UNFAIR
     except KeyboardInterrupt:
         raise Interrupted from None
+    if kept is not None and kept.taken:
+        say(f"{counted(kept.taken, 'training')} of an earlier attempt did not have to be repeated.")
     _deliver(proof, program.target, folder, wanted)
     return CODES[proof.conclusion]
+
+
+def _hands(wanted: Wanted) -> dict[str, Any]:
+    """Who trains the arms, and how many at a time."""
+    if wanted.on == "local":
+        return {"jobs": wanted.jobs or 1}
+    if wanted.on != "ray":
+        raise UsageError(f"--on {cut(wanted.on)} is unknown; expected local or ray.")
+    from lifesigns.prove.ray_arms import on_ray, processors
+
+    return {"jobs": wanted.jobs or processors(), "carry_out": on_ray}
 
 
 def _planned(plan: Plan, wanted: Wanted) -> str:

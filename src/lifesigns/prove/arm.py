@@ -48,6 +48,9 @@ LAYER_ERRORS = {
 }
 """What the system says where the sandbox, not the script, is the reason."""
 
+RUN_FILE = "run.lifesigns"
+"""In the sandbox's own folder."""
+
 
 @dataclass(frozen=True)
 class Program:
@@ -80,6 +83,8 @@ class Arm:
     @property
     def how(self) -> str:
         """How it ended, in the words of `RunInfo.outcome`."""
+        if self.end.timed_out:
+            return "did not end in time"
         return "" if self.trace is None else self.trace.info.outcome
 
     def unfair(self, *, has_network: bool, as_recorded: bool = False) -> str:
@@ -120,7 +125,7 @@ def train(
         CannotRun: The sandbox is not possible here.
     """
     own = sandbox.own
-    run_file = own / "run.lifesigns"
+    run_file = own / RUN_FILE
     watching = [part for name, value in program.options.items() for part in (f"--{name}", value)]
     order = [sys.executable, "-c", *_begin(sandbox, treatment), "run", *watching]
     order += ["--save", str(run_file), *(["-m"] if program.is_module else [])]

@@ -6,13 +6,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
-from lifesigns.prove.arm import Arm, Program, train
+from lifesigns.prove.arm import Arm, Program
 from lifesigns.prove.copies import CannotRun
-from lifesigns.prove.sandbox import Sandbox
+from lifesigns.prove.kept import KeptArms
+from lifesigns.prove.order import Order, Trained
 from lifesigns.prove.treatment import Treatment
 
 WATCHING = ("every", "budget")
@@ -27,6 +29,10 @@ class Arms:
     timeout: float
     has_network: bool = False
     jobs: int = 1
+    kept: KeptArms | None = None
+    """Where arms are kept, and found if they were trained before."""
+    carry_out: Callable[[Order, threading.Event], Trained] = Order.carry_out
+    """Trains an arm, here or elsewhere."""
     trainings: int = field(default=0, init=False)
     seconds: float = field(default=0.0, init=False)
     """Of wall time, summed over the arms."""
@@ -39,36 +45,35 @@ class Arms:
             every: Record each of so many steps; 0 watches as the program asks for.
 
         Raises:
-            CannotRun: An arm did not end in time, or the sandbox failed.
+            CannotRun: The sandbox failed.
         """
         program = self._watched(every) if every else self.program
+        orders = [Order(program, one, self.timeout, self.has_network) for one in treatments]
+        places = [self.kept and self.kept.place(order) for order in orders]
         stop = threading.Event()
-        with ThreadPoolExecutor(min(self.jobs, len(treatments)) or 1) as pool:
+        with ThreadPoolExecutor(min(self.jobs, len(orders)) or 1) as pool:
             try:
-                done = list(pool.map(lambda one: self._one(program, one, stop), treatments))
+                done = list(pool.map(lambda o, p: self._one(o, p, stop), orders, places))
             except BaseException:  # Ctrl-C, too: the others would be waited for
                 stop.set()
                 pool.shutdown(cancel_futures=True)
                 raise
         self.trainings += len(done)
-        self.seconds += sum(seconds for _, seconds in done)
-        return [arm for arm, _ in done]
+        self.seconds += sum(trained.seconds for trained in done)
+        return [trained.arm for trained in done]
 
     def _watched(self, every: int) -> Program:
         ending = {n: value for n, value in self.program.options.items() if n not in WATCHING}
         return replace(self.program, options={**ending, "every": str(every)})
 
-    def _one(
-        self, program: Program, treatment: Treatment, stop: threading.Event
-    ) -> tuple[Arm, float]:
-        begin = time.monotonic()
-        with Sandbox(program.script, program.folder, None, self.has_network, stop) as sandbox:
-            arm = train(sandbox, program, treatment, timeout=self.timeout)
-        if arm.end.timed_out:
-            raise CannotRun(
-                f"{program.target} did not end in {self.timeout:.0f} s; --timeout gives it more."
-            )
-        return arm, time.monotonic() - begin
+    def _one(self, order: Order, place: Path | None, stop: threading.Event) -> Trained:
+        if self.kept is None or place is None:
+            return self.carry_out(order, stop)
+        trained = self.kept.find(place)
+        if trained is None:
+            trained = self.carry_out(order, stop)
+            self.kept.keep(place, trained)
+        return trained
 
     def fair(self, treatment: Treatment, *, every: int = 0) -> Arm:
         """An arm without a remedy, from which something can be concluded.

@@ -9,7 +9,7 @@ from pathlib import Path
 from lifesigns.prove.candidates import Candidate
 from lifesigns.prove.identity import Verdict
 from lifesigns.prove.places import project
-from lifesigns.prove.proof import Conclusion, Limits, Plan, Proof
+from lifesigns.prove.proof import Conclusion, Limits, Plan, Proof, Try
 from lifesigns.report.verdict import alarms
 
 MINUTE = 60.0
@@ -92,10 +92,14 @@ def of_proof(proof: Proof, target: str) -> Iterator[str]:
     if proof.identity is not None and proof.identity.verdict is Verdict.WITHIN_SPREAD:
         yield "It does not repeat to the bit, but within the spread of two identical arms."
     for number, tried in enumerate(proof.tries, start=1):
-        outcome = tried.shortcoming or "cures"
-        yield f"  {number}. {_named(tried.candidate)}: {outcome} ({_change(proof, number)})"
+        came_to = f"{_outcome(tried, proof)} ({_change(proof, number)})"
+        yield f"  {number}. {_named(tried.candidate)}: {came_to}"
     yield from _pairs(proof)
     yield f"{proof.trainings} trainings, together {_seconds(proof.seconds)}."
+
+
+def _outcome(tried: Try, proof: Proof) -> str:
+    return tried.shortcoming or ("cures" if tried is proof.choice else "cures as well")
 
 
 def _headline(proof: Proof) -> str:

@@ -116,6 +116,21 @@ class Measure:
         size = max((abs(s) for s in (faulty, other) if math.isfinite(s)), default=0.0)
         return self.gain(faulty, other) > max(self.margin * max(size, 1.0), self.noise)
 
+    def preferred(self, scores: Sequence[float]) -> int:
+        """Which of several scores to take: the first, unless a later one is clearly better.
+
+        Args:
+            scores: At least one.
+
+        Example:
+            >>> Measure().preferred([0.60, 0.62, 0.90, 0.94])
+            2
+        """
+        taken = 0
+        for number, score in enumerate(scores):
+            taken = number if self.is_better(scores[taken], score) else taken
+        return taken
+
     def wider(self, noise: float) -> Measure:
         """The same with a margin of at least this much.
 

@@ -30,22 +30,31 @@ class RayWorkers:
     @property
     def jobs(self) -> int:
         """Processors of the cluster."""
-        return int(self._cluster().cluster_resources().get("CPU", 1))
+        return int(cluster(self.address).cluster_resources().get("CPU", 1))
 
     def train(self, work_units: Sequence[WorkUnit]) -> Iterator[tuple[WorkUnit, History]]:
         """See `Workers`."""
-        ray = self._cluster()
+        ray = cluster(self.address)
         train = ray.remote(num_cpus=1, max_retries=RETRIES, retry_exceptions=False)(_train)
         waiting = {train.remote(work_unit): work_unit for work_unit in work_units}
         while waiting:
             (done,), _ = ray.wait(list(waiting), num_returns=1)
             yield waiting.pop(done), ray.get(done)
 
-    def _cluster(self) -> Any:
-        ray = _ray()
-        if not ray.is_initialized():
-            ray.init(address=self.address, include_dashboard=False, log_to_driver=False)
-        return ray
+
+def cluster(address: str | None = None) -> Any:
+    """The module `ray`, connected.
+
+    Args:
+        address: Of a running cluster; a local one is started by default.
+
+    Raises:
+        UsageError: Ray is not installed.
+    """
+    ray = _ray()
+    if not ray.is_initialized():
+        ray.init(address=address, include_dashboard=False, log_to_driver=False)
+    return ray
 
 
 def _train(work_unit: WorkUnit) -> History:

@@ -1,0 +1,49 @@
+"""What it takes to train one arm, wherever that is done."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+
+from lifesigns.prove.arm import RUN_FILE, Arm, Program, train
+from lifesigns.prove.sandbox import Sandbox
+from lifesigns.prove.treatment import Treatment
+
+
+@dataclass(frozen=True)
+class Trained:
+    """An arm, and what it took."""
+
+    arm: Arm
+    seconds: float
+    """Of wall time."""
+    run: bytes = b""
+    """Its run file; empty if it left none."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """One arm to be trained; it depends on nothing else, so it may be trained again anywhere."""
+
+    program: Program
+    treatment: Treatment
+    timeout: float
+    has_network: bool = False
+
+    def carry_out(self, stop: threading.Event) -> Trained:
+        """Trains it in a sandbox of its own.
+
+        Args:
+            stop: Once it is set, the training is ended at once.
+
+        Raises:
+            CannotRun: The sandbox failed.
+        """
+        begin = time.monotonic()
+        program = self.program
+        with Sandbox(program.script, program.folder, None, self.has_network, stop) as sandbox:
+            run_file = sandbox.own / RUN_FILE
+            arm = train(sandbox, program, self.treatment, timeout=self.timeout)
+            run = run_file.read_bytes() if run_file.exists() else b""
+        return Trained(arm, time.monotonic() - begin, run)

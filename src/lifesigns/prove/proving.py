@@ -1,0 +1,238 @@
+"""Proves a remedy: chooses one on the script's own seed, and trains pairs on fresh ones.
+
+A pair is two arms of one seed, with the remedy and without. It is won if the arm with the remedy is
+cured. The pairs stop when the bet on them is settled (see `betting`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from lifesigns.evidence.sites import counted
+from lifesigns.prove.arm import Arm
+from lifesigns.prove.arms import Arms, seconds_to_start
+from lifesigns.prove.betting import FUTILE, PROVED, is_settled, pairs_needed, wealth
+from lifesigns.prove.candidates import Candidate, candidates
+from lifesigns.prove.copies import CannotRun
+from lifesigns.prove.identity import Identity, Verdict, identity
+from lifesigns.prove.proof import Conclusion, Limits, Pair, Plan, Proof, Try
+from lifesigns.prove.scores import RECORDED, Measure, Scored, shortcoming
+from lifesigns.prove.treatment import Treatment
+from lifesigns.records import Trace
+from lifesigns.rules import judge
+
+NOISE = 3.0
+"""The margin is at least so many times the distance of two identical arms' scores."""
+STANDING = (Conclusion.PROVED, Conclusion.UNDECIDED)
+"""What may be concluded of a remedy that fresh seeds do not refute."""
+
+
+def planned(
+    arms: Arms, measure: Measure, recorded: Trace | None = None, *, auto: bool = False
+) -> Plan:
+    """Diagnoses a program and looks for remedies.
+
+    Args:
+        arms: Trains it.
+        measure: How a training is scored.
+        recorded: A run of it; without one it is trained once.
+        auto: Whether edits are tried, too, that no finding asks for.
+
+    Raises:
+        CannotRun: It does not train in a sandbox, or nothing tells how well.
+    """
+    if recorded is None:
+        arm = arms.fair(Treatment())
+        recorded, seconds = _trace(arm), arms.seconds
+    else:
+        seconds = seconds_to_start() + recorded.cost.training + recorded.cost.watching
+    findings = tuple(judge(recorded))
+    found = tuple(candidates(arms.program, recorded, findings, auto=auto))
+    return Plan(arms.program, measure, recorded, findings, found, seconds)
+
+
+def prove(arms: Arms, plan: Plan, limits: Limits, say: Callable[[str], None]) -> Proof:
+    """Carries out a plan.
+
+    Args:
+        arms: Trains the program.
+        plan: Made for it.
+        limits: What may be spent.
+        say: Is told what goes on.
+
+    Raises:
+        CannotRun: The run does not repeat, or no other seed changes it, or it has no score.
+    """
+    if not plan.candidates:
+        return Proof(plan, Conclusion.NOTHING, trainings=arms.trainings, seconds=arms.seconds)
+    return _Proving(arms, plan, limits, say).proof()
+
+
+class _Proving:
+    """A plan that is being carried out."""
+
+    def __init__(self, arms: Arms, plan: Plan, limits: Limits, say: Callable[[str], None]) -> None:
+        self._arms, self._plan, self._limits, self._say = arms, plan, limits, say
+        self._every = max(1, plan.trace.steps // RECORDED)
+        self._same, twins = self._repeated()
+        self._measure, self._faulty = _measured(plan.measure, twins)
+        self._candidates = plan.candidates[: limits.tries]
+        self._tries: list[Try] = []
+        self._known: list[tuple[Treatment, Arm]] = []
+
+    def proof(self) -> Proof:
+        """Tries remedies until one is proved; one that loses too many pairs is passed over."""
+        put: list[tuple[Try, tuple[Pair, ...], float]] = []
+        needed, choice = PROVED, self._choice()
+        while choice is not None:
+            pairs = tuple(self._paired(choice, needed))
+            put.append((choice, pairs, needed))
+            if _wealth(pairs) >= needed:
+                break
+            self._pass_over(choice, pairs)
+            needed *= 2
+            choice = self._choice()
+        if all(math.isnan(one.score) for one in (self._faulty, *(t.scored for t in self._tries))):
+            raise _nothing_printed(self._measure)
+        best, pairs, needed = max(put, key=lambda one: _wealth(one[1]), default=(None, (), PROVED))
+        conclusion = _concluded(pairs, needed)
+        return Proof(
+            self._plan, conclusion, self._same, self._faulty, self._measure, tuple(self._tries),
+            best if conclusion in STANDING else None,
+            pairs, needed, self._arms.trainings, self._arms.seconds,
+        )  # fmt: skip
+
+    def _pass_over(self, choice: Try, pairs: Sequence[Pair]) -> None:
+        won = sum(pair.is_won for pair in pairs)
+        reason = f"cures on {won} of {len(pairs)} fresh seeds only"
+        self._tries[self._tries.index(choice)] = replace(choice, shortcoming=reason)
+
+    def _choice(self) -> Try | None:
+        """The first remedy that cures, or the one after it if that is clearly better."""
+        for candidate in self._candidates[len(self._tries) :]:
+            self._tries.append(self._tried(candidate))
+            if any(known.cures for known in self._tries[:-1]):
+                break
+        cures = [known for known in self._tries if known.cures]
+        return cures[self._measure.preferred([c.scored.score for c in cures])] if cures else None
+
+    def _repeated(self) -> tuple[Identity, list[Arm]]:
+        """Trains without a remedy; twice where once does not repeat the recorded run to the bit."""
+        self._say("Training without a remedy: does it repeat?")
+        twins = [self._arms.fair(Treatment(), every=self._every)]
+        found = identity(self._plan.trace, _trace(twins[0]))
+        if found.verdict is not Verdict.IDENTICAL:
+            twins.append(self._arms.fair(Treatment(), every=self._every))
+            found = identity(self._plan.trace, *map(_trace, twins))
+        if found.verdict is Verdict.DIFFERENT:
+            raise CannotRun(
+                f"{self._plan.program.target} does not repeat in a sandbox, so nothing can be "
+                "proved; lifesigns rerun says where it parts from the recorded run."
+            )
+        return found, twins
+
+    def _tried(self, candidate: Candidate) -> Try:
+        """One training with a remedy, on the script's own seed."""
+        number = len(self._tries) + 1
+        self._say(f"Remedy {number}, {candidate.details}, for {candidate.finding.rule}.")
+        later = [one.treatment(0) for one in self._candidates[number:]]
+        (arm,) = self._trained([candidate.treatment(0)], later)
+        scored = Scored.of(arm, self._measure)
+        reason = shortcoming(self._measure, candidate.finding.rule, self._faulty, scored)
+        return Try(candidate, scored, arm.refusal or reason)
+
+    def _paired(self, tried: Try, needed: float) -> Iterable[Pair]:
+        """Pairs on fresh seeds, until the bet is settled or those left cannot win it."""
+        wins: list[bool] = []
+        for seed in range(1, self._limits.pairs + 1):
+            last = min(self._limits.pairs, seed - 1 + pairs_needed(wins, needed))
+            pair = self._pair(seed, last, tried)
+            yield pair
+            wins.append(pair.is_won)
+            so_far = f"{pair.shortcoming or 'won'}; the e-value is {wealth(wins):.3g}"
+            ahead = pairs_needed(wins, needed)
+            is_lost = not all(wins) and ahead > self._limits.pairs - seed
+            if is_lost or is_settled(wins, needed):
+                self._say(f"Pair {seed}: {so_far}.")
+                return
+            self._say(f"Pair {seed}: {so_far}; {self._ahead(ahead)}.")
+
+    def _ahead(self, pairs: int) -> str:
+        """How long it takes until it is proved, if the next pairs are won."""
+        seconds = 2 * pairs * self._arms.seconds / self._arms.trainings / self._arms.jobs
+        return f"proved after {counted(pairs, 'more win')}, in about {seconds:.0f} s"
+
+    def _pair(self, seed: int, last: int, tried: Try) -> Pair:
+        """One pair; others up to the last seed are likely to follow."""
+
+        def pair(number: int) -> list[Treatment]:
+            return [Treatment(number), tried.candidate.treatment(number)]
+
+        later = [one for following in range(seed + 1, last + 1) for one in pair(following)]
+        without, treated = self._trained(pair(seed), later)
+        self._arms.check(without)
+        faulty, other = (Scored.of(arm, self._measure) for arm in (without, treated))
+        if _is_same(self._faulty, faulty) and _is_same(tried.scored, other):
+            raise CannotRun(
+                "Another seed changes nothing: the script draws no random numbers, or only from "
+                "generators of its own. One training proves nothing about another."
+            )
+        reason = shortcoming(self._measure, tried.candidate.finding.rule, faulty, other)
+        gain = self._measure.gain(faulty.score, other.score)
+        return Pair(seed, faulty, other, reason, gain, (_trace(without), _trace(treated)))
+
+    def _trained(self, wanted: Sequence[Treatment], later: Sequence[Treatment]) -> list[Arm]:
+        """Arms, each trained once; where there are jobs for more, those of later as well."""
+        missing = [one for one in wanted if self._found(one) is None]
+        if missing:
+            new = [one for one in later if self._found(one) is None]
+            missing += new[: max(0, self._arms.jobs - len(missing))]
+            trained = self._arms.train(missing, every=self._every)
+            self._known += zip(missing, trained, strict=True)
+        return [arm for one in wanted if (arm := self._found(one)) is not None]
+
+    def _found(self, wanted: Treatment) -> Arm | None:
+        return next((arm for treatment, arm in self._known if treatment == wanted), None)
+
+
+def _measured(measure: Measure, twins: Sequence[Arm]) -> tuple[Measure, Scored]:
+    """The measure with a margin that noise does not reach, and the score without a remedy."""
+    one, *others = (Scored.of(arm, measure) for arm in twins)
+    if measure.is_missing(twins[0]):
+        raise _nothing_printed(measure)
+    if not measure.metric and math.isnan(one.skill):
+        raise CannotRun(
+            "No prediction and target could be read at the loss, so nothing tells how well it "
+            "learns. Say with --metric what the script prints of that."
+        )
+    noise = max((abs(one.score - other.score) for other in others), default=0.0)
+    return measure.wider(NOISE * noise if math.isfinite(noise) else 0.0), one
+
+
+def _nothing_printed(measure: Measure) -> CannotRun:
+    return CannotRun(f"No number was printed for {measure.metric!r}, so nothing can be compared.")
+
+
+def _is_same(one: Scored, other: Scored) -> bool:
+    """Whether two arms are one run; pairs that all are would be one pair counted often."""
+    return np.array_equal(one.losses.values, other.losses.values, equal_nan=True)
+
+
+def _wealth(pairs: Sequence[Pair]) -> float:
+    return wealth(pair.is_won for pair in pairs)
+
+
+def _concluded(pairs: Sequence[Pair], needed: float) -> Conclusion:
+    if pairs and _wealth(pairs) >= needed:
+        return Conclusion.PROVED
+    won = sum(pair.is_won for pair in pairs)
+    has_hope = 2 * won > len(pairs) and _wealth(pairs) > FUTILE
+    return Conclusion.UNDECIDED if has_hope else Conclusion.NOT_PROVED
+
+
+def _trace(arm: Arm) -> Trace:
+    return Trace() if arm.trace is None else arm.trace
