@@ -26,6 +26,13 @@ FEW = 90.0
 class Progress:
     """Shows what is done of how much, on standard error, until the block ends.
 
+    Args:
+        command: Whose progress it is.
+        file: Where to; standard error by default.
+        every: Seconds between two lines.
+        is_drawn: Whether there is a bar on a terminal; without one nothing is said there.
+        clock: Seconds, of any beginning.
+
     Example:
         >>> with Progress("claims") as progress:
         ...     progress.at("born-dead", 3, 26)
@@ -37,20 +44,23 @@ class Progress:
         file: IO[str] | None = None,
         *,
         every: float = EVERY,
+        is_drawn: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._command, self._clock, self._every = command, clock, every
+        self._is_drawn = is_drawn
         self._file = sys.stderr if file is None else file
         self._begin, self._what, self._share = clock(), "", 0.0
         self._end = threading.Event()
-        self._bar = _bar(self._file)
+        self._has_terminal = self._file is not None and self._file.isatty()
+        self._bar = _bar(self._file) if is_drawn else None
         self._task = None if self._bar is None else self._bar.add_task("", total=1.0)
         self._thread = threading.Thread(target=self._beat, daemon=True)
 
     def __enter__(self) -> Progress:
         if self._bar is not None:
             self._bar.start()
-        elif self._file is not None:
+        elif self._file is not None and not (self._has_terminal and not self._is_drawn):
             self._thread.start()
         return self
 
