@@ -33,6 +33,7 @@ from lifesigns.report.functions_text import markdown as functions_index
 from lifesigns.report.language import Language
 from lifesigns.report.manual import index as rules_index
 from lifesigns.report.manual import markdown as rule_page
+from lifesigns.report.side_by_side import glossary, pairs
 from lifesigns.rules import built_in_rules
 
 ROOT = Path(__file__).parents[1]
@@ -126,7 +127,9 @@ def pages() -> Mapping[str, str]:
     topics = [page for language in languages for page in _topics(language)]
     rules = [page for language in languages for page in _rules(language)]
     remedies = ("remedies.md", remedies_page(all_manuals(), EDITS))
-    return tours | dict([*topics, *rules, *_functions(), *_claims(), remedies])
+    words = [(f"{FOLDERS[each]}glossary.md", glossary(each)) for each in languages]
+    texts = ("zh/texts.md", pairs())
+    return tours | dict([*topics, *rules, *_functions(), *_claims(), remedies, *words, texts])
 
 
 def tour(title: str, readme: str, *headings: str, depth: int) -> str:
