@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 
@@ -100,8 +101,9 @@ def _section(page: Page, say: Say, prefix: str) -> Iterator[str]:
     yield f'<section id="{prefix}{page.name}"><h2>{page.name} {kind}</h2>\n'
     yield f'<p class="formula">{escape(page.formula)}</p><p>{escape(say(page.about))}</p>\n'
     if page.curve:
-        of = say(f"of {page.name}")
-        yield from (drawing(of, page.curve, index) for index in (0, 1))
+        of, titles = say(f"of {page.name}"), page.curve.titles
+        curve = replace(page.curve, titles=(say(titles[0]), say(titles[1])))
+        yield from (drawing(of, curve, index) for index in (0, 1))
     yield '<div class="scroll" tabindex="0"><table><tbody>\n'
     for label, said in page.facts:
         is_code = label == "in PyTorch"
