@@ -15,9 +15,11 @@ import math
 import multiprocessing
 import random
 import statistics
+import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -25,6 +27,7 @@ from prove_programs import Trained, own, own_names, published
 from rows import Rows, announce, write_section
 
 from lifesigns.prove.candidates import Candidate
+from lifesigns.prove.copies import CannotRun
 from lifesigns.prove.proof import Conclusion, Limits, Plan, Proof
 from lifesigns.prove.proving import prove
 from lifesigns.prove.scores import Scored
@@ -183,10 +186,14 @@ def solve(made, limits, orders):
 
 def _proved(program, trace, findings, tried, limits):
     arms = Trained(program)
-    possible = [(finding, edit) for finding, edit in tried if program.known(0, edit) is not None]
-    remedies = tuple(Candidate(finding, edit) for finding, edit in possible)
+    possible = (Candidate(*one) for one in tried if program.known(0, one[1]) is not None)
+    remedies = tuple(islice(possible, limits.tries))
     plan = Plan(arms.program, program.measure, trace, findings, remedies, 1.0)
-    proof = prove(arms, plan, limits, lambda _: None)
+    try:
+        proof = prove(arms, plan, limits, lambda _: None)
+    except CannotRun as error:
+        print(f"{program.name}: {error}", file=sys.stderr, flush=True)
+        return None
     return replace(proof, pairs=tuple(replace(p, traces=(Trace(), Trace())) for p in proof.pairs))
 
 

@@ -16,13 +16,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lifesigns.check import check
+    from lifesigns.prove.front import proof
     from lifesigns.report import Report
     from lifesigns.watch import Watcher, watch
 
 __version__ = "0.1.0"
-__all__ = ["Report", "Watcher", "__version__", "check", "watch"]
+__all__ = ["Report", "Watcher", "__version__", "check", "proof", "watch"]
 
-_HOMES = {"Report": "report", "Watcher": "watch", "check": "check", "watch": "watch"}
+_HOMES = {
+    "Report": "report",
+    "Watcher": "watch",
+    "check": "check",
+    "proof": "prove.front",
+    "watch": "watch",
+}
 """The module of each name; imported on first use, because `lifesigns --help` needs no torch."""
 
 

@@ -46,7 +46,14 @@ def test_help_is_printed_without_importing_torch():
 
 
 def test_the_public_api_is_this_and_nothing_else():
-    assert sorted(lifesigns.__all__) == ["Report", "Watcher", "__version__", "check", "watch"]
+    assert sorted(lifesigns.__all__) == [
+        "Report",
+        "Watcher",
+        "__version__",
+        "check",
+        "proof",
+        "watch",
+    ]
 
 
 def test_each_public_name_is_there_and_documented():

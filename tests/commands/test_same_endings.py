@@ -196,9 +196,20 @@ def folder(tmp_path_factory):
     return folder
 
 
+def sampled(names):
+    return [pytest.param(name, marks=pytest.mark.sampled(name, ())) for name in names]
+
+
+def wanted(request):
+    """The programs whose tests run."""
+    here = [item for item in request.session.items if item.path == request.path]
+    names = {item.callspec.params["name"] for item in here if "codes" in item.fixturenames}
+    return {name: target for name, target in targets().items() if name in names}
+
+
 @pytest.fixture(scope="module")
-def codes(folder):
-    command = [sys.executable, "-c", DRIVER, json.dumps(targets())]
+def codes(folder, request):
+    command = [sys.executable, "-c", DRIVER, json.dumps(wanted(request))]
     done = subprocess.run(
         command, cwd=folder, env=BUFFERED, capture_output=True, text=True, timeout=600
     )
@@ -206,7 +217,7 @@ def codes(folder):
     return {name: int(code) for name, code in map(str.split, done.stdout.splitlines())}
 
 
-@pytest.mark.parametrize("name", targets())
+@pytest.mark.parametrize("name", sampled(targets()))
 def test_a_watched_program_ends_and_prints_as_it_does_unwatched(folder, codes, name):
     out = folder / f"{name}.unwatched"
     with out.open("ab") as stdout:
@@ -222,7 +233,7 @@ def test_a_watched_program_ends_and_prints_as_it_does_unwatched(folder, codes, n
     ), said
 
 
-@pytest.mark.parametrize("name", targets())
+@pytest.mark.parametrize("name", sampled(targets()))
 def test_every_ending_that_can_be_reported_is(folder, codes, name):
     path, said = folder / f"{name}.json", (folder / f"{name}.err").read_text(errors="replace")
 
@@ -235,27 +246,46 @@ def test_every_ending_that_can_be_reported_is(folder, codes, name):
 @pytest.mark.parametrize(
     ("name", "outcome"),
     [
-        ("sigterm", "ended by SIGTERM"),
-        ("sighup", "ended by SIGHUP"),
-        ("terminated-in-join", "ended by SIGTERM"),
-        ("terminated-at-exit", "ended by SIGTERM"),
-        ("sigint", "interrupted"),
-        ("own-handler-exits", "failed: exit code 5"),
-        ("ignored", "finished"),
-        ("exit-256", "finished"),
-        ("error-no-text", "failed: E: <exception str() failed>"),
+        pytest.param("sigterm", "ended by SIGTERM", marks=pytest.mark.sampled("sigterm", ())),
+        pytest.param("sighup", "ended by SIGHUP", marks=pytest.mark.sampled("sighup", ())),
+        pytest.param(
+            "terminated-in-join",
+            "ended by SIGTERM",
+            marks=pytest.mark.sampled("terminated-in-join", ()),
+        ),
+        pytest.param(
+            "terminated-at-exit",
+            "ended by SIGTERM",
+            marks=pytest.mark.sampled("terminated-at-exit", ()),
+        ),
+        pytest.param("sigint", "interrupted", marks=pytest.mark.sampled("sigint", ())),
+        pytest.param(
+            "own-handler-exits",
+            "failed: exit code 5",
+            marks=pytest.mark.sampled("own-handler-exits", ()),
+        ),
+        pytest.param("ignored", "finished", marks=pytest.mark.sampled("ignored", ())),
+        pytest.param("exit-256", "finished", marks=pytest.mark.sampled("exit-256", ())),
+        pytest.param(
+            "error-no-text",
+            "failed: E: <exception str() failed>",
+            marks=pytest.mark.sampled("error-no-text", ()),
+        ),
     ],
 )
 def test_the_report_says_how_it_ended(folder, codes, name, outcome):
     assert json.loads((folder / f"{name}.json").read_text())["outcome"] == outcome
 
 
-@pytest.mark.parametrize("name", ["plain", "sigterm", "sighup", "both-closed", "both-none"])
+@pytest.mark.parametrize(
+    "name", sampled(["plain", "sigterm", "sighup", "both-closed", "both-none"])
+)
 def test_the_report_reaches_standard_error_once(folder, codes, name):
     assert (folder / f"{name}.err").read_text(errors="replace").count("\ncost ") == 1
 
 
-def test_a_descriptor_that_the_script_used_again_is_not_written_to(folder, codes):
+@pytest.mark.parametrize("name", sampled(["descriptor-2-reused"]))
+def test_a_descriptor_that_the_script_used_again_is_not_written_to(folder, codes, name):
     assert (folder / "reused").read_bytes() == b""
 
 

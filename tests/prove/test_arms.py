@@ -23,7 +23,7 @@ def trained(monkeypatch, project):
     """Arms whose training is a function of sandbox, program and treatment."""
 
     def made_of(function, **options):
-        act = lambda sandbox, program, treatment, timeout: function(sandbox, program, treatment)  # noqa: E731
+        act = lambda sandbox, program, treatment, **_: function(sandbox, program, treatment)  # noqa: E731
         monkeypatch.setattr(module, "train", act)
         known = {"program": Program("train.py", folder=project), "timeout": 60.0}
         return Arms(**known | options)

@@ -2,11 +2,14 @@
 
 import contextlib
 import io
+import shutil
+import subprocess
 
 import pytest
 import torch
 
 import lifesigns
+from lifesigns.prove.candidates import difference
 from lifesigns.remedies import for_finding
 
 HEAD = """
@@ -88,6 +91,17 @@ for p in model.parameters():
 model[2].bias.requires_grad_(True)
 optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
 """
+ADAM = "Adam(model.parameters(), lr=0.01)"
+BORN_DEAD = """
+model = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 2))
+nn.init.constant_(model[0].bias, -20.0)
+optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+"""
+ON_A_LINE = """
+y = (x[:, 0] * x[:, 1] > 0).long()
+model = nn.Sequential(nn.Linear(8, 32), nn.Linear(32, 2))
+optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+"""
 CODE = {
     "signal-fades": (DEEP + CLASSES, "swap-activation", 0.9),
     "symmetric-units": (ZEROS + CLASSES, "initialise", 0.9),
@@ -97,8 +111,7 @@ CODE = {
         0.8,
     ),
     "broadcast-loss": (
-        TWO_LAYERS.format(out=1, optimizer="Adam(model.parameters(), lr=0.01)")
-        + NUMBERS.format(target="score"),
+        TWO_LAYERS.format(out=1, optimizer=ADAM) + NUMBERS.format(target="score"),
         "match-shapes",
         0.8,
     ),
@@ -108,14 +121,51 @@ CODE = {
         0.6,
     ),
     "unscaled-target": (
-        TWO_LAYERS.format(out=1, optimizer="Adam(model.parameters(), lr=0.01)")
+        TWO_LAYERS.format(out=1, optimizer=ADAM)
         + "prices = 1e4 + 1e4 * score.unsqueeze(1)\n"
         + NUMBERS.format(target="prices"),
         "standardise-targets",
         0.8,
     ),
     "detached-parameters": (FROZEN + CLASSES, "train-parameters", 0.9),
+    "rate-too-high": (
+        TWO_LAYERS.format(out=2, optimizer="SGD(model.parameters(), lr=30)") + CLASSES,
+        "scale-rate",
+        0.9,
+    ),
+    "dead-from-birth": (BORN_DEAD + CLASSES, "initialise", 0.9),
+    "linear-collapse": (ON_A_LINE + CLASSES, "insert-activation", 0.9),
+    "unscaled-input": (
+        "x = 1000 * x\n"
+        + TWO_LAYERS.format(out=2, optimizer="SGD(model.parameters(), lr=0.1)")
+        + CLASSES,
+        "standardise-inputs",
+        0.9,
+    ),
 }
+
+
+@pytest.fixture
+def patch(tmp_path):
+    """Takes the difference of two texts as a patch, and gives what git makes of a third one."""
+
+    def made(before, after):
+        script, fix = tmp_path / "train.py", tmp_path / "fix.patch"
+        fix.write_text(difference(before, after, "train.py"))
+
+        def applied(text, *options):
+            script.write_text(text)
+            order = ["git", "apply", *options, fix.name]
+            subprocess.run(order, cwd=tmp_path, check=True, capture_output=True)
+            return script.read_text()
+
+        return applied
+
+    return made
+
+
+def alarmed(report):
+    return {finding.rule for finding in report.findings if finding.severity != "note"}
 
 
 def trained(source):
@@ -130,9 +180,12 @@ def trained(source):
     return report, float(said.getvalue().partition("measure=")[2])
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 @pytest.mark.filterwarnings("ignore")  # torch's own, of a loss that broadcasts
 @pytest.mark.parametrize("rule", CODE)
-def test_the_first_edit_of_a_finding_is_written_into_the_source_and_cures_it(rule):
+def test_the_first_edit_cures_the_script_and_reverting_its_patch_brings_the_finding_back(
+    rule, patch
+):
     body, name, enough = CODE[rule]
     source = HEAD + body
     torch.manual_seed(0)
@@ -145,6 +198,14 @@ def test_the_first_edit_of_a_finding_is_written_into_the_source_and_cures_it(rul
     assert edit.name == name
     assert isinstance(rewritten, str), rewritten
     well, after = trained(rewritten)
-    assert rule not in {f.rule for f in well.findings if f.severity != "note"}
+    assert rule not in alarmed(well)
     assert before < enough <= after
     assert edit.rewrite(rewritten) == rewritten or not isinstance(edit.rewrite(rewritten), str)
+
+    apply = patch(source, rewritten)
+    assert apply(source) == rewritten
+    assert apply(rewritten, "--reverse") == source
+    torch.manual_seed(0)
+    again, measure = trained(source)
+    assert rule in {finding.rule for finding in again.findings}
+    assert measure == before or measure != measure

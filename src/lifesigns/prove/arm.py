@@ -48,8 +48,19 @@ LAYER_ERRORS = {
 }
 """What the system says where the sandbox, not the script, is the reason."""
 
-RUN_FILE = "run.lifesigns"
+RUN_FILE, CALLER = "run.lifesigns", "call.py"
 """In the sandbox's own folder."""
+CALL = """import importlib.util, os, sys
+path = os.path.abspath({path!r})
+sys.path[0] = os.path.dirname(path)
+spec = importlib.util.spec_from_file_location({name!r}, path)
+module = sys.modules[{name!r}] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+module.{function}()
+"""
+"""A script that calls a function of another one."""
+IN_AN_ARM = "LIFESIGNS_ARM"
+"""Environment variable: this process is an arm."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +74,13 @@ class Program:
     is_module: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
     """Of `lifesigns run`, without the dashes: `every`, `budget`, `max-steps`, `stop-on`."""
+    function: str = ""
+    """What of the script is called, instead of running it as the main program."""
+
+    @property
+    def name(self) -> str:
+        """As a user would call it."""
+        return f"{self.function} of {Path(self.target).name}" if self.function else self.target
 
     @property
     def script(self) -> Path | None:
@@ -112,6 +130,7 @@ def train(
     treatment: Treatment | None = None,
     *,
     timeout: float | None = None,
+    variables: Mapping[str, str] = os.environ,
 ) -> Arm:
     """Trains once, from the beginning, as if nothing had been trained before.
 
@@ -120,6 +139,7 @@ def train(
         program: What to train.
         treatment: What is done to it; None leaves it exactly as it is.
         timeout: Seconds.
+        variables: Of its environment, before what the sandbox needs.
 
     Raises:
         CannotRun: The sandbox is not possible here.
@@ -130,7 +150,7 @@ def train(
     order = [sys.executable, "-c", *_begin(sandbox, treatment), "run", *watching]
     order += ["--save", str(run_file), *(["-m"] if program.is_module else [])]
     order += [_target(sandbox, program), *program.arguments]
-    end = sandbox.run(order, environment(sandbox), timeout=timeout)
+    end = sandbox.run(order, environment(sandbox, variables), timeout=timeout)
     is_edited = treatment is not None and treatment.edit is not None
     return Arm(_trace(run_file), end, refusal(own) if is_edited else "")
 
@@ -145,20 +165,27 @@ def _begin(sandbox: Sandbox, treatment: Treatment | None) -> list[str]:
     return ["; ".join(map(calling, ("lifesigns.prove._treated", "lifesigns.cli"))), str(own)]
 
 
-def environment(sandbox: Sandbox) -> dict[str, str]:
-    """The variables of an arm: those of this process, with trackers and hubs told to stay quiet.
+def environment(sandbox: Sandbox, variables: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The variables of an arm, with trackers and hubs told to stay quiet.
 
     Args:
         sandbox: Where it runs.
+        variables: Those that it would have otherwise.
     """
     told = SILENT if sandbox.has_network else {**SILENT, **OFFLINE}
     # Compiled beforehand, or a compiler would be left running in the sandbox.
-    return {"LIFESIGNS_KERNEL": "now", **os.environ, **told}
+    return {"LIFESIGNS_KERNEL": "now", **variables, **told, IN_AN_ARM: "1"}
 
 
 def _target(sandbox: Sandbox, program: Program) -> str:
     absolute = Path(program.target).is_absolute() and not program.is_module
-    return str(sandbox.inside(Path(program.target).resolve())) if absolute else program.target
+    target = str(sandbox.inside(Path(program.target).resolve())) if absolute else program.target
+    if not program.function:
+        return target
+    caller = sandbox.own / CALLER
+    text = CALL.format(path=target, name=Path(target).stem, function=program.function)
+    caller.write_text(text, encoding="utf-8")
+    return str(caller)
 
 
 def _reason(how: str, has_network: bool) -> str:

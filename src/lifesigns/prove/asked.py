@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from lifesigns._errors import UsageError, cut
@@ -20,13 +21,16 @@ def asked_for(target: str, arguments: list[str], module: bool) -> tuple[Program,
     """What to train, and the run that it is to repeat.
 
     Args:
-        target: A script, a run file, or the name of a module if `module`.
+        target: A script, `SCRIPT:FUNCTION`, a run file, or the name of a module if `module`.
         arguments: The script's own; a run file knows its own.
         module: Run as `python -m target`.
 
     Raises:
         UsageError: There is no such script, or the run file does not say how it was started.
     """
+    file, _, function = target.rpartition(":")
+    if function.isidentifier() and Path(file).is_file() and not module:
+        return replace(_given(file, arguments, module), function=function), None
     recorded = None if module else _recorded(target)
     if recorded is None:
         return _given(target, arguments, module), None

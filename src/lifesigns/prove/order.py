@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from lifesigns.prove.arm import RUN_FILE, Arm, Program, train
 from lifesigns.prove.sandbox import Sandbox
@@ -30,6 +32,10 @@ class Order:
     treatment: Treatment
     timeout: float
     has_network: bool = False
+    variables: Mapping[str, str] = field(
+        default_factory=lambda: dict(os.environ), compare=False, repr=False
+    )
+    """Of the environment in which it was asked for: that of another machine differs."""
 
     def carry_out(self, stop: threading.Event) -> Trained:
         """Trains it in a sandbox of its own.
@@ -44,6 +50,8 @@ class Order:
         program = self.program
         with Sandbox(program.script, program.folder, None, self.has_network, stop) as sandbox:
             run_file = sandbox.own / RUN_FILE
-            arm = train(sandbox, program, self.treatment, timeout=self.timeout)
+            arm = train(
+                sandbox, program, self.treatment, timeout=self.timeout, variables=self.variables
+            )
             run = run_file.read_bytes() if run_file.exists() else b""
         return Trained(arm, time.monotonic() - begin, run)

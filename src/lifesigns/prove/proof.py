@@ -122,6 +122,11 @@ class Proof:
     trainings: int = 0
     seconds: float = 0.0
 
+    def __str__(self) -> str:
+        from lifesigns.prove.in_words import of_proof  # it knows proofs itself
+
+        return "\n".join(of_proof(self, self.plan.program.name))
+
     @property
     def chosen(self) -> Candidate | None:
         """The remedy that was put to the proof and not refuted."""

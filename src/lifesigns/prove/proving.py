@@ -219,7 +219,9 @@ def _nothing_printed(measure: Measure) -> CannotRun:
 
 def _is_same(one: Scored, other: Scored) -> bool:
     """Whether two arms are one run; pairs that all are would be one pair counted often."""
-    return np.array_equal(one.losses.values, other.losses.values, equal_nan=True)
+    values = one.losses.values
+    is_known = bool(np.isfinite(values).any())  # losses that are all NaN tell nothing
+    return is_known and np.array_equal(values, other.losses.values, equal_nan=True)
 
 
 def _wealth(pairs: Sequence[Pair]) -> float:

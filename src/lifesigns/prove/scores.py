@@ -196,6 +196,8 @@ def shortcoming(measure: Measure, rule: str, faulty: Scored, other: Scored) -> s
         return "no better by more than the margin"
     if other.skill <= measure.margin:
         return "no better than a constant prediction"
+    if not np.isfinite(other.losses.values[-1:]).all():
+        return "its loss ends as no finite number"
     if rule in other.alarms:
         return f"{rule} is still found"
     new = [error for error in other.errors if error not in faulty.errors]
