@@ -21,6 +21,8 @@ from lifesigns.locale import translated
 
 COMMON = ("joints", "words", "verdict", "clauses")
 """Files of `phrases` with what is said in many places; the first one joins clauses."""
+OF_RUNS = ("report", "compare", "verdict")
+"""Files of `phrases` that speak of runs, as rules do; the others share only the first two."""
 PLACE = re.compile(r"\{(\w+)\}")
 PROSE = re.compile(r"(?<=[^,·\s]) [A-Za-z]{2,}(?![\w.:#])|(?<![\w.:#])[A-Za-z]{2,} (?=[^·\s])")
 """An English word beside another: what is neither a name, nor a number, nor a list of them."""
@@ -137,7 +139,9 @@ def _parts(text: str, words: Sequence[str]) -> Iterator[list[str]]:
 def _templates(language: str, part: Part | None) -> tuple[dict[str, str], tuple[_Template, ...]]:
     """Whole sentences, and templates: those that begin with a word know best what they read."""
     own = sentences_of(language, part) if part else {}
-    joints, *common = (sentences_of(language, ("phrases", name)) for name in COMMON)
+    of_runs = part is None or part[0] == "rules" or part[1] in OF_RUNS
+    names = COMMON if of_runs else COMMON[:2]
+    joints, *common = (sentences_of(language, ("phrases", name)) for name in names)
     pairs = [pair for texts in (own, *common) for pair in texts.items()]
     whole = {english: other for english, other in reversed(pairs) if not PLACE.search(english)}
     templates = [_Template.of(*pair) for pair in pairs if pair[0] not in whole]

@@ -222,11 +222,12 @@ buttons.forEach((button, chosen) => button.addEventListener("click", () => {
 _DRAW = """
 const options = {renderer: "svg", defaultStyle: false, tooltip: {disableDefaultStyle: true},
   actions: {export: {svg: true, png: false}, source: false, compiled: false, editor: false}};
+const CHINESE = {SVG_ACTION: "\\u5b58\\u4e3a SVG", CLICK_TO_VIEW_ACTIONS: "\\u64cd\\u4f5c"};
 const charts = document.querySelectorAll(".chart");
 const column = document.querySelector("main").clientWidth;
 const wide = (text) => /[\u3000-\u9fff\uff00-\uffef]/.test(text);
-const broken = (text) => {
-  const most = Math.floor(column / (wide(text) ? 13 : 7));
+const broken = (text, size = 7) => {
+  const most = Math.floor(column / (wide(text) ? 2 * size : size));
   return text.match(new RegExp(wide(text) ? `.{1,${most}}` : `.{1,${most}}(?: |$)`, "g"));
 };
 const kept = new Set(["field", "as", "type", "mark", "calculate", "orient", "anchor", "$schema"]);
@@ -243,15 +244,16 @@ window.drawCharts = () => charts.forEach((chart, index) => {
   const spec = inWords(SPECS[chart.dataset.chart], words[index]);
   if (spec.columns) spec.columns = Math.max(1, Math.min(spec.columns, Math.floor(column / 300)));
   if (spec.title?.subtitle) spec.title.subtitle = broken(spec.title.subtitle);
-  if (spec.title?.text) spec.title.text = broken(spec.title.text);
+  if (spec.title?.text) spec.title.text = broken(spec.title.text, 8.5);
   if (column < 560) narrowed(spec);
-  vegaEmbed(chart, spec, options);
+  vegaEmbed(chart, spec, {...options, i18n: chart.closest("[lang=zh]") ? CHINESE : {}});
 });
 const narrowed = (spec) => {
   spec.config.legend = {...spec.config.legend, orient: "bottom", columns: 1, titleLimit: column};
   spec.config.axis = {...spec.config.axis, labelLimit: Math.floor(column / 3)};
   const y = spec.encoding?.y;
   if (y?.axis?.labelLimit) y.axis.labelLimit = Math.floor(column * 0.45);
+  if (spec.width?.step) spec.width = {step: Math.min(spec.width.step, Math.floor(column / 6))};
 };
 drawCharts();
 """

@@ -184,6 +184,7 @@ def outcomes(
     ]
     spec = _spec(rows, title, subtitle, encoding=encoding, layer=layers)
     spec["width"], spec["height"] = {"step": 130}, {"step": 26}
+    spec["autosize"] = {"type": "pad"}  # such a chart cannot be fitted into anything
     return spec
 
 

@@ -51,5 +51,7 @@ def on_page(spec: Spec) -> Spec:
     config = dict(spec.get("config", {}))
     for part, look in _LOOK.items():
         config[part] = {**config.get(part, {}), **look} if isinstance(look, dict) else look
-    wide = {"width": "container"} if isinstance(spec.get("width"), int) else {}
+    wide: Spec = {"width": "container"} if isinstance(spec.get("width"), int) else {}
+    if wide and isinstance(spec.get("height"), dict):  # so many rows need so much height
+        wide["autosize"] = {"type": "fit-x", "contains": "padding"}
     return {**spec, **wide, "config": config}
