@@ -52,6 +52,7 @@ def on_page(spec: Spec) -> Spec:
     for part, look in _LOOK.items():
         config[part] = {**config.get(part, {}), **look} if isinstance(look, dict) else look
     wide: Spec = {"width": "container"} if isinstance(spec.get("width"), int) else {}
-    if wide and isinstance(spec.get("height"), dict):  # so many rows need so much height
-        wide["autosize"] = {"type": "fit-x", "contains": "padding"}
+    if wide and isinstance(spec.get("height"), dict):  # a step cannot be fitted: so many, so high
+        labels = {row[spec["encoding"]["y"]["field"]] for row in spec["data"]["values"]}
+        wide["height"] = spec["height"]["step"] * len(labels)
     return {**spec, **wide, "config": config}
