@@ -52,7 +52,7 @@ class Progress:
         self._file = sys.stderr if file is None else file
         self._begin, self._what, self._share = clock(), "", 0.0
         self._end = threading.Event()
-        self._has_terminal = self._file is not None and self._file.isatty()
+        self._has_terminal = _is_terminal(self._file)
         self._bar = _bar(self._file) if is_drawn else None
         self._task = None if self._bar is None else self._bar.add_task("", total=1.0)
         self._thread = threading.Thread(target=self._beat, daemon=True)
@@ -119,6 +119,12 @@ class Progress:
         encoding = getattr(self._file, "encoding", None) or "utf-8"
         with suppress(OSError, ValueError):  # somebody else closed it: nobody reads this any more
             print(encodable(line, encoding), file=self._file, flush=True)
+
+
+def _is_terminal(file: IO[str] | None) -> bool:
+    with suppress(ValueError):  # it is closed
+        return file is not None and file.isatty()
+    return False
 
 
 def spell(seconds: float) -> str:
