@@ -156,7 +156,10 @@ def _in_words(context_class: Any) -> Any:
             super().write_usage(prog, args, prefix or _beside(said("Usage:", "help"), ""))
 
         def write_heading(self, heading: str) -> None:
-            super().write_heading(said(heading, "help"))
+            if spoken() != CHINESE:
+                super().write_heading(heading)
+                return
+            self.write(f"{said(heading, 'help')}：\n")
 
         def write_text(self, text: str) -> None:
             other = said(" ".join(text.split()), "help")

@@ -28,7 +28,7 @@ def test_a_line_is_in_the_language_of_the_process():
     clock.now = 200.0
 
     with speaking("zh"):
-        assert progress.line() == "lifesigns lab: 比较, 50 %, 3 分钟, 还需约 3 分钟"
+        assert progress.line() == "lifesigns lab: 比较，50 %，3 分钟，还需约 3 分钟"
 
 
 def test_a_pipe_gets_lines_until_the_end_and_none_after_it():

@@ -18,8 +18,9 @@ ELSEWHERE = {
     "backprop": "tests/test_cli_explain.py, with another topic",
 }
 """What takes long, or stays until it is ended, by where it is tested."""
+SHORTER = {"run": ("--max-steps", "60")}
 SMALLER = {"lab": ("--steps", "20", "--seeds", "2", "--data", "iris", "--rate", "0.1")}
-"""The same, but for less."""
+"""The same, but for less: options before and behind those that are given."""
 CODES = {"compare": (0, 1), "check": (0, 1)}
 CHINESE = re.compile("[\u4e00-\u9fff]")
 
@@ -55,7 +56,7 @@ def test_the_tour(forked, folder, language):
         _, command, *given = shlex.split(line)
         if ELSEWHERE.keys() & {command, *given}:
             continue
-        given = [*given, *SMALLER.get(command, ())]
+        given = [*SHORTER.get(command, ()), *given, *SMALLER.get(command, ())]
 
         done = forked(command, "--lang", language, *given, cwd=folder, timeout=60)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from lifesigns.records import LossCurve
 from lifesigns.report.article import Article
 from lifesigns.report.comparison import Side, compare
 from lifesigns.report.comparison.as_json import to_json
-from lifesigns.report.figures import lines
+from lifesigns.report.figures import Spec, lines
 from lifesigns.report.language import Language
 from lifesigns.report.page import document
 from lifesigns.report.page.comparison_host import comparison_html
@@ -33,11 +33,17 @@ def proof_html(proof: Proof, target: str, patch: str) -> str:
         target: The script, as the user names it.
         patch: The change of its source; empty where there is none.
     """
-    first, *others = (_page(proof, target, patch, language) for language in Language.each())
+    charts = [
+        lines(list(_rows(pair)), "step", "loss", by="arm", title=_title(pair))
+        for pair in proof.pairs
+    ]
+    first, *others = (_page(proof, target, patch, charts, each) for each in Language.each())
     return first.render(*others)
 
 
-def _page(proof: Proof, target: str, patch: str, language: Language) -> Article:
+def _page(
+    proof: Proof, target: str, patch: str, charts: Sequence[Spec], language: Language
+) -> Article:
     def say(text: str) -> str:
         return said_in(language.value, text, "prove")
 
@@ -56,11 +62,10 @@ def _page(proof: Proof, target: str, patch: str, language: Language) -> Article:
     if rest:
         page.heading(say("What was trained"))
         page.code("\n".join(rest))
-    if proof.pairs:
+    if charts:
         page.heading(say("The loss with and without it, seed by seed"))
         page.paragraph(say(_HEIGHTS), note=True)
-        for pair in proof.pairs:
-            chart = lines(list(_rows(pair)), "step", "loss", by="arm", title=_title(pair))
+        for chart in charts:
             page.figure(chart, say=say)
     return page
 

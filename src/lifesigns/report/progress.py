@@ -13,7 +13,7 @@ from typing import IO
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from lifesigns.locale.spoken import said
+from lifesigns.locale.spoken import CHINESE, said, spoken
 from lifesigns.report.charset import encodable
 from lifesigns.report.terminal import console_for
 
@@ -106,7 +106,8 @@ class Progress:
         parts = [self._what, f"{100 * self._share:.0f} %" if self._share else "", spell(seconds)]
         if 0.02 < self._share < 1:
             parts.append(f"about {spell(seconds * (1 / self._share - 1))} left")
-        words = ", ".join(said(part, "progress") for part in parts if part)
+        joint = "，" if spoken() == CHINESE else ", "
+        words = joint.join(said(part, "progress") for part in parts if part)
         return f"lifesigns {self._command}: {words}"
 
     def _beat(self) -> None:
