@@ -114,12 +114,13 @@ def _english_page(rule: Rule) -> dict[str, Any]:
 
 
 def _prefixed(rule: Rule, names: Iterable[str], phrases: Phrases) -> list[str]:
-    """The names of the cases, with what kind of case it is."""
-    kinds = (case.name.partition(": ")[0] for case in rule.cases)
-    known = {case.name.partition(":")[0] for case in rule.cases} & set(phrases.kinds)
-    pairs = zip(kinds, names, strict=True)
-    return [f"{phrases.kinds[k]}{name}" if (k := kind.partition(":")[0]) in known else name
-            for kind, name in pairs]  # fmt: skip
+    """The names of the cases, with what kind of case it is; some have a kind and no name."""
+    shown = []
+    for case, name in zip(rule.cases, names, strict=True):
+        kind, colon, _ = case.name.partition(":")
+        before = phrases.kinds.get(kind, "")
+        shown.append(f"{before}{name}" if colon or not before else before.rstrip("："))
+    return shown
 
 
 def translation(rule: Rule, language: Language) -> Mapping[str, Any] | None:
