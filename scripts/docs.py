@@ -34,6 +34,7 @@ from lifesigns.report.functions_text import markdown as functions_index
 from lifesigns.report.language import Language
 from lifesigns.report.manual import index as rules_index
 from lifesigns.report.manual import markdown as rule_page
+from lifesigns.report.side_by_side import glossary, pairs
 from lifesigns.rules import built_in_rules
 
 ROOT = Path(__file__).parents[1]
@@ -128,7 +129,9 @@ def pages() -> Mapping[str, str]:
     topics = [page for language in languages for page in _topics(language)]
     rules = [page for language in languages for page in _rules(language)]
     remedies = ("remedies.md", remedies_page(all_manuals(), EDITS))
-    return tours | dict([*topics, *rules, *_functions(), *_claims(), remedies])
+    words = [(f"{FOLDERS[each]}glossary.md", glossary(each)) for each in languages]
+    texts = ("zh/texts.md", pairs())
+    return tours | dict([*topics, *rules, *_functions(), *_claims(), remedies, *words, texts])
 
 
 def tour(title: str, readme: str, *headings: str, depth: int) -> str:
@@ -166,7 +169,7 @@ def _functions() -> Iterator[tuple[str, str]]:
 def function_page(name: str) -> str:
     """What `lifesigns functions NAME` shows; without costs, which are a machine's own."""
     said = function_of(name)
-    curves = [drawing(name, said.curve, which) for which in (0, 1)] if said.curve else []
+    curves = [drawing(f"of {name}", said.curve, which) for which in (0, 1)] if said.curve else []
     table = ["| | |\n| --- | --- |", *(f"| {a} | {_cell(a, b)} |" for a, b in said.facts)]
     parts = [
         f"# {name}",

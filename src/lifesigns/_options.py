@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lifesigns._errors import cut
+from lifesigns._help import chosen
 from lifesigns._outputs import STDOUT, report_file
 from lifesigns._ranks import filled, rank_here
 
@@ -44,13 +45,6 @@ class Align(str, Enum):
     samples = "samples"
 
 
-class Lang(str, Enum):
-    """In which language a page is written."""
-
-    en = "en"
-    zh = "zh"
-
-
 def _budget(text: str) -> float:
     """`1%`, `0.5%` or `0.01` as a share."""
     try:
@@ -76,6 +70,17 @@ def writable(path: Path | None) -> Path | None:
     return path
 
 
+Language = Annotated[
+    str | None,
+    typer.Option(
+        "--lang",
+        metavar="en|zh",
+        callback=chosen,
+        is_eager=True,
+        expose_value=False,
+        help="Language of what you read: English or Chinese. [default: that of the locale]",
+    ),
+]
 Arguments = Annotated[
     list[str] | None,
     typer.Argument(metavar="ARGS", help="Everything after SCRIPT is the script's own."),
@@ -277,9 +282,6 @@ Lesson = Annotated[
 PlayData = Annotated[
     Path | None,
     typer.Option(metavar="FILE.csv", help="Put your own data in: the last column is the target."),
-]
-PlayLang = Annotated[
-    Lang | None, typer.Option(metavar="en|zh", help="[default: that of the browser]")
 ]
 PlayFile = Annotated[
     Path,

@@ -16,10 +16,12 @@ import typer
 from lifesigns import __version__
 from lifesigns import _options as opt
 from lifesigns._errors import Interrupted, LifesignsError, UsageError
+from lifesigns._help import command_of, in_its_language, refuse, tell, welcome
 from lifesigns._streams import UNWRITABLE, fail, provide, send_off
+from lifesigns.locale.spoken import asked, said
 
 app = typer.Typer(
-    no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,  # the traceback of a user's script is shown as it is
     rich_markup_mode=None,
 )
@@ -32,18 +34,21 @@ SCRIPTS = ("run", "check")
 def main() -> None:
     """Runs a command; a mistake of the user ends it with a message and exit code 2."""
     # Not `app()`: that would replace `sys.excepthook`, which belongs to the user's script.
-    command = typer.main.get_command(app)
-    try:
-        command(prog_name="lifesigns")
-    except LifesignsError as error:
-        fail(str(error), 2)
-    except OSError as error:
-        if error.filename is not None or error.errno not in UNWRITABLE:
-            raise
-        fail(f"the output could not be written: {error.strerror}.", 1)
-    except Interrupted:
-        sys.excepthook = lambda *_: None  # the script's traceback has been shown
-        exec("raise KeyboardInterrupt")  # from a text: so that Python then ends itself by SIGINT
+    command = command_of(app)
+    with in_its_language():
+        try:
+            sys.exit(command(prog_name="lifesigns", standalone_mode=False) or 0)
+        except LifesignsError as error:
+            fail(said(str(error), "errors"), 2)
+        except OSError as error:
+            if error.filename is not None or error.errno not in UNWRITABLE:
+                raise
+            fail(said(f"the output could not be written: {error.strerror}.", "errors"), 1)
+        except Interrupted:
+            sys.excepthook = lambda *_: None  # the script's traceback has been shown
+            exec("raise KeyboardInterrupt")  # from a text: Python then ends itself by SIGINT
+        except Exception as error:
+            refuse(error)
 
 
 def _version(wanted: bool) -> None:
@@ -58,11 +63,15 @@ def _lifesigns(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
+    lang: opt.Language = None,
 ) -> None:
     """Tells whether a PyTorch network can learn, shows the evidence, and says what to do."""
+    tell(sys.argv)
     if context.invoked_subcommand not in SCRIPTS:
         provide()
         context.call_on_close(send_off)
+    if context.invoked_subcommand is None:
+        welcome()
 
 
 @app.command(context_settings={"allow_interspersed_args": False})
@@ -267,7 +276,6 @@ def rules() -> None:
 @app.command()
 def explain(
     name: opt.RuleOrTopic = None,
-    lang: Annotated[opt.Lang, typer.Option(help="Language of the page.")] = opt.Lang.en,
     html: Annotated[
         Path | None,
         typer.Option(metavar="FILE", callback=opt.writable, help="Write a topic's page there."),
@@ -276,7 +284,7 @@ def explain(
     """Explain a rule, or a topic of the textbook in numbers."""
     from lifesigns.commands.explain import explain as command
 
-    command(name, opt.stdout(), language=lang.value, html=html)
+    command(name, opt.stdout(), html=html)
 
 
 @app.command()
@@ -363,7 +371,7 @@ def claims(
         list[str] | None, typer.Argument(metavar="[CLAIM]...", help="Which. [default: all]")
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Fewer seeds and steps; about two minutes for all.")
+        bool, typer.Option("--quick", help="Fewer seeds and steps; how long is said before.")
     ] = False,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write the book of pictures there.")
@@ -383,11 +391,10 @@ def claims(
 def play(
     lesson: opt.Lesson = None,
     data: opt.PlayData = None,
-    lang: opt.PlayLang = None,
     output: opt.PlayFile = Path("play.html"),
     no_open: opt.NoOpen = False,
 ) -> None:
     """Write the playground, one file for the browser, and open it."""
     from lifesigns.commands.play import play as command
 
-    raise typer.Exit(command(output, lesson=lesson, data=data, lang=lang, opened=not no_open))
+    raise typer.Exit(command(output, lesson=lesson, data=data, lang=asked(), opened=not no_open))

@@ -11,11 +11,10 @@ from rich.console import Console
 
 from lifesigns._errors import UsageError
 from lifesigns.claims import Done, all_claims, find_claims
-from lifesigns.claims.topics import _measured, all_topics, find
+from lifesigns.claims.topics import all_topics, find
 from lifesigns.claims.topics._html import html, mathml
 from lifesigns.claims.topics._page import PLACEHOLDER, Explained, needed_claims, page_of
 from lifesigns.claims.topics._text import print_page
-from lifesigns.commands.explain import show
 from lifesigns.report.charset import encodable
 from lifesigns.report.language import Language
 from lifesigns.report.terminal import PLAIN_WIDTH, console_for
@@ -172,14 +171,6 @@ def test_a_terminal_of_another_encoding_shows_chinese(results):
     page = page_of(CHEAP, Language.CHINESE, results)
 
     assert "交叉熵" in printed(page, encoding="gb18030")
-
-
-def test_a_terminal_that_cannot_show_chinese_says_so_before_anything_is_run(monkeypatch):
-    monkeypatch.setattr(_measured, "run_with_progress", lambda *_: pytest.fail("claims were run"))
-    console = console_for(io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
-
-    with pytest.raises(UsageError, match="cannot show Chinese"):
-        show(CHEAP, Language.CHINESE, console)
 
 
 def test_an_interval_is_written_in_the_words_of_the_language(results):

@@ -11,8 +11,7 @@ from lifesigns.nets import train
 
 @pytest.fixture(scope="module")
 def outcomes():
-    quiet = Console(file=io.StringIO())
-    return {outcome.fault.name: outcome for outcome in run(FAULTS, seed=0, console=quiet)}
+    return {outcome.fault.name: outcome for outcome in run(FAULTS, seed=0)}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from lifesigns.evidence.course_in_words import further, length
 from lifesigns.evidence.courses import course_of
 from lifesigns.records import LossCurve, LossReading
-from lifesigns.report.terminal import plain
+from lifesigns.report.as_text import plain
 from lifesigns.report.verdict import verdict
 from lifesigns.rules import judge
 from lifesigns.rules import testing as example

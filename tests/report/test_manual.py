@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 
-from lifesigns._errors import UsageError
 from lifesigns.evidence import Run
 from lifesigns.records import Remedy, Severity, Trace
 from lifesigns.report import wording
@@ -218,16 +217,6 @@ def test_a_translation_of_words_that_have_changed_since_is_not_shown(console, ma
 
     assert "Another title" in console.file.getvalue()
     assert "为本测试而设的规则" not in console.file.getvalue()
-
-
-def test_a_terminal_that_cannot_show_chinese_is_told_what_to_do(made_up_in_chinese):
-    stream = io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
-
-    with pytest.raises(UsageError, match=r"iso8859-1 cannot show Chinese.*PYTHONIOENCODING"):
-        page(made_up_in_chinese, console_for(stream), Language.CHINESE)
-
-    stream.flush()
-    assert stream.buffer.getvalue() == b""
 
 
 def test_a_chinese_terminal_of_another_encoding_shows_every_page():

@@ -6,8 +6,9 @@ import pytest
 
 from lifesigns.evidence import Run
 from lifesigns.locale import FOLDER, translated
+from lifesigns.locale.templates import COMMON, LONGEST, PLACE
 from lifesigns.report.language import Language
-from lifesigns.report.sentences import LONGEST, PARTS, PLACE, in_other_words, said_in
+from lifesigns.report.sentences import in_other_words, said_in
 from lifesigns.report.verdict import _Said
 from lifesigns.rules import built_in_rules
 
@@ -18,7 +19,7 @@ CHINESE = re.compile("[\u4e00-\u9fff]")
 NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 FILES = [
     *(pytest.param("rules", path.stem, id=path.stem) for path in FOLDER.glob("zh/rules/*.toml")),
-    *(pytest.param("phrases", part, id=part) for part in PARTS),
+    *(pytest.param("phrases", part, id=part) for part in COMMON),
 ]
 
 

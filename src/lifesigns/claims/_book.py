@@ -5,21 +5,26 @@ from __future__ import annotations
 import datetime
 import platform
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from rich.console import Console
-from rich.table import Table
+from rich.padding import Padding
 from rich.text import Text
 
 import lifesigns
 from lifesigns.claims._claim import Effort, Verdict
 from lifesigns.claims._engine import Done
 from lifesigns.claims._textbook import SENTENCES
+from lifesigns.claims._words import Words
+from lifesigns.locale.spoken import said, said_in
 from lifesigns.report.article import Article
+from lifesigns.report.language import Language
+from lifesigns.report.terminal import INDENT, prose, write
 
+INTERVAL = " ({low} to {high})"
 COLOR = {Verdict.REPRODUCED: "green", Verdict.PARTLY: "yellow", Verdict.NOT_HERE: "red"}
 ENVIRONMENT = (
     "lifesigns {lifesigns}, torch {torch}, NumPy {numpy}, Python {python} on {machine}, "
@@ -28,34 +33,48 @@ ENVIRONMENT = (
 
 
 def print_table(done: Sequence[Done], effort: Effort, console: Console) -> None:
-    """Prints verdict, name and the first sentence of the explanation of each claim.
+    """Prints verdict, name and the explanation of each claim.
 
     Args:
         done: In the order in which they are shown.
         effort: What they were run with.
         console: Its width decides what is folded.
     """
-    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
+    write(console, lambda: _print_table(done, effort, console))
+
+
+def _print_table(done: Sequence[Done], effort: Effort, console: Console) -> None:
     for each in done:
-        if each.result is None:
-            table.add_row(Text("not run", "dim"), Text(f"{each.claim.name}: {each.reason}"))
-            continue
-        verdict = each.result.verdict
-        text = Text(each.claim.name, "bold")
-        text.append(f"\n{each.result.explanation}", "not bold")
-        if each.claim.correction:
-            text.append(f"\nCorrection: {each.claim.correction}", "italic not bold")
-        for m in each.result.measurements:
-            if not m.holds:
-                text.append(
-                    f"\nnot met: {m.name}: {m.shown}, expected {m.expected}", "red not bold"
-                )
-        table.add_row(Text(verdict.value, COLOR[verdict]), text)
-    console.print(table)
-    console.print()
-    console.print(Text(summary(done, effort)))
+        verdict = each.result.verdict.value if each.result else "not run"
+        style = COLOR[each.result.verdict] if each.result else "dim"
+        words = Words(Language.spoken(), each.claim.name)
+        head = Text.assemble((words.said(verdict), style), "  ", (each.claim.name, "bold"))
+        console.print(head)
+        for line, line_style in _lines(each, words):
+            shown = prose(console, line, INDENT)
+            console.print(Padding(Text(shown.plain, line_style), (0, 0, 0, INDENT)))
+        console.print()
+    console.print(prose(console, Words(Language.spoken()).said(summary(done, effort))))
+
+
+def _lines(done: Done, words: Words) -> Iterator[tuple[str, str]]:
+    """What is printed beneath a claim's name, each with its style."""
+    result = done.result
+    if result is None:
+        yield said(done.reason, "errors"), ""
+        return
+    yield words.said(result.explanation), ""
+    if done.claim.correction:
+        yield _correction(done, words), "italic"
+    for m in result.measurements:
+        if not m.holds:
+            number = m.written(words.said(INTERVAL))
+            met = f"{words.said('not met')}: {words.said(m.name)}: {number}"
+            yield f"{met}; {words.said('expected')}: {words.said(m.expected)}", "red"
+
+
+def _correction(done: Done, words: Words) -> str:
+    return f"{words.said('Correction')}: {words.said(done.claim.correction)}"
 
 
 def summary(done: Sequence[Done], effort: Effort) -> str:
@@ -160,54 +179,62 @@ def _section(done: Done) -> list[str]:
 
 
 def book(done: Sequence[Done], effort: Effort) -> str:
-    """The book: one chapter for each claim, self-contained HTML.
+    """The book: one chapter for each claim, self-contained HTML, in every language.
 
     Args:
         done: In the order of the chapters.
         effort: What they were run with.
 
     Returns:
-        HTML that needs no network.
+        HTML that needs no network; the language that was asked for is shown first.
     """
-    page = Article("The textbook, executed")
-    page.paragraph(summary(done, effort))
-    page.paragraph(environment(), note=True)
-    page.table(
-        [
-            {"claim": each.claim.text, "verdict": each.result.verdict.value if each.result
-             else "not run", "seeds": str(each.result.seeds or "–") if each.result else "–"}
-            for each in done
-        ],
-        numbers=("seeds",),
-    )  # fmt: skip
+    first, *others = (_book(done, effort, language) for language in Language.each())
+    return first.render(*others)
+
+
+def _book(done: Sequence[Done], effort: Effort, language: Language) -> Article:
+    words = Words(language)
+    page = Article(words.said("The textbook, executed"), language)
+    page.paragraph(words.said(summary(done, effort)))
+    page.paragraph(words.said(environment()), note=True)
+    heads = [words.said(head) for head in ("claim", "verdict", "seeds")]
+    rows = ((Words(language, each.claim.name).said(each.claim.text), words.said(_verdict(each)),
+             str((each.result and each.result.seeds) or "–")) for each in done)  # fmt: skip
+    page.table([dict(zip(heads, row, strict=True)) for row in rows], numbers=heads[2:])
     for each in done:
-        _chapter(page, each)
-    return page.render()
+        _chapter(page, each, Words(language, each.claim.name))
+    return page
 
 
-def _chapter(page: Article, done: Done) -> None:
-    claim, result = done.claim, done.result
-    page.heading(f"{claim.text} — {result.verdict.value if result else 'not run'}")
+def _verdict(done: Done) -> str:
+    return done.result.verdict.value if done.result else "not run"
+
+
+def _chapter(page: Article, done: Done, words: Words) -> None:
+    claim, result, say = done.claim, done.result, words.said
+    page.heading(f"{say(claim.text)} — {say(_verdict(done))}")
     for key in claim.sentences:
-        page.paragraph(f"The textbook: {SENTENCES[key]}", note=True)
-    page.paragraph(f"Source: {claim.source}. Published: {claim.published}.", note=True)
+        page.paragraph(f"{say('The textbook')}: {say(SENTENCES[key])}", note=True)
+    page.paragraph(
+        f"{say('Source')}: {say(claim.source)}. {say('Published')}: {say(claim.published)}.",
+        note=True,
+    )
     if result is None:
-        page.paragraph(done.reason)
+        page.paragraph(said_in(words.language.value, done.reason, "errors"))
         return
-    page.paragraph(result.explanation)
+    page.paragraph(say(result.explanation))
     if claim.correction:
-        page.paragraph(f"Correction. {claim.correction}")
+        page.paragraph(_correction(done, words))
     for figure in (result.figure, *result.more):
-        page.figure(figure)
-    page.table(
-        [
-            {"measured": m.name, "value": m.shown, "expected": m.expected,
-             "holds": "yes" if m.holds else "no"}
-            for m in result.measurements
-        ]
-    )  # fmt: skip
+        page.figure(figure, say=say)
+    heads = [say(head) for head in ("measured", "value", "expected", "holds")]
+    rows = (
+        (say(m.name), m.written(say(INTERVAL)), say(m.expected), say("yes" if m.holds else "no"))
+        for m in result.measurements
+    )
+    page.table([dict(zip(heads, row, strict=True)) for row in rows])
     how = f"{result.seeds:,} seeds; 95 % intervals. " if result.seeds else ""
-    page.paragraph(f"{claim.kind.value}. {how}{done.seconds:.1f} s.", note=True)
+    page.paragraph(f"{say(claim.kind.value)}. {say(how)}{done.seconds:.1f} s.", note=True)
 
 
 def environment(form: str = ENVIRONMENT) -> str:

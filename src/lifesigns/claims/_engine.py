@@ -110,6 +110,20 @@ def run_claims(
         yield done
 
 
+def not_kept(claims: Iterable[Claim], effort: Effort, kept: Path | None) -> list[Claim]:
+    """The claims that have to be run.
+
+    Args:
+        claims: Which.
+        effort: Quick or full.
+        kept: Folder of results; None for none.
+    """
+    if kept is None:
+        return list(claims)
+    code = _fingerprint()
+    return [c for c in claims if not (kept / f"{_key(c, effort, code)}.json").is_file()]
+
+
 def _run(claim: Claim, effort: Effort) -> Done:
     start = time.perf_counter()
     try:

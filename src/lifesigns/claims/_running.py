@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
 from lifesigns._cache import cache_folder
 from lifesigns.claims._claim import Claim, Effort
-from lifesigns.claims._engine import Done, run_claims
-from lifesigns.report.terminal import console_for
+from lifesigns.claims._engine import Done, not_kept, run_claims
+from lifesigns.claims._price import price, seconds_of
+from lifesigns.report.progress import Progress, spell
+
+LONG = 5.0
+"""Seconds from which it is said beforehand how long it takes."""
 
 
 def kept_folder() -> Path:
@@ -20,7 +21,7 @@ def kept_folder() -> Path:
 
 
 def run_with_progress(chosen: Sequence[Claim], effort: Effort, kept: Path | None) -> list[Done]:
-    """Runs claims with a bar on standard error that is gone when they are done.
+    """Runs claims, and says on standard error how long that takes and how far it is.
 
     Args:
         chosen: Run in this order.
@@ -28,17 +29,24 @@ def run_with_progress(chosen: Sequence[Claim], effort: Effort, kept: Path | None
         kept: The folder of earlier results, which are taken where code, data and versions are the
             same; None to run everything and keep nothing.
     """
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-               TimeElapsedColumn())  # fmt: skip
-    console = console_for(sys.stderr)
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task("", total=len(chosen))
+    new = not_kept(chosen, effort, kept)
+    whole = sum(seconds_of(claim, effort) for claim in new)
+    with Progress("claims") as progress:
+        if whole > LONG / 2:
+            seconds = price(new, effort)
+            if seconds > LONG:
+                progress.say(f"{_count(len(new))} to run, about {spell(seconds)} on this machine.")
+        past = 0.0
         done: list[Done] = []
 
         def on_start(claim: Claim) -> None:
-            bar.update(task, description=claim.name, completed=len(done))
+            progress.at(claim.name, past, whole)
 
-        done.extend(run_claims(chosen, effort, kept=kept, on_start=on_start))
-        return done
+        for each in run_claims(chosen, effort, kept=kept, on_start=on_start):
+            done.append(each)
+            past += 0.0 if each.cached else seconds_of(each.claim, effort)
+    return done
+
+
+def _count(number: int) -> str:
+    return "1 claim" if number == 1 else f"{number} claims"

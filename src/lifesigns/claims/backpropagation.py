@@ -24,10 +24,11 @@ def experiment(effort: Effort) -> Result:
     logits = layers[-1](values[-1])
     loss = nn.functional.cross_entropy(logits, y)
     expected = torch.autograd.grad(loss, [layer.weight for layer in layers])
-    delta = (logits.softmax(-1) - nn.functional.one_hot(y, 10)) / len(y)
+    delta = logits.softmax(-1) - nn.functional.one_hot(y, 10)  # of each sample, as in the formula
     errors, deltas = [], [delta]
     for index in range(len(layers) - 1, -1, -1):
-        errors.append(float((delta.T @ values[index] - expected[index]).detach().abs().max()))
+        mean = delta.T @ values[index] / len(y)  # the loss is a mean over the batch
+        errors.append(float((mean - expected[index]).detach().abs().max()))
         if index:
             delta = (delta @ layers[index].weight) * slopes[index - 1]
             deltas.append(delta)

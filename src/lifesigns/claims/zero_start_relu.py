@@ -56,9 +56,10 @@ def experiment(effort: Effort) -> Result:
             "class",
             "probability",
             by="of",
+            from_zero=True,
             points=True,
             title="What a zero-started ReLU network learns",
-            subtitle="its output biases",
+            subtitle="softmax of its output biases, beside how frequent the classes are",
         ),
     )
 

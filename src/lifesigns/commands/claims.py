@@ -18,6 +18,7 @@ from lifesigns.claims import (
     print_table,
     run_with_progress,
 )
+from lifesigns.locale.spoken import said
 from lifesigns.report.terminal import console_for
 
 INTERRUPTED = 130
@@ -49,7 +50,8 @@ def claims(
     try:
         done = run_with_progress(chosen, effort, None if fresh else kept_folder())
     except KeyboardInterrupt:
-        print("lifesigns: interrupted; the claims that were done are kept.", file=sys.stderr)
+        kept = said("interrupted; the claims that were done are kept.")
+        print(f"lifesigns: {kept}", file=sys.stderr)
         return INTERRUPTED
     if json_output:
         print(json.dumps(as_json(done, effort), indent=1))

@@ -8,21 +8,25 @@ linear model is as good as any, and the fault of having only linear layers could
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.table import Table
-from torch import Tensor
+from rich.console import Console, ConsoleRenderable
+from rich.padding import Padding
+from rich.text import Text
+from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from lifesigns._errors import UsageError, extra
+from lifesigns.locale.spoken import said
 from lifesigns.nets import MLP, Recipe, accuracy, train
 from lifesigns.records import Finding
 from lifesigns.report import Report
-from lifesigns.report.terminal import console_for
+from lifesigns.report.progress import Progress, spell
+from lifesigns.report.terminal import INDENT, console_for, prose, write
 from lifesigns.report.verdict import alarms
 from lifesigns.watch import watch
 
@@ -33,6 +37,10 @@ NETWORK = MLP(64, (64, 64), 10)
 HEALTHY = Recipe(NETWORK, "cross_entropy")
 HELD_OUT = 397
 """Digits kept for the accuracy, of 1797."""
+PROBED, JUDGING = 10, 0.5
+"""Steps that tell how long a training will take; and seconds to judge it."""
+LONG = 3.0
+"""Seconds from which that is said."""
 
 
 @dataclass(frozen=True)
@@ -154,45 +162,71 @@ def demo(fault: str | None = None, seed: int = 0, console: Console | None = None
         UsageError: There is no fault of this name.
     """
     console = console or console_for(sys.stdout)
-    outcomes = run(_faults(fault), seed, console)
+    outcomes = run(_faults(fault), seed)
     if fault is None:
-        console.print(_table(outcomes))
-        console.print(
-            "One of them in full: [bold]lifesigns demo --fault zero-init[/]. "
-            "What a name means: [bold]lifesigns explain symmetric-units[/]."
-        )
+        write(console, lambda: _print_table(console, outcomes))
     else:
         outcomes[0].report.print(console.file)
-        console.print(f"Accuracy on held-out digits: {outcomes[0].accuracy:.3f}")
+        accuracy = f"Accuracy on held-out digits: {outcomes[0].accuracy:.3f}"
+        write(console, lambda: console.print(prose(console, said(accuracy))))
     return 0
 
 
-def run(faults: Iterable[Fault], seed: int, console: Console) -> list[Outcome]:
-    """Train each fault's recipe under watch, with a progress bar on `console`.
+def run(faults: Sequence[Fault], seed: int) -> list[Outcome]:
+    """Train each fault's recipe under watch, and say on standard error how far that is.
 
     Args:
         faults: Trained one after the other, all with the same data and seed.
         seed: Of the split, the initialisation and the order of the samples.
-        console: The bar is drawn only on a terminal, and is gone afterwards.
     """
     torch.set_num_threads(1)  # a network this small is slower on several
     digits = Digits.load(seed)
-    columns = (TextColumn("{task.description:14}"), BarColumn(), MofNCompleteColumn())
-    shown = console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=not shown) as progress:
-        return [_run(fault, digits, seed, progress) for fault in faults]
+    with Progress("demo") as progress:
+        seconds = sum(_seconds(fault, digits, seed) for fault in faults)
+        if seconds > LONG:
+            number = len(faults)
+            progress.say(f"{number} trainings, about {spell(seconds)} on this machine.")
+        return [
+            _run(
+                fault,
+                digits,
+                seed,
+                lambda share, at=at, name=fault.name: progress.at(  # type: ignore[misc]
+                    name, at + share, len(faults)
+                ),
+            )
+            for at, fault in enumerate(faults)
+        ]
 
 
-def _run(fault: Fault, digits: Digits, seed: int, progress: Progress) -> Outcome:
+def _seconds(fault: Fault, digits: Digits, seed: int) -> float:
+    """How long a training will take, by its first steps."""
+    steps, whole = _training(fault, digits, seed)[1:]
+    next(steps)  # the first one is slower than all others
+    begin = time.perf_counter()
+    for _ in islice(steps, PROBED):
+        pass
+    return (time.perf_counter() - begin) / PROBED * whole + JUDGING
+
+
+def _training(
+    fault: Fault, digits: Digits, seed: int
+) -> tuple[tuple[nn.Module, torch.optim.Optimizer], Iterator[float], int]:
+    """A model with its optimizer, its steps, which train it as they are asked for; how many."""
     torch.manual_seed(seed)
     recipe = fault.recipe
     model = recipe.network.build()
     optimizer = torch.optim.SGD(model.parameters(), lr=recipe.learning_rate)
     targets = digits.targets(recipe.loss)
     steps = train(recipe, model, optimizer, digits.inputs, targets, seed)
+    return (model, optimizer), steps, recipe.steps(len(targets))
+
+
+def _run(fault: Fault, digits: Digits, seed: int, tell: Callable[[float], object]) -> Outcome:
+    (model, optimizer), steps, whole = _training(fault, digits, seed)
     with watch(model, optimizer) as watcher:
-        for _ in progress.track(steps, recipe.steps(len(targets)), description=fault.name):
-            pass
+        for step, _ in enumerate(steps):
+            tell(step / whole)
     return Outcome(
         fault, watcher.report, accuracy(model, digits.held_out_inputs, digits.held_out_labels)
     )
@@ -206,20 +240,28 @@ def _faults(name: str | None) -> tuple[Fault, ...]:
     return chosen
 
 
-def _table(outcomes: Iterable[Outcome]) -> Table:
-    table = Table(title="Ten-class handwritten digits, half of them as negatives")
-    table.add_column("fault", no_wrap=True)
-    table.add_column("what it is")
-    table.add_column("what lifesigns found")
-    table.add_column("accuracy", justify="right")
+def _print_table(console: Console, outcomes: Sequence[Outcome]) -> None:
+    """One below the other, so that nothing is cut off, however narrow the terminal is."""
+    console.print(prose(console, said("Ten-class handwritten digits, half of them as negatives:")))
     for outcome in outcomes:
-        fault = outcome.fault
-        table.add_row(fault.name, fault.what, _found(outcome), f"{outcome.accuracy:.3f}")
-    return table
+        what, accuracy = said(outcome.fault.what), said(f"accuracy {outcome.accuracy:.3f}")
+        console.print()
+        console.print(Text.assemble((outcome.fault.name, "bold"), f"  {accuracy}"))
+        console.print(_indented(console, what))
+        console.print(_found(console, outcome))
+    console.print()
+    console.print(prose(console, said("One of them in full: lifesigns demo --fault zero-init")))
+    console.print(prose(console, said("What a name means: lifesigns explain symmetric-units")))
 
 
-def _found(outcome: Outcome) -> str:
-    if not outcome.alarms:
-        return "[green]nothing[/]"
-    first, *others = dict.fromkeys(finding.rule for finding in outcome.alarms)
-    return ", ".join([f"[bold red]{first}[/]", *others])
+def _found(console: Console, outcome: Outcome) -> ConsoleRenderable:
+    rules = list(dict.fromkeys(finding.rule for finding in outcome.alarms))
+    if not rules:
+        return _indented(console, said("found: nothing"), "green")
+    return _indented(console, said(f"found: {', '.join(rules)}"), "red")
+
+
+def _indented(console: Console, text: str, style: str = "") -> ConsoleRenderable:
+    shown = prose(console, text, INDENT)
+    shown.stylize(style)
+    return Padding(shown, (0, 0, 0, INDENT))

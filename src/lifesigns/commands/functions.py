@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lifesigns._outputs import STDOUT
+from lifesigns.locale.spoken import said
 
 
 def functions(name: str | None = None, html: Path | None = None) -> None:
@@ -26,4 +27,4 @@ def functions(name: str | None = None, html: Path | None = None) -> None:
 
     write_page(html, name)
     if html != STDOUT:
-        print(f"written: {html}")
+        print(said(f"written: {html}"))

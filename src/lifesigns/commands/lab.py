@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
 from lifesigns._errors import UsageError, shown
 from lifesigns.lab.design.arguments import design_of
 from lifesigns.lab.design.design import Design
@@ -17,11 +15,15 @@ from lifesigns.lab.results.pages import print_ranking
 from lifesigns.lab.results.ranking import rank
 from lifesigns.lab.run import Outcome, run
 from lifesigns.lab.training.workers import LocalWorkers, Workers, cores
+from lifesigns.locale.spoken import said
+from lifesigns.report.progress import Progress, spell
 from lifesigns.report.terminal import console_for
 
 INTERRUPTED = 130
 FEW_JOBS = 32
 """Processes that are started on any machine, if that is asked for."""
+LONG = 3.0
+"""Seconds from which it is said beforehand how long it takes."""
 DONE = "units"
 """Folder of the finished work units, inside the folder of results."""
 
@@ -56,14 +58,15 @@ def lab(
     try:
         outcome = _watched(design, workers, out)
     except KeyboardInterrupt:
-        print(f"lifesigns: interrupted. {_what_is_kept(out)}", file=sys.stderr)
+        print(f"lifesigns: {said('interrupted.')} {said(_what_is_kept(out))}", file=sys.stderr)
         return INTERRUPTED
     ranking = rank(outcome)
     files = write_outcome(outcome, ranking, out, parquet=parquet) if out else ()
     console = console_for(sys.stdout)
     print_ranking(ranking, console)
     if files:
-        console.print(f"\nWritten to {out}: {', '.join(files)}")
+        written = said(f"Written to {out}: {', '.join(files)}")
+        console.print(f"\n{written}", markup=False)
     return 0
 
 
@@ -100,23 +103,19 @@ def _same_but_chunk(one: Design, other: Design) -> bool:
 
 
 def _watched(design: Design, workers: Workers, out: Path | None) -> Outcome:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console_for(sys.stderr), transient=True) as bar:
+    with Progress("lab") as shown:
         stages = iter(("tuning the rates", "comparing"))
-        task = None
+        stage = ""
 
         def progress(done: int, whole: int) -> None:
-            nonlocal task
-            if done == 0 or task is None:
-                task = bar.add_task(next(stages, "training"), total=whole)
-            bar.update(task, completed=done, total=whole)
+            nonlocal stage
+            if done == 0 or not stage:
+                stage = next(stages, "training")
+            shown.at(stage, done, whole)
+
+        def price(seconds: float) -> None:
+            if seconds > LONG:
+                shown.say(f"about {spell(seconds)} on this machine, by its first steps.")
 
         return run(
             design,
@@ -124,6 +123,7 @@ def _watched(design: Design, workers: Workers, out: Path | None) -> Outcome:
             folder=out / DONE if out else None,
             progress=progress,
             on_design=(lambda tuned: write_design(tuned, out)) if out else None,
+            on_price=price,
         )
 
 

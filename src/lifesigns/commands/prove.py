@@ -11,6 +11,7 @@ from typing import Any
 from lifesigns import _outputs
 from lifesigns._errors import Interrupted, UsageError, cut
 from lifesigns.evidence.sites import counted
+from lifesigns.locale.spoken import said
 from lifesigns.prove.applying import write
 from lifesigns.prove.arms import Arms
 from lifesigns.prove.as_json import SCHEMA, plan_as_json, proof_as_json
@@ -24,8 +25,11 @@ from lifesigns.prove.proving import planned, prove
 from lifesigns.prove.repetition import seconds_for
 from lifesigns.prove.scores import Measure
 from lifesigns.report.charset import encodable
+from lifesigns.report.progress import Progress
 
 UNFAIR = 4
+ALIVE = 10.0
+"""Seconds after which a line says that it still trains, where there is no terminal."""
 CODES = {
     Conclusion.PROVED: 0,
     Conclusion.NOT_PROVED: 1,
@@ -80,16 +84,19 @@ def prove_remedy(target: str, arguments: list[str], wanted: Wanted, *, module: b
     kept = None if folder is None else KeptArms(folder / ARMS)
     arms = Arms(program, timeout, wanted.allow_network, **_hands(wanted), kept=kept)
     try:
-        plan = planned(arms, wanted.measure, recorded, auto=wanted.auto)
+        with Progress("prove", every=ALIVE, is_drawn=False):
+            plan = planned(arms, wanted.measure, recorded, auto=wanted.auto)
         if wanted.dry_run:
             _print(_planned(plan, wanted))
             return 0 if plan.candidates else CODES[Conclusion.NOTHING]
         if plan.candidates:
             say(price(plan, wanted.limits))
-        proof = prove(arms, plan, wanted.limits, say)
+        with Progress("prove", every=ALIVE, is_drawn=False):
+            proof = prove(arms, plan, wanted.limits, say)
     except CannotRun as error:
         refusal = {"schema": SCHEMA, "conclusion": None, "reason": str(error)}
-        _print(json.dumps(refusal, indent=2) if wanted.json_output else str(error))
+        said_so = said(str(error), "errors")
+        _print(json.dumps(refusal, indent=2) if wanted.json_output else said_so)
         return UNFAIR
     except KeyboardInterrupt:
         raise Interrupted from None
@@ -113,7 +120,7 @@ def _hands(wanted: Wanted) -> dict[str, Any]:
 def _planned(plan: Plan, wanted: Wanted) -> str:
     if wanted.json_output:
         return json.dumps(plan_as_json(plan, wanted.limits), indent=2)
-    return "\n".join(of_plan(plan, wanted.limits))
+    return "\n".join(said(line, "prove") for line in of_plan(plan, wanted.limits))
 
 
 def _deliver(proof: Proof, target: str, folder: Path | None, wanted: Wanted) -> None:
@@ -126,7 +133,8 @@ def _deliver(proof: Proof, target: str, folder: Path | None, wanted: Wanted) -> 
             _outputs.write(folder / "comparison.html", comparison_page(proof.pairs[-1]))
         if patch:
             _outputs.write(folder / "fix.patch", patch)
-    _print(noted if wanted.json_output else "\n".join(of_proof(proof, target)))
+    lines = (said(line, "prove") for line in of_proof(proof, target))
+    _print(noted if wanted.json_output else "\n".join(lines))
     if patch and not wanted.json_output:  # as it is, for `git apply` reads it here, too
         print(f"\n{_encoded(patch)}", end="", flush=True)
     if wanted.apply:

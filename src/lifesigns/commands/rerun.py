@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lifesigns._errors import Interrupted, cut
+from lifesigns.locale.spoken import said
 from lifesigns.prove.arm import Arm
 from lifesigns.prove.asked import asked_for, say
 from lifesigns.prove.changes import MOST_LOOKED_AT
@@ -61,12 +62,13 @@ def rerun(
             program, recorded, timeout=timeout, has_network=allow_network, keep=keep, say=say
         )
     except CannotRun as error:
-        print(json.dumps(_refusal(error), indent=2) if json_output else error)
+        refusal = json.dumps(_refusal(error), indent=2)
+        print(refusal if json_output else said(str(error), "errors"))
         return UNFAIR
     except KeyboardInterrupt:
         raise Interrupted from None
     command = " ".join((program.target, *program.arguments))
-    lines = _lines(command, found, recorded, keep)
+    lines = (said(line, "prove") for line in _lines(command, found, recorded, keep))
     print(json.dumps(_as_json(command, found), indent=2) if json_output else "\n".join(lines))
     return REPEATS if found.repeats else DIFFERS
 

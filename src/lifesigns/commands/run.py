@@ -33,6 +33,7 @@ from lifesigns.commands._run.launching import hint, is_launcher, with_children_w
 from lifesigns.commands._run.outlet import Outlet
 from lifesigns.commands._run.signals import Farewell
 from lifesigns.commands._run.stopper import Stopper
+from lifesigns.locale.spoken import asked, speaking, spoken
 from lifesigns.records import RunInfo
 from lifesigns.report import Report
 from lifesigns.rules import Selection
@@ -180,6 +181,7 @@ class _LastWord:
         self._is_check, self._page = is_check, page
         self._process = os.getpid()
         self._is_said = False
+        self._language = spoken(), asked()
         self.farewell = Farewell(self._on_signal)
 
     def __call__(self, ending: Ending) -> None:
@@ -206,7 +208,8 @@ class _LastWord:
 
     def _say(self, ending: Ending) -> Report | None:
         self._is_said = True
-        return self._delivery(lambda: self._report(ending))
+        with speaking(*self._language):
+            return self._delivery(lambda: self._report(ending))
 
     def _report(self, ending: Ending) -> Report:
         try:

@@ -14,11 +14,15 @@ from lifesigns.lab.design.design import Cell, Design
 from lifesigns.lab.design.memory import require_memory
 from lifesigns.lab.design.user_modules import OwnModels
 from lifesigns.lab.training.baseline import Baseline
-from lifesigns.lab.training.chunks import best_chunk, largest_chunk
+from lifesigns.lab.training.chunks import best_chunk, largest_chunk, speed
 from lifesigns.lab.training.members import Member, stacks
 from lifesigns.lab.training.population import History
 from lifesigns.lab.training.work_units import Given, Shelf, Source, WorkUnit, work_units_of
 from lifesigns.lab.training.workers import LocalWorkers, Workers
+from lifesigns.nets.data import Split
+
+LOOKS = 4
+"""Structures of networks whose speed is measured beforehand."""
 
 Plan = Design | OwnModels
 P = TypeVar("P", Design, OwnModels)
@@ -77,6 +81,7 @@ def run(
     folder: Path | None = None,
     progress: Progress | None = None,
     on_design: Callable[[P], object] | None = None,
+    on_price: Callable[[float], object] | None = None,
 ) -> Outcome:
     """Trains all that the design asks for.
 
@@ -86,6 +91,7 @@ def run(
         folder: Keeps what is done, so that a design that was interrupted goes on from there.
         progress: Told about the member-steps done.
         on_design: Told the design as it will be carried out, before the first work unit.
+        on_price: Told about how many seconds it will take here; a look at that costs some tenths.
 
     Raises:
         UsageError: The data cannot be read, or do not suit the losses; or there is not enough
@@ -99,6 +105,8 @@ def run(
     design = design if design.chunk else design.with_chunk(_tuned_chunk(design, workers.jobs))
     if on_design is not None:
         on_design(design)
+    if on_price is not None:
+        on_price(_seconds(design, data, workers.jobs))
     desk = _Desk(design, workers, Shelf(folder) if folder else None, progress)
     tuned = desk.train(list(design.tuning(data)), design.source(validation=True))
     curves = {cell: _curve(design, tuned[cell], score) for cell in design.cells()}
@@ -130,6 +138,18 @@ def _tuned_chunk(design: Plan, jobs: int) -> int:
     first = groups[0]
     best = best_chunk(first, data.for_loss(first[0].recipe.loss), jobs)
     return min(best, *(largest_chunk(group[0], data) for group in groups))
+
+
+def _seconds(design: Plan, data: Split, jobs: int) -> float:
+    """About how long a design takes on this machine, by a few steps of some of its networks."""
+    members = [member for _, member in design.tuning(data)]
+    groups = [[members[i] for i in positions] for positions in stacks(members)]
+    looked_at = groups[:: max(1, len(groups) // LOOKS)]
+    known = [
+        1 / speed(group[: design.chunk], data.for_loss(group[0].recipe.loss)) for group in looked_at
+    ]
+    compared = len(list(design.cells())) * design.seeds
+    return float(np.mean(known)) * design.steps * (len(members) + compared) / jobs
 
 
 def _curve(design: Plan, history: History, score: str) -> NDArray[np.float64]:

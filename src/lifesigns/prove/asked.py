@@ -9,6 +9,7 @@ from pathlib import Path
 from lifesigns._errors import UsageError, cut
 from lifesigns._files import why_unreadable
 from lifesigns._outputs import is_run_file
+from lifesigns.locale.spoken import said
 from lifesigns.prove.arm import Program
 from lifesigns.records import RunInfo, Trace
 from lifesigns.report.charset import encodable
@@ -77,5 +78,5 @@ def say(text: str) -> None:
         text: Without the name of the program; nothing is said if it is empty.
     """
     if text:
-        line = encodable(f"lifesigns: {text}", sys.stderr.encoding or "utf-8")
+        line = encodable(f"lifesigns: {said(text, 'prove')}", sys.stderr.encoding or "utf-8")
         print(line, file=sys.stderr, flush=True)

@@ -10,6 +10,8 @@ from lifesigns.prove.candidates import Candidate
 from lifesigns.prove.identity import Verdict
 from lifesigns.prove.places import project
 from lifesigns.prove.proof import Conclusion, Limits, Plan, Proof, Try
+from lifesigns.records import Finding
+from lifesigns.report.sentences import spoken_findings
 from lifesigns.report.verdict import alarms
 
 MINUTE = 60.0
@@ -27,7 +29,7 @@ def of_plan(plan: Plan, limits: Limits) -> Iterator[str]:
         return
     finding = plan.candidates[0].finding
     yield from unmended(plan)
-    yield f"{finding.rule}: {finding.symptom}"
+    yield f"{finding.rule}: {_symptom(finding)}"
     yield f"Remedies, in this order ({min(limits.tries, len(plan.candidates))} are tried at most):"
     for number, candidate in enumerate(plan.candidates[: limits.tries], start=1):
         yield f"  {number}. {_named(candidate)}"
@@ -44,7 +46,12 @@ def unmended(plan: Plan) -> Iterator[str]:
     for finding in alarms(plan.findings):
         if finding.rule in mended:
             return
-        yield f"No edit is known for {finding.rule}, which may be the cause: {finding.symptom}."
+        yield f"No edit is known for {finding.rule}, which may be the cause: {_symptom(finding)}."
+
+
+def _symptom(finding: Finding) -> str:
+    (spoken,) = spoken_findings([finding])
+    return spoken.symptom
 
 
 def price(plan: Plan, limits: Limits) -> str:

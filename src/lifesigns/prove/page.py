@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from lifesigns.locale.spoken import said_in, speaking
 from lifesigns.prove.in_words import of_proof
 from lifesigns.prove.proof import Pair, Proof
 from lifesigns.records import LossCurve
 from lifesigns.report.article import Article
 from lifesigns.report.comparison import Side, compare
 from lifesigns.report.comparison.as_json import to_json
-from lifesigns.report.figures import lines
+from lifesigns.report.figures import Spec, lines
+from lifesigns.report.language import Language
 from lifesigns.report.page import document
 from lifesigns.report.page.comparison_host import comparison_html
+from lifesigns.report.sentences import findings_in
 from lifesigns.rules import judge
 
 POINTS = 200
@@ -30,30 +33,47 @@ def proof_html(proof: Proof, target: str, patch: str) -> str:
         target: The script, as the user names it.
         patch: The change of its source; empty where there is none.
     """
-    headline, *rest = of_proof(proof, target)
-    page = Article(f"lifesigns prove {target}")
+    charts = [
+        lines(list(_rows(pair)), "step", "loss", by="arm", title=_title(pair))
+        for pair in proof.pairs
+    ]
+    first, *others = (_page(proof, target, patch, charts, each) for each in Language.each())
+    return first.render(*others)
+
+
+def _page(
+    proof: Proof, target: str, patch: str, charts: Sequence[Spec], language: Language
+) -> Article:
+    def say(text: str) -> str:
+        return said_in(language.value, text, "prove")
+
+    with speaking(language.value):
+        headline, *rest = map(say, of_proof(proof, target))
+    page = Article(f"lifesigns prove {target}", language)
     page.paragraph(headline)
     if proof.chosen is not None:
-        finding = proof.chosen.finding
-        page.heading(f"What was found: {finding.rule}")
+        (finding,) = findings_in(language, [proof.chosen.finding])
+        page.heading(say(f"What was found: {finding.rule}"))
         page.paragraph(finding.symptom)
         page.paragraph(finding.why)
     if patch:
-        page.heading("What was changed")
+        page.heading(say("What was changed"))
         page.code(patch)
     if rest:
-        page.heading("What was trained")
+        page.heading(say("What was trained"))
         page.code("\n".join(rest))
-    if proof.pairs:
-        page.heading("The loss with and without it, seed by seed")
-        page.paragraph(
-            "Two losses of different functions cannot be compared by their height; what was "
-            "compared stands above.",
-            note=True,
-        )
-        for pair in proof.pairs:
-            page.figure(lines(list(_rows(pair)), "step", "loss", by="arm", title=_title(pair)))
-    return page.render()
+    if charts:
+        page.heading(say("The loss with and without it, seed by seed"))
+        page.paragraph(say(_HEIGHTS), note=True)
+        for chart in charts:
+            page.figure(chart, say=say)
+    return page
+
+
+_HEIGHTS = (
+    "Two losses of different functions cannot be compared by their height; what was compared "
+    "stands above."
+)
 
 
 def comparison_page(pair: Pair) -> str:

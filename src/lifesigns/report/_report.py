@@ -10,7 +10,7 @@ from typing import IO, Any
 
 from lifesigns import _outputs
 from lifesigns.records import Finding, Trace
-from lifesigns.report import as_json, sarif, table_file, terminal
+from lifesigns.report import as_json, as_text, sarif, table_file
 from lifesigns.report.verdict import alarms, verdict
 from lifesigns.rules import Selection
 
@@ -68,7 +68,7 @@ class Report:
             width: Characters per line; by default those of the terminal, at most 100, and 80
                 where there is no terminal.
         """
-        terminal.print_report(
+        as_text.print_report(
             self.trace, self.findings, file, ignored=self.ignored, color=color, width=width
         )
 
@@ -149,10 +149,10 @@ class Report:
         Returns:
             SVG that needs no network.
         """
-        return terminal.svg(self.trace, self.findings, title)
+        return as_text.svg(self.trace, self.findings, title)
 
     def __str__(self) -> str:
-        return terminal.plain(self.trace, self.findings)
+        return as_text.plain(self.trace, self.findings)
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the page, in a frame that can reach nothing around it."""

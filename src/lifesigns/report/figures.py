@@ -64,6 +64,7 @@ def lines(
     high: str = "",
     logarithmic_x: bool = False,
     logarithmic_y: bool = False,
+    from_zero: bool = False,
     points: bool = False,
 ) -> Spec:
     """A line for each value of `by`, with a band from column `low` to column `high`.
@@ -81,6 +82,7 @@ def lines(
         high: Column of its upper end.
         logarithmic_x: Whether the horizontal axis is logarithmic; values must be positive.
         logarithmic_y: The same of the vertical axis.
+        from_zero: Whether the vertical axis begins at 0, so that small differences look small.
         points: Whether every row gets a mark on its line.
     """
     told_apart: Spec = {"field": by, "type": "nominal", "sort": None, "title": by}
@@ -103,7 +105,7 @@ def lines(
         {
             "mark": {"type": "line", "strokeWidth": 2, "point": points},
             "encoding": {
-                "y": _axis(y, logarithmic=logarithmic_y),
+                "y": _axis(y, logarithmic=logarithmic_y, from_zero=from_zero),
                 "color": {**told_apart, "legend": _STROKES},
                 "strokeDash": {**told_apart, "legend": _STROKES, "scale": {"range": _DASHES}},
             },
@@ -140,7 +142,7 @@ def intervals(
          "axis": {"labelLimit": 420, "grid": True}}  # fmt: skip
     color: Spec = {"value": COLORS[0]}
     if by:
-        color = {"field": by, "type": "nominal", "sort": None,
+        color = {"field": by, "type": "nominal", "sort": None, "title": by,
                  "legend": {"orient": "top", "titleOrient": "left"}}  # fmt: skip
     layers: list[Spec] = [
         {
@@ -182,6 +184,7 @@ def outcomes(
     ]
     spec = _spec(rows, title, subtitle, encoding=encoding, layer=layers)
     spec["width"], spec["height"] = {"step": 130}, {"step": 26}
+    spec["autosize"] = {"type": "pad"}  # such a chart cannot be fitted into anything
     return spec
 
 
@@ -313,8 +316,9 @@ def _axis(
     title: str = "",
     domain: tuple[float, float] | None = None,
     whole: bool = False,
+    from_zero: bool = False,
 ) -> Spec:
-    scale: Spec = {"type": "log"} if logarithmic else {"zero": False}
+    scale: Spec = {"type": "log"} if logarithmic else {"zero": from_zero}
     if domain is not None:
         scale = {"domain": list(domain), "nice": False, "zero": False}
     return {

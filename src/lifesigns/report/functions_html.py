@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 
@@ -10,10 +11,12 @@ import numpy as np
 
 from lifesigns._outputs import write
 from lifesigns.functions.cost import measured
+from lifesigns.locale.spoken import said_in
 from lifesigns.records import Floats
-from lifesigns.report.article import Article
+from lifesigns.report.article import Article, Say
 from lifesigns.report.functions import ENTRIES, Curve, Page, Table, page_of, tables
-from lifesigns.report.functions_text import LEGEND, SPREAD_LEGEND
+from lifesigns.report.functions_text import LEGEND, PART, SPREAD_LEGEND
+from lifesigns.report.language import Language
 
 WIDTH, HEIGHT, MARGIN, LEFT = 312, 200, 34, 46
 """Of a drawing, in CSS pixels."""
@@ -48,54 +51,72 @@ def html(name: str | None = None) -> str:
     Raises:
         UsageError: There is no entry of that name.
     """
+    first, *others = (_page(name, language) for language in Language.each())
+    return first.render(*others)
+
+
+def _page(name: str | None, language: Language) -> Article:
+    def say(text: str) -> str:
+        return said_in(language.value, text, PART)
+
     cost = measured()
+    prefix = "" if language is Language.each()[0] else f"{language.value}-"
     if name is not None:
         page = page_of(name, cost)
-        title, body = page.name, "".join(_section(page))
+        title, body = page.name, "".join(_section(page, say, prefix))
     else:
-        title = "Activations, initialisers and losses"
-        body = f"<p>{escape(LEGEND)}</p>" + "".join(
-            [*map(_table, tables(cost)), *("".join(_section(page_of(n, cost))) for n in ENTRIES)]
+        title = say("Activations, initialisers and losses")
+        body = f"<p>{escape(say(LEGEND))}</p>" + "".join(
+            [
+                *(_table(table, say, prefix) for table in tables(cost)),
+                *("".join(_section(page_of(n, cost), say, prefix)) for n in ENTRIES),
+            ]
         )
-    sheet = Article(title)
+    sheet = Article(title, language)
     sheet.markup(body)
-    return sheet.render()
+    return sheet
 
 
-def _table(table: Table) -> str:
+def _table(table: Table, say: Say, prefix: str) -> str:
     head = "".join(
-        f"<th>{escape(cell)}</th>" for cell in (table.head[0], "formula", *table.head[1:])
+        f"<th>{escape(say(cell))}</th>" for cell in (table.head[0], "formula", *table.head[1:])
     )
     rows = "\n".join(
-        f'<tr><td><a href="#{name}">{name}</a></td><td class="formula">{escape(formula)}</td>'
-        + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+        f'<tr><td><a href="#{prefix}{name}">{name}</a></td>'
+        f'<td class="formula">{escape(formula)}</td>'
+        + "".join(f"<td>{escape(say(cell))}</td>" for cell in cells)
         + "</tr>"
         for (name, *cells), formula in zip(table.rows, table.formulas, strict=True)
     )
-    note = f"<p>{escape(SPREAD_LEGEND)}</p>" if table.title == "Initialisers" else ""
+    note = f"<p>{escape(say(SPREAD_LEGEND))}</p>" if table.title == "Initialisers" else ""
     return (
-        f'<h2>{escape(table.title)}</h2>{note}\n<div class="scroll"><table><thead><tr>{head}</tr>'
+        f"<h2>{escape(say(table.title))}</h2>{note}\n"
+        f'<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr>'
         f"</thead><tbody>\n{rows}\n</tbody></table></div>\n"
     )
 
 
-def _section(page: Page) -> Iterator[str]:
-    yield f'<section id="{page.name}"><h2>{page.name} <small>{page.kind}</small></h2>\n'
-    yield f'<p class="formula">{escape(page.formula)}</p><p>{escape(page.about)}</p>\n'
+def _section(page: Page, say: Say, prefix: str) -> Iterator[str]:
+    kind = f"<small>{escape(say(page.kind))}</small>"
+    yield f'<section id="{prefix}{page.name}"><h2>{page.name} {kind}</h2>\n'
+    yield f'<p class="formula">{escape(page.formula)}</p><p>{escape(say(page.about))}</p>\n'
     if page.curve:
-        yield from (drawing(page.name, page.curve, index) for index in (0, 1))
-    yield "<table><tbody>\n"
+        of, titles = say(f"of {page.name}"), page.curve.titles
+        curve = replace(page.curve, titles=(say(titles[0]), say(titles[1])))
+        yield from (drawing(of, curve, index) for index in (0, 1))
+    yield '<div class="scroll" tabindex="0"><table><tbody>\n'
     for label, said in page.facts:
-        shown = f"<code>{escape(said)}</code>" if label == "in PyTorch" else escape(said)
-        yield f"<tr><td>{escape(label)}</td><td>{shown}</td></tr>\n"
-    yield "</tbody></table></section>\n"
+        is_code = label == "in PyTorch"
+        shown = f"<code>{escape(said)}</code>" if is_code else escape(say(said))
+        yield f"<tr><td>{escape(say(label))}</td><td>{shown}</td></tr>\n"
+    yield "</tbody></table></div></section>\n"
 
 
-def drawing(name: str, curve: Curve, index: int) -> str:
+def drawing(of: str, curve: Curve, index: int) -> str:
     """One of the two curves as SVG, with axes through 0 and the numbers at its borders.
 
     Args:
-        name: Of the function, for the title that a screen reader speaks.
+        of: Whose, for the title that a screen reader speaks, such as `of gelu`.
         curve: Points in rising order of x.
         index: 0 for the first of its curves, 1 for the second.
     """
@@ -109,7 +130,7 @@ def drawing(name: str, curve: Curve, index: int) -> str:
     title = escape(curve.titles[index])
     return (
         f'<svg class="drawing" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
-        f'role="img" xmlns="http://www.w3.org/2000/svg"><title>{title} of {name}</title>\n'
+        f'role="img" xmlns="http://www.w3.org/2000/svg"><title>{title} {of}</title>\n'
         f'<path d="M{LEFT} {zero_y:.1f}H{WIDTH - MARGIN}M{zero_x:.1f} {MARGIN}V{HEIGHT - MARGIN}"'
         ' stroke="#999" fill="none"/>\n'
         f'<polyline points="{_points(across, down)}" fill="none" stroke="{COLORS[index]}" '

@@ -11,11 +11,15 @@ from rich.padding import Padding
 from rich.text import Text
 
 from lifesigns.functions.cost import Measured, measured
+from lifesigns.locale.spoken import said
 from lifesigns.records import Floats
 from lifesigns.report.functions import Curve, Page, Table, page_of, tables
 from lifesigns.report.plot import around, plot
-from lifesigns.report.terminal import console_for, fitted, write
+from lifesigns.report.tables import print_described, print_table
+from lifesigns.report.terminal import console_for, fitted, prose, write
 
+PART = "functions"
+"""The file with these texts in other languages."""
 PANEL, HEIGHT = 38, 9
 """Characters of each drawing; two of them fill 80 columns."""
 WIDTHS = {
@@ -72,11 +76,15 @@ def markdown() -> str:
 # --- on a terminal --------------------------------------------------------------------------------
 def _print_tables(console: Console, cost: Measured | None) -> None:
     for table in tables(cost):
-        console.print(Text(fitted(console, table.title), "bold"))
-        console.print(_grid(console, table))
+        heads = [said(head, PART) for head in table.head]
+        widths = {said(head, PART): width for head, width in WIDTHS.items()}
+        rows = [(row[0], *(said(cell, PART) for cell in row[1:])) for row in table.rows]
+        numbers = [said(head, PART) for head in table.head[1:] if head in WIDTHS]
+        console.print(Text(said(table.title, PART), "bold"))
+        print_table(console, heads, rows, numbers=numbers, widths=widths)
         console.print()
     for line in _legend(cost.machine if cost else ""):
-        console.print(Text(fitted(console, line), "dim"))
+        console.print(Text(prose(console, said(line, PART)).plain, "dim"))
 
 
 def _legend(machine: str) -> Iterator[str]:
@@ -87,41 +95,28 @@ def _legend(machine: str) -> Iterator[str]:
     yield "lifesigns functions NAME shows the page of one; --html FILE writes them all."
 
 
-def _grid(console: Console, table: Table) -> rich.table.Table:
-    grid = rich.table.Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
-    for head in table.head:
-        grid.add_column(
-            fitted(console, head),
-            justify="right" if head in WIDTHS and head != "activation" else "left",
-            min_width=WIDTHS.get(head),
-            overflow="fold",
-        )
-    for row in table.rows:
-        grid.add_row(*(Text(fitted(console, cell)) for cell in row))
-    return grid
-
-
 def _print_page(console: Console, page: Page) -> None:
-    console.print(Text.assemble((page.name, "bold"), f"  {page.kind}"))
+    console.print(Text.assemble((page.name, "bold"), f"  {said(page.kind, PART)}"))
     console.print(Text(fitted(console, page.formula)))
-    console.print(Text(fitted(console, page.about)))
+    console.print(prose(console, said(page.about, PART)))
     console.print()
     if page.curve:
         console.print(_panels(console, page.curve))
         console.print()
-    grid = rich.table.Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(width=14, no_wrap=True, style="dim")
-    grid.add_column(overflow="fold")
-    for label, said in page.facts:
-        grid.add_row(label, Text(fitted(console, said)))
-    console.print(grid)
+    facts = [(said(label, PART), said(text, PART)) for label, text in page.facts]
+    print_described(console, facts, column=14, style="dim")
 
 
 def _panels(console: Console, curve: Curve) -> rich.table.Table:
-    """Both curves, side by side."""
-    grid = rich.table.Table.grid(padding=(0, 2, 0, 0))
+    """Both curves, side by side, or one below the other where that is too wide."""
     pairs = zip(curve.titles, curve.values, strict=True)
-    grid.add_row(*(Padding(_panel(console, title, curve, y), 0) for title, y in pairs))
+    panels = [Padding(_panel(console, title, curve, y), 0) for title, y in pairs]
+    grid = rich.table.Table.grid(padding=(0, 2, 0, 0))
+    if console.width >= 2 * PANEL + 2:
+        grid.add_row(*panels)
+        return grid
+    for panel in panels:
+        grid.add_row(panel)
     return grid
 
 
@@ -133,7 +128,7 @@ def _panel(console: Console, title: str, curve: Curve, y: Floats) -> Text:
     return Text(
         "\n".join(
             [
-                f"{fitted(console, title)}: {low} to {high}",
+                fitted(console, said(f"{said(title, PART)}: {low} to {high}", PART)),
                 *lines,
                 ends[0] + ends[1].rjust(PANEL - len(ends[0])),
             ]

@@ -1,15 +1,10 @@
-"""The languages of pages, and whether a terminal can show one."""
+"""The languages of pages and reports."""
 
 from __future__ import annotations
 
-import re
 from enum import Enum
 
-from rich.console import Console
-
-from lifesigns._errors import UsageError
-from lifesigns.report.terminal import encoding_of
-from lifesigns.report.wrapping import WIDE
+from lifesigns.locale import spoken
 
 
 class Language(str, Enum):
@@ -23,23 +18,17 @@ class Language(str, Enum):
         """What its readers call it."""
         return {Language.ENGLISH: "English", Language.CHINESE: "中文"}[self]
 
+    @classmethod
+    def spoken(cls) -> Language:
+        """That of this process, on a terminal that can show it."""
+        return cls(spoken.spoken())
 
-def require_shown(console: Console, text: str, otherwise: str) -> None:
-    """Makes sure that the console can show the Chinese in `text`.
+    @classmethod
+    def asked(cls) -> Language:
+        """That of this process, for a file: whatever its terminal can show."""
+        return cls(spoken.asked())
 
-    Args:
-        console: Its encoding is asked.
-        text: All that will be printed, or enough of it; signs that are not Chinese do not matter.
-        otherwise: Goes on after "or" in the message.
-
-    Raises:
-        UsageError: It cannot; `otherwise` is what else its user can do.
-    """
-    encoding = encoding_of(console)
-    try:
-        "".join(re.findall(f"[{WIDE}]", text)).encode(encoding)
-    except UnicodeEncodeError:
-        raise UsageError(
-            f"A terminal with the encoding {encoding} cannot show Chinese. Set "
-            f"PYTHONIOENCODING=utf-8, or {otherwise}."
-        ) from None
+    @classmethod
+    def each(cls) -> tuple[Language, ...]:
+        """All of them, the one that was asked for first."""
+        return tuple(sorted(cls, key=lambda one: one is not cls.asked()))

@@ -7,21 +7,24 @@ the documentation (`markdown`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from rich.console import Console, ConsoleRenderable
 from rich.markdown import Markdown
-from rich.table import Table
 from rich.text import Text
 
 from lifesigns.evidence import Run
+from lifesigns.locale.spoken import said, said_in
 from lifesigns.records import Finding, Remedy
-from lifesigns.report.language import Language, require_shown
-from lifesigns.report.terminal import LABELS, Said, fitted, indented_code, rows, write
-from lifesigns.report.wording import Phrases, family_names, phrases_in, worded
+from lifesigns.report.language import Language
+from lifesigns.report.sentences import findings_in
+from lifesigns.report.tables import print_described
+from lifesigns.report.terminal import LABELS, Said, fitted, indented_code, prose, rows, write
+from lifesigns.report.wording import Phrases, Words, family_names, phrases_in, worded
 from lifesigns.report.wrapping import is_wide, wrapped
-from lifesigns.rules import FAMILIES, Rule, all_rules
+from lifesigns.rules import Rule, all_rules
 
 
 def rules_table(console: Console) -> None:
@@ -38,15 +41,9 @@ def page(rule: Rule, console: Console, language: Language = Language.ENGLISH) ->
 
     Args:
         rule: Its own cases, judged, are the examples.
-        console: Must be able to show the language.
+        console: Where it is printed.
         language: English where the rule has no other words; a note then says so.
-
-    Raises:
-        UsageError: The terminal cannot show the language.
     """
-    words = worded(rule, _remedies(_examples(rule)), language)
-    shown = "".join((*phrases_in(language).headings, words.title, words.why))
-    require_shown(console, shown, "read the page in English, without --lang zh")
     write(console, lambda: _print_page(console, rule, language))
 
 
@@ -60,13 +57,13 @@ def markdown(rule: Rule, language: Language = Language.ENGLISH) -> str:
     phrases = phrases_in(language)
     words = worded(rule, _remedies(_examples(rule)), language)
     parts = (
-        [rule.sees.strip()],
+        [words.sees],
         [words.why, *_explained(rule, phrases, "[{0}]({0}.md)")],
-        [rule.evidence.strip(), _table(phrases.thresholds, _sources(rule))],
+        [words.evidence, _table(phrases.thresholds, _sources(rule, language))],
         [_remedy(number, each, phrases) for number, each in enumerate(words.remedies, 1)],
-        [rule.ignore.strip()],
+        [words.ignore],
         ["\n".join(f"- {reference}" for reference in rule.references)],
-        [_table(phrases.cases, _cases(rule))],
+        [_table(phrases.cases, _cases(rule, words, language))],
     )
     lines = [f"# {rule.code} {rule.name}", words.title + phrases.stop]
     lines += [words.note] if words.note else []
@@ -99,31 +96,37 @@ def index(
 
 # --- on a terminal --------------------------------------------------------------------------------
 def _print_rules(console: Console, rules: Sequence[Rule]) -> None:
-    longest = max(len(rule.name) for rule in rules)
+    language = Language.spoken()
+    families = family_names(language)
+    column = max(len(f"{rule.code}  {rule.name}") for rule in rules)
     for family, members in groupby(rules, key=lambda rule: rule.family):
-        console.print(Text(FAMILIES.get(family, family), "bold"))
-        table = Table.grid(padding=(0, 2, 0, 0))
-        table.add_column(no_wrap=True, style="dim")
-        table.add_column(no_wrap=True, min_width=longest)
-        table.add_column(overflow="fold")
-        for rule in members:
-            table.add_row(rule.code, rule.name, Text(fitted(console, rule.title)))
-        console.print(table)
+        console.print(Text(families.get(family, family), "bold"))
+        pairs = [(f"{r.code}  {r.name}", worded(r, (), language).title) for r in members]
+        print_described(console, pairs, column=column)
         console.print()
-    console.print(Text("lifesigns explain RULE shows the page of one, by name or code.", "dim"))
+    more = said("lifesigns explain RULE shows the page of one, by name or code.")
+    console.print(Text(prose(console, more).plain, "dim"))
 
 
 def _print_page(console: Console, rule: Rule, language: Language) -> None:
     found = _examples(rule)
     phrases, words = phrases_in(language), worded(rule, _remedies(found), language)
     parts: tuple[list[ConsoleRenderable], ...] = (
-        [_prose(console, rule.sees)],
+        [_prose(console, words.sees)],
         [_prose(console, "\n\n".join((words.why, *_explained(rule, phrases))))],
-        [_prose(console, rule.evidence), Text(), rows(console, *_thresholds(rule))],
+        [
+            _prose(console, words.evidence),
+            Text(),
+            rows(console, *_thresholds(rule, language, phrases)),
+        ],
         [rows(console, *_numbered(console, words.remedies, phrases))],
-        [_prose(console, rule.ignore)],
+        [_prose(console, words.ignore)],
         [_prose(console, "  \n".join(rule.references))],
-        [rows(console, *_cases(rule)), Text(), rows(console, *_said(found, phrases))],
+        [
+            rows(console, *_cases(rule, words, language)),
+            Text(),
+            rows(console, *_said(found, phrases, language)),
+        ],
     )
     console.print(Text(f"{rule.code} {rule.name}", "bold"))
     console.print(_lines(console, words.title))
@@ -139,7 +142,8 @@ def _print_page(console: Console, rule: Rule, language: Language) -> None:
 def _prose(console: Console, text: str) -> ConsoleRenderable:
     """Paragraphs: Markdown, or plain Chinese, which Rich would break before a full stop."""
     if is_wide(text):
-        return Text("\n\n").join(_lines(console, each) for each in text.split("\n\n"))
+        plain = re.sub(r"\*(\S[^*]*)\*", r"\1", text)
+        return Text("\n\n").join(_lines(console, each) for each in plain.split("\n\n"))
     return Markdown(fitted(console, text.strip()), hyperlinks=False)
 
 
@@ -159,9 +163,11 @@ def _numbered(
             yield "", Text(fitted(console, phrases.edit.format(remedy.edit)), "dim")
 
 
-def _said(findings: Sequence[Finding], phrases: Phrases) -> Iterator[tuple[str, Said]]:
+def _said(
+    findings: Sequence[Finding], phrases: Phrases, language: Language
+) -> Iterator[tuple[str, Said]]:
     """What the rule says to the first of its cases."""
-    for finding in findings[:1]:
+    for finding in findings_in(language, findings[:1]):
         said = (finding.symptom, finding.measured, finding.expected, finding.certainty)
         yield from zip(phrases.said, said, strict=True)
 
@@ -176,19 +182,22 @@ def _explained(rule: Rule, phrases: Phrases, form: str = "{}") -> Iterator[str]:
         yield phrases.explains.format(phrases.between.join(map(form.format, rule.explains)))
 
 
-def _thresholds(rule: Rule) -> Iterator[tuple[str, str]]:
-    for value, meaning, source in _sources(rule):
-        yield value, f"{meaning} ({source})"
+def _thresholds(rule: Rule, language: Language, phrases: Phrases) -> Iterator[tuple[str, str]]:
+    for value, meaning, source in _sources(rule, language):
+        yield value, phrases.brackets.format(meaning, source)
 
 
-def _sources(rule: Rule) -> Iterator[tuple[str, str, str]]:
+def _sources(rule: Rule, language: Language) -> Iterator[tuple[str, str, str]]:
     for threshold in rule.thresholds.values():
-        yield f"{threshold:g}", threshold.meaning, threshold.source
+        texts = (threshold.meaning, threshold.source)
+        meaning, source = (said_in(language.value, text, "thresholds") for text in texts)
+        yield f"{threshold:g}", meaning, source
 
 
-def _cases(rule: Rule) -> Iterator[tuple[str, str]]:
-    for case in rule.cases:
-        yield (case.fires.value if case.fires else "silent"), case.name
+def _cases(rule: Rule, words: Words, language: Language) -> Iterator[tuple[str, str]]:
+    for case, name in zip(rule.cases, words.cases, strict=True):
+        verdict = case.fires.value if case.fires else "silent"
+        yield said_in(language.value, verdict, "report"), name
 
 
 def _remedies(findings: Iterable[Finding]) -> list[Remedy]:

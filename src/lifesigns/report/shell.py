@@ -51,5 +51,8 @@ def on_page(spec: Spec) -> Spec:
     config = dict(spec.get("config", {}))
     for part, look in _LOOK.items():
         config[part] = {**config.get(part, {}), **look} if isinstance(look, dict) else look
-    wide = {"width": "container"} if isinstance(spec.get("width"), int) else {}
+    wide: Spec = {"width": "container"} if isinstance(spec.get("width"), int) else {}
+    if wide and isinstance(spec.get("height"), dict):  # a step cannot be fitted: so many, so high
+        labels = {row[spec["encoding"]["y"]["field"]] for row in spec["data"]["values"]}
+        wide["height"] = spec["height"]["step"] * len(labels)
     return {**spec, **wide, "config": config}

@@ -1,6 +1,4 @@
-"""The report as text: labels in one column, what they say beside them.
-
-A root cause is reported in full, with what it explains in one line each beneath it.
+"""What is printed on a terminal, whatever it is: a console, labels and words in two columns, code.
 
 Nothing is drawn that a log file could not hold: colour is the only thing a terminal adds. Every
 text passes through `charset.encodable` before it is laid out, and none is read as markup.
@@ -9,11 +7,8 @@ text passes through `charset.encodable` before it is laid out, and none is read 
 from __future__ import annotations
 
 import codecs
-import io
-import re
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import MappingProxyType
+import shutil
+from collections.abc import Callable
 from typing import IO
 
 from rich.console import Console, ConsoleRenderable
@@ -21,93 +16,23 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from lifesigns.evidence import Course, Run
-from lifesigns.evidence.course_in_words import compared, windows
-from lifesigns.evidence.sites import counted
-from lifesigns.evidence.thinning import thinned
-from lifesigns.records import Finding, Severity, Trace, grouped
+from lifesigns.locale.spoken import said
+from lifesigns.records import Severity
 from lifesigns.report.charset import encodable
-from lifesigns.report.coverage import Unseen
-from lifesigns.report.curve import Curve, curves, is_logarithmic, sparkline
-from lifesigns.report.verdict import alarms, verdict
+from lifesigns.report.wrapping import is_wide, wrapped
 
 PLAIN_WIDTH = 80
+HEIGHT = 25
 WIDEST = 100
 """Longer lines are tiring to read, however wide the terminal."""
 LABELS = 9
 """Width of the column of labels: that of `certainty`."""
-STREAMS = 4
-"""How many losses are drawn."""
-LATE = 0.1
-"""Share of the run behind the last recorded step from which the report says which that was."""
 INDENT = 2
 """Of code, against the text around it."""
 
 Said = str | ConsoleRenderable
-Group = tuple[Finding, Sequence[Finding]]
-"""A finding, and those it explains."""
 
 COLOR = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.NOTE: "cyan"}
-
-
-def print_report(
-    trace: Trace,
-    findings: Sequence[Finding],
-    file: IO[str] | None = None,
-    *,
-    ignored: Mapping[str, int] | None = None,
-    color: bool | None = None,
-    width: int | None = None,
-) -> None:
-    """Prints the report to `file`, or to standard error.
-
-    Args:
-        trace: What was recorded.
-        findings: Most important first.
-        file: None for standard error; where the program has none, nothing is printed.
-        ignored: How many findings of each rule were set aside; None for none.
-        color: Whether colours are used; None lets the stream decide.
-        width: Columns; None for the terminal's, or 80 elsewhere.
-    """
-    file = sys.stderr if file is None else file
-    if file is None:  # a program without a standard error, such as `2>&-`
-        return
-    console = console_for(file, color=color, width=width)
-    write(console, lambda: _print(console, trace, findings, ignored or {}))
-
-
-def plain(trace: Trace, findings: Sequence[Finding]) -> str:
-    """The report without colour, 80 columns wide.
-
-    Args:
-        trace: What was recorded.
-        findings: Most important first.
-    """
-    text = io.StringIO()
-    print_report(trace, findings, text, color=False, width=PLAIN_WIDTH)
-    return text.getvalue().rstrip("\n")
-
-
-def svg(trace: Trace, findings: Sequence[Finding], title: str) -> str:
-    """The report as a picture of a terminal; the fonts are the reader's own.
-
-    Args:
-        trace: What was recorded.
-        findings: Most important first.
-        title: Stands in the bar of the window.
-    """
-    console = Console(
-        file=io.StringIO(),
-        record=True,
-        width=PLAIN_WIDTH,
-        force_terminal=True,
-        color_system="truecolor",
-        force_jupyter=False,
-        highlight=False,
-        _environ={},
-    )
-    _print(console, trace, findings)
-    return re.sub(r"@font-face \{.*?\}\s*", "", console.export_svg(title=title), flags=re.DOTALL)
 
 
 def console_for(file: IO[str], *, color: bool | None = None, width: int | None = None) -> Console:
@@ -125,8 +50,17 @@ def console_for(file: IO[str], *, color: bool | None = None, width: int | None =
         force_jupyter=False,
         highlight=False,
     )
-    console.width = width or (min(console.width, WIDEST) if console.is_terminal else PLAIN_WIDTH)
+    console.width = width or (
+        min(_columns(console), WIDEST) if console.is_terminal else PLAIN_WIDTH
+    )
     return console
+
+
+def _columns(console: Console) -> int:
+    """Of a terminal; of a dumb one rich says 80, however wide it is."""
+    if console.is_dumb_terminal:
+        return shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns
+    return console.width
 
 
 def write(console: Console, show: Callable[[], None]) -> None:
@@ -154,12 +88,44 @@ def rows(console: Console, *pairs: tuple[str | Text, Said]) -> Table:
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(width=LABELS, no_wrap=True)
     grid.add_column(overflow="fold")
-    for label, said in pairs:
+    for label, words in pairs:
         grid.add_row(
             Text(label, "dim") if isinstance(label, str) else label,
-            Text(fitted(console, said)) if isinstance(said, str) else said,
+            prose(console, words, LABELS + 2) if isinstance(words, str) else words,
         )
     return grid
+
+
+def spoken_rows(console: Console, part: str, *pairs: tuple[str | Text, Said]) -> Table:
+    """As `rows`, in the language of the process; a text is said line by line.
+
+    Args:
+        console: Its encoding decides which signs are replaced.
+        part: The file with the translations.
+        pairs: A label, and text or something that rich can show, as it is.
+    """
+
+    def say(text: Said) -> Said:
+        lines = text.split("\n") if isinstance(text, str) else ()
+        return "\n".join(said(line, part) for line in lines) if isinstance(text, str) else text
+
+    labels = (said(label, part) if isinstance(label, str) else label for label, _ in pairs)
+    return rows(console, *zip(labels, (say(text) for _, text in pairs), strict=True))
+
+
+def prose(console: Console, text: str, margin: int = 0) -> Text:
+    """Words as lines: Chinese is broken here, as rich would begin lines with a full stop.
+
+    Args:
+        console: Its width and its encoding decide.
+        text: Line feeds stay.
+        margin: Columns to its left.
+    """
+    text = fitted(console, text)
+    if not is_wide(text):
+        return Text(text)
+    width = max(console.width - margin, 8)
+    return Text("\n".join(line for each in text.split("\n") for line in wrapped(each, width)))
 
 
 def fitted(console: Console, text: str) -> str:
@@ -204,189 +170,3 @@ def encoding_of(console: Console) -> str:
         return codecs.lookup(name).name
     except LookupError:
         return "ascii"
-
-
-# --- the parts of the report, from top to bottom --------------------------------------------------
-def _print(
-    console: Console,
-    trace: Trace,
-    findings: Sequence[Finding],
-    ignored: Mapping[str, int] = MappingProxyType({}),
-) -> None:
-    groups = grouped(findings)
-    alarming = _alike([group for group in groups if alarms(group[:1])])
-    notes = _alike([(root, ()) for root, _ in groups if root.severity is Severity.NOTE])
-    for part in (
-        rows(console, *_header(console, trace, findings)),
-        *(_alarm(console, alike) for alike in alarming),
-        *([rows(console, *(_note(console, alike) for alike in notes))] if notes else []),
-        rows(console, *_footer(trace, findings, ignored)),
-    ):
-        console.print(part)
-        console.print()
-
-
-def _header(
-    console: Console, trace: Trace, findings: Sequence[Finding]
-) -> Iterator[tuple[str | Text, Said]]:
-    worst = next((s for s in Severity if any(f.severity is s for f in findings)), None)
-    said = verdict(trace, findings)
-    style = "bold green" if said.startswith("learns:") else COLOR.get(worst or Severity.NOTE, "")
-    yield Text("lifesigns", "bold"), Text(fitted(console, said), style)
-    yield "steps", _steps(trace)
-    run = Run.of(trace)
-    for curve in curves(trace)[:STREAMS]:
-        label = "loss" if trace.losses.stream_count == 1 else f"loss {curve.stream + 1}"
-        yield label, _loss(curve, run.stream(curve.stream).course)
-
-
-def _steps(trace: Trace) -> str:
-    outcome = trace.info.outcome.partition("\n")[0]
-    how = "" if outcome in ("finished", "running") else f", {outcome}"
-    passes = len(trace.losses.values)
-    without = f", {counted(passes, 'backward pass')}" if passes and not trace.steps else ""
-    return f"{trace.steps}{without}{how}"
-
-
-def _loss(curve: Curve, course: Course) -> str:
-    """The levels by which the rules judge, drawn, and in a second line what they are."""
-    scale = "  (log scale)" if is_logarithmic(curve.values) else ""
-    end = course.end if course.ends_finite else curve.last
-    drawn = f"{course.start:.4g} → {end:.4g}  {sparkline(curve.values)}{scale}"
-    unit = "per observation, " if course.scaled else ""
-    unit = f"per observation of the first term ({course.term}), " if course.term else unit
-    return f"{drawn}\n{unit}{windows(course)}{compared(course)}" if course.steps > 1 else drawn
-
-
-def _alike(groups: Sequence[Group]) -> list[list[Group]]:
-    """The groups whose roots say the same of other places, together: it is printed once."""
-    together: list[list[Group]] = []
-    for group in groups:
-        same = [others for others in together if _says_the_same(others[0][0], group[0])]
-        if same:
-            same[0].append(group)
-        else:
-            together.append([group])
-    return together
-
-
-def _says_the_same(one: Finding, other: Finding) -> bool:
-    if (one.rule, one.severity, one.remedies) != (other.rule, other.severity, other.remedies):
-        return False
-    there = one.symptom.replace(one.site, other.site) if one.site else one.symptom
-    return other.symptom in (one.symptom, there)
-
-
-def _alarm(console: Console, alike: Sequence[Group]) -> ConsoleRenderable:
-    finding = alike[0][0]
-    symptoms = [symptom for _, explained in alike for symptom in explained]
-    name, symptom = f"{finding.code} {finding.rule}".strip(), f"\n{finding.symptom}"
-    heading = Text.assemble((fitted(console, name), "bold"), fitted(console, symptom))
-    return rows(
-        console,
-        (Text(finding.severity.value, COLOR[finding.severity]), heading),
-        ("where", "\n".join(_place(root) for root, _ in alike)),
-        ("measured", finding.measured),
-        ("expected", finding.expected),
-        ("certainty", finding.certainty),
-        ("why", finding.why),
-        *_symptoms(console, symptoms),
-        *_remedies(console, finding),
-    )
-
-
-def _symptoms(
-    console: Console, findings: Sequence[Finding]
-) -> Iterator[tuple[str | Text, ConsoleRenderable]]:
-    for number, finding in enumerate(findings):
-        line = f"{finding.code} {finding.rule}: {finding.symptom}"
-        severity = (finding.severity.value, COLOR[finding.severity])
-        yield ("" if number else "symptoms"), Text.assemble(severity, f" {fitted(console, line)}")
-
-
-def _place(finding: Finding) -> str:
-    return f"{finding.site or 'the whole run'}, step {finding.step}"
-
-
-def _remedies(console: Console, finding: Finding) -> Iterator[tuple[str | Text, Said]]:
-    for number, remedy in enumerate(finding.remedies):
-        if number:
-            yield "or", _capitalised(remedy.text.removeprefix("Or "))
-            continue
-        yield "do first", remedy.text
-        if remedy.code:
-            yield "", indented_code(console, remedy.code)
-
-
-def _capitalised(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def _note(console: Console, alike: Sequence[Group]) -> tuple[Text, Text]:
-    finding = alike[0][0]
-    name = (fitted(console, f"{finding.code} {finding.rule}".strip()), "bold")
-    places = ", ".join(_place(root) for root, _ in alike[1:])
-    also = f"; also at {places}" if places else ""
-    symptom = fitted(console, f": {finding.symptom}{also}")
-    return Text("note", COLOR[Severity.NOTE]), Text.assemble(name, symptom)
-
-
-def _last_recorded(trace: Trace) -> str:
-    """Which step was recorded last, if the run went on for long after it."""
-    last = max(snapshot.step for snapshot in trace.snapshots)
-    return f", the last one step {last}" if last < (1 - LATE) * (trace.steps - 1) else ""
-
-
-def _footer(
-    trace: Trace, findings: Sequence[Finding], ignored: Mapping[str, int]
-) -> Iterator[tuple[str, str]]:
-    if ignored:
-        each = ", ".join(f"{rule} ({number})" for rule, number in ignored.items())
-        yield "ignored", f"{counted(sum(ignored.values()), 'finding')} of rules not asked: {each}"
-    if trace.snapshots and trace.steps:
-        yield "recorded", _recorded(trace) + _last_recorded(trace)
-    unseen = list(Unseen.of(trace).sentences())
-    for number, sentence in enumerate(unseen):
-        yield ("" if number else "not seen"), sentence
-    if trace.snapshots and not unseen:
-        yield "not seen", "nothing: all operations of the recorded steps could be read"
-    yield "cost", _cost(trace)
-    explained = [finding.code for finding in findings if finding.code]
-    if explained:
-        yield "more", f"lifesigns explain {explained[0]}"
-
-
-def _recorded(trace: Trace) -> str:
-    """Recorded steps, those that only began included; and how many of them were judged."""
-    judged = thinned(trace).recorded_steps
-    recorded = max(trace.recorded, trace.recorded_steps)
-    total = max(trace.steps, 1 + max(snapshot.step for snapshot in trace.snapshots))
-    text = f"{recorded} of {total} steps"
-    return text if recorded == judged else f"{text}, of which {judged} were judged"
-
-
-def _cost(trace: Trace) -> str:
-    cost = trace.cost
-    if not (trace.steps and cost.training > 0):
-        return f"watching took {_seconds(cost.watching)}"
-    seconds = f"{_seconds(cost.watching)} of {_seconds(cost.training)}"
-    line = f"watching cost {100 * cost.overhead:.1f} % of training time ({seconds})"
-    parts = [
-        f"{on} {_briefly(spent)}"
-        for on, spent in (
-            ("first steps", cost.first_steps),
-            ("idle steps", cost.idle_steps),
-            ("recordings", cost.recordings),
-        )
-        if spent
-    ]
-    line = f"{line}: {', '.join(parts)}" if parts else line
-    return f"{line}; judging, after it, {_briefly(cost.judging)}" if cost.judging else line
-
-
-def _briefly(seconds: float) -> str:
-    return f"{1000 * seconds:.2g} ms" if seconds < 0.0995 else _seconds(seconds)
-
-
-def _seconds(seconds: float) -> str:
-    return f"{seconds:.2g} s" if seconds < 99.5 else f"{seconds:.0f} s"

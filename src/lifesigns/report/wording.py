@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lifesigns.locale import translated
@@ -29,6 +29,10 @@ class Phrases:
     stop: str
     edit: str
     """Names the edit that does what a remedy says."""
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    """What stands before the name of a case, by the English word for its kind."""
+    brackets: str = "{} ({})"
+    """A threshold's meaning and source."""
     note: str = ""
     untranslated: str = ""
     """The note of a rule that has no words in this language."""
@@ -73,6 +77,10 @@ class Words:
     why: str
     remedies: tuple[Remedy, ...]
     note: str
+    sees: str
+    evidence: str
+    ignore: str
+    cases: tuple[str, ...]
 
 
 def worded(rule: Rule, remedies: Iterable[Remedy], language: Language) -> Words:
@@ -84,10 +92,35 @@ def worded(rule: Rule, remedies: Iterable[Remedy], language: Language) -> Words:
         language: Of the words.
     """
     phrases, texts = phrases_in(language), translation(rule, language)
+    page = texts and texts.get("page", {})
+    if not page or page["translates"] != rule.page_fingerprint:
+        page, note = _english_page(rule), phrases.note
+    else:
+        page, note = {**page, "cases": _prefixed(rule, page["cases"], phrases)}, ""
+    sections = page["sees"], page["evidence"], page["ignore"], tuple(page["cases"])
     if texts is None:
-        return Words(rule.title, rule.why, tuple(remedies), phrases.untranslated)
+        return Words(rule.title, rule.why, tuple(remedies), phrases.untranslated, *sections)
     done = tuple(replace(r, text=texts["remedies"].get(r.text, r.text)) for r in remedies)
-    return Words(texts["title"], texts["why"], done, phrases.note)
+    return Words(texts["title"], texts["why"], done, note, *sections)
+
+
+def _english_page(rule: Rule) -> dict[str, Any]:
+    return {
+        "sees": rule.sees.strip(),
+        "evidence": rule.evidence.strip(),
+        "ignore": rule.ignore.strip(),
+        "cases": [case.name for case in rule.cases],
+    }
+
+
+def _prefixed(rule: Rule, names: Iterable[str], phrases: Phrases) -> list[str]:
+    """The names of the cases, with what kind of case it is; some have a kind and no name."""
+    shown = []
+    for case, name in zip(rule.cases, names, strict=True):
+        kind, colon, _ = case.name.partition(":")
+        before = phrases.kinds.get(kind, "")
+        shown.append(f"{before}{name}" if colon or not before else before.rstrip("："))
+    return shown
 
 
 def translation(rule: Rule, language: Language) -> Mapping[str, Any] | None:

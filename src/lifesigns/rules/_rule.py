@@ -94,6 +94,12 @@ class Rule:
         return f"{crc32(f'{self.title} {self.why}'.encode()):08x}"
 
     @property
+    def page_fingerprint(self) -> str:
+        """Eight digits that change with the English sections of the manual page."""
+        texts = (self.sees, self.evidence, self.ignore, *(case.name for case in self.cases))
+        return f"{crc32(' '.join(texts).encode()):08x}"
+
+    @property
     def family(self) -> str:
         """The letters of the code, a key of `FAMILIES` unless another distribution has its own."""
         return self.code[:3]

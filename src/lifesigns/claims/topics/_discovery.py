@@ -9,13 +9,15 @@ from functools import cache
 from types import ModuleType
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 import lifesigns.claims.topics as package
 from lifesigns._errors import LifesignsError, UsageError
 from lifesigns.claims.topics._topic import Topic
-from lifesigns.report.terminal import fitted, write
+from lifesigns.locale.spoken import said
+from lifesigns.report.language import Language
+from lifesigns.report.tables import print_described
+from lifesigns.report.terminal import prose, write
 from lifesigns.rules import Rule, all_rules
 
 
@@ -58,18 +60,17 @@ def print_list(console: Console) -> None:
     Args:
         console: Where it is printed.
     """
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for topic in all_topics():
-        table.add_row(topic.name, Text(fitted(console, topic.english.title)))
-    more = "lifesigns explain TOPIC shows its page, with --lang zh in Chinese.\n"
-    more += "lifesigns rules lists the rules, which have pages too."
+    pairs = [(topic.name, topic.words(Language.spoken()).title) for topic in all_topics()]
+    more = (
+        "lifesigns explain TOPIC shows its page, with --lang zh in Chinese.",
+        "lifesigns rules lists the rules, which have pages too.",
+    )
 
     def show() -> None:
-        console.print(table)
+        print_described(console, pairs)
         console.print()
-        console.print(Text(more, "dim"))
+        for line in more:
+            console.print(Text(prose(console, said(line)).plain, "dim"))
 
     write(console, show)
 
@@ -77,8 +78,8 @@ def print_list(console: Console) -> None:
 def _hint(wanted: str, topics: dict[str, Topic], rules: dict[str, Rule]) -> str:
     near = get_close_matches(wanted, [*topics, *rules], n=3, cutoff=0.5)
     names = list(dict.fromkeys(rules[word].name if word in rules else word for word in near))
-    said = f"Did you mean {' or '.join(names)}? " if names else ""
-    return f"{said}Topics: {', '.join(topics)}. `lifesigns rules` lists the rules."
+    near_ones = f"Did you mean {' or '.join(names)}? " if names else ""
+    return f"{near_ones}Topics: {', '.join(topics)}. `lifesigns rules` lists the rules."
 
 
 def _topic_of(module: ModuleType) -> Topic:

@@ -6,9 +6,11 @@ from html import escape
 from itertools import groupby
 
 from lifesigns._errors import extra
+from lifesigns.claims._words import Words
 from lifesigns.claims.topics._page import Block, Explained, Item, Pointer, Prose, TopicPage
 from lifesigns.claims.topics._topic import Formula
 from lifesigns.report.article import Article
+from lifesigns.report.language import Language
 
 
 def html(page: TopicPage, *others: TopicPage) -> str:
@@ -33,11 +35,11 @@ def _sheet(page: TopicPage) -> Article:
                 sheet.items([block.text for block in blocks if isinstance(block, Item)])
                 continue
             for block in blocks:
-                _add(sheet, block)
+                _add(sheet, block, page.language)
     return sheet
 
 
-def _add(sheet: Article, block: Block) -> None:
+def _add(sheet: Article, block: Block, language: Language) -> None:
     if isinstance(block, Explained):
         sheet.markup(mathml(block.formula))
         sheet.paragraph(block.letters)
@@ -47,7 +49,7 @@ def _add(sheet: Article, block: Block) -> None:
             f"<code>{escape(block.command)}</code></p>"
         )
         for figure in block.figures:
-            sheet.figure(figure)
+            sheet.figure(figure, say=Words(language, block.name).said)
     elif isinstance(block, Prose):
         sheet.paragraph(block.text, note=block.is_note)
 

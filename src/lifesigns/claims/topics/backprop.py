@@ -30,14 +30,15 @@ ENGLISH = Words(
         "each class and y is 1 for the right one, 0 for the others.",
         "One layer back: ᵀ transposes the matrix, so that the weights are used from output to "
         "input, and ⊙ multiplies unit by unit. σ′ is the slope of the activation.",
-        "The gradients the optimizer gets: the error of the unit times the value at its input.",
+        "The gradient of one sample: the error of the unit times the value at its input. The loss "
+        "of a batch is a mean over its samples, so the optimizer gets the mean of their gradients.",
     ),
     measured=(
         "A network of four hidden layers of 32 sigmoids, with Glorot's weights, is given 128 "
         "handwritten digits before any training. Written out by these formulas, its gradients "
         "differ from those of PyTorch's autograd by {autograd} at most.",
-        "At the output the root mean square of δ is {delta5}. Going back it is {delta4}, {delta3}, "
-        "{delta2} and, at the first layer, {delta1}.",
+        "At the output the root mean square of δ, over samples and units, is {delta5}. Going back "
+        "it is {delta4}, {delta3}, {delta2} and, at the first layer, {delta1}.",
         "So a share of {ratio} of the error is left for the first layer. The slopes account for "
         "much of it: in every layer their mean lies between {low} and {high}, and none can exceed "
         "1/4. The rest is done by the weights.",

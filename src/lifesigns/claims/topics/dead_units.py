@@ -27,11 +27,11 @@ ENGLISH = Words(
         "Leaky ReLU: the small slope α (0.01 in PyTorch) leaves a way back.",
     ),
     measured=(
-        "Networks of two hidden layers of 100 ReLUs are trained by Adam on Fashion-MNIST. At a "
-        "rate of 0.01 a share of {low} of the hidden units is dead at the end; at 0.03 it is "
+        "Networks of two hidden layers of 100 ReLUs are trained by Adam on handwritten digits. At "
+        "a rate of 0.01 a share of {low} of the hidden units is dead at the end; at 0.03 it is "
         "{middle}, at 0.1 it is {high}.",
-        "On handwritten digits, at a rate of 0.1 with momentum, ReLU loses a share of {relu}; "
-        "leaky ReLU loses {leaky} at any rate tried.",
+        "By plain descent with momentum, at a rate of 0.1, ReLU loses a share of {relu}; leaky "
+        "ReLU loses {leaky} at any rate tried.",
         "Born dead: of networks two units wide with He's weights, drawn at random, a share of "
         "{five} gives the same output for every input at depth 5, {ten} at depth 10 and {twenty} "
         "at depth 20. No step of training has been taken.",

@@ -13,6 +13,7 @@ from typing import IO, TypeVar
 from lifesigns import _outputs
 from lifesigns._errors import LifesignsError
 from lifesigns.commands._run.outlet import Outlet
+from lifesigns.locale.spoken import said
 from lifesigns.report import Report
 from lifesigns.report.github import to_github
 from lifesigns.report.joined import Joined
@@ -85,13 +86,13 @@ class Delivery:
     @contextlib.contextmanager
     def _undelivered(self) -> Iterator[None]:
         """Says that the report was not delivered, with a traceback if that is a bug of ours."""
-        failed = "the report could not be delivered"
+        failed = said("the report could not be delivered", "errors")
         try:
             yield
         except (OSError, LifesignsError) as error:
-            self.say(f"{failed}: {error}")
+            self.say(f"{failed}: {said(str(error), 'errors')}")
         except Exception:
-            self.say(f"{failed}; please report this:\n{traceback.format_exc()}")
+            self.say(f"{failed}; {said('please report this', 'errors')}:\n{traceback.format_exc()}")
 
 
 @contextlib.contextmanager

@@ -141,6 +141,10 @@ def steepest_of(derivative: Function) -> float:
 def measure_group(value: Function, partials: Function, inputs: int) -> Facts:
     """The facts of a function of `inputs` independent values.
 
+    Kinks must lie on multiples of `CELL` of one value; or, of a function to which the order of its
+    two values does not matter, where both are equal: then the axes are turned by 45°, in which two
+    independent normal numbers stay so.
+
     The gradient of one input sums over the outputs, and a weight matrix's fan-out counts inputs of
     the activation: E[f′²] is the mean over inputs of the sum over outputs.
 
@@ -151,6 +155,8 @@ def measure_group(value: Function, partials: Function, inputs: int) -> Facts:
     """
     axis, weight = normal_quadrature(GROUP_REACH, GROUP_NODES)
     x = _product(axis, inputs)
+    if inputs == 2 and np.array_equal(value(x), value(x[..., ::-1])):
+        x = np.stack([x[..., 0] + x[..., 1], x[..., 0] - x[..., 1]], -1) / math.sqrt(2)
     weights = _product(weight, inputs).prod(-1)
     far = np.concatenate([-FAR, np.linspace(-GROUP_REACH, GROUP_REACH, 33), FAR])
     with np.errstate(all="ignore"):

@@ -11,7 +11,6 @@ from itertools import islice
 import numpy as np
 import torch
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 import lifesigns
@@ -20,8 +19,12 @@ from lifesigns.lab.engines.c import arithmetic
 from lifesigns.lab.results.ranking import Ranking
 from lifesigns.lab.results.tables import curve_rows, effect_rows, ranking_rows, tuning_rows
 from lifesigns.lab.run import Outcome, Plan
+from lifesigns.locale.spoken import said, said_in
 from lifesigns.report.article import Article
 from lifesigns.report.figures import Spec, intervals, lines
+from lifesigns.report.language import Language
+from lifesigns.report.tables import print_table
+from lifesigns.report.terminal import prose, write
 
 SHOWN = 8
 """Cells drawn at most in one chart: more lines cannot be told apart."""
@@ -34,68 +37,80 @@ def print_ranking(ranking: Ranking, console: Console) -> None:
         ranking: Cells that are not as good as the best are dimmed.
         console: Its width decides what is folded.
     """
-    console.print(Text(ranking.advice))
+    write(console, lambda: _print_ranking(ranking, console))
+
+
+def _print_ranking(ranking: Ranking, console: Console) -> None:
+    console.print(prose(console, said(ranking.advice, "lab")))
     console.print()
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for head in ("cell", "rate", ranking.score, "95 % interval", "p", "steps", "dead"):
-        table.add_column(head, justify="left" if head == "cell" else "right", overflow="fold")
-    for place, row in zip(ranking.places, ranking_rows(ranking), strict=True):
-        table.add_row(*_cells(row)[:7], style="" if place.as_good_as_best else "dim")
-    console.print(table)
+    heads = [said(head, "lab") for head in _HEADS[:7]]
+    print_table(
+        console,
+        heads,
+        [[said(cell, "lab") for cell in _cells(row)[:7]] for row in ranking_rows(ranking)],
+        numbers=heads[1:],
+        styles=["" if place.as_good_as_best else "dim" for place in ranking.places],
+    )
     console.print()
     if ranking.effects:
-        effects = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-        for head in _EFFECT_HEADS:
-            effects.add_column(head, justify="left" if head in ("factor", "level") else "right")
-        for row in effect_rows(ranking):
-            effects.add_row(*_effect_cells(row))
-        console.print(effects)
+        heads = [said(head, "lab") for head in _EFFECT_HEADS]
+        cells = [[said(cell, "lab") for cell in _effect_cells(row)] for row in effect_rows(ranking)]
+        print_table(console, heads, cells, numbers=heads[2:])
         console.print()
     for caveat in ranking.caveats:
-        console.print(Text(f"- {caveat}", "dim"))
+        console.print(Text("- ", "dim") + prose(console, said(caveat, "lab"), 2), style="dim")
 
 
 def html_page(outcome: Outcome, ranking: Ranking) -> str:
-    """The whole outcome as one self-contained HTML file.
+    """The whole outcome as one self-contained HTML file, in every language.
 
     Args:
         outcome: What was trained; at most `SHOWN` cells are drawn in one chart.
         ranking: Of the same outcome.
 
     Returns:
-        HTML that needs no network.
+        HTML that needs no network; the language that was asked for is shown first.
     """
+    first, *others = (_page(outcome, ranking, language) for language in Language.each())
+    return first.render(*others)
+
+
+def _page(outcome: Outcome, ranking: Ranking, language: Language) -> Article:
+    def say(text: str) -> str:
+        return said_in(language.value, text, "lab")
+
     design = outcome.design
     data = design.data if isinstance(design, Design) else "these data"
-    page = Article(f"Which one learns {data} best?")
-    page.paragraph(ranking.advice)
-    page.paragraph(f"The same for all: {'; '.join(_same_for_all(design))}.", note=True)
-    page.figure(_score_chart(ranking), _SCORES.format(seeds=design.seeds))
-    page.heading("All cells")
-    page.table(
-        [dict(zip(_HEADS, _cells(row), strict=True)) for row in ranking_rows(ranking)],
-        numbers=_HEADS[1:],
-    )
-    page.paragraph(_STEPS.format(level=ranking.level, score=ranking.score), note=True)
+    page = Article(say(f"Which one learns {data} best?"), language)
+    page.paragraph(say(ranking.advice))
+    same = "; ".join(say(each) for each in _same_for_all(design))
+    page.paragraph(f"{say('The same for all')}: {same}.", note=True)
+    page.figure(_score_chart(ranking), say(_SCORES.format(seeds=design.seeds)), say=say)
+    page.heading(say("All cells"))
+    heads = [say(head) for head in _HEADS]
+    cells = ([say(cell) for cell in _cells(row)] for row in ranking_rows(ranking))
+    page.table([dict(zip(heads, row, strict=True)) for row in cells], numbers=heads[1:])
+    page.paragraph(say(_STEPS.format(level=ranking.level, score=say(ranking.score))), note=True)
     if ranking.effects:
-        page.heading("What each choice does by itself")
-        cells = (_effect_cells(row) for row in effect_rows(ranking))
-        page.table([dict(zip(_EFFECT_HEADS, c, strict=True)) for c in cells],
-                   numbers=_EFFECT_HEADS[2:])  # fmt: skip
-        page.paragraph(_EFFECTS, note=True)
+        page.heading(say("What each choice does by itself"))
+        heads = [say(head) for head in _EFFECT_HEADS]
+        cells = ([say(cell) for cell in _effect_cells(row)] for row in effect_rows(ranking))
+        page.table([dict(zip(heads, row, strict=True)) for row in cells], numbers=heads[2:])
+        page.paragraph(say(_EFFECTS), note=True)
     for heading, spec, caption in _charts(outcome, ranking):
-        page.heading(heading)
-        page.figure(spec, caption)
-    page.heading("What this does not say")
-    page.items(ranking.caveats)
-    page.heading("How to repeat it")
+        page.heading(say(heading))
+        page.figure(spec, say(caption), say=say)
+    page.heading(say("What this does not say"))
+    page.items([say(caveat) for caveat in ranking.caveats])
+    page.heading(say("How to repeat it"))
     if isinstance(design, Design):
-        page.paragraph("Save this as design.toml and run: lifesigns lab design.toml")
+        page.paragraph(say("Save this as design.toml and run: lifesigns lab design.toml"))
         page.code(as_toml(design))
     else:
-        page.paragraph("Call lifesigns.lab.compare with the same functions, data and settings.")
-    page.paragraph(_environment(), note=True)
-    return page.render()
+        again = "Call lifesigns.lab.compare with the same functions, data and settings."
+        page.paragraph(say(again))
+    page.paragraph(say(_environment()), note=True)
+    return page
 
 
 def _same_for_all(design: Plan) -> Iterator[str]:

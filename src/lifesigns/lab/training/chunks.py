@@ -48,15 +48,19 @@ def best_chunk(members: Sequence[Member], data: Split, jobs: int = 1) -> int:
     most = min(-(-len(members) // jobs), largest_chunk(members[0], data), MOST_MEMBERS)
     powers = (1 << exponent for exponent in range(most.bit_length()))
     sizes = sorted({*powers, most}, reverse=True)
-    speeds = {size: _speed(members[:size], data) for size in sizes}
+    speeds = {size: speed(members[:size], data) for size in sizes}
     fastest = max(speeds.values())
     return next(size for size in sizes if speeds[size] >= ABOUT * fastest)
 
 
-def _speed(members: Sequence[Member], data: Split) -> float:
+def speed(members: Sequence[Member], data: Split) -> float:
     """Steps of members per second of processor time, in the fastest of some trials.
 
     Set-up and first step are not counted; other programs on the machine only slow a step down.
+
+    Args:
+        members: Of one structure, trained together.
+        data: What they are trained on.
     """
     population = Population(members, data, torch.float32)
     trials = [_seconds(population) for _ in range(1 + TRIALS)]

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from lifesigns.evidence import Course
 from lifesigns.evidence.sites import counted
+from lifesigns.locale.spoken import said
 from lifesigns.records import Floats
 from lifesigns.report.comparison._comparison import Comparison, Side
 from lifesigns.report.comparison.changes import Change
@@ -33,7 +34,18 @@ from lifesigns.report.comparison.words import (
 )
 from lifesigns.report.curve import curves, sparkline
 from lifesigns.report.page.columns import COLUMNS, Column
-from lifesigns.report.terminal import COLOR, Said, console_for, fitted, rows, write
+from lifesigns.report.sentences import spoken_findings
+from lifesigns.report.terminal import (
+    COLOR,
+    INDENT,
+    LABELS,
+    Said,
+    console_for,
+    fitted,
+    prose,
+    spoken_rows,
+    write,
+)
 
 MOST_RUNGS = 8
 """Layers that are printed: those that differ most. JSON has all."""
@@ -45,6 +57,9 @@ NUMBER = 10
 """Width of a column of numbers."""
 HEADINGS = {"centring": "mean/σ", "slope": "σ′"}
 """Of the columns that are not called by their keys."""
+
+PART = "compare"
+"""The file with these texts in other languages."""
 
 Names = tuple[str, str]
 
@@ -76,14 +91,16 @@ def _print(console: Console, comparisons: Sequence[Comparison]) -> None:
 
 
 def _parts(console: Console, comparison: Comparison, names: Names) -> Iterator[ConsoleRenderable]:
-    yield rows(console, *_header(console, comparison, names))
+    yield spoken_rows(console, PART, *_header(console, comparison, names))
     if comparison.changes:
-        yield rows(console, *(_change(console, change) for change in comparison.changes))
+        yield spoken_rows(
+            console, PART, *(_change(console, change) for change in comparison.changes)
+        )
     if not comparison.divergence.is_identical:
         yield from _layers(console, comparison, names)
         yield from (_losses(console, comparison, pair, names) for pair in comparison.curves)
     yield from _settings(console, comparison, names)
-    yield rows(console, *_footer(comparison, names))
+    yield spoken_rows(console, PART, *_footer(comparison, names))
 
 
 # --- what differs ---------------------------------------------------------------------------------
@@ -92,7 +109,9 @@ def _header(
 ) -> Iterator[tuple[str | Text, Said]]:
     known = comparison.divergence
     style = "bold green" if known.is_identical else "bold"
-    yield Text("lifesigns", "bold"), Text(fitted(console, headline(known, names)), style)
+    head = prose(console, said(headline(known, names), PART), LABELS + 2)
+    head.stylize(style)
+    yield Text("lifesigns", "bold"), head
     for name, side in zip(names, (comparison.first, comparison.other), strict=True):
         yield name, _run(side)
     if known.difference is not None:
@@ -110,14 +129,15 @@ def _run(side: Side) -> str:
 
 
 def _change(console: Console, change: Change) -> tuple[str | Text, Said]:
-    finding = change.finding
+    (finding,) = spoken_findings([change.finding])
     place = finding.site or "the whole run"
     name = f"{finding.code} {finding.rule}".strip()
-    severity = (finding.severity.value, COLOR[finding.severity])
-    was = _changed_severity(change)
-    text = f" {name} at {place}{was}: {finding.symptom}"
-    label = Text(change.word, "bold" if change.word != "same" else "dim")
-    return label, Text.assemble(severity, fitted(console, text))
+    severity = said(finding.severity.value, "report")
+    at = said(f"{name} at {place}{_changed_severity(change)}", PART)
+    text = prose(console, f"{severity} {at}: {finding.symptom}", LABELS + 2)
+    text.stylize(COLOR[finding.severity], 0, len(severity))
+    label = Text(said(change.word, PART), "bold" if change.word != "same" else "dim")
+    return label, text
 
 
 def _changed_severity(change: Change) -> str:
@@ -137,13 +157,16 @@ def _layers(console: Console, comparison: Comparison, names: Names) -> Iterator[
     )
     left_out = len(known.rungs) - MOST_RUNGS
     more = f"; the {MOST_RUNGS} of {len(known.rungs)} that differ most" if left_out > 0 else ""
-    yield rows(console, ("layers", f"as recorded in {steps}{more}"))
-    headings = ["", *(HEADINGS.get(column.key, column.key) for column in COLUMNS)]
-    lines: list[ConsoleRenderable] = [_line(console, headings)]
+    yield spoken_rows(console, PART, ("layers", f"as recorded in {steps}{more}"))
+    headings = ["", *(said(HEADINGS.get(c.key, c.key), PART) for c in COLUMNS)]
+    is_narrow = console.width < LETTER + NUMBER * len(COLUMNS) + INDENT
+    lines: list[ConsoleRenderable] = [] if is_narrow else [_line(console, headings)]
     for rung in _shown(known.rungs):
         lines.append(Text(fitted(console, _title(rung)), "bold"))
-        lines.extend(_line(console, cells) for cells in _rung(rung, names))
-    yield Padding(RichGroup(*lines), (0, 0, 0, 2))
+        for cells in _rung(rung, names):
+            line = _paragraph(console, cells, headings) if is_narrow else _line(console, cells)
+            lines.append(line)
+    yield Padding(RichGroup(*lines), (0, 0, 0, INDENT))
 
 
 def _line(console: Console, cells: Sequence[str]) -> Table:
@@ -156,6 +179,12 @@ def _line(console: Console, cells: Sequence[str]) -> Table:
     return table
 
 
+def _paragraph(console: Console, cells: Sequence[str], headings: Sequence[str]) -> Text:
+    """The same where it does not fit side by side."""
+    pairs = (f"{head} {cell}" for head, cell in zip(headings, cells, strict=True) if cell)
+    return prose(console, "; ".join(pairs), 2 * INDENT)
+
+
 def _shown(rungs: Sequence[Rung]) -> list[Rung]:
     """Those that differ most, in the order of the forward pass."""
     ranked = sorted(range(len(rungs)), key=lambda i: (-rungs[i].distance, i))
@@ -166,7 +195,7 @@ def _title(rung: Rung) -> str:
     """The layer's name and its activation; both where they differ."""
     layers = [layer for layer in (rung.first, rung.other) if layer is not None]
     names, activations = ([*dict.fromkeys(texts)] for texts in zip(*(
-        (layer.name, layer.activation or "no activation") for layer in layers
+        (layer.name, layer.activation or said("no activation", PART)) for layer in layers
     ), strict=True))  # fmt: skip
     return f"{' / '.join(names)}, {' / '.join(activations)}"
 
@@ -182,7 +211,7 @@ def _rung(rung: Rung, names: Names) -> Iterator[list[str]]:
 
 def _cells(layer: Layer | None) -> list[str]:
     if layer is None:
-        return ["none", *[""] * (len(COLUMNS) - 1)]
+        return [said("none", PART), *[""] * (len(COLUMNS) - 1)]
     return [_number(column, value) for column, value in zip(COLUMNS, layer.numbers, strict=True)]
 
 
@@ -203,7 +232,7 @@ def _losses(
         f"{name}  {_course(course)}  {sparkline(_values(side, pair.stream))}"
         for name, side, course in zip(names, sides, pair.courses, strict=True)
     ]
-    return rows(console, (label, "\n".join(lines)), *_windows(comparison, pair, names))
+    return spoken_rows(console, PART, (label, "\n".join(lines)), *_windows(comparison, pair, names))
 
 
 def _values(side: Side, stream: int) -> Floats:
@@ -233,7 +262,7 @@ def _windows(comparison: Comparison, pair: Pair, names: Names) -> Iterator[tuple
 
 def _stretch(window: Window) -> str:
     first, last = math.ceil(window.start), max(math.ceil(window.end) - 1, math.ceil(window.start))
-    return f"{first}" if first == last else f"{first} to {last}"
+    return f"{first}" if first == last else said(f"{first} to {last}", PART)
 
 
 # --- settings -------------------------------------------------------------------------------------
@@ -242,14 +271,16 @@ def _settings(
 ) -> Iterator[ConsoleRenderable]:
     differing = [setting for setting in comparison.settings if not setting.is_same]
     if not differing:
-        yield rows(console, ("settings", "the same in both, as far as a run file tells"))
+        yield spoken_rows(
+            console, PART, ("settings", "the same in both, as far as a run file tells")
+        )
         return
     lines = "\n".join(
         f"{setting.name}: {setting.first or 'none'} in {names[0]}, "
         f"{setting.other or 'none'} in {names[1]}"
         for setting in differing
     )
-    yield rows(console, ("settings", lines))
+    yield spoken_rows(console, PART, ("settings", lines))
 
 
 def _footer(comparison: Comparison, names: Names) -> Iterator[tuple[str, Said]]:
