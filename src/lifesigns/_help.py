@@ -18,6 +18,7 @@ import typer
 
 from lifesigns.locale.spoken import (
     CHINESE,
+    ENGLISH,
     LANGUAGES,
     choose,
     of_locale,
@@ -45,7 +46,8 @@ WELCOME = (
      "--help"),
 )  # fmt: skip
 """A command, and what comes of it."""
-HINT = ("", "中文：lifesigns --lang zh")
+HINTS = {ENGLISH: "中文：lifesigns --lang zh", CHINESE: "English: lifesigns --lang en"}
+"""By the language that is spoken: how to have the other one."""
 
 _Mistake: Any = typer.BadParameter.__mro__[2]  # click's own class; typer brings a click along
 
@@ -107,7 +109,8 @@ def command_of(app: typer.Typer) -> Any:
 
 def welcome() -> None:
     """Prints the commands that matter, each with what comes of it."""
-    for command, comes_of_it in (*WELCOME, *(() if why_not_shown(sys.stdout, {}) else (HINT,))):
+    hints = () if why_not_shown(sys.stdout, {}) else (("", HINTS[spoken()]),)
+    for command, comes_of_it in (*WELCOME, *hints):
         text = said(comes_of_it, "help")
         print("\n".join([*([f"  {command}"] if command else []), *_wrapped(text, command)]))
         print()

@@ -6,6 +6,7 @@ script an artifact location relative to the folder the run was started in.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import PurePath
@@ -100,7 +101,15 @@ def _location(site: str, script: str) -> dict[str, Any]:
 
 
 def script_of(command: str) -> str:
-    """The script's path as a relative URI; empty for modules and paths elsewhere."""
-    path = PurePath(command.split(" ")[0]) if command else PurePath()
+    """The script's path as a relative URI; empty for modules and paths elsewhere.
+
+    Args:
+        command: Begins with it, or with `FILE:FACTORY`.
+
+    Example:
+        >>> script_of("src/train.py --fast"), script_of("src/model.py:make")
+        ('src/train.py', 'src/model.py')
+    """
+    path = PurePath(re.sub(r"\.py:\w+$", ".py", command.split(" ")[0]))
     relative = path.suffix == ".py" and not path.is_absolute() and ".." not in path.parts
     return path.as_posix() if relative else ""

@@ -81,7 +81,11 @@ class Guard:
             error: What was raised. What is `Meant` for the training is no failure, and goes there.
         """
         if isinstance(error, Meant):
-            raise error.error
+            context = error.error.__context__
+            try:
+                raise error.error
+            finally:
+                error.error.__context__ = context  # as it was meant, without what carried it here
         self.give_up()
         if is_from_a_signal(error):
             raise error

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
+from lifesigns.locale.spoken import asked
 from lifesigns.report.page import still
 from lifesigns.report.page.linker import link
 from lifesigns.report.shell import digest
@@ -99,7 +100,8 @@ def html_of(
     policy = _policy(scripts, sheets, connect, worker)
     return "\n".join(
         [
-            '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
+            f'<!doctype html>\n<html lang="en" data-language="{asked()}">',
+            '<head><meta charset="utf-8">',
             f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f'<link rel="icon" href="{_ICON}">',

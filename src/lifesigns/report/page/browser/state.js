@@ -8,7 +8,7 @@ let chosen = {
   preview: null, // the layer of the finding that is hovered, which the map shows meanwhile
   cell: null, // {layer, key} of the ladder, drawn over all steps below it
   saturated: true, // whether the map shows saturation, of layers that can saturate
-  language: navigator.language.startsWith("zh") ? "zh" : "en",
+  language: document.documentElement.dataset.language === "zh" || navigator.language.startsWith("zh") ? "zh" : "en",
   theme: "system", // or light, or dark
   isSystemDark: matchMedia("(prefers-color-scheme: dark)").matches,
 };
