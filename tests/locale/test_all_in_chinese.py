@@ -28,12 +28,12 @@ from lifesigns.rules import built_in_rules
 
 CHINESE = Language.CHINESE
 COMMANDS = ("", "run", "rerun", "prove", "check", "show", "compare", "report", "live", "rules",
-            "explain", "demo", "lab", "functions", "claims")  # fmt: skip
+            "explain", "demo", "lab", "functions", "claims", "play")  # fmt: skip
 OF_DEVELOPERS = ("claims/_engine.py", "rules/_discovery.py", "remedies/_discovery.py",
                  "claims/topics/_discovery.py", "lab/training/population.py")  # fmt: skip
 """Messages to whoever writes a rule, an edit or a claim."""
 PARTS = ("commands", "report", "prove", "progress", "lab", "functions", "compare", "claims",
-         "errors")  # fmt: skip
+         "errors", "watching")  # fmt: skip
 OF_PARTS = (
     "7 of an earlier attempt did not have to be repeated.",
     "7 to run, about 7 on this machine.",
@@ -175,7 +175,7 @@ def test_every_error_message():
 
 def test_whatever_is_said_where_it_stands():
     left = {}
-    for folder in ("commands", "report", "prove", "claims"):
+    for folder in ("commands", "report", "prove", "claims", "_watching"):
         for path in sorted((SOURCE / folder).rglob("*.py")):
             for text in texts_in(path, lambda call, place: call in ("said", "say") and place == 0):
                 said = {said_in("zh", text, part) for part in PARTS}
