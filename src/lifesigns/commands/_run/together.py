@@ -83,6 +83,6 @@ class Together:
             if self._save is not None and PLACE not in str(self._save):
                 self.say(said(f"each rank has kept its own run, this one {place.run_file}."))
         elif not place.is_led():
-            alone = f"this is the report of {place.rank} alone."
-            self.say(said(f"rank 0 has gone without a word; {alone}"))
+            text = f"rank 0 has gone without a word; this is the report of {place.rank} alone."
+            self.say(said(text))
             replace(self._own, json_path=None, sarif_path=None, html_path=None)(lambda: own)
