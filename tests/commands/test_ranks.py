@@ -55,7 +55,8 @@ for step in range(24):
     loss.backward()
     optimizer.step()
 whole = [p.full_tensor() if hasattr(p, "full_tensor") else p for p in model.parameters()]
-print(step, loss.item().hex(), [p.detach().numpy().tobytes().hex() for p in whole])
+weights = [p.detach().numpy().tobytes().hex() for p in whole]
+print(f"{step} {loss.item().hex()} {weights}")  # at once: ranks share a pipe, without buffers
 dist.destroy_process_group()
 """
 
