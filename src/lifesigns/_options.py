@@ -17,6 +17,7 @@ from lifesigns._errors import cut
 from lifesigns._help import chosen
 from lifesigns._outputs import STDOUT, report_file
 from lifesigns._ranks import filled, rank_here
+from lifesigns.locale.spoken import said
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -335,7 +336,7 @@ def say_misplaced(context: typer.Context, script: str, arguments: Iterable[str])
     if found := ", ".join(word for word in words if word in known):
         stands = f"{found} behind {cut(script)} is given to the script"
         own = f"an option of lifesigns {context.command.name} stands before it"
-        print(f"lifesigns: {stands}; {own}.", file=sys.stderr, flush=True)
+        print(f"lifesigns: {said(f'{stands}; {own}.')}", file=sys.stderr, flush=True)
 
 
 def stdout() -> Console:

@@ -55,7 +55,8 @@ for step in range(24):
     loss.backward()
     optimizer.step()
 whole = [p.full_tensor() if hasattr(p, "full_tensor") else p for p in model.parameters()]
-print(step, loss.item().hex(), [p.detach().numpy().tobytes().hex() for p in whole])
+weights = [p.detach().numpy().tobytes().hex() for p in whole]
+print(f"{step} {loss.item().hex()} {weights}")  # at once: ranks share a pipe, without buffers
 dist.destroy_process_group()
 """
 
@@ -163,7 +164,7 @@ def test_one_report_names_the_rank_of_a_fault(pairs, blank):
     assert first.count("not seen") == 1
     assert "on rank 1 of 2: the input is the same for every sample" in first
     assert "ranks 0 and 1 of 2" in first
-    assert "the RMS of the input is 1.02 on rank 0, 0 on rank 1" in first
+    assert "the RMS of the input is 1.02 on rank 0; 0 on rank 1" in first
     ranks = json.loads((pairs.folder / "report.json").read_text())["ranks"]
     assert {"rule": "constant-features", "site": "input", "ranks": [1]} in ranks["findings"]
     assert (ranks["world"], ranks["joined"], ranks["missing"]) == (2, [0, 1], {})
@@ -195,7 +196,7 @@ def test_a_rank_that_was_killed_is_missed_and_what_it_saw_is_read(pairs):
     assert codes[1] == -9
     assert codes[0] != 0
     assert "rank 1 died without a report: its run up to then was read" in said
-    assert "outcome: failed: RuntimeError on rank 0, running on rank 1" in said
+    assert "outcome: failed: RuntimeError on rank 0; running on rank 1" in said
     assert not pairs.left()
 
 

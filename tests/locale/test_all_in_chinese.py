@@ -2,6 +2,7 @@
 
 import io
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -19,26 +20,39 @@ from lifesigns.lab.results.pages import html_page
 from lifesigns.lab.results.ranking import rank
 from lifesigns.lab.run import run as run_lab
 from lifesigns.locale.spoken import said_in, speaking
+from lifesigns.records import RunInfo
 from lifesigns.report import Report
 from lifesigns.report.functions import ENTRIES
 from lifesigns.report.functions_html import html as functions_html
+from lifesigns.report.joined import Joined, Part
 from lifesigns.report.language import Language
 from lifesigns.report.manual import markdown
-from lifesigns.rules import built_in_rules
+from lifesigns.rules import Selection, built_in_rules
+from lifesigns.testing import assert_no_alarm
 
 CHINESE = Language.CHINESE
 COMMANDS = ("", "run", "rerun", "prove", "check", "show", "compare", "report", "live", "rules",
-            "explain", "demo", "lab", "functions", "claims")  # fmt: skip
+            "explain", "demo", "lab", "functions", "claims", "play")  # fmt: skip
 OF_DEVELOPERS = ("claims/_engine.py", "rules/_discovery.py", "remedies/_discovery.py",
                  "claims/topics/_discovery.py", "lab/training/population.py")  # fmt: skip
 """Messages to whoever writes a rule, an edit or a claim."""
 PARTS = ("commands", "report", "prove", "progress", "lab", "functions", "compare", "claims",
-         "errors")  # fmt: skip
+         "errors", "watching")  # fmt: skip
 OF_PARTS = (
     "7 of an earlier attempt did not have to be repeated.",
     "7 to run, about 7 on this machine.",
 )
 """Whose number brings its own word, such as `3 claims`."""
+GONE = {
+    3: "left no run here: not watched, or on another machine (name a folder that all see in "
+    "LIFESIGNS_RANKS)",
+    4: "had not ended 15 s later: its run up to then was read",
+    5: "died without a report: its run up to then was read",
+    6: "died without a report: its run up to then was read",
+    7: "is not among the run files",
+    8: "left a run that cannot be read: [Errno 5]",
+}
+"""Why nothing was heard of ranks."""
 CHEAP = ("cross-entropy-cancels", "squared-error-saturates", "losses-are-positive",
          "backpropagation")  # fmt: skip
 ERRORS = {"UsageError", "RunFileError", "LifesignsError", "CannotRun"}
@@ -175,7 +189,7 @@ def test_every_error_message():
 
 def test_whatever_is_said_where_it_stands():
     left = {}
-    for folder in ("commands", "report", "prove", "claims"):
+    for folder in ("commands", "report", "prove", "claims", "_watching"):
         for path in sorted((SOURCE / folder).rglob("*.py")):
             for text in texts_in(path, lambda call, place: call in ("said", "say") and place == 0):
                 said = {said_in("zh", text, part) for part in PARTS}
@@ -183,6 +197,37 @@ def test_whatever_is_said_where_it_stands():
                     left[path.name] = text
 
     assert left == {}
+
+
+def test_what_is_said_of_the_ranks():
+    trace = built_in_rules()[0].cases[0].trace()
+    steps = dict(enumerate((3, 3, 4)))
+    traces = {n: replace(trace, steps=count) for n, count in steps.items()}
+    traces[2] = replace(traces[2], info=RunInfo(outcome="failed: RuntimeError: no"))
+    report = Joined.of({n: Part(t, ()) for n, t in traces.items()}, 9, Selection(), GONE)
+    shown = io.StringIO()
+
+    with speaking("zh"):
+        replace(report, spread=True).print(shown)
+
+    lines = shown.getvalue().splitlines()
+    lines = lines[next(n for n, line in enumerate(lines) if line.startswith("各进程")) :]
+    assert len(lines) > len(GONE)
+    assert {english(line): line for line in lines if english(line)} == {}
+
+
+def test_a_failed_assertion():
+    case = next(case for case in built_in_rules()[0].cases if case.fires)
+    report = Report.of(case.trace(), Selection())
+
+    with speaking("zh"), pytest.raises(AssertionError) as failed:
+        assert_no_alarm(report)
+
+    code = {
+        line.strip() for f in report.findings for r in f.remedies for line in r.code.split("\n")
+    }
+    lines = [line for line in str(failed.value).splitlines() if line.strip() not in code]
+    assert [line for line in lines if english(line)] == []
 
 
 def test_without_a_translation_it_is_said_in_english():

@@ -70,7 +70,7 @@ def test_copies_of_a_weight_that_are_not_equal_are_named():
 
     differing = joined(run(0.1), run(0.1), run(0.2)).differences
     assert any("weights are not the same" in said for said in differing)
-    assert any("0.1 on ranks 0, 1, 0.2 on rank 2" in said for said in differing)
+    assert any("0.1 on ranks 0, 1; 0.2 on rank 2" in said for said in differing)
     assert joined(run(0.1), run(0.1)).differences == ()
     assert joined(run(0.1, 2), run(0.2, 2)).differences == ()
 

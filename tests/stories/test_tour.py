@@ -16,10 +16,12 @@ ELSEWHERE = {
     "--live": "tests/commands/test_live_page.py",
     "claims": "tests/claims",
     "backprop": "tests/test_cli_explain.py, with another topic",
+    "torch.distributed.run": "tests/commands/test_ranks.py",
 }
 """What takes long, or stays until it is ended, by where it is tested."""
 SHORTER = {"run": ("--max-steps", "60")}
-SMALLER = {"lab": ("--steps", "20", "--seeds", "2", "--data", "iris", "--rate", "0.1")}
+SMALLER = {"lab": ("--steps", "20", "--seeds", "2", "--data", "iris", "--rate", "0.1"),
+           "play": ("--no-open",)}  # fmt: skip
 """The same, but for less: options before and behind those that are given."""
 CODES = {"compare": (0, 1), "check": (0, 1)}
 CHINESE = re.compile("[\u4e00-\u9fff]")

@@ -6,8 +6,11 @@ from collections.abc import Callable, Iterable
 
 from lifesigns._errors import Meant, TrainingStopped, UsageError
 from lifesigns.evidence.sites import counted
+from lifesigns.locale.spoken import said_in, shown_in, spoken
 from lifesigns.records import Finding, Severity, Snapshot
 from lifesigns.records.kept import NOTABLE
+from lifesigns.report.language import Language
+from lifesigns.report.sentences import findings_in
 from lifesigns.rules import Selection
 
 GROWTH = 1.25
@@ -120,12 +123,18 @@ class Looks:
 
 
 def _stopped(finding: Finding, step: int, asked: str) -> TrainingStopped:
+    language = shown_in(spoken())[0]
+    (shown,) = findings_in(Language(language), [finding])
     steps = counted(step, "step")
-    first = f" Do first: {finding.remedies[0].text}" if finding.remedies else ""
+    first = f" Do first: {shown.remedies[0].text}" if shown.remedies else ""
     error = TrainingStopped(
-        f"Training was ended after {steps}, as stop_on={asked!r} asked for. {finding.code} "
-        f"{finding.rule} at {finding.site or 'the whole run'}: {finding.symptom}.{first} "
-        f"More: lifesigns explain {finding.rule}"
+        said_in(
+            language,
+            f"Training was ended after {steps}, as stop_on={asked!r} asked for. {finding.code} "
+            f"{finding.rule} at {finding.site or 'the whole run'}: {shown.symptom}.{first} "
+            f"More: lifesigns explain {finding.rule}",
+            "watching",
+        )
     )
     error.finding, error.step = finding, step
     return error

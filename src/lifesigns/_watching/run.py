@@ -17,6 +17,7 @@ from lifesigns._errors import TrainingStopped
 from lifesigns._watching.looks import Looks, OnFinding, Stop
 from lifesigns._watching.run_file import RunFile
 from lifesigns.evidence.sites import counted
+from lifesigns.locale.spoken import said_in, shown_in, spoken
 from lifesigns.record import Recorder
 from lifesigns.records import Quantity, RunInfo, Snapshot, Trace
 from lifesigns.report import Logs, Report
@@ -226,4 +227,5 @@ def say(text: str) -> None:
         text: Without the name of the program.
     """
     with suppress(OSError, ValueError, AttributeError):
-        print(f"lifesigns: {text}", file=sys.stderr, flush=True)
+        words = said_in(shown_in(spoken())[0], text, "watching")
+        print(f"lifesigns: {words}", file=sys.stderr, flush=True)

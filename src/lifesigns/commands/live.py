@@ -10,6 +10,7 @@ from pathlib import Path
 from lifesigns._errors import extra
 from lifesigns.live.door import LOOPBACK, Door, listen
 from lifesigns.live.priority import give_way
+from lifesigns.locale.spoken import said
 from lifesigns.rules import Selection
 from lifesigns.store import read_progress
 
@@ -47,7 +48,8 @@ def live(
     door = Door(host, listener.getsockname()[1])
 
     async def run() -> None:
-        print(f"{door.announcement()}\nCtrl-C ends it.", flush=True)
+        told = (*door.announcement().splitlines(), "Ctrl-C ends it.")
+        print(*map(said, told), sep="\n", flush=True)
         if opened:
             webbrowser.open(door.address)
         app, following = open_run(path, selection or Selection(), door)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lifesigns import _outputs
 from lifesigns._errors import UsageError
+from lifesigns.locale.spoken import said
 from lifesigns.play.file import play_html
 
 
@@ -41,7 +42,7 @@ def play(
     _outputs.check_distinct((output,), inputs=() if data is None else (data,))
     _outputs.write(output, play_html(lesson=lesson, lang=lang, csv=_own(data)))
     if is_file:
-        print(f"The playground is in {output}.", file=sys.stderr)
+        print(said(f"The playground is in {output}."), file=sys.stderr)
     if is_file and opened:
         webbrowser.open(output.absolute().as_uri())
     return 0

@@ -33,7 +33,7 @@ from lifesigns.commands._run.launching import hint, is_launcher, with_children_w
 from lifesigns.commands._run.outlet import Outlet
 from lifesigns.commands._run.signals import Farewell
 from lifesigns.commands._run.stopper import Stopper
-from lifesigns.locale.spoken import asked, speaking, spoken
+from lifesigns.locale.spoken import asked, said, speaking, spoken
 from lifesigns.records import RunInfo
 from lifesigns.report import Report
 from lifesigns.rules import Selection
@@ -194,8 +194,9 @@ class _LastWord:
         self._delivery.stdout.flush()
         self._delivery.stderr.flush()
         report = self._say(ending)
-        if said := hint(report):
-            self._delivery.say(said)
+        if text := hint(report):
+            with speaking(*self._language):
+                self._delivery.say(said(text))
         if self._page:
             self._page.end()
         if self._is_check and not (report and report.ok and report.trace.snapshots):
@@ -215,7 +216,7 @@ class _LastWord:
         try:
             return self._watcher.detach(ending.outcome)
         except RecorderError as error:  # in strict mode; by now the watcher is detached
-            self._delivery.say(str(error))
+            self._delivery.say(said(str(error), "errors"))
             ending.code = ending.code or 1
             return self._watcher.detach(ending.outcome)
 

@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 
 from lifesigns._errors import LifesignsError, UsageError
 from lifesigns._ranks import placed, rank_here
+from lifesigns.locale.spoken import said_in, shown_in, spoken
 from lifesigns.records import Finding
 from lifesigns.report import Report
 from lifesigns.watch import Watcher, outcome_of, watch
@@ -126,7 +127,8 @@ class Session:
             try:
                 report.write_html(placed(Path(self._html), rank))
             except LifesignsError as error:  # training is over, and its result not ours to lose
-                print(f"lifesigns: {error}", file=sys.stderr)
+                why = said_in(shown_in(spoken())[0], str(error), "errors")
+                print(f"lifesigns: {why}", file=sys.stderr)
 
 
 def _exits(session: weakref.ref[Session], process: int) -> None:

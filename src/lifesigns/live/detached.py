@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lifesigns.live.priority import give_way
+from lifesigns.locale.spoken import ENGLISH, said_in
 
 ENDED = "ended"
 """Name of the file that tells that the run file is complete."""
@@ -42,6 +43,8 @@ class Order:
     ignore: Sequence[str] = ()
     sites: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """The rules that are asked, as in `Selection`."""
+    language: str = ENGLISH
+    """In which is said where the page is."""
 
 
 def main() -> None:
@@ -59,7 +62,8 @@ def main() -> None:
         _serve(order)
     except Exception as error:
         with suppress(OSError, ValueError):
-            print(f"lifesigns: {HINDERED}: {error}", file=sys.stderr)
+            text = said_in(order.language, f"{HINDERED}: {error}")
+            print(f"lifesigns: {text}", file=sys.stderr)
     finally:
         shutil.rmtree(order.folder, ignore_errors=True)
         os._exit(0)  # a judgement that is going on is of use to nobody
@@ -89,7 +93,7 @@ def _serve(order: Order) -> None:
     listener = listen(LOOPBACK, 0)
     door = Door(LOOPBACK, listener.getsockname()[1])
     selection = Selection.of(order.select, order.ignore, order.sites)
-    _say(door.announcement())
+    _say(door.announcement(), order.language)
 
     async def run() -> None:
         app, following = open_run(Path(order.path), selection, door)
@@ -98,11 +102,11 @@ def _serve(order: Order) -> None:
     asyncio.run(run())
 
 
-def _say(text: str) -> None:
+def _say(text: str, language: str) -> None:
     """The announcement; then standard error is let go, for whoever waits for its end."""
     with suppress(OSError, ValueError):
         for line in text.splitlines():
-            print(f"lifesigns: {line}", file=sys.stderr, flush=True)
+            print(f"lifesigns: {said_in(language, line)}", file=sys.stderr, flush=True)
     with open(os.devnull, "wb", buffering=0) as nowhere:  # noqa: PTH123
         os.dup2(nowhere.fileno(), 2)
 

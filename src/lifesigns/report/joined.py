@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import IO, Any
 
+from lifesigns.locale.spoken import ENGLISH, said_in, spoken, why_not_shown
 from lifesigns.records import Finding, Severity, Trace
 from lifesigns.records.merging import merged
 from lifesigns.report import as_json, terminal
@@ -111,7 +112,9 @@ class Joined:
             return
         self.report.print(file)
         console = terminal.console_for(file)
-        lines = [("" if number else "ranks", line) for number, line in enumerate(self.lines())]
+        language = ENGLISH if why_not_shown(file, {}) else spoken()
+        said = [said_in(language, line, "report") for line in ("ranks", *self.lines())]
+        lines = [(said[0] if at == 1 else "", line) for at, line in enumerate(said) if at]
         terminal.write(console, lambda: console.print(terminal.rows(console, *lines)))
         print(file=file)
 

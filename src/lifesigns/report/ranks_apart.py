@@ -130,11 +130,11 @@ def _merged(sums: Iterator[UnitSums]) -> UnitSums | None:
 
 
 def _each(values: Mapping[int, str]) -> str:
-    """`0.5 on rank 0, 0.7 on ranks 1, 2`: those with the same number together."""
+    """`0.5 on rank 0; 0.7 on ranks 1, 2`: those with the same number together."""
     together: dict[str, list[int]] = {}
     for number, value in values.items():
         together.setdefault(value, []).append(number)
-    return ", ".join(
+    return "; ".join(
         f"{value} on rank{'s' if len(who) > 1 else ''} {', '.join(map(str, who))}"
         for value, who in together.items()
     )

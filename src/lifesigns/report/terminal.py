@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Callable
 from typing import IO
 
-from rich.console import Console, ConsoleRenderable
+from rich.console import Console, ConsoleDimensions, ConsoleRenderable
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -50,9 +50,8 @@ def console_for(file: IO[str], *, color: bool | None = None, width: int | None =
         force_jupyter=False,
         highlight=False,
     )
-    console.width = width or (
-        min(_columns(console), WIDEST) if console.is_terminal else PLAIN_WIDTH
-    )
+    columns = min(_columns(console), WIDEST) if console.is_terminal else PLAIN_WIDTH
+    console.size = ConsoleDimensions(width or columns, console.height)  # both, or a dumb one has 80
     return console
 
 

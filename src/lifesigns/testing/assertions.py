@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from lifesigns.locale.spoken import said, shown_in, speaking, spoken
+
 if TYPE_CHECKING:
     from torch import nn
 
     from lifesigns.check import LossFunction
     from lifesigns.records import Finding
     from lifesigns.report import Report
+
+TEXT = 14
+"""Columns in front of what stands beside a label."""
 
 
 def assert_can_learn(
@@ -66,24 +71,35 @@ def assert_no_alarm(report: Report) -> None:
     """
     __tracebackhide__ = True
     if not report.ok:
-        raise AssertionError("\n".join(_message(report)))
+        with speaking(shown_in(spoken())[0], spoken()):
+            raise AssertionError("\n".join(_message(report)))
 
 
 def _message(report: Report) -> Iterator[str]:
+    from lifesigns.report.sentences import spoken_findings
     from lifesigns.report.verdict import alarms
 
-    yield report.verdict
-    for finding in alarms(report.findings):
+    yield said(report.verdict, "verdict")
+    for finding in spoken_findings(alarms(report.findings)):
         yield ""
         yield from _lines(finding)
 
 
 def _lines(finding: Finding) -> Iterator[str]:
-    yield f"{finding.severity.value} {finding.code} {finding.rule}: {finding.symptom}"
-    yield f"    where     {finding.site or 'the whole run'}, step {finding.step}"
-    yield f"    measured  {finding.measured}"
-    yield f"    expected  {finding.expected}"
+    severity = said(finding.severity.value, "report")
+    yield f"{severity} {finding.code} {finding.rule}: {finding.symptom}"
+    place = f"{finding.site or 'the whole run'}, step {finding.step}"
+    yield _labelled("where", said(place, "report"))
+    yield _labelled("measured", finding.measured)
+    yield _labelled("expected", finding.expected)
     for remedy in finding.remedies[:1]:
-        yield f"    do first  {remedy.text}"
-        yield from (f"              {line}" for line in remedy.code.splitlines())
-    yield f"    more      lifesigns explain {finding.rule}"
+        yield _labelled("do first", remedy.text)
+        yield from (f"{'':{TEXT}}{line}" for line in remedy.code.splitlines())
+    yield _labelled("more", f"lifesigns explain {finding.rule}")
+
+
+def _labelled(label: str, text: str) -> str:
+    """A line; signs of Chinese are two columns wide."""
+    word = said(label, "report")
+    wide = sum(not sign.isascii() for sign in word)
+    return f"    {word:<{TEXT - 4 - wide}}{text}"

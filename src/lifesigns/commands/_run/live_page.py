@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from lifesigns._errors import LifesignsError
 from lifesigns.live.detached import ENDED, HINDERED, Order
+from lifesigns.locale.spoken import said, spoken
 from lifesigns.rules import Selection
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def with_page(
             page.end()
         if save is not None and isinstance(error, LifesignsError):
             raise
-        say(f"{HINDERED}: {error}")
+        say(said(f"{HINDERED}: {error}"))
         return watch(save=save), None
     page.begin(selection, say)
     return watcher, page
@@ -94,11 +95,12 @@ class LivePage:
             select=tuple(sorted(selection.select)),
             ignore=tuple(sorted(selection.ignore)),
             sites={pattern: sorted(rules) for pattern, rules in selection.sites.items()},
+            language=spoken(),
         )
         try:
             self._server = _start(order)
         except (OSError, ValueError, subprocess.SubprocessError) as error:
-            say(f"{HINDERED}: {error}")
+            say(said(f"{HINDERED}: {error}"))
 
     def end(self) -> None:
         """Waits until the server has told the pages, and sees that nothing is left."""

@@ -22,6 +22,7 @@ from pathlib import Path
 from lifesigns._errors import LifesignsError
 from lifesigns._outputs import beside
 from lifesigns._ranks import Rank, placed
+from lifesigns.locale.spoken import said
 from lifesigns.report import Report
 from lifesigns.report.joined import Joined, Part
 from lifesigns.rules import Selection
@@ -190,7 +191,7 @@ def meeting(save: Path | None, rank: Rank, say: Callable[[str], None]) -> Meetin
     try:
         return Meeting(rank, save)
     except OSError as error:
-        say(f"{rank}: the reports of the ranks cannot be joined: {error}")
+        say(said(f"{rank}: the reports of the ranks cannot be joined: {error}"))
         return None
 
 

@@ -10,6 +10,7 @@ from lifesigns._ranks import PLACE, Rank, filled, placed
 from lifesigns.commands._run.delivery import Delivery
 from lifesigns.commands._run.meeting import Meeting, meeting
 from lifesigns.commands._run.signals import PutOff
+from lifesigns.locale.spoken import said
 from lifesigns.report import Report
 from lifesigns.rules import Selection
 
@@ -80,7 +81,8 @@ class Together:
         if place.leads:
             self._joint(lambda: place.join(own, self._selection, is_hurried))
             if self._save is not None and PLACE not in str(self._save):
-                self.say(f"each rank has kept its own run, this one {place.run_file}.")
+                self.say(said(f"each rank has kept its own run, this one {place.run_file}."))
         elif not place.is_led():
-            self.say(f"rank 0 has gone without a word; this is the report of {place.rank} alone.")
+            text = f"rank 0 has gone without a word; this is the report of {place.rank} alone."
+            self.say(said(text))
             replace(self._own, json_path=None, sarif_path=None, html_path=None)(lambda: own)
