@@ -143,7 +143,9 @@ class _Proving:
         (arm,) = self._trained([candidate.treatment(0)], later)
         scored = Scored.of(arm, self._measure)
         reason = shortcoming(self._measure, candidate.finding.rule, self._faulty, scored)
-        return Try(candidate, scored, arm.refusal or reason)
+        tried = Try(candidate, scored, arm.refusal or reason)
+        self._say(f"Remedy {number}: {tried.shortcoming or 'cures'}.")
+        return tried
 
     def _paired(self, tried: Try, needed: float) -> Iterable[Pair]:
         """Pairs on fresh seeds, until the bet is settled or those left cannot win it."""
