@@ -7,6 +7,7 @@ the language of the process, see `lifesigns.locale.spoken`.
 from __future__ import annotations
 
 import io
+import os
 import re
 import shlex
 import sys
@@ -290,9 +291,15 @@ def _next(trace: Trace, findings: Sequence[Finding]) -> str:
     alarming = alarms(findings)
     command = trace.info.arguments
     if command and alarming and any(remedy.edit for remedy in alarming[0].remedies):
-        return f"lifesigns prove {shlex.join(command)}"
+        return f"lifesigns prove{_language()} {shlex.join(command)}"
     coded = [finding.code for finding in (*alarming, *findings) if finding.code]
-    return f"lifesigns explain {coded[0]}" if coded else ""
+    return f"lifesigns explain{_language()} {coded[0]}" if coded else ""
+
+
+def _language() -> str:
+    """What a command needs to go on in the language that was asked for."""
+    language = spoken.asked()
+    return "" if language == spoken.of_locale(os.environ) else f" --lang {language}"
 
 
 def _recorded(trace: Trace) -> str:
