@@ -14,6 +14,8 @@ from pathlib import Path
 
 PLACE = "{rank}"
 """Stands for the number of the process in the name of a file."""
+MOST = 2**20
+"""Processes; a larger number in the environment is no number of processes."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ def rank_here() -> Rank | None:
         True
     """
     number, world = _begun() or _told()
-    return Rank(number, world) if 0 <= number < world and world > 1 else None
+    return Rank(number, world) if 0 <= number < world and 1 < world <= MOST else None
 
 
 def filled(path: Path, rank: Rank | None) -> Path:

@@ -1,0 +1,26 @@
+"""Which process this is, by what the environment says."""
+
+import pytest
+
+from lifesigns._ranks import MOST, Rank, rank_here
+
+
+@pytest.mark.parametrize(
+    ("rank", "world", "expected"),
+    [
+        ("1", "2", Rank(1, 2)),
+        ("0", "1", None),
+        ("2", "2", None),
+        ("-1", "2", None),
+        ("one", "2", None),
+        ("0", str(MOST + 1), None),
+        ("9" * 20, "9" * 24, None),
+    ],
+)
+def test_numbers_that_are_none_of_a_process_are_those_of_one_alone(
+    rank, world, expected, monkeypatch
+):
+    monkeypatch.setenv("RANK", rank)
+    monkeypatch.setenv("WORLD_SIZE", world)
+
+    assert rank_here() == expected
