@@ -100,6 +100,17 @@ def test_a_finding_names_its_place_and_its_button_mends_it(played):
     assert played.steps(3).page.locator(".findings .card.error").count() == 0
 
 
+def test_a_symptom_offers_the_remedy_of_its_cause(played):
+    played.at(lesson="zero-start").ask("advance", steps=400)
+    played.ask("look", wants={})
+    found = played.ask("advance", steps=0)["frame"]["findings"]
+    of_first = {each["rule"]: each for each in found if each["side"] == 0}
+    flat = of_first["loss-flat"]
+
+    assert flat["explainedBy"] == "symmetric-units"
+    assert [each["word"] for each in flat["remedies"]] == ["initialise"]
+
+
 def test_what_is_no_number_any_more_is_explained_and_the_way_back_is_open(played):
     played.at(
         optimizer__rate=1e9, network__hidden="4 relu", data__name="sine", loss="squared-error"
