@@ -100,6 +100,15 @@ def test_a_finding_names_its_place_and_its_button_mends_it(played):
     assert played.steps(3).page.locator(".findings .card.error").count() == 0
 
 
+def test_what_is_no_number_is_put_back_and_said(played):
+    field = played.at().page.get_by_label("Learning rate", exact=True)
+    field.fill("abc")
+    field.press("Tab")
+
+    assert played.text(".control .problem") == "“abc” is no number; it stays 0.1."
+    assert field.input_value() == "0.1"
+
+
 def test_a_remedy_of_network_b_changes_that_one_alone(played):
     played.at(network__hidden="4 identity, 4 identity", **{"other.optimizer.rate": 0.2}).steps(3)
     letter = played.page.get_by_text("B", exact=True)

@@ -28,6 +28,10 @@ export function App() {
   const made = useView((view) => view.made);
   const version = useView((view) => view.version);
   const problem = useView((view) => view.problem);
+  const language = useView((view) => view.language);
+  useLayoutEffect(() => {
+    document.title = `${say("Play")} · lifesigns`;
+  }, [language]);
   useLayoutEffect(() => {
     if (version > 0) Object.assign(document.getElementById("page").dataset, { ready: "", version });
   }, [version]);
