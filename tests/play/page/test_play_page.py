@@ -100,6 +100,41 @@ def test_a_finding_names_its_place_and_its_button_mends_it(played):
     assert played.steps(3).page.locator(".findings .card.error").count() == 0
 
 
+def test_what_is_no_number_is_put_back_and_said(played):
+    field = played.at().page.get_by_label("Learning rate", exact=True)
+    field.fill("abc")
+    field.press("Tab")
+
+    assert played.text(".control .problem") == "“abc” is no number; it stays 0.1."
+    assert field.input_value() == "0.1"
+
+
+def test_a_remedy_of_network_b_changes_that_one_alone(played):
+    played.at(network__hidden="4 identity, 4 identity", **{"other.optimizer.rate": 0.2}).steps(3)
+    letter = played.page.get_by_text("B", exact=True)
+    card = played.page.locator(".findings .card").filter(has=letter).filter(has_text="linear-")
+
+    played.changed(lambda: card.get_by_role("button").first.click())
+
+    a, b = played.page.locator(".side header").all_inner_texts()
+    assert "Hidden layers: 4 identity, 4 identity" in a
+    assert "Hidden layers: 4 relu, 4 relu" in b
+    assert "Learning rate: 0.2" in b
+    played.reopen()
+    assert played.page.locator(".side header").all_inner_texts() == [a, b]
+
+
+def test_a_symptom_offers_the_remedy_of_its_cause(played):
+    played.at(lesson="zero-start").ask("advance", steps=400)
+    played.ask("look", wants={})
+    found = played.ask("advance", steps=0)["frame"]["findings"]
+    of_first = {each["rule"]: each for each in found if each["side"] == 0}
+    flat = of_first["loss-flat"]
+
+    assert flat["explainedBy"] == "symmetric-units"
+    assert [each["word"] for each in flat["remedies"]] == ["initialise"]
+
+
 def test_what_is_no_number_any_more_is_explained_and_the_way_back_is_open(played):
     played.at(
         optimizer__rate=1e9, network__hidden="4 relu", data__name="sine", loss="squared-error"
@@ -192,6 +227,20 @@ def test_a_lesson_is_guessed_run_and_told_with_its_numbers(played):
     assert "your guess" in played.text(".options")
     played.press("Next lesson")
     assert "Cross-entropy cancels" in played.text(".lesson h2")
+
+
+@pytest.mark.parametrize("name", ["backpropagation", "zero-start-relu"])
+def test_the_run_of_the_bar_stops_where_an_open_lesson_ends_and_tells_it(played, name):
+    played.at(lesson=name).page.get_by_label("Speed").select_option("600")
+    played.press("Run")
+    played.page.locator(".happened").wait_for()
+    end = played.step
+    numbers = played.page.locator(".numbers li").count()
+
+    played.press("Run").past(end).page.get_by_label("Speed").select_option("60")
+
+    assert end == {"backpropagation": 1, "zero-start-relu": 200}[name]
+    assert numbers > 0
 
 
 def test_export_gives_a_script_and_a_design(played):

@@ -38,7 +38,7 @@ function ordered(found) {
   for (const [number, finding] of sorted.entries()) {
     const cause = sorted.slice(0, number).findIndex((other) => explains(other, finding));
     roots.push(cause < 0 ? number : roots[cause]);
-    if (cause >= 0) finding.explainedBy = sorted[roots[number]].rule;
+    if (cause >= 0) follow(finding, sorted[roots[number]]);
   }
   const gravest = (root) =>
     Math.min(...sorted.filter((_, i) => roots[i] === root).map((each) => URGENCY[each.severity]));
@@ -49,6 +49,12 @@ function ordered(found) {
   ];
   const order = sorted.map((_, i) => i).sort((a, b) => compare(place(a), place(b)) || a - b);
   return order.map((i) => sorted[i]);
+}
+
+/** A symptom is cured with its cause; a cure of its own would be tried in vain. */
+function follow(symptom, cause) {
+  symptom.explainedBy = cause.rule;
+  if (cause.remedies.length) symptom.remedies = cause.remedies;
 }
 
 /** Errors before warnings, what is proved before what is statistical, earlier and nearer first. */

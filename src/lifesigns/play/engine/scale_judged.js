@@ -69,6 +69,7 @@ function gainMismatch(run) {
       follower,
       layers: off.length,
       grows: grows ? 1 : 0,
+      over: grows ? "" : "1/",
       change: grows ? growth(first) : 1 / fade(first),
     },
     remedies: [startAnew(run)],

@@ -198,8 +198,8 @@ export const FINDINGS = {
     zh: "{features} 个特征中有 {constant} 个在记录的全部 {samples} 个样本中只有一个值。",
   },
   "gain-mismatch": {
-    en: "The weights of layer {layer} start with gain {gain}, where {right} keeps the scale: the signal changes {change}-fold through the network.",
-    zh: "第 {layer} 层的权重以增益 {gain} 开始，保持尺度的增益是 {right}：信号穿过网络时变化到 {change} 倍。",
+    en: "The weights of layer {layer} start with gain {gain}, where {right} keeps the scale: the signal is multiplied by {over}{change} on its way through the network.",
+    zh: "第 {layer} 层的权重以增益 {gain} 开始，保持尺度的增益是 {right}：信号穿过网络时被乘以 {over}{change}。",
   },
   "signal-fades": {
     en: "The signal fades {times}-fold through {layers} layers: inputs differ by {before} at the first and by {last} at layer {layer}.",

@@ -28,6 +28,10 @@ export function App() {
   const made = useView((view) => view.made);
   const version = useView((view) => view.version);
   const problem = useView((view) => view.problem);
+  const language = useView((view) => view.language);
+  useLayoutEffect(() => {
+    document.title = `${say("Play")} · lifesigns`;
+  }, [language]);
   useLayoutEffect(() => {
     if (version > 0) Object.assign(document.getElementById("page").dataset, { ready: "", version });
   }, [version]);
@@ -68,15 +72,18 @@ function Side({ side, made, count }) {
   </article>`;
 }
 
-/** The control in which the networks differ, with its value here. */
+/** The controls in which the networks differ, with their values here. */
 function Difference({ side }) {
   const difference = useView((view) => view.difference);
-  const all = settings();
-  if (!difference || !all[side]) return null;
-  const about = controlOf(difference.key);
-  const value = read(all[side], difference.key);
+  const setting = settings()[side];
+  if (!difference || !setting) return null;
+  return [difference, ...(difference.more ?? [])].map(({ key }) => html`<${Value} key=${key} place=${key} value=${read(setting, key)} />`);
+}
+
+function Value({ place, value }) {
+  const about = controlOf(place);
   const name = about?.options?.().find(([key]) => key === value)?.[1];
-  return html`<span>${about ? say(about.label) : difference.key}: <b>${name ? say(name) : value === "" ? say("none") : String(value)}</b></span>`;
+  return html`<span>${say("{}:", about ? say(about.label) : place)} <b>${name ? say(name) : value === "" ? say("none") : String(value)}</b></span>`;
 }
 
 function SideNumbers({ side }) {

@@ -25,7 +25,7 @@ export function Compare({ setting }) {
         <select id="differs" disabled=${isFixed} value=${difference.key} onChange=${(event) => compare(other(event.target.value))}>
           ${possible.map((each) => html`<option value=${each.key} selected=${each.key === difference.key}>${say(each.label)}</option>`)}
         </select></div>
-      ${about ? html`<${Control} about=${{ ...about, label: "In network B" }} id="control-other" place="other" value=${difference.value} onChange=${(value) => compare({ key: about.key, value })} />`
+      ${about ? html`<${Control} about=${{ ...about, label: "In network B" }} id="control-other" place="other" value=${difference.value} onChange=${(value) => compare({ ...difference, value })} />`
         : html`<p class="fixed">${difference.key}: ${String(difference.value)}</p>`}
       <button type="button" class="wide" disabled=${isFixed} onClick=${() => compare(null)}>${say("Back to one network")}</button>`}
   </fieldset>`;

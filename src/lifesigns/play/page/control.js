@@ -28,13 +28,21 @@ function Choice({ id, about, value, onChange, isFixed }) {
   </select>`;
 }
 
-/** A number that is taken when the field is left or Enter is pressed; what is none is put back. */
+/** A number that is taken when the field is left or Enter is pressed; what is none is put back, and that is said. */
 function Number_({ id, about, value, onChange, isFixed }) {
   const [text, setText] = useState(String(value));
-  useEffect(() => setText(shown(value)), [value]);
+  const [wrong, setWrong] = useState(null);
+  useEffect(() => {
+    setText(shown(value));
+    setWrong(null);
+  }, [value]);
   const take = (raw) => {
     const number = Number(String(raw).trim().replace(",", "."));
-    if (String(raw).trim() === "" || !Number.isFinite(number)) return setText(shown(value));
+    if (String(raw).trim() === "" || !Number.isFinite(number)) {
+      setWrong(String(raw));
+      return setText(shown(value));
+    }
+    setWrong(null);
     const within = Math.min(Math.max(number, about.min), about.max);
     const next = about.whole || Number.isInteger(about.step) && Number.isInteger(about.min) && about.step === 1 ? Math.round(within) : within;
     setText(shown(next));
@@ -53,7 +61,7 @@ function Number_({ id, about, value, onChange, isFixed }) {
         }
       }} />
     <button type="button" disabled=${isFixed} aria-label=${say("{}: more", say(about.label))} onClick=${() => turn(1)}>+</button>
-  </span>`;
+  </span>${wrong !== null && html`<p class="problem" role="alert">${say("“{}” is no number; it stays {}.", wrong, shown(value))}</p>`}`;
 }
 
 /** A text that is taken when the field is left or Enter is pressed. */

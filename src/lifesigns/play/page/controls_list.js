@@ -1,5 +1,6 @@
 // Every control of the playground as data: where its value stands in a setting, and what it is called.
 
+import { say } from "../../report/page/browser/words.js";
 import { known } from "./engine.js";
 import { ALL_LAYERS, HIDDEN, WIDTH } from "./setting_keys.js";
 
@@ -42,8 +43,9 @@ export function actives() {
 
 /** An activation as it is written. */
 export function title(name) {
-  const known = { relu: "ReLU", leaky_relu: "leaky ReLU", prelu: "PReLU", elu: "ELU", selu: "SELU", celu: "CELU", gelu: "GELU", silu: "SiLU", relu6: "ReLU6", rrelu: "RReLU", identity: "identity (linear)" };
-  return known[name] ?? name.replaceAll("_", " ");
+  const known = { relu: "ReLU", leaky_relu: "leaky ReLU", prelu: "PReLU", elu: "ELU", selu: "SELU", celu: "CELU", gelu: "GELU", silu: "SiLU", relu6: "ReLU6", squared_relu: "squared ReLU", rrelu: "RReLU", identity: "identity (linear)" };
+  const text = known[name] ?? name.replaceAll("_", " ");
+  return say(text);
 }
 
 /** What an activation computes. */

@@ -59,11 +59,15 @@ function Export() {
     <p>${say("With these data and these first weights: {} steps in double precision end at the loss of this page.", steps)}</p>
     <${File} text=${script} name=${`play${count > 1 ? `-${"ab"[side]}` : ""}.py`} />
     <h3>${say("Design for lifesigns lab")}</h3>
-    <p>${say("To train it hundreds of times: lifesigns lab design.toml.")}</p>
-    <${File} text=${toml} name=${`design${count > 1 ? `-${"ab"[side]}` : ""}.toml`} />
+    <p>${say("To train it hundreds of times: lifesigns lab {}.", designName(side, count))}</p>
+    <${File} text=${toml} name=${designName(side, count)} />
     ${csv && html`<p>${say("Its data, beside it:")}</p><${File} text=${csv} name=${csvName} />`}
     ${left.length > 0 && html`<p class="soft">${say("What the lab does not have:")} ${left.map(written).join(" ")}</p>`}
   `);
+}
+
+function designName(side, count) {
+  return `design${count > 1 ? `-${"ab"[side]}` : ""}.toml`;
 }
 
 function File({ text, name }) {

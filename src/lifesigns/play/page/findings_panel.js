@@ -7,7 +7,7 @@ import { say } from "../../report/page/browser/words.js";
 import { placeText } from "./finding_words.js";
 import { useFrame } from "./frames.js";
 import { written } from "./judged.js";
-import { apply, compare, request, rewind } from "./player.js";
+import { mend, rewind } from "./player.js";
 
 export function Findings() {
   const findings = useFrame((frame) => frame.findings) ?? [];
@@ -37,19 +37,12 @@ function Card({ finding, made, all }) {
     <p>${written(finding.symptom)}</p>
     ${cause ? html`<p class="soft">${say("It follows from: {}", written(cause.title))}</p>`
       : html`<details class="why"><summary>${say("Why it harms")}</summary><p>${written(finding.why)}</p></details>`}
-    ${finding.remedies.length > 0 && html`<div class="remedies">${finding.remedies.map((remedy) => html`<button type="button" disabled=${isFixed} onClick=${() => mend(finding, remedy)}>${written(remedy.text)}</button>`)}</div>`}
+    ${finding.remedies.length > 0 && html`<div class="remedies">${finding.remedies.map((remedy) => html`<button type="button" disabled=${isFixed} onClick=${() => mend(finding.side, remedy)}>${written(remedy.text)}</button>`)}</div>`}
   </article>`;
 }
 
 function Letter({ letter }) {
   return letter && html`<span class=${`letter ${letter.toLowerCase()}`}>${letter}</span> `;
-}
-
-/** Applies a remedy to the network that has the finding; of two that differ this ends the comparison. */
-async function mend(finding, remedy) {
-  const mended = await request("mended", { side: finding.side, remedy });
-  if (finding.side === 1) compare(null);
-  apply(mended);
 }
 
 /** Numbers that are no longer finite: which step, which operation, and what to do. */

@@ -22,7 +22,7 @@ export function toHash({ setting, difference, lesson, free, tab }, standard) {
     if (isTooLong(setting) && OF_TABLE.includes(key)) continue;
     if (value !== read(standard, key) && value !== undefined && value !== null) words.set(key, String(value));
   }
-  if (difference) words.set(OTHER + difference.key, String(difference.value));
+  for (const { key, value } of difference ? [difference, ...(difference.more ?? [])] : []) words.set(OTHER + key, String(value));
   if (lesson) words.set("lesson", lesson);
   if (free) words.set("free", free);
   if (tab) words.set("view", tab);
@@ -46,10 +46,15 @@ export function fromHash(text, standard) {
     const before = read(standard, place);
     if (before === undefined && !/^network\./.test(place) && place !== "initialiser.value") return { ...state, problem: { key: place } };
     const value = typed(text, before);
-    if (isOther) state.difference = { key: place, value };
+    if (isOther) state.difference = joined(state.difference, { key: place, value });
     else state.setting = write(state.setting, place, value);
   }
   return state;
+}
+
+/** The second network may differ in more than one place after a remedy. */
+function joined(difference, next) {
+  return difference ? { ...difference, more: [...(difference.more ?? []), next] } : next;
 }
 
 function typed(text, like) {

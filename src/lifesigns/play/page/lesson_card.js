@@ -43,7 +43,7 @@ function Sheet({ lesson }) {
     <blockquote>${written(lesson.sentence)}</blockquote>
     ${paragraphs(written(lesson.text))}
     <${Guess} lesson=${lesson} guess=${guess} isTold=${isTold(outcome)} />
-    ${guess === null ? html`<p class="soft">${say("Guess first; then the run can start.")}</p>`
+    ${guess === null && !isTold(outcome) ? html`<p class="soft">${say("Guess first, then run the lesson.")}</p>`
       : html`<div class="actions"><button type="button" class="main" onClick=${() => runLesson(lesson)}>${say(isTold(outcome) ? "Run it again" : "Run the lesson")}</button></div>`}
     ${isTold(outcome) && html`<${Happened} lesson=${lesson} outcome=${outcome} guess=${guess} />`}
   `;

@@ -7,7 +7,7 @@ import { latest, show } from "./frames.js";
 import { fromHash, toHash } from "./hash.js";
 import { outcomeOf } from "./judged.js";
 import { lessonOf } from "./lesson_list.js";
-import { write } from "./setting_keys.js";
+import { HIDDEN, read, write } from "./setting_keys.js";
 import { wantsOf } from "./wants.js";
 
 const FRAME = 11; // milliseconds of computing in one of the screen's frames
@@ -47,7 +47,12 @@ export function begin(start) {
 
 /** The settings of the networks that are shown. */
 export function settings({ setting, difference } = view()) {
-  return difference ? [setting, write(setting, difference.key, difference.value)] : [setting];
+  return difference ? [setting, differing(setting, difference)] : [setting];
+}
+
+/** The setting of the second network; `more` holds what a remedy of its own has changed. */
+function differing(setting, { key, value, more = [] }) {
+  return [{ key, value }, ...more].reduce((made, each) => write(made, each.key, each.value), setting);
 }
 
 /** Another value at a place of the setting; the training begins anew from the same seed. */
@@ -62,6 +67,20 @@ export async function change(key, value) {
 export function apply(setting) {
   choose({ setting, outcome: null });
   configure();
+}
+
+/** A remedy, in the network that has the finding; the other one stays as it is. */
+export async function mend(side, remedy) {
+  const mended = await ask("mended", { side, remedy });
+  if (side === 0) return apply(mended);
+  const { difference } = view();
+  const changed = Object.keys(remedy.change).map((key) => (key.startsWith(HIDDEN) ? HIDDEN : key));
+  const values = new Map((difference.more ?? []).map(({ key, value }) => [key, value]));
+  for (const key of changed) values.set(key, read(mended, key));
+  const value = values.get(difference.key) ?? difference.value;
+  values.delete(difference.key);
+  const more = [...values].map(([key, value]) => ({ key, value })).filter(({ key, value }) => value !== read(view().setting, key));
+  compare({ key: difference.key, value, more });
 }
 
 /** A second network that differs in one control; null for none. */
@@ -108,17 +127,39 @@ export async function runLesson(lesson) {
     if (view().stamp !== stamp || !view().isRunning) return choose({ isTeaching: false });
     if (!matchMedia("(prefers-reduced-motion: reduce)").matches) await until(started + 16);
   }
+  choose({ isTeaching: false });
+  await tell(lesson);
+}
+
+/** Pauses, takes a lesson's numbers, and says what happened. */
+async function tell(lesson) {
+  const { stamp } = view();
+  choose({ isRunning: false });
   await send("look");
   const { values } = await ask("measure", { numbers: lesson.numbers });
-  choose({ isTeaching: false });
-  if (view().stamp === stamp) choose({ isRunning: false, outcome: outcomeOf(lesson, values) });
+  if (view().stamp === stamp) choose({ outcome: outcomeOf(lesson, values) });
+}
+
+/** The open lesson while its end is still to come, and the steps until then. */
+function ahead() {
+  const lesson = view().outcome ? null : lessonOf(view().lesson);
+  const left = lesson ? lesson.steps - (latest()?.step ?? 0) : Infinity;
+  return left > 0 ? { lesson, left } : { lesson: null, left: Infinity };
+}
+
+/** So many steps; at the end of an open lesson it is told. */
+async function go(steps, more = {}) {
+  const { lesson, left } = ahead();
+  const { stamp } = view();
+  await send("advance", { steps: Math.min(steps, left), ...more });
+  if (lesson && view().stamp === stamp && latest()?.step === lesson.steps) await tell(lesson);
 }
 
 function until(time) {
   return new Promise((done) => setTimeout(done, Math.max(0, time - performance.now())));
 }
 
-/** Goes on until it is paused, or over. */
+/** Goes on until it is paused, or over, or an open lesson is at its last step. */
 export function run() {
   choose({ isRunning: true });
   before = performance.now();
@@ -134,7 +175,7 @@ export function pause() {
 /** So many steps at once. */
 export function advance(steps) {
   choose({ isRunning: false });
-  return send("advance", { steps });
+  return go(steps);
 }
 
 /** Back to a step, or forward again to one that was reached. */
@@ -224,14 +265,14 @@ function take(frame) {
 }
 
 function tick(now) {
-  if (!view().isRunning) return;
+  if (!view().isRunning || view().isTeaching) return;
   requestAnimationFrame(tick);
   const { speed } = view();
   due = Math.min(due + ((now - before) / 1000) * Math.min(speed, 1e6), speed);
   before = now;
-  if (asked) return;
+  if (asked || view().stamp !== view().version) return;
   const steps = speed === Infinity ? FASTEST : Math.floor(due);
   if (steps < 1) return;
   if (speed !== Infinity) due -= steps;
-  send("advance", { steps, budget: FRAME });
+  go(steps, { budget: FRAME });
 }

@@ -51,7 +51,7 @@ function Forward({ layer: { layer, z, a }, made, sample }) {
   const { units, activation } = made.structure.layers[layer];
   const rows = z.length / (a.length / units);
   const f = layer === made.structure.layers.length - 1 && activation === "identity" ? "z" : title(activation);
-  return html`<section><h3>2 · ${say("Forward")} <small>${layerName(layer, made)}, f = ${f}</small></h3>
+  return html`<section><h3>2 · ${say("Forward")} <small>${say("{}, {}", layerName(layer, made), `f = ${f}`)}</small></h3>
     <${Table} head=${["", ...unitNames(rows)]} rows=${[["z = W·a + b", rowOf(z, sample, rows)], ["a = f(z)", rowOf(a, sample, units)]]} /></section>`;
 }
 
@@ -76,7 +76,8 @@ function Update({ terms, made, unit }) {
   const width = before.length;
   const row = Math.min(unit.unit, biases.before.length - 1);
   const of = (name) => [...rowOf(weights[name], row, width).slice(0, MOST - 1), biases[name][row]];
+  const rate = say("rate {}", precise(terms.rate));
   const head = ["", ...before.slice(0, MOST - 1), say("bias")];
-  return html`<section><h3>5 · ${say("Update")} <small>${layerName(layer, made)}, ${say("unit {}", row + 1)}; ${say("rate {}", precise(terms.rate))}${terms.clipped < 1 ? `, ${say("gradient × {} by clipping", precise(terms.clipped))}` : ""}</small></h3>
+  return html`<section><h3>5 · ${say("Update")} <small>${say("{}, {}", layerName(layer, made), say("unit {}", row + 1))}${say("; {}", terms.clipped < 1 ? say("{}, {}", rate, say("gradient × {} by clipping", precise(terms.clipped))) : rate)}</small></h3>
     <${Table} head=${head} rows=${[[say("weight before"), of("before")], ["∂L/∂w", of("gradient")], [say("change"), of("change")], [say("weight after"), of("after")]]} /></section>`;
 }

@@ -44,7 +44,7 @@ export function Switches() {
         ${language === "zh" ? "English" : "中文"}
       </button>
       <button type="button" class="theme" onClick=${() => choose({ theme: next })}>
-        ${say("Colours")}: ${say(theme)}
+        ${say("{}: {}", say("Colours"), say(theme))}
       </button>
     </div>
   `;
