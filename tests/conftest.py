@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from lifesigns import records
 
 collect_ignore_glob = ["*conftest.py"]  # they hold no doctests, and their names would clash
-pytest_plugins = ["forked", "pytester", "sampling"]
+pytest_plugins = ["chromium", "forked", "pytester", "sampling"]
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background job
     signal.signal(signal.SIGINT, signal.default_int_handler)

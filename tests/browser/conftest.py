@@ -3,9 +3,6 @@
 from contextlib import ExitStack
 
 import pytest
-from chromium import chromium
-
-__all__ = ["chromium"]
 
 
 @pytest.fixture

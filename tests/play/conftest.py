@@ -3,11 +3,8 @@
 import json
 
 import pytest
-from chromium import chromium
 
 from lifesigns.report.page.linker import exports, link
-
-__all__ = ["chromium"]
 
 ENTRY = "tests.js"
 

@@ -91,8 +91,8 @@ class _Proving:
         while choice is not None:
             pairs = tuple(self._paired(choice, needed))
             put.append((choice, pairs, needed))
-            if _wealth(pairs) >= needed:
-                break
+            if _wealth(pairs) >= needed or all(pair.is_won for pair in pairs):
+                break  # proved, or as good as the pairs allow
             self._pass_over(choice, pairs)
             needed *= 2
             choice = self._choice()
