@@ -289,3 +289,11 @@ def test_a_wrong_target_is_explained(tmp_path, target, message):
 
     with pytest.raises(UsageError, match=message):
         check_file(target.format(file=file))
+
+
+def test_a_network_in_the_place_of_a_factory_is_said_to_be_one(tmp_path):
+    file = tmp_path / "made.py"
+    file.write_text("import torch\nm = torch.nn.Linear(2, 1)\n")
+
+    with pytest.raises(UsageError, match="m is a network; expected a function returning"):
+        check_file(f"{file}:m")

@@ -3,6 +3,8 @@
 import pytest
 
 from lifesigns._ranks import MOST, Rank, rank_here
+from lifesigns.records import RunInfo
+from lifesigns.watch import Watcher
 
 
 @pytest.mark.parametrize(
@@ -24,3 +26,15 @@ def test_numbers_that_are_none_of_a_process_are_those_of_one_alone(
     monkeypatch.setenv("WORLD_SIZE", world)
 
     assert rank_here() == expected
+
+
+@pytest.mark.parametrize(
+    ("info", "name"), [(None, "x1-rank1.lifesigns"), (RunInfo("train.py"), "x1.lifesigns")]
+)
+def test_a_run_file_whose_name_was_decided_on_keeps_it(info, name, monkeypatch, tmp_path):
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+
+    Watcher(save=tmp_path / "x1.lifesigns", info=info).detach()
+
+    assert [path.name for path in tmp_path.glob("*.lifesigns")] == [name]

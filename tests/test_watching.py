@@ -180,3 +180,58 @@ def test_a_mistake_in_the_settings_is_said_and_an_argument_goes_before_them(tmp_
     with pytest.raises(UsageError, match="Did you mean dead-units"):
         lifesigns.watch()
     lifesigns.watch(ignore=["OPT"]).detach()
+
+
+class Drawing:
+    """A tracker that draws random numbers of torch."""
+
+    def numbers(self, step, numbers):
+        torch.randn(4)
+
+    def finding(self, finding):
+        torch.randn(4)
+
+    def end(self, report):
+        torch.randn(4)
+
+
+def drawn(**watching):
+    """Random numbers of a training."""
+    torch.manual_seed(0)
+    net = torch.nn.Linear(4, 2)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with lifesigns.watch(net, optimizer, every=1, **watching):
+        for _ in range(4):
+            optimizer.zero_grad()
+            net(torch.randn(8, 4)).square().mean().backward()
+            optimizer.step()
+    return torch.cat([net.weight.flatten(), torch.randn(3)])
+
+
+def test_a_tracker_that_draws_random_numbers_changes_nothing():
+    assert torch.equal(drawn(), drawn(log_to=[Drawing()]))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"log_to": None},
+        {"log_to": Drawing()},
+        {"log_to": "runs"},
+        {"stop_on": 5},
+        {"stop_on": [["error"]]},
+        {"save": 5},
+        {"save": b"run"},
+    ],
+    ids=str,
+)
+def test_what_is_of_another_type_is_refused_in_words(wrong):
+    (name,) = wrong
+    with pytest.raises(UsageError, match=f"{name}=.*: expected"):
+        lifesigns.watch(**wrong)
+
+
+def test_words_to_stop_on_may_have_blanks_between_them():
+    watcher = lifesigns.watch(stop_on="warning, dead-units")
+
+    assert watcher.detach().findings == ()

@@ -67,12 +67,13 @@ class Watcher:
         log_to: Iterable[Log] = (),
     ) -> None:
         _check_arguments(model, every, budget, on_finding)
+        _check_outlets(save, log_to)
         optimizers = _as_optimizers(optimizer)
         stop = None if stop_on is None else Stop(stop_on)
         self._run = run = WatchedRun(
             info or _info(),
             selection or Selection(),
-            None if save is None else _placed(Path(save)),
+            None if save is None else _placed(Path(save), is_final=info is not None),
             on_snapshot=on_snapshot,
             on_cycle=on_cycle,
             on_finding=on_finding,
@@ -215,8 +216,10 @@ def watch(
     return watcher
 
 
-def _placed(save: Path) -> Path:
+def _placed(save: Path, *, is_final: bool) -> Path:
     """Each process has a run file of its own; the first says so where the user did not."""
+    if is_final:
+        return save
     path, rank = placed(save), rank_here()
     if rank is not None and rank.number == 0 and path != save and PLACE not in str(save):
         say(f"{rank.world} processes train together, and each saves its own run: {path}, …")
@@ -239,6 +242,15 @@ def _check_arguments(
         raise UsageError(f"budget={budget!r}: expected a share of the training time, such as 0.01")
     if on_finding is not None and not callable(on_finding):
         raise UsageError(f"on_finding={on_finding!r}: expected a function that takes a Finding")
+
+
+def _check_outlets(save: object, log_to: object) -> None:
+    if not (save is None or isinstance(save, str | Path)):
+        raise UsageError(f"save={save!r}: expected the path of a run file")
+    if isinstance(log_to, str) or not isinstance(log_to, Iterable):
+        raise UsageError(
+            f"log_to={log_to!r}: expected a list of trackers, such as [TensorBoardLog('runs')]"
+        )
 
 
 def _is(value: object, kind: type) -> bool:

@@ -37,20 +37,32 @@ class Stop:
     """
 
     def __init__(self, words: str | Iterable[str]) -> None:
-        given = words.split(",") if isinstance(words, str) else list(words)
+        given = _words(words)
         named = {severity.value: WORSE[severity] for severity in Severity}
         self._severities = frozenset[Severity]().union(*(named.get(w, ()) for w in given))
         rules = [word for word in given if word not in named]
         self._rules = Selection.of(rules).select if rules else frozenset[str]()
         if not (self._severities or self._rules):
-            raise UsageError(
-                f"stop_on={words!r}: expected a severity (error, warning, note) or rules such as "
-                "'dead-units'"
-            )
+            raise _no_words(words)
         self.words = ", ".join(given)
 
     def __contains__(self, finding: Finding) -> bool:
         return finding.severity in self._severities or finding.rule in self._rules
+
+
+def _words(given: str | Iterable[str]) -> list[str]:
+    several = given.split(",") if isinstance(given, str) else given
+    words = list(several) if isinstance(several, Iterable) else [several]
+    if not all(isinstance(word, str) for word in words):
+        raise _no_words(given)
+    return [word.strip() for word in words]
+
+
+def _no_words(given: object) -> UsageError:
+    return UsageError(
+        f"stop_on={given!r}: expected a severity (error, warning, note) or rules such as "
+        "'dead-units'"
+    )
 
 
 class Looks:

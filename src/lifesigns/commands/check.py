@@ -98,6 +98,10 @@ def _made_by(target: str) -> tuple[nn.Module, tuple[Any, Any], LossFunction]:
     if not file.is_file():
         raise UsageError(f"{path}: no such file; expected a Python file with the function {name}")
     factory = getattr(_import(file), name, None)
+    if isinstance(factory, nn.Module):
+        raise UsageError(
+            f"{target} is a network; expected a function returning (model, batch, loss_fn)"
+        )
     if not callable(factory):
         raise UsageError(
             f"{path} has no function {name}; expected one returning (model, batch, loss_fn)"

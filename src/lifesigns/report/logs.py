@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
@@ -110,9 +111,13 @@ class Logs:
     def _each(self, tell: Callable[[Log], None]) -> None:
         """A tracker may draw random numbers, for the name of a file; the run's are as they were."""
         python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+        torch = sys.modules.get("torch")
+        state = torch and torch.get_rng_state()
         self._logs = [log for log in self._logs if self._tells(tell, log)]
         random.setstate(python)
         np.random.set_state(numpy)  # noqa: NPY002
+        if torch is not None:
+            torch.set_rng_state(state)
 
     def _tells(self, tell: Callable[[Log], None], log: Log) -> bool:
         try:
