@@ -223,7 +223,6 @@ def test_a_tracker_that_draws_random_numbers_changes_nothing():
         {"save": 5},
         {"save": b"run"},
     ],
-    ids=str,
 )
 def test_what_is_of_another_type_is_refused_in_words(wrong):
     (name,) = wrong

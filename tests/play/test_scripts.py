@@ -4,7 +4,7 @@ import csv
 import io
 
 import pytest
-from test_cases import RUN, close, repeated
+from test_shared_cases import RUN, close, repeated
 
 from lifesigns.lab.design.design import Design
 from lifesigns.nets.data import load
