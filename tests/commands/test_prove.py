@@ -126,7 +126,7 @@ def test_too_few_pairs_decide_nothing_and_nothing_is_written(script, project):
     assert done.returncode == 3, done.stdout + done.stderr
     assert "Nothing was written: only what is proved is." in done.stderr
     proof = json.loads(done.stdout)
-    assert (proof["conclusion"], proof["trainings"]) == ("undecided", 5)
+    assert (proof["conclusion"], proof["trainings"]) == ("undecided", 6)
     assert proof["repeats"] == "identical"
     assert files(project) == before
 
@@ -169,7 +169,7 @@ def test_a_dry_run_of_a_recorded_run_trains_nothing(script, project):
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("symmetric-units: ")
     assert "  1. initialise " in done.stdout
-    assert "12 trainings of " in done.stdout
+    assert "13 trainings of " in done.stdout
     assert "at most 14.\n" in done.stdout
     assert files(project) == before
 
