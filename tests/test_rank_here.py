@@ -3,8 +3,7 @@
 import pytest
 
 from lifesigns._ranks import MOST, Rank, rank_here
-from lifesigns.records import RunInfo
-from lifesigns.watch import Watcher
+from lifesigns.watch import Watcher, watch
 
 
 @pytest.mark.parametrize(
@@ -29,12 +28,12 @@ def test_numbers_that_are_none_of_a_process_are_those_of_one_alone(
 
 
 @pytest.mark.parametrize(
-    ("info", "name"), [(None, "x1-rank1.lifesigns"), (RunInfo("train.py"), "x1.lifesigns")]
+    ("begin", "name"), [(watch, "x1-rank1.lifesigns"), (Watcher, "x1.lifesigns")]
 )
-def test_a_run_file_whose_name_was_decided_on_keeps_it(info, name, monkeypatch, tmp_path):
+def test_the_front_door_decides_on_the_name_of_a_run_file(begin, name, monkeypatch, tmp_path):
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setenv("WORLD_SIZE", "2")
 
-    Watcher(save=tmp_path / "x1.lifesigns", info=info).detach()
+    begin(save=tmp_path / "x1.lifesigns").detach()
 
     assert [path.name for path in tmp_path.glob("*.lifesigns")] == [name]

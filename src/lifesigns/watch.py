@@ -20,7 +20,7 @@ from lifesigns._watching.project import selected, settings_here
 from lifesigns._watching.run import WatchedRun, outcome_of, say
 from lifesigns.record import Recorder
 from lifesigns.records import Finding, RunInfo, Snapshot, Trace
-from lifesigns.report import Log, Logs, Report
+from lifesigns.report import Log, Report
 from lifesigns.rules import Selection
 
 __all__ = ["Watcher", "outcome_of", "watch"]
@@ -38,7 +38,7 @@ class Watcher:
         optimizer: One or several.
         every: Record each N-th step.
         budget: Share of the training time.
-        save: A run file.
+        save: A run file; each of several processes needs one of its own.
         strict: Raise the recorder's own failures.
         info: Where the trace comes from.
         selection: Which rules are asked.
@@ -66,19 +66,17 @@ class Watcher:
         stop_on: str | Iterable[str] | None = None,
         log_to: Iterable[Log] = (),
     ) -> None:
-        _check_arguments(model, every, budget, on_finding)
-        _check_outlets(save, log_to)
         optimizers = _as_optimizers(optimizer)
         stop = None if stop_on is None else Stop(stop_on)
         self._run = run = WatchedRun(
             info or _info(),
             selection or Selection(),
-            None if save is None else _placed(Path(save), is_final=info is not None),
+            None if save is None else Path(save),
             on_snapshot=on_snapshot,
             on_cycle=on_cycle,
             on_finding=on_finding,
             stop=stop,
-            logs=Logs(log_to),
+            logs=log_to,
         )
         recorder = Recorder(
             model,
@@ -196,6 +194,7 @@ def watch(
         every, budget = settings.every, settings.budget
     budget = BUDGET if budget is None else budget
     _check_arguments(model, every, budget, on_finding)
+    _check_outlets(save, log_to)
     optimizers, selection = _as_optimizers(optimizer), selected(settings, select, ignore)
     if model is not None:
         free(model)
@@ -204,7 +203,7 @@ def watch(
         optimizers,
         every=every,
         budget=budget,
-        save=save,
+        save=None if save is None else _placed(Path(save)),
         strict=strict,
         selection=selection,
         on_finding=on_finding,
@@ -216,10 +215,8 @@ def watch(
     return watcher
 
 
-def _placed(save: Path, *, is_final: bool) -> Path:
+def _placed(save: Path) -> Path:
     """Each process has a run file of its own; the first says so where the user did not."""
-    if is_final:
-        return save
     path, rank = placed(save), rank_here()
     if rank is not None and rank.number == 0 and path != save and PLACE not in str(save):
         say(f"{rank.world} processes train together, and each saves its own run: {path}, …")

@@ -61,7 +61,7 @@ dist.destroy_process_group()
 """
 
 FORKING = """
-import gc, json, os, runpy, socket, sys
+import gc, json, os, runpy, signal, socket, sys
 import lifesigns.cli, lifesigns.commands.run, lifesigns.watch
 import torch, torch._dynamo, torch.distributed.fsdp, torch.distributed.device_mesh
 from lifesigns.commands._run import meeting
@@ -81,6 +81,7 @@ for line in iter(sys.stdin.readline, ""):
             for number, name in enumerate(("stdout", "stderr"), 1):
                 flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC
                 os.dup2(os.open(f"{folder}/{name}{rank}", flags), number)
+            signal.alarm(300)  # one that hangs is to fail, and not to hold up all that follow
             os.chdir(folder)
             os.environ.update(told, RANK=str(rank), LOCAL_RANK=str(rank))
             if arguments[0] == "run":
@@ -88,7 +89,10 @@ for line in iter(sys.stdin.readline, ""):
                 runpy.run_module("lifesigns", run_name="__main__", alter_sys=True)
             else:
                 sys.argv = arguments
-                runpy.run_path(arguments[0], run_name="__main__")
+                held = runpy.run_path(arguments[0], run_name="__main__")
+                sys.stdout.flush()
+                os._exit(0)  # torch may wait for ever where the network of DDP is freed: its thread
+                # of gloo wants the interpreter, and the interpreter waits for that thread
             sys.exit()
     ended = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
     print(json.dumps(ended), flush=True)

@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from lifesigns.evidence.sites import counted
 from lifesigns.locale.spoken import said_in, shown_in, spoken
 from lifesigns.record import Recorder
 from lifesigns.records import Quantity, RunInfo, Snapshot, Trace
-from lifesigns.report import Logs, Report
+from lifesigns.report import Log, Logs, Report
 from lifesigns.rules import Selection
 
 VERDICT = frozenset({Quantity.LOSS})
@@ -53,12 +53,12 @@ class WatchedRun:
         on_cycle: Callable[[int], None] | None = None,
         on_finding: OnFinding | None = None,
         stop: Stop | None = None,
-        logs: Logs | None = None,
+        logs: Iterable[Log] = (),
     ) -> None:
         self._info, self._selection, self._process = info, selection, os.getpid()
         self.file = None if save is None else RunFile(save, info)
         self._on_snapshot, self._on_cycle = on_snapshot, on_cycle
-        self._logs = logs or Logs(())
+        self._logs = Logs(logs)
         if self._logs:
             on_finding = self._logs.before(on_finding)
         looks = on_finding is not None or stop is not None

@@ -45,10 +45,7 @@ def sin(x: ArrayLike) -> Floats:
         x: Finite, of any shape.
     """
     within = _within(x)
-    square, total = within * within, np.ones_like(within)
-    for k in range(TRIG_TERMS, 0, -1):
-        total = 1 - (total * square) / (2 * k * (2 * k + 1))
-    return within * total
+    return within * _series(within, 1)
 
 
 def cos(x: ArrayLike) -> Floats:
@@ -57,10 +54,14 @@ def cos(x: ArrayLike) -> Floats:
     Args:
         x: Finite, of any shape.
     """
-    within = _within(x)
+    return _series(_within(x), -1)
+
+
+def _series(within: Floats, beside: int) -> Floats:
+    """Taylor's series; its k-th term is the one before times x² / (2k · (2k + `beside`))."""
     square, total = within * within, np.ones_like(within)
     for k in range(TRIG_TERMS, 0, -1):
-        total = 1 - (total * square) / (2 * k * (2 * k - 1))
+        total = 1 - (total * square) / (2 * k * (2 * k + beside))
     return total
 
 

@@ -11,7 +11,6 @@ import numpy as np
 
 from lifesigns.records import Finding, Snapshot
 from lifesigns.report._report import Report
-from lifesigns.report.series import LayerSeries
 
 
 class Log(Protocol):
@@ -52,7 +51,10 @@ class Logs:
 
     def __init__(self, logs: Iterable[Log]) -> None:
         self._logs = list(logs)
-        self._series = LayerSeries()
+        if self._logs:
+            from lifesigns.report.series import LayerSeries  # and the page: only who logs needs it
+
+            self._series = LayerSeries()
         self._told: set[tuple[str, str]] = set()
         self.failures: tuple[str, ...] = ()
         """What failed, for the coverage line."""

@@ -49,8 +49,7 @@ def assert_can_learn(
         >>> batch = torch.randn(8, 4), torch.randint(0, 3, (8,))
         >>> assert_can_learn(net, batch, torch.nn.functional.cross_entropy)
         Traceback (most recent call last):
-        AssertionError: may not learn as it stands: 1 warning
-        ...
+        AssertionError: may not learn as it stands: 1 warning...
     """
     __tracebackhide__ = True
     from lifesigns._watching.project import selected, settings_here
