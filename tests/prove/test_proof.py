@@ -8,12 +8,14 @@ import pytest
 
 from lifesigns.prove.arm import Arm, Program
 from lifesigns.prove.arms import Arms
+from lifesigns.prove.candidates import Candidate
 from lifesigns.prove.copies import CannotRun
 from lifesigns.prove.proof import Conclusion, Limits, Plan
 from lifesigns.prove.proving import planned, prove
 from lifesigns.prove.sandbox import Outcome
 from lifesigns.prove.scores import Measure
 from lifesigns.prove.treatment import Treatment
+from lifesigns.remedies.clip_gradient import ClipGradient
 from lifesigns.remedies.scale_rate import ScaleRate
 
 LIMITS = Limits(tries=3, pairs=5)
@@ -290,6 +292,22 @@ def test_the_remedy_after_the_first_that_cures_is_taken_where_it_is_clearly_bett
 
     assert [one.cures for one in proof.tries] == [True, True]
     assert proof.choice is proof.tries[taken]
+
+
+def test_more_of_the_remedy_that_cures_is_tried_as_long_as_that_is_better():
+    scores = {0.1: 0.5, 0.01: 0.7, 0.001: 0.9, 1e-4: 0.9, 1e-5: 0.99}
+    edits = [ScaleRate(0.1), ClipGradient(1.0), *map(ScaleRate, (0.01, 0.001, 1e-4, 1e-5))]
+
+    def told(one, _times):
+        score = scores.get(getattr(one.edit, "factor", 0), 0.0)
+        return made.arm(score, losses=[1.0 + 0.01 * one.shift] * 30)
+
+    script = Script(told)
+    found = tuple(Candidate(made.finding(), edit) for edit in edits)
+    proof = prove(script, dataclasses.replace(plan(), candidates=found), Limits(), str)
+
+    assert [one.candidate.edit.factor for one in proof.tries] == [0.1, 0.01, 0.001, 1e-4]
+    assert proof.choice is proof.tries[2]
 
 
 def test_a_remedy_that_takes_too_long_does_not_cure():

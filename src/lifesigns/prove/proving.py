@@ -80,7 +80,7 @@ class _Proving:
         self._every = max(1, plan.trace.steps // RECORDED)
         self._same, twins = self._repeated()
         self._measure, self._faulty = _measured(plan.measure, twins)
-        self._candidates = plan.candidates[: limits.tries]
+        self._left = list(plan.candidates[: limits.tries])
         self._tries: list[Try] = []
         self._known: list[tuple[Treatment, Arm]] = []
 
@@ -112,13 +112,28 @@ class _Proving:
         self._tries[self._tries.index(choice)] = replace(choice, shortcoming=reason)
 
     def _choice(self) -> Try | None:
-        """The first remedy that cures, or the one after it if that is clearly better."""
-        for candidate in self._candidates[len(self._tries) :]:
-            self._tries.append(self._tried(candidate))
-            if any(known.cures for known in self._tries[:-1]):
+        """The first remedy that cures, or one after it that is clearly better.
+
+        One more is tried: more of the same where that is possible, as long as it pays.
+        """
+        best = self._best()
+        while self._left:
+            more = self._more_of(best)
+            self._tries.append(self._tried(more or self._left[0]))
+            before, best = best, self._best()
+            if before is not None and (best is before or not self._more_of(best)):
                 break
+        return best
+
+    def _best(self) -> Try | None:
         cures = [known for known in self._tries if known.cures]
         return cures[self._measure.preferred([c.scored.score for c in cures])] if cures else None
+
+    def _more_of(self, tried: Try | None) -> Candidate | None:
+        """The next remedy that changes the same as one that cures, and more of it."""
+        if tried is None:
+            return None
+        return next((one for one in self._left if one.edit.exceeds(tried.candidate.edit)), None)
 
     def _repeated(self) -> tuple[Identity, list[Arm]]:
         """Trains without a remedy; twice where once does not repeat the recorded run to the bit."""
@@ -137,9 +152,10 @@ class _Proving:
 
     def _tried(self, candidate: Candidate) -> Try:
         """One training with a remedy, on the script's own seed."""
+        self._left.remove(candidate)
         number = len(self._tries) + 1
         self._say(f"Remedy {number}, {candidate.details}, for {candidate.finding.rule}.")
-        later = [one.treatment(0) for one in self._candidates[number:]]
+        later = [one.treatment(0) for one in self._left]
         (arm,) = self._trained([candidate.treatment(0)], later)
         scored = Scored.of(arm, self._measure)
         reason = shortcoming(self._measure, candidate.finding.rule, self._faulty, scored)

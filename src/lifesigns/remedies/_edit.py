@@ -112,6 +112,14 @@ class Edit(ABC):
         except Refused as reason:
             return Refusal(str(reason))
 
+    def exceeds(self, other: Edit) -> bool:
+        """Whether it is the same change, and more of it.
+
+        Args:
+            other: Any edit.
+        """
+        return False
+
     @abstractmethod
     def _applied(self, run: LiveRun) -> AbstractContextManager[Any]:
         """As `apply`, with `Refused` raised."""
