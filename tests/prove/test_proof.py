@@ -80,7 +80,9 @@ def test_it_is_said_what_goes_on():
 
     assert said[0] == "Training without a remedy: does it repeat?"
     assert said[2] == "Remedy 1: no better by more than the margin."
-    assert said[3] == "Remedy 2, scale-rate factor=0.1, for rate-too-high."
+    assert said[3] == (
+        "Remedy 2, scale-rate factor=0.1, for rate-too-high; if it cures, proved in about 0 s."
+    )
     assert said[-1] == "Pair 5: won; the e-value is 24.8."
 
 

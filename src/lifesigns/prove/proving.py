@@ -154,7 +154,10 @@ class _Proving:
         """One training with a remedy, on the script's own seed."""
         self._left.remove(candidate)
         number = len(self._tries) + 1
-        self._say(f"Remedy {number}, {candidate.details}, for {candidate.finding.rule}.")
+        pairs = min(pairs_needed(()), self._limits.pairs)
+        seconds = self._takes(1 + min(1, len(self._left)) + 2 * pairs)
+        asked = f"{candidate.details}, for {candidate.finding.rule}"
+        self._say(f"Remedy {number}, {asked}; if it cures, proved in about {seconds:.0f} s.")
         later = [one.treatment(0) for one in self._left]
         (arm,) = self._trained([candidate.treatment(0)], later)
         scored = Scored.of(arm, self._measure)
@@ -181,8 +184,12 @@ class _Proving:
 
     def _ahead(self, pairs: int) -> str:
         """How long it takes until it is proved, if the next pairs are won."""
-        seconds = 2 * pairs * self._arms.seconds / self._arms.trainings / self._arms.jobs
+        seconds = self._takes(2 * pairs)
         return f"proved after {counted(pairs, 'more win')}, in about {seconds:.0f} s"
+
+    def _takes(self, trainings: int) -> float:
+        """About how many seconds further trainings take."""
+        return trainings * self._arms.seconds / self._arms.trainings / self._arms.jobs
 
     def _pair(self, seed: int, last: int, tried: Try) -> Pair:
         """One pair; others up to the last seed are likely to follow."""
