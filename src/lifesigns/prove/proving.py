@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lifesigns.evidence.sites import counted
+from lifesigns.evidence.sites import counted, listed
 from lifesigns.prove.arm import Arm
 from lifesigns.prove.arms import Arms, seconds_to_start
 from lifesigns.prove.betting import FUTILE, PROVED, is_settled, pairs_needed, wealth
@@ -23,6 +23,7 @@ from lifesigns.prove.proof import Conclusion, Limits, Pair, Plan, Proof, Try
 from lifesigns.prove.scores import RECORDED, Measure, Scored, shortcoming
 from lifesigns.prove.treatment import Treatment
 from lifesigns.records import Trace
+from lifesigns.report.verdict import alarms
 from lifesigns.rules import judge
 
 NOISE = 3.0
@@ -80,7 +81,7 @@ class _Proving:
         self._every = max(1, plan.trace.steps // RECORDED)
         self._same, twins = self._repeated()
         self._measure, self._faulty = _measured(plan.measure, twins)
-        self._left = list(plan.candidates[: limits.tries])
+        self._left = self._remedies(_trace(twins[0]))[: limits.tries]
         self._tries: list[Try] = []
         self._known: list[tuple[Treatment, Arm]] = []
 
@@ -149,6 +150,19 @@ class _Proving:
                 "proved; lifesigns rerun says where it parts from the recorded run."
             )
         return found, twins
+
+    def _remedies(self, trace: Trace) -> list[Candidate]:
+        """Those of the plan; what is found only where more steps are recorded comes before them."""
+        plan = self._plan
+        known = {finding.rule for finding in alarms(plan.findings)}
+        findings = alarms(judge(trace))
+        new = dict.fromkeys(each.rule for each in findings if each.rule not in known)
+        if not new:
+            return list(plan.candidates)
+        self._say(f"Where more steps are recorded, it shows {listed(list(new))} as well.")
+        found = candidates(plan.program, trace, findings)
+        edits = [candidate.edit for candidate in found]
+        return [*found, *(one for one in plan.candidates if one.edit not in edits)]
 
     def _tried(self, candidate: Candidate) -> Try:
         """One training with a remedy, on the script's own seed."""
