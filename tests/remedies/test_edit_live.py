@@ -89,6 +89,7 @@ EVERY = [
     SwapLoss("mse_loss", "binary_cross_entropy"),
     MatchShapes((1,), ()),
     MeanReduction(),
+    Minimise("loss"),
 ]
 
 
@@ -259,6 +260,20 @@ def test_the_optimizer_goes_down(run):
 
     assert not upward.param_groups[0]["maximize"]
     assert isinstance(Minimise().apply(run), Refusal)
+
+
+def test_a_negated_loss_goes_down_whichever_way_it_is_differentiated(run):
+    x, y = batch()
+
+    with Minimise("loss").apply(run):
+        (-F.mse_loss(run.model(x), y)).backward(retain_graph=True)
+        torch.autograd.backward(-F.mse_loss(run.model(x), y))
+    found = [p.grad.clone() for p in run.model.parameters()]
+    run.optimizer.zero_grad()
+    (2 * F.mse_loss(run.model(x), y)).backward()
+
+    expected = [p.grad for p in run.model.parameters()]
+    assert all(torch.allclose(a, b) for a, b in zip(found, expected, strict=True))
 
 
 def test_gradients_do_not_pile_up(run):

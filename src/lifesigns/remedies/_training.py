@@ -143,13 +143,23 @@ def loss_called(script: Script, operations: Iterable[str]) -> cst.Call:
         script: Where it is looked for.
         operations: Names in `torch.nn.functional`; one of them.
     """
+    return one(loss_calls(script, operations), "call of the loss", script)
+
+
+def loss_calls(script: Script, operations: Iterable[str]) -> list[cst.Call]:
+    """The calls that compare output and target, as a function or as a module's object.
+
+    Args:
+        script: Where they are looked for.
+        operations: Names in `torch.nn.functional`.
+    """
     operations = tuple(operations)
     functions = script.calls_to(*(f"torch.nn.functional.{name}" for name in operations))
     classes = {module_name(name) for name in operations}
     built = list(script.calls(lambda c: script.name(c) in classes))
     objects = {target for call in built if (target := _maybe_target(script, call))}
     called = script.calls(lambda c: script.text(c.func) in objects or c.func in built)
-    return one(trained(script, [*functions, *called]), "call of the loss", script)
+    return trained(script, [*functions, *called])
 
 
 def loss_named(script: Script, operation: str) -> list[cst.Call]:
