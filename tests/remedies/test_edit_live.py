@@ -386,9 +386,13 @@ def test_a_flat_target_meets_each_output_once(run):
             nn.MSELoss()(output, target),
             ((output - target) ** 2).mean(),
             ((target - output) ** 2).mean(),
+            (output.neg() + target).square().mean(),
         ]
+        product, quotient = target * output, target / output
 
     assert torch.allclose(torch.stack(found), expected)
+    assert torch.equal(product, target * output.flatten())
+    assert torch.equal(quotient, target / output.flatten())
 
 
 def test_a_sum_becomes_a_mean_and_a_mean_stays(run):

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from torch import optim
 
 from lifesigns.remedies._refusal import Refused
-from lifesigns.remedies._script import Script, argument, cst, one
+from lifesigns.remedies._script import Node, Script, argument, cst, one
 from lifesigns.remedies._sites import assigned
 from lifesigns.remedies._torch_names import LOSSES, module_name
 
@@ -173,18 +173,18 @@ def loss_named(script: Script, operation: str) -> list[cst.Call]:
     return trained(script, script.calls_to(*names))
 
 
-def trained(script: Script, calls: list[cst.Call]) -> list[cst.Call]:
+def trained(script: Script, nodes: list[Node]) -> list[Node]:
     """Those outside of `with torch.no_grad()`, where a program only evaluates.
 
     Args:
-        script: Holds the calls.
-        calls: Any.
+        script: Holds the nodes.
+        nodes: Any.
     """
-    return [call for call in calls if not _evaluates(script, call)]
+    return [node for node in nodes if not _evaluates(script, node)]
 
 
-def _evaluates(script: Script, call: cst.Call) -> bool:
-    items = [i for n in script.around(call) if isinstance(n, cst.With) for i in n.items]
+def _evaluates(script: Script, node: cst.CSTNode) -> bool:
+    items = [i for n in script.around(node) if isinstance(n, cst.With) for i in n.items]
     return any("no_grad" in script.text(i) or "inference_mode" in script.text(i) for i in items)
 
 
