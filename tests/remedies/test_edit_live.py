@@ -16,6 +16,7 @@ from lifesigns.remedies.initialise import Initialise
 from lifesigns.remedies.insert_activation import InsertActivation
 from lifesigns.remedies.insert_norm import InsertNorm
 from lifesigns.remedies.insert_residual import InsertResidual
+from lifesigns.remedies.log_input import LogInput
 from lifesigns.remedies.match_shapes import MatchShapes
 from lifesigns.remedies.mean_reduction import MeanReduction
 from lifesigns.remedies.minimise import Minimise
@@ -90,6 +91,7 @@ EVERY = [
     MatchShapes((1,), ()),
     MeanReduction(),
     Minimise("loss"),
+    LogInput("kl_div"),
 ]
 
 
@@ -374,6 +376,27 @@ def test_another_loss_is_computed_of_the_same_arguments(run):
 
     assert found == [F.binary_cross_entropy(output, target)] * 2
     assert other == F.l1_loss(output, target)
+
+
+def test_losses_of_logarithms_get_some(run):
+    logits, wanted = torch.randn(8, 3), torch.rand(8, 3).softmax(1)
+    text, sizes = torch.ones(1, 2).long(), (torch.tensor([8]), torch.tensor([2]))
+    log_p = logits.log_softmax(1)
+
+    with LogInput("kl_div").apply(run), LogInput("ctc_loss", logits=True).apply(run):
+        divergence = nn.KLDivLoss(reduction="sum")(logits.softmax(1), wanted)
+        alignment = F.ctc_loss(
+            log_probs=logits.unsqueeze(1),
+            targets=text,
+            input_lengths=sizes[0],
+            target_lengths=sizes[1],
+        )
+    with LogInput("poisson_nll_loss").apply(run):
+        counts = nn.PoissonNLLLoss()(wanted, wanted)
+
+    assert torch.allclose(divergence, F.kl_div(log_p, wanted, reduction="sum"))
+    assert torch.allclose(alignment, F.ctc_loss(log_p.unsqueeze(1), text, *sizes))
+    assert counts == F.poisson_nll_loss(wanted, wanted, log_input=False)
 
 
 def test_a_flat_target_meets_each_output_once(run):

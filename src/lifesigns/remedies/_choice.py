@@ -28,7 +28,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "gain-mismatch": ("initialise", "swap-activation", "insert-norm"),
     "gradients-pile-up": ("zero-grad",),
     "linear-collapse": ("insert-activation",),
-    "logits-as-probabilities": ("swap-loss", "insert-activation"),
+    "logits-as-probabilities": ("log-input", "swap-loss", "insert-activation"),
     "loss-diverges": ("scale-rate", "clip-gradient", "warm-up"),
     "loss-flat": (
         *("swap-activation", "initialise", "scale-rate", "insert-norm", "drop-less"),
@@ -40,7 +40,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "output-cannot-reach-target": ("drop-activation", "swap-loss", "standardise-targets"),
     "rate-too-high": ("scale-rate", "warm-up", "clip-gradient"),
     "rate-too-low": ("scale-rate", "train-longer"),
-    "rates-for-logarithms": ("drop-activation",),
+    "rates-for-logarithms": ("log-input", "drop-activation"),
     "saturated-units": ("swap-activation", "initialise", "scale-rate", "insert-norm"),
     "signal-blows-up": ("initialise", "swap-activation", "insert-norm"),
     "signal-fades": ("initialise", "swap-activation", "insert-norm", "insert-residual"),
