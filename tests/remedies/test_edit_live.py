@@ -23,6 +23,7 @@ from lifesigns.remedies.minimise import Minimise
 from lifesigns.remedies.optimize_all import OptimizeAll
 from lifesigns.remedies.scale_rate import ScaleRate
 from lifesigns.remedies.shuffle import Shuffle
+from lifesigns.remedies.softmax_dim import SoftmaxDim
 from lifesigns.remedies.standardise_inputs import StandardiseInputs
 from lifesigns.remedies.standardise_targets import StandardiseTargets
 from lifesigns.remedies.swap_activation import SwapActivation
@@ -92,6 +93,7 @@ EVERY = [
     MeanReduction(),
     Minimise("loss"),
     LogInput("kl_div"),
+    SoftmaxDim(site(":softmax#0")),
 ]
 
 
@@ -376,6 +378,19 @@ def test_another_loss_is_computed_of_the_same_arguments(run):
 
     assert found == [F.binary_cross_entropy(output, target)] * 2
     assert other == F.l1_loss(output, target)
+
+
+def test_a_softmax_runs_over_the_classes_as_module_and_in_calls():
+    model = nn.Sequential(nn.Linear(4, 3), nn.Softmax(dim=0))
+    x, _ = batch()
+    logits = model[0](x)
+
+    SoftmaxDim(site("1:softmax#0")).apply(LiveRun(model))
+    with SoftmaxDim(site(":log_softmax#0")).apply(LiveRun(model)):
+        made, outside = model(x), F.log_softmax(logits, 0)
+
+    assert torch.equal(made, logits.softmax(1))
+    assert torch.equal(outside, logits.log_softmax(1))
 
 
 def test_losses_of_logarithms_get_some(run):
