@@ -12,6 +12,7 @@ from lifesigns.records import Kind, Site
 from lifesigns.remedies import LiveRun, Refusal
 from lifesigns.remedies.clip_gradient import ClipGradient
 from lifesigns.remedies.drop_activation import DropActivation
+from lifesigns.remedies.hold_rate import HoldRate
 from lifesigns.remedies.initialise import Initialise
 from lifesigns.remedies.insert_activation import InsertActivation
 from lifesigns.remedies.insert_norm import InsertNorm
@@ -77,6 +78,7 @@ EVERY = [
     InsertResidual(("second",)),
     Initialise("he"),
     ScaleRate(0.1),
+    HoldRate(),
     WarmUp(5),
     ClipGradient(),
     ZeroGrad(),
@@ -224,6 +226,29 @@ def test_the_rate_is_scaled_in_each_step_and_a_schedule_does_not_see_it(run):
         torch.allclose(a, b)
         for a, b in zip(run.model.parameters(), plain.parameters(), strict=True)
     )
+
+
+@pytest.mark.parametrize(
+    ("schedule", "rate"),
+    [
+        (lambda o: torch.optim.lr_scheduler.ExponentialLR(o, 0.1), 0.1),
+        (lambda o: torch.optim.lr_scheduler.LambdaLR(o, lambda n: (n + 1) / 4000), 0.1),
+        (lambda o: torch.optim.lr_scheduler.OneCycleLR(o, 0.5, total_steps=9), 0.5),
+        (lambda o: o.param_groups[0].update(lr=1e-5), 0.1),
+    ],
+    ids=["a decay", "a rise", "a cycle", "by hand"],
+)
+def test_the_rate_is_held_at_what_it_was_meant_to_be(run, schedule, rate):
+    made, rates = schedule(run.optimizer), []
+
+    with HoldRate().apply(run):
+        run.optimizer.register_step_post_hook(lambda o, *_: rates.append(o.param_groups[0]["lr"]))
+        for _ in range(3):
+            step(run)
+            if made is not None:
+                made.step()
+
+    assert rates == [rate] * 3
 
 
 def test_a_warm_up_rises_as_linear_lr_does(run):

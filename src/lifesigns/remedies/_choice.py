@@ -32,14 +32,15 @@ EDITS: dict[str, tuple[str, ...]] = {
     "loss-diverges": ("scale-rate", "clip-gradient", "warm-up"),
     "loss-flat": (
         *("swap-activation", "initialise", "scale-rate", "insert-norm", "drop-less"),
-        "train-longer",
+        *("hold-rate", "train-longer"),
     ),
     "loss-oscillates": ("scale-rate", "clip-gradient"),
     "non-finite-origin": ("swap-activation", "scale-rate", "clip-gradient", "initialise"),
     "one-sided-inputs": ("swap-activation", "insert-norm"),
     "output-cannot-reach-target": ("drop-activation", "swap-loss", "standardise-targets"),
+    "rate-ran-out": ("hold-rate",),
     "rate-too-high": ("scale-rate", "warm-up", "clip-gradient"),
-    "rate-too-low": ("scale-rate", "train-longer"),
+    "rate-too-low": ("hold-rate", "scale-rate", "train-longer"),
     "rates-for-logarithms": ("drop-activation",),
     "saturated-units": ("swap-activation", "initialise", "scale-rate", "insert-norm"),
     "signal-blows-up": ("initialise", "swap-activation", "insert-norm"),
@@ -118,7 +119,11 @@ def for_nothing_found(trace: Trace) -> list[tuple[Finding, Edit]]:
 
 
 def _evident(finding: Finding, trace: Trace) -> list[str]:
-    """What the graph itself convicts: no start and no rate tames an exponential hidden layer."""
+    """What the run itself convicts: a hidden exponential, which no start and no rate tames, and a
+    schedule that holds the rate down.
+    """
+    if finding.rule == "rate-too-low":
+        return ["hold-rate"]  # made only where there is such a schedule
     grows = any(site.operation == "exp" for site in hidden(trace))
     return ["swap-activation"] if grows and finding.rule in OF_SCALE else []
 
