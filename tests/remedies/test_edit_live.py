@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from lifesigns.records import Kind, Site
 from lifesigns.remedies import LiveRun, Refusal
+from lifesigns.remedies.batch_first import BatchFirst
 from lifesigns.remedies.clip_gradient import ClipGradient
 from lifesigns.remedies.drop_activation import DropActivation
 from lifesigns.remedies.hold_rate import HoldRate
@@ -79,6 +80,7 @@ EVERY = [
     Initialise("he"),
     ScaleRate(0.1),
     HoldRate(),
+    BatchFirst(),
     WarmUp(5),
     ClipGradient(),
     ZeroGrad(),
@@ -267,6 +269,28 @@ def test_a_warm_up_rises_as_linear_lr_does(run):
             schedule.step()
 
     assert rates == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda **first: nn.GRU(4, 6, **first),
+        lambda **first: nn.TransformerEncoder(
+            nn.TransformerEncoderLayer(4, 1, 8, 0.0, **first), 2, enable_nested_tensor=False
+        ),
+    ],
+    ids=["a recurrence", "attention"],
+)
+def test_a_layer_takes_the_first_axis_for_the_batch_wherever_it_is(run, make):
+    layer, told = make(), make(batch_first=True)
+    told.load_state_dict(layer.state_dict())
+    x = torch.randn(5, 3, 4)
+
+    with BatchFirst().apply(run):
+        given, expected = layer(x), told(x)
+
+    both = zip(given, expected, strict=True) if type(given) is tuple else [(given, expected)]
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in both)
 
 
 def test_the_gradient_is_cut_before_the_step(run):

@@ -42,6 +42,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "rate-too-high": ("scale-rate", "warm-up", "clip-gradient"),
     "rate-too-low": ("hold-rate", "scale-rate", "train-longer"),
     "rates-for-logarithms": ("drop-activation",),
+    "samples-mixed": ("batch-first",),
     "saturated-units": ("swap-activation", "initialise", "scale-rate", "insert-norm"),
     "signal-blows-up": ("initialise", "swap-activation", "insert-norm"),
     "signal-fades": ("initialise", "swap-activation", "insert-norm", "insert-residual"),
@@ -119,8 +120,9 @@ def for_nothing_found(trace: Trace) -> list[tuple[Finding, Edit]]:
 
 
 def _evident(finding: Finding, trace: Trace) -> list[str]:
-    """What the run itself convicts: a hidden exponential, which no start and no rate tames, and a
-    schedule that holds the rate down.
+    """What the run itself convicts.
+
+    A schedule that holds the rate down; a hidden exponential, which no start and no rate tames.
     """
     if finding.rule == "rate-too-low":
         return ["hold-rate"]  # made only where there is such a schedule
