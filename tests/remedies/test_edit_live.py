@@ -22,6 +22,7 @@ from lifesigns.remedies.match_shapes import MatchShapes
 from lifesigns.remedies.mean_reduction import MeanReduction
 from lifesigns.remedies.minimise import Minimise
 from lifesigns.remedies.optimize_all import OptimizeAll
+from lifesigns.remedies.reattach import Reattach
 from lifesigns.remedies.scale_rate import ScaleRate
 from lifesigns.remedies.shuffle import Shuffle
 from lifesigns.remedies.standardise_inputs import StandardiseInputs
@@ -87,6 +88,7 @@ EVERY = [
     TrainMode(),
     TrainParameters(("first.weight",)),
     OptimizeAll(),
+    Reattach(),
     Shuffle(),
     StandardiseInputs(4),
     StandardiseTargets(),
@@ -269,6 +271,64 @@ def test_a_warm_up_rises_as_linear_lr_does(run):
             schedule.step()
 
     assert rates == pytest.approx(expected)
+
+
+class Cut(nn.Module):
+    """Its body is cut off from its head in one of several ways."""
+
+    def __init__(self, how):
+        super().__init__()
+        self.body, self.head, self.how = nn.Linear(4, 8), nn.Linear(8, 1), how
+
+    def forward(self, x):
+        if self.how == "no_grad":
+            with torch.no_grad():
+                return self.head(self.body(x))
+        z = self.body(x)
+        assert len(z.detach().numpy()) == len(x)
+        return self.head({"detach": z.detach, "data": lambda: z.data}.get(self.how, lambda: z)())
+
+
+@pytest.mark.parametrize("how", ["detach", "data", "no_grad", "number"])
+def test_what_is_cut_off_gets_its_gradient(how):
+    model, (x, y) = Cut(how), batch()
+    whole = copy.deepcopy(model)
+    whole.how = ""
+    run = LiveRun(model, torch.optim.SGD(model.parameters(), lr=0.1))
+
+    with Reattach().apply(run):
+        loss = F.mse_loss(model(x), y)
+        loss = torch.tensor(loss.item(), requires_grad=True) if how == "number" else loss
+        loss.backward()
+        assert not loss.detach().requires_grad, "it was trained on already"
+        with torch.no_grad():
+            assert not model(x).requires_grad
+    F.mse_loss(whole(x), y).backward()
+
+    assert all(
+        torch.equal(a.grad, b.grad)
+        for a, b in zip(model.parameters(), whole.parameters(), strict=True)
+    )
+
+
+def test_a_state_that_goes_on_to_the_next_piece_is_detached_as_before():
+    cell = nn.GRUCell(4, 4)
+    run = LiveRun(cell, torch.optim.SGD(cell.parameters(), lr=0.1))
+    state, (x, _) = torch.zeros(64, 4), batch()
+
+    with Reattach().apply(run):
+        for _ in range(2):
+            state = cell(x, state.detach())
+            state = cell(x, state.detach())
+            state.sum().backward()
+
+    assert state.grad_fn is not None
+
+
+def test_networks_with_optimizers_of_their_own_stay_cut_off_from_each_other(run):
+    refusal = Reattach().apply(LiveRun(run.model, run.optimizer, others=(run.optimizer,)))
+
+    assert isinstance(refusal, Refusal)
 
 
 @pytest.mark.parametrize(
