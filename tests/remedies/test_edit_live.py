@@ -13,6 +13,7 @@ from lifesigns.remedies import LiveRun, Refusal
 from lifesigns.remedies.batch_first import BatchFirst
 from lifesigns.remedies.clip_gradient import ClipGradient
 from lifesigns.remedies.drop_activation import DropActivation
+from lifesigns.remedies.guard_domain import GuardDomain
 from lifesigns.remedies.hold_rate import HoldRate
 from lifesigns.remedies.initialise import Initialise
 from lifesigns.remedies.insert_activation import InsertActivation
@@ -82,6 +83,8 @@ EVERY = [
     ScaleRate(0.1),
     HoldRate(),
     BatchFirst(),
+    GuardDomain("sqrt"),
+    GuardDomain("exp"),
     WarmUp(5),
     ClipGradient(),
     ZeroGrad(),
@@ -271,6 +274,48 @@ def test_a_warm_up_rises_as_linear_lr_does(run):
             schedule.step()
 
     assert rates == pytest.approx(expected)
+
+
+EDGES = {
+    "sqrt": lambda x: x.abs().sqrt(),
+    "rsqrt": lambda x: torch.rsqrt(x.abs()),
+    "log": lambda x: torch.log(x.abs()),
+    "div": lambda x: 1 / x + x / x,
+    "acos": lambda x: (1 + x).acos(),
+    "softmax": lambda x: torch.where(x == 0, -torch.inf, x).softmax(dim=-1),
+}
+
+
+@pytest.mark.parametrize("operation", EDGES)
+def test_at_the_edge_of_a_domain_value_and_slope_are_finite_and_elsewhere_the_same(run, operation):
+    function = EDGES[operation]
+    edge = torch.zeros(2, 3, requires_grad=True)
+    inside = torch.full((2, 3), -0.5)
+
+    with GuardDomain(operation).apply(run):
+        value = function(edge)
+        value.sum().backward()
+        assert torch.allclose(function(inside), expected := EDGES[operation](inside))
+
+    assert torch.isfinite(value).all()
+    assert torch.isfinite(edge.grad).all()
+    assert torch.allclose(function(inside), expected)
+    assert not torch.isfinite(function(edge)).all() or operation in ("sqrt", "acos")
+
+
+def test_a_softmax_by_hand_and_its_logarithm_are_those_of_torch(run):
+    z = (1000 * torch.randn(8, 5)).requires_grad_()
+    at = torch.arange(8) % 5
+
+    with GuardDomain("exp").apply(run):
+        p = z.exp() / z.exp().sum(1, keepdim=True)
+        logs = [p.gather(1, at.unsqueeze(1)).log().squeeze(1), p[range(8), at].log()]
+        logs.append(torch.log(torch.softmax(z, dim=1))[range(8), at])
+        unlike = z.exp() / (2 * z).exp().sum(1, keepdim=True)
+
+    assert torch.equal(p, z.softmax(1))
+    assert all(torch.equal(log, -F.cross_entropy(z, at, reduction="none")) for log in logs)
+    assert not torch.isfinite(unlike).all()
 
 
 class Cut(nn.Module):

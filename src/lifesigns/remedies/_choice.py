@@ -35,7 +35,9 @@ EDITS: dict[str, tuple[str, ...]] = {
         *("hold-rate", "train-longer"),
     ),
     "loss-oscillates": ("scale-rate", "clip-gradient"),
-    "non-finite-origin": ("swap-activation", "scale-rate", "clip-gradient", "initialise"),
+    "non-finite-origin": (
+        *("guard-domain", "swap-activation", "scale-rate", "clip-gradient", "initialise"),
+    ),
     "one-sided-inputs": ("swap-activation", "insert-norm"),
     "output-cannot-reach-target": ("drop-activation", "swap-loss", "standardise-targets"),
     "rate-ran-out": ("hold-rate",),
@@ -74,6 +76,9 @@ COMMONEST = (
 
 OF_SCALE = ("gain-mismatch", "signal-blows-up", "exploding-gradient", "non-finite-origin")
 """Rules about values that grow."""
+
+SURE = (("rate-too-low", "hold-rate"), ("non-finite-origin", "guard-domain"))
+"""Edits that are made only where the run shows that they are called for: they come first."""
 
 
 UNDIAGNOSED = Finding(
@@ -123,12 +128,12 @@ def for_nothing_found(trace: Trace) -> list[tuple[Finding, Edit]]:
 def _evident(finding: Finding, trace: Trace) -> list[str]:
     """What the run itself convicts.
 
-    A schedule that holds the rate down; a hidden exponential, which no start and no rate tames.
+    A schedule that holds the rate down; an operation at the edge of where it is defined; a hidden
+    exponential, which no start and no rate tames.
     """
-    if finding.rule == "rate-too-low":
-        return ["hold-rate"]  # made only where there is such a schedule
+    sure = [edit for rule, edit in SURE if rule == finding.rule]
     grows = any(site.operation == "exp" for site in hidden(trace))
-    return ["swap-activation"] if grows and finding.rule in OF_SCALE else []
+    return [*sure, *(["swap-activation"] if grows and finding.rule in OF_SCALE else [])]
 
 
 def _by_turns(lists: list[list[T]]) -> Iterable[T]:
