@@ -25,7 +25,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "broadcast-loss": ("match-shapes",),
     "dead-from-birth": ("initialise", "swap-activation"),
     "dead-units": ("swap-activation", "initialise", "scale-rate", "warm-up", "insert-norm"),
-    "detached-parameters": ("train-parameters", "optimize-all"),
+    "detached-parameters": ("train-parameters", "reattach", "optimize-all"),
     "doubled-sigmoid": ("drop-activation", "swap-loss"),
     "doubled-softmax": ("drop-activation",),
     "eval-mode-in-training": ("train-mode",),
@@ -37,16 +37,19 @@ EDITS: dict[str, tuple[str, ...]] = {
     "loss-diverges": ("scale-rate", "clip-gradient", "warm-up"),
     "loss-flat": (
         *("swap-activation", "initialise", "scale-rate", "insert-norm", "drop-less"),
-        "train-longer",
+        *("hold-rate", "train-longer"),
     ),
     "loss-oscillates": ("scale-rate", "clip-gradient"),
-    "non-finite-origin": ("swap-activation", "scale-rate", "clip-gradient", "initialise"),
+    "non-finite-origin": (
+        *("guard-domain", "swap-activation", "scale-rate", "clip-gradient", "initialise"),
+    ),
     "one-sided-inputs": ("swap-activation", "insert-norm"),
     "output-cannot-reach-target": ("drop-activation", "swap-loss", "standardise-targets"),
+    "rate-ran-out": ("hold-rate",),
     "rate-too-high": ("scale-rate", "warm-up", "clip-gradient"),
-    "rate-too-low": ("scale-rate", "train-longer"),
+    "rate-too-low": ("hold-rate", "scale-rate", "train-longer"),
     "rates-for-logarithms": ("log-input", "drop-activation"),
-    "samples-mixed": ("softmax-dim",),
+    "samples-mixed": ("batch-first", "softmax-dim"),
     "saturated-units": ("swap-activation", "initialise", "scale-rate", "insert-norm"),
     "signal-blows-up": ("initialise", "swap-activation", "insert-norm"),
     "signal-fades": ("initialise", "swap-activation", "insert-norm", "insert-residual"),
@@ -54,6 +57,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "squared-error-on-saturated-output": ("swap-loss", "initialise"),
     "squashed-hidden-softmax": ("softmax-dim", "swap-activation"),
     "stacked-squashing": ("swap-activation", "insert-norm", "insert-residual"),
+    "state-cut-off": ("reattach",),
     "steps-never-come": ("take-steps",),
     "stopped-early": ("train-longer", "scale-rate"),
     "sum-not-mean": ("mean-reduction", "scale-rate"),
@@ -77,6 +81,9 @@ COMMONEST = (
 
 OF_SCALE = ("gain-mismatch", "signal-blows-up", "exploding-gradient", "non-finite-origin")
 """Rules about values that grow."""
+
+SURE = (("rate-too-low", "hold-rate"), ("non-finite-origin", "guard-domain"))
+"""Edits that are made only where the run shows that they are called for: they come first."""
 
 
 UNDIAGNOSED = Finding(
@@ -155,3 +162,6 @@ def _each_once(asked: Iterable[tuple[Finding, Edit]]) -> list[tuple[Finding, Edi
         if all(edit != known for _, known in found):
             found.append((finding, edit))
     return found
+    "rate-too-low": ("hold-rate", "scale-rate", "train-longer"),
+    "rates-for-logarithms": ("log-input", "drop-activation"),
+    "samples-mixed": ("batch-first", "softmax-dim"),
