@@ -54,6 +54,11 @@ class Kept(Generic[Item]):
     def __iter__(self) -> Iterator[Item]:
         return (item for _, _, item in self._kept)
 
+    @property
+    def bytes(self) -> int:
+        """What is kept takes so many."""
+        return self._bytes
+
     def add(
         self, item: Item, step: int, size: int, *, is_notable: bool = False
     ) -> tuple[Item, ...]:

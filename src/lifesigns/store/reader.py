@@ -18,7 +18,9 @@ import numpy as np
 from lifesigns._errors import RunFileError, cut
 from lifesigns._files import why_unreadable
 from lifesigns.records import Finding, Graph, LossCurve, RunInfo, Snapshot, Trace, from_json
-from lifesigns.store.packing import decompress, unpack
+from lifesigns.store.columns import unpack_losses
+from lifesigns.store.folded import unfold
+from lifesigns.store.packing import decompress, decompressed, unpack
 from lifesigns.store.schema import current, is_run_file
 
 PATIENCE = 4.0
@@ -145,6 +147,19 @@ class Graphs:
     ) -> None:
         self._connection = connection
         self._known = {} if known is None else known
+        self._structures: dict[bytes, str] = {}
+
+    def structure(self, digest: bytes) -> str:
+        """The text with holes that snapshots of a folded run share.
+
+        Args:
+            digest: As the snapshot names it.
+        """
+        if digest not in self._structures:
+            query = "SELECT body FROM structures WHERE hash = ?"
+            ((body,),) = rows_of(self._connection, query, digest)
+            self._structures[digest] = decompressed(body)
+        return self._structures[digest]
 
     def __getitem__(self, digest: bytes) -> Graph:
         if digest not in self._known:
@@ -173,10 +188,13 @@ def snapshots_of(
         which: A condition of SQL on the columns of the table.
         most: How many at most; -1 for all.
     """
-    columns = f"SELECT number, graph, body, arrays FROM snapshots WHERE {which}"
+    columns = f"SELECT number, graph, body, arrays, structure FROM snapshots WHERE {which}"
     rows = rows_of(connection, f"{columns} ORDER BY number LIMIT {most}")
-    for number, digest, body, arrays in rows:
-        yield number, unpack(body, arrays, graphs[digest])
+    for number, digest, body, arrays, structure in rows:
+        if structure:
+            yield number, unfold(body, arrays, graphs.structure(structure), graphs[digest])
+        else:
+            yield number, unpack(body, arrays, graphs[digest])
 
 
 def losses_of(connection: sqlite3.Connection, after: int = 0) -> LossCurve:
@@ -186,16 +204,14 @@ def losses_of(connection: sqlite3.Connection, after: int = 0) -> LossCurve:
         connection: To a run file.
         after: Number of the row from which on they are told.
     """
-    query = f'SELECT steps, "values", streams FROM losses WHERE number > {after} ORDER BY number'
-    rows = rows_of(connection, query)
-    columns = list(zip(*rows, strict=True)) or [(), (), ()]
-    steps, values, streams = (
-        np.frombuffer(b"".join(chunks), kind).astype(kind[1:])
-        for chunks, kind in zip(columns, ("<i8", "<f8", "<i8"), strict=True)
+    columns = 'SELECT form, steps, "values", streams FROM losses'
+    rows = rows_of(connection, f"{columns} WHERE number > {after} ORDER BY number")
+    parts = [LossCurve(), *(unpack_losses(*row) for row in rows)]
+    return LossCurve(
+        np.concatenate([part.steps for part in parts]),
+        np.concatenate([part.values for part in parts]),
+        np.concatenate([part.streams for part in parts]),
     )
-    if not len(steps) == len(values) == len(streams):
-        raise ValueError(f"{len(steps)} steps, {len(values)} losses, {len(streams)} streams")
-    return LossCurve(steps, values, streams)
 
 
 def rows_of(connection: sqlite3.Connection, query: str, *values: Any) -> Iterator[tuple[Any, ...]]:

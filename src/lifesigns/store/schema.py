@@ -15,6 +15,7 @@ TABLES = (
     "CREATE TABLE environment (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
     "CREATE TABLE progress (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
     "CREATE TABLE graphs (hash BLOB PRIMARY KEY, body BLOB NOT NULL)",
+    "CREATE TABLE structures (hash BLOB PRIMARY KEY, body BLOB NOT NULL)",
     """CREATE TABLE snapshots (
         number INTEGER PRIMARY KEY,
         step INTEGER NOT NULL,
@@ -22,13 +23,15 @@ TABLES = (
         reason TEXT NOT NULL,
         graph BLOB NOT NULL REFERENCES graphs (hash),
         body BLOB NOT NULL,
-        arrays BLOB NOT NULL
+        arrays BLOB NOT NULL,
+        structure BLOB NOT NULL DEFAULT x'' REFERENCES structures (hash)
     )""",
     """CREATE TABLE losses (
         number INTEGER PRIMARY KEY,
         steps BLOB NOT NULL,
         "values" BLOB NOT NULL,
-        streams BLOB NOT NULL
+        streams BLOB NOT NULL,
+        form TEXT NOT NULL DEFAULT ''
     )""",
     """CREATE TABLE findings (
         number INTEGER PRIMARY KEY,
@@ -39,7 +42,35 @@ TABLES = (
     )""",
 )
 
-MIGRATIONS: dict[int, tuple[str, ...]] = {}
+OLDER: dict[int, tuple[str, ...]] = {
+    1: (
+        *(TABLES[0], TABLES[1], TABLES[2], TABLES[3], TABLES[7]),
+        """CREATE TABLE snapshots (
+        number INTEGER PRIMARY KEY,
+        step INTEGER NOT NULL,
+        stream INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        graph BLOB NOT NULL REFERENCES graphs (hash),
+        body BLOB NOT NULL,
+        arrays BLOB NOT NULL
+    )""",
+        """CREATE TABLE losses (
+        number INTEGER PRIMARY KEY,
+        steps BLOB NOT NULL,
+        "values" BLOB NOT NULL,
+        streams BLOB NOT NULL
+    )""",
+    ),
+}
+"""The tables of earlier versions, without what a damaged or forged file has in their place."""
+
+MIGRATIONS: dict[int, tuple[str, ...]] = {
+    1: (
+        TABLES[4],
+        "ALTER TABLE snapshots ADD COLUMN structure BLOB NOT NULL DEFAULT x''",
+        "ALTER TABLE losses ADD COLUMN form TEXT NOT NULL DEFAULT ''",
+    ),
+}
 """Statements that turn a file of the version given into one of the next version.
 
 Whoever raises `SCHEMA_VERSION` adds the entry for the version before it.
@@ -101,6 +132,7 @@ def current(connection: sqlite3.Connection) -> sqlite3.Connection:
         )
     if version not in MIGRATIONS:
         raise _unknown(version)
+    _require_tables(connection, OLDER.get(version, ()))
     copy = sqlite3.connect(":memory:", isolation_level=None)
     try:
         connection.backup(copy)
