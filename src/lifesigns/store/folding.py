@@ -17,7 +17,7 @@ import numpy as np
 from lifesigns.records import Graph, Snapshot
 from lifesigns.store.folded import Folded, fold, light
 from lifesigns.store.packing import compress, unpack
-from lifesigns.store.schema import transaction
+from lifesigns.store.schema import Row, execute, transaction
 
 RATE = 10
 """Bytes that each recorded step may take for each site: 1 MB for 1,000 steps of 100 sites."""
@@ -27,7 +27,7 @@ LEAST = 8
 """Snapshots that stay whole, and of each kind, whatever they take."""
 PAGE = 512
 """Bytes of a page of SQLite in a small file: on average each row wastes half of one."""
-TABLES = 20_000
+TABLES = 40_000
 """Bytes of the tables themselves, of names, versions and findings."""
 EDGE = 4
 """First steps that always stay: there the initialisation shows."""
@@ -39,6 +39,8 @@ class Stored(NamedTuple):
     number: int
     step: int
     is_notable: bool
+    light: Folded | None = None
+    """What takes its place where there is no room for it; None of one that is small anyway."""
 
 
 @dataclass(frozen=True)
@@ -59,41 +61,56 @@ def most_bytes(recorded: int, sites: int, others: int) -> int:
 
     Example:
         >>> most_bytes(1_000, 100, 300_000), most_bytes(10, 5, 2_000_000)
-        (680000, 500000)
+        (660000, 500000)
     """
     most = max(FLOOR, RATE * recorded * sites)
     return max(most - others - TABLES, most // 2)
 
 
-def fold_run(connection: sqlite3.Connection, stored: Sequence[Stored], most: int) -> None:
+def fold_run(
+    connection: sqlite3.Connection, stored: Sequence[Stored], whole: Sequence[Stored], most: int
+) -> None:
     """Folds all snapshots, and leaves out what is too much, all in one transaction.
 
     Args:
         connection: Of the writer, in autocommit mode.
         stored: All snapshots in the file, in order.
+        whole: Those of them that are not light.
         most: Bytes that they may take.
 
-    Cost: reading and packing again what stays, up to a second for large networks.
+    Cost: reading and packing again what stays, about a second for 100 sites.
     """
-    kept = _spread(stored, len(stored))
-    amount = _affordable(connection, kept, most)
-    kept = _spread(stored, amount.whole + amount.light)
-    whole = {one.number for one in _spread(kept, amount.whole)}
-    gone = {one.number for one in stored} - {one.number for one in kept}
+    amount = _affordable(connection, whole, len(stored), most)
+    stays_whole = {one.number for one in _spread(whole, amount.whole)}
+    kept = stays_whole | {one.number for one in _spread(stored, amount.light)}
+    becomes_light = kept & {one.number for one in whole} - stays_whole
     with transaction(connection):
-        connection.executemany("DELETE FROM snapshots WHERE number = ?", [(n,) for n in gone])
-        for one in kept:
-            snapshot = _read(connection, one.number)
-            folded = fold(snapshot if one.number in whole else light(snapshot))
-            connection.execute(
-                "INSERT OR IGNORE INTO structures VALUES (?, ?)",
-                (folded.digest, compress(folded.structure)),
-            )
-            connection.execute(
-                "UPDATE snapshots SET body = ?, arrays = ?, structure = ? WHERE number = ?",
-                (folded.body, folded.arrays, folded.digest, one.number),
-            )
+        for one in stored:
+            if one.number not in kept:
+                connection.execute("DELETE FROM snapshots WHERE number = ?", (one.number,))
+            elif one.number in stays_whole:
+                execute(connection, folded_rows(one.number, fold(_read(connection, one.number))))
+            elif one.number in becomes_light:
+                small = one.light or fold(light(_read(connection, one.number)))
+                execute(connection, folded_rows(one.number, small))
         connection.execute("DELETE FROM graphs WHERE hash NOT IN (SELECT graph FROM snapshots)")
+
+
+def folded_rows(number: int, folded: Folded) -> list[Row]:
+    """What puts a folded snapshot in the place of the one that was written.
+
+    Args:
+        number: Of the snapshot.
+        folded: Itself, whole or light.
+    """
+    structure = (folded.digest, compress(folded.structure))
+    return [
+        ("INSERT OR IGNORE INTO structures VALUES (?, ?)", structure),
+        (
+            "UPDATE snapshots SET body = ?, arrays = ?, structure = ? WHERE number = ?",
+            (folded.body, folded.arrays, folded.digest, number),
+        ),
+    ]
 
 
 def shrink(connection: sqlite3.Connection) -> None:
@@ -106,21 +123,20 @@ def shrink(connection: sqlite3.Connection) -> None:
     connection.execute("VACUUM")
 
 
-def _affordable(connection: sqlite3.Connection, stored: Sequence[Stored], most: int) -> Amount:
+def _affordable(
+    connection: sqlite3.Connection, whole: Sequence[Stored], count: int, most: int
+) -> Amount:
     """How many whole and light snapshots there is room for, by what three of them take.
 
     A third is spent on light ones, which show how the run went; the rest on whole ones.
     """
-    count = len(stored)
-    samples = [_read(connection, stored[i].number) for i in (0, count // 2, count - 1)]
-    whole, small = _size(samples, fold), _size(samples, lambda one: fold(light(one)))
-    if count * whole <= most:
-        return Amount(count, 0)
+    samples = [_read(connection, whole[i].number) for i in (0, len(whole) // 2, -1)]
+    large, small = _size(samples, fold), _size(samples, lambda one: fold(light(one)))
     lights = min(count, max(LEAST, most // (3 * small)))
-    wholes = max(LEAST, (most - lights * small) // max(1, whole - small))
-    if wholes >= lights:  # light ones are hardly smaller
-        return Amount(max(LEAST, most // whole), 0)
-    return Amount(wholes, lights - wholes)
+    wholes = max(LEAST, (most - lights * small) // max(1, large - small))
+    if wholes >= lights or count * large <= most:  # light ones are hardly smaller, or not needed
+        return Amount(max(LEAST, most // large), 0)
+    return Amount(wholes, lights)
 
 
 def _size(samples: Sequence[Snapshot], packed: Callable[[Snapshot], Folded]) -> int:

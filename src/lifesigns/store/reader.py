@@ -18,6 +18,7 @@ import numpy as np
 from lifesigns._errors import RunFileError, cut
 from lifesigns._files import why_unreadable
 from lifesigns.records import Finding, Graph, LossCurve, RunInfo, Snapshot, Trace, from_json
+from lifesigns.records.kept import size_of
 from lifesigns.store.columns import unpack_losses
 from lifesigns.store.folded import unfold
 from lifesigns.store.packing import decompress, decompressed, unpack
@@ -32,6 +33,8 @@ BATCH = 16
 
 A writer without a write-ahead log waits for readers, and gives up when too many of its rows wait.
 """
+AT_ONCE = 32 << 20
+"""Bytes in memory of snapshots after which no more are read at once."""
 BESIDE = ("-wal", "-shm", "-journal")
 OF_SEVERAL = bytes.fromhex("d9d505f920a163d7")
 """Ends a journal that names a second file, which SQLite would delete. Ours never do.
@@ -83,7 +86,9 @@ def read_snapshots(path: Path, after: int = -1) -> Iterator[tuple[int, Snapshot]
     """
     with opened(Path(path)) as connection:
         graphs = Graphs(connection)
-        while batch := list(snapshots_of(connection, graphs, f"number > {after}", BATCH)):
+        while batch := list(
+            up_to(snapshots_of(connection, graphs, f"number > {after}", BATCH), AT_ONCE)
+        ):
             if connection.in_transaction:
                 connection.execute("COMMIT")
             yield from batch
@@ -195,6 +200,21 @@ def snapshots_of(
             yield number, unfold(body, arrays, graphs.structure(structure), graphs[digest])
         else:
             yield number, unpack(body, arrays, graphs[digest])
+
+
+def up_to(snapshots: Iterator[tuple[int, Snapshot]], most: int) -> Iterator[tuple[int, Snapshot]]:
+    """Snapshots until those told take so much memory; the first is told in any case.
+
+    Args:
+        snapshots: As `snapshots_of` tells them, each made when it is asked for.
+        most: Bytes.
+    """
+    taken = 0
+    for number, snapshot in snapshots:
+        yield number, snapshot
+        taken += size_of(snapshot)
+        if taken >= most:
+            return
 
 
 def losses_of(connection: sqlite3.Connection, after: int = 0) -> LossCurve:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from lifesigns._errors import RunFileError
 from lifesigns._outputs import APPLICATION_ID
@@ -186,3 +187,18 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     except BaseException:
         connection.rollback()
         raise
+
+
+Row = tuple[str, tuple[Any, ...]]
+"""A statement and the values for the question marks in it."""
+
+
+def execute(connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
+    """Carry out statements.
+
+    Args:
+        connection: To a run file, in a transaction.
+        rows: In order.
+    """
+    for statement, values in rows:
+        connection.execute(statement, values)

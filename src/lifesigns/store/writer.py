@@ -27,10 +27,11 @@ from lifesigns.records import (
 from lifesigns.records.kept import Kept, Room
 from lifesigns.records.trace import NO_RATES
 from lifesigns.store.columns import MOST_LOSSES, pack_losses
-from lifesigns.store.folding import Stored, fold_run, most_bytes, shrink
+from lifesigns.store.folded import fold, light
+from lifesigns.store.folding import Stored, fold_run, folded_rows, most_bytes, shrink
 from lifesigns.store.location import choose_journal, make_way
 from lifesigns.store.packing import as_json, compress, pack
-from lifesigns.store.schema import lay_out, transaction
+from lifesigns.store.schema import Row, execute, lay_out, transaction
 
 PATIENCE = 0.1
 """Seconds a training waits for a program that holds the file; then the write is put off."""
@@ -41,10 +42,13 @@ FAREWELL = 5.0
 BACKLOG = 256
 """How many rows may be put off before the writer gives up."""
 
-ROOM = Room(most=512, most_bytes=64 << 20, least=64)
-"""Snapshots that a run file holds: more would tell a page no more, and fill a disk."""
+ROOM = Room(most=512, most_bytes=64 << 20, least=2)
+"""Snapshots that a run file holds: more would tell a page no more, and fill a disk.
 
-Row = tuple[str, tuple[Any, ...]]
+So many are whole; of a large network others have given their sums of units away.
+"""
+ENOUGH = 128
+"""A network is large if fewer whole snapshots than this have room: it is worth 3 ms each."""
 
 
 class RunWriter:
@@ -71,6 +75,7 @@ class RunWriter:
         self._lock = threading.RLock()
         self._rows_written = {"snapshots": 0, "losses": 0}
         self._kept: Kept[Stored] = Kept(ROOM)
+        self._whole: Kept[Stored] = Kept(ROOM)
         self._sites = self._others = 0
         self._has_ended = False
         self._stored_graphs: set[bytes] = set()
@@ -97,9 +102,10 @@ class RunWriter:
             rows, graph = self._graph_rows(snapshot)
             number, step = self._next_number("snapshots"), int(snapshot.step)
             head = (number, step, snapshot.stream, snapshot.reason)
-            one = Stored(number, step, snapshot.is_notable)
-            dropped = self._kept.add(one, step, len(body) + len(arrays), is_notable=one.is_notable)
-            gone = [("DELETE FROM snapshots WHERE number = ?", (each.number,)) for each in dropped]
+            size = len(body) + len(arrays)
+            is_large = size > ROOM.most_bytes // ENOUGH
+            small = fold(light(snapshot)) if is_large else None
+            gone = self._make_room(Stored(number, step, snapshot.is_notable, small), size)
             self._sites = max(self._sites, len(snapshot.graph.sites))
             self._write(*rows, _insert("snapshots", *head, graph, body, arrays, b""), *gone)
 
@@ -202,10 +208,12 @@ class RunWriter:
     def _fold(self) -> bool:
         """Leaves out what is too much of a run that has ended; whether there was anything."""
         most = most_bytes(self._kept.recorded, self._sites, self._others)
-        if self._kept.bytes <= most:
+        if self._whole.bytes <= most:
             return False
+        there = {one.number for one in self._kept}
+        whole = tuple(one for one in self._whole if one.number in there)
         with suppress(sqlite3.Error, ValueError):  # then it stays as it is
-            fold_run(self._connection, tuple(self._kept), most)
+            fold_run(self._connection, tuple(self._kept), whole, most)
         return True
 
     def __enter__(self) -> RunWriter:
@@ -223,6 +231,16 @@ class RunWriter:
     def _forked(self) -> bool:
         """Whether this is a child of the process that writes; its copy of the lock may be held."""
         return os.getpid() != self._process
+
+    def _make_room(self, one: Stored, size: int) -> list[Row]:
+        """What becomes of other snapshots as this one comes, that takes so many bytes."""
+        takes = one.light.size if one.light else size
+        gone = self._kept.add(one, one.step, takes, is_notable=one.is_notable)
+        lighter = self._whole.add(one, one.step, size, is_notable=one.is_notable)
+        rows = [
+            row for each in lighter if each.light for row in folded_rows(each.number, each.light)
+        ]
+        return [*rows, *(("DELETE FROM snapshots WHERE number = ?", (o.number,)) for o in gone)]
 
     def _graph_rows(self, snapshot: Snapshot) -> tuple[list[Row], bytes]:
         """Rows that store the snapshot's graph, if it is new, and the hash to refer to it by."""
@@ -299,8 +317,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 def _execute(connection: sqlite3.Connection, rows: list[Row]) -> None:
     """Write rows in one transaction."""
     with transaction(connection):
-        for statement, values in rows:
-            connection.execute(statement, values)
+        execute(connection, rows)
 
 
 def _insert(table: str, *values: Any) -> Row:
