@@ -109,7 +109,7 @@ def _verdict(command: str, found: Identity, is_recorded: bool) -> Iterator[str]:
 def _difference(seen: Comparison, names: tuple[str, str]) -> Iterator[str]:
     if seen.first is None:
         return
-    yield f"First difference: {located(seen.first, names)}."
+    yield f"First difference: {said(located(seen.first, names), 'compare')}."
     yield f"The losses lie {seen.spread:.3g} apart (RMS of {seen.losses})."
     if seen.first.step == 0 and seen.first.phase <= Phase.LOSS:
         yield "The very first step differs: set a seed before network and data are made."
@@ -128,7 +128,7 @@ def _files(arm: Arm) -> Iterator[str]:
 
 
 def _outside(found: Repetition) -> Iterator[str]:
-    trees = " and ".join(_shown(str(tree)) for tree in found.trees)
+    trees = said(" and ", "prove").join(_shown(str(tree)) for tree in found.trees)
     if not found.outside:
         part = "the first " if found.looked_at >= MOST_LOOKED_AT else ""
         count = part + _count(found.looked_at, "file")
