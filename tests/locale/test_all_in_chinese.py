@@ -3,11 +3,10 @@
 import io
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import pytest
 from called import call
-from english import SOURCE, english, texts_in
+from english import SOURCE, ChinesePart, english, texts_in
 
 from lifesigns.claims import Effort, all_claims, find_claims, run_claims
 from lifesigns.claims._book import _book
@@ -58,27 +57,6 @@ CHEAP = ("cross-entropy-cancels", "squared-error-saturates", "losses-are-positiv
 ERRORS = {"UsageError", "RunFileError", "LifesignsError", "CannotRun"}
 MEASURES = {"near", "below", "above", "mean_above", "mean_below", "mean_within", "reported",
             "stated"}  # fmt: skip
-
-
-class ChinesePart(HTMLParser):
-    """The text of the Chinese article of a page, without code."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.texts, self._is_in, self._code = [], False, 0
-        self.feed(html)
-
-    def handle_starttag(self, tag, attributes):
-        if tag == "article":
-            self._is_in = ("lang", "zh") in attributes
-        self._code += tag in ("code", "pre", "style", "script")
-
-    def handle_endtag(self, tag):
-        self._code -= tag in ("code", "pre", "style", "script")
-
-    def handle_data(self, data):
-        if self._is_in and not self._code and data.strip():
-            self.texts.append(data)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -19,6 +19,8 @@ from lifesigns.records import Trace, to_json
 from lifesigns.report.comparison.as_json import difference_as_json
 from lifesigns.report.comparison.recordings import Phase
 from lifesigns.report.comparison.words import located
+from lifesigns.report.language import Language
+from lifesigns.report.wording import phrases_in
 
 REPEATS, DIFFERS, UNFAIR = 0, 1, 4
 """Exit codes; 2 is for a mistake in the command, as everywhere."""
@@ -84,7 +86,8 @@ def _lines(
         yield f"Processes that outlived it and were ended: {arm.end.left}."
     yield from _files(arm)
     yield from _outside(found)
-    yield f"Not as in your shell: {', '.join(found.unequal)}."
+    between = phrases_in(Language.spoken()).between
+    yield f"Not as in your shell: {between.join(said(each, 'prove') for each in found.unequal)}."
     if keep is not None:
         yield f"Kept: {keep}"
 

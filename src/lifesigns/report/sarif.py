@@ -80,9 +80,7 @@ def _rule(rule: Rule, language: Language) -> dict[str, Any]:
     }
 
 
-def _result(
-    finding: Finding, rule: int | None, script: str, language: Language
-) -> dict[str, Any]:
+def _result(finding: Finding, rule: int | None, script: str, language: Language) -> dict[str, Any]:
     advice = [remedy.text for remedy in finding.remedies[:1]]
     result: dict[str, Any] = {
         "ruleId": finding.code or finding.rule,

@@ -6,8 +6,9 @@ from dataclasses import fields, replace
 import pytest
 from compared_runs import FALLING, rates, run, shot, side, with_loss
 from english import english
-from made_sides import DEAD, DYING, FLAT, HEALTHY
+from made_sides import DYING, HEALTHY
 
+from lifesigns.evidence import Run
 from lifesigns.locale.spoken import said_in, speaking
 from lifesigns.records import LossReading, Severity, Trace
 from lifesigns.report.comparison import compare
@@ -17,10 +18,11 @@ from lifesigns.report.comparison.words import SUMS, located
 from lifesigns.rules import find_rule
 from lifesigns.rules import testing as example
 
-SPOKEN = replace(DEAD, symptom="all units of 1:relu#0 look dead")
 TANH = example.chain("linear", "tanh", "linear", "mse_loss")
 DEEP = example.chain(*["linear", "relu"] * 20, "mse_loss")
-SHORTER = run(shot(0), losses=FALLING[:30], command="train.py --lr 0.1 --wide", rates=rates(0.1, 0.2))
+SHORTER = run(
+    shot(0), losses=FALLING[:30], command="train.py --lr 0.1 --wide", rates=rates(0.1, 0.2)
+)
 INNER = {Phase.FORWARD: "value", Phase.BACKWARD: "output_gradient", Phase.LOSS: "prediction"}
 
 
@@ -64,19 +66,15 @@ def test_the_text(number):
 def test_findings_that_went_and_became_graver():
     rule = find_rule("dead-units")
     case = next(case for case in rule.cases if case.fires)
-    (found, *_) = rule.judge(example_run(case))
+    (found, *_) = rule.judge(Run(case.trace()))
     graver = replace(found, severity=Severity.ERROR)
 
     assert printed(side(run(), found), side(run(), graver), side(run())) == []
 
 
-def example_run(case):
-    from lifesigns.evidence import Run
-
-    return Run(case.trace())
-
-
-@pytest.mark.parametrize("names", [("A", "B"), ("one arm", "another"), ("the recorded run", "an arm")])
+@pytest.mark.parametrize(
+    "names", [("A", "B"), ("one arm", "another"), ("the recorded run", "an arm")]
+)
 def test_every_place_at_which_runs_may_differ(names):
     said = [said_in("zh", located(each, names), "compare") for each in differences()]
 
