@@ -55,6 +55,16 @@ GONE = {
 CHEAP = ("cross-entropy-cancels", "squared-error-saturates", "losses-are-positive",
          "backpropagation")  # fmt: skip
 ERRORS = {"UsageError", "RunFileError", "LifesignsError", "CannotRun"}
+FILLED = {
+    "7 7;": "7 does not exist;",
+    "7: the value": "7, line 7, column 7: the value",
+    "7: 7 is no number": "7, line 7, column 7: 7 is no number",
+    "7: 7 may be": "7: 7 in line 7 may be",
+    "decimal comma (7) and with a decimal point (7)":
+        "decimal comma (7 in line 7) and with a decimal point (7 in line 7)",
+    "expects there: 7": "expects there: a number, such as 7",
+}  # fmt: skip
+"""Places with words of their own, as they may be filled."""
 MEASURES = {"near", "below", "above", "mean_above", "mean_below", "mean_within", "reported",
             "stated"}  # fmt: skip
 
@@ -158,7 +168,7 @@ def test_every_error_message():
         if path.relative_to(SOURCE).as_posix() in OF_DEVELOPERS:
             continue
         for text in texts_in(path, lambda call, place: call in ERRORS and place == 0):
-            text = text.replace("7 7;", "7 does not exist;")
+            text = re.sub("|".join(map(re.escape, FILLED)), lambda found: FILLED[found[0]], text)
             if english(said_in("zh", text, "errors")):
                 left[path.name] = text
 
