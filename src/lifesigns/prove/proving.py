@@ -19,6 +19,7 @@ from lifesigns.prove.betting import FUTILE, PROVED, is_settled, pairs_needed, we
 from lifesigns.prove.candidates import Candidate, candidates
 from lifesigns.prove.copies import CannotRun
 from lifesigns.prove.identity import Identity, Verdict, identity
+from lifesigns.prove.in_words import told
 from lifesigns.prove.proof import Conclusion, Limits, Pair, Plan, Proof, Try
 from lifesigns.prove.scores import RECORDED, Measure, Scored, shortcoming
 from lifesigns.prove.treatment import Treatment
@@ -177,7 +178,7 @@ class _Proving:
         scored = Scored.of(arm, self._measure)
         reason = shortcoming(self._measure, candidate.finding.rule, self._faulty, scored)
         tried = Try(candidate, scored, arm.refusal or reason)
-        self._say(f"Remedy {number}: {tried.shortcoming or 'cures'}.")
+        self._say(f"Remedy {number}: {told(tried.shortcoming or 'cures')}.")
         return tried
 
     def _paired(self, tried: Try, needed: float) -> Iterable[Pair]:
@@ -188,7 +189,7 @@ class _Proving:
             pair = self._pair(seed, last, tried)
             yield pair
             wins.append(pair.is_won)
-            so_far = f"{pair.shortcoming or 'won'}; the e-value is {wealth(wins):.3g}"
+            so_far = f"{told(pair.shortcoming or 'won')}; the e-value is {wealth(wins):.3g}"
             ahead = pairs_needed(wins, needed)
             is_lost = not all(wins) and ahead > self._limits.pairs - seed
             if is_lost or is_settled(wins, needed):

@@ -143,9 +143,14 @@ def for_nothing_found(trace: Trace) -> list[tuple[Finding, Edit]]:
 
 
 def _evident(finding: Finding, trace: Trace) -> Iterator[str]:
-    """What the graph itself convicts: no start and no rate mends that."""
+    """What the run itself convicts.
+
+    A dropout of nearly everything; a schedule that holds the rate down; an operation at the edge of
+    where it is defined; a hidden exponential, which no start and no rate tames.
+    """
     if dropped(trace) > HEAVY_DROPOUT:
         yield DropLess.name
+    yield from (edit for rule, edit in SURE if rule == finding.rule)
     if finding.rule in OF_SCALE and any(site.operation == "exp" for site in hidden(trace)):
         yield SwapActivation.name
 
@@ -162,6 +167,3 @@ def _each_once(asked: Iterable[tuple[Finding, Edit]]) -> list[tuple[Finding, Edi
         if all(edit != known for _, known in found):
             found.append((finding, edit))
     return found
-    "rate-too-low": ("hold-rate", "scale-rate", "train-longer"),
-    "rates-for-logarithms": ("log-input", "drop-activation"),
-    "samples-mixed": ("batch-first", "softmax-dim"),
