@@ -19,6 +19,7 @@ from lifesigns.remedies.initialise import Initialise
 from lifesigns.remedies.insert_activation import InsertActivation
 from lifesigns.remedies.insert_norm import InsertNorm
 from lifesigns.remedies.insert_residual import InsertResidual
+from lifesigns.remedies.keep_precision import KeepPrecision
 from lifesigns.remedies.match_shapes import MatchShapes
 from lifesigns.remedies.mean_reduction import MeanReduction
 from lifesigns.remedies.minimise import Minimise
@@ -85,6 +86,7 @@ EVERY = [
     BatchFirst(),
     GuardDomain("sqrt"),
     GuardDomain("exp"),
+    KeepPrecision(),
     WarmUp(5),
     ClipGradient(),
     ZeroGrad(),
@@ -316,6 +318,25 @@ def test_a_softmax_by_hand_and_its_logarithm_are_those_of_torch(run):
     assert torch.equal(p, z.softmax(1))
     assert all(torch.equal(log, -F.cross_entropy(z, at, reduction="none")) for log in logs)
     assert not torch.isfinite(unlike).all()
+
+
+@pytest.mark.parametrize(
+    "short",
+    [lambda t: t.bfloat16(), lambda t: t.to(torch.bfloat16), lambda t: t.to(dtype=torch.half)],
+)
+def test_what_was_turned_to_16_bits_stays_in_32(short):
+    model, (x, _) = short(nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 1))), batch()
+    run = LiveRun(model, torch.optim.SGD(model.parameters(), lr=0.1))
+    given = short(x)
+
+    with KeepPrecision().apply(run):
+        first, second = model(given), model(short(x))
+        second.sum().backward()
+        run.optimizer.step()
+
+    assert {first.dtype, second.dtype} == {torch.float32}
+    assert {p.dtype for p in run.optimizer.param_groups[0]["params"]} == {torch.float32}
+    assert {p.grad.dtype for p in model.parameters()} == {torch.float32}
 
 
 class Cut(nn.Module):

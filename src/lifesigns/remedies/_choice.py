@@ -37,6 +37,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "loss-oscillates": ("scale-rate", "clip-gradient"),
     "non-finite-origin": (
         *("guard-domain", "swap-activation", "scale-rate", "clip-gradient", "initialise"),
+        "keep-precision",
     ),
     "one-sided-inputs": ("swap-activation", "insert-norm"),
     "output-cannot-reach-target": ("drop-activation", "swap-loss", "standardise-targets"),
@@ -60,6 +61,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "unscaled-input": ("standardise-inputs",),
     "unscaled-target": ("standardise-targets",),
     "unshuffled-or-single-class-batches": ("shuffle",),
+    "updates-rounded-away": ("keep-precision", "scale-rate"),
     "vanishing-gradient": ("swap-activation", "initialise", "insert-norm", "insert-residual"),
     "wrong-direction": ("minimise",),
     "zero-gradient": (
