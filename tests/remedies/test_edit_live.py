@@ -12,6 +12,7 @@ from lifesigns.records import Kind, Site
 from lifesigns.remedies import LiveRun, Refusal
 from lifesigns.remedies.batch_first import BatchFirst
 from lifesigns.remedies.clip_gradient import ClipGradient
+from lifesigns.remedies.clip_less import ClipLess
 from lifesigns.remedies.drop_activation import DropActivation
 from lifesigns.remedies.guard_domain import GuardDomain
 from lifesigns.remedies.hold_rate import HoldRate
@@ -87,6 +88,7 @@ EVERY = [
     GuardDomain("sqrt"),
     GuardDomain("exp"),
     KeepPrecision(),
+    ClipLess(),
     WarmUp(5),
     ClipGradient(),
     ZeroGrad(),
@@ -417,6 +419,28 @@ def test_a_layer_takes_the_first_axis_for_the_batch_wherever_it_is(run, make):
 
     both = zip(given, expected, strict=True) if type(given) is tuple else [(given, expected)]
     assert all(torch.allclose(a, b, atol=1e-6) for a, b in both)
+
+
+@pytest.mark.parametrize(
+    "clip",
+    [
+        lambda given: nn.utils.clip_grad_norm_(given, 1e-4),
+        lambda given: nn.utils.clip_grad_norm_(given, 1e-4, foreach=False),
+        lambda given: nn.utils.clip_grad_value_(given, 1e-4),
+    ],
+)
+def test_only_clipping_is_left_out(run, clip):
+    given = [nn.Parameter(torch.ones(3))]
+    given[0].grad = torch.full((3,), 2.0)
+
+    with ClipLess().apply(run):
+        length = clip(given)
+        doubled = torch.ones(3).mul_(2)
+
+    assert torch.equal(given[0].grad, doubled)
+    assert length is None or torch.allclose(length, torch.tensor(12.0).sqrt())
+    clip(given)
+    assert given[0].grad.max() < 1e-3
 
 
 def test_the_gradient_is_cut_before_the_step(run):

@@ -43,7 +43,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "output-cannot-reach-target": ("drop-activation", "swap-loss", "standardise-targets"),
     "rate-ran-out": ("hold-rate",),
     "rate-too-high": ("scale-rate", "warm-up", "clip-gradient"),
-    "rate-too-low": ("hold-rate", "scale-rate", "train-longer"),
+    "rate-too-low": ("hold-rate", "clip-less", "scale-rate", "train-longer"),
     "rates-for-logarithms": ("drop-activation",),
     "samples-mixed": ("batch-first",),
     "saturated-units": ("swap-activation", "initialise", "scale-rate", "insert-norm"),
@@ -79,7 +79,10 @@ COMMONEST = (
 OF_SCALE = ("gain-mismatch", "signal-blows-up", "exploding-gradient", "non-finite-origin")
 """Rules about values that grow."""
 
-SURE = (("rate-too-low", "hold-rate"), ("non-finite-origin", "guard-domain"))
+SURE = (
+    ("non-finite-origin", "guard-domain"),
+    *(("rate-too-low", edit) for edit in ("clip-less", "hold-rate")),
+)
 """Edits that are made only where the run shows that they are called for: they come first."""
 
 
