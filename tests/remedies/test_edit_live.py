@@ -21,6 +21,7 @@ from lifesigns.remedies.insert_activation import InsertActivation
 from lifesigns.remedies.insert_norm import InsertNorm
 from lifesigns.remedies.insert_residual import InsertResidual
 from lifesigns.remedies.keep_precision import KeepPrecision
+from lifesigns.remedies.log_input import LogInput
 from lifesigns.remedies.match_shapes import MatchShapes
 from lifesigns.remedies.mean_reduction import MeanReduction
 from lifesigns.remedies.minimise import Minimise
@@ -28,6 +29,7 @@ from lifesigns.remedies.optimize_all import OptimizeAll
 from lifesigns.remedies.reattach import Reattach
 from lifesigns.remedies.scale_rate import ScaleRate
 from lifesigns.remedies.shuffle import Shuffle
+from lifesigns.remedies.softmax_dim import SoftmaxDim
 from lifesigns.remedies.standardise_inputs import StandardiseInputs
 from lifesigns.remedies.standardise_targets import StandardiseTargets
 from lifesigns.remedies.swap_activation import SwapActivation
@@ -102,6 +104,9 @@ EVERY = [
     SwapLoss("mse_loss", "binary_cross_entropy"),
     MatchShapes((1,), ()),
     MeanReduction(),
+    Minimise("loss"),
+    LogInput("kl_div"),
+    SoftmaxDim(site(":softmax#0")),
 ]
 
 
@@ -460,6 +465,20 @@ def test_the_optimizer_goes_down(run):
     assert isinstance(Minimise().apply(run), Refusal)
 
 
+def test_a_negated_loss_goes_down_whichever_way_it_is_differentiated(run):
+    x, y = batch()
+
+    with Minimise("loss").apply(run):
+        (-F.mse_loss(run.model(x), y)).backward(retain_graph=True)
+        torch.autograd.backward(-F.mse_loss(run.model(x), y))
+    found = [p.grad.clone() for p in run.model.parameters()]
+    run.optimizer.zero_grad()
+    (2 * F.mse_loss(run.model(x), y)).backward()
+
+    expected = [p.grad for p in run.model.parameters()]
+    assert all(torch.allclose(a, b) for a, b in zip(found, expected, strict=True))
+
+
 def test_gradients_do_not_pile_up(run):
     x, y = batch()
 
@@ -560,6 +579,40 @@ def test_another_loss_is_computed_of_the_same_arguments(run):
     assert other == F.l1_loss(output, target)
 
 
+def test_a_softmax_runs_over_the_classes_as_module_and_in_calls():
+    model = nn.Sequential(nn.Linear(4, 3), nn.Softmax(dim=0))
+    x, _ = batch()
+    logits = model[0](x)
+
+    SoftmaxDim(site("1:softmax#0")).apply(LiveRun(model))
+    with SoftmaxDim(site(":log_softmax#0")).apply(LiveRun(model)):
+        made, outside = model(x), F.log_softmax(logits, 0)
+
+    assert torch.equal(made, logits.softmax(1))
+    assert torch.equal(outside, logits.log_softmax(1))
+
+
+def test_losses_of_logarithms_get_some(run):
+    logits, wanted = torch.randn(8, 3), torch.rand(8, 3).softmax(1)
+    text, sizes = torch.ones(1, 2).long(), (torch.tensor([8]), torch.tensor([2]))
+    log_p = logits.log_softmax(1)
+
+    with LogInput("kl_div").apply(run), LogInput("ctc_loss", logits=True).apply(run):
+        divergence = nn.KLDivLoss(reduction="sum")(logits.softmax(1), wanted)
+        alignment = F.ctc_loss(
+            log_probs=logits.unsqueeze(1),
+            targets=text,
+            input_lengths=sizes[0],
+            target_lengths=sizes[1],
+        )
+    with LogInput("poisson_nll_loss").apply(run):
+        counts = nn.PoissonNLLLoss()(wanted, wanted)
+
+    assert torch.allclose(divergence, F.kl_div(log_p, wanted, reduction="sum"))
+    assert torch.allclose(alignment, F.ctc_loss(log_p.unsqueeze(1), text, *sizes))
+    assert counts == F.poisson_nll_loss(wanted, wanted, log_input=False)
+
+
 def test_a_flat_target_meets_each_output_once(run):
     output, target = torch.rand(8, 1), torch.rand(8)
     expected = F.mse_loss(output.flatten(), target)
@@ -570,9 +623,13 @@ def test_a_flat_target_meets_each_output_once(run):
             nn.MSELoss()(output, target),
             ((output - target) ** 2).mean(),
             ((target - output) ** 2).mean(),
+            (output.neg() + target).square().mean(),
         ]
+        product, quotient = target * output, target / output
 
     assert torch.allclose(torch.stack(found), expected)
+    assert torch.equal(product, target * output.flatten())
+    assert torch.equal(quotient, target / output.flatten())
 
 
 def test_a_sum_becomes_a_mean_and_a_mean_stays(run):

@@ -17,7 +17,7 @@ import numpy as np
 
 from lifesigns._errors import UsageError, cut
 from lifesigns.evidence.courses import course_of
-from lifesigns.prove.arm import Arm
+from lifesigns.prove.arm import REPORT, Arm
 from lifesigns.records import LossCurve, Severity, Trace
 from lifesigns.report.verdict import alarms
 from lifesigns.rules import judge
@@ -28,8 +28,6 @@ LAST = 1 / 3
 """The part of a run whose recorded steps say what it has learned."""
 FINISHED = "finished"
 """How an arm ended that nothing broke off."""
-REPORT = "\nlifesigns "
-"""The report of `lifesigns run` begins so, below what the script has printed."""
 TABLE = 2
 """Dimensions of what a loss is given where each sample has one class."""
 RECORDED = 100

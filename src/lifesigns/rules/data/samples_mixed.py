@@ -201,7 +201,9 @@ _CHECK = Remedy(
     "model.eval()\nassert torch.allclose(model(x[:1]), model(x)[:1], atol=1e-4)",
 )
 _OVER_CLASSES = Remedy(
-    "Normalise over the classes, the last dimension.", "probabilities = torch.softmax(z, dim=-1)"
+    "Normalise over the classes, the last dimension.",
+    "probabilities = torch.softmax(z, dim=-1)",
+    edit="softmax-dim",
 )
 _BATCH_FIRST = Remedy(
     "Say where the batch is.",
