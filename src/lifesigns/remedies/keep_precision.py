@@ -44,7 +44,8 @@ class KeepPrecision(Edit):
         return _kept(run.model)
 
     def _changes(self, script: Script, places: Places) -> Iterator[Change]:
-        node = one([*_methods(script), *_types(script)], "change to 16 bits", script)
+        found: list[cst.CSTNode] = [*_methods(script), *_types(script)]
+        node = one(found, "change to 16 bits", script)
         if isinstance(node, cst.Call):
             yield script.replaced(_method(node), "float")
         else:
@@ -83,10 +84,10 @@ def _kept(model: nn.Module) -> Iterator[None]:
 
 
 # --- in the source --------------------------------------------------------------------------------
-def _methods(script: Script) -> list[cst.CSTNode]:
+def _methods(script: Script) -> list[cst.Call]:
     """Calls such as `model.half()`."""
     calls = [call for name in METHODS for call in script.method_calls(name) if not call.args]
-    return list(trained(script, calls))
+    return trained(script, calls)
 
 
 def _method(call: cst.Call) -> cst.CSTNode:
