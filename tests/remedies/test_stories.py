@@ -102,7 +102,35 @@ y = (x[:, 0] * x[:, 1] > 0).long()
 model = nn.Sequential(nn.Linear(8, 32), nn.Linear(32, 2))
 optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
 """
+SGD = "SGD(model.parameters(), lr=0.2)"
+DECAYS = """
+decay = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.7)
+optimizer.register_step_post_hook(lambda *_: decay.step())
+"""
+ROOTED = """
+x[:10] = 0
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body, self.head = nn.Linear(8, 32, bias=False), nn.Linear(32, 2)
+
+    def forward(self, x):
+        z = self.body(x)
+        return self.head((z**2).sqrt())
+
+
+model = Net()
+optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+"""
 CODE = {
+    "rate-ran-out": (
+        TWO_LAYERS.format(out=2, optimizer=SGD) + DECAYS + CLASSES,
+        "hold-rate",
+        0.85,
+    ),
+    "non-finite-origin": (ROOTED + CLASSES, "guard-domain", 0.9),
     "signal-fades": (DEEP + CLASSES, "swap-activation", 0.9),
     "symmetric-units": (ZEROS + CLASSES, "initialise", 0.9),
     "output-cannot-reach-target": (

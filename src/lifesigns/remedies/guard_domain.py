@@ -104,23 +104,21 @@ def _quotient(name: str, given: list[Any], settings: dict[str, Any]) -> Any:
 
 def _inside(script: Script, call: cst.Call, guard: str) -> Iterator[Change]:
     """Behind what a function or method is called on, a bound."""
-    is_method = isinstance(call.func, cst.Attribute) and not script.name(call).startswith("torch.")
-    if not is_method and (not call.args or call.args[0].star or call.args[0].keyword):
+    if isinstance(call.func, cst.Attribute) and not script.name(call).startswith("torch."):
+        method = f".{call.func.attr.value}"
+        if not script.text(call.func).endswith(f"{guard}{method}"):
+            dot = script.span(call.func)[1] - len(method)
+            yield Change(dot, dot, guard)
+        return
+    if not call.args or call.args[0].star or call.args[0].keyword is not None:
         raise Refused(f"line {script.line(call)} names or unpacks what it is called on")
-    given = call.func.value if is_method else call.args[0].value  # type: ignore[attr-defined]
-    yield from _behind(script, given, guard)
-
-
-def _behind(script: Script, given: cst.CSTNode, guard: str) -> Iterator[Change]:
-    text = script.text(given)
-    if text.endswith(guard):
+    given = call.args[0].value
+    if script.text(given).endswith(guard):
         return
     start, end = script.span(given)
-    atoms = cst.Name | cst.Attribute | cst.Call | cst.Subscript
-    if not isinstance(given, atoms) and not getattr(given, "lpar", ()):
-        yield Change(start, start, "(")
-        guard = ")" + guard
-    yield Change(end, end, guard)
+    is_atom = isinstance(given, cst.Name | cst.Attribute | cst.Call | cst.Subscript)
+    yield Change(start, start, "" if is_atom else "(")
+    yield Change(end, end, guard if is_atom else f"){guard}")
 
 
 def _divided(script: Script) -> Iterator[Change]:
@@ -131,9 +129,10 @@ def _divided(script: Script) -> Iterator[Change]:
         if isinstance(node.operator, cst.Divide) and not _is_number(node.right)
     ]
     below, more = one(quotients, "division", script), f" + {LEAST:g}"
-    if not script.text(below).removesuffix(")").endswith(more):
-        start, end = script.span(below)
-        yield Change(start, end, f"({script.text(below)}{more})")
+    if not script.text(below).endswith(more):
+        start, end = script.span(below)  # without parentheses
+        yield Change(start, start, "(")
+        yield Change(end, end, f"{more})")
 
 
 def _is_number(node: cst.CSTNode) -> bool:
@@ -204,8 +203,8 @@ MANUAL = Manual(
             "a method",
             _ROOT,
             "loop",
-            _LOOP.format("(model(x) - y).square().sum(1).sqrt()"),
-            _LOOP.format("(model(x) - y).square().sum(1).clamp_min(1e-12).sqrt()"),
+            _LOOP.format("((model(x) - y) ** 2).sqrt()"),
+            _LOOP.format("((model(x) - y) ** 2).clamp_min(1e-12).sqrt()"),
         ),
         case(
             "a function of a sum",
