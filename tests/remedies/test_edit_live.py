@@ -33,6 +33,7 @@ from lifesigns.remedies.train_longer import TrainLonger
 from lifesigns.remedies.train_mode import TrainMode
 from lifesigns.remedies.train_parameters import TrainParameters
 from lifesigns.remedies.warm_up import WarmUp
+from lifesigns.remedies.weigh_terms import WeighTerms
 from lifesigns.remedies.zero_grad import ZeroGrad
 
 
@@ -94,6 +95,7 @@ EVERY = [
     Minimise("loss"),
     LogInput("kl_div"),
     SoftmaxDim(site(":softmax#0")),
+    WeighTerms("mse_loss", 0.1),
 ]
 
 
@@ -391,6 +393,26 @@ def test_a_softmax_runs_over_the_classes_as_module_and_in_calls():
 
     assert torch.equal(made, logits.softmax(1))
     assert torch.equal(outside, logits.log_softmax(1))
+
+
+def test_one_side_of_a_sum_counts_less_where_it_can_be_told(run):
+    x, y = batch()
+    out = run.model(x)
+    fit, penalty = F.mse_loss(out, y), 3 * out.exp().mean()
+
+    with WeighTerms("mse_loss", 0.5).apply(run), WeighTerms("l1_loss", 0.5).apply(run):
+        data = fit / 2 + penalty
+    with WeighTerms("mse_loss", 0.5, other=True).apply(run):
+        others = [
+            fit - penalty,
+            penalty + fit + penalty,
+            fit + fit,
+            fit.detach() + penalty.detach(),
+        ]
+
+    assert data == 0.25 * fit + penalty
+    expected = [fit - penalty / 2, fit + penalty, 2 * fit, fit + penalty]
+    assert torch.allclose(torch.stack(others), torch.stack(expected))
 
 
 def test_losses_of_logarithms_get_some(run):
