@@ -74,6 +74,24 @@ def test_an_annotation_is_one_line_whatever_it_says():
     assert text.count("\n") == 1
 
 
+def test_every_file_is_annotated_on_standard_output(forked, tmp_path):
+    """Beginning a line, whatever the script printed; ids stay, words follow the language."""
+    for name in FAULTY:
+        source = (ROOT / f"examples/faulty/{name}.py").read_text()
+        (tmp_path / f"{name}.py").write_text(f"print('half a line', end='')\n{source}")
+    files = f"{FAULTY[0]}.py", tmp_path / f"{FAULTY[1]}.py"
+
+    done = forked("check", "--lang", "zh", "--output-format", "github", *files, cwd=tmp_path)
+
+    marks = [line for line in done.stdout.splitlines() if line.startswith("::")]
+    assert [mark.partition(" 位于")[0].partition("，位于")[0] for mark in marks] == [
+        "::warning file=doubled_softmax.py,title=LOS001 doubled-softmax",
+        "::error file=zero_start.py,title=INI001 symmetric-units",
+    ]
+    assert all("。实测：" in mark and "先做：" in mark for mark in marks)
+    assert "::" not in re.sub("{.*}", "", done.stderr)
+
+
 # --- the action -----------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def action():

@@ -6,6 +6,7 @@ import math
 import made
 import pytest
 
+from lifesigns.prove import proving
 from lifesigns.prove.arm import Arm, Program
 from lifesigns.prove.arms import Arms
 from lifesigns.prove.candidates import Candidate
@@ -310,6 +311,18 @@ def test_more_of_the_remedy_that_cures_is_tried_as_long_as_that_is_better():
 
     assert [one.candidate.edit.factor for one in proof.tries] == [0.1, 0.01, 0.001, 1e-4]
     assert proof.choice is proof.tries[2]
+
+
+def test_what_only_the_denser_recording_shows_comes_first(monkeypatch):
+    monkeypatch.setattr(proving, "judge", lambda trace: [made.finding("rate-too-low")])
+    said = []
+
+    proof, _ = proved(answer, Limits(tries=10, pairs=5), said)
+
+    tried = [one.candidate for one in proof.tries]
+    assert said[1] == "Where more steps are recorded, it shows rate-too-low as well."
+    assert [one.finding.rule for one in tried] == ["rate-too-low"] * 4 + ["rate-too-high"] * 2
+    assert tried[0].edit == ScaleRate(10.0)
 
 
 def test_a_remedy_that_takes_too_long_does_not_cure():

@@ -158,7 +158,7 @@ def _apply(proof: Proof) -> None:
     if proof.conclusion is not Conclusion.PROVED or proof.chosen is None:
         say("Nothing was written: only what is proved is.")
     elif not proof.chosen.sources:
-        say(f"Nothing was written: {proof.chosen.refusal}.")
+        say(f"Nothing was written: {said(proof.chosen.refusal, 'refusals')}.")
     else:
         for line in write(proof.chosen):
             say(line)

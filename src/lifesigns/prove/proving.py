@@ -12,17 +12,19 @@ from dataclasses import replace
 
 import numpy as np
 
-from lifesigns.evidence.sites import counted
+from lifesigns.evidence.sites import counted, listed
 from lifesigns.prove.arm import Arm
 from lifesigns.prove.arms import Arms, seconds_to_start
 from lifesigns.prove.betting import FUTILE, PROVED, is_settled, pairs_needed, wealth
 from lifesigns.prove.candidates import Candidate, candidates
 from lifesigns.prove.copies import CannotRun
 from lifesigns.prove.identity import Identity, Verdict, identity
+from lifesigns.prove.in_words import told
 from lifesigns.prove.proof import Conclusion, Limits, Pair, Plan, Proof, Try
 from lifesigns.prove.scores import RECORDED, Measure, Scored, shortcoming
 from lifesigns.prove.treatment import Treatment
 from lifesigns.records import Trace
+from lifesigns.report.verdict import alarms
 from lifesigns.rules import judge
 
 NOISE = 3.0
@@ -80,7 +82,7 @@ class _Proving:
         self._every = max(1, plan.trace.steps // RECORDED)
         self._same, twins = self._repeated()
         self._measure, self._faulty = _measured(plan.measure, twins)
-        self._left = list(plan.candidates[: limits.tries])
+        self._left = self._remedies(_trace(twins[0]))[: limits.tries]
         self._tries: list[Try] = []
         self._known: list[tuple[Treatment, Arm]] = []
 
@@ -150,6 +152,19 @@ class _Proving:
             )
         return found, twins
 
+    def _remedies(self, trace: Trace) -> list[Candidate]:
+        """Those of the plan; what is found only where more steps are recorded comes before them."""
+        plan = self._plan
+        known = {finding.rule for finding in alarms(plan.findings)}
+        findings = alarms(judge(trace))
+        new = dict.fromkeys(each.rule for each in findings if each.rule not in known)
+        if not new:
+            return list(plan.candidates)
+        self._say(f"Where more steps are recorded, it shows {listed(list(new))} as well.")
+        found = candidates(plan.program, trace, findings)
+        edits = [candidate.edit for candidate in found]
+        return [*found, *(one for one in plan.candidates if one.edit not in edits)]
+
     def _tried(self, candidate: Candidate) -> Try:
         """One training with a remedy, on the script's own seed."""
         self._left.remove(candidate)
@@ -163,7 +178,7 @@ class _Proving:
         scored = Scored.of(arm, self._measure)
         reason = shortcoming(self._measure, candidate.finding.rule, self._faulty, scored)
         tried = Try(candidate, scored, arm.refusal or reason)
-        self._say(f"Remedy {number}: {tried.shortcoming or 'cures'}.")
+        self._say(f"Remedy {number}: {told(tried.shortcoming or 'cures')}.")
         return tried
 
     def _paired(self, tried: Try, needed: float) -> Iterable[Pair]:
@@ -174,7 +189,7 @@ class _Proving:
             pair = self._pair(seed, last, tried)
             yield pair
             wins.append(pair.is_won)
-            so_far = f"{pair.shortcoming or 'won'}; the e-value is {wealth(wins):.3g}"
+            so_far = f"{told(pair.shortcoming or 'won')}; the e-value is {wealth(wins):.3g}"
             ahead = pairs_needed(wins, needed)
             is_lost = not all(wins) and ahead > self._limits.pairs - seed
             if is_lost or is_settled(wins, needed):

@@ -52,8 +52,11 @@ class LiveRun:
 
     model: nn.Module
     optimizer: Optimizer | None = None
+    """The one that trains the model."""
     loader: Any = None
     """The `DataLoader` of the training, if it has one."""
+    others: tuple[Optimizer, ...] = ()
+    """Further optimizers."""
 
     def the_optimizer(self) -> Optimizer:
         """The optimizer.

@@ -206,7 +206,9 @@ _OVER_CLASSES = Remedy(
     edit="softmax-dim",
 )
 _BATCH_FIRST = Remedy(
-    "Say where the batch is.", "nn.TransformerEncoderLayer(d_model, heads, batch_first=True)"
+    "Say where the batch is.",
+    "nn.TransformerEncoderLayer(d_model, heads, batch_first=True)",
+    edit="batch-first",
 )
 _LAST_AXES = Remedy(
     "Bring the positions next to the features before queries meet keys.",
@@ -215,6 +217,7 @@ _LAST_AXES = Remedy(
 _RECURRENT_FIRST = Remedy(
     "Say where the batch is.",
     "nn.LSTM(features, units, batch_first=True)  # or nn.GRU",
+    edit="batch-first",
 )
 
 
