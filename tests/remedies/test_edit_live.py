@@ -20,6 +20,7 @@ from lifesigns.remedies.insert_activation import InsertActivation
 from lifesigns.remedies.insert_norm import InsertNorm
 from lifesigns.remedies.insert_residual import InsertResidual
 from lifesigns.remedies.log_input import LogInput
+from lifesigns.remedies.lower_decay import LowerDecay
 from lifesigns.remedies.match_shapes import MatchShapes
 from lifesigns.remedies.mean_reduction import MeanReduction
 from lifesigns.remedies.minimise import Minimise
@@ -567,6 +568,19 @@ def test_one_side_of_a_sum_counts_less_where_it_can_be_told(run):
     assert data == 0.25 * fit + penalty
     expected = [fit - penalty / 2, fit + penalty, 2 * fit, fit + penalty]
     assert torch.allclose(torch.stack(others), torch.stack(expected))
+
+
+def test_the_decay_of_every_group_is_lowered(run):
+    groups = [
+        {"params": [p], "weight_decay": w}
+        for p, w in zip(run.model.parameters(), (0.5, 0), strict=False)
+    ]
+    optimizer = torch.optim.AdamW(groups)
+
+    LowerDecay().apply(LiveRun(run.model, optimizer))
+
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.005, 0]
+    assert "no weight decay" in LowerDecay().apply(run).reason
 
 
 def test_losses_of_logarithms_get_some(run):

@@ -68,6 +68,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "unscaled-target": ("standardise-targets",),
     "unshuffled-or-single-class-batches": ("shuffle",),
     "vanishing-gradient": ("swap-activation", "initialise", "insert-norm", "insert-residual"),
+    "weights-decay-away": ("lower-decay", "weigh-terms"),
     "wrong-direction": ("minimise", "weigh-terms"),
     "zero-gradient": (
         *("swap-activation", "initialise", "scale-rate", "drop-activation", "drop-less"),

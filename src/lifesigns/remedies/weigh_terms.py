@@ -111,6 +111,10 @@ def made_for(finding: Finding, trace: Trace) -> Iterator[WeighTerms]:
     last = readings[-1] if readings else LossReading(math.nan)
     if finding.rule == "wrong-direction" and "penalty" in finding.evidence:
         yield WeighTerms(last.operation, -1.0, other=True)
+    elif finding.rule == "weights-decay-away":
+        if last.penalty > 0:  # of the weights: an L2 penalty that is written into the loss
+            yield WeighTerms(last.operation, LESS**2, other=True)
+            yield WeighTerms(last.operation, LESS**3, other=True)
     elif last.others:
         yield from _largest(readings)
     elif last.penalised:
