@@ -26,8 +26,10 @@ from lifesigns.remedies.mean_reduction import MeanReduction
 from lifesigns.remedies.minimise import Minimise
 from lifesigns.remedies.optimize_all import OptimizeAll
 from lifesigns.remedies.reattach import Reattach
+from lifesigns.remedies.scale_logits import ScaleLogits
 from lifesigns.remedies.scale_rate import ScaleRate
 from lifesigns.remedies.shuffle import Shuffle
+from lifesigns.remedies.sign_targets import SignTargets
 from lifesigns.remedies.softmax_dim import SoftmaxDim
 from lifesigns.remedies.standardise_inputs import StandardiseInputs
 from lifesigns.remedies.standardise_targets import StandardiseTargets
@@ -581,6 +583,22 @@ def test_the_decay_of_every_group_is_lowered(run):
 
     assert [group["weight_decay"] for group in optimizer.param_groups] == [0.005, 0]
     assert "no weight decay" in LowerDecay().apply(run).reason
+
+
+def test_targets_become_signs_and_logits_sharper(run):
+    a, b, alike = torch.randn(8, 3), torch.randn(8, 3), torch.arange(8) % 2
+    signs = 2 * alike - 1
+
+    with SignTargets("cosine_embedding_loss").apply(run), ScaleLogits(10.0).apply(run):
+        found = [
+            nn.CosineEmbeddingLoss()(a, b, alike),
+            F.cosine_embedding_loss(a, b, target=alike),
+            F.cross_entropy(input=a, target=alike),
+            nn.CrossEntropyLoss()(a, alike),
+        ]
+
+    expected = [F.cosine_embedding_loss(a, b, signs), F.cross_entropy(10 * a, alike)]
+    assert torch.equal(torch.stack(found), torch.stack(expected).repeat_interleave(2))
 
 
 def test_losses_of_logarithms_get_some(run):

@@ -23,6 +23,7 @@ from lifesigns.remedies.swap_activation import SwapActivation
 EDITS: dict[str, tuple[str, ...]] = {
     "constant-output": ("swap-activation", "initialise", "scale-rate", "insert-norm"),
     "broadcast-loss": ("match-shapes",),
+    "cosines-without-scale": ("scale-logits",),
     "dead-from-birth": ("initialise", "swap-activation"),
     "dead-units": ("swap-activation", "initialise", "scale-rate", "warm-up", "insert-norm"),
     "detached-parameters": ("train-parameters", "reattach", "optimize-all"),
@@ -64,6 +65,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "stopped-early": ("train-longer", "scale-rate"),
     "sum-not-mean": ("mean-reduction", "scale-rate"),
     "symmetric-units": ("initialise",),
+    "targets-not-signed": ("sign-targets",),
     "unscaled-input": ("standardise-inputs",),
     "unscaled-target": ("standardise-targets",),
     "unshuffled-or-single-class-batches": ("shuffle",),
