@@ -51,7 +51,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     """The values of a TOML file.
 
     Args:
-        path: UTF-8; at most `MOST_TOML` bytes of it are read.
+        path: UTF-8, with or without a mark of it; at most `MOST_TOML` bytes of it are read.
 
     Raises:
         UsageError: There is no such file, or it is too large, or no TOML; the message says why.
@@ -65,7 +65,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         if len(data) > MOST_TOML:
             raise UsageError(f"{path} has more than {MOST_TOML:,} bytes; too much for settings.")
         # As in text mode, which the parser expects: lines end in a single character.
-        text = data.decode("utf-8").replace("\r\n", "\n")
+        text = data.decode("utf-8-sig").replace("\r\n", "\n")
         _refuse_long_keys(path, text)
         values: dict[str, Any] = tomllib.loads(text)
     except RecursionError:

@@ -112,7 +112,7 @@ def run(
         from lifesigns.watch import Watcher
 
     options = _options(every, budget, max_steps, stop_on)
-    stopper = Stopper(max_steps, stop_on)
+    stopper = Stopper(max_steps, stop_on, "check" if is_check else "--max-steps")
     outlets = Outlet(sys.stdout), Outlet(sys.stderr)
     beside = outlets[not is_check] if output_format == "github" else None
     alone = Delivery(*texts, *outlets, annotates=beside)

@@ -33,6 +33,7 @@ LOSSES = {
     "binary_cross_entropy": "BCELoss",
     "binary_cross_entropy_with_logits": "BCEWithLogitsLoss",
     "cross_entropy": "CrossEntropyLoss",
+    "ctc_loss": "CTCLoss",
     "huber_loss": "HuberLoss",
     "kl_div": "KLDivLoss",
     "l1_loss": "L1Loss",

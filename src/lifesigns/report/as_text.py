@@ -163,6 +163,7 @@ def _header(
 def _steps(trace: Trace) -> str:
     outcome = trace.info.outcome.partition("\n")[0]
     how = "" if outcome in ("finished", "running") else f", {outcome}"
+    how = how.replace(f"stopped after {counted(trace.steps, 'step')} (", "then stopped (")
     passes = len(trace.losses.values)
     without = f", {counted(passes, 'backward pass')}" if passes and not trace.steps else ""
     return f"{trace.steps}{without}{how}"

@@ -80,7 +80,7 @@ class _Said(Enum):
         "not known whether it learns: the loss {went}, but it crosses 0; a reward or a held-out "
         "score would tell"
     )
-    FEW = "not known whether it learns after {length}: {needed} would tell"
+    FEW = "too short to say whether it learns: {length} ({needed} would tell)"
     LEVEL = "nothing found, but the loss did not clearly fall"
     ROSE = "nothing found, but the loss rose"
     IMPOSSIBLE = (
