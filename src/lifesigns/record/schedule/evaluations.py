@@ -15,7 +15,7 @@ class Evaluations:
 
     def __init__(self) -> None:
         self._steps: list[int] = []
-        self._seen, self._stride = 0, 1
+        self._seen, self._stride, self._latest = 0, 1, -1
 
     def note(self, step: int) -> None:
         """An evaluation begins; several after one step count as one.
@@ -23,8 +23,9 @@ class Evaluations:
         Args:
             step: Completed steps of training.
         """
-        if self._steps and step <= self._steps[-1]:
+        if step <= self._latest:
             return
+        self._latest = step
         if self._seen % self._stride == 0:
             self._steps.append(step)
         self._seen += 1
