@@ -59,6 +59,8 @@ spec.loader.exec_module(module)
 module.{function}()
 """
 """A script that calls a function of another one."""
+REPORT = "\nlifesigns "
+"""The report of `lifesigns run` begins so, below what the script has printed."""
 IN_AN_ARM = "LIFESIGNS_ARM"
 """Environment variable: this process is an arm."""
 
@@ -120,8 +122,11 @@ class Arm:
         return reason
 
     def _last_words(self) -> str:
-        printed = self.end.output.strip().splitlines()
-        return _line(self.how if self.how.startswith("failed") else (printed or ["nothing"])[-1])
+        """What the script printed last, above our own report."""
+        before, reported, _ = f"\n{self.end.output}".rpartition(REPORT)
+        printed = (before if reported else self.end.output).strip().splitlines()
+        words = (printed or ["it printed nothing"])[-1]
+        return _line(self.how if self.how.startswith("failed") else words.rstrip("."))
 
 
 def train(

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from lifesigns._errors import UsageError, cut
-from lifesigns.prove.arm import Arm
+from lifesigns.prove.arm import REPORT, Arm
 from lifesigns.records import LossCurve, Severity, Trace
 from lifesigns.report.verdict import alarms
 from lifesigns.rules import judge
@@ -27,8 +27,6 @@ LAST = 1 / 3
 """The part of a run whose recorded steps say what it has learned."""
 FINISHED = "finished"
 """How an arm ended that nothing broke off."""
-REPORT = "\nlifesigns "
-"""The report of `lifesigns run` begins so, below what the script has printed."""
 RECORDED = 100
 """Steps that are recorded of each arm, about: enough to tell what was learned."""
 
