@@ -61,7 +61,7 @@ def test_an_arm_without_a_loss_says_its_last_words(seen):
     ("printed", "last"),
     [
         ("loaded\n\nlifesigns  no training step was seen\n\ncost  watching took 0 s\n", "loaded"),
-        ("\nlifesigns  no training step was seen\n", "it printed nothing"),
+        ("\nlifesigns  no training step was seen\n", "nothing was printed"),
         (
             "lifesigns: No module named 'x'; expected one.\n",
             "lifesigns: No module named 'x'; expected one",

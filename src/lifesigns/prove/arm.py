@@ -125,10 +125,9 @@ class Arm:
 
     def _last_words(self) -> str:
         """How it failed, or the last line that the program printed itself."""
-        own, is_reported, _ = f"
-{self.end.output}".rpartition(REPORT)
+        own, is_reported, _ = f"\n{self.end.output}".rpartition(REPORT)
         printed = (own if is_reported else self.end.output).strip().splitlines()
-        last = (printed or ["it printed nothing"])[-1]
+        last = (printed or ["nothing was printed"])[-1]
         return _line(self.how if self.how.startswith("failed") else last.rstrip("."))
 
 
