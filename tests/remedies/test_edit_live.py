@@ -22,14 +22,17 @@ from lifesigns.remedies.insert_norm import InsertNorm
 from lifesigns.remedies.insert_residual import InsertResidual
 from lifesigns.remedies.keep_precision import KeepPrecision
 from lifesigns.remedies.log_input import LogInput
+from lifesigns.remedies.lower_decay import LowerDecay
 from lifesigns.remedies.match_shapes import MatchShapes
 from lifesigns.remedies.mean_reduction import MeanReduction
 from lifesigns.remedies.minimise import Minimise
 from lifesigns.remedies.optimize_all import OptimizeAll
 from lifesigns.remedies.reattach import Reattach
 from lifesigns.remedies.register_layers import RegisterLayers
+from lifesigns.remedies.scale_logits import ScaleLogits
 from lifesigns.remedies.scale_rate import ScaleRate
 from lifesigns.remedies.shuffle import Shuffle
+from lifesigns.remedies.sign_targets import SignTargets
 from lifesigns.remedies.softmax_dim import SoftmaxDim
 from lifesigns.remedies.standardise_inputs import StandardiseInputs
 from lifesigns.remedies.standardise_targets import StandardiseTargets
@@ -40,6 +43,7 @@ from lifesigns.remedies.train_longer import TrainLonger
 from lifesigns.remedies.train_mode import TrainMode
 from lifesigns.remedies.train_parameters import TrainParameters
 from lifesigns.remedies.warm_up import WarmUp
+from lifesigns.remedies.weigh_terms import WeighTerms
 from lifesigns.remedies.zero_grad import ZeroGrad
 
 
@@ -108,6 +112,7 @@ EVERY = [
     Minimise("loss"),
     LogInput("kl_div"),
     SoftmaxDim(site(":softmax#0")),
+    WeighTerms("mse_loss", 0.1),
 ]
 
 
@@ -624,6 +629,55 @@ def test_a_softmax_runs_over_the_classes_as_module_and_in_calls():
 
     assert torch.equal(made, logits.softmax(1))
     assert torch.equal(outside, logits.log_softmax(1))
+
+
+def test_one_side_of_a_sum_counts_less_where_it_can_be_told(run):
+    x, y = batch()
+    out = run.model(x)
+    fit, penalty = F.mse_loss(out, y), 3 * out.exp().mean()
+
+    with WeighTerms("mse_loss", 0.5).apply(run), WeighTerms("l1_loss", 0.5).apply(run):
+        data = fit / 2 + penalty
+    with WeighTerms("mse_loss", 0.5, other=True).apply(run):
+        others = [
+            fit - penalty,
+            penalty + fit + penalty,
+            fit + fit,
+            fit.detach() + penalty.detach(),
+        ]
+
+    assert data == 0.25 * fit + penalty
+    expected = [fit - penalty / 2, fit + penalty, 2 * fit, fit + penalty]
+    assert torch.allclose(torch.stack(others), torch.stack(expected))
+
+
+def test_the_decay_of_every_group_is_lowered(run):
+    groups = [
+        {"params": [p], "weight_decay": w}
+        for p, w in zip(run.model.parameters(), (0.5, 0), strict=False)
+    ]
+    optimizer = torch.optim.AdamW(groups)
+
+    LowerDecay().apply(LiveRun(run.model, optimizer))
+
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.005, 0]
+    assert "no weight decay" in LowerDecay().apply(run).reason
+
+
+def test_targets_become_signs_and_logits_sharper(run):
+    a, b, alike = torch.randn(8, 3), torch.randn(8, 3), torch.arange(8) % 2
+    signs = 2 * alike - 1
+
+    with SignTargets("cosine_embedding_loss").apply(run), ScaleLogits(10.0).apply(run):
+        found = [
+            nn.CosineEmbeddingLoss()(a, b, alike),
+            F.cosine_embedding_loss(a, b, target=alike),
+            F.cross_entropy(input=a, target=alike),
+            nn.CrossEntropyLoss()(a, alike),
+        ]
+
+    expected = [F.cosine_embedding_loss(a, b, signs), F.cross_entropy(10 * a, alike)]
+    assert torch.equal(torch.stack(found), torch.stack(expected).repeat_interleave(2))
 
 
 def test_losses_of_logarithms_get_some(run):
