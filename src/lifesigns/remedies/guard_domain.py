@@ -17,6 +17,7 @@ from lifesigns.remedies._refusal import Refused
 from lifesigns.remedies._scores import StableScores
 from lifesigns.remedies._script import Change, Script, cst, one
 from lifesigns.remedies._sites import is_call_of
+from lifesigns.remedies._softmax_by_hand import as_log_softmax
 from lifesigns.remedies._training import trained
 from lifesigns.remedies.testing import case
 
@@ -73,8 +74,8 @@ class GuardDomain(Edit):
 
     def _changes(self, script: Script, places: Places) -> Iterator[Change]:
         if self.operation == "exp":
-            raise Refused("a softmax that is written by hand is not rewritten")
-        if self.operation == "div":
+            yield from as_log_softmax(script)
+        elif self.operation == "div":
             yield from _divided(script)
         elif self.operation in SOFTMAXES:
             yield from _masked(script)
@@ -187,13 +188,23 @@ for step in range(20):
     loss.backward()
     optimizer.step()
 """
+_BY_HAND = """
+for step in range(20):
+    z = model(x) * torch.arange(1.0, 4.0)
+    p = {}
+    loss = -p.gather(1, torch.ones(64, 1).long()){}.mean()
+    print(p.argmax(1).sum())
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+_EXP = GuardDomain("exp")
 MANUAL = Manual(
     name=GuardDomain.name,
     title="An operation kept away from the edge of where it is defined",
     changes="What a root, a logarithm, an arc cosine or a fraction is given, by less than float32 "
     "tells from 0; in a mask before a softmax, minus infinity becomes a large number. A softmax "
-    "that is written by hand is computed as torch does it, and so is its logarithm (in a live run "
-    "only).",
+    "that is written by hand is computed as torch does it, and so is its logarithm.",
     unsafe="Where numbers as small as the bound are meant, or a fraction may be negative below. "
     "It hides a loss that is zero for a reason.",
     references=("Goodfellow et al. 2016, Deep Learning, section 4.1: overflow and underflow",),
@@ -226,6 +237,20 @@ MANUAL = Manual(
             "loop",
             _MASKED.format("-torch.inf"),
             _MASKED.format("-1e9"),
+        ),
+        case(
+            "a softmax by hand",
+            _EXP,
+            "loop",
+            _BY_HAND.format("z.exp() / z.exp().sum(1, keepdim=True)", ".log()"),
+            _BY_HAND.format("torch.log_softmax(z, 1)", ""),
+        ),
+        case(
+            "refused: a softmax that is used as it is",
+            _EXP,
+            "loop",
+            _BY_HAND.format("z.exp() / torch.sum(z.exp(), dim=1, keepdim=True)", ""),
+            None,
         ),
         case(
             "refused: two roots",
