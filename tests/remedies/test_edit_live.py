@@ -12,6 +12,7 @@ from lifesigns.records import Kind, Site
 from lifesigns.remedies import LiveRun, Refusal
 from lifesigns.remedies.batch_first import BatchFirst
 from lifesigns.remedies.clip_gradient import ClipGradient
+from lifesigns.remedies.clip_less import ClipLess
 from lifesigns.remedies.drop_activation import DropActivation
 from lifesigns.remedies.guard_domain import GuardDomain
 from lifesigns.remedies.hold_rate import HoldRate
@@ -19,6 +20,7 @@ from lifesigns.remedies.initialise import Initialise
 from lifesigns.remedies.insert_activation import InsertActivation
 from lifesigns.remedies.insert_norm import InsertNorm
 from lifesigns.remedies.insert_residual import InsertResidual
+from lifesigns.remedies.keep_precision import KeepPrecision
 from lifesigns.remedies.log_input import LogInput
 from lifesigns.remedies.lower_decay import LowerDecay
 from lifesigns.remedies.match_shapes import MatchShapes
@@ -91,6 +93,8 @@ EVERY = [
     BatchFirst(),
     GuardDomain("sqrt"),
     GuardDomain("exp"),
+    KeepPrecision(),
+    ClipLess(),
     WarmUp(5),
     ClipGradient(),
     ZeroGrad(),
@@ -328,6 +332,25 @@ def test_a_softmax_by_hand_and_its_logarithm_are_those_of_torch(run):
     assert not torch.isfinite(unlike).all()
 
 
+@pytest.mark.parametrize(
+    "short",
+    [lambda t: t.bfloat16(), lambda t: t.to(torch.bfloat16), lambda t: t.to(dtype=torch.half)],
+)
+def test_what_was_turned_to_16_bits_stays_in_32(short):
+    model, (x, _) = short(nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 1))), batch()
+    run = LiveRun(model, torch.optim.SGD(model.parameters(), lr=0.1))
+    given = short(x)
+
+    with KeepPrecision().apply(run):
+        first, second = model(given), model(short(x))
+        second.sum().backward()
+        run.optimizer.step()
+
+    assert {first.dtype, second.dtype} == {torch.float32}
+    assert {p.dtype for p in run.optimizer.param_groups[0]["params"]} == {torch.float32}
+    assert {p.grad.dtype for p in model.parameters()} == {torch.float32}
+
+
 class Cut(nn.Module):
     """Its body is cut off from its head in one of several ways."""
 
@@ -406,6 +429,28 @@ def test_a_layer_takes_the_first_axis_for_the_batch_wherever_it_is(run, make):
 
     both = zip(given, expected, strict=True) if type(given) is tuple else [(given, expected)]
     assert all(torch.allclose(a, b, atol=1e-6) for a, b in both)
+
+
+@pytest.mark.parametrize(
+    "clip",
+    [
+        lambda given: nn.utils.clip_grad_norm_(given, 1e-4),
+        lambda given: nn.utils.clip_grad_norm_(given, 1e-4, foreach=False),
+        lambda given: nn.utils.clip_grad_value_(given, 1e-4),
+    ],
+)
+def test_only_clipping_is_left_out(run, clip):
+    given = [nn.Parameter(torch.ones(3))]
+    given[0].grad = torch.full((3,), 2.0)
+
+    with ClipLess().apply(run):
+        length = clip(given)
+        doubled = torch.ones(3).mul_(2)
+
+    assert torch.equal(given[0].grad, doubled)
+    assert length is None or torch.allclose(length, torch.tensor(12.0).sqrt())
+    clip(given)
+    assert given[0].grad.max() < 1e-3
 
 
 def test_the_gradient_is_cut_before_the_step(run):

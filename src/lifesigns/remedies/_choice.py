@@ -43,6 +43,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "loss-oscillates": ("scale-rate", "clip-gradient"),
     "non-finite-origin": (
         *("guard-domain", "swap-activation", "scale-rate", "clip-gradient", "initialise"),
+        "keep-precision",
     ),
     "one-loss-unlearned": ("weigh-terms", "scale-rate"),
     "one-sided-inputs": ("swap-activation", "insert-norm"),
@@ -50,7 +51,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "penalty-outweighs-data": ("weigh-terms",),
     "rate-ran-out": ("hold-rate",),
     "rate-too-high": ("scale-rate", "warm-up", "clip-gradient"),
-    "rate-too-low": ("hold-rate", "scale-rate", "train-longer"),
+    "rate-too-low": ("hold-rate", "clip-less", "scale-rate", "train-longer"),
     "rates-for-logarithms": ("log-input", "drop-activation"),
     "samples-mixed": ("softmax-dim", "batch-first"),
     "saturated-units": ("swap-activation", "initialise", "scale-rate", "insert-norm"),
@@ -69,6 +70,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "unscaled-input": ("standardise-inputs",),
     "unscaled-target": ("standardise-targets",),
     "unshuffled-or-single-class-batches": ("shuffle",),
+    "updates-rounded-away": ("keep-precision", "scale-rate"),
     "vanishing-gradient": ("swap-activation", "initialise", "insert-norm", "insert-residual"),
     "weights-decay-away": ("lower-decay", "weigh-terms"),
     "wrong-direction": ("minimise", "weigh-terms"),
@@ -87,7 +89,10 @@ COMMONEST = (
 OF_SCALE = ("gain-mismatch", "signal-blows-up", "exploding-gradient", "non-finite-origin")
 """Rules about values that grow."""
 
-SURE = (("rate-too-low", "hold-rate"), ("non-finite-origin", "guard-domain"))
+SURE = (
+    ("non-finite-origin", "guard-domain"),
+    *(("rate-too-low", edit) for edit in ("clip-less", "hold-rate")),
+)
 """Edits that are made only where the run shows that they are called for: they come first."""
 
 
