@@ -161,6 +161,21 @@ CODE = {
         "scale-rate",
         0.9,
     ),
+    "wrong-direction": (
+        TWO_LAYERS.format(out=2, optimizer=ADAM) + CLASSES.replace("F.cross", "-F.cross"),
+        "minimise",
+        0.9,
+    ),
+    "logits-as-probabilities": (
+        TWO_LAYERS.format(out=2, optimizer=ADAM)
+        + "wanted = F.one_hot(y, 2).float()\n"
+        + CLASSES.replace(
+            "F.cross_entropy(model(x), y)",
+            "F.kl_div(model(x), wanted, reduction='batchmean')",
+        ),
+        "log-input",
+        0.9,
+    ),
     "dead-from-birth": (BORN_DEAD + CLASSES, "initialise", 0.9),
     "linear-collapse": (ON_A_LINE + CLASSES, "insert-activation", 0.9),
     "unscaled-input": (
