@@ -29,7 +29,7 @@ RULE = find_rule("rate-too-high")
 HOW = ("finished", "failed: ValueError: 3", "interrupted", "running", "killed",
        "ended by SIGTERM", "did not end in time", "")  # fmt: skip
 MISSING = 0
-"""Files of edits with a reason that has no Chinese; whoever adds one and knows none may raise it."""
+"""Files of edits whose reasons lack Chinese; whoever adds one and knows none may raise it."""
 SOUGHT = ("one", "_target")
 """What looks for a place in the source, which it names."""
 PARTED = Difference(0, 0, Phase.LOSS, "", "loss", -1, 0.5, 0.6, 0.2)
