@@ -18,7 +18,7 @@ from lifesigns.prove.as_json import SCHEMA, plan_as_json, proof_as_json
 from lifesigns.prove.asked import asked_for, say
 from lifesigns.prove.copies import CannotRun
 from lifesigns.prove.in_words import of_plan, of_proof, price, root_of
-from lifesigns.prove.kept import ARMS, KeptArms, proof_folder
+from lifesigns.prove.kept import ARMS, PROOF, KeptArms, proof_folder
 from lifesigns.prove.page import comparison_page, proof_html
 from lifesigns.prove.proof import Conclusion, Limits, Plan, Proof
 from lifesigns.prove.proving import planned, prove
@@ -128,12 +128,12 @@ def _deliver(proof: Proof, target: str, folder: Path | None, wanted: Wanted) -> 
     patch = proof.chosen.patch(root_of(proof.plan)) if proof.chosen is not None else ""
     noted = json.dumps(proof_as_json(proof), indent=2)
     if folder is not None:
-        _outputs.write(folder / "proof.json", f"{noted}\n")
         _outputs.write(folder / "proof.html", proof_html(proof, target, patch))
         if proof.pairs:
             _outputs.write(folder / "comparison.html", comparison_page(proof.pairs[-1]))
         if patch:
             _outputs.write(folder / "fix.patch", patch)
+        _outputs.write(folder / PROOF, f"{noted}\n")
     lines = (said(line, "prove") for line in of_proof(proof, target))
     _print(noted if wanted.json_output else "\n".join(lines), wanted)
     if patch and not wanted.json_output:  # as it is, for `git apply` reads it here, too

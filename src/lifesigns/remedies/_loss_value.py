@@ -51,6 +51,24 @@ def behind(script: Script, node: cst.CSTNode) -> Iterator[cst.CSTNode]:
             queue += [(below, depth + 1) for below in _below(script, each)]
 
 
+def additions(script: Script) -> list[tuple[cst.BaseExpression, cst.BaseExpression]]:
+    """Both sides of each plus and minus behind the value that is differentiated.
+
+    Args:
+        script: See `differentiated`.
+
+    Raises:
+        Refused: See `differentiated`.
+    """
+    found: list[tuple[cst.BaseExpression, cst.BaseExpression]] = []
+    for node in differentiated(script):
+        if isinstance(node, cst.BinaryOperation) and isinstance(node.operator, SUMS):
+            found.append((node.left, node.right))
+        if isinstance(node, cst.AugAssign) and isinstance(node.target, cst.Name):
+            found.append((node.target, node.value))
+    return found
+
+
 def compares(script: Script, node: cst.CSTNode, losses: Iterable[str] = KNOWN_LOSSES) -> bool:
     """Whether a value is made by a loss that compares outputs with targets.
 
