@@ -323,7 +323,7 @@ def _cost(trace: Trace) -> str:
         f"{on} {_briefly(spent)}"
         for on, spent in (
             ("first steps", cost.first_steps),
-            ("idle steps", cost.idle_steps),
+            ("unrecorded steps", cost.idle_steps),
             ("recordings", cost.recordings),
         )
         if spent
