@@ -120,11 +120,12 @@ def measured(snapshots: int, sites: int, units: int) -> tuple[float, float, floa
     return len(text) / 1e6, adding, made, peak() - before
 
 
-def stored(snapshots: int, sites: int, units: int) -> tuple[int, float, float, float]:
-    """Snapshots in a run file; its megabytes; those of its page; seconds from file to page."""
+def stored(snapshots: int, sites: int, units: int) -> tuple[int, float, float, float, float]:
+    """Snapshots in a run file; its megabytes before the run's end and after it; those of its page;
+    seconds from file to page."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "run.lifesigns"
-        write(path, snapshots, Network(sites, units))
+        running = write(path, snapshots, Network(sites, units))
         start, run = time.thread_time(), FollowedRun(path, Selection(), is_told=False)
         while not run.update().is_whole:
             pass
@@ -132,17 +133,20 @@ def stored(snapshots: int, sites: int, units: int) -> tuple[int, float, float, f
         page = page_html(document)
         seconds = time.thread_time() - start
         kept = document["run"]["snapshots"]
-        return kept, path.stat().st_size / 1e6, len(page) / 1e6, seconds
+        return kept, running, path.stat().st_size / 1e6, len(page) / 1e6, seconds
 
 
-def write(path: Path, snapshots: int, network: Network) -> None:
-    """A training of `STEPS` steps, of which these many were recorded."""
-    values = np.geomspace(1, 0.1, STEPS)
-    with RunWriter(path, RunInfo(outcome="finished")) as writer:
+def write(path: Path, snapshots: int, network: Network) -> float:
+    """A training of `STEPS` steps, of which these many were recorded; megabytes while it runs."""
+    values = network.random.lognormal(0, 0.1, STEPS).astype(np.float32).astype(float)
+    with RunWriter(path, RunInfo()) as writer:
         for snapshot in network.snapshots(snapshots):
             writer.append(dataclasses.replace(snapshot, step=snapshot.step * STEPS // snapshots))
         writer.losses(LossCurve(np.arange(STEPS), values, np.zeros(STEPS, np.int64)))
         writer.progress(STEPS, Cost(), (), (), recorded=snapshots)
+        running = sum(file.stat().st_size for file in path.parent.iterdir()) / 1e6
+        writer.finish((), "finished", cost=Cost(), steps=STEPS)
+    return running
 
 
 def peak() -> float:
@@ -167,7 +171,7 @@ def main() -> None:
         name = f"{snapshots // tenth:,} × {sites} × {units}"
         numbers = (size, size + PROGRAM, most, adding, made, memory)
         rows.add(name, *(f"{number:.2f}" for number in numbers))
-    heads = ("run of 100,000 steps", "kept", "file", "page", "reading")
+    heads = ("run of 100,000 steps", "kept", "running", "file", "page", "reading")
     rows = Rows("Pages of run files: megabytes, seconds of processor time", heads)
     for snapshots, sites, units in STORED:
         kept, *numbers = stored(snapshots // tenth, sites, units)

@@ -91,6 +91,20 @@ def test_a_few_are_kept_however_large_they_are():
     assert steps(kept) == list(range(MEMORY.least))
 
 
+@pytest.mark.parametrize("what", [{}, {"nonfinite": NAN}], ids=["usual", "notable"])
+@pytest.mark.parametrize("fitting", [1, 3, 10])
+def test_where_as_few_as_two_may_stay_the_bound_holds_for_any_network(fitting, what):
+    large = of_units(500)
+    most = fitting * size_of(Snapshot(0, GRAPH, sites=large))
+
+    kept = keep(run(200, sites=large, **what), most_bytes=most, least=2)
+
+    assert len(steps(kept)) <= max(2, fitting)
+    assert kept.bytes <= max(most, 2 * most // fitting)
+    assert steps(kept)[0] == 0
+    assert steps(kept)[-1] == 199
+
+
 def test_what_is_kept_no_longer_is_handed_back():
     kept, dropped = Kept(replace(MEMORY, most=32)), []
     for number in range(500):

@@ -142,7 +142,7 @@ def test_an_update_takes_as_many_bytes_late_as_early(path, monkeypatch):
     run_files.finished_run(path, 1)
     add = (
         "WITH RECURSIVE new(n) AS (VALUES ({}) UNION ALL SELECT n + 1 FROM new WHERE n < {}) "
-        "INSERT INTO snapshots SELECT n, n, stream, reason, graph, body, arrays "
+        "INSERT INTO snapshots SELECT n, n, stream, reason, graph, body, arrays, structure "
         "FROM new, snapshots WHERE number = 1"
     )
 

@@ -57,9 +57,11 @@ def finding(rule, *edits, causes=()):
 def test_the_remedies_of_the_finding_come_first_and_each_kind_before_another_of_the_same():
     edits = for_finding(finding("loss-diverges", "warm-up"), Trace(steps=50))
 
-    assert [edit.name for edit in edits] == ["warm-up", "scale-rate", "clip-gradient", "scale-rate"]
+    once = ["warm-up", "scale-rate", "clip-gradient"]
+    assert [edit.name for edit in edits] == [*once, "scale-rate", "scale-rate"]
     assert edits[0].steps == 5
-    assert [edit.factor for edit in edits if edit.name == "scale-rate"] == [0.1, 0.01]
+    factors = [edit.factor for edit in edits if edit.name == "scale-rate"]
+    assert factors == pytest.approx([0.1, 0.01, 0.001])
 
 
 def test_a_cause_that_asks_for_larger_steps_gets_them():

@@ -3,9 +3,12 @@
 import sqlite3
 from contextlib import closing
 
+import numpy as np
+
 from lifesigns.records import RunInfo, SiteReading
 from lifesigns.rules.testing import chain, snapshot, sums
-from lifesigns.store import RunWriter
+from lifesigns.store import RunWriter, read_run, schema
+from lifesigns.store.columns import CURVE
 
 GRAPH = chain("linear", "relu")
 
@@ -30,3 +33,25 @@ def change(path, *statements):
     with closing(sqlite3.connect(path)) as connection, connection:
         for statement in statements:
             connection.execute(statement)
+
+
+def as_version_1(path):
+    """Makes the file what the first version would have written."""
+    curve = read_run(path).losses
+    raw = [np.asarray(c, k).tobytes() for c, k in zip(vars(curve).values(), CURVE, strict=True)]
+    snapshots, losses = schema.OLDER[1][-2:]
+    kept = "number, step, stream, reason, graph, body, arrays"
+    change(
+        path,
+        "UPDATE schema SET version = 1",
+        "DROP TABLE structures",
+        "DROP TABLE losses",
+        losses,
+        "ALTER TABLE snapshots RENAME TO newer",
+        snapshots,
+        f"INSERT INTO snapshots SELECT {kept} FROM newer",
+        "DROP TABLE newer",
+    )
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("INSERT INTO losses VALUES (1, ?, ?, ?)", raw)
+    return path

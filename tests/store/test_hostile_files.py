@@ -107,9 +107,28 @@ def test_values_of_another_type_are_refused(path, name, value):
 
 
 def test_losses_of_unequal_length_are_refused(path):
-    change(path, "UPDATE losses SET streams = x'0000000000000000'")
+    three = bytes(24)
+    change(path, "UPDATE losses SET steps = ?, \"values\" = ?, form = ''", (three, three))
+    change(path, "UPDATE losses SET streams = ?", (bytes(8),))
 
     refused(path, "3 steps, 3 losses, 1 streams")
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["3 |u1 <f4", "4 |u1 <f4 |u1", "3 |u1 <f8 |u1", "3 |u1 |O |u1", "-3 |u1 <f4 |u1", "x |u1 <f4"],
+)
+def test_losses_of_another_form_are_refused(path, form):
+    change(path, "UPDATE losses SET form = ?", (form,))
+
+    refused(path, "damaged or incomplete")
+
+
+def test_losses_that_unpack_to_far_more_than_they_are_are_not_unpacked(path):
+    packed = zlib.compress(bytes(50_000_000))
+    change(path, "UPDATE losses SET steps = ?, form = '50000000 |u1 <f4 |u1'", (packed,))
+
+    refused(path, "do not unpack to")
 
 
 # --- tables ---------------------------------------------------------------------------------------

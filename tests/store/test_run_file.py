@@ -234,7 +234,8 @@ def test_a_full_disk_is_reported_and_what_was_stored_stays_readable(tmp_path):
     writer.append(example(0))
     pages = writer._connection.execute("PRAGMA page_count").fetchone()[0]
     writer._connection.execute(f"PRAGMA max_page_count = {pages + 1}")
-    large = LossCurve(*[np.zeros(10_000, kind) for kind in (np.int64, float, np.int64)])
+    noise = np.random.default_rng(0).random(10_000)
+    large = LossCurve(np.arange(10_000), noise, np.zeros(10_000, np.int64))
 
     with pytest.raises(RunFileError, match="full"):
         writer.losses(large)

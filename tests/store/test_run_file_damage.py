@@ -4,11 +4,12 @@ import shutil
 import sqlite3
 from pathlib import Path
 
+import numpy as np
 import pytest
-from run_files import change, example, finished_run
+from run_files import as_version_1, change, example, finished_run
 
 from lifesigns._errors import RunFileError
-from lifesigns.records import SCHEMA_VERSION, RunInfo, to_json
+from lifesigns.records import SCHEMA_VERSION, LossCurve, RunInfo, to_json
 from lifesigns.store import RunWriter, read_findings, read_run, schema
 
 on_linux = pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="asks /proc")
@@ -39,30 +40,25 @@ def test_a_newer_schema_is_refused_with_what_to_do(tmp_path):
             read(path)
 
 
-def an_older_run(path):
-    """As if version 0 had had no streams and no reasons."""
-    finished_run(path)
-    change(
-        path,
-        "UPDATE schema SET version = 0",
-        "CREATE TABLE old AS SELECT number, step, graph, body, arrays FROM snapshots",
-        "DROP TABLE snapshots",
-        "ALTER TABLE old RENAME TO snapshots",
-        "ALTER TABLE graphs RENAME TO forms",
-    )
-    return path
+def test_a_run_of_the_first_version_is_read_and_the_file_left_alone(tmp_path):
+    path = tmp_path / "run.ls"
+    with RunWriter(path, RunInfo()) as writer:
+        for step in range(3):
+            writer.append(example(step))
+        writer.losses(LossCurve(np.arange(3), np.array([0.1, np.nan, 3]), np.zeros(3, np.int64)))
+    now = to_json(read_run(path))
+    before = as_version_1(path).read_bytes()
 
-
-def test_an_older_schema_is_migrated_on_the_way_in_and_the_file_left_alone(tmp_path, monkeypatch):
-    steps = ("ALTER TABLE forms RENAME TO graphs", "ALTER TABLE snapshots ADD COLUMN stream")
-    monkeypatch.setattr(schema, "MIGRATIONS", {0: steps})
-    path = an_older_run(tmp_path / "run.ls")
-    before = path.read_bytes()
-
-    trace = read_run(path)
-
-    assert to_json(trace.snapshots) == to_json(tuple(example(step) for step in range(3)))
+    assert to_json(read_run(path)) == now
     assert path.read_bytes() == before
+
+
+def test_a_run_of_an_older_version_whose_tables_are_others_is_refused(tmp_path):
+    path = as_version_1(finished_run(tmp_path / "run.ls"))
+    change(path, "DROP TABLE losses", "CREATE VIEW losses AS SELECT 1 AS number")
+
+    with pytest.raises(RunFileError, match="tables are not those of a run"):
+        read_run(path)
 
 
 def test_migrations_run_one_after_the_other(monkeypatch):

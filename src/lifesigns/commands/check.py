@@ -37,7 +37,7 @@ def check(
         json_path: Where to write the report as JSON.
         sarif_path: Where to write the report as SARIF.
         selection: Which rules are asked.
-        output_format: `github` adds an annotation for each finding.
+        output_format: `github` adds an annotation for each finding, on standard output.
 
     Returns:
         0 if nothing alarming was found, 1 otherwise, or the exit code of a script that failed.
@@ -66,7 +66,7 @@ def check(
     report = checked(*_made_by(target), selection or Selection())
     report.print()
     if output_format == "github":
-        print(to_github(report.trace, report.findings), end="", file=sys.stderr)
+        print(to_github(report.trace, report.findings), end="")
     if json_path is not None:
         report.write_json(json_path)
     if sarif_path is not None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from lifesigns.live.cursor import Cursor
 from lifesigns.records import LossCurve, Snapshot, Trace
-from lifesigns.records.kept import MEMORY, Kept, size_of
+from lifesigns.records.kept import FOLLOWED, Kept, size_of
 from lifesigns.report import Report
 from lifesigns.report.page import PageBuilder
 from lifesigns.report.page.status import run_of
@@ -62,7 +62,7 @@ class FollowedRun:
     def _begin(self) -> None:
         self._reader = NewsReader(self._path)
         self._builder = self._new_builder()
-        self._kept: Kept[Snapshot] = Kept(MEMORY)
+        self._kept: Kept[Snapshot] = Kept(FOLLOWED)
         self._news = News(Trace())
         self._losses = LossCurve()
         self._number = 0

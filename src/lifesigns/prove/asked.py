@@ -15,6 +15,7 @@ from lifesigns.locale.spoken import said
 from lifesigns.prove.arm import Program
 from lifesigns.records import RunInfo, Trace
 from lifesigns.report.charset import encodable
+from lifesigns.report.wrapping import for_terminal
 from lifesigns.settings import load_settings
 from lifesigns.store import read_run
 
@@ -102,5 +103,5 @@ def say(text: str) -> None:
         text: Without the name of the program; nothing is said if it is empty.
     """
     if text:
-        line = encodable(f"lifesigns: {said(text, 'prove')}", sys.stderr.encoding or "utf-8")
-        print(line, file=sys.stderr, flush=True)
+        line = for_terminal(f"lifesigns: {said(text, 'prove')}", sys.stderr)
+        print(encodable(line, sys.stderr.encoding or "utf-8"), file=sys.stderr, flush=True)

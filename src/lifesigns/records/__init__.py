@@ -33,7 +33,7 @@ from lifesigns.records.readings import (
 from lifesigns.records.trace import POOLED, Cost, LossCurve, RateCurve, RunInfo, Trace
 from lifesigns.records.units import Floats, Ints, Shape, UnitSums
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Version of the records' form; run files and JSON reports carry it."""
 
 __all__ = [

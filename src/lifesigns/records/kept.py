@@ -30,7 +30,9 @@ class Room:
 
 
 MEMORY = Room(most=256, most_bytes=128 << 20, least=32)
-"""Snapshots that stay in memory."""
+"""Snapshots that stay in the memory of a training, where they are what it is judged by."""
+FOLLOWED = Room(most=256, most_bytes=128 << 20, least=2)
+"""Those that stay in the memory of a page's maker, which reads a run file."""
 
 
 class Kept(Generic[Item]):
@@ -54,6 +56,11 @@ class Kept(Generic[Item]):
     def __iter__(self) -> Iterator[Item]:
         return (item for _, _, item in self._kept)
 
+    @property
+    def bytes(self) -> int:
+        """What is kept takes so many."""
+        return self._bytes
+
     def add(
         self, item: Item, step: int, size: int, *, is_notable: bool = False
     ) -> tuple[Item, ...]:
@@ -76,8 +83,7 @@ class Kept(Generic[Item]):
             self._notable.add(number)
         self._kept.append((number, size, item))
         self._bytes += size
-        count, room = len(self._kept), self._room
-        if count > room.most or (self._bytes > room.most_bytes and count > room.least):
+        if len(self._kept) > self._room.most or self._is_too_large:
             return self._thin()
         return ()
 
@@ -90,17 +96,35 @@ class Kept(Generic[Item]):
         self._latest = min(self._latest, step)
 
     def _thin(self) -> tuple[Item, ...]:
-        """Drops a quarter or more of those between the first and the latest."""
+        """Drops a quarter or more of those between the first and the latest, and what is too large.
+
+        Where evenly spaced and notable ones are too large together, it is those in the middle.
+        """
         count = len(self._kept)
-        first, latest = max(count // 16, 4), count - count // 4
+        first = max(1, min(max(count // 16, 4), count // 4))
+        latest = count - max(1, count // 4)
         between = self._kept[first:latest]
         left = [one for one in between if self._stays(one[0])]
         while len(left) > 0.75 * len(between) and self._stride <= self.recorded:
             self._stride *= 2
             left = [one for one in left if self._stays(one[0])]
         self._kept[first:latest] = left
+        gone = [item for number, _, item in between if not self._stays(number)]
         self._bytes = sum(size for _, size, _ in self._kept)
-        return tuple(item for number, _, item in between if not self._stays(number))
+        while self._is_too_large:
+            gone += self._drop(self._kept[len(self._kept) // 2][0])
+        return tuple(gone)
+
+    @property
+    def _is_too_large(self) -> bool:
+        least = max(2, self._room.least)
+        return self._bytes > self._room.most_bytes and len(self._kept) > least
+
+    def _drop(self, number: int) -> list[Item]:
+        gone = [one for one in self._kept if one[0] == number]
+        self._kept = [one for one in self._kept if one[0] != number]
+        self._bytes -= sum(size for _, size, _ in gone)
+        return [item for _, _, item in gone]
 
     def _stays(self, number: int) -> bool:
         return number % self._stride == 0 or number in self._notable

@@ -13,11 +13,21 @@ from pathlib import Path
 from sqlite3 import Connection
 
 from lifesigns.records import Finding, Graph, LossCurve, Snapshot, Trace, from_json
-from lifesigns.store.reader import Graphs, losses_of, named, opened, rows_of, snapshots_of
+from lifesigns.store import reader
+from lifesigns.store.reader import (
+    Graphs,
+    losses_of,
+    named,
+    opened,
+    rows_of,
+    snapshots_of,
+    up_to,
+)
 from lifesigns.store.writing import is_abandoned
 
 MOST = 64
-"""Snapshots that are read at once: the file is not held for longer, nor is more kept in memory."""
+"""Snapshots that are read at once, and of large networks fewer (`reader.AT_ONCE`): the file is not
+held for longer, nor is more kept in memory."""
 SETTLING = 2.0
 """Seconds in which a file may change again without its time of change showing it."""
 
@@ -91,7 +101,8 @@ class NewsReader:
             Trace, {**named(connection, "progress"), "info": named(connection, "environment")}
         )
         graphs = Graphs(connection, self._graphs)
-        snapshots = tuple(snapshots_of(connection, graphs, f"number > {self._number}", MOST))
+        unread = snapshots_of(connection, graphs, f"number > {self._number}", MOST)
+        snapshots = tuple(up_to(unread, reader.AT_ONCE))
         bodies = rows_of(connection, "SELECT body FROM findings ORDER BY number")
         news = News(
             state,

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lifesigns.records import Graph, Snapshot, UnitSums, from_json, to_json
+from lifesigns.store.columns import FLOATS, INTEGERS, RATIO, narrow
 
 COLUMNS = {
     "count": np.int64,
@@ -31,12 +32,8 @@ COLUMNS = {
     "nonfinite": np.int64,
 }
 """The fields of `UnitSums` in the order of the file, and the type they are read back as."""
-FLOATS, INTEGERS = ("<f4", "<f8"), ("|u1", "<u2", "<u4", "<i8")
-"""The types they are stored in, narrow ones first."""
 MOST_TEXT = 2**25
 """Characters of JSON in one piece; a graph of 50,000 sites has half of it."""
-RATIO = 100
-"""How many times its size a piece may unpack to: networks of equal layers reach 30."""
 
 
 def pack(snapshot: Snapshot) -> tuple[bytes, bytes]:
@@ -50,9 +47,9 @@ def pack(snapshot: Snapshot) -> tuple[bytes, bytes]:
     Returns:
         What `unpack` takes: compressed JSON, and the columns one behind the other.
     """
-    aside = _SumsAside()
+    aside = SumsAside()
     structure = json.dumps(dataclasses.replace(snapshot, graph=Graph()), default=aside)
-    columns = [_narrow(column) for column in aside.columns()]
+    columns = [narrow(column) for column in aside.columns()]
     kinds = [column.dtype.str for column in columns]
     body = json.dumps({"columns": kinds, "units": aside.units, "snapshot": structure})
     return compress(body), b"".join(column.tobytes() for column in columns)
@@ -70,21 +67,7 @@ def unpack(body: bytes, arrays: bytes, graph: Graph) -> Snapshot:
         Exception: Anything but a snapshot comes from a file that is damaged, or not ours.
     """
     head = from_json(_Head, decompress(body))
-    columns = _split(arrays, head)
-    left = head.units
-
-    def sums(data: dict[str, Any]) -> Any:
-        nonlocal left
-        if data.keys() != {"sums"}:
-            return data
-        first, last = data["sums"]
-        left -= last - first
-        # Each unit once: a few bytes of text cannot ask for the same columns again and again.
-        if not 0 <= first <= last <= head.units or left < 0:
-            raise ValueError(f"units {first} to {last} of {head.units} were taken before")
-        return UnitSums(**{name: column[first:last] for name, column in columns.items()})
-
-    structure = json.loads(head.snapshot, object_hook=sums)
+    structure = json.loads(head.snapshot, object_hook=SumsBack(_split(arrays, head), head.units))
     return dataclasses.replace(from_json(Snapshot, structure), graph=graph)
 
 
@@ -116,6 +99,18 @@ def decompress(data: bytes) -> Any:
     """The values in the text that `compress` was given.
 
     Args:
+        data: As for `decompressed`.
+
+    Raises:
+        ValueError: The text is far longer than what a run of training has to say.
+    """
+    return json.loads(decompressed(data))
+
+
+def decompressed(data: bytes) -> str:
+    """The text that `compress` was given.
+
+    Args:
         data: Not trusted: what unpacks to more than `RATIO` times its size is refused early.
 
     Raises:
@@ -126,7 +121,7 @@ def decompress(data: bytes) -> Any:
     text = stream.decompress(data, limit)
     if not stream.eof:
         raise ValueError(f"{len(data):,} bytes do not unpack to at most {limit:,}")
-    return json.loads(text)
+    return text.decode()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,7 +136,30 @@ class _Head:
     """Its structure as JSON text, with references to units in place of their sums."""
 
 
-class _SumsAside:
+class SumsBack:
+    """Puts unit sums in their places, as text is read.
+
+    Args:
+        columns: By name, those of all units.
+        units: Their length.
+    """
+
+    def __init__(self, columns: dict[str, NDArray[Any]], units: int) -> None:
+        self._columns, self._units, self._left = columns, units, units
+
+    def __call__(self, data: dict[str, Any]) -> Any:
+        """The sums of these units; anything else as it is."""
+        if data.keys() != {"sums"}:
+            return data
+        first, last = data["sums"]
+        self._left -= last - first
+        # Each unit once: a few bytes of text cannot ask for the same columns again and again.
+        if not 0 <= first <= last <= self._units or self._left < 0:
+            raise ValueError(f"units {first} to {last} of {self._units} were taken before")
+        return UnitSums(**{name: column[first:last] for name, column in self._columns.items()})
+
+
+class SumsAside:
     """Sets unit sums aside and leaves their place among all units of the snapshot."""
 
     def __init__(self) -> None:
@@ -149,6 +167,7 @@ class _SumsAside:
         self._sums: list[UnitSums] = []
 
     def __call__(self, record: Any) -> Any:
+        """What stands in the text for a record."""
         if not isinstance(record, UnitSums):
             return _plain(record)
         self._sums.append(record)
@@ -156,6 +175,7 @@ class _SumsAside:
         return {"sums": [first, self.units]}
 
     def columns(self) -> list[NDArray[Any]]:
+        """The fields of all units, in the order of `COLUMNS`."""
         return [self._column(name).astype(kind, copy=False) for name, kind in COLUMNS.items()]
 
     def _column(self, name: str) -> NDArray[Any]:
@@ -174,18 +194,6 @@ def _plain(record: Any) -> Any:
 @cache
 def _fields(cls: type) -> tuple[str, ...]:
     return tuple(field.name for field in dataclasses.fields(cls))
-
-
-def _narrow(column: NDArray[Any]) -> NDArray[Any]:
-    """The same numbers in the smallest little-endian type that holds them to the bit."""
-    if column.dtype.kind == "f":
-        with np.errstate(over="ignore", invalid="ignore"):
-            single = column.astype("<f4")
-        exact = single.astype(column.dtype).tobytes() == column.tobytes()
-        return single if exact else column.astype("<f8")
-    low, high = column.min(initial=0), column.max(initial=0)
-    limits = ((kind, np.iinfo(kind)) for kind in INTEGERS)
-    return column.astype(next(k for k, can in limits if can.min <= low and high <= can.max))
 
 
 def _split(arrays: bytes, head: _Head) -> dict[str, NDArray[Any]]:

@@ -18,7 +18,10 @@ import numpy as np
 from lifesigns._errors import RunFileError, cut
 from lifesigns._files import why_unreadable
 from lifesigns.records import Finding, Graph, LossCurve, RunInfo, Snapshot, Trace, from_json
-from lifesigns.store.packing import decompress, unpack
+from lifesigns.records.kept import size_of
+from lifesigns.store.columns import unpack_losses
+from lifesigns.store.folded import unfold
+from lifesigns.store.packing import decompress, decompressed, unpack
 from lifesigns.store.schema import current, is_run_file
 
 PATIENCE = 4.0
@@ -30,6 +33,8 @@ BATCH = 16
 
 A writer without a write-ahead log waits for readers, and gives up when too many of its rows wait.
 """
+AT_ONCE = 32 << 20
+"""Bytes in memory of snapshots after which no more are read at once."""
 BESIDE = ("-wal", "-shm", "-journal")
 OF_SEVERAL = bytes.fromhex("d9d505f920a163d7")
 """Ends a journal that names a second file, which SQLite would delete. Ours never do.
@@ -81,7 +86,9 @@ def read_snapshots(path: Path, after: int = -1) -> Iterator[tuple[int, Snapshot]
     """
     with opened(Path(path)) as connection:
         graphs = Graphs(connection)
-        while batch := list(snapshots_of(connection, graphs, f"number > {after}", BATCH)):
+        while batch := list(
+            up_to(snapshots_of(connection, graphs, f"number > {after}", BATCH), AT_ONCE)
+        ):
             if connection.in_transaction:
                 connection.execute("COMMIT")
             yield from batch
@@ -145,6 +152,19 @@ class Graphs:
     ) -> None:
         self._connection = connection
         self._known = {} if known is None else known
+        self._structures: dict[bytes, str] = {}
+
+    def structure(self, digest: bytes) -> str:
+        """The text with holes that snapshots of a folded run share.
+
+        Args:
+            digest: As the snapshot names it.
+        """
+        if digest not in self._structures:
+            query = "SELECT body FROM structures WHERE hash = ?"
+            ((body,),) = rows_of(self._connection, query, digest)
+            self._structures[digest] = decompressed(body)
+        return self._structures[digest]
 
     def __getitem__(self, digest: bytes) -> Graph:
         if digest not in self._known:
@@ -173,10 +193,28 @@ def snapshots_of(
         which: A condition of SQL on the columns of the table.
         most: How many at most; -1 for all.
     """
-    columns = f"SELECT number, graph, body, arrays FROM snapshots WHERE {which}"
+    columns = f"SELECT number, graph, body, arrays, structure FROM snapshots WHERE {which}"
     rows = rows_of(connection, f"{columns} ORDER BY number LIMIT {most}")
-    for number, digest, body, arrays in rows:
-        yield number, unpack(body, arrays, graphs[digest])
+    for number, digest, body, arrays, structure in rows:
+        if structure:
+            yield number, unfold(body, arrays, graphs.structure(structure), graphs[digest])
+        else:
+            yield number, unpack(body, arrays, graphs[digest])
+
+
+def up_to(snapshots: Iterator[tuple[int, Snapshot]], most: int) -> Iterator[tuple[int, Snapshot]]:
+    """Snapshots until those told take so much memory; the first is told in any case.
+
+    Args:
+        snapshots: As `snapshots_of` tells them, each made when it is asked for.
+        most: Bytes.
+    """
+    taken = 0
+    for number, snapshot in snapshots:
+        yield number, snapshot
+        taken += size_of(snapshot)
+        if taken >= most:
+            return
 
 
 def losses_of(connection: sqlite3.Connection, after: int = 0) -> LossCurve:
@@ -186,16 +224,14 @@ def losses_of(connection: sqlite3.Connection, after: int = 0) -> LossCurve:
         connection: To a run file.
         after: Number of the row from which on they are told.
     """
-    query = f'SELECT steps, "values", streams FROM losses WHERE number > {after} ORDER BY number'
-    rows = rows_of(connection, query)
-    columns = list(zip(*rows, strict=True)) or [(), (), ()]
-    steps, values, streams = (
-        np.frombuffer(b"".join(chunks), kind).astype(kind[1:])
-        for chunks, kind in zip(columns, ("<i8", "<f8", "<i8"), strict=True)
+    columns = 'SELECT form, steps, "values", streams FROM losses'
+    rows = rows_of(connection, f"{columns} WHERE number > {after} ORDER BY number")
+    parts = [LossCurve(), *(unpack_losses(*row) for row in rows)]
+    return LossCurve(
+        np.concatenate([part.steps for part in parts]),
+        np.concatenate([part.values for part in parts]),
+        np.concatenate([part.streams for part in parts]),
     )
-    if not len(steps) == len(values) == len(streams):
-        raise ValueError(f"{len(steps)} steps, {len(values)} losses, {len(streams)} streams")
-    return LossCurve(steps, values, streams)
 
 
 def rows_of(connection: sqlite3.Connection, query: str, *values: Any) -> Iterator[tuple[Any, ...]]:

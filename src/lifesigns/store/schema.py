@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from lifesigns._errors import RunFileError
 from lifesigns._outputs import APPLICATION_ID
@@ -15,6 +16,7 @@ TABLES = (
     "CREATE TABLE environment (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
     "CREATE TABLE progress (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
     "CREATE TABLE graphs (hash BLOB PRIMARY KEY, body BLOB NOT NULL)",
+    "CREATE TABLE structures (hash BLOB PRIMARY KEY, body BLOB NOT NULL)",
     """CREATE TABLE snapshots (
         number INTEGER PRIMARY KEY,
         step INTEGER NOT NULL,
@@ -22,13 +24,15 @@ TABLES = (
         reason TEXT NOT NULL,
         graph BLOB NOT NULL REFERENCES graphs (hash),
         body BLOB NOT NULL,
-        arrays BLOB NOT NULL
+        arrays BLOB NOT NULL,
+        structure BLOB NOT NULL DEFAULT x'' REFERENCES structures (hash)
     )""",
     """CREATE TABLE losses (
         number INTEGER PRIMARY KEY,
         steps BLOB NOT NULL,
         "values" BLOB NOT NULL,
-        streams BLOB NOT NULL
+        streams BLOB NOT NULL,
+        form TEXT NOT NULL DEFAULT ''
     )""",
     """CREATE TABLE findings (
         number INTEGER PRIMARY KEY,
@@ -39,7 +43,35 @@ TABLES = (
     )""",
 )
 
-MIGRATIONS: dict[int, tuple[str, ...]] = {}
+OLDER: dict[int, tuple[str, ...]] = {
+    1: (
+        *(TABLES[0], TABLES[1], TABLES[2], TABLES[3], TABLES[7]),
+        """CREATE TABLE snapshots (
+        number INTEGER PRIMARY KEY,
+        step INTEGER NOT NULL,
+        stream INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        graph BLOB NOT NULL REFERENCES graphs (hash),
+        body BLOB NOT NULL,
+        arrays BLOB NOT NULL
+    )""",
+        """CREATE TABLE losses (
+        number INTEGER PRIMARY KEY,
+        steps BLOB NOT NULL,
+        "values" BLOB NOT NULL,
+        streams BLOB NOT NULL
+    )""",
+    ),
+}
+"""The tables of earlier versions, without what a damaged or forged file has in their place."""
+
+MIGRATIONS: dict[int, tuple[str, ...]] = {
+    1: (
+        TABLES[4],
+        "ALTER TABLE snapshots ADD COLUMN structure BLOB NOT NULL DEFAULT x''",
+        "ALTER TABLE losses ADD COLUMN form TEXT NOT NULL DEFAULT ''",
+    ),
+}
 """Statements that turn a file of the version given into one of the next version.
 
 Whoever raises `SCHEMA_VERSION` adds the entry for the version before it.
@@ -101,6 +133,7 @@ def current(connection: sqlite3.Connection) -> sqlite3.Connection:
         )
     if version not in MIGRATIONS:
         raise _unknown(version)
+    _require_tables(connection, OLDER.get(version, ()))
     copy = sqlite3.connect(":memory:", isolation_level=None)
     try:
         connection.backup(copy)
@@ -154,3 +187,18 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     except BaseException:
         connection.rollback()
         raise
+
+
+Row = tuple[str, tuple[Any, ...]]
+"""A statement and the values for the question marks in it."""
+
+
+def execute(connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
+    """Carry out statements.
+
+    Args:
+        connection: To a run file, in a transaction.
+        rows: In order.
+    """
+    for statement, values in rows:
+        connection.execute(statement, values)

@@ -20,6 +20,7 @@ from lifesigns.records import (
     Cost,
     Finding,
     Graph,
+    Ints,
     LossCurve,
     ParameterReading,
     RateCurve,
@@ -28,9 +29,12 @@ from lifesigns.records import (
 )
 from lifesigns.records.kept import Kept, Room
 from lifesigns.records.trace import NO_RATES
+from lifesigns.store.columns import MOST_LOSSES, pack_losses
+from lifesigns.store.folded import fold, light
+from lifesigns.store.folding import Stored, fold_run, folded_rows, most_bytes, shrink
 from lifesigns.store.location import choose_journal, make_way
 from lifesigns.store.packing import as_json, compress, pack
-from lifesigns.store.schema import lay_out, transaction
+from lifesigns.store.schema import Row, execute, lay_out, transaction
 
 PATIENCE = 0.1
 """Seconds a training waits for a program that holds the file; then the write is put off."""
@@ -38,13 +42,19 @@ PATIENCE = 0.1
 FAREWELL = 5.0
 """Seconds to wait for it when the run is over."""
 
+NEVER = np.zeros(0, np.int64)
+"""Steps of a run without evaluations."""
+
 BACKLOG = 256
 """How many rows may be put off before the writer gives up."""
 
-ROOM = Room(most=512, most_bytes=64 << 20, least=64)
-"""Snapshots that a run file holds: more would tell a page no more, and fill a disk."""
+ROOM = Room(most=512, most_bytes=64 << 20, least=2)
+"""Snapshots that a run file holds: more would tell a page no more, and fill a disk.
 
-Row = tuple[str, tuple[Any, ...]]
+So many are whole; of a large network others have given their sums of units away.
+"""
+ENOUGH = 128
+"""A network is large if fewer whole snapshots than this have room: it is worth 3 ms each."""
 
 
 class RunWriter:
@@ -70,7 +80,10 @@ class RunWriter:
         self._process = os.getpid()
         self._lock = threading.RLock()
         self._rows_written = {"snapshots": 0, "losses": 0}
-        self._kept: Kept[int] = Kept(ROOM)
+        self._kept: Kept[Stored] = Kept(ROOM)
+        self._whole: Kept[Stored] = Kept(ROOM)
+        self._sites = self._others = 0
+        self._has_ended = False
         self._stored_graphs: set[bytes] = set()
         self._latest: dict[int, tuple[Graph, bytes]] = {}
         self._pending: list[Row] = []
@@ -93,13 +106,14 @@ class RunWriter:
         body, arrays = pack(snapshot)
         with self._lock:
             rows, graph = self._graph_rows(snapshot)
-            number = self._next_number("snapshots")
-            head = (number, int(snapshot.step), snapshot.stream, snapshot.reason)
-            dropped = self._kept.add(
-                number, snapshot.step, len(body) + len(arrays), is_notable=snapshot.is_notable
-            )
-            gone = [("DELETE FROM snapshots WHERE number = ?", (one,)) for one in dropped]
-            self._write(*rows, _insert("snapshots", *head, graph, body, arrays), *gone)
+            number, step = self._next_number("snapshots"), int(snapshot.step)
+            head = (number, step, snapshot.stream, snapshot.reason)
+            size = len(body) + len(arrays)
+            is_large = size > ROOM.most_bytes // ENOUGH
+            small = fold(light(snapshot)) if is_large else None
+            gone = self._make_room(Stored(number, step, snapshot.is_notable, small), size)
+            self._sites = max(self._sites, len(snapshot.graph.sites))
+            self._write(*rows, _insert("snapshots", *head, graph, body, arrays, b""), *gone)
 
     def losses(self, curve: LossCurve) -> None:
         """Store the losses of the steps since the last call.
@@ -109,12 +123,14 @@ class RunWriter:
         """
         if self._forked:
             return
-        columns = zip(
-            (curve.steps, curve.values, curve.streams), ("<i8", "<f8", "<i8"), strict=True
-        )
-        blobs = [np.asarray(column).astype(kind).tobytes() for column, kind in columns]
         with self._lock:
-            self._write(_insert("losses", self._next_number("losses"), *blobs))
+            for start in range(0, len(curve.steps), MOST_LOSSES):
+                part = slice(start, start + MOST_LOSSES)
+                form, *blobs = pack_losses(
+                    LossCurve(curve.steps[part], curve.values[part], curve.streams[part])
+                )
+                self._others += sum(map(len, blobs))
+                self._write(_insert("losses", self._next_number("losses"), *blobs, form))
 
     def progress(
         self,
@@ -128,6 +144,7 @@ class RunWriter:
         unreached: tuple[ParameterReading, ...] = (),
         idle: tuple[str, ...] = (),
         recorded: int = 0,
+        evaluated: Ints = NEVER,
     ) -> None:
         """Note how far the run has come.
 
@@ -140,6 +157,7 @@ class RunWriter:
             rates: Learning rates of the optimizers' groups, where they changed.
             unreached: Parameters that an optimizer holds and no graph contained.
             idle: Class names of optimizers that exist and have made no step.
+            evaluated: Steps after which an evaluation began, as in `Trace.evaluated`.
             recorded: Steps that were recorded, whether or not all of their snapshots are kept.
         """
         state = {
@@ -152,6 +170,7 @@ class RunWriter:
             "unreached": unreached,
             "idle": idle,
             "recorded": recorded,
+            "evaluated": evaluated,
         }
         self._write(*_named("progress", state))
 
@@ -159,6 +178,8 @@ class RunWriter:
         self, findings: tuple[Finding, ...], outcome: str, *, cost: Cost, steps: int
     ) -> None:
         """Store what was found and how the run ended; findings stored before are replaced.
+
+        Of a run that ended the file becomes small when it is closed, see `store.folding`.
 
         Args:
             findings: Most important first.
@@ -172,22 +193,37 @@ class RunWriter:
             *_named("environment", {"outcome": outcome}),
             *_named("progress", {"steps": steps, "cost": cost}),
         )
+        self._has_ended = True
 
     def close(self) -> None:
         """Write what was put off and leave a single file without a journal beside it."""
         if self._forked or self._closed:
             return
         with self._lock:
-            self._closed = True
+            self._closed, is_folded = True, False
             try:
                 self._connection.execute(f"PRAGMA busy_timeout = {int(FAREWELL * 1000)}")
                 if self._pending:
                     self._flush(last=True)
+                is_folded = self._has_ended and self._fold()
             finally:
                 with suppress(sqlite3.Error):  # a reader may hold the file: the log stays then
                     self._connection.execute("PRAGMA busy_timeout = 0")
                     self._connection.execute("PRAGMA journal_mode = DELETE")
+                    if is_folded:
+                        shrink(self._connection)
                 self._connection.close()
+
+    def _fold(self) -> bool:
+        """Leaves out what is too much of a run that has ended; whether there was anything."""
+        most = most_bytes(self._kept.recorded, self._sites, self._others)
+        if self._whole.bytes <= most:
+            return False
+        there = {one.number for one in self._kept}
+        whole = tuple(one for one in self._whole if one.number in there)
+        with suppress(sqlite3.Error, ValueError):  # then it stays as it is
+            fold_run(self._connection, tuple(self._kept), whole, most)
+        return True
 
     def __enter__(self) -> RunWriter:
         return self
@@ -204,6 +240,16 @@ class RunWriter:
     def _forked(self) -> bool:
         """Whether this is a child of the process that writes; its copy of the lock may be held."""
         return os.getpid() != self._process
+
+    def _make_room(self, one: Stored, size: int) -> list[Row]:
+        """What becomes of other snapshots as this one comes, that takes so many bytes."""
+        takes = one.light.size if one.light else size
+        gone = self._kept.add(one, one.step, takes, is_notable=one.is_notable)
+        lighter = self._whole.add(one, one.step, size, is_notable=one.is_notable)
+        rows = [
+            row for each in lighter if each.light for row in folded_rows(each.number, each.light)
+        ]
+        return [*rows, *(("DELETE FROM snapshots WHERE number = ?", (o.number,)) for o in gone)]
 
     def _graph_rows(self, snapshot: Snapshot) -> tuple[list[Row], bytes]:
         """Rows that store the snapshot's graph, if it is new, and the hash to refer to it by."""
@@ -280,8 +326,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 def _execute(connection: sqlite3.Connection, rows: list[Row]) -> None:
     """Write rows in one transaction."""
     with transaction(connection):
-        for statement, values in rows:
-            connection.execute(statement, values)
+        execute(connection, rows)
 
 
 def _insert(table: str, *values: Any) -> Row:

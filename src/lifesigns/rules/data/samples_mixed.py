@@ -201,10 +201,14 @@ _CHECK = Remedy(
     "model.eval()\nassert torch.allclose(model(x[:1]), model(x)[:1], atol=1e-4)",
 )
 _OVER_CLASSES = Remedy(
-    "Normalise over the classes, the last dimension.", "probabilities = torch.softmax(z, dim=-1)"
+    "Normalise over the classes, the last dimension.",
+    "probabilities = torch.softmax(z, dim=-1)",
+    edit="softmax-dim",
 )
 _BATCH_FIRST = Remedy(
-    "Say where the batch is.", "nn.TransformerEncoderLayer(d_model, heads, batch_first=True)"
+    "Say where the batch is.",
+    "nn.TransformerEncoderLayer(d_model, heads, batch_first=True)",
+    edit="batch-first",
 )
 _LAST_AXES = Remedy(
     "Bring the positions next to the features before queries meet keys.",
@@ -213,6 +217,7 @@ _LAST_AXES = Remedy(
 _RECURRENT_FIRST = Remedy(
     "Say where the batch is.",
     "nn.LSTM(features, units, batch_first=True)  # or nn.GRU",
+    edit="batch-first",
 )
 
 

@@ -106,6 +106,7 @@ def _leads_nowhere(trace: Trace) -> Finding:
                 "Call backward on the loss as it was computed: torch.tensor(loss), .item(), "
                 ".detach(), no_grad and NumPy cut it off, and so does freezing every parameter.",
                 "loss = criterion(model(x), y)\nloss.backward()",
+                edit="reattach",
             ),
         ),
         evidence={"severed": float(trace.severed)},
