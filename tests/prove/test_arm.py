@@ -57,6 +57,23 @@ def test_an_arm_without_a_loss_says_its_last_words(seen):
     assert silent == "no training step was seen: nothing was printed"
 
 
+@pytest.mark.parametrize(
+    ("printed", "last"),
+    [
+        ("loaded\n\nlifesigns  no training step was seen\n\ncost  watching took 0 s\n", "loaded"),
+        ("\nlifesigns  no training step was seen\n", "nothing was printed"),
+        (
+            "lifesigns: No module named 'x'; expected one.\n",
+            "lifesigns: No module named 'x'; expected one",
+        ),
+    ],
+)
+def test_the_last_words_are_the_scripts_not_ours(printed, last):
+    reason = Arm(None, Outcome(output=printed)).unfair(has_network=False)
+
+    assert reason == f"no training step was seen: {last}"
+
+
 def test_trackers_are_silent_and_hubs_offline_unless_the_network_is_allowed(tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "online")
     closed = environment(Sandbox(None, tmp_path))

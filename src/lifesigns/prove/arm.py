@@ -61,6 +61,8 @@ spec.loader.exec_module(module)
 module.{function}()
 """
 """A script that calls a function of another one."""
+REPORT = "\nlifesigns "
+"""The report of `lifesigns run` begins so, below what the script has printed."""
 IN_AN_ARM = "LIFESIGNS_ARM"
 """Environment variable: this process is an arm."""
 
@@ -126,7 +128,7 @@ class Arm:
         own, is_reported, _ = f"\n{self.end.output}".rpartition(REPORT)
         printed = (own if is_reported else self.end.output).strip().splitlines()
         last = (printed or ["nothing was printed"])[-1]
-        return _line(self.how if self.how.startswith("failed") else last)
+        return _line(self.how if self.how.startswith("failed") else last.rstrip("."))
 
 
 def train(

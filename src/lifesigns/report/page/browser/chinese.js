@@ -83,6 +83,8 @@ export const CHINESE = {
   "Product of σ′ down the network": "σ′ 沿网络的连乘积",
   Recorded: "记录步数",
   "recorded steps": "记录的步",
+  "evaluation ({})": "评估（{} 次）",
+  "The network was put in evaluation mode after these steps: model.eval().": "网络在这些步之后进入评估模式：model.eval()。",
   "Root mean square of the activation.": "激活值的均方根。",
   "Root mean square of the weight's gradient; judged relative to the last layer's.":
     "权重梯度的均方根；以最后一层为基准来判断。",
