@@ -26,13 +26,13 @@ import torch
 from prove_programs import Trained, own, own_names, published
 from rows import Rows, announce, write_section
 
-from lifesigns.prove.candidates import Candidate
+from lifesigns.prove.candidates import Candidate, asked
 from lifesigns.prove.copies import CannotRun
 from lifesigns.prove.proof import Conclusion, Limits, Plan, Proof
 from lifesigns.prove.proving import prove
 from lifesigns.prove.scores import Scored
 from lifesigns.records import Trace
-from lifesigns.remedies import all_manuals, for_finding
+from lifesigns.remedies import all_manuals
 from lifesigns.report.verdict import alarms
 from lifesigns.rules import judge
 
@@ -96,19 +96,9 @@ class Case:
         return self.score >= 0.9 * self.cure
 
 
-def ours(found, trace):
-    """The edits in the order of `prove`, each with its finding."""
-    tried = []
-    for finding in found:
-        for edit in for_finding(finding, trace):
-            if all(edit != known for _, known in tried):
-                tried.append((finding, edit))
-    return tried
-
-
 def everything(found, trace):
     """All edits of all kinds that can be made for what was found: the space of the others."""
-    space = ours(found, trace)
+    space = asked(trace, found)
     for finding in found:
         for manual in all_manuals():
             for edit in manual.made_for(finding, trace):
@@ -140,9 +130,9 @@ def by_optuna(program, faulty, space, seed):
     study = optuna.create_study(
         direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=3)
     )
-    number, asked = 0, 0
-    while number < BUDGETS[-1] and asked < 5 * BUDGETS[-1]:
-        trial, asked = study.ask(), asked + 1
+    number, drawn = 0, 0
+    while number < BUDGETS[-1] and drawn < 5 * BUDGETS[-1]:
+        trial, drawn = study.ask(), drawn + 1
         outcome = program.cures(*_split(space, trial), faulty)
         if outcome is None:
             study.tell(trial, state=optuna.trial.TrialState.PRUNED)
@@ -172,7 +162,7 @@ def solve(made, limits, orders):
     found = alarms(findings)
     case.found = bool(found)
     space = everything(found, trace)
-    case.needed["prove"] = sequence(program, faulty, ours(found, trace))
+    case.needed["prove"] = sequence(program, faulty, asked(trace, found))
     if "random" in orders:
         for seed in range(3):
             mixed = random.Random(f"{program.name}{seed}").sample(space, len(space))
@@ -180,7 +170,7 @@ def solve(made, limits, orders):
     if "tpe" in orders and space:
         case.needed["TPE"] = by_optuna(program, faulty, space, 0)
     if case.needed["prove"]:
-        case.proof = _proved(program, trace, findings, ours(found, trace), limits)
+        case.proof = _proved(program, trace, findings, asked(trace, found), limits)
     return case
 
 

@@ -13,7 +13,8 @@ import inspect
 import logging
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -22,9 +23,11 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 from lifesigns.claims import Claim, Done, Measurement, Result, all_claims
+from lifesigns.claims._words import Words
 from lifesigns.claims.topics import Topic, all_topics
 from lifesigns.claims.topics._html import mathml
 from lifesigns.claims.topics._page import Block, Explained, Item, Pointer, page_of
+from lifesigns.locale.spoken import said_in
 from lifesigns.play.file import play_html
 from lifesigns.remedies import EDITS, all_manuals
 from lifesigns.remedies import markdown as remedies_page
@@ -54,7 +57,7 @@ TOPICS = {
     ),
     Language.CHINESE: (
         "教科书里的知识点",
-        "每页讲一个知识点，数字由[实验](../../claims/index.md)测得。"
+        "每页讲一个知识点，数字由[实验](../claims/index.md)测得。"
         "`lifesigns explain TOPIC --lang zh` 在你的机器上重新测量；加 `--html FILE` 还有图。",
     ),
 }
@@ -128,10 +131,12 @@ def pages() -> Mapping[str, str]:
     tours = {path: tour(*source, depth=path.count("/")) for path, source in TOURS.items()}
     topics = [page for language in languages for page in _topics(language)]
     rules = [page for language in languages for page in _rules(language)]
+    functions = [page for language in languages for page in _functions(language)]
+    claims = [page for language in languages for page in _claims(language)]
     remedies = ("remedies.md", remedies_page(all_manuals(), EDITS))
     words = [(f"{FOLDERS[each]}glossary.md", glossary(each)) for each in languages]
     texts = ("zh/texts.md", pairs())
-    return tours | dict([*topics, *rules, *_functions(), *_claims(), remedies, *words, texts])
+    return tours | dict([*topics, *rules, *functions, *claims, remedies, *words, texts])
 
 
 def tour(title: str, readme: str, *headings: str, depth: int) -> str:
@@ -159,23 +164,31 @@ def _switched(page: str, language: Language, path: str) -> str:
 
 
 # --- functions ------------------------------------------------------------------------------------
-def _functions() -> Iterator[tuple[str, str]]:
-    linked = re.sub(r"^\| `(\w+)` \|", r"| [`\1`](\1.md) |", functions_index(), flags=re.MULTILINE)
-    yield "functions/index.md", linked
+def _functions(language: Language) -> Iterator[tuple[str, str]]:
+    index, folder = functions_index(language), f"{FOLDERS[language]}functions"
+    linked = re.sub(r"^\| `(\w+)` \|", r"| [`\1`](\1.md) |", index, flags=re.MULTILINE)
+    yield f"{folder}/index.md", _switched(linked, language, "functions/index.md")
     for name in re.findall(r"\]\((\w+)\.md\)", linked):
-        yield f"functions/{name}.md", function_page(name)
+        page = function_page(name, language)
+        yield f"{folder}/{name}.md", _switched(page, language, f"functions/{name}.md")
 
 
-def function_page(name: str) -> str:
+def function_page(name: str, language: Language) -> str:
     """What `lifesigns functions NAME` shows; without costs, which are a machine's own."""
-    said = function_of(name)
-    curves = [drawing(f"of {name}", said.curve, which) for which in (0, 1)] if said.curve else []
-    table = ["| | |\n| --- | --- |", *(f"| {a} | {_cell(a, b)} |" for a, b in said.facts)]
+
+    def say(text: str) -> str:
+        return said_in(language.value, text, "functions")
+
+    page = function_of(name)
+    curve = page.curve and replace(page.curve, titles=tuple(map(say, page.curve.titles)))
+    curves = [drawing(say(f"of {name}"), curve, which) for which in (0, 1)] if curve else []
+    facts = (f"| {say(label)} | {_cell(label, say(fact))} |" for label, fact in page.facts)
+    table = ["| | |\n| --- | --- |", *facts]
     parts = [
         f"# {name}",
-        f"*{said.kind}*",
-        f"`{said.formula}`",
-        _plain(said.about),
+        f"*{say(page.kind)}*",
+        f"`{say(page.formula)}`",
+        _plain(say(page.about)),
         f'<div class="curves">{"".join(curves)}</div>' if curves else "",
         "\n".join(table),
     ]
@@ -193,25 +206,77 @@ def _plain(text: str) -> str:
 
 
 # --- claims ---------------------------------------------------------------------------------------
-def _claims() -> Iterator[tuple[str, str]]:
-    head, verdicts = measured()
+def _claims(language: Language) -> Iterator[tuple[str, str]]:
+    (head, verdicts), folder = measured(), f"{FOLDERS[language]}claims"
     missing = [f"[{c.name}]({c.name}.md)" for c in all_claims() if c.name not in verdicts]
-    note = f"\nNot in this table yet: {', '.join(missing)}.\n" if missing else ""
-    yield "claims/index.md", re.sub(r"\]\(#([\w-]+)\)", r"](\1.md)", head) + note
+    say = Words(language).said
+    note = f"\n{say('Not in this table yet')}: {', '.join(missing)}.\n" if missing else ""
+    index = re.sub(r"\]\(#([\w-]+)\)", r"](\1.md)", _index_in(language, head)) + note
+    yield f"{folder}/index.md", _switched(index, language, "claims/index.md")
     for claim in all_claims():
-        yield f"claims/{claim.name}.md", claim_page(claim, verdicts.get(claim.name, ""))
+        page = claim_page(claim, verdicts.get(claim.name, ""), language)
+        yield f"{folder}/{claim.name}.md", _switched(page, language, f"claims/{claim.name}.md")
 
 
-def claim_page(claim: Claim, verdict: str) -> str:
+def _index_in(language: Language, head: str) -> str:
+    """The table of `docs/claims.md` and what stands above it."""
+    say = Words(language).said
+    if language is Language.ENGLISH:
+        return head
+    title, *told, table = head.strip().split("\n\n")
+    sentences = (part for text in told for part in re.split(r"(?<=\.) (?=lifesigns )", text))
+    rows = (re.sub(r"(?<=\| )[A-Za-z ]+(?= \|)|[\d.]+ s(?= \|$)", lambda cell: say(cell[0]), row)
+            for row in table.split("\n"))  # fmt: skip
+    heading = f"# {say(title.removeprefix('# '))}"
+    return "\n\n".join([heading, *map(say, sentences), "\n".join(rows)]) + "\n"
+
+
+def claim_page(claim: Claim, verdict: str, language: Language) -> str:
     """A claim with its numbers, if it has been measured, and the code of its experiment."""
-    unmeasured = f"*{_plain(claim.text)}* ({claim.source}; published: {claim.published})"
+    say = Words(language, claim.name).said
     parts = [
         f"# {claim.name}",
-        verdict.strip() or unmeasured,
-        f"## Run it\n\n```\nlifesigns claims {claim.name}\n```",
-        f"## The experiment\n\n```python\n{_source(claim)}```",
+        _verdict_in(language, claim, verdict) if verdict else _of_claim(claim, language),
+        f"## {say('Run it')}\n\n```\nlifesigns claims {claim.name}\n```",
+        f"## {say('The experiment')}\n\n```python\n{_source(claim)}```",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _of_claim(claim: Claim, language: Language) -> str:
+    say = Words(language, claim.name).said
+    text, source, published = map(say, (_plain(claim.text), claim.source, claim.published))
+    if language is Language.ENGLISH:
+        return f"*{text}* ({source}; published: {published})"
+    return f"*{text}*（{source}；{say('Published')}：{published}）"
+
+
+def _verdict_in(language: Language, claim: Claim, verdict: str) -> str:
+    """What `docs/claims.md` says of a claim, sentence by sentence."""
+    if language is Language.ENGLISH:
+        return verdict.strip()
+    say = Words(language, claim.name).said
+    _, *rest = verdict.strip().split("\n\n")
+    told = [_numbers_in(say, part) if part.startswith("- ") else _said_of(say, part)
+            for part in rest]  # fmt: skip
+    return "\n\n".join([_of_claim(claim, language), *told])
+
+
+def _said_of(say: Callable[[str], str], text: str) -> str:
+    """An explanation, or a correction behind its label."""
+    label, found, corrected = text.partition("Correction: ")
+    return f"{say('Correction')}：{say(corrected)}" if found and not label else say(text)
+
+
+def _numbers_in(say: Callable[[str], str], bullets: str) -> str:
+    lines = []
+    for found in BULLET.finditer(bullets):
+        low, high = found["low"], found["high"]
+        interval = say("({low} to {high})").format(low=low, high=high) if low else ""
+        met = f"；**{say('not met')}**" if found["unmet"] else ""
+        value = f"{found['value']}{interval}（{say('expected')}{say(found['expected'])}{met}）"
+        lines.append(f"- {say(found['name'])}：{value}")
+    return "\n".join(lines)
 
 
 def _source(claim: Claim) -> str:
@@ -226,9 +291,8 @@ def measured() -> tuple[str, Mapping[str, str]]:
     return head, dict(section.split("\n", 1) for section in sections)
 
 
-NUMBER = re.compile(
-    r"^- (?P<name>.+): (?P<value>\S+)(?: \((?P<low>\S+) to (?P<high>\S+)\))? \(expected ", re.M
-)
+NUMBER = r"^- (?P<name>.+): (?P<value>\S+)(?: \((?P<low>\S+) to (?P<high>\S+)\))? \(expected "
+BULLET = re.compile(NUMBER + r"(?P<expected>.*?)(?P<unmet>; \*\*not met\*\*)?\)$", re.M)
 
 
 def measurements(verdict: str) -> tuple[Measurement, ...]:
@@ -241,7 +305,7 @@ def measurements(verdict: str) -> tuple[Measurement, ...]:
     return tuple(
         Measurement(said["name"], _number(said["value"]), "", True,
                     _number(said["low"] or "nan"), _number(said["high"] or "nan"))
-        for said in NUMBER.finditer(verdict)
+        for said in BULLET.finditer(verdict)
     )  # fmt: skip
 
 
@@ -282,8 +346,7 @@ def _block(block: Block, language: Language) -> str:
     if isinstance(block, Explained):
         return f'<div class="formula">{mathml(block.formula)}</div>\n\n{_plain(block.letters)}'
     if isinstance(block, Pointer):
-        claims = "../claims" if language is Language.ENGLISH else "../../claims"
-        folder = claims if block.command.startswith("lifesigns claims") else "../rules"
+        folder = "../claims" if block.command.startswith("lifesigns claims") else "../rules"
         link = f"[{block.name}]({folder}/{block.name.split()[-1]}.md)"
         return f"**{link}**: {_plain(block.says)}"
     return f"- {_plain(block.text)}" if isinstance(block, Item) else _plain(block.text)

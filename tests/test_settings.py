@@ -102,3 +102,41 @@ def test_a_script_that_cannot_be_has_no_settings(tmp_path, name):
     (tmp_path / "circle").symlink_to(tmp_path / "circle")
 
     assert load_settings(tmp_path / name) == Settings()
+
+
+@pytest.mark.parametrize("key", ["select", "ignore", '"a.*"'])
+def test_a_rule_that_there_is_not_is_looked_for_where_it_stands(tmp_path, key):
+    table = "[tool.lifesigns.per-site-ignores]" if key.startswith('"') else "[tool.lifesigns]"
+    (tmp_path / "pyproject.toml").write_text(f'{table}\n{key} = ["dead-unit"]\n')
+    settings = load_settings(tmp_path)
+
+    with pytest.raises(UsageError, match=r"no rule 'dead-unit'\. Did you mean dead-units") as error:
+        settings.selection(None, None)
+
+    assert str(error.value).startswith(f"{tmp_path / 'pyproject.toml'}, [tool.lifesigns]: ")
+
+
+def test_a_rule_that_the_caller_names_wrongly_is_not_the_files_fault(tmp_path):
+    (tmp_path / "pyproject.toml").write_text("[tool.lifesigns]\nignore = ['dead-unit']\n")
+
+    with pytest.raises(UsageError, match="no rule 'nothing-of-the-kind'") as error:
+        load_settings(tmp_path).selection(None, ["nothing-of-the-kind"])
+
+    assert "pyproject.toml" not in str(error.value)
+
+
+def test_what_is_given_goes_over_the_file_each_for_itself(tmp_path):
+    (tmp_path / "pyproject.toml").write_text(FILE)
+    settings = load_settings(tmp_path)
+
+    chosen = settings.selection(["dead-units"], None)
+
+    assert chosen.select == chosen.ignore == {"dead-units"}
+    assert chosen.sites == {"encoder.*": {"saturated-units"}}
+    assert settings.selection(None, []).ignore == set()
+
+
+def test_a_mark_of_utf_8_at_its_beginning_is_read_over(tmp_path):
+    (tmp_path / "pyproject.toml").write_text(FILE, encoding="utf-8-sig")
+
+    assert load_settings(tmp_path).budget == 0.05

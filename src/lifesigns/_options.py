@@ -316,11 +316,9 @@ def selected(settings: Settings, select: list[str] | None, ignore: list[str] | N
     Raises:
         UsageError: There is no such rule; the message offers the nearest names.
     """
-    from lifesigns.rules import Selection
-
-    chosen = settings.select if select is None else _words(select)
-    left = settings.ignore if ignore is None else _words(ignore)
-    return Selection.of(chosen, left, settings.sites)
+    return settings.selection(
+        None if select is None else _words(select), None if ignore is None else _words(ignore)
+    )
 
 
 def say_misplaced(context: typer.Context, script: str, arguments: Iterable[str]) -> None:

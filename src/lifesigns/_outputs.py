@@ -198,7 +198,7 @@ def check_distinct(outputs: Iterable[Path | None], inputs: Iterable[Path | None]
     Raises:
         UsageError: Two of them are the same.
     """
-    taken = {_key(path): "is the program itself" for path in inputs if path is not None}
+    taken = {_key(path): "is the file that is read" for path in inputs if path is not None}
     for path in outputs:
         if path is None:
             continue

@@ -12,14 +12,15 @@ The command line goes before the file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from lifesigns._errors import UsageError, cut, shown
-from lifesigns._files import IS_FOLDER, read_toml, why_unreadable
+from lifesigns._files import IS_FOLDER, NOT_ALLOWED, read_toml, why_unreadable
+from lifesigns.rules import Selection
 
 MOST_STEPS = 2**63 - 1
 """What a step number can be: it is stored in 64 bits."""
@@ -35,6 +36,30 @@ class Settings:
     budget: float | None = None
     every: int | None = None
     sites: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    file: Path | None = field(default=None, compare=False)
+    """Where they stand."""
+
+    def selection(self, select: Iterable[str] | None, ignore: Iterable[str] | None) -> Selection:
+        """The rules that are asked, with what the caller gives put over the file, each for itself.
+
+        Args:
+            select: Rules to ask; None leaves it to the file.
+            ignore: Rules not to ask; likewise.
+
+        Raises:
+            UsageError: There is no such rule; the message offers the nearest names, and says in
+                which file it stands.
+        """
+        given = Selection.of(() if select is None else select, () if ignore is None else ignore)
+        try:
+            own = Selection.of(
+                self.select if select is None else (),
+                self.ignore if ignore is None else (),
+                self.sites,
+            )
+        except UsageError as error:
+            raise UsageError(f"{self.file}, [tool.lifesigns]: {error}") from None
+        return Selection(own.select | given.select, own.ignore | given.ignore, own.sites)
 
 
 def load_settings(start: Path) -> Settings:
@@ -48,7 +73,7 @@ def load_settings(start: Path) -> Settings:
     """
     for place in _folders(start):
         file = place / "pyproject.toml"
-        if not why_unreadable(file):
+        if why_unreadable(file) in ("", NOT_ALLOWED):
             return _read(file)
     return Settings()
 
@@ -82,6 +107,7 @@ def _read(file: Path) -> Settings:
         budget=_budget(file, table.get("budget")),
         every=_every(file, table.get("every")),
         sites=_sites(file, table.get("per-site-ignores", {})),
+        file=file,
     )
 
 

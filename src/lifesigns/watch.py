@@ -17,7 +17,7 @@ from lifesigns._ranks import PLACE, placed, rank_here
 from lifesigns._watching.ended import EndedRun
 from lifesigns._watching.held import free, hold
 from lifesigns._watching.looks import OnFinding, Stop
-from lifesigns._watching.project import selected, settings_here
+from lifesigns._watching.project import settings_here
 from lifesigns._watching.run import WatchedRun, outcome_of, say
 from lifesigns.record import Recorder
 from lifesigns.records import Finding, RunInfo, Snapshot, Trace
@@ -221,7 +221,7 @@ def watch(
     budget = BUDGET if budget is None else budget
     _check_arguments(model, every, budget, on_finding)
     _check_outlets(save, log_to)
-    optimizers, selection = _as_optimizers(optimizer), selected(settings, select, ignore)
+    optimizers, selection = _as_optimizers(optimizer), settings.selection(select, ignore)
     if model is not None:
         free(model)
     watcher = Watcher(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from axe import violations
+from english import english
 
 from lifesigns.report.page import document
 from lifesigns.report.page.file_host import page_html
@@ -26,6 +27,13 @@ RUNS = {
 """A layer with an alarm: a healthy network, a dead and a saturated one, one that starts from zero,
 a convolutional one and a transformer."""
 PICTURES = os.environ.get("LIFESIGNS_PICTURES")
+READ = """() => {
+  const body = document.body.cloneNode(true);
+  for (const code of body.querySelectorAll("code, pre, style, script, .name")) code.remove();
+  return [...body.querySelectorAll("*")].map((each) => [...each.childNodes]
+    .filter((node) => node.nodeType === Node.TEXT_NODE).map((node) => node.data).join(" "));
+}"""
+"""What is written on a page beside code and the names of layers."""
 LOOKS = [(1280, "dark", "zh-CN"), (400, "light", "en-US")]
 if PICTURES:
     LOOKS = list(product((1280, 400), ("light", "dark"), ("en-US", "zh-CN")))
@@ -59,4 +67,6 @@ def test_it_looks_well_at_every_width_and_in_every_light(opened, run, look):
     if PICTURES:
         page.screenshot(path=f"{PICTURES}/{name}-{width}-{scheme}-{locale[:2]}.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    written = page.evaluate(READ) if locale == "zh-CN" else []
+    assert [text for text in written if english(text)] == []
     assert violations(page) == []

@@ -1,11 +1,14 @@
 """`lifesigns play`: one file, written whole or not at all, and opened unless told otherwise."""
 
+import re
 import webbrowser
 
 import pytest
 
 from lifesigns._errors import LifesignsError, UsageError
 from lifesigns.commands.play import play
+from lifesigns.locale.spoken import said_in
+from lifesigns.play.own_table import SENTENCES, Problem
 
 pytest.importorskip("sklearn", reason="its data sets are in the file: pip install lifesigns[lab]")
 
@@ -37,17 +40,27 @@ def test_with_no_open_it_is_only_written(tmp_path, opened):
 
 def test_a_table_is_put_in(tmp_path, opened):
     table = tmp_path / "own.csv"
-    table.write_text("x,y\n1,</script>\n", encoding="utf-8")
+    table.write_text("x,y\n1,</script>\n2,b\n", encoding="utf-8")
 
     play(tmp_path / "play.html", data=table, opened=False)
 
     text = (tmp_path / "play.html").read_text(encoding="utf-8")
-    assert '"name":"own.csv","text":"x,y\\n1,\\u003c/script>\\n"' in text
+    assert '"name":"own.csv","text":"x,y\\n1,\\u003c/script>\\n2,b\\n"' in text
 
 
 @pytest.mark.parametrize(
     ("name", "content", "said"),
-    [("none.csv", None, "cannot be read"), ("own.csv", b"\xff\xfe\x00\xd8", "UTF-8")],
+    [
+        ("none.csv", None, "none.csv does not exist; a CSV file is expected"),
+        (".", None, "is a folder; a CSV file"),
+        ("own.csv", b"\xff\xfe\x00\xd8", "UTF-8"),
+        ("own.csv", b"a,b\n1,2\nx,3", r"own.csv: line 3: 'x' in column a is no number\. Only the"),
+        (
+            "own.csv",
+            b"1,2\n" * 3_000_000,
+            "own.csv: it has more than 2,000,000 char",
+        ),
+    ],
 )
 def test_a_table_that_is_none_is_a_mistake_of_the_user(tmp_path, name, content, said):
     table = tmp_path / name
@@ -58,6 +71,27 @@ def test_a_table_that_is_none_is_a_mistake_of_the_user(tmp_path, name, content, 
         play(tmp_path / "play.html", data=table, opened=False)
 
     assert not (tmp_path / "play.html").exists()
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        Problem(
+            word, 3, (1, 64) if word == "csv-width" else 5, (1, 64) if word == "csv-width" else 7
+        )
+        for word in SENTENCES
+    ],
+    ids=lambda found: found.word,
+)
+def test_each_mistake_in_a_table_is_said_in_chinese(found):
+    english = f"--data own.csv: {found}"
+
+    assert re.search("[\u4e00-\u9fff]", said_in("zh", english, "errors")), english
+
+
+def test_a_lesson_has_data_of_its_own(tmp_path):
+    with pytest.raises(UsageError, match="--lesson or --data"):
+        play(tmp_path / "play.html", lesson="relu-dies", data=tmp_path / "own.csv")
 
 
 def test_the_table_is_never_written_over(tmp_path):

@@ -185,5 +185,5 @@ def test_a_script_is_checked_by_its_first_step(endings, name, code, steps):
     process, report = endings[name]
 
     assert (process.returncode, report["steps"]) == (code, steps)
-    assert report["outcome"] == ("stopped after 1 step (--max-steps)" if steps else "finished")
+    assert report["outcome"] == ("stopped after 1 step (check)" if steps else "finished")
     assert "Traceback" not in process.stderr

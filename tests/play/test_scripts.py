@@ -4,7 +4,8 @@ import csv
 import io
 
 import pytest
-from test_shared_cases import RUN, close, repeated
+from scripted import close, repeated
+from test_shared_cases import RUN
 
 from lifesigns.lab.design.design import Design
 from lifesigns.nets.data import load

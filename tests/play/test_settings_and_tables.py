@@ -1,9 +1,16 @@
 """Settings are checked field by field, tables line by line, and every mistake has its words."""
 
+import json
+import random
 import re
 from itertools import chain
+from pathlib import Path
 
 import pytest
+
+from lifesigns.play.own_table import problem
+
+TABLES = json.loads(Path(__file__).with_name("tables.json").read_text(encoding="utf-8"))
 
 ERRORS = "return engine.validated(given).errors"
 
@@ -62,29 +69,91 @@ def own(text, **rest):
 FEW = "\n".join(f"{i},{i % 2}" for i in range(20))
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("", "There are no samples"),
-        ("a,b\n", "There are no samples"),
-        ("1,2\n1,2,3", "Line 2 has 3 columns, the first line has 2"),
-        ("1\n2", "The table has 0 features; 1 to 64"),
-        (",".join("1" * 66), "The table has 65 features"),
-        ("a,b\n1,2\nx,3", "Line 3: “x” in column a is no number"),
-        ("a,b\n1,2\n,3", "Line 3: a value is missing"),
-        ("a,b\n1,2\n3,NA", "Line 3: a value is missing (“NA”)"),
-        ("\n".join(f"{i},c{i}" for i in range(11)), "11 different classes; at most 10"),
-        ("1,yes\n2,yes", "All samples have the same class, yes"),
-        ("1,2\n" * 5002, "5002 lines; at most 5000"),
-        ("a,b\n1,1e999", "1e999"),
-        ("a,b\n1e200,1", "Line 2: “1e200” in column a"),
-    ],
-)
-def test_a_mistake_in_a_table_is_named(engine, text, words):
-    (english, chinese), *_ = told(engine, own(text))
+@pytest.fixture(scope="module")
+def page_says(engine):
+    """`page_says(texts)`: the page's mistake in each table, and its words in both languages."""
 
-    assert words in english
-    assert re.search("[\u4e00-\u9fff]", chinese)
+    def asked(texts):
+        return engine(
+            """return given.map((csv) => {
+                const [error] = engine.validated({ data: { name: "own", csv, task: null } }).errors
+                    .filter(({ at }) => at === "data.csv");
+                if (!error) return [null, "", ""];
+                const { at, word, line, given, expected } = error;
+                const words = (language) =>
+                    engine.said(engine.ERRORS[word], engine.ofError(error), language);
+                const about = { word, line, given: given === undefined ? null : `${given}`,
+                    expected: expected === undefined ? null : `${expected}` };
+                return [about, words("en"), words("zh")];
+            });""",
+            texts,
+        )
+
+    return asked
+
+
+def command_says(text):
+    """What `lifesigns play --data` says of a table, as the page puts it."""
+    found = problem(text)
+    if found is None:
+        return None
+    given, expected = (
+        None if each is None else str(each) for each in (found.given, found.expected)
+    )
+    line = {} if found.line is None else {"line": found.line}
+    plain = None if expected is None else expected.strip("()").replace(", ", ",")
+    return {"word": found.word, "given": given, "expected": plain} | line
+
+
+def test_page_and_command_name_the_same_mistake_in_a_table(page_says):
+    texts = [case["text"] * case["times"] for case in TABLES]
+
+    for case, text, (error, english, chinese) in zip(TABLES, texts, page_says(texts), strict=True):
+        assert (error or {}).get("word") == (case["problem"] or {}).get("word"), case
+        assert command_says(text) == error, case
+        assert case["words"] in english, case
+        assert not error or re.search("[\u4e00-\u9fff]", chinese)
+
+
+def test_page_and_command_agree_on_tables_of_all_kinds(page_says):
+    draw = random.Random(0)
+    cells = [
+        "1",
+        "2",
+        "2.5",
+        "-3",
+        "1,5",
+        "",
+        "NA",
+        "x",
+        "no",
+        '"a,b"',
+        '"',
+        "1e200",
+        " 4 ",
+        ".",
+        "\u00a0",
+    ]
+    texts = []
+    for _ in range(400):
+        width, sign = draw.choice([1, 2, 2, 3]), draw.choice(",,;\t")
+        plain = draw.choice([cells[:2], cells[:4], cells[:5], cells])
+        lines = draw.choice([1, 2, 5, 12])
+        row = [sign.join(draw.choices(plain, k=width)) for _ in range(lines)]
+        texts.append(draw.choice(["\n", "\r\n", "\n \n"]).join(row))
+
+    answers = [error for error, *_ in page_says(texts)]
+
+    assert [command_says(text) for text in texts] == answers
+    assert len({error and error["word"] for error in answers}) >= 6
+
+
+def test_a_table_that_is_too_long_is_not_repeated_in_the_message(page_says):
+    [(error, english, _)] = page_says(["1,2\n" * 500_001])
+
+    assert error["word"] == "text-long"
+    assert english == "data.csv has 2000004 characters; at most 2000000 are read. Leave some out."
+    assert problem("1,2\n" * 500_001).word == "text-long"
 
 
 def test_a_target_that_is_not_there_is_named(engine):

@@ -4,16 +4,13 @@ Each case of `cases.json` is trained by the engine, which judges it and writes a
 is run under the watcher, whose rules judge what torch did.
 """
 
-import contextlib
-import io
 import json
 import math
 from pathlib import Path
 
 import pytest
-import torch
+from scripted import close, judged, leading
 
-import lifesigns
 from lifesigns.play.table import RULES
 
 CASES = json.loads(Path(__file__).with_name("cases.json").read_text(encoding="utf-8"))
@@ -23,31 +20,20 @@ if (!setting) throw Error(JSON.stringify(errors));
 const training = engine.startOf(setting);
 training.steps(setting.steps);
 return {
-    found: engine.findings(training).map(({ rule, severity }) => [rule, severity]),
+    found: engine.findings(training).map((each) => [each.rule, each.severity, each.explainedBy]),
     script: engine.torchScript(training, setting.steps),
     losses: training.losses.subarray(0, training.stepsMade),
     whole: training.loss("train"),
 };"""
 
 
-def repeated(script, name="script.py", watched=contextlib.nullcontext):
-    """What the script leaves behind, and what watched it."""
-    left = {}
-    try:
-        with watched() as watcher, contextlib.redirect_stdout(io.StringIO()):
-            exec(compile(script, name, "exec"), left)
-    finally:
-        torch.set_default_dtype(torch.float32)
-    return left, watcher
-
-
-def leading(findings):
-    """The rule of the first alarm; empty if there is none."""
-    return next((rule for rule, severity in findings if severity != "note"), "")
-
-
-def close(got, wanted):
-    return math.isclose(float(got), wanted, rel_tol=1e-6, abs_tol=1e-9)
+def causes(findings):
+    """What explains each alarm of the page's rules; the page does not know all others."""
+    return {
+        rule: cause
+        for rule, severity, cause in findings
+        if rule in RULES and severity != "note" and cause in ("", *RULES)
+    }
 
 
 @pytest.mark.parametrize(
@@ -60,11 +46,11 @@ def close(got, wanted):
 def test_page_and_watcher_find_the_same(engine, name):
     case = CASES[name]
     told = engine(RUN, case["setting"])
-    left, watcher = repeated(told["script"], name, lambda: lifesigns.watch(every=EVERY))
-    findings = [(f.rule, f.severity.value) for f in watcher.report.findings]
+    left, findings = judged(told["script"], name, EVERY)
 
-    assert dict(told["found"]) == case["found"]
-    assert {rule: grave for rule, grave in findings if rule in RULES} == case["found"]
+    assert {rule: grave for rule, grave, _ in told["found"]} == case["found"]
+    assert {rule: grave for rule, grave, _ in findings if rule in RULES} == case["found"]
+    assert causes(told["found"]) == causes(findings)
     assert leading(told["found"]) == leading(findings)
     if math.isfinite(left["losses"][-1]) and not case.get("chaotic"):
         assert close(told["losses"][-1], left["losses"][-1])

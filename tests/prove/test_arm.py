@@ -48,9 +48,30 @@ def test_an_arm_that_did_not_end_is_not_fair():
 
 @pytest.mark.parametrize("seen", [None, Trace()])
 def test_an_arm_without_a_loss_says_its_last_words(seen):
-    reason = Arm(seen, Outcome(output="one\nNo such dataset\n")).unfair(has_network=False)
+    report = "lifesigns  no training step was seen\ncost  watching took 0 s\n"
+    for output in ("one\nNo such dataset\n", f"No such dataset\n\n{report}"):
+        reason = Arm(seen, Outcome(output=output)).unfair(has_network=False)
 
-    assert reason == "no training step was seen: No such dataset"
+        assert reason == "no training step was seen: No such dataset"
+    silent = Arm(seen, Outcome(output=report)).unfair(has_network=False)
+    assert silent == "no training step was seen: nothing was printed"
+
+
+@pytest.mark.parametrize(
+    ("printed", "last"),
+    [
+        ("loaded\n\nlifesigns  no training step was seen\n\ncost  watching took 0 s\n", "loaded"),
+        ("\nlifesigns  no training step was seen\n", "nothing was printed"),
+        (
+            "lifesigns: No module named 'x'; expected one.\n",
+            "lifesigns: No module named 'x'; expected one",
+        ),
+    ],
+)
+def test_the_last_words_are_the_scripts_not_ours(printed, last):
+    reason = Arm(None, Outcome(output=printed)).unfair(has_network=False)
+
+    assert reason == f"no training step was seen: {last}"
 
 
 def test_trackers_are_silent_and_hubs_offline_unless_the_network_is_allowed(tmp_path, monkeypatch):

@@ -1,5 +1,7 @@
 """An edit of the live run is made once, before the first step, and where it belongs."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -8,6 +10,7 @@ from torch.optim import Optimizer
 from torch.utils.data import DataLoader, TensorDataset
 
 from lifesigns.prove.intervention import Intervention
+from lifesigns.remedies.optimize_all import OptimizeAll
 from lifesigns.remedies.scale_rate import ScaleRate
 from lifesigns.remedies.shuffle import Shuffle
 from lifesigns.remedies.standardise_inputs import StandardiseInputs
@@ -96,6 +99,33 @@ def test_a_frozen_teacher_is_left_alone(intervene):
     step(student, optimizer)
 
     assert (type(teacher[1]), type(student[1])) == (nn.Sigmoid, nn.ReLU)
+
+
+def test_where_no_optimizer_has_anything_of_a_model_it_is_edited_before_the_first_step(intervene):
+    told = intervene(OptimizeAll())
+    small, online = nn.Linear(1, 4), net()
+    optimizer = sgd(copy.deepcopy(online))
+    start = copy.deepcopy(online.state_dict())
+
+    for _ in range(2):
+        step(online, optimizer, small(torch.ones(16, 1)))
+
+    assert told == [""]
+    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    assert held >= {id(p) for p in online.parameters()}
+    assert not torch.equal(online[2].weight, start["2.weight"])
+
+
+def test_what_is_only_looked_at_is_not_taken_for_the_model(intervene):
+    told = intervene(OptimizeAll())
+    looked_at, weight = net(), nn.Parameter(torch.ones(4))
+    optimizer = torch.optim.SGD([weight], lr=0.1)
+
+    looked_at(torch.ones(16, 4))
+    weight.sum().backward()
+    optimizer.step()
+
+    assert told == []
 
 
 def test_of_two_optimizers_that_of_the_model_is_edited(intervene):

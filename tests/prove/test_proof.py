@@ -6,14 +6,17 @@ import math
 import made
 import pytest
 
+from lifesigns.prove import proving
 from lifesigns.prove.arm import Arm, Program
 from lifesigns.prove.arms import Arms
+from lifesigns.prove.candidates import Candidate
 from lifesigns.prove.copies import CannotRun
 from lifesigns.prove.proof import Conclusion, Limits, Plan
 from lifesigns.prove.proving import planned, prove
 from lifesigns.prove.sandbox import Outcome
 from lifesigns.prove.scores import Measure
 from lifesigns.prove.treatment import Treatment
+from lifesigns.remedies.clip_gradient import ClipGradient
 from lifesigns.remedies.scale_rate import ScaleRate
 
 LIMITS = Limits(tries=3, pairs=5)
@@ -78,7 +81,9 @@ def test_it_is_said_what_goes_on():
 
     assert said[0] == "Training without a remedy: does it repeat?"
     assert said[2] == "Remedy 1: no better by more than the margin."
-    assert said[3] == "Remedy 2, scale-rate factor=0.1, for rate-too-high."
+    assert said[3] == (
+        "Remedy 2, scale-rate factor=0.1, for rate-too-high; if it cures, proved in about 0 s."
+    )
     assert said[-1] == "Pair 5: won; the e-value is 24.8."
 
 
@@ -290,6 +295,34 @@ def test_the_remedy_after_the_first_that_cures_is_taken_where_it_is_clearly_bett
 
     assert [one.cures for one in proof.tries] == [True, True]
     assert proof.choice is proof.tries[taken]
+
+
+def test_more_of_the_remedy_that_cures_is_tried_as_long_as_that_is_better():
+    scores = {0.1: 0.5, 0.01: 0.7, 0.001: 0.9, 1e-4: 0.9, 1e-5: 0.99}
+    edits = [ScaleRate(0.1), ClipGradient(1.0), *map(ScaleRate, (0.01, 0.001, 1e-4, 1e-5))]
+
+    def told(one, _times):
+        score = scores.get(getattr(one.edit, "factor", 0), 0.0)
+        return made.arm(score, losses=[1.0 + 0.01 * one.shift] * 30)
+
+    script = Script(told)
+    found = tuple(Candidate(made.finding(), edit) for edit in edits)
+    proof = prove(script, dataclasses.replace(plan(), candidates=found), Limits(), str)
+
+    assert [one.candidate.edit.factor for one in proof.tries] == [0.1, 0.01, 0.001, 1e-4]
+    assert proof.choice is proof.tries[2]
+
+
+def test_what_only_the_denser_recording_shows_comes_first(monkeypatch):
+    monkeypatch.setattr(proving, "judge", lambda trace: [made.finding("rate-too-low")])
+    said = []
+
+    proof, _ = proved(answer, Limits(tries=10, pairs=5), said)
+
+    tried = [one.candidate for one in proof.tries]
+    assert said[1] == "Where more steps are recorded, it shows rate-too-low as well."
+    assert [one.finding.rule for one in tried] == ["rate-too-low"] * 4 + ["rate-too-high"] * 2
+    assert tried[0].edit == ScaleRate(10.0)
 
 
 def test_a_remedy_that_takes_too_long_does_not_cure():

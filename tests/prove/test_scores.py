@@ -6,9 +6,13 @@ import math
 
 import made
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
+from torch.nn import functional as F
 
+import lifesigns
 from lifesigns._errors import UsageError
 from lifesigns.prove.scores import MARGIN, Measure, Scored, shortcoming, skill
 from lifesigns.records import Trace
@@ -62,6 +66,21 @@ def test_skill_is_the_correlation_at_the_end():
 
 def test_constant_or_infinite_predictions_have_no_skill():
     assert skill(made.run(NAN)) == 0.0
+
+
+@pytest.mark.parametrize(("rate", "learned"), [(0.0, False), (0.02, True)])
+def test_of_classes_at_several_places_skill_is_what_is_better_than_a_constant(rate, learned):
+    torch.manual_seed(0)
+    model = nn.Linear(5, 5)
+    optimizer = torch.optim.Adam(model.parameters(), rate)
+    with lifesigns.watch(model, every=5) as watcher:
+        for _ in range(60):
+            x = torch.randn(32, 6, 5)
+            optimizer.zero_grad()
+            F.cross_entropy(5 * model(x).transpose(1, 2), x.argmax(2)).backward()
+            optimizer.step()
+
+    assert (skill(watcher.report.trace) > 0.3) == learned
 
 
 def test_without_prediction_and_target_nothing_is_known():

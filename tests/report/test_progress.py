@@ -28,7 +28,7 @@ def test_a_line_is_in_the_language_of_the_process():
     clock.now = 200.0
 
     with speaking("zh"):
-        assert progress.line() == "lifesigns lab: 比较，50 %，3 分钟，还需约 3 分钟"
+        assert progress.line() == "lifesigns lab: 比较，50 %，3 分 20 秒，还需约 3 分钟"
 
 
 def test_a_pipe_gets_lines_until_the_end_and_none_after_it():
@@ -67,3 +67,13 @@ def test_a_terminal_without_a_bar_gets_no_lines():
 
 def test_long_durations_are_said_in_minutes():
     assert [spell(seconds) for seconds in (0.4, 89, 91, 3600)] == ["0 s", "89 s", "2 min", "60 min"]
+
+
+def test_lines_of_a_long_command_differ():
+    now = [0.0]
+    progress = Progress("prove", io.StringIO(), is_drawn=False, clock=lambda: now[0])
+    lines = []
+    for now[0] in (80.0, 100.0, 119.9, 120.1):
+        lines.append(progress.line().partition(": ")[2])
+
+    assert lines == ["80 s", "1 min 40 s", "1 min 59 s", "2 min 0 s"]

@@ -27,11 +27,11 @@ def test_alarms_are_counted_and_the_worst_decides(findings, said):
     ("losses", "said"),
     [
         (np.full(600, 2.3), "nothing found, but the loss did not clearly fall"),
-        (FALLING[:10], "not known whether it learns after 10 steps: 20 would tell"),
-        ([], "not known whether it learns after 0 steps: 20 would tell"),
+        (FALLING[:10], "too short to say whether it learns: 10 steps (20 would tell)"),
+        ([], "too short to say whether it learns: 0 steps (20 would tell)"),
         (
             np.full(120, 2.3),
-            "not known whether it learns after 120 steps: 250 would tell",
+            "too short to say whether it learns: 120 steps (250 would tell)",
         ),
         (
             FALLING,

@@ -33,3 +33,22 @@ def test_it_follows_whatever_explains_the_flat_loss(cause):
 
     assert first.rule == cause
     assert {f.rule: f.explained_by for f in rest}["labels-unrelated"] == cause
+
+
+@pytest.mark.parametrize(
+    ("near_miss", "leads", "cause"),
+    [
+        ("outputs correlate with the targets, if little", "loss-flat", "too_few_epochs"),
+        ("a layer with inputs of one sign may zig-zag instead", "one-sided-inputs", "other"),
+    ],
+)
+def test_labels_are_not_doubted_where_another_cause_or_a_relation_is_in_evidence(
+    near_miss, leads, cause
+):
+    trace = next(case for case in RULE.cases if case.name.endswith(near_miss)).trace()
+
+    found = {finding.rule: finding for finding in judge(trace)}
+
+    assert next(iter(found)) == leads
+    assert found["loss-flat"].causes == (cause,)
+    assert "labels-unrelated" not in found

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import markdown
 import pytest
 import yaml
+from english import english
 
 from lifesigns.claims import all_claims
 from lifesigns.claims.topics import all_topics
@@ -25,7 +26,9 @@ NAMES = {
     "topics": [topic.name for topic in all_topics()],
     "zh/topics": [topic.name for topic in all_topics()],
     "functions": list(ENTRIES),
+    "zh/functions": list(ENTRIES),
     "claims": [claim.name for claim in all_claims()],
+    "zh/claims": [claim.name for claim in all_claims()],
 }
 """What there is a page of, by folder."""
 
@@ -113,10 +116,32 @@ def test_a_number_keeps_its_interval_in_the_words_of_the_language(docs):
 def test_a_claim_that_was_not_measured_yet_has_a_page_without_a_verdict(docs):
     claim = all_claims()[0]
 
-    page = docs.claim_page(claim, "")
+    page = docs.claim_page(claim, "", Language.ENGLISH)
 
     assert claim.text in page.replace("\\", "")
     assert "CLAIM = Claim(" in page
+
+
+@pytest.mark.parametrize("folder", ["zh/functions", "zh/claims", "zh/topics"])
+def test_a_chinese_page_is_chinese(pages, folder):
+    code = re.compile(r"```.*?```|<svg.*?</svg>|^# .*?$|\| 出处 .*?$|x if x > 0.*?;", re.S | re.M)
+    left = {
+        path: line
+        for path, text in pages.items()
+        if path.startswith(folder)
+        for line in code.sub("", text.partition("## 参考文献")[0]).splitlines()
+        if english(line)
+    }
+
+    assert left == {}
+
+
+def test_a_claim_keeps_its_numbers_in_the_words_of_the_language(docs, pages):
+    for claim in all_claims():
+        verdict = docs.measured()[1].get(claim.name, "")
+        _, _, chinese = pages[f"zh/claims/{claim.name}.md"].partition("\n\n")
+        for number in docs.measurements(verdict):
+            assert f"：{number.shown.split(' ')[0]}" in chinese, (claim.name, number)
 
 
 @pytest.mark.parametrize("path", ["tour.md", "zh/tour.md"])

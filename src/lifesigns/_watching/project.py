@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import sys
 import sysconfig
-from collections.abc import Iterable
 from pathlib import Path
 
-from lifesigns.rules import Selection
 from lifesigns.settings import Settings, load_settings
 
 
@@ -31,20 +29,3 @@ def _is_installed(program: Path) -> bool:
         or not {"site-packages", "dist-packages"}.isdisjoint(place.parts)
         or Path(sysconfig.get_path("stdlib")) in place.parents
     )
-
-
-def selected(
-    settings: Settings, select: Iterable[str] | None, ignore: Iterable[str] | None
-) -> Selection:
-    """The settings with arguments put over them, each for itself.
-
-    Args:
-        settings: Of the project.
-        select: Rules to ask; None leaves it to the settings.
-        ignore: Rules not to ask; likewise.
-
-    Raises:
-        UsageError: There is no such rule.
-    """
-    asked = settings.select if select is None else select
-    return Selection.of(asked, settings.ignore if ignore is None else ignore, settings.sites)

@@ -12,6 +12,7 @@ from typing import Any
 from torch import nn
 
 from lifesigns._errors import UsageError
+from lifesigns._files import why_unreadable
 from lifesigns._outputs import check_distinct
 from lifesigns.check import LossFunction, checked
 from lifesigns.commands.run import run
@@ -36,7 +37,7 @@ def check(
         json_path: Where to write the report as JSON.
         sarif_path: Where to write the report as SARIF.
         selection: Which rules are asked.
-        output_format: `github` adds an annotation for each finding.
+        output_format: `github` adds an annotation for each finding, on standard output.
 
     Returns:
         0 if nothing alarming was found, 1 otherwise, or the exit code of a script that failed.
@@ -65,7 +66,7 @@ def check(
     report = checked(*_made_by(target), selection or Selection())
     report.print()
     if output_format == "github":
-        print(to_github(report.trace, report.findings), end="", file=sys.stderr)
+        print(to_github(report.trace, report.findings), end="")
     if json_path is not None:
         report.write_json(json_path)
     if sarif_path is not None:
@@ -95,8 +96,9 @@ def _made_by(target: str) -> tuple[nn.Module, tuple[Any, Any], LossFunction]:
     if not colon:
         raise UsageError(f"{target}: no such script, and no FILE:FACTORY such as train.py:make")
     file = Path(path)
-    if not file.is_file():
-        raise UsageError(f"{path}: no such file; expected a Python file with the function {name}")
+    reason = why_unreadable(file)
+    if reason:
+        raise UsageError(f"{path} {reason}; expected a Python file with the function {name}")
     factory = getattr(_import(file), name, None)
     if isinstance(factory, nn.Module):
         raise UsageError(

@@ -55,6 +55,6 @@ def live(
         app, following = open_run(path, selection or Selection(), door)
         await serve(app, following, listener, is_over=lambda: False)
 
-    with suppress(KeyboardInterrupt):
+    with listener, suppress(KeyboardInterrupt):
         asyncio.run(run())
     return 0

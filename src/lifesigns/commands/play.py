@@ -8,8 +8,13 @@ from pathlib import Path
 
 from lifesigns import _outputs
 from lifesigns._errors import UsageError
+from lifesigns._files import why_unreadable
 from lifesigns.locale.spoken import said
 from lifesigns.play.file import play_html
+from lifesigns.play.own_table import MOST_SIGNS, problem
+
+MOST_BYTES = 4 * MOST_SIGNS
+"""Of a table; a sign has four bytes at most."""
 
 
 def play(
@@ -33,9 +38,12 @@ def play(
         The exit code, 0.
 
     Raises:
-        UsageError: There is no such lesson, `data` is no table, or `output` no place for a page.
+        UsageError: There is no such lesson, `data` is no table to learn from or given beside a
+            lesson, or `output` no place for a page.
         LifesignsError: It cannot be written there; what was there before is untouched.
     """
+    if lesson is not None and data is not None:
+        raise UsageError("A lesson has data of its own: give --lesson or --data.")
     is_file = output != _outputs.STDOUT
     if is_file:
         _outputs.report_file(output)
@@ -52,11 +60,20 @@ def _own(path: Path | None) -> tuple[str, str] | None:
     """Name and text of the user's table."""
     if path is None:
         return None
+    reason = why_unreadable(path)
+    if reason:
+        raise UsageError(f"--data {path} {reason}; a CSV file is expected.")
     try:
-        return path.name, path.read_text(encoding="utf-8-sig")
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+        text = data.decode("utf-8-sig", errors="ignore" if len(data) > MOST_BYTES else "strict")
     except OSError as error:
         raise UsageError(f"--data {path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise UsageError(
             f"--data {path} is not text in UTF-8: save it as CSV, UTF-8, and try again."
         ) from None
+    found = problem(text)
+    if found:
+        raise UsageError(f"--data {path}: {found}")
+    return path.name, text

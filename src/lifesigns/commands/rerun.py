@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from lifesigns.records import Trace, to_json
 from lifesigns.report.comparison.as_json import difference_as_json
 from lifesigns.report.comparison.recordings import Phase
 from lifesigns.report.comparison.words import located
+from lifesigns.report.language import Language
+from lifesigns.report.wording import phrases_in
+from lifesigns.report.wrapping import for_terminal
 
 REPEATS, DIFFERS, UNFAIR = 0, 1, 4
 """Exit codes; 2 is for a mistake in the command, as everywhere."""
@@ -63,14 +67,19 @@ def rerun(
         )
     except CannotRun as error:
         refusal = json.dumps(_refusal(error), indent=2)
-        print(refusal if json_output else said(str(error), "errors"))
+        _print(refusal if json_output else said(str(error), "errors"), json_output)
         return UNFAIR
     except KeyboardInterrupt:
         raise Interrupted from None
     command = " ".join((program.target, *program.arguments))
     lines = (said(line, "prove") for line in _lines(command, found, recorded, keep))
-    print(json.dumps(_as_json(command, found), indent=2) if json_output else "\n".join(lines))
+    whole = json.dumps(_as_json(command, found), indent=2) if json_output else "\n".join(lines)
+    _print(whole, json_output)
     return REPEATS if found.repeats else DIFFERS
+
+
+def _print(text: str, is_json: bool) -> None:
+    print(text if is_json else for_terminal(text, sys.stdout))
 
 
 def _lines(
@@ -84,7 +93,8 @@ def _lines(
         yield f"Processes that outlived it and were ended: {arm.end.left}."
     yield from _files(arm)
     yield from _outside(found)
-    yield f"Not as in your shell: {', '.join(found.unequal)}."
+    between = phrases_in(Language.spoken()).between
+    yield f"Not as in your shell: {between.join(said(each, 'prove') for each in found.unequal)}."
     if keep is not None:
         yield f"Kept: {keep}"
 
@@ -109,7 +119,7 @@ def _verdict(command: str, found: Identity, is_recorded: bool) -> Iterator[str]:
 def _difference(seen: Comparison, names: tuple[str, str]) -> Iterator[str]:
     if seen.first is None:
         return
-    yield f"First difference: {located(seen.first, names)}."
+    yield f"First difference: {said(located(seen.first, names), 'compare')}."
     yield f"The losses lie {seen.spread:.3g} apart (RMS of {seen.losses})."
     if seen.first.step == 0 and seen.first.phase <= Phase.LOSS:
         yield "The very first step differs: set a seed before network and data are made."
@@ -128,7 +138,7 @@ def _files(arm: Arm) -> Iterator[str]:
 
 
 def _outside(found: Repetition) -> Iterator[str]:
-    trees = " and ".join(_shown(str(tree)) for tree in found.trees)
+    trees = said(" and ", "prove").join(_shown(str(tree)) for tree in found.trees)
     if not found.outside:
         part = "the first " if found.looked_at >= MOST_LOOKED_AT else ""
         count = part + _count(found.looked_at, "file")

@@ -112,9 +112,10 @@ def run(
         from lifesigns.watch import Watcher
 
     options = _options(every, budget, max_steps, stop_on)
-    stopper = Stopper(max_steps, stop_on)
+    stopper = Stopper(max_steps, stop_on, "check" if is_check else "--max-steps")
     outlets = Outlet(sys.stdout), Outlet(sys.stderr)
-    alone = Delivery(*texts, *outlets, annotates=output_format == "github")
+    beside = outlets[not is_check] if output_format == "github" else None
+    alone = Delivery(*texts, *outlets, annotates=beside)
     delivery, save = _in_ranks(alone, save, selection or Selection(), rank)
     watch = partial(
         Watcher,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from lifesigns.evidence import suspects
+from lifesigns.evidence import suspects, zigzag
 from lifesigns.evidence.course import Course
 from lifesigns.evidence.stream import Stream
 from lifesigns.evidence.suspects import Suspect
@@ -18,7 +18,7 @@ from lifesigns.evidence.thresholds import (
     SURE,
     SURE_STEPS,
 )
-from lifesigns.records import Severity
+from lifesigns.records import Remedy, Severity
 
 SUSPECTS = (
     suspects.without_steps,
@@ -70,3 +70,59 @@ def _severity(course: Course, found: Sequence[Suspect]) -> Severity:
         return Severity.NOTE
     unsure = course.gain > NOTHING or course.steps < SURE_STEPS
     return Severity.WARNING if course.falling or unsure else Severity.ERROR
+
+
+def reasons(stream: Stream, found: Flat) -> Sequence[Suspect]:
+    """What to look into: the suspects in evidence; without any, what is left.
+
+    Args:
+        stream: What was judged.
+        found: The judgement of it.
+    """
+    if not found.nothing:
+        return [*found.suspects, _HARDLY_RELATED, _MIXED][:3]
+    if found.suspects:
+        return found.suspects[:3]
+    if found.severity is Severity.NOTE:
+        return [_TOO_SHORT]
+    rest = zigzag.suspect(stream) or (_BEGUN if stream.course.correlates() else _UNRELATED)
+    return [rest] if stream.bends else [_LINEAR, rest]
+
+
+_TOO_SHORT = Suspect(
+    "too_few_epochs",
+    "inputs, updates and gradients look healthy",
+    Remedy("Train for longer before you judge it.", "epochs *= 5", edit="train-longer"),
+)
+_BEGUN = Suspect(
+    "too_few_epochs",
+    "more than by chance, so inputs and labels have something to do with each other",
+    Remedy("Train for longer before you judge it.", "epochs *= 5", edit="train-longer"),
+)
+_LINEAR = Suspect(
+    "missing_activation",
+    "nothing between input and output is non-linear, so only a linear relation can be learned",
+    Remedy(
+        "Add a hidden layer with an activation.",
+        "model = nn.Sequential(nn.Linear(inputs, 32), nn.ReLU(), nn.Linear(32, outputs))",
+    ),
+)
+_UNRELATED = Suspect(
+    "wrong_labels",
+    "inputs, updates and gradients look healthy",
+    Remedy(
+        "Check that inputs and targets belong together, then try to overfit ten samples.",
+        "for i in range(5):\n    print(x[i], y[i])  # does each label fit its input?",
+    ),
+)
+_HARDLY_RELATED = replace(
+    _UNRELATED, evidence="so little is also found where most pairs do not belong together"
+)
+_MIXED = Suspect(
+    "wrong_shape",
+    "or where samples are mixed up on the way",
+    Remedy(
+        "Check that reshaping keeps the samples apart: one alone gives what it gives in a batch.",
+        "model.eval()\nprint(model(x[:1]) - model(x)[:1])  # 0 where it does",
+    ),
+)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from lifesigns.locale.spoken import said_in
 from lifesigns.records import Finding
+from lifesigns.report.language import Language
+from lifesigns.report.sentences import findings_in
+from lifesigns.report.wording import labelled
 
 
 def title(finding: Finding) -> str:
@@ -11,7 +15,8 @@ def title(finding: Finding) -> str:
     Args:
         finding: Of any severity.
     """
-    return f"{finding.code} {finding.rule}: {finding.symptom}"
+    (told,) = findings_in(Language.asked(), [finding])
+    return f"{told.code} {told.rule}: {told.symptom}"
 
 
 def text(finding: Finding) -> str:
@@ -20,12 +25,16 @@ def text(finding: Finding) -> str:
     Args:
         finding: Of any severity.
     """
+    language = Language.asked()
+    (told,) = findings_in(language, [finding])
+    place = f"{told.site or 'the whole run'}, step {told.step}"
     lines = [
-        f"where: {finding.site or 'the whole run'}, step {finding.step}",
-        f"measured: {finding.measured}; expected: {finding.expected}",
+        ("where", said_in(language.value, place, "report")),
+        ("measured", told.measured),
+        ("expected", told.expected),
+        *(("do first", remedy.text) for remedy in told.remedies[:1]),
     ]
-    lines += [f"do first: {remedy.text}" for remedy in finding.remedies[:1]]
-    return "  \n".join(lines)
+    return "  \n".join(labelled(language, label, line) for label, line in lines)
 
 
 def whole(finding: Finding) -> str:
@@ -34,4 +43,5 @@ def whole(finding: Finding) -> str:
     Args:
         finding: Of any severity.
     """
-    return f"**{finding.severity.value} {title(finding)}**  \n{text(finding)}"
+    severity = said_in(Language.asked().value, finding.severity.value, "report")
+    return f"**{severity} {title(finding)}**  \n{text(finding)}"

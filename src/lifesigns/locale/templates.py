@@ -29,7 +29,7 @@ PROSE = re.compile(r"(?<=[^,·\s]) [A-Za-z]{2,}(?![\w.:#])|(?<![\w.:#])[A-Za-z]{
 IDEOGRAPH, MARK = re.compile("[\u4e00-\u9fff]"), re.compile("[\u3000-\u303f\uff00-\uffef]")
 VERBATIM = ("command", "path", "quoted", "machine", "cell", "q", "q1", "q2")
 """Names of places that hold what is never translated, though it may look like a sentence."""
-LONGEST = 500
+LONGEST = 1000
 """Signs of a sentence that is read; longer ones hold lists that nobody reads."""
 WAYS = 8
 """To read a sentence by one template, of those that are tried."""

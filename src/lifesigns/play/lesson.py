@@ -59,8 +59,9 @@ def find(name: str) -> Mapping[str, Any]:
     """
     names = [lesson["name"] for lesson in lessons()]
     if name not in names:
-        near = get_close_matches(name, names, n=3) or names
-        raise UsageError(f"There is no lesson {name!r}. Did you mean {', '.join(near)}?")
+        near = get_close_matches(name, names, n=3)
+        hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(names)}."
+        raise UsageError(f"There is no lesson {name!r}. {hint}")
     return lessons()[names.index(name)]
 
 

@@ -48,6 +48,8 @@ LAYER_ERRORS = {
 }
 """What the system says where the sandbox, not the script, is the reason."""
 
+REPORT = "\nlifesigns "
+"""The report of `lifesigns run` begins so, below what the script has printed."""
 RUN_FILE, CALLER = "run.lifesigns", "call.py"
 """In the sandbox's own folder."""
 CALL = """import importlib.util, os, sys
@@ -59,6 +61,8 @@ spec.loader.exec_module(module)
 module.{function}()
 """
 """A script that calls a function of another one."""
+REPORT = "\nlifesigns "
+"""The report of `lifesigns run` begins so, below what the script has printed."""
 IN_AN_ARM = "LIFESIGNS_ARM"
 """Environment variable: this process is an arm."""
 
@@ -120,8 +124,11 @@ class Arm:
         return reason
 
     def _last_words(self) -> str:
-        printed = self.end.output.strip().splitlines()
-        return _line(self.how if self.how.startswith("failed") else (printed or ["nothing"])[-1])
+        """How it failed, or the last line that the program printed itself."""
+        own, is_reported, _ = f"\n{self.end.output}".rpartition(REPORT)
+        printed = (own if is_reported else self.end.output).strip().splitlines()
+        last = (printed or ["nothing was printed"])[-1]
+        return _line(self.how if self.how.startswith("failed") else last.rstrip("."))
 
 
 def train(

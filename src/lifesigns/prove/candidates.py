@@ -12,7 +12,7 @@ from lifesigns.prove.arm import Program
 from lifesigns.prove.sources import sources
 from lifesigns.prove.treatment import Treatment
 from lifesigns.records import Finding, Trace, grouped
-from lifesigns.remedies import Edit, Refusal, for_finding, for_nothing_found
+from lifesigns.remedies import Edit, Refusal, for_findings, for_nothing_found
 from lifesigns.report.verdict import alarms
 
 SHOWN = 4
@@ -73,15 +73,24 @@ def candidates(
         auto: Whether the commonest edits follow, which no finding asks for.
     """
     texts = dict(sources(program))
-    loud = alarms(findings)
-    roots = [root for root, _ in grouped(loud)]
-    ordered = [*roots, *(one for one in loud if one not in roots)]
-    asked = [(finding, edit) for finding in ordered for edit in for_finding(finding, trace)]
+    edits = [*asked(trace, findings), *(for_nothing_found(trace) if auto else ())]
     found: list[Candidate] = []
-    for finding, edit in [*asked, *(for_nothing_found(trace) if auto else ())]:
+    for finding, edit in edits:
         if all(edit != candidate.edit for candidate in found):
             found.append(written(finding, edit, texts))
     return found
+
+
+def asked(trace: Trace, findings: Iterable[Finding]) -> list[tuple[Finding, Edit]]:
+    """The edits that the alarms of a run ask for, those of causes before those of what follows.
+
+    Args:
+        trace: What was recorded.
+        findings: Of this run; notes are left out.
+    """
+    loud = alarms(findings)
+    roots = [root for root, _ in grouped(loud)]
+    return for_findings([*roots, *(one for one in loud if one not in roots)], trace)
 
 
 def written(finding: Finding, edit: Edit, texts: Mapping[Path, str]) -> Candidate:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
+from lifesigns.locale.spoken import said
 from lifesigns.prove.candidates import Candidate
 from lifesigns.prove.identity import Verdict
 from lifesigns.prove.places import project
@@ -105,8 +106,17 @@ def of_proof(proof: Proof, target: str) -> Iterator[str]:
     yield f"{proof.trainings} trainings, together {_seconds(proof.seconds)}."
 
 
+def told(outcome: str) -> str:
+    """What an arm came to, in the language of this process.
+
+    Args:
+        outcome: As it is noted: a shortcoming, a refusal, or a word for none.
+    """
+    return said(said(outcome, "refusals"), "prove")
+
+
 def _outcome(tried: Try, proof: Proof) -> str:
-    return tried.shortcoming or ("cures" if tried is proof.choice else "cures as well")
+    return told(tried.shortcoming or ("cures" if tried is proof.choice else "cures as well"))
 
 
 def _headline(proof: Proof) -> str:
@@ -129,7 +139,7 @@ def _pairs(proof: Proof) -> Iterator[str]:
     yield f"  {'seed':>4}  {'without':>9}  {'with':>9}"
     for pair in proof.pairs:
         scores = f"{_score(pair.faulty.score)}  {_score(pair.other.score)}"
-        yield f"  {pair.seed:>4}  {scores}  {pair.shortcoming or 'cured'}"
+        yield f"  {pair.seed:>4}  {scores}  {told(pair.shortcoming or 'cured')}"
     yield from _difference(proof)
     chance = f"luck alone gets there once in {proof.needed:g} times"
     yield f"e-value {proof.wealth:.3g}; {proof.needed:g} proves: {chance}."
@@ -155,14 +165,14 @@ def _change(proof: Proof, number: int) -> str:
 
 
 def _named(candidate: Candidate) -> str:
-    how = "" if candidate.sources else f"; not written into the source: {candidate.refusal}"
+    reason = said(candidate.refusal, "refusals")
+    how = "" if candidate.sources else f"; not written into the source: {reason}"
     return f"{candidate.details} for {candidate.finding.rule}{how}"
 
 
 def _seconds(seconds: float) -> str:
-    if seconds < MINUTE:
-        return f"{seconds:.0f} s"
-    return f"{seconds / MINUTE:.1f} min"
+    is_short = seconds < MINUTE
+    return said(f"{seconds:.0f} s" if is_short else f"{seconds / MINUTE:.1f} min", "prove")
 
 
 def root_of(plan: Plan) -> Path:

@@ -61,7 +61,7 @@ def _page(
         page.code(patch)
     if rest:
         page.heading(say("What was trained"))
-        page.code("\n".join(rest))
+        page.code("\n".join(rest), told=True)
     if charts:
         page.heading(say("The loss with and without it, seed by seed"))
         page.paragraph(say(_HEIGHTS), note=True)

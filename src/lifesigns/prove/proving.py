@@ -12,17 +12,19 @@ from dataclasses import replace
 
 import numpy as np
 
-from lifesigns.evidence.sites import counted
+from lifesigns.evidence.sites import counted, listed
 from lifesigns.prove.arm import Arm
 from lifesigns.prove.arms import Arms, seconds_to_start
 from lifesigns.prove.betting import FUTILE, PROVED, is_settled, pairs_needed, wealth
 from lifesigns.prove.candidates import Candidate, candidates
 from lifesigns.prove.copies import CannotRun
 from lifesigns.prove.identity import Identity, Verdict, identity
+from lifesigns.prove.in_words import told
 from lifesigns.prove.proof import Conclusion, Limits, Pair, Plan, Proof, Try
 from lifesigns.prove.scores import RECORDED, Measure, Scored, shortcoming
 from lifesigns.prove.treatment import Treatment
 from lifesigns.records import Trace
+from lifesigns.report.verdict import alarms
 from lifesigns.rules import judge
 
 NOISE = 3.0
@@ -80,7 +82,7 @@ class _Proving:
         self._every = max(1, plan.trace.steps // RECORDED)
         self._same, twins = self._repeated()
         self._measure, self._faulty = _measured(plan.measure, twins)
-        self._candidates = plan.candidates[: limits.tries]
+        self._left = self._remedies(_trace(twins[0]))[: limits.tries]
         self._tries: list[Try] = []
         self._known: list[tuple[Treatment, Arm]] = []
 
@@ -112,13 +114,28 @@ class _Proving:
         self._tries[self._tries.index(choice)] = replace(choice, shortcoming=reason)
 
     def _choice(self) -> Try | None:
-        """The first remedy that cures, or the one after it if that is clearly better."""
-        for candidate in self._candidates[len(self._tries) :]:
-            self._tries.append(self._tried(candidate))
-            if any(known.cures for known in self._tries[:-1]):
+        """The first remedy that cures, or one after it that is clearly better.
+
+        One more is tried: more of the same where that is possible, as long as it pays.
+        """
+        best = self._best()
+        while self._left:
+            more = self._more_of(best)
+            self._tries.append(self._tried(more or self._left[0]))
+            before, best = best, self._best()
+            if before is not None and (best is before or not self._more_of(best)):
                 break
+        return best
+
+    def _best(self) -> Try | None:
         cures = [known for known in self._tries if known.cures]
         return cures[self._measure.preferred([c.scored.score for c in cures])] if cures else None
+
+    def _more_of(self, tried: Try | None) -> Candidate | None:
+        """The next remedy that changes the same as one that cures, and more of it."""
+        if tried is None:
+            return None
+        return next((one for one in self._left if one.edit.exceeds(tried.candidate.edit)), None)
 
     def _repeated(self) -> tuple[Identity, list[Arm]]:
         """Trains without a remedy; twice where once does not repeat the recorded run to the bit."""
@@ -135,16 +152,33 @@ class _Proving:
             )
         return found, twins
 
+    def _remedies(self, trace: Trace) -> list[Candidate]:
+        """Those of the plan; what is found only where more steps are recorded comes before them."""
+        plan = self._plan
+        known = {finding.rule for finding in alarms(plan.findings)}
+        findings = alarms(judge(trace))
+        new = dict.fromkeys(each.rule for each in findings if each.rule not in known)
+        if not new:
+            return list(plan.candidates)
+        self._say(f"Where more steps are recorded, it shows {listed(list(new))} as well.")
+        found = candidates(plan.program, trace, findings)
+        edits = [candidate.edit for candidate in found]
+        return [*found, *(one for one in plan.candidates if one.edit not in edits)]
+
     def _tried(self, candidate: Candidate) -> Try:
         """One training with a remedy, on the script's own seed."""
+        self._left.remove(candidate)
         number = len(self._tries) + 1
-        self._say(f"Remedy {number}, {candidate.details}, for {candidate.finding.rule}.")
-        later = [one.treatment(0) for one in self._candidates[number:]]
+        pairs = min(pairs_needed(()), self._limits.pairs)
+        seconds = self._takes(1 + min(1, len(self._left)) + 2 * pairs)
+        asked = f"{candidate.details}, for {candidate.finding.rule}"
+        self._say(f"Remedy {number}, {asked}; if it cures, proved in about {seconds:.0f} s.")
+        later = [one.treatment(0) for one in self._left]
         (arm,) = self._trained([candidate.treatment(0)], later)
         scored = Scored.of(arm, self._measure)
         reason = shortcoming(self._measure, candidate.finding.rule, self._faulty, scored)
         tried = Try(candidate, scored, arm.refusal or reason)
-        self._say(f"Remedy {number}: {tried.shortcoming or 'cures'}.")
+        self._say(f"Remedy {number}: {told(tried.shortcoming or 'cures')}.")
         return tried
 
     def _paired(self, tried: Try, needed: float) -> Iterable[Pair]:
@@ -155,7 +189,7 @@ class _Proving:
             pair = self._pair(seed, last, tried)
             yield pair
             wins.append(pair.is_won)
-            so_far = f"{pair.shortcoming or 'won'}; the e-value is {wealth(wins):.3g}"
+            so_far = f"{told(pair.shortcoming or 'won')}; the e-value is {wealth(wins):.3g}"
             ahead = pairs_needed(wins, needed)
             is_lost = not all(wins) and ahead > self._limits.pairs - seed
             if is_lost or is_settled(wins, needed):
@@ -165,8 +199,12 @@ class _Proving:
 
     def _ahead(self, pairs: int) -> str:
         """How long it takes until it is proved, if the next pairs are won."""
-        seconds = 2 * pairs * self._arms.seconds / self._arms.trainings / self._arms.jobs
+        seconds = self._takes(2 * pairs)
         return f"proved after {counted(pairs, 'more win')}, in about {seconds:.0f} s"
+
+    def _takes(self, trainings: int) -> float:
+        """About how many seconds further trainings take."""
+        return trainings * self._arms.seconds / self._arms.trainings / self._arms.jobs
 
     def _pair(self, seed: int, last: int, tried: Try) -> Pair:
         """One pair; others up to the last seed are likely to follow."""

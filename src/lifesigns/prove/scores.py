@@ -16,7 +16,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from lifesigns._errors import UsageError, cut
-from lifesigns.prove.arm import Arm
+from lifesigns.evidence.courses import course_of
+from lifesigns.prove.arm import REPORT, Arm
 from lifesigns.records import LossCurve, Severity, Trace
 from lifesigns.report.verdict import alarms
 from lifesigns.rules import judge
@@ -27,8 +28,8 @@ LAST = 1 / 3
 """The part of a run whose recorded steps say what it has learned."""
 FINISHED = "finished"
 """How an arm ended that nothing broke off."""
-REPORT = "\nlifesigns "
-"""The report of `lifesigns run` begins so, below what the script has printed."""
+TABLE = 2
+"""Dimensions of what a loss is given where each sample has one class."""
 RECORDED = 100
 """Steps that are recorded of each arm, about: enough to tell what was learned."""
 
@@ -207,7 +208,9 @@ def shortcoming(measure: Measure, rule: str, faulty: Scored, other: Scored) -> s
 def skill(trace: Trace) -> float:
     """How prediction and target correlate in the recorded steps of the last third of a run.
 
-    Predictions that are constant, or not finite, have no skill.
+    Predictions that are constant, or not finite, have no skill. Where each sample has classes at
+    several places, as in text, no correlation is read: then it is the share of the best constant
+    prediction's loss that is gone.
 
     Args:
         trace: Of one run.
@@ -217,10 +220,12 @@ def skill(trace: Trace) -> float:
     """
     begin = (1 - LAST) * trace.steps
     by_loss: dict[int, list[float]] = {}
+    gains = {number: course_of(trace, number).gain for number in trace.losses.numbers}
     for shot in trace.snapshots:
         loss = shot.loss
         if loss is not None and loss.target is not None and shot.step >= begin:
-            value = loss.correlation
+            at_places = loss.target.is_index and len(loss.input_shape) > TABLE
+            value = gains[shot.stream] if at_places else loss.correlation
             by_loss.setdefault(shot.stream, []).append(value if math.isfinite(value) else 0.0)
     return min((float(np.mean(values)) for values in by_loss.values()), default=math.nan)
 

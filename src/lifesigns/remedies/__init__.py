@@ -1,10 +1,10 @@
 """The edits: remedies as data, applied to a live run or written into the user's source.
 
-One file each, found by discovery: see `_edit` for what an edit is. `for_finding` says which edits a
-finding asks for. This package needs LibCST (`pip install 'lifesigns[prove]'`).
+One file each, found by discovery: see `_edit` for what an edit is. `for_findings` says which edits
+the findings of a run ask for. This package needs LibCST (`pip install 'lifesigns[prove]'`).
 """
 
-from lifesigns.remedies._choice import EDITS, for_finding, for_nothing_found
+from lifesigns.remedies._choice import EDITS, for_finding, for_findings, for_nothing_found
 from lifesigns.remedies._discovery import all_manuals, find_manual
 from lifesigns.remedies._edit import NOWHERE, Case, Edit, LiveRun, Manual, Place, Places
 from lifesigns.remedies._page import markdown
@@ -23,6 +23,7 @@ __all__ = [
     "all_manuals",
     "find_manual",
     "for_finding",
+    "for_findings",
     "for_nothing_found",
     "markdown",
 ]

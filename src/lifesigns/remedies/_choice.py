@@ -6,21 +6,27 @@ what may help beside it. What a rule finds that does not stand there only the us
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import TypeVar
 
+from lifesigns.evidence.thresholds import HEAVY_DROPOUT
 from lifesigns.records import Finding, Severity, Trace
 from lifesigns.remedies._discovery import find_manual
 from lifesigns.remedies._edit import Edit
 from lifesigns.remedies._hidden import hidden
+from lifesigns.remedies.drop_less import DropLess, dropped
+from lifesigns.remedies.swap_activation import SwapActivation
 
 EDITS: dict[str, tuple[str, ...]] = {
     "constant-output": ("swap-activation", "initialise", "scale-rate", "insert-norm"),
     "broadcast-loss": ("match-shapes",),
+    "cosines-without-scale": ("scale-logits",),
     "dead-from-birth": ("initialise", "swap-activation"),
     "dead-units": ("swap-activation", "initialise", "scale-rate", "warm-up", "insert-norm"),
-    "detached-parameters": ("train-parameters", "optimize-all"),
+    "detached-parameters": (*("train-parameters", "reattach", "register-layers", "optimize-all"),),
     "doubled-sigmoid": ("drop-activation", "swap-loss"),
     "doubled-softmax": ("drop-activation",),
     "eval-mode-in-training": ("train-mode",),
@@ -28,35 +34,46 @@ EDITS: dict[str, tuple[str, ...]] = {
     "gain-mismatch": ("initialise", "swap-activation", "insert-norm"),
     "gradients-pile-up": ("zero-grad",),
     "linear-collapse": ("insert-activation",),
-    "logits-as-probabilities": ("swap-loss", "insert-activation"),
+    "logits-as-probabilities": ("log-input", "swap-loss", "insert-activation"),
     "loss-diverges": ("scale-rate", "clip-gradient", "warm-up"),
     "loss-flat": (
         *("swap-activation", "initialise", "scale-rate", "insert-norm", "drop-less"),
-        "train-longer",
+        *("hold-rate", "train-longer"),
     ),
     "loss-oscillates": ("scale-rate", "clip-gradient"),
-    "non-finite-origin": ("swap-activation", "scale-rate", "clip-gradient", "initialise"),
+    "non-finite-origin": (
+        *("guard-domain", "swap-activation", "scale-rate", "clip-gradient", "initialise"),
+        "keep-precision",
+    ),
+    "one-loss-unlearned": ("weigh-terms", "scale-rate"),
     "one-sided-inputs": ("swap-activation", "insert-norm"),
     "output-cannot-reach-target": ("drop-activation", "swap-loss", "standardise-targets"),
+    "penalty-outweighs-data": ("weigh-terms",),
+    "rate-ran-out": ("hold-rate",),
     "rate-too-high": ("scale-rate", "warm-up", "clip-gradient"),
-    "rate-too-low": ("scale-rate", "train-longer"),
-    "rates-for-logarithms": ("drop-activation",),
+    "rate-too-low": ("hold-rate", "clip-less", "scale-rate", "train-longer"),
+    "rates-for-logarithms": ("log-input", "drop-activation"),
+    "samples-mixed": ("softmax-dim", "batch-first"),
     "saturated-units": ("swap-activation", "initialise", "scale-rate", "insert-norm"),
     "signal-blows-up": ("initialise", "swap-activation", "insert-norm"),
     "signal-fades": ("initialise", "swap-activation", "insert-norm", "insert-residual"),
     "single-unit-softmax": ("drop-activation", "swap-loss"),
     "squared-error-on-saturated-output": ("swap-loss", "initialise"),
-    "squashed-hidden-softmax": ("swap-activation",),
+    "squashed-hidden-softmax": ("softmax-dim", "swap-activation"),
     "stacked-squashing": ("swap-activation", "insert-norm", "insert-residual"),
+    "state-cut-off": ("reattach",),
     "steps-never-come": ("take-steps",),
     "stopped-early": ("train-longer", "scale-rate"),
     "sum-not-mean": ("mean-reduction", "scale-rate"),
     "symmetric-units": ("initialise",),
+    "targets-not-signed": ("sign-targets",),
     "unscaled-input": ("standardise-inputs",),
     "unscaled-target": ("standardise-targets",),
     "unshuffled-or-single-class-batches": ("shuffle",),
+    "updates-rounded-away": ("keep-precision", "scale-rate"),
     "vanishing-gradient": ("swap-activation", "initialise", "insert-norm", "insert-residual"),
-    "wrong-direction": ("minimise",),
+    "weights-decay-away": ("lower-decay", "weigh-terms"),
+    "wrong-direction": ("minimise", "weigh-terms"),
     "zero-gradient": (
         *("swap-activation", "initialise", "scale-rate", "drop-activation", "drop-less"),
     ),
@@ -72,6 +89,12 @@ COMMONEST = (
 OF_SCALE = ("gain-mismatch", "signal-blows-up", "exploding-gradient", "non-finite-origin")
 """Rules about values that grow."""
 
+SURE = (
+    ("non-finite-origin", "guard-domain"),
+    *(("rate-too-low", edit) for edit in ("clip-less", "hold-rate")),
+)
+"""Edits that are made only where the run shows that they are called for: they come first."""
+
 
 UNDIAGNOSED = Finding(
     *("undiagnosed", "", Severity.WARNING, "no rule found anything", "", 0, "", "", ""),
@@ -82,23 +105,39 @@ UNDIAGNOSED = Finding(
 T = TypeVar("T")
 
 
-def for_finding(finding: Finding, trace: Trace) -> list[Edit]:
-    """The edits that a finding asks for, the remedy of its first cause first.
+def for_findings(findings: Sequence[Finding], trace: Trace) -> list[tuple[Finding, Edit]]:
+    """The edits that findings ask for, each once, with the finding that asks first.
 
-    The first edit of each kind comes before the second of any: three tries try three remedies.
+    In turns: the first edit of each kind for the first finding; then its second ones, and the first
+    ones for the second finding; and so on. So three tries try three remedies, and what only the
+    third finding asks for does not wait for every dose of the first one's.
+
+    Args:
+        findings: Of this run, the most probable cause first.
+        trace: Of the run; its sites, shapes and losses say where and how much.
+    """
+    turns: defaultdict[int, list[tuple[Finding, Edit]]] = defaultdict(list)
+    for place, finding in enumerate(findings):
+        for turn, edits in enumerate(_turns(_asked(finding, trace))):
+            turns[place + turn] += [(finding, edit) for edit in edits]
+    return _each_once(chain.from_iterable(turns[turn] for turn in sorted(turns)))
+
+
+def for_finding(finding: Finding, trace: Trace) -> list[Edit]:
+    """The edits that one finding asks for; see `for_findings`.
 
     Args:
         finding: Of this run.
-        trace: Of the run; its sites, shapes and losses say where and how much.
+        trace: Of the run.
     """
+    return [edit for _, edit in for_findings([finding], trace)]
+
+
+def _asked(finding: Finding, trace: Trace) -> list[list[Edit]]:
+    """By their kind, the edits that a finding asks for, most promising first."""
     named = [remedy.edit for remedy in finding.remedies if remedy.edit]
     kinds = dict.fromkeys([*_evident(finding, trace), *named, *EDITS.get(finding.rule, ())])
-    made = [list(find_manual(kind).made_for(finding, trace)) for kind in kinds]
-    edits: list[Edit] = []
-    for edit in _by_turns(made):
-        if edit not in edits:
-            edits.append(edit)
-    return edits
+    return [list(find_manual(kind).made_for(finding, trace)) for kind in kinds]
 
 
 def for_nothing_found(trace: Trace) -> list[tuple[Finding, Edit]]:
@@ -110,20 +149,31 @@ def for_nothing_found(trace: Trace) -> list[tuple[Finding, Edit]]:
     named = [replace(UNDIAGNOSED, causes=causes) for causes in (("lr_too_low",), ())]
     kinds = [(finding, kind) for kind in COMMONEST for finding in named]
     made = [[(f, edit) for edit in find_manual(kind).made_for(f, trace)] for f, kind in kinds]
+    return _each_once(chain.from_iterable(_turns(made)))
+
+
+def _evident(finding: Finding, trace: Trace) -> Iterator[str]:
+    """What the run itself convicts.
+
+    A dropout of nearly everything; a schedule that holds the rate down; an operation at the edge of
+    where it is defined; a hidden exponential, which no start and no rate tames.
+    """
+    if dropped(trace) > HEAVY_DROPOUT:
+        yield DropLess.name
+    yield from (edit for rule, edit in SURE if rule == finding.rule)
+    if finding.rule in OF_SCALE and any(site.operation == "exp" for site in hidden(trace)):
+        yield SwapActivation.name
+
+
+def _turns(kinds: list[list[T]]) -> Iterator[list[T]]:
+    """The first of each kind, then the second of each, and so on."""
+    for number in range(max(map(len, kinds), default=0)):
+        yield [each[number] for each in kinds if number < len(each)]
+
+
+def _each_once(asked: Iterable[tuple[Finding, Edit]]) -> list[tuple[Finding, Edit]]:
     found: list[tuple[Finding, Edit]] = []
-    for finding, edit in _by_turns(made):
+    for finding, edit in asked:
         if all(edit != known for _, known in found):
             found.append((finding, edit))
     return found
-
-
-def _evident(finding: Finding, trace: Trace) -> list[str]:
-    """What the graph itself convicts: no start and no rate tames an exponential hidden layer."""
-    grows = any(site.operation == "exp" for site in hidden(trace))
-    return ["swap-activation"] if grows and finding.rule in OF_SCALE else []
-
-
-def _by_turns(lists: list[list[T]]) -> Iterable[T]:
-    """The first of each list, then the second of each, and so on."""
-    for number in range(max(map(len, lists), default=0)):
-        yield from (each[number] for each in lists if number < len(each))

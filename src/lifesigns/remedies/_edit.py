@@ -52,8 +52,11 @@ class LiveRun:
 
     model: nn.Module
     optimizer: Optimizer | None = None
+    """The one that trains the model."""
     loader: Any = None
     """The `DataLoader` of the training, if it has one."""
+    others: tuple[Optimizer, ...] = ()
+    """Further optimizers."""
 
     def the_optimizer(self) -> Optimizer:
         """The optimizer.
@@ -111,6 +114,14 @@ class Edit(ABC):
             return script.changed(self._changes(script, places))
         except Refused as reason:
             return Refusal(str(reason))
+
+    def exceeds(self, other: Edit) -> bool:
+        """Whether it is the same change, and more of it.
+
+        Args:
+            other: Any edit.
+        """
+        return False
 
     @abstractmethod
     def _applied(self, run: LiveRun) -> AbstractContextManager[Any]:

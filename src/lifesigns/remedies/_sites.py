@@ -217,7 +217,7 @@ def following(
 def _into_call(
     script: Script, call: cst.Call, path: Sequence[str], depth: int
 ) -> Iterator[cst.CSTNode]:
-    for value in _returned(script, call):
+    for value in returned(script, call):
         yield from following(script, value, path, depth)
     if not path and builds_module(script, call):
         yield call
@@ -238,8 +238,13 @@ def _into_class(
         yield from following(script, value, path[1:], depth)
 
 
-def _returned(script: Script, call: cst.Call) -> Iterator[cst.CSTNode]:
-    """What a function of this script returns, if the call is one of such a function."""
+def returned(script: Script, call: cst.Call) -> Iterator[cst.CSTNode]:
+    """What a function of this script returns, if the call is one of such a function.
+
+    Args:
+        script: Holds the call.
+        call: Any.
+    """
     name = script.name(call).rpartition(".")[2]
     for function in script.of_kind(cst.FunctionDef):
         is_method = isinstance(script.within(function, cst.ClassDef), cst.ClassDef)

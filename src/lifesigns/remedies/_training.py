@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from torch import optim
 
 from lifesigns.remedies._refusal import Refused
-from lifesigns.remedies._script import Script, argument, cst, one
+from lifesigns.remedies._script import Node, Script, argument, cst, one
 from lifesigns.remedies._sites import assigned
 from lifesigns.remedies._torch_names import LOSSES, module_name
 
@@ -143,13 +143,23 @@ def loss_called(script: Script, operations: Iterable[str]) -> cst.Call:
         script: Where it is looked for.
         operations: Names in `torch.nn.functional`; one of them.
     """
+    return one(loss_calls(script, operations), "call of the loss", script)
+
+
+def loss_calls(script: Script, operations: Iterable[str]) -> list[cst.Call]:
+    """The calls that compare output and target, as a function or as a module's object.
+
+    Args:
+        script: Where they are looked for.
+        operations: Names in `torch.nn.functional`.
+    """
     operations = tuple(operations)
     functions = script.calls_to(*(f"torch.nn.functional.{name}" for name in operations))
     classes = {module_name(name) for name in operations}
     built = list(script.calls(lambda c: script.name(c) in classes))
     objects = {target for call in built if (target := _maybe_target(script, call))}
     called = script.calls(lambda c: script.text(c.func) in objects or c.func in built)
-    return one(trained(script, [*functions, *called]), "call of the loss", script)
+    return trained(script, [*functions, *called])
 
 
 def loss_named(script: Script, operation: str) -> list[cst.Call]:
@@ -163,18 +173,18 @@ def loss_named(script: Script, operation: str) -> list[cst.Call]:
     return trained(script, script.calls_to(*names))
 
 
-def trained(script: Script, calls: list[cst.Call]) -> list[cst.Call]:
+def trained(script: Script, nodes: list[Node]) -> list[Node]:
     """Those outside of `with torch.no_grad()`, where a program only evaluates.
 
     Args:
-        script: Holds the calls.
-        calls: Any.
+        script: Holds the nodes.
+        nodes: Any.
     """
-    return [call for call in calls if not _evaluates(script, call)]
+    return [node for node in nodes if not _evaluates(script, node)]
 
 
-def _evaluates(script: Script, call: cst.Call) -> bool:
-    items = [i for n in script.around(call) if isinstance(n, cst.With) for i in n.items]
+def _evaluates(script: Script, node: cst.CSTNode) -> bool:
+    items = [i for n in script.around(node) if isinstance(n, cst.With) for i in n.items]
     return any("no_grad" in script.text(i) or "inference_mode" in script.text(i) for i in items)
 
 

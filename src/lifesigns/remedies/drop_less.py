@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from lifesigns.records import Finding, Trace
+from lifesigns.records import Finding, Kind, Site, Trace
 from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
 from lifesigns.remedies._live import Answering, call_again
 from lifesigns.remedies._refusal import Refused
@@ -16,6 +16,8 @@ from lifesigns.remedies.testing import case
 
 FUNCTIONS = ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout")
 MODULES = ("Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout")
+UNTOLD = 0.5
+"""Share that is dropped where the graph does not tell it: torch's own."""
 USUAL = 0.2
 """Share that is dropped: small enough for any layer (Srivastava et al. 2014, section A.4)."""
 
@@ -60,8 +62,25 @@ class DropLess(Edit):
 
 
 def made_for(finding: Finding, trace: Trace) -> Iterator[DropLess]:
-    """One."""
-    yield DropLess()
+    """One, if anything drops more than that."""
+    if dropped(trace) > USUAL:
+        yield DropLess()
+
+
+def dropped(trace: Trace) -> float:
+    """The largest share that a dropout of a run drops; 0 without any.
+
+    Args:
+        trace: Of the run.
+    """
+    sites = trace.snapshots[0].graph.sites if trace.snapshots else ()
+    return max((_share(site) for site in sites), default=0.0)
+
+
+def _share(site: Site) -> float:
+    if site.kind is Kind.DROPOUT:
+        return float(site.details.get("p", UNTOLD))
+    return 1.0 if site.details.get("factor") == 0 else 0.0  # a dropout of 1 multiplies by zeros
 
 
 # --- cases ----------------------------------------------------------------------------------------

@@ -11,14 +11,21 @@ from typing import Any, ClassVar
 import torch
 
 from lifesigns.records import Finding, Trace
+from lifesigns.remedies._difference import target_side
 from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
 from lifesigns.remedies._live import Answering, call_again
 from lifesigns.remedies._refusal import Refused
-from lifesigns.remedies._script import Change, Script, argument
-from lifesigns.remedies._training import KNOWN_LOSSES, loss_called
+from lifesigns.remedies._script import Change, Script, argument, cst
+from lifesigns.remedies._training import KNOWN_LOSSES, loss_called, loss_calls
 from lifesigns.remedies.testing import case
 
-SUBTRACTIONS = frozenset({"sub", "__sub__", "rsub", "__rsub__"})
+WORDS = ("add", "div", "maximum", "minimum", "mul", "multiply", "pow", "sub", "subtract")
+ELEMENTWISE = frozenset(
+    form.format(word)
+    for word in (*WORDS, "divide", "true_divide", "truediv")
+    for form in ("{}", "{}_", "r{}", "__{}__", "__r{}__", "__i{}__")
+)
+"""What meets elements of two tensors, as function, method and operator, in place and reversed."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,7 @@ class MatchShapes(Edit):
 
     def _applied(self, run: LiveRun) -> AbstractContextManager[Any]:
         def answer(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-            if name not in KNOWN_LOSSES and name not in SUBTRACTIONS:
+            if name not in KNOWN_LOSSES and name not in ELEMENTWISE:
                 return NotImplemented
             given = [*args, *(kwargs[k] for k in ("input", "target", "other") if k in kwargs)]
             if len(given) < 2 or not self._crosses(given[0], given[1]):
@@ -53,14 +60,11 @@ class MatchShapes(Edit):
         return same and shapes in ((self.rest, self.target), (self.target, self.rest))
 
     def _changes(self, script: Script, places: Places) -> Iterator[Change]:
-        call = loss_called(script, KNOWN_LOSSES)
-        target = argument(call, "target", 1)
-        if target is None or argument(call, "input", 0) is None:
-            raise Refused("the loss is not called with an output and a target")
-        text = script.text(target.value)
+        target = _target(script)
+        text = script.text(target)
         if not text.endswith(self._method()):
-            bare = text.replace(".", "").replace("_", "").isalnum() or text.endswith((")", "]"))
-            yield script.replaced(target.value, (text if bare else f"({text})") + self._method())
+            bare = isinstance(target, cst.Name | cst.Attribute | cst.Call | cst.Subscript)
+            yield script.replaced(target, (text if bare else f"({text})") + self._method())
 
     def _method(self) -> str:
         if self.rest == (1,) and not self.target:
@@ -68,6 +72,17 @@ class MatchShapes(Edit):
         if self.target == (1,) and not self.rest:
             return ".squeeze(1)"
         return f".reshape({', '.join(map(str, (-1, *self.rest)))})"
+
+
+def _target(script: Script) -> cst.BaseExpression:
+    """In the call of the loss, or in a difference that is squared by hand."""
+    if not loss_calls(script, KNOWN_LOSSES):
+        return target_side(script)
+    call = loss_called(script, KNOWN_LOSSES)
+    target = argument(call, "target", 1)
+    if target is None or argument(call, "input", 0) is None:
+        raise Refused("the loss is not called with an output and a target")
+    return target.value
 
 
 def made_for(finding: Finding, trace: Trace) -> Iterator[MatchShapes]:
@@ -92,6 +107,15 @@ for step in range(20):
     loss.backward()
     optimizer.step()
 """
+_NAMED = """
+for step in range(20):
+    out = model(x)
+    error = out - {}
+    loss = torch.mean(torch.square(error))
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
 _COLUMN = MatchShapes((1,), ())
 
 
@@ -103,7 +127,8 @@ def _case(name: str, edit: MatchShapes, before: str, after: str) -> Any:
 MANUAL = Manual(
     name=MatchShapes.name,
     title="The target shaped like the output before the loss",
-    changes="The shape of the target in the call of the loss; not one of its values.",
+    changes="The shape of the target in the call of the loss, or in a difference that is squared; "
+    "not one of its values.",
     unsafe="Where every output is compared with every target on purpose, as in a table of "
     "distances.",
     references=("PyTorch documentation, broadcasting semantics",),
@@ -122,11 +147,30 @@ MANUAL = Manual(
             "\ncriterion = nn.HuberLoss()"
             + _LOOP.format("criterion(model(x), (2 * y).unsqueeze(1))"),
         ),
+        _case(
+            "a difference that is squared by hand, from either side",
+            _COLUMN,
+            _LOOP.format("((y - model(x)) ** 2).mean()"),
+            _LOOP.format("((y.unsqueeze(1) - model(x)) ** 2).mean()"),
+        ),
+        _case(
+            "a difference with a name",
+            _COLUMN,
+            _NAMED.format("2 * y"),
+            _NAMED.format("(2 * y).unsqueeze(1)"),
+        ),
         case(
-            "refused: the difference is written by hand",
+            "refused: two differences",
             _COLUMN,
             "loop",
-            _LOOP.format("((model(x) - y.view(1, -1)) ** 2).mean()"),
+            _LOOP.format("((model(x) - y.flatten()) ** 2).mean() + (model(x) - 1).abs().mean()"),
+            None,
+        ),
+        case(
+            "refused: a difference of two outputs",
+            _COLUMN,
+            "loop",
+            _LOOP.format("((model(x) - model(-x).flatten()) ** 2).mean()"),
             None,
         ),
     ),

@@ -29,6 +29,12 @@ class ScaleRate(Edit):
     name: ClassVar[str] = "scale-rate"
     factor: float
 
+    def exceeds(self, other: Edit) -> bool:
+        """Whether the rate goes the same way, and further."""
+        if not isinstance(other, ScaleRate):
+            return False
+        return self.factor > other.factor > 1 or self.factor < other.factor < 1
+
     def _applied(self, run: LiveRun) -> AbstractContextManager[Any]:
         return rates_scaled(run.the_optimizer(), lambda _step: self.factor)
 
@@ -44,10 +50,10 @@ class ScaleRate(Edit):
 
 
 def made_for(finding: Finding, trace: Trace) -> Iterator[ScaleRate]:
-    """Ten times lower or higher, then a hundred times."""
+    """Ten times lower or higher, then a hundred times, then a thousand times."""
     low, high = ("lr_too_low" in finding.causes, "lr_too_high" in finding.causes)
     up = finding.rule in UP or (low and not high)
-    for factor in (TENFOLD, TENFOLD**2):
+    for factor in (TENFOLD, TENFOLD**2, TENFOLD**3):
         yield ScaleRate(factor if up else 1 / factor)
 
 

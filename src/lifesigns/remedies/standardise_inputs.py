@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 from torch import nn
 
-from lifesigns.records import Finding, Trace
+from lifesigns.records import Finding, Trace, UnitSums
 from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
 from lifesigns.remedies._live import until_closed
 from lifesigns.remedies._refusal import Refused
@@ -22,6 +24,10 @@ NORMS = {2: "BatchNorm1d", 4: "BatchNorm2d", 5: "BatchNorm3d"}
 
 SMALLEST = 1e-8
 """Of a variance: torch's own 1e-5 would leave features as small as 0.003 where they are."""
+STILL = 0.01
+"""Share of a usual variance that a feature may lack: one that never moved in training, such as a
+pixel at the border, would else be blown up when it does."""
+LOWER_QUARTER = 0.25
 
 
 @dataclass(frozen=True)
@@ -36,9 +42,11 @@ class StandardiseInputs(Edit):
     features: int
     dimensions: int = 2
     """Of the input, the batch included."""
+    smallest: float = SMALLEST
+    """Added to each variance."""
 
     def _applied(self, run: LiveRun) -> AbstractContextManager[Any]:
-        norm = getattr(nn, self._norm())(self.features, eps=SMALLEST, affine=False)
+        norm = getattr(nn, self._norm())(self.features, eps=self.smallest, affine=False)
         first = next(run.model.parameters(), None)
         norm.to(None if first is None else first.device)
 
@@ -57,7 +65,7 @@ class StandardiseInputs(Edit):
         call, model = optimizer_built(script), model_name(script)
         _refuse_other_uses(script, call, model)
         nn_ = script.spelled("torch.nn")
-        norm = f"{nn_}.{self._norm()}({self.features}, eps={SMALLEST}, affine=False)"
+        norm = f"{nn_}.{self._norm()}({self.features}, eps={self.smallest}, affine=False)"
         return script.lines_before(call, f"{model} = {nn_}.Sequential({norm}, {model})")
 
 
@@ -82,7 +90,16 @@ def made_for(finding: Finding, trace: Trace) -> Iterator[StandardiseInputs]:
     """One, for the shape of the batch that was recorded."""
     batch = next((s.batch for s in trace.snapshots if s.batch), None)
     if batch is not None and len(batch.shape) in NORMS:
-        yield StandardiseInputs(batch.shape[1], len(batch.shape))
+        yield StandardiseInputs(batch.shape[1], len(batch.shape), _smallest(batch.features))
+
+
+def _smallest(features: UnitSums) -> float:
+    """A power of ten, far below the variances of the features that move."""
+    moving = features.variance[features.variance > 0]
+    if not moving.size:
+        return SMALLEST
+    least = float(np.quantile(moving, LOWER_QUARTER, method="lower"))
+    return float(f"1e{math.floor(math.log10(STILL * least))}")
 
 
 # --- cases ----------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from torch.nn import functional as F
 
+from lifesigns.evidence.output import is_normalised
 from lifesigns.records import Finding, Trace
 from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
 from lifesigns.remedies._live import Answering
@@ -66,10 +67,12 @@ class SwapLoss(Edit):
 
 def made_for(finding: Finding, trace: Trace) -> Iterator[SwapLoss]:
     """The loss that fits, if the one of the run has a counterpart."""
-    reading = next((s.loss for s in reversed(trace.snapshots) if s.loss), None)
-    given = reading.operation if reading else ""
+    shot = next((s for s in reversed(trace.snapshots) if s.loss), None)
+    if shot is None or shot.loss is None or shot.loss.handwritten:
+        return
+    given = shot.loss.operation
     wanted = FITTING.get((finding.rule, given))
-    if wanted and reading and not reading.handwritten:
+    if wanted and not (given == "nll_loss" and is_normalised(shot)):  # log-input keeps its softmax
         yield SwapLoss(given, wanted)
 
 

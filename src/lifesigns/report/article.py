@@ -50,13 +50,15 @@ class Article:
         each = "".join(f"<li>{html.escape(text)}</li>" for text in texts)
         self._body.append(f"<ul>{each}</ul>")
 
-    def code(self, text: str) -> None:
+    def code(self, text: str, *, told: bool = False) -> None:
         """Text as it stands, in fixed width.
 
         Args:
             text: Plain; it is escaped, and line feeds stay.
+            told: Whether it is sentences and may be folded.
         """
-        self._body.append(f"<pre>{html.escape(text)}</pre>")
+        kind = ' class="told"' if told else ""
+        self._body.append(f"<pre{kind}>{html.escape(text)}</pre>")
 
     def table(self, rows: Sequence[Mapping[str, str]], *, numbers: Sequence[str] = ()) -> None:
         """A table; the keys of the first row are its head, the columns `numbers` align right.
@@ -226,8 +228,8 @@ const CHINESE = {SVG_ACTION: "\\u5b58\\u4e3a SVG", CLICK_TO_VIEW_ACTIONS: "\\u64
 const charts = document.querySelectorAll(".chart");
 const column = document.querySelector("main").clientWidth;
 const wide = (text) => /[\u3000-\u9fff\uff00-\uffef]/.test(text);
-const broken = (text, size = 7) => {
-  const most = Math.floor(column / (wide(text) ? 2 * size : size));
+const broken = (text, size = 7, room = column) => {
+  const most = Math.floor(room / (wide(text) ? 2 * size : size));
   return text.match(new RegExp(wide(text) ? `.{1,${most}}` : `.{1,${most}}(?: |$)`, "g"));
 };
 const kept = new Set(["field", "as", "type", "mark", "calculate", "orient", "anchor", "$schema"]);
@@ -252,8 +254,16 @@ const narrowed = (spec) => {
   spec.config.legend = {...spec.config.legend, orient: "bottom", columns: 1, titleLimit: column};
   spec.config.axis = {...spec.config.axis, labelLimit: Math.floor(column / 3)};
   const y = spec.encoding?.y;
-  if (y?.axis?.labelLimit) y.axis.labelLimit = Math.floor(column * 0.45);
+  if (y?.axis?.labelLimit) folded(y, spec, Math.floor(column * 0.45));
   if (spec.width?.step) spec.width = {step: Math.min(spec.width.step, Math.floor(column / 6))};
+};
+const folded = (y, spec, room) => {
+  y.axis.labelLimit = room;
+  const names = spec.data.values.map((row) => row[y.field]);
+  const lines = names.map((name) => [name, broken(String(name), 6, room)]);
+  if (lines.every(([, parts]) => !parts?.[1])) return;
+  y.axis.labelExpr = `(${JSON.stringify(Object.fromEntries(lines))})[datum.label]`;
+  spec.height = {step: 15 * Math.max(...lines.map(([, parts]) => parts?.length ?? 1)) + 6};
 };
 drawCharts();
 """

@@ -83,7 +83,7 @@ def _table(table: Table, say: Say, prefix: str) -> str:
     )
     rows = "\n".join(
         f'<tr><td><a href="#{prefix}{name}">{name}</a></td>'
-        f'<td class="formula">{escape(formula)}</td>'
+        f'<td class="formula">{escape(say(formula))}</td>'
         + "".join(f"<td>{escape(say(cell))}</td>" for cell in cells)
         + "</tr>"
         for (name, *cells), formula in zip(table.rows, table.formulas, strict=True)
@@ -99,7 +99,7 @@ def _table(table: Table, say: Say, prefix: str) -> str:
 def _section(page: Page, say: Say, prefix: str) -> Iterator[str]:
     kind = f"<small>{escape(say(page.kind))}</small>"
     yield f'<section id="{prefix}{page.name}"><h2>{page.name} {kind}</h2>\n'
-    yield f'<p class="formula">{escape(page.formula)}</p><p>{escape(say(page.about))}</p>\n'
+    yield f'<p class="formula">{escape(say(page.formula))}</p><p>{escape(say(page.about))}</p>\n'
     if page.curve:
         of, titles = say(f"of {page.name}"), page.curve.titles
         curve = replace(page.curve, titles=(say(titles[0]), say(titles[1])))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import rich.table
 from rich.console import Console
@@ -11,9 +12,10 @@ from rich.padding import Padding
 from rich.text import Text
 
 from lifesigns.functions.cost import Measured, measured
-from lifesigns.locale.spoken import said
+from lifesigns.locale.spoken import said, said_in
 from lifesigns.records import Floats
 from lifesigns.report.functions import Curve, Page, Table, page_of, tables
+from lifesigns.report.language import Language
 from lifesigns.report.plot import around, plot
 from lifesigns.report.tables import print_described, print_table
 from lifesigns.report.terminal import console_for, fitted, prose, write
@@ -33,6 +35,8 @@ LEGEND = (
 )
 SPREAD_LEGEND = "Root mean square of the weights of a square layer of that width."
 
+MARKS = ("# ", "- ")
+"""Of headings and items in Markdown."""
 DOCUMENT = """# Activations, initialisers and losses
 
 Made by `python docs/make_functions.py` from `lifesigns.functions`; `lifesigns functions NAME` shows
@@ -68,9 +72,31 @@ def show(name: str | None = None) -> None:
         write(console, lambda: _print_page(console, page))
 
 
-def markdown() -> str:
-    """The tables as a page of the documentation; without costs, which are a machine's own."""
-    return DOCUMENT + "".join(_markdown_table(table) for table in tables())
+def markdown(language: Language = Language.ENGLISH) -> str:
+    """The tables as a page of the documentation; without costs, which are a machine's own.
+
+    Args:
+        language: Of the page.
+    """
+
+    def say(text: str) -> str:
+        return said_in(language.value, text, PART)
+
+    head = DOCUMENT if language is Language.ENGLISH else _blocks(say)
+    return head + "".join(_markdown_table(table, say) for table in tables())
+
+
+def _blocks(say: Callable[[str], str]) -> str:
+    """The document's head, each of its paragraphs and items in other words."""
+    told = []
+    for paragraph in DOCUMENT.strip().split("\n\n"):
+        parts = filter(None, re.split(r"^(# |- )|\n(- )", paragraph))
+        told.append("".join(part if part in MARKS else f"{_told(part, say)}\n" for part in parts))
+    return "\n".join(told)
+
+
+def _told(text: str, say: Callable[[str], str]) -> str:
+    return say(" ".join(text.split()))
 
 
 # --- on a terminal --------------------------------------------------------------------------------
@@ -97,7 +123,7 @@ def _legend(machine: str) -> Iterator[str]:
 
 def _print_page(console: Console, page: Page) -> None:
     console.print(Text.assemble((page.name, "bold"), f"  {said(page.kind, PART)}"))
-    console.print(Text(fitted(console, page.formula)))
+    console.print(Text(fitted(console, said(page.formula, PART))))
     console.print(prose(console, said(page.about, PART)))
     console.print()
     if page.curve:
@@ -138,16 +164,16 @@ def _panel(console: Console, title: str, curve: Curve, y: Floats) -> Text:
 
 
 # --- as Markdown ----------------------------------------------------------------------------------
-def _markdown_table(table: Table) -> str:
-    head = (table.head[0], "formula", *table.head[1:])
+def _markdown_table(table: Table, say: Callable[[str], str]) -> str:
+    head = tuple(map(say, (table.head[0], "formula", *table.head[1:])))
     rows = [
-        (f"`{row[0]}`", f"{_escaped(formula)}", *map(_escaped, row[1:]))
+        (f"`{row[0]}`", f"{_escaped(say(formula))}", *(_escaped(say(cell)) for cell in row[1:]))
         for row, formula in zip(table.rows, table.formulas, strict=True)
     ]
     lines = [head, ("---",) * len(head), *rows]
-    note = f"{SPREAD_LEGEND}\n\n" if table.title == "Initialisers" else ""
+    note = f"{say(SPREAD_LEGEND)}\n\n" if table.title == "Initialisers" else ""
     body = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-    return f"\n## {table.title}\n\n{note}{body}\n"
+    return f"\n## {say(table.title)}\n\n{note}{body}\n"
 
 
 def _escaped(text: str) -> str:

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lifesigns.locale.spoken import said
 from lifesigns.records import Finding, Severity, Trace
+from lifesigns.report.language import Language
 from lifesigns.report.sarif import script_of
+from lifesigns.report.sentences import spoken_findings
+from lifesigns.report.wording import labelled, sentences
 
 COMMAND = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
 _ESCAPED = {"%": "%25", "\r": "%0D", "\n": "%0A"}
@@ -16,7 +20,7 @@ _IN_PROPERTIES = {**_ESCAPED, ":": "%3A", ",": "%2C"}
 
 
 def to_github(trace: Trace, findings: Sequence[Finding]) -> str:
-    """One line for each finding; empty if there is none.
+    """One line for each finding, in the language of this process; empty if there is none.
 
     Args:
         trace: Tells the script.
@@ -31,19 +35,20 @@ def to_github(trace: Trace, findings: Sequence[Finding]) -> str:
         explain dead-units
     """
     file = script_of(trace.info.command)
-    return "".join(f"{_annotation(finding, file)}\n" for finding in findings)
+    return "".join(f"{_annotation(finding, file)}\n" for finding in spoken_findings(findings))
 
 
 def _annotation(finding: Finding, file: str) -> str:
     where = f" at {finding.site}" if finding.site else ""
-    title = f"{finding.code} {finding.rule}{where}".strip()
+    title = said(f"{finding.code} {finding.rule}".strip() + where, "compare")
     properties = {**({"file": file} if file else {}), "title": title}
     given = ",".join(f"{key}={_escaped(v, _IN_PROPERTIES)}" for key, v in properties.items())
-    said = [f"{finding.symptom}.", f"Measured: {finding.measured}."]
-    if finding.remedies:
-        said.append(f"Do first: {finding.remedies[0].text}")
-    said.append(f"More: lifesigns explain {finding.rule}")
-    return f"::{COMMAND[finding.severity]} {given}::{_escaped(' '.join(said), _ESCAPED)}"
+    language = Language.spoken()
+    advice = [labelled(language, "Do first", remedy.text) for remedy in finding.remedies[:1]]
+    measured = labelled(language, "Measured", finding.measured)
+    told = sentences(language, finding.symptom, measured, *advice)
+    more = labelled(language, "More", f"lifesigns explain {finding.rule}")
+    return f"::{COMMAND[finding.severity]} {given}::{_escaped(f'{told} {more}', _ESCAPED)}"
 
 
 def _escaped(text: str, signs: dict[str, str]) -> str:

@@ -103,7 +103,8 @@ class Progress:
     def line(self) -> str:
         """How far it is now, as a line for a log."""
         seconds = self._clock() - self._begin
-        parts = [self._what, f"{100 * self._share:.0f} %" if self._share else "", spell(seconds)]
+        share = f"{100 * self._share:.0f} %" if self._share else ""
+        parts = [self._what, share, spell_passed(seconds)]
         if 0.02 < self._share < 1:
             parts.append(f"about {spell(seconds * (1 / self._share - 1))} left")
         joint = "，" if spoken() == CHINESE else ", "
@@ -129,7 +130,7 @@ def _is_terminal(file: IO[str] | None) -> bool:
 
 
 def spell(seconds: float) -> str:
-    """A duration as people say it.
+    """A duration as people say it, in the language of this process.
 
     Args:
         seconds: At least 0.
@@ -138,7 +139,22 @@ def spell(seconds: float) -> str:
         >>> spell(4.2), spell(80), spell(600)
         ('4 s', '80 s', '10 min')
     """
-    return f"{seconds:.0f} s" if seconds < FEW else f"{seconds / 60:.0f} min"
+    text = f"{seconds:.0f} s" if seconds < FEW else f"{seconds / 60:.0f} min"
+    return said(text, "progress")
+
+
+def spell_passed(seconds: float) -> str:
+    """A duration that grows from line to line, so that no two lines are alike.
+
+    Args:
+        seconds: At least 0.
+
+    Example:
+        >>> spell_passed(80), spell_passed(605)
+        ('80 s', '10 min 5 s')
+    """
+    minutes, rest = divmod(int(seconds), 60)
+    return spell(seconds) if seconds < FEW else said(f"{minutes} min {rest} s", "progress")
 
 
 def _bar(file: IO[str] | None) -> Bar | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lifesigns.locale import translated
+from lifesigns.locale.spoken import said_in
 from lifesigns.records import Remedy
 from lifesigns.report.language import Language
 from lifesigns.rules import FAMILIES, Rule
@@ -58,6 +59,39 @@ ENGLISH = Phrases(
     stop=".",
     edit="As an edit: {}",
 )
+
+
+def labelled(language: Language, label: str, text: str) -> str:
+    """A text behind its label.
+
+    Args:
+        language: Of the text.
+        label: English, one of the labels of a report; a capital letter stays one.
+        text: In that language.
+
+    Example:
+        >>> labelled(Language.CHINESE, "Measured", "0 %"), labelled(Language.ENGLISH, "or", "b")
+        ('实测：0 %', 'or: b')
+    """
+    if language is Language.ENGLISH:
+        return f"{label}: {text}"
+    return f"{said_in(language.value, label.lower(), 'report')}：{text}"
+
+
+def sentences(language: Language, *texts: str) -> str:
+    """Texts as sentences behind one another.
+
+    Args:
+        language: Of the texts.
+        texts: Those that end without a stop get one; empty ones are left out.
+
+    Example:
+        >>> sentences(Language.ENGLISH, "a", "b.", ""), sentences(Language.CHINESE, "一", "二。")
+        ('a. b.', '一。二。')
+    """
+    stop = phrases_in(language).stop
+    space = " " if language is Language.ENGLISH else ""
+    return space.join(text if text.endswith(stop) else text + stop for text in texts if text)
 
 
 def phrases_in(language: Language) -> Phrases:

@@ -52,10 +52,10 @@ def assert_can_learn(
         AssertionError: may not learn as it stands: 1 warning...
     """
     __tracebackhide__ = True
-    from lifesigns._watching.project import selected, settings_here
+    from lifesigns._watching.project import settings_here
     from lifesigns.check import checked
 
-    chosen = selected(settings_here(), select, ignore)
+    chosen = settings_here().selection(select, ignore)
     assert_no_alarm(checked(model, batch, loss_fn, chosen))
 
 

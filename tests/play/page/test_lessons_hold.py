@@ -1,9 +1,11 @@
 """Each lesson shows its sentence: its numbers, taken of its run, are what it says they are."""
 
+import functools
 import json
 import math
 
 import pytest
+from scripted import close, judged, leading
 
 from lifesigns.claims import all_claims
 from lifesigns.play.lesson import lessons
@@ -13,9 +15,15 @@ TIMED = ("costOverRelu",)
 """What depends on the machine's mood is only measured, not judged."""
 
 
+SPARSELY = 20
+"""Every so many steps of a script are recorded: most of a lesson's are like the one before."""
+
+
 @pytest.fixture(scope="module")
-def free(played):
-    return played.at()
+def shown(played):
+    """`shown(lesson)`: its numbers, findings and scripts, after its last step; run once."""
+    page = played.at()
+    return functools.cache(lambda name: _run(page, LESSONS[name]))
 
 
 def _number(value):
@@ -42,24 +50,43 @@ def _run(page, lesson):
     """The settings of a lesson as its link has them, run to its last step and measured."""
     page.page.evaluate("(words) => { location.hash = words; }", f"#v=1&lesson={lesson['name']}")
     page.page.wait_for_selector(f'#page[data-lesson="{lesson["name"]}"]')
-    page.ask("advance", steps=lesson["steps"])
-    return page.ask("measure", numbers=lesson["numbers"])
+    found = page.ask("advance", steps=lesson["steps"])["frame"]["findings"]
+    values = page.ask("measure", numbers=lesson["numbers"])["values"]
+    return values, found, page.ask("exported")["sides"]
 
 
 @pytest.mark.parametrize("name", LESSONS)
-def test_the_sentence_of_a_lesson_is_what_its_run_shows(free, name):
+def test_the_sentence_of_a_lesson_is_what_its_run_shows(shown, name):
     lesson = LESSONS[name]
 
-    answer = _run(free, lesson)
+    numbers, findings, _ = shown(name)
 
-    values = {key: _number(value) for key, value in answer["values"].items()}
+    values = {key: _number(value) for key, value in numbers.items()}
     if any(number["what"] in TIMED for number in lesson["numbers"].values()):
         assert all(math.isfinite(value) and value > 0 for value in values.values())
         return
     for condition in lesson["holds"]:
         assert _holds(condition, values), (condition, values)
-    found = {finding["rule"] for finding in answer["found"]}
+    found = {finding["rule"] for finding in findings}
     assert lesson.get("finding", "symmetric-units") in found or "finding" not in lesson, found
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.sampled(name, (lesson.get("finding", ""),)))
+        for name, lesson in LESSONS.items()
+    ],
+)
+def test_the_script_of_each_network_leads_with_the_same_finding(shown, name):
+    _, findings, sides = shown(name)
+
+    assert len(sides) == 1 + ("other" in LESSONS[name])
+    for number, side in enumerate(sides):
+        page = [(f["rule"], f["severity"], "") for f in findings if f["side"] == number]
+        left, watched = judged(side["script"], f"{name}-{number}.py", SPARSELY)
+        assert leading(watched) == leading(page), (number, watched)
+        assert close(left["training_loss"], _number(side["loss"]))
 
 
 def test_every_claim_has_a_lesson_and_every_lesson_a_claim():

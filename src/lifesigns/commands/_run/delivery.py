@@ -34,8 +34,8 @@ class Delivery:
     stderr: Outlet
     prints: bool = True
     """Whether the report is printed, too."""
-    annotates: bool = False
-    """Whether the findings follow it as annotations of GitHub."""
+    annotates: Outlet | None = None
+    """Where the findings follow as annotations of GitHub: not where a file is written."""
 
     def __call__(self, made: Callable[[], Delivered]) -> Delivered | None:
         """Makes, prints and writes the report; None if it could not be made."""
@@ -44,9 +44,8 @@ class Delivery:
             report = made()
             with self._undelivered():
                 self.stderr.write(report.print if self.prints else _nothing)
-                if self.prints and self.annotates:
-                    marks = to_github(report.trace, report.findings)
-                    self.stderr.write(lambda file: file.write(marks))
+                if self.prints:
+                    self._annotate(to_github(report.trace, report.findings))
             with self._undelivered():
                 self._write(self.json_path, report.json_text)
             with self._undelivered():
@@ -78,6 +77,15 @@ class Delivery:
         """
         with contextlib.suppress(OSError, ValueError):
             self.stderr.write(lambda file: print(f"lifesigns: {text}", file=file))
+
+    def _annotate(self, marks: str) -> None:
+        """Each on a line of its own, wherever the script's last line ended."""
+        outlet = self.annotates
+        if _outputs.STDOUT in (self.json_path, self.sarif_path, self.html_path):
+            outlet = outlet and self.stderr
+        if marks and outlet is not None:
+            before = "\n" if outlet is self.stdout else ""
+            outlet.write(lambda file: file.write(f"{before}{marks}"))
 
     def _write(self, path: Path | None, text: Callable[[], str]) -> None:
         if path == _outputs.STDOUT:

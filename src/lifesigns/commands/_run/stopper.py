@@ -19,11 +19,14 @@ class Stopper:
     Args:
         max_steps: After how many steps; None for no end.
         stop_on: `error` ends it at a finding that it cannot learn.
+        asked_by: What has given the number of steps.
     """
 
-    def __init__(self, max_steps: int | None, stop_on: str | None) -> None:
+    def __init__(
+        self, max_steps: int | None, stop_on: str | None, asked_by: str = "--max-steps"
+    ) -> None:
         self._max_steps, self._stop_on = max_steps, stop_on
-        self._next_look = 1
+        self._next_look, self._asked_by = 1, asked_by
         self.reason = ""
         """Why the run was ended."""
         self.findings: Callable[[], Any] = tuple
@@ -42,7 +45,7 @@ class Stopper:
         """
         if self._max_steps is not None and step >= self._max_steps:
             steps = "1 step" if step == 1 else f"{step} steps"
-            self._stop(f"stopped after {steps} (--max-steps)")
+            self._stop(f"stopped after {steps} ({self._asked_by})")
         if self._stop_on is None:
             return
         if self.place is not None:

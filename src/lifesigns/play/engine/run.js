@@ -107,17 +107,24 @@ export class Run {
     );
   }
 
+  /** NaN where no weight has a size to compare with. */
   get largestUpdate() {
-    return highest(this.updateRatios);
+    const known = this.updateRatios.filter(Number.isFinite);
+    return known.length ? highest(known) : NaN;
   }
 
-  /** The sum of update over weight over the run, interpolated between recorded steps. */
+  /** The sum of update over weight over the run, interpolated between recorded steps; NaN if unknown. */
   get travel() {
     const ratios = this.updateRatios;
-    let way = 0;
-    for (let i = 0; i < ratios.length; i++) {
-      const next = this.shots[i + 1]?.step ?? this.losses.length;
-      if (Number.isFinite(ratios[i])) way += ratios[i] * (next - this.shots[i].step);
+    const known = this.shots
+      .map(({ step }, i) => ({ step, ratio: ratios[i] }))
+      .filter(({ ratio }) => Number.isFinite(ratio));
+    if (!known.length) return NaN;
+    let way = known[0].step * known[0].ratio;
+    for (const [i, { step, ratio }] of known.entries()) {
+      const next = known[i + 1] ?? { step: this.losses.length, ratio };
+      const steps = next.step - step;
+      way += steps * ratio + ((next.ratio - ratio) * (steps - 1)) / 2;
     }
     return way;
   }

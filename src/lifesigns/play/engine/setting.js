@@ -71,7 +71,7 @@ const CHECKS = {
   number: (field, given) => Number.isFinite(given) && given >= field.least && given <= field.most,
   whole: (field, given) => Number.isInteger(given) && given >= field.least && given <= field.most,
   one: (field, given) => field.names.includes(given),
-  text: (field, given) => typeof given === "string" && given.length <= field.most,
+  text: (_, given) => typeof given === "string",
   yes: (field, given) => typeof given === "boolean",
 };
 
@@ -92,7 +92,9 @@ function filled(field, given, at, errors) {
   if (field.kind === "parts") return filledParts(field, given, at, errors);
   if (field.kind === "several") return filledList(field, given, at, errors);
   if (given === undefined) return field.standard;
-  if (!CHECKS[field.kind](field, given)) {
+  if (field.kind === "text" && given?.length > field.most) {
+    errors.push({ at, word: "text-long", given: given.length, expected: String(field.most) });
+  } else if (!CHECKS[field.kind](field, given)) {
     errors.push({ at, word: field.kind, given, expected: expected(field) });
   }
   return given;

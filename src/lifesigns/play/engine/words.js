@@ -22,7 +22,7 @@ function written(value, percent) {
 /** A number in three digits. */
 function shown(value) {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value > 0 ? "∞" : "-∞";
-  if (Number.isInteger(value) && Math.abs(value) < 1e6) return String(value);
+  if (Number.isInteger(value) && Math.abs(value) < 1e10) return String(value);
   const size = Math.abs(value);
   return size >= 1e6 || size < 1e-3
     ? value.toExponential(1).replace("e+", "e")
@@ -44,6 +44,10 @@ export const ERRORS = {
     zh: "{at} 是 {given}；应为其中之一：{expected}。",
   },
   text: { en: "{at} is {given}; a text is expected.", zh: "{at} 是 {given}；应为文本。" },
+  "text-long": {
+    en: "{at} has {given} characters; at most {expected} are read. Leave some out.",
+    zh: "{at} 有 {given} 个字符；最多读取 {expected} 个，请删去一些。",
+  },
   yes: {
     en: "{at} is {given}; true or false is expected.",
     zh: "{at} 是 {given}；应为 true 或 false。",

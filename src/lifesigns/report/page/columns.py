@@ -22,7 +22,9 @@ from lifesigns.evidence.thresholds import (
     SQUASHING,
     Threshold,
 )
+from lifesigns.locale.spoken import said_in
 from lifesigns.records import Floats
+from lifesigns.report.language import Language
 from lifesigns.rules.activations.dead_units import NOTED
 from lifesigns.rules.activations.stacked_squashing import SATURATING
 from lifesigns.rules.gradients.exploding_gradient import RATIO as EXPLODED
@@ -41,6 +43,8 @@ ONE_SIDED = Threshold(
 )
 OVERWRITTEN = Threshold(1.0, "update over weights", "arithmetic: nothing is left of what was there")
 ROUNDING = Threshold(1 / LOST, "update over weights", "arithmetic: below float32's rounding")
+MARKS = {Language.ENGLISH: ("{} ({})", ": ", "; "), Language.CHINESE: ("{}（{}）", "：", "；")}
+"""How a meaning and its source are written, a bound before them, and several of them."""
 FAR = 100.0
 """A distance beyond which it does not matter how far."""
 
@@ -62,8 +66,25 @@ class Column:
             "expected": [_plain(end) for end in self.expected],
             "broken": [_plain(end) for end in self.broken],
             "logarithmic": self.logarithmic,
-            "source": "; ".join(f"{t:g}: {t.meaning} ({t.source})" for t in self.sources),
+            "source": self.source(Language.ENGLISH),
         }
+
+    def source(self, language: Language) -> str:
+        """Where its bounds are from.
+
+        Args:
+            language: Of the answer.
+        """
+        brackets, colon, between = MARKS[language]
+        each = (
+            f"{bound:g}{colon}"
+            + brackets.format(
+                said_in(language.value, bound.meaning, "thresholds"),
+                said_in(language.value, bound.source, "thresholds"),
+            )
+            for bound in self.sources
+        )
+        return between.join(each)
 
 
 def _plain(end: float | None) -> float | None:

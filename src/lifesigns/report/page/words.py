@@ -1,4 +1,4 @@
-"""The titles of the rules that found something, and what a report says in other languages."""
+"""The titles of the rules that found something, and what a page says in other languages."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from lifesigns.records import Finding
 from lifesigns.report.language import Language
+from lifesigns.report.page.columns import COLUMNS
 from lifesigns.report.sentences import said_in
 from lifesigns.report.wording import translation
 from lifesigns.rules import Rule, all_rules
@@ -31,7 +32,9 @@ def words(findings: Sequence[Finding], report: Mapping[str, Any]) -> dict[str, d
     others = (language for language in Language if language is not Language.ENGLISH)
     texts = (report["verdict"], *report["coverage"]["unwatched"])
     return {
-        language.value: said_in(language, findings, texts) | _translated(findings, language)
+        language.value: said_in(language, findings, texts)
+        | _translated(findings, language)
+        | {column.source(Language.ENGLISH): column.source(language) for column in COLUMNS}
         for language in others
     }
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
 
-from lifesigns.evidence import Stream, Threshold, suspects
-from lifesigns.evidence.signal import fade, layers, own_weight, received
-from lifesigns.evidence.sites import listed, together
+from lifesigns.evidence import Stream, suspects
+from lifesigns.evidence.signal import fade
+from lifesigns.evidence.sites import listed
 from lifesigns.evidence.thresholds import FADING_SIGNAL
+from lifesigns.evidence.zigzag import COHERENCE, one_sided
 from lifesigns.records import (
     BatchReading,
     Finding,
@@ -19,19 +20,11 @@ from lifesigns.records import (
     Severity,
     Site,
     SiteReading,
-    Snapshot,
     Trace,
-    UnitSums,
 )
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FALLING, FLAT
-
-COHERENCE = Threshold(
-    0.6,
-    "share of a unit's gradient whose signs agree",
-    "claim sigmoid-zigzag: 0.81 behind sigmoids, 0.21 behind tanh, in batches of 32",
-)
 
 OTHERS = (
     suspects.unscaled_input,
@@ -49,36 +42,9 @@ OTHERS = (
 
 def check(stream: Stream) -> Iterable[Finding]:
     """One finding per stream: the first such layer leads, the others are named."""
-    found = list(_one_sided(stream.latest))
+    found = list(one_sided(stream.latest))
     if found:
         yield _finding(stream, found)
-
-
-def _one_sided(recent: tuple[Snapshot, ...]) -> Iterator[tuple[Site, float]]:
-    """Hidden layers that saw one sign only, with the coherence of their weights' gradient."""
-    for layer in layers(recent[-1])[1:]:
-        inputs = [received(s, s.graph.find(layer.site.name)) for s in recent if _has(s, layer.site)]
-        value = together(inputs)
-        read = [own_weight(snapshot, layer.site) for snapshot in recent]
-        signs = [p.sign_coherence for p in read if p and np.isfinite(p.sign_coherence)]
-        if value is None or not signs or not _has_one_sign(value):
-            continue
-        coherence = float(np.median(signs))
-        if coherence > COHERENCE:
-            yield layer.site, coherence
-
-
-def _has(snapshot: Snapshot, site: Site) -> bool:
-    graph = snapshot.graph
-    if site.name not in graph:
-        return False
-    return graph.sites[graph.find(site.name)].shape[1:] == site.shape[1:]
-
-
-def _has_one_sign(value: UnitSums) -> bool:
-    """Never negative, and never 0: a rectifier's zeros let single weights rest."""
-    seen = value.count > 0
-    return bool(seen.any() and (value.minimum[seen] > 0).all())
 
 
 def _finding(stream: Stream, found: list[tuple[Site, float]]) -> Finding:
@@ -167,7 +133,7 @@ either, but many are 0, so that weights move one by one.
     ),
     check=check,
     thresholds={"coherence": COHERENCE, "fade": FADING_SIGNAL},
-    explains=(),
+    explains=("loss-flat",),
     cases=(
         Case("sigmoid inputs, loss flat", lambda: _example(1.0, FLAT), Severity.WARNING),
         Case("mostly one sign", lambda: _example(0.8, FLAT), Severity.WARNING),

@@ -130,7 +130,9 @@ def _does_harm(course: Course, over_batch: bool) -> bool:
 
 
 _OVER_CLASSES = Remedy(
-    "Normalise over the classes, the last dimension.", "probabilities = torch.softmax(z, dim=-1)"
+    "Normalise over the classes, the last dimension.",
+    "probabilities = torch.softmax(z, dim=-1)",
+    edit="softmax-dim",
 )
 _ELEMENTWISE = Remedy(
     "Use an activation that works on each unit by itself.", "nn.ReLU()", edit="swap-activation"

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lifesigns.evidence import Stream
+from lifesigns.evidence import Stream, zigzag
 from lifesigns.evidence.flat import flat
 from lifesigns.evidence.sites import is_hidden, is_rectifier, merged
 from lifesigns.evidence.thresholds import (
@@ -27,7 +27,9 @@ def check(stream: Stream) -> Iterable[Finding]:
     found = flat(stream)
     if found is None or not found.nothing or found.suspects or found.severity is Severity.NOTE:
         return
-    if stream.bends and stream.travel >= LITTLE_TRAVEL and not _died_early(stream):
+    if stream.course.correlates() or zigzag.suspect(stream) or _died_early(stream):
+        return
+    if stream.bends and stream.travel >= LITTLE_TRAVEL:
         yield _finding(stream, found.severity)
 
 
@@ -79,21 +81,25 @@ def _example(
     update: float = 1e-3,
     scale: float = 1.0,
     dead_since: int = 10**9,
+    every: int = 200,
+    correlation: float = 0.0,
+    coherence: float = 0.3,
 ) -> Trace:
     """Targets ±1 that a constant prediction fits with a loss of 1."""
     sign = np.tile([[-1.0], [1.0]], (16, 1))
     graph = example.chain(*operations, batch=32)
     hidden = graph.of_kind(Kind.ACTIVATION)
-    readings = example.weights(graph, weight_rms=0.3, update_rms=update, gradient_rms=0.1)
+    sizes = {"weight_rms": 0.3, "update_rms": update, "gradient_rms": 0.1}
+    readings = example.weights(graph, sign_coherence=coherence, **sizes)
     known = example.fitting(
         graph,
         losses,
         0.1 * sign,
         example.target(sign),
-        steps=(0, 1, 50, len(losses) // 2, -1),
+        steps=(0, 1, 50, *range(every, len(losses) - 1, every), -1),
         parameters=readings,
         batch=BatchReading((32, 4), example.sums(scale * np.tile(sign, 4))),
-        correlation=0.0,
+        correlation=correlation,
     )
     shots = (
         replace(s, sites=(example.silent(1, 3 if s.step >= dead_since else 0, units=4),))
@@ -119,9 +125,10 @@ network such labels are noise.
     evidence="""
 By elimination. The fit is no better than a constant prediction (see loss-flat), for long enough;
 inputs and targets have a usual scale, the gradient reaches every layer, no layer is silent or
-saturated, and the updates carried the weights a fair part of their own size. And the network has
-a non-linearity inside: a linear one may lack the capacity instead. Units that die after a hundred
-steps without a better fit are a consequence; where they die before, this rule is silent.
+saturated or gets inputs of one sign only, and the updates carried the weights a fair part of their
+own size. Outputs and targets do not correlate beyond chance: that would be a relation. And the
+network has a non-linearity inside: a linear one may lack the capacity instead. Units that die after
+a hundred steps without a better fit are a consequence; where they die before, this rule is silent.
 """,
     ignore="""
 Problems like parity keep a healthy network at the level of a constant for thousands of steps, and
@@ -132,7 +139,14 @@ some targets are noise by nature. Try to overfit ten samples: if that works, loo
         "Karpathy 2019, A Recipe for Training Neural Networks: overfit one batch",
     ),
     reads=frozenset(
-        {Quantity.ACTIVATIONS, Quantity.PARAMETERS, Quantity.UPDATES, Quantity.BATCH, Quantity.LOSS}
+        {
+            Quantity.ACTIVATIONS,
+            Quantity.PARAMETERS,
+            Quantity.UPDATES,
+            Quantity.COHERENCE,
+            Quantity.BATCH,
+            Quantity.LOSS,
+        }
     ),
     check=check,
     thresholds={
@@ -159,6 +173,16 @@ some targets are noise by nature. Try to overfit ten samples: if that works, loo
             Severity.ERROR,
         ),
         Case("near miss: units die early", lambda: _example(_FLAT, dead_since=50), None),
+        Case(
+            "near miss: outputs correlate with the targets, if little",
+            lambda: _example(_FLAT, every=10, correlation=0.14),
+            None,
+        ),
+        Case(
+            "near miss: a layer with inputs of one sign may zig-zag instead",
+            lambda: _example(_FLAT, coherence=0.8),
+            None,
+        ),
         Case("near miss: the weights hardly move", lambda: _example(_FLAT, update=1e-6), None),
         Case("near miss: raw inputs", lambda: _example(_FLAT, scale=500), None),
         Case("few steps", lambda: _example(_FLAT[:120]), None),

@@ -144,6 +144,7 @@ _UNCUT = Remedy(
     "Look for a `detach()`, `.data`, `.item()` or NumPy call between the layer and the loss, "
     "or remove the part that is not used.",
     "print([n for n, p in model.named_parameters() if p.grad is None])",
+    edit="reattach",
 )
 _GIVE_ALL = Remedy(
     "Give the optimizer all parameters, after the model is complete.",
@@ -165,6 +166,7 @@ _REMEDIES = {
         Remedy(
             "Register the layers: keep them in an `nn.ModuleList` or `nn.ModuleDict`.",
             "self.hidden = nn.ModuleList(layers)",
+            edit="register-layers",
         ),
     ),
 }

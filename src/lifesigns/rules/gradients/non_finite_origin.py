@@ -201,6 +201,7 @@ _MASK_KEYS = Remedy(
 _GUARD = Remedy(
     "Keep the operation away from the edge of where it is defined.",
     "y = torch.sqrt(x + 1e-8)  # or x / (y + 1e-8)",
+    edit="guard-domain",
 )
 _BOUNDED = Remedy(
     "Use a hidden activation that does not grow exponentially.",

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from lifesigns.evidence import Stream, Threshold
+from lifesigns.evidence.fold import fold
 from lifesigns.evidence.gradients import passed_on, reach, weight_gradients
 from lifesigns.evidence.thresholds import LAYERS, SQUASHING
 from lifesigns.records import Finding, LossCurve, Quantity, Remedy, Severity, Snapshot, Trace
@@ -46,11 +47,11 @@ def _finding(stream: Stream, recent: list[Snapshot]) -> Finding:
     per_layer = ratio ** (1 / (depth - 1))
     return RULE.finding(
         Severity.WARNING if course.stalled or _is_lost(stream) else Severity.NOTE,
-        f"the gradient shrinks {ratio:.2g}-fold over {depth} layers on its way to {first.name}",
+        f"the gradient shrinks {fold(ratio)} over {depth} layers on its way to {first.name}",
         site=first.name,
         step=next(s.step for s in stream.snapshots if _falls(s) > RATIO),
         measured=f"gradient RMS {reading.gradient_rms:.2g} at {first.name}, "
-        f"{layers[-1][1].gradient_rms:.2g} at {layers[-1][0].name}: {per_layer:.2g}-fold per layer"
+        f"{layers[-1][1].gradient_rms:.2g} at {layers[-1][0].name}: {fold(per_layer)} per layer"
         + (f"; the activations pass on {factor:.2g} of it each" if np.isfinite(factor) else "")
         + (f"; update/weight {update:.1g}" if np.isfinite(update) else "")
         + course.remark,

@@ -156,7 +156,14 @@ with a symmetric layer, as through a layer of one unit, gets a note.
     reads=frozenset({Quantity.PARAMETERS, Quantity.ROWS, Quantity.LOSS}),
     check=check,
     thresholds={"rows": ROWS, "left": LEFT, "hidden": HIDDEN},
-    explains=("dead-units", "zero-gradient", "vanishing-gradient", "constant-output", "loss-flat"),
+    explains=(
+        "dead-from-birth",
+        "dead-units",
+        "zero-gradient",
+        "vanishing-gradient",
+        "constant-output",
+        "loss-flat",
+    ),
     cases=(
         Case("equal weights, equal gradients", lambda: _example(1, 1), Severity.ERROR),
         Case("an LSTM's four gates", lambda: _example(4, 4, "lstm", "linear"), Severity.ERROR),

@@ -108,10 +108,12 @@ _OF_DISTRIBUTIONS = {
     "kl_div": Remedy(
         "Give the divergence logarithms of probabilities, and probabilities as targets.",
         'loss = F.kl_div(F.log_softmax(logits, dim=1), target, reduction="batchmean")',
+        edit="log-input",
     ),
     "ctc_loss": Remedy(
         "Give CTC the log-softmax over the classes.",
         "loss = F.ctc_loss(logits.log_softmax(-1), targets, input_lengths, target_lengths)",
+        edit="log-input",
     ),
 }
 _REMEDIES = (

@@ -48,6 +48,7 @@ def _finding(stream: Stream, site: str, low: float, mean: float) -> Finding:
             Remedy(
                 "Say that the output is a rate.",
                 "loss = F.poisson_nll_loss(rate, y, log_input=False)",
+                edit="log-input",
             ),
             Remedy(
                 "Or leave the activation out, and take the exponential to predict.",

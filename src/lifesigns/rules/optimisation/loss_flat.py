@@ -10,8 +10,7 @@ import numpy as np
 
 from lifesigns.evidence import Course, Stream
 from lifesigns.evidence.course_in_words import further, length, unit
-from lifesigns.evidence.flat import Flat, flat
-from lifesigns.evidence.suspects import Suspect
+from lifesigns.evidence.flat import Flat, flat, reasons
 from lifesigns.evidence.thresholds import (
     ALIVE,
     BLURRED,
@@ -28,7 +27,6 @@ from lifesigns.records import (
     Finding,
     Kind,
     Quantity,
-    Remedy,
     Severity,
     SiteReading,
     Trace,
@@ -46,7 +44,7 @@ def check(stream: Stream) -> Iterable[Finding]:
 
 
 def _finding(stream: Stream, found: Flat) -> Finding:
-    course, shown = stream.course, _shown(stream, found)
+    course, shown = stream.course, reasons(stream, found)
     known = np.isfinite(course.gain)
     return RULE.finding(
         found.severity,
@@ -78,17 +76,6 @@ def _symptom(course: Course, found: Flat) -> str:
     return text + (f": too short to tell, {PATIENCE:g} would" if short else "")
 
 
-def _shown(stream: Stream, found: Flat) -> Sequence[Suspect]:
-    """The suspects in evidence; without any, what is left."""
-    if not found.nothing:
-        return [*found.suspects, _HARDLY_RELATED, _MIXED][:3]
-    if found.suspects:
-        return found.suspects[:3]
-    if found.severity is Severity.NOTE:
-        return [_TOO_SHORT]
-    return [_UNRELATED] if stream.bends else [_LINEAR, _UNRELATED]
-
-
 def _measured(course: Course) -> str:
     text = f"{course}; standard error of its end {course.end_error:.2g}"
     if np.isfinite(course.correlation):
@@ -107,40 +94,6 @@ def _certainty(course: Course) -> str:
     return f"gain {course.gain:.1%} ± {2 * course.gain_error:.1%} (two standard errors); {slope}"
 
 
-_TOO_SHORT = Suspect(
-    "too_few_epochs",
-    "inputs, updates and gradients look healthy",
-    Remedy("Train for longer before you judge it.", "epochs *= 5", edit="train-longer"),
-)
-_LINEAR = Suspect(
-    "missing_activation",
-    "nothing between input and output is non-linear, so only a linear relation can be learned",
-    Remedy(
-        "Add a hidden layer with an activation.",
-        "model = nn.Sequential(nn.Linear(inputs, 32), nn.ReLU(), nn.Linear(32, outputs))",
-    ),
-)
-_UNRELATED = Suspect(
-    "wrong_labels",
-    "inputs, updates and gradients look healthy",
-    Remedy(
-        "Check that inputs and targets belong together, then try to overfit ten samples.",
-        "for i in range(5):\n    print(x[i], y[i])  # does each label fit its input?",
-    ),
-)
-_HARDLY_RELATED = replace(
-    _UNRELATED, evidence="so little is also found where most pairs do not belong together"
-)
-_MIXED = Suspect(
-    "wrong_shape",
-    "or where samples are mixed up on the way",
-    Remedy(
-        "Check that reshaping keeps the samples apart: one alone gives what it gives in a batch.",
-        "model.eval()\nprint(model(x[:1]) - model(x)[:1])  # 0 where it does",
-    ),
-)
-
-
 # --- cases ----------------------------------------------------------------------------------------
 STEPS = 300
 
@@ -153,16 +106,13 @@ def _example(
     operations: Sequence[str] = ("linear", "relu", "linear/1"),
     hidden: UnitSums | None = None,
     gradients: Sequence[float] = (0.1, 0.1),
+    coherence: float = 0.3,
     **batch: Any,
 ) -> Trace:
     """Targets ±1, half of each: a constant prediction has squared error 1, cross-entropy 0.69."""
     graph = example.chain(*operations, "mse_loss", batch=64)
-    readings = example.with_gradients(
-        example.weights(
-            graph, weight_rms=0.1, update_rms=1e-4, gradient_is_zero=not any(gradients)
-        ),
-        gradients,
-    )
+    sizes = {"weight_rms": 0.1, "update_rms": 1e-4, "sign_coherence": coherence}
+    readings = example.weights(graph, gradient_is_zero=not any(gradients), **sizes)
     wanted = np.tile([[-1.0], [1.0]], (32, 1))
     if "cross_entropy" in kind:
         target = example.target((wanted + 1) / 2, classes=2)
@@ -175,7 +125,7 @@ def _example(
         target,
         steps=(0, 1, 2, 4, 8, 50, 100, 150, -1),
         sites=[SiteReading(1, hidden)] if hidden else [],
-        parameters=readings,
+        parameters=example.with_gradients(readings, gradients),
         batch=BatchReading((64, 4), example.sums(batch.get("x", np.ones((64, 4))))),
         kind=kind,
         correlation=correlation,
@@ -241,9 +191,9 @@ that cross 0 (a reward is the goal) or whose targets move, nor of one that fell 
 tenth: a simple fit is found that early.
 
 The causes come with their own evidence: steps that never come, the scale of the input, the size of
-the updates, silent
-or saturated layers, a gradient that fades. If all of these look healthy for long enough, inputs
-and labels probably do not belong together.
+the updates, silent or saturated layers, a gradient that fades, a layer whose inputs have one sign.
+If all of these look healthy for long enough, and outputs and targets do not correlate, inputs and
+labels probably do not belong together.
 """,
     ignore="""
 In short runs: before 250 steps it is only a note unless one of those causes is in evidence, for a
@@ -256,7 +206,14 @@ what outputs that correlate with the targets have learned.
         "Miller 1955, Note on the Bias of Information Estimates",
     ),
     reads=frozenset(
-        {Quantity.ACTIVATIONS, Quantity.PARAMETERS, Quantity.UPDATES, Quantity.BATCH, Quantity.LOSS}
+        {
+            Quantity.ACTIVATIONS,
+            Quantity.PARAMETERS,
+            Quantity.UPDATES,
+            Quantity.COHERENCE,
+            Quantity.BATCH,
+            Quantity.LOSS,
+        }
     ),
     check=check,
     thresholds={
@@ -276,6 +233,11 @@ what outputs that correlate with the targets have learned.
         Case("flat at chance", lambda: _example(_around(1.0)), Severity.ERROR),
         Case("fell to chance and stays", lambda: _example([9.0] * 9 + _around(1)), Severity.ERROR),
         Case("raw inputs", lambda: _example(_around(1), x=np.full((64, 4), 1e3)), Severity.ERROR),
+        Case(
+            "inputs of one sign",
+            lambda: _example(_around(1.0), hidden=example.sums(np.ones((64, 4))), coherence=0.9),
+            Severity.ERROR,
+        ),
         Case(
             "classes at chance",
             lambda: _example(_around(0.694, 0.002), kind="cross_entropy"),

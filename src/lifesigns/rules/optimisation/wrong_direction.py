@@ -144,7 +144,7 @@ def _flip(shots: Sequence[Snapshot], course: Course) -> Finding:
         expected="a positive factor: the error itself is made smaller",
         certainty="exact: read from the graph",
         causes=("wrong_loss", "other", "exploding"),
-        remedies=(Remedy("Drop the minus.", "loss = criterion(output, target)"),),
+        remedies=(Remedy("Drop the minus.", "loss = criterion(output, target)", edit="minimise"),),
         evidence={},
     )
 

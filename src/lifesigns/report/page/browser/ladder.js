@@ -7,7 +7,7 @@ import { cell, isSick, worstOf } from "./page.js";
 import { Sign } from "./severity.js";
 import { choose, useView } from "./state.js";
 import { Trace } from "./trace.js";
-import { columnMeaning, columnName, say } from "./words.js";
+import { columnMeaning, columnName, languageOf, say, translated } from "./words.js";
 
 export function Ladder({ page }) {
   const column = useView((view) => view.column);
@@ -99,7 +99,7 @@ function Meanings({ page }) {
     <summary>${say("What the columns mean, and what is expected")}</summary>
     <dl>${page.columns.map((about) => html`<div>
       <dt>${columnName(about.key)}</dt>
-      <dd>${columnMeaning(about.key)} ${say("Expected: {}.", rangeOf(about, say))} ${about.source && html`<cite lang="en">${about.source}</cite>`}</dd>
+      <dd>${columnMeaning(about.key)} ${say("Expected: {}.", rangeOf(about, say))} ${about.source && html`<cite lang=${languageOf(page, about.source)}>${translated(page, about.source)}</cite>`}</dd>
     </div>`)}</dl>
   </details>`;
 }

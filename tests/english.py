@@ -2,6 +2,7 @@
 
 import ast
 import re
+from html.parser import HTMLParser
 from pathlib import Path
 
 import lifesigns
@@ -26,6 +27,27 @@ ALLOWED = re.compile(
     r"|one-hot|of torch"
 )
 """Names of books, and words that Chinese texts use as they are."""
+
+
+class ChinesePart(HTMLParser):
+    """The text of the Chinese article of a page, without code."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.texts, self._is_in, self._code = [], False, 0
+        self.feed(html)
+
+    def handle_starttag(self, tag, attributes):
+        if tag == "article":
+            self._is_in = ("lang", "zh") in attributes
+        self._code += tag in ("code", "pre", "style", "script")
+
+    def handle_endtag(self, tag):
+        self._code -= tag in ("code", "pre", "style", "script")
+
+    def handle_data(self, data):
+        if self._is_in and not self._code and data.strip():
+            self.texts.append(data)
 
 
 def english(text):

@@ -1,4 +1,4 @@
-"""The words of a comparison's page are there in both languages."""
+"""The words of the pages of runs and comparisons are there in both languages."""
 
 import re
 from pathlib import Path
@@ -14,13 +14,14 @@ def words_of(name):
     return {quoted or bare for quoted, bare in lines}
 
 
-@pytest.mark.parametrize("path", sorted(BROWSER.glob("compare*.js")), ids=lambda path: path.stem)
-def test_every_word_of_the_comparison_is_there_in_chinese(path):
+@pytest.mark.parametrize("path", sorted(BROWSER.glob("*.js")), ids=lambda path: path.stem)
+def test_every_word_of_the_interface_is_there_in_chinese(path):
     calls = re.findall(r'\bsay\(((?:"[^"]*"|[^",()])*)', path.read_text(encoding="utf-8"))
 
     said = {text for call in calls for text in re.findall(r'"([^"]*[A-Za-z][^"]*)"', call)}
 
-    assert said <= words_of("chinese.js") | words_of("compare_words.js")
+    known = map(words_of, ("chinese.js", "compare_words.js", "live_words.js"))
+    assert said <= set().union(*known)
 
 
 def test_headings_and_settings_are_there_in_chinese():
