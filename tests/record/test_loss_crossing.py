@@ -49,11 +49,22 @@ def test_values_that_meet_a_column_are_a_crossing(name):
     assert (found.given, found.other, found.result) == ((N,), (N, 1), (N, N))
 
 
-def test_a_column_of_outputs_that_meets_a_row_is_a_crossing():
-    found = crossing_of(lambda v: -(v * ROW).mean(), flat=False)
+OF_COLUMNS = {
+    "a product": lambda v: -(v * ROW).mean(),
+    "the root of a mean": lambda v: ((v - ROW) ** 2).mean().sqrt(),
+    "a share of the variance": lambda v: (v - ROW).pow(2).sum() / ROW.sum() + 1,
+    "a norm": lambda v: (v - ROW).norm() / N,
+    "beside a penalty": lambda v: ((v - ROW) ** 2).mean().add(1e-8).sqrt() + v.abs().mean().exp(),
+}
+
+
+@pytest.mark.parametrize("name", OF_COLUMNS)
+def test_a_column_of_outputs_that_meets_a_row_is_a_crossing(name):
+    found = crossing_of(OF_COLUMNS[name], flat=False)
 
     assert found is not None
-    assert (found.given, found.other) == ((N, 1), (N,))
+    assert (found.given, found.result) == ((N, 1), (N, N))
+    assert found.other in {(N,), (1, N)}  # the second where the graph keeps their sum alone
 
 
 TABLE = torch.arange(N * N).reshape(N, N).float().sin()
@@ -66,6 +77,13 @@ MEANT = {
     "pairs that are masked": lambda v: ((COLUMN - v).pow(2) * (TABLE > 0).float()).mean(),
     "pairs that are normalised": lambda v: -(COLUMN * v).log_softmax(1).diagonal().mean(),
     "a sum over rows, then a logarithm": lambda v: (COLUMN * v).exp().sum(1).log().mean(),
+    "distances by a Gram matrix": lambda v: (
+        (v.pow(2).unflatten(0, (N, 1)).sum(1, keepdim=True) + v.pow(2) - 2 * (v[:, None] @ v[None]))
+        .exp()
+        .mean()
+        .log()
+    ),
+    "a root of pairs, by unsqueeze": lambda v: (v.unsqueeze(1) - ROW).pow(2).mean().sqrt(),
     "a matrix of outputs": lambda v: (v.exp().outer(v)).pow(2).mean(),
 }
 

@@ -39,6 +39,10 @@ def _last(x: Tensor, layer: nn.Module, out: nn.Linear) -> Tensor:
     return out((y[0] if isinstance(y, tuple) else y)[:, -1])
 
 
+def _last_number(x: Tensor, layer: nn.Module, out: nn.Linear) -> Tensor:
+    return _last(x, layer, out).squeeze(1)
+
+
 def _over_batch(x: Tensor, a: nn.Linear, b: nn.Linear) -> Tensor:
     return b(torch.softmax(a(x), 0))
 
@@ -98,6 +102,11 @@ MIXED: dict[str, tuple[tuple[int, ...], Callable[[], nn.Module], str]] = {
         lambda: Network(_last, layer=nn.LSTM(8, 6, 2, bidirectional=True), out=nn.Linear(12, 3)),
         "lstm",
     ),
+    "a recurrence over the batch, with one number for each sample": (
+        SEQUENCE,
+        lambda: Network(_last_number, layer=nn.LSTM(8, 6), out=nn.Linear(6, 1)),
+        "recurrence_over_samples",
+    ),
     "attention over the batch": (
         SEQUENCE,
         lambda: Network(_last, layer=encoder(False), out=nn.Linear(8, 3)),
@@ -120,6 +129,10 @@ APART: dict[str, tuple[tuple[int, ...], Callable[[], nn.Module]]] = {
         SEQUENCE,
         lambda: Network(_last, layer=nn.LSTM(8, 6, batch_first=True), out=nn.Linear(6, 3)),
     ),
+    "one number for each sample": (
+        SEQUENCE,
+        lambda: Network(_last_number, layer=nn.GRU(8, 6, batch_first=True), out=nn.Linear(6, 1)),
+    ),
     "attention": (SEQUENCE, lambda: Network(_last, layer=encoder(True), out=nn.Linear(8, 3))),
     "an input rearranged within its samples": (SEQUENCE, _two_layers(_rearranged)),
     "an input with time first": (SEQUENCE, _two_layers(_time_first)),
@@ -138,6 +151,8 @@ APART: dict[str, tuple[tuple[int, ...], Callable[[], nn.Module]]] = {
 
 
 def _classes(output: Tensor) -> Tensor:
+    if output.dim() == 1:
+        return F.binary_cross_entropy_with_logits(output, torch.arange(len(output)) % 2.0)
     return F.cross_entropy(output, torch.arange(len(output)) % output.shape[1])
 
 

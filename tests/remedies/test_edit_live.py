@@ -28,6 +28,7 @@ from lifesigns.remedies.mean_reduction import MeanReduction
 from lifesigns.remedies.minimise import Minimise
 from lifesigns.remedies.optimize_all import OptimizeAll
 from lifesigns.remedies.reattach import Reattach
+from lifesigns.remedies.register_layers import RegisterLayers
 from lifesigns.remedies.scale_logits import ScaleLogits
 from lifesigns.remedies.scale_rate import ScaleRate
 from lifesigns.remedies.shuffle import Shuffle
@@ -349,6 +350,39 @@ def test_what_was_turned_to_16_bits_stays_in_32(short):
     assert {first.dtype, second.dtype} == {torch.float32}
     assert {p.dtype for p in run.optimizer.param_groups[0]["params"]} == {torch.float32}
     assert {p.grad.dtype for p in model.parameters()} == {torch.float32}
+
+
+class Hidden(nn.Module):
+    """Its layers are where no model looks for them."""
+
+    def __init__(self, keep):
+        super().__init__()
+        self.inner = nn.Module()
+        self.inner.parts = keep([nn.Linear(4, 4), nn.Linear(4, 4)])
+
+    def forward(self, x):
+        parts = self.inner.parts
+        for each in parts.values() if hasattr(parts, "values") else parts:
+            x = each(x)
+        return x
+
+
+@pytest.mark.parametrize("keep", [list, tuple, lambda each: dict(zip("ab", each, strict=True))])
+def test_layers_in_a_plain_container_are_registered_and_trained(keep):
+    model, (x, _), other = Hidden(keep), batch(), nn.Parameter(torch.ones(1))
+    expected, run = model(x), LiveRun(model, torch.optim.SGD([other], lr=0.1))
+
+    RegisterLayers(("inner.parts",)).apply(run)
+
+    assert torch.equal(model(x), expected)
+    assert len(list(model.parameters())) == 4
+    held = {id(p) for group in run.optimizer.param_groups for p in group["params"]}
+    assert held == {id(other), *map(id, model.parameters())}
+
+
+@pytest.mark.parametrize("path", ["first", "nothing", "act.inplace"])
+def test_what_holds_no_layers_is_not_registered(run, path):
+    assert isinstance(RegisterLayers((path,)).apply(run), Refusal)
 
 
 class Cut(nn.Module):

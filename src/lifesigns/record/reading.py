@@ -139,7 +139,7 @@ class Reading:
         self.failures.append(f"{name}: {described(error)}")
 
     def _read_batch(self, inputs: Inputs) -> tuple[tuple[int, ...], PendingSums] | None:
-        batch = inputs.batch
+        batch = inputs.batch if inputs.widest is None else inputs.widest
         if why := inputs.obstacle if batch is None else obstacle(batch):
             self._unreadable.append(f"the batch: {why}")
         if batch is None or not batch.is_floating_point() or batch.dim() == 0:

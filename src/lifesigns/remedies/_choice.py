@@ -26,7 +26,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "cosines-without-scale": ("scale-logits",),
     "dead-from-birth": ("initialise", "swap-activation"),
     "dead-units": ("swap-activation", "initialise", "scale-rate", "warm-up", "insert-norm"),
-    "detached-parameters": ("train-parameters", "reattach", "optimize-all"),
+    "detached-parameters": (*("train-parameters", "reattach", "register-layers", "optimize-all"),),
     "doubled-sigmoid": ("drop-activation", "swap-loss"),
     "doubled-softmax": ("drop-activation",),
     "eval-mode-in-training": ("train-mode",),

@@ -160,6 +160,8 @@ class Inputs:
     prediction: Prediction | None = None
     obstacle: str = ""
     """Why there is no batch, if there was one."""
+    widest: Tensor | None = None
+    """What the module was given in that of its calls in this step that had the most samples."""
 
 
 class ForwardHooks:

@@ -182,7 +182,24 @@ def root_inputs(walked: Walk, forward: Forward) -> Inputs:
     prediction = roots[-1].prediction
     if prediction is not None and not _is_as_it_was(prediction):
         prediction = None
-    return Inputs(roots[0].input, prediction, roots[0].obstacle)
+    return Inputs(roots[0].input, prediction, roots[0].obstacle, _widest(roots[0], forward))
+
+
+def _widest(measured: Call, forward: Forward) -> Tensor | None:
+    """The largest batch of a module in one step: a call may be for the boundary alone."""
+    given = measured.input
+    for call in forward.calls if given is not None and given.dim() else ():
+        other = call.input
+        if (
+            given is None
+            or other is None
+            or call.module() is not measured.module()
+            or call.training != measured.training
+        ):
+            continue
+        if other.dim() and other.shape[1:] == given.shape[1:] and len(other) > len(given):
+            given = other
+    return given
 
 
 def _is_as_it_was(prediction: Prediction) -> bool:

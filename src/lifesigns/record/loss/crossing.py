@@ -25,13 +25,16 @@ INTENDED = frozenset({"Unsqueeze", "T", "Transpose", "Permute"})
 """Nodes by which somebody makes all pairs on purpose."""
 RESHAPING = frozenset({"Reshape", "ReshapeAlias", "UnsafeView", "View"})
 """The same where both sides come from the network; a target may be flattened by mistake."""
+WHOLE = ELEMENTWISE | {"LinalgVectorNorm", "Mean", "Norm", "Sum"}
+"""What may stand between a term of the loss, which is one number, and the values it is made of."""
 
 
 def crossing(walked: Walk, terms: Iterable[Term]) -> Crossing | None:
     """The first place where N values meet N others and N² pairs go on to the loss.
 
-    Only elementwise operations lie above it, and a plain sum or mean: pairs that are masked,
-    compared or normalised are meant to be pairs.
+    Only elementwise operations lie above it, and a plain sum, mean or norm, or the root of one:
+    pairs that are masked, compared, normalised or joined with another table of pairs (a Gram
+    matrix) are meant to be pairs.
 
     Args:
         walked: The graph of the loss.
@@ -61,7 +64,9 @@ def is_paired(walked: Walk, i: int, prediction: Prediction | None) -> bool:
 
 def _pairs(walked: Walk, terms: Iterable[Term]) -> Iterator[int]:
     """The nodes that give N² values, as far as nothing but elementwise operations reads them."""
-    queue = [term.node for term in terms if term.weight is None or term.weight.dim() < 2]
+    plain = [term.node for term in terms if term.weight is None or term.weight.dim() < 2]
+    starts = [j for node in plain for j in _summed(walked, node)]
+    queue = [j for j in starts if not _holds_table(walked, j)]
     seen = set(queue)
     while queue:
         i = queue.pop(0)
@@ -69,11 +74,38 @@ def _pairs(walked: Walk, terms: Iterable[Term]) -> Iterator[int]:
         square = len(shape) == 2 and shape[0] == shape[1] > 1
         if not square or walked.names[i] not in ELEMENTWISE or _is_masked(walked, i, shape):
             continue
+        below = [j for j in walked.inputs[i] if j is not None and j >= 0]
         if walked.names[i] in PAIRING:
             yield i
-        below = [j for j in walked.inputs[i] if j is not None and j >= 0 and j not in seen]
+        queue.extend(j for j in below if j not in seen)
+        seen.update(below)
+
+
+def _summed(walked: Walk, i: int) -> list[int]:
+    """The values that a term is computed from where it is one number, such as a root of a mean."""
+    found, queue, seen = [], [i], {i}
+    while queue:
+        j = queue.pop(0)
+        if walked.shape(j) or walked.names[j] not in WHOLE:
+            found.append(j)
+            continue
+        below = [k for k in walked.inputs[j] if k is not None and k >= 0 and k not in seen]
         seen.update(below)
         queue.extend(below)
+    return found
+
+
+def _holds_table(walked: Walk, i: int) -> bool:
+    """Whether a table of pairs that nothing was broadcast for, as a matrix product, goes in."""
+    shape, queue, seen = walked.shape(i), [i], {i}
+    while queue:
+        j = queue.pop()
+        if walked.names[j] not in ELEMENTWISE:
+            return len(shape) == 2
+        below = {k for k in walked.inputs[j] if k is not None and k >= 0} - seen
+        queue += [k for k in below if walked.shape(k) == shape]
+        seen |= below
+    return False
 
 
 def _is_masked(walked: Walk, i: int, shape: Shape) -> bool:

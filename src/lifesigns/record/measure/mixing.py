@@ -143,7 +143,7 @@ class Rows:
 
 def _sample_axes(walked: Walk, condensed: Condensed, start: int, inputs: Inputs) -> Axes | None:
     output, batch = walked.shape(start), inputs.batch
-    if batch is None or len(output) < 2 or not batch.dim():
+    if batch is None or not output or not batch.dim():
         return None
     given, samples = tuple(batch.shape), output[0]
     if samples < 3 or given.count(samples) != 1 or output.count(samples) != 1:
@@ -152,7 +152,7 @@ def _sample_axes(walked: Walk, condensed: Condensed, start: int, inputs: Inputs)
     if given[0] != samples or not all(_is_led_by(walked, i, samples) for i in entries):
         return None
     convolved = any(s.kind is Kind.CONVOLUTION for s in condensed.graph.sites)
-    sequence = len(given) > 1 and given[1] == output[1] and not convolved
+    sequence = len(output) > 1 and given[1:2] == output[1:2] and not convolved
     doubt = sequence and (len(output) > 2 or not batch.is_floating_point())
     return Axes(samples, output[1] if doubt else 0, len(given) < 3 and batch.is_floating_point())
 

@@ -17,6 +17,7 @@ from lifesigns.records import (
     Quantity,
     Remedy,
     Severity,
+    Shape,
     Snapshot,
     Trace,
 )
@@ -177,7 +178,8 @@ def _chooses(graph: Graph, index: int) -> bool:
     rows = site.shape[0]
     layered = any(graph.sites[i].parameters for i in graph.predecessors(index))
     return (
-        site.units < UNITS
+        len(site.shape) < MATRIX
+        or site.units < UNITS
         or site.shape.count(rows) > 1
         or not (layered or len(site.shape) > MATRIX)
     )
@@ -235,10 +237,10 @@ def _example(
     return example.asked(example.regression(losses, update=1e-3), mixing)
 
 
-def _competing(losses: Sequence[float] = FLAT, units: int = 4) -> Trace:
+def _competing(losses: Sequence[float] = FLAT, shape: Shape = (32, 4)) -> Trace:
     known = example.chain("linear", "softmax", "linear", "mse_loss", batch=32)
     linear, softmax, *rest = known.sites
-    softmax = replace(example.with_details(softmax, dim=0), shape=(32, units))
+    softmax = replace(example.with_details(softmax, dim=0), shape=shape)
     graph = Graph((linear, softmax, *rest), known.edges)
     shots = [replace(shot, graph=graph) for shot in _example(losses=losses).snapshots]
     return example.asked(
@@ -321,12 +323,17 @@ user's own functions, checkpointing or compiled code stand in the way (the cover
         ),
         Case(
             "near miss: a softmax that chooses one of the rows",
-            lambda: _competing(example.FALLING, units=1),
+            lambda: _competing(example.FALLING, (32, 1)),
+            None,
+        ),
+        Case(
+            "near miss: a softmax over one number of each row",
+            lambda: _competing(example.FALLING, (32,)),
             None,
         ),
         Case(
             "near miss: a softmax over rows against rows",
-            lambda: _competing(example.FALLING, units=32),
+            lambda: _competing(example.FALLING, (32, 32)),
             None,
         ),
         Case(

@@ -99,8 +99,8 @@ def _met_in_the_loss(snapshot: Snapshot, crossing: Crossing) -> Finding:
     samples, pairs = math.prod(crossing.given), math.prod(crossing.result)
     return RULE.finding(
         Severity.ERROR,
-        f"{crossing.given} and {crossing.other} broadcast to {crossing.result} on the way to the "
-        "loss",
+        f"{_own(crossing.given)} and {_own(crossing.other)} broadcast to {crossing.result} on the "
+        "way to the loss",
         step=snapshot.step,
         measured=f"{pairs} pairs of {samples} values, by `{crossing.operation}`: every value of "
         "one side with every one of the other",
@@ -149,9 +149,9 @@ def _second(given: tuple[int, ...], both: tuple[int, ...], *, by_hand: bool = Fa
     return example.steady(graph, (), loss=first)
 
 
-def _crossed(other: tuple[int, ...]) -> Trace:
+def _crossed(other: tuple[int, ...], operation: str = "mul") -> Trace:
     graph = example.chain("linear/1", "exp", batch=8)
-    crossing = Crossing("mul", (8,), other, (8, 8)) if len(other) > 1 else None
+    crossing = Crossing(operation, (8,), other, (8, 8)) if len(other) > 1 else None
     return example.steady(graph, (), loss=LossReading(1.0, crossing=crossing))
 
 
@@ -173,13 +173,13 @@ In a sum of losses the other terms keep falling and hide it.
     evidence="""
 Exactly, by the shapes before and after broadcasting: of what the loss, or each data term of a sum,
 compares, and in a loss written by hand wherever N values meet N others and all N² pairs go on,
-element by element, into a sum or mean.
+element by element, into a sum, mean or norm, or into the root of one.
 """,
     ignore="""
 A loss over all pairs on purpose (contrastive, pairwise distances) has targets of the size of the
-pairs and is not reported. Nor are pairs that are masked, normalised or made by `unsqueeze`, such as
-a penalty added to the loss. A prediction that becomes a column by `unsqueeze` outside the network
-is taken for one of these.
+pairs and is not reported. Nor are pairs that are masked, normalised, joined with a matrix product
+or made by `unsqueeze`, as by a penalty. Nor is a prediction that becomes a column by `unsqueeze`
+outside the network.
 """,
     references=(
         "PyTorch, Broadcasting semantics",
@@ -197,6 +197,11 @@ is taken for one of these.
         Case("(N, 1) against (N)", lambda: _example(*_COLUMN_AND_ROW), Severity.ERROR),
         Case("(N) against (N, 1)", lambda: _example((8,), (8, 1), (8, 8)), Severity.ERROR),
         Case("advantages (N, 1) times (N)", lambda: _crossed((8, 1)), Severity.ERROR),
+        Case(
+            "the root of a mean of (N, 1) less (N)",
+            lambda: _crossed((1, 8), "sub"),
+            Severity.ERROR,
+        ),
         Case("near miss: advantages of the same shape", lambda: _crossed((8,)), None),
         Case("near miss: all pairs, by unsqueeze", _unsqueezed, None),
         Case("second term of a sum", lambda: _second((8, 1), (8, 8)), Severity.ERROR),
