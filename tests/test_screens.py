@@ -86,9 +86,9 @@ def environment(**more):
     return {**kept, "LANG": "C.UTF-8", "XDG_CACHE_HOME": os.devnull, **more}
 
 
-def program(*widths):
+def program(*widths, screens=SCREENS):
     here = str(Path(__file__).parent)
-    source = PROGRAM.format(screens=[*SCREENS.values()], widths=widths, here=here)
+    source = PROGRAM.format(screens=[*screens.values()], widths=widths, here=here)
     return [sys.executable, "-c", source]
 
 
@@ -121,7 +121,9 @@ def on_terminal(look, folder):
 
     reader = threading.Thread(target=read)
     reader.start()
-    command = program(*WIDTHS)
+    slow = ("prove",) if look is LOOKS["dumb"] else ()  # it imports torch, and shows no more
+    screens = {name: given for name, given in SCREENS.items() if name not in slow}
+    command = program(*WIDTHS, screens=screens)
     streams = {"stdout": theirs, "stderr": theirs, "stdin": theirs}
     subprocess.run(command, env=environment(**look), cwd=folder, **streams)
     os.close(theirs)

@@ -46,6 +46,13 @@ def test_an_arm_that_did_not_end_is_not_fair():
     assert "--timeout" in arm(timed_out=True).unfair(has_network=False)
 
 
+def test_an_arm_whose_loss_was_cut_off_has_trained():
+    ended = RunInfo(outcome="finished")
+
+    assert Arm(Trace(severed=3, info=ended), Outcome()).unfair(has_network=False) == ""
+    assert Arm(Trace(info=ended), Outcome()).unfair(has_network=False) != ""
+
+
 @pytest.mark.parametrize("seen", [None, Trace()])
 def test_an_arm_without_a_loss_says_its_last_words(seen):
     report = "lifesigns  no training step was seen\ncost  watching took 0 s\n"
