@@ -27,6 +27,7 @@ from lifesigns.record.graph.operations import (
 )
 from lifesigns.record.graph.own_length import length_dim
 from lifesigns.record.graph.site_plan import SitePlan, site_plans
+from lifesigns.record.graph.unreached_calls import unreached_calls
 from lifesigns.record.graph.walk import Walk, saved, snake_case
 from lifesigns.records import WEIGHTED, Graph, Kind, Shape, Site
 
@@ -53,6 +54,8 @@ class Condensed:
     """Nodes of whose saved values the sites depend on, and what those told; see `told_by`."""
     cut: Set[int] | None
     """Sites whose state is cut off its history, on which their details depend; see `cut_states`."""
+    unreached: Mapping[int, int]
+    """Calls before that of a site which no gradient reaches; see `unreached_calls`."""
     plans: tuple[SitePlan, ...] = ()
     """What is to be read of the sites."""
 
@@ -70,7 +73,7 @@ def condense(walked: Walk, forward: Forward, leaf_name: Callable[[Tensor], str])
 
 class _Condenser:
     def __init__(self, walked: Walk, forward: Forward, leaf_names: list[str]) -> None:
-        self.walk = walked
+        self.walk, self.forward = walked, forward
         self.leaf_names = leaf_names
         self.places = forward.places(walked.numbers)
         for index, path in walked.modules.items():
@@ -97,8 +100,10 @@ class _Condenser:
             self.flow.note(self._visit(index))
         cut = cut_states(self.walk, self.sites, self.site_nodes)
         for number in cut or ():
-            site = self.sites[number]
-            self.sites[number] = replace(site, details={**site.details, "cut_state": 1.0})
+            self._detail(number, "cut_state", 1.0)
+        unreached = unreached_calls(self.walk, self.sites, self.site_nodes, self.forward)
+        for number, count in unreached.items():
+            self._detail(number, "calls_cut_off", float(count))
         return Condensed(
             Graph(tuple(self.sites), tuple(self.edges)),
             tuple(self.site_nodes),
@@ -108,6 +113,7 @@ class _Condenser:
             frozenset(self.weight_like),
             tuple((index, told_by(self.walk, index)) for index in sorted(self.asked)),
             cut,
+            unreached,
             tuple(
                 site_plans(
                     self.sites,
@@ -118,6 +124,10 @@ class _Condenser:
                 )
             ),
         )
+
+    def _detail(self, number: int, word: str, value: float) -> None:
+        site = self.sites[number]
+        self.sites[number] = replace(site, details={**site.details, word: value})
 
     def _loss_start(self) -> int:
         inside = [i for i, place in enumerate(self.places) if place.in_root]
