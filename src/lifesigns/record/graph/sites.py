@@ -27,6 +27,7 @@ from lifesigns.record.graph.operations import (
 )
 from lifesigns.record.graph.own_length import length_dim
 from lifesigns.record.graph.site_plan import SitePlan, site_plans
+from lifesigns.record.graph.steep_edge import is_steep
 from lifesigns.record.graph.unreached_calls import unreached_calls
 from lifesigns.record.graph.walk import Walk, saved, snake_case
 from lifesigns.records import WEIGHTED, Graph, Kind, Shape, Site
@@ -271,7 +272,9 @@ class _Condenser:
         if kind is Kind.DROPOUT and name in PRODUCTS:
             return {"p": round(1 - 1 / _masked_to(node, self.walk.shape(index)), 6)}
         along = length_dim(self.walk, index) if kind is Kind.OTHER else None
-        return details(name, node) if along is None else {"length_dim": along}
+        found = details(name, node) if along is None else {"length_dim": float(along)}
+        steep = kind is Kind.OTHER and is_steep(self.walk, index)
+        return {**found, "steep_edge": 1.0} if steep else found
 
     def _module(
         self, index: int, kind: Kind, sources: tuple[int, ...], names: tuple[str, ...]
