@@ -1,11 +1,14 @@
 """A state that is detached in each step of a recurrence is told from one that keeps its graph."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
-from oracles.recorded import snapshot
+from oracles.recorded import record, snapshot
 from torch import Tensor, nn
+
+from lifesigns.record.graph.same_memory import places_of
 
 torch.set_num_threads(1)
 STEPS = 6
@@ -77,3 +80,90 @@ def test_a_layer_that_is_called_for_each_step_has_no_state():
             return torch.cat([self.head(self.layer(now).tanh()) for now in x.unbind(1)], 1)
 
     assert cuts(Apart()) == []
+
+
+# --- a loss of the last step alone ----------------------------------------------------------------
+class AtTheEnd(Loop):
+    """The state is read once, behind the loop."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        state = self.start(x)
+        for number, now in enumerate(x.unbind(1)):
+            state = self.step(now, state if number == 0 else self.between(number, state))
+        return self.head(state[0] if isinstance(state, tuple) else state)
+
+    def start(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        zeros = torch.zeros(len(x), 4)
+        return (zeros, zeros) if isinstance(self.cell, nn.LSTMCell) else zeros
+
+    def step(self, now: Tensor, state: Tensor) -> Tensor:
+        return self.cell(now, state)
+
+
+class Unrolled(AtTheEnd):
+    """It goes on from nothing but its own result."""
+
+    def step(self, now: Tensor, state: Tensor) -> Tensor:
+        return self.cell(state, state)
+
+
+class Settling(AtTheEnd):
+    """It reads one input again and again."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x[:, :1].expand(-1, STEPS, -1))
+
+
+def cut_calls(model: nn.Module) -> set[float]:
+    x = torch.randn(5, STEPS, 3)
+    taken = snapshot(lambda: model(x).square().mean().backward(), model)
+    return {site.details.get("calls_cut_off", 0.0) for site in taken.graph.sites} - {0.0}
+
+
+def each_detached(number: int, state: Any) -> Any:
+    return tuple(part.detach() for part in state) if isinstance(state, tuple) else state.detach()
+
+
+@pytest.mark.parametrize("cell", [nn.GRUCell(3, 4), nn.LSTMCell(3, 4), Plain()])
+def test_calls_that_no_gradient_reaches_are_counted(cell):
+    assert cut_calls(AtTheEnd(cell, each_detached)) == {STEPS - 1}
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        AtTheEnd(nn.GRUCell(3, 4), lambda number, state: state),
+        AtTheEnd(nn.GRUCell(3, 4), lambda n, state: state.detach() if n == 3 else state),
+        AtTheEnd(nn.GRUCell(3, 4), lambda number, state: torch.zeros(5, 4)),
+        Unrolled(nn.GRUCell(4, 4), each_detached),
+        Settling(nn.GRUCell(3, 4), each_detached),
+    ],
+    ids=["with its graph", "two pieces", "no state", "its own result", "one input"],
+)
+def test_calls_that_a_gradient_reaches_or_need_not_reach_are_not_counted(model):
+    assert cut_calls(model) == set()
+
+
+def test_steps_with_a_backward_pass_each_are_not_counted():
+    cell, head = nn.GRUCell(3, 4), nn.Linear(4, 1)
+    model, x = nn.ModuleList([cell, head]), torch.randn(5, STEPS, 3)
+
+    def step():
+        state = torch.zeros(5, 4)
+        for now in x.unbind(1):
+            state = cell(now, state.detach())
+            head(state).square().mean().backward()
+
+    graphs = [taken.graph for taken in record(step, model).snapshots]
+
+    assert not any("calls_cut_off" in site.details for graph in graphs for site in graph.sites)
+
+
+def test_memory_that_is_used_again_is_another():
+    def made():
+        return torch.ones(8)
+
+    known = places_of((made(), made()))
+
+    assert len({memory for memory, _ in known}) == 2
+    assert not {memory for memory, _ in known} & {memory for memory, _ in places_of(made())}

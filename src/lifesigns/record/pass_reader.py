@@ -62,6 +62,7 @@ class PassReader:
         self._parameters: ParameterReader | None = None
         self._numbers = numbers_for(needs)
         self._looked_up: Mapping[int, Tensor] = {}
+        self._latest = -1.0
         self.unreached = Unreached()
         """Parameters that are held by an optimizer and in no graph."""
         self.reading: Reading | None = None
@@ -109,8 +110,10 @@ class PassReader:
             walked, forward = walk(losses), Forward()
             if self._hooks.armed:
                 forward = self._roots.forward(walked, self._hooks.calls())
+                forward.since = self._latest
                 if not self._relates(walked, forward, position):
                     return
+            self._latest = walked.numbers[-1] if len(walked) else self._latest
             self._thread.follow()
             names = self._names(walked)
             wanted = {id(leaf) for leaf in (walked.leaves if inputs is None else inputs)}

@@ -55,11 +55,16 @@ def _repeated(sites: Sequence[Site]) -> Iterator[list[int]]:
 
 
 def _reads_data(walked: Walk, nodes: Sequence[int], group: Sequence[int]) -> bool:
-    return all(_given(walked, nodes[number]) is not None for number in group)
+    return all(given_without_graph(walked, nodes[number]) is not None for number in group)
 
 
-def _given(walked: Walk, index: int) -> Tensor | None:
-    """What a linear map reads, if that has no graph."""
+def given_without_graph(walked: Walk, index: int) -> Tensor | None:
+    """What a linear map reads, if that has no graph.
+
+    Args:
+        walked: The graph.
+        index: Index of the node.
+    """
     word = _DATA.get(walked.names[index])
     if word is None or walked.inputs[index][-2] is not None:
         return None
@@ -84,7 +89,7 @@ def _memory(tensor: Tensor) -> tuple[Any, ...]:
 
 def _is_cut(walked: Walk, index: int, makers: dict[tuple[Any, ...], int], calls: set[int]) -> bool:
     """Whether it reads what one other call made, and nothing that goes back further."""
-    given = _given(walked, index)
+    given = given_without_graph(walked, index)
     maker = None if given is None else makers.get(_memory(given))
     if maker is None:
         return False

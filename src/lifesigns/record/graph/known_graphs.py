@@ -10,6 +10,7 @@ from torch import nn
 from lifesigns.record.graph.cut_state import cut_states
 from lifesigns.record.graph.module_calls import Forward
 from lifesigns.record.graph.sites import Condensed, condense, told_by
+from lifesigns.record.graph.unreached_calls import unreached_calls
 from lifesigns.record.graph.walk import Walk
 from lifesigns.records import Graph
 
@@ -53,7 +54,7 @@ class Structures:
         alike = self._known.get(whole, {})
         for one in alike.values():  # all have their sites at the same nodes
             known = alike.get(_shapes(one, walked))
-            if known is not None and _tells_the_same(walked, known):
+            if known is not None and _tells_the_same(walked, known, forward):
                 return known
             break
         by_id = {id(leaf): name for leaf, name in zip(walked.leaves, names, strict=True)}
@@ -73,11 +74,14 @@ def _keep(kept: dict[Key, Any], key: Key, value: Any) -> None:
     kept[key] = value
 
 
-def _tells_the_same(walked: Walk, known: Condensed) -> bool:
+def _tells_the_same(walked: Walk, known: Condensed, forward: Forward) -> bool:
     """Whether the values that a graph saved tell of its sites what they told before."""
     if any(told_by(walked, index) != told for index, told in known.told):
         return False
-    return known.cut is None or known.cut == cut_states(walked, known.graph.sites, known.nodes)
+    sites, nodes = known.graph.sites, known.nodes
+    if known.cut is not None and known.cut != cut_states(walked, sites, nodes):
+        return False
+    return known.unreached == unreached_calls(walked, sites, nodes, forward)
 
 
 def _shapes(condensed: Condensed, walked: Walk) -> Key:

@@ -31,6 +31,8 @@ from lifesigns.record.graph.prediction import (
     kept,
     maker_of,
 )
+from lifesigns.record.graph.same_memory import Place as Memory
+from lifesigns.record.graph.same_memory import places_of
 from lifesigns.record.readable import is_readable, obstacle
 
 MOST_CALLS = 50_000
@@ -60,6 +62,11 @@ class Call:
     obstacle: str = ""
     """Why none of the tensors given could be read."""
     prediction: Prediction | None = None
+    is_again: bool = False
+    """Whether the module was called before in the step; of the first call no memory is noted."""
+    given: tuple[Memory, ...] = ()
+    """Where its positional arguments lie."""
+    returned: tuple[Memory, ...] = ()
 
     @property
     def elements(self) -> int:
@@ -93,6 +100,8 @@ class Forward:
     """Module path by `id`, for the modules of the roots."""
     roots: Set[int] = frozenset()
     """The roots by `id`."""
+    since: float = -1
+    """Highest sequence number of the backward pass before, if that was read."""
 
     def places(self, sequence: list[float]) -> list[Place]:
         """The place of each node, given sequence numbers in ascending order.
@@ -180,6 +189,7 @@ class ForwardHooks:
         self._calls: dict[int, deque[Call]] = {}
         self._stacks: dict[int, list[Call]] = {}
         self._kept: deque[Call] = deque(maxlen=MOST_ROOT_CALLS)
+        self._called: set[int] = set()
         self.first_event: float | None = None
 
     def arm(self) -> None:
@@ -243,6 +253,7 @@ class ForwardHooks:
         self._calls.clear()
         self._stacks.clear()
         self._kept.clear()
+        self._called.clear()
 
     def calls(self) -> list[Call]:
         """The calls of this thread; if it made none, of the other, if that is one."""
@@ -278,6 +289,9 @@ class ForwardHooks:
         call = Call(weakref.ref(module), len(stack), number, number, module.training)
         call.is_compiled = is_compiled
         call.recurrent = type(module).__name__.lower() if isinstance(module, nn.RNNBase) else ""
+        if id(module) in self._called:
+            call.is_again, call.given = True, places_of(inputs)
+        self._called.add(id(module))
         if not stack:
             given = [i for i in inputs if isinstance(i, Tensor)]
             call.input = kept(next(filter(is_readable, given), None))
@@ -303,6 +317,8 @@ class ForwardHooks:
         if module._parameters:
             held = module._parameters.items()
             call.parameters = tuple([(n, weakref.ref(p)) for n, p in held if p is not None])
+        if call.is_again:
+            call.returned = places_of(output)
         if call.training and call.depth:
             return
         with torch._C.DisableTorchFunction():

@@ -27,6 +27,8 @@ from lifesigns.record.graph.operations import (
 )
 from lifesigns.record.graph.own_length import length_dim
 from lifesigns.record.graph.site_plan import SitePlan, site_plans
+from lifesigns.record.graph.steep_edge import is_steep
+from lifesigns.record.graph.unreached_calls import unreached_calls
 from lifesigns.record.graph.walk import Walk, saved, snake_case
 from lifesigns.records import WEIGHTED, Graph, Kind, Shape, Site
 
@@ -53,6 +55,8 @@ class Condensed:
     """Nodes of whose saved values the sites depend on, and what those told; see `told_by`."""
     cut: Set[int] | None
     """Sites whose state is cut off its history, on which their details depend; see `cut_states`."""
+    unreached: Mapping[int, int]
+    """Calls before that of a site which no gradient reaches; see `unreached_calls`."""
     plans: tuple[SitePlan, ...] = ()
     """What is to be read of the sites."""
 
@@ -70,7 +74,7 @@ def condense(walked: Walk, forward: Forward, leaf_name: Callable[[Tensor], str])
 
 class _Condenser:
     def __init__(self, walked: Walk, forward: Forward, leaf_names: list[str]) -> None:
-        self.walk = walked
+        self.walk, self.forward = walked, forward
         self.leaf_names = leaf_names
         self.places = forward.places(walked.numbers)
         for index, path in walked.modules.items():
@@ -97,8 +101,10 @@ class _Condenser:
             self.flow.note(self._visit(index))
         cut = cut_states(self.walk, self.sites, self.site_nodes)
         for number in cut or ():
-            site = self.sites[number]
-            self.sites[number] = replace(site, details={**site.details, "cut_state": 1.0})
+            self._detail(number, "cut_state", 1.0)
+        unreached = unreached_calls(self.walk, self.sites, self.site_nodes, self.forward)
+        for number, count in unreached.items():
+            self._detail(number, "calls_cut_off", float(count))
         return Condensed(
             Graph(tuple(self.sites), tuple(self.edges)),
             tuple(self.site_nodes),
@@ -108,6 +114,7 @@ class _Condenser:
             frozenset(self.weight_like),
             tuple((index, told_by(self.walk, index)) for index in sorted(self.asked)),
             cut,
+            unreached,
             tuple(
                 site_plans(
                     self.sites,
@@ -118,6 +125,10 @@ class _Condenser:
                 )
             ),
         )
+
+    def _detail(self, number: int, word: str, value: float) -> None:
+        site = self.sites[number]
+        self.sites[number] = replace(site, details={**site.details, word: value})
 
     def _loss_start(self) -> int:
         inside = [i for i, place in enumerate(self.places) if place.in_root]
@@ -261,7 +272,9 @@ class _Condenser:
         if kind is Kind.DROPOUT and name in PRODUCTS:
             return {"p": round(1 - 1 / _masked_to(node, self.walk.shape(index)), 6)}
         along = length_dim(self.walk, index) if kind is Kind.OTHER else None
-        return details(name, node) if along is None else {"length_dim": along}
+        found = details(name, node) if along is None else {"length_dim": float(along)}
+        steep = kind is Kind.OTHER and is_steep(self.walk, index)
+        return {**found, "steep_edge": 1.0} if steep else found
 
     def _module(
         self, index: int, kind: Kind, sources: tuple[int, ...], names: tuple[str, ...]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,12 +13,14 @@ from lifesigns.evidence.thresholds import CALIBRATED
 from lifesigns.records import (
     Finding,
     Floats,
+    Graph,
     Kind,
     LossReading,
     NonFinite,
     Quantity,
     Remedy,
     Severity,
+    Site,
     Snapshot,
     Trace,
 )
@@ -49,7 +52,11 @@ def check(stream: Stream) -> Iterable[Finding]:
         origin = _origin(stream)
         diagnosis = _diagnose(hit, hit.nonfinite, origin, grew=_grew(losses))
         harmful = _does_harm(snapshots, hit, losses)
-        yield _located(hit, hit.nonfinite, diagnosis, harmful=harmful)
+        between = hit.nonfinite.phase == "parameters" and not _grew(losses)
+        if steep := _steep(hit.graph) if between else []:
+            yield _at_an_edge(hit, hit.nonfinite, steep, harmful=harmful)
+        else:
+            yield _located(hit, hit.nonfinite, diagnosis, harmful=harmful)
     elif not np.isfinite(losses).all():
         broken = int(stream.steps[~np.isfinite(losses)][0])
         yield _unlocated(broken, _origin(stream), grew=_grew(losses))
@@ -95,6 +102,33 @@ def _located(
             "input_minimum": origin.input_minimum,
             "input_maximum": origin.input_maximum,
         },
+    )
+
+
+def _steep(graph: Graph) -> list[Site]:
+    """Operations with nothing before them that keeps their input from the edge."""
+    return [s for s in graph.sites if s.details.get("steep_edge")]
+
+
+def _at_an_edge(
+    snapshot: Snapshot, origin: NonFinite, steep: Sequence[Site], *, harmful: bool
+) -> Finding:
+    """Nothing grew, and the step before was not recorded: what is left is a gradient at an edge."""
+    words = ", ".join(dict.fromkeys(site.operation for site in steep))
+    return RULE.finding(
+        Severity.ERROR if harmful else Severity.NOTE,
+        f"{_PLACES['parameters'].format(o=origin)} at step {snapshot.step}, and nothing had grown: "
+        f"the gradient of {words} is infinite at the edge of its domain",
+        site=steep[0].name,
+        step=snapshot.step,
+        measured=f"{counted(origin.count, 'non-finite value')}, first in the parameters at "
+        f"{origin.place}; the losses before it did not grow, and nothing keeps the input of "
+        f"{', '.join(site.name for site in steep[:3])} away from where the gradient is infinite",
+        expected="finite numbers throughout",
+        certainty="exact, in the recorded steps; which operation it was, by elimination",
+        causes=("wrong_loss", "nan"),
+        remedies=(_GUARD, _LOWER),
+        evidence={"count": origin.count, "steep": len(steep)},
     )
 
 
@@ -243,6 +277,18 @@ def _example(origin: NonFinite | None, losses: Sequence[float], *operations: str
     return example.trace(shot, losses=losses)
 
 
+def _already(losses: Sequence[float], *, guarded: bool) -> Trace:
+    """Parameters that were spoilt between two recorded steps, with a root in the loss."""
+    known = example.chain("linear", "relu", "linear", "sqrt")
+    *rest, root = known.sites
+    details = {} if guarded else {"steep_edge": 1.0}
+    graph = Graph((*rest, replace(root, details=details)), known.edges)
+    origin = NonFinite("parameters", "2.bias", "", 8)
+    last = len(losses) - 1
+    shot = example.snapshot(graph, step=last, loss=LossReading(losses[-1]), nonfinite=origin)
+    return example.trace(shot, losses=losses)
+
+
 RULE = Rule(
     code="GRD004",
     name="non-finite-origin",
@@ -259,7 +305,9 @@ The step is searched in order: batch, parameters, forward, backward. The first o
 inputs were finite and whose result was not is named, with the range of its inputs. The losses
 before it tell whether the numbers grew over the steps (the learning rate) or were too large from
 the start (initialisation, input scale, stacked exponentials). Of a softmax, rows are counted in
-which a mask leaves nothing.
+which a mask leaves nothing. Where parameters were spoilt in a step that was not recorded and
+nothing grew before, operations are named whose gradient is infinite at the edge of their domain
+(`sqrt` and `std` at 0, `acos` at 1) and whose input nothing keeps away from it.
 """,
     ignore="""
 Infinities that never reach the loss (a mask inside attention), and gradients that overflow in
@@ -317,6 +365,16 @@ mixed precision and are skipped by the loss scaler, are notes.
         Case(
             "overflow at once",
             lambda: _example(NonFinite("forward", "2:linear#0", "linear", 8), [np.inf], *_ROOT),
+            Severity.ERROR,
+        ),
+        Case(
+            "a root of 0 in a step that was not recorded",
+            lambda: _already([1.2, 1.1, 1.0, _NAN], guarded=False),
+            Severity.ERROR,
+        ),
+        Case(
+            "spoilt in a step that was not recorded, the root is guarded",
+            lambda: _already([1.2, 1.1, 1.0, _NAN], guarded=True),
             Severity.ERROR,
         ),
         Case(

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.sites import counted
-from lifesigns.evidence.thresholds import ENOUGH_STEPS, WEAK
+from lifesigns.evidence.thresholds import ENOUGH_STEPS, HALF, WEAK
 from lifesigns.records import Finding, Graph, Kind, Quantity, Remedy, Severity, Site, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
+UNREACHED = "calls_cut_off"
+"""The detail of a site that says how many calls before its own no gradient reaches."""
 CUTS = Threshold(2, "steps of a recurrence whose state is cut off", "definition")
 
 
@@ -22,6 +24,15 @@ def check(stream: Stream) -> Iterable[Finding]:
         if cells := _cut_off(snapshot.graph):
             yield _finding(stream, snapshot.step, cells[0])
             return
+        if last := next(_last_calls(snapshot.graph), None):
+            yield _unreached(stream, snapshot.step, last)
+            return
+
+
+def _last_calls(graph: Graph) -> Iterator[Site]:
+    """Sites of the only call that the loss leads to, of a module that is called again and again."""
+    linear = (graph.sites[index] for index in graph.of_kind(Kind.LINEAR))
+    return (site for site in linear if site.details.get(UNREACHED, 0) >= CUTS)
 
 
 def _cut_off(graph: Graph) -> list[list[Site]]:
@@ -56,6 +67,25 @@ def _finding(stream: Stream, step: int, calls: Sequence[Site]) -> Finding:
     )
 
 
+def _unreached(stream: Stream, step: int, last: Site) -> Finding:
+    course, before = stream.course, int(last.details[UNREACHED])
+    place = last.module or last.parameters[0]
+    return RULE.finding(
+        course.harm(HALF),
+        f"the loss reaches 1 of {before + 1} calls of {place}: no gradient goes back through "
+        "its steps",
+        site=last.name,
+        step=step,
+        measured=f"the last call reads what the call before it returned, without its graph, and "
+        f"none of the {before} calls before it is in the loss's graph{course.remark}",
+        expected="a state that keeps its graph within the pieces that one backward pass is for",
+        certainty="proved on the graph and by the memory of the state",
+        causes=("frozen", "vanishing", "other"),
+        remedies=(_ONCE,),
+        evidence={"calls": before + 1, "gain": course.gain},
+    )
+
+
 _ONCE = Remedy(
     "Detach the state once for each piece, behind its backward pass, and not within it.",
     "for x, y in pieces:\n"
@@ -66,6 +96,15 @@ _ONCE = Remedy(
 
 
 # --- cases ----------------------------------------------------------------------------------------
+def _at_the_end(before: int, losses: Sequence[float] = example.FLAT) -> Trace:
+    """A cell of whose calls the last alone is in the graph."""
+    known = example.regression(losses, update=1e-3)
+    first, *rest = known.snapshots[0].graph.sites
+    graph = Graph((replace(first, details={UNREACHED: float(before)}), *rest))
+    shots = tuple(replace(shot, graph=graph) for shot in known.snapshots)
+    return replace(known, snapshots=shots)
+
+
 def _example(cuts: Sequence[bool], losses: Sequence[float] = example.FLAT) -> Trace:
     """A cell whose state is detached before these of its calls."""
     known = example.regression(losses, update=1e-3)
@@ -92,6 +131,10 @@ state.detach())`. Every step learns for itself alone, as a network without a mem
 A weight is used several times in one pass, and from the second time on it reads what the time
 before made: the same memory, without its graph. From what it reads no way leads back further. An
 alarm where the fit is weak.
+
+Where the loss is of the last step alone, only that call is in its graph. The calls of the module
+tell then: each read an input of its own, the last the state of the one before it, and none before
+it is reached by the loss. An alarm unless the fit is good.
 """,
     ignore="""
 Detaching once between two backward passes, or once for each piece of several steps, is as it should
@@ -101,7 +144,7 @@ learn.
     references=("Werbos 1990, Backpropagation Through Time: What It Does and How to Do It",),
     reads=frozenset({Quantity.LOSS}),
     check=check,
-    thresholds={"cuts": CUTS, "steps": ENOUGH_STEPS, "fit": WEAK},
+    thresholds={"cuts": CUTS, "steps": ENOUGH_STEPS, "fit": WEAK, "good": HALF},
     explains=("loss-flat", "dead-units", "vanishing-gradient", "stopped-early"),
     cases=(
         Case("cut in each step", lambda: _example([False, *[True] * 5]), Severity.WARNING),
@@ -111,6 +154,13 @@ learn.
             lambda: _example([False, *[True] * 5], example.FALLING),
             None,
         ),
+        Case("a loss of the last of 8 calls alone", lambda: _at_the_end(7), Severity.WARNING),
+        Case(
+            "near miss: the last of 8 calls, and learns all the same",
+            lambda: _at_the_end(7, example.FALLING),
+            None,
+        ),
+        Case("near miss: one call before it", lambda: _at_the_end(1), None),
         Case("near miss: pieces of two steps", lambda: _example([False, True] * 4), None),
         Case("one step of two", lambda: _example([False, True]), None),
         Case("a state with its graph", lambda: _example([False] * 6), None),
