@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk, saved
@@ -82,6 +82,26 @@ def terms_of(walked: Walk, condensed: Condensed) -> Terms:
             terms.penalised = True
         stack.extend(reversed(below))
     return terms
+
+
+def reaches_weights(walked: Walk, i: int) -> bool:
+    """Whether a node depends on any parameter, and not on data that takes gradients alone.
+
+    Args:
+        walked: The graph of the loss.
+        i: Index of the node.
+    """
+    queue, seen = [i], {i}
+    while queue:
+        for j in walked.inputs[queue.pop()]:
+            if j is None or j in seen:
+                continue
+            if j >= 0:
+                seen.add(j)
+                queue.append(j)
+            elif isinstance(walked.leaves[-1 - j], nn.Parameter):
+                return True
+    return False
 
 
 def root_factor(node: Any) -> float:

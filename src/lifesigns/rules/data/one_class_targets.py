@@ -1,0 +1,205 @@
+"""DAT008: every target is one and the same class."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from lifesigns.evidence import Run, Stream, Threshold
+from lifesigns.evidence.output import BOUNDARY, output_sites
+from lifesigns.evidence.shares import at_most, percent
+from lifesigns.records import (
+    Finding,
+    Floats,
+    LossReading,
+    Quantity,
+    Remedy,
+    Severity,
+    Site,
+    Snapshot,
+    Trace,
+)
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Rule
+
+UNSEEN = Threshold(0.1, "share of the samples that may still be of another class", "convention")
+DONE = Threshold(0.01, "loss at the end, over that of equal scores", "convention: nothing is left")
+JUMP = Threshold(3.0, "loss over the median of those before it", "a sample of another class shows")
+BEFORE = Threshold(8, "steps before one that its loss is compared with", "convention")
+
+
+def check_run(run: Run) -> Iterable[Finding]:
+    """At most one finding, of a run with a single loss."""
+    if len(run.streams) == 1:
+        yield from _check(run.streams[0])
+
+
+def _check(stream: Stream) -> Iterable[Finding]:
+    readings = stream.readings
+    if not readings or not all(map(_is_of_classes, readings)):
+        return
+    counts = sum((_counts(reading) for reading in readings), np.zeros(len(_counts(readings[0]))))
+    samples = sum(reading.input_shape[0] for reading in readings)
+    if np.count_nonzero(counts) != 1 or at_most(samples) > UNSEEN:
+        return
+    scores = _scores(stream.last)
+    if scores is not None and _is_trained(stream, scores) and _never_jumps(stream.losses, counts):
+        yield _finding(stream, scores, counts, samples)
+
+
+def _is_of_classes(loss: LossReading) -> bool:
+    target = loss.target
+    return (
+        loss.kind == "cross_entropy"
+        and target is not None
+        and target.is_index
+        and target.class_counts is not None
+        and target.left_out is None
+        and not loss.others
+        and bool(loss.input_shape)
+    )
+
+
+def _counts(loss: LossReading) -> Floats:
+    target = loss.target
+    known = target is not None and target.class_counts is not None
+    return target.class_counts.astype(float) if known else np.zeros(0)  # type: ignore[union-attr]
+
+
+def _scores(snapshot: Snapshot) -> Site | None:
+    """The layer with weights of its own for each class; similarities are no scores of classes."""
+    graph, loss = snapshot.graph, snapshot.loss
+    if loss is None or loss.target is None or loss.site < 0:
+        return None
+    between = [loss.site, *output_sites(graph, loss)]
+    ends = {j for i in between for j in graph.predecessors(i) if graph.sites[j].kind in BOUNDARY}
+    sites = [graph.sites[j] for j in ends]
+    fits = len(sites) == 1 and sites[0].units == len(_counts(loss)) and bool(sites[0].parameters)
+    return sites[0] if fits else None
+
+
+def _is_trained(stream: Stream, scores: Site) -> bool:
+    """Whether the weights of the classes move; against a frozen network an answer may be wanted."""
+    return any(
+        reading.name in scores.parameters and reading.trainable and reading.update_rms > 0
+        for snapshot in stream.snapshots
+        for reading in snapshot.parameters
+    )
+
+
+def _never_jumps(losses: Floats, counts: Floats) -> bool:
+    """Whether the loss of every step says that no sample of another class came."""
+    if len(losses) <= BEFORE or not np.isfinite(losses).all():
+        return False
+    windows = np.lib.stride_tricks.sliding_window_view(losses[:-1], int(BEFORE))
+    jump = losses[int(BEFORE) :] / np.maximum(np.median(windows, axis=1), 1e-30)
+    left = float(np.median(losses[-int(BEFORE) :])) / math.log(max(len(counts), 2))
+    return float(jump.max()) < JUMP and left < DONE
+
+
+def _finding(stream: Stream, scores: Site, counts: Floats, samples: int) -> Finding:
+    number, only, seen = int(counts.sum()), int(counts.argmax()), stream.seen
+    return RULE.finding(
+        Severity.ERROR,
+        f"every target is class {only} of {len(counts)}" + ("" if seen.whole else f" in {seen}"),
+        site=scores.name,
+        step=stream.first.step,
+        measured=f"{number} targets of {samples} samples, all of class {only}"
+        + stream.course.remark,
+        expected="targets of at least two classes",
+        certainty="exact, by the targets"
+        if seen.whole
+        else f"others are at most {percent(at_most(samples))} of all samples, 95 % confidence; "
+        "the loss of no step shows one",
+        causes=("wrong_labels", "other"),
+        remedies=(_LOOK,),
+        evidence={"targets": number, "samples": samples, "class": only},
+    )
+
+
+_LOOK = Remedy(
+    "Look at the targets as they are read: a division that rounds down, a wrong column or a filter "
+    "leaves one class.",
+    "print(target.unique(return_counts=True))",
+)
+
+
+# --- cases ----------------------------------------------------------------------------------------
+_GONE = tuple(float(x) for x in np.geomspace(0.7, 1e-6, 120))
+_HIGH = tuple(float(x) for x in np.linspace(0.7, 0.3, 120))
+_SORTED = (*_GONE, *(5.0 / (1 + i) for i in range(20)), *_GONE)
+
+
+def _example(
+    labels: Sequence[int],
+    losses: Sequence[float] = _GONE,
+    *,
+    layer: str = "linear/2",
+    update: float = 1e-3,
+) -> Trace:
+    """Recorded batches with these labels, at every tenth step of the first half."""
+    graph = example.chain("linear", "relu", layer, "log_softmax", "nll_loss")
+    shots = [
+        example.snapshot(
+            graph,
+            step=step,
+            parameters=example.weights(graph, update_rms=update),
+            loss=LossReading(
+                losses[step],
+                "cross_entropy",
+                "nll_loss",
+                fit=losses[step],
+                scale=1.0,
+                site=4,
+                input_shape=(len(labels), 2),
+                prediction=example.sums(np.zeros((len(labels), 2))),
+                target=example.target(labels, classes=2),
+            ),
+        )
+        for step in range(0, 60, 10)
+    ]
+    return example.trace(*shots, losses=losses)
+
+
+RULE = Rule(
+    code="DAT008",
+    name="one-class-targets",
+    title="Every target is one and the same class",
+    why="Where all samples want one answer, the best answer ignores the input. The loss falls to "
+    "0 all the same, for that answer is always right.",
+    sees="""
+Masks that were divided once too often, so that all of them are 0; a wrong column, or a filter that
+left one class. Nothing fails, and the loss looks better than that of any honest task.
+""",
+    evidence="""
+All targets of the recorded batches, exactly. The steps between are judged by their loss: at a
+sample of another class it would jump, and it must have gone to 0 without a jump.
+""",
+    ignore="""
+Targets may be constant by construction: a discriminator that takes turns, or a contrastive loss
+whose scores are similarities (the right one is always the first). It is only said of a single loss,
+and of a layer that has weights of its own for each class and is trained.
+""",
+    references=("scikit-learn, `LogisticRegression.fit`: refuses targets of one class",),
+    reads=frozenset({Quantity.LOSS, Quantity.PARAMETERS, Quantity.UPDATES}),
+    check_run=check_run,
+    thresholds={"unseen": UNSEEN, "done": DONE, "jump": JUMP, "before": BEFORE},
+    explains=("constant-output", "dead-units", "vanishing-gradient", "stopped-early"),
+    cases=(
+        Case("all of class 0", lambda: _example([0] * 16), Severity.ERROR),
+        Case("all of class 1", lambda: _example([1] * 16), Severity.ERROR),
+        Case("near miss: one of another class", lambda: _example([0] * 15 + [1]), None),
+        Case("near miss: the other class comes later", lambda: _example([0] * 16, _SORTED), None),
+        Case(
+            "near miss: scores that are similarities",
+            lambda: _example([0] * 16, layer="matmul"),
+            None,
+        ),
+        Case("near miss: the network is frozen", lambda: _example([0] * 16, update=0.0), None),
+        Case("near miss: few samples", lambda: _example([0] * 2), None),
+        Case("near miss: the loss is still high", lambda: _example([0] * 16, _HIGH), None),
+        Case("readings missing: no targets", lambda: example.unread(_example([0] * 16)), None),
+    ),
+)
