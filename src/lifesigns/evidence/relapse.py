@@ -14,8 +14,7 @@ PARTS = 10
 """The run is cut into so many parts; the lowest but the last ones is the best it reached."""
 LAST = 2
 """Parts at the end, each of which has to lie above what is left of the gain."""
-LEAST = 5
-"""Steps in a part from which its mean can be told from noise."""
+LEAST = Threshold(5, "steps of a tenth of the run", "convention: below it a mean is mostly noise")
 RETURNED = Threshold(0.5, "share of the largest gain given back", "definition: most of it")
 BEYOND = Threshold(
     4,
