@@ -12,9 +12,13 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
+from lifesigns.records import RunInfo
+from lifesigns.rules import find_rule
+from lifesigns.store import RunWriter
+
 WIDTHS = (40, 60, 80, 120)
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
-CODE = re.compile(r"^ {2,}\S|[\w.]{20}|lifesigns ")
+CODE = re.compile(r"^ {2,}\S|[\w.]{20}|lifesigns |ssh ")
 """What may be longer than a line: code and names, which are not broken."""
 CUT = re.compile(r"\w-?…(  |$)")
 MOVES = re.compile(r"\x1b\[[0-9;]*[A-HJKf]")
@@ -28,10 +32,34 @@ SCREENS = {
     "explain": ["explain"],
     "explain-rule": ["explain", "ACT001"],
     "mistake": ["explain", "backprob"],
+    "compare": ["compare", "healthy.run", "dying.run"],
+    "prove": ["prove", "train.py"],
+    "live": ["live", "healthy.run", "--open"],
 }
+"""Those of runs stand on files that are written by hand, and the proof on trainings that never
+were."""
 PROGRAM = """
-import fcntl, struct, sys, termios
+import fcntl, os, socket, struct, sys, termios
+sys.path.insert(0, {here!r})
+import lifesigns.live.door
+import made
 from lifesigns.cli import main
+from lifesigns.commands import live, prove
+from lifesigns.live.door import Door
+
+class Listener(socket.socket):
+    def getsockname(self):
+        return "127.0.0.1", 8123
+
+def end(address):
+    raise KeyboardInterrupt
+
+proof = made.proof(chosen=made.candidate(path=os.path.abspath("train.py")))
+prove.planned = lambda *_, **__: proof.plan
+prove.prove = lambda *_, **__: proof
+live.listen, live.webbrowser.open, live.give_way = lambda *_: Listener(), end, lambda: None
+live.Door = lambda host, port: Door(host, port, "x" * 32)
+socket.gethostname, lifesigns.live.door._user = lambda: "gpu-box", lambda: "you"
 for width in {widths!r}:
     if width:
         fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 50, width, 0, 0))
@@ -58,12 +86,30 @@ def environment(**more):
     return {**kept, "LANG": "C.UTF-8", "XDG_CACHE_HOME": os.devnull, **more}
 
 
-def program(*widths):
-    source = PROGRAM.format(screens=[*SCREENS.values()], widths=widths)
+def program(*widths, screens=SCREENS):
+    here = str(Path(__file__).parent)
+    source = PROGRAM.format(screens=[*screens.values()], widths=widths, here=here)
     return [sys.executable, "-c", source]
 
 
-def on_terminal(look):
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """With two runs and a script that is never run."""
+    place = tmp_path_factory.mktemp("screens")
+    (place / "train.py").write_text("import torch\n")
+    cases = find_rule("dead-units").cases
+    for name, fires in (("healthy", False), ("dying", True)):
+        trace = next(case.trace() for case in cases if bool(case.fires) is fires)
+        with RunWriter(place / f"{name}.run", RunInfo(f"train.py --name {name}")) as writer:
+            for snapshot in trace.snapshots:
+                writer.append(snapshot)
+            writer.losses(trace.losses)
+            writer.progress(trace.steps, trace.cost, trace.optimizers, trace.unseen)
+            writer.finish((), "finished", cost=trace.cost, steps=trace.steps)
+    return place
+
+
+def on_terminal(look, folder):
     """The screens on a terminal, for each width."""
     ours, theirs = pty.openpty()
     chunks = []
@@ -75,8 +121,11 @@ def on_terminal(look):
 
     reader = threading.Thread(target=read)
     reader.start()
-    command = program(*WIDTHS)
-    subprocess.run(command, stdout=theirs, stderr=theirs, stdin=theirs, env=environment(**look))
+    slow = ("prove",) if look is LOOKS["dumb"] else ()  # it imports torch, and shows no more
+    screens = {name: given for name, given in SCREENS.items() if name not in slow}
+    command = program(*WIDTHS, screens=screens)
+    streams = {"stdout": theirs, "stderr": theirs, "stdin": theirs}
+    subprocess.run(command, env=environment(**look), cwd=folder, **streams)
     os.close(theirs)
     reader.join()
     os.close(ours)
@@ -85,8 +134,8 @@ def on_terminal(look):
 
 
 @pytest.mark.parametrize("look", LOOKS)
-def test_nothing_is_wider_than_the_terminal_and_nothing_is_cut(golden, look):
-    for width, text in on_terminal(LOOKS[look]).items():
+def test_nothing_is_wider_than_the_terminal_and_nothing_is_cut(golden, folder, look):
+    for width, text in on_terminal(LOOKS[look], folder).items():
         plain = ESCAPE.sub("", text)
         lines = plain.splitlines()
 
@@ -98,8 +147,9 @@ def test_nothing_is_wider_than_the_terminal_and_nothing_is_cut(golden, look):
         assert look != "c" or text.isascii()
 
 
-def test_a_pipe_gets_the_screens_of_80_columns_without_a_single_escape(golden):
-    done = subprocess.run(program(0), capture_output=True, text=True, env=environment())
+def test_a_pipe_gets_the_screens_of_80_columns_without_a_single_escape(golden, folder):
+    command, options = program(0), {"capture_output": True, "text": True}
+    done = subprocess.run(command, env=environment(), cwd=folder, **options)
 
     golden("screens/piped.txt", done.stdout)
     assert "\x1b" not in done.stdout

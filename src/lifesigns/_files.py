@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ else:
     import tomli as tomllib
 
 IS_FOLDER = "is a folder"
+NOT_ALLOWED = "cannot be read (permission denied)"
 MOST_TOML = 2**18
 """Bytes of a settings file: many times what people write, and a second or two for the parser."""
 MOST_PARTS = 64
@@ -22,7 +24,7 @@ MOST_PARTS = 64
 
 
 def why_unreadable(path: Path) -> str:
-    """Why `path` is no file to read from; empty if it is a regular file.
+    """Why `path` is no file to read from; empty if it is a regular file, and may be read.
 
     A pipe would be waited for and a device may never end, so both are refused.
 
@@ -44,7 +46,9 @@ def why_unreadable(path: Path) -> str:
         return f"cannot be looked at ({getattr(error, 'strerror', None) or error})"
     if stat.S_ISDIR(mode):
         return IS_FOLDER
-    return "" if stat.S_ISREG(mode) else "is no regular file but a pipe, socket or device"
+    if not stat.S_ISREG(mode):
+        return "is no regular file but a pipe, socket or device"
+    return "" if os.access(path, os.R_OK) else NOT_ALLOWED
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -49,6 +49,9 @@ WELCOME = (
 HINTS = {ENGLISH: "中文：lifesigns --lang zh", CHINESE: "English: lifesigns --lang en"}
 """By the language that is spoken: how to have the other one."""
 
+ALWAYS = "一直用中文：export LC_MESSAGES=zh_CN.UTF-8"
+"""So that whoever asked for Chinese need not again: commands named on a page have no `--lang`."""
+
 _Mistake: Any = typer.BadParameter.__mro__[2]  # click's own class; typer brings a click along
 
 
@@ -109,7 +112,9 @@ def command_of(app: typer.Typer) -> Any:
 
 def welcome() -> None:
     """Prints the commands that matter, each with what comes of it."""
-    hints = () if why_not_shown(sys.stdout, {}) else (("", HINTS[spoken()]),)
+    hints = [] if why_not_shown(sys.stdout, {}) else [("", HINTS[spoken()])]
+    if spoken() == CHINESE != of_locale(os.environ):
+        hints.insert(0, ("", ALWAYS))
     for command, comes_of_it in (*WELCOME, *hints):
         text = said(comes_of_it, "help")
         print("\n".join([*([f"  {command}"] if command else []), *_wrapped(text, command)]))

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from lifesigns._errors import UsageError, cut, shown
-from lifesigns._files import IS_FOLDER, read_toml, why_unreadable
+from lifesigns._files import IS_FOLDER, NOT_ALLOWED, read_toml, why_unreadable
 from lifesigns.rules import Selection
 
 MOST_STEPS = 2**63 - 1
@@ -73,7 +73,7 @@ def load_settings(start: Path) -> Settings:
     """
     for place in _folders(start):
         file = place / "pyproject.toml"
-        if not why_unreadable(file):
+        if why_unreadable(file) in ("", NOT_ALLOWED):
             return _read(file)
     return Settings()
 

@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 
 from lifesigns._errors import UsageError
 from lifesigns._ranks import PLACE, placed, rank_here
+from lifesigns._watching.ended import EndedRun
 from lifesigns._watching.held import free, hold
 from lifesigns._watching.looks import OnFinding, Stop
 from lifesigns._watching.project import settings_here
@@ -31,7 +32,8 @@ BUDGET = 0.01
 class Watcher:
     """Watches training from its construction until `detach`, or for a `with` block.
 
-    A watcher that is collected, because nobody holds it any more, detaches.
+    A watcher that is collected, because nobody holds it any more, detaches. A copy of it watches
+    nothing: it knows what was recorded until then. A pickle of it does not know even that.
 
     Args:
         model: See `watch`, like the arguments that follow.
@@ -68,7 +70,7 @@ class Watcher:
     ) -> None:
         optimizers = _as_optimizers(optimizer)
         stop = None if stop_on is None else Stop(stop_on)
-        self._run = run = WatchedRun(
+        run = WatchedRun(
             info or _info(),
             selection or Selection(),
             None if save is None else Path(save),
@@ -88,6 +90,7 @@ class Watcher:
             on_snapshot=run.on_snapshot,
             on_cycle=run.on_cycle,
         )
+        self._run: WatchedRun | EndedRun = run
         run.begin(recorder)
         weakref.finalize(self, run.let_go).atexit = False
 
@@ -117,6 +120,19 @@ class Watcher:
         """The report on everything so far."""
         return self._run.report
 
+    def __copy__(self) -> Watcher:
+        """A watcher that watches nothing, with everything recorded so far."""
+        return _ended(EndedRun(self._run.trace, self._run.selection))
+
+    def __deepcopy__(self, memo: object) -> Watcher:
+        """The same: a network that holds its watcher can be copied, as for a moving average."""
+        return self.__copy__()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """In a pickle, a watcher that watches nothing and knows no recordings."""
+        run = EndedRun(self._run.trace, self._run.selection).without_records()
+        return _unpickled, (run.trace, run.selection)
+
     def _repr_html_(self) -> str:
         """What a notebook shows: the page of the report on everything so far."""
         return self.report._repr_html_()
@@ -131,6 +147,16 @@ class Watcher:
         traceback: TracebackType | None,
     ) -> None:
         self.detach(outcome_of(error))
+
+
+def _ended(run: EndedRun) -> Watcher:
+    watcher = Watcher.__new__(Watcher)
+    watcher._run = run
+    return watcher
+
+
+def _unpickled(trace: Trace, selection: Selection) -> Watcher:
+    return _ended(EndedRun(trace, selection))
 
 
 def watch(
@@ -210,7 +236,7 @@ def watch(
         stop_on=stop_on,
         log_to=log_to,
     )
-    if model is not None:
+    if model is not None and isinstance(watcher._run, WatchedRun):
         hold(model, watcher._run)
     return watcher
 

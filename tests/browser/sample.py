@@ -48,6 +48,7 @@ def sample(layers=4, findings=True):
         "titles": TITLES,
         "run": _run(),
         "losses": [_loss()],
+        "evaluated": pack(np.array([100, 300]), "int32"),
         "recorded": {
             "steps": pack(np.arange(STEPS) * 10, "int32"),
             "streams": pack(np.zeros(STEPS), "uint8"),

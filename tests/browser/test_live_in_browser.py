@@ -27,6 +27,8 @@ for step in range(100_000):
     optimizer.step()
     time.sleep(0.02)
     if step == 60:
+        model.eval()
+        model.train()
         with torch.no_grad():
             model[0].bias.fill_(-100.0)
 """
@@ -71,6 +73,7 @@ def test_steps_and_findings_appear_and_the_end_is_told(chromium, training):
         before = columns(page)
         page.wait_for_selector("text=Units of a rectifier that never fire")
         after, facts = columns(page), page.locator(".facts").inner_text()
+        page.wait_for_selector("text=evaluation (1)")
         training.kill()
         page.wait_for_selector("[data-state=killed]")
 

@@ -4,7 +4,7 @@ With `LIFESIGNS_PICTURES=FOLDER` their pictures are kept, to be looked at.
 """
 
 import os
-from functools import partial
+from functools import cache, partial
 
 import made
 import pytest
@@ -35,13 +35,18 @@ def lab_page():
 
 
 def claims_page():
-    return book(list(run_claims(find_claims(CLAIMS), Effort(quick=True))), Effort(quick=True))
+    return book(cheap(), Effort(quick=True))
+
+
+@cache
+def cheap():
+    return tuple(run_claims(find_claims(CLAIMS), Effort(quick=True)))
 
 
 def topic_page(topic):
     """With the charts of the claims that take no time."""
     done = {claim.name: Done(claim, None, 0.0, False, "It takes long.") for claim in all_claims()}
-    done |= {each.claim.name: each for each in run_claims(find_claims(CLAIMS), Effort(quick=True))}
+    done |= {each.claim.name: each for each in cheap()}
     return topic_html(*(page_of(topic, language, done) for language in Language))
 
 

@@ -93,9 +93,11 @@ def test_without_javascript_findings_and_both_pictures_are_there(opened, html):
 def test_the_language_is_swapped_within_the_page(opened, html):
     page = opened(html)
 
+    assert page.locator(".legend").first.inner_text().count("evaluation (2)") == 1
     page.get_by_role("button", name="中文").click()
 
     assert page.locator("h2").first.inner_text() == "损失"
+    assert "评估（2 次）" in page.locator(".legend").first.inner_text()
     assert page.locator("#finding-0 > h3").inner_text().strip() == "从不激活的单元"
     assert page.locator("#finding-0 > .why").inner_text() == "它们不传回梯度。"
     assert page.locator("#finding-0 > dl dd[lang=zh-CN]").all_inner_texts() == ["低于 0.1"]

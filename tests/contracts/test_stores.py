@@ -79,6 +79,7 @@ def save(store, path, trace, findings=()):
             rates=trace.rates,
             unreached=trace.unreached,
             idle=trace.idle,
+            evaluated=trace.evaluated,
         )
         writer.finish(findings, trace.info.outcome, cost=trace.cost, steps=trace.steps)
 

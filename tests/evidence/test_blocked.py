@@ -1,5 +1,7 @@
 """Where a gradient stops, and what that points to."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -34,6 +36,14 @@ def test_the_stopped_share_counts_what_arrived_and_was_not_passed_on():
 )
 def test_the_cause_follows_from_what_stops_the_gradient(operations, at, cause):
     assert block_from_above(stopped(*operations, at=at)).causes[0] == cause
+
+
+@pytest.mark.parametrize(("largest", "cause"), [(0.2, "wrong_shape"), (1.0, "saturated")])
+def test_weights_of_attention_that_make_no_difference_are_not_called_saturated(largest, cause):
+    shot = stopped("softmax", "linear", "mse_loss", at=1)
+    reading = replace(shot.sites[0], value=example.sums(np.full((8, 4), largest)))
+
+    assert block_from_above(replace(shot, sites=(reading,))).causes[0] == cause
 
 
 def test_a_softmax_over_one_unit_needs_no_reading():

@@ -53,7 +53,7 @@ def test_findings_give_the_number_of_the_step_and_not_that_of_the_pass():
 
 
 def test_the_verdict_counts_passes_as_passes():
-    assert "after 24 backward passes (6 steps)" in verdict(accumulated([1.0] * 24), ())
+    assert "24 backward passes (6 steps)" in verdict(accumulated([1.0] * 24), ())
 
 
 def test_the_course_of_a_sum_says_whose_it_is():

@@ -13,12 +13,25 @@ from lifesigns.evidence.sites import (
     merged,
     samples,
     together,
+    weight_of,
 )
 from lifesigns.functions import ACTIVATIONS
-from lifesigns.records import Kind, Site, SiteReading
+from lifesigns.records import Kind, ParameterReading, Site, SiteReading
 from lifesigns.rules import testing as example
 
 RNG = np.random.default_rng(0)
+
+
+def test_a_learned_query_is_not_taken_for_the_weight_it_is_multiplied_by():
+    names = ("query", "projection.weight", "bias")
+    site = Site("", "linear", 0, Kind.LINEAR, (8, 4), parameters=names, fan_in=4)
+    shapes = ((1, 1, 4), (12, 4), (12,))
+    read = [ParameterReading(n, shape) for n, shape in zip(names, shapes, strict=True)]
+    shot = example.snapshot(example.chain("linear"), parameters=read)
+
+    assert weight_of(site, shot) == read[1]
+    assert weight_of(replace(site, parameters=names[:1]), shot) == read[0]
+    assert weight_of(replace(site, parameters=()), shot) is None
 
 
 def test_merging_a_site_equals_the_sums_of_all_observations():

@@ -46,6 +46,13 @@ def test_an_arm_that_did_not_end_is_not_fair():
     assert "--timeout" in arm(timed_out=True).unfair(has_network=False)
 
 
+def test_an_arm_whose_loss_was_cut_off_has_trained():
+    ended = RunInfo(outcome="finished")
+
+    assert Arm(Trace(severed=3, info=ended), Outcome()).unfair(has_network=False) == ""
+    assert Arm(Trace(info=ended), Outcome()).unfair(has_network=False) != ""
+
+
 @pytest.mark.parametrize("seen", [None, Trace()])
 def test_an_arm_without_a_loss_says_its_last_words(seen):
     report = "lifesigns  no training step was seen\ncost  watching took 0 s\n"
@@ -55,6 +62,23 @@ def test_an_arm_without_a_loss_says_its_last_words(seen):
         assert reason == "no training step was seen: No such dataset"
     silent = Arm(seen, Outcome(output=report)).unfair(has_network=False)
     assert silent == "no training step was seen: nothing was printed"
+
+
+@pytest.mark.parametrize(
+    ("printed", "last"),
+    [
+        ("loaded\n\nlifesigns  no training step was seen\n\ncost  watching took 0 s\n", "loaded"),
+        ("\nlifesigns  no training step was seen\n", "nothing was printed"),
+        (
+            "lifesigns: No module named 'x'; expected one.\n",
+            "lifesigns: No module named 'x'; expected one",
+        ),
+    ],
+)
+def test_the_last_words_are_the_scripts_not_ours(printed, last):
+    reason = Arm(None, Outcome(output=printed)).unfair(has_network=False)
+
+    assert reason == f"no training step was seen: {last}"
 
 
 def test_trackers_are_silent_and_hubs_offline_unless_the_network_is_allowed(tmp_path, monkeypatch):

@@ -102,10 +102,18 @@ def test_an_arm_that_left_no_run_is_kept_as_well(proving):
     assert (trained, arm.trace, arm.end, arm.how) == ([], None, end, "did not end in time")
 
 
-def test_a_folder_with_anything_but_arms_is_none_for_a_proof(tmp_path):
-    (tmp_path / "proof" / ARMS).mkdir(parents=True)
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("proof.json", "holds a proof already"), ("notes.txt", "exists already"), ("fix.patch", "")],
+)
+def test_a_proof_goes_on_in_its_folder_until_it_is_whole(tmp_path, name, said):
+    folder = tmp_path / "proof"
+    (folder / ARMS).mkdir(parents=True)
+    assert proof_folder(folder) == folder
+    (folder / name).touch()
 
-    assert proof_folder(tmp_path / "proof") == tmp_path / "proof"
-    (tmp_path / "proof" / "proof.json").touch()
-    with pytest.raises(UsageError, match="exists already"):
-        proof_folder(tmp_path / "proof")
+    if not said:
+        assert proof_folder(folder) == folder
+        return
+    with pytest.raises(UsageError, match=said):
+        proof_folder(folder)

@@ -28,6 +28,8 @@ from lifesigns.rules import find_rule
 RULE = find_rule("rate-too-high")
 HOW = ("finished", "failed: ValueError: 3", "interrupted", "running", "killed",
        "ended by SIGTERM", "did not end in time", "")  # fmt: skip
+MISSING = 0
+"""Files of edits whose reasons lack Chinese; whoever adds one and knows none may raise it."""
 SOUGHT = ("one", "_target")
 """What looks for a place in the source, which it names."""
 PARTED = Difference(0, 0, Phase.LOSS, "", "loss", -1, 0.5, 0.6, 0.2)

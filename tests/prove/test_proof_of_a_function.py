@@ -51,6 +51,26 @@ def trainings(project):
     return spec, importlib.util.module_from_spec(spec)
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"), [("trian", "Did you mean train?"), ("xyz", "Give one that trains")]
+)
+def test_a_function_that_the_file_has_not_is_named_before_anything_runs(
+    trainings, monkeypatch, project, name, hint
+):
+    monkeypatch.chdir(project)
+
+    with pytest.raises(UsageError, match=rf"mine.py has no function {name}\. {hint}"):
+        asked_for(f"mine.py:{name}", [], False)
+
+
+def test_a_function_that_comes_from_elsewhere_may_be_there(trainings, monkeypatch, project):
+    monkeypatch.chdir(project)
+    (project / "other.py").write_text("from mine import *\nrun = lambda: train()\n")
+
+    assert asked_for("other.py:train", [], False)[0].function == "train"
+    assert asked_for("mine.py:samples", [], False)[0].function == "samples"
+
+
 @pytest.fixture
 def mine(trainings, project, monkeypatch):
     spec, module = trainings

@@ -1,13 +1,14 @@
 """Which edits a finding asks for: what the table names exists, and what rules name stands there."""
 
+import numpy as np
 import pytest
 
 from lifesigns.evidence import Run
-from lifesigns.records import Finding, Kind, Remedy, Severity, Trace
+from lifesigns.records import Finding, Kind, RateCurve, Remedy, Severity, Trace
 from lifesigns.remedies import EDITS, Edit, all_manuals, for_finding, for_nothing_found
 from lifesigns.remedies.testing import site, trace_of
 from lifesigns.rules import built_in_rules
-from lifesigns.rules.testing import regression
+from lifesigns.rules.testing import chain, regression, snapshot, trace, weights
 
 NAMES = {manual.name for manual in all_manuals()}
 RULES = [pytest.param(rule, id=rule.name) for rule in built_in_rules()]
@@ -77,6 +78,48 @@ def test_an_exponential_hidden_layer_is_replaced_before_anything_is_scaled():
 
     assert (first.name, first.to, first.start.scheme) == ("swap-activation", "tanh", "glorot")
     assert second.name == "initialise"
+
+
+@pytest.mark.parametrize(("update", "is_asked"), [(1e-6, True), (0.05, False)])
+def test_clipping_is_blamed_where_steps_are_shorter_than_rate_and_gradient_make_them(
+    update, is_asked
+):
+    graph = chain("linear", "relu", "linear/1", "mse_loss")
+    read = weights(graph, learning_rate=0.1, gradient_rms=0.5, update_rms=update)
+    shown = trace(snapshot(graph, parameters=read), losses=[1.0])
+
+    edits = [edit.name for edit in for_finding(finding("rate-too-low", "scale-rate"), shown)]
+
+    assert (edits[0] == "clip-less") == is_asked
+    assert ("clip-less" in edits) == is_asked
+
+
+def test_a_rate_is_held_only_where_a_schedule_holds_it_down():
+    rates = {0.1: False, 1e-5: True}
+
+    for last, is_asked in rates.items():
+        curve = RateCurve(
+            np.array([0, 10]), np.zeros(2, int), np.array([0.1, last]), np.ones(1) / 10
+        )
+        shown = Trace(steps=100, rates=curve)
+        edits = [edit.name for edit in for_finding(finding("rate-too-low"), shown)]
+        assert ("hold-rate" in edits[:1]) == is_asked
+
+
+@pytest.mark.parametrize(
+    ("optimized", "edit", "asked"),
+    [
+        (True, "reattach", {"reattach"}),
+        (False, "optimize-all", {"optimize-all"}),
+    ],
+)
+def test_of_parameters_that_stand_still_the_reason_is_mended(optimized, edit, asked):
+    graph = chain("linear", "relu", "linear/1", "mse_loss")
+    shown = trace(snapshot(graph, parameters=weights(graph, optimized=optimized)), losses=[1.0])
+
+    edits = {each.name for each in for_finding(finding("detached-parameters", edit), shown)}
+
+    assert edits == asked
 
 
 def test_a_rule_of_another_distribution_gets_what_its_remedies_name():

@@ -12,6 +12,7 @@ from lifesigns.records import Kind, Site
 from lifesigns.remedies import LiveRun, Refusal
 from lifesigns.remedies.batch_first import BatchFirst
 from lifesigns.remedies.clip_gradient import ClipGradient
+from lifesigns.remedies.clip_less import ClipLess
 from lifesigns.remedies.drop_activation import DropActivation
 from lifesigns.remedies.guard_domain import GuardDomain
 from lifesigns.remedies.hold_rate import HoldRate
@@ -19,14 +20,19 @@ from lifesigns.remedies.initialise import Initialise
 from lifesigns.remedies.insert_activation import InsertActivation
 from lifesigns.remedies.insert_norm import InsertNorm
 from lifesigns.remedies.insert_residual import InsertResidual
+from lifesigns.remedies.keep_precision import KeepPrecision
 from lifesigns.remedies.log_input import LogInput
+from lifesigns.remedies.lower_decay import LowerDecay
 from lifesigns.remedies.match_shapes import MatchShapes
 from lifesigns.remedies.mean_reduction import MeanReduction
 from lifesigns.remedies.minimise import Minimise
 from lifesigns.remedies.optimize_all import OptimizeAll
 from lifesigns.remedies.reattach import Reattach
+from lifesigns.remedies.register_layers import RegisterLayers
+from lifesigns.remedies.scale_logits import ScaleLogits
 from lifesigns.remedies.scale_rate import ScaleRate
 from lifesigns.remedies.shuffle import Shuffle
+from lifesigns.remedies.sign_targets import SignTargets
 from lifesigns.remedies.softmax_dim import SoftmaxDim
 from lifesigns.remedies.standardise_inputs import StandardiseInputs
 from lifesigns.remedies.standardise_targets import StandardiseTargets
@@ -37,6 +43,7 @@ from lifesigns.remedies.train_longer import TrainLonger
 from lifesigns.remedies.train_mode import TrainMode
 from lifesigns.remedies.train_parameters import TrainParameters
 from lifesigns.remedies.warm_up import WarmUp
+from lifesigns.remedies.weigh_terms import WeighTerms
 from lifesigns.remedies.zero_grad import ZeroGrad
 
 
@@ -87,6 +94,8 @@ EVERY = [
     BatchFirst(),
     GuardDomain("sqrt"),
     GuardDomain("exp"),
+    KeepPrecision(),
+    ClipLess(),
     WarmUp(5),
     ClipGradient(),
     ZeroGrad(),
@@ -103,6 +112,7 @@ EVERY = [
     Minimise("loss"),
     LogInput("kl_div"),
     SoftmaxDim(site(":softmax#0")),
+    WeighTerms("mse_loss", 0.1),
 ]
 
 
@@ -323,6 +333,58 @@ def test_a_softmax_by_hand_and_its_logarithm_are_those_of_torch(run):
     assert not torch.isfinite(unlike).all()
 
 
+@pytest.mark.parametrize(
+    "short",
+    [lambda t: t.bfloat16(), lambda t: t.to(torch.bfloat16), lambda t: t.to(dtype=torch.half)],
+)
+def test_what_was_turned_to_16_bits_stays_in_32(short):
+    model, (x, _) = short(nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 1))), batch()
+    run = LiveRun(model, torch.optim.SGD(model.parameters(), lr=0.1))
+    given = short(x)
+
+    with KeepPrecision().apply(run):
+        first, second = model(given), model(short(x))
+        second.sum().backward()
+        run.optimizer.step()
+
+    assert {first.dtype, second.dtype} == {torch.float32}
+    assert {p.dtype for p in run.optimizer.param_groups[0]["params"]} == {torch.float32}
+    assert {p.grad.dtype for p in model.parameters()} == {torch.float32}
+
+
+class Hidden(nn.Module):
+    """Its layers are where no model looks for them."""
+
+    def __init__(self, keep):
+        super().__init__()
+        self.inner = nn.Module()
+        self.inner.parts = keep([nn.Linear(4, 4), nn.Linear(4, 4)])
+
+    def forward(self, x):
+        parts = self.inner.parts
+        for each in parts.values() if hasattr(parts, "values") else parts:
+            x = each(x)
+        return x
+
+
+@pytest.mark.parametrize("keep", [list, tuple, lambda each: dict(zip("ab", each, strict=True))])
+def test_layers_in_a_plain_container_are_registered_and_trained(keep):
+    model, (x, _), other = Hidden(keep), batch(), nn.Parameter(torch.ones(1))
+    expected, run = model(x), LiveRun(model, torch.optim.SGD([other], lr=0.1))
+
+    RegisterLayers(("inner.parts",)).apply(run)
+
+    assert torch.equal(model(x), expected)
+    assert len(list(model.parameters())) == 4
+    held = {id(p) for group in run.optimizer.param_groups for p in group["params"]}
+    assert held == {id(other), *map(id, model.parameters())}
+
+
+@pytest.mark.parametrize("path", ["first", "nothing", "act.inplace"])
+def test_what_holds_no_layers_is_not_registered(run, path):
+    assert isinstance(RegisterLayers((path,)).apply(run), Refusal)
+
+
 class Cut(nn.Module):
     """Its body is cut off from its head in one of several ways."""
 
@@ -401,6 +463,28 @@ def test_a_layer_takes_the_first_axis_for_the_batch_wherever_it_is(run, make):
 
     both = zip(given, expected, strict=True) if type(given) is tuple else [(given, expected)]
     assert all(torch.allclose(a, b, atol=1e-6) for a, b in both)
+
+
+@pytest.mark.parametrize(
+    "clip",
+    [
+        lambda given: nn.utils.clip_grad_norm_(given, 1e-4),
+        lambda given: nn.utils.clip_grad_norm_(given, 1e-4, foreach=False),
+        lambda given: nn.utils.clip_grad_value_(given, 1e-4),
+    ],
+)
+def test_only_clipping_is_left_out(run, clip):
+    given = [nn.Parameter(torch.ones(3))]
+    given[0].grad = torch.full((3,), 2.0)
+
+    with ClipLess().apply(run):
+        length = clip(given)
+        doubled = torch.ones(3).mul_(2)
+
+    assert torch.equal(given[0].grad, doubled)
+    assert length is None or torch.allclose(length, torch.tensor(12.0).sqrt())
+    clip(given)
+    assert given[0].grad.max() < 1e-3
 
 
 def test_the_gradient_is_cut_before_the_step(run):
@@ -545,6 +629,55 @@ def test_a_softmax_runs_over_the_classes_as_module_and_in_calls():
 
     assert torch.equal(made, logits.softmax(1))
     assert torch.equal(outside, logits.log_softmax(1))
+
+
+def test_one_side_of_a_sum_counts_less_where_it_can_be_told(run):
+    x, y = batch()
+    out = run.model(x)
+    fit, penalty = F.mse_loss(out, y), 3 * out.exp().mean()
+
+    with WeighTerms("mse_loss", 0.5).apply(run), WeighTerms("l1_loss", 0.5).apply(run):
+        data = fit / 2 + penalty
+    with WeighTerms("mse_loss", 0.5, other=True).apply(run):
+        others = [
+            fit - penalty,
+            penalty + fit + penalty,
+            fit + fit,
+            fit.detach() + penalty.detach(),
+        ]
+
+    assert data == 0.25 * fit + penalty
+    expected = [fit - penalty / 2, fit + penalty, 2 * fit, fit + penalty]
+    assert torch.allclose(torch.stack(others), torch.stack(expected))
+
+
+def test_the_decay_of_every_group_is_lowered(run):
+    groups = [
+        {"params": [p], "weight_decay": w}
+        for p, w in zip(run.model.parameters(), (0.5, 0), strict=False)
+    ]
+    optimizer = torch.optim.AdamW(groups)
+
+    LowerDecay().apply(LiveRun(run.model, optimizer))
+
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.005, 0]
+    assert "no weight decay" in LowerDecay().apply(run).reason
+
+
+def test_targets_become_signs_and_logits_sharper(run):
+    a, b, alike = torch.randn(8, 3), torch.randn(8, 3), torch.arange(8) % 2
+    signs = 2 * alike - 1
+
+    with SignTargets("cosine_embedding_loss").apply(run), ScaleLogits(10.0).apply(run):
+        found = [
+            nn.CosineEmbeddingLoss()(a, b, alike),
+            F.cosine_embedding_loss(a, b, target=alike),
+            F.cross_entropy(input=a, target=alike),
+            nn.CrossEntropyLoss()(a, alike),
+        ]
+
+    expected = [F.cosine_embedding_loss(a, b, signs), F.cross_entropy(10 * a, alike)]
+    assert torch.equal(torch.stack(found), torch.stack(expected).repeat_interleave(2))
 
 
 def test_losses_of_logarithms_get_some(run):

@@ -102,7 +102,35 @@ y = (x[:, 0] * x[:, 1] > 0).long()
 model = nn.Sequential(nn.Linear(8, 32), nn.Linear(32, 2))
 optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
 """
+SGD = "SGD(model.parameters(), lr=0.2)"
+DECAYS = """
+decay = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.7)
+optimizer.register_step_post_hook(lambda *_: decay.step())
+"""
+ROOTED = """
+x[:10] = 0
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body, self.head = nn.Linear(8, 32, bias=False), nn.Linear(32, 2)
+
+    def forward(self, x):
+        z = self.body(x)
+        return self.head((z**2).sqrt())
+
+
+model = Net()
+optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+"""
 CODE = {
+    "rate-ran-out": (
+        TWO_LAYERS.format(out=2, optimizer=SGD) + DECAYS + CLASSES,
+        "hold-rate",
+        0.85,
+    ),
+    "non-finite-origin": (ROOTED + CLASSES, "guard-domain", 0.9),
     "signal-fades": (DEEP + CLASSES, "swap-activation", 0.9),
     "symmetric-units": (ZEROS + CLASSES, "initialise", 0.9),
     "output-cannot-reach-target": (
@@ -131,6 +159,21 @@ CODE = {
     "rate-too-high": (
         TWO_LAYERS.format(out=2, optimizer="SGD(model.parameters(), lr=30)") + CLASSES,
         "scale-rate",
+        0.9,
+    ),
+    "wrong-direction": (
+        TWO_LAYERS.format(out=2, optimizer=ADAM) + CLASSES.replace("F.cross", "-F.cross"),
+        "minimise",
+        0.9,
+    ),
+    "logits-as-probabilities": (
+        TWO_LAYERS.format(out=2, optimizer=ADAM)
+        + "wanted = F.one_hot(y, 2).float()\n"
+        + CLASSES.replace(
+            "F.cross_entropy(model(x), y)",
+            "F.kl_div(model(x), wanted, reduction='batchmean')",
+        ),
+        "log-input",
         0.9,
     ),
     "dead-from-birth": (BORN_DEAD + CLASSES, "initialise", 0.9),

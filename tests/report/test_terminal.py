@@ -200,7 +200,7 @@ def test_the_cost_says_what_it_was_spent_on():
 
     shown = str(Report(Trace(once.snapshots, once.losses, steps=2, cost=cost), ()))
 
-    spent = "first steps 50 ms, idle steps 30 ms, recordings 40 ms; judging, after it, 0.2 s"
+    spent = "first steps 50 ms, unrecorded steps 30 ms, recordings 40 ms; judging, after it, 0.2 s"
     assert f"(0.12 s of 15 s): {spent}" in " ".join(shown.split())
 
 

@@ -14,3 +14,14 @@ def test_a_loss_that_ran_away_and_falls_again_is_told_once():
 
     assert "stopped-early" not in found
     assert found["loss-diverges"].symptom.endswith(", though it falls again at the end")
+
+
+def test_a_fall_is_mentioned_only_where_it_is_a_good_part_of_all_there_was_to_learn():
+    """A tenth of the little that is left is off the loss of any network that is still trained."""
+    early, late = np.geomspace(1, 0.3, 100), np.geomspace(0.1, 0.01, 100)
+
+    found = [
+        {f.rule for f in judge(example.regression(list(x), update=1e-2))} for x in (early, late)
+    ]
+
+    assert ["stopped-early" in rules for rules in found] == [True, False]

@@ -67,6 +67,11 @@ class WatchedRun:
         self._report: Report | None = None
 
     @property
+    def selection(self) -> Selection:
+        """Which rules are asked."""
+        return self._selection
+
+    @property
     def needs(self) -> frozenset[Quantity]:
         """What is to be measured."""
         return self._selection.reads | VERDICT

@@ -86,6 +86,7 @@ class RunFile:
             unreached=trace.unreached,
             idle=trace.idle,
             recorded=trace.recorded,
+            evaluated=trace.evaluated,
         )
 
     def _try(self, write: Callable[[], None]) -> None:

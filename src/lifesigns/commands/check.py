@@ -12,6 +12,7 @@ from typing import Any
 from torch import nn
 
 from lifesigns._errors import UsageError
+from lifesigns._files import why_unreadable
 from lifesigns._outputs import check_distinct
 from lifesigns.check import LossFunction, checked
 from lifesigns.commands.run import run
@@ -95,8 +96,9 @@ def _made_by(target: str) -> tuple[nn.Module, tuple[Any, Any], LossFunction]:
     if not colon:
         raise UsageError(f"{target}: no such script, and no FILE:FACTORY such as train.py:make")
     file = Path(path)
-    if not file.is_file():
-        raise UsageError(f"{path}: no such file; expected a Python file with the function {name}")
+    reason = why_unreadable(file)
+    if reason:
+        raise UsageError(f"{path} {reason}; expected a Python file with the function {name}")
     factory = getattr(_import(file), name, None)
     if isinstance(factory, nn.Module):
         raise UsageError(

@@ -18,7 +18,7 @@ from lifesigns.prove.as_json import SCHEMA, plan_as_json, proof_as_json
 from lifesigns.prove.asked import asked_for, say
 from lifesigns.prove.copies import CannotRun
 from lifesigns.prove.in_words import of_plan, of_proof, price, root_of
-from lifesigns.prove.kept import ARMS, KeptArms, proof_folder
+from lifesigns.prove.kept import ARMS, PROOF, KeptArms, proof_folder
 from lifesigns.prove.page import comparison_page, proof_html
 from lifesigns.prove.proof import Conclusion, Limits, Plan, Proof
 from lifesigns.prove.proving import planned, prove
@@ -26,6 +26,7 @@ from lifesigns.prove.repetition import seconds_for
 from lifesigns.prove.scores import Measure
 from lifesigns.report.charset import encodable
 from lifesigns.report.progress import Progress
+from lifesigns.report.wrapping import for_terminal
 
 UNFAIR = 4
 ALIVE = 10.0
@@ -84,10 +85,12 @@ def prove_remedy(target: str, arguments: list[str], wanted: Wanted, *, module: b
     kept = None if folder is None else KeptArms(folder / ARMS)
     arms = Arms(program, timeout, wanted.allow_network, **_hands(wanted), kept=kept)
     try:
-        with Progress("prove", every=ALIVE, is_drawn=False):
+        with Progress("prove", every=ALIVE, is_drawn=False) as progress:
+            if recorded is None:
+                progress.at("training once to see what is wrong", 0, 0)
             plan = planned(arms, wanted.measure, recorded, auto=wanted.auto)
         if wanted.dry_run:
-            _print(_planned(plan, wanted))
+            _print(_planned(plan, wanted), wanted)
             return 0 if plan.candidates else CODES[Conclusion.NOTHING]
         if plan.candidates:
             say(price(plan, wanted.limits))
@@ -96,7 +99,7 @@ def prove_remedy(target: str, arguments: list[str], wanted: Wanted, *, module: b
     except CannotRun as error:
         refusal = {"schema": SCHEMA, "conclusion": None, "reason": str(error)}
         said_so = said(str(error), "errors")
-        _print(json.dumps(refusal, indent=2) if wanted.json_output else said_so)
+        _print(json.dumps(refusal, indent=2) if wanted.json_output else said_so, wanted)
         return UNFAIR
     except KeyboardInterrupt:
         raise Interrupted from None
@@ -127,22 +130,23 @@ def _deliver(proof: Proof, target: str, folder: Path | None, wanted: Wanted) -> 
     patch = proof.chosen.patch(root_of(proof.plan)) if proof.chosen is not None else ""
     noted = json.dumps(proof_as_json(proof), indent=2)
     if folder is not None:
-        _outputs.write(folder / "proof.json", f"{noted}\n")
         _outputs.write(folder / "proof.html", proof_html(proof, target, patch))
         if proof.pairs:
             _outputs.write(folder / "comparison.html", comparison_page(proof.pairs[-1]))
         if patch:
             _outputs.write(folder / "fix.patch", patch)
+        _outputs.write(folder / PROOF, f"{noted}\n")
     lines = (said(line, "prove") for line in of_proof(proof, target))
-    _print(noted if wanted.json_output else "\n".join(lines))
+    _print(noted if wanted.json_output else "\n".join(lines), wanted)
     if patch and not wanted.json_output:  # as it is, for `git apply` reads it here, too
         print(f"\n{_encoded(patch)}", end="", flush=True)
     if wanted.apply:
         _apply(proof)
 
 
-def _print(text: str) -> None:
-    print(encodable(text, _encoding()), flush=True)
+def _print(text: str, wanted: Wanted) -> None:
+    shown = text if wanted.json_output else for_terminal(text, sys.stdout)
+    print(encodable(shown, _encoding()), flush=True)
 
 
 def _encoded(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from lifesigns.report.comparison.recordings import Phase
 from lifesigns.report.comparison.words import located
 from lifesigns.report.language import Language
 from lifesigns.report.wording import phrases_in
+from lifesigns.report.wrapping import for_terminal
 
 REPEATS, DIFFERS, UNFAIR = 0, 1, 4
 """Exit codes; 2 is for a mistake in the command, as everywhere."""
@@ -65,14 +67,19 @@ def rerun(
         )
     except CannotRun as error:
         refusal = json.dumps(_refusal(error), indent=2)
-        print(refusal if json_output else said(str(error), "errors"))
+        _print(refusal if json_output else said(str(error), "errors"), json_output)
         return UNFAIR
     except KeyboardInterrupt:
         raise Interrupted from None
     command = " ".join((program.target, *program.arguments))
     lines = (said(line, "prove") for line in _lines(command, found, recorded, keep))
-    print(json.dumps(_as_json(command, found), indent=2) if json_output else "\n".join(lines))
+    whole = json.dumps(_as_json(command, found), indent=2) if json_output else "\n".join(lines)
+    _print(whole, json_output)
     return REPEATS if found.repeats else DIFFERS
+
+
+def _print(text: str, is_json: bool) -> None:
+    print(text if is_json else for_terminal(text, sys.stdout))
 
 
 def _lines(

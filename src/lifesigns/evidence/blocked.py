@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lifesigns.evidence.output import is_normalised
 from lifesigns.evidence.sites import is_hidden, is_rectifier, listed
+from lifesigns.evidence.thresholds import HALF_PRECISION
 from lifesigns.records import WEIGHTED, Kind, ParameterReading, Remedy, SiteReading, Snapshot
 
 
@@ -92,8 +93,17 @@ def block_at(snapshot: Snapshot, index: int) -> Block:
         reason = f"{site.name} is silent as a whole"
         causes = ("dead_relu", _origin(snapshot))
         return Block(site.name, reason, causes, (_INITIALISE, _LEAKY), by_size=True)
+    if site.kind is Kind.SOFTMAX and _weighs_alike(snapshot.reading(index)):
+        reason = f"all that {site.name} gives weight to is alike, so its weights make no difference"
+        return Block(site.name, reason, ("wrong_shape", "other"), (_MASK,))
     reason = f"{site.name} is saturated as a whole"
     return Block(site.name, reason, ("saturated", _origin(snapshot)), (_INITIALISE,), by_size=True)
+
+
+def _weighs_alike(reading: SiteReading | None) -> bool:
+    """Whether no weight is near 1: then only a gradient that is the same for all is stopped."""
+    value = reading.value if reading else None
+    return bool(value and value.units and value.maximum.max() < 1 - HALF_PRECISION)
 
 
 def _origin(snapshot: Snapshot) -> str:
@@ -128,6 +138,10 @@ _INITIALISE = Remedy(
     "Initialise the weights at random, scaled to the fan-in.",
     "nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')\nnn.init.zeros_(layer.bias)",
     edit="initialise",
+)
+_MASK = Remedy(
+    "Look at what may be attended to: a mask of the wrong side leaves nothing but padding.",
+    "mask = tokens == PAD  # key_padding_mask is True where there is nothing to read",
 )
 _LEAKY = Remedy(
     "Use a rectifier that cannot die.",

@@ -24,6 +24,7 @@ import numpy as np
 from lifesigns.evidence.blocks import slope_score, standard_error
 from lifesigns.evidence.course_in_words import in_words
 from lifesigns.evidence.destination import loses_pace, settles_early, steps_until
+from lifesigns.evidence.relapse import relapses
 from lifesigns.evidence.thresholds import (
     ALIKE,
     ALIVE,
@@ -190,7 +191,13 @@ class Course:
         if not math.isfinite(self.gain):
             return self.direction == "fell" if self.crosses_zero else self._fell_by(2 * LEARNED)
         sure = self.correlates() or not self.gain < SURE * self.gain_error
-        return self.gain > LEARNED and sure
+        return self.gain > LEARNED and sure and not self.relapsed
+
+    @cached_property
+    def relapsed(self) -> bool:
+        """A weak fit that was a better one: most of what had been gained is given back for good."""
+        weak = self._has_level and not self.opposed and self.gain < WEAK
+        return weak and self.ends_finite and relapses(self.curve, self.baseline)
 
     @property
     def learned_nothing(self) -> bool:

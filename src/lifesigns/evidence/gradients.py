@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from lifesigns.evidence.sites import weight_of
 from lifesigns.evidence.thresholds import LAYERS
 from lifesigns.records import WEIGHTED, Kind, ParameterReading, Site, Snapshot
 
@@ -18,7 +19,7 @@ def weight_gradients(snapshot: Snapshot) -> list[tuple[Site, ParameterReading]]:
     found: dict[str, tuple[Site, ParameterReading]] = {}
     for index in snapshot.graph.of_kind(*WEIGHTED):
         site = snapshot.graph.sites[index]
-        reading = snapshot.parameter(site.parameters[0]) if site.parameters else None
+        reading = weight_of(site, snapshot)
         if reading and reading.nonfinite_gradients == 0 and np.isfinite(reading.gradient_rms):
             found.setdefault(reading.name, (site, reading))
     return list(found.values())

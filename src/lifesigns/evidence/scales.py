@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from lifesigns.evidence.sites import weight_of
 from lifesigns.records import WEIGHTED, Graph, Kind, Snapshot
 
 
@@ -26,7 +27,7 @@ def weight_gains(snapshot: Snapshot) -> Iterator[tuple[str, float]]:
     """Weighted sites in forward order, with weight RMS times √fan-in: their gain on the RMS."""
     for index in snapshot.graph.of_kind(*WEIGHTED):
         site = snapshot.graph.sites[index]
-        weight = snapshot.parameter(site.parameters[0]) if site.parameters else None
+        weight = weight_of(site, snapshot)
         if weight and site.fan_in and np.isfinite(weight.weight_rms):
             yield site.name, weight.weight_rms * math.sqrt(site.fan_in)
 

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 
 from lifesigns.evidence.thresholds import Threshold
 from lifesigns.functions import ACTIVATIONS
-from lifesigns.records import WEIGHTED, Graph, Kind, Site, SiteReading, Snapshot, UnitSums
+from lifesigns.records import (
+    WEIGHTED,
+    Graph,
+    Kind,
+    ParameterReading,
+    Site,
+    SiteReading,
+    Snapshot,
+    UnitSums,
+)
 
 BENDS = frozenset(
     {Kind.ACTIVATION, Kind.SOFTMAX, Kind.RECURRENT, Kind.ATTENTION, Kind.OTHER, Kind.OPAQUE}
@@ -18,6 +28,20 @@ BENDS = frozenset(
 ONE_VALUE = Threshold(
     1e-5, "range of a layer's values over their RMS that is rounding", "float32: 100 roundings"
 )
+
+
+def weight_of(site: Site, snapshot: Snapshot) -> ParameterReading | None:
+    """The reading of a weighted site's weight; None if there is none.
+
+    What a linear layer is given may be a parameter as well, such as a learned query: the weight is
+    the first that has an entry for each pair of input and unit.
+    """
+    known = [snapshot.parameter(name) for name in site.parameters]
+    if site.kind is Kind.LINEAR and site.fan_in and site.shape:
+        least = site.fan_in * site.units
+        large = [reading for reading in known if reading and math.prod(reading.shape) >= least]
+        known = [*large, *known]
+    return known[0] if known else None
 
 
 def merged(

@@ -27,6 +27,7 @@ from lifesigns.evidence.thresholds import (
     SILENT_LAYER,
     SMALL_UPDATE,
     STEADY,
+    USUAL_UPDATE,
     Threshold,
 )
 from lifesigns.functions import ACTIVATIONS
@@ -196,6 +197,16 @@ def is_stepped(stream: Stream) -> bool:
     return bool(stepped) and held
 
 
+def creeps_in_small_steps(stream: Stream) -> bool:
+    """Falls without a break after a long wait, at an even pace, in steps that are less than usual.
+
+    A loss that comes to rest loses pace, so its steps are not what holds it back.
+    """
+    course = stream.course
+    patient = course.steps >= PATIENCE and course.creeps and not course.loses_pace
+    return patient and stream.bends and stream.largest_update < USUAL_UPDATE
+
+
 def _slowness(stream: Stream) -> str:
     """What speaks for steps that are too small; empty if nothing does."""
     ratio, way, course = stream.largest_update, stream.travel, stream.course
@@ -206,6 +217,8 @@ def _slowness(stream: Stream) -> str:
     if _is_straight(course):
         left = further(course.steps_left, unit(course))
         return f"the loss falls in a straight line that takes {left}"
+    if creeps_in_small_steps(stream):
+        return f"updates are {ratio:.1g} of the weights at most, and the loss creeps evenly"
     if course.fall > STEADILY and course.gain < FAR:
         return "the loss falls steadily, yet is still above a constant prediction"
     return ""

@@ -61,6 +61,8 @@ spec.loader.exec_module(module)
 module.{function}()
 """
 """A script that calls a function of another one."""
+REPORT = "\nlifesigns "
+"""The report of `lifesigns run` begins so, below what the script has printed."""
 IN_AN_ARM = "LIFESIGNS_ARM"
 """Environment variable: this process is an arm."""
 
@@ -117,7 +119,7 @@ class Arm:
         if self.end.timed_out:
             return "it did not end in time; give it more with --timeout"
         reason = "" if as_recorded else _reason(self.how, has_network)
-        if not reason and (self.trace is None or not len(self.trace.losses.steps)):
+        if not reason and not _has_trained(self.trace):
             reason = f"no training step was seen: {self._last_words()}"
         return reason
 
@@ -126,7 +128,12 @@ class Arm:
         own, is_reported, _ = f"\n{self.end.output}".rpartition(REPORT)
         printed = (own if is_reported else self.end.output).strip().splitlines()
         last = (printed or ["nothing was printed"])[-1]
-        return _line(self.how if self.how.startswith("failed") else last)
+        return _line(self.how if self.how.startswith("failed") else last.rstrip("."))
+
+
+def _has_trained(trace: Trace | None) -> bool:
+    """Whether there was a backward pass, be it from a loss that no operation led to."""
+    return trace is not None and (len(trace.losses.steps) > 0 or trace.severed > 0)
 
 
 def train(

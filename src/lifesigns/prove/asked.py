@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from lifesigns._errors import UsageError, cut
@@ -13,6 +15,7 @@ from lifesigns.locale.spoken import said
 from lifesigns.prove.arm import Program
 from lifesigns.records import RunInfo, Trace
 from lifesigns.report.charset import encodable
+from lifesigns.report.wrapping import for_terminal
 from lifesigns.settings import load_settings
 from lifesigns.store import read_run
 
@@ -26,15 +29,37 @@ def asked_for(target: str, arguments: list[str], module: bool) -> tuple[Program,
         module: Run as `python -m target`.
 
     Raises:
-        UsageError: There is no such script, or the run file does not say how it was started.
+        UsageError: There is no such script or function, or the run file does not say how it was
+            started.
     """
     file, _, function = target.rpartition(":")
     if function.isidentifier() and Path(file).is_file() and not module:
+        _check_function(Path(file), function)
         return replace(_given(file, arguments, module), function=function), None
     recorded = None if module else _recorded(target)
     if recorded is None:
         return _given(target, arguments, module), None
     return _stored(target, arguments, recorded.info), recorded
+
+
+def _check_function(file: Path, name: str) -> None:
+    """Refuses a name that the file nowhere gives to anything, before it is run for it."""
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (OSError, ValueError, SyntaxError, RecursionError):
+        return  # whoever runs it says what is wrong with it
+    defined, others = set[str](), set[str]()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            defined.add(node.name)
+        elif isinstance(node, ast.alias):
+            others.add((node.asname or node.name).partition(".")[0])
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            others.add(node.id)
+    if name not in defined | others and "*" not in others:
+        near = get_close_matches(name, sorted(defined), n=1)
+        hint = f"Did you mean {near[0]}?" if near else "Give one that trains when it is called."
+        raise UsageError(f"{file} has no function {name}. {hint}")
 
 
 def _recorded(target: str) -> Trace | None:
@@ -78,5 +103,5 @@ def say(text: str) -> None:
         text: Without the name of the program; nothing is said if it is empty.
     """
     if text:
-        line = encodable(f"lifesigns: {said(text, 'prove')}", sys.stderr.encoding or "utf-8")
-        print(line, file=sys.stderr, flush=True)
+        line = for_terminal(f"lifesigns: {said(text, 'prove')}", sys.stderr)
+        print(encodable(line, sys.stderr.encoding or "utf-8"), file=sys.stderr, flush=True)

@@ -171,9 +171,8 @@ def _named(candidate: Candidate) -> str:
 
 
 def _seconds(seconds: float) -> str:
-    if seconds < MINUTE:
-        return f"{seconds:.0f} s"
-    return f"{seconds / MINUTE:.1f} min"
+    is_short = seconds < MINUTE
+    return said(f"{seconds:.0f} s" if is_short else f"{seconds / MINUTE:.1f} min", "prove")
 
 
 def root_of(plan: Plan) -> Path:

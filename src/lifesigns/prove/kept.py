@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from lifesigns import __version__, _outputs
-from lifesigns._errors import LifesignsError
+from lifesigns._errors import LifesignsError, UsageError
 from lifesigns.prove.arm import Arm
 from lifesigns.prove.order import Order, Trained
 from lifesigns.prove.places import new_folder
@@ -22,6 +22,10 @@ from lifesigns.store import read_run
 
 ARMS = "arms"
 """In the folder of a proof: a run file of each arm, and beside it how the arm ended."""
+PROOF = "proof.json"
+"""Written last: a folder that has it holds a whole proof."""
+PAGES = ("proof.html", "comparison.html", "fix.patch")
+"""What else a proof writes."""
 LETTERS = 16
 """Of a digest, in a name."""
 
@@ -94,7 +98,7 @@ class KeptArms:
 
 
 def proof_folder(path: Path) -> Path:
-    """A folder for a proof: a new one, or one that holds nothing but arms.
+    """A folder for a proof: a new one, or that of a proof that was broken off.
 
     Args:
         path: Missing parents are made, too.
@@ -102,7 +106,15 @@ def proof_folder(path: Path) -> Path:
     Raises:
         UsageError: There is something else, or it cannot be made.
     """
-    if path.is_dir() and [one.name for one in path.iterdir()] == [ARMS]:
+    try:
+        names = {one.name for one in path.iterdir()} if path.is_dir() else set()
+    except OSError as error:
+        raise UsageError(
+            f"{path} is a folder that cannot be read ({error.strerror}). Give a new one."
+        ) from error
+    if PROOF in names:
+        raise UsageError(f"{path} holds a proof already. Give a new folder.")
+    if ARMS in names and names <= {ARMS, *PAGES}:
         return path.resolve()
     return new_folder(path)
 

@@ -17,6 +17,7 @@ from lifesigns.record.pass_reader import PassReader
 from lifesigns.record.schedule.clock import Clock
 from lifesigns.record.schedule.cycle_end import ByHand, Optimizers
 from lifesigns.record.schedule.cycles import Cycles
+from lifesigns.record.schedule.evaluations import Evaluations
 from lifesigns.record.schedule.functional import Functional
 from lifesigns.record.schedule.idle import IdleOptimizers
 from lifesigns.record.schedule.loss_log import LossLog
@@ -57,6 +58,8 @@ class Parts:
     """Which of them are worth recording on the spot."""
     rates: RateLog
     """The learning rates."""
+    evaluations: Evaluations
+    """When they were put in evaluation mode."""
     functional: Functional
     """Which calls of `torch.autograd.grad` train."""
     reader: PassReader
@@ -101,6 +104,7 @@ def assemble(
         losses,
         Surprise(),
         RateLog(),
+        Evaluations(),
         Functional(losses, by_hand),
         reader,
         Snapshots(on_snapshot),

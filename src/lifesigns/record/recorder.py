@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from lifesigns.record.around_backward import AroundBackward
 from lifesigns.record.attach import backward as _backward
+from lifesigns.record.attach import evaluation as _evaluation
 from lifesigns.record.measure import kernel
 from lifesigns.record.parts import assemble
 from lifesigns.record.quiet import Quiet
@@ -71,6 +72,7 @@ class Recorder:
         """Attaches: the first cycle is always recorded."""
         kernel.program()  # looked for here, not within a step
         _backward.listen(self._around_backward)
+        _evaluation.listen(self._evaluates)
         self._steps.attach()
         self._parts.compiled.attach()
         self._parts.cycles.start()
@@ -101,10 +103,19 @@ class Recorder:
 
     def _detach(self) -> None:
         _backward.stop_listening(self._around_backward)
+        _evaluation.stop_listening(self._evaluates)
         self._steps.detach()
         self._quiet.close()
         self._parts.cycles.stop()
         self._parts.compiled.detach()
+
+    def _evaluates(self, module: nn.Module) -> None:
+        """A module was put in evaluation mode."""
+        self._parts.guard(lambda: self._note_evaluation(module))
+
+    def _note_evaluation(self, module: nn.Module) -> None:
+        if self._parts.thread.is_here and self._parts.roots.are_in(module):
+            self._parts.evaluations.note(self.steps)
 
     # --- what was seen --------------------------------------------------------------------------
     @property
@@ -128,6 +139,7 @@ class Recorder:
             unreached=tuple(parts.reader.unreached.readings()),
             idle=parts.idle.names,
             rates=parts.rates.curve(),
+            evaluated=parts.evaluations.steps(),
             unseen=tuple(self._unseen()),
             severed=parts.losses.severed,
             cost=self.cost(),

@@ -154,6 +154,9 @@ class Trace:
     """Class names of the optimizers that hold what is watched and made no step."""
     rates: RateCurve = NO_RATES
     """The learning rates, read at every step."""
+    evaluated: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    """Steps after which a network that is trained was put in evaluation mode (`model.eval()`), at
+    most about a thousand of them."""
     unseen: tuple[str, ...] = ()
     """What could not be watched at all, in sentences for the coverage line."""
     severed: int = 0

@@ -23,9 +23,10 @@ from lifesigns.remedies.swap_activation import SwapActivation
 EDITS: dict[str, tuple[str, ...]] = {
     "constant-output": ("swap-activation", "initialise", "scale-rate", "insert-norm"),
     "broadcast-loss": ("match-shapes",),
+    "cosines-without-scale": ("scale-logits",),
     "dead-from-birth": ("initialise", "swap-activation"),
     "dead-units": ("swap-activation", "initialise", "scale-rate", "warm-up", "insert-norm"),
-    "detached-parameters": ("train-parameters", "reattach", "optimize-all"),
+    "detached-parameters": (*("train-parameters", "reattach", "register-layers", "optimize-all"),),
     "doubled-sigmoid": ("drop-activation", "swap-loss"),
     "doubled-softmax": ("drop-activation",),
     "eval-mode-in-training": ("train-mode",),
@@ -42,14 +43,17 @@ EDITS: dict[str, tuple[str, ...]] = {
     "loss-oscillates": ("scale-rate", "clip-gradient"),
     "non-finite-origin": (
         *("guard-domain", "swap-activation", "scale-rate", "clip-gradient", "initialise"),
+        "keep-precision",
     ),
+    "one-loss-unlearned": ("weigh-terms", "scale-rate"),
     "one-sided-inputs": ("swap-activation", "insert-norm"),
     "output-cannot-reach-target": ("drop-activation", "swap-loss", "standardise-targets"),
+    "penalty-outweighs-data": ("weigh-terms",),
     "rate-ran-out": ("hold-rate",),
     "rate-too-high": ("scale-rate", "warm-up", "clip-gradient"),
-    "rate-too-low": ("hold-rate", "scale-rate", "train-longer"),
+    "rate-too-low": ("hold-rate", "clip-less", "scale-rate", "train-longer"),
     "rates-for-logarithms": ("log-input", "drop-activation"),
-    "samples-mixed": ("batch-first", "softmax-dim"),
+    "samples-mixed": ("softmax-dim", "batch-first"),
     "saturated-units": ("swap-activation", "initialise", "scale-rate", "insert-norm"),
     "signal-blows-up": ("initialise", "swap-activation", "insert-norm"),
     "signal-fades": ("initialise", "swap-activation", "insert-norm", "insert-residual"),
@@ -62,11 +66,14 @@ EDITS: dict[str, tuple[str, ...]] = {
     "stopped-early": ("train-longer", "scale-rate"),
     "sum-not-mean": ("mean-reduction", "scale-rate"),
     "symmetric-units": ("initialise",),
+    "targets-not-signed": ("sign-targets",),
     "unscaled-input": ("standardise-inputs",),
     "unscaled-target": ("standardise-targets",),
     "unshuffled-or-single-class-batches": ("shuffle",),
+    "updates-rounded-away": ("keep-precision", "scale-rate"),
     "vanishing-gradient": ("swap-activation", "initialise", "insert-norm", "insert-residual"),
-    "wrong-direction": ("minimise",),
+    "weights-decay-away": ("lower-decay", "weigh-terms"),
+    "wrong-direction": ("minimise", "weigh-terms"),
     "zero-gradient": (
         *("swap-activation", "initialise", "scale-rate", "drop-activation", "drop-less"),
     ),
@@ -82,7 +89,10 @@ COMMONEST = (
 OF_SCALE = ("gain-mismatch", "signal-blows-up", "exploding-gradient", "non-finite-origin")
 """Rules about values that grow."""
 
-SURE = (("rate-too-low", "hold-rate"), ("non-finite-origin", "guard-domain"))
+SURE = (
+    ("non-finite-origin", "guard-domain"),
+    *(("rate-too-low", edit) for edit in ("clip-less", "hold-rate")),
+)
 """Edits that are made only where the run shows that they are called for: they come first."""
 
 

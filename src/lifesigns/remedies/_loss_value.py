@@ -51,6 +51,24 @@ def behind(script: Script, node: cst.CSTNode) -> Iterator[cst.CSTNode]:
             queue += [(below, depth + 1) for below in _below(script, each)]
 
 
+def additions(script: Script) -> list[tuple[cst.BaseExpression, cst.BaseExpression]]:
+    """Both sides of each plus and minus behind the value that is differentiated.
+
+    Args:
+        script: See `differentiated`.
+
+    Raises:
+        Refused: See `differentiated`.
+    """
+    found: list[tuple[cst.BaseExpression, cst.BaseExpression]] = []
+    for node in differentiated(script):
+        if isinstance(node, cst.BinaryOperation) and isinstance(node.operator, SUMS):
+            found.append((node.left, node.right))
+        if isinstance(node, cst.AugAssign) and isinstance(node.target, cst.Name):
+            found.append((node.target, node.value))
+    return found
+
+
 def compares(script: Script, node: cst.CSTNode, losses: Iterable[str] = KNOWN_LOSSES) -> bool:
     """Whether a value is made by a loss that compares outputs with targets.
 
@@ -66,7 +84,7 @@ def compares(script: Script, node: cst.CSTNode, losses: Iterable[str] = KNOWN_LO
 
 def _below(script: Script, node: cst.CSTNode) -> list[cst.CSTNode]:
     if isinstance(node, cst.Name):
-        return [*assigned(script, node), *_added(script, node)]
+        return [*assigned(script, node), *_unpacked(script, node), *_added(script, node)]
     if isinstance(node, cst.AugAssign):
         return [node.value]
     if isinstance(node, cst.UnaryOperation):
@@ -77,13 +95,39 @@ def _below(script: Script, node: cst.CSTNode) -> list[cst.CSTNode]:
 
 
 def _called(script: Script, call: cst.Call) -> list[cst.CSTNode]:
-    """What a function of the script returns; else what a method is called on, or a scaler given."""
-    found = list(returned(script, call))
+    """What a function or method of the script returns; else what it is called on or given."""
+    found = _given_back(script, call)
     if not found and isinstance(call.func, cst.Attribute):
         found = [call.func.value]
         if call.func.attr.value == "scale":
             found += [arg.value for arg in call.args]
     return found
+
+
+def _given_back(script: Script, call: cst.Call) -> list[cst.CSTNode]:
+    return list(returned(script, call)) or _by_method(script, call)
+
+
+def _unpacked(script: Script, name: cst.Name) -> list[cst.CSTNode]:
+    """What stands for a name in `name, other = function(…)`, where the function returns as many."""
+    found: list[cst.CSTNode] = []
+    for statement in script.of_kind(cst.Assign, scope_of(script, name)):
+        left, call = statement.targets[0].target, statement.value
+        if isinstance(left, cst.Tuple) and isinstance(call, cst.Call):
+            names = [script.text(each.value) for each in left.elements]
+            backs = [b for b in _given_back(script, call) if isinstance(b, cst.Tuple)]
+            pairs = [zip(names, b.elements, strict=False) for b in backs]
+            found += [e.value for pair in pairs for known, e in pair if known == name.value]
+    return found
+
+
+def _by_method(script: Script, call: cst.Call) -> list[cst.CSTNode]:
+    """What the one method of this name returns, whatever it is called on."""
+    name = call.func.attr.value if isinstance(call.func, cst.Attribute) else ""
+    named = [each for each in script.of_kind(cst.FunctionDef) if each.name.value == name]
+    if len(named) != 1:
+        return []
+    return [back.value for back in script.of_kind(cst.Return, named[0]) if back.value is not None]
 
 
 def _added(script: Script, name: cst.Name) -> list[cst.CSTNode]:

@@ -44,10 +44,18 @@ LOSSES = {
 }
 """The class in `torch.nn` by the function in `torch.nn.functional`."""
 
+SIGNED = {
+    "cosine_embedding_loss": "CosineEmbeddingLoss",
+    "hinge_embedding_loss": "HingeEmbeddingLoss",
+    "margin_ranking_loss": "MarginRankingLoss",
+    "soft_margin_loss": "SoftMarginLoss",
+}
+"""The same of losses whose targets are -1 and 1; some compare two inputs."""
+
 
 def module_name(operation: str) -> str:
     """The full name of the module class, or `` if there is none."""
-    name = MODULES.get(operation) or LOSSES.get(operation)
+    name = MODULES.get(operation) or LOSSES.get(operation) or SIGNED.get(operation)
     return f"torch.nn.{name}" if name else ""
 
 

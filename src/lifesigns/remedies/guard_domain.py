@@ -17,6 +17,7 @@ from lifesigns.remedies._refusal import Refused
 from lifesigns.remedies._scores import StableScores
 from lifesigns.remedies._script import Change, Script, cst, one
 from lifesigns.remedies._sites import is_call_of
+from lifesigns.remedies._softmax_by_hand import as_log_softmax
 from lifesigns.remedies._training import trained
 from lifesigns.remedies.testing import case
 
@@ -73,8 +74,8 @@ class GuardDomain(Edit):
 
     def _changes(self, script: Script, places: Places) -> Iterator[Change]:
         if self.operation == "exp":
-            raise Refused("a softmax that is written by hand is not rewritten")
-        if self.operation == "div":
+            yield from as_log_softmax(script)
+        elif self.operation == "div":
             yield from _divided(script)
         elif self.operation in SOFTMAXES:
             yield from _masked(script)
@@ -104,23 +105,21 @@ def _quotient(name: str, given: list[Any], settings: dict[str, Any]) -> Any:
 
 def _inside(script: Script, call: cst.Call, guard: str) -> Iterator[Change]:
     """Behind what a function or method is called on, a bound."""
-    is_method = isinstance(call.func, cst.Attribute) and not script.name(call).startswith("torch.")
-    if not is_method and (not call.args or call.args[0].star or call.args[0].keyword):
+    if isinstance(call.func, cst.Attribute) and not script.name(call).startswith("torch."):
+        method = f".{call.func.attr.value}"
+        if not script.text(call.func).endswith(f"{guard}{method}"):
+            dot = script.span(call.func)[1] - len(method)
+            yield Change(dot, dot, guard)
+        return
+    if not call.args or call.args[0].star or call.args[0].keyword is not None:
         raise Refused(f"line {script.line(call)} names or unpacks what it is called on")
-    given = call.func.value if is_method else call.args[0].value  # type: ignore[attr-defined]
-    yield from _behind(script, given, guard)
-
-
-def _behind(script: Script, given: cst.CSTNode, guard: str) -> Iterator[Change]:
-    text = script.text(given)
-    if text.endswith(guard):
+    given = call.args[0].value
+    if script.text(given).endswith(guard):
         return
     start, end = script.span(given)
-    atoms = cst.Name | cst.Attribute | cst.Call | cst.Subscript
-    if not isinstance(given, atoms) and not getattr(given, "lpar", ()):
-        yield Change(start, start, "(")
-        guard = ")" + guard
-    yield Change(end, end, guard)
+    is_atom = isinstance(given, cst.Name | cst.Attribute | cst.Call | cst.Subscript)
+    yield Change(start, start, "" if is_atom else "(")
+    yield Change(end, end, guard if is_atom else f"){guard}")
 
 
 def _divided(script: Script) -> Iterator[Change]:
@@ -131,9 +130,10 @@ def _divided(script: Script) -> Iterator[Change]:
         if isinstance(node.operator, cst.Divide) and not _is_number(node.right)
     ]
     below, more = one(quotients, "division", script), f" + {LEAST:g}"
-    if not script.text(below).removesuffix(")").endswith(more):
-        start, end = script.span(below)
-        yield Change(start, end, f"({script.text(below)}{more})")
+    if not script.text(below).endswith(more):
+        start, end = script.span(below)  # without parentheses
+        yield Change(start, start, "(")
+        yield Change(end, end, f"{more})")
 
 
 def _is_number(node: cst.CSTNode) -> bool:
@@ -188,13 +188,23 @@ for step in range(20):
     loss.backward()
     optimizer.step()
 """
+_BY_HAND = """
+for step in range(20):
+    z = model(x) * torch.arange(1.0, 4.0)
+    p = {}
+    loss = -p.gather(1, torch.ones(64, 1).long()){}.mean()
+    print(p.argmax(1).sum())
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+_EXP = GuardDomain("exp")
 MANUAL = Manual(
     name=GuardDomain.name,
     title="An operation kept away from the edge of where it is defined",
     changes="What a root, a logarithm, an arc cosine or a fraction is given, by less than float32 "
     "tells from 0; in a mask before a softmax, minus infinity becomes a large number. A softmax "
-    "that is written by hand is computed as torch does it, and so is its logarithm (in a live run "
-    "only).",
+    "that is written by hand is computed as torch does it, and so is its logarithm.",
     unsafe="Where numbers as small as the bound are meant, or a fraction may be negative below. "
     "It hides a loss that is zero for a reason.",
     references=("Goodfellow et al. 2016, Deep Learning, section 4.1: overflow and underflow",),
@@ -204,8 +214,8 @@ MANUAL = Manual(
             "a method",
             _ROOT,
             "loop",
-            _LOOP.format("(model(x) - y).square().sum(1).sqrt()"),
-            _LOOP.format("(model(x) - y).square().sum(1).clamp_min(1e-12).sqrt()"),
+            _LOOP.format("((model(x) - y) ** 2).sqrt()"),
+            _LOOP.format("((model(x) - y) ** 2).clamp_min(1e-12).sqrt()"),
         ),
         case(
             "a function of a sum",
@@ -227,6 +237,20 @@ MANUAL = Manual(
             "loop",
             _MASKED.format("-torch.inf"),
             _MASKED.format("-1e9"),
+        ),
+        case(
+            "a softmax by hand",
+            _EXP,
+            "loop",
+            _BY_HAND.format("z.exp() / z.exp().sum(1, keepdim=True)", ".log()"),
+            _BY_HAND.format("torch.log_softmax(z, 1)", ""),
+        ),
+        case(
+            "refused: a softmax that is used as it is",
+            _EXP,
+            "loop",
+            _BY_HAND.format("z.exp() / torch.sum(z.exp(), dim=1, keepdim=True)", ""),
+            None,
         ),
         case(
             "refused: two roots",

@@ -24,7 +24,7 @@ SCHEDULES = frozenset(
     for name, value in vars(lr_scheduler).items()
     if isinstance(value, type) and issubclass(value, lr_scheduler.LRScheduler)
 )
-OTHERS = ("ReduceLROnPlateau", "OneCycleLR", "CyclicLR")
+OTHERS = ("ReduceLROnPlateau", "OneCycleLR", "CyclicLR", "ChainedScheduler")
 """Schedules that are told more than that a step was made, or bring rates of their own."""
 CONSTANT = "torch.optim.lr_scheduler.ConstantLR"
 NOTED = ("max_lr", "initial_lr")

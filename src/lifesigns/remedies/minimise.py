@@ -67,8 +67,15 @@ def _minuses(script: Script) -> list[cst.UnaryOperation]:
         for node in differentiated(script)
         if isinstance(node, cst.UnaryOperation)
         and isinstance(node.operator, cst.Minus)
-        and compares(script, node.expression)
+        and (compares(script, node.expression) or _is_factor(script, node))
     ]
+
+
+def _is_factor(script: Script, minus: cst.UnaryOperation) -> bool:
+    """Whether it stands before a number that the loss is multiplied by, as in `-1 * loss`."""
+    above = next(script.around(minus))
+    number = isinstance(minus.expression, cst.BaseNumber)
+    return number and isinstance(above, cst.BinaryOperation) and compares(script, above)
 
 
 def _without_minus(script: Script, minus: cst.UnaryOperation) -> Change:
@@ -142,6 +149,14 @@ MANUAL = Manual(
             "loop",
             "mse = nn.MSELoss()\n" + _LOOP.format("mse(model(x), y)", "(-loss)"),
             "mse = nn.MSELoss()\n" + _LOOP.format("mse(model(x), y)", "loss"),
+            optimizer=_UP.format(""),
+        ),
+        case(
+            "a negative factor",
+            Minimise(LOSS),
+            "loop",
+            _LOOP.format("-0.5 * F.mse_loss(model(x), y)", "loss"),
+            _LOOP.format("0.5 * F.mse_loss(model(x), y)", "loss"),
             optimizer=_UP.format(""),
         ),
         case(

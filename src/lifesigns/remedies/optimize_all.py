@@ -43,8 +43,10 @@ class OptimizeAll(Edit):
 
 
 def made_for(finding: Finding, trace: Trace) -> Iterator[OptimizeAll]:
-    """One."""
-    yield OptimizeAll()
+    """One, where a parameter that the model knows of wants a gradient and is in no optimizer."""
+    read = (p for shot in trace.snapshots for p in shot.parameters)
+    if any(p.trainable and not p.optimized and "[" not in p.name for p in read):
+        yield OptimizeAll()
 
 
 # --- cases ----------------------------------------------------------------------------------------

@@ -45,7 +45,9 @@ class Reattach(Edit):
         if node in _detached(script):
             yield from dropped(script, node)
         elif node in _anew(script):
-            yield script.replaced(node, script.text(_compared(node)))
+            text, whole = script.text(_compared(node)), cst.Name | cst.Attribute | cst.Call
+            is_whole = isinstance(_compared(node), whole)
+            yield script.replaced(node, text if is_whole else f"({text})")
         else:
             yield script.replaced(node.func, script.spelled("torch.enable_grad"))
 
@@ -168,8 +170,9 @@ def _compared(call: cst.Call) -> cst.BaseExpression:
 
 
 def made_for(finding: Finding, trace: Trace) -> Iterator[Reattach]:
-    """One."""
-    yield Reattach()
+    """One, where something is cut off; not where it is frozen or in no optimizer."""
+    if finding.rule == "state-cut-off" or any(r.edit == Reattach.name for r in finding.remedies):
+        yield Reattach()
 
 
 # --- cases ----------------------------------------------------------------------------------------

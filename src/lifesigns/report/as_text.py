@@ -32,6 +32,7 @@ from lifesigns.report.terminal import (
     LABELS,
     PLAIN_WIDTH,
     Said,
+    behind_colon,
     console_for,
     fitted,
     indented_code,
@@ -229,7 +230,7 @@ def _symptoms(
 ) -> Iterator[tuple[str | Text, ConsoleRenderable]]:
     for number, finding in enumerate(findings):
         severity = _severity(finding)
-        line = f"{severity.plain} {finding.code} {finding.rule}: {finding.symptom}"
+        line = behind_colon(f"{severity.plain} {finding.code} {finding.rule}", finding.symptom)
         shown = prose(console, line, LABELS + 2)
         shown.stylize(COLOR[finding.severity], 0, len(severity.plain))
         yield ("" if number else "symptoms"), shown
@@ -258,7 +259,7 @@ def _note(console: Console, alike: Sequence[Group]) -> tuple[Text, Text]:
     name = f"{finding.code} {finding.rule}".strip()
     places = ", ".join(_place(root) for root, _ in alike[1:])
     also = _words(f"; also at {places}") if places else ""
-    shown = prose(console, f"{name}: {finding.symptom}{also}", LABELS + 2)
+    shown = prose(console, behind_colon(name, f"{finding.symptom}{also}"), LABELS + 2)
     shown.stylize("bold", 0, len(fitted(console, name)))
     return _severity(finding), shown
 
@@ -322,7 +323,7 @@ def _cost(trace: Trace) -> str:
         f"{on} {_briefly(spent)}"
         for on, spent in (
             ("first steps", cost.first_steps),
-            ("idle steps", cost.idle_steps),
+            ("unrecorded steps", cost.idle_steps),
             ("recordings", cost.recordings),
         )
         if spent

@@ -130,7 +130,7 @@ def _is_terminal(file: IO[str] | None) -> bool:
 
 
 def spell(seconds: float) -> str:
-    """A duration as people say it.
+    """A duration as people say it, in the language of this process.
 
     Args:
         seconds: At least 0.
@@ -139,7 +139,8 @@ def spell(seconds: float) -> str:
         >>> spell(4.2), spell(80), spell(600)
         ('4 s', '80 s', '10 min')
     """
-    return f"{seconds:.0f} s" if seconds < FEW else f"{seconds / 60:.0f} min"
+    text = f"{seconds:.0f} s" if seconds < FEW else f"{seconds / 60:.0f} min"
+    return said(text, "progress")
 
 
 def spell_passed(seconds: float) -> str:
@@ -153,7 +154,7 @@ def spell_passed(seconds: float) -> str:
         ('80 s', '10 min 5 s')
     """
     minutes, rest = divmod(int(seconds), 60)
-    return spell(seconds) if seconds < FEW else f"{minutes} min {rest} s"
+    return spell(seconds) if seconds < FEW else said(f"{minutes} min {rest} s", "progress")
 
 
 def _bar(file: IO[str] | None) -> Bar | None:

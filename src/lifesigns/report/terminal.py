@@ -16,7 +16,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from lifesigns.locale.spoken import said
+from lifesigns.locale.spoken import CHINESE, said, spoken
 from lifesigns.records import Severity
 from lifesigns.report.charset import encodable
 from lifesigns.report.wrapping import is_wide, wrapped
@@ -110,6 +110,16 @@ def spoken_rows(console: Console, part: str, *pairs: tuple[str | Text, Said]) ->
 
     labels = (said(label, part) if isinstance(label, str) else label for label, _ in pairs)
     return rows(console, *zip(labels, (say(text) for _, text in pairs), strict=True))
+
+
+def behind_colon(label: str, text: str) -> str:
+    """A text behind what it is about, in the language of this process.
+
+    Args:
+        label: In that language.
+        text: Likewise.
+    """
+    return f"{label}：{text}" if spoken() == CHINESE else f"{label}: {text}"
 
 
 def prose(console: Console, text: str, margin: int = 0) -> Text:

@@ -82,6 +82,7 @@ class _Said(Enum):
     )
     FEW = "too short to say whether it learns: {length} ({needed} would tell)"
     LEVEL = "nothing found, but the loss did not clearly fall"
+    RELAPSED = "nothing found, but the loss gave back most of what it had gained"
     ROSE = "nothing found, but the loss rose"
     IMPOSSIBLE = (
         "not known whether it learns: this loss cannot be negative, and was; its targets or "
@@ -109,6 +110,8 @@ def _said(course: Course) -> _Said:
         return _Said.OPPOSED
     if course.arrives:
         return _Said.FALLING
+    if course.relapsed:
+        return _Said.RELAPSED
     if course.steps < PATIENCE:
         return _Said.FEW
     return _Said.ROSE if course.direction == "rose" else _Said.LEVEL

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
+from typing import IO
 
 from rich.cells import cell_len
 
 WIDE = "\u3001-\u303f\u3400-\u9fff\uff01-\uffef"
+HANGING = 2
+"""Blanks before the rest of a line that was folded, beyond those before its beginning."""
 OPENING = "（《〈「『【“"
 CLOSING = "，。、；：？！）》〉」』】”"
 _WORD = rf"[^\s{WIDE}{OPENING}{CLOSING}]+"
@@ -47,3 +51,27 @@ def wrapped(text: str, width: int) -> list[str]:
             lines.append("")
         lines[-1] += piece
     return [line.rstrip() for line in lines]
+
+
+def for_terminal(text: str, stream: IO[str]) -> str:
+    """Lines that fit the terminal, the rest of each below it and further in; elsewhere as they are.
+
+    Args:
+        text: Blanks at the beginning of a line stay.
+        stream: Where it will be printed.
+    """
+    if not stream.isatty():
+        return text
+    width = shutil.get_terminal_size().columns
+    return "\n".join(part for line in text.split("\n") for part in _folded(line, width))
+
+
+def _folded(line: str, width: int) -> list[str]:
+    if cell_len(line) <= width:
+        return [line]
+    words = line.lstrip(" ")
+    indent = len(line) - len(words)
+    first, *_ = wrapped(words, max(width - indent, 8))
+    rest = wrapped(words[len(first) :].lstrip(" "), max(width - indent - HANGING, 8))
+    further = (f"{'':{indent + HANGING}}{part}" for part in rest if part)
+    return [f"{'':{indent}}{first}", *further]

@@ -12,12 +12,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
+
 from lifesigns._errors import RunFileError
 from lifesigns._outputs import beside, put
 from lifesigns.records import (
     Cost,
     Finding,
     Graph,
+    Ints,
     LossCurve,
     ParameterReading,
     RateCurve,
@@ -38,6 +41,9 @@ PATIENCE = 0.1
 
 FAREWELL = 5.0
 """Seconds to wait for it when the run is over."""
+
+NEVER = np.zeros(0, np.int64)
+"""Steps of a run without evaluations."""
 
 BACKLOG = 256
 """How many rows may be put off before the writer gives up."""
@@ -138,6 +144,7 @@ class RunWriter:
         unreached: tuple[ParameterReading, ...] = (),
         idle: tuple[str, ...] = (),
         recorded: int = 0,
+        evaluated: Ints = NEVER,
     ) -> None:
         """Note how far the run has come.
 
@@ -150,6 +157,7 @@ class RunWriter:
             rates: Learning rates of the optimizers' groups, where they changed.
             unreached: Parameters that an optimizer holds and no graph contained.
             idle: Class names of optimizers that exist and have made no step.
+            evaluated: Steps after which an evaluation began, as in `Trace.evaluated`.
             recorded: Steps that were recorded, whether or not all of their snapshots are kept.
         """
         state = {
@@ -162,6 +170,7 @@ class RunWriter:
             "unreached": unreached,
             "idle": idle,
             "recorded": recorded,
+            "evaluated": evaluated,
         }
         self._write(*_named("progress", state))
 

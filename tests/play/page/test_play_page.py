@@ -71,10 +71,32 @@ def test_the_address_holds_the_state(played):
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [({"v": 2}, "newer version (2)"), ({"optimizer__colour": "red"}, "optimizer.colour")],
+    [
+        ({"v": 2}, "newer version (2)"),
+        ({"optimizer__colour": "red"}, "optimizer.colour"),
+        ({"lesson": "zero-stat"}, "zero-stat"),
+        ({"seed": "abc"}, "Seed is abc; a whole number from 0 to 4294967295 is expected"),
+        ({"network__hidden": "many relu"}, "network.hidden[0].units is many;"),
+    ],
 )
 def test_an_address_that_is_not_understood_says_so(played, words, said):
+    played.page.goto("about:blank")
+
     assert said in played.at(**words).text(".problem")
+
+
+def test_the_rest_of_an_address_is_taken(played):
+    played.at(colour="red", optimizer__rate=0.7)
+
+    assert played.page.get_by_label("Learning rate", exact=True).input_value() == "0.7"
+
+
+def test_a_link_holds_a_table_of_ones_own(played):
+    rows = "\n".join(f"{i},{i * i},{'down' if i < 9 else 'up'}" for i in range(20))
+    played.at(data__name="own", data__csv=f"a,b,kind\n{rows}")
+
+    assert played.page.locator(".problem").count() == 0
+    assert "16 samples to learn from" in played.text(".size").replace("\u202f", " ")
 
 
 def test_two_networks_differ_in_one_control(played):

@@ -1,7 +1,8 @@
 from dataclasses import replace
 
 from compared_runs import rates, run
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as drawing
 from hypothesis import strategies as st
 
 from lifesigns.records import Trace
@@ -12,6 +13,7 @@ def differing(one, another):
     return {s.name: (s.first, s.other) for s in settings(one, another) if not s.is_same}
 
 
+@drawing(suppress_health_check=[HealthCheck.too_slow])
 @given(st.from_type(Trace))
 def test_a_run_has_the_settings_of_itself(trace):
     scheduled = replace(trace, rates=rates(0.1, 0.01))

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from compared_runs import FALLING, GRAPH, run, shot, with_loss
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lifesigns.records import Coverage, LossCurve, ParameterReading, Quantity, Trace
@@ -21,6 +21,7 @@ def first_difference(one, another):
     return found.difference
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.from_type(Trace))
 def test_a_run_is_identical_with_itself_whatever_is_in_it(trace):
     found = divergence(trace, trace)

@@ -74,3 +74,10 @@ def test_the_status_says_how_the_run_ended(outcome, killed, status):
     trace = Trace(info=RunInfo(outcome=outcome))
 
     assert document(trace, (), killed=killed)["run"]["status"] == status
+
+
+def test_evaluations_are_told_all_and_the_latest_again():
+    made = document(Trace(evaluated=np.arange(0, 200, 10)), ())
+
+    assert unpack(made["evaluated"]).tolist() == list(range(0, 200, 10))
+    assert made["run"]["evaluated"] == list(range(120, 200, 10))

@@ -12,13 +12,14 @@ SHARE = {"expected": [None, 0.1], "broken": [None, 0.5], "logarithmic": False}
 UPDATE = {"expected": [1e-4, 1e-2], "broken": [1e-7, None], "logarithmic": True}
 
 
-def losses(values, findings=(), logarithmic=False):
+def losses(values, findings=(), logarithmic=False, evaluated=()):
     loss = {
         "steps": pack(range(len(values)), "int32"),
         "low": pack(values, "float32"),
         "logarithmic": logarithmic,
     }
-    return {"losses": [loss], "report": {"findings": findings}}
+    steps = pack(evaluated, "int32")
+    return {"losses": [loss], "evaluated": steps, "report": {"findings": findings}}
 
 
 @pytest.mark.parametrize(
@@ -67,3 +68,14 @@ def test_a_symptom_cannot_end_the_picture():
     found = [{"severity": "note", "symptom": "</svg><script>", "step": 1}]
 
     assert "<script>" not in loss_svg(losses([2.0, 1.0], found))
+
+
+def test_an_evaluation_is_a_line_and_many_are_short_ones():
+    few = loss_svg(losses([2.0, 1.0, 0.5], evaluated=[1, 2]))
+    many = loss_svg(losses([1.0] * 200, evaluated=range(100)))
+
+    assert few.count('class="still-evaluated"') == 2
+    assert "evaluation after step 2" in few
+    assert 'y1="24"' in few
+    assert many.count('class="still-evaluated"') == 100
+    assert 'y1="24"' not in many

@@ -37,7 +37,7 @@ ENGLISH = Words(
         "at depth 20. No step of training has been taken.",
     ),
     rules=(
-        "Units that were silent for everything they saw; its manual page follows on a terminal.",
+        "Units that were silent for everything they saw; its manual page is above, on a terminal.",
         "The same before the first update.",
         "What it does to the layers before: a gradient of exactly 0.",
     ),

@@ -52,6 +52,8 @@ class Delivery:
                 self._write(self.sarif_path, report.sarif_text)
             with self._undelivered():
                 self._write(self.html_path, report.html)
+                if self.prints and self.html_path not in (None, _outputs.STDOUT):
+                    self.say(said(f"the page is {self.html_path}"))
         return report
 
     def at(self, path: Callable[[Path], Path | None]) -> Delivery:

@@ -51,6 +51,8 @@ def _print_ranking(ranking: Ranking, console: Console) -> None:
         numbers=heads[1:],
         styles=["" if place.as_good_as_best else "dim" for place in ranking.places],
     )
+    legend = _LEGEND.format(level=ranking.level, score=said(ranking.score, "lab"))
+    console.print(prose(console, said(legend, "lab")), style="dim")
     console.print()
     if ranking.effects:
         heads = [said(head, "lab") for head in _EFFECT_HEADS]
@@ -164,6 +166,10 @@ _STEPS = (
     "Steps: until the {score} reaches {level:.3f}, mean over the seeds. p: paired t-test against "
     "the first row, Holm's correction. Best: how often it leads when the seeds are drawn anew."
 )
+_LEGEND = (
+    "Steps: until the {score} reaches {level:.3f}. p: against the first row. Dead: share of units."
+)
+"""Beneath the table on a terminal, which has fewer columns."""
 _EFFECTS = (
     "Mean over all cells with that level, and its difference from the best level of the same "
     "factor: paired by seed, 95 % interval, Holm's correction over all factors. A factor may still "

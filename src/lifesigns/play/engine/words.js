@@ -22,7 +22,7 @@ function written(value, percent) {
 /** A number in three digits. */
 function shown(value) {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value > 0 ? "∞" : "-∞";
-  if (Number.isInteger(value) && Math.abs(value) < 1e6) return String(value);
+  if (Number.isInteger(value) && Math.abs(value) < 1e10) return String(value);
   const size = Math.abs(value);
   return size >= 1e6 || size < 1e-3
     ? value.toExponential(1).replace("e+", "e")

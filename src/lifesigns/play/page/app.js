@@ -15,6 +15,7 @@ import { Knobs } from "./knobs.js";
 import { Lesson } from "./lesson_card.js";
 import { Network } from "./network.js";
 import { settings } from "./player.js";
+import { linkText } from "./problems.js";
 import { read } from "./setting_keys.js";
 import { Surface } from "./surface.js";
 import { Tabs } from "./tabs.js";
@@ -45,7 +46,7 @@ export function App() {
       </div>
       <${Switches} />
     </header>
-    ${problem && html`<p class="problem" role="alert">${problem.newer ? say("This link was made by a newer version ({}); the page shows its standard setting.", problem.newer) : say("The link names “{}”, which is no control here; the rest was taken.", problem.key)}</p>`}
+    ${problem && html`<p class="problem" role="alert">${linkText(problem)}</p>`}
     <div class="stage">
       <div class="told"><${Lesson} /><${Findings} /></div>
       <div class="middle">

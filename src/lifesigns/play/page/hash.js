@@ -8,6 +8,7 @@ const VERSION = "1";
 const OTHER = "other.";
 const LONGEST = 2000; // characters of a table
 const OF_TABLE = ["data.name", "data.csv", "data.target", "data.task"];
+const OPTIONAL = [...OF_TABLE, "initialiser.value"]; // what the standard setting has not
 const OWN = ["lesson", "free", "view", "speed"];
 
 /** Whether the reader's own table is too long to stand in an address. */
@@ -44,8 +45,11 @@ export function fromHash(text, standard) {
     const isOther = key.startsWith(OTHER);
     const place = isOther ? key.slice(OTHER.length) : key;
     const before = read(standard, place);
-    if (before === undefined && !/^network\./.test(place) && place !== "initialiser.value") return { ...state, problem: { key: place } };
-    const value = typed(text, before);
+    if (before === undefined && !/^network\./.test(place) && !OPTIONAL.includes(place)) {
+      state.problem = { key: place };
+      continue;
+    }
+    const value = typed(text, OF_TABLE.includes(place) ? "" : before);
     if (isOther) state.difference = joined(state.difference, { key: place, value });
     else state.setting = write(state.setting, place, value);
   }
@@ -59,6 +63,6 @@ function joined(difference, next) {
 
 function typed(text, like) {
   if (typeof like === "boolean") return text === "true";
-  if (typeof like === "number" || (like === undefined && text.trim() !== "" && Number.isFinite(Number(text)))) return Number(text);
-  return text;
+  const isNumber = text.trim() !== "" && Number.isFinite(Number(text));
+  return isNumber && typeof like !== "string" ? Number(text) : text;
 }

@@ -23,7 +23,7 @@ export function LayersControl({ setting }) {
         <select id=${`layer-${i}`} disabled=${isFixed} aria-label=${say("Activation of layer {}", i + 1)} title=${`${title(layer.activation)}: ${formula(layer.activation)}`} value=${layer.activation} onChange=${(event) => at(i, { activation: event.target.value })}>
           <${Actives} chosen=${layer.activation} />
         </select>
-        <input type="number" inputmode="numeric" min="1" max="64" disabled=${isFixed} aria-label=${say("Units of layer {}", i + 1)} value=${layer.units} onChange=${(event) => at(i, { units: within(event.target.value, layer.units) })} />
+        <input type="number" inputmode="numeric" min="1" max="64" disabled=${isFixed} aria-label=${say("Units of layer {}", i + 1)} value=${Number.isFinite(layer.units) ? layer.units : ""} onChange=${(event) => at(i, { units: within(event.target.value, layer.units) })} />
         <button type="button" disabled=${isFixed} aria-label=${say("Take layer {} out", i + 1)} title=${say("Take layer {} out", i + 1)} onClick=${() => put(hidden.filter((_, k) => k !== i))}>×</button>
         ${layer.activation === "maxout" && html`<label class="pieces">${say("pieces")} <select disabled=${isFixed} value=${layer.pieces ?? 2} onChange=${(event) => at(i, { pieces: Number(event.target.value) })}>${PIECES.map((count) => html`<option value=${count}>${count}</option>`)}</select></label>`}
       </li>`)}

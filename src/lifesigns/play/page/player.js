@@ -40,6 +40,7 @@ export function begin(start) {
     lesson: null, guess: null, outcome: null, dialog: null, isRunning: false,
   });
   const named = told.lesson ?? (location.hash ? null : start.lesson);
+  if (named && !lessonOf(named)) choose({ problem: { lesson: named } });
   if (named && lessonOf(named)) open(named, told);
   else if (start.csv && !location.hash) change("data", { ...known().standard.data, name: "own", csv: start.csv.text });
   else configure();

@@ -35,7 +35,7 @@ export function parseLayers(text) {
   return text.split(",").map((part) => part.trim()).filter(Boolean).map((part) => {
     const [units, name] = part.split(/\s+/);
     const [activation, more] = (name ?? "").split("/");
-    const layer = { units: Number(units), activation };
+    const layer = { units: Number.isFinite(Number(units)) ? Number(units) : units, activation };
     if (more !== undefined) layer[activation === "maxout" ? "pieces" : "slope"] = Number(more);
     return layer;
   });

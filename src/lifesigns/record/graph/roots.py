@@ -103,6 +103,11 @@ class Roots:
             return True
         return any(p.known for p in forward.places(walked.numbers))
 
+    def are_in(self, module: nn.Module) -> bool:
+        """Whether a module is one of the roots, or a wrapper around one."""
+        roots = {id(root) for root in self._alive()}
+        return bool(roots) and any(id(one) in roots for one in module.modules())
+
     def are_trained_by(self, optimizer: Optimizer) -> bool:
         """Whether an optimizer holds parameters of the model that is to be watched."""
         if not self.fixed:

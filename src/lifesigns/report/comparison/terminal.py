@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import IO
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleRenderable
 from rich.console import Group as RichGroup
 from rich.padding import Padding
@@ -40,6 +41,7 @@ from lifesigns.report.terminal import (
     INDENT,
     LABELS,
     Said,
+    behind_colon,
     console_for,
     fitted,
     prose,
@@ -134,7 +136,7 @@ def _change(console: Console, change: Change) -> tuple[str | Text, Said]:
     name = f"{finding.code} {finding.rule}".strip()
     severity = said(finding.severity.value, "report")
     at = said(f"{name} at {place}{_changed_severity(change)}", PART)
-    text = prose(console, f"{severity} {at}: {finding.symptom}", LABELS + 2)
+    text = prose(console, behind_colon(f"{severity} {at}", finding.symptom), LABELS + 2)
     text.stylize(COLOR[finding.severity], 0, len(severity))
     label = Text(said(change.word, PART), "bold" if change.word != "same" else "dim")
     return label, text
@@ -181,8 +183,13 @@ def _line(console: Console, cells: Sequence[str]) -> Table:
 
 def _paragraph(console: Console, cells: Sequence[str], headings: Sequence[str]) -> Text:
     """The same where it does not fit side by side."""
-    pairs = (f"{head} {cell}" for head, cell in zip(headings, cells, strict=True) if cell)
-    return prose(console, "; ".join(pairs), 2 * INDENT)
+    pairs = (f"{head} {cell};" for head, cell in zip(headings, cells, strict=True) if cell)
+    lines = [""]
+    for pair in pairs:  # which stays together
+        if cell_len(f"{lines[-1]} {pair}") > console.width - 2 * INDENT:
+            lines.append("  ")
+        lines[-1] = f"{lines[-1]} {pair}".rstrip() if lines[-1].strip() else lines[-1] + pair
+    return Text(fitted(console, "\n".join(lines).removesuffix(";")))
 
 
 def _shown(rungs: Sequence[Rung]) -> list[Rung]:

@@ -8,6 +8,7 @@ from weakref import ref
 
 from lifesigns.records import Finding, Snapshot, Trace
 from lifesigns.report.as_json import to_json
+from lifesigns.report.page.arrays import pack
 from lifesigns.report.page.composition import history_of, places_of
 from lifesigns.report.page.events import event_of
 from lifesigns.report.page.history import History
@@ -101,6 +102,7 @@ class PageBuilder:
             "titles": titles(findings),
             "run": run_of(trace, history.steps, history.snapshots, killed=killed),
             "losses": losses(trace),
+            "evaluated": pack(trace.evaluated, "int32"),
             **history_of(history, findings),
         }
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from lifesigns.records import Trace
 
+LATEST = 8
+"""Evaluations that a live page is told of again and again, so that it misses none."""
 WORDS = ("running", "finished", "interrupted", "failed")
 
 
@@ -49,4 +51,5 @@ def run_of(trace: Trace, recorded: int, snapshots: int, *, killed: bool) -> dict
         "recorded": max(recorded, trace.recorded),
         "snapshots": snapshots,
         "streams": trace.losses.stream_count,
+        "evaluated": trace.evaluated[-LATEST:].tolist(),
     }

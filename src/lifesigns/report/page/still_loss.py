@@ -17,6 +17,8 @@ from lifesigns.report.page.arrays import unpack
 WIDTH, HEIGHT = 760, 240
 LEFT, RIGHT, TOP, BOTTOM = 54, 8, 24, 24
 """Margins."""
+MANY = 60
+"""Evaluations above which their lines would hide the loss."""
 APART = 16
 """Marks of one step stand side by side, this far."""
 
@@ -75,7 +77,8 @@ def loss_svg(document: Mapping[str, Any]) -> str:
     axes = _Axes.around(curves)
     if axes is None:
         return "<p>No finite loss was seen.</p>"
-    parts = [_line(curve, axes, number % 4) for number, curve in enumerate(curves)]
+    parts = [*_evaluations(unpack(document["evaluated"]).tolist(), axes)]
+    parts += [_line(curve, axes, number % 4) for number, curve in enumerate(curves)]
     parts += [
         svg.text(LEFT - 6, axes.y(value) + 4, curves[0].named(value), "end")
         for value in (axes.low, axes.high)
@@ -90,6 +93,17 @@ def _line(curve: _Curve, axes: _Axes, number: int) -> str:
     pairs = zip(curve.steps, curve.values.tolist(), strict=True)
     points = " ".join(f"{axes.x(s):.1f},{axes.y(v):.1f}" for s, v in pairs if math.isfinite(v))
     return f'<polyline class="still-{number}" points="{points}"/>'
+
+
+def _evaluations(steps: Sequence[int], axes: _Axes) -> Iterator[str]:
+    """A line where the network was put in evaluation mode; short where they are many."""
+    top = TOP if len(steps) <= MANY else HEIGHT - BOTTOM - 20
+    for step in steps:
+        x = axes.x(step)
+        yield (
+            f'<line class="still-evaluated" x1="{x:.1f}" x2="{x:.1f}" y1="{top}" '
+            f'y2="{HEIGHT - BOTTOM}"><title>evaluation after step {step}</title></line>'
+        )
 
 
 def _marks(findings: Sequence[Mapping[str, Any]], axes: _Axes) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -221,16 +221,20 @@ def _example(
     return example.trace(*shots, losses=list(losses))
 
 
-def _after(since: int) -> Trace:
-    """Half a layer that is silent from this step on, in a run at the level of a constant."""
+def _after(since: int, losses: Sequence[float] = (1.0,) * 400) -> Trace:
+    """Half a layer that is silent from this step on; a constant prediction reaches 1."""
     graph = example.chain("linear", "relu", "linear", "mse_loss", units=10, batch=32)
-    levels = example.regression([1.0] * 400, update=1e-3).snapshots[0].loss
+    levels = example.regression(losses, update=1e-3).snapshots[0].loss
     alive, dead = example.silent(1, 0), example.silent(1, 5)
     shots = (
         example.snapshot(graph, step=s, sites=[dead if s >= since else alive], loss=levels)
         for s in range(0, 400, 10)
     )
-    return example.trace(*shots, losses=[1.0] * 400)
+    return example.trace(*shots, losses=losses)
+
+
+_RELAPSED = [*np.linspace(1.2, 0.6, 150), *np.linspace(0.6, 0.92, 50), *[0.92] * 200]
+_RECOVERED = [*_RELAPSED[:300], *np.linspace(0.92, 0.5, 100)]
 
 
 def _not_a_number() -> Trace:
@@ -293,6 +297,12 @@ given the same by all inputs tells nothing of its units.
             None,
         ),
         Case("half a layer died early", lambda: _after(30), Severity.WARNING),
+        Case(
+            "half a layer died, and what was gained is lost",
+            lambda: _after(150, _RELAPSED),
+            Severity.WARNING,
+        ),
+        Case("near miss: the same, but it is gained again", lambda: _after(150, _RECOVERED), None),
         Case(
             "near miss: all inputs give the layer the same",
             lambda: example.steady(

@@ -9,6 +9,7 @@ import numpy as np
 
 from lifesigns.evidence import Course, Stream, Threshold
 from lifesigns.evidence.drift import orders, rank_correlation, scales_of
+from lifesigns.evidence.fold import fold
 from lifesigns.evidence.thresholds import CALIBRATED, ENOUGH_STEPS, HALF, JUDGED
 from lifesigns.records import BatchReading, Finding, Floats, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
@@ -52,7 +53,7 @@ def _finding(stream: Stream, steps: Floats, sizes: Floats) -> Finding:
     shown = ", ".join(f"{sizes[i]:.2g} at step {steps[i]:.0f}" for i in first_middle_last)
     return RULE.finding(
         _severity(stream.course),
-        f"the inputs {'grow' if grew else 'shrink'} {factor:.2g}-fold over the run",
+        f"the inputs {'grow' if grew else 'shrink'} {fold(factor)} over the run",
         step=int(steps[0]),
         measured=f"RMS of the batch: {shown}; {stream.course}",
         expected="inputs of the same scale from the first step to the last",

@@ -166,6 +166,7 @@ _REMEDIES = {
         Remedy(
             "Register the layers: keep them in an `nn.ModuleList` or `nn.ModuleDict`.",
             "self.hidden = nn.ModuleList(layers)",
+            edit="register-layers",
         ),
     ),
 }

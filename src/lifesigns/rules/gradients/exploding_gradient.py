@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from lifesigns.evidence import Course, Stream, Threshold
+from lifesigns.evidence.fold import fold
 from lifesigns.evidence.gradients import gradient_norm, reach, weight_gradients
 from lifesigns.evidence.thresholds import CALIBRATED
 from lifesigns.records import Finding, Kind, Quantity, Remedy, Severity, Snapshot, Trace
@@ -33,7 +34,7 @@ def _over_steps(snapshots: tuple[Snapshot, ...], course: Course, *, raw: bool) -
         if usual > 0 and norms[i] / usual > GROWTH:
             return RULE.finding(
                 Severity.WARNING if course.diverged else Severity.NOTE,
-                f"the gradient grew {norms[i] / usual:.2g}-fold by step {snapshots[i].step}",
+                f"the gradient grew {fold(norms[i] / usual)} by step {snapshots[i].step}",
                 site=_largest(snapshots[i]),
                 step=snapshots[i].step,
                 measured=f"gradient norm {norms[i]:.2g} at step {snapshots[i].step}, median "
@@ -56,7 +57,7 @@ def _over_depth(snapshots: tuple[Snapshot, ...], course: Course) -> Finding | No
     first, last = layers[0], layers[-1]
     return RULE.finding(
         Severity.WARNING if course.diverged else Severity.NOTE,
-        f"the gradient grows {ratio:.2g}-fold over {len(layers)} layers back to {first[0].name}",
+        f"the gradient grows {fold(ratio)} over {len(layers)} layers back to {first[0].name}",
         site=first[0].name,
         step=grown[0].step,
         measured=f"gradient RMS {last[1].gradient_rms:.2g} at {last[0].name}, "

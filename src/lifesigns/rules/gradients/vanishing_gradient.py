@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from lifesigns.evidence import Stream, Threshold
+from lifesigns.evidence import Course, Stream, Threshold
+from lifesigns.evidence.fold import fold
 from lifesigns.evidence.gradients import passed_on, reach, weight_gradients
-from lifesigns.evidence.thresholds import LAYERS, SQUASHING
+from lifesigns.evidence.thresholds import LAYERS, SQUASHING, SURE_STEPS
 from lifesigns.records import Finding, LossCurve, Quantity, Remedy, Severity, Snapshot, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
@@ -44,13 +45,14 @@ def _finding(stream: Stream, recent: list[Snapshot]) -> Finding:
     (first, reading), depth = layers[0], len(layers)
     factor, update = passed_on(recent[-1]), reading.update_ratio
     per_layer = ratio ** (1 / (depth - 1))
+    harmful = course.stalled or _creeps(course) or _is_lost(stream)
     return RULE.finding(
-        Severity.WARNING if course.stalled or _is_lost(stream) else Severity.NOTE,
-        f"the gradient shrinks {ratio:.2g}-fold over {depth} layers on its way to {first.name}",
+        Severity.WARNING if harmful else Severity.NOTE,
+        f"the gradient shrinks {fold(ratio)} over {depth} layers on its way to {first.name}",
         site=first.name,
         step=next(s.step for s in stream.snapshots if _falls(s) > RATIO),
         measured=f"gradient RMS {reading.gradient_rms:.2g} at {first.name}, "
-        f"{layers[-1][1].gradient_rms:.2g} at {layers[-1][0].name}: {per_layer:.2g}-fold per layer"
+        f"{layers[-1][1].gradient_rms:.2g} at {layers[-1][0].name}: {fold(per_layer)} per layer"
         + (f"; the activations pass on {factor:.2g} of it each" if np.isfinite(factor) else "")
         + (f"; update/weight {update:.1g}" if np.isfinite(update) else "")
         + course.remark,
@@ -60,6 +62,11 @@ def _finding(stream: Stream, recent: list[Snapshot]) -> Finding:
         remedies=_REMEDIES[factor < SQUASHING],
         evidence={"ratio": ratio, "layers": depth, "derivative_factor": factor},
     )
+
+
+def _creeps(course: Course) -> bool:
+    """Falls without a break, and is still no better than a constant prediction after many steps."""
+    return course.steps >= SURE_STEPS and course.creeps and not course.opposed
 
 
 def _is_lost(stream: Stream) -> bool:
@@ -96,6 +103,13 @@ _REMEDIES = {
 
 
 # --- cases ----------------------------------------------------------------------------------------
+def _at(per_layer: float, losses: Sequence[float]) -> Trace:
+    """As `_example`, with targets that a constant prediction fits with a loss of 1."""
+    read = example.regression(losses, update=1e-3).snapshots[0].loss
+    known = _example(per_layer, losses)
+    return replace(known, snapshots=tuple(replace(shot, loss=read) for shot in known.snapshots))
+
+
 def _example(
     per_layer: float, losses: Sequence[float], depth: int = 8, slope: float = float("nan")
 ) -> Trace:
@@ -110,6 +124,9 @@ def _opposed(per_layer: float) -> Trace:
     curve = LossCurve(np.repeat(np.arange(100), 2), np.ones(200), np.tile([0, 1], 100))
     return replace(_example(per_layer, FLAT), losses=curve)
 
+
+_CREEPING = list(np.linspace(1.02, 1.005, 150))
+_LEAVING = list(np.linspace(1.01, 0.9, 150))
 
 RULE = Rule(
     code="GRD001",
@@ -131,7 +148,7 @@ The gradient RMS of the first weighted layer is less than a thousandth of that o
     ignore="""
 Adam rescales small gradients, and some networks learn with a weak signal: while the loss falls
 this is a note. It is a warning when nothing was learned: the loss is no better than a constant
-prediction and no longer falls.
+prediction and no longer falls, or only creeps.
 """,
     references=(
         "Bengio, Simard & Frasconi 1994, Learning Long-Term Dependencies with Gradient "
@@ -141,11 +158,20 @@ prediction and no longer falls.
     ),
     reads=frozenset({Quantity.GRADIENTS, Quantity.PARAMETERS, Quantity.UPDATES, Quantity.LOSS}),
     check=check,
-    thresholds={"lost": LOST, "ratio": RATIO, "layers": LAYERS, "factor": SQUASHING},
+    thresholds={
+        "lost": LOST,
+        "ratio": RATIO,
+        "layers": LAYERS,
+        "factor": SQUASHING,
+        "creeping": SURE_STEPS,
+    },
     explains=("loss-flat", "constant-output"),
     cases=(
         Case("four-fold per layer, loss flat", lambda: _example(4, FLAT), Severity.WARNING),
         Case("four-fold by the slopes", lambda: _example(4, FLAT, slope=0.2), Severity.WARNING),
+        Case("four-fold, the loss creeps", lambda: _at(4, _CREEPING), Severity.WARNING),
+        Case("near miss: the same in a short run", lambda: _at(4, _CREEPING[:80]), None),
+        Case("near miss: the same, and it gets somewhere", lambda: _at(4, _LEAVING), None),
         Case("nothing arrives, between opponents", lambda: _opposed(12), Severity.WARNING),
         Case("near miss: a little arrives, between opponents", lambda: _opposed(4), None),
         Case("near miss: four-fold per layer, yet it learns", lambda: _example(4, FALLING), None),

@@ -246,6 +246,14 @@ def _stopped(*operations: str, at: int, weight_rms: float = 0.5) -> Trace:
     return example.trace(*(replace(shot, step=s) for s in (0, 50)), losses=FLAT)
 
 
+def _unread() -> Trace:
+    """A softmax inside that gives weight to four values which are all alike."""
+    known = _stopped("linear", "softmax", "linear", at=1)
+    even = example.sums(np.full((8, 4), 0.25))
+    shots = (replace(s, sites=(replace(s.sites[0], value=even),)) for s in known.snapshots)
+    return example.trace(*shots, losses=FLAT)
+
+
 def _dropped() -> Trace:
     known = _stopped("linear", "relu", "mul", "linear", at=2)
     first, relu, product, *rest = known.snapshots[0].graph.sites
@@ -284,7 +292,8 @@ RULE = Rule(
 A small gradient is slow; a gradient of exactly 0 is a standstill. It arises where a function on
 the way from the parameter to the loss is flat for the whole batch: a layer of dead rectifiers,
 outputs outside the range of a clamp, a softmax over a single unit, a constant factor of zeros (a
-dropout of 1, an empty mask), weights that are all zero.
+dropout of 1, an empty mask), attention to values that are all alike (a mask of the wrong side
+leaves only padding), weights that are all zero.
 """,
     evidence="""
 Every element of the gradient is 0 (what a weight penalty adds does not count): for all reached
@@ -332,6 +341,7 @@ network that is not in use, while the rest learns, is a note.
             Severity.ERROR,
         ),
         Case("a dropout of everything", _dropped, Severity.ERROR),
+        Case("a mask that leaves attention nothing but padding", _unread, Severity.WARNING),
         Case("a dead layer", lambda: _stopped("linear", "relu", "linear", at=1), Severity.WARNING),
         Case(
             "a saturated layer behind weights far too large",

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from lifesigns.evidence import Stream, Threshold
+from lifesigns.evidence.fold import fold
 from lifesigns.evidence.signal import fade, growth, largest, mismatches
 from lifesigns.evidence.sites import listed
 from lifesigns.evidence.thresholds import FADED_SIGNAL, LARGE_SIGNAL
@@ -45,7 +46,7 @@ def check(stream: Stream) -> Iterable[Finding]:
 def _finding(stream: Stream, first: Snapshot, off: list[tuple[Site, str, float]]) -> Finding:
     course, (site, follower, ratio) = stream.course, off[0]
     right, large = _gain(follower), ratio > 1
-    effect = f"grows {growth(first):.2g}-fold" if large else f"fades {1 / fade(first):.2g}-fold"
+    effect = f"grows {fold(growth(first))}" if large else f"fades {fold(1 / fade(first))}"
     harm = stream.course.harmed
     return RULE.finding(
         Severity.WARNING if harm else Severity.NOTE,

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from lifesigns.evidence import Stream
+from lifesigns.evidence.fold import fold
 from lifesigns.evidence.signal import fade, is_extinct, layers, living
 from lifesigns.evidence.thresholds import FADED_SIGNAL, FADING_SIGNAL, SQUASHING
 from lifesigns.functions import ACTIVATIONS
@@ -32,7 +33,7 @@ def _finding(stream: Stream, first: Snapshot) -> Finding:
     squashed = _squashes(first)
     return RULE.finding(
         Severity.WARNING if harm else Severity.NOTE,
-        f"the signal fades {1 / ratio:.2g}-fold on its way through {len(known)} layers"
+        f"the signal fades {fold(1 / ratio)} on its way through {len(known)} layers"
         + (f", and nothing of it is left in {depth - len(known)} more" if extinct else ""),
         site=known[-1].site.name,
         step=first.step,

@@ -114,6 +114,7 @@ def _finding(stream: Stream, site: str, scale: float, floor: float, classes: int
 _DIVIDE = Remedy(
     "Divide the cosines by the temperature, a small number.",
     "loss = F.cross_entropy(a @ b.T / 0.1, torch.arange(len(a)))",
+    edit="scale-logits",
 )
 
 

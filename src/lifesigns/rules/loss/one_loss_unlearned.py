@@ -58,6 +58,7 @@ def _finding(stream: Stream, terms: Sequence[Term], symptom: str) -> Finding:
             Remedy(
                 "Bring the terms to one scale: divide each by what a constant prediction reaches.",
                 "loss = first / first_constant + second / second_constant",
+                edit="weigh-terms",
             ),
             Remedy(
                 "Train the term alone, to see whether it can be learned at all.",

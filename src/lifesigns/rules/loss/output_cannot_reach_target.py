@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -12,15 +13,16 @@ from numpy.typing import ArrayLike
 
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.course import REGRESSIONS
-from lifesigns.evidence.misfit import POOR, misfit, reached
+from lifesigns.evidence.misfit import POOR, lowest, misfit, reached
+from lifesigns.evidence.mute import MATTERS, mute
 from lifesigns.evidence.output import (
     SHAPING,
     activation_before_logits,
     compared_activation,
     compared_softmax,
 )
-from lifesigns.evidence.thresholds import ENOUGH_STEPS, HALF, HALF_PRECISION
-from lifesigns.functions import ACTIVATIONS, lowest_cross_entropy
+from lifesigns.evidence.thresholds import ENOUGH_STEPS, HALF, HALF_PRECISION, SURE_SAMPLES
+from lifesigns.functions import ACTIVATIONS
 from lifesigns.records import Finding, LossReading, Quantity, Remedy, Severity, SiteReading, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
@@ -180,11 +182,13 @@ def _bounded_logits(stream: Stream, loss: LossReading) -> Finding | None:
     if site is None or "cross_entropy" not in loss.kind or loss.target is None:
         return None
     low, high = ACTIVATIONS[site.operation].range(site.details)
-    floor = _lowest(loss, low, high, site.units)
+    floor = lowest(loss, low, high, site.units)
     if low != 0 and not floor > FLOOR * stream.course.baseline:
         return None
+    unsaid = mute(stream.snapshots, site.name) if low == 0 else None
+    fits = stream.course.gain > HALF and not (unsaid and unsaid.matters)
     return RULE.finding(
-        Severity.NOTE if stream.course.gain > HALF else Severity.WARNING,
+        Severity.NOTE if fits else Severity.WARNING,
         f"{site.name} limits the outputs to {_interval(low, high)}, the loss expects logits",
         site=site.name,
         step=stream.first.step,
@@ -193,6 +197,7 @@ def _bounded_logits(stream: Stream, loss: LossReading) -> Finding | None:
             if floor > 0
             else "outputs cannot be negative, and have no gradient where they are 0"
         )
+        + str(unsaid or "")
         + reached(stream.course),
         expected="logits: the output of the last layer without an activation",
         certainty="proved on the graph",
@@ -208,13 +213,6 @@ def _bounded_logits(stream: Stream, loss: LossReading) -> Finding | None:
         ),
         evidence={"low": low, "high": high, "lowest_loss": floor},
     )
-
-
-def _lowest(loss: LossReading, low: float, high: float, units: int) -> float:
-    """The loss of a perfect answer within these outputs; 0 for unlimited ones."""
-    if loss.operation.endswith("with_logits"):
-        return 0.5 * (math.log1p(math.exp(-high)) + math.log1p(math.exp(low)))
-    return lowest_cross_entropy(max(units, 2), high - low)
 
 
 def _interval(low: float, high: float) -> str:
@@ -254,6 +252,13 @@ def _classified(*operations: str, losses: Sequence[float] = (1.0,) * 60) -> Trac
     return _example(reads, _CLASSES, classes=10, kind="cross_entropy", outputs=_LOGS, losses=losses)
 
 
+def _naming(number: int) -> Trace:
+    """A rectified output that learned, whose first `number` units of ten are positive at times."""
+    known = _classified("relu", losses=_LEARNED)
+    read = (SiteReading(1, example.sums(np.tile(np.eye(10) * (np.arange(10) < number), (3, 1)))),)
+    return replace(known, snapshots=tuple(replace(s, sites=read) for s in known.snapshots))
+
+
 _WIDE = (-2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
 _CLASSES = tuple(range(10)) * 3
 _LOGS = (-2.3, -0.1)
@@ -281,7 +286,8 @@ far above 0.
 """,
     ignore="""
 A ReLU in front of logits or a few targets beyond the range often cost little: as long as the
-network gets more than half of the way from a constant prediction to a perfect one, it is a note.
+network gets more than half of the way from a constant prediction to a perfect one, it is a note,
+unless units behind a ReLU are 0 for all samples of the later half while their classes occur.
 """,
     references=(
         "Goodfellow, Bengio & Courville 2016, Deep Learning, section 6.2.2: output units",
@@ -296,6 +302,8 @@ network gets more than half of the way from a constant prediction to a perfect o
         "steps": ENOUGH_STEPS,
         "total": TOTAL,
         "floor": FLOOR,
+        "mute": MATTERS,
+        "samples": SURE_SAMPLES,
     },
     explains=(
         "squared-error-on-saturated-output",
@@ -362,8 +370,12 @@ network gets more than half of the way from a constant prediction to a perfect o
             None,
         ),
         Case(
-            "targets within range", lambda: _example(("sigmoid", "mse_loss"), [0.0, 0.5, 1]), None
+            "ReLU before the softmax, learned but for a class that it never names",
+            lambda: _naming(9),
+            Severity.WARNING,
         ),
+        Case("near miss: the same, each class is named at times", lambda: _naming(10), None),
+        Case("in range", lambda: _example(("sigmoid", "mse_loss"), [0.0, 0.5, 1]), None),
         Case(
             "a scaled sigmoid",
             lambda: _example(("sigmoid", "linear", "mse_loss"), _WIDE, outputs=(-2, 3)),

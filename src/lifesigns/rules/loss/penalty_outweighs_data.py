@@ -69,6 +69,7 @@ def _finding(stream: Stream, known: Sequence[Snapshot], severity: Severity) -> F
             Remedy(
                 "Count both per sample: sum the data term over the elements, as the penalty is.",
                 'fit = F.mse_loss(output, x, reduction="sum") / len(x)\nloss = fit + kl',
+                edit="weigh-terms",
             ),
             Remedy(
                 "Or let the penalty's weight grow from 0 once the data term has fallen.",

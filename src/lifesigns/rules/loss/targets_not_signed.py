@@ -64,7 +64,7 @@ def _finding(stream: Stream, last: LossReading) -> Finding:
     )
 
 
-_SIGNS = Remedy("Turn 0 and 1 into -1 and 1.", "target = 2 * target - 1")
+_SIGNS = Remedy("Turn 0 and 1 into -1 and 1.", "target = 2 * target - 1", edit="sign-targets")
 
 
 # --- cases ----------------------------------------------------------------------------------------

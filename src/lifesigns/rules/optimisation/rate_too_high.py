@@ -68,7 +68,7 @@ def _finding(stream: Stream) -> Finding:
         measured=f"largest update over weights {ratio:.2g}; highest loss "
         f"{float(course.curve.max()):.3g}; {course}",
         expected="updates of about 1e-3 of the weights, and a loss that stays below its start",
-        certainty="updates exact on recorded steps; the rise is one of running medians",
+        certainty="the updates: exact, on recorded steps; the rise: by running medians of the loss",
         causes=("lr_too_high", "exploding"),
         remedies=(
             Remedy(

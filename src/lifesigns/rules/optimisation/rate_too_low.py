@@ -18,6 +18,7 @@ from lifesigns.evidence.thresholds import (
     NOTHING,
     PATIENCE,
     SURE,
+    USUAL_UPDATE,
 )
 from lifesigns.records import Finding, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
@@ -59,7 +60,8 @@ def _is_slow(stream: Stream) -> bool:
     if way < LITTLE_TRAVEL:
         return True
     patient = course.steps >= PATIENCE and way < CREEPING_WAY
-    return patient and course.creeps and stream.bends
+    creeping = patient and course.creeps and stream.bends
+    return creeping or suspects.creeps_in_small_steps(stream)
 
 
 def _improves_enough(stream: Stream) -> bool:
@@ -83,7 +85,9 @@ def _finding(stream: Stream) -> Finding:
     steps = counted(course.cycles or course.steps, "step")
     return RULE.finding(
         Severity.WARNING if still and course.steps >= ENOUGH_STEPS else Severity.NOTE,
-        f"the weights hardly move: {way:.2g} of their size in {steps}",
+        f"the weights hardly move: {way:.2g} of their size in {steps}"
+        if way < CREEPING_WAY
+        else f"steps of at most {ratio:.1g} of the weights, and the loss only creeps in {steps}",
         step=stream.first.step,
         measured=f"largest update over weights {ratio:.2g}, all updates together {way:.2g}; "
         + ("the loss falls steadily; " if falling else "")
@@ -125,6 +129,8 @@ def _only_the_last_layer(known: Trace) -> Trace:
 
 
 _CREEPING = list(np.linspace(1.20, 1.19, 300))
+_SLOW = list(np.linspace(1.002, 1.001, 3000))
+_RESTING = list(1.001 + 0.001 * np.exp(-np.arange(3000) / 600))
 _NOISY = list(_CREEPING + 0.1 * np.random.default_rng(0).standard_normal(300))
 
 RULE = Rule(
@@ -142,7 +148,8 @@ small steps. The rate itself is not judged, only how far it carries the weights.
     evidence="""
 The sum of update over weight over all steps, interpolated between the recorded ones: an upper bound
 of the way. None of some 240 programs that learned from random weights went less than a fifth of
-their size.
+their size. A longer way counts where no update reached a thousandth of the weights, and the loss
+falls at an even pace, after all that time at the level of a constant prediction.
 """,
     ignore="""
 A pretrained network, or one with a good start, learns while its weights hardly move: it is silent
@@ -165,6 +172,7 @@ faded, units are silent or the input is raw, those are the cause and this rule s
         "crawl": CRAWL,
         "creeping_way": CREEPING_WAY,
         "start": START,
+        "usual": USUAL_UPDATE,
         "gain": NOTHING,
         "fall": FALLING,
     },
@@ -190,6 +198,13 @@ faded, units are silent or the input is raw, those are the cause and this rule s
             lambda: _example(_CREEPING, update=1e-3),
             Severity.WARNING,
         ),
+        Case(
+            "creeping at an even pace for a long way of small steps",
+            lambda: _example(_SLOW, update=5e-4),
+            Severity.WARNING,
+        ),
+        Case("near miss: the same, coming to rest", lambda: _example(_RESTING, update=5e-4), None),
+        Case("near miss: the same in usual steps", lambda: _example(_SLOW, update=2e-3), None),
         Case(
             "near miss: the same way on a noisy loss", lambda: _example(_NOISY, update=1e-3), None
         ),

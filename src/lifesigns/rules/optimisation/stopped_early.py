@@ -15,6 +15,7 @@ from lifesigns.evidence.thresholds import (
     FALLING,
     JUDGED,
     LARGE_UPDATE,
+    LEARNED,
     NOTHING,
     PATIENCE,
     RANKS,
@@ -57,13 +58,19 @@ def check(stream: Stream) -> Iterable[Finding]:
         yield _finding(stream, _alarms(stream) or (begun and _is_complete(stream)))
     elif begun:
         yield _finding(stream, _is_complete(stream))
-    elif course.steps < PATIENCE and course.creeps and _moves(stream):
+    elif course.steps < PATIENCE and course.creeps and _moves(stream) and not _is_held_up(stream):
         alarming = stream.bends and course.steps >= SURE_STEPS
         yield _finding(stream, alarming)
 
 
+def _is_held_up(stream: Stream) -> bool:
+    """Whether something else keeps it from learning, for which more steps would be no remedy."""
+    return bool(suspects.evident(stream, OTHERS))
+
+
 def _falls_fast(course: Course) -> bool:
-    return course.fall > FALLING and _pace(course) > PACE
+    """By a share of what is left and, where little is, of all there was to learn."""
+    return course.fall > FALLING and _pace(course) > PACE and _gained(course) > LEARNED
 
 
 def _alarms(stream: Stream) -> bool:
@@ -82,7 +89,7 @@ def _hardly_begun(stream: Stream) -> bool:
     few = HANDFUL < course.steps < ENOUGH_STEPS and course.ends_finite
     healthy = stream.largest_update < LARGE_UPDATE and not course.rose(RISE)
     nothing = course.gain < NOTHING and not course.correlation > RANKS
-    return few and healthy and nothing and not suspects.evident(stream, OTHERS)
+    return few and healthy and nothing and not _is_held_up(stream)
 
 
 def _is_complete(stream: Stream) -> bool:
@@ -103,12 +110,24 @@ def _repeats_its_batch(stream: Stream) -> bool:
 
 def _pace(course: Course) -> float:
     """Share of the level that the last fifth of the run took off; 0 of a loss that crosses 0."""
+    before, last = _last_levels(course)
+    return (before - last) / abs(before) if before else 0.0
+
+
+def _gained(course: Course) -> float:
+    """The same as a share of a constant prediction's loss; of the start where that is unknown."""
+    before, last = _last_levels(course)
+    whole = course.baseline if course.baseline > 0 else abs(course.start)
+    return (before - last) / whole if whole > 0 else 0.0
+
+
+def _last_levels(course: Course) -> tuple[float, float]:
+    """The means of the last two fifths; 0 of a loss that crosses 0, or is too short for them."""
     fifth = max(5, course.steps // 5)
     before, last = course.curve[-2 * fifth : -fifth], course.curve[-fifth:]
     if not len(before) or course.crosses_zero:
-        return 0.0
-    level = abs(float(before.mean()))
-    return (float(before.mean()) - float(last.mean())) / level if level > 0 else 0.0
+        return 0.0, 0.0
+    return float(before.mean()), float(last.mean())
 
 
 def _finding(stream: Stream, alarming: bool) -> Finding:
@@ -157,6 +176,19 @@ def _ended(losses: Sequence[float], *, update: float = 1e-2) -> Trace:
     return replace(trace, info=RunInfo(outcome="finished"))
 
 
+def _faded(losses: Sequence[float]) -> Trace:
+    """As `_example`, of a network of three layers whose first one gets next to no gradient."""
+    graph = example.chain("linear", "relu", "linear", "relu", "linear/1", "mse_loss", batch=32)
+    known = example.weights(graph, weight_rms=0.5, update_rms=5e-3)
+    read = tuple(example.with_gradients(known, (1e-6, 1e-3, 1.0)))
+    trace = _example(losses, correlation=0)
+    shots = (
+        replace(s, graph=graph, parameters=read, loss=s.loss and replace(s.loss, site=5))
+        for s in trace.snapshots
+    )
+    return replace(trace, snapshots=tuple(shots))
+
+
 def _tried(losses: Sequence[float]) -> Trace:
     """The same on other targets in each step."""
     trace = example.regression(
@@ -189,15 +221,17 @@ A run whose last steps still took a good part off the loss, or one of a few step
 worth knowing in any run, and the reason of a weak fit in a short one.
 """,
     evidence="""
-The slope over the last two fifths of the run in standard errors of its noise, and the share of the
-level that the last fifth took off. It alarms only if the fit is no better than a constant, the
-updates are of a healthy size, and outputs and targets already go together or the loss falls without
-a break. A run of a few dozen steps shows no trend: it alarms once it has finished, if nothing was
+The slope over the last two fifths of the run in standard errors of its noise, and what the last
+fifth took off: a share of the level, and of what a constant prediction reaches. It alarms only if
+the fit is no better than a constant, the updates are of a healthy size, no layer is silent or flat
+and no gradient has faded, and outputs and targets already go together or the loss falls without a
+break. A run of a few dozen steps shows no trend: it alarms once it has finished, if nothing was
 learned and nothing else is in evidence. Fewer than ten steps may be a trial of the program: they
 alarm only if each of them saw the same targets, as where one batch holds all data.
 """,
     ignore="""
-As long as the fit is good it is a note: nobody has to train to the end. Where the weights hardly
+As long as the fit is good it is a note: nobody has to train to the end. Most losses fall as long as
+they are trained: a tenth of the little that is left is not mentioned. Where the weights hardly
 move, rate-too-low comes first, for more steps of that size would not be enough.
 """,
     references=(
@@ -218,6 +252,7 @@ move, rate-too-low comes first, for more steps of that size would not be enough.
         "long": PATIENCE,
         "fall": FALLING,
         "pace": PACE,
+        "gained": LEARNED,
         "gain": NOTHING,
         "update": USUAL_UPDATE,
         "small": SMALL_UPDATE,
@@ -242,6 +277,7 @@ move, rate-too-low comes first, for more steps of that size would not be enough.
         Case("near miss: falling, but good already", lambda: _example(_LEARNT), None),
         Case("near miss: outputs say nothing yet", lambda: _example(_ABOVE, correlation=0), None),
         Case("near miss: it ran away, and falls again", lambda: _example(_RETURNING), None),
+        Case("near miss: its gradient has faded", lambda: _faded(_CREEPING), None),
         Case("near miss: tiny updates", lambda: _example(_ABOVE, update=1e-5), None),
         Case("levelled off", lambda: _example(_ABOVE + [1.5] * 60), None),
         Case("readings missing: no loss", lambda: example.unread(_example(_ABOVE)), None),

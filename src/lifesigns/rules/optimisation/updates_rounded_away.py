@@ -70,6 +70,7 @@ def _finding(stream: Stream, shares: dict[int, float], step: int) -> Finding:
                 "Keep the weights in float32 and compute in half precision only.",
                 "model = model.float()\nwith torch.autocast('cuda', dtype=torch.bfloat16):\n"
                 "    loss = loss_function(model(x), y)",
+                edit="keep-precision",
             ),
             Remedy(
                 "Or hand the optimizer float32 copies, and copy them back after each step.",

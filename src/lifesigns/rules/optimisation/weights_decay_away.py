@@ -41,6 +41,7 @@ def _finding(stream: Stream, severity: Severity, decaying: Sequence[Shrinkage]) 
             Remedy(
                 "Lower the weight decay, or the factor of an L2 penalty: 1e-4 to 1e-2 is usual.",
                 "optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01)",
+                edit="lower-decay",
             ),
             Remedy(
                 "See whether it learns without any.",

@@ -6,7 +6,7 @@ export const CHINESE = {
   "{} layers were watched at {} recorded steps: no layer is dead, saturated or cut off as far as these steps show.":
     "共观察 {} 层、{} 个记录步：就这些步来看，没有任何一层死亡、饱和或失去梯度。",
   "Some numbers of the table lie outside what is expected; where a network learns all the same, that is no finding.":
-    "表中有些数超出了应有的范围；如果网络照样在学，这就不算发现。",
+    "表中有些数超出了应有的范围；如果网络照样在学，这就不算问题。",
   "{} sites, from the input to the loss": "{} 个位置，从输入到损失",
   "{} to {}": "{} 到 {}",
   "{} units": "{} 个单元",
@@ -45,7 +45,7 @@ export const CHINESE = {
   "Failures of the recorder: {}": "记录器自身的故障：{}",
   "far too large": "远超预期",
   "far too small": "远低于预期",
-  Findings: "发现",
+  Findings: "诊断",
   finished: "已完成",
   "from {} to {}, lowest {}": "从 {} 到 {}，最低 {}",
   Gradient: "梯度",
@@ -83,6 +83,8 @@ export const CHINESE = {
   "Product of σ′ down the network": "σ′ 沿网络的连乘积",
   Recorded: "记录步数",
   "recorded steps": "记录的步",
+  "evaluation ({})": "评估（{} 次）",
+  "The network was put in evaluation mode after these steps: model.eval().": "网络在这些步之后进入评估模式：model.eval()。",
   "Root mean square of the activation.": "激活值的均方根。",
   "Root mean square of the weight's gradient; judged relative to the last layer's.":
     "权重梯度的均方根；以最后一层为基准来判断。",

@@ -78,6 +78,13 @@ function known(choose) {
   return (a, b) => (Number.isNaN(a) ? b : Number.isNaN(b) ? a : choose(a, b));
 }
 
+/** How far the run is, with the evaluations that began since. */
+export function withStatus(page, run) {
+  const latest = page.evaluated.at(-1) ?? -1;
+  const news = run.evaluated.filter((step) => step > latest);
+  return { ...page, run, evaluated: news.length ? longer(page.evaluated, ...news) : page.evaluated };
+}
+
 /** The report anew, and where its findings stand. */
 export function withJudgement(page, { report, words, titles, layers, sites }) {
   const placed = (items, places) => items.map((item, i) => ({ ...item, findings: places[i] ?? [] }));

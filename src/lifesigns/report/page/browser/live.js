@@ -1,6 +1,6 @@
 // The page of a run that is going on begins here: it fetches the document, and is told what is new.
 
-import { withJudgement, withLosses, withMaps, withSnapshot } from "./growing.js";
+import { withJudgement, withLosses, withMaps, withSnapshot, withStatus } from "./growing.js";
 import { html, render } from "./libraries.js";
 import { SENTENCES } from "./live_words.js";
 import { mount } from "./mount.js";
@@ -80,7 +80,7 @@ const TAKE = {
   snapshot: (data) => (data.layout === page.layout && page.recorded.steps.length < MOST_COLUMNS ? withSnapshot(page, data) : null),
   losses: (data) => withLosses(page, data),
   report: (data) => (data.layers.length === page.layers.length ? withJudgement(page, data) : null),
-  status: (data) => ({ ...page, run: data }),
+  status: (data) => withStatus(page, data),
   reload: () => null,
 };
 

@@ -48,6 +48,7 @@ export function Loss({ page }) {
         ${page.losses.some(isMerged) && html`<span><i class="key band"></i>${say("lowest to highest of merged steps")}</span>`}
         ${page.losses.some((loss) => loss.baseline !== null) && html`<span><i class="key dashed"></i>${say("best constant prediction")}</span>`}
         ${page.losses.some(isBroken) && html`<span><i class="key broken"></i>${say("not finite")}</span>`}
+        ${page.evaluated.length > 0 && html`<span title=${say("The network was put in evaluation mode after these steps: model.eval().")}><i class="key evaluated"></i>${say("evaluation ({})", whole(page.evaluated.length))}</span>`}
         <span><i class="key ticks"></i>${say("recorded steps")}</span>
         <span><i class="key now"></i>${say("step shown below")}</span>
       </p>
@@ -136,6 +137,7 @@ function decorate(u, page) {
   ctx.clip();
   ctx.lineWidth = ratio;
   ctx.setLineDash([]);
+  evaluations(u, page, upright);
   ctx.strokeStyle = colour("soft");
   const bottom = bbox.top + bbox.height;
   const isDense = 3 * page.recorded.steps.length > u.width;
@@ -160,6 +162,17 @@ function decorate(u, page) {
     ctx.stroke();
   }
   ctx.restore();
+}
+
+/** Lines where the network was put in evaluation mode; short ones where they would hide the loss. */
+function evaluations(u, page, upright) {
+  const { ctx, bbox } = u;
+  const isDense = 12 * page.evaluated.length > u.width;
+  const [from, to] = isDense ? [0.9, 1] : [0, 1];
+  ctx.strokeStyle = colour("evaluated");
+  for (const step of page.evaluated) {
+    upright(step, bbox.top + (1 - to) * bbox.height, bbox.top + (1 - from) * bbox.height);
+  }
 }
 
 function pick(u, page) {

@@ -9,8 +9,9 @@ const CLEARLY = 0.8; // of the farthest
  * parameters, which no chart shows.
  */
 export async function readPage(document) {
-  const [losses, ladder, steps, streams, merged] = await Promise.all([
+  const [losses, evaluated, ladder, steps, streams, merged] = await Promise.all([
     Promise.all(document.losses.map((loss) => unpackFields(loss, unpack))),
+    unpack(document.evaluated),
     unpackFields(document.ladder, unpackMatrix),
     unpack(document.recorded.steps),
     unpack(document.recorded.streams),
@@ -20,6 +21,7 @@ export async function readPage(document) {
     ...document,
     findings: document.report.findings,
     losses,
+    evaluated,
     ladder,
     recorded: { steps, streams, merged },
   };
