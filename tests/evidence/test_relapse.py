@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lifesigns.evidence.courses import course_of
 from lifesigns.evidence.relapse import relapses
 from lifesigns.records import RunInfo
 from lifesigns.report.verdict import verdict
@@ -12,6 +13,7 @@ from lifesigns.rules import testing as example
 
 NOISE = 0.02 * np.random.default_rng(0).standard_normal(400)
 FALL = np.linspace(1.2, 0.6, 200)
+LEVEL = 0.97 + NOISE
 LOST = np.r_[FALL, np.full(200, 0.93)]
 
 
@@ -37,6 +39,12 @@ def test_most_of_the_gain_given_back_for_good_is_a_relapse():
 )
 def test_what_only_looks_alike_is_none(losses):
     assert not relapses(losses, 1.0)
+
+
+def test_what_was_recorded_before_a_relapse_does_not_excuse_it():
+    found = [course_of(example.regression(x, update=1e-2, correlation=0.9)) for x in (LOST, LEVEL)]
+
+    assert [course.hardly_learned for course in found] == [True, False]
 
 
 def test_a_relapse_is_not_called_learning():

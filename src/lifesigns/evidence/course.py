@@ -229,7 +229,8 @@ class Course:
         says_little = self.opposed or self.crosses_zero or self.targets_move
         if self.steps < PATIENCE or not self.ends_finite or says_little:
             return False
-        open_still = self.arrives or self._settled or self.correlates(RELATED)
+        related = self.correlates(RELATED) and not self.relapsed  # recorded before, more often
+        open_still = self.arrives or self._settled or related
         return not (self.learned or self.rose(ROSE) or open_still)
 
     @property

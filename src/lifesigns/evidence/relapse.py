@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from lifesigns.evidence.blocks import standard_error
 from lifesigns.evidence.thresholds import Threshold
 from lifesigns.records import Floats
 
@@ -46,5 +47,5 @@ def relapses(curve: Floats, level: float) -> bool:
 
 
 def _error(part: Floats) -> float:
-    """Standard error of the mean."""
-    return float(part.std(ddof=1)) / math.sqrt(len(part))
+    """Standard error of the mean; that of its blocks where neighbours resemble each other."""
+    return float(np.nanmax([part.std(ddof=1) / math.sqrt(len(part)), standard_error(part)]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -65,8 +66,12 @@ def _finding(stream: Stream, recent: list[Snapshot]) -> Finding:
 
 
 def _creeps(course: Course) -> bool:
-    """Falls without a break, and is still no better than a constant prediction after many steps."""
-    return course.steps >= SURE_STEPS and course.creeps and not course.opposed
+    """Hardly better than a constant prediction after many steps, and not about to be.
+
+    A fall without a break promises nothing where it is still no better at all.
+    """
+    asked = course.steps >= SURE_STEPS and math.isfinite(course.gain) and not course.opposed
+    return asked and not course.learned and (course.creeps or not course.arrives)
 
 
 def _is_lost(stream: Stream) -> bool:
@@ -126,6 +131,7 @@ def _opposed(per_layer: float) -> Trace:
 
 
 _CREEPING = list(np.linspace(1.02, 1.005, 150))
+_SLOWING = list(0.97 + 0.05 * np.exp(-np.arange(150) / 40))
 _LEAVING = list(np.linspace(1.01, 0.9, 150))
 
 RULE = Rule(
@@ -170,7 +176,8 @@ prediction and no longer falls, or only creeps.
         Case("four-fold per layer, loss flat", lambda: _example(4, FLAT), Severity.WARNING),
         Case("four-fold by the slopes", lambda: _example(4, FLAT, slope=0.2), Severity.WARNING),
         Case("four-fold, the loss creeps", lambda: _at(4, _CREEPING), Severity.WARNING),
-        Case("near miss: the same in a short run", lambda: _at(4, _CREEPING[:80]), None),
+        Case("four-fold, hardly learns", lambda: _at(4, _SLOWING), Severity.WARNING),
+        Case("near miss: the same in a short run", lambda: _at(4, _SLOWING[:80]), None),
         Case("near miss: the same, and it gets somewhere", lambda: _at(4, _LEAVING), None),
         Case("nothing arrives, between opponents", lambda: _opposed(12), Severity.WARNING),
         Case("near miss: a little arrives, between opponents", lambda: _opposed(4), None),
