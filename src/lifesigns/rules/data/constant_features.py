@@ -23,9 +23,7 @@ from lifesigns.records import (
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
-UNSEEN = Threshold(
-    0.1, "share of the samples that may still differ where all are called alike", "convention"
-)
+UNSEEN = Threshold(0.1, "share of samples that may still differ if all are alike", "convention")
 SPREAD = Threshold(0, "range of a feature over all recorded batches", "exact")
 
 
@@ -149,16 +147,8 @@ finite.
     cases=(
         Case("a NaN in the input", lambda: _example([[1, 2], [3, float("nan")]]), Severity.ERROR),
         Case("all samples alike", lambda: _example([[1, 2]] * 32), Severity.ERROR),
-        Case(
-            "64 samples alike, in 2 of 1500 steps",
-            lambda: _example([[1, 2]] * 32, 1500),
-            Severity.ERROR,
-        ),
-        Case(
-            "near miss: one sample a step, in 2 of 1500 steps",
-            lambda: _example([[0.0]], 1500),
-            None,
-        ),
+        Case("alike in 2 of 1500 steps", lambda: _example([[1]] * 32, 1500), Severity.ERROR),
+        Case("near miss: one sample a step", lambda: _example([[0.0]], 1500), None),
         Case("near miss: one constant feature", lambda: _example([[1, 2], [1, 3]]), None),
         Case("features that vary", lambda: _example([[1, 2], [2, 3]]), None),
         Case("readings missing: no batch", lambda: example.unread(_example([[1, 2]] * 2)), None),
