@@ -84,7 +84,7 @@ export const CHINESE = {
   Recorded: "记录步数",
   "recorded steps": "记录的步",
   "evaluation ({})": "评估（{} 次）",
-  "The network was put in evaluation mode after these steps: model.eval().": "网络在这些步之后进入评估模式：model.eval()。",
+  "The network was put in evaluation mode after these steps.": "网络在这些步之后进入评估模式。",
   "Root mean square of the activation.": "激活值的均方根。",
   "Root mean square of the weight's gradient; judged relative to the last layer's.":
     "权重梯度的均方根；以最后一层为基准来判断。",

@@ -48,7 +48,7 @@ export function Loss({ page }) {
         ${page.losses.some(isMerged) && html`<span><i class="key band"></i>${say("lowest to highest of merged steps")}</span>`}
         ${page.losses.some((loss) => loss.baseline !== null) && html`<span><i class="key dashed"></i>${say("best constant prediction")}</span>`}
         ${page.losses.some(isBroken) && html`<span><i class="key broken"></i>${say("not finite")}</span>`}
-        ${page.evaluated.length > 0 && html`<span title=${say("The network was put in evaluation mode after these steps: model.eval().")}><i class="key evaluated"></i>${say("evaluation ({})", whole(page.evaluated.length))}</span>`}
+        ${page.evaluated.length > 0 && html`<span title=${say("The network was put in evaluation mode after these steps.")}><i class="key evaluated"></i>${say("evaluation ({})", whole(page.evaluated.length))}</span>`}
         <span><i class="key ticks"></i>${say("recorded steps")}</span>
         <span><i class="key now"></i>${say("step shown below")}</span>
       </p>
