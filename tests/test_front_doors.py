@@ -278,7 +278,7 @@ def test_a_file_is_checked_by_its_factory(tmp_path, capsys):
     ("target", "message"),
     [
         ("made.py", "FILE:FACTORY"),
-        ("nowhere.py:make", "no such file"),
+        ("nowhere.py:make", "nowhere.py does not exist"),
         ("{file}:missing", "has no function missing"),
         ("{file}:number", "expected \\(model, batch, loss_fn\\)"),
     ],
