@@ -61,8 +61,6 @@ spec.loader.exec_module(module)
 module.{function}()
 """
 """A script that calls a function of another one."""
-REPORT = "\nlifesigns "
-"""The report of `lifesigns run` begins so, below what the script has printed."""
 IN_AN_ARM = "LIFESIGNS_ARM"
 """Environment variable: this process is an arm."""
 

@@ -111,7 +111,7 @@ class Recorder:
 
     def _evaluates(self, module: nn.Module) -> None:
         """A module was put in evaluation mode."""
-        self._parts.guard(lambda: self._note_evaluation(module))
+        self._parts.guard(self._note_evaluation, module)
 
     def _note_evaluation(self, module: nn.Module) -> None:
         if self._parts.thread.is_here and self._parts.roots.are_in(module):

@@ -9,13 +9,12 @@ identity: an address may be that of a new tensor.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
-
-from torch import Tensor
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 from lifesigns.record.graph.cut_state import given_without_graph
 from lifesigns.record.graph.module_calls import Call, Forward
-from lifesigns.record.graph.same_memory import places_of
+from lifesigns.record.graph.same_memory import Storage, places_of
 from lifesigns.record.graph.walk import Walk
 from lifesigns.records import Kind, Site
 
@@ -34,45 +33,37 @@ def unreached_calls(
         nodes: Index of the node of each site.
         forward: The module calls of the step; empty if it was not armed.
     """
-    if not any(call.is_again for call in forward.calls):
-        return {}
-    found = {}
-    for number, site in enumerate(sites):
-        if site.kind is not Kind.LINEAR or not site.parameters:
-            continue
-        state = given_without_graph(walked, nodes[number])
-        if state is not None and (count := _before(walked, nodes[number], state, forward)):
-            found[number] = count
+    found: dict[int, int] = {}
+    for *earlier, last in _reached_at_the_end_alone(walked, forward):
+        state = {memory for memory, _ in earlier[-1].returned}
+        for number, (site, node) in enumerate(zip(sites, nodes, strict=True)):
+            if not (site.kind is Kind.LINEAR and site.parameters):
+                continue
+            if last.start <= walked.numbers[node] < last.end and _reads(walked, node, state):
+                found.setdefault(number, len(earlier))
     return found
 
 
-def _before(walked: Walk, node: int, state: Tensor, forward: Forward) -> int:
-    """How many calls of a module this one goes on from, the last of them and alone reached."""
-    number = walked.numbers[node]
-    storage = {memory for memory, _ in places_of(state)}
+def _reads(walked: Walk, node: int, state: Set[Storage]) -> bool:
+    """Whether a linear map reads something without a graph that lies in these storages."""
+    given = given_without_graph(walked, node)
+    return given is not None and not state.isdisjoint(memory for memory, _ in places_of(given))
+
+
+def _reached_at_the_end_alone(walked: Walk, forward: Forward) -> Iterator[list[Call]]:
+    """The calls of each module, where no gradient reaches any but the last.
+
+    Those before the latest backward pass are not looked at.
+    """
+    calls_of: defaultdict[int, list[Call]] = defaultdict(list)
     for call in forward.calls:
-        if not (call.is_again and call.start <= number < call.end):
+        if forward.since < call.start < call.end:
+            calls_of[id(call.module())].append(call)
+    for calls in calls_of.values():
+        if len(calls) <= FEWEST_CALLS or any(_is_reached(walked, call) for call in calls[:-1]):
             continue
-        calls = _calls_of(call, forward)
-        if len(calls) <= FEWEST_CALLS or calls[-1] is not call:
-            continue
-        earlier = calls[:-1]
-        if (
-            storage.intersection(memory for memory, _ in earlier[-1].returned)
-            and _are_given_others(calls)
-            and not any(_is_reached(walked, other) for other in earlier)
-        ):
-            return len(earlier)
-    return 0
-
-
-def _calls_of(call: Call, forward: Forward) -> list[Call]:
-    """Calls of the same module with gradients, since the last backward pass."""
-    return [
-        other
-        for other in forward.calls
-        if other.module() is call.module() and forward.since < other.start < other.end
-    ]
+        if _are_given_others(calls):
+            yield calls
 
 
 def _are_given_others(calls: Sequence[Call]) -> bool:
