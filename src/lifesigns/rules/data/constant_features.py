@@ -23,7 +23,7 @@ from lifesigns.records import (
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
-UNSEEN = Threshold(0.1, "share of samples that may still differ if all are alike", "convention")
+UNSEEN = Threshold(0.5, "share of samples that may still differ if all are alike", "convention")
 SPREAD = Threshold(0, "range of a feature over all recorded batches", "exact")
 
 
