@@ -10,7 +10,7 @@ layout shows at some positions and not at others.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ from lifesigns.record.graph.operations import LINEAR_MAPS
 from lifesigns.record.graph.sent_back import gradient_at, hindrance, send_back
 from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk, saved, snake_case
+from lifesigns.record.measure.kept_apart import kept_apart
 from lifesigns.record.measure.laid_out import LAID_OUT, strangers_among
 from lifesigns.record.measure.looking_ahead import TOKENS, asked_of_positions, predicted_tokens
 from lifesigns.records import Kind, Mixing, Quantity
@@ -98,7 +99,8 @@ def read_mixing(walked: Walk, condensed: Condensed, inputs: Inputs) -> Answer | 
     Returns:
         An answer, or the reason why none could be had without the run noticing.
 
-    Cost: about one backward pass, and a reduction for each node.
+    Cost: about one backward pass, and a reduction for each node; next to nothing where the
+    operations themselves tell that they keep samples apart.
     """
     start = _prediction(walked, inputs)
     if start is None:
@@ -106,6 +108,11 @@ def read_mixing(walked: Walk, condensed: Condensed, inputs: Inputs) -> Answer | 
     axes, sequence = _sample_axes(walked, condensed, start, inputs), predicted_tokens(walked, start)
     if axes is None and sequence is None:
         return None
+    if axes is not None and sequence is None:
+        nodes = kept_apart(walked, condensed.weight_like, start, axes.samples)
+        if nodes is not None:
+            entered = _entered_by_blocks(walked, condensed, nodes, axes)
+            return Answer(_of_the_data(walked, axes, inputs, entered), True)
     if why := hindrance(walked):
         return why
     answer = Answer(Mixing(), False)
@@ -215,9 +222,7 @@ def _meeting(
         at_least = (axes.samples - 1) // 2  # those before it, or behind it in a reversed layer
         return Mixing(axes.samples - 1, at_least, site, (RUN_OVER,), axes.flat)
     if not spread:
-        strangers = strangers_among(_data_of_one(walked, rows), inputs.batch, axes.samples // 2)
-        between = (LAID_OUT,) if strangers else ()
-        return Mixing(axes.samples - 1, strangers, between=between, flat=axes.flat)
+        return _of_the_data(walked, axes, inputs, rows.entered)
     last = max(rows.nodes[k] for k in spread)
     apart = {n for n, others in zip(rows.nodes, rows.others, strict=True) if not others}
     return Mixing(
@@ -252,9 +257,29 @@ def _sent(walked: Walk, condensed: Condensed, start: int, dim: int, length: int)
     return Rows(nodes, own, others, all(counts[2]), entered)
 
 
-def _data_of_one(walked: Walk, rows: Rows) -> Iterator[tuple[Tensor, Tensor]]:
+def _entered_by_blocks(
+    walked: Walk, condensed: Condensed, nodes: Set[int], axes: Axes
+) -> dict[int, Tensor]:
+    """What `Rows.entered` is where each sample is one block of rows everywhere."""
+    entered = {}
+    for index in nodes & set(_entries(walked, condensed)):
+        used = torch.zeros(axes.samples, walked.shape(index)[0] // axes.samples, dtype=torch.bool)
+        used[axes.samples // 2] = True
+        entered[index] = used.flatten()
+    return entered
+
+
+def _of_the_data(walked: Walk, axes: Axes, inputs: Inputs, entered: Mapping[int, Tensor]) -> Mixing:
+    """The answer where no operation mixes samples: a view of the data may have."""
+    given = _data_of_one(walked, entered)
+    strangers = strangers_among(given, inputs.batch, axes.samples // 2)
+    between = (LAID_OUT,) if strangers else ()
+    return Mixing(axes.samples - 1, strangers, between=between, flat=axes.flat)
+
+
+def _data_of_one(walked: Walk, entered: Mapping[int, Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
     """What each first layer is given, and which rows of it the output of one sample depends on."""
-    for index, used in rows.entered.items():
+    for index, used in entered.items():
         name = DATA.get(walked.names[index])
         data = saved(walked.nodes[index], name) if name else None
         if data is not None and len(data) == len(used):
