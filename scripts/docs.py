@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import posixpath
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -42,8 +43,7 @@ from lifesigns.rules import built_in_rules
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = {Language.ENGLISH: "", Language.CHINESE: "zh/"}
-SWITCH = {Language.ENGLISH: "[中文](../zh/{path})", Language.CHINESE: "[English](../../{path})"}
-"""The link to a page in the other language."""
+OTHER = {Language.ENGLISH: Language.CHINESE, Language.CHINESE: Language.ENGLISH}
 TOURS = {
     "tour.md": ("A tour", "README.md", "Try it", "Five minutes"),
     "zh/tour.md": ("入门", "README.zh.md", "试一试", "五分钟上手"),
@@ -133,10 +133,10 @@ def pages() -> Mapping[str, str]:
     rules = [page for language in languages for page in _rules(language)]
     functions = [page for language in languages for page in _functions(language)]
     claims = [page for language in languages for page in _claims(language)]
-    remedies = ("remedies.md", remedies_page(all_manuals(), EDITS))
+    remedies = [_remedies(language) for language in languages]
     words = [(f"{FOLDERS[each]}glossary.md", glossary(each)) for each in languages]
     texts = ("zh/texts.md", pairs())
-    return tours | dict([*topics, *rules, *functions, *claims, remedies, *words, texts])
+    return tours | dict([*topics, *rules, *functions, *claims, *remedies, *words, texts])
 
 
 def tour(title: str, readme: str, *headings: str, depth: int) -> str:
@@ -160,7 +160,14 @@ def _rules(language: Language) -> Iterator[tuple[str, str]]:
 
 def _switched(page: str, language: Language, path: str) -> str:
     """The page with a link to the other language beneath its title."""
-    return page.replace("\n", f"\n\n{SWITCH[language].format(path=path)}\n", 1)
+    here, there = (f"{FOLDERS[each]}{path}" for each in (language, OTHER[language]))
+    address = posixpath.relpath(there, posixpath.dirname(here) or ".")
+    return page.replace("\n", f"\n\n[{OTHER[language].own_name}]({address})\n", 1)
+
+
+def _remedies(language: Language) -> tuple[str, str]:
+    page = remedies_page(all_manuals(), EDITS, language.value)
+    return f"{FOLDERS[language]}remedies.md", _switched(page, language, "remedies.md")
 
 
 # --- functions ------------------------------------------------------------------------------------

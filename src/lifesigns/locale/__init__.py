@@ -28,7 +28,7 @@ def translated(language: str, part: str, name: str) -> Mapping[str, Any] | None:
 
     Args:
         language: Code of the language, such as `zh`.
-        part: What kind of thing it is: `rules`, `topics` or `phrases`.
+        part: What kind of thing it is: `rules`, `remedies`, `claims`, `topics` or `phrases`.
         name: Its name.
 
     Example:

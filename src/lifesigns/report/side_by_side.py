@@ -39,7 +39,7 @@ def glossary(language: Language) -> str:
 def pairs() -> str:
     """All texts that are looked up by the English ones, and all manual pages."""
     parts = [PAIRS, ABOUT]
-    for folder in ("phrases", "claims", "rules"):
+    for folder in ("phrases", "claims", "remedies", "rules"):
         for path in sorted((FOLDER / "zh" / folder).glob("*.toml")):
             known = sentences_of("zh", (folder, path.stem))
             rows = [(a, b) for a, b in known.items() if isinstance(b, str)]
