@@ -224,7 +224,8 @@ CASES = [
     (rule, case)
     for rule in all_rules()
     for case in itertools.islice((c for c in rule.cases if c.fires is not None), 1)
-][::6]
+]
+CASES = CASES[::6] + [(rule, case) for rule, case in CASES if rule.name == "cosines-without-scale"]
 
 
 @pytest.mark.parametrize(("rule", "case"), CASES, ids=[rule.name for rule, _ in CASES])
@@ -244,6 +245,6 @@ def test_a_run_that_was_killed_is_judged_as_it_was_while_it_went_on(
 
     killed = read_run(writer.path)
 
-    assert len(killed.snapshots) <= keeping.LEAST + 2 * keeping.LEAST_LIGHT
+    assert len(killed.snapshots) <= keeping.LEAST + keeping.LEAST_LIGHT + 1
     assert [f.rule for f in judge(killed)] == [f.rule for f in judge(live)]
     writer.close()

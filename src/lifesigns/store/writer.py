@@ -49,6 +49,8 @@ NEVER = np.zeros(0, np.int64)
 BACKLOG = 256
 """How many rows may be put off before the writer gives up."""
 
+WASTE = PAGE // 2
+"""Bytes that a row wastes on average: it has pages of its own."""
 LEAST_PAGES, MOST_PAGES = 16, 2000
 """Of the log: when it has so many, it is written to the file, which waits for the disk."""
 
@@ -109,7 +111,7 @@ class RunWriter:
             self._sites = max(self._sites, len(snapshot.graph.sites))
             rows, graph = self._graph_rows(snapshot)
             head = (number, step, snapshot.stream, snapshot.reason)
-            size = len(body) + len(arrays)
+            size = len(body) + len(arrays) + WASTE
             self._shots[number] = ref(snapshot)
             rows += self._make_room(number, step, size, is_notable=snapshot.is_notable)
             self._limit_log(size)  # what has gone makes room for what comes
@@ -258,7 +260,7 @@ class RunWriter:
         except (sqlite3.Error, LookupError):  # its row waits for somebody who holds the file
             return [_delete(number)]
         folded = fold(light(shot))
-        self._keeping.lighten(one, folded.size, before)
+        self._keeping.lighten(one, folded.size + WASTE, before)
         return light_rows(number, folded)
 
     def _graph_rows(self, snapshot: Snapshot) -> tuple[list[Row], bytes]:
