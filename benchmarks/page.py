@@ -25,6 +25,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from numpy.typing import NDArray
 from rows import Rows, announce
 
 from lifesigns.live.followed_run import FollowedRun
@@ -37,6 +38,7 @@ from lifesigns.records import (
     SiteReading,
     Snapshot,
     Trace,
+    UnitSums,
 )
 from lifesigns.report import Report
 from lifesigns.report.page import PageBuilder
@@ -52,6 +54,8 @@ STORED = ((1_000, 100, 16), (1_000, 100, 64), (200, 300, 512))
 """Snapshots that were recorded, sites, units."""
 STEPS = 100_000
 """Of the training whose file is measured; it has a loss for each of them."""
+FLUSHES = 5
+"""Times that losses are written between two recorded steps: once a second."""
 PROGRAM = 0.15
 """Megabytes of a page that are no document."""
 
@@ -65,6 +69,7 @@ class Network:
         self.graph = example.chain(*operations, "mse_loss", units=units, batch=BATCH)
         values = self.random.standard_normal((BATCH, units))
         self.rectified, self.squashed = example.sums(np.maximum(values, 0)), example.sums(values)
+        self.noise = self.random.standard_normal(2**20).astype(np.float32).astype(float)
         self.weights = example.weights(self.graph, weight_rms=0.1, update_rms=1e-4)
 
     def snapshots(self, count: int) -> Iterator[Snapshot]:
@@ -91,10 +96,24 @@ class Network:
             active=self.random.binomial(BATCH, 0.5, units),
             saturated=self.random.binomial(BATCH, 0.05, units),
         )
-        passed = dataclasses.replace(
-            self.squashed, total_squared=self.squashed.total_squared * 0.5 * scale
+        return SiteReading(index, value, self.gradient(1.0), self.gradient(0.5 * scale))
+
+    def gradient(self, scale: float) -> UnitSums:
+        """One that is another for each unit, site and step."""
+        units = self.squashed.units
+        total, squares, low, high = (self.drawn(units) for _ in range(4))
+        return dataclasses.replace(
+            self.squashed,
+            total=total,
+            total_squared=BATCH * scale * (1 + 0.1 * squares),
+            minimum=low - 2,
+            maximum=high + 2,
         )
-        return SiteReading(index, value, self.squashed, passed)
+
+    def drawn(self, units: int) -> NDArray[np.float64]:
+        """Normal numbers, without drawing them anew."""
+        first = int(self.random.integers(len(self.noise) - units))
+        return self.noise[first : first + units]
 
     def weight(self, model: ParameterReading) -> ParameterReading:
         """A weight whose gradient and update vary at random."""
@@ -137,16 +156,19 @@ def stored(snapshots: int, sites: int, units: int) -> tuple[int, float, float, f
 
 
 def write(path: Path, snapshots: int, network: Network) -> float:
-    """A training of `STEPS` steps, of which these many were recorded; megabytes while it runs."""
+    """A training of `STEPS` steps, some of them recorded; the most megabytes while it runs."""
     values = network.random.lognormal(0, 0.1, STEPS).astype(np.float32).astype(float)
+    running = 0
     with RunWriter(path, RunInfo()) as writer:
         for snapshot in network.snapshots(snapshots):
-            writer.append(dataclasses.replace(snapshot, step=snapshot.step * STEPS // snapshots))
-        writer.losses(LossCurve(np.arange(STEPS), values, np.zeros(STEPS, np.int64)))
-        writer.progress(STEPS, Cost(), (), (), recorded=snapshots)
-        running = sum(file.stat().st_size for file in path.parent.iterdir()) / 1e6
+            first, last = (STEPS * n // snapshots for n in (snapshot.step, snapshot.step + 1))
+            writer.append(dataclasses.replace(snapshot, step=first))
+            for flushed in np.array_split(np.arange(first, last), FLUSHES):
+                writer.losses(LossCurve(flushed, values[flushed], np.zeros(len(flushed), np.int64)))
+            writer.progress(last, Cost(), (), (), recorded=snapshot.step + 1)
+            running = max(running, sum(file.stat().st_size for file in path.parent.iterdir()))
         writer.finish((), "finished", cost=Cost(), steps=STEPS)
-    return running
+    return running / 1e6
 
 
 def peak() -> float:

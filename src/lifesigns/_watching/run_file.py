@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from lifesigns._errors import LifesignsError
 from lifesigns.record import Recorder
 from lifesigns.records import RunInfo, Snapshot
+from lifesigns.records.kept import NOTABLE
 from lifesigns.report import Report
 
 FLUSH_SECONDS = 1.0
-"""How often the losses between two snapshots are written to the run file."""
+"""How often the losses between two snapshots are written to the run file; and, when it is full, how
+often snapshots are: others make room for each of them."""
 
 
 class RunFile:
@@ -28,18 +31,24 @@ class RunFile:
 
         self._writer = RunWriter(path, info)
         self._losses_written = 0
-        self._flushed = time.monotonic()
+        self._flushed = self._appended = time.monotonic()
+        self._step, self._notable = -1, 0
+        self._held: list[Snapshot] = []
+        """Those of the latest step, where they were not written yet."""
         self.failures: tuple[str, ...] = ()
         """What could not be written, for the coverage line."""
 
     def append(self, snapshot: Snapshot) -> None:
         """Writes a snapshot; the losses up to it follow with the cycle's end.
 
+        If the file is full it is written within a second, unless another one has come by then.
+
         Args:
             snapshot: One that is complete.
         """
-        self._try(lambda: self._writer.append(snapshot))
-        self._flushed = 0.0
+        self._held = [held for held in self._held if held.step == snapshot.step] + [snapshot]
+        if self._is_urgent(snapshot):
+            self._append_held()
 
     def flush(self, recorder: Recorder) -> None:
         """Writes the losses so far, at most once a second between snapshots.
@@ -50,6 +59,7 @@ class RunFile:
         now = time.monotonic()
         if now - self._flushed < FLUSH_SECONDS:
             return
+        self._append_held()
         self._flushed = now
         self._try(lambda: self._write_losses(recorder))
 
@@ -68,8 +78,22 @@ class RunFile:
                 report.findings, trace.info.outcome, cost=trace.cost, steps=trace.steps
             )
 
+        self._append_held()
         self._try(complete)
         self._try(self._writer.close)
+
+    def _is_urgent(self, snapshot: Snapshot) -> bool:
+        if snapshot.is_notable and self._notable < NOTABLE:
+            self._notable += 1
+            return True
+        is_due = time.monotonic() - self._appended >= FLUSH_SECONDS
+        return is_due or snapshot.step == self._step or not self._writer.is_full
+
+    def _append_held(self) -> None:
+        held, self._held = self._held, []
+        for snapshot in held:
+            self._step, self._appended, self._flushed = snapshot.step, time.monotonic(), 0.0
+            self._try(partial(self._writer.append, snapshot))
 
     def _write_losses(self, recorder: Recorder) -> None:
         trace = recorder.trace(self._losses_written)

@@ -42,11 +42,11 @@ class Kept(Generic[Item]):
     a multiple of a stride, which doubles whenever that leaves too many.
 
     Args:
-        room: For how many.
+        room: For how many; it may become another as the run goes on.
     """
 
     def __init__(self, room: Room) -> None:
-        self._room = room
+        self.room = room
         self._kept: list[tuple[int, int, Item]] = []
         self._notable: set[int] = set()
         self._bytes, self._stride, self._latest = 0, 1, -1
@@ -83,9 +83,17 @@ class Kept(Generic[Item]):
             self._notable.add(number)
         self._kept.append((number, size, item))
         self._bytes += size
-        if len(self._kept) > self._room.most or self._is_too_large:
+        if len(self._kept) > self.room.most or self._is_too_large:
             return self._thin()
         return ()
+
+    def turn_of(self, step: int) -> int:
+        """The number that a step has among those that were recorded, or will have if it is next.
+
+        Args:
+            step: That of the last one, or a later one.
+        """
+        return self.recorded - (step == self._latest)
 
     def join(self, step: int) -> None:
         """What was added of later steps belongs to `step`, too.
@@ -117,8 +125,8 @@ class Kept(Generic[Item]):
 
     @property
     def _is_too_large(self) -> bool:
-        least = max(2, self._room.least)
-        return self._bytes > self._room.most_bytes and len(self._kept) > least
+        least = max(2, self.room.least)
+        return self._bytes > self.room.most_bytes and len(self._kept) > least
 
     def _drop(self, number: int) -> list[Item]:
         gone = [one for one in self._kept if one[0] == number]

@@ -17,7 +17,7 @@ import numpy as np
 
 from lifesigns.records import Graph, LossReading, Snapshot, UnitSums, from_json
 from lifesigns.store.columns import RATIO, Column, deflated, inflated, narrow, rounded
-from lifesigns.store.packing import COLUMNS, SumsAside, SumsBack, compress, decompress
+from lifesigns.store.packing import COLUMNS, SumsAside, SumsBack, compress, decompress, single
 
 LEVEL = 6
 """Of zlib: nobody waits for the next training step."""
@@ -76,7 +76,7 @@ def fold(snapshot: Snapshot) -> Folded:
     other = dataclasses.replace(snapshot, graph=Graph(), sites=(), parameters=())
     rest = aside.holed(json.dumps(other, default=sums))
     columns = [rounded(np.array(aside.numbers, float)), narrow(np.array(aside.counts, np.int64))]
-    columns += [rounded(c) if c.dtype.kind == "f" else narrow(c) for c in sums.columns()]
+    columns += single(sums.columns())
     kinds = tuple(column.dtype.str for column in columns)
     head = _Head(kinds, len(aside.numbers), len(aside.counts), sums.units, rest)
     body = compress(json.dumps(dataclasses.asdict(head)))

@@ -14,9 +14,10 @@ from sqlite3 import Connection
 
 from lifesigns.records import Finding, Graph, LossCurve, Snapshot, Trace, from_json
 from lifesigns.store import reader
+from lifesigns.store.loss_rows import ENOUGH, joined
 from lifesigns.store.reader import (
     Graphs,
-    losses_of,
+    loss_rows_of,
     named,
     opened,
     rows_of,
@@ -28,6 +29,8 @@ from lifesigns.store.writing import is_abandoned
 MOST = 64
 """Snapshots that are read at once, and of large networks fewer (`reader.AT_ONCE`): the file is not
 held for longer, nor is more kept in memory."""
+MOST_ROWS = 2 * ENOUGH
+"""Rows of losses that are remembered: a row has the losses of at most `ENOUGH` others."""
 SETTLING = 2.0
 """Seconds in which a file may change again without its time of change showing it."""
 
@@ -61,6 +64,7 @@ class NewsReader:
         self._path = Path(path)
         self._graphs: dict[bytes, Graph] = {}
         self._number = self._losses = 0
+        self._counts = {0: 0}
         self._stamp: Stamp = ()
         self._looked = 0.0
 
@@ -103,23 +107,45 @@ class NewsReader:
         graphs = Graphs(connection, self._graphs)
         unread = snapshots_of(connection, graphs, f"number > {self._number}", MOST)
         snapshots = tuple(up_to(unread, reader.AT_ONCE))
+        losses, counts = self._new_losses(connection)
         bodies = rows_of(connection, "SELECT body FROM findings ORDER BY number")
         news = News(
             state,
             snapshots,
-            losses_of(connection, self._losses),
+            losses,
             tuple(from_json(Finding, json.loads(body)) for (body,) in bodies),
             latest=_last(connection, "snapshots"),
         )
         # Only now: what could not be read is read again.
-        self._losses = _last(connection, "losses")
+        self._note_losses(counts)
         self._number = snapshots[-1][0] if snapshots else self._number
         return news
 
+    def _new_losses(self, connection: Connection) -> tuple[LossCurve, dict[int, int]]:
+        """Losses that were not told, and how many there are up to each row.
 
-def _last(connection: Connection, table: str) -> int:
-    (number,) = connection.execute(f"SELECT max(number) FROM {table}").fetchone()
-    return number or 0
+        The row that was told last may have become part of a later one.
+        """
+        stays = _last(connection, "losses", self._losses)
+        count, told, parts, counts = self._counts[stays], self._counts[self._losses], [], {}
+        for number, part in loss_rows_of(connection, self._losses):
+            parts.append(part)
+            count = counts[number] = count + len(part.steps)
+        new = joined(parts)
+        first = told - self._counts[stays]
+        return LossCurve(new.steps[first:], new.values[first:], new.streams[first:]), counts
+
+    def _note_losses(self, counts: dict[int, int]) -> None:
+        self._counts.update(counts)
+        self._losses = max(counts, default=self._losses)
+        while len(self._counts) > MOST_ROWS:
+            del self._counts[next(iter(self._counts))]
+
+
+def _last(connection: Connection, table: str, most: int = 2**62) -> int:
+    """Number of the last row, or of the last up to a number."""
+    query = f"SELECT max(number) FROM {table} WHERE number <= {most}"
+    return connection.execute(query).fetchone()[0] or 0
 
 
 def _stamp(path: Path) -> Stamp:

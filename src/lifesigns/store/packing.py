@@ -3,8 +3,8 @@
 Writing happens while somebody trains, so it has to be quick, and nearly everything in a snapshot is
 unit sums. All sums of a snapshot are put one behind the other, field by field, and each field is
 stored in the smallest type that holds its values exactly: sums that were float32 on the device stay
-float32 in the file, counts take one or two bytes. Compressing these columns as well would save
-another 40 %, and cost three times the time of everything else.
+float32 in the file, counts take one or two bytes. The columns of a large network are squeezed: in
+single precision, and deflated, they take half, and as long as everything else.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import zlib
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lifesigns.records import Graph, Snapshot, UnitSums, from_json, to_json
-from lifesigns.store.columns import FLOATS, INTEGERS, RATIO, narrow
+from lifesigns.store.columns import FLOATS, INTEGERS, RATIO, deflated, inflated, narrow, rounded
 
 COLUMNS = {
     "count": np.int64,
@@ -32,6 +33,8 @@ COLUMNS = {
     "nonfinite": np.int64,
 }
 """The fields of `UnitSums` in the order of the file, and the type they are read back as."""
+SQUEEZED = 1024
+"""Sums of more units than this are squeezed: of fewer, a run file has room for very many."""
 MOST_TEXT = 2**25
 """Characters of JSON in one piece; a graph of 50,000 sites has half of it."""
 
@@ -39,7 +42,7 @@ MOST_TEXT = 2**25
 def pack(snapshot: Snapshot) -> tuple[bytes, bytes]:
     """The structure of `snapshot` without its graph, and the columns of its unit sums.
 
-    Cost: about 0.5 ms for a 20-layer MLP.
+    Cost: about 0.5 ms for a 20-layer MLP, and 0.3 ms for each 1,000 units that are squeezed.
 
     Args:
         snapshot: Of any size; the graph is stored once for all snapshots that share it.
@@ -49,10 +52,24 @@ def pack(snapshot: Snapshot) -> tuple[bytes, bytes]:
     """
     aside = SumsAside()
     structure = json.dumps(dataclasses.replace(snapshot, graph=Graph()), default=aside)
-    columns = [narrow(column) for column in aside.columns()]
-    kinds = [column.dtype.str for column in columns]
-    body = json.dumps({"columns": kinds, "units": aside.units, "snapshot": structure})
-    return compress(body), b"".join(column.tobytes() for column in columns)
+    columns, squeezed = aside.columns(), aside.units > SQUEEZED
+    if squeezed:
+        columns = single(columns)
+        arrays = deflated(columns)
+    else:
+        columns = [narrow(column) for column in columns]
+        arrays = b"".join(column.tobytes() for column in columns)
+    head = _Head(tuple(c.dtype.str for c in columns), aside.units, structure, squeezed)
+    return compress(json.dumps(_plain(head))), arrays
+
+
+def single(columns: Iterable[NDArray[Any]]) -> list[NDArray[Any]]:
+    """Columns in the smallest types, floats rounded to single precision where they fit.
+
+    Args:
+        columns: Floats or integers.
+    """
+    return [rounded(c) if c.dtype.kind == "f" else narrow(c) for c in columns]
 
 
 def unpack(body: bytes, arrays: bytes, graph: Graph) -> Snapshot:
@@ -134,6 +151,8 @@ class _Head:
     """Length of each."""
     snapshot: str
     """Its structure as JSON text, with references to units in place of their sums."""
+    deflated: bool = False
+    """Whether the columns are squeezed."""
 
 
 class SumsBack:
@@ -197,6 +216,10 @@ def _fields(cls: type) -> tuple[str, ...]:
 
 
 def _split(arrays: bytes, head: _Head) -> dict[str, NDArray[Any]]:
+    if head.deflated:
+        parts = inflated(arrays, head.columns, [head.units] * len(COLUMNS))
+        named = zip(COLUMNS.items(), parts, strict=True)
+        return {name: part.astype(wide) for (name, wide), part in named}
     columns, start = {}, 0
     for (name, wide), kind in zip(COLUMNS.items(), head.columns, strict=True):
         if kind not in FLOATS + INTEGERS or head.units < 0:

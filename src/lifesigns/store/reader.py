@@ -13,14 +13,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
-
 from lifesigns._errors import RunFileError, cut
 from lifesigns._files import why_unreadable
 from lifesigns.records import Finding, Graph, LossCurve, RunInfo, Snapshot, Trace, from_json
 from lifesigns.records.kept import size_of
 from lifesigns.store.columns import unpack_losses
 from lifesigns.store.folded import unfold
+from lifesigns.store.loss_rows import joined
 from lifesigns.store.packing import decompress, decompressed, unpack
 from lifesigns.store.schema import current, is_run_file
 
@@ -217,21 +216,25 @@ def up_to(snapshots: Iterator[tuple[int, Snapshot]], most: int) -> Iterator[tupl
             return
 
 
-def losses_of(connection: sqlite3.Connection, after: int = 0) -> LossCurve:
+def losses_of(connection: sqlite3.Connection) -> LossCurve:
     """The losses of every step.
+
+    Args:
+        connection: To a run file.
+    """
+    return joined(part for _, part in loss_rows_of(connection))
+
+
+def loss_rows_of(connection: sqlite3.Connection, after: int = 0) -> Iterator[tuple[int, LossCurve]]:
+    """The losses of each row, with its number, in order.
 
     Args:
         connection: To a run file.
         after: Number of the row from which on they are told.
     """
-    columns = 'SELECT form, steps, "values", streams FROM losses'
-    rows = rows_of(connection, f"{columns} WHERE number > {after} ORDER BY number")
-    parts = [LossCurve(), *(unpack_losses(*row) for row in rows)]
-    return LossCurve(
-        np.concatenate([part.steps for part in parts]),
-        np.concatenate([part.values for part in parts]),
-        np.concatenate([part.streams for part in parts]),
-    )
+    columns = 'SELECT number, form, steps, "values", streams FROM losses'
+    for number, *row in rows_of(connection, f"{columns} WHERE number > {after} ORDER BY number"):
+        yield number, unpack_losses(*row)
 
 
 def rows_of(connection: sqlite3.Connection, query: str, *values: Any) -> Iterator[tuple[Any, ...]]:

@@ -11,6 +11,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -27,14 +28,14 @@ from lifesigns.records import (
     RunInfo,
     Snapshot,
 )
-from lifesigns.records.kept import Kept, Room
 from lifesigns.records.trace import NO_RATES
-from lifesigns.store.columns import MOST_LOSSES, pack_losses
 from lifesigns.store.folded import fold, light
-from lifesigns.store.folding import Stored, fold_run, folded_rows, most_bytes, shrink
+from lifesigns.store.keeping import LOG, Keeping, Stored, allowed, room
+from lifesigns.store.lightening import light_rows, read_whole, shrink
 from lifesigns.store.location import choose_journal, make_way
+from lifesigns.store.loss_rows import LossRows
 from lifesigns.store.packing import as_json, compress, pack
-from lifesigns.store.schema import Row, execute, lay_out, transaction
+from lifesigns.store.schema import PAGE, Row, execute, lay_out, transaction
 
 PATIENCE = 0.1
 """Seconds a training waits for a program that holds the file; then the write is put off."""
@@ -48,13 +49,10 @@ NEVER = np.zeros(0, np.int64)
 BACKLOG = 256
 """How many rows may be put off before the writer gives up."""
 
-ROOM = Room(most=512, most_bytes=64 << 20, least=2)
-"""Snapshots that a run file holds: more would tell a page no more, and fill a disk.
-
-So many are whole; of a large network others have given their sums of units away.
-"""
-ENOUGH = 128
-"""A network is large if fewer whole snapshots than this have room: it is worth 3 ms each."""
+WASTE = PAGE // 2
+"""Bytes that a row wastes on average: it has pages of its own."""
+LEAST_PAGES, MOST_PAGES = 16, 2000
+"""Of the log: when it has so many, it is written to the file, which waits for the disk."""
 
 
 class RunWriter:
@@ -79,11 +77,14 @@ class RunWriter:
         self.path = Path(path)
         self._process = os.getpid()
         self._lock = threading.RLock()
-        self._rows_written = {"snapshots": 0, "losses": 0}
-        self._kept: Kept[Stored] = Kept(ROOM)
-        self._whole: Kept[Stored] = Kept(ROOM)
-        self._sites = self._others = 0
+        self._snapshots = self._recorded = 0
+        self._keeping = Keeping()
+        self._shots: dict[int, ref[Snapshot]] = {}
+        self._losses, self._graph_bytes, self._sites = LossRows(), 0, 0
         self._has_ended = False
+        self.is_full = False
+        """Whether others have to make room for each snapshot that comes."""
+        self._pages = MOST_PAGES
         self._stored_graphs: set[bytes] = set()
         self._latest: dict[int, tuple[Graph, bytes]] = {}
         self._pending: list[Row] = []
@@ -96,7 +97,7 @@ class RunWriter:
     def append(self, snapshot: Snapshot) -> None:
         """Store one snapshot; a graph that was stored before is referred to.
 
-        Where the file would hold too many, others between the first and the latest make room.
+        Where it would be too much, others between the first and the latest make room.
 
         Args:
             snapshot: Of any stream; they are numbered in the order of the calls.
@@ -105,15 +106,16 @@ class RunWriter:
             return
         body, arrays = pack(snapshot)
         with self._lock:
-            rows, graph = self._graph_rows(snapshot)
-            number, step = self._next_number("snapshots"), int(snapshot.step)
-            head = (number, step, snapshot.stream, snapshot.reason)
-            size = len(body) + len(arrays)
-            is_large = size > ROOM.most_bytes // ENOUGH
-            small = fold(light(snapshot)) if is_large else None
-            gone = self._make_room(Stored(number, step, snapshot.is_notable, small), size)
+            self._snapshots += 1
+            number, step = self._snapshots, int(snapshot.step)
             self._sites = max(self._sites, len(snapshot.graph.sites))
-            self._write(*rows, _insert("snapshots", *head, graph, body, arrays, b""), *gone)
+            rows, graph = self._graph_rows(snapshot)
+            head = (number, step, snapshot.stream, snapshot.reason)
+            size = len(body) + len(arrays) + WASTE
+            self._shots[number] = ref(snapshot)
+            rows += self._make_room(number, step, size, is_notable=snapshot.is_notable)
+            self._limit_log(size)  # what has gone makes room for what comes
+            self._write(*rows, _insert("snapshots", *head, graph, body, arrays, b""))
 
     def losses(self, curve: LossCurve) -> None:
         """Store the losses of the steps since the last call.
@@ -124,13 +126,7 @@ class RunWriter:
         if self._forked:
             return
         with self._lock:
-            for start in range(0, len(curve.steps), MOST_LOSSES):
-                part = slice(start, start + MOST_LOSSES)
-                form, *blobs = pack_losses(
-                    LossCurve(curve.steps[part], curve.values[part], curve.streams[part])
-                )
-                self._others += sum(map(len, blobs))
-                self._write(_insert("losses", self._next_number("losses"), *blobs, form))
+            self._write(*self._losses.add(curve))
 
     def progress(
         self,
@@ -172,6 +168,7 @@ class RunWriter:
             "recorded": recorded,
             "evaluated": evaluated,
         }
+        self._recorded = recorded
         self._write(*_named("progress", state))
 
     def finish(
@@ -179,7 +176,7 @@ class RunWriter:
     ) -> None:
         """Store what was found and how the run ended; findings stored before are replaced.
 
-        Of a run that ended the file becomes small when it is closed, see `store.folding`.
+        Of a run that ended the file becomes compact when it is closed.
 
         Args:
             findings: Most important first.
@@ -200,30 +197,18 @@ class RunWriter:
         if self._forked or self._closed:
             return
         with self._lock:
-            self._closed, is_folded = True, False
+            self._closed = True
             try:
                 self._connection.execute(f"PRAGMA busy_timeout = {int(FAREWELL * 1000)}")
                 if self._pending:
                     self._flush(last=True)
-                is_folded = self._has_ended and self._fold()
             finally:
                 with suppress(sqlite3.Error):  # a reader may hold the file: the log stays then
                     self._connection.execute("PRAGMA busy_timeout = 0")
                     self._connection.execute("PRAGMA journal_mode = DELETE")
-                    if is_folded:
+                    if self._has_ended and self.is_full:
                         shrink(self._connection)
                 self._connection.close()
-
-    def _fold(self) -> bool:
-        """Leaves out what is too much of a run that has ended; whether there was anything."""
-        most = most_bytes(self._kept.recorded, self._sites, self._others)
-        if self._whole.bytes <= most:
-            return False
-        there = {one.number for one in self._kept}
-        whole = tuple(one for one in self._whole if one.number in there)
-        with suppress(sqlite3.Error, ValueError):  # then it stays as it is
-            fold_run(self._connection, tuple(self._kept), whole, most)
-        return True
 
     def __enter__(self) -> RunWriter:
         return self
@@ -241,15 +226,42 @@ class RunWriter:
         """Whether this is a child of the process that writes; its copy of the lock may be held."""
         return os.getpid() != self._process
 
-    def _make_room(self, one: Stored, size: int) -> list[Row]:
+    @property
+    def _extent(self) -> tuple[int, int]:
+        """Recorded steps and sites."""
+        return max(self._recorded, self._keeping.recorded), self._sites
+
+    def _make_room(self, number: int, step: int, size: int, *, is_notable: bool) -> list[Row]:
         """What becomes of other snapshots as this one comes, that takes so many bytes."""
-        takes = one.light.size if one.light else size
-        gone = self._kept.add(one, one.step, takes, is_notable=one.is_notable)
-        lighter = self._whole.add(one, one.step, size, is_notable=one.is_notable)
-        rows = [
-            row for each in lighter if each.light for row in folded_rows(each.number, each.light)
-        ]
-        return [*rows, *(("DELETE FROM snapshots WHERE number = ?", (o.number,)) for o in gone)]
+        others = self._graph_bytes + self._losses.bytes
+        left = room(*self._extent, others)
+        lighter, gone = self._keeping.add(number, step, size, left, is_notable=is_notable)
+        self.is_full |= bool(lighter or gone)
+        rows = [_delete(one.number) for one in gone]
+        rows += [row for one in lighter for row in self._light_rows(one, size)]
+        for one in (*lighter, *gone):
+            self._shots.pop(one.number, None)
+        return rows
+
+    def _limit_log(self, size: int) -> None:
+        """Has the log written to the file early enough for what a snapshot of this size changes."""
+        most = allowed(*self._extent) // LOG
+        pages = min(MOST_PAGES, max(LEAST_PAGES, (most - size) // 2 // PAGE))
+        if not 0.75 * self._pages <= pages <= 1.5 * self._pages:
+            self._pages = pages
+            with suppress(sqlite3.Error):
+                self._connection.execute(f"PRAGMA wal_autocheckpoint = {pages}")
+                self._connection.execute(f"PRAGMA journal_size_limit = {most}")
+
+    def _light_rows(self, one: Stored, before: int) -> list[Row]:
+        number = one.number
+        try:
+            shot = self._shots[number]() or read_whole(self._connection, number)
+        except (sqlite3.Error, LookupError):  # its row waits for somebody who holds the file
+            return [_delete(number)]
+        folded = fold(light(shot))
+        self._keeping.lighten(one, folded.size + WASTE, before)
+        return light_rows(number, folded)
 
     def _graph_rows(self, snapshot: Snapshot) -> tuple[list[Row], bytes]:
         """Rows that store the snapshot's graph, if it is new, and the hash to refer to it by."""
@@ -263,11 +275,9 @@ class RunWriter:
         if digest in self._stored_graphs:
             return [], digest
         self._stored_graphs.add(digest)
-        return [_insert("graphs", digest, compress(text))], digest
-
-    def _next_number(self, table: str) -> int:
-        self._rows_written[table] += 1
-        return self._rows_written[table]
+        body = compress(text)
+        self._graph_bytes += len(body)
+        return [_insert("graphs", digest, body)], digest
 
     def _write(self, *rows: Row) -> None:
         if self._forked:
@@ -317,6 +327,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     )
     try:
         choose_journal(connection, path)
+        connection.execute("PRAGMA secure_delete = OFF")  # what goes is not written once more
     except BaseException:
         connection.close()
         raise
@@ -333,6 +344,10 @@ def _insert(table: str, *values: Any) -> Row:
     """A row under a key of our own choosing: writing it twice after an interrupt does no harm."""
     marks = ", ".join("?" * len(values))
     return f"INSERT OR REPLACE INTO {table} VALUES ({marks})", values
+
+
+def _delete(number: int) -> Row:
+    return "DELETE FROM snapshots WHERE number = ?", (number,)
 
 
 def _named(table: str, values: Mapping[str, Any]) -> list[Row]:

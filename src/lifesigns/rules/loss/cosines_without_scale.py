@@ -44,7 +44,7 @@ def check(stream: Stream) -> Iterable[Finding]:
     site = _compared_cosines(last)
     if site < 0 or course.steps < ENOUGH_STEPS:
         return
-    scales = [_scale(shot) for shot in stream.snapshots]
+    scales = [_scale(shot) for shot in stream.snapshots if shot.sites]  # others are light
     if not scales or not np.isfinite(scales).all():
         return
     classes, scale = _classes(last), max(scales)
