@@ -103,3 +103,21 @@ def anomalies_behind_a_sigmoid(fixed=False):
             for rows in (sensors(300, mixing), sensors(300, mixing, broken=True))
         )
         return (broken.unsqueeze(1) > sound).float().mean()
+
+
+@faulty("noise left", at_most=0.6, causes=("wrong_labels", "other"))
+def noise_added_in_place(fixed=False):
+    """Noise is added to the pictures in place, and they are the target as well: the network is
+    shown nothing clean, and learns to copy. The cure makes a new tensor."""
+    (x, _), (held_out, _) = split(*digits())
+    model = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 64))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.005)
+    for clean, _ in minibatches(x, x, 64, 300):
+        noise = 0.3 * torch.randn_like(clean)
+        noisy = clean + noise if fixed else clean.add_(noise)
+        optimizer.zero_grad()
+        F.mse_loss(model(noisy), clean).backward()
+        optimizer.step()
+    noise = 0.3 * torch.randn_like(held_out)
+    with torch.no_grad():
+        return (model(held_out + noise) - held_out).square().mean() / noise.square().mean()

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from torch import nn
+from torch import Tensor, nn
 
 from lifesigns.record.graph.prediction import Prediction
 from lifesigns.record.graph.sites import Condensed
-from lifesigns.record.graph.walk import Walk
+from lifesigns.record.graph.walk import Walk, saved
+from lifesigns.record.loss.alike import spreads
 from lifesigns.record.loss.built_in import built_in
 from lifesigns.record.loss.comparison import PendingLoss
+from lifesigns.record.loss.copied import copied
 from lifesigns.record.loss.crossing import crossing, is_paired
 from lifesigns.record.loss.handwritten import from_logs, from_picked, from_residual
 from lifesigns.record.loss.likelihoods import (
@@ -78,6 +80,7 @@ def read_loss(
         )
         if len(terms.found) > 1:
             _note_weights(walked, data[0], pending)
+        _note_likeness(pack, walked, data[0], prediction, pending)
         pending.whole = not (others or terms.penalised or pending.partial)
         if not pending.whole:
             pending.fetch_fit(pack)
@@ -117,6 +120,29 @@ def _note_weights(walked: Walk, term: Term, pending: PendingLoss) -> None:
     if has_weights and not reaches_weights(walked, term.node):
         details = {**pending.reading.details, "no_weights": 1.0}
         pending.reading = replace(pending.reading, details=details)
+
+
+def _note_likeness(
+    pack: Pack, walked: Walk, term: Term, prediction: Prediction | None, pending: PendingLoss
+) -> None:
+    """Notes what of outputs, targets and inputs is the same."""
+    compared = _compared_with(walked, term)
+    if compared is None:
+        return
+    if prediction is not None:
+        pending.spreads = spreads(pack, prediction.value, compared)
+    if term.form == "built_in" and (marks := copied(walked, compared)):
+        details = {**pending.reading.details, **marks}
+        pending.reading = replace(pending.reading, details=details)
+
+
+def _compared_with(walked: Walk, term: Term) -> Tensor | None:
+    """The targets of a term; of a square or an absolute value what is left of them."""
+    node = walked.nodes[term.node]
+    target = saved(node, "target") if term.form == "built_in" else None
+    if target is None and term.form in ("squared", "absolute"):
+        target = saved(node, "self")
+    return target if isinstance(target, Tensor) else None
 
 
 def _is_paired(walked: Walk, term: Term, prediction: Prediction | None) -> bool:
