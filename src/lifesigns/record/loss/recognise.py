@@ -18,6 +18,7 @@ from lifesigns.record.loss.built_in import built_in
 from lifesigns.record.loss.comparison import PendingLoss
 from lifesigns.record.loss.copied import copied
 from lifesigns.record.loss.crossing import crossing, is_paired
+from lifesigns.record.loss.cut_off import is_cut_off
 from lifesigns.record.loss.handwritten import from_logs, from_picked, from_residual
 from lifesigns.record.loss.likelihoods import (
     from_alignment,
@@ -80,6 +81,9 @@ def read_loss(
         )
         if len(terms.found) > 1:
             _note_weights(walked, data[0], pending)
+            if others and is_cut_off(walked, data[0].node):
+                marked = {**pending.reading.details, "cut_off": 1.0}
+                pending.reading = replace(pending.reading, details=marked)
         _note_likeness(pack, walked, data[0], prediction, pending)
         pending.whole = not (others or terms.penalised or pending.partial)
         if not pending.whole:
