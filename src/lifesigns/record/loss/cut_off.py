@@ -26,8 +26,8 @@ class Layer(NamedTuple):
 def is_cut_off(walked: Walk, term: int) -> bool:
     """Whether layers that the data term does not lead to made what it begins with.
 
-    Either a drawing or a step lies between, or what it begins with is neither what they read, nor of another shape than what one of them
-    made.
+    Either a drawing or a step lies between, or what it begins with is neither what they read, nor of another shape than what was made of
+    theirs.
 
     Args:
         walked: The graph of the loss, a sum of terms.
@@ -40,7 +40,7 @@ def is_cut_off(walked: Walk, term: int) -> bool:
     steps = {i for i in reached if walked.names[i] in NO_SLOPE}
     if not {layer.node for layer in missed}.isdisjoint(_below(walked, steps, through=True)):
         return True
-    shapes = {walked.shape(layer.node) for layer in missed}
+    shapes = {walked.shape(i) for i in range(len(walked)) if i not in reached}
     read = {layer.given.data_ptr() for layer in missed if layer.given is not None}
     begins = (layer.given for layer in layers if layer.node in reached)
     return any(
