@@ -50,18 +50,14 @@ def spreads(pack: Pack, output: Tensor, target: Tensor) -> PendingSpreads | None
     output = output.detach()
     if output.dim() < 2 or not 0 < output.numel() <= MOST_ELEMENTS or target.is_complex():
         return None
-    lengths = list(output.shape)
-    if target.numel() != output.numel():
-        classes = _classes(tuple(lengths), target)
-        if classes is None:
-            return None
-        lengths[classes] = 1
-    placed = target.detach().reshape(lengths)
-    if target.numel() != output.numel():
-        lengths[classes] = 0
-    dims = range(len(lengths))
-    each = [_spread(values, dim) for values in (output, placed) for dim in dims]
-    return PendingSpreads(pack.add(torch.stack(each)), tuple(lengths))
+    shape = tuple(output.shape)
+    classes = None
+    if target.numel() != output.numel() and (classes := _classes(shape, target)) is None:
+        return None
+    placed = target.detach().reshape([1 if d == classes else n for d, n in enumerate(shape)])
+    each = [_spread(values, dim) for values in (output, placed) for dim in range(len(shape))]
+    lengths = tuple([0 if d == classes else n for d, n in enumerate(shape)])
+    return PendingSpreads(pack.add(torch.stack(each)), lengths)
 
 
 def _classes(shape: tuple[int, ...], target: Tensor) -> int | None:

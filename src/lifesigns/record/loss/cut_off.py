@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from lifesigns.record.graph.walk import Walk, saved
 from lifesigns.record.measure.mixing import DATA
 
-
 NO_SLOPE = frozenset({"Normal", "Bernoulli", "Poisson", "Round", "Floor", "Ceil", "Trunc", "Sign"})
 """Nodes whose gradient is 0 by definition: drawing, and steps."""
 
@@ -26,8 +25,8 @@ class Layer(NamedTuple):
 def is_cut_off(walked: Walk, term: int) -> bool:
     """Whether layers that the data term does not lead to made what it begins with.
 
-    Either a drawing or a step lies between, or what it begins with is neither what they read, nor of another shape than what was made of
-    theirs.
+    Either a drawing or a step lies between; or what it begins with is not what they read, and has
+    the shape of something that was made of theirs.
 
     Args:
         walked: The graph of the loss, a sum of terms.

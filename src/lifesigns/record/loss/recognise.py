@@ -8,17 +8,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from torch import Tensor, nn
-
 from lifesigns.record.graph.prediction import Prediction
 from lifesigns.record.graph.sites import Condensed
-from lifesigns.record.graph.walk import Walk, saved
-from lifesigns.record.loss.alike import spreads
+from lifesigns.record.graph.walk import Walk
 from lifesigns.record.loss.built_in import built_in
 from lifesigns.record.loss.comparison import PendingLoss
-from lifesigns.record.loss.copied import copied
 from lifesigns.record.loss.crossing import crossing, is_paired
-from lifesigns.record.loss.cut_off import is_cut_off
 from lifesigns.record.loss.handwritten import from_logs, from_picked, from_residual
 from lifesigns.record.loss.likelihoods import (
     from_alignment,
@@ -27,8 +22,9 @@ from lifesigns.record.loss.likelihoods import (
     from_divergence,
 )
 from lifesigns.record.loss.margins import from_margin
+from lifesigns.record.loss.marks import mark, mark_weights
 from lifesigns.record.loss.sources import PASSING, numel, source
-from lifesigns.record.loss.summands import Term, reaches_weights, residual_below, terms_of
+from lifesigns.record.loss.summands import Term, residual_below, terms_of
 from lifesigns.record.measure.reduce import Pack
 from lifesigns.records import LossReading
 
@@ -79,12 +75,9 @@ def read_loss(
             paired=_is_paired(walked, data[0], prediction),
             crossing=crossing(walked, terms.found),
         )
+        mark(pack, walked, condensed, data[0], pending, prediction, beside=others)
         if len(terms.found) > 1:
-            _note_weights(walked, data[0], pending)
-            if others and is_cut_off(walked, data[0].node):
-                marked = {**pending.reading.details, "cut_off": 1.0}
-                pending.reading = replace(pending.reading, details=marked)
-        _note_likeness(pack, walked, data[0], prediction, pending)
+            mark_weights(walked, data[0], pending)
         pending.whole = not (others or terms.penalised or pending.partial)
         if not pending.whole:
             pending.fetch_fit(pack)
@@ -113,40 +106,9 @@ def _add_others(
             other.fetch_fit(pack)
             paired = _is_paired(walked, term, prediction)
             other.reading = replace(other.reading, paired=paired)
-            _note_weights(walked, term, other)
+            mark_weights(walked, term, other)
             pending.others.append(other)
     pending.reading = replace(pending.reading, penalised=left > 0)
-
-
-def _note_weights(walked: Walk, term: Term, pending: PendingLoss) -> None:
-    """Notes of one of several terms that no parameter can change it."""
-    has_weights = any(isinstance(leaf, nn.Parameter) for leaf in walked.leaves)
-    if has_weights and not reaches_weights(walked, term.node):
-        details = {**pending.reading.details, "no_weights": 1.0}
-        pending.reading = replace(pending.reading, details=details)
-
-
-def _note_likeness(
-    pack: Pack, walked: Walk, term: Term, prediction: Prediction | None, pending: PendingLoss
-) -> None:
-    """Notes what of outputs, targets and inputs is the same."""
-    compared = _compared_with(walked, term)
-    if compared is None:
-        return
-    if prediction is not None:
-        pending.spreads = spreads(pack, prediction.value, compared)
-    if term.form == "built_in" and (marks := copied(walked, compared)):
-        details = {**pending.reading.details, **marks}
-        pending.reading = replace(pending.reading, details=details)
-
-
-def _compared_with(walked: Walk, term: Term) -> Tensor | None:
-    """The targets of a term; of a square or an absolute value what is left of them."""
-    node = walked.nodes[term.node]
-    target = saved(node, "target") if term.form == "built_in" else None
-    if target is None and term.form in ("squared", "absolute"):
-        target = saved(node, "self")
-    return target if isinstance(target, Tensor) else None
 
 
 def _is_paired(walked: Walk, term: Term, prediction: Prediction | None) -> bool:
