@@ -207,7 +207,8 @@ def test_a_folded_run_judged_again_has_the_same_findings(rule, case, tmp_path, m
         writer.losses(live.losses)
         writer.progress(
             live.steps, live.cost, live.optimizers, live.unseen, live.severed, rates=live.rates,
-            unreached=live.unreached, idle=live.idle, recorded=live.recorded_steps,
+            unreached=live.unreached, idle=live.idle, evaluated=live.evaluated,
+            standing=live.standing, recorded=live.recorded_steps,
         )  # fmt: skip
         writer.finish(findings, "finished", cost=live.cost, steps=live.steps)
 

@@ -5,6 +5,7 @@ Rules ask for them by name; a mark that is not there says nothing.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from torch import Tensor, nn
@@ -50,7 +51,7 @@ def mark(
         marks["cut_off"] = 1.0
     if length := blind_length(walked, condensed):
         marks["order_unseen"] = float(length)
-    _add(pending, marks)
+    add_marks(pending, marks)
 
 
 def mark_weights(walked: Walk, term: Term, pending: PendingLoss) -> None:
@@ -63,10 +64,16 @@ def mark_weights(walked: Walk, term: Term, pending: PendingLoss) -> None:
     """
     has_weights = any(isinstance(leaf, nn.Parameter) for leaf in walked.leaves)
     if has_weights and not reaches_weights(walked, term.node):
-        _add(pending, {"no_weights": 1.0})
+        add_marks(pending, {"no_weights": 1.0})
 
 
-def _add(pending: PendingLoss, marks: dict[str, float]) -> None:
+def add_marks(pending: PendingLoss, marks: Mapping[str, float]) -> None:
+    """Adds marks to the details of a reading.
+
+    Args:
+        pending: The reading.
+        marks: By their words.
+    """
     if marks:
         details = {**pending.reading.details, **marks}
         pending.reading = replace(pending.reading, details=details)
