@@ -15,9 +15,7 @@ from lifesigns.rules._rule import Case, Rule
 MARK = "order_unseen"
 """The detail of a loss that holds the length of the sequences whose order makes no difference."""
 EXACT = Threshold(
-    1e-5,
-    "of the largest value, by which the vectors of one token differ",
-    "the rounding of float32",
+    1e-5, "difference of one token's vectors over the largest value", "the rounding of float32"
 )
 
 

@@ -25,18 +25,18 @@ def check(stream: Stream) -> Iterable[Finding]:
     shots = [s for s in stream.snapshots if s.loss is not None and s.reason == "scheduled"]
     marked = [s for s in shots if s.loss is not None and s.loss.details.get(MARK)]
     kinds = {s.loss.kind for s in marked if s.loss is not None}
-    steps, names = stream.trace.steps, stream.trace.standing
-    if not names or steps < LONG or len(marked) < OFTEN or marked[-1] is not shots[-1]:
+    if len(marked) < OFTEN or marked[-1] is not shots[-1] or not kinds <= REGRESSIONS:
         return
-    if not kinds <= REGRESSIONS:
+    steps = stream.trace.steps if stream.trace.standing else marked[-1].step
+    if steps < LONG:
         return
     yield RULE.finding(
         Severity.WARNING,
         "a copy of the network gives targets, and has not changed since both were made",
         step=marked[0].step,
-        measured=f"{names[0]} ran in {counted(len(marked), 'recorded step')}, leads to no gradient, was "
-        "equal to the network to the bit at first, with weights as torch draws them, and is the "
-        f"same after {steps:,} steps{stream.course.remark}",
+        measured=f"a module ran in {counted(len(marked), 'recorded step')}, leads to no gradient, "
+        "was equal to the network to the bit at first, with weights as torch draws them, and is "
+        f"the same after {steps:,} steps{stream.course.remark}",
         expected="a target network that follows the trained one, at once or by and by",
         certainty="exact, by norms; that targets come from it is likely",
         causes=("frozen", "other"),
@@ -73,8 +73,8 @@ RULE = Rule(
     code="OPT011",
     name="target-network-stands-still",
     title="A copy that gives the targets is still random",
-    why="Targets made of the outputs of a copy are right only as far as the copy is. One that stays "
-    "as it was drawn says nothing of what comes later, and the network learns its noise.",
+    why="Targets made of the outputs of a copy are right only as far as the copy is. One that "
+    "stays as it was drawn says nothing of what comes later, and the network learns its noise.",
     sees="""
 Q-learning whose target network is copied once: the line that copies again is never reached (a count
 that is reset, a period longer than the run) or copies the wrong way.
