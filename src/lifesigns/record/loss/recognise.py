@@ -146,6 +146,7 @@ _READERS = {
     "gaussian": from_density,
     "hinge_embedding": from_margin,
     "cosine_embedding": from_margin,
+    "contrast": from_margin,
     "margin_ranking": from_margin,
     "triplet": from_margin,
     "squared|absolute": from_residual,
