@@ -80,6 +80,7 @@ def save(store, path, trace, findings=()):
             unreached=trace.unreached,
             idle=trace.idle,
             evaluated=trace.evaluated,
+            standing=trace.standing,
         )
         writer.finish(findings, trace.info.outcome, cost=trace.cost, steps=trace.steps)
 

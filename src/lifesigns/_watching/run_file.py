@@ -111,6 +111,7 @@ class RunFile:
             idle=trace.idle,
             recorded=trace.recorded,
             evaluated=trace.evaluated,
+            standing=trace.standing,
         )
 
     def _try(self, write: Callable[[], None]) -> None:

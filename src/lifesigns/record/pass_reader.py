@@ -21,6 +21,7 @@ from lifesigns.record.measure.large import lookups
 from lifesigns.record.measure.measuring import measuring
 from lifesigns.record.measure.mixing import MixingReader
 from lifesigns.record.measure.parameters import ParameterReader, Trained
+from lifesigns.record.measure.standing_copies import StandingCopies
 from lifesigns.record.measure.unreached import Unreached
 from lifesigns.record.measure.watched_parameter import ReadParameters
 from lifesigns.record.reading import Reading
@@ -63,6 +64,8 @@ class PassReader:
         self._numbers = numbers_for(needs)
         self._looked_up: Mapping[int, Tensor] = {}
         self._latest = -1.0
+        self.copies = StandingCopies()
+        """Copies of a network that ran beside it."""
         self.unreached = Unreached()
         """Parameters that are held by an optimizer and in no graph."""
         self.reading: Reading | None = None
@@ -126,6 +129,7 @@ class PassReader:
             condensed = self._structures.condense(walked, forward, names)
             ends = root_inputs(walked, forward)
             mixing = self._mixing.ask(walked, condensed, ends, position)
+            marks = {"copy_stands_still": 1.0} if self._has_standing_copy(forward) else {}
             self.reading = Reading(
                 walked,
                 condensed,
@@ -139,6 +143,7 @@ class PassReader:
                 repeated=len(repeated.repetitions),
                 obstacles=repeated.obstacles,
                 mixing=mixing,
+                marks=marks,
             )
 
     def read_nested(self, losses: list[Tensor]) -> None:
@@ -272,6 +277,11 @@ class PassReader:
 
     def _names(self, walked: Walk) -> list[str]:
         return [self._roots.name(leaf, k) for k, leaf in enumerate(walked.leaves)]
+
+    def _has_standing_copy(self, forward: Forward) -> bool:
+        outermost = (call.module() for call in forward.calls if not call.depth)
+        ran = [*self._hooks.ungraded(), *filter(None, outermost)]
+        return self.copies.run_in(ran, self._roots.networks())
 
     def _repeat_compiled(
         self, losses: list[Tensor], walked: Walk, forward: Forward, names: list[str]

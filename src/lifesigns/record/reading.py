@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
@@ -24,6 +24,7 @@ from lifesigns.record.graph.site_plan import MOST_CALLS, SitePlan
 from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Operands, Walk, operands, saved, value_as_used
 from lifesigns.record.loss.comparison import PendingLoss
+from lifesigns.record.loss.marks import add_marks
 from lifesigns.record.loss.recognise import read_loss
 from lifesigns.record.measure.large import how_many_of, some_units
 from lifesigns.record.measure.nonfinite_origin import forward_origin
@@ -67,6 +68,7 @@ class Reading:
         repeated: Compiled calls that were run again eagerly to be read.
         obstacles: Why others were not.
         mixing: What one output depends on, if that was asked.
+        marks: Further details of the loss.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class Reading:
         repeated: int = 0,
         obstacles: Iterable[str] = (),
         mixing: Mixing | None = None,
+        marks: Mapping[str, float] | None = None,
     ) -> None:
         self._pack, self._needs = Pack(), frozenset(needs)
         self.scale, self.leaves, self._reason = scale, walked.leaves, reason
@@ -105,6 +108,7 @@ class Reading:
         if Quantity.LOSS in needs:
             with self._part("the loss"):
                 self._loss = read_loss(self._pack, walked, condensed, value, inputs.prediction)
+                add_marks(self._loss, marks or {})
         self.extend(walked, condensed, forward)
         self._batch: tuple[tuple[int, ...], PendingSums] | None = None
         if Quantity.BATCH in needs:

@@ -138,6 +138,7 @@ class Recorder:
             optimizers=parts.optimizers.names or parts.roots.optimizers(),
             unreached=tuple(parts.reader.unreached.readings()),
             idle=parts.idle.names,
+            standing=tuple(parts.reader.copies.standing()),
             rates=parts.rates.curve(),
             evaluated=parts.evaluations.steps(),
             unseen=tuple(self._unseen()),

@@ -152,6 +152,9 @@ class Trace:
     recorded step: no recorded graph contained them, and they belong to no watched network."""
     idle: tuple[str, ...] = ()
     """Class names of the optimizers that hold what is watched and made no step."""
+    standing: tuple[str, ...] = ()
+    """Class names of the copies of a trained network that ran beside it, and are at the end as they
+    were made: equal to it to the bit, with weights as torch draws them."""
     rates: RateCurve = NO_RATES
     """The learning rates, read at every step."""
     evaluated: Ints = field(default_factory=lambda: np.zeros(0, np.int64))

@@ -141,6 +141,7 @@ class RunWriter:
         idle: tuple[str, ...] = (),
         recorded: int = 0,
         evaluated: Ints = NEVER,
+        standing: tuple[str, ...] = (),
     ) -> None:
         """Note how far the run has come.
 
@@ -154,6 +155,7 @@ class RunWriter:
             unreached: Parameters that an optimizer holds and no graph contained.
             idle: Class names of optimizers that exist and have made no step.
             evaluated: Steps after which an evaluation began, as in `Trace.evaluated`.
+            standing: Class names of copies that never changed, as in `Trace.standing`.
             recorded: Steps that were recorded, whether or not all of their snapshots are kept.
         """
         state = {
@@ -167,6 +169,7 @@ class RunWriter:
             "idle": idle,
             "recorded": recorded,
             "evaluated": evaluated,
+            "standing": standing,
         }
         self._recorded = recorded
         self._write(*_named("progress", state))

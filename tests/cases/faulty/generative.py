@@ -103,3 +103,43 @@ def anomalies_behind_a_sigmoid(fixed=False):
             for rows in (sensors(300, mixing), sensors(300, mixing, broken=True))
         )
         return (broken.unsqueeze(1) > sound).float().mean()
+
+
+@faulty("noise left", at_most=0.6, causes=("wrong_labels", "other"))
+def noise_added_in_place(fixed=False):
+    """Noise is added to the pictures in place, and they are the target as well: the network is
+    shown nothing clean, and learns to copy. The cure makes a new tensor."""
+    (x, _), (held_out, _) = split(*digits())
+    model = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 64))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.005)
+    for clean, _ in minibatches(x, x, 64, 300):
+        noise = 0.3 * torch.randn_like(clean)
+        noisy = clean + noise if fixed else clean.add_(noise)
+        optimizer.zero_grad()
+        F.mse_loss(model(noisy), clean).backward()
+        optimizer.step()
+    noise = 0.3 * torch.randn_like(held_out)
+    with torch.no_grad():
+        return (model(held_out + noise) - held_out).square().mean() / noise.square().mean()
+
+
+@faulty("held-out error over that of the mean picture", at_most=0.7, causes=("frozen", "other"))
+def code_drawn_without_a_gradient(fixed=False):
+    """The code is drawn by `sample()`, which has no gradient: the divergence alone trains the
+    encoder, the decoder is given noise. The cure is `rsample()`."""
+    (x, _), (held_out, _) = split(*digits())
+    encoder = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 16))
+    decoder = nn.Sequential(nn.Linear(8, 64), nn.ReLU(), nn.Linear(64, 64))
+    optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], lr=0.005)
+    for xb, _ in minibatches(x, x, 64, 300):
+        mean, log_variance = encoder(xb).chunk(2, dim=1)
+        codes = torch.distributions.Normal(mean, (0.5 * log_variance).exp())
+        code = codes.rsample() if fixed else codes.sample()
+        error = F.mse_loss(decoder(code), xb, reduction="sum")
+        loss = (error + 0.1 * divergence(mean, log_variance).sum()) / len(xb)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        drawn = decoder(encoder(held_out)[:, :8])
+    return (drawn - held_out).square().sum() / (held_out - held_out.mean(0)).square().sum()

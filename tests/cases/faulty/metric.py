@@ -84,3 +84,23 @@ def twins_that_agree_on_one_point(fixed=False):
         optimizer.step()
     with torch.no_grad():
         return F.normalize(embed(x_new)).var(0).sum().sqrt()
+
+
+@faulty("accuracy of the nearest neighbour", at_least=0.8, causes=("wrong_labels",))
+def pairs_the_wrong_way_round(fixed=False):
+    """A contrastive loss by hand that takes 1 for unlike, and the labels are 1 for alike: what
+    belongs together is driven apart, and the rest cannot be drawn together."""
+    known, unknown = split(*digits())
+    embed = nn.Sequential(nn.Linear(64, 48), nn.ReLU(), nn.Linear(48, 8))
+    optimizer = torch.optim.Adam(embed.parameters(), lr=0.003)
+    for xb, yb in minibatches(*known, 64, 300):
+        mates, alike = mates_of(yb)
+        unlike = (1 - alike if fixed else alike).float()
+        z = embed(xb)
+        distance = F.pairwise_distance(z, z[mates])
+        apart = torch.clamp(2 - distance, min=0)
+        loss = ((1 - unlike) * distance.pow(2) + unlike * apart.pow(2)).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return neighbour(embed, known, unknown)

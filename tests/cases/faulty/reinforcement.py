@@ -102,3 +102,33 @@ def optimizer_of_the_copy(fixed=False):
         if update % 20 == 0:
             target.load_state_dict(online.state_dict())
     return distance_left(online)
+
+
+def walk(places, moves):
+    """Along a corridor of eight places, to the right or the left; a prize lies at its right end."""
+    after = (places + 2 * moves - 1).clamp(0, 7)
+    return after, (after == 7).float()
+
+
+@faulty("mistake in the value of a place", at_most=0.1, causes=("frozen",))
+def target_that_is_never_copied(fixed=False):
+    """Q-learning whose target network is to be copied every 50 updates, and the count begins anew
+    with each episode of 40: what a place is worth further on stays what was drawn at random."""
+    online = nn.Sequential(nn.Linear(8, 24), nn.ReLU(), nn.Linear(24, 2))
+    target = copy.deepcopy(online)
+    optimizer = torch.optim.Adam(online.parameters(), lr=0.005)
+    places = torch.eye(8)
+    for update in range(1200):
+        here, moves = torch.randint(7, (32,)), torch.randint(2, (32,))
+        after, prize = walk(here, moves)
+        with torch.no_grad():
+            goal = prize + DISCOUNT * (1 - prize) * target(places[after]).amax(1)
+        loss = F.smooth_l1_loss(online(places[here]).gather(1, moves[:, None])[:, 0], goal)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if (update if fixed else update % 40) % 50 == 49:
+            target.load_state_dict(online.state_dict())
+    with torch.no_grad():
+        worth = online(places[:7]).amax(1)
+    return (worth - DISCOUNT ** torch.arange(6, -1, -1)).abs().mean()

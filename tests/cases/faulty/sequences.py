@@ -160,3 +160,35 @@ def state_detached_at_each_step(fixed=False):
     x, y = signs(300)
     with torch.no_grad():
         return ((echo(x) > 0) == y).float().mean()
+
+
+@faulty("unexplained share of the forecast", at_most=0.4, causes=("wrong_shape", "other"))
+def decoder_is_given_zeros(fixed=False):
+    """The queries of a decoder are zeros at every step of the forecast, so nothing tells it which
+    step it is to say; it gives one number for all of them. The cure learns a query for each."""
+    phase, speed = 6.28 * torch.rand(640, 1), 0.3 + 0.4 * torch.rand(640, 1)
+    waves = torch.sin(phase + speed * torch.arange(12))
+    given, wanted = waves[:, :6, None], waves[:, 6:, None]
+    places = nn.Parameter(0.3 * torch.randn(6, 16))
+    queries = nn.Parameter(torch.randn(6, 16) * fixed, requires_grad=fixed)
+    model = nn.ModuleDict(
+        {
+            "given": nn.Linear(1, 16),
+            "layers": nn.Transformer(16, 2, 1, 1, 32, dropout=0.0, batch_first=True),
+            "said": nn.Linear(16, 1),
+        }
+    )
+
+    def forecast(x):
+        asked = queries.expand(len(x), -1, -1)
+        return model["said"](model["layers"](model["given"](x) + places, asked))
+
+    parameters = [*model.parameters(), places, queries]
+    optimizer = torch.optim.Adam(parameters, lr=0.005)
+    for x, y in minibatches(given[:480], wanted[:480], 32, 150):
+        optimizer.zero_grad()
+        F.mse_loss(forecast(x), y).backward()
+        optimizer.step()
+    with torch.no_grad():
+        left = (forecast(given[480:]) - wanted[480:]).square().mean()
+    return left / wanted[480:].var()

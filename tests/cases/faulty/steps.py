@@ -68,3 +68,20 @@ def deviance(rate, y):
     """Twice the log-likelihood that a model of each count's own rate has and this one lacks."""
     rate = rate.clamp(min=1e-6)
     return 2 * (torch.xlogy(y, y / rate) - y + rate).mean()
+
+
+@faulty("accuracy", at_least=0.9, causes=("other",))
+def gradients_cleared_before_the_step(fixed=False):
+    """The gradients are cleared between the backward pass and the step: every step is made, with
+    nothing to go by."""
+    x, y = digits()
+    model = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    for xb, yb in minibatches(x, y, 32, 120):
+        if fixed:
+            optimizer.zero_grad()
+        F.cross_entropy(model(xb), yb).backward()
+        if not fixed:
+            optimizer.zero_grad()
+        optimizer.step()
+    return accuracy(model, x, y)

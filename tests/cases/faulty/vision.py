@@ -75,3 +75,26 @@ def branches_times_a_plain_zero(fixed=False):
         F.cross_entropy(model(xb), yb).backward()
         optimizer.step()
     return accuracy(model, *held_out)
+
+
+@faulty("mean held-out accuracy", at_least=0.8, causes=("other",))
+def momentum_of_another_library(fixed=False):
+    """The momentum of batch normalisation as Keras means it: here 0.99 is the share of the new
+    batch, so that evaluation uses the statistics of the last four pictures."""
+    (x, y), (x_new, y_new) = split(*digits())
+    momentum = 0.01 if fixed else 0.99
+    model = nn.Sequential(
+        *(nn.Linear(64, 32), nn.BatchNorm1d(32, momentum=momentum), nn.ReLU()),
+        *(nn.Linear(32, 32), nn.BatchNorm1d(32, momentum=momentum), nn.ReLU()),
+        nn.Linear(32, 10),
+    )
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    scores = []
+    for step, (xb, yb) in enumerate(minibatches(x, y, 4, 600)):
+        optimizer.zero_grad()
+        F.cross_entropy(model(xb), yb).backward()
+        optimizer.step()
+        if step > 400 and step % 40 == 0:
+            scores.append(accuracy(model, x_new, y_new))
+            model.train()
+    return sum(scores) / len(scores)

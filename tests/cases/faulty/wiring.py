@@ -215,3 +215,18 @@ def zero_weights_everywhere(fixed=False):
             nn.init.zeros_(p)
     fit(model, x, y, steps=150)
     return accuracy(model, x, y)
+
+
+@faulty("accuracy", at_least=0.8, causes=("frozen",))
+def unfrozen_without_an_optimizer(fixed=False):
+    """The features are frozen while the head warms up, then ask for gradients again; the optimizer
+    was made in between, for the head alone, and never hears of them."""
+    x, y = digits()
+    features, head = nn.Sequential(nn.Linear(64, 4), nn.Tanh()), nn.Linear(4, 10)
+    model = nn.Sequential(features, head)
+    features.requires_grad_(False)
+    trained = [p for p in model.parameters() if p.requires_grad]
+    fit(model, x, y, 60, 0.05, trained)
+    features.requires_grad_(True)
+    fit(model, x, y, 200, 0.05, model.parameters() if fixed else head.parameters())
+    return accuracy(model, x, y)

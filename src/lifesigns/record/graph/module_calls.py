@@ -39,6 +39,8 @@ MOST_CALLS = 50_000
 """Calls that are remembered when no backward pass follows: a model that only predicts."""
 MOST_ROOT_CALLS = 16
 """Latest root calls whose input and output are kept, within `MOST_ELEMENTS` together."""
+MOST_UNGRADED = 64
+"""Modules that ran without gradients, of one step."""
 _CALL = nn.Module._call_impl.__code__
 
 
@@ -190,6 +192,7 @@ class ForwardHooks:
         self._stacks: dict[int, list[Call]] = {}
         self._kept: deque[Call] = deque(maxlen=MOST_ROOT_CALLS)
         self._called: set[int] = set()
+        self._ungraded: dict[int, weakref.ref[nn.Module]] = {}
         self.first_event: float | None = None
 
     def arm(self) -> None:
@@ -254,6 +257,11 @@ class ForwardHooks:
         self._stacks.clear()
         self._kept.clear()
         self._called.clear()
+        self._ungraded.clear()
+
+    def ungraded(self) -> list[nn.Module]:
+        """Modules that ran with gradients switched off, and those inside them."""
+        return [module for ref in self._ungraded.values() if (module := ref()) is not None]
 
     def calls(self) -> list[Call]:
         """The calls of this thread; if it made none, of the other, if that is one."""
@@ -284,6 +292,8 @@ class ForwardHooks:
         if stack and is_again and _running_calls() <= len(stack):
             stack.clear()  # Ctrl-C ended them: hooks that are always called are not called then
         if not torch.is_grad_enabled():
+            if len(self._ungraded) < MOST_UNGRADED:
+                self._ungraded.setdefault(id(module), weakref.ref(module))
             return
         number = torch._C._autograd._get_sequence_nr()
         call = Call(weakref.ref(module), len(stack), number, number, module.training)

@@ -64,6 +64,10 @@ class Roots:
         found = _parameter_names(roots).values()
         return {name: p for ref, name in found if (p := ref()) is not None and p.is_leaf}
 
+    def networks(self) -> list[nn.Module]:
+        """The roots that are alive."""
+        return self._alive()
+
     def optimizers(self) -> tuple[str, ...]:
         """Class names of the optimizers that the roots hold themselves, as those of Keras do."""
         return tuple(dict.fromkeys(filter(None, map(optimizer_name, self._alive()))))

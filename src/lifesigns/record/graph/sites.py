@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from lifesigns.record.graph.cut_state import cut_states
 from lifesigns.record.graph.flow import Flow, Sites
 from lifesigns.record.graph.module_calls import Forward, Place
+from lifesigns.record.graph.momenta import momenta
 from lifesigns.record.graph.operations import (
     ACTIVATION_NODES,
     ATTENTION_PREFIX,
@@ -80,6 +81,7 @@ class _Condenser:
         for index, path in walked.modules.items():
             self.places[index] = Place(path, known=True, in_root=True)
         self.loss_from = self._loss_start()
+        self.momenta = momenta(forward)
         self.data_leaves = {
             -1 - k
             for k, leaf in enumerate(walked.leaves)
@@ -272,6 +274,8 @@ class _Condenser:
         if kind is Kind.DROPOUT and name in PRODUCTS:
             return {"p": round(1 - 1 / _masked_to(node, self.walk.shape(index)), 6)}
         along = length_dim(self.walk, index) if kind is Kind.OTHER else None
+        if kind is Kind.NORM and (kept := self.momenta.get(self.places[index].module)) is not None:
+            return {**details(name, node), "momentum": kept}
         found = details(name, node) if along is None else {"length_dim": float(along)}
         steep = kind is Kind.OTHER and is_steep(self.walk, index)
         return {**found, "steep_edge": 1.0} if steep else found

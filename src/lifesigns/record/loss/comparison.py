@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lifesigns.record.loss.alike import PendingSpreads
 from lifesigns.record.measure.reduce import Pack, PendingSums
 from lifesigns.records import LossReading, Shape, TargetReading, UnitSums
 
@@ -51,6 +52,8 @@ class PendingLoss:
     """Prediction and target at each place of an image."""
     left_out: PendingSums | None = None
     """Targets that do not count."""
+    spreads: PendingSpreads | None = None
+    """How far apart outputs, and targets, are along each dimension."""
     partial: bool = False
     """Whether there are more data terms than were read."""
     terms: list[int] = field(default_factory=list)
@@ -84,8 +87,10 @@ class PendingLoss:
         fit = UNKNOWN if self.fit is None else self.fit_factor * float(arrays[self.fit][0])
         others = [other.of(arrays) for other in self.others]
         counts, moments = self._of_classes(arrays)
+        marks = {} if self.spreads is None else self.spreads.of(arrays)
         return replace(
             self.reading,
+            details={**self.reading.details, **marks},
             target_shape=self.target_shape,
             fit=self.reading.value if self.whole else fit,
             prediction=None if self.prediction is None else self.prediction.of(arrays),

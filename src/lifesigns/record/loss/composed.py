@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lifesigns.record.graph.walk import Walk, saved
+from lifesigns.record.loss.contrast import sides_of
 from lifesigns.record.loss.sources import GUARDS, PASSING, source
 
 DISTRIBUTION = 1e-3
@@ -91,6 +92,8 @@ def _addition(walked: Walk, i: int) -> str:
     if left is None or right is None or left < 0 or right < 0:
         return ""
     names = walked.names[left], walked.names[right]
+    if names == ("Mul", "Mul"):
+        return "contrast" if sides_of(walked, left, right) is not None else ""
     if names == ("Where", "Where"):
         return _choice(walked, left, right)
     if names != ("Log", "Div"):

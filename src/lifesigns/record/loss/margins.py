@@ -13,6 +13,7 @@ from lifesigns.record.graph.prediction import Prediction
 from lifesigns.record.graph.walk import Walk, saved
 from lifesigns.record.loss.comparison import UNKNOWN, PendingLoss, compare, wide
 from lifesigns.record.loss.composed import data_factor
+from lifesigns.record.loss.contrast import each_of, lowest, margin_of, sides_of
 from lifesigns.record.loss.sources import PASSING, source
 from lifesigns.record.loss.summands import Term
 from lifesigns.record.loss.values import value_of
@@ -180,6 +181,17 @@ def _trained_sides(walked: Walk, ratio: int) -> float:
     return float(2 if product is None or None not in walked.inputs[product] else 1)
 
 
+def _contrast(walked: Walk, i: int, prediction: Prediction | None) -> _Read | None:
+    """One distance for all pairs is what no embedding has to learn."""
+    left, right = walked.inputs[i][:2]
+    sides = None if left is None or right is None else sides_of(walked, left, right)
+    if sides is None:
+        return None
+    margin = margin_of(sides)
+    alike = (sides.together != 0).float()
+    return each_of(sides), alike, -sides.distance, lowest(sides, margin), {"margin": margin}
+
+
 def _counts(walked: Walk, apart: int, together: int) -> tuple[Tensor, Tensor] | None:
     """1 where a pair counts as unlike, and as alike: the conditions of the two branches.
 
@@ -228,6 +240,7 @@ _READERS: dict[str, Callable[[Walk, int, Prediction | None], _Read | None]] = {
     "triplet": _triplet,
     "hinge_embedding": _hinge_embedding,
     "cosine_embedding": _cosine,
+    "contrast": _contrast,
 }
 _OPERATIONS = {
     "margin_ranking": "margin_ranking_loss",

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from torch import nn
-
 from lifesigns.record.graph.prediction import Prediction
 from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk
@@ -24,8 +22,9 @@ from lifesigns.record.loss.likelihoods import (
     from_divergence,
 )
 from lifesigns.record.loss.margins import from_margin
+from lifesigns.record.loss.marks import mark, mark_weights
 from lifesigns.record.loss.sources import PASSING, numel, source
-from lifesigns.record.loss.summands import Term, reaches_weights, residual_below, terms_of
+from lifesigns.record.loss.summands import Term, residual_below, terms_of
 from lifesigns.record.measure.reduce import Pack
 from lifesigns.records import LossReading
 
@@ -76,8 +75,9 @@ def read_loss(
             paired=_is_paired(walked, data[0], prediction),
             crossing=crossing(walked, terms.found),
         )
+        mark(pack, walked, condensed, data[0], pending, prediction, beside=others)
         if len(terms.found) > 1:
-            _note_weights(walked, data[0], pending)
+            mark_weights(walked, data[0], pending)
         pending.whole = not (others or terms.penalised or pending.partial)
         if not pending.whole:
             pending.fetch_fit(pack)
@@ -106,17 +106,9 @@ def _add_others(
             other.fetch_fit(pack)
             paired = _is_paired(walked, term, prediction)
             other.reading = replace(other.reading, paired=paired)
-            _note_weights(walked, term, other)
+            mark_weights(walked, term, other)
             pending.others.append(other)
     pending.reading = replace(pending.reading, penalised=left > 0)
-
-
-def _note_weights(walked: Walk, term: Term, pending: PendingLoss) -> None:
-    """Notes of one of several terms that no parameter can change it."""
-    has_weights = any(isinstance(leaf, nn.Parameter) for leaf in walked.leaves)
-    if has_weights and not reaches_weights(walked, term.node):
-        details = {**pending.reading.details, "no_weights": 1.0}
-        pending.reading = replace(pending.reading, details=details)
 
 
 def _is_paired(walked: Walk, term: Term, prediction: Prediction | None) -> bool:
@@ -154,6 +146,7 @@ _READERS = {
     "gaussian": from_density,
     "hinge_embedding": from_margin,
     "cosine_embedding": from_margin,
+    "contrast": from_margin,
     "margin_ranking": from_margin,
     "triplet": from_margin,
     "squared|absolute": from_residual,

@@ -21,6 +21,9 @@ from lifesigns.records import BatchReading, Finding, Graph, Kind, Quantity, Reme
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
+PAIRED = frozenset({"contrast", "hinge_embedding", "cosine_embedding"})
+"""Kinds of losses of pairs that belong together or do not."""
+
 
 def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream."""
@@ -43,6 +46,29 @@ def _died_early(stream: Stream) -> bool:
     return any((sums.active == 0).mean() > DEAD_SHARE for sums in found if sums and sums.units)
 
 
+_TURN = (
+    Remedy(
+        "Look which label the loss takes for a pair that belongs together: 0 in one form, 1 in "
+        "another; print the distances of some pairs.",
+        "print(label[:8], F.pairwise_distance(a, b)[:8])  # which pairs are to be close?",
+    ),
+)
+_REMEDIES = (
+    Remedy(
+        "Check that inputs and targets belong together: look at some pairs.",
+        "for i in range(5):\n    print(x[i], y[i])  # does each label fit its input?",
+    ),
+    Remedy(
+        "Shuffle both with the same permutation.",
+        "order = torch.randperm(len(x))\nx, y = x[order], y[order]",
+    ),
+    Remedy(
+        "Check that no reshape of the inputs deals their rows out anew.",
+        "assert torch.equal(x.view(len(x), -1)[0], samples[0].flatten())",
+    ),
+)
+
+
 def _finding(stream: Stream, severity: Severity) -> Finding:
     course, way = stream.course, stream.travel
     return RULE.finding(
@@ -55,20 +81,7 @@ def _finding(stream: Stream, severity: Severity) -> Finding:
         expected="a fit better than a constant prediction by more than its error",
         certainty="by elimination: no other cause is in evidence; overfitting ten samples tells",
         causes=("wrong_labels", "capacity", "wrong_shape"),
-        remedies=(
-            Remedy(
-                "Check that inputs and targets belong together: look at some pairs.",
-                "for i in range(5):\n    print(x[i], y[i])  # does each label fit its input?",
-            ),
-            Remedy(
-                "Shuffle both with the same permutation.",
-                "order = torch.randperm(len(x))\nx, y = x[order], y[order]",
-            ),
-            Remedy(
-                "Check that no reshape of the inputs deals their rows out anew.",
-                "assert torch.equal(x.view(len(x), -1)[0], samples[0].flatten())",
-            ),
-        ),
+        remedies=(*(_TURN if course.kind in PAIRED else ()), *_REMEDIES),
         evidence={"gain": course.gain, "gain_error": course.gain_error, "travel": way},
     )
 

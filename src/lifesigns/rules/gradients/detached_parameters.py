@@ -14,6 +14,7 @@ from lifesigns.evidence.shares import seen
 from lifesigns.evidence.sites import counted, listed
 from lifesigns.evidence.still import nothing_moves, stands_still, trained
 from lifesigns.evidence.thresholds import CALIBRATED, HALF, JUDGED
+from lifesigns.evidence.unfrozen import unfrozen
 from lifesigns.records import Finding, ParameterReading, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
@@ -33,13 +34,13 @@ class _Group:
 
     @property
     def is_meant_to_train(self) -> bool:
-        """Whether somebody gave them to an optimizer, or would have, had they been registered."""
-        return self.state in (HELD, UNLISTED)
+        """Whether somebody gave them to an optimizer, or would have, or took care to unfreeze."""
+        return self.state in (HELD, UNLISTED, UNFROZEN)
 
     @property
     def is_untaken(self) -> bool:
         """Whether no optimizer took them."""
-        return self.state in (UNOPTIMIZED, UNLISTED)
+        return self.state in (UNOPTIMIZED, UNLISTED, UNFROZEN)
 
 
 def check_run(run: Run) -> Iterable[Finding]:
@@ -48,7 +49,8 @@ def check_run(run: Run) -> Iterable[Finding]:
     looked = seen(run.trace, snapshots)
     instead = elsewhere if _is_all(run) else ()  # the same mistake: held in place of the network
     others = () if instead else elsewhere
-    for group in _groups([*run.parameters.values(), *([p] for p in others)]):
+    history = [*run.parameters.values(), *([p] for p in others)]
+    for group in _groups(history, unfrozen(run)):
         yield RULE.finding(
             _severity(run, group),
             f"{_hold(len(group.names))} {group.share:.0%} of the weights and {group.state}"
@@ -108,11 +110,13 @@ def _fits(run: Run) -> bool:
     )
 
 
-def _groups(history: Collection[list[ParameterReading]]) -> Iterator[_Group]:
+def _groups(
+    history: Collection[list[ParameterReading]], unfrozen: Collection[str]
+) -> Iterator[_Group]:
     everything = sum(_size(readings[0]) for readings in history)
     sorted_out: dict[str, list[ParameterReading]] = {}
     for readings in history:
-        state = _state(readings)
+        state = UNFROZEN if readings[0].name in unfrozen else _state(readings)
         if state:
             sorted_out.setdefault(state, []).append(readings[0])
     for state, members in sorted_out.items():
@@ -139,6 +143,7 @@ FROZEN = "are frozen (`requires_grad` is False)"
 UNREACHED = "are not reached by the loss"
 HELD = "are in an optimizer but not reached by the loss"
 UNOPTIMIZED = "are in no optimizer"
+UNFROZEN = "were frozen, ask for gradients again, and are in no optimizer"
 UNLISTED = "are in no optimizer, because a plain list or dictionary holds their layers"
 _UNCUT = Remedy(
     "Look for a `detach()`, `.data`, `.item()` or NumPy call between the layer and the loss, "
@@ -151,6 +156,10 @@ _GIVE_ALL = Remedy(
     "optimizer = torch.optim.Adam(model.parameters())",
     edit="optimize-all",
 )
+_GIVE_NEW = Remedy(
+    "Give what was unfrozen to the optimizer: it holds what it was given when it was made.",
+    'optimizer.add_param_group({"params": backbone.parameters()})',
+)
 _REMEDIES = {
     FROZEN: (
         Remedy(
@@ -162,6 +171,7 @@ _REMEDIES = {
     UNREACHED: (_UNCUT,),
     HELD: (_UNCUT,),
     UNOPTIMIZED: (_GIVE_ALL,),
+    UNFROZEN: (_GIVE_NEW,),
     UNLISTED: (
         Remedy(
             "Register the layers: keep them in an `nn.ModuleList` or `nn.ModuleDict`.",
@@ -196,6 +206,13 @@ def _held_is_a_copy() -> Trace:
     return replace(known, unreached=tuple(copies))
 
 
+def _unfrozen(optimized: bool) -> Trace:
+    """A layer that was frozen at first, and stands still."""
+    first = _example(FLAT, trainable=False, reached=False, optimized=False)
+    then = _example(FLAT, optimized=optimized, update_rms=0.0)
+    return replace(first, snapshots=(*first.snapshots, replace(then.snapshots[0], step=60)))
+
+
 def _in_a_list(losses: Iterable[float]) -> Trace:
     return _example(losses, name="hidden[0].weight", optimized=False)
 
@@ -221,7 +238,8 @@ a copy of the network breaks one of them silently.
 """,
     evidence="""
 On none of the recorded steps did the graph lead to the parameter; or no optimizer held it; or it
-was frozen. Exact. What the optimizers hold is looked at as well, wherever its module is: what no
+was frozen. Exact. One that was frozen and asks for gradients again is judged by the steps since.
+What the optimizers hold is looked at as well, wherever its module is: what no
 graph contained, got no gradient and stood still is named by its module if that ran, else by its
 place in the optimizer. Where it holds nothing of the network, what it holds instead is the same
 mistake: it is named beside it, and no part of the network's weights.
@@ -229,8 +247,9 @@ mistake: it is named beside it, and no part of the network's weights.
     ignore="""
 Unused heads and a pretrained frozen part are normal, and a network that learns with them is left
 in peace (a note). It is a warning when more than a tenth of the weights stand still and nothing
-is learned, or when they were given to an optimizer, or kept in a plain list, and the rest does not
-fit the targets without them. It is an error when no optimizer holds any weight of the network.
+is learned, or when they were given to an optimizer, unfrozen, or kept in a plain list, and the rest
+does not fit the targets without them. It is an error when no optimizer holds any weight of the
+network.
 """,
     references=(
         "PyTorch, Autograd mechanics: locally disabling gradient computation",
@@ -263,6 +282,8 @@ fit the targets without them. It is an error when no optimizer holds any weight 
             lambda: _all_held_by_none(update_rms=1e-4),
             None,
         ),
+        Case("unfrozen too late", lambda: _unfrozen(optimized=False), Severity.WARNING),
+        Case("near miss: unfrozen and taken", lambda: _unfrozen(optimized=True), None),
         Case("in a plain list", lambda: _in_a_list(FLAT), Severity.WARNING),
         Case("near miss: in a plain list, and it fits", lambda: _in_a_list(FALLING), None),
         Case("a network that is cut off", lambda: _cut_off(FLAT), Severity.WARNING),

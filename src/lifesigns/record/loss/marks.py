@@ -1,0 +1,88 @@
+"""What is true of a loss beside its numbers: marks among the details of its reading.
+
+Rules ask for them by name; a mark that is not there says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from torch import Tensor, nn
+
+from lifesigns.record.graph.prediction import Prediction
+from lifesigns.record.graph.sites import Condensed
+from lifesigns.record.graph.walk import Walk, saved
+from lifesigns.record.loss.alike import spreads
+from lifesigns.record.loss.comparison import PendingLoss
+from lifesigns.record.loss.copied import copied
+from lifesigns.record.loss.cut_off import is_cut_off
+from lifesigns.record.loss.summands import Term, reaches_weights
+from lifesigns.record.measure.order_blind import blind_length
+from lifesigns.record.measure.reduce import Pack
+
+
+def mark(
+    pack: Pack,
+    walked: Walk,
+    condensed: Condensed,
+    term: Term,
+    pending: PendingLoss,
+    prediction: Prediction | None,
+    *,
+    beside: bool,
+) -> None:
+    """Marks what is the same of outputs, targets and inputs, and what the term does not reach.
+
+    Args:
+        pack: Where numbers wait for the copy.
+        walked: The graph of the loss.
+        condensed: Its sites.
+        term: The data term that was read.
+        pending: Its reading.
+        prediction: The root module's output.
+        beside: Whether there are other terms.
+    """
+    compared = _compared_with(walked, term)
+    if compared is not None and prediction is not None:
+        pending.spreads = spreads(pack, prediction.value, compared)
+    marks = copied(walked, compared) if compared is not None and term.form == "built_in" else {}
+    if beside and is_cut_off(walked, term.node):
+        marks["cut_off"] = 1.0
+    if length := blind_length(walked, condensed):
+        marks["order_unseen"] = float(length)
+    add_marks(pending, marks)
+
+
+def mark_weights(walked: Walk, term: Term, pending: PendingLoss) -> None:
+    """Marks one of several terms that no parameter can change.
+
+    Args:
+        walked: The graph of the loss.
+        term: The term.
+        pending: Its reading.
+    """
+    has_weights = any(isinstance(leaf, nn.Parameter) for leaf in walked.leaves)
+    if has_weights and not reaches_weights(walked, term.node):
+        add_marks(pending, {"no_weights": 1.0})
+
+
+def add_marks(pending: PendingLoss, marks: Mapping[str, float]) -> None:
+    """Adds marks to the details of a reading.
+
+    Args:
+        pending: The reading.
+        marks: By their words.
+    """
+    if marks:
+        details = {**pending.reading.details, **marks}
+        pending.reading = replace(pending.reading, details=details)
+
+
+def _compared_with(walked: Walk, term: Term) -> Tensor | None:
+    """The targets of a term; of a square or an absolute value what is left of them."""
+    node = walked.nodes[term.node]
+    target = saved(node, "target") if term.form == "built_in" else None
+    if target is None and term.form in ("squared", "absolute"):
+        target = saved(node, "self")
+    return target if isinstance(target, Tensor) else None

@@ -1,0 +1,152 @@
+"""DAT009: a network is to give back the very numbers that it is given, and nothing hides them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from lifesigns.evidence import Stream, Threshold
+from lifesigns.evidence.course import REGRESSIONS
+from lifesigns.evidence.sites import counted
+from lifesigns.records import (
+    Finding,
+    Graph,
+    Kind,
+    LossReading,
+    Quantity,
+    Remedy,
+    Severity,
+    Trace,
+)
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Rule
+
+SAME, WRITTEN = "target_is_input", "written_in_place"
+"""Details of a loss: one memory holds target and input; how often it was written to."""
+COPIED = Threshold(
+    0.8, "share of the baseline learned that only copying explains", "what is hidden is not learned"
+)
+HIDING = frozenset({Kind.DROPOUT, Kind.OPAQUE, Kind.OTHER})
+"""What may keep some of the input from the output."""
+
+
+def check(stream: Stream) -> Iterable[Finding]:
+    """At most one finding per stream."""
+    shots = [s for s in stream.snapshots if s.loss is not None]
+    losses = [s.loss for s in shots if s.loss is not None]
+    if not losses or not all(map(_is_given_back, losses)) or stream.course.gain < COPIED:
+        return
+    if any(is_narrowed(s.graph, s.loss) for s in shots if s.loss is not None):
+        return
+    written = int(min(loss.details[WRITTEN] for loss in losses))
+    yield RULE.finding(
+        Severity.WARNING if written else Severity.NOTE,
+        "the network is given the very numbers that it is to give back",
+        step=shots[0].step,
+        measured=f"in {counted(len(losses), 'recorded step')} target and input are one memory, "
+        f"written to in place {counted(written, 'time')}, and no layer is narrower than they are"
+        f"{stream.course.remark}",
+        expected="a target apart from the input, or a layer through which not all of it fits",
+        certainty="exact: one memory",
+        causes=("wrong_labels", "other"),
+        remedies=(_APART, _NARROW),
+        evidence={"written": written},
+    )
+
+
+def _is_given_back(loss: LossReading) -> bool:
+    alone = not loss.penalised and not loss.others and loss.fit == loss.value
+    return bool(loss.details.get(SAME)) and loss.kind in REGRESSIONS and alone
+
+
+def is_narrowed(graph: Graph, loss: LossReading) -> bool:
+    """Whether every way from the input to the loss leads through something narrow, or that hides.
+
+    Args:
+        graph: The sites.
+        loss: It names its own, and how large the output is.
+    """
+    size = int(np.prod(loss.input_shape))
+    wide = {
+        i
+        for i, site in enumerate(graph.sites)
+        if site.kind not in HIDING and (not site.shape or int(np.prod(site.shape)) >= size)
+    }
+    waiting = [i for i in wide if not graph.predecessors(i)]
+    seen = set(waiting)
+    while waiting:
+        later = set(graph.successors(waiting.pop())) & wide - seen
+        seen |= later
+        waiting += later
+    return loss.site not in seen
+
+
+_APART = Remedy(
+    "Make the noisy input a new tensor: `+=` and functions ending in `_` change the target, too.",
+    "noisy = clean + sigma * torch.randn_like(clean)  # not clean += …",
+)
+_NARROW = Remedy(
+    "An autoencoder needs a layer with fewer numbers than its input, or noise, or a penalty.",
+)
+
+
+# --- cases ----------------------------------------------------------------------------------------
+def _example(
+    written: int, *, width: int = 8, losses: Sequence[float] = example.FALLING, apart: bool = False
+) -> Trace:
+    """A network of 4 numbers in and out."""
+    known = example.regression(losses, update=1e-3)
+    graph = example.chain(f"linear/{width}", "relu", "linear/4", "mse_loss", batch=32)
+    marks = {} if apart else {SAME: 1.0, WRITTEN: float(written)}
+    shots = tuple(
+        replace(
+            shot,
+            graph=graph,
+            loss=replace(
+                shot.loss, details=marks, input_shape=(32, 4), site=3, fit=shot.loss.value
+            ),
+        )
+        for shot in known.snapshots
+        if shot.loss
+    )
+    return replace(known, snapshots=shots)
+
+
+RULE = Rule(
+    code="DAT009",
+    name="copies-its-input",
+    title="A network is to give back the very numbers it is given",
+    why="Copying is learned at once where every number passes through the network, and the loss "
+    "falls to nothing. What was to be learned, such as removing noise, is in neither of the two.",
+    sees="""
+A denoiser whose noise was added in place (`x += noise`, `x.add_(noise)`): the clean picture, which
+is the target, has become the noisy one. Also an autoencoder that is nowhere narrower than its
+input.
+""",
+    evidence="""
+The first layer reads the same memory as the loss takes for its target, in every recorded step; some
+way through the network is nowhere narrower than the input, with no dropout, mask or penalty on it;
+and the outputs fit. A warning if that memory was written to in place since it was made, or else a
+note.
+""",
+    ignore="""
+An autoencoder with a narrow layer, a penalty, or noise of its own is not reported. Without a change
+in place it may be an exercise, hence a note.
+""",
+    references=("Vincent et al. 2008, Extracting and Composing Robust Features, section 2.3",),
+    reads=frozenset({Quantity.LOSS}),
+    check=check,
+    thresholds={"copied": COPIED},
+    explains=("stopped-early",),
+    cases=(
+        Case("noise added in place", lambda: _example(1), Severity.WARNING),
+        Case("twice", lambda: _example(2, width=4), Severity.WARNING),
+        Case("near miss: a narrow layer", lambda: _example(1, width=3), None),
+        Case("near miss: it does not fit", lambda: _example(1, losses=example.FLAT), None),
+        Case("an autoencoder that is nowhere narrow", lambda: _example(0), None),
+        Case("a target of its own", lambda: _example(1, apart=True), None),
+        Case("readings missing: no loss", lambda: example.unread(_example(1)), None),
+    ),
+)
