@@ -20,6 +20,7 @@ from lifesigns.prove.candidates import Candidate, candidates
 from lifesigns.prove.copies import CannotRun
 from lifesigns.prove.identity import Identity, Verdict, identity
 from lifesigns.prove.in_words import told
+from lifesigns.prove.noted import Noted, noted
 from lifesigns.prove.proof import Conclusion, Limits, Pair, Plan, Proof, Try
 from lifesigns.prove.scores import RECORDED, Measure, Scored, shortcoming
 from lifesigns.prove.treatment import Treatment
@@ -53,8 +54,11 @@ def planned(
     else:
         seconds = seconds_to_start() + recorded.cost.training + recorded.cost.watching
     findings = tuple(judge(recorded))
-    found = tuple(candidates(arms.program, recorded, findings, auto=auto))
-    return Plan(arms.program, measure, recorded, findings, found, seconds)
+    found, seen = candidates(arms.program, recorded, findings, auto=auto), Noted()
+    if any(candidate.refusal for candidate in found):
+        seen = noted(arms.program, recorded, timeout=arms.timeout, has_network=arms.has_network)
+        found = candidates(arms.program, recorded, findings, auto=auto, seen=seen)
+    return Plan(arms.program, measure, recorded, findings, tuple(found), seconds, seen)
 
 
 def prove(arms: Arms, plan: Plan, limits: Limits, say: Callable[[str], None]) -> Proof:
@@ -161,7 +165,7 @@ class _Proving:
         if not new:
             return list(plan.candidates)
         self._say(f"Where more steps are recorded, it shows {listed(list(new))} as well.")
-        found = candidates(plan.program, trace, findings)
+        found = candidates(plan.program, trace, findings, seen=plan.seen)
         edits = [candidate.edit for candidate in found]
         return [*found, *(one for one in plan.candidates if one.edit not in edits)]
 

@@ -39,10 +39,17 @@ class Place:
     """Counted from 1."""
     column: int = -1
     """Counted from 0; -1 where only the line is known, as in a frame of Python 3.10."""
+    given: tuple[int, ...] = ()
+    """Shape of the first tensor that a function was given there."""
+    other: tuple[int, ...] = ()
+    """Shape of the second one."""
+    made: tuple[int, ...] = ()
+    """Shape of what it gave back."""
 
 
 Places = Mapping[str, Place]
-"""By names of sites, such as `encoder.0:relu#1`."""
+"""By names of sites, such as `encoder.0:relu#1`, and by paths of modules. What is computed without
+a gradient is counted by itself, as `:view@0`."""
 NOWHERE: Places = MappingProxyType({})
 
 
@@ -99,7 +106,9 @@ class Edit(ABC):
         except Refused as reason:
             return Refusal(str(reason))
 
-    def rewrite(self, source: str, places: Places = NOWHERE) -> str | Refusal:
+    def rewrite(
+        self, source: str, places: Places = NOWHERE, lines: frozenset[int] = frozenset()
+    ) -> str | Refusal:
         """The source with the change written into it, or why that cannot be done safely.
 
         Whatever is not changed stays as it is, to the last blank; a source that has the change
@@ -108,9 +117,11 @@ class Edit(ABC):
         Args:
             source: The text of the script.
             places: Where sites stand, as far as the recorder saw it. Others are looked for.
+            lines: Those that ran, counted from 1: of several places one that ran is meant. Empty
+                where nobody has looked.
         """
         try:
-            script = _read(source)
+            script = _read(source).where_ran(lines)
             return script.changed(self._changes(script, places))
         except Refused as reason:
             return Refusal(str(reason))

@@ -7,6 +7,7 @@ lines, so everything else stays as it was written.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -48,12 +49,24 @@ class Script:
             raise Refused("the source does not parse") from error
         self.tree = wrapper.module
         self._bytes = source.encode()
+        self._ran: frozenset[int] = frozenset()
         self._below: dict[cst.CSTNode, list[cst.CSTNode]] = {}
         self._kinds: dict[tuple[cst.CSTNode, type[cst.CSTNode]], list[Any]] = {}
         self._spans = wrapper.resolve(metadata.ByteSpanPositionProvider)
         self._lines = wrapper.resolve(metadata.PositionProvider)
         self._parents = wrapper.resolve(metadata.ParentNodeProvider)
         self._names = wrapper.resolve(metadata.QualifiedNameProvider)
+
+    def where_ran(self, lines: frozenset[int]) -> Script:
+        """The same script, of which these lines are known to have run."""
+        other = copy(self)
+        other._ran = lines
+        return other
+
+    def ran(self, node: cst.CSTNode) -> bool:
+        """Whether one of its lines ran, as far as is known."""
+        span = self._lines[node]
+        return any(line in self._ran for line in range(span.start.line, span.end.line + 1))
 
     # --- what a node is ---------------------------------------------------------------------------
     def text(self, node: cst.CSTNode) -> str:
@@ -253,11 +266,13 @@ def _parsed(source: str) -> str:
 
 
 def one(found: Sequence[Node], what: str, script: Script | None = None) -> Node:
-    """The only one of several.
+    """The only one of several, or the only one of them that ran.
 
     Raises:
         Refused: There is none, or there are several.
     """
+    if len(found) > 1 and script is not None:
+        found = [node for node in found if script.ran(node)] or found
     if len(found) == 1:
         return found[0]
     if not found:
