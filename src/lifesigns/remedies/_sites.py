@@ -84,7 +84,7 @@ def layers_of(script: Script, paths: Iterable[str], places: Places = NOWHERE) ->
         built = dict.fromkeys(reached(script, path.split(".")))
         calls = [n for n in built if isinstance(n, cst.Call)]
         if place := places.get(path):
-            calls = [c for c in calls if _is_at(script, c, place)] or calls
+            calls = [c for c in calls if is_at(script, c, place)] or calls
         found.append(one(calls, f"module {path}", script))
     return list(dict.fromkeys(found))
 
@@ -92,11 +92,12 @@ def layers_of(script: Script, paths: Iterable[str], places: Places = NOWHERE) ->
 def _at(script: Script, site: Site, place: Place) -> list[cst.Call]:
     """The calls in the line that the recorder saw; none where the line says it in other words."""
     return script.calls(
-        lambda call: _is_at(script, call, place) and is_call_of(script, call, site.operation)
+        lambda call: is_at(script, call, place) and is_call_of(script, call, site.operation)
     )
 
 
-def _is_at(script: Script, call: cst.Call, place: Place) -> bool:
+def is_at(script: Script, call: cst.Call, place: Place) -> bool:
+    """Whether a call stands where the recorder saw one."""
     return script.line(call) == place.line and place.column in (-1, script.column(call))
 
 
