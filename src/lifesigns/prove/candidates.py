@@ -13,13 +13,24 @@ from lifesigns.prove.noted import Noted
 from lifesigns.prove.sources import sources
 from lifesigns.prove.treatment import Treatment
 from lifesigns.records import Finding, Trace, grouped
-from lifesigns.remedies import Edit, Refusal, for_findings, for_nothing_found
+from lifesigns.remedies import (
+    UNDIAGNOSED,
+    Edit,
+    Refusal,
+    for_findings,
+    for_nothing_found,
+    for_sight,
+)
 from lifesigns.report.verdict import alarms
 
 SHOWN = 4
 """Of a list in the settings of an edit."""
 UNSAFE = re.compile(r'[\x00-\x1f\x7f"\\\udc80-\udcff]')
 """Letters of a path that git quotes; the last ones stand for bytes that are no text."""
+
+
+SYMPTOMS = ("loss-flat", "labels-unrelated", "constant-output", "loss-oscillates", "undiagnosed")
+"""Rules that say what is wrong, not why: what the source gives away is tried before their edits."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +96,14 @@ def candidates(
     for finding, edit in edits:
         if all(edit != candidate.edit for candidate in found):
             found.append(written(finding, edit, texts, seen))
-    return found
+    lead = next(iter(alarms(findings)), UNDIAGNOSED if auto else None)
+    if lead is None:
+        return found
+    sights = [written(lead, edit, texts, seen) for edit in for_sight(lead, trace)]
+    known = [candidate.edit for candidate in found]
+    new = [one for one in sights if one.sources and one.edit not in known]
+    first = int(bool(found) and found[0].finding.rule not in SYMPTOMS)
+    return [*found[:first], *new, *found[first:]]
 
 
 def asked(trace: Trace, findings: Iterable[Finding]) -> list[tuple[Finding, Edit]]:

@@ -96,9 +96,9 @@ def _at(script: Script, site: Site, place: Place) -> list[cst.Call]:
     )
 
 
-def is_at(script: Script, call: cst.Call, place: Place) -> bool:
-    """Whether a call stands where the recorder saw one."""
-    return script.line(call) == place.line and place.column in (-1, script.column(call))
+def is_at(script: Script, node: cst.CSTNode, place: Place) -> bool:
+    """Whether a call or operation stands where the recorder saw one."""
+    return script.line(node) == place.line and place.column in (-1, script.column(node))
 
 
 def is_call_of(script: Script, call: cst.Call, operation: str) -> bool:
