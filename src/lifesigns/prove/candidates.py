@@ -132,8 +132,8 @@ def written(
     results = {path: edit.rewrite(text) for path, text in texts.items()}
     changed = _changed(results, texts)
     if len(changed) != 1 and seen:
-        looked = {path: seen.rewritten(edit, str(path), text) for path, text in texts.items()}
-        changed = _changed(looked, texts) or changed
+        results = {path: seen.rewritten(edit, str(path), text) for path, text in texts.items()}
+        changed = _changed(results, texts) or changed
     if len(changed) == 1:
         (path,) = changed
         return Candidate(finding, edit, {str(path): changed[path]}, {str(path): texts[path]})

@@ -28,6 +28,8 @@ class Noted:
     """Those that are certain, by the names of sites and modules."""
     lines: Mapping[str, frozenset[int]] = field(default_factory=dict)
     """Numbers of the lines that ran, by file."""
+    last: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    """Those that ran since the last optimizer began to step."""
 
     def __bool__(self) -> bool:
         return bool(self.lines)
@@ -41,7 +43,8 @@ class Noted:
             text: Its text.
         """
         places = {name: each for name, each in self.places.items() if each.file == path}
-        return edit.rewrite(text, places, self.lines.get(path, frozenset({0})))
+        ran = [each.get(path, frozenset()) for each in (self.last, self.lines)]
+        return edit.rewrite(text, places, ran)
 
 
 def noted(program: Program, trace: Trace, *, timeout: float, has_network: bool = False) -> Noted:
@@ -85,7 +88,11 @@ def _read(path: Path) -> Noted:
     except (OSError, ValueError):  # it ended before, or in another way
         return Noted()
     places = {name: Place(**_with_shapes(kept)) for name, kept in found["places"].items()}
-    return Noted(places, {file: frozenset(lines) for file, lines in found["lines"].items()})
+    return Noted(places, *map(_sets, (found["lines"], found["last"])))
+
+
+def _sets(lines: dict[str, list[int]]) -> dict[str, frozenset[int]]:
+    return {file: frozenset(numbers) for file, numbers in lines.items()}
 
 
 def _with_shapes(kept: dict[str, Any]) -> dict[str, Any]:

@@ -22,11 +22,11 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn.modules import module as modules
-from torch.optim.optimizer import register_optimizer_step_post_hook
+from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
 from torch.overrides import TorchFunctionMode
 
 from lifesigns.prove.treatment import PLACES
-from lifesigns.remedies import Place
+from lifesigns.remedies import OPTIMIZER, Place
 
 
 class Noting(TorchFunctionMode):
@@ -44,8 +44,10 @@ class Noting(TorchFunctionMode):
         self._here = Path.cwd()
         self._known: dict[CodeType, str] = {}
         self._lines: defaultdict[str, set[int]] = defaultdict(set)
+        self._last_lines: defaultdict[str, set[int]] = defaultdict(set)
         self._places: dict[str, Place | None] = {}
-        self._roots: dict[str, list[int]] = {}
+        self._owners: dict[str, list[int]] = {}
+        self._steppers: set[int] = set()
         self._built: dict[int, Place] = {}
         self._names: dict[int, str] = {}
         self._running: list[nn.Module] = []
@@ -56,25 +58,32 @@ class Noting(TorchFunctionMode):
     def install(self) -> None:
         """Begins to look on; for as long as the process lives."""
         sys.settrace(self._called_python)
-        begin = nn.Module.__init__
-
-        @wraps(begin)
-        def begun(module: nn.Module, *args: Any, **kwargs: Any) -> None:
-            self._built_by(module, sys._getframe(1))
-            begin(module, *args, **kwargs)
-
-        setattr(nn.Module, "__init__", begun)  # noqa: B010, mypy takes it for a method
+        self._look_at(nn.Module)
+        self._look_at(Optimizer)
         modules.register_module_forward_pre_hook(self._enter)
         modules.register_module_forward_hook(self._leave, always_call=True)
-        register_optimizer_step_post_hook(lambda *_given: self._count("step"))
+        register_optimizer_step_post_hook(self._stepped)
         self.__enter__()  # type: ignore[no-untyped-call]
+
+    def _look_at(self, kind: type) -> None:
+        """From now on it is noted where objects of a class are built."""
+        begin = vars(kind)["__init__"]
+
+        @wraps(begin)
+        def begun(built: Any, *args: Any, **kwargs: Any) -> None:
+            self._built_by(built, sys._getframe(1))
+            begin(built, *args, **kwargs)
+
+        setattr(kind, "__init__", begun)  # noqa: B010, mypy takes it for unsound
 
     def write(self) -> None:
         """Writes the places that are certain, by names of sites and modules; and the lines run."""
         sys.settrace(None)
         certain = {name: asdict(place) for name, place in self._places.items() if place}
         lines = {file: sorted(numbers) for file, numbers in self._lines.items()}
-        (self._folder / PLACES).write_text(json.dumps({"places": certain, "lines": lines}))
+        last = {file: sorted(numbers) for file, numbers in self._last_lines.items()}
+        noted = {"places": certain, "lines": lines, "last": last}
+        (self._folder / PLACES).write_text(json.dumps(noted))
 
     # --- what is seen -----------------------------------------------------------------------------
     def __torch_function__(
@@ -101,7 +110,7 @@ class Noting(TorchFunctionMode):
             given, other = (*shapes, (), ())[:2]
             made = tuple(result.shape)
             at = (place.file, place.line, place.column)
-            self._note(f"{key}{number}", Place(*at, given, other, made))
+            self._note(f"{key}{number}", Place(*at, given, other, made), self._root)
 
     def _enter(self, module: nn.Module, _inputs: Any) -> None:
         is_trained = torch.is_grad_enabled() and any(p.requires_grad for p in module.parameters())
@@ -111,32 +120,40 @@ class Noting(TorchFunctionMode):
             for path, each in module.named_modules():
                 self._names[id(each)] = path
                 if path and (place := self._built.get(id(each))):
-                    self._note(path, place)
+                    self._note(path, place, id(module))
         self._running.append(module)
 
     def _leave(self, *_given: Any) -> None:
         self._running.pop()
 
-    def _built_by(self, module: nn.Module, frame: FrameType | None) -> None:
-        """The line of the program that asked for a module, behind the constructors of its class."""
-        while frame is not None and _first_argument(frame) is module:
+    def _stepped(self, optimizer: Optimizer, *_given: Any) -> None:
+        if id(optimizer) not in self._steppers:  # another stage of the training
+            self._steppers.add(id(optimizer))
+            self._last_lines.clear()
+        if place := self._built.get(id(optimizer)):
+            self._note(OPTIMIZER, place, id(optimizer))
+        self._count("step")
+
+    def _built_by(self, built: Any, frame: FrameType | None) -> None:
+        """The line that asked for an object, behind the constructors of its class."""
+        while frame is not None and _first_argument(frame) is built:
             frame = frame.f_back
         place = self._place(frame)
-        self._built.pop(id(module), None)  # of one that is gone
+        self._built.pop(id(built), None)  # of one that is gone
         if place is not None:
-            self._built[id(module)] = place
+            self._built[id(built)] = place
 
-    def _note(self, name: str, place: Place) -> None:
+    def _note(self, name: str, place: Place, owner: int) -> None:
         """Of networks that are trained one after the other the last one counts.
 
         What is seen in two places by turns is in neither for certain.
         """
-        known, roots = self._places.setdefault(name, place), self._roots.setdefault(name, [])
-        if self._root not in roots:
-            roots.append(self._root)
+        known, owners = self._places.setdefault(name, place), self._owners.setdefault(name, [])
+        if owner not in owners:
+            owners.append(owner)
             self._places[name] = place
         elif known is not None and (
-            self._root != roots[-1] or (known.file, known.line) != (place.file, place.line)
+            owner != owners[-1] or (known.file, known.line) != (place.file, place.line)
         ):
             self._places[name] = None
 
@@ -147,7 +164,9 @@ class Noting(TorchFunctionMode):
 
     def _line(self, frame: FrameType, event: str, _given: Any) -> Any:
         if event == "line":
-            self._lines[self._file(frame.f_code)].add(frame.f_lineno)
+            file = self._file(frame.f_code)
+            self._lines[file].add(frame.f_lineno)
+            self._last_lines[file].add(frame.f_lineno)
         return self._line
 
     # --- where ------------------------------------------------------------------------------------

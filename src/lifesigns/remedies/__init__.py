@@ -15,11 +15,13 @@ from lifesigns.remedies._choice import (
 from lifesigns.remedies._discovery import all_manuals, find_manual
 from lifesigns.remedies._edit import NOWHERE, Case, Edit, LiveRun, Manual, Place, Places
 from lifesigns.remedies._page import markdown
+from lifesigns.remedies._place import OPTIMIZER
 from lifesigns.remedies._refusal import Refusal
 
 __all__ = [
     "EDITS",
     "NOWHERE",
+    "OPTIMIZER",
     "UNDIAGNOSED",
     "Case",
     "Edit",

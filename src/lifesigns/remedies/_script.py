@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from lifesigns._errors import extra
+from lifesigns.remedies._place import NOWHERE, Places
 from lifesigns.remedies._refusal import Refused
 
 with extra("prove"):
@@ -49,7 +50,8 @@ class Script:
             raise Refused("the source does not parse") from error
         self.tree = wrapper.module
         self._bytes = source.encode()
-        self._ran: frozenset[int] = frozenset()
+        self.places: Places = NOWHERE
+        self._ran: Sequence[frozenset[int]] = ()
         self._below: dict[cst.CSTNode, list[cst.CSTNode]] = {}
         self._kinds: dict[tuple[cst.CSTNode, type[cst.CSTNode]], list[Any]] = {}
         self._spans = wrapper.resolve(metadata.ByteSpanPositionProvider)
@@ -57,16 +59,22 @@ class Script:
         self._parents = wrapper.resolve(metadata.ParentNodeProvider)
         self._names = wrapper.resolve(metadata.QualifiedNameProvider)
 
-    def where_ran(self, lines: frozenset[int]) -> Script:
-        """The same script, of which these lines are known to have run."""
+    def seen(self, places: Places, ran: Sequence[frozenset[int]]) -> Script:
+        """The same script, of which it is known what stands where, and which lines ran."""
         other = copy(self)
-        other._ran = lines
+        other.places, other._ran = places, ran
         return other
 
-    def ran(self, node: cst.CSTNode) -> bool:
-        """Whether one of its lines ran, as far as is known."""
+    def narrowed(self, nodes: Sequence[Node]) -> Sequence[Node]:
+        """Those of several nodes that ran, as far as is known; all if none of them did."""
+        for lines in self._ran:
+            if len(nodes) > 1:
+                nodes = [node for node in nodes if self._has_run(node, lines)] or nodes
+        return nodes
+
+    def _has_run(self, node: cst.CSTNode, lines: frozenset[int]) -> bool:
         span = self._lines[node]
-        return any(line in self._ran for line in range(span.start.line, span.end.line + 1))
+        return any(line in lines for line in range(span.start.line, span.end.line + 1))
 
     # --- what a node is ---------------------------------------------------------------------------
     def text(self, node: cst.CSTNode) -> str:
@@ -271,8 +279,8 @@ def one(found: Sequence[Node], what: str, script: Script | None = None) -> Node:
     Raises:
         Refused: There is none, or there are several.
     """
-    if len(found) > 1 and script is not None:
-        found = [node for node in found if script.ran(node)] or found
+    if script is not None:
+        found = script.narrowed(found)
     if len(found) == 1:
         return found[0]
     if not found:

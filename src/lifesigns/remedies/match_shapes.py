@@ -63,11 +63,13 @@ class MatchShapes(Edit):
 
     def _changes(self, script: Script, places: Places) -> Iterator[Change]:
         seen = self._seen(script, places)
-        target = one(seen, "target of another shape", script) if seen else _target(script)
-        text = script.text(target)
-        if not text.endswith(self._method()):
-            bare = isinstance(target, cst.Name | cst.Attribute | cst.Call | cst.Subscript)
-            yield script.replaced(target, (text if bare else f"({text})") + self._method())
+        if len({script.text(each) for each in seen}) > 1:
+            one(seen, "target of another shape", script)
+        for target in seen or [_target(script)]:
+            text = script.text(target)
+            if not text.endswith(self._method()):
+                bare = isinstance(target, cst.Name | cst.Attribute | cst.Call | cst.Subscript)
+                yield script.replaced(target, (text if bare else f"({text})") + self._method())
 
     def _seen(self, script: Script, places: Places) -> list[cst.BaseExpression]:
         """What was seen to be of the target's shape where it met an output."""
