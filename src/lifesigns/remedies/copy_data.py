@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dis
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -26,7 +28,9 @@ SIGNS = {
 }
 WORDS = ("add", "sub", "subtract", "mul", "multiply", "div", "divide", "clamp", "neg", "pow")
 METHODS = tuple(f"{word}_" for word in WORDS)
-OPERATORS = {"__iadd__": "add", "__isub__": "sub", "__imul__": "mul", "__itruediv__": "div"}
+OPERATORS = {"add_": "add", "sub_": "sub", "mul_": "mul", "div_": "div"}
+IN_PLACE = ("BINARY_OP", "INPLACE")
+"""How the names of bytecodes begin that `x += y` is compiled to: its result gets a name."""
 READS = ("torch.from_numpy", "torch.as_tensor", "numpy.asarray")
 """They give another name to the same numbers."""
 FETCH = "__getitem__"
@@ -81,7 +85,9 @@ def _reading_copies(fetch: Callable[..., Any]) -> Callable[..., Any]:
 def _out_of_place(name: str, args: tuple[Any, ...], _kwargs: dict[str, Any]) -> Any:
     if name not in OPERATORS or not torch.is_tensor(args[0]) or args[0].requires_grad:
         return NotImplemented
-    return call_again(OPERATORS[name], *args)
+    frame = sys._getframe(2)  # behind the mode
+    operation = dis.opname[frame.f_code.co_code[frame.f_lasti]]
+    return call_again(OPERATORS[name], *args) if operation.startswith(IN_PLACE) else NotImplemented
 
 
 # --- in the source --------------------------------------------------------------------------------

@@ -60,8 +60,8 @@ class SamplesFirst(Edit):
 # --- which axes -----------------------------------------------------------------------------------
 def _resolved(sizes: Sequence[Any], total: int) -> tuple[int, ...]:
     """The shape that is asked for, with its -1 worked out; empty where it is a type."""
-    asked = sizes[0] if len(sizes) == 1 and not isinstance(sizes[0], int) else sizes
-    if not all(isinstance(size, int) for size in asked if asked):
+    asked = sizes[0] if len(sizes) == 1 and isinstance(sizes[0], tuple | list) else sizes
+    if not all(isinstance(size, int) for size in asked):
         return ()
     known = 1
     for size in asked:
