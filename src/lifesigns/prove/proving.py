@@ -21,6 +21,7 @@ from lifesigns.prove.copies import CannotRun
 from lifesigns.prove.identity import Identity, Verdict, identity
 from lifesigns.prove.in_words import told
 from lifesigns.prove.noted import Noted, noted
+from lifesigns.prove.printed import printed_measure
 from lifesigns.prove.proof import Conclusion, Limits, Pair, Plan, Proof, Try
 from lifesigns.prove.scores import RECORDED, Measure, Scored, shortcoming
 from lifesigns.prove.treatment import Treatment
@@ -30,6 +31,8 @@ from lifesigns.rules import judge
 
 NOISE = 3.0
 """The margin is at least so many times the distance of two identical arms' scores."""
+TOLD = 0.9
+"""A correlation of prediction and target, from which on it does not tell what is wrong."""
 STANDING = (Conclusion.PROVED, Conclusion.UNDECIDED)
 """What may be concluded of a remedy that fresh seeds do not refute."""
 
@@ -246,6 +249,11 @@ class _Proving:
 def _measured(measure: Measure, twins: Sequence[Arm]) -> tuple[Measure, Scored]:
     """The measure with a margin that noise does not reach, and the score without a remedy."""
     one, *others = (Scored.of(arm, measure) for arm in twins)
+    if not measure.metric and not one.skill < TOLD:  # NaN, too
+        printed = printed_measure(twins[0].end.output, measure)
+        if printed is not None and not printed.is_missing(twins[0]):
+            measure = printed
+            one, *others = (Scored.of(arm, measure) for arm in twins)
     if measure.is_missing(twins[0]):
         raise _nothing_printed(measure)
     if not measure.metric and math.isnan(one.skill):

@@ -230,10 +230,19 @@ def skill(trace: Trace) -> float:
     return min((float(np.mean(values)) for values in by_loss.values()), default=math.nan)
 
 
+def own_output(output: str) -> str:
+    """What the script printed, without the report of `lifesigns run`.
+
+    Args:
+        output: Of an arm.
+    """
+    before, reported, _ = f"\n{output}".rpartition(REPORT)
+    return before if reported else output
+
+
 def _printed(metric: str, output: str) -> str:
     """What the script printed last for a metric; empty if nothing."""
-    before, reported, _ = f"\n{output}".rpartition(REPORT)
-    own = before if reported else output
+    own = own_output(output)
     return _matched(metric, own) if "(" in metric else _noted(metric, own.splitlines())
 
 
