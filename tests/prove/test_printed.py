@@ -30,6 +30,7 @@ def test_the_last_number_behind_a_known_word_counts(output, score, lower):
     measure = printed_measure(output + REPORT, Measure(margin=0.1))
 
     assert (measure.lower_is_better, measure.margin) == (lower, 0.1)
+    assert measure.name in output
     assert measure.score(made.arm(0.0, output=output + REPORT)) == score
 
 

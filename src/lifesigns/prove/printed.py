@@ -45,14 +45,15 @@ def printed_measure(output: str, asked: Measure) -> Measure | None:
     """
     lines = [line for line in own_output(output).splitlines() if line.strip()]
     for line in reversed(lines[-LAST:]):
-        for metric, words in (*_keys(line), *_labels(line)):
+        for metric, label in (*_keys(line), *_labels(line)):
+            words = _words(label)
             sides = [side for side in (BETTER, WORSE) if side & words]
             if len(sides) == 1 and not words & UNKNOWN:
-                return Measure(metric, sides[0] is WORSE, asked.margin)
+                return Measure(metric, sides[0] is WORSE, asked.margin, label=label)
     return None
 
 
-def _keys(line: str) -> Iterator[tuple[str, frozenset[str]]]:
+def _keys(line: str) -> Iterator[tuple[str, str]]:
     """The keys of a line of JSON; a `metric` says what its `score` is."""
     try:
         noted = json.loads(line)
@@ -60,15 +61,16 @@ def _keys(line: str) -> Iterator[tuple[str, frozenset[str]]]:
         return
     for key, value in noted.items() if isinstance(noted, dict) else ():
         if isinstance(value, int | float) and "(" not in key:
-            yield key, _words(str(noted.get("metric", key)) if key == "score" else key)
+            yield key, str(noted.get("metric", key)) if key == "score" else key
 
 
-def _labels(line: str) -> Iterator[tuple[str, frozenset[str]]]:
+def _labels(line: str) -> Iterator[tuple[str, str]]:
     """What stands before the last number of a line, behind the one before."""
     found = re.search(rf"([^\d\s][^\d]*?|[^\d\s]*[rRfF]\d[^\d]*?)\s*({NUMBER})\s*$", line)
     if found:
         label = re.split(r"[|,;]", found[1])[-1].strip()
-        yield f"{re.escape(label)} *([-+\\d.eE]+%?)", _words(label)
+        pattern = re.escape(label).replace("\\ ", " ")
+        yield f"{pattern} *([-+\\d.eE]+%?)", label.rstrip(" :=")
 
 
 def _words(text: str) -> frozenset[str]:

@@ -50,6 +50,8 @@ class Measure:
     """Of the larger score, and at least of 1."""
     noise: float = 0.0
     """What identical arms may differ by, in the unit of the score."""
+    label: str = ""
+    """What the script calls it, where nobody asked for a metric."""
 
     def __post_init__(self) -> None:
         if "(" not in self.metric:
@@ -66,7 +68,11 @@ class Measure:
     @property
     def name(self) -> str:
         """What is compared, in words."""
-        return self.metric or "correlation of prediction and target on the training batches"
+        return (
+            self.label
+            or self.metric
+            or "correlation of prediction and target on the training batches"
+        )
 
     def score(self, arm: Arm) -> float:
         """The score of an arm; NaN if it has none.
