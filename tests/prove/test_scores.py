@@ -5,6 +5,7 @@ import json
 import math
 
 import made
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -16,6 +17,7 @@ import lifesigns
 from lifesigns._errors import UsageError
 from lifesigns.prove.scores import MARGIN, Measure, Scored, shortcoming, skill
 from lifesigns.records import Trace
+from lifesigns.rules.testing import target
 
 NAN, INFINITE = math.nan, math.inf
 SCORE = st.floats(-1e6, 1e6) | st.just(NAN)
@@ -95,6 +97,17 @@ def test_only_the_last_third_counts_and_of_two_losses_the_worse():
 
     assert skill(dataclasses.replace(both, snapshots=both.snapshots[:-1])) == pytest.approx(0.9)
     assert skill(both) == pytest.approx(0.4)
+
+
+def test_a_label_that_all_samples_share_is_nothing_to_correlate_with():
+    critic, generator = made.run(0.8, steps=(25,)), made.run(0.0, steps=(29,)).snapshots
+    loss = generator[0].loss
+    same = dataclasses.replace(loss, target=target(np.ones((32, 1))))
+    shots = [dataclasses.replace(s, stream=1, loss=same) for s in generator]
+    both = dataclasses.replace(critic, snapshots=(*critic.snapshots, *shots))
+
+    assert skill(both) == pytest.approx(0.8)
+    assert skill(dataclasses.replace(both, snapshots=tuple(shots))) == 0
 
 
 # --- what is printed ------------------------------------------------------------------------------

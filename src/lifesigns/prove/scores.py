@@ -18,7 +18,7 @@ import numpy as np
 from lifesigns._errors import UsageError, cut
 from lifesigns.evidence.courses import course_of
 from lifesigns.prove.arm import REPORT, Arm
-from lifesigns.records import LossCurve, Severity, Trace
+from lifesigns.records import LossCurve, Severity, TargetReading, Trace
 from lifesigns.report.verdict import alarms
 from lifesigns.rules import judge
 
@@ -226,6 +226,7 @@ def skill(trace: Trace) -> float:
     """
     begin = (1 - LAST) * trace.steps
     by_loss: dict[int, list[float]] = {}
+    still: set[int] = set()
     gains = {number: course_of(trace, number).gain for number in trace.losses.numbers}
     for shot in trace.snapshots:
         loss = shot.loss
@@ -233,7 +234,16 @@ def skill(trace: Trace) -> float:
             at_places = loss.target.is_index and len(loss.input_shape) > TABLE
             value = gains[shot.stream] if at_places else loss.correlation
             by_loss.setdefault(shot.stream, []).append(value if math.isfinite(value) else 0.0)
-    return min((float(np.mean(values)) for values in by_loss.values()), default=math.nan)
+            still |= {shot.stream} if _is_one_value(loss.target) else set()
+    # With one label for all, such as a generator's, nothing can correlate.
+    counted = [values for stream, values in by_loss.items() if stream not in still]
+    return min((float(np.mean(each)) for each in counted or by_loss.values()), default=math.nan)
+
+
+def _is_one_value(target: TargetReading) -> bool:
+    """Whether all targets of a step are one number."""
+    least, most = target.sums.minimum.min(), target.sums.maximum.max()
+    return bool(least == most)
 
 
 def own_output(output: str) -> str:

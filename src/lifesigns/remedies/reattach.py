@@ -249,7 +249,7 @@ MANUAL = Manual(
     title="The gradient goes on where it was cut off",
     changes="What `detach()`, `.data`, `no_grad` within a forward pass, and a new tensor of the "
     "loss's number give: the tensor itself. What was trained on already is detached as before, "
-    "such as a state that is carried from one piece of a sequence to the next. What a generator made "
+    "such as a state that is carried on from one piece of a sequence. What a generator made "
     "stays cut off in its critic's loss, not in its own.",
     unsafe="Where the cut is meant: targets of a critic or a teacher, a pretrained part that is to "
     "stay as it is, a copy without a gradient in the place of a step function.",
