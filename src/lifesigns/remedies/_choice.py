@@ -38,8 +38,8 @@ EDITS: dict[str, tuple[str, ...]] = {
     "logits-as-probabilities": ("log-input", "swap-loss", "insert-activation"),
     "loss-diverges": ("scale-rate", "clip-gradient", "warm-up"),
     "loss-flat": (
-        *("swap-activation", "initialise", "scale-rate", "insert-norm", "drop-less"),
-        *("hold-rate", "train-longer"),
+        *("add-positions", "swap-activation", "initialise", "scale-rate", "insert-norm"),
+        *("drop-less", "hold-rate", "train-longer"),
     ),
     "loss-oscillates": ("scale-rate", "clip-gradient"),
     "non-finite-origin": (
@@ -85,7 +85,7 @@ EDITS: dict[str, tuple[str, ...]] = {
 
 ON_SIGHT = (
     *("samples-first", "shuffle-together", "copy-data", "create-graph", "reparameterise"),
-    *("shift-input", "invert-mask"),
+    *("shift-input", "invert-mask", "turn-momentum"),
 )
 """Edits that undo what is hardly ever meant: tried wherever something is wrong and the source has
 just one place for them, though no rule has seen it."""
