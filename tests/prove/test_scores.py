@@ -190,6 +190,16 @@ def test_cured_is_better_and_no_constant_without_the_finding_and_new_errors(othe
     assert shortcoming(Measure(), "rate-too-high", BAD, other) == why
 
 
+def test_a_critic_that_is_deceived_does_not_speak_against_its_generator():
+    turns = made.curve(1.0, 1.0)
+    turns = dataclasses.replace(turns, streams=np.array([0, 1]))
+    equal = dataclasses.replace(made.scored(0.9, 0.0), losses=turns)
+
+    assert "constant" in shortcoming(Measure(), "dead-units", BAD, equal)
+    assert "constant" in shortcoming(Measure("score"), "dead-units", BAD, made.scored(0.9, 0.0))
+    assert shortcoming(Measure("score"), "dead-units", BAD, equal) == ""
+
+
 def test_an_arm_may_end_as_the_one_without_the_remedy_did():
     how = "stopped after 9 steps (--max-steps)"
     ended = made.scored(0.1, how=how)

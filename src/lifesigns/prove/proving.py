@@ -249,7 +249,7 @@ class _Proving:
 def _measured(measure: Measure, twins: Sequence[Arm]) -> tuple[Measure, Scored]:
     """The measure with a margin that noise does not reach, and the score without a remedy."""
     one, *others = (Scored.of(arm, measure) for arm in twins)
-    tells = one.skill < TOLD and len(one.losses.numbers) < len(("adversary", "other"))
+    tells = one.skill < TOLD and not one.has_several_losses
     if not measure.metric and not tells:
         printed = printed_measure(twins[0].end.output, measure)
         if printed is not None and not printed.is_missing(twins[0]):

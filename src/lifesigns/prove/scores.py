@@ -162,6 +162,11 @@ class Scored:
     how: str = FINISHED
     losses: LossCurve = field(default_factory=LossCurve, compare=False)
 
+    @property
+    def has_several_losses(self) -> bool:
+        """Whether several losses were trained in turn."""
+        return len(self.losses.numbers) > 1
+
     @classmethod
     def of(cls, arm: Arm, measure: Measure) -> Scored:
         """Scores an arm that has ended.
@@ -201,7 +206,9 @@ def shortcoming(measure: Measure, rule: str, faulty: Scored, other: Scored) -> s
         return cut(" ".join(f"it {other.how or 'never trained'}".split()))
     if not measure.is_better(faulty.score, other.score):
         return "no better by more than the margin"
-    if other.skill <= measure.margin:
+    # A critic that the generator deceives is no better than a constant: then the metric decides.
+    is_adversary = bool(measure.metric) and other.has_several_losses
+    if other.skill <= measure.margin and not is_adversary:
         return "no better than a constant prediction"
     if not np.isfinite(other.losses.values[-1:]).all():
         return "its loss ends as no finite number"
