@@ -36,6 +36,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "gradients-pile-up": ("zero-grad",),
     "linear-collapse": ("insert-activation",),
     "logits-as-probabilities": ("log-input", "swap-loss", "insert-activation"),
+    "looks-ahead": ("mask-later",),
     "loss-diverges": ("scale-rate", "clip-gradient", "warm-up"),
     "loss-flat": (
         *("add-positions", "swap-activation", "initialise", "scale-rate", "insert-norm"),
