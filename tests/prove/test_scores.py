@@ -5,6 +5,7 @@ import json
 import math
 
 import made
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -16,6 +17,7 @@ import lifesigns
 from lifesigns._errors import UsageError
 from lifesigns.prove.scores import MARGIN, Measure, Scored, shortcoming, skill
 from lifesigns.records import Trace
+from lifesigns.rules.testing import target
 
 NAN, INFINITE = math.nan, math.inf
 SCORE = st.floats(-1e6, 1e6) | st.just(NAN)
@@ -97,6 +99,17 @@ def test_only_the_last_third_counts_and_of_two_losses_the_worse():
     assert skill(both) == pytest.approx(0.4)
 
 
+def test_a_label_that_all_samples_share_is_nothing_to_correlate_with():
+    critic, generator = made.run(0.8, steps=(25,)), made.run(0.0, steps=(29,)).snapshots
+    loss = generator[0].loss
+    same = dataclasses.replace(loss, target=target(np.ones((32, 1))))
+    shots = [dataclasses.replace(s, stream=1, loss=same) for s in generator]
+    both = dataclasses.replace(critic, snapshots=(*critic.snapshots, *shots))
+
+    assert skill(both) == pytest.approx(0.8)
+    assert skill(dataclasses.replace(both, snapshots=tuple(shots))) == 0
+
+
 # --- what is printed ------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("metric", "output", "score"),
@@ -175,6 +188,16 @@ BAD = made.scored(0.1, 0.1, "rate-too-high", "loss-flat")
 )
 def test_cured_is_better_and_no_constant_without_the_finding_and_new_errors(other, why):
     assert shortcoming(Measure(), "rate-too-high", BAD, other) == why
+
+
+def test_a_critic_that_is_deceived_does_not_speak_against_its_generator():
+    turns = made.curve(1.0, 1.0)
+    turns = dataclasses.replace(turns, streams=np.array([0, 1]))
+    equal = dataclasses.replace(made.scored(0.9, 0.0), losses=turns)
+
+    assert "constant" in shortcoming(Measure(), "dead-units", BAD, equal)
+    assert "constant" in shortcoming(Measure("score"), "dead-units", BAD, made.scored(0.9, 0.0))
+    assert shortcoming(Measure("score"), "dead-units", BAD, equal) == ""
 
 
 def test_an_arm_may_end_as_the_one_without_the_remedy_did():

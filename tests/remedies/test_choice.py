@@ -5,7 +5,8 @@ import pytest
 
 from lifesigns.evidence import Run
 from lifesigns.records import Finding, Kind, RateCurve, Remedy, Severity, Trace
-from lifesigns.remedies import EDITS, Edit, all_manuals, for_finding, for_nothing_found
+from lifesigns.remedies import EDITS, Edit, all_manuals, for_finding, for_nothing_found, for_sight
+from lifesigns.remedies.guard_domain import GuardDomain
 from lifesigns.remedies.testing import site, trace_of
 from lifesigns.rules import built_in_rules
 from lifesigns.rules.testing import chain, regression, snapshot, trace, weights
@@ -28,7 +29,10 @@ def test_the_table_names_rules_that_there_are():
 
 
 def test_what_the_table_names_is_there_and_all_that_is_there_is_asked_for():
-    assert {name for names in EDITS.values() for name in names} == NAMES
+    asked_for = {name for names in EDITS.values() for name in names}
+    on_sight = {edit.name for edit in for_sight(finding("loss-flat"), Trace())}
+
+    assert asked_for | on_sight == NAMES
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -136,3 +140,11 @@ def test_where_nothing_was_found_the_commonest_edits_are_tried_each_once():
     assert names[:3] == ["scale-rate", "scale-rate", "initialise"]
     assert {finding.rule for finding, _ in tried} == {"undiagnosed"}
     assert all(edit not in [e for _, e in tried[:i]] for i, (_, edit) in enumerate(tried))
+
+
+def test_an_operation_with_an_infinite_slope_is_guarded_where_nothing_was_recorded():
+    rule = next(each.values[0] for each in RULES if each.id == "non-finite-origin")
+    steep = [(f, trace) for f, trace in judged(rule) if f.evidence.get("steep")]
+
+    assert steep
+    assert all(for_finding(*each)[0] == GuardDomain("sqrt") for each in steep)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import pickle
 import sys
 from pathlib import Path
@@ -19,6 +20,12 @@ def main() -> None:
     from lifesigns.prove.seeds import shift
 
     shift(treatment.shift)
+    if treatment.watched:
+        from lifesigns.prove.noting import Noting
+
+        noting = Noting(treatment.watched, treatment.steps, own.parent)
+        atexit.register(noting.write)
+        noting.install()
     if treatment.edit is not None:
         from lifesigns.prove.intervention import Intervention
 

@@ -171,7 +171,8 @@ def _begin(sandbox: Sandbox, treatment: Treatment | None) -> list[str]:
         return [calling("lifesigns.cli")]
     sandbox.own.mkdir(parents=True, exist_ok=True)
     inside = {str(sandbox.inside(Path(path))): text for path, text in treatment.sources.items()}
-    own = replace(treatment, sources=inside).put(sandbox.own)
+    watched = {str(sandbox.inside(Path(path))): path for path in treatment.watched}
+    own = replace(treatment, sources=inside, watched=watched).put(sandbox.own)
     return ["; ".join(map(calling, ("lifesigns.prove._treated", "lifesigns.cli"))), str(own)]
 
 

@@ -9,16 +9,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lifesigns.prove.arm import Program
+from lifesigns.prove.noted import Noted
 from lifesigns.prove.sources import sources
 from lifesigns.prove.treatment import Treatment
 from lifesigns.records import Finding, Trace, grouped
-from lifesigns.remedies import Edit, Refusal, for_findings, for_nothing_found
+from lifesigns.remedies import (
+    UNDIAGNOSED,
+    Edit,
+    Refusal,
+    for_findings,
+    for_nothing_found,
+    for_sight,
+)
 from lifesigns.report.verdict import alarms
 
 SHOWN = 4
 """Of a list in the settings of an edit."""
 UNSAFE = re.compile(r'[\x00-\x1f\x7f"\\\udc80-\udcff]')
 """Letters of a path that git quotes; the last ones stand for bytes that are no text."""
+
+
+SYMPTOMS = ("loss-flat", "labels-unrelated", "constant-output", "loss-oscillates", "undiagnosed")
+"""Rules that say what is wrong, not why: what the source gives away is tried before their edits."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +74,12 @@ class Candidate:
 
 
 def candidates(
-    program: Program, trace: Trace, findings: Iterable[Finding], *, auto: bool = False
+    program: Program,
+    trace: Trace,
+    findings: Iterable[Finding],
+    *,
+    auto: bool = False,
+    seen: Noted | None = None,
 ) -> list[Candidate]:
     """What may help, the remedy of the most probable cause first; each edit once.
 
@@ -71,14 +88,22 @@ def candidates(
         trace: What was recorded of it.
         findings: Of this run; notes are left out.
         auto: Whether the commonest edits follow, which no finding asks for.
+        seen: What runs where, if somebody has looked.
     """
     texts = dict(sources(program))
     edits = [*asked(trace, findings), *(for_nothing_found(trace) if auto else ())]
     found: list[Candidate] = []
     for finding, edit in edits:
         if all(edit != candidate.edit for candidate in found):
-            found.append(written(finding, edit, texts))
-    return found
+            found.append(written(finding, edit, texts, seen))
+    lead = next(iter(alarms(findings)), UNDIAGNOSED if auto else None)
+    if lead is None:
+        return found
+    sights = [written(lead, edit, texts, seen) for edit in for_sight(lead, trace)]
+    known = [candidate.edit for candidate in found]
+    new = [one for one in sights if one.sources and one.edit not in known]
+    first = int(bool(found) and found[0].finding.rule not in SYMPTOMS)
+    return [*found[:first], *new, *found[first:]]
 
 
 def asked(trace: Trace, findings: Iterable[Finding]) -> list[tuple[Finding, Edit]]:
@@ -93,20 +118,30 @@ def asked(trace: Trace, findings: Iterable[Finding]) -> list[tuple[Finding, Edit
     return for_findings([*roots, *(one for one in loud if one not in roots)], trace)
 
 
-def written(finding: Finding, edit: Edit, texts: Mapping[Path, str]) -> Candidate:
+def written(
+    finding: Finding, edit: Edit, texts: Mapping[Path, str], seen: Noted | None = None
+) -> Candidate:
     """A candidate whose edit is written into the one file in which it finds its place.
 
     Args:
         finding: Which asks for it.
         edit: What is to be changed.
         texts: The program's files; its script first.
+        seen: What runs where decides if the texts alone do not.
     """
     results = {path: edit.rewrite(text) for path, text in texts.items()}
-    changed = {p: r for p, r in results.items() if isinstance(r, str) and r != texts[p]}
+    changed = _changed(results, texts)
+    if len(changed) != 1 and seen:
+        results = {path: seen.rewritten(edit, str(path), text) for path, text in texts.items()}
+        changed = _changed(results, texts) or changed
     if len(changed) == 1:
         (path,) = changed
         return Candidate(finding, edit, {str(path): changed[path]}, {str(path): texts[path]})
     return Candidate(finding, edit, refusal=_why_not(list(results.values()), len(changed)))
+
+
+def _changed(results: Mapping[Path, str | Refusal], texts: Mapping[Path, str]) -> dict[Path, str]:
+    return {p: r for p, r in results.items() if isinstance(r, str) and r != texts[p]}
 
 
 def _why_not(results: Sequence[str | Refusal], changed: int) -> str:

@@ -11,6 +11,7 @@ from lifesigns.prove.arm import Program
 from lifesigns.prove.betting import PROVED, pairs_needed, wealth
 from lifesigns.prove.candidates import Candidate
 from lifesigns.prove.identity import Identity
+from lifesigns.prove.noted import Noted
 from lifesigns.prove.scores import Measure, Scored
 from lifesigns.records import Finding, Trace
 
@@ -84,6 +85,8 @@ class Plan:
     candidates: tuple[Candidate, ...]
     seconds: float
     """Of one training, start included."""
+    seen: Noted = field(default_factory=Noted)
+    """What runs where in its files, looked at where their texts alone left it open."""
 
     def trainings(self, limits: Limits) -> tuple[int, int]:
         """How many more trainings it takes if the first remedy cures on every seed, and at most.

@@ -20,6 +20,8 @@ from lifesigns.prove.candidates import Candidate, candidates
 from lifesigns.prove.copies import CannotRun
 from lifesigns.prove.identity import Identity, Verdict, identity
 from lifesigns.prove.in_words import told
+from lifesigns.prove.noted import Noted, noted
+from lifesigns.prove.printed import printed_measure
 from lifesigns.prove.proof import Conclusion, Limits, Pair, Plan, Proof, Try
 from lifesigns.prove.scores import RECORDED, Measure, Scored, shortcoming
 from lifesigns.prove.treatment import Treatment
@@ -29,6 +31,8 @@ from lifesigns.rules import judge
 
 NOISE = 3.0
 """The margin is at least so many times the distance of two identical arms' scores."""
+TOLD = 0.9
+"""A correlation of prediction and target, from which on it does not tell what is wrong."""
 STANDING = (Conclusion.PROVED, Conclusion.UNDECIDED)
 """What may be concluded of a remedy that fresh seeds do not refute."""
 
@@ -53,8 +57,11 @@ def planned(
     else:
         seconds = seconds_to_start() + recorded.cost.training + recorded.cost.watching
     findings = tuple(judge(recorded))
-    found = tuple(candidates(arms.program, recorded, findings, auto=auto))
-    return Plan(arms.program, measure, recorded, findings, found, seconds)
+    found, seen = candidates(arms.program, recorded, findings, auto=auto), Noted()
+    if any(candidate.refusal for candidate in found):
+        seen = noted(arms.program, recorded, timeout=arms.timeout, has_network=arms.has_network)
+        found = candidates(arms.program, recorded, findings, auto=auto, seen=seen)
+    return Plan(arms.program, measure, recorded, findings, tuple(found), seconds, seen)
 
 
 def prove(arms: Arms, plan: Plan, limits: Limits, say: Callable[[str], None]) -> Proof:
@@ -161,7 +168,7 @@ class _Proving:
         if not new:
             return list(plan.candidates)
         self._say(f"Where more steps are recorded, it shows {listed(list(new))} as well.")
-        found = candidates(plan.program, trace, findings)
+        found = candidates(plan.program, trace, findings, seen=plan.seen)
         edits = [candidate.edit for candidate in found]
         return [*found, *(one for one in plan.candidates if one.edit not in edits)]
 
@@ -242,6 +249,12 @@ class _Proving:
 def _measured(measure: Measure, twins: Sequence[Arm]) -> tuple[Measure, Scored]:
     """The measure with a margin that noise does not reach, and the score without a remedy."""
     one, *others = (Scored.of(arm, measure) for arm in twins)
+    tells = one.skill < TOLD and not one.has_several_losses
+    if not measure.metric and not tells:
+        printed = printed_measure(twins[0].end.output, measure)
+        if printed is not None and not printed.is_missing(twins[0]):
+            measure = printed
+            one, *others = (Scored.of(arm, measure) for arm in twins)
     if measure.is_missing(twins[0]):
         raise _nothing_printed(measure)
     if not measure.metric and math.isnan(one.skill):

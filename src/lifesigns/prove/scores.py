@@ -18,7 +18,7 @@ import numpy as np
 from lifesigns._errors import UsageError, cut
 from lifesigns.evidence.courses import course_of
 from lifesigns.prove.arm import REPORT, Arm
-from lifesigns.records import LossCurve, Severity, Trace
+from lifesigns.records import LossCurve, Severity, TargetReading, Trace
 from lifesigns.report.verdict import alarms
 from lifesigns.rules import judge
 
@@ -50,6 +50,8 @@ class Measure:
     """Of the larger score, and at least of 1."""
     noise: float = 0.0
     """What identical arms may differ by, in the unit of the score."""
+    label: str = ""
+    """What the script calls it, where nobody asked for a metric."""
 
     def __post_init__(self) -> None:
         if "(" not in self.metric:
@@ -66,7 +68,11 @@ class Measure:
     @property
     def name(self) -> str:
         """What is compared, in words."""
-        return self.metric or "correlation of prediction and target on the training batches"
+        return (
+            self.label
+            or self.metric
+            or "correlation of prediction and target on the training batches"
+        )
 
     def score(self, arm: Arm) -> float:
         """The score of an arm; NaN if it has none.
@@ -156,6 +162,11 @@ class Scored:
     how: str = FINISHED
     losses: LossCurve = field(default_factory=LossCurve, compare=False)
 
+    @property
+    def has_several_losses(self) -> bool:
+        """Whether several losses were trained in turn."""
+        return len(self.losses.numbers) > 1
+
     @classmethod
     def of(cls, arm: Arm, measure: Measure) -> Scored:
         """Scores an arm that has ended.
@@ -195,7 +206,9 @@ def shortcoming(measure: Measure, rule: str, faulty: Scored, other: Scored) -> s
         return cut(" ".join(f"it {other.how or 'never trained'}".split()))
     if not measure.is_better(faulty.score, other.score):
         return "no better by more than the margin"
-    if other.skill <= measure.margin:
+    # A critic that the generator deceives is no better than a constant: then the metric decides.
+    is_adversary = bool(measure.metric) and other.has_several_losses
+    if other.skill <= measure.margin and not is_adversary:
         return "no better than a constant prediction"
     if not np.isfinite(other.losses.values[-1:]).all():
         return "its loss ends as no finite number"
@@ -220,6 +233,7 @@ def skill(trace: Trace) -> float:
     """
     begin = (1 - LAST) * trace.steps
     by_loss: dict[int, list[float]] = {}
+    still: set[int] = set()
     gains = {number: course_of(trace, number).gain for number in trace.losses.numbers}
     for shot in trace.snapshots:
         loss = shot.loss
@@ -227,13 +241,31 @@ def skill(trace: Trace) -> float:
             at_places = loss.target.is_index and len(loss.input_shape) > TABLE
             value = gains[shot.stream] if at_places else loss.correlation
             by_loss.setdefault(shot.stream, []).append(value if math.isfinite(value) else 0.0)
-    return min((float(np.mean(values)) for values in by_loss.values()), default=math.nan)
+            still |= {shot.stream} if _is_one_value(loss.target) else set()
+    # With one label for all, such as a generator's, nothing can correlate.
+    counted = [values for stream, values in by_loss.items() if stream not in still]
+    return min((float(np.mean(each)) for each in counted or by_loss.values()), default=math.nan)
+
+
+def _is_one_value(target: TargetReading) -> bool:
+    """Whether all targets of a step are one number."""
+    least, most = target.sums.minimum.min(), target.sums.maximum.max()
+    return bool(least == most)
+
+
+def own_output(output: str) -> str:
+    """What the script printed, without the report of `lifesigns run`.
+
+    Args:
+        output: Of an arm.
+    """
+    before, reported, _ = f"\n{output}".rpartition(REPORT)
+    return before if reported else output
 
 
 def _printed(metric: str, output: str) -> str:
     """What the script printed last for a metric; empty if nothing."""
-    before, reported, _ = f"\n{output}".rpartition(REPORT)
-    own = before if reported else output
+    own = own_output(output)
     return _matched(metric, own) if "(" in metric else _noted(metric, own.splitlines())
 
 

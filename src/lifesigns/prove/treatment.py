@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lifesigns.remedies import Edit
 
-TREATMENT, ANSWER = "treatment.pickle", "answer.txt"
-"""Files in the sandbox: what to do, and how that went."""
+TREATMENT, ANSWER, PLACES = "treatment.pickle", "answer.txt", "places.json"
+"""Files in the sandbox: what to do, how that went, and what was seen of the source."""
 MADE = "made"
 """The answer of an arm in whose run the edit was made; any other says why not."""
 
@@ -27,6 +27,10 @@ class Treatment:
     """New texts by absolute path: inside the sandbox, files are written over with them."""
     edit: Edit | None = None
     """An edit of the live run, made before its first step."""
+    watched: Mapping[str, str] = field(default_factory=dict)
+    """Files, by their paths inside the sandbox, of which it is noted what runs where; then the
+    arm ends after so many steps:"""
+    steps: int = 0
 
     def put(self, folder: Path) -> Path:
         """Writes it where the arm will read it.

@@ -4,15 +4,25 @@ One file each, found by discovery: see `_edit` for what an edit is. `for_finding
 the findings of a run ask for. This package needs LibCST (`pip install 'lifesigns[prove]'`).
 """
 
-from lifesigns.remedies._choice import EDITS, for_finding, for_findings, for_nothing_found
+from lifesigns.remedies._choice import (
+    EDITS,
+    UNDIAGNOSED,
+    for_finding,
+    for_findings,
+    for_nothing_found,
+    for_sight,
+)
 from lifesigns.remedies._discovery import all_manuals, find_manual
 from lifesigns.remedies._edit import NOWHERE, Case, Edit, LiveRun, Manual, Place, Places
 from lifesigns.remedies._page import markdown
+from lifesigns.remedies._place import OPTIMIZER
 from lifesigns.remedies._refusal import Refusal
 
 __all__ = [
     "EDITS",
     "NOWHERE",
+    "OPTIMIZER",
+    "UNDIAGNOSED",
     "Case",
     "Edit",
     "LiveRun",
@@ -25,5 +35,6 @@ __all__ = [
     "for_finding",
     "for_findings",
     "for_nothing_found",
+    "for_sight",
     "markdown",
 ]

@@ -21,7 +21,7 @@ from lifesigns.remedies.drop_less import DropLess, dropped
 from lifesigns.remedies.swap_activation import SwapActivation
 
 EDITS: dict[str, tuple[str, ...]] = {
-    "constant-output": ("swap-activation", "initialise", "scale-rate", "insert-norm"),
+    "constant-output": ("drop-norm", "swap-activation", "initialise", "scale-rate", "insert-norm"),
     "broadcast-loss": ("match-shapes",),
     "cosines-without-scale": ("scale-logits",),
     "dead-from-birth": ("initialise", "swap-activation"),
@@ -29,16 +29,18 @@ EDITS: dict[str, tuple[str, ...]] = {
     "detached-parameters": (*("train-parameters", "reattach", "register-layers", "optimize-all"),),
     "doubled-sigmoid": ("drop-activation", "swap-loss"),
     "doubled-softmax": ("drop-activation",),
+    "drifting-input": ("copy-data",),
     "eval-mode-in-training": ("train-mode",),
     "exploding-gradient": ("scale-rate", "clip-gradient", "swap-activation", "initialise"),
     "gain-mismatch": ("initialise", "swap-activation", "insert-norm"),
     "gradients-pile-up": ("zero-grad",),
     "linear-collapse": ("insert-activation",),
     "logits-as-probabilities": ("log-input", "swap-loss", "insert-activation"),
+    "looks-ahead": ("mask-later",),
     "loss-diverges": ("scale-rate", "clip-gradient", "warm-up"),
     "loss-flat": (
-        *("swap-activation", "initialise", "scale-rate", "insert-norm", "drop-less"),
-        *("hold-rate", "train-longer"),
+        *("add-positions", "swap-activation", "initialise", "scale-rate", "insert-norm"),
+        *("drop-less", "hold-rate", "train-longer"),
     ),
     "loss-oscillates": ("scale-rate", "clip-gradient"),
     "non-finite-origin": (
@@ -67,6 +69,8 @@ EDITS: dict[str, tuple[str, ...]] = {
     "sum-not-mean": ("mean-reduction", "scale-rate"),
     "symmetric-units": ("initialise",),
     "targets-not-signed": ("sign-targets",),
+    "term-without-weights": ("create-graph",),
+    "told-the-answer": ("shift-input",),
     "unscaled-input": ("standardise-inputs",),
     "unscaled-target": ("standardise-targets",),
     "unshuffled-or-single-class-batches": ("shuffle",),
@@ -79,6 +83,13 @@ EDITS: dict[str, tuple[str, ...]] = {
     ),
 }
 """Names of edits by the rule that asks for them, most promising first."""
+
+ON_SIGHT = (
+    *("samples-first", "shuffle-together", "copy-data", "create-graph", "reparameterise"),
+    *("shift-input", "invert-mask", "turn-momentum"),
+)
+"""Edits that undo what is hardly ever meant: tried wherever something is wrong and the source has
+just one place for them, though no rule has seen it."""
 
 COMMONEST = (
     *("scale-rate", "initialise", "swap-activation", "standardise-inputs", "insert-norm"),
@@ -150,6 +161,16 @@ def for_nothing_found(trace: Trace) -> list[tuple[Finding, Edit]]:
     kinds = [(finding, kind) for kind in COMMONEST for finding in named]
     made = [[(f, edit) for edit in find_manual(kind).made_for(f, trace)] for f, kind in kinds]
     return _each_once(chain.from_iterable(_turns(made)))
+
+
+def for_sight(finding: Finding, trace: Trace) -> list[Edit]:
+    """Edits that are worth a try if the source has their place.
+
+    Args:
+        finding: The most probable cause of what is wrong.
+        trace: Of the run.
+    """
+    return [edit for kind in ON_SIGHT for edit in find_manual(kind).made_for(finding, trace)]
 
 
 def _evident(finding: Finding, trace: Trace) -> Iterator[str]:

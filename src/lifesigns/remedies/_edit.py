@@ -15,35 +15,21 @@ and no sandbox. Neither is imported by the commands that only report.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 from torch import nn
 from torch.optim import Optimizer
 
 from lifesigns.records import Finding, Trace
+from lifesigns.remedies._place import NOWHERE, Place, Places
 from lifesigns.remedies._refusal import Refusal, Refused
 from lifesigns.remedies._script import Change, Script
 
-
-@dataclass(frozen=True)
-class Place:
-    """Where something stands in the source: read from the text, or kept by the recorder."""
-
-    file: str
-    line: int
-    """Counted from 1."""
-    column: int = -1
-    """Counted from 0; -1 where only the line is known, as in a frame of Python 3.10."""
-
-
-Places = Mapping[str, Place]
-"""By names of sites, such as `encoder.0:relu#1`."""
-NOWHERE: Places = MappingProxyType({})
+__all__ = ["NOWHERE", "Case", "Edit", "LiveRun", "Manual", "Place", "Places"]
 
 
 @dataclass
@@ -99,7 +85,9 @@ class Edit(ABC):
         except Refused as reason:
             return Refusal(str(reason))
 
-    def rewrite(self, source: str, places: Places = NOWHERE) -> str | Refusal:
+    def rewrite(
+        self, source: str, places: Places = NOWHERE, ran: Sequence[frozenset[int]] = ()
+    ) -> str | Refusal:
         """The source with the change written into it, or why that cannot be done safely.
 
         Whatever is not changed stays as it is, to the last blank; a source that has the change
@@ -108,9 +96,11 @@ class Edit(ABC):
         Args:
             source: The text of the script.
             places: Where sites stand, as far as the recorder saw it. Others are looked for.
+            ran: Lines that ran, counted from 1; first those that ran in the last stage of the
+                training. Of several places one of these is meant.
         """
         try:
-            script = _read(source)
+            script = _read(source).seen(places, ran)
             return script.changed(self._changes(script, places))
         except Refused as reason:
             return Refusal(str(reason))

@@ -7,10 +7,12 @@ lines, so everything else stays as it was written.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from lifesigns._errors import extra
+from lifesigns.remedies._place import NOWHERE, Places
 from lifesigns.remedies._refusal import Refused
 
 with extra("prove"):
@@ -48,12 +50,31 @@ class Script:
             raise Refused("the source does not parse") from error
         self.tree = wrapper.module
         self._bytes = source.encode()
+        self.places: Places = NOWHERE
+        self._ran: Sequence[frozenset[int]] = ()
         self._below: dict[cst.CSTNode, list[cst.CSTNode]] = {}
         self._kinds: dict[tuple[cst.CSTNode, type[cst.CSTNode]], list[Any]] = {}
         self._spans = wrapper.resolve(metadata.ByteSpanPositionProvider)
         self._lines = wrapper.resolve(metadata.PositionProvider)
         self._parents = wrapper.resolve(metadata.ParentNodeProvider)
         self._names = wrapper.resolve(metadata.QualifiedNameProvider)
+
+    def seen(self, places: Places, ran: Sequence[frozenset[int]]) -> Script:
+        """The same script, of which it is known what stands where, and which lines ran."""
+        other = copy(self)
+        other.places, other._ran = places, ran
+        return other
+
+    def narrowed(self, nodes: Sequence[Node]) -> Sequence[Node]:
+        """Those of several nodes that ran, as far as is known; all if none of them did."""
+        for lines in self._ran:
+            if len(nodes) > 1:
+                nodes = [node for node in nodes if self._has_run(node, lines)] or nodes
+        return nodes
+
+    def _has_run(self, node: cst.CSTNode, lines: frozenset[int]) -> bool:
+        span = self._lines[node]
+        return any(line in lines for line in range(span.start.line, span.end.line + 1))
 
     # --- what a node is ---------------------------------------------------------------------------
     def text(self, node: cst.CSTNode) -> str:
@@ -253,11 +274,13 @@ def _parsed(source: str) -> str:
 
 
 def one(found: Sequence[Node], what: str, script: Script | None = None) -> Node:
-    """The only one of several.
+    """The only one of several, or the only one of them that ran.
 
     Raises:
         Refused: There is none, or there are several.
     """
+    if script is not None:
+        found = script.narrowed(found)
     if len(found) == 1:
         return found[0]
     if not found:

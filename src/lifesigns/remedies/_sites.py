@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from lifesigns.records import Site
-from lifesigns.remedies._edit import Place, Places
+from lifesigns.remedies._edit import NOWHERE, Place, Places
 from lifesigns.remedies._script import Script, cst, one
 from lifesigns.remedies._torch_names import function_names, module_name
 
 CONTAINERS = ("torch.nn.Sequential", "torch.nn.ModuleList", "torch.nn.ModuleDict")
+OF_DATA = ("Dataset", "IterableDataset", "Sampler", "ABC", "object", "Exception", "NamedTuple")
+"""Bases of classes that are no modules."""
 DEEPEST = 12
 """How far names and calls are followed; models that build themselves end there."""
 
@@ -56,8 +58,8 @@ def call_of(script: Script, site: Site, place: Place | None = None) -> cst.Call:
     Raises:
         Refused: There is not exactly one.
     """
-    if place is not None:
-        return _at(script, site, place)
+    if place is not None and (seen := _at(script, site, place)):
+        return one(seen, f"{site.operation} in line {place.line}", script)
     built = reached(script, site.module.split(".") if site.module else [])
     wanted = module_name(site.operation)
     exact = [n for n in built if isinstance(n, cst.Call) and script.name(n) == wanted]
@@ -66,12 +68,13 @@ def call_of(script: Script, site: Site, place: Place | None = None) -> cst.Call:
     return _functional(script, site, built)
 
 
-def layers_of(script: Script, paths: Iterable[str]) -> list[cst.Call]:
+def layers_of(script: Script, paths: Iterable[str], places: Places = NOWHERE) -> list[cst.Call]:
     """The expressions that build the modules at these paths, each once.
 
     Args:
         script: Where they are looked for.
         paths: Such as `encoder.fc1`.
+        places: Where the recorder saw them built.
 
     Raises:
         Refused: For one of them there is not exactly one expression.
@@ -80,20 +83,22 @@ def layers_of(script: Script, paths: Iterable[str]) -> list[cst.Call]:
     for path in paths:
         built = dict.fromkeys(reached(script, path.split(".")))
         calls = [n for n in built if isinstance(n, cst.Call)]
+        if place := places.get(path):
+            calls = [c for c in calls if is_at(script, c, place)] or calls
         found.append(one(calls, f"module {path}", script))
     return list(dict.fromkeys(found))
 
 
-def _at(script: Script, site: Site, place: Place) -> cst.Call:
-    """The call in the line that the recorder saw."""
-    here = script.calls(
-        lambda call: (
-            script.line(call) == place.line
-            and place.column in (-1, script.column(call))
-            and is_call_of(script, call, site.operation)
-        )
+def _at(script: Script, site: Site, place: Place) -> list[cst.Call]:
+    """The calls in the line that the recorder saw; none where the line says it in other words."""
+    return script.calls(
+        lambda call: is_at(script, call, place) and is_call_of(script, call, site.operation)
     )
-    return one(here, f"{site.operation} in line {place.line}", script)
+
+
+def is_at(script: Script, node: cst.CSTNode, place: Place) -> bool:
+    """Whether a call or operation stands where the recorder saw one."""
+    return script.line(node) == place.line and place.column in (-1, script.column(node))
 
 
 def is_call_of(script: Script, call: cst.Call, operation: str) -> bool:
@@ -171,6 +176,10 @@ def _is_module(script: Script, base: cst.Arg) -> bool:
     return script.text(base).rpartition(".")[2] in ("Module", "LightningModule")
 
 
+def _is_no_module(script: Script, base: cst.Arg) -> bool:
+    return script.text(base).rpartition(".")[2] in OF_DATA
+
+
 def builds_module(script: Script, call: cst.Call) -> bool:
     """Whether a call builds an `nn.Module`."""
     name = script.name(call)
@@ -185,7 +194,8 @@ def class_of(script: Script, node: cst.CSTNode) -> cst.ClassDef | None:
     if not isinstance(node, cst.Call) or not (name := script.name(node)):
         return None
     last = name.rpartition(".")[2]
-    found = [c for c in script.of_kind(cst.ClassDef) if c.name.value == last and c.bases]
+    named = [c for c in script.of_kind(cst.ClassDef) if c.name.value == last and c.bases]
+    found = [c for c in named if not any(_is_no_module(script, base) for base in c.bases)]
     return found[0] if len(found) == 1 else None
 
 

@@ -9,9 +9,10 @@ from collections.abc import Iterable
 
 from torch import optim
 
+from lifesigns.remedies._place import OPTIMIZER
 from lifesigns.remedies._refusal import Refused
 from lifesigns.remedies._script import Node, Script, argument, cst, one
-from lifesigns.remedies._sites import assigned
+from lifesigns.remedies._sites import assigned, is_at
 from lifesigns.remedies._torch_names import LOSSES, module_name
 
 OPTIMIZERS = frozenset(
@@ -21,13 +22,17 @@ OPTIMIZERS = frozenset(
 )
 DEEPEST = 4
 """How many functions are followed outwards."""
+PARAMETERS = ("parameters", "named_parameters")
 USUAL_NAMES = ("optimizer", "optim", "opt")
 """Of an optimizer in a function that it is handed to."""
 
 
 def optimizer_built(script: Script) -> cst.Call:
     """The call that builds the optimizer."""
-    return one(script.calls_to(*OPTIMIZERS), "optimizer", script)
+    found = script.calls_to(*OPTIMIZERS)
+    place = script.places.get(OPTIMIZER)
+    seen = [call for call in found if place is not None and is_at(script, call, place)]
+    return one(seen or found, "optimizer", script)
 
 
 def optimizer_name(script: Script) -> str:
@@ -37,12 +42,20 @@ def optimizer_name(script: Script) -> str:
 
 def model_name(script: Script) -> str:
     """The model of whose parameters the optimizer is built: `model` in `model.parameters()`."""
-    given = argument(optimizer_built(script), "params", 0)
-    call = given.value if given is not None else None
-    method = call.func if isinstance(call, cst.Call) else None
-    if isinstance(method, cst.Attribute) and method.attr.value == "parameters":
-        return script.text(method.value)
+    names = model_names(script)
+    if len(names) == 1:
+        return names[0]
     raise Refused("the optimizer is not built from `model.parameters()`")
+
+
+def model_names(script: Script) -> list[str]:
+    """The models of whose parameters the optimizer is built, such as an encoder and a decoder."""
+    given = argument(optimizer_built(script), "params", 0)
+    values: list[cst.CSTNode] = [given.value] if given is not None else []
+    if given is not None and isinstance(given.value, cst.Name):
+        values = [*assigned(script, given.value)]
+    calls = [c for each in values for name in PARAMETERS for c in script.method_calls(name, each)]
+    return list(dict.fromkeys(receiver(script, call) for call in calls))
 
 
 def scope_of(script: Script, node: cst.CSTNode) -> cst.CSTNode:

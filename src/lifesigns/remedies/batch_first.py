@@ -60,7 +60,7 @@ def _say(root: nn.Module) -> None:
 
 def _says(script: Script, call: cst.Call) -> bool:
     given = argument(call, "batch_first", POSITIONS[script.name(call)])
-    return given is not None and script.text(given.value) != "False"
+    return given is not None and script.text(given.value) == "True"
 
 
 def made_for(finding: Finding, trace: Trace) -> Iterator[BatchFirst]:
@@ -111,6 +111,13 @@ MANUAL = Manual(
             "model",
             _ATTENTION.format("2, 1, 8, 0.0, 'relu', 1e-5, False"),
             _ATTENTION.format("2, 1, 8, 0.0, 'relu', 1e-5, True"),
+        ),
+        case(
+            "a name that says otherwise",
+            BatchFirst(),
+            "model",
+            "early = False\n" + _NET.format("cell = nn.LSTM(2, 8, batch_first=early)"),
+            "early = False\n" + _NET.format("cell = nn.LSTM(2, 8, batch_first=True)"),
         ),
         case(
             "refused: two recurrences",

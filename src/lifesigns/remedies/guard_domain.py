@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -158,6 +159,10 @@ def _is_infinity(text: str) -> bool:
 def made_for(finding: Finding, trace: Trace) -> Iterator[GuardDomain]:
     """One, where the operation is known; an exponential only where it is normalised by hand."""
     origin = _origin(trace)
+    if finding.evidence.get("steep"):  # not recorded, but nothing else can have spoilt it
+        operation = re.split("[:#]", finding.site)[1:2]
+        yield from (GuardDomain(name) for name in operation if name in FROM_BELOW)
+        return
     if origin is None or origin.operation not in GUARDED or finding.rule != "non-finite-origin":
         return
     if origin.operation in SOFTMAXES and not origin.masked_rows:

@@ -47,7 +47,7 @@ class InsertActivation(Edit):
         settings = ", ".join(f"{k}={v}" for k, v in SETTINGS.get(self.to, {}).items())
         activation = f"{script.spelled(module_name(self.to))}({settings})"
         nn_ = script.spelled("torch.nn")
-        for call in layers_of(script, self.layers):
+        for call in layers_of(script, self.layers, places):
             if script.name(call) != "torch.nn.Sequential":
                 both = f"{nn_}.Sequential({script.text(call)}, {activation})"
                 yield script.replaced(call, both)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -12,10 +13,11 @@ import torch
 
 from lifesigns.records import Finding, Trace
 from lifesigns.remedies._difference import target_side
-from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
+from lifesigns.remedies._edit import Edit, LiveRun, Manual, Place, Places
 from lifesigns.remedies._live import Answering, call_again
 from lifesigns.remedies._refusal import Refused
-from lifesigns.remedies._script import Change, Script, argument, cst
+from lifesigns.remedies._script import Change, Script, argument, cst, one
+from lifesigns.remedies._sites import is_at
 from lifesigns.remedies._training import KNOWN_LOSSES, loss_called, loss_calls
 from lifesigns.remedies.testing import case
 
@@ -60,11 +62,26 @@ class MatchShapes(Edit):
         return same and shapes in ((self.rest, self.target), (self.target, self.rest))
 
     def _changes(self, script: Script, places: Places) -> Iterator[Change]:
-        target = _target(script)
-        text = script.text(target)
-        if not text.endswith(self._method()):
-            bare = isinstance(target, cst.Name | cst.Attribute | cst.Call | cst.Subscript)
-            yield script.replaced(target, (text if bare else f"({text})") + self._method())
+        seen = self._seen(script, places)
+        if len({script.text(each) for each in seen}) > 1:
+            one(seen, "target of another shape", script)
+        for target in seen or [_target(script)]:
+            text = script.text(target)
+            if not text.endswith(self._method()):
+                bare = isinstance(target, cst.Name | cst.Attribute | cst.Call | cst.Subscript)
+                yield script.replaced(target, (text if bare else f"({text})") + self._method())
+
+    def _seen(self, script: Script, places: Places) -> list[cst.BaseExpression]:
+        """What was seen to be of the target's shape where it met an output."""
+        found: dict[cst.BaseExpression, None] = {}
+        for name, place in places.items():
+            shapes = (place.given[1:], place.other[1:])
+            operation = re.split("[#@]", name.rpartition(":")[2])[0].strip("_")
+            is_met = operation in KNOWN_LOSSES or operation in WORDS
+            if is_met and set(shapes) == {self.rest, self.target} and self.rest != self.target:
+                side = shapes.index(self.target)
+                found |= dict.fromkeys(_operands(script, place, side))
+        return list(found)
 
     def _method(self) -> str:
         if self.rest == (1,) and not self.target:
@@ -72,6 +89,17 @@ class MatchShapes(Edit):
         if self.target == (1,) and not self.rest:
             return ".squeeze(1)"
         return f".reshape({', '.join(map(str, (-1, *self.rest)))})"
+
+
+def _operands(script: Script, place: Place, side: int) -> list[cst.BaseExpression]:
+    """The left or right operand, or the first or second argument, of what stands in a place."""
+    operations = script.of_kind(cst.BinaryOperation)
+    calls = [c for c in script.of_kind(cst.Call) if len(c.args) > 1]
+    pairs: list[tuple[cst.CSTNode, tuple[cst.BaseExpression, cst.BaseExpression]]] = [
+        *((each, (each.left, each.right)) for each in operations),
+        *((each, (each.args[0].value, each.args[1].value)) for each in calls),
+    ]
+    return [both[side] for node, both in pairs if is_at(script, node, place)]
 
 
 def _target(script: Script) -> cst.BaseExpression:
@@ -94,6 +122,7 @@ def made_for(finding: Finding, trace: Trace) -> Iterator[MatchShapes]:
             crossing = reading.crossing
             given = crossing.given if crossing else reading.input_shape
             other = crossing.other if crossing else reading.target_shape
+            other = other[1:] if len(other) > 1 and other[0] == 1 else other  # as it was expanded
             if given and other and prod(given) == prod(other) and given != other:
                 yield MatchShapes(tuple(given[1:]), tuple(other[1:]))
                 return

@@ -16,7 +16,7 @@ from lifesigns.records import Finding, Trace
 from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
 from lifesigns.remedies._refusal import Refused
 from lifesigns.remedies._script import Change, Script, argument, cst, one
-from lifesigns.remedies._training import trained
+from lifesigns.remedies._training import OPTIMIZERS, scope_of, trained
 from lifesigns.remedies._written import dropped
 from lifesigns.remedies.testing import case
 
@@ -44,6 +44,7 @@ class Reattach(Edit):
         node = one([*_detached(script), *_switched_off(script), *_anew(script)], "cut", script)
         if node in _detached(script):
             yield from dropped(script, node)
+            yield from _kept_out(script, node)
         elif node in _anew(script):
             text, whole = script.text(_compared(node)), cst.Name | cst.Attribute | cst.Call
             is_whole = isinstance(_compared(node), whole)
@@ -132,6 +133,27 @@ def _detached(script: Script) -> list[cst.Call]:
     return [call for call in calls if not _is_looked_at(script, call)]
 
 
+def _kept_out(script: Script, cut: cst.Call) -> Iterator[Change]:
+    """What was cut off for a critic stays so where it is used before the first step: that one's.
+
+    Behind that step the network that made it is trained through it.
+    """
+    if len(script.calls_to(*OPTIMIZERS)) < len(("its own", "another's")):
+        return
+    assign, scope = script.within(cut, cst.Assign), scope_of(script, cut)
+    name = script.text(assign.targets[0].target) if assign and assign.value is cut else ""
+    begin = script.span(cut)[1]
+    steps = [script.span(c)[0] for c in script.method_calls("step", scope)]
+    first = min((step for step in steps if step > begin), default=begin)
+    uses = [n for n in script.of_kind(cst.Name, scope) if n.value == name]
+    before = [n for n in uses if begin < script.span(n)[0] < first]
+    if not before or not any(script.span(n)[0] > first for n in uses):
+        raise Refused("with several optimizers a cut may keep one network out of another's")
+    for use in before:
+        end = script.span(use)[1]
+        yield Change(end, end, ".detach()")
+
+
 def _is_looked_at(script: Script, call: cst.Call) -> bool:
     around = next(script.around(call), None)
     return isinstance(around, cst.Attribute) and around.attr.value in LOOKED_AT
@@ -208,12 +230,27 @@ def _case(name: str, before: str, after: str | None) -> Any:
     return case(name, Reattach(), "model", _NET.format(before), behind)
 
 
+_GAN = """
+critic = nn.Linear(1, 1)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+other = torch.optim.SGD(critic.parameters(), lr=0.1)
+for step in range(20):
+    made = {}
+    other.zero_grad()
+    (critic({}).mean() - critic(y).mean()).backward()
+    other.step()
+    optimizer.zero_grad()
+    loss = -critic(made).mean()
+    loss.backward()
+    optimizer.step()
+"""
 MANUAL = Manual(
     name=Reattach.name,
     title="The gradient goes on where it was cut off",
     changes="What `detach()`, `.data`, `no_grad` within a forward pass, and a new tensor of the "
     "loss's number give: the tensor itself. What was trained on already is detached as before, "
-    "such as a state that is carried from one piece of a sequence to the next.",
+    "such as a state that is carried on from one piece of a sequence. What a generator made "
+    "stays cut off in its critic's loss, not in its own.",
     unsafe="Where the cut is meant: targets of a critic or a teacher, a pretrained part that is to "
     "stay as it is, a copy without a gradient in the place of a step function.",
     references=("PyTorch documentation, Autograd mechanics: locally disabling gradients",),
@@ -227,6 +264,14 @@ MANUAL = Manual(
             "loop",
             _ANEW.format("torch.tensor(loss.item(), requires_grad=True)"),
             _ANEW.format("loss"),
+        ),
+        case(
+            "what was cut off for the critic and is used for the generator, too",
+            Reattach(),
+            "loop",
+            _GAN.format("model(x).detach()", "made"),
+            _GAN.format("model(x)", "made.detach()"),
+            optimizer="",
         ),
         _case("refused: two cuts", _TWICE, None),
     ),

@@ -95,6 +95,9 @@ def made_for(finding: Finding, trace: Trace) -> Iterator[SwapActivation]:
     Where the finding names none, one that grows exponentially comes first. Each swap comes with the
     start that fits it, and once more without.
     """
+    if "total" in finding.evidence:  # a softmax, where each output is a probability of its own
+        yield from (SwapActivation((each,), "sigmoid") for each in _named(finding, trace))
+        return
     candidates = [each for each in hidden(trace) if each.operation in INSTEAD]
     named = [each.operation for each in candidates if each.name == finding.site]
     others = sorted((each.operation for each in candidates), key=lambda name: name != "exp")
@@ -104,6 +107,11 @@ def made_for(finding: Finding, trace: Trace) -> Iterator[SwapActivation]:
             yield SwapActivation(sites, to, first_start(trace, START[to]))
         for to in INSTEAD[operation]:
             yield SwapActivation(sites, to)
+
+
+def _named(finding: Finding, trace: Trace) -> list[Site]:
+    sites = trace.snapshots[0].graph.sites if trace.snapshots else ()
+    return [each for each in sites if each.name == finding.site]
 
 
 # --- cases ----------------------------------------------------------------------------------------

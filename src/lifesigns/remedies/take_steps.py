@@ -10,11 +10,12 @@ from typing import Any, ClassVar
 from lifesigns.records import Finding, Trace
 from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
 from lifesigns.remedies._refusal import Refused
-from lifesigns.remedies._script import Change, Script
+from lifesigns.remedies._script import Change, Script, cst
 from lifesigns.remedies._training import (
     backward_called,
     optimizer_built,
     optimizer_name,
+    receiver,
     scope_of,
 )
 from lifesigns.remedies.testing import case
@@ -31,9 +32,39 @@ class TakeSteps(Edit):
 
     def _changes(self, script: Script, places: Places) -> list[Change]:
         call = backward_called(script)
-        if scope_of(script, call) is not scope_of(script, optimizer_built(script)):
+        if often := _every_so_often(script):
+            return [script.replaced(each, "1") for each in often]
+        name = optimizer_name(script)
+        built = scope_of(script, optimizer_built(script))
+        same = scope_of(script, call) is built or built is script.tree
+        if not same and not _is_shared(script, call, name):
             raise Refused("the optimizer is built in another function than the one that trains")
-        return script.lines_after(call, f"{optimizer_name(script)}.step()")
+        return script.lines_after(call, f"{name}.step()")
+
+
+def _every_so_often(script: Script) -> list[cst.BaseExpression]:
+    """What the number of batches is divided by, where a rest of 0 makes the optimizer step."""
+    conditions = [
+        each.test
+        for each in script.of_kind(cst.If)
+        if any(receiver(script, c) == optimizer_name(script) for c in _steps(script, each.body))
+    ]
+    operations = [n for test in conditions for n in script.of_kind(cst.BinaryOperation, test)]
+    return [n.right for n in operations if isinstance(n.operator, cst.Modulo)][:1]
+
+
+def _steps(script: Script, block: cst.CSTNode) -> list[cst.Call]:
+    return script.method_calls("step", block)
+
+
+def _is_shared(script: Script, call: cst.Call, name: str) -> bool:
+    """Whether it has this name where the backward pass is: `self.…`, or one handed over."""
+    scope = scope_of(script, call)
+    owner = script.within(call, cst.ClassDef)
+    if name.startswith("self.") and owner is not None:
+        return script.within(optimizer_built(script), cst.ClassDef) is owner
+    given = scope.params.params if isinstance(scope, cst.FunctionDef) else ()
+    return name in [parameter.name.value for parameter in given]
 
 
 def made_for(finding: Finding, trace: Trace) -> Iterator[TakeSteps]:
@@ -50,11 +81,39 @@ for step in range(20):
     loss.backward()
 {}    schedule.step()
 """
+_TRAINER = """
+class Trainer:
+    def __init__(self):
+        self.opt = torch.optim.Adam(model.parameters())
+
+    def fit(self):
+        for step in range(20):
+            loss = F.mse_loss(model(x), y)
+            self.opt.zero_grad()
+            loss.backward()
+{}        return step, loss
+
+
+step, loss = Trainer().fit()
+"""
+_SOMETIMES = """
+for step in range(20):
+    loss = F.mse_loss(model(x), y)
+    loss.backward()
+    if (step + 1) % {} == 0:
+        optimizer.step()
+        optimizer.zero_grad()
+"""
 _FUNCTION = """
 def train_step():
     loss = F.mse_loss(model(x), y)
     loss.backward()
     return loss
+
+
+def built():
+    optimizer = torch.optim.Adam(model.parameters())
+    return optimizer
 
 
 for step in range(20):
@@ -63,7 +122,8 @@ for step in range(20):
 MANUAL = Manual(
     name=TakeSteps.name,
     title="A step of the optimizer after each backward pass",
-    changes="When the optimizer steps: behind each backward pass, before what follows it.",
+    changes="When the optimizer steps: behind each backward pass, before what follows it. Where it "
+    "steps after so many batches, and there are fewer, that number becomes 1.",
     unsafe="Where gradients of several batches are added up on purpose before one step, or a "
     "scaler makes the step.",
     references=("PyTorch documentation, torch.optim, Taking an optimization step",),
@@ -83,6 +143,28 @@ MANUAL = Manual(
             _LOOP.format("").replace("    schedule.step()\n", ""),
             _LOOP.format("    optimizer.step()\n").replace("    schedule.step()\n", ""),
         ),
-        case("refused: the optimizer is built elsewhere", TakeSteps(), "loop", _FUNCTION, None),
+        case(
+            "the optimizer of a trainer",
+            TakeSteps(),
+            "loop",
+            _TRAINER.format(""),
+            _TRAINER.format("            self.opt.step()\n"),
+            optimizer="",
+        ),
+        case(
+            "more batches than there are",
+            TakeSteps(),
+            "loop",
+            _SOMETIMES.format("64"),
+            _SOMETIMES.format("1"),
+        ),
+        case(
+            "refused: the optimizer is built elsewhere",
+            TakeSteps(),
+            "loop",
+            _FUNCTION,
+            None,
+            optimizer="",
+        ),
     ),
 )

@@ -15,6 +15,7 @@ from lifesigns.remedies._training import outermost_loop
 from lifesigns.remedies.testing import case
 
 FACTOR = 5
+BARS = ("enumerate", "tqdm", "track")
 LIMIT = 2
 """Arguments of a `range` whose end is a number of rounds: `range(end)` and `range(start, end)`."""
 
@@ -30,12 +31,26 @@ class TrainLonger(Edit):
         raise Refused("how long a run trains is written in its source only")
 
     def _changes(self, script: Script, places: Places) -> Iterator[Change]:
-        over = outermost_loop(script).iter
-        is_range = isinstance(over, cst.Call) and script.name(over).endswith("range")
-        if not isinstance(over, cst.Call) or not is_range or not 0 < len(over.args) <= LIMIT:
-            raise Refused(f"the loop goes over {script.text(over)}, not over a range")
-        end = over.args[-1].value
-        yield script.replaced(end, script.times(end, self.factor))
+        over = _within_a_bar(script, outermost_loop(script).iter)
+        if isinstance(over, cst.Call) and _is_counted(script, over):
+            end = over.args[-1].value
+            yield script.replaced(end, script.times(end, self.factor))
+            return
+        again = f"(each for _ in range({self.factor}) for each in "
+        if not script.text(over).startswith(again[1:]):  # parentheses are not of the node
+            start, stop = script.span(over)
+            yield Change(start, start, again)
+            yield Change(stop, stop, ")")
+
+
+def _within_a_bar(script: Script, over: cst.BaseExpression) -> cst.BaseExpression:
+    """What is counted, or shown by a bar of progress, while a loop goes over it."""
+    is_bar = isinstance(over, cst.Call) and script.name(over).rpartition(".")[2] in BARS
+    return over.args[0].value if isinstance(over, cst.Call) and is_bar and over.args else over
+
+
+def _is_counted(script: Script, over: cst.Call) -> bool:
+    return script.name(over).endswith("range") and 0 < len(over.args) <= LIMIT
 
 
 def made_for(finding: Finding, trace: Trace) -> Iterator[TrainLonger]:
@@ -75,7 +90,8 @@ for epoch in range({}):
 MANUAL = Manual(
     name=TrainLonger.name,
     title="Five times as many epochs",
-    changes="The end of the outermost range around the steps.",
+    changes="The end of the outermost range around the steps; a loop over data goes over them five "
+    "times.",
     unsafe="Where a schedule of the learning rate counts on the old number, and where the network "
     "already fits its training data: it will fit their noise.",
     references=("Hoffer, Hubara & Soudry 2017, Train longer, generalize better",),
@@ -103,10 +119,17 @@ MANUAL = Manual(
             _FUNCTION.format("3 * 5"),
         ),
         case(
-            "refused: a loop over data",
+            "a loop over data, counted",
             TrainLonger(),
             "loop",
-            "for step in [1, 2, 3]:" + _STEPS,
+            "for step, _ in enumerate([1, 2, 3]):" + _STEPS,
+            "for step, _ in enumerate((each for _ in range(5) for each in [1, 2, 3])):" + _STEPS,
+        ),
+        case(
+            "refused: no loop that goes over something",
+            TrainLonger(),
+            "loop",
+            "step = 0\nwhile step < 3:" + _STEPS + "    step += 1\n",
             None,
         ),
     ),

@@ -64,6 +64,7 @@ def _finding(stream: Stream, steps: Floats, sizes: Floats) -> Finding:
             Remedy(
                 "Leave the stored data as they are: normalise a copy, not in place.",
                 "image = (self.images[index] - self.mean) / self.std  # instead of sub_ and div_",
+                edit="copy-data",
             ),
             Remedy(
                 "Look at the same sample twice: it has to be the same.",

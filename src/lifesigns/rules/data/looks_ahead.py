@@ -38,6 +38,7 @@ _MASK = Remedy(
     "Mask what comes later.",
     "y = F.scaled_dot_product_attention(q, k, v, is_causal=True)\n"
     "# nn.Transformer: mask=nn.Transformer.generate_square_subsequent_mask(length)",
+    edit="mask-later",
 )
 _LAYOUT = Remedy(
     "Undo the transpose before heads and units become one dimension.",

@@ -197,6 +197,7 @@ def _over_batch(snapshot: Snapshot, mixing: Mixing) -> Iterator[int]:
 _MOVE = Remedy(
     "Move the axis of the samples to the front before you merge others: a view only counts.",
     "x = torch.cat([h[-2], h[-1]], dim=1)  # or: x = h.transpose(0, 1).reshape(batch, -1)",
+    edit="samples-first",
 )
 _CHECK = Remedy(
     "Check that one sample alone gives what it gives in the batch.",

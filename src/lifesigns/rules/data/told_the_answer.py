@@ -38,6 +38,7 @@ _SHIFT = Remedy(
     "A language model: the target is the next token.",
     "logits = model(tokens[:, :-1])\n"
     "loss = F.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())",
+    edit="shift-input",
 )
 _START = Remedy(
     "A decoder: give it the target moved by one, behind a token that starts it.",

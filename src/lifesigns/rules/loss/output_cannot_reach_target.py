@@ -108,6 +108,7 @@ def _sums_to_one(stream: Stream, loss: LossReading) -> Finding | None:
             Remedy(
                 "Independent values between 0 and 1: a sigmoid for each.",
                 "model[-1] = nn.Sigmoid()  # or no activation at all, for values on any scale",
+                edit="swap-activation",
             ),
         ),
         evidence={"total": total, "units": targets.units},

@@ -53,6 +53,7 @@ def _finding(stream: Stream, step: int, term: LossReading, value: float) -> Find
 _CREATE = Remedy(
     "A derivative in the loss needs a graph of its own.",
     "slope, = torch.autograd.grad(u, t, torch.ones_like(u), create_graph=True)",
+    edit="create-graph",
 )
 _KEEP = Remedy(
     "Compute the term from the output itself, not from its values: no `detach()` or `.data`.",
