@@ -22,8 +22,9 @@ def _unfrozen(snapshots: tuple[Snapshot, ...]) -> Iterator[str]:
     for parameter in snapshots[-1].parameters if snapshots else ():
         readings = [snapshot.parameter(parameter.name) for snapshot in snapshots]
         gone = [i for i, reading in enumerate(readings) if not _asks(reading)]
+        frozen = any(reading is not None and not reading.trainable for reading in readings)
         since = [p for p in readings[gone[-1] + 1 :] if p is not None] if gone else []
-        if since and not any(p.optimized for p in since) and stands_still(since):
+        if frozen and since and not any(p.optimized for p in since) and stands_still(since):
             yield parameter.name
 
 

@@ -116,6 +116,8 @@ class PassReader:
                 forward.since = self._latest
                 if not self._relates(walked, forward, position):
                     return
+            else:
+                self._roots.learn(walked)
             self._latest = walked.numbers[-1] if len(walked) else self._latest
             self._thread.follow()
             names = self._names(walked)

@@ -88,13 +88,16 @@ class Roots:
             self._discover(walked, Forward(calls))
         roots = _outermost(self._alive())
         modules = module_names(roots)
-        if not all(map(self._name_of, walked.leaves)):
-            self._leaf_names = {
-                **_lent_names(calls, modules),
-                **_parameter_names(roots, unregistered),
-                **_parameter_names(roots),
-            }
+        self._learn(walked, roots, calls, modules)
         return Forward(calls, modules, {id(root) for root in roots})
+
+    def learn(self, walked: Walk) -> None:
+        """Names the leaves of a step whose forward pass was not noted: a layer may be new.
+
+        Args:
+            walked: The graph of the loss.
+        """
+        self._learn(walked, _outermost(self._alive()), [], {})
 
     def is_reached(self, walked: Walk, forward: Forward) -> bool:
         """Whether a loss leads to the model that is to be watched.
@@ -118,6 +121,16 @@ class Roots:
             return True
         own = {id(p) for root in self._alive() for p in root.parameters()}
         return any(id(p) in own for group in optimizer.param_groups for p in group["params"])
+
+    def _learn(
+        self, walked: Walk, roots: list[nn.Module], calls: list[Call], modules: Mapping[int, str]
+    ) -> None:
+        if not all(map(self._name_of, walked.leaves)):
+            self._leaf_names = {
+                **_lent_names(calls, modules),
+                **_parameter_names(roots, unregistered),
+                **_parameter_names(roots),
+            }
 
     def _name_of(self, leaf: Tensor) -> str:
         """Empty if unknown; a dead parameter's `id` may be that of a new one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -25,7 +26,9 @@ from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FLAT
 
-UNITS = Threshold(2, "units for which a softmax over rows is no choice of a row", "definition")
+UNITS = Threshold(
+    2, "numbers of a row for which a softmax over rows is no choice of one", "definition"
+)
 MATRIX = Threshold(
     2,
     "axes, rows and columns, of scores that may be a matching; a sequence has more",
@@ -179,7 +182,7 @@ def _chooses(graph: Graph, index: int) -> bool:
     layered = any(graph.sites[i].parameters for i in graph.predecessors(index))
     return (
         len(site.shape) < MATRIX
-        or site.units < UNITS
+        or math.prod(site.shape[1:]) < UNITS
         or site.shape.count(rows) > 1
         or not (layered or len(site.shape) > MATRIX)
     )
@@ -310,6 +313,11 @@ user's own functions, checkpointing or compiled code stand in the way (the cover
         Case(
             "a softmax over it, and the loss falls",
             lambda: _competing(example.FALLING),
+            Severity.WARNING,
+        ),
+        Case(
+            "a softmax over it of a number for each place, and the loss falls",
+            lambda: _competing(example.FALLING, (32, 30, 1)),
             Severity.WARNING,
         ),
         Case(

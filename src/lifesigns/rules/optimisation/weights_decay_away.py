@@ -12,16 +12,21 @@ from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FALLING, FLAT
 
+GONE = Threshold(1e-3, "share of its size that is left of a weight that is gone", "convention")
 MOST = Threshold(0.9, "share of all weights that shrank so", "nearly all: a decay spares none")
 
 
 def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream, at the weight that shrank most."""
-    severity = stream.course.harm(NOTHING)
-    known = list(shrinkage(stream)) if severity is not Severity.NOTE else []
+    known = list(shrinkage(stream))
     decaying = [w for w in known if w.decays]
     if decaying and sum(w.size for w in decaying) > MOST * sum(w.size for w in known):
-        yield _finding(stream, severity, decaying)
+        harm = stream.course.harm(NOTHING)
+        gone = sum(w.size for w in decaying if w.last < GONE * w.first)
+        if harm is Severity.NOTE and gone > MOST * sum(w.size for w in known):
+            harm = Severity.WARNING  # a fit at the beginning of the run may look like one
+        if harm is not Severity.NOTE:
+            yield _finding(stream, harm, decaying)
 
 
 def _finding(stream: Stream, severity: Severity, decaying: Sequence[Shrinkage]) -> Finding:
@@ -88,7 +93,7 @@ add up to; updates of the loss point elsewhere and leave the size nearly as it w
 """,
     ignore="""
 A network that learns while its weights shrink (pruning, a decay that is meant) is left in peace:
-this rule needs a fit no better than a constant prediction.
+this rule needs a fit no better than a constant prediction, or weights of which nothing is left.
 """,
     references=(
         "Loshchilov & Hutter 2019, Decoupled Weight Decay Regularization",
@@ -96,7 +101,7 @@ this rule needs a fit no better than a constant prediction.
     ),
     reads=frozenset({Quantity.PARAMETERS, Quantity.UPDATES, Quantity.LOSS}),
     check=check,
-    thresholds={"left": LEFT, "along": ALONG, "most": MOST, "nothing": NOTHING},
+    thresholds={"left": LEFT, "along": ALONG, "gone": GONE, "most": MOST, "nothing": NOTHING},
     explains=(
         "constant-output",
         "vanishing-gradient",
@@ -111,6 +116,7 @@ this rule needs a fit no better than a constant prediction.
         Case("to a hundredth in the run", lambda: _example(0.05, FLAT), Severity.WARNING),
         Case("to a quarter in the run", lambda: _example(0.015, FLAT), Severity.WARNING),
         Case("near miss: it learns all the same", lambda: _example(0.05, FALLING), None),
+        Case("nothing is left of them", lambda: _example(0.1, FALLING), Severity.WARNING),
         Case("near miss: a usual decay", lambda: _example(1e-4, FLAT), None),
         Case(
             "near miss: they shrink on a long way that led elsewhere",
