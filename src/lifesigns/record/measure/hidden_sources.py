@@ -54,7 +54,7 @@ def _compared(given: Tensor, wanted: Tensor) -> dict[str, float]:
     sure = (best >= SURE) & ((agree >= SURE).sum(1) == 1)
     ahead = (place - torch.arange(length, device=place.device))[sure]
     hidden = int((ahead > 0).sum())
-    if not hidden or int(ahead.unique().numel()) == 1:
+    if not hidden or bool((ahead == ahead[0]).all()):
         return {}
     return {"hidden_sources": float(hidden), "positions": float(length)}
 
