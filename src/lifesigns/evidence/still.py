@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lifesigns.evidence.stream import Run
+from lifesigns.evidence.thresholds import Threshold
 from lifesigns.records import ParameterReading
+
+OFTEN = Threshold(3, "recorded steps in each of which it has other numbers", "more than chance")
 
 
 def stands_still(readings: Sequence[ParameterReading]) -> bool:
@@ -18,6 +21,18 @@ def stands_still(readings: Sequence[ParameterReading]) -> bool:
     """
     sizes = {p.weight_rms for p in readings if p.weight_rms == p.weight_rms}
     return all(p.update_rms == 0 for p in readings) and len(sizes) <= 1
+
+
+def is_made_anew(readings: Sequence[ParameterReading]) -> bool:
+    """Whether a parameter is another one in each recorded step, and no optimizer has made it so.
+
+    Args:
+        readings: All of one name.
+    """
+    held = any(p.optimized or not (p.trainable and p.reached) for p in readings)
+    sizes = [p.weight_rms for p in readings if p.weight_rms == p.weight_rms]
+    moved = any(p.update_rms > 0 for p in readings)
+    return not held and not moved and len(set(sizes)) == len(readings) >= OFTEN
 
 
 def trained(run: Run) -> list[list[ParameterReading]]:

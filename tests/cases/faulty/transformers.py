@@ -165,3 +165,27 @@ def mask_of_the_wrong_side(fixed=False):
         optimizer.step()
     with torch.no_grad():
         return (answer(ids[700:]).argmax(1) == y[700:]).float().mean()
+
+
+@faulty("tokens right", at_least=0.9, causes=("wrong_shape",))
+def mask_of_a_language_model(fixed=False):
+    """An encoder is to say a sequence backwards, and a causal mask was left in it: the first half
+    of the answers lies behind the mask."""
+    length = 6
+    x = torch.randint(8, (1500, length))
+    embed, places = nn.Embedding(8, 32), nn.Parameter(0.5 * torch.randn(length, 32))
+    layer = nn.TransformerEncoderLayer(32, 4, 64, dropout=0.0, batch_first=True)
+    head = nn.Linear(32, 8)
+    mask = None if fixed else nn.Transformer.generate_square_subsequent_mask(length)
+
+    def said(ids):
+        return head(layer(embed(ids) + places, src_mask=mask))
+
+    parts = [*embed.parameters(), *layer.parameters(), *head.parameters(), places]
+    optimizer = torch.optim.Adam(parts, lr=0.005)
+    for xb, yb in minibatches(x, x.flip(1), 32, 200):
+        optimizer.zero_grad()
+        F.cross_entropy(said(xb).reshape(-1, 8), yb.reshape(-1)).backward()
+        optimizer.step()
+    with torch.no_grad():
+        return (said(x).argmax(2) == x.flip(1)).float().mean()

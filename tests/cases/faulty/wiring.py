@@ -230,3 +230,28 @@ def unfrozen_without_an_optimizer(fixed=False):
     features.requires_grad_(True)
     fit(model, x, y, 200, 0.05, model.parameters() if fixed else head.parameters())
     return accuracy(model, x, y)
+
+
+class FreshWeight(nn.Module):
+    def __init__(self, made_once):
+        super().__init__()
+        self.enter, self.leave = nn.Linear(64, 8), nn.Linear(32, 10)
+        self.made_once = made_once
+        self.weight = self.fresh()
+
+    def fresh(self):
+        return nn.Parameter(torch.randn(8, 32) / 8**0.5)
+
+    def forward(self, x):
+        if self.training and not self.made_once:
+            self.weight = self.fresh()
+        return self.leave(torch.tanh(torch.tanh(self.enter(x)) @ self.weight))
+
+
+@faulty("accuracy", at_least=0.85, causes=("frozen",))
+def parameter_made_in_the_forward_pass(fixed=False):
+    """A layer makes its weight anew each time it runs; the optimizer holds the first one."""
+    x, y = digits()
+    model = FreshWeight(made_once=fixed)
+    fit(model, x, y, 200)
+    return accuracy(model, x, y)

@@ -9,6 +9,7 @@ from torch import nn
 
 from lifesigns.record.graph.cut_state import cut_states
 from lifesigns.record.graph.module_calls import Forward
+from lifesigns.record.graph.momenta import momenta
 from lifesigns.record.graph.sites import Condensed, condense, told_by
 from lifesigns.record.graph.unreached_calls import unreached_calls
 from lifesigns.record.graph.walk import Walk
@@ -101,7 +102,7 @@ def _circumstances(walked: Walk, forward: Forward) -> Key:
         for k, leaf in enumerate(walked.leaves)
     ]
     numbers = [number - first for number in walked.numbers]
-    modules = tuple(walked.modules.items())
+    modules = tuple(walked.modules.items()), tuple(momenta(forward).items())
     return tuple(numbers), tuple(calls), tuple(leaves), modules, bool(forward.names)
 
 

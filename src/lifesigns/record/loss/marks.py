@@ -18,6 +18,7 @@ from lifesigns.record.loss.comparison import PendingLoss
 from lifesigns.record.loss.copied import copied
 from lifesigns.record.loss.cut_off import is_cut_off
 from lifesigns.record.loss.summands import Term, reaches_weights
+from lifesigns.record.measure.hidden_sources import hidden_sources
 from lifesigns.record.measure.order_blind import blind_length
 from lifesigns.record.measure.reduce import Pack
 
@@ -51,7 +52,7 @@ def mark(
         marks["cut_off"] = 1.0
     if length := blind_length(walked, condensed):
         marks["order_unseen"] = float(length)
-    add_marks(pending, marks)
+    add_marks(pending, {**marks, **hidden_sources(walked, condensed)})
 
 
 def mark_weights(walked: Walk, term: Term, pending: PendingLoss) -> None:

@@ -33,7 +33,7 @@ def blind_length(walked: Walk, condensed: Condensed) -> int:
         walked: The graph.
         condensed: Its sites.
     """
-    first = next(iter(_attentions(walked)), None)
+    first = next(iter(attentions(walked)), None)
     kinds = {site.kind for site in condensed.graph.sites}
     if first is None or kinds & {Kind.CONVOLUTION, Kind.RECURRENT} or _is_masked(walked, first):
         return 0
@@ -51,8 +51,12 @@ def blind_length(walked: Walk, condensed: Condensed) -> int:
     return 0
 
 
-def _attentions(walked: Walk) -> Iterator[int]:
-    """Nodes that compare each position with each."""
+def attentions(walked: Walk) -> Iterator[int]:
+    """Nodes that compare each position with each.
+
+    Args:
+        walked: The graph.
+    """
     for index, name in enumerate(walked.names):
         shape = walked.shape(index)
         product = name == "Bmm" and None not in walked.inputs[index][-2:]
@@ -107,17 +111,36 @@ def _is_masked(walked: Walk, index: int) -> bool:
             (m for w in ("attn_mask", "attn_bias") if (m := saved(node, w)) is not None), None
         )
         return bool(saved(node, "is_causal")) or (mask is not None and not _is_of_keys(mask))
-    at, plain = index, True
-    while walked.names[at] not in SOFTMAX:
-        readers = walked.readers.get(at, [])
-        if len(readers) != 1:
-            return True
-        (at,) = readers
-        plain = plain and walked.names[at] in (*PLAIN, *SOFTMAX)
-    if plain:
+    at = softmax_of(walked, index)
+    if at is None:
+        return True
+    between = _between(walked, index, at)
+    if all(name in PLAIN for name in between):
         return False
     weights = saved(walked.nodes[at], "result")
     return weights is None or not bool((weights == 0).any()) or not _is_of_keys(weights == 0)
+
+
+def softmax_of(walked: Walk, index: int) -> int | None:
+    """The softmax that scores go into; None if they also go elsewhere before it.
+
+    Args:
+        walked: The graph.
+        index: Index of the node that made the scores.
+    """
+    while walked.names[index] not in SOFTMAX:
+        readers = walked.readers.get(index, [])
+        if len(readers) != 1:
+            return None
+        (index,) = readers
+    return index
+
+
+def _between(walked: Walk, index: int, end: int) -> Iterator[str]:
+    (index,) = walked.readers[index]
+    while index != end:
+        yield walked.names[index]
+        (index,) = walked.readers[index]
 
 
 def _is_of_keys(mask: Tensor) -> bool:

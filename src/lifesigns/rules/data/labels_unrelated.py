@@ -121,6 +121,16 @@ def _example(
     return replace(known, snapshots=tuple(shots)) if hidden else known
 
 
+def _pairs() -> Trace:
+    """The distances of pairs, of which the best constant has a loss of 1."""
+    known = _example(_FLAT)
+    shots = (
+        replace(s, loss=replace(s.loss, kind="contrast", constant=1.0) if s.loss else None)
+        for s in known.snapshots
+    )
+    return replace(known, snapshots=tuple(shots))
+
+
 _FLAT = list(1 + 0.03 * np.random.default_rng(0).standard_normal(400))
 
 RULE = Rule(
@@ -175,6 +185,7 @@ some targets are noise by nature. Try to overfit ten samples: if that works, loo
         Case(
             "fell to the level of a constant", lambda: _example([5.0] * 20 + _FLAT), Severity.ERROR
         ),
+        Case("pairs, perhaps the wrong way round", _pairs, Severity.ERROR),
         Case(
             "near miss: a linear model may lack a hidden layer",
             lambda: _example(_FLAT, operations=("linear", "linear/1", "mse_loss")),

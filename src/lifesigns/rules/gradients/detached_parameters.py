@@ -12,7 +12,7 @@ import numpy as np
 from lifesigns.evidence import Run, Threshold
 from lifesigns.evidence.shares import seen
 from lifesigns.evidence.sites import counted, listed
-from lifesigns.evidence.still import nothing_moves, stands_still, trained
+from lifesigns.evidence.still import OFTEN, is_made_anew, nothing_moves, stands_still, trained
 from lifesigns.evidence.thresholds import CALIBRATED, HALF, JUDGED
 from lifesigns.evidence.unfrozen import unfrozen
 from lifesigns.records import Finding, ParameterReading, Quantity, Remedy, Severity, Trace
@@ -35,7 +35,7 @@ class _Group:
     @property
     def is_meant_to_train(self) -> bool:
         """Whether somebody gave them to an optimizer, or would have, or took care to unfreeze."""
-        return self.state in (HELD, UNLISTED, UNFROZEN)
+        return self.state in (HELD, UNLISTED, UNFROZEN, REMADE)
 
     @property
     def is_untaken(self) -> bool:
@@ -128,6 +128,8 @@ def _groups(
 def _state(readings: list[ParameterReading]) -> str:
     if not any(p.trainable for p in readings):
         return FROZEN
+    if is_made_anew(readings):
+        return REMADE
     optimized = any(p.optimized for p in readings)
     if not any(p.reached for p in readings):
         return HELD if optimized and stands_still(readings) else UNREACHED
@@ -143,6 +145,7 @@ FROZEN = "are frozen (`requires_grad` is False)"
 UNREACHED = "are not reached by the loss"
 HELD = "are in an optimizer but not reached by the loss"
 UNOPTIMIZED = "are in no optimizer"
+REMADE = "are made anew from step to step, and are in no optimizer"
 UNFROZEN = "were frozen, ask for gradients again, and are in no optimizer"
 UNLISTED = "are in no optimizer, because a plain list or dictionary holds their layers"
 _UNCUT = Remedy(
@@ -160,6 +163,10 @@ _GIVE_NEW = Remedy(
     "Give what was unfrozen to the optimizer: it holds what it was given when it was made.",
     'optimizer.add_param_group({"params": backbone.parameters()})',
 )
+_MAKE_ONCE = Remedy(
+    "Make it once, in `__init__`, so that the optimizer can hold it.",
+    "self.weight = nn.Parameter(torch.randn(width, width) / width**0.5)",
+)
 _REMEDIES = {
     FROZEN: (
         Remedy(
@@ -172,6 +179,7 @@ _REMEDIES = {
     HELD: (_UNCUT,),
     UNOPTIMIZED: (_GIVE_ALL,),
     UNFROZEN: (_GIVE_NEW,),
+    REMADE: (_MAKE_ONCE,),
     UNLISTED: (
         Remedy(
             "Register the layers: keep them in an `nn.ModuleList` or `nn.ModuleDict`.",
@@ -211,6 +219,14 @@ def _unfrozen(optimized: bool) -> Trace:
     first = _example(FLAT, trainable=False, reached=False, optimized=False)
     then = _example(FLAT, optimized=optimized, update_rms=0.0)
     return replace(first, snapshots=(*first.snapshots, replace(then.snapshots[0], step=60)))
+
+
+def _made_anew(*sizes: float, losses: Sequence[float] = FLAT) -> Trace:
+    """A layer of these sizes in turn, which no step has changed."""
+    still: dict[str, Any] = {"optimized": False, "update_rms": 0.0}
+    runs = [_example(losses, weight_rms=size, **still) for size in sizes]
+    shots = (replace(run.snapshots[0], step=30 * i) for i, run in enumerate(runs))
+    return replace(runs[0], snapshots=tuple(shots))
 
 
 def _in_a_list(losses: Iterable[float]) -> Trace:
@@ -257,7 +273,7 @@ network.
     ),
     reads=frozenset({Quantity.LOSS, Quantity.PARAMETERS, Quantity.UPDATES}),
     check_run=check_run,
-    thresholds={"share": SHARE, "half": HALF, "steps": JUDGED},
+    thresholds={"share": SHARE, "half": HALF, "steps": JUDGED, "often": OFTEN},
     explains=(
         "loss-flat",
         "constant-output",
@@ -284,6 +300,12 @@ network.
         ),
         Case("unfrozen too late", lambda: _unfrozen(optimized=False), Severity.WARNING),
         Case("near miss: unfrozen and taken", lambda: _unfrozen(optimized=True), None),
+        Case("made anew in each step", lambda: _made_anew(0.1, 0.2, 0.3), Severity.WARNING),
+        Case(
+            "near miss: made anew, and it fits",
+            lambda: _made_anew(0.1, 0.2, 0.3, losses=FALLING),
+            None,
+        ),
         Case("in a plain list", lambda: _in_a_list(FLAT), Severity.WARNING),
         Case("near miss: in a plain list, and it fits", lambda: _in_a_list(FALLING), None),
         Case("a network that is cut off", lambda: _cut_off(FLAT), Severity.WARNING),

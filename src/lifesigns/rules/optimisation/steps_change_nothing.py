@@ -57,7 +57,7 @@ def _should_move(reading: ParameterReading) -> bool:
     """Whether a step along the gradient, or one as long as the rate, would show."""
     step = reading.learning_rate * min(1.0, reading.gradient_rms)
     resolution = np.finfo(np.float32).eps
-    return step > SHOWS * resolution * max(reading.weight_rms, resolution)
+    return bool(step > SHOWS * resolution * max(reading.weight_rms, resolution))
 
 
 _CLEAR = Remedy(

@@ -1,0 +1,230 @@
+"""Marks among the details of a loss: what is the same, what is cut off, what is hidden."""
+
+import copy
+
+import pytest
+import torch
+import torch.nn.functional as F
+from oracles.recorded import record, snapshot
+from torch import nn
+
+torch.set_num_threads(1)
+
+
+def details(step, model=None):
+    return snapshot(step, model).loss.details
+
+
+# --- outputs that are alike along a dimension -----------------------------------------------------
+@pytest.mark.parametrize("by_hand", [False, True])
+@pytest.mark.parametrize("repeated", [False, True])
+def test_an_output_that_is_repeated_along_a_dimension(by_hand, repeated):
+    torch.manual_seed(0)
+    model = nn.Linear(3, 1 if repeated else 5)
+    x, y = torch.randn(8, 3), torch.randn(8, 5)
+
+    class Forecast(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = model
+
+        def forward(self, x):
+            return self.model(x).expand(-1, 5) if repeated else self.model(x)
+
+    root = Forecast()
+
+    def step():
+        out = root(x)
+        ((out - y).pow(2).mean() if by_hand else F.mse_loss(out, y)).backward()
+
+    found = details(step, root)
+
+    assert (found.get("alike_along"), found.get("alike_places")) == (
+        (1.0, 5.0) if repeated else (None, None)
+    )
+
+
+def test_a_target_that_is_repeated_as_well_is_nothing_odd():
+    model, x = nn.Linear(3, 1), torch.randn(8, 3)
+
+    class Forecast(nn.Sequential):
+        def forward(self, x):
+            return super().forward(x).expand(-1, 5)
+
+    root = Forecast(model)
+
+    assert "alike_along" not in details(
+        lambda: F.mse_loss(root(x), torch.randn(8, 1).expand(-1, 5)).backward(), root
+    )
+
+
+def test_classes_for_each_place():
+    head, y = nn.Linear(3, 4), torch.randint(4, (8, 6))
+
+    class Tagger(nn.Sequential):
+        def forward(self, x):
+            return super().forward(x)[:, None].expand(-1, 6, -1)
+
+    root = Tagger(head)
+    found = details(
+        lambda: F.cross_entropy(root(torch.randn(8, 3)).reshape(-1, 4), y.reshape(-1)).backward(),
+        root,
+    )
+
+    assert (found["alike_along"], found["alike_places"]) == (1.0, 6.0)
+
+
+# --- input and target -----------------------------------------------------------------------------
+def test_a_target_in_the_memory_of_the_input():
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 4))
+    clean = torch.randn(6, 4)
+
+    def step(noisy):
+        return lambda: F.mse_loss(model(noisy), clean).backward()
+
+    assert "target_is_input" not in details(step(clean + 1), model)
+    assert details(step(clean), model)["written_in_place"] == 0.0
+    assert details(step(clean.add_(1)), model)["written_in_place"] == 1.0
+
+
+# --- what a data term does not reach --------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("draw", "is_cut"),
+    [
+        (lambda mean: mean + torch.randn_like(mean), False),
+        (lambda mean: torch.normal(mean, torch.ones_like(mean)), True),
+        (lambda mean: torch.distributions.Normal(mean, 1.0).sample(), True),
+        (lambda mean: mean.round(), True),
+    ],
+)
+def test_a_code_that_is_drawn(draw, is_cut):
+    encoder, decoder, x = nn.Linear(6, 2), nn.Linear(2, 6), torch.randn(8, 6)
+
+    def step():
+        mean = encoder(x)
+        (F.mse_loss(decoder(draw(mean)), x) + mean.square().sum() / 8).backward()
+
+    assert ("cut_off" in details(step)) == is_cut
+
+
+def test_a_policy_beside_a_value_is_no_cut():
+    policy, value, x = nn.Linear(6, 6), nn.Linear(6, 1), torch.randn(8, 6)
+
+    def step():
+        chosen = policy(x).log_softmax(1)[:, 0]
+        (F.mse_loss(value(x), torch.randn(8, 1)) - chosen.exp().mean()).backward()
+
+    assert "cut_off" not in details(step)
+
+
+# --- order and masks ------------------------------------------------------------------------------
+class Encoder(nn.Module):
+    def __init__(self, places=False, mask=None, dropout=0.0):
+        super().__init__()
+        self.tokens, self.mask = nn.Embedding(5, 8), mask
+        self.places = nn.Parameter(torch.randn(6, 8)) if places else 0
+        self.layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=dropout, batch_first=True)
+        self.head = nn.Linear(8, 5)
+
+    def forward(self, ids):
+        mask = {"src_mask": self.mask} if self.mask is not None else {}
+        padding = {"src_key_padding_mask": ids == 0} if self.mask is None else {}
+        return self.head(self.layer(self.tokens(ids) + self.places, **mask, **padding))
+
+
+CAUSAL = nn.Transformer.generate_square_subsequent_mask(6)
+IDS = torch.randint(4, (16, 6), generator=torch.Generator().manual_seed(0))
+
+
+def of_encoder(targets, **options):
+    torch.manual_seed(0)
+    model = Encoder(**options)
+    return details(
+        lambda: F.cross_entropy(model(IDS).reshape(-1, 5), targets.reshape(-1)).backward(), model
+    )
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.1])
+def test_attention_without_positions_sees_no_order(dropout):
+    assert of_encoder(IDS.flip(1), dropout=dropout)["order_unseen"] == 6.0
+    assert "order_unseen" not in of_encoder(IDS.flip(1), dropout=dropout, places=True)
+    assert "order_unseen" not in of_encoder(IDS.flip(1), dropout=dropout, mask=CAUSAL)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.1])
+def test_a_causal_mask_hides_what_is_to_be_said(dropout):
+    found = of_encoder(IDS.flip(1), places=True, mask=CAUSAL, dropout=dropout)
+
+    assert (found["hidden_sources"], found["positions"]) == (3.0, 6.0)
+
+
+@pytest.mark.parametrize("targets", [IDS.roll(-2, 1), IDS, torch.zeros_like(IDS)])
+def test_what_lies_at_one_distance_or_nowhere_is_not_hidden(targets):
+    kept = targets.clone()
+    kept[:, -2:] = torch.randint(4, (16, 2))
+
+    assert "hidden_sources" not in of_encoder(kept, places=True, mask=CAUSAL)
+
+
+def test_without_a_mask_nothing_is_hidden():
+    assert "hidden_sources" not in of_encoder(IDS.flip(1), places=True)
+
+
+# --- copies and running statistics ----------------------------------------------------------------
+@pytest.mark.parametrize("follows", [False, True])
+@pytest.mark.parametrize("trained", [False, True])
+def test_a_copy_that_was_random_and_never_changes(follows, trained):
+    torch.manual_seed(0)
+    online = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
+    if trained:
+        nn.init.normal_(online[0].weight, std=3.0)
+    target = copy.deepcopy(online)
+    optimizer = torch.optim.SGD(online.parameters(), lr=0.1)
+
+    def step():
+        x = torch.randn(8, 3)
+        with torch.no_grad():
+            goal = target(x) + 1
+        optimizer.zero_grad()
+        F.mse_loss(online(x), goal).backward()
+        optimizer.step()
+        if follows:
+            target.load_state_dict(online.state_dict())
+
+    trace = record(step, optimizers=[optimizer], steps=3)
+
+    stands = not follows and not trained
+    assert trace.standing == (("Sequential",) if stands else ())
+    assert ("copy_stands_still" in trace.snapshots[-1].loss.details) == stands
+
+
+def test_the_momentum_of_running_statistics():
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4, momentum=0.9), nn.Linear(4, 1))
+
+    taken = snapshot(lambda: model(torch.randn(8, 3)).square().mean().backward(), model)
+
+    assert taken.graph.sites[taken.graph.find("1:batch_norm#0")].details["momentum"] == 0.9
+
+
+# --- pairs ----------------------------------------------------------------------------------------
+def test_a_contrast_of_pairs_by_hand():
+    torch.manual_seed(0)
+    embed, a, b = nn.Linear(4, 2), torch.randn(20, 4), torch.randn(20, 4)
+    unlike = torch.arange(20) % 4 == 0
+    values = []
+
+    def step():
+        distance = F.pairwise_distance(embed(a), embed(b))
+        far = unlike.float()
+        loss = ((1 - far) * distance**2 + far * (2 - distance).clamp(min=0) ** 2).mean()
+        values.append(float(loss.detach()))
+        loss.backward()
+
+    loss = snapshot(step, embed).loss
+
+    assert loss.kind == "contrast"
+    assert loss.fit == pytest.approx(values[0], rel=1e-5)
+    assert loss.details["margin"] == pytest.approx(2.0, rel=1e-5)
+    levels = torch.linspace(0, 2, 2001)
+    lowest = (0.75 * levels**2 + 0.25 * (2 - levels) ** 2).min()
+    assert loss.constant == pytest.approx(float(lowest), rel=1e-4)
