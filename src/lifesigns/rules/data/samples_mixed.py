@@ -26,9 +26,7 @@ from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FLAT
 
-UNITS = Threshold(
-    2, "numbers of a row for which a softmax over rows is no choice of one", "definition"
-)
+UNITS = Threshold(2, "numbers of a row for which a softmax over rows is no choice", "definition")
 MATRIX = Threshold(
     2,
     "axes, rows and columns, of scores that may be a matching; a sequence has more",
