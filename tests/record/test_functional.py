@@ -272,3 +272,46 @@ def test_another_loss_may_come_between_two_calls_that_train(recording, network, 
     trace = seen(recorder)
     assert trace.losses.streams.tolist() == [0, 1] * 4
     assert not trace.unseen
+
+
+# --- weights that are no nn.Parameter -------------------------------------------------------------
+def descend(tensors, x, y, steps, rate=0.1):
+    losses = []
+    for _ in range(steps):
+        loss = F.mse_loss(x @ tensors[0] + tensors[1], y)
+        for tensor, slope in zip(tensors, grad(loss, tensors), strict=True):
+            with torch.no_grad():
+                tensor -= rate * slope
+        losses.append(loss.item())
+    return losses
+
+
+def line():
+    torch.manual_seed(0)
+    x = torch.randn(16, 3)
+    weights = [torch.zeros(3, 1, requires_grad=True), torch.zeros(1, requires_grad=True)]
+    return weights, x, x.sum(1, keepdim=True)
+
+
+def test_plain_tensors_that_are_updated_in_place_are_weights(recording):
+    plain = descend(*line(), steps=8)
+    recorder = recording(every=1)
+    watched = descend(*line(), steps=8)
+    trace = seen(recorder)
+
+    assert watched == plain
+    assert trace.losses.values.tolist() == pytest.approx(plain[2:])
+    assert [p.optimized for p in trace.snapshots[0].parameters] == [True, True]
+    assert trace.snapshots[0].parameters[0].update_rms > 0
+
+
+def test_one_tensor_that_is_updated_in_place_may_be_a_picture(recording):
+    (weight, _), x, y = line()
+    recorder = recording(every=1)
+    for _ in range(6):
+        (slope,) = grad(F.mse_loss(x @ weight, y), [weight])
+        with torch.no_grad():
+            weight += slope.sign()
+    trace = seen(recorder)
+
+    assert (trace.steps, len(trace.losses.values)) == (0, 0)

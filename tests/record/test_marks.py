@@ -228,3 +228,38 @@ def test_a_contrast_of_pairs_by_hand():
     levels = torch.linspace(0, 2, 2001)
     lowest = (0.75 * levels**2 + 0.25 * (2 - levels) ** 2).min()
     assert loss.constant == pytest.approx(float(lowest), rel=1e-4)
+
+
+# --- places that are taken for classes ------------------------------------------------------------
+LAYOUTS = {
+    "a view": (lambda scores: scores.view(-1, 3), True),
+    "a view of log-probabilities": (lambda scores: scores.log_softmax(1).view(-1, 3), True),
+    "of a part by part": (lambda scores: scores.relu().flatten(2).reshape(-1, 3), True),
+    "a view of an enlarged map": (
+        lambda scores: F.interpolate(scores, scale_factor=2).view(-1, 3),
+        True,
+    ),
+    "moved first": (lambda scores: scores.permute(0, 2, 3, 1).reshape(-1, 3), False),
+    "moved twice": (lambda scores: scores.flatten(2).transpose(1, 2).reshape(-1, 3), False),
+    "one place": (lambda scores: scores.mean((2, 3), keepdim=True).view(-1, 3), False),
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_places_that_are_taken_for_classes(name):
+    layout, is_cut = LAYOUTS[name]
+    model, x = nn.Conv2d(2, 3, 3, padding=1), torch.randn(4, 2, 6, 6)
+
+    def step():
+        rows = layout(model(x))
+        F.cross_entropy(rows, torch.arange(len(rows)) % 3).backward()
+
+    assert ("cut_classes" in details(step, model)) is is_cut
+
+
+def test_an_image_that_is_classified_as_it_is_has_its_classes():
+    model, x = nn.Conv2d(2, 3, 3, padding=1), torch.randn(4, 2, 6, 6)
+
+    found = details(lambda: F.cross_entropy(model(x), torch.ones(4, 6, 6).long()).backward(), model)
+
+    assert "cut_classes" not in found

@@ -129,7 +129,7 @@ class AroundBackward:
         Args:
             call: What was passed to `torch.autograd.grad`.
         """
-        if not call.is_for_parameters:
+        if not (call.is_for_parameters or self._functional.are_weights(call)):
             self._functional.for_tensors += 1
             return
         began = time.perf_counter()

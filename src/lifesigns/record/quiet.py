@@ -103,7 +103,9 @@ class Quiet:
         Returns:
             False where nothing was done.
         """
-        if get_ident() != self._open_for or not call.is_for_parameters:
+        if get_ident() != self._open_for:
+            return False
+        if not (call.is_for_parameters or self._functional.are_weights(call)):
             return False
         self._stretch.end()
         if self.by_hand_alone or self._cycles.passes:

@@ -16,6 +16,7 @@ from lifesigns.record.graph.walk import Walk, saved
 from lifesigns.record.loss.alike import spreads
 from lifesigns.record.loss.comparison import PendingLoss
 from lifesigns.record.loss.copied import copied
+from lifesigns.record.loss.cut_classes import cuts_classes
 from lifesigns.record.loss.cut_off import is_cut_off
 from lifesigns.record.loss.summands import Term, reaches_weights
 from lifesigns.record.measure.hidden_sources import hidden_sources
@@ -50,6 +51,8 @@ def mark(
     marks = copied(walked, compared) if compared is not None and term.form == "built_in" else {}
     if beside and is_cut_off(walked, term.node):
         marks["cut_off"] = 1.0
+    if cuts_classes(walked, term.node):
+        marks["cut_classes"] = 1.0
     if length := blind_length(walked, condensed):
         marks["order_unseen"] = float(length)
     add_marks(pending, {**marks, **hidden_sources(walked, condensed)})

@@ -6,6 +6,7 @@ backward pass, or a call that differentiates the gradient, comes before the upda
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Sequence
 
 from torch import Tensor, nn
@@ -13,6 +14,11 @@ from torch import Tensor, nn
 from lifesigns.record.attach.backward import GradCall
 from lifesigns.record.schedule.cycle_end import ByHand
 from lifesigns.record.schedule.loss_log import BY_HAND, LossLog
+
+SEVERAL = 2
+"""Plain tensors of one call, as weight and bias."""
+ENOUGH = 2
+"""Times in a row that all of them were changed in place between two calls."""
 
 
 class Functional:
@@ -26,12 +32,37 @@ class Functional:
     def __init__(self, losses: LossLog, by_hand: ByHand) -> None:
         self._losses, self._by_hand = losses, by_hand
         self._differentiable = ""
+        self._tensors: list[tuple[weakref.ref[Tensor], int]] = []
+        self._updates = 0
         self.follows = False
         """Whether the call that is going on has a row among the losses."""
         self.for_tensors = 0
         """Calls for plain tensors, which may be weights or data."""
         self.left_out = 0
         """Calls for parameters that trained nothing, or of which it cannot be told."""
+
+    def are_weights(self, call: GradCall) -> bool:
+        """Whether plain tensors are weights: several, each changed in place since the last call.
+
+        A single tensor may be a picture that is attacked, or a state that is sampled. Nothing else
+        may train: beside a network's own steps such tensors are something apart.
+
+        Args:
+            call: The call that begins.
+        """
+        if self._updates >= ENOUGH:
+            return len(call.inputs) == len(self._tensors) and not call.creates_graph
+        given = [i for i in call.inputs if isinstance(i, Tensor) and i.is_leaf]
+        if len(given) < len(call.inputs) or len(given) < SEVERAL or call.creates_graph:
+            return False
+        known = [(ref(), version) for ref, version in self._tensors]
+        same = len(known) == len(given) and all(
+            tensor is i and i._version > version
+            for (tensor, version), i in zip(known, given, strict=True)
+        )
+        self._updates = self._updates + 1 if same and not self._losses else 0
+        self._tensors = [(weakref.ref(i), i._version) for i in given]
+        return self._updates >= ENOUGH
 
     def before(self, call: GradCall | None) -> int:
         """How many of the newest losses trained nothing.
@@ -98,7 +129,8 @@ class Functional:
         """
         if not self._by_hand.looks_at_one_of(call.inputs):
             pairs = zip(call.inputs, gradients, strict=True)
-            self._by_hand.choose((p, g) for p, g in pairs if isinstance(p, nn.Parameter))
+            plain = not call.is_for_parameters
+            self._by_hand.choose((p, g) for p, g in pairs if plain or isinstance(p, nn.Parameter))
         self._by_hand.look()
 
 
