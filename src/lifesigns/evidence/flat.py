@@ -62,11 +62,12 @@ def flat(stream: Stream) -> Flat | None:
 def _severity(course: Course, found: Sequence[Suspect]) -> Severity:
     """Short runs alarm only with a cause in evidence: a healthy network may need that long."""
     patient = course.steps >= PATIENCE
-    related = not course.gain < -LEARNED and course.correlates(HARDLY_RELATED)
+    margin = SURE * course.gain_error
+    worse = course.gain + margin < -LEARNED
+    related = not worse and course.correlates(HARDLY_RELATED)
     if not patient and (course.falling or not found):
         return Severity.NOTE
-    blurred = SURE * course.gain_error > BLURRED
-    if related and (blurred or not found):
+    if related and (margin > BLURRED or not found):
         return Severity.NOTE
     unsure = course.gain > NOTHING or course.steps < SURE_STEPS
     return Severity.WARNING if course.falling or unsure else Severity.ERROR
