@@ -26,6 +26,7 @@ class History:
         self.snapshots = self.steps = 0
         """How many snapshots were added, and of how many steps."""
         self._step = -1
+        self._admitted: tuple[tuple[int, ...], list[int]] = ((), [])
 
     @property
     def most(self) -> int:
@@ -65,6 +66,10 @@ class History:
             reading.ladder.shape[1],
             reading.parameters.shape[1],
         )
+        asked = reading.rows, reading.units.starts
+        if asked == self._admitted:
+            return
+        self._admitted = asked
         for row, (start, stop) in zip(reading.rows, pairwise(reading.units.starts), strict=True):
             self.maps.admit(row, stop - start)
 
