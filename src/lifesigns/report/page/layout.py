@@ -63,12 +63,20 @@ class Layout:
         self._parameter_numbers: dict[str, int] = {}
         self._plans: dict[int, Plan] = {}
         self._latest: dict[int, Plan] = {}
-        self._places: dict[int, tuple[Plan, list[str], list[int], list[int]]] = {}
+        self._every_row: tuple[int, ...] = ()
+        self._places: dict[int, tuple[Plan, list[str], Places, Places]] = {}
 
     @property
     def number(self) -> int:
         """Grows with every layer and every parameter, and with every other name of one."""
         return len(self._numbers) + len(self._parameter_numbers)
+
+    @property
+    def every_row(self) -> tuple[int, ...]:
+        """All rows in the order of their appearance."""
+        if len(self._every_row) != len(self.rows):
+            self._every_row = tuple(range(len(self.rows)))
+        return self._every_row
 
     def plan(self, snapshot: Snapshot) -> Plan:
         """The layers of a snapshot's graph; new ones get a row.
@@ -84,7 +92,7 @@ class Layout:
         self._latest[snapshot.stream] = known
         return known
 
-    def places(self, plan: Plan, names: list[str]) -> tuple[list[int], list[int]]:
+    def places(self, plan: Plan, names: list[str]) -> tuple[Places, Places]:
         """The row of each parameter, and of each layer the place of its weight; -1 for none.
 
         Args:
@@ -94,19 +102,19 @@ class Layout:
         known = self._places.get(id(plan))
         if known is None or known[0] is not plan or known[1] != names:
             place = {name: i for i, name in enumerate(names)}
-            weights = [place.get(layer.weight, -1) for layer in plan.layers]
+            weights = np.array([place.get(layer.weight, -1) for layer in plan.layers], np.int64)
             if len(self._places) >= MOST_PLANS:
                 self._places.clear()
             known = self._places[id(plan)] = plan, names, self._parameter_rows(names), weights
         return known[2:]
 
-    def _parameter_rows(self, names: Collection[str]) -> list[int]:
+    def _parameter_rows(self, names: Collection[str]) -> Places:
         numbers = self._parameter_numbers
         for name in names:
             if name not in numbers and len(self.parameters) < MOST_PARAMETERS:
                 numbers[name] = len(self.parameters)
                 self.parameters.append(name)
-        return [numbers.get(name, -1) for name in names]
+        return np.array([numbers.get(name, -1) for name in names], np.int64)
 
     def _planned(self, snapshot: Snapshot) -> Plan:
         graph = snapshot.graph

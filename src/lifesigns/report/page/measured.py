@@ -70,7 +70,7 @@ class Roles:
     """Places of those whose value the loss receives."""
     predicted: list[int]
     """Of these, those whose own value is not what the loss receives."""
-    never_flat: list[bool]
+    never_flat: NDArray[np.bool_]
 
     @classmethod
     def of(cls, layers: Sequence[Layer]) -> Roles:
@@ -85,7 +85,7 @@ class Roles:
             [layer.end >= 0 and not _normalises(layer) for layer in layers],
             last,
             [place for place in last if _normalises(layers[place])],
-            [layer.rectifies or layer.end < 0 for layer in layers],
+            np.array([layer.rectifies or layer.end < 0 for layer in layers], bool),
         )
 
 
@@ -103,7 +103,11 @@ def measure(snapshot: Snapshot, roles: Roles) -> tuple[Floats, Units]:
     finite = snapshot.nonfinite is None
     values = Stack.of(_received(snapshot, readings, roles), finite=finite)
     if values is not None:
-        numbers[:, values.places], units = _values(values)
+        made, units = _values(values)
+        if len(values.places) == len(readings):
+            numbers = made
+        else:
+            numbers[:, values.places] = made
     numbers[FLAT, roles.never_flat] = np.nan
     numbers[CENTRING, roles.last] = np.nan
     bent = [r if is_bent else None for r, is_bent in zip(readings, roles.bent, strict=True)]
@@ -154,10 +158,13 @@ def _values(stack: Stack) -> tuple[Floats, Units]:
 
 def _sizes(stack: Stack) -> tuple[Floats, Floats]:
     """RMS of each layer, and size of its mean over its standard deviation."""
-    squares, means = stack.all("total_squared"), stack.all("total")
-    np.square(means, out=means)
-    mean, total = stack.per_observation(means, 2), stack.total(squares)
-    size = total / stack.even if stack.even is not None else stack.per_observation(squares)
+    squares = stack.all("total_squared")
+    total = stack.total(squares)
+    if stack.even is not None:
+        size, mean = total / stack.even, stack.squares("total") / stack.even**2
+    else:
+        size = stack.per_observation(squares)
+        mean = stack.per_observation(np.square(stack.all("total")), 2)
     deviation = np.maximum(size - mean, 0)
     return np.sqrt(total / stack.observed()), np.sqrt(mean / deviation)
 

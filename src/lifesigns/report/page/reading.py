@@ -8,7 +8,7 @@ import numpy as np
 
 from lifesigns.records import Floats, ParameterReading, Snapshot
 from lifesigns.report.page.columns import COLUMNS, GRADIENT, UPDATE, distances
-from lifesigns.report.page.layout import Layout
+from lifesigns.report.page.layout import Layout, Plan
 from lifesigns.report.page.measured import Units, measure
 
 PARAMETERS = ("weight", "gradient", "update")
@@ -43,14 +43,21 @@ def read(snapshot: Snapshot, layout: Layout) -> Reading:
     sizes = np.array([*map(_sizes, snapshot.parameters), NOT_READ]).T
     parameter_rows, weights = layout.places(plan, [each.name for each in snapshot.parameters])
     numbers[[GRADIENT, UPDATE]] = sizes[1:, weights]
-    ladder = np.full((len(COLUMNS), len(layout.rows)), np.nan)
-    for again, (places, those) in enumerate(plan.rounds):
-        called = numbers[:, places]
-        ladder[:, those] = worst(ladder[:, those], called) if again else called
-    rows = tuple(plan.rows[place] for place in units.places)
+    ladder = numbers if plan.rows == layout.every_row else _by_row(numbers, plan, len(layout.rows))
+    is_whole = len(units.places) == len(plan.rows)
+    rows = plan.rows if is_whole else tuple(plan.rows[place] for place in units.places)
     parameters = np.full((len(PARAMETERS), len(layout.parameters) + 1), np.nan)
     parameters[:, parameter_rows] = sizes[:, :-1]  # -1, the last, is left out
     return Reading(snapshot.step, snapshot.stream, ladder, parameters[:, :-1], units, rows)
+
+
+def _by_row(numbers: Floats, plan: Plan, rows: int) -> Floats:
+    """The ladder of all rows from that of the layers: of the calls of one layer the worst."""
+    ladder = np.full((len(COLUMNS), rows), np.nan)
+    for again, (places, those) in enumerate(plan.rounds):
+        called = numbers[:, places]
+        ladder[:, those] = worst(ladder[:, those], called) if again else called
+    return ladder
 
 
 def worst(a: Floats, b: Floats) -> Floats:

@@ -38,12 +38,15 @@ class Stack:
             sums: Of each layer.
             finite: Whether no value was left out of them.
         """
-        places = [place for place, s in enumerate(sums) if s is not None and len(s.count)]
-        stacked = [s for s in sums if s is not None and len(s.count)]
+        stacked = [s for s in sums if s is not None]
+        sizes = [len(s.count) for s in stacked]
+        places = list(range(len(sums)))
+        if len(stacked) < len(sums) or not all(sizes):
+            places = [n for n, s in enumerate(sums) if s is not None and len(s.count)]
+            stacked, sizes = [s for s in stacked if len(s.count)], [n for n in sizes if n]
         if not places:
             return None
-        lengths = np.array([len(s.count) for s in stacked])
-        first = [s.count.item(0) for s in stacked]
+        lengths, first = np.array(sizes), [s.count.item(0) for s in stacked]
         even = np.array(first, np.float64) if finite and all(first) else None
         return cls(places, np.cumsum(lengths) - lengths, lengths, stacked, even)
 
@@ -90,6 +93,14 @@ class Stack:
         if self.even is not None:
             return self.total(values) / self.even**power
         return self.total(values * self.each() ** power)
+
+    def squares(self, field: str) -> Floats:
+        """The sum of the squares of a field of the units of each layer.
+
+        Args:
+            field: Of `UnitSums`.
+        """
+        return np.array([values.dot(values) for values in map(attrgetter(field), self.sums)])
 
     def total(self, values: Numbers) -> Floats:
         """The sum over the units of each layer.
