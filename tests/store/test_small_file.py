@@ -115,7 +115,7 @@ def test_what_a_longer_run_may_take_is_in_proportion_to_its_recorded_steps(tmp_p
 
 
 def test_a_run_that_is_small_enough_keeps_everything_to_the_bit(tmp_path, shots):
-    few = [shot(step, units=16) for step in range(5)]
+    few = [shot(step, units=8) for step in range(5)]
     with RunWriter(tmp_path / "run.ls", RunInfo()) as writer:
         fill(writer, few)
         finish(writer)

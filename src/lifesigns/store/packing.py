@@ -33,7 +33,7 @@ COLUMNS = {
     "nonfinite": np.int64,
 }
 """The fields of `UnitSums` in the order of the file, and the type they are read back as."""
-SQUEEZED = 1024
+SQUEEZED = 256
 """Sums of more units than this are squeezed: of fewer, a run file has room for very many."""
 MOST_TEXT = 2**25
 """Characters of JSON in one piece; a graph of 50,000 sites has half of it."""

@@ -7,7 +7,7 @@ from made_runs import GRAPH
 from lifesigns.records import LossReading, NonFinite, SiteReading
 from lifesigns.report.page.columns import CENTRING, COLUMNS, DEAD, FLAT, SIZE, SLOPE
 from lifesigns.report.page.layers import layers
-from lifesigns.report.page.measured import measure
+from lifesigns.report.page.measured import Roles, measure
 from lifesigns.rules import testing as example
 
 RANDOM = np.random.default_rng(1)
@@ -18,7 +18,7 @@ def measured(site, values, saturated=None, arrived=None, passed=None, **rest):
     sums = example.sums(values, saturated=saturated)
     gradients = [None if g is None else example.sums(g) for g in (arrived, passed)]
     shot = example.snapshot(GRAPH, sites=[SiteReading(site, sums, *gradients)], **rest)
-    numbers, units = measure(shot, layers(GRAPH, 5))
+    numbers, units = measure(shot, Roles.of(layers(GRAPH, 5)))
     return numbers[:, (site - 1) // 2], units.shares
 
 
@@ -61,7 +61,7 @@ def test_a_unit_that_fired_once_in_a_million_is_not_shown_as_silent():
 def test_the_last_layer_is_what_the_loss_receives_and_its_mean_says_nothing():
     loss = LossReading(1.0, site=5, prediction=example.sums([[3.0], [4.0]]))
 
-    numbers, _ = measure(example.snapshot(GRAPH, loss=loss), layers(GRAPH, 5))
+    numbers, _ = measure(example.snapshot(GRAPH, loss=loss), Roles.of(layers(GRAPH, 5)))
 
     assert numbers[SIZE, 2] == pytest.approx(np.sqrt(12.5))
     assert np.isnan(numbers[CENTRING, 2])
@@ -99,7 +99,7 @@ def test_a_unit_without_a_finite_value_is_not_dead():
 
 
 def test_nothing_is_made_up_where_nothing_was_read():
-    numbers, units = measure(example.snapshot(GRAPH), layers(GRAPH))
+    numbers, units = measure(example.snapshot(GRAPH), Roles.of(layers(GRAPH)))
 
     assert numbers.shape == (len(COLUMNS), 3)
     assert np.isnan(numbers).all()

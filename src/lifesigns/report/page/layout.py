@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lifesigns.records import Graph, Snapshot
 from lifesigns.report.page.layers import Layer, layers, members
+from lifesigns.report.page.measured import Roles
 from lifesigns.report.page.slopes import expected_slope
 
 MOST_LAYERS, MOST_PARAMETERS = 512, 2048
@@ -44,6 +45,7 @@ class Plan:
     """The row of each."""
     rounds: tuple[tuple[Places, Places], ...]
     """Places in `layers` with the rows they belong to; in each round every row once."""
+    roles: Roles
 
 
 class Layout:
@@ -61,11 +63,20 @@ class Layout:
         self._parameter_numbers: dict[str, int] = {}
         self._plans: dict[int, Plan] = {}
         self._latest: dict[int, Plan] = {}
+        self._every_row: tuple[int, ...] = ()
+        self._places: dict[int, tuple[Plan, list[str], Places, Places]] = {}
 
     @property
     def number(self) -> int:
         """Grows with every layer and every parameter, and with every other name of one."""
         return len(self._numbers) + len(self._parameter_numbers)
+
+    @property
+    def every_row(self) -> tuple[int, ...]:
+        """All rows in the order of their appearance."""
+        if len(self._every_row) != len(self.rows):
+            self._every_row = tuple(range(len(self.rows)))
+        return self._every_row
 
     def plan(self, snapshot: Snapshot) -> Plan:
         """The layers of a snapshot's graph; new ones get a row.
@@ -81,18 +92,29 @@ class Layout:
         self._latest[snapshot.stream] = known
         return known
 
-    def parameter_rows(self, names: Collection[str]) -> list[int]:
-        """The row of each parameter, -1 for those left out.
+    def places(self, plan: Plan, names: list[str]) -> tuple[Places, Places]:
+        """The row of each parameter, and of each layer the place of its weight; -1 for none.
 
         Args:
-            names: Of those that were read in one step.
+            plan: Of the snapshot's graph.
+            names: Of the parameters that were read in it.
         """
+        known = self._places.get(id(plan))
+        if known is None or known[0] is not plan or known[1] != names:
+            place = {name: i for i, name in enumerate(names)}
+            weights = np.array([place.get(layer.weight, -1) for layer in plan.layers], np.int64)
+            if len(self._places) >= MOST_PLANS:
+                self._places.clear()
+            known = self._places[id(plan)] = plan, names, self._parameter_rows(names), weights
+        return known[2:]
+
+    def _parameter_rows(self, names: Collection[str]) -> Places:
         numbers = self._parameter_numbers
         for name in names:
             if name not in numbers and len(self.parameters) < MOST_PARAMETERS:
                 numbers[name] = len(self.parameters)
                 self.parameters.append(name)
-        return [numbers.get(name, -1) for name in names]
+        return np.array([numbers.get(name, -1) for name in names], np.int64)
 
     def _planned(self, snapshot: Snapshot) -> Plan:
         graph = snapshot.graph
@@ -110,7 +132,7 @@ class Layout:
                 self._own(graph, layer)
         kept = tuple(layer for layer in found if layer.key in self._numbers)
         rows = tuple(self._numbers[layer.key] for layer in kept)
-        return Plan(graph, kept, rows, _rounds(rows))
+        return Plan(graph, kept, rows, _rounds(rows), Roles.of(kept))
 
     def _rename(self, graph: Graph, found: Sequence[Layer], before: Plan | None) -> None:
         """Gives layers the rows they had before their network was known by name.

@@ -32,6 +32,7 @@ class Maps:
         """Where the units of a layer are, by its row; None of a layer that has no map."""
         self._shares = Series(ABSENT, np.uint8, np.minimum, 2)
         self._alive = np.zeros(0, np.int32)
+        """How many snapshots there were up to the last in which a unit was alive."""
         self._activity = np.zeros(0, np.float32)
         self._stretches: tuple[object, list[tuple[slice, int]]] = ((), [])
 
@@ -53,7 +54,7 @@ class Maps:
             return
         self.layers[row] = slice(taken, taken + units)
         self._shares.rows += units
-        self._alive = np.append(self._alive, np.full(units, -1, np.int32))
+        self._alive = np.append(self._alive, np.zeros(units, np.int32))
         self._activity = np.append(self._activity, np.zeros(units, np.float32))
 
     def put(self, column: int, number: int, units: Units, rows: Sequence[int]) -> None:
@@ -68,7 +69,8 @@ class Maps:
         for place, start in self._same_stretches(units, rows):
             shares = units.shares[:, start : start + place.stop - place.start]
             lively = np.multiply(shares[0], FULL - shares[1], dtype=np.uint16)
-            np.copyto(self._alive[place], number, where=lively > 0)
+            alive = self._alive[place]
+            np.maximum(alive, (lively > 0) * np.int32(number + 1), out=alive)
             self._activity[place] += lively
             self._shares.put(column, packed(shares), place)
 

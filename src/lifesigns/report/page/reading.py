@@ -8,7 +8,7 @@ import numpy as np
 
 from lifesigns.records import Floats, ParameterReading, Snapshot
 from lifesigns.report.page.columns import COLUMNS, GRADIENT, UPDATE, distances
-from lifesigns.report.page.layout import Layout
+from lifesigns.report.page.layout import Layout, Plan
 from lifesigns.report.page.measured import Units, measure
 
 PARAMETERS = ("weight", "gradient", "update")
@@ -39,20 +39,25 @@ def read(snapshot: Snapshot, layout: Layout) -> Reading:
         layout: The rows of all snapshots before.
     """
     plan = layout.plan(snapshot)
-    numbers, units = measure(snapshot, plan.layers)
+    numbers, units = measure(snapshot, plan.roles)
     sizes = np.array([*map(_sizes, snapshot.parameters), NOT_READ]).T
-    place = {parameter.name: i for i, parameter in enumerate(snapshot.parameters)}
-    weights = [place.get(layer.weight, -1) for layer in plan.layers]
+    parameter_rows, weights = layout.places(plan, [each.name for each in snapshot.parameters])
     numbers[[GRADIENT, UPDATE]] = sizes[1:, weights]
-    ladder = np.full((len(COLUMNS), len(layout.rows)), np.nan)
-    for again, (places, those) in enumerate(plan.rounds):
-        called = numbers[:, places]
-        ladder[:, those] = worst(ladder[:, those], called) if again else called
-    rows = tuple(plan.rows[place] for place in units.places)
-    parameter_rows = layout.parameter_rows([parameter.name for parameter in snapshot.parameters])
+    ladder = numbers if plan.rows == layout.every_row else _by_row(numbers, plan, len(layout.rows))
+    is_whole = len(units.places) == len(plan.rows)
+    rows = plan.rows if is_whole else tuple(plan.rows[place] for place in units.places)
     parameters = np.full((len(PARAMETERS), len(layout.parameters) + 1), np.nan)
     parameters[:, parameter_rows] = sizes[:, :-1]  # -1, the last, is left out
     return Reading(snapshot.step, snapshot.stream, ladder, parameters[:, :-1], units, rows)
+
+
+def _by_row(numbers: Floats, plan: Plan, rows: int) -> Floats:
+    """The ladder of all rows from that of the layers: of the calls of one layer the worst."""
+    ladder = np.full((len(COLUMNS), rows), np.nan)
+    for again, (places, those) in enumerate(plan.rounds):
+        called = numbers[:, places]
+        ladder[:, those] = worst(ladder[:, those], called) if again else called
+    return ladder
 
 
 def worst(a: Floats, b: Floats) -> Floats:
@@ -62,7 +67,8 @@ def worst(a: Floats, b: Floats) -> Floats:
         a: Shape `[..., 7, layers]`.
         b: Of the same shape.
     """
-    chosen: Floats = np.where(distances(b) > distances(a), b, a)
+    far = distances(np.stack([a, b]))
+    chosen: Floats = np.where(far[1] > far[0], b, a)
     # What is expected of a gradient are the others of its step.
     chosen[..., GRADIENT, :] = np.fmax(a[..., GRADIENT, :], b[..., GRADIENT, :])
     return chosen
@@ -76,7 +82,7 @@ def worst_step(a: Floats, b: Floats) -> Floats:
         b: Of the same shape.
     """
     chosen, one, other = worst(a, b), a[..., GRADIENT, :], b[..., GRADIENT, :]
-    spread, largest = zip(_spread(one), _spread(other), strict=True)
+    spread, largest = _spread(np.stack([one, other]))
     farther = (spread[1] > spread[0]) | ((spread[1] == spread[0]) & (largest[1] > largest[0]))
     chosen[..., GRADIENT, :] = np.where(farther[..., None], other, one)
     return chosen

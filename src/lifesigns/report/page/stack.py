@@ -38,14 +38,23 @@ class Stack:
             sums: Of each layer.
             finite: Whether no value was left out of them.
         """
-        known = [(place, s) for place, s in enumerate(sums) if s is not None and len(s.count)]
-        if not known:
+        stacked = [s for s in sums if s is not None]
+        sizes = [len(s.count) for s in stacked]
+        places = list(range(len(sums)))
+        if len(stacked) < len(sums) or not all(sizes):
+            places = [n for n, s in enumerate(sums) if s is not None and len(s.count)]
+            stacked, sizes = [s for s in stacked if len(s.count)], [n for n in sizes if n]
+        if not places:
             return None
-        places, stacked = map(list, zip(*known, strict=True))
-        lengths = np.array([len(s.count) for s in stacked])
-        first = np.array([s.count[0] for s in stacked], np.float64)
-        even = first if finite and first.all() else None
+        lengths, first = np.array(sizes), [s.count.item(0) for s in stacked]
+        even = np.array(first, np.float64) if finite and all(first) else None
         return cls(places, np.cumsum(lengths) - lengths, lengths, stacked, even)
+
+    @property
+    def count(self) -> int:
+        """How often every unit of all layers was observed; 0 where that differs."""
+        same = self.even is not None and (self.even == self.even[0]).all()
+        return int(self.even[0]) if self.even is not None and same else 0
 
     def all(self, field: str) -> Numbers:
         """A field of all units.
@@ -85,6 +94,14 @@ class Stack:
             return self.total(values) / self.even**power
         return self.total(values * self.each() ** power)
 
+    def squares(self, field: str) -> Floats:
+        """The sum of the squares of a field of the units of each layer.
+
+        Args:
+            field: Of `UnitSums`.
+        """
+        return np.array([values.dot(values) for values in map(attrgetter(field), self.sums)])
+
     def total(self, values: Numbers) -> Floats:
         """The sum over the units of each layer.
 
@@ -105,6 +122,5 @@ class Stack:
 
     def rms(self) -> Floats:
         """Root mean square of each layer."""
-        squares = self.total(self.all("total_squared"))
         with np.errstate(all="ignore"):
-            return np.sqrt(squares / self.observed())
+            return np.sqrt(self.total(self.all("total_squared")) / self.observed())
