@@ -47,6 +47,7 @@ EDITS: dict[str, tuple[str, ...]] = {
         *("guard-domain", "swap-activation", "scale-rate", "clip-gradient", "initialise"),
         "keep-precision",
     ),
+    "one-class-targets": ("round-targets",),
     "one-loss-unlearned": ("weigh-terms", "scale-rate"),
     "one-sided-inputs": ("swap-activation", "insert-norm"),
     "output-cannot-reach-target": ("drop-activation", "swap-loss", "standardise-targets"),
