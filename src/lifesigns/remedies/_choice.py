@@ -39,7 +39,14 @@ EDITS: dict[str, tuple[str, ...]] = {
     "looks-ahead": ("mask-later",),
     "loss-diverges": ("scale-rate", "clip-gradient", "warm-up"),
     "loss-flat": (
-        *("add-positions", "swap-activation", "initialise", "scale-rate", "insert-norm"),
+        *(
+            "lower-decay",
+            "add-positions",
+            "swap-activation",
+            "initialise",
+            "scale-rate",
+            "insert-norm",
+        ),
         *("drop-less", "hold-rate", "train-longer"),
     ),
     "loss-oscillates": ("scale-rate", "clip-gradient"),
