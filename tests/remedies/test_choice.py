@@ -30,7 +30,8 @@ def test_the_table_names_rules_that_there_are():
 
 def test_what_the_table_names_is_there_and_all_that_is_there_is_asked_for():
     asked_for = {name for names in EDITS.values() for name in names}
-    on_sight = {edit.name for edit in for_sight(finding("loss-flat"), Trace())}
+    read = trace_of(site("0:embedding#0", Kind.EMBEDDING))
+    on_sight = {edit.name for edit in for_sight(finding("loss-flat"), read)}
 
     assert asked_for | on_sight == NAMES
 
