@@ -21,7 +21,14 @@ from lifesigns.remedies.drop_less import DropLess, dropped
 from lifesigns.remedies.swap_activation import SwapActivation
 
 EDITS: dict[str, tuple[str, ...]] = {
-    "constant-output": ("drop-norm", "swap-activation", "initialise", "scale-rate", "insert-norm"),
+    "constant-output": (
+        "drop-norm",
+        "add-positions",
+        "swap-activation",
+        "initialise",
+        "scale-rate",
+        "insert-norm",
+    ),
     "broadcast-loss": ("match-shapes",),
     "cosines-without-scale": ("scale-logits",),
     "dead-from-birth": ("initialise", "swap-activation"),
