@@ -74,8 +74,8 @@ _PART = "optimizer = torch.optim.SGD({}.parameters(), lr=0.1)"
 MANUAL = Manual(
     name=OptimizeAll.name,
     title="All parameters of the model to the optimizer",
-    changes="Which parameters the optimizer steps: all of the model that was given a part of. In the "
-    "source also those of the model that the loss is computed of, where it was given another one's.",
+    changes="Which parameters the optimizer steps: all of the model that was given a part of; in "
+    "the source, those of the model that the loss is computed of, where it had another one's.",
     unsafe="Where a part is left out on purpose: a pretrained backbone, a target network, or a "
     "second model that another optimizer trains.",
     references=("PyTorch documentation, torch.optim: constructing an optimizer",),
