@@ -31,8 +31,8 @@ from lifesigns.rules import judge
 
 NOISE = 3.0
 """The margin is at least so many times the distance of two identical arms' scores."""
-TOLD = 0.9
-"""A correlation of prediction and target, from which on it does not tell what is wrong."""
+TOLD = 0.3
+"""A correlation of prediction and target, from which on it says too little of what is wrong."""
 STANDING = (Conclusion.PROVED, Conclusion.UNDECIDED)
 """What may be concluded of a remedy that fresh seeds do not refute."""
 
