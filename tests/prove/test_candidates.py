@@ -1,5 +1,6 @@
 """Which files are looked at, and when an edit is written into one of them."""
 
+import dataclasses
 from pathlib import Path
 
 import made
@@ -189,3 +190,18 @@ def test_a_model_in_another_file_is_changed_there(name):
 
     assert list(found.sources) == ["/p/m.py"]
     assert found.refusal == ""
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_open"),
+    [
+        ("2 places could be the optimizer (lines 3, 9)", True),
+        ("no view that mixes samples was found in the source", True),
+        ("which side of a - b is the target cannot be told", True),
+        ("2 files have a place for it", True),
+        ("relu is called as a function, which holds no weights", False),
+        ("", False),
+    ],
+)
+def test_a_look_may_tell_what_is_not_certain_but_not_what_cannot_be(reason, is_open):
+    assert dataclasses.replace(made.candidate(), refusal=reason).is_open is is_open

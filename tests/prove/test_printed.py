@@ -43,10 +43,10 @@ def test_a_loss_or_what_may_be_either_counts_nothing(output):
 
 
 def test_it_is_used_where_prediction_and_target_tell_nothing():
-    output = "accuracy: 0.2"
-    fitted, poor = (made.arm(skill, output=output) for skill in (0.99, 0.3))
+    output = "accuracy: 0.7"
+    fitted, poor = (made.arm(skill, output=output) for skill in (0.4, 0.2))
     unread = replace(poor, trace=replace(poor.trace, snapshots=()))
 
-    assert _measured(Measure(), [unread])[1].score == 0.2
-    assert _measured(Measure(), [fitted])[1].score == 0.2
-    assert _measured(Measure(), [poor])[1].score == pytest.approx(0.3)
+    assert _measured(Measure(), [unread])[1].score == 0.7
+    assert _measured(Measure(), [fitted])[1].score == 0.7
+    assert _measured(Measure(), [poor])[1].score == pytest.approx(0.2)

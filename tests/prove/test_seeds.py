@@ -3,6 +3,7 @@
 import random
 import subprocess
 import sys
+from itertools import count
 
 import pytest
 
@@ -16,6 +17,14 @@ DRAWS = {
     "largest": "torch.manual_seed(2**32 - 1); np.random.seed(2**32 - 1); print(np.random.rand())",
     "imported": "from torch import manual_seed as s; s(3); print(torch.rand(1).item())",
 }
+UNNAMED = {
+    "seedless": "print(np.random.default_rng().random(), np.random.default_rng(None).random())",
+    "time": "random.seed(time.time()); print(random.random())",
+    "nanoseconds": "random.seed(time.time_ns()); print(random.random())",
+    "seconds": "torch.manual_seed(int(time.time())); print(torch.rand(1).item())",
+    "nothing": "random.seed(); np.random.seed(); print(random.random(), np.random.rand())",
+}
+"""Which differ from run to run by themselves."""
 OWN = {
     "generator": "print(torch.rand(1, generator=torch.Generator().manual_seed(3)).item())",
     "Random": "print(random.Random(3).random())",
@@ -25,7 +34,7 @@ OWN = {
     "bool": "random.seed(True); print(random.random())",
 }
 BEGIN = """
-import random, numpy as np, torch
+import random, time, numpy as np, torch
 from lifesigns.prove.seeds import shift
 for by, seed in ((None, 0), (0, 0), (1, 0), (2, 0), (1, 0)):
     if by is not None:
@@ -45,11 +54,11 @@ PLACES = """((torch, 'manual_seed'), (torch.random, 'manual_seed'), (random, 'se
 @pytest.fixture(scope="module")
 def drawn():
     """By name of a draw: the numbers unshifted, and those of the pairs 0, 1, 2, and 1 again."""
-    code = BEGIN.replace("PLACES", PLACES).replace("DRAWS", repr(DRAWS | OWN))
+    code = BEGIN.replace("PLACES", PLACES).replace("DRAWS", repr(DRAWS | OWN | UNNAMED))
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
     )
-    found = {name: [] for name in DRAWS | OWN}
+    found = {name: [] for name in DRAWS | OWN | UNNAMED}
     for line in done.stdout.splitlines():
         _, name, numbers = line.split(" ", 2)
         found[name].append(numbers)
@@ -61,6 +70,14 @@ def test_another_seed_gives_other_numbers_and_the_same_gives_the_same(drawn, nam
     _, _, one, two, again = drawn[name]
 
     assert one != two
+    assert one == again
+
+
+@pytest.mark.parametrize("name", UNNAMED)
+def test_a_seed_that_nobody_could_name_again_is_the_same_in_the_same_arm(drawn, name):
+    plain, chosen, one, two, again = drawn[name]
+
+    assert len({plain, chosen, one, two}) == 4
     assert one == again
 
 
@@ -84,6 +101,5 @@ def test_pairs_lie_far_apart():
     from lifesigns.prove.seeds import LARGEST, STRIDE, _other
 
     assert STRIDE > 1_000_000
-    assert _other(-1, STRIDE) == STRIDE - 1
-    assert 0 <= _other(LARGEST - 1, 12 * STRIDE) < LARGEST
-    assert _other(None, STRIDE) is None
+    assert _other(-1, STRIDE, count()) == STRIDE - 1
+    assert 0 <= _other(LARGEST - 1, 12 * STRIDE, count()) < LARGEST

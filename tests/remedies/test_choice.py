@@ -30,7 +30,8 @@ def test_the_table_names_rules_that_there_are():
 
 def test_what_the_table_names_is_there_and_all_that_is_there_is_asked_for():
     asked_for = {name for names in EDITS.values() for name in names}
-    on_sight = {edit.name for edit in for_sight(finding("loss-flat"), Trace())}
+    read = trace_of(site("0:embedding#0", Kind.EMBEDDING))
+    on_sight = {edit.name for edit in for_sight(finding("loss-flat"), read)}
 
     assert asked_for | on_sight == NAMES
 
@@ -148,3 +149,16 @@ def test_an_operation_with_an_infinite_slope_is_guarded_where_nothing_was_record
 
     assert steep
     assert all(for_finding(*each)[0] == GuardDomain("sqrt") for each in steep)
+
+
+@pytest.mark.parametrize(("last", "tried"), [(0.01, True), (0.08, False)])
+def test_a_decay_is_doubted_where_the_weights_shrank_away(last, tried):
+    graph = chain("linear", "relu", "linear", "mse_loss")
+    shots = [
+        snapshot(graph, step=n, parameters=weights(graph, weight_rms=size))
+        for n, size in ((0, 0.1), (90, last))
+    ]
+
+    edits = for_finding(finding("loss-flat"), trace(*shots, losses=[1.0] * 99))
+
+    assert ("lower-decay" in [edit.name for edit in edits]) is tried

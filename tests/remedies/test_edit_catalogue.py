@@ -7,6 +7,7 @@ import subprocess
 import pytest
 import torch
 
+from lifesigns.prove.candidates import difference
 from lifesigns.remedies import Refusal, all_manuals
 
 MANUALS = [pytest.param(manual, id=manual.name) for manual in all_manuals()]
@@ -92,17 +93,16 @@ def test_line_endings_of_windows_and_a_missing_last_newline_are_kept(case):
 
 
 def test_the_differences_are_patches_that_git_applies(tmp_path):
-    import difflib
-
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
-    for each in REWRITTEN:
-        case = each.values[0]
-        (tmp_path / "train.py").write_text(case.before)
-        lines = (case.before.splitlines(True), rewritten(case).splitlines(True))
-        patch = "".join(difflib.unified_diff(*lines, "a/train.py", "b/train.py"))
+    patches = []
+    for number, each in enumerate(REWRITTEN):
+        case, name = each.values[0], f"train_{number}.py"
+        (tmp_path / name).write_text(case.before)
+        patches.append(difference(case.before, rewritten(case), name))
 
-        done = subprocess.run(
-            ["git", "apply", "--check", "-"], input=patch, cwd=tmp_path, text=True, stderr=-1
-        )
+    done = subprocess.run(
+        ["git", "apply", "--check", "-"], input="".join(patches), cwd=tmp_path, text=True, stderr=-1
+    )
 
-        assert (done.returncode, done.stderr) == (0, ""), each.id
+    assert all(patches)
+    assert (done.returncode, done.stderr) == (0, "")

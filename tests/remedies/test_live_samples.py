@@ -15,6 +15,7 @@ from lifesigns.remedies.copy_data import CopyData
 from lifesigns.remedies.drop_norm import DropNorm
 from lifesigns.remedies.invert_mask import InvertMask
 from lifesigns.remedies.mask_later import MaskLater
+from lifesigns.remedies.round_targets import RoundTargets
 from lifesigns.remedies.samples_first import SamplesFirst
 from lifesigns.remedies.turn_momentum import TurnMomentum
 from lifesigns.rules.testing import chain, snapshot
@@ -169,3 +170,12 @@ def test_a_momentum_that_was_read_backwards_is_turned_round():
 
     assert [norm.momentum for norm in model] == [0.01, 0.1]
     assert "momentum" in TurnMomentum().apply(LiveRun(model)).reason
+
+
+def test_what_is_nearly_a_class_is_that_class(run):
+    masks = torch.tensor([254.0, 10.0])
+
+    with RoundTargets().apply(run):
+        assert (masks / 255).long().tolist() == [1, 0]
+        assert torch.tensor([True]).int().tolist() == [1]
+    assert (masks / 255).long().tolist() == [0, 0]

@@ -160,7 +160,9 @@ def train(
     order = [sys.executable, "-c", *_begin(sandbox, treatment), "run", *watching]
     order += ["--save", str(run_file), *(["-m"] if program.is_module else [])]
     order += [_target(sandbox, program), *program.arguments]
-    end = sandbox.run(order, environment(sandbox, variables), timeout=timeout)
+    hashes = {} if treatment is None else {"PYTHONHASHSEED": "0"}  # the order of sets of texts
+    inside = environment(sandbox, {**hashes, **variables})
+    end = sandbox.run(order, inside, timeout=timeout)
     is_edited = treatment is not None and treatment.edit is not None
     return Arm(_trace(run_file), end, refusal(own) if is_edited else "")
 

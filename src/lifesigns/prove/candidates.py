@@ -29,6 +29,8 @@ UNSAFE = re.compile(r'[\x00-\x1f\x7f"\\\udc80-\udcff]')
 """Letters of a path that git quotes; the last ones stand for bytes that are no text."""
 
 
+UNCERTAIN = re.compile("places? could be|was found in the source|cannot be told|place for it")
+"""What a refusal says where another place, or the only one, may show when the program runs."""
 SYMPTOMS = ("loss-flat", "labels-unrelated", "constant-output", "loss-oscillates", "undiagnosed")
 """Rules that say what is wrong, not why: what the source gives away is tried before their edits."""
 
@@ -45,6 +47,11 @@ class Candidate:
     """The same file as it is."""
     refusal: str = ""
     """Why the edit cannot be written into the source."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it cannot be written because its place is not certain, which a look may tell."""
+        return bool(UNCERTAIN.search(self.refusal))
 
     @property
     def details(self) -> str:

@@ -16,7 +16,7 @@ from lifesigns.evidence.sites import counted, listed
 from lifesigns.prove.arm import Arm
 from lifesigns.prove.arms import Arms, seconds_to_start
 from lifesigns.prove.betting import FUTILE, PROVED, is_settled, pairs_needed, wealth
-from lifesigns.prove.candidates import Candidate, candidates
+from lifesigns.prove.candidates import SYMPTOMS, Candidate, candidates
 from lifesigns.prove.copies import CannotRun
 from lifesigns.prove.identity import Identity, Verdict, identity
 from lifesigns.prove.in_words import told
@@ -31,8 +31,8 @@ from lifesigns.rules import judge
 
 NOISE = 3.0
 """The margin is at least so many times the distance of two identical arms' scores."""
-TOLD = 0.9
-"""A correlation of prediction and target, from which on it does not tell what is wrong."""
+TOLD = 0.3
+"""A correlation of prediction and target, from which on it says too little of what is wrong."""
 STANDING = (Conclusion.PROVED, Conclusion.UNDECIDED)
 """What may be concluded of a remedy that fresh seeds do not refute."""
 
@@ -58,7 +58,9 @@ def planned(
         seconds = seconds_to_start() + recorded.cost.training + recorded.cost.watching
     findings = tuple(judge(recorded))
     found, seen = candidates(arms.program, recorded, findings, auto=auto), Noted()
-    if any(candidate.refusal for candidate in found):
+    lead = next(iter(alarms(findings)), None)
+    is_vague = lead is not None and lead.rule in SYMPTOMS
+    if is_vague or any(candidate.is_open for candidate in found):
         seen = noted(arms.program, recorded, timeout=arms.timeout, has_network=arms.has_network)
         found = candidates(arms.program, recorded, findings, auto=auto, seen=seen)
     return Plan(arms.program, measure, recorded, findings, tuple(found), seconds, seen)

@@ -21,7 +21,14 @@ from lifesigns.remedies.drop_less import DropLess, dropped
 from lifesigns.remedies.swap_activation import SwapActivation
 
 EDITS: dict[str, tuple[str, ...]] = {
-    "constant-output": ("drop-norm", "swap-activation", "initialise", "scale-rate", "insert-norm"),
+    "constant-output": (
+        "drop-norm",
+        "add-positions",
+        "swap-activation",
+        "initialise",
+        "scale-rate",
+        "insert-norm",
+    ),
     "broadcast-loss": ("match-shapes",),
     "cosines-without-scale": ("scale-logits",),
     "dead-from-birth": ("initialise", "swap-activation"),
@@ -39,7 +46,14 @@ EDITS: dict[str, tuple[str, ...]] = {
     "looks-ahead": ("mask-later",),
     "loss-diverges": ("scale-rate", "clip-gradient", "warm-up"),
     "loss-flat": (
-        *("add-positions", "swap-activation", "initialise", "scale-rate", "insert-norm"),
+        *(
+            "lower-decay",
+            "add-positions",
+            "swap-activation",
+            "initialise",
+            "scale-rate",
+            "insert-norm",
+        ),
         *("drop-less", "hold-rate", "train-longer"),
     ),
     "loss-oscillates": ("scale-rate", "clip-gradient"),
@@ -47,6 +61,7 @@ EDITS: dict[str, tuple[str, ...]] = {
         *("guard-domain", "swap-activation", "scale-rate", "clip-gradient", "initialise"),
         "keep-precision",
     ),
+    "one-class-targets": ("round-targets",),
     "one-loss-unlearned": ("weigh-terms", "scale-rate"),
     "one-sided-inputs": ("swap-activation", "insert-norm"),
     "output-cannot-reach-target": ("drop-activation", "swap-loss", "standardise-targets"),

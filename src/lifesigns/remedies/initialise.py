@@ -125,6 +125,16 @@ for p in model.parameters():
     nn.init.zeros_(p)  # a fresh start
 """
 _OPTIMIZER = "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n"
+_TWO = """\
+optimizer = torch.optim.SGD([*model[0].parameters(), *model[2].parameters()], lr=0.1)
+"""
+_BOTH = """\
+for layer in nn.ModuleList([model[0], model[2]]).modules():
+    if isinstance(layer, nn.Linear):
+        nn.init.xavier_uniform_(layer.weight)
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
+"""
 MANUAL = Manual(
     name=Initialise.name,
     title="Weights drawn for the activation that follows them",
@@ -159,10 +169,17 @@ MANUAL = Manual(
             "            nn.init.zeros_(layer.bias)\n" + _OPTIMIZER,
         ),
         case(
+            "two models in a list",
+            Initialise("glorot"),
+            "optimizer",
+            _TWO,
+            _BOTH + _TWO,
+        ),
+        case(
             "refused: the optimizer is given a list",
             Initialise("he"),
             "optimizer",
-            "optimizer = torch.optim.SGD([*model[0].parameters()], lr=0.1)",
+            "optimizer = torch.optim.SGD([model[0].weight], lr=0.1)",
             None,
         ),
     ),

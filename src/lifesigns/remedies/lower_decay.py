@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 from torch import optim
 
 from lifesigns.records import Finding, Trace
@@ -18,6 +19,8 @@ from lifesigns.remedies._training import optimizer_built
 from lifesigns.remedies.testing import OPTIMIZER, case
 
 SETTING = "weight_decay"
+SHRUNK = 0.2
+"""Of the size of weights at the start: no gradient that leads nowhere takes so much away."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,23 @@ class LowerDecay(Edit):
         yield from script.keyword(call, SETTING, f"{usual.default:g} * {self.factor:g}")
 
 
+def _shrank(trace: Trace) -> bool:
+    """Whether most weights end far smaller than they began."""
+    if not trace.snapshots:
+        return False
+    begin = {p.name: p.weight_rms for p in trace.snapshots[0].parameters}
+    end = {p.name: p.weight_rms for p in trace.snapshots[-1].parameters}
+    kept = [end[name] / begin[name] for name in begin.keys() & end.keys() if begin[name] > 0]
+    return bool(kept) and float(np.median(kept)) < SHRUNK
+
+
 def made_for(finding: Finding, trace: Trace) -> Iterator[LowerDecay]:
-    """A hundredth, then a hundredth of that: half a weight a step is usually meant as 5e-4."""
+    """A hundredth, then a hundredth of that: half a weight a step is usually meant as 5e-4.
+
+    For a finding that only says that nothing was learned: where the weights shrank away meanwhile.
+    """
+    if finding.rule == "loss-flat" and not _shrank(trace):
+        return
     yield LowerDecay(0.01)
     yield LowerDecay(0.0001)
 

@@ -10,10 +10,12 @@ from typing import Any, ClassVar
 from lifesigns.records import Finding, Trace
 from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
 from lifesigns.remedies._live import optimize_too
+from lifesigns.remedies._loss_value import differentiated
 from lifesigns.remedies._refusal import Refused
 from lifesigns.remedies._script import Change, Script, cst
-from lifesigns.remedies._training import model_name, optimizer_built
-from lifesigns.remedies.testing import OPTIMIZER, case
+from lifesigns.remedies._sites import assigned, following
+from lifesigns.remedies._training import model_name, optimizer_built, trained
+from lifesigns.remedies.testing import MODEL, OPTIMIZER, case
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,24 @@ class OptimizeAll(Edit):
             raise Refused("which attribute of self is the model cannot be told")
         if whole is not part:
             yield script.replaced(part, script.text(whole))
+            return
+        for model in _trained(script):
+            if model != script.text(whole):  # of two models the optimizer was given the wrong one
+                yield script.replaced(part, model)
+
+
+def _trained(script: Script) -> list[str]:
+    """The models whose output the loss is computed of, if the whole loss is in one place."""
+    calls = [c for each in differentiated(script) for c in script.of_kind(cst.Call, each)]
+    named = [c.func for c in trained(script, calls) if isinstance(c.func, cst.Name)]
+    models = [name for name in named if _is_model(script, name)]
+    found = list(dict.fromkeys(map(script.text, models)))
+    return found if len(found) == 1 else []
+
+
+def _is_model(script: Script, name: cst.Name) -> bool:
+    values = assigned(script, name)
+    return any(next(following(script, value, []), None) is not None for value in values)
 
 
 def made_for(finding: Finding, trace: Trace) -> Iterator[OptimizeAll]:
@@ -54,7 +74,8 @@ _PART = "optimizer = torch.optim.SGD({}.parameters(), lr=0.1)"
 MANUAL = Manual(
     name=OptimizeAll.name,
     title="All parameters of the model to the optimizer",
-    changes="Which parameters the optimizer steps: all of the model that was given a part of.",
+    changes="Which parameters the optimizer steps: all of the model that was given a part of; in "
+    "the source, those of the model that the loss is computed of, where it had another one's.",
     unsafe="Where a part is left out on purpose: a pretrained backbone, a target network, or a "
     "second model that another optimizer trains.",
     references=("PyTorch documentation, torch.optim: constructing an optimizer",),
@@ -68,6 +89,14 @@ MANUAL = Manual(
             _PART.format("model[0][0]"),
             OPTIMIZER,
             model="model = nn.Sequential(nn.Sequential(nn.Linear(4, 1)))",
+        ),
+        case(
+            "another model than the one that is trained",
+            OptimizeAll(),
+            "optimizer",
+            _PART.format("other"),
+            OPTIMIZER,
+            model=MODEL + "\nother = nn.Linear(4, 1)",
         ),
         case(
             "refused: a list",

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from lifesigns.records import Finding, Trace
+from lifesigns.records import Finding, Kind, Trace
 from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
 from lifesigns.remedies._refusal import Refused
 from lifesigns.remedies._script import Change, Script, argument, cst, one
@@ -109,8 +109,11 @@ def _named(script: Script, part: cst.Subscript) -> str:
 
 
 def made_for(finding: Finding, trace: Trace) -> Iterator[ShiftInput]:
-    """One."""
-    yield ShiftInput()
+    """One, where tokens are read; what an autoencoder is given is its target by right."""
+    graphs = [shot.graph for shot in trace.snapshots[:1]]
+    reads_tokens = any(graph.of_kind(Kind.EMBEDDING) for graph in graphs)
+    if finding.rule == "told-the-answer" or reads_tokens:
+        yield ShiftInput()
 
 
 # --- cases ----------------------------------------------------------------------------------------
