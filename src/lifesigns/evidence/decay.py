@@ -15,6 +15,8 @@ ALONG = Threshold(
     0.5, "share of the way of a weight that made it smaller", "arithmetic: the larger part"
 )
 
+GONE = Threshold(2e-3, "share of its size that is left of a weight that is gone", "convention")
+
 
 @dataclass(frozen=True)
 class Shrinkage:
@@ -29,8 +31,14 @@ class Shrinkage:
 
     @property
     def decays(self) -> bool:
-        """Little is left of it, and most of its way led there."""
-        return self.first > 0 and self.last / self.first < LEFT and self.along > ALONG
+        """Little is left of it, and most of its way led there; or next to nothing is left."""
+        little = self.first > 0 and self.last < LEFT * self.first
+        return self.is_gone or (little and self.along > ALONG)
+
+    @property
+    def is_gone(self) -> bool:
+        """Next to nothing is left of it, which no way does that leads elsewhere."""
+        return self.last < GONE * self.first
 
 
 def shrinkage(stream: Stream) -> Iterator[Shrinkage]:

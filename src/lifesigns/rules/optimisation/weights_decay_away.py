@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from lifesigns.evidence import Stream, Threshold
-from lifesigns.evidence.decay import ALONG, LEFT, Shrinkage, shrinkage
+from lifesigns.evidence.decay import ALONG, GONE, LEFT, Shrinkage, shrinkage
 from lifesigns.evidence.thresholds import NOTHING
 from lifesigns.records import Finding, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FALLING, FLAT
 
-GONE = Threshold(1e-3, "share of its size that is left of a weight that is gone", "convention")
 MOST = Threshold(0.9, "share of all weights that shrank so", "nearly all: a decay spares none")
 
 
@@ -22,7 +21,7 @@ def check(stream: Stream) -> Iterable[Finding]:
     decaying = [w for w in known if w.decays]
     if decaying and sum(w.size for w in decaying) > MOST * sum(w.size for w in known):
         harm = stream.course.harm(NOTHING)
-        gone = sum(w.size for w in decaying if w.last < GONE * w.first)
+        gone = sum(w.size for w in decaying if w.is_gone)
         if harm is Severity.NOTE and gone > MOST * sum(w.size for w in known):
             harm = Severity.WARNING  # a fit at the beginning of the run may look like one
         if harm is not Severity.NOTE:
