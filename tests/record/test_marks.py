@@ -263,3 +263,18 @@ def test_an_image_that_is_classified_as_it_is_has_its_classes():
     found = details(lambda: F.cross_entropy(model(x), torch.ones(4, 6, 6).long()).backward(), model)
 
     assert "cut_classes" not in found
+
+
+# --- heads of one body ----------------------------------------------------------------------------
+def test_what_one_head_makes_is_not_taken_for_data_of_the_other():
+    torch.manual_seed(0)
+    body, actor, critic = nn.Linear(4, 8), nn.Linear(8, 4), nn.Linear(8, 1)
+    model, states = nn.ModuleList([body, actor, critic]), torch.randn(6, 4)
+
+    def step():
+        h = body(states).tanh()
+        advantage = torch.randn(6) - critic(h).squeeze(1)
+        chosen = actor(h).log_softmax(1)[:, 0]
+        (0.5 * advantage.pow(2).mean() - (chosen * advantage.detach()).mean()).backward()
+
+    assert "cut_off" not in details(step, model)

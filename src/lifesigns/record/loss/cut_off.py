@@ -39,6 +39,9 @@ def is_cut_off(walked: Walk, term: int) -> bool:
     steps = {i for i in reached if walked.names[i] in NO_SLOPE}
     if not {layer.node for layer in missed}.isdisjoint(_below(walked, steps, through=True)):
         return True
+    made = {i for layer in missed for i in _below(walked, {layer.node})}
+    if not made.isdisjoint(reached):  # heads of one body: what the others make is no data of theirs
+        return False
     shapes = {walked.shape(i) for i in range(len(walked)) if i not in reached}
     read = {layer.given.data_ptr() for layer in missed if layer.given is not None}
     begins = (layer.given for layer in layers if layer.node in reached)

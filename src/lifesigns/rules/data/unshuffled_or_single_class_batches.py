@@ -22,7 +22,7 @@ EXCESS = Threshold(3.0, "share over that of shuffled batches", "convention: thre
 
 def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream."""
-    counts = _class_counts(stream.readings)
+    counts = _class_counts(stream)
     if counts is None or len(counts) < BATCHES:
         return
     share, expected = _between_share(counts)
@@ -30,19 +30,20 @@ def check(stream: Stream) -> Iterable[Finding]:
         yield _finding(stream, counts, share, expected)
 
 
-def _class_counts(readings: Sequence[LossReading]) -> Floats | None:
-    """Classes of each recorded batch, shape `[batches, classes]`; None where they are not known.
+def _class_counts(stream: Stream) -> Floats | None:
+    """Classes in each recorded step, shape `[steps, classes]`; None where they are not known.
 
-    Targets of 0 and 1 in a single unit are two classes.
+    Targets of 0 and 1 in a single unit are two classes. What several backward passes add up to is
+    one batch, such as the real and the made samples of a discriminator.
     """
-    rows = [row for reading in readings if (row := _classes(reading)) is not None]
-    large = [row for row in rows if row.sum() >= SAMPLES]
-    if not large:
-        return None
-    table = np.zeros((len(large), max(map(len, large))))
-    for i, row in enumerate(large):
-        table[i, : len(row)] = row
-    return table
+    rows: dict[int, list[Floats]] = {}
+    for shot in stream.snapshots:
+        if shot.loss is not None and (row := _classes(shot.loss)) is not None:
+            rows.setdefault(shot.step, []).append(row)
+    width = max((len(row) for those in rows.values() for row in those), default=0)
+    padded = ([np.pad(row, (0, width - len(row))) for row in those] for those in rows.values())
+    large = [row for those in padded if (row := np.sum(those, axis=0)).sum() >= SAMPLES]
+    return np.array(large) if large else None
 
 
 def _classes(reading: LossReading) -> Floats | None:
@@ -147,6 +148,14 @@ def _example(labels: Sequence[Sequence[int]], losses: Sequence[float], classes: 
     return example.trace(*shots, losses=losses)
 
 
+def _in_two_passes() -> Trace:
+    """Each step adds up the gradients of a batch of one class and one of the other."""
+    known = _example(_SORTED, _JUMPS)
+    others = _example([[1 - label for label in row] for row in _SORTED], _JUMPS)
+    shots = [each for pair in zip(known.snapshots, others.snapshots, strict=True) for each in pair]
+    return example.trace(*shots, losses=_JUMPS)
+
+
 _SORTED = [[i // 2 % 2] * 16 for i in range(12)]
 _MIXED = [[0, 1] * 8] * 12
 _JUMPS = [3.0 if i % 10 == 0 else 0.05 for i in range(120)]
@@ -206,6 +215,7 @@ make many batches of one class without any order; the variance between batches t
             None,
         ),
         Case("shuffled", lambda: _example(_MIXED, _JUMPS), None),
+        Case("near miss: real and made samples in one step", _in_two_passes, None),
         Case("near miss: batches of one", lambda: _example([[0], [1]] * 6, _JUMPS), None),
         Case(
             "readings missing: no labels", lambda: example.unread(_example(_SORTED, _JUMPS)), None
