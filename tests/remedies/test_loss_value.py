@@ -37,6 +37,12 @@ for x, y in data:
     loss = loss - entropy
     accelerator.backward(loss)
 """
+CHOSEN = """
+for x, y in data:
+    each = F.mse_loss(model(x), y, reduction="none")
+    fit = each.sum() if wide else each.mean()
+    (fit + penalty).backward()
+"""
 
 
 @pytest.mark.parametrize(
@@ -45,8 +51,9 @@ for x, y in data:
         (METHOD, [("fit", "self.divergence()")]),
         (AFTERWARDS, [("loss", "0.1 * penalty")]),
         (AGAIN, [("loss", "entropy")]),
+        (CHOSEN, [("fit", "penalty")]),
     ],
-    ids=["a method of several", "added afterwards", "named again"],
+    ids=["a method of several", "added afterwards", "named again", "one of two"],
 )
 def test_the_sums_behind_the_loss_are_found_and_the_side_that_compares_is_known(source, sides):
     script = Script(HEAD + source)

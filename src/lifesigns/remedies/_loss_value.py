@@ -1,6 +1,7 @@
 """What a script differentiates: the expressions that make the value on which `backward` is called.
 
-Followed are names, functions of the script, sums, differences, factors, and methods such as `mean`.
+Followed are names, functions of the script, sums, choices, differences, factors, and methods such
+as `mean`.
 """
 
 from __future__ import annotations
@@ -89,6 +90,8 @@ def _below(script: Script, node: cst.CSTNode) -> list[cst.CSTNode]:
         return [node.value]
     if isinstance(node, cst.UnaryOperation):
         return [node.expression]
+    if isinstance(node, cst.IfExp):
+        return [node.body, node.orelse]
     if isinstance(node, cst.BinaryOperation):
         return [node.left, node.right] if isinstance(node.operator, (*SUMS, *FACTORS)) else []
     return _called(script, node) if isinstance(node, cst.Call) else []
