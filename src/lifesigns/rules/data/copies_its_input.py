@@ -86,6 +86,7 @@ def is_narrowed(graph: Graph, loss: LossReading) -> bool:
 _APART = Remedy(
     "Make the noisy input a new tensor: `+=` and functions ending in `_` change the target, too.",
     "noisy = clean + sigma * torch.randn_like(clean)  # not clean += …",
+    edit="copy-data",
 )
 _NARROW = Remedy(
     "An autoencoder needs a layer with fewer numbers than its input, or noise, or a penalty.",

@@ -72,9 +72,11 @@ def _before(graph: Graph, site: int) -> set[int]:
 _SAMPLE = Remedy(
     "Draw the noise alone and move it (reparametrise): sampling from a mean has no gradient.",
     "z = mean + std * torch.randn_like(std)  # or Normal(mean, std).rsample(), not sample()",
+    edit="reparameterise",
 )
 _KEEP = Remedy(
     "Look for `detach()`, `.data`, NumPy, `argmax` or `torch.no_grad()` between the two parts.",
+    edit="reattach",
 )
 
 

@@ -85,6 +85,7 @@ def _finding(
 _TURN = Remedy(
     "Turn it round: what Keras calls a momentum of 0.99 is 0.01 in PyTorch.",
     "nn.BatchNorm2d(channels, momentum=0.01)",
+    edit="turn-momentum",
 )
 _CUMULATE = Remedy(
     "Or average over all batches.",
