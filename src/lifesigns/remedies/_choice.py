@@ -66,6 +66,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "one-class-targets": ("round-targets",),
     "one-loss-unlearned": ("weigh-terms", "scale-rate"),
     "one-sided-inputs": ("swap-activation", "insert-norm"),
+    "order-unseen": ("add-positions",),
     "output-cannot-reach-target": ("drop-activation", "swap-loss", "standardise-targets"),
     "penalty-outweighs-data": ("weigh-terms",),
     "rate-ran-out": ("hold-rate",),

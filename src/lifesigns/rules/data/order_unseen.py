@@ -8,7 +8,7 @@ from dataclasses import replace
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.sites import counted
 from lifesigns.evidence.thresholds import WEAK
-from lifesigns.records import Finding, Quantity, Remedy, Severity, Trace
+from lifesigns.records import Finding, Kind, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -45,6 +45,7 @@ _POSITIONS = Remedy(
     "Add a vector for each position to the tokens, before the first attention.",
     "positions = nn.Embedding(longest, width)\n"
     "x = tokens(ids) + positions(torch.arange(ids.shape[1]))",
+    edit="add-positions",
 )
 
 
@@ -53,8 +54,16 @@ def _example(
     *lengths: int, losses: Sequence[float] = example.FLAT, correlation: float = 0.0
 ) -> Trace:
     known = example.regression(losses, update=1e-3, correlation=correlation)
+    embedding, mixing, *others = known.snapshots[0].graph.sites
+    embedding = replace(embedding, kind=Kind.EMBEDDING, module="embed", shape=(16, 6, 8))
+    mixing = replace(mixing, kind=Kind.ATTENTION)
+    graph = replace(known.snapshots[0].graph, sites=(embedding, mixing, *others))
     shots = tuple(
-        replace(shot, loss=replace(shot.loss, details={MARK: float(length)} if length else {}))
+        replace(
+            shot,
+            graph=graph,
+            loss=replace(shot.loss, details={MARK: float(length)} if length else {}),
+        )
         for shot, length in zip(known.snapshots, lengths, strict=True)
         if shot.loss
     )
