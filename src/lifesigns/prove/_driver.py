@@ -115,7 +115,8 @@ def _enter(wanted: Specification, paths: list[str]) -> list[_Layer]:
     _linux.mount(wanted.sandbox, wanted.sandbox, None, _linux.BIND)
     lowers = list(_opened(paths))
     _write_protect([mount for mount in table if mount.path not in KEPT_AS_THEY_ARE])
-    held = [_cover(wanted.sandbox, *lower) for lower in lowers]
+    covers = (_cover(wanted.sandbox, *lower) for lower in lowers)
+    held = [layer for layer in covers if layer is not None]
     if os.path.isdir(SHARED):  # noqa: PTH112
         _linux.mount("tmpfs", SHARED, "tmpfs", _linux.NO_SUID | _linux.NO_DEVICES)
     _linux.mount("tmpfs", f"{wanted.sandbox}/layers", "tmpfs", _linux.READ_ONLY)
@@ -173,8 +174,8 @@ def _write_protect(table: list[Mount]) -> None:
                 raise
 
 
-def _cover(sandbox: str, number: int, path: str, lower: int) -> _Layer:
-    """Mounts an overlay over a folder, at its own place.
+def _cover(sandbox: str, number: int, path: str, lower: int) -> _Layer | None:
+    """Mounts an overlay over a folder, at its own place; none if it has gone meanwhile.
 
     The lower folder is named by its descriptor, so that no character in its name can matter.
     """
@@ -188,7 +189,10 @@ def _cover(sandbox: str, number: int, path: str, lower: int) -> _Layer:
     upper.chmod(stat.S_IMODE(status.st_mode))
     held = os.open(upper, os.O_RDONLY | os.O_DIRECTORY)
     options = f"userxattr,lowerdir=/proc/self/fd/{lower},upperdir={upper},workdir={work}"
-    _linux.mount("overlay", path, "overlay", 0, options)
+    try:
+        _linux.mount("overlay", path, "overlay", 0, options)
+    except FileNotFoundError:
+        return None
     return _Layer(path, lower, held)
 
 
