@@ -51,6 +51,8 @@ def spreads(pack: Pack, output: Tensor, target: Tensor) -> PendingSpreads | None
     if output.dim() < 2 or not 0 < output.numel() <= MOST_ELEMENTS or target.is_complex():
         return None
     shape = tuple(output.shape)
+    if max(shape[1:]) == 1:  # one number a sample is alike along nothing
+        return None
     classes = None
     if target.numel() != output.numel() and (classes := _classes(shape, target)) is None:
         return None
