@@ -116,9 +116,8 @@ _WAVES = (
 
 
 def _case(name: str, before: str, after: str | None) -> Any:
-    behind = None if after is None else _NET.format(after)
     edit = AddPositions("embed", 8)
-    return case(name, edit, "model", _NET.format(before), behind, loop=_LOOP)
+    return case(name, edit, "model", before, after, frame=_NET, loop=_LOOP)
 
 
 MANUAL = Manual(

@@ -221,8 +221,7 @@ for step in range(20):
 
 def _case(name: str, before: str, after: str | None) -> Any:
     """With data that are normalised as they are read."""
-    behind = None if after is None else _DATA.format(after)
-    return case(name, CopyData(), "data", _DATA.format(before), behind, loop=_EPOCHS)
+    return case(name, CopyData(), "data", before, after, frame=_DATA, loop=_EPOCHS)
 
 
 MANUAL = Manual(

@@ -71,9 +71,8 @@ for step in range(20):
 
 
 def _case(name: str, before: str, after: str | None) -> Any:
-    behind = None if after is None else _LOOP.format(after)
     model = "model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))"
-    return case(name, CreateGraph(), "loop", _LOOP.format(before), behind, model=model)
+    return case(name, CreateGraph(), "loop", before, after, frame=_LOOP, model=model)
 
 
 MANUAL = Manual(

@@ -76,8 +76,7 @@ _TWO = "nn.LayerNorm(width)\n        self.norm = nn.LayerNorm(1)"
 
 
 def _case(name: str, path: str, net: str, before: str, after: str | None) -> Any:
-    behind = None if after is None else net.format(after)
-    return case(name, DropNorm(path), "model", net.format(before), behind)
+    return case(name, DropNorm(path), "model", before, after, frame=net)
 
 
 MANUAL = Manual(

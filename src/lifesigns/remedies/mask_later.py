@@ -163,8 +163,7 @@ _FUSED = "z = F.scaled_dot_product_attention(h, h, h{})"
 
 
 def _case(name: str, before: str, after: str | None) -> Any:
-    behind = None if after is None else _NET.format(after)
-    return case(name, MaskLater(), "model", _NET.format(before), behind)
+    return case(name, MaskLater(), "model", before, after, frame=_NET)
 
 
 MANUAL = Manual(

@@ -226,8 +226,7 @@ _TWICE = _CUT.format(".detach()").replace("body(x)", "body(x.detach())")
 
 def _case(name: str, before: str, after: str | None) -> Any:
     """With a network of two parts."""
-    behind = None if after is None else _NET.format(after)
-    return case(name, Reattach(), "model", _NET.format(before), behind)
+    return case(name, Reattach(), "model", before, after, frame=_NET)
 
 
 _GAN = """

@@ -129,8 +129,7 @@ _KIND = "torch.distributions.Normal(mean, spread.exp()).{}()"
 
 
 def _case(name: str, before: str, after: str | None) -> Any:
-    behind = None if after is None else _NET.format(after)
-    return case(name, Reparameterise(), "model", _NET.format(before), behind)
+    return case(name, Reparameterise(), "model", before, after, frame=_NET)
 
 
 MANUAL = Manual(

@@ -88,8 +88,7 @@ _NAMED = "masks / 255\n    wanted = wanted{}.to(torch.long)"
 
 
 def _case(name: str, before: str, after: str | None) -> Any:
-    behind = None if after is None else _LOOP.format(after)
-    return case(name, RoundTargets(), "loop", _LOOP.format(before), behind, model=_MODEL)
+    return case(name, RoundTargets(), "loop", before, after, frame=_LOOP, model=_MODEL)
 
 
 MANUAL = Manual(

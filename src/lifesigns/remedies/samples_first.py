@@ -199,8 +199,7 @@ _BY_NAME = "{}.view({}.size(1), -1)"
 
 
 def _case(name: str, net: str, before: str, after: str | None) -> Any:
-    behind = None if after is None else net.format(after)
-    return case(name, SamplesFirst(), "model", net.format(before), behind)
+    return case(name, SamplesFirst(), "model", before, after, frame=net)
 
 
 MANUAL = Manual(

@@ -114,8 +114,7 @@ _BOTH = "order = torch.randperm(64)\n    x, y = x[order], y[order]"
 
 
 def _case(name: str, loop: str, before: str, after: str | None) -> Any:
-    behind = None if after is None else loop.format(after)
-    return case(name, ShuffleTogether(), "loop", loop.format(before), behind)
+    return case(name, ShuffleTogether(), "loop", before, after, frame=loop)
 
 
 MANUAL = Manual(

@@ -41,7 +41,16 @@ def script(
     return SCRIPT + "".join(textwrap.dedent(part).strip("\n") + "\n" for part in parts if part)
 
 
-def case(name: str, edit: Edit, part: str, before: str, after: str | None, **others: str) -> Case:
+def case(
+    name: str,
+    edit: Edit,
+    part: str,
+    before: str,
+    after: str | None,
+    *,
+    frame: str = "{}",
+    **others: str,
+) -> Case:
     """A case that says one part of the script.
 
     Args:
@@ -50,10 +59,11 @@ def case(name: str, edit: Edit, part: str, before: str, after: str | None, **oth
         part: `data`, `model`, `optimizer` or `loop`.
         before: This part of the script.
         after: The same part as the edit has to leave it; None where it has to refuse.
+        frame: What stands around it, before and after.
         others: Other parts, the same before and after.
     """
-    rewritten = None if after is None else script(**others, **{part: after})
-    return Case(name, edit, script(**others, **{part: before}), rewritten)
+    rewritten = None if after is None else script(**others, **{part: frame.format(after)})
+    return Case(name, edit, script(**others, **{part: frame.format(before)}), rewritten)
 
 
 def site(name: str, kind: Kind = Kind.ACTIVATION, units: int = 8) -> Site:

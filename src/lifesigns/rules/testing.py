@@ -95,6 +95,15 @@ def with_details(site: Site, **details: float) -> Site:
     return dataclasses.replace(site, details=details)
 
 
+def normalised(momentum: float, *, batch: int) -> Graph:
+    """A network with a batch normalisation that has a weight and this momentum."""
+    graph = chain("linear", "batch_norm", "relu", "linear/1", "mse_loss", batch=batch)
+    sites = list(graph.sites)
+    norm = with_details(sites[1], momentum=momentum)
+    sites[1] = dataclasses.replace(norm, parameters=("1.weight",))
+    return dataclasses.replace(graph, sites=tuple(sites))
+
+
 def sums(values: ArrayLike, *, saturated: ArrayLike | None = None) -> UnitSums:
     """Unit sums of `values`, shape `[observations, units]`."""
     mask = None if saturated is None else np.asarray(saturated, bool)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from torch import Tensor
 
-from lifesigns.record.graph.walk import Walk, saved
-from lifesigns.record.measure.mixing import DATA
+from lifesigns.record.graph.products import data_of, products
+from lifesigns.record.graph.walk import Walk
 
 
 def copied(walked: Walk, target: Tensor) -> dict[str, float]:
@@ -20,20 +18,10 @@ def copied(walked: Walk, target: Tensor) -> dict[str, float]:
     Returns:
         Empty if they lie apart; else how often that memory was written to in place.
     """
-    if any(_is_same(target, given) for given in _given(walked)):
+    given = (data_of(walked, product) for product in products(walked))
+    if any(data is not None and _is_same(target, data) for data in given):
         return {"target_is_input": 1.0, "written_in_place": float(target._version)}
     return {}
-
-
-def _given(walked: Walk) -> Iterator[Tensor]:
-    """What the layers read that read data."""
-    for index, name in enumerate(walked.names):
-        if name not in DATA:
-            continue
-        operand = -2 if name.endswith("mm") else 0
-        data = saved(walked.nodes[index], DATA[name])
-        if walked.inputs[index][operand] is None and isinstance(data, Tensor):
-            yield data
 
 
 def _is_same(target: Tensor, given: Tensor) -> bool:

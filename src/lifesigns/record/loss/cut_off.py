@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from torch import nn
 
-from torch import Tensor, nn
-
-from lifesigns.record.graph.walk import Walk, saved
-from lifesigns.record.measure.mixing import DATA
+from lifesigns.record.graph.products import data_of, products
+from lifesigns.record.graph.walk import Walk
 
 NO_SLOPE = frozenset({"Normal", "Bernoulli", "Poisson", "Round", "Floor", "Ceil", "Trunc", "Sign"})
 """Nodes whose gradient is 0 by definition: drawing, and steps."""
-
-
-class Layer(NamedTuple):
-    """A layer that multiplies by a weight."""
-
-    node: int
-    given: Tensor | None
-    """What it reads, if that has no graph."""
 
 
 def is_cut_off(walked: Walk, term: int) -> bool:
@@ -32,7 +21,8 @@ def is_cut_off(walked: Walk, term: int) -> bool:
         walked: The graph of the loss, a sum of terms.
         term: Index of the node of the data term.
     """
-    reached, layers = _below(walked, {term}), list(_layers(walked))
+    layers = [one for one in products(walked) if _is_of_parameters(walked, one.weight)]
+    reached = _below(walked, {term})
     missed = [layer for layer in layers if layer.node not in reached]
     if not missed:
         return False
@@ -43,29 +33,19 @@ def is_cut_off(walked: Walk, term: int) -> bool:
     if not made.isdisjoint(reached):  # heads of one body: what the others make is no data of theirs
         return False
     shapes = {walked.shape(i) for i in range(len(walked)) if i not in reached}
-    read = {layer.given.data_ptr() for layer in missed if layer.given is not None}
-    begins = (layer.given for layer in layers if layer.node in reached)
+    given = {layer: data for layer in layers if (data := data_of(walked, layer)) is not None}
+    read = {data.data_ptr() for layer, data in given.items() if layer in missed}
     return any(
-        given is not None and tuple(given.shape) in shapes and given.data_ptr() not in read
-        for given in begins
+        tuple(data.shape) in shapes and data.data_ptr() not in read
+        for layer, data in given.items()
+        if layer.node in reached
     )
 
 
-def _layers(walked: Walk) -> Iterator[Layer]:
-    for index, name in enumerate(walked.names):
-        if name not in DATA:
-            continue
-        inputs = walked.inputs[index]
-        operand = inputs[-2] if name.endswith("mm") else inputs[0]
-        weight = inputs[-1] if name.endswith("mm") else inputs[1]
-        if weight is None or not _is_of_parameters(walked, weight):
-            continue
-        given = saved(walked.nodes[index], DATA[name]) if operand is None else None
-        yield Layer(index, given if isinstance(given, Tensor) else None)
-
-
-def _is_of_parameters(walked: Walk, i: int) -> bool:
+def _is_of_parameters(walked: Walk, i: int | None) -> bool:
     """Whether it is a parameter, or one that was transposed."""
+    if i is None:
+        return False
     while i >= 0:
         inputs = [j for j in walked.inputs[i] if j is not None]
         if len(inputs) != 1:

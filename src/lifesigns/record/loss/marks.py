@@ -20,6 +20,7 @@ from lifesigns.record.loss.cut_classes import cuts_classes
 from lifesigns.record.loss.cut_off import is_cut_off
 from lifesigns.record.loss.summands import Term, reaches_weights
 from lifesigns.record.measure.hidden_sources import hidden_sources
+from lifesigns.record.measure.looking_ahead import TOKENS
 from lifesigns.record.measure.order_blind import blind_length
 from lifesigns.record.measure.reduce import Pack
 
@@ -53,9 +54,11 @@ def mark(
         marks["cut_off"] = 1.0
     if cuts_classes(walked, term.node):
         marks["cut_classes"] = 1.0
-    if length := blind_length(walked, condensed):
-        marks["order_unseen"] = float(length)
-    add_marks(pending, {**marks, **hidden_sources(walked, condensed)})
+    if TOKENS in walked.names:
+        if length := blind_length(walked, condensed):
+            marks["order_unseen"] = float(length)
+        marks.update(hidden_sources(walked, condensed))
+    add_marks(pending, marks)
 
 
 def mark_weights(walked: Walk, term: Term, pending: PendingLoss) -> None:

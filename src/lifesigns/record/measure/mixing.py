@@ -19,6 +19,7 @@ from torch import Tensor
 
 from lifesigns.record.graph.module_calls import Inputs
 from lifesigns.record.graph.operations import LINEAR_MAPS
+from lifesigns.record.graph.products import DATA, products
 from lifesigns.record.graph.sent_back import gradient_at, hindrance, send_back
 from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk, saved, snake_case
@@ -27,8 +28,6 @@ from lifesigns.record.measure.laid_out import LAID_OUT, strangers_among
 from lifesigns.record.measure.looking_ahead import TOKENS, asked_of_positions, predicted_tokens
 from lifesigns.records import Kind, Mixing, Quantity
 
-DATA = {"Addmm": "mat1", "Mm": "self", "Bmm": "self", "Convolution": "input"}
-"""Under which name a node keeps the data that it multiplies by a weight."""
 FUSED = ("MkldnnRnnLayer", "CudnnRnn")
 """Recurrent layers that are one node, of (time, batch, unit)."""
 RUN_OVER = "recurrence_over_samples"
@@ -170,13 +169,9 @@ def _entries(walked: Walk, condensed: Condensed) -> Iterator[int]:
     Inside a recurrent layer it is the first state, rather.
     """
     layers = {i for i, s in enumerate(condensed.graph.sites) if s.kind is Kind.RECURRENT}
-    for index, name in enumerate(walked.names):
-        if condensed.site_of_node.get(index) in layers:
-            continue
-        if name in ("Addmm", "Mm", "Bmm", "Convolution", TOKENS):
-            data = walked.inputs[index][-2] if name.endswith("mm") else walked.inputs[index][0]
-            if data is None:
-                yield index
+    for product in products(walked):
+        if product.data is None and condensed.site_of_node.get(product.node) not in layers:
+            yield product.node
 
 
 def _fused(walked: Walk, condensed: Condensed) -> Iterator[int]:

@@ -58,10 +58,12 @@ def attentions(walked: Walk) -> Iterator[int]:
         walked: The graph.
     """
     for index, name in enumerate(walked.names):
-        shape = walked.shape(index)
-        product = name == "Bmm" and None not in walked.inputs[index][-2:]
-        if name.startswith(ATTENTION_PREFIX) or (product and shape[-1] == shape[-2]):
+        if name.startswith(ATTENTION_PREFIX):
             yield index
+        elif name == "Bmm" and None not in walked.inputs[index][-2:]:
+            shape = walked.shape(index)
+            if shape and shape[-1] == shape[-2]:
+                yield index
 
 
 def _sides(walked: Walk, index: int) -> tuple[Tensor, Tensor] | None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from lifesigns.evidence import Run, Stream, Threshold
+from lifesigns.evidence.normalisations import momenta
 from lifesigns.evidence.sites import counted
 from lifesigns.evidence.thresholds import SURE_STEPS
 from lifesigns.records import Finding, Quantity, Remedy, Severity, Site, Trace
@@ -24,13 +25,11 @@ def check_run(run: Run) -> Iterable[Finding]:
     if run.trace.steps < SURE_STEPS or not len(run.trace.evaluated):
         return
     for stream in run.streams:
-        sites = [site for site in stream.last.graph.sites if "momentum" in site.details]
-        momenta = {s.name: s.details["momentum"] for s in sites if _is_trained(run, s)}
-        if momenta:
-            name = min(momenta, key=lambda site: momenta[site])
-            left = (1 - momenta[name]) ** run.trace.steps
-            if left > HALF:
-                yield _finding(stream, run.trace.steps, name, momenta[name], left)
+        trained = [(m, s.name) for s, m in momenta(stream.last) if _is_trained(run, s)]
+        momentum, name = min(trained, default=(1.0, ""))
+        left = (1 - momentum) ** run.trace.steps
+        if left > HALF:
+            yield _finding(stream, run.trace.steps, name, momentum, left)
 
 
 def _is_trained(run: Run, site: Site) -> bool:
@@ -69,11 +68,7 @@ _MEASURE = Remedy(
 # --- cases ----------------------------------------------------------------------------------------
 def _example(momentum: float, *, update: float = 1e-3, evaluated: bool = True) -> Trace:
     """A network with a normalisation that learns for a hundred steps."""
-    graph = example.chain("linear", "batch_norm", "relu", "linear/1", "mse_loss", batch=16)
-    sites = list(graph.sites)
-    norm = example.with_details(sites[1], momentum=momentum)
-    sites[1] = replace(norm, parameters=("1.weight",))
-    graph = replace(graph, sites=tuple(sites))
+    graph = example.normalised(momentum, batch=16)
     known = example.regression(example.FALLING, update=1e-3)
     weights = tuple(example.weights(graph, weight_rms=1.0, update_rms=update))
     shots = tuple(replace(shot, graph=graph, parameters=weights) for shot in known.snapshots)

@@ -9,15 +9,14 @@ from dataclasses import replace
 import numpy as np
 
 from lifesigns.evidence import Run, Stream, Threshold
+from lifesigns.evidence.normalisations import momenta
 from lifesigns.evidence.sites import listed
 from lifesigns.records import (
     BatchReading,
     Finding,
-    Kind,
     Quantity,
     Remedy,
     Severity,
-    Snapshot,
     Trace,
 )
 from lifesigns.rules import testing as example
@@ -38,20 +37,15 @@ def check_run(run: Run) -> Iterable[Finding]:
     if not len(run.trace.evaluated):
         return
     for stream in run.streams:
-        momenta = _momenta(stream.last)
+        known = {site.name: momentum for site, momentum in momenta(stream.last)}
         samples = _samples(stream)
-        if not momenta or not samples:
+        if not known or not samples:
             continue
-        name = max(momenta, key=lambda site: momenta[site])
-        share = momenta[name]
+        name = max(known, key=lambda site: known[site])
+        share = known[name]
         error = math.sqrt(share / (2 - share) / samples)
         if share > MOST and error > ERROR:
-            yield _finding(stream, name, momenta, samples, error)
-
-
-def _momenta(snapshot: Snapshot) -> dict[str, float]:
-    sites = (site for site in snapshot.graph.sites if site.kind is Kind.NORM)
-    return {s.name: s.details["momentum"] for s in sites if "momentum" in s.details}
+            yield _finding(stream, name, known, samples, error)
 
 
 def _samples(stream: Stream) -> int:
@@ -98,10 +92,7 @@ def _example(
     momentum: float, *, samples: int = 16, same: bool = False, evaluated: bool = True
 ) -> Trace:
     """A network with a normalisation that learns, on batches that differ from step to step."""
-    graph = example.chain("linear", "batch_norm", "relu", "linear/1", "mse_loss", batch=samples)
-    sites = list(graph.sites)
-    sites[1] = example.with_details(sites[1], momentum=momentum)
-    graph = replace(graph, sites=tuple(sites))
+    graph = example.normalised(momentum, batch=samples)
     known = example.regression(example.FALLING, update=1e-3)
     shots = [
         replace(shot, graph=graph, batch=_batch(samples, 0 if same else number))

@@ -1,0 +1,47 @@
+"""Operations that multiply data by a weight, and the data that they keep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from torch import Tensor
+
+from lifesigns.record.graph.operations import LINEAR_MAPS
+from lifesigns.record.graph.walk import Walk, saved
+
+DATA = {**{name: LINEAR_MAPS[name][0] for name in ("Addmm", "Mm", "Bmm")}, "Convolution": "input"}
+"""Under which name a node keeps the data that it multiplies by a weight."""
+
+
+class Product(NamedTuple):
+    """A product, and where its factors come from: as in `Walk.inputs`, None for data."""
+
+    node: int
+    data: int | None
+    weight: int | None
+
+
+def products(walked: Walk) -> Iterator[Product]:
+    """All products of a graph, in forward order.
+
+    Args:
+        walked: The graph.
+    """
+    for index, name in enumerate(walked.names):
+        if name in DATA:
+            inputs = walked.inputs[index]
+            yield Product(index, *(inputs[:2] if name == "Convolution" else inputs[-2:]))
+
+
+def data_of(walked: Walk, product: Product) -> Tensor | None:
+    """The data that a product multiplies, if it has no graph and can be read.
+
+    Args:
+        walked: The graph.
+        product: One of it.
+    """
+    if product.data is not None:
+        return None
+    data = saved(walked.nodes[product.node], DATA[walked.names[product.node]])
+    return data if isinstance(data, Tensor) else None
