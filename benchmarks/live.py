@@ -186,13 +186,13 @@ def delay(folder: Path, steps: int) -> None:
     def note(snapshot: Snapshot) -> None:
         recorded.setdefault(snapshot.step, time.time())
 
-    with Watcher(training.model, every=4, save=path, on_snapshot=note) as watcher:
+    with Watcher(training.model, every=8, save=path, on_snapshot=note) as watcher:
         with served(path) as pages:
             training.run(8)
             pages.order(f"open {PAGES}")
-            training.run(steps, pause=0.02)
+            training.run(steps, pause=0.03)
             training.kill_first_layer()
-            training.run(steps, pause=0.02)
+            training.run(steps, pause=0.03)
             time.sleep(3)
         trace = watcher.trace
     told = [event for event in pages.events if event["event"] == "snapshot"]

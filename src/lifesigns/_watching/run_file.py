@@ -14,8 +14,9 @@ from lifesigns.records.kept import NOTABLE
 from lifesigns.report import Report
 
 FLUSH_SECONDS = 1.0
-"""How often the losses between two snapshots are written to the run file; and, when it is full, how
-often snapshots are: others make room for each of them."""
+"""How often the losses between two snapshots are written to the run file."""
+SHARE = 0.01
+"""Of the time, that writing snapshots takes when the file is full: others make room for each."""
 
 
 class RunFile:
@@ -32,6 +33,8 @@ class RunFile:
         self._writer = RunWriter(path, info)
         self._losses_written = 0
         self._flushed = self._appended = time.monotonic()
+        self._pause = FLUSH_SECONDS
+        """Seconds from one snapshot to the next in a full file."""
         self._step, self._notable = -1, 0
         self._held: list[Snapshot] = []
         """Those of the latest step, where they were not written yet."""
@@ -86,14 +89,16 @@ class RunFile:
         if snapshot.is_notable and self._notable < NOTABLE:
             self._notable += 1
             return True
-        is_due = time.monotonic() - self._appended >= FLUSH_SECONDS
+        is_due = time.monotonic() - self._appended >= self._pause
         return is_due or snapshot.step == self._step or not self._writer.is_full
 
     def _append_held(self) -> None:
         held, self._held = self._held, []
         for snapshot in held:
-            self._step, self._appended, self._flushed = snapshot.step, time.monotonic(), 0.0
+            began = time.monotonic()
             self._try(partial(self._writer.append, snapshot))
+            self._step, self._appended, self._flushed = snapshot.step, time.monotonic(), 0.0
+            self._pause = min(FLUSH_SECONDS, (self._appended - began) / SHARE)
 
     def _write_losses(self, recorder: Recorder) -> None:
         trace = recorder.trace(self._losses_written)
