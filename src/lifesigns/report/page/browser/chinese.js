@@ -24,6 +24,7 @@ export const CHINESE = {
   "At the last step {} of {} rows are 0 for every sample.": "最后一步有 {} 行（共 {} 行）对所有样本都为 0。",
   "At the last step {} of {} rows are saturated for every sample.": "最后一步有 {} 行（共 {} 行）对所有样本都饱和。",
   "best constant prediction": "最佳常数预测",
+  "explained by another": "由另一发现解释",
   "by number of the layer; the gradient comes from the right": "横轴为层号；梯度从右边传来",
   Certainty: "把握",
   Colours: "配色",
@@ -77,6 +78,7 @@ export const CHINESE = {
   "Nothing was found.": "没有发现问题。",
   "On the way back to layer {} the slopes leave {} of the gradient; {} were expected.":
     "梯度传回第 {} 层时，仅斜率一项就只留下 {}；预期为 {}。",
+  "; 0, which has no place on it, lies on its floor": "；0 在对数轴上没有位置，画在轴底",
   "one logarithmic axis for all layers": "各层共用一条对数轴",
   "over the last layer's, expected {}": "与最后一层之比，预期 {}",
   "Parameters that no recorded loss reaches: {}": "没有任何记录的损失能到达的参数：{}",

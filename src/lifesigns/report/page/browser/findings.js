@@ -2,7 +2,7 @@
 
 import { copy } from "./copying.js";
 import { html, useState } from "./libraries.js";
-import { isOdd, layersOf, nearestColumn } from "./page.js";
+import { isOdd, layersOf, nearestColumn, rootOf } from "./page.js";
 import { Sign } from "./severity.js";
 import { choose } from "./state.js";
 import { languageOf, placeOf, say, titleOf, translated } from "./words.js";
@@ -88,10 +88,4 @@ function Ignored({ ignored }) {
   const names = Object.entries(ignored ?? {});
   if (!names.length) return null;
   return html`<p class="soft">${say("Left out by the selection: {}.", names.map(([rule, count]) => `${rule} (${count})`).join(", "))}</p>`;
-}
-
-/** The finding that explains another: the first of the rule it names; −1 for a root cause. */
-function rootOf(page, finding) {
-  if (!finding.explained_by) return -1;
-  return page.findings.findIndex((other) => other.rule === finding.explained_by && other !== finding && !other.explained_by);
 }

@@ -1,8 +1,8 @@
 // The network as a graph of sites, in layers by the longest path from the input.
 
 import { html, useMemo } from "./libraries.js";
-import { isSick, worstOf } from "./page.js";
-import { shape } from "./severity.js";
+import { markOf } from "./page.js";
+import { nameOf, shape, signOf } from "./severity.js";
 import { choose } from "./state.js";
 import { say } from "./words.js";
 
@@ -26,16 +26,15 @@ export function Graph({ page }) {
 }
 
 function Site({ page, site, index, place }) {
-  const sick = isSick(page, site.findings);
-  const worst = worstOf(page, site.findings);
+  const mark = markOf(page, site.findings);
   const open = () => site.layer !== null && choose({ layer: site.layer, cell: null });
-  const name = worst ? `${site.name}, ${say(worst)}` : site.name;
-  return html`<g class=${`site ${site.kind} ${sick ? `sick ${worst}` : ""}`} transform=${`translate(${place.x} ${place.y})`} data-site=${index}
+  const name = mark.severity ? `${site.name}, ${nameOf(mark)}` : site.name;
+  return html`<g class=${`site ${site.kind} ${mark.kinds}`} transform=${`translate(${place.x} ${place.y})`} data-site=${index}
     tabindex="0" role="button" onClick=${open} onKeyDown=${(event) => event.key === "Enter" && open()}>
     <title>${name}</title>
     <rect width=${NODE.width} height=${NODE.height} rx="6" />
     <text x="10" y="20" aria-hidden="true">${clipped(site.name)}</text>
-    ${worst && html`<path class=${`sign ${worst}`} transform=${`translate(${NODE.width - 23} 7)`} d=${shape(worst)} />`}
+    ${mark.severity && html`<path class=${signOf(mark)} transform=${`translate(${NODE.width - 23} 7)`} d=${shape(mark.severity)} />`}
   </g>`;
 }
 

@@ -3,7 +3,7 @@
 import { BROKEN } from "./expected.js";
 import { html } from "./libraries.js";
 import { inColumn, rangeOf, whole } from "./numbers.js";
-import { cell, isSick, worstOf } from "./page.js";
+import { cell, markOf } from "./page.js";
 import { Sign } from "./severity.js";
 import { choose, useView } from "./state.js";
 import { Trace } from "./trace.js";
@@ -45,13 +45,13 @@ export function StepSlider({ page, column }) {
 }
 
 function Row({ page, layer, index, column }) {
-  const worst = worstOf(page, layer.findings);
-  return html`<tr data-layer=${index} class=${isSick(page, layer.findings) ? `sick ${worst}` : ""}>
+  const mark = markOf(page, layer.findings);
+  return html`<tr data-layer=${index} class=${mark.kinds}>
     <th scope="row">
       <button type="button" onClick=${() => choose({ layer: index, cell: null })}>
         <span class="number">${index + 1}</span>
         <span class="name">${breakable(layer.name)}</span>
-        ${worst && html`<${Sign} severity=${worst} />`}
+        ${mark.severity && html`<${Sign} ...${mark} />`}
       </button>
       <small>${[layer.operation, layer.units && say("{} units", whole(layer.units))].filter(Boolean).join(" · ")}</small>
     </th>

@@ -3,7 +3,7 @@
 import { colour } from "./colours.js";
 import { Curves, html, useLayoutEffect, useMemo, useRef, useState } from "./libraries.js";
 import { short, whole } from "./numbers.js";
-import { nearestColumn } from "./page.js";
+import { nearestColumn, rootOf } from "./page.js";
 import { axis, Plot, vertical } from "./plot.js";
 import { Sign } from "./severity.js";
 import { choose, useView } from "./state.js";
@@ -80,7 +80,7 @@ function Marks({ page, plot }) {
     const top = plot.over.offsetTop + 4 + MARK * (height % STACK);
     const name = `${say(finding.severity)}: ${titleOf(page, finding)}, ${say("step {}", whole(step))}`;
     return html`<a class="mark" key=${i} href=${`#finding-${i}`} data-finding=${i} aria-label=${name} title=${name}
-      style=${{ left: `${left}px`, top: `${top}px` }}><${Sign} severity=${finding.severity} /></a>`;
+      style=${{ left: `${left}px`, top: `${top}px` }}><${Sign} severity=${finding.severity} isConsequence=${rootOf(page, finding) >= 0} /></a>`;
   });
 }
 

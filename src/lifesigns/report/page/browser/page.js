@@ -55,13 +55,29 @@ export function sitesOf(page, finding) {
 }
 
 /** The worst severity among findings; none is null. */
-export function worstOf(page, findings) {
+function worstOf(page, findings) {
   const there = new Set(findings.map((i) => page.findings[i].severity));
   return ["error", "warning", "note"].find((severity) => there.has(severity)) ?? null;
 }
 
+/** The finding that explains another: the first of the rule it names; −1 for a root cause. */
+export function rootOf(page, finding) {
+  if (!finding.explained_by) return -1;
+  return page.findings.findIndex((other) => other.rule === finding.explained_by && other !== finding && !other.explained_by);
+}
+
+/** How a place with these findings is marked: as the worst root cause, else as a consequence. */
+export function markOf(page, findings) {
+  const causes = findings.filter((i) => rootOf(page, page.findings[i]) < 0);
+  const isConsequence = findings.length > 0 && causes.length === 0;
+  const shown = isConsequence ? findings : causes;
+  const severity = worstOf(page, shown);
+  const kinds = isSick(page, shown) ? ["sick", severity, isConsequence && "consequence"] : [];
+  return { severity, isConsequence, kinds: kinds.filter(Boolean).join(" ") };
+}
+
 /** Whether findings are alarms; notes are none. */
-export function isSick(page, findings) {
+function isSick(page, findings) {
   return ["error", "warning"].includes(worstOf(page, findings));
 }
 

@@ -20,7 +20,7 @@ export function Scales({ page }) {
     <section aria-labelledby="scales-title" class="scales">
       <h2 id="scales-title">${say("Gradients and updates")}</h2>
       ${panels
-        ? html`<${Key} />
+        ? html`<${Key} page=${page} />
           <div class=${`multiples ${page.layers.length > MANY ? "many" : ""}`} role="group" tabindex="0" aria-labelledby="scales-title" style=${{ "--now": share(page.recorded.steps, column) }}>
             ${panels}
           </div>`
@@ -29,11 +29,11 @@ export function Scales({ page }) {
   `;
 }
 
-function Key() {
+function Key({ page }) {
   return html`<p class="legend">
     <span><i class="key line"></i>${say("size of the weight's gradient")}</span>
     <span><i class="key second"></i>${say("update over weight")}</span>
-    <span class="soft">${say("one logarithmic axis for all layers")}</span>
+    <span class="soft">${say("one logarithmic axis for all layers")}${hasZero(page) && say("; 0, which has no place on it, lies on its floor")}</span>
   </p>`;
 }
 

@@ -14,9 +14,19 @@ export function shape(severity) {
   return SHAPES[severity];
 }
 
+/** The classes of a sign. */
+export function signOf({ severity, isConsequence }) {
+  return `sign ${severity} ${isConsequence ? "consequence" : ""}`;
+}
+
+/** What a sign says to those who do not see it. */
+export function nameOf({ severity, isConsequence }) {
+  return isConsequence ? `${say(severity)}, ${say("explained by another")}` : say(severity);
+}
+
 /** The sign of a severity, with its name for those who do not see it. */
-export function Sign({ severity }) {
-  return html`<svg class="sign ${severity}" viewBox="0 0 16 16" role="img" aria-label=${say(severity)}>
+export function Sign({ severity, isConsequence = false }) {
+  return html`<svg class=${signOf({ severity, isConsequence })} viewBox="0 0 16 16" role="img" aria-label=${nameOf({ severity, isConsequence })}>
     <path d=${shape(severity)} />
   </svg>`;
 }
