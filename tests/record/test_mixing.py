@@ -72,6 +72,14 @@ def _cut_and_pasted(x: Tensor, a: nn.Linear, b: nn.Linear) -> Tensor:
     return b(a(torch.cat([x[:, :4], x.roll(1, 0)[:, 4:]], 1)).relu().mean(1))
 
 
+def _all_steps(x: Tensor, lstm: nn.LSTM, out: nn.Linear) -> Tensor:
+    return out(lstm(x.transpose(0, 1))[0].reshape(len(x), -1))
+
+
+def _all_steps_by_sample(x: Tensor, lstm: nn.LSTM, out: nn.Linear) -> Tensor:
+    return out(lstm(x.transpose(0, 1))[0].transpose(0, 1).reshape(len(x), -1))
+
+
 def _two_layers(forward: Callable[..., Tensor]) -> Callable[[], nn.Module]:
     return lambda: Network(forward, a=nn.Linear(8, 5), b=nn.Linear(5, 3))
 
@@ -117,6 +125,11 @@ MIXED: dict[str, tuple[tuple[int, ...], Callable[[], nn.Module], str]] = {
         lambda: Network(_over_batch, a=nn.Linear(8, 5), b=nn.Linear(5, 3)),
         "softmax",
     ),
+    "all states of a fused recurrence, with time first": (
+        SEQUENCE,
+        lambda: Network(_all_steps, lstm=nn.LSTM(8, 6), out=nn.Linear(6 * LENGTH, 3)),
+        "view",
+    ),
     "an input dealt out anew": (SEQUENCE, _two_layers(_dealt_out), "view"),
     "pairs": (ROWS, lambda: Network(_paired, a=nn.Linear(8, 5), b=nn.Linear(5, 3)), "index"),
 }
@@ -128,6 +141,10 @@ APART: dict[str, tuple[tuple[int, ...], Callable[[], nn.Module]]] = {
     "a recurrence": (
         SEQUENCE,
         lambda: Network(_last, layer=nn.LSTM(8, 6, batch_first=True), out=nn.Linear(6, 3)),
+    ),
+    "all states of a fused recurrence": (
+        SEQUENCE,
+        lambda: Network(_all_steps_by_sample, lstm=nn.LSTM(8, 6), out=nn.Linear(6 * LENGTH, 3)),
     ),
     "one number for each sample": (
         SEQUENCE,

@@ -205,7 +205,8 @@ def _meeting(
 ) -> Mixing:
     """Where the gradient of one sample meets others."""
     spread = [k for k, others in enumerate(rows.others) if others]
-    run_over = next((i for i in _fused(walked, condensed) if i in rows.nodes), None)
+    layers = (i for i in _fused(walked, condensed) if i in rows.nodes)
+    run_over = next((i for i in layers if walked.shape(i)[0] == axes.samples), None)
     if not rows.finite or not any(rows.own[:-1]):
         return Mixing()
     if (spread or run_over is not None) and axes.other:
@@ -238,11 +239,10 @@ def _sent(walked: Walk, condensed: Condensed, start: int, dim: int, length: int)
         shape = tuple(gradient.shape)
         if index in entries and len(shape) > 1:
             entered[index] = (gradient != 0).flatten(1).any(1)
-        laid_out = shape[:-1] if walked.names[index] == TOKENS else shape  # the last holds units
-        is_led = laid_out[dim : dim + 1] == (length,) and laid_out.count(length) == 1
-        if is_led and index not in condensed.weight_like:
+        along = _axis_at(walked, index, shape, dim, length)
+        if along is not None and index not in condensed.weight_like:
             nodes.append(index)
-            largest.append(_largest(gradient.movedim(dim, 0)))
+            largest.append(_largest(gradient.movedim(along, 0)))
 
     send_back(walked, start, gradient_at(walked, start, {dim: row}), visit)
     seen, finite = torch.stack(largest) != 0, torch.stack(largest).isfinite().all(1)
@@ -250,6 +250,18 @@ def _sent(walked: Walk, condensed: Condensed, start: int, dim: int, length: int)
     own = [mine > 0 for mine in counts[0]]
     others = [number - mine for number, mine in zip(counts[1], own, strict=True)]
     return Rows(nodes, own, others, all(counts[2]), entered)
+
+
+def _axis_at(
+    walked: Walk, index: int, shape: tuple[int, ...], dim: int, length: int
+) -> int | None:
+    """Along which dimension of a node's value the rows lie; None where that is not certain."""
+    name = walked.names[index]
+    if name in FUSED and dim == 0 and shape[0] != length and shape[1:2] == (length,):
+        return 1  # of (time, batch, unit), the batch
+    laid_out = shape[:-1] if name == TOKENS else shape  # the last holds units
+    is_led = laid_out[dim : dim + 1] == (length,) and laid_out.count(length) == 1
+    return dim if is_led else None
 
 
 def _entered_by_blocks(
