@@ -74,7 +74,7 @@ class MixingReader:
         if found is None:
             return None
         reading = found.reading
-        if found.is_last_word or reading.mixed or reading.ahead or reading.told:
+        if found.is_last_word or any((reading.mixed, reading.ahead, reading.told, reading.hidden)):
             self._tries[position] = MOST_TRIES
         return reading
 
@@ -252,9 +252,7 @@ def _sent(walked: Walk, condensed: Condensed, start: int, dim: int, length: int)
     return Rows(nodes, own, others, all(counts[2]), entered)
 
 
-def _axis_at(
-    walked: Walk, index: int, shape: tuple[int, ...], dim: int, length: int
-) -> int | None:
+def _axis_at(walked: Walk, index: int, shape: tuple[int, ...], dim: int, length: int) -> int | None:
     """Along which dimension of a node's value the rows lie; None where that is not certain."""
     name = walked.names[index]
     if name in FUSED and dim == 0 and shape[0] != length and shape[1:2] == (length,):
