@@ -46,11 +46,19 @@ def check(stream: Stream) -> Iterator[Finding]:
         return
     if not schedule.peak > 0:
         yield _nothing(stream)
+    elif _never_gets_there(stream, schedule):
+        yield _far_below(stream, schedule)
     elif (spent := schedule.end(SPENT)) >= 0 and schedule.after(spent) > IDLE:
         if not _had_come_to_rest(stream, spent):
             yield _spent(stream, schedule, spent)
     elif _still_warms_up(stream, schedule):
         yield _rising(stream, schedule)
+
+
+def _never_gets_there(stream: Stream, schedule: Schedule) -> bool:
+    """A rate far below the optimizer's own all the time, over weights that hardly moved."""
+    is_far = schedule.peak < SPENT * schedule.target
+    return is_far and not schedule.only_rises and stream.travel < SHORT_WAY
 
 
 def _had_come_to_rest(stream: Stream, spent: int) -> bool:
@@ -93,12 +101,33 @@ def _spent(stream: Stream, schedule: Schedule, spent: int) -> Finding:
                 "for epoch in range(epochs):\n    for x, y in loader:\n        train(x, y)\n"
                 "    scheduler.step()",
             ),
-            Remedy(
-                "Look at the rate while it trains.",
-                "print(step, optimizer.param_groups[0]['lr'])",
-            ),
+            _LOOK,
         ),
         evidence={"peak": schedule.peak, "last": schedule.last, "spent": spent},
+    )
+
+
+def _far_below(stream: Stream, schedule: Schedule) -> Finding:
+    return RULE.finding(
+        _severity(stream, True),
+        f"the schedule keeps the learning rate at {schedule.peak:.2g} and below, where the "
+        f"optimizer has {schedule.target:.2g}",
+        step=0,
+        measured=f"the rate is {schedule.peak:.2g} at its highest, {schedule.target:.2g} was given "
+        f"to the optimizer; all updates together {stream.travel:.2g} of the weights; "
+        f"{stream.course}",
+        expected="a highest rate of about what the optimizer was given",
+        certainty="exact: the rates were read at every step",
+        causes=("lr_too_low",),
+        remedies=(
+            Remedy(
+                "Let the function of LambdaLR give a factor: it is multiplied by the rate.",
+                "scheduler = torch.optim.lr_scheduler.LambdaLR(\n"
+                "    optimizer, lambda epoch: rate(epoch) / base_rate)",
+            ),
+            _LOOK,
+        ),
+        evidence={"peak": schedule.peak, "target": schedule.target, "way": stream.travel},
     )
 
 
@@ -145,6 +174,9 @@ def _nothing(stream: Stream) -> Finding:
     )
 
 
+_LOOK = Remedy("Look at the rate while it trains.", "print(step, optimizer.param_groups[0]['lr'])")
+
+
 # --- cases ----------------------------------------------------------------------------------------
 def _example(
     losses: Iterable[float], rates: Sequence[float], *, update: float = 1e-3, target: float = np.nan
@@ -172,8 +204,9 @@ RULE = Rule(
     "nothing, and the loss stays where it was by then.",
     sees="""
 A learning rate that is below a hundredth of its highest value for more than half of the run, while
-the fit still had far to go; a rate that is 0 from the start; or one that is still rising at the end
-of a run in which the weights hardly moved.
+the fit still had far to go; a rate that is 0 from the start; one that is still rising at the end of
+a run in which the weights hardly moved; or one that never came near the rate of the optimizer, as
+where a function that gives rates is taken for one that gives factors.
 """,
     evidence="""
 The rates of the optimizers' groups are read at every step. They are compared with the highest of
@@ -215,6 +248,16 @@ taken away because of that, and something else is the cause.
             "a warm-up longer than the run",
             lambda: _example(_LEVEL, _WARM_UP, update=1e-5, target=0.1),
             Severity.WARNING,
+        ),
+        Case(
+            "rates taken for factors",
+            lambda: _example(_LEVEL, [4e-6] * 40 + [1e-6] * 10, update=1e-5, target=2e-3),
+            Severity.WARNING,
+        ),
+        Case(
+            "near miss: low rates on which the weights moved",
+            lambda: _example(_LEVEL, [4e-6] * 40 + [1e-6] * 10, update=1e-2, target=2e-3),
+            None,
         ),
         Case("near miss: a cosine to 0", lambda: _example(_HALF_WAY, _COSINE), None),
         Case("near miss: it fits by then", lambda: _example(_LEARNED, _BY_BATCH), None),
