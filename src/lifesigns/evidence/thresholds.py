@@ -162,9 +162,10 @@ SURE_SAMPLES = Threshold(
     "3/60 = 5 %: rule of three at 95 % (Hanley & Lippman-Hand 1983)",
 )
 HEAVY_DROPOUT = Threshold(
-    0.9,
+    0.75,
     "probability of dropout that hides the signal",
-    "Srivastava et al. 2014: 0.1 to 0.5 is usual",
+    "Srivastava et al. 2014: 0.5 within, 0.2 at the input; the noise is 1.7 times the signal",
 )
+FITTED = Threshold(0.9, "share of the baseline learned from which little is left to do", CALIBRATED)
 SQUASHING = Threshold(0.5, "derivative factor called squashing", "sigmoid: at most 0.25; tanh: 1")
 LAYERS = Threshold(3, "weighted layers needed to speak of depth", "definition")

@@ -43,6 +43,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "exploding-gradient": ("scale-rate", "clip-gradient", "swap-activation", "initialise"),
     "gain-mismatch": ("initialise", "swap-activation", "insert-norm"),
     "gradients-pile-up": ("zero-grad",),
+    "heavy-dropout": ("drop-less",),
     "linear-collapse": ("insert-activation",),
     "logits-as-probabilities": ("log-input", "swap-loss", "insert-activation"),
     "looks-ahead": ("mask-later",),

@@ -14,6 +14,7 @@ from lifesigns.evidence.thresholds import (
     CALIBRATED,
     ENOUGH_STEPS,
     FALLING,
+    FITTED,
     HALF,
     JUDGED,
     PATIENCE,
@@ -33,7 +34,6 @@ GONE = Threshold(
 )
 MOST = Threshold(0.75, "share of the steps with a rate that is gone", CALIBRATED)
 IDLE = Threshold(0.5, "share of the steps with a rate that is spent", CALIBRATED)
-FITTED = Threshold(0.9, "share of the baseline learned from which little is left to do", CALIBRATED)
 SHORT_WAY = Threshold(1.0, "sum of update over weights: their own size", "arithmetic: once over")
 STEADY_SHARE = 0.4
 """Share of the steps before the rate was spent in which the loss is asked whether it fell."""
