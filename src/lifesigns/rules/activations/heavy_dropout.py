@@ -78,8 +78,8 @@ values are scaled, and the fit of the network to its targets.
 """,
     ignore="""
 A network that fits its targets all the same is none of its business, nor is a dropout of
-everything, which another rule reports. What is hidden of the input on purpose, as in masked autoencoders, is
-not done by dropout as a rule; ignore it at that place where it is.
+everything, which another rule reports. What is hidden of the input on purpose, as in masked
+autoencoders, is not done by dropout as a rule; ignore it at that place where it is.
 """,
     references=("Srivastava et al. 2014, Dropout: section 7.3, the effect of the dropout rate",),
     reads=frozenset({Quantity.LOSS}),
