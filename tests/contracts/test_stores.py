@@ -81,6 +81,7 @@ def save(store, path, trace, findings=()):
             idle=trace.idle,
             evaluated=trace.evaluated,
             standing=trace.standing,
+            loads=trace.loads,
         )
         writer.finish(findings, trace.info.outcome, cost=trace.cost, steps=trace.steps)
 

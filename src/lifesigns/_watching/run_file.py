@@ -112,6 +112,7 @@ class RunFile:
             recorded=trace.recorded,
             evaluated=trace.evaluated,
             standing=trace.standing,
+            loads=trace.loads,
         )
 
     def _try(self, write: Callable[[], None]) -> None:

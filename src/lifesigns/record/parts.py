@@ -13,6 +13,7 @@ from lifesigns.record.attach.guard import Guard
 from lifesigns.record.compiled.calls import CompiledCode
 from lifesigns.record.graph.module_calls import ForwardHooks
 from lifesigns.record.graph.roots import Roots
+from lifesigns.record.measure.loaded import Loaded
 from lifesigns.record.pass_reader import PassReader
 from lifesigns.record.schedule.clock import Clock
 from lifesigns.record.schedule.cycle_end import ByHand, Optimizers
@@ -60,6 +61,8 @@ class Parts:
     """The learning rates."""
     evaluations: Evaluations
     """When they were put in evaluation mode."""
+    loaded: Loaded
+    """What was loaded into networks."""
     functional: Functional
     """Which calls of `torch.autograd.grad` train."""
     reader: PassReader
@@ -105,6 +108,7 @@ def assemble(
         Surprise(),
         RateLog(),
         Evaluations(),
+        Loaded(),
         Functional(losses, by_hand),
         reader,
         Snapshots(on_snapshot),

@@ -22,6 +22,7 @@ from lifesigns.records import (
     Finding,
     Graph,
     Ints,
+    Load,
     LossCurve,
     ParameterReading,
     RateCurve,
@@ -142,6 +143,7 @@ class RunWriter:
         recorded: int = 0,
         evaluated: Ints = NEVER,
         standing: tuple[str, ...] = (),
+        loads: tuple[Load, ...] = (),
     ) -> None:
         """Note how far the run has come.
 
@@ -156,6 +158,7 @@ class RunWriter:
             idle: Class names of optimizers that exist and have made no step.
             evaluated: Steps after which an evaluation began, as in `Trace.evaluated`.
             standing: Class names of copies that never changed, as in `Trace.standing`.
+            loads: Checkpoints that did not fit, as in `Trace.loads`.
             recorded: Steps that were recorded, whether or not all of their snapshots are kept.
         """
         state = {
@@ -170,6 +173,7 @@ class RunWriter:
             "recorded": recorded,
             "evaluated": evaluated,
             "standing": standing,
+            "loads": loads,
         }
         self._recorded = recorded
         self._write(*_named("progress", state))

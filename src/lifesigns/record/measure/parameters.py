@@ -39,7 +39,7 @@ class Trained:
         if p not in self:
             self._known[id(p)] = reference
 
-    def __contains__(self, p: Tensor) -> bool:
+    def __contains__(self, p: object) -> bool:
         known = self._known.get(id(p))
         return known is not None and known() is p
 
