@@ -113,6 +113,7 @@ class RunFile:
             evaluated=trace.evaluated,
             standing=trace.standing,
             loads=trace.loads,
+            loaders=trace.loaders,
         )
 
     def _try(self, write: Callable[[], None]) -> None:

@@ -21,6 +21,7 @@ from lifesigns.record.schedule.cycles import Cycles
 from lifesigns.record.schedule.evaluations import Evaluations
 from lifesigns.record.schedule.functional import Functional
 from lifesigns.record.schedule.idle import IdleOptimizers
+from lifesigns.record.schedule.loaders import Loaders
 from lifesigns.record.schedule.loss_log import LossLog
 from lifesigns.record.schedule.rate_log import RateLog
 from lifesigns.record.schedule.sampler import Budget, Every
@@ -63,6 +64,8 @@ class Parts:
     """When they were put in evaluation mode."""
     loaded: Loaded
     """What was loaded into networks."""
+    loaders: Loaders
+    """How often data were begun."""
     functional: Functional
     """Which calls of `torch.autograd.grad` train."""
     reader: PassReader
@@ -109,6 +112,7 @@ def assemble(
         RateLog(),
         Evaluations(),
         Loaded(),
+        Loaders(),
         Functional(losses, by_hand),
         reader,
         Snapshots(on_snapshot),

@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 
 from lifesigns.record.around_backward import AroundBackward
 from lifesigns.record.attach import backward as _backward
-from lifesigns.record.attach.noted_method import EVALUATION, LOADING
+from lifesigns.record.attach.noted_method import BEGINNING, EVALUATION, LOADING
 from lifesigns.record.measure import kernel
 from lifesigns.record.measure.measuring import measuring
 from lifesigns.record.parts import assemble
@@ -68,7 +68,11 @@ class Recorder:
         self._around_backward = AroundBackward(
             self._parts, self._steps, self._quiet, self._stretch, self._leave_child
         )
-        self._methods = (EVALUATION, self._evaluates), (LOADING, self._loads)
+        self._methods = (
+            (EVALUATION, self._evaluates),
+            (LOADING, self._loads),
+            (BEGINNING, self._begins),
+        )
 
     # --- life -----------------------------------------------------------------------------------
     def start(self) -> None:
@@ -140,6 +144,14 @@ class Recorder:
             self._quiet.close()
             self._parts.cycles.ask()
 
+    def _begins(self, loader: Any, *_: Any) -> None:
+        """A loader of data is asked for its first batch."""
+        self._parts.guard(self._note_beginning, loader)
+
+    def _note_beginning(self, loader: Any) -> None:
+        if self._parts.thread.is_here:
+            self._parts.loaders.note(loader, self.steps)
+
     # --- what was seen --------------------------------------------------------------------------
     @property
     def steps(self) -> int:
@@ -163,6 +175,7 @@ class Recorder:
             idle=parts.idle.names,
             standing=tuple(parts.reader.copies.standing()),
             loads=parts.loaded.loads(),
+            loaders=parts.loaders.loaders(),
             rates=parts.rates.curve(),
             evaluated=parts.evaluations.steps(),
             unseen=tuple(self._unseen()),

@@ -17,6 +17,7 @@ by the recorder, and a rule cannot tell the difference. Records go to JSON and b
 from lifesigns.records.as_json import from_json, to_json
 from lifesigns.records.findings import Finding, Remedy, Severity, grouped
 from lifesigns.records.graph import WEIGHTED, Graph, Kind, Site
+from lifesigns.records.loaders import Loader
 from lifesigns.records.loads import Load
 from lifesigns.records.mixing import Mixing
 from lifesigns.records.quantities import EVERYTHING, Quantity
@@ -52,6 +53,7 @@ __all__ = [
     "Ints",
     "Kind",
     "Load",
+    "Loader",
     "LossCurve",
     "LossReading",
     "Mixing",

@@ -23,6 +23,7 @@ from lifesigns.records import (
     Graph,
     Ints,
     Load,
+    Loader,
     LossCurve,
     ParameterReading,
     RateCurve,
@@ -144,6 +145,7 @@ class RunWriter:
         evaluated: Ints = NEVER,
         standing: tuple[str, ...] = (),
         loads: tuple[Load, ...] = (),
+        loaders: tuple[Loader, ...] = (),
     ) -> None:
         """Note how far the run has come.
 
@@ -159,6 +161,7 @@ class RunWriter:
             evaluated: Steps after which an evaluation began, as in `Trace.evaluated`.
             standing: Class names of copies that never changed, as in `Trace.standing`.
             loads: Checkpoints that did not fit, as in `Trace.loads`.
+            loaders: What was asked for batches, as in `Trace.loaders`.
             recorded: Steps that were recorded, whether or not all of their snapshots are kept.
         """
         state = {
@@ -174,6 +177,7 @@ class RunWriter:
             "evaluated": evaluated,
             "standing": standing,
             "loads": loads,
+            "loaders": loaders,
         }
         self._recorded = recorded
         self._write(*_named("progress", state))

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.data import DataLoader
 
 Listener = Callable[..., None]
 """Called with the object, what the method returned, and its arguments; it raises nothing."""
@@ -80,3 +81,5 @@ EVALUATION = NotedMethod(nn.Module, "eval")
 which is left alone."""
 LOADING = NotedMethod(nn.Module, "load_state_dict")
 """Called once for a whole network, or for a part of one."""
+BEGINNING = NotedMethod(DataLoader, "__iter__")
+"""Called once an epoch, before its first batch."""
