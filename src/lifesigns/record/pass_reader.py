@@ -134,6 +134,7 @@ class PassReader:
             ends = root_inputs(walked, forward)
             mixing = self._mixing.ask(walked, condensed, ends, position)
             marks = {"copy_stands_still": 1.0} if self._has_standing_copy(forward) else {}
+            marks |= {"scaled_by": scale} if scale != 1 else {}
             self.reading = Reading(
                 walked,
                 condensed,

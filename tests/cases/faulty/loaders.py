@@ -31,3 +31,42 @@ def first_batch_for_ever(fixed=False):
         F.cross_entropy(model(xb), yb).backward()
         optimizer.step()
     return accuracy(model, *held_out)
+
+
+@faulty("held-out accuracy", at_least=0.85, causes=("too_few_epochs", "lr_too_low"))
+def step_behind_the_loop(fixed=False):
+    """The step stands behind the loop over the batches, by its indentation: one step an epoch, with
+    the gradients of all batches summed."""
+    (x, y), held_out = split(*digits())
+    loader = DataLoader(TensorDataset(x, y), batch_size=48, shuffle=True)
+    model = perceptron()
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+    for _ in range(25):
+        optimizer.zero_grad()
+        for xb, yb in loader:
+            if fixed:
+                optimizer.zero_grad()
+            F.cross_entropy(model(xb), yb).backward()
+            if fixed:
+                optimizer.step()
+        if not fixed:
+            optimizer.step()
+    return accuracy(model, *held_out)
+
+
+@faulty("held-out accuracy", at_least=0.85, causes=("too_few_epochs", "lr_too_low"))
+def last_batch_alone(fixed=False):
+    """The step stands behind the loop over the batches and `zero_grad` inside: of each epoch the
+    last batch alone counts."""
+    (x, y), held_out = split(*digits())
+    model = perceptron()
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+    for _ in range(30):
+        for rows in torch.randperm(len(x)).split(48):
+            optimizer.zero_grad()
+            F.cross_entropy(model(x[rows]), y[rows]).backward()
+            if fixed:
+                optimizer.step()
+        if not fixed:
+            optimizer.step()
+    return accuracy(model, *held_out)
