@@ -53,6 +53,8 @@ class ParameterReading:
     """Whether the loss's graph leads to it."""
     optimized: bool = True
     """Whether some optimizer holds it (True as long as no optimizer is known)."""
+    replaced: bool = False
+    """Whether another parameter had this name in an earlier recorded step."""
     learning_rate: float = float("nan")
     weight_rms: float = float("nan")
     gradient_rms: float = float("nan")

@@ -50,3 +50,18 @@ def checkpoint_with_a_prefix(fixed=False):
     model.backbone.requires_grad_(False)
     fit(model, torch.optim.Adam(model.head.parameters(), 5e-3), x, y % 2, 400)
     return accuracy(model, held_out, truth % 2)
+
+
+@faulty("held-out accuracy", at_least=0.9, causes=("frozen",))
+def head_behind_the_optimizer(fixed=False):
+    """In the middle of a run the head is replaced by one of ten classes, and the optimizer goes on
+    with the old one: the rest of the network has to make do with a random head."""
+    (x, y), held_out = split(*digits())
+    model = Pictures(2)
+    optimizer = torch.optim.SGD(model.parameters(), 0.05, momentum=0.9)
+    fit(model, optimizer, x, y % 2, 100)
+    model.head = nn.Linear(32, 10)
+    if fixed:
+        optimizer = torch.optim.SGD(model.parameters(), 0.05, momentum=0.9)
+    fit(model, optimizer, x, y, 150)
+    return accuracy(model, *held_out)
