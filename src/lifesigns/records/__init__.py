@@ -31,6 +31,7 @@ from lifesigns.records.readings import (
     SiteReading,
     Snapshot,
     TargetReading,
+    TokenReading,
 )
 from lifesigns.records.trace import POOLED, Cost, LossCurve, RateCurve, RunInfo, Trace
 from lifesigns.records.units import Floats, Ints, Shape, UnitSums
@@ -69,6 +70,7 @@ __all__ = [
     "SiteReading",
     "Snapshot",
     "TargetReading",
+    "TokenReading",
     "Trace",
     "UnitSums",
     "from_json",
