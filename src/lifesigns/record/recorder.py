@@ -125,6 +125,9 @@ class Recorder:
     def _note_evaluation(self, module: nn.Module) -> None:
         if self._parts.thread.is_here and self._parts.roots.are_in(module):
             self._parts.evaluations.note(self.steps)
+            if self._parts.evaluations.is_among_the_first:  # is it trained in that mode?
+                self._quiet.close()
+                self._parts.cycles.ask(surely=True)
 
     def _loads(self, module: nn.Module, result: Any, state_dict: Any, *_: Any, **__: Any) -> None:
         """A module was given a checkpoint."""
