@@ -81,6 +81,8 @@ def save(store, path, trace, findings=()):
             idle=trace.idle,
             evaluated=trace.evaluated,
             standing=trace.standing,
+            loads=trace.loads,
+            loaders=trace.loaders,
         )
         writer.finish(findings, trace.info.outcome, cost=trace.cost, steps=trace.steps)
 

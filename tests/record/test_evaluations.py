@@ -56,6 +56,16 @@ def test_evaluations_are_noted_by_the_steps_before_them(model, given, every):
     assert report.trace.evaluated.tolist() == [4, 8]
 
 
+def test_the_step_after_each_of_the_first_two_is_recorded_whatever_it_costs(model):
+    def leave(network):
+        network.eval()
+
+    report = trained(model, leave, model=model, steps=12)
+
+    affected = {s.step for s in report.trace.snapshots if s.evaluating}
+    assert {5, 9} <= affected
+
+
 def test_that_of_a_wrapper_counts(model):
     wrapper = nn.DataParallel(model)
 

@@ -75,6 +75,18 @@ def test_very_many_changes_are_thinned_and_the_ends_stay(recording):
     assert curve.values[[0, -1]].tolist() == pytest.approx([0.1, 0.1 / 600])
 
 
+def test_of_very_many_changes_evenly_spaced_ones_stay(recording):
+    loop = Loop(lambda o: torch.optim.lr_scheduler.ExponentialLR(o, 0.999))
+    recorder = recording(loop.model, [loop.optimizer], every=1000)
+
+    for _ in range(1000):
+        loop()
+
+    steps = recorder.trace().rates.steps
+    assert set((steps[1:-1] - steps[:-2]).tolist()) == {4}
+    assert steps[-1] == 999
+
+
 def test_an_optimizer_that_replaces_another_goes_on_with_its_row(recording):
     loop = Loop()
     recorder = recording(every=100)

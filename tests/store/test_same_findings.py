@@ -30,6 +30,8 @@ def test_rules_find_in_the_stored_run_what_they_found_live(rule, case, tmp_path)
             idle=live.idle,
             evaluated=live.evaluated,
             standing=live.standing,
+            loads=live.loads,
+            loaders=live.loaders,
         )
         writer.finish(findings, live.info.outcome, cost=live.cost, steps=live.steps)
 

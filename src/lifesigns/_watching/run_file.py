@@ -117,6 +117,8 @@ class RunFile:
             recorded=trace.recorded,
             evaluated=trace.evaluated,
             standing=trace.standing,
+            loads=trace.loads,
+            loaders=trace.loaders,
         )
 
     def _try(self, write: Callable[[], None]) -> None:

@@ -35,6 +35,19 @@ def is_made_anew(readings: Sequence[ParameterReading]) -> bool:
     return not held and not moved and len(set(sizes)) == len(readings) >= OFTEN
 
 
+def took_over(readings: Sequence[ParameterReading]) -> bool:
+    """Whether a parameter took the place of one that an optimizer held, and none took it.
+
+    Args:
+        readings: All of one name.
+    """
+    old = [p for p in readings if not p.replaced]
+    new = [p for p in readings if p.replaced]
+    held = any(p.optimized and p.update_rms > 0 for p in old)
+    left = all(p.trainable and p.reached and not p.optimized for p in new)
+    return held and bool(new) and left and stands_still(new)
+
+
 def trained(run: Run) -> list[list[ParameterReading]]:
     """The readings of each parameter that asks for a gradient and is reached by a loss."""
     return [

@@ -49,6 +49,7 @@ class AroundBackward:
         self._optimizers, self._by_hand, self._idle = parts.optimizers, parts.by_hand, parts.idle
         self._cycles, self._losses, self._snapshots = parts.cycles, parts.losses, parts.snapshots
         self._functional, self._surprise = parts.functional, parts.surprise
+        self._loaded = parts.loaded
         self._steps, self._quiet, self.forked = steps, quiet, on_fork
         stretch.notes, stretch.after = quiet.passes, self._after_noted
         self.notes_pass, self.after_noted = stretch.passes, stretch.passed
@@ -74,6 +75,8 @@ class AroundBackward:
         if self._clock.began is None:
             self._clock.began = self._hooks.first_event or began
         before = self._before if task() == OUTSIDE else self._before_nested
+        if self._loaded.is_pending:
+            self._guard(self._loaded.settle)
         try:
             self._guard(before, tensors, gradients)
         except BaseException:
@@ -275,6 +278,8 @@ class AroundBackward:
             return
         reading, taken = finished
         self._snapshots.add(taken)
+        if self._loaded.is_unfound:
+            self._loaded.find(self._roots.parameters())
         if succeeded and not self._optimizers and returned is None:
             self._by_hand.choose((leaf, leaf.grad) for leaf in reading.leaves)
         if not self._steps.has_stepped:

@@ -13,6 +13,7 @@ from lifesigns.record.attach.guard import Guard
 from lifesigns.record.compiled.calls import CompiledCode
 from lifesigns.record.graph.module_calls import ForwardHooks
 from lifesigns.record.graph.roots import Roots
+from lifesigns.record.measure.loaded import Loaded
 from lifesigns.record.pass_reader import PassReader
 from lifesigns.record.schedule.clock import Clock
 from lifesigns.record.schedule.cycle_end import ByHand, Optimizers
@@ -20,6 +21,7 @@ from lifesigns.record.schedule.cycles import Cycles
 from lifesigns.record.schedule.evaluations import Evaluations
 from lifesigns.record.schedule.functional import Functional
 from lifesigns.record.schedule.idle import IdleOptimizers
+from lifesigns.record.schedule.loaders import Loaders
 from lifesigns.record.schedule.loss_log import LossLog
 from lifesigns.record.schedule.rate_log import RateLog
 from lifesigns.record.schedule.sampler import Budget, Every
@@ -60,6 +62,10 @@ class Parts:
     """The learning rates."""
     evaluations: Evaluations
     """When they were put in evaluation mode."""
+    loaded: Loaded
+    """What was loaded into networks."""
+    loaders: Loaders
+    """How often data were begun."""
     functional: Functional
     """Which calls of `torch.autograd.grad` train."""
     reader: PassReader
@@ -105,6 +111,8 @@ def assemble(
         Surprise(),
         RateLog(),
         Evaluations(),
+        Loaded(),
+        Loaders(),
         Functional(losses, by_hand),
         reader,
         Snapshots(on_snapshot),

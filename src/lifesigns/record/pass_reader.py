@@ -58,12 +58,14 @@ class PassReader:
         self._roots, self._hooks, self._losses, self._thread = roots, hooks, losses, thread
         self._compiled, self._needs = compiled, needs
         self._repeated: Repeated | None = None
-        self._structures, self._trained = Structures(), Trained()
+        self._structures = Structures()
         self._mixing = MixingReader(needs)
         self._parameters: ParameterReader | None = None
         self._numbers = numbers_for(needs)
         self._looked_up: Mapping[int, Tensor] = {}
         self._latest = -1.0
+        self.trained = Trained()
+        """Parameters that earlier cycles reached."""
         self.copies = StandingCopies()
         """Copies of a network that ran beside it."""
         self.unreached = Unreached()
@@ -132,6 +134,7 @@ class PassReader:
             ends = root_inputs(walked, forward)
             mixing = self._mixing.ask(walked, condensed, ends, position)
             marks = {"copy_stands_still": 1.0} if self._has_standing_copy(forward) else {}
+            marks |= {"scaled_by": scale} if scale != 1 else {}
             self.reading = Reading(
                 walked,
                 condensed,
@@ -318,5 +321,5 @@ class PassReader:
             from_start=from_start,
             needs=self._needs,
             numbers=self._numbers,
-            trained=self._trained,
+            trained=self.trained,
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from lifesigns.record.loss.comparison import PendingLoss
 from lifesigns.record.measure.reduce import Arrays, PendingSums
+from lifesigns.record.measure.tokens import PendingTokens
 from lifesigns.records import (
     BatchReading,
     Coverage,
@@ -55,6 +56,7 @@ class ReadPass:
     """Whether backward came to its end; if not, gradients say nothing."""
     loss: PendingLoss | LossReading
     batch: tuple[Shape, PendingSums] | None
+    tokens: PendingTokens | None
     nonfinite: NonFinite | None
     """Of the forward pass."""
     evaluating: tuple[str, ...]
@@ -95,6 +97,7 @@ class ReadPass:
             parameters=parameters,
             loss=loss if isinstance(loss, LossReading) else loss.of(self.arrays),
             batch=None if batch is None else BatchReading(batch[0], batch[1].of(self.arrays)),
+            tokens=None if self.tokens is None else self.tokens.of(self.arrays),
             nonfinite=self.nonfinite or self._backward_origin(sites),
             evaluating=self.evaluating,
             mixing=self.mixing,

@@ -30,6 +30,7 @@ from lifesigns.record.measure.large import how_many_of, some_units
 from lifesigns.record.measure.nonfinite_origin import forward_origin
 from lifesigns.record.measure.reduce import Pack, PendingSums
 from lifesigns.record.measure.stacks import Lessened
+from lifesigns.record.measure.tokens import PendingTokens, read_tokens
 from lifesigns.record.read_pass import PendingSite, ReadPass
 from lifesigns.record.readable import (
     is_ordinary,
@@ -111,9 +112,11 @@ class Reading:
                 add_marks(self._loss, marks or {})
         self.extend(walked, condensed, forward)
         self._batch: tuple[tuple[int, ...], PendingSums] | None = None
+        self._tokens: PendingTokens | None = None
         if Quantity.BATCH in needs:
             with self._part("the batch"):
                 self._batch = self._read_batch(inputs)
+                self._tokens = read_tokens(self._pack, walked, inputs.batch)
 
     def extend(self, walked: Walk, condensed: Condensed, forward: Forward) -> None:
         """Reads and hooks the sites of a graph; a second one is a recomputed piece of the step.
@@ -269,6 +272,7 @@ class Reading:
             has_gradients=succeeded,
             loss=loss or LossReading(self._value),
             batch=self._batch,
+            tokens=self._tokens,
             nonfinite=self._nonfinite,
             evaluating=tuple(self._evaluating),
             mixing=self._mixing,

@@ -7,14 +7,16 @@ and where a cycle ends, in `steps`. Both work with the same parts, which `parts`
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from typing import Any
 
 from torch import nn
 from torch.optim import Optimizer
 
 from lifesigns.record.around_backward import AroundBackward
 from lifesigns.record.attach import backward as _backward
-from lifesigns.record.attach import evaluation as _evaluation
+from lifesigns.record.attach.noted_method import BEGINNING, EVALUATION, LOADING
 from lifesigns.record.measure import kernel
+from lifesigns.record.measure.measuring import measuring
 from lifesigns.record.parts import assemble
 from lifesigns.record.quiet import Quiet
 from lifesigns.record.schedule.streams import MOST_STREAMS
@@ -66,13 +68,19 @@ class Recorder:
         self._around_backward = AroundBackward(
             self._parts, self._steps, self._quiet, self._stretch, self._leave_child
         )
+        self._methods = (
+            (EVALUATION, self._evaluates),
+            (LOADING, self._loads),
+            (BEGINNING, self._begins),
+        )
 
     # --- life -----------------------------------------------------------------------------------
     def start(self) -> None:
         """Attaches: the first cycle is always recorded."""
         kernel.program()  # looked for here, not within a step
         _backward.listen(self._around_backward)
-        _evaluation.listen(self._evaluates)
+        for method, listener in self._methods:
+            method.listen(listener)
         self._steps.attach()
         self._parts.compiled.attach()
         self._parts.cycles.start()
@@ -103,19 +111,49 @@ class Recorder:
 
     def _detach(self) -> None:
         _backward.stop_listening(self._around_backward)
-        _evaluation.stop_listening(self._evaluates)
+        for method, listener in self._methods:
+            method.stop_listening(listener)
         self._steps.detach()
         self._quiet.close()
         self._parts.cycles.stop()
         self._parts.compiled.detach()
 
-    def _evaluates(self, module: nn.Module) -> None:
+    def _evaluates(self, module: nn.Module, *_: Any) -> None:
         """A module was put in evaluation mode."""
         self._parts.guard(self._note_evaluation, module)
 
     def _note_evaluation(self, module: nn.Module) -> None:
         if self._parts.thread.is_here and self._parts.roots.are_in(module):
             self._parts.evaluations.note(self.steps)
+            if self._parts.evaluations.is_among_the_first:  # is it trained in that mode?
+                self._quiet.close()
+                self._parts.cycles.ask(surely=True)
+
+    def _loads(self, module: nn.Module, result: Any, state_dict: Any, *_: Any, **__: Any) -> None:
+        """A module was given a checkpoint."""
+        self._parts.guard(self._note_loading, module, result, state_dict)
+
+    def _note_loading(self, module: nn.Module, result: Any, state_dict: Any) -> None:
+        loaded = self._parts.loaded
+        with measuring():
+            loaded.note(
+                module,
+                result.missing_keys,
+                result.unexpected_keys,
+                state_dict,
+                self._parts.reader.trained,
+            )
+        if loaded.is_pending:
+            self._quiet.close()
+            self._parts.cycles.ask()
+
+    def _begins(self, loader: Any, *_: Any) -> None:
+        """A loader of data is asked for its first batch."""
+        self._parts.guard(self._note_beginning, loader)
+
+    def _note_beginning(self, loader: Any) -> None:
+        if self._parts.thread.is_here:
+            self._parts.loaders.note(loader, self.steps)
 
     # --- what was seen --------------------------------------------------------------------------
     @property
@@ -139,6 +177,8 @@ class Recorder:
             unreached=tuple(parts.reader.unreached.readings()),
             idle=parts.idle.names,
             standing=tuple(parts.reader.copies.standing()),
+            loads=parts.loaded.loads(),
+            loaders=parts.loaders.loaders(),
             rates=parts.rates.curve(),
             evaluated=parts.evaluations.steps(),
             unseen=tuple(self._unseen()),

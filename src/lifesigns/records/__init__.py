@@ -17,6 +17,8 @@ by the recorder, and a rule cannot tell the difference. Records go to JSON and b
 from lifesigns.records.as_json import from_json, to_json
 from lifesigns.records.findings import Finding, Remedy, Severity, grouped
 from lifesigns.records.graph import WEIGHTED, Graph, Kind, Site
+from lifesigns.records.loaders import Loader
+from lifesigns.records.loads import Load
 from lifesigns.records.mixing import Mixing
 from lifesigns.records.quantities import EVERYTHING, Quantity
 from lifesigns.records.readings import (
@@ -29,6 +31,7 @@ from lifesigns.records.readings import (
     SiteReading,
     Snapshot,
     TargetReading,
+    TokenReading,
 )
 from lifesigns.records.trace import POOLED, Cost, LossCurve, RateCurve, RunInfo, Trace
 from lifesigns.records.units import Floats, Ints, Shape, UnitSums
@@ -50,6 +53,8 @@ __all__ = [
     "Graph",
     "Ints",
     "Kind",
+    "Load",
+    "Loader",
     "LossCurve",
     "LossReading",
     "Mixing",
@@ -65,6 +70,7 @@ __all__ = [
     "SiteReading",
     "Snapshot",
     "TargetReading",
+    "TokenReading",
     "Trace",
     "UnitSums",
     "from_json",

@@ -24,6 +24,7 @@ from lifesigns.records.readings import (
     SiteReading,
     Snapshot,
     TargetReading,
+    TokenReading,
 )
 from lifesigns.records.trace import Cost, LossCurve, Trace
 from lifesigns.records.units import Floats, Ints, UnitSums
@@ -149,6 +150,7 @@ def _snapshot(together: Sequence[Snapshot]) -> Snapshot:
         parameters=_parameters(same),
         loss=_loss([s.loss for s in same]),
         batch=_optional([s.batch for s in same], _batch),
+        tokens=_optional([s.tokens for s in same], TokenReading.merge),
         nonfinite=next((s.nonfinite for s in same if s.nonfinite is not None), None),
         evaluating=_union(s.evaluating for s in same),
         mixing=next((s.mixing for s in same if s.mixing is not None), None),

@@ -27,7 +27,7 @@ class Quantity(Enum):
     STALE = "what gradients hold of earlier steps"
     """Of `ParameterReading`: `stale_gradient_rms`."""
     BATCH = "inputs"
-    """`Snapshot.batch`."""
+    """`Snapshot.batch` and `Snapshot.tokens`."""
     LOSS = "predictions and targets"
     """All of `LossReading` but its `value`."""
     MIXING = "what else one output depends on"

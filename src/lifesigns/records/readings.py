@@ -53,6 +53,8 @@ class ParameterReading:
     """Whether the loss's graph leads to it."""
     optimized: bool = True
     """Whether some optimizer holds it (True as long as no optimizer is known)."""
+    replaced: bool = False
+    """Whether another parameter had this name in an earlier recorded step."""
     learning_rate: float = float("nan")
     weight_rms: float = float("nan")
     gradient_rms: float = float("nan")
@@ -213,6 +215,30 @@ class BatchReading:
 
 
 @dataclass(frozen=True)
+class TokenReading:
+    """A root module's first input in one step, where it is numbers to look up in a table."""
+
+    shape: Shape
+    table: int
+    """Rows of the table."""
+    lowest: int
+    highest: int
+    two: bool
+    """Whether there is none but these two, or this one."""
+
+    def merge(self, other: TokenReading) -> TokenReading:
+        """The tokens of both steps together (or micro-batches, or ranks).
+
+        Args:
+            other: Of another step, with the shape of which nothing is done.
+        """
+        lowest, highest = min(self.lowest, other.lowest), max(self.highest, other.highest)
+        ends = {self.lowest, self.highest, other.lowest, other.highest}
+        two = self.two and other.two and ends <= {lowest, highest}
+        return TokenReading(self.shape, self.table, lowest, highest, two)
+
+
+@dataclass(frozen=True)
 class NonFinite:
     """Where a NaN or infinity first appeared."""
 
@@ -261,6 +287,7 @@ class Snapshot:
     parameters: tuple[ParameterReading, ...] = ()
     loss: LossReading | None = None
     batch: BatchReading | None = None
+    tokens: TokenReading | None = None
     nonfinite: NonFinite | None = None
     evaluating: tuple[str, ...] = ()
     """Modules that ran in evaluation mode although this step trains: those that behave otherwise

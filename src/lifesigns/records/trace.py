@@ -11,6 +11,8 @@ import numpy as np
 
 from lifesigns._errors import extra
 from lifesigns.records import table
+from lifesigns.records.loaders import Loader
+from lifesigns.records.loads import Load
 from lifesigns.records.readings import ParameterReading, Snapshot
 from lifesigns.records.units import Floats, Ints
 
@@ -155,6 +157,10 @@ class Trace:
     standing: tuple[str, ...] = ()
     """Class names of the copies of a trained network that ran beside it, and are at the end as they
     were made: equal to it to the bit, with weights as torch draws them."""
+    loads: tuple[Load, ...] = ()
+    """Checkpoints that were loaded and of which less than half was taken, the first of them."""
+    loaders: tuple[Loader, ...] = ()
+    """What the run was seen to ask for batches, the first of them."""
     rates: RateCurve = NO_RATES
     """The learning rates, read at every step."""
     evaluated: Ints = field(default_factory=lambda: np.zeros(0, np.int64))

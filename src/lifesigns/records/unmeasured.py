@@ -58,6 +58,7 @@ def _without(known: Snapshot, quantities: Collection[Quantity], lost: Sequence[s
         parameters=tuple(_reset(reading, lost) for reading in known.parameters),
         loss=loss,
         batch=None if Quantity.BATCH in quantities else known.batch,
+        tokens=None if Quantity.BATCH in quantities else known.tokens,
         nonfinite=origin,
         mixing=None if Quantity.MIXING in quantities else known.mixing,
     )

@@ -22,6 +22,8 @@ from lifesigns.records import (
     Finding,
     Graph,
     Ints,
+    Load,
+    Loader,
     LossCurve,
     ParameterReading,
     RateCurve,
@@ -142,6 +144,8 @@ class RunWriter:
         recorded: int = 0,
         evaluated: Ints = NEVER,
         standing: tuple[str, ...] = (),
+        loads: tuple[Load, ...] = (),
+        loaders: tuple[Loader, ...] = (),
     ) -> None:
         """Note how far the run has come.
 
@@ -156,6 +160,8 @@ class RunWriter:
             idle: Class names of optimizers that exist and have made no step.
             evaluated: Steps after which an evaluation began, as in `Trace.evaluated`.
             standing: Class names of copies that never changed, as in `Trace.standing`.
+            loads: Checkpoints that did not fit, as in `Trace.loads`.
+            loaders: What was asked for batches, as in `Trace.loaders`.
             recorded: Steps that were recorded, whether or not all of their snapshots are kept.
         """
         state = {
@@ -170,6 +176,8 @@ class RunWriter:
             "recorded": recorded,
             "evaluated": evaluated,
             "standing": standing,
+            "loads": loads,
+            "loaders": loaders,
         }
         self._recorded = recorded
         self._write(*_named("progress", state))

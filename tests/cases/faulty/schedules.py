@@ -97,3 +97,25 @@ def steps_lost_in_bfloat16(fixed=False):
         optimizer.step()
     with torch.no_grad():
         return F.mse_loss(model(x[1000:].to(kept_in)).float(), drag[1000:]) / drag.var()
+
+
+@faulty("held-out accuracy", at_least=0.8, causes=("lr_too_low",))
+def small_decay_counted_in_batches(fixed=False):
+    """A decay by a tenth for each epoch is applied after each batch: the rate is gone before the
+    weights have moved, and the loss was level all along."""
+    (x, y), held_out = split(*digits())
+    model = nn.Sequential(
+        nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10)
+    )
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    decay = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.9)
+    for _ in range(25):
+        for xb, yb in minibatches(x, y, 32, 44):
+            optimizer.zero_grad()
+            F.cross_entropy(model(xb), yb).backward()
+            optimizer.step()
+            if not fixed:
+                decay.step()
+        if fixed:
+            decay.step()
+    return accuracy(model, *held_out)

@@ -28,18 +28,24 @@ class Trained:
 
     def __init__(self) -> None:
         self._known: dict[int, weakref.ref[Tensor]] = {}
+        self._first: dict[str, weakref.ref[Tensor]] = {}
 
-    def add(self, p: Tensor, reference: weakref.ref[Tensor]) -> None:
+    def add(self, name: str, p: Tensor, reference: weakref.ref[Tensor]) -> bool:
         """Adds a parameter.
 
         Args:
+            name: Of the parameter.
             p: The parameter.
             reference: To the same.
+
+        Returns:
+            Whether another one had its name before.
         """
         if p not in self:
             self._known[id(p)] = reference
+        return self._first.setdefault(name, reference)() is not p
 
-    def __contains__(self, p: Tensor) -> bool:
+    def __contains__(self, p: object) -> bool:
         known = self._known.get(id(p))
         return known is not None and known() is p
 
@@ -257,7 +263,7 @@ class ParameterReader:
         alive = [(w, p) for w in self.watched if (p := w.parameter()) is not None]
         for watched, p in alive:
             if watched.reached:
-                self._trained.add(p, watched.parameter)
+                watched.replaced = self._trained.add(watched.name, p, watched.parameter)
         read = [
             (w, p)
             for w, p in alive

@@ -59,6 +59,8 @@ class Watched:
     """Elements of the weight that the step was read of."""
     rate: float | None = None
     """Its learning rate; None if no known optimizer holds it."""
+    replaced: bool = False
+    """Whether another parameter had its name before."""
 
     def __post_init__(self) -> None:
         self.read = self.size
@@ -160,6 +162,7 @@ def _reading_of(watched: Watched, arrays: Arrays, optimizers_known: bool) -> Par
         trainable=watched.trainable,
         reached=watched.reached,
         optimized=rate is not None or not optimizers_known,
+        replaced=watched.replaced,
         learning_rate=float("nan") if rate is None else rate,
         weight_rms=weight / watched.read**0.5,
         gradient_rms=gradient / watched.size**0.5 / scale,

@@ -135,9 +135,13 @@ class Cycles:
             self.state = QUIET
             self._lay_down()
 
-    def ask(self) -> None:
-        """Something has changed that the next cycle will show."""
-        self._sampler.ask()
+    def ask(self, *, surely: bool = False) -> None:
+        """Something has changed that the next cycle will show.
+
+        Args:
+            surely: Whether it is recorded whatever it costs.
+        """
+        self._sampler.ask(surely=surely)
         self.rests_until = 0
 
     def surprise(self) -> None:

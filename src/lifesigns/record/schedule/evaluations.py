@@ -8,6 +8,8 @@ from lifesigns.records import Ints
 
 MOST = 1000
 """Steps that are kept: where there are more, every other one goes."""
+FIRST = 2
+"""Evaluations after which a step is recorded: training may go on in evaluation mode."""
 
 
 class Evaluations:
@@ -32,6 +34,11 @@ class Evaluations:
         if len(self._steps) > MOST:
             self._steps = self._steps[::2]
             self._stride *= 2
+
+    @property
+    def is_among_the_first(self) -> bool:
+        """Whether a step is to be recorded after the latest one."""
+        return self._seen <= FIRST
 
     def steps(self) -> Ints:
         """Those that are kept, ascending."""

@@ -17,7 +17,7 @@ from lifesigns.records import RateCurve
 MOST_GROUPS = 8
 """Groups of one optimizer that are followed; a schedule moves them all alike."""
 MOST_CHANGES = 256
-"""Changes of one group that are kept; of more, every second one in between is dropped."""
+"""Changes of one group that are kept; of more, evenly spaced ones and the latest."""
 
 
 class RateLog:
@@ -110,15 +110,26 @@ class _Line:
         self.steps: list[int] = []
         self.values: list[float] = []
         self.target = math.nan
+        self._numbers: list[int] = []
+        self._changes, self._stride = 0, 1
 
     def note(self, step: int, rate: float, target: float) -> None:
         self.target = self.target if math.isnan(target) else target
         if self.values and (self.values[-1] == rate or math.isnan(rate)):
             return
+        if self._numbers and self._numbers[-1] % self._stride:  # it was kept as the latest
+            self._keep(slice(-1))
         self.steps.append(step)
         self.values.append(rate)
+        self._numbers.append(self._changes)
+        self._changes += 1
         if len(self.steps) > MOST_CHANGES:
-            del self.steps[1:-1:2], self.values[1:-1:2]
+            self._stride *= 2
+            self._keep(slice(None, None, 2))
+
+    def _keep(self, those: slice) -> None:
+        self.steps, self.values = self.steps[those], self.values[those]
+        self._numbers = self._numbers[those]
 
 
 def as_number(rate: Any) -> float:

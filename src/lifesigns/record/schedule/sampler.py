@@ -37,7 +37,7 @@ class Every:
         """How many cycles from `step` on are not due for certain; see `due`."""
         return self.n - 1 - (step - 1) % self.n
 
-    def ask(self) -> None:
+    def ask(self, *, surely: bool = False) -> None:
         """Nothing but each N-th cycle is recorded."""
 
 
@@ -54,6 +54,7 @@ class Budget:
 
     share: float = 0.01
     _asked: bool = False
+    _sure: bool = False
 
     def due(self, step: int, watching: float, training: float, last_cost: float) -> bool:
         """Whether to record cycle `step`.
@@ -64,9 +65,10 @@ class Budget:
             training: Seconds of training so far, without watching.
             last_cost: Seconds the last recording took.
         """
-        asked, self._asked = self._asked, False
+        asked, sure = self._asked, self._sure
+        self._asked = self._sure = False
         allowed, cost = self.share * training, watching + last_cost
-        if step < FIRST or cost <= allowed:
+        if step < FIRST or sure or cost <= allowed:
             return True
         if not asked and _next_milestone(step) != step:
             return False
@@ -84,9 +86,14 @@ class Budget:
         affordable = int(missing * step / training / 2) if training > 0 else 0
         return max(min(affordable, _next_milestone(step) - step), 0)
 
-    def ask(self) -> None:
-        """The next cycle is wanted: something has changed."""
-        self._asked = True
+    def ask(self, *, surely: bool = False) -> None:
+        """The next cycle is wanted: something has changed.
+
+        Args:
+            surely: Whether it is recorded whatever it costs, as few times in a run as the first
+                cycles are.
+        """
+        self._asked, self._sure = True, self._sure or surely
 
 
 def _is_needed(step: int) -> bool:

@@ -12,7 +12,14 @@ import numpy as np
 from lifesigns.evidence import Run, Threshold
 from lifesigns.evidence.shares import seen
 from lifesigns.evidence.sites import counted, listed
-from lifesigns.evidence.still import OFTEN, is_made_anew, nothing_moves, stands_still, trained
+from lifesigns.evidence.still import (
+    OFTEN,
+    is_made_anew,
+    nothing_moves,
+    stands_still,
+    took_over,
+    trained,
+)
 from lifesigns.evidence.thresholds import CALIBRATED, HALF, JUDGED
 from lifesigns.evidence.unfrozen import unfrozen
 from lifesigns.records import Finding, ParameterReading, Quantity, Remedy, Severity, Trace
@@ -35,12 +42,12 @@ class _Group:
     @property
     def is_meant_to_train(self) -> bool:
         """Whether somebody gave them to an optimizer, or would have, or took care to unfreeze."""
-        return self.state in (HELD, UNLISTED, UNFROZEN, REMADE)
+        return self.state in (HELD, UNLISTED, UNFROZEN, REMADE, REPLACED)
 
     @property
     def is_untaken(self) -> bool:
         """Whether no optimizer took them."""
-        return self.state in (UNOPTIMIZED, UNLISTED, UNFROZEN)
+        return self.state in (UNOPTIMIZED, UNLISTED, UNFROZEN, REPLACED)
 
 
 def check_run(run: Run) -> Iterable[Finding]:
@@ -90,8 +97,9 @@ def _severity(run: Run, group: _Group) -> Severity:
     if group.state == UNOPTIMIZED and _is_all(run) and run.trace.steps >= JUDGED:
         return Severity.ERROR
     harmed = any(stream.course.harmed for stream in run.streams)
-    proved = group.is_meant_to_train and run.trace.steps >= JUDGED and not _fits(run)
-    least = HALF if group.state == UNLISTED else SHARE
+    gone = group.state == REPLACED  # what it took the place of was to be trained, for certain
+    proved = group.is_meant_to_train and run.trace.steps >= JUDGED and (gone or not _fits(run))
+    least = HALF if group.state == UNLISTED else 0 if gone else SHARE
     alarming = (harmed and group.share > SHARE) or (proved and group.share > least)
     return Severity.WARNING if alarming else Severity.NOTE
 
@@ -113,16 +121,28 @@ def _fits(run: Run) -> bool:
 def _groups(
     history: Collection[list[ParameterReading]], unfrozen: Collection[str]
 ) -> Iterator[_Group]:
-    everything = sum(_size(readings[0]) for readings in history)
+    everything = sum(_size(readings[-1]) for readings in history)
+    latest = [readings[-1] for readings in history]
+    goes_on = any(p.optimized and p.reached and not p.replaced for p in latest)
     sorted_out: dict[str, list[ParameterReading]] = {}
     for readings in history:
         state = UNFROZEN if readings[0].name in unfrozen else _state(readings)
+        if state in ("", UNOPTIMIZED) and goes_on and took_over(readings):
+            state = REPLACED
         if state:
-            sorted_out.setdefault(state, []).append(readings[0])
+            sorted_out.setdefault(state, []).append(readings[-1])
+    if _fit_in_place_of(sorted_out.get(UNOPTIMIZED, []), sorted_out.get(HELD, [])):
+        sorted_out[REPLACED] = sorted_out.pop(UNOPTIMIZED) + sorted_out.pop(REPLACED, [])
+        del sorted_out[HELD]
     for state, members in sorted_out.items():
         share = sum(map(_size, members)) / max(everything, 1)
         names = [p.name for p in members]  # a graph is walked from its end
         yield _Group(tuple(sorted(names) if state == UNLISTED else names), share, state)
+
+
+def _fit_in_place_of(new: Sequence[ParameterReading], old: Sequence[ParameterReading]) -> bool:
+    """Whether parameters that no optimizer took have the inputs of those one holds in vain."""
+    return bool(new) and sorted(p.shape[1:] for p in new) == sorted(p.shape[1:] for p in old)
 
 
 def _state(readings: list[ParameterReading]) -> str:
@@ -147,6 +167,7 @@ HELD = "are in an optimizer but not reached by the loss"
 UNOPTIMIZED = "are in no optimizer"
 REMADE = "are made anew from step to step, and are in no optimizer"
 UNFROZEN = "were frozen, ask for gradients again, and are in no optimizer"
+REPLACED = "took the place of others, which an optimizer holds, and are in no optimizer"
 UNLISTED = "are in no optimizer, because a plain list or dictionary holds their layers"
 _UNCUT = Remedy(
     "Look for a `detach()`, `.data`, `.item()` or NumPy call between the layer and the loss, "
@@ -162,6 +183,10 @@ _GIVE_ALL = Remedy(
 _GIVE_NEW = Remedy(
     "Give what was unfrozen to the optimizer: it holds what it was given when it was made.",
     'optimizer.add_param_group({"params": backbone.parameters()})',
+)
+_GIVE_REPLACED = Remedy(
+    "Make the optimizer when the network is complete: it holds the layer that is gone.",
+    "model.fc = nn.Linear(512, classes)\noptimizer = torch.optim.Adam(model.parameters())",
 )
 _MAKE_ONCE = Remedy(
     "Make it once, in `__init__`, so that the optimizer can hold it.",
@@ -180,6 +205,7 @@ _REMEDIES = {
     UNOPTIMIZED: (_GIVE_ALL,),
     UNFROZEN: (_GIVE_NEW,),
     REMADE: (_MAKE_ONCE,),
+    REPLACED: (_GIVE_REPLACED,),
     UNLISTED: (
         Remedy(
             "Register the layers: keep them in an `nn.ModuleList` or `nn.ModuleDict`.",
@@ -229,6 +255,30 @@ def _made_anew(*sizes: float, losses: Sequence[float] = FLAT) -> Trace:
     return replace(runs[0], snapshots=tuple(shots))
 
 
+def _replaced(**new: Any) -> Trace:
+    """A head that is another one from the second recorded step on; it fits well all the same."""
+    first = _example(FALLING, layer=1, update_rms=1e-3)
+    then = _example(FALLING, layer=1, **{"replaced": True, "update_rms": 0.0, **new})
+    return replace(first, snapshots=(*first.snapshots, replace(then.snapshots[0], step=60)))
+
+
+def _another() -> Trace:
+    """A second network with the names of the first, of which the optimizer is given the head."""
+    known = _replaced(optimized=False)
+    first, then = known.snapshots
+    parameters = tuple(replace(p, replaced=True) for p in then.parameters)
+    return replace(known, snapshots=(first, replace(then, parameters=parameters)))
+
+
+def _replaced_before() -> Trace:
+    """A head that was replaced between the optimizer and the first step."""
+    known = _example(FALLING, layer=1, optimized=False)
+    old = ParameterReading(
+        "parameter 2 of group 0 of SGD", (9, 64), reached=False, update_rms=0.0, optimized=True
+    )
+    return replace(known, unreached=(old,))
+
+
 def _in_a_list(losses: Iterable[float]) -> Trace:
     return _example(losses, name="hidden[0].weight", optimized=False)
 
@@ -254,7 +304,9 @@ a copy of the network breaks one of them silently.
 """,
     evidence="""
 On none of the recorded steps did the graph lead to the parameter; or no optimizer held it; or it
-was frozen. Exact. One that was frozen and asks for gradients again is judged by the steps since.
+was frozen. Exact. One that was frozen and asks for gradients again is judged by the steps since; so
+is one that took the place of another of its name, which an optimizer held while it holds the rest
+still, or of one with the same inputs that an optimizer holds in vain.
 What the optimizers hold is looked at as well, wherever its module is: what no
 graph contained, got no gradient and stood still is named by its module if that ran, else by its
 place in the optimizer. Where it holds nothing of the network, what it holds instead is the same
@@ -264,7 +316,8 @@ mistake: it is named beside it, and no part of the network's weights.
 Unused heads and a pretrained frozen part are normal, and a network that learns with them is left
 in peace (a note). It is a warning when more than a tenth of the weights stand still and nothing
 is learned, or when they were given to an optimizer, unfrozen, or kept in a plain list, and the rest
-does not fit the targets without them. It is an error when no optimizer holds any weight of the
+does not fit the targets without them; also where the rest fits, when they took the place of a layer
+that an optimizer holds. It is an error when no optimizer holds any weight of the
 network.
 """,
     references=(
@@ -300,6 +353,15 @@ network.
         ),
         Case("unfrozen too late", lambda: _unfrozen(optimized=False), Severity.WARNING),
         Case("near miss: unfrozen and taken", lambda: _unfrozen(optimized=True), None),
+        Case("a new head", lambda: _replaced(optimized=False), Severity.WARNING),
+        Case("a new head, from the start", _replaced_before, Severity.WARNING),
+        Case("near miss: a new head that was taken", _replaced, None),
+        Case("near miss: another network, of which a part is trained", _another, None),
+        Case(
+            "near miss: a new head that is to stay as it is",
+            lambda: _replaced(optimized=False, trainable=False),
+            None,
+        ),
         Case("made anew in each step", lambda: _made_anew(0.1, 0.2, 0.3), Severity.WARNING),
         Case(
             "near miss: made anew, and it fits",

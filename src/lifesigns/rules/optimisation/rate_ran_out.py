@@ -35,6 +35,9 @@ GONE = Threshold(
 MOST = Threshold(0.75, "share of the steps with a rate that is gone", CALIBRATED)
 IDLE = Threshold(0.5, "share of the steps with a rate that is spent", CALIBRATED)
 SHORT_WAY = Threshold(1.0, "sum of update over weights: their own size", "arithmetic: once over")
+NO_WAY = Threshold(
+    0.1, "sum of update over weights on which no loss comes to rest", "arithmetic: a tenth"
+)
 STEADY_SHARE = 0.4
 """Share of the steps before the rate was spent in which the loss is asked whether it fell."""
 
@@ -62,7 +65,12 @@ def _never_gets_there(stream: Stream, schedule: Schedule) -> bool:
 
 
 def _had_come_to_rest(stream: Stream, spent: int) -> bool:
-    """Whether the loss was level before: a schedule that waits for that is not the cause."""
+    """Whether the loss was level before: a schedule that waits for that is not the cause.
+
+    One whose weights have hardly moved was level all along.
+    """
+    if stream.travel < NO_WAY:
+        return False
     before = stream.course.curve[:spent]
     late = before[-max(1, round(len(before) * STEADY_SHARE)) :]
     return len(before) >= PATIENCE and not slope_score(late) > FALLING
@@ -216,7 +224,7 @@ note in the group.
     ignore="""
 Decays that end with the run (a cosine is below a hundredth for its last 6 % only) are silent, and
 so are those of a run that fits its targets. Where the loss had come to rest before, the rate was
-taken away because of that, and something else is the cause.
+taken away because of that, and something else is the cause; not where the weights hardly moved.
 """,
     references=(
         "torch documentation, How to adjust learning rate: schedulers are called once an epoch",
@@ -233,6 +241,7 @@ taken away because of that, and something else is the cause.
         "far": HALF,
         "weak": WEAK,
         "way": SHORT_WAY,
+        "no_way": NO_WAY,
         "steps": JUDGED,
         "patience": PATIENCE,
         "fall": FALLING,
@@ -242,6 +251,11 @@ taken away because of that, and something else is the cause.
     cases=(
         Case(
             "a schedule stepped per batch", lambda: _example(_HALF_WAY, _BY_BATCH), Severity.WARNING
+        ),
+        Case(
+            "level all along, as the weights hardly move",
+            lambda: _example(_LEVEL, [0.1] * 22 + [1e-5] * 28, update=1e-5),
+            Severity.WARNING,
         ),
         Case("a rate of 0", lambda: _example(_LEVEL, [0.0]), Severity.ERROR),
         Case(

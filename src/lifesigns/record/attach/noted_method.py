@@ -1,0 +1,85 @@
+"""Notices calls of a method that programs make now and then, at no cost to a training step.
+
+A method of a class of torch is wrapped while somebody listens: it does what it did, and the
+listeners are told afterwards. All recorders of the process share the wrapper.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+Listener = Callable[..., None]
+"""Called with the object, what the method returned, and its arguments; it raises nothing."""
+
+
+class NotedMethod:
+    """A method whose calls are noted, in any thread, as long as anybody listens.
+
+    Args:
+        owner: The class that has it; what is derived from the class and calls it is noted, too.
+        name: Of the method.
+    """
+
+    def __init__(self, owner: type, name: str) -> None:
+        self._owner, self._name = owner, name
+        self._listeners: tuple[Listener, ...] = ()
+        self._wrapped: dict[Callable[..., Any], Callable[..., Any]] = {}
+        """What each wrapper of ours calls; at most one is in place."""
+
+    def listen(self, listener: Listener) -> None:
+        """Adds a listener.
+
+        Args:
+            listener: Told of each call that has returned.
+        """
+        if self._method not in self._wrapped:
+            original = self._method
+            wrapper = self._wrapping(original)
+            self._wrapped[wrapper] = original
+            setattr(self._owner, self._name, wrapper)
+        self._listeners = (*self._listeners, listener)
+
+    def stop_listening(self, listener: Listener) -> None:
+        """Removes a listener; the last one leaves the method as it was.
+
+        Where another tool has wrapped it meanwhile, our wrapper stays below that one and passes on.
+
+        Args:
+            listener: One that was added; others are passed over.
+        """
+        self._listeners = tuple(one for one in self._listeners if one != listener)
+        while not self._listeners and self._method in self._wrapped:
+            setattr(self._owner, self._name, self._wrapped.pop(self._method))
+
+    @property
+    def _method(self) -> Callable[..., Any]:
+        method: Callable[..., Any] = getattr(self._owner, self._name)
+        return method
+
+    def _wrapping(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(original)
+        def call(self_: Any, *args: Any, **kwargs: Any) -> Any:
+            result = original(self_, *args, **kwargs)
+            if (
+                self._listeners and not torch.compiler.is_compiling()
+            ):  # traced code sees torch alone
+                for listener in self._listeners:
+                    listener(self_, result, *args, **kwargs)
+            return result
+
+        return call
+
+
+EVALUATION = NotedMethod(nn.Module, "eval")
+"""Called once for a whole network, before each evaluation; its parts are told through `train`,
+which is left alone."""
+LOADING = NotedMethod(nn.Module, "load_state_dict")
+"""Called once for a whole network, or for a part of one."""
+BEGINNING = NotedMethod(DataLoader, "__iter__")
+"""Called once an epoch, before its first batch."""

@@ -1,0 +1,19 @@
+"""Loaders of data, as far as a run was seen to ask them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Loader:
+    """All `DataLoader`s over so many samples in batches of one size."""
+
+    samples: int
+    """In the data set."""
+    batch: int
+    """Samples of a batch."""
+    begun: int = 0
+    """How often one was begun from its first batch."""
+    steps: int = 0
+    """Between how many different steps of training."""

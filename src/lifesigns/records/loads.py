@@ -1,0 +1,34 @@
+"""Checkpoints that were loaded and did not fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Load:
+    """A call of `load_state_dict` that took only a part of what it was given."""
+
+    network: str
+    """Class name of the module that it was called of."""
+    given: int
+    """Tensors of the checkpoint, without those that are the network's own."""
+    taken: int
+    """Of these, the ones that the network has by the same name."""
+    used: float
+    """Share of the checkpoint's numbers that were taken; 0 of an empty one."""
+    filled: float
+    """Share of the network's numbers that were given."""
+    left: tuple[str, ...] = ()
+    """Names of the parameters of the trained networks that the checkpoint did not hold, that
+    nothing has filled or trained before, or written between the call and the next backward pass."""
+    missing: str = ""
+    """A name of the network's that the checkpoint lacks."""
+    unexpected: str = ""
+    """A name of the checkpoint's that the network lacks."""
+    prefix: str = ""
+    """What the names of the checkpoint begin with..."""
+    instead_of: str = ""
+    """... where those of the network begin with this, ..."""
+    fitting: int = 0
+    """... and so many tensors fit by name and shape but for that."""

@@ -1,0 +1,72 @@
+import torch
+import torch.nn.functional as F
+from data import accuracy, digits, split
+from program import faulty
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+
+def perceptron():
+    return nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+
+
+@faulty("held-out accuracy", at_least=0.85, causes=("wrong_batch_size",))
+def first_batch_for_ever(fixed=False):
+    """Each step takes `next(iter(loader))` of a loader that does not shuffle: its first batch, over
+    and over, which is learnt by heart."""
+    (x, y), held_out = split(*digits())
+    loader = DataLoader(TensorDataset(x, y), batch_size=64)
+    model = perceptron()
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+    batches = iter(loader)
+    for _ in range(400):
+        if fixed:
+            xb, yb = next(batches, (None, None))
+            if xb is None:
+                batches = iter(loader)
+                xb, yb = next(batches)
+        else:
+            xb, yb = next(iter(loader))
+        optimizer.zero_grad()
+        F.cross_entropy(model(xb), yb).backward()
+        optimizer.step()
+    return accuracy(model, *held_out)
+
+
+@faulty("held-out accuracy", at_least=0.85, causes=("too_few_epochs", "lr_too_low"))
+def step_behind_the_loop(fixed=False):
+    """The step stands behind the loop over the batches, by its indentation: one step an epoch, with
+    the gradients of all batches summed."""
+    (x, y), held_out = split(*digits())
+    loader = DataLoader(TensorDataset(x, y), batch_size=48, shuffle=True)
+    model = perceptron()
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+    for _ in range(25):
+        optimizer.zero_grad()
+        for xb, yb in loader:
+            if fixed:
+                optimizer.zero_grad()
+            F.cross_entropy(model(xb), yb).backward()
+            if fixed:
+                optimizer.step()
+        if not fixed:
+            optimizer.step()
+    return accuracy(model, *held_out)
+
+
+@faulty("held-out accuracy", at_least=0.85, causes=("too_few_epochs", "lr_too_low"))
+def last_batch_alone(fixed=False):
+    """The step stands behind the loop over the batches and `zero_grad` inside: of each epoch the
+    last batch alone counts."""
+    (x, y), held_out = split(*digits())
+    model = perceptron()
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+    for _ in range(30):
+        for rows in torch.randperm(len(x)).split(48):
+            optimizer.zero_grad()
+            F.cross_entropy(model(x[rows]), y[rows]).backward()
+            if fixed:
+                optimizer.step()
+        if not fixed:
+            optimizer.step()
+    return accuracy(model, *held_out)

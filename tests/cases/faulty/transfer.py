@@ -1,0 +1,67 @@
+import torch
+import torch.nn.functional as F
+from data import accuracy, digits, minibatches, split
+from program import faulty
+from torch import nn
+
+
+class Pictures(nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        self.backbone = nn.Sequential(
+            nn.Unflatten(1, (1, 8, 8)),
+            nn.Conv2d(1, 16, 3, padding=1),
+            nn.BatchNorm2d(16),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(16, 32, 3, padding=1),
+            nn.BatchNorm2d(32),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+        )
+        self.head = nn.Linear(32, classes)
+
+    def forward(self, x):
+        return self.head(self.backbone(x))
+
+
+def fit(model, optimizer, x, y, steps):
+    model.train()
+    for xb, yb in minibatches(x, y, 32, steps):
+        optimizer.zero_grad()
+        F.cross_entropy(model(xb), yb).backward()
+        optimizer.step()
+
+
+@faulty("held-out accuracy", at_least=0.9, causes=("bad_init", "frozen"))
+def checkpoint_with_a_prefix(fixed=False):
+    """A backbone that was trained under `nn.DataParallel` is loaded with `strict=False` and frozen:
+    each name begins with `module.`, nothing matches, and what is frozen is random."""
+    (x, y), (held_out, truth) = split(*digits())
+    pretrained = Pictures(10)
+    fit(pretrained, torch.optim.Adam(pretrained.parameters(), 3e-3), x, y, 300)
+    state = nn.DataParallel(pretrained).state_dict()
+    state = {name: tensor for name, tensor in state.items() if "head" not in name}
+    if fixed:
+        state = {name.removeprefix("module."): tensor for name, tensor in state.items()}
+    model = Pictures(2)
+    model.load_state_dict(state, strict=False)
+    model.backbone.requires_grad_(False)
+    fit(model, torch.optim.Adam(model.head.parameters(), 5e-3), x, y % 2, 400)
+    return accuracy(model, held_out, truth % 2)
+
+
+@faulty("held-out accuracy", at_least=0.9, causes=("frozen",))
+def head_behind_the_optimizer(fixed=False):
+    """In the middle of a run the head is replaced by one of ten classes, and the optimizer goes on
+    with the old one: the rest of the network has to make do with a random head."""
+    (x, y), held_out = split(*digits())
+    model = Pictures(2)
+    optimizer = torch.optim.SGD(model.parameters(), 0.05, momentum=0.9)
+    fit(model, optimizer, x, y % 2, 100)
+    model.head = nn.Linear(32, 10)
+    if fixed:
+        optimizer = torch.optim.SGD(model.parameters(), 0.05, momentum=0.9)
+    fit(model, optimizer, x, y, 150)
+    return accuracy(model, *held_out)
