@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import pickle
 import sys
 from importlib import import_module
@@ -50,3 +51,5 @@ def _write(path: Path, text: str, own: Path) -> None:
 
 def _answer(folder: Path, why: str) -> None:
     (folder / ANSWER).write_text(why or MADE)
+    if why:
+        os._exit(0)  # how it would go on without the edit is known
