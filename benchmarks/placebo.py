@@ -5,9 +5,10 @@
     python benchmarks/placebo.py --write     # puts the table into docs/prove.md
 
 Small networks, with a fault, healthy, or lucky on some seeds only, are trained with and without a
-placebo: something that changes nothing, something that changes only the luck, or something that
-does harm. All are put to the pairs of `prove`, in this process. `prove` itself does so only with
-one that also cures on the script's own seed: of those that win the bet, that is counted, too.
+placebo. Some print how well they do, and are judged by that; of these some are adversaries, with
+two losses. A placebo changes nothing, or only the luck, or does harm. All are put to the pairs of
+`prove`, in this process. `prove` itself does so only with one that also cures on the script's own
+seed: of those that win the bet, that is counted, too.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ import lifesigns
 from lifesigns.prove.arm import Arm
 from lifesigns.prove.betting import PROVED, is_settled, wealth
 from lifesigns.prove.proof import Limits
+from lifesigns.prove.proving import measured
 from lifesigns.prove.sandbox import Outcome
 from lifesigns.prove.scores import RECORDED, Measure, Scored, shortcoming
 
 PAGE = Path(__file__).parents[1] / "docs" / "prove.md"
-MEASURE = Measure()
 STEPS, SAMPLES, BATCH = 200, 512, 32
 FAR = 100_000
 """Between the seeds of a pair and the others that a placebo gives to its arm."""
@@ -54,6 +55,9 @@ class Network:
     data: Callable[[], tuple[torch.Tensor, torch.Tensor]]
     rate: float = 0.3
     remedies: tuple[str, ...] = ()
+    says: Callable[[nn.Module, torch.Tensor, torch.Tensor], str] = lambda model, x, y: ""
+    """The last line that it prints."""
+    placebos: int = 16
 
 
 def circle():
@@ -78,6 +82,13 @@ def sequences():
     return x, (x.sum((1, 2)) > 0).long()
 
 
+def ring():
+    """Points around four places, which a generator is to hit."""
+    y = torch.randint(4, (SAMPLES,))
+    angle = y * torch.pi / 2
+    return torch.stack([angle.cos(), angle.sin()], 1) + 0.1 * torch.randn(SAMPLES, 2), y
+
+
 class Last(nn.Module):
     """A recurrent network's last output, in two classes."""
 
@@ -89,10 +100,10 @@ class Last(nn.Module):
         return self.head(self.body(x)[0][:, -1])
 
 
-def mlp(*hidden, activation=nn.ReLU):
-    widths = (2, *hidden)
+def mlp(*hidden, activation=nn.ReLU, inputs=2, out=2):
+    widths = (inputs, *hidden)
     layers = [layer for a, b in pairwise(widths) for layer in (nn.Linear(a, b), activation())]
-    return nn.Sequential(*layers, nn.Linear(widths[-1], 2))
+    return nn.Sequential(*layers, nn.Linear(widths[-1], out))
 
 
 def dead():
@@ -106,6 +117,37 @@ def convolutional():
     return nn.Sequential(*layers, nn.Linear(8, 2))
 
 
+class Adversaries(nn.Module):
+    """A generator, and a critic that tells what it makes from what is real."""
+
+    def __init__(self, noise=4):
+        super().__init__()
+        self.noise = noise
+        self.generator, self.critic = mlp(32, inputs=noise), mlp(32, out=1)
+
+    def made(self, number):
+        return self.generator(torch.randn(number, self.noise))
+
+    def losses(self, real):
+        """That of the critic, then that of the generator."""
+        truth = torch.ones(len(real), 1)
+        told = self.critic(real), self.critic(self.made(len(real)).detach())
+        judge = F.binary_cross_entropy_with_logits
+        yield judge(told[0], truth) + judge(told[1], 1 - truth)
+        yield judge(self.critic(self.made(len(real))), truth)
+
+
+def accuracy(model, x, y):
+    right = (model(x).argmax(1) == y).float().mean()
+    return f"accuracy: {right:.4f}"
+
+
+def distance(model, x, y):
+    """Of the sorted coordinates of what is made from those of what is real, on average."""
+    apart = model.made(len(x)).sort(0).values - x.sort(0).values
+    return f"distance: {apart.abs().mean():.4f}"
+
+
 NETWORKS = (
     Network("dead ReLUs", dead, circle),
     Network("doubled softmax", lambda: nn.Sequential(*mlp(16), nn.Softmax(1)), circle),
@@ -117,6 +159,10 @@ NETWORKS = (
     Network("healthy MLP", lambda: mlp(32), circle),
     Network("healthy CNN", convolutional, bars),
     Network("healthy GRU", Last, sequences, 0.5),
+    Network("MLP by its accuracy", lambda: mlp(32), circle, says=accuracy, placebos=10),
+    Network("narrow MLP by its accuracy", lambda: mlp(4, 4), circle, says=accuracy, placebos=10),
+    Network("GAN by its distance", Adversaries, ring, 0.2, says=distance, placebos=10),
+    Network("slow GAN by its distance", Adversaries, ring, 0.02, says=distance, placebos=10),
 )
 
 
@@ -154,7 +200,8 @@ def dropping(model):
 
 def blinded(model):
     """The model sees zeros."""
-    model.register_forward_pre_hook(lambda _, inputs: (inputs[0] * 0,))
+    for part in model.children() if isinstance(model, Adversaries) else [model]:
+        part.register_forward_pre_hook(lambda _, inputs: (inputs[0] * 0,))
 
 
 PLACEBOS = (
@@ -169,51 +216,73 @@ PLACEBOS = (
     Placebo("weights at zero", zeroed),
     Placebo("inputs at zero", blinded),
 )
-PER_NETWORK = 20
 
 
-def placebos(network: Network) -> list[Placebo]:
-    """Those that are none for this network are replaced by other seeds."""
+def placebos(network: Network, number: int) -> list[Placebo]:
+    """So many, of all kinds; those that are none for this network are replaced by other seeds."""
     kept = [one for one in PLACEBOS if one.kind not in network.remedies]
-    missing = range(10, 10 + PER_NETWORK - len(kept))
-    return [*kept, *(Placebo("another seed", seed=number) for number in missing)]
+    missing = range(10, 10 + len(PLACEBOS) - len(kept))
+    found = [*kept, *(Placebo("another seed", seed=seed) for seed in missing)]
+    return [found[place * len(found) // number] for place in range(number)]
 
 
 # --- training -------------------------------------------------------------------------------------
-def train(network: Network, seed: int, placebo: Placebo = PLACEBOS[0]) -> Scored:
-    """One arm, scored as `prove` scores it."""
+def train(network: Network, seed: int, placebo: Placebo = PLACEBOS[0]) -> Arm:
+    """One arm, as `prove` would get it of a script."""
     torch.manual_seed(seed + FAR * placebo.seed)
     model, (x, y) = network.build(), network.data()
     with torch.random.fork_rng():
         placebo.change(model)
-    optimizer = torch.optim.SGD(model.parameters(), lr=network.rate * placebo.rate)
-    watcher = lifesigns.watch(model, optimizer, every=STEPS // RECORDED)
-    if placebo.order:
-        torch.manual_seed(seed + FAR * placebo.order)
-    for _ in range(STEPS):
-        rows = torch.randint(SAMPLES, (BATCH,))
-        loss = F.cross_entropy(model(x[rows]), y[rows])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        if not math.isfinite(loss.item()):
-            break
-    return Scored.of(Arm(watcher.detach().trace, Outcome()), MEASURE)
+    parts = [*model.children()] if isinstance(model, Adversaries) else [model]
+    rate = network.rate * placebo.rate
+    optimizers = [torch.optim.SGD(part.parameters(), lr=rate) for part in parts]
+    with lifesigns.watch(every=STEPS // RECORDED) as watcher:
+        if placebo.order:
+            torch.manual_seed(seed + FAR * placebo.order)
+        for _ in range(STEPS):
+            rows = torch.randint(SAMPLES, (BATCH,))
+            losses = _steps(model, optimizers, x[rows], y[rows])
+            if not all(map(math.isfinite, losses)):
+                break
+        with torch.no_grad(), torch.random.fork_rng():
+            output = network.says(model, *network.data())
+    return Arm(watcher.report.trace, Outcome(output=output))
+
+
+def _steps(model, optimizers, x, y):
+    """One step of each optimizer; the losses."""
+    if not isinstance(model, Adversaries):
+        return [_step(optimizers[0], F.cross_entropy(model(x), y))]
+    generator, critic = optimizers
+    return [_step(o, loss) for o, loss in zip((critic, generator), model.losses(x), strict=True)]
+
+
+def _step(optimizer, loss):
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
 
 
 without = cache(train)
 """Arms without a placebo, which all placebos of a network share."""
 
 
+@cache
+def measure_of(network: Network) -> Measure:
+    """How `prove` would judge it."""
+    return measured(Measure(), [without(network, 0)])[0]
+
+
 def rule_of(network: Network) -> str:
     """The rule whose finding is to be gone: that of the first alarm."""
-    return next(iter(without(network, 0).alarms), NONE)
+    return next(iter(Scored.of(without(network, 0), measure_of(network)).alarms), NONE)
 
 
 def is_cured(network: Network, placebo: Placebo, seed: int) -> bool:
     """Whether `prove` would count this pair as won."""
-    other = train(network, seed, placebo)
-    return not shortcoming(MEASURE, rule_of(network), without(network, seed), other)
+    measure, arms = measure_of(network), (without(network, seed), train(network, seed, placebo))
+    return not shortcoming(measure, rule_of(network), *(Scored.of(arm, measure) for arm in arms))
 
 
 def put_to_the_proof(network: Network, placebo: Placebo) -> list[bool]:
@@ -280,8 +349,11 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="put the table into docs/prove.md")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    few = (2, 10) if options.quick else (1, 2) if options.smoke else (len(NETWORKS), PER_NETWORK)
-    tasks = [(n, one) for n in NETWORKS[: few[0]] for one in placebos(n)[:: PER_NETWORK // few[1]]]
+    networks = (
+        (NETWORKS[0], NETWORKS[-1]) if options.quick else NETWORKS[: 1 if options.smoke else None]
+    )
+    number = 10 if options.quick else 2 if options.smoke else None
+    tasks = [(n, one) for n in networks for one in placebos(n, number or n.placebos)]
     without(NETWORKS[0], 0)  # the first training of a process takes longer
     begin = time.perf_counter()
     without(NETWORKS[0], 1)
@@ -291,12 +363,11 @@ def main() -> None:
         wins = put_to_the_proof(network, placebo)
         is_proved = wealth(wins) >= PROVED and is_cured(network, placebo, 0)
         tallies.add(placebo.kind, wins, is_proved)
-    names = dict.fromkeys(f"{n.name} ({rule_of(n)})" for n, _ in tasks)
-    networks = f"Networks, and what was found in them: {', '.join(names)}."
-    table = tallies.table()
-    print(f"\n{networks}")
+    named = [f"{n.name} ({rule_of(n)})" for n in networks]
+    table, found = tallies.table(), f"Networks, and what was found in them: {', '.join(named)}."
+    print(f"\n{found}")
     if options.write:
-        write_section(PAGE, "placebo", f"{table.markdown()}\n\n{networks}")
+        write_section(PAGE, "placebo", f"{table.markdown()}\n\n{found}")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lifesigns.prove.arm import Arm, Program, environment
-from lifesigns.prove.sandbox import Outcome, Sandbox
+from lifesigns.prove.sandbox import Outcome
 from lifesigns.records import RunInfo, Trace
 from lifesigns.rules.testing import trace
 
@@ -81,10 +81,10 @@ def test_the_last_words_are_the_scripts_not_ours(printed, last):
     assert reason == f"no training step was seen: {last}"
 
 
-def test_trackers_are_silent_and_hubs_offline_unless_the_network_is_allowed(tmp_path, monkeypatch):
+def test_trackers_are_silent_and_hubs_offline_unless_the_network_is_allowed(monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "online")
-    closed = environment(Sandbox(None, tmp_path))
-    opened = environment(Sandbox(None, tmp_path, has_network=True))
+    closed = environment(False, os.environ)
+    opened = environment(True, os.environ)
 
     assert closed["WANDB_MODE"] == opened["WANDB_MODE"] == "disabled"
     assert closed["HF_HUB_OFFLINE"] == "1"

@@ -23,10 +23,15 @@ PARENT = """
 import os, sys
 from pathlib import Path
 from lifesigns.prove import sandbox
+from lifesigns.prove.fork_server import ForkServer
 sandbox.parent_for = lambda places: Path(sys.argv[1])
-with sandbox.Sandbox(Path("train.py"), Path.cwd()) as made:
+server = ForkServer(os.environ, Path.cwd())
+if sys.argv[2] == "forked":
+    server.load()
+    assert not server.refusal
+with sandbox.Sandbox(Path("train.py"), Path.cwd(), server=server) as made:
     print("made", flush=True)
-    made.run([sys.executable, "-B", "train.py"], os.environ)
+    made.run([sys.executable, "-c", Path("train.py").read_text()], os.environ)
 """
 SCRIPT = """
 if os.fork() == 0:
@@ -55,7 +60,7 @@ def begun(project, sandboxes, monkeypatch):
 
     def begin(kind):
         monkeypatch.setenv(SWITCH, kind)
-        order = [sys.executable, "-c", PARENT, str(sandboxes)]
+        order = [sys.executable, "-c", PARENT, str(sandboxes), kind]
         parent = subprocess.Popen(order, stdout=subprocess.PIPE, text=True)
         assert parent.stdout.readline() == "made\n"
         return parent
@@ -63,7 +68,7 @@ def begun(project, sandboxes, monkeypatch):
     return begin
 
 
-@pytest.mark.parametrize("kind", ["copy", "layers"])
+@pytest.mark.parametrize("kind", ["copy", "layers", "forked"])
 @pytest.mark.parametrize("moment", range(MOMENTS))
 def test_a_killed_parent_leaves_the_sandboxes_folder_and_nothing_else(
     project, sandboxes, begun, kind, moment
@@ -80,7 +85,7 @@ def test_a_killed_parent_leaves_the_sandboxes_folder_and_nothing_else(
     assert MOUNTS.read_text() == mounted
 
 
-@pytest.mark.parametrize("kind", ["copy", "layers"])
+@pytest.mark.parametrize("kind", ["copy", "layers", "forked"])
 def test_an_interrupt_leaves_nothing_at_all(project, sandboxes, begun, kind):
     before = nasty.digest(project.parent)
 

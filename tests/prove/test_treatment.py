@@ -8,8 +8,11 @@ import made
 import pytest
 
 from lifesigns.prove import _treated
+from lifesigns.prove.arm import Program
+from lifesigns.prove.arms import Arms
 from lifesigns.prove.treatment import ANSWER, MADE, TREATMENT, Treatment, refusal
 from lifesigns.remedies import all_manuals
+from lifesigns.remedies.insert_residual import InsertResidual
 
 EDITS = [case.edit for manual in all_manuals() for case in manual.cases]
 
@@ -93,3 +96,22 @@ def test_a_candidate_is_trained_with_its_sources_or_its_edit():
     remedy = made.candidate()
 
     assert remedy.treatment(2) == Treatment(2, remedy.sources)
+
+
+def test_an_arm_whose_edit_is_refused_does_not_train_on(project):
+    (project / "train.py").write_text(
+        "import torch\n"
+        "model = torch.nn.Linear(2, 2)\n"
+        "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n"
+        "model(torch.ones(1, 2)).sum().backward()\n"
+        "optimizer.step()\n"
+        "print('went on')\n"
+    )
+
+    (arm,) = Arms(Program("train.py", folder=project), 120.0).train(
+        [Treatment(edit=InsertResidual(("body",)))]
+    )
+
+    assert "no module body" in arm.refusal
+    assert arm.end.code == 0
+    assert "went on" not in arm.end.output

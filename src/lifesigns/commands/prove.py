@@ -85,17 +85,18 @@ def prove_remedy(target: str, arguments: list[str], wanted: Wanted, *, module: b
     kept = None if folder is None else KeptArms(folder / ARMS)
     arms = Arms(program, timeout, wanted.allow_network, **_hands(wanted), kept=kept)
     try:
-        with Progress("prove", every=ALIVE, is_drawn=False) as progress:
-            if recorded is None:
-                progress.at("training once to see what is wrong", 0, 0)
-            plan = planned(arms, wanted.measure, recorded, auto=wanted.auto)
-        if wanted.dry_run:
-            _print(_planned(plan, wanted), wanted)
-            return 0 if plan.candidates else CODES[Conclusion.NOTHING]
-        if plan.candidates:
-            say(price(plan, wanted.limits))
-        with Progress("prove", every=ALIVE, is_drawn=False):
-            proof = prove(arms, plan, wanted.limits, say)
+        with arms:
+            with Progress("prove", every=ALIVE, is_drawn=False) as progress:
+                if recorded is None:
+                    progress.at("training once to see what is wrong", 0, 0)
+                plan = planned(arms, wanted.measure, recorded, auto=wanted.auto)
+            if wanted.dry_run:
+                _print(_planned(plan, wanted), wanted)
+                return 0 if plan.candidates else CODES[Conclusion.NOTHING]
+            if plan.candidates:
+                say(price(plan, wanted.limits))
+            with Progress("prove", every=ALIVE, is_drawn=False):
+                proof = prove(arms, plan, wanted.limits, say)
     except CannotRun as error:
         refusal = {"schema": SCHEMA, "conclusion": None, "reason": str(error)}
         said_so = said(str(error), "errors")

@@ -1,9 +1,10 @@
 """The process that becomes the sandbox: `python -c '… main()' SPECIFICATION`, started by `sandbox`.
 
-It enters namespaces of its own, covers folders with upper layers, and forks the first process of
-the sandbox. That one starts the program, waits for it, ends what it left running, and notes what
-it wrote. When the parent dies, however that comes, so does this process, then the first one, and
-with it, by the kernel's hand, every process in the sandbox.
+Or it is forked by a process in which torch is loaded (see `_fork_server`). It enters namespaces of
+its own, covers folders with upper layers, and forks the first process of the sandbox. That one
+starts the program, waits for it, ends what it left running, and notes what it wrote. When the
+parent dies, however that comes, so does this process, then the first one, and with it, by the
+kernel's hand, every process in the sandbox.
 
 Without layers (a copy of the tree, other systems) there is no namespace; then this process itself
 starts the program and ends its descendants.
@@ -51,10 +52,24 @@ class Specification:
     parent: int
     """Process that is waited for no longer when it has died."""
 
+    @classmethod
+    def read(cls, path: str) -> Specification:
+        """What `sandbox` has written down.
+
+        Args:
+            path: Of the file.
+        """
+        return cls(**json.loads(Path(path).read_text()))
+
     @property
     def result(self) -> Path:
         """Where the result is put, as JSON."""
         return Path(self.sandbox, "result.json")
+
+    @property
+    def output(self) -> Path:
+        """Where what the command prints is put."""
+        return Path(self.sandbox, "output.txt")
 
 
 @dataclass(frozen=True)
@@ -80,24 +95,37 @@ class _Layer:
 
 def main() -> None:
     """Runs what the specification, the only argument, says."""
-    wanted = Specification(**json.loads(Path(sys.argv[1]).read_text()))
+    wanted = Specification.read(sys.argv[1])
+    if drive(wanted):
+        in_fork(lambda: _become(wanted))
+
+
+def drive(wanted: Specification) -> bool:
+    """Makes a sandbox of this process, and lets the program run in it.
+
+    Returns twice: False in this process, once the program has ended and its result is noted; before
+    that, True in the process in the sandbox that is to become the program.
+
+    Args:
+        wanted: Its parent is that of this process.
+    """
     if wanted.layers is None:
-        _run_plainly(wanted)
-        return
+        return _run_plainly(wanted)
     _linux.die_with_parent(signal.SIGKILL)
     if os.getppid() != wanted.parent:  # it died before it could be told so
-        return
+        return False
     try:
         held = _enter(wanted, wanted.layers)
     except OSError as error:
         _note(wanted, Result(refused=_reason(error)))
-        return
-    alive, _mine = os.pipe()
+        return False
+    alive, mine = os.pipe()
     first = os.fork()
     if not first:
-        os.close(_mine)
-        _guarded(lambda: _run_as_first(wanted, held, alive))
+        os.close(mine)
+        return in_fork(lambda: _run_as_first(wanted, held, alive))
     os.waitpid(first, 0)
+    return False
 
 
 def _enter(wanted: Specification, paths: list[str]) -> list[_Layer]:
@@ -143,7 +171,7 @@ def _enter_namespaces(flags: int) -> None:
     if not writer:
         os.close(entered)
         os.read(ready, 1)
-        _guarded(lambda: _map_users(me, user, group))
+        in_fork(lambda: _map_users(me, user, group))
     try:
         _linux.unshare(flags)
     finally:
@@ -154,12 +182,13 @@ def _enter_namespaces(flags: int) -> None:
     _linux.die_with_parent(signal.SIGKILL)  # some changes of rights take that back
 
 
-def _map_users(process: int, user: int, group: int) -> None:
+def _map_users(process: int, user: int, group: int) -> bool:
     if user:
         Path(f"/proc/{process}/setgroups").write_text("deny")
     for name, number in (("uid_map", user), ("gid_map", group)):
         text = f"{number} {number} 1" if user else "0 0 4294967295"
         Path(f"/proc/{process}/{name}").write_text(text)
+    return False
 
 
 def _write_protect(table: list[Mount]) -> None:
@@ -196,50 +225,55 @@ def _cover(sandbox: str, number: int, path: str, lower: int) -> _Layer | None:
     return _Layer(path, lower, held)
 
 
-def _run_as_first(wanted: Specification, held: list[_Layer], alive: int) -> None:
-    """What the first process of the sandbox does."""
+def _run_as_first(wanted: Specification, held: list[_Layer], alive: int) -> bool:
+    """What the first process of the sandbox does; returns as `drive` does."""
     _linux.die_with_parent(signal.SIGKILL)
     os.set_blocking(alive, False)
     with suppress(BlockingIOError):
         if os.read(alive, 1) == b"":  # the parent, whose number is not seen in here, has died
-            return
+            return False
     with suppress(OSError):  # forbidden in some containers: then that of outside stays
         _linux.mount("proc", "/proc", "proc", _linux.NO_SUID | _linux.NO_DEVICES)
     with suppress(OSError):  # in a second namespace not even root can take the layers away
         _enter_namespaces(_linux.NEW_USER | _linux.NEW_MOUNTS)
-    child = _start(wanted)
+    child = _start()
+    if not child:
+        return True
     code, timed_out = _wait(child, wanted.timeout, lambda: True)
     with suppress(ProcessLookupError):
         os.kill(-1, signal.SIGKILL)
     found = (pair for one in held for pair in in_layer(one.path, one.upper, one.lower))
     _note(wanted, Result(code, timed_out, _reap(), Changes.of(found)))
+    return False
 
 
-def _run_plainly(wanted: Specification) -> None:
+def _run_plainly(wanted: Specification) -> bool:
     """Without namespaces: what the program left running is found as our descendants."""
     signal.signal(signal.SIGTERM, _end_all)
     with suppress(OSError):
         _linux.adopt_orphans()
         _linux.die_with_parent(signal.SIGTERM)
-    child = _start(wanted)
+    child = _start()
+    if not child:
+        return True
     code, timed_out = _wait(child, wanted.timeout, lambda: os.getppid() == wanted.parent)
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(child, signal.SIGKILL)
     _note(wanted, Result(code, timed_out, _end_descendants()))
+    return False
 
 
-def _start(wanted: Specification) -> int:
+def _start() -> int:
+    """The number of the program's process; 0 in that process."""
     child = os.fork()
-    if child:
-        return child
-    os.setsid()
+    if not child:
+        os.setsid()
+    return child
+
+
+def _become(wanted: Specification) -> bool:
     for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
-    _guarded(lambda: _become(wanted))
-    return 0  # never: the child has become the program, or has ended
-
-
-def _become(wanted: Specification) -> None:
     os.chdir(wanted.folder)
     os.execvp(wanted.command[0], wanted.command)
 
@@ -309,14 +343,18 @@ def _reason(error: OSError) -> str:
     return f"{error.strerror or error}{about}"
 
 
-def _guarded(act: Callable[[], None]) -> None:
-    """Does something in a forked process, and ends it."""
+def in_fork(act: Callable[[], bool]) -> bool:
+    """Does something in a forked process, and ends it, unless that is to become the program.
+
+    Args:
+        act: Says whether it is.
+    """
     code = 1
     try:
-        act()
+        if act():
+            return True
         code = 0
     except BaseException as error:  # whatever it is, this process must not go on as its parent
         with suppress(OSError):
             os.write(2, f"lifesigns: {type(error).__name__}: {error}\n".encode())
-    finally:
-        os._exit(code)
+    os._exit(code)

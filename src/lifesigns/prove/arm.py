@@ -160,8 +160,7 @@ def train(
     order = [sys.executable, "-c", *_begin(sandbox, treatment), "run", *watching]
     order += ["--save", str(run_file), *(["-m"] if program.is_module else [])]
     order += [_target(sandbox, program), *program.arguments]
-    hashes = {} if treatment is None else {"PYTHONHASHSEED": "0"}  # the order of sets of texts
-    inside = environment(sandbox, {**hashes, **variables})
+    inside = environment(sandbox.has_network, variables, is_treated=treatment is not None)
     end = sandbox.run(order, inside, timeout=timeout)
     is_edited = treatment is not None and treatment.edit is not None
     return Arm(_trace(run_file), end, refusal(own) if is_edited else "")
@@ -178,16 +177,20 @@ def _begin(sandbox: Sandbox, treatment: Treatment | None) -> list[str]:
     return ["; ".join(map(calling, ("lifesigns.prove._treated", "lifesigns.cli"))), str(own)]
 
 
-def environment(sandbox: Sandbox, variables: Mapping[str, str] = os.environ) -> dict[str, str]:
+def environment(
+    has_network: bool, variables: Mapping[str, str], *, is_treated: bool = True
+) -> dict[str, str]:
     """The variables of an arm, with trackers and hubs told to stay quiet.
 
     Args:
-        sandbox: Where it runs.
+        has_network: Whether it may use the network.
         variables: Those that it would have otherwise.
+        is_treated: Whether it is one of several that have to be alike.
     """
-    told = SILENT if sandbox.has_network else {**SILENT, **OFFLINE}
+    told = SILENT if has_network else {**SILENT, **OFFLINE}
+    hashes = {"PYTHONHASHSEED": "0"} if is_treated else {}  # the order of sets of texts
     # Compiled beforehand, or a compiler would be left running in the sandbox.
-    return {"LIFESIGNS_KERNEL": "now", **variables, **told, IN_AN_ARM: "1"}
+    return {"LIFESIGNS_KERNEL": "now", **hashes, **variables, **told, IN_AN_ARM: "1"}
 
 
 def _target(sandbox: Sandbox, program: Program) -> str:

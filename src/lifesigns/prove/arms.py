@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -11,11 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from lifesigns.prove.arm import Arm, Program
+from lifesigns.prove.arm import Arm, Program, environment
 from lifesigns.prove.copies import CannotRun
+from lifesigns.prove.fork_server import ForkServer
 from lifesigns.prove.kept import KeptArms
 from lifesigns.prove.order import Order, Trained
 from lifesigns.prove.treatment import Treatment
+from lifesigns.records import Trace
 
 WATCHING = ("every", "budget")
 """Options of a program that say which steps are recorded; the others say where it ends."""
@@ -36,6 +39,19 @@ class Arms:
     trainings: int = field(default=0, init=False)
     seconds: float = field(default=0.0, init=False)
     """Of wall time, summed over the arms."""
+    latest: float = field(default=0.0, init=False)
+    """Seconds of each of the last arms that were trained together, on average."""
+    _server: ForkServer | None = field(default=None, init=False)
+
+    def __enter__(self) -> Arms:
+        """Inside, arms may be forked."""
+        if self.carry_out is Order.carry_out:
+            inside = environment(self.has_network, os.environ)
+            self._server = ForkServer(inside, self.program.folder)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.end_to_fork()
 
     def train(self, treatments: Sequence[Treatment], *, every: int = 0) -> list[Arm]:
         """Trains once with each treatment.
@@ -58,8 +74,10 @@ class Arms:
                 stop.set()
                 pool.shutdown(cancel_futures=True)
                 raise
+        spent = sum(trained.seconds for trained in done)
         self.trainings += len(done)
-        self.seconds += sum(trained.seconds for trained in done)
+        self.seconds += spent
+        self.latest = spent / max(1, len(done))
         return [trained.arm for trained in done]
 
     def _watched(self, every: int) -> Program:
@@ -68,12 +86,41 @@ class Arms:
 
     def _one(self, order: Order, place: Path | None, stop: threading.Event) -> Trained:
         if self.kept is None or place is None:
-            return self.carry_out(order, stop)
+            return self._carried_out(order, stop)
         trained = self.kept.find(place)
         if trained is None:
-            trained = self.carry_out(order, stop)
+            trained = self._carried_out(order, stop)
             self.kept.keep(place, trained)
         return trained
+
+    def _carried_out(self, order: Order, stop: threading.Event) -> Trained:
+        return order.carry_out(stop, self._server) if self.forks else self.carry_out(order, stop)
+
+    @property
+    def forks(self) -> bool:
+        """Whether arms are forked from a process in which Python and torch have begun."""
+        return self._server is not None and not self._server.refusal
+
+    def begin_to_fork(self, recorded: Trace) -> float:
+        """From now on arms are forked, where that can be.
+
+        Args:
+            recorded: A run of the program.
+
+        Returns:
+            The seconds that this spares each arm; 0 if it cannot be.
+        """
+        if self._server is None:
+            return 0.0
+        # Whoever builds an optimizer of torch's has imported that, and waited for it.
+        self._server.load(["torch._dynamo"] if recorded.optimizers else [])
+        self.seconds += self._server.seconds
+        return self._server.seconds if self.forks else 0.0
+
+    def end_to_fork(self) -> None:
+        """From now on each arm is a process of its own."""
+        if self._server is not None:
+            self._server.close()
 
     def fair(self, treatment: Treatment, *, every: int = 0) -> Arm:
         """An arm without a remedy, from which something can be concluded.

@@ -60,9 +60,9 @@ def proof(
     Example:
         >>> print(lifesigns.proof(train, metric="accuracy"))  # doctest: +SKIP
     """
-    arms = Arms(_program(train), timeout, jobs=jobs)
-    plan = planned(arms, Measure(metric, lower_is_better, margin), auto=auto)
-    return prove(arms, plan, Limits(tries, pairs), say)
+    with Arms(_program(train), timeout, jobs=jobs) as arms:
+        plan = planned(arms, Measure(metric, lower_is_better, margin), auto=auto)
+        return prove(arms, plan, Limits(tries, pairs), say)
 
 
 def _program(train: Callable[[], Any]) -> Program:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lifesigns.prove.arm import RUN_FILE, Arm, Program, train
+from lifesigns.prove.fork_server import ForkServer
 from lifesigns.prove.sandbox import Sandbox
 from lifesigns.prove.treatment import Treatment
 
@@ -37,18 +38,20 @@ class Order:
     )
     """Of the environment in which it was asked for: that of another machine differs."""
 
-    def carry_out(self, stop: threading.Event) -> Trained:
+    def carry_out(self, stop: threading.Event, server: ForkServer | None = None) -> Trained:
         """Trains it in a sandbox of its own.
 
         Args:
             stop: Once it is set, the training is ended at once.
+            server: Forks its process; without one that is a new one.
 
         Raises:
             CannotRun: The sandbox failed.
         """
         begin = time.monotonic()
         program = self.program
-        with Sandbox(program.script, program.folder, None, self.has_network, stop) as sandbox:
+        place = program.script, program.folder
+        with Sandbox(*place, None, self.has_network, stop, server) as sandbox:
             run_file = sandbox.own / RUN_FILE
             arm = train(
                 sandbox, program, self.treatment, timeout=self.timeout, variables=self.variables

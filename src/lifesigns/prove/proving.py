@@ -31,6 +31,8 @@ from lifesigns.rules import judge
 
 NOISE = 3.0
 """The margin is at least so many times the distance of two identical arms' scores."""
+FORKED = 0.5
+"""Seconds, about, of an arm that is forked, beside its training: a sandbox, data, a report."""
 TOLD = 0.3
 """A correlation of prediction and target, from which on it says too little of what is wrong."""
 STANDING = (Conclusion.PROVED, Conclusion.UNDECIDED)
@@ -55,7 +57,8 @@ def planned(
         arm = arms.fair(Treatment())
         recorded, seconds = _trace(arm), arms.seconds
     else:
-        seconds = seconds_to_start() + recorded.cost.training + recorded.cost.watching
+        seconds = recorded.cost.training + recorded.cost.watching
+    is_timed = arms.trainings > 0
     findings = tuple(judge(recorded))
     found, seen = candidates(arms.program, recorded, findings, auto=auto), Noted()
     lead = next(iter(alarms(findings)), None)
@@ -63,6 +66,11 @@ def planned(
     if is_vague or any(candidate.is_open for candidate in found):
         seen = noted(arms.program, recorded, timeout=arms.timeout, has_network=arms.has_network)
         found = candidates(arms.program, recorded, findings, auto=auto, seen=seen)
+    spared = arms.begin_to_fork(recorded) if found else 0.0
+    if is_timed:
+        seconds = max(seconds - spared, recorded.cost.training + FORKED)
+    else:
+        seconds += FORKED if spared else seconds_to_start()
     return Plan(arms.program, measure, recorded, findings, tuple(found), seconds, seen)
 
 
@@ -90,7 +98,7 @@ class _Proving:
         self._arms, self._plan, self._limits, self._say = arms, plan, limits, say
         self._every = max(1, plan.trace.steps // RECORDED)
         self._same, twins = self._repeated()
-        self._measure, self._faulty = _measured(plan.measure, twins)
+        self._measure, self._faulty = measured(plan.measure, twins)
         self._left = self._remedies(_trace(twins[0]))[: limits.tries]
         self._tries: list[Try] = []
         self._known: list[tuple[Treatment, Arm]] = []
@@ -147,10 +155,16 @@ class _Proving:
         return next((one for one in self._left if one.edit.exceeds(tried.candidate.edit)), None)
 
     def _repeated(self) -> tuple[Identity, list[Arm]]:
-        """Trains without a remedy; twice where once does not repeat the recorded run to the bit."""
+        """Trains without a remedy; twice where once does not repeat the recorded run to the bit.
+
+        That run was a process of its own. So what a fork did otherwise would show here, and then
+        no arm is one.
+        """
         self._say("Training without a remedy: does it repeat?")
-        twins = [self._arms.fair(Treatment(), every=self._every)]
-        found = identity(self._plan.trace, _trace(twins[0]))
+        found, twins = self._once()
+        if found.verdict is not Verdict.IDENTICAL and self._arms.forks:
+            self._arms.end_to_fork()
+            found, twins = self._once()
         if found.verdict is not Verdict.IDENTICAL:
             twins.append(self._arms.fair(Treatment(), every=self._every))
             found = identity(self._plan.trace, *map(_trace, twins))
@@ -160,6 +174,10 @@ class _Proving:
                 "proved; lifesigns rerun says where it parts from the recorded run."
             )
         return found, twins
+
+    def _once(self) -> tuple[Identity, list[Arm]]:
+        arm = self._arms.fair(Treatment(), every=self._every)
+        return identity(self._plan.trace, _trace(arm)), [arm]
 
     def _remedies(self, trace: Trace) -> list[Candidate]:
         """Those of the plan; what is found only where more steps are recorded comes before them."""
@@ -213,7 +231,7 @@ class _Proving:
 
     def _takes(self, trainings: int) -> float:
         """About how many seconds further trainings take."""
-        return trainings * self._arms.seconds / self._arms.trainings / self._arms.jobs
+        return trainings * self._arms.latest / self._arms.jobs
 
     def _pair(self, seed: int, last: int, tried: Try) -> Pair:
         """One pair; others up to the last seed are likely to follow."""
@@ -248,8 +266,16 @@ class _Proving:
         return next((arm for treatment, arm in self._known if treatment == wanted), None)
 
 
-def _measured(measure: Measure, twins: Sequence[Arm]) -> tuple[Measure, Scored]:
-    """The measure with a margin that noise does not reach, and the score without a remedy."""
+def measured(measure: Measure, twins: Sequence[Arm]) -> tuple[Measure, Scored]:
+    """The measure with a margin that noise does not reach, and the score without a remedy.
+
+    Args:
+        measure: What was asked for.
+        twins: Arms without a remedy, of the script's own seed; more than one where they differ.
+
+    Raises:
+        CannotRun: Nothing tells how well they learn.
+    """
     one, *others = (Scored.of(arm, measure) for arm in twins)
     tells = one.skill < TOLD and not one.has_several_losses
     if not measure.metric and not tells:

@@ -22,6 +22,7 @@ from pathlib import Path
 from lifesigns.prove._driver import LOOKS, Result, Specification
 from lifesigns.prove.changes import Changes, between, look
 from lifesigns.prove.copies import CannotRun, Copies
+from lifesigns.prove.fork_server import Forked, ForkServer
 from lifesigns.prove.layers import MOUNTS, PREFIX, is_within, layers, mounts
 from lifesigns.prove.places import (
     PATIENCE,
@@ -56,6 +57,7 @@ class Sandbox:
         keep: A new folder to which all that the commands wrote is moved at the end.
         has_network: Whether the commands may use the network.
         stop: Once it is set, commands are ended at once, and no result comes of them.
+        server: Forks the processes of commands that it serves, where folders are covered.
 
     Example:
         >>> with Sandbox(None, Path.cwd()) as sandbox:  # doctest: +SKIP
@@ -67,6 +69,7 @@ class Sandbox:
     keep: Path | None = None
     has_network: bool = False
     stop: threading.Event = field(default_factory=threading.Event)
+    server: ForkServer | None = None
     reason: str = field(default="", init=False)
     """Why commands run in a copy of the tree; empty where folders are covered."""
     layers: list[str] = field(default_factory=list, init=False)
@@ -122,7 +125,9 @@ class Sandbox:
         wanted = self._wanted(arm, command, timeout)
         if self.is_copy:
             return self._run_in_copy(wanted, environment)
-        outcome = _driven(replace(wanted, layers=self.layers), environment, self.stop)
+        serves = self.server is not None and self.server.serves(command, environment)
+        server = self.server if serves else None
+        outcome = _driven(replace(wanted, layers=self.layers), environment, self.stop, server)
         if outcome.refused:
             raise CannotRun(f"The sandbox was refused: {outcome.refused}. Try it again.")
         if self.keep is not None:
@@ -240,32 +245,40 @@ def calling(module: str) -> str:
 
 
 def _driven(
-    wanted: Specification, environment: Mapping[str, str], stop: threading.Event
+    wanted: Specification,
+    environment: Mapping[str, str],
+    stop: threading.Event,
+    server: ForkServer | None = None,
 ) -> Outcome:
     """Starts the driver and waits for it; whatever interrupts that ends it and all below it."""
     arm = Path(wanted.sandbox)
     (arm / "layers").mkdir()
     specification = arm / "specification.json"
     specification.write_text(json.dumps(asdict(wanted)))
+    forked = None if server is None else server.fork(specification)
+    with forked or _new(specification, wanted.output, environment) as driver, _ended(driver):
+        while driver.poll() is None and not stop.wait(LOOKS):
+            pass
+    return _read(wanted.result, wanted.output)
+
+
+def _new(
+    specification: Path, printed: Path, environment: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
     order = [sys.executable, "-c", calling("lifesigns.prove._driver"), str(specification)]
-    printed = arm / "output.txt"
-    with printed.open("wb") as output, Path(os.devnull).open("rb") as nothing:
-        driver = subprocess.Popen(
+    with printed.open("wb") as output:
+        return subprocess.Popen(
             order,
-            stdin=nothing,
+            stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
             env=dict(environment),
         )
-        with _ended(driver):
-            while driver.poll() is None and not stop.wait(LOOKS):
-                pass
-    return _read(wanted.result, printed)
 
 
 @contextmanager
-def _ended(driver: subprocess.Popen[bytes]) -> Iterator[None]:
+def _ended(driver: subprocess.Popen[bytes] | Forked) -> Iterator[None]:
     try:
         yield
     finally:

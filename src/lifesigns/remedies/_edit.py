@@ -29,7 +29,7 @@ from lifesigns.remedies._place import NOWHERE, Place, Places
 from lifesigns.remedies._refusal import Refusal, Refused
 from lifesigns.remedies._script import Change, Script
 
-__all__ = ["NOWHERE", "Case", "Edit", "LiveRun", "Manual", "Place", "Places"]
+__all__ = ["NOWHERE", "Case", "Edit", "LiveRun", "Manual", "Place", "Places", "always"]
 
 
 @dataclass
@@ -151,3 +151,12 @@ class Manual:
     made_for: Callable[[Finding, Trace], Iterable[Edit]]
     """The edits of this kind that a finding asks for, most promising first."""
     cases: tuple[Case, ...] = ()
+
+
+def always(*edits: Edit) -> Callable[[Finding, Trace], Iterable[Edit]]:
+    """What a manual has as `made_for` where the run has no say in the edits.
+
+    Args:
+        edits: For whatever finding asks.
+    """
+    return lambda finding, trace: edits

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from torch import nn
 
-from lifesigns.records import Finding, Trace
-from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
+from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places, always
 from lifesigns.remedies._live import until_closed
 from lifesigns.remedies._script import Change, Script
 from lifesigns.remedies._training import in_scope, step_called
@@ -39,11 +37,6 @@ class ClipGradient(Edit):
         clip = script.spelled("torch.nn.utils.clip_grad_norm_")
         line = f"{clip}({in_scope(script, call)}.parameters(), {self.longest})"
         return script.lines_before(call, line)
-
-
-def made_for(finding: Finding, trace: Trace) -> Iterator[ClipGradient]:
-    """One, with the usual length."""
-    yield ClipGradient()
 
 
 # --- cases ----------------------------------------------------------------------------------------
@@ -76,7 +69,7 @@ MANUAL = Manual(
     unsafe="Where gradients are long by right, as with a summed loss: the clipped step is then a "
     "lower rate in disguise. It treats the symptom of an explosion, not its cause.",
     references=("Pascanu, Mikolov & Bengio 2013, On the difficulty of training RNNs, section 3.2",),
-    made_for=made_for,
+    made_for=always(ClipGradient()),
     cases=(
         case(
             "in the loop",

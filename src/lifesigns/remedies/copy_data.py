@@ -12,8 +12,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from lifesigns.records import Finding, Trace
-from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
+from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places, always
 from lifesigns.remedies._live import Answering, call_again
 from lifesigns.remedies._refusal import Refused
 from lifesigns.remedies._script import Change, Script, cst, one
@@ -179,11 +178,6 @@ def _as_copy(script: Script, call: cst.Call) -> list[Change]:
     return [Change(start, start, f"{given.value} = "), out]
 
 
-def made_for(finding: Finding, trace: Trace) -> Iterator[CopyData]:
-    """One."""
-    yield CopyData()
-
-
 # --- cases ----------------------------------------------------------------------------------------
 _DATA = """
 class Rows(torch.utils.data.Dataset):
@@ -231,7 +225,7 @@ MANUAL = Manual(
     "a new tensor, so what is stored is the same the next time it is read.",
     unsafe="Where the data are meant to be changed for good, such as a memory that is filled.",
     references=("PyTorch documentation, In-place operations end in an underscore",),
-    made_for=made_for,
+    made_for=always(CopyData()),
     cases=(
         _case(
             "methods in a row",

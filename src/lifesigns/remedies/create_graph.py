@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -10,8 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
-from lifesigns.records import Finding, Trace
-from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
+from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places, always
 from lifesigns.remedies._live import Answering
 from lifesigns.remedies._script import Change, Script, argument, cst, one
 from lifesigns.remedies._training import trained
@@ -53,11 +51,6 @@ def _creates(script: Script, call: cst.Call) -> bool:
     return given is not None and script.text(given.value) != "False"
 
 
-def made_for(finding: Finding, trace: Trace) -> Iterator[CreateGraph]:
-    """One."""
-    yield CreateGraph()
-
-
 # --- cases ----------------------------------------------------------------------------------------
 _LOOP = """
 for step in range(20):
@@ -83,7 +76,7 @@ MANUAL = Manual(
     unsafe="Where the derivative is only looked at, or is to be a target: it costs memory, and "
     "the weights would be moved by it.",
     references=("PyTorch documentation, torch.autograd.grad: create_graph",),
-    made_for=made_for,
+    made_for=always(CreateGraph()),
     cases=(
         _case("a derivative without a graph", "", ", create_graph=True"),
         _case(

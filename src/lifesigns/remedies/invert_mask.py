@@ -11,8 +11,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from lifesigns.records import Finding, Trace
-from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
+from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places, always
 from lifesigns.remedies._live import Answering, call_again
 from lifesigns.remedies._script import Change, Script, argument, cst, one
 from lifesigns.remedies.testing import case
@@ -89,11 +88,6 @@ def _filled(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return call_again(name, rest[0], ~rest[1], rest[2])
 
 
-def made_for(finding: Finding, trace: Trace) -> Iterator[InvertMask]:
-    """One."""
-    yield InvertMask()
-
-
 # --- cases ----------------------------------------------------------------------------------------
 _NET = """
 class Net(nn.Module):
@@ -141,7 +135,7 @@ MANUAL = Manual(
     unsafe="Where the mask is right: True means that a place is left out, in all of torch's own "
     "attention but `scaled_dot_product_attention`, where it means that it takes part.",
     references=("PyTorch documentation, torch.nn.MultiheadAttention: key_padding_mask",),
-    made_for=made_for,
+    made_for=always(InvertMask()),
     cases=(
         _case(
             "a mask with a name",

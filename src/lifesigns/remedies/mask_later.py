@@ -11,8 +11,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from lifesigns.records import Finding, Trace
-from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
+from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places, always
 from lifesigns.remedies._live import Answering, call_again
 from lifesigns.remedies._refusal import Refused
 from lifesigns.remedies._script import Change, Script, argument, cst, one
@@ -134,11 +133,6 @@ def _filled(script: Script, call: cst.Call) -> list[Change]:
     return script.lines_before(call, line)
 
 
-def made_for(finding: Finding, trace: Trace) -> Iterator[MaskLater]:
-    """One."""
-    yield MaskLater()
-
-
 # --- cases ----------------------------------------------------------------------------------------
 _NET = """
 class Net(nn.Module):
@@ -173,7 +167,7 @@ MANUAL = Manual(
     "`is_causal`, by a mask, or by hand.",
     unsafe="Where a network may read the whole sequence, as one that sorts texts into classes may.",
     references=("Vaswani et al. 2017, Attention Is All You Need, section 3.2.3",),
-    made_for=made_for,
+    made_for=always(MaskLater()),
     cases=(
         _case("a layer", _LAYER.format(""), _LAYER.format(_MASK)),
         _case("by hand", _BY_HAND.format(""), _BY_HAND.format(_FILL)),

@@ -10,8 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import distributions
 
-from lifesigns.records import Finding, Trace
-from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
+from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places, always
 from lifesigns.remedies._live import Answering
 from lifesigns.remedies._refusal import Refused
 from lifesigns.remedies._script import Change, Script, cst, one
@@ -105,11 +104,6 @@ def _sum(script: Script, call: cst.Call) -> str:
     return f"({script.text(mean)} + {factor} * {like})"
 
 
-def made_for(finding: Finding, trace: Trace) -> Iterator[Reparameterise]:
-    """One."""
-    yield Reparameterise()
-
-
 # --- cases ----------------------------------------------------------------------------------------
 _NET = """
 class Net(nn.Module):
@@ -140,7 +134,7 @@ MANUAL = Manual(
     "The numbers that are drawn stay the same.",
     unsafe="Where the samples are actions whose probability is asked for afterwards.",
     references=("Kingma & Welling 2014, Auto-Encoding Variational Bayes, section 2.4",),
-    made_for=made_for,
+    made_for=always(Reparameterise()),
     cases=(
         _case(
             "a draw by mean and spread",

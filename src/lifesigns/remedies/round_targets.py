@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 
-from lifesigns.records import Finding, Trace
-from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
+from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places, always
 from lifesigns.remedies._live import Answering, call_again
 from lifesigns.remedies._refusal import Refused
 from lifesigns.remedies._script import Change, Script, cst, one
@@ -68,11 +66,6 @@ def _is_divided(script: Script, call: cst.Call) -> bool:
     return any(isinstance(each.operator, cst.Divide) for each in quotients)
 
 
-def made_for(finding: Finding, trace: Trace) -> Iterator[RoundTargets]:
-    """One."""
-    yield RoundTargets()
-
-
 # --- cases ----------------------------------------------------------------------------------------
 _MODEL = "model = nn.Linear(4, 2)"
 _LOOP = """
@@ -98,7 +91,7 @@ MANUAL = Manual(
     "before: 254 of 255 is class 1, not 0.",
     unsafe="Where the part behind the point is to be cut off, as in a count of whole bins.",
     references=("PyTorch documentation, torch.Tensor.long",),
-    made_for=made_for,
+    made_for=always(RoundTargets()),
     cases=(
         _case("a quotient", "(masks / 255).long()", "(masks / 255).round().long()"),
         _case("a quotient with a name", _NAMED.format(""), _NAMED.format(".round()")),

@@ -10,8 +10,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from lifesigns.records import Finding, Trace
-from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
+from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places, always
 from lifesigns.remedies._live import Answering, call_again
 from lifesigns.remedies._refusal import Refused
 from lifesigns.remedies._script import Change, Script, cst, one
@@ -160,11 +159,6 @@ def _moved(script: Script, call: cst.Call, order: Sequence[int]) -> Iterator[Cha
     yield Change(method, end, f"movedim({order[0]}, 0).reshape{arguments}")
 
 
-def made_for(finding: Finding, trace: Trace) -> Iterator[SamplesFirst]:
-    """One, where samples were mixed."""
-    yield SamplesFirst()
-
-
 # --- cases ----------------------------------------------------------------------------------------
 _NET = """
 class Net(nn.Module):
@@ -211,7 +205,7 @@ MANUAL = Manual(
     unsafe="Where two axes are as long as one another by chance, or where the numbers of several "
     "samples are to be dealt out anew.",
     references=("PyTorch documentation, torch.Tensor.view and torch.nn.GRU: layout of h_n",),
-    made_for=made_for,
+    made_for=always(SamplesFirst()),
     cases=(
         _case(
             "the last states of both directions",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -10,8 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch.utils.data import RandomSampler, SequentialSampler
 
-from lifesigns.records import Finding, Trace
-from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
+from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places, always
 from lifesigns.remedies._refusal import Refused
 from lifesigns.remedies._script import Change, Script, argument
 from lifesigns.remedies._training import loader_built
@@ -42,11 +40,6 @@ class Shuffle(Edit):
         return script.keyword(call, "shuffle", "True", position=2)
 
 
-def made_for(finding: Finding, trace: Trace) -> Iterator[Shuffle]:
-    """One."""
-    yield Shuffle()
-
-
 # --- cases ----------------------------------------------------------------------------------------
 _LOADERS = """
 from torch.utils.data import DataLoader, TensorDataset
@@ -69,7 +62,7 @@ MANUAL = Manual(
     unsafe="Where order carries meaning: a stream, a curriculum, a state that is carried from "
     "batch to batch.",
     references=("Bengio 2012, Practical Recommendations for Gradient-Based Training, section 3.1",),
-    made_for=made_for,
+    made_for=always(Shuffle()),
     cases=(
         case(
             "no word of it",

@@ -7,8 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from lifesigns.records import Finding, Trace
-from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
+from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places, always
 from lifesigns.remedies._refusal import Refused
 from lifesigns.remedies._script import Change, Script, cst, one
 from lifesigns.remedies._training import scope_of
@@ -82,11 +81,6 @@ def _index(script: Script, part: cst.Subscript) -> str:
     return script.text(part)[len(script.text(part.value)) :]
 
 
-def made_for(finding: Finding, trace: Trace) -> Iterator[ShuffleTogether]:
-    """One."""
-    yield ShuffleTogether()
-
-
 # --- cases ----------------------------------------------------------------------------------------
 _NUMPY = """
 import numpy as np
@@ -125,7 +119,7 @@ MANUAL = Manual(
     unsafe="Where the two are no pairs, or pairs are to be broken up on purpose, as in a test by "
     "permutation.",
     references=("NumPy documentation, numpy.random.shuffle",),
-    made_for=made_for,
+    made_for=always(ShuffleTogether()),
     cases=(
         _case(
             "in place",

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from lifesigns.records import Finding, Trace
-from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
+from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places, always
 from lifesigns.remedies._refusal import Refused
 from lifesigns.remedies._script import Change, Script, cst
 from lifesigns.remedies._training import (
@@ -67,11 +65,6 @@ def _is_shared(script: Script, call: cst.Call, name: str) -> bool:
     return name in [parameter.name.value for parameter in given]
 
 
-def made_for(finding: Finding, trace: Trace) -> Iterator[TakeSteps]:
-    """One."""
-    yield TakeSteps()
-
-
 # --- cases ----------------------------------------------------------------------------------------
 _LOOP = """
 schedule = torch.optim.lr_scheduler.StepLR(optimizer, 10)
@@ -127,7 +120,7 @@ MANUAL = Manual(
     unsafe="Where gradients of several batches are added up on purpose before one step, or a "
     "scaler makes the step.",
     references=("PyTorch documentation, torch.optim, Taking an optimization step",),
-    made_for=made_for,
+    made_for=always(TakeSteps()),
     cases=(
         case(
             "a schedule that steps instead",

@@ -7,8 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from lifesigns.records import Finding, Trace
-from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
+from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places, always
 from lifesigns.remedies._refusal import Refused
 from lifesigns.remedies._script import Change, Script, cst
 from lifesigns.remedies._training import outermost_loop
@@ -53,11 +52,6 @@ def _is_counted(script: Script, over: cst.Call) -> bool:
     return script.name(over).endswith("range") and 0 < len(over.args) <= LIMIT
 
 
-def made_for(finding: Finding, trace: Trace) -> Iterator[TrainLonger]:
-    """One."""
-    yield TrainLonger()
-
-
 # --- cases ----------------------------------------------------------------------------------------
 _STEPS = """
     loss = F.mse_loss(model(x), y)
@@ -95,7 +89,7 @@ MANUAL = Manual(
     unsafe="Where a schedule of the learning rate counts on the old number, and where the network "
     "already fits its training data: it will fit their noise.",
     references=("Hoffer, Hubara & Soudry 2017, Train longer, generalize better",),
-    made_for=made_for,
+    made_for=always(TrainLonger()),
     cases=(
         case(
             "a number of steps",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -10,8 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
-from lifesigns.records import Finding, Trace
-from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
+from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places, always
 from lifesigns.remedies._live import until_closed
 from lifesigns.remedies._script import Change, Script
 from lifesigns.remedies._training import in_scope, innermost_loop
@@ -35,11 +33,6 @@ class TrainMode(Edit):
         loop = innermost_loop(script)
         line = f"{in_scope(script, loop)}.train()"
         return script.lines_before(loop.body.body[0], line)
-
-
-def made_for(finding: Finding, trace: Trace) -> Iterator[TrainMode]:
-    """One."""
-    yield TrainMode()
 
 
 # --- cases ----------------------------------------------------------------------------------------
@@ -94,7 +87,7 @@ MANUAL = Manual(
     unsafe="Where a part is kept in evaluation mode on purpose, as a frozen backbone with batch "
     "normalisation.",
     references=("Ioffe & Szegedy 2015, Batch Normalization, section 3.1",),
-    made_for=made_for,
+    made_for=always(TrainMode()),
     cases=(
         case(
             "after an evaluation in each epoch",

@@ -9,8 +9,7 @@ from typing import Any, ClassVar
 
 from torch.nn.modules.batchnorm import _NormBase
 
-from lifesigns.records import Finding, Trace
-from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
+from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places, always
 from lifesigns.remedies._refusal import Refused
 from lifesigns.remedies._script import Change, Script, argument, cst
 from lifesigns.remedies._sites import assigned
@@ -69,11 +68,6 @@ def _momenta(script: Script) -> Iterator[cst.BaseExpression]:
     yield from dict.fromkeys(numbers)
 
 
-def made_for(finding: Finding, trace: Trace) -> Iterator[TurnMomentum]:
-    """One."""
-    yield TurnMomentum()
-
-
 # --- cases ----------------------------------------------------------------------------------------
 _NET = "model = nn.Sequential(nn.Linear(4, 8), {}, nn.ReLU(), nn.Linear(8, 1))"
 _NAMED = "keep = {}\nmodel = nn.Sequential(nn.BatchNorm1d(4, 1e-5, keep), nn.Linear(4, 1))"
@@ -91,7 +85,7 @@ MANUAL = Manual(
     "batches are normalised as before; evaluation is not.",
     unsafe="Where the statistics are meant to be those of the last batch alone.",
     references=("PyTorch documentation, torch.nn.BatchNorm1d: momentum",),
-    made_for=made_for,
+    made_for=always(TurnMomentum()),
     cases=(
         _case(
             "a keyword",

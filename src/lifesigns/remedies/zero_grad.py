@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from lifesigns.records import Finding, Trace
-from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
+from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places, always
 from lifesigns.remedies._live import until_closed
 from lifesigns.remedies._refusal import Refused
 from lifesigns.remedies._script import Change, Script
@@ -35,11 +33,6 @@ class ZeroGrad(Edit):
         return script.lines_before(call, f"{receiver(script, step)}.zero_grad()")
 
 
-def made_for(finding: Finding, trace: Trace) -> Iterator[ZeroGrad]:
-    """One."""
-    yield ZeroGrad()
-
-
 # --- cases ----------------------------------------------------------------------------------------
 _LOOP = """
 for step in range(20):
@@ -64,7 +57,7 @@ MANUAL = Manual(
     changes="The gradients that the optimizer steps along: those of one backward pass.",
     unsafe="Where gradients of several batches are added up on purpose before one step.",
     references=("PyTorch documentation, Zeroing out gradients in PyTorch",),
-    made_for=made_for,
+    made_for=always(ZeroGrad()),
     cases=(
         case(
             "in the loop",
