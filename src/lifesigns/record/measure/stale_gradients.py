@@ -68,6 +68,10 @@ class Leftover:
         return float(self._part.double().square().mean().sqrt())
 
 
+NOTHING = Leftover(None, known=True)
+"""Of a gradient that was not there."""
+
+
 def was_cleared(left: Tensor | None, found: Tensor | None) -> bool:
     """Whether a gradient that the last pass left is gone.
 

@@ -80,21 +80,21 @@ class Program:
         )
         self._reduce[values.numel() > _SHORT](job)
 
-    def measure(self, matrices: bytes, count: int, values: int) -> None:
+    def measure(self, matrices: int, count: int, values: int) -> None:
         """What is read of parameters or gradients, in one call.
 
         Args:
-            matrices: What `matrix` says of each.
+            matrices: Address of what `matrix` says of each, one after the other.
             count: How many these are.
             values: How many values they have together.
         """
         self._measure[values > _SHORT](matrices, count)
 
-    def compare(self, steps: bytes, count: int) -> None:
+    def compare(self, steps: int, count: int) -> None:
         """What is read of the steps of parameters, in one call.
 
         Args:
-            steps: What `step` says of each.
+            steps: Address of what `step` says of each, one after the other.
             count: How many these are.
         """
         self._compare(steps, count)
@@ -163,10 +163,10 @@ def _one(function: Any) -> Callable[[bytes], None]:
     return cast(Callable[[bytes], None], function)
 
 
-def _table(function: Any) -> Callable[[bytes, int], None]:
+def _table(function: Any) -> Callable[[int, int], None]:
     """A function of several structures, one after the other, and of their number."""
-    function.argtypes, function.restype = [ctypes.c_char_p, ctypes.c_int64], None
-    return cast(Callable[[bytes, int], None], function)
+    function.argtypes, function.restype = [ctypes.c_void_p, ctypes.c_int64], None
+    return cast(Callable[[int, int], None], function)
 
 
 def reads(values: Tensor) -> bool:
