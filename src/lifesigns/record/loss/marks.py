@@ -14,14 +14,14 @@ from lifesigns.record.graph.prediction import Prediction
 from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk, saved
 from lifesigns.record.loss.alike import spreads
-from lifesigns.record.loss.comparison import PendingLoss
+from lifesigns.record.loss.comparison import PendingLoss, PendingMarks
 from lifesigns.record.loss.copied import copied
 from lifesigns.record.loss.cut_classes import cuts_classes
 from lifesigns.record.loss.cut_off import is_cut_off
 from lifesigns.record.loss.summands import Term, reaches_weights
 from lifesigns.record.measure.hidden_sources import hidden_sources
 from lifesigns.record.measure.looking_ahead import TOKENS
-from lifesigns.record.measure.order_blind import blind_length
+from lifesigns.record.measure.order_blind import order_blind
 from lifesigns.record.measure.reduce import Pack
 
 
@@ -48,16 +48,15 @@ def mark(
     """
     compared = _compared_with(walked, term)
     if compared is not None and prediction is not None:
-        pending.spreads = spreads(pack, prediction.value, compared)
+        _add(pending, spreads(pack, prediction.value, compared))
     marks = copied(walked, compared) if compared is not None and term.form == "built_in" else {}
     if beside and is_cut_off(walked, term.node):
         marks["cut_off"] = 1.0
     if cuts_classes(walked, term.node):
         marks["cut_classes"] = 1.0
     if TOKENS in walked.names:
-        if length := blind_length(walked, condensed):
-            marks["order_unseen"] = float(length)
-        marks.update(hidden_sources(walked, condensed))
+        _add(pending, order_blind(pack, walked, condensed))
+        _add(pending, hidden_sources(pack, walked, condensed))
     add_marks(pending, marks)
 
 
@@ -84,6 +83,11 @@ def add_marks(pending: PendingLoss, marks: Mapping[str, float]) -> None:
     if marks:
         details = {**pending.reading.details, **marks}
         pending.reading = replace(pending.reading, details=details)
+
+
+def _add(pending: PendingLoss, marks: PendingMarks | None) -> None:
+    if marks is not None:
+        pending.marks.append(marks)
 
 
 def _compared_with(walked: Walk, term: Term) -> Tensor | None:
