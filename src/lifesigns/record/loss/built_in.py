@@ -21,6 +21,7 @@ from lifesigns.record.loss.comparison import (
     weighted_variance,
     wide,
 )
+from lifesigns.record.loss.known_losses import ignored_index
 from lifesigns.record.loss.margins import of_classes
 from lifesigns.record.loss.sources import before_expand
 from lifesigns.record.loss.summands import BUILT_IN, Term, is_mask
@@ -81,7 +82,7 @@ def built_in(
     )
     if name.startswith("Nll"):
         _weigh(pack, pending, node)
-        ignored = target == _ignored_index(node)
+        ignored = target == ignored_index(node)
         if term.weight is not None:
             ignored = ignored | (term.weight.reshape(target.shape) == 0)
         if leave_out(pack, pending, target, ignored):
@@ -173,14 +174,9 @@ def _observations(name: str, node: Any, target: Tensor, term: Term) -> float:
         weight = saved(node, "weight")
         mean = 1.0 if weight is None else float(weight.float().expand(target.shape).mean())
         return target.numel() * mean
-    kept = target != _ignored_index(node)
+    kept = target != ignored_index(node)
     weight = saved(node, "weight")
     return int(kept.sum()) if weight is None else float(weight[target[kept]].sum())
-
-
-def _ignored_index(node: Any) -> int:
-    unsigned = int(node._saved_ignore_index)
-    return unsigned - (1 << 64) if unsigned >> 63 else unsigned
 
 
 def _own(given: Tensor, target: Tensor, before: Shape) -> tuple[Tensor, Tensor]:
@@ -198,7 +194,7 @@ def _recompute(name: str, node: Any, given: Tensor, target: Tensor, reduction: i
     if options.get("weight") is not None:
         options["weight"] = wide(options["weight"])
     if name.startswith("Nll"):
-        options["ignore_index"] = _ignored_index(node)
+        options["ignore_index"] = ignored_index(node)
     function = getattr(F, BUILT_IN[name])
     value: Tensor = function(given, target, reduction=word, **options)
     return value

@@ -15,7 +15,7 @@ from lifesigns.record.measure.reduce import Pack, PendingSums
 from lifesigns.records import LossReading, Shape, TargetReading, UnitSums
 
 UNKNOWN = float("nan")
-_MOST_CLASSES = 4096
+MOST_CLASSES = 4096
 _IMAGE, _FEWEST, _MOST_PLACES = 4, 8, 1024
 _OF_MEDIANS = frozenset({"absolute_error", "huber"})
 _SMALL_TABLE = 4096
@@ -42,6 +42,8 @@ class PendingLoss:
 
     reading: LossReading
     """What is known without the sums."""
+    value: float | None = None
+    """The loss, where the reading is that of an earlier step."""
     fit: int | None = None
     recompute: Callable[[], Tensor] | None = None
     """Gives what `fit` brings to the host, for losses of which that is seldom wanted."""
@@ -95,6 +97,7 @@ class PendingLoss:
         Args:
             arrays: What the pack brought to the host, by slot.
         """
+        value = self.reading.value if self.value is None else self.value
         fit = UNKNOWN if self.fit is None else self.fit_factor * float(arrays[self.fit][0])
         others = [other.of(arrays) for other in self.others]
         counts, moments = self._of_classes(arrays)
@@ -103,9 +106,10 @@ class PendingLoss:
             details.update(marks.of(arrays))
         return replace(
             self.reading,
+            value=value,
             details=details,
             target_shape=self.target_shape,
-            fit=self.reading.value if self.whole else fit,
+            fit=value if self.whole else fit,
             prediction=None if self.prediction is None else self.prediction.of(arrays),
             target=self._target(arrays, counts),
             correlation=_correlation(moments),
@@ -197,9 +201,9 @@ def compare(
     pending.is_index, pending.target_shape = is_index, unexpanded(target)
     if is_index:
         labels = target.reshape(-1)
-        if likely.is_cpu and likely.dim() == 2 and likely.shape[1] <= _MOST_CLASSES:
+        if likely.is_cpu and likely.dim() == 2 and likely.shape[1] <= MOST_CLASSES:
             table = wide(likely).resolve_neg().numpy()
-            _compare_classes_on_cpu(pack, pending, table, labels.numpy())
+            compare_classes_on_cpu(pack, pending, table, labels.numpy())
         else:
             _compare_classes(pack, pending, likely, labels)
         return
@@ -240,7 +244,7 @@ def _compare_classes(
 ) -> None:
     classes = probabilities.shape[1 if probabilities.dim() > 1 else 0]
     valid = (labels >= 0) & (labels < classes)
-    if classes > _MOST_CLASSES:
+    if classes > MOST_CLASSES:
         pending.target = pack.sums(labels[valid] if labels.device.type == "cpu" else labels, -1)
         return
     kept = labels.masked_fill(~valid, classes)
@@ -250,10 +254,19 @@ def _compare_classes(
         _correlate(pack, pending, probabilities, one_hot)
 
 
-def _compare_classes_on_cpu(
+def compare_classes_on_cpu(
     pack: Pack, pending: PendingLoss, probabilities: NDArray[np.floating], labels: NDArray[np.int_]
 ) -> None:
-    """The same by NumPy, which takes a tenth of the time of torch for a batch of usual size."""
+    """How often each class occurs and what was predicted of it, for class numbers on the CPU.
+
+    By NumPy, which takes a tenth of the time of torch for a batch of usual size.
+
+    Args:
+        pack: Where the numbers wait.
+        pending: What they are added to.
+        probabilities: `[samples, classes]`.
+        labels: A class for each sample; those outside the classes are ignored.
+    """
     if labels.size and probabilities.size <= _SMALL_TABLE:
         table = np.array(probabilities, np.float64).reshape(-1)
         pending.class_table = pack.add(table), pack.add(np.array(labels, np.float64))

@@ -15,6 +15,7 @@ from lifesigns.record.loss.built_in import built_in
 from lifesigns.record.loss.comparison import PendingLoss
 from lifesigns.record.loss.crossing import crossing, is_paired
 from lifesigns.record.loss.handwritten import from_logs, from_picked, from_residual
+from lifesigns.record.loss.known_losses import KnownLoss, known_loss, known_of
 from lifesigns.record.loss.likelihoods import (
     from_alignment,
     from_counts,
@@ -22,7 +23,7 @@ from lifesigns.record.loss.likelihoods import (
     from_divergence,
 )
 from lifesigns.record.loss.margins import from_margin
-from lifesigns.record.loss.marks import mark, mark_weights
+from lifesigns.record.loss.marks import compared_with, mark, mark_weights
 from lifesigns.record.loss.sources import PASSING, numel, source
 from lifesigns.record.loss.summands import Term, residual_below, terms_of
 from lifesigns.record.measure.reduce import Pack
@@ -48,6 +49,11 @@ def read_loss(
         value: The loss, scaling undone.
         prediction: The root module's output, needed where the loss keeps only the residual.
     """
+    known = known_of(condensed, walked)
+    if known is not None and (again := known.again(pack, walked, value)) is not None:
+        found, target = again
+        mark(pack, walked, condensed, known.node, target, found, prediction, beside=False)
+        return found
     terms = terms_of(walked, condensed)
     for form, read in _READERS.items():
         data = [term for term in terms.found if term.form in form.split("|")]
@@ -75,10 +81,13 @@ def read_loss(
             paired=_is_paired(walked, data[0], prediction),
             crossing=crossing(walked, terms.found),
         )
-        mark(pack, walked, condensed, data[0], pending, prediction, beside=others)
+        pending.whole = not (others or terms.penalised or pending.partial)
+        if pending.whole and (kept := known_loss(walked, data[0], pending)) is not None:
+            condensed.kept[KnownLoss] = kept
+        compared = compared_with(walked, data[0])
+        mark(pack, walked, condensed, data[0].node, compared, pending, prediction, beside=others)
         if len(terms.found) > 1:
             mark_weights(walked, data[0], pending)
-        pending.whole = not (others or terms.penalised or pending.partial)
         if not pending.whole:
             pending.fetch_fit(pack)
         if not pending.whole and form in _BESIDE_OTHERS:
