@@ -21,6 +21,7 @@ from lifesigns.record.measure.large import lookups
 from lifesigns.record.measure.measuring import measuring
 from lifesigns.record.measure.mixing import MixingReader
 from lifesigns.record.measure.parameters import ParameterReader, Trained
+from lifesigns.record.measure.reduce import Pack
 from lifesigns.record.measure.standing_copies import StandingCopies
 from lifesigns.record.measure.unreached import Unreached
 from lifesigns.record.measure.watched_parameter import ReadParameters
@@ -61,7 +62,7 @@ class PassReader:
         self._structures, self._trained = Structures(), Trained()
         self._mixing = MixingReader(needs)
         self._parameters: ParameterReader | None = None
-        self._numbers = numbers_for(needs)
+        self._numbers, self._pack = numbers_for(needs), Pack()
         self._looked_up: Mapping[int, Tensor] = {}
         self._latest = -1.0
         self.copies = StandingCopies()
@@ -146,6 +147,7 @@ class PassReader:
                 obstacles=repeated.obstacles,
                 mixing=mixing,
                 marks=marks,
+                pack=self._pack,
             )
 
     def read_nested(self, losses: list[Tensor]) -> None:

@@ -73,6 +73,8 @@ class Reading:
         obstacles: Why others were not.
         mixing: What one output depends on, if that was asked.
         marks: Further details of the loss.
+        pack: Where the numbers wait for the copy, empty again from the last pass; None for a new
+            one.
     """
 
     def __init__(
@@ -91,8 +93,10 @@ class Reading:
         obstacles: Iterable[str] = (),
         mixing: Mixing | None = None,
         marks: Mapping[str, float] | None = None,
+        pack: Pack | None = None,
     ) -> None:
-        self._pack, self._needs = Pack(), frozenset(needs)
+        self._pack, self._needs = Pack() if pack is None else pack, frozenset(needs)
+        self._pack.clear()
         self.scale, self.leaves, self._reason = scale, walked.leaves, reason
         self._graph = Graph()
         self._sites: dict[int, PendingSite] = {}

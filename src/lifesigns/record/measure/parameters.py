@@ -165,8 +165,9 @@ class ParameterReader:
         return Part(watched, read, whole if is_sampled else None, is_ordinary)
 
     def _may_be_read(self, watched: Watched, p: Tensor) -> bool:
-        if watched.form.is_of(p):
-            watched.address = watched.form.address
+        address = watched.form.address
+        if address and p.data_ptr() == address:
+            watched.address = address
             return True
         if is_ordinary(p) and not p.is_complex():
             watched.address = p.data_ptr()

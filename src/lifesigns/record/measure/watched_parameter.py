@@ -150,7 +150,7 @@ class Watched:
             p: The parameter.
             rate: Its learning rate; None if no known optimizer holds it.
         """
-        if not self.form.is_of(p):
+        if self.address == 0 or p.data_ptr() != self.form.address:
             self.form = Form.of(p)
         self.trainable, self.rate = p.requires_grad, rate
         if self.before is not None:
