@@ -58,7 +58,10 @@ def built_in(
     if len(alike) > 1:
         sides = [_compared(walked.nodes[t.node]) for t in alike]
         given, target = (torch.cat([side[k] for side in sides]) for k in (0, 1))
-    counted = len(alike) if reduction == _MEAN else _observations(name, node, target, term)
+    counted: float | Tensor = len(alike)
+    if reduction != _MEAN:
+        counted = _observations(name, node, target, term)
+    total_weight = None if reduction == _NONE else saved(node, "total_weight")
     operation = BUILT_IN[name]
     reading = LossReading(
         UNKNOWN,
@@ -66,8 +69,7 @@ def built_in(
         operation=operation,
         input_shape=_input_shape(walked, term.node, first),
         compared_shape=tuple(first.shape),
-        ignored_all=reduction != _NONE and _all_ignored(node),
-        scale=term.factor * counted,
+        scale=term.factor * (1 if isinstance(counted, Tensor) else counted),
         details=_constants(name, node),
     )
     is_index = name.startswith("Nll") or name == "MultiMarginLoss"
@@ -79,6 +81,8 @@ def built_in(
         fit_factor=term.factor,
         partial=len(alike) < len(terms),
         terms=[t.node for t in alike],
+        count=pack.add(counted) if isinstance(counted, Tensor) else None,
+        total_weight=None if total_weight is None else pack.add(total_weight),
     )
     if name.startswith("Nll"):
         _weigh(pack, pending, node)
@@ -164,18 +168,23 @@ def _alike(walked: Walk, terms: list[Term], given: Tensor) -> list[Term]:
     return alike if given.dim() else [first]
 
 
-def _observations(name: str, node: Any, target: Tensor, term: Term) -> float:
-    """How many there are, or what they weigh together."""
+def _observations(name: str, node: Any, target: Tensor, term: Term) -> float | Tensor:
+    """How many there are, or what they weigh together; not waited for on another device."""
     if term.weight is not None:
-        return float((torch.ones_like(target, dtype=torch.float32) * term.weight).sum())
+        weights = (torch.ones_like(target, dtype=torch.float32) * term.weight).sum()
+        return float(weights) if weights.is_cpu else weights
     if name.startswith("Multi"):
         return target.shape[0] if target.dim() > name.startswith("Multilabel") else 1
-    if not name.startswith("Nll"):
-        weight = saved(node, "weight")
-        mean = 1.0 if weight is None else float(weight.float().expand(target.shape).mean())
-        return target.numel() * mean
-    kept = target != ignored_index(node)
     weight = saved(node, "weight")
+    if not name.startswith("Nll"):
+        if weight is None:
+            return target.numel()
+        mean = weight.float().expand(target.shape).mean()
+        return target.numel() * (float(mean) if mean.is_cpu else mean)
+    kept = target != ignored_index(node)
+    if not kept.is_cpu:
+        own = 1 if weight is None else weight[target.clamp_min(0).clamp_max(len(weight) - 1)]
+        return (kept * own).sum()
     return int(kept.sum()) if weight is None else float(weight[target[kept]].sum())
 
 
@@ -211,8 +220,3 @@ _OPTIONS = {
 }
 """What a loss was called with beside input and target, as torch's function takes it."""
 _NUMBERS = frozenset({"delta", "beta", "pos_weight"})
-
-
-def _all_ignored(node: Any) -> bool:
-    total = saved(node, "total_weight")
-    return isinstance(total, Tensor) and total.numel() == 1 and float(total) == 0.0

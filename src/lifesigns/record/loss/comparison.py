@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lifesigns.record.loss.contrast import PendingContrast
 from lifesigns.record.measure.reduce import Pack, PendingSums
 from lifesigns.records import LossReading, Shape, TargetReading, UnitSums
 
@@ -23,6 +24,43 @@ _SMALL_TABLE = 4096
 _QUANTILES = 32
 _MOST_SORTED = 65_536
 """Targets that are put in order; of more, evenly spaced rows."""
+
+
+class PendingFew(NamedTuple):
+    """Sums of some values, of which it is not known whether there are any."""
+
+    slot: int
+
+    def of(self, arrays: list[NDArray[np.float64]]) -> UnitSums | None:
+        """The sums, once the pack has been fetched; None if there were no values.
+
+        Args:
+            arrays: What the pack brought to the host, by slot.
+        """
+        count, total, squared, minimum, maximum, active = arrays[self.slot].reshape(-1, 1)
+        if not count.any():
+            return None
+        none = np.zeros(1, np.int64)
+        return UnitSums(
+            count=count.astype(np.int64),
+            total=total,
+            total_squared=squared,
+            active=active.astype(np.int64),
+            saturated=none,
+            minimum=minimum,
+            maximum=maximum,
+            nonfinite=none,
+        )
+
+
+def _sums_of_few(values: Tensor, chosen: Tensor) -> Tensor:
+    full = torch.float32 if values.device.type == "mps" else torch.float64
+    given = values.to(full)
+    each = given.masked_fill(~chosen, 0.0)
+    low, high = given.masked_fill(~chosen, torch.inf), given.masked_fill(~chosen, -torch.inf)
+    counts = torch.stack([chosen.sum(), (each != 0).sum()]).to(full)
+    sums = torch.stack([each.sum(), each.square().sum(), low.amin(), high.amax()])
+    return torch.cat([counts[:1], sums, counts[1:]])
 
 
 class PendingMarks(Protocol):
@@ -63,8 +101,19 @@ class PendingLoss:
     class_weights: int | None = None
     places: tuple[PendingSums | None, PendingSums | None] = (None, None)
     """Prediction and target at each place of an image."""
-    left_out: PendingSums | None = None
+    left_out: PendingSums | PendingFew | None = None
     """Targets that do not count."""
+    contrast: PendingContrast | None = None
+    """Of a loss of pairs."""
+    otherwise: PendingLoss | None = None
+    """What it is if its values show that it is no contrast."""
+    count: int | None = None
+    """How many observations there are, where that is not known without a wait: `reading.scale` is
+    to be multiplied by it."""
+    total_weight: int | None = None
+    """What the targets weigh together, where 0 is not known without a wait."""
+    smoothing: float = 0.0
+    """What label smoothing adds to the scale."""
     marks: list[PendingMarks] = field(default_factory=list)
     """Details that the values tell."""
     partial: bool = False
@@ -97,17 +146,24 @@ class PendingLoss:
         Args:
             arrays: What the pack brought to the host, by slot.
         """
+        if self.otherwise is not None and self.contrast is not None:
+            if not self.contrast.is_one(arrays):
+                return self.otherwise.of(arrays)
         value = self.reading.value if self.value is None else self.value
         fit = UNKNOWN if self.fit is None else self.fit_factor * float(arrays[self.fit][0])
         others = [other.of(arrays) for other in self.others]
         counts, moments = self._of_classes(arrays)
-        details = dict(self.reading.details)
-        for marks in self.marks:
-            details.update(marks.of(arrays))
+        scale = self.reading.scale * (1 if self.count is None else float(arrays[self.count][0]))
+        scale += self.smoothing
+        weight = None if self.total_weight is None else float(arrays[self.total_weight][0])
+        contrast = self.contrast
         return replace(
             self.reading,
             value=value,
-            details=details,
+            details=self._details(arrays, scale),
+            scale=scale,
+            ignored_all=self.reading.ignored_all or weight == 0.0,
+            constant=self.reading.constant if contrast is None else contrast.constant(arrays),
             target_shape=self.target_shape,
             fit=value if self.whole else fit,
             prediction=None if self.prediction is None else self.prediction.of(arrays),
@@ -116,6 +172,16 @@ class PendingLoss:
             places=None if self.places[0] is None else self.places[0].of(arrays),
             others=tuple(replace(other, value=other.fit) for other in others),
         )
+
+    def _details(self, arrays: list[NDArray[np.float64]], scale: float) -> dict[str, float]:
+        details = dict(self.reading.details)
+        if self.smoothing and self.class_weights is None:
+            details["smoothing"] = self.smoothing / scale
+        if self.contrast is not None:
+            details.update(self.contrast.of(arrays))
+        for marks in self.marks:
+            details.update(marks.of(arrays))
+        return details
 
     def _of_classes(
         self, arrays: list[NDArray[np.float64]]
@@ -231,8 +297,11 @@ def leave_out(pack: Pack, pending: PendingLoss, target: Tensor, ignored: Tensor)
         ignored: Which of them do not count, of the same shape.
 
     Returns:
-        Whether there are any.
+        Whether there may be any: elsewhere than on the CPU, a look would wait.
     """
+    if not target.is_cpu:
+        pending.left_out = PendingFew(pack.add(_sums_of_few(target.detach(), ignored)))
+        return True
     if not bool(ignored.any()):
         return False
     pending.left_out = pack.sums(target.detach()[ignored].float().reshape(-1), -1)

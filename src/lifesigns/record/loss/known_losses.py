@@ -72,10 +72,10 @@ def known_loss(walked: Walk, term: Term, pending: PendingLoss) -> KnownLoss | No
     node, reading = walked.nodes[term.node], pending.reading
     if walked.names[term.node] != "NllLoss" or walked.roots != [term.node]:
         return None
-    if term.weight is not None or reading.paired or reading.details or reading.ignored_all:
+    if term.weight is not None or reading.paired or reading.details or pending.count is not None:
         return None
     compared = _compared(node)
-    if compared is None or pending.left_out is not None or pending.class_weights is not None:
+    if compared is None or pending.left_out is not None or pending.smoothing:
         return None
     below = walked.inputs[term.node][0]
     if below is None or before_expand(walked, below)[0] != below or below != term.node - 1:

@@ -63,21 +63,16 @@ def read_loss(
         pending = read(pack, walked, data, prediction)
         if pending is None:
             continue
-        reading, scale = pending.reading, pending.reading.scale
         smoothed = others and _is_smoothed(walked, terms.found, data)
         if smoothed:
             smooth = next(term for term in terms.found if term not in data)
-            smoothing = abs(smooth.factor) * numel(reading.input_shape)
-            scale += smoothing
-            if pending.class_weights is None:
-                reading = replace(reading, details={"smoothing": smoothing / scale})
+            pending.smoothing = abs(smooth.factor) * numel(pending.reading.input_shape)
             others = False
         site = condensed.site_of_node.get(data[0].node, -1)
         pending.reading = replace(
-            reading,
+            pending.reading,
             value=value,
             site=site,
-            scale=scale,
             paired=_is_paired(walked, data[0], prediction),
             crossing=crossing(walked, terms.found),
         )
@@ -94,10 +89,10 @@ def read_loss(
             used = pending.terms or [data[0].node]
             rest = [t for t in terms.found if t.node not in used and not smoothed]
             _add_others(pack, walked, pending, rest, prediction)
+        if pending.contrast is not None and not pending.contrast.is_sure:
+            pending.otherwise = _unrecognised(pack, walked, value, prediction, terms.found)
         return pending
-    pending = _unrecognised(pack, walked, value, prediction)
-    pending.reading = replace(pending.reading, crossing=crossing(walked, terms.found))
-    return pending
+    return _unrecognised(pack, walked, value, prediction, terms.found)
 
 
 def _add_others(
@@ -136,10 +131,12 @@ def _is_smoothed(walked: Walk, found: list[Term], data: list[Term]) -> bool:
 
 
 def _unrecognised(
-    pack: Pack, walked: Walk, value: float, prediction: Prediction | None
+    pack: Pack, walked: Walk, value: float, prediction: Prediction | None, found: list[Term]
 ) -> PendingLoss:
     operation = walked.names[walked.roots[0]].lower() if walked.roots else ""
-    pending = PendingLoss(LossReading(value, operation=operation))
+    pending = PendingLoss(
+        LossReading(value, operation=operation, crossing=crossing(walked, found))
+    )
     if prediction is not None and prediction.value.is_floating_point():
         shape = tuple(prediction.value.shape)
         pending.reading = replace(pending.reading, input_shape=shape, compared_shape=shape)

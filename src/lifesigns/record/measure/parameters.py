@@ -5,6 +5,7 @@ Everything here runs inside `measuring`, where no operation makes a graph.
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable, Collection, Iterable, Mapping, Set
 
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from lifesigns.record.measure.by_program import numbers_for
 from lifesigns.record.measure.large import LARGE, some_rows, with_a_zero_row
 from lifesigns.record.measure.parameter_numbers import ParameterNumbers, Part, sample, wide
-from lifesigns.record.measure.stale_gradients import NOTHING, Leftover, was_cleared
+from lifesigns.record.measure.stale_gradients import NOTHING, leftover, was_cleared
 from lifesigns.record.measure.watched_parameter import Form, ReadParameters, Watched
 from lifesigns.record.readable import is_ordinary, local, obstacle, on_this_rank
 from lifesigns.records import EVERYTHING, Quantity
@@ -151,7 +152,7 @@ class ParameterReader:
             if p.grad is None:
                 watched.leftover = NOTHING
             elif self._gradient(watched, p) is not None:
-                watched.leftover = Leftover(_gradient_sample(p), self._from_start)
+                watched.leftover = leftover(_gradient_sample(p), self._from_start)
 
     def _weight(self, watched: Watched, p: Tensor) -> Part:
         """The weight, or evenly spread rows of one that is very large."""
@@ -263,6 +264,7 @@ class ParameterReader:
         if not optimizers_known:
             self._stepped_by_hand(left)
         self._numbers.of_steps(left)
+        self._add_late()
         arrays = self._numbers.pack.fetch()
         alive = [(w, p) for w in self.watched if (p := w.parameter()) is not None]
         for watched, p in alive:
@@ -279,6 +281,17 @@ class ParameterReader:
             if watched.form.shards > 1:
                 self.sharded[watched.name] = f"1 of {watched.form.shards} is read"
         return ReadParameters([w for w, _ in read], arrays, optimizers_known)
+
+    def _add_late(self) -> None:
+        """Numbers of stale gradients that are on a device, those of one device together."""
+        late: dict[torch.device, list[tuple[Watched, Tensor]]] = {}
+        for watched in self.watched:
+            if isinstance(watched.stale, Tensor):
+                late.setdefault(watched.stale.device, []).append((watched, watched.stale))
+        for found in late.values():
+            slot = self._numbers.pack.add(torch.stack([stale for _, stale in found]))
+            for position, (watched, _) in enumerate(found):
+                watched.scalars["stale"], watched.stale = (slot, position), math.nan
 
     @property
     def seen(self) -> set[int]:

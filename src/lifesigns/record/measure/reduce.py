@@ -336,7 +336,11 @@ def _array(numbers: Tensor | NDArray[Any]) -> NDArray[np.float64]:
     """Numbers on the host as an array; nothing yet of a tensor elsewhere."""
     if not isinstance(numbers, Tensor):
         return numbers.astype(np.float64, copy=False)
-    return _on_host(numbers) if numbers.is_cpu else _NOTHING
+    if not numbers.is_cpu:
+        return _NOTHING
+    if numbers.dim() == 0:
+        return np.array([numbers.item()], np.float64)
+    return _on_host(numbers)
 
 
 def _on_host(tensor: Tensor) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from lifesigns.record.graph.walk import shape_of
 from lifesigns.record.measure.reduce import Arrays
-from lifesigns.record.measure.stale_gradients import Leftover
+from lifesigns.record.measure.stale_gradients import LateLeftover, Leftover
 from lifesigns.record.readable import is_ordinary, is_readable, local, shards
 from lifesigns.records import ParameterReading, Shape
 
@@ -92,8 +92,9 @@ class Watched:
     """Sample of the weight before the step."""
     gradient: Tensor | None = None
     """Sample of the gradient as the last backward pass left it."""
-    leftover: Leftover | None = None
-    stale: float = math.nan
+    leftover: Leftover | LateLeftover | None = None
+    stale: float | Tensor = math.nan
+    """Until the cycle ends it may be on a device."""
     scale: float = 0.0
     """What the losses were scaled by, added up over the backward passes of the cycle."""
     stepped: bool = False
@@ -220,6 +221,8 @@ def _reading_of(watched: Watched, arrays: Arrays, optimizers_known: bool) -> Par
     weight, gradient, update = (
         watched.value(key, arrays) for key in ("weight", "gradient", "update")
     )
+    stale = watched.value("stale", arrays) if "stale" in watched.scalars else watched.stale
+    assert not isinstance(stale, Tensor), "the cycle has ended"
     rate, scale, sampled = watched.rate, watched.scale or 1.0, watched.sampled
     return ParameterReading(
         name=watched.name,
@@ -237,7 +240,7 @@ def _reading_of(watched: Watched, arrays: Arrays, optimizers_known: bool) -> Par
         distinct_weight_rows=_distinct(watched, "weight_rows", arrays),
         distinct_gradient_rows=_distinct(watched, "gradient_rows", arrays),
         sign_coherence=_coherence(watched, arrays),
-        stale_gradient_rms=watched.stale / scale,
+        stale_gradient_rms=stale / scale,
         lost_updates=watched.value("lost", arrays),
         resolution=watched.form.resolution,
         predicted_change=watched.value("product", arrays) * watched.size / sampled / scale,
