@@ -170,7 +170,7 @@ class _Waiting(NamedTuple):
 
 
 class Pack:
-    """Collects small tensors and brings them to the host in one copy per device and dtype.
+    """Collects small tensors and brings them to the host in one copy per device.
 
     `add` returns a slot; `fetch` returns the arrays by slot. Nothing synchronises before `fetch`.
     """
@@ -306,11 +306,10 @@ class Pack:
             arrays.append(_array(numbers))
             if isinstance(numbers, Tensor) and not numbers.is_cpu:
                 elsewhere.append((slot, numbers))
-        for slots, tensors in _alike(elsewhere):
-            host = _on_host(torch.cat([tensor.reshape(-1) for tensor in tensors]).cpu())
+        for slots, lengths, host in _copied(elsewhere):
             end = 0
-            for slot, tensor in zip(slots, tensors, strict=True):
-                start, end = end, end + tensor.numel()
+            for slot, length in zip(slots, lengths, strict=True):
+                start, end = end, end + length
                 arrays[slot] = host[start:end]
         self._wanted = self._filled
         self.clear()
@@ -348,16 +347,24 @@ def _on_host(tensor: Tensor) -> NDArray[np.float64]:
     return np.array(tensor.double().numpy().reshape(-1))
 
 
-def _alike(
+def _copied(
     tensors: list[tuple[int, Tensor]],
-) -> Iterator[tuple[tuple[int, ...], tuple[Tensor, ...]]]:
-    """Slots and tensors of one device and dtype together."""
-    groups: dict[object, list[tuple[int, Tensor]]] = {}
+) -> Iterator[tuple[list[int], list[int], NDArray[np.float64]]]:
+    """Slots and lengths, and all numbers of a device on the host, in one copy where it can."""
+    alike: dict[tuple[torch.device, torch.dtype], list[tuple[int, Tensor]]] = {}
     for slot, tensor in tensors:
-        groups.setdefault((tensor.device, tensor.dtype), []).append((slot, tensor))
-    for group in groups.values():
-        slots, alike = zip(*group, strict=True)
-        yield slots, alike
+        alike.setdefault((tensor.device, tensor.dtype), []).append((slot, tensor))
+    copies: dict[object, list[tuple[int, Tensor]]] = {}
+    wholes: dict[object, list[Tensor]] = {}
+    for (device, dtype), group in alike.items():
+        whole = torch.cat([tensor.reshape(-1) for _, tensor in group])
+        narrow = device.type == "mps"  # which has no float64
+        key = (device, dtype) if narrow else device
+        copies.setdefault(key, []).extend(group)
+        wholes.setdefault(key, []).append(whole if narrow else whole.double())
+    for key, group in copies.items():
+        host = _on_host(torch.cat(wholes[key]).cpu())
+        yield [slot for slot, _ in group], [tensor.numel() for _, tensor in group], host
 
 
 def _side_by_side(
