@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
@@ -23,8 +23,7 @@ from lifesigns.record.graph.own_length import divided_by_length
 from lifesigns.record.graph.site_plan import MOST_CALLS, SitePlan
 from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Operands, Walk, operands, saved, value_as_used
-from lifesigns.record.loss.comparison import PendingLoss
-from lifesigns.record.loss.marks import add_marks
+from lifesigns.record.loss.comparison import PendingLoss, PendingMarks
 from lifesigns.record.loss.recognise import read_loss
 from lifesigns.record.measure.large import MOST_UNITS, how_many_of, some_units
 from lifesigns.record.measure.nonfinite_origin import forward_origin
@@ -72,7 +71,6 @@ class Reading:
         repeated: Compiled calls that were run again eagerly to be read.
         obstacles: Why others were not.
         mixing: What one output depends on, if that was asked.
-        marks: Further details of the loss.
         pack: Where the numbers wait for the copy, empty again from the last pass; None for a new
             one.
     """
@@ -92,7 +90,6 @@ class Reading:
         repeated: int = 0,
         obstacles: Iterable[str] = (),
         mixing: Mixing | None = None,
-        marks: Mapping[str, float] | None = None,
         pack: Pack | None = None,
     ) -> None:
         self._pack, self._needs = Pack() if pack is None else pack, frozenset(needs)
@@ -116,7 +113,6 @@ class Reading:
         if Quantity.LOSS in needs:
             with self._part("the loss"):
                 self._loss = read_loss(self._pack, walked, condensed, value, inputs.prediction)
-                add_marks(self._loss, marks or {})
         self.extend(walked, condensed, forward)
         self._batch: tuple[tuple[int, ...], PendingSums] | None = None
         if Quantity.BATCH in needs:
@@ -136,6 +132,15 @@ class Reading:
         self._nodes += len(walked)
         self._evaluating.update(dict.fromkeys(evaluating(walked, condensed, forward)))
         self._read_sites(walked, condensed, offset)
+
+    def mark(self, marks: PendingMarks | None) -> None:
+        """Adds details of the loss.
+
+        Args:
+            marks: They wait in the pack; None for nothing.
+        """
+        if marks is not None and self._loss is not None:
+            self._loss.marks.append(marks)
 
     @contextmanager
     def _part(self, name: str) -> Iterator[None]:
