@@ -51,7 +51,6 @@ from lifesigns.records import (
     Site,
 )
 
-
 _PLAIN = frozenset({torch.float32, torch.float64})
 
 

@@ -63,7 +63,7 @@ class KnownModules:
         """
         if not self._is_usual or self._root() is not root:
             return False
-        return all([one.is_as_it_was() for one in self._held])
+        return all(one.is_as_it_was() for one in self._held)
 
     def parameters(self) -> dict[str, Tensor]:
         """The parameters by name; right after `is_of` has told that they are the same."""

@@ -58,10 +58,8 @@ def built_in(
     if len(alike) > 1:
         sides = [_compared(walked.nodes[t.node]) for t in alike]
         given, target = (torch.cat([side[k] for side in sides]) for k in (0, 1))
-    counted: float | Tensor = len(alike)
-    if reduction != _MEAN:
-        counted = _observations(name, node, target, term)
-    total_weight = None if reduction == _NONE else saved(node, "total_weight")
+    mean = reduction == _MEAN
+    counted = float(len(alike)) if mean else _observations(name, node, target, term)
     operation = BUILT_IN[name]
     reading = LossReading(
         UNKNOWN,
@@ -82,7 +80,7 @@ def built_in(
         partial=len(alike) < len(terms),
         terms=[t.node for t in alike],
         count=pack.add(counted) if isinstance(counted, Tensor) else None,
-        total_weight=None if total_weight is None else pack.add(total_weight),
+        total_weight=None if reduction == _NONE else _total_weight(pack, node),
     )
     if name.startswith("Nll"):
         _weigh(pack, pending, node)
@@ -166,6 +164,11 @@ def _alike(walked: Walk, terms: list[Term], given: Tensor) -> list[Term]:
         if key(term) == key(first) and not unreadable(walked.nodes[term.node])
     ]
     return alike if given.dim() else [first]
+
+
+def _total_weight(pack: Pack, node: Any) -> int | None:
+    total = saved(node, "total_weight")
+    return None if total is None else pack.add(total)
 
 
 def _observations(name: str, node: Any, target: Tensor, term: Term) -> float | Tensor:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lifesigns.record.loss.classes import compared_classes, sums_of_classes
 from lifesigns.record.loss.contrast import PendingContrast
+from lifesigns.record.loss.few import PendingFew, sums_of_few
 from lifesigns.record.measure.reduce import Pack, PendingSums
-from lifesigns.records import LossReading, Shape, TargetReading, UnitSums
+from lifesigns.records import LossReading, Shape, TargetReading
 
 UNKNOWN = float("nan")
 MOST_CLASSES = 4096
@@ -24,43 +26,6 @@ _SMALL_TABLE = 4096
 _QUANTILES = 32
 _MOST_SORTED = 65_536
 """Targets that are put in order; of more, evenly spaced rows."""
-
-
-class PendingFew(NamedTuple):
-    """Sums of some values, of which it is not known whether there are any."""
-
-    slot: int
-
-    def of(self, arrays: list[NDArray[np.float64]]) -> UnitSums | None:
-        """The sums, once the pack has been fetched; None if there were no values.
-
-        Args:
-            arrays: What the pack brought to the host, by slot.
-        """
-        count, total, squared, minimum, maximum, active = arrays[self.slot].reshape(-1, 1)
-        if not count.any():
-            return None
-        none = np.zeros(1, np.int64)
-        return UnitSums(
-            count=count.astype(np.int64),
-            total=total,
-            total_squared=squared,
-            active=active.astype(np.int64),
-            saturated=none,
-            minimum=minimum,
-            maximum=maximum,
-            nonfinite=none,
-        )
-
-
-def _sums_of_few(values: Tensor, chosen: Tensor) -> Tensor:
-    full = torch.float32 if values.device.type == "mps" else torch.float64
-    given = values.to(full)
-    each = given.masked_fill(~chosen, 0.0)
-    low, high = given.masked_fill(~chosen, torch.inf), given.masked_fill(~chosen, -torch.inf)
-    counts = torch.stack([chosen.sum(), (each != 0).sum()]).to(full)
-    sums = torch.stack([each.sum(), each.square().sum(), low.amin(), high.amax()])
-    return torch.cat([counts[:1], sums, counts[1:]])
 
 
 class PendingMarks(Protocol):
@@ -146,9 +111,9 @@ class PendingLoss:
         Args:
             arrays: What the pack brought to the host, by slot.
         """
-        if self.otherwise is not None and self.contrast is not None:
-            if not self.contrast.is_one(arrays):
-                return self.otherwise.of(arrays)
+        contrast = self.contrast
+        if self.otherwise and contrast and not contrast.is_one(arrays):
+            return self.otherwise.of(arrays)
         value = self.reading.value if self.value is None else self.value
         fit = UNKNOWN if self.fit is None else self.fit_factor * float(arrays[self.fit][0])
         others = [other.of(arrays) for other in self.others]
@@ -156,7 +121,6 @@ class PendingLoss:
         scale = self.reading.scale * (1 if self.count is None else float(arrays[self.count][0]))
         scale += self.smoothing
         weight = None if self.total_weight is None else float(arrays[self.total_weight][0])
-        contrast = self.contrast
         return replace(
             self.reading,
             value=value,
@@ -201,7 +165,7 @@ class PendingLoss:
         if self.target is not None:
             sums = self.target.of(arrays)
         elif counts is not None and counts.any():
-            sums = _sums_of_classes(counts)
+            sums = sums_of_classes(counts)
         else:
             return None
         if counts is None and self.row_sums is not None:
@@ -300,7 +264,7 @@ def leave_out(pack: Pack, pending: PendingLoss, target: Tensor, ignored: Tensor)
         Whether there may be any: elsewhere than on the CPU, a look would wait.
     """
     if not target.is_cpu:
-        pending.left_out = PendingFew(pack.add(_sums_of_few(target.detach(), ignored)))
+        pending.left_out = PendingFew(pack.add(sums_of_few(target.detach(), ignored)))
         return True
     if not bool(ignored.any()):
         return False
@@ -343,43 +307,6 @@ def compare_classes_on_cpu(
     with np.errstate(all="ignore"):  # they may not be finite
         counts, moments = compared_classes(probabilities.astype(np.float64), labels)
     pending.class_counts, pending.moments = pack.add(counts), pack.add(moments)
-
-
-def compared_classes(
-    table: NDArray[np.float64], labels: NDArray[np.int_]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """How often each class occurs, and the moments of prediction and target for each class.
-
-    Args:
-        table: What was predicted, `[samples, classes]`.
-        labels: A class for each sample; those outside the classes are left out.
-    """
-    rows, classes = table.shape
-    valid = (labels >= 0) & (labels < classes)
-    chosen = np.arange(rows)
-    if not valid.all():
-        chosen, labels = chosen[valid], labels[valid]
-    counts = np.bincount(labels, minlength=classes)
-    apart = table - np.add.reduce(table) / rows
-    covariance = np.bincount(labels, apart[chosen, labels], classes)  # what deviates adds up to 0
-    squares = np.einsum("ij,ij->j", apart, apart), counts - counts * (counts / rows)
-    return counts, np.concatenate([covariance, *squares])
-
-
-def _sums_of_classes(counts: NDArray[np.int64]) -> UnitSums:
-    """The sums of class indices, of which each occurs so many times."""
-    classes, present = np.arange(len(counts), dtype=np.float64), np.flatnonzero(counts)
-    none = np.zeros(1, np.int64)
-    return UnitSums(
-        count=counts.sum(keepdims=True),
-        total=(classes @ counts).reshape(1),
-        total_squared=(classes**2 @ counts).reshape(1),
-        active=counts[1:].sum(keepdims=True),
-        saturated=none,
-        minimum=classes[present[:1]],
-        maximum=classes[present[-1:]],
-        nonfinite=none,
-    )
 
 
 def is_image(values: Tensor) -> bool:

@@ -49,11 +49,8 @@ def read_loss(
         value: The loss, scaling undone.
         prediction: The root module's output, needed where the loss keeps only the residual.
     """
-    known = known_of(condensed, walked)
-    if known is not None and (again := known.again(pack, walked, value)) is not None:
-        found, target = again
-        mark(pack, walked, condensed, known.node, target, found, prediction, beside=False)
-        return found
+    if (again := _again(pack, walked, condensed, value, prediction)) is not None:
+        return again
     terms = terms_of(walked, condensed)
     for form, read in _READERS.items():
         data = [term for term in terms.found if term.form in form.split("|")]
@@ -77,8 +74,7 @@ def read_loss(
             crossing=crossing(walked, terms.found),
         )
         pending.whole = not (others or terms.penalised or pending.partial)
-        if pending.whole and (kept := known_loss(walked, data[0], pending)) is not None:
-            condensed.kept[KnownLoss] = kept
+        _keep(condensed, walked, data[0], pending)
         compared = compared_with(walked, data[0])
         mark(pack, walked, condensed, data[0].node, compared, pending, prediction, beside=others)
         if len(terms.found) > 1:
@@ -93,6 +89,26 @@ def read_loss(
             pending.otherwise = _unrecognised(pack, walked, value, prediction, terms.found)
         return pending
     return _unrecognised(pack, walked, value, prediction, terms.found)
+
+
+def _again(
+    pack: Pack, walked: Walk, condensed: Condensed, value: float, prediction: Prediction | None
+) -> PendingLoss | None:
+    """The loss as an equal graph had it; None if it has to go the long way."""
+    known = known_of(condensed, walked)
+    found = None if known is None else known.again(pack, walked, value)
+    if known is None or found is None:
+        return None
+    pending, target = found
+    mark(pack, walked, condensed, known.node, target, pending, prediction, beside=False)
+    return pending
+
+
+def _keep(condensed: Condensed, walked: Walk, term: Term, pending: PendingLoss) -> None:
+    """Keeps what was concluded of a loss that is one term, for a graph that is equal."""
+    known = known_loss(walked, term, pending) if pending.whole else None
+    if known is not None:
+        condensed.kept[KnownLoss] = known
 
 
 def _add_others(
@@ -134,9 +150,7 @@ def _unrecognised(
     pack: Pack, walked: Walk, value: float, prediction: Prediction | None, found: list[Term]
 ) -> PendingLoss:
     operation = walked.names[walked.roots[0]].lower() if walked.roots else ""
-    pending = PendingLoss(
-        LossReading(value, operation=operation, crossing=crossing(walked, found))
-    )
+    pending = PendingLoss(LossReading(value, operation=operation, crossing=crossing(walked, found)))
     if prediction is not None and prediction.value.is_floating_point():
         shape = tuple(prediction.value.shape)
         pending.reading = replace(pending.reading, input_shape=shape, compared_shape=shape)

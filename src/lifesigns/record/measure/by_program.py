@@ -42,11 +42,11 @@ class Lying(NamedTuple):
     shapes: list[torch.Size]
     strides: list[tuple[int, ...]]
     dtypes: list[torch.dtype]
-    samples: list[tuple[int, ...]]
+    samples: Sequence[tuple[int, ...]]
     """What tells the samples apart: whether one is taken; of a step, those before it."""
 
     @classmethod
-    def of(cls, tensors: Sequence[Tensor], samples: list[tuple[int, ...]]) -> Lying:
+    def of(cls, tensors: Sequence[Tensor], samples: Sequence[tuple[int, ...]]) -> Lying:
         """How tensors lie.
 
         Args:
@@ -143,7 +143,7 @@ class ByProgram:
         read: list[Part] = []
         if self._norms or self._rows or self._coherence:
             read, lying = parts, _lying(parts)
-            if not (self._expects(lying) and all([p.is_ordinary for p in parts])):
+            if not (self._expects(lying) and all(p.is_ordinary for p in parts)):
                 read = [p for p in map(_in_rows, parts) if p is not None]
                 lying = _lying(read)
         if read:
@@ -166,7 +166,7 @@ class ByProgram:
     def of_steps(self, after: Tensors) -> None:
         """See `ParameterNumbers`."""
         read, lying = after, _lying_after(after)
-        if not (self._expects(lying) and all([w.is_ordinary(p) for w, p in after])):
+        if not (self._expects(lying) and all(w.is_ordinary(p) for w, p in after)):
             read = [(w, now) for w, p in after if _is_compared(w, now := local(p))]
             lying = _lying_after(read)
         if read:

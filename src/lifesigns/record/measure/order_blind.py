@@ -72,8 +72,8 @@ def order_blind(pack: Pack, walked: Walk, condensed: Condensed) -> PendingBlindn
         known = [one for one in laid_out if one is not None]
         if len(known) < len(laid_out) or not all(_may_be_alike(*one) for one in known):
             continue
-        alike = [_are_alike(*one) for one in known]
-        answers.append(torch.stack([*alike, ~torch.as_tensor(masked, device=alike[0].device)]).all())
+        alike = torch.stack([_are_alike(*one) for one in known]).all()
+        answers.append(alike if isinstance(masked, bool) else alike & ~masked)
         length = known[0][1].shape[1]
         width = walked.shape(index)[-1]
         flat = any(s.fan_in == length * width for s in condensed.graph.sites)
@@ -141,7 +141,9 @@ def _are_alike(rows: Tensor, tokens: Tensor) -> Tensor:
     begins = torch.ones_like(ids, dtype=torch.bool)
     torch.ne(ids[1:], ids[:-1], out=begins[1:])
     at = torch.arange(len(ids), device=ids.device)
-    first = torch.where(begins, at, 0).cummax(0).values  # where the same token is for the first time
+    first = (
+        torch.where(begins, at, 0).cummax(0).values
+    )  # where the same token is for the first time
     apart = (flat[order] - flat[order[first]]).abs().amax()
     kinds = begins.cumsum(0) - 1
     moved = torch.zeros_like(ids).scatter_add_(0, kinds, (places != places[first]).long()) > 0

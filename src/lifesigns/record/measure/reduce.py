@@ -362,8 +362,8 @@ def _copied(
         key = (device, dtype) if narrow else device
         copies.setdefault(key, []).extend(group)
         wholes.setdefault(key, []).append(whole if narrow else whole.double())
-    for key, group in copies.items():
-        host = _on_host(torch.cat(wholes[key]).cpu())
+    for where, group in copies.items():
+        host = _on_host(torch.cat(wholes[where]).cpu())
         yield [slot for slot, _ in group], [tensor.numel() for _, tensor in group], host
 
 

@@ -148,6 +148,4 @@ def _bound(layer: nn.Module) -> float:
 
 
 def _norms(module: nn.Module) -> Tensor:
-    return torch.stack(
-        [torch.linalg.vector_norm(p.detach().double()) for p in module.parameters()]
-    )
+    return torch.stack([torch.linalg.vector_norm(p.detach().double()) for p in module.parameters()])
