@@ -5,6 +5,7 @@ tensors say that they lie elsewhere shows who would have waited.
 """
 
 import copy
+from collections import Counter
 
 import pytest
 import torch
@@ -34,9 +35,12 @@ class Training:
         self.x, self.y = self.x.to(device), self.y.to(device)
         self.optimizer = torch.optim.SGD(self.model.parameters(), 0.1)
 
+    def loss(self):
+        return F.cross_entropy(self.model(self.x), self.y)
+
     def step(self):
-        loss = F.cross_entropy(self.model(self.x), self.y)
-        self.optimizer.zero_grad()
+        loss = self.loss()
+        self.optimizer.zero_grad(set_to_none=False)
         loss.backward()
         self.optimizer.step()
 
@@ -46,6 +50,58 @@ class Training:
             for _ in range(steps):
                 self.step()
         return watcher
+
+
+class OfTokens(Training):
+    """Attention over tokens that does not see where they stand, behind a causal mask or without."""
+
+    causal = False
+
+    class Net(nn.Module):
+        def __init__(self, causal):
+            super().__init__()
+            self.tokens, self.causal = nn.Embedding(50, 8), causal
+            self.query, self.key, self.head = nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 50)
+
+        def forward(self, x):
+            rows = self.tokens(x)
+            scores = self.query(rows) @ self.key(rows).transpose(1, 2)
+            if self.causal:
+                hidden = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).triu(1)
+                scores = scores.masked_fill(hidden, -torch.inf)
+            return self.head(scores.softmax(-1) @ rows)
+
+    def __init__(self):
+        torch.manual_seed(0)
+        self.model = self.Net(self.causal)
+        self.x = torch.randint(50, (8, 6))
+        self.y = self.x.flip(1)
+        self.optimizer = torch.optim.SGD(self.model.parameters(), 0.1)
+
+    def loss(self):
+        return F.cross_entropy(self.model(self.x).reshape(-1, 50), self.y.reshape(-1))
+
+
+class OfCausalTokens(OfTokens):
+    causal = True
+
+
+class OfPairs(Training):
+    """A contrastive loss."""
+
+    def loss(self):
+        distance = F.pairwise_distance(self.model(self.x), self.model(self.x.flip(0)))
+        apart = (self.y > 0).float()
+        closer = (1.0 - distance).clamp(min=0)
+        return ((1 - apart) * distance.pow(2) + apart * closer.pow(2)).mean()
+
+
+class OfSomeTargets(Training):
+    """A sum over the targets that count."""
+
+    def loss(self):
+        targets = self.y.masked_fill(self.y == 1, -100)
+        return F.cross_entropy(self.model(self.x), targets, reduction="sum")
 
 
 @pytest.fixture
@@ -63,7 +119,17 @@ def elsewhere(monkeypatch):
     monkeypatch.setattr(torch.Tensor, "is_cpu", property(lambda _: False), raising=False)
     for name in WAITING:
         monkeypatch.setattr(torch.Tensor, name, noting(name, getattr(torch.Tensor, name)))
-    monkeypatch.setattr(torch, "equal", noting("equal", torch.equal))
+    for name in ("equal", "unique"):
+        monkeypatch.setattr(torch, name, noting(name, getattr(torch, name)))
+    chosen = torch.Tensor.__getitem__
+
+    def choose(tensor, index):
+        parts = index if isinstance(index, tuple) else (index,)
+        if any(isinstance(part, torch.Tensor) and part.dtype is torch.bool for part in parts):
+            waited.append("mask")  # how many are chosen has to be known
+        return chosen(tensor, index)
+
+    monkeypatch.setattr(torch.Tensor, "__getitem__", choose)
     return waited
 
 
@@ -79,6 +145,25 @@ def test_an_unrecorded_step_reads_nothing_from_the_device(elsewhere):
         waited = list(elsewhere)
 
     assert waited == []
+
+
+@pytest.mark.parametrize("kind", [Training, OfTokens, OfCausalTokens, OfPairs, OfSomeTargets])
+def test_a_recorded_step_waits_for_its_loss_and_for_two_copies(elsewhere, kind):
+    """Whether the loss is finite decides, before backward, if its origin is sought.
+
+    One copy is of the pass, one of the parameters after the step.
+    """
+    training = kind()
+
+    with lifesigns.watch(training.model, training.optimizer, every=1, strict=True):
+        for _ in range(3):
+            training.step()
+        elsewhere.clear()
+        training.step()
+        waited = Counter(elsewhere)
+
+    del waited["numpy"]  # of what is on the host
+    assert waited == {"__float__": 1, "cpu": 2}
 
 
 def test_the_losses_of_unrecorded_steps_are_read_at_the_end(elsewhere):

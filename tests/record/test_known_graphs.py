@@ -11,6 +11,7 @@ from torch.utils.checkpoint import checkpoint
 
 from lifesigns.record import Recorder
 from lifesigns.record.graph.known_graphs import Structures
+from lifesigns.record.graph.known_modules import KnownModules
 from lifesigns.record.graph.module_names import named_modules, named_parameters
 from lifesigns.record.measure.by_program import numbers_for
 
@@ -254,3 +255,47 @@ def test_parameters_of_a_class_with_a_list_of_its_own_are_listed_by_it():
 
     model = Own(2, 2)
     assert named_parameters(model) == [("own", model.weight)]
+
+
+# --- modules and parameters -----------------------------------------------------------------------
+def exchange_a_part(net):
+    net.head = nn.Linear(6, 3)
+
+
+def exchange_a_parameter(net):
+    net.first.weight = nn.Parameter(net.first.weight.detach().clone())
+
+
+def take_a_bias_away(net):
+    net.second.bias = None
+
+
+def rename(net):
+    net.other = net.head
+    del net.head
+
+
+def nest(net):
+    net.drop = nn.Sequential(net.drop)
+
+
+@pytest.mark.parametrize(
+    "change", [exchange_a_part, exchange_a_parameter, take_a_bias_away, rename, nest]
+)
+def test_a_network_is_listed_anew_when_it_holds_something_else(change):
+    net = Net()
+    known = KnownModules(net)
+
+    assert known.is_of(net)
+    assert known.parameters() == dict(net.named_parameters())
+    change(net)
+    assert not known.is_of(net)
+
+
+def test_a_list_of_modules_keeps_no_network_alive():
+    net = Net()
+    known, net = KnownModules(net), None
+
+    assert net is None
+    assert known.parameters() == {}
+    assert not known.is_of(Net())

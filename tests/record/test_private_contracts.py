@@ -338,3 +338,11 @@ def test_making_an_optimizer_marks_the_step_of_its_class_and_an_object_refers_to
     optimizer = Made([torch.nn.Parameter(torch.zeros(1))], 0.1)
     assert Made.step.hooked
     assert any(thing is optimizer for thing in gc.get_referrers(Made))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_one_question_tells_whether_autocast_is_on_anywhere(dtype):
+    """Measuring: sums are in float32, and the state is asked several times a recorded step."""
+    assert not torch._C._is_any_autocast_enabled()
+    with torch.autocast("cpu", dtype):
+        assert torch._C._is_any_autocast_enabled()

@@ -21,7 +21,8 @@ from lifesigns.record.measure.large import lookups
 from lifesigns.record.measure.measuring import measuring
 from lifesigns.record.measure.mixing import MixingReader
 from lifesigns.record.measure.parameters import ParameterReader, Trained
-from lifesigns.record.measure.standing_copies import StandingCopies
+from lifesigns.record.measure.reduce import Pack
+from lifesigns.record.measure.standing_copies import PendingStanding, StandingCopies
 from lifesigns.record.measure.unreached import Unreached
 from lifesigns.record.measure.watched_parameter import ReadParameters
 from lifesigns.record.reading import Reading
@@ -61,7 +62,7 @@ class PassReader:
         self._structures = Structures()
         self._mixing = MixingReader(needs)
         self._parameters: ParameterReader | None = None
-        self._numbers = numbers_for(needs)
+        self._numbers, self._pack = numbers_for(needs), Pack()
         self._looked_up: Mapping[int, Tensor] = {}
         self._latest = -1.0
         self.trained = Trained()
@@ -133,8 +134,6 @@ class PassReader:
             condensed = self._structures.condense(walked, forward, names)
             ends = root_inputs(walked, forward)
             mixing = self._mixing.ask(walked, condensed, ends, position)
-            marks = {"copy_stands_still": 1.0} if self._has_standing_copy(forward) else {}
-            marks |= {"scaled_by": scale} if scale != 1 else {}
             self.reading = Reading(
                 walked,
                 condensed,
@@ -148,8 +147,9 @@ class PassReader:
                 repeated=len(repeated.repetitions),
                 obstacles=repeated.obstacles,
                 mixing=mixing,
-                marks=marks,
+                pack=self._pack,
             )
+            self.reading.mark(self._standing_copy(forward))
 
     def read_nested(self, losses: list[Tensor]) -> None:
         """A reentrant checkpoint runs backward on a recomputed piece of the same step.
@@ -283,10 +283,10 @@ class PassReader:
     def _names(self, walked: Walk) -> list[str]:
         return [self._roots.name(leaf, k) for k, leaf in enumerate(walked.leaves)]
 
-    def _has_standing_copy(self, forward: Forward) -> bool:
+    def _standing_copy(self, forward: Forward) -> PendingStanding | None:
         outermost = (call.module() for call in forward.calls if not call.depth)
         ran = [*self._hooks.ungraded(), *filter(None, outermost)]
-        return self.copies.run_in(ran, self._roots.networks())
+        return self.copies.run_in(self._pack, ran, self._roots.networks())
 
     def _repeat_compiled(
         self, losses: list[Tensor], walked: Walk, forward: Forward, names: list[str]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
@@ -23,16 +23,17 @@ from lifesigns.record.graph.own_length import divided_by_length
 from lifesigns.record.graph.site_plan import MOST_CALLS, SitePlan
 from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Operands, Walk, operands, saved, value_as_used
-from lifesigns.record.loss.comparison import PendingLoss
+from lifesigns.record.loss.comparison import PendingLoss, PendingMarks
 from lifesigns.record.loss.marks import add_marks
 from lifesigns.record.loss.recognise import read_loss
-from lifesigns.record.measure.large import how_many_of, some_units
+from lifesigns.record.measure.large import MOST_UNITS, how_many_of, some_units
 from lifesigns.record.measure.nonfinite_origin import forward_origin
 from lifesigns.record.measure.reduce import Pack, PendingSums
 from lifesigns.record.measure.stacks import Lessened
 from lifesigns.record.measure.tokens import PendingTokens, read_tokens
 from lifesigns.record.read_pass import PendingSite, ReadPass
 from lifesigns.record.readable import (
+    has_modes,
     is_ordinary,
     is_transformed,
     no_gradients,
@@ -52,6 +53,8 @@ from lifesigns.records import (
     Site,
 )
 
+_PLAIN = frozenset({torch.float32, torch.float64})
+
 
 class Reading:
     """Reads one walked graph around its backward pass.
@@ -69,7 +72,8 @@ class Reading:
         repeated: Compiled calls that were run again eagerly to be read.
         obstacles: Why others were not.
         mixing: What one output depends on, if that was asked.
-        marks: Further details of the loss.
+        pack: Where the numbers wait for the copy, empty again from the last pass; None for a new
+            one.
     """
 
     def __init__(
@@ -87,9 +91,10 @@ class Reading:
         repeated: int = 0,
         obstacles: Iterable[str] = (),
         mixing: Mixing | None = None,
-        marks: Mapping[str, float] | None = None,
+        pack: Pack | None = None,
     ) -> None:
-        self._pack, self._needs = Pack(), frozenset(needs)
+        self._pack, self._needs = Pack() if pack is None else pack, frozenset(needs)
+        self._pack.clear()
         self.scale, self.leaves, self._reason = scale, walked.leaves, reason
         self._graph = Graph()
         self._sites: dict[int, PendingSite] = {}
@@ -109,7 +114,8 @@ class Reading:
         if Quantity.LOSS in needs:
             with self._part("the loss"):
                 self._loss = read_loss(self._pack, walked, condensed, value, inputs.prediction)
-                add_marks(self._loss, marks or {})
+                if self._loss is not None and scale != 1:
+                    add_marks(self._loss, {"scaled_by": scale})
         self.extend(walked, condensed, forward)
         self._batch: tuple[tuple[int, ...], PendingSums] | None = None
         self._tokens: PendingTokens | None = None
@@ -131,6 +137,15 @@ class Reading:
         self._nodes += len(walked)
         self._evaluating.update(dict.fromkeys(evaluating(walked, condensed, forward)))
         self._read_sites(walked, condensed, offset)
+
+    def mark(self, marks: PendingMarks | None) -> None:
+        """Adds details of the loss.
+
+        Args:
+            marks: They wait in the pack; None for nothing.
+        """
+        if marks is not None and self._loss is not None:
+            self._loss.marks.append(marks)
 
     @contextmanager
     def _part(self, name: str) -> Iterator[None]:
@@ -166,7 +181,8 @@ class Reading:
             if plan.is_one_of_many:
                 self._unreadable.append(f"{site.name}: only {MOST_CALLS} calls are read")
                 continue
-            if (few := how_many_of(site.units)) < site.units:
+            if site.units > MOST_UNITS:
+                few = how_many_of(site.units)
                 self._unreadable.append(f"{site.name}: {few} of {site.units} units are read")
             pending = self._sites.setdefault(plan.number + offset, PendingSite())
             try:
@@ -192,7 +208,9 @@ class Reading:
             rows = divided_by_length(walked, index)
             return None if rows is None else self._pack.sums(rows, -1)
         result = kept.values.get("result") if site.kind is Kind.SOFTMAX else None
-        return None if result is None else self._pack.sums(result, site.unit_dim)
+        if result is None:
+            return None
+        return self._pack.sums(result, site.unit_dim, known=kept.are_ordinary)
 
     def _activation(
         self, site: Site, walked: Walk, index: int, kept: Operands
@@ -212,29 +230,38 @@ class Reading:
         dim = _dim(output, site)
         if isinstance(flat, Tensor):
             flat = some_units(flat, dim)
-        return self._pack.sums(some_units(output, dim), dim, flat)
+        some = some_units(output, dim)
+        known = kept.are_ordinary and some is kept.values.get("result")
+        return self._pack.sums(some, dim, flat, known=known)
 
     def _gradient_hook(
         self, pending: PendingSite, plan: SitePlan, grouped: Any
     ) -> Callable[..., None]:
         pack, site, source = self._pack, plan.site, plan.source
+        is_usual = pack.program is not None and grouped is None and site.units <= MOST_UNITS
+
+        def read(arrived: Tensor | None, passed: Tensor | None, known: bool) -> None:
+            arrived, passed = _few(arrived, site, grouped), _few(passed, site, grouped)
+            if arrived is not None:
+                sums = pack.sums(arrived, _dim(arrived, site), known=known)
+                pending.output_gradient = sums
+            if passed is not None:
+                flat: Lessened | PendingSums | None = pending.output_gradient
+                if not plan.is_gate or arrived is None or arrived.shape != passed.shape:
+                    flat = _flat(arrived, passed, plan.flat_slope)
+                if grouped is not None and arrived is not None:
+                    passed = _group_first(passed, arrived, grouped)
+                pending.input_gradient = pack.sums(passed, _dim(passed, site), flat, known=known)
 
         def hook(grad_inputs: tuple[Any, ...], grad_outputs: tuple[Any, ...]) -> None:
             try:
+                arrived = grad_outputs[0] if grad_outputs else None
+                passed = grad_inputs[source] if source < len(grad_inputs) else None
+                if is_usual and _are_usual(arrived, passed):
+                    read(arrived, passed, True)
+                    return
                 with torch._C.DisableTorchFunction(), no_gradients(), without_modes():
-                    arrived = self._gradient(grad_outputs[0] if grad_outputs else None, site)
-                    passed = grad_inputs[source] if source < len(grad_inputs) else None
-                    passed = self._gradient(passed, site)
-                    arrived, passed = _few(arrived, site, grouped), _few(passed, site, grouped)
-                    if arrived is not None:
-                        pending.output_gradient = pack.sums(arrived, _dim(arrived, site))
-                    if passed is not None:
-                        flat: Lessened | PendingSums | None = pending.output_gradient
-                        if not plan.is_gate or arrived is None or arrived.shape != passed.shape:
-                            flat = _flat(arrived, passed, plan.flat_slope)
-                        if grouped is not None and arrived is not None:
-                            passed = _group_first(passed, arrived, grouped)
-                        pending.input_gradient = pack.sums(passed, _dim(passed, site), flat)
+                    read(self._gradient(arrived, site), self._gradient(passed, site), False)
             except Exception as error:  # an exception here would end the user's backward
                 self._failed(site.name, error)
 
@@ -297,6 +324,22 @@ def unmeasured(needs: frozenset[Quantity]) -> tuple[Quantity, ...]:
         needs: What is measured.
     """
     return tuple(quantity for quantity in Quantity if quantity not in needs)
+
+
+def _are_usual(arrived: Tensor | None, passed: Tensor | None) -> bool:
+    """Whether the program reads both gradients as they are, and nothing of torch's is run for it.
+
+    Then no state of torch's matters: neither modes nor whether gradients are made.
+    """
+    if type(arrived) is not Tensor or type(passed) is not Tensor:
+        return False
+    return (
+        arrived.dtype is passed.dtype
+        and passed.dtype in _PLAIN
+        and is_ordinary(arrived)
+        and is_ordinary(passed)
+        and not (has_modes() or is_transformed())
+    )
 
 
 def _dim(tensor: Tensor, site: Site) -> int:

@@ -115,4 +115,4 @@ def _reshaped(known: Condensed, walked: Walk) -> Condensed:
         replace(site, shape=shape) for site, shape in zip(known.graph.sites, shapes, strict=True)
     )
     plans = tuple(replace(plan, site=sites[plan.number]) for plan in known.plans)
-    return replace(known, graph=Graph(sites, known.graph.edges), plans=plans)
+    return replace(known, graph=Graph(sites, known.graph.edges), plans=plans, kept={})

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lifesigns.record.graph.keras_layers import optimizer_name
+from lifesigns.record.graph.known_modules import KnownModules
 from lifesigns.record.graph.module_calls import (
     Call,
     Forward,
@@ -43,6 +44,7 @@ class Roots:
         """Whether the root was given rather than found."""
         self._modules = [] if model is None else [weakref.ref(uncompiled(model))]
         self._leaf_names: dict[int, tuple[weakref.ref[Tensor], str]] = {}
+        self._known: KnownModules | None = None
 
     def name(self, leaf: Tensor, k: int) -> str:
         """Name of leaf number `k` of a walk.
@@ -60,7 +62,7 @@ class Roots:
         """The parameters the roots hold at this moment, by name."""
         roots = _outermost(self._alive())
         if len(roots) == 1:
-            return {name: p for name, p in named_parameters(roots[0]) if p.is_leaf}
+            return self._of(roots[0]).parameters()
         found = _parameter_names(roots).values()
         return {name: p for ref, name in found if (p := ref()) is not None and p.is_leaf}
 
@@ -87,7 +89,7 @@ class Roots:
         if not self.fixed:
             self._discover(walked, Forward(calls))
         roots = _outermost(self._alive())
-        modules = module_names(roots)
+        modules = self._of(roots[0]).names if len(roots) == 1 else module_names(roots)
         self._learn(walked, roots, calls, modules)
         return Forward(calls, modules, {id(root) for root in roots})
 
@@ -121,6 +123,13 @@ class Roots:
             return True
         own = {id(p) for root in self._alive() for p in root.parameters()}
         return any(id(p) in own for group in optimizer.param_groups for p in group["params"])
+
+    def _of(self, root: nn.Module) -> KnownModules:
+        """What a single root holds at this moment."""
+        known = self._known
+        if known is None or not known.is_of(root):
+            known = self._known = KnownModules(root)
+        return known
 
     def _learn(
         self, walked: Walk, roots: list[nn.Module], calls: list[Call], modules: Mapping[int, str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -60,6 +60,8 @@ class Condensed:
     """Calls before that of a site which no gradient reaches; see `unreached_calls`."""
     plans: tuple[SitePlan, ...] = ()
     """What is to be read of the sites."""
+    kept: dict[type, Any] = field(default_factory=dict)
+    """What those who read the graph keep of it, by its class, which says what else is its key."""
 
 
 def condense(walked: Walk, forward: Forward, leaf_name: Callable[[Tensor], str]) -> Condensed:

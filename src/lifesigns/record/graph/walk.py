@@ -9,10 +9,12 @@ from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from lifesigns.record.readable import is_readable, obstacle
+from lifesigns.record.readable import is_ordinary, is_readable, obstacle
 
+_USUAL = frozenset({Tensor, nn.Parameter})
+"""Classes without code of their own, which may be asked anything."""
 LEAF = "torch::autograd::AccumulateGrad"
 OPERANDS = ("result", "self", "other", "target", "weight", "pos_weight", "noise", "min", "max")
 """What activations and losses save, beside their indices."""
@@ -172,11 +174,13 @@ class Operands(NamedTuple):
     """Names of what goes through a user's hooks."""
     obstacle: str
     """Why something cannot be read; empty if all can."""
+    are_ordinary: bool = False
+    """Whether all tensors are, see `readable.is_ordinary`."""
 
 
 def operands(node: Any) -> Operands:
     """What an operation computed with or made, as far as its node keeps it."""
-    values, hooked, why = {}, [], ""
+    values, hooked, why, usual = {}, [], "", True
     for name, attribute, raw in _operands(node.__class__):
         if raw and _goes_through_hooks(getattr(node, raw, None)):
             hooked.append(name)
@@ -186,9 +190,9 @@ def operands(node: Any) -> Operands:
         except RuntimeError:  # freed, or modified in place since
             continue
         values[name] = value
-        if not why and isinstance(value, Tensor):
-            why = obstacle(value)
-    return Operands(values, tuple(hooked), why)
+        if isinstance(value, Tensor) and not (type(value) in _USUAL and is_ordinary(value)):
+            usual, why = False, why or obstacle(value)
+    return Operands(values, tuple(hooked), why, usual)
 
 
 def unreadable(node: Any) -> str:

@@ -21,6 +21,7 @@ from lifesigns.record.loss.comparison import (
     weighted_variance,
     wide,
 )
+from lifesigns.record.loss.known_losses import ignored_index
 from lifesigns.record.loss.margins import of_classes
 from lifesigns.record.loss.sources import before_expand
 from lifesigns.record.loss.summands import BUILT_IN, Term, is_mask
@@ -57,7 +58,8 @@ def built_in(
     if len(alike) > 1:
         sides = [_compared(walked.nodes[t.node]) for t in alike]
         given, target = (torch.cat([side[k] for side in sides]) for k in (0, 1))
-    counted = len(alike) if reduction == _MEAN else _observations(name, node, target, term)
+    mean = reduction == _MEAN
+    counted = float(len(alike)) if mean else _observations(name, node, target, term)
     operation = BUILT_IN[name]
     reading = LossReading(
         UNKNOWN,
@@ -65,8 +67,7 @@ def built_in(
         operation=operation,
         input_shape=_input_shape(walked, term.node, first),
         compared_shape=tuple(first.shape),
-        ignored_all=reduction != _NONE and _all_ignored(node),
-        scale=term.factor * counted,
+        scale=term.factor * (1 if isinstance(counted, Tensor) else counted),
         details=_constants(name, node),
     )
     is_index = name.startswith("Nll") or name == "MultiMarginLoss"
@@ -78,10 +79,12 @@ def built_in(
         fit_factor=term.factor,
         partial=len(alike) < len(terms),
         terms=[t.node for t in alike],
+        count=pack.add(counted) if isinstance(counted, Tensor) else None,
+        total_weight=None if reduction == _NONE else _total_weight(pack, node),
     )
     if name.startswith("Nll"):
         _weigh(pack, pending, node)
-        ignored = target == _ignored_index(node)
+        ignored = target == ignored_index(node)
         if term.weight is not None:
             ignored = ignored | (term.weight.reshape(target.shape) == 0)
         if leave_out(pack, pending, target, ignored):
@@ -163,24 +166,29 @@ def _alike(walked: Walk, terms: list[Term], given: Tensor) -> list[Term]:
     return alike if given.dim() else [first]
 
 
-def _observations(name: str, node: Any, target: Tensor, term: Term) -> float:
-    """How many there are, or what they weigh together."""
+def _total_weight(pack: Pack, node: Any) -> int | None:
+    total = saved(node, "total_weight")
+    return None if total is None else pack.add(total)
+
+
+def _observations(name: str, node: Any, target: Tensor, term: Term) -> float | Tensor:
+    """How many there are, or what they weigh together; not waited for on another device."""
     if term.weight is not None:
-        return float((torch.ones_like(target, dtype=torch.float32) * term.weight).sum())
+        weights = (torch.ones_like(target, dtype=torch.float32) * term.weight).sum()
+        return float(weights) if weights.is_cpu else weights
     if name.startswith("Multi"):
         return target.shape[0] if target.dim() > name.startswith("Multilabel") else 1
-    if not name.startswith("Nll"):
-        weight = saved(node, "weight")
-        mean = 1.0 if weight is None else float(weight.float().expand(target.shape).mean())
-        return target.numel() * mean
-    kept = target != _ignored_index(node)
     weight = saved(node, "weight")
+    if not name.startswith("Nll"):
+        if weight is None:
+            return target.numel()
+        mean = weight.float().expand(target.shape).mean()
+        return target.numel() * (float(mean) if mean.is_cpu else mean)
+    kept = target != ignored_index(node)
+    if not kept.is_cpu:
+        own = 1 if weight is None else weight[target.clamp_min(0).clamp_max(len(weight) - 1)]
+        return (kept * own).sum()
     return int(kept.sum()) if weight is None else float(weight[target[kept]].sum())
-
-
-def _ignored_index(node: Any) -> int:
-    unsigned = int(node._saved_ignore_index)
-    return unsigned - (1 << 64) if unsigned >> 63 else unsigned
 
 
 def _own(given: Tensor, target: Tensor, before: Shape) -> tuple[Tensor, Tensor]:
@@ -198,7 +206,7 @@ def _recompute(name: str, node: Any, given: Tensor, target: Tensor, reduction: i
     if options.get("weight") is not None:
         options["weight"] = wide(options["weight"])
     if name.startswith("Nll"):
-        options["ignore_index"] = _ignored_index(node)
+        options["ignore_index"] = ignored_index(node)
     function = getattr(F, BUILT_IN[name])
     value: Tensor = function(given, target, reduction=word, **options)
     return value
@@ -215,8 +223,3 @@ _OPTIONS = {
 }
 """What a loss was called with beside input and target, as torch's function takes it."""
 _NUMBERS = frozenset({"delta", "beta", "pos_weight"})
-
-
-def _all_ignored(node: Any) -> bool:
-    total = saved(node, "total_weight")
-    return isinstance(total, Tensor) and total.numel() == 1 and float(total) == 0.0

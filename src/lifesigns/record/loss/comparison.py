@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lifesigns.record.loss.alike import PendingSpreads
+from lifesigns.record.loss.classes import compared_classes, sums_of_classes
+from lifesigns.record.loss.contrast import PendingContrast
+from lifesigns.record.loss.few import PendingFew, sums_of_few
 from lifesigns.record.measure.reduce import Pack, PendingSums
-from lifesigns.records import LossReading, Shape, TargetReading, UnitSums
+from lifesigns.records import LossReading, Shape, TargetReading
 
 UNKNOWN = float("nan")
-_MOST_CLASSES = 4096
+MOST_CLASSES = 4096
 _IMAGE, _FEWEST, _MOST_PLACES = 4, 8, 1024
 _OF_MEDIANS = frozenset({"absolute_error", "huber"})
 _SMALL_TABLE = 4096
@@ -25,12 +28,25 @@ _MOST_SORTED = 65_536
 """Targets that are put in order; of more, evenly spaced rows."""
 
 
+class PendingMarks(Protocol):
+    """Details of a loss whose numbers are still on the device."""
+
+    def of(self, arrays: list[NDArray[np.float64]]) -> Mapping[str, float]:
+        """The details, once the pack has been fetched.
+
+        Args:
+            arrays: What the pack brought to the host, by slot.
+        """
+
+
 @dataclass
 class PendingLoss:
     """A loss whose sums are still on the device."""
 
     reading: LossReading
     """What is known without the sums."""
+    value: float | None = None
+    """The loss, where the reading is that of an earlier step."""
     fit: int | None = None
     recompute: Callable[[], Tensor] | None = None
     """Gives what `fit` brings to the host, for losses of which that is seldom wanted."""
@@ -50,10 +66,21 @@ class PendingLoss:
     class_weights: int | None = None
     places: tuple[PendingSums | None, PendingSums | None] = (None, None)
     """Prediction and target at each place of an image."""
-    left_out: PendingSums | None = None
+    left_out: PendingSums | PendingFew | None = None
     """Targets that do not count."""
-    spreads: PendingSpreads | None = None
-    """How far apart outputs, and targets, are along each dimension."""
+    contrast: PendingContrast | None = None
+    """Of a loss of pairs."""
+    otherwise: PendingLoss | None = None
+    """What it is if its values show that it is no contrast."""
+    count: int | None = None
+    """How many observations there are, where that is not known without a wait: `reading.scale` is
+    to be multiplied by it."""
+    total_weight: int | None = None
+    """What the targets weigh together, where 0 is not known without a wait."""
+    smoothing: float = 0.0
+    """What label smoothing adds to the scale."""
+    marks: list[PendingMarks] = field(default_factory=list)
+    """Details that the values tell."""
     partial: bool = False
     """Whether there are more data terms than were read."""
     terms: list[int] = field(default_factory=list)
@@ -84,21 +111,41 @@ class PendingLoss:
         Args:
             arrays: What the pack brought to the host, by slot.
         """
+        contrast = self.contrast
+        if self.otherwise and contrast and not contrast.is_one(arrays):
+            return self.otherwise.of(arrays)
+        value = self.reading.value if self.value is None else self.value
         fit = UNKNOWN if self.fit is None else self.fit_factor * float(arrays[self.fit][0])
         others = [other.of(arrays) for other in self.others]
         counts, moments = self._of_classes(arrays)
-        marks = {} if self.spreads is None else self.spreads.of(arrays)
+        scale = self.reading.scale * (1 if self.count is None else float(arrays[self.count][0]))
+        scale += self.smoothing
+        weight = None if self.total_weight is None else float(arrays[self.total_weight][0])
         return replace(
             self.reading,
-            details={**self.reading.details, **marks},
+            value=value,
+            details=self._details(arrays, scale),
+            scale=scale,
+            ignored_all=self.reading.ignored_all or weight == 0.0,
+            constant=self.reading.constant if contrast is None else contrast.constant(arrays),
             target_shape=self.target_shape,
-            fit=self.reading.value if self.whole else fit,
+            fit=value if self.whole else fit,
             prediction=None if self.prediction is None else self.prediction.of(arrays),
             target=self._target(arrays, counts),
             correlation=_correlation(moments),
             places=None if self.places[0] is None else self.places[0].of(arrays),
             others=tuple(replace(other, value=other.fit) for other in others),
         )
+
+    def _details(self, arrays: list[NDArray[np.float64]], scale: float) -> dict[str, float]:
+        details = dict(self.reading.details)
+        if self.smoothing and self.class_weights is None:
+            details["smoothing"] = self.smoothing / scale
+        if self.contrast is not None:
+            details.update(self.contrast.of(arrays))
+        for marks in self.marks:
+            details.update(marks.of(arrays))
+        return details
 
     def _of_classes(
         self, arrays: list[NDArray[np.float64]]
@@ -118,7 +165,7 @@ class PendingLoss:
         if self.target is not None:
             sums = self.target.of(arrays)
         elif counts is not None and counts.any():
-            sums = _sums_of_classes(counts)
+            sums = sums_of_classes(counts)
         else:
             return None
         if counts is None and self.row_sums is not None:
@@ -184,9 +231,9 @@ def compare(
     pending.is_index, pending.target_shape = is_index, unexpanded(target)
     if is_index:
         labels = target.reshape(-1)
-        if likely.is_cpu and likely.dim() == 2 and likely.shape[1] <= _MOST_CLASSES:
+        if likely.is_cpu and likely.dim() == 2 and likely.shape[1] <= MOST_CLASSES:
             table = wide(likely).resolve_neg().numpy()
-            _compare_classes_on_cpu(pack, pending, table, labels.numpy())
+            compare_classes_on_cpu(pack, pending, table, labels.numpy())
         else:
             _compare_classes(pack, pending, likely, labels)
         return
@@ -214,8 +261,11 @@ def leave_out(pack: Pack, pending: PendingLoss, target: Tensor, ignored: Tensor)
         ignored: Which of them do not count, of the same shape.
 
     Returns:
-        Whether there are any.
+        Whether there may be any: elsewhere than on the CPU, a look would wait.
     """
+    if not target.is_cpu:
+        pending.left_out = PendingFew(pack.add(sums_of_few(target.detach(), ignored)))
+        return True
     if not bool(ignored.any()):
         return False
     pending.left_out = pack.sums(target.detach()[ignored].float().reshape(-1), -1)
@@ -227,7 +277,7 @@ def _compare_classes(
 ) -> None:
     classes = probabilities.shape[1 if probabilities.dim() > 1 else 0]
     valid = (labels >= 0) & (labels < classes)
-    if classes > _MOST_CLASSES:
+    if classes > MOST_CLASSES:
         pending.target = pack.sums(labels[valid] if labels.device.type == "cpu" else labels, -1)
         return
     kept = labels.masked_fill(~valid, classes)
@@ -237,10 +287,19 @@ def _compare_classes(
         _correlate(pack, pending, probabilities, one_hot)
 
 
-def _compare_classes_on_cpu(
+def compare_classes_on_cpu(
     pack: Pack, pending: PendingLoss, probabilities: NDArray[np.floating], labels: NDArray[np.int_]
 ) -> None:
-    """The same by NumPy, which takes a tenth of the time of torch for a batch of usual size."""
+    """How often each class occurs and what was predicted of it, for class numbers on the CPU.
+
+    By NumPy, which takes a tenth of the time of torch for a batch of usual size.
+
+    Args:
+        pack: Where the numbers wait.
+        pending: What they are added to.
+        probabilities: `[samples, classes]`.
+        labels: A class for each sample; those outside the classes are ignored.
+    """
     if labels.size and probabilities.size <= _SMALL_TABLE:
         table = np.array(probabilities, np.float64).reshape(-1)
         pending.class_table = pack.add(table), pack.add(np.array(labels, np.float64))
@@ -248,43 +307,6 @@ def _compare_classes_on_cpu(
     with np.errstate(all="ignore"):  # they may not be finite
         counts, moments = compared_classes(probabilities.astype(np.float64), labels)
     pending.class_counts, pending.moments = pack.add(counts), pack.add(moments)
-
-
-def compared_classes(
-    table: NDArray[np.float64], labels: NDArray[np.int_]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """How often each class occurs, and the moments of prediction and target for each class.
-
-    Args:
-        table: What was predicted, `[samples, classes]`.
-        labels: A class for each sample; those outside the classes are left out.
-    """
-    rows, classes = table.shape
-    valid = (labels >= 0) & (labels < classes)
-    chosen = np.arange(rows)
-    if not valid.all():
-        chosen, labels = chosen[valid], labels[valid]
-    counts = np.bincount(labels, minlength=classes)
-    apart = table - np.add.reduce(table) / rows
-    covariance = np.bincount(labels, apart[chosen, labels], classes)  # what deviates adds up to 0
-    squares = np.einsum("ij,ij->j", apart, apart), counts - counts * (counts / rows)
-    return counts, np.concatenate([covariance, *squares])
-
-
-def _sums_of_classes(counts: NDArray[np.int64]) -> UnitSums:
-    """The sums of class indices, of which each occurs so many times."""
-    classes, present = np.arange(len(counts), dtype=np.float64), np.flatnonzero(counts)
-    none = np.zeros(1, np.int64)
-    return UnitSums(
-        count=counts.sum(keepdims=True),
-        total=(classes @ counts).reshape(1),
-        total_squared=(classes**2 @ counts).reshape(1),
-        active=counts[1:].sum(keepdims=True),
-        saturated=none,
-        minimum=classes[present[:1]],
-        maximum=classes[present[-1:]],
-        nonfinite=none,
-    )
 
 
 def is_image(values: Tensor) -> bool:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from lifesigns.record.graph.walk import Walk, saved
 from lifesigns.record.loss.sources import source
+from lifesigns.record.measure.reduce import Pack
 
 CUTS = ("ClampMin", "Clamp", "Relu")
 
@@ -43,10 +46,12 @@ def sides_of(walked: Walk, left: int, right: int) -> Sides | None:
     if names[0] in CUTS:
         one, other, square, cuts = other, one, second, [cuts[1], cuts[0]]
     distance, cut = saved(walked.nodes[square], "self"), _before(walked, cuts[1])
-    if distance is None or cut is None or not _are_complements(one, other):
+    if distance is None or cut is None:
         return None
     numel = one.numel()
     if not distance.numel() == cut.numel() == other.numel() == numel or numel < len(names):
+        return None
+    if one.is_cpu and not bool(are_complements(one, other)):
         return None
     flat = (v.detach().reshape(-1).float() for v in (one, other, distance, cut))
     return Sides(*flat)
@@ -74,23 +79,60 @@ def _before(walked: Walk, i: int | None) -> Tensor | None:
     return value if isinstance(value, Tensor) else None
 
 
-def _are_complements(one: Tensor, other: Tensor) -> bool:
-    """Whether each pair counts on one side alone."""
-    if one.numel() != other.numel():
-        return False
-    a, b = one.reshape(-1) != 0, other.reshape(-1) != 0
-    return bool((a ^ b).all()) and bool(a.any()) and bool(b.any())
-
-
-def lowest(sides: Sides, margin: float) -> float:
-    """The least mean loss of one distance for all pairs, which lies between 0 and the margin.
+def are_complements(one: Tensor, other: Tensor) -> Tensor:
+    """Whether each pair counts on one side alone.
 
     Args:
-        sides: Of the pairs.
-        margin: Beyond which pairs are not driven further apart.
+        one: What a side is weighted by.
+        other: What the other is, of as many pairs.
     """
-    near, far = float(sides.together.mean()), float(sides.apart.mean())
-    return near * far / (near + far) * margin**2 if near + far > 0 else 0.0
+    a, b = one.reshape(-1) != 0, other.reshape(-1) != 0
+    return (a ^ b).all() & a.any() & b.any()
+
+
+class PendingContrast(NamedTuple):
+    """What the values of the pairs tell, still on the device."""
+
+    slot: int
+    is_sure: bool
+    """Whether each pair is known to count on one side alone, without which it is no contrast."""
+
+    def of(self, arrays: list[NDArray[np.float64]]) -> dict[str, float]:
+        """The detail of the loss: its margin, NaN if no pair is closer.
+
+        Args:
+            arrays: What the pack brought to the host, by slot.
+        """
+        return {"margin": float(arrays[self.slot][2])}
+
+    def constant(self, arrays: list[NDArray[np.float64]]) -> float:
+        """The least mean loss of one distance for all pairs, which lies between 0 and the margin.
+
+        Args:
+            arrays: What the pack brought to the host, by slot.
+        """
+        near, far, margin, _ = map(float, arrays[self.slot])
+        return near * far / (near + far) * margin**2 if near + far > 0 else 0.0
+
+    def is_one(self, arrays: list[NDArray[np.float64]]) -> bool:
+        """Whether each pair counts on one side alone.
+
+        Args:
+            arrays: What the pack brought to the host, by slot.
+        """
+        return bool(arrays[self.slot][3])
+
+
+def contrast(pack: Pack, sides: Sides) -> PendingContrast:
+    """What the values of the pairs tell.
+
+    Args:
+        pack: Where the numbers wait for the copy.
+        sides: Of the pairs.
+    """
+    is_one = are_complements(sides.together, sides.apart).float()
+    numbers = [sides.together.mean(), sides.apart.mean(), _margin_of(sides), is_one]
+    return PendingContrast(pack.add(torch.stack(numbers)), sides.together.is_cpu)
 
 
 def each_of(sides: Sides) -> Tensor:
@@ -98,8 +140,9 @@ def each_of(sides: Sides) -> Tensor:
     return sides.together * sides.distance.square() + sides.apart * sides.cut.clamp_min(0).square()
 
 
-def margin_of(sides: Sides) -> float:
+def _margin_of(sides: Sides) -> Tensor:
     """The margin, from pairs closer than it; NaN if there is none."""
-    closer = sides.cut > 0
-    whole = (sides.cut + sides.distance)[closer]
-    return float(whole.mean()) if torch.any(closer) else float("nan")
+    closer, whole = sides.cut > 0, sides.cut + sides.distance
+    if whole.is_cpu:
+        return whole[closer].mean()
+    return torch.where(closer, whole, 0.0).sum() / closer.sum()

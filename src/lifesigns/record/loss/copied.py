@@ -18,6 +18,8 @@ def copied(walked: Walk, target: Tensor) -> dict[str, float]:
     Returns:
         Empty if they lie apart; else how often that memory was written to in place.
     """
+    if not target.is_floating_point():  # class numbers are no factor of a product
+        return {}
     given = (data_of(walked, product) for product in products(walked))
     if any(data is not None and _is_same(target, data) for data in given):
         return {"target_is_input": 1.0, "written_in_place": float(target._version)}

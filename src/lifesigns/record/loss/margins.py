@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ from lifesigns.record.graph.prediction import Prediction
 from lifesigns.record.graph.walk import Walk, saved
 from lifesigns.record.loss.comparison import UNKNOWN, PendingLoss, compare, wide
 from lifesigns.record.loss.composed import data_factor
-from lifesigns.record.loss.contrast import each_of, lowest, margin_of, sides_of
+from lifesigns.record.loss.contrast import Sides, contrast, each_of, sides_of
 from lifesigns.record.loss.sources import PASSING, source
 from lifesigns.record.loss.summands import Term
 from lifesigns.record.loss.values import value_of
@@ -42,7 +43,7 @@ def from_margin(
     read = _READERS[term.form](walked, term.node, prediction)
     if read is None:
         return None
-    each, target, given, constant, details = read
+    each, target, given, constant, details, pairs = read
     operation = _OPERATIONS.get(term.form, term.form)
     kind = OPERATIONS[operation].kind if operation in OPERATIONS else term.form
     shape = tuple(each.shape)
@@ -61,6 +62,7 @@ def from_margin(
         fit=pack.add(each.sum()),
         fit_factor=term.factor,
         partial=len(terms) > 1,
+        contrast=None if pairs is None else contrast(pack, pairs),
     )
     if given is not None and target is not None and given.numel() == target.numel():
         compare(pack, pending, given.reshape(target.shape), target)
@@ -70,8 +72,19 @@ def from_margin(
     return pending
 
 
-_Read = tuple[Tensor, Tensor | None, Tensor | None, float, dict[str, float]]
-"""Loss of each observation, targets ±1, scores, the constant's loss, and the loss's constants."""
+class _Read(NamedTuple):
+    each: Tensor
+    """The loss of each observation."""
+    target: Tensor | None
+    """±1."""
+    given: Tensor | None
+    """Scores."""
+    constant: float
+    """The best constant's loss."""
+    details: dict[str, float]
+    """The loss's constants."""
+    pairs: Sides | None = None
+    """What tells the constant, and the constants, of a contrast."""
 
 
 def _cut(walked: Walk, i: int) -> Tensor | None:
@@ -92,7 +105,7 @@ def _hinge(walked: Walk, i: int, prediction: Prediction | None) -> _Read | None:
     if given is not None and given.numel() == target.numel() and bool((cut > 0).any()):
         given = wide(given).reshape(target.shape)
         margin = float((cut + target * given)[cut > 0].mean())
-    return cut.clamp_min(0), target, given, UNKNOWN, {"margin": margin}
+    return _Read(cut.clamp_min(0), target, given, UNKNOWN, {"margin": margin})
 
 
 def _ranking(walked: Walk, i: int, prediction: Prediction | None) -> _Read | None:
@@ -111,7 +124,7 @@ def _ranking(walked: Walk, i: int, prediction: Prediction | None) -> _Read | Non
         given = wide(sides[0]) - wide(sides[1])
         if given.numel() == cut.numel():
             constant = float((cut - signs * given.reshape(signs.shape)).mean())
-    return cut.clamp_min(0), -signs, given, constant, {}
+    return _Read(cut.clamp_min(0), -signs, given, constant, {})
 
 
 def _triplet(walked: Walk, i: int, prediction: Prediction | None) -> _Read | None:
@@ -126,7 +139,7 @@ def _triplet(walked: Walk, i: int, prediction: Prediction | None) -> _Read | Non
     if distances[0] is not None and distances[1] is not None:
         left = (cut - wide(distances[0]) + wide(distances[1]))[cut > 0]
         constant = float(left.mean()) if left.numel() else UNKNOWN
-    return cut.clamp_min(0), None, None, constant, {}
+    return _Read(cut.clamp_min(0), None, None, constant, {})
 
 
 def _hinge_embedding(walked: Walk, i: int, prediction: Prediction | None) -> _Read | None:
@@ -146,7 +159,7 @@ def _hinge_embedding(walked: Walk, i: int, prediction: Prediction | None) -> _Re
     margin = float((cut + distance).mean())
     each = on * distance + off * cut.clamp_min(0)
     constant = min(float(on.mean()), float(off.mean())) * margin
-    return each, on - off, distance, constant, {"margin": margin}
+    return _Read(each, on - off, distance, constant, {"margin": margin})
 
 
 def _cosine(walked: Walk, i: int, prediction: Prediction | None) -> _Read | None:
@@ -172,7 +185,7 @@ def _cosine(walked: Walk, i: int, prediction: Prediction | None) -> _Read | None
     each = on * (1 - cosine) + off * cut.clamp_min(0)
     constant = float(off.mean()) * max(0.0, 1 - margin)
     details = {"margin": margin, "trained_sides": _trained_sides(walked, ratio)}
-    return each, on - off, cosine, constant, details
+    return _Read(each, on - off, cosine, constant, details)
 
 
 def _trained_sides(walked: Walk, ratio: int) -> float:
@@ -187,9 +200,8 @@ def _contrast(walked: Walk, i: int, prediction: Prediction | None) -> _Read | No
     sides = None if left is None or right is None else sides_of(walked, left, right)
     if sides is None:
         return None
-    margin = margin_of(sides)
     alike = (sides.together != 0).float()
-    return each_of(sides), alike, -sides.distance, lowest(sides, margin), {"margin": margin}
+    return _Read(each_of(sides), alike, -sides.distance, UNKNOWN, {}, sides)
 
 
 def _counts(walked: Walk, apart: int, together: int) -> tuple[Tensor, Tensor] | None:

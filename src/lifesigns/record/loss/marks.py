@@ -14,14 +14,14 @@ from lifesigns.record.graph.prediction import Prediction
 from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk, saved
 from lifesigns.record.loss.alike import spreads
-from lifesigns.record.loss.comparison import PendingLoss
+from lifesigns.record.loss.comparison import PendingLoss, PendingMarks
 from lifesigns.record.loss.copied import copied
 from lifesigns.record.loss.cut_classes import cuts_classes
 from lifesigns.record.loss.cut_off import is_cut_off
-from lifesigns.record.loss.summands import Term, reaches_weights
+from lifesigns.record.loss.summands import BUILT_IN, Term, reaches_weights
 from lifesigns.record.measure.hidden_sources import hidden_sources
 from lifesigns.record.measure.looking_ahead import TOKENS
-from lifesigns.record.measure.order_blind import blind_length
+from lifesigns.record.measure.order_blind import order_blind
 from lifesigns.record.measure.reduce import Pack
 
 
@@ -29,7 +29,8 @@ def mark(
     pack: Pack,
     walked: Walk,
     condensed: Condensed,
-    term: Term,
+    node: int,
+    compared: Tensor | None,
     pending: PendingLoss,
     prediction: Prediction | None,
     *,
@@ -41,23 +42,23 @@ def mark(
         pack: Where numbers wait for the copy.
         walked: The graph of the loss.
         condensed: Its sites.
-        term: The data term that was read.
+        node: Index of the node of the data term that was read.
+        compared: What it compares the output with, see `compared_with`.
         pending: Its reading.
         prediction: The root module's output.
         beside: Whether there are other terms.
     """
-    compared = _compared_with(walked, term)
     if compared is not None and prediction is not None:
-        pending.spreads = spreads(pack, prediction.value, compared)
-    marks = copied(walked, compared) if compared is not None and term.form == "built_in" else {}
-    if beside and is_cut_off(walked, term.node):
+        _add(pending, spreads(pack, prediction.value, compared))
+    is_built_in = walked.names[node] in BUILT_IN
+    marks = copied(walked, compared) if compared is not None and is_built_in else {}
+    if beside and is_cut_off(walked, node):
         marks["cut_off"] = 1.0
-    if cuts_classes(walked, term.node):
+    if cuts_classes(walked, node):
         marks["cut_classes"] = 1.0
     if TOKENS in walked.names:
-        if length := blind_length(walked, condensed):
-            marks["order_unseen"] = float(length)
-        marks.update(hidden_sources(walked, condensed))
+        _add(pending, order_blind(pack, walked, condensed))
+        _add(pending, hidden_sources(pack, walked, condensed))
     add_marks(pending, marks)
 
 
@@ -86,8 +87,18 @@ def add_marks(pending: PendingLoss, marks: Mapping[str, float]) -> None:
         pending.reading = replace(pending.reading, details=details)
 
 
-def _compared_with(walked: Walk, term: Term) -> Tensor | None:
-    """The targets of a term; of a square or an absolute value what is left of them."""
+def _add(pending: PendingLoss, marks: PendingMarks | None) -> None:
+    if marks is not None:
+        pending.marks.append(marks)
+
+
+def compared_with(walked: Walk, term: Term) -> Tensor | None:
+    """The targets of a term; of a square or an absolute value what is left of them.
+
+    Args:
+        walked: The graph of the loss.
+        term: The term.
+    """
     node = walked.nodes[term.node]
     target = saved(node, "target") if term.form == "built_in" else None
     if target is None and term.form in ("squared", "absolute"):

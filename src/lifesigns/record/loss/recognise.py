@@ -15,6 +15,7 @@ from lifesigns.record.loss.built_in import built_in
 from lifesigns.record.loss.comparison import PendingLoss
 from lifesigns.record.loss.crossing import crossing, is_paired
 from lifesigns.record.loss.handwritten import from_logs, from_picked, from_residual
+from lifesigns.record.loss.known_losses import KnownLoss, known_loss, known_of
 from lifesigns.record.loss.likelihoods import (
     from_alignment,
     from_counts,
@@ -22,7 +23,7 @@ from lifesigns.record.loss.likelihoods import (
     from_divergence,
 )
 from lifesigns.record.loss.margins import from_margin
-from lifesigns.record.loss.marks import mark, mark_weights
+from lifesigns.record.loss.marks import compared_with, mark, mark_weights
 from lifesigns.record.loss.sources import PASSING, numel, source
 from lifesigns.record.loss.summands import Term, residual_below, terms_of
 from lifesigns.record.measure.reduce import Pack
@@ -48,6 +49,8 @@ def read_loss(
         value: The loss, scaling undone.
         prediction: The root module's output, needed where the loss keeps only the residual.
     """
+    if (again := _again(pack, walked, condensed, value, prediction)) is not None:
+        return again
     terms = terms_of(walked, condensed)
     for form, read in _READERS.items():
         data = [term for term in terms.found if term.form in form.split("|")]
@@ -57,38 +60,55 @@ def read_loss(
         pending = read(pack, walked, data, prediction)
         if pending is None:
             continue
-        reading, scale = pending.reading, pending.reading.scale
         smoothed = others and _is_smoothed(walked, terms.found, data)
         if smoothed:
             smooth = next(term for term in terms.found if term not in data)
-            smoothing = abs(smooth.factor) * numel(reading.input_shape)
-            scale += smoothing
-            if pending.class_weights is None:
-                reading = replace(reading, details={"smoothing": smoothing / scale})
+            pending.smoothing = abs(smooth.factor) * numel(pending.reading.input_shape)
             others = False
         site = condensed.site_of_node.get(data[0].node, -1)
         pending.reading = replace(
-            reading,
+            pending.reading,
             value=value,
             site=site,
-            scale=scale,
             paired=_is_paired(walked, data[0], prediction),
             crossing=crossing(walked, terms.found),
         )
-        mark(pack, walked, condensed, data[0], pending, prediction, beside=others)
+        pending.whole = not (others or terms.penalised or pending.partial)
+        _keep(condensed, walked, data[0], pending)
+        compared = compared_with(walked, data[0])
+        mark(pack, walked, condensed, data[0].node, compared, pending, prediction, beside=others)
         if len(terms.found) > 1:
             mark_weights(walked, data[0], pending)
-        pending.whole = not (others or terms.penalised or pending.partial)
         if not pending.whole:
             pending.fetch_fit(pack)
         if not pending.whole and form in _BESIDE_OTHERS:
             used = pending.terms or [data[0].node]
             rest = [t for t in terms.found if t.node not in used and not smoothed]
             _add_others(pack, walked, pending, rest, prediction)
+        if pending.contrast is not None and not pending.contrast.is_sure:
+            pending.otherwise = _unrecognised(pack, walked, value, prediction, terms.found)
         return pending
-    pending = _unrecognised(pack, walked, value, prediction)
-    pending.reading = replace(pending.reading, crossing=crossing(walked, terms.found))
+    return _unrecognised(pack, walked, value, prediction, terms.found)
+
+
+def _again(
+    pack: Pack, walked: Walk, condensed: Condensed, value: float, prediction: Prediction | None
+) -> PendingLoss | None:
+    """The loss as an equal graph had it; None if it has to go the long way."""
+    known = known_of(condensed, walked)
+    found = None if known is None else known.again(pack, walked, value)
+    if known is None or found is None:
+        return None
+    pending, target = found
+    mark(pack, walked, condensed, known.node, target, pending, prediction, beside=False)
     return pending
+
+
+def _keep(condensed: Condensed, walked: Walk, term: Term, pending: PendingLoss) -> None:
+    """Keeps what was concluded of a loss that is one term, for a graph that is equal."""
+    known = known_loss(walked, term, pending) if pending.whole else None
+    if known is not None:
+        condensed.kept[KnownLoss] = known
 
 
 def _add_others(
@@ -127,10 +147,10 @@ def _is_smoothed(walked: Walk, found: list[Term], data: list[Term]) -> bool:
 
 
 def _unrecognised(
-    pack: Pack, walked: Walk, value: float, prediction: Prediction | None
+    pack: Pack, walked: Walk, value: float, prediction: Prediction | None, found: list[Term]
 ) -> PendingLoss:
     operation = walked.names[walked.roots[0]].lower() if walked.roots else ""
-    pending = PendingLoss(LossReading(value, operation=operation))
+    pending = PendingLoss(LossReading(value, operation=operation, crossing=crossing(walked, found)))
     if prediction is not None and prediction.value.is_floating_point():
         shape = tuple(prediction.value.shape)
         pending.reading = replace(pending.reading, input_shape=shape, compared_shape=shape)

@@ -9,9 +9,9 @@ import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from struct import Struct
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -32,26 +32,39 @@ from lifesigns.record.measure.watched_parameter import ROW_TOLERANCE, Watched
 from lifesigns.record.readable import local
 from lifesigns.records import EVERYTHING, Quantity
 
-_ADDRESS = Struct("Q")
 Room = tuple[int, int, int]
 """A slot of the pack, the position of the first number in it, and its address."""
 
 
 class Lying(NamedTuple):
-    """How a tensor lies in memory, wherever that is, and which samples the program works with."""
+    """How tensors lie in memory, wherever that is, and which samples the program works with."""
 
-    shape: torch.Size
-    strides: tuple[int, ...]
-    dtype: torch.dtype
-    samples: tuple[int, ...]
+    shapes: list[torch.Size]
+    strides: list[tuple[int, ...]]
+    dtypes: list[torch.dtype]
+    samples: Sequence[tuple[int, ...]]
     """What tells the samples apart: whether one is taken; of a step, those before it."""
+
+    @classmethod
+    def of(cls, tensors: Sequence[Tensor], samples: Sequence[tuple[int, ...]]) -> Lying:
+        """How tensors lie.
+
+        Args:
+            tensors: Any.
+            samples: Of each tensor.
+        """
+        return cls(
+            [one.shape for one in tensors],
+            [one.stride() for one in tensors],
+            [one.dtype for one in tensors],
+            samples,
+        )
 
 
 @dataclass(slots=True)
 class Entry:
     """What the program is told of one tensor, and where its parameter finds the numbers."""
 
-    lying: Lying
     job: bytes
     """Begins with the address of the tensor."""
     scalars: dict[str, tuple[int, int]]
@@ -69,36 +82,29 @@ class Table:
     pack has the same room for their numbers; thrown away as a whole when anything differs.
 
     Args:
+        lying: How the tensors lie; with the room, the key by which a table is used again.
         entries: One for each tensor.
         room: For all their numbers.
         numbers: How many these are.
         values: How many values the tensors have together.
     """
 
-    def __init__(self, entries: list[Entry], room: Room, numbers: int, values: int) -> None:
-        self.entries, self.room, self.numbers, self.values = entries, room, numbers, values
-        self._jobs = bytearray(b"".join(entry.job for entry in entries))
+    def __init__(
+        self, lying: Lying, entries: list[Entry], room: Room, numbers: int, values: int
+    ) -> None:
+        self.lying, self.entries, self.room = lying, entries, room
+        self.numbers, self.values = numbers, values
+        words = np.frombuffer(bytearray(b"".join(entry.job for entry in entries)), np.uint64)
+        self._addresses, self._jobs = words.reshape(len(entries), -1)[:, 0], words.ctypes.data
 
-    def fits(self, lying: Sequence[Lying]) -> bool:
-        """Whether it is told of tensors that lie so.
-
-        Args:
-            lying: Of each tensor.
-        """
-        return len(lying) == len(self.entries) and all(
-            entry.lying == one for entry, one in zip(self.entries, lying, strict=True)
-        )
-
-    def jobs(self, tensors: Iterable[Tensor]) -> bytes:
-        """What the program is told of the tensors of this cycle.
+    def jobs(self, tensors: Iterable[Tensor]) -> int:
+        """Where it is written what the program is told of the tensors of this cycle.
 
         Args:
             tensors: One for each entry.
         """
-        size = len(self.entries[0].job)
-        for k, tensor in enumerate(tensors):
-            _ADDRESS.pack_into(self._jobs, k * size, tensor.data_ptr())
-        return bytes(self._jobs)
+        self._addresses[:] = [tensor.data_ptr() for tensor in tensors]
+        return self._jobs
 
 
 class ByProgram:
@@ -134,19 +140,24 @@ class ByProgram:
 
     def of(self, what: str, parts: list[Part]) -> None:
         """See `ParameterNumbers`."""
-        measures = self._norms or self._rows or self._coherence
-        read = [p for p in map(_in_rows, parts) if measures and p is not None]
+        read: list[Part] = []
+        if self._norms or self._rows or self._coherence:
+            read, lying = parts, _lying(parts)
+            if not (self._expects(lying) and all(p.is_ordinary for p in parts)):
+                read = [p for p in map(_in_rows, parts) if p is not None]
+                lying = _lying(read)
         if read:
-            lying = [_lying(p.values, (p.is_sampled,)) for p in read]
             table = self._table(lying) or self._measuring(what, read, lying)
             for part, entry in zip(read, table.entries, strict=True):
-                part.watched.scalars.update(entry.scalars)
-                part.watched.rows.update(entry.rows)
+                watched = part.watched
+                watched.scalars.update(entry.scalars)
+                if entry.rows:
+                    watched.rows.update(entry.rows)
                 if entry.sample is not None:
-                    part.watched.keep(what, entry.sample)
-                else:
+                    watched.keep(what, entry.sample)
+                elif part.sampled is not None:
                     keep_sample(what, part)
-            jobs = table.jobs(part.values for part in read)
+            jobs = table.jobs([part.values for part in read])
             self._program.measure(jobs, len(read), table.values)
         if len(read) < len(parts):
             found = {id(part.watched) for part in read}
@@ -154,47 +165,49 @@ class ByProgram:
 
     def of_steps(self, after: Tensors) -> None:
         """See `ParameterNumbers`."""
-        read, lying, others = [], [], []
-        for watched, p in after:
-            now, before, gradient = local(p), watched.before, watched.gradient
-            if before is None or not _is_compared(watched, now, before):
-                others.append((watched, p))
-                continue
-            read.append((watched, now))
-            given = id(before), id(gradient), watched.stepped
-            lying.append(_lying(now, given))
+        read, lying = after, _lying_after(after)
+        if not (self._expects(lying) and all(w.is_ordinary(p) for w, p in after)):
+            read = [(w, now) for w, p in after if _is_compared(w, now := local(p))]
+            lying = _lying_after(read)
         if read:
             table = self._table(lying) or self._comparing(read, lying)
             for (watched, _), entry in zip(read, table.entries, strict=True):
                 watched.scalars.update(entry.scalars)
-            self._program.compare(table.jobs(now for _, now in read), len(read))
-        self._others.of_steps(others)
+            self._program.compare(table.jobs([now for _, now in read]), len(read))
+        if len(read) < len(after):
+            found = {id(watched) for watched, _ in read}
+            self._others.of_steps([one for one in after if id(one[0]) not in found])
 
     # --- tables ---------------------------------------------------------------------------------
-    def _table(self, lying: Sequence[Lying]) -> Table | None:
+    def _expects(self, lying: Lying) -> bool:
+        """Whether the last cycle had such tensors at this turn, and the program read them."""
+        table = self._tables.get(self._turn)
+        return table is not None and table.lying == lying
+
+    def _table(self, lying: Lying) -> Table | None:
         """The table that the last cycle had at this turn, with room in the pack, if it fits."""
         turn, self._turn = self._turn, self._turn + 1
         table = self._tables.get(turn)
-        if table is None or not table.fits(lying):
+        if table is None or table.lying != lying:
             return None
         return table if self.pack.room(table.numbers) == table.room else None
 
-    def _keep(self, entries: list[Entry], room: Room, numbers: int, values: int) -> Table:
-        table = Table(entries, room, numbers, values)
+    def _keep(self, table: Table) -> Table:
         if self._keeps:
             self._tables[self._turn - 1] = table
         return table
 
-    def _measuring(self, what: str, parts: list[Part], lying: list[Lying]) -> Table:
+    def _measuring(self, what: str, parts: list[Part], lying: Lying) -> Table:
         numbers = [NUMBERS + _count(part.values.shape) for part in parts]
         slot, first, found = room = self.pack.room(sum(numbers))
         entries = []
-        for part, lies, size in zip(parts, lying, numbers, strict=True):
-            entries.append(self._entry(what, part, lies, (slot, first, found)))
+        for part, size in zip(parts, numbers, strict=True):
+            entries.append(self._entry(what, part, (slot, first, found)))
             first, found = first + size, found + 8 * size
-        return self._keep(entries, room, sum(numbers), sum(p.values.numel() for p in parts))
+        values = sum(p.values.numel() for p in parts)
+        return self._keep(Table(lying, entries, room, sum(numbers), values))
 
-    def _entry(self, what: str, part: Part, lying: Lying, room: Room) -> Entry:
+    def _entry(self, what: str, part: Part, room: Room) -> Entry:
         values, (slot, first, found) = part.values, room
         rows, has_rows = _rows(values.shape, values.stride()), values.dim() > 1
         assert rows is not None, "taken by `_in_rows`"
@@ -205,7 +218,7 @@ class ByProgram:
         tolerance = ROW_TOLERANCE if has_rows and count <= FEW_ROWS else math.nan
         signs = what == "gradient" and has_rows and self._coherence
         job = matrix(values, rows, found, tolerance, sample=kept, apart=distant, signs=signs)
-        entry = Entry(lying, job, {}, sample=kept)
+        entry = Entry(job, {}, sample=kept)
         if self._norms:
             entry.scalars[what] = slot, first
         if signs:
@@ -217,22 +230,22 @@ class ByProgram:
                 entry.rows[f"{what}_rows"] = slot, spread
         return entry
 
-    def _comparing(self, read: Tensors, lying: list[Lying]) -> Table:
+    def _comparing(self, read: Tensors, lying: Lying) -> Table:
         slot, first, found = room = self.pack.room(NUMBERS * len(read))
         entries = []
-        for (watched, now), lies in zip(read, lying, strict=True):
-            entries.append(self._step(watched, now, lies, (slot, first, found)))
+        for watched, now in read:
+            entries.append(self._step(watched, now, (slot, first, found)))
             first, found = first + NUMBERS, found + 8 * NUMBERS
-        return self._keep(entries, room, NUMBERS * len(read), 0)
+        return self._keep(Table(lying, entries, room, NUMBERS * len(read), 0))
 
-    def _step(self, watched: Watched, now: Tensor, lying: Lying, room: Room) -> Entry:
+    def _step(self, watched: Watched, now: Tensor, room: Room) -> Entry:
         before, gradient, (slot, first, found) = watched.before, watched.gradient, room
         assert before is not None, "taken by `_is_compared`"
         given = before, gradient
         if gradient is not None and not _are_alike(gradient, before):
             gradient = None
         job = step(now, apart(now.numel()), before, gradient, found)
-        entry = Entry(lying, job, {}, given=given)
+        entry = Entry(job, {}, given=given)
         if self._updates:
             entry.scalars["update"] = slot, first
         if gradient is not None:
@@ -256,8 +269,14 @@ def numbers_for(
     return by_torch if program is None else ByProgram(pack, needs, program, by_torch, keeps=keeps)
 
 
-def _lying(tensor: Tensor, samples: tuple[int, ...]) -> Lying:
-    return Lying(tensor.shape, tensor.stride(), tensor.dtype, samples)
+def _lying(parts: list[Part]) -> Lying:
+    return Lying.of([p.values for p in parts], [(p.sampled is p.values,) for p in parts])
+
+
+def _lying_after(after: Tensors) -> Lying:
+    """How parameters lie after a step; the program is told of their samples, too."""
+    samples = [(id(w.before), id(w.gradient), w.stepped) for w, _ in after]
+    return Lying.of([p for _, p in after], samples)
 
 
 def _in_rows(part: Part) -> Part | None:
@@ -297,8 +316,11 @@ def _rows(shape: tuple[int, ...], strides: tuple[int, ...]) -> tuple[int, int, i
     return count, width, row_stride, stride
 
 
-def _is_compared(watched: Watched, now: Tensor, before: Tensor) -> bool:
+def _is_compared(watched: Watched, now: Tensor) -> bool:
     """Whether the program reads a parameter, and a sample of it before the step."""
+    before = watched.before
+    if before is None:
+        return False
     full = torch.float64 if now.dtype == torch.float64 else torch.float32
     size = now.numel()
     fit = before.dtype == full and before.dim() == 1 and before.is_contiguous()

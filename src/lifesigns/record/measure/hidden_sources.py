@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from lifesigns.record.graph.operations import ATTENTION_PREFIX
@@ -10,6 +14,7 @@ from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk, saved
 from lifesigns.record.measure.looking_ahead import TOKENS
 from lifesigns.record.measure.order_blind import MOST_ELEMENTS, attentions, softmax_of
+from lifesigns.record.measure.reduce import Pack
 from lifesigns.records import Kind
 
 FEWEST = 8
@@ -18,69 +23,92 @@ SURE = 0.9
 """Share of the sequences in which a target is the token at one place, where it comes from there."""
 
 
-def hidden_sources(walked: Walk, condensed: Condensed) -> dict[str, float]:
-    """Details of a loss whose targets are tokens of the input that come later than a mask shows.
+class PendingSources(NamedTuple):
+    """What is hidden from the positions that are to say it, still on the device."""
+
+    slot: int
+    positions: int
+
+    def of(self, arrays: list[NDArray[np.float64]]) -> dict[str, float]:
+        """Details of a loss: how many positions are to say what is hidden from them, of how many.
+
+        Where all sources lie at one distance, the network forecasts, as it should.
+        """
+        hidden, nearest, farthest = arrays[self.slot]
+        if not hidden or nearest == farthest:
+            return {}
+        return {"hidden_sources": float(hidden), "positions": float(self.positions)}
+
+
+def hidden_sources(pack: Pack, walked: Walk, condensed: Condensed) -> PendingSources | None:
+    """Looks for targets that are tokens of the input which come later than a mask shows.
 
     Each target that is, in nearly all sequences, the token at one place of the input is taken to
-    come from there. Where all places lie at one distance, the network forecasts, as it should.
+    come from there.
 
     Args:
+        pack: Where the numbers wait for the copy.
         walked: The graph.
         condensed: Its sites.
 
     Returns:
-        How many positions are to say what is hidden from them, and how many there are.
+        None where no mask hides what follows, as far as the graph tells, or nothing is compared.
     """
     kinds = {site.kind for site in condensed.graph.sites}
-    if kinds & {Kind.CONVOLUTION, Kind.RECURRENT} or not _is_causal(walked):
-        return {}
+    if kinds & {Kind.CONVOLUTION, Kind.RECURRENT}:
+        return None
+    masks = [_hides_what_follows(walked, index) for index in attentions(walked)]
+    if not masks or not all(mask is True or isinstance(mask, Tensor) for mask in masks):
+        return None
     names = list(zip(walked.names, walked.nodes, strict=True))
     targets = [saved(node, "target") for name, node in names if name in ("NllLoss", "NllLoss2D")]
     tokens = [saved(node, "indices") for name, node in names if name == TOKENS]
     if len(targets) != 1 or targets[0] is None:
-        return {}
+        return None
     for given in tokens:
         if given is not None and given.dim() == 2 and given.numel() == targets[0].numel():
-            return _compared(given, targets[0].reshape(given.shape))
-    return {}
+            found = _compared(given, targets[0].reshape(given.shape))
+            if found is None:
+                return None
+            for mask in masks:
+                found = found if mask is True else found * mask
+            return PendingSources(pack.add(found), given.shape[1])
+    return None
 
 
-def _compared(given: Tensor, wanted: Tensor) -> dict[str, float]:
+def _compared(given: Tensor, wanted: Tensor) -> Tensor | None:
+    """How many sources are hidden, and how far ahead the nearest and the farthest source lies."""
     samples, length = given.shape
     if samples < FEWEST or samples * length * length > MOST_ELEMENTS:
-        return {}
+        return None
     agree = (wanted[:, :, None] == given[:, None, :]).float().mean(0)
     best, place = agree.max(1)
     sure = (best >= SURE) & ((agree >= SURE).sum(1) == 1)
-    ahead = (place - torch.arange(length, device=place.device))[sure]
-    hidden = int((ahead > 0).sum())
-    if not hidden or bool((ahead == ahead[0]).all()):
-        return {}
-    return {"hidden_sources": float(hidden), "positions": float(length)}
+    ahead = place - torch.arange(length, device=place.device)
+    hidden = (sure & (ahead > 0)).sum()
+    near, far = ahead.masked_fill(~sure, length).amin(), ahead.masked_fill(~sure, -length).amax()
+    return torch.stack([hidden, near, far])
 
 
-def _is_causal(walked: Walk) -> bool:
-    """Whether no attention looks behind its position."""
-    found = list(attentions(walked))
-    return bool(found) and all(_hides_what_follows(walked, index) for index in found)
-
-
-def _hides_what_follows(walked: Walk, index: int) -> bool:
+def _hides_what_follows(walked: Walk, index: int) -> bool | Tensor:
     node = walked.nodes[index]
     if walked.names[index].startswith(ATTENTION_PREFIX):
         mask = saved(node, "attn_mask")
         mask = saved(node, "attn_bias") if mask is None else mask
         if saved(node, "is_causal"):
             return True
-        return mask is not None and _is_empty_above(mask, -torch.inf)
+        return False if mask is None else _is_empty_above(mask, -torch.inf)
     at = softmax_of(walked, index)
     weights = None if at is None else saved(walked.nodes[at], "result")
-    return weights is not None and _is_empty_above(weights, 0.0)
+    return False if weights is None else _is_empty_above(weights, 0.0)
 
 
-def _is_empty_above(values: Tensor, empty: float) -> bool:
+def _is_empty_above(values: Tensor, empty: float) -> bool | Tensor:
+    """Whether there is nothing above the diagonal; told at once where looking is free."""
     if values.dim() < 2 or values.shape[-1] != values.shape[-2] or values.shape[-1] < 2:
         return False
-    rows, columns = torch.triu_indices(values.shape[-2], values.shape[-1], 1)
-    above = values.detach()[..., rows.to(values.device), columns.to(values.device)]
-    return bool((above == empty).all())
+    values = values.detach()
+    if values.is_cpu and not bool((values[..., 0, -1] == empty).all()):
+        return False
+    below = torch.ones(values.shape[-2:], dtype=torch.bool, device=values.device).tril()
+    return ((values == empty) | below).all()

@@ -81,10 +81,23 @@ def with_a_zero_row(gradient: Tensor, rows: Tensor) -> Tensor:
         gradient: Of a table, `[rows, width]`.
         rows: Numbers of those that were looked up.
     """
+    if not rows.is_cpu:
+        return _with_zero_rows(gradient, rows)
     touched = torch.unique(rows)
     if len(touched) >= len(gradient):
         return gradient
     return torch.cat([gradient[touched], gradient.new_zeros(1, gradient.shape[1])])
+
+
+def _with_zero_rows(gradient: Tensor, rows: Tensor) -> Tensor:
+    """The same without a wait for how many they are: what is repeated is a row of 0, too."""
+    if rows.numel() >= len(gradient):
+        return gradient
+    ordered = rows.reshape(-1).sort().values
+    is_first = torch.ones_like(ordered, dtype=torch.bool)
+    torch.ne(ordered[1:], ordered[:-1], out=is_first[1:])
+    each = torch.where(is_first[:, None], gradient[ordered], gradient.new_zeros(()))
+    return torch.cat([each, gradient.new_zeros(1, gradient.shape[1])])
 
 
 def distance(units: int) -> int:

@@ -28,8 +28,10 @@ class measuring:
         self._were_made = torch.is_grad_enabled()
         torch._C._set_grad_enabled(False)
         self._others: ExitStack | None = None
-        devices = [device for device in ("cpu", "cuda") if torch.is_autocast_enabled(device)]
-        if devices or has_modes():
+        modes, devices = has_modes(), list[str]()
+        if torch._C._is_any_autocast_enabled():
+            devices = [device for device in ("cpu", "cuda") if torch.is_autocast_enabled(device)]
+        if devices or modes:
             self._others = ExitStack()
             self._others.enter_context(without_modes())
             for device in devices:

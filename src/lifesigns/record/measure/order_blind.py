@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from lifesigns.record.graph.operations import ATTENTION_PREFIX
 from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk, saved
 from lifesigns.record.measure.looking_ahead import TOKENS
+from lifesigns.record.measure.reduce import Pack
 from lifesigns.records import Kind
 
 FEWEST = 4
@@ -23,32 +27,58 @@ PLAIN = frozenset({"Mul", "Div", "View", "UnsafeView", "Reshape", "ReshapeAlias"
 """What stands between scores and their softmax where there is no mask."""
 
 
-def blind_length(walked: Walk, condensed: Condensed) -> int:
-    """The length of the sequences of which the network sees no order; 0 if it may see it.
+class PendingBlindness(NamedTuple):
+    """Whether a network sees no order, of each table of tokens, still on the device."""
+
+    slot: int
+    lengths: tuple[int, ...]
+    """Of the sequences; 0 where something else sees their order."""
+
+    def of(self, arrays: list[NDArray[np.float64]]) -> dict[str, float]:
+        """The detail of a loss: the length of the sequences of which no order is seen."""
+        alike = (n for n, is_alike in zip(self.lengths, arrays[self.slot], strict=True) if is_alike)
+        length = next(alike, 0)
+        return {"order_unseen": float(length)} if length else {}
+
+
+def order_blind(pack: Pack, walked: Walk, condensed: Condensed) -> PendingBlindness | None:
+    """Whether the network sees no order of its tokens.
 
     The first attention is given the same query, and the same key, for a token wherever it stands;
     no mask treats positions differently, and nothing else in the network mixes positions.
 
     Args:
+        pack: Where the answer waits for the copy.
         walked: The graph.
         condensed: Its sites.
+
+    Returns:
+        None where the network may see the order, as far as the graph tells.
     """
     first = next(iter(attentions(walked)), None)
     kinds = {site.kind for site in condensed.graph.sites}
-    if first is None or kinds & {Kind.CONVOLUTION, Kind.RECURRENT} or _is_masked(walked, first):
-        return 0
+    if first is None or kinds & {Kind.CONVOLUTION, Kind.RECURRENT}:
+        return None
+    masked = _is_masked(walked, first)
+    sides = None if masked is True else _sides(walked, first)
+    if sides is None:
+        return None
+    answers, lengths = [], []
     for index in (i for i, name in enumerate(walked.names) if name == TOKENS):
         tokens = saved(walked.nodes[index], "indices")
-        sides = _sides(walked, first)
-        if tokens is None or tokens.dim() != 2 or min(tokens.shape) < FEWEST or sides is None:
+        if tokens is None or tokens.dim() != 2 or min(tokens.shape) < FEWEST:
             continue
         laid_out = [_by_position(side, tokens) for side in sides]
+        known = [one for one in laid_out if one is not None]
+        if len(known) < len(laid_out) or not all(_may_be_alike(*one) for one in known):
+            continue
+        alike = torch.stack([_are_alike(*one) for one in known]).all()
+        answers.append(alike if isinstance(masked, bool) else alike & ~masked)
+        length = known[0][1].shape[1]
         width = walked.shape(index)[-1]
-        if all(one is not None and _are_alike(*one) for one in laid_out):
-            length = next(one[1].shape[1] for one in laid_out if one is not None)
-            flat = any(s.fan_in == length * width for s in condensed.graph.sites)
-            return 0 if flat else length
-    return 0
+        flat = any(s.fan_in == length * width for s in condensed.graph.sites)
+        lengths.append(0 if flat else length)
+    return PendingBlindness(pack.add(torch.stack(answers)), tuple(lengths)) if answers else None
 
 
 def attentions(walked: Walk) -> Iterator[int]:
@@ -90,37 +120,55 @@ def _by_position(side: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor] | None:
     return None
 
 
-def _are_alike(rows: Tensor, tokens: Tensor) -> bool:
+def _may_be_alike(rows: Tensor, tokens: Tensor) -> bool:
+    """Whether a token at two places may have one row; told at once where looking is free."""
+    if not rows.is_cpu:
+        return True
+    seen: dict[int, int] = {}
+    for place, token in enumerate(tokens[0].tolist()):
+        other = seen.setdefault(token, place)
+        if other != place:
+            apart = (rows[0, other] - rows[0, place]).abs().amax()
+            return bool(apart <= EQUAL * rows.abs().amax())
+    return True
+
+
+def _are_alike(rows: Tensor, tokens: Tensor) -> Tensor:
     """Whether each token has one row, and most stand at several positions."""
-    flat, ids = rows.reshape(-1, rows.shape[-1]), tokens.reshape(-1)
-    kinds, which = torch.unique(ids, return_inverse=True)
-    place = torch.arange(tokens.shape[1], device=ids.device).expand_as(tokens).reshape(-1)
-    extremes = torch.zeros(2, len(kinds), dtype=torch.long, device=ids.device)
-    extremes[0].scatter_reduce_(0, which, place, "amin", include_self=False)
-    extremes[1].scatter_reduce_(0, which, place, "amax", include_self=False)
-    one = torch.zeros(len(kinds), dtype=torch.long, device=ids.device)
-    one[which] = torch.arange(len(ids), device=ids.device)  # any row of each
-    apart = (flat - flat[one[which]]).abs().amax()
-    moved = (extremes[0] != extremes[1]).float().mean()
-    return bool((moved > 0.5) & (apart <= EQUAL * flat.abs().amax()) & (flat.std(0).amax() > 0))
+    flat = rows.reshape(-1, rows.shape[-1])
+    ids, order = tokens.reshape(-1).sort(stable=True)
+    places = order % tokens.shape[1]
+    begins = torch.ones_like(ids, dtype=torch.bool)
+    torch.ne(ids[1:], ids[:-1], out=begins[1:])
+    at = torch.arange(len(ids), device=ids.device)
+    first = (
+        torch.where(begins, at, 0).cummax(0).values
+    )  # where the same token is for the first time
+    apart = (flat[order] - flat[order[first]]).abs().amax()
+    kinds = begins.cumsum(0) - 1
+    moved = torch.zeros_like(ids).scatter_add_(0, kinds, (places != places[first]).long()) > 0
+    least, most = torch.aminmax(flat, dim=0)
+    few = moved.sum() * 2 <= begins.sum()
+    return ~few & (apart <= EQUAL * flat.abs().amax()) & (most > least).any()
 
 
-def _is_masked(walked: Walk, index: int) -> bool:
+def _is_masked(walked: Walk, index: int) -> bool | Tensor:
     """Whether something may treat the positions of the queries differently."""
     if walked.names[index] != "Bmm":
         node = walked.nodes[index]
         mask = next(
             (m for w in ("attn_mask", "attn_bias") if (m := saved(node, w)) is not None), None
         )
-        return bool(saved(node, "is_causal")) or (mask is not None and not _is_of_keys(mask))
+        if saved(node, "is_causal"):
+            return True
+        return False if mask is None else ~_is_of_keys(mask)
     at = softmax_of(walked, index)
     if at is None:
         return True
-    between = _between(walked, index, at)
-    if all(name in PLAIN for name in between):
+    if all(name in PLAIN for name in _between(walked, index, at)):
         return False
     weights = saved(walked.nodes[at], "result")
-    return weights is None or not bool((weights == 0).any()) or not _is_of_keys(weights == 0)
+    return True if weights is None else ~((weights == 0).any() & _is_of_keys(weights == 0))
 
 
 def softmax_of(walked: Walk, index: int) -> int | None:
@@ -145,6 +193,6 @@ def _between(walked: Walk, index: int, end: int) -> Iterator[str]:
         (index,) = walked.readers[index]
 
 
-def _is_of_keys(mask: Tensor) -> bool:
+def _is_of_keys(mask: Tensor) -> Tensor:
     """Whether it is the same for all queries of a sample."""
-    return bool((mask == mask[..., :1, :]).all())
+    return (mask == mask[..., :1, :]).all()

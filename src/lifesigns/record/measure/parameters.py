@@ -5,6 +5,7 @@ Everything here runs inside `measuring`, where no operation makes a graph.
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable, Collection, Iterable, Mapping, Set
 
@@ -14,8 +15,8 @@ from torch import Tensor, nn
 from lifesigns.record.measure.by_program import numbers_for
 from lifesigns.record.measure.large import LARGE, some_rows, with_a_zero_row
 from lifesigns.record.measure.parameter_numbers import ParameterNumbers, Part, sample, wide
-from lifesigns.record.measure.stale_gradients import Leftover, was_cleared
-from lifesigns.record.measure.watched_parameter import ReadParameters, Watched
+from lifesigns.record.measure.stale_gradients import NOTHING, leftover, was_cleared
+from lifesigns.record.measure.watched_parameter import Form, ReadParameters, Watched
 from lifesigns.record.readable import is_ordinary, local, obstacle, on_this_rank
 from lifesigns.records import EVERYTHING, Quantity
 
@@ -24,11 +25,12 @@ FROM_GRADIENT = frozenset({Quantity.PARAMETERS, Quantity.UPDATES, Quantity.STALE
 
 
 class Trained:
-    """The parameters that earlier cycles reached; none is kept alive."""
+    """The parameters that earlier cycles reached, and what they are; none is kept alive."""
 
     def __init__(self) -> None:
         self._known: dict[int, weakref.ref[Tensor]] = {}
         self._first: dict[str, weakref.ref[Tensor]] = {}
+        self._forms: dict[int, Form] = {}
 
     def add(self, name: str, p: Tensor, reference: weakref.ref[Tensor]) -> bool:
         """Adds a parameter.
@@ -44,6 +46,17 @@ class Trained:
         if p not in self:
             self._known[id(p)] = reference
         return self._first.setdefault(name, reference)() is not p
+
+    def form(self, p: Tensor) -> Form:
+        """What a parameter is, told by an earlier cycle where it is the same still.
+
+        Args:
+            p: The parameter.
+        """
+        known = self._forms.get(id(p))
+        if known is None or not known.is_of(p):
+            known = self._forms[id(p)] = Form.of(p)
+        return known
 
     def __contains__(self, p: object) -> bool:
         known = self._known.get(id(p))
@@ -88,7 +101,7 @@ class ParameterReader:
         self.sharded: dict[str, str] = {}
         """Parameters that are spread over several ranks, and over how many."""
         self.watched = [
-            Watched(name, weakref.ref(p), max(local(p).numel(), 1))
+            Watched.of(name, self._trained.form(p))
             for name, p in named.items()
             if p.is_floating_point() or p.is_complex()
         ]
@@ -130,29 +143,27 @@ class ParameterReader:
         held = named() if lost else {}
         for watched in lost:
             if (p := held.get(watched.name)) is not None:
-                watched.parameter, watched.begun = weakref.ref(p), False
-                watched.size = watched.read = max(local(p).numel(), 1)
-                watched.before = watched.gradient = None
-                watched.address = 0
-                watched.scalars.clear()
-                watched.rows.clear()
+                watched.take(self._trained.form(p))
         self._begin()
         for watched in lost:
             watched.leftover = None
 
     def _begin(self) -> None:
-        fresh = [(w, p, local(p)) for w, p in self._alive(begun=False) if self._may_be_read(w, p)]
+        fresh = [(w, p) for w, p in self._alive(begun=False) if self._may_be_read(w, p)]
         self._numbers.of("weight", [self._weight(*one) for one in fresh])
-        for watched, p, _ in fresh:
+        for watched, p in fresh:
             watched.begun = True
             if not (p.requires_grad and self._keeps_stale):
                 continue
-            if self._has_readable_gradient(watched, p):
-                watched.leftover = Leftover(_gradient_sample(p), self._from_start)
+            if p.grad is None:
+                watched.leftover = NOTHING
+            elif self._gradient(watched, p) is not None:
+                watched.leftover = leftover(_gradient_sample(p), self._from_start)
 
-    def _weight(self, watched: Watched, p: Tensor, whole: Tensor) -> Part:
+    def _weight(self, watched: Watched, p: Tensor) -> Part:
         """The weight, or evenly spread rows of one that is very large."""
-        read = some_rows(whole, LARGE)
+        whole = p if watched.address else local(p)
+        read = whole if watched.size < LARGE else some_rows(whole, LARGE)
         if read is not whole:
             watched.read = read.numel()
             self.sampled[watched.name] = f"{len(read)} of {len(whole)} rows are read"
@@ -161,6 +172,10 @@ class ParameterReader:
         return Part(watched, read, whole if is_sampled else None, is_ordinary)
 
     def _may_be_read(self, watched: Watched, p: Tensor) -> bool:
+        address = watched.form.address
+        if address and p.data_ptr() == address:
+            watched.address = address
+            return True
         if is_ordinary(p) and not p.is_complex():
             watched.address = p.data_ptr()
             return True
@@ -181,10 +196,6 @@ class ParameterReader:
         if gradient is None and (why := obstacle(local(given))):
             self.unreadable[f"the gradient of {watched.name}"] = why
         return gradient
-
-    def _has_readable_gradient(self, watched: Watched, p: Tensor) -> bool:
-        """Whether there is no gradient at all, or one that can be read."""
-        return p.grad is None or self._gradient(watched, p) is not None
 
     def stepped(self, parameters: Iterable[Tensor], scale: float | None = None) -> None:
         """Notes parameters that have been updated; their gradient is not read again.
@@ -259,6 +270,7 @@ class ParameterReader:
         if not optimizers_known:
             self._stepped_by_hand(left)
         self._numbers.of_steps(left)
+        self._add_late()
         arrays = self._numbers.pack.fetch()
         alive = [(w, p) for w in self.watched if (p := w.parameter()) is not None]
         for watched, p in alive:
@@ -268,13 +280,24 @@ class ParameterReader:
             (w, p)
             for w, p in alive
             if w.reached or p not in self._trained
-            if isinstance(p, nn.Parameter) or not optimizers_known or id(p) in rates
+            if id(p) in rates or not optimizers_known or isinstance(p, nn.Parameter)
         ]
         for watched, p in read:
             watched.end(p, rates.get(id(p)))
-            if watched.shards > 1:
-                self.sharded[watched.name] = f"1 of {watched.shards} is read"
+            if watched.form.shards > 1:
+                self.sharded[watched.name] = f"1 of {watched.form.shards} is read"
         return ReadParameters([w for w, _ in read], arrays, optimizers_known)
+
+    def _add_late(self) -> None:
+        """Numbers of stale gradients that are on a device, those of one device together."""
+        late: dict[torch.device, list[tuple[Watched, Tensor]]] = {}
+        for watched in self.watched:
+            if isinstance(watched.stale, Tensor):
+                late.setdefault(watched.stale.device, []).append((watched, watched.stale))
+        for found in late.values():
+            slot = self._numbers.pack.add(torch.stack([stale for _, stale in found]))
+            for position, (watched, _) in enumerate(found):
+                watched.scalars["stale"], watched.stale = (slot, position), math.nan
 
     @property
     def seen(self) -> set[int]:

@@ -26,9 +26,9 @@ from lifesigns.record.measure.kernel import (
     MARKED,
     NOWHERE,
     ZERO,
-    Layout,
+    Form,
     Program,
-    layout,
+    form,
     program,
     reads,
 )
@@ -170,7 +170,7 @@ class _Waiting(NamedTuple):
 
 
 class Pack:
-    """Collects small tensors and brings them to the host in one copy per device and dtype.
+    """Collects small tensors and brings them to the host in one copy per device.
 
     `add` returns a slot; `fetch` returns the arrays by slot. Nothing synchronises before `fetch`.
     """
@@ -199,6 +199,8 @@ class Pack:
         values: Tensor,
         unit_dim: int = -1,
         flat: Tensor | Lessened | PendingSums | AtZero | None = None,
+        *,
+        known: bool = False,
     ) -> PendingSums | None:
         """Sums of `values` over everything but `unit_dim`, in float32 at least.
 
@@ -209,12 +211,14 @@ class Pack:
                 `values`; or, if `values` is what passed on of a gradient, where little of it did;
                 or `AT_ZERO`; or, if `values` is what a gate let through of a gradient, the sums of
                 that gradient: flat is where it stopped.
+            known: Whether `values` are known to be ordinary, see `is_ordinary`.
 
         Returns:
             The pending sums, or None for a tensor that is empty or cannot be read.
         """
         program = self.program
-        if program is not None and is_ordinary(values) and program.knows(values.dtype):
+        known = program is not None and (known or is_ordinary(values))
+        if known and program is not None and program.knows(values.dtype):
             return self._run(program, values, unit_dim, flat) if values.numel() else None
         if not is_readable(values) or values.numel() == 0:
             return None
@@ -252,10 +256,10 @@ class Pack:
             criterion, (other, slope), flat = LESSENED, flat, None
             if other.dtype != values.dtype or other.is_neg():
                 other = real(other).to(values.dtype).resolve_neg()
-        values, other, lying = _side_by_side(values, other, unit_dim)
-        slot, first, found = self.room(FIELDS * lying.units)
-        program.reduce(values, lying, found, criterion, other, slope)
-        return PendingSums(lying.units, flat, first, _single(slot))
+        values, other, known = _side_by_side(values, other, unit_dim, criterion, slope)
+        slot, first, found = self.room(FIELDS * known.units)
+        program.reduce(values, known, found, other)
+        return PendingSums(known.units, flat, first, _single(slot))
 
     def room(self, numbers: int) -> tuple[int, int, int]:
         """Room for numbers in float64 that the program writes, and `fetch` brings.
@@ -280,7 +284,7 @@ class Pack:
         if self._slot >= 0 or self._size < wanted:
             self._size = wanted
             self._block = np.empty(self._size)
-            self._address = self._block.ctypes.data
+            self._address = self._block.__array_interface__["data"][0]
 
     def _trim(self) -> None:
         if self._slot >= 0:
@@ -302,11 +306,10 @@ class Pack:
             arrays.append(_array(numbers))
             if isinstance(numbers, Tensor) and not numbers.is_cpu:
                 elsewhere.append((slot, numbers))
-        for slots, tensors in _alike(elsewhere):
-            host = _on_host(torch.cat([tensor.reshape(-1) for tensor in tensors]).cpu())
+        for slots, lengths, host in _copied(elsewhere):
             end = 0
-            for slot, tensor in zip(slots, tensors, strict=True):
-                start, end = end, end + tensor.numel()
+            for slot, length in zip(slots, lengths, strict=True):
+                start, end = end, end + length
                 arrays[slot] = host[start:end]
         self._wanted = self._filled
         self.clear()
@@ -332,7 +335,11 @@ def _array(numbers: Tensor | NDArray[Any]) -> NDArray[np.float64]:
     """Numbers on the host as an array; nothing yet of a tensor elsewhere."""
     if not isinstance(numbers, Tensor):
         return numbers.astype(np.float64, copy=False)
-    return _on_host(numbers) if numbers.is_cpu else _NOTHING
+    if not numbers.is_cpu:
+        return _NOTHING
+    if numbers.dim() == 0:
+        return np.array([numbers.item()], np.float64)
+    return _on_host(numbers)
 
 
 def _on_host(tensor: Tensor) -> NDArray[np.float64]:
@@ -340,28 +347,37 @@ def _on_host(tensor: Tensor) -> NDArray[np.float64]:
     return np.array(tensor.double().numpy().reshape(-1))
 
 
-def _alike(
+def _copied(
     tensors: list[tuple[int, Tensor]],
-) -> Iterator[tuple[tuple[int, ...], tuple[Tensor, ...]]]:
-    """Slots and tensors of one device and dtype together."""
-    groups: dict[object, list[tuple[int, Tensor]]] = {}
+) -> Iterator[tuple[list[int], list[int], NDArray[np.float64]]]:
+    """Slots and lengths, and all numbers of a device on the host, in one copy where it can."""
+    alike: dict[tuple[torch.device, torch.dtype], list[tuple[int, Tensor]]] = {}
     for slot, tensor in tensors:
-        groups.setdefault((tensor.device, tensor.dtype), []).append((slot, tensor))
-    for group in groups.values():
-        slots, alike = zip(*group, strict=True)
-        yield slots, alike
+        alike.setdefault((tensor.device, tensor.dtype), []).append((slot, tensor))
+    copies: dict[object, list[tuple[int, Tensor]]] = {}
+    wholes: dict[object, list[Tensor]] = {}
+    for (device, dtype), group in alike.items():
+        whole = torch.cat([tensor.reshape(-1) for _, tensor in group])
+        narrow = device.type == "mps"  # which has no float64
+        key = (device, dtype) if narrow else device
+        copies.setdefault(key, []).extend(group)
+        wholes.setdefault(key, []).append(whole if narrow else whole.double())
+    for where, group in copies.items():
+        host = _on_host(torch.cat(wholes[where]).cpu())
+        yield [slot for slot, _ in group], [tensor.numel() for _, tensor in group], host
 
 
 def _side_by_side(
-    values: Tensor, other: Tensor | None, unit_dim: int
-) -> tuple[Tensor, Tensor | None, Layout]:
-    """Both tensors in one layout that the program knows; copied if they lie otherwise."""
-    lying = layout(values.shape, values.stride(), unit_dim)
-    if other is not None and other.shape != values.shape:
-        other = other.reshape(values.shape)
-    if lying is None or (other is not None and other.stride() != values.stride()):
+    values: Tensor, other: Tensor | None, unit_dim: int, criterion: int, slope: float
+) -> tuple[Tensor, Tensor | None, Form]:
+    """Both tensors in one form that the program knows; copied if they lie otherwise."""
+    shape, strides = values.shape, values.stride()
+    known = form(shape, strides, values.dtype, unit_dim, criterion, slope)
+    if other is not None and other.shape != shape:
+        other = other.reshape(shape)
+    if known is None or (other is not None and other.stride() != strides):
         values = values.contiguous()
         other = None if other is None else other.contiguous()
-        lying = layout(values.shape, values.stride(), unit_dim)
-    assert lying is not None
-    return values, other, lying
+        known = form(shape, values.stride(), values.dtype, unit_dim, criterion, slope)
+    assert known is not None
+    return values, other, known

@@ -68,6 +68,52 @@ class Leftover:
         return float(self._part.double().square().mean().sqrt())
 
 
+NOTHING = Leftover(None, known=True)
+"""Of a gradient that was not there."""
+
+
+class LateLeftover:
+    """The same of a gradient that lies on a device, where a look would wait: numbers stay there.
+
+    Args:
+        before: The gradient before the cycle's first pass.
+        known: False if the cycle had passes that were not followed.
+    """
+
+    is_none = False
+
+    def __init__(self, before: Tensor, known: bool) -> None:
+        self._part, self._is_none = before.clone(), ~before.any()
+        self._known = torch.full_like(self._is_none, known)
+
+    def carry(self, left: Tensor | None, found: Tensor | None, eps: float) -> None:
+        """See `Leftover`."""
+        factor = _late_factor(left, found, eps, self._part)
+        self._known = self._known & ~factor.isnan()
+        self._is_none = self._is_none | (factor == 0)
+        self._part = self._part * factor.to(self._part.dtype)
+
+    def rms(self, left: Tensor | None, used: Tensor | None, eps: float) -> Tensor:
+        """See `Leftover`; a number in float64 that is not on the host yet."""
+        factor = _late_factor(left, used, eps, self._part)
+        is_none = self._is_none | (factor == 0)
+        rms = self._part.double().square().mean().sqrt()
+        rms = torch.where(self._known & ~factor.isnan(), rms, torch.nan)
+        return torch.where(is_none, torch.zeros_like(rms), rms)
+
+
+def leftover(before: Tensor | None, known: bool) -> Leftover | LateLeftover:
+    """The stale part of a gradient, looked at now where looking is free.
+
+    Args:
+        before: The gradient before the cycle's first pass; None if there was none.
+        known: False if the cycle had passes that were not followed.
+    """
+    if before is None or before.is_cpu:
+        return Leftover(before, known)
+    return LateLeftover(before, known)
+
+
 def was_cleared(left: Tensor | None, found: Tensor | None) -> bool:
     """Whether a gradient that the last pass left is gone.
 
@@ -91,3 +137,19 @@ def _factor(left: Tensor | None, found: Tensor | None, eps: float) -> float:
     expected = factor * wide
     same = ((now - expected).abs() <= ROUNDING * eps * expected.abs()).all()
     return float(factor) if same else math.nan
+
+
+def _late_factor(left: Tensor | None, found: Tensor | None, eps: float, like: Tensor) -> Tensor:
+    """The same, in float64, where nothing is known yet of the values."""
+    none = like.new_zeros((), dtype=torch.float64)
+    if found is None:
+        return none
+    if left is None or left.shape != found.shape:
+        return torch.where(found.any(), torch.nan, none)
+    wide, now = left.double(), found.double()
+    factor = torch.dot(wide, now) / torch.dot(wide, wide)
+    expected = factor * wide
+    same = ((now - expected).abs() <= ROUNDING * eps * expected.abs()).all()
+    factor = torch.where(same, factor, torch.nan)
+    factor = torch.where((left == found).all(), torch.ones_like(none), factor)
+    return torch.where(found.any(), factor, none)

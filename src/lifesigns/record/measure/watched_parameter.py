@@ -6,6 +6,7 @@ import math
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,12 +15,62 @@ from torch import Tensor
 
 from lifesigns.record.graph.walk import shape_of
 from lifesigns.record.measure.reduce import Arrays
-from lifesigns.record.measure.stale_gradients import Leftover
-from lifesigns.record.readable import is_readable, local, shards
+from lifesigns.record.measure.stale_gradients import LateLeftover, Leftover
+from lifesigns.record.readable import is_ordinary, is_readable, local, shards
 from lifesigns.records import ParameterReading, Shape
+
+Lying = tuple[Any, ...]
+"""Shape, strides and dtype of a tensor."""
 
 ROW_TOLERANCE = 1e-5
 """Equal rows may be summed in a different order, so their projections differ by rounding."""
+
+
+class Form(NamedTuple):
+    """What a parameter is: the same for as long as it is one tensor and lies where, and as, it lay.
+
+    That is asked anew in each recorded cycle, see `is_of`; nothing else of it is.
+    """
+
+    parameter: weakref.ref[Tensor]
+    address: int
+    """Of its values; 0 unless it is ordinary, and then all of this is asked again."""
+    lying: Lying
+    size: int
+    shape: Shape
+    shards: int
+    resolution: float
+
+    @classmethod
+    def of(cls, p: Tensor) -> Form:
+        """The form of a parameter, at the price of several looks at it.
+
+        Args:
+            p: The parameter.
+        """
+        part, is_usual = local(p), is_ordinary(p) and not p.is_complex()
+        return cls(
+            weakref.ref(p),
+            p.data_ptr() if is_usual else 0,
+            (p.shape, p.stride(), p.dtype) if is_usual else (),
+            max(part.numel(), 1),
+            shape_of(part),
+            shards(p),
+            torch.finfo(p.dtype).eps if p.is_floating_point() else math.nan,
+        )
+
+    def is_of(self, p: Tensor) -> bool:
+        """Whether it is that of a parameter, told without a look at its values.
+
+        Args:
+            p: The parameter.
+        """
+        return (
+            self.address != 0
+            and self.parameter() is p
+            and p.data_ptr() == self.address
+            and (p.shape, p.stride(), p.dtype) == self.lying
+        )
 
 
 @dataclass(slots=True, eq=False)
@@ -27,9 +78,10 @@ class Watched:
     """One parameter during one recorded cycle, and the slots of what was read of it."""
 
     name: str
+    form: Form
     parameter: weakref.ref[Tensor]
     size: int
-    read: int = field(init=False)
+    read: int
     """Elements of the weight that are read: all, unless it is very large."""
     reached: bool = False
     address: int = 0
@@ -40,8 +92,9 @@ class Watched:
     """Sample of the weight before the step."""
     gradient: Tensor | None = None
     """Sample of the gradient as the last backward pass left it."""
-    leftover: Leftover | None = None
-    stale: float = float("nan")
+    leftover: Leftover | LateLeftover | None = None
+    stale: float | Tensor = math.nan
+    """Until the cycle ends it may be on a device."""
     scale: float = 0.0
     """What the losses were scaled by, added up over the backward passes of the cycle."""
     stepped: bool = False
@@ -50,11 +103,7 @@ class Watched:
     """Slot and position of each number."""
     rows: dict[str, tuple[int, slice]] = field(default_factory=dict)
     """Slot of a number of each row, and where in it they are."""
-
-    shape: Shape = ()
-    shards: int = 1
     trainable: bool = True
-    resolution: float = math.nan
     sampled: int = 1
     """Elements of the weight that the step was read of."""
     rate: float | None = None
@@ -62,8 +111,28 @@ class Watched:
     replaced: bool = False
     """Whether another parameter had its name before."""
 
-    def __post_init__(self) -> None:
-        self.read = self.size
+    @classmethod
+    def of(cls, name: str, form: Form) -> Watched:
+        """A parameter at the beginning of a cycle.
+
+        Args:
+            name: Its name.
+            form: What it is.
+        """
+        return cls(name, form, form.parameter, form.size, form.size)
+
+    def take(self, form: Form) -> None:
+        """Goes on with another parameter of this name; what was read of the old one is forgotten.
+
+        Args:
+            form: What the other is.
+        """
+        self.form, self.parameter, self.begun = form, form.parameter, False
+        self.size = self.read = form.size
+        self.before = self.gradient = None
+        self.address = 0
+        self.scalars.clear()
+        self.rows.clear()
 
     def keep(self, what: str, sample: Tensor) -> None:
         """Keeps a sample.
@@ -84,10 +153,9 @@ class Watched:
             p: The parameter.
             rate: Its learning rate; None if no known optimizer holds it.
         """
-        self.shape, self.trainable, self.rate = shape_of(local(p)), p.requires_grad, rate
-        self.shards = shards(p)
-        if p.is_floating_point():
-            self.resolution = torch.finfo(p.dtype).eps
+        if self.address == 0 or p.data_ptr() != self.form.address:
+            self.form = Form.of(p)
+        self.trainable, self.rate = p.requires_grad, rate
         if self.before is not None:
             self.sampled = max(self.before.numel(), 1)
         self.before = self.gradient = self.leftover = None
@@ -155,10 +223,12 @@ def _reading_of(watched: Watched, arrays: Arrays, optimizers_known: bool) -> Par
     weight, gradient, update = (
         watched.value(key, arrays) for key in ("weight", "gradient", "update")
     )
+    stale = watched.value("stale", arrays) if "stale" in watched.scalars else watched.stale
+    assert not isinstance(stale, Tensor), "the cycle has ended"
     rate, scale, sampled = watched.rate, watched.scale or 1.0, watched.sampled
     return ParameterReading(
         name=watched.name,
-        shape=watched.shape,
+        shape=watched.form.shape,
         trainable=watched.trainable,
         reached=watched.reached,
         optimized=rate is not None or not optimizers_known,
@@ -173,11 +243,11 @@ def _reading_of(watched: Watched, arrays: Arrays, optimizers_known: bool) -> Par
         distinct_weight_rows=_distinct(watched, "weight_rows", arrays),
         distinct_gradient_rows=_distinct(watched, "gradient_rows", arrays),
         sign_coherence=_coherence(watched, arrays),
-        stale_gradient_rms=watched.stale / scale,
+        stale_gradient_rms=stale / scale,
         lost_updates=watched.value("lost", arrays),
-        resolution=watched.resolution,
+        resolution=watched.form.resolution,
         predicted_change=watched.value("product", arrays) * watched.size / sampled / scale,
-        shards=watched.shards,
+        shards=watched.form.shards,
     )
 
 

@@ -5,7 +5,7 @@ compiler, another device) they do the work, and the numbers are the same to one 
 """
 
 from lifesigns.record.measure.kernel.building import program
-from lifesigns.record.measure.kernel.layout import Layout, layout
+from lifesigns.record.measure.kernel.layout import layout
 from lifesigns.record.measure.kernel.program import (
     FIELDS,
     LESSENED,
@@ -13,13 +13,15 @@ from lifesigns.record.measure.kernel.program import (
     NOWHERE,
     NUMBERS,
     ZERO,
+    Form,
     Program,
+    form,
     matrix,
     reads,
     step,
 )
 
 __all__ = [
-    "FIELDS", "LESSENED", "MARKED", "NOWHERE", "NUMBERS", "ZERO", "Layout", "Program", "layout",
-    "matrix", "program", "reads", "step",
+    "FIELDS", "LESSENED", "MARKED", "NOWHERE", "NUMBERS", "ZERO", "Form", "Program", "form",
+    "layout", "matrix", "program", "reads", "step",
 ]  # fmt: skip

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from struct import Struct
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
 
-from lifesigns.record.measure.kernel.layout import Layout
+from lifesigns.record.measure.kernel.layout import layout
 from lifesigns.record.readable import is_ordinary
 
 FIELDS = 8
@@ -22,11 +24,47 @@ NOWHERE, ZERO, MARKED, LESSENED = range(4)
 NUMBERS = 3
 """Numbers found of a parameter, or of its step."""
 
-_JOB, _MATRIX, _STEP = Struct("3Q8qd"), Struct("4Q7qd"), Struct("4Q3q")
-"""The structures of reduce.c, where their fields are explained."""
+_ADDRESSES, _JOB = Struct("3Q"), Struct("8qd")
+_MATRIX, _STEP = Struct("4Q7qd"), Struct("4Q3q")
+"""The structures of reduce.c, where their fields are explained; of a job, in two parts."""
 _DTYPES = {torch.float32: 0, torch.float64: 1, torch.float16: 2, torch.bfloat16: 3}
 _SHORT = 65_536
 """Values up to which a call is so short that no other thread need be let in meanwhile."""
+
+
+class Form(NamedTuple):
+    """What the program is told of a tensor, beside its address."""
+
+    units: int
+    job: bytes
+    is_long: bool
+    """Whether the program lets other threads in while it reads it."""
+
+
+@lru_cache(maxsize=4096)
+def form(
+    shape: tuple[int, ...],
+    strides: tuple[int, ...],
+    dtype: torch.dtype,
+    unit_dim: int,
+    criterion: int = NOWHERE,
+    slope: float = 0.0,
+) -> Form | None:
+    """The form of a tensor; None if its values lie in more than three strides.
+
+    Args:
+        shape: Of the tensor.
+        strides: In values.
+        dtype: One that `Program.knows`.
+        unit_dim: The dimension that holds the units.
+        criterion: What counts as saturated.
+        slope: The share of what arrived, if `LESSENED`.
+    """
+    lying = layout(shape, strides, unit_dim)
+    if lying is None:
+        return None
+    job = _JOB.pack(_DTYPES[dtype], criterion, *lying, slope)
+    return Form(lying.units, job, math.prod(shape) > _SHORT)
 
 
 class Program:
@@ -50,51 +88,33 @@ class Program:
         """Whether values of this dtype are read."""
         return dtype in _DTYPES
 
-    def reduce(
-        self,
-        values: Tensor,
-        layout: Layout,
-        found: int,
-        criterion: int = NOWHERE,
-        other: Tensor | None = None,
-        slope: float = 0.0,
-    ) -> None:
+    def reduce(self, values: Tensor, form: Form, found: int, other: Tensor | None = None) -> None:
         """Sums of `values` over everything but the units.
 
         Args:
             values: On the CPU, of a dtype that `reads` affirms.
-            layout: Of `values`, and of `other` as well.
+            form: Of `values`, and of `other` as well.
             found: Address of `FIELDS` times units float64 numbers, which are written.
-            criterion: What counts as saturated.
             other: Booleans if `MARKED`, what arrived (of the dtype of `values`) if `LESSENED`.
-            slope: The share of what arrived, if `LESSENED`.
         """
-        job = _JOB.pack(
-            values.data_ptr(),
-            0 if other is None else other.data_ptr(),
-            found,
-            _DTYPES[values.dtype],
-            criterion,
-            *layout,
-            slope,
-        )
-        self._reduce[values.numel() > _SHORT](job)
+        there = 0 if other is None else other.data_ptr()
+        self._reduce[form.is_long](_ADDRESSES.pack(values.data_ptr(), there, found) + form.job)
 
-    def measure(self, matrices: bytes, count: int, values: int) -> None:
+    def measure(self, matrices: int, count: int, values: int) -> None:
         """What is read of parameters or gradients, in one call.
 
         Args:
-            matrices: What `matrix` says of each.
+            matrices: Address of what `matrix` says of each, one after the other.
             count: How many these are.
             values: How many values they have together.
         """
         self._measure[values > _SHORT](matrices, count)
 
-    def compare(self, steps: bytes, count: int) -> None:
+    def compare(self, steps: int, count: int) -> None:
         """What is read of the steps of parameters, in one call.
 
         Args:
-            steps: What `step` says of each.
+            steps: Address of what `step` says of each, one after the other.
             count: How many these are.
         """
         self._compare(steps, count)
@@ -163,10 +183,10 @@ def _one(function: Any) -> Callable[[bytes], None]:
     return cast(Callable[[bytes], None], function)
 
 
-def _table(function: Any) -> Callable[[bytes, int], None]:
+def _table(function: Any) -> Callable[[int, int], None]:
     """A function of several structures, one after the other, and of their number."""
-    function.argtypes, function.restype = [ctypes.c_char_p, ctypes.c_int64], None
-    return cast(Callable[[bytes, int], None], function)
+    function.argtypes, function.restype = [ctypes.c_void_p, ctypes.c_int64], None
+    return cast(Callable[[int, int], None], function)
 
 
 def reads(values: Tensor) -> bool:
