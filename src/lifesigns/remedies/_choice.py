@@ -73,6 +73,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "rate-too-high": ("scale-rate", "warm-up", "clip-gradient"),
     "rate-too-low": ("hold-rate", "clip-less", "scale-rate", "train-longer"),
     "rates-for-logarithms": ("log-input", "drop-activation"),
+    "rows-become-alike": ("insert-residual",),
     "samples-mixed": ("softmax-dim", "batch-first"),
     "saturated-units": ("swap-activation", "initialise", "scale-rate", "insert-norm"),
     "signal-blows-up": ("initialise", "swap-activation", "insert-norm"),
