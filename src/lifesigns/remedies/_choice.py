@@ -18,6 +18,7 @@ from lifesigns.remedies._discovery import find_manual
 from lifesigns.remedies._edit import Edit
 from lifesigns.remedies._hidden import hidden
 from lifesigns.remedies.drop_less import DropLess, dropped
+from lifesigns.remedies.keep_precision import KeepPrecision
 from lifesigns.remedies.swap_activation import SwapActivation
 
 EDITS: dict[str, tuple[str, ...]] = {
@@ -190,7 +191,8 @@ def for_sight(finding: Finding, trace: Trace) -> list[Edit]:
         finding: The most probable cause of what is wrong.
         trace: Of the run.
     """
-    return [edit for kind in ON_SIGHT for edit in find_manual(kind).made_for(finding, trace)]
+    made = [edit for kind in ON_SIGHT for edit in find_manual(kind).made_for(finding, trace)]
+    return [*made, KeepPrecision()]  # of what is no weight only the source tells how exact it is
 
 
 def _evident(finding: Finding, trace: Trace) -> Iterator[str]:
