@@ -18,6 +18,7 @@ from lifesigns.remedies._discovery import find_manual
 from lifesigns.remedies._edit import Edit
 from lifesigns.remedies._hidden import hidden
 from lifesigns.remedies.drop_less import DropLess, dropped
+from lifesigns.remedies.keep_precision import KeepPrecision
 from lifesigns.remedies.swap_activation import SwapActivation
 
 EDITS: dict[str, tuple[str, ...]] = {
@@ -74,6 +75,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "rate-too-high": ("scale-rate", "warm-up", "clip-gradient"),
     "rate-too-low": ("hold-rate", "clip-less", "scale-rate", "train-longer"),
     "rates-for-logarithms": ("log-input", "drop-activation"),
+    "rows-become-alike": ("insert-residual",),
     "samples-mixed": ("softmax-dim", "batch-first"),
     "saturated-units": ("swap-activation", "initialise", "scale-rate", "insert-norm"),
     "signal-blows-up": ("initialise", "swap-activation", "insert-norm"),
@@ -190,7 +192,8 @@ def for_sight(finding: Finding, trace: Trace) -> list[Edit]:
         finding: The most probable cause of what is wrong.
         trace: Of the run.
     """
-    return [edit for kind in ON_SIGHT for edit in find_manual(kind).made_for(finding, trace)]
+    made = [edit for kind in ON_SIGHT for edit in find_manual(kind).made_for(finding, trace)]
+    return [*made, KeepPrecision()]  # of what is no weight only the source tells how exact it is
 
 
 def _evident(finding: Finding, trace: Trace) -> Iterator[str]:

@@ -50,12 +50,17 @@ def model_name(script: Script) -> str:
 
 def model_names(script: Script) -> list[str]:
     """The models of whose parameters the optimizer is built, such as an encoder and a decoder."""
+    return list(dict.fromkeys(script.text(model) for model in models_given(script)))
+
+
+def models_given(script: Script) -> list[cst.BaseExpression]:
+    """The expressions `model` in each `model.parameters()` that the optimizer is built from."""
     given = argument(optimizer_built(script), "params", 0)
     values: list[cst.CSTNode] = [given.value] if given is not None else []
     if given is not None and isinstance(given.value, cst.Name):
         values = [*assigned(script, given.value)]
     calls = [c for each in values for name in PARAMETERS for c in script.method_calls(name, each)]
-    return list(dict.fromkeys(receiver(script, call) for call in calls))
+    return [call.func.value for call in calls if isinstance(call.func, cst.Attribute)]
 
 
 def scope_of(script: Script, node: cst.CSTNode) -> cst.CSTNode:

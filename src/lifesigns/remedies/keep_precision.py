@@ -47,7 +47,9 @@ class KeepPrecision(Edit):
         found: list[cst.CSTNode] = [*_methods(script), *_types(script)]
         node = one(found, "change to 16 bits", script)
         if isinstance(node, cst.Call):
-            yield script.replaced(_method(node), "float")
+            # `half` makes a copy, which may be changed in place; `float` makes one if it has to.
+            name = "clone().float" if _is_changed(script, node) else "float"
+            yield script.replaced(_method(node), name)
         else:
             yield script.replaced(node, script.spelled("torch.float32"))
 
@@ -64,7 +66,7 @@ def _is_short(given: Any) -> bool:
 
 def _answer(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if name in METHODS and args and isinstance(args[0], Tensor):
-        return args[0].float()
+        return args[0].to(torch.float32, copy=True)
     if name != "to" or not any(_is_short(each) for each in (*args[1:], *kwargs.values())):
         return NotImplemented
     others = [torch.float32 if _is_short(each) else each for each in args[1:]]
@@ -94,14 +96,18 @@ def _method(call: cst.Call) -> cst.CSTNode:
     return call.func.attr if isinstance(call.func, cst.Attribute) else call.func
 
 
+def _is_changed(script: Script, call: cst.Call) -> bool:
+    """Whether a method that works in place, such as `pow_`, is called on the result."""
+    around = [each for each in script.around(call) if isinstance(each, cst.Attribute)]
+    return any(each.attr.value.endswith("_") for each in around)
+
+
 def _types(script: Script) -> list[cst.CSTNode]:
     """Mentions of a type of 16 bits that is no setting of autocast, each once."""
     names = {f"torch.{name}" for name in SHORT}
-    return [
-        node
-        for node in script.of_kind(cst.Attribute)
-        if script.name(node) in names and not _is_of_autocast(script, node)
-    ]
+    mentions = [node for node in script.of_kind(cst.Attribute) if script.name(node) in names]
+    taken = [node for node in mentions if script.within(node, cst.Comparison) is None]
+    return [node for node in taken if not _is_of_autocast(script, node)]
 
 
 def _is_of_autocast(script: Script, node: cst.CSTNode) -> bool:
@@ -134,6 +140,14 @@ for step in range(20):
     loss.backward()
     optimizer.step()
 """
+_SQUARES = """
+for step in range(20):
+    z = 500 * model(x)
+    loss = F.mse_loss(z / (z.{}().pow_(2).mean() + 1).sqrt(), y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
 MANUAL = Manual(
     name=KeepPrecision.name,
     title="Weights and data in single precision",
@@ -159,6 +173,20 @@ MANUAL = Manual(
             "loop",
             _AUTOCAST.format("bfloat16"),
             _AUTOCAST.format("float"),
+        ),
+        case(
+            "squares within a network, in place",
+            KeepPrecision(),
+            "loop",
+            _SQUARES.format("half"),
+            _SQUARES.format("clone().float"),
+        ),
+        case(
+            "refused: a type that is asked for",
+            KeepPrecision(),
+            "data",
+            "short = x.dtype == torch.float16",
+            None,
         ),
         case(
             "refused: model and data are turned one by one",

@@ -13,14 +13,24 @@ from lifesigns.remedies._live import optimize_too
 from lifesigns.remedies._loss_value import differentiated
 from lifesigns.remedies._refusal import Refused
 from lifesigns.remedies._script import Change, Script, cst
-from lifesigns.remedies._sites import assigned, following
-from lifesigns.remedies._training import model_name, optimizer_built, trained
+from lifesigns.remedies._sites import assigned, builds_module, following
+from lifesigns.remedies._training import (
+    model_name,
+    models_given,
+    optimizer_built,
+    optimizer_name,
+    scope_of,
+    trained,
+)
 from lifesigns.remedies.testing import MODEL, OPTIMIZER, case
 
 
 @dataclass(frozen=True)
 class OptimizeAll(Edit):
-    """The optimizer is built from `model.parameters()`, where it had a part of them."""
+    """The optimizer is built from `model.parameters()`, where it had a part of them.
+
+    A layer that takes another one's place afterwards is added to it.
+    """
 
     name: ClassVar[str] = "optimize-all"
 
@@ -32,20 +42,40 @@ class OptimizeAll(Edit):
         return nullcontext()
 
     def _changes(self, script: Script, places: Places) -> Iterator[Change]:
-        given = optimizer_built(script).args[0].value
         model_name(script)  # refuses everything but `….parameters()`
-        part = given.func.value if isinstance(given, cst.Call) else given  # type: ignore[attr-defined]
-        whole = part
-        while isinstance(whole, cst.Attribute | cst.Subscript):
-            whole = whole.value
+        part, *_ = models_given(script)
+        whole = _whole(part)
         if script.text(whole) == "self":
             raise Refused("which attribute of self is the model cannot be told")
+        late = list(_replaced_later(script, script.text(whole)))
+        yield from late
         if whole is not part:
             yield script.replaced(part, script.text(whole))
-            return
-        for model in _trained(script):
-            if model != script.text(whole):  # of two models the optimizer was given the wrong one
-                yield script.replaced(part, model)
+        elif not late:
+            for model in _trained(script):
+                if model != script.text(whole):  # the optimizer was given another model
+                    yield script.replaced(part, model)
+
+
+def _whole(part: cst.BaseExpression) -> cst.BaseExpression:
+    """`model` for `model.body[0]`."""
+    while isinstance(part, cst.Attribute | cst.Subscript):
+        part = part.value
+    return part
+
+
+def _replaced_later(script: Script, model: str) -> Iterator[Change]:
+    """Gives the optimizer the layers that others of the model make room for after it was built."""
+    built = optimizer_built(script)
+    statements = script.of_kind(cst.Assign, scope_of(script, built))
+    late = [s for s in statements if script.line(s) > script.line(built)]
+    new = [s for s in late if isinstance(s.value, cst.Call) and builds_module(script, s.value)]
+    for statement in script.narrowed(new):
+        place = statement.targets[0].target
+        if script.text(_whole(place)) == model != script.text(place):
+            group = f'{{"params": {script.text(place)}.parameters()}}'
+            added = f"{optimizer_name(script)}.add_param_group({group})"
+            yield from script.lines_after(statement, added)
 
 
 def _trained(script: Script) -> list[str]:
@@ -74,8 +104,9 @@ _PART = "optimizer = torch.optim.SGD({}.parameters(), lr=0.1)"
 MANUAL = Manual(
     name=OptimizeAll.name,
     title="All parameters of the model to the optimizer",
-    changes="Which parameters the optimizer steps: all of the model that was given a part of; in "
-    "the source, those of the model that the loss is computed of, where it had another one's.",
+    changes="Which parameters the optimizer steps: all of the model that was given a part of, and "
+    "those of a layer that takes another one's place afterwards; in the source, those of the model "
+    "that the loss is computed of, where it had another one's.",
     unsafe="Where a part is left out on purpose: a pretrained backbone, a target network, or a "
     "second model that another optimizer trains.",
     references=("PyTorch documentation, torch.optim: constructing an optimizer",),
@@ -97,6 +128,21 @@ MANUAL = Manual(
             _PART.format("other"),
             OPTIMIZER,
             model=MODEL + "\nother = nn.Linear(4, 1)",
+        ),
+        case(
+            "a part that is unpacked",
+            OptimizeAll(),
+            "optimizer",
+            "optimizer = torch.optim.SGD([*model[2].parameters()], lr=0.1)",
+            "optimizer = torch.optim.SGD([*model.parameters()], lr=0.1)",
+        ),
+        case(
+            "a layer that is replaced afterwards",
+            OptimizeAll(),
+            "optimizer",
+            f"{OPTIMIZER}\nmodel[2] = nn.Linear(8, 1)  # another head",
+            f"{OPTIMIZER}\nmodel[2] = nn.Linear(8, 1)  # another head\n"
+            'optimizer.add_param_group({"params": model[2].parameters()})',
         ),
         case(
             "refused: a list",

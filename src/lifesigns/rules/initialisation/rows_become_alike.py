@@ -66,6 +66,7 @@ def _finding(stream: Stream) -> Finding:
             Remedy(
                 "Or keep what a row was before its neighbours were added.",
                 "x = x + layer(x, edges)  # or concatenate the first layer's x",
+                "insert-residual",
             ),
         ),
         evidence={"first": first, "last": last, "layers": len(known)},
@@ -109,6 +110,7 @@ It is a note where the network learns. Layers that mix nothing make rows alike m
     check=check,
     thresholds={"depth": DEPTH, "alike": ALIKE, "mixed": MIXED, "nothing": NOTHING},
     explains=(
+        "dead-from-birth",
         "dead-units",
         "loss-flat",
         "constant-output",
