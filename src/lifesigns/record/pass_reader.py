@@ -15,6 +15,7 @@ from lifesigns.record.graph.known_graphs import Structures
 from lifesigns.record.graph.module_calls import Forward, ForwardHooks
 from lifesigns.record.graph.roots import Places, Roots, root_inputs
 from lifesigns.record.graph.walk import Walk, walk
+from lifesigns.record.loss.derivatives import Derivatives
 from lifesigns.record.loss.likeness import likeness
 from lifesigns.record.measure.by_program import numbers_for
 from lifesigns.record.measure.large import lookups
@@ -64,6 +65,8 @@ class PassReader:
         self._numbers = numbers_for(needs)
         self._looked_up: Mapping[int, Tensor] = {}
         self._latest = -1.0
+        self.derivatives = Derivatives()
+        """Derivatives by data that the step has taken."""
         self.copies = StandingCopies()
         """Copies of a network that ran beside it."""
         self.unreached = Unreached()
@@ -126,12 +129,15 @@ class PassReader:
                 walked, names, wanted, from_start=self._hooks.armed or not position
             )
             self._looked_up = lookups(walked)
+            marks = self.derivatives.left_out(walked, forward)
+            self.derivatives.forget()
             repeated = self._repeated = self._repeat_compiled(losses, walked, forward, names)
             walked = repeated.walked
             condensed = self._structures.condense(walked, forward, names)
             ends = root_inputs(walked, forward)
             mixing = self._mixing.ask(walked, condensed, ends, position)
-            marks = {"copy_stands_still": 1.0} if self._has_standing_copy(forward) else {}
+            if self._has_standing_copy(forward):
+                marks["copy_stands_still"] = 1.0
             self.reading = Reading(
                 walked,
                 condensed,

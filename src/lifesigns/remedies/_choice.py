@@ -21,6 +21,7 @@ from lifesigns.remedies.drop_less import DropLess, dropped
 from lifesigns.remedies.swap_activation import SwapActivation
 
 EDITS: dict[str, tuple[str, ...]] = {
+    "attends-to-padding": ("invert-mask",),
     "constant-output": (
         "drop-norm",
         "add-positions",
@@ -35,6 +36,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "data-term-cut-off": ("reparameterise", "reattach"),
     "dead-from-birth": ("initialise", "swap-activation"),
     "dead-units": ("swap-activation", "initialise", "scale-rate", "warm-up", "insert-norm"),
+    "derivative-without-graph": ("create-graph",),
     "detached-parameters": (*("train-parameters", "reattach", "register-layers", "optimize-all"),),
     "doubled-sigmoid": ("drop-activation", "swap-loss"),
     "doubled-softmax": ("drop-activation",),
