@@ -28,6 +28,7 @@ from lifesigns.record.loss.marks import add_marks
 from lifesigns.record.loss.recognise import read_loss
 from lifesigns.record.measure.large import how_many_of, some_units
 from lifesigns.record.measure.nonfinite_origin import forward_origin
+from lifesigns.record.measure.padding import padded, padding_hook
 from lifesigns.record.measure.reduce import Pack, PendingSums
 from lifesigns.record.measure.stacks import Lessened
 from lifesigns.record.read_pass import PendingSite, ReadPass
@@ -109,6 +110,9 @@ class Reading:
             with self._part("the loss"):
                 self._loss = read_loss(self._pack, walked, condensed, value, inputs.prediction)
                 add_marks(self._loss, marks or {})
+            if Quantity.GRADIENTS in needs:
+                with self._part("the padding"):
+                    self._watch_padding(walked, self._loss)
         self.extend(walked, condensed, forward)
         self._batch: tuple[tuple[int, ...], PendingSums] | None = None
         if Quantity.BATCH in needs:
@@ -141,6 +145,25 @@ class Reading:
         if is_from_a_signal(error):
             raise error
         self.failures.append(f"{name}: {described(error)}")
+
+    def _watch_padding(self, walked: Walk, loss: PendingLoss | None) -> None:
+        """How much of the gradient comes to padding, as a detail of the loss."""
+        if loss is None:
+            return
+        for batch in padded(walked):
+            found, hook = padding_hook(self._pack, batch)
+            loss.marks.append(found)
+            self._handles.append(walked.nodes[batch.node].register_hook(self._guarded(hook)))
+
+    def _guarded(self, hook: Callable[..., None]) -> Callable[..., None]:
+        """A hook that cannot end the user's backward, and runs outside of the user's modes."""
+
+        def guarded(*gradients: tuple[Any, ...]) -> None:
+            plain = torch._C.DisableTorchFunction()
+            with self._part("a gradient"), plain, no_gradients(), without_modes():
+                hook(*gradients)
+
+        return guarded
 
     def _read_batch(self, inputs: Inputs) -> tuple[tuple[int, ...], PendingSums] | None:
         batch = inputs.batch if inputs.widest is None else inputs.widest

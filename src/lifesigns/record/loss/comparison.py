@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lifesigns.record.loss.alike import PendingSpreads
 from lifesigns.record.measure.reduce import Pack, PendingSums
 from lifesigns.records import LossReading, Shape, TargetReading, UnitSums
 
@@ -23,6 +24,17 @@ _SMALL_TABLE = 4096
 _QUANTILES = 32
 _MOST_SORTED = 65_536
 """Targets that are put in order; of more, evenly spaced rows."""
+
+
+class PendingMarks(Protocol):
+    """Details of a loss that are still on the device."""
+
+    def of(self, arrays: list[NDArray[np.float64]]) -> dict[str, float]:
+        """The details, once the pack has been fetched.
+
+        Args:
+            arrays: What the pack brought to the host, by slot.
+        """
 
 
 @dataclass
@@ -52,8 +64,8 @@ class PendingLoss:
     """Prediction and target at each place of an image."""
     left_out: PendingSums | None = None
     """Targets that do not count."""
-    spreads: PendingSpreads | None = None
-    """How far apart outputs, and targets, are along each dimension."""
+    marks: list[PendingMarks] = field(default_factory=list)
+    """What was measured of it beside what it compares."""
     partial: bool = False
     """Whether there are more data terms than were read."""
     terms: list[int] = field(default_factory=list)
@@ -87,10 +99,10 @@ class PendingLoss:
         fit = UNKNOWN if self.fit is None else self.fit_factor * float(arrays[self.fit][0])
         others = [other.of(arrays) for other in self.others]
         counts, moments = self._of_classes(arrays)
-        marks = {} if self.spreads is None else self.spreads.of(arrays)
+        marks = [mark.of(arrays) for mark in self.marks]
         return replace(
             self.reading,
-            details={**self.reading.details, **marks},
+            details=dict(ChainMap(*marks, dict(self.reading.details))),
             target_shape=self.target_shape,
             fit=self.reading.value if self.whole else fit,
             prediction=None if self.prediction is None else self.prediction.of(arrays),

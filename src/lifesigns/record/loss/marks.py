@@ -18,7 +18,9 @@ from lifesigns.record.loss.comparison import PendingLoss
 from lifesigns.record.loss.copied import copied
 from lifesigns.record.loss.cut_classes import cuts_classes
 from lifesigns.record.loss.cut_off import is_cut_off
+from lifesigns.record.loss.padded_targets import padded_targets
 from lifesigns.record.loss.summands import Term, reaches_weights
+from lifesigns.record.measure.attended import attended_alike
 from lifesigns.record.measure.hidden_sources import hidden_sources
 from lifesigns.record.measure.looking_ahead import TOKENS
 from lifesigns.record.measure.order_blind import blind_length
@@ -48,7 +50,8 @@ def mark(
     """
     compared = _compared_with(walked, term)
     if compared is not None and prediction is not None:
-        pending.spreads = spreads(pack, prediction.value, compared)
+        apart = spreads(pack, prediction.value, compared)
+        pending.marks += [] if apart is None else [apart]
     marks = copied(walked, compared) if compared is not None and term.form == "built_in" else {}
     if beside and is_cut_off(walked, term.node):
         marks["cut_off"] = 1.0
@@ -58,6 +61,8 @@ def mark(
         if length := blind_length(walked, condensed):
             marks["order_unseen"] = float(length)
         marks.update(hidden_sources(walked, condensed))
+        marks.update(attended_alike(walked))
+        pending.marks += padded_targets(pack, walked, term)
     add_marks(pending, marks)
 
 
