@@ -20,6 +20,7 @@ from lifesigns.record.loss.cut_classes import cuts_classes
 from lifesigns.record.loss.cut_off import is_cut_off
 from lifesigns.record.loss.padded_targets import padded_targets
 from lifesigns.record.loss.summands import Term, reaches_weights
+from lifesigns.record.loss.turned import turns
 from lifesigns.record.measure.attended import attended_alike
 from lifesigns.record.measure.hidden_sources import hidden_sources
 from lifesigns.record.measure.looking_ahead import TOKENS
@@ -57,6 +58,7 @@ def mark(
         marks["cut_off"] = 1.0
     if cuts_classes(walked, term.node):
         marks["cut_classes"] = 1.0
+    pending.marks += turns(pack, walked, term)
     if TOKENS in walked.names:
         if length := blind_length(walked, condensed):
             marks["order_unseen"] = float(length)
