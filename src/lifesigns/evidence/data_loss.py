@@ -38,8 +38,10 @@ def data_loss(trained: Floats, steps: Floats, known: Sequence[tuple[int, LossRea
         terms = trained - _penalties(at, value - together, steps)
         return np.asarray(terms * np.interp(steps, at, fit / together) / scale)
     rest = np.asarray(trained - _penalties(at, value - fit, steps))
-    hidden = (value != fit).any() and _is_never_negative(known) and _falls_below_0(rest)
-    return np.asarray((np.interp(steps, at, fit) if hidden else rest) / scale)
+    if (value != fit).any() and _is_never_negative(known) and _falls_below_0(rest):
+        most = trained if (value >= fit).all() else np.inf
+        return np.asarray(np.fmin(np.interp(steps, at, fit), most) / scale)
+    return np.asarray(rest / scale)
 
 
 def _is_never_negative(known: Sequence[tuple[int, LossReading]]) -> bool:

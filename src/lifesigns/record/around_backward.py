@@ -150,6 +150,8 @@ class AroundBackward:
             gradients: What it returned; None if it has raised.
         """
         self._thread.leave()
+        if self._hooks.armed and gradients is not None and not call.is_for_parameters:
+            self._guard(self._reader.derivatives.note, call, gradients)
         if self._thread.is_here and self._functional.follows:
             began = time.perf_counter()
             self._guard(self._after_grad, call, gradients)

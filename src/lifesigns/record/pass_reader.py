@@ -15,6 +15,7 @@ from lifesigns.record.graph.known_graphs import Structures
 from lifesigns.record.graph.module_calls import Forward, ForwardHooks
 from lifesigns.record.graph.roots import Places, Roots, root_inputs
 from lifesigns.record.graph.walk import Walk, walk
+from lifesigns.record.loss.derivatives import Derivatives
 from lifesigns.record.loss.likeness import likeness
 from lifesigns.record.measure.by_program import numbers_for
 from lifesigns.record.measure.large import lookups
@@ -67,6 +68,8 @@ class PassReader:
         self._latest = -1.0
         self.trained = Trained()
         """Parameters that earlier cycles reached."""
+        self.derivatives = Derivatives()
+        """Derivatives by data that the step has taken."""
         self.copies = StandingCopies()
         """Copies of a network that ran beside it."""
         self.unreached = Unreached()
@@ -129,6 +132,9 @@ class PassReader:
                 walked, names, wanted, from_start=self._hooks.armed or not position
             )
             self._looked_up = lookups(walked)
+            marks = {"scaled_by": scale} if scale != 1 else {}
+            marks |= self.derivatives.left_out(walked, forward)
+            self.derivatives.forget()
             repeated = self._repeated = self._repeat_compiled(losses, walked, forward, names)
             walked = repeated.walked
             condensed = self._structures.condense(walked, forward, names)
@@ -149,7 +155,7 @@ class PassReader:
                 mixing=mixing,
                 pack=self._pack,
             )
-            self.reading.mark(self._standing_copy(forward))
+            self.reading.mark(marks, self._standing_copy(forward))
 
     def read_nested(self, losses: list[Tensor]) -> None:
         """A reentrant checkpoint runs backward on a recomputed piece of the same step.

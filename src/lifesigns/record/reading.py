@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
@@ -28,6 +28,7 @@ from lifesigns.record.loss.marks import add_marks
 from lifesigns.record.loss.recognise import read_loss
 from lifesigns.record.measure.large import MOST_UNITS, how_many_of, some_units
 from lifesigns.record.measure.nonfinite_origin import forward_origin
+from lifesigns.record.measure.padding import padded, padding_hook
 from lifesigns.record.measure.reduce import Pack, PendingSums
 from lifesigns.record.measure.stacks import Lessened
 from lifesigns.record.measure.tokens import PendingTokens, read_tokens
@@ -114,8 +115,9 @@ class Reading:
         if Quantity.LOSS in needs:
             with self._part("the loss"):
                 self._loss = read_loss(self._pack, walked, condensed, value, inputs.prediction)
-                if self._loss is not None and scale != 1:
-                    add_marks(self._loss, {"scaled_by": scale})
+            if Quantity.GRADIENTS in needs:
+                with self._part("the padding"):
+                    self._watch_padding(walked, self._loss)
         self.extend(walked, condensed, forward)
         self._batch: tuple[tuple[int, ...], PendingSums] | None = None
         self._tokens: PendingTokens | None = None
@@ -138,14 +140,16 @@ class Reading:
         self._evaluating.update(dict.fromkeys(evaluating(walked, condensed, forward)))
         self._read_sites(walked, condensed, offset)
 
-    def mark(self, marks: PendingMarks | None) -> None:
+    def mark(self, known: Mapping[str, float], waiting: PendingMarks | None) -> None:
         """Adds details of the loss.
 
         Args:
-            marks: They wait in the pack; None for nothing.
+            known: By their words.
+            waiting: Those that wait in the pack; None for nothing.
         """
-        if marks is not None and self._loss is not None:
-            self._loss.marks.append(marks)
+        if self._loss is not None:
+            add_marks(self._loss, known)
+            self._loss.marks += [] if waiting is None else [waiting]
 
     @contextmanager
     def _part(self, name: str) -> Iterator[None]:
@@ -159,6 +163,25 @@ class Reading:
         if is_from_a_signal(error):
             raise error
         self.failures.append(f"{name}: {described(error)}")
+
+    def _watch_padding(self, walked: Walk, loss: PendingLoss | None) -> None:
+        """How much of the gradient comes to padding, as a detail of the loss."""
+        if loss is None:
+            return
+        for batch in padded(walked):
+            found, hook = padding_hook(self._pack, batch)
+            loss.marks.append(found)
+            self._handles.append(walked.nodes[batch.node].register_hook(self._guarded(hook)))
+
+    def _guarded(self, hook: Callable[..., None]) -> Callable[..., None]:
+        """A hook that cannot end the user's backward, and runs outside of the user's modes."""
+
+        def guarded(*gradients: tuple[Any, ...]) -> None:
+            plain = torch._C.DisableTorchFunction()
+            with self._part("a gradient"), plain, no_gradients(), without_modes():
+                hook(*gradients)
+
+        return guarded
 
     def _read_batch(self, inputs: Inputs) -> tuple[tuple[int, ...], PendingSums] | None:
         batch = inputs.batch if inputs.widest is None else inputs.widest

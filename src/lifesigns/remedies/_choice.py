@@ -22,6 +22,7 @@ from lifesigns.remedies.keep_precision import KeepPrecision
 from lifesigns.remedies.swap_activation import SwapActivation
 
 EDITS: dict[str, tuple[str, ...]] = {
+    "attends-to-padding": ("invert-mask",),
     "constant-output": (
         "drop-norm",
         "add-positions",
@@ -36,6 +37,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "data-term-cut-off": ("reparameterise", "reattach"),
     "dead-from-birth": ("initialise", "swap-activation"),
     "dead-units": ("swap-activation", "initialise", "scale-rate", "warm-up", "insert-norm"),
+    "derivative-without-graph": ("create-graph",),
     "detached-parameters": (*("train-parameters", "reattach", "register-layers", "optimize-all"),),
     "doubled-sigmoid": ("drop-activation", "swap-loss"),
     "doubled-softmax": ("drop-activation",),

@@ -98,3 +98,32 @@ def momentum_of_another_library(fixed=False):
             scores.append(accuracy(model, x_new, y_new))
             model.train()
     return sum(scores) / len(scores)
+
+
+def discs(n, size=24):
+    """Noisy pictures of a disc that lies anywhere, and where it is."""
+    centres, radii = torch.randint(4, size - 4, (2, n, 1, 1)), torch.randint(3, 6, (n, 1, 1))
+    rows, columns = torch.arange(size).view(-1, 1), torch.arange(size)
+    inside = (rows - centres[0]) ** 2 + (columns - centres[1]) ** 2 < radii**2
+    masks = inside.float().unsqueeze(1)
+    return masks + 0.5 * torch.randn_like(masks), masks
+
+
+@faulty("share of pixels right", at_least=0.96, causes=("wrong_labels",))
+def flipped_without_its_mask(fixed=False):
+    """Half of the pictures are flipped as they are drawn, and their masks stay as they are."""
+    x, y = discs(400)
+    model = nn.Sequential(
+        *(nn.Conv2d(1, 8, 5, padding=2), nn.ReLU(), nn.Conv2d(8, 8, 5, padding=2), nn.ReLU()),
+        nn.Conv2d(8, 1, 1),
+    )
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    for xb, yb in minibatches(x, y, 20, 120):
+        turned = torch.rand(len(xb), 1, 1, 1) < 0.5
+        xb = torch.where(turned, xb.flip(-1), xb)
+        yb = torch.where(turned, yb.flip(-1), yb) if fixed else yb
+        optimizer.zero_grad()
+        F.binary_cross_entropy_with_logits(model(xb), yb).backward()
+        optimizer.step()
+    x, y = discs(100)
+    return ((model(x) > 0) == (y > 0)).float().mean()

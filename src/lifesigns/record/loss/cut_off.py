@@ -15,15 +15,18 @@ def is_cut_off(walked: Walk, term: int) -> bool:
     """Whether layers that the data term does not lead to made what it begins with.
 
     Either a drawing or a step lies between; or what it begins with is not what they read, and has
-    the shape of something that was made of theirs.
+    the shape of something that was made of theirs. A layer whose weight the term reaches in another
+    call of it, as where one network is asked at several points, is none of them.
 
     Args:
         walked: The graph of the loss, a sum of terms.
         term: Index of the node of the data term.
     """
-    layers = [one for one in products(walked) if _is_of_parameters(walked, one.weight)]
+    weights = {one: _weight(walked, one.weight) for one in products(walked)}
+    layers = [one for one, weight in weights.items() if weight is not None]
     reached = _below(walked, {term})
-    missed = [layer for layer in layers if layer.node not in reached]
+    trained = {weights[layer] for layer in layers if layer.node in reached}
+    missed = [layer for layer in layers if weights[layer] not in trained]
     if not missed:
         return False
     steps = {i for i in reached if walked.names[i] in NO_SLOPE}
@@ -42,16 +45,12 @@ def is_cut_off(walked: Walk, term: int) -> bool:
     )
 
 
-def _is_of_parameters(walked: Walk, i: int | None) -> bool:
-    """Whether it is a parameter, or one that was transposed."""
-    if i is None:
-        return False
-    while i >= 0:
+def _weight(walked: Walk, i: int | None) -> int | None:
+    """The parameter at a node, or that it transposes; None if it is no parameter."""
+    while i is not None and i >= 0:
         inputs = [j for j in walked.inputs[i] if j is not None]
-        if len(inputs) != 1:
-            return False
-        (i,) = inputs
-    return isinstance(walked.leaves[-1 - i], nn.Parameter)
+        i = inputs[0] if len(inputs) == 1 else None
+    return i if i is not None and isinstance(walked.leaves[-1 - i], nn.Parameter) else None
 
 
 def _below(walked: Walk, starts: set[int], *, through: bool = False) -> set[int]:

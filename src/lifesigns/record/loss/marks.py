@@ -18,7 +18,10 @@ from lifesigns.record.loss.comparison import PendingLoss, PendingMarks
 from lifesigns.record.loss.copied import copied
 from lifesigns.record.loss.cut_classes import cuts_classes
 from lifesigns.record.loss.cut_off import is_cut_off
+from lifesigns.record.loss.padded_targets import padded_targets
 from lifesigns.record.loss.summands import BUILT_IN, Term, reaches_weights
+from lifesigns.record.loss.turned import turns
+from lifesigns.record.measure.attended import attended_alike
 from lifesigns.record.measure.hidden_sources import hidden_sources
 from lifesigns.record.measure.looking_ahead import TOKENS
 from lifesigns.record.measure.order_blind import order_blind
@@ -35,6 +38,7 @@ def mark(
     prediction: Prediction | None,
     *,
     beside: bool,
+    weighted: bool,
 ) -> None:
     """Marks what is the same of outputs, targets and inputs, and what the term does not reach.
 
@@ -47,6 +51,7 @@ def mark(
         pending: Its reading.
         prediction: The root module's output.
         beside: Whether there are other terms.
+        weighted: Whether its observations are multiplied by weights.
     """
     if compared is not None and prediction is not None:
         _add(pending, spreads(pack, prediction.value, compared))
@@ -56,9 +61,13 @@ def mark(
         marks["cut_off"] = 1.0
     if cuts_classes(walked, node):
         marks["cut_classes"] = 1.0
+    _add(pending, turns(pack, walked, node))
     if TOKENS in walked.names:
         _add(pending, order_blind(pack, walked, condensed))
         _add(pending, hidden_sources(pack, walked, condensed))
+        marks.update(attended_alike(walked))
+        if not weighted:
+            _add(pending, padded_targets(pack, walked, node))
     add_marks(pending, marks)
 
 

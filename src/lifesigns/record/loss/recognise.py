@@ -76,7 +76,12 @@ def read_loss(
         pending.whole = not (others or terms.penalised or pending.partial)
         _keep(condensed, walked, data[0], pending)
         compared = compared_with(walked, data[0])
-        mark(pack, walked, condensed, data[0].node, compared, pending, prediction, beside=others)
+        weighted = data[0].weight is not None
+        mark(
+            *(pack, walked, condensed, data[0].node, compared, pending, prediction),
+            beside=others,
+            weighted=weighted,
+        )
         if len(terms.found) > 1:
             mark_weights(walked, data[0], pending)
         if not pending.whole:
@@ -100,7 +105,11 @@ def _again(
     if known is None or found is None:
         return None
     pending, target = found
-    mark(pack, walked, condensed, known.node, target, pending, prediction, beside=False)
+    mark(
+        *(pack, walked, condensed, known.node, target, pending, prediction),
+        beside=False,
+        weighted=False,
+    )
     return pending
 
 

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.fold import fold
+from lifesigns.evidence.gradients import median_known
 from lifesigns.evidence.signal import fade, growth, largest, mismatches
-from lifesigns.evidence.sites import listed
-from lifesigns.evidence.thresholds import FADED_SIGNAL, LARGE_SIGNAL
-from lifesigns.functions import gain
+from lifesigns.evidence.sites import is_hidden, listed
+from lifesigns.evidence.thresholds import (
+    FADED_SIGNAL,
+    LARGE_SIGNAL,
+    LAYERS,
+    SQUASHING,
+    WEAK,
+)
+from lifesigns.functions import ACTIVATIONS, gain
 from lifesigns.records import (
     Finding,
     LossReading,
@@ -19,6 +27,7 @@ from lifesigns.records import (
     Remedy,
     Severity,
     Site,
+    SiteReading,
     Snapshot,
     Trace,
 )
@@ -29,6 +38,11 @@ from lifesigns.rules.testing import FALLING, FLAT
 FACTOR = Threshold(
     4, "ratio of the weights' gain to the right one", "torch's default for sigmoid: 1/3.2"
 )
+FLAT_FACTOR = Threshold(
+    2,
+    "ratio of the weights' gain to the right one in front of flat ends",
+    "tanh passes on half of the gradient at twice its gain",
+)
 
 
 def check(stream: Stream) -> Iterable[Finding]:
@@ -37,17 +51,32 @@ def check(stream: Stream) -> Iterable[Finding]:
     known, factor = list(mismatches(first)), FACTOR
     large = [m for m in known if m[2] > factor]
     small = [m for m in known if m[2] < 1 / factor]
+    flat = [m for m in known if m[2] > FLAT_FACTOR and _has_flat_ends(m[1])]
+    passed = _passed_on(first)
     if large and growth(first) > LARGE_SIGNAL and largest(first)[1] > LARGE_SIGNAL:
-        yield _finding(stream, first, large)
+        yield _finding(stream, large, f"the signal grows {fold(growth(first))}")
     elif small and fade(first) < FADED_SIGNAL:
-        yield _finding(stream, first, small)
+        yield _finding(stream, small, f"the signal fades {fold(1 / fade(first))}")
+    elif len(flat) >= LAYERS and passed < SQUASHING:
+        yield _finding(stream, flat, f"a layer passes on {passed:.2g} of the gradient")
 
 
-def _finding(stream: Stream, first: Snapshot, off: list[tuple[Site, str, float]]) -> Finding:
-    course, (site, follower, ratio) = stream.course, off[0]
+def _has_flat_ends(follower: str) -> bool:
+    facts = ACTIVATIONS.get(follower)
+    return facts is not None and facts.saturates_low and facts.saturates_high
+
+
+def _passed_on(snapshot: Snapshot) -> float:
+    """Median derivative factor of the hidden activations with flat ends; NaN without any."""
+    graph = snapshot.graph
+    read = [r for r in snapshot.sites if _has_flat_ends(graph.sites[r.site].operation)]
+    return median_known([r.derivative_factor for r in read if is_hidden(graph, r.site)])
+
+
+def _finding(stream: Stream, off: list[tuple[Site, str, float]], effect: str) -> Finding:
+    first, course, (site, follower, ratio) = stream.first, stream.course, off[0]
     right, large = _gain(follower), ratio > 1
-    effect = f"grows {fold(growth(first))}" if large else f"fades {fold(1 / fade(first))}"
-    harm = stream.course.harmed
+    harm = course.harmed or course.harm() is not Severity.NOTE
     return RULE.finding(
         Severity.WARNING if harm else Severity.NOTE,
         f"the weights at {site.name} start {max(ratio, 1 / ratio):.2g} times too "
@@ -55,7 +84,7 @@ def _finding(stream: Stream, first: Snapshot, off: list[tuple[Site, str, float]]
         + (f" for the {follower} behind them" if follower != "linear" else ""),
         site=site.name,
         step=first.step,
-        measured=f"gain (RMS times √fan-in) {ratio * right:.2g} at {site.name}; the signal {effect}"
+        measured=f"gain (RMS times √fan-in) {ratio * right:.2g} at {site.name}; {effect}"
         + (f"; also {listed([s.name for s, _, _ in off[1:]])}" if off[1:] else "")
         + course.remark,
         expected=f"a gain of {right:.3g} for {follower}, within a factor {FACTOR:.0f}",
@@ -90,6 +119,18 @@ def _example(
     return example.steady(graph, list(losses), **reached, parameters=read, loss=loss)
 
 
+def _flat(weight_gain: float, passed: float, losses: Iterable[float]) -> Trace:
+    """Four layers of tanh that pass on so much of the gradient, behind weights of such a gain."""
+    known = _example(weight_gain, 0.25, losses, "tanh")
+    arrived, gone = (example.sums(np.full((4, 16), size)) for size in (1.0, passed))
+
+    def read(reading: SiteReading) -> SiteReading:
+        return replace(reading, output_gradient=arrived, input_gradient=gone)
+
+    shots = (replace(s, sites=tuple(map(read, s.sites))) for s in known.snapshots)
+    return replace(known, snapshots=tuple(shots))
+
+
 RULE = Rule(
     code="INI004",
     name="gain-mismatch",
@@ -105,8 +146,9 @@ times too large for 256 inputs.
     evidence="""
 The RMS of the weights times √fan-in in the first recorded step, over the gain of the activation
 that reads the layer: 1/√E[f(z)²] for standard normal *z*, computed by quadrature from the
-catalogue. And its effect: the signal grows or fades over the network. It alarms if nothing was
-learned.
+catalogue. And its effect: the signal grows or fades over the network, or the activations behind the
+weights are driven to their flat ends and pass on less than half of the gradient. It alarms if
+nothing was learned, or little.
 """,
     ignore="""
 Torch's default initialisation has a gain of 0.58, which is 0.41 of ReLU's: within the factor. Small
@@ -119,10 +161,25 @@ layer have no effect on the scale, and nothing is said.
         "Klambauer et al. 2017, Self-Normalizing Neural Networks",
     ),
     reads=frozenset(
-        {Quantity.ACTIVATIONS, Quantity.PARAMETERS, Quantity.ROWS, Quantity.BATCH, Quantity.LOSS}
+        {
+            Quantity.ACTIVATIONS,
+            Quantity.GRADIENTS,
+            Quantity.PARAMETERS,
+            Quantity.ROWS,
+            Quantity.BATCH,
+            Quantity.LOSS,
+        }
     ),
     check=check,
-    thresholds={"factor": FACTOR, "growth": LARGE_SIGNAL, "fade": FADED_SIGNAL},
+    thresholds={
+        "factor": FACTOR,
+        "flat_factor": FLAT_FACTOR,
+        "passed_on": SQUASHING,
+        "layers": LAYERS,
+        "growth": LARGE_SIGNAL,
+        "fade": FADED_SIGNAL,
+        "weak": WEAK,
+    },
     explains=(
         "signal-blows-up",
         "signal-fades",
@@ -140,6 +197,9 @@ layer have no effect on the scale, and nothing is said.
     cases=(
         Case("ten times too large", lambda: _example(14, 10, FLAT), Severity.WARNING),
         Case("ten times too small", lambda: _example(0.14, 0.1, FLAT), Severity.WARNING),
+        Case("tanh on its flat ends", lambda: _flat(4.3, 0.25, FLAT), Severity.WARNING),
+        Case("near miss: tanh as it is to be", lambda: _flat(1.6, 0.25, FLAT), None),
+        Case("near miss: tanh passes most on", lambda: _flat(4.3, 0.7, FLAT), None),
         Case("near miss: too large, yet it learns", lambda: _example(14, 10, FALLING), None),
         Case("near miss: too small, but normalised", lambda: _example(0.14, 1, FLAT), None),
         Case("torch's default", lambda: _example(0.58, 0.41, FLAT), None),

@@ -46,9 +46,18 @@ def check(stream: Stream) -> Iterable[Finding]:
     """One finding per stream; a zero-initialised last layer before its first step is fine."""
     recent = [s for s in stream.latest if s.step > 0 and s.loss]
     if recent and stream.course.targets_vary and all(map(_is_constant, recent)):
+        if _has_left(stream):
+            return
         yield _finding(stream, recent[-1])
     elif recent and (unread := _without_gradient(stream)):
         yield from _unread_heads(stream, recent, unread)
+
+
+def _has_left(stream: Stream) -> bool:
+    """Whether the loss, once no step was recorded any more, went below that of any constant."""
+    rest = stream.course.tail()
+    end = stream.steps[-len(rest)] if 0 < len(rest) <= len(stream.steps) else 0
+    return stream.course.is_below_constant and stream.last.step < end
 
 
 def _is_constant(snapshot: Snapshot) -> bool:

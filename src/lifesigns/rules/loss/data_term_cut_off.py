@@ -49,11 +49,12 @@ def missed_by(snapshot: Snapshot) -> list[int]:
     loss = snapshot.loss
     if loss is None or loss.site < 0:
         return []
-    reached = _before(snapshot.graph, loss.site)
+    reached, sites = _before(snapshot.graph, loss.site), snapshot.graph.sites
+    trained = {sites[i].parameters for i in reached}
     return [
         i
-        for i, site in enumerate(snapshot.graph.sites)
-        if site.kind in WEIGHTED and site.parameters and i not in reached
+        for i, site in enumerate(sites)
+        if site.kind in WEIGHTED and site.parameters and site.parameters not in trained
     ]
 
 

@@ -1,0 +1,124 @@
+"""Whether an output resembles its target as it would lie if it had been flipped or turned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lifesigns.record.graph.walk import Walk, saved
+from lifesigns.record.loss.cut_classes import CONVOLUTIONS
+from lifesigns.record.measure.reduce import Pack
+
+FEWEST, SMALLEST = 4, 4
+"""Samples, and pixels along a side, from which it shows how an image lies."""
+MOST_SAMPLES, MOST_CHANNELS, MOST_ELEMENTS = 16, 4, 1 << 20
+CLEAR = 0.2
+"""By how much the correlation with the turned target is higher where that is no accident."""
+ALIKE = 0.4
+"""Correlation with the turned target from which an output resembles it."""
+TURNS: tuple[Callable[[Tensor], Tensor], ...] = (
+    lambda y: y.flip(-1),
+    lambda y: y.flip(-2),
+    lambda y: y.flip(-1, -2),
+    lambda y: y.rot90(1, (-2, -1)),
+    lambda y: y.rot90(-1, (-2, -1)),
+    lambda y: y.transpose(-1, -2),
+    lambda y: y.transpose(-1, -2).flip(-1, -2),
+)
+"""All that lays an image on itself; one that is no square only the first three."""
+
+
+class PendingTurns(NamedTuple):
+    """How outputs, or inputs, correlate with targets, upright and turned, still on the device."""
+
+    slot: int
+    shape: tuple[int, ...]
+    """What is compared (the output, then the input), target and its turns, samples."""
+
+    def of(self, arrays: list[NDArray[np.float64]]) -> dict[str, float]:
+        """The details of a loss: how many samples fit the turned target better, and which turn.
+
+        Args:
+            arrays: What the pack brought to the host, by slot.
+        """
+        upright, *turned = np.nan_to_num(arrays[self.slot].reshape(self.shape)).swapaxes(0, 1)
+        better = (turned > upright + CLEAR) & (np.array(turned) > ALIKE)
+        fit = np.where(better, turned, 0.0).max(1)  # by output or by input, for turn and sample
+        counts = np.bincount(fit.argmax(0)[fit.any(0)], minlength=len(fit))
+        turn = int(counts.argmax())
+        return {
+            "turned_samples": float(counts[turn]),
+            "upright_samples": float((upright > ALIKE).any(0).sum()),
+            "samples": float(self.shape[-1]),
+            "turned_by": float(turn),
+        }
+
+
+def turns(pack: Pack, walked: Walk, at: int) -> PendingTurns | None:
+    """How outputs and inputs correlate with their targets, and with these flipped and turned.
+
+    Args:
+        pack: Where the numbers wait for the copy.
+        walked: The graph.
+        at: Index of the node of the loss, with a target for each pixel.
+
+    Returns:
+        None where there are no images of targets.
+    """
+    node, name = walked.nodes[at], walked.names[at]
+    output, target = saved(node, "self"), saved(node, "target")
+    if output is None or target is None or output.dim() != 4 or len(output) < FEWEST:
+        return None
+    if min(output.shape[-2:]) < SMALLEST or output[0].numel() * MOST_SAMPLES > MOST_ELEMENTS:
+        return None
+    output, target = output.detach()[:MOST_SAMPLES].float(), target.detach()[:MOST_SAMPLES]
+    if name.startswith("Nll"):
+        classes = torch.arange(output.shape[1], device=output.device)
+        target = target.unsqueeze(1) == classes.view(-1, 1, 1)
+    if target.shape != output.shape:
+        return None
+    given = _image(walked, output.shape)
+    rows = []
+    for one in (target.float(), *_turned(target.float())):
+        by_input = [] if given is None else [_strongest(given, one)]
+        rows.append(torch.stack([_correlation(output, one), *by_input]))
+    table = torch.stack(rows, 1)
+    return PendingTurns(pack.add(table.reshape(-1)), tuple(table.shape))
+
+
+def _image(walked: Walk, shape: torch.Size) -> Tensor | None:
+    """What the first convolution reads, if it is as large as the targets."""
+    first = next((i for i, name in enumerate(walked.names) if name in CONVOLUTIONS), None)
+    image = None if first is None else saved(walked.nodes[first], "input")
+    if image is None or image.dim() != 4 or image.shape[-2:] != shape[-2:]:
+        return None
+    given: Tensor = image.detach()[: shape[0], :MOST_CHANNELS].float()
+    return given
+
+
+def _turned(target: Tensor) -> Iterator[Tensor]:
+    turned = (turn(target) for turn in TURNS)
+    return (other for other in turned if other.shape == target.shape)
+
+
+def _correlation(output: Tensor, target: Tensor) -> Tensor:
+    """Of each sample, over all its channels, each without its mean; NaN where it is flat."""
+    p, y = _apart(output), _apart(target)
+    product = (p * y).sum((1, 2, 3))
+    return product / (p.square().sum((1, 2, 3)) * y.square().sum((1, 2, 3))).sqrt()
+
+
+def _strongest(image: Tensor, target: Tensor) -> Tensor:
+    """Of each sample, the strongest correlation between a channel of the image and one of these."""
+    x, y = (_apart(values).flatten(2) for values in (image, target))
+    norms = x.norm(dim=2).unsqueeze(2) * y.norm(dim=2).unsqueeze(1)
+    return (x @ y.transpose(1, 2)).div(norms).nan_to_num().abs().amax((1, 2))
+
+
+def _apart(values: Tensor) -> Tensor:
+    return values - values.mean((-1, -2), keepdim=True)

@@ -1,0 +1,122 @@
+"""DAT042: images are flipped or turned, and the targets of their pixels are not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from lifesigns.evidence import Stream, Threshold
+from lifesigns.evidence.sites import counted
+from lifesigns.evidence.thresholds import HALF
+from lifesigns.records import Finding, LossReading, Quantity, Remedy, Severity, Trace
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Rule
+
+TURNED, UPRIGHT, SAMPLES, TURN = "turned_samples", "upright_samples", "samples", "turned_by"
+"""Details of a loss: samples that fit the turned target, or the target, of how many; which turn."""
+TURNS = (
+    "flipped from left to right",
+    "flipped upside down",
+    "turned by 180 degrees",
+    *("turned by 90 degrees",) * 2,
+    *("mirrored at a diagonal",) * 2,
+)
+"""In words, by the number of the turn."""
+SHARE = Threshold(0.1, "share of the samples that fit a turned target", "few may do so by chance")
+FEWEST = Threshold(5, "samples that fit a turned target", "few may do so by chance")
+STEPS = Threshold(2, "recorded steps with such samples", "one may be chance")
+ALL = Threshold(0.9, "share of the samples, from which it may be meant", "nearly all")
+
+
+def check(stream: Stream) -> Iterable[Finding]:
+    """At most one finding per stream."""
+    losses = [loss for loss in stream.readings if TURNED in loss.details]
+    turned = [loss for loss in losses if loss.details[TURNED]]
+    samples, count = _sum(losses, SAMPLES), _sum(turned, TURNED)
+    if len(turned) < STEPS or count < FEWEST or count < SHARE * samples:
+        return
+    harm = stream.course.harm(HALF)
+    mixed = count < ALL * (count + _sum(losses, UPRIGHT))
+    turn = Counter(int(loss.details[TURN]) for loss in turned).most_common(1)[0][0]
+    yield RULE.finding(
+        Severity.WARNING if mixed and harm is Severity.NOTE else harm,
+        f"images and the targets of their pixels lie apart: {count:.0f} of {samples:.0f} samples "
+        f"fit their target {TURNS[turn]}",
+        site="input",
+        step=stream.first.step,
+        measured="what these images show, or the network makes of them, correlates clearly better "
+        f"with the target as it would then lie than as it does, in {len(turned)} of "
+        f"{counted(len(losses), 'recorded step')}{stream.course.remark}",
+        expected="targets that lie as their images do",
+        certainty=f"exact, in {stream.seen}",
+        causes=("wrong_labels", "other"),
+        remedies=(_BOTH, _LOOK),
+        evidence={"turned": count, "samples": samples},
+    )
+
+
+def _sum(losses: Sequence[LossReading], name: str) -> float:
+    return sum(loss.details[name] for loss in losses)
+
+
+_BOTH = Remedy(
+    "Draw once, and flip or turn an image and its target together.",
+    "if torch.rand(()) < 0.5:\n    image, mask = image.flip(-1), mask.flip(-1)",
+)
+_LOOK = Remedy(
+    "Look at some images with their targets beside them, as the loss gets them.",
+    "plt.imshow(torch.cat([image[0], mask[0]], -1))",
+)
+
+
+# --- cases ----------------------------------------------------------------------------------------
+def _example(turned: int, upright: int = 8, losses: Sequence[float] = example.FLAT) -> Trace:
+    """Of 16 samples in each step."""
+    known = example.regression(losses, update=1e-3)
+    marks = {TURNED: float(turned), UPRIGHT: float(upright), SAMPLES: 16.0, TURN: 0.0}
+    shots = tuple(
+        replace(shot, loss=replace(shot.loss, details=marks))
+        for shot in known.snapshots
+        if shot.loss
+    )
+    return replace(known, snapshots=shots)
+
+
+RULE = Rule(
+    code="DAT042",
+    name="flipped-apart",
+    title="Images are flipped or turned, and the targets of their pixels are not",
+    why="What a pixel is to be is told at another place then. Where it happens to some of the "
+    "samples, the best answer to an image is a mixture of both ways, and the loss cannot get below "
+    "that.",
+    sees="""
+An augmentation that flips, turns or mirrors the image of a segmentation, a depth map or another
+target of pixels, and leaves the target as it was; or draws twice, once for each.
+""",
+    evidence="""
+In each recorded step the targets of up to 16 samples are flipped and turned in all ways that lay an
+image on itself. A sample counts where its image, or the network's output for it, correlates clearly
+better with one of these than with the target as it is.
+""",
+    ignore="""
+Where nearly all samples are turned, that may be the task, and it is a note if the network learns
+it. Targets that look alike from both sides are not counted.
+""",
+    references=("PyTorch, `torchvision.transforms.v2`: images and masks are transformed together",),
+    reads=frozenset({Quantity.LOSS}),
+    check=check,
+    thresholds={"share": SHARE, "fewest": FEWEST, "steps": STEPS, "all": ALL, "fit": HALF},
+    explains=(
+        *("loss-flat", "labels-unrelated", "stopped-early", "constant-output", "rate-too-low"),
+        "rate-ran-out",
+    ),
+    cases=(
+        Case("half of them", lambda: _example(8), Severity.WARNING),
+        Case("a few, and it learns", lambda: _example(3, 12, example.FALLING), Severity.WARNING),
+        Case("near miss: one of sixteen", lambda: _example(1, 15), None),
+        Case("near miss: all, and it learns", lambda: _example(16, 0, example.FALLING), None),
+        Case("as they are", lambda: _example(0, 16), None),
+        Case("readings missing: no loss", lambda: example.unread(_example(8)), None),
+    ),
+)

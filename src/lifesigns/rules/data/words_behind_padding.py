@@ -1,0 +1,125 @@
+"""DAT040: the gradient ends in the padding of sequences, and next to none of it comes to words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from statistics import median
+
+from lifesigns.evidence import Stream, Threshold
+from lifesigns.evidence.sites import counted
+from lifesigns.evidence.thresholds import HALF
+from lifesigns.records import Finding, LossReading, Quantity, Remedy, Severity, Trace
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Rule
+
+WORDS, PADDING = "word_gradient", "padding_gradient"
+"""Details of a loss: RMS of its gradient where there are words, and where padding fills up."""
+SHARE, BEHIND, POSITIONS = "padding_share", "padding_behind", "positions"
+"""How much of the batch is padding, how many sequences end with it, and how long they are."""
+FADED = Threshold(0.1, "RMS of the gradient at words over that at padding", "a tenth: hardly heard")
+MOST = Threshold(0.5, "share of the sequences that end with padding", "most")
+
+
+def check(stream: Stream) -> Iterable[Finding]:
+    """At most one finding per stream."""
+    losses = [s.loss for s in stream.snapshots if s.loss is not None and PADDING in s.loss.details]
+    if not losses or len(losses) < len(stream.readings):
+        return
+    ratio = median(map(_ratio, losses))
+    behind = median(loss.details[BEHIND] for loss in losses)
+    if ratio >= FADED or behind < MOST:
+        return
+    length = losses[-1].details[POSITIONS]
+    share = sum(loss.details[SHARE] for loss in losses) / len(losses)
+    yield RULE.finding(
+        stream.course.harm(HALF),
+        f"{1 - share:.0%} of {length:.0f} positions are words, and the loss hardly depends on them",
+        site="input",
+        step=stream.first.step,
+        measured=f"its gradient at words has {ratio:.2g} of the size of that at the padding behind "
+        f"them: median of {counted(len(losses), 'recorded step')}{stream.course.remark}",
+        expected="a gradient at words that is as large as that at padding, or larger",
+        certainty=f"exact, in {stream.seen}",
+        causes=("wrong_shape", "vanishing", "other"),
+        remedies=(_LAST, _PACK, _MEAN),
+        evidence={"ratio": ratio, "share": share, "positions": length},
+    )
+
+
+def _ratio(loss: LossReading) -> float:
+    """NaN where there is no gradient at all, which compares as false."""
+    padding = loss.details[PADDING]
+    return loss.details[WORDS] / padding if padding > 0 else float("inf")
+
+
+_LAST = Remedy(
+    "Read the state of a recurrence at the last word of each sequence, not at the last position.",
+    "state = out[torch.arange(len(out)), lengths - 1]  # not out[:, -1]",
+)
+_PACK = Remedy(
+    "Or leave the padding out of it altogether.",
+    "packed = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, "
+    "enforce_sorted=False)\n_, h = rnn(packed)",
+)
+_MEAN = Remedy(
+    "Or take the mean over the words.",
+    "state = (out * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True)",
+)
+
+
+# --- cases ----------------------------------------------------------------------------------------
+def _example(words: float, *, behind: float = 1.0, losses: Sequence[float] = example.FLAT) -> Trace:
+    """Sequences of which nine tenths are padding, with a gradient of 1 there."""
+    known = example.regression(losses, update=1e-3)
+    marks = {WORDS: words, PADDING: 1.0, SHARE: 0.9, BEHIND: behind, POSITIONS: 80.0}
+    shots = tuple(
+        replace(shot, loss=replace(shot.loss, details=marks))
+        for shot in known.snapshots
+        if shot.loss
+    )
+    return replace(known, snapshots=shots)
+
+
+RULE = Rule(
+    code="DAT040",
+    name="words-behind-padding",
+    title="What is read of a sequence stands behind its padding",
+    why="A recurrence forgets: what it was told many steps ago is next to nothing in its state. "
+    "Where a short sequence is filled up and the state is read at the very end, that state is a "
+    "function of the padding, and the gradient does not find its way back to the words.",
+    sees="""
+A classifier of sentences that were filled up to the longest one, and reads `out[:, -1]` or the last
+hidden state of a GRU or LSTM: the outputs are the same for all sentences, and the loss is that of a
+constant, although everything moves.
+""",
+    evidence="""
+Padding is a token that stands nowhere but in a run at the end of the sequences, or at their
+beginning. In each recorded step the gradient of the loss is measured where tokens are looked up, at
+words and at padding apart. An alarm if that at words is far smaller, most sequences end with
+padding, and the fit is not good.
+""",
+    ignore="""
+A packed sequence has no gradient at padding; a mean over all places, or the state at the last word,
+has one at words that is as large. A network that learns all the same is a note.
+""",
+    references=(
+        "Hochreiter & Schmidhuber 1997, Long Short-Term Memory, section 3: what is long ago",
+        "PyTorch, `nn.utils.rnn.pack_padded_sequence`",
+    ),
+    reads=frozenset({Quantity.LOSS, Quantity.GRADIENTS}),
+    check=check,
+    thresholds={"faded": FADED, "most": MOST, "fit": HALF},
+    explains=(
+        *("constant-output", "labels-unrelated", "loss-flat", "vanishing-gradient"),
+        *("zero-gradient", "rate-too-low", "stopped-early", "one-sided-inputs"),
+    ),
+    cases=(
+        Case("nothing comes to the words", lambda: _example(1e-12), Severity.WARNING),
+        Case("a twentieth does", lambda: _example(0.05), Severity.WARNING),
+        Case("near miss: as much as at padding", lambda: _example(0.8), None),
+        Case("near miss: padding in front of the words", lambda: _example(1e-12, behind=0.0), None),
+        Case("near miss: it learns", lambda: _example(0.05, losses=example.FALLING), None),
+        Case("readings missing: no loss", lambda: example.unread(_example(1e-12)), None),
+    ),
+)

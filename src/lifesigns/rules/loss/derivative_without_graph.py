@@ -1,0 +1,118 @@
+"""LOS051: a loss holds a derivative of the network, and nothing is trained through it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from lifesigns.evidence import Stream, Threshold
+from lifesigns.evidence.sites import counted
+from lifesigns.evidence.thresholds import ENOUGH_STEPS, HALF
+from lifesigns.records import Finding, Quantity, Remedy, Severity, Trace
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Rule
+
+LEFT, ENTERED = "derivatives_left_out", "derivatives_entered"
+"""Details of a loss: derivatives that have no part in its graph; whether their values are in it."""
+SHARE = Threshold(1.0, "share of the recorded steps in which it is so", "all of them: exact")
+
+
+def check(stream: Stream) -> Iterable[Finding]:
+    """At most one finding per stream."""
+    losses = stream.readings
+    marked = [loss for loss in losses if loss.details.get(LEFT)]
+    if not marked or len(marked) < SHARE * len(losses):
+        return
+    count = int(marked[-1].details[LEFT])
+    entered = sum(bool(loss.details[ENTERED]) for loss in marked)
+    harm, long = stream.course.harm(HALF), stream.course.steps >= ENOUGH_STEPS
+    known = f"; its values are in the loss in {entered} of them" if entered else ""
+    yield RULE.finding(
+        Severity.WARNING if harm is Severity.NOTE and entered and long else harm,
+        f"{counted(count, 'derivative')} of the network by its input "
+        + ("has" if count == 1 else "have")
+        + " no part in the gradient",
+        step=stream.first.step,
+        measured="torch.autograd.grad derived what the loss is computed from, and the graph of the "
+        f"loss holds nothing of the result, in {counted(len(marked), 'recorded step')}{known}"
+        f"{stream.course.remark}",
+        expected="a derivative with a graph of its own, through which the weights are trained",
+        certainty="exact for the graph",
+        causes=("frozen", "wrong_loss", "other"),
+        remedies=(_CREATE, _KEEP),
+        evidence={"derivatives": count, "entered": entered},
+    )
+
+
+_CREATE = Remedy(
+    "A derivative in the loss needs a graph of its own.",
+    "slope, = torch.autograd.grad(u, t, torch.ones_like(u), create_graph=True)",
+    edit="create-graph",
+)
+_KEEP = Remedy(
+    "Leave it in the graph: no `detach()` or `.data` behind it.",
+    "print(slope.requires_grad, slope.grad_fn)",
+)
+
+
+# --- cases ----------------------------------------------------------------------------------------
+def _example(left: int, *, entered: bool = False, losses: Sequence[float] = example.FLAT) -> Trace:
+    known = example.regression(losses, update=1e-3)
+    marks = {LEFT: float(left), ENTERED: float(entered)} if left else {}
+    shots = tuple(
+        replace(shot, loss=replace(shot.loss, details=marks))
+        for shot in known.snapshots
+        if shot.loss
+    )
+    return replace(known, snapshots=shots)
+
+
+RULE = Rule(
+    code="LOS051",
+    name="derivative-without-graph",
+    title="A derivative in the loss through which nothing is trained",
+    why="Without create_graph a derivative is a number like any other: the loss is computed with "
+    "it, and its gradient takes it for a constant. What is trained then is another equation than "
+    "the one that is written.",
+    sees="""
+The residual of a differential equation, `u_t + k * u`, whose derivative was taken without
+`create_graph=True`, or detached: the network itself is still in it, so the loss has a graph and
+falls, perhaps far, or runs away.
+""",
+    evidence="""
+Each call of `torch.autograd.grad` by data in a recorded step, and the graph of the loss that
+follows: it holds what was derived, and no operation of the result. Whether the values of the result
+are in the loss is known where an operation has kept their memory, or a residual is exactly a sum of
+multiples of them, the output and the input, and is not without them.
+""",
+    ignore="""
+A derivative that is only looked at, a saliency or a slope to print, is a note unless nothing is
+learned. Derivatives of a loss, as for adversarial examples, are not counted.
+""",
+    references=(
+        "PyTorch, `torch.autograd.grad`: create_graph",
+        "Raissi, Perdikaris & Karniadakis 2019, Physics-informed neural networks",
+    ),
+    reads=frozenset({Quantity.LOSS}),
+    check=check,
+    thresholds={"share": SHARE, "enough_steps": ENOUGH_STEPS, "fit": HALF},
+    explains=(
+        *("loss-diverges", "loss-flat", "constant-output", "labels-unrelated", "stopped-early"),
+        *("loss-oscillates", "one-sided-inputs", "rate-too-high", "exploding-gradient"),
+    ),
+    cases=(
+        Case("one, and nothing is learned", lambda: _example(1), Severity.WARNING),
+        Case(
+            "two in the loss, which falls",
+            lambda: _example(2, entered=True, losses=example.FALLING),
+            Severity.WARNING,
+        ),
+        Case(
+            "near miss: one to look at, and it learns",
+            lambda: _example(1, losses=example.FALLING),
+            None,
+        ),
+        Case("near miss: all have a graph", lambda: _example(0), None),
+        Case("readings missing: no loss", lambda: example.unread(_example(1)), None),
+    ),
+)

@@ -1,0 +1,153 @@
+"""Sequences filled up to one length: what the recorder tells of words and padding."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from oracles.recorded import snapshot
+from torch import nn
+
+from lifesigns.record.measure.padding import padding_of
+
+torch.set_num_threads(1)
+
+SIZES = torch.tensor([3, 5, 4, 8, 2, 6, 3, 7])
+
+
+def texts():
+    """Eight texts of up to eight words of 1 to 9, filled up with 0."""
+    torch.manual_seed(0)
+    return torch.randint(1, 10, (8, 8)) * (torch.arange(8) < SIZES.unsqueeze(1))
+
+
+# --- which places are padding ---------------------------------------------------------------------
+FORMS = {
+    "behind the words": lambda x: x,
+    "before the words": lambda x: x.flip(1),
+    "time first": lambda x: x.t(),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_padding_is_a_token_that_stands_in_runs_at_one_end(form):
+    x = FORMS[form](texts())
+
+    assert torch.equal(padding_of(x), x == 0)
+
+
+def test_a_token_that_stands_among_words_as_well_is_no_padding():
+    x = texts()
+    x[:, 0] = 0
+
+    assert padding_of(x) is None
+
+
+def test_the_sign_at_the_end_of_each_text_is_no_padding():
+    x = texts().clamp(min=1)
+    x[:, -1] = 0
+
+    assert padding_of(x) is None
+
+
+# --- what arrives at words ------------------------------------------------------------------------
+class Reader(nn.Module):
+    def __init__(self, last):
+        super().__init__()
+        self.last = last
+        self.words, self.memory = nn.Embedding(10, 4), nn.RNN(4, 3, batch_first=True)
+
+    def forward(self, x):
+        states = self.memory(self.words(x))[0]
+        return states[torch.arange(len(x)), self.last]
+
+
+@pytest.mark.parametrize("last", [-1, SIZES - 1])
+def test_the_gradient_at_words_and_at_padding_apart(last):
+    x, model = texts(), Reader(last)
+
+    found = snapshot(lambda: model(x).square().sum().backward(), model).loss.details
+
+    looked_up = model.words(x).detach().requires_grad_()
+    model.memory(looked_up)[0][torch.arange(8), last].square().sum().backward()
+    squares = looked_up.grad.square().mean(-1)
+    words, padding = (squares[x > 0].mean().sqrt(), squares[x == 0].mean().sqrt())
+    assert found["word_gradient"] == pytest.approx(float(words), rel=1e-4)
+    assert found["padding_gradient"] == pytest.approx(float(padding), rel=1e-4)
+    assert found["padding_share"] == pytest.approx(float((x == 0).float().mean()))
+    assert found["padding_behind"] == pytest.approx(7 / 8)
+    assert found["positions"] == 8
+
+
+# --- what attention sees --------------------------------------------------------------------------
+class Encoder(nn.Module):
+    def __init__(self, wrong, token, layers=1):
+        super().__init__()
+        self.wrong, self.token = wrong, token
+        self.words, self.first = nn.Embedding(10, 8), nn.Parameter(torch.randn(1, 1, 8))
+        self.layer = nn.TransformerEncoderLayer(8, 2, 8, batch_first=True)
+        self.head = nn.Linear(8, 2)
+
+    def forward(self, x):
+        z, mask = self.words(x), (x != 0) if self.wrong else (x == 0)
+        if self.token:
+            z, mask = torch.cat([self.first.expand(len(x), 1, 8), z], 1), F.pad(mask, (1, 0))
+        return self.head(self.layer(z, src_key_padding_mask=mask).mean(1))
+
+
+@pytest.mark.parametrize("token", [False, True])
+@pytest.mark.parametrize("wrong", [False, True])
+def test_attention_that_sees_nothing_but_padding(wrong, token):
+    x = texts()
+    x[3] = x[0]  # none without padding: its attention would see nothing
+    model = Encoder(wrong, token)
+
+    def step():
+        F.cross_entropy(model(x), torch.arange(8) % 2).backward()
+
+    found = snapshot(step, model).loss.details
+
+    assert ("seen_alike" in found) is wrong
+    if wrong:
+        assert (found["seen_alike"], found["hidden"]) == (int((x == 0).sum()), int((x > 0).sum()))
+
+
+# --- targets at padding ---------------------------------------------------------------------------
+class Tagger(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.words, self.tags = nn.Embedding(10, 6), nn.Linear(6, 4)
+
+    def forward(self, x):
+        return self.tags(self.words(x))
+
+
+LOSSES = {
+    "rows": lambda scores, y, **given: F.cross_entropy(scores.flatten(0, 1), y.flatten(), **given),
+    "classes second": lambda scores, y, **given: F.cross_entropy(scores.mT, y, **given),
+}
+
+
+@pytest.mark.parametrize("form", LOSSES)
+def test_the_loss_of_words_where_padding_counts(form):
+    x, model = texts(), Tagger()
+    y = x % 3 + (x > 0)
+
+    found = snapshot(lambda: LOSSES[form](model(x), y).backward(), model).loss.details
+
+    words = x > 0
+    apart = F.cross_entropy(model(x)[words], y[words]).item()
+    share = torch.bincount(y[words]).float() / words.sum()
+    assert (found["word_targets"], found["padding_targets"]) == (words.sum(), (~words).sum())
+    assert found["word_loss"] == pytest.approx(apart, rel=1e-5)
+    assert found["word_constant"] == pytest.approx(float(torch.special.entr(share).sum()), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "given", [{"ignore_index": 0}, {"weight": torch.tensor([0.0, 1.0, 1.0, 1.0])}]
+)
+def test_padding_that_does_not_count(given):
+    x, model = texts(), Tagger()
+    y = x % 3 + (x > 0)
+
+    found = snapshot(lambda: LOSSES["rows"](model(x), y, **given).backward(), model).loss.details
+
+    assert "word_loss" not in found
