@@ -147,7 +147,7 @@ def test_numpy_finds_of_classes_what_torch_does_at_once_and_later(last, small, m
     pack, by_torch, by_numpy = Pack(), PendingLoss(LossReading(0.0)), PendingLoss(LossReading(0.0))
 
     comparison._compare_classes(pack, by_torch, table, labels)
-    comparison._compare_classes_on_cpu(pack, by_numpy, table.numpy(), labels.numpy())
+    comparison.compare_classes_on_cpu(pack, by_numpy, table.numpy(), labels.numpy())
 
     arrays = pack.fetch()
     assert (by_numpy.class_table is None) == (small == 0)

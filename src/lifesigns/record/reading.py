@@ -26,7 +26,7 @@ from lifesigns.record.graph.walk import Operands, Walk, operands, saved, value_a
 from lifesigns.record.loss.comparison import PendingLoss, PendingMarks
 from lifesigns.record.loss.marks import add_marks
 from lifesigns.record.loss.recognise import read_loss
-from lifesigns.record.measure.large import MOST_UNITS, how_many_of, some_units
+from lifesigns.record.measure.large import how_many_of, some_units
 from lifesigns.record.measure.nonfinite_origin import forward_origin
 from lifesigns.record.measure.padding import padded, padding_hook
 from lifesigns.record.measure.reduce import Pack, PendingSums
@@ -204,8 +204,7 @@ class Reading:
             if plan.is_one_of_many:
                 self._unreadable.append(f"{site.name}: only {MOST_CALLS} calls are read")
                 continue
-            if site.units > MOST_UNITS:
-                few = how_many_of(site.units)
+            if (few := how_many_of(site.units)) < site.units:
                 self._unreadable.append(f"{site.name}: {few} of {site.units} units are read")
             pending = self._sites.setdefault(plan.number + offset, PendingSite())
             try:
@@ -261,7 +260,8 @@ class Reading:
         self, pending: PendingSite, plan: SitePlan, grouped: Any
     ) -> Callable[..., None]:
         pack, site, source = self._pack, plan.site, plan.source
-        is_usual = pack.program is not None and grouped is None and site.units <= MOST_UNITS
+        is_usual = pack.program is not None and grouped is None
+        is_usual = is_usual and how_many_of(site.units) == site.units
 
         def read(arrived: Tensor | None, passed: Tensor | None, known: bool) -> None:
             arrived, passed = _few(arrived, site, grouped), _few(passed, site, grouped)
