@@ -130,6 +130,7 @@ learned. A label that is the same for all, beside another input from which the n
             lambda: _example((0, 1), losses=FALLING),
             None,
         ),
+        Case("near miss: one beside other inputs", lambda: _example((0, 0), losses=FALLING), None),
         Case("near miss: a table of two symbols", lambda: _example((0, 1), table=2), None),
         Case("near miss: others in another step", lambda: _example((0, 0), (0, 7), (3, 3)), None),
         Case("words of all kinds", lambda: _example((0, 4999), two=False), None),

@@ -10,14 +10,16 @@ import numpy as np
 
 from lifesigns.evidence import Run, Threshold
 from lifesigns.evidence.sites import counted
-from lifesigns.evidence.thresholds import CALIBRATED, HALF, JUDGED
+from lifesigns.evidence.thresholds import HALF, JUDGED
 from lifesigns.records import Finding, Load, ParameterReading, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FALLING, FLAT
 
 TAKEN = Threshold(
-    0.1, "share of a checkpoint, and of the network, below which nothing is transferred", CALIBRATED
+    0.1,
+    "share of a checkpoint, and of the network, below which nothing is transferred",
+    "a definition: next to nothing",
 )
 LEFT = Threshold(
     0.5, "share of the network's weights that nothing has filled", "a definition: most"

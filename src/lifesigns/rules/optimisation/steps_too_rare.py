@@ -10,7 +10,7 @@ import numpy as np
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.sites import counted
 from lifesigns.evidence.thresholds import HALF, JUDGED
-from lifesigns.records import Finding, Loader, LossCurve, Quantity, Remedy, Severity, Trace
+from lifesigns.records import Finding, Loader, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -107,7 +107,6 @@ def _example(
     """A run with so many backward passes in each step."""
     known = example.regression(losses, update=1e-3)
     steps = np.arange(len(losses)) // passes
-    curve = LossCurve(steps, known.losses.values, known.losses.streams)
     details = {} if scale == 1 else {MARK: scale}
     shots = tuple(
         replace(shot, step=shot.step // passes, loss=replace(shot.loss, details=details))
@@ -115,7 +114,13 @@ def _example(
         if shot.loss
     )
     total = int(steps[-1]) + 1
-    return replace(known, snapshots=shots, losses=curve, steps=total, loaders=tuple(loaders))
+    return replace(
+        known,
+        snapshots=shots,
+        losses=replace(known.losses, steps=steps),
+        steps=total,
+        loaders=tuple(loaders),
+    )
 
 
 RULE = Rule(
