@@ -151,3 +151,14 @@ def test_padding_that_does_not_count(given):
     found = snapshot(lambda: LOSSES["rows"](model(x), y, **given).backward(), model).loss.details
 
     assert "word_loss" not in found
+
+
+def test_padding_that_a_mask_leaves_out_does_not_count():
+    x, model = texts(), Tagger()
+    y, words = x % 3 + (x > 0), x > 0
+
+    def step():
+        each = LOSSES["rows"](model(x), y, reduction="none")
+        ((each * words.flatten()).sum() / words.sum()).backward()
+
+    assert "word_loss" not in snapshot(step, model).loss.details

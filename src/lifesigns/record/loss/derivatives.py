@@ -121,7 +121,12 @@ def _explains(walked: Walk, left: list[_Taken], outputs: list[Tensor]) -> bool:
     derivatives = [c for t in derived.values() for c in _columns(t)]
     for index, name in enumerate(walked.names):
         residual = saved(walked.nodes[index], "self") if name in ("Pow", "MseLoss") else None
-        if residual is None or residual.dim() == 0 or residual.numel() > MOST_ELEMENTS:
+        if (
+            residual is None
+            or not residual.is_cpu
+            or residual.dim() == 0
+            or residual.numel() > MOST_ELEMENTS
+        ):
             continue
         y = residual.detach().reshape(-1)[:MOST_ROWS].double()
         other = [c[: len(y)] for c in columns if len(c) == residual.numel()]

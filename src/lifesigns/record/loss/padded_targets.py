@@ -42,7 +42,7 @@ def padded_targets(pack: Pack, walked: Walk, at: int) -> PendingPaddedTargets | 
         None where no padding counts.
     """
     node, name = walked.nodes[at], walked.names[at]
-    if not name.startswith("NllLoss"):
+    if not name.startswith("NllLoss") or walked.shape(at):  # one for each place may be masked
         return None
     target, scores = saved(node, "target"), saved(node, "self")
     if target is None or scores is None or scores.dim() < 2:

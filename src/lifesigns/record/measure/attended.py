@@ -19,7 +19,8 @@ def attended_alike(walked: Walk) -> dict[str, float]:
     """Details of a loss whose attention leaves the words out and sees the padding.
 
     Of all sequences of the batch the places that any query may attend to hold one token, and those
-    that none may hold several others. A class token may stand before or behind them.
+    that none may hold several others. A class token may stand before or behind them. Only on the
+    CPU: elsewhere looking would wait for the device.
 
     Args:
         walked: The graph.
@@ -43,7 +44,9 @@ def _nodes(walked: Walk) -> zip[tuple[object, str]]:
 
 
 def _are_sequences(ids: Tensor) -> bool:
-    return ids.dim() == 2 and min(ids.shape) >= FEWEST and ids.numel() <= MOST_ELEMENTS
+    return (
+        ids.is_cpu and ids.dim() == 2 and min(ids.shape) >= FEWEST and ids.numel() <= MOST_ELEMENTS
+    )
 
 
 def _seen(walked: Walk, index: int, samples: int) -> Tensor | None:

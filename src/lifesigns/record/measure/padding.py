@@ -34,12 +34,19 @@ class Padded(NamedTuple):
 def padded(walked: Walk) -> Iterator[Padded]:
     """The lookups whose sequences end, or begin, with runs of a token that stands nowhere else.
 
+    Only on the CPU: elsewhere looking would wait for the device.
+
     Args:
         walked: The graph.
     """
     for index, name in enumerate(walked.names):
         tokens = saved(walked.nodes[index], "indices") if name == TOKENS else None
-        if tokens is None or tokens.dim() != 2 or tokens.numel() > MOST_ELEMENTS:
+        if (
+            tokens is None
+            or not tokens.is_cpu
+            or tokens.dim() != 2
+            or tokens.numel() > MOST_ELEMENTS
+        ):
             continue
         if min(tokens.shape) >= FEWEST and (places := padding_of(tokens)) is not None:
             yield Padded(index, places)
