@@ -86,6 +86,44 @@ class OfCausalTokens(OfTokens):
     causal = True
 
 
+class OfPadding(Training):
+    """A tagger of padded texts whose attention leaves the words out, and whose padding counts."""
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.tokens, self.head = nn.Embedding(20, 8), nn.Linear(8, 20)
+            self.encoder = nn.TransformerEncoderLayer(8, 2, 8, batch_first=True)
+
+        def forward(self, x):
+            return self.head(self.encoder(self.tokens(x), src_key_padding_mask=x != 0))
+
+    def __init__(self):
+        torch.manual_seed(0)
+        self.model = self.Net()
+        sizes = torch.tensor([3, 5, 4, 5, 2, 1, 3, 2])
+        self.x = torch.randint(1, 20, (8, 6)) * (torch.arange(6) < sizes.unsqueeze(1))
+        self.optimizer = torch.optim.SGD(self.model.parameters(), 0.1)
+
+    def loss(self):
+        return F.cross_entropy(self.model(self.x).flatten(0, 1), self.x.flatten())
+
+
+class OfDerivatives(Training):
+    """A residual with a derivative that has no graph."""
+
+    def __init__(self):
+        torch.manual_seed(0)
+        self.model = nn.Sequential(nn.Linear(1, 8), nn.Tanh(), nn.Linear(8, 1))
+        self.x = torch.linspace(0, 2, 64).unsqueeze(1).requires_grad_()
+        self.optimizer = torch.optim.SGD(self.model.parameters(), 0.1)
+
+    def loss(self):
+        u = self.model(self.x)
+        slope = torch.autograd.grad(u, self.x, torch.ones_like(u), retain_graph=True)[0]
+        return (slope + 2 * u).square().mean()
+
+
 class OfPairs(Training):
     """A contrastive loss."""
 
@@ -147,7 +185,10 @@ def test_an_unrecorded_step_reads_nothing_from_the_device(elsewhere):
     assert waited == []
 
 
-@pytest.mark.parametrize("kind", [Training, OfTokens, OfCausalTokens, OfPairs, OfSomeTargets])
+KINDS = (Training, OfTokens, OfCausalTokens, OfPadding, OfDerivatives, OfPairs, OfSomeTargets)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_recorded_step_waits_for_its_loss_and_for_two_copies(elsewhere, kind):
     """Whether the loss is finite decides, before backward, if its origin is sought.
 
@@ -164,6 +205,19 @@ def test_a_recorded_step_waits_for_its_loss_and_for_two_copies(elsewhere, kind):
 
     del waited["numpy"]  # of what is on the host
     assert waited == {"__float__": 1, "cpu": 2}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_details_of_a_loss_are_those_of_the_processor(request, kind):
+    def details():
+        shots = kind().watched(3, every=1).trace.snapshots
+        return [shot.loss.details for shot in shots if shot.loss is not None]
+
+    here = details()
+    request.getfixturevalue("elsewhere")
+
+    assert [pytest.approx(each, rel=1e-5, nan_ok=True) for each in here] == details()
+    assert here
 
 
 def test_the_losses_of_unrecorded_steps_are_read_at_the_end(elsewhere):

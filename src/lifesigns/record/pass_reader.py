@@ -133,7 +133,7 @@ class PassReader:
             )
             self._looked_up = lookups(walked)
             marks = {"scaled_by": scale} if scale != 1 else {}
-            marks |= self.derivatives.left_out(walked, forward)
+            left_out = self.derivatives.left_out(walked, forward)
             self.derivatives.forget()
             repeated = self._repeated = self._repeat_compiled(losses, walked, forward, names)
             walked = repeated.walked
@@ -156,6 +156,8 @@ class PassReader:
                 pack=self._pack,
             )
             self.reading.mark(marks, self._standing_copy(forward))
+            if left_out is not None:
+                self.reading.mark({}, left_out.wait(self._pack))
 
     def read_nested(self, losses: list[Tensor]) -> None:
         """A reentrant checkpoint runs backward on a recomputed piece of the same step.

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from lifesigns.record.attach.backward import GradCall
 from lifesigns.record.graph.module_calls import Forward
 from lifesigns.record.graph.walk import Walk, saved
+from lifesigns.record.measure.reduce import Pack
 
 MOST = 64
 """Calls of one step that are remembered."""
@@ -32,6 +35,54 @@ class _Taken(NamedTuple):
     outputs: tuple[Tensor, ...]
     inputs: tuple[Tensor, ...]
     results: tuple[Tensor, ...]
+
+
+class _Table(NamedTuple):
+    """A residual, and of what it may be a sum of multiples."""
+
+    numbers: Tensor
+    """`[1 + others + derivatives, points]`, the residual first."""
+    others: int
+
+
+class PendingDerivatives(NamedTuple):
+    """Derivatives without a part in the gradient of the loss; their values still on the device."""
+
+    number: int
+    entered: bool
+    """Whether the loss is known to be computed with their values."""
+    tables: tuple[tuple[int, tuple[int, ...], int], ...]
+    """Slot and shape of each table, and how many others it has."""
+
+    def of(self, arrays: list[NDArray[np.float64]]) -> dict[str, float]:
+        """The details of a loss: how many they are, and whether it is computed with their values.
+
+        Args:
+            arrays: What the pack brought to the host, by slot.
+        """
+        entered = self.entered or any(
+            _explains(arrays[slot].reshape(shape), others) for slot, shape, others in self.tables
+        )
+        return {"derivatives_left_out": float(self.number), "derivatives_entered": float(entered)}
+
+
+class LeftOut(NamedTuple):
+    """Derivatives that have no part in the graph of a loss."""
+
+    number: int
+    entered: bool
+    """Whether the loss is known to be computed with their values."""
+    tables: tuple[_Table, ...]
+    """What tells it otherwise."""
+
+    def wait(self, pack: Pack) -> PendingDerivatives:
+        """Keeps the numbers for the copy.
+
+        Args:
+            pack: Where they wait for it.
+        """
+        tables = ((pack.add(t.numbers.reshape(-1)), t.numbers.shape, t.others) for t in self.tables)
+        return PendingDerivatives(self.number, self.entered, tuple(tables))
 
 
 class Derivatives:
@@ -60,19 +111,19 @@ class Derivatives:
         """The step is over."""
         self._taken.clear()
 
-    def left_out(self, walked: Walk, forward: Forward) -> dict[str, float]:
-        """Details of a loss that holds what was derived, and not what the derivatives made.
+    def left_out(self, walked: Walk, forward: Forward) -> LeftOut | None:
+        """What a loss leaves out that holds what was derived, and not what the derivatives made.
 
         Args:
             walked: The graph of the loss.
             forward: The module calls of the step.
 
         Returns:
-            How many derivatives have no part in the graph, and whether the loss is computed with
-            their values, so far as that can be told.
+            The derivatives that have no part in the graph, and what tells whether the loss is
+            computed with their values; None if there are none.
         """
         if not self._taken:
-            return {}
+            return None
         reached = {int(number) for number in walked.numbers}
         used, left = set(reached), list[_Taken]()
         for taken in reversed(self._taken):  # a second derivative comes after the first
@@ -82,12 +133,12 @@ class Derivatives:
                 left.append(taken)
                 reached |= taken.made
         if not left:
-            return {}
+            return None
         outputs = [call.prediction for call in forward.calls if call.prediction is not None]
         derived = frozenset[int]().union(*(taken.of for taken in left))
         values = [p.value for p in outputs if p.node in derived and not p.is_overwritten]
-        entered = _has_saved(walked, left) or _explains(walked, left, values)
-        return {"derivatives_left_out": float(len(left)), "derivatives_entered": float(entered)}
+        entered = _has_saved(walked, left)
+        return LeftOut(len(left), entered, () if entered else tuple(_tables(walked, left, values)))
 
 
 def _numbers(output: Tensor) -> Iterable[int]:
@@ -112,8 +163,8 @@ def _has_saved(walked: Walk, left: list[_Taken]) -> bool:
     return any(isinstance(f, Tensor) and _memory(f) in memory for f in factors)
 
 
-def _explains(walked: Walk, left: list[_Taken], outputs: list[Tensor]) -> bool:
-    """Whether a residual is a sum of multiples of derivatives, and not without them."""
+def _tables(walked: Walk, left: list[_Taken], outputs: list[Tensor]) -> Iterator[_Table]:
+    """Residuals, each with the derivatives and whatever else was given or made at its points."""
     derived = {_memory(r): r for taken in left for r in taken.results}
     known = chain(outputs, *((*taken.outputs, *taken.inputs) for taken in left))
     given = {_memory(t): t for t in known if t.numel() <= MOST_ELEMENTS}
@@ -121,21 +172,13 @@ def _explains(walked: Walk, left: list[_Taken], outputs: list[Tensor]) -> bool:
     derivatives = [c for t in derived.values() for c in _columns(t)]
     for index, name in enumerate(walked.names):
         residual = saved(walked.nodes[index], "self") if name in ("Pow", "MseLoss") else None
-        if (
-            residual is None
-            or not residual.is_cpu
-            or residual.dim() == 0
-            or residual.numel() > MOST_ELEMENTS
-        ):
+        if residual is None or residual.dim() == 0 or residual.numel() > MOST_ELEMENTS:
             continue
         y = residual.detach().reshape(-1)[:MOST_ROWS].double()
         other = [c[: len(y)] for c in columns if len(c) == residual.numel()]
         own = [c[: len(y)] for c in derivatives if len(c) == residual.numel()]
         if own and len(y) > 2 * (len(own) + len(other) + 1):
-            ones = torch.ones_like(y)
-            if _rest(y, [ones, *other, *own]) < EXACT and _rest(y, [ones, *other]) > LOOSE:
-                return True
-    return False
+            yield _Table(torch.stack([y, *other, *own]), len(other))
 
 
 def _columns(values: Tensor) -> Iterable[Tensor]:
@@ -143,8 +186,20 @@ def _columns(values: Tensor) -> Iterable[Tensor]:
     return rows.reshape(len(rows), -1).unbind(1) if rows.dim() else ()
 
 
-def _rest(y: Tensor, columns: list[Tensor]) -> float:
-    """Share of the squares that a sum of multiples of the columns leaves; 1 if there are none."""
-    given = torch.stack(columns, 1)
-    left = y - given @ torch.linalg.lstsq(given, y.unsqueeze(1)).solution.squeeze(1)
-    return float(left.square().sum() / y.square().sum().clamp_min(1e-300))
+def _explains(table: NDArray[np.float64], others: int) -> bool:
+    """Whether a residual is a sum of multiples of derivatives, and not without them.
+
+    Args:
+        table: The residual, others and derivatives.
+        others: How many.
+    """
+    y, columns = table[0], np.vstack([np.ones_like(table[:1]), table[1:]])
+    with np.errstate(all="ignore"):  # they may not be finite
+        return _rest(y, columns) < EXACT and _rest(y, columns[: 1 + others]) > LOOSE
+
+
+def _rest(y: NDArray[np.float64], columns: NDArray[np.float64]) -> float:
+    """Share of the squares that a sum of multiples of the columns leaves."""
+    directions = np.linalg.qr(columns.T)[0]
+    left = y - directions @ (y @ directions)
+    return float(np.square(left).sum() / max(np.square(y).sum(), 1e-300))

@@ -65,7 +65,7 @@ def mark(
     if TOKENS in walked.names:
         _add(pending, order_blind(pack, walked, condensed))
         _add(pending, hidden_sources(pack, walked, condensed))
-        marks.update(attended_alike(walked))
+        _add(pending, attended_alike(pack, walked))
         if not weighted:
             _add(pending, padded_targets(pack, walked, node))
     add_marks(pending, marks)

@@ -34,41 +34,73 @@ class Padded(NamedTuple):
 def padded(walked: Walk) -> Iterator[Padded]:
     """The lookups whose sequences end, or begin, with runs of a token that stands nowhere else.
 
-    Only on the CPU: elsewhere looking would wait for the device.
+    Where looking makes the device wait, those as well that may have no such token: they have no
+    places then.
 
     Args:
         walked: The graph.
     """
     for index, name in enumerate(walked.names):
         tokens = saved(walked.nodes[index], "indices") if name == TOKENS else None
-        if (
-            tokens is None
-            or not tokens.is_cpu
-            or tokens.dim() != 2
-            or tokens.numel() > MOST_ELEMENTS
-        ):
+        if tokens is None or tokens.dim() != 2 or tokens.numel() > MOST_ELEMENTS:
             continue
         if min(tokens.shape) >= FEWEST and (places := padding_of(tokens)) is not None:
             yield Padded(index, places)
 
 
 def padding_of(tokens: Tensor) -> Tensor | None:
-    """Which places are padding; None where no token is known to fill the sequences.
+    """Which places are padding: no place where no token is known to fill the sequences.
 
     Args:
         tokens: `[samples, positions]`, or the other way round.
+
+    Returns:
+        None for no place, where that is known at once.
     """
+    found = None
     for by_sample in (tokens, tokens.t()):
-        for at_end in (by_sample, by_sample.flip(1)):
-            filled = at_end == at_end[:, -1].mode().values
-            if not bool(filled[:, -1].float().mean() >= SEVERAL):
-                continue
-            run = filled.flip(1).cumprod(1).flip(1).bool()
-            lengths = run.sum(1)
-            if bool((filled == run).all() & (lengths.amax() > 1) & (lengths.amin() < run.shape[1])):
-                places = run if at_end is by_sample else run.flip(1)
-                return places if by_sample is tokens else places.t()
-    return None
+        for run in _runs(by_sample):
+            places = run if by_sample is tokens else run.t()
+            if run.is_cpu:
+                return places
+            found = places if found is None else torch.where(found.any(), found, places)
+    return found
+
+
+def _runs(tokens: Tensor) -> Iterator[Tensor]:
+    """Where the token stands that fills the ends of sequences, or their beginnings.
+
+    Nowhere if it stands among the others as well, or if all sequences have one or none. Told at
+    once, and left out, where looking is free.
+    """
+    for at_end in (tokens, tokens.flip(1)):
+        last = at_end[:, -1]
+        filling = _commonest(last)
+        several = (last == filling).float().mean() >= SEVERAL
+        if several.is_cpu and not bool(several):
+            continue
+        filled = at_end == filling
+        run = filled.flip(1).cumprod(1).flip(1).bool()
+        lengths = run.sum(1)
+        differ = (lengths.amax() > 1) & (lengths.amin() < run.shape[1])
+        fits = several & differ & (filled == run).all()
+        if fits.is_cpu and not bool(fits):
+            continue
+        yield fits & (run if at_end is tokens else run.flip(1))
+
+
+def _commonest(tokens: Tensor) -> Tensor:
+    """The most frequent token, the smallest of several; `mode` waits for the device if it is large.
+
+    Args:
+        tokens: `[samples]`.
+    """
+    if tokens.is_cpu:
+        return tokens.mode().values
+    ordered = tokens.contiguous().sort().values
+    ends = torch.searchsorted(ordered, ordered, right=True)
+    counts = ends - torch.arange(len(ordered), device=ordered.device)  # right where each begins
+    return ordered.gather(0, counts.argmax(0, keepdim=True))
 
 
 @dataclass(frozen=True)
@@ -85,9 +117,9 @@ class PaddingGradient:
         Args:
             arrays: What the pack brought to the host, by slot.
         """
-        if not self.slots:
+        words, padding, share, behind = arrays[self.slots[0]].tolist() if self.slots else [0.0] * 4
+        if not share:
             return {}
-        words, padding, share, behind = arrays[self.slots[0]].tolist()
         return {
             "word_gradient": words,
             "padding_gradient": padding,
@@ -114,9 +146,21 @@ def padding_hook(pack: Pack, batch: Padded) -> tuple[PaddingGradient, Callable[.
         gradient = arrived[0] if arrived else None
         if gradient is None or gradient.shape[:-1] != places.shape or found.slots:
             return
-        squares = gradient.detach().float().square().mean(-1)
-        numbers = [squares[~places].mean().sqrt(), squares[places].mean().sqrt()]
-        numbers += [places.float().mean(), places[:, -1].float().mean()]
+        dtype = torch.promote_types(gradient.dtype, torch.float32)
+        norms = torch.linalg.vector_norm(gradient.detach(), dim=-1, dtype=dtype)
+        squares = norms.square() / gradient.shape[-1]
+        numbers = [mean_where(~places, squares).sqrt(), mean_where(places, squares).sqrt()]
+        numbers += [places.to(dtype).mean(), places[:, -1].to(dtype).mean()]
         found.slots.append(pack.add(torch.stack(numbers)))
 
     return found, hook
+
+
+def mean_where(places: Tensor, values: Tensor) -> Tensor:
+    """The mean of values at some places, NaN for none; it does not wait to know how many they are.
+
+    Args:
+        places: Which count.
+        values: Of the same shape.
+    """
+    return torch.where(places, values, 0).sum() / places.sum()
