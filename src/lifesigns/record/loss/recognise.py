@@ -22,7 +22,7 @@ from lifesigns.record.loss.likelihoods import (
     from_divergence,
 )
 from lifesigns.record.loss.margins import from_margin
-from lifesigns.record.loss.marks import mark, mark_weights
+from lifesigns.record.loss.marks import mark, mark_form, mark_weights
 from lifesigns.record.loss.sources import PASSING, numel, source
 from lifesigns.record.loss.summands import Term, residual_below, terms_of
 from lifesigns.record.measure.reduce import Pack
@@ -76,6 +76,7 @@ def read_loss(
             crossing=crossing(walked, terms.found),
         )
         mark(pack, walked, condensed, data[0], pending, prediction, beside=others)
+        mark_form(walked, terms.found, pending, prediction)
         if len(terms.found) > 1:
             mark_weights(walked, data[0], pending)
         pending.whole = not (others or terms.penalised or pending.partial)
@@ -88,6 +89,7 @@ def read_loss(
         return pending
     pending = _unrecognised(pack, walked, value, prediction)
     pending.reading = replace(pending.reading, crossing=crossing(walked, terms.found))
+    mark_form(walked, terms.found, pending, prediction)
     return pending
 
 
