@@ -131,14 +131,18 @@ def _picks_for_all(walked: Walk, i: int) -> bool:
     if walked.names[i] == "IndexSelect" and node._saved_dim != 1:
         return False
     labels = indices[1]
-    return tuple(labels.shape) == rows and len(labels.unique()) < len(labels)
+    if tuple(labels.shape) != rows:
+        return False
+    ordered = labels.sort().values
+    return bool((ordered[1:] == ordered[:-1]).any())
 
 
 def _crossed(walked: Walk, i: int) -> Crossing | None:
     inputs, result = walked.inputs[i], walked.shape(i)
     if walked.names[i] in PICKING:
         given = _operand(walked, inputs[0])
-        return given and Crossing(snake_case(walked.names[i]), given, result[:1], result)
+        named = snake_case(walked.names[i])
+        return None if given is None else Crossing(named, given, result[:1], result)
     shapes = [_operand(walked, j) for j in inputs]
     known = [shape for shape in shapes if shape is not None]
     if len(inputs) != 2 or not known or any(_numel(s) != result[0] for s in known):
