@@ -197,6 +197,8 @@ ELEMENTWISE = {
     "weighted squares": lambda x: ((x - OTHER).square() * (COUNTS + 1)).mean(),
     "rare counts": lambda x: F.poisson_nll_loss(x, MASK),
     "hinge": lambda x: F.relu(1 - SIGNS * x).mean(),
+    "hinge by a clamp": lambda x: torch.clamp(1 - SIGNS * x, min=0).mean(),
+    "hinge by the larger": lambda x: torch.max(torch.zeros(()).double(), 1 - SIGNS * x).mean(),
 }
 
 

@@ -123,3 +123,40 @@ def test_a_column_that_the_network_itself_makes_is_its_own():
             return super().forward(x).squeeze(1).unsqueeze(1)
 
     assert not loss_of(lambda p: (p - ROW).square().mean(), Net(3, 1)).paired
+
+
+# --- labels that pick -----------------------------------------------------------------------------
+LABELS = torch.arange(N) % 3
+
+
+def by_hand(scores):
+    return scores - scores.logsumexp(1, keepdim=True)
+
+
+FOR_ALL = {
+    "an index": lambda scores: -by_hand(scores)[:, LABELS].mean(),
+    "by log-softmax": lambda scores: -scores.log_softmax(1)[:, LABELS].mean(),
+    "of probabilities": lambda scores: -scores.softmax(1)[:, LABELS].log().mean(),
+    "index_select": lambda scores: -scores.log_softmax(1).index_select(1, LABELS).mean(),
+}
+
+
+@pytest.mark.parametrize("name", FOR_ALL)
+def test_labels_of_the_batch_that_pick_from_every_row_are_a_crossing(name):
+    found = loss_of(FOR_ALL[name], nn.Linear(3, 3)).crossing
+
+    assert found is not None
+    assert (found.given, found.other, found.result) == ((N, 3), (N,), (N, N))
+
+
+FOR_EACH = {
+    "each its own": lambda scores: -by_hand(scores)[torch.arange(N), LABELS].mean(),
+    "columns in another order": lambda scores: scores[:, torch.arange(N).flip(0)].mean(),
+    "rows that are drawn again": lambda scores: scores[LABELS].square().mean(),
+    "more rows than labels": lambda scores: scores[:, LABELS[:4]].square().mean(),
+}
+
+
+@pytest.mark.parametrize("name", FOR_EACH)
+def test_labels_that_pick_from_their_own_row_are_none(name):
+    assert loss_of(FOR_EACH[name], nn.Linear(3, N)).crossing is None

@@ -1,6 +1,9 @@
 """Judgement and ranking."""
 
+import warnings
 from dataclasses import replace
+
+import numpy as np
 
 from lifesigns.records import EVERYTHING, Coverage, Quantity, Severity, Trace
 from lifesigns.rules import Rule, judge
@@ -35,6 +38,17 @@ def test_a_rule_that_raises_loses_no_other_finding():
     assert failed.severity is NOTE
     assert "broken-rule" in failed.symptom
     assert "ZeroDivisionError" in failed.symptom
+
+
+def test_losses_near_the_largest_number_make_no_rule_warn():
+    losses = np.resize([1e300, -1e300, 1e308, -1e308], 200)
+    shots = [example.snapshot(example.chain("linear/1", "mse_loss"), step=s) for s in (0, 199)]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        findings = judge(example.trace(*shots, losses=losses))
+
+    assert FAILED not in {finding.rule for finding in findings}
 
 
 def test_a_rule_is_not_asked_of_a_run_that_was_recorded_without_what_it_needs():

@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import inf
 
+import numpy as np
+
 from lifesigns.evidence import Run
 from lifesigns.records import Finding, Severity, Trace
 from lifesigns.rules._discovery import rules_and_problems
@@ -56,7 +58,8 @@ def _ask(rule: Rule, run: Run) -> Iterable[Finding]:
     if rule.reads & run.unmeasured:  # what is absent would be taken for what is not there
         return ()
     try:
-        return tuple(rule.judge(run))
+        with np.errstate(all="ignore"):  # of numbers near the largest one: what the user reads is
+            return tuple(rule.judge(run))  # a finding, no warning of NumPy among the run's output
     except Exception as error:  # a rule's bug must not cost the user the other findings
         return (_failed(rule, error),)
 

@@ -106,6 +106,30 @@ def _addition(walked: Walk, i: int) -> str:
 
 
 # --- margins --------------------------------------------------------------------------------------
+def cut_at_zero(walked: Walk, i: int) -> int | None:
+    """Index of the value that a ReLU, a clamp or the larger of it and zeros cuts off at 0.
+
+    Args:
+        walked: The graph of the loss.
+        i: Index of the node that cuts.
+
+    Returns:
+        None where it cuts elsewhere, or on both sides.
+    """
+    node, inputs = walked.nodes[i], walked.inputs[i]
+    if walked.names[i] == "Maximum":
+        side = "self" if inputs[0] is None else "other"
+        zeros = saved(node, side) if None in inputs else None
+        if not isinstance(zeros, Tensor) or bool(zeros.any()):
+            return None
+    elif walked.names[i] != "Relu":
+        least, most = saved(node, "min"), saved(node, "max")
+        if isinstance(least, Tensor) or least != 0 or most is not None:
+            return None
+    below = next((j for j in inputs if j is not None), None)
+    return None if below is None or below < 0 else below
+
+
 def _choice(walked: Walk, left: int, right: int) -> str:
     """One branch for pairs that belong together, one for the others."""
     below = [source(walked, side, PASSING) for side in (left, right)]
@@ -117,10 +141,8 @@ def _choice(walked: Walk, left: int, right: int) -> str:
 
 def _clamped(walked: Walk, i: int) -> str:
     """What is cut off at 0: `m - y a`, `m - y (a - b)`, `m + d(a, p) - d(a, n)`."""
-    if walked.names[i] == "ClampMin" and saved(walked.nodes[i], "min") != 0:
-        return ""
-    below = walked.inputs[i][0]
-    if below is None or below < 0:
+    below = cut_at_zero(walked, i)
+    if below is None:
         return ""
     inner = walked.inputs[below][0] if walked.names[below] == "Add" else None
     name = walked.names[below]
@@ -164,7 +186,9 @@ _PATTERNS: dict[str, Callable[[Walk, int], str]] = {
     "Sub": _difference,
     "Mul": _product,
     "Add": _addition,
+    "Clamp": _clamped,
     "ClampMin": _clamped,
+    "Maximum": _clamped,
     "Relu": _clamped,
     "CtcLoss": _alignment,
     "Div": _alignment,

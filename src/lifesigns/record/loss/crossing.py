@@ -25,6 +25,7 @@ INTENDED = frozenset({"Unsqueeze", "T", "Transpose", "Permute"})
 """Nodes by which somebody makes all pairs on purpose."""
 RESHAPING = frozenset({"Reshape", "ReshapeAlias", "UnsafeView", "View"})
 """The same where both sides come from the network; a target may be flattened by mistake."""
+PICKING = frozenset({"Index", "IndexSelect"})
 WHOLE = ELEMENTWISE | {"LinalgVectorNorm", "Mean", "Norm", "Sum"}
 """What may stand between a term of the loss, which is one number, and the values it is made of."""
 
@@ -72,6 +73,8 @@ def _pairs(walked: Walk, terms: Iterable[Term]) -> Iterator[int]:
         i = queue.pop(0)
         shape = walked.shape(i)
         square = len(shape) == 2 and shape[0] == shape[1] > 1
+        if square and _picks_for_all(walked, i):
+            yield i
         if not square or walked.names[i] not in ELEMENTWISE or _is_masked(walked, i, shape):
             continue
         below = [j for j in walked.inputs[i] if j is not None and j >= 0]
@@ -101,7 +104,7 @@ def _holds_table(walked: Walk, i: int) -> bool:
     while queue:
         j = queue.pop()
         if walked.names[j] not in ELEMENTWISE:
-            return len(shape) == 2
+            return len(shape) == 2 and not _picks_for_all(walked, j)
         below = {k for k in walked.inputs[j] if k is not None and k >= 0} - seen
         queue += [k for k in below if walked.shape(k) == shape]
         seen |= below
@@ -113,8 +116,33 @@ def _is_masked(walked: Walk, i: int, shape: Shape) -> bool:
     return product is not None and tuple(product[0].shape) == shape
 
 
+def _picks_for_all(walked: Walk, i: int) -> bool:
+    """Whether an index takes, from each of N rows, the columns that N samples name.
+
+    Samples name columns more than once, as there are fewer classes; whoever selects columns, or
+    puts them in another order, does not.
+    """
+    if walked.names[i] not in PICKING:
+        return False
+    node, rows = walked.nodes[i], walked.shape(i)[:1]
+    indices = saved(node, "indices") or (None, saved(node, "index"))
+    if len(indices) != 2 or indices[0] is not None or not isinstance(indices[1], Tensor):
+        return False
+    if walked.names[i] == "IndexSelect" and node._saved_dim != 1:
+        return False
+    labels = indices[1]
+    if tuple(labels.shape) != rows:
+        return False
+    ordered = labels.sort().values
+    return bool((ordered[1:] == ordered[:-1]).any())
+
+
 def _crossed(walked: Walk, i: int) -> Crossing | None:
     inputs, result = walked.inputs[i], walked.shape(i)
+    if walked.names[i] in PICKING:
+        given = _operand(walked, inputs[0])
+        named = snake_case(walked.names[i])
+        return None if given is None else Crossing(named, given, result[:1], result)
     shapes = [_operand(walked, j) for j in inputs]
     known = [shape for shape in shapes if shape is not None]
     if len(inputs) != 2 or not known or any(_numel(s) != result[0] for s in known):

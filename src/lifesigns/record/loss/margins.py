@@ -13,7 +13,7 @@ from lifesigns.functions.losses import OPERATIONS, lowest_ranking
 from lifesigns.record.graph.prediction import Prediction
 from lifesigns.record.graph.walk import Walk, saved
 from lifesigns.record.loss.comparison import UNKNOWN, PendingLoss, compare, wide
-from lifesigns.record.loss.composed import data_factor
+from lifesigns.record.loss.composed import cut_at_zero, data_factor
 from lifesigns.record.loss.contrast import Sides, contrast, each_of, sides_of
 from lifesigns.record.loss.sources import PASSING, source
 from lifesigns.record.loss.summands import Term
@@ -89,13 +89,14 @@ class _Read(NamedTuple):
 
 def _cut(walked: Walk, i: int) -> Tensor | None:
     """What a node cut off at 0, before if it is kept, else after."""
-    value = saved(walked.nodes[i], "self")
+    swapped = walked.names[i] == "Maximum" and walked.inputs[i][0] is None
+    value = saved(walked.nodes[i], "other" if swapped else "self")
     value = saved(walked.nodes[i], "result") if value is None else value
     return None if value is None else wide(value)
 
 
 def _hinge(walked: Walk, i: int, prediction: Prediction | None) -> _Read | None:
-    below = walked.inputs[i][0]
+    below = cut_at_zero(walked, i)
     product = None if below is None else data_factor(walked, walked.inputs[below][-1])
     cut = _cut(walked, i)
     if product is None or cut is None:
@@ -110,7 +111,7 @@ def _hinge(walked: Walk, i: int, prediction: Prediction | None) -> _Read | None:
 
 def _ranking(walked: Walk, i: int, prediction: Prediction | None) -> _Read | None:
     """Scores of a constant function are equal: what is left is the margin."""
-    below = walked.inputs[i][0]
+    below = cut_at_zero(walked, i)
     product = None if below is None else data_factor(walked, walked.inputs[below][0])
     cut = _cut(walked, i)
     if product is None or cut is None:
@@ -129,7 +130,7 @@ def _ranking(walked: Walk, i: int, prediction: Prediction | None) -> _Read | Non
 
 def _triplet(walked: Walk, i: int, prediction: Prediction | None) -> _Read | None:
     """Where all embeddings are equal so are the distances: what is left is the margin."""
-    cut, below = _cut(walked, i), walked.inputs[i][0]
+    cut, below = _cut(walked, i), cut_at_zero(walked, i)
     if cut is None or below is None:
         return None
     near, far = walked.inputs[below]

@@ -5,7 +5,7 @@ Rules ask for them by name; a mark that is not there says nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from torch import Tensor, nn
@@ -18,7 +18,9 @@ from lifesigns.record.loss.comparison import PendingLoss, PendingMarks
 from lifesigns.record.loss.copied import copied
 from lifesigns.record.loss.cut_classes import cuts_classes
 from lifesigns.record.loss.cut_off import is_cut_off
+from lifesigns.record.loss.overlap import overlap
 from lifesigns.record.loss.padded_targets import padded_targets
+from lifesigns.record.loss.self_weighted import self_weighted
 from lifesigns.record.loss.summands import BUILT_IN, Term, reaches_weights
 from lifesigns.record.loss.turned import turns
 from lifesigns.record.measure.attended import attended_alike
@@ -82,6 +84,20 @@ def mark_weights(walked: Walk, term: Term, pending: PendingLoss) -> None:
     has_weights = any(isinstance(leaf, nn.Parameter) for leaf in walked.leaves)
     if has_weights and not reaches_weights(walked, term.node):
         add_marks(pending, {"no_weights": 1.0})
+
+
+def mark_form(
+    walked: Walk, terms: Sequence[Term], pending: PendingLoss, prediction: Prediction | None
+) -> None:
+    """Marks what a formula written by hand makes of what it is given.
+
+    Args:
+        walked: The graph of the loss.
+        terms: What the loss is a sum of.
+        pending: Its reading.
+        prediction: The root module's output.
+    """
+    add_marks(pending, {**overlap(walked, terms, prediction), **self_weighted(walked, terms)})
 
 
 def add_marks(pending: PendingLoss, marks: Mapping[str, float]) -> None:

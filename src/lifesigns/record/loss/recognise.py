@@ -23,7 +23,7 @@ from lifesigns.record.loss.likelihoods import (
     from_divergence,
 )
 from lifesigns.record.loss.margins import from_margin
-from lifesigns.record.loss.marks import compared_with, mark, mark_weights
+from lifesigns.record.loss.marks import compared_with, mark, mark_form, mark_weights
 from lifesigns.record.loss.sources import PASSING, numel, source
 from lifesigns.record.loss.summands import Term, residual_below, terms_of
 from lifesigns.record.measure.reduce import Pack
@@ -82,6 +82,7 @@ def read_loss(
             beside=others,
             weighted=weighted,
         )
+        mark_form(walked, terms.found, pending, prediction)
         if len(terms.found) > 1:
             mark_weights(walked, data[0], pending)
         if not pending.whole:
@@ -93,7 +94,9 @@ def read_loss(
         if pending.contrast is not None and not pending.contrast.is_sure:
             pending.otherwise = _unrecognised(pack, walked, value, prediction, terms.found)
         return pending
-    return _unrecognised(pack, walked, value, prediction, terms.found)
+    pending = _unrecognised(pack, walked, value, prediction, terms.found)
+    mark_form(walked, terms.found, pending, prediction)
+    return pending
 
 
 def _again(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 
 from lifesigns.record.graph.walk import Walk
@@ -17,6 +19,12 @@ PASSING = frozenset(
 
 GUARDS = PASSING | {"Add", "Clamp", "ClampMin", "ClampMax"}
 """What keeps the argument of a logarithm away from 0."""
+
+PARTS = PASSING | {"Select", "Slice"}
+"""Nodes that hand on elements as they are, all or some of them."""
+
+ABOVE = PASSING | {"Add", "Div", "Log", "Mean", "Mul", "Neg", "Pow", "Rsub", "Sub", "Sum"}
+"""What stands between a term of the loss and what it is made of: means, weights, a power."""
 
 
 def source(walked: Walk, i: int, through: frozenset[str] = PASSING) -> int | None:
@@ -34,6 +42,25 @@ def source(walked: Walk, i: int, through: frozenset[str] = PASSING) -> int | Non
     while below is not None and walked.names[below] in through:
         below = _input(walked, below)
     return below
+
+
+def reached(walked: Walk, starts: Iterable[int], through: frozenset[str]) -> Iterator[int]:
+    """The nodes that are reached from some, each once, nearest first.
+
+    Args:
+        walked: The graph of the loss.
+        starts: Indices of the first nodes; leaves are left out.
+        through: Names of the nodes that are passed; of a product only with data or a number.
+    """
+    queue = [i for i in starts if i >= 0]
+    seen = set(queue)
+    while queue:
+        i = queue.pop(0)
+        yield i
+        below = [j for j in walked.inputs[i] if j is not None and j >= 0]
+        if walked.names[i] in through and not (walked.names[i] == "Mul" and len(below) > 1):
+            queue.extend(j for j in below if j not in seen)
+            seen.update(below)
 
 
 def before_expand(walked: Walk, i: int) -> tuple[int, Shape]:

@@ -23,6 +23,8 @@ from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
 COMPARISONS = Threshold(1, "comparisons per prediction", "exact")
+PICKING = frozenset({"index", "index_select"})
+"""How a crossing picks values by labels; others compute with them."""
 
 
 def check(stream: Stream) -> Iterable[Finding]:
@@ -95,7 +97,34 @@ def _own(shape: Shape) -> str:
     return str(shape) if shape else "unknown"
 
 
+def _picked_for_all(snapshot: Snapshot, crossing: Crossing) -> Finding:
+    """`logp[:, y]`: the probability that each row gives to the classes of all samples."""
+    samples, pairs = crossing.other[0], math.prod(crossing.result)
+    return RULE.finding(
+        Severity.ERROR,
+        f"labels of shape {crossing.other} pick {crossing.result} from {crossing.given}: all of "
+        "them in every row",
+        step=snapshot.step,
+        measured=f"{pairs} values picked for {samples} samples, by `{crossing.operation}`: from "
+        "each row the classes of the whole batch",
+        expected=f"{samples} values, from each row that of its own class",
+        certainty="exact, by the shapes and the labels",
+        why="Where every row is asked for the classes of all samples, each is asked for the same. "
+        "The best answer is how often each class occurs, whatever the input.",
+        causes=("wrong_loss", "wrong_shape"),
+        remedies=(
+            Remedy(
+                "Pick from each row the column of its own class.",
+                "loss = -logp[torch.arange(len(y)), y].mean()  # or F.nll_loss(logp, y)",
+            ),
+        ),
+        evidence={"samples": samples, "comparisons": pairs},
+    )
+
+
 def _met_in_the_loss(snapshot: Snapshot, crossing: Crossing) -> Finding:
+    if crossing.operation in PICKING:
+        return _picked_for_all(snapshot, crossing)
     samples, pairs = math.prod(crossing.given), math.prod(crossing.result)
     return RULE.finding(
         Severity.ERROR,
@@ -155,6 +184,12 @@ def _crossed(other: tuple[int, ...], operation: str = "mul") -> Trace:
     return example.steady(graph, (), loss=LossReading(1.0, crossing=crossing))
 
 
+def _picked() -> Trace:
+    graph = example.chain("linear/3", "log_softmax", batch=8)
+    crossing = Crossing("index", (8, 3), (8,), (8, 8))
+    return example.steady(graph, (), loss=LossReading(1.0, crossing=crossing))
+
+
 _COLUMN_AND_ROW = ((8, 1), (8,), (8, 8))
 
 RULE = Rule(
@@ -173,7 +208,8 @@ In a sum of losses the other terms keep falling and hide it.
     evidence="""
 Exactly, by the shapes before and after broadcasting: of what the loss, or each data term of a sum,
 compares, and in a loss written by hand wherever N values meet N others and all N² pairs go on,
-element by element, into a sum, mean or norm, or into the root of one.
+element by element, into a sum, mean or norm, or into the root of one. So do the values that an
+index picks where it takes, from each of N rows, the columns that N labels name (`logp[:, y]`).
 """,
     ignore="""
 A loss over all pairs on purpose (contrastive, pairwise distances) has targets of the size of the
@@ -202,6 +238,7 @@ outside the network.
             lambda: _crossed((1, 8), "sub"),
             Severity.ERROR,
         ),
+        Case("labels of the batch in every row", _picked, Severity.ERROR),
         Case("near miss: advantages of the same shape", lambda: _crossed((8,)), None),
         Case("near miss: all pairs, by unsqueeze", _unsqueezed, None),
         Case("second term of a sum", lambda: _second((8, 1), (8, 8)), Severity.ERROR),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from lifesigns.evidence import Stream
+from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.misfit import POOR, misfit, reached
 from lifesigns.evidence.output import compared_activation
 from lifesigns.evidence.thresholds import ENOUGH_STEPS, HALF
@@ -18,6 +18,9 @@ from lifesigns.rules._rule import Case, Rule
 
 OF_LOGARITHMS = "poisson_nll_loss"
 """The loss, as it is recognised where its input is the logarithm of a rate."""
+OF_RATES = frozenset({"exp", "softplus"})
+"""What makes any number positive, as a rate is and its logarithm need not be."""
+ZEROS = Threshold(0.05, "share of the counts that are 0, as rates near 1 give", "rates up to 3")
 
 
 def check(stream: Stream) -> Iterable[Finding]:
@@ -29,19 +32,28 @@ def check(stream: Stream) -> Iterable[Finding]:
         return
     low, _ = ACTIVATIONS[site.operation].range(site.details)
     mean = float(targets.mean.min())
-    if low >= 0 and 0 < mean < math.exp(low):
-        yield _finding(stream, site.name, low, mean)
+    if low < 0 or not mean > 0:
+        return
+    zeros = 1 - float(targets.active.sum() / targets.count.sum())
+    least = math.exp(low)
+    if mean < least or zeros > math.exp(-least):
+        yield _finding(stream, site.name, low, mean, zeros, misfit(stream.course))
+    elif site.operation == "exp" or (site.operation in OF_RATES and zeros > ZEROS):
+        yield _finding(stream, site.name, low, mean, zeros, Severity.WARNING)
 
 
-def _finding(stream: Stream, site: str, low: float, mean: float) -> Finding:
+def _finding(
+    stream: Stream, site: str, low: float, mean: float, zeros: float, severity: Severity
+) -> Finding:
     return RULE.finding(
-        misfit(stream.course),
+        severity,
         f"{site} gives rates, the loss takes their logarithms",
         site=site,
         step=stream.first.step,
         measured=f"outputs from {low:.3g} on are logarithms of rates from {math.exp(low):.3g} on; "
-        f"the targets have a mean of {mean:.3g}{reached(stream.course)}",
-        expected="an output that can be the logarithm of the targets' mean",
+        f"the targets have a mean of {mean:.3g}; {zeros:.0%} of them are 0"
+        f"{reached(stream.course)}",
+        expected="an output that can be the logarithm of any rate",
         certainty=f"exact, on the targets of {len(stream.readings)} recorded steps",
         causes=("wrong_output_activation", "wrong_loss"),
         remedies=(
@@ -56,7 +68,7 @@ def _finding(stream: Stream, site: str, low: float, mean: float) -> Finding:
                 edit="drop-activation",
             ),
         ),
-        evidence={"low": low, "target_mean": mean},
+        evidence={"low": low, "target_mean": mean, "zeros": zeros},
     )
 
 
@@ -78,7 +90,7 @@ def _example(
     )
 
 
-_RARE, _MANY = (0, 0, 0, 1), (3, 1, 4, 2)
+_RARE, _SOME, _MANY = (0, 0, 0, 1), (0, 3, 4, 1), (3, 1, 4, 2)
 
 RULE = Rule(
     code="LOS033",
@@ -87,19 +99,22 @@ RULE = Rule(
     why="This loss takes the exponential of its input. An output that cannot be negative then "
     "means a rate of 1 at the least, and rarer events cannot be told from one another.",
     sees="""
-A network for counts whose last layer ends in a softplus or a ReLU, so that its output is a rate,
-before `F.poisson_nll_loss`, which expects the logarithm of the rate unless it is told otherwise.
-Nothing fails, and the loss even falls: towards a rate of 1, however rare the events are.
+A network for counts whose last layer ends in an exponential, a softplus or a ReLU, so that its
+output is a rate, before `F.poisson_nll_loss`, which expects the logarithm of the rate unless it is
+told otherwise. Nothing fails, and the loss even falls: towards rates of 1 and more, however rare
+the events are; and what the network gives is no rate.
 """,
     evidence="""
 The loss is recognised as the likelihood of counts that takes a logarithm, the values it compares
-are those of an activation that is never negative, and the mean of the targets lies below the
-smallest rate which that activation can say, 1 for an output from 0 on.
+are those of an activation that is never negative. The mean of the targets lies below the smallest
+rate which that activation can say, 1 for an output from 0 on, or more of them are 0 than such a
+rate gives. Of an exponential that alone is proof, as nobody takes it twice; of a softplus, counts
+of 0 among the targets.
 """,
     ignore="""
-Where most counts are above 1 the logarithm of their mean is positive, and within reach. As long as
-the network gets more than half of the way from a constant prediction to a perfect one, it is a
-note.
+Behind a ReLU, or a softplus where hardly a count is 0, the logarithm of a mean above 1 is within
+reach. As long as rates below 1 are learned all the same, that is if the network gets more than half
+of the way from a constant prediction to a perfect one, it is a note.
 """,
     references=(
         "PyTorch, `torch.nn.functional.poisson_nll_loss`: `log_input`",
@@ -107,7 +122,7 @@ note.
     ),
     reads=frozenset({Quantity.ACTIVATIONS, Quantity.LOSS}),
     check=check,
-    thresholds={"learned": HALF, "weak": POOR, "steps": ENOUGH_STEPS},
+    thresholds={"learned": HALF, "weak": POOR, "steps": ENOUGH_STEPS, "zeros": ZEROS},
     explains=(
         "squared-error-on-saturated-output",
         "non-finite-origin",
@@ -120,7 +135,10 @@ note.
     cases=(
         Case("a softplus for rare events", lambda: _example(_RARE), Severity.WARNING),
         Case("a ReLU for rare events", lambda: _example(_RARE, "relu"), Severity.WARNING),
+        Case("a softplus where some counts are 0", lambda: _example(_SOME), Severity.WARNING),
+        Case("an exponential, twice", lambda: _example(_MANY, "exp"), Severity.WARNING),
         Case("near miss: a softplus for many events", lambda: _example(_MANY), None),
+        Case("near miss: a ReLU, some counts are 0", lambda: _example(_SOME, "relu"), None),
         Case("an output that may be negative", lambda: _example(_RARE, "tanh"), None),
         Case("the loss takes rates", lambda: _example(_RARE, operation="poisson"), None),
         Case("readings missing: no targets", lambda: example.unread(_example(_RARE)), None),

@@ -1,0 +1,90 @@
+"""A loss of overlap, such as Dice, IoU or Tversky: whether what it is given are probabilities.
+
+`(2 Σ p y + s) / (Σ p + Σ y + s)` is between 0 and 1 only for p in [0, 1]. Its numerator is a sum of
+p where a mask y is 1, its denominator a sum of the same p, linear in it, and of the mask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from torch import Tensor
+
+from lifesigns.record.graph.prediction import Prediction
+from lifesigns.record.graph.walk import Walk
+from lifesigns.record.loss.composed import data_factor
+from lifesigns.record.loss.sources import ABOVE, PARTS, reached
+from lifesigns.record.loss.summands import Term
+from lifesigns.record.loss.values import value_of
+
+LINEAR = PARTS | {"Add", "Clamp", "ClampMin", "Mean", "Mul", "Rsub", "Sub", "Sum"}
+"""What may stand between a quotient and the values it adds up; a clamp keeps it away from 0."""
+
+
+def overlap(walked: Walk, terms: Iterable[Term], prediction: Prediction | None) -> dict[str, float]:
+    """The least and the greatest value whose overlap with a mask is a term of the loss.
+
+    Args:
+        walked: The graph of the loss.
+        terms: What the loss is a sum of.
+        prediction: The root module's output, where nothing else keeps the values.
+
+    Returns:
+        Marks `overlap_least` and `overlap_most`; none where there is no such term, or where the
+        values cannot be read.
+    """
+    for i in reached(walked, [term.node for term in terms], ABOVE):
+        given = _given(walked, i) if walked.names[i] == "Div" else None
+        value = None if given is None else _value(walked, given, prediction)
+        if value is not None and value.numel() and value.is_floating_point():
+            least, most = value.aminmax()
+            return {"overlap_least": float(least), "overlap_most": float(most)}
+    return {}
+
+
+def _given(walked: Walk, i: int) -> int | None:
+    """Index of the value p of a quotient that is an overlap of p and a mask."""
+    above, below = (*walked.inputs[i], None)[:2]
+    if above is None or below is None:
+        return None
+    masked = (_masked(walked, j) for j in reached(walked, [above], LINEAR))
+    given = next((j for j in masked if j is not None), None)
+    summed = list(reached(walked, [below], LINEAR))
+    if given is None or not any(_adds_mask(walked, j) for j in summed):
+        return None
+    return given if _whole(walked, given) in summed else None
+
+
+def _masked(walked: Walk, i: int) -> int | None:
+    """Index of what a product multiplies by a mask of 0 and 1."""
+    product = data_factor(walked, i)
+    if product is None or not bool(((product[0] == 0) | (product[0] == 1)).all()):
+        return None
+    return product[1]
+
+
+def _adds_mask(walked: Walk, i: int) -> bool:
+    """Whether the size of a mask is added, or what is left of 1 is masked.
+
+    Without it the quotient is a share of the whole, and may be of anything that is positive. A
+    number that is added is no input of the node; data is one without a gradient.
+    """
+    inputs, product = walked.inputs[i], data_factor(walked, i)
+    if product is not None and product[1] >= 0:
+        return walked.names[product[1]] == "Rsub"
+    return walked.names[i] in ("Add", "Sub", "Rsub") and len(inputs) == 2 and None in inputs
+
+
+def _whole(walked: Walk, i: int) -> int:
+    """What a value is a view or a part of."""
+    while i >= 0 and walked.names[i] in PARTS and walked.inputs[i][0] is not None:
+        i = walked.inputs[i][0] or 0
+    return i
+
+
+def _value(walked: Walk, i: int, prediction: Prediction | None) -> Tensor | None:
+    """The value of a node, or the whole of which it is a part."""
+    value = value_of(walked, i, prediction)
+    if value is None and _whole(walked, i) != i:
+        value = value_of(walked, _whole(walked, i), prediction)
+    return None if value is None else value.detach()
