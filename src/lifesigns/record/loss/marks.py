@@ -5,7 +5,7 @@ Rules ask for them by name; a mark that is not there says nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from torch import Tensor, nn
@@ -19,6 +19,7 @@ from lifesigns.record.loss.copied import copied
 from lifesigns.record.loss.cut_classes import cuts_classes
 from lifesigns.record.loss.cut_off import is_cut_off
 from lifesigns.record.loss.padded_targets import padded_targets
+from lifesigns.record.loss.quantised import is_quantised
 from lifesigns.record.loss.summands import BUILT_IN, Term, reaches_weights
 from lifesigns.record.loss.turned import turns
 from lifesigns.record.measure.attended import attended_alike
@@ -37,6 +38,7 @@ def mark(
     pending: PendingLoss,
     prediction: Prediction | None,
     *,
+    terms: Sequence[Term],
     beside: bool,
     weighted: bool,
 ) -> None:
@@ -50,14 +52,17 @@ def mark(
         compared: What it compares the output with, see `compared_with`.
         pending: Its reading.
         prediction: The root module's output.
-        beside: Whether there are other terms.
+        terms: All terms of the loss.
+        beside: Whether there are terms of another form.
         weighted: Whether its observations are multiplied by weights.
     """
     if compared is not None and prediction is not None:
         _add(pending, spreads(pack, prediction.value, compared))
     is_built_in = walked.names[node] in BUILT_IN
     marks = copied(walked, compared) if compared is not None and is_built_in else {}
-    if beside and is_cut_off(walked, node):
+    if is_quantised(walked, node, terms):
+        marks.update(cut_off=1.0, quantised=1.0)
+    elif beside and is_cut_off(walked, node):
         marks["cut_off"] = 1.0
     if cuts_classes(walked, node):
         marks["cut_classes"] = 1.0

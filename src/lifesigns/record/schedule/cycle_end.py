@@ -86,7 +86,7 @@ class Optimizers:
         """Whether one has stepped in this cycle."""
         return bool(self._stepped)
 
-    def found(self, optimizer: Optimizer) -> None:
+    def found(self, optimizer: Optimizer, *, beside: bool = False) -> None:
         """Adds an optimizer that steps.
 
         If others train some of the same parameters, the new one replaces them. A replaced one that
@@ -94,8 +94,9 @@ class Optimizers:
 
         Args:
             optimizer: Not known yet, or replaced earlier.
+            beside: Whether it steps on the gradients that another has just used: it replaces none.
         """
-        if optimizer not in self._replaced:
+        if not beside and optimizer not in self._replaced:
             own = {id(p) for p in _parameters(optimizer)}
             for other in self.alive():
                 if any(id(p) in own for p in _parameters(other)):
