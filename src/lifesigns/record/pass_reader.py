@@ -27,6 +27,7 @@ from lifesigns.record.measure.standing_copies import PendingStanding, StandingCo
 from lifesigns.record.measure.unreached import Unreached
 from lifesigns.record.measure.watched_parameter import ReadParameters
 from lifesigns.record.reading import Reading
+from lifesigns.record.schedule.cycle_end import held_twice
 from lifesigns.record.schedule.loss_log import LossLog
 from lifesigns.record.schedule.taken import Taken
 from lifesigns.records import EVERYTHING, Quantity
@@ -255,7 +256,7 @@ class PassReader:
         if reader is None:
             return ReadParameters()
         with measuring():
-            read = reader.finish(rates, bool(optimizers))
+            read = reader.finish(rates, bool(optimizers), held_twice(optimizers))
             if self._thread.is_alone:
                 place = Places(call.module() for call in self._hooks.calls() if not call.depth)
                 self.unreached.look(optimizers, rates, reader.seen, place)

@@ -1,4 +1,4 @@
-"""Whether a data term begins at rows of a codebook that other layers chose, and reaches it alone."""
+"""Whether a data term begins at chosen rows of a codebook, and reaches it alone."""
 
 from __future__ import annotations
 

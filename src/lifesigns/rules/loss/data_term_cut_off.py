@@ -37,8 +37,8 @@ def check(stream: Stream) -> Iterable[Finding]:
         site=missed[-1],
         step=first.step,
         measured=f"no gradient of it comes to {listed(missed)}: what these made enters the layers "
-        "that it does reach without a graph, or drawn, rounded or looked up, and other terms alone train them"
-        f"{stream.course.remark}",
+        "that it does reach without a graph, or drawn, rounded or looked up, and other terms alone "
+        f"train them{stream.course.remark}",
         expected="a gradient from the data through the whole network",
         certainty=f"proved on the graph, in {counted(len(marked), 'recorded step')}",
         causes=("frozen", "other"),
