@@ -108,6 +108,7 @@ def _again(
     pending, target = found
     mark(
         *(pack, walked, condensed, known.node, target, pending, prediction),
+        terms=(),
         beside=False,
         weighted=False,
     )
