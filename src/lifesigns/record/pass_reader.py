@@ -13,6 +13,7 @@ from lifesigns.record.compiled.calls import CompiledCode
 from lifesigns.record.compiled.graft import Repeated, repeat_compiled
 from lifesigns.record.graph.known_graphs import Structures
 from lifesigns.record.graph.module_calls import Forward, ForwardHooks
+from lifesigns.record.graph.one_layer import same_answers
 from lifesigns.record.graph.roots import Places, Roots, root_inputs
 from lifesigns.record.graph.walk import Walk, walk
 from lifesigns.record.loss.derivatives import Derivatives
@@ -136,6 +137,8 @@ class PassReader:
             marks = {"scaled_by": scale} if scale != 1 else {}
             marks |= self.derivatives.left_out(walked, forward)
             self.derivatives.forget()
+            if again := same_answers(walked, self._roots.networks()):
+                marks["same_answers"] = float(again)
             repeated = self._repeated = self._repeat_compiled(losses, walked, forward, names)
             walked = repeated.walked
             condensed = self._structures.condense(walked, forward, names)
