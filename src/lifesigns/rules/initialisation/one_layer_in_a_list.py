@@ -32,7 +32,7 @@ def check(stream: Stream) -> Iterable[Finding]:
         f"{counted(len(marked), 'recorded step')}{stream.course.remark}",
         expected="a layer of its own at each place, or another input for each",
         certainty="exact, by the graph and the list",
-        causes=("symmetry", "other"),
+        causes=("other",),
         remedies=(_EACH,),
         evidence={"times": again},
     )
@@ -81,7 +81,9 @@ inputs at each place, and are not reported.
     explains=("loss-flat",),
     cases=(
         Case("four heads that are one", lambda: _example(4), Severity.WARNING),
+        Case("two that are one", lambda: _example(2), Severity.WARNING),
         Case("near miss: given other inputs", lambda: _example(0), None),
+        Case("near miss: given one input once", lambda: _example(1), None),
         Case("readings missing: no loss", lambda: example.unread(_example(4)), None),
     ),
 )
