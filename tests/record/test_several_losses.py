@@ -184,3 +184,24 @@ def test_a_model_made_anew_does_not_inherit_names(recording, batch):
         (s.graph.sites[0].parameters[0], s.parameters[0].name) for s in recorder.trace().snapshots
     ]
     assert names == [("inner.weight",) * 2, ("layer.weight",) * 2] * 5
+
+
+def test_two_optimizers_of_one_network_that_use_the_same_gradients_make_one_curve(recording):
+    encoder, decoder = nn.Linear(4, 3), nn.Linear(3, 1)
+    first, second = sgd(encoder), sgd(encoder)
+    recorder = recording(every=1)
+
+    for _ in range(4):
+        loss = decoder(encoder(torch.randn(8, 4))).square().mean()
+        first.zero_grad()
+        loss.backward()
+        first.step()
+        second.step()
+    recorder.stop()
+
+    trace = recorder.trace()
+    assert trace.steps == 4
+    assert trace.losses.streams.tolist() == [0] * 4
+    held = {p.shape: (p.optimized, p.held_twice) for p in trace.snapshots[-1].parameters}
+    assert held[3, 4] == (True, True)
+    assert held[1, 3] == (False, False)

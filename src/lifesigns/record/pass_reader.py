@@ -13,6 +13,7 @@ from lifesigns.record.compiled.calls import CompiledCode
 from lifesigns.record.compiled.graft import Repeated, repeat_compiled
 from lifesigns.record.graph.known_graphs import Structures
 from lifesigns.record.graph.module_calls import Forward, ForwardHooks
+from lifesigns.record.graph.one_layer import same_answers
 from lifesigns.record.graph.roots import Places, Roots, root_inputs
 from lifesigns.record.graph.walk import Walk, walk
 from lifesigns.record.loss.derivatives import Derivatives
@@ -27,6 +28,7 @@ from lifesigns.record.measure.standing_copies import PendingStanding, StandingCo
 from lifesigns.record.measure.unreached import Unreached
 from lifesigns.record.measure.watched_parameter import ReadParameters
 from lifesigns.record.reading import Reading
+from lifesigns.record.schedule.cycle_end import held_twice
 from lifesigns.record.schedule.loss_log import LossLog
 from lifesigns.record.schedule.taken import Taken
 from lifesigns.records import EVERYTHING, Quantity
@@ -135,6 +137,8 @@ class PassReader:
             marks = {"scaled_by": scale} if scale != 1 else {}
             left_out = self.derivatives.left_out(walked, forward)
             self.derivatives.forget()
+            if again := same_answers(walked, self._roots.networks()):
+                marks["same_answers"] = float(again)
             repeated = self._repeated = self._repeat_compiled(losses, walked, forward, names)
             walked = repeated.walked
             condensed = self._structures.condense(walked, forward, names)
@@ -257,7 +261,7 @@ class PassReader:
         if reader is None:
             return ReadParameters()
         with measuring():
-            read = reader.finish(rates, bool(optimizers))
+            read = reader.finish(rates, bool(optimizers), held_twice(optimizers))
             if self._thread.is_alone:
                 place = Places(call.module() for call in self._hooks.calls() if not call.depth)
                 self.unreached.look(optimizers, rates, reader.seen, place)

@@ -109,7 +109,8 @@ class Steps:
     def _note_optimizer(self, optimizer: Optimizer) -> None:
         if optimizer in self._optimizers or not self._roots.are_trained_by(optimizer):
             return
-        self._optimizers.found(optimizer)
+        unused = self._losses.open(self._cycles.step)
+        self._optimizers.found(optimizer, beside=self.has_stepped and not unused)
         self._by_hand.forget()
         if len(self._optimizers) > 1 and not self._optimizers.stepping:
             self._join_last_cycle()

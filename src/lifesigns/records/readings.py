@@ -55,6 +55,8 @@ class ParameterReading:
     """Whether some optimizer holds it (True as long as no optimizer is known)."""
     replaced: bool = False
     """Whether another parameter had this name in an earlier recorded step."""
+    held_twice: bool = False
+    """Whether two optimizers hold it that step side by side."""
     learning_rate: float = float("nan")
     weight_rms: float = float("nan")
     gradient_rms: float = float("nan")

@@ -143,3 +143,32 @@ def code_drawn_without_a_gradient(fixed=False):
     with torch.no_grad():
         drawn = decoder(encoder(held_out)[:, :8])
     return (drawn - held_out).square().sum() / (held_out - held_out.mean(0)).square().sum()
+
+
+@faulty("held-out error over that of the mean picture", at_most=0.7, causes=("frozen", "other"))
+def quantised_without_a_gradient(fixed=False):
+    """The code is replaced by the nearest row of a codebook: of the picture the decoder alone
+    learns. The cure hands the gradient on (a straight-through estimator)."""
+    (x, _), (held_out, _) = split(*digits())
+    encoder = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 32))
+    decoder = nn.Sequential(nn.Linear(32, 64), nn.ReLU(), nn.Linear(64, 64))
+    book = nn.Embedding(32, 4)
+    nn.init.uniform_(book.weight, -1, 1)
+    network = nn.ModuleList([encoder, decoder, book])
+    optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
+
+    def quantised(code):
+        nearest = torch.cdist(code, book.weight).argmin(-1)
+        return book(nearest)
+
+    for batch, _ in minibatches(x, x, 64, 300):
+        code = encoder(batch).unflatten(1, (8, 4))
+        chosen = quantised(code)
+        apart = F.mse_loss(chosen, code.detach()) + 0.25 * F.mse_loss(code, chosen.detach())
+        passed = code + (chosen - code).detach() if fixed else chosen
+        optimizer.zero_grad()
+        (10 * F.mse_loss(decoder(passed.flatten(1)), batch) + apart).backward()
+        optimizer.step()
+    with torch.no_grad():
+        drawn = decoder(quantised(encoder(held_out).unflatten(1, (8, 4))).flatten(1))
+    return (drawn - held_out).square().sum() / (held_out - held_out.mean(0)).square().sum()

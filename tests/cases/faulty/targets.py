@@ -195,3 +195,27 @@ def tags_that_share_a_softmax(fixed=False):
     with torch.no_grad():
         found = model(words[700:]) > 0.5
     return found[tags[700:] == 1].float().mean()
+
+
+class Questions(nn.Module):
+    """One body, and a head for each question."""
+
+    def __init__(self, heads):
+        super().__init__()
+        self.body, self.heads = nn.Sequential(nn.Linear(6, 32), nn.ReLU()), nn.ModuleList(heads)
+
+    def forward(self, x):
+        hidden = self.body(x)
+        return torch.stack([head(hidden) for head in self.heads], 2)
+
+
+@faulty("accuracy of all three answers", at_least=0.8, causes=("other",))
+def one_head_for_three_questions(fixed=False):
+    """`[head] * 3` is one head three times: it gives the same answer to each question."""
+    x = torch.randn(400, 6)
+    y = torch.stack([(x[:, i] > 0).long() for i in range(3)], 1)
+    heads = [nn.Linear(32, 2) for _ in range(3)] if fixed else [nn.Linear(32, 2)] * 3
+    model = Questions(heads)
+    fit(model, x, y)
+    with torch.no_grad():
+        return (model(x).argmax(1) == y).float().mean()

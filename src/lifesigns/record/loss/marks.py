@@ -20,6 +20,7 @@ from lifesigns.record.loss.cut_classes import cuts_classes
 from lifesigns.record.loss.cut_off import is_cut_off
 from lifesigns.record.loss.overlap import overlap
 from lifesigns.record.loss.padded_targets import padded_targets
+from lifesigns.record.loss.quantised import is_quantised
 from lifesigns.record.loss.self_weighted import self_weighted
 from lifesigns.record.loss.summands import BUILT_IN, Term, reaches_weights
 from lifesigns.record.loss.turned import turns
@@ -39,6 +40,7 @@ def mark(
     pending: PendingLoss,
     prediction: Prediction | None,
     *,
+    terms: Sequence[Term],
     beside: bool,
     weighted: bool,
 ) -> None:
@@ -52,14 +54,17 @@ def mark(
         compared: What it compares the output with, see `compared_with`.
         pending: Its reading.
         prediction: The root module's output.
-        beside: Whether there are other terms.
+        terms: All terms of the loss.
+        beside: Whether there are terms of another form.
         weighted: Whether its observations are multiplied by weights.
     """
     if compared is not None and prediction is not None:
         _add(pending, spreads(pack, prediction.value, compared))
     is_built_in = walked.names[node] in BUILT_IN
     marks = copied(walked, compared) if compared is not None and is_built_in else {}
-    if beside and is_cut_off(walked, node):
+    if is_quantised(walked, node, terms):
+        marks.update(cut_off=1.0, quantised=1.0)
+    elif beside and is_cut_off(walked, node):
         marks["cut_off"] = 1.0
     if cuts_classes(walked, node):
         marks["cut_classes"] = 1.0

@@ -79,6 +79,7 @@ def read_loss(
         weighted = data[0].weight is not None
         mark(
             *(pack, walked, condensed, data[0].node, compared, pending, prediction),
+            terms=terms.found,
             beside=others,
             weighted=weighted,
         )
@@ -110,6 +111,7 @@ def _again(
     pending, target = found
     mark(
         *(pack, walked, condensed, known.node, target, pending, prediction),
+        terms=(),
         beside=False,
         weighted=False,
     )

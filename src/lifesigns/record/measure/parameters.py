@@ -255,7 +255,9 @@ class ParameterReader:
             read.append(Part(watched, gradient, whole, gradient is p.grad))
         self._numbers.of("gradient", read)
 
-    def finish(self, rates: Mapping[int, float], optimizers_known: bool) -> ReadParameters:
+    def finish(
+        self, rates: Mapping[int, float], optimizers_known: bool, twice: Set[int] = frozenset()
+    ) -> ReadParameters:
         """What was read, once the step has been made.
 
         A plain tensor that asks for a gradient is data (a physics-informed network differentiates
@@ -265,6 +267,7 @@ class ParameterReader:
         Args:
             rates: Learning rate by `id` of the parameter, for the parameters in some optimizer.
             optimizers_known: Whether any optimizer has been seen at all.
+            twice: Parameters by `id` that two optimizers hold.
         """
         left = [(w, p) for w, p in self._alive() if w.before is not None]
         if not optimizers_known:
@@ -284,6 +287,7 @@ class ParameterReader:
         ]
         for watched, p in read:
             watched.end(p, rates.get(id(p)))
+            watched.held_twice = id(p) in twice
             if watched.form.shards > 1:
                 self.sharded[watched.name] = f"1 of {watched.form.shards} is read"
         return ReadParameters([w for w, _ in read], arrays, optimizers_known)

@@ -110,6 +110,7 @@ class Watched:
     """Its learning rate; None if no known optimizer holds it."""
     replaced: bool = False
     """Whether another parameter had its name before."""
+    held_twice: bool = False
 
     @classmethod
     def of(cls, name: str, form: Form) -> Watched:
@@ -233,6 +234,7 @@ def _reading_of(watched: Watched, arrays: Arrays, optimizers_known: bool) -> Par
         reached=watched.reached,
         optimized=rate is not None or not optimizers_known,
         replaced=watched.replaced,
+        held_twice=watched.held_twice,
         learning_rate=float("nan") if rate is None else rate,
         weight_rms=weight / watched.read**0.5,
         gradient_rms=gradient / watched.size**0.5 / scale,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from itertools import count
 
 import torch
@@ -86,7 +87,7 @@ class Optimizers:
         """Whether one has stepped in this cycle."""
         return bool(self._stepped)
 
-    def found(self, optimizer: Optimizer) -> None:
+    def found(self, optimizer: Optimizer, *, beside: bool = False) -> None:
         """Adds an optimizer that steps.
 
         If others train some of the same parameters, the new one replaces them. A replaced one that
@@ -94,8 +95,9 @@ class Optimizers:
 
         Args:
             optimizer: Not known yet, or replaced earlier.
+            beside: Whether it steps on the gradients that another has just used: it replaces none.
         """
-        if optimizer not in self._replaced:
+        if not beside and optimizer not in self._replaced:
             own = {id(p) for p in _parameters(optimizer)}
             for other in self.alive():
                 if any(id(p) in own for p in _parameters(other)):
@@ -237,6 +239,19 @@ class ByHand:
             return []
         gradient = on_this_rank(p.grad)
         return [weight] if gradient is None else [weight, gradient]
+
+
+def held_twice(optimizers: Collection[Optimizer]) -> set[int]:
+    """The parameters, by `id`, that two optimizers hold, neither of which hands on to the other.
+
+    Args:
+        optimizers: Those that are alive.
+    """
+    if len(optimizers) < 2:
+        return set()
+    groups = {id(group): group for one in optimizers for group in one.param_groups}
+    counts = Counter(id(p) for group in groups.values() for p in group["params"])
+    return {number for number, count in counts.items() if count > 1}
 
 
 def _parameters(optimizer: Optimizer) -> list[Tensor]:

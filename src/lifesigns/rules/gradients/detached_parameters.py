@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,14 +12,20 @@ import numpy as np
 from lifesigns.evidence import Run, Threshold
 from lifesigns.evidence.shares import seen
 from lifesigns.evidence.sites import counted, listed
-from lifesigns.evidence.still import (
-    OFTEN,
-    is_made_anew,
-    nothing_moves,
-    stands_still,
-    took_over,
-    trained,
+from lifesigns.evidence.standing import (
+    FROZEN,
+    HELD,
+    PASSED_OVER,
+    REMADE,
+    REPLACED,
+    UNFROZEN,
+    UNLISTED,
+    UNOPTIMIZED,
+    UNREACHED,
+    Still,
+    groups,
 )
+from lifesigns.evidence.still import OFTEN, nothing_moves, trained
 from lifesigns.evidence.thresholds import CALIBRATED, HALF, JUDGED
 from lifesigns.evidence.unfrozen import unfrozen
 from lifesigns.records import Finding, ParameterReading, Quantity, Remedy, Severity, Trace
@@ -30,26 +36,6 @@ from lifesigns.rules.testing import FALLING, FLAT
 SHARE = Threshold(0.1, "share of all weights that alarms", CALIBRATED)
 
 
-@dataclass(frozen=True)
-class _Group:
-    """Parameters that stand still for the same reason."""
-
-    names: tuple[str, ...]
-    share: float
-    state: str
-    """What is true of them, in words that follow 'hold x % of the weights and'."""
-
-    @property
-    def is_meant_to_train(self) -> bool:
-        """Whether somebody gave them to an optimizer, or would have, or took care to unfreeze."""
-        return self.state in (HELD, UNLISTED, UNFROZEN, REMADE, REPLACED)
-
-    @property
-    def is_untaken(self) -> bool:
-        """Whether no optimizer took them."""
-        return self.state in (UNOPTIMIZED, UNLISTED, UNFROZEN, REPLACED)
-
-
 def check_run(run: Run) -> Iterable[Finding]:
     """One finding for each of the reasons."""
     snapshots, elsewhere = run.trace.snapshots, run.trace.unreached
@@ -57,7 +43,7 @@ def check_run(run: Run) -> Iterable[Finding]:
     instead = elsewhere if _is_all(run) else ()  # the same mistake: held in place of the network
     others = () if instead else elsewhere
     history = [*run.parameters.values(), *([p] for p in others)]
-    for group in _groups(history, unfrozen(run)):
+    for group in groups(history, unfrozen(run)):
         yield RULE.finding(
             _severity(run, group),
             f"{_hold(len(group.names))} {group.share:.0%} of the weights and {group.state}"
@@ -88,7 +74,7 @@ def _held_instead(run: Run, instead: Sequence[ParameterReading]) -> str:
     return f"; the optimizer holds {counted(len(instead), 'other parameter')}{like}"
 
 
-def _severity(run: Run, group: _Group) -> Severity:
+def _severity(run: Run, group: Still) -> Severity:
     """An error where nothing can learn at all; else a warning where it shows, or is proved.
 
     A part that somebody wanted to train and that stands still is a mistake, however far the rest
@@ -118,57 +104,6 @@ def _fits(run: Run) -> bool:
     )
 
 
-def _groups(
-    history: Collection[list[ParameterReading]], unfrozen: Collection[str]
-) -> Iterator[_Group]:
-    everything = sum(_size(readings[-1]) for readings in history)
-    latest = [readings[-1] for readings in history]
-    goes_on = any(p.optimized and p.reached and not p.replaced for p in latest)
-    sorted_out: dict[str, list[ParameterReading]] = {}
-    for readings in history:
-        state = UNFROZEN if readings[0].name in unfrozen else _state(readings)
-        if state in ("", UNOPTIMIZED) and goes_on and took_over(readings):
-            state = REPLACED
-        if state:
-            sorted_out.setdefault(state, []).append(readings[-1])
-    if _fit_in_place_of(sorted_out.get(UNOPTIMIZED, []), sorted_out.get(HELD, [])):
-        sorted_out[REPLACED] = sorted_out.pop(UNOPTIMIZED) + sorted_out.pop(REPLACED, [])
-        del sorted_out[HELD]
-    for state, members in sorted_out.items():
-        share = sum(map(_size, members)) / max(everything, 1)
-        names = [p.name for p in members]  # a graph is walked from its end
-        yield _Group(tuple(sorted(names) if state == UNLISTED else names), share, state)
-
-
-def _fit_in_place_of(new: Sequence[ParameterReading], old: Sequence[ParameterReading]) -> bool:
-    """Whether parameters that no optimizer took have the inputs of those one holds in vain."""
-    return bool(new) and sorted(p.shape[1:] for p in new) == sorted(p.shape[1:] for p in old)
-
-
-def _state(readings: list[ParameterReading]) -> str:
-    if not any(p.trainable for p in readings):
-        return FROZEN
-    if is_made_anew(readings):
-        return REMADE
-    optimized = any(p.optimized for p in readings)
-    if not any(p.reached for p in readings):
-        return HELD if optimized and stands_still(readings) else UNREACHED
-    unlisted = "[" in readings[0].name  # paths of registered modules have no brackets
-    return "" if optimized else UNLISTED if unlisted else UNOPTIMIZED
-
-
-def _size(reading: ParameterReading) -> float:
-    return float(np.prod(reading.shape))
-
-
-FROZEN = "are frozen (`requires_grad` is False)"
-UNREACHED = "are not reached by the loss"
-HELD = "are in an optimizer but not reached by the loss"
-UNOPTIMIZED = "are in no optimizer"
-REMADE = "are made anew from step to step, and are in no optimizer"
-UNFROZEN = "were frozen, ask for gradients again, and are in no optimizer"
-REPLACED = "took the place of others, which an optimizer holds, and are in no optimizer"
-UNLISTED = "are in no optimizer, because a plain list or dictionary holds their layers"
 _UNCUT = Remedy(
     "Look for a `detach()`, `.data`, `.item()` or NumPy call between the layer and the loss, "
     "or remove the part that is not used.",
@@ -188,6 +123,10 @@ _GIVE_REPLACED = Remedy(
     "Make the optimizer when the network is complete: it holds the layer that is gone.",
     "model.fc = nn.Linear(512, classes)\noptimizer = torch.optim.Adam(model.parameters())",
 )
+_GIVE_OWN = Remedy(
+    "Give each optimizer the parameters of its own network: two hold the same ones.",
+    "decoder_optimizer = torch.optim.Adam(decoder.parameters())",
+)
 _MAKE_ONCE = Remedy(
     "Make it once, in `__init__`, so that the optimizer can hold it.",
     "self.weight = nn.Parameter(torch.randn(width, width) / width**0.5)",
@@ -203,6 +142,7 @@ _REMEDIES = {
     UNREACHED: (_UNCUT,),
     HELD: (_UNCUT,),
     UNOPTIMIZED: (_GIVE_ALL,),
+    PASSED_OVER: (_GIVE_OWN,),
     UNFROZEN: (_GIVE_NEW,),
     REMADE: (_MAKE_ONCE,),
     REPLACED: (_GIVE_REPLACED,),
@@ -238,6 +178,14 @@ def _held_is_a_copy() -> Trace:
         for i, p in enumerate(known.snapshots[0].parameters)
     )
     return replace(known, unreached=tuple(copies))
+
+
+def _passed_over(losses: Iterable[float]) -> Trace:
+    """A layer in no optimizer, beside one in two of them."""
+    known = _example(losses, optimized=False)
+    (shot,) = known.snapshots
+    parameters = tuple(replace(p, held_twice=p.optimized) for p in shot.parameters)
+    return replace(known, snapshots=(replace(shot, parameters=parameters),))
 
 
 def _unfrozen(optimized: bool) -> Trace:
@@ -315,10 +263,10 @@ mistake: it is named beside it, and no part of the network's weights.
     ignore="""
 Unused heads and a pretrained frozen part are normal, and a network that learns with them is left
 in peace (a note). It is a warning when more than a tenth of the weights stand still and nothing
-is learned, or when they were given to an optimizer, unfrozen, or kept in a plain list, and the rest
-does not fit the targets without them; also where the rest fits, when they took the place of a layer
-that an optimizer holds. It is an error when no optimizer holds any weight of the
-network.
+is learned, or when they were given to an optimizer, unfrozen, kept in a plain list, or passed over
+by two optimizers that hold the same others, and the rest does not fit the targets without them;
+also where the rest fits, when they took the place of a layer that an optimizer holds. It is an
+error when no optimizer holds any weight of the network.
 """,
     references=(
         "PyTorch, Autograd mechanics: locally disabling gradient computation",
@@ -351,6 +299,12 @@ network.
             lambda: _all_held_by_none(update_rms=1e-4),
             None,
         ),
+        Case(
+            "two optimizers hold the same network",
+            lambda: _passed_over(FLAT),
+            Severity.WARNING,
+        ),
+        Case("near miss: held twice, and it fits", lambda: _passed_over(FALLING), None),
         Case("unfrozen too late", lambda: _unfrozen(optimized=False), Severity.WARNING),
         Case("near miss: unfrozen and taken", lambda: _unfrozen(optimized=True), None),
         Case("a new head", lambda: _replaced(optimized=False), Severity.WARNING),

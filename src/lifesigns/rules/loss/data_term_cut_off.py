@@ -14,6 +14,8 @@ from lifesigns.rules._rule import Case, Rule
 
 MARK = "cut_off"
 """The detail of a data term that begins at what other layers made."""
+QUANTISED = "quantised"
+"""The further detail of one that begins at rows of a codebook, which those layers chose."""
 NO_SLOPE = frozenset({"normal", "bernoulli", "poisson", "round", "floor", "ceil", "trunc", "sign"})
 """Operations whose gradient is 0 by definition."""
 MISSED = Threshold(1, "layers that the data term does not lead to", "exact")
@@ -28,18 +30,19 @@ def check(stream: Stream) -> Iterable[Finding]:
     missed = [first.graph.sites[i].name for i in missed_by(first)]
     if len(missed) < MISSED:
         return
+    chosen = first.loss is not None and first.loss.details.get(QUANTISED)
     yield RULE.finding(
         stream.course.harm(HALF),
         f"the data term of the loss does not reach {counted(len(missed), 'layer')}",
         site=missed[-1],
         step=first.step,
         measured=f"no gradient of it comes to {listed(missed)}: what these made enters the layers "
-        "that it does reach without a graph, or drawn or rounded, and other terms alone train them"
-        f"{stream.course.remark}",
+        "that it does reach without a graph, or drawn, rounded or looked up, and other terms alone "
+        f"train them{stream.course.remark}",
         expected="a gradient from the data through the whole network",
         certainty=f"proved on the graph, in {counted(len(marked), 'recorded step')}",
         causes=("frozen", "other"),
-        remedies=(_SAMPLE, _KEEP),
+        remedies=(_STRAIGHT,) if chosen else (_SAMPLE, _KEEP),
         evidence={"layers": len(missed)},
     )
 
@@ -80,10 +83,19 @@ _KEEP = Remedy(
     edit="reattach",
 )
 
+_STRAIGHT = Remedy(
+    "Hand the gradient of a quantised code on to the encoder (a straight-through estimator).",
+    "z_q = z + (z_q - z).detach()",
+)
+
 
 # --- cases ----------------------------------------------------------------------------------------
 def _example(
-    *, cut: bool = True, losses: Sequence[float] = example.FLAT, joined: bool = False
+    *,
+    cut: bool = True,
+    losses: Sequence[float] = example.FLAT,
+    joined: bool = False,
+    chosen: bool = False,
 ) -> Trace:
     """Two layers of an encoder, then two of a decoder and its loss; `joined` by an edge or not."""
     known = example.regression(losses, update=1e-3)
@@ -91,6 +103,7 @@ def _example(
     edges = chain.edges if joined else tuple(e for e in chain.edges if e != (2, 3))
     graph = Graph(chain.sites, edges)
     marks = {MARK: 1.0} if cut else {}
+    marks |= {QUANTISED: 1.0} if chosen else {}
     shots = tuple(
         replace(shot, graph=graph, loss=replace(shot.loss, site=4, details=marks))
         for shot in known.snapshots
@@ -108,18 +121,24 @@ RULE = Rule(
     sees="""
 A variational autoencoder that samples its code by `torch.normal(mean, std)` or `dist.sample()`: the
 divergence trains the encoder, the reconstruction does not. Also a code that passes through NumPy or
-`detach()` while a penalty keeps the encoder in the graph, so that nothing looks left out.
+`detach()` while a penalty keeps the encoder in the graph, so that nothing looks left out; and a
+code that was replaced by the nearest one of a codebook, without a straight-through estimator.
 """,
     evidence="""
 The graph of a loss that is a sum. No way leads from its data term to some layers that another term
 leads to; and the first layer the data term does reach reads values without a graph, of the shape of
-what one of those layers made, and not what they themselves read. An alarm unless the fit is good.
+what one of those layers made, and not what they themselves read; or it reads chosen rows of a
+table, and two other terms hold the same difference of what was chosen and what those layers made,
+each with a gradient for one side. An alarm unless the fit is good.
 """,
     ignore="""
 Two networks that read the same batch (a policy beside a value) are two, and no cut. A probe that
 watches detached features, and learns, is a note.
 """,
-    references=("Kingma & Welling 2014, Auto-Encoding Variational Bayes, section 2.4",),
+    references=(
+        "Kingma & Welling 2014, Auto-Encoding Variational Bayes, section 2.4",
+        "van den Oord et al. 2017, Neural Discrete Representation Learning, section 3.2",
+    ),
     reads=frozenset({Quantity.LOSS}),
     check=check,
     thresholds={"missed": MISSED, "fit": HALF},
@@ -139,6 +158,7 @@ watches detached features, and learns, is a note.
             lambda: _example(losses=[1.0] * 20 + [0.9] * 80),
             Severity.WARNING,
         ),
+        Case("quantised without a gradient", lambda: _example(chosen=True), Severity.WARNING),
         Case("near miss: two networks with one input", lambda: _example(cut=False), None),
         Case("near miss: a probe that learns", lambda: _example(losses=example.FALLING), None),
         Case("one network", lambda: _example(joined=True), None),

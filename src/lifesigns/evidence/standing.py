@@ -1,0 +1,93 @@
+"""Parameters that stand still, sorted by the reason: frozen, not reached, or in no optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lifesigns.evidence.still import is_made_anew, stands_still, took_over
+from lifesigns.records import ParameterReading
+
+FROZEN = "are frozen (`requires_grad` is False)"
+UNREACHED = "are not reached by the loss"
+HELD = "are in an optimizer but not reached by the loss"
+UNOPTIMIZED = "are in no optimizer"
+REMADE = "are made anew from step to step, and are in no optimizer"
+PASSED_OVER = "are in no optimizer, while two optimizers hold the same others"
+UNFROZEN = "were frozen, ask for gradients again, and are in no optimizer"
+REPLACED = "took the place of others, which an optimizer holds, and are in no optimizer"
+UNLISTED = "are in no optimizer, because a plain list or dictionary holds their layers"
+
+
+@dataclass(frozen=True)
+class Still:
+    """Parameters that stand still for the same reason."""
+
+    names: tuple[str, ...]
+    share: float
+    state: str
+    """What is true of them, in words that follow 'hold x % of the weights and'."""
+
+    @property
+    def is_meant_to_train(self) -> bool:
+        """Whether somebody gave them to an optimizer, or would have, or took care to unfreeze."""
+        return self.state in (HELD, UNLISTED, UNFROZEN, REMADE, REPLACED, PASSED_OVER)
+
+    @property
+    def is_untaken(self) -> bool:
+        """Whether no optimizer took them."""
+        return self.state in (UNOPTIMIZED, UNLISTED, UNFROZEN, REPLACED, PASSED_OVER)
+
+
+def groups(
+    history: Collection[list[ParameterReading]], unfrozen: Collection[str]
+) -> Iterator[Still]:
+    """The parameters that no step can change, those of one reason together.
+
+    Args:
+        history: All readings of each parameter.
+        unfrozen: Names of those that were frozen, and ask for gradients again.
+    """
+    everything = sum(_size(readings[-1]) for readings in history)
+    latest = [readings[-1] for readings in history]
+    goes_on = any(p.optimized and p.reached and not p.replaced for p in latest)
+    twice = any(p.held_twice for p in latest)
+    sorted_out: dict[str, list[ParameterReading]] = {}
+    for readings in history:
+        state = UNFROZEN if readings[0].name in unfrozen else _state(readings)
+        if state in ("", UNOPTIMIZED) and goes_on and took_over(readings):
+            state = REPLACED
+        if state == UNOPTIMIZED and twice:
+            state = PASSED_OVER
+        if state:
+            sorted_out.setdefault(state, []).append(readings[-1])
+    if _fit_in_place_of(sorted_out.get(UNOPTIMIZED, []), sorted_out.get(HELD, [])):
+        sorted_out[REPLACED] = sorted_out.pop(UNOPTIMIZED) + sorted_out.pop(REPLACED, [])
+        del sorted_out[HELD]
+    for state, members in sorted_out.items():
+        share = sum(map(_size, members)) / max(everything, 1)
+        names = [p.name for p in members]  # a graph is walked from its end
+        yield Still(tuple(sorted(names) if state == UNLISTED else names), share, state)
+
+
+def _fit_in_place_of(new: Sequence[ParameterReading], old: Sequence[ParameterReading]) -> bool:
+    """Whether parameters that no optimizer took have the inputs of those one holds in vain."""
+    return bool(new) and sorted(p.shape[1:] for p in new) == sorted(p.shape[1:] for p in old)
+
+
+def _state(readings: list[ParameterReading]) -> str:
+    if not any(p.trainable for p in readings):
+        return FROZEN
+    if is_made_anew(readings):
+        return REMADE
+    optimized = any(p.optimized for p in readings)
+    if not any(p.reached for p in readings):
+        return HELD if optimized and stands_still(readings) else UNREACHED
+    unlisted = "[" in readings[0].name  # paths of registered modules have no brackets
+    return "" if optimized else UNLISTED if unlisted else UNOPTIMIZED
+
+
+def _size(reading: ParameterReading) -> float:
+    return float(np.prod(reading.shape))

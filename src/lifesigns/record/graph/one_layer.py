@@ -1,0 +1,65 @@
+"""Whether one module that stands at several places of a list is asked the same again and again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable
+
+from torch import nn
+
+from lifesigns.record.graph.products import Product, data_of, products
+from lifesigns.record.graph.walk import Walk
+
+RESHAPING = frozenset({"View", "UnsafeView", "ToCopy"})
+"""Nodes that a layer puts before its product: the data behind them is the same."""
+
+
+def same_answers(walked: Walk, networks: Iterable[nn.Module]) -> int:
+    """How many times over such a module was given one and the same input.
+
+    Args:
+        walked: The graph of a loss.
+        networks: Those that are trained.
+
+    Returns:
+        0 where none was: a module that is given something else each time shares its weights.
+    """
+    asked = Counter(
+        (leaf, given)
+        for layer in products(walked)
+        if (leaf := _leaf(walked, layer.weight)) is not None
+        and (given := _given(walked, layer)) is not None
+    )
+    again = {id(walked.leaves[leaf]): n for (leaf, _), n in asked.items() if n > 1}
+    if not again:
+        return 0
+    several = [
+        module
+        for network in networks
+        for holder in network.modules()
+        if isinstance(holder, nn.ModuleList)
+        for module, places in Counter(holder).items()
+        if places > 1
+    ]
+    return max((again.get(id(p), 0) for m in several for p in m.parameters()), default=0)
+
+
+def _leaf(walked: Walk, i: int | None) -> int | None:
+    """The parameter that a weight is, transposed or cast."""
+    while i is not None and i >= 0:
+        inputs = walked.inputs[i]
+        i = inputs[0] if len(inputs) == 1 else None
+    return None if i is None else -1 - i
+
+
+def _given(walked: Walk, layer: Product) -> Hashable:
+    """What tells the data of a product from others: the output of a node, or a place in memory."""
+    if layer.data is None:
+        data = data_of(walked, layer)
+        return None if data is None else (data.data_ptr(), tuple(data.shape))
+    at, slot = layer.node, 0 if walked.names[layer.node] == "Convolution" else -2
+    while True:
+        i, output = walked.inputs[at][slot], walked.nodes[at].next_functions[slot][1]
+        if i is None or i < 0 or walked.names[i] not in RESHAPING:
+            return None if i is None else (i, output)
+        at, slot = i, 0
