@@ -6,7 +6,7 @@ import made
 import pytest
 
 from lifesigns.prove.printed import printed_measure
-from lifesigns.prove.proving import _measured
+from lifesigns.prove.proving import measured
 from lifesigns.prove.scores import Measure
 
 REPORT = "\nlifesigns 1.0 · train.py\nthe loss gained 0.5 accuracy: 0.1"
@@ -47,6 +47,6 @@ def test_it_is_used_where_prediction_and_target_tell_nothing():
     fitted, poor = (made.arm(skill, output=output) for skill in (0.4, 0.2))
     unread = replace(poor, trace=replace(poor.trace, snapshots=()))
 
-    assert _measured(Measure(), [unread])[1].score == 0.7
-    assert _measured(Measure(), [fitted])[1].score == 0.7
-    assert _measured(Measure(), [poor])[1].score == pytest.approx(0.2)
+    assert measured(Measure(), [unread])[1].score == 0.7
+    assert measured(Measure(), [fitted])[1].score == 0.7
+    assert measured(Measure(), [poor])[1].score == pytest.approx(0.2)
