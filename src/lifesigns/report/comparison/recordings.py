@@ -35,7 +35,7 @@ class Phase(IntEnum):
 READ = {
     Phase.WEIGHTS: (
         *("shape", "shards", "trainable", "optimized", "resolution"),
-        *("weight_rms", "nonfinite_weights", "distinct_weight_rows"),
+        *("held_twice", "replaced", "weight_rms", "nonfinite_weights", "distinct_weight_rows"),
     ),
     Phase.BACKWARD: (
         *("reached", "gradient_rms", "gradient_is_zero", "nonfinite_gradients"),

@@ -134,7 +134,7 @@ RULE = Rule(
     name="checkpoint-passed-over",
     title="A checkpoint was loaded of which the network takes next to nothing",
     why="What a network learned before is carried over by the names of its tensors. Where none "
-    "matches, `strict=False` loads nothing and does not complain: the network starts from "
+    "matches, strict=False loads nothing and does not complain: the network starts from "
     "random weights, and if they are frozen it keeps them.",
     sees="""
 A call of `load_state_dict` with `strict=False`, or with what was left of a checkpoint after its
