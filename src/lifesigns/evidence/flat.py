@@ -22,7 +22,6 @@ from lifesigns.records import Remedy, Severity
 
 SUSPECTS = (
     suspects.without_steps,
-    suspects.heavy_dropout,
     suspects.unscaled_input,
     suspects.unscaled_target,
     suspects.rate_too_high,

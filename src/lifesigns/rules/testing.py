@@ -336,6 +336,16 @@ def asked(known: Trace, mixing: Mixing) -> Trace:
     return dataclasses.replace(known, snapshots=shots)
 
 
+def marked(known: Trace, marks: Mapping[str, float]) -> Trace:
+    """The same run, in which the loss of each recorded step has these details."""
+    shots = (
+        dataclasses.replace(shot, loss=dataclasses.replace(shot.loss, details=marks))
+        for shot in known.snapshots
+        if shot.loss
+    )
+    return dataclasses.replace(known, snapshots=tuple(shots))
+
+
 def silent(site: int, number: int, units: int = 10, batch: int = 64) -> SiteReading:
     """An activation of which so many units give 0 and the others 1 or 2, from input to input."""
     values = 1 + np.arange(batch).reshape(-1, 1) % 2

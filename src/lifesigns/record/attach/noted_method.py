@@ -66,11 +66,10 @@ class NotedMethod:
         @functools.wraps(original)
         def call(self_: Any, *args: Any, **kwargs: Any) -> Any:
             result = original(self_, *args, **kwargs)
-            if (
-                self._listeners and not torch.compiler.is_compiling()
-            ):  # traced code sees torch alone
-                for listener in self._listeners:
-                    listener(self_, result, *args, **kwargs)
+            if torch.compiler.is_compiling():  # traced code sees torch alone
+                return result
+            for listener in self._listeners:
+                listener(self_, result, *args, **kwargs)
             return result
 
         return call

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable
 
 from torch import nn
 
-from lifesigns.record.graph.products import Product, data_of, products
+from lifesigns.record.graph.products import Product, data_of, parameter_of, products
 from lifesigns.record.graph.walk import Walk
 
 RESHAPING = frozenset({"View", "UnsafeView", "ToCopy"})
@@ -27,7 +27,7 @@ def same_answers(walked: Walk, networks: Iterable[nn.Module]) -> int:
     asked = Counter(
         (leaf, given)
         for layer in products(walked)
-        if (leaf := _leaf(walked, layer.weight)) is not None
+        if (leaf := parameter_of(walked, layer)) is not None
         and (given := _given(walked, layer)) is not None
     )
     again = {id(walked.leaves[leaf]): n for (leaf, _), n in asked.items() if n > 1}
@@ -42,14 +42,6 @@ def same_answers(walked: Walk, networks: Iterable[nn.Module]) -> int:
         if places > 1
     ]
     return max((again.get(id(p), 0) for m in several for p in m.parameters()), default=0)
-
-
-def _leaf(walked: Walk, i: int | None) -> int | None:
-    """The parameter that a weight is, transposed or cast."""
-    while i is not None and i >= 0:
-        inputs = walked.inputs[i]
-        i = inputs[0] if len(inputs) == 1 else None
-    return None if i is None else -1 - i
 
 
 def _given(walked: Walk, layer: Product) -> Hashable:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from lifesigns.record.graph.operations import LINEAR_MAPS
 from lifesigns.record.graph.walk import Walk, saved
@@ -32,6 +32,22 @@ def products(walked: Walk) -> Iterator[Product]:
         if name in DATA:
             inputs = walked.inputs[index]
             yield Product(index, *(inputs[:2] if name == "Convolution" else inputs[-2:]))
+
+
+def parameter_of(walked: Walk, product: Product) -> int | None:
+    """Which of `Walk.leaves` a product's weight is, as it is, transposed or cast.
+
+    Args:
+        walked: The graph.
+        product: One of it.
+    """
+    i = product.weight
+    while i is not None and i >= 0:
+        inputs = [j for j in walked.inputs[i] if j is not None]
+        i = inputs[0] if len(inputs) == 1 else None
+    if i is None or not isinstance(walked.leaves[-1 - i], nn.Parameter):
+        return None
+    return -1 - i
 
 
 def data_of(walked: Walk, product: Product) -> Tensor | None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from torch import nn
-
-from lifesigns.record.graph.products import data_of, products
+from lifesigns.record.graph.products import data_of, parameter_of, products
 from lifesigns.record.graph.walk import Walk
+from lifesigns.record.loss.sources import leading_to
 
 NO_SLOPE = frozenset({"Normal", "Bernoulli", "Poisson", "Round", "Floor", "Ceil", "Trunc", "Sign"})
 """Nodes whose gradient is 0 by definition: drawing, and steps."""
@@ -22,17 +21,17 @@ def is_cut_off(walked: Walk, term: int) -> bool:
         walked: The graph of the loss, a sum of terms.
         term: Index of the node of the data term.
     """
-    weights = {one: _weight(walked, one.weight) for one in products(walked)}
+    weights = {one: parameter_of(walked, one) for one in products(walked)}
     layers = [one for one, weight in weights.items() if weight is not None]
-    reached = _below(walked, {term})
+    reached = leading_to(walked, [term], NO_SLOPE)
     trained = {weights[layer] for layer in layers if layer.node in reached}
     missed = [layer for layer in layers if weights[layer] not in trained]
     if not missed:
         return False
     steps = {i for i in reached if walked.names[i] in NO_SLOPE}
-    if not {layer.node for layer in missed}.isdisjoint(_below(walked, steps, through=True)):
+    if not {layer.node for layer in missed}.isdisjoint(leading_to(walked, steps)):
         return True
-    made = {i for layer in missed for i in _below(walked, {layer.node})}
+    made = leading_to(walked, [layer.node for layer in missed], NO_SLOPE)
     if not made.isdisjoint(reached):  # heads of one body: what the others make is no data of theirs
         return False
     shapes = {walked.shape(i) for i in range(len(walked)) if i not in reached}
@@ -43,24 +42,3 @@ def is_cut_off(walked: Walk, term: int) -> bool:
         for layer, data in given.items()
         if layer.node in reached
     )
-
-
-def _weight(walked: Walk, i: int | None) -> int | None:
-    """The parameter at a node, or that it transposes; None if it is no parameter."""
-    while i is not None and i >= 0:
-        inputs = [j for j in walked.inputs[i] if j is not None]
-        i = inputs[0] if len(inputs) == 1 else None
-    return i if i is not None and isinstance(walked.leaves[-1 - i], nn.Parameter) else None
-
-
-def _below(walked: Walk, starts: set[int], *, through: bool = False) -> set[int]:
-    """What leads to some nodes, up to where no gradient passes; or `through` there, too."""
-    waiting, seen = list(starts), set(starts)
-    while waiting:
-        at = waiting.pop()
-        if not through and walked.names[at] in NO_SLOPE:
-            continue
-        found = {i for i in walked.inputs[at] if i is not None and i >= 0} - seen
-        seen |= found
-        waiting += found
-    return seen

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lifesigns.record.graph.products import Product, data_of, products
 from lifesigns.record.graph.walk import Walk, saved
+from lifesigns.record.loss.sources import leading_to
 from lifesigns.record.loss.summands import Term, residual_below
 
 LOOKUPS = frozenset({"Embedding", "Gather", "Index", "IndexSelect"})
@@ -30,8 +31,8 @@ def is_quantised(walked: Walk, data: int, terms: Sequence[Term]) -> bool:
     if len(differences) < 2:
         return False
     layers = list(products(walked))
-    reached = _below(walked, data)
-    below = {node: _below(walked, node) for node, _ in differences}
+    reached = leading_to(walked, [data])
+    below = {node: leading_to(walked, [node]) for node, _ in differences}
     for chosen, one in differences:
         if chosen == data or not _is_choice(walked, below[chosen], layers, reached):
             continue
@@ -40,16 +41,6 @@ def is_quantised(walked: Walk, data: int, terms: Sequence[Term]) -> bool:
             if made and made.isdisjoint(reached) and _is_same(one, other):
                 return True
     return False
-
-
-def _below(walked: Walk, start: int) -> set[int]:
-    """A node and all that lead to it."""
-    waiting, seen = [start], {start}
-    while waiting:
-        found = {i for i in walked.inputs[waiting.pop()] if i is not None and i >= 0} - seen
-        seen |= found
-        waiting += found
-    return seen
 
 
 def _is_choice(walked: Walk, below: set[int], layers: Sequence[Product], reached: set[int]) -> bool:

@@ -63,6 +63,28 @@ def reached(walked: Walk, starts: Iterable[int], through: frozenset[str]) -> Ite
             seen.update(below)
 
 
+def leading_to(
+    walked: Walk, starts: Iterable[int], stops: frozenset[str] = frozenset()
+) -> set[int]:
+    """Some nodes, and all that lead to them.
+
+    Args:
+        walked: The graph of the loss.
+        starts: Indices of the nodes.
+        stops: Names of nodes behind which nothing counts.
+    """
+    waiting = list(starts)
+    seen = set(waiting)
+    while waiting:
+        at = waiting.pop()
+        if walked.names[at] in stops:
+            continue
+        found = {i for i in walked.inputs[at] if i is not None and i >= 0} - seen
+        seen |= found
+        waiting += found
+    return seen
+
+
 def before_expand(walked: Walk, i: int) -> tuple[int, Shape]:
     """A value's node (or leaf) and its shape before it was broadcast.
 

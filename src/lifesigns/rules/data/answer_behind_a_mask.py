@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.sites import counted
@@ -47,14 +46,8 @@ _OPEN = Remedy(
 
 # --- cases ----------------------------------------------------------------------------------------
 def _example(hidden: int, losses: Sequence[float] = example.FLAT) -> Trace:
-    known = example.regression(losses, update=1e-3)
     marks = {HIDDEN: float(hidden), POSITIONS: 8.0} if hidden else {}
-    shots = tuple(
-        replace(shot, loss=replace(shot.loss, details=marks))
-        for shot in known.snapshots
-        if shot.loss
-    )
-    return replace(known, snapshots=shots)
+    return example.marked(example.regression(losses, update=1e-3), marks)
 
 
 RULE = Rule(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.sites import counted
@@ -50,14 +49,8 @@ _OTHER = Remedy(
 
 # --- cases ----------------------------------------------------------------------------------------
 def _example(*, alike: bool = True, losses: Sequence[float] = example.FLAT) -> Trace:
-    known = example.regression(losses, update=1e-3)
     marks = {SEEN: 320.0, HIDDEN: 190.0} if alike else {}
-    shots = tuple(
-        replace(shot, loss=replace(shot.loss, details=marks))
-        for shot in known.snapshots
-        if shot.loss
-    )
-    return replace(known, snapshots=shots)
+    return example.marked(example.regression(losses, update=1e-3), marks)
 
 
 RULE = Rule(

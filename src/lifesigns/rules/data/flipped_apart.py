@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.sites import counted
@@ -73,14 +72,8 @@ _LOOK = Remedy(
 # --- cases ----------------------------------------------------------------------------------------
 def _example(turned: int, upright: int = 8, losses: Sequence[float] = example.FLAT) -> Trace:
     """Of 16 samples in each step."""
-    known = example.regression(losses, update=1e-3)
     marks = {TURNED: float(turned), UPRIGHT: float(upright), SAMPLES: 16.0, TURN: 0.0}
-    shots = tuple(
-        replace(shot, loss=replace(shot.loss, details=marks))
-        for shot in known.snapshots
-        if shot.loss
-    )
-    return replace(known, snapshots=shots)
+    return example.marked(example.regression(losses, update=1e-3), marks)
 
 
 RULE = Rule(

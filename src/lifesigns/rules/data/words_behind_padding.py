@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from statistics import median
 
 from lifesigns.evidence import Stream, Threshold
@@ -71,14 +70,8 @@ _MEAN = Remedy(
 # --- cases ----------------------------------------------------------------------------------------
 def _example(words: float, *, behind: float = 1.0, losses: Sequence[float] = example.FLAT) -> Trace:
     """Sequences of which nine tenths are padding, with a gradient of 1 there."""
-    known = example.regression(losses, update=1e-3)
     marks = {WORDS: words, PADDING: 1.0, SHARE: 0.9, BEHIND: behind, POSITIONS: 80.0}
-    shots = tuple(
-        replace(shot, loss=replace(shot.loss, details=marks))
-        for shot in known.snapshots
-        if shot.loss
-    )
-    return replace(known, snapshots=shots)
+    return example.marked(example.regression(losses, update=1e-3), marks)
 
 
 RULE = Rule(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.sites import counted
@@ -46,14 +45,8 @@ _EACH = Remedy(
 
 # --- cases ----------------------------------------------------------------------------------------
 def _example(again: int) -> Trace:
-    known = example.regression(example.FALLING, update=1e-3)
     marks = {MARK: float(again)} if again else {}
-    shots = tuple(
-        replace(shot, loss=replace(shot.loss, details=marks))
-        for shot in known.snapshots
-        if shot.loss
-    )
-    return replace(known, snapshots=shots)
+    return example.marked(example.regression(example.FALLING, update=1e-3), marks)
 
 
 RULE = Rule(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.sites import counted
@@ -57,14 +56,8 @@ _KEEP = Remedy(
 
 # --- cases ----------------------------------------------------------------------------------------
 def _example(left: int, *, entered: bool = False, losses: Sequence[float] = example.FLAT) -> Trace:
-    known = example.regression(losses, update=1e-3)
     marks = {LEFT: float(left), ENTERED: float(entered)} if left else {}
-    shots = tuple(
-        replace(shot, loss=replace(shot.loss, details=marks))
-        for shot in known.snapshots
-        if shot.loss
-    )
-    return replace(known, snapshots=shots)
+    return example.marked(example.regression(losses, update=1e-3), marks)
 
 
 RULE = Rule(

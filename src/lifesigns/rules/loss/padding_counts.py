@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.thresholds import ENOUGH_STEPS, WEAK
@@ -71,14 +70,8 @@ def _example(
     padding: float, level: float, losses: Sequence[float] = _FALLS, *, marked: bool = True
 ) -> Trace:
     """A thousand targets, of which the words have a constant's loss of 2."""
-    known = example.regression(losses, update=1e-3)
     marks = {PADDING: padding, WORDS: 1000 - padding, LOSS: level, CONSTANT: 2.0}
-    shots = tuple(
-        replace(shot, loss=replace(shot.loss, details=marks if marked else {}))
-        for shot in known.snapshots
-        if shot.loss
-    )
-    return replace(known, snapshots=shots)
+    return example.marked(example.regression(losses, update=1e-3), marks if marked else {})
 
 
 RULE = Rule(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from lifesigns.evidence import Stream
 from lifesigns.evidence.sites import counted
@@ -51,13 +50,7 @@ _MOVE = Remedy(
 
 # --- cases ----------------------------------------------------------------------------------------
 def _example(cut: bool, losses: Sequence[float] = example.FLAT) -> Trace:
-    known = example.regression(losses, update=1e-3)
-    shots = tuple(
-        replace(shot, loss=replace(shot.loss, details={MARK: 1.0} if cut else {}))
-        for shot in known.snapshots
-        if shot.loss
-    )
-    return replace(known, snapshots=shots)
+    return example.marked(example.regression(losses, update=1e-3), {MARK: 1.0} if cut else {})
 
 
 RULE = Rule(
