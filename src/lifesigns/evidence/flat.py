@@ -22,6 +22,7 @@ from lifesigns.records import Remedy, Severity
 
 SUSPECTS = (
     suspects.without_steps,
+    suspects.heavy_dropout,
     suspects.unscaled_input,
     suspects.unscaled_target,
     suspects.rate_too_high,

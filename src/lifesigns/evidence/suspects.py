@@ -15,6 +15,7 @@ from lifesigns.evidence.stream import Stream
 from lifesigns.evidence.thresholds import (
     CALIBRATED,
     FADED_GRADIENT,
+    HEAVY_DROPOUT,
     LARGE_UPDATE,
     LARGE_WEIGHTS,
     LITTLE_TRAVEL,
@@ -301,6 +302,19 @@ def no_gradient(stream: Stream) -> Suspect | None:
             "print([(n, p.grad.abs().max()) for n, p in model.named_parameters()])",
         ),
     )
+
+
+def heavy_dropout(stream: Stream) -> Suspect | None:
+    """A dropout that leaves nearly nothing of its input."""
+    for site in stream.last.graph.sites:
+        share = site.details.get("p", 0.0) if site.kind is Kind.DROPOUT else 0.0
+        if share > HEAVY_DROPOUT:
+            return Suspect(
+                "other",
+                f"{site.name} drops {share:.0%} of its input: what is left is mostly noise",
+                Remedy("Drop less.", "nn.Dropout(0.5)", edit="drop-less"),
+            )
+    return None
 
 
 def faded_gradient(stream: Stream) -> Suspect | None:
