@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from enum import Enum, auto
 from typing import Protocol
@@ -106,8 +105,7 @@ class Cycles:
         clock, sampler = self._clock, self._sampler
         if self.state is ARMED:
             self._last_cost = clock.watching - self._watching_when_armed
-        training = time.perf_counter() - (clock.began or 0.0) - clock.watching
-        now = self.step, clock.watching, training, self._last_cost
+        now = self.step, clock.cost(), self._last_cost
         if sampler.due(*now):
             self._arm()
             return

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lifesigns.records import Cost
+
 FIRST = 2
 """The first cycles are always recorded: initialisation shows there."""
 DENSE = 16
@@ -12,8 +14,8 @@ SHORT = 1.0
 """Seconds of training for which some cycles are recorded whatever they cost: rules need them."""
 MODEST = 0.05
 """Share of these seconds up to which some more are."""
-LEEWAY = 2.0
-"""Times the budget that all of those may cost later on."""
+RESERVED = 0.5
+"""Share of the budget that is for recordings, however much the idle steps cost."""
 
 
 @dataclass
@@ -22,18 +24,17 @@ class Every:
 
     n: int
 
-    def due(self, step: int, watching: float, training: float, last_cost: float) -> bool:
+    def due(self, step: int, cost: Cost, latest: float) -> bool:
         """Whether to record cycle `step`.
 
         Args:
             step: Number of the cycle.
-            watching: Seconds spent watching so far.
-            training: Seconds of training so far, without watching.
-            last_cost: Seconds the last recording took.
+            cost: What watching has cost so far.
+            latest: Seconds the latest recording took.
         """
         return step % self.n == 0
 
-    def rests(self, step: int, watching: float, training: float, last_cost: float) -> int:
+    def rests(self, step: int, cost: Cost, latest: float) -> int:
         """How many cycles from `step` on are not due for certain; see `due`."""
         return self.n - 1 - (step - 1) % self.n
 
@@ -45,46 +46,49 @@ class Every:
 class Budget:
     """Spaces the recordings so that watching stays within a share of the training time.
 
-    What the first cycles cost counts, and spaces the others. Some are wanted: 4, 16, 32, 64, 128,
-    …, for nobody knows beforehand which cycle is the last, and those that were asked for. In the
-    first second of training all but 16 are recorded whatever they cost, so that a training that is
-    over by then has the last of them in its second half; 16 and those that were asked for up to a
-    `MODEST` share. Later all are, within `LEEWAY` times the budget.
+    What the first cycles and the idle steps cost counts, and spaces the others; on a network so
+    small that its idle steps alone cost more than that, a part is `RESERVED` for recordings. In the
+    first second of training some are wanted: 4, 16, 32, 64, 128, …, for nobody knows beforehand
+    which cycle is the last, and those that were asked for. All but 16 are then recorded whatever
+    they cost, so that a training that is over by then has the last of them in its second half; 16
+    and those that were asked for up to a `MODEST` share.
     """
 
     share: float = 0.01
     _asked: bool = False
     _sure: bool = False
 
-    def due(self, step: int, watching: float, training: float, last_cost: float) -> bool:
+    def due(self, step: int, cost: Cost, latest: float) -> bool:
         """Whether to record cycle `step`.
 
         Args:
             step: Number of the cycle.
-            watching: Seconds spent watching so far.
-            training: Seconds of training so far, without watching.
-            last_cost: Seconds the last recording took.
+            cost: What watching has cost so far.
+            latest: Seconds the latest recording took.
         """
         asked, sure = self._asked, self._sure
         self._asked = self._sure = False
-        allowed, cost = self.share * training, watching + last_cost
-        if step < FIRST or sure or cost <= allowed:
+        if step < FIRST or sure or self._missing(cost, latest) <= 0:
             return True
-        if not asked and _next_milestone(step) != step:
+        if cost.training >= SHORT or not (asked or _next_milestone(step) == step):
             return False
-        if training < SHORT:
-            return _is_needed(step) or cost <= MODEST * training
-        return cost <= LEEWAY * allowed
+        return _is_needed(step) or cost.watching + latest <= MODEST * cost.training
 
-    def rests(self, step: int, watching: float, training: float, last_cost: float) -> int:
+    def rests(self, step: int, cost: Cost, latest: float) -> int:
         """How many cycles from `step` on are not due for certain; see `due`.
 
         What the budget allows depends on how long the cycles take: half of them are left out, and
         then it is asked again.
         """
-        missing = (watching + last_cost) / self.share - training
-        affordable = int(missing * step / training / 2) if training > 0 else 0
+        training = cost.training
+        affordable = int(self._missing(cost, latest) * step / training / 2) if training > 0 else 0
         return max(min(affordable, _next_milestone(step) - step), 0)
+
+    def _missing(self, cost: Cost, latest: float) -> float:
+        """Seconds of training that are missing until another recording is affordable."""
+        recordings = cost.first_steps + cost.recordings + latest
+        needed = min(recordings + cost.idle_steps, recordings / RESERVED) / self.share
+        return needed - cost.training
 
     def ask(self, *, surely: bool = False) -> None:
         """The next cycle is wanted: something has changed.
