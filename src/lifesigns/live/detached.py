@@ -71,7 +71,7 @@ def main() -> None:
 
 def _leave_alone() -> None:
     """Nothing of the script's is held, but standard error for the one announcement."""
-    give_way()
+    give_way(alone=True)
     os.chdir("/")
     with open(os.devnull, "r+b", buffering=0) as nowhere:  # noqa: PTH123
         os.dup2(nowhere.fileno(), 0)
