@@ -1,0 +1,165 @@
+"""DAT019: what is learned of one sample helps with no other."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+
+from lifesigns.evidence import Stream, Threshold
+from lifesigns.evidence.epochs import Epochs
+from lifesigns.records import Finding, Loader, Quantity, Remedy, Severity, Trace
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Rule
+
+EPOCHS = Threshold(4, "times that each sample was seen", "epochs: three boundaries between them")
+STEPS = Threshold(8, "steps of an epoch", "a line through them has an error")
+WITHIN = Threshold(
+    0.5,
+    "share of the loss's fall that happened within epochs, at most with its error",
+    "a definition: less than half; where samples have something in common nearly all does",
+)
+ERRORS = Threshold(2, "standard errors of that share that are added", "95 % certainty")
+FELL = Threshold(0.05, "share of the first epoch's loss by which it fell", "something was learned")
+SHUFFLED = Threshold(
+    0.5, "correlation of one epoch with the next, step by step", "none where batches are drawn anew"
+)
+
+
+def check(stream: Stream) -> Iterator[Finding]:
+    """At most one finding per stream."""
+    if not stream.is_alone or stream.number:
+        return
+    for loader in stream.trace.loaders:
+        epochs = _epochs(stream, loader)
+        if epochs is not None and _is_by_heart(epochs):
+            yield _finding(stream, loader, epochs)
+            return
+
+
+def _epochs(stream: Stream, loader: Loader) -> Epochs | None:
+    """The losses by epoch, if the loader was gone through from the first step to the last."""
+    losses = stream.losses
+    if loader.begun != loader.steps or not loader.batch:
+        return None
+    for steps in (-(-loader.samples // loader.batch), loader.samples // loader.batch):
+        is_whole = (loader.begun - 1) * steps < len(losses) <= loader.begun * steps
+        if is_whole and steps >= STEPS and len(losses) >= EPOCHS * steps:
+            count = len(losses) // steps
+            made = losses[: count * steps].reshape(count, steps)
+            return Epochs(made) if np.isfinite(made).all() else None
+    return None
+
+
+def _is_by_heart(epochs: Epochs) -> bool:
+    if epochs.fall < FELL * abs(float(epochs.means[0])) or epochs.order > SHUFFLED:
+        return False
+    return epochs.share_within + ERRORS * epochs.error < WITHIN
+
+
+def _finding(stream: Stream, loader: Loader, epochs: Epochs) -> Finding:
+    share, error, means = epochs.share_within, ERRORS * epochs.error, epochs.means
+    return RULE.finding(
+        Severity.WARNING,
+        "the network learns by heart: its loss falls on samples it has seen, not on new ones",
+        site="input",
+        step=len(epochs.losses[0]),
+        measured=f"the mean loss of an epoch fell from {means[0]:.3g} to {means[-1]:.3g} in "
+        f"{len(means)} epochs of {loader.samples} samples; {100 * share:.0f} ± {100 * error:.0f} % "
+        "of that within epochs",
+        expected=f"more than {100 * WITHIN:.0f} % within epochs, where each sample is new",
+        certainty=f"bound at 95 % from the losses of {epochs.losses.size} steps",
+        causes=("wrong_labels", "other"),
+        remedies=_REMEDIES,
+        evidence={"share_within": share, "error": error, "epochs": len(means)},
+    )
+
+
+_REMEDIES = (
+    Remedy(
+        "Check that inputs and labels belong together: print some pairs, and sort the files by "
+        "number where labels are.",
+        "for name, label in zip(files[:12], labels[:12]):\n    print(name, label)",
+    ),
+    Remedy(
+        "Where they do, there are too few samples for so large a network: take more data, augment "
+        "them, or take a smaller network.",
+    ),
+)
+
+
+# --- cases ----------------------------------------------------------------------------------------
+_LOADER = Loader(samples=640, batch=32, begun=12, steps=12)
+
+
+def _example(
+    within: float, *, noise: float = 0.02, drawn: int = 12, loader: Loader = _LOADER
+) -> Trace:
+    """Twelve epochs of 20 steps, of whose fall a share happens within epochs.
+
+    Their scatter is drawn anew in each, or once for all.
+    """
+    steps = np.arange(240)
+    smooth, stairs = steps / 240, steps // 20 / 12
+    scatter = np.resize(np.random.default_rng(0).standard_normal(20 * drawn), 240)
+    losses = 2.3 - 1.2 * (within * smooth + (1 - within) * stairs) + noise * scatter
+    sign = np.tile([[-1.0], [1.0]], (16, 1))
+    graph = example.chain("linear", "relu", "linear/1", "mse_loss", batch=32)
+    known = example.fitting(graph, list(losses), 0.1 * sign, example.target(sign))
+    return dataclasses.replace(known, loaders=(loader,))
+
+
+RULE = Rule(
+    code="DAT019",
+    name="learned-by-heart",
+    title="The loss falls from one epoch to the next, and never within",
+    why="Where samples have something in common, what is learned of one helps with the next, and "
+    "the loss falls while samples are still new. Where nothing connects input and label, each is "
+    "learned by heart, and the loss falls only when it comes again.",
+    sees="""
+Labels that do not belong to their inputs, such as files in the order of their names beside labels
+in the order of their numbers: the loss falls, in training all looks well, and on new samples the
+network guesses. It falls in stairs: level within an epoch, lower in the next.
+""",
+    evidence="""
+A `DataLoader` was gone through from the first step to the last, four epochs at the least. Within
+each epoch a line is laid through the losses; what the lines fall by, together, is compared with the
+fall of the epochs' means. The share within epochs is below a half by more than twice its error, as
+the scatter around the lines has it. No held-out data are needed: until it is seen, a sample is new.
+""",
+    ignore="""
+A vector is trained for each sample, as in an auto-decoder: it is to be learned by heart. Loaders
+that give the samples in the same order each time are not judged, for some batches are harder; nor
+are loops without a loader, whose epochs are not seen.
+""",
+    references=(
+        "Zhang et al. 2017, Understanding Deep Learning Requires Rethinking Generalization",
+        "Arpit et al. 2017, A Closer Look at Memorization in Deep Networks",
+    ),
+    reads=frozenset({Quantity.LOSS}),
+    check=check,
+    thresholds={
+        "epochs": EPOCHS,
+        "steps": STEPS,
+        "within": WITHIN,
+        "errors": ERRORS,
+        "fell": FELL,
+        "shuffled": SHUFFLED,
+    },
+    explains=("stopped-early",),
+    cases=(
+        Case("falls between epochs only", lambda: _example(0.0), Severity.WARNING),
+        Case("a fifth of the fall is within epochs", lambda: _example(0.2), Severity.WARNING),
+        Case("near miss: two thirds of it are", lambda: _example(0.67), None),
+        Case("learning", lambda: _example(1.0), None),
+        Case("near miss: the scatter is too large to tell", lambda: _example(0.0, noise=0.5), None),
+        Case("near miss: the same order in each epoch", lambda: _example(0.0, drawn=1), None),
+        Case(
+            "near miss: the loader of an evaluation",
+            lambda: _example(0.0, loader=Loader(640, 32, 3, 3)),
+            None,
+        ),
+        Case("readings missing: no loader", lambda: _example(0.0, loader=Loader(0, 0)), None),
+    ),
+)
