@@ -60,14 +60,14 @@ def _is_by_heart(epochs: Epochs) -> bool:
 
 def _finding(stream: Stream, loader: Loader, epochs: Epochs) -> Finding:
     share, error, means = epochs.share_within, ERRORS * epochs.error, epochs.means
+    most = max(share + error, 0.0)
     return RULE.finding(
         Severity.WARNING,
         "the network learns by heart: its loss falls on samples it has seen, not on new ones",
         site="input",
         step=len(epochs.losses[0]),
         measured=f"the mean loss of an epoch fell from {means[0]:.3g} to {means[-1]:.3g} in "
-        f"{len(means)} epochs of {loader.samples} samples; {100 * share:.0f} ± {100 * error:.0f} % "
-        "of that within epochs",
+        f"{len(means)} epochs of {loader.samples} samples; at most {100 * most:.0f} % of that within epochs",
         expected=f"more than {100 * WITHIN:.0f} % within epochs, where each sample is new",
         certainty=f"bound at 95 % from the losses of {epochs.losses.size} steps",
         causes=("wrong_labels", "other"),
