@@ -16,9 +16,9 @@ from lifesigns.rules._rule import Case, Rule
 EPOCHS = Threshold(4, "times that each sample was seen", "epochs: three boundaries between them")
 STEPS = Threshold(8, "steps of an epoch", "a line through them has an error")
 WITHIN = Threshold(
-    0.5,
+    0.33,
     "share of the loss's fall that happened within epochs, at most with its error",
-    "a definition: less than half; where samples have something in common nearly all does",
+    "a third: where samples have something in common nearly all of it does",
 )
 ERRORS = Threshold(2, "standard errors of that share that are added", "95 % certainty")
 FELL = Threshold(0.05, "share of the first epoch's loss by which it fell", "something was learned")
@@ -67,7 +67,8 @@ def _finding(stream: Stream, loader: Loader, epochs: Epochs) -> Finding:
         site="input",
         step=len(epochs.losses[0]),
         measured=f"the mean loss of an epoch fell from {means[0]:.3g} to {means[-1]:.3g} in "
-        f"{len(means)} epochs of {loader.samples} samples; at most {100 * most:.0f} % of that within epochs",
+        f"{len(means)} epochs of {loader.samples} samples; at most {100 * most:.0f} % of that "
+        "within epochs",
         expected=f"more than {100 * WITHIN:.0f} % within epochs, where each sample is new",
         certainty=f"bound at 95 % from the losses of {epochs.losses.size} steps",
         causes=("wrong_labels", "other"),
@@ -125,7 +126,7 @@ network guesses. It falls in stairs: level within an epoch, lower in the next.
     evidence="""
 A `DataLoader` was gone through from the first step to the last, four epochs at the least. Within
 each epoch a line is laid through the losses; what the lines fall by, together, is compared with the
-fall of the epochs' means. The share within epochs is below a half by more than twice its error, as
+fall of the epochs' means. The share within epochs is below a third by more than twice its error, as
 the scatter around the lines has it. No held-out data are needed: until it is seen, a sample is new.
 """,
     ignore="""
@@ -150,8 +151,8 @@ are loops without a loader, whose epochs are not seen.
     explains=("stopped-early",),
     cases=(
         Case("falls between epochs only", lambda: _example(0.0), Severity.WARNING),
-        Case("a fifth of the fall is within epochs", lambda: _example(0.2), Severity.WARNING),
-        Case("near miss: two thirds of it are", lambda: _example(0.67), None),
+        Case("a tenth of the fall is within epochs", lambda: _example(0.1), Severity.WARNING),
+        Case("near miss: half of it is", lambda: _example(0.5), None),
         Case("learning", lambda: _example(1.0), None),
         Case("near miss: the scatter is too large to tell", lambda: _example(0.0, noise=0.5), None),
         Case("near miss: the same order in each epoch", lambda: _example(0.0, drawn=1), None),
