@@ -245,7 +245,8 @@ class NonFinite:
     """Where a NaN or infinity first appeared."""
 
     phase: str
-    """`forward`, `backward`, `parameters` (already there before the step) or `batch`."""
+    """`forward`, `backward`, `parameters` (already there before the step), `batch`, or `data`: what
+    an operation is given beside what the network computed, such as targets."""
     place: str
     """Site name, parameter name or `input`."""
     operation: str

@@ -22,6 +22,8 @@ SOFTMAXES = frozenset({"Softmax", "SafeSoftmax", "LogSoftmax"})
 PRODUCTS = frozenset({"Bmm", "Baddbmm", "Mm", "Addmm"})
 ADDING = frozenset({"Add", "Baddbmm"})
 """Operations that may add a mask of 0 and -inf."""
+DIFFERENCES = frozenset({"Sub", "Rsub"})
+"""Operations that keep nothing, and make no NaN of finite numbers: a constant brought it."""
 SMALL = 1e3
 """Size of factors whose products overflow in no precision: a float16 reaches 6.5e4."""
 MOST_BETWEEN = 16
@@ -46,7 +48,7 @@ RECOMPUTED: dict[str, Callable[..., Tensor]] = {
 def forward_origin(
     walked: Walk, condensed: Condensed, leaf_names: list[str], batch: Tensor | None
 ) -> NonFinite:
-    """The origin of a non-finite loss: the batch, the parameters, or the first operation.
+    """The origin of a non-finite loss: the batch, the parameters, other data, or an operation.
 
     The parameters are looked at from the output backwards: a backward pass that went wrong spoils
     everything in front of it, so the spoilt parameter nearest the output marks the place.
@@ -68,7 +70,7 @@ def forward_origin(
 
 
 def _first_operation(walked: Walk, condensed: Condensed) -> NonFinite:
-    """The oldest node whose result is not finite.
+    """The oldest node whose result is not finite, or that was given such data.
 
     It shows in what a later node saved of it, or, for functions that keep only their input, when
     the result is computed again.
@@ -89,11 +91,31 @@ def _first_operation(walked: Walk, condensed: Condensed) -> NonFinite:
         if bad := _recomputed(walked.names[i], node):
             first = (i, bad)
             break
+    given = _given(walked, first)
+    if given is not None:
+        operation = snake_case(walked.names[given[0]])
+        return NonFinite("data", _place(condensed, given[0], operation), operation, given[1])
     index, bad = first if first is not None else (len(walked) - 1, 1)
     low, high = _input_range(walked.nodes[index])
     operation = snake_case(walked.names[index])
     place, rows = _place(condensed, index, operation), _masked_rows(walked, index)
     return NonFinite("forward", place, operation, bad, low, high, rows)
+
+
+def _given(walked: Walk, first: tuple[int, int] | None) -> tuple[int, int] | None:
+    """The node that was given a non-finite target, and how much of it, if none went wrong before.
+
+    Args:
+        walked: The graph of the loss.
+        first: The first node whose result is not finite, and how much of it.
+    """
+    if first and walked.names[first[0]] in DIFFERENCES and None in walked.inputs[first[0]]:
+        return first
+    for i, node in enumerate(walked.nodes[: first[0] + 1 if first else None]):
+        target = saved(node, "target")
+        if isinstance(target, Tensor) and target.grad_fn is None and (bad := _count(target)):
+            return i, bad
+    return None
 
 
 def _masked_rows(walked: Walk, index: int) -> int:

@@ -141,6 +141,7 @@ _PLACES = {
     "backward": "the gradient of {o.operation} at {o.place} gave the first NaN or infinity",
     "parameters": "the parameter {o.place} was already NaN or infinite",
     "batch": "the input already holds {o.count} NaN or infinite values",
+    "data": "what {o.operation} at {o.place} is given for a target holds NaN or infinite values",
 }
 
 
@@ -162,8 +163,8 @@ def _unlocated(step: int, origin: str, *, grew: bool) -> Finding:
 
 def _diagnose(snapshot: Snapshot, origin: NonFinite, why: str, *, grew: bool) -> _Diagnosis:
     """Causes and first remedies, by what happened and where."""
-    if origin.phase == "batch":
-        return ("other", "nan"), (_CLEAN,)
+    if origin.phase in ("batch", "data"):
+        return ("other", "nan"), (_CLEAN if origin.phase == "batch" else _LOOK_AT_TARGETS,)
     if origin.phase == "parameters":
         return _GREW[why] if grew else (("nan", "lr_too_high"), (_LOWER,))
     if origin.masked_rows:
@@ -207,6 +208,10 @@ def _grew(losses: Floats) -> bool:
 
 _CLEAN = Remedy(
     "Clean the data before training.", "assert torch.isfinite(x).all()\nx = torch.nan_to_num(x)"
+)
+_LOOK_AT_TARGETS = Remedy(
+    "Look how the targets are made: an empty cell, a logarithm of 0 or less, a division by 0.",
+    "assert torch.isfinite(target).all()",
 )
 _LOWER = Remedy(
     "Lower the learning rate tenfold.",
@@ -266,6 +271,7 @@ _GREW: dict[str, _Diagnosis] = {
 
 # --- cases ----------------------------------------------------------------------------------------
 _NAN = float("nan")
+_OF_TARGET = NonFinite("data", ":mse_loss#0", "mse_loss", 2)
 _ROOT = ("linear", "relu", "sqrt", "linear", "mse_loss")
 _EXPONENTIALS = ("linear", "exp", "linear", "exp", "linear", "mse_loss")
 
@@ -301,12 +307,12 @@ A logarithm of 0, a division by 0, an exponential that is too large: a single op
 the first infinity, and after the next step every weight is NaN. There is no way back from there.
 """,
     evidence="""
-The step is searched in order: batch, parameters, forward, backward. The first operation whose
-inputs were finite and whose result was not is named, with the range of its inputs. The losses
-before it tell whether the numbers grew over the steps (the learning rate) or were too large from
-the start (initialisation, input scale, stacked exponentials). Of a softmax, rows are counted in
-which a mask leaves nothing. Where parameters were spoilt in a step that was not recorded and
-nothing grew before, operations are named whose gradient is infinite at the edge of their domain
+The step is searched in order: batch, parameters, forward with the targets, backward. The first
+operation whose inputs were finite and whose result was not is named, with the range of its inputs.
+The losses before it tell whether the numbers grew over the steps (the learning rate) or were too
+large from the start (initialisation, input scale, stacked exponentials). Of a softmax, rows are
+counted in which a mask leaves nothing. Where parameters were spoilt in a step that was not recorded
+and nothing grew before, operations are named whose gradient is infinite at the edge of their domain
 (`sqrt` and `std` at 0, `acos` at 1) and whose input nothing keeps away from it.
 """,
     ignore="""
@@ -322,6 +328,7 @@ mixed precision and are skipped by the loss scaler, are notes.
     thresholds={"growth": GROWTH, "last": LAST, "tiny": TINY},
     explains=("loss-diverges", "loss-flat", "constant-output", "exploding-gradient"),
     cases=(
+        Case("NaN among the targets", lambda: _example(_OF_TARGET, [_NAN]), Severity.ERROR),
         Case(
             "logarithm of an output below 0",
             lambda: _example(NonFinite("forward", "3:log#0", "log", 8, -1.0, 2.0), [1.0, _NAN]),
