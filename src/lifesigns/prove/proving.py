@@ -16,7 +16,7 @@ from lifesigns.evidence.sites import counted, listed
 from lifesigns.prove.arm import Arm
 from lifesigns.prove.arms import Arms, seconds_to_start
 from lifesigns.prove.betting import FUTILE, PROVED, is_settled, pairs_needed, wealth
-from lifesigns.prove.candidates import SYMPTOMS, Candidate, candidates
+from lifesigns.prove.candidates import SYMPTOMS, Candidate, candidates, combined
 from lifesigns.prove.copies import CannotRun
 from lifesigns.prove.identity import Identity, Verdict, identity
 from lifesigns.prove.in_words import told
@@ -133,14 +133,17 @@ class _Proving:
     def _choice(self) -> Try | None:
         """The first remedy that cures, or one after it that is clearly better.
 
-        One more is tried: more of the same where that is possible, as long as it pays.
+        One more is tried: more of the same where that is possible, or another one with it where
+        something is left wrong, and that as long as it pays.
         """
         best = self._best()
-        while self._left:
-            more = self._more_of(best)
-            self._tries.append(self._tried(more or self._left[0]))
+        while len(self._tries) < self._limits.tries:
+            wanted = self._further(best) or next(iter(self._left), None)
+            if wanted is None:
+                break
+            self._tries.append(self._tried(wanted))
             before, best = best, self._best()
-            if before is not None and (best is before or not self._more_of(best)):
+            if before is not None and (best is before or not self._further(best)):
                 break
         return best
 
@@ -148,11 +151,19 @@ class _Proving:
         cures = [known for known in self._tries if known.cures]
         return cures[self._measure.preferred([c.scored.score for c in cures])] if cures else None
 
-    def _more_of(self, tried: Try | None) -> Candidate | None:
-        """The next remedy that changes the same as one that cures, and more of it."""
+    def _further(self, tried: Try | None) -> Candidate | None:
+        """The next remedy that is more of one that cures, or is made with it."""
         if tried is None:
             return None
-        return next((one for one in self._left if one.edit.exceeds(tried.candidate.edit)), None)
+        more = (one for one in self._left if one.edit.exceeds(tried.candidate.edit))
+        return next(more, None) or self._beside(tried.candidate)
+
+    def _beside(self, cures: Candidate) -> Candidate | None:
+        """A remedy that cures, and another one for what is left wrong with it."""
+        (arm,) = self._trained([cures.treatment(0)], [])
+        trace, known = _trace(arm), [one.candidate.edit for one in self._tries]
+        pairs = combined(cures, self._plan.program, trace, judge(trace), self._plan.seen)
+        return next((one for one in pairs if one.edit not in known), None)
 
     def _repeated(self) -> tuple[Identity, list[Arm]]:
         """Trains without a remedy; twice where once does not repeat the recorded run to the bit.
@@ -194,7 +205,8 @@ class _Proving:
 
     def _tried(self, candidate: Candidate) -> Try:
         """One training with a remedy, on the script's own seed."""
-        self._left.remove(candidate)
+        if candidate in self._left:
+            self._left.remove(candidate)
         number = len(self._tries) + 1
         pairs = min(pairs_needed(()), self._limits.pairs)
         seconds = self._takes(1 + min(1, len(self._left)) + 2 * pairs)
