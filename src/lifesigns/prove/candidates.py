@@ -22,6 +22,7 @@ from lifesigns.remedies import (
     for_nothing_found,
     for_sight,
 )
+from lifesigns.remedies.scale_rate import fitting_rate
 from lifesigns.report.verdict import alarms
 
 SHOWN = 4
@@ -117,6 +118,10 @@ def candidates(
     return [*found[:first], *new, *found[first:]]
 
 
+RESCALED = ("standardise-inputs", "standardise-targets")
+"""Edits after which everything behind has another scale than the one its rate was chosen for."""
+
+
 def combined(
     first: Candidate,
     program: Program,
@@ -125,6 +130,8 @@ def combined(
     seen: Noted | None = None,
 ) -> Iterator[Candidate]:
     """What may help beside a remedy: it, and an edit of another kind for what is left wrong.
+
+    Beside one that gives the data another scale that is the rate, in any case.
 
     Args:
         first: The remedy.
@@ -137,7 +144,10 @@ def combined(
         Candidates for the finding of the first one, made in the same way.
     """
     texts, known = dict(sources(program)), {part.name for part in first.edit.parts}
-    for _, edit in asked(trace, findings):
+    edits = [edit for _, edit in asked(trace, findings)]
+    if not known.isdisjoint(RESCALED):
+        edits.append(fitting_rate(trace))
+    for edit in edits:
         if edit.name not in known:
             both = written(first.finding, Both(first.edit, edit), texts, seen)
             if bool(both.sources) == bool(first.sources):
