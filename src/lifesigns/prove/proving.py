@@ -40,7 +40,12 @@ STANDING = (Conclusion.PROVED, Conclusion.UNDECIDED)
 
 
 def planned(
-    arms: Arms, measure: Measure, recorded: Trace | None = None, *, auto: bool = False
+    arms: Arms,
+    measure: Measure,
+    recorded: Trace | None = None,
+    *,
+    auto: bool = False,
+    is_dry: bool = False,
 ) -> Plan:
     """Diagnoses a program and looks for remedies.
 
@@ -49,16 +54,15 @@ def planned(
         measure: How a training is scored.
         recorded: A run of it; without one it is trained once.
         auto: Whether edits are tried, too, that no finding asks for.
+        is_dry: Whether it is only to be told: then nothing is prepared that a proof would need.
 
     Raises:
         CannotRun: It does not train in a sandbox, or nothing tells how well.
     """
     if recorded is None:
         arm = arms.fair(Treatment())
-        recorded, seconds = _trace(arm), arms.seconds
-    else:
-        seconds = recorded.cost.training + recorded.cost.watching
-    is_timed = arms.trainings > 0
+        recorded = _trace(arm)
+    is_timed, seconds = arms.trainings > 0, arms.seconds
     findings = tuple(judge(recorded))
     found, seen = candidates(arms.program, recorded, findings, auto=auto), Noted()
     lead = next(iter(alarms(findings)), None)
@@ -66,11 +70,14 @@ def planned(
     if is_vague or any(candidate.is_open for candidate in found):
         seen = noted(arms.program, recorded, timeout=arms.timeout, has_network=arms.has_network)
         found = candidates(arms.program, recorded, findings, auto=auto, seen=seen)
-    spared = arms.begin_to_fork(recorded) if found else 0.0
+    trained = recorded.cost.training + recorded.cost.watching
+    if is_dry and arms.may_fork:
+        return Plan(arms.program, measure, recorded, findings, tuple(found), trained + FORKED, seen)
+    spared = arms.begin_to_fork(recorded) if found and not is_dry else 0.0
     if is_timed:
         seconds = max(seconds - spared, recorded.cost.training + FORKED)
     else:
-        seconds += FORKED if spared else seconds_to_start()
+        seconds = trained + (FORKED if spared else seconds_to_start())
     return Plan(arms.program, measure, recorded, findings, tuple(found), seconds, seen)
 
 
