@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from lifesigns.evidence.scales import largest_entry, largest_feature
@@ -35,7 +36,7 @@ def test_weights_of_zero_do_not_tell_it_either():
 
 @pytest.mark.parametrize(("behind", "size"), [(100.0, 200.0), (0.5, 1.0)])
 def test_an_input_that_is_scaled_on_its_way_is_as_large_as_the_first_layer_was_given(behind, size):
-    raw = BatchReading((32, 4), example.sums(200.0 * example.SIGNS[:, :1].repeat(4, 1)))
+    raw = BatchReading((32, 4), example.sums(200.0 * np.ones((32, 4))))
 
     assert largest_feature(replace(_first_layer(behind, gain=1.0), batch=raw)) == pytest.approx(
         size, rel=0.2

@@ -73,8 +73,9 @@ def _powers(script: Script) -> Iterator[tuple[cst.BaseExpression, cst.BaseExpres
 
 def _is_missing(script: Script, base: cst.BaseExpression) -> bool:
     """Whether it is one less something already."""
-    less = isinstance(base, cst.BinaryOperation) and isinstance(base.operator, cst.Subtract)
-    return less and script.text(base.left).rstrip(".0") == "1"
+    if not isinstance(base, cst.BinaryOperation) or not isinstance(base.operator, cst.Subtract):
+        return False
+    return script.text(base.left) in ("1", "1.0", "1.")
 
 
 def _is_share(value: Any) -> bool:
