@@ -63,7 +63,7 @@ class Case:
     def chosen(self) -> str:
         """The remedy that was put to the proof last."""
         taken = self.proof and self.proof.chosen
-        return f"{taken.edit.name} for {taken.finding.rule}" if taken else "-"
+        return f"{taken.name} for {taken.finding.rule}" if taken else "-"
 
     @property
     def is_proved(self) -> bool:

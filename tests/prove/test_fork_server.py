@@ -3,14 +3,19 @@
 import json
 import os
 import sys
+from pathlib import Path
 
+import made
 import pytest
 
-from lifesigns.prove import sandbox
+from lifesigns.prove import fork_server, sandbox
 from lifesigns.prove.arm import Program
 from lifesigns.prove.arms import Arms
-from lifesigns.prove.fork_server import ForkServer
+from lifesigns.prove.fork_server import SERVE, ForkServer
 from lifesigns.prove.identity import Verdict, identity
+from lifesigns.prove.proof import Conclusion, Limits, Plan
+from lifesigns.prove.proving import prove
+from lifesigns.prove.scores import Measure
 from lifesigns.prove.treatment import Treatment
 from lifesigns.records import Trace
 
@@ -147,6 +152,74 @@ def test_a_process_that_a_fork_would_not_leave_clean_does_not_serve(
     assert server.refusal == why
     assert not (tmp_path / "__pycache__").exists()
     assert server._process.returncode is not None
+
+
+SEEDED = """
+import sys, torch
+torch.manual_seed({"forked": 1}.get(getattr(sys, "begun", ""), 0))
+x = torch.randn(64, 4)
+y = x.sum(1, keepdim=True)
+model = torch.nn.Linear(4, 1)
+optimizer = torch.optim.SGD(model.parameters(), lr=1e-5)
+for step in range(60):
+    loss = torch.nn.functional.mse_loss(model(x), y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+RATE = "lr=1e-5", "lr=0.1"
+
+
+@pytest.fixture
+def forks_otherwise(project, monkeypatch):
+    """A program that trains otherwise where it is forked; how often it was."""
+    (project / "train.py").write_text(SEEDED)
+    monkeypatch.setattr(fork_server, "SERVE", f"import sys; sys.begun = 'forked'; {SERVE}")
+    forks = []
+    fork = ForkServer.fork
+    monkeypatch.setattr(ForkServer, "fork", lambda *given: forks.append(1) or fork(*given))
+    return forks
+
+
+def proof_of(arms, pairs):
+    """With one remedy: a rate at which it learns."""
+    path = arms.program.folder / "train.py"
+    text = path.read_text()
+    (first,) = arms.train([OWN])
+    spared = arms.begin_to_fork(first.trace)
+    remedy = made.candidate(str(path), text, text.replace(*RATE), rule="rate-too-low")
+    plan = Plan(arms.program, Measure(), first.trace, (remedy.finding,), (remedy,), 1.0)
+    return spared, prove(arms, plan, Limits(pairs=pairs), str)
+
+
+def test_where_a_fork_trains_otherwise_each_arm_is_a_process_of_its_own(forks_otherwise):
+    with Arms(Program("train.py", folder=Path.cwd()), 120.0) as arms:
+        spared, proof = proof_of(arms, pairs=5)
+        if not spared:
+            pytest.skip("no server here")
+
+        assert not arms.forks
+        assert arms._server._process.returncode is not None
+
+    assert len(forks_otherwise) == 1, "the identity arm, and none after it"
+    assert proof.identity.verdict is Verdict.IDENTICAL
+    assert proof.conclusion is Conclusion.PROVED
+    assert [pair.is_won for pair in proof.pairs] == [True] * 5
+
+
+def test_where_forking_is_forbidden_nothing_is_forked_and_a_pair_is_won_all_the_same(
+    forks_otherwise, monkeypatch
+):
+    def forbidden(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(fork_server.os, "pidfd_open", forbidden)
+    with Arms(Program("train.py", folder=Path.cwd()), 120.0) as arms:
+        spared, proof = proof_of(arms, pairs=1)
+
+    assert (spared, forks_otherwise) == (0.0, [])
+    assert proof.identity.verdict is Verdict.IDENTICAL
+    assert [pair.is_won for pair in proof.pairs] == [True]
 
 
 def test_a_server_that_was_killed_is_replaced_by_new_processes(project):

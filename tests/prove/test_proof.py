@@ -9,15 +9,20 @@ import pytest
 from lifesigns.prove import proving
 from lifesigns.prove.arm import Arm, Program
 from lifesigns.prove.arms import Arms
-from lifesigns.prove.candidates import Candidate
+from lifesigns.prove.candidates import Candidate, combined
 from lifesigns.prove.copies import CannotRun
+from lifesigns.prove.fork_server import ForkServer
 from lifesigns.prove.proof import Conclusion, Limits, Plan
 from lifesigns.prove.proving import planned, prove
 from lifesigns.prove.sandbox import Outcome
 from lifesigns.prove.scores import Measure
 from lifesigns.prove.treatment import Treatment
+from lifesigns.records import Cost, Trace
+from lifesigns.remedies import Both
 from lifesigns.remedies.clip_gradient import ClipGradient
 from lifesigns.remedies.scale_rate import ScaleRate
+from lifesigns.remedies.standardise_targets import StandardiseTargets
+from lifesigns.rules.testing import regression
 
 LIMITS = Limits(tries=3, pairs=5)
 
@@ -261,6 +266,23 @@ def test_a_plan_trains_once_unless_the_run_is_recorded(tmp_path):
     assert known.seconds > 0.1, "a script that starts anew imports torch again"
 
 
+def test_a_plan_that_is_only_told_loads_nothing(monkeypatch):
+    asked = []
+    monkeypatch.setattr(ForkServer, "load", lambda *_: asked.append("load"))
+    monkeypatch.setattr(proving, "seconds_to_start", lambda: asked.append("start") or 1.0)
+    recorded = dataclasses.replace(made.run(), cost=Cost(watching=1.0, training=7.0))
+    monkeypatch.setattr(proving, "judge", lambda _: [made.finding()])
+
+    with Script(answer) as script:
+        told = planned(script, Measure(), recorded, is_dry=True)
+        may_fork = script.may_fork
+        planned(script, Measure(), recorded)
+
+    assert told.candidates
+    assert asked == ["load", "start"] if may_fork else ["start", "start"]
+    assert told.seconds == pytest.approx(8.0 + (proving.FORKED if may_fork else 1.0))
+
+
 def test_the_price_is_that_of_five_pairs_at_least():
     assert plan().trainings(Limits(10, 12)) == (13, 28)
     assert plan(remedies=()).trainings(Limits(10, 12)) == (0, 0)
@@ -287,6 +309,43 @@ def second_scores(score):
         return made.arm(score if second else 0.9, losses=[1.0 + 0.01 * one.shift] * 30)
 
     return told
+
+
+@pytest.mark.parametrize(("score", "taken"), [(0.72, 0), (0.9, 1)])
+def test_beside_a_remedy_that_cures_one_for_what_is_left_wrong_is_tried(monkeypatch, score, taken):
+    left = {0.7: [made.finding("exploding-gradient")]}
+    monkeypatch.setattr(
+        proving, "judge", lambda trace: left.get(trace.snapshots[-1].loss.correlation, [])
+    )
+
+    def told(one, _times):
+        scores = {StandardiseTargets(): 0.7, None: 0.0}
+        if isinstance(one.edit, Both):
+            return made.arm(score, losses=[1.0 + 0.01 * one.shift] * 30)
+        return made.arm(scores.get(one.edit, 0.1), losses=[1.0 + 0.01 * one.shift] * 30)
+
+    found = tuple(Candidate(made.finding(), e) for e in (StandardiseTargets(), ClipGradient(2.0)))
+    wanted = dataclasses.replace(plan(), candidates=found)
+    proof = prove(Script(told), wanted, Limits(), str)
+
+    first, beside = (one.candidate for one in proof.tries)
+    assert beside.edit == Both(StandardiseTargets(), ScaleRate(0.1))
+    assert beside.finding is first.finding
+    assert beside.details == "standardise-targets + scale-rate factor=0.1"
+    assert proof.choice is proof.tries[taken]
+
+
+def test_data_of_another_scale_ask_for_another_rate():
+    first = Candidate(made.finding(), StandardiseTargets())
+
+    slow, fast = (
+        next(combined(first, Program("train.py"), regression([1.0, 0.5], update=update), []))
+        for update in (1e-3, 0.5)
+    )
+
+    assert (slow.edit.other, fast.edit.other) == (ScaleRate(10.0), ScaleRate(0.1))
+    assert slow.name == "standardise-targets + scale-rate"
+    assert not [*combined(made.candidate(), Program("train.py"), Trace(), [])]
 
 
 @pytest.mark.parametrize(("score", "taken"), [(0.93, 0), (0.99, 1)])

@@ -7,15 +7,17 @@ import torch
 from small_run import step
 from torch import nn
 
-from lifesigns.remedies import LiveRun
+from lifesigns.remedies import Both, LiveRun
 from lifesigns.remedies.batch_first import BatchFirst
 from lifesigns.remedies.clip_gradient import ClipGradient
 from lifesigns.remedies.clip_less import ClipLess
 from lifesigns.remedies.copy_data import CopyData
 from lifesigns.remedies.create_graph import CreateGraph
 from lifesigns.remedies.drop_activation import DropActivation
+from lifesigns.remedies.give_probabilities import GiveProbabilities
 from lifesigns.remedies.guard_domain import GuardDomain
 from lifesigns.remedies.hold_rate import HoldRate
+from lifesigns.remedies.ignore_shown import IgnoreShown
 from lifesigns.remedies.initialise import Initialise
 from lifesigns.remedies.insert_activation import InsertActivation
 from lifesigns.remedies.insert_norm import InsertNorm
@@ -27,6 +29,7 @@ from lifesigns.remedies.match_shapes import MatchShapes
 from lifesigns.remedies.mean_reduction import MeanReduction
 from lifesigns.remedies.minimise import Minimise
 from lifesigns.remedies.optimize_all import OptimizeAll
+from lifesigns.remedies.pick_own_class import PickOwnClass
 from lifesigns.remedies.reattach import Reattach
 from lifesigns.remedies.reparameterise import Reparameterise
 from lifesigns.remedies.samples_first import SamplesFirst
@@ -44,6 +47,7 @@ from lifesigns.remedies.train_longer import TrainLonger
 from lifesigns.remedies.train_mode import TrainMode
 from lifesigns.remedies.train_parameters import TrainParameters
 from lifesigns.remedies.warm_up import WarmUp
+from lifesigns.remedies.weigh_by_missing import WeighByMissing
 from lifesigns.remedies.weigh_terms import WeighTerms
 from lifesigns.remedies.zero_grad import ZeroGrad
 
@@ -86,6 +90,11 @@ EVERY = [
     CreateGraph(),
     InvertMask(),
     Reparameterise(),
+    PickOwnClass(),
+    WeighByMissing(2.0),
+    GiveProbabilities(),
+    IgnoreShown(),
+    Both(StandardiseInputs(4), ScaleRate(0.1)),
 ]
 
 
@@ -135,3 +144,5 @@ def test_a_run_without_what_is_to_be_changed_is_refused(run):
     assert "no module 9" in SwapActivation((site("9:relu#0"),), "gelu").apply(bare).reason
     assert "no parameter" in TrainParameters(("9.weight",)).apply(bare).reason
     assert "Conv2d" in Initialise("he", ("Conv2d",)).apply(bare).reason
+    assert "optimizer" in Both(StandardiseInputs(4), ScaleRate(0.1)).apply(bare).reason
+    assert not run.model._forward_pre_hooks, "the first of both is undone"

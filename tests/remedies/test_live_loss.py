@@ -107,6 +107,7 @@ def test_a_flat_target_meets_each_output_once(run):
             ((output - target) ** 2).mean(),
             ((target - output) ** 2).mean(),
             (output.neg() + target).square().mean(),
+            ((output - target.view(1, -1)) ** 2).mean(),
         ]
         product, quotient = target * output, target / output
 

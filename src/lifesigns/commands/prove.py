@@ -89,7 +89,9 @@ def prove_remedy(target: str, arguments: list[str], wanted: Wanted, *, module: b
             with Progress("prove", every=ALIVE, is_drawn=False) as progress:
                 if recorded is None:
                     progress.at("training once to see what is wrong", 0, 0)
-                plan = planned(arms, wanted.measure, recorded, auto=wanted.auto)
+                plan = planned(
+                    arms, wanted.measure, recorded, auto=wanted.auto, is_dry=wanted.dry_run
+                )
             if wanted.dry_run:
                 _print(_planned(plan, wanted), wanted)
                 return 0 if plan.candidates else CODES[Conclusion.NOTHING]

@@ -8,19 +8,27 @@ from collections.abc import Iterator
 import numpy as np
 
 from lifesigns.evidence.sites import weight_of
+from lifesigns.evidence.thresholds import RAW_INPUT
 from lifesigns.records import WEIGHTED, Graph, Kind, Snapshot
 
 
 def largest_feature(snapshot: Snapshot) -> float:
     """RMS of the input feature that is largest.
 
-    NaN if the input was not read, or if it is looked up: the numbers of tokens have no scale.
+    What is scaled on its way to the first layer, by a division or a normalisation without weights,
+    leaves no trace in the graph but there: then it is the RMS of what that layer was given. NaN if
+    the input was not read, or if it is looked up: the numbers of tokens have no scale.
     """
     batch = snapshot.batch
     if batch is None or not batch.features.units or _is_looked_up(snapshot.graph):
         return math.nan
-    squares = batch.features.mean_square
-    return float(np.sqrt(np.max(squares, where=np.isfinite(squares), initial=0.0)))
+    squares = batch.features.mean_square[np.isfinite(batch.features.mean_square)]
+    if not len(squares):
+        return 0.0
+    _, entered = largest_entry(snapshot)
+    if 1 / RAW_INPUT < entered < math.sqrt(squares.mean()) / RAW_INPUT:
+        return entered
+    return math.sqrt(squares.max())
 
 
 def weight_gains(snapshot: Snapshot) -> Iterator[tuple[str, float]]:

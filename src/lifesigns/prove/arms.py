@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lifesigns.prove.arm import Arm, Program, environment
 from lifesigns.prove.copies import CannotRun
-from lifesigns.prove.fork_server import ForkServer
+from lifesigns.prove.fork_server import ForkServer, can_hold
 from lifesigns.prove.kept import KeptArms
 from lifesigns.prove.order import Order, Trained
 from lifesigns.prove.treatment import Treatment
@@ -100,6 +100,11 @@ class Arms:
     def forks(self) -> bool:
         """Whether arms are forked from a process in which Python and torch have begun."""
         return self._server is not None and not self._server.refusal
+
+    @property
+    def may_fork(self) -> bool:
+        """Whether they may be, as far as that is known without trying."""
+        return self._server is not None and can_hold()
 
     def begin_to_fork(self, recorded: Trace) -> float:
         """From now on arms are forked, where that can be.

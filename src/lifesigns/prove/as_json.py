@@ -67,7 +67,7 @@ def proof_as_json(proof: Proof) -> dict[str, Any]:
 
 def _candidate(candidate: Candidate) -> dict[str, Any]:
     return {
-        "edit": candidate.edit.name,
+        "edit": candidate.name,
         "details": candidate.details,
         "rule": candidate.finding.rule,
         "site": candidate.finding.site,

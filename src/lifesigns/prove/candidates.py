@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,12 +15,14 @@ from lifesigns.prove.treatment import Treatment
 from lifesigns.records import Finding, Trace, grouped
 from lifesigns.remedies import (
     UNDIAGNOSED,
+    Both,
     Edit,
     Refusal,
     for_findings,
     for_nothing_found,
     for_sight,
 )
+from lifesigns.remedies.scale_rate import fitting_rate
 from lifesigns.report.verdict import alarms
 
 SHOWN = 4
@@ -54,11 +56,14 @@ class Candidate:
         return bool(UNCERTAIN.search(self.refusal))
 
     @property
+    def name(self) -> str:
+        """Of its edit, or of both: `standardise-inputs + scale-rate`."""
+        return " + ".join(part.name for part in self.edit.parts)
+
+    @property
     def details(self) -> str:
         """Its name and settings, such as `scale-rate factor=0.1`."""
-        given = {name: value for name, value in vars(self.edit).items() if value is not None}
-        settings = (f"{name}={_short(value)}" for name, value in given.items())
-        return " ".join((self.edit.name, *settings))
+        return " + ".join(map(_details, self.edit.parts))
 
     def treatment(self, shift: int) -> Treatment:
         """Of an arm with this remedy: the changed source, or else the edit of the live run.
@@ -111,6 +116,42 @@ def candidates(
     new = [one for one in sights if one.sources and one.edit not in known]
     first = int(bool(found) and found[0].finding.rule not in SYMPTOMS)
     return [*found[:first], *new, *found[first:]]
+
+
+RESCALED = ("standardise-inputs", "standardise-targets")
+"""Edits after which everything behind has another scale than the one its rate was chosen for."""
+
+
+def combined(
+    first: Candidate,
+    program: Program,
+    trace: Trace,
+    findings: Iterable[Finding],
+    seen: Noted | None = None,
+) -> Iterator[Candidate]:
+    """What may help beside a remedy: it, and an edit of another kind for what is left wrong.
+
+    Beside one that gives the data another scale that is the rate, in any case.
+
+    Args:
+        first: The remedy.
+        program: Whose sources are to be changed.
+        trace: What was recorded with the remedy.
+        findings: Of that run; notes are left out.
+        seen: As for `candidates`.
+
+    Yields:
+        Candidates for the finding of the first one, made in the same way.
+    """
+    texts, known = dict(sources(program)), {part.name for part in first.edit.parts}
+    edits = [edit for _, edit in asked(trace, findings)]
+    if not known.isdisjoint(RESCALED):
+        edits.append(fitting_rate(trace))
+    for edit in edits:
+        if edit.name not in known:
+            both = written(first.finding, Both(first.edit, edit), texts, seen)
+            if bool(both.sources) == bool(first.sources):
+                yield both
 
 
 def asked(trace: Trace, findings: Iterable[Finding]) -> list[tuple[Finding, Edit]]:
@@ -186,6 +227,11 @@ def _named(path: str) -> str:
     if quoted != path:
         return f'"{quoted}"'
     return f"{path}\t" if " " in path else path
+
+
+def _details(edit: Edit) -> str:
+    given = {name: value for name, value in vars(edit).items() if value is not None}
+    return " ".join((edit.name, *(f"{name}={_short(value)}" for name, value in given.items())))
 
 
 def _short(value: object) -> str:

@@ -95,7 +95,7 @@ class ForkServer:
         Args:
             modules: That it imports beside torch and lifesigns.
         """
-        if self._process is not None or not _can_hold():
+        if self._process is not None or not can_hold():
             return
         begin = time.monotonic()
         self._asking, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -161,7 +161,7 @@ class ForkServer:
         return ""
 
 
-def _can_hold() -> bool:
+def can_hold() -> bool:
     """Whether a process can be held by a descriptor: before it is forked, for it would be lost."""
     try:
         os.close(os.pidfd_open(os.getpid()))

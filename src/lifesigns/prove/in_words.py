@@ -129,7 +129,7 @@ def _headline(proof: Proof) -> str:
     is_proved = proof.conclusion is Conclusion.PROVED
     word = "is proved" if is_proved else "is neither proved nor refuted yet"
     what = "" if chosen.sources else " (an intervention in the live run: no source was changed)"
-    return f"{chosen.edit.name} {word} for {chosen.finding.rule}{what}: it cured it {where}."
+    return f"{chosen.name} {word} for {chosen.finding.rule}{what}: it cured it {where}."
 
 
 def _pairs(proof: Proof) -> Iterator[str]:

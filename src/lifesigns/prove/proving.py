@@ -16,7 +16,7 @@ from lifesigns.evidence.sites import counted, listed
 from lifesigns.prove.arm import Arm
 from lifesigns.prove.arms import Arms, seconds_to_start
 from lifesigns.prove.betting import FUTILE, PROVED, is_settled, pairs_needed, wealth
-from lifesigns.prove.candidates import SYMPTOMS, Candidate, candidates
+from lifesigns.prove.candidates import SYMPTOMS, Candidate, candidates, combined
 from lifesigns.prove.copies import CannotRun
 from lifesigns.prove.identity import Identity, Verdict, identity
 from lifesigns.prove.in_words import told
@@ -40,7 +40,12 @@ STANDING = (Conclusion.PROVED, Conclusion.UNDECIDED)
 
 
 def planned(
-    arms: Arms, measure: Measure, recorded: Trace | None = None, *, auto: bool = False
+    arms: Arms,
+    measure: Measure,
+    recorded: Trace | None = None,
+    *,
+    auto: bool = False,
+    is_dry: bool = False,
 ) -> Plan:
     """Diagnoses a program and looks for remedies.
 
@@ -49,16 +54,15 @@ def planned(
         measure: How a training is scored.
         recorded: A run of it; without one it is trained once.
         auto: Whether edits are tried, too, that no finding asks for.
+        is_dry: Whether it is only to be told: then nothing is prepared that a proof would need.
 
     Raises:
         CannotRun: It does not train in a sandbox, or nothing tells how well.
     """
     if recorded is None:
         arm = arms.fair(Treatment())
-        recorded, seconds = _trace(arm), arms.seconds
-    else:
-        seconds = recorded.cost.training + recorded.cost.watching
-    is_timed = arms.trainings > 0
+        recorded = _trace(arm)
+    is_timed, seconds = arms.trainings > 0, arms.seconds
     findings = tuple(judge(recorded))
     found, seen = candidates(arms.program, recorded, findings, auto=auto), Noted()
     lead = next(iter(alarms(findings)), None)
@@ -66,11 +70,14 @@ def planned(
     if is_vague or any(candidate.is_open for candidate in found):
         seen = noted(arms.program, recorded, timeout=arms.timeout, has_network=arms.has_network)
         found = candidates(arms.program, recorded, findings, auto=auto, seen=seen)
-    spared = arms.begin_to_fork(recorded) if found else 0.0
+    trained = recorded.cost.training + recorded.cost.watching
+    if is_dry and arms.may_fork:
+        return Plan(arms.program, measure, recorded, findings, tuple(found), trained + FORKED, seen)
+    spared = arms.begin_to_fork(recorded) if found and not is_dry else 0.0
     if is_timed:
         seconds = max(seconds - spared, recorded.cost.training + FORKED)
     else:
-        seconds += FORKED if spared else seconds_to_start()
+        seconds = trained + (FORKED if spared else seconds_to_start())
     return Plan(arms.program, measure, recorded, findings, tuple(found), seconds, seen)
 
 
@@ -133,14 +140,17 @@ class _Proving:
     def _choice(self) -> Try | None:
         """The first remedy that cures, or one after it that is clearly better.
 
-        One more is tried: more of the same where that is possible, as long as it pays.
+        One more is tried: more of the same where that is possible, or another one with it where
+        something is left wrong, and that as long as it pays.
         """
         best = self._best()
-        while self._left:
-            more = self._more_of(best)
-            self._tries.append(self._tried(more or self._left[0]))
+        while len(self._tries) < self._limits.tries:
+            wanted = self._further(best) or next(iter(self._left), None)
+            if wanted is None:
+                break
+            self._tries.append(self._tried(wanted))
             before, best = best, self._best()
-            if before is not None and (best is before or not self._more_of(best)):
+            if before is not None and (best is before or not self._further(best)):
                 break
         return best
 
@@ -148,11 +158,19 @@ class _Proving:
         cures = [known for known in self._tries if known.cures]
         return cures[self._measure.preferred([c.scored.score for c in cures])] if cures else None
 
-    def _more_of(self, tried: Try | None) -> Candidate | None:
-        """The next remedy that changes the same as one that cures, and more of it."""
+    def _further(self, tried: Try | None) -> Candidate | None:
+        """The next remedy that is more of one that cures, or is made with it."""
         if tried is None:
             return None
-        return next((one for one in self._left if one.edit.exceeds(tried.candidate.edit)), None)
+        more = (one for one in self._left if one.edit.exceeds(tried.candidate.edit))
+        return next(more, None) or self._beside(tried.candidate)
+
+    def _beside(self, cures: Candidate) -> Candidate | None:
+        """A remedy that cures, and another one for what is left wrong with it."""
+        (arm,) = self._trained([cures.treatment(0)], [])
+        trace, known = _trace(arm), [one.candidate.edit for one in self._tries]
+        pairs = combined(cures, self._plan.program, trace, judge(trace), self._plan.seen)
+        return next((one for one in pairs if one.edit not in known), None)
 
     def _repeated(self) -> tuple[Identity, list[Arm]]:
         """Trains without a remedy; twice where once does not repeat the recorded run to the bit.
@@ -194,7 +212,8 @@ class _Proving:
 
     def _tried(self, candidate: Candidate) -> Try:
         """One training with a remedy, on the script's own seed."""
-        self._left.remove(candidate)
+        if candidate in self._left:
+            self._left.remove(candidate)
         number = len(self._tries) + 1
         pairs = min(pairs_needed(()), self._limits.pairs)
         seconds = self._takes(1 + min(1, len(self._left)) + 2 * pairs)

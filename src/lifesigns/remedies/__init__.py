@@ -4,6 +4,7 @@ One file each, found by discovery: see `_edit` for what an edit is. `for_finding
 the findings of a run ask for. This package needs LibCST (`pip install 'lifesigns[prove]'`).
 """
 
+from lifesigns.remedies._both import Both
 from lifesigns.remedies._choice import (
     EDITS,
     UNDIAGNOSED,
@@ -23,6 +24,7 @@ __all__ = [
     "NOWHERE",
     "OPTIMIZER",
     "UNDIAGNOSED",
+    "Both",
     "Case",
     "Edit",
     "LiveRun",

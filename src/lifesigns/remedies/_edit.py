@@ -105,6 +105,11 @@ class Edit(ABC):
         except Refused as reason:
             return Refusal(str(reason))
 
+    @property
+    def parts(self) -> tuple[Edit, ...]:
+        """Itself, or what it is made of."""
+        return (self,)
+
     def exceeds(self, other: Edit) -> bool:
         """Whether it is the same change, and more of it.
 

@@ -1,4 +1,4 @@
-"""How calls of activations are rewritten: around what they are called on, which stays as it is.
+"""How calls of activations, and masks, are rewritten: around what they are called on, which stays.
 
 Only the call's own letters are changed, so calls within one another can be changed together.
 """
@@ -40,6 +40,18 @@ def dropped(script: Script, call: cst.Call) -> list[Change]:
     atoms = cst.Name | cst.Attribute | cst.Call | cst.Subscript
     before, after = ("", "") if isinstance(given, atoms) else ("(", ")")
     return [Change(start, first, before), Change(last, end, after)]
+
+
+def turned(script: Script, mask: cst.BaseExpression) -> list[Change]:
+    """Makes a mask its other side, be it of truth values or of numbers that are added.
+
+    Args:
+        script: Holds the mask.
+        mask: An expression.
+    """
+    other = script.spelled("torch.logical_not")
+    text = script.text(mask)
+    return [] if text.startswith(f"{other}(") else [script.replaced(mask, f"{other}({text})")]
 
 
 def _others_dropped(script: Script, call: cst.Call) -> list[Change]:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places, always
 from lifesigns.remedies._live import Answering, call_again
 from lifesigns.remedies._script import Change, Script, argument, cst, one
+from lifesigns.remedies._written import turned
 from lifesigns.remedies.testing import case
 
 OF_PADDING = ("key_padding_mask", "src_key_padding_mask", "memory_key_padding_mask")
@@ -36,7 +37,7 @@ class InvertMask(Edit):
         given = [arg for each in script.of_kind(cst.Call) if (arg := _padding(each))]
         fills = [c for name in FILLS for c in script.method_calls(name) if _is_low(script, c)]
         masks = [each.value for each in given] or [call.args[0].value for call in fills]
-        return _turned(script, one(masks, "mask of padding", script))
+        return turned(script, one(masks, "mask of padding", script))
 
 
 def _padding(call: cst.Call) -> cst.Arg | None:
@@ -53,13 +54,6 @@ def _is_low(script: Script, call: cst.Call) -> bool:
     """Whether scores are filled so low that a softmax leaves them out."""
     text = script.text(call.args[1].value) if len(call.args) == len(("mask", "value")) else ""
     return "inf" in text.lower() or text.startswith(("-1e", "-9e", "-1000"))
-
-
-def _turned(script: Script, mask: cst.BaseExpression) -> list[Change]:
-    """The other side of a mask, be it of truth values or of numbers that are added."""
-    other = script.spelled("torch.logical_not")
-    text = script.text(mask)
-    return [] if text.startswith(f"{other}(") else [script.replaced(mask, f"{other}({text})")]
 
 
 # --- in a live run --------------------------------------------------------------------------------

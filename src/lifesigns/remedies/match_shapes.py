@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from math import prod
@@ -57,7 +57,7 @@ class MatchShapes(Edit):
         """Whether two values of one size are of these two shapes."""
         if not (torch.is_tensor(output) and torch.is_tensor(target)):
             return False
-        shapes = (tuple(output.shape[1:]), tuple(target.shape[1:]))
+        shapes = (_sample(output.shape), _sample(target.shape))
         same = output.numel() == target.numel() and output.shape != target.shape
         return same and shapes in ((self.rest, self.target), (self.target, self.rest))
 
@@ -75,7 +75,7 @@ class MatchShapes(Edit):
         """What was seen to be of the target's shape where it met an output."""
         found: dict[cst.BaseExpression, None] = {}
         for name, place in places.items():
-            shapes = (place.given[1:], place.other[1:])
+            shapes = (_sample(place.given), _sample(place.other))
             operation = re.split("[#@]", name.rpartition(":")[2])[0].strip("_")
             is_met = operation in KNOWN_LOSSES or operation in WORDS
             if is_met and set(shapes) == {self.rest, self.target} and self.rest != self.target:
@@ -85,7 +85,7 @@ class MatchShapes(Edit):
 
     def _method(self) -> str:
         if self.rest == (1,) and not self.target:
-            return ".unsqueeze(1)"
+            return ".reshape(-1, 1)"
         if self.target == (1,) and not self.rest:
             return ".squeeze(1)"
         return f".reshape({', '.join(map(str, (-1, *self.rest)))})"
@@ -122,10 +122,15 @@ def made_for(finding: Finding, trace: Trace) -> Iterator[MatchShapes]:
             crossing = reading.crossing
             given = crossing.given if crossing else reading.input_shape
             other = crossing.other if crossing else reading.target_shape
-            other = other[1:] if len(other) > 1 and other[0] == 1 else other  # as it was expanded
             if given and other and prod(given) == prod(other) and given != other:
-                yield MatchShapes(tuple(given[1:]), tuple(other[1:]))
+                yield MatchShapes(tuple(given[1:]), _sample(other))
                 return
+
+
+def _sample(shape: Sequence[int]) -> tuple[int, ...]:
+    """Without the batch, and without a one before it: a row, which a flat tensor broadcasts to."""
+    is_row = len(shape) > 1 and shape[0] == 1
+    return tuple(shape[2:] if is_row else shape[1:])
 
 
 # --- cases ----------------------------------------------------------------------------------------
@@ -167,26 +172,33 @@ MANUAL = Manual(
             "a flat target for a column of outputs",
             _COLUMN,
             _LOOP.format("F.l1_loss(model(x), y)"),
-            _LOOP.format("F.l1_loss(model(x), y.unsqueeze(1))"),
+            _LOOP.format("F.l1_loss(model(x), y.reshape(-1, 1))"),
         ),
         _case(
             "a module, and a target that is computed there",
             _COLUMN,
             "\ncriterion = nn.HuberLoss()" + _LOOP.format("criterion(model(x), 2 * y)"),
             "\ncriterion = nn.HuberLoss()"
-            + _LOOP.format("criterion(model(x), (2 * y).unsqueeze(1))"),
+            + _LOOP.format("criterion(model(x), (2 * y).reshape(-1, 1))"),
         ),
         _case(
             "a difference that is squared by hand, from either side",
             _COLUMN,
             _LOOP.format("((y - model(x)) ** 2).mean()"),
-            _LOOP.format("((y.unsqueeze(1) - model(x)) ** 2).mean()"),
+            _LOOP.format("((y.reshape(-1, 1) - model(x)) ** 2).mean()"),
         ),
         _case(
             "a difference with a name",
             _COLUMN,
             _NAMED.format("2 * y"),
-            _NAMED.format("(2 * y).unsqueeze(1)"),
+            _NAMED.format("(2 * y).reshape(-1, 1)"),
+        ),
+        case(
+            "a row of targets",
+            _COLUMN,
+            "loop",
+            _LOOP.format("((model(x) - y.view(1, -1)) ** 2).mean()"),
+            _LOOP.format("((model(x) - y.view(1, -1).reshape(-1, 1)) ** 2).mean()"),
         ),
         case(
             "refused: two differences",

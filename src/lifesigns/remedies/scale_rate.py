@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 
 from torch import optim
 
+from lifesigns.evidence import Run
+from lifesigns.evidence.thresholds import LARGE_UPDATE
 from lifesigns.records import Finding, Trace
 from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
 from lifesigns.remedies._live import rates_scaled
@@ -55,6 +57,17 @@ def made_for(finding: Finding, trace: Trace) -> Iterator[ScaleRate]:
     up = finding.rule in UP or (low and not high)
     for factor in (TENFOLD, TENFOLD**2, TENFOLD**3):
         yield ScaleRate(factor if up else 1 / factor)
+
+
+def fitting_rate(trace: Trace) -> ScaleRate:
+    """Tenfold lower where some step has changed a weight by a large part of it, else higher.
+
+    Args:
+        trace: Of a run that nothing is known to be wrong with.
+    """
+    stream = next(iter(Run(trace).streams), None)
+    is_large = stream is not None and stream.largest_update > LARGE_UPDATE
+    return ScaleRate(1 / TENFOLD if is_large else TENFOLD)
 
 
 # --- cases ----------------------------------------------------------------------------------------

@@ -62,6 +62,7 @@ def _first_site(snapshot: Snapshot) -> str:
 _HIDE = Remedy(
     "Ignore the targets of what is shown: the mask of the labels is the wrong way round.",
     "labels[~hidden] = -100",
+    edit="ignore-shown",
 )
 _SHIFT = Remedy(
     "A language model: the target is the next token.",

@@ -116,6 +116,7 @@ def _picked_for_all(snapshot: Snapshot, crossing: Crossing) -> Finding:
             Remedy(
                 "Pick from each row the column of its own class.",
                 "loss = -logp[torch.arange(len(y)), y].mean()  # or F.nll_loss(logp, y)",
+                edit="pick-own-class",
             ),
         ),
         evidence={"samples": samples, "comparisons": pairs},

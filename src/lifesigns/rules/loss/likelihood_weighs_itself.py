@@ -39,6 +39,7 @@ def _finding(stream: Stream, step: int, power: float, lowered: float) -> Finding
             Remedy(
                 "A focal loss weights by what is missing to 1.",
                 "loss = (1 - p) ** gamma * nll",
+                edit="weigh-by-missing",
             ),
             Remedy(
                 "Or keep the weight out of the gradient.",

@@ -42,6 +42,7 @@ def _finding(stream: Stream, step: int, least: float, most: float, steps: int) -
             Remedy(
                 "Take the overlap of probabilities: a sigmoid for one class, a softmax for more.",
                 "loss = dice_loss(torch.sigmoid(logits), mask)",
+                edit="give-probabilities",
             ),
         ),
         evidence={"least": least, "most": most, "steps": steps},
