@@ -26,6 +26,7 @@ from lifesigns.record.graph.walk import Operands, Walk, operands, saved, value_a
 from lifesigns.record.loss.comparison import PendingLoss, PendingMarks
 from lifesigns.record.loss.marks import add_marks
 from lifesigns.record.loss.recognise import read_loss
+from lifesigns.record.measure.codes import read_codes
 from lifesigns.record.measure.large import how_many_of, some_units
 from lifesigns.record.measure.nonfinite_origin import forward_origin
 from lifesigns.record.measure.padding import padded, padding_hook
@@ -125,6 +126,7 @@ class Reading:
             with self._part("the batch"):
                 self._batch = self._read_batch(inputs)
                 self._tokens = read_tokens(self._pack, walked, inputs.batch)
+                self.mark({}, read_codes(self._pack, walked))
 
     def extend(self, walked: Walk, condensed: Condensed, forward: Forward) -> None:
         """Reads and hooks the sites of a graph; a second one is a recomputed piece of the step.
