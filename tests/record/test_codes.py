@@ -40,6 +40,10 @@ def test_codes_are_marked_where_no_table_sees_another_than_0_and_1(
     recorder.stop()
 
     (shot,) = recorder.trace().snapshots
-    expected = {"code_rows": min((n for n in rows if n > 4), default=0), "codes": 20, "code_ones": 0.05}
+    expected = {
+        "code_rows": min((n for n in rows if n > 4), default=0),
+        "codes": 20,
+        "code_ones": 0.05,
+    }
     found = {name: shot.loss.details.get(name) for name in expected}
     assert found == (expected if marked else dict.fromkeys(expected))

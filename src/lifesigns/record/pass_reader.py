@@ -18,6 +18,7 @@ from lifesigns.record.graph.roots import Places, Roots, root_inputs
 from lifesigns.record.graph.walk import Walk, walk
 from lifesigns.record.loss.derivatives import Derivatives
 from lifesigns.record.loss.likeness import likeness
+from lifesigns.record.measure.averages import Averages
 from lifesigns.record.measure.by_program import numbers_for
 from lifesigns.record.measure.large import lookups
 from lifesigns.record.measure.measuring import measuring
@@ -74,6 +75,8 @@ class PassReader:
         """Derivatives by data that the step has taken."""
         self.copies = StandingCopies()
         """Copies of a network that ran beside it."""
+        self.averages = Averages()
+        """Averages of a network's weights that are kept beside it."""
         self.unreached = Unreached()
         """Parameters that are held by an optimizer and in no graph."""
         self.reading: Reading | None = None
@@ -160,6 +163,8 @@ class PassReader:
                 pack=self._pack,
             )
             self.reading.mark(marks, self._standing_copy(forward))
+            networks, ran = self._roots.networks(), self._hooks.ungraded()
+            self.reading.mark({}, self.averages.look(self._pack, networks, ran))
             if left_out is not None:
                 self.reading.mark({}, left_out.wait(self._pack))
 
