@@ -25,11 +25,11 @@ from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Operands, Walk, operands, saved, value_as_used
 from lifesigns.record.loss.comparison import PendingLoss, PendingMarks
 from lifesigns.record.loss.marks import add_marks
+from lifesigns.record.loss.own_backward import Watching, own_backwards
 from lifesigns.record.loss.recognise import read_loss
 from lifesigns.record.measure.codes import read_codes
 from lifesigns.record.measure.large import how_many_of, some_units
 from lifesigns.record.measure.nonfinite_origin import forward_origin
-from lifesigns.record.measure.own_backward import Watching, own_backwards
 from lifesigns.record.measure.padding import padded, padding_hook
 from lifesigns.record.measure.reduce import Pack, PendingSums
 from lifesigns.record.measure.stacks import Lessened
