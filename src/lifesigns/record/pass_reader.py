@@ -25,6 +25,7 @@ from lifesigns.record.measure.measuring import measuring
 from lifesigns.record.measure.mixing import MixingReader
 from lifesigns.record.measure.parameters import ParameterReader, Trained
 from lifesigns.record.measure.reduce import Pack
+from lifesigns.record.measure.same_states import same_states
 from lifesigns.record.measure.standing_copies import PendingStanding, StandingCopies
 from lifesigns.record.measure.unreached import Unreached
 from lifesigns.record.measure.watched_parameter import ReadParameters
@@ -165,6 +166,8 @@ class PassReader:
             self.reading.mark(marks, self._standing_copy(forward))
             networks, ran = self._roots.networks(), self._hooks.ungraded()
             self.reading.mark({}, self.averages.look(self._pack, networks, ran))
+            asked = self._hooks.asked()
+            self.reading.mark({}, same_states(self._pack, walked, ends.batch, networks, asked))
             if left_out is not None:
                 self.reading.mark({}, left_out.wait(self._pack))
 

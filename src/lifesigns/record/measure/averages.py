@@ -123,7 +123,7 @@ class Averages:
         own = {id(network) for network in networks}
         for module in (module for ref in new if (module := ref()) is not None):
             for part in module.modules() if id(module) not in own else ():
-                of = next((n for n in networks if _is_like(part, n)), None)
+                of = next((n for n in networks if is_like(part, n)), None)
                 if of is None or any(copy.module() is part for copy in self._copies):
                     continue
                 start, latest = self._starts[id(of)][1], _sample(part)
@@ -131,8 +131,13 @@ class Averages:
                     self._copies.append(_Copy(weakref.ref(part), weakref.ref(of), latest))
 
 
-def _is_like(module: nn.Module, network: nn.Module) -> bool:
-    """Whether a module has the form of a network, and none of its parameters."""
+def is_like(module: nn.Module, network: nn.Module) -> bool:
+    """Whether a module has the form of a network, and none of its parameters.
+
+    Args:
+        module: Any.
+        network: One that is trained.
+    """
     if type(module) is not type(network) or module is network:
         return False
     own, others = list(module.parameters()), list(network.parameters())
