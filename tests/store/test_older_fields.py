@@ -11,7 +11,7 @@ from lifesigns.rules.testing import chain, snapshot
 from lifesigns.store import RunWriter, read_run
 from lifesigns.store.packing import compress, decompress
 
-LATER = {"stale_gradient_rms", "predicted_change", "evaluating"}
+LATER = {"stale_gradient_rms", "predicted_change", "used_gradient_rms", "evaluating"}
 
 
 def example():

@@ -18,12 +18,14 @@ from lifesigns.record.graph.roots import Places, Roots, root_inputs
 from lifesigns.record.graph.walk import Walk, walk
 from lifesigns.record.loss.derivatives import Derivatives
 from lifesigns.record.loss.likeness import likeness
+from lifesigns.record.measure.averages import Averages
 from lifesigns.record.measure.by_program import numbers_for
 from lifesigns.record.measure.large import lookups
 from lifesigns.record.measure.measuring import measuring
 from lifesigns.record.measure.mixing import MixingReader
 from lifesigns.record.measure.parameters import ParameterReader, Trained
 from lifesigns.record.measure.reduce import Pack
+from lifesigns.record.measure.same_states import same_states
 from lifesigns.record.measure.standing_copies import PendingStanding, StandingCopies
 from lifesigns.record.measure.unreached import Unreached
 from lifesigns.record.measure.watched_parameter import ReadParameters
@@ -74,6 +76,8 @@ class PassReader:
         """Derivatives by data that the step has taken."""
         self.copies = StandingCopies()
         """Copies of a network that ran beside it."""
+        self.averages = Averages()
+        """Averages of a network's weights that are kept beside it."""
         self.unreached = Unreached()
         """Parameters that are held by an optimizer and in no graph."""
         self.reading: Reading | None = None
@@ -160,6 +164,10 @@ class PassReader:
                 pack=self._pack,
             )
             self.reading.mark(marks, self._standing_copy(forward))
+            networks, ran = self._roots.networks(), self._hooks.ungraded()
+            self.reading.mark({}, self.averages.look(self._pack, networks, ran))
+            asked = self._hooks.asked()
+            self.reading.mark({}, same_states(self._pack, walked, ends.batch, networks, asked))
             if left_out is not None:
                 self.reading.mark({}, left_out.wait(self._pack))
 

@@ -25,7 +25,9 @@ from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Operands, Walk, operands, saved, value_as_used
 from lifesigns.record.loss.comparison import PendingLoss, PendingMarks
 from lifesigns.record.loss.marks import add_marks
+from lifesigns.record.loss.own_backward import Watching, own_backwards
 from lifesigns.record.loss.recognise import read_loss
+from lifesigns.record.measure.codes import read_codes
 from lifesigns.record.measure.large import how_many_of, some_units
 from lifesigns.record.measure.nonfinite_origin import forward_origin
 from lifesigns.record.measure.padding import padded, padding_hook
@@ -116,8 +118,8 @@ class Reading:
             with self._part("the loss"):
                 self._loss = read_loss(self._pack, walked, condensed, value, inputs.prediction)
             if Quantity.GRADIENTS in needs:
-                with self._part("the padding"):
-                    self._watch_padding(walked, self._loss)
+                with self._part("the gradients on their way"):
+                    self._watch_gradients(walked, self._loss)
         self.extend(walked, condensed, forward)
         self._batch: tuple[tuple[int, ...], PendingSums] | None = None
         self._tokens: PendingTokens | None = None
@@ -125,6 +127,7 @@ class Reading:
             with self._part("the batch"):
                 self._batch = self._read_batch(inputs)
                 self._tokens = read_tokens(self._pack, walked, inputs.batch)
+                self.mark({}, read_codes(self._pack, walked))
 
     def extend(self, walked: Walk, condensed: Condensed, forward: Forward) -> None:
         """Reads and hooks the sites of a graph; a second one is a recomputed piece of the step.
@@ -164,14 +167,14 @@ class Reading:
             raise error
         self.failures.append(f"{name}: {described(error)}")
 
-    def _watch_padding(self, walked: Walk, loss: PendingLoss | None) -> None:
-        """How much of the gradient comes to padding, as a detail of the loss."""
+    def _watch_gradients(self, walked: Walk, loss: PendingLoss | None) -> None:
+        """What the gradient shows on its way, as details of the loss."""
         if loss is None:
             return
-        for batch in padded(walked):
-            found, hook = padding_hook(self._pack, batch)
+        hooks: list[Watching] = [(b.node, *padding_hook(self._pack, b)) for b in padded(walked)]
+        for node, found, hook in hooks + own_backwards(self._pack, walked):
             loss.marks.append(found)
-            self._handles.append(walked.nodes[batch.node].register_hook(self._guarded(hook)))
+            self._handles.append(walked.nodes[node].register_hook(self._guarded(hook)))
 
     def _guarded(self, hook: Callable[..., None]) -> Callable[..., None]:
         """A hook that cannot end the user's backward, and runs outside of the user's modes."""

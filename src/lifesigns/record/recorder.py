@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 
 from lifesigns.record.around_backward import AroundBackward
 from lifesigns.record.attach import backward as _backward
-from lifesigns.record.attach.noted_method import BEGINNING, EVALUATION, LOADING
+from lifesigns.record.attach.noted_method import AVERAGING, BEGINNING, EVALUATION, LOADING
 from lifesigns.record.measure import kernel
 from lifesigns.record.measure.measuring import measuring
 from lifesigns.record.parts import assemble
@@ -72,6 +72,7 @@ class Recorder:
             (EVALUATION, self._evaluates),
             (LOADING, self._loads),
             (BEGINNING, self._begins),
+            (AVERAGING, self._averages),
         )
 
     # --- life -----------------------------------------------------------------------------------
@@ -122,7 +123,12 @@ class Recorder:
         """A module was put in evaluation mode."""
         self._parts.guard(self._note_evaluation, module)
 
+    def _averages(self, module: nn.Module, *_: Any, **__: Any) -> None:
+        """An average of weights is made."""
+        self._parts.guard(self._parts.reader.averages.note, module)
+
     def _note_evaluation(self, module: nn.Module) -> None:
+        self._parts.reader.averages.note(module)
         if self._parts.thread.is_here and self._parts.roots.are_in(module):
             self._parts.evaluations.note(self.steps)
             if self._parts.evaluations.is_among_the_first:  # is it trained in that mode?

@@ -35,7 +35,13 @@ SHARDS = "the other ranks' shards"
 T = TypeVar("T")
 Key = tuple[int, int, int]
 """Step, stream, and which of the recorded passes of that stream in that step."""
-_OF_ELEMENTS = ("weight_rms", "gradient_rms", "update_rms", "stale_gradient_rms")
+_OF_ELEMENTS = (
+    "weight_rms",
+    "gradient_rms",
+    "update_rms",
+    "stale_gradient_rms",
+    "used_gradient_rms",
+)
 
 
 def merged(traces: Sequence[Trace], *, whole: bool = True) -> Trace:

@@ -75,6 +75,9 @@ class ParameterReading:
     stale_gradient_rms: float = float("nan")
     """Of the gradient the optimizer used, the part that was there before this cycle's first
     backward pass: 0 after `zero_grad`. Per element, on the sample of `update_rms`."""
+    used_gradient_rms: float = float("nan")
+    """Of the gradient as the optimizer used it, which may have been clipped. Read where the losses
+    were scaled, or several added up, on the sample of `update_rms`; nothing is undone."""
     lost_updates: float = float("nan")
     """Of the elements with a gradient, the share that the step left as they were, to the bit:
     lost to rounding. Read for parameters of 16 bits, on the sample of `update_rms`."""

@@ -1,3 +1,5 @@
+import copy
+
 import torch
 import torch.nn.functional as F
 from data import accuracy, digits, minibatches, split
@@ -119,3 +121,20 @@ def small_decay_counted_in_batches(fixed=False):
         if fixed:
             decay.step()
     return accuracy(model, *held_out)
+
+
+@faulty("accuracy of the average", at_least=0.85, causes=("other",))
+def average_of_a_longer_run(fixed=False):
+    """What is evaluated is a moving average with the decay of a run of a million steps, 0.9999."""
+    (x, y), (x_new, y_new) = split(*digits())
+    model = picture_network()
+    mean = copy.deepcopy(model).eval()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.002)
+    for xb, yb in minibatches(x, y, 64, 300):
+        optimizer.zero_grad()
+        F.cross_entropy(model(xb), yb).backward()
+        optimizer.step()
+        with torch.no_grad():
+            for own, p in zip(mean.parameters(), model.parameters(), strict=True):
+                own.lerp_(p, 1 - (0.98 if fixed else 0.9999))
+    return accuracy(mean, x_new, y_new)

@@ -219,3 +219,30 @@ def one_head_for_three_questions(fixed=False):
     fit(model, x, y)
     with torch.no_grad():
         return (model(x).argmax(1) == y).float().mean()
+
+
+class Shops(nn.Module):
+    """Two categories, looked up, beside one number."""
+
+    def __init__(self):
+        super().__init__()
+        self.tables = nn.ModuleList([nn.Embedding(12, 6), nn.Embedding(7, 4)])
+        self.body = nn.Sequential(nn.Linear(11, 32), nn.ReLU(), nn.Linear(32, 1))
+
+    def forward(self, x):
+        codes = x[:, :2].long()
+        found = [table(codes[:, i]) for i, table in enumerate(self.tables)]
+        return self.body(torch.cat([*found, x[:, 2:]], 1))
+
+
+@faulty("unexplained variance", at_most=0.1, causes=("other",))
+def categories_scaled_with_the_rest(fixed=False):
+    """All columns are scaled to 0 … 1, those of categories too, which `.long()` then cuts to 0."""
+    codes = torch.stack([torch.randint(12, (600,)), torch.randint(7, (600,))], 1)
+    number = torch.rand(600, 1)
+    y = torch.randn(12)[codes[:, :1]] + torch.randn(7)[codes[:, 1:]] - number
+    x = torch.cat([codes if fixed else codes / codes.amax(0), number], 1)
+    y = (y - y.mean()) / y.std()
+    model = Shops()
+    fit(model, x, y, F.mse_loss, steps=400)
+    return unexplained(model, x, y)

@@ -255,3 +255,34 @@ def parameter_made_in_the_forward_pass(fixed=False):
     model = FreshWeight(made_once=fixed)
     fit(model, x, y, 200)
     return accuracy(model, x, y)
+
+
+class OwnReLU(torch.autograd.Function):
+    """A ReLU with a backward of its own."""
+
+    @staticmethod
+    def forward(ctx, x, fixed):
+        ctx.save_for_backward(x)
+        ctx.fixed = fixed
+        return x.clamp(min=0)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (x,) = ctx.saved_tensors
+        passed = gradient if ctx.fixed else torch.ones_like(gradient)
+        return passed * (x > 0), None
+
+
+@faulty("accuracy", at_least=0.8, causes=("other",))
+def backward_that_returns_ones(fixed=False):
+    """The backward of an own activation gives the derivative alone, not times the gradient."""
+    x, y = digits()
+    first, last = nn.Linear(64, 32), nn.Linear(32, 10)
+    model = nn.ModuleList([first, last])
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    for xb, yb in minibatches(x, y, 64, 300):
+        optimizer.zero_grad()
+        F.cross_entropy(last(OwnReLU.apply(first(xb), fixed)), yb).backward()
+        optimizer.step()
+    with torch.no_grad():
+        return (last(first(x).relu()).argmax(1) == y).float().mean()

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
 Listener = Callable[..., None]
@@ -82,3 +83,5 @@ LOADING = NotedMethod(nn.Module, "load_state_dict")
 """Called once for a whole network, or for a part of one."""
 BEGINNING = NotedMethod(DataLoader, "__iter__")
 """Called once an epoch, before its first batch."""
+AVERAGING = NotedMethod(AveragedModel, "__init__")
+"""Called once, when an average of weights is made."""

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -79,6 +79,13 @@ class Call:
     def let_go(self) -> None:
         """Drops the tensors."""
         self.input = self.prediction = None
+
+
+class Ungraded(NamedTuple):
+    """A module that ran without gradients, and what it was given last; neither is kept alive."""
+
+    module: weakref.ref[nn.Module]
+    given: weakref.ref[Tensor] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +199,7 @@ class ForwardHooks:
         self._stacks: dict[int, list[Call]] = {}
         self._kept: deque[Call] = deque(maxlen=MOST_ROOT_CALLS)
         self._called: set[int] = set()
-        self._ungraded: dict[int, weakref.ref[nn.Module]] = {}
+        self._ungraded: dict[int, Ungraded] = {}
         self.first_event: float | None = None
 
     def arm(self) -> None:
@@ -261,7 +268,14 @@ class ForwardHooks:
 
     def ungraded(self) -> list[nn.Module]:
         """Modules that ran with gradients switched off, and those inside them."""
-        return [module for ref in self._ungraded.values() if (module := ref()) is not None]
+        return [module for one in self._ungraded.values() if (module := one.module()) is not None]
+
+    def asked(self) -> Iterator[tuple[nn.Module, Tensor]]:
+        """The same, each with what it was given last, as far as that is still there."""
+        for one in self._ungraded.values():
+            module, given = one.module(), None if one.given is None else one.given()
+            if module is not None and given is not None:
+                yield module, given
 
     def calls(self) -> list[Call]:
         """The calls of this thread; if it made none, of the other, if that is one."""
@@ -293,7 +307,9 @@ class ForwardHooks:
             stack.clear()  # Ctrl-C ended them: hooks that are always called are not called then
         if not torch.is_grad_enabled():
             if len(self._ungraded) < MOST_UNGRADED:
-                self._ungraded.setdefault(id(module), weakref.ref(module))
+                first = next((i for i in inputs if isinstance(i, Tensor)), None)
+                asked = None if first is None else weakref.ref(first)
+                self._ungraded[id(module)] = Ungraded(weakref.ref(module), asked)
             return
         number = torch._C._autograd._get_sequence_nr()
         call = Call(weakref.ref(module), len(stack), number, number, module.training)

@@ -182,7 +182,7 @@ def operands(node: Any) -> Operands:
     """What an operation computed with or made, as far as its node keeps it."""
     values, hooked, why, usual = {}, [], "", True
     for name, attribute, raw in _operands(node.__class__):
-        if raw and _goes_through_hooks(getattr(node, raw, None)):
+        if raw and goes_through_hooks(getattr(node, raw, None)):
             hooked.append(name)
             continue
         try:
@@ -242,10 +242,15 @@ def is_hooked(node: Any, attribute: str) -> bool:
         node: The autograd node.
         attribute: Its name without `_saved_`.
     """
-    return _goes_through_hooks(getattr(node, f"_raw_saved_{attribute}", None))
+    return goes_through_hooks(getattr(node, f"_raw_saved_{attribute}", None))
 
 
-def _goes_through_hooks(raw: Any) -> bool:
+def goes_through_hooks(raw: Any) -> bool:
+    """Whether saved tensors go through a user's hooks, which are not to be called for a look.
+
+    Args:
+        raw: One, or several, as a node keeps them; None for none.
+    """
     if raw is None:
         return False
     if isinstance(raw, tuple):

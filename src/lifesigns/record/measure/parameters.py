@@ -207,16 +207,20 @@ class ParameterReader:
         ids = {id(p) for p in parameters}
         if scale is not None:
             self.gradients(scale, ids)
+        scaled: list[tuple[Watched, Tensor]] = []
         for watched, p in self._alive():
             if id(p) not in ids or watched.stepped:
                 continue
             watched.stepped = True
+            if self._keeps_stale and watched.scale > 1:
+                scaled += [(watched, used) for used in [_gradient_sample(p)] if used is not None]
             if scale is None and watched.leftover is not None:
                 if watched.leftover.is_none:
                     watched.stale = 0.0
                     continue
                 used = _gradient_sample(p)
                 watched.stale = watched.leftover.rms(watched.gradient, used, _eps(p))
+        self._add("used", [(w, g.square().mean().sqrt()) for w, g in scaled])
 
     def gradients(
         self,
@@ -293,15 +297,21 @@ class ParameterReader:
         return ReadParameters([w for w, _ in read], arrays, optimizers_known)
 
     def _add_late(self) -> None:
-        """Numbers of stale gradients that are on a device, those of one device together."""
-        late: dict[torch.device, list[tuple[Watched, Tensor]]] = {}
-        for watched in self.watched:
-            if isinstance(watched.stale, Tensor):
-                late.setdefault(watched.stale.device, []).append((watched, watched.stale))
-        for found in late.values():
-            slot = self._numbers.pack.add(torch.stack([stale for _, stale in found]))
+        """Numbers of stale gradients that are on a device."""
+        late = [(w, w.stale) for w in self.watched if isinstance(w.stale, Tensor)]
+        self._add("stale", late)
+        for watched, _ in late:
+            watched.stale = math.nan
+
+    def _add(self, what: str, numbers: Iterable[tuple[Watched, Tensor]]) -> None:
+        """Adds a number of each parameter to the pack, those of one device together."""
+        alike: dict[tuple[torch.device, torch.dtype], list[tuple[Watched, Tensor]]] = {}
+        for watched, number in numbers:
+            alike.setdefault((number.device, number.dtype), []).append((watched, number))
+        for found in alike.values():
+            slot = self._numbers.pack.add(torch.stack([number for _, number in found]))
             for position, (watched, _) in enumerate(found):
-                watched.scalars["stale"], watched.stale = (slot, position), math.nan
+                watched.scalars[what] = slot, position
 
     @property
     def seen(self) -> set[int]:

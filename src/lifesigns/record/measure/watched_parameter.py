@@ -246,6 +246,7 @@ def _reading_of(watched: Watched, arrays: Arrays, optimizers_known: bool) -> Par
         distinct_gradient_rows=_distinct(watched, "gradient_rows", arrays),
         sign_coherence=_coherence(watched, arrays),
         stale_gradient_rms=stale / scale,
+        used_gradient_rms=watched.value("used", arrays),
         lost_updates=watched.value("lost", arrays),
         resolution=watched.form.resolution,
         predicted_change=watched.value("product", arrays) * watched.size / sampled / scale,

@@ -41,7 +41,9 @@ READ = {
         *("reached", "gradient_rms", "gradient_is_zero", "nonfinite_gradients"),
         *("distinct_gradient_rows", "sign_coherence", "stale_gradient_rms"),
     ),
-    Phase.UPDATE: ("update_rms", "lost_updates", "predicted_change", "learning_rate"),
+    Phase.UPDATE: (
+        *("used_gradient_rms", "update_rms", "lost_updates", "predicted_change", "learning_rate"),
+    ),
 }
 """The fields of a parameter's reading, by when in the step they are there."""
 SHARES = {"sign_coherence", "correlation"}

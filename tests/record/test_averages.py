@@ -1,0 +1,101 @@
+"""How far an average of the weights has followed the network that it is kept for."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from training_steps import sgd
+
+
+def network():
+    return nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 1))
+
+
+class Mean:
+    """As programs write it: a copy in evaluation mode."""
+
+    def __init__(self, model, decay):
+        self.module, self.decay = copy.deepcopy(model).eval(), decay
+
+    @torch.no_grad()
+    def update_parameters(self, model):
+        for own, p in zip(self.module.parameters(), model.parameters(), strict=True):
+            own.lerp_(p, 1 - self.decay)
+
+
+def torchs(model, decay):
+    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))
+
+
+class Best:
+    """A copy that is made once."""
+
+    def __init__(self, model, decay):
+        self.module, self.at = copy.deepcopy(model).eval(), 0
+
+    def update_parameters(self, model):
+        self.at += 1
+        if self.at == 2:
+            self.module.load_state_dict(model.state_dict())
+
+
+def trained(recording, make, decay, steps=20, teaches=False):
+    """Details of the losses of a run with such an average."""
+    model, x = network(), torch.randn(32, 4)
+    recorder, optimizer = recording(every=1), sgd(model)
+    mean = make(model, decay)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss = (model(x) - x.sum(1, keepdim=True)).square().mean()
+        if teaches:
+            with torch.no_grad():
+                target = mean.module(x)
+            loss = loss + (model(x) - target).square().mean()
+        loss.backward()
+        optimizer.step()
+        mean.update_parameters(model)
+    recorder.stop()
+    return [shot.loss.details for shot in recorder.trace().snapshots]
+
+
+@pytest.mark.parametrize("make", [Mean, torchs])
+def test_the_way_of_an_average_is_that_of_its_memory(recording, make):
+    slow = trained(recording, make, 0.9999)
+    fast = trained(recording, make, 0.5)
+
+    assert slow[-1]["average_way"] < 0.25
+    assert fast[-1]["average_way"] > 0.8
+    assert all(details["average_changes"] for details in [*slow[2:], *fast[2:]])
+    assert not any(details["average_runs"] for details in slow[1:])
+
+
+def test_a_copy_that_is_made_once_does_not_change_later(recording):
+    details = trained(recording, Best, 0.0)
+
+    assert [one["average_changes"] for one in details[1:]] == [0, 1, *[0] * 17]
+
+
+def test_a_teacher_runs_in_each_step(recording):
+    details = trained(recording, Mean, 0.99, teaches=True)
+
+    assert all(one["average_runs"] for one in details[1:])
+
+
+def test_the_class_of_averages_is_as_it_was(recording):
+    before = AveragedModel.__init__
+    recorder = recording(every=1)
+    recorder.stop()
+
+    assert AveragedModel.__init__ is before
+
+
+def test_another_network_in_evaluation_mode_is_no_average(recording):
+    def other(model, decay):
+        mean = Mean(model, decay)
+        mean.module = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 2)).eval()
+        mean.update_parameters = lambda model: None
+        return mean
+
+    assert "average_way" not in trained(recording, other, 0.5)[-1]
