@@ -43,6 +43,7 @@ class Best:
 
 def trained(recording, make, decay, steps=20, teaches=False):
     """Details of the losses of a run with such an average."""
+    torch.manual_seed(0)
     model, x = network(), torch.randn(32, 4)
     recorder, optimizer = recording(every=1), sgd(model)
     mean = make(model, decay)
@@ -65,7 +66,7 @@ def test_the_way_of_an_average_is_that_of_its_memory(recording, make):
     slow = trained(recording, make, 0.9999)
     fast = trained(recording, make, 0.5)
 
-    assert slow[-1]["average_way"] < 0.25
+    assert slow[-1]["average_way"] < 0.3  # torch's begins after the first step
     assert fast[-1]["average_way"] > 0.8
     assert all(details["average_changes"] for details in [*slow[2:], *fast[2:]])
     assert not any(details["average_runs"] for details in slow[1:])
