@@ -107,12 +107,13 @@ def test_a_code_that_is_drawn(draw, is_cut):
     assert ("cut_off" in details(step)) == is_cut
 
 
-def test_a_policy_beside_a_value_is_no_cut():
+@pytest.mark.parametrize("given", [lambda x: x, lambda x: x[torch.arange(8)]])
+def test_a_policy_beside_a_value_is_no_cut(given):
     policy, value, x = nn.Linear(6, 6), nn.Linear(6, 1), torch.randn(8, 6)
 
     def step():
-        chosen = policy(x).log_softmax(1)[:, 0]
-        (F.mse_loss(value(x), torch.randn(8, 1)) - chosen.exp().mean()).backward()
+        chosen = policy(given(x)).log_softmax(1)[:, 0]
+        (F.mse_loss(value(given(x)), torch.randn(8, 1)) - chosen.exp().mean()).backward()
 
     assert "cut_off" not in details(step)
 
