@@ -19,6 +19,7 @@ from lifesigns.record.graph.walk import Walk, walk
 from lifesigns.record.loss.derivatives import Derivatives
 from lifesigns.record.loss.likeness import likeness
 from lifesigns.record.measure.by_program import numbers_for
+from lifesigns.record.measure.dealt_out import dealt_out_at
 from lifesigns.record.measure.large import lookups
 from lifesigns.record.measure.measuring import measuring
 from lifesigns.record.measure.mixing import MixingReader
@@ -143,6 +144,9 @@ class PassReader:
             walked = repeated.walked
             condensed = self._structures.condense(walked, forward, names)
             ends = root_inputs(walked, forward)
+            node = dealt_out_at(walked, ends.batch)
+            if node is not None and node in condensed.site_of_node:
+                marks["dealt_out_at"] = float(condensed.site_of_node[node])
             mixing = self._mixing.ask(walked, condensed, ends, position)
             self.reading = Reading(
                 walked,
