@@ -31,6 +31,7 @@ from lifesigns.record.measure.watched_parameter import ReadParameters
 from lifesigns.record.reading import Reading
 from lifesigns.record.schedule.cycle_end import held_twice
 from lifesigns.record.schedule.loss_log import LossLog
+from lifesigns.record.schedule.plateaus import Plateaus
 from lifesigns.record.schedule.taken import Taken
 from lifesigns.records import EVERYTHING, Quantity
 from lifesigns.records.merging import SHARDS
@@ -73,6 +74,8 @@ class PassReader:
         """Parameters that earlier cycles reached."""
         self.derivatives = Derivatives()
         """Derivatives by data that the step has taken."""
+        self.plateaus = Plateaus()
+        """What a schedule that waits for a plateau was given."""
         self.copies = StandingCopies()
         """Copies of a network that ran beside it."""
         self.unreached = Unreached()
@@ -135,7 +138,7 @@ class PassReader:
                 walked, names, wanted, from_start=self._hooks.armed or not position
             )
             self._looked_up = lookups(walked)
-            marks = {"scaled_by": scale} if scale != 1 else {}
+            marks = self.plateaus.marks() | ({"scaled_by": scale} if scale != 1 else {})
             left_out = self.derivatives.left_out(walked, forward)
             self.derivatives.forget()
             if again := same_answers(walked, self._roots.networks()):

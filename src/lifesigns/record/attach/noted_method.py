@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader
 
 Listener = Callable[..., None]
@@ -82,3 +83,5 @@ LOADING = NotedMethod(nn.Module, "load_state_dict")
 """Called once for a whole network, or for a part of one."""
 BEGINNING = NotedMethod(DataLoader, "__iter__")
 """Called once an epoch, before its first batch."""
+WAITING = NotedMethod(ReduceLROnPlateau, "step")
+"""Called once an epoch, with the number that is to become better."""
