@@ -27,11 +27,12 @@ class Plateaus:
         if self._scheduler is None:
             self._scheduler = weakref.ref(scheduler)
             self._first = self._highest = as_number(number)
-        if self._scheduler() is scheduler:
-            self._rises = scheduler.mode == "max"
-            self._latest = as_number(number)
-            self._highest = max(self._highest, self._latest)
-            self._given += 1
+        if self._scheduler() is not scheduler:
+            return
+        self._rises = getattr(scheduler, "mode", "") == "max"
+        self._latest = as_number(number)
+        self._highest = max(self._highest, self._latest)
+        self._given += 1
 
     def marks(self) -> dict[str, float]:
         """Details of a loss, empty without such a schedule.

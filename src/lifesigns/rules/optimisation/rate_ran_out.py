@@ -149,7 +149,8 @@ def _of_the_wrong_mode(stream: Stream, schedule: Schedule, spent: int) -> Findin
         causes=("lr_too_low", "too_few_epochs"),
         remedies=(
             Remedy(
-                "Let a schedule that is given a loss wait for the lowest: mode='max' is for scores.",
+                "Let a schedule that is given a loss wait for the lowest: mode='max' is for "
+                "scores.",
                 "scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, mode='min')",
             ),
             _LOOK,
