@@ -20,6 +20,7 @@ from lifesigns.record.loss.derivatives import Derivatives
 from lifesigns.record.loss.likeness import likeness
 from lifesigns.record.measure.averages import Averages
 from lifesigns.record.measure.by_program import numbers_for
+from lifesigns.record.measure.dealt_out import dealt_out_at
 from lifesigns.record.measure.large import lookups
 from lifesigns.record.measure.measuring import measuring
 from lifesigns.record.measure.mixing import MixingReader
@@ -32,6 +33,7 @@ from lifesigns.record.measure.watched_parameter import ReadParameters
 from lifesigns.record.reading import Reading
 from lifesigns.record.schedule.cycle_end import held_twice
 from lifesigns.record.schedule.loss_log import LossLog
+from lifesigns.record.schedule.plateaus import Plateaus
 from lifesigns.record.schedule.taken import Taken
 from lifesigns.records import EVERYTHING, Quantity
 from lifesigns.records.merging import SHARDS
@@ -74,6 +76,8 @@ class PassReader:
         """Parameters that earlier cycles reached."""
         self.derivatives = Derivatives()
         """Derivatives by data that the step has taken."""
+        self.plateaus = Plateaus()
+        """What a schedule that waits for a plateau was given."""
         self.copies = StandingCopies()
         """Copies of a network that ran beside it."""
         self.averages = Averages()
@@ -138,7 +142,7 @@ class PassReader:
                 walked, names, wanted, from_start=self._hooks.armed or not position
             )
             self._looked_up = lookups(walked)
-            marks = {"scaled_by": scale} if scale != 1 else {}
+            marks = self.plateaus.marks() | ({"scaled_by": scale} if scale != 1 else {})
             left_out = self.derivatives.left_out(walked, forward)
             self.derivatives.forget()
             if again := same_answers(walked, self._roots.networks()):
@@ -147,6 +151,9 @@ class PassReader:
             walked = repeated.walked
             condensed = self._structures.condense(walked, forward, names)
             ends = root_inputs(walked, forward)
+            node = dealt_out_at(walked, ends.batch)
+            if node is not None and node in condensed.site_of_node:
+                marks["dealt_out_at"] = float(condensed.site_of_node[node])
             mixing = self._mixing.ask(walked, condensed, ends, position)
             self.reading = Reading(
                 walked,

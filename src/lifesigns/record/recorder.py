@@ -14,7 +14,13 @@ from torch.optim import Optimizer
 
 from lifesigns.record.around_backward import AroundBackward
 from lifesigns.record.attach import backward as _backward
-from lifesigns.record.attach.noted_method import AVERAGING, BEGINNING, EVALUATION, LOADING
+from lifesigns.record.attach.noted_method import (
+    AVERAGING,
+    BEGINNING,
+    EVALUATION,
+    LOADING,
+    WAITING,
+)
 from lifesigns.record.measure import kernel
 from lifesigns.record.measure.measuring import measuring
 from lifesigns.record.parts import assemble
@@ -73,6 +79,7 @@ class Recorder:
             (LOADING, self._loads),
             (BEGINNING, self._begins),
             (AVERAGING, self._averages),
+            (WAITING, self._waits),
         )
 
     # --- life -----------------------------------------------------------------------------------
@@ -152,6 +159,10 @@ class Recorder:
         if loaded.is_pending:
             self._quiet.close()
             self._parts.cycles.ask()
+
+    def _waits(self, scheduler: Any, _: Any, metrics: Any, *__: Any, **___: Any) -> None:
+        """A schedule that waits for a plateau was given a number."""
+        self._parts.guard(self._parts.reader.plateaus.note, scheduler, metrics)
 
     def _begins(self, loader: Any, *_: Any) -> None:
         """A loader of data is asked for its first batch."""

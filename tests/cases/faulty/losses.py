@@ -84,3 +84,23 @@ def clipped_values_against_a_column(fixed=False):
 
     train(model, minibatches(x, returns, 32, 300), loss)
     return unexplained(model, x, returns)
+
+
+@faulty("unexplained variance", at_most=0.4, causes=("wrong_loss",))
+def quantiles_without_a_bottom(fixed=False):
+    """A pinball loss takes the smaller of both costs in place of the larger: the farther away the
+    answers are, the better, and nothing ends that."""
+    x = torch.randn(600, 3)
+    y = x[:, 0] + 0.5 * torch.randn(600)
+    model = nn.Sequential(
+        nn.Linear(3, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 2)
+    )
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.005)
+    shares, larger = torch.tensor([0.1, 0.9]), torch.maximum if fixed else torch.minimum
+    for xb, yb in minibatches(x, y, 50, 400):
+        errors = yb[:, None] - model(xb)
+        optimizer.zero_grad()
+        larger(shares * errors, (shares - 1) * errors).sum(1).mean().backward()
+        optimizer.step()
+    with torch.no_grad():
+        return (model(x).mean(1) - y).square().mean() / y.var()

@@ -192,3 +192,41 @@ def decoder_is_given_zeros(fixed=False):
     with torch.no_grad():
         left = (forecast(given[480:]) - wanted[480:]).square().mean()
     return left / wanted[480:].var()
+
+
+class Sensors(nn.Module):
+    """A convolution over time for readings of `(batch, time, sensor)`."""
+
+    def __init__(self, sensors, classes, fixed):
+        super().__init__()
+        self.fixed = fixed
+        self.first, self.second = nn.Conv1d(sensors, 24, 5), nn.Conv1d(24, 24, 5)
+        self.said = nn.Linear(24, classes)
+
+    def forward(self, x):
+        b, t, c = x.shape
+        x = x.permute(0, 2, 1) if self.fixed else x.view(b, c, t)
+        return self.said(self.second(self.first(x).relu()).relu().mean(2))
+
+
+@faulty("held-out accuracy", at_least=0.8, causes=("wrong_shape",))
+def view_for_a_permutation(fixed=False):
+    """A view gives readings of (batch, time, sensor) the sizes that a convolution asks for, and
+    mixes the sensors. Two neighbours of six swing together; which two is asked."""
+    pair = torch.randint(5, (900,))
+    sensors = torch.arange(6).expand(900, 6)
+    apart = sensors - (sensors == pair[:, None] + 1).long()  # the second swings as the first does
+    swings = (
+        (6.28 * torch.rand(900, 6)).gather(1, apart),
+        (0.5 + torch.rand(900, 6)).gather(1, apart),
+    )
+    x = torch.sin(swings[0][:, None] + swings[1][:, None] * torch.arange(48)[:, None])
+    x = x + 0.3 * torch.randn(x.shape)
+    model = Sensors(6, 5, fixed)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.005)
+    for xb, yb in minibatches(x[:700], pair[:700], 50, 300):
+        optimizer.zero_grad()
+        F.cross_entropy(model(xb), yb).backward()
+        optimizer.step()
+    with torch.no_grad():
+        return (model(x[700:]).argmax(1) == pair[700:]).float().mean()

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader
 
 Listener = Callable[..., None]
@@ -85,3 +86,5 @@ BEGINNING = NotedMethod(DataLoader, "__iter__")
 """Called once an epoch, before its first batch."""
 AVERAGING = NotedMethod(AveragedModel, "__init__")
 """Called once, when an average of weights is made."""
+WAITING = NotedMethod(ReduceLROnPlateau, "step")
+"""Called once an epoch, with the number that is to become better."""

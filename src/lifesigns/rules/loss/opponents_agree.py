@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lifesigns.evidence import Run, Stream, Threshold
+from lifesigns.evidence.bottomless import DEPTH, FEWEST, end, falls_without_bottom
 from lifesigns.records import (
     Finding,
     Graph,
@@ -39,15 +40,28 @@ def check_run(run: Run) -> Iterable[Finding]:
     ):
         return
     for critic, maker in (run.streams, run.streams[::-1]):
+        if not _is_behind(critic, maker):
+            continue
         if _are_opponents(critic, maker) and _both_win(critic, maker):
             yield _finding(critic, maker)
+        elif all(falls_without_bottom(one.losses) for one in (critic, maker)):
+            yield _bottomless(critic, maker)
 
 
 def _are_opponents(critic: Stream, maker: Stream) -> bool:
-    """Whether one loss goes through the other's network and more, and wants one answer of it."""
-    judged, made = _weights(critic.last), _weights(maker.last)
+    """Whether both losses are of one kind, and that of the maker wants one answer of its critic."""
     alike = critic.readings[-1].kind == maker.readings[-1].kind in KINDS
-    return alike and judged < made and _wants_one(maker) and not _wants_one(critic)
+    return alike and _wants_one(maker) and not _wants_one(critic)
+
+
+def _is_behind(critic: Stream, maker: Stream) -> bool:
+    """Whether one loss goes through the other's network and more.
+
+    A network's class stands in front of its names only when a second network is known.
+    """
+    judged, made = _weights(critic.last), _weights(maker.last)
+    networks = {"", *(f"{name.partition('.')[0]}." for name in made)}
+    return any({f"{network}{name}" for name in judged} < made for network in networks)
 
 
 def _weights(snapshot: Snapshot) -> frozenset[str]:
@@ -84,6 +98,28 @@ def _finding(critic: Stream, maker: Stream) -> Finding:
     )
 
 
+def _bottomless(critic: Stream, maker: Stream) -> Finding:
+    """Scores without targets, as of a Wasserstein critic: one score, lowered by both."""
+    ends = end(critic.losses), end(maker.losses)
+    return RULE.finding(
+        Severity.WARNING,
+        "two losses that should oppose each other fall below 0 together, faster and faster",
+        site=maker.last.graph.sites[0].name if maker.last.graph.sites else "",
+        step=maker.first.step,
+        measured=f"the critic's loss ends at {ends[0]:.2g}, the other's, which is computed through "
+        f"the critic, at {ends[1]:.2g}",
+        expected="scores of made samples that one of them raises and the other lowers",
+        certainty=f"mean of the last fifth of {len(maker.losses)} steps",
+        causes=("wrong_loss", "exploding"),
+        remedies=(_MINUS,),
+        evidence={"critic": ends[0], "maker": ends[1]},
+    )
+
+
+_MINUS = Remedy(
+    "Put a minus before the generator's loss: it is to raise the score that the critic lowers.",
+    "loss = -critic(generator(noise)).mean()  # the critic's: made.mean() - real.mean()",
+)
 _OTHER = Remedy(
     "Give the generator the critic's label of real samples.",
     "loss = F.binary_cross_entropy_with_logits(critic(made), torch.ones(len(made), 1))",
@@ -116,6 +152,17 @@ def _reading(targets: ArrayLike) -> LossReading:
     )
 
 
+def _scores(critic: float, maker: float) -> Trace:
+    """Two losses in turn that have no targets and fall by powers of these."""
+    known = _example(0.5, 0.5)
+    shots = tuple(
+        replace(shot, loss=LossReading(0.0, "other", "mean", scale=1.0)) for shot in known.snapshots
+    )
+    values = np.stack([1 - power ** np.arange(100.0) for power in (critic, maker)], 1).ravel()
+    curve = known.losses
+    return replace(known, snapshots=shots, losses=LossCurve(curve.steps, values, curve.streams))
+
+
 RULE = Rule(
     code="LOS036",
     name="opponents-agree",
@@ -124,24 +171,35 @@ RULE = Rule(
     "answer that the critic gives already, it has nothing to learn, and both losses fall to 0.",
     sees="""
 A generative network whose generator's loss has the label of made samples where it needs that of
-real ones, or the wrong sign: it learns to be recognised.
+real ones, or the wrong sign: it learns to be recognised. Of scores that have no targets, as those
+of a Wasserstein critic, both then lower the same one without end.
 """,
     evidence="""
 Two losses trained in turn. The targets of the second are all one number, and it is computed through
 all weights of the first and more: a generator behind its critic. Both began near the loss of
-chance and end at less than a tenth of it.
+chance and end at less than a tenth of it. Or both fall below 0 faster and faster, a hundred times
+as far as they were large at first.
 """,
     ignore="""
-In a game that is played one side wins at the other's cost, or both stay near chance.
+In a game that is played one side wins at the other's cost, or both stay near chance. A critic
+whose scores nothing holds may fall without end by itself: the other loss does not.
 """,
     references=("Goodfellow et al. 2014, Generative Adversarial Nets, section 3",),
     reads=frozenset({Quantity.LOSS}),
     check_run=check_run,
-    thresholds={"players": PLAYERS, "left": LEFT, "far": FAR},
-    explains=("signal-fades", "loss-flat"),
+    thresholds={
+        "players": PLAYERS,
+        "left": LEFT,
+        "far": FAR,
+        "fewest": FEWEST,
+        "depth": DEPTH,
+    },
+    explains=("signal-fades", "loss-flat", "exploding-gradient", "loss-diverges"),
     cases=(
         Case("both are won", lambda: _example(0.002, 0.0003), Severity.WARNING),
         Case("both are nearly won", lambda: _example(0.02, 0.01), Severity.WARNING),
+        Case("both scores fall without end", lambda: _scores(1.2, 1.3), Severity.WARNING),
+        Case("near miss: the critic's alone does", lambda: _scores(1.2, 1.001), None),
         Case("near miss: one is won at the other's cost", lambda: _example(0.002, 3.0), None),
         Case("near miss: the same weights in turn", lambda: _example(0.01, 0.01, _CRITIC), None),
         Case("both stay near chance", lambda: _example(0.65, 0.7), None),

@@ -38,6 +38,11 @@ SHORT_WAY = Threshold(1.0, "sum of update over weights: their own size", "arithm
 NO_WAY = Threshold(
     0.1, "sum of update over weights on which no loss comes to rest", "arithmetic: a tenth"
 )
+RISES, GIVEN, FIRST, HIGHEST, LATEST = (
+    f"plateau_{word}" for word in ("rises", "given", "first", "highest", "latest")
+)
+"""Details of a loss: whether a schedule waits for its number to rise, and what it was given."""
+TIMES = Threshold(4, "times a number was given to a schedule that waits for a plateau", "a course")
 STEADY_SHARE = 0.4
 """Share of the steps before the rate was spent in which the loss is asked whether it fell."""
 
@@ -52,7 +57,9 @@ def check(stream: Stream) -> Iterator[Finding]:
     elif _never_gets_there(stream, schedule):
         yield _far_below(stream, schedule)
     elif (spent := schedule.end(SPENT)) >= 0 and schedule.after(spent) > IDLE:
-        if not _had_come_to_rest(stream, spent):
+        if _waits_for_a_rise(stream):
+            yield _of_the_wrong_mode(stream, schedule, spent)
+        elif not _had_come_to_rest(stream, spent):
             yield _spent(stream, schedule, spent)
     elif _still_warms_up(stream, schedule):
         yield _rising(stream, schedule)
@@ -74,6 +81,19 @@ def _had_come_to_rest(stream: Stream, spent: int) -> bool:
     before = stream.course.curve[:spent]
     late = before[-max(1, round(len(before) * STEADY_SHARE)) :]
     return len(before) >= PATIENCE and not slope_score(late) > FALLING
+
+
+def _waits_for_a_rise(stream: Stream) -> bool:
+    """Whether a schedule cuts the rate unless a number rises, and was given a loss.
+
+    That is about as large as the loss that is trained, and fell with it, never above the first.
+    """
+    given = stream.readings[-1].details if stream.readings else {}
+    if not given.get(RISES) or given[GIVEN] < TIMES:
+        return False
+    loss = float(stream.losses[-1])
+    falls = given[LATEST] < given[FIRST] == given[HIGHEST]
+    return falls and 0 < HALF * loss < given[LATEST] < loss / HALF and stream.course.learned
 
 
 def _still_warms_up(stream: Stream, schedule: Schedule) -> bool:
@@ -112,6 +132,30 @@ def _spent(stream: Stream, schedule: Schedule, spent: int) -> Finding:
             _LOOK,
         ),
         evidence={"peak": schedule.peak, "last": schedule.last, "spent": spent},
+    )
+
+
+def _of_the_wrong_mode(stream: Stream, schedule: Schedule, spent: int) -> Finding:
+    given = stream.readings[-1].details
+    first, latest = given[FIRST], given[LATEST]
+    return RULE.finding(
+        _severity(stream, True),
+        "the learning rate is cut while the loss falls: the schedule waits for it to rise",
+        step=spent,
+        measured=f"ReduceLROnPlateau(mode='max') was given {first:.3g} at first and {latest:.3g} "
+        f"later, and cut the rate from {schedule.peak:.2g} to {schedule.last:.2g}; {stream.course}",
+        expected="a rate that is cut when the number no longer becomes better",
+        certainty="exact: what the schedule was given, and the rates of every step",
+        causes=("lr_too_low", "too_few_epochs"),
+        remedies=(
+            Remedy(
+                "Let a schedule that is given a loss wait for the lowest: mode='max' is for "
+                "scores.",
+                "scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, mode='min')",
+            ),
+            _LOOK,
+        ),
+        evidence={"first": first, "latest": latest, "spent": spent},
     )
 
 
@@ -198,6 +242,17 @@ def _example(
 
 _HALF_WAY = [*np.geomspace(1.2, 0.7, 20), *[0.7] * 280]
 _LEVEL = list(1 + 0.01 * np.sin(np.arange(600)))
+_AT_REST = [*np.geomspace(1.2, 0.3, 60), *[0.3] * 540]
+_CUTS = [0.1] * 22 + [1e-5] * 28
+
+
+def _waiting(latest: float, *, rises: bool = True) -> Trace:
+    """A loss that came to rest before the rate was gone, and what a plateau schedule was given."""
+    known = _example(_AT_REST, _CUTS)
+    given = {RISES: float(rises), GIVEN: 40.0, FIRST: 0.9, HIGHEST: 0.9, LATEST: latest}
+    return example.marked(known, given)
+
+
 _LEARNED = list(np.geomspace(1.2, 0.05, 300))
 _BY_BATCH = list(0.1 * 0.3 ** np.arange(50))
 _WARM_UP = list(np.linspace(0, 0.01, 50))
@@ -214,12 +269,14 @@ RULE = Rule(
 A learning rate that is below a hundredth of its highest value for more than half of the run, while
 the fit still had far to go; a rate that is 0 from the start; one that is still rising at the end of
 a run in which the weights hardly moved; or one that never came near the rate of the optimizer, as
-where a function that gives rates is taken for one that gives factors.
+where a function that gives rates is taken for one that gives factors. `ReduceLROnPlateau` with
+`mode="max"` that is given a loss takes every gain for a plateau.
 """,
     evidence="""
 The rates of the optimizers' groups are read at every step. They are compared with the highest of
 the same group, the group that keeps most counts, and with the full rate that torch's schedulers
-note in the group.
+note in the group. Of the first `ReduceLROnPlateau` it is read what it was given, and which way that
+is to go.
 """,
     ignore="""
 Decays that end with the run (a cosine is below a hundredth for its last 6 % only) are silent, and
@@ -242,6 +299,7 @@ taken away because of that, and something else is the cause; not where the weigh
         "weak": WEAK,
         "way": SHORT_WAY,
         "no_way": NO_WAY,
+        "times": TIMES,
         "steps": JUDGED,
         "patience": PATIENCE,
         "fall": FALLING,
@@ -257,6 +315,9 @@ taken away because of that, and something else is the cause; not where the weigh
             lambda: _example(_LEVEL, [0.1] * 22 + [1e-5] * 28, update=1e-5),
             Severity.WARNING,
         ),
+        Case("waits for the loss to rise", lambda: _waiting(0.35), Severity.WARNING),
+        Case("near miss: waits for it to fall", lambda: _waiting(0.35, rises=False), None),
+        Case("near miss: waits for a score to rise", lambda: _waiting(0.8), None),
         Case("a rate of 0", lambda: _example(_LEVEL, [0.0]), Severity.ERROR),
         Case(
             "a warm-up longer than the run",

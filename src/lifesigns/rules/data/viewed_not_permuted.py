@@ -1,0 +1,108 @@
+"""DAT015: axes of the batch were to be exchanged, and a view tore its samples instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from lifesigns.evidence import Stream, Threshold
+from lifesigns.evidence.sites import counted
+from lifesigns.records import BatchReading, Finding, Quantity, Remedy, Severity, Trace
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Rule
+
+MARK = "dealt_out_at"
+"""The detail of a loss: the site that is given the memory of the batch with its sizes exchanged."""
+STEPS = Threshold(2, "recorded steps in which a layer is given such a view", "one may be a trial")
+
+
+def check(stream: Stream) -> Iterable[Finding]:
+    """At most one finding per stream."""
+    shots = [(s, s.loss.details.get(MARK)) for s in stream.snapshots if s.loss is not None]
+    viewed = [(s, number) for s, number in shots if number is not None]
+    if len(viewed) < STEPS or shots[-1][1] is None:
+        return
+    first, number = viewed[0]
+    site = first.graph.sites[int(number)]
+    given = f"a batch of {_sizes(first.batch.shape)}" if first.batch else "the batch"
+    yield RULE.finding(
+        Severity.WARNING,
+        f"a view exchanges the sizes of {given}, and not its axes: every sample is torn",
+        site=site.name,
+        step=first.step,
+        measured=f"{site.name} is given the memory of the batch as it lies there, with its sizes "
+        f"in another order, in {counted(len(viewed), 'recorded step')}{stream.course.remark}",
+        expected="`permute` or `transpose`, which keep together what belongs together",
+        certainty="exact: memory and sizes",
+        causes=("wrong_shape", "other"),
+        remedies=(_PERMUTE,),
+        evidence={"steps": len(viewed)},
+    )
+
+
+def _sizes(shape: tuple[int, ...]) -> str:
+    return f"({', '.join(map(str, shape))})"
+
+
+_PERMUTE = Remedy(
+    "Exchange the axes, in place of a view or a reshape.",
+    "x = x.permute(0, 2, 1)  # (batch, time, channel) to (batch, channel, time); "
+    "not x.view(b, c, t)",
+)
+
+
+# --- cases ----------------------------------------------------------------------------------------
+def _example(steps: int) -> Trace:
+    known = example.fitting(
+        example.chain("conv1d/4", "relu", "linear/1", "mse_loss"),
+        example.FALLING,
+        np.ones((8, 1)),
+        example.target([1.0] * 8),
+        batch=BatchReading((8, 64, 6), example.sums(np.ones((8, 6)))),
+    )
+    if not steps:
+        return known
+    marked = example.marked(known, {MARK: 0.0})
+    return replace(known, snapshots=(*known.snapshots[: 4 - steps], *marked.snapshots[-steps:]))
+
+
+RULE = Rule(
+    code="DAT015",
+    name="viewed-not-permuted",
+    title="A view stands where axes were to be exchanged",
+    why="A view deals numbers out in the order in which they lie in memory. With the sizes of two "
+    "axes exchanged each row holds pieces of all channels: what stood side by side is torn apart, "
+    "and what a filter finds there means nothing.",
+    sees="""
+Signals of (batch, time, channel), or images of (batch, row, column, channel), that are to go into a
+convolution: `x.view(b, c, t)` or `x.reshape(b, c, h, w)` has the right sizes, raises no error, and
+what is learned of such a mixture is little, or learned by heart.
+""",
+    evidence="""
+What the first convolution or linear layer keeps of its input is the very memory of the batch that
+the network is given, in the same order, and its sizes are those of the batch in another order.
+Where the memory is NumPy's, the numbers are compared. In two recorded steps, the last among them.
+""",
+    ignore="""
+Exchanged axes have other strides, or are a copy in another order. A view that flattens, cuts
+patches out of whole rows, joins frames with the batch or adds an axis of 1 keeps the order of the
+sizes, and two axes of one length cannot be told apart: all of these are not reported.
+""",
+    references=(
+        "PyTorch, `torch.Tensor.view` and `torch.permute`",
+        "NumPy, `reshape`: the elements are read in the order of their index",
+    ),
+    reads=frozenset({Quantity.LOSS, Quantity.BATCH}),
+    check=check,
+    thresholds={"steps": STEPS},
+    explains=("loss-flat", "labels-unrelated", "constant-output", "stopped-early"),
+    cases=(
+        Case("in every step", lambda: _example(4), Severity.WARNING),
+        Case("from the third step on", lambda: _example(2), Severity.WARNING),
+        Case("near miss: in one step", lambda: _example(1), None),
+        Case("near miss: exchanged", lambda: _example(0), None),
+        Case("readings missing: no loss", lambda: example.unread(_example(4)), None),
+    ),
+)
