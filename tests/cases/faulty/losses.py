@@ -104,3 +104,40 @@ def quantiles_without_a_bottom(fixed=False):
         optimizer.step()
     with torch.no_grad():
         return (model(x).mean(1) - y).square().mean() / y.var()
+
+
+def sorted_by_rarity():
+    """Three of the digits, of which two are rare."""
+    x, y = digits()
+    kept = torch.cat([(y == 3).nonzero()[:160], (y == 8).nonzero()[:12], (y == 9).nonzero()[:8]])
+    x, y = x[kept[:, 0]], torch.tensor([0] * 160 + [1] * 12 + [2] * 8)
+    return x, y
+
+
+@faulty("least recall of three classes", at_least=0.5, causes=("wrong_loss",))
+def weighted_by_their_frequency(fixed=False):
+    """Class weights that are the frequencies of the classes, not their inverses."""
+    x, y = sorted_by_rarity()
+    often = y.bincount() / len(y)
+    model = nn.Linear(64, 3)
+    criterion = nn.CrossEntropyLoss(weight=1 / (3 * often) if fixed else often)
+    train(model, minibatches(x, y, 60, 100), lambda xb, yb: criterion(model(xb), yb))
+    with torch.no_grad():
+        right = (model(x).argmax(1) == y).float()
+    return min(right[y == k].mean().item() for k in range(3))
+
+
+@faulty("accuracy", at_least=0.8, causes=("wrong_labels", "wrong_loss"))
+def smoothed_by_the_confidence(fixed=False):
+    """Soft labels that give the digit what was meant for all others, a tenth."""
+    x, y = digits()
+    model = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+    own = 0.9 if fixed else 0.1
+
+    def loss(xb, yb):
+        shares = torch.full((len(yb), 10), (1 - own) / 9).scatter(1, yb[:, None], own)
+        return -(shares * model(xb).log_softmax(1)).sum(1).mean()
+
+    train(model, minibatches(x, y, 64, 200), loss)
+    with torch.no_grad():
+        return (model(x).argmax(1) == y).float().mean().item()

@@ -21,10 +21,11 @@ from lifesigns.record.loss.comparison import (
     weighted_variance,
     wide,
 )
+from lifesigns.record.loss.exchanged import PendingExchange, exchanged
 from lifesigns.record.loss.known_losses import ignored_index
 from lifesigns.record.loss.margins import of_classes
 from lifesigns.record.loss.sources import before_expand
-from lifesigns.record.loss.summands import BUILT_IN, Term, is_mask
+from lifesigns.record.loss.summands import BUILT_IN, OF_NUMBERS, Term, is_mask
 from lifesigns.record.measure.reduce import Pack
 from lifesigns.records import LossReading, Shape
 
@@ -99,11 +100,17 @@ def built_in(
         leave_out(pack, pending, own[1], ~mask)
         own = own[0][mask], own[1][mask]
     compare(pack, pending, *own)
+    pending.mark(_exchanged(pack, name, *own))
     pending.target_shape = unexpanded(target)
     if term.weight is not None and not is_mask(term.weight):
         constant = weighted_variance(wide(target), wide(term.weight))
         pending.reading = replace(pending.reading, constant=constant)
     return pending
+
+
+def _exchanged(pack: Pack, name: str, given: Tensor, target: Tensor) -> PendingExchange | None:
+    """Of numbers alone: logits and shares are not to be told apart by distance."""
+    return exchanged(pack, given, target) if name in OF_NUMBERS else None
 
 
 def _mask(given: Tensor, target: Tensor, weight: Tensor | None) -> Tensor | None:

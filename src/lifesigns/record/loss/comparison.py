@@ -90,6 +90,15 @@ class PendingLoss:
     whole: bool = False
     """Whether the data term is all there is, so that its value is the loss's."""
 
+    def mark(self, marks: PendingMarks | None) -> None:
+        """There are details that the values tell.
+
+        Args:
+            marks: None where there are none.
+        """
+        if marks is not None:
+            self.marks.append(marks)
+
     def fetch_fit(self, pack: Pack) -> None:
         """The data term's own value is wanted.
 

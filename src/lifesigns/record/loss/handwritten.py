@@ -20,6 +20,7 @@ from lifesigns.record.loss.comparison import (
     wide,
 )
 from lifesigns.record.loss.composed import data_factor
+from lifesigns.record.loss.exchanged import exchanged, exchanged_parts
 from lifesigns.record.loss.sources import GUARDS, before_expand, numel, source
 from lifesigns.record.loss.summands import Term, is_mask, residual_below
 from lifesigns.record.loss.values import value_of
@@ -68,11 +69,13 @@ def from_residual(
         partial=len(terms) > 1,
     )
     given = value_of(walked, operand, prediction)
+    minuend = (walked.inputs[difference][0] is not None) == (walked.names[difference] == "Sub")
     if given is None or given.is_complex() or given.numel() != numel(before):
+        pending.mark(exchanged_parts(pack, walked, operand, residual, prediction, minuend=minuend))
         return pending
     given = given.detach().reshape(before)
-    minuend = (walked.inputs[difference][0] is not None) == (walked.names[difference] == "Sub")
     target = given - residual if minuend else given + residual
+    pending.mark(exchanged(pack, given, target))
     if term.weight is not None and given.shape == target.shape and bool((weight == 0).any()):
         leave_out(pack, pending, target, weight == 0)
         given, target = given[weight != 0], target[weight != 0]

@@ -11,6 +11,7 @@ from torch import Tensor
 from lifesigns.functions.losses import OPERATIONS
 from lifesigns.record.graph.prediction import Prediction
 from lifesigns.record.graph.walk import Walk, saved
+from lifesigns.record.loss.blank_targets import blank_targets
 from lifesigns.record.loss.comparison import UNKNOWN, PendingLoss, compare, wide
 from lifesigns.record.loss.composed import constant_alignment, data_factor
 from lifesigns.record.loss.sources import PASSING, source
@@ -186,6 +187,7 @@ def from_alignment(
         reading, fit=pack.add(each[finite].sum()), fit_factor=factor, partial=len(terms) > 1
     )
     pending.prediction = pack.sums(logs, -1)
+    pending.mark(blank_targets(pack, node))
     return pending if count or saved(node, "zero_infinity") else None
 
 

@@ -14,15 +14,18 @@ from lifesigns.record.graph.prediction import Prediction
 from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk, saved
 from lifesigns.record.loss.alike import spreads
-from lifesigns.record.loss.comparison import PendingLoss, PendingMarks
+from lifesigns.record.loss.best_value import takes_best
+from lifesigns.record.loss.comparison import PendingLoss
 from lifesigns.record.loss.copied import copied
 from lifesigns.record.loss.cut_classes import cuts_classes
 from lifesigns.record.loss.cut_off import is_cut_off
+from lifesigns.record.loss.log_of_mean import log_of_mean
 from lifesigns.record.loss.overlap import overlap
 from lifesigns.record.loss.padded_targets import padded_targets
 from lifesigns.record.loss.quantised import is_quantised
 from lifesigns.record.loss.self_weighted import self_weighted
-from lifesigns.record.loss.summands import BUILT_IN, Term, reaches_weights
+from lifesigns.record.loss.signed_penalty import signed_penalty
+from lifesigns.record.loss.summands import BUILT_IN, Term, Terms, reaches_weights
 from lifesigns.record.loss.turned import turns
 from lifesigns.record.measure.attended import attended_alike
 from lifesigns.record.measure.hidden_sources import hidden_sources
@@ -59,22 +62,24 @@ def mark(
         weighted: Whether its observations are multiplied by weights.
     """
     if compared is not None and prediction is not None:
-        _add(pending, spreads(pack, prediction.value, compared))
+        pending.mark(spreads(pack, prediction.value, compared))
     is_built_in = walked.names[node] in BUILT_IN
     marks = copied(walked, compared) if compared is not None and is_built_in else {}
     if is_quantised(walked, node, terms):
         marks.update(cut_off=1.0, quantised=1.0)
     elif beside and is_cut_off(walked, node):
         marks["cut_off"] = 1.0
+    if prediction is not None and takes_best(walked, node, prediction):
+        marks["best_value"] = float(prediction.value.shape[-1])
     if cuts_classes(walked, node):
         marks["cut_classes"] = 1.0
-    _add(pending, turns(pack, walked, node))
+    pending.mark(turns(pack, walked, node))
     if TOKENS in walked.names:
-        _add(pending, order_blind(pack, walked, condensed))
-        _add(pending, hidden_sources(pack, walked, condensed))
-        _add(pending, attended_alike(pack, walked))
+        pending.mark(order_blind(pack, walked, condensed))
+        pending.mark(hidden_sources(pack, walked, condensed))
+        pending.mark(attended_alike(pack, walked))
         if not weighted:
-            _add(pending, padded_targets(pack, walked, node))
+            pending.mark(padded_targets(pack, walked, node))
     add_marks(pending, marks)
 
 
@@ -92,17 +97,22 @@ def mark_weights(walked: Walk, term: Term, pending: PendingLoss) -> None:
 
 
 def mark_form(
-    walked: Walk, terms: Sequence[Term], pending: PendingLoss, prediction: Prediction | None
+    pack: Pack, walked: Walk, terms: Terms, pending: PendingLoss, prediction: Prediction | None
 ) -> None:
     """Marks what a formula written by hand makes of what it is given.
 
     Args:
+        pack: Where numbers wait for the copy.
         walked: The graph of the loss.
         terms: What the loss is a sum of.
         pending: Its reading.
         prediction: The root module's output.
     """
-    add_marks(pending, {**overlap(walked, terms, prediction), **self_weighted(walked, terms)})
+    found = terms.found
+    add_marks(pending, {**overlap(walked, found, prediction), **self_weighted(walked, found)})
+    if prediction is not None and prediction.value.dim():
+        add_marks(pending, log_of_mean(walked, found, len(prediction.value)))
+    pending.mark(signed_penalty(pack, walked, terms.penalties))
 
 
 def add_marks(pending: PendingLoss, marks: Mapping[str, float]) -> None:
@@ -115,11 +125,6 @@ def add_marks(pending: PendingLoss, marks: Mapping[str, float]) -> None:
     if marks:
         details = {**pending.reading.details, **marks}
         pending.reading = replace(pending.reading, details=details)
-
-
-def _add(pending: PendingLoss, marks: PendingMarks | None) -> None:
-    if marks is not None:
-        pending.marks.append(marks)
 
 
 def compared_with(walked: Walk, term: Term) -> Tensor | None:

@@ -83,7 +83,7 @@ def read_loss(
             beside=others,
             weighted=weighted,
         )
-        mark_form(walked, terms.found, pending, prediction)
+        mark_form(pack, walked, terms, pending, prediction)
         if len(terms.found) > 1:
             mark_weights(walked, data[0], pending)
         if not pending.whole:
@@ -96,7 +96,7 @@ def read_loss(
             pending.otherwise = _unrecognised(pack, walked, value, prediction, terms.found)
         return pending
     pending = _unrecognised(pack, walked, value, prediction, terms.found)
-    mark_form(walked, terms.found, pending, prediction)
+    mark_form(pack, walked, terms, pending, prediction)
     return pending
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
@@ -32,6 +32,9 @@ BUILT_IN = {
 }
 """torch's losses with a node of their own; the others are made of simpler operations."""
 
+OF_NUMBERS = frozenset({"HuberLoss", "MseLoss", "SmoothL1Loss"})
+"""Those of them that compare numbers."""
+
 LOGARITHMS = frozenset({"Log", "LogSoftmax", "LogSigmoid"})
 PICKING = frozenset({"Gather", "Index"})
 
@@ -50,11 +53,20 @@ class Term:
     """What each element is multiplied by, where that is data: a mask, or importances."""
 
 
+class Penalty(NamedTuple):
+    """A summand of the loss that depends on parameters alone."""
+
+    node: int
+    factor: float
+    """What it is multiplied by."""
+
+
 @dataclass
 class Terms:
     """What a loss is a sum of."""
 
     found: list[Term] = field(default_factory=list)
+    penalties: list[Penalty] = field(default_factory=list)
     penalised: bool = False
     """Whether something else is added: a penalty on parameters, or a constant."""
 
@@ -72,9 +84,10 @@ def terms_of(walked: Walk, condensed: Condensed) -> Terms:
         i, factor = stack.pop()
         if i < 0 or i in condensed.weight_like:
             terms.penalised = True
+            terms.penalties.append(Penalty(i, factor))
             continue
         composed = pattern(walked, i)
-        below = None if composed else _through(walked, i, factor)
+        below = None if composed else parts_of(walked, i, factor)
         if below is None:
             terms.found.append(Term(i, factor, composed) if composed else _term(walked, i, factor))
             continue
@@ -163,15 +176,23 @@ def _constant(node: Any) -> float | None:
     return None
 
 
-def _through(walked: Walk, i: int, c: float) -> list[tuple[int, float]] | None:
-    """What a sum, mean or constant factor is made of; None if the node is a term itself."""
+def parts_of(walked: Walk, i: int, c: float) -> list[tuple[int, float]] | None:
+    """What a sum, mean or constant factor is made of; None if the node is a term itself.
+
+    Args:
+        walked: The graph of the loss.
+        i: Index of the node.
+        c: What it is multiplied by.
+
+    Returns:
+        Indices of the parts, each with the factor of its own.
+    """
     name, inputs = walked.names[i], walked.inputs[i]
     present = [j for j in inputs if j is not None]
     if name in PASSING or name in ("Add", "Sum"):
         return [(j, c) for j in present]
     if name == "Mean":
-        below = numel(walked.shape(present[0])) if present and present[0] >= 0 else 0
-        return [(j, c * numel(walked.shape(i)) / max(below, 1)) for j in present]
+        return [(j, c * numel(walked.shape(i)) / max(_elements(walked, j), 1)) for j in present]
     if name == "Neg":
         return [(j, -c) for j in present]
     if name in ("Sub", "Rsub"):
@@ -182,6 +203,10 @@ def _through(walked: Walk, i: int, c: float) -> list[tuple[int, float]] | None:
         if number is not None and (name == "Mul" or inputs[0] is not None):
             return [(present[0], c * number if name == "Mul" else c / (number or 1.0))]
     return None
+
+
+def _elements(walked: Walk, i: int) -> int:
+    return numel(walked.shape(i) if i >= 0 else walked.leaf_shape(-1 - i))
 
 
 def _term(walked: Walk, i: int, factor: float) -> Term:
