@@ -82,6 +82,7 @@ def save(store, path, trace, findings=()):
             evaluated=trace.evaluated,
             standing=trace.standing,
             loads=trace.loads,
+            rewind=trace.rewind,
             loaders=trace.loaders,
         )
         writer.finish(findings, trace.info.outcome, cost=trace.cost, steps=trace.steps)

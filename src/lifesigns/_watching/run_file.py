@@ -118,6 +118,7 @@ class RunFile:
             evaluated=trace.evaluated,
             standing=trace.standing,
             loads=trace.loads,
+            rewind=trace.rewind,
             loaders=trace.loaders,
         )
 

@@ -125,6 +125,7 @@ class Recorder:
     def _note_evaluation(self, module: nn.Module) -> None:
         if self._parts.thread.is_here and self._parts.roots.are_in(module):
             self._parts.evaluations.note(self.steps)
+            self._parts.rewound.evaluates(self.steps)
             if self._parts.evaluations.is_among_the_first:  # is it trained in that mode?
                 self._quiet.close()
                 self._parts.cycles.ask(surely=True)
@@ -135,6 +136,7 @@ class Recorder:
 
     def _note_loading(self, module: nn.Module, result: Any, state_dict: Any) -> None:
         loaded = self._parts.loaded
+        self._parts.rewound.note(module, self.steps)
         with measuring():
             loaded.note(
                 module,
@@ -145,6 +147,7 @@ class Recorder:
             )
         if loaded.is_pending:
             self._quiet.close()
+        if loaded.asks:
             self._parts.cycles.ask()
 
     def _begins(self, loader: Any, *_: Any) -> None:
@@ -178,6 +181,7 @@ class Recorder:
             idle=parts.idle.names,
             standing=tuple(parts.reader.copies.standing()),
             loads=parts.loaded.loads(),
+            rewind=parts.rewound.rewind(),
             loaders=parts.loaders.loaders(),
             rates=parts.rates.curve(),
             evaluated=parts.evaluations.steps(),
