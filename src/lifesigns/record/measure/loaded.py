@@ -115,7 +115,7 @@ class Loaded:
 
     def _fill(self, tensors: Sequence[Tensor], trained: Container[Tensor]) -> list[Tensor]:
         """Notes that tensors were filled; returns the weights among them that never were before."""
-        fresh = [
+        fresh: list[Tensor] = [
             t
             for t in tensors
             if isinstance(t, nn.Parameter)
