@@ -119,6 +119,7 @@ class RunFile:
             standing=trace.standing,
             loads=trace.loads,
             rewind=trace.rewind,
+            rounded_eps=trace.rounded_eps,
             loaders=trace.loaders,
         )
 

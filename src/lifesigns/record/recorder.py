@@ -182,6 +182,7 @@ class Recorder:
             standing=tuple(parts.reader.copies.standing()),
             loads=parts.loaded.loads(),
             rewind=parts.rewound.rewind(),
+            rounded_eps=parts.optimizers.rounded,
             loaders=parts.loaders.loaders(),
             rates=parts.rates.curve(),
             evaluated=parts.evaluations.steps(),

@@ -160,6 +160,8 @@ class Trace:
     loads: tuple[Load, ...] = ()
     """Checkpoints that were loaded and of which less than half was taken, or most was written over
     before training, the first of them."""
+    rounded_eps: tuple[str, ...] = ()
+    """Class names of the optimizers whose eps is 0 in the float16 of their parameters."""
     rewind: Rewind | None = None
     """The load that brought back the weights from before the first step; None where there was
     none, or more than one."""

@@ -147,6 +147,7 @@ class RunWriter:
         standing: tuple[str, ...] = (),
         loads: tuple[Load, ...] = (),
         rewind: Rewind | None = None,
+        rounded_eps: tuple[str, ...] = (),
         loaders: tuple[Loader, ...] = (),
     ) -> None:
         """Note how far the run has come.
@@ -164,6 +165,7 @@ class RunWriter:
             standing: Class names of copies that never changed, as in `Trace.standing`.
             loads: Checkpoints that did not fit, as in `Trace.loads`.
             rewind: The load of the initial weights, as in `Trace.rewind`.
+            rounded_eps: Optimizers whose eps is lost, as in `Trace.rounded_eps`.
             loaders: What was asked for batches, as in `Trace.loaders`.
             recorded: Steps that were recorded, whether or not all of their snapshots are kept.
         """
@@ -181,6 +183,7 @@ class RunWriter:
             "standing": standing,
             "loads": loads,
             "rewind": rewind,
+            "rounded_eps": rounded_eps,
             "loaders": loaders,
         }
         self._recorded = recorded
