@@ -82,6 +82,8 @@ def save(store, path, trace, findings=()):
             evaluated=trace.evaluated,
             standing=trace.standing,
             loads=trace.loads,
+            rewind=trace.rewind,
+            rounded_eps=trace.rounded_eps,
             loaders=trace.loaders,
         )
         writer.finish(findings, trace.info.outcome, cost=trace.cost, steps=trace.steps)

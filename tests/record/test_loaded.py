@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import lifesigns
+from lifesigns.record.measure import loaded
 from lifesigns.store import read_run
 
 
@@ -140,6 +141,60 @@ def test_that_of_a_second_training_is_found():
     (load,) = trained(load, steps=60, every=None).loads
 
     assert [name.rpartition("Net")[2] for name in load.left][-1].endswith("head.bias")
+
+
+@pytest.mark.parametrize(
+    ("afterwards", "names"),
+    [
+        (lambda m: m.apply(redrawn), ("body.0.weight", "body.2.weight", "head.weight")),
+        (lambda m: redrawn(m.head), ("head.weight",)),
+        (lambda m: m.load_state_dict(checkpoint()), ()),
+        (
+            lambda m: [p.data.mul_(0.5).add_(torch.randn(p.shape) / 50) for p in m.parameters()],
+            (),
+        ),
+        (lambda m: [p.data.mul_(torch.rand(p.shape) < 0.4) for p in m.parameters()], ()),
+        (lambda m: [nn.init.zeros_(p) for p in (m.body[0].bias, m.head.bias)], ()),
+        (lambda m: m.double().float(), ()),
+    ],
+    ids=["all", "head", "load", "noise", "pruned", "biases", "cast"],
+)
+def test_what_is_drawn_anew_after_a_load_is_told(afterwards, names):
+    def load(model):
+        model.load_state_dict(checkpoint())
+        afterwards(model)
+
+    loads = trained(load).loads
+
+    assert tuple(name for one in loads for name in one.overwritten) == names
+
+
+def redrawn(module):
+    if isinstance(module, nn.Linear):
+        nn.init.xavier_uniform_(module.weight)
+
+
+def test_a_network_that_was_trained_before_may_be_drawn_anew():
+    def load(model):
+        F.cross_entropy(model(torch.randn(8, 4)), torch.randint(2, (8,))).backward()
+        torch.optim.SGD(model.parameters(), 0.1).step()
+        model.load_state_dict(checkpoint())
+        model.apply(redrawn)
+
+    assert trained(load).loads == ()
+
+
+def test_copies_that_are_filled_again_and_again_are_looked_at_a_few_times(monkeypatch):
+    looks, spots = [], loaded.spots
+    monkeypatch.setattr(loaded, "spots", lambda tensor: looks.append(tensor) or spots(tensor))
+
+    def load(model):
+        for _ in range(100):
+            Net().load_state_dict(model.state_dict())
+
+    trained(load)
+
+    assert 0 < len(looks) <= 3 * loaded.MOST * 2
 
 
 def test_the_call_does_what_it_did_and_nothing_is_left_behind():

@@ -1,13 +1,14 @@
 """How often a program begins its loaders is counted, and nothing of it is left behind."""
 
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, SubsetRandomSampler, TensorDataset
 
 import lifesigns
 from lifesigns.record.schedule.loaders import MOST, Loaders
-from lifesigns.records import Loader
+from lifesigns.records import Loader, Severity
 from lifesigns.store import read_run
 
 DATA = TensorDataset(torch.randn(40, 3), torch.randn(40, 1))
@@ -55,6 +56,34 @@ def test_data_that_cannot_be_counted_are_not_asked():
             raise AssertionError("nobody asks")
 
     assert trained(lambda: DataLoader(Stream(), batch_size=8)).loaders == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "empty"),
+    [
+        ({"drop_last": True}, (40,)),
+        ({"drop_last": True, "sampler": SubsetRandomSampler(range(7))}, (7,)),
+        ({"drop_last": True, "batch_size": 40}, ()),
+        ({"shuffle": True}, ()),
+        ({"sampler": SubsetRandomSampler(range(7))}, ()),
+    ],
+)
+def test_a_loader_without_a_batch_is_told(options, empty):
+    loaders = Loaders()
+    loaders.note(DataLoader(DATA, **{"batch_size": 64, **options}), 0)
+
+    assert tuple(one.samples for one in loaders.loaders() if one.is_empty) == empty
+
+
+def test_an_empty_run_names_the_loader_that_gave_nothing():
+    with lifesigns.watch() as watcher:
+        for _ in range(3):
+            for _batch in DataLoader(DATA, batch_size=64, drop_last=True):
+                raise AssertionError("there is none")
+
+    (finding,) = watcher.report.findings
+    assert (finding.rule, finding.severity) == ("loader-gives-nothing", Severity.ERROR)
+    assert watcher.report.trace.loaders == (Loader(40, 64, 3, 1, is_empty=True),)
 
 
 def test_of_very_many_kinds_the_first_are_told_apart():

@@ -31,6 +31,8 @@ def test_rules_find_in_the_stored_run_what_they_found_live(rule, case, tmp_path)
             evaluated=live.evaluated,
             standing=live.standing,
             loads=live.loads,
+            rewind=live.rewind,
+            rounded_eps=live.rounded_eps,
             loaders=live.loaders,
         )
         writer.finish(findings, live.info.outcome, cost=live.cost, steps=live.steps)

@@ -118,6 +118,8 @@ class RunFile:
             evaluated=trace.evaluated,
             standing=trace.standing,
             loads=trace.loads,
+            rewind=trace.rewind,
+            rounded_eps=trace.rounded_eps,
             loaders=trace.loaders,
         )
 

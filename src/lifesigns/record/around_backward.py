@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from lifesigns.record.attach.backward import OUTSIDE, GradCall, task
+from lifesigns.record.measure.measuring import measuring
 from lifesigns.record.parts import Parts
 from lifesigns.record.quiet import Quiet
 from lifesigns.record.schedule.cycles import ARMED
@@ -49,7 +50,7 @@ class AroundBackward:
         self._optimizers, self._by_hand, self._idle = parts.optimizers, parts.by_hand, parts.idle
         self._cycles, self._losses, self._snapshots = parts.cycles, parts.losses, parts.snapshots
         self._functional, self._surprise = parts.functional, parts.surprise
-        self._loaded = parts.loaded
+        self._loaded, self._rewound = parts.loaded, parts.rewound
         self._steps, self._quiet, self.forked = steps, quiet, on_fork
         stretch.notes, stretch.after = quiet.passes, self._after_noted
         self.notes_pass, self.after_noted = stretch.passes, stretch.passed
@@ -76,7 +77,7 @@ class AroundBackward:
             self._clock.began = self._hooks.first_event or began
         before = self._before if task() == OUTSIDE else self._before_nested
         if self._loaded.is_pending:
-            self._guard(self._loaded.settle)
+            self._guard(self._settle_loads)
         try:
             self._guard(before, tensors, gradients)
         except BaseException:
@@ -200,6 +201,11 @@ class AroundBackward:
                 self._reader.notice(losses, cycles.passes)
         self._quiet.learn(*given[0], cycles.passes)
 
+    def _settle_loads(self) -> None:
+        self._loaded.settle()
+        if self._loaded.is_unfound:
+            self._cycles.ask(surely=True)
+
     def _before_nested(self, tensors: Any, gradients: Any) -> None:
         if not (self._thread.is_here or self._thread.is_only_one_inside):
             return
@@ -280,6 +286,9 @@ class AroundBackward:
             return
         reading, taken = finished
         self._snapshots.add(taken)
+        if not self._cycles.step and not self._cycles.stepped_inside:
+            with measuring():
+                self._rewound.begin(reading.leaves)
         if self._loaded.is_unfound:
             self._loaded.find(self._roots.parameters())
         if succeeded and not self._optimizers and returned is None:

@@ -14,6 +14,7 @@ from lifesigns.record.compiled.calls import CompiledCode
 from lifesigns.record.graph.module_calls import ForwardHooks
 from lifesigns.record.graph.roots import Roots
 from lifesigns.record.measure.loaded import Loaded
+from lifesigns.record.measure.rewound import Rewound
 from lifesigns.record.pass_reader import PassReader
 from lifesigns.record.schedule.clock import Clock
 from lifesigns.record.schedule.cycle_end import ByHand, Optimizers
@@ -64,6 +65,8 @@ class Parts:
     """When they were put in evaluation mode."""
     loaded: Loaded
     """What was loaded into networks."""
+    rewound: Rewound
+    """Whether their first weights were."""
     loaders: Loaders
     """How often data were begun."""
     functional: Functional
@@ -112,6 +115,7 @@ def assemble(
         RateLog(),
         Evaluations(),
         Loaded(),
+        Rewound(),
         Loaders(),
         Functional(losses, by_hand),
         reader,

@@ -138,6 +138,7 @@ class Recorder:
         self._parts.reader.averages.note(module)
         if self._parts.thread.is_here and self._parts.roots.are_in(module):
             self._parts.evaluations.note(self.steps)
+            self._parts.rewound.evaluates(self.steps)
             if self._parts.evaluations.is_among_the_first:  # is it trained in that mode?
                 self._quiet.close()
                 self._parts.cycles.ask(surely=True)
@@ -148,6 +149,7 @@ class Recorder:
 
     def _note_loading(self, module: nn.Module, result: Any, state_dict: Any) -> None:
         loaded = self._parts.loaded
+        self._parts.rewound.note(module, self.steps)
         with measuring():
             loaded.note(
                 module,
@@ -158,6 +160,7 @@ class Recorder:
             )
         if loaded.is_pending:
             self._quiet.close()
+        if loaded.asks:
             self._parts.cycles.ask()
 
     def _waits(self, scheduler: Any, _: Any, metrics: Any, *__: Any, **___: Any) -> None:
@@ -195,6 +198,8 @@ class Recorder:
             idle=parts.idle.names,
             standing=tuple(parts.reader.copies.standing()),
             loads=parts.loaded.loads(),
+            rewind=parts.rewound.rewind(),
+            rounded_eps=parts.optimizers.rounded,
             loaders=parts.loaders.loaders(),
             rates=parts.rates.curve(),
             evaluated=parts.evaluations.steps(),

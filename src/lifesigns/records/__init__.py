@@ -18,7 +18,7 @@ from lifesigns.records.as_json import from_json, to_json
 from lifesigns.records.findings import Finding, Remedy, Severity, grouped
 from lifesigns.records.graph import WEIGHTED, Graph, Kind, Site
 from lifesigns.records.loaders import Loader
-from lifesigns.records.loads import Load
+from lifesigns.records.loads import Load, Rewind
 from lifesigns.records.mixing import Mixing
 from lifesigns.records.quantities import EVERYTHING, Quantity
 from lifesigns.records.readings import (
@@ -63,6 +63,7 @@ __all__ = [
     "Quantity",
     "RateCurve",
     "Remedy",
+    "Rewind",
     "RunInfo",
     "Severity",
     "Shape",

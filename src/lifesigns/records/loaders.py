@@ -17,3 +17,5 @@ class Loader:
     """How often one was begun from its first batch."""
     steps: int = 0
     """Between how many different steps of training."""
+    is_empty: bool = False
+    """Whether it has no batch to give: what there is does not fill one, and is dropped."""

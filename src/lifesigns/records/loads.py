@@ -1,4 +1,4 @@
-"""Checkpoints that were loaded and did not fit."""
+"""Checkpoints that were loaded: what a network took of them, and what became of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Load:
-    """A call of `load_state_dict` that took only a part of what it was given."""
+    """A call of `load_state_dict` whose checkpoint was passed over, or written over at once."""
 
     network: str
     """Class name of the module that it was called of."""
@@ -32,3 +32,19 @@ class Load:
     """... where those of the network begin with this, ..."""
     fitting: int = 0
     """... and so many tensors fit by name and shape but for that."""
+    overwritten: tuple[str, ...] = ()
+    """Names of the weights of the trained networks that were filled by it and, at the next backward
+    pass, held numbers that have nothing in common with the checkpoint's; none that was trained or
+    filled before. Weights have two dimensions and more."""
+    lost: float = 0.0
+    """Share that these are of the numbers of all weights it has filled."""
+
+
+@dataclass(frozen=True)
+class Rewind:
+    """The weights that a network had before its first step were loaded into it again."""
+
+    step: int
+    """Steps of training completed by then."""
+    is_evaluated: bool = False
+    """Whether the network was put in evaluation mode afterwards, with no step in between."""

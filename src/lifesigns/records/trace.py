@@ -12,7 +12,7 @@ import numpy as np
 from lifesigns._errors import extra
 from lifesigns.records import table
 from lifesigns.records.loaders import Loader
-from lifesigns.records.loads import Load
+from lifesigns.records.loads import Load, Rewind
 from lifesigns.records.readings import ParameterReading, Snapshot
 from lifesigns.records.units import Floats, Ints
 
@@ -158,7 +158,13 @@ class Trace:
     """Class names of the copies of a trained network that ran beside it, and are at the end as they
     were made: equal to it to the bit, with weights as torch draws them."""
     loads: tuple[Load, ...] = ()
-    """Checkpoints that were loaded and of which less than half was taken, the first of them."""
+    """Checkpoints that were loaded and of which less than half was taken, or most was written over
+    before training, the first of them."""
+    rounded_eps: tuple[str, ...] = ()
+    """Class names of the optimizers whose eps is 0 in the float16 of their parameters."""
+    rewind: Rewind | None = None
+    """The load that brought back the weights from before the first step; None where there was
+    none, or more than one."""
     loaders: tuple[Loader, ...] = ()
     """What the run was seen to ask for batches, the first of them."""
     rates: RateCurve = NO_RATES

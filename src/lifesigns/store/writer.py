@@ -27,6 +27,7 @@ from lifesigns.records import (
     LossCurve,
     ParameterReading,
     RateCurve,
+    Rewind,
     RunInfo,
     Snapshot,
 )
@@ -145,6 +146,8 @@ class RunWriter:
         evaluated: Ints = NEVER,
         standing: tuple[str, ...] = (),
         loads: tuple[Load, ...] = (),
+        rewind: Rewind | None = None,
+        rounded_eps: tuple[str, ...] = (),
         loaders: tuple[Loader, ...] = (),
     ) -> None:
         """Note how far the run has come.
@@ -161,6 +164,8 @@ class RunWriter:
             evaluated: Steps after which an evaluation began, as in `Trace.evaluated`.
             standing: Class names of copies that never changed, as in `Trace.standing`.
             loads: Checkpoints that did not fit, as in `Trace.loads`.
+            rewind: The load of the initial weights, as in `Trace.rewind`.
+            rounded_eps: Optimizers whose eps is lost, as in `Trace.rounded_eps`.
             loaders: What was asked for batches, as in `Trace.loaders`.
             recorded: Steps that were recorded, whether or not all of their snapshots are kept.
         """
@@ -177,6 +182,8 @@ class RunWriter:
             "evaluated": evaluated,
             "standing": standing,
             "loads": loads,
+            "rewind": rewind,
+            "rounded_eps": rounded_eps,
             "loaders": loaders,
         }
         self._recorded = recorded

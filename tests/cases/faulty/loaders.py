@@ -70,3 +70,20 @@ def last_batch_alone(fixed=False):
         if not fixed:
             optimizer.step()
     return accuracy(model, *held_out)
+
+
+@faulty("held-out accuracy", at_least=0.85, causes=("wrong_batch_size",))
+def batch_that_the_samples_do_not_fill(fixed=False):
+    """Few samples, a large batch and `drop_last=True`: the loader has no batch to give, and the
+    network is evaluated as it was drawn."""
+    (x, y), held_out = split(*digits())
+    few = TensorDataset(x[:200], y[:200])
+    loader = DataLoader(few, batch_size=256, shuffle=True, drop_last=not fixed)
+    model = perceptron()
+    optimizer = torch.optim.Adam(model.parameters(), 3e-3)
+    for _ in range(200):
+        for xb, yb in loader:
+            optimizer.zero_grad()
+            F.cross_entropy(model(xb), yb).backward()
+            optimizer.step()
+    return accuracy(model, *held_out)

@@ -1,3 +1,5 @@
+import copy
+
 import torch
 import torch.nn.functional as F
 from data import accuracy, digits, minibatches, split
@@ -64,4 +66,48 @@ def head_behind_the_optimizer(fixed=False):
     if fixed:
         optimizer = torch.optim.SGD(model.parameters(), 0.05, momentum=0.9)
     fit(model, optimizer, x, y, 150)
+    return accuracy(model, *held_out)
+
+
+@faulty("held-out accuracy", at_least=0.9, causes=("bad_init", "frozen"))
+def initialised_after_the_load(fixed=False):
+    """A backbone is loaded, then the whole model initialised, then the backbone frozen: what is
+    frozen is random."""
+    (x, y), (held_out, truth) = split(*digits())
+    pretrained = Pictures(10)
+    fit(pretrained, torch.optim.Adam(pretrained.parameters(), 3e-3), x, y, 300)
+    model = Pictures(2)
+    if not fixed:
+        model.backbone.load_state_dict(pretrained.backbone.state_dict())
+    model.apply(drawn)
+    if fixed:
+        model.backbone.load_state_dict(pretrained.backbone.state_dict())
+    model.backbone.requires_grad_(False)
+    fit(model, torch.optim.Adam(model.head.parameters(), 5e-3), x, y % 2, 400)
+    return accuracy(model, held_out, truth % 2)
+
+
+def drawn(module):
+    if isinstance(module, nn.Conv2d | nn.Linear):
+        nn.init.xavier_uniform_(module.weight)
+        nn.init.zeros_(module.bias)
+
+
+@faulty("held-out accuracy", at_least=0.9, causes=("other",))
+def best_weights_that_were_never_kept(fixed=False):
+    """The best loss begins with 0, which none undercuts: what is restored at the end is the copy
+    that was made before the training."""
+    (x, y), held_out = split(*digits())
+    model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+    optimizer = torch.optim.Adam(model.parameters(), 2e-3)
+    best, state = float("inf") if fixed else 0.0, copy.deepcopy(model.state_dict())
+    for _ in range(10):
+        fit(model, optimizer, x, y, 40)
+        model.eval()
+        with torch.no_grad():
+            loss = float(F.cross_entropy(model(x), y))
+        if loss < best:
+            best, state = loss, copy.deepcopy(model.state_dict())
+    model.load_state_dict(state)
+    model.eval()
     return accuracy(model, *held_out)

@@ -312,7 +312,8 @@ def has_details(name: str) -> bool:
 
 
 _WITH_DIM = frozenset({"Softmax", "LogSoftmax", "SafeSoftmax"})
-_DETAILED = _WITH_DIM | {"NativeDropout"}
+_OF_A_SAMPLE = frozenset({"NativeLayerNorm", "NativeGroupNorm"})
+_DETAILED = _WITH_DIM | _OF_A_SAMPLE | {"NativeDropout"}
 
 
 def details(name: str, node: Any) -> dict[str, float]:
@@ -332,7 +333,16 @@ def details(name: str, node: Any) -> dict[str, float]:
         found["dim"] = signed(dim)
     if name == "NativeDropout":
         found["p"] = saved(node, "p")
+    if name in _OF_A_SAMPLE and _normalised(name, node) == 1:
+        found["elements"] = 1
     return {key: float(value) for key, value in found.items() if isinstance(value, int | float)}
+
+
+def _normalised(name: str, node: Any) -> int:
+    """How many elements of a sample such a normalisation sets to zero mean and unit variance."""
+    if name == "NativeLayerNorm":
+        return math.prod(saved(node, "normalized_shape"))
+    return int(saved(node, "C") * saved(node, "HxW") // saved(node, "group"))
 
 
 def _pairwise_maximum(name: str, node: Any, value: Tensor) -> Tensor | None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import weakref
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+import numpy as np
 from torch import Tensor, nn
 
 from lifesigns.record.graph.walk import shape_of
 from lifesigns.record.measure.measuring import measuring
-from lifesigns.record.readable import is_readable, on_this_rank
+from lifesigns.record.measure.spot_check import spots
+from lifesigns.record.readable import is_readable
 from lifesigns.records import Load
 
 MOST = 16
@@ -20,34 +22,47 @@ MISFIT = 0.5
 """Share of a checkpoint that is taken where its load is not looked at any further."""
 COMPARED = 16
 """Names of a checkpoint that are compared with those of the network."""
-
-FIRST = 8
-"""Numbers of a tensor by which a change is told that torch does not count, one through `.data`."""
+ALIKE = 0.5
+"""Cosine of the numbers of a weight with those that were loaded. The mean of two weights that have
+nothing in common has 0.7 with either of them; what is drawn anew has 0."""
 
 State = tuple[int, tuple[float, ...]]
-"""How often a tensor was changed, and its first numbers."""
+"""How often a tensor was changed, and some numbers of it: one through `.data` does not count."""
 Left = tuple[weakref.ref[Tensor], State]
-"""A parameter that was passed over, and its state then."""
+"""A parameter, and its state when a checkpoint had been loaded."""
 
 
 @dataclass
-class _Misfit:
-    """A load that is kept."""
+class _Kept:
+    """A load that is kept: one that did not fit, or as long as no training has followed."""
 
     load: Load
     left: Sequence[Left]
+    """Parameters that were passed over."""
+    filled: Sequence[Left]
+    """Weights that were filled for the first time, and had not been trained."""
     is_settled: bool = False
     """Whether training has begun, and `left` is what was still untouched then."""
+    overwritten: Sequence[weakref.ref[Tensor]] = field(default=())
+    """Of `filled`, those that were something else by then."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether there is something to tell."""
+        return self.load.used < MISFIT or bool(self.overwritten)
 
 
 class Loaded:
     """The loads of a run; nothing here keeps a tensor alive."""
 
     def __init__(self) -> None:
-        self._misfits: list[_Misfit] = []
+        self._kept: list[_Kept] = []
+        self._fits = 0
         self._filled: dict[int, weakref.ref[Tensor]] = {}
         self.is_pending = False
-        """Whether a load has left something, and no backward pass has come since."""
+        """Whether something was loaded, and no backward pass has come since."""
+        self.asks = False
+        """Whether it has left something: a step is worth recording."""
 
     def note(
         self,
@@ -74,9 +89,10 @@ class Loaded:
         }
         taken = {name: tensor for name, tensor in foreign.items() if name not in strange}
         used = _numbers(taken) / max(_numbers(foreign), 1)
-        for name in taken.keys() & own.keys():
-            self._filled[id(own[name])] = weakref.ref(own[name])
-        if used >= MISFIT or len(self._misfits) >= MOST:
+        fresh = self._fill([own[name] for name in own if name in taken], trained)
+        fits = used >= MISFIT
+        self._fits += fits and bool(fresh)
+        if (fits and not (fresh and self._fits <= MOST)) or len(self._kept) >= 2 * MOST:
             return
         load = Load(
             type(module).__name__,
@@ -87,10 +103,33 @@ class Loaded:
             missing=next((name for name in own if name in lacking), ""),
             unexpected=next((name for name in foreign if name in strange), ""),
         )
+        self.is_pending = True
+        filled = [(weakref.ref(t), _state(t)) for t in fresh]
+        if fits:
+            self._kept.append(_Kept(load, (), filled))
+            return
         unfilled = (t for t in own.values() if self._is_unfilled(t) and t not in trained)
         left = [(weakref.ref(t), _state(t)) for t in unfilled]
-        self._misfits.append(_Misfit(_compared(load, own, lacking, foreign, strange), left))
-        self.is_pending = True
+        self._kept.append(_Kept(_compared(load, own, lacking, foreign, strange), left, filled))
+        self.asks = True
+
+    def _fill(self, tensors: Sequence[Tensor], trained: Container[Tensor]) -> list[Tensor]:
+        """Notes that tensors were filled; returns the weights among them that never were before."""
+        fresh: list[Tensor] = [
+            t
+            for t in tensors
+            if isinstance(t, nn.Parameter)
+            and t.dim() > 1
+            and self._is_unfilled(t)
+            and t not in trained
+        ]
+        for tensor in tensors:
+            self._filled[id(tensor)] = weakref.ref(tensor)
+        again = {id(tensor) for tensor in tensors}
+        for kept in self._kept:  # what is loaded twice was not written over by chance
+            if not kept.is_settled:
+                kept.filled = [(ref, state) for ref, state in kept.filled if id(ref()) not in again]
+        return fresh
 
     def _is_unfilled(self, tensor: Tensor) -> bool:
         filled = self._filled.get(id(tensor))
@@ -100,17 +139,19 @@ class Loaded:
         """Training goes on: what was written since a load was not left to chance."""
         with measuring():
             self._settle()
-        self.is_pending = False
+        self.is_pending = self.asks = False
 
     def _settle(self) -> None:
-        for misfit in self._misfits:
-            if not misfit.is_settled:
-                misfit.is_settled = True
-                misfit.left = [
+        for kept in self._kept:
+            if not kept.is_settled:
+                kept.is_settled = True
+                kept.left = [
                     (ref, state)
-                    for ref, state in misfit.left
+                    for ref, state in kept.left
                     if (p := ref()) is not None and _state(p) == state
                 ]
+                _look_for_overwritten(kept)
+        self._kept = [kept for kept in self._kept if kept.counts]
 
     def find(self, trained: Mapping[str, Tensor]) -> None:
         """Looks for what was left among the parameters that are trained.
@@ -119,20 +160,26 @@ class Loaded:
             trained: By name.
         """
         names = {id(p): name for name, p in trained.items()}
-        for misfit in self._misfits:
-            if misfit.is_settled and not misfit.load.left:
-                alive = (p for ref, _ in misfit.left if (p := ref()) is not None)
-                found = tuple(names[id(p)] for p in alive if id(p) in names)
-                misfit.load = replace(misfit.load, left=found)
+        for kept in self._kept:
+            if kept.is_settled and not kept.load.left:
+                found = _named((ref for ref, _ in kept.left), names)
+                kept.load = replace(kept.load, left=found)
+            if kept.is_settled and not kept.load.overwritten:
+                found = _named(kept.overwritten, names)
+                kept.load = replace(kept.load, overwritten=found)
 
     @property
     def is_unfound(self) -> bool:
         """Whether `find` has something to look for."""
-        return any(m.is_settled and m.left and not m.load.left for m in self._misfits)
+        return any(
+            (k.left and not k.load.left) or (k.overwritten and not k.load.overwritten)
+            for k in self._kept
+            if k.is_settled
+        )
 
     def loads(self) -> tuple[Load, ...]:
-        """Those that took less than half of what they were given, in order."""
-        return tuple(misfit.load for misfit in self._misfits)
+        """Those that took less than half of what they were given, or were written over."""
+        return tuple(kept.load for kept in self._kept if kept.counts)
 
 
 def _tensors_of(module: nn.Module) -> dict[str, Tensor]:
@@ -141,10 +188,32 @@ def _tensors_of(module: nn.Module) -> dict[str, Tensor]:
     return own | dict(nn.Module.named_buffers(module, remove_duplicate=False))
 
 
+def _named(refs: Iterable[weakref.ref[Tensor]], names: Mapping[int, str]) -> tuple[str, ...]:
+    alive = (p for ref in refs if (p := ref()) is not None)
+    return tuple(names[id(p)] for p in alive if id(p) in names)
+
+
 def _state(tensor: Tensor) -> State:
-    whole = on_this_rank(tensor)
-    first = () if whole is None else tuple(whole.detach().reshape(-1)[:FIRST].tolist())
-    return tensor._version, first
+    seen = spots(tensor)
+    return tensor._version, () if seen is None else tuple(seen.tolist())
+
+
+def _look_for_overwritten(kept: _Kept) -> None:
+    """Finds the weights that have nothing left of what was loaded: they were drawn anew."""
+    alive = [(p, state) for ref, state in kept.filled if (p := ref()) is not None]
+    lost = [p for p, state in alive if _is_another(state, _state(p))]
+    kept.overwritten = [weakref.ref(p) for p in lost]
+    size = sum(p.numel() for p, _ in alive)
+    kept.load = replace(kept.load, lost=sum(p.numel() for p in lost) / max(size, 1))
+    kept.filled = ()
+
+
+def _is_another(before: State, after: State) -> bool:
+    if before == after or len(before[1]) != len(after[1]):
+        return False
+    one, other = np.array(before[1]), np.array(after[1])
+    norms = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return norms > 0 and float(one @ other) < ALIKE * norms
 
 
 def _is_same(given: Tensor, own: Tensor | None) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from itertools import count
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,6 +17,8 @@ from lifesigns.record.readable import on_this_rank
 from lifesigns.record.schedule.rate_log import as_number
 from lifesigns.records import Shape
 
+_LEAST_HALF = 2.0**-24
+"""The smallest number of float16 above 0."""
 _STALE_STEPS = 50
 
 
@@ -45,6 +48,7 @@ class Optimizers:
         self._shapes: dict[int, list[Shape]] = {}
         self._latest: weakref.ref[Optimizer] | None = None
         self._names: dict[str, None] = {}
+        self._rounded: dict[str, None] = {}
         self.several = False
         """Whether there were ever several at a time."""
         for optimizer in known:
@@ -81,6 +85,11 @@ class Optimizers:
     def names(self) -> tuple[str, ...]:
         """Class names, each once."""
         return tuple(self._names)
+
+    @property
+    def rounded(self) -> tuple[str, ...]:
+        """Class names of those with an eps that is 0 in the float16 of their parameters."""
+        return tuple(self._rounded)
 
     @property
     def stepping(self) -> bool:
@@ -151,6 +160,8 @@ class Optimizers:
         self._shapes[number] = own
         alive[key] = weakref.ref(optimizer, lambda _: alive.pop(key, None))
         self._names[type(optimizer).__name__] = None
+        if any(map(_rounds_eps, optimizer.param_groups)):
+            self._rounded[type(optimizer).__name__] = None
         self.several |= len(alive) > 1
 
 
@@ -252,6 +263,13 @@ def held_twice(optimizers: Collection[Optimizer]) -> set[int]:
     groups = {id(group): group for one in optimizers for group in one.param_groups}
     counts = Counter(id(p) for group in groups.values() for p in group["params"])
     return {number for number, count in counts.items() if count > 1}
+
+
+def _rounds_eps(group: Mapping[str, Any]) -> bool:
+    """Whether the eps of a group is 0 in float16, and that is what its parameters are."""
+    eps = group.get("eps")
+    lost = isinstance(eps, float) and 0 < eps <= _LEAST_HALF / 2
+    return lost and any(p.dtype is torch.float16 for p in group["params"])
 
 
 def _parameters(optimizer: Optimizer) -> list[Tensor]:
