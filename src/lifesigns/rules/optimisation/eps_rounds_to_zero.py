@@ -11,7 +11,7 @@ from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FALLING
 
-BROKEN = Threshold(1, "losses that were not finite, from which it is an error", "exact")
+BROKEN = Threshold(1, "times that losses were not finite, from which it is an error", "exact")
 
 
 def check_run(run: Run) -> Iterator[Finding]:
