@@ -83,6 +83,7 @@ def save(store, path, trace, findings=()):
             standing=trace.standing,
             loads=trace.loads,
             loaders=trace.loaders,
+            evaluations=trace.evaluations,
         )
         writer.finish(findings, trace.info.outcome, cost=trace.cost, steps=trace.steps)
 

@@ -119,6 +119,7 @@ class RunFile:
             standing=trace.standing,
             loads=trace.loads,
             loaders=trace.loaders,
+            evaluations=trace.evaluations,
         )
 
     def _try(self, write: Callable[[], None]) -> None:

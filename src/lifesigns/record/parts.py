@@ -18,6 +18,7 @@ from lifesigns.record.pass_reader import PassReader
 from lifesigns.record.schedule.clock import Clock
 from lifesigns.record.schedule.cycle_end import ByHand, Optimizers
 from lifesigns.record.schedule.cycles import Cycles
+from lifesigns.record.schedule.evaluation_looks import EvaluationLooks
 from lifesigns.record.schedule.evaluations import Evaluations
 from lifesigns.record.schedule.functional import Functional
 from lifesigns.record.schedule.idle import IdleOptimizers
@@ -62,6 +63,8 @@ class Parts:
     """The learning rates."""
     evaluations: Evaluations
     """When they were put in evaluation mode."""
+    looks: EvaluationLooks
+    """How they are evaluated."""
     loaded: Loaded
     """What was loaded into networks."""
     loaders: Loaders
@@ -111,6 +114,7 @@ def assemble(
         Surprise(),
         RateLog(),
         Evaluations(),
+        EvaluationLooks(guard, roots, reader.shown, clock),
         Loaded(),
         Loaders(),
         Functional(losses, by_hand),

@@ -24,6 +24,7 @@ from lifesigns.record.measure.measuring import measuring
 from lifesigns.record.measure.mixing import MixingReader
 from lifesigns.record.measure.parameters import ParameterReader, Trained
 from lifesigns.record.measure.reduce import Pack
+from lifesigns.record.measure.shown import Shown
 from lifesigns.record.measure.standing_copies import PendingStanding, StandingCopies
 from lifesigns.record.measure.unreached import Unreached
 from lifesigns.record.measure.watched_parameter import ReadParameters
@@ -74,6 +75,8 @@ class PassReader:
         """Derivatives by data that the step has taken."""
         self.copies = StandingCopies()
         """Copies of a network that ran beside it."""
+        self.shown = Shown()
+        """The network that batches are given to."""
         self.unreached = Unreached()
         """Parameters that are held by an optimizer and in no graph."""
         self.reading: Reading | None = None
@@ -159,6 +162,9 @@ class PassReader:
                 mixing=mixing,
                 pack=self._pack,
             )
+            features, self.reading.features = self.reading.features, None
+            if features is not None:
+                self.shown.note(ends.network, *features)
             self.reading.mark(marks, self._standing_copy(forward))
             if left_out is not None:
                 self.reading.mark({}, left_out.wait(self._pack))

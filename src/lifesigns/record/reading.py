@@ -120,6 +120,8 @@ class Reading:
                     self._watch_padding(walked, self._loss)
         self.extend(walked, condensed, forward)
         self._batch: tuple[tuple[int, ...], PendingSums] | None = None
+        self.features: tuple[Tensor, int] | None = None
+        """The batch that was read, until the pass begins, and the dimension of its features."""
         self._tokens: PendingTokens | None = None
         if Quantity.BATCH in needs:
             with self._part("the batch"):
@@ -191,7 +193,8 @@ class Reading:
             return None
         first = next((s for s in self._graph.sites if s.kind is not Kind.OTHER), None)
         channels = first is not None and first.kind is Kind.CONVOLUTION and batch.dim() > 2
-        sums = self._pack.sums(batch, 1 if channels else -1)
+        self.features = batch, 1 if channels else -1
+        sums = self._pack.sums(*self.features)
         return None if sums is None else (tuple(batch.shape), sums)
 
     def _read_sites(self, walked: Walk, condensed: Condensed, offset: int) -> None:

@@ -19,6 +19,7 @@ from lifesigns._errors import RunFileError
 from lifesigns._outputs import beside, put
 from lifesigns.records import (
     Cost,
+    EvaluationPass,
     Finding,
     Graph,
     Ints,
@@ -146,6 +147,7 @@ class RunWriter:
         standing: tuple[str, ...] = (),
         loads: tuple[Load, ...] = (),
         loaders: tuple[Loader, ...] = (),
+        evaluations: tuple[EvaluationPass, ...] = (),
     ) -> None:
         """Note how far the run has come.
 
@@ -162,6 +164,7 @@ class RunWriter:
             standing: Class names of copies that never changed, as in `Trace.standing`.
             loads: Checkpoints that did not fit, as in `Trace.loads`.
             loaders: What was asked for batches, as in `Trace.loaders`.
+            evaluations: The first passes of evaluations, as in `Trace.evaluations`.
             recorded: Steps that were recorded, whether or not all of their snapshots are kept.
         """
         state = {
@@ -178,6 +181,7 @@ class RunWriter:
             "standing": standing,
             "loads": loads,
             "loaders": loaders,
+            "evaluations": evaluations,
         }
         self._recorded = recorded
         self._write(*_named("progress", state))

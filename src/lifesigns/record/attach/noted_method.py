@@ -82,3 +82,7 @@ LOADING = NotedMethod(nn.Module, "load_state_dict")
 """Called once for a whole network, or for a part of one."""
 BEGINNING = NotedMethod(DataLoader, "__iter__")
 """Called once an epoch, before its first batch."""
+NO_GRADIENTS = NotedMethod(torch.no_grad, "__enter__")
+"""Called where gradients are switched off: for an evaluation, among others."""
+INFERENCE = NotedMethod(torch.inference_mode, "__enter__")
+"""The same."""
