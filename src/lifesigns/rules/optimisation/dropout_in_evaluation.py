@@ -1,4 +1,4 @@
-"""OPT018: something drops units although the network was put in evaluation mode."""
+"""OPT016: something drops units although the network was put in evaluation mode."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _example(*passes: EvaluationPass) -> Trace:
 
 
 RULE = Rule(
-    code="OPT018",
+    code="OPT016",
     name="dropout-in-evaluation",
     title="Units are dropped although the network is in evaluation mode",
     why="`eval()` reaches the modules that a network holds. A dropout that is called as a function "
