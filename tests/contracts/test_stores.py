@@ -85,6 +85,7 @@ def save(store, path, trace, findings=()):
             rewind=trace.rewind,
             rounded_eps=trace.rounded_eps,
             loaders=trace.loaders,
+            evaluations=trace.evaluations,
         )
         writer.finish(findings, trace.info.outcome, cost=trace.cost, steps=trace.steps)
 

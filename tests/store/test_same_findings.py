@@ -34,6 +34,7 @@ def test_rules_find_in_the_stored_run_what_they_found_live(rule, case, tmp_path)
             rewind=live.rewind,
             rounded_eps=live.rounded_eps,
             loaders=live.loaders,
+            evaluations=live.evaluations,
         )
         writer.finish(findings, live.info.outcome, cost=live.cost, steps=live.steps)
 

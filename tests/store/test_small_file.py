@@ -243,7 +243,7 @@ def test_a_run_that_was_killed_is_judged_as_it_was_while_it_went_on(
         unreached=live.unreached, idle=live.idle, evaluated=live.evaluated,
         standing=live.standing, loads=live.loads, rewind=live.rewind,
         rounded_eps=live.rounded_eps, loaders=live.loaders,
-        recorded=live.recorded_steps,
+        evaluations=live.evaluations, recorded=live.recorded_steps,
     )  # fmt: skip
 
     killed = read_run(writer.path)

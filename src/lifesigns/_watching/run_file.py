@@ -121,6 +121,7 @@ class RunFile:
             rewind=trace.rewind,
             rounded_eps=trace.rounded_eps,
             loaders=trace.loaders,
+            evaluations=trace.evaluations,
         )
 
     def _try(self, write: Callable[[], None]) -> None:

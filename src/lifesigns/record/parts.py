@@ -19,6 +19,7 @@ from lifesigns.record.pass_reader import PassReader
 from lifesigns.record.schedule.clock import Clock
 from lifesigns.record.schedule.cycle_end import ByHand, Optimizers
 from lifesigns.record.schedule.cycles import Cycles
+from lifesigns.record.schedule.evaluation_looks import EvaluationLooks
 from lifesigns.record.schedule.evaluations import Evaluations
 from lifesigns.record.schedule.functional import Functional
 from lifesigns.record.schedule.idle import IdleOptimizers
@@ -63,6 +64,8 @@ class Parts:
     """The learning rates."""
     evaluations: Evaluations
     """When they were put in evaluation mode."""
+    looks: EvaluationLooks
+    """How they are evaluated."""
     loaded: Loaded
     """What was loaded into networks."""
     rewound: Rewound
@@ -114,6 +117,7 @@ def assemble(
         Surprise(),
         RateLog(),
         Evaluations(),
+        EvaluationLooks(guard, roots, reader.shown, clock),
         Loaded(),
         Rewound(),
         Loaders(),

@@ -27,6 +27,7 @@ from lifesigns.record.measure.mixing import MixingReader
 from lifesigns.record.measure.parameters import ParameterReader, Trained
 from lifesigns.record.measure.reduce import Pack
 from lifesigns.record.measure.same_states import same_states
+from lifesigns.record.measure.shown import Shown
 from lifesigns.record.measure.standing_copies import PendingStanding, StandingCopies
 from lifesigns.record.measure.unreached import Unreached
 from lifesigns.record.measure.watched_parameter import ReadParameters
@@ -82,6 +83,8 @@ class PassReader:
         """Copies of a network that ran beside it."""
         self.averages = Averages()
         """Averages of a network's weights that are kept beside it."""
+        self.shown = Shown()
+        """The network that batches are given to."""
         self.unreached = Unreached()
         """Parameters that are held by an optimizer and in no graph."""
         self.reading: Reading | None = None
@@ -170,6 +173,9 @@ class PassReader:
                 mixing=mixing,
                 pack=self._pack,
             )
+            features, self.reading.features = self.reading.features, None
+            if features is not None:
+                self.shown.note(ends.network, *features)
             self.reading.mark(marks, self._standing_copy(forward))
             networks, ran = self._roots.networks(), self._hooks.ungraded()
             self.reading.mark({}, self.averages.look(self._pack, networks, ran))

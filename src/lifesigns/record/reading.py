@@ -14,11 +14,7 @@ from torch import Tensor
 from lifesigns.record.attach.guard import described, is_from_a_signal
 from lifesigns.record.graph.evaluation_mode import evaluating
 from lifesigns.record.graph.module_calls import Forward, Inputs
-from lifesigns.record.graph.operations import (
-    ACTIVATION_NODES,
-    signed,
-    value_of_readable,
-)
+from lifesigns.record.graph.operations import ACTIVATION_NODES, signed, value_of_readable
 from lifesigns.record.graph.own_length import divided_by_length
 from lifesigns.record.graph.site_plan import MOST_CALLS, SitePlan
 from lifesigns.record.graph.sites import Condensed
@@ -75,8 +71,7 @@ class Reading:
         repeated: Compiled calls that were run again eagerly to be read.
         obstacles: Why others were not.
         mixing: What one output depends on, if that was asked.
-        pack: Where the numbers wait for the copy, empty again from the last pass; None for a new
-            one.
+        pack: Where the numbers wait for the copy; None for a new one.
     """
 
     def __init__(
@@ -98,21 +93,20 @@ class Reading:
     ) -> None:
         self._pack, self._needs = Pack() if pack is None else pack, frozenset(needs)
         self._pack.clear()
-        self.scale, self.leaves, self._reason = scale, walked.leaves, reason
+        self.scale, self.leaves = scale, walked.leaves
+        self._value, self._reason = value, reason
         self._graph = Graph()
         self._sites: dict[int, PendingSite] = {}
         self._handles: list[Any] = []
         self.failures: list[str] = []
         self._unreadable: list[str] = list(obstacles)
         self._repeated, self._mixing = repeated, mixing
-        self._hooked_saves = 0
-        self._nodes, self._opaque = 0, condensed.opaque
+        self._hooked_saves, self._nodes, self._opaque = 0, 0, condensed.opaque
         self._evaluating: dict[str, None] = {}
         self._nonfinite: NonFinite | None = None
         if not np.isfinite(value):
             with self._part("the origin of the non-finite loss"):
                 self._nonfinite = forward_origin(walked, condensed, leaf_names, inputs.batch)
-        self._value = value
         self._loss: PendingLoss | None = None
         if Quantity.LOSS in needs:
             with self._part("the loss"):
@@ -122,6 +116,8 @@ class Reading:
                     self._watch_gradients(walked, self._loss)
         self.extend(walked, condensed, forward)
         self._batch: tuple[tuple[int, ...], PendingSums] | None = None
+        self.features: tuple[Tensor, int] | None = None
+        """The batch that was read, until the pass begins, and the dimension of its features."""
         self._tokens: PendingTokens | None = None
         if Quantity.BATCH in needs:
             with self._part("the batch"):
@@ -194,7 +190,8 @@ class Reading:
             return None
         first = next((s for s in self._graph.sites if s.kind is not Kind.OTHER), None)
         channels = first is not None and first.kind is Kind.CONVOLUTION and batch.dim() > 2
-        sums = self._pack.sums(batch, 1 if channels else -1)
+        self.features = batch, 1 if channels else -1
+        sums = self._pack.sums(*self.features)
         return None if sums is None else (tuple(batch.shape), sums)
 
     def _read_sites(self, walked: Walk, condensed: Condensed, offset: int) -> None:

@@ -6,7 +6,9 @@ and where a cycle ends, in `steps`. Both work with the same parts, which `parts`
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Iterable
+from types import FrameType
 from typing import Any
 
 from torch import nn
@@ -18,8 +20,11 @@ from lifesigns.record.attach.noted_method import (
     AVERAGING,
     BEGINNING,
     EVALUATION,
+    INFERENCE,
     LOADING,
+    NO_GRADIENTS,
     WAITING,
+    NotedMethod,
 )
 from lifesigns.record.measure import kernel
 from lifesigns.record.measure.measuring import measuring
@@ -74,13 +79,16 @@ class Recorder:
         self._around_backward = AroundBackward(
             self._parts, self._steps, self._quiet, self._stretch, self._leave_child
         )
-        self._methods = (
+        self._methods: tuple[tuple[NotedMethod, Callable[..., None]], ...] = (
             (EVALUATION, self._evaluates),
             (LOADING, self._loads),
             (BEGINNING, self._begins),
             (AVERAGING, self._averages),
             (WAITING, self._waits),
         )
+        self._is_looking = Quantity.LOSS in needs
+        if self._is_looking:
+            self._methods += ((NO_GRADIENTS, self._looks), (INFERENCE, self._looks))
 
     # --- life -----------------------------------------------------------------------------------
     def start(self) -> None:
@@ -123,25 +131,38 @@ class Recorder:
             method.stop_listening(listener)
         self._steps.detach()
         self._quiet.close()
+        self._parts.looks.close()
         self._parts.cycles.stop()
         self._parts.compiled.detach()
 
     def _evaluates(self, module: nn.Module, *_: Any) -> None:
         """A module was put in evaluation mode."""
-        self._parts.guard(self._note_evaluation, module)
+        self._parts.guard(self._note_evaluation, module, sys._getframe(2))
 
     def _averages(self, module: nn.Module, *_: Any, **__: Any) -> None:
         """An average of weights is made."""
         self._parts.guard(self._parts.reader.averages.note, module)
 
-    def _note_evaluation(self, module: nn.Module) -> None:
+    def _note_evaluation(self, module: nn.Module, frame: FrameType) -> None:
         self._parts.reader.averages.note(module)
         if self._parts.thread.is_here and self._parts.roots.are_in(module):
             self._parts.evaluations.note(self.steps)
             self._parts.rewound.evaluates(self.steps)
+            if self._is_looking:
+                self._look(frame)
             if self._parts.evaluations.is_among_the_first:  # is it trained in that mode?
                 self._quiet.close()
                 self._parts.cycles.ask(surely=True)
+
+    def _looks(self, *_: Any) -> None:
+        """Gradients are switched off."""
+        frame = sys._getframe(2)  # below the wrapper's
+        if not self._parts.looks.is_done(frame):
+            self._parts.guard(self._look, frame)
+
+    def _look(self, frame: FrameType) -> None:
+        if self._parts.thread.is_here:
+            self._parts.looks.begins(frame, self.steps)
 
     def _loads(self, module: nn.Module, result: Any, state_dict: Any, *_: Any, **__: Any) -> None:
         """A module was given a checkpoint."""
@@ -203,6 +224,7 @@ class Recorder:
             loaders=parts.loaders.loaders(),
             rates=parts.rates.curve(),
             evaluated=parts.evaluations.steps(),
+            evaluations=parts.looks.passes(),
             unseen=tuple(self._unseen()),
             severed=parts.losses.severed,
             cost=self.cost(),

@@ -15,6 +15,7 @@ by the recorder, and a rule cannot tell the difference. Records go to JSON and b
 """
 
 from lifesigns.records.as_json import from_json, to_json
+from lifesigns.records.evaluations import EvaluationPass, Scales
 from lifesigns.records.findings import Finding, Remedy, Severity, grouped
 from lifesigns.records.graph import WEIGHTED, Graph, Kind, Site
 from lifesigns.records.loaders import Loader
@@ -48,6 +49,7 @@ __all__ = [
     "Cost",
     "Coverage",
     "Crossing",
+    "EvaluationPass",
     "Finding",
     "Floats",
     "Graph",
@@ -65,6 +67,7 @@ __all__ = [
     "Remedy",
     "Rewind",
     "RunInfo",
+    "Scales",
     "Severity",
     "Shape",
     "Site",

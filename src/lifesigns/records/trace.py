@@ -11,6 +11,7 @@ import numpy as np
 
 from lifesigns._errors import extra
 from lifesigns.records import table
+from lifesigns.records.evaluations import EvaluationPass
 from lifesigns.records.loaders import Loader
 from lifesigns.records.loads import Load, Rewind
 from lifesigns.records.readings import ParameterReading, Snapshot
@@ -172,6 +173,9 @@ class Trace:
     evaluated: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     """Steps after which a network that is trained was put in evaluation mode (`model.eval()`), at
     most about a thousand of them."""
+    evaluations: tuple[EvaluationPass, ...] = ()
+    """How networks that are trained were evaluated: the first passes of each place in the program
+    that makes any."""
     unseen: tuple[str, ...] = ()
     """What could not be watched at all, in sentences for the coverage line."""
     severed: int = 0

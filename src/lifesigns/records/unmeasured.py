@@ -43,7 +43,8 @@ def without(known: Trace, quantities: Collection[Quantity]) -> Trace:
     """
     lost = [name for quantity in quantities for name in _FIELDS.get(quantity, ())]
     shots = tuple(_without(shot, quantities, lost) for shot in known.snapshots)
-    return dataclasses.replace(known, snapshots=shots)
+    evaluations = () if Quantity.LOSS in quantities else known.evaluations
+    return dataclasses.replace(known, snapshots=shots, evaluations=evaluations)
 
 
 def _without(known: Snapshot, quantities: Collection[Quantity], lost: Sequence[str]) -> Snapshot:

@@ -19,6 +19,7 @@ from lifesigns._errors import RunFileError
 from lifesigns._outputs import beside, put
 from lifesigns.records import (
     Cost,
+    EvaluationPass,
     Finding,
     Graph,
     Ints,
@@ -149,6 +150,7 @@ class RunWriter:
         rewind: Rewind | None = None,
         rounded_eps: tuple[str, ...] = (),
         loaders: tuple[Loader, ...] = (),
+        evaluations: tuple[EvaluationPass, ...] = (),
     ) -> None:
         """Note how far the run has come.
 
@@ -167,6 +169,7 @@ class RunWriter:
             rewind: The load of the initial weights, as in `Trace.rewind`.
             rounded_eps: Optimizers whose eps is lost, as in `Trace.rounded_eps`.
             loaders: What was asked for batches, as in `Trace.loaders`.
+            evaluations: The first passes of evaluations, as in `Trace.evaluations`.
             recorded: Steps that were recorded, whether or not all of their snapshots are kept.
         """
         state = {
@@ -185,6 +188,7 @@ class RunWriter:
             "rewind": rewind,
             "rounded_eps": rounded_eps,
             "loaders": loaders,
+            "evaluations": evaluations,
         }
         self._recorded = recorded
         self._write(*_named("progress", state))

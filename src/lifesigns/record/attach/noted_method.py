@@ -88,3 +88,7 @@ AVERAGING = NotedMethod(AveragedModel, "__init__")
 """Called once, when an average of weights is made."""
 WAITING = NotedMethod(ReduceLROnPlateau, "step")
 """Called once an epoch, with the number that is to become better."""
+NO_GRADIENTS = NotedMethod(torch.no_grad, "__enter__")
+"""Called where gradients are switched off: for an evaluation, among others."""
+INFERENCE = NotedMethod(torch.inference_mode, "__enter__")
+"""The same."""

@@ -180,6 +180,8 @@ class Inputs:
     """Why there is no batch, if there was one."""
     widest: Tensor | None = None
     """What the module was given in that of its calls in this step that had the most samples."""
+    network: weakref.ref[nn.Module] | None = None
+    """The module."""
 
 
 class ForwardHooks:

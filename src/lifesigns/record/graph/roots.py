@@ -70,6 +70,11 @@ class Roots:
         """The roots that are alive."""
         return self._alive()
 
+    def named(self) -> tuple[list[nn.Module], Mapping[int, str]]:
+        """The roots that are no part of another, and the path of every module in them by `id`."""
+        roots = _outermost(self._alive())
+        return roots, self._of(roots[0]).names if len(roots) == 1 else module_names(roots)
+
     def optimizers(self) -> tuple[str, ...]:
         """Class names of the optimizers that the roots hold themselves, as those of Keras do."""
         return tuple(dict.fromkeys(filter(None, map(optimizer_name, self._alive()))))
@@ -88,8 +93,7 @@ class Roots:
         """
         if not self.fixed:
             self._discover(walked, Forward(calls))
-        roots = _outermost(self._alive())
-        modules = self._of(roots[0]).names if len(roots) == 1 else module_names(roots)
+        roots, modules = self.named()
         self._learn(walked, roots, calls, modules)
         return Forward(calls, modules, {id(root) for root in roots})
 
@@ -208,7 +212,8 @@ def root_inputs(walked: Walk, forward: Forward) -> Inputs:
     prediction = roots[-1].prediction
     if prediction is not None and not _is_as_it_was(prediction):
         prediction = None
-    return Inputs(roots[0].input, prediction, roots[0].obstacle, _widest(roots[0], forward))
+    widest = _widest(roots[0], forward)
+    return Inputs(roots[0].input, prediction, roots[0].obstacle, widest, roots[0].module)
 
 
 def _widest(measured: Call, forward: Forward) -> Tensor | None:

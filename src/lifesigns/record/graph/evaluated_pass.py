@@ -1,0 +1,296 @@
+"""Follows a forward pass that trains nothing: what in it behaves as in training.
+
+That is modules and functions that drop units, and batch normalisations that use the statistics of
+their batch. Torch's global module hooks are there for a few passes, and the functions of dropout
+are wrapped only while one runs. Nothing is stored on the user's modules.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import threading
+import weakref
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.modules import module as module_hooks
+from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
+from torch.nn.modules.dropout import _DropoutNd
+
+from lifesigns.record.attach.backward import outside_dynamo
+from lifesigns.record.graph.evaluation_mode import differs_in_training
+from lifesigns.record.graph.module_calls import uncompiled
+
+DROPOUTS = (
+    *("dropout", "dropout1d", "dropout2d", "dropout3d"),
+    *("alpha_dropout", "feature_alpha_dropout"),
+)
+"""Functions of `torch.nn.functional` that drop units where they are told so."""
+ATTENTION = "scaled_dot_product_attention"
+"""It drops as much as it is told, in any mode."""
+MOST_CALLS = 256
+"""Outermost calls after which nobody waits for a pass of a network any longer."""
+
+
+@dataclass(eq=False)
+class Seen:
+    """What one pass has shown."""
+
+    network: nn.Module
+    training: bool
+    given: Tensor | None
+    dropouts: dict[str, None] = field(default_factory=dict)
+    loose: dict[str, None] = field(default_factory=dict)
+    norm: str = ""
+    norm_samples: int = 0
+    gathers: bool = False
+    """Whether it gathers the statistics of a normalisation: that is what training mode is for."""
+
+
+class EvaluatedPasses:
+    """Module hooks that follow the next passes of networks, and go away by themselves.
+
+    Args:
+        guard: Runs what happens in a hook, so that a failure does not reach the user's run.
+    """
+
+    def __init__(self, guard: Callable[..., None]) -> None:
+        self._guard = guard
+        self._handles: list[Any] = []
+        self._hidden, self._lock, self._thread = 0, threading.RLock(), 0
+        self._names: Mapping[int, str] = {}
+        self._networks: dict[int, weakref.ref[nn.Module]] = {}
+        self._follow: Callable[[Seen], bool] = _nobody
+        self._stack: list[weakref.ref[nn.Module]] = []
+        self._pass: Seen | None = None
+        self._calls = 0
+        self.is_open = False
+        """Whether a pass is waited for."""
+
+    def open(
+        self, networks: list[nn.Module], names: Mapping[int, str], follow: Callable[[Seen], bool]
+    ) -> None:
+        """Waits for passes.
+
+        Args:
+            networks: That are trained.
+            names: Path of every module in them, by `id`.
+            follow: Told of each pass when it has ended; returns whether there may be another.
+        """
+        self._networks = {id(network): weakref.ref(network) for network in networks}
+        self._names, self._follow = names, follow
+        self._thread, self._calls, self.is_open = threading.get_ident(), 0, True
+        self._register()
+
+    def close(self) -> None:
+        """Takes everything away."""
+        self.is_open, self._pass, self._follow = False, None, _nobody
+        self._stack.clear()
+        self._register()
+
+    # --- out of the way of compiled code ----------------------------------------------------------
+    def hide(self) -> None:
+        """Takes the hooks away until `show`; may be nested."""
+        with self._lock:
+            self._hidden += 1
+            self._register()
+
+    def show(self) -> None:
+        """Puts the hooks back in place, if they are to be there."""
+        with self._lock:
+            self._hidden -= 1
+            self._register()
+
+    def enter_compiled(self, module: nn.Module | None, inputs: tuple[Any, ...]) -> None:
+        """Compiled code begins: nothing in it is seen."""
+        self.hide()
+
+    def leave_compiled(self, module: nn.Module | None, output: Any) -> None:
+        """Compiled code has ended."""
+        self.show()
+
+    def _register(self) -> None:
+        wanted = self.is_open and not self._hidden
+        if wanted and not self._handles:
+            self._handles = [
+                module_hooks.register_module_forward_pre_hook(self._enter),
+                module_hooks.register_module_forward_hook(self._leave, always_call=True),
+            ]
+        while self._handles and not wanted:
+            self._handles.pop().remove()
+        _FUNCTIONS.listen(self, wanted and self._pass is not None)
+
+    # --- what happens in a pass -------------------------------------------------------------------
+    @outside_dynamo
+    def _enter(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        if threading.get_ident() == self._thread:
+            self._guard(self._begin, uncompiled(module), inputs)
+
+    @outside_dynamo
+    def _leave(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        if threading.get_ident() == self._thread:
+            self._guard(self._end, uncompiled(module))
+
+    def _begin(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        if self._stack and self._stack[0]() in (module, None):
+            self._stack.clear()  # Ctrl-C ended the pass: hooks are not called then
+            self._pass = None
+        if not self._stack:
+            self._begin_outermost(module, inputs)
+            if not self.is_open:
+                return
+        elif self._pass is not None and module.training and differs_in_training(module):
+            self._note(self._pass, module, inputs)
+        self._stack.append(weakref.ref(module))
+
+    def _begin_outermost(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        self._calls += 1
+        network = self._network_in(module)
+        is_over = self._calls > MOST_CALLS or torch._C._get_tracing_state() is not None
+        if network is not None and torch.is_grad_enabled() and network.training:
+            is_over = True  # it trains
+        if is_over:
+            self.close()
+        elif network is not None:
+            given = next((x for x in inputs if isinstance(x, Tensor)), None)
+            self._pass = Seen(network, network.training, given)
+            self._register()
+            if differs_in_training(network) and network.training:
+                self._note(self._pass, network, inputs)
+
+    def _network_in(self, module: nn.Module) -> nn.Module | None:
+        """The trained network that a module is, or wraps."""
+        networks = self._networks
+        if id(module) in networks:
+            return networks[id(module)]()
+        parts = list(module.children())
+        while len(parts) == 1 and id(parts[0]) not in networks:
+            parts = list(parts[0].children())
+        return networks[id(parts[0])]() if len(parts) == 1 else None
+
+    def _note(self, seen: Seen, module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        path = self._names.get(id(module))
+        if isinstance(module, _BatchNorm):
+            seen.gathers |= module.momentum is None
+            if not seen.norm and inputs and isinstance(inputs[0], Tensor):
+                seen.norm, seen.norm_samples = path or type(module).__name__, len(inputs[0])
+        elif not isinstance(module, _NormBase):
+            if path is None:
+                self._note_loose(seen)
+            else:
+                seen.dropouts[path] = None
+
+    def _note_loose(self, seen: Seen) -> None:
+        """Something that no mode reaches drops units within the module that runs."""
+        inside = [one for ref in self._stack if (one := ref()) is not None]
+        owner = next((m for m in reversed(inside) if id(m) in self._names), seen.network)
+        if seen.training or not owner.training:
+            seen.loose[self._names.get(id(owner), "")] = None
+
+    def calls(
+        self, drops: Callable[..., bool], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> None:
+        """A function of dropout is called.
+
+        Args:
+            drops: Tells of its arguments whether it drops anything.
+            args: Those without a name.
+            kwargs: The others.
+        """
+        if threading.get_ident() == self._thread:
+            self._guard(self._called, drops, args, kwargs)
+
+    def _called(
+        self, drops: Callable[..., bool], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> None:
+        if self._pass is None or not self._stack or not drops(*args, **kwargs):
+            return
+        inner = self._stack[-1]()
+        if not (isinstance(inner, _DropoutNd | nn.MultiheadAttention) and inner.training):
+            self._note_loose(self._pass)
+
+    def _end(self, module: nn.Module) -> None:
+        if not any(ref() is module for ref in self._stack):
+            return
+        while self._stack and self._stack.pop()() is not module:
+            pass
+        if self._stack or self._pass is None:
+            return
+        seen, self._pass = self._pass, None
+        self._register()
+        if not self._follow(seen):
+            self.close()
+
+
+def _nobody(_: Seen) -> bool:
+    """In place of whoever follows."""
+    return False
+
+
+class _Functions:
+    """The functions of dropout, wrapped while a pass is followed."""
+
+    def __init__(self) -> None:
+        self._listeners: list[EvaluatedPasses] = []
+        self._originals: dict[str, tuple[Any, Any]] = {}
+
+    def listen(self, listener: EvaluatedPasses, wanted: bool) -> None:
+        """Adds or removes a listener; with the last one the functions are what they were."""
+        if wanted and listener not in self._listeners:
+            self._listeners.append(listener)
+        elif not wanted and listener in self._listeners:
+            self._listeners.remove(listener)
+        if self._listeners and not self._originals:
+            self._wrap()
+        elif not self._listeners and self._originals:
+            self._unwrap()
+
+    def _wrap(self) -> None:
+        for name in (*DROPOUTS, ATTENTION):
+            original = getattr(functional, name)
+            ours = self._wrapping(original, _attends if name == ATTENTION else _drops(original))
+            self._originals[name] = original, ours
+            setattr(functional, name, ours)
+
+    def _unwrap(self) -> None:
+        for name, (original, ours) in self._originals.items():
+            if getattr(functional, name) is ours:
+                setattr(functional, name, original)
+        self._originals = {}
+
+    def _wrapping(self, original: Any, drops: Callable[..., bool]) -> Callable[..., Any]:
+        @functools.wraps(original)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if not torch.compiler.is_compiling():
+                for listener in tuple(self._listeners):
+                    listener.calls(drops, args, kwargs)
+            return original(*args, **kwargs)
+
+        return call
+
+
+def _drops(original: Callable[..., Any]) -> Callable[..., bool]:
+    """Whether a call of a function of dropout drops anything."""
+    default = inspect.signature(original).parameters["training"].default
+
+    def drops(
+        input: Any = None, p: float = 0.5, training: bool = default, *_: Any, **__: Any
+    ) -> bool:
+        return bool(training) and p > 0
+
+    return drops
+
+
+def _attends(*args: Any, **kwargs: Any) -> bool:
+    """Whether a call of attention drops anything."""
+    p = args[4] if len(args) > 4 else kwargs.get("dropout_p", 0.0)
+    return bool(p > 0)
+
+
+_FUNCTIONS = _Functions()
+"""Shared by all recorders of the process."""

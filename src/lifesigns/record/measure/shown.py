@@ -1,0 +1,78 @@
+"""Which network the recorded batches are given to, and where in them the features lie."""
+
+from __future__ import annotations
+
+import weakref
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lifesigns.record.measure.reduce import Pack, PendingSums
+from lifesigns.records.evaluations import MOST_FEATURES, Scales
+
+MOST_VALUES = 2**20
+"""Values of a batch that are looked at, in whole samples from its beginning."""
+FEWEST = 2
+"""Samples that have a spread."""
+
+
+class Shown:
+    """Remembers the network, as long as it is the only one that batches were recorded of."""
+
+    def __init__(self) -> None:
+        self._network: weakref.ref[nn.Module] | None = None
+        self._dim, self._kind = -1, _kind(torch.zeros(0), -1)
+        self._is_only = True
+
+    def note(self, network: weakref.ref[nn.Module] | None, batch: Tensor, dim: int) -> None:
+        """A batch was recorded.
+
+        Args:
+            network: What it was given to; None where that is not known.
+            batch: Of floating-point numbers.
+            dim: The dimension of its features.
+        """
+        known = self._network
+        if known is not None and network is not None and known() not in (None, network()):
+            self._is_only = False
+        self._network, self._dim, self._kind = network, dim, _kind(batch, dim)
+
+    def alike(self, network: nn.Module, batch: Tensor, pack: Pack) -> PendingSums | None:
+        """Sums of another batch, by features; None where it is none of the same kind.
+
+        Args:
+            network: What it is given to.
+            batch: Whole.
+            pack: Where they wait for the copy.
+        """
+        known = None if self._network is None else self._network()
+        if known is not network or not self._is_only or batch.dim() < 2:
+            return None
+        if _kind(batch, self._dim) != self._kind or len(batch) < FEWEST:
+            return None
+        per_sample = max(batch[0].numel(), 1)
+        return pack.sums(batch[: max(FEWEST, MOST_VALUES // per_sample)], self._dim)
+
+
+def _kind(batch: Tensor, dim: int) -> tuple[torch.dtype, int, int]:
+    """What batches of one kind have in common: images may be of any size, sequences of any length.
+
+    Args:
+        batch: Of any shape but that of a number.
+        dim: The dimension of its features.
+    """
+    return batch.dtype, batch.dim(), batch.shape[dim]
+
+
+def scales(pending: PendingSums, pack: Pack) -> Scales:
+    """Means and deviations.
+
+    Args:
+        pending: Sums.
+        pack: In which they wait.
+    """
+    sums = pending.of(pack.fetch())
+    stride = -(-sums.units // MOST_FEATURES)
+    deviation = np.sqrt(sums.variance)
+    return Scales(int(sums.count.max()), sums.mean[::stride], deviation[::stride])

@@ -1,0 +1,171 @@
+"""Looks at the first passes of evaluations: of each place in the program that begins any, a few.
+
+An evaluation begins where a trained network is put in evaluation mode, or where gradients are
+switched off. The place is the line of the program, so that a test after hundreds of validations is
+looked at, too. A place costs nothing but a search in a dictionary once it has been looked at.
+"""
+
+from __future__ import annotations
+
+import time
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from types import CodeType, FrameType
+from typing import Any
+
+from torch import Tensor
+
+from lifesigns.record.compiled.calls import CompiledCode
+from lifesigns.record.graph.evaluated_pass import EvaluatedPasses, Seen
+from lifesigns.record.graph.roots import Roots
+from lifesigns.record.measure.measuring import measuring
+from lifesigns.record.measure.reduce import Pack, PendingSums
+from lifesigns.record.measure.shown import Shown, scales
+from lifesigns.record.readable import is_readable
+from lifesigns.record.schedule.clock import Clock
+from lifesigns.records.evaluations import EvaluationPass
+
+MOST_PLACES = 16
+"""Places that are told apart, in the order of their first time."""
+LOOKS = 3
+"""Steps after which a place is looked at."""
+PASSES = 2
+"""Passes of one look."""
+
+Place = tuple[int, ...]
+"""Codes by `id`, each with the instruction."""
+
+
+@dataclass(slots=True, eq=False)
+class _Taken:
+    """A pass, and the scales of its input as long as they wait."""
+
+    told: EvaluationPass
+    pack: Pack
+    sums: PendingSums | None
+
+    def finished(self) -> EvaluationPass:
+        """With the scales, copied to the host."""
+        if self.sums is not None:
+            with measuring():
+                self.told = replace(self.told, inputs=scales(self.sums, self.pack))
+            self.sums = None
+        return self.told
+
+
+class EvaluationLooks:
+    """Tells how trained networks are evaluated.
+
+    Args:
+        guard: Keeps failures from the user's run.
+        roots: The networks that are trained.
+        shown: What they are given in training.
+        clock: What watching has cost.
+    """
+
+    def __init__(
+        self, guard: Callable[..., None], roots: Roots, shown: Shown, clock: Clock
+    ) -> None:
+        self._roots, self._shown, self._clock = roots, shown, clock
+        self._hooks = EvaluatedPasses(guard)
+        self._compiled = CompiledCode(self._hooks, guard)
+        self._looks: dict[Place, list[int]] = {}
+        self._done: set[Place] = set()
+        self._codes: list[CodeType | None] = []
+        self._taken: list[_Taken] = []
+        self._latest: Callable[[], Tensor | None] = _nothing
+        self._begun: Place = ()
+        self._place = self._step = self._passes = 0
+
+    def is_done(self, frame: FrameType) -> bool:
+        """Whether nothing is to be seen any more where a program is.
+
+        Args:
+            frame: Of the program.
+        """
+        return _place(frame) in self._done and not self._hooks.is_open
+
+    def begins(self, frame: FrameType, step: int) -> None:
+        """An evaluation may begin.
+
+        Args:
+            frame: Of the program.
+            step: Completed steps of training.
+        """
+        began, place = time.perf_counter(), _place(frame)
+        if place != self._begun:
+            self._latest, self._begun = _nothing, place
+        if place not in self._looks and step and len(self._looks) < MOST_PLACES:
+            self._looks[place] = []
+            self._codes += [frame.f_code, frame.f_back and frame.f_back.f_code]
+        looks = self._looks.get(place)
+        if looks is not None and len(looks) < LOOKS and step not in looks:
+            looks.append(step)
+            self._open(list(self._looks).index(place), step)
+        elif len(self._looks) == MOST_PLACES or (looks is not None and len(looks) == LOOKS):
+            self._done.add(place)
+        self._clock.spend(time.perf_counter() - began)
+
+    def _open(self, place: int, step: int) -> None:
+        networks, names = self._roots.named()
+        if networks:
+            self._place, self._step, self._passes = place, step, 0
+            self._compiled.arm()
+            self._hooks.open(networks, names, self._follow)
+
+    def close(self) -> None:
+        """Nothing of a look is left."""
+        self._hooks.close()
+        self._compiled.disarm()
+
+    def passes(self) -> tuple[EvaluationPass, ...]:
+        """All that were seen, in order."""
+        return tuple(one.finished() for one in self._taken)
+
+    def _follow(self, seen: Seen) -> bool:
+        """A pass has ended; whether there may be another."""
+        began = time.perf_counter()
+        if not seen.gathers:
+            with measuring():
+                self._take(seen)
+        self._passes += 1
+        self._clock.spend(time.perf_counter() - began)
+        return self._passes < PASSES
+
+    def _take(self, seen: Seen) -> None:
+        given, pack = seen.given, Pack()
+        is_known = given is not None and is_readable(given) and given.dim() > 0
+        told = EvaluationPass(
+            step=self._step,
+            place=self._place,
+            training=seen.training,
+            samples=len(given) if is_known and given is not None else 0,
+            is_again=given is not None and self._latest() is given,
+            dropouts=tuple(seen.dropouts),
+            loose=tuple(seen.loose),
+            norm=seen.norm,
+            norm_samples=seen.norm_samples,
+        )
+        self._latest = _nothing if given is None else weakref.ref(given)
+        sums = None
+        if is_known and given is not None and given.is_floating_point():
+            sums = self._shown.alike(seen.network, given, pack)
+            pack.flush()
+        self._taken.append(_Taken(told, pack, sums))
+
+
+def _place(frame: FrameType) -> Place:
+    """The two innermost calls of the program: one may be a decorator of torch's.
+
+    Args:
+        frame: The innermost.
+    """
+    outer = frame.f_back
+    if outer is None:
+        return id(frame.f_code), frame.f_lasti
+    return id(frame.f_code), frame.f_lasti, id(outer.f_code), outer.f_lasti
+
+
+def _nothing() -> Any:
+    """In place of a weak reference."""

@@ -1,0 +1,61 @@
+"""Passes of a trained network that train nothing: how it was evaluated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lifesigns.records.units import Floats
+
+MOST_FEATURES = 1024
+"""Features whose scale is kept, evenly spread."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scales:
+    """Mean and spread of the features of a batch, both of shape `[features]`."""
+
+    count: int
+    """Values of each feature."""
+    mean: Floats
+    deviation: Floats
+
+    def stride(self, units: int) -> int:
+        """Which of `units` features are here: each so many-th.
+
+        Args:
+            units: Features of the batch.
+
+        Example:
+            >>> import numpy as np
+            >>> Scales(8, np.zeros(700), np.ones(700)).stride(1400)
+            2
+        """
+        return -(-units // max(len(self.mean), 1))
+
+
+@dataclass(frozen=True)
+class EvaluationPass:
+    """One forward pass of a trained network without gradients, or in evaluation mode."""
+
+    step: int
+    """Completed steps of training."""
+    place: int = 0
+    """Which place in the program it was made from, counted in the order they were first seen."""
+    training: bool = False
+    """Whether the network was in training mode."""
+    samples: int = 0
+    """First dimension of what it was given; 0 where that is not known."""
+    is_again: bool = False
+    """Whether it was given the same tensor as in the pass before."""
+    dropouts: tuple[str, ...] = ()
+    """Paths of the modules of the network that dropped units."""
+    loose: tuple[str, ...] = ()
+    """Paths of the modules in which something dropped units that `eval()` does not reach: a
+    function, or a module that is no part of the network."""
+    norm: str = ""
+    """Path of the first batch normalisation that used the statistics of its batch, not its running
+    ones."""
+    norm_samples: int = 0
+    """Samples in that batch."""
+    inputs: Scales | None = None
+    """Of what it was given; None where steps of training are not known to be given the same."""

@@ -1,0 +1,183 @@
+"""OPT017: the network is evaluated as it is trained: with dropout, or with a batch of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from lifesigns.evidence import Run, Threshold
+from lifesigns.evidence.evaluated import EvaluatedPlace, evaluated_places
+from lifesigns.evidence.sites import counted, listed
+from lifesigns.records import EvaluationPass, Finding, Kind, Quantity, Remedy, Severity, Trace
+from lifesigns.rules import testing as example
+from lifesigns.rules._rule import Case, Rule
+
+FEW = Threshold(
+    4,
+    "samples with statistics of their own, at most",
+    "their mean is off by half a deviation",
+)
+MORE = Threshold(
+    8, "times as many samples in a batch of the training", "their statistics are other ones"
+)
+
+
+def check_run(run: Run) -> Iterable[Finding]:
+    """At most one finding: for a batch normalisation, or else for dropout."""
+    places = list(evaluated_places(run.trace))
+    few = [p for place in places for p in place.passes if _has_few(run, p)]
+    if few:
+        yield _alone(run, few)
+        return
+    knows_eval = len(run.trace.evaluated) or not all(p.training for p in run.trace.evaluations)
+    if knows_eval or len(run.streams) > 1:
+        return
+    dropping = [p for place in places if _is_judged(place) for p in place.passes if _drops(p)]
+    if dropping:
+        yield _dropping(run, dropping)
+
+
+def _has_few(run: Run, one: EvaluationPass) -> bool:
+    """Whether a normalisation used the statistics of far fewer samples than in training."""
+    return 0 < one.norm_samples <= FEW and _trained_with(run, one) >= MORE * one.norm_samples
+
+
+def _trained_with(run: Run, one: EvaluationPass) -> int:
+    """Samples of a batch at the same normalisation in training; 0 if that is not known."""
+    sites = (site for stream in run.streams for site in stream.last.graph.sites)
+    norms = (site for site in sites if site.kind is Kind.NORM and site.module == one.norm)
+    return max((site.shape[0] for site in norms if site.shape), default=0)
+
+
+def _is_judged(place: EvaluatedPlace) -> bool:
+    """Whether dropout is not there on purpose: for an average, or for what the step needs."""
+    return not (place.is_in_each_step or place.is_repeated)
+
+
+def _drops(one: EvaluationPass) -> bool:
+    return bool(one.dropouts or one.loose)
+
+
+def _alone(run: Run, found: Sequence[EvaluationPass]) -> Finding:
+    first = found[0]
+    samples = counted(first.norm_samples, "sample")
+    return RULE.finding(
+        Severity.WARNING,
+        f"evaluated in training mode: {first.norm} normalises {samples} by statistics of its own",
+        site=first.norm,
+        step=first.step,
+        measured=f"a pass without training gave it {samples} and it used their mean and variance; "
+        f"batches of the training have {_trained_with(run, first)}",
+        expected="evaluation mode: the running statistics, which are those of the training",
+        certainty=_certainty(run, found),
+        causes=("other", "wrong_batch_size"),
+        remedies=(_EVAL,),
+        evidence={"samples": first.norm_samples, "trained": _trained_with(run, first)},
+    )
+
+
+def _dropping(run: Run, found: Sequence[EvaluationPass]) -> Finding:
+    first = found[0]
+    names = [name for name in (*first.dropouts, *first.loose) if name]
+    return RULE.finding(
+        Severity.WARNING,
+        "evaluated in training mode: units are dropped" + (f" at {listed(names)}" if names else ""),
+        site=names[0] if names else "",
+        step=first.step,
+        measured="a pass without training dropped units, and the network was never put in "
+        f"evaluation mode{run.streams[0].course.remark if run.streams else ''}",
+        expected="evaluation mode: all units, and the same answer each time",
+        certainty=_certainty(run, found),
+        causes=("other",),
+        remedies=(_EVAL,),
+        evidence={"places": len(first.dropouts) + len(first.loose)},
+    )
+
+
+def _certainty(run: Run, found: Sequence[EvaluationPass]) -> str:
+    return f"exact: {len(found)} of {len(run.trace.evaluations)} passes that were looked at"
+
+
+_EVAL = Remedy(
+    "Put the network in evaluation mode before you evaluate it, and back after it.",
+    "model.eval()\nwith torch.no_grad():\n    score = evaluate(model)\nmodel.train()",
+)
+
+
+# --- cases ----------------------------------------------------------------------------------------
+_PASS = EvaluationPass(50, training=True, samples=32)
+_DROPPED = replace(_PASS, dropouts=("2",))
+_SINGLE = replace(_PASS, samples=1, norm="1", norm_samples=1)
+
+
+def _example(*passes: EvaluationPass) -> Trace:
+    """A network with a normalisation that learns for a hundred steps, with batches of 32."""
+    graph = example.normalised(0.1, batch=32)
+    known = example.regression(example.FALLING, update=1e-3)
+    shots = tuple(replace(shot, graph=graph) for shot in known.snapshots)
+    return replace(known, snapshots=shots, evaluations=passes)
+
+
+RULE = Rule(
+    code="OPT017",
+    name="train-mode-in-evaluation",
+    title="The network is evaluated in training mode",
+    why="In training mode dropout switches units off at random, and batch normalisation uses the "
+    "mean and variance of whatever it is given. A score taken like that is a score of another "
+    "network than the one that was trained: of a part of it, or with statistics of few samples.",
+    sees="""
+A test without `model.eval()`. With dropout each answer is given by another part of the network;
+with batch normalisation and one sample at a time its statistics are those of that sample, and the
+accuracy may be no better than chance although the loss fell as it should.
+""",
+    evidence="""
+Of each place in the program that switches gradients off, or calls `eval()`, the first passes are
+looked at: which modules drop units there, and how many samples a batch normalisation takes its
+statistics from. These count where they are four at the most, and an eighth of a batch of the
+training. Dropout counts where the network was in training mode each time.
+""",
+    ignore="""
+Samples of a generator in training mode, with batches as in training. Dropout that is left on to
+average over many passes of one input, or in passes that belong to each step of the training, like
+pseudo-labels. A program that does call `eval()`, and takes a training score in training mode.
+""",
+    references=(
+        "torch documentation, Module.eval",
+        "Ioffe & Szegedy 2015, Batch Normalization, section 3.1: inference",
+        "Gal & Ghahramani 2016, Dropout as a Bayesian Approximation: dropout left on, on purpose",
+    ),
+    reads=frozenset({Quantity.LOSS}),
+    check_run=check_run,
+    thresholds={"few": FEW, "more": MORE},
+    cases=(
+        Case("one sample at a time", lambda: _example(_SINGLE), Severity.WARNING),
+        Case("dropout", lambda: _example(_DROPPED), Severity.WARNING),
+        Case(
+            "dropout by a function",
+            lambda: _example(replace(_PASS, loose=("",))),
+            Severity.WARNING,
+        ),
+        Case(
+            "near miss: samples of a generator",
+            lambda: _example(replace(_PASS, norm="1", norm_samples=32)),
+            None,
+        ),
+        Case(
+            "near miss: an average over many passes",
+            lambda: _example(_DROPPED, replace(_DROPPED, is_again=True)),
+            None,
+        ),
+        Case(
+            "near miss: pseudo-labels in each step",
+            lambda: _example(_DROPPED, replace(_DROPPED, step=51)),
+            None,
+        ),
+        Case(
+            "near miss: a score of the training, beside one in evaluation mode",
+            lambda: _example(_DROPPED, replace(_PASS, place=1, training=False)),
+            None,
+        ),
+        Case("nothing that behaves otherwise", lambda: _example(_PASS), None),
+        Case("readings missing: passes", lambda: example.unread(_example(_SINGLE)), None),
+    ),
+)

@@ -1,0 +1,69 @@
+import torch
+import torch.nn.functional as F
+from data import accuracy, digits, minibatches, split
+from program import faulty
+from torch import nn
+
+
+def normalised():
+    return nn.Sequential(
+        nn.Linear(64, 64), nn.BatchNorm1d(64), nn.ReLU(),
+        nn.Linear(64, 64), nn.BatchNorm1d(64), nn.ReLU(), nn.Linear(64, 10),
+    )  # fmt: skip
+
+
+def fit(model, x, y, steps=300):
+    optimizer = torch.optim.Adam(model.parameters(), 2e-3)
+    for xb, yb in minibatches(x, y, 64, steps):
+        optimizer.zero_grad()
+        F.cross_entropy(model(xb), yb).backward()
+        optimizer.step()
+
+
+@faulty("held-out accuracy", at_least=0.85, causes=("other",))
+def images_one_at_a_time(fixed=False):
+    """A network with batch normalisation is tested in training mode, on pairs of images: it
+    normalises each pair by its own two numbers."""
+    (x, y), (held_out, labels) = split(*digits())
+    model = normalised()
+    fit(model, x, y)
+    if fixed:
+        model.eval()
+    with torch.no_grad():
+        answers = torch.cat([model(pair) for pair in held_out.split(2) if len(pair) == 2])
+    return (answers.argmax(1) == labels[: len(answers)]).float().mean()
+
+
+class Dropped(nn.Module):
+    def __init__(self, is_told):
+        super().__init__()
+        self.hidden, self.out, self.is_told = nn.Linear(64, 128), nn.Linear(128, 10), is_told
+
+    def forward(self, x):
+        training = self.training if self.is_told else True
+        x = F.dropout(x, 0.5, training)
+        return self.out(F.dropout(F.relu(self.hidden(x)), 0.7, training))
+
+
+@faulty("held-out accuracy", at_least=0.85, causes=("other",))
+def dropout_that_is_not_told(fixed=False):
+    """`F.dropout` drops units in evaluation mode, too: nobody has told it the mode."""
+    train, held_out = split(*digits())
+    model = Dropped(fixed)
+    fit(model, *train, steps=500)
+    model.eval()
+    with torch.no_grad():
+        return accuracy(model, *held_out)
+
+
+@faulty("held-out accuracy", at_least=0.85, causes=("unnormalised_input",))
+def held_out_data_that_are_raw(fixed=False):
+    """The training set is standardised, and the test set is not."""
+    (x, y), (held_out, labels) = split(*digits())
+    x, held_out = 255 * x + 100, 255 * held_out + 100
+    mean, deviation = x.mean(), x.std()
+    model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+    fit(model, (x - mean) / deviation, y)
+    model.eval()
+    with torch.no_grad():
+        return accuracy(model, (held_out - mean) / deviation if fixed else held_out, labels)

@@ -1,0 +1,166 @@
+"""What the first passes of an evaluation show, and that nothing of the look is left."""
+
+import copy
+import pickle
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.nn.modules import module as module_hooks
+
+import lifesigns
+from lifesigns.record.schedule.evaluation_looks import LOOKS, MOST_PLACES
+from lifesigns.store import read_run
+
+ENTERS = torch.no_grad.__enter__, torch.inference_mode.__enter__, F.dropout
+
+
+class Network(nn.Module):
+    def __init__(self, drop=None):
+        super().__init__()
+        self.first, self.norm, self.last = nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Linear(8, 1)
+        self.dropout, self.drop = nn.Dropout(0.5), drop
+
+    def forward(self, x):
+        x = self.norm(self.first(x))
+        return self.last(self.dropout(x) if self.drop is None else self.drop(x))
+
+
+def evaluated(network, evaluate, steps=8, **watched):
+    """Trains, and evaluates after each third step; what was seen, and the weights."""
+    torch.manual_seed(0)
+    x, optimizer = torch.randn(16, 4), torch.optim.SGD(network.parameters(), 0.1)
+    watcher = lifesigns.watch(network, strict=True, every=3, **watched)
+    for step in range(steps):
+        network.train()
+        optimizer.zero_grad()
+        network(x).square().mean().backward()
+        optimizer.step()
+        if step % 3 == 2:
+            evaluate(network)
+    return watcher.detach().trace.evaluations
+
+
+def in_training_mode(network):
+    with torch.no_grad():
+        network(torch.ones(1, 4) if not network.training else torch.randn(2, 4) + 100)
+
+
+def in_evaluation_mode(network):
+    network.eval()
+    with torch.inference_mode():
+        network(torch.ones(3, 4))
+
+
+def test_a_pass_in_training_mode_shows_what_drops_and_what_normalises():
+    first, second = evaluated(Network(), in_training_mode)
+
+    assert (first.step, second.step, first.place, second.place) == (3, 6, 0, 0)
+    assert (first.training, first.samples) == (True, 2)
+    assert (first.dropouts, first.norm, first.norm_samples) == (("dropout",), "norm", 2)
+    assert first.inputs.mean.mean() > 90
+    assert first.inputs.count == 2
+
+
+def test_one_in_evaluation_mode_shows_neither():
+    first, *_ = evaluated(Network(), in_evaluation_mode)
+
+    assert (first.training, first.dropouts, first.loose, first.norm) == (False, (), (), "")
+
+
+@pytest.mark.parametrize(
+    "drop",
+    [lambda x: F.dropout(x, 0.5), lambda x: nn.Dropout(0.5)(x), nn.Dropout(0.5)],
+    ids=["a function", "made anew", "no part of it"],
+)
+def test_what_evaluation_mode_does_not_reach_is_seen(drop):
+    network = Network()
+    object.__setattr__(network, "drop", drop)
+
+    passes = evaluated(network, in_evaluation_mode)
+
+    assert {one.loose for one in passes} == {("",)}
+
+
+def test_a_pass_of_the_same_tensor_is_known_again():
+    def average(network):
+        x = torch.ones(3, 4)
+        for _ in range(2):
+            with torch.no_grad():
+                network(x)
+
+    passes = evaluated(Network(), average)
+
+    assert [one.is_again for one in passes] == [False, True, False, True]
+
+
+def test_statistics_that_are_gathered_are_no_evaluation():
+    def gather(network):
+        network.norm.momentum = None
+        with torch.no_grad():
+            network(torch.randn(16, 4))
+        network.norm.momentum = 0.1
+
+    assert evaluated(Network(), gather) == ()
+
+
+def test_a_place_is_looked_at_a_few_times_and_many_places_are_not():
+    assert len({one.step for one in evaluated(Network(), in_training_mode, 40)}) == LOOKS
+    text = "\n".join(f"with torch.no_grad():\n    network(x)\n# {i}" for i in range(40))
+
+    def everywhere(network):
+        exec(text, {"torch": torch, "network": network, "x": torch.randn(2, 4)})
+
+    assert len({one.place for one in evaluated(Network(), everywhere)}) == MOST_PLACES
+
+
+def test_training_is_the_same_to_the_bit_and_nothing_is_left():
+    first = Network(lambda x: F.dropout(x, 0.5))
+    second = copy.deepcopy(first)
+    evaluated(first, in_training_mode)
+    torch.manual_seed(0)
+    x, optimizer = torch.randn(16, 4), torch.optim.SGD(second.parameters(), 0.1)
+    for step in range(8):
+        second.train()
+        optimizer.zero_grad()
+        second(x).square().mean().backward()
+        optimizer.step()
+        if step % 3 == 2:
+            in_training_mode(second)
+
+    assert all(map(torch.equal, first.state_dict().values(), second.state_dict().values()))
+    assert vars(first).keys() == vars(second).keys()
+    assert (torch.no_grad.__enter__, torch.inference_mode.__enter__, F.dropout) == ENTERS
+    assert not module_hooks._global_forward_pre_hooks
+    assert not module_hooks._global_forward_hooks
+
+
+def test_a_network_can_be_kept_within_an_evaluation():
+    def keep(network):
+        network.eval()
+        with torch.no_grad():
+            assert pickle.loads(pickle.dumps(network)).training is False
+            network(torch.ones(3, 4))
+
+    assert evaluated(Network(), keep)
+
+
+def test_the_run_file_holds_them(tmp_path):
+    live = evaluated(Network(), in_training_mode, save=tmp_path / "run.ls")
+
+    stored = read_run(tmp_path / "run.ls").evaluations
+    assert [one.dropouts for one in stored] == [one.dropouts for one in live]
+    assert (stored[0].inputs.mean == live[0].inputs.mean).all()
+
+
+def test_compiled_networks_are_not_traced_with_it():
+    from torch._dynamo.utils import counters
+
+    network = Network()
+    compiled = torch.compile(network, backend="eager")
+    counters.clear()
+
+    evaluated(network, lambda _: in_evaluation_mode(compiled))
+
+    assert counters["stats"]["unique_graphs"] <= 1
