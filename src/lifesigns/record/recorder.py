@@ -25,6 +25,7 @@ from lifesigns.record.attach.noted_method import (
     NO_GRADIENTS,
     WAITING,
     NotedMethod,
+    Place,
 )
 from lifesigns.record.measure import kernel
 from lifesigns.record.measure.measuring import measuring
@@ -79,7 +80,7 @@ class Recorder:
         self._around_backward = AroundBackward(
             self._parts, self._steps, self._quiet, self._stretch, self._leave_child
         )
-        self._methods: tuple[tuple[NotedMethod, Callable[..., None]], ...] = (
+        self._methods: tuple[tuple[NotedMethod, Callable[..., Any]], ...] = (
             (EVALUATION, self._evaluates),
             (LOADING, self._loads),
             (BEGINNING, self._begins),
@@ -88,7 +89,7 @@ class Recorder:
         )
         self._is_looking = Quantity.LOSS in needs
         if self._is_looking:
-            self._methods += ((NO_GRADIENTS, self._looks), (INFERENCE, self._looks))
+            self._methods += ((NO_GRADIENTS, self._enters), (INFERENCE, self._enters))
 
     # --- life -----------------------------------------------------------------------------------
     def start(self) -> None:
@@ -154,11 +155,10 @@ class Recorder:
                 self._quiet.close()
                 self._parts.cycles.ask(surely=True)
 
-    def _looks(self, *_: Any) -> None:
-        """Gradients are switched off."""
-        frame = sys._getframe(2)  # below the wrapper's
-        if not self._parts.looks.is_done(frame):
-            self._parts.guard(self._look, frame)
+    def _enters(self, place: Place, frame: FrameType) -> bool:
+        """Gradients are switched off; returns whether nothing more is to be seen at this place."""
+        self._parts.guard(self._look, frame)
+        return self._parts.looks.is_done(place)
 
     def _look(self, frame: FrameType) -> None:
         if self._parts.thread.is_here:

@@ -7,7 +7,9 @@ listeners are told afterwards. All recorders of the process share the wrapper.
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import torch
@@ -16,7 +18,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
-Listener = Callable[..., None]
+Listener = Callable[..., Any]
 """Called with the object, what the method returned, and its arguments; it raises nothing."""
 
 
@@ -77,6 +79,58 @@ class NotedMethod:
         return call
 
 
+Place = tuple[int, int, int, int]
+"""Of the two innermost calls of the program, for one may be a decorator of torch's: the code, by
+`id`, and the instruction."""
+
+
+def place_of(frame: FrameType) -> Place:
+    """Where a program is.
+
+    Args:
+        frame: The innermost.
+    """
+    outer = frame.f_back or frame
+    return id(frame.f_code), frame.f_lasti, id(outer.f_code), outer.f_lasti
+
+
+class NotedEntry(NotedMethod):
+    """A method without arguments that may be called at every step, noted at new places.
+
+    A listener is called with the place and its frame, and returns whether it is done with it: what
+    all are done with costs half a microsecond from then on.
+    """
+
+    def __init__(self, owner: type, name: str) -> None:
+        super().__init__(owner, name)
+        self._done: set[Place] = set()
+
+    def listen(self, listener: Listener) -> None:
+        """Adds a listener, to which every place is new.
+
+        Args:
+            listener: Told of each call from a place that it is not done with.
+        """
+        self._done.clear()
+        super().listen(listener)
+
+    def _wrapping(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        done, current = self._done, sys._getframe
+
+        @functools.wraps(original)
+        def call(self_: Any) -> Any:
+            result = original(self_)
+            frame = current(1)
+            outer = frame.f_back or frame  # as `place_of`, whose call would double the cost
+            place = id(frame.f_code), frame.f_lasti, id(outer.f_code), outer.f_lasti
+            if place not in done and not torch.compiler.is_compiling():
+                answers = [listener(place, frame) for listener in self._listeners]
+                done.update([place] if all(answers) else ())
+            return result
+
+        return call
+
+
 EVALUATION = NotedMethod(nn.Module, "eval")
 """Called once for a whole network, before each evaluation; its parts are told through `train`,
 which is left alone."""
@@ -88,7 +142,7 @@ AVERAGING = NotedMethod(AveragedModel, "__init__")
 """Called once, when an average of weights is made."""
 WAITING = NotedMethod(ReduceLROnPlateau, "step")
 """Called once an epoch, with the number that is to become better."""
-NO_GRADIENTS = NotedMethod(torch.no_grad, "__enter__")
+NO_GRADIENTS = NotedEntry(torch.no_grad, "__enter__")
 """Called where gradients are switched off: for an evaluation, among others."""
-INFERENCE = NotedMethod(torch.inference_mode, "__enter__")
+INFERENCE = NotedEntry(torch.inference_mode, "__enter__")
 """The same."""

@@ -16,6 +16,7 @@ from typing import Any
 
 from torch import Tensor
 
+from lifesigns.record.attach.noted_method import Place, place_of
 from lifesigns.record.compiled.calls import CompiledCode
 from lifesigns.record.graph.evaluated_pass import EvaluatedPasses, Seen
 from lifesigns.record.graph.roots import Roots
@@ -32,9 +33,6 @@ LOOKS = 3
 """Steps after which a place is looked at."""
 PASSES = 2
 """Passes of one look."""
-
-Place = tuple[int, ...]
-"""Codes by `id`, each with the instruction."""
 
 
 @dataclass(slots=True, eq=False)
@@ -75,16 +73,16 @@ class EvaluationLooks:
         self._codes: list[CodeType | None] = []
         self._taken: list[_Taken] = []
         self._latest: Callable[[], Tensor | None] = _nothing
-        self._begun: Place = ()
+        self._begun: Place | None = None
         self._place = self._step = self._passes = 0
 
-    def is_done(self, frame: FrameType) -> bool:
-        """Whether nothing is to be seen any more where a program is.
+    def is_done(self, place: Place) -> bool:
+        """Whether nothing is to be seen any more at a place.
 
         Args:
-            frame: Of the program.
+            place: In the program.
         """
-        return _place(frame) in self._done and not self._hooks.is_open
+        return place in self._done
 
     def begins(self, frame: FrameType, step: int) -> None:
         """An evaluation may begin.
@@ -93,7 +91,7 @@ class EvaluationLooks:
             frame: Of the program.
             step: Completed steps of training.
         """
-        began, place = time.perf_counter(), _place(frame)
+        began, place = time.perf_counter(), place_of(frame)
         if place != self._begun:
             self._latest, self._begun = _nothing, place
         if place not in self._looks and step and len(self._looks) < MOST_PLACES:
@@ -153,18 +151,6 @@ class EvaluationLooks:
             sums = self._shown.alike(seen.network, given, pack)
             pack.flush()
         self._taken.append(_Taken(told, pack, sums))
-
-
-def _place(frame: FrameType) -> Place:
-    """The two innermost calls of the program: one may be a decorator of torch's.
-
-    Args:
-        frame: The innermost.
-    """
-    outer = frame.f_back
-    if outer is None:
-        return id(frame.f_code), frame.f_lasti
-    return id(frame.f_code), frame.f_lasti, id(outer.f_code), outer.f_lasti
 
 
 def _nothing() -> Any:
