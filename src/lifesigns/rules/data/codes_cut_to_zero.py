@@ -84,7 +84,7 @@ RULE = Rule(
     name="codes-cut-to-zero",
     title="The codes of categories are nearly all 0",
     why="A table of embeddings is looked up by whole numbers. Where the codes were scaled to 0 … 1 "
-    "with the other columns, `long()` cuts all but the highest to 0: every category gets the "
+    "with the other columns, long() cuts all but the highest to 0: every category gets the "
     "vector of the first one, and what it could tell is lost.",
     sees="""
 A scaler that was fitted to all columns of a table, those of categories among them, before they are

@@ -41,8 +41,8 @@ def check(stream: Stream) -> Iterator[Finding]:
 def _epochs(stream: Stream, loader: Loader) -> Epochs | None:
     """The losses by epoch, if the loader was gone through from the first step to the last."""
     losses = stream.losses
-    if loader.begun != loader.steps or not loader.batch:
-        return None
+    if loader.begun != loader.steps or not loader.batch or stream.trace.steps != len(losses):
+        return None  # of several passes for one step, all but the first repeat it
     for steps in (-(-loader.samples // loader.batch), loader.samples // loader.batch):
         is_whole = (loader.begun - 1) * steps < len(losses) <= loader.begun * steps
         if is_whole and steps >= STEPS and len(losses) >= EPOCHS * steps:
@@ -132,7 +132,7 @@ the scatter around the lines has it. No held-out data are needed: until it is se
     ignore="""
 A vector is trained for each sample, as in an auto-decoder: it is to be learned by heart. Loaders
 that give the samples in the same order each time are not judged, for some batches are harder; nor
-are loops without a loader, whose epochs are not seen.
+are loops without a loader, whose epochs are not seen, or with a step for several batches.
 """,
     references=(
         "Zhang et al. 2017, Understanding Deep Learning Requires Rethinking Generalization",
@@ -154,6 +154,11 @@ are loops without a loader, whose epochs are not seen.
         Case("a tenth of the fall is within epochs", lambda: _example(0.1), Severity.WARNING),
         Case("near miss: half of it is", lambda: _example(0.5), None),
         Case("learning", lambda: _example(1.0), None),
+        Case(
+            "near miss: one step of the optimizer for several passes",
+            lambda: dataclasses.replace(_example(0.0), steps=60),
+            None,
+        ),
         Case("near miss: the scatter is too large to tell", lambda: _example(0.0, noise=0.5), None),
         Case("near miss: the same order in each epoch", lambda: _example(0.0, drawn=1), None),
         Case(

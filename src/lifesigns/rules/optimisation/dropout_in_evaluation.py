@@ -65,7 +65,7 @@ RULE = Rule(
     code="OPT016",
     name="dropout-in-evaluation",
     title="Units are dropped although the network is in evaluation mode",
-    why="`eval()` reaches the modules that a network holds. A dropout that is called as a function "
+    why="eval() reaches the modules that a network holds. A dropout that is called as a function "
     "without its mode, or made anew in each pass, goes on switching units off, so that the network "
     "is tested and used with a random part of what it has learned.",
     sees="""

@@ -21,11 +21,11 @@ def check_run(run: Run) -> Iterator[Finding]:
 
 
 def _finding(run: Run) -> Finding:
-    whose = " and ".join(run.trace.rounded_eps)
+    whose = ", ".join(run.trace.rounded_eps)
     broken = sum(stream.course.nonfinite for stream in run.losses) >= BROKEN
     return RULE.finding(
         Severity.ERROR if broken else Severity.NOTE,
-        f"{whose} divides by 0: its eps is 0 in float16, the type of the parameters",
+        f"a step divides by 0: the eps of {whose} is 0 in float16, the type of the parameters",
         step=0,
         measured="the eps is at most 3e-08, half of the smallest number of float16; "
         + ("a loss was not finite" if broken else "the losses seen are finite"),
