@@ -16,8 +16,8 @@ from lifesigns.report import Report
 
 POLL = 0.25
 """Seconds between two looks at the file."""
-REST, LONGEST_REST = 4, 1.0
-"""After a judgement it rests so many times as long, at most so many seconds."""
+REST, BEAT = 16, 1.5
+"""After a judgement it rests so many times as long, but begins the next within so many seconds."""
 HEARTBEAT = 15.0
 """Seconds after which a page is sent an empty line: a connection that broke is noticed then."""
 
@@ -112,7 +112,7 @@ class Following:
             began = time.monotonic()
             await self._judge_what_is_new()
             took = time.monotonic() - began
-            await asyncio.sleep(max(took, min(REST * took, LONGEST_REST)))
+            await asyncio.sleep(max(took, min(REST * took, BEAT - took)))
 
     async def _catch_up(self) -> RunFileError | None:
         """Reads to the end of the file, once for all who ask meanwhile.
