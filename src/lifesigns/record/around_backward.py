@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from lifesigns.record.attach.backward import OUTSIDE, GradCall, task
-from lifesigns.record.measure.measuring import measuring
 from lifesigns.record.parts import Parts
 from lifesigns.record.quiet import Quiet
 from lifesigns.record.schedule.cycles import ARMED
@@ -287,8 +286,7 @@ class AroundBackward:
         reading, taken = finished
         self._snapshots.add(taken)
         if not self._cycles.step and not self._cycles.stepped_inside:
-            with measuring():
-                self._rewound.begin(reading.leaves)
+            self._rewound.begin(reading.leaves)
         if self._loaded.is_unfound:
             self._loaded.find(self._roots.parameters())
         if succeeded and not self._optimizers and returned is None:

@@ -138,7 +138,8 @@ class Recorder:
 
     def _evaluates(self, module: nn.Module, *_: Any) -> None:
         """A module was put in evaluation mode."""
-        self._parts.guard(self._note_evaluation, module, sys._getframe(2))
+        wrapper = sys._getframe(1)
+        self._parts.guard(self._note_evaluation, module, wrapper.f_back or wrapper)
 
     def _averages(self, module: nn.Module, *_: Any, **__: Any) -> None:
         """An average of weights is made."""

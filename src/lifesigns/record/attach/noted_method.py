@@ -120,7 +120,8 @@ class NotedEntry(NotedMethod):
         @functools.wraps(original)
         def call(self_: Any) -> Any:
             result = original(self_)
-            frame = current(1)
+            here = current()
+            frame = here.f_back or here  # none where C calls it, as at the end of the process
             outer = frame.f_back or frame  # as `place_of`, whose call would double the cost
             place = id(frame.f_code), frame.f_lasti, id(outer.f_code), outer.f_lasti
             if place not in done and not torch.compiler.is_compiling():

@@ -41,14 +41,15 @@ def is_cut_off(walked: Walk, term: int) -> bool:
     given = {layer: data for layer in layers if (data := data_of(walked, layer)) is not None}
     read = [data for layer, data in given.items() if layer in missed]
     return any(
-        tuple(data.shape) in shapes and not any(is_the_same(data, other) for other in read)
+        tuple(data.shape) in shapes and not any(_is_the_same(data, other) for other in read)
         for layer, data in given.items()
         if layer.node in reached
     )
 
 
-def is_the_same(one: Tensor, other: Tensor) -> bool:
+def _is_the_same(one: Tensor, other: Tensor) -> bool:
     """Whether two tensors lie in one place, or hold the same: rows that were picked twice."""
     if one.data_ptr() == other.data_ptr():
         return True
-    return one.shape == other.shape and one.dtype == other.dtype and torch.equal(one, other)
+    alike = one.shape == other.shape and one.dtype == other.dtype and one.device == other.device
+    return alike and torch.equal(one, other)

@@ -53,18 +53,14 @@ class PendingBackwards:
         Args:
             arrays: What the pack brought to the host, by slot.
         """
-        told = ignoring = 0
-        for slot in self.slots:
-            arrived, passed, related, fewer, any_passed = arrays[slot]
-            told += bool(any_passed and arrived > NOISY and fewer > BOTH)
-            ignoring += bool(
-                any_passed
-                and arrived > NOISY
-                and fewer > BOTH
-                and passed < SMOOTH
-                and abs(related) < UNRELATED
-            )
-        return {"own_backwards": float(told), "gradients_ignored": float(ignoring)} if told else {}
+        ignores = [
+            passed < SMOOTH and abs(related) < UNRELATED
+            for arrived, passed, related, fewer, any_passed in map(arrays.__getitem__, self.slots)
+            if any_passed and arrived > NOISY and fewer > BOTH
+        ]
+        if not ignores:
+            return {}
+        return {"own_backwards": float(len(ignores)), "gradients_ignored": float(sum(ignores))}
 
 
 def own_backwards(pack: Pack, walked: Walk) -> list[Watching]:

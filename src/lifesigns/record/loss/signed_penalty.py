@@ -10,14 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from lifesigns.record.graph.operations import LINEAR_MAPS
+from lifesigns.record.graph.products import parameter_of, products
 from lifesigns.record.graph.walk import Walk
-from lifesigns.record.loss.sources import PASSING
 from lifesigns.record.loss.summands import Penalty, parts_of
 from lifesigns.record.measure.reduce import Pack
 from lifesigns.record.readable import readable
-
-_MAPS = frozenset(LINEAR_MAPS) | {"Convolution", "MkldnnConvolution"}
 
 
 class PendingPenalty(NamedTuple):
@@ -44,7 +41,7 @@ def signed_penalty(pack: Pack, walked: Walk, penalties: Iterable[Penalty]) -> Pe
         penalties: What of the loss depends on parameters alone.
     """
     summed = {k: factor for k, factor in _summed(walked, penalties) if factor}
-    maps = _weights(walked) if summed else set()
+    maps = {parameter_of(walked, one) for one in products(walked)} if summed else set()
     weights = [(walked.leaves[k], factor) for k, factor in summed.items() if k in maps]
     known = [(value, c) for leaf, c in weights if (value := readable(leaf)) is not None]
     if not known:
@@ -62,18 +59,6 @@ def _summed(walked: Walk, penalties: Iterable[Penalty]) -> Iterator[tuple[int, f
             stack.extend(Penalty(*part) for part in parts_of(walked, i, factor) or ())
         elif isinstance(walked.leaves[-1 - i], nn.Parameter):
             yield -1 - i, factor
-
-
-def _weights(walked: Walk) -> set[int]:
-    """The leaves that are matrices or kernels of linear maps."""
-    found = set()
-    for i, name in enumerate(walked.names):
-        for j in walked.inputs[i] if name in _MAPS else ():
-            while j is not None and j >= 0 and walked.names[j] in PASSING:
-                j = walked.inputs[j][0]
-            if j is not None and j < 0 and len(walked.leaf_shape(-1 - j)) > 1:
-                found.add(-1 - j)
-    return found
 
 
 def _counted(weight: Tensor, factor: float) -> Tensor:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lifesigns.record.measure.reduce import Pack
+from lifesigns.record.measure.standing_copies import is_like
 from lifesigns.record.readable import on_this_rank
 
 MOST = 64
@@ -129,21 +130,6 @@ class Averages:
                 start, latest = self._starts[id(of)][1], _sample(part)
                 if start is not None and latest is not None and latest.device == start.device:
                     self._copies.append(_Copy(weakref.ref(part), weakref.ref(of), latest))
-
-
-def is_like(module: nn.Module, network: nn.Module) -> bool:
-    """Whether a module has the form of a network, and none of its parameters.
-
-    Args:
-        module: Any.
-        network: One that is trained.
-    """
-    if type(module) is not type(network) or module is network:
-        return False
-    own, others = list(module.parameters()), list(network.parameters())
-    return len(own) == len(others) and all(
-        p is not q and p.shape == q.shape for p, q in zip(own, others, strict=True)
-    )
 
 
 def _sample(module: nn.Module) -> Tensor | None:

@@ -35,9 +35,10 @@ class Rewound:
         Cost: 5 µs for each weight that is compared; no device is waited for.
         """
         matrices = [w for w in weights if w.dim() > 1]
-        for weight in matrices[:: len(matrices) // MOST + 1]:
-            if id(weight) not in self._first and (first := spots(weight)) is not None:
-                self._first[id(weight)] = weakref.ref(weight), first
+        with measuring():
+            for weight in matrices[:: len(matrices) // MOST + 1]:
+                if id(weight) not in self._first and (first := spots(weight)) is not None:
+                    self._first[id(weight)] = weakref.ref(weight), first
 
     def note(self, module: nn.Module, step: int) -> None:
         """A module was given a checkpoint.

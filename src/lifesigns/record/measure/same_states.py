@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lifesigns.record.graph.walk import Walk
-from lifesigns.record.measure.averages import is_like
 from lifesigns.record.measure.reduce import Pack
+from lifesigns.record.measure.standing_copies import is_like
 from lifesigns.record.readable import is_readable
 
 CHOOSING = frozenset({"Gather", "Index"})

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from lifesigns.record.measure.reduce import Pack, PendingSums
 from lifesigns.records.evaluations import MOST_FEATURES, Scales
 
+Kind = tuple[torch.dtype, int, int]
+"""Type, dimensions and features of batches."""
 MOST_VALUES = 2**20
 """Values of a batch that are looked at, in whole samples from its beginning."""
 FEWEST = 2
@@ -22,7 +24,8 @@ class Shown:
 
     def __init__(self) -> None:
         self._network: weakref.ref[nn.Module] | None = None
-        self._dim, self._kind = -1, _kind(torch.zeros(0), -1)
+        self._dim = -1
+        self._kind: Kind | None = None
         self._is_only = True
 
     def note(self, network: weakref.ref[nn.Module] | None, batch: Tensor, dim: int) -> None:
@@ -55,7 +58,7 @@ class Shown:
         return pack.sums(batch[: max(FEWEST, MOST_VALUES // per_sample)], self._dim)
 
 
-def _kind(batch: Tensor, dim: int) -> tuple[torch.dtype, int, int]:
+def _kind(batch: Tensor, dim: int) -> Kind:
     """What batches of one kind have in common: images may be of any size, sequences of any length.
 
     Args:

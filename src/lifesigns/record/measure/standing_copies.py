@@ -113,11 +113,26 @@ class StandingCopies:
         return None if is_none else known.stands
 
 
+def is_like(module: nn.Module, network: nn.Module) -> bool:
+    """Whether a module has the form of a network, and none of its parameters.
+
+    Args:
+        module: Any.
+        network: One that is trained.
+    """
+    if type(module) is not type(network) or module is network:
+        return False
+    own, others = list(module.parameters()), list(network.parameters())
+    return len(own) == len(others) and all(
+        p is not q and p.shape == q.shape for p, q in zip(own, others, strict=True)
+    )
+
+
 def _is_copy(module: nn.Module, network: nn.Module) -> Tensor | None:
     """Whether all parameters are equal; None if they are none of the same form."""
-    if type(module) is not type(network):
+    if not is_like(module, network):
         return None
-    pairs = list(zip(module.parameters(), network.parameters(), strict=False))
+    pairs = zip(module.parameters(), network.parameters(), strict=True)
     equal = [_are_equal(p, q) for p, q in pairs]
     known = [one for one in equal if one is not None]
     return torch.stack(known).all() if known and len(known) == len(equal) else None
@@ -125,9 +140,7 @@ def _is_copy(module: nn.Module, network: nn.Module) -> Tensor | None:
 
 def _are_equal(p: Tensor, q: Tensor) -> Tensor | None:
     one, other = on_this_rank(p), on_this_rank(q)
-    if one is None or other is None or p is q:
-        return None
-    return (one == other).all() if one.shape == other.shape else None
+    return None if one is None or other is None else (one == other).all()
 
 
 def _is_as_made(module: nn.Module) -> Tensor | None:

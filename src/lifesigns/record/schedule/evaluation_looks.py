@@ -69,7 +69,6 @@ class EvaluationLooks:
         self._hooks = EvaluatedPasses(guard)
         self._compiled = CompiledCode(self._hooks, guard)
         self._looks: dict[Place, list[int]] = {}
-        self._done: set[Place] = set()
         self._codes: list[CodeType | None] = []
         self._taken: list[_Taken] = []
         self._latest: Callable[[], Tensor | None] = _nothing
@@ -82,7 +81,8 @@ class EvaluationLooks:
         Args:
             place: In the program.
         """
-        return place in self._done
+        looks = self._looks.get(place)
+        return len(self._looks) == MOST_PLACES if looks is None else len(looks) == LOOKS
 
     def begins(self, frame: FrameType, step: int) -> None:
         """An evaluation may begin.
@@ -101,8 +101,6 @@ class EvaluationLooks:
         if looks is not None and len(looks) < LOOKS and step not in looks:
             looks.append(step)
             self._open(list(self._looks).index(place), step)
-        elif len(self._looks) == MOST_PLACES or (looks is not None and len(looks) == LOOKS):
-            self._done.add(place)
         self._clock.spend(time.perf_counter() - began)
 
     def _open(self, place: int, step: int) -> None:
