@@ -12,7 +12,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import nn
@@ -20,6 +20,7 @@ from torch.nn.modules import module as module_hooks
 
 from lifesigns.record.compiled.repetition import MOST_ELEMENTS, CompiledCall
 from lifesigns.record.compiled.traced_graph import CompiledGraph
+from lifesigns.record.graph.global_hooks import GlobalHooks
 
 MOST_CALLS = 1024
 """Calls of compiled graphs that are noted when no backward pass follows."""
@@ -28,22 +29,6 @@ _attached: list[CompiledCode] = []
 _armed: list[CompiledCode] = []
 _undo: list[Callable[[], None]] = []
 _undo_armed: list[Callable[[], None]] = []
-
-
-class Hooks(Protocol):
-    """Module hooks that compiled code must not see."""
-
-    def hide(self) -> None:
-        """Takes the hooks away until `show`; may be nested."""
-
-    def show(self) -> None:
-        """Puts the hooks back in place, if they are to be there."""
-
-    def enter_compiled(self, module: nn.Module | None, inputs: tuple[Any, ...]) -> None:
-        """Compiled code begins, in the place of a module's call or of a function's."""
-
-    def leave_compiled(self, module: nn.Module | None, output: Any) -> None:
-        """Compiled code has come to its end, or failed."""
 
 
 class CompiledCode:
@@ -57,7 +42,7 @@ class CompiledCode:
         guard: Runs what happens inside the user's code, so that a failure does not reach it.
     """
 
-    def __init__(self, hooks: Hooks, guard: Callable[..., None]) -> None:
+    def __init__(self, hooks: GlobalHooks, guard: Callable[..., None]) -> None:
         self.hooks, self._guard = hooks, guard
         self._calls: dict[int, deque[CompiledCall]] = {}
 

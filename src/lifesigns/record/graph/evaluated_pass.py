@@ -18,12 +18,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.modules import module as module_hooks
 from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 from torch.nn.modules.dropout import _DropoutNd
 
 from lifesigns.record.attach.backward import outside_dynamo
 from lifesigns.record.graph.evaluation_mode import differs_in_training
+from lifesigns.record.graph.global_hooks import GlobalHooks
 from lifesigns.record.graph.module_calls import uncompiled
 
 DROPOUTS = (
@@ -52,7 +52,7 @@ class Seen:
     """Whether it gathers the statistics of a normalisation: that is what training mode is for."""
 
 
-class EvaluatedPasses:
+class EvaluatedPasses(GlobalHooks):
     """Module hooks that follow the next passes of networks, and go away by themselves.
 
     Args:
@@ -60,17 +60,14 @@ class EvaluatedPasses:
     """
 
     def __init__(self, guard: Callable[..., None]) -> None:
-        self._guard = guard
-        self._handles: list[Any] = []
-        self._hidden, self._lock, self._thread = 0, threading.RLock(), 0
+        super().__init__()
+        self._guard, self._thread = guard, 0
         self._names: Mapping[int, str] = {}
         self._networks: dict[int, weakref.ref[nn.Module]] = {}
         self._follow: Callable[[Seen], bool] = _nobody
         self._stack: list[weakref.ref[nn.Module]] = []
         self._pass: Seen | None = None
         self._calls = 0
-        self.is_open = False
-        """Whether a pass is waited for."""
 
     def open(
         self, networks: list[nn.Module], names: Mapping[int, str], follow: Callable[[Seen], bool]
@@ -84,46 +81,18 @@ class EvaluatedPasses:
         """
         self._networks = {id(network): weakref.ref(network) for network in networks}
         self._names, self._follow = names, follow
-        self._thread, self._calls, self.is_open = threading.get_ident(), 0, True
+        self._thread, self._calls, self.armed = threading.get_ident(), 0, True
         self._register()
 
     def close(self) -> None:
         """Takes everything away."""
-        self.is_open, self._pass, self._follow = False, None, _nobody
+        self.armed, self._pass, self._follow = False, None, _nobody
         self._stack.clear()
         self._register()
 
-    # --- out of the way of compiled code ----------------------------------------------------------
-    def hide(self) -> None:
-        """Takes the hooks away until `show`; may be nested."""
-        with self._lock:
-            self._hidden += 1
-            self._register()
-
-    def show(self) -> None:
-        """Puts the hooks back in place, if they are to be there."""
-        with self._lock:
-            self._hidden -= 1
-            self._register()
-
-    def enter_compiled(self, module: nn.Module | None, inputs: tuple[Any, ...]) -> None:
-        """Compiled code begins: nothing in it is seen."""
-        self.hide()
-
-    def leave_compiled(self, module: nn.Module | None, output: Any) -> None:
-        """Compiled code has ended."""
-        self.show()
-
     def _register(self) -> None:
-        wanted = self.is_open and not self._hidden
-        if wanted and not self._handles:
-            self._handles = [
-                module_hooks.register_module_forward_pre_hook(self._enter),
-                module_hooks.register_module_forward_hook(self._leave, always_call=True),
-            ]
-        while self._handles and not wanted:
-            self._handles.pop().remove()
-        _FUNCTIONS.listen(self, wanted and self._pass is not None)
+        super()._register()
+        _FUNCTIONS.listen(self, bool(self._handles) and self._pass is not None)
 
     # --- what happens in a pass -------------------------------------------------------------------
     @outside_dynamo
@@ -142,7 +111,7 @@ class EvaluatedPasses:
             self._pass = None
         if not self._stack:
             self._begin_outermost(module, inputs)
-            if not self.is_open:
+            if not self.armed:
                 return
         elif self._pass is not None and module.training and differs_in_training(module):
             self._note(self._pass, module, inputs)

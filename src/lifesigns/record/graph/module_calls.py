@@ -20,10 +20,10 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules import module as module_hooks
 from torch.nn.modules.loss import _Loss
 
 from lifesigns.record.attach.backward import outside_dynamo
+from lifesigns.record.graph.global_hooks import GlobalHooks
 from lifesigns.record.graph.prediction import (
     MOST_ELEMENTS,
     Prediction,
@@ -184,7 +184,7 @@ class Inputs:
     """The module."""
 
 
-class ForwardHooks:
+class ForwardHooks(GlobalHooks):
     """Global module hooks, alive while a step is armed.
 
     Args:
@@ -192,11 +192,8 @@ class ForwardHooks:
     """
 
     def __init__(self, guard: Callable[..., None]) -> None:
+        super().__init__()
         self._guard = guard
-        self.armed = False
-        """Whether calls are noted."""
-        self._handles: list[Any] = []
-        self._hidden, self._lock = 0, threading.RLock()
         self._calls: dict[int, deque[Call]] = {}
         self._stacks: dict[int, list[Call]] = {}
         self._kept: deque[Call] = deque(maxlen=MOST_ROOT_CALLS)
@@ -215,48 +212,16 @@ class ForwardHooks:
         self.armed = False
         self._register()
 
-    def hide(self) -> None:
-        """Takes the hooks away until `show`; may be nested."""
-        with self._lock:
-            self._hidden += 1
-            self._register()
-
-    def show(self) -> None:
-        """Puts the hooks back in place, if they are to be there."""
-        with self._lock:
-            self._hidden -= 1
-            self._register()
-
-    def _register(self) -> None:
-        wanted = self.armed and not self._hidden
-        if wanted and not self._handles:
-            self._handles = [
-                module_hooks.register_module_forward_pre_hook(self._enter),
-                module_hooks.register_module_forward_hook(self._leave, always_call=True),
-            ]
-        while self._handles and not wanted:
-            self._handles.pop().remove()
-
     def enter_compiled(self, module: nn.Module | None, inputs: tuple[Any, ...]) -> None:
-        """Compiled code begins, in the place of a module's call or of a function's.
-
-        Args:
-            module: The module whose forward is compiled; None for a compiled function.
-            inputs: Its positional arguments.
-        """
-        self.hide()
+        """Compiled code begins: a call like any other, of which the inside is not seen."""
+        super().enter_compiled(module, inputs)
         stack = self._stacks.get(threading.get_ident())
         if module is not None and not (stack and stack[-1].module() is module):
             self._open(module, inputs, True)
 
     def leave_compiled(self, module: nn.Module | None, output: Any) -> None:
-        """Compiled code has come to its end, or failed.
-
-        Args:
-            module: The same as in `enter_compiled`.
-            output: What it returned; None if it raised.
-        """
-        self.show()
+        """Compiled code has come to its end, or failed."""
+        super().leave_compiled(module, output)
         if module is not None:
             self._close(module, output)
 
