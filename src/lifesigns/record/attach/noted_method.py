@@ -120,8 +120,9 @@ class NotedEntry(NotedMethod):
         @functools.wraps(original)
         def call(self_: Any) -> Any:
             result = original(self_)
-            here = current()
-            frame = here.f_back or here  # none where C calls it, as at the end of the process
+            frame = current().f_back  # its own frame in a variable would hold itself, and all these
+            if frame is None:  # called from C, as at the end of the process
+                return result
             outer = frame.f_back or frame  # as `place_of`, whose call would double the cost
             place = id(frame.f_code), frame.f_lasti, id(outer.f_code), outer.f_lasti
             if place not in done and not torch.compiler.is_compiling():
