@@ -11,7 +11,8 @@ import pytest
 
 from lifesigns._errors import RunFileError
 from lifesigns.rules import judge
-from lifesigns.store import read_run
+from lifesigns.store import as_left, read_run
+from lifesigns.store.writing import KILLED
 
 KILLS = 20
 
@@ -89,6 +90,8 @@ def test_a_killed_training_leaves_all_its_steps_but_the_last(tmp_path):
         np.testing.assert_array_equal(stored, true_losses[: len(stored)])
         assert len(stored) >= len(true_losses) - 1
         assert trace.info.outcome == "running"
+        left = as_left(trace, path).info.outcome
+        assert left == (KILLED if sys.platform.startswith("linux") else "running")
         judge(trace)
         with closing(sqlite3.connect(path)) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)

@@ -16,7 +16,7 @@ from lifesigns.report.comparison.terminal import print_comparison
 from lifesigns.report.page import document
 from lifesigns.report.page.comparison_host import comparison_html
 from lifesigns.rules import Selection
-from lifesigns.store import read_run
+from lifesigns.store import as_left, read_run
 
 
 def compare_runs(
@@ -61,7 +61,7 @@ def compare_runs(
 
 
 def _side(path: Path, selection: Selection) -> Side:
-    trace = read_run(path)
+    trace = as_left(read_run(path), path)
     if not trace.snapshots and not len(trace.losses.values):
         raise UsageError(
             f"There is nothing to compare in {path}: no step of it was seen. Give a run that "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from lifesigns import _outputs
@@ -13,7 +14,7 @@ from lifesigns.report import Report
 from lifesigns.report.github import to_github
 from lifesigns.report.joined import Joined, Part
 from lifesigns.rules import Selection
-from lifesigns.store import read_findings, read_run
+from lifesigns.store import as_left, read_findings, read_run
 
 
 def show(
@@ -55,7 +56,7 @@ def show(
 
 
 def _report(paths: tuple[Path, ...], selection: Selection) -> Report | Joined:
-    reports = [Report.of(read_run(path), selection, read_findings(path)) for path in paths]
+    reports = [_report_of(path, selection) for path in paths]
     if len(reports) == 1:
         return reports[0]
     known = [report.trace.info.rank for report in reports]
@@ -64,3 +65,8 @@ def _report(paths: tuple[Path, ...], selection: Selection) -> Report | Joined:
     parts = {n: Part(r.trace, r.findings) for n, r in zip(numbers, reports, strict=True)}
     missing = {n: "is not among the run files" for n in range(world) if n not in parts}
     return Joined.of(parts, world, selection, missing)
+
+
+def _report_of(path: Path, selection: Selection) -> Report:
+    found = Report.of(read_run(path), selection, read_findings(path))
+    return replace(found, trace=as_left(found.trace, path))

@@ -8,5 +8,6 @@ what they mean is the business of the rules and the report.
 
 from lifesigns.store.reader import read_findings, read_progress, read_run, read_snapshots
 from lifesigns.store.writer import RunWriter
+from lifesigns.store.writing import as_left
 
-__all__ = ["RunWriter", "read_findings", "read_progress", "read_run", "read_snapshots"]
+__all__ = ["RunWriter", "as_left", "read_findings", "read_progress", "read_run", "read_snapshots"]

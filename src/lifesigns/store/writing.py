@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import struct
 import sys
+from dataclasses import replace
 from pathlib import Path
+
+from lifesigns.records import Trace
 
 LOG = b"\2\2"
 """Bytes 18 and 19 of a file with a write-ahead log, whose writer holds a lock all the time.
@@ -24,6 +27,20 @@ Source: `UNIX_SHM_DMS` in SQLite's os_unix.c.
 """
 FLOCK = "hhqqi4x"
 """`struct flock` of Linux: type, whence, start, length, process."""
+KILLED = "ended by a kill"
+"""Outcome of a run whose file was left behind."""
+
+
+def as_left(trace: Trace, path: Path) -> Trace:
+    """The same trace; one that is not written any more and never said it had ended was killed.
+
+    Args:
+        trace: As it was read.
+        path: Where from; as for `is_abandoned`.
+    """
+    if trace.info.outcome != "running" or not is_abandoned(path):
+        return trace
+    return replace(trace, info=replace(trace.info, outcome=KILLED))
 
 
 def is_abandoned(path: Path) -> bool:

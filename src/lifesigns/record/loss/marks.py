@@ -6,7 +6,7 @@ Rules ask for them by name; a mark that is not there says nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
@@ -34,18 +34,29 @@ from lifesigns.record.measure.order_blind import order_blind
 from lifesigns.record.measure.reduce import Pack
 
 
+@dataclass(frozen=True)
+class DataTerm:
+    """The data term of a loss that was read, as the marks ask for it."""
+
+    node: int
+    """Its index in the graph."""
+    compared: Tensor | None
+    """What it compares the output with, see `compared_with`."""
+    terms: Sequence[Term] = ()
+    """All terms of the loss."""
+    beside: bool = False
+    """Whether there are terms of another form."""
+    weighted: bool = False
+    """Whether its observations are multiplied by weights."""
+
+
 def mark(
     pack: Pack,
     walked: Walk,
     condensed: Condensed,
-    node: int,
-    compared: Tensor | None,
+    term: DataTerm,
     pending: PendingLoss,
     prediction: Prediction | None,
-    *,
-    terms: Sequence[Term],
-    beside: bool,
-    weighted: bool,
 ) -> None:
     """Marks what is the same of outputs, targets and inputs, and what the term does not reach.
 
@@ -53,21 +64,18 @@ def mark(
         pack: Where numbers wait for the copy.
         walked: The graph of the loss.
         condensed: Its sites.
-        node: Index of the node of the data term that was read.
-        compared: What it compares the output with, see `compared_with`.
+        term: What was read.
         pending: Its reading.
         prediction: The root module's output.
-        terms: All terms of the loss.
-        beside: Whether there are terms of another form.
-        weighted: Whether its observations are multiplied by weights.
     """
+    node, compared = term.node, term.compared
     if compared is not None and prediction is not None:
         pending.mark(spreads(pack, prediction.value, compared))
     is_built_in = walked.names[node] in BUILT_IN
     marks = copied(walked, compared) if compared is not None and is_built_in else {}
-    if is_quantised(walked, node, terms):
+    if is_quantised(walked, node, term.terms):
         marks.update(cut_off=1.0, quantised=1.0)
-    elif beside and is_cut_off(walked, node):
+    elif term.beside and is_cut_off(walked, node):
         marks["cut_off"] = 1.0
     if prediction is not None and takes_best(walked, node, prediction):
         marks["best_value"] = float(prediction.value.shape[-1])
@@ -78,7 +86,7 @@ def mark(
         pending.mark(order_blind(pack, walked, condensed))
         pending.mark(hidden_sources(pack, walked, condensed))
         pending.mark(attended_alike(pack, walked))
-        if not weighted:
+        if not term.weighted:
             pending.mark(padded_targets(pack, walked, node))
     add_marks(pending, marks)
 

@@ -23,7 +23,7 @@ from lifesigns.record.loss.likelihoods import (
     from_divergence,
 )
 from lifesigns.record.loss.margins import from_margin
-from lifesigns.record.loss.marks import compared_with, mark, mark_form, mark_weights
+from lifesigns.record.loss.marks import DataTerm, compared_with, mark, mark_form, mark_weights
 from lifesigns.record.loss.sources import PASSING, numel, source
 from lifesigns.record.loss.summands import Term, residual_below, terms_of
 from lifesigns.record.measure.reduce import Pack
@@ -75,14 +75,14 @@ def read_loss(
         )
         pending.whole = not (others or terms.penalised or pending.partial)
         _keep(condensed, walked, data[0], pending)
-        compared = compared_with(walked, data[0])
-        weighted = data[0].weight is not None
-        mark(
-            *(pack, walked, condensed, data[0].node, compared, pending, prediction),
+        term = DataTerm(
+            data[0].node,
+            compared_with(walked, data[0]),
             terms=terms.found,
             beside=others,
-            weighted=weighted,
+            weighted=data[0].weight is not None,
         )
+        mark(pack, walked, condensed, term, pending, prediction)
         mark_form(pack, walked, terms, pending, prediction)
         if len(terms.found) > 1:
             mark_weights(walked, data[0], pending)
@@ -109,12 +109,7 @@ def _again(
     if known is None or found is None:
         return None
     pending, target = found
-    mark(
-        *(pack, walked, condensed, known.node, target, pending, prediction),
-        terms=(),
-        beside=False,
-        weighted=False,
-    )
+    mark(pack, walked, condensed, DataTerm(known.node, target), pending, prediction)
     return pending
 
 
