@@ -1,6 +1,7 @@
 """What `lifesigns.watch` does besides recording: settings, findings as they come, one watcher."""
 
 import gc
+import threading
 
 import pytest
 import torch
@@ -108,6 +109,24 @@ def test_a_mistake_is_said_before_training(options, said):
         lifesigns.watch(**options)
 
 
+def test_the_function_may_wait_for_a_thread_that_works_with_networks(backward):
+    waited = []
+
+    def wait(finding):
+        other = threading.Thread(target=lambda: train(doubled_softmax().eval(), 1), daemon=True)
+        other.start()
+        other.join(30)
+        waited.append(not other.is_alive())
+
+    model = doubled_softmax()
+    with lifesigns.watch(model, every=1, on_finding=wait) as watcher:
+        train(model)
+
+    assert waited
+    assert all(waited)
+    assert watcher.trace.steps == 10
+
+
 # --- one watcher ----------------------------------------------------------------------------------
 def test_a_second_watcher_of_a_network_takes_over_and_says_so(backward, capsys):
     model = doubled_softmax()
@@ -120,6 +139,17 @@ def test_a_second_watcher_of_a_network_takes_over_and_says_so(backward, capsys):
     assert "watched already" in capsys.readouterr().err
     assert (first.trace.steps, second.trace.steps) == (2, 3)
     assert first.detach().trace.info.outcome == "replaced after 2 steps by another watch"
+
+
+@pytest.mark.parametrize("refused", [{"stop_on": "eror"}, {"save": "no such folder/run.ls"}])
+def test_what_is_refused_leaves_the_earlier_watcher_where_it_is(backward, refused):
+    model = doubled_softmax()
+    first = lifesigns.watch(model, every=1)
+    with pytest.raises(UsageError):
+        lifesigns.watch(model, **refused)
+    train(model, 3)
+
+    assert first.detach().trace.steps == 3
 
 
 def test_a_watcher_that_is_collected_detaches_and_completes_its_file(backward, tmp_path, capsys):

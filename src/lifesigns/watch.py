@@ -13,6 +13,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from lifesigns._errors import UsageError
+from lifesigns._outputs import regular_file
 from lifesigns._ranks import PLACE, placed, rank_here
 from lifesigns._watching.ended import EndedRun
 from lifesigns._watching.held import free, hold
@@ -222,14 +223,19 @@ def watch(
     _check_arguments(model, every, budget, on_finding)
     _check_outlets(save, log_to)
     optimizers, selection = _as_optimizers(optimizer), settings.selection(select, ignore)
-    if model is not None:
+    if stop_on is not None:
+        Stop(stop_on)
+    path = None if save is None else _placed(Path(save))
+    if path is not None:
+        regular_file(path)
+    if model is not None:  # only now: what is refused leaves an earlier watcher where it is
         free(model)
     watcher = Watcher(
         model,
         optimizers,
         every=every,
         budget=budget,
-        save=None if save is None else _placed(Path(save)),
+        save=path,
         strict=strict,
         selection=selection,
         on_finding=on_finding,

@@ -15,6 +15,9 @@ DRAWS = {
     "numpy": "np.random.seed(3); print(np.random.rand())",
     "default_rng": "print(np.random.default_rng(np.int64(3)).random())",
     "largest": "torch.manual_seed(2**32 - 1); np.random.seed(2**32 - 1); print(np.random.rand())",
+    "large": "torch.manual_seed(2**40); print(torch.rand(1).item())",
+    "negative": "torch.manual_seed(-1); print(torch.rand(1).item())",
+    "named": "random.seed(a=3, version=2); print(random.random())",
     "imported": "from torch import manual_seed as s; s(3); print(torch.rand(1).item())",
 }
 UNNAMED = {

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
+from typing import TypeVar
 
 from lifesigns._errors import TrainingStopped
 from lifesigns._watching.looks import Looks, OnFinding, Stop
@@ -25,6 +26,8 @@ from lifesigns.rules import Selection
 
 VERDICT = frozenset({Quantity.LOSS})
 """What the verdict on a run is judged by, whatever rules are asked."""
+T = TypeVar("T")
+
 AGAIN = 0.01
 """Seconds after which it is tried again to let go of a run that was just being recorded."""
 
@@ -57,10 +60,12 @@ class WatchedRun:
     ) -> None:
         self._info, self._selection, self._process = info, selection, os.getpid()
         self.file = None if save is None else RunFile(save, info)
-        self._on_snapshot, self._on_cycle = on_snapshot, on_cycle
+        self._on_snapshot = on_snapshot
+        self._on_cycle = on_cycle and self._unlocked(on_cycle)
         self._logs = Logs(logs)
         if self._logs:
             on_finding = self._logs.before(on_finding)
+        on_finding = on_finding and self._unlocked(on_finding)
         looks = on_finding is not None or stop is not None
         self._looks = Looks(lambda: self.report.findings, on_finding, stop) if looks else None
         self._recorder: Recorder | None = None
@@ -190,6 +195,15 @@ class WatchedRun:
         self._logs.snapshot(snapshot)
         if self._on_snapshot is not None:
             self._on_snapshot(snapshot)
+
+    def _unlocked(self, function: Callable[[T], object]) -> Callable[[T], None]:
+        """A function of the user, which may wait for another thread that trains."""
+
+        def called(given: T) -> None:
+            with self.recorder.unlocked():
+                function(given)
+
+        return called
 
     def _cycle(self, step: int) -> None:
         if self.file is not None:

@@ -24,6 +24,8 @@ RECENT = 60.0
 """Seconds within which a number that is the time of day is taken for it."""
 LARGEST = 2**32
 """NumPy takes no seed beyond."""
+NAMES = ("seed", "a")
+"""What the seed is called where it is passed by name."""
 
 
 def shift(by: int) -> None:
@@ -49,7 +51,8 @@ def _shifted(seed: Callable[..., Any], offset: int) -> Callable[..., Any]:
         if args:
             return seed(_other(args[0], offset, unnamed), *args[1:], **kwargs)
         if kwargs:
-            return seed(**{k: _other(value, offset, unnamed) for k, value in kwargs.items()})
+            given = {k: _other(v, offset, unnamed) for k, v in kwargs.items() if k in NAMES}
+            return seed(**{**kwargs, **given})
         return seed(_other(None, offset, unnamed))
 
     return shifted
@@ -66,7 +69,7 @@ def _other(value: Any, offset: int, unnamed: Iterator[int]) -> Any:
     if value is None or _is_clock(value):
         return (next(unnamed) + offset) % LARGEST
     is_seed = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    return (int(value) + offset) % LARGEST if is_seed else value
+    return (int(value) + offset) % LARGEST if is_seed and offset else value
 
 
 def _is_clock(value: Any) -> bool:

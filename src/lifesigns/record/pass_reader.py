@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from typing import Any
 
 from torch import Tensor
@@ -12,15 +12,17 @@ from lifesigns.record.attach.followed_thread import TrainingThread
 from lifesigns.record.compiled.calls import CompiledCode
 from lifesigns.record.compiled.graft import Repeated, repeat_compiled
 from lifesigns.record.graph.known_graphs import Structures
-from lifesigns.record.graph.module_calls import Forward, ForwardHooks
+from lifesigns.record.graph.module_calls import Forward, ForwardHooks, Inputs
 from lifesigns.record.graph.one_layer import same_answers
 from lifesigns.record.graph.roots import Places, Roots, root_inputs
+from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk, walk
+from lifesigns.record.loss.comparison import PendingMarks
 from lifesigns.record.loss.derivatives import Derivatives
 from lifesigns.record.loss.likeness import likeness
 from lifesigns.record.measure.averages import Averages
 from lifesigns.record.measure.by_program import numbers_for
-from lifesigns.record.measure.dealt_out import dealt_out_at
+from lifesigns.record.measure.dealt_out import dealt_out
 from lifesigns.record.measure.large import lookups
 from lifesigns.record.measure.measuring import measuring
 from lifesigns.record.measure.mixing import MixingReader
@@ -145,21 +147,12 @@ class PassReader:
                 walked, names, wanted, from_start=self._hooks.armed or not position
             )
             self._looked_up = lookups(walked)
-            marks = self.plateaus.marks() | ({"scaled_by": scale} if scale != 1 else {})
-            left_out = self.derivatives.left_out(walked, forward)
-            self.derivatives.forget()
-            if again := same_answers(walked, self._roots.networks()):
-                marks["same_answers"] = float(again)
             repeated = self._repeated = self._repeat_compiled(losses, walked, forward, names)
-            walked = repeated.walked
-            condensed = self._structures.condense(walked, forward, names)
-            ends = root_inputs(walked, forward)
-            node = dealt_out_at(walked, ends.batch)
-            if node is not None and node in condensed.site_of_node:
-                marks["dealt_out_at"] = float(condensed.site_of_node[node])
-            mixing = self._mixing.ask(walked, condensed, ends, position)
+            condensed = self._structures.condense(repeated.walked, forward, names)
+            ends = root_inputs(repeated.walked, forward)
+            mixing = self._mixing.ask(repeated.walked, condensed, ends, position)
             self.reading = Reading(
-                walked,
+                repeated.walked,
                 condensed,
                 forward,
                 value=float(value),
@@ -176,13 +169,35 @@ class PassReader:
             features, self.reading.features = self.reading.features, None
             if features is not None:
                 self.shown.note(ends.network, *features)
-            self.reading.mark(marks, self._standing_copy(forward))
-            networks, ran = self._roots.networks(), self._hooks.ungraded()
-            self.reading.mark({}, self.averages.look(self._pack, networks, ran))
-            asked = self._hooks.asked()
-            self.reading.mark({}, same_states(self._pack, walked, ends.batch, networks, asked))
-            if left_out is not None:
-                self.reading.mark({}, left_out.wait(self._pack))
+            self.reading.mark({"scaled_by": scale} if scale != 1 else {}, None)
+            with self.reading.part("derivatives by the data"):
+                left_out = self.derivatives.left_out(walked, forward)
+                self.reading.mark({}, None if left_out is None else left_out.wait(self._pack))
+            self.derivatives.forget()
+            self._look_beside(self.reading, repeated.walked, condensed, forward, ends)
+
+    def _look_beside(
+        self, reading: Reading, walked: Walk, condensed: Condensed, forward: Forward, ends: Inputs
+    ) -> None:
+        """Looks at what is no site: each look by itself, for the others are not to fail with it."""
+        pack, networks = self._pack, self._roots.networks()
+        ran, asked = self._hooks.ungraded(), self._hooks.asked()
+        known: dict[str, Callable[[], Mapping[str, float]]] = {
+            "schedules": self.plateaus.marks,
+            "exchanged axes": lambda: dealt_out(walked, condensed.site_of_node, ends.batch),
+            "layers that are asked the same": lambda: same_answers(walked, networks),
+        }
+        waiting: dict[str, Callable[[], PendingMarks | None]] = {
+            "copies of the network": lambda: self._standing_copy(forward),
+            "averages of its weights": lambda: self.averages.look(pack, networks, ran),
+            "states": lambda: same_states(pack, walked, ends.batch, networks, asked),
+        }
+        for name, look in known.items():
+            with reading.part(name):
+                reading.mark(look(), None)
+        for name, later in waiting.items():
+            with reading.part(name):
+                reading.mark({}, later())
 
     def read_nested(self, losses: list[Tensor]) -> None:
         """A reentrant checkpoint runs backward on a recomputed piece of the same step.

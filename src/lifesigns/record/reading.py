@@ -105,14 +105,14 @@ class Reading:
         self._evaluating: dict[str, None] = {}
         self._nonfinite: NonFinite | None = None
         if not np.isfinite(value):
-            with self._part("the origin of the non-finite loss"):
+            with self.part("the origin of the non-finite loss"):
                 self._nonfinite = forward_origin(walked, condensed, leaf_names, inputs.batch)
         self._loss: PendingLoss | None = None
         if Quantity.LOSS in needs:
-            with self._part("the loss"):
+            with self.part("the loss"):
                 self._loss = read_loss(self._pack, walked, condensed, value, inputs.prediction)
             if Quantity.GRADIENTS in needs:
-                with self._part("the gradients on their way"):
+                with self.part("the gradients on their way"):
                     self._watch_gradients(walked, self._loss)
         self.extend(walked, condensed, forward)
         self._batch: tuple[tuple[int, ...], PendingSums] | None = None
@@ -120,7 +120,7 @@ class Reading:
         """The batch that was read, until the pass begins, and the dimension of its features."""
         self._tokens: PendingTokens | None = None
         if Quantity.BATCH in needs:
-            with self._part("the batch"):
+            with self.part("the batch"):
                 self._batch = self._read_batch(inputs)
                 self._tokens = read_tokens(self._pack, walked, inputs.batch)
                 self.mark({}, read_codes(self._pack, walked))
@@ -151,7 +151,7 @@ class Reading:
             self._loss.marks += [] if waiting is None else [waiting]
 
     @contextmanager
-    def _part(self, name: str) -> Iterator[None]:
+    def part(self, name: str) -> Iterator[None]:
         """A part of the reading; if it fails, it alone is left out."""
         try:
             yield
@@ -177,7 +177,7 @@ class Reading:
 
         def guarded(*gradients: tuple[Any, ...]) -> None:
             plain = torch._C.DisableTorchFunction()
-            with self._part("a gradient"), plain, no_gradients(), without_modes():
+            with self.part("a gradient"), plain, no_gradients(), without_modes():
                 hook(*gradients)
 
         return guarded

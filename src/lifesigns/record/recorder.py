@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Iterable
+from contextlib import AbstractContextManager
 from types import FrameType
 from typing import Any
 
@@ -231,6 +232,10 @@ class Recorder:
             cost=self.cost(),
             recorded=parts.snapshots.kept.recorded,
         )
+
+    def unlocked(self) -> AbstractContextManager[None]:
+        """A context in which a function of the user may wait for another thread that trains."""
+        return self._parts.guard.unlocked()
 
     def cost(self) -> Cost:
         """What watching has cost so far."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -73,6 +74,21 @@ class Guard:
                     action(*arguments)
         except Exception as error:
             self.failed(error)
+
+    @contextmanager
+    def unlocked(self) -> Iterator[None]:
+        """The lock is let go while a function of the user runs, which may wait for another thread.
+
+        As `threading.Condition` does it, however often this thread has taken the lock.
+        """
+        if not self._lock._is_owned():  # type: ignore[attr-defined]
+            yield
+            return
+        taken = self._lock._release_save()  # type: ignore[attr-defined]
+        try:
+            yield
+        finally:
+            self._lock._acquire_restore(taken)  # type: ignore[attr-defined]
 
     def failed(self, error: Exception) -> None:
         """Deals with a failure; called while it is handled.

@@ -352,4 +352,4 @@ def _running_calls() -> int:
 
 def is_root(module: nn.Module) -> bool:
     """Whether an outermost module is a network to watch rather than a loss."""
-    return not isinstance(module, _Loss) and next(module.parameters(), None) is not None
+    return not isinstance(module, _Loss) and next(iter(module.parameters()), None) is not None

@@ -14,15 +14,15 @@ RESHAPING = frozenset({"View", "UnsafeView", "ToCopy"})
 """Nodes that a layer puts before its product: the data behind them is the same."""
 
 
-def same_answers(walked: Walk, networks: Iterable[nn.Module]) -> int:
-    """How many times over such a module was given one and the same input.
+def same_answers(walked: Walk, networks: Iterable[nn.Module]) -> dict[str, float]:
+    """How many times over such a module was given one and the same input, as a mark of the loss.
 
     Args:
         walked: The graph of a loss.
         networks: Those that are trained.
 
     Returns:
-        0 where none was: a module that is given something else each time shares its weights.
+        Empty where none was: a module that is given something else each time shares its weights.
     """
     asked = Counter(
         (leaf, given)
@@ -32,7 +32,7 @@ def same_answers(walked: Walk, networks: Iterable[nn.Module]) -> int:
     )
     again = {id(walked.leaves[leaf]): n for (leaf, _), n in asked.items() if n > 1}
     if not again:
-        return 0
+        return {}
     several = [
         module
         for network in networks
@@ -41,7 +41,8 @@ def same_answers(walked: Walk, networks: Iterable[nn.Module]) -> int:
         for module, places in Counter(holder).items()
         if places > 1
     ]
-    return max((again.get(id(p), 0) for m in several for p in m.parameters()), default=0)
+    most = max((again.get(id(p), 0) for m in several for p in m.parameters()), default=0)
+    return {"same_answers": float(most)} if most else {}
 
 
 def _given(walked: Walk, layer: Product) -> Hashable:

@@ -28,7 +28,7 @@ class Prediction:
     @property
     def is_overwritten(self) -> bool:
         """Whether it was modified in place since."""
-        return self.value._version != self.version
+        return _version(self.value) != self.version
 
     @classmethod
     def of(cls, output: Any) -> Prediction | None:
@@ -37,7 +37,12 @@ class Prediction:
         value = readable(tensor)
         if tensor is None or value is None:
             return None
-        return cls(value, maker_of(tensor), tensor._version)
+        return cls(value, maker_of(tensor), _version(tensor))
+
+
+def _version(tensor: Tensor) -> int:
+    """How often it was modified in place; always 0 in inference mode, where that is not counted."""
+    return 0 if tensor.is_inference() else tensor._version
 
 
 def first_tensor(output: Any, depth: int = 0) -> Tensor | None:

@@ -73,4 +73,4 @@ def _classes(shape: tuple[int, ...], target: Tensor) -> int | None:
 
 
 def _spread(values: Tensor, dim: int) -> Tensor:
-    return (values.amax(dim) - values.amin(dim)).amax().float()
+    return (values.amax(dim).float() - values.amin(dim).float()).amax()

@@ -249,10 +249,10 @@ def compare(
     values = target if target.is_floating_point() else target.float()
     pending.target = pack.sums(values, -1)
     pending.fractions = pack.add(torch.count_nonzero(values - values.round()))
-    if values.dim() > 1 and values.shape[-1] > 1:
+    if values.dim() > 1 and values.shape[-1] > 1 and values.numel():
         rows = values.reshape(-1, values.shape[-1]).sum(-1)
         pending.row_sums = (pack.add(rows.amin()), pack.add(rows.amax()))
-    if pending.reading.kind in _OF_MEDIANS:
+    if pending.reading.kind in _OF_MEDIANS and values.numel():
         pending.quantiles = pack.add(_quantiles(values))
     if values.shape == likely.shape:
         if is_image(values):

@@ -169,7 +169,7 @@ def _is_distance(walked: Walk, sides: tuple[int | None, ...]) -> bool:
 
 def _is_sign(values: Tensor) -> bool:
     """Of 1 and -1; or of 1 and 0, which are none, and taken for signs by mistake."""
-    sizes = values.abs()
+    sizes = values.float().abs()
     if bool((sizes == 1).all()):
         return True
     one_sign = bool((values >= 0).all()) or bool((values <= 0).all())

@@ -213,7 +213,7 @@ def _term(walked: Walk, i: int, factor: float) -> Term:
     """A term, or one whose elements are weighted by data."""
     product = data_factor(walked, i) or _divisor(walked, i)
     inner = _inside(walked, product[1]) if product else None
-    if product and inner is not None and walked.shape(inner):
+    if product and inner is not None and _is_as_large(walked, i, inner):
         form = _form(walked, inner)
         squared = form == "squared" or walked.names[inner] == "MseLoss"
         if (squared and not bool((product[0] < 0).any())) or (
@@ -221,6 +221,12 @@ def _term(walked: Walk, i: int, factor: float) -> Term:
         ):
             return Term(inner, factor, form, _aligned(product[0], walked.shape(inner)))
     return Term(i, factor, _form(walked, i))
+
+
+def _is_as_large(walked: Walk, product: int, inner: int) -> bool:
+    """Whether weights left as many elements as there were: others were broadcast with them."""
+    shape = walked.shape(inner)
+    return bool(shape) and numel(shape) == numel(walked.shape(product))
 
 
 def _aligned(weight: Tensor, shape: Shape) -> Tensor:

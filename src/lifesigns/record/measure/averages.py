@@ -107,6 +107,8 @@ class Averages:
             start, own, now = self._starts[id(network)][1], _sample(module), _sample(network)
             if start is None or own is None or now is None:
                 continue
+            if not own.shape == now.shape == start.shape == copy.latest.shape:
+                continue  # a part of the network was replaced
             ways = [(own - start).square().sum(), (now - start).square().sum()]
             slots.append(pack.add(torch.stack([*ways, (own != copy.latest).any().to(own.dtype)])))
             runs.append(id(module) in running)

@@ -7,6 +7,7 @@ where the batch does, holds the same numbers in the same order, and has its size
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
 
 import torch
@@ -19,13 +20,20 @@ MOST_NUMBERS = 2**22
 """Of a batch whose memory is another library's, of which the numbers are compared."""
 
 
-def dealt_out_at(walked: Walk, batch: Tensor | None) -> int | None:
-    """The node of a convolution or product that is given such a view; None where there is none.
+def dealt_out(walked: Walk, sites: Mapping[int, int], batch: Tensor | None) -> dict[str, float]:
+    """The site that is given such a view, as a mark of the loss; empty where there is none.
 
     Args:
         walked: The graph of a loss.
+        sites: Numbers of the sites by their nodes.
         batch: What the root module was given; samples along dimension 0.
     """
+    site = sites.get(node) if (node := _given_a_view(walked, batch)) is not None else None
+    return {} if site is None else {"dealt_out_at": float(site)}
+
+
+def _given_a_view(walked: Walk, batch: Tensor | None) -> int | None:
+    """The node of a convolution or product that is given such a view."""
     if batch is None or not batch.is_contiguous() or len(set(_wide(batch.shape[1:]))) < 2:
         return None
     for product in products(walked):

@@ -103,7 +103,7 @@ class ParameterReader:
         self.watched = [
             Watched.of(name, self._trained.form(p))
             for name, p in named.items()
-            if p.is_floating_point() or p.is_complex()
+            if (p.is_floating_point() or p.is_complex()) and not nn.parameter.is_lazy(p)
         ]
         self.reach(reached)
 

@@ -123,9 +123,9 @@ def is_like(module: nn.Module, network: nn.Module) -> bool:
     if type(module) is not type(network) or module is network:
         return False
     own, others = list(module.parameters()), list(network.parameters())
-    return len(own) == len(others) and all(
-        p is not q and p.shape == q.shape for p, q in zip(own, others, strict=True)
-    )
+    if len(own) != len(others) or any(map(nn.parameter.is_lazy, own + others)):
+        return False
+    return all(p is not q and p.shape == q.shape for p, q in zip(own, others, strict=True))
 
 
 def _is_copy(module: nn.Module, network: nn.Module) -> Tensor | None:

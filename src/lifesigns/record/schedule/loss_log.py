@@ -223,7 +223,9 @@ def with_graph(tensors: Any, gradients: Any) -> list[tuple[Tensor, Tensor | None
         return [(tensors, None)] if leads_on else []
     tensors = [tensors] if isinstance(tensors, Tensor) else tensors
     given = tensors if isinstance(tensors, Sequence) else []
-    weights = [gradients] if isinstance(gradients, Tensor) else gradients or [None] * len(given)
+    weights = [gradients] if isinstance(gradients, Tensor) else gradients
+    if not isinstance(weights, Sequence) or not weights:  # an iterator is torch's to go through
+        weights = [None] * len(given)
     return [
         (t, weight)
         for t, weight in zip(given, weights, strict=False)
