@@ -23,7 +23,9 @@ def run(name, *arguments):
     return subprocess.run(command, capture_output=True, text=True, timeout=600)
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.sampled(name, ())) for name in SMALL]
+)
 def test_a_benchmark_runs_to_its_end(name):
     arguments, row = SMALL[name]
 

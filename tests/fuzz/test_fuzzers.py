@@ -19,7 +19,10 @@ INPUTS = int(os.environ.get("LIFESIGNS_FUZZ_INPUTS", "2000"))
 CHOSEN = int(os.environ.get("LIFESIGNS_FUZZ_SEED", SEED))
 
 
-@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+@pytest.mark.parametrize(
+    "target",
+    [pytest.param(t, id=t.name, marks=pytest.mark.sampled(t.name, ())) for t in TARGETS],
+)
 def test_damaged_input_is_read_or_refused_with_a_message(target):
     print(f"seed {CHOSEN}")
 

@@ -98,7 +98,10 @@ def test_inductor_trains_the_same_to_the_last_bit_and_warns_of_the_same(form, op
     assert not trace.unseen
 
 
-@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+@pytest.mark.parametrize(
+    "backend",
+    [pytest.param(b, marks=pytest.mark.sampled(b, ())) for b in ("eager", "aot_eager")],
+)
 @pytest.mark.parametrize(
     ("form", "amp"), [(wrapped, True), (in_place, False), (inner, False), (function, False)]
 )
@@ -176,7 +179,10 @@ def recurrent(model):
         recurrent,
     ],
 )
-@pytest.mark.parametrize("action", ["always", "default"])
+@pytest.mark.parametrize(
+    "action",
+    [pytest.param(a, marks=pytest.mark.sampled(a, ())) for a in ("always", "default")],
+)
 def test_warnings_are_those_of_the_unwatched_program(step_of, action):
     def warned(watched):
         torch._dynamo.reset()

@@ -10,7 +10,16 @@ CASES = [(rule, case) for rule in all_rules() for case in rule.cases]
 
 
 @pytest.mark.parametrize(
-    ("rule", "case"), CASES, ids=[f"{rule.name}: {case.name}" for rule, case in CASES]
+    ("rule", "case"),
+    [
+        pytest.param(
+            rule,
+            case,
+            id=f"{rule.name}: {case.name}",
+            marks=pytest.mark.sampled(f"{rule.name}: {case.name}", {rule.name}),
+        )
+        for rule, case in CASES
+    ],
 )
 def test_rules_find_in_the_stored_run_what_they_found_live(rule, case, tmp_path):
     live = case.trace()
