@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import reduce
 
 import numpy as np
@@ -75,6 +76,7 @@ def _constant(
     never = looked.whole and looked.total > 1
     rest = at_most(samples, among=features.units)
     proved = everything and (looked.whole or at_most(samples) <= UNSEEN)
+    proved = proved and not any(map(_is_asked_again, shots))
     return RULE.finding(
         Severity.ERROR if proved else Severity.NOTE,
         "the input is the same for every sample" + ("" if never else f" in {looked}")
@@ -102,6 +104,11 @@ def _constant(
     )
 
 
+def _is_asked_again(shot: Snapshot) -> bool:
+    """Whether a layer ran more than once in the step: of the network's inputs one was read."""
+    return any(site.call > 0 and site.parameters for site in shot.graph.sites)
+
+
 _CHECK = Remedy(
     "Check how the input is read and scaled: an integer division or a wrong column leaves "
     "constants.",
@@ -110,13 +117,24 @@ _CHECK = Remedy(
 
 
 # --- cases ----------------------------------------------------------------------------------------
-def _example(inputs: Sequence[Sequence[float]], steps: int = 0) -> Trace:
+def _example(
+    inputs: Sequence[Sequence[float]], steps: int = 0, operations: Sequence[str] = ("linear",)
+) -> Trace:
     """The batch at two steps: all there are, or two of so many."""
     values = np.asarray(inputs, float)
     batch = BatchReading(values.shape, example.sums(values))
-    graph = example.chain("linear", "mse_loss")
+    graph = example.chain(*operations, "mse_loss")
     shots = (example.snapshot(graph, step=s, batch=batch) for s in (0, 9))
     return example.trace(*shots, losses=[1.0] * steps)
+
+
+def _episode() -> Trace:
+    """The same for all samples where an episode begins, and a layer that is asked again."""
+    trace = _example([[1, 2]] * 32, operations=("linear", "tanh", "linear"))
+    first, *rest = trace.snapshots[0].graph.sites
+    again = [replace(s, module=first.module, call=1) if s.parameters else s for s in rest]
+    graph = replace(trace.snapshots[0].graph, sites=(first, *again))
+    return replace(trace, snapshots=tuple(replace(s, graph=graph) for s in trace.snapshots))
 
 
 RULE = Rule(
@@ -137,7 +155,8 @@ still differ: at 95 % confidence, for all features together (Clopper & Pearson 1
     ignore="""
 Some constant features are common (the border of images, a one-hot column of a rare category) and
 only noted. It is an error when no feature changes at all in enough samples, or when values are not
-finite.
+finite. Where a network is asked several times in a step, as along an episode that begins where all
+do, one of its inputs is read: that is only noted.
 """,
     references=("LeCun et al. 1998, Efficient BackProp, section 4.3: normalizing the inputs",),
     reads=frozenset({Quantity.BATCH}),
@@ -149,6 +168,7 @@ finite.
         Case("all samples alike", lambda: _example([[1, 2]] * 32), Severity.ERROR),
         Case("alike in 2 of 1500 steps", lambda: _example([[1]] * 32, 1500), Severity.ERROR),
         Case("near miss: one sample a step", lambda: _example([[0.0]], 1500), None),
+        Case("near miss: the first of several inputs", _episode, None),
         Case("near miss: one constant feature", lambda: _example([[1, 2], [1, 3]]), None),
         Case("features that vary", lambda: _example([[1, 2], [2, 3]]), None),
         Case("readings missing: no batch", lambda: example.unread(_example([[1, 2]] * 2)), None),
