@@ -14,6 +14,7 @@ from lifesigns.remedies.clip_less import ClipLess
 from lifesigns.remedies.copy_data import CopyData
 from lifesigns.remedies.create_graph import CreateGraph
 from lifesigns.remedies.drop_activation import DropActivation
+from lifesigns.remedies.eval_mode import EvalMode
 from lifesigns.remedies.give_probabilities import GiveProbabilities
 from lifesigns.remedies.guard_domain import GuardDomain
 from lifesigns.remedies.hold_rate import HoldRate
@@ -72,6 +73,7 @@ EVERY = [
     ClipGradient(),
     ZeroGrad(),
     TrainMode(),
+    EvalMode(),
     TrainParameters(("first.weight",)),
     OptimizeAll(),
     Reattach(),

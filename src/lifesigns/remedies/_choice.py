@@ -97,6 +97,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "targets-not-signed": ("sign-targets",),
     "term-without-weights": ("create-graph",),
     "told-the-answer": ("shift-input", "ignore-shown"),
+    "train-mode-in-evaluation": ("eval-mode",),
     "unscaled-input": ("standardise-inputs",),
     "unscaled-target": ("standardise-targets",),
     "unshuffled-or-single-class-batches": ("shuffle",),
