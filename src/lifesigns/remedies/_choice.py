@@ -90,6 +90,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "stacked-squashing": ("swap-activation", "insert-norm", "insert-residual"),
     "state-cut-off": ("reattach",),
     "statistics-of-one-batch": ("turn-momentum",),
+    "steps-change-nothing": ("zero-grad",),
     "steps-never-come": ("take-steps",),
     "stopped-early": ("train-longer", "scale-rate"),
     "sum-not-mean": ("mean-reduction", "scale-rate"),
