@@ -92,6 +92,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "statistics-of-one-batch": ("turn-momentum",),
     "steps-change-nothing": ("zero-grad",),
     "steps-never-come": ("take-steps",),
+    "steps-too-rare": ("take-steps",),
     "stopped-early": ("train-longer", "scale-rate"),
     "sum-not-mean": ("mean-reduction", "scale-rate"),
     "symmetric-units": ("initialise",),
