@@ -43,6 +43,7 @@ from lifesigns.remedies.standardise_inputs import StandardiseInputs
 from lifesigns.remedies.standardise_targets import StandardiseTargets
 from lifesigns.remedies.swap_activation import SwapActivation
 from lifesigns.remedies.swap_loss import SwapLoss
+from lifesigns.remedies.tell_mode import TellMode
 from lifesigns.remedies.testing import site
 from lifesigns.remedies.train_longer import TrainLonger
 from lifesigns.remedies.train_mode import TrainMode
@@ -74,6 +75,7 @@ EVERY = [
     ZeroGrad(),
     TrainMode(),
     EvalMode(),
+    TellMode(),
     TrainParameters(("first.weight",)),
     OptimizeAll(),
     Reattach(),

@@ -42,6 +42,8 @@ EDITS: dict[str, tuple[str, ...]] = {
     "doubled-sigmoid": ("drop-activation", "swap-loss"),
     "doubled-softmax": ("drop-activation",),
     "drifting-input": ("copy-data",),
+    "dropout-in-evaluation": ("tell-mode",),
+    "eps-rounds-to-zero": ("keep-precision", "raise-eps"),
     "eval-mode-in-training": ("train-mode",),
     "exploding-gradient": ("scale-rate", "clip-gradient", "swap-activation", "initialise"),
     "gain-mismatch": ("initialise", "swap-activation", "insert-norm"),

@@ -168,8 +168,13 @@ def _classes_for_others(script: Script) -> list[cst.ClassDef]:
     return [
         each
         for each in script.of_kind(cst.ClassDef)
-        if each not in made and any(_is_module(script, base) for base in each.bases)
+        if each not in made and is_module_class(script, each)
     ]
+
+
+def is_module_class(script: Script, owner: cst.ClassDef) -> bool:
+    """Whether a class says that it is a module, of torch or of lightning."""
+    return any(_is_module(script, base) for base in owner.bases)
 
 
 def _is_module(script: Script, base: cst.Arg) -> bool:
