@@ -24,6 +24,7 @@ from lifesigns.remedies.insert_activation import InsertActivation
 from lifesigns.remedies.insert_norm import InsertNorm
 from lifesigns.remedies.insert_residual import InsertResidual
 from lifesigns.remedies.invert_mask import InvertMask
+from lifesigns.remedies.invert_weights import InvertWeights
 from lifesigns.remedies.keep_precision import KeepPrecision
 from lifesigns.remedies.log_input import LogInput
 from lifesigns.remedies.match_shapes import MatchShapes
@@ -93,6 +94,7 @@ EVERY = [
     CopyData(),
     CreateGraph(),
     InvertMask(),
+    InvertWeights(),
     Reparameterise(),
     PickOwnClass(),
     WeighByMissing(2.0),

@@ -108,6 +108,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "updates-rounded-away": ("keep-precision", "scale-rate"),
     "vanishing-gradient": ("swap-activation", "initialise", "insert-norm", "insert-residual"),
     "weights-decay-away": ("lower-decay", "weigh-terms"),
+    "weights-favour-the-frequent": ("invert-weights",),
     "wrong-direction": ("minimise", "weigh-terms"),
     "zero-gradient": (
         *("swap-activation", "initialise", "scale-rate", "drop-activation", "drop-less"),
