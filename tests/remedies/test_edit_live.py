@@ -42,6 +42,7 @@ from lifesigns.remedies.shuffle_together import ShuffleTogether
 from lifesigns.remedies.softmax_dim import SoftmaxDim
 from lifesigns.remedies.standardise_inputs import StandardiseInputs
 from lifesigns.remedies.standardise_targets import StandardiseTargets
+from lifesigns.remedies.sum_of_sizes import SumOfSizes
 from lifesigns.remedies.swap_activation import SwapActivation
 from lifesigns.remedies.swap_loss import SwapLoss
 from lifesigns.remedies.tell_mode import TellMode
@@ -49,6 +50,7 @@ from lifesigns.remedies.testing import site
 from lifesigns.remedies.train_longer import TrainLonger
 from lifesigns.remedies.train_mode import TrainMode
 from lifesigns.remedies.train_parameters import TrainParameters
+from lifesigns.remedies.unscale_first import UnscaleFirst
 from lifesigns.remedies.warm_up import WarmUp
 from lifesigns.remedies.weigh_by_missing import WeighByMissing
 from lifesigns.remedies.weigh_terms import WeighTerms
@@ -95,6 +97,7 @@ EVERY = [
     CreateGraph(),
     InvertMask(),
     InvertWeights(),
+    SumOfSizes(),
     Reparameterise(),
     PickOwnClass(),
     WeighByMissing(2.0),
@@ -137,6 +140,7 @@ def test_nothing_that_was_hooked_in_outlives_the_context(run, edit):
 
 def test_what_only_the_source_can_say_is_refused(run):
     assert "source" in TrainLonger().apply(run).reason
+    assert "source" in UnscaleFirst().apply(run).reason
     assert "source" in ShiftInput().apply(run).reason
     assert "source" in ShuffleTogether().apply(run).reason
     assert "source" in MeanReduction(handwritten=True).apply(run).reason

@@ -23,6 +23,7 @@ from lifesigns.remedies.swap_activation import SwapActivation
 
 EDITS: dict[str, tuple[str, ...]] = {
     "attends-to-padding": ("invert-mask",),
+    "clipped-before-unscaling": ("unscale-first",),
     "constant-output": (
         "drop-norm",
         "add-positions",
@@ -70,6 +71,7 @@ EDITS: dict[str, tuple[str, ...]] = {
         *("guard-domain", "swap-activation", "scale-rate", "clip-gradient", "initialise"),
         "keep-precision",
     ),
+    "norm-over-one-feature": ("drop-norm",),
     "one-class-targets": ("round-targets",),
     "one-loss-unlearned": ("weigh-terms", "scale-rate"),
     "one-sided-inputs": ("swap-activation", "insert-norm"),
@@ -86,6 +88,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "saturated-units": ("swap-activation", "initialise", "scale-rate", "insert-norm"),
     "signal-blows-up": ("initialise", "swap-activation", "insert-norm"),
     "signal-fades": ("initialise", "swap-activation", "insert-norm", "insert-residual"),
+    "signed-penalty": ("sum-of-sizes",),
     "single-unit-softmax": ("drop-activation", "swap-loss"),
     "squared-error-on-saturated-output": ("swap-loss", "initialise"),
     "squashed-hidden-softmax": ("softmax-dim", "swap-activation"),
