@@ -15,6 +15,7 @@ from lifesigns.remedies.copy_data import CopyData
 from lifesigns.remedies.create_graph import CreateGraph
 from lifesigns.remedies.drop_activation import DropActivation
 from lifesigns.remedies.eval_mode import EvalMode
+from lifesigns.remedies.exchange_axes import ExchangeAxes
 from lifesigns.remedies.give_probabilities import GiveProbabilities
 from lifesigns.remedies.guard_domain import GuardDomain
 from lifesigns.remedies.hold_rate import HoldRate
@@ -98,6 +99,7 @@ EVERY = [
     InvertMask(),
     InvertWeights(),
     SumOfSizes(),
+    ExchangeAxes(),
     Reparameterise(),
     PickOwnClass(),
     WeighByMissing(2.0),
