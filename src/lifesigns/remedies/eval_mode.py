@@ -66,7 +66,7 @@ def _switches_off(script: Script, mark: cst.CSTNode) -> bool:
     return any(name in script.text(mark) for name in WITHOUT)
 
 
-def _called(script: Script, block: Block) -> str:
+def _called(script: Script, block: Block | cst.For) -> str:
     """What the model is called in a block that uses it; empty if it does not."""
     scope = block if isinstance(block, cst.FunctionDef) else scope_of(script, block)
     names = _names(script, scope)

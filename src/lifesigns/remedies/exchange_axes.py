@@ -20,8 +20,8 @@ from lifesigns.remedies.testing import case
 
 FEWEST = 3
 """Axes: the samples, and two that can be exchanged."""
-CHANNELS_FIRST, CHANNELS_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
-"""How images of (sample, row, column, channel) are turned into the other layout, and back."""
+LAYOUTS = {1: (0, 3, 1, 2), 2: (0, 2, 3, 1)}
+"""By the axis of the rows, before that of the columns: how images get the other layout."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,13 @@ class ExchangeAxes(Edit):
         views = [call for name in VIEWS for call in trained(script, script.method_calls(name))]
         known = {call: order for call in views if (order := _exchanged(script, call, places))}
         call = one(list(known), "view that exchanges axes", script)
-        order = ", ".join(map(str, known[call]))
+        axes = ", ".join(map(str, known[call]))
         start, end = script.span(call)
         if script.name(call) == "torch.reshape":
             given = script.text(call.args[0].value)
-            yield Change(start, end, f"{script.spelled('torch.permute')}({given}, ({order}))")
+            yield Change(start, end, f"{script.spelled('torch.permute')}({given}, ({axes}))")
         elif isinstance(call.func, cst.Attribute):
-            yield Change(script.span(call.func.attr)[0], end, f"permute({order})")
+            yield Change(script.span(call.func.attr)[0], end, f"permute({axes})")
 
 
 # --- which axes -----------------------------------------------------------------------------------
@@ -68,9 +68,11 @@ def _order(given: Sequence[int], wanted: Sequence[int]) -> tuple[int, ...]:
         return ()
     if len(set(given[1:])) == len(given) - 1:
         return (0, *(1 + given[1:].index(size) for size in wanted[1:]))
-    moved = [order for order in (CHANNELS_FIRST, CHANNELS_LAST) if len(given) == len(order)]
-    fit = [order for order in moved if tuple(given[axis] for axis in order) == wanted]
-    return fit[0] if len(fit) == 1 else ()
+    for rows, order in LAYOUTS.items():
+        is_square = len(given) == len(order) and given[rows] == given[rows + 1]
+        if is_square and tuple(given[axis] for axis in order) == wanted:
+            return order
+    return ()
 
 
 # --- in the source --------------------------------------------------------------------------------

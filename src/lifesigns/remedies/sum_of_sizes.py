@@ -52,8 +52,9 @@ def _summed(script: Script, call: cst.Call) -> cst.BaseExpression | None:
     """What is added up as a whole, by `p.sum()` or `torch.sum(p)`."""
     if script.name(call) in {f"torch.{name}" for name in TOTALS}:
         return call.args[0].value if len(call.args) == 1 else None
-    is_total = isinstance(call.func, cst.Attribute) and call.func.attr.value in TOTALS
-    return call.func.value if is_total and not call.args else None
+    if not isinstance(call.func, cst.Attribute) or call.args:
+        return None
+    return call.func.value if call.func.attr.value in TOTALS else None
 
 
 def _is_weight(script: Script, node: cst.BaseExpression) -> bool:
