@@ -31,6 +31,7 @@ from lifesigns.remedies.log_input import LogInput
 from lifesigns.remedies.match_shapes import MatchShapes
 from lifesigns.remedies.mean_reduction import MeanReduction
 from lifesigns.remedies.minimise import Minimise
+from lifesigns.remedies.name_blank import NameBlank
 from lifesigns.remedies.optimize_all import OptimizeAll
 from lifesigns.remedies.pick_own_class import PickOwnClass
 from lifesigns.remedies.reattach import Reattach
@@ -51,6 +52,7 @@ from lifesigns.remedies.testing import site
 from lifesigns.remedies.train_longer import TrainLonger
 from lifesigns.remedies.train_mode import TrainMode
 from lifesigns.remedies.train_parameters import TrainParameters
+from lifesigns.remedies.transpose_target import TransposeTarget
 from lifesigns.remedies.unscale_first import UnscaleFirst
 from lifesigns.remedies.warm_up import WarmUp
 from lifesigns.remedies.weigh_by_missing import WeighByMissing
@@ -100,6 +102,8 @@ EVERY = [
     InvertWeights(),
     SumOfSizes(),
     ExchangeAxes(),
+    NameBlank(0),
+    TransposeTarget("mse_loss", 0, 0),
     Reparameterise(),
     PickOwnClass(),
     WeighByMissing(2.0),

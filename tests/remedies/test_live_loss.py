@@ -10,11 +10,13 @@ from lifesigns.remedies.invert_weights import InvertWeights
 from lifesigns.remedies.log_input import LogInput
 from lifesigns.remedies.match_shapes import MatchShapes
 from lifesigns.remedies.mean_reduction import MeanReduction
+from lifesigns.remedies.name_blank import NameBlank
 from lifesigns.remedies.scale_logits import ScaleLogits
 from lifesigns.remedies.sign_targets import SignTargets
 from lifesigns.remedies.standardise_targets import StandardiseTargets
 from lifesigns.remedies.sum_of_sizes import SumOfSizes
 from lifesigns.remedies.swap_loss import SwapLoss
+from lifesigns.remedies.transpose_target import TransposeTarget
 from lifesigns.remedies.weigh_terms import WeighTerms
 
 
@@ -164,3 +166,22 @@ def test_sums_of_weights_are_sums_of_sizes_where_gradients_are_taken(run):
     assert torch.equal(found, sizes)
     assert torch.equal(other, bias.detach().sum())
     assert torch.equal(read, weight.detach().sum())
+
+
+def test_a_target_is_transposed_before_it_is_compared(run):
+    output, target = torch.rand(4, 4), torch.rand(4, 4)
+
+    with TransposeTarget("mse_loss", 0, 1).apply(run):
+        found = [F.mse_loss(output, target), nn.MSELoss()(output, target=target)]
+
+    assert found == [F.mse_loss(output, target.T)] * 2
+
+
+def test_the_blank_is_the_class_that_is_named(run):
+    rows, labels = torch.randn(6, 3, 5).log_softmax(2), torch.tensor([[0, 1], [2, 0], [3, 3]])
+    lengths = [6] * 3, [2] * 3
+
+    with NameBlank(4).apply(run):
+        found = [F.ctc_loss(rows, labels, *lengths), nn.CTCLoss(blank=0)(rows, labels, *lengths)]
+
+    assert found == [F.ctc_loss(rows, labels, *lengths, blank=4)] * 2

@@ -23,6 +23,7 @@ from lifesigns.remedies.swap_activation import SwapActivation
 
 EDITS: dict[str, tuple[str, ...]] = {
     "attends-to-padding": ("invert-mask",),
+    "blank-among-targets": ("name-blank",),
     "clipped-before-unscaling": ("unscale-first",),
     "constant-output": (
         "drop-norm",
@@ -105,6 +106,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "term-without-weights": ("create-graph",),
     "told-the-answer": ("shift-input", "ignore-shown"),
     "train-mode-in-evaluation": ("eval-mode",),
+    "transposed-target": ("transpose-target",),
     "unscaled-input": ("standardise-inputs",),
     "unscaled-target": ("standardise-targets",),
     "unshuffled-or-single-class-batches": ("shuffle",),
