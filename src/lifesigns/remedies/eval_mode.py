@@ -14,6 +14,7 @@ from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places, always
 from lifesigns.remedies._live import until_closed
 from lifesigns.remedies._refusal import Refused
 from lifesigns.remedies._script import Change, Script, cst, one
+from lifesigns.remedies._sites import paired
 from lifesigns.remedies._training import (
     backward_called,
     callers,
@@ -79,8 +80,13 @@ def _names(script: Script, scope: cst.CSTNode) -> set[str]:
     """What the model that is optimized may be called in a function, or outside of all."""
     name, built = model_name(script), scope_of(script, optimizer_built(script))
     known = {name, *(given for own, given in _handed(script, built) if own == name)}
-    kept = [each for each in script.of_kind(cst.Assign) if script.text(each.value) in known]
-    known |= {script.text(target.target) for each in kept for target in each.targets}
+    pairs = (
+        pair
+        for each in script.of_kind(cst.Assign)
+        for target in each.targets
+        for pair in paired(target.target, each.value)
+    )
+    known |= {script.text(left) for left, right in pairs if script.text(right) in known}
     return known | {own for own, given in _handed(script, scope) if given in known}
 
 
@@ -154,11 +160,11 @@ for step in range(20):
 _CLASS = """
 class Trainer:
     def __init__(self, net):
-        self.net = net
+        self.net, self.rounds = net, 4
         self.opt = torch.optim.SGD(net.parameters(), lr=0.1)
 
     def fit(self):
-        for epoch in range(4):
+        for epoch in range(self.rounds):
             self.net.train()
             for step in range(5):
                 loss = F.mse_loss(self.net(x), y)
