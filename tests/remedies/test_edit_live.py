@@ -14,6 +14,8 @@ from lifesigns.remedies.clip_less import ClipLess
 from lifesigns.remedies.copy_data import CopyData
 from lifesigns.remedies.create_graph import CreateGraph
 from lifesigns.remedies.drop_activation import DropActivation
+from lifesigns.remedies.eval_mode import EvalMode
+from lifesigns.remedies.exchange_axes import ExchangeAxes
 from lifesigns.remedies.give_probabilities import GiveProbabilities
 from lifesigns.remedies.guard_domain import GuardDomain
 from lifesigns.remedies.hold_rate import HoldRate
@@ -23,11 +25,13 @@ from lifesigns.remedies.insert_activation import InsertActivation
 from lifesigns.remedies.insert_norm import InsertNorm
 from lifesigns.remedies.insert_residual import InsertResidual
 from lifesigns.remedies.invert_mask import InvertMask
+from lifesigns.remedies.invert_weights import InvertWeights
 from lifesigns.remedies.keep_precision import KeepPrecision
 from lifesigns.remedies.log_input import LogInput
 from lifesigns.remedies.match_shapes import MatchShapes
 from lifesigns.remedies.mean_reduction import MeanReduction
 from lifesigns.remedies.minimise import Minimise
+from lifesigns.remedies.name_blank import NameBlank
 from lifesigns.remedies.optimize_all import OptimizeAll
 from lifesigns.remedies.pick_own_class import PickOwnClass
 from lifesigns.remedies.reattach import Reattach
@@ -40,12 +44,16 @@ from lifesigns.remedies.shuffle_together import ShuffleTogether
 from lifesigns.remedies.softmax_dim import SoftmaxDim
 from lifesigns.remedies.standardise_inputs import StandardiseInputs
 from lifesigns.remedies.standardise_targets import StandardiseTargets
+from lifesigns.remedies.sum_of_sizes import SumOfSizes
 from lifesigns.remedies.swap_activation import SwapActivation
 from lifesigns.remedies.swap_loss import SwapLoss
+from lifesigns.remedies.tell_mode import TellMode
 from lifesigns.remedies.testing import site
 from lifesigns.remedies.train_longer import TrainLonger
 from lifesigns.remedies.train_mode import TrainMode
 from lifesigns.remedies.train_parameters import TrainParameters
+from lifesigns.remedies.transpose_target import TransposeTarget
+from lifesigns.remedies.unscale_first import UnscaleFirst
 from lifesigns.remedies.warm_up import WarmUp
 from lifesigns.remedies.weigh_by_missing import WeighByMissing
 from lifesigns.remedies.weigh_terms import WeighTerms
@@ -72,6 +80,8 @@ EVERY = [
     ClipGradient(),
     ZeroGrad(),
     TrainMode(),
+    EvalMode(),
+    TellMode(),
     TrainParameters(("first.weight",)),
     OptimizeAll(),
     Reattach(),
@@ -89,6 +99,11 @@ EVERY = [
     CopyData(),
     CreateGraph(),
     InvertMask(),
+    InvertWeights(),
+    SumOfSizes(),
+    ExchangeAxes(),
+    NameBlank(0),
+    TransposeTarget("mse_loss", 0, 0),
     Reparameterise(),
     PickOwnClass(),
     WeighByMissing(2.0),
@@ -131,6 +146,7 @@ def test_nothing_that_was_hooked_in_outlives_the_context(run, edit):
 
 def test_what_only_the_source_can_say_is_refused(run):
     assert "source" in TrainLonger().apply(run).reason
+    assert "source" in UnscaleFirst().apply(run).reason
     assert "source" in ShiftInput().apply(run).reason
     assert "source" in ShuffleTogether().apply(run).reason
     assert "source" in MeanReduction(handwritten=True).apply(run).reason

@@ -6,13 +6,17 @@ from small_run import batch
 from torch import nn
 from torch.nn import functional as F
 
+from lifesigns.remedies.invert_weights import InvertWeights
 from lifesigns.remedies.log_input import LogInput
 from lifesigns.remedies.match_shapes import MatchShapes
 from lifesigns.remedies.mean_reduction import MeanReduction
+from lifesigns.remedies.name_blank import NameBlank
 from lifesigns.remedies.scale_logits import ScaleLogits
 from lifesigns.remedies.sign_targets import SignTargets
 from lifesigns.remedies.standardise_targets import StandardiseTargets
+from lifesigns.remedies.sum_of_sizes import SumOfSizes
 from lifesigns.remedies.swap_loss import SwapLoss
+from lifesigns.remedies.transpose_target import TransposeTarget
 from lifesigns.remedies.weigh_terms import WeighTerms
 
 
@@ -123,3 +127,61 @@ def test_a_sum_becomes_a_mean_and_a_mean_stays(run):
     with MeanReduction().apply(run):
         assert nn.MSELoss(reduction="sum")(output, target) == expected
         assert F.mse_loss(output, target) == expected
+
+
+def test_weights_of_classes_are_inverted_and_keep_their_mean(run):
+    scores, labels = torch.randn(8, 2), torch.tensor([0, 1] * 4)
+    often = torch.tensor([0.9, 0.1])
+    rare = torch.tensor([0.1, 0.9])
+
+    with InvertWeights().apply(run):
+        built = nn.CrossEntropyLoss(often, reduction="sum")(scores, labels)
+        called = F.cross_entropy(scores, labels, often)
+        plain = F.cross_entropy(scores, labels)
+
+    assert torch.allclose(built, F.cross_entropy(scores, labels, rare, reduction="sum"))
+    assert torch.allclose(called, F.cross_entropy(scores, labels, rare))
+    assert torch.equal(plain, F.cross_entropy(scores, labels))
+
+
+def test_the_weight_of_positives_becomes_its_inverse(run):
+    scores, target = torch.randn(8), torch.tensor([0.0, 1.0] * 4)
+    loss = F.binary_cross_entropy_with_logits
+
+    with InvertWeights().apply(run):
+        found = loss(scores, target, pos_weight=torch.tensor(0.25))
+
+    assert torch.allclose(found, loss(scores, target, pos_weight=torch.tensor(4.0)))
+
+
+def test_sums_of_weights_are_sums_of_sizes_where_gradients_are_taken(run):
+    weight, bias = run.model.first.weight, run.model.first.bias
+    sizes = weight.detach().abs().sum()
+
+    with SumOfSizes().apply(run):
+        found, other = weight.sum(), bias.sum()
+        with torch.no_grad():
+            read = weight.sum()
+
+    assert torch.equal(found, sizes)
+    assert torch.equal(other, bias.detach().sum())
+    assert torch.equal(read, weight.detach().sum())
+
+
+def test_a_target_is_transposed_before_it_is_compared(run):
+    output, target = torch.rand(4, 4), torch.rand(4, 4)
+
+    with TransposeTarget("mse_loss", 0, 1).apply(run):
+        found = [F.mse_loss(output, target), nn.MSELoss()(output, target=target)]
+
+    assert found == [F.mse_loss(output, target.T)] * 2
+
+
+def test_the_blank_is_the_class_that_is_named(run):
+    rows, labels = torch.randn(6, 3, 5).log_softmax(2), torch.tensor([[0, 1], [2, 0], [3, 3]])
+    lengths = [6] * 3, [2] * 3
+
+    with NameBlank(4).apply(run):
+        found = [F.ctc_loss(rows, labels, *lengths), nn.CTCLoss(blank=0)(rows, labels, *lengths)]
+
+    assert found == [F.ctc_loss(rows, labels, *lengths, blank=4)] * 2

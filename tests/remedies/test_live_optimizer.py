@@ -11,11 +11,14 @@ from torch.nn import functional as F
 from lifesigns.remedies import LiveRun, Refusal
 from lifesigns.remedies.clip_gradient import ClipGradient
 from lifesigns.remedies.clip_less import ClipLess
+from lifesigns.remedies.eval_mode import EvalMode
 from lifesigns.remedies.hold_rate import HoldRate
 from lifesigns.remedies.lower_decay import LowerDecay
 from lifesigns.remedies.minimise import Minimise
 from lifesigns.remedies.optimize_all import OptimizeAll
+from lifesigns.remedies.raise_eps import RaiseEps
 from lifesigns.remedies.scale_rate import ScaleRate
+from lifesigns.remedies.tell_mode import TellMode
 from lifesigns.remedies.train_mode import TrainMode
 from lifesigns.remedies.train_parameters import TrainParameters
 from lifesigns.remedies.warm_up import WarmUp
@@ -190,3 +193,78 @@ def test_the_decay_of_every_group_is_lowered(run):
 
     assert [group["weight_decay"] for group in optimizer.param_groups] == [0.005, 0]
     assert "no weight decay" in LowerDecay().apply(run).reason
+
+
+def test_passes_without_gradients_are_in_evaluation_mode_and_others_in_training_mode(run):
+    modes = []
+    run.model.register_forward_hook(lambda model, *_: modes.append(model.training))
+
+    with EvalMode().apply(run):
+        with torch.no_grad():
+            run.model(batch()[0])
+        step(run)
+
+    assert modes == [False, True]
+
+
+@pytest.mark.parametrize("set_to_none", [True, False])
+def test_a_step_gets_the_gradients_that_were_cleared_just_before_it(run, set_to_none):
+    before = copy.deepcopy(run.model)
+    x, y = batch()
+
+    with ZeroGrad().apply(run):
+        for _ in range(2):
+            F.mse_loss(run.model(x), y).backward()
+            run.optimizer.zero_grad(set_to_none)
+            run.optimizer.step()
+
+    other = LiveRun(before, torch.optim.SGD(before.parameters(), lr=0.1))
+    step(other)
+    step(other)
+    pairs = zip(run.model.parameters(), before.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_gradients_that_were_cleared_before_another_pass_do_not_come_back(run):
+    x, y = batch()
+
+    with ZeroGrad().apply(run):
+        F.mse_loss(run.model(x), y).backward()
+        run.optimizer.zero_grad()
+        (0 * F.mse_loss(run.model(x), y)).backward()
+        before = copy.deepcopy(run.model)
+        run.optimizer.step()
+
+    pairs = zip(run.model.parameters(), before.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+    assert "zero_grad" not in vars(run.optimizer)
+
+
+def test_functions_of_dropout_follow_the_mode_of_the_network(run):
+    ones = torch.ones(100)
+
+    with TellMode().apply(run):
+        run.model.eval()
+        assert torch.equal(F.dropout(ones, 0.5), ones)
+        assert torch.equal(F.dropout(ones, 0.5, True), ones)
+        run.model.train()
+        assert (F.dropout(ones, 0.5) == 0).any()
+
+
+def test_attention_drops_nothing_in_evaluation_mode(run):
+    queries = torch.randn(1, 2, 4, 8)
+    expected = F.scaled_dot_product_attention(queries, queries, queries)
+
+    with TellMode().apply(run):
+        run.model.eval()
+        found = F.scaled_dot_product_attention(queries, queries, queries, dropout_p=0.5)
+
+    assert torch.allclose(found, expected)
+
+
+def test_an_eps_is_raised_and_an_optimizer_without_one_refused(run):
+    assert "no eps" in RaiseEps().apply(run).reason
+    run.optimizer = torch.optim.Adam(run.model.parameters())
+
+    with RaiseEps().apply(run):
+        assert run.optimizer.param_groups[0]["eps"] == 1e-4

@@ -13,6 +13,7 @@ from lifesigns.remedies import LiveRun, find_manual
 from lifesigns.remedies.add_positions import AddPositions
 from lifesigns.remedies.copy_data import CopyData
 from lifesigns.remedies.drop_norm import DropNorm
+from lifesigns.remedies.exchange_axes import ExchangeAxes
 from lifesigns.remedies.invert_mask import InvertMask
 from lifesigns.remedies.mask_later import MaskLater
 from lifesigns.remedies.round_targets import RoundTargets
@@ -27,6 +28,17 @@ def test_the_states_of_both_directions_belong_to_one_sample(run):
 
     with SamplesFirst().apply(run):
         assert torch.equal(states.view(5, -1), expected)
+
+
+def test_axes_of_samples_are_exchanged_and_views_whose_sizes_leave_it_open_stay(run):
+    signal, image = torch.randn(7, 5, 3), torch.randn(7, 5, 5, 3)
+
+    with ExchangeAxes().apply(run):
+        assert torch.equal(signal.view(7, 3, 5), signal.permute(0, 2, 1))
+        assert torch.equal(signal.reshape(7, 15), signal.flatten(1))
+        assert torch.equal(image.reshape(-1, 3, 5, 5), image.permute(0, 3, 1, 2))
+        assert torch.equal(image.view(7, 5, 3, 5).flatten(), image.flatten())
+        assert signal.view(torch.int32).dtype is torch.int32
 
 
 def test_axes_in_another_order_are_permuted_and_other_views_stay(run):

@@ -190,6 +190,21 @@ class Script:
         there = self._bytes[stop:].startswith(block.rstrip("\r\n").encode())
         return [] if there else [Change(stop, stop, block)]
 
+    def line_dropped(self, node: cst.CSTNode) -> Change:
+        """Leaves out the statement of a node, with its line.
+
+        Raises:
+            Refused: It is not alone in its line, or alone in its block.
+        """
+        statement = self.statement(node)
+        block = getattr(next(self.around(statement)), "body", ())
+        if len(statement.body) > 1 or len(block) == 1:
+            raise Refused(f"line {self.line(node)} cannot be left out by itself")
+        start, end = self.span(statement)
+        begin = self._bytes.rfind(b"\n", 0, start) + 1
+        stop = self._bytes.find(b"\n", end) + 1
+        return Change(begin, stop or len(self._bytes), "")
+
     def keyword(self, call: cst.Call, keyword: str, value: str, position: int = -1) -> list[Change]:
         """Gives a keyword argument of a call this value; nothing if it has it.
 

@@ -168,8 +168,13 @@ def _classes_for_others(script: Script) -> list[cst.ClassDef]:
     return [
         each
         for each in script.of_kind(cst.ClassDef)
-        if each not in made and any(_is_module(script, base) for base in each.bases)
+        if each not in made and is_module_class(script, each)
     ]
+
+
+def is_module_class(script: Script, owner: cst.ClassDef) -> bool:
+    """Whether a class says that it is a module, of torch or of lightning."""
+    return any(_is_module(script, base) for base in owner.bases)
 
 
 def _is_module(script: Script, base: cst.Arg) -> bool:
@@ -339,17 +344,24 @@ def _values(script: Script, scope: cst.CSTNode, target: str) -> Iterator[cst.CST
     """What is assigned to a target in a scope, pairs such as `a, b = 1, 2` taken apart."""
     for statement in script.of_kind(cst.Assign, scope):
         for each in statement.targets:
-            yield from _pairs(script, each.target, statement.value, target)
+            for left, right in paired(each.target, statement.value):
+                if script.text(left) == target:
+                    yield right
     for one_of_a_type in script.of_kind(cst.AnnAssign, scope):
         if one_of_a_type.value is not None and script.text(one_of_a_type.target) == target:
             yield one_of_a_type.value
 
 
-def _pairs(
-    script: Script, left: cst.CSTNode, right: cst.CSTNode, target: str
-) -> Iterator[cst.CSTNode]:
-    if script.text(left) == target:
-        yield right
-    elif isinstance(left, cst.Tuple) and isinstance(right, cst.Tuple):
+def paired(
+    left: cst.BaseExpression, right: cst.BaseExpression
+) -> Iterator[tuple[cst.BaseExpression, cst.BaseExpression]]:
+    """What is assigned to what, pairs such as `a, b = 1, 2` whole and taken apart.
+
+    Args:
+        left: A target.
+        right: Its value.
+    """
+    yield left, right
+    if isinstance(left, cst.Tuple) and isinstance(right, cst.Tuple):
         for a, b in zip(left.elements, right.elements, strict=False):
-            yield from _pairs(script, a.value, b.value, target)
+            yield from paired(a.value, b.value)

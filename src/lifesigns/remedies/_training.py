@@ -123,7 +123,7 @@ def _loops(script: Script) -> list[cst.For]:
         scope = scope_of(script, node)
         around = [n for n in script.around(node) if isinstance(n, cst.For)]
         loops += [n for n in around if scope_of(script, n) is scope]
-        calls = _calls_of(script, scope) if isinstance(scope, cst.FunctionDef) else []
+        calls = callers(script, scope) if isinstance(scope, cst.FunctionDef) else []
         if len(calls) != 1:
             break
         node = calls[0]
@@ -132,8 +132,13 @@ def _loops(script: Script) -> list[cst.For]:
     return loops
 
 
-def _calls_of(script: Script, function: cst.FunctionDef) -> list[cst.Call]:
-    """The calls of a function by its name, or of a method by its name on any object."""
+def callers(script: Script, function: cst.FunctionDef) -> list[cst.Call]:
+    """The calls of a function by its name, or of a method by its name on any object.
+
+    Args:
+        script: Holds the function.
+        function: Its definition.
+    """
     name = function.name.value
     if script.within(function, cst.ClassDef) is not None:
         return script.method_calls(name)

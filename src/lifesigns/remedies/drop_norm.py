@@ -20,6 +20,9 @@ from lifesigns.remedies.testing import case
 WITHIN_A_SAMPLE = frozenset({"layer_norm", "instance_norm", "rms_norm"})
 """They take mean and spread of each sample; of one value that leaves nothing."""
 
+ELEMENTS = "elements"
+"""The detail of a site that says how many elements are normalised together."""
+
 
 @dataclass(frozen=True)
 class DropNorm(Edit):
@@ -52,6 +55,8 @@ def made_for(finding: Finding, trace: Trace) -> Iterator[DropNorm]:
 
 
 def _is_over_one(site: Site) -> bool:
+    if site.details.get(ELEMENTS) == 1:
+        return True
     is_last = site.operation != "instance_norm"
     over = site.shape[-1:] if is_last else site.shape[2:]
     return site.operation in WITHIN_A_SAMPLE and bool(over) and set(over) == {1}

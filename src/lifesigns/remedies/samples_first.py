@@ -38,7 +38,7 @@ class SamplesFirst(Edit):
             if name not in VIEWS or kwargs or not torch.is_tensor(args[0]):
                 return NotImplemented
             given = tuple(args[0].shape)
-            wanted = _resolved(args[1:], args[0].numel())
+            wanted = resolved(args[1:], args[0].numel())
             order = _order(given, wanted)
             if not order:
                 return NotImplemented
@@ -57,8 +57,13 @@ class SamplesFirst(Edit):
 
 
 # --- which axes -----------------------------------------------------------------------------------
-def _resolved(sizes: Sequence[Any], total: int) -> tuple[int, ...]:
-    """The shape that is asked for, with its -1 worked out; empty where it is a type."""
+def resolved(sizes: Sequence[Any], total: int) -> tuple[int, ...]:
+    """The shape that is asked for, with its -1 worked out; empty where it is a type.
+
+    Args:
+        sizes: As a view is given them.
+        total: How many numbers there are.
+    """
     asked = sizes[0] if len(sizes) == 1 and isinstance(sizes[0], tuple | list) else sizes
     if not all(isinstance(size, int) for size in asked):
         return ()

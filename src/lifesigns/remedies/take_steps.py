@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places, always
 from lifesigns.remedies._refusal import Refused
-from lifesigns.remedies._script import Change, Script, cst
+from lifesigns.remedies._script import Change, Script, cst, one
 from lifesigns.remedies._training import (
+    USUAL_NAMES,
     backward_called,
     optimizer_built,
     optimizer_name,
@@ -32,6 +33,8 @@ class TakeSteps(Edit):
         call = backward_called(script)
         if often := _every_so_often(script):
             return [script.replaced(each, "1") for each in often]
+        if late := _behind_the_batches(script, call):
+            return _moved(script, one(late, "step behind the loop", script), call)
         name = optimizer_name(script)
         built = scope_of(script, optimizer_built(script))
         same = scope_of(script, call) is built or built is script.tree
@@ -49,6 +52,33 @@ def _every_so_often(script: Script) -> list[cst.BaseExpression]:
     ]
     operations = [n for test in conditions for n in script.of_kind(cst.BinaryOperation, test)]
     return [n.right for n in operations if isinstance(n.operator, cst.Modulo)][:1]
+
+
+def _behind_the_batches(script: Script, call: cst.Call) -> list[cst.Call]:
+    """Steps that stand, in the same function, behind the loop of the backward pass."""
+    loop, scope = script.within(call, cst.For), scope_of(script, call)
+    if loop is None or scope_of(script, loop) is not scope:
+        return []
+    end = script.span(loop)[1]
+    around = [each for each in script.around(loop) if isinstance(each, cst.For)]
+    found = [c for c in _steps(script, scope) if script.span(c)[0] >= end]
+    named = [c for c in found if _is_of_optimizer(script, c)]
+    return [c for c in named if not around or around[0] in script.around(c)]
+
+
+def _is_of_optimizer(script: Script, call: cst.Call) -> bool:
+    name = receiver(script, call)
+    return name == optimizer_name(script) or name.rpartition(".")[2] in USUAL_NAMES
+
+
+def _moved(script: Script, step: cst.Call, backward: cst.Call) -> list[Change]:
+    """The step behind the backward pass; gradients are cleared there too if they are not yet."""
+    name, loop = receiver(script, step), script.within(backward, cst.For)
+    clears = [f"{name}.zero_grad()"] if not script.method_calls("zero_grad", loop) else []
+    return [
+        script.line_dropped(step),
+        *script.lines_after(backward, f"{name}.step()", *clears),
+    ]
 
 
 def _steps(script: Script, block: cst.CSTNode) -> list[cst.Call]:
@@ -97,6 +127,22 @@ for step in range(20):
         optimizer.step()
         optimizer.zero_grad()
 """
+_EPOCHS = """
+def fit(model, x, y):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for epoch in range(5):
+        {0}for step in range(4):
+            {1}loss = F.mse_loss(model(x), y)
+            loss.backward()
+{2}{3}        print(loss.item())
+    return step, loss
+
+
+step, loss = fit(model, x, y)
+"""
+_STEP, _LATE = "            optimizer.step()\n", "        optimizer.step()\n"
+_CLEAR = "            optimizer.zero_grad()\n"
+_BEFORE, _WITHIN = "optimizer.zero_grad()\n        ", "optimizer.zero_grad()\n            "
 _FUNCTION = """
 def train_step():
     loss = F.mse_loss(model(x), y)
@@ -116,7 +162,8 @@ MANUAL = Manual(
     name=TakeSteps.name,
     title="A step of the optimizer after each backward pass",
     changes="When the optimizer steps: behind each backward pass, before what follows it. Where it "
-    "steps after so many batches, and there are fewer, that number becomes 1.",
+    "steps after so many batches, and there are fewer, that number becomes 1. A step behind the "
+    "loop over the batches moves into it.",
     unsafe="Where gradients of several batches are added up on purpose before one step, or a "
     "scaler makes the step.",
     references=("PyTorch documentation, torch.optim, Taking an optimization step",),
@@ -150,6 +197,22 @@ MANUAL = Manual(
             "loop",
             _SOMETIMES.format("64"),
             _SOMETIMES.format("1"),
+        ),
+        case(
+            "a step for each epoch, of the last batch",
+            TakeSteps(),
+            "loop",
+            _EPOCHS.format("", _WITHIN, "", _LATE),
+            _EPOCHS.format("", _WITHIN, _STEP, ""),
+            optimizer="",
+        ),
+        case(
+            "a step for each epoch, of all batches",
+            TakeSteps(),
+            "loop",
+            _EPOCHS.format(_BEFORE, "", "", _LATE),
+            _EPOCHS.format(_BEFORE, "", _STEP + _CLEAR, ""),
+            optimizer="",
         ),
         case(
             "refused: the optimizer is built elsewhere",

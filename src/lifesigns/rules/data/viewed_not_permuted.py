@@ -50,6 +50,7 @@ _PERMUTE = Remedy(
     "Exchange the axes, in place of a view or a reshape.",
     "x = x.permute(0, 2, 1)  # (batch, time, channel) to (batch, channel, time); "
     "not x.view(b, c, t)",
+    edit="exchange-axes",
 )
 
 

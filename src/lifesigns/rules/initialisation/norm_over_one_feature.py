@@ -49,6 +49,7 @@ def _finding(stream: Stream, site: Site) -> Finding:
 _LATER = Remedy(
     "Normalise where there are several features: behind the layer that makes them.",
     "h = nn.LayerNorm(width)(nn.Linear(1, width)(x))",
+    edit="drop-norm",
 )
 _DATA = Remedy(
     "Or standardise the feature with the mean and spread of the training data.",

@@ -49,6 +49,7 @@ def _total(readings: Sequence[LossReading], name: str) -> float:
 _BLANK = Remedy(
     "Name the class that is kept for the blank.",
     "criterion = nn.CTCLoss(blank=n_classes - 1)",
+    edit="name-blank",
 )
 _SHIFT = Remedy(
     "Or number the labels from 1 on, so that 0 is left to the blank.",

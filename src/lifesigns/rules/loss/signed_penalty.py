@@ -41,6 +41,7 @@ def check(stream: Stream) -> Iterable[Finding]:
 _SIZES = Remedy(
     "Add up the sizes of the weights.",
     "penalty = sum(p.abs().sum() for p in model.parameters())",
+    edit="sum-of-sizes",
 )
 _SQUARES = Remedy(
     "Or their squares, which leave few of them at exactly 0.",

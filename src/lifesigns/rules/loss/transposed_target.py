@@ -55,6 +55,7 @@ def check(stream: Stream) -> Iterable[Finding]:
 _EXCHANGE = Remedy(
     "Bring the dimensions of the target into the order of the output.",
     "y = y.transpose(0, 1)",
+    edit="transpose-target",
 )
 _STACK = Remedy(
     "Or stack it that way from the start.",

@@ -98,6 +98,7 @@ def _followed(occurrences: Floats, weights: Floats) -> tuple[float, float]:
 _INVERSE = Remedy(
     "Weigh each class by the inverse of how often it occurs.",
     "weight = counts.sum() / (len(counts) * counts)",
+    edit="invert-weights",
 )
 
 

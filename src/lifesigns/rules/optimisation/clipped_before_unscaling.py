@@ -66,6 +66,7 @@ def _norm(shot: Snapshot, field: str) -> float:
 _UNSCALE = Remedy(
     "Unscale the gradients before they are clipped.",
     "scaler.unscale_(optimizer)\nnn.utils.clip_grad_norm_(model.parameters(), 1.0)",
+    edit="unscale-first",
 )
 
 

@@ -44,6 +44,7 @@ def _finding(run: Run, found: Sequence[EvaluationPass]) -> Finding:
 _TELL = Remedy(
     "Tell the function the mode: by default it drops units in every mode.",
     "x = F.dropout(x, 0.5, training=self.training)",
+    edit="tell-mode",
 )
 _HOLD = Remedy(
     "Or make the dropout a part of the network, in its constructor.",

@@ -40,10 +40,12 @@ _KEEP = Remedy(
     "Keep the weights in float32 and compute in half precision only.",
     "model = model.float()\nwith torch.autocast('cuda', dtype=torch.bfloat16):\n"
     "    loss = loss_function(model(x), y)",
+    edit="keep-precision",
 )
 _EPS = Remedy(
     "Or give the optimizer an eps that float16 can hold.",
     "optimizer = torch.optim.Adam(model.parameters(), eps=1e-4)",
+    edit="raise-eps",
 )
 
 

@@ -63,6 +63,7 @@ def _should_move(reading: ParameterReading) -> bool:
 _CLEAR = Remedy(
     "Clear the gradients before `backward`, not between it and the step.",
     "optimizer.zero_grad()\nloss.backward()\noptimizer.step()",
+    edit="zero-grad",
 )
 _LOOK = Remedy(
     "Look for what puts the weights back, or for a step that is skipped: print one weight before "

@@ -86,6 +86,7 @@ _INSIDE = Remedy(
     "Indent the step: it belongs into the loop over the batches, behind `backward`.",
     "for x, y in loader:\n    optimizer.zero_grad()\n    loss_fn(model(x), y).backward()\n"
     "    optimizer.step()",
+    edit="take-steps",
 )
 _DIVIDE = Remedy(
     "To accumulate on purpose, divide the loss by the number of parts and take a few of them.",

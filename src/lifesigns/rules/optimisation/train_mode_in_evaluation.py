@@ -101,6 +101,7 @@ def _certainty(run: Run, found: Sequence[EvaluationPass]) -> str:
 _EVAL = Remedy(
     "Put the network in evaluation mode before you evaluate it, and back after it.",
     "model.eval()\nwith torch.no_grad():\n    score = evaluate(model)\nmodel.train()",
+    edit="eval-mode",
 )
 
 
