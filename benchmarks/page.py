@@ -165,7 +165,7 @@ def write(path: Path, snapshots: int, network: Network) -> float:
             writer.append(dataclasses.replace(snapshot, step=first))
             for flushed in np.array_split(np.arange(first, last), FLUSHES):
                 writer.losses(LossCurve(flushed, values[flushed], np.zeros(len(flushed), np.int64)))
-            writer.progress(last, Cost(), (), (), recorded=snapshot.step + 1)
+            writer.progress(Trace(steps=last, recorded=snapshot.step + 1))
             running = max(running, sum(file.stat().st_size for file in path.parent.iterdir()))
         writer.finish((), "finished", cost=Cost(), steps=STEPS)
     return running / 1e6

@@ -104,7 +104,7 @@ def folder(tmp_path_factory):
             for snapshot in trace.snapshots:
                 writer.append(snapshot)
             writer.losses(trace.losses)
-            writer.progress(trace.steps, trace.cost, trace.optimizers, trace.unseen)
+            writer.progress(trace)
             writer.finish((), "finished", cost=trace.cost, steps=trace.steps)
     return place
 

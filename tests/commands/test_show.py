@@ -33,7 +33,7 @@ def save(path, run, findings=(), *, end=True):
         for one in run.snapshots:
             writer.append(one)
         writer.losses(run.losses)
-        writer.progress(run.steps, run.cost, run.optimizers, run.unseen)
+        writer.progress(run)
         if end:
             writer.finish(findings, "finished", cost=run.cost, steps=run.steps)
     return path

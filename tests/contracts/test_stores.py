@@ -70,23 +70,7 @@ def save(store, path, trace, findings=()):
         for part in (slice(None, half), slice(half, None)):
             curve = trace.losses
             writer.losses(LossCurve(curve.steps[part], curve.values[part], curve.streams[part]))
-        writer.progress(
-            trace.steps,
-            trace.cost,
-            trace.optimizers,
-            trace.unseen,
-            trace.severed,
-            rates=trace.rates,
-            unreached=trace.unreached,
-            idle=trace.idle,
-            evaluated=trace.evaluated,
-            standing=trace.standing,
-            loads=trace.loads,
-            rewind=trace.rewind,
-            rounded_eps=trace.rounded_eps,
-            loaders=trace.loaders,
-            evaluations=trace.evaluations,
-        )
+        writer.progress(trace)
         writer.finish(findings, trace.info.outcome, cost=trace.cost, steps=trace.steps)
 
 
@@ -150,7 +134,7 @@ def test_a_run_can_be_read_while_it_is_written(store, tmp_path):
 
 def test_a_run_without_an_end_counts_the_steps_that_left_something_behind(store, tmp_path):
     writer = store.write(tmp_path / "run.ls", RunInfo())
-    writer.progress(1, Cost(), ("SGD",), ())
+    writer.progress(Trace(steps=1, optimizers=("SGD",)))
     writer.append(example(3, chain("linear", "relu")))
     writer.close()
 
@@ -161,8 +145,10 @@ def test_a_run_without_an_end_counts_the_steps_that_left_something_behind(store,
 
 def test_progress_noted_later_replaces_what_was_noted_before(store, tmp_path):
     with store.write(tmp_path / "run.ls", RunInfo()) as writer:
-        writer.progress(1, Cost(0.1, 1.0), ("SGD",), ())
-        writer.progress(9, Cost(0.2, 2.0), ("SGD", "Adam"), ("jit",))
+        writer.progress(Trace(steps=1, cost=Cost(0.1, 1.0), optimizers=("SGD",)))
+        writer.progress(
+            Trace(steps=9, cost=Cost(0.2, 2.0), optimizers=("SGD", "Adam"), unseen=("jit",))
+        )
 
     trace = store.read(tmp_path / "run.ls")
 

@@ -6,6 +6,7 @@ import re
 import sqlite3
 import zlib
 from contextlib import closing, redirect_stdout, suppress
+from dataclasses import replace
 
 import numpy as np
 from driver import Target, main
@@ -66,7 +67,7 @@ def saved(folder, outcome):
             writer.append(snapshot(GRAPH, step=step, sites=sites, parameters=[weight]))
         writer.losses(LossCurve(np.arange(30), np.linspace(2, 1, 30), np.zeros(30, np.int64)))
         trace = read_run(path)
-        writer.progress(30, trace.cost, ("SGD",), ("a part",))
+        writer.progress(replace(trace, steps=30, optimizers=("SGD",), unseen=("a part",)))
         if outcome:
             writer.finish(judge(trace), outcome, cost=trace.cost, steps=30)
     data = path.read_bytes()

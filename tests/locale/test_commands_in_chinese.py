@@ -66,7 +66,7 @@ def run(tmp_path):
         for snapshot in trace.snapshots:
             writer.append(snapshot)
         writer.losses(trace.losses)
-        writer.progress(trace.steps, trace.cost, trace.optimizers, trace.unseen)
+        writer.progress(trace)
         writer.finish((), "finished", cost=trace.cost, steps=trace.steps)
     return tmp_path / "run.lifesigns"
 

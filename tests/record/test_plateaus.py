@@ -7,6 +7,8 @@ from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from training_steps import sgd
 
+from lifesigns.records import Plateau
+
 
 def trained(recording, numbers, **schedule):
     torch.manual_seed(0)
@@ -21,28 +23,21 @@ def trained(recording, numbers, **schedule):
         if scheduler is not None:
             scheduler.step(number)
     recorder.stop()
-    return recorder.trace().snapshots, scheduler
+    return recorder.trace().plateau, scheduler
 
 
-def test_what_it_is_given_is_a_detail_of_the_steps_that_follow(recording):
-    shots, _ = trained(recording, [1.0, 0.5, torch.tensor(0.25), 0.1], mode="max")
+def test_what_it_is_given_is_known_at_the_end(recording):
+    plateau, _ = trained(recording, [1.0, 1.5, torch.tensor(0.25), 0.125], mode="max")
 
-    first, *_, last = (shot.loss.details for shot in shots)
-    assert not any(word.startswith("plateau") for word in first)
-    assert {word: last[f"plateau_{word}"] for word in ("rises", "given", "first", "latest")} == {
-        "rises": 1,
-        "given": 3,
-        "first": 1,
-        "latest": 0.25,
-    }
+    assert plateau == Plateau(True, 4, 1.0, 1.5, 0.125)
 
 
 def test_nothing_is_noted_without_one_and_nothing_is_left_behind(recording):
     step = ReduceLROnPlateau.step
 
-    shots, _ = trained(recording, [1.0] * 3)
+    nothing, _ = trained(recording, [1.0] * 3)
     _, scheduler = trained(recording, [1.0] * 3, mode="min")
 
-    assert not any(word.startswith("plateau") for word in shots[-1].loss.details)
+    assert nothing is None
     assert ReduceLROnPlateau.step is step
     assert pickle.loads(pickle.dumps(scheduler)).num_bad_epochs == 2

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lifesigns.records import Cost, LossCurve, RunInfo, SiteReading
+from lifesigns.records import LossCurve, RunInfo, SiteReading, Trace
 from lifesigns.rules.testing import chain, snapshot, sums
 from lifesigns.store import RunWriter, location
 
@@ -36,7 +36,7 @@ def write(path, acknowledged):
             graph = graphs[step // 5 % 2]
             writer.append(snapshot(graph, step=step, sites=[SiteReading(1, values)]))
             writer.losses(LossCurve(np.array([step]), np.array([step / 3]), np.array([0])))
-            writer.progress(step + 1, Cost(), ("SGD",), ())
+            writer.progress(Trace(steps=step + 1, optimizers=("SGD",)))
             os.write(acknowledged, b".")
 
 

@@ -28,23 +28,7 @@ def test_rules_find_in_the_stored_run_what_they_found_live(rule, case, tmp_path)
         for snapshot in live.snapshots:
             writer.append(snapshot)
         writer.losses(live.losses)
-        writer.progress(
-            live.steps,
-            live.cost,
-            live.optimizers,
-            live.unseen,
-            live.severed,
-            rates=live.rates,
-            unreached=live.unreached,
-            idle=live.idle,
-            evaluated=live.evaluated,
-            standing=live.standing,
-            loads=live.loads,
-            rewind=live.rewind,
-            rounded_eps=live.rounded_eps,
-            loaders=live.loaders,
-            evaluations=live.evaluations,
-        )
+        writer.progress(live)
         writer.finish(findings, live.info.outcome, cost=live.cost, steps=live.steps)
 
     stored = judge(read_run(tmp_path / "run.ls"))

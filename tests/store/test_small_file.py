@@ -12,7 +12,7 @@ import pytest
 from run_files import change, rows
 
 from lifesigns._errors import RunFileError
-from lifesigns.records import Cost, RunInfo, SiteReading, to_json
+from lifesigns.records import Cost, RunInfo, SiteReading, Trace, to_json
 from lifesigns.rules import all_rules, judge
 from lifesigns.rules.testing import chain, snapshot, sums, weights
 from lifesigns.store import RunWriter, keeping, read_run
@@ -105,7 +105,7 @@ def test_a_run_that_was_killed_tells_what_one_that_has_ended_tells(once):
 def test_what_a_longer_run_may_take_is_in_proportion_to_its_recorded_steps(tmp_path, shots, small):
     with RunWriter(tmp_path / "run.ls", RunInfo()) as writer:
         fill(writer, shots)
-        writer.progress(STEPS, Cost(), (), (), recorded=20_000)
+        writer.progress(Trace(steps=STEPS, recorded=20_000))
         fill(writer, [replace(one, step=one.step + STEPS) for one in shots])
 
         whole = [one.step for one in read_run(writer.path).snapshots if one.sites]
@@ -238,13 +238,7 @@ def test_a_run_that_was_killed_is_judged_as_it_was_while_it_went_on(
     writer = RunWriter(tmp_path / "run.ls", live.info)
     fill(writer, live.snapshots)
     writer.losses(live.losses)
-    writer.progress(
-        live.steps, live.cost, live.optimizers, live.unseen, live.severed, rates=live.rates,
-        unreached=live.unreached, idle=live.idle, evaluated=live.evaluated,
-        standing=live.standing, loads=live.loads, rewind=live.rewind,
-        rounded_eps=live.rounded_eps, loaders=live.loaders,
-        evaluations=live.evaluations, recorded=live.recorded_steps,
-    )  # fmt: skip
+    writer.progress(replace(live, recorded=live.recorded_steps))
 
     killed = read_run(writer.path)
 

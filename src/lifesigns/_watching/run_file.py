@@ -105,24 +105,7 @@ class RunFile:
         if len(trace.losses.steps):
             self._writer.losses(trace.losses)
             self._losses_written += len(trace.losses.steps)
-        self._writer.progress(
-            trace.steps,
-            trace.cost,
-            trace.optimizers,
-            trace.unseen,
-            trace.severed,
-            rates=trace.rates,
-            unreached=trace.unreached,
-            idle=trace.idle,
-            recorded=trace.recorded,
-            evaluated=trace.evaluated,
-            standing=trace.standing,
-            loads=trace.loads,
-            rewind=trace.rewind,
-            rounded_eps=trace.rounded_eps,
-            loaders=trace.loaders,
-            evaluations=trace.evaluations,
-        )
+        self._writer.progress(trace)
 
     def _try(self, write: Callable[[], None]) -> None:
         try:

@@ -183,7 +183,6 @@ class PassReader:
         pack, networks = self._pack, self._roots.networks()
         ran, asked = self._hooks.ungraded(), self._hooks.asked()
         known: dict[str, Callable[[], Mapping[str, float]]] = {
-            "schedules": self.plateaus.marks,
             "exchanged axes": lambda: dealt_out(walked, condensed.site_of_node, ends.batch),
             "layers that are asked the same": lambda: same_answers(walked, networks),
         }

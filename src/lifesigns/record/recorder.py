@@ -225,6 +225,7 @@ class Recorder:
             rounded_eps=parts.optimizers.rounded,
             loaders=parts.loaders.loaders(),
             rates=parts.rates.curve(),
+            plateau=parts.reader.plateaus.plateau,
             evaluated=parts.evaluations.steps(),
             evaluations=parts.looks.passes(),
             unseen=tuple(self._unseen()),

@@ -34,7 +34,7 @@ from lifesigns.records.readings import (
     TargetReading,
     TokenReading,
 )
-from lifesigns.records.trace import POOLED, Cost, LossCurve, RateCurve, RunInfo, Trace
+from lifesigns.records.trace import POOLED, Cost, LossCurve, Plateau, RateCurve, RunInfo, Trace
 from lifesigns.records.units import Floats, Ints, Shape, UnitSums
 
 SCHEMA_VERSION = 2
@@ -62,6 +62,7 @@ __all__ = [
     "Mixing",
     "NonFinite",
     "ParameterReading",
+    "Plateau",
     "Quantity",
     "RateCurve",
     "Remedy",

@@ -91,6 +91,19 @@ class RateCurve:
         return rates
 
 
+@dataclass(frozen=True)
+class Plateau:
+    """What the first `ReduceLROnPlateau` of a run was given."""
+
+    rises: bool
+    """Whether it waits for a rise (`mode="max"`)."""
+    given: int
+    """How often it was given a number."""
+    first: float
+    highest: float
+    latest: float
+
+
 NO_RATES = RateCurve()
 """Those of a run without optimizers."""
 
@@ -170,6 +183,8 @@ class Trace:
     """What the run was seen to ask for batches, the first of them."""
     rates: RateCurve = NO_RATES
     """The learning rates, read at every step."""
+    plateau: Plateau | None = None
+    """What a schedule that waits for a plateau was given; None where there was none."""
     evaluated: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     """Steps after which a network that is trained was put in evaluation mode (`model.eval()`), at
     most about a thousand of them."""

@@ -8,31 +8,23 @@ import sqlite3
 import threading
 from collections.abc import Mapping
 from contextlib import closing, suppress
+from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 from weakref import ref
 
-import numpy as np
-
 from lifesigns._errors import RunFileError
 from lifesigns._outputs import beside, put
 from lifesigns.records import (
     Cost,
-    EvaluationPass,
     Finding,
     Graph,
-    Ints,
-    Load,
-    Loader,
     LossCurve,
-    ParameterReading,
-    RateCurve,
-    Rewind,
     RunInfo,
     Snapshot,
+    Trace,
 )
-from lifesigns.records.trace import NO_RATES
 from lifesigns.store.folded import fold, light
 from lifesigns.store.keeping import LOG, Keeping, Stored, allowed, room
 from lifesigns.store.lightening import light_rows, read_whole, shrink
@@ -47,8 +39,8 @@ PATIENCE = 0.1
 FAREWELL = 5.0
 """Seconds to wait for it when the run is over."""
 
-NEVER = np.zeros(0, np.int64)
-"""Steps of a run without evaluations."""
+APART = frozenset({"snapshots", "losses", "info"})
+"""Fields of a trace that are stored in places of their own."""
 
 BACKLOG = 256
 """How many rows may be put off before the writer gives up."""
@@ -132,65 +124,15 @@ class RunWriter:
         with self._lock:
             self._write(*self._losses.add(curve))
 
-    def progress(
-        self,
-        steps: int,
-        cost: Cost,
-        optimizers: tuple[str, ...],
-        unseen: tuple[str, ...],
-        severed: int = 0,
-        *,
-        rates: RateCurve = NO_RATES,
-        unreached: tuple[ParameterReading, ...] = (),
-        idle: tuple[str, ...] = (),
-        recorded: int = 0,
-        evaluated: Ints = NEVER,
-        standing: tuple[str, ...] = (),
-        loads: tuple[Load, ...] = (),
-        rewind: Rewind | None = None,
-        rounded_eps: tuple[str, ...] = (),
-        loaders: tuple[Loader, ...] = (),
-        evaluations: tuple[EvaluationPass, ...] = (),
-    ) -> None:
+    def progress(self, trace: Trace) -> None:
         """Note how far the run has come.
 
         Args:
-            steps: Training steps seen so far, recorded or not.
-            cost: What watching has cost so far.
-            optimizers: Their class names.
-            unseen: What could not be watched, in words.
-            severed: Backward passes from a loss that no operation led to, as in `Trace.severed`.
-            rates: Learning rates of the optimizers' groups, where they changed.
-            unreached: Parameters that an optimizer holds and no graph contained.
-            idle: Class names of optimizers that exist and have made no step.
-            evaluated: Steps after which an evaluation began, as in `Trace.evaluated`.
-            standing: Class names of copies that never changed, as in `Trace.standing`.
-            loads: Checkpoints that did not fit, as in `Trace.loads`.
-            rewind: The load of the initial weights, as in `Trace.rewind`.
-            rounded_eps: Optimizers whose eps is lost, as in `Trace.rounded_eps`.
-            loaders: What was asked for batches, as in `Trace.loaders`.
-            evaluations: The first passes of evaluations, as in `Trace.evaluations`.
-            recorded: Steps that were recorded, whether or not all of their snapshots are kept.
+            trace: All of it is noted but the snapshots, the losses and where it comes from, which
+                have places of their own.
         """
-        state = {
-            "steps": steps,
-            "cost": cost,
-            "optimizers": optimizers,
-            "unseen": unseen,
-            "severed": severed,
-            "rates": rates,
-            "unreached": unreached,
-            "idle": idle,
-            "recorded": recorded,
-            "evaluated": evaluated,
-            "standing": standing,
-            "loads": loads,
-            "rewind": rewind,
-            "rounded_eps": rounded_eps,
-            "loaders": loaders,
-            "evaluations": evaluations,
-        }
-        self._recorded = recorded
+        state = {f.name: getattr(trace, f.name) for f in fields(Trace) if f.name not in APART}
+        self._recorded = trace.recorded
         self._write(*_named("progress", state))
 
     def finish(

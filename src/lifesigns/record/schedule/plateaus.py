@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import weakref
 from typing import Any
 
 from lifesigns.record.schedule.rate_log import as_number
+from lifesigns.records import Plateau
 
 
 class Plateaus:
@@ -14,8 +14,8 @@ class Plateaus:
 
     def __init__(self) -> None:
         self._scheduler: weakref.ref[Any] | None = None
-        self._rises, self._given = False, 0
-        self._first = self._highest = self._latest = math.nan
+        self.plateau: Plateau | None = None
+        """What it was given; None where there is none."""
 
     def note(self, scheduler: Any, number: Any) -> None:
         """A schedule was given a number, and has read it.
@@ -24,28 +24,16 @@ class Plateaus:
             scheduler: The schedule.
             number: The number.
         """
+        latest = as_number(number)
         if self._scheduler is None:
             self._scheduler = weakref.ref(scheduler)
-            self._first = self._highest = as_number(number)
         if self._scheduler() is not scheduler:
             return
-        self._rises = getattr(scheduler, "mode", "") == "max"
-        self._latest = as_number(number)
-        self._highest = max(self._highest, self._latest)
-        self._given += 1
-
-    def marks(self) -> dict[str, float]:
-        """Details of a loss, empty without such a schedule.
-
-        Whether a rise is waited for, how often a number was given, and the first, the highest and
-        the latest one.
-        """
-        if not self._given:
-            return {}
-        return {
-            "plateau_rises": float(self._rises),
-            "plateau_given": float(self._given),
-            "plateau_first": self._first,
-            "plateau_highest": self._highest,
-            "plateau_latest": self._latest,
-        }
+        known = self.plateau or Plateau(False, 0, latest, latest, latest)
+        self.plateau = Plateau(
+            rises=getattr(scheduler, "mode", "") == "max",
+            given=known.given + 1,
+            first=known.first,
+            highest=max(known.highest, latest),
+            latest=latest,
+        )

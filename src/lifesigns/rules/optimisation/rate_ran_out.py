@@ -20,7 +20,7 @@ from lifesigns.evidence.thresholds import (
     PATIENCE,
     WEAK,
 )
-from lifesigns.records import Finding, Quantity, RateCurve, Remedy, Severity, Trace
+from lifesigns.records import Finding, Plateau, Quantity, RateCurve, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -38,10 +38,6 @@ SHORT_WAY = Threshold(1.0, "sum of update over weights: their own size", "arithm
 NO_WAY = Threshold(
     0.1, "sum of update over weights on which no loss comes to rest", "arithmetic: a tenth"
 )
-RISES, GIVEN, FIRST, HIGHEST, LATEST = (
-    f"plateau_{word}" for word in ("rises", "given", "first", "highest", "latest")
-)
-"""Details of a loss: whether a schedule waits for its number to rise, and what it was given."""
 TIMES = Threshold(4, "times a number was given to a schedule that waits for a plateau", "a course")
 STEADY_SHARE = 0.4
 """Share of the steps before the rate was spent in which the loss is asked whether it fell."""
@@ -57,8 +53,8 @@ def check(stream: Stream) -> Iterator[Finding]:
     elif _never_gets_there(stream, schedule):
         yield _far_below(stream, schedule)
     elif (spent := schedule.end(SPENT)) >= 0 and schedule.after(spent) > IDLE:
-        if _waits_for_a_rise(stream):
-            yield _of_the_wrong_mode(stream, schedule, spent)
+        if (given := stream.trace.plateau) is not None and _waits_for_a_rise(stream, given):
+            yield _of_the_wrong_mode(stream, schedule, spent, given)
         elif not _had_come_to_rest(stream, spent):
             yield _spent(stream, schedule, spent)
     elif _still_warms_up(stream, schedule):
@@ -83,17 +79,16 @@ def _had_come_to_rest(stream: Stream, spent: int) -> bool:
     return len(before) >= PATIENCE and not slope_score(late) > FALLING
 
 
-def _waits_for_a_rise(stream: Stream) -> bool:
+def _waits_for_a_rise(stream: Stream, given: Plateau) -> bool:
     """Whether a schedule cuts the rate unless a number rises, and was given a loss.
 
     That is about as large as the loss that is trained, and fell with it, never above the first.
     """
-    given = stream.readings[-1].details if stream.readings else {}
-    if not given.get(RISES) or given[GIVEN] < TIMES:
+    if not given.rises or given.given < TIMES:
         return False
     loss = float(stream.losses[-1])
-    falls = given[LATEST] < given[FIRST] == given[HIGHEST]
-    return falls and 0 < HALF * loss < given[LATEST] < loss / HALF and stream.course.learned
+    falls = given.latest < given.first == given.highest
+    return falls and 0 < HALF * loss < given.latest < loss / HALF and stream.course.learned
 
 
 def _still_warms_up(stream: Stream, schedule: Schedule) -> bool:
@@ -135,14 +130,13 @@ def _spent(stream: Stream, schedule: Schedule, spent: int) -> Finding:
     )
 
 
-def _of_the_wrong_mode(stream: Stream, schedule: Schedule, spent: int) -> Finding:
-    given = stream.readings[-1].details
-    first, latest = given[FIRST], given[LATEST]
+def _of_the_wrong_mode(stream: Stream, schedule: Schedule, spent: int, given: Plateau) -> Finding:
     return RULE.finding(
         _severity(stream, True),
         "the learning rate is cut while the loss falls: the schedule waits for it to rise",
         step=spent,
-        measured=f"ReduceLROnPlateau(mode='max') was given {first:.3g} at first and {latest:.3g} "
+        measured=f"ReduceLROnPlateau(mode='max') was given {given.first:.3g} at first and "
+        f"{given.latest:.3g} "
         f"later, and cut the rate from {schedule.peak:.2g} to {schedule.last:.2g}; {stream.course}",
         expected="a rate that is cut when the number no longer becomes better",
         certainty="exact: what the schedule was given, and the rates of every step",
@@ -155,7 +149,7 @@ def _of_the_wrong_mode(stream: Stream, schedule: Schedule, spent: int) -> Findin
             ),
             _LOOK,
         ),
-        evidence={"first": first, "latest": latest, "spent": spent},
+        evidence={"first": given.first, "latest": given.latest, "spent": spent},
     )
 
 
@@ -249,8 +243,7 @@ _CUTS = [0.1] * 22 + [1e-5] * 28
 def _waiting(latest: float, *, rises: bool = True) -> Trace:
     """A loss that came to rest before the rate was gone, and what a plateau schedule was given."""
     known = _example(_AT_REST, _CUTS)
-    given = {RISES: float(rises), GIVEN: 40.0, FIRST: 0.9, HIGHEST: 0.9, LATEST: latest}
-    return example.marked(known, given)
+    return replace(known, plateau=Plateau(rises, 40, 0.9, 0.9, latest))
 
 
 _LEARNED = list(np.geomspace(1.2, 0.05, 300))
