@@ -125,6 +125,19 @@ def test_that_of_a_part_counts_with_the_names_of_the_whole():
     assert load.left == BODY
 
 
+def test_what_is_left_and_frozen_is_counted_though_no_graph_holds_it():
+    torch.manual_seed(0)
+    with lifesigns.watch(every=1) as watcher:
+        body, head = Net().body, nn.Linear(16, 2)
+        body.load_state_dict({"model." + k: v for k, v in body.state_dict().items()}, strict=False)
+        body.requires_grad_(False)
+        head(body(torch.randn(8, 4))).sum().backward()
+
+    (load,) = watcher.report.trace.loads
+    assert (load.frozen, load.frozen_share, load.left) == (4, 1.0, ())
+    assert "checkpoint-passed-over" in {finding.rule for finding in watcher.findings}
+
+
 def test_that_of_a_second_training_is_found():
     """The network is met when the first one has been trained for long."""
 

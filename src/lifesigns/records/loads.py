@@ -38,6 +38,11 @@ class Load:
     filled before. Weights have two dimensions and more."""
     lost: float = 0.0
     """Share that these are of the numbers of all weights it has filled."""
+    frozen: int = 0
+    """Parameters of the network that are left in the same sense and, at the next backward pass,
+    need no gradient, so that they are in no graph."""
+    frozen_share: float = 0.0
+    """Share that these are of the network's numbers."""
 
 
 @dataclass(frozen=True)

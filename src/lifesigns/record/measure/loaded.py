@@ -41,6 +41,8 @@ class _Kept:
     """Parameters that were passed over."""
     filled: Sequence[Left]
     """Weights that were filled for the first time, and had not been trained."""
+    size: int
+    """How many numbers the network holds."""
     is_settled: bool = False
     """Whether training has begun, and `left` is what was still untouched then."""
     overwritten: Sequence[weakref.ref[Tensor]] = field(default=())
@@ -104,13 +106,14 @@ class Loaded:
             unexpected=next((name for name in foreign if name in strange), ""),
         )
         self.is_pending = True
-        filled = [(weakref.ref(t), _state(t)) for t in fresh]
+        filled, size = [(weakref.ref(t), _state(t)) for t in fresh], _numbers(own)
         if fits:
-            self._kept.append(_Kept(load, (), filled))
+            self._kept.append(_Kept(load, (), filled, size))
             return
         unfilled = (t for t in own.values() if self._is_unfilled(t) and t not in trained)
         left = [(weakref.ref(t), _state(t)) for t in unfilled]
-        self._kept.append(_Kept(_compared(load, own, lacking, foreign, strange), left, filled))
+        load = _compared(load, own, lacking, foreign, strange)
+        self._kept.append(_Kept(load, left, filled, size))
         self.asks = True
 
     def _fill(self, tensors: Sequence[Tensor], trained: Container[Tensor]) -> list[Tensor]:
@@ -150,6 +153,7 @@ class Loaded:
                     for ref, state in kept.left
                     if (p := ref()) is not None and _state(p) == state
                 ]
+                _look_for_frozen(kept)
                 _look_for_overwritten(kept)
         self._kept = [kept for kept in self._kept if kept.counts]
 
@@ -196,6 +200,14 @@ def _named(refs: Iterable[weakref.ref[Tensor]], names: Mapping[int, str]) -> tup
 def _state(tensor: Tensor) -> State:
     seen = spots(tensor)
     return tensor._version, () if seen is None else tuple(seen.tolist())
+
+
+def _look_for_frozen(kept: _Kept) -> None:
+    """Counts what was left and is not trained: it has no name among what is."""
+    left = [p for ref, _ in kept.left if isinstance(p := ref(), nn.Parameter)]
+    frozen = [p.numel() for p in left if not p.requires_grad]
+    share = sum(frozen) / max(kept.size, 1)
+    kept.load = replace(kept.load, frozen=len(frozen), frozen_share=share)
 
 
 def _look_for_overwritten(kept: _Kept) -> None:

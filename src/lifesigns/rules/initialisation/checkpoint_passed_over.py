@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,12 +34,25 @@ def check_run(run: Run) -> Iterator[Finding]:
     for load in run.trace.loads:
         left = [run.parameters[name] for name in load.left if name in run.parameters]
         standing = [readings for readings in left if _stands(readings, run.trace.steps)]
-        if max(load.used, load.filled) > TAKEN or not _share(run, left) > LEFT:
+        if max(load.used, load.filled) > TAKEN:
             continue
         if (share := _share(run, standing)) > LEFT:
-            yield _finding(run, load, standing, share, stands=True)
-        elif load.given:
-            yield _finding(run, load, left, _share(run, left), stands=False)
+            yield _finding(run, load, _Kept(len(standing), share, standing[0][0].name))
+        elif load.given and load.frozen_share > LEFT:
+            yield _finding(run, load, _Kept(load.frozen, load.frozen_share, load.missing))
+        elif load.given and (share := _share(run, left)) > LEFT:
+            yield _finding(run, load, _Kept(len(left), share, left[0][0].name, stands=False))
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Parameters that hold the numbers they were drawn with: how many, and of all weights."""
+
+    count: int
+    share: float
+    first: str
+    stands: bool = True
+    """Whether they go on to hold them."""
 
 
 def _share(run: Run, of: Sequence[Sequence[ParameterReading]]) -> float:
@@ -61,30 +74,25 @@ def _stands(readings: Sequence[ParameterReading], steps: int) -> bool:
     return bool(ratios) and steps >= JUDGED and max(ratios) * steps < STANDING
 
 
-def _finding(
-    run: Run,
-    load: Load,
-    left: Sequence[Sequence[ParameterReading]],
-    share: float,
-    *,
-    stands: bool,
-) -> Finding:
+def _finding(run: Run, load: Load, kept: _Kept) -> Finding:
     missed = any(stream.course.harm(HALF) is not Severity.NOTE for stream in run.streams)
     return RULE.finding(
-        Severity.WARNING if stands or (missed and run.trace.steps >= JUDGED) else Severity.NOTE,
+        Severity.WARNING
+        if kept.stands or (missed and run.trace.steps >= JUDGED)
+        else Severity.NOTE,
         f"a checkpoint was loaded, and the network took {load.taken} of its {load.given} tensors"
         if load.given
         else "a checkpoint was loaded that holds nothing for the network",
-        site=left[0][0].name,
+        site=kept.first,
         step=run.trace.snapshots[0].step,
         measured=f"load_state_dict of {load.network} took {load.taken} of {load.given} tensors"
         + _names(load)
-        + f"; {counted(len(left), 'parameter')} with {share:.0%} of the weights "
-        f"{'keep' if stands else 'began with'} the numbers they were drawn with",
+        + f"; {counted(kept.count, 'parameter')} with {kept.share:.0%} of the weights "
+        f"{'keep' if kept.stands else 'began with'} the numbers they were drawn with",
         expected="tensors by the names that the network gives them",
         causes=("bad_init", "frozen", "other"),
         remedies=tuple(_remedies(load)),
-        evidence={"given": load.given, "taken": load.taken, "share": share},
+        evidence={"given": load.given, "taken": load.taken, "share": kept.share},
     )
 
 
@@ -145,7 +153,8 @@ the part that was to come trained stays random.
     evidence="""
 The result of each load is noted, with the checkpoint's names and the network's. It counts if less
 than a tenth of the checkpoint's numbers was taken, and less than a tenth of the network's given,
-by this load; and if nothing has filled or written most of the weights until the next backward pass.
+by this load; and if nothing has filled or written most of the weights until the next backward pass,
+whether they are trained or frozen.
 Tensors of the checkpoint that are the network's own say nothing. Loads before watching began are
 not seen.
 """,
@@ -190,6 +199,11 @@ first. Where these weights are trained, and the fit is good, it is a note.
             "near miss: nothing in it, and trained",
             lambda: _example(FLAT, replace(_MISFIT, given=0)),
             None,
+        ),
+        Case(
+            "frozen, and in no graph",
+            lambda: _example(FALLING, replace(_MISFIT, left=(), frozen=2, frozen_share=0.9)),
+            Severity.WARNING,
         ),
         Case(
             "near miss: a head is missing",
