@@ -64,9 +64,10 @@ def _is_crossed(loss: LossReading) -> bool:
 def _finding(snapshot: Snapshot, loss: LossReading) -> Finding:
     n, compared = loss.input_shape[0], math.prod(loss.compared_shape)
     site = snapshot.graph.sites[loss.site].name if loss.site >= 0 else ""
+    target = _own(loss.target_shape or _needed(loss))
     return RULE.finding(
         Severity.ERROR,
-        f"prediction of shape {loss.input_shape} and target of shape {_own(loss.target_shape)} "
+        f"prediction of shape {loss.input_shape} and target of shape {target} "
         f"broadcast to {loss.compared_shape} in the loss",
         site=site,
         step=snapshot.step,
@@ -94,7 +95,14 @@ def _own(shape: Shape) -> str:
     """A target's shape as it was given: ones in front are what broadcasting has put there."""
     while len(shape) > 1 and shape[0] == 1:
         shape = shape[1:]
-    return str(shape) if shape else "unknown"
+    return str(shape)
+
+
+def _needed(loss: LossReading) -> Shape:
+    """The least that makes the prediction as large as what is compared."""
+    given = (1,) * (len(loss.compared_shape) - len(loss.input_shape)) + loss.input_shape
+    pairs = zip(given, loss.compared_shape, strict=True)
+    return tuple(compared if own == 1 else 1 for own, compared in pairs)
 
 
 def _picked_for_all(snapshot: Snapshot, crossing: Crossing) -> Finding:
