@@ -171,7 +171,7 @@ class Recorder:
 
     def _note_loading(self, module: nn.Module, result: Any, state_dict: Any) -> None:
         loaded = self._parts.loaded
-        self._parts.rewound.note(module, self.steps)
+        self._parts.rewound.note(module, self.steps, self._parts.looks.have_tested(self.steps))
         with measuring():
             loaded.note(
                 module,

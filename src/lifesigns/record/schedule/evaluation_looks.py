@@ -115,6 +115,16 @@ class EvaluationLooks:
         self._hooks.close()
         self._compiled.disarm()
 
+    def have_tested(self, step: int) -> bool:
+        """Whether networks were tested since the latest step, from a place that evaluated none
+        before.
+
+        Args:
+            step: Completed steps of training.
+        """
+        new = [place for place, steps in enumerate(self._looks.values()) if steps == [step]]
+        return any(one.told.step == step and one.told.place in new for one in self._taken)
+
     def passes(self) -> tuple[EvaluationPass, ...]:
         """All that were seen, in order."""
         return tuple(one.finished() for one in self._taken)
