@@ -84,6 +84,7 @@ def save(store, path, trace, findings=()):
             loads=trace.loads,
             rewind=trace.rewind,
             rounded_eps=trace.rounded_eps,
+            weight_decay=trace.weight_decay,
             loaders=trace.loaders,
             evaluations=trace.evaluations,
         )

@@ -33,6 +33,7 @@ def test_rules_find_in_the_stored_run_what_they_found_live(rule, case, tmp_path)
             loads=live.loads,
             rewind=live.rewind,
             rounded_eps=live.rounded_eps,
+            weight_decay=live.weight_decay,
             loaders=live.loaders,
             evaluations=live.evaluations,
         )

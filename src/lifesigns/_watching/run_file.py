@@ -120,6 +120,7 @@ class RunFile:
             loads=trace.loads,
             rewind=trace.rewind,
             rounded_eps=trace.rounded_eps,
+            weight_decay=trace.weight_decay,
             loaders=trace.loaders,
             evaluations=trace.evaluations,
         )

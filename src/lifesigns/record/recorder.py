@@ -222,6 +222,7 @@ class Recorder:
             loads=parts.loaded.loads(),
             rewind=parts.rewound.rewind(),
             rounded_eps=parts.optimizers.rounded,
+            weight_decay=parts.optimizers.weight_decay,
             loaders=parts.loaders.loaders(),
             rates=parts.rates.curve(),
             evaluated=parts.evaluations.steps(),

@@ -149,6 +149,7 @@ class RunWriter:
         loads: tuple[Load, ...] = (),
         rewind: Rewind | None = None,
         rounded_eps: tuple[str, ...] = (),
+        weight_decay: float = float("nan"),
         loaders: tuple[Loader, ...] = (),
         evaluations: tuple[EvaluationPass, ...] = (),
     ) -> None:
@@ -168,6 +169,7 @@ class RunWriter:
             loads: Checkpoints that did not fit, as in `Trace.loads`.
             rewind: The load of the initial weights, as in `Trace.rewind`.
             rounded_eps: Optimizers whose eps is lost, as in `Trace.rounded_eps`.
+            weight_decay: The largest of the optimizers, as in `Trace.weight_decay`.
             loaders: What was asked for batches, as in `Trace.loaders`.
             evaluations: The first passes of evaluations, as in `Trace.evaluations`.
             recorded: Steps that were recorded, whether or not all of their snapshots are kept.
@@ -187,6 +189,7 @@ class RunWriter:
             "loads": loads,
             "rewind": rewind,
             "rounded_eps": rounded_eps,
+            "weight_decay": weight_decay,
             "loaders": loaders,
             "evaluations": evaluations,
         }
