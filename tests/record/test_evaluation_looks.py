@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.nn.modules import module as module_hooks
+from torch.utils.checkpoint import checkpoint
 
 import lifesigns
 from lifesigns.record.schedule.evaluation_looks import LOOKS, MOST_PLACES
@@ -40,6 +41,23 @@ def evaluated(network, evaluate, steps=8, **watched):
         if step % 3 == 2:
             evaluate(network)
     return watcher.detach().trace.evaluations
+
+
+def test_what_is_checkpointed_is_trained():
+    network = Network()
+    recomputed = []
+    torch.manual_seed(0)
+    optimizer = torch.optim.SGD(network.parameters(), 0.1)
+    watcher = lifesigns.watch(network, strict=True, every=3)
+    for _ in range(6):
+        x = torch.randn(16, 4, requires_grad=True)
+        optimizer.zero_grad()
+        checkpoint(network, x, use_reentrant=True).square().mean().backward()
+        optimizer.step()
+        recomputed.append(x.grad is not None)
+
+    assert all(recomputed)
+    assert watcher.detach().trace.evaluations == ()
 
 
 def in_training_mode(network):

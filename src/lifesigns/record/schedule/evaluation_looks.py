@@ -15,6 +15,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from torch import Tensor
+from torch.autograd.function import FunctionCtx
 
 from lifesigns.record.attach.noted_method import Place, place_of
 from lifesigns.record.compiled.calls import CompiledCode
@@ -69,6 +70,7 @@ class EvaluationLooks:
         self._hooks = EvaluatedPasses(guard)
         self._compiled = CompiledCode(self._hooks, guard)
         self._looks: dict[Place, list[int]] = {}
+        self._within: set[Place] = set()
         self._codes: list[CodeType | None] = []
         self._taken: list[_Taken] = []
         self._latest: Callable[[], Tensor | None] = _nothing
@@ -82,6 +84,8 @@ class EvaluationLooks:
             place: In the program.
         """
         looks = self._looks.get(place)
+        if place in self._within:
+            return True
         return len(self._looks) == MOST_PLACES if looks is None else len(looks) == LOOKS
 
     def begins(self, frame: FrameType, step: int) -> None:
@@ -92,6 +96,10 @@ class EvaluationLooks:
             step: Completed steps of training.
         """
         began, place = time.perf_counter(), place_of(frame)
+        if place not in self._looks and _is_within_function(frame):
+            self._within.add(place)
+            self._codes += [frame.f_code, frame.f_back and frame.f_back.f_code]
+            return
         if place != self._begun:
             self._latest, self._begun = _nothing, place
         if place not in self._looks and step and len(self._looks) < MOST_PLACES:
@@ -159,6 +167,17 @@ class EvaluationLooks:
             sums = self._shown.alike(seen.network, given, pack)
             pack.flush()
         self._taken.append(_Taken(told, pack, sums))
+
+
+def _is_within_function(frame: FrameType) -> bool:
+    """Whether it is the forward pass of an operation with a gradient of its own.
+
+    Such as reentrant checkpointing, which makes the graph of what it runs in the backward pass: the
+    step trains through it.
+    """
+    code = frame.f_code
+    first = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
+    return isinstance(first, FunctionCtx)
 
 
 def _nothing() -> Any:
