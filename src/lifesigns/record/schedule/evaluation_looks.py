@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from types import CodeType, FrameType
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
@@ -24,6 +25,7 @@ from lifesigns.record.graph.roots import Roots
 from lifesigns.record.measure.measuring import measuring
 from lifesigns.record.measure.reduce import Pack, PendingSums
 from lifesigns.record.measure.shown import Shown, scales
+from lifesigns.record.measure.spot_check import spots
 from lifesigns.record.readable import is_readable
 from lifesigns.record.schedule.clock import Clock
 from lifesigns.records.evaluations import EvaluationPass
@@ -33,7 +35,8 @@ MOST_PLACES = 16
 LOOKS = 3
 """Steps after which a place is looked at."""
 PASSES = 2
-"""Passes of one look."""
+"""Passes of one look. Where units are dropped, further ones are looked at for an input that was
+there before: T passes over a test set are an average over what is random."""
 
 
 @dataclass(slots=True, eq=False)
@@ -43,9 +46,37 @@ class _Taken:
     told: EvaluationPass
     pack: Pack
     sums: PendingSums | None
+    given: Tensor | None = None
+    """Some numbers of its input, as long as it may be given again."""
+    came_again: Tensor | None = None
+    """Whether it was, still on the device."""
+
+    def expect_again(self, given: Tensor) -> None:
+        """Further passes are to be compared with this one.
+
+        Args:
+            given: Its input.
+        """
+        self.given = spots(given)
+        if self.given is not None:
+            self.came_again = torch.zeros_like(self.given[0], dtype=torch.bool)
+
+    def compare(self, given: Tensor | None) -> None:
+        """A further pass has ended.
+
+        Args:
+            given: Its input.
+        """
+        numbers = None if given is None or not is_readable(given) else spots(given)
+        known, again = self.given, self.came_again
+        if numbers is None or known is None or again is None or numbers.shape != known.shape:
+            return
+        self.came_again = again | (numbers == known).all()
 
     def finished(self) -> EvaluationPass:
         """With the scales, copied to the host."""
+        if self.came_again is not None and bool(self.came_again):
+            self.told = replace(self.told, is_again=True)
         if self.sums is not None:
             with measuring():
                 self.told = replace(self.told, inputs=scales(self.sums, self.pack))
@@ -75,6 +106,8 @@ class EvaluationLooks:
         self._taken: list[_Taken] = []
         self._latest: Callable[[], Tensor | None] = _nothing
         self._begun: Place | None = None
+        self._random: _Taken | None = None
+        """The first pass of a look that dropped units, until a step of training follows."""
         self._place = self._step = self._passes = 0
 
     def is_done(self, place: Place) -> bool:
@@ -114,7 +147,7 @@ class EvaluationLooks:
     def _open(self, place: int, step: int) -> None:
         networks, names = self._roots.named()
         if networks:
-            self._place, self._step, self._passes = place, step, 0
+            self._place, self._step, self._passes, self._random = place, step, 0, None
             self._compiled.arm()
             self._hooks.open(networks, names, self._follow)
 
@@ -124,8 +157,7 @@ class EvaluationLooks:
         self._compiled.disarm()
 
     def have_tested(self, step: int) -> bool:
-        """Whether networks were tested since the latest step, from a place that evaluated none
-        before.
+        """Whether networks were tested since the latest step, from a place that is new.
 
         Args:
             step: Completed steps of training.
@@ -140,12 +172,15 @@ class EvaluationLooks:
     def _follow(self, seen: Seen) -> bool:
         """A pass has ended; whether there may be another."""
         began = time.perf_counter()
-        if not seen.gathers:
-            with measuring():
+        with measuring():
+            if self._random is not None:
+                self._random.compare(seen.given)
+            if self._passes < PASSES and not seen.gathers:
                 self._take(seen)
         self._passes += 1
         self._clock.spend(time.perf_counter() - began)
-        return self._passes < PASSES
+        may_repeat = self._random is not None and not torch.is_grad_enabled()
+        return self._passes < PASSES or may_repeat
 
     def _take(self, seen: Seen) -> None:
         given, pack = seen.given, Pack()
@@ -166,7 +201,16 @@ class EvaluationLooks:
         if is_known and given is not None and given.is_floating_point():
             sums = self._shown.alike(seen.network, given, pack)
             pack.flush()
-        self._taken.append(_Taken(told, pack, sums))
+        taken = _Taken(told, pack, sums)
+        self._taken.append(taken)
+        if (
+            self._random is None
+            and is_known
+            and given is not None
+            and (seen.dropouts or seen.loose)
+        ):
+            taken.expect_again(given)
+            self._random = taken
 
 
 def _is_within_function(frame: FrameType) -> bool:
