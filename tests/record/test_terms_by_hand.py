@@ -180,6 +180,10 @@ OTHERWISE = {
     "mutual information": lambda out: out[:, 0].exp().mean().log() - out[:, 1].mean(),
     "log-mean-exp": lambda out: -(0.1 * out[:, 0]).exp().mean().log(),
     "an overlap": lambda out: -overlap(out).mean().log(),
+    "a bag": lambda out: -out.softmax(1).gather(1, torch.full((N, 1), 2)).mean().log(),
+    "a bag, by indices": lambda out: (
+        -out.softmax(1)[torch.arange(N), torch.full((N,), 2)].mean().log()
+    ),
     "over importance samples": lambda out: -(out.exp() * Y).square().mean(1).log().mean(),
 }
 

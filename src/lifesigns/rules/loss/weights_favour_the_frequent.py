@@ -164,8 +164,8 @@ classes, or two sizes of weights, if their ratio is that of the occurrences or i
     ignore="""
 Weights that follow what mistakes cost may be larger for a frequent class, too: those of two classes
 are reported within a tenth of the formulas alone, and those of more where all classes follow. A
-class of weight 0 is left out. Nothing is said where classes are about as frequent, as after a sampler that balances
-them.
+class of weight 0 is left out. Nothing is said where classes are about as frequent, as after a
+sampler that balances them.
 """,
     references=("PyTorch, `nn.CrossEntropyLoss`: weight; King & Zeng 2001, Political Analysis 9",),
     reads=frozenset({Quantity.LOSS}),
