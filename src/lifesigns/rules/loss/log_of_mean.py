@@ -68,8 +68,8 @@ mixture) or probabilities that were picked from a softmax.
 """,
     ignore="""
 The probability of a bag that is the mean over its instances (multiple-instance learning), where all
-are picked for one label. A bound that takes the mean over importance samples, a log-mean-exp that is added, and the mean of
-an overlap are of another form and are not reported.
+are picked for one label. A bound that takes the mean over importance samples, a log-mean-exp that
+is added, and the mean of an overlap are of another form and are not reported.
 """,
     references=("Bishop 1994, Mixture density networks, equation 29",),
     reads=frozenset({Quantity.LOSS}),
