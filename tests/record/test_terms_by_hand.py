@@ -58,6 +58,7 @@ UNSIGNED = {
     "sizes": lambda m: 0.01 * sum(p.abs().sum() for p in m.parameters()),
     "squares": lambda m: 0.01 * sum(p.square().sum() for p in m.parameters()),
     "norms": lambda m: 0.01 * sum(p.norm(1) for p in m.parameters()),
+    "sizes less the weights": lambda m: sum(p.abs().sum() - p.sum() for p in m.parameters()),
     "biases": lambda m: 0.01 * m[0].bias.sum(),
     "none": lambda m: 0.0,
 }
