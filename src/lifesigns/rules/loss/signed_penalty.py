@@ -71,9 +71,9 @@ convolutions through sums, means and numbers alone. Then the values: some of the
 """,
     ignore="""
 Weights that are kept above 0 are their own sizes. Where another term holds the same weights by
-their size or square, as in `|w| - w`, which punishes those below 0, the whole has a minimum. A number that is learned, such as the logarithm
-of a variance, a scale of a flow or a multiplier, may be a term by itself: only weights of linear
-maps are looked at.
+their size or square, as in `|w| - w`, which punishes those below 0, the whole has a minimum. A
+number that is learned, such as the logarithm of a variance, a scale of a flow or a multiplier, may
+be a term by itself: only weights of linear maps are looked at.
 """,
     references=("Tibshirani 1996, Regression shrinkage and selection via the lasso",),
     reads=frozenset({Quantity.LOSS}),
