@@ -86,7 +86,7 @@ def check(stream: Stream) -> Iterable[Finding]:
 def _is_a_power(weight: float, count: float) -> bool:
     """Whether one ratio is about the other, or its square root."""
     apart = (abs(np.log(weight) - power * np.log(count)) for power in (0.5, 1.0))
-    return min(apart) < np.log(CLOSE)
+    return bool(min(apart) < np.log(CLOSE))
 
 
 def _weighed(loss: LossReading) -> Weighed | None:

@@ -82,7 +82,8 @@ RULE = Rule(
     title="Batch normalisation is evaluated before its statistics have caught up",
     why="In evaluation mode a batch normalisation uses running statistics, which begin at mean 0 "
     "and variance 1, or as they were loaded, and move towards the data by the momentum in each "
-    "step. Where that is small and the training short, the network is evaluated with numbers that are not its data's.",
+    "step. Where that is small and the training short, the network is evaluated with numbers that "
+    "are not its data's.",
     sees="""
 `momentum=0.001` in a training of a few hundred steps: the loss falls, and the score in evaluation
 mode is far below what the same network reaches in training mode.
