@@ -87,7 +87,7 @@ def _are_images(run: Run) -> bool:
     A window of a series is as narrow as the series moves within it.
     """
     shots = (shot for stream in run.streams for shot in stream.snapshots)
-    return all(len(shot.batch.shape) > 3 for shot in shots if shot.batch is not None)
+    return all(len(shot.batch.shape[2:]) > 1 for shot in shots if shot.batch is not None)
 
 
 def _off(place: EvaluatedPlace, trained: UnitSums, images: bool) -> _Off | None:

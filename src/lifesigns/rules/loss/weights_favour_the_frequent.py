@@ -64,7 +64,7 @@ def check(stream: Stream) -> Iterable[Finding]:
     if together < TOGETHER or power < STEEP:
         return
     often, rare = int(counts.argmax()), int(counts.argmin())
-    if len(np.unique(weights)) < 3 and not _is_a_power(
+    if len(np.unique(weights)) <= 2 and not _is_a_power(
         weights[often] / weights[rare], (counts[often] + 1) / (counts[rare] + 1)
     ):
         return  # two numbers always rise together, or fall
