@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.nn.modules import module as module_hooks
+from torch.utils.checkpoint import checkpoint
 
 import lifesigns
 from lifesigns.record.schedule.evaluation_looks import LOOKS, MOST_PLACES
@@ -40,6 +41,39 @@ def evaluated(network, evaluate, steps=8, **watched):
         if step % 3 == 2:
             evaluate(network)
     return watcher.detach().trace.evaluations
+
+
+def test_what_is_checkpointed_is_trained():
+    network = Network()
+    recomputed = []
+    torch.manual_seed(0)
+    optimizer = torch.optim.SGD(network.parameters(), 0.1)
+    watcher = lifesigns.watch(network, strict=True, every=3)
+    for _ in range(6):
+        x = torch.randn(16, 4, requires_grad=True)
+        optimizer.zero_grad()
+        checkpoint(network, x, use_reentrant=True).square().mean().backward()
+        optimizer.step()
+        recomputed.append(x.grad is not None)
+
+    assert all(recomputed)
+    assert watcher.detach().trace.evaluations == ()
+
+
+@pytest.mark.parametrize("passes", [1, 4])
+def test_passes_over_a_whole_test_set_are_an_average(passes):
+    test = [torch.full((3, 4), float(i)) for i in range(5)]
+
+    def draw(network):
+        network.eval()
+        with torch.no_grad():
+            for _ in range(passes):
+                for x in test:
+                    network(x + 0)
+
+    seen = evaluated(Network(lambda x: F.dropout(x)), draw)
+
+    assert [one.is_again for one in seen if one.step == 3] == [passes > 1, False]
 
 
 def in_training_mode(network):
@@ -92,7 +126,7 @@ def test_a_pass_of_the_same_tensor_is_known_again():
 
     passes = evaluated(Network(), average)
 
-    assert [one.is_again for one in passes] == [False, True, False, True]
+    assert [one.is_again for one in passes] == [True, True, True, True]
 
 
 def test_statistics_that_are_gathered_are_no_evaluation():

@@ -44,6 +44,29 @@ def test_an_evaluation_of_them_is_told():
     assert trained(ending).rewind == Rewind(5, is_evaluated=True)
 
 
+def test_that_the_trained_weights_were_tested_before_is_told():
+    def test(model):
+        model.eval()
+        with torch.no_grad():
+            model(torch.randn(8, 3))
+
+    def tested(model, first, step):
+        test(model)
+        model.load_state_dict(first)
+        test(model)
+
+    def validated(model, first, step):
+        for _ in range(2):
+            model.train()
+            step()
+            test(model)
+        model.load_state_dict(first)
+        test(model)
+
+    assert trained(tested).rewind == Rewind(5, is_evaluated=True, was_tested=True)
+    assert trained(validated).rewind == Rewind(7, is_evaluated=True)
+
+
 def test_a_loop_that_brings_them_back_again_is_none():
     def ending(model, first, step):
         for _ in range(3):

@@ -47,3 +47,22 @@ def test_states_are_compared_with_those_of_the_copy(recording, place, chosen, fo
 
     details = [shot.loss.details for shot in recorder.trace().snapshots]
     assert [one.get("same_states") for one in details] == [found, found]
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_that_a_network_is_asked_for_the_targets_of_a_largest_value_is_told(recording, asks):
+    model = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 2))
+    recorder, optimizer = recording(every=1), sgd(model)
+
+    for _ in range(2):
+        states, following, best = torch.randn(16, 3), torch.randn(16, 3), torch.randn(16)
+        if asks:
+            with torch.no_grad():
+                best = model(following).amax(1)
+        nn.functional.mse_loss(model(states).max(1).values, best).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    recorder.stop()
+
+    details = [shot.loss.details for shot in recorder.trace().snapshots]
+    assert ["asked_for_targets" in one for one in details] == [asks, asks]

@@ -58,6 +58,7 @@ UNSIGNED = {
     "sizes": lambda m: 0.01 * sum(p.abs().sum() for p in m.parameters()),
     "squares": lambda m: 0.01 * sum(p.square().sum() for p in m.parameters()),
     "norms": lambda m: 0.01 * sum(p.norm(1) for p in m.parameters()),
+    "sizes less the weights": lambda m: sum(p.abs().sum() - p.sum() for p in m.parameters()),
     "biases": lambda m: 0.01 * m[0].bias.sum(),
     "none": lambda m: 0.0,
 }
@@ -180,6 +181,10 @@ OTHERWISE = {
     "mutual information": lambda out: out[:, 0].exp().mean().log() - out[:, 1].mean(),
     "log-mean-exp": lambda out: -(0.1 * out[:, 0]).exp().mean().log(),
     "an overlap": lambda out: -overlap(out).mean().log(),
+    "a bag": lambda out: -out.softmax(1).gather(1, torch.full((N, 1), 2)).mean().log(),
+    "a bag, by indices": lambda out: (
+        -out.softmax(1)[torch.arange(N), torch.full((N,), 2)].mean().log()
+    ),
     "over importance samples": lambda out: -(out.exp() * Y).square().mean(1).log().mean(),
 }
 

@@ -26,7 +26,7 @@ class EvaluatedPlace:
 
     @property
     def is_repeated(self) -> bool:
-        """Whether an input is given more than once in a row: an average over what is random."""
+        """Whether an input is given more than once: an average over what is random."""
         return any(one.is_again for one in self.passes)
 
 

@@ -172,7 +172,7 @@ class Recorder:
 
     def _note_loading(self, module: nn.Module, result: Any, state_dict: Any) -> None:
         loaded = self._parts.loaded
-        self._parts.rewound.note(module, self.steps)
+        self._parts.rewound.note(module, self.steps, self._parts.looks.have_tested(self.steps))
         with measuring():
             loaded.note(
                 module,
@@ -223,6 +223,7 @@ class Recorder:
             loads=parts.loaded.loads(),
             rewind=parts.rewound.rewind(),
             rounded_eps=parts.optimizers.rounded,
+            weight_decay=parts.optimizers.weight_decay,
             loaders=parts.loaders.loaders(),
             rates=parts.rates.curve(),
             plateau=parts.reader.plateaus.plateau,

@@ -46,7 +46,8 @@ class EvaluationPass:
     samples: int = 0
     """First dimension of what it was given; 0 where that is not known."""
     is_again: bool = False
-    """Whether it was given the same tensor as in the pass before."""
+    """Whether it was given the same tensor as in the pass before; or it dropped units, and what it
+    was given came again before the next step."""
     dropouts: tuple[str, ...] = ()
     """Paths of the modules of the network that dropped units."""
     loose: tuple[str, ...] = ()

@@ -53,3 +53,6 @@ class Rewind:
     """Steps of training completed by then."""
     is_evaluated: bool = False
     """Whether the network was put in evaluation mode afterwards, with no step in between."""
+    was_tested: bool = False
+    """Whether the trained weights had been tested by then: passes after the last step, from a place
+    in the program that made none before it, as the validation of every epoch does."""

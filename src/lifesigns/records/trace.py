@@ -176,6 +176,9 @@ class Trace:
     before training, the first of them."""
     rounded_eps: tuple[str, ...] = ()
     """Class names of the optimizers whose eps is 0 in the float16 of their parameters."""
+    weight_decay: float = float("nan")
+    """The largest weight decay that any group of an optimizer began with; NaN where one has no such
+    setting, or no optimizer is known."""
     rewind: Rewind | None = None
     """The load that brought back the weights from before the first step; None where there was
     none, or more than one."""

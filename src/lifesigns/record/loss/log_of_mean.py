@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
-from lifesigns.record.graph.walk import Walk
+from torch import Tensor
+
+from lifesigns.record.graph.walk import Walk, saved
 from lifesigns.record.loss.sources import GUARDS, PASSING, numel, source
 from lifesigns.record.loss.summands import PICKING, Term
 
@@ -63,4 +66,13 @@ def _is_picked(walked: Walk, i: int) -> bool:
     if picking is None or walked.names[picking] not in PICKING:
         return False
     below = source(walked, picking)
-    return below is not None and walked.names[below] == "Softmax"
+    if below is None or walked.names[below] != "Softmax":
+        return False
+    return not _is_of_one_label(walked.nodes[picking])
+
+
+def _is_of_one_label(node: Any) -> bool:
+    """Whether all are picked for one class: the parts of a bag, which has a single label."""
+    indices = saved(node, "indices") or (saved(node, "index"),)
+    labels = next((i for i in reversed(indices) if isinstance(i, Tensor)), None)
+    return labels is not None and bool((labels == labels.reshape(-1)[0]).all())

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from lifesigns.record.graph.products import parameter_of, products
 from lifesigns.record.graph.walk import Walk
+from lifesigns.record.loss.sources import leading_to
 from lifesigns.record.loss.summands import Penalty, parts_of
 from lifesigns.record.measure.reduce import Pack
 from lifesigns.record.readable import readable
@@ -35,12 +36,14 @@ class PendingPenalty(NamedTuple):
 def signed_penalty(pack: Pack, walked: Walk, penalties: Iterable[Penalty]) -> PendingPenalty | None:
     """The weights of linear maps that a penalty adds up as they are, without size or square.
 
+    Weights that another term holds by their size or square are left out: `|w| - w` has a minimum.
+
     Args:
         pack: Where the numbers wait for the copy.
         walked: The graph of the loss.
         penalties: What of the loss depends on parameters alone.
     """
-    summed = {k: factor for k, factor in _summed(walked, penalties) if factor}
+    summed = _summed(walked, penalties)
     maps = {parameter_of(walked, one) for one in products(walked)} if summed else set()
     weights = [(walked.leaves[k], factor) for k, factor in summed.items() if k in maps]
     known = [(value, c) for leaf, c in weights if (value := readable(leaf)) is not None]
@@ -50,15 +53,27 @@ def signed_penalty(pack: Pack, walked: Walk, penalties: Iterable[Penalty]) -> Pe
     return PendingPenalty(pack.add(torch.stack(each).sum(0)))
 
 
-def _summed(walked: Walk, penalties: Iterable[Penalty]) -> Iterator[tuple[int, float]]:
+def _summed(walked: Walk, penalties: Iterable[Penalty]) -> dict[int, float]:
     """The parameters that are only multiplied by numbers and added, with their factors."""
-    stack = list(penalties)
+    stack, held = list(penalties), set()
+    found: dict[int, float] = {}
     while stack:
         i, factor = stack.pop()
-        if i >= 0:
-            stack.extend(Penalty(*part) for part in parts_of(walked, i, factor) or ())
-        elif isinstance(walked.leaves[-1 - i], nn.Parameter):
-            yield -1 - i, factor
+        if i < 0:
+            found[-1 - i] = factor
+        elif (parts := parts_of(walked, i, factor)) is not None:
+            stack.extend(Penalty(*part) for part in parts)
+        else:
+            held |= {-1 - j for at in leading_to(walked, [i]) for j in _leaves(walked, at)}
+    return {
+        k: factor
+        for k, factor in found.items()
+        if factor and k not in held and isinstance(walked.leaves[k], nn.Parameter)
+    }
+
+
+def _leaves(walked: Walk, i: int) -> Iterator[int]:
+    return (j for j in walked.inputs[i] if j is not None and j < 0)
 
 
 def _counted(weight: Tensor, factor: float) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -40,18 +41,19 @@ class Rewound:
                 if id(weight) not in self._first and (first := spots(weight)) is not None:
                     self._first[id(weight)] = weakref.ref(weight), first
 
-    def note(self, module: nn.Module, step: int) -> None:
+    def note(self, module: nn.Module, step: int, was_tested: bool) -> None:
         """A module was given a checkpoint.
 
         Args:
             module: As it is now.
             step: Completed steps of training.
+            was_tested: As in `Rewind`.
         """
         if not self._first or not step or len(self._rewinds) > 1:
             return
         with measuring():
             if self._is_as_it_was(module.parameters()):
-                self._rewinds.append(Rewind(step))
+                self._rewinds.append(Rewind(step, was_tested=was_tested))
 
     def _is_as_it_was(self, weights: Iterable[Tensor]) -> bool:
         compared = 0
@@ -72,7 +74,7 @@ class Rewound:
             step: Completed steps of training.
         """
         if self._rewinds and self._rewinds[-1].step == step:
-            self._rewinds[-1] = Rewind(step, is_evaluated=True)
+            self._rewinds[-1] = replace(self._rewinds[-1], is_evaluated=True)
 
     def rewind(self) -> Rewind | None:
         """The only one there was: a loop that begins anew brings them back again and again."""

@@ -17,6 +17,8 @@ from lifesigns.record.readable import is_readable
 
 CHOOSING = frozenset({"Gather", "Index"})
 """Nodes that choose the value of the action that was taken."""
+LARGEST = frozenset({"Amax", "Max"})
+"""Nodes that take the largest value, whatever was chosen."""
 FEWEST = 8
 """States of a batch."""
 
@@ -25,13 +27,19 @@ class PendingStates(NamedTuple):
     """Whether states are the same, still on the device."""
 
     slot: int
+    chosen: bool
+    """Whether the value of an action is chosen; else the largest is taken."""
 
     def of(self, arrays: list[NDArray[np.float64]]) -> dict[str, float]:
         """Details of a loss: that states were compared, and whether all were the same.
 
+        Of the largest value, that a copy of the network was asked at all.
+
         Args:
             arrays: What the pack brought to the host, by slot.
         """
+        if not self.chosen:
+            return {"asked_for_targets": 1.0}
         return {"states_compared": 1.0, "same_states": float(arrays[self.slot].all())}
 
 
@@ -52,11 +60,13 @@ def same_states(
         asked: Modules that ran without gradients, and what they were given.
 
     Returns:
-        None where no action's value is chosen, or nothing of the same form lies elsewhere.
+        None where no action's value is chosen or taken, or nothing of the same form lies
+        elsewhere.
     """
     if states is None or states.dim() < 2 or len(states) < FEWEST:
         return None
-    if CHOOSING.isdisjoint(walked.names):
+    chosen = not CHOOSING.isdisjoint(walked.names)
+    if not chosen and LARGEST.isdisjoint(walked.names):
         return None
     known = list(networks)
     same = [
@@ -66,4 +76,4 @@ def same_states(
         if is_readable(given) and given.data_ptr() != states.data_ptr()
         if any(module is network or is_like(module, network) for network in known)
     ]
-    return PendingStates(pack.add(torch.stack(same))) if same else None
+    return PendingStates(pack.add(torch.stack(same)), chosen) if same else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
@@ -49,6 +50,7 @@ class Optimizers:
         self._latest: weakref.ref[Optimizer] | None = None
         self._names: dict[str, None] = {}
         self._rounded: dict[str, None] = {}
+        self._decays: set[float] = set()
         self.several = False
         """Whether there were ever several at a time."""
         for optimizer in known:
@@ -90,6 +92,12 @@ class Optimizers:
     def rounded(self) -> tuple[str, ...]:
         """Class names of those with an eps that is 0 in the float16 of their parameters."""
         return tuple(self._rounded)
+
+    @property
+    def weight_decay(self) -> float:
+        """The largest that any began with; NaN where that is not known."""
+        known = self._decays and not any(map(math.isnan, self._decays))
+        return max(self._decays) if known else math.nan
 
     @property
     def stepping(self) -> bool:
@@ -162,6 +170,7 @@ class Optimizers:
         self._names[type(optimizer).__name__] = None
         if any(map(_rounds_eps, optimizer.param_groups)):
             self._rounded[type(optimizer).__name__] = None
+        self._decays |= {as_number(g.get("weight_decay")) for g in optimizer.param_groups}
         self.several |= len(alive) > 1
 
 

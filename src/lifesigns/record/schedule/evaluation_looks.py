@@ -14,7 +14,9 @@ from dataclasses import dataclass, replace
 from types import CodeType, FrameType
 from typing import Any
 
+import torch
 from torch import Tensor
+from torch.autograd.function import FunctionCtx
 
 from lifesigns.record.attach.noted_method import Place, place_of
 from lifesigns.record.compiled.calls import CompiledCode
@@ -23,6 +25,7 @@ from lifesigns.record.graph.roots import Roots
 from lifesigns.record.measure.measuring import measuring
 from lifesigns.record.measure.reduce import Pack, PendingSums
 from lifesigns.record.measure.shown import Shown, scales
+from lifesigns.record.measure.spot_check import spots
 from lifesigns.record.readable import is_readable
 from lifesigns.record.schedule.clock import Clock
 from lifesigns.records.evaluations import EvaluationPass
@@ -32,7 +35,8 @@ MOST_PLACES = 16
 LOOKS = 3
 """Steps after which a place is looked at."""
 PASSES = 2
-"""Passes of one look."""
+"""Passes of one look. Where units are dropped, further ones are looked at for an input that was
+there before: T passes over a test set are an average over what is random."""
 
 
 @dataclass(slots=True, eq=False)
@@ -42,9 +46,37 @@ class _Taken:
     told: EvaluationPass
     pack: Pack
     sums: PendingSums | None
+    given: Tensor | None = None
+    """Some numbers of its input, as long as it may be given again."""
+    came_again: Tensor | None = None
+    """Whether it was, still on the device."""
+
+    def expect_again(self, given: Tensor) -> None:
+        """Further passes are to be compared with this one.
+
+        Args:
+            given: Its input.
+        """
+        self.given = spots(given)
+        if self.given is not None:
+            self.came_again = torch.zeros_like(self.given[0], dtype=torch.bool)
+
+    def compare(self, given: Tensor | None) -> None:
+        """A further pass has ended.
+
+        Args:
+            given: Its input.
+        """
+        numbers = None if given is None or not is_readable(given) else spots(given)
+        known, again = self.given, self.came_again
+        if numbers is None or known is None or again is None or numbers.shape != known.shape:
+            return
+        self.came_again = again | (numbers == known).all()
 
     def finished(self) -> EvaluationPass:
         """With the scales, copied to the host."""
+        if self.came_again is not None and bool(self.came_again):
+            self.told = replace(self.told, is_again=True)
         if self.sums is not None:
             with measuring():
                 self.told = replace(self.told, inputs=scales(self.sums, self.pack))
@@ -69,10 +101,13 @@ class EvaluationLooks:
         self._hooks = EvaluatedPasses(guard)
         self._compiled = CompiledCode(self._hooks, guard)
         self._looks: dict[Place, list[int]] = {}
+        self._within: set[Place] = set()
         self._codes: list[CodeType | None] = []
         self._taken: list[_Taken] = []
         self._latest: Callable[[], Tensor | None] = _nothing
         self._begun: Place | None = None
+        self._random: _Taken | None = None
+        """The first pass of a look that dropped units, until a step of training follows."""
         self._place = self._step = self._passes = 0
 
     def is_done(self, place: Place) -> bool:
@@ -82,6 +117,8 @@ class EvaluationLooks:
             place: In the program.
         """
         looks = self._looks.get(place)
+        if place in self._within:
+            return True
         return len(self._looks) == MOST_PLACES if looks is None else len(looks) == LOOKS
 
     def begins(self, frame: FrameType, step: int) -> None:
@@ -92,6 +129,10 @@ class EvaluationLooks:
             step: Completed steps of training.
         """
         began, place = time.perf_counter(), place_of(frame)
+        if place not in self._looks and _is_within_function(frame):
+            self._within.add(place)
+            self._codes += [frame.f_code, frame.f_back and frame.f_back.f_code]
+            return
         if place != self._begun:
             self._latest, self._begun = _nothing, place
         if place not in self._looks and step and len(self._looks) < MOST_PLACES:
@@ -106,7 +147,7 @@ class EvaluationLooks:
     def _open(self, place: int, step: int) -> None:
         networks, names = self._roots.named()
         if networks:
-            self._place, self._step, self._passes = place, step, 0
+            self._place, self._step, self._passes, self._random = place, step, 0, None
             self._compiled.arm()
             self._hooks.open(networks, names, self._follow)
 
@@ -115,6 +156,15 @@ class EvaluationLooks:
         self._hooks.close()
         self._compiled.disarm()
 
+    def have_tested(self, step: int) -> bool:
+        """Whether networks were tested since the latest step, from a place that is new.
+
+        Args:
+            step: Completed steps of training.
+        """
+        new = [place for place, steps in enumerate(self._looks.values()) if steps == [step]]
+        return any(one.told.step == step and one.told.place in new for one in self._taken)
+
     def passes(self) -> tuple[EvaluationPass, ...]:
         """All that were seen, in order."""
         return tuple(one.finished() for one in self._taken)
@@ -122,12 +172,15 @@ class EvaluationLooks:
     def _follow(self, seen: Seen) -> bool:
         """A pass has ended; whether there may be another."""
         began = time.perf_counter()
-        if not seen.gathers:
-            with measuring():
+        with measuring():
+            if self._random is not None:
+                self._random.compare(seen.given)
+            if self._passes < PASSES and not seen.gathers:
                 self._take(seen)
         self._passes += 1
         self._clock.spend(time.perf_counter() - began)
-        return self._passes < PASSES
+        may_repeat = self._random is not None and not torch.is_grad_enabled()
+        return self._passes < PASSES or may_repeat
 
     def _take(self, seen: Seen) -> None:
         given, pack = seen.given, Pack()
@@ -148,7 +201,27 @@ class EvaluationLooks:
         if is_known and given is not None and given.is_floating_point():
             sums = self._shown.alike(seen.network, given, pack)
             pack.flush()
-        self._taken.append(_Taken(told, pack, sums))
+        taken = _Taken(told, pack, sums)
+        self._taken.append(taken)
+        if (
+            self._random is None
+            and is_known
+            and given is not None
+            and (seen.dropouts or seen.loose)
+        ):
+            taken.expect_again(given)
+            self._random = taken
+
+
+def _is_within_function(frame: FrameType) -> bool:
+    """Whether it is the forward pass of an operation with a gradient of its own.
+
+    Such as reentrant checkpointing, which makes the graph of what it runs in the backward pass: the
+    step trains through it.
+    """
+    code = frame.f_code
+    first = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
+    return isinstance(first, FunctionCtx)
 
 
 def _nothing() -> Any:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from lifesigns.evidence import Stream
 from lifesigns.evidence.sites import listed
-from lifesigns.evidence.thresholds import FITTED, HEAVY_DROPOUT, JUDGED
+from lifesigns.evidence.thresholds import HALF, HEAVY_DROPOUT, JUDGED
 from lifesigns.records import Finding, Kind, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
@@ -20,7 +20,7 @@ def check(stream: Stream) -> Iterable[Finding]:
     sites = [graph.sites[i] for i in graph.of_kind(Kind.DROPOUT)]
     dropped = {site.name: site.details.get("p", 0.0) for site in sites}
     heavy = {name: share for name, share in dropped.items() if HEAVY_DROPOUT < share < 1}
-    if not heavy or course.steps < JUDGED or course.gain > FITTED:
+    if not heavy or course.steps < JUDGED or course.gain > HALF:
         return
     name = max(heavy, key=lambda site: heavy[site])
     share = heavy[name]
@@ -47,6 +47,7 @@ def check(stream: Stream) -> Iterable[Finding]:
 
 
 # --- cases ----------------------------------------------------------------------------------------
+_MORE = [0.4 + 0.5 * 0.97**step for step in range(200)]
 _HALF_WAY = [0.7 + 0.5 * 0.97**step for step in range(200)]
 
 
@@ -77,20 +78,21 @@ The probability of each dropout of the last recorded step, read from the mask by
 values are scaled, and the fit of the network to its targets.
 """,
     ignore="""
-A network that fits its targets all the same is none of its business, nor is a dropout of
-everything, which another rule reports. What is hidden of the input on purpose, as in masked
-autoencoders, is not done by dropout as a rule; ignore it at that place where it is.
+A network that explains more than half of its targets all the same is none of its business, nor is
+a dropout of everything, which another rule reports. What is hidden of the input on purpose, as in
+masked autoencoders, is not done by dropout as a rule; ignore it at that place where it is.
 """,
     references=("Srivastava et al. 2014, Dropout: section 7.3, the effect of the dropout rate",),
     reads=frozenset({Quantity.LOSS}),
     check=check,
-    thresholds={"heavy": HEAVY_DROPOUT, "fitted": FITTED, "steps": JUDGED},
+    thresholds={"heavy": HEAVY_DROPOUT, "half": HALF, "steps": JUDGED},
     explains=("loss-flat", "labels-unrelated", "rate-too-low", "stopped-early"),
     cases=(
         Case("nine tenths", lambda: _example(0.9), Severity.WARNING),
         Case("four fifths", lambda: _example(0.8), Severity.WARNING),
         Case("near miss: two thirds", lambda: _example(0.66), None),
         Case("near miss: it fits all the same", lambda: _example(0.9, example.FALLING), None),
+        Case("near miss: the loss is more than halved", lambda: _example(0.8, _MORE), None),
         Case("half", lambda: _example(0.5), None),
         Case(
             "readings missing: the probability is not known",

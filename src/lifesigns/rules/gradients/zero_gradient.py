@@ -75,7 +75,8 @@ def _reached(snapshot: Snapshot) -> list[ParameterReading]:
     return [
         p
         for p in snapshot.parameters
-        if p.trainable and p.reached and (p.gradient_is_zero or np.isfinite(p.gradient_rms))
+        if p.trainable and p.reached and 0 not in p.shape
+        if p.gradient_is_zero or np.isfinite(p.gradient_rms)
     ]
 
 

@@ -67,8 +67,9 @@ the mean is taken of are densities (exponentials with a factor, summed over the 
 mixture) or probabilities that were picked from a softmax.
 """,
     ignore="""
-A bound that takes the mean over importance samples, a log-mean-exp that is added, and the mean of
-an overlap are of another form and are not reported.
+The probability of a bag that is the mean over its instances (multiple-instance learning), where all
+are picked for one label. A bound that takes the mean over importance samples, a log-mean-exp that
+is added, and the mean of an overlap are of another form and are not reported.
 """,
     references=("Bishop 1994, Mixture density networks, equation 29",),
     reads=frozenset({Quantity.LOSS}),
@@ -87,6 +88,7 @@ an overlap are of another form and are not reported.
         Case("a batch of a hundred", lambda: _example(100), Severity.WARNING),
         Case("a loss that stays", lambda: _example(32, example.FLAT), Severity.WARNING),
         Case("near miss: a mean of logarithms", lambda: _example(0), None),
+        Case("near miss: instances that share a label", lambda: _example(0), None),
         Case("near miss: of one likelihood", lambda: _example(1), None),
         Case("readings missing: no loss", lambda: example.unread(_example(100)), None),
     ),

@@ -71,9 +71,10 @@ The graph: a term of the loss leads to the matrices of linear layers or to the k
 convolutions through sums, means and numbers alone. Then the values: some of them are below 0.
 """,
     ignore="""
-Weights that are kept above 0 are their own sizes. A number that is learned, such as the logarithm
-of a variance, a scale of a flow or a multiplier, may be a term by itself: only weights of linear
-maps are looked at.
+Weights that are kept above 0 are their own sizes. Where another term holds the same weights by
+their size or square, as in `|w| - w`, which punishes those below 0, the whole has a minimum. A
+number that is learned, such as the logarithm of a variance, a scale of a flow or a multiplier, may
+be a term by itself: only weights of linear maps are looked at.
 """,
     references=("Tibshirani 1996, Regression shrinkage and selection via the lasso",),
     reads=frozenset({Quantity.LOSS}),
@@ -84,6 +85,7 @@ maps are looked at.
         Case("half of them below 0", lambda: _example(50), Severity.WARNING),
         Case("one below 0", lambda: _example(1), Severity.WARNING),
         Case("near miss: kept above 0", lambda: _example(0), None),
+        Case("near miss: sizes less the weights", lambda: _example(None), None),
         Case("near miss: a penalty of sizes", lambda: _example(None), None),
         Case("readings missing: no loss", lambda: example.unread(_example(50)), None),
     ),

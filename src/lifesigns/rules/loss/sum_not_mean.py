@@ -29,15 +29,22 @@ def _is_sum(loss: LossReading) -> bool:
     return batch >= BATCH and loss.scale > SHARE * batch
 
 
+def _counts(loss: LossReading) -> bool:
+    """Whether the factor is a number of samples, or of them and what each holds, not any other."""
+    counts = np.cumprod(np.array(loss.input_shape or (1,), float))
+    return bool((np.abs(loss.scale / counts - 1) < 1 - SHARE).any())
+
+
 def _finding(stream: Stream, shots: Sequence[Snapshot], course: Course) -> Finding:
     scale = float(np.median([s.loss.scale for s in shots if s.loss]))
     update = stream.largest_update
     large = update > LARGE_UPDATE and _descends_plainly(stream.first)
     severity = course.harm() if large else Severity.NOTE
+    is_sum = all(_counts(s.loss) for s in shots if s.loss)
     site = shots[0].loss.site if shots[0].loss else -1
     return RULE.finding(
         severity,
-        f"the loss is a sum: {scale:.3g} times the mean"
+        f"the loss is {'a sum: ' if is_sum else ''}{scale:.3g} times the mean"
         + (", and the steps with it" if severity is not Severity.NOTE else ""),
         site=shots[0].graph.sites[site].name if site >= 0 else "",
         step=stream.first.step,
@@ -45,18 +52,7 @@ def _finding(stream: Stream, shots: Sequence[Snapshot], course: Course) -> Findi
         expected="updates of about 1e-3 of the weights, whatever the batch size",
         certainty="exact: the loss over the mean of its terms",
         causes=("wrong_loss", "lr_too_high"),
-        remedies=(
-            Remedy(
-                "Take the mean over the batch.",
-                "loss = F.mse_loss(output, target)",
-                edit="mean-reduction",
-            ),
-            Remedy(
-                "Or divide the rate by the batch size.",
-                "for group in optimizer.param_groups:\n    group['lr'] /= len(x)",
-                edit="scale-rate",
-            ),
-        ),
+        remedies=(_MEAN, _RATE) if is_sum else (_FACTOR,),
         evidence={"scale": scale, "update": update, "gain": course.gain},
     )
 
@@ -69,6 +65,23 @@ def _descends_plainly(snapshot: Snapshot) -> bool:
         if p.learning_rate > 0 and p.gradient_rms > 0 and np.isfinite(p.update_rms)
     ]
     return bool(ratios) and 1 / PLAIN < float(np.median(ratios)) < PLAIN
+
+
+_MEAN = Remedy(
+    "Take the mean over the batch.",
+    "loss = F.mse_loss(output, target)",
+    edit="mean-reduction",
+)
+_RATE = Remedy(
+    "Or divide the rate by the batch size.",
+    "for group in optimizer.param_groups:\n    group['lr'] /= len(x)",
+    edit="scale-rate",
+)
+_FACTOR = Remedy(
+    "Leave the factor of the loss out, or divide the rate by it.",
+    "for group in optimizer.param_groups:\n    group['lr'] /= factor",
+    edit="scale-rate",
+)
 
 
 # --- cases ----------------------------------------------------------------------------------------
@@ -99,8 +112,10 @@ A loss with `reduction='sum'`, or written by hand with `.sum()`. It is not wrong
 rate that suits it, a sum trains exactly like a mean.
 """,
     evidence="""
-The loss as trained over the mean of its terms, on the recorded steps. It alarms if the steps are
-larger than a tenth of the weights, are in proportion to the gradient, and the fit stays weak.
+The loss as trained over the mean of its terms, on the recorded steps. Where that is no number of
+samples or elements, it is called a factor, such as the squared temperature of a distillation. It
+alarms if the steps are larger than a tenth of the weights, are in proportion to the gradient, and
+the fit stays weak.
 """,
     ignore="""
 A sum that learns is only noted. So is one under Adam and its kin: they divide by the size of the
@@ -127,6 +142,7 @@ gradient, which undoes any constant factor.
     ),
     cases=(
         Case("large steps, nothing learned", lambda: _example(_FLAT), Severity.ERROR),
+        Case("a factor", lambda: _example([500.0] * 200, scale=500), Severity.ERROR),
         Case("not finite", lambda: _example([32.0] * 60 + [float("inf")]), Severity.ERROR),
         Case(
             "near miss: a sum that learns", lambda: _example(list(np.geomspace(32, 1, 200))), None

@@ -33,6 +33,12 @@ STEEP = Threshold(
     "arithmetic: 0.5 is their square root, 1 the occurrences themselves",
 )
 
+CLOSE = Threshold(
+    1.1,
+    "factor between the ratio of two weights and that of the occurrences, or its root",
+    "a definition: what mistakes cost seldom meets it",
+)
+
 
 class Weighed(NamedTuple):
     """How often each class occurs, and what it weighs."""
@@ -58,6 +64,10 @@ def check(stream: Stream) -> Iterable[Finding]:
     if together < TOGETHER or power < STEEP:
         return
     often, rare = int(counts.argmax()), int(counts.argmin())
+    if len(np.unique(weights)) <= 2 and not _is_a_power(
+        weights[often] / weights[rare], (counts[often] + 1) / (counts[rare] + 1)
+    ):
+        return  # two numbers always rise together, or fall
     yield RULE.finding(
         Severity.WARNING,
         "classes weigh more in the loss the more often they occur",
@@ -71,6 +81,12 @@ def check(stream: Stream) -> Iterable[Finding]:
         remedies=(_INVERSE,),
         evidence={"power": power, "correlation": together},
     )
+
+
+def _is_a_power(weight: float, count: float) -> bool:
+    """Whether one ratio is about the other, or its square root."""
+    apart = (abs(np.log(weight) - power * np.log(count)) for power in (0.5, 1.0))
+    return bool(min(apart) < np.log(CLOSE))
 
 
 def _weighed(loss: LossReading) -> Weighed | None:
@@ -143,12 +159,14 @@ predicted.
 """,
     evidence="""
 The weights that the loss was given, and how often each class occurs in the recorded steps. An alarm
-if the classes are of clearly different frequency, and the logarithms of both rise together.
+if the classes are of clearly different frequency, and the logarithms of both rise together; of two
+classes, or two sizes of weights, if their ratio is that of the occurrences or its square root.
 """,
     ignore="""
-Weights that follow what mistakes cost say nothing of how often a class occurs; a class of weight 0
-is left out. Nothing is said where classes are about as frequent, as after a sampler that balances
-them.
+Weights that follow what mistakes cost may be larger for a frequent class, too: those of two classes
+are reported within a tenth of the formulas alone, and those of more where all classes follow. A
+class of weight 0 is left out. Nothing is said where classes are about as frequent, as after a
+sampler that balances them.
 """,
     references=("PyTorch, `nn.CrossEntropyLoss`: weight; King & Zeng 2001, Political Analysis 9",),
     reads=frozenset({Quantity.LOSS}),
@@ -159,6 +177,7 @@ them.
         "uneven": UNEVEN,
         "together": TOGETHER,
         "steep": STEEP,
+        "close": CLOSE,
     },
     explains=("one-answer-counts", "constant-output", "stopped-early"),
     cases=(
@@ -168,6 +187,8 @@ them.
         Case("near miss: negatives over positives", lambda: _binary(9.0), None),
         Case("near miss: their inverses", lambda: _example([0.38, 4.8, 6.7]), None),
         Case("near miss: what mistakes cost", lambda: _example([2.0, 1.0, 2.0]), None),
+        Case("near miss: what a lost letter costs", lambda: _binary(1 / 5), None),
+        Case("near miss: two sizes", lambda: _example([2.0, 1.0, 1.0], [60, 20, 20]), None),
         Case("near miss: hardly uneven", lambda: _example([1.2, 1.0, 1.0]), None),
         Case("classes of one frequency", lambda: _example([0.88, 0.07, 0.05], [30, 35, 35]), None),
         Case("few targets", lambda: _example([3.0, 1.0, 1.0], [20, 3, 2], times=1), None),

@@ -79,9 +79,9 @@ Of each place in the program that switches gradients off, or calls `eval()`, the
 followed: whether a function of dropout is called that drops something, and within which module.
 """,
     ignore="""
-Dropout that is left on to average over many passes of one input: where passes that follow one
-another are given the same tensor, nothing is said. Nor where the module that drops units was put
-back in training mode.
+Dropout that is left on to average over many passes: where an input comes again with no step of
+training in between, alone or with the whole test set, nothing is said. Nor where the module that
+drops units was put back in training mode.
 """,
     references=(
         "torch documentation, torch.nn.functional.dropout: training is True by default",

@@ -44,8 +44,8 @@ def _finding(stream: Stream, steps: int, name: str, momentum: float, left: float
         site=name,
         step=stream.snapshots[0].step,
         measured=f"momentum {momentum:g}: each batch moves the running mean and variance by so "
-        f"much of the way, so after {counted(steps, 'step')} {left:.0%} of them is the mean 0 and "
-        f"the variance 1 of the beginning{stream.course.remark}",
+        f"much of the way, so after {counted(steps, 'step')} {left:.0%} of them is what they "
+        f"began with: mean 0 and variance 1, or what was loaded{stream.course.remark}",
         expected="statistics that are the data's when the network is evaluated",
         certainty="arithmetic, with one batch a step; statistics that were loaded may be right",
         causes=("other",),
@@ -81,8 +81,9 @@ RULE = Rule(
     name="statistics-left-behind",
     title="Batch normalisation is evaluated before its statistics have caught up",
     why="In evaluation mode a batch normalisation uses running statistics, which begin at mean 0 "
-    "and variance 1 and move towards the data by the momentum in each step. Where that is small "
-    "and the training short, the network is evaluated with numbers that are not its data's.",
+    "and variance 1, or as they were loaded, and move towards the data by the momentum in each "
+    "step. Where that is small and the training short, the network is evaluated with numbers that "
+    "are not its data's.",
     sees="""
 `momentum=0.001` in a training of a few hundred steps: the loss falls, and the score in evaluation
 mode is far below what the same network reaches in training mode.

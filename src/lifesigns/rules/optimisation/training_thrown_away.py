@@ -27,6 +27,8 @@ def check_run(run: Run) -> Iterator[Finding]:
     rewind = run.trace.rewind
     if rewind is None or rewind.step < run.trace.steps or run.trace.steps < JUDGED:
         return
+    if rewind.was_tested:  # what training was worth is told beside what was there before it
+        return
     if not any(p.update_rms > 0 for history in trained(run) for p in history):
         return
     if rewind.is_evaluated or not _rises(run.trace.rates):
@@ -94,7 +96,8 @@ once in the run. An error where the network is then put in evaluation mode, else
     ignore="""
 Whoever goes on training after the weights were put back is silent: lottery tickets, Reptile, the
 folds of a cross-validation, tasks that begin anew, each with a load of its own. So is a search for
-a learning rate, which ends with the highest. A network that got worse with its first epoch, and
+a learning rate, which ends with the highest, and whoever tests the trained weights first, and the
+initial ones beside them, as a baseline. A network that got worse with its first epoch, and
 whose best weights are the initial ones, is reported: its training was of no use.
 """,
     references=("PyTorch tutorials, Transfer learning for computer vision: best_model_wts",),
@@ -109,6 +112,11 @@ whose best weights are the initial ones, is reported: its training was of no use
         Case(
             "near miss: a search for a rate",
             lambda: _example(Rewind(100), rise=100),
+            None,
+        ),
+        Case(
+            "near miss: a baseline, after a test of the trained weights",
+            lambda: _example(Rewind(100, True, was_tested=True)),
             None,
         ),
         Case("near miss: nothing was trained", lambda: _example(update=0), None),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.decay import ALONG, GONE, LEFT, Shrinkage, shrinkage
-from lifesigns.evidence.thresholds import NOTHING
+from lifesigns.evidence.thresholds import HALF, NOTHING
 from lifesigns.records import Finding, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
@@ -14,25 +15,41 @@ from lifesigns.rules.testing import FALLING, FLAT
 
 MOST = Threshold(0.8, "share of all weights that shrank so", "nearly all: biases may stay")
 
+PENALTY = Threshold(1e-6, "share of a loss that is more than rounding", "float32: 1.2e-7 each")
+
 
 def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream, at the weight that shrank most."""
+    if not _may_decay(stream):
+        return
     known = list(shrinkage(stream))
     decaying = [w for w in known if w.decays]
     if decaying and sum(w.size for w in decaying) > MOST * sum(w.size for w in known):
         harm = stream.course.harm(NOTHING)
         gone = sum(w.size for w in decaying if w.is_gone)
-        if harm is Severity.NOTE and gone > MOST * sum(w.size for w in known):
+        fits = stream.course.gain > HALF
+        if harm is Severity.NOTE and not fits and gone > MOST * sum(w.size for w in known):
             harm = Severity.WARNING  # a fit at the beginning of the run may look like one
         if harm is not Severity.NOTE:
             yield _finding(stream, harm, decaying)
 
 
+def _may_decay(stream: Stream) -> bool:
+    """Whether an optimizer decays weights or the loss has a penalty, or either is not known."""
+    by_loss = any(
+        loss.penalised or not abs(loss.penalty) <= PENALTY * abs(loss.value)
+        for loss in stream.readings
+    )
+    return by_loss or stream.trace.weight_decay != 0
+
+
 def _finding(stream: Stream, severity: Severity, decaying: Sequence[Shrinkage]) -> Finding:
     worst = min(decaying, key=lambda w: w.last / w.first)
+    by_optimizer = stream.trace.weight_decay != 0
     return RULE.finding(
         severity,
-        "weight decay shrinks the weights to nothing: their updates point along themselves",
+        f"{'weight decay' if by_optimizer else 'a penalty'} shrinks the weights to nothing: their "
+        "updates point along themselves",
         site=worst.name,
         step=stream.first.step,
         measured=f"{worst.name} went from {worst.first:.2g} to {worst.last:.2g}, and "
@@ -41,19 +58,23 @@ def _finding(stream: Stream, severity: Severity, decaying: Sequence[Shrinkage]) 
         expected="weights that the loss holds up against their decay",
         certainty="sizes are exact on the recorded steps, the way between them is interpolated",
         causes=("other", "vanishing"),
-        remedies=(
-            Remedy(
-                "Lower the weight decay, or the factor of an L2 penalty: 1e-4 to 1e-2 is usual.",
-                "optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01)",
-                edit="lower-decay",
-            ),
-            Remedy(
-                "See whether it learns without any.",
-                "for group in optimizer.param_groups:\n    group['weight_decay'] = 0.0",
-            ),
-        ),
+        remedies=(_LOWER, _NONE) if by_optimizer else (_PENALTY,),
         evidence={"left": worst.last / worst.first, "along": worst.along},
     )
+
+
+_LOWER = Remedy(
+    "Lower the weight decay, or the factor of an L2 penalty: 1e-4 to 1e-2 is usual.",
+    "optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01)",
+    edit="lower-decay",
+)
+_NONE = Remedy(
+    "See whether it learns without any.",
+    "for group in optimizer.param_groups:\n    group['weight_decay'] = 0.0",
+)
+_PENALTY = Remedy(
+    "Lower the factor of the penalty on the weights, or see whether it learns without."
+)
 
 
 # --- cases ----------------------------------------------------------------------------------------
@@ -70,6 +91,19 @@ def _example(decay: float, losses: Sequence[float], update: float | None = None)
         )
         shots.append(example.snapshot(graph, step=step, loss=reading.loss, parameters=parameters))
     return example.trace(*shots, losses=losses)
+
+
+_WEAK = [0.7 + 0.5 * 0.97**step for step in range(100)]
+
+
+def _without(*, penalised: bool = False) -> Trace:
+    """The same with an optimizer without weight decay, and perhaps a penalty in the loss."""
+    known = _example(0.1, _WEAK)
+    shots = [
+        replace(shot, loss=shot.loss and replace(shot.loss, penalised=penalised))
+        for shot in known.snapshots
+    ]
+    return replace(known, weight_decay=0.0, snapshots=tuple(shots))
 
 
 RULE = Rule(
@@ -92,7 +126,10 @@ add up to; updates of the loss point elsewhere and leave the size nearly as it w
 """,
     ignore="""
 A network that learns while its weights shrink (pruning, a decay that is meant) is left in peace:
-this rule needs a fit no better than a constant prediction, or weights of which nothing is left.
+this rule needs a fit no better than a constant prediction, or weights of which nothing is left and
+a fit that explains less than half. So is one whose optimizer has no weight decay and whose loss has
+no penalty: there it is the targets that lead the weights to 0, as where a correction is learned
+that is not needed.
 """,
     references=(
         "Loshchilov & Hutter 2019, Decoupled Weight Decay Regularization",
@@ -100,7 +137,15 @@ this rule needs a fit no better than a constant prediction, or weights of which 
     ),
     reads=frozenset({Quantity.PARAMETERS, Quantity.UPDATES, Quantity.LOSS}),
     check=check,
-    thresholds={"left": LEFT, "along": ALONG, "gone": GONE, "most": MOST, "nothing": NOTHING},
+    thresholds={
+        "left": LEFT,
+        "along": ALONG,
+        "gone": GONE,
+        "most": MOST,
+        "nothing": NOTHING,
+        "half": HALF,
+        "penalty": PENALTY,
+    },
     explains=(
         "constant-output",
         "vanishing-gradient",
@@ -115,7 +160,14 @@ this rule needs a fit no better than a constant prediction, or weights of which 
         Case("to a hundredth in the run", lambda: _example(0.05, FLAT), Severity.WARNING),
         Case("to a quarter in the run", lambda: _example(0.015, FLAT), Severity.WARNING),
         Case("near miss: it learns all the same", lambda: _example(0.05, FALLING), None),
-        Case("nothing is left of them", lambda: _example(0.1, FALLING), Severity.WARNING),
+        Case("nothing is left of them", lambda: _example(0.1, _WEAK), Severity.WARNING),
+        Case(
+            "near miss: of weights that the fit has no use for",
+            lambda: _example(0.1, FALLING),
+            None,
+        ),
+        Case("by a penalty alone", lambda: _without(penalised=True), Severity.WARNING),
+        Case("near miss: nothing decays, the loss leads there", lambda: _without(), None),
         Case("near miss: a usual decay", lambda: _example(1e-4, FLAT), None),
         Case(
             "near miss: they shrink on a long way that led elsewhere",
