@@ -190,6 +190,36 @@ def test_cured_is_better_and_no_constant_without_the_finding_and_new_errors(othe
     assert shortcoming(Measure(), "rate-too-high", BAD, other) == why
 
 
+WORSE = "what the script prints is worse: dev accuracy"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "why"),
+    [
+        (0.16, 0.15, WORSE),
+        (0.16, 0.16, ""),
+        (0.16, 0.9, ""),
+        (NAN, 0.1, ""),
+        (0.1, NAN, WORSE),
+        (NAN, NAN, ""),
+    ],
+)
+def test_what_the_script_prints_beside_the_score_is_not_to_become_worse(before, after, why):
+    measure = Measure(beside=Measure("dev", label="dev accuracy"))
+    faulty = dataclasses.replace(made.scored(0.1), printed=before)
+    other = dataclasses.replace(made.scored(0.9), printed=after)
+
+    assert shortcoming(measure, "rate-too-high", faulty, other) == why
+
+
+def test_an_arm_has_what_it_prints_beside_its_score():
+    measure = Measure(beside=Measure(r"dev ([\d.]+)"))
+
+    scored = Scored.of(made.arm(0.8, output="dev 0.25\n"), measure)
+
+    assert (scored.score, scored.printed) == (pytest.approx(0.8), 0.25)
+
+
 def test_a_critic_that_is_deceived_does_not_speak_against_its_generator():
     turns = made.curve(1.0, 1.0)
     turns = dataclasses.replace(turns, streams=np.array([0, 1]))

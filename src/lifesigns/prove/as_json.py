@@ -50,7 +50,11 @@ def proof_as_json(proof: Proof) -> dict[str, Any]:
             "conclusion": proof.conclusion,
             "steps": proof.plan.trace.steps,
             "repeats": proof.identity and proof.identity.verdict,
-            "measure": {"name": measure.name, **vars(measure)},
+            "measure": {
+                "name": measure.name,
+                **vars(measure),
+                "beside": measure.beside and measure.beside.name,
+            },
             "faulty": proof.faulty and _scored(proof.faulty),
             "remedy": proof.chosen and _candidate(proof.chosen),
             "tries": tuple(map(_tried, proof.tries)),

@@ -135,7 +135,9 @@ def _headline(proof: Proof) -> str:
 def _pairs(proof: Proof) -> Iterator[str]:
     if not proof.pairs:
         return
-    yield f"Judged by: {proof.measure.name}."
+    beside = proof.measure.beside
+    nor = f"; {beside.name}, which the script prints, is not to become worse" if beside else ""
+    yield f"Judged by: {proof.measure.name}{nor}."
     yield f"  {'seed':>4}  {'without':>9}  {'with':>9}"
     for pair in proof.pairs:
         scores = f"{_score(pair.faulty.score)}  {_score(pair.other.score)}"

@@ -297,11 +297,10 @@ def measured(measure: Measure, twins: Sequence[Arm]) -> tuple[Measure, Scored]:
     """
     one, *others = (Scored.of(arm, measure) for arm in twins)
     tells = one.skill < TOLD and not one.has_several_losses
-    if not measure.metric and not tells:
-        printed = printed_measure(twins[0].end.output, measure)
-        if printed is not None and not printed.is_missing(twins[0]):
-            measure = printed
-            one, *others = (Scored.of(arm, measure) for arm in twins)
+    printed = None if measure.metric else printed_measure(twins[0].end.output, measure)
+    if printed is not None and not printed.is_missing(twins[0]):
+        measure = replace(measure, beside=printed) if tells else printed
+        one, *others = (Scored.of(arm, measure) for arm in twins)
     if measure.is_missing(twins[0]):
         raise _nothing_printed(measure)
     if not measure.metric and math.isnan(one.skill):

@@ -52,6 +52,8 @@ class Measure:
     """What identical arms may differ by, in the unit of the score."""
     label: str = ""
     """What the script calls it, where nobody asked for a metric."""
+    beside: Measure | None = None
+    """What the script prints of itself, where that is not the score: it is not to become worse."""
 
     def __post_init__(self) -> None:
         if "(" not in self.metric:
@@ -161,6 +163,8 @@ class Scored:
     """Those of them that say that it cannot learn."""
     how: str = FINISHED
     losses: LossCurve = field(default_factory=LossCurve, compare=False)
+    printed: float = math.nan
+    """What the script prints of itself, where that is not the score; NaN if nothing."""
 
     @property
     def has_several_losses(self) -> bool:
@@ -176,7 +180,8 @@ class Scored:
             measure: How it is scored.
         """
         trace = Trace() if arm.trace is None else arm.trace
-        return cls.judged(measure.score(arm), trace, arm.how)
+        printed = math.nan if measure.beside is None else measure.beside.score(arm)
+        return replace(cls.judged(measure.score(arm), trace, arm.how), printed=printed)
 
     @classmethod
     def judged(cls, score: float, trace: Trace, how: str = FINISHED) -> Scored:
@@ -206,6 +211,8 @@ def shortcoming(measure: Measure, rule: str, faulty: Scored, other: Scored) -> s
         return cut(" ".join(f"it {other.how or 'never trained'}".split()))
     if not measure.is_better(faulty.score, other.score):
         return "no better by more than the margin"
+    if measure.beside is not None and _is_worse(measure.beside, faulty.printed, other.printed):
+        return f"what the script prints is worse: {measure.beside.label}"
     # A critic that the generator deceives is no better than a constant: then the metric decides.
     is_adversary = bool(measure.metric) and other.has_several_losses
     if other.skill <= measure.margin and not is_adversary:
@@ -216,6 +223,11 @@ def shortcoming(measure: Measure, rule: str, faulty: Scored, other: Scored) -> s
         return f"{rule} is still found"
     new = [error for error in other.errors if error not in faulty.errors]
     return f"a new error: {new[0]}" if new else ""
+
+
+def _is_worse(measure: Measure, faulty: float, other: float) -> bool:
+    """Whether the second number is worse, by however little; two that are none are alike."""
+    return not (math.isnan(faulty) and math.isnan(other)) and measure.gain(faulty, other) < 0
 
 
 def skill(trace: Trace) -> float:
