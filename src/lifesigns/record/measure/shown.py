@@ -15,8 +15,6 @@ Kind = tuple[torch.dtype, int, int]
 """Type, dimensions and features of batches."""
 MOST_VALUES = 2**20
 """Values of a batch that are looked at, in whole samples from its beginning."""
-FEWEST = 2
-"""Samples that have a spread."""
 
 
 class Shown:
@@ -52,10 +50,10 @@ class Shown:
         known = None if self._network is None else self._network()
         if known is not network or not self._is_only or batch.dim() < 2:
             return None
-        if _kind(batch, self._dim) != self._kind or len(batch) < FEWEST:
+        if _kind(batch, self._dim) != self._kind or not len(batch):
             return None
         per_sample = max(batch[0].numel(), 1)
-        return pack.sums(batch[: max(FEWEST, MOST_VALUES // per_sample)], self._dim)
+        return pack.sums(batch[: max(1, MOST_VALUES // per_sample)], self._dim)
 
 
 def _kind(batch: Tensor, dim: int) -> Kind:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lifesigns.evidence import Run, Stream, Threshold
 from lifesigns.evidence.evaluated import EvaluatedPlace, evaluated_places
+from lifesigns.evidence.sites import counted
 from lifesigns.records import (
     BatchReading,
     EvaluationPass,
@@ -43,6 +44,14 @@ NARROWER = Threshold(
 MANY = Threshold(1 / 3, "share of the features that are off", "more than a few that drift")
 MOST = Threshold(0.5, "share of the features with a spread in both", "most of them")
 SAMPLES = Threshold(8, "samples of an evaluation, at least", "a single one has no spread")
+FAR = Threshold(
+    10.0,
+    "standard deviations of the training between its mean and that of a few samples",
+    "a sample of the same scale is hardly ever so far",
+)
+PASSES = Threshold(2, "passes of a few samples, at least", "one may be an outlier")
+SEVERAL = Threshold(2, "features that are so far, at least", "one alone may drift")
+FIFTH = Threshold(0.2, "share of the features that are so far", "raw ones may lie near 0, too")
 
 
 def check_run(run: Run) -> Iterable[Finding]:
@@ -53,7 +62,8 @@ def check_run(run: Run) -> Iterable[Finding]:
     found = [
         off
         for place in evaluated_places(run.trace)
-        if not place.is_in_each_step and (off := _off(place, trained, _are_images(run))) is not None
+        if not place.is_in_each_step
+        and (off := _off(place, trained, _are_images(run)) or _far(place, trained)) is not None
     ]
     if found:
         yield _finding(max(found, key=lambda off: off.share))
@@ -96,6 +106,29 @@ def _off(place: EvaluatedPlace, trained: UnitSums, images: bool) -> _Off | None:
     found = [_compared(p, p.inputs, trained, images) for p in given if p.inputs is not None]
     known = [off for off in found if off is not None]
     return min(known, key=lambda off: off.share) if known and len(known) == len(found) else None
+
+
+def _far(place: EvaluatedPlace, trained: UnitSums) -> _Off | None:
+    """The least that passes of a few samples are away; None if one is not far."""
+    given = [(p, p.inputs) for p in place.passes if p.inputs is not None and p.samples < SAMPLES]
+    found = [_distant(one, inputs, trained) for one, inputs in given]
+    known = [off for off in found if off is not None]
+    return min(known, key=lambda off: off.share) if len(known) == len(found) >= PASSES else None
+
+
+def _distant(one: EvaluationPass, inputs: Scales, trained: UnitSums) -> _Off | None:
+    stride = inputs.stride(trained.units)
+    mean, deviation = trained.mean[::stride], np.sqrt(trained.variance)[::stride]
+    if mean.shape != inputs.mean.shape or _is_curve(inputs, one) or not (deviation > 0).any():
+        return None
+    apart = np.abs(inputs.mean - mean) / np.where(deviation > 0, deviation, np.inf)
+    far, at = int((apart > FAR).sum()), int(apart.argmax())
+    share = far / int((deviation > 0).sum())
+    if far < SEVERAL or share <= FIFTH:
+        return None
+    scale = float(mean[at]), float(inputs.mean[at])
+    spread = float(deviation[at]), math.nan
+    return _Off(share, float(apart[at]), at * stride, one, scale, spread)
 
 
 def _compared(one: EvaluationPass, inputs: Scales, trained: UnitSums, images: bool) -> _Off | None:
@@ -151,7 +184,10 @@ def _finding(off: _Off) -> Finding:
         step=one.step,
         measured=f"feature {off.feature}: mean {off.mean[1]:.3g} and deviation "
         f"{off.deviation[1]:.3g} in {one.samples} samples of an evaluation, {off.mean[0]:.3g} and "
-        f"{off.deviation[0]:.3g} in the training",
+        f"{off.deviation[0]:.3g} in the training"
+        if off.deviation[1] == off.deviation[1]
+        else f"feature {off.feature}: {off.mean[1]:.3g} in {counted(one.samples, 'sample')} of an "
+        f"evaluation, mean {off.mean[0]:.3g} and deviation {off.deviation[0]:.3g} in the training",
         expected="the same scaling, with the numbers of the training, wherever the network is used",
         certainty="the scales are exact; that other data were not meant is not known",
         causes=("unnormalised_input", "other"),
@@ -205,7 +241,9 @@ of a guess.
 Mean and spread of each feature in the first passes of each place that evaluates, beside those of
 all recorded batches of the training together. A feature is off where the means are three deviations
 of the training apart, or the spread is five times as wide; of images, also where it is a third. It
-is a finding where more than a third of the features are off in all passes of a place.
+is a finding where more than a third of the features are off in all passes of a place; of passes of
+fewer than eight samples, which have no spread of their own, where more than a fifth of the features
+lie ten deviations away in each.
 """,
     ignore="""
 States of an environment that a policy reaches, data that drift, the end of a series with a trend,
@@ -225,6 +263,10 @@ anomalies are what the network is evaluated on, they may lie as far away as this
         "many": MANY,
         "most": MOST,
         "samples": SAMPLES,
+        "far": FAR,
+        "passes": PASSES,
+        "several": SEVERAL,
+        "fifth": FIFTH,
     },
     cases=(
         Case("raw features", lambda: _example([13, 2, 100], [0.8, 8, 14]), Severity.WARNING),
@@ -239,7 +281,21 @@ anomalies are what the network is evaluated on, they may lie as far away as this
             None,
         ),
         Case("near miss: one of three", lambda: _example([0.1, 0, 9], [1, 0.9, 1]), None),
-        Case("near miss: a single sample", lambda: _example([13, 9], [1, 1], samples=1), None),
+        Case(
+            "single samples, far away",
+            lambda: _example([130, 90], [0, 0], samples=1, steps=(50, 99)),
+            Severity.WARNING,
+        ),
+        Case(
+            "near miss: a single sample",
+            lambda: _example([130, 90], [0, 0], samples=1),
+            None,
+        ),
+        Case(
+            "near miss: samples with an outlier",
+            lambda: _example([130, 2, 3], [0, 0, 0], samples=1, steps=(50, 99)),
+            None,
+        ),
         Case("near miss: first states", lambda: _example([0, 0], [0.1, 0.1]), None),
         Case("near miss: a curve, drawn further", lambda: _example([9], [9]), None),
         Case(
