@@ -24,6 +24,7 @@ from lifesigns.record.measure.averages import Averages
 from lifesigns.record.measure.by_program import numbers_for
 from lifesigns.record.measure.dealt_out import dealt_out
 from lifesigns.record.measure.large import lookups
+from lifesigns.record.measure.last_inputs import last_inputs
 from lifesigns.record.measure.measuring import measuring
 from lifesigns.record.measure.mixing import MixingReader
 from lifesigns.record.measure.parameters import ParameterReader, Trained
@@ -190,6 +191,7 @@ class PassReader:
         waiting: dict[str, Callable[[], PendingMarks | None]] = {
             "copies of the network": lambda: self._standing_copy(forward),
             "averages of its weights": lambda: self.averages.look(pack, networks, ran),
+            "the last inputs": lambda: last_inputs(pack, walked, ends.batch, ends.prediction),
             "states": lambda: same_states(pack, walked, ends.batch, networks, asked),
         }
         for name, look in known.items():
