@@ -19,12 +19,12 @@ from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk, walk
 from lifesigns.record.loss.comparison import PendingMarks
 from lifesigns.record.loss.derivatives import Derivatives
+from lifesigns.record.loss.last_inputs import last_inputs
 from lifesigns.record.loss.likeness import likeness
 from lifesigns.record.measure.averages import Averages
 from lifesigns.record.measure.by_program import numbers_for
 from lifesigns.record.measure.dealt_out import dealt_out
 from lifesigns.record.measure.large import lookups
-from lifesigns.record.measure.last_inputs import last_inputs
 from lifesigns.record.measure.measuring import measuring
 from lifesigns.record.measure.mixing import MixingReader
 from lifesigns.record.measure.parameters import ParameterReader, Trained

@@ -23,7 +23,7 @@ def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream."""
     marked = [loss.details for loss in stream.readings if PAIRS in loss.details]
     samples = [details[SAMPLES] for details in marked]
-    equal = all(0 < d[SAMPLES] and d[VIEWS] <= EQUAL * d[SAMPLES] for d in marked)
+    equal = all(d[SAMPLES] > 0 and d[VIEWS] <= EQUAL * d[SAMPLES] for d in marked)
     if len(marked) < STEPS or not equal:
         return
     yield RULE.finding(

@@ -60,7 +60,7 @@ def last_inputs(
     Returns:
         None where the loss is no regression, or nothing of the input has the form of its targets.
     """
-    if batch is None or not batch.is_floating_point() or not 1 < batch.dim():
+    if batch is None or not batch.is_floating_point() or batch.dim() < 2:
         return None
     target = _target(walked, prediction) if is_readable(batch) else None
     if target is None or not FEWEST <= target.numel() < batch.numel() <= MOST_ELEMENTS:
@@ -108,7 +108,8 @@ def _target(walked: Walk, prediction: Prediction | None) -> Tensor | None:
 
 def _subtracted(walked: Walk, i: int, difference: int, prediction: Prediction) -> Tensor | None:
     """The target of a residual, by the output that it was subtracted from, or the other way."""
-    residual, output = saved(walked.nodes[i], "self"), prediction.value.detach()
+    residual: Tensor | None = saved(walked.nodes[i], "self")
+    output = prediction.value.detach()
     first, *rest = walked.inputs[difference]
     operand = first if first is not None else next(iter(rest), None)
     while operand is not None and operand >= 0 and not walked.makes(operand, prediction.node):
