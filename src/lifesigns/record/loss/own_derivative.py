@@ -76,7 +76,8 @@ def _opposed(numbers: NDArray[np.float64]) -> float | None:
 
 def _is_clear(values: NDArray[np.float64]) -> NDArray[np.bool_]:
     sizes = np.abs(values)
-    return (sizes > CLEAR * sizes.max()) & (sizes > 0)
+    clear: NDArray[np.bool_] = (sizes > CLEAR * sizes.max()) & (sizes > 0)
+    return clear
 
 
 def sign_hook(
