@@ -19,6 +19,7 @@ from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk, walk
 from lifesigns.record.loss.comparison import PendingMarks
 from lifesigns.record.loss.derivatives import Derivatives
+from lifesigns.record.loss.last_inputs import last_inputs
 from lifesigns.record.loss.likeness import likeness
 from lifesigns.record.measure.averages import Averages
 from lifesigns.record.measure.by_program import numbers_for
@@ -189,6 +190,7 @@ class PassReader:
         waiting: dict[str, Callable[[], PendingMarks | None]] = {
             "copies of the network": lambda: self._standing_copy(forward),
             "averages of its weights": lambda: self.averages.look(pack, networks, ran),
+            "the last inputs": lambda: last_inputs(pack, walked, ends.batch, ends.prediction),
             "states": lambda: same_states(pack, walked, ends.batch, networks, asked),
         }
         for name, look in known.items():

@@ -31,6 +31,33 @@ def contrast_multiplied_by_its_temperature(fixed=False):
         return ((a @ b.T).argmax(1) == torch.arange(len(x_new))).float().mean()
 
 
+def posed(objects):
+    """A view: what an object is, and larger numbers that tell how it is seen, mixed."""
+    mixing = torch.randn(24, 32, generator=torch.Generator().manual_seed(3)) / 3
+    return torch.cat([objects, 2 * torch.randn(len(objects), 20)], 1) @ mixing
+
+
+@faulty("own class among the nearest", at_least=0.75, causes=("wrong_labels", "other"))
+def contrast_of_one_view_with_itself(fixed=False):
+    """The first of two views is given to the network twice: nothing tells it what to leave out."""
+    centres = 2 * torch.randn(6, 4)
+    kinds = torch.randint(0, 6, (1200,))
+    objects = centres[kinds] + 0.2 * torch.randn(1200, 4)
+    embed = nn.Sequential(nn.Linear(32, 64), nn.ReLU(), nn.Linear(64, 16))
+    optimizer = torch.optim.Adam(embed.parameters(), lr=0.003)
+    for xb, _ in minibatches(objects, kinds, 100, 400):
+        first, second = posed(xb), posed(xb)
+        a, b = (F.normalize(embed(v)) for v in (first, second if fixed else first))
+        loss = F.cross_entropy(a @ b.T / 0.2, torch.arange(len(xb)))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        z = F.normalize(embed(posed(objects)))
+        nearest = (z @ z.T).fill_diagonal_(-1).argmax(1)
+        return (kinds[nearest] == kinds).float().mean().item()
+
+
 class Quantised(nn.Module):
     """An autoencoder whose code is one vector of a book for each of four places."""
 

@@ -1,3 +1,5 @@
+import itertools
+
 import torch
 import torch.nn.functional as F
 from data import accuracy, digits, minibatches, unexplained, wine
@@ -286,3 +288,40 @@ def backward_that_returns_ones(fixed=False):
         optimizer.step()
     with torch.no_grad():
         return (last(first(x).relu()).argmax(1) == y).float().mean()
+
+
+class OwnSoftsign(torch.autograd.Function):
+    """A softsign with a backward of its own."""
+
+    @staticmethod
+    def forward(ctx, x, fixed):
+        ctx.save_for_backward(x)
+        ctx.fixed = fixed
+        return x / (1 + x.abs())
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (x,) = ctx.saved_tensors
+        sign = 1 if ctx.fixed else x.sign()
+        return gradient * sign / (1 + x.abs()) ** 2, None
+
+
+@faulty("accuracy", at_least=0.85, causes=("other",))
+def backward_with_a_sign_too_many(fixed=False):
+    """The backward of an own softsign is that of the size of its input: wrong below 0."""
+    x, y = digits()
+    sizes = (64, 32, 32, 32, 32, 10)
+    layers = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(sizes))
+    optimizer = torch.optim.Adam(layers.parameters(), lr=0.01)
+
+    def answer(x):
+        for layer in layers[:-1]:
+            x = OwnSoftsign.apply(layer(x), fixed)
+        return layers[-1](x)
+
+    for xb, yb in minibatches(x, y, 64, 300):
+        optimizer.zero_grad()
+        F.cross_entropy(answer(xb), yb).backward()
+        optimizer.step()
+    with torch.no_grad():
+        return (answer(x).argmax(1) == y).float().mean().item()

@@ -19,6 +19,7 @@ from lifesigns.record.loss.comparison import PendingLoss
 from lifesigns.record.loss.copied import copied
 from lifesigns.record.loss.cut_classes import cuts_classes
 from lifesigns.record.loss.cut_off import is_cut_off
+from lifesigns.record.loss.equal_views import equal_views
 from lifesigns.record.loss.log_of_mean import log_of_mean
 from lifesigns.record.loss.overlap import overlap
 from lifesigns.record.loss.padded_targets import padded_targets
@@ -82,6 +83,7 @@ def mark(
     if cuts_classes(walked, node):
         marks["cut_classes"] = 1.0
     pending.mark(turns(pack, walked, node))
+    pending.mark(equal_views(pack, walked))
     if TOKENS in walked.names:
         pending.mark(order_blind(pack, walked, condensed))
         pending.mark(hidden_sources(pack, walked, condensed))

@@ -19,6 +19,8 @@ from torch import Tensor
 
 from lifesigns.record.graph.walk import Walk, goes_through_hooks
 from lifesigns.record.loss.comparison import PendingMarks
+from lifesigns.record.loss.own_derivative import PendingSigns, sign_hook
+from lifesigns.record.loss.values import value_of
 from lifesigns.record.measure.reduce import Pack
 from lifesigns.record.readable import is_readable
 
@@ -71,8 +73,15 @@ def own_backwards(pack: Pack, walked: Walk) -> list[Watching]:
         walked: The graph of the loss.
     """
     own = [i for i, node in enumerate(walked.nodes) if hasattr(type(node), "_forward_cls")]
-    found = PendingBackwards()
-    return [(i, found, _hook(pack, found, _saved(walked.nodes[i]))) for i in own[:MOST]]
+    found, signs, watching = PendingBackwards(), PendingSigns(), list[Watching]()
+    for i in own[:MOST]:
+        kept = _saved(walked.nodes[i])
+        watching.append((i, found, _hook(pack, found, kept)))
+        order = next((t for t in kept if tuple(t.shape) == walked.shape(i)), None)
+        value = None if order is None else value_of(walked, i, None)
+        if (hook := sign_hook(pack, signs, order, value)) is not None:
+            watching.append((i, signs, hook))
+    return watching
 
 
 def _hook(pack: Pack, found: PendingBackwards, kept: list[Tensor]) -> Hook:

@@ -14,6 +14,7 @@ from lifesigns.record.graph.walk import Walk
 from lifesigns.record.loss.built_in import built_in
 from lifesigns.record.loss.comparison import PendingLoss
 from lifesigns.record.loss.crossing import crossing, is_paired
+from lifesigns.record.loss.equal_views import equal_views
 from lifesigns.record.loss.handwritten import from_logs, from_picked, from_residual
 from lifesigns.record.loss.known_losses import KnownLoss, known_loss, known_of
 from lifesigns.record.loss.likelihoods import (
@@ -97,6 +98,7 @@ def read_loss(
         return pending
     pending = _unrecognised(pack, walked, value, prediction, terms.found)
     mark_form(pack, walked, terms, pending, prediction)
+    pending.mark(equal_views(pack, walked))
     return pending
 
 

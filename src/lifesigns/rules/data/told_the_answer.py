@@ -1,16 +1,37 @@
-"""DAT030: a network is given the tokens that it is to say."""
+"""DAT030: a network is given the tokens that it is to say, or the value."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from lifesigns.evidence import Stream, Threshold
-from lifesigns.records import Finding, Mixing, Quantity, Remedy, Severity, Snapshot, Trace
+from lifesigns.evidence.course import REGRESSIONS
+from lifesigns.records import (
+    Finding,
+    LossReading,
+    Mixing,
+    Quantity,
+    Remedy,
+    Severity,
+    Snapshot,
+    Trace,
+)
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
 TOLD = Threshold(0, "steps behind an output that it does not depend on", "exact: no gradient")
 HIDDEN = Threshold(0, "samples of the hidden token that no target asks for", "exact: compared")
+
+APART, ALONG, SPREAD = "last_input_apart", "last_input_dim", "targets_apart"
+"""Details of a loss: how far targets are from what is last in the input along a dimension, and from
+one another."""
+SAME = Threshold(
+    1e-5,
+    "distance of targets to the last inputs over the range of the targets",
+    "arithmetic: rounding of a target that is the output less a residual",
+)
+STEPS = Threshold(3, "recorded steps, at least", "a definition: more than an accident")
 
 
 def check(stream: Stream) -> Iterable[Finding]:
@@ -36,6 +57,36 @@ def check(stream: Stream) -> Iterable[Finding]:
                 evidence={"told": mixing.told},
             )
             return
+    yield from _is_last(stream)
+
+
+def _is_last(stream: Stream) -> Iterable[Finding]:
+    """The targets of a regression are the last values of the input."""
+    losses = stream.readings
+    along = {loss.details.get(ALONG) for loss in losses}
+    if len(losses) < STEPS or len(along) > 1 or not all(map(_is_told, losses)):
+        return
+    dim = int(losses[0].details[ALONG])
+    yield RULE.finding(
+        Severity.WARNING,
+        "the target is the last value of the input, not the next one",
+        site=_first_site(stream.first),
+        step=stream.first.step,
+        measured=f"in {len(losses)} recorded steps every target is the same as what the input has "
+        f"last along dimension {dim}{stream.course.remark}",
+        expected="a target that comes after what the network is given",
+        certainty="exact: all targets of the recorded steps were compared",
+        causes=("wrong_labels",),
+        remedies=(_NEXT, _LEAVE_OUT),
+        evidence={"steps": len(losses)},
+    )
+
+
+def _is_told(loss: LossReading) -> bool:
+    details, alone = loss.details, not loss.penalised and not loss.others
+    spread = details.get(SPREAD, 0.0)
+    told = spread > 0 and details[APART] <= SAME * spread
+    return told and alone and loss.kind in REGRESSIONS
 
 
 def _asks_for_what_is_shown(stream: Stream, snapshot: Snapshot, mixing: Mixing) -> Finding:
@@ -74,6 +125,14 @@ _START = Remedy(
     "A decoder: give it the target moved by one, behind a token that starts it.",
     "told = F.pad(target, (1, 0), value=start)[:, :-1]\nlogits = model(source, told)",
 )
+_NEXT = Remedy(
+    "Take the value behind the window: a slice ends before the index it is given.",
+    "return series[i : i + width], series[i + width]",
+)
+_LEAVE_OUT = Remedy(
+    "Or, of a table, leave the column of the targets out of the input.",
+    "x, y = table[:, :-1], table[:, -1:]",
+)
 
 
 # --- cases ----------------------------------------------------------------------------------------
@@ -81,38 +140,57 @@ def _example(mixing: Mixing) -> Trace:
     return example.asked(example.regression(example.FALLING, update=1e-3), mixing)
 
 
+def _forecast(apart: float, *, spread: float = 2.0, penalised: bool = False) -> Trace:
+    """Targets that are so far from the last inputs, and from one another."""
+    known = example.regression(example.FALLING, update=1e-3)
+    marked = example.marked(known, {APART: apart, ALONG: 1.0, SPREAD: spread})
+    shots = [
+        replace(shot, loss=replace(shot.loss, penalised=penalised))
+        for shot in marked.snapshots
+        if shot.loss
+    ]
+    return replace(marked, snapshots=tuple(shots))
+
+
 RULE = Rule(
     code="DAT030",
     name="told-the-answer",
-    title="A network is given the tokens that it is to say",
+    title="A network is given what it is to say",
     why="Copying what is given at the same place is the first thing such a network learns, and the "
     "loss falls to almost nothing. On its own it has nothing to copy, and says nothing sensible.",
     sees="""
 The input of a decoder that is its target, not moved by one; or a language model whose labels were
 not moved. The network reads from left to right, as one does that is to go on by itself. Or a masked
-language model whose loss ignores the tokens that are hidden, and counts those that are shown.
+language model whose loss ignores the tokens that are hidden, and counts those that are shown. Or a
+forecast whose target is the last value of its window: one index too few.
 """,
     evidence="""
 In one recorded step each target is compared with the token at its position; if all agree, the
 output at one position is sent back as a gradient. It is not 0 at that token and at earlier ones,
 and exactly 0 at all later ones: a proof. The loss is not asked, for it looks better than it is.
 Tokens count as hidden where none of their targets counts, all are one token that occurs nowhere
-else, and others that count lie on both sides of them.
+else, and others that count lie on both sides of them. Of a regression all targets are compared with
+what is last in the input along each dimension; they are the same in all recorded steps.
 """,
     ignore="""
 Autoencoders say again what they are given, and read all of it: their output depends on later
 tokens, too. Padding is ignored at the ends of a text, not within it. Masked language models hide
 what they ask for, and a network that moves its input by one itself does not depend on its own
-token.
+token. A loss with other terms may well compare with an input at a boundary; a target that is all of
+the input is that of an autoencoder.
 """,
     references=("Williams & Zipser 1989, A Learning Algorithm: teacher forcing",),
     reads=frozenset({Quantity.MIXING, Quantity.LOSS}),
     check=check,
-    thresholds={"told": TOLD, "hidden": HIDDEN},
+    thresholds={"told": TOLD, "hidden": HIDDEN, "same": SAME, "steps": STEPS},
     cases=(
         Case("told", lambda: _example(Mixing(told=3)), Severity.WARNING),
         Case("told, and nothing mixed", lambda: _example(Mixing(31, told=8)), Severity.WARNING),
         Case("hidden, and not asked for", lambda: _example(Mixing(hidden=90)), Severity.WARNING),
+        Case("the last value of a window", lambda: _forecast(0.0), Severity.WARNING),
+        Case("near miss: the next value", lambda: _forecast(0.01), None),
+        Case("near miss: targets that are all the same", lambda: _forecast(0.0, spread=0.0), None),
+        Case("near miss: other terms", lambda: _forecast(0.0, penalised=True), None),
         Case("near miss: an autoencoder", lambda: _example(Mixing(31)), None),
         Case("a masked language model that predicts", lambda: _example(Mixing(later=4)), None),
         Case("readings missing: not asked", lambda: example.unread(_example(Mixing(told=3))), None),

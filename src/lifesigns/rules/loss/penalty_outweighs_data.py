@@ -21,13 +21,16 @@ SAME = Threshold(
     "arithmetic: the outputs have less than a tenth of the targets' variance",
 )
 
+MOST = 50.0
+"""Size of a logit from which on its share is 0 or 1."""
+
 
 def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream."""
     known = [s for s in stream.snapshots if s.loss and _is_penalised(s.loss)]
     course = stream.course
     severity = course.harm(NOTHING)
-    gave_up = course.gain < NOTHING and course.output_deviation < SAME
+    gave_up = course.gain < NOTHING and _deviation(stream) < SAME
     if len(known) > 1 and gave_up and severity is not Severity.NOTE and _is_pleased(known):
         yield _finding(stream, known, severity)
 
@@ -45,6 +48,19 @@ def _penalties(known: Sequence[Snapshot]) -> list[float]:
     return [s.loss.penalty for s in known if s.loss]
 
 
+def _deviation(stream: Stream) -> float:
+    """Of the outputs over inputs, in those of the targets; of logits as far as shares follow."""
+    last = stream.readings[-1]
+    target = last.target
+    if not last.operation.endswith("with_logits") or last.prediction is None or target is None:
+        return stream.course.output_deviation
+    given, wanted = last.places or last.prediction, target.places or target.sums
+    shares = 1 / (1 + np.exp(-np.clip(given.mean, -MOST, MOST)))
+    follows = shares * (1 - shares)  # the derivative of the sigmoid
+    size = math.sqrt(wanted.variance.mean())
+    return math.sqrt((follows**2 * given.variance).mean()) / size if size > 0 else math.nan
+
+
 def _finding(stream: Stream, known: Sequence[Snapshot], severity: Severity) -> Finding:
     loss, sizes = stream.readings[-1], _penalties(known)
     elements = math.prod(loss.input_shape[1:])
@@ -60,7 +76,7 @@ def _finding(stream: Stream, known: Sequence[Snapshot], severity: Severity) -> F
         site=stream.last.graph.sites[loss.site].name if loss.site >= 0 else "",
         step=known[0].step,
         measured=f"the penalty went from {max(sizes):.3g} to {sizes[-1]:.3g}, the outputs vary by "
-        f"{stream.course.output_deviation:.1%} of the targets' variation{averaged}; "
+        f"{_deviation(stream):.1%} of the targets' variation{averaged}; "
         f"{stream.course}",
         expected="a data term that pays for what the penalty costs",
         certainty="the levels are measured; that the penalty is to blame is likely",
@@ -82,18 +98,26 @@ def _finding(stream: Stream, known: Sequence[Snapshot], severity: Severity) -> F
 
 # --- cases ----------------------------------------------------------------------------------------
 def _example(
-    penalties: Sequence[float], fits: Sequence[float], *, spread: float = 0.01, steps: int = 200
+    penalties: Sequence[float],
+    fits: Sequence[float],
+    *,
+    spread: float = 0.01,
+    steps: int = 200,
+    logits: bool = False,
 ) -> Trace:
     """Targets 0 and 1, so that a constant has a squared error of 1/4."""
     wanted = np.tile([[0.0], [1.0]], (16, 1))
     losses = np.interp(np.arange(steps), [0, steps - 1], [fits[0], fits[-1]]).tolist()
     recorded = np.linspace(0, steps - 1, len(penalties)).astype(int).tolist()
+    form = "binary_cross_entropy"
+    loss = f"{form}_with_logits" if logits else "mse_loss"
     known = example.fitting(
-        example.chain("linear", "relu", "linear", "mse_loss", batch=32),
+        example.chain("linear", "relu", "linear", loss, batch=32),
         losses,
         0.5 + spread * (wanted - 0.5),
         example.target(wanted),
         steps=recorded,
+        kind=form if logits else "squared_error",
         penalised=True,
     )
     shots = [
@@ -119,8 +143,9 @@ on activations that is too strong does the same to any network.
 """,
     evidence="""
 The data term is no better than the best constant prediction (of an image: at each place), the
-outputs hardly vary over the batch, and the rest of the loss, which depends on what the network
-makes of its input, fell to a small part of its largest recorded value.
+outputs hardly vary over the batch (of logits: the shares that they stand for), and the rest of the
+loss, which depends on what the network makes of its input, fell to a small part of its largest
+recorded value.
 """,
     ignore="""
 If the penalty is meant to be met first, and its weight falls later.
@@ -143,6 +168,11 @@ If the penalty is meant to be met first, and its weight falls later.
     cases=(
         Case("the penalty is gone, the data too", lambda: _example(_GONE, [0.25]), Severity.ERROR),
         Case("after few steps", lambda: _example(_GONE, [0.25], steps=60), Severity.WARNING),
+        Case(
+            "logits that differ by less than a share follows",
+            lambda: _example(_GONE, [math.log(2)], spread=0.5, logits=True),
+            Severity.ERROR,
+        ),
         Case("near miss: the penalty grows", lambda: _example(_KEPT, [0.25]), None),
         Case("near miss: data learned", lambda: _example(_GONE, [0.25, 0.02], spread=0.9), None),
         Case("readings missing: no terms", lambda: example.unread(_example(_GONE, [0.25])), None),
