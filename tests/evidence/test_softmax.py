@@ -13,6 +13,7 @@ from lifesigns.evidence.softmax import (
     is_over_batch,
     is_the_only_way,
     products,
+    weighs_data,
 )
 from lifesigns.records import Graph, Kind, Site, UnitSums
 from lifesigns.rules import testing as example
@@ -83,3 +84,11 @@ def test_the_concentration_is_one_for_one_place_and_that_of_a_mask_is_told_apart
     assert concentration(site, UnitSums.of(causal)) == pytest.approx(
         np.mean([1, 1 / 2, 1 / 3, 1 / 4])
     )
+
+
+def test_a_layer_given_more_than_the_shares_reads_data_that_they_weigh():
+    graph = example.chain("linear", "softmax", "linear", "mse_loss")
+    wider = replace(graph.sites[2], fan_in=64)
+
+    assert not weighs_data(graph, 1)
+    assert weighs_data(replace(graph, sites=(*graph.sites[:2], wider, graph.sites[3])), 1)

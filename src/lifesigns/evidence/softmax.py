@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -84,6 +85,19 @@ def products(graph: Graph, index: int) -> set[int]:
     return {i for i in _multiplied(graph, index) if not set(graph.predecessors(i)) <= own}
 
 
+def weighs_data(graph: Graph, index: int) -> bool:
+    """Whether layers read it that are given more, or less, than its own shares: data times them.
+
+    Data are no site, and what multiplies by them is not on the graph.
+    """
+    site = graph.sites[index]
+    own = {site.units, math.prod(site.shape[1:])}
+    readers = [reader for _, reader in _readers(graph, index)]
+    return feeds_weights(graph, index) and all(
+        r.fan_in > 0 and r.fan_in not in own for r in readers
+    )
+
+
 def _is_of(graph: Graph, index: int, score: int) -> bool:
     """Whether a site normalises scores: as another softmax, or by the logarithm of their sum."""
     site = graph.sites[index]
@@ -122,7 +136,7 @@ def is_the_only_way(graph: Graph, index: int, end: int) -> bool:
             return False
         queue.extend(i for i in before if i not in seen)
         seen.update(before)
-    return bool(closed - {index})
+    return True
 
 
 def concentration(site: Site, value: UnitSums) -> float:

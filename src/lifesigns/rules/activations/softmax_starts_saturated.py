@@ -15,6 +15,7 @@ from lifesigns.evidence.softmax import (
     concentration_of_mask,
     is_the_only_way,
     products,
+    weighs_data,
 )
 from lifesigns.evidence.thresholds import ENOUGH_STEPS, FITTED, HALF, WEAK
 from lifesigns.records import (
@@ -84,7 +85,8 @@ def _saturated(stream: Stream) -> Iterator[_Softmax]:
     first = stream.first
     for index in first.graph.of_kind(Kind.SOFTMAX):
         site = first.graph.sites[index]
-        if site.operation != "softmax" or not products(first.graph, index):
+        chooses = products(first.graph, index) or weighs_data(first.graph, index)
+        if site.operation != "softmax" or not chooses:
             continue
         squares = [_squares(snapshot, site.name) for snapshot in stream.snapshots]
         known = tuple(value for value in squares if np.isfinite(value))
