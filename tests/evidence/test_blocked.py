@@ -64,3 +64,25 @@ def test_weights_of_nothing_but_zeros_block_what_lies_before_them():
 
     assert unknown_block(zeros).causes == ("bad_init",)
     assert unknown_block(example.snapshot(graph)).causes[0] == "wrong_loss"
+
+
+def test_a_gradient_that_is_summed_up_for_a_divisor_is_not_stopped():
+    arrived, total = example.sums(np.ones((8, 4))), example.sums(np.ones((1, 1)))
+
+    assert stopped_share(SiteReading(0, None, arrived, total)) == 0
+    assert stopped_share(SiteReading(0, None, arrived, example.sums(np.zeros((1, 1))))) == 1
+
+
+@pytest.mark.parametrize(("rms", "cause"), [(0.0, "bad_init"), (1.0, "other")])
+def test_a_factor_of_zeros_that_is_a_weight_is_called_by_its_name(rms, cause):
+    shot = stopped("mul", "mse_loss", at=1)
+    sites = [
+        example.with_details(s, factor=0.0) if s.module == "1" else s for s in shot.graph.sites
+    ]
+    graph = replace(shot.graph, sites=tuple(sites))
+    block = block_from_above(
+        replace(shot, graph=graph, parameters=tuple(example.weights(graph, weight_rms=rms)))
+    )
+
+    assert block.causes[0] == cause
+    assert ("0.weight" in block.reason) == (rms == 0)

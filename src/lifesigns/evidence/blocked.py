@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from lifesigns.evidence.output import is_normalised
 from lifesigns.evidence.sites import is_hidden, is_rectifier, listed
@@ -41,10 +42,16 @@ def block_behind(snapshot: Snapshot, zero: Sequence[ParameterReading]) -> Block 
 
 
 def stopped_share(reading: SiteReading) -> float:
-    """Share of the gradients different from 0 that arrived and were not passed on."""
+    """Share of the gradients different from 0 that arrived and were not passed on.
+
+    Where what is passed on has fewer numbers, as of a divisor that is the same for all, each is a
+    sum of those that arrived: then it is all or nothing.
+    """
     arrived, passed = reading.output_gradient, reading.input_gradient
     if arrived is None or passed is None or not arrived.active.any() or passed.nonfinite.any():
         return 0.0
+    if passed.count.sum() < arrived.count.sum():
+        return float(not passed.active.any())
     return 1 - float(passed.active.sum() / arrived.active.sum())
 
 
@@ -80,6 +87,9 @@ def block_at(snapshot: Snapshot, index: int) -> Block:
     if site.kind is Kind.SOFTMAX and site.units == 1:
         reason = f"{site.name} is a softmax over one unit, which is 1 whatever comes in"
         return Block(site.name, reason, ("wrong_output_activation",), (_SIGMOID,))
+    if site.details.get("factor") == 0 and (zeros := _zeros_before(snapshot, index)):
+        reason = f"{site.name} multiplies by {listed(zeros, 2)}, where all weights are 0"
+        return Block(site.name, reason, ("bad_init",), (_INITIALISE,))
     if site.details.get("factor") == 0:
         reason = f"{site.name} multiplies by a constant of nothing but zeros"
         return Block(site.name, reason, ("other", "frozen"), (_KEEP,))
@@ -98,6 +108,15 @@ def block_at(snapshot: Snapshot, index: int) -> Block:
         return Block(site.name, reason, ("wrong_shape", "other"), (_MASK,))
     reason = f"{site.name} is saturated as a whole"
     return Block(site.name, reason, ("saturated", _origin(snapshot)), (_INITIALISE,), by_size=True)
+
+
+def _zeros_before(snapshot: Snapshot, index: int) -> list[str]:
+    """The parameters of zeros that a site multiplies by, itself or as rows that were looked up."""
+    graph = snapshot.graph
+    before = (graph.sites[i].parameters[:1] for i in graph.predecessors(index))
+    names = chain(graph.sites[index].parameters, *before)
+    read = map(snapshot.parameter, names)
+    return [p.name for p in read if p is not None and p.weight_rms == 0]
 
 
 def _weighs_alike(reading: SiteReading | None) -> bool:

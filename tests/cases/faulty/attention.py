@@ -84,3 +84,37 @@ def decoder_at_a_thousandfold_rate(fixed=False):
         optimizer.step()
     with torch.no_grad():
         return F.cross_entropy(model(unknown[:, :-1]).flatten(0, 1), unknown[:, 1:].flatten())
+
+
+class Asked(nn.Module):
+    """Answers with the values that the asked key's scores choose, and knows nothing else."""
+
+    def __init__(self, scale, keys=20, values=10, width=64):
+        super().__init__()
+        self.key, self.query = nn.Embedding(keys, width), nn.Embedding(keys, width)
+        self.value, self.scale = nn.Embedding(values, width), scale
+        self.head = nn.Sequential(nn.Linear(width, 64), nn.ReLU(), nn.Linear(64, values))
+
+    def forward(self, keys, values, asked):
+        scores = (self.key(keys) * self.query(asked).unsqueeze(1)).sum(-1) * self.scale
+        return self.head((scores.softmax(-1).unsqueeze(-1) * self.value(values)).sum(1))
+
+
+@faulty("accuracy", at_least=0.9, causes=("bad_init", "saturated"))
+def scores_multiplied_by_the_root(fixed=False):
+    """Scores are multiplied by the root of the width instead of divided: the softmax is one-hot
+    before anything was learned, and where it is wrong no gradient says so."""
+    keys = torch.rand(4000, 20).argsort(1)[:, :12]
+    values, at = torch.randint(10, (4000, 12)), torch.randint(12, (4000, 1))
+    known, unknown = split(
+        torch.cat([keys, values, keys.gather(1, at)], 1), values.gather(1, at).squeeze(1)
+    )
+    model = Asked(64**-0.5 if fixed else 64**0.5)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.005)
+    for x, y in minibatches(*known, 64, 500):
+        optimizer.zero_grad()
+        F.cross_entropy(model(x[:, :12], x[:, 12:24], x[:, 24]), y).backward()
+        optimizer.step()
+    x, y = unknown
+    with torch.no_grad():
+        return (model(x[:, :12], x[:, 12:24], x[:, 24]).argmax(1) == y).float().mean()

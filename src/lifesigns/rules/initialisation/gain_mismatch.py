@@ -13,9 +13,12 @@ from lifesigns.evidence.gradients import median_known
 from lifesigns.evidence.signal import fade, growth, largest, mismatches
 from lifesigns.evidence.sites import is_hidden, listed
 from lifesigns.evidence.thresholds import (
+    ENOUGH_STEPS,
     FADED_SIGNAL,
+    FITTED,
     LARGE_SIGNAL,
     LAYERS,
+    SATURATED,
     SQUASHING,
     WEAK,
 )
@@ -44,6 +47,10 @@ FLAT_FACTOR = Threshold(
     "tanh passes on half of the gradient at twice its gain",
 )
 
+NEARLY_ALL = Threshold(
+    0.8, "share of a layer's units", "four in five: all but those of small input"
+)
+
 
 def check(stream: Stream) -> Iterable[Finding]:
     """One finding per stream: weights too large with a growth, or too small with a fading."""
@@ -52,13 +59,14 @@ def check(stream: Stream) -> Iterable[Finding]:
     large = [m for m in known if m[2] > factor]
     small = [m for m in known if m[2] < 1 / factor]
     flat = [m for m in known if m[2] > FLAT_FACTOR and _has_flat_ends(m[1])]
-    passed = _passed_on(first)
+    passed, stuck = _passed_on(first), _stays_flat(stream)
     if large and growth(first) > LARGE_SIGNAL and largest(first)[1] > LARGE_SIGNAL:
-        yield _finding(stream, large, f"the signal grows {fold(growth(first))}")
+        yield _finding(stream, large, f"the signal grows {fold(growth(first))}", stuck=stuck)
     elif small and fade(first) < FADED_SIGNAL:
         yield _finding(stream, small, f"the signal fades {fold(1 / fade(first))}")
     elif len(flat) >= LAYERS and passed < SQUASHING:
-        yield _finding(stream, flat, f"a layer passes on {passed:.2g} of the gradient")
+        effect = f"a layer passes on {passed:.2g} of the gradient"
+        yield _finding(stream, flat, effect, stuck=stuck and bool(large))
 
 
 def _has_flat_ends(follower: str) -> bool:
@@ -73,10 +81,36 @@ def _passed_on(snapshot: Snapshot) -> float:
     return median_known([r.derivative_factor for r in read if is_hidden(graph, r.site)])
 
 
-def _finding(stream: Stream, off: list[tuple[Site, str, float]], effect: str) -> Finding:
+def _stays_flat(stream: Stream) -> bool:
+    """Whether nearly all units of most hidden layers start on a flat end, and are there at the end.
+
+    Then what is fitted is fitted by layers that choose among fixed signs: those before them hardly
+    learn, and what was drawn at random decides what the network says of new inputs.
+    """
+    return all(_is_flat(snapshot) for snapshot in (stream.first, stream.last))
+
+
+def _is_flat(snapshot: Snapshot) -> bool:
+    graph = snapshot.graph
+    values = [
+        r.value
+        for r in snapshot.sites
+        if r.value is not None
+        and _has_flat_ends(graph.sites[r.site].operation)
+        and is_hidden(graph, r.site)
+    ]
+    flat = [bool((value.saturated_share > SATURATED).mean() > NEARLY_ALL) for value in values]
+    return len(flat) >= LAYERS and float(np.mean(flat)) > SATURATED
+
+
+def _finding(
+    stream: Stream, off: list[tuple[Site, str, float]], effect: str, *, stuck: bool = False
+) -> Finding:
     first, course, (site, follower, ratio) = stream.first, stream.course, off[0]
     right, large = _gain(follower), ratio > 1
     harm = course.harmed or course.harm() is not Severity.NOTE
+    harm |= stuck and course.steps >= ENOUGH_STEPS and course.gain < FITTED
+    effect += "; most layers stay on flat ends to the last recorded step" if stuck else ""
     return RULE.finding(
         Severity.WARNING if harm else Severity.NOTE,
         f"the weights at {site.name} start {max(ratio, 1 / ratio):.2g} times too "
@@ -131,6 +165,28 @@ def _flat(weight_gain: float, passed: float, losses: Iterable[float]) -> Trace:
     return replace(known, snapshots=tuple(shots))
 
 
+def _stuck(share: float, end: float) -> Trace:
+    """Four layers of tanh in front of weights far too large, all flat at the start; a fit of 60 %.
+
+    Args:
+        share: Of their units, how many are on a flat end in the later recorded steps.
+        end: The last loss, where a constant prediction has 1.
+    """
+    losses = np.geomspace(1, end, 100).tolist()
+    loss = example.regression(losses, update=1e-3).snapshots[0].loss
+
+    def read(reading: SiteReading, stuck: float) -> SiteReading:
+        flat = np.broadcast_to(np.arange(16) < 16 * stuck, (4, 16))
+        return replace(reading, value=example.sums(np.where(flat, 1.0, 0.1), saturated=flat))
+
+    known = _flat(8, 0.25, losses)
+    shots = (
+        replace(s, loss=loss, sites=tuple(read(r, share if s.step else 1) for r in s.sites))
+        for s in known.snapshots
+    )
+    return replace(known, snapshots=tuple(shots))
+
+
 RULE = Rule(
     code="INI004",
     name="gain-mismatch",
@@ -148,7 +204,9 @@ The RMS of the weights times √fan-in in the first recorded step, over the gain
 that reads the layer: 1/√E[f(z)²] for standard normal *z*, computed by quadrature from the
 catalogue. And its effect: the signal grows or fades over the network, or the activations behind the
 weights are driven to their flat ends and pass on less than half of the gradient. It alarms if
-nothing was learned, or little.
+nothing was learned, or little; and where nearly all units of most hidden layers are on flat ends in
+the first recorded step and in the last, if the fit is not complete: what is learned by heart by the
+last layers is no good for new inputs.
 """,
     ignore="""
 Torch's default initialisation has a gain of 0.58, which is 0.41 of ReLU's: within the factor. Small
@@ -179,6 +237,10 @@ layer have no effect on the scale, and nothing is said.
         "growth": LARGE_SIGNAL,
         "fade": FADED_SIGNAL,
         "weak": WEAK,
+        "flat_share": SATURATED,
+        "flat_units": NEARLY_ALL,
+        "fitted": FITTED,
+        "steps": ENOUGH_STEPS,
     },
     explains=(
         "signal-blows-up",
@@ -198,6 +260,11 @@ layer have no effect on the scale, and nothing is said.
         Case("ten times too large", lambda: _example(14, 10, FLAT), Severity.WARNING),
         Case("ten times too small", lambda: _example(0.14, 0.1, FLAT), Severity.WARNING),
         Case("tanh on its flat ends", lambda: _flat(4.3, 0.25, FLAT), Severity.WARNING),
+        Case(
+            "on flat ends to the last, and fitted in part", lambda: _stuck(1, 0.4), Severity.WARNING
+        ),
+        Case("near miss: on flat ends at first only", lambda: _stuck(0.2, 0.4), None),
+        Case("near miss: on flat ends, and all is fitted", lambda: _stuck(1, 1e-3), None),
         Case("near miss: tanh as it is to be", lambda: _flat(1.6, 0.25, FLAT), None),
         Case("near miss: tanh passes most on", lambda: _flat(4.3, 0.7, FLAT), None),
         Case("near miss: too large, yet it learns", lambda: _example(14, 10, FALLING), None),
