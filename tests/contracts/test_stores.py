@@ -83,6 +83,7 @@ def save(store, path, trace, findings=()):
             standing=trace.standing,
             loads=trace.loads,
             rewind=trace.rewind,
+            own_load=trace.own_load,
             rounded_eps=trace.rounded_eps,
             loaders=trace.loaders,
             evaluations=trace.evaluations,

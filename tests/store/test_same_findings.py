@@ -41,6 +41,7 @@ def test_rules_find_in_the_stored_run_what_they_found_live(rule, case, tmp_path)
             standing=live.standing,
             loads=live.loads,
             rewind=live.rewind,
+            own_load=live.own_load,
             rounded_eps=live.rounded_eps,
             loaders=live.loaders,
             evaluations=live.evaluations,

@@ -241,7 +241,7 @@ def test_a_run_that_was_killed_is_judged_as_it_was_while_it_went_on(
     writer.progress(
         live.steps, live.cost, live.optimizers, live.unseen, live.severed, rates=live.rates,
         unreached=live.unreached, idle=live.idle, evaluated=live.evaluated,
-        standing=live.standing, loads=live.loads, rewind=live.rewind,
+        standing=live.standing, loads=live.loads, rewind=live.rewind, own_load=live.own_load,
         rounded_eps=live.rounded_eps, loaders=live.loaders,
         evaluations=live.evaluations, recorded=live.recorded_steps,
     )  # fmt: skip

@@ -119,6 +119,7 @@ class RunFile:
             standing=trace.standing,
             loads=trace.loads,
             rewind=trace.rewind,
+            own_load=trace.own_load,
             rounded_eps=trace.rounded_eps,
             loaders=trace.loaders,
             evaluations=trace.evaluations,

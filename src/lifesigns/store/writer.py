@@ -26,6 +26,7 @@ from lifesigns.records import (
     Load,
     Loader,
     LossCurve,
+    OwnLoad,
     ParameterReading,
     RateCurve,
     Rewind,
@@ -148,6 +149,7 @@ class RunWriter:
         standing: tuple[str, ...] = (),
         loads: tuple[Load, ...] = (),
         rewind: Rewind | None = None,
+        own_load: OwnLoad | None = None,
         rounded_eps: tuple[str, ...] = (),
         loaders: tuple[Loader, ...] = (),
         evaluations: tuple[EvaluationPass, ...] = (),
@@ -167,6 +169,7 @@ class RunWriter:
             standing: Class names of copies that never changed, as in `Trace.standing`.
             loads: Checkpoints that did not fit, as in `Trace.loads`.
             rewind: The load of the initial weights, as in `Trace.rewind`.
+            own_load: The load of tensors that are the network's own, as in `Trace.own_load`.
             rounded_eps: Optimizers whose eps is lost, as in `Trace.rounded_eps`.
             loaders: What was asked for batches, as in `Trace.loaders`.
             evaluations: The first passes of evaluations, as in `Trace.evaluations`.
@@ -186,6 +189,7 @@ class RunWriter:
             "standing": standing,
             "loads": loads,
             "rewind": rewind,
+            "own_load": own_load,
             "rounded_eps": rounded_eps,
             "loaders": loaders,
             "evaluations": evaluations,
