@@ -149,7 +149,9 @@ class Recorder:
         self._parts.guard(self._parts.reader.averages.note, module)
 
     def _note_evaluation(self, module: nn.Module, frame: FrameType) -> None:
-        self._parts.reader.averages.note(module)
+        if self._parts.reader.averages.note(module):
+            self._quiet.close()
+            self._parts.cycles.ask(surely=True)
         if self._parts.thread.is_here and self._parts.roots.are_in(module):
             self._parts.evaluations.note(self.steps)
             self._parts.rewound.evaluates(self.steps)
