@@ -125,8 +125,8 @@ RULE = Rule(
     title="An average of the weights is still where they began",
     why="A moving average with decay d remembers about 1 / (1 - d) steps. In a run that is shorter "
     "than that it is made of the weights as they were drawn, and where the running statistics are "
-    "left out it has those of no data: the loss falls, and what is evaluated gives the answers of a "
-    "beginner.",
+    "left out it has those of no data: the loss falls, and what is evaluated gives the answers of "
+    "a beginner.",
     sees="""
 A copy of the network with `ema = decay * ema + (1 - decay) * weights` and a decay of 0.9999, taken
 from a training of a million steps, in one of some hundred; the metrics are those of the copy. Or an
