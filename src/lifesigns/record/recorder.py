@@ -146,7 +146,10 @@ class Recorder:
 
     def _averages(self, module: nn.Module, *_: Any, **__: Any) -> None:
         """An average of weights is made."""
-        self._parts.guard(self._parts.reader.averages.note, module)
+        self._parts.guard(self._note_average, module)
+
+    def _note_average(self, module: nn.Module) -> None:
+        self._parts.reader.averages.note(module)
 
     def _note_evaluation(self, module: nn.Module, frame: FrameType) -> None:
         if self._parts.reader.averages.note(module):

@@ -108,7 +108,7 @@ def _example(*ways: float, changes: bool = True, runs: bool = False, steps: int 
     return replace(known, snapshots=tuple(shots))
 
 
-def _bare(losses: Iterable[float] = example.FALLING, *, bare: float = 1.0) -> Trace:
+def _bare(losses: Sequence[float] = example.FALLING, *, bare: float = 1.0) -> Trace:
     known = example.regression(losses, update=1e-3)
     shots = []
     for shot in known.snapshots:
