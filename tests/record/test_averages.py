@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 from training_steps import sgd
 
 
@@ -39,6 +39,15 @@ class Best:
         self.at += 1
         if self.at == 2:
             self.module.load_state_dict(model.state_dict())
+
+
+class Whole(Mean):
+    """With the running statistics."""
+
+    def update_parameters(self, model):
+        super().update_parameters(model)
+        for own, buffer in zip(self.module.buffers(), model.buffers(), strict=True):
+            own.copy_(buffer)
 
 
 def trained(recording, make, decay, steps=20, teaches=False):
@@ -100,3 +109,36 @@ def test_another_network_in_evaluation_mode_is_no_average(recording):
         return mean
 
     assert "average_way" not in trained(recording, other, 0.5)[-1]
+
+
+def evaluated(recording, make, before=lambda mean, x: None, *, evaluates=True):
+    """Whether a run told that such an average was evaluated with statistics of no data."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 16), nn.BatchNorm1d(16), nn.Tanh(), nn.Linear(16, 1))
+    x = torch.randn(32, 4) + 2
+    recorder, optimizer = recording(every=7), sgd(model)
+    mean = make(model, 0.5)
+    for step in range(30):
+        optimizer.zero_grad()
+        (model(x) - x.sum(1, keepdim=True)).square().mean().backward()
+        optimizer.step()
+        mean.update_parameters(model)
+        if step % 5 == 4 and evaluates:
+            before(mean, x)
+            mean.module.eval()
+    recorder.stop()
+    return any("average_bare" in shot.loss.details for shot in recorder.trace().snapshots)
+
+
+def test_an_average_without_running_statistics_is_told_where_it_is_evaluated(recording):
+    assert evaluated(recording, Mean)
+    assert not evaluated(recording, Mean, evaluates=False)
+
+
+def test_an_average_with_running_statistics_is_not(recording):
+    def gathered(mean, x):
+        update_bn([x], mean.module)
+
+    assert not evaluated(recording, Whole)
+    assert not evaluated(recording, Mean, gathered)
+    assert not evaluated(recording, torchs)  # it copies them

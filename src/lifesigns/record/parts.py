@@ -14,6 +14,7 @@ from lifesigns.record.compiled.calls import CompiledCode
 from lifesigns.record.graph.module_calls import ForwardHooks
 from lifesigns.record.graph.roots import Roots
 from lifesigns.record.measure.loaded import Loaded
+from lifesigns.record.measure.own_states import OwnStates
 from lifesigns.record.measure.rewound import Rewound
 from lifesigns.record.pass_reader import PassReader
 from lifesigns.record.schedule.clock import Clock
@@ -70,6 +71,8 @@ class Parts:
     """What was loaded into networks."""
     rewound: Rewound
     """Whether their first weights were."""
+    own_states: OwnStates
+    """Whether what was loaded was theirs already."""
     loaders: Loaders
     """How often data were begun."""
     functional: Functional
@@ -120,6 +123,7 @@ def assemble(
         EvaluationLooks(guard, roots, reader.shown, clock),
         Loaded(),
         Rewound(),
+        OwnStates(),
         Loaders(),
         Functional(losses, by_hand),
         reader,

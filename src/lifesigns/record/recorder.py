@@ -24,6 +24,7 @@ from lifesigns.record.attach.noted_method import (
     INFERENCE,
     LOADING,
     NO_GRADIENTS,
+    TELLING,
     WAITING,
     NotedMethod,
     Place,
@@ -84,6 +85,7 @@ class Recorder:
         self._methods: tuple[tuple[NotedMethod, Callable[..., Any]], ...] = (
             (EVALUATION, self._evaluates),
             (LOADING, self._loads),
+            (TELLING, self._tells),
             (BEGINNING, self._begins),
             (AVERAGING, self._averages),
             (WAITING, self._waits),
@@ -144,10 +146,15 @@ class Recorder:
 
     def _averages(self, module: nn.Module, *_: Any, **__: Any) -> None:
         """An average of weights is made."""
-        self._parts.guard(self._parts.reader.averages.note, module)
+        self._parts.guard(self._note_average, module)
+
+    def _note_average(self, module: nn.Module) -> None:
+        self._parts.reader.averages.note(module)
 
     def _note_evaluation(self, module: nn.Module, frame: FrameType) -> None:
-        self._parts.reader.averages.note(module)
+        if self._parts.reader.averages.note(module):
+            self._quiet.close()
+            self._parts.cycles.ask(surely=True)
         if self._parts.thread.is_here and self._parts.roots.are_in(module):
             self._parts.evaluations.note(self.steps)
             self._parts.rewound.evaluates(self.steps)
@@ -166,20 +173,40 @@ class Recorder:
         if self._parts.thread.is_here:
             self._parts.looks.begins(frame, self.steps)
 
-    def _loads(self, module: nn.Module, result: Any, state_dict: Any, *_: Any, **__: Any) -> None:
-        """A module was given a checkpoint."""
-        self._parts.guard(self._note_loading, module, result, state_dict)
+    def _tells(self, module: nn.Module, result: Any, *parts: Any, **options: Any) -> None:
+        """A module has told its state; its parts are asked with a `destination`."""
+        if not parts and options.get("destination") is None:
+            self._parts.guard(self._note_state, module, result)
 
-    def _note_loading(self, module: nn.Module, result: Any, state_dict: Any) -> None:
-        loaded = self._parts.loaded
+    def _note_state(self, module: nn.Module, state: Any) -> None:
+        trained = self._parts.reader.trained
+        self._parts.own_states.taken(module, state, self.steps, trained)
+
+    def _loads(
+        self,
+        module: nn.Module,
+        result: Any,
+        state_dict: Any,
+        strict: bool = True,
+        assign: bool = False,
+    ) -> None:
+        """A module was given a checkpoint: its numbers, or the very tensors (`assign`)."""
+        self._parts.guard(self._note_loading, module, result, state_dict, assign)
+
+    def _note_loading(
+        self, module: nn.Module, result: Any, state_dict: Any, assigned: bool
+    ) -> None:
+        loaded, trained = self._parts.loaded, self._parts.reader.trained
         self._parts.rewound.note(module, self.steps, self._parts.looks.have_tested(self.steps))
+        if not assigned:
+            self._parts.own_states.loaded(module, state_dict, self.steps, trained)
         with measuring():
             loaded.note(
                 module,
                 result.missing_keys,
                 result.unexpected_keys,
                 state_dict,
-                self._parts.reader.trained,
+                trained,
             )
         if loaded.is_pending:
             self._quiet.close()
@@ -222,6 +249,7 @@ class Recorder:
             standing=tuple(parts.reader.copies.standing()),
             loads=parts.loaded.loads(),
             rewind=parts.rewound.rewind(),
+            own_load=parts.own_states.load,
             rounded_eps=parts.optimizers.rounded,
             weight_decay=parts.optimizers.weight_decay,
             loaders=parts.loaders.loaders(),

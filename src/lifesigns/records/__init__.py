@@ -19,7 +19,7 @@ from lifesigns.records.evaluations import EvaluationPass, Scales
 from lifesigns.records.findings import Finding, Remedy, Severity, grouped
 from lifesigns.records.graph import WEIGHTED, Graph, Kind, Site
 from lifesigns.records.loaders import Loader
-from lifesigns.records.loads import Load, Rewind
+from lifesigns.records.loads import Load, OwnLoad, Rewind
 from lifesigns.records.mixing import Mixing
 from lifesigns.records.quantities import EVERYTHING, Quantity
 from lifesigns.records.readings import (
@@ -61,6 +61,7 @@ __all__ = [
     "LossReading",
     "Mixing",
     "NonFinite",
+    "OwnLoad",
     "ParameterReading",
     "Plateau",
     "Quantity",

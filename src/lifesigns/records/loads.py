@@ -46,6 +46,18 @@ class Load:
 
 
 @dataclass(frozen=True)
+class OwnLoad:
+    """A network was given the tensors that it has: `state_dict()` returned them without a copy."""
+
+    network: str
+    """Class name of the module."""
+    taken: int
+    """Steps of training completed when `state_dict()` returned them..."""
+    step: int
+    """... and when they were loaded, with other numbers than they had then."""
+
+
+@dataclass(frozen=True)
 class Rewind:
     """The weights that a network had before its first step were loaded into it again."""
 

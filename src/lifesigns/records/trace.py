@@ -13,7 +13,7 @@ from lifesigns._errors import extra
 from lifesigns.records import table
 from lifesigns.records.evaluations import EvaluationPass
 from lifesigns.records.loaders import Loader
-from lifesigns.records.loads import Load, Rewind
+from lifesigns.records.loads import Load, OwnLoad, Rewind
 from lifesigns.records.readings import ParameterReading, Snapshot
 from lifesigns.records.units import Floats, Ints
 
@@ -182,6 +182,8 @@ class Trace:
     rewind: Rewind | None = None
     """The load that brought back the weights from before the first step; None where there was
     none, or more than one."""
+    own_load: OwnLoad | None = None
+    """The first load that gave a network its own tensors, trained since they were taken."""
     loaders: tuple[Loader, ...] = ()
     """What the run was seen to ask for batches, the first of them."""
     rates: RateCurve = NO_RATES

@@ -138,6 +138,8 @@ EVALUATION = NotedMethod(nn.Module, "eval")
 which is left alone."""
 LOADING = NotedMethod(nn.Module, "load_state_dict")
 """Called once for a whole network, or for a part of one."""
+TELLING = NotedMethod(nn.Module, "state_dict")
+"""Called once for a whole network, which calls it of each of its parts with a `destination`."""
 BEGINNING = NotedMethod(DataLoader, "__iter__")
 """Called once an epoch, before its first batch."""
 AVERAGING = NotedMethod(AveragedModel, "__init__")

@@ -11,13 +11,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
 
+from lifesigns.record.measure.measuring import measuring
 from lifesigns.record.measure.reduce import Pack
 from lifesigns.record.measure.standing_copies import is_like
-from lifesigns.record.readable import on_this_rank
+from lifesigns.record.readable import is_readable, on_this_rank
 
 MOST = 64
 """Modules put in evaluation mode that are looked at in a run."""
+ASKS = 2
+"""Evaluations of a copy after which a step is recorded."""
 WEIGHTS, ELEMENTS = 16, 256
 """Weights of a network, and elements of each, that stand for all."""
 
@@ -28,6 +32,26 @@ class _Copy:
     network: weakref.ref[nn.Module]
     latest: Tensor
     """Its weights, when they were looked at last."""
+    first: Tensor
+    """The same, when it was found."""
+    bare: Tensor | None = None
+    """Whether at the latest evaluation its weights had moved, and its running statistics had not
+    left the beginning as those of the network had; on a device, not waited for."""
+
+    evaluations: int = 0
+    """At which its statistics were looked at."""
+
+    def evaluated(self) -> None:
+        """It is about to be evaluated."""
+        module, network = self.module(), self.network()
+        if module is None or network is None:
+            return
+        moved, now = _has_statistics(module), _sample(module)
+        others = _has_statistics(network)
+        if moved is None or others is None or now is None or now.shape != self.first.shape:
+            return
+        self.bare = others & ~moved & (now != self.first).any()
+        self.evaluations += 1
 
 
 class PendingAverage(NamedTuple):
@@ -36,6 +60,8 @@ class PendingAverage(NamedTuple):
     slots: list[int]
     runs: list[bool]
     """Which of the copies ran in the step itself."""
+    bare: list[int]
+    """Slots of whether copies were evaluated with the statistics of the beginning."""
 
     def of(self, arrays: list[NDArray[np.float64]]) -> dict[str, float]:
         """Details of a loss: of the copy that changes and is farthest behind, else of any.
@@ -49,10 +75,11 @@ class PendingAverage(NamedTuple):
             for own, way, changed in [arrays[slot]]
             if way > 0
         ]
+        bare = {"average_bare": 1.0} if any(arrays[slot].any() for slot in self.bare) else {}
         if not found:
-            return {}
+            return bare
         stands, share, runs = min(found)
-        return {
+        return bare | {
             "average_way": share,
             "average_changes": float(not stands),
             "average_runs": float(runs),
@@ -73,16 +100,27 @@ class Averages:
         self._starts: dict[int, tuple[weakref.ref[nn.Module], Tensor | None]] = {}
         self._copies: list[_Copy] = []
 
-    def note(self, module: nn.Module) -> None:
+    def note(self, module: nn.Module) -> bool:
         """A module was put in evaluation mode.
 
         Args:
             module: Any, before or while a network is trained.
+
+        Returns:
+            Whether a step is worth recording: what was looked at waits for one.
         """
+        inside = {id(part) for part in module.modules()} if self._copies else ()
+        with measuring():
+            for copy in self._copies:
+                if id(copy.module()) in inside:
+                    copy.evaluated()
         known = self._noted.get(id(module))
         if (known is None or known() is not module) and len(self._noted) < MOST:
             self._noted[id(module)] = reference = weakref.ref(module)
             self._new.append(reference)
+            with measuring():
+                self._find([n for ref, _ in self._starts.values() if (n := ref()) is not None])
+        return any(0 < c.evaluations <= ASKS for c in self._copies if id(c.module()) in inside)
 
     def look(
         self, pack: Pack, trained: Iterable[nn.Module], ran: Iterable[nn.Module]
@@ -99,7 +137,7 @@ class Averages:
         """
         self._find(list(trained))
         running = {id(module) for module in ran} if self._copies else set()
-        slots, runs = [], []
+        slots, runs, bare = [], [], []
         for copy in self._copies:
             module, network = copy.module(), copy.network()
             if module is None or network is None:
@@ -113,7 +151,9 @@ class Averages:
             slots.append(pack.add(torch.stack([*ways, (own != copy.latest).any().to(own.dtype)])))
             runs.append(id(module) in running)
             copy.latest = own
-        return PendingAverage(slots, runs) if slots else None
+            if copy.bare is not None:
+                bare.append(pack.add(copy.bare))
+        return PendingAverage(slots, runs, bare) if slots else None
 
     def _find(self, networks: list[nn.Module]) -> None:
         """Notes where new networks begin, and finds copies among what was put in evaluation."""
@@ -122,6 +162,8 @@ class Averages:
             if known is None or known[0]() is not network:
                 self._starts[id(network)] = weakref.ref(network), _sample(network)
                 self._new = list(self._noted.values())
+        if not networks:
+            return
         new, self._new = self._new, []
         own = {id(network) for network in networks}
         for module in (module for ref in new if (module := ref()) is not None):
@@ -131,7 +173,19 @@ class Averages:
                     continue
                 start, latest = self._starts[id(of)][1], _sample(part)
                 if start is not None and latest is not None and latest.device == start.device:
-                    self._copies.append(_Copy(weakref.ref(part), weakref.ref(of), latest))
+                    self._copies.append(_Copy(weakref.ref(part), weakref.ref(of), latest, latest))
+
+
+def _has_statistics(module: nn.Module) -> Tensor | None:
+    """Whether a normalisation has running statistics other than mean 0 and variance 1."""
+    norms = [part for part in module.modules() if isinstance(part, _NormBase)]
+    pairs = [(norm.running_mean, norm.running_var) for norm in norms[:: len(norms) // WEIGHTS + 1]]
+    found = [
+        (mean != 0).any() | (variance != 1).any()
+        for mean, variance in pairs
+        if mean is not None and variance is not None and is_readable(mean) and is_readable(variance)
+    ]
+    return torch.stack(found).any() if found else None
 
 
 def _sample(module: nn.Module) -> Tensor | None:

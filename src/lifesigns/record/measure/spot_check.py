@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from itertools import count
+
 from torch import Tensor
 
 from lifesigns.record.readable import on_this_rank
@@ -19,4 +22,7 @@ def spots(tensor: Tensor) -> Tensor | None:
     whole = on_this_rank(tensor)
     if whole is None or not whole.numel():
         return None
-    return whole.reshape(-1)[:: max(whole.numel() // SPOTS, 1)][:SPOTS].clone()
+    stride = max(whole.numel() // SPOTS, 1)
+    row = whole.shape[-1] if whole.dim() else 1
+    stride = next(n for n in count(stride) if math.gcd(n, row) == 1)  # no column alone
+    return whole.reshape(-1)[::stride][:SPOTS].clone()

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from lifesigns.evidence import Course, Stream, Threshold
 from lifesigns.evidence.drift import orders, rank_correlation, scales_of
+from lifesigns.evidence.evaluated import evaluated_places
 from lifesigns.evidence.fold import fold
 from lifesigns.evidence.thresholds import CALIBRATED, ENOUGH_STEPS, HALF, JUDGED
-from lifesigns.records import BatchReading, Finding, Floats, Quantity, Remedy, Severity, Trace
+from lifesigns.records import (
+    BatchReading,
+    EvaluationPass,
+    Finding,
+    Floats,
+    Quantity,
+    Remedy,
+    Scales,
+    Severity,
+    Trace,
+)
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FALLING, FLAT
@@ -21,6 +32,13 @@ ORDERS = Threshold(
     120, "orders of the recorded steps, from which on one of them is no chance", "those of 5"
 )
 DRIFT = Threshold(10.0, "largest over smallest RMS of the batch, called a drift", CALIBRATED)
+ALONG = Threshold(
+    5.0,
+    "times the RMS of the batch, and of what is evaluated, both went one way",
+    "half of the other: there are two witnesses",
+)
+LOOKS = Threshold(3, "steps after which one place was seen to evaluate", "an order takes three")
+SAMPLES = Threshold(8, "samples of an evaluation, at least", "a single one has no spread")
 ORDERED = Threshold(
     0.9, "rank correlation of the scale of the batch with the step", "beyond chance for 5 steps"
 )
@@ -33,11 +51,49 @@ def check(stream: Stream) -> Iterator[Finding]:
     if len(known) < 2 or not stream.is_alone or stream.course.steps < JUDGED:
         return
     steps, sizes = (np.array(column, float) for column in zip(*known, strict=True))
-    ratio = float(sizes[-1] / np.median(sizes[:2]))
-    scales = scales_of(sizes, SCALE)
-    in_order = orders(scales) >= ORDERS and abs(rank_correlation(scales)) > ORDERED
-    if in_order and max(ratio, 1 / ratio) > DRIFT:
+    own = _Drift.of(sizes)
+    if own.orders >= ORDERS and own.fold > DRIFT:
         yield _finding(stream, steps, sizes)
+    elif own.fold > ALONG:
+        for at, evaluated in _evaluated(stream.trace):
+            other = _Drift.of(evaluated, beginning=1)
+            same_way = other.grows == own.grows and other.orders * own.orders >= ORDERS
+            if same_way and other.fold > ALONG:
+                yield _finding(
+                    stream, steps, sizes, f"; of what is evaluated, {_shown(at, evaluated)}"
+                )
+                return
+
+
+@dataclass(frozen=True)
+class _Drift:
+    """How sizes went one way."""
+
+    fold: float
+    grows: bool
+    orders: float
+    """In how many orders they could have come; 0 where they did not come in one."""
+
+    @classmethod
+    def of(cls, sizes: Floats, beginning: int = 2) -> _Drift:
+        """Of sizes in the order of the steps, from the middle of so many."""
+        ratio = float(sizes[-1] / np.median(sizes[:beginning]))
+        scales = scales_of(sizes, SCALE)
+        in_order = abs(rank_correlation(scales)) > ORDERED
+        return cls(max(ratio, 1 / ratio), ratio > 1, orders(scales) if in_order else 0.0)
+
+
+def _evaluated(trace: Trace) -> Iterator[tuple[Floats, Floats]]:
+    """The steps after which each place evaluated, and the RMS of the first that it gave then."""
+    for place in evaluated_places(trace):
+        sizes: dict[int, float] = {}
+        for one in place.passes if not place.is_in_each_step else ():
+            if one.inputs is not None and one.samples >= SAMPLES:
+                squares = one.inputs.mean**2 + one.inputs.deviation**2
+                sizes.setdefault(one.step, float(np.sqrt(squares.mean())))
+        values = np.array(list(sizes.values()))
+        if len(sizes) >= LOOKS and (values > 0).all() and np.isfinite(values).all():
+            yield np.array(list(sizes), float), values
 
 
 def _rms(batch: BatchReading) -> float:
@@ -46,16 +102,19 @@ def _rms(batch: BatchReading) -> float:
     return float(np.sqrt(features.total_squared.sum() / max(features.count.sum(), 1)))
 
 
-def _finding(stream: Stream, steps: Floats, sizes: Floats) -> Finding:
+def _shown(steps: Floats, sizes: Floats) -> str:
+    first_middle_last = (0, len(steps) // 2, -1)
+    return ", ".join(f"{sizes[i]:.2g} at step {steps[i]:.0f}" for i in first_middle_last)
+
+
+def _finding(stream: Stream, steps: Floats, sizes: Floats, evaluated: str = "") -> Finding:
     grew = sizes[-1] > sizes[0]
     factor = max(sizes[-1] / sizes[0], sizes[0] / sizes[-1])
-    first_middle_last = (0, len(steps) // 2, -1)
-    shown = ", ".join(f"{sizes[i]:.2g} at step {steps[i]:.0f}" for i in first_middle_last)
     return RULE.finding(
         _severity(stream.course),
         f"the inputs {'grow' if grew else 'shrink'} {fold(factor)} over the run",
         step=int(steps[0]),
-        measured=f"RMS of the batch: {shown}; {stream.course}",
+        measured=f"RMS of the batch: {_shown(steps, sizes)}{evaluated}; {stream.course}",
         expected="inputs of the same scale from the first step to the last",
         certainty=f"exact, on {len(steps)} recorded steps, the last one step {steps[-1]:.0f} of "
         f"{stream.trace.steps}",
@@ -93,6 +152,16 @@ def _example(scales: Sequence[float], losses: Sequence[float] = FLAT) -> Trace:
     return example.trace(*(replace(s, batch=batch) for s, batch in shots), losses=losses)
 
 
+def _evaluating(scales: Sequence[float], evaluated: Sequence[float]) -> Trace:
+    """The same, with a place that evaluates inputs of these scales."""
+    passes = (
+        EvaluationPass(10 * n, samples=32, inputs=Scales(32, np.zeros(4), np.full(4, scale)))
+        for n, scale in enumerate(evaluated, 1)
+    )
+    return replace(_example(scales), evaluations=tuple(passes))
+
+
+_EPOCHS = (1, 1, 1, 1, 2.8, 2.8, 7.7)
 _GROWING = (1, 2, 5, 30, 900)
 
 RULE = Rule(
@@ -109,7 +178,8 @@ the stored samples, an augmentation that writes back, a running statistic that i
     evidence="""
 The RMS of the first input over all features, at every recorded step: it has to follow the order of
 the steps, where it differs by more than a tenth, and to end ten times larger or smaller than it
-began.
+began. Five times are enough where what one place in the program evaluates has gone as far the same
+way.
 """,
     ignore="""
 Augmentation and noise vary from batch to batch without an order. Where another network makes the
@@ -124,6 +194,9 @@ inputs (a GAN), or the run fits its targets, it is silent.
     thresholds={
         "scale": SCALE,
         "orders": ORDERS,
+        "along": ALONG,
+        "looks": LOOKS,
+        "samples": SAMPLES,
         "drift": DRIFT,
         "ordered": ORDERED,
         "steps": JUDGED,
@@ -143,6 +216,13 @@ inputs (a GAN), or the run fits its targets, it is silent.
             lambda: _example([1.01, 1.02, 1, 3, 8, 148]),
             Severity.WARNING,
         ),
+        Case(
+            "what is evaluated grows along",
+            lambda: _evaluating(_EPOCHS, [1, 2.7, 7.1]),
+            Severity.WARNING,
+        ),
+        Case("near miss: it does not", lambda: _evaluating(_EPOCHS, [1, 1, 1.1]), None),
+        Case("near miss: it shrinks", lambda: _evaluating(_EPOCHS, [7.1, 2.7, 1]), None),
         Case(
             "near miss: the last batch is large",
             lambda: _example([1.01, 1.02, 1, 1.03, 1, 50]),

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.sites import counted
-from lifesigns.evidence.thresholds import SURE_STEPS
+from lifesigns.evidence.thresholds import JUDGED, SURE_STEPS
 from lifesigns.records import Finding, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
@@ -16,6 +16,9 @@ WAY, CHANGES, RUNS = "average_way", "average_changes", "average_runs"
 """Details of a loss beside which a copy is kept for evaluation: its distance from where the network
 began over that of the network; whether it has changed since the recorded step before; and whether
 it ran in the step itself."""
+BARE = "average_bare"
+"""Whether its running statistics were mean 0 and variance 1 at its latest evaluation, while its
+weights, and the statistics of the network, had moved."""
 BEHIND = Threshold(
     0.1,
     "share of the way of the trained weights that the average has come",
@@ -26,7 +29,14 @@ HELPS = Threshold(0.5, "share of the recorded steps in which it ran, as a teache
 
 
 def check(stream: Stream) -> Iterable[Finding]:
-    """At most one finding per stream."""
+    """At most two findings per stream."""
+    last = stream.last.loss
+    if last is not None and last.details.get(BARE, 0) > 0 and stream.last.step >= JUDGED:
+        yield _without_statistics(stream)
+    yield from _far_behind(stream)
+
+
+def _far_behind(stream: Stream) -> Iterable[Finding]:
     shots = [s for s in stream.snapshots if s.loss is not None]
     known = [(s, s.loss.details) for s in shots if s.loss is not None and WAY in s.loss.details]
     if len(known) <= OFTEN or known[-1][0] is not shots[-1]:
@@ -51,6 +61,32 @@ def check(stream: Stream) -> Iterable[Finding]:
     )
 
 
+def _without_statistics(stream: Stream) -> Finding:
+    step = stream.last.step
+    return RULE.finding(
+        Severity.WARNING,
+        "an average of the weights is evaluated with the running statistics of no data",
+        step=step,
+        measured="a copy of the network was put in evaluation mode with weights that had moved, "
+        "while its batch normalisations had mean 0 and variance 1, as they are made; those of the "
+        f"network had statistics of the data{stream.course.remark}",
+        expected="an average that has the running statistics, too",
+        certainty=f"exact, as of the latest evaluation before step {step:,}",
+        causes=("other",),
+        remedies=(_BUFFERS, _GATHER),
+        evidence={"step": step},
+    )
+
+
+_BUFFERS = Remedy(
+    "Copy the buffers to the average, too: parameters() does not list running statistics.",
+    "for own, buffer in zip(ema.buffers(), model.buffers()):\n    own.copy_(buffer)\n"
+    "# torch's AveragedModel copies them by itself",
+)
+_GATHER = Remedy(
+    "Or gather the statistics anew before you evaluate.",
+    "torch.optim.swa_utils.update_bn(loader, ema)",
+)
 _DECAY = Remedy(
     "Choose a decay whose memory, 1 / (1 - decay) steps, is a tenth of the run or less.",
     "decay = 1 - 10 / total_steps  # 0.98 for 500 steps, 0.9999 for 100,000",
@@ -72,6 +108,15 @@ def _example(*ways: float, changes: bool = True, runs: bool = False, steps: int 
     return replace(known, snapshots=tuple(shots))
 
 
+def _bare(losses: Sequence[float] = example.FALLING, *, bare: float = 1.0) -> Trace:
+    known = example.regression(losses, update=1e-3)
+    shots = []
+    for shot in known.snapshots:
+        loss = shot.loss and replace(shot.loss, details={BARE: bare} if shot.step > 0 else {})
+        shots.append(replace(shot, loss=loss))
+    return replace(known, snapshots=tuple(shots))
+
+
 _BEHIND: Sequence[float] = (0.001, 0.005, 0.01, 0.015, 0.02)
 
 RULE = Rule(
@@ -79,21 +124,27 @@ RULE = Rule(
     name="average-left-behind",
     title="An average of the weights is still where they began",
     why="A moving average with decay d remembers about 1 / (1 - d) steps. In a run that is shorter "
-    "than that it is made of the weights as they were drawn, whatever the network has learned: "
-    "the loss falls, and what is evaluated gives the answers of a beginner.",
+    "than that it is made of the weights as they were drawn, and where the running statistics are "
+    "left out it has those of no data: the loss falls, and what is evaluated gives the answers of "
+    "a beginner.",
     sees="""
 A copy of the network with `ema = decay * ema + (1 - decay) * weights` and a decay of 0.9999, taken
-from a training of a million steps, in one of some hundred; the metrics are those of the copy.
+from a training of a million steps, in one of some hundred; the metrics are those of the copy. Or an
+average of `parameters()` alone: the batch normalisations of the copy keep the statistics they were
+made with.
 """,
     evidence="""
 A copy of the network's class, with weights of the same shapes, was put in evaluation mode or made
 by torch's `AveragedModel`. It changes from each recorded step to the next, and is at the end still
-next to where the trained network began, by the distances of evenly spread weights.
+next to where the trained network began, by the distances of evenly spread weights. Of a copy whose
+weights have moved, the running statistics are looked at whenever it is put in evaluation mode:
+they are all mean 0 and variance 1, and those of the network are not.
 """,
     ignore="""
 A teacher or a target network runs in each step of the training, and may be slow on purpose. A copy
 of the best weights changes now and then; a reference never does. An average that is kept and never
-evaluated does no harm.
+evaluated does no harm. Statistics that are gathered anew (`update_bn`), copied, or those of a copy
+that itself runs in training mode have left the beginning.
 """,
     references=(
         "Izmailov et al. 2018, Averaging Weights Leads to Wider Optima and Better Generalization",
@@ -101,10 +152,18 @@ evaluated does no harm.
     ),
     reads=frozenset({Quantity.LOSS}),
     check=check,
-    thresholds={"behind": BEHIND, "often": OFTEN, "helps": HELPS, "steps": SURE_STEPS},
+    thresholds={
+        "behind": BEHIND,
+        "often": OFTEN,
+        "helps": HELPS,
+        "steps": SURE_STEPS,
+        "judged": JUDGED,
+    },
     cases=(
         Case("far behind", lambda: _example(*_BEHIND), Severity.WARNING),
         Case("in a longer run", lambda: _example(*_BEHIND, steps=3000), Severity.WARNING),
+        Case("without statistics", _bare, Severity.WARNING),
+        Case("near miss: with statistics", lambda: _bare(bare=0.0), None),
         Case("near miss: it follows", lambda: _example(0.1, 0.3, 0.5, 0.8, 0.9), None),
         Case("near miss: a teacher", lambda: _example(*_BEHIND, runs=True), None),
         Case("near miss: it stands still", lambda: _example(*_BEHIND, changes=False), None),
