@@ -65,6 +65,16 @@ def test_binary_cross_entropy_is_recognised(written, shape, seed):
     assert loss.correlation == pytest.approx(correlation(p, y), abs=1e-4, nan_ok=True)
 
 
+def test_of_logits_the_probabilities_correlate_with_the_target():
+    """So a network is as good with its sigmoid in the loss as with one of its own."""
+    p, y = numbers(0, (40, 1)), np.round(shares(1, (40, 1)))
+
+    loss, _ = loss_of(4 * p, torch.tensor(y), F.binary_cross_entropy_with_logits)
+
+    assert loss.correlation == pytest.approx(correlation(1 / (1 + np.exp(-4 * p)), y))
+    assert_same_sums(loss.prediction, sums(4 * p))
+
+
 @pytest.mark.parametrize("written", CATEGORICAL, ids=lambda w: w.text)
 @settings(max_examples=12, deadline=None)
 @given(samples=st.integers(1, 6), count=st.integers(2, 5), seed=st.integers(0, 9))

@@ -175,7 +175,8 @@ class LossReading:
     as the loss receives them."""
     target: TargetReading | None = None
     correlation: float = float("nan")
-    """Pearson correlation of prediction and target over the batch, mean over output units."""
+    """Pearson correlation of prediction and target over the batch, mean over output units; of the
+    probabilities, where the loss takes logits."""
     details: Mapping[str, float] = field(default_factory=dict)
     """The loss's own constants: `delta`, `margin`, `pos_weight`, `smoothing`."""
     constant: float = float("nan")

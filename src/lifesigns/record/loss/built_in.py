@@ -99,7 +99,8 @@ def built_in(
     if (mask := _mask(*own, term.weight)) is not None:
         leave_out(pack, pending, own[1], ~mask)
         own = own[0][mask], own[1][mask]
-    compare(pack, pending, *own)
+    takes_logits = name == "BinaryCrossEntropyWithLogits"
+    compare(pack, pending, *own, probabilities=own[0].sigmoid() if takes_logits else None)
     pending.mark(_exchanged(pack, name, *own))
     pending.target_shape = unexpanded(target)
     if term.weight is not None and not is_mask(term.weight):
