@@ -255,6 +255,7 @@ def test_an_interrupt_ends_the_trainings_and_leaves_nothing(script, project, tmp
         said = process.communicate(timeout=60)[1]
     assert process.returncode == -signal.SIGINT
     assert "Traceback" not in said
+    assert said.endswith("interrupted; nothing is kept: with -o DIR the trainings are.\n")
     assert not any(_is_training(tmp_path.name))
     assert files(project) == before
     assert set(Path("/var/tmp").glob(f"{PREFIX}*")) <= sandboxes

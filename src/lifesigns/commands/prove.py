@@ -29,6 +29,8 @@ from lifesigns.report.progress import Progress
 from lifesigns.report.wrapping import for_terminal
 
 UNFAIR = 4
+GOES_ON = "interrupted; the same command goes on with the trainings that were done."
+NOT_KEPT = "interrupted; nothing is kept: with -o DIR the trainings are."
 ALIVE = 10.0
 """Seconds after which a line says that it still trains, where there is no terminal."""
 CODES = {
@@ -105,6 +107,7 @@ def prove_remedy(target: str, arguments: list[str], wanted: Wanted, *, module: b
         _print(json.dumps(refusal, indent=2) if wanted.json_output else said_so, wanted)
         return UNFAIR
     except KeyboardInterrupt:
+        say(GOES_ON if kept else NOT_KEPT)
         raise Interrupted from None
     if kept is not None and kept.taken:
         say(f"{counted(kept.taken, 'training')} of an earlier attempt did not have to be repeated.")

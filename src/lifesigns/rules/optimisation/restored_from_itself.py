@@ -65,7 +65,7 @@ RULE = Rule(
     code="OPT032",
     name="restored-from-itself",
     title="The weights that are restored were never kept",
-    why="`state_dict()` returns the tensors of the network, not copies. Whoever keeps them as the "
+    why="state_dict() returns the tensors of the network, not copies. Whoever keeps them as the "
     "best so far keeps what each further step changes, and loading them back changes nothing: "
     "early stopping, the best epoch, or the same start for each fold of a cross-validation have "
     "no effect, and nothing complains.",
