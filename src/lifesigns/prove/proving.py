@@ -313,7 +313,11 @@ def measured(measure: Measure, twins: Sequence[Arm]) -> tuple[Measure, Scored]:
 
 
 def _nothing_printed(measure: Measure) -> CannotRun:
-    return CannotRun(f"No number was printed for {measure.metric!r}, so nothing can be compared.")
+    return CannotRun(
+        f"No number was printed for {measure.metric!r}, so nothing can be compared. A name is that "
+        "of a key in a line of JSON; for other text give a regular expression with one group, such "
+        "as 'accuracy ([0-9.]+)'."
+    )
 
 
 def _is_same(one: Scored, other: Scored) -> bool:
