@@ -189,6 +189,8 @@ class Recorder:
         state_dict: Any,
         strict: bool = True,
         assign: bool = False,
+        *_: Any,
+        **__: Any,
     ) -> None:
         """A module was given a checkpoint: its numbers, or the very tensors (`assign`)."""
         self._parts.guard(self._note_loading, module, result, state_dict, assign)
