@@ -5,11 +5,12 @@
 
 One training is watched with a run file, and `lifesigns live` serves five pages of it from another
 process. Blocks of steps in which server and pages are stopped (SIGSTOP) and in which they go on
-alternate, so that nothing is waited for; what they left they do in the next block, so the figure is
-rather too high. The table shows the median of the paired ratios of CPU time of the training, its
-interval of 95 %, and the middle half of them. The delay is from the moment in which a step's
-snapshot was recorded to that in which its event was received; for a finding that step is the first
-after which the rule has it. Bytes are those of all events that one more snapshot causes.
+alternate, so that nothing is waited for. The table shows the median of the paired ratios of CPU
+time of the training, its interval of 95 %, and the middle half of them. Whoever was stopped has
+more to do when it goes on: the row `never` is the one before times the work of server and pages
+when nobody stops them, over their work in these blocks. The delay is from the moment in which a
+step's snapshot was recorded to that in which its event was received; for a finding that step is the
+first after which the rule has it. Bytes are those of all events that one more snapshot causes.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ import tempfile
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -86,6 +87,10 @@ class Pages:
         for process in (self._server, self._process):
             process.send_signal(signal.SIGCONT if goes else signal.SIGSTOP)
 
+    def cpu_seconds(self) -> float:
+        """What client and server have spent so far."""
+        return sum(_cpu_seconds(process.pid) for process in (self._server, self._process))
+
     def wait_for(self, kind: str, since: int) -> list[dict[str, Any]]:
         """The events since a number of them, up to one of a kind."""
         deadline = time.monotonic() + 60
@@ -99,6 +104,11 @@ class Pages:
     def close(self) -> None:
         self._process.kill()
         self._process.communicate()
+
+
+def _cpu_seconds(pid: int) -> float:
+    threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
 
 
 @contextmanager
@@ -153,34 +163,54 @@ def slowdown(folder: Path, pairs: int, steps: int) -> None:
     with lifesigns.watch(training.model, every=10, save=path) as watcher, served(path) as pages:
         file = Timed(watcher._run.file)
         watcher._run.file = file  # type: ignore[assignment]
-        pages.order(f"open {PAGES}")
+        # What pages are told is read by a thread of this process: it would share the interpreter.
+        pages.order(f"open {PAGES} silently")
         training.run(WARM)
+        undisturbed = busy_while(pages, lambda: training.run(10 * WARM))
+        going, spent = 0.0, pages.cpu_seconds()
         for pair in range(pairs):
             for is_open in (False, True) if pair % 2 else (True, False):
                 pages.go_on(is_open)
                 file.seconds.clear()
+                began = time.perf_counter()
                 cpu[is_open].append(training.run(steps))
+                going += is_open * (time.perf_counter() - began)
                 writing[is_open] += file.seconds
+        busy = (pages.cpu_seconds() - spent) / going
         pages.go_on(True)
     table = Rows(
         f"CPU time of the training with {PAGES} pages open, over that with them stopped",
-        ("what", "median", "interval of 95 %", "the middle half of them"),
+        ("server and pages", "median", "interval of 95 %", "middle half"),
     )
     ratios = [more / less - 1 for less, more in zip(cpu[False], cpu[True], strict=True)]
     low, middle, high = statistics.quantiles(ratios, n=4)
-    spread = f"{low:+.1%} to {high:+.1%}"
-    table.add("all of it", f"{middle:+.2%}", interval_of_median(ratios), spread)
+    first, last = interval_of_median(ratios)
+    for how, share in ("stopped", busy), ("never", undisturbed):
+        part = share / busy
+        table.add(
+            f"{how} ({share:.1%} of a CPU)",
+            f"{middle * part:+.2%}",
+            f"{first * part:+.2%} to {last * part:+.2%}",
+            f"{low:+.1%} to {high:+.1%}" if how == "stopped" else "",
+        )
     # Nothing else in this process has to do with pages, and this is not lost in the noise.
-    more, less = (statistics.median(writing[is_open]) for is_open in (True, False))
-    share = len(writing[False]) * (more - less) / sum(cpu[False])
+    slow, fast = (statistics.median(writing[is_open]) for is_open in (True, False))
+    share = len(writing[False]) * (slow - fast) / sum(cpu[False])
     table.add("writing the run file", f"{share:+.3%}", "", "")
 
 
-def interval_of_median(ratios: list[float]) -> str:
+def busy_while(pages: Pages, call: Callable[[], object]) -> float:
+    """The share of a processor that server and pages take meanwhile."""
+    spent, began = pages.cpu_seconds(), time.perf_counter()
+    call()
+    return (pages.cpu_seconds() - spent) / (time.perf_counter() - began)
+
+
+def interval_of_median(ratios: list[float]) -> tuple[float, float]:
     """The order statistics between which their median lies with 95 %."""
     first, last = binom(len(ratios), 0.5).interval(0.95)
     ordered = sorted(ratios)
-    return f"{ordered[int(first) - 1]:+.1%} to {ordered[int(last)]:+.1%}"
+    return ordered[int(first) - 1], ordered[int(last)]
 
 
 class Timed:
@@ -276,8 +306,8 @@ class Effort:
     """Snapshots in a file."""
 
 
-FULL = Effort(300, 1_500, 20, 400, (10, 1_000, 10_000))
-QUICK = Effort(60, 200, 20, 200, (10, 1_000))
+FULL = Effort(480, 4_000, 20, 400, (10, 1_000, 10_000))
+QUICK = Effort(70, 200, 20, 200, (10, 1_000))
 SMOKE = Effort(20, 8, 5, 60, (3, 10))
 
 

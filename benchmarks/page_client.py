@@ -3,7 +3,8 @@
     python benchmarks/page_client.py ADDRESS
 
 A line `open N` on standard input opens N pages, `close` closes all. Of each event that the first
-page is told, a line is printed: its kind, when it came, how many bytes it took, and its data.
+page is told, a line is printed: its kind, when it came, how many bytes it took, and its data. The
+pages of `open N silently` print none: whoever asks has no line to read.
 """
 
 from __future__ import annotations
@@ -28,13 +29,15 @@ class Pages:
         self._cookie = {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
         self._open: list[http.client.HTTPResponse] = []
 
-    def open(self, count: int) -> None:
+    def open(self, count: int, is_told: bool = True) -> None:
         for number in range(count):
             document = self._ask("/document")
             document.read()
             stream = self._ask(f"/events?after={document.headers['lifesigns-cursor']}")
             self._open.append(stream)
-            threading.Thread(target=_listen, args=(stream, number == 0), daemon=True).start()
+            threading.Thread(
+                target=_listen, args=(stream, is_told and number == 0), daemon=True
+            ).start()
 
     def close(self) -> None:
         for stream in self._open:
@@ -81,9 +84,9 @@ def say(**values: object) -> None:
 def main() -> None:
     pages = Pages(sys.argv[1])
     for line in sys.stdin:
-        word, *count = line.split()
+        word, *rest = line.split()
         if word == "open":
-            pages.open(int(count[0]))
+            pages.open(int(rest[0]), is_told=rest[1:] != ["silently"])
         else:
             pages.close()
         say(event="done")

@@ -16,7 +16,7 @@ from lifesigns.report import Report
 
 POLL = 0.25
 """Seconds between two looks at the file."""
-REST, BEAT = 16, 1.5
+REST, BEAT = 64, 1.5
 """After a judgement it rests so many times as long, but begins the next within so many seconds."""
 HEARTBEAT = 15.0
 """Seconds after which a page is sent an empty line: a connection that broke is noticed then."""
