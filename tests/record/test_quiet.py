@@ -1,5 +1,6 @@
 """The short way through unrecorded cycles keeps what the long way keeps, and leaves what is odd."""
 
+import math
 from typing import ClassVar
 
 import pytest
@@ -11,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from lifesigns.record.around_backward import AroundBackward
 from lifesigns.record.quiet import Quiet
+from lifesigns.record.schedule.spikes import MOST_ON_THE_SPOT
 
 X, Y = torch.linspace(-1, 1, 48).reshape(16, 3), torch.arange(16) % 2
 
@@ -94,6 +96,18 @@ def changed_in_place(step, model, optimizer):
 def spiking(step, model, optimizer):
     optimizer.zero_grad()
     (F.cross_entropy(model(X), Y) + 100.0 * (step == 30)).backward()
+    optimizer.step()
+
+
+def spiking_often(step, model, optimizer):
+    optimizer.zero_grad()
+    (F.cross_entropy(model(X), Y) + 100.0 * (step % 4 == 0)).backward()
+    optimizer.step()
+
+
+def losing(step, model, optimizer):
+    optimizer.zero_grad()
+    (F.cross_entropy(model(X), Y) + (math.inf if step >= 30 else 0.0)).backward()
     optimizer.step()
 
 
@@ -197,6 +211,8 @@ TRAININGS = [
     accumulating,
     two_losses,
     spiking,
+    spiking_often,
+    losing,
     going_up,
     by_hand,
     by_hand_through_data,
@@ -261,6 +277,21 @@ def test_steps_alike_go_the_short_way(recording, monkeypatch, one_step):
 def test_a_spike_is_recorded_at_its_own_step(recording):
     kept = train(recording(every=1000), spiking)
     assert (30, 0, "spike") in kept["recorded"]
+
+
+def test_a_training_that_is_lost_goes_the_short_way(recording, monkeypatch):
+    went, the_long_way = [], AroundBackward._before
+
+    def before(self, *arguments):
+        went.append(self._cycles.step)
+        the_long_way(self, *arguments)
+
+    monkeypatch.setattr(AroundBackward, "_before", before)
+    kept = train(recording(every=1000), losing, steps=100)
+    assert [reason for *_, reason in kept["recorded"]].count("non-finite") == MOST_ON_THE_SPOT
+    assert max(went) < 50
+    _, values, _ = kept["losses"]
+    assert [not math.isfinite(value) for value in values] == [step >= 30 for step in range(100)]
 
 
 @pytest.mark.parametrize(

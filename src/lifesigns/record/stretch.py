@@ -147,7 +147,10 @@ class Stretch:
         size, before = abs(value), self._mean
         mean = OLD * before + NEW * size
         if not (size <= SPIKE * before and self._lowest <= mean <= self._highest):
-            return False
+            self._surprise.follow(before)
+            if not self._surprise.is_expected(value):
+                return False
+            mean, _, _ = self._surprise.bounds
         self._mean, self._passes = mean, position + 1
         self._keep_step(step)
         self._keep_value(value)

@@ -51,17 +51,20 @@ class Surprise:
         return "spike" if finite else "non-finite"
 
     def is_expected(self, value: float) -> bool:
-        """Whether a loss is near those before it; it counts among them then.
+        """Whether a loss is near those before it, or enough that are not were recorded.
 
-        The short form of `reason` for a step that is not recorded; where it says no, nothing has
-        been noted, and `reason` tells why.
+        The short form of `reason` for a step that is not recorded: the loss counts among those
+        before it. Where it says no, nothing has been noted, and `reason` tells why.
 
         Args:
             value: The loss.
         """
-        size, before = abs(value), self._mean
+        size, before, is_tired = abs(value), self._mean, self._on_the_spot >= MOST_ON_THE_SPOT
+        if not size < math.inf:
+            return is_tired
         mean = OLD * before + NEW * size
-        if not (size <= SPIKE * before and self._lowest <= mean <= self._highest):
+        is_near = is_tired or size <= SPIKE * before
+        if not (is_near and self._lowest <= mean <= self._highest):
             return False
         self._mean = mean
         return True
