@@ -1,4 +1,4 @@
-"""DAT032: a sampler that has a weight for each class, and draws as many samples as it has weights."""
+"""DAT032: a sampler with a weight for each class draws as many samples as it has weights."""
 
 from __future__ import annotations
 
