@@ -185,7 +185,8 @@ RULE = Rule(
     title="The signal is far too large when training starts",
     why="Each layer multiplies the size of the signal, or adds to it in a residual branch, and the "
     "gradient of its weights is proportional to it, so factors above 1 end in steps that are far "
-    "too large. Squashing functions are driven to their flat ends, and the network starts sure of wrong answers.",
+    "too large. Squashing functions are driven to their flat ends, and the network starts sure of "
+    "wrong answers.",
     sees="""
 Weights with spread *s* multiply the scale of the signal by *s*·√fan-in, in each layer. With a unit
 normal initialisation and 100 inputs that is ten-fold per layer. Raw inputs are too large already
