@@ -16,8 +16,7 @@ HELD = "are in an optimizer but not reached by the loss"
 NOWHERE = "are in an optimizer, and the loss leads to no parameter at all"
 UNGRADED = "are in an optimizer but not reached by the loss: their layers ran without gradients"
 CHECKPOINTED = (
-    "are in an optimizer but not reached by the loss: a reentrant checkpoint ran their layers on "
-    "inputs that need no gradient"
+    "are in an optimizer, but ran in a reentrant checkpoint on inputs that need no gradient"
 )
 UNOPTIMIZED = "are in no optimizer"
 REMADE = "are made anew from step to step, and are in no optimizer"
