@@ -11,7 +11,6 @@ from lifesigns.evidence.sites import is_hidden, is_rectifier, listed
 from lifesigns.evidence.thresholds import HALF_PRECISION
 from lifesigns.records import WEIGHTED, Kind, ParameterReading, Remedy, SiteReading, Snapshot
 
-
 OTHERS = frozenset({"compiled_function", "checkpoint_function", "copy_slices", "graph"})
 """Opaque operations that are none of the user's own."""
 
