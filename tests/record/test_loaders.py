@@ -4,7 +4,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.utils.data import DataLoader, SubsetRandomSampler, TensorDataset
+from torch.utils.data import (
+    DataLoader,
+    SubsetRandomSampler,
+    TensorDataset,
+    WeightedRandomSampler,
+)
 
 import lifesigns
 from lifesigns.record.schedule.loaders import MOST, Loaders
@@ -100,3 +105,14 @@ def test_iterating_is_what_it_was_afterwards():
     trained(epochs)
 
     assert DataLoader.__iter__ is before
+
+
+@pytest.mark.parametrize(
+    ("weights", "draws", "noted"), [(2, 40, (Loader(40, 8, 1, 1, weights=2),)), (40, 80, ())]
+)
+def test_a_sampler_of_few_weights_is_told(weights, draws, noted):
+    sampler = WeightedRandomSampler([0.5] * weights, draws)
+    loaders = Loaders()
+    loaders.note(DataLoader(DATA, batch_size=8, sampler=sampler), 0)
+
+    assert loaders.loaders() == noted

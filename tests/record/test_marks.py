@@ -120,17 +120,19 @@ def test_a_policy_beside_a_value_is_no_cut(given):
 
 # --- order and masks ------------------------------------------------------------------------------
 class Encoder(nn.Module):
-    def __init__(self, places=False, mask=None, dropout=0.0):
+    def __init__(self, places=False, mask=None, dropout=0.0, shape=(6, 8), dropped=0.0, scale=1):
         super().__init__()
-        self.tokens, self.mask = nn.Embedding(5, 8), mask
-        self.places = nn.Parameter(torch.randn(6, 8)) if places else 0
+        self.tokens, self.mask, self.scale = nn.Embedding(5, 8), mask, scale
+        self.places = nn.Parameter(torch.randn(shape)) if places else 0
+        self.dropped = nn.Dropout(dropped)
         self.layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=dropout, batch_first=True)
         self.head = nn.Linear(8, 5)
 
     def forward(self, ids):
         mask = {"src_mask": self.mask} if self.mask is not None else {}
         padding = {"src_key_padding_mask": ids == 0} if self.mask is None else {}
-        return self.head(self.layer(self.tokens(ids) + self.places, **mask, **padding))
+        given = self.dropped(self.scale * self.tokens(ids) + self.places)
+        return self.head(self.layer(given, **mask, **padding))
 
 
 CAUSAL = nn.Transformer.generate_square_subsequent_mask(6)
@@ -150,6 +152,33 @@ def test_attention_without_positions_sees_no_order(dropout):
     assert of_encoder(IDS.flip(1), dropout=dropout)["order_unseen"] == 6.0
     assert "order_unseen" not in of_encoder(IDS.flip(1), dropout=dropout, places=True)
     assert "order_unseen" not in of_encoder(IDS.flip(1), dropout=dropout, mask=CAUSAL)
+
+
+@pytest.mark.parametrize("dropped", [0.0, 0.1])
+def test_positions_along_the_batch_are_seen_as_none(dropped):
+    shift = {"places": True, "shape": (16, 1, 8), "dropped": dropped}
+    found = of_encoder(IDS.flip(1), **shift)
+
+    assert (found["order_unseen"], found["by_sequence"]) == (6.0, 1.0)
+    assert "order_unseen" not in of_encoder(IDS.flip(1), **shift, mask=CAUSAL)
+
+
+def test_a_dropout_on_the_tokens_does_not_hide_that_positions_are_missing():
+    found = of_encoder(IDS.flip(1), dropped=0.3)
+
+    assert found["order_unseen"] == 6.0
+    assert "by_sequence" not in found
+    assert "order_unseen" not in of_encoder(IDS.flip(1), dropped=0.3, places=True)
+
+
+@pytest.mark.parametrize("dropped", [0.0, 0.3])
+def test_what_is_left_of_the_tokens_beside_their_positions(dropped):
+    swamped = of_encoder(IDS, dropped=dropped, places=True, scale=0.01)["token_share"]
+    usual = of_encoder(IDS, dropped=dropped, places=True)["token_share"]
+
+    assert swamped == pytest.approx(0.01, rel=0.5)
+    assert 0.5 < usual <= 1
+    assert of_encoder(IDS, dropped=dropped)["token_share"] == pytest.approx(1, rel=0.2)
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.1])

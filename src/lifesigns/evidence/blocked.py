@@ -11,6 +11,9 @@ from lifesigns.evidence.sites import is_hidden, is_rectifier, listed
 from lifesigns.evidence.thresholds import HALF_PRECISION
 from lifesigns.records import WEIGHTED, Kind, ParameterReading, Remedy, SiteReading, Snapshot
 
+OTHERS = frozenset({"compiled_function", "checkpoint_function", "copy_slices", "graph"})
+"""Opaque operations that are none of the user's own."""
+
 
 @dataclass(frozen=True)
 class Block:
@@ -39,6 +42,35 @@ def block_behind(snapshot: Snapshot, zero: Sequence[ParameterReading]) -> Block 
         if index in led and names & set(site.parameters):
             return block_at(snapshot, next(i for i in graph.downstream(index) if i in blocked))
     return None
+
+
+def opaque_behind(snapshot: Snapshot, zero: Sequence[ParameterReading]) -> Block | None:
+    """A function of the user's own that every way from the parameters to the loss leads through.
+
+    None where parameters without a gradient are behind it as well: then it is not what stops it.
+    """
+    names, graph = {p.name for p in zero}, snapshot.graph
+    ways = [i for i, site in enumerate(graph.sites) if names & set(site.parameters)]
+    met, seen = set[int](), set[int]()
+    while ways:
+        index = ways.pop()
+        if index in seen:
+            continue
+        seen.add(index)
+        site, after = graph.sites[index], graph.successors(index)
+        if site.kind is Kind.OPAQUE:
+            met.add(index)
+        elif not after or (site.parameters and not names & set(site.parameters)):
+            return None
+        else:
+            ways.extend(after)
+    behind = {name for i in graph.behind(met) for name in graph.sites[i].parameters}
+    opaque = [graph.sites[i] for i in sorted(met)]
+    if not opaque or behind & names or any(site.operation in OTHERS for site in opaque):
+        return None
+    where = listed([site.name for site in opaque], 2)
+    reason = f"it stops at {where}, whose own backward passes nothing on"
+    return Block(opaque[-1].name, reason, ("vanishing", "other"), (_STRAIGHT,))
 
 
 def stopped_share(reading: SiteReading) -> float:
@@ -139,6 +171,12 @@ def unknown_block(snapshot: Snapshot) -> Block:
     return Block("", reason, ("wrong_loss", "wrong_output_activation", "other"), (_FIND,))
 
 
+_STRAIGHT = Remedy(
+    "Let its backward pass the gradient on: straight through, where the input is within -1 and 1.",
+    "def backward(ctx, gradient):\n"
+    "    (x,) = ctx.saved_tensors\n"
+    "    return gradient * (x.abs() <= 1)",
+)
 _KEEP = Remedy(
     "Let something through: dropout takes the share to drop, and a mask keeps where it is 1.",
     "nn.Dropout(0.2)  # keeps 80 %",

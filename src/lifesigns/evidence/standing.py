@@ -13,6 +13,11 @@ from lifesigns.records import ParameterReading
 FROZEN = "are frozen (`requires_grad` is False)"
 UNREACHED = "are not reached by the loss"
 HELD = "are in an optimizer but not reached by the loss"
+NOWHERE = "are in an optimizer, and the loss leads to no parameter at all"
+UNGRADED = "are in an optimizer but not reached by the loss: their layers ran without gradients"
+CHECKPOINTED = (
+    "are in an optimizer, but ran in a reentrant checkpoint on inputs that need no gradient"
+)
 UNOPTIMIZED = "are in no optimizer"
 REMADE = "are made anew from step to step, and are in no optimizer"
 PASSED_OVER = "are in no optimizer, while two optimizers hold the same others"
@@ -33,7 +38,12 @@ class Still:
     @property
     def is_meant_to_train(self) -> bool:
         """Whether somebody gave them to an optimizer, or would have, or took care to unfreeze."""
-        return self.state in (HELD, UNLISTED, UNFROZEN, REMADE, REPLACED, PASSED_OVER)
+        return self.is_held or self.state in (UNLISTED, UNFROZEN, REMADE, REPLACED, PASSED_OVER)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether an optimizer holds them, and no loss leads to them."""
+        return self.state in (HELD, NOWHERE, UNGRADED, CHECKPOINTED)
 
     @property
     def is_untaken(self) -> bool:
@@ -63,6 +73,8 @@ def groups(
             state = PASSED_OVER
         if state:
             sorted_out.setdefault(state, []).append(readings[-1])
+    if HELD in sorted_out and not any(p.reached for p in latest):
+        sorted_out[NOWHERE] = sorted_out.pop(HELD)
     if _fit_in_place_of(sorted_out.get(UNOPTIMIZED, []), sorted_out.get(HELD, [])):
         sorted_out[REPLACED] = sorted_out.pop(UNOPTIMIZED) + sorted_out.pop(REPLACED, [])
         del sorted_out[HELD]
@@ -84,9 +96,16 @@ def _state(readings: list[ParameterReading]) -> str:
         return REMADE
     optimized = any(p.optimized for p in readings)
     if not any(p.reached for p in readings):
-        return HELD if optimized and stands_still(readings) else UNREACHED
+        return _held(readings) if optimized and stands_still(readings) else UNREACHED
     unlisted = "[" in readings[0].name  # paths of registered modules have no brackets
     return "" if optimized else UNLISTED if unlisted else UNOPTIMIZED
+
+
+def _held(readings: list[ParameterReading]) -> str:
+    """Why no graph leads to a parameter that an optimizer holds, as far as its module tells."""
+    if all(p.checkpointed for p in readings):
+        return CHECKPOINTED
+    return UNGRADED if all(p.ungraded for p in readings) else HELD
 
 
 def _size(reading: ParameterReading) -> float:

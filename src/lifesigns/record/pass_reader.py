@@ -299,6 +299,7 @@ class PassReader:
             return ReadParameters()
         with measuring():
             read = reader.finish(rates, bool(optimizers), held_twice(optimizers))
+            read.note_ungraded(self._hooks.held_ungraded)
             if self._thread.is_alone:
                 place = Places(call.module() for call in self._hooks.calls() if not call.depth)
                 self.unreached.look(optimizers, rates, reader.seen, place)

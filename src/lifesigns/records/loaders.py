@@ -19,3 +19,6 @@ class Loader:
     """Between how many different steps of training."""
     is_empty: bool = False
     """Whether it has no batch to give: what there is does not fill one, and is dropped."""
+    weights: int = 0
+    """Of a sampler that draws by weight, and far more samples than it has weights: their number.
+    Then `samples` is what it draws; of other loaders 0."""

@@ -57,6 +57,10 @@ class ParameterReading:
     """Whether another parameter had this name in an earlier recorded step."""
     held_twice: bool = False
     """Whether two optimizers hold it that step side by side."""
+    ungraded: bool = False
+    """Whether its module ran with gradients switched off; read of what the loss does not reach."""
+    checkpointed: bool = False
+    """Whether that was within a reentrant checkpoint."""
     learning_rate: float = float("nan")
     weight_rms: float = float("nan")
     gradient_rms: float = float("nan")

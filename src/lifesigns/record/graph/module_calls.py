@@ -15,12 +15,13 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.loss import _Loss
+from torch.utils.checkpoint import CheckpointFunction
 
 from lifesigns.record.attach.backward import outside_dynamo
 from lifesigns.record.graph.global_hooks import GlobalHooks
@@ -42,6 +43,7 @@ MOST_ROOT_CALLS = 16
 MOST_UNGRADED = 64
 """Modules that ran without gradients, of one step."""
 _CALL = nn.Module._call_impl.__code__
+_CHECKPOINT = CheckpointFunction.forward.__code__
 
 
 @dataclass(slots=True, eq=False)
@@ -86,6 +88,8 @@ class Ungraded(NamedTuple):
 
     module: weakref.ref[nn.Module]
     given: weakref.ref[Tensor] | None
+    checkpointed: bool
+    """Whether a reentrant checkpoint called it, which makes the graph only when it goes back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +241,11 @@ class ForwardHooks(GlobalHooks):
         """Modules that ran with gradients switched off, and those inside them."""
         return [module for one in self._ungraded.values() if (module := one.module()) is not None]
 
+    def held_ungraded(self) -> dict[int, bool]:
+        """Their parameters by `id`, and whether a reentrant checkpoint called them."""
+        modules = ((one.module(), one.checkpointed) for one in self._ungraded.values())
+        return {id(p): within for m, within in modules if m is not None for p in m.parameters()}
+
     def asked(self) -> Iterator[tuple[nn.Module, Tensor]]:
         """The same, each with what it was given last, as far as that is still there."""
         for one in self._ungraded.values():
@@ -276,7 +285,8 @@ class ForwardHooks(GlobalHooks):
             if len(self._ungraded) < MOST_UNGRADED:
                 first = next((i for i in inputs if isinstance(i, Tensor)), None)
                 asked = None if first is None else weakref.ref(first)
-                self._ungraded[id(module)] = Ungraded(weakref.ref(module), asked)
+                within = _is_running(_CHECKPOINT)
+                self._ungraded[id(module)] = Ungraded(weakref.ref(module), asked, within)
             return
         number = torch._C._autograd._get_sequence_nr()
         call = Call(weakref.ref(module), len(stack), number, number, module.training)
@@ -342,12 +352,20 @@ def uncompiled(module: nn.Module) -> nn.Module:
 
 def _running_calls() -> int:
     """How many calls of modules this thread is in."""
+    return sum(code is _CALL for code in _running())
+
+
+def _is_running(code: CodeType) -> bool:
+    """Whether this thread is in a call of a function."""
+    return any(code is one for one in _running())
+
+
+def _running() -> Iterator[CodeType]:
+    """What this thread is in, innermost first."""
     frame: FrameType | None = sys._getframe()
-    count = 0
     while frame is not None:
-        count += frame.f_code is _CALL
+        yield frame.f_code
         frame = frame.f_back
-    return count
 
 
 def is_root(module: nn.Module) -> bool:

@@ -33,6 +33,7 @@ from lifesigns.record.measure.hidden_sources import hidden_sources
 from lifesigns.record.measure.looking_ahead import TOKENS
 from lifesigns.record.measure.order_blind import order_blind
 from lifesigns.record.measure.reduce import Pack
+from lifesigns.record.measure.token_share import token_share
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ def mark(
     pending.mark(equal_views(pack, walked))
     if TOKENS in walked.names:
         pending.mark(order_blind(pack, walked, condensed))
+        pending.mark(token_share(pack, walked))
         pending.mark(hidden_sources(pack, walked, condensed))
         pending.mark(attended_alike(pack, walked))
         if not term.weighted:

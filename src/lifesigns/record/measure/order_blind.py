@@ -15,13 +15,10 @@ from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk, saved
 from lifesigns.record.measure.looking_ahead import TOKENS
 from lifesigns.record.measure.reduce import Pack
+from lifesigns.record.measure.sequence_rows import EQUAL, FEWEST, rows_given
 from lifesigns.records import Kind
 
-FEWEST = 4
-"""Positions of a sequence in which there is an order to speak of."""
 MOST_ELEMENTS = 1 << 20
-EQUAL = 1e-5
-"""Of the largest value: rows of one product may be rounded differently."""
 SOFTMAX = ("Softmax", "SafeSoftmax")
 PLAIN = frozenset({"Mul", "Div", "View", "UnsafeView", "Reshape", "ReshapeAlias", "Expand"})
 """What stands between scores and their softmax where there is no mask."""
@@ -33,19 +30,26 @@ class PendingBlindness(NamedTuple):
     slot: int
     lengths: tuple[int, ...]
     """Of the sequences; 0 where something else sees their order."""
+    within: tuple[bool, ...]
+    """Whether a token's vectors are the same within each sequence, and differ between them."""
 
     def of(self, arrays: list[NDArray[np.float64]]) -> dict[str, float]:
         """The detail of a loss: the length of the sequences of which no order is seen."""
-        alike = (n for n, is_alike in zip(self.lengths, arrays[self.slot], strict=True) if is_alike)
-        length = next(alike, 0)
-        return {"order_unseen": float(length)} if length else {}
+        for is_alike, length, within in zip(
+            arrays[self.slot], self.lengths, self.within, strict=True
+        ):
+            if is_alike and length:
+                return {"order_unseen": float(length), **({"by_sequence": 1.0} if within else {})}
+        return {}
 
 
 def order_blind(pack: Pack, walked: Walk, condensed: Condensed) -> PendingBlindness | None:
     """Whether the network sees no order of its tokens.
 
-    The first attention is given the same query, and the same key, for a token wherever it stands;
-    no mask treats positions differently, and nothing else in the network mixes positions.
+    The first attention is given the same query, and the same key, for a token wherever it stands:
+    in all sequences, or within each, as where a dropout left a part of them out, or where what was
+    added belongs to the sequence. No mask treats positions differently, and nothing else in the
+    network mixes positions.
 
     Args:
         pack: Where the answer waits for the copy.
@@ -63,22 +67,44 @@ def order_blind(pack: Pack, walked: Walk, condensed: Condensed) -> PendingBlindn
     sides = None if masked is True else _sides(walked, first)
     if sides is None:
         return None
-    answers, lengths = [], []
+    found: list[tuple[Tensor, int, bool]] = []
+    for index, tokens in tables(walked):
+        width = walked.shape(index)[-1]
+        for alike, length, within in _answers(walked, first, sides, tokens):
+            flat = any(site.fan_in == length * width for site in condensed.graph.sites)
+            seen = alike if isinstance(masked, bool) else alike & ~masked
+            found.append((seen, 0 if flat else length, within))
+    if not found:
+        return None
+    answers, lengths, within_one = zip(*found, strict=True)
+    return PendingBlindness(pack.add(torch.stack(answers)), lengths, within_one)
+
+
+def tables(walked: Walk) -> Iterator[tuple[int, Tensor]]:
+    """Nodes that look the tokens of sequences up, and what they look up.
+
+    Args:
+        walked: The graph.
+    """
     for index in (i for i, name in enumerate(walked.names) if name == TOKENS):
         tokens = saved(walked.nodes[index], "indices")
-        if tokens is None or tokens.dim() != 2 or min(tokens.shape) < FEWEST:
-            continue
-        laid_out = [_by_position(side, tokens) for side in sides]
-        known = [one for one in laid_out if one is not None]
-        if len(known) < len(laid_out) or not all(_may_be_alike(*one) for one in known):
-            continue
-        alike = torch.stack([_are_alike(*one) for one in known]).all()
-        answers.append(alike if isinstance(masked, bool) else alike & ~masked)
-        length = known[0][1].shape[1]
-        width = walked.shape(index)[-1]
-        flat = any(s.fan_in == length * width for s in condensed.graph.sites)
-        lengths.append(0 if flat else length)
-    return PendingBlindness(pack.add(torch.stack(answers)), tuple(lengths)) if answers else None
+        if tokens is not None and tokens.dim() == 2 and min(tokens.shape) >= FEWEST:
+            yield index, tokens
+
+
+def _answers(
+    walked: Walk, first: int, sides: tuple[Tensor, Tensor], tokens: Tensor
+) -> Iterator[tuple[Tensor, int, bool]]:
+    """Whether a token's rows are alike, the length of a sequence, and whether that is all."""
+    known = [_by_position(side, tokens) for side in sides]
+    if all(one is not None and _may_be_alike(*one) for one in known):
+        laid_out = [one for one in known if one is not None]
+        alike = torch.stack([_are_alike(*one) for one in laid_out]).all()
+        yield alike, laid_out[0][1].shape[1], False
+    rows = rows_given(walked, first, tokens)
+    if rows is not None and not rows.are_apart():
+        yield rows.alike(everywhere=True), len(rows.tokens), False
+        yield rows.alike(everywhere=False), len(rows.tokens), True
 
 
 def attentions(walked: Walk) -> Iterator[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -111,6 +111,8 @@ class Watched:
     replaced: bool = False
     """Whether another parameter had its name before."""
     held_twice: bool = False
+    ungraded: bool = False
+    checkpointed: bool = False
 
     @classmethod
     def of(cls, name: str, form: Form) -> Watched:
@@ -212,6 +214,18 @@ class ReadParameters:
     def __len__(self) -> int:
         return len(self.read)
 
+    def note_ungraded(self, held: Callable[[], Mapping[int, bool]]) -> None:
+        """Notes of what the loss does not reach whether its module ran without gradients.
+
+        Args:
+            held: The parameters of such modules by `id`, and whether a checkpoint called them.
+        """
+        left = [w for w in self.read if w.trainable and not w.reached]
+        ran = held() if left else {}
+        for one in left:
+            p = one.parameter()
+            one.ungraded, one.checkpointed = id(p) in ran, ran.get(id(p), False)
+
     def readings(self) -> tuple[ParameterReading, ...]:
         """One for each parameter, the same each time."""
         if self.made is None:
@@ -235,6 +249,8 @@ def _reading_of(watched: Watched, arrays: Arrays, optimizers_known: bool) -> Par
         optimized=rate is not None or not optimizers_known,
         replaced=watched.replaced,
         held_twice=watched.held_twice,
+        ungraded=watched.ungraded,
+        checkpointed=watched.checkpointed,
         learning_rate=float("nan") if rate is None else rate,
         weight_rms=weight / watched.read**0.5,
         gradient_rms=gradient / watched.size**0.5 / scale,

@@ -21,13 +21,15 @@ WHOLE = (RandomSampler, SequentialSampler)
 """Samplers that go through all data."""
 COUNTED = (*WHOLE, SubsetRandomSampler, WeightedRandomSampler, DistributedSampler)
 """Samplers that know their number of samples without asking the user's code."""
+OFTEN = 10
+"""How often a sampler draws each of its weights, on average, before they are counted."""
 
 
 class Loaders:
     """Counts the beginnings of loaders, by the samples they have and those of a batch."""
 
     def __init__(self) -> None:
-        self._counts: dict[tuple[int, int, bool], list[int]] = {}
+        self._counts: dict[tuple[int, int, bool, int], list[int]] = {}
 
     def note(self, loader: Any, step: int) -> None:
         """A loader is begun.
@@ -37,11 +39,11 @@ class Loaders:
             step: Completed steps of training.
         """
         sampler = getattr(loader, "sampler", None)
-        is_empty = _is_empty(loader)
-        if not is_empty and type(sampler) not in WHOLE:
+        is_empty, weights = _is_empty(loader), _few_weights(sampler)
+        if not (is_empty or weights) and type(sampler) not in WHOLE:
             return
-        samples = len(sampler if is_empty else loader.dataset)  # type: ignore[arg-type]
-        key = samples, int(loader.batch_size or 0), is_empty
+        samples = len(sampler if is_empty or weights else loader.dataset)  # type: ignore[arg-type]
+        key = samples, int(loader.batch_size or 0), is_empty, weights
         if key not in self._counts and len(self._counts) >= MOST:
             return
         counts = self._counts.setdefault(key, [0, 0, -1])
@@ -52,8 +54,8 @@ class Loaders:
     def loaders(self) -> tuple[Loader, ...]:
         """Those that were begun, in the order of their first time."""
         return tuple(
-            Loader(samples, batch, begun, steps, is_empty)
-            for (samples, batch, is_empty), (begun, steps, _) in self._counts.items()
+            Loader(samples, batch, begun, steps, is_empty, weights)
+            for (samples, batch, is_empty, weights), (begun, steps, _) in self._counts.items()
         )
 
 
@@ -63,3 +65,11 @@ def _is_empty(loader: Any) -> bool:
     if type(batches) is not BatchSampler or type(batches.sampler) not in COUNTED:
         return False
     return len(batches) == 0
+
+
+def _few_weights(sampler: Any) -> int:
+    """How many samples there are for a sampler that draws each of them again and again; else 0."""
+    if type(sampler) is not WeightedRandomSampler:
+        return 0
+    few = len(sampler.weights)
+    return few if len(sampler) >= OFTEN * few else 0

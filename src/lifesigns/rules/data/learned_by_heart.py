@@ -41,8 +41,10 @@ def check(stream: Stream) -> Iterator[Finding]:
 def _epochs(stream: Stream, loader: Loader) -> Epochs | None:
     """The losses by epoch, if the loader was gone through from the first step to the last."""
     losses = stream.losses
-    if loader.begun != loader.steps or not loader.batch or stream.trace.steps != len(losses):
+    if loader.begun != loader.steps or not loader.batch or loader.weights:
         return None  # of several passes for one step, all but the first repeat it
+    if stream.trace.steps != len(losses):
+        return None
     for steps in (-(-loader.samples // loader.batch), loader.samples // loader.batch):
         is_whole = (loader.begun - 1) * steps < len(losses) <= loader.begun * steps
         if is_whole and steps >= STEPS and len(losses) >= EPOCHS * steps:

@@ -13,12 +13,15 @@ from lifesigns.evidence import Run, Threshold
 from lifesigns.evidence.shares import seen
 from lifesigns.evidence.sites import counted, listed
 from lifesigns.evidence.standing import (
+    CHECKPOINTED,
     FROZEN,
     HELD,
+    NOWHERE,
     PASSED_OVER,
     REMADE,
     REPLACED,
     UNFROZEN,
+    UNGRADED,
     UNLISTED,
     UNOPTIMIZED,
     UNREACHED,
@@ -47,7 +50,7 @@ def check_run(run: Run) -> Iterable[Finding]:
         yield RULE.finding(
             _severity(run, group),
             f"{_hold(len(group.names))} {group.share:.0%} of the weights and {group.state}"
-            + (f" in {looked}" if group.state in (UNREACHED, HELD) else ""),
+            + (f" in {looked}" if group.state in (UNREACHED, HELD, NOWHERE) else ""),
             site=group.names[0],
             step=snapshots[0].step,
             measured=f"{listed(group.names)}: {group.state}, in "
@@ -80,7 +83,8 @@ def _severity(run: Run, group: Still) -> Severity:
     A part that somebody wanted to train and that stands still is a mistake, however far the rest
     of the network gets without it, unless that fits the targets.
     """
-    if group.state == UNOPTIMIZED and _is_all(run) and run.trace.steps >= JUDGED:
+    nothing = group.state == NOWHERE or (group.state == UNOPTIMIZED and _is_all(run))
+    if nothing and run.trace.steps >= JUDGED:
         return Severity.ERROR
     harmed = any(stream.course.harmed for stream in run.streams)
     gone = group.state == REPLACED  # what it took the place of was to be trained, for certain
@@ -109,6 +113,22 @@ _UNCUT = Remedy(
     "or remove the part that is not used.",
     "print([n for n, p in model.named_parameters() if p.grad is None])",
     edit="reattach",
+)
+_AS_COMPUTED = Remedy(
+    "Add the losses up as they were computed: `torch.tensor([...])` of them is a new tensor "
+    "without their graph, whatever its `requires_grad`.",
+    "loss = torch.stack(losses).sum()  # or sum(losses)",
+    edit="reattach",
+)
+_GRADED = Remedy(
+    "Take `torch.no_grad()`, `inference_mode` or `set_grad_enabled(False)` away from what is to be "
+    "trained.",
+    "with torch.enable_grad():\n    features = encoder(x)",
+    edit="reattach",
+)
+_NOT_REENTRANT = Remedy(
+    "Use the checkpoint that is not reentrant, or let its inputs ask for a gradient.",
+    "from torch.utils.checkpoint import checkpoint\nh = checkpoint(layer, h, use_reentrant=False)",
 )
 _GIVE_ALL = Remedy(
     "Give the optimizer all parameters, after the model is complete.",
@@ -141,6 +161,9 @@ _REMEDIES = {
     ),
     UNREACHED: (_UNCUT,),
     HELD: (_UNCUT,),
+    NOWHERE: (_AS_COMPUTED, _UNCUT),
+    UNGRADED: (_GRADED,),
+    CHECKPOINTED: (_NOT_REENTRANT,),
     UNOPTIMIZED: (_GIVE_ALL,),
     PASSED_OVER: (_GIVE_OWN,),
     UNFROZEN: (_GIVE_NEW,),
@@ -231,6 +254,18 @@ def _in_a_list(losses: Iterable[float]) -> Trace:
     return _example(losses, name="hidden[0].weight", optimized=False)
 
 
+def _ungraded(losses: Iterable[float], *, checkpointed: bool = False) -> Trace:
+    state = {"reached": False, "update_rms": 0.0, "checkpointed": checkpointed}
+    return _example(losses, ungraded=True, **state)
+
+
+def _leads_nowhere(update_rms: float = 0.0) -> Trace:
+    """Steps of an optimizer, and a loss that leads to nothing that it holds."""
+    shots = [example.snapshot(example.chain("mse_loss"), step=step) for step in (0, 60)]
+    held = ParameterReading("Net.0.weight", (64, 64), reached=False, update_rms=update_rms)
+    return example.trace(*shots, losses=FLAT, unreached=(held,))
+
+
 def _cut_off(losses: Iterable[float]) -> Trace:
     known = _example(losses)
     lost = ParameterReading("Encoder.0.weight", (128, 64), reached=False, update_rms=0.0)
@@ -257,7 +292,8 @@ is one that took the place of another of its name, which an optimizer held while
 still, or of one with the same inputs that an optimizer holds in vain.
 What the optimizers hold is looked at as well, wherever its module is: what no
 graph contained, got no gradient and stood still is named by its module if that ran, else by its
-place in the optimizer. Where it holds nothing of the network, what it holds instead is the same
+place in the optimizer. Of a layer that ran without gradients that is said, and whether a reentrant
+checkpoint did it. Where it holds nothing of the network, what it holds instead is the same
 mistake: it is named beside it, and no part of the network's weights.
 """,
     ignore="""
@@ -266,7 +302,7 @@ in peace (a note). It is a warning when more than a tenth of the weights stand s
 is learned, or when they were given to an optimizer, unfrozen, kept in a plain list, or passed over
 by two optimizers that hold the same others, and the rest does not fit the targets without them;
 also where the rest fits, when they took the place of a layer that an optimizer holds. It is an
-error when no optimizer holds any weight of the network.
+error when no optimizer holds any weight of the network, or the loss leads to none.
 """,
     references=(
         "PyTorch, Autograd mechanics: locally disabling gradient computation",
@@ -325,6 +361,14 @@ error when no optimizer holds any weight of the network.
         Case("in a plain list", lambda: _in_a_list(FLAT), Severity.WARNING),
         Case("near miss: in a plain list, and it fits", lambda: _in_a_list(FALLING), None),
         Case("a network that is cut off", lambda: _cut_off(FLAT), Severity.WARNING),
+        Case("run without gradients", lambda: _ungraded(FLAT), Severity.WARNING),
+        Case(
+            "in a reentrant checkpoint",
+            lambda: _ungraded(FLAT, checkpointed=True),
+            Severity.WARNING,
+        ),
+        Case("near miss: run without gradients, and it fits", lambda: _ungraded(FALLING), None),
+        Case("the loss leads nowhere", _leads_nowhere, Severity.ERROR),
         Case("near miss: cut off, and the rest fits", lambda: _cut_off(FALLING), None),
         Case(
             "near miss: frozen backbone that learns",

@@ -14,6 +14,7 @@ from lifesigns.evidence.blocked import (
     block_behind,
     block_from_above,
     is_cut_off,
+    opaque_behind,
     stopped_share,
     unknown_block,
 )
@@ -118,8 +119,8 @@ def _nothing_learns(
     stream: Stream, everywhere: Sequence[Snapshot], counted: Sequence[Snapshot]
 ) -> Finding:
     first, course = everywhere[0], stream.course
-    block = block_from_above(first) or unknown_block(first)
-    block = _with_origin(block, stream, first.step)
+    block = block_from_above(first) or opaque_behind(first, _reached(first))
+    block = _with_origin(block or unknown_block(first), stream, first.step)
     return RULE.finding(
         _severity(course, lasting=everywhere[-1] is counted[-1]),
         f"no parameter gets a gradient at step {first.step}: {block.reason}",
@@ -177,7 +178,8 @@ def _some_stand_still(
     share = _size(zero) / max(_size(_reached(snapshots[0])), 1)
     course = stream.course
     found = block_behind(snapshots[0], zero) or block_behind(snapshots[-1], zero)
-    block = _with_origin(found or unknown_block(snapshots[0]), stream, stream.first.step)
+    found = found or opaque_behind(snapshots[0], zero) or unknown_block(snapshots[0])
+    block = _with_origin(found, stream, stream.first.step)
     severity = Severity.WARNING if course.harmed and share > SHARE else Severity.NOTE
     if share > MAJORITY:
         severity = course.harm(HALF) if course.learned else Severity.ERROR
@@ -265,6 +267,19 @@ def _dropped() -> Trace:
     return example.trace(*shots, losses=FLAT)
 
 
+def _straight(zero: Sequence[bool]) -> Trace:
+    """A function of the user's own between two layers, the first without a gradient."""
+    graph = example.chain("linear", "binarize", "linear", "mse_loss")
+    sites = [replace(s, kind=Kind.OPAQUE) if s.operation == "binarize" else s for s in graph.sites]
+    parameters = [
+        replace(p, gradient_is_zero=z, gradient_rms=0.0 if z else 1.0)
+        for p, z in zip(example.weights(graph), zero, strict=True)
+    ]
+    graph = replace(graph, sites=tuple(sites))
+    shots = (example.snapshot(graph, step=s, parameters=parameters) for s in (0, 50))
+    return example.trace(*shots, losses=FLAT)
+
+
 def _penalised() -> Trace:
     """As `_clipped`, but the gradients hold what a weight penalty adds."""
     shots = _clipped(FLAT).snapshots
@@ -294,13 +309,14 @@ A small gradient is slow; a gradient of exactly 0 is a standstill. It arises whe
 the way from the parameter to the loss is flat for the whole batch: a layer of dead rectifiers,
 outputs outside the range of a clamp, a softmax over a single unit, a constant factor of zeros (a
 dropout of 1, an empty mask), attention to values that are all alike (a mask of the wrong side
-leaves only padding), weights that are all zero.
+leaves only padding), weights that are all zero, a function of one's own whose backward returns 0.
 """,
     evidence="""
 Every element of the gradient is 0 (what a weight penalty adds does not count): for all reached
 parameters on a recorded step, or for some parameters on every recorded step. Or more than half of
 the outputs lie on a flat part behind the last weights. The site that blocks is found on the
-graph: a gradient different from 0 arrived there and none was passed on.
+graph: a gradient different from 0 arrived there and none was passed on; or it is a function of the
+program's own that is the only way to the loss, with no parameter of the kind behind it.
 """,
     ignore="""
 Steps whose loss is exactly 0 or whose targets are all ignored are not counted. A part of the
@@ -341,6 +357,8 @@ network that is not in use, while the rest learns, is a note.
             lambda: _stopped("linear", "relu", "linear/1", "softmax", at=3),
             Severity.ERROR,
         ),
+        Case("a backward of nothing", lambda: _straight([True, False]), Severity.WARNING),
+        Case("near miss: a backward that passes on", lambda: _straight([False, False]), None),
         Case("a dropout of everything", _dropped, Severity.ERROR),
         Case("a mask that leaves attention nothing but padding", _unread, Severity.WARNING),
         Case("a dead layer", lambda: _stopped("linear", "relu", "linear", at=1), Severity.WARNING),

@@ -8,10 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from lifesigns.evidence import Stream, Threshold
+from lifesigns.evidence.residual import branches
 from lifesigns.evidence.scales import weight_gains
 from lifesigns.evidence.signal import growth, largest, layers
 from lifesigns.evidence.suspects import unscaled_input, unscaled_other_input
-from lifesigns.evidence.thresholds import CALIBRATED, LARGE_SIGNAL, RAW_INPUT
+from lifesigns.evidence.thresholds import CALIBRATED, LARGE_SIGNAL, LAYERS, RAW_INPUT
 from lifesigns.records import (
     Finding,
     Kind,
@@ -65,11 +66,14 @@ def _finding(stream: Stream, first: Snapshot) -> Finding:
     other = unscaled_other_input(stream)
     led = [other] if other else [raw] if raw and not grows else []
     summed = _sums_neighbours(first) and not stream.has_large_weights
+    count = branches(first.graph) if grows and not (led or summed) else 0
+    added = count if count >= LAYERS and not stream.has_large_weights else 0
     gain = max(weight_gains(first), key=lambda known: known[1], default=("", float("nan")))
     return RULE.finding(
         Severity.WARNING if stream.course.harmed else Severity.NOTE,
         f"the signal starts with RMS {scale:.2g} at {place}"
-        + (f", {factor:.2g} times that of the input" if grows else ""),
+        + (f", {factor:.2g} times that of the input" if grows else "")
+        + (f": {added} residual branches are added up" if added else ""),
         site=place if ":" in place else "",
         step=first.step,
         measured="; ".join(
@@ -88,7 +92,9 @@ def _finding(stream: Stream, first: Snapshot) -> Finding:
             *(suspect.cause for suspect in led),
             *(("exploding", "bad_init") if summed else ("bad_init", "exploding")),
         ),
-        remedies=(*(suspect.remedy for suspect in led), *((_AVERAGE,) if summed else ()), _REMEDY),
+        remedies=_BRANCHES
+        if added
+        else (*(suspect.remedy for suspect in led), *((_AVERAGE,) if summed else ()), _REMEDY),
         evidence={"growth": factor, "rms": scale, "loss_excess": _excess(first.loss)},
     )
 
@@ -108,6 +114,17 @@ _AVERAGE = Remedy(
     "Divide what a node receives by the number of its neighbours: a hub adds up hundreds.",
     "h = (adjacency @ h) / adjacency.sum(1, keepdim=True).clamp_min(1)",
 )
+_BRANCHES = (
+    Remedy(
+        "Let each residual branch start at nothing: its last weights 0.",
+        "for block in blocks:\n    nn.init.zeros_(block.last.weight)",
+    ),
+    Remedy(
+        "Or normalise what each branch is given.",
+        "x = x + branch(nn.functional.layer_norm(x, x.shape[-1:]))",
+        edit="insert-norm",
+    ),
+)
 _REMEDY = Remedy(
     "Initialise so that the signal keeps its scale: spread = gain / √fan-in.",
     "nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')\nnn.init.zeros_(layer.bias)",
@@ -126,6 +143,31 @@ def _example(factor: float, losses: Iterable[float], entering: float = 1.0, *oth
     return example.trace(*shots, losses=list(losses))
 
 
+def _residual(factor: float) -> Trace:
+    """Branches of two layers and weights of gain 1.4, flat."""
+    graph = example.chain("linear", *["linear", "relu", "linear"] * 4, "linear", "mse_loss")
+    ends = (0, *range(3, 13, 3))
+    extra = {(a, b) for k, a in enumerate(ends) for b in (*(e + 1 for e in ends[k + 1 :]),)}
+    graph = replace(graph, edges=(*graph.edges, *sorted(extra)))
+    sizes = [factor**k for k in range(len(graph.of_kind(Kind.LINEAR)))]
+    parameters = example.weights(graph, weight_rms=0.7)
+    reached = example.inputs(
+        example.chain(*["linear", "relu"] * 3, "linear", "mse_loss"), sizes[:4]
+    )
+    prediction = example.sums(np.full((16, 4), factor**4))
+    shots = (
+        example.snapshot(
+            graph,
+            step=s,
+            parameters=parameters,
+            batch=reached["batch"],
+            loss=LossReading(1.0, prediction=prediction),
+        )
+        for s in range(0, 99, 9)
+    )
+    return example.trace(*shots, losses=list(FLAT))
+
+
 def _second_input(behind: float) -> Trace:
     """Weights of gain 1, and values of this size behind the first layer, flat."""
     graph = example.chain(*["linear", "relu"] * 3, "linear", "mse_loss", units=8)
@@ -141,13 +183,15 @@ RULE = Rule(
     code="INI002",
     name="signal-blows-up",
     title="The signal is far too large when training starts",
-    why="Each layer multiplies the size of the signal, and the gradient of its weights is "
-    "proportional to it, so factors above 1 end in steps that are far too large. Squashing "
-    "functions are driven to their flat ends, and the network starts sure of wrong answers.",
+    why="Each layer multiplies the size of the signal, or adds to it in a residual branch, and the "
+    "gradient of its weights is proportional to it, so factors above 1 end in steps that are far "
+    "too large. Squashing functions are driven to their flat ends, and the network starts sure of "
+    "wrong answers.",
     sees="""
 Weights with spread *s* multiply the scale of the signal by *s*·√fan-in, in each layer. With a unit
 normal initialisation and 100 inputs that is ten-fold per layer. Raw inputs are too large already
-when they arrive; then the weights are not to blame.
+when they arrive; then the weights are not to blame. A residual block that is drawn to keep the size
+of its own signal adds it to what came in, so that the mean square doubles in each block.
 """,
     evidence="""
 In the first recorded step: the RMS of what every layer receives and of the output, against that of
@@ -155,7 +199,8 @@ the input, or a cross-entropy far above that of a uniform prediction, ln(classes
 where they, and not a growth from layer to layer, make the signal large. Where samples are added up,
 as the neighbours in a graph, and the weights are not large, the sums are to be averaged. Where what
 a first layer makes of its input is far larger than its weights can make of the first input, another
-input is large, and that leads.
+input is large, and that leads. Where the values of three layers or more are added up one behind the
+other, and the weights are not large, the branches are to start small.
 It alarms only if nothing was learned.
 """,
     ignore="""
@@ -168,7 +213,13 @@ is a note. A large output alone is right where the targets are large.
     ),
     reads=frozenset({Quantity.ACTIVATIONS, Quantity.PARAMETERS, Quantity.BATCH, Quantity.LOSS}),
     check=check,
-    thresholds={"growth": LARGE_SIGNAL, "scale": LARGE, "loss": EXCESS, "input": RAW_INPUT},
+    thresholds={
+        "growth": LARGE_SIGNAL,
+        "scale": LARGE,
+        "loss": EXCESS,
+        "input": RAW_INPUT,
+        "branches": LAYERS,
+    },
     explains=(
         "stacked-squashing",
         "saturated-units",
@@ -186,6 +237,7 @@ is a note. A large output alone is right where the targets are large.
             Severity.WARNING,
         ),
         Case("a second input of 200, flat", lambda: _second_input(200), Severity.WARNING),
+        Case("four residual branches, flat", lambda: _residual(4), Severity.WARNING),
         Case("raw inputs, flat", lambda: _example(1, FLAT, 100), Severity.WARNING),
         Case("near miss: six-fold per layer, yet it learns", lambda: _example(6, FALLING), None),
         Case("near miss: small inputs brought to size", lambda: _example(6, FLAT, 0.01), None),
