@@ -8,9 +8,14 @@ from itertools import chain
 
 from lifesigns.evidence.output import is_normalised
 from lifesigns.evidence.sites import is_hidden, is_rectifier, listed
-from lifesigns.evidence.thresholds import HALF_PRECISION
+from lifesigns.evidence.thresholds import HALF, HALF_PRECISION, Threshold
 from lifesigns.records import WEIGHTED, Kind, ParameterReading, Remedy, SiteReading, Snapshot
 
+STOPPED = Threshold(0.5, "share of the outputs whose gradient a site stops", "a majority")
+STUCK = Threshold(3, "last recorded steps in which a part of the loss is the same", "no chance")
+SAME = Threshold(1e-4, "change over size of what stays the same", "rounding of a sum in float32")
+PRODUCT = "prod"
+"""The operation that multiplies all numbers of a row: with two that are 0 nothing passes it."""
 OTHERS = frozenset({"compiled_function", "checkpoint_function", "copy_slices", "graph"})
 """Opaque operations that are none of the user's own."""
 
@@ -87,6 +92,29 @@ def stopped_share(reading: SiteReading) -> float:
     return 1 - float(passed.active.sum() / arrived.active.sum())
 
 
+def stuck_rest(snapshots: Sequence[Snapshot], index: int) -> float:
+    """What is left of the loss beside its data terms, if most of it, and stopped at a site.
+
+    It is the same in the last recorded steps, whatever the batch, and what stops it is at 0:
+    another bound may be meant, as that of the free bits of a variational autoencoder.
+
+    Args:
+        snapshots: Recorded steps, in order.
+        index: The site.
+    """
+    site = snapshots[-1].graph.sites[index]
+    if site.operation != PRODUCT and site.details.get("min") != 0:
+        return 0.0
+    shots = [s for s in snapshots[-int(STUCK) :] if s.loss and s.loss.penalised]
+    rests = [s.loss.penalty for s in shots if s.loss]
+    readings = [r for s in shots if s.graph == shots[-1].graph and (r := s.reading(index))]
+    if len(readings) < STUCK or not min(rests) > HALF * max(s.loss.value for s in shots if s.loss):
+        return 0.0
+    stops = all(stopped_share(r) > STOPPED for r in readings)
+    same = max(rests) - min(rests) <= SAME * max(rests)
+    return rests[-1] if stops and same else 0.0
+
+
 def is_cut_off(snapshot: Snapshot) -> bool:
     """Every way from a weight to the loss leads through a site that lets no gradient pass."""
     graph = snapshot.graph
@@ -125,6 +153,9 @@ def block_at(snapshot: Snapshot, index: int) -> Block:
     if site.details.get("factor") == 0:
         reason = f"{site.name} multiplies by a constant of nothing but zeros"
         return Block(site.name, reason, ("other", "frozen"), (_KEEP,))
+    if site.operation == PRODUCT:
+        reason = f"{site.name} multiplies numbers of which several are 0, and none can change that"
+        return Block(site.name, reason, ("wrong_shape", "wrong_loss"), (_SIDES,))
     if not is_hidden(graph, index):
         reason = f"every output lies where {site.name} is flat"
         causes = ("wrong_output_activation", "wrong_loss")
@@ -176,6 +207,11 @@ _STRAIGHT = Remedy(
     "def backward(ctx, gradient):\n"
     "    (x,) = ctx.saved_tensors\n"
     "    return gradient * (x.abs() <= 1)",
+)
+_SIDES = Remedy(
+    "Look at what is 0 in the product: sides of a box that are cut to 0 are negative before, as "
+    "where centre and size are taken for two corners.",
+    "x0, y0, x1, y1 = boxes.unbind(-1)\nassert (x0 < x1).all() and (y0 < y1).all()",
 )
 _KEEP = Remedy(
     "Let something through: dropout takes the share to drop, and a mask keeps where it is 1.",

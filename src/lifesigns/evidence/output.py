@@ -69,12 +69,16 @@ def normalised_dim(site: Site) -> int:
     return int(site.details.get("dim", -1)) % rank
 
 
-def compared_activation(snapshot: Snapshot) -> Site | None:
+def compared_activation(snapshot: Snapshot, term: LossReading | None = None) -> Site | None:
     """The activation whose values are what the loss compares.
 
     A constant factor or an offset in between is not seen on the graph; it shows in the values.
+
+    Args:
+        snapshot: A step.
+        term: One of the data terms of its loss; by default the first.
     """
-    loss = snapshot.loss
+    loss = term or snapshot.loss
     index = output_activation(snapshot.graph, loss) if loss else None
     reading = snapshot.reading(index) if index is not None else None
     if loss is None or index is None or reading is None:

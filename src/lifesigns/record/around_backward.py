@@ -173,7 +173,7 @@ class AroundBackward:
         if self._losses.tentative or call is not None:
             self._functional.follows = False
             self._take_back(self._functional.before(call))
-        if cycles.passes and not self._optimizers and not self._by_hand.is_accumulating():
+        if cycles.passes and not self._optimizers and not self._goes_on():
             self._steps.end_cycle()
         if call is not None and self._functional.passes_over(call, cycles.step):
             return
@@ -199,6 +199,15 @@ class AroundBackward:
             else:  # it tells the loss curve
                 self._reader.notice(losses, cycles.passes)
         self._quiet.learn(*given[0], cycles.passes)
+
+    def _goes_on(self) -> bool:
+        """Whether the cycle does, while no optimizer is known: no step has been made by hand.
+
+        Gradients may be cleared before a first step that an optimizer is about to make.
+        """
+        if self._by_hand.is_accumulating():
+            return True
+        return self._idle.may_step_yet and self._by_hand.keeps_weight()
 
     def _settle_loads(self) -> None:
         self._loaded.settle()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lifesigns.record.attach.followed_thread import TrainingThread
@@ -357,9 +357,12 @@ class PassReader:
     def _read_parameters(
         self, walked: Walk, names: list[str], wanted: Set[int], *, from_start: bool
     ) -> None:
-        reached = [n for n, leaf in zip(names, walked.leaves, strict=True) if id(leaf) in wanted]
+        named_leaves = zip(names, walked.leaves, strict=True)
+        found = [(name, leaf) for name, leaf in named_leaves if id(leaf) in wanted]
+        reached = [name for name, _ in found]
+        of_data = len({isinstance(leaf, nn.Parameter) for _, leaf in found}) > 1
         if self._parameters is not None:
-            self._parameters.begin_pass(reached)
+            self._parameters.begin_pass(reached, asks_of_data=of_data)
             return
         named = self._roots.parameters()
         for name, leaf in zip(names, walked.leaves, strict=True):
@@ -368,6 +371,7 @@ class PassReader:
             named,
             reached,
             lambda: self._thread.is_alone,
+            asks_of_data=of_data,
             from_start=from_start,
             needs=self._needs,
             numbers=self._numbers,

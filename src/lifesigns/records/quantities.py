@@ -25,7 +25,7 @@ class Quantity(Enum):
     COHERENCE = "signs of gradients"
     """Of `ParameterReading`: `sign_coherence`."""
     STALE = "what gradients hold of earlier steps"
-    """Of `ParameterReading`: `stale_gradient_rms` and `used_gradient_rms`."""
+    """Of `ParameterReading`: `stale_gradient_rms`, `used_gradient_rms` and `discarded_passes`."""
     BATCH = "inputs"
     """`Snapshot.batch` and `Snapshot.tokens`."""
     LOSS = "predictions and targets"

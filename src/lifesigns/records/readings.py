@@ -79,6 +79,9 @@ class ParameterReading:
     stale_gradient_rms: float = float("nan")
     """Of the gradient the optimizer used, the part that was there before this cycle's first
     backward pass: 0 after `zero_grad`. Per element, on the sample of `update_rms`."""
+    discarded_passes: int = 0
+    """Backward passes of this cycle whose gradient was cleared before any step had used it, the
+    weight being the same. Not those of a cycle whose step used anything but the last gradient."""
     used_gradient_rms: float = float("nan")
     """Of the gradient as the optimizer used it, which may have been clipped. Read where the losses
     were scaled, or several added up, on the sample of `update_rms`; nothing is undone."""

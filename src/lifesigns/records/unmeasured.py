@@ -21,7 +21,7 @@ _FIELDS = {
     Quantity.UPDATES: ("update_rms", "predicted_change"),
     Quantity.ROWS: ("distinct_weight_rows", "distinct_gradient_rows"),
     Quantity.COHERENCE: ("sign_coherence",),
-    Quantity.STALE: ("stale_gradient_rms", "used_gradient_rms"),
+    Quantity.STALE: ("stale_gradient_rms", "used_gradient_rms", "discarded_passes"),
 }
 """The fields of readings of sites and parameters that hold each quantity."""
 

@@ -50,6 +50,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "exploding-gradient": ("scale-rate", "clip-gradient", "swap-activation", "initialise"),
     "gain-mismatch": ("initialise", "swap-activation", "insert-norm"),
     "gradients-pile-up": ("zero-grad",),
+    "gradients-thrown-away": ("take-steps",),
     "heavy-dropout": ("drop-less",),
     "likelihood-weighs-itself": ("weigh-by-missing",),
     "linear-collapse": ("insert-activation",),

@@ -85,3 +85,21 @@ def gradients_cleared_before_the_step(fixed=False):
             optimizer.zero_grad()
         optimizer.step()
     return accuracy(model, x, y)
+
+
+@faulty("accuracy", at_least=0.85, causes=("other",))
+def gradients_cleared_between_the_parts(fixed=False):
+    """A step is to take the gradients of four parts, which hold different digits; they are cleared
+    before each of them, and only those of the last part are there when it comes."""
+    (x, y), new = split(*digits())
+    parts = [minibatches(x[y % 4 == k], y[y % 4 == k], 16, 250) for k in range(4)]
+    model = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    for batches in zip(*parts, strict=True):
+        optimizer.zero_grad()
+        for xb, yb in batches:
+            if not fixed:
+                optimizer.zero_grad()
+            (F.cross_entropy(model(xb), yb) / 4).backward()
+        optimizer.step()
+    return accuracy(model, *new)

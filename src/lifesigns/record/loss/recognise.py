@@ -92,7 +92,7 @@ def read_loss(
         if not pending.whole and form in _BESIDE_OTHERS:
             used = pending.terms or [data[0].node]
             rest = [t for t in terms.found if t.node not in used and not smoothed]
-            _add_others(pack, walked, pending, rest, prediction)
+            _add_others(pack, walked, condensed, pending, rest, prediction)
         if pending.contrast is not None and not pending.contrast.is_sure:
             pending.otherwise = _unrecognised(pack, walked, value, prediction, terms.found)
         return pending
@@ -123,7 +123,12 @@ def _keep(condensed: Condensed, walked: Walk, term: Term, pending: PendingLoss) 
 
 
 def _add_others(
-    pack: Pack, walked: Walk, pending: PendingLoss, rest: list[Term], prediction: Prediction | None
+    pack: Pack,
+    walked: Walk,
+    condensed: Condensed,
+    pending: PendingLoss,
+    rest: list[Term],
+    prediction: Prediction | None,
 ) -> None:
     """Reads the other data terms of a sum, each as a loss of its own."""
     left = 0
@@ -136,7 +141,8 @@ def _add_others(
         else:
             other.fetch_fit(pack)
             paired = _is_paired(walked, term, prediction)
-            other.reading = replace(other.reading, paired=paired)
+            site = condensed.site_of_node.get(term.node, -1)
+            other.reading = replace(other.reading, site=site, paired=paired)
             mark_weights(walked, term, other)
             pending.others.append(other)
     pending.reading = replace(pending.reading, penalised=left > 0)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from lifesigns.record.measure.by_program import numbers_for
 from lifesigns.record.measure.large import LARGE, some_rows, with_a_zero_row
 from lifesigns.record.measure.parameter_numbers import ParameterNumbers, Part, sample, wide
-from lifesigns.record.measure.stale_gradients import NOTHING, leftover, was_cleared
+from lifesigns.record.measure.stale_gradients import NOTHING, is_multiple, leftover, was_cleared
 from lifesigns.record.measure.watched_parameter import Form, ReadParameters, Watched
 from lifesigns.record.readable import is_ordinary, local, obstacle, on_this_rank
 from lifesigns.records import EVERYTHING, Quantity
@@ -69,6 +69,7 @@ class ParameterReader:
     Args:
         named: The parameters by name.
         reached: Names of those the loss leads to.
+        asks_of_data: Whether the pass asks for gradients of data, too, such as of an input.
         is_alone: Whether no other thread trains; else those that no pass of this cycle leads to may
             be another's, and are known by name and shape only.
         from_start: Whether no backward pass of this cycle went before.
@@ -83,6 +84,7 @@ class ParameterReader:
         reached: Iterable[str],
         is_alone: Callable[[], bool],
         *,
+        asks_of_data: bool = False,
         from_start: bool = True,
         needs: Collection[Quantity] = EVERYTHING,
         numbers: ParameterNumbers | None = None,
@@ -93,6 +95,7 @@ class ParameterReader:
         self._numbers.begin()
         self._trained = Trained() if trained is None else trained
         self._is_alone, self._from_start = is_alone, from_start
+        self._asks_of_data = asks_of_data
         self._reached_now: set[str] = set()
         self.unreadable: dict[str, str] = {}
         """Why a parameter, or its gradient, was left out."""
@@ -107,11 +110,12 @@ class ParameterReader:
         ]
         self.reach(reached)
 
-    def begin_pass(self, reached: Iterable[str]) -> None:
+    def begin_pass(self, reached: Iterable[str], *, asks_of_data: bool = False) -> None:
         """Prepares for another backward pass of the cycle.
 
         Args:
             reached: Names of the parameters that the pass leads to.
+            asks_of_data: Whether it asks for gradients of data, too.
         """
         for watched, p in self._alive():
             if not watched.stepped:
@@ -119,8 +123,21 @@ class ParameterReader:
                 if watched.leftover is not None:
                     watched.leftover.carry(watched.gradient, found, _eps(p))
                 if was_cleared(watched.gradient, found):  # an overflow was skipped, a GAN turns
+                    self._count_discarded(watched, p)
                     watched.scale = 0.0
+        self._asks_of_data = asks_of_data
         self.reach(reached)
+
+    def _count_discarded(self, watched: Watched, p: Tensor) -> None:
+        """Counts the last pass where it left a finite gradient, and weights are as they were.
+
+        What asks for a gradient of its data, as adversarial examples do, wants no other.
+        """
+        left, before = watched.gradient, watched.before
+        if self._asks_of_data or left is None or before is None or not watched.scale:
+            return
+        kept = (wide(sample(p)) == before).all() & left.isfinite().all()
+        watched.discarded = kept.long() if watched.discarded is None else watched.discarded + kept
 
     def reach(self, names: Iterable[str]) -> None:
         """Adds parameters that the pass leads to, and reads their weights before the step."""
@@ -212,6 +229,9 @@ class ParameterReader:
             if id(p) not in ids or watched.stepped:
                 continue
             watched.stepped = True
+            if watched.discarded is not None:
+                is_last = is_multiple(watched.gradient, _gradient_sample(p), _eps(p))
+                watched.discarded = watched.discarded * is_last
             if self._keeps_stale and watched.scale > 1:
                 scaled += [(watched, used) for used in [_gradient_sample(p)] if used is not None]
             if scale is None and watched.leftover is not None:
@@ -297,7 +317,9 @@ class ParameterReader:
         return ReadParameters([w for w, _ in read], arrays, optimizers_known)
 
     def _add_late(self) -> None:
-        """Numbers of stale gradients that are on a device."""
+        """Numbers of stale and of discarded gradients that are on a device."""
+        discarded = [(w, d) for w in self.watched if (d := w.discarded) is not None and w.stepped]
+        self._add("discarded", discarded)
         late = [(w, w.stale) for w in self.watched if isinstance(w.stale, Tensor)]
         self._add("stale", late)
         for watched, _ in late:

@@ -124,6 +124,19 @@ def was_cleared(left: Tensor | None, found: Tensor | None) -> bool:
     return found is None or bool(left is not None and left.any() and not found.any())
 
 
+def is_multiple(left: Tensor | None, used: Tensor | None, eps: float) -> bool | Tensor:
+    """Whether a gradient is what the last pass left, perhaps multiplied by one factor.
+
+    Args:
+        left: The gradient as the last pass left it; None if that was not seen.
+        used: As the optimizer used it; None if there is none.
+        eps: Rounding unit of its dtype.
+    """
+    if left is None or used is None:
+        return False
+    return _late_factor(left, used, eps, left) > 0
+
+
 def _factor(left: Tensor | None, found: Tensor | None, eps: float) -> float:
     """What a gradient was multiplied by: 0 if it is gone, NaN if it was changed otherwise."""
     if found is None or not found.any():

@@ -95,6 +95,8 @@ class Watched:
     leftover: Leftover | LateLeftover | None = None
     stale: float | Tensor = math.nan
     """Until the cycle ends it may be on a device."""
+    discarded: Tensor | None = None
+    """How many passes left a gradient that no step has used; None if none did."""
     scale: float = 0.0
     """What the losses were scaled by, added up over the backward passes of the cycle."""
     stepped: bool = False
@@ -161,7 +163,7 @@ class Watched:
         self.trainable, self.rate = p.requires_grad, rate
         if self.before is not None:
             self.sampled = max(self.before.numel(), 1)
-        self.before = self.gradient = self.leftover = None
+        self.before = self.gradient = self.leftover = self.discarded = None
 
     def is_readable(self, p: Tensor) -> bool:
         """Whether the parameter can be read now: its storage may have been freed.
@@ -188,6 +190,15 @@ class Watched:
         """
         found = self.scalars.get(key)
         return math.nan if found is None else arrays[found[0]].item(found[1])
+
+    def count(self, key: str, arrays: Arrays) -> int:
+        """A count that was read, 0 if it was not.
+
+        Args:
+            key: What was counted.
+            arrays: What the pack brought to the host, by slot.
+        """
+        return int(self.value(key, arrays)) if key in self.scalars else 0
 
     def of_rows(self, key: str, arrays: Arrays) -> NDArray[np.float64]:
         """A number of each row.
@@ -262,6 +273,7 @@ def _reading_of(watched: Watched, arrays: Arrays, optimizers_known: bool) -> Par
         distinct_gradient_rows=_distinct(watched, "gradient_rows", arrays),
         sign_coherence=_coherence(watched, arrays),
         stale_gradient_rms=stale / scale,
+        discarded_passes=watched.count("discarded", arrays),
         used_gradient_rms=watched.value("used", arrays),
         lost_updates=watched.value("lost", arrays),
         resolution=watched.form.resolution,

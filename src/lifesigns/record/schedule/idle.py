@@ -26,6 +26,11 @@ class IdleOptimizers:
         """Whether `look` has nothing more to do."""
         return self._passes >= PATIENCE
 
+    @property
+    def may_step_yet(self) -> bool:
+        """Whether an optimizer was ever made, and the first step may still come."""
+        return not self.has_looked and any(map(_was_made, _kinds(Optimizer)))
+
     def forget(self) -> None:
         """An optimizer has stepped."""
         self.names = ()

@@ -9,6 +9,9 @@ import numpy as np
 
 from lifesigns.evidence import Course, Run, Stream, Threshold
 from lifesigns.evidence.blocked import (
+    SAME,
+    STOPPED,
+    STUCK,
     Block,
     block_at,
     block_behind,
@@ -16,6 +19,7 @@ from lifesigns.evidence.blocked import (
     is_cut_off,
     opaque_behind,
     stopped_share,
+    stuck_rest,
     unknown_block,
 )
 from lifesigns.evidence.shares import seen
@@ -42,7 +46,6 @@ from lifesigns.rules.testing import FALLING, FLAT
 STEPS = Threshold(2, "recorded steps before 'never' is said", "definition")
 SEVERED = Threshold(2, "passes from a loss without a graph", "one may be a test")
 SHARE = Threshold(0.01, "share of the weights that alarms if the loss is harmed", CALIBRATED)
-STOPPED = Threshold(0.5, "share of the outputs whose gradient a site stops", "a majority")
 MAJORITY = Threshold(0.5, "share of the weights that makes it an error", "a majority")
 
 
@@ -60,7 +63,7 @@ def check(stream: Stream) -> Iterable[Finding]:
     if everywhere:
         yield _nothing_learns(stream, everywhere, snapshots)
     elif snapshots and (index := _clipped_site(snapshots[-1])) is not None:
-        yield _most_samples_are_mute(stream, snapshots[-1], index)
+        yield _most_samples_are_mute(stream, snapshots, index)
     elif len(snapshots) >= STEPS and (zero := _always_zero(snapshots)):
         yield _some_stand_still(stream, snapshots, zero)
 
@@ -153,16 +156,24 @@ def _clipped_site(snapshot: Snapshot) -> int | None:
     return worst.site
 
 
-def _most_samples_are_mute(stream: Stream, last: Snapshot, index: int) -> Finding:
-    course, reading = stream.course, last.reading(index)
+def _most_samples_are_mute(stream: Stream, snapshots: Sequence[Snapshot], index: int) -> Finding:
+    course, last = stream.course, snapshots[-1]
+    reading = last.reading(index)
     share = stopped_share(reading) if reading else 0.0
     block = block_at(last, index)
+    stuck = stuck_rest(snapshots, index)
+    symptom = f"{share:.0%} of the loss's gradient stops at {block.site} in step {last.step}"
+    level = ""
+    if stuck:
+        symptom = f"a part of the loss that stays at {stuck:.3g} has no gradient: {block.reason}"
+        level = f"; the loss of this step is {last.loss.value:.3g}" if last.loss else ""
     return RULE.finding(
-        Severity.WARNING if course.stalled else Severity.NOTE,
-        f"{share:.0%} of the loss's gradient stops at {block.site} in step {last.step}",
+        Severity.WARNING if course.stalled or stuck else Severity.NOTE,
+        symptom,
         site=block.site,
         step=last.step,
         measured=f"of the outputs that got a gradient, {share:.0%} lie where {block.site} is flat"
+        + level
         + course.remark,
         expected=f"less than {STOPPED:.0%} of the outputs on a flat part",
         certainty=f"exact, in step {last.step}: the last of {len(stream.snapshots)} recorded ones",
@@ -249,6 +260,18 @@ def _stopped(*operations: str, at: int, weight_rms: float = 0.5) -> Trace:
     return example.trace(*(replace(shot, step=s) for s in (0, 50)), losses=FLAT)
 
 
+def _beside(rests: Sequence[float]) -> Trace:
+    """Beside a data term that is fitted, a part of the loss ends in a product of zeros."""
+    shot = _stopped("linear", "relu", "prod", at=2).snapshots[0]
+    graph = replace(shot.graph, edges=(*shot.graph.edges, (1, 3)))
+    moving = tuple(replace(p, gradient_is_zero=False, gradient_rms=1.0) for p in shot.parameters)
+    shot = replace(shot, graph=graph, parameters=moving)
+    losses = [LossReading(0.1 + rest, fit=0.1, penalised=True) for rest in rests]
+    return example.trace(
+        *(replace(shot, step=k, loss=loss) for k, loss in enumerate(losses)), losses=FALLING
+    )
+
+
 def _unread() -> Trace:
     """A softmax inside that gives weight to four values which are all alike."""
     known = _stopped("linear", "softmax", "linear", at=1)
@@ -314,9 +337,11 @@ leaves only padding), weights that are all zero, a function of one's own whose b
     evidence="""
 Every element of the gradient is 0 (what a weight penalty adds does not count): for all reached
 parameters on a recorded step, or for some parameters on every recorded step. Or more than half of
-the outputs lie on a flat part behind the last weights. The site that blocks is found on the
-graph: a gradient different from 0 arrived there and none was passed on; or it is a function of the
-program's own that is the only way to the loss, with no parameter of the kind behind it.
+the outputs lie on a flat part behind the last weights; beside a part of the loss that is learned,
+this alarms where the rest is half of the loss, stays what it is, and is cut to 0. The site that
+blocks is found on the graph: a gradient different from 0 arrived there and none was passed on; or
+it is a function of the program's own that is the only way to the loss, with no parameter of the
+kind behind it.
 """,
     ignore="""
 Steps whose loss is exactly 0 or whose targets are all ignored are not counted. A part of the
@@ -341,6 +366,8 @@ network that is not in use, while the rest learns, is a note.
     thresholds={
         "steps": STEPS,
         "severed": SEVERED,
+        "stuck": STUCK,
+        "same": SAME,
         "share": SHARE,
         "stopped": STOPPED,
         "majority": MAJORITY,
@@ -376,6 +403,8 @@ network that is not in use, while the rest learns, is a note.
         Case("most outputs outside a clamp", lambda: _clipped(FLAT, inside=2), Severity.WARNING),
         Case("few outputs outside a clamp", lambda: _clipped(FLAT, inside=6), None),
         Case("near miss: most outside, yet it learns", lambda: _clipped(FALLING, inside=2), None),
+        Case("a part of the loss stays where it is", lambda: _beside([2, 2, 2]), Severity.WARNING),
+        Case("near miss: it moves yet", lambda: _beside([2, 2, 1.9]), None),
         Case("only a weight penalty still pulls", _penalised, Severity.ERROR),
         Case("unused part, yet it learns", lambda: _partly([True, False, False], FALLING), None),
         Case("a loss of exactly 0", lambda: _clipped(FLAT, loss=0.0), None),

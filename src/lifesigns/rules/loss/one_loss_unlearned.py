@@ -35,11 +35,11 @@ def check(stream: Stream) -> Iterable[Finding]:
 
 
 def _has_settled(stream: Stream) -> bool:
-    """Whether the loss ends about where it was when the terms were read for the last times."""
-    shots, curve = stream.snapshots, stream.course.curve
-    late = [shot.step for shot in shots[-max(1, round(len(shots) * LATE)) :]]
-    read = [float(curve[step]) for step in late if step < len(curve)]
-    return not read or stream.course.end >= SETTLED * float(np.median(read))
+    """Whether the sum ends about where it was when the terms were read for the last times."""
+    shots, total = stream.snapshots, stream.losses
+    late = [shot.loss.value for shot in shots[-max(1, round(len(shots) * LATE)) :] if shot.loss]
+    end = float(total[-max(1, len(total) // 5) :].mean())
+    return not late or end >= SETTLED * float(np.median(late))
 
 
 def _finding(stream: Stream, terms: Sequence[Term], symptom: str) -> Finding:

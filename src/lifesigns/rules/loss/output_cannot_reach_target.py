@@ -12,31 +12,21 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lifesigns.evidence import Stream, Threshold
-from lifesigns.evidence.course import REGRESSIONS
 from lifesigns.evidence.misfit import POOR, lowest, misfit, reached
 from lifesigns.evidence.mute import MATTERS, mute
-from lifesigns.evidence.output import (
-    SHAPING,
-    activation_before_logits,
-    compared_activation,
-    compared_softmax,
-)
+from lifesigns.evidence.output import SHAPING, activation_before_logits, compared_softmax
+from lifesigns.evidence.reach import SHARE, beyond_reach
 from lifesigns.evidence.thresholds import ENOUGH_STEPS, HALF, HALF_PRECISION, SURE_SAMPLES
 from lifesigns.functions import ACTIVATIONS
 from lifesigns.records import Finding, LossReading, Quantity, Remedy, Severity, SiteReading, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
-SHARE = Threshold(0.05, "share of the targets' range beyond the output's", "rounding, outliers")
 TOTAL = Threshold(
-    0.5,
-    "sum of a sample's targets over that of the outputs, off 1",
-    "smoothing of labels keeps it at 1",
+    0.5, "sum of a sample's targets over that of the outputs, off 1", "smoothing of labels keeps it"
 )
 FLOOR = Threshold(
-    0.25,
-    "lowest reachable loss over that of a constant",
-    "arithmetic: a quarter of what can be learned",
+    0.25, "lowest reachable loss over that of a constant", "a quarter of what can be learned"
 )
 
 
@@ -49,22 +39,18 @@ def check(stream: Stream) -> Iterable[Finding]:
 
 
 # --- regression: the targets lie outside the range of the output activation
-def _out_of_reach(stream: Stream, loss: LossReading) -> Finding | None:
-    site, targets = compared_activation(stream.last), stream.targets
-    if site is None or targets is None or not targets.units or loss.kind not in REGRESSIONS:
+def _out_of_reach(stream: Stream, _: LossReading) -> Finding | None:
+    found = next(beyond_reach(stream), None)
+    if found is None:
         return None
-    low, high = ACTIVATIONS[site.operation].range(site.details)
-    least, most = float(targets.minimum.min()), float(targets.maximum.max())
-    slack = SHARE * (most - least)
-    if not (low - least > slack or most - high > slack):
-        return None
+    site, low, high, least, most = found.site, found.low, found.high, found.least, found.most
     return RULE.finding(
-        misfit(stream.course),
+        found.severity,
         f"{site.name} gives {_interval(low, high)}, the targets span [{least:.3g}, {most:.3g}]",
         site=site.name,
         step=stream.first.step,
         measured=f"targets outside the range of {site.operation} by "
-        f"{max(low - least, most - high):.3g}{reached(stream.course)}",
+        f"{max(low - least, most - high):.3g}{found.level}",
         expected="an output that can take every value of the targets",
         certainty=f"exact, on the targets of {len(stream.readings)} recorded steps",
         causes=("wrong_output_activation",),
@@ -253,6 +239,16 @@ def _classified(*operations: str, losses: Sequence[float] = (1.0,) * 60) -> Trac
     return _example(reads, _CLASSES, classes=10, kind="cross_entropy", outputs=_LOGS, losses=losses)
 
 
+def _second(level: float) -> Trace:
+    """Classes, and a sigmoid against targets in pixels, in one sum."""
+    known, first = _example(("sigmoid", "mse_loss"), _WIDE), _classified().snapshots[0].loss
+    term = known.snapshots[0].loss
+    if term and first:
+        loss = replace(first, value=level, others=(replace(term, fit=level),))
+        known = replace(known, snapshots=tuple(replace(s, loss=loss) for s in known.snapshots))
+    return known
+
+
 def _naming(number: int) -> Trace:
     """A rectified output that learned, whose first `number` units of ten are positive at times."""
     known = _classified("relu", losses=_LEARNED)
@@ -279,11 +275,11 @@ probabilities, none at all before a loss that takes logits. And targets of a cro
 probabilities.
 """,
     evidence="""
-Regression: the range of the activation whose values the loss compares, against the smallest and
-largest target in all recorded steps; behind a softmax, the sum of a sample's targets against 1.
-Cross-entropy: targets outside 0 to 1, or one output without its complement; or an activation before
-the loss's own softmax or sigmoid that makes outputs non-negative or keeps the lowest reachable loss
-far above 0.
+Regression, alone or a term of a sum: the range of the activation whose values the loss compares,
+against the smallest and largest target in all recorded steps; behind a softmax, the sum of a
+sample's targets against 1. Cross-entropy: targets outside 0 to 1, or one output without its
+complement; or an activation before the loss's own softmax or sigmoid that makes outputs
+non-negative or keeps the lowest reachable loss far above 0.
 """,
     ignore="""
 A ReLU in front of logits or a few targets beyond the range often cost little: as long as the
@@ -315,6 +311,7 @@ unless units behind a ReLU are 0 for all samples of the later half while their c
         "constant-output",
         "zero-gradient",
         "penalty-outweighs-data",
+        "one-loss-unlearned",
     ),
     cases=(
         Case(
@@ -322,6 +319,8 @@ unless units behind a ReLU are 0 for all samples of the later half while their c
             lambda: _example(("sigmoid", "mse_loss"), _WIDE, losses=[3] * 60),
             Severity.ERROR,
         ),
+        Case("the second term of a sum", lambda: _second(3.0), Severity.WARNING),
+        Case("near miss: it is fitted", lambda: _second(0.5), None),
         Case(
             "ReLU against negative targets",
             lambda: _example(("relu", "mse_loss"), [-1.0, -2.0, -3.0]),

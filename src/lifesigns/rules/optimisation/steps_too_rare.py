@@ -169,6 +169,7 @@ reward, opponents).
         "labels-unrelated",
         "constant-output",
         "gradients-pile-up",
+        "gradients-thrown-away",
     ),
     cases=(
         Case("40 passes for each step", lambda: _example(_SLOWLY), Severity.WARNING),
