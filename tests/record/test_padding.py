@@ -77,6 +77,38 @@ def test_the_gradient_at_words_and_at_padding_apart(last):
     assert found["positions"] == 8
 
 
+class Packed(nn.Module):
+    def __init__(self, lengths):
+        super().__init__()
+        self.lengths = lengths
+        self.words, self.memory = nn.Embedding(10, 4), nn.GRU(4, 3, batch_first=True)
+
+    def forward(self, x):
+        packed = nn.utils.rnn.pack_padded_sequence(
+            self.words(x), self.lengths, batch_first=True, enforce_sorted=False
+        )
+        return self.memory(packed)[1][-1]
+
+
+LENGTHS = {
+    "their own": (SIZES, 0.0),
+    "sorted": (SIZES.sort(descending=True).values, 7 / 8),
+    "two exchanged": (SIZES[[1, 0, 2, 3, 4, 5, 6, 7]], 2 / 8),
+    "all alike": (torch.full((8,), 8), 0.0),
+    "one cut": (SIZES.clamp(max=6), 0.0),
+}
+
+
+@pytest.mark.parametrize("lengths", LENGTHS)
+def test_sequences_that_are_read_up_to_the_length_of_others(lengths):
+    given, share = LENGTHS[lengths]
+    x, model = texts(), Packed(given)
+
+    found = snapshot(lambda: model(x).square().sum().backward(), model).loss.details
+
+    assert found["lengths_exchanged"] == share
+
+
 # --- what attention sees --------------------------------------------------------------------------
 class Encoder(nn.Module):
     def __init__(self, wrong, token, layers=1):

@@ -112,12 +112,13 @@ class PaddingGradient:
     """Positions of a sequence."""
 
     def of(self, arrays: list[NDArray[np.float64]]) -> dict[str, float]:
-        """The details of a loss: RMS of the gradient at both, and how many places are padding.
+        """The details of a loss: RMS of the gradient at both, and what is padding and what is read.
 
         Args:
             arrays: What the pack brought to the host, by slot.
         """
-        words, padding, share, behind = arrays[self.slots[0]].tolist() if self.slots else [0.0] * 4
+        numbers = arrays[self.slots[0]].tolist() if self.slots else [0.0] * 5
+        words, padding, share, behind, exchanged = numbers
         if not share:
             return {}
         return {
@@ -126,6 +127,7 @@ class PaddingGradient:
             "padding_share": share,
             "padding_behind": behind,
             "positions": float(self.length),
+            "lengths_exchanged": exchanged,
         }
 
 
@@ -151,9 +153,32 @@ def padding_hook(pack: Pack, batch: Padded) -> tuple[PaddingGradient, Callable[.
         squares = norms.square() / gradient.shape[-1]
         numbers = [mean_where(~places, squares).sqrt(), mean_where(places, squares).sqrt()]
         numbers += [places.to(dtype).mean(), places[:, -1].to(dtype).mean()]
+        numbers.append(exchanged(~places, norms > 0).to(dtype))
         found.slots.append(pack.add(torch.stack(numbers)))
 
     return found, hook
+
+
+def exchanged(words: Tensor, read: Tensor) -> Tensor:
+    """The share of the sequences that are read up to the length of another one.
+
+    Args:
+        words: Which places are none of padding, `[samples, positions]` or the other way round.
+        read: To which of them a gradient came.
+
+    Returns:
+        0 unless the lengths that are read are those of the sequences, in another order.
+    """
+    shares = []
+    for own, used in ((_lengths(words), _lengths(read)), (_lengths(words.t()), _lengths(read.t()))):
+        are_the_same = (own.sort().values == used.sort().values).all()
+        shares.append(are_the_same * (own != used).float().mean())
+    return torch.stack(shares).amax()
+
+
+def _lengths(places: Tensor) -> Tensor:
+    """Up to where each sequence goes."""
+    return (places * torch.arange(1, places.shape[1] + 1, device=places.device)).amax(1)
 
 
 def mean_where(places: Tensor, values: Tensor) -> Tensor:

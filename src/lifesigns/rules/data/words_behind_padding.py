@@ -16,7 +16,7 @@ WORDS, PADDING = "word_gradient", "padding_gradient"
 """Details of a loss: RMS of its gradient where there are words, and where padding fills up."""
 SHARE, BEHIND, POSITIONS = "padding_share", "padding_behind", "positions"
 """How much of the batch is padding, how many sequences end with it, and how long they are."""
-FADED = Threshold(0.1, "RMS of the gradient at words over that at padding", "a tenth: hardly heard")
+FADED = Threshold(0.3, "RMS of the gradient at words over that at padding", "drowned out")
 MOST = Threshold(0.5, "share of the sequences that end with padding", "most")
 
 
@@ -109,7 +109,7 @@ has one at words that is as large. A network that learns all the same is a note.
     ),
     cases=(
         Case("nothing comes to the words", lambda: _example(1e-12), Severity.WARNING),
-        Case("a twentieth does", lambda: _example(0.05), Severity.WARNING),
+        Case("a sixth does", lambda: _example(0.16), Severity.WARNING),
         Case("near miss: as much as at padding", lambda: _example(0.8), None),
         Case("near miss: padding in front of the words", lambda: _example(1e-12, behind=0.0), None),
         Case("near miss: it learns", lambda: _example(0.05, losses=example.FALLING), None),
