@@ -81,7 +81,6 @@ behind the padding: their lengths are not those of the batch in another order.
     cases=(
         Case("nine tenths of them", lambda: _example(0.9), Severity.WARNING),
         Case("and nothing is learned", lambda: _example(0.9, example.FLAT), Severity.WARNING),
-        Case("near miss: a single step", lambda: _example(0.9, example.FLAT[:1]), None),
         Case("near miss: each its own", lambda: _example(0.0), None),
         Case("readings missing: no loss", lambda: example.unread(_example(0.9)), None),
     ),
