@@ -31,3 +31,34 @@ def slope_without_a_graph(fixed=False):
         optimizer.step()
     t = torch.linspace(0, 1, 50).unsqueeze(1)
     return (model(t) - torch.cos(3 * t)).abs().max().detach()
+
+
+class Sine(nn.Module):
+    """A layer of a network of sines; its weights are divided by the frequency or not."""
+
+    def __init__(self, inputs, units, bound, frequency=30.0):
+        super().__init__()
+        self.layer, self.frequency = nn.Linear(inputs, units), frequency
+        nn.init.uniform_(self.layer.weight, -bound, bound)
+
+    def forward(self, x):
+        return torch.sin(self.frequency * self.layer(x))
+
+
+@faulty("share of the variance left", at_most=0.05, causes=("bad_init",))
+def sines_without_their_factor(fixed=False):
+    """A network of sines whose hidden weights are not divided by the frequency in front of them:
+    it learns its points by heart, and nothing in between."""
+    t = torch.linspace(-1, 1, 600)[:, None]
+    wave = 0.6 * torch.sin(40 * t) + 0.4 * torch.sin(93 * t + 1)
+    held_out = torch.arange(600) % 4 == 2
+    bound = (6 / 48) ** 0.5 / (30 if fixed else 1)
+    layers = (Sine(1, 48, 1.0), Sine(48, 48, bound), Sine(48, 48, bound), nn.Linear(48, 1))
+    model = nn.Sequential(*layers)
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-4)
+    for _ in range(500):
+        optimizer.zero_grad()
+        (model(t[~held_out]) - wave[~held_out]).square().mean().backward()
+        optimizer.step()
+    with torch.no_grad():
+        return (model(t) - wave)[held_out].square().mean() / wave.var()

@@ -189,3 +189,51 @@ def mask_of_a_language_model(fixed=False):
         optimizer.step()
     with torch.no_grad():
         return (said(x).argmax(2) == x.flip(1)).float().mean()
+
+
+class Dropped(nn.Module):
+    """Tokens, positions that are given, and a dropout on their sum, before an encoder's layer."""
+
+    def __init__(self, tokens, places, width=32, spread=1.0):
+        super().__init__()
+        self.tokens = nn.Embedding(tokens, width)
+        nn.init.normal_(self.tokens.weight, std=spread)
+        self.places, self.dropped = places, nn.Dropout(0.1)
+        self.layer = nn.TransformerEncoderLayer(width, 4, 64, dropout=0.0, batch_first=True)
+        self.head = nn.Linear(width, 2)
+
+    def forward(self, ids):
+        x = self.tokens(ids)
+        return self.head(self.layer(self.dropped(x + self.places(x))).mean(1))
+
+
+def waves(positions, width=32):
+    angle = torch.arange(positions)[:, None] / 10000 ** (torch.arange(0, width, 2) / width)
+    return torch.stack([angle.sin(), angle.cos()], -1).flatten(1)
+
+
+@faulty("accuracy", at_least=0.9, causes=("wrong_shape",))
+def positions_along_the_batch(fixed=False):
+    """Positions that were written for inputs with the positions first are added to a batch of
+    sequences: each sequence gets a vector of its own, and all its tokens the same."""
+    ids = torch.randint(2, 12, (600, 10))
+    y, at = torch.randint(2, (600,)), torch.rand(600, 10).argsort(1)[:, :2].sort(1).values
+    ids.scatter_(1, at, torch.stack([y, 1 - y], 1))
+    table = waves(600)
+    along = (lambda x: table[: x.shape[1]]) if fixed else (lambda x: table[: x.shape[0], None])
+    model = Dropped(12, along)
+    fit(model, ids, y, steps=400)
+    return accuracy(model.eval(), ids, y)
+
+
+@faulty("accuracy", at_least=0.9, causes=("bad_init",))
+def tokens_lost_in_their_positions(fixed=False):
+    """Sines and cosines are multiplied by the root of the width, and tokens of 0.02 are added: all
+    sequences look alike."""
+    ids = torch.randint(2, 20, (600, 10))
+    y = torch.randint(2, (600,))
+    ids.scatter_(1, torch.randint(10, (600, 1)), y[:, None])
+    table = waves(10) * (0.1 if fixed else 32**0.5)
+    model = Dropped(20, lambda x: table, spread=1.0 if fixed else 0.02)
+    fit(model, ids, y, steps=300, optimizer=torch.optim.SGD(model.parameters(), 0.05, momentum=0.9))
+    return accuracy(model.eval(), ids, y)

@@ -58,6 +58,8 @@ class Call:
     output_node: int | None = None
     """In evaluation mode: sequence number of the node that made the output, inside or before."""
     recurrent: str = ""
+    batch_first: bool = False
+    """Whether a recurrent layer takes `[batch, time, features]`."""
     parameters: tuple[tuple[str, weakref.ref[Tensor]], ...] = ()
     """What the module held while it ran: FSDP lends it others than it has outside."""
     is_compiled: bool = False
@@ -102,6 +104,7 @@ class Place:
     recurrent: int | None = None
     """Number of the recurrent layer's call this node is part of."""
     recurrent_word: str = ""
+    batch_first: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -144,7 +147,8 @@ class Forward:
         for number, call in stack:
             if call.recurrent:
                 path = self.path(call)
-                return Place(path or "", path is not None, True, number, call.recurrent)
+                word = call.recurrent
+                return Place(path or "", path is not None, True, number, word, call.batch_first)
         for _, call in reversed(stack):
             path = self.path(call)
             if path is not None:
@@ -291,7 +295,8 @@ class ForwardHooks(GlobalHooks):
         number = torch._C._autograd._get_sequence_nr()
         call = Call(weakref.ref(module), len(stack), number, number, module.training)
         call.is_compiled = is_compiled
-        call.recurrent = type(module).__name__.lower() if isinstance(module, nn.RNNBase) else ""
+        if isinstance(module, nn.RNNBase):
+            call.recurrent, call.batch_first = type(module).__name__.lower(), module.batch_first
         if id(module) in self._called:
             call.is_again, call.given = True, places_of(inputs)
         self._called.add(id(module))

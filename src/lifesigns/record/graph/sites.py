@@ -221,8 +221,11 @@ class _Condenser:
     def _inside_recurrent(self, index: int, layer: int, sources: tuple[int, ...]) -> int:
         """Adds a node to the one site that stands for this call of a recurrent layer."""
         if layer not in self.recurrent:
-            word = self.places[index].recurrent_word
-            self.recurrent[layer] = self._add_site(index, Kind.RECURRENT, word, sources, ())
+            place = self.places[index]
+            added = self._add_site(index, Kind.RECURRENT, place.recurrent_word, sources, ())
+            if place.batch_first:
+                self.sites[added] = replace(self.sites[added], details={"batch_first": 1.0})
+            self.recurrent[layer] = added
         site = self.recurrent[layer]
         self.edges.update({(s, site): None for s in sources if s != site})
         self.site_nodes[site] = index

@@ -150,7 +150,8 @@ def _explained(snapshot: Snapshot, mixing: Mixing) -> _How:
             mistake = "a view deals their states out anew"
             return _How(mistake, (_MOVE, _CHECK), _ends_in_view(mixing))
         mistake = "the recurrence runs over the batch, not over the sequence"
-        return _How(mistake, (_RECURRENT_FIRST,))
+        told = any(site.details.get("batch_first") for site in snapshot.graph.sites)
+        return _How(mistake, (_TIME_FIRST,) if told else (_RECURRENT_FIRST,))
     return _How("", (_CHECK,))
 
 
@@ -223,6 +224,11 @@ _RECURRENT_FIRST = Remedy(
     "nn.LSTM(features, units, batch_first=True)  # or nn.GRU",
     edit="batch-first",
 )
+_TIME_FIRST = Remedy(
+    "The layer takes the batch first and is given the time first: exchange them, or leave "
+    "`batch_first` out.",
+    "out, state = rnn(x.transpose(0, 1))  # x: time, batch, features",
+)
 
 
 # --- cases ----------------------------------------------------------------------------------------
@@ -248,6 +254,17 @@ def _competing(losses: Sequence[float] = FLAT, shape: Shape = (32, 4)) -> Trace:
     return example.asked(
         example.trace(*shots, losses=losses), Mixing(31, 31, "0:linear#0", ("softmax",))
     )
+
+
+def _told() -> Trace:
+    """A recurrence that takes the batch first, and is given the time first."""
+    known = _example("lstm", mixed=31, above="0:lstm#0")
+    shots = []
+    for shot in known.snapshots:
+        first, *rest = shot.graph.sites
+        told = example.with_details(replace(first, operation="lstm"), batch_first=1.0)
+        shots.append(replace(shot, graph=Graph((told, *rest), shot.graph.edges)))
+    return replace(known, snapshots=tuple(shots))
 
 
 RULE = Rule(
@@ -306,6 +323,7 @@ user's own functions, checkpointing or compiled code stand in the way (the cover
             lambda: _example(RUN_OVER, mixed=15, above="cell:lstm#0"),
             Severity.WARNING,
         ),
+        Case("a recurrence over it, told where the batch is", _told, Severity.WARNING),
         Case("attention over it", lambda: _example("view", "matmul", mixed=31), Severity.WARNING),
         Case("a softmax over it", _competing, Severity.WARNING),
         Case(

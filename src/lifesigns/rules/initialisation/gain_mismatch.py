@@ -127,7 +127,8 @@ def _finding(
         remedies=(
             Remedy(
                 "Initialise with the spread that keeps the scale: the activation's gain / √fan-in.",
-                f"nn.init.normal_(layer.weight, std={right:.3g} / {site.fan_in} ** 0.5)\n"
+                "fan_in = layer.weight[0].numel()  # features, or channels times kernel\n"
+                f"nn.init.normal_(layer.weight, std={right:.3g} / fan_in**0.5)\n"
                 "nn.init.zeros_(layer.bias)",
                 edit="initialise",
             ),

@@ -32,6 +32,9 @@ SPENT = Threshold(
 GONE = Threshold(
     1e-3, "rate over its highest, called gone", "arithmetic: a thousand steps make one of the first"
 )
+FAR = Threshold(
+    0.1, "highest rate over the optimizer's own, called far below", "arithmetic: a tenfold step"
+)
 MOST = Threshold(0.75, "share of the steps with a rate that is gone", CALIBRATED)
 IDLE = Threshold(0.5, "share of the steps with a rate that is spent", CALIBRATED)
 SHORT_WAY = Threshold(1.0, "sum of update over weights: their own size", "arithmetic: once over")
@@ -63,7 +66,7 @@ def check(stream: Stream) -> Iterator[Finding]:
 
 def _never_gets_there(stream: Stream, schedule: Schedule) -> bool:
     """A rate far below the optimizer's own all the time, over weights that hardly moved."""
-    is_far = schedule.peak < SPENT * schedule.target
+    is_far = schedule.peak < FAR * schedule.target
     return is_far and not schedule.only_rises and stream.travel < SHORT_WAY
 
 
@@ -288,7 +291,8 @@ taken away because of that, and something else is the cause; not where the weigh
         "most": MOST,
         "idle": IDLE,
         "fitted": FITTED,
-        "far": HALF,
+        "far": FAR,
+        "half": HALF,
         "weak": WEAK,
         "way": SHORT_WAY,
         "no_way": NO_WAY,
@@ -319,7 +323,7 @@ taken away because of that, and something else is the cause; not where the weigh
         ),
         Case(
             "rates taken for factors",
-            lambda: _example(_LEVEL, [4e-6] * 40 + [1e-6] * 10, update=1e-5, target=2e-3),
+            lambda: _example(_LEVEL, [9e-5] * 40 + [8e-5] * 10, update=1e-5, target=1e-2),
             Severity.WARNING,
         ),
         Case(

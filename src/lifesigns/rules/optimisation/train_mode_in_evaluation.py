@@ -32,9 +32,13 @@ def check_run(run: Run) -> Iterable[Finding]:
     knows_eval = len(run.trace.evaluated) or not all(p.training for p in run.trace.evaluations)
     if knows_eval or len(run.streams) > 1:
         return
-    dropping = [p for place in places if _is_judged(place) for p in place.passes if _drops(p)]
+    judged = [p for place in places if _is_judged(place) for p in place.passes]
+    dropping = [p for p in judged if _drops(p)]
+    normalised = [p for p in judged if p.norm and p.training]
     if dropping:
         yield _dropping(run, dropping)
+    elif normalised:
+        yield _normalised(run, normalised)
 
 
 def _has_few(run: Run, one: EvaluationPass) -> bool:
@@ -94,6 +98,24 @@ def _dropping(run: Run, found: Sequence[EvaluationPass]) -> Finding:
     )
 
 
+def _normalised(run: Run, found: Sequence[EvaluationPass]) -> Finding:
+    first = found[0]
+    return RULE.finding(
+        Severity.NOTE,
+        f"evaluated in training mode: {first.norm} normalises each batch by its own statistics",
+        site=first.norm,
+        step=first.step,
+        measured=f"a pass without training gave it {counted(first.norm_samples, 'sample')}, it "
+        "used their mean and variance, and the network was never put in evaluation mode: an answer "
+        "depends on which samples are evaluated with it, much so where they are sorted by class",
+        expected="evaluation mode: the running statistics, which are those of the training",
+        certainty=_certainty(run, found),
+        causes=("other",),
+        remedies=(_EVAL,),
+        evidence={"samples": first.norm_samples},
+    )
+
+
 def _certainty(run: Run, found: Sequence[EvaluationPass]) -> str:
     return f"exact: {len(found)} of {len(run.trace.evaluations)} passes that were looked at"
 
@@ -129,13 +151,15 @@ RULE = Rule(
     sees="""
 A test without `model.eval()`. With dropout each answer is given by another part of the network;
 with batch normalisation and one sample at a time its statistics are those of that sample, and the
-accuracy may be no better than chance although the loss fell as it should.
+accuracy may be no better than chance although the loss fell as it should. So it may where the test
+is sorted by class, at any size of a batch.
 """,
     evidence="""
 Of each place in the program that switches gradients off, or calls `eval()`, the first passes are
 looked at: which modules drop units there, and how many samples a batch normalisation takes its
 statistics from. These count where they are four at the most, and an eighth of a batch of the
-training. Dropout counts where the network was in training mode each time.
+training. Dropout counts where the network was in training mode each time; so does a normalisation
+of more samples, as a note.
 """,
     ignore="""
 Samples of a generator in training mode, with batches as in training. Dropout that is left on to
@@ -159,7 +183,7 @@ pseudo-labels. A program that does call `eval()`, and takes a training score in 
             Severity.WARNING,
         ),
         Case(
-            "near miss: samples of a generator",
+            "near miss: with batches as in training, which is a note",
             lambda: _example(replace(_PASS, norm="1", norm_samples=32)),
             None,
         ),
