@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -78,6 +79,15 @@ def _all_steps(x: Tensor, lstm: nn.LSTM, out: nn.Linear) -> Tensor:
 
 def _all_steps_by_sample(x: Tensor, lstm: nn.LSTM, out: nn.Linear) -> Tensor:
     return out(lstm(x.transpose(0, 1))[0].transpose(0, 1).reshape(len(x), -1))
+
+
+def _added_up(x: Tensor, a: nn.Linear, b: nn.Linear, *, apart: int) -> Tensor:
+    """A chain of places in each sample; the first row of a sample is its number times `apart`."""
+    sample, place = torch.meshgrid(torch.arange(len(x)), torch.arange(LENGTH - 1), indexing="ij")
+    rows = (sample * apart + place).flatten()
+    h = a(x).reshape(len(x) * LENGTH, -1)
+    met = torch.zeros_like(h).index_add(0, rows, h.index_select(0, rows + 1))
+    return b(met.view(len(x), LENGTH, -1).mean(1))
 
 
 def _two_layers(forward: Callable[..., Tensor]) -> Callable[[], nn.Module]:
@@ -195,6 +205,17 @@ def test_samples_that_only_lie_beside_each_other_are_apart(name: str) -> None:
 
     assert found is not None
     assert (found.samples, found.mixed) == (BATCH - 1, 0)
+
+
+@pytest.mark.parametrize(("apart", "merged"), [(LENGTH, False), (LENGTH - 1, True)])
+def test_rows_added_up_by_an_index_into_those_of_all_samples(apart: int, merged: bool) -> None:
+    torch.manual_seed(0)
+    network = Network(partial(_added_up, apart=apart), a=nn.Linear(8, 5), b=nn.Linear(5, 3))
+
+    found = asked(step(network, torch.randn(SEQUENCE), _classes))
+
+    assert found is not None
+    assert (found.mixed > 0, found.merged) == (merged, merged)
 
 
 def test_time_in_front_is_not_taken_for_the_samples() -> None:

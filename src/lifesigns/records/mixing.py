@@ -28,6 +28,8 @@ class Mixing:
     where they are apart."""
     flat: bool = False
     """Whether the batch is a list of rows, which may be one sequence, set or graph."""
+    merged: bool = False
+    """Whether, between, an index adds up rows on an axis that holds several rows of each sample."""
     later: int = 0
     """Positions in the second half of one sequence, where each output is to predict the next token
     and those of the first half were sent back together; 0 if the network was not given the sequence

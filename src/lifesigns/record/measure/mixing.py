@@ -29,6 +29,8 @@ from lifesigns.record.measure.looking_ahead import TOKENS, asked_of_positions, p
 from lifesigns.records import Kind, Mixing, Quantity
 
 FUSED = ("MkldnnRnnLayer", "CudnnRnn")
+ADDING_UP = frozenset({"IndexAdd", "IndexPut", "ScatterAdd", "ScatterReduce"})
+"""Operations that add rows up where an index says."""
 """Recurrent layers that are one node, of (time, batch, unit)."""
 RUN_OVER = "recurrence_over_samples"
 """Stands for the operation between where a fused recurrent layer takes the samples for its time."""
@@ -221,12 +223,14 @@ def _meeting(
         return _of_the_data(walked, axes, inputs, rows.entered)
     last = max(rows.nodes[k] for k in spread)
     apart = {n for n, others in zip(rows.nodes, rows.others, strict=True) if not others}
+    between = _between(walked, condensed, last, start, apart)
     return Mixing(
         axes.samples - 1,
         max(rows.others),
         _site_below(walked, condensed, last),
-        _between(walked, condensed, last, start, apart),
+        tuple(dict.fromkeys(_word(walked, condensed, i) for i in between)),
         axes.flat,
+        merged=any(_adds_up_rows_of_all(walked, i, axes.samples) for i in between),
     )
 
 
@@ -311,16 +315,22 @@ def _site_below(walked: Walk, condensed: Condensed, index: int) -> str:
 
 def _between(
     walked: Walk, condensed: Condensed, last: int, start: int, apart: set[int]
-) -> tuple[str, ...]:
-    """Words for the operations that follow `last`, up to where the samples are apart."""
-    reached, words = {last}, dict[str, None]()
+) -> list[int]:
+    """The nodes that follow `last`, up to where the samples are apart."""
+    reached, between = {last}, []
     for index in range(last + 1, start + 1):
         if index in condensed.weight_like or not reached.intersection(walked.inputs[index]):
             continue
-        words[_word(walked, condensed, index)] = None
+        between.append(index)
         if index not in apart:
             reached.add(index)
-    return tuple(words)
+    return between
+
+
+def _adds_up_rows_of_all(walked: Walk, index: int, samples: int) -> bool:
+    """Whether an index says where rows are added, of several rows of each sample on one axis."""
+    rows = walked.shape(index)[:1] if walked.names[index] in ADDING_UP else ()
+    return any(n > samples and n % samples == 0 for n in rows)
 
 
 def _word(walked: Walk, condensed: Condensed, index: int) -> str:

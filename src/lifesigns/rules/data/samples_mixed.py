@@ -133,6 +133,8 @@ def _severity(stream: Stream, how: _How, mixing: Mixing) -> Severity:
 def _explained(snapshot: Snapshot, mixing: Mixing) -> _How:
     words = frozenset(mixing.between)
     over_batch = list(_over_batch(snapshot, mixing)) if words & SOFTMAX else []
+    if mixing.merged and not mixing.flat and words & REGROUPING:
+        return _How("an index into the rows of all samples leads to others", (_OFFSET, _CHECK))
     if words & CHOOSING:
         return _How("", (_CHECK,))
     if over_batch:
@@ -205,6 +207,10 @@ _CHECK = Remedy(
     "Check that one sample alone gives what it gives in the batch.",
     "model.eval()\nassert torch.allclose(model(x[:1]), model(x)[:1], atol=1e-4)",
 )
+_OFFSET = Remedy(
+    "Count the rows of each sample: the first one of a sample is its number times those.",
+    "row = sample * rows_of_each + place  # not: sample * batch_size + place",
+)
 _OVER_CLASSES = Remedy(
     "Normalise over the classes, the last dimension.",
     "probabilities = torch.softmax(z, dim=-1)",
@@ -239,9 +245,10 @@ def _example(
     flat: bool = False,
     above: str = "0:linear#0",
     later: int = 0,
+    merged: bool = False,
 ) -> Trace:
     """A batch of 32, of which one sample was sent back."""
-    mixing = Mixing(31, mixed, above, between, flat=flat, later=later)
+    mixing = Mixing(31, mixed, above, between, flat=flat, merged=merged, later=later)
     return example.asked(example.regression(losses, update=1e-3), mixing)
 
 
@@ -297,7 +304,8 @@ sequence, and no such operation over the other one can be meant. Everything else
     ignore="""
 Samples may belong together: pairs, mixed samples, neighbours in a graph, the rows of a set, the
 frames of a clip. Then rows are chosen by an index, weighed against each other by one number each,
-or compared with a mean, and that is a note. It is not asked where the
+or compared with a mean, and that is a note; only where several rows of each sample lie on one axis
+with those of the others, and an index adds them up, a poor fit alarms. It is not asked where the
 user's own functions, checkpointing or compiled code stand in the way (the coverage says so).
 """,
     references=(
@@ -388,6 +396,16 @@ user's own functions, checkpointing or compiled code stand in the way (the cover
             None,
         ),
         Case("near miss: chosen by an index", lambda: _example("index", "view"), None),
+        Case(
+            "added up by an index into the rows of all",
+            lambda: _example("view", "index_select", "index_add", "view", merged=True),
+            Severity.WARNING,
+        ),
+        Case(
+            "near miss: the same, and it learns",
+            lambda: _example("view", "index_add", merged=True, losses=example.FALLING),
+            None,
+        ),
         Case("near miss: one sequence", lambda: _example("gru", mixed=16, flat=True), None),
         Case("apart", lambda: _example(mixed=0), None),
         Case("readings missing: not asked", lambda: example.unread(_example("view")), None),
