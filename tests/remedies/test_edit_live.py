@@ -32,6 +32,7 @@ from lifesigns.remedies.match_shapes import MatchShapes
 from lifesigns.remedies.mean_reduction import MeanReduction
 from lifesigns.remedies.minimise import Minimise
 from lifesigns.remedies.name_blank import NameBlank
+from lifesigns.remedies.negate_scores import NegateScores
 from lifesigns.remedies.optimize_all import OptimizeAll
 from lifesigns.remedies.pick_own_class import PickOwnClass
 from lifesigns.remedies.reattach import Reattach
@@ -103,6 +104,7 @@ EVERY = [
     SumOfSizes(),
     ExchangeAxes(),
     NameBlank(0),
+    NegateScores(),
     TransposeTarget("mse_loss", 0, 0),
     Reparameterise(),
     PickOwnClass(),

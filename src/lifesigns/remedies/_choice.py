@@ -41,6 +41,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "dead-units": ("swap-activation", "initialise", "scale-rate", "warm-up", "insert-norm"),
     "derivative-without-graph": ("create-graph",),
     "detached-parameters": (*("train-parameters", "reattach", "register-layers", "optimize-all"),),
+    "distances-as-scores": ("negate-scores",),
     "doubled-sigmoid": ("drop-activation", "swap-loss"),
     "doubled-softmax": ("drop-activation",),
     "drifting-input": ("copy-data",),

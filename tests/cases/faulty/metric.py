@@ -104,3 +104,25 @@ def pairs_the_wrong_way_round(fixed=False):
         loss.backward()
         optimizer.step()
     return neighbour(embed, known, unknown)
+
+
+@faulty("accuracy by the nearest prototype", at_least=0.85, causes=("wrong_loss",))
+def prototypes_told_by_the_furthest(fixed=False):
+    """A prototype is the mean of ten pictures of its class, and the softmax reads the distances to
+    all prototypes as they are: the own one would have to be the furthest away."""
+    (x, y), (x_new, y_new) = split(*digits())
+    embed = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 8))
+    optimizer = torch.optim.Adam(embed.parameters(), lr=0.003)
+    each = [x[y == digit] for digit in range(10)]
+
+    def prototypes():
+        return torch.stack([embed(rows[torch.randperm(len(rows))[:10]]).mean(0) for rows in each])
+
+    for xb, yb in minibatches(x, y, 64, 250):
+        distance = (embed(xb).unsqueeze(1) - prototypes()).pow(2).sum(-1)
+        loss = F.cross_entropy(-distance if fixed else distance, yb)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        return (torch.cdist(embed(x_new), prototypes()).argmin(1) == y_new).float().mean()

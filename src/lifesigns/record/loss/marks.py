@@ -19,6 +19,7 @@ from lifesigns.record.loss.comparison import PendingLoss
 from lifesigns.record.loss.copied import copied
 from lifesigns.record.loss.cut_classes import cuts_classes
 from lifesigns.record.loss.cut_off import is_cut_off
+from lifesigns.record.loss.distances import scores_are_distances
 from lifesigns.record.loss.equal_views import equal_views
 from lifesigns.record.loss.log_of_mean import log_of_mean
 from lifesigns.record.loss.overlap import overlap
@@ -122,6 +123,7 @@ def mark_form(
     """
     found = terms.found
     add_marks(pending, {**overlap(walked, found, prediction), **self_weighted(walked, found)})
+    add_marks(pending, scores_are_distances(walked, found))
     if prediction is not None and prediction.value.dim():
         add_marks(pending, log_of_mean(walked, found, len(prediction.value)))
     pending.mark(signed_penalty(pack, walked, terms.penalties))
