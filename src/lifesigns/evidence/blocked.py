@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from lifesigns.evidence.output import is_normalised
 from lifesigns.evidence.sites import is_hidden, is_rectifier, listed
+from lifesigns.evidence.stream import Stream
+from lifesigns.evidence.suspects import too_large
 from lifesigns.evidence.thresholds import HALF, HALF_PRECISION, Threshold
 from lifesigns.records import WEIGHTED, Kind, ParameterReading, Remedy, SiteReading, Snapshot
 
@@ -200,6 +202,26 @@ def unknown_block(snapshot: Snapshot) -> Block:
         return Block(null[-1], reason, ("bad_init",), (_INITIALISE,))
     reason = "the loss does not depend on them on these batches"
     return Block("", reason, ("wrong_loss", "wrong_output_activation", "other"), (_FIND,))
+
+
+def with_origin(block: Block, stream: Stream, since: int) -> Block:
+    """The block, led by what made its values too large where that is in evidence.
+
+    Args:
+        block: What stops the gradient.
+        stream: Of the loss.
+        since: The step from which it does.
+    """
+    leading = too_large(stream, since) if block.by_size else []
+    if not leading:
+        return block
+    own = tuple(c for c in block.causes if c != "wrong_output_activation")
+    return replace(
+        block,
+        reason="; ".join((block.reason, *(s.evidence for s in leading))),
+        causes=tuple(dict.fromkeys((*(s.cause for s in leading), *own)))[:3],
+        remedies=(*(s.remedy for s in leading), *block.remedies),
+    )
 
 
 _STRAIGHT = Remedy(

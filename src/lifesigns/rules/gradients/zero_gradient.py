@@ -12,7 +12,6 @@ from lifesigns.evidence.blocked import (
     SAME,
     STOPPED,
     STUCK,
-    Block,
     block_at,
     block_behind,
     block_from_above,
@@ -21,10 +20,10 @@ from lifesigns.evidence.blocked import (
     stopped_share,
     stuck_rest,
     unknown_block,
+    with_origin,
 )
 from lifesigns.evidence.shares import seen
 from lifesigns.evidence.sites import counted, is_hidden, listed
-from lifesigns.evidence.suspects import too_large
 from lifesigns.evidence.thresholds import CALIBRATED, HALF
 from lifesigns.records import (
     Finding,
@@ -123,7 +122,7 @@ def _nothing_learns(
 ) -> Finding:
     first, course = everywhere[0], stream.course
     block = block_from_above(first) or opaque_behind(first, _reached(first))
-    block = _with_origin(block or unknown_block(first), stream, first.step)
+    block = with_origin(block or unknown_block(first), stream, first.step)
     return RULE.finding(
         _severity(course, lasting=everywhere[-1] is counted[-1]),
         f"no parameter gets a gradient at step {first.step}: {block.reason}",
@@ -190,7 +189,7 @@ def _some_stand_still(
     course = stream.course
     found = block_behind(snapshots[0], zero) or block_behind(snapshots[-1], zero)
     found = found or opaque_behind(snapshots[0], zero) or unknown_block(snapshots[0])
-    block = _with_origin(found, stream, stream.first.step)
+    block = with_origin(found, stream, stream.first.step)
     severity = Severity.WARNING if course.harmed and share > SHARE else Severity.NOTE
     if share > MAJORITY:
         severity = course.harm(HALF) if course.learned else Severity.ERROR
@@ -207,20 +206,6 @@ def _some_stand_still(
         causes=block.causes,
         remedies=block.remedies,
         evidence={"share": share, "recorded_steps": len(snapshots)},
-    )
-
-
-def _with_origin(block: Block, stream: Stream, since: int) -> Block:
-    """The block, led by what made its values too large where that is in evidence."""
-    leading = too_large(stream, since) if block.by_size else []
-    if not leading:
-        return block
-    own = tuple(c for c in block.causes if c != "wrong_output_activation")
-    return replace(
-        block,
-        reason="; ".join((block.reason, *(s.evidence for s in leading))),
-        causes=tuple(dict.fromkeys((*(s.cause for s in leading), *own)))[:3],
-        remedies=(*(s.remedy for s in leading), *block.remedies),
     )
 
 
