@@ -23,6 +23,6 @@ def branches(graph: Graph) -> int:
         2
     """
     weighted = set(graph.of_kind(*WEIGHTED))
-    added = {i: [p for p in graph.predecessors(i) if p in weighted] for i in weighted}
-    most = sorted(max(added.values(), key=len, default=[]))
+    added = [sorted(weighted.intersection(graph.predecessors(i))) for i in weighted]
+    most: list[int] = max(added, key=len, default=[])
     return sum(one in graph.before([other]) for one, other in pairwise(most))

@@ -176,10 +176,3 @@ def _is_places_first(walked: Walk, attention: int, shape: tuple[int, ...]) -> bo
     if length not in shape[:2]:
         return None
     return shape[0] == length
-
-
-def _variance(values: Tensor, there: Tensor, dims: tuple[int, ...]) -> Tensor:
-    """Mean square of the difference from the mean over these dimensions, of what is there."""
-    count = there.sum(dims, keepdim=True).clamp_min(1)
-    mean = (values * there).sum(dims, keepdim=True) / count
-    return (((values - mean) * there) ** 2).sum() / there.sum().clamp_min(1)

@@ -38,8 +38,8 @@ def token_share(pack: Pack, walked: Walk) -> PendingShare | None:
         None where it is not known what the first attention is given.
     """
     first = next(iter(attentions(walked)), None)
-    for _, tokens in tables(walked) if first is not None else ():
-        rows = rows_given(walked, first, tokens)
-        if rows is not None:
-            return PendingShare(pack.add(rows.content()))
-    return None
+    if first is None:
+        return None
+    known = (rows_given(walked, first, tokens) for _, tokens in tables(walked))
+    rows = next((one for one in known if one is not None), None)
+    return None if rows is None else PendingShare(pack.add(rows.content()))

@@ -255,7 +255,7 @@ def _in_a_list(losses: Iterable[float]) -> Trace:
 
 
 def _ungraded(losses: Iterable[float], *, checkpointed: bool = False) -> Trace:
-    state = {"reached": False, "update_rms": 0.0, "checkpointed": checkpointed}
+    state: dict[str, Any] = {"reached": False, "update_rms": 0.0, "checkpointed": checkpointed}
     return _example(losses, ungraded=True, **state)
 
 
