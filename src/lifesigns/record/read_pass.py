@@ -12,6 +12,7 @@ from lifesigns.records import (
     BatchReading,
     Coverage,
     Graph,
+    Kind,
     LossReading,
     Mixing,
     NonFinite,
@@ -89,16 +90,19 @@ class ReadPass:
             parameters: Of the cycle.
         """
         sites, batch, loss = self._sites(), self.batch, self.loss
+        loss = loss if isinstance(loss, LossReading) else loss.of(self.arrays)
         return Snapshot(
             step=step,
             graph=self.graph,
             stream=stream,
             sites=sites,
             parameters=parameters,
-            loss=loss if isinstance(loss, LossReading) else loss.of(self.arrays),
+            loss=loss,
             batch=None if batch is None else BatchReading(batch[0], batch[1].of(self.arrays)),
             tokens=None if self.tokens is None else self.tokens.of(self.arrays),
-            nonfinite=self.nonfinite or self._backward_origin(sites),
+            nonfinite=self.nonfinite
+            or self._left_out_late(sites, loss)
+            or self._backward_origin(sites),
             evaluating=self.evaluating,
             mixing=self.mixing,
             coverage=self.coverage,
@@ -120,6 +124,17 @@ class ReadPass:
         if sums is None or not self.has_gradients:
             return None
         return rescaled(sums.of(self.arrays), 1 / self.scale)
+
+    def _left_out_late(self, sites: tuple[SiteReading, ...], loss: LossReading) -> NonFinite | None:
+        """Targets that a mask left out of the loss, but not of its gradient."""
+        spoilt = any(s.has_nonfinite_gradient(self.arrays) for s in self.sites.values())
+        if not spoilt or not (count := int(loss.details.get("masked_late", 0))):
+            return None
+        origin, losses = self._backward_origin(sites), list(self.graph.of_kind(Kind.LOSS))
+        if origin is None and losses:
+            site = self.graph.sites[losses[0]]
+            return NonFinite("data", site.name, site.operation, count)
+        return origin and replace(origin, phase="data", count=count)
 
     def _backward_origin(self, sites: tuple[SiteReading, ...]) -> NonFinite | None:
         """The first operation, in backward order, that turned a finite gradient into another."""

@@ -39,7 +39,6 @@ EDGES = frozenset({*LOGARITHMS, "sqrt", "rsqrt", "div", "reciprocal", "acos", "a
 
 SUMMARIES = frozenset({"mean", "sum", "neg", "mul"})
 """Operations that pass a NaN on; named where the one before them kept no value."""
-
 _Diagnosis = tuple[tuple[str, ...], tuple[Remedy, ...]]
 
 
@@ -164,7 +163,9 @@ def _unlocated(step: int, origin: str, *, grew: bool) -> Finding:
 def _diagnose(snapshot: Snapshot, origin: NonFinite, why: str, *, grew: bool) -> _Diagnosis:
     """Causes and first remedies, by what happened and where."""
     if origin.phase in ("batch", "data"):
-        return ("other", "nan"), (_CLEAN if origin.phase == "batch" else _LOOK_AT_TARGETS,)
+        left_out = bool(snapshot.loss and np.isfinite(snapshot.loss.value))
+        missing = (_LEAVE_OUT, _LOOK_AT_TARGETS) if left_out else (_LOOK_AT_TARGETS, _LEAVE_OUT)
+        return ("other", "nan"), (_CLEAN,) if origin.phase == "batch" else missing
     if origin.phase == "parameters":
         return _GREW[why] if grew else (("nan", "lr_too_high"), (_LOWER,))
     if origin.masked_rows:
@@ -212,6 +213,10 @@ _CLEAN = Remedy(
 _LOOK_AT_TARGETS = Remedy(
     "Look how the targets are made: an empty cell, a logarithm of 0 or less, a division by 0.",
     "assert torch.isfinite(target).all()",
+)
+_LEAVE_OUT = Remedy(
+    "Leave out what is missing before the arithmetic: behind it the gradient is 0 times NaN.",
+    "known = torch.isfinite(target)\nloss = F.mse_loss(output[known], target[known])",
 )
 _LOWER = Remedy(
     "Lower the learning rate tenfold.",
@@ -271,8 +276,10 @@ _GREW: dict[str, _Diagnosis] = {
 
 # --- cases ----------------------------------------------------------------------------------------
 _NAN = float("nan")
+_OF_INPUT = NonFinite("batch", "input", "", 8)
 _OF_TARGET = NonFinite("data", ":mse_loss#0", "mse_loss", 2)
 _ROOT = ("linear", "relu", "sqrt", "linear", "mse_loss")
+_LINEAR_OVERFLOW = NonFinite("forward", "2:linear#0", "linear", 8)
 _EXPONENTIALS = ("linear", "exp", "linear", "exp", "linear", "mse_loss")
 
 
@@ -307,7 +314,8 @@ A logarithm of 0, a division by 0, an exponential that is too large: a single op
 the first infinity, and after the next step every weight is NaN. There is no way back from there.
 """,
     evidence="""
-The step is searched in order: batch, parameters, forward with the targets, backward. The first
+The step is searched in order: batch, parameters, forward with the targets, backward (and there,
+whether targets that are not finite were left out after they were computed with). The first
 operation whose inputs were finite and whose result was not is named, with the range of its inputs.
 The losses before it tell whether the numbers grew over the steps (the learning rate) or were too
 large from the start (initialisation, input scale, stacked exponentials). Of a softmax, rows are
@@ -323,12 +331,13 @@ mixed precision and are skipped by the loss scaler, are notes.
         "Goodfellow, Bengio & Courville 2016, Deep Learning, section 4.1: overflow and underflow",
         "Micikevicius et al. 2018, Mixed Precision Training",
     ),
-    reads=frozenset({Quantity.GRADIENTS, Quantity.PARAMETERS, Quantity.BATCH}),
+    reads=frozenset({Quantity.GRADIENTS, Quantity.PARAMETERS, Quantity.BATCH, Quantity.LOSS}),
     check=check,
     thresholds={"growth": GROWTH, "last": LAST, "tiny": TINY},
     explains=("loss-diverges", "loss-flat", "constant-output", "exploding-gradient"),
     cases=(
         Case("NaN among the targets", lambda: _example(_OF_TARGET, [_NAN]), Severity.ERROR),
+        Case("left out too late", lambda: _example(_OF_TARGET, [1.0, _NAN]), Severity.ERROR),
         Case(
             "logarithm of an output below 0",
             lambda: _example(NonFinite("forward", "3:log#0", "log", 8, -1.0, 2.0), [1.0, _NAN]),
@@ -341,11 +350,7 @@ mixed precision and are skipped by the loss scaler, are notes.
             ),
             Severity.ERROR,
         ),
-        Case(
-            "NaN in the input",
-            lambda: _example(NonFinite("batch", "input", "", 8), [1.0, _NAN]),
-            Severity.ERROR,
-        ),
+        Case("NaN in the input", lambda: _example(_OF_INPUT, [1.0, _NAN]), Severity.ERROR),
         Case(
             "square root of a number below 0",
             lambda: _example(
@@ -355,9 +360,7 @@ mixed precision and are skipped by the loss scaler, are notes.
         ),
         Case(
             "stacked exponentials",
-            lambda: _example(
-                NonFinite("forward", "2:linear#0", "linear", 8), [1.0, np.inf], *_EXPONENTIALS
-            ),
+            lambda: _example(_LINEAR_OVERFLOW, [1.0, np.inf], *_EXPONENTIALS),
             Severity.ERROR,
         ),
         Case(
@@ -370,9 +373,7 @@ mixed precision and are skipped by the loss scaler, are notes.
             Severity.ERROR,
         ),
         Case(
-            "overflow at once",
-            lambda: _example(NonFinite("forward", "2:linear#0", "linear", 8), [np.inf], *_ROOT),
-            Severity.ERROR,
+            "overflow at once", lambda: _example(_LINEAR_OVERFLOW, [np.inf], *_ROOT), Severity.ERROR
         ),
         Case(
             "a root of 0 in a step that was not recorded",
