@@ -105,7 +105,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "sum-not-mean": ("mean-reduction", "scale-rate"),
     "symmetric-units": ("initialise",),
     "targets-not-signed": ("sign-targets",),
-    "term-without-weights": ("create-graph",),
+    "term-without-weights": ("create-graph", "reattach"),
     "told-the-answer": ("shift-input", "ignore-shown"),
     "train-mode-in-evaluation": ("eval-mode",),
     "transposed-target": ("transpose-target",),

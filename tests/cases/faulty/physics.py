@@ -62,3 +62,26 @@ def sines_without_their_factor(fixed=False):
         optimizer.step()
     with torch.no_grad():
         return (model(t) - wave)[held_out].square().mean() / wave.var()
+
+
+@faulty("largest error", at_most=0.1, causes=("frozen",))
+def residual_that_became_a_leaf(fixed=False):
+    """The residual of a decay, u' + 3u, is detached and asks for gradients again: it is part of the
+    loss and of what `backward` goes through, and trains nothing. What is learned is the start."""
+    model = nn.Sequential(
+        nn.Linear(1, 24), nn.Tanh(), nn.Linear(24, 24), nn.Tanh(), nn.Linear(24, 1)
+    )
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.004)
+    start = torch.zeros(1, 1)
+    for _ in range(600):
+        t = torch.rand(64, 1).requires_grad_()
+        u = model(t)
+        residual = derivative(u, t, trained=True) + 3 * u
+        if not fixed:
+            residual = residual.detach().requires_grad_()
+        loss = residual.square().mean() + 10 * (model(start) - 1).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    t = torch.linspace(0, 1, 50).unsqueeze(1)
+    return (model(t) - torch.exp(-3 * t)).abs().max().detach()

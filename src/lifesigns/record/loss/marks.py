@@ -22,6 +22,7 @@ from lifesigns.record.loss.cut_off import is_cut_off
 from lifesigns.record.loss.distances import scores_are_distances
 from lifesigns.record.loss.equal_views import equal_views
 from lifesigns.record.loss.log_of_mean import log_of_mean
+from lifesigns.record.loss.loose_ends import loose_ends
 from lifesigns.record.loss.masked_late import masked_late
 from lifesigns.record.loss.overlap import overlap
 from lifesigns.record.loss.padded_targets import padded_targets
@@ -111,13 +112,19 @@ def mark_weights(walked: Walk, term: Term, pending: PendingLoss) -> None:
 
 
 def mark_form(
-    pack: Pack, walked: Walk, terms: Terms, pending: PendingLoss, prediction: Prediction | None
+    pack: Pack,
+    walked: Walk,
+    condensed: Condensed,
+    terms: Terms,
+    pending: PendingLoss,
+    prediction: Prediction | None,
 ) -> None:
     """Marks what a formula written by hand makes of what it is given.
 
     Args:
         pack: Where numbers wait for the copy.
         walked: The graph of the loss.
+        condensed: Its sites.
         terms: What the loss is a sum of.
         pending: Its reading.
         prediction: The root module's output.
@@ -125,6 +132,8 @@ def mark_form(
     found = terms.found
     add_marks(pending, {**overlap(walked, found, prediction), **self_weighted(walked, found)})
     add_marks(pending, scores_are_distances(walked, found))
+    summands = [*(term.node for term in found), *(penalty.node for penalty in terms.penalties)]
+    add_marks(pending, loose_ends(walked, condensed, summands))
     if prediction is not None and prediction.value.dim():
         add_marks(pending, log_of_mean(walked, found, len(prediction.value)))
     pending.mark(signed_penalty(pack, walked, terms.penalties))

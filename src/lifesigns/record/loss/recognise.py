@@ -84,7 +84,7 @@ def read_loss(
             weighted=data[0].weight is not None,
         )
         mark(pack, walked, condensed, term, pending, prediction)
-        mark_form(pack, walked, terms, pending, prediction)
+        mark_form(pack, walked, condensed, terms, pending, prediction)
         if len(terms.found) > 1:
             mark_weights(walked, data[0], pending)
         if not pending.whole:
@@ -97,7 +97,7 @@ def read_loss(
             pending.otherwise = _unrecognised(pack, walked, value, prediction, terms.found)
         return pending
     pending = _unrecognised(pack, walked, value, prediction, terms.found)
-    mark_form(pack, walked, terms, pending, prediction)
+    mark_form(pack, walked, condensed, terms, pending, prediction)
     pending.mark(equal_views(pack, walked))
     return pending
 
