@@ -95,13 +95,17 @@ def _severity(course: Course, *, stays: bool) -> Severity:
     """Units that stay copies to the end leave undone what one of them cannot do."""
     if not _learned_well(course):
         return Severity.ERROR
-    return Severity.WARNING if stays and course.gain < FITTED else Severity.NOTE
+    return Severity.WARNING if stays and 1 - _left(course) < FITTED else Severity.NOTE
 
 
 def _learned_well(course: Course) -> bool:
     """One unit's worth is enough for this task: half the loss of a constant prediction."""
-    reference = course.baseline if np.isfinite(course.baseline) else course.start
-    return course.learned and course.end < LEFT * reference
+    return course.learned and _left(course) < LEFT
+
+
+def _left(course: Course) -> float:
+    """Share of a constant prediction's loss that is left; of the first loss where unknown."""
+    return course.end / (course.baseline if np.isfinite(course.baseline) else course.start)
 
 
 _RANDOM = Remedy(
