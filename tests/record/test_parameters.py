@@ -206,6 +206,26 @@ def test_constant_weights_are_one_row(value):
     assert read.distinct_weight_rows == 1
 
 
+@pytest.mark.parametrize("is_bias_added_at_once", [False, True])
+def test_units_are_the_columns_of_a_weight_that_is_not_turned_around(is_bias_added_at_once):
+    class Layer(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.tensor([[0.1, 0.1, 0.2], [0.3, 0.3, 0.4]]))
+
+        def forward(self, x):
+            if is_bias_added_at_once:
+                return torch.addmm(torch.zeros(3), x, self.weight)
+            return x @ self.weight
+
+    layer, x = Layer(), torch.tensor([[1.0, 2.0], [3.0, 5.0]])
+    shot = snapshot(lambda: layer(x).sum().backward(), layer)
+    read, site = shot.parameter("weight"), shot.graph.sites[0]
+
+    assert (read.distinct_weight_rows, read.distinct_gradient_rows) == (2, 1)
+    assert (site.fan_in, site.fan_out) == (2, 3)
+
+
 def test_symmetric_units_have_equal_weights_and_gradients_and_others_do_not():
     for symmetric in (True, False):
         model, x = small()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lifesigns.evidence.sites import is_hidden
-from lifesigns.records import WEIGHTED, Kind, Site, Snapshot
+from lifesigns.records import WEIGHTED, Kind, ParameterReading, Site, Snapshot
 
 
 def hidden_layers(snapshot: Snapshot) -> Iterator[Site]:
@@ -28,9 +28,14 @@ def is_symmetric(site: Site, snapshot: Snapshot) -> bool:
     if weight is None or not (weight.trainable and weight.reached):
         return False
     gates = _gates(site)
-    units = weight.shape[0] if weight.shape else 1
+    units = weight.shape[int(is_by_columns(site, weight))] if weight.shape else 1
     different = (weight.distinct_weight_rows, weight.distinct_gradient_rows)
     return units > gates and all(1 <= rows <= gates for rows in different)
+
+
+def is_by_columns(site: Site, weight: ParameterReading) -> bool:
+    """Whether the units are columns of the weight, `x @ W`, as far as its shape tells."""
+    return len(weight.shape) == 2 and weight.shape[0] != weight.shape[1] == site.fan_out
 
 
 def _gates(site: Site) -> int:

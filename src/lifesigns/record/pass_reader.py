@@ -14,6 +14,7 @@ from lifesigns.record.compiled.graft import Repeated, repeat_compiled
 from lifesigns.record.graph.known_graphs import Structures
 from lifesigns.record.graph.module_calls import Forward, ForwardHooks, Inputs
 from lifesigns.record.graph.one_layer import same_answers
+from lifesigns.record.graph.products import by_columns
 from lifesigns.record.graph.roots import Places, Roots, root_inputs
 from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk, walk
@@ -376,4 +377,5 @@ class PassReader:
             needs=self._needs,
             numbers=self._numbers,
             trained=self.trained,
+            by_columns=by_columns(walked),
         )

@@ -100,8 +100,12 @@ class Plateau:
     given: int
     """How often it was given a number."""
     first: float
+    lowest: float
     highest: float
     latest: float
+    samples: int = 0
+    """The fewest samples that all numbers can be shares of, as accuracies are; 0 if none, or if
+    too few numbers were given to tell."""
 
 
 NO_RATES = RateCurve()

@@ -13,6 +13,9 @@ from lifesigns.record.graph.walk import Walk, saved
 DATA = {**{name: LINEAR_MAPS[name][0] for name in ("Addmm", "Mm", "Bmm")}, "Convolution": "input"}
 """Under which name a node keeps the data that it multiplies by a weight."""
 
+UNTURNED = frozenset({"Addmm", "Mm"})
+"""Products whose second factor is as it is, `x @ W`: a layer of torch turns its weight around."""
+
 
 class Product(NamedTuple):
     """A product, and where its factors come from: as in `Walk.inputs`, None for data."""
@@ -48,6 +51,22 @@ def parameter_of(walked: Walk, product: Product) -> int | None:
     if i is None or not isinstance(walked.leaves[-1 - i], nn.Parameter):
         return None
     return -1 - i
+
+
+def by_columns(walked: Walk) -> set[int]:
+    """The parameters, by `id`, whose columns are the units: W in `x @ W`.
+
+    Args:
+        walked: The graph.
+    """
+    return {
+        id(walked.leaves[-1 - product.weight])
+        for product in products(walked)
+        if walked.names[product.node] in UNTURNED
+        and product.weight is not None
+        and product.weight < 0
+        and (product.data is None or product.data >= 0)
+    }
 
 
 def data_of(walked: Walk, product: Product) -> Tensor | None:

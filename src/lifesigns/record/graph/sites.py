@@ -27,6 +27,7 @@ from lifesigns.record.graph.operations import (
     has_details,
 )
 from lifesigns.record.graph.own_length import length_dim
+from lifesigns.record.graph.products import UNTURNED
 from lifesigns.record.graph.site_plan import SitePlan, site_plans
 from lifesigns.record.graph.steep_edge import is_steep
 from lifesigns.record.graph.unreached_calls import unreached_calls
@@ -320,7 +321,7 @@ class _Condenser:
         if operand is None:
             return ()
         shape = self._input_shape(operand)
-        if name in LINEAR_MAPS and operand >= 0:
+        if name in LINEAR_MAPS and (operand >= 0 or name in UNTURNED):
             return tuple(reversed(shape[-2:]))
         return shape
 

@@ -76,6 +76,7 @@ class ParameterReader:
         needs: What is measured.
         numbers: Measures them; of the cycles before, or None for new ones.
         trained: Parameters that earlier cycles reached; those of this cycle are added.
+        by_columns: Those, by `id`, whose units are columns: they are read as rows.
     """
 
     def __init__(
@@ -89,12 +90,14 @@ class ParameterReader:
         needs: Collection[Quantity] = EVERYTHING,
         numbers: ParameterNumbers | None = None,
         trained: Trained | None = None,
+        by_columns: Set[int] = frozenset(),
     ) -> None:
         self._needs, self._numbers = needs, numbers or numbers_for(needs)
         self._keeps_weights, self._keeps_stale = Quantity.UPDATES in needs, Quantity.STALE in needs
         self._numbers.begin()
         self._trained = Trained() if trained is None else trained
         self._is_alone, self._from_start = is_alone, from_start
+        self._by_columns = by_columns
         self._asks_of_data = asks_of_data
         self._reached_now: set[str] = set()
         self.unreadable: dict[str, str] = {}
@@ -180,13 +183,17 @@ class ParameterReader:
     def _weight(self, watched: Watched, p: Tensor) -> Part:
         """The weight, or evenly spread rows of one that is very large."""
         whole = p if watched.address else local(p)
-        read = whole if watched.size < LARGE else some_rows(whole, LARGE)
-        if read is not whole:
+        read = self._by_units(p, whole) if watched.size < LARGE else some_rows(whole, LARGE)
+        if read.numel() < whole.numel():
             watched.read = read.numel()
             self.sampled[watched.name] = f"{len(read)} of {len(whole)} rows are read"
         is_sampled = p.requires_grad and self._keeps_weights
         is_ordinary = watched.address != 0 and read is whole
         return Part(watched, read, whole if is_sampled else None, is_ordinary)
+
+    def _by_units(self, p: Tensor, values: Tensor) -> Tensor:
+        """A parameter, or its gradient, with a row for each unit."""
+        return values.t() if id(p) in self._by_columns and values.dim() == 2 else values
 
     def _may_be_read(self, watched: Watched, p: Tensor) -> bool:
         address = watched.form.address
@@ -276,6 +283,8 @@ class ParameterReader:
             rows, whole = (looked_up or {}).get(id(p)), gradient if keeps else None
             if rows is not None and gradient.dim() == 2:
                 gradient = with_a_zero_row(gradient, rows)
+            elif watched.size < LARGE:
+                gradient = self._by_units(p, gradient)
             read.append(Part(watched, gradient, whole, gradient is p.grad))
         self._numbers.of("gradient", read)
 

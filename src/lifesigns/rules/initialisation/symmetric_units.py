@@ -8,7 +8,8 @@ import numpy as np
 
 from lifesigns.evidence import Course, Stream, Threshold
 from lifesigns.evidence.sites import listed
-from lifesigns.evidence.symmetry import hidden_layers, is_symmetric
+from lifesigns.evidence.symmetry import hidden_layers, is_by_columns, is_symmetric
+from lifesigns.evidence.thresholds import FITTED
 from lifesigns.records import WEIGHTED, Finding, Quantity, Remedy, Severity, Site, Snapshot, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
@@ -70,15 +71,16 @@ def _finding(stream: Stream, sites: list[Site]) -> Finding:
     origin, rest = sites[0], sites[1:]
     reading = stream.first.parameter(origin.parameters[0])
     value = "0" if reading and reading.weight_rms == 0 else "the same"
+    row = "column" if reading and is_by_columns(origin, reading) else "row"
     alike = sum(is_symmetric(origin, snapshot) for snapshot in stream.snapshots)
     course = stream.course
     return RULE.finding(
-        Severity.NOTE if _learned_well(course) else Severity.ERROR,
+        _severity(course, stays=alike == len(stream.snapshots)),
         f"all {origin.fan_out or origin.units} units of {origin.name} are copies of one another",
         site=origin.name,
         step=stream.first.step,
-        measured=f"every row of {origin.parameters[0]} is {value} and all rows of its gradient are "
-        f"equal, in {alike} of {len(stream.snapshots)} recorded steps"
+        measured=f"every {row} of {origin.parameters[0]} is {value} and all {row}s of its gradient "
+        f"are equal, in {alike} of {len(stream.snapshots)} recorded steps"
         + (f"; also {listed([site.name for site in rest])}" if rest else "")
         + course.remark,
         expected="units that start different, so that they can learn different things",
@@ -89,10 +91,21 @@ def _finding(stream: Stream, sites: list[Site]) -> Finding:
     )
 
 
+def _severity(course: Course, *, stays: bool) -> Severity:
+    """Units that stay copies to the end leave undone what one of them cannot do."""
+    if not _learned_well(course):
+        return Severity.ERROR
+    return Severity.WARNING if stays and 1 - _left(course) < FITTED else Severity.NOTE
+
+
 def _learned_well(course: Course) -> bool:
     """One unit's worth is enough for this task: half the loss of a constant prediction."""
-    reference = course.baseline if np.isfinite(course.baseline) else course.start
-    return course.learned and course.end < LEFT * reference
+    return course.learned and _left(course) < LEFT
+
+
+def _left(course: Course) -> float:
+    """Share of a constant prediction's loss that is left; of the first loss where unknown."""
+    return course.end / (course.baseline if np.isfinite(course.baseline) else course.start)
 
 
 _RANDOM = Remedy(
@@ -139,14 +152,15 @@ and gradient are 0 as well, and nothing but the last bias learns.
     evidence="""
 The layer has another weighted layer behind it on the graph, all rows of its weight are equal
 *and* all rows of its gradient are equal, in each of the first three recorded steps. (The weight
-of an LSTM has four kinds of rows, of a GRU three.) This is exact, no statistics are involved. Also
-reported: two hidden layers or more, and not one weight in the network that is not 0 at the start.
+of an LSTM has four kinds of rows, of a GRU three; of `x @ W` the units are columns.) This is exact,
+no statistics are involved. Also reported: two hidden layers or more, and not one weight in the
+network that is not 0 at the start.
 """,
     ignore="""
 Zero weights are fine where symmetry is broken elsewhere or does not matter: in a last layer, in
 softmax or logistic regression, at the end of a residual branch, in an embedding. There the rows
 of the gradient differ, or nothing weighted follows, and the rule is quiet. A network that learns
-with a symmetric layer, as through a layer of one unit, gets a note.
+with a symmetric layer gets a note if it fits its targets, or if the units came apart later.
 """,
     references=(
         "Goodfellow, Bengio & Courville 2016, Deep Learning, section 8.4: parameter "
@@ -155,7 +169,7 @@ with a symmetric layer, as through a layer of one unit, gets a note.
     ),
     reads=frozenset({Quantity.PARAMETERS, Quantity.ROWS, Quantity.LOSS}),
     check=check,
-    thresholds={"rows": ROWS, "left": LEFT, "hidden": HIDDEN},
+    thresholds={"rows": ROWS, "left": LEFT, "fitted": FITTED, "hidden": HIDDEN},
     explains=(
         "dead-from-birth",
         "dead-units",
@@ -167,6 +181,7 @@ with a symmetric layer, as through a layer of one unit, gets a note.
     cases=(
         Case("equal weights, equal gradients", lambda: _example(1, 1), Severity.ERROR),
         Case("an LSTM's four gates", lambda: _example(4, 4, "lstm", "linear"), Severity.ERROR),
+        Case("copies that learn half of it", lambda: _example(1, 1, end=0.2), Severity.WARNING),
         Case("copies that learn a little", lambda: _example(1, 1, end=0.8), Severity.ERROR),
         Case(
             "near miss: copies that are enough for the task", lambda: _example(1, 1, end=0.01), None

@@ -56,7 +56,8 @@ def check(stream: Stream) -> Iterator[Finding]:
     elif _never_gets_there(stream, schedule):
         yield _far_below(stream, schedule)
     elif (spent := schedule.end(SPENT)) >= 0 and schedule.after(spent) > IDLE:
-        if (given := stream.trace.plateau) is not None and _waits_for_a_rise(stream, given):
+        given = stream.trace.plateau
+        if given is not None and _waits_for_the_wrong_way(stream, given):
             yield _of_the_wrong_mode(stream, schedule, spent, given)
         elif not _had_come_to_rest(stream, spent):
             yield _spent(stream, schedule, spent)
@@ -82,16 +83,23 @@ def _had_come_to_rest(stream: Stream, spent: int) -> bool:
     return len(before) >= PATIENCE and not slope_score(late) > FALLING
 
 
-def _waits_for_a_rise(stream: Stream, given: Plateau) -> bool:
-    """Whether a schedule cuts the rate unless a number rises, and was given a loss.
-
-    That is about as large as the loss that is trained, and fell with it, never above the first.
-    """
-    if not given.rises or given.given < TIMES:
+def _waits_for_the_wrong_way(stream: Stream, given: Plateau) -> bool:
+    """Whether what a schedule was given becomes better all the time the other way around."""
+    if given.given < TIMES or not stream.course.learned:
         return False
+    return _is_a_loss(stream, given) if given.rises else _is_a_score(given)
+
+
+def _is_a_loss(stream: Stream, given: Plateau) -> bool:
+    """About as large as the loss that is trained, and fell with it, never above the first."""
     loss = float(stream.losses[-1])
     falls = given.latest < given.first == given.highest
-    return falls and 0 < HALF * loss < given.latest < loss / HALF and stream.course.learned
+    return falls and 0 < HALF * loss < given.latest < loss / HALF
+
+
+def _is_a_score(given: Plateau) -> bool:
+    """Shares of one number of samples, which rose while the loss fell, never below the first."""
+    return given.samples > 0 and given.latest > given.first == given.lowest
 
 
 def _still_warms_up(stream: Stream, schedule: Schedule) -> bool:
@@ -134,24 +142,23 @@ def _spent(stream: Stream, schedule: Schedule, spent: int) -> Finding:
 
 
 def _of_the_wrong_mode(stream: Stream, schedule: Schedule, spent: int, given: Plateau) -> Finding:
+    if given.rises:
+        what = "the learning rate is cut while the loss falls: the schedule waits for it to rise"
+        kind, remedy = "mode='max'", _LOWEST
+    else:
+        what = "the learning rate is cut while a score rises: the schedule waits for it to fall"
+        kind, remedy = "mode='min'", _HIGHEST
     return RULE.finding(
         _severity(stream, True),
-        "the learning rate is cut while the loss falls: the schedule waits for it to rise",
+        what,
         step=spent,
-        measured=f"ReduceLROnPlateau(mode='max') was given {given.first:.3g} at first and "
+        measured=f"ReduceLROnPlateau({kind}) was given {given.first:.3g} at first and "
         f"{given.latest:.3g} "
         f"later, and cut the rate from {schedule.peak:.2g} to {schedule.last:.2g}; {stream.course}",
         expected="a rate that is cut when the number no longer becomes better",
         certainty="exact: what the schedule was given, and the rates of every step",
         causes=("lr_too_low", "too_few_epochs"),
-        remedies=(
-            Remedy(
-                "Let a schedule that is given a loss wait for the lowest: mode='max' is for "
-                "scores.",
-                "scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, mode='min')",
-            ),
-            _LOOK,
-        ),
+        remedies=(remedy, _LOOK),
         evidence={"first": given.first, "latest": given.latest, "spent": spent},
     )
 
@@ -223,6 +230,14 @@ def _nothing(stream: Stream) -> Finding:
     )
 
 
+_LOWEST = Remedy(
+    "Let a schedule that is given a loss wait for the lowest: mode='max' is for scores.",
+    "scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, mode='min')",
+)
+_HIGHEST = Remedy(
+    "Let a schedule that is given a score wait for the highest: mode='min' is for losses.",
+    "scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, mode='max')",
+)
 _LOOK = Remedy("Look at the rate while it trains.", "print(step, optimizer.param_groups[0]['lr'])")
 
 
@@ -243,10 +258,10 @@ _AT_REST = [*np.geomspace(1.2, 0.3, 60), *[0.3] * 540]
 _CUTS = [0.1] * 22 + [1e-5] * 28
 
 
-def _waiting(latest: float, *, rises: bool = True) -> Trace:
+def _waiting(latest: float, *, first: float = 0.9, rises: bool = True, samples: int = 0) -> Trace:
     """A loss that came to rest before the rate was gone, and what a plateau schedule was given."""
-    known = _example(_AT_REST, _CUTS)
-    return replace(known, plateau=Plateau(rises, 40, 0.9, 0.9, latest))
+    known, (low, high) = _example(_AT_REST, _CUTS), sorted((first, latest))
+    return replace(known, plateau=Plateau(rises, 40, first, low, high, latest, samples))
 
 
 _LEARNED = list(np.geomspace(1.2, 0.05, 300))
@@ -266,13 +281,14 @@ A learning rate that is below a hundredth of its highest value for more than hal
 the fit still had far to go; a rate that is 0 from the start; one that is still rising at the end of
 a run in which the weights hardly moved; or one that never came near the rate of the optimizer, as
 where a function that gives rates is taken for one that gives factors. `ReduceLROnPlateau` with
-`mode="max"` that is given a loss takes every gain for a plateau.
+`mode="max"` that is given a loss takes every gain for a plateau, and so does one with `mode="min"`,
+the default, that is given an accuracy.
 """,
     evidence="""
 The rates of the optimizers' groups are read at every step. They are compared with the highest of
 the same group, the group that keeps most counts, and with the full rate that torch's schedulers
 note in the group. Of the first `ReduceLROnPlateau` it is read what it was given, and which way that
-is to go.
+is to go. Numbers that all are k / n or 100 k / n of one n are shares of samples: no loss is.
 """,
     ignore="""
 Decays that end with the run (a cosine is below a hundredth for its last 6 % only) are silent, and
@@ -315,6 +331,21 @@ taken away because of that, and something else is the cause; not where the weigh
         Case("waits for the loss to rise", lambda: _waiting(0.35), Severity.WARNING),
         Case("near miss: waits for it to fall", lambda: _waiting(0.35, rises=False), None),
         Case("near miss: waits for a score to rise", lambda: _waiting(0.8), None),
+        Case(
+            "waits for an accuracy to fall",
+            lambda: _waiting(0.64, first=0.51, rises=False, samples=800),
+            Severity.WARNING,
+        ),
+        Case(
+            "near miss: a loss of other data rises, no share of samples",
+            lambda: _waiting(0.64, first=0.51, rises=False),
+            None,
+        ),
+        Case(
+            "near miss: a share of errors falls",
+            lambda: _waiting(0.3, first=0.51, rises=False, samples=800),
+            None,
+        ),
         Case("a rate of 0", lambda: _example(_LEVEL, [0.0]), Severity.ERROR),
         Case(
             "a warm-up longer than the run",
