@@ -43,7 +43,7 @@ def _is_always_one(stream: Stream, graph: Graph, index: int) -> bool:
 
 def _is_over_one(site: Site) -> bool:
     dim = normalised_dim(site)
-    return "dim" in site.details and dim > 0 and site.shape[dim] == ONE
+    return "dim" in site.details and dim > 0 and site.shape[dim] <= ONE
 
 
 def _is_of_others(site: Site, is_of_scores: bool) -> bool:
