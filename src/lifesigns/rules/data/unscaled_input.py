@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from lifesigns.evidence import Stream, Threshold, suspects
+from lifesigns.evidence.beginning import NEARLY_ALL, on_flat_ends
 from lifesigns.evidence.output import is_output
 from lifesigns.evidence.suspects import Suspect
-from lifesigns.evidence.thresholds import ENOUGH_STEPS, RAW_INPUT, WEAK
+from lifesigns.evidence.thresholds import ENOUGH_STEPS, FITTED, RAW_INPUT, SATURATED, WEAK
 from lifesigns.records import (
     BatchReading,
     Finding,
@@ -63,10 +64,13 @@ def _finding(stream: Stream, rms: float) -> Finding:
     severity = course.harm() if effects else Severity.NOTE
     if course.opposed and course.steps >= ENOUGH_STEPS and _is_sure(stream):
         severity, effects = Severity.WARNING, [_SURE, *effects]
+    stuck = rms > RAW_INPUT and _is_deaf(stream)
+    if stuck and severity is Severity.NOTE:
+        severity, effects = Severity.WARNING, [_DEAF, *effects]
     return RULE.finding(
         severity,
         f"the input has features of RMS {rms:.3g}"
-        + (", and that keeps the network from learning" if severity is not Severity.NOTE else ""),
+        + (_harm(stream) if severity is not Severity.NOTE else ""),
         site="input",
         step=stream.first.step,
         measured="; ".join((str(course), *(effect.evidence for effect in effects))),
@@ -83,6 +87,23 @@ def _finding(stream: Stream, rms: float) -> Finding:
         ),
         evidence={"rms": rms, "gain": course.gain},
     )
+
+
+def _harm(stream: Stream) -> str:
+    learned = stream.course.gain > WEAK and not stream.course.opposed
+    return f", and that keeps {'the first layer' if learned else 'the network'} from learning"
+
+
+def _is_deaf(stream: Stream) -> bool:
+    """Whether the first squashing layer is on its flat ends from the first step to the last.
+
+    Of the input only signs get through, and the weights that would choose what to look at get no
+    gradient: what is fitted is fitted by the layers behind. Asked where the fit is not complete.
+    """
+    course = stream.course
+    if course.opposed or course.steps < ENOUGH_STEPS or not course.gain < FITTED:
+        return False
+    return all(any(on_flat_ends(snapshot)[:1]) for snapshot in stream.snapshots)
 
 
 def _is_sure(stream: Stream) -> bool:
@@ -121,6 +142,12 @@ _SCALE = Remedy(
 )
 
 
+_DEAF = Suspect(
+    "saturated",
+    "nearly all units of the first squashing layer were on a flat end in every recorded step: only "
+    "the signs of their sums get through, and the weights before them hardly move",
+    _SCALE,
+)
 _SURE = Suspect(
     "saturated", "an output was on its flat end from the first recorded step on", _SCALE
 )
@@ -172,6 +199,7 @@ def _opposed(scale: float, given: float) -> Trace:
 
 
 _FLAT = [1.0] * 200
+_PARTLY = list(np.geomspace(1, 0.3, 200))
 _LEARNS = list(np.geomspace(1, 0.05, 200))
 
 RULE = Rule(
@@ -190,6 +218,8 @@ shows what raw inputs do to it, and does not learn.
 The RMS of the largest feature of the recorded batches, together with a weak fit against the best
 constant prediction, and an effect: a hidden layer that is saturated or silent, a gradient of
 exactly 0, updates that are large or hardly move the weights, or a loss that is no longer finite.
+Where nearly all units of the first squashing layer are on flat ends in every recorded step, the
+first one included, a fit that is not complete is enough.
 Losses that oppose each other have no level: there it is an output on its flat end in every recorded
 step, the first one included.
 """,
@@ -208,6 +238,9 @@ scale, and a normalisation in front of the first layer removes it.
     thresholds={
         "rms": RAW_INPUT,
         "weak": WEAK,
+        "fitted": FITTED,
+        "flat_share": SATURATED,
+        "flat_units": NEARLY_ALL,
         "nearly": NEARLY,
         "flat_logit": FLAT_LOGIT,
         "enough_steps": ENOUGH_STEPS,
@@ -242,6 +275,12 @@ scale, and a normalisation in front of the first layer removes it.
             lambda: _example(200, [0.9] * 200, hidden=1.0),
             Severity.WARNING,
         ),
+        Case(
+            "raw, saturated throughout, and fitted in part",
+            lambda: _example(200, _PARTLY, hidden=1.0),
+            Severity.WARNING,
+        ),
+        Case("near miss: raw, fitted in part", lambda: _example(200, _PARTLY), None),
         Case("a critic that is sure from the start", lambda: _opposed(200, 40.0), Severity.WARNING),
         Case("near miss: a raw critic in doubt", lambda: _opposed(200, 3.0), None),
         Case("near miss: a critic that is sure of usual inputs", lambda: _opposed(1, 40.0), None),

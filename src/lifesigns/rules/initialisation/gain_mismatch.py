@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from lifesigns.evidence import Stream, Threshold
+from lifesigns.evidence.beginning import EXCESS, NEARLY_ALL, excess, has_flat_ends, on_flat_ends
 from lifesigns.evidence.fold import fold
 from lifesigns.evidence.gradients import median_known
 from lifesigns.evidence.signal import fade, growth, largest, mismatches
@@ -22,7 +23,7 @@ from lifesigns.evidence.thresholds import (
     SQUASHING,
     WEAK,
 )
-from lifesigns.functions import ACTIVATIONS, gain
+from lifesigns.functions import gain
 from lifesigns.records import (
     Finding,
     LossReading,
@@ -47,10 +48,6 @@ FLAT_FACTOR = Threshold(
     "tanh passes on half of the gradient at twice its gain",
 )
 
-NEARLY_ALL = Threshold(
-    0.8, "share of a layer's units", "four in five: all but those of small input"
-)
-
 
 def check(stream: Stream) -> Iterable[Finding]:
     """One finding per stream: weights too large with a growth, or too small with a fading."""
@@ -58,7 +55,7 @@ def check(stream: Stream) -> Iterable[Finding]:
     known, factor = list(mismatches(first)), FACTOR
     large = [m for m in known if m[2] > factor]
     small = [m for m in known if m[2] < 1 / factor]
-    flat = [m for m in known if m[2] > FLAT_FACTOR and _has_flat_ends(m[1])]
+    flat = [m for m in known if m[2] > FLAT_FACTOR and has_flat_ends(m[1])]
     passed, stuck = _passed_on(first), _stays_flat(stream)
     if large and growth(first) > LARGE_SIGNAL and largest(first)[1] > LARGE_SIGNAL:
         yield _finding(stream, large, f"the signal grows {fold(growth(first))}", stuck=stuck)
@@ -69,15 +66,10 @@ def check(stream: Stream) -> Iterable[Finding]:
         yield _finding(stream, flat, effect, stuck=stuck and bool(large))
 
 
-def _has_flat_ends(follower: str) -> bool:
-    facts = ACTIVATIONS.get(follower)
-    return facts is not None and facts.saturates_low and facts.saturates_high
-
-
 def _passed_on(snapshot: Snapshot) -> float:
     """Median derivative factor of the hidden activations with flat ends; NaN without any."""
     graph = snapshot.graph
-    read = [r for r in snapshot.sites if _has_flat_ends(graph.sites[r.site].operation)]
+    read = [r for r in snapshot.sites if has_flat_ends(graph.sites[r.site].operation)]
     return median_known([r.derivative_factor for r in read if is_hidden(graph, r.site)])
 
 
@@ -91,15 +83,7 @@ def _stays_flat(stream: Stream) -> bool:
 
 
 def _is_flat(snapshot: Snapshot) -> bool:
-    graph = snapshot.graph
-    values = [
-        r.value
-        for r in snapshot.sites
-        if r.value is not None
-        and _has_flat_ends(graph.sites[r.site].operation)
-        and is_hidden(graph, r.site)
-    ]
-    flat = [bool((value.saturated_share > SATURATED).mean() > NEARLY_ALL) for value in values]
+    flat = on_flat_ends(snapshot)
     return len(flat) >= LAYERS and float(np.mean(flat)) > SATURATED
 
 
@@ -109,8 +93,10 @@ def _finding(
     first, course, (site, follower, ratio) = stream.first, stream.course, off[0]
     right, large = _gain(follower), ratio > 1
     harm = course.harmed or course.harm() is not Severity.NOTE
-    harm |= stuck and course.steps >= ENOUGH_STEPS and course.gain < FITTED
+    sure = excess(first.loss) > EXCESS
+    harm |= stuck and course.steps >= ENOUGH_STEPS and (sure or course.gain < FITTED)
     effect += "; most layers stay on flat ends to the last recorded step" if stuck else ""
+    effect += f"; the loss began at {excess(first.loss):.2g} times a uniform prediction's" * sure
     return RULE.finding(
         Severity.WARNING if harm else Severity.NOTE,
         f"the weights at {site.name} start {max(ratio, 1 / ratio):.2g} times too "
@@ -188,6 +174,19 @@ def _stuck(share: float, end: float) -> Trace:
     return replace(known, snapshots=tuple(shots))
 
 
+def _sure() -> Trace:
+    """The same, all fitted, of four classes: the loss began at ten times that of a guess."""
+    known = _stuck(1, 1e-3)
+    shots = []
+    for shot in known.snapshots:
+        assert shot.loss is not None
+        fit = 10 * np.log(4)
+        logits = example.sums(np.eye(4))
+        loss = replace(shot.loss, kind="cross_entropy", fit=fit, scale=1.0, prediction=logits)
+        shots.append(replace(shot, loss=loss))
+    return replace(known, snapshots=tuple(shots))
+
+
 RULE = Rule(
     code="INI004",
     name="gain-mismatch",
@@ -206,8 +205,9 @@ that reads the layer: 1/√E[f(z)²] for standard normal *z*, computed by quadra
 catalogue. And its effect: the signal grows or fades over the network, or the activations behind the
 weights are driven to their flat ends and pass on less than half of the gradient. It alarms if
 nothing was learned, or little; and where nearly all units of most hidden layers are on flat ends in
-the first recorded step and in the last, if the fit is not complete: what is learned by heart by the
-last layers is no good for new inputs.
+the first recorded step and in the last, if the fit is not complete, or if the loss began at three
+times that of a uniform prediction or more: what is learned by heart by the last layers is no good
+for new inputs.
 """,
     ignore="""
 Torch's default initialisation has a gain of 0.58, which is 0.41 of ReLU's: within the factor. Small
@@ -241,6 +241,7 @@ layer have no effect on the scale, and nothing is said.
         "flat_share": SATURATED,
         "flat_units": NEARLY_ALL,
         "fitted": FITTED,
+        "loss": EXCESS,
         "steps": ENOUGH_STEPS,
     },
     explains=(
@@ -264,6 +265,7 @@ layer have no effect on the scale, and nothing is said.
         Case(
             "on flat ends to the last, and fitted in part", lambda: _stuck(1, 0.4), Severity.WARNING
         ),
+        Case("on flat ends to the last, begun far above a guess", _sure, Severity.WARNING),
         Case("near miss: on flat ends at first only", lambda: _stuck(0.2, 0.4), None),
         Case("near miss: on flat ends, and all is fitted", lambda: _stuck(1, 1e-3), None),
         Case("near miss: tanh as it is to be", lambda: _flat(1.6, 0.25, FLAT), None),

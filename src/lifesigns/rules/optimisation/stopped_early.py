@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from lifesigns.evidence import Course, Stream, Threshold, suspects
+from lifesigns.evidence.course import ENTROPIES
 from lifesigns.evidence.course_in_words import length, rounded
 from lifesigns.evidence.thresholds import (
     CALIBRATED,
@@ -74,9 +75,13 @@ def _falls_fast(course: Course) -> bool:
 
 
 def _alarms(stream: Stream) -> bool:
-    """Nothing learned yet, in steps of a healthy size, and outputs on their way to the targets."""
+    """Nothing learned yet, in steps of a healthy size, and outputs on their way to the targets.
+
+    A classifier that ranks well is there already, however unsure of it: its loss lags behind.
+    """
     course = stream.course
-    return course.gain < NOTHING and course.correlates() and _moves(stream)
+    ranks = course.kind in ENTROPIES and course.correlation > RANKS
+    return course.gain < NOTHING and course.correlates() and _moves(stream) and not ranks
 
 
 def _moves(stream: Stream) -> bool:
@@ -210,6 +215,17 @@ _LEARNT = list(np.geomspace(1, 0.05, 60) ** 2)
 _CREEPING = list(np.linspace(1.2, 1.15, 150))
 _FEW = [1.1, 1.2, 1.0, 1.1] * 3
 
+
+def _ranking(correlation: float) -> Trace:
+    """As `_example`, of a loss of classes whose outputs correlate with the targets."""
+    known = _example(_ABOVE, correlation=correlation)
+    shots = (
+        replace(s, loss=s.loss and replace(s.loss, kind="binary_cross_entropy"))
+        for s in known.snapshots
+    )
+    return replace(known, snapshots=tuple(shots))
+
+
 RULE = Rule(
     code="OPT008",
     name="stopped-early",
@@ -227,7 +243,8 @@ the fit is no better than a constant, the updates are of a healthy size, no laye
 and no gradient has faded, and outputs and targets already go together or the loss falls without a
 break. A run of a few dozen steps shows no trend: it alarms once it has finished, if nothing was
 learned and nothing else is in evidence. Fewer than ten steps may be a trial of the program: they
-alarm only if each of them saw the same targets, as where one batch holds all data.
+alarm only if each of them saw the same targets, as where one batch holds all data. A classifier
+whose outputs rank well is no alarm, however high its loss.
 """,
     ignore="""
 As long as the fit is good it is a note: nobody has to train to the end. Most losses fall as long as
@@ -275,6 +292,7 @@ move, rate-too-low comes first, for more steps of that size would not be enough.
         Case("near miss: a dozen steps that learn", lambda: _ended(_LEARNT[:12]), None),
         Case("near miss: a dozen steps too large", lambda: _ended(_FEW, update=0.5), None),
         Case("near miss: falling, but good already", lambda: _example(_LEARNT), None),
+        Case("near miss: a classifier that ranks well already", lambda: _ranking(0.9), None),
         Case("near miss: outputs say nothing yet", lambda: _example(_ABOVE, correlation=0), None),
         Case("near miss: it ran away, and falls again", lambda: _example(_RETURNING), None),
         Case("near miss: its gradient has faded", lambda: _faded(_CREEPING), None),
