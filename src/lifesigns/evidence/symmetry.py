@@ -34,8 +34,11 @@ def is_symmetric(site: Site, snapshot: Snapshot) -> bool:
 
 
 def is_by_columns(site: Site, weight: ParameterReading) -> bool:
-    """Whether the units are columns of the weight, `x @ W`, as far as its shape tells."""
-    return len(weight.shape) == 2 and weight.shape[0] != weight.shape[1] == site.fan_out
+    """Whether the units are columns of the weight, `x @ W`, as far as its shape tells.
+
+    A layer of one unit, whose weight is such a factor in the graph of a derivative, is none.
+    """
+    return len(weight.shape) == 2 and 1 < weight.shape[0] != weight.shape[1] == site.fan_out
 
 
 def _gates(site: Site) -> int:

@@ -93,6 +93,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "signal-fades": ("initialise", "swap-activation", "insert-norm", "insert-residual"),
     "signed-penalty": ("sum-of-sizes",),
     "single-unit-softmax": ("drop-activation", "swap-loss"),
+    "softmax-always-one": ("softmax-dim",),
     "squared-error-on-saturated-output": ("swap-loss", "initialise"),
     "squashed-hidden-softmax": ("softmax-dim", "swap-activation"),
     "stacked-squashing": ("swap-activation", "insert-norm", "insert-residual"),

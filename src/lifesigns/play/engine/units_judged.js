@@ -11,11 +11,12 @@ const FIRST = 3; // recorded steps that must agree
 
 const share = (flags) => flags.filter(Boolean).length / flags.length;
 
-/** "error" unless one unit's worth is enough for this task. */
-function harmOfCopies({ course }) {
-  const { left } = RULES["symmetric-units"].thresholds;
-  const level = Number.isFinite(course.baseline) ? course.baseline : course.start;
-  return course.learned && course.end < left * level ? "note" : "error";
+/** "error" unless one unit's worth is enough for much of this task, "note" if for all of it. */
+function harmOfCopies({ course }, stay) {
+  const { left, fitted } = RULES["symmetric-units"].thresholds;
+  const rest = course.end / (Number.isFinite(course.baseline) ? course.baseline : course.start);
+  if (!course.learned || rest >= left) return "error";
+  return stay && 1 - rest < fitted ? "warning" : "note";
 }
 
 function symmetricUnits(run) {
@@ -27,8 +28,9 @@ function symmetricUnits(run) {
   if (!alike.length) return null;
   const [{ layer, k }] = alike;
   const zero = run.first.layers[k].weightRms === 0;
+  const recorded = run.shots.filter((shot) => copies(shot, k)).length;
   return {
-    severity: harmOfCopies(run),
+    severity: harmOfCopies(run, recorded === run.shots.length),
     proved: true,
     layer: k,
     step: run.first.step,
@@ -36,7 +38,7 @@ function symmetricUnits(run) {
       units: layer.units,
       layers: alike.length,
       zero: zero ? 1 : 0,
-      recorded: run.shots.filter((shot) => copies(shot, k)).length,
+      recorded,
     },
     remedies: [startAnew(run)],
   };

@@ -44,29 +44,36 @@ def parameter_of(walked: Walk, product: Product) -> int | None:
         walked: The graph.
         product: One of it.
     """
-    i = product.weight
-    while i is not None and i >= 0:
-        inputs = [j for j in walked.inputs[i] if j is not None]
-        i = inputs[0] if len(inputs) == 1 else None
-    if i is None or not isinstance(walked.leaves[-1 - i], nn.Parameter):
-        return None
-    return -1 - i
+    leaf = _leaf_of(walked, product.weight)
+    return leaf if leaf is not None and isinstance(walked.leaves[leaf], nn.Parameter) else None
+
+
+def _leaf_of(walked: Walk, weight: int | None) -> int | None:
+    """Which leaf a weight is, as it is, transposed or cast."""
+    while weight is not None and weight >= 0:
+        inputs = [j for j in walked.inputs[weight] if j is not None]
+        weight = inputs[0] if len(inputs) == 1 else None
+    return None if weight is None else -1 - weight
 
 
 def by_columns(walked: Walk) -> set[int]:
     """The parameters, by `id`, whose columns are the units: W in `x @ W`.
 
+    The graph of a derivative multiplies by the weights of layers as they are: these have rows.
+
     Args:
         walked: The graph.
     """
-    return {
-        id(walked.leaves[-1 - product.weight])
-        for product in products(walked)
-        if walked.names[product.node] in UNTURNED
-        and product.weight is not None
-        and product.weight < 0
-        and (product.data is None or product.data >= 0)
-    }
+    as_it_is, turned = set[int](), set[int]()
+    for product in products(walked):
+        leaf = _leaf_of(walked, product.weight)
+        if leaf is None or product.weight is None:
+            continue
+        if product.weight >= 0:
+            turned.add(leaf)
+        elif walked.names[product.node] in UNTURNED and (product.data is None or product.data >= 0):
+            as_it_is.add(leaf)
+    return {id(walked.leaves[leaf]) for leaf in as_it_is - turned}
 
 
 def data_of(walked: Walk, product: Product) -> Tensor | None:

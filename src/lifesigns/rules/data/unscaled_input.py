@@ -70,7 +70,7 @@ def _finding(stream: Stream, rms: float) -> Finding:
     return RULE.finding(
         severity,
         f"the input has features of RMS {rms:.3g}"
-        + (_harm(stream) if severity is not Severity.NOTE else ""),
+        + (_consequence(stream) if severity is not Severity.NOTE else ""),
         site="input",
         step=stream.first.step,
         measured="; ".join((str(course), *(effect.evidence for effect in effects))),
@@ -89,7 +89,7 @@ def _finding(stream: Stream, rms: float) -> Finding:
     )
 
 
-def _harm(stream: Stream) -> str:
+def _consequence(stream: Stream) -> str:
     learned = stream.course.gain > WEAK and not stream.course.opposed
     return f", and that keeps {'the first layer' if learned else 'the network'} from learning"
 

@@ -13,7 +13,7 @@ from lifesigns.evidence.residual import branches
 from lifesigns.evidence.scales import weight_gains
 from lifesigns.evidence.signal import growth, largest, layers
 from lifesigns.evidence.suspects import unscaled_input, unscaled_other_input
-from lifesigns.evidence.thresholds import ENOUGH_STEPS, LARGE_SIGNAL, LAYERS, RAW_INPUT
+from lifesigns.evidence.thresholds import LARGE_SIGNAL, LAYERS, RAW_INPUT
 from lifesigns.records import (
     Finding,
     Kind,
@@ -32,11 +32,6 @@ from lifesigns.rules.testing import FALLING, FLAT
 LARGE = Threshold(
     10, "RMS below which nothing is called large", "ten times that of standardised values, 1"
 )
-FAR_ABOVE = Threshold(
-    30,
-    "initial loss over that of a uniform prediction, called far above it",
-    "a definition: ten times what is called an excess",
-)
 
 
 def check(stream: Stream) -> Iterable[Finding]:
@@ -53,17 +48,6 @@ def _starts_large(first: Snapshot) -> bool:
     return raw or growth(first) > LARGE_SIGNAL or excess(first.loss) > EXCESS
 
 
-def _begins_far_above(stream: Stream) -> bool:
-    """Whether the loss starts far above a constant prediction's, and does not drop at once.
-
-    The weights then go a long way only to take back what was drawn at random: with few samples
-    the network fits them before anything else gets better.
-    """
-    course = stream.course
-    slow = course.steps >= ENOUGH_STEPS and course.start > EXCESS * course.baseline
-    return slow and excess(stream.first.loss) > FAR_ABOVE
-
-
 def _finding(stream: Stream, first: Snapshot) -> Finding:
     course, factor, (place, scale) = stream.course, growth(first), largest(first)
     raw = unscaled_input(stream)
@@ -74,9 +58,8 @@ def _finding(stream: Stream, first: Snapshot) -> Finding:
     count = branches(first.graph) if grows and not (led or summed) else 0
     added = count if count >= LAYERS and not stream.has_large_weights else 0
     gain = max(weight_gains(first), key=lambda known: known[1], default=("", float("nan")))
-    above = grows and _begins_far_above(stream)
     return RULE.finding(
-        Severity.WARNING if course.harmed or above else Severity.NOTE,
+        Severity.WARNING if stream.course.harmed else Severity.NOTE,
         f"the signal starts with RMS {scale:.2g} at {place}"
         + (f", {factor:.2g} times that of the input" if grows else "")
         + (f": {added} residual branches are added up" if added else ""),
@@ -89,7 +72,6 @@ def _finding(stream: Stream, first: Snapshot) -> Finding:
                 else f"RMS {scale:.2g} at {place}",
                 *(suspect.evidence for suspect in led),
                 *([f"weights of gain {gain[1]:.2g} at {gain[0]}"] if np.isfinite(gain[1]) else []),
-                *([f"the loss began at {excess(first.loss):.2g} times a uniform one"] * above),
                 *([str(course)] if course.judged else []),
             ]
         ),
@@ -186,31 +168,6 @@ def _second_input(behind: float) -> Trace:
     return example.trace(*shots, losses=list(FLAT))
 
 
-def _begun(times: float, steps: int) -> Trace:
-    """Six-fold per layer, four classes: so many times ln 4, for so many steps, then all is fitted.
-
-    Of the 400 steps the first twentieth has 20.
-    """
-    known, guess = _example(6, FALLING), float(np.log(4))
-    losses = [times * guess] * steps + [0.1] * (400 - steps)
-    wanted = example.target(np.eye(4), classes=4)
-    shots = [
-        replace(
-            shot,
-            loss=LossReading(
-                losses[shot.step],
-                "cross_entropy",
-                fit=losses[shot.step],
-                scale=1.0,
-                prediction=example.sums(216 * np.eye(4)),
-                target=wanted,
-            ),
-        )
-        for shot in known.snapshots
-    ]
-    return example.trace(*shots, losses=losses)
-
-
 RULE = Rule(
     code="INI002",
     name="signal-blows-up",
@@ -233,9 +190,7 @@ as the neighbours in a graph, and the weights are not large, the sums are to be 
 a first layer makes of its input is far larger than its weights can make of the first input, another
 input is large, and that leads. Where the values of three layers or more are added up one behind the
 other, and the weights are not large, the branches are to start small.
-It alarms only if nothing was learned, or if the signal grows and the loss starts at more than 30
-times that of a uniform prediction and is above 3 times that of a constant in the first twentieth of
-the run: then it is learned, but late, and few samples are learned by heart before that.
+It alarms only if nothing was learned.
 """,
     ignore="""
 Normalisation and Adam's steps of fixed size cope with large signals: while the network learns this
@@ -251,8 +206,6 @@ is a note. A large output alone is right where the targets are large.
         "growth": LARGE_SIGNAL,
         "scale": LARGE,
         "loss": EXCESS,
-        "far_above": FAR_ABOVE,
-        "steps": ENOUGH_STEPS,
         "input": RAW_INPUT,
         "branches": LAYERS,
     },
@@ -275,9 +228,6 @@ is a note. A large output alone is right where the targets are large.
         Case("a second input of 200, flat", lambda: _second_input(200), Severity.WARNING),
         Case("four residual branches, flat", lambda: _residual(4), Severity.WARNING),
         Case("raw inputs, flat", lambda: _example(1, FLAT, 100), Severity.WARNING),
-        Case("far above a guess for long", lambda: _begun(100, 20), Severity.WARNING),
-        Case("near miss: far above a guess, for a moment", lambda: _begun(100, 2), None),
-        Case("near miss: ten times a guess", lambda: _begun(10, 20), None),
         Case("near miss: six-fold per layer, yet it learns", lambda: _example(6, FALLING), None),
         Case("near miss: small inputs brought to size", lambda: _example(6, FLAT, 0.01), None),
         Case("a signal that is kept", lambda: _example(1, FLAT), None),
