@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from compared_runs import FALLING, GRAPH, run, shot, with_loss
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from lifesigns.records import Coverage, LossCurve, ParameterReading, Quantity, Trace
@@ -41,6 +41,7 @@ def test_what_was_compared_is_counted():
 
 @given(st.integers(0, 39), st.floats())
 def test_the_first_loss_that_differs_is_found_at_its_step(step, value):
+    assume(step < 39 or value != FALLING[39])  # nothing differs then
     one = run()
     another = with_loss(with_loss(one, 39, 7.0), step, value)
 
