@@ -302,16 +302,21 @@ class Course:
         worse = self.worse_than_constant and not self.correlates(RELATED)
         return self.stalled or self.diverged or alike or worse
 
-    def harm(self, least: float = WEAK) -> Severity:
+    def harm(self, least: float = WEAK, *, alarms: bool = False) -> Severity:
         """How grave it is, where a fault is certain, that the fit stays below `least`.
 
         Args:
             least: Share of the baseline learned from which the fault did no harm.
+            alarms: Whether it is a warning even then: no program means it.
 
         Returns:
             A note if the run fits its targets or is too short to tell; else a warning or, where
             nothing at all was learned, an error.
         """
+        grave = self._grave(least)
+        return Severity.WARNING if alarms and grave is Severity.NOTE else grave
+
+    def _grave(self, least: float) -> Severity:
         if not self.ends_finite:
             return Severity.ERROR
         if self.steps < ENOUGH_STEPS or self.opposed or self.correlation > RANKS:

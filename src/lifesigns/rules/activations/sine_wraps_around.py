@@ -78,9 +78,8 @@ def _arrived(snapshot: Snapshot, index: int) -> float:
 
 def _finding(stream: Stream, found: Sequence[str], size: float, recorded: int) -> Finding:
     rest = f"; also {listed(found[1:])}" if len(found) > 1 else ""
-    nothing = stream.course.harm(WEAK) is Severity.ERROR
     return RULE.finding(
-        Severity.ERROR if nothing else Severity.WARNING,
+        stream.course.harm(WEAK, alarms=True),
         f"the argument of {found[0]} has an RMS of about {size:.2g}, "
         f"{size / AROUND:.2g} whole turns",
         site=found[0],

@@ -49,9 +49,8 @@ def check(stream: Stream) -> Iterable[Finding]:
 
 def _severity(course: Course) -> Severity:
     """Numbers that are predicted half as well as they may be are no success, however related."""
-    severity = course.harm(HALF)
     weak = course.kind in REGRESSIONS and course.gain < HALF and course.steps >= ENOUGH_STEPS
-    return Severity.WARNING if weak and severity is Severity.NOTE else severity
+    return course.harm(HALF, alarms=weak)
 
 
 _CODES = Remedy(

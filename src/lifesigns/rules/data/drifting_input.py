@@ -136,9 +136,8 @@ def _finding(stream: Stream, steps: Floats, sizes: Floats, evaluated: str = "") 
 
 def _severity(course: Course) -> Severity:
     """The drift is certain, so a fit that it leaves weak is its doing, early successes or not."""
-    severity = course.harm(HALF)
     weak = course.gain < HALF and course.steps >= ENOUGH_STEPS
-    return Severity.WARNING if weak and severity is Severity.NOTE else severity
+    return course.harm(HALF, alarms=weak)
 
 
 # --- cases ----------------------------------------------------------------------------------------

@@ -35,11 +35,10 @@ def check(stream: Stream) -> Iterable[Finding]:
     samples, count = _sum(losses, SAMPLES), _sum(turned, TURNED)
     if len(turned) < STEPS or count < FEWEST or count < SHARE * samples:
         return
-    harm = stream.course.harm(HALF)
     mixed = count < ALL * (count + _sum(losses, UPRIGHT))
     turn = Counter(int(loss.details[TURN]) for loss in turned).most_common(1)[0][0]
     yield RULE.finding(
-        Severity.WARNING if mixed and harm is Severity.NOTE else harm,
+        stream.course.harm(HALF, alarms=mixed),
         f"images and the targets of their pixels lie apart: {count:.0f} of {samples:.0f} samples "
         f"fit their target {TURNS[turn]}",
         site="input",

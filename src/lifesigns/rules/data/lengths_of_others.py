@@ -22,9 +22,8 @@ def check(stream: Stream) -> Iterable[Finding]:
     if len(shares) < STEPS or not all(shares):
         return
     share = sum(shares) / len(shares)
-    nothing_is_learned = stream.course.harm(HALF) is Severity.ERROR
     yield RULE.finding(
-        Severity.ERROR if nothing_is_learned else Severity.WARNING,
+        stream.course.harm(HALF, alarms=True),
         f"{share:.0%} of the sequences are read up to the length of another one of their batch",
         site="input",
         step=stream.first.step,

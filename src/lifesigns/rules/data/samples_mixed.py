@@ -75,9 +75,8 @@ def _measured(mixing: Mixing) -> str:
 def _severity(stream: Stream, how: How, mixing: Mixing) -> Severity:
     if not how.mistake:
         return Severity.NOTE
-    harm = stream.course.harm(HALF)
     certain = how.certain or mixing.later > 0  # its samples are known: lines of text to go on with
-    return Severity.WARNING if certain and harm is Severity.NOTE else harm
+    return stream.course.harm(HALF, alarms=certain)
 
 
 # --- cases ----------------------------------------------------------------------------------------

@@ -64,9 +64,8 @@ def _last_is_larger(stream: Stream, wasteful: Sequence[Snapshot]) -> bool:
 def _finding(stream: Stream, wasteful: Sequence[Snapshot]) -> Finding:
     last = wasteful[-1]
     unused, passes = _unused(last), int(_passes(stream, last))
-    severity = stream.course.harm(WEAK)
     return RULE.finding(
-        Severity.WARNING if severity is Severity.NOTE else severity,
+        stream.course.harm(WEAK, alarms=True),
         f"gradients are cleared before a step uses them: {unused} of {passes} backward passes "
         "are thrown away",
         step=wasteful[0].step,

@@ -20,10 +20,9 @@ def check(stream: Stream) -> Iterable[Finding]:
     losses = [s.loss for s in stream.snapshots if s.loss is not None and s.loss.prediction]
     if not losses or not all(MARK in loss.details for loss in losses):
         return
-    harm = stream.course.harm(HALF)
     classes = losses[-1].input_shape[-1]
     yield RULE.finding(
-        Severity.WARNING if harm is Severity.NOTE else harm,
+        stream.course.harm(HALF, alarms=True),
         f"a view cuts the {classes} classes of each place out of neighbouring places",
         step=stream.snapshots[0].step,
         measured=f"in {counted(len(losses), 'recorded step')} the output of a convolution, whose "

@@ -37,9 +37,8 @@ def _stale_share(snapshot: Snapshot) -> float:
 def _finding(stream: Stream, piled: Sequence[Snapshot], course: Course) -> Finding:
     last = piled[-1]
     worst = max(_known(last), key=_weight_of_the_past)
-    severity = course.harm(WEAK)
     return RULE.finding(
-        Severity.WARNING if severity is Severity.NOTE else severity,
+        course.harm(WEAK, alarms=True),
         "gradients pile up: each step still holds those of the steps before it",
         site=worst.name,
         step=piled[0].step,

@@ -111,10 +111,9 @@ def _still_warms_up(stream: Stream, schedule: Schedule) -> bool:
 def _severity(stream: Stream, gone: bool) -> Severity:
     """By what was learned; a rate that is gone leaves the rest of the run without any effect."""
     course = stream.course
-    severity = course.harm(HALF)
     far = course.gain < FITTED if np.isfinite(course.gain) else course.end > HALF * course.start
     wasted = gone and far and course.steps >= ENOUGH_STEPS and not course.opposed
-    return Severity.WARNING if wasted and severity is Severity.NOTE else severity
+    return course.harm(HALF, alarms=wasted)
 
 
 def _spent(stream: Stream, schedule: Schedule, spent: int) -> Finding:

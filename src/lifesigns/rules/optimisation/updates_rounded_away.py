@@ -60,8 +60,7 @@ def _severity(course: Course, optimizers: Collection[str]) -> Severity:
     """
     judged = course.steps >= ENOUGH_STEPS and not course.opposed
     slow = judged and course.gain < (MOST if TO_NEAREST.issuperset(optimizers) else HALF)
-    harm = course.harm(HALF)
-    return Severity.WARNING if slow and harm is Severity.NOTE else harm
+    return course.harm(HALF, alarms=slow)
 
 
 def _finding(stream: Stream, shares: dict[int, float], step: int) -> Finding:
