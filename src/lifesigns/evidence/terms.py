@@ -34,6 +34,13 @@ class Term:
         """Share of the baseline that was learned: 0 is chance, 1 is perfect, negative is worse."""
         return 1 - self.level / self.baseline
 
+    def __str__(self) -> str:
+        """Where it was at the last recorded steps: the training may have gone on after them."""
+        return (
+            f"{self.operation} was last recorded at {self.level:.3g}, "
+            f"a constant prediction reaches {self.baseline:.3g}"
+        )
+
 
 def terms_of(readings: Sequence[LossReading]) -> list[Term]:
     """The data terms whose level and baseline are known, in the order of the sum.

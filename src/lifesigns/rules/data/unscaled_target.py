@@ -47,12 +47,11 @@ def _of_a_term(stream: Stream, term: Term) -> Finding:
     ignored = [o for o in others if o.gain < NOTHING] if term.share > SWAMPED else []
     harmed = term.gain < WEAK or ignored
     judged = stream.course.steps >= ENOUGH_STEPS and not stream.course.opposed
-    level = f"{term.operation} ends at {term.level:.3g}, a constant prediction reaches"
     return _told(
         stream,
         term.readings,
         Severity.WARNING if harmed and judged else Severity.NOTE,
-        f"{level} {term.baseline:.3g}; it is {term.share:.1%} of the loss"
+        f"{term}; it is {term.share:.1%} of the loss"
         + "".join(f", and {other.operation} is not learned" for other in ignored),
         gain=term.gain,
         of=f" of {term.operation}",

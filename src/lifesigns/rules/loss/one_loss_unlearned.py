@@ -47,10 +47,7 @@ def _finding(stream: Stream, terms: Sequence[Term], symptom: str) -> Finding:
         Severity.WARNING,
         symptom,
         step=stream.first.step,
-        measured="; ".join(
-            f"{t.operation} ends at {t.level:.3g}, a constant prediction reaches {t.baseline:.3g}"
-            for t in terms
-        ),
+        measured="; ".join(map(str, terms)),
         expected="each data term below its own constant prediction",
         certainty=f"medians of the last third of {len(stream.readings)} recorded steps",
         causes=("wrong_loss", "lr_too_high", "capacity"),
