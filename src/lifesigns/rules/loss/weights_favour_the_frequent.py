@@ -36,7 +36,7 @@ STEEP = Threshold(
 CLOSE = Threshold(
     1.1,
     "factor between the ratio of two weights and that of the occurrences, or its root",
-    "a definition: what mistakes cost seldom meets it",
+    "a definition: what mistakes cost seldom meets it; beside it a standard error of the counts",
 )
 
 
@@ -65,7 +65,7 @@ def check(stream: Stream) -> Iterable[Finding]:
         return
     often, rare = int(counts.argmax()), int(counts.argmin())
     if len(np.unique(weights)) <= 2 and not _is_a_power(
-        weights[often] / weights[rare], (counts[often] + 1) / (counts[rare] + 1)
+        weights[often] / weights[rare], counts[often] + 1, counts[rare] + 1
     ):
         return  # two numbers always rise together, or fall
     yield RULE.finding(
@@ -83,10 +83,12 @@ def check(stream: Stream) -> Iterable[Finding]:
     )
 
 
-def _is_a_power(weight: float, count: float) -> bool:
-    """Whether one ratio is about the other, or its square root."""
-    apart = (abs(np.log(weight) - power * np.log(count)) for power in (0.5, 1.0))
-    return bool(min(apart) < np.log(CLOSE))
+def _is_a_power(weight: float, often: float, rare: float) -> bool:
+    """Whether the ratio of two weights is about that of the counts, or its square root."""
+    ratio, error = np.log(often / rare), np.sqrt(1 / often + 1 / rare)
+    return any(
+        abs(np.log(weight) - power * ratio) < np.log(CLOSE) + power * error for power in (0.5, 1.0)
+    )
 
 
 def _weighed(loss: LossReading) -> Weighed | None:
@@ -164,7 +166,7 @@ classes, or two sizes of weights, if their ratio is that of the occurrences or i
 """,
     ignore="""
 Weights that follow what mistakes cost may be larger for a frequent class, too: those of two classes
-are reported within a tenth of the formulas alone, and those of more where all classes follow. A
+are reported only where they meet the formulas, and those of more where all classes follow. A
 class of weight 0 is left out. Nothing is said where classes are about as frequent, as after a
 sampler that balances them.
 """,
@@ -184,6 +186,7 @@ sampler that balances them.
         Case("weights as the frequencies", lambda: _example([0.88, 0.07, 0.05]), Severity.WARNING),
         Case("their square roots", lambda: _example([9.4, 2.6, 2.2]), Severity.WARNING),
         Case("positives over negatives", lambda: _binary(1 / 9), Severity.WARNING),
+        Case("positives over negatives of all data", lambda: _binary(1 / 11), Severity.WARNING),
         Case("near miss: negatives over positives", lambda: _binary(9.0), None),
         Case("near miss: their inverses", lambda: _example([0.38, 4.8, 6.7]), None),
         Case("near miss: what mistakes cost", lambda: _example([2.0, 1.0, 2.0]), None),
