@@ -27,6 +27,16 @@ class Epochs:
         """How far the mean fell from the first epoch to the last."""
         return float(self.means[0] - self.means[-1])
 
+    def until(self, share: float, least: int) -> Epochs:
+        """The first epochs, until the mean has fallen by this share of its whole fall.
+
+        Args:
+            share: Of `fall`, which is above 0.
+            least: Epochs that are taken at any rate.
+        """
+        there = int(np.argmax(self.means <= self.means[0] - share * self.fall))
+        return Epochs(self.losses[: max(there + 1, least)])
+
     @property
     def falls(self) -> Floats:
         """How far the loss fell within each epoch, from its straight line of least squares."""

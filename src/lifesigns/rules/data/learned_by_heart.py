@@ -9,7 +9,7 @@ import numpy as np
 
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.epochs import Epochs
-from lifesigns.records import Finding, Loader, Quantity, Remedy, Severity, Trace
+from lifesigns.records import Finding, Floats, Loader, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -21,6 +21,11 @@ WITHIN = Threshold(
     "a third: where samples have something in common nearly all of it does",
 )
 ERRORS = Threshold(2, "standard errors of that share that are added", "95 % certainty")
+MOST = Threshold(
+    0.8,
+    "share of the loss's fall after which epochs count no more",
+    "a definition: what has been learned is refined by heart afterwards, as nearly always",
+)
 FELL = Threshold(0.05, "share of the first epoch's loss by which it fell", "something was learned")
 SHUFFLED = Threshold(
     0.5, "correlation of one epoch with the next, step by step", "none where batches are drawn anew"
@@ -50,12 +55,18 @@ def _epochs(stream: Stream, loader: Loader) -> Epochs | None:
         if is_whole and steps >= STEPS and len(losses) >= EPOCHS * steps:
             count = len(losses) // steps
             made = losses[: count * steps].reshape(count, steps)
-            return Epochs(made) if np.isfinite(made).all() else None
+            return _falling(Epochs(made)) if np.isfinite(made).all() else None
     return None
 
 
+def _falling(epochs: Epochs) -> Epochs | None:
+    """The epochs in which most of the fall happened, if it is one."""
+    fell = epochs.fall >= FELL * abs(float(epochs.means[0])) and epochs.fall > 0
+    return epochs.until(MOST, int(EPOCHS)) if fell else None
+
+
 def _is_by_heart(epochs: Epochs) -> bool:
-    if epochs.fall < FELL * abs(float(epochs.means[0])) or epochs.order > SHUFFLED:
+    if epochs.order > SHUFFLED:
         return False
     return epochs.share_within + ERRORS * epochs.error < WITHIN
 
@@ -69,8 +80,8 @@ def _finding(stream: Stream, loader: Loader, epochs: Epochs) -> Finding:
         site="input",
         step=len(epochs.losses[0]),
         measured=f"the mean loss of an epoch fell from {means[0]:.3g} to {means[-1]:.3g} in "
-        f"{len(means)} epochs of {loader.samples} samples; at most {100 * most:.0f} % of that "
-        "within epochs",
+        f"the first {len(means)} epochs of {loader.samples} samples; "
+        f"at most {100 * most:.0f} % of that within epochs",
         expected=f"more than {100 * WITHIN:.0f} % within epochs, where each sample is new",
         certainty=f"bound at 95 % from the losses of {epochs.losses.size} steps",
         causes=("wrong_labels", "other"),
@@ -107,6 +118,16 @@ def _example(
     smooth, stairs = steps / 240, steps // 20 / 12
     scatter = np.resize(np.random.default_rng(0).standard_normal(20 * drawn), 240)
     losses = 2.3 - 1.2 * (within * smooth + (1 - within) * stairs) + noise * scatter
+    return _of(losses, loader)
+
+
+def _by_heart_afterwards() -> Trace:
+    """Learned in the first epochs; then a sample is known the worse, the longer ago it came."""
+    steps = np.arange(240)
+    return _of(1.5 * np.exp(-steps / 40) + 0.15 * (steps % 20) / 20 * (steps > 60))
+
+
+def _of(losses: Floats, loader: Loader = _LOADER) -> Trace:
     sign = np.tile([[-1.0], [1.0]], (16, 1))
     graph = example.chain("linear", "relu", "linear/1", "mse_loss", batch=32)
     known = example.fitting(graph, list(losses), 0.1 * sign, example.target(sign))
@@ -126,10 +147,11 @@ in the order of their numbers: the loss falls, in training all looks well, and o
 network guesses. It falls in stairs: level within an epoch, lower in the next.
 """,
     evidence="""
-A `DataLoader` was gone through from the first step to the last, four epochs at the least. Within
-each epoch a line is laid through the losses; what the lines fall by, together, is compared with the
-fall of the epochs' means. The share within epochs is below a third by more than twice its error, as
-the scatter around the lines has it. No held-out data are needed: until it is seen, a sample is new.
+A `DataLoader` was gone through from the first step to the last, four epochs at the least. Until
+four fifths of the loss's fall are done, a line is laid through the losses of each epoch; what the
+lines fall by, together, is compared with the fall of the epochs' means. The share within epochs is
+below a third by more than twice its error, as the scatter around the lines has it. No held-out data
+are needed: until it is seen, a sample is new.
 """,
     ignore="""
 A vector is trained for each sample, as in an auto-decoder: it is to be learned by heart. Loaders
@@ -147,6 +169,7 @@ are loops without a loader, whose epochs are not seen, or with a step for severa
         "steps": STEPS,
         "within": WITHIN,
         "errors": ERRORS,
+        "most": MOST,
         "fell": FELL,
         "shuffled": SHUFFLED,
     },
@@ -156,6 +179,7 @@ are loops without a loader, whose epochs are not seen, or with a step for severa
         Case("a tenth of the fall is within epochs", lambda: _example(0.1), Severity.WARNING),
         Case("near miss: half of it is", lambda: _example(0.5), None),
         Case("learning", lambda: _example(1.0), None),
+        Case("near miss: learned first, by heart afterwards", _by_heart_afterwards, None),
         Case(
             "near miss: one step of the optimizer for several passes",
             lambda: dataclasses.replace(_example(0.0), steps=60),
