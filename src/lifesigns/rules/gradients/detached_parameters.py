@@ -29,7 +29,7 @@ from lifesigns.evidence.standing import (
     groups,
 )
 from lifesigns.evidence.still import OFTEN, nothing_moves, trained
-from lifesigns.evidence.thresholds import CALIBRATED, HALF, JUDGED
+from lifesigns.evidence.thresholds import CALIBRATED, FITTED, HALF, JUDGED
 from lifesigns.evidence.unfrozen import unfrozen
 from lifesigns.records import Finding, ParameterReading, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
@@ -81,14 +81,17 @@ def _severity(run: Run, group: Still) -> Severity:
     """An error where nothing can learn at all; else a warning where it shows, or is proved.
 
     A part that somebody wanted to train and that stands still is a mistake, however far the rest
-    of the network gets without it, unless that fits the targets.
+    of the network gets without it, unless that fits the targets: half of them; nearly all where
+    nobody can have meant that no optimizer took it.
     """
     nothing = group.state == NOWHERE or (group.state == UNOPTIMIZED and _is_all(run))
     if nothing and run.trace.steps >= JUDGED:
         return Severity.ERROR
     harmed = any(stream.course.harmed for stream in run.streams)
     gone = group.state == REPLACED  # what it took the place of was to be trained, for certain
-    proved = group.is_meant_to_train and run.trace.steps >= JUDGED and (gone or not _fits(run))
+    enough = FITTED if group.state in (UNLISTED, PASSED_OVER) else HALF
+    fits = _fits(run, enough) and not gone
+    proved = group.is_meant_to_train and run.trace.steps >= JUDGED and not fits
     least = HALF if group.state == UNLISTED else 0 if gone else SHARE
     alarming = (harmed and group.share > SHARE) or (proved and group.share > least)
     return Severity.WARNING if alarming else Severity.NOTE
@@ -100,11 +103,11 @@ def _is_all(run: Run) -> bool:
     return not held and nothing_moves(run)
 
 
-def _fits(run: Run) -> bool:
-    """Whether half of what there is to learn was learned without these parameters."""
+def _fits(run: Run, enough: float) -> bool:
+    """Whether this share of what there is to learn was learned without these parameters."""
     courses = [stream.course for stream in run.streams]
     return any(
-        c.gain > HALF if np.isfinite(c.gain) else c.learned for c in courses if not c.opposed
+        c.gain > enough if np.isfinite(c.gain) else c.learned for c in courses if not c.opposed
     )
 
 
@@ -254,6 +257,16 @@ def _in_a_list(losses: Iterable[float]) -> Trace:
     return _example(losses, name="hidden[0].weight", optimized=False)
 
 
+def _fitted(end: float, **state: Any) -> Trace:
+    """A regression whose loss falls from 1, that of a constant, to this; a layer stands still."""
+    graph = example.chain("linear/64", "relu", "linear/1", "mse_loss", units=64)
+    parameters = example.weights(graph)
+    parameters[0] = replace(parameters[0], optimized=False, **state)
+    sign = np.tile([[-1.0], [1.0]], (16, 1))
+    losses = [1.0] * 20 + [end] * 80
+    return example.fitting(graph, losses, sign, example.target(sign), parameters=parameters)
+
+
 def _ungraded(losses: Iterable[float], *, checkpointed: bool = False) -> Trace:
     state: dict[str, Any] = {"reached": False, "update_rms": 0.0, "checkpointed": checkpointed}
     return _example(losses, ungraded=True, **state)
@@ -300,9 +313,10 @@ mistake: it is named beside it, and no part of the network's weights.
 Unused heads and a pretrained frozen part are normal, and a network that learns with them is left
 in peace (a note). It is a warning when more than a tenth of the weights stand still and nothing
 is learned, or when they were given to an optimizer, unfrozen, kept in a plain list, or passed over
-by two optimizers that hold the same others, and the rest does not fit the targets without them;
-also where the rest fits, when they took the place of a layer that an optimizer holds. It is an
-error when no optimizer holds any weight of the network, or the loss leads to none.
+by two optimizers that hold the same others, and the rest does not fit the targets without them: not
+to nine tenths, where a plain list holds more than half of the weights or two optimizers hold the
+same; also where the rest fits, when they took the place of a layer that an optimizer holds. It is
+an error when no optimizer holds any weight of the network, or the loss leads to none.
 """,
     references=(
         "PyTorch, Autograd mechanics: locally disabling gradient computation",
@@ -310,7 +324,7 @@ error when no optimizer holds any weight of the network, or the loss leads to no
     ),
     reads=frozenset({Quantity.LOSS, Quantity.PARAMETERS, Quantity.UPDATES}),
     check_run=check_run,
-    thresholds={"share": SHARE, "half": HALF, "steps": JUDGED, "often": OFTEN},
+    thresholds={"share": SHARE, "half": HALF, "fitted": FITTED, "steps": JUDGED, "often": OFTEN},
     explains=(
         "loss-flat",
         "constant-output",
@@ -360,6 +374,17 @@ error when no optimizer holds any weight of the network, or the loss leads to no
         ),
         Case("in a plain list", lambda: _in_a_list(FLAT), Severity.WARNING),
         Case("near miss: in a plain list, and it fits", lambda: _in_a_list(FALLING), None),
+        Case(
+            "in a plain list, and not all is learned",
+            lambda: _fitted(0.2, name="hidden[0].weight"),
+            Severity.WARNING,
+        ),
+        Case(
+            "near miss: in a plain list, and all is learned",
+            lambda: _fitted(0.02, name="hidden[0].weight"),
+            None,
+        ),
+        Case("near miss: in no optimizer, and most is learned", lambda: _fitted(0.2), None),
         Case("a network that is cut off", lambda: _cut_off(FLAT), Severity.WARNING),
         Case("run without gradients", lambda: _ungraded(FLAT), Severity.WARNING),
         Case(
