@@ -120,7 +120,7 @@ def assemble(
         Surprise(),
         RateLog(),
         Evaluations(),
-        EvaluationLooks(guard, roots, reader.shown, clock),
+        EvaluationLooks(guard, roots, reader.shown, reader.averages, clock),
         Loaded(),
         Rewound(),
         OwnStates(),

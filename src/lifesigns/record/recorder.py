@@ -152,9 +152,7 @@ class Recorder:
         self._parts.reader.averages.note(module)
 
     def _note_evaluation(self, module: nn.Module, frame: FrameType) -> None:
-        if self._parts.reader.averages.note(module):
-            self._quiet.close()
-            self._parts.cycles.ask(surely=True)
+        self._parts.reader.averages.note(module)
         if self._parts.thread.is_here and self._parts.roots.are_in(module):
             self._parts.evaluations.note(self.steps)
             self._parts.rewound.evaluates(self.steps)
@@ -249,6 +247,7 @@ class Recorder:
             unreached=tuple(parts.reader.unreached.readings()),
             idle=parts.idle.names,
             standing=tuple(parts.reader.copies.standing()),
+            bare_averages=tuple(parts.reader.averages.bare()),
             loads=parts.loaded.loads(),
             rewind=parts.rewound.rewind(),
             own_load=parts.own_states.load,

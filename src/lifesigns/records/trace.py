@@ -175,6 +175,9 @@ class Trace:
     standing: tuple[str, ...] = ()
     """Class names of the copies of a trained network that ran beside it, and are at the end as they
     were made: equal to it to the bit, with weights as torch draws them."""
+    bare_averages: tuple[str, ...] = ()
+    """Class names of the copies of a trained network whose weights had moved at their latest
+    evaluation, while their running statistics were mean 0 and variance 1, as they are made."""
     loads: tuple[Load, ...] = ()
     """Checkpoints that were loaded and of which less than half was taken, or most was written over
     before training, the first of them."""
