@@ -13,6 +13,7 @@ from lifesigns.record.attach.guard import Guard
 from lifesigns.record.compiled.calls import CompiledCode
 from lifesigns.record.graph.module_calls import ForwardHooks
 from lifesigns.record.graph.roots import Roots
+from lifesigns.record.measure.latest_sizes import SizeLooks
 from lifesigns.record.measure.loaded import Loaded
 from lifesigns.record.measure.own_states import OwnStates
 from lifesigns.record.measure.rewound import Rewound
@@ -67,6 +68,8 @@ class Parts:
     """When they were put in evaluation mode."""
     looks: EvaluationLooks
     """How they are evaluated."""
+    sizes: SizeLooks
+    """How large their weights are in the end."""
     loaded: Loaded
     """What was loaded into networks."""
     rewound: Rewound
@@ -121,6 +124,7 @@ def assemble(
         RateLog(),
         Evaluations(),
         EvaluationLooks(guard, roots, reader.shown, reader.averages, clock),
+        SizeLooks(roots.parameters),
         Loaded(),
         Rewound(),
         OwnStates(),

@@ -13,7 +13,7 @@ from lifesigns._errors import extra
 from lifesigns.records import table
 from lifesigns.records.evaluations import EvaluationPass
 from lifesigns.records.loaders import Loader
-from lifesigns.records.loads import Load, OwnLoad, Rewind
+from lifesigns.records.loads import LatestSizes, Load, OwnLoad, Rewind
 from lifesigns.records.readings import ParameterReading, Snapshot
 from lifesigns.records.units import Floats, Ints
 
@@ -186,6 +186,9 @@ class Trace:
     weight_decay: float = float("nan")
     """The largest weight decay that any group of an optimizer began with; NaN where one has no such
     setting, or no optimizer is known."""
+    sizes: LatestSizes | None = None
+    """The sizes of the weights before the latest evaluation, or at the end of a run whose network
+    is still there; None where nothing was looked at."""
     rewind: Rewind | None = None
     """The load that brought back the weights from before the first step; None where there was
     none, or more than one."""
