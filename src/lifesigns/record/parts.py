@@ -17,6 +17,7 @@ from lifesigns.record.measure.latest_sizes import SizeLooks
 from lifesigns.record.measure.loaded import Loaded
 from lifesigns.record.measure.own_states import OwnStates
 from lifesigns.record.measure.rewound import Rewound
+from lifesigns.record.measure.stored_data import StoredLooks
 from lifesigns.record.pass_reader import PassReader
 from lifesigns.record.schedule.clock import Clock
 from lifesigns.record.schedule.cycle_end import ByHand, Optimizers
@@ -78,6 +79,8 @@ class Parts:
     """Whether what was loaded was theirs already."""
     loaders: Loaders
     """How often data were begun."""
+    stored: StoredLooks
+    """Whether the data were changed."""
     functional: Functional
     """Which calls of `torch.autograd.grad` train."""
     reader: PassReader
@@ -129,6 +132,7 @@ def assemble(
         Rewound(),
         OwnStates(),
         Loaders(),
+        StoredLooks(),
         Functional(losses, by_hand),
         reader,
         Snapshots(on_snapshot),

@@ -228,6 +228,7 @@ class Recorder:
     def _note_beginning(self, loader: Any) -> None:
         if self._parts.thread.is_here:
             self._parts.loaders.note(loader, self.steps)
+            self._parts.stored.note(loader, self.steps)
 
     # --- what was seen --------------------------------------------------------------------------
     @property
@@ -259,6 +260,7 @@ class Recorder:
             rounded_eps=parts.optimizers.rounded,
             weight_decay=parts.optimizers.weight_decay,
             loaders=parts.loaders.loaders(),
+            stored=tuple(parts.stored.stored()),
             rates=parts.rates.curve(),
             plateau=parts.reader.plateaus.plateau,
             evaluated=parts.evaluations.steps(),

@@ -18,7 +18,7 @@ from lifesigns.records.as_json import from_json, to_json
 from lifesigns.records.evaluations import EvaluationPass, Scales
 from lifesigns.records.findings import Finding, Remedy, Severity, grouped
 from lifesigns.records.graph import WEIGHTED, Graph, Kind, Site
-from lifesigns.records.loaders import Loader
+from lifesigns.records.loaders import Loader, StoredData
 from lifesigns.records.loads import LatestSizes, Load, OwnLoad, Rewind
 from lifesigns.records.mixing import Mixing
 from lifesigns.records.quantities import EVERYTHING, Quantity
@@ -76,6 +76,7 @@ __all__ = [
     "Site",
     "SiteReading",
     "Snapshot",
+    "StoredData",
     "TargetReading",
     "TokenReading",
     "Trace",

@@ -12,7 +12,7 @@ import numpy as np
 from lifesigns._errors import extra
 from lifesigns.records import table
 from lifesigns.records.evaluations import EvaluationPass
-from lifesigns.records.loaders import Loader
+from lifesigns.records.loaders import Loader, StoredData
 from lifesigns.records.loads import LatestSizes, Load, OwnLoad, Rewind
 from lifesigns.records.readings import ParameterReading, Snapshot
 from lifesigns.records.units import Floats, Ints
@@ -196,6 +196,8 @@ class Trace:
     """The first load that gave a network its own tensors, trained since they were taken."""
     loaders: tuple[Loader, ...] = ()
     """What the run was seen to ask for batches, the first of them."""
+    stored: tuple[StoredData, ...] = ()
+    """What data sets hold, where it was changed from one epoch to the next."""
     rates: RateCurve = NO_RATES
     """The learning rates, read at every step."""
     plateau: Plateau | None = None
