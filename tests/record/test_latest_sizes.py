@@ -71,6 +71,15 @@ def test_evaluations_after_each_step_are_looked_at_ever_more_seldom():
     assert sizes.latest().rms == {"w": 1.0}
 
 
+def test_of_a_large_table_some_rows_stand_for_all():
+    table = torch.ones(3_000_000, 2)
+    table[1::2] = 1e9  # each sixth row is looked at
+    sizes = SizeLooks(lambda: {"table": table, "tall": torch.full((1, 2**21), 2.0)})
+    sizes.look(1, is_last=True)
+
+    assert sizes.latest().rms == {"table": 1.0, "tall": 2.0}
+
+
 def test_what_cannot_be_read_is_left_out():
     meta = torch.empty(2, 2, device="meta")
     sizes = SizeLooks(lambda: {"w": meta, "bias": torch.ones(3), "half": torch.full((2, 2), 0.5)})
