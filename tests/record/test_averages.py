@@ -1,6 +1,7 @@
 """How far an average of the weights has followed the network that it is kept for."""
 
 import copy
+import weakref
 
 import pytest
 import torch
@@ -127,12 +128,59 @@ def evaluated(recording, make, before=lambda mean, x: None, *, evaluates=True):
             before(mean, x)
             mean.module.eval()
     recorder.stop()
-    return any("average_bare" in shot.loss.details for shot in recorder.trace().snapshots)
+    return recorder.trace().bare_averages == ("Sequential",)
 
 
 def test_an_average_without_running_statistics_is_told_where_it_is_evaluated(recording):
     assert evaluated(recording, Mean)
     assert not evaluated(recording, Mean, evaluates=False)
+
+
+@pytest.mark.parametrize("make", [Mean, Whole])
+def test_an_average_is_looked_at_where_it_runs_after_the_training(recording, make):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 16), nn.BatchNorm1d(16), nn.Tanh(), nn.Linear(16, 1))
+    x, mean = torch.randn(32, 4) + 2, make(model, 0.5)
+    recorder, optimizer = recording(every=20), sgd(model)
+    mean.module.eval()
+    for _ in range(30):
+        optimizer.zero_grad()
+        (model(x) - x.sum(1, keepdim=True)).square().mean().backward()
+        optimizer.step()
+        mean.update_parameters(model)
+    before = recorder.trace().bare_averages
+    with torch.no_grad():
+        mean.module(x)
+    recorder.stop()
+
+    assert not before
+    assert recorder.trace().bare_averages == (("Sequential",) if make is Mean else ())
+
+
+def test_a_copy_that_is_gone_is_told_all_the_same_and_is_not_kept(recording):
+    model = nn.Sequential(nn.Linear(4, 16), nn.BatchNorm1d(16), nn.Linear(16, 1))
+    x, recorder, optimizer = torch.randn(32, 4) + 2, recording(every=1), sgd(model)
+    mean = Mean(model, 0.5)
+    for _ in range(3):
+        optimizer.zero_grad()
+        model(x).square().mean().backward()
+        optimizer.step()
+        mean.update_parameters(model)
+    mean.module.eval()
+    reference = weakref.ref(mean.module)
+    del mean
+    recorder.stop()
+
+    assert reference() is None
+    assert recorder.trace().bare_averages == ("Sequential",)
+
+
+def test_a_copy_that_gathers_statistics_of_its_own_is_not_evaluated(recording):
+    def in_training_mode(mean, x):
+        with torch.no_grad():
+            mean.module.train()(x)
+
+    assert not evaluated(recording, Mean, in_training_mode)
 
 
 def test_an_average_with_running_statistics_is_not(recording):

@@ -26,6 +26,8 @@ class Shrinkage:
     size: float
     first: float
     last: float
+    latest: float
+    """As it was looked at after the last recorded step, if it was."""
     along: float
     """How far it came towards 0, over the way it went: 1 for updates of -c times the weight."""
 
@@ -38,17 +40,20 @@ class Shrinkage:
     @property
     def is_gone(self) -> bool:
         """Next to nothing is left of it, which no way does that leads elsewhere."""
-        return self.last < GONE * self.first
+        return self.latest < GONE * self.first
 
 
 def shrinkage(stream: Stream) -> Iterator[Shrinkage]:
     """The trained weights of which size and updates were read more than once."""
+    seen = stream.trace.sizes
+    later = {} if seen is None or seen.step <= stream.last.step else seen.rms
     for last in stream.last.parameters:
         own = [(s.step, p) for s in stream.snapshots if (p := s.parameter(last.name))]
         read = [(t, p.weight_rms, p.update_ratio) for t, p in own if np.isfinite(p.update_ratio)]
         if len(last.shape) > 1 and len(read) > 1:
             size = float(np.prod(last.shape))
-            yield Shrinkage(last.name, size, read[0][1], read[-1][1], _along(read))
+            latest = later.get(last.name, read[-1][1])
+            yield Shrinkage(last.name, size, read[0][1], read[-1][1], latest, _along(read))
 
 
 def _along(read: Sequence[tuple[int, float, float]]) -> float:

@@ -13,9 +13,11 @@ from lifesigns.record.attach.guard import Guard
 from lifesigns.record.compiled.calls import CompiledCode
 from lifesigns.record.graph.module_calls import ForwardHooks
 from lifesigns.record.graph.roots import Roots
+from lifesigns.record.measure.latest_sizes import SizeLooks
 from lifesigns.record.measure.loaded import Loaded
 from lifesigns.record.measure.own_states import OwnStates
 from lifesigns.record.measure.rewound import Rewound
+from lifesigns.record.measure.stored_data import StoredLooks
 from lifesigns.record.pass_reader import PassReader
 from lifesigns.record.schedule.clock import Clock
 from lifesigns.record.schedule.cycle_end import ByHand, Optimizers
@@ -67,6 +69,8 @@ class Parts:
     """When they were put in evaluation mode."""
     looks: EvaluationLooks
     """How they are evaluated."""
+    sizes: SizeLooks
+    """How large their weights are in the end."""
     loaded: Loaded
     """What was loaded into networks."""
     rewound: Rewound
@@ -75,6 +79,8 @@ class Parts:
     """Whether what was loaded was theirs already."""
     loaders: Loaders
     """How often data were begun."""
+    stored: StoredLooks
+    """Whether the data were changed."""
     functional: Functional
     """Which calls of `torch.autograd.grad` train."""
     reader: PassReader
@@ -120,11 +126,13 @@ def assemble(
         Surprise(),
         RateLog(),
         Evaluations(),
-        EvaluationLooks(guard, roots, reader.shown, clock),
+        EvaluationLooks(guard, roots, reader.shown, reader.averages, clock),
+        SizeLooks(roots.parameters),
         Loaded(),
         Rewound(),
         OwnStates(),
         Loaders(),
+        StoredLooks(),
         Functional(losses, by_hand),
         reader,
         Snapshots(on_snapshot),

@@ -90,7 +90,7 @@ class Recorder:
             (AVERAGING, self._averages),
             (WAITING, self._waits),
         )
-        self._is_looking = Quantity.LOSS in needs
+        self._is_looking, self._are_sized = Quantity.LOSS in needs, Quantity.PARAMETERS in needs
         if self._is_looking:
             self._methods += ((NO_GRADIENTS, self._enters), (INFERENCE, self._enters))
 
@@ -122,6 +122,8 @@ class Recorder:
     def _finish(self) -> None:
         self._around_backward.end()
         self._steps.finish_cycle()
+        if self._are_sized and self._parts.thread.is_here:
+            self._parts.sizes.look(self._parts.cycles.step, is_last=True)
 
     def _leave_child(self) -> None:
         """In a forked child: what happens there is not this run."""
@@ -152,9 +154,7 @@ class Recorder:
         self._parts.reader.averages.note(module)
 
     def _note_evaluation(self, module: nn.Module, frame: FrameType) -> None:
-        if self._parts.reader.averages.note(module):
-            self._quiet.close()
-            self._parts.cycles.ask(surely=True)
+        self._parts.reader.averages.note(module)
         if self._parts.thread.is_here and self._parts.roots.are_in(module):
             self._parts.evaluations.note(self.steps)
             self._parts.rewound.evaluates(self.steps)
@@ -172,6 +172,8 @@ class Recorder:
     def _look(self, frame: FrameType) -> None:
         if self._parts.thread.is_here:
             self._parts.looks.begins(frame, self.steps)
+            if self._are_sized:
+                self._parts.sizes.look(self.steps)
 
     def _tells(self, module: nn.Module, result: Any, *parts: Any, **options: Any) -> None:
         """A module has told its state; its parts are asked with a `destination`."""
@@ -226,6 +228,7 @@ class Recorder:
     def _note_beginning(self, loader: Any) -> None:
         if self._parts.thread.is_here:
             self._parts.loaders.note(loader, self.steps)
+            self._parts.stored.note(loader, self.steps)
 
     # --- what was seen --------------------------------------------------------------------------
     @property
@@ -249,12 +252,15 @@ class Recorder:
             unreached=tuple(parts.reader.unreached.readings()),
             idle=parts.idle.names,
             standing=tuple(parts.reader.copies.standing()),
+            bare_averages=tuple(parts.reader.averages.bare()),
             loads=parts.loaded.loads(),
+            sizes=parts.sizes.latest(),
             rewind=parts.rewound.rewind(),
             own_load=parts.own_states.load,
             rounded_eps=parts.optimizers.rounded,
             weight_decay=parts.optimizers.weight_decay,
             loaders=parts.loaders.loaders(),
+            stored=tuple(parts.stored.stored()),
             rates=parts.rates.curve(),
             plateau=parts.reader.plateaus.plateau,
             evaluated=parts.evaluations.steps(),

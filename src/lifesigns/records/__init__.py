@@ -18,8 +18,8 @@ from lifesigns.records.as_json import from_json, to_json
 from lifesigns.records.evaluations import EvaluationPass, Scales
 from lifesigns.records.findings import Finding, Remedy, Severity, grouped
 from lifesigns.records.graph import WEIGHTED, Graph, Kind, Site
-from lifesigns.records.loaders import Loader
-from lifesigns.records.loads import Load, OwnLoad, Rewind
+from lifesigns.records.loaders import Loader, StoredData
+from lifesigns.records.loads import LatestSizes, Load, OwnLoad, Rewind
 from lifesigns.records.mixing import Mixing
 from lifesigns.records.quantities import EVERYTHING, Quantity
 from lifesigns.records.readings import (
@@ -55,6 +55,7 @@ __all__ = [
     "Graph",
     "Ints",
     "Kind",
+    "LatestSizes",
     "Load",
     "Loader",
     "LossCurve",
@@ -75,6 +76,7 @@ __all__ = [
     "Site",
     "SiteReading",
     "Snapshot",
+    "StoredData",
     "TargetReading",
     "TokenReading",
     "Trace",

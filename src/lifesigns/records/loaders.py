@@ -6,6 +6,23 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class StoredData:
+    """Numbers that a data set holds, looked at where a loader begins it anew after further steps.
+
+    They are spread over the largest of its tensors and arrays.
+    """
+
+    looks: int
+    """How often they were looked at."""
+    changes: int
+    """How often most of them were others than before, and yet like them: changed in place."""
+    first: float
+    """Their RMS at the first look..."""
+    latest: float
+    """... and at the latest."""
+
+
+@dataclass(frozen=True)
 class Loader:
     """All `DataLoader`s over so many samples in batches of one size."""
 

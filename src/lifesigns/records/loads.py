@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -55,6 +56,16 @@ class OwnLoad:
     """Steps of training completed when `state_dict()` returned them..."""
     step: int
     """... and when they were loaded, with other numbers than they had then."""
+
+
+@dataclass(frozen=True)
+class LatestSizes:
+    """How large the weights of the networks were when they were looked at last."""
+
+    step: int
+    """Steps of training completed by then."""
+    rms: Mapping[str, float]
+    """By name, of each that is a matrix or more."""
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ import numpy as np
 from lifesigns._errors import extra
 from lifesigns.records import table
 from lifesigns.records.evaluations import EvaluationPass
-from lifesigns.records.loaders import Loader
-from lifesigns.records.loads import Load, OwnLoad, Rewind
+from lifesigns.records.loaders import Loader, StoredData
+from lifesigns.records.loads import LatestSizes, Load, OwnLoad, Rewind
 from lifesigns.records.readings import ParameterReading, Snapshot
 from lifesigns.records.units import Floats, Ints
 
@@ -175,6 +175,9 @@ class Trace:
     standing: tuple[str, ...] = ()
     """Class names of the copies of a trained network that ran beside it, and are at the end as they
     were made: equal to it to the bit, with weights as torch draws them."""
+    bare_averages: tuple[str, ...] = ()
+    """Class names of the copies of a trained network whose weights had moved at their latest
+    evaluation, while their running statistics were mean 0 and variance 1, as they are made."""
     loads: tuple[Load, ...] = ()
     """Checkpoints that were loaded and of which less than half was taken, or most was written over
     before training, the first of them."""
@@ -183,6 +186,9 @@ class Trace:
     weight_decay: float = float("nan")
     """The largest weight decay that any group of an optimizer began with; NaN where one has no such
     setting, or no optimizer is known."""
+    sizes: LatestSizes | None = None
+    """The sizes of the weights before the latest evaluation, or at the end of a run whose network
+    is still there; None where nothing was looked at."""
     rewind: Rewind | None = None
     """The load that brought back the weights from before the first step; None where there was
     none, or more than one."""
@@ -190,6 +196,8 @@ class Trace:
     """The first load that gave a network its own tensors, trained since they were taken."""
     loaders: tuple[Loader, ...] = ()
     """What the run was seen to ask for batches, the first of them."""
+    stored: tuple[StoredData, ...] = ()
+    """What data sets hold, where it was changed from one epoch to the next."""
     rates: RateCurve = NO_RATES
     """The learning rates, read at every step."""
     plateau: Plateau | None = None

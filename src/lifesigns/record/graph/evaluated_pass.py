@@ -57,11 +57,13 @@ class EvaluatedPasses(GlobalHooks):
 
     Args:
         guard: Runs what happens in a hook, so that a failure does not reach the user's run.
+        others: Told once of each module in evaluation mode that runs beside the networks.
     """
 
-    def __init__(self, guard: Callable[..., None]) -> None:
+    def __init__(self, guard: Callable[..., None], others: Callable[[nn.Module], None]) -> None:
         super().__init__()
-        self._guard, self._thread = guard, 0
+        self._guard, self._others, self._thread = guard, others, 0
+        self._told: set[int] = set()
         self._names: Mapping[int, str] = {}
         self._networks: dict[int, weakref.ref[nn.Module]] = {}
         self._follow: Callable[[Seen], bool] = _nobody
@@ -82,6 +84,7 @@ class EvaluatedPasses(GlobalHooks):
         self._networks = {id(network): weakref.ref(network) for network in networks}
         self._names, self._follow = names, follow
         self._thread, self._calls, self.armed = threading.get_ident(), 0, True
+        self._told.clear()
         self._register()
 
     def close(self) -> None:
@@ -125,7 +128,11 @@ class EvaluatedPasses(GlobalHooks):
             is_over = True  # it trains
         if is_over:
             self.close()
-        elif network is not None:
+        elif network is None:
+            if not (module.training or id(module) in self._told):
+                self._told.add(id(module))
+                self._others(module)
+        else:
             given = next((x for x in inputs if isinstance(x, Tensor)), None)
             self._pass = Seen(network, network.training, given)
             self._register()

@@ -22,6 +22,7 @@ from lifesigns.record.attach.noted_method import Place, place_of
 from lifesigns.record.compiled.calls import CompiledCode
 from lifesigns.record.graph.evaluated_pass import EvaluatedPasses, Seen
 from lifesigns.record.graph.roots import Roots
+from lifesigns.record.measure.averages import Averages
 from lifesigns.record.measure.measuring import measuring
 from lifesigns.record.measure.reduce import Pack, PendingSums
 from lifesigns.record.measure.shown import Shown, scales
@@ -91,14 +92,20 @@ class EvaluationLooks:
         guard: Keeps failures from the user's run.
         roots: The networks that are trained.
         shown: What they are given in training.
+        averages: Copies of them that may be evaluated in their place.
         clock: What watching has cost.
     """
 
     def __init__(
-        self, guard: Callable[..., None], roots: Roots, shown: Shown, clock: Clock
+        self,
+        guard: Callable[..., None],
+        roots: Roots,
+        shown: Shown,
+        averages: Averages,
+        clock: Clock,
     ) -> None:
         self._roots, self._shown, self._clock = roots, shown, clock
-        self._hooks = EvaluatedPasses(guard)
+        self._hooks = EvaluatedPasses(guard, averages.evaluated)
         self._compiled = CompiledCode(self._hooks, guard)
         self._looks: dict[Place, list[int]] = {}
         self._within: set[Place] = set()

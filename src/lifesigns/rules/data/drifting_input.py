@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -21,6 +22,7 @@ from lifesigns.records import (
     Remedy,
     Scales,
     Severity,
+    StoredData,
     Trace,
 )
 from lifesigns.rules import testing as example
@@ -39,6 +41,13 @@ ALONG = Threshold(
 )
 LOOKS = Threshold(3, "steps after which one place was seen to evaluate", "an order takes three")
 SAMPLES = Threshold(8, "samples of an evaluation, at least", "a single one has no spread")
+EPOCHS = Threshold(5, "times that the stored data were changed", "an epoch each: no repair")
+ALWAYS = Threshold(
+    0.8, "share of the looks that found them changed", "all but those that found nothing alike"
+)
+GROWN = Threshold(
+    2.0, "RMS of the stored data at the end and at first, over each other", "convention"
+)
 ORDERED = Threshold(
     0.9, "rank correlation of the scale of the batch with the step", "beyond chance for 5 steps"
 )
@@ -46,9 +55,16 @@ ORDERED = Threshold(
 
 def check(stream: Stream) -> Iterator[Finding]:
     """At most one finding; adversaries are fed what another network makes, which may grow."""
+    if stream.is_alone and stream.course.steps >= JUDGED:
+        found = next(_of_batches(stream), None) or next(_of_store(stream), None)
+        yield from [found] if found else []
+
+
+def _of_batches(stream: Stream) -> Iterator[Finding]:
+    """By the batches of the recorded steps."""
     known = [(s.step, _rms(s.batch)) for s in stream.snapshots if s.batch]
     known = [(step, rms) for step, rms in known if 0 < rms < np.inf]
-    if len(known) < 2 or not stream.is_alone or stream.course.steps < JUDGED:
+    if len(known) < 2:
         return
     steps, sizes = (np.array(column, float) for column in zip(*known, strict=True))
     own = _Drift.of(sizes)
@@ -63,6 +79,16 @@ def check(stream: Stream) -> Iterator[Finding]:
                     stream, steps, sizes, f"; of what is evaluated, {_shown(at, evaluated)}"
                 )
                 return
+
+
+def _of_store(stream: Stream) -> Iterator[Finding]:
+    """By what the data sets hold, which each epoch writes over."""
+    for data in stream.trace.stored:
+        always = data.changes >= max(EPOCHS, ALWAYS * (data.looks - 1))
+        if always and data.first > 0 and data.latest > 0 and math.isfinite(data.latest):
+            factor = data.latest / data.first
+            if max(factor, 1 / factor) > GROWN:
+                yield _written_over(stream, data)
 
 
 @dataclass(frozen=True)
@@ -119,19 +145,39 @@ def _finding(stream: Stream, steps: Floats, sizes: Floats, evaluated: str = "") 
         certainty=f"exact, on {len(steps)} recorded steps, the last one step {steps[-1]:.0f} of "
         f"{stream.trace.steps}",
         causes=("unnormalised_input", "other"),
-        remedies=(
-            Remedy(
-                "Leave the stored data as they are: normalise a copy, not in place.",
-                "image = (self.images[index] - self.mean) / self.std  # instead of sub_ and div_",
-                edit="copy-data",
-            ),
-            Remedy(
-                "Look at the same sample twice: it has to be the same.",
-                "assert torch.equal(dataset[0][0].clone(), dataset[0][0])",
-            ),
-        ),
+        remedies=(_COPY, _TWICE),
         evidence={"first": float(sizes[0]), "last": float(sizes[-1]), "factor": float(factor)},
     )
+
+
+def _written_over(stream: Stream, data: StoredData) -> Finding:
+    grew = data.latest > data.first
+    factor = max(data.latest / data.first, data.first / data.latest)
+    return RULE.finding(
+        _severity(stream.course),
+        f"the stored inputs {'grow' if grew else 'shrink'} {fold(factor)} over the run: each epoch "
+        "changes the data set itself",
+        step=stream.trace.steps,
+        measured=f"RMS of what the data set holds: {data.first:.2g} when it was first read, "
+        f"{data.latest:.2g} when it was read last; in {data.changes} of {data.looks - 1} later "
+        f"looks most of its numbers were others than before, and yet like them; {stream.course}",
+        expected="stored data that stay as they are",
+        certainty="exact, on numbers spread over the largest tensor or array of the data set",
+        causes=("unnormalised_input", "other"),
+        remedies=(_COPY, _TWICE),
+        evidence={"first": data.first, "last": data.latest, "factor": factor},
+    )
+
+
+_COPY = Remedy(
+    "Leave the stored data as they are: normalise a copy, not in place.",
+    "image = (self.images[index] - self.mean) / self.std  # instead of sub_ and div_",
+    edit="copy-data",
+)
+_TWICE = Remedy(
+    "Look at the same sample twice: it has to be the same.",
+    "assert torch.equal(dataset[0][0].clone(), dataset[0][0])",
+)
 
 
 def _severity(course: Course) -> Severity:
@@ -160,6 +206,15 @@ def _evaluating(scales: Sequence[float], evaluated: Sequence[float]) -> Trace:
     return replace(_example(scales), evaluations=tuple(passes))
 
 
+def _stored(
+    latest: float, changes: int = 9, losses: Sequence[float] = FLAT, looks: int = 10
+) -> Trace:
+    """A data set that had an RMS of 0.5 at first."""
+    return replace(
+        example.regression(losses, update=1e-3), stored=(StoredData(looks, changes, 0.5, latest),)
+    )
+
+
 _EPOCHS = (1, 1, 1, 1, 2.8, 2.8, 7.7)
 _GROWING = (1, 2, 5, 30, 900)
 
@@ -178,11 +233,13 @@ the stored samples, an augmentation that writes back, a running statistic that i
 The RMS of the first input over all features, at every recorded step: it has to follow the order of
 the steps, where it differs by more than a tenth, and to end ten times larger or smaller than it
 began. Five times are enough where what one place in the program evaluates has gone as far the same
-way.
+way. Of the data set of a `DataLoader`, a thousand numbers of its largest tensor or array are looked
+at whenever it is begun: twice the size is enough where each epoch left most of them changed.
 """,
     ignore="""
-Augmentation and noise vary from batch to batch without an order. Where another network makes the
-inputs (a GAN), or the run fits its targets, it is silent.
+Augmentation and noise vary from batch to batch without an order, and leave what is stored as it is.
+A buffer whose samples are exchanged for others holds nothing like what it held before. Where
+another network makes the inputs (a GAN), or the run fits its targets, it is silent.
 """,
     references=(
         "torch documentation, In-place semantics: operations ending in an underscore",
@@ -194,6 +251,9 @@ inputs (a GAN), or the run fits its targets, it is silent.
         "scale": SCALE,
         "orders": ORDERS,
         "along": ALONG,
+        "epochs": EPOCHS,
+        "always": ALWAYS,
+        "grown": GROWN,
         "looks": LOOKS,
         "samples": SAMPLES,
         "drift": DRIFT,
@@ -220,6 +280,10 @@ inputs (a GAN), or the run fits its targets, it is silent.
             lambda: _evaluating(_EPOCHS, [1, 2.7, 7.1]),
             Severity.WARNING,
         ),
+        Case("each epoch writes noise on the stored data", lambda: _stored(1.7), Severity.WARNING),
+        Case("near miss: they are repaired once", lambda: _stored(1.7, changes=1), None),
+        Case("near miss: they hardly grow", lambda: _stored(0.6), None),
+        Case("near miss: they grow, and it fits", lambda: _stored(1.7, losses=FALLING), None),
         Case("near miss: it does not", lambda: _evaluating(_EPOCHS, [1, 1, 1.1]), None),
         Case("near miss: it shrinks", lambda: _evaluating(_EPOCHS, [7.1, 2.7, 1]), None),
         Case(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from lifesigns.evidence import Stream, Threshold
+from lifesigns.evidence import Run, Stream, Threshold
 from lifesigns.evidence.sites import counted
 from lifesigns.evidence.thresholds import JUDGED, SURE_STEPS
 from lifesigns.records import Finding, Quantity, Remedy, Severity, Trace
@@ -16,9 +16,6 @@ WAY, CHANGES, RUNS = "average_way", "average_changes", "average_runs"
 """Details of a loss beside which a copy is kept for evaluation: its distance from where the network
 began over that of the network; whether it has changed since the recorded step before; and whether
 it ran in the step itself."""
-BARE = "average_bare"
-"""Whether its running statistics were mean 0 and variance 1 at its latest evaluation, while its
-weights, and the statistics of the network, had moved."""
 BEHIND = Threshold(
     0.1,
     "share of the way of the trained weights that the average has come",
@@ -28,15 +25,14 @@ OFTEN = Threshold(3, "recorded steps before which it has changed", "not a copy m
 HELPS = Threshold(0.5, "share of the recorded steps in which it ran, as a teacher does", "most")
 
 
+def check_run(run: Run) -> Iterable[Finding]:
+    """At most one finding: that a copy is evaluated without statistics."""
+    if run.trace.bare_averages and run.trace.steps >= JUDGED:
+        yield _without_statistics(run.trace)
+
+
 def check(stream: Stream) -> Iterable[Finding]:
-    """At most two findings per stream."""
-    last = stream.last.loss
-    if last is not None and last.details.get(BARE, 0) > 0 and stream.last.step >= JUDGED:
-        yield _without_statistics(stream)
-    yield from _far_behind(stream)
-
-
-def _far_behind(stream: Stream) -> Iterable[Finding]:
+    """At most one finding per stream: that a copy is far behind."""
     shots = [s for s in stream.snapshots if s.loss is not None]
     known = [(s, s.loss.details) for s in shots if s.loss is not None and WAY in s.loss.details]
     if len(known) <= OFTEN or known[-1][0] is not shots[-1]:
@@ -61,20 +57,19 @@ def _far_behind(stream: Stream) -> Iterable[Finding]:
     )
 
 
-def _without_statistics(stream: Stream) -> Finding:
-    step = stream.last.step
+def _without_statistics(trace: Trace) -> Finding:
     return RULE.finding(
         Severity.WARNING,
         "an average of the weights is evaluated with the running statistics of no data",
-        step=step,
-        measured="a copy of the network was put in evaluation mode with weights that had moved, "
-        "while its batch normalisations had mean 0 and variance 1, as they are made; those of the "
-        f"network had statistics of the data{stream.course.remark}",
+        step=trace.steps,
+        measured=f"a copy of the network ({trace.bare_averages[0]}) was evaluated with weights "
+        "that had moved, while its batch normalisations had mean 0 and variance 1, as they are "
+        "made; those of the network had statistics of the data",
         expected="an average that has the running statistics, too",
-        certainty=f"exact, as of the latest evaluation before step {step:,}",
+        certainty="exact, as of the latest evaluation that was looked at",
         causes=("other",),
         remedies=(_BUFFERS, _GATHER),
-        evidence={"step": step},
+        evidence={"averages": len(trace.bare_averages)},
     )
 
 
@@ -108,13 +103,8 @@ def _example(*ways: float, changes: bool = True, runs: bool = False, steps: int 
     return replace(known, snapshots=tuple(shots))
 
 
-def _bare(losses: Sequence[float] = example.FALLING, *, bare: float = 1.0) -> Trace:
-    known = example.regression(losses, update=1e-3)
-    shots = []
-    for shot in known.snapshots:
-        loss = shot.loss and replace(shot.loss, details={BARE: bare} if shot.step > 0 else {})
-        shots.append(replace(shot, loss=loss))
-    return replace(known, snapshots=tuple(shots))
+def _bare(*names: str, losses: Sequence[float] = example.FALLING) -> Trace:
+    return replace(example.regression(losses, update=1e-3), bare_averages=names)
 
 
 _BEHIND: Sequence[float] = (0.001, 0.005, 0.01, 0.015, 0.02)
@@ -137,8 +127,9 @@ made with.
 A copy of the network's class, with weights of the same shapes, was put in evaluation mode or made
 by torch's `AveragedModel`. It changes from each recorded step to the next, and is at the end still
 next to where the trained network began, by the distances of evenly spread weights. Of a copy whose
-weights have moved, the running statistics are looked at whenever it is put in evaluation mode:
-they are all mean 0 and variance 1, and those of the network are not.
+weights have moved, the running statistics are looked at whenever it is put in evaluation mode, and
+where it runs without gradients, in the first passes of each place in the program: they are all mean
+0 and variance 1, and those of the network are not.
 """,
     ignore="""
 A teacher or a target network runs in each step of the training, and may be slow on purpose. A copy
@@ -152,6 +143,7 @@ that itself runs in training mode have left the beginning.
     ),
     reads=frozenset({Quantity.LOSS}),
     check=check,
+    check_run=check_run,
     thresholds={
         "behind": BEHIND,
         "often": OFTEN,
@@ -162,8 +154,13 @@ that itself runs in training mode have left the beginning.
     cases=(
         Case("far behind", lambda: _example(*_BEHIND), Severity.WARNING),
         Case("in a longer run", lambda: _example(*_BEHIND, steps=3000), Severity.WARNING),
-        Case("without statistics", _bare, Severity.WARNING),
-        Case("near miss: with statistics", lambda: _bare(bare=0.0), None),
+        Case("without statistics", lambda: _bare("Sequential"), Severity.WARNING),
+        Case("near miss: with statistics", lambda: _bare(), None),
+        Case(
+            "near miss: without statistics, a few steps",
+            lambda: _bare("Sequential", losses=example.FALLING[:10]),
+            None,
+        ),
         Case("near miss: it follows", lambda: _example(0.1, 0.3, 0.5, 0.8, 0.9), None),
         Case("near miss: a teacher", lambda: _example(*_BEHIND, runs=True), None),
         Case("near miss: it stands still", lambda: _example(*_BEHIND, changes=False), None),

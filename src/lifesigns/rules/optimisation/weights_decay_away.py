@@ -8,13 +8,13 @@ from dataclasses import replace
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.decay import ALONG, GONE, LEFT, Shrinkage, shrinkage
 from lifesigns.evidence.thresholds import HALF, NOTHING
-from lifesigns.records import Finding, Quantity, Remedy, Severity, Trace
+from lifesigns.records import Finding, LatestSizes, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FALLING, FLAT
 
 MOST = Threshold(0.8, "share of all weights that shrank so", "nearly all: biases may stay")
-
+LARGER = Threshold(0.5, "share of all weights that are gone", "arithmetic: the larger part")
 PENALTY = Threshold(1e-6, "share of a loss that is more than rounding", "float32: 1.2e-7 each")
 
 
@@ -24,14 +24,17 @@ def check(stream: Stream) -> Iterable[Finding]:
         return
     known = list(shrinkage(stream))
     decaying = [w for w in known if w.decays]
-    if decaying and sum(w.size for w in decaying) > MOST * sum(w.size for w in known):
-        harm = stream.course.harm(NOTHING)
-        gone = sum(w.size for w in decaying if w.is_gone)
-        fits = stream.course.gain > HALF
-        if harm is Severity.NOTE and not fits and gone > MOST * sum(w.size for w in known):
-            harm = Severity.WARNING  # a fit at the beginning of the run may look like one
-        if harm is not Severity.NOTE:
-            yield _finding(stream, harm, decaying)
+    most, harm = _share(decaying, known) > MOST, stream.course.harm(NOTHING)
+    are_gone = _share([w for w in known if w.is_gone], known) > LARGER
+    if harm is Severity.NOTE and are_gone and stream.course.gain <= HALF:
+        harm = Severity.WARNING  # a fit at the beginning of the run may look like one
+    if (most or are_gone) and harm is not Severity.NOTE:
+        yield _finding(stream, harm, decaying)
+
+
+def _share(weights: Sequence[Shrinkage], known: Sequence[Shrinkage]) -> float:
+    """Of all numbers, those of some weights."""
+    return sum(w.size for w in weights) / max(sum(w.size for w in known), 1)
 
 
 def _may_decay(stream: Stream) -> bool:
@@ -44,7 +47,7 @@ def _may_decay(stream: Stream) -> bool:
 
 
 def _finding(stream: Stream, severity: Severity, decaying: Sequence[Shrinkage]) -> Finding:
-    worst = min(decaying, key=lambda w: w.last / w.first)
+    worst = min(decaying, key=lambda w: w.latest / w.first)
     by_optimizer = stream.trace.weight_decay != 0
     return RULE.finding(
         severity,
@@ -52,15 +55,21 @@ def _finding(stream: Stream, severity: Severity, decaying: Sequence[Shrinkage]) 
         "updates point along themselves",
         site=worst.name,
         step=stream.first.step,
-        measured=f"{worst.name} went from {worst.first:.2g} to {worst.last:.2g}, and "
-        f"{min(worst.along, 1):.0%} of its way led towards 0; so did {len(decaying)} weights in "
-        f"all; {stream.course}",
+        measured=f"{worst.name} went from {worst.first:.2g} to {worst.latest:.2g}{_way(worst)}; so "
+        f"did {len(decaying)} weights in all; {stream.course}",
         expected="weights that the loss holds up against their decay",
         certainty="sizes are exact on the recorded steps, the way between them is interpolated",
         causes=("other", "vanishing"),
         remedies=(_LOWER, _NONE) if by_optimizer else (_PENALTY,),
-        evidence={"left": worst.last / worst.first, "along": worst.along},
+        evidence={"left": worst.latest / worst.first, "along": worst.along},
     )
+
+
+def _way(weight: Shrinkage) -> str:
+    """How much of the way led to 0; of what is gone nobody asks."""
+    if weight.is_gone:
+        return ", next to nothing"
+    return f", and {min(weight.along, 1):.0%} of its way led towards 0"
 
 
 _LOWER = Remedy(
@@ -106,6 +115,14 @@ def _without(*, penalised: bool = False) -> Trace:
     return replace(known, weight_decay=0.0, snapshots=tuple(shots))
 
 
+def _later(left: float, losses: Sequence[float] = _WEAK) -> Trace:
+    """Weights of which so much is left at the end, and hardly less than all when they were read."""
+    known = _example(1e-4, losses)
+    names = [p.name for p in known.snapshots[-1].parameters]
+    sizes = LatestSizes(len(losses), dict.fromkeys(names, 0.5 * left))
+    return replace(known, sizes=sizes)
+
+
 RULE = Rule(
     code="OPT030",
     name="weights-decay-away",
@@ -121,15 +138,16 @@ multiplies it.
 """,
     evidence="""
 The size of each weight from the first recorded step to the last, and the sum of its updates in
-between. If the updates point along the weight, the logarithm of its size falls by as much as they
-add up to; updates of the loss point elsewhere and leave the size nearly as it was.
+between; and its size after the last step, or where the network was evaluated last. If the updates
+point along the weight, the logarithm of its size falls by as much as they add up to; updates of the
+loss point elsewhere and leave the size nearly as it was.
 """,
     ignore="""
 A network that learns while its weights shrink (pruning, a decay that is meant) is left in peace:
-this rule needs a fit no better than a constant prediction, or weights of which nothing is left and
-a fit that explains less than half. So is one whose optimizer has no weight decay and whose loss has
-no penalty: there it is the targets that lead the weights to 0, as where a correction is learned
-that is not needed.
+this rule needs a fit no better than a constant prediction, or that of the larger part of the
+weights nothing is left and the fit explains less than half. So is one whose optimizer has no weight
+decay and whose loss has no penalty: there it is the targets that lead the weights to 0, as where a
+correction is learned that is not needed.
 """,
     references=(
         "Loshchilov & Hutter 2019, Decoupled Weight Decay Regularization",
@@ -142,6 +160,7 @@ that is not needed.
         "along": ALONG,
         "gone": GONE,
         "most": MOST,
+        "larger": LARGER,
         "nothing": NOTHING,
         "half": HALF,
         "penalty": PENALTY,
@@ -166,6 +185,9 @@ that is not needed.
             lambda: _example(0.1, FALLING),
             None,
         ),
+        Case("gone after the last recorded step", lambda: _later(1e-9), Severity.WARNING),
+        Case("near miss: a part of them is left after it", lambda: _later(0.1), None),
+        Case("near miss: gone after it, and it learned", lambda: _later(1e-9, FALLING), None),
         Case("by a penalty alone", lambda: _without(penalised=True), Severity.WARNING),
         Case("near miss: nothing decays, the loss leads there", lambda: _without(), None),
         Case("near miss: a usual decay", lambda: _example(1e-4, FLAT), None),
