@@ -138,6 +138,47 @@ def test_what_is_left_and_frozen_is_counted_though_no_graph_holds_it():
     assert "checkpoint-passed-over" in {finding.rule for finding in watcher.findings}
 
 
+def evaluated_afterwards(fill):
+    """The loads of a run that is evaluated in a network of its own, given the wrong names."""
+
+    def evaluate(model):
+        other, state = Net(), {f"module.{k}": v.clone() for k, v in model.state_dict().items()}
+        other.load_state_dict(state, strict=False)
+        fill(other, model)
+        other.eval()
+
+    torch.manual_seed(0)
+    with lifesigns.watch(every=1) as watcher:
+        model = Net()
+        F.cross_entropy(model(torch.randn(8, 4)), torch.randint(2, (8,))).backward()
+        torch.optim.SGD(model.parameters(), 0.1).step()
+        evaluate(model)
+    return watcher.report
+
+
+def test_what_is_evaluated_as_it_was_drawn_is_told_though_it_is_gone():
+    report = evaluated_afterwards(lambda other, model: None)
+
+    (load,) = report.trace.loads
+    assert (load.frozen, load.frozen_share, load.left) == (6, 1.0, ())
+    assert "checkpoint-passed-over" in {finding.rule for finding in report.findings}
+
+
+@pytest.mark.parametrize(
+    "fill",
+    [
+        lambda other, model: other.load_state_dict(model.state_dict()),
+        lambda other, model: [
+            p.data.copy_(q) for p, q in zip(other.parameters(), model.parameters(), strict=True)
+        ],
+    ],
+)
+def test_what_was_filled_before_it_is_evaluated_is_not_left(fill):
+    (load,) = evaluated_afterwards(fill).trace.loads
+
+    assert load.frozen == 0
+
+
 def test_that_of_a_second_training_is_found():
     """The network is met when the first one has been trained for long."""
 

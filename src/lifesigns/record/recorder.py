@@ -155,6 +155,7 @@ class Recorder:
 
     def _note_evaluation(self, module: nn.Module, frame: FrameType) -> None:
         self._parts.reader.averages.note(module)
+        self._parts.loaded.evaluates(module)
         if self._parts.thread.is_here and self._parts.roots.are_in(module):
             self._parts.evaluations.note(self.steps)
             self._parts.rewound.evaluates(self.steps)

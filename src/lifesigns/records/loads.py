@@ -41,7 +41,8 @@ class Load:
     """Share that these are of the numbers of all weights it has filled."""
     frozen: int = 0
     """Parameters of the network that are left in the same sense and, at the next backward pass,
-    need no gradient, so that they are in no graph."""
+    need no gradient, so that they are in no graph. If none follows: those that are left when the
+    network is put in evaluation mode."""
     frozen_share: float = 0.0
     """Share that these are of the network's numbers."""
 

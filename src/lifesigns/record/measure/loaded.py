@@ -37,6 +37,7 @@ class _Kept:
     """A load that is kept: one that did not fit, or as long as no training has followed."""
 
     load: Load
+    module: weakref.ref[nn.Module]
     left: Sequence[Left]
     """Parameters that were passed over."""
     filled: Sequence[Left]
@@ -108,12 +109,12 @@ class Loaded:
         self.is_pending = True
         filled, size = [(weakref.ref(t), _state(t)) for t in fresh], _numbers(own)
         if fits:
-            self._kept.append(_Kept(load, (), filled, size))
+            self._kept.append(_Kept(load, weakref.ref(module), (), filled, size))
             return
         unfilled = (t for t in own.values() if self._is_unfilled(t) and t not in trained)
         left = [(weakref.ref(t), _state(t)) for t in unfilled]
         load = _compared(load, own, lacking, foreign, strange)
-        self._kept.append(_Kept(load, left, filled, size))
+        self._kept.append(_Kept(load, weakref.ref(module), left, filled, size))
         self.asks = True
 
     def _fill(self, tensors: Sequence[Tensor], trained: Container[Tensor]) -> list[Tensor]:
@@ -138,6 +139,17 @@ class Loaded:
         filled = self._filled.get(id(tensor))
         return filled is None or filled() is not tensor
 
+    def evaluates(self, module: nn.Module) -> None:
+        """A network is put in evaluation mode, and may never be trained: what is left is looked at.
+
+        Args:
+            module: The network.
+        """
+        for kept in self._kept:
+            if not kept.is_settled and kept.module() is module:
+                with measuring():
+                    kept.load = _with_frozen(kept, _tensors(_untouched(kept.left)))
+
     def settle(self) -> None:
         """Training goes on: what was written since a load was not left to chance."""
         with measuring():
@@ -148,12 +160,9 @@ class Loaded:
         for kept in self._kept:
             if not kept.is_settled:
                 kept.is_settled = True
-                kept.left = [
-                    (ref, state)
-                    for ref, state in kept.left
-                    if (p := ref()) is not None and _state(p) == state
-                ]
-                _look_for_frozen(kept)
+                kept.left = _untouched(kept.left)
+                frozen = [p for p in _tensors(kept.left) if not p.requires_grad]
+                kept.load = _with_frozen(kept, frozen)
                 _look_for_overwritten(kept)
         self._kept = [kept for kept in self._kept if kept.counts]
 
@@ -202,12 +211,19 @@ def _state(tensor: Tensor) -> State:
     return tensor._version, () if seen is None else tuple(seen.tolist())
 
 
-def _look_for_frozen(kept: _Kept) -> None:
-    """Counts what was left and is not trained: it has no name among what is."""
-    left = [p for ref, _ in kept.left if isinstance(p := ref(), nn.Parameter)]
-    frozen = [p.numel() for p in left if not p.requires_grad]
-    share = sum(frozen) / max(kept.size, 1)
-    kept.load = replace(kept.load, frozen=len(frozen), frozen_share=share)
+def _untouched(left: Iterable[Left]) -> list[Left]:
+    """Those that hold what they held."""
+    return [(r, state) for r, state in left if (p := r()) is not None and _state(p) == state]
+
+
+def _tensors(left: Iterable[Left]) -> list[Tensor]:
+    return [p for ref, _ in left if (p := ref()) is not None]
+
+
+def _with_frozen(kept: _Kept, tensors: Iterable[Tensor]) -> Load:
+    """The load, with what was left and is not trained: it has no name among what is."""
+    sizes = [p.numel() for p in tensors if isinstance(p, nn.Parameter)]
+    return replace(kept.load, frozen=len(sizes), frozen_share=sum(sizes) / max(kept.size, 1))
 
 
 def _look_for_overwritten(kept: _Kept) -> None:

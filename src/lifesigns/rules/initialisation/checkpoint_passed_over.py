@@ -154,7 +154,8 @@ the part that was to come trained stays random.
 The result of each load is noted, with the checkpoint's names and the network's. It counts if less
 than a tenth of the checkpoint's numbers was taken, and less than a tenth of the network's given,
 by this load; and if nothing has filled or written most of the weights until the next backward pass,
-whether they are trained or frozen.
+whether they are trained or frozen, or until the network is put in evaluation mode, never to be
+trained.
 Tensors of the checkpoint that are the network's own say nothing. Loads before watching began are
 not seen.
 """,
