@@ -106,13 +106,11 @@ def _names(load: Load) -> str:
 def _remedies(load: Load) -> Iterator[Remedy]:
     if load.fitting > load.taken:
         old, new = load.prefix, load.instead_of
+        name = f"{new!r} + k.removeprefix({old!r})" if new else f"k.removeprefix({old!r})"
         yield Remedy(
-            "Give the tensors the names of the network, then load strictly.",
-            f"state = {{{new!r} + k.removeprefix({old!r}): v for k, v in state.items()}}\n"
-            "model.load_state_dict(state)"
-            if new
-            else f"state = {{k.removeprefix({old!r}): v for k, v in state.items()}}\n"
-            "model.load_state_dict(state)",
+            "Give the tensors the names of the network, and look at what is still missing.",
+            f"state = {{{name}: v for k, v in state.items()}}\n"
+            "print(model.load_state_dict(state, strict=False))",
         )
     yield _LOOK
 
