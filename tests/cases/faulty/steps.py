@@ -103,38 +103,3 @@ def gradients_cleared_between_the_parts(fixed=False):
             (F.cross_entropy(model(xb), yb) / 4).backward()
         optimizer.step()
     return accuracy(model, *new)
-
-
-class Velocity(torch.optim.Optimizer):
-    """Momentum written by hand, whose velocity is multiplied, or the gradient instead."""
-
-    def __init__(self, parameters, lr, momentum, fades):
-        super().__init__(parameters, {"lr": lr, "momentum": momentum})
-        self.fades = fades
-
-    @torch.no_grad()
-    def step(self):
-        for group in self.param_groups:
-            for p in group["params"]:
-                velocity = self.state[p].setdefault("velocity", torch.zeros_like(p))
-                if self.fades:
-                    velocity.mul_(group["momentum"]).add_(p.grad)
-                else:
-                    velocity.add_(group["momentum"] * p.grad)
-                p.sub_(velocity, alpha=group["lr"])
-
-
-@faulty("accuracy", at_least=0.8, causes=("lr_too_high",))
-def velocity_that_keeps_all(fixed=False):
-    """The velocity of a momentum is never multiplied by it: each step is the sum of all gradients,
-    and the weights run past whatever they have learned."""
-    known, unknown = split(*digits())
-    model = nn.Sequential(
-        nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10)
-    )
-    optimizer = Velocity(model.parameters(), lr=0.03, momentum=0.9, fades=fixed)
-    for x, y in minibatches(*known, 64, 400):
-        optimizer.zero_grad()
-        F.cross_entropy(model(x), y).backward()
-        optimizer.step()
-    return accuracy(model, *unknown)
