@@ -73,7 +73,7 @@ def _kept(first: Snapshot, second: Snapshot) -> Iterator[float]:
         old = before.get(p.name)
         if old is None or not _is_read(p) or _changes_rate(old, p):
             continue
-        rate, product = old.update_rms / old.gradient_rms, p.predicted_change / np.prod(p.shape)
+        rate, product = old.update_rms / old.gradient_rms, p.predicted_change / math.prod(p.shape)
         own = rate * p.gradient_rms
         kept = math.sqrt(max(p.update_rms**2 + 2 * rate * product + own**2, 0.0)) / old.update_rms
         alike = -(product + own * p.gradient_rms) / (old.update_rms * p.gradient_rms)
@@ -83,7 +83,8 @@ def _kept(first: Snapshot, second: Snapshot) -> Iterator[float]:
 
 def _is_read(p: ParameterReading) -> bool:
     known = p.gradient_rms > 0 and p.update_rms > 0 and math.isfinite(p.predicted_change)
-    return known and ELEMENTS <= np.prod(p.shape) <= SAMPLE and not p.stale_gradient_rms > 0
+    size = math.prod(p.shape)
+    return known and ELEMENTS <= size <= SAMPLE and not p.stale_gradient_rms > 0
 
 
 def _changes_rate(old: ParameterReading, new: ParameterReading) -> bool:
