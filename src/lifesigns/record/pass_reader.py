@@ -175,6 +175,7 @@ class PassReader:
             with self.reading.part("derivatives by the data"):
                 left_out = self.derivatives.left_out(walked, forward)
                 self.reading.mark({}, None if left_out is None else left_out.wait(self._pack))
+                self.reading.mark({}, self.derivatives.twice.wait(self._pack))
             self.derivatives.forget()
             self._look_beside(self.reading, repeated.walked, condensed, forward, ends)
 

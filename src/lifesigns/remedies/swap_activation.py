@@ -34,6 +34,8 @@ INSTEAD = {
 }
 """What to try for an operation, most promising first. Deep and narrow networks decided it: a ReLU
 in place of a sigmoid dies there, tanh and GELU learn."""
+SMOOTH = ("tanh", "gelu")
+"""What to try where second derivatives are trained."""
 START = {"relu": "he", "leaky_relu": "he", "gelu": "he", "tanh": "glorot"}
 """How weights start for the new activation. Without it a deep network often fades all the same."""
 BUILT = frozenset(map(module_name, MODULES))
@@ -98,14 +100,17 @@ def made_for(finding: Finding, trace: Trace) -> Iterator[SwapActivation]:
     if "total" in finding.evidence:  # a softmax, where each output is a probability of its own
         yield from (SwapActivation((each,), "sigmoid") for each in _named(finding, trace))
         return
-    candidates = [each for each in hidden(trace) if each.operation in INSTEAD]
+    instead = INSTEAD
+    if "second_derivatives" in finding.evidence:
+        instead = {each.operation: SMOOTH for each in _named(finding, trace)}
+    candidates = [each for each in hidden(trace) if each.operation in instead]
     named = [each.operation for each in candidates if each.name == finding.site]
     others = sorted((each.operation for each in candidates), key=lambda name: name != "exp")
     for operation in dict.fromkeys(named or others):
         sites = tuple(each for each in candidates if each.operation == operation)
-        for to in INSTEAD[operation]:
+        for to in instead[operation]:
             yield SwapActivation(sites, to, first_start(trace, START[to]))
-        for to in INSTEAD[operation]:
+        for to in instead[operation]:
             yield SwapActivation(sites, to)
 
 

@@ -85,3 +85,23 @@ def residual_that_became_a_leaf(fixed=False):
         optimizer.step()
     t = torch.linspace(0, 1, 50).unsqueeze(1)
     return (model(t) - torch.exp(-3 * t)).abs().max().detach()
+
+
+@faulty("largest error", at_most=0.1, causes=("linear_collapse",))
+def second_derivative_of_straight_pieces(fixed=False):
+    """A network of rectifiers is to solve u'' = -sin: its second derivative is 0 everywhere,
+    so that the equation trains nothing."""
+    bend = nn.Tanh if fixed else nn.ReLU
+    model = nn.Sequential(nn.Linear(1, 24), bend(), nn.Linear(24, 24), bend(), nn.Linear(24, 1))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.004)
+    ends = torch.tensor([[0.0], [torch.pi]])
+    for _ in range(500):
+        t = (torch.pi * torch.rand(64, 1)).requires_grad_()
+        slope = derivative(model(t), t, trained=True)
+        residual = derivative(slope, t, trained=True) + torch.sin(t)
+        loss = residual.square().mean() + 10 * model(ends).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    t = torch.linspace(0, torch.pi, 50).unsqueeze(1)
+    return (model(t) - torch.sin(t)).abs().max().detach()

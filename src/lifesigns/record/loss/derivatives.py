@@ -14,6 +14,7 @@ from torch import Tensor
 from lifesigns.record.attach.backward import GradCall
 from lifesigns.record.graph.module_calls import Forward
 from lifesigns.record.graph.walk import Walk, saved
+from lifesigns.record.loss.derived_twice import DerivedTwice
 from lifesigns.record.measure.reduce import Pack
 
 MOST = 64
@@ -90,6 +91,8 @@ class Derivatives:
 
     def __init__(self) -> None:
         self._taken: list[_Taken] = []
+        self.twice = DerivedTwice()
+        """Those of derivatives."""
 
     def note(self, call: GradCall, results: Iterable[Tensor | None]) -> None:
         """Remembers a call.
@@ -98,7 +101,9 @@ class Derivatives:
             call: A call of `torch.autograd.grad` by leaves that are no parameters.
             results: What it returned.
         """
-        known = tuple(r for r in results if r is not None and r.numel() <= MOST_ELEMENTS)
+        returned = tuple(results)
+        self.twice.note(call, returned)
+        known = tuple(r for r in returned if r is not None and r.numel() <= MOST_ELEMENTS)
         if len(self._taken) < MOST and known:
             of = frozenset(number for output in call.outputs for number in _numbers(output))
             made = frozenset(r.grad_fn._sequence_nr() for r in known if r.grad_fn is not None)
@@ -110,6 +115,7 @@ class Derivatives:
     def forget(self) -> None:
         """The step is over."""
         self._taken.clear()
+        self.twice.forget()
 
     def left_out(self, walked: Walk, forward: Forward) -> LeftOut | None:
         """What a loss leaves out that holds what was derived, and not what the derivatives made.
