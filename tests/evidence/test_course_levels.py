@@ -66,6 +66,17 @@ def test_a_penalty_that_dives_is_not_taken_for_a_fit():
     assert course.end > course.baseline
 
 
+def test_a_reward_beside_a_fit_does_not_hide_it():
+    """An actor's loss swings around 0 from step to step; its critic's fits."""
+    fit = np.geomspace(0.8, 0.1, 120)
+    actor = np.where(np.arange(120) % 2, 0.6, -0.6)
+
+    course = course_of(trace_of(list(actor + fit), fit=fit))
+
+    assert course.end < 0.2
+    assert course.learned
+
+
 def test_a_step_whose_penalty_is_guessed_too_large_does_not_hide_the_others():
     fit, penalty = np.full(120, 0.5), np.full(120, 2.0)
     penalty[70] = 1.0

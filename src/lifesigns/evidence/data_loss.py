@@ -7,10 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from lifesigns.evidence.course import ENTROPIES, REGRESSIONS
+from lifesigns.evidence.thresholds import Threshold
 from lifesigns.records import Floats, LossReading
 
 NEVER_NEGATIVE = ENTROPIES | REGRESSIONS
 """Kinds of losses that are 0 at the least."""
+ROUNDED = Threshold(
+    1e-3,
+    "share of a data loss by which it may be more than the whole",
+    "arithmetic: rounding in float16",
+)
 PARTS = 5
 """Of a run, the last of which is its end (`course.TAIL`)."""
 
@@ -24,8 +30,9 @@ def data_loss(trained: Floats, steps: Floats, known: Sequence[tuple[int, LossRea
     """The losses without their penalties, per observation; as trained where nothing is known.
 
     Of a sum of data terms it is the first one's share. A penalty is known on the recorded steps
-    only; where what is left of the loss beside it is negative in the mean of a fifth of the run, as
-    no data loss of this kind can be, it hides the data loss of all steps but those.
+    only. It hides the data loss of all steps but those where it is negative, as an actor's loss
+    beside its critic's, or where what is left beside it is so in the mean of a fifth of the run, as
+    no data loss of this kind can be.
     """
     if not known:
         return trained
@@ -38,7 +45,8 @@ def data_loss(trained: Floats, steps: Floats, known: Sequence[tuple[int, LossRea
         terms = trained - _penalties(at, value - together, steps)
         return np.asarray(terms * np.interp(steps, at, fit / together) / scale)
     rest = np.asarray(trained - _penalties(at, value - fit, steps))
-    if (value != fit).any() and _is_never_negative(known) and _falls_below_0(rest):
+    hidden = (value < (1 - ROUNDED) * fit).any() or _falls_below_0(rest)
+    if (value != fit).any() and _is_never_negative(known) and hidden:
         most = trained if (value >= fit).all() else np.inf
         return np.asarray(np.fmin(np.interp(steps, at, fit), most) / scale)
     return np.asarray(rest / scale)
