@@ -23,6 +23,10 @@ class Place:
     made: tuple[int, ...] = ()
     """Shape of what it gave back."""
 
+    def is_where(self, other: Place) -> bool:
+        """Whether both stand at the same place, whatever ran there."""
+        return (self.file, self.line, self.column) == (other.file, other.line, other.column)
+
 
 Places = Mapping[str, Place]
 """By names of sites, such as `encoder.0:relu#1`, and by paths of modules. What is computed without

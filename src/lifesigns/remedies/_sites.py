@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from lifesigns.records import Site
 from lifesigns.remedies._edit import NOWHERE, Place, Places
+from lifesigns.remedies._refusal import Refused
 from lifesigns.remedies._script import Script, cst, one
 from lifesigns.remedies._torch_names import function_names, module_name
 
@@ -66,6 +67,30 @@ def call_of(script: Script, site: Site, place: Place | None = None) -> cst.Call:
     if exact and wanted:
         return one(list(dict.fromkeys(exact)), f"module {site.module}", script)
     return _functional(script, site, built)
+
+
+def own_call_of(script: Script, site: Site, places: Places) -> cst.Call:
+    """As `call_of`, for a change that no other site is to have.
+
+    Args:
+        script: Where it is looked for.
+        site: Says module path, operation and which call of it.
+        places: Where the recorder saw sites.
+
+    Raises:
+        Refused: There is not exactly one, or it is that of other sites, too: of a module that runs
+            several times, or in a loop over layers.
+    """
+    place = places.get(site.name)
+    call = call_of(script, site, place)
+    alike = script.calls(lambda other: is_call_of(script, other, site.operation))
+    of_a_model = script.within(call, cst.ClassDef) is not None
+    looped = of_a_model and script.within(call, cst.For) is not None
+    others = (other for name, other in places.items() if name != site.name)
+    seen = place is not None and any(other.is_where(place) for other in others)
+    if looped or seen or (site.call and len(alike) == 1):
+        raise Refused(f"line {script.line(call)} runs at other sites, too")
+    return call
 
 
 def layers_of(script: Script, paths: Iterable[str], places: Places = NOWHERE) -> list[cst.Call]:

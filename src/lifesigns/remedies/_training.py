@@ -53,9 +53,14 @@ def model_names(script: Script) -> list[str]:
     return list(dict.fromkeys(script.text(model) for model in models_given(script)))
 
 
-def models_given(script: Script) -> list[cst.BaseExpression]:
-    """The expressions `model` in each `model.parameters()` that the optimizer is built from."""
-    given = argument(optimizer_built(script), "params", 0)
+def models_given(script: Script, built: cst.Call | None = None) -> list[cst.BaseExpression]:
+    """The expressions `model` in each `model.parameters()` that the optimizer is built from.
+
+    Args:
+        script: Holds them.
+        built: The call that builds the optimizer, if there are others.
+    """
+    given = argument(built or optimizer_built(script), "params", 0)
     values: list[cst.CSTNode] = [given.value] if given is not None else []
     if given is not None and isinstance(given.value, cst.Name):
         values = [*assigned(script, given.value)]
@@ -180,7 +185,7 @@ def loss_calls(script: Script, operations: Iterable[str]) -> list[cst.Call]:
     functions = script.calls_to(*(f"torch.nn.functional.{name}" for name in operations))
     classes = {module_name(name) for name in operations}
     built = list(script.calls(lambda c: script.name(c) in classes))
-    objects = {target for call in built if (target := _maybe_target(script, call))}
+    objects = {target for call in built if (target := assigned_name(script, call))}
     called = script.calls(lambda c: script.text(c.func) in objects or c.func in built)
     return trained(script, [*functions, *called])
 
@@ -212,12 +217,13 @@ def _evaluates(script: Script, node: cst.CSTNode) -> bool:
 
 
 def _target(script: Script, call: cst.Call, what: str) -> str:
-    if name := _maybe_target(script, call):
+    if name := assigned_name(script, call):
         return name
     raise Refused(f"the {what} is not assigned to a name")
 
 
-def _maybe_target(script: Script, call: cst.Call) -> str:
+def assigned_name(script: Script, call: cst.Call) -> str:
+    """What the result of a call is assigned to; empty if that is no single name."""
     parent = next(script.around(call), None)
     if isinstance(parent, cst.Assign) and len(parent.targets) == 1:
         return script.text(parent.targets[0].target)

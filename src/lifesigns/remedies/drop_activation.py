@@ -13,7 +13,7 @@ from lifesigns.records import WEIGHTED, Finding, Kind, Site, Trace
 from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
 from lifesigns.remedies._live import calls_changed, is_module_of, replace_module
 from lifesigns.remedies._script import Change, Script
-from lifesigns.remedies._sites import call_of
+from lifesigns.remedies._sites import own_call_of
 from lifesigns.remedies._torch_names import module_name
 from lifesigns.remedies._written import dropped
 from lifesigns.remedies.testing import case, site
@@ -33,7 +33,7 @@ class DropActivation(Edit):
         return calls_changed(run.model, [self.site], lambda x: x)
 
     def _changes(self, script: Script, places: Places) -> Iterator[Change]:
-        call = call_of(script, self.site, places.get(self.site.name))
+        call = own_call_of(script, self.site, places)
         if script.name(call) == module_name(self.site.operation):
             yield script.replaced(call, f"{script.spelled('torch.nn.Identity')}()")
         else:
@@ -111,6 +111,20 @@ MANUAL = Manual(
             "loop",
             _LOOP.format("model(x).sigmoid()"),
             _LOOP.format("model(x)"),
+        ),
+        case(
+            "refused: a loop over layers, of which the last is meant",
+            DropActivation(site(":relu#1")),
+            "model",
+            _NET.format("self.run(x)").replace(
+                "    def forward",
+                "    def run(self, x):\n"
+                "        for layer in [self.body, nn.Identity()]:\n"
+                "            x = torch.relu(layer(x))\n"
+                "        return x\n\n"
+                "    def forward",
+            ),
+            None,
         ),
         case(
             "refused: two calls, and either could be meant",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -15,10 +15,10 @@ from lifesigns.remedies._refusal import Refused
 from lifesigns.remedies._script import Change, Script, cst
 from lifesigns.remedies._sites import assigned, builds_module, following
 from lifesigns.remedies._training import (
+    OPTIMIZERS,
+    assigned_name,
     model_name,
     models_given,
-    optimizer_built,
-    optimizer_name,
     scope_of,
     trained,
 )
@@ -42,13 +42,15 @@ class OptimizeAll(Edit):
         return nullcontext()
 
     def _changes(self, script: Script, places: Places) -> Iterator[Change]:
+        late = list(_replaced_later(script))
+        yield from late
+        if late and len(script.calls_to(*OPTIMIZERS)) > 1:
+            return
         model_name(script)  # refuses everything but `….parameters()`
         part, *_ = models_given(script)
         whole = _whole(part)
         if script.text(whole) == "self":
             raise Refused("which attribute of self is the model cannot be told")
-        late = list(_replaced_later(script, script.text(whole)))
-        yield from late
         if whole is not part:
             yield script.replaced(part, script.text(whole))
         elif not late:
@@ -64,18 +66,35 @@ def _whole(part: cst.BaseExpression) -> cst.BaseExpression:
     return part
 
 
-def _replaced_later(script: Script, model: str) -> Iterator[Change]:
-    """Gives the optimizer the layers that others of the model make room for after it was built."""
-    built = optimizer_built(script)
-    statements = script.of_kind(cst.Assign, scope_of(script, built))
-    late = [s for s in statements if script.line(s) > script.line(built)]
-    new = [s for s in late if isinstance(s.value, cst.Call) and builds_module(script, s.value)]
-    for statement in script.narrowed(new):
-        place = statement.targets[0].target
-        if script.text(_whole(place)) == model != script.text(place):
-            group = f'{{"params": {script.text(place)}.parameters()}}'
-            added = f"{optimizer_name(script)}.add_param_group({group})"
-            yield from script.lines_after(statement, added)
+def _replaced_later(script: Script) -> Iterator[Change]:
+    """Gives layers that others make room for to the last optimizer built of their model before."""
+    built = [call for call in script.calls_to(*OPTIMIZERS) if assigned_name(script, call)]
+    scopes = {id(scope): scope for scope in (scope_of(script, call) for call in built)}
+    statements = [s for scope in scopes.values() for s in script.of_kind(cst.Assign, scope)]
+    new = [
+        s for s in statements if isinstance(s.value, cst.Call) and builds_module(script, s.value)
+    ]
+    holders = [(s, h) for s in new if (h := _holder(script, s.targets[0].target, built))]
+    for statement in script.narrowed([statement for statement, _ in holders]):
+        holder = next(h for s, h in holders if s is statement)
+        place = script.text(statement.targets[0].target)
+        added = (
+            f'{assigned_name(script, holder)}.add_param_group({{"params": {place}.parameters()}})'
+        )
+        yield from script.lines_after(statement, added)
+
+
+def _holder(
+    script: Script, place: cst.BaseAssignTargetExpression, built: Sequence[cst.Call]
+) -> cst.Call | None:
+    """The last of the optimizers that was built before of the model that has this place."""
+    model = script.text(_whole(place))
+    before = [c for c in built if script.line(c) < script.line(place)]
+    own = [c for c in before if scope_of(script, c) is scope_of(script, place)]
+    of_it = [
+        c for c in own if any(script.text(_whole(m)) == model for m in models_given(script, c))
+    ]
+    return of_it[-1] if of_it and model != script.text(place) else None
 
 
 def _trained(script: Script) -> list[str]:
@@ -141,6 +160,17 @@ MANUAL = Manual(
             OptimizeAll(),
             "optimizer",
             f"{OPTIMIZER}\nmodel[2] = nn.Linear(8, 1)  # another head",
+            f"{OPTIMIZER}\nmodel[2] = nn.Linear(8, 1)  # another head\n"
+            'optimizer.add_param_group({"params": model[2].parameters()})',
+        ),
+        case(
+            "a layer that is replaced between two optimizers",
+            OptimizeAll(),
+            "optimizer",
+            f"rough = torch.optim.SGD(model.parameters(), lr=0.5)\nmodel[2] = nn.Linear(8, 1)\n"
+            f"{OPTIMIZER}\nmodel[2] = nn.Linear(8, 1)  # another head",
+            "rough = torch.optim.SGD(model.parameters(), lr=0.5)\nmodel[2] = nn.Linear(8, 1)\n"
+            'rough.add_param_group({"params": model[2].parameters()})\n'
             f"{OPTIMIZER}\nmodel[2] = nn.Linear(8, 1)  # another head\n"
             'optimizer.add_param_group({"params": model[2].parameters()})',
         ),

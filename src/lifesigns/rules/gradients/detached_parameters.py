@@ -145,6 +145,7 @@ _GIVE_NEW = Remedy(
 _GIVE_REPLACED = Remedy(
     "Make the optimizer when the network is complete: it holds the layer that is gone.",
     "model.fc = nn.Linear(512, classes)\noptimizer = torch.optim.Adam(model.parameters())",
+    edit="optimize-all",
 )
 _GIVE_OWN = Remedy(
     "Give each optimizer the parameters of its own network: two hold the same ones.",
