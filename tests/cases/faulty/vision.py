@@ -145,3 +145,35 @@ def mask_divided_like_a_picture(fixed=False):
         optimizer.step()
     x, y = discs(100)
     return (model(x) > 0)[y > 0].float().mean()
+
+
+def coloured_digits():
+    """Digits of one colour on another, anywhere: `(pictures, rows, columns, channels)`."""
+    x, y = digits()
+    shapes = ((x - x.amin()) / (x.amax() - x.amin())).view(-1, 8, 8)
+    shapes = F.pad(shapes.repeat_interleave(2, 1).repeat_interleave(2, 2), (2, 2, 2, 2))
+    places = torch.randint(-2, 3, (len(x), 2)).tolist()
+    shapes = torch.stack([s.roll(p, (0, 1)) for s, p in zip(shapes, places, strict=True)])
+    shapes = shapes.unsqueeze(-1)
+    digit = torch.rand(len(x), 1, 1, 3)
+    return shapes * digit + (1 - shapes) * (1 - digit), y
+
+
+@faulty("accuracy", at_least=0.7, causes=("wrong_shape",))
+def pictures_viewed_before_the_loop(fixed=False):
+    """Pictures with the channels last are viewed as channels first, all of them at once."""
+    x, y = coloured_digits()
+    x = x.permute(0, 3, 1, 2) if fixed else x.reshape(-1, 3, 20, 20)
+    (x, y), held_out = split(x, y)
+    model = nn.Sequential(
+        *(nn.Conv2d(3, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(16, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Flatten(), nn.Linear(16 * 25, 10)),
+    )
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.005)
+    for xb, yb in minibatches(x, y, 64, 300):
+        optimizer.zero_grad()
+        F.cross_entropy(model(xb), yb).backward()
+        optimizer.step()
+    model.eval()
+    return accuracy(model, *held_out)
