@@ -25,6 +25,9 @@ SMALLEST = 8
 ENOUGH_NUMBERS = 65_536
 """That are compared; of more, those of the first pictures, two at the least."""
 
+ENDS = 4
+"""Of channels, where the next begins; of more, the first."""
+
 
 class PendingTorn(NamedTuple):
     """By how much pictures get smoother, still on the device."""
@@ -83,9 +86,9 @@ def _smoother(given: Tensor) -> Tensor:
     """
     count, channels, rows, columns = given.shape
     back = given.reshape(count, rows, columns, channels)
-    ends = range(rows, rows * channels, rows)
-    above, below = ([end // channels - 1 for end in ends], [-(-end // channels) for end in ends])
-    between = (back[:, below] - back[:, above]).abs().flatten(1).mean(1)
+    ends = range(rows, rows * channels, rows)[:ENDS]
+    edges = [back[:, -(-end // channels)] - back[:, end // channels - 1] for end in ends]
+    between = torch.cat(edges, 1).abs().flatten(1).mean(1)
     down = torch.maximum(_difference(back, 1), between) / _difference(given, 2)
     along = _difference(back, 2) / _difference(given, 3)
     return torch.stack([down.nanmedian(), along.nanmedian()])
