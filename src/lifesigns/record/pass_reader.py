@@ -33,6 +33,8 @@ from lifesigns.record.measure.reduce import Pack
 from lifesigns.record.measure.same_states import same_states
 from lifesigns.record.measure.shown import Shown
 from lifesigns.record.measure.standing_copies import PendingStanding, StandingCopies
+from lifesigns.record.measure.tails import tails
+from lifesigns.record.measure.torn_pictures import torn_pictures
 from lifesigns.record.measure.unreached import Unreached
 from lifesigns.record.measure.watched_parameter import ReadParameters
 from lifesigns.record.reading import Reading
@@ -193,6 +195,8 @@ class PassReader:
             "copies of the network": lambda: self._standing_copy(forward),
             "averages of its weights": lambda: self.averages.look(pack, networks, ran),
             "the last inputs": lambda: last_inputs(pack, walked, ends.batch, ends.prediction),
+            "tails of the inputs": lambda: tails(pack, walked),
+            "torn pictures": lambda: torn_pictures(pack, walked, condensed.site_of_node),
             "states": lambda: same_states(pack, walked, ends.batch, networks, asked),
         }
         for name, look in known.items():

@@ -127,3 +127,83 @@ def flipped_without_its_mask(fixed=False):
         optimizer.step()
     x, y = discs(100)
     return ((model(x) > 0) == (y > 0)).float().mean()
+
+
+@faulty("share of disc pixels found", at_least=0.6, causes=("wrong_labels",))
+def mask_divided_like_a_picture(fixed=False):
+    """Masks of 0 and 1 are divided by 255 with the pictures."""
+    x, y = discs(400)
+    y = y if fixed else y / 255
+    model = nn.Sequential(
+        *(nn.Conv2d(1, 8, 5, padding=2), nn.ReLU(), nn.Conv2d(8, 8, 5, padding=2), nn.ReLU()),
+        nn.Conv2d(8, 1, 1),
+    )
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    for xb, yb in minibatches(x, y, 20, 120):
+        optimizer.zero_grad()
+        F.binary_cross_entropy_with_logits(model(xb), yb).backward()
+        optimizer.step()
+    x, y = discs(100)
+    return (model(x) > 0)[y > 0].float().mean()
+
+
+def coloured_digits():
+    """Digits of one colour on another, anywhere: `(pictures, rows, columns, channels)`."""
+    x, y = digits()
+    shapes = ((x - x.amin()) / (x.amax() - x.amin())).view(-1, 8, 8)
+    shapes = F.pad(shapes.repeat_interleave(2, 1).repeat_interleave(2, 2), (2, 2, 2, 2))
+    places = torch.randint(-2, 3, (len(x), 2)).tolist()
+    shapes = torch.stack([s.roll(p, (0, 1)) for s, p in zip(shapes, places, strict=True)])
+    shapes = shapes.unsqueeze(-1)
+    digit = torch.rand(len(x), 1, 1, 3)
+    return shapes * digit + (1 - shapes) * (1 - digit), y
+
+
+@faulty("accuracy", at_least=0.7, causes=("wrong_shape",))
+def pictures_viewed_before_the_loop(fixed=False):
+    """Pictures with the channels last are viewed as channels first, all of them at once."""
+    x, y = coloured_digits()
+    x = x.permute(0, 3, 1, 2) if fixed else x.reshape(-1, 3, 20, 20)
+    (x, y), held_out = split(x, y)
+    model = nn.Sequential(
+        *(nn.Conv2d(3, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(16, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Flatten(), nn.Linear(16 * 25, 10)),
+    )
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.005)
+    for xb, yb in minibatches(x, y, 64, 300):
+        optimizer.zero_grad()
+        F.cross_entropy(model(xb), yb).backward()
+        optimizer.step()
+    model.eval()
+    return accuracy(model, *held_out)
+
+
+def spectra(n, size=16):
+    """Powers over frequency and time of a tone that rises, falls, stays, or is not there."""
+    y = torch.randint(4, (n,))
+    time, frequency = torch.arange(size), torch.arange(size).view(-1, 1)
+    slope = torch.tensor([0.5, -0.5, 0.0, 0.0])[y].view(-1, 1, 1)
+    tone = (frequency - size / 2 - slope * (time - size / 2)).abs() < 1.5
+    power = 0.05 - (tone & (y < 3).view(-1, 1, 1)) * torch.rand(n, size, size).log()
+    noise = -torch.rand(n, size, size).log()
+    loudness = 10 ** (-6 * torch.rand(n, 1, 1))
+    return (loudness * power * noise).unsqueeze(1), y
+
+
+@faulty("accuracy", at_least=0.85, causes=("unnormalised_input",))
+def powers_without_a_logarithm(fixed=False):
+    """Power spectra of sounds that are near or far, without the logarithm."""
+    x, y = spectra(1200)
+    x = (x + 1e-9).log() if fixed else x
+    (x, y), held_out = split((x - x.mean()) / x.std(), y)
+    model = nn.Sequential(
+        *(nn.Conv2d(1, 8, 5, stride=2), nn.ReLU(), nn.Conv2d(8, 16, 3, stride=2), nn.ReLU()),
+        *(nn.Flatten(), nn.Linear(64, 4)),
+    )
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
+    for xb, yb in minibatches(x, y, 32, 250):
+        optimizer.zero_grad()
+        F.cross_entropy(model(xb), yb).backward()
+        optimizer.step()
+    return accuracy(model, *held_out)

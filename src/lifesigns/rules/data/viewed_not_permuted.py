@@ -15,31 +15,75 @@ from lifesigns.rules._rule import Case, Rule
 
 MARK = "dealt_out_at"
 """The detail of a loss: the site that is given the memory of the batch with its sizes exchanged."""
+AT, DOWN, ALONG = "pictures_at", "smoother_down", "smoother_along"
+"""Of pictures: the site that is given them, and by how much they get smoother in another order."""
 STEPS = Threshold(2, "recorded steps in which a layer is given such a view", "one may be a trial")
+SMOOTHER = Threshold(
+    0.7,
+    "difference of neighbours over that before sizes are exchanged back",
+    "measured: photographs 1.0 and more, torn ones 0.1 to 0.5",
+)
 
 
 def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream."""
+    yield from _by_memory(stream) or _by_sight(stream)
+
+
+def _by_memory(stream: Stream) -> list[Finding]:
+    """A layer is given the memory of the batch."""
     shots = [(s, s.loss.details.get(MARK)) for s in stream.snapshots if s.loss is not None]
     viewed = [(s, number) for s, number in shots if number is not None]
     if len(viewed) < STEPS or shots[-1][1] is None:
-        return
+        return []
     first, number = viewed[0]
     site = first.graph.sites[int(number)]
     given = f"a batch of {_sizes(first.batch.shape)}" if first.batch else "the batch"
-    yield RULE.finding(
-        Severity.WARNING,
-        f"a view exchanges the sizes of {given}, and not its axes: every sample is torn",
-        site=site.name,
-        step=first.step,
-        measured=f"{site.name} is given the memory of the batch as it lies there, with its sizes "
-        f"in another order, in {counted(len(viewed), 'recorded step')}{stream.course.remark}",
-        expected="`permute` or `transpose`, which keep together what belongs together",
-        certainty="exact: memory and sizes",
-        causes=("wrong_shape", "other"),
-        remedies=(_PERMUTE,),
-        evidence={"steps": len(viewed)},
-    )
+    return [
+        RULE.finding(
+            Severity.WARNING,
+            f"a view exchanges the sizes of {given}, and not its axes: every sample is torn",
+            site=site.name,
+            step=first.step,
+            measured=f"{site.name} is given the memory of the batch as it lies there, with its "
+            f"sizes in another order, in {counted(len(viewed), 'recorded step')}"
+            f"{stream.course.remark}",
+            expected=_EXPECTED,
+            certainty="exact: memory and sizes",
+            causes=("wrong_shape", "other"),
+            remedies=(_PERMUTE,),
+            evidence={"steps": len(viewed)},
+        )
+    ]
+
+
+def _by_sight(stream: Stream) -> list[Finding]:
+    """The view was made before the loop: the pictures show it, in each recorded step."""
+    seen = [s.loss.details for s in stream.snapshots if s.loss and DOWN in s.loss.details]
+    down, along = (float(np.max([d[of] for d in seen], initial=0.0)) for of in (DOWN, ALONG))
+    if len(seen) < STEPS or not (0 < down < SMOOTHER and 0 < along < SMOOTHER):
+        return []
+    site = stream.first.graph.sites[int(seen[0][AT])]
+    return [
+        RULE.finding(
+            Severity.WARNING,
+            f"the pictures that {site.name} is given were viewed as channels first and not "
+            "permuted: every picture is torn",
+            site=site.name,
+            step=stream.first.step,
+            measured=f"read as rows, columns and channels, neighbours in a column differ by "
+            f"{down:.0%} of what they do now, and in a row by {along:.0%}, in "
+            f"{counted(len(seen), 'recorded step')}{stream.course.remark}",
+            expected=_EXPECTED,
+            certainty="by sight: whole pictures are not smoother in that order",
+            causes=("wrong_shape", "other"),
+            remedies=(_PERMUTE,),
+            evidence={"steps": len(seen), "down": down, "along": along},
+        )
+    ]
+
+
+_EXPECTED = "`permute` or `transpose`, which keep together what belongs together"
 
 
 def _sizes(shape: tuple[int, ...]) -> str:
@@ -69,6 +113,10 @@ def _example(steps: int) -> Trace:
     return replace(known, snapshots=(*known.snapshots[: 4 - steps], *marked.snapshots[-steps:]))
 
 
+def _pictures(down: float, along: float) -> Trace:
+    return example.marked(_example(0), {AT: 0.0, DOWN: down, ALONG: along})
+
+
 RULE = Rule(
     code="DAT015",
     name="viewed-not-permuted",
@@ -85,11 +133,15 @@ what is learned of such a mixture is little, or learned by heart.
 What the first convolution or linear layer keeps of its input is the very memory of the batch that
 the network is given, in the same order, and its sizes are those of the batch in another order.
 Where the memory is NumPy's, the numbers are compared. In two recorded steps, the last among them.
+Of a view before the loop the pictures tell: in all recorded steps neighbours, both in a row and in
+a column, differ by less than seven tenths if the memory is read with the channels last.
 """,
     ignore="""
 Exchanged axes have other strides, or are a copy in another order. A view that flattens, cuts
 patches out of whole rows, joins frames with the batch or adds an axis of 1 keeps the order of the
-sizes, and two axes of one length cannot be told apart: all of these are not reported.
+sizes, and two axes of one length cannot be told apart: all of these are not reported. Grey
+pictures with three equal channels do not tell what was done to them before the loop; stripes that
+repeat after as many pixels as there are channels may look torn.
 """,
     references=(
         "PyTorch, `torch.Tensor.view` and `torch.permute`",
@@ -97,11 +149,15 @@ sizes, and two axes of one length cannot be told apart: all of these are not rep
     ),
     reads=frozenset({Quantity.LOSS, Quantity.BATCH}),
     check=check,
-    thresholds={"steps": STEPS},
+    thresholds={"steps": STEPS, "smoother": SMOOTHER},
     explains=("loss-flat", "labels-unrelated", "constant-output", "stopped-early"),
     cases=(
         Case("in every step", lambda: _example(4), Severity.WARNING),
         Case("from the third step on", lambda: _example(2), Severity.WARNING),
+        Case("pictures that were torn before", lambda: _pictures(0.2, 0.3), Severity.WARNING),
+        Case("near miss: whole pictures", lambda: _pictures(2.0, 1.8), None),
+        Case("near miss: stripes, smoother in one way", lambda: _pictures(0.2, 1.0), None),
+        Case("near miss: of one colour", lambda: _pictures(np.nan, np.nan), None),
         Case("near miss: in one step", lambda: _example(1), None),
         Case("near miss: exchanged", lambda: _example(0), None),
         Case("readings missing: no loss", lambda: example.unread(_example(4)), None),

@@ -15,7 +15,9 @@ from lifesigns.rules._rule import Case, Rule
 ALONG, PLACES = "alike_along", "alike_places"
 """Details of a loss: the dimension, and how many places lie along it."""
 EXACT = Threshold(
-    1e-4, "largest difference along the dimension over that of all outputs", "rounding of float32"
+    1e-4,
+    "largest difference along the dimension over that of all outputs",
+    "the rounding of float32",
 )
 
 
