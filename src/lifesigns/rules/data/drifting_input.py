@@ -160,8 +160,8 @@ def _written_over(stream: Stream, data: StoredData) -> Finding:
         step=stream.first.step,
         measured=f"RMS of what the data set holds: {data.first:.2g} when it was first read, "
         f"{data.latest:.2g} when it was read last; in {data.changes} of {data.looks - 1} later "
-        "looks, up to the last change, most of its numbers were others than before, and yet like them"
-        f"; {stream.course}",
+        "looks, up to the last change, most of its numbers were others than before, and yet like "
+        f"them; {stream.course}",
         expected="stored data that stay as they are",
         certainty="exact, on numbers spread over the largest tensor or array of the data set",
         causes=("unnormalised_input", "other"),
