@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from lifesigns.evidence import Run, Threshold
 from lifesigns.evidence.evaluated import EvaluatedPlace, evaluated_places
 from lifesigns.evidence.sites import counted, listed
@@ -76,13 +78,17 @@ def _drops(one: EvaluationPass) -> bool:
 
 
 def _moved(run: Run, place: EvaluatedPlace) -> Sequence[EvaluationPass]:
-    """The passes of its last look, if the batches of all have other statistics than training.
+    """The passes of its last look, if their batches have other statistics than training has.
 
     Running ones are those of no batch where a step has several, such as real and generated samples.
     """
     last = [one for one in place.passes if one.step == place.passes[-1].step]
-    moved = all(one.training and one.norm_shift >= OFF for one in last)
+    moved = all(one.training for one in last) and _shift(last) >= OFF
     return last if moved and len(list(_sites(run, last[0].shifted_norm))) == 1 else ()
+
+
+def _shift(passes: Sequence[EvaluationPass]) -> float:
+    return float(np.mean([one.norm_shift for one in passes]))
 
 
 def _alone(run: Run, found: Sequence[EvaluationPass]) -> Finding:
@@ -149,14 +155,14 @@ def _apart(run: Run, found: Sequence[EvaluationPass]) -> Finding:
         site=norm,
         step=first.step,
         measured=f"a pass without training gave it {samples}, whose own mean and variance move a "
-        f"value by {first.norm_shift:.2f} deviations from where the running ones put it, and the "
+        f"value by {_shift(found):.2f} deviations from where the running ones put it, and the "
         "network was never put in evaluation mode: what tells these samples from others, as where "
         f"they are sorted by class, is normalised away{run.streams[0].course.remark}",
         expected="evaluation mode: the running statistics, which are those of the training",
         certainty=_certainty(run, found),
         causes=("other",),
         remedies=(_EVAL,),
-        evidence={"samples": first.norm_samples, "shift": first.norm_shift},
+        evidence={"samples": first.norm_samples, "shift": _shift(found)},
     )
 
 
@@ -209,7 +215,7 @@ statistics from. These count where they are four at the most, and an eighth of a
 training. Dropout counts where the network was in training mode each time; so does a normalisation
 of more samples: as a warning where the mean and variance of their batch move a value by half a
 deviation or more from where the running ones put it (median over the units, beyond what is chance
-for so many samples, in all passes of the last look), else as a note.
+for so many samples, mean over the passes of the last look), else as a note.
 """,
     ignore="""
 Samples of a generator in training mode, and a score of the training, with batches as in training:
