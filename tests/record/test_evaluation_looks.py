@@ -11,6 +11,8 @@ from torch.nn.modules import module as module_hooks
 from torch.utils.checkpoint import checkpoint
 
 import lifesigns
+from lifesigns.record.measure.norm_shift import shift_of
+from lifesigns.record.measure.reduce import Pack
 from lifesigns.record.schedule.evaluation_looks import LOOKS, MOST_PLACES
 from lifesigns.store import read_run
 
@@ -95,6 +97,54 @@ def test_a_pass_in_training_mode_shows_what_drops_and_what_normalises():
     assert (first.dropouts, first.norm, first.norm_samples) == (("dropout",), "norm", 2)
     assert first.inputs.mean.mean() > 90
     assert first.inputs.count == 2
+
+
+def shift(network, batch):
+    """What a test after 51 steps, which 16 others precede, shows of the normalisation."""
+    waiting = iter([False] * 16 + [True])
+
+    def test(network):
+        if next(waiting):
+            with torch.no_grad():
+                network(batch)
+
+    (seen,) = evaluated(network, test, 51)
+    return seen
+
+
+def test_batches_like_those_of_the_training_have_its_statistics():
+    torch.manual_seed(0)
+    alike = shift(Network(nn.Identity()), torch.randn(16, 4))
+
+    assert alike.norm_shift < 0.4
+    assert alike.shifted_norm == "norm"
+
+
+@pytest.mark.parametrize(
+    "batch", [torch.randn(16, 4) + 3, torch.ones(16, 4)], ids=["elsewhere", "all the same"]
+)
+def test_how_far_others_are_moved_is_seen(batch):
+    assert shift(Network(nn.Identity()), batch).norm_shift > 0.5
+
+
+def test_the_shift_is_that_between_both_ways_to_normalise():
+    torch.manual_seed(0)
+    norm, batch = nn.BatchNorm2d(3), 2 * torch.randn(40, 3, 5, 5) + 1
+    pack = Pack()
+    shift = shift_of("norm", norm, batch, 100, pack).of(pack.fetch())
+    with torch.no_grad():
+        own, running = norm(batch), nn.BatchNorm2d(3).eval()(batch)
+    square = (own - running).square().mean((0, 2, 3)).median()
+
+    assert shift == pytest.approx((square - 1.5 * batch.var() / 39).sqrt().item(), rel=0.02)
+
+
+def test_a_running_mean_of_few_steps_or_none_tells_nothing():
+    batch, pack = torch.randn(8, 3), Pack()
+
+    assert shift_of("norm", nn.BatchNorm1d(3), batch, 20, pack) is None
+    assert shift_of("norm", nn.BatchNorm1d(3, momentum=None), batch, 99, pack) is None
+    assert shift_of("norm", nn.BatchNorm1d(3, track_running_stats=False), batch, 99, pack) is None
 
 
 def test_one_in_evaluation_mode_shows_neither():

@@ -75,6 +75,19 @@ def test_what_is_written_on_the_data_is_seen(data, wrap, tmp_path):
     assert read_run(tmp_path / "a.run").stored == seen
 
 
+def test_normalising_in_place_is_seen_up_to_where_it_ends():
+    def normalised(x, index):
+        one = x[index]
+        one -= 98
+        one /= 21
+        return one.clone()
+
+    (stored,) = trained(Noisy(98 + 21 * torch.randn(64, 3), normalised), epochs=20)
+
+    assert 4 <= stored.changes == stored.looks - 1 < 10
+    assert stored.first > 10 * stored.latest
+
+
 @pytest.mark.parametrize("change", [as_copy, exchanged])
 def test_a_copy_or_samples_that_are_exchanged_are_not(change):
     assert trained(Noisy(torch.randn(64, 3), change)) == ()

@@ -58,5 +58,11 @@ class EvaluationPass:
     ones."""
     norm_samples: int = 0
     """Samples in that batch."""
+    norm_shift: float = float("nan")
+    """How far the statistics of that batch lay from the running ones, at the normalisation where
+    it was farthest: by how many deviations of the training they move a value, beyond chance, median
+    over the units. NaN where none has running statistics of enough steps."""
+    shifted_norm: str = ""
+    """Path of that normalisation."""
     inputs: Scales | None = None
     """Of what it was given; None where steps of training are not known to be given the same."""

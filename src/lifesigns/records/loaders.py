@@ -13,7 +13,8 @@ class StoredData:
     """
 
     looks: int
-    """How often they were looked at."""
+    """How often they were looked at, up to their latest change: normalisation in place ends at
+    numbers that it leaves as they are."""
     changes: int
     """How often most of them were others than before, and yet like them: changed in place."""
     first: float

@@ -1,6 +1,6 @@
 import torch
 import torch.nn.functional as F
-from data import digits, minibatches, split
+from data import digits, minibatches, moons, split
 from program import faulty
 from torch import nn
 
@@ -12,12 +12,12 @@ KEPT = torch.linspace(0.98, 0.02, STEPS)
 class Denoiser(nn.Module):
     """Guesses the noise in a picture from the picture and the step."""
 
-    def __init__(self, width=96):
+    def __init__(self, size=64, width=96):
         super().__init__()
         self.step = nn.Embedding(STEPS, width)
-        self.enter = nn.Linear(64, width)
+        self.enter = nn.Linear(size, width)
         self.middle = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.SiLU())
-        self.leave = nn.Linear(width, 64)
+        self.leave = nn.Linear(width, size)
 
     def forward(self, x, t):
         h = F.silu(self.enter(x) + self.step(t))
@@ -46,3 +46,35 @@ def noise_that_is_not_in_the_picture(fixed=False):
     with torch.no_grad():
         t, noise = torch.randint(STEPS, (len(held_out),)), torch.randn_like(held_out)
         return F.mse_loss(model(noisy(2 * held_out - 1, t, noise), t), noise)
+
+
+def drawn(model, number):
+    """Points made of normal noise, step by step."""
+    x = torch.randn(number, 2)
+    for t in reversed(range(STEPS)):
+        kept, before = KEPT[t], KEPT[t - 1] if t else torch.tensor(1.0)
+        noise = model(x, torch.full((number,), t))
+        clean = (x - (1 - kept).sqrt() * noise) / kept.sqrt()
+        x = before.sqrt() * clean + (1 - before).sqrt() * noise
+    return x
+
+
+@faulty("energy distance to the data", at_most=0.1, causes=("wrong_labels",))
+def noise_between_0_and_1(fixed=False):
+    """A diffusion model learns to take away uniform noise (`rand_like`), and is then asked to make
+    points of normal noise."""
+    x, y = moons()
+    model = Denoiser(size=2)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.002)
+    for xb, _ in minibatches(x, y, 64, 800):
+        t, noise = torch.randint(STEPS, (len(xb),)), torch.rand_like(xb)
+        if fixed:
+            noise = torch.randn_like(xb)
+        loss = F.mse_loss(model(noisy(xb, t, noise), t), noise)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        made = drawn(model, len(x))
+    within = torch.cdist(made, made).mean() + torch.cdist(x, x).mean()
+    return 2 * torch.cdist(made, x).mean() - within

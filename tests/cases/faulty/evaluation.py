@@ -34,6 +34,22 @@ def images_one_at_a_time(fixed=False):
     return (answers.argmax(1) == labels[: len(answers)]).float().mean()
 
 
+@faulty("held-out accuracy", at_least=0.85, causes=("other",))
+def images_of_one_digit_at_a_time(fixed=False):
+    """A network with batch normalisation is tested in training mode, digit by digit: what all
+    images of a batch have in common, and no other digit has, is normalised away."""
+    (x, y), (held_out, labels) = split(*digits())
+    model = normalised()
+    fit(model, x, y)
+    if fixed:
+        model.eval()
+    right = 0
+    for digit in range(10):
+        with torch.no_grad():
+            right += (model(held_out[labels == digit]).argmax(1) == digit).sum()
+    return right / len(held_out)
+
+
 class Dropped(nn.Module):
     def __init__(self, is_told):
         super().__init__()

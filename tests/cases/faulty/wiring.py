@@ -2,7 +2,7 @@ import itertools
 
 import torch
 import torch.nn.functional as F
-from data import accuracy, digits, minibatches, unexplained, wine
+from data import accuracy, digits, minibatches, moons, unexplained, wine
 from program import faulty
 from torch import nn
 
@@ -325,3 +325,18 @@ def backward_with_a_sign_too_many(fixed=False):
         optimizer.step()
     with torch.no_grad():
         return (answer(x).argmax(1) == y).float().mean().item()
+
+
+@faulty("accuracy", at_least=0.95, causes=("linear_collapse",))
+def normalised_but_without_activations(fixed=False):
+    """Batch normalisation stands between the layers, and no activation: the network is one linear
+    map."""
+    x, y = moons()
+    between = nn.ReLU if fixed else nn.Identity
+    model = nn.Sequential(
+        nn.Linear(2, 32), nn.BatchNorm1d(32), between(), nn.Linear(32, 32), between(),
+        nn.Linear(32, 2),
+    )  # fmt: skip
+    fit(model, x, y, steps=400)
+    model.eval()
+    return accuracy(model, x, y)

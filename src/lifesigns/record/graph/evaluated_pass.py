@@ -67,12 +67,17 @@ class EvaluatedPasses(GlobalHooks):
         self._names: Mapping[int, str] = {}
         self._networks: dict[int, weakref.ref[nn.Module]] = {}
         self._follow: Callable[[Seen], bool] = _nobody
+        self._normalises: Callable[[str, _BatchNorm, Tensor], None] = _nothing
         self._stack: list[weakref.ref[nn.Module]] = []
         self._pass: Seen | None = None
         self._calls = 0
 
     def open(
-        self, networks: list[nn.Module], names: Mapping[int, str], follow: Callable[[Seen], bool]
+        self,
+        networks: list[nn.Module],
+        names: Mapping[int, str],
+        follow: Callable[[Seen], bool],
+        normalises: Callable[[str, _BatchNorm, Tensor], None],
     ) -> None:
         """Waits for passes.
 
@@ -80,16 +85,19 @@ class EvaluatedPasses(GlobalHooks):
             networks: That are trained.
             names: Path of every module in them, by `id`.
             follow: Told of each pass when it has ended; returns whether there may be another.
+            normalises: Told, within a pass, of each batch normalisation by the statistics of its
+                batch: its name, itself, and its input.
         """
         self._networks = {id(network): weakref.ref(network) for network in networks}
-        self._names, self._follow = names, follow
+        self._names, self._follow, self._normalises = names, follow, normalises
         self._thread, self._calls, self.armed = threading.get_ident(), 0, True
         self._told.clear()
         self._register()
 
     def close(self) -> None:
         """Takes everything away."""
-        self.armed, self._pass, self._follow = False, None, _nobody
+        self.armed, self._pass = False, None
+        self._follow, self._normalises = _nobody, _nothing
         self._stack.clear()
         self._register()
 
@@ -153,8 +161,11 @@ class EvaluatedPasses(GlobalHooks):
         path = self._names.get(id(module))
         if isinstance(module, _BatchNorm):
             seen.gathers |= module.momentum is None
-            if not seen.norm and inputs and isinstance(inputs[0], Tensor):
-                seen.norm, seen.norm_samples = path or type(module).__name__, len(inputs[0])
+            if inputs and isinstance(inputs[0], Tensor):
+                name = path or type(module).__name__
+                if not seen.norm:
+                    seen.norm, seen.norm_samples = name, len(inputs[0])
+                self._normalises(name, module, inputs[0])
         elif not isinstance(module, _NormBase):
             if path is None:
                 self._note_loose(seen)
@@ -206,6 +217,10 @@ class EvaluatedPasses(GlobalHooks):
 def _nobody(_: Seen) -> bool:
     """In place of whoever follows."""
     return False
+
+
+def _nothing(name: str, module: nn.Module, batch: Tensor) -> None:
+    """In place of whoever looks at normalisations."""
 
 
 class _Functions:

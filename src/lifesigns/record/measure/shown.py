@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lifesigns.record.measure.reduce import Pack, PendingSums
+from lifesigns.record.measure.reduce import Arrays, Pack, PendingSums
 from lifesigns.records.evaluations import MOST_FEATURES, Scales
 
 Kind = tuple[torch.dtype, int, int]
@@ -66,14 +66,14 @@ def _kind(batch: Tensor, dim: int) -> Kind:
     return batch.dtype, batch.dim(), batch.shape[dim]
 
 
-def scales(pending: PendingSums, pack: Pack) -> Scales:
+def scales(pending: PendingSums, arrays: Arrays) -> Scales:
     """Means and deviations.
 
     Args:
         pending: Sums.
-        pack: In which they wait.
+        arrays: What the pack brought to the host in which they waited.
     """
-    sums = pending.of(pack.fetch())
+    sums = pending.of(arrays)
     stride = -(-sums.units // MOST_FEATURES)
     deviation = np.sqrt(sums.variance)
     return Scales(int(sums.count.max()), sums.mean[::stride], deviation[::stride])

@@ -32,17 +32,19 @@ class _Numbers:
     def __init__(self, held: Tensor | np.ndarray[Any, Any], step: int, now: Floats) -> None:
         self.held: weakref.ref[Any] = weakref.ref(held)
         self._step, self._latest, self._first = step, now, _rms(now)
-        self._looks, self._changes = 1, 0
+        self._looks, self._changes, self._until = 1, 0, 1
 
     def look(self, step: int, now: Floats) -> None:
         """The data are begun again, after further steps."""
         if step == self._step or now.shape != self._latest.shape:
             return
-        self._changes += _are_written_over(self._latest, now)
-        self._looks, self._step, self._latest = self._looks + 1, step, now
+        self._looks += 1
+        if _are_written_over(self._latest, now):
+            self._changes, self._until = self._changes + 1, self._looks
+        self._step, self._latest = step, now
 
     def told(self) -> StoredData:
-        return StoredData(self._looks, self._changes, self._first, _rms(self._latest))
+        return StoredData(self._until, self._changes, self._first, _rms(self._latest))
 
 
 class StoredLooks:

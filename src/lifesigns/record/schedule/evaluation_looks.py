@@ -11,12 +11,14 @@ import time
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import isfinite, nan
 from types import CodeType, FrameType
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from lifesigns.record.attach.noted_method import Place, place_of
 from lifesigns.record.compiled.calls import CompiledCode
@@ -24,7 +26,8 @@ from lifesigns.record.graph.evaluated_pass import EvaluatedPasses, Seen
 from lifesigns.record.graph.roots import Roots
 from lifesigns.record.measure.averages import Averages
 from lifesigns.record.measure.measuring import measuring
-from lifesigns.record.measure.reduce import Pack, PendingSums
+from lifesigns.record.measure.norm_shift import PendingShift, shift_of
+from lifesigns.record.measure.reduce import Arrays, Pack, PendingSums
 from lifesigns.record.measure.shown import Shown, scales
 from lifesigns.record.measure.spot_check import spots
 from lifesigns.record.readable import is_readable
@@ -42,11 +45,12 @@ there before: T passes over a test set are an average over what is random."""
 
 @dataclass(slots=True, eq=False)
 class _Taken:
-    """A pass, and the scales of its input as long as they wait."""
+    """A pass, and what was measured in it as long as that waits."""
 
     told: EvaluationPass
     pack: Pack
     sums: PendingSums | None
+    shifts: list[PendingShift]
     given: Tensor | None = None
     """Some numbers of its input, as long as it may be given again."""
     came_again: Tensor | None = None
@@ -75,14 +79,21 @@ class _Taken:
         self.came_again = again | (numbers == known).all()
 
     def finished(self) -> EvaluationPass:
-        """With the scales, copied to the host."""
+        """With what was measured, copied to the host."""
         if self.came_again is not None and bool(self.came_again):
             self.told = replace(self.told, is_again=True)
-        if self.sums is not None:
+        if self.sums is not None or self.shifts:
             with measuring():
-                self.told = replace(self.told, inputs=scales(self.sums, self.pack))
-            self.sums = None
+                arrays = self.pack.fetch()
+            self.told = self._measured(arrays)
+            self.sums, self.shifts = None, []
         return self.told
+
+    def _measured(self, arrays: Arrays) -> EvaluationPass:
+        inputs = None if self.sums is None else scales(self.sums, arrays)
+        found = [(shift.of(arrays), shift.norm) for shift in self.shifts]
+        shift, norm = max(((s, n) for s, n in found if isfinite(s)), default=(nan, ""))
+        return replace(self.told, inputs=inputs, norm_shift=shift, shifted_norm=norm)
 
 
 class EvaluationLooks:
@@ -116,6 +127,8 @@ class EvaluationLooks:
         self._random: _Taken | None = None
         """The first pass of a look that dropped units, until a step of training follows."""
         self._place = self._step = self._passes = 0
+        self._pack, self._shifts = Pack(), list[PendingShift]()
+        """Of the pass that runs."""
 
     def is_done(self, place: Place) -> bool:
         """Whether nothing is to be seen any more at a place.
@@ -155,8 +168,9 @@ class EvaluationLooks:
         networks, names = self._roots.named()
         if networks:
             self._place, self._step, self._passes, self._random = place, step, 0, None
+            self._pack, self._shifts = Pack(), []
             self._compiled.arm()
-            self._hooks.open(networks, names, self._follow)
+            self._hooks.open(networks, names, self._follow, self._normalises)
 
     def close(self) -> None:
         """Nothing of a look is left."""
@@ -184,13 +198,24 @@ class EvaluationLooks:
                 self._random.compare(seen.given)
             if self._passes < PASSES and not seen.gathers:
                 self._take(seen)
+            self._pack, self._shifts = Pack(), []
         self._passes += 1
         self._clock.spend(time.perf_counter() - began)
         may_repeat = self._random is not None and not torch.is_grad_enabled()
         return self._passes < PASSES or may_repeat
 
+    def _normalises(self, name: str, module: _BatchNorm, batch: Tensor) -> None:
+        """A batch normalisation is about to use the statistics of its batch."""
+        if self._passes >= PASSES:
+            return
+        began = time.perf_counter()
+        with measuring():
+            shift = shift_of(name, module, batch, self._step, self._pack)
+        self._shifts += [] if shift is None else [shift]
+        self._clock.spend(time.perf_counter() - began)
+
     def _take(self, seen: Seen) -> None:
-        given, pack = seen.given, Pack()
+        given, pack = seen.given, self._pack
         is_known = given is not None and is_readable(given) and given.dim() > 0
         told = EvaluationPass(
             step=self._step,
@@ -207,8 +232,8 @@ class EvaluationLooks:
         sums = None
         if is_known and given is not None and given.is_floating_point():
             sums = self._shown.alike(seen.network, given, pack)
-            pack.flush()
-        taken = _Taken(told, pack, sums)
+        pack.flush()
+        taken = _Taken(told, pack, sums, self._shifts)
         self._taken.append(taken)
         if (
             self._random is None

@@ -33,8 +33,8 @@ LEFT = Threshold(
 
 MAPS = frozenset({Kind.LINEAR, Kind.CONVOLUTION})
 TRANSPARENT = frozenset({Kind.DROPOUT})
-"""Kinds that leave two maps one: dropout is linear in its input. Everything else between them, norm
-and pooling included, counts as non-linear: the rule accuses only what is proved."""
+"""Kinds that leave two maps one: dropout is linear in its input. Everything else between them,
+pooling included, counts as non-linear: the rule accuses only what is proved."""
 
 
 @dataclass(frozen=True)
@@ -55,28 +55,30 @@ class _Pair:
 def check(stream: Stream) -> Iterable[Finding]:
     """One finding per stream: the first pair leads, the others are named."""
     snapshot = stream.first
-    pairs = list(_pairs(snapshot.graph))
+    whole = _is_linear(snapshot.graph)
+    pairs = list(_pairs(snapshot.graph, whole=whole))
     if pairs:
-        yield _finding(snapshot.graph, pairs, stream.course, snapshot.step)
+        yield _finding(snapshot.graph, pairs, stream.course, snapshot.step, whole=whole)
 
 
-def _pairs(graph: Graph) -> Iterator[_Pair]:
+def _pairs(graph: Graph, *, whole: bool) -> Iterator[_Pair]:
+    """All of them; across a batch normalisation only where the whole network is linear."""
     for index in graph.of_kind(*MAPS):
-        second = _next_map(graph, index)
+        second = _next_map(graph, index, whole=whole)
         if second is not None:
             a, b = graph.sites[index], graph.sites[second]
             low_rank = a.units < min(a.fan_in or a.units, b.units)
             yield _Pair(a, b, low_rank, head=not is_hidden(graph, second))
 
 
-def _next_map(graph: Graph, index: int) -> int | None:
+def _next_map(graph: Graph, index: int, *, whole: bool) -> int | None:
     """The map that reads nothing but the value of map `index`, and whose only reader it is."""
     following = graph.successors(index)
     while len(following) == 1 and len(graph.predecessors(following[0])) == 1:
         site = graph.sites[following[0]]
         if site.kind in MAPS and site.parameters:
             return following[0]
-        if site.kind not in TRANSPARENT:
+        if not (site.kind in TRANSPARENT or (whole and _is_affine(graph, following[0]))):
             return None
         following = graph.successors(following[0])
     return None
@@ -84,13 +86,25 @@ def _next_map(graph: Graph, index: int) -> int | None:
 
 def _is_linear(graph: Graph) -> bool:
     """No non-linearity between the input and the last map: the whole network is one map."""
-    last = max(graph.of_kind(*WEIGHTED))
-    inside = [graph.sites[i].kind for i in (last, *graph.upstream(last))]
-    return all(kind in MAPS | TRANSPARENT for kind in inside)
+    maps = graph.of_kind(*WEIGHTED)
+    if not maps:
+        return False
+    inside = (maps[-1], *graph.upstream(maps[-1]))
+    return all(graph.sites[i].kind in MAPS | TRANSPARENT or _is_affine(graph, i) for i in inside)
 
 
-def _finding(graph: Graph, pairs: list[_Pair], course: Course, step: int) -> Finding:
-    whole = _is_linear(graph)
+def _is_affine(graph: Graph, index: int) -> bool:
+    """Whether a site is a batch normalisation: one factor and shift for all samples of a unit.
+
+    Instance normalisation runs as one, too, of a single sample that has the units of all.
+    """
+    site = graph.sites[index]
+    return site.operation == "batch_norm" and bool(site.shape) and site.shape[0] > 1
+
+
+def _finding(
+    graph: Graph, pairs: list[_Pair], course: Course, step: int, *, whole: bool
+) -> Finding:
     collapsed = [pair for pair in pairs if not pair.low_rank]
     several = len([pair for pair in collapsed if not pair.head]) > 1
     alarming = bool(collapsed) and (whole or several) and _is_poor(course)
@@ -156,7 +170,9 @@ straight boundary however deep it is.
     evidence="""
 On the autograd graph the value of one weighted layer reaches the next through nothing but linear
 operations (views, sums, dropout), and the width between them is not below both ends. This is
-exact. Normalisation and pooling between two layers count as non-linear here.
+exact. Pooling between two layers counts as non-linear here, and so does normalisation; but for
+batch normalisation in a network with no other non-linearity at all: it gives all samples of a batch
+the same factor and shift, and in evaluation mode all samples.
 """,
     ignore="""
 A narrow layer between two wide ones is a low-rank factorisation, and a linear layer in front of a
@@ -187,6 +203,21 @@ network is linear, or several layers collapse, *and* the loss stays far from its
         Case(
             "activations between the layers",
             lambda: _example(FLAT, "linear", "relu", "linear", "relu", "linear/1"),
+            None,
+        ),
+        Case(
+            "a network with nothing but batch normalisation between its layers",
+            lambda: _example([0.6] * 100, "linear", "batch_norm", "linear", "linear/1"),
+            Severity.WARNING,
+        ),
+        Case(
+            "near miss: layer normalisation",
+            lambda: _example([0.6] * 100, "linear", "layer_norm", "linear/1"),
+            None,
+        ),
+        Case(
+            "near miss: batch normalisation in a network with activations",
+            lambda: _example(FLAT, "linear", "batch_norm", "linear", "relu", "linear/1"),
             None,
         ),
         Case("linear regression", lambda: _example(FLAT, "linear/1"), None),

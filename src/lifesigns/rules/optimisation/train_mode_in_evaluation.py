@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+
+import numpy as np
 
 from lifesigns.evidence import Run, Threshold
 from lifesigns.evidence.evaluated import EvaluatedPlace, evaluated_places
 from lifesigns.evidence.sites import counted, listed
-from lifesigns.records import EvaluationPass, Finding, Kind, Quantity, Remedy, Severity, Trace
+from lifesigns.records import EvaluationPass, Finding, Kind, Quantity, Remedy, Severity, Site, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -19,6 +21,12 @@ FEW = Threshold(
 )
 MORE = Threshold(
     8, "times as many samples in a batch of the training", "their statistics are other ones"
+)
+
+OFF = Threshold(
+    0.5,
+    "standard deviations of the training by which a batch's own statistics move a value",
+    "as far as the mean of four samples is off",
 )
 
 
@@ -34,9 +42,12 @@ def check_run(run: Run) -> Iterable[Finding]:
         return
     judged = [p for place in places if _is_judged(place) for p in place.passes]
     dropping = [p for p in judged if _drops(p)]
+    moved = [p for place in places if _is_judged(place) for p in _moved(run, place)]
     normalised = [p for p in judged if p.norm and p.training]
     if dropping:
         yield _dropping(run, dropping)
+    elif moved:
+        yield _apart(run, moved)
     elif normalised:
         yield _normalised(run, normalised)
 
@@ -48,9 +59,13 @@ def _has_few(run: Run, one: EvaluationPass) -> bool:
 
 def _trained_with(run: Run, one: EvaluationPass) -> int:
     """Samples of a batch at the same normalisation in training; 0 if that is not known."""
+    return max((site.shape[0] for site in _sites(run, one.norm) if site.shape), default=0)
+
+
+def _sites(run: Run, norm: str) -> Iterator[Site]:
+    """Of a normalisation in training; several where it is given several batches in a step."""
     sites = (site for stream in run.streams for site in stream.last.graph.sites)
-    norms = (site for site in sites if site.kind is Kind.NORM and site.module == one.norm)
-    return max((site.shape[0] for site in norms if site.shape), default=0)
+    return (site for site in sites if site.kind is Kind.NORM and site.module == norm)
 
 
 def _is_judged(place: EvaluatedPlace) -> bool:
@@ -60,6 +75,20 @@ def _is_judged(place: EvaluatedPlace) -> bool:
 
 def _drops(one: EvaluationPass) -> bool:
     return bool(one.dropouts or one.loose)
+
+
+def _moved(run: Run, place: EvaluatedPlace) -> Sequence[EvaluationPass]:
+    """The passes of its last look, if their batches have other statistics than training has.
+
+    Running ones are those of no batch where a step has several, such as real and generated samples.
+    """
+    last = [one for one in place.passes if one.step == place.passes[-1].step]
+    moved = all(one.training for one in last) and _shift(last) >= OFF
+    return last if moved and len(list(_sites(run, last[0].shifted_norm))) == 1 else ()
+
+
+def _shift(passes: Sequence[EvaluationPass]) -> float:
+    return float(np.mean([one.norm_shift for one in passes]))
 
 
 def _alone(run: Run, found: Sequence[EvaluationPass]) -> Finding:
@@ -116,6 +145,27 @@ def _normalised(run: Run, found: Sequence[EvaluationPass]) -> Finding:
     )
 
 
+def _apart(run: Run, found: Sequence[EvaluationPass]) -> Finding:
+    first = found[0]
+    norm, samples = first.shifted_norm, counted(first.norm_samples, "sample")
+    return RULE.finding(
+        Severity.WARNING,
+        f"evaluated in training mode: {norm} normalises batches unlike those of the training by "
+        "their own statistics",
+        site=norm,
+        step=first.step,
+        measured=f"a pass without training gave it {samples}, whose own mean and variance move a "
+        f"value by {_shift(found):.2f} deviations from where the running ones put it, and the "
+        "network was never put in evaluation mode: what tells these samples from others, as where "
+        f"they are sorted by class, is normalised away{run.streams[0].course.remark}",
+        expected="evaluation mode: the running statistics, which are those of the training",
+        certainty=_certainty(run, found),
+        causes=("other",),
+        remedies=(_EVAL,),
+        evidence={"samples": first.norm_samples, "shift": _shift(found)},
+    )
+
+
 def _certainty(run: Run, found: Sequence[EvaluationPass]) -> str:
     return f"exact: {len(found)} of {len(run.trace.evaluations)} passes that were looked at"
 
@@ -130,12 +180,16 @@ _EVAL = Remedy(
 # --- cases ----------------------------------------------------------------------------------------
 _PASS = EvaluationPass(50, training=True, samples=32)
 _DROPPED = replace(_PASS, dropouts=("2",))
+_ALIKE = replace(_PASS, norm="1", norm_samples=32, norm_shift=0.2, shifted_norm="1")
+_SORTED = replace(_ALIKE, norm_shift=0.7)
 _SINGLE = replace(_PASS, samples=1, norm="1", norm_samples=1)
 
 
-def _example(*passes: EvaluationPass) -> Trace:
+def _example(*passes: EvaluationPass, batches: int = 1) -> Trace:
     """A network with a normalisation that learns for a hundred steps, with batches of 32."""
     graph = example.normalised(0.1, batch=32)
+    for _ in range(batches - 1):
+        graph = graph.with_piece(graph)
     known = example.regression(example.FALLING, update=1e-3)
     shots = tuple(replace(shot, graph=graph) for shot in known.snapshots)
     return replace(known, snapshots=shots, evaluations=passes)
@@ -159,10 +213,14 @@ Of each place in the program that switches gradients off, or calls `eval()`, the
 looked at: which modules drop units there, and how many samples a batch normalisation takes its
 statistics from. These count where they are four at the most, and an eighth of a batch of the
 training. Dropout counts where the network was in training mode each time; so does a normalisation
-of more samples, as a note.
+of more samples: as a warning where the mean and variance of their batch move a value by half a
+deviation or more from where the running ones put it (median over the units, beyond what is chance
+for so many samples, mean over the passes of the last look), else as a note.
 """,
     ignore="""
-Samples of a generator in training mode, with batches as in training. Dropout that is left on to
+Samples of a generator in training mode, and a score of the training, with batches as in training:
+their statistics are alike. A normalisation that a step gives several batches of different kinds.
+Dropout that is left on to
 average over many passes of one input, or in passes that belong to each step of the training, like
 pseudo-labels. A program that does call `eval()`, and takes a training score in training mode.
 """,
@@ -173,7 +231,7 @@ pseudo-labels. A program that does call `eval()`, and takes a training score in 
     ),
     reads=frozenset({Quantity.LOSS}),
     check_run=check_run,
-    thresholds={"few": FEW, "more": MORE},
+    thresholds={"few": FEW, "more": MORE, "off": OFF},
     cases=(
         Case("one sample at a time", lambda: _example(_SINGLE), Severity.WARNING),
         Case("dropout", lambda: _example(_DROPPED), Severity.WARNING),
@@ -200,6 +258,27 @@ pseudo-labels. A program that does call `eval()`, and takes a training score in 
         Case(
             "near miss: a score of the training, beside one in evaluation mode",
             lambda: _example(_DROPPED, replace(_PASS, place=1, training=False)),
+            None,
+        ),
+        Case("batches sorted by class", lambda: _example(_SORTED, _SORTED), Severity.WARNING),
+        Case(
+            "near miss: only one of two batches is unlike those of the training",
+            lambda: _example(_SORTED, _ALIKE),
+            None,
+        ),
+        Case(
+            "near miss: unlike those of the training while the network learned, not at the end",
+            lambda: _example(_SORTED, replace(_ALIKE, step=80)),
+            None,
+        ),
+        Case(
+            "near miss: such batches, and a test in evaluation mode",
+            lambda: _example(_SORTED, replace(_PASS, place=1, training=False)),
+            None,
+        ),
+        Case(
+            "near miss: a step gives it batches of two kinds",
+            lambda: _example(_SORTED, batches=2),
             None,
         ),
         Case("nothing that behaves otherwise", lambda: _example(_PASS), None),
