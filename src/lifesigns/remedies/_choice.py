@@ -23,6 +23,7 @@ from lifesigns.remedies.swap_activation import SwapActivation
 
 EDITS: dict[str, tuple[str, ...]] = {
     "attends-to-padding": ("invert-mask",),
+    "bends-only-at-kinks": ("swap-activation",),
     "blank-among-targets": ("name-blank",),
     "clipped-before-unscaling": ("unscale-first",),
     "constant-output": (
