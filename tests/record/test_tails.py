@@ -5,6 +5,8 @@ import torch
 from torch import nn
 from training_steps import sgd
 
+from lifesigns.record.pass_reader import DATA_LOOKS
+
 
 def tails(recording, x, model):
     recorder, optimizer = recording(every=1), sgd(model)
@@ -73,3 +75,17 @@ def test_values_that_are_not_finite_tell_nothing(recording):
 )
 def test_few_values_and_those_behind_a_normalisation_are_not_looked_at(recording, shape, model):
     assert tails(recording, powers(*shape), model) == (None, None)
+
+
+def test_the_data_are_looked_at_in_the_first_passes_alone_at_each_place_of_a_cycle(recording):
+    model = nn.Linear(3, 4)
+    recorder, optimizer = recording(every=1), sgd(model)
+    for _ in range(DATA_LOOKS + 3):
+        for _ in range(2):
+            model(powers(2000, 3)).square().mean().backward()
+        optimizer.step()
+    recorder.stop()
+
+    looked = [s.step for s in recorder.trace().snapshots if "tail_whole" in s.loss.details]
+
+    assert looked == [step for step in range(DATA_LOOKS) for _ in range(2)]

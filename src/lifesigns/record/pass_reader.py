@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from typing import Any
 
@@ -47,6 +48,8 @@ from lifesigns.records.merging import SHARDS
 
 NAMED = 4
 """Parameters that could not be read, of which the report gives the names."""
+DATA_LOOKS = 8
+"""Recorded passes, at each position in a cycle, in which the data are looked at as such."""
 
 
 class PassReader:
@@ -77,6 +80,7 @@ class PassReader:
         self._mixing = MixingReader(needs)
         self._parameters: ParameterReader | None = None
         self._numbers, self._pack = numbers_for(needs), Pack()
+        self._data_looks = Counter[int]()
         self._looked_up: Mapping[int, Tensor] = {}
         self._latest = -1.0
         self.trained = Trained()
@@ -180,6 +184,16 @@ class PassReader:
                 self.reading.mark({}, self.derivatives.twice.wait(self._pack))
             self.derivatives.forget()
             self._look_beside(self.reading, repeated.walked, condensed, forward, ends)
+            if self._data_looks[position] < DATA_LOOKS:
+                self._data_looks[position] += 1
+                self._look_at_data(self.reading, repeated.walked, condensed)
+
+    def _look_at_data(self, reading: Reading, walked: Walk, condensed: Condensed) -> None:
+        """Looks at what the batches of a run have in common."""
+        with reading.part("tails of the inputs"):
+            reading.mark({}, tails(self._pack, walked))
+        with reading.part("torn pictures"):
+            reading.mark({}, torn_pictures(self._pack, walked, condensed.site_of_node))
 
     def _look_beside(
         self, reading: Reading, walked: Walk, condensed: Condensed, forward: Forward, ends: Inputs
@@ -195,8 +209,6 @@ class PassReader:
             "copies of the network": lambda: self._standing_copy(forward),
             "averages of its weights": lambda: self.averages.look(pack, networks, ran),
             "the last inputs": lambda: last_inputs(pack, walked, ends.batch, ends.prediction),
-            "tails of the inputs": lambda: tails(pack, walked),
-            "torn pictures": lambda: torn_pictures(pack, walked, condensed.site_of_node),
             "states": lambda: same_states(pack, walked, ends.batch, networks, asked),
         }
         for name, look in known.items():
