@@ -69,18 +69,15 @@ def _whole(part: cst.BaseExpression) -> cst.BaseExpression:
 def _replaced_later(script: Script) -> Iterator[Change]:
     """Gives layers that others make room for to the last optimizer built of their model before."""
     built = [call for call in script.calls_to(*OPTIMIZERS) if assigned_name(script, call)]
-    scopes = {id(scope): scope for scope in (scope_of(script, call) for call in built)}
-    statements = [s for scope in scopes.values() for s in script.of_kind(cst.Assign, scope)]
-    new = [
-        s for s in statements if isinstance(s.value, cst.Call) and builds_module(script, s.value)
-    ]
-    holders = [(s, h) for s in new if (h := _holder(script, s.targets[0].target, built))]
-    for statement in script.narrowed([statement for statement, _ in holders]):
-        holder = next(h for s, h in holders if s is statement)
-        place = script.text(statement.targets[0].target)
-        added = (
-            f'{assigned_name(script, holder)}.add_param_group({{"params": {place}.parameters()}})'
-        )
+    holders = {
+        statement: holder
+        for statement in script.of_kind(cst.Assign)
+        if isinstance(statement.value, cst.Call) and builds_module(script, statement.value)
+        if (holder := _holder(script, statement.targets[0].target, built)) is not None
+    }
+    for statement in script.narrowed(list(holders)):
+        place, name = statement.targets[0].target, assigned_name(script, holders[statement])
+        added = f'{name}.add_param_group({{"params": {script.text(place)}.parameters()}})'
         yield from script.lines_after(statement, added)
 
 
