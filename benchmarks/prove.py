@@ -19,6 +19,7 @@ import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from functools import partial
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 
@@ -252,6 +253,11 @@ def main():
     options.add_argument("--write", action="store_true", help="put the tables into docs/prove.md")
     options.add_argument("--quick", action="store_true", help="five programs, two pairs")
     given = options.parse_args()
+    if "tpe" in given.orders and find_spec("optuna") is None:
+        options.error(
+            "tpe needs Optuna: pip install -c constraints.txt -e '.[benchmarks]'; "
+            "or give --orders random"
+        )
     programs = work(given)
     if given.quick:
         programs, given.pairs = programs[:5], 2
