@@ -135,7 +135,8 @@ def test_the_core_requires_these_packages_and_nothing_else(metadata):
 
 
 def test_the_extra_for_developers_holds_all_the_others(metadata):
-    others = set(metadata.get_all("Provides-Extra")) - {"dev", "integrations"} - OF_INTEGRATIONS
+    apart = {"dev", "integrations", "benchmarks"}  # what we are compared with nobody needs
+    others = set(metadata.get_all("Provides-Extra")) - apart - OF_INTEGRATIONS
 
     assert {"lab", "docs"} <= others
     for name in others:
