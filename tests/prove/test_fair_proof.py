@@ -5,7 +5,7 @@ import math
 
 import made
 import pytest
-from scripted import LIMITS, Script, answer, cured, faulty, plan, proved
+from scripted_arms import LIMITS, Script, answer, cured, faulty, plan, proved
 
 from lifesigns.prove.arm import Arm
 from lifesigns.prove.copies import CannotRun

@@ -4,7 +4,7 @@ import dataclasses
 
 import made
 import pytest
-from scripted import LIMITS, Script, answer, cured, faulty, plan, proved
+from scripted_arms import LIMITS, Script, answer, cured, faulty, plan, proved
 
 from lifesigns.prove import proving
 from lifesigns.prove.arm import Program
