@@ -48,7 +48,7 @@ class Watcher:
         on_snapshot: Called with each snapshot.
         on_cycle: Called with the number of completed steps after each; may raise to end the run.
         on_finding: Called with each new finding.
-        stop_on: Severities or rules that end the run.
+        stop: Which findings end the run.
         log_to: Trackers that get the layers' numbers and the findings.
     """
 
@@ -66,11 +66,9 @@ class Watcher:
         on_snapshot: Callable[[Snapshot], None] | None = None,
         on_cycle: Callable[[int], None] | None = None,
         on_finding: OnFinding | None = None,
-        stop_on: str | Iterable[str] | None = None,
+        stop: Stop | None = None,
         log_to: Iterable[Log] = (),
     ) -> None:
-        optimizers = _as_optimizers(optimizer)
-        stop = None if stop_on is None else Stop(stop_on)
         run = WatchedRun(
             info or _info(),
             selection or Selection(),
@@ -83,7 +81,7 @@ class Watcher:
         )
         recorder = Recorder(
             model,
-            optimizers,
+            _as_optimizers(optimizer),
             every=every,
             budget=budget,
             strict=strict,
@@ -223,8 +221,7 @@ def watch(
     _check_arguments(model, every, budget, on_finding)
     _check_outlets(save, log_to)
     optimizers, selection = _as_optimizers(optimizer), settings.selection(select, ignore)
-    if stop_on is not None:
-        Stop(stop_on)
+    stop = None if stop_on is None else Stop(stop_on)
     path = None if save is None else _placed(Path(save))
     if path is not None:
         regular_file(path)
@@ -239,7 +236,7 @@ def watch(
         strict=strict,
         selection=selection,
         on_finding=on_finding,
-        stop_on=stop_on,
+        stop=stop,
         log_to=log_to,
     )
     if model is not None and isinstance(watcher._run, WatchedRun):
