@@ -69,6 +69,17 @@ def test_a_symptom_counts_as_the_cause_only_where_no_cause_is_known(score):
     assert alone.names_the_cause(1)
 
 
+def test_a_tag_that_leaves_two_causes_open_is_each_of_them(score, tmp_path):
+    case = {"id": "a", "kind": "faulty", "tier": "A-fails", "fixed": None}
+    listed = json.dumps([{**case, "tags": ["dead_relu", "exploding_or_vanishing"]}])
+    (tmp_path / "dev.json").write_text(listed)
+    (tmp_path / "case.py").touch()
+
+    jobs = score.published(tmp_path, steps=10, seeds=2)
+
+    assert [job.causes for job in jobs] == [("dead_relu", "exploding", "vanishing")] * 2
+
+
 def test_what_watching_cost_is_told_apart_for_programs_that_train_longer_than_a_second(score):
     page = score.page(
         [
