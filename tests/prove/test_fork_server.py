@@ -183,21 +183,21 @@ def forks_otherwise(project, monkeypatch):
     return forks
 
 
-def proof_of(arms, pairs):
-    """With one remedy: a rate at which it learns."""
+def proof_of(arms):
+    """By one pair, with one remedy: a rate at which it learns."""
     path = arms.program.folder / "train.py"
     text = path.read_text()
     (first,) = arms.train([OWN])
     spared = arms.begin_to_fork(first.trace)
     remedy = made.candidate(str(path), text, text.replace(*RATE), rule="rate-too-low")
     plan = Plan(arms.program, Measure(), first.trace, (remedy.finding,), (remedy,), 1.0)
-    return spared, prove(arms, plan, Limits(pairs=pairs), str)
+    return spared, prove(arms, plan, Limits(pairs=1), str)
 
 
 @pytest.mark.sampled("otherwise", ())
 def test_where_a_fork_trains_otherwise_each_arm_is_a_process_of_its_own(forks_otherwise):
     with Arms(Program("train.py", folder=Path.cwd()), 120.0) as arms:
-        spared, proof = proof_of(arms, pairs=2)
+        spared, proof = proof_of(arms)
         if not spared:
             pytest.skip("no server here")
 
@@ -206,7 +206,7 @@ def test_where_a_fork_trains_otherwise_each_arm_is_a_process_of_its_own(forks_ot
 
     assert len(forks_otherwise) == 1, "the identity arm, and none after it"
     assert proof.identity.verdict is Verdict.IDENTICAL
-    assert [pair.is_won for pair in proof.pairs] == [True] * 2
+    assert [pair.is_won for pair in proof.pairs] == [True]
 
 
 @pytest.mark.sampled("forbidden", ())
@@ -218,7 +218,7 @@ def test_where_forking_is_forbidden_nothing_is_forked_and_a_pair_is_won_all_the_
 
     monkeypatch.setattr(fork_server.os, "pidfd_open", forbidden)
     with Arms(Program("train.py", folder=Path.cwd()), 120.0) as arms:
-        spared, proof = proof_of(arms, pairs=1)
+        spared, proof = proof_of(arms)
 
     assert (spared, forks_otherwise) == (0.0, [])
     assert proof.identity.verdict is Verdict.IDENTICAL
