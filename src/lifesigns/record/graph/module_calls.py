@@ -302,7 +302,7 @@ class ForwardHooks(GlobalHooks):
         self._called.add(id(module))
         if not stack:
             given = [i for i in inputs if isinstance(i, Tensor)]
-            call.input = kept(next(filter(is_readable, given), None))
+            call.input = kept(_batch_among([i for i in given if is_readable(i)]))
             call.obstacle = obstacle(given[0]) if given and call.input is None else ""
         stack.append(call)
 
@@ -346,6 +346,17 @@ class ForwardHooks(GlobalHooks):
             total += one.elements
             if total > MOST_ELEMENTS and one is not call:
                 one.let_go()
+
+
+def _batch_among(given: list[Tensor]) -> Tensor | None:
+    """The first tensor; the rows that it relates to each other, where it is such a matrix."""
+    if not given:
+        return None
+    rows = tuple(given[0].shape)[:1]
+    if given[0].shape == rows * 2:  # a graph's adjacency, say
+        related = (x for x in given[1:] if x.dim() > 1 and tuple(x.shape)[:1] == rows)
+        return next((x for x in related if x.shape != given[0].shape), given[0])
+    return given[0]
 
 
 def uncompiled(module: nn.Module) -> nn.Module:
