@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from lifesigns.evidence.output import normalised_dim
 from lifesigns.evidence.thresholds import Threshold
 from lifesigns.functions import ACTIVATIONS
-from lifesigns.records import Graph, Kind, Mixing, Remedy, Snapshot
+from lifesigns.records import BatchReading, Graph, Kind, Mixing, Remedy, Snapshot
 
 UNITS = Threshold(2, "numbers of a row for which a softmax over rows is no choice", "definition")
 MATRIX = Threshold(
@@ -87,8 +87,17 @@ def explained(snapshot: Snapshot, mixing: Mixing) -> How:
             return How(mistake, (_MOVE, _CHECK), _ends_in_view(mixing))
         mistake = "the recurrence runs over the batch, not over the sequence"
         told = any(site.details.get("batch_first") for site in snapshot.graph.sites)
-        return How(mistake, (_TIME_FIRST,) if told else (_RECURRENT_FIRST,))
+        remedy = _TIME_FIRST if told else _RECURRENT_FIRST
+        return How(mistake, (remedy,), RUN_OVER in words and _are_sequences(snapshot.batch))
     return How("", (_CHECK,))
+
+
+def _are_sequences(batch: BatchReading | None) -> bool:
+    """Whether each sample is a sequence of its own: another axis than theirs is the time."""
+    match () if batch is None else batch.shape:
+        case (_samples, length, _features):
+            return length > 1
+    return False
 
 
 def _all(mixing: Mixing) -> bool:

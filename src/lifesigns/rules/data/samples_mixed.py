@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from lifesigns.evidence import Stream
 from lifesigns.evidence.mixed import MATRIX, RUN_OVER, UNITS, How, explained
 from lifesigns.evidence.thresholds import HALF
 from lifesigns.records import (
+    BatchReading,
     Finding,
     Graph,
     Mixing,
@@ -105,6 +108,14 @@ def _competing(losses: Sequence[float] = FLAT, shape: Shape = (32, 4)) -> Trace:
     )
 
 
+def _run_over(shape: Shape) -> Trace:
+    """A fused recurrence along the first axis of a batch of this shape; the loss falls."""
+    known = _example(RUN_OVER, mixed=15, above="cell:lstm#0", losses=example.FALLING)
+    batch = BatchReading(shape, example.sums(np.ones((32, 4))))
+    shots = tuple(replace(shot, batch=batch) for shot in known.snapshots)
+    return replace(known, snapshots=shots)
+
+
 def _told() -> Trace:
     """A recurrence that takes the batch first, and is given the time first."""
     known = _example("lstm", mixed=31, above="0:lstm#0")
@@ -137,9 +148,10 @@ gradient: there the numbers of the batch are looked for, and those of two others
 a fused LSTM that comes first, the gradient shows which axis it takes for time.
 
 An alarm needs an operation that mixes by mistake (see above). Where none can be meant it needs no
-harm: a softmax over the batch for each unit of a layer, a view that deals hidden rows out anew. In
-training the samples of a batch help each other, so the loss may fall all the same. Attention or a
-recurrence over the batch may be meant, and alarms if the fit stays poor; so does an input that was
+harm: a softmax over the batch for each unit of a layer, a view that deals hidden rows out anew, a
+fused recurrence over a batch of sequences. In training the samples of a batch help each other, so
+the loss may fall all the same. Another recurrence over the batch, or attention, may be meant, and
+alarms if the fit stays poor; so does an input that was
 dealt out anew. Where the targets are the next tokens of the input it is known which axis is the
 sequence, and no such operation over the other one can be meant. Everything else is a note.
 """,
@@ -154,7 +166,7 @@ user's own functions, checkpointing or compiled code stand in the way (the cover
         "Karpathy 2019, A Recipe for Training Neural Networks: use backprop to chart dependencies",
         "PyTorch documentation, torch.nn.GRU: layout of h_n, and batch_first",
     ),
-    reads=frozenset({Quantity.MIXING, Quantity.LOSS}),
+    reads=frozenset({Quantity.MIXING, Quantity.BATCH, Quantity.LOSS}),
     check=check,
     thresholds={"fit": HALF, "units": UNITS, "matrix": MATRIX},
     explains=(
@@ -173,6 +185,12 @@ user's own functions, checkpointing or compiled code stand in the way (the cover
             lambda: _example(RUN_OVER, mixed=15, above="cell:lstm#0"),
             Severity.WARNING,
         ),
+        Case(
+            "a fused recurrence over a batch of sequences, and the loss falls",
+            lambda: _run_over((32, 12, 4)),
+            Severity.WARNING,
+        ),
+        Case("near miss: one sequence, with a batch of 1", lambda: _run_over((32, 1, 4)), None),
         Case("a recurrence over it, told where the batch is", _told, Severity.WARNING),
         Case("attention over it", lambda: _example("view", "matmul", mixed=31), Severity.WARNING),
         Case("a softmax over it", _competing, Severity.WARNING),
