@@ -200,6 +200,8 @@ make many batches of one class without any order; the variance between batches t
         "labels-unrelated",
         "loss-diverges",
         "loss-oscillates",
+        "rate-too-high",
+        "exploding-gradient",
     ),
     cases=(
         Case("sorted, and the loss jumps", lambda: _example(_SORTED, _JUMPS), Severity.WARNING),

@@ -190,7 +190,7 @@ def _rising(stream: Stream, schedule: Schedule) -> Finding:
     course = stream.course
     target = f" of {schedule.target:.2g}" if schedule.target > 0 else ""
     return RULE.finding(
-        course.harm(WEAK),
+        course.harm(WEAK, alarms=course.gain < WEAK and course.steps >= ENOUGH_STEPS),
         f"the learning rate is still warming up after {stream.trace.steps} steps",
         step=0,
         measured=f"the rate rose from {schedule.rates[0]:.2g} to {schedule.last:.2g}{target} and "
@@ -242,10 +242,15 @@ _LOOK = Remedy("Look at the rate while it trains.", "print(step, optimizer.param
 
 # --- cases ----------------------------------------------------------------------------------------
 def _example(
-    losses: Iterable[float], rates: Sequence[float], *, update: float = 1e-3, target: float = np.nan
+    losses: Iterable[float],
+    rates: Sequence[float],
+    *,
+    update: float = 1e-3,
+    target: float = np.nan,
+    correlation: float = np.nan,
 ) -> Trace:
     """A run whose rate is `rates` at equal distances."""
-    known = example.regression(list(losses), update=update)
+    known = example.regression(list(losses), update=update, correlation=correlation)
     steps = np.linspace(0, known.steps, len(rates), endpoint=False).astype(int)
     curve = RateCurve(steps, np.zeros(len(rates), int), np.array(rates, float), np.array([target]))
     return replace(known, rates=curve)
@@ -349,6 +354,11 @@ taken away because of that, and something else is the cause; not where the weigh
         Case(
             "a warm-up longer than the run",
             lambda: _example(_LEVEL, _WARM_UP, update=1e-5, target=0.1),
+            Severity.WARNING,
+        ),
+        Case(
+            "the same, and the outputs begin to follow the targets",
+            lambda: _example(_LEVEL, _WARM_UP, update=1e-5, target=0.1, correlation=0.6),
             Severity.WARNING,
         ),
         Case(
