@@ -12,7 +12,7 @@ from lifesigns.rules._rule import Case, Rule
 TURNED, ALL, BY = "turned_scales", "scales", "scaled_by"
 """Details of a loss: scales of the wrong sign, all that were judged, and the mean logarithm of what
 those of the wrong sign multiply by."""
-ANY = Threshold(1, "scales whose logarithm has the sign of the sizes", "exact")
+ANY = Threshold(1, "scales of a loss whose logarithm has the wrong sign", "exact")
 
 
 def check(stream: Stream) -> Iterable[Finding]:
