@@ -215,6 +215,8 @@ RIGHT = {
     "counts": of(lambda m, a, v: (v.exp() - v * (TARGET > 0)).mean()),
     "a small penalty": of(lambda m, a, v: squares(a * v.exp() - TARGET) + 0.001 * v.mean()),
     "a temperature": lambda m: squares(m(X)[0] * m.weights[0].exp() - TARGET) + m.weights[0] / 10,
+    "nothing": of(lambda m, a, v: (v + v.exp() * a.square()).mean() * 0 + (a * a)[:0].sum()),
+    "complex": of(lambda m, a, v: (torch.exp(1j * v) * a + 1j).abs().square().mean() + v.mean()),
     "no logarithm": of(lambda m, a, v: squares(a * v.exp() - TARGET)),
     "no size": of(lambda m, a, v: (v + (a * v.exp()).sigmoid()).mean()),
 }  # fmt: skip

@@ -104,7 +104,7 @@ def log_scales(pack: Pack, walked: Walk) -> PendingScales | None:
     sizes = list(_sizes(walked, factors)) if scales else []
     verdicts = [(scale, _turned(walked, scale, sizes)) for scale in scales]
     turned = [(scale, power) for scale, power in verdicts if power]
-    known = [scale.log.detach().float().mean() * p for scale, p in turned if scale.log is not None]
+    known = [scale.log.float().mean() * p for scale, p in turned if scale.log is not None]
     if not known:
         return None
     judged = sum(power is not None for _, power in verdicts)
@@ -147,7 +147,7 @@ def _parts(walked: Walk, i: int, factor: float) -> list[tuple[Output, float]]:
         return []
     parts = parts_of(walked, i, factor)
     product = None if parts else data_factor(walked, i) or data_divisor(walked, i)
-    if product is not None:
+    if product is not None and product[0].numel() and not product[0].is_complex():
         least, most = torch.stack(product[0].float().aminmax()).tolist()
         parts = [(product[1], factor * most)] if least >= 0 else None
     each = zip(_given(walked, i), parts or (), strict=False)
@@ -171,11 +171,14 @@ def _scales(walked: Walk, factors: dict[Output, float], first: dict[int, int]) -
     """Exponentials whose argument is a summand of the loss, and values whose logarithm is one."""
     for i, name in enumerate(walked.names):
         if name == "Exp" and (found := _argument(walked, i, factors, first)):
-            result = saved(walked.nodes[i], "result")
-            yield _Scale((i, 0), found, None if result is None else result.log())
+            yield _Scale((i, 0), found, _logarithm(walked, i, "result"))
         elif name == "Log" and factors.get((i, 0)) and (made := _below_log(walked, i)):
-            value = saved(walked.nodes[i], "self")
-            yield _Scale(made[0], factors[i, 0] * made[1], None if value is None else value.log())
+            yield _Scale(made[0], factors[i, 0] * made[1], _logarithm(walked, i, "self"))
+
+
+def _logarithm(walked: Walk, i: int, word: str) -> Tensor | None:
+    value = saved(walked.nodes[i], word)
+    return value.detach().log() if isinstance(value, Tensor) and not value.is_complex() else None
 
 
 def _argument(walked: Walk, i: int, factors: dict[Output, float], first: dict[int, int]) -> float:

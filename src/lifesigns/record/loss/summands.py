@@ -170,7 +170,7 @@ def _constant(node: Any) -> float | None:
     for attribute in ("other", "self"):
         value = saved(node, attribute)
         if isinstance(value, Tensor) and value.dim() == 0 and not value.requires_grad:
-            return float(value)
+            return None if value.is_complex() else float(value)
         if isinstance(value, int | float):
             return float(value)
     return None
