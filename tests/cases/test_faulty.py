@@ -18,7 +18,6 @@ KNOWN_ALARMS = alarms.read()
 NOT_FOUND_TODAY = {
     "forgotten_start": "vanishing-gradient: the time steps of one recurrence are not seen",
     "saturated_recurrence": "saturated-units: the states inside of nn.RNN are not read",
-    "volume_of_the_wrong_sign": "no rule: a likelihood of numbers may fall without bounds",
     "policy_descends_its_reward": "no rule: from its loss it is a policy that descends a cost",
 }
 """Programs whose fault no rule sees yet."""

@@ -22,6 +22,7 @@ from lifesigns.record.loss.cut_off import is_cut_off
 from lifesigns.record.loss.distances import scores_are_distances
 from lifesigns.record.loss.equal_views import equal_views
 from lifesigns.record.loss.log_of_mean import log_of_mean
+from lifesigns.record.loss.log_scales import log_scales
 from lifesigns.record.loss.loose_ends import loose_ends
 from lifesigns.record.loss.masked_late import masked_late
 from lifesigns.record.loss.overlap import overlap
@@ -137,6 +138,7 @@ def mark_form(
     if prediction is not None and prediction.value.dim():
         add_marks(pending, log_of_mean(walked, found, len(prediction.value)))
     pending.mark(signed_penalty(pack, walked, terms.penalties))
+    pending.mark(log_scales(pack, walked))
     pending.mark(masked_late(pack, walked))
 
 

@@ -170,7 +170,7 @@ def _constant(node: Any) -> float | None:
     for attribute in ("other", "self"):
         value = saved(node, attribute)
         if isinstance(value, Tensor) and value.dim() == 0 and not value.requires_grad:
-            return float(value)
+            return None if value.is_complex() else float(value)
         if isinstance(value, int | float):
             return float(value)
     return None
@@ -211,7 +211,7 @@ def _elements(walked: Walk, i: int) -> int:
 
 def _term(walked: Walk, i: int, factor: float) -> Term:
     """A term, or one whose elements are weighted by data."""
-    product = data_factor(walked, i) or _divisor(walked, i)
+    product = data_factor(walked, i) or data_divisor(walked, i)
     inner = _inside(walked, product[1]) if product else None
     if product and inner is not None and _is_as_large(walked, i, inner):
         form = _form(walked, inner)
@@ -244,8 +244,13 @@ def is_mask(weight: Tensor) -> bool:
     return bool(((weight == 0) | (weight == most)).all()) and bool(most > 0)
 
 
-def _divisor(walked: Walk, i: int) -> tuple[Tensor, int] | None:
-    """What a quotient multiplies a value by, if the divisor is data."""
+def data_divisor(walked: Walk, i: int) -> tuple[Tensor, int] | None:
+    """What a quotient multiplies a value by, if the divisor is data, and the index of the value.
+
+    Args:
+        walked: The graph of the loss.
+        i: Index of the quotient.
+    """
     inputs = walked.inputs[i]
     other = saved(walked.nodes[i], "other") if walked.names[i] == "Div" else None
     if len(inputs) != 2 or inputs[0] is None or inputs[1] is not None:

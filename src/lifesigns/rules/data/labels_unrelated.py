@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from lifesigns.evidence import Stream, zigzag
+from lifesigns.evidence import Stream, Threshold, zigzag
 from lifesigns.evidence.flat import flat
+from lifesigns.evidence.noise import ERRORS, NORMAL, VALUES, drawn
 from lifesigns.evidence.sites import is_hidden, is_rectifier, merged
 from lifesigns.evidence.thresholds import (
     DEAD_SHARE,
@@ -23,6 +24,11 @@ from lifesigns.rules._rule import Case, Rule
 
 PAIRED = frozenset({"contrast", "hinge_embedding", "cosine_embedding"})
 """Kinds of losses of pairs that belong together or do not."""
+FAR = Threshold(
+    2.0,
+    "standard deviations that one of so many normal numbers lies from 0",
+    "a normal's: of 256 none does once in 150,000",
+)
 
 
 def check(stream: Stream) -> Iterable[Finding]:
@@ -46,11 +52,24 @@ def _died_early(stream: Stream) -> bool:
     return any((sums.active == 0).mean() > DEAD_SHARE for sums in found if sums and sums.units)
 
 
+def _is_noise(stream: Stream) -> bool:
+    """Whether the targets are like normal noise, in the shape of the inputs."""
+    found = drawn(stream, NORMAL)
+    return found is not None and bool(max(found.maximum.max(), -found.minimum.min()) > FAR)
+
+
+_UNRELATED = "inputs and labels seem unrelated"
 _TURN = (
     Remedy(
         "Look which label the loss takes for a pair that belongs together: 0 in one form, 1 in "
         "another; print the distances of some pairs.",
         "print(label[:8], F.pairwise_distance(a, b)[:8])  # which pairs are to be close?",
+    ),
+)
+_NOISE = (
+    Remedy(
+        "Draw the noise once: give the loss the very noise that was added to the input.",
+        "noise = torch.randn_like(x)\nloss = F.mse_loss(model(add_noise(x, noise, t), t), noise)",
     ),
 )
 _REMEDIES = (
@@ -71,9 +90,11 @@ _REMEDIES = (
 
 def _finding(stream: Stream, severity: Severity) -> Finding:
     course, way = stream.course, stream.travel
+    is_noise = _is_noise(stream)
+    what = "the targets seem to be noise that is not in the inputs" if is_noise else _UNRELATED
     return RULE.finding(
         severity,
-        "inputs and labels seem unrelated: weights move, gradients flow, and nothing is learned",
+        f"{what}: weights move, gradients flow, and nothing is learned",
         site="input",
         step=0,
         measured=f"{course}; all updates together are {way:.2g} of the weights; inputs, hidden "
@@ -81,7 +102,11 @@ def _finding(stream: Stream, severity: Severity) -> Finding:
         expected="a fit better than a constant prediction by more than its error",
         certainty="by elimination: no other cause is in evidence; overfitting ten samples tells",
         causes=("wrong_labels", "capacity", "wrong_shape"),
-        remedies=(*(_TURN if course.kind in PAIRED else ()), *_REMEDIES),
+        remedies=(
+            *(_TURN if course.kind in PAIRED else ()),
+            *(_NOISE if is_noise else ()),
+            *_REMEDIES,
+        ),
         evidence={"gain": course.gain, "gain_error": course.gain_error, "travel": way},
     )
 
@@ -121,6 +146,18 @@ def _example(
     return replace(known, snapshots=tuple(shots)) if hidden else known
 
 
+def _denoiser() -> Trace:
+    """Targets that are normal noise, in the shape of the inputs."""
+    noise = np.random.default_rng(1).standard_normal((256, 4))
+    batch = BatchReading(noise.shape, example.sums(noise))
+    shots = (
+        replace(s, batch=batch, loss=replace(s.loss, target=example.target(noise)))
+        for s in _example(_FLAT).snapshots
+        if s.loss
+    )
+    return replace(_example(_FLAT), snapshots=tuple(shots))
+
+
 def _pairs() -> Trace:
     """The distances of pairs, of which the best constant has a loss of 1."""
     known = _example(_FLAT)
@@ -143,7 +180,8 @@ RULE = Rule(
     sees="""
 Inputs and labels that do not belong together: shuffled with different permutations, joined on the
 wrong key, read from a wrong column, or reshaped so that a row holds parts of others. To the
-network such labels are noise.
+network such labels are noise. A diffusion model whose input got other noise than it is to predict,
+as where the function that adds it draws its own.
 """,
     evidence="""
 By elimination. The fit is no better than a constant prediction (see loss-flat), for long enough;
@@ -152,6 +190,7 @@ saturated or gets inputs of one sign only, and the updates carried the weights a
 own size. Outputs and targets do not correlate beyond chance: that would be a relation. And the
 network has a non-linearity inside: a linear one may lack the capacity instead. Units that die after
 a hundred steps without a better fit are a consequence; where they die before, this rule is silent.
+Targets in the shape of the input, with mean and mean square of normal noise, are called noise.
 """,
     ignore="""
 Problems like parity keep a healthy network at the level of a constant for thousands of steps, and
@@ -178,6 +217,9 @@ some targets are noise by nature. Try to overfit ten samples: if that works, loo
         "enough_steps": ENOUGH_STEPS,
         "sure_steps": SURE_STEPS,
         "dead": DEAD_SHARE,
+        "values": VALUES,
+        "errors": ERRORS,
+        "far": FAR,
     },
     explains=("loss-flat",),
     cases=(
@@ -186,6 +228,7 @@ some targets are noise by nature. Try to overfit ten samples: if that works, loo
             "fell to the level of a constant", lambda: _example([5.0] * 20 + _FLAT), Severity.ERROR
         ),
         Case("pairs, perhaps the wrong way round", _pairs, Severity.ERROR),
+        Case("noise that is not in the input", _denoiser, Severity.ERROR),
         Case(
             "near miss: a linear model may lack a hidden layer",
             lambda: _example(_FLAT, operations=("linear", "linear/1", "mse_loss")),

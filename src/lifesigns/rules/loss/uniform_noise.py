@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import reduce
 
 import numpy as np
 
 from lifesigns.evidence import Run, Stream, Threshold
-from lifesigns.evidence.course import REGRESSIONS
+from lifesigns.evidence.noise import ERRORS, UNIFORM, VALUES, drawn, merged
 from lifesigns.records import (
     BatchReading,
     EvaluationPass,
@@ -25,10 +24,6 @@ from lifesigns.records import (
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
-VALUES = Threshold(256, "observations, at least", "a definition: their mean is known to a fiftieth")
-ERRORS = Threshold(
-    5.0, "standard errors that a sum may be off by", "a normal's: once in two million"
-)
 ENDS = Threshold(
     20.0,
     "times the mean distance of the outermost of so many numbers to the end of the range",
@@ -45,7 +40,7 @@ def check_run(run: Run) -> Iterable[Finding]:
     """At most one finding: a loss against uniform noise, and an evaluation that begins normal."""
     for stream in run.streams:
         noise = _uniform_targets(stream)
-        given = _merged([s.batch.features for s in stream.snapshots if s.batch is not None])
+        given = merged([s.batch.features for s in stream.snapshots if s.batch is not None])
         begun = [p for p in run.trace.evaluations if _is_normal(p.inputs)]
         if noise is not None and given is not None and begun and _is_other(given):
             yield _finding(stream, noise, given, begun[0])
@@ -54,43 +49,15 @@ def check_run(run: Run) -> Iterable[Finding]:
 
 def _uniform_targets(stream: Stream) -> UnitSums | None:
     """The targets of all recorded steps; None unless all are independent and even on 0 to 1."""
-    found = []
-    for shot in stream.snapshots:
-        loss, batch = shot.loss, shot.batch
-        target = None if loss is None else loss.target
-        if loss is None or target is None or batch is None or loss.kind not in REGRESSIONS:
-            return None
-        if target.shape != batch.shape or not _is_even(target.sums):
-            return None
-        found.append(target.sums)
-    merged = _merged(found)
-    return merged if merged is not None and _is_even(merged) and _fills(merged) else None
-
-
-def _merged(sums: list[UnitSums]) -> UnitSums | None:
-    units = {each.units for each in sums}
-    return reduce(UnitSums.merge, sums) if len(units) == 1 else None
-
-
-def _is_even(sums: UnitSums) -> bool:
-    """Whether mean and mean square are those of U(0, 1): of all numbers, and of each unit."""
-    of_each = np.stack([sums.count, sums.total, sums.total_squared])
-    return bool((sums.count > 0).all()) and all(
-        _is_near(total / count, 1 / 2, 1 / 12, count)
-        and _is_near(square / count, 1 / 3, 1 / 5 - 1 / 9, count)
-        for count, total, square in (of_each, of_each.sum(1, keepdims=True))
-    )
-
-
-def _is_near(means: Floats, expected: float, variance: float, count: Floats) -> bool:
-    return bool((np.abs(means - expected) < ERRORS * np.sqrt(variance / count)).all())
+    found = drawn(stream, UNIFORM)
+    return found if found is not None and _fills(found) else None
 
 
 def _fills(sums: UnitSums) -> bool:
-    """Whether there are enough numbers, none beyond 0 and 1, and some next to both."""
+    """Whether no numbers are beyond 0 and 1, and some next to both."""
     count, low, high = int(sums.count.sum()), float(sums.minimum.min()), float(sums.maximum.max())
     near = ENDS / max(count, 1)
-    return count >= VALUES and 0 <= low < near and 1 - near < high <= 1
+    return 0 <= low < near and 1 - near < high <= 1
 
 
 def _is_normal(inputs: Scales | None) -> bool:
