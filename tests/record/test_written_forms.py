@@ -86,6 +86,61 @@ def test_an_overlap_of_probabilities_lies_between_0_and_1(loss):
     assert 0 < found["overlap_least"] < found["overlap_most"] < 1
 
 
+def of_classes(p):
+    shares, mask = p.flatten(2), MASK.flatten(2)
+    each = 2 * (shares * mask).sum((0, 2)) / (shares.sum((0, 2)) + mask.sum((0, 2)))
+    return 1 - each.mean()
+
+
+@pytest.mark.parametrize("loss", [*OVERLAPS, of_classes])
+def test_an_overlap_that_is_taken_from_1_is_made_large(loss):
+    model = nn.Conv2d(3, 1, 3, padding=1)
+
+    assert "overlap_minimised" not in details(lambda out: loss(torch.sigmoid(out)), model)
+
+
+@pytest.mark.parametrize("loss", [dice, dice_of_each, iou, of_first_class, of_classes])
+@pytest.mark.parametrize("turned", [lambda d: 1 - d, lambda d: -d])
+def test_an_overlap_that_is_added_is_made_small(loss, turned):
+    model = nn.Conv2d(3, 1, 3, padding=1)
+
+    found = details(lambda out: turned(loss(torch.sigmoid(out))), model)
+
+    assert found["overlap_minimised"] == 1
+
+
+@pytest.mark.parametrize(("sign", "is_small"), [(1, True), (-1, False)])
+def test_the_logarithm_of_an_overlap_grows_with_it(sign, is_small):
+    model = nn.Conv2d(3, 1, 3, padding=1)
+
+    def loss(out):
+        shares = torch.sigmoid(out)
+        return sign * (2 * (shares * MASK).sum() / (shares.sum() + MASK.sum())).log()
+
+    assert ("overlap_minimised" in details(loss, model)) is is_small
+
+
+def test_an_overlap_beside_another_term_is_one_of_two():
+    model = nn.Conv2d(3, 1, 3, padding=1)
+
+    def loss(out):
+        fit = F.binary_cross_entropy_with_logits(out, MASK)
+        shares = torch.sigmoid(out)
+        return fit + 2 * (shares * MASK).sum() / (shares.sum() + MASK.sum())
+
+    assert details(loss, model)["overlap_minimised"] == 2
+
+
+def test_false_alarms_beside_the_mask_are_well_made_small():
+    model = nn.Conv2d(3, 1, 3, padding=1)
+
+    def loss(out):
+        shares = torch.sigmoid(out)
+        return (shares * (1 - MASK)).sum() / (shares.sum() + MASK.sum())
+
+    assert "overlap_minimised" not in details(loss, model)
+
+
 NO_OVERLAPS = {
     "squares below": lambda p: 1 - 2 * (p * MASK).sum() / ((p * p).sum() + MASK.sum()),
     "powers below": lambda p: 1 - 2 * (p * MASK).sum() / (p.pow(2).sum() + MASK.sum()),
