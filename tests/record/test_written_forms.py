@@ -157,6 +157,53 @@ def test_another_quotient_is_no_overlap(name):
     assert not [word for word in found if word.startswith("overlap")]
 
 
+# --- negative sampling ----------------------------------------------------------------------------
+class Words(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.centre, self.context = nn.Embedding(9, 4), nn.Embedding(9, 4)
+
+    def forward(self, minus=False):
+        v, words = self.centre(torch.arange(N)), torch.arange(N * 3).reshape(N, 3) % 9
+        u, others = self.context(torch.arange(N) + 1), self.context(words)
+        others = -others if minus else others
+        return (v * u).sum(1), torch.bmm(others, v.unsqueeze(2)).squeeze(2)
+
+
+def marked(loss, minus=False):
+    model = Words()
+    return snapshot(lambda: loss(*model(minus)).backward(), model).loss.details
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda s, n: -(F.logsigmoid(s) + F.logsigmoid(n).sum(1)).mean(),
+        lambda s, n: -F.logsigmoid(s).mean() - torch.log(torch.sigmoid(n) + 1e-9).mean(),
+        lambda s, n: -torch.log(torch.sigmoid(s).clamp(min=1e-9)).mean() - F.logsigmoid(n).mean(),
+    ],
+)
+def test_negatives_without_a_minus_are_pushed_up(loss):
+    assert marked(loss)["scores_up"] == 2
+    assert "scores_up" not in marked(loss, minus=True)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda s, n: -(F.logsigmoid(s) + F.logsigmoid(-n).sum(1)).mean(),
+        lambda s, n: -(F.logsigmoid(s) + F.logsigmoid(n * -0.5).sum(1)).mean(),
+        lambda s, n: -F.logsigmoid(s - n.mean(1)).mean(),
+        lambda s, n: -F.logsigmoid(s).mean(),
+        lambda s, n: F.logsigmoid(n).mean() - F.logsigmoid(s).mean(),
+        lambda s, n: -F.logsigmoid(s).mean() - F.logsigmoid(n).mean() + 0.1 * n.pow(2).mean(),
+        lambda s, n: -(F.logsigmoid(s) + (1 - torch.sigmoid(n) + 1e-9).log().sum(1)).mean(),
+    ],
+)
+def test_scores_that_something_holds_are_not_only_pushed_up(loss):
+    assert "scores_up" not in marked(loss)
+
+
 # --- likelihoods ----------------------------------------------------------------------------------
 Y, SIDE = torch.arange(N) % 4, (torch.arange(N) % 2).float()
 EVERY = torch.arange(N)

@@ -24,6 +24,7 @@ from lifesigns.record.loss.equal_views import equal_views
 from lifesigns.record.loss.log_of_mean import log_of_mean
 from lifesigns.record.loss.loose_ends import loose_ends
 from lifesigns.record.loss.masked_late import masked_late
+from lifesigns.record.loss.one_way import one_way
 from lifesigns.record.loss.overlap import overlap
 from lifesigns.record.loss.padded_targets import padded_targets
 from lifesigns.record.loss.quantised import is_quantised
@@ -131,7 +132,7 @@ def mark_form(
     """
     found = terms.found
     add_marks(pending, {**overlap(walked, found, prediction), **self_weighted(walked, found)})
-    add_marks(pending, scores_are_distances(walked, found))
+    add_marks(pending, {**scores_are_distances(walked, found), **one_way(walked, terms)})
     summands = [*(term.node for term in found), *(penalty.node for penalty in terms.penalties)]
     add_marks(pending, loose_ends(walked, condensed, summands))
     if prediction is not None and prediction.value.dim():

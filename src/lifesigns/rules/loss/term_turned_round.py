@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.thresholds import ENOUGH_STEPS, WEAK
-from lifesigns.records import Finding, LossReading, Quantity, Remedy, Severity, Trace
+from lifesigns.records import Finding, LossReading, Quantity, Remedy, Severity, Snapshot, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
 MINIMISED = "overlap_minimised"
 """The detail of a loss one of whose terms is an overlap: how many terms there are."""
+UP = "scores_up"
+"""The detail of a loss all of whose terms push scores up: how many terms there are."""
 PAIRED = frozenset({"contrast", "hinge_embedding", "cosine_embedding"})
 """Kinds of losses of pairs, whose correlation is that of nearness and belonging together."""
 ERRORS = Threshold(
@@ -24,19 +27,25 @@ ERRORS = Threshold(
 
 def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream."""
-    small = [s for s in stream.snapshots if s.loss and MINIMISED in s.loss.details]
+    small, up = _marked(stream, MINIMISED), _marked(stream, UP)
     if small:
-        yield _of_overlap(stream, small[0].step, len(small))
+        yield _of_overlap(stream, small)
+    elif up and stream.is_alone:  # several networks in turn may each push the other's scores
+        yield _of_scores(stream, up)
     else:
         yield from _of_pairs(stream)
 
 
-def _of_overlap(stream: Stream, step: int, steps: int) -> Finding:
-    alone = stream.readings[-1].details.get(MINIMISED) == 1
+def _marked(stream: Stream, word: str) -> Sequence[Snapshot]:
+    return [s for s in stream.snapshots if s.loss and word in s.loss.details]
+
+
+def _of_overlap(stream: Stream, known: Sequence[Snapshot]) -> Finding:
+    alone, steps = stream.readings[-1].details.get(MINIMISED) == 1, len(known)
     return RULE.finding(
         Severity.ERROR if alone else stream.course.harm(alarms=True),
         "the overlap with the mask is made small: the loss adds a Dice or an IoU itself",
-        step=step,
+        step=known[0].step,
         measured=f"in {steps} of {len(stream.readings)} recorded steps the factor before the "
         f"overlap is positive{stream.course.remark}",
         expected="1 minus the overlap, which falls as the prediction covers the mask",
@@ -44,6 +53,29 @@ def _of_overlap(stream: Stream, step: int, steps: int) -> Finding:
         causes=("wrong_loss", "other"),
         remedies=(Remedy("Return 1 minus the overlap.", "return 1 - dice.mean()"),),
         evidence={"steps": steps},
+    )
+
+
+def _of_scores(stream: Stream, known: Sequence[Snapshot]) -> Finding:
+    loss = known[-1].loss
+    terms = int(loss.details[UP]) if loss else 0
+    return RULE.finding(
+        Severity.ERROR,
+        "all scores are pushed up: no term of the loss has a minus before its scores",
+        step=known[0].step,
+        measured=f"the loss is made of {terms} log-sigmoids, in {len(known)} of "
+        f"{len(stream.readings)} recorded steps each of them falls only as its scores rise"
+        f"{stream.course.remark}",
+        expected="a minus before the scores of what does not belong together",
+        certainty="exact: read from the graph",
+        causes=("wrong_loss", "other"),
+        remedies=(
+            Remedy(
+                "Turn the scores of the negative samples round.",
+                "loss = -(F.logsigmoid(positive) + F.logsigmoid(-negative).sum(1)).mean()",
+            ),
+        ),
+        evidence={"terms": terms, "steps": len(known)},
     )
 
 
@@ -109,11 +141,14 @@ def _pairs(nearness: float = -0.4, losses: Sequence[float] = FLAT, kind: str = "
 
 
 def _overlap(
-    terms: float = 1.0, losses: Sequence[float] = example.FALLING, kind: str = "other"
+    terms: float = 1.0,
+    losses: Sequence[float] = example.FALLING,
+    kind: str = "other",
+    word: str = MINIMISED,
 ) -> Trace:
     """A loss that falls, and is an overlap or is added to a squared error of targets ±1."""
     sign = np.tile([[-1.0], [1.0]], (16, 1))
-    details = {MINIMISED: terms} if terms else {"overlap_least": 0.0, "overlap_most": 1.0}
+    details = {word: terms} if terms else {"overlap_least": 0.0, "overlap_most": 1.0}
     return example.fitting(
         example.chain("conv", "relu", "conv", batch=32),
         losses,
@@ -125,6 +160,14 @@ def _overlap(
     )
 
 
+def _in_turn() -> Trace:
+    """The generator of two discriminators that are trained in turn."""
+    known = _overlap(2.0, word=UP)
+    shots = (replace(shot, stream=k % 2) for k, shot in enumerate(known.snapshots))
+    curve = replace(known.losses, streams=np.arange(len(known.losses.values)) % 2)
+    return replace(known, snapshots=tuple(shots), losses=curve)
+
+
 RULE = Rule(
     code="LOS078",
     name="term-turned-round",
@@ -134,23 +177,27 @@ RULE = Rule(
     sees="""
 A function that returns the Dice coefficient or the IoU where 1 minus it is meant, so that masks are
 avoided. Or a contrastive loss that takes 1 for a pair that differs while the data set gives 1 to a
-pair that is the same: what looks alike is driven apart, what differs is drawn together.
+pair that is the same: what looks alike is driven apart, what differs is drawn together. Or negative
+sampling without its minus, `logsigmoid(negative)`: one large score for everything is the best.
 """,
     evidence="""
 The factor before an overlap in the graph of the loss is positive, and its mask is the one that is
 added below the fraction: that outputs lie outside a mask may well be made small. A warning where a
-data term beside it learns.
+data term beside it learns. Or the loss consists of several log-sigmoids and nothing else, and no
+sign is turned on the way to any of their scores.
 
 Of pairs, the correlation of nearness and of being drawn together in the first forty steps: networks
 that have learned nothing keep inputs near that are alike. It is negative beyond chance, and
 the fit stays weak.
 """,
     ignore="""
-Where masks are there to be avoided. Where pairs belong together because they differ, as a key and a
-lock do, and the run is still short: if such pairs are learned, nothing is said.
+Where masks are there to be avoided; where several frozen critics are to be pleased. Where pairs
+belong together because they differ, as a key and a lock do, and the run is still short: if such
+pairs are learned, nothing is said.
 """,
     references=(
         "Milletari et al. 2016, V-Net: the Dice coefficient is maximised",
+        "Mikolov et al. 2013, Distributed Representations of Words and Phrases: negative sampling",
         "Hadsell, Chopra & LeCun 2006, Dimensionality Reduction by Learning an Invariant Mapping: "
         "0 is a pair that is alike",
     ),
@@ -182,6 +229,8 @@ lock do, and the run is still short: if such pairs are learned, nothing is said.
             Severity.WARNING,
         ),
         Case("near miss: 1 minus the overlap", lambda: _overlap(0.0), None),
+        Case("all scores are pushed up", lambda: _overlap(2.0, word=UP), Severity.ERROR),
+        Case("near miss: another loss in turn", _in_turn, None),
         Case("pairs that are alike are driven apart", _pairs, Severity.ERROR),
         Case(
             "pairs, by a loss of torch",
