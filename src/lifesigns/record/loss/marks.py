@@ -21,6 +21,7 @@ from lifesigns.record.loss.cut_classes import cuts_classes
 from lifesigns.record.loss.cut_off import is_cut_off
 from lifesigns.record.loss.distances import scores_are_distances
 from lifesigns.record.loss.equal_views import equal_views
+from lifesigns.record.loss.grouped_rows import grouped_rows
 from lifesigns.record.loss.log_of_mean import log_of_mean
 from lifesigns.record.loss.loose_ends import loose_ends
 from lifesigns.record.loss.masked_late import masked_late
@@ -89,6 +90,7 @@ def mark(
         marks["cut_classes"] = 1.0
     pending.mark(turns(pack, walked, node))
     pending.mark(equal_views(pack, walked))
+    pending.mark(grouped_rows(pack, walked))
     if TOKENS in walked.names:
         pending.mark(order_blind(pack, walked, condensed))
         pending.mark(token_share(pack, walked))
