@@ -164,7 +164,7 @@ def _in_turn() -> Trace:
     """The generator of two discriminators that are trained in turn."""
     known = _overlap(2.0, word=UP)
     shots = (replace(shot, stream=k % 2) for k, shot in enumerate(known.snapshots))
-    curve = replace(known.losses, streams=np.arange(len(known.losses.values)) % 2)
+    curve = replace(known.losses, streams=np.arange(len(known.losses.streams)) % 2)
     return replace(known, snapshots=tuple(shots), losses=curve)
 
 
