@@ -14,7 +14,7 @@ import numpy as np
 from lifesigns.evidence.constant import baseline, targets_of, targets_vary
 from lifesigns.evidence.course import Course
 from lifesigns.evidence.data_loss import NEVER_NEGATIVE, data_loss, is_scaled
-from lifesigns.evidence.thresholds import LEARNED, Threshold
+from lifesigns.evidence.thresholds import WEAK, Threshold
 from lifesigns.records import Ints, LossReading, Trace
 
 MOVED = Threshold(
@@ -40,7 +40,7 @@ def course_of(trace: Trace, stream: int = 0) -> Course:
     data = data_loss(trained, trace.losses.steps[own].astype(float), known)
     level, error = baseline(readings) if known else (math.nan, math.nan)
     kind, values = readings[-1].kind if readings else "", data.values
-    if data.is_open((1 - LEARNED) * level):
+    if data.is_open((1 - WEAK) * level):
         kind, values, known, level = "other", trained, [], math.nan
     late = readings[len(readings) // 2 :]
     correlation, correlation_error = _correlation(late)

@@ -55,9 +55,9 @@ def data_loss(trained: Floats, steps: Floats, known: Sequence[tuple[int, LossRea
     actor's loss beside its critic's, or where what is left beside it is so in the mean of a fifth
     of the run, as no data loss of this kind can be.
 
-    After the last recorded step a penalty on weights goes on as it went. Other terms that depend on
-    outputs are taken to keep their share of the whole. If the last fifth of the run was not
-    recorded at all, they may be anything between nothing and what they were.
+    After the last recorded step a penalty is taken to go on as it went. That is sure of one on
+    weights alone. Other terms that depend on outputs may be anything between nothing and what they
+    were, if the last fifth of the run was not recorded at all.
     """
     if not known or not len(trained):
         return DataLoss(trained, trained, trained)
@@ -69,8 +69,7 @@ def data_loss(trained: Floats, steps: Floats, known: Sequence[tuple[int, LossRea
         values = np.fmin(np.interp(steps, recorded.at, recorded.fit), most)
     elif recorded.on_outputs:
         least, most = recorded.bounds(trained)
-        share = np.clip(recorded.share * trained, least, most)
-        values = np.where(steps > recorded.at[-1], share, values)
+        values = np.where(steps > recorded.at[-1], np.clip(values, least, most), values)
     known_until = recorded.at[-1] if recorded.at[-1] < _end(steps)[0] else steps[-1]
     least, most = (np.where(steps <= known_until, values, bound) for bound in (least, most))
     return DataLoss(*(part / recorded.scale for part in (values, least, most)))
@@ -122,11 +121,6 @@ class _Recorded:
     def highest(self, trained: Floats) -> Floats:
         """What a hidden data loss is at the most: the whole, if nothing negative is added."""
         return trained if (self.value >= self.fit).all() else np.full_like(trained, np.inf)
-
-    @property
-    def share(self) -> float:
-        """Of the whole, at last; 1 where the whole is negative."""
-        return float(self.fit[-1] / self.value[-1]) if self.value[-1] > 0 else 1.0
 
     def bounds(self, trained: Floats) -> tuple[Floats, Floats]:
         """The whole less the rest, which is between nothing and what it was at last."""
