@@ -9,6 +9,7 @@ import numpy as np
 
 from lifesigns.evidence import Stream, zigzag
 from lifesigns.evidence.flat import flat
+from lifesigns.evidence.pairs import PAIRED, WHICH_LABEL
 from lifesigns.evidence.sites import is_hidden, is_rectifier, merged
 from lifesigns.evidence.thresholds import (
     DEAD_SHARE,
@@ -20,9 +21,6 @@ from lifesigns.evidence.thresholds import (
 from lifesigns.records import BatchReading, Finding, Graph, Kind, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
-
-PAIRED = frozenset({"contrast", "hinge_embedding", "cosine_embedding"})
-"""Kinds of losses of pairs that belong together or do not."""
 
 
 def check(stream: Stream) -> Iterable[Finding]:
@@ -46,13 +44,6 @@ def _died_early(stream: Stream) -> bool:
     return any((sums.active == 0).mean() > DEAD_SHARE for sums in found if sums and sums.units)
 
 
-_TURN = (
-    Remedy(
-        "Look which label the loss takes for a pair that belongs together: 0 in one form, 1 in "
-        "another; print the distances of some pairs.",
-        "print(label[:8], F.pairwise_distance(a, b)[:8])  # which pairs are to be close?",
-    ),
-)
 _REMEDIES = (
     Remedy(
         "Check that inputs and targets belong together: look at some pairs.",
@@ -81,7 +72,7 @@ def _finding(stream: Stream, severity: Severity) -> Finding:
         expected="a fit better than a constant prediction by more than its error",
         certainty="by elimination: no other cause is in evidence; overfitting ten samples tells",
         causes=("wrong_labels", "capacity", "wrong_shape"),
-        remedies=(*(_TURN if course.kind in PAIRED else ()), *_REMEDIES),
+        remedies=(*((WHICH_LABEL,) if course.kind in PAIRED else ()), *_REMEDIES),
         evidence={"gain": course.gain, "gain_error": course.gain_error, "travel": way},
     )
 

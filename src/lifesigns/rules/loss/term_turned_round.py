@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from lifesigns.evidence import Stream, Threshold
+from lifesigns.evidence.pairs import PAIRED
 from lifesigns.evidence.thresholds import ENOUGH_STEPS, WEAK
 from lifesigns.records import Finding, LossReading, Quantity, Remedy, Severity, Snapshot, Trace
 from lifesigns.rules import testing as example
@@ -18,8 +19,6 @@ MINIMISED = "overlap_minimised"
 """The detail of a loss one of whose terms is an overlap: how many terms there are."""
 UP = "scores_up"
 """The detail of a loss all of whose terms push scores up: how many terms there are."""
-PAIRED = frozenset({"contrast", "hinge_embedding", "cosine_embedding"})
-"""Kinds of losses of pairs, whose correlation is that of nearness and belonging together."""
 ERRORS = Threshold(
     2.5, "standard errors by which pairs that belong together lie apart", "normal: p < 0.7 %"
 )
