@@ -60,8 +60,9 @@ def test_the_course_of_a_sum_says_whose_it_is():
     target = example.target(WANTED)
     other = LossReading(1.0, "squared_error", "mse_loss", fit=1.0, scale=1.0, target=target)
     loss = replace(other, value=2.0, others=(other,))
-    shot = example.snapshot(example.chain("linear", "mse_loss"), loss=loss)
-    trace = example.trace(shot, losses=np.linspace(2.0, 1.0, 100))
+    graph = example.chain("linear", "mse_loss")
+    shots = [example.snapshot(graph, step=step, loss=loss) for step in (0, 99)]
+    trace = example.trace(*shots, losses=np.linspace(2.0, 1.0, 100))
 
     assert "the loss per observation of its first term, mse_loss, went" in str(course_of(trace))
     assert "per observation of the first term (mse_loss), median" in " ".join(

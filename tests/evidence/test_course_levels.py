@@ -13,8 +13,13 @@ from lifesigns.rules import testing as example
 WANTED = np.tile([[-1.0], [1.0]], (16, 1))  # variance 1
 
 
-def trace_of(losses, *, fit=None, scale=1.0, steps=(0, 10, 50, 100), kind="squared_error"):
-    """`fit` gives the data term at a step; the rest of the loss is a penalty."""
+EARLY = (0, 1, 4, 32)
+
+
+def trace_of(
+    losses, *, fit=None, scale=1.0, steps=(0, 10, 50, 100), kind="squared_error", penalised=False
+):
+    """`fit` gives the data term at a step; the rest of the loss is a penalty, on outputs or not."""
     graph = example.chain("linear", "mse_loss")
     shots = [
         example.snapshot(
@@ -29,6 +34,7 @@ def trace_of(losses, *, fit=None, scale=1.0, steps=(0, 10, 50, 100), kind="squar
                 prediction=example.sums(0.5 * WANTED),
                 target=example.target(WANTED),
                 correlation=0.5,
+                penalised=penalised,
             ),
         )
         for s in steps
@@ -84,6 +90,76 @@ def test_a_step_whose_penalty_is_guessed_too_large_does_not_hide_the_others():
     course = course_of(trace_of(list(penalty + fit), fit=fit))
 
     assert course.curve[70] == pytest.approx(-0.5)
+
+
+@pytest.mark.parametrize("last", [4, 32, 64, 128, 256, 500])
+def test_what_an_overlap_beside_it_became_does_not_make_a_fit_relapse(last):
+    """A Dice that falls fast while it is recorded, and stays, as its cross-entropy learns on."""
+    fit = 0.2 * np.geomspace(0.7, 0.08, 625)
+    overlap = 0.3 + 0.6 * np.exp(-np.arange(625) / 15)
+    steps = [step for step in (0, 1, 4, 32, 64, 128, 256, 500) if step <= last]
+
+    course = course_of(
+        trace_of(list(fit + overlap), fit=fit, scale=0.2, steps=steps, penalised=True)
+    )
+
+    assert course.learned
+    assert not course.relapsed
+    assert not course.hardly_learned
+    assert course.scaled is (last == 500)  # of which the end begins
+
+
+def test_a_level_that_the_whole_is_below_is_known_whatever_is_beside_it():
+    fit, rest = np.geomspace(1.0, 0.1, 300), np.full(300, 0.2)
+
+    course = course_of(trace_of(list(fit + rest), fit=fit, steps=EARLY, penalised=True))
+
+    assert course.scaled
+    assert course.learned
+    assert 0.7 <= course.gain <= 0.91  # of which 0.7 is sure
+
+
+def test_a_level_that_the_rest_cannot_reach_is_known_to_be_missed():
+    fit, rest = np.full(300, 1.0), np.full(300, 0.04)
+
+    course = course_of(trace_of(list(fit + rest), fit=fit, steps=EARLY, penalised=True))
+
+    assert course.scaled
+    assert course.learned_nothing
+
+
+def test_a_fit_that_is_weak_at_the_best_is_known_to_be_weak():
+    """An autoencoder whose divergence is on its way to 0 when it is last recorded."""
+    fit, rest = np.full(300, 0.99), 0.4 * np.exp(-np.arange(300) / 20)
+
+    course = course_of(trace_of(list(fit + rest), fit=fit, steps=EARLY, penalised=True))
+
+    assert course.scaled
+    assert not course.learned
+
+
+@pytest.mark.parametrize("rest", [0.9, -0.9])
+def test_a_level_within_what_is_not_known_is_not_claimed(rest):
+    """Half of the loss or more was something else when it was last recorded."""
+    losses = np.full(300, 1.2)
+    fit = losses - rest
+
+    course = course_of(trace_of(list(losses), fit=fit, steps=EARLY, penalised=True))
+
+    assert math.isnan(course.gain)
+    assert course.end == pytest.approx(1.2)
+    assert not course.scaled
+
+
+def test_a_second_data_term_is_no_more_known_than_a_penalty():
+    first, second = np.geomspace(0.9, 0.5, 300), np.geomspace(3.0, 0.6, 300)
+    trace = trace_of(list(first + second), fit=first, steps=EARLY)
+    shots = [
+        replace(shot, loss=replace(shot.loss, others=(replace(shot.loss, fit=second[shot.step]),)))
+        for shot in trace.snapshots
+    ]
+
+    assert math.isnan(course_of(replace(trace, snapshots=tuple(shots))).gain)
 
 
 def test_a_summed_loss_is_compared_per_observation():

@@ -310,6 +310,15 @@ def test_a_target_that_is_no_sign_counts_as_torch_counts_it(call):
     assert set(reading.target.sums.minimum) | set(reading.target.sums.maximum) == {0.0, 1.0}
 
 
+def test_pairs_that_are_near_and_belong_together_correlate():
+    alike = torch.tensor([1.0, 1.0, -1.0, -1.0]).double()
+    near = torch.tensor([0.1, 0.2, 1.0, 1.2]).double()
+
+    reading, _ = read(near, lambda d: F.hinge_embedding_loss(d, alike))
+
+    assert reading.correlation > 0.9
+
+
 @pytest.mark.parametrize(("given", "sides"), [(True, 1), (False, 2)])
 def test_a_cosine_tells_how_many_of_its_sides_are_trained(given, sides):
     target = torch.arange(SAMPLES) % 2

@@ -86,6 +86,61 @@ def test_an_overlap_of_probabilities_lies_between_0_and_1(loss):
     assert 0 < found["overlap_least"] < found["overlap_most"] < 1
 
 
+def of_classes(p):
+    shares, mask = p.flatten(2), MASK.flatten(2)
+    each = 2 * (shares * mask).sum((0, 2)) / (shares.sum((0, 2)) + mask.sum((0, 2)))
+    return 1 - each.mean()
+
+
+@pytest.mark.parametrize("loss", [*OVERLAPS, of_classes])
+def test_an_overlap_that_is_taken_from_1_is_made_large(loss):
+    model = nn.Conv2d(3, 1, 3, padding=1)
+
+    assert "overlap_minimised" not in details(lambda out: loss(torch.sigmoid(out)), model)
+
+
+@pytest.mark.parametrize("loss", [dice, dice_of_each, iou, of_first_class, of_classes])
+@pytest.mark.parametrize("turned", [lambda d: 1 - d, lambda d: -d])
+def test_an_overlap_that_is_added_is_made_small(loss, turned):
+    model = nn.Conv2d(3, 1, 3, padding=1)
+
+    found = details(lambda out: turned(loss(torch.sigmoid(out))), model)
+
+    assert found["overlap_minimised"] == 1
+
+
+@pytest.mark.parametrize(("sign", "is_small"), [(1, True), (-1, False)])
+def test_the_logarithm_of_an_overlap_grows_with_it(sign, is_small):
+    model = nn.Conv2d(3, 1, 3, padding=1)
+
+    def loss(out):
+        shares = torch.sigmoid(out)
+        return sign * (2 * (shares * MASK).sum() / (shares.sum() + MASK.sum())).log()
+
+    assert ("overlap_minimised" in details(loss, model)) is is_small
+
+
+def test_an_overlap_beside_another_term_is_one_of_two():
+    model = nn.Conv2d(3, 1, 3, padding=1)
+
+    def loss(out):
+        fit = F.binary_cross_entropy_with_logits(out, MASK)
+        shares = torch.sigmoid(out)
+        return fit + 2 * (shares * MASK).sum() / (shares.sum() + MASK.sum())
+
+    assert details(loss, model)["overlap_minimised"] == 2
+
+
+def test_false_alarms_beside_the_mask_are_well_made_small():
+    model = nn.Conv2d(3, 1, 3, padding=1)
+
+    def loss(out):
+        shares = torch.sigmoid(out)
+        return (shares * (1 - MASK)).sum() / (shares.sum() + MASK.sum())
+
+    assert "overlap_minimised" not in details(loss, model)
+
+
 NO_OVERLAPS = {
     "squares below": lambda p: 1 - 2 * (p * MASK).sum() / ((p * p).sum() + MASK.sum()),
     "powers below": lambda p: 1 - 2 * (p * MASK).sum() / (p.pow(2).sum() + MASK.sum()),
@@ -100,6 +155,53 @@ def test_another_quotient_is_no_overlap(name):
     found = details(NO_OVERLAPS[name], nn.Conv2d(3, 1, 3, padding=1))
 
     assert not [word for word in found if word.startswith("overlap")]
+
+
+# --- negative sampling ----------------------------------------------------------------------------
+class Words(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.centre, self.context = nn.Embedding(9, 4), nn.Embedding(9, 4)
+
+    def forward(self, minus=False):
+        v, words = self.centre(torch.arange(N)), torch.arange(N * 3).reshape(N, 3) % 9
+        u, others = self.context(torch.arange(N) + 1), self.context(words)
+        others = -others if minus else others
+        return (v * u).sum(1), torch.bmm(others, v.unsqueeze(2)).squeeze(2)
+
+
+def marked(loss, minus=False):
+    model = Words()
+    return snapshot(lambda: loss(*model(minus)).backward(), model).loss.details
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda s, n: -(F.logsigmoid(s) + F.logsigmoid(n).sum(1)).mean(),
+        lambda s, n: -F.logsigmoid(s).mean() - torch.log(torch.sigmoid(n) + 1e-9).mean(),
+        lambda s, n: -torch.log(torch.sigmoid(s).clamp(min=1e-9)).mean() - F.logsigmoid(n).mean(),
+    ],
+)
+def test_negatives_without_a_minus_are_pushed_up(loss):
+    assert marked(loss)["scores_up"] == 2
+    assert "scores_up" not in marked(loss, minus=True)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda s, n: -(F.logsigmoid(s) + F.logsigmoid(-n).sum(1)).mean(),
+        lambda s, n: -(F.logsigmoid(s) + F.logsigmoid(n * -0.5).sum(1)).mean(),
+        lambda s, n: -F.logsigmoid(s - n.mean(1)).mean(),
+        lambda s, n: -F.logsigmoid(s).mean(),
+        lambda s, n: F.logsigmoid(n).mean() - F.logsigmoid(s).mean(),
+        lambda s, n: -F.logsigmoid(s).mean() - F.logsigmoid(n).mean() + 0.1 * n.pow(2).mean(),
+        lambda s, n: -(F.logsigmoid(s) + (1 - torch.sigmoid(n) + 1e-9).log().sum(1)).mean(),
+    ],
+)
+def test_scores_that_something_holds_are_not_only_pushed_up(loss):
+    assert "scores_up" not in marked(loss)
 
 
 # --- likelihoods ----------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import numpy as np
 from lifesigns.evidence.constant import baseline, targets_of, targets_vary
 from lifesigns.evidence.course import Course
 from lifesigns.evidence.data_loss import NEVER_NEGATIVE, data_loss, is_scaled
-from lifesigns.evidence.thresholds import Threshold
+from lifesigns.evidence.thresholds import WEAK, Threshold
 from lifesigns.records import Ints, LossReading, Trace
 
 MOVED = Threshold(
@@ -37,8 +37,11 @@ def course_of(trace: Trace, stream: int = 0) -> Course:
     shots = [s for s in trace.stream(stream) if s.loss is not None]
     readings = [s.loss for s in shots if s.loss is not None]
     known = [(s.step, s.loss) for s in shots if s.loss and is_scaled(s.loss)]
-    values = data_loss(trained, trace.losses.steps[own].astype(float), known)
+    data = data_loss(trained, trace.losses.steps[own].astype(float), known)
     level, error = baseline(readings) if known else (math.nan, math.nan)
+    kind, values = readings[-1].kind if readings else "", data.values
+    if data.is_open((1 - WEAK) * level):
+        kind, values, known, level = "other", trained, [], math.nan
     late = readings[len(readings) // 2 :]
     correlation, correlation_error = _correlation(late)
     vary = targets_vary(readings)
@@ -50,7 +53,7 @@ def course_of(trace: Trace, stream: int = 0) -> Course:
         correlation=correlation,
         correlation_error=correlation_error,
         output_deviation=_output_deviation(late),
-        kind=readings[-1].kind if readings else "",
+        kind=kind,
         targets_vary=vary,
         nonfinite=int((~np.isfinite(trained)).sum()),
         ends_finite=not len(trained) or bool(np.isfinite(trained[-1])),

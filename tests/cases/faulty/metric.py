@@ -126,3 +126,32 @@ def prototypes_told_by_the_furthest(fixed=False):
         optimizer.step()
     with torch.no_grad():
         return (torch.cdist(embed(x_new), prototypes()).argmin(1) == y_new).float().mean()
+
+
+@faulty("accuracy by the nearest prototype", at_least=0.85, causes=("wrong_shape",))
+def prototypes_of_all_classes(fixed=False):
+    """Support samples lie class by class, and the view before their mean takes them in turns: each
+    prototype is the mean of one picture of every class."""
+    (x, y), (x_new, y_new) = split(*digits())
+    embed = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 16))
+    optimizer = torch.optim.Adam(embed.parameters(), lr=0.002)
+
+    def episode(x, y, ways=5, shots=5):
+        chosen = torch.randperm(10)[:ways].tolist()
+        rows = [(y == digit).nonzero().squeeze(1) for digit in chosen]
+        rows = [of_one[torch.randperm(len(of_one))[: 2 * shots]] for of_one in rows]
+        support = embed(x[torch.cat([of_one[:shots] for of_one in rows])])
+        query = embed(x[torch.cat([of_one[shots:] for of_one in rows])])
+        wrong = support.view(shots, ways, -1).mean(0)
+        prototypes = support.view(ways, shots, -1).mean(1) if fixed else wrong
+        classes = torch.arange(ways).repeat_interleave(shots)
+        return -torch.cdist(query, prototypes).square(), classes
+
+    for _ in range(300):
+        loss = F.cross_entropy(*episode(x, y))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        scores, classes = zip(*(episode(x_new, y_new) for _ in range(20)), strict=True)
+    return (torch.cat(scores).argmax(1) == torch.cat(classes)).float().mean()

@@ -181,6 +181,25 @@ def overlap_of_logits(fixed=False):
         return overlap((model(x_new) > 0).float(), mask_new).mean()
 
 
+@faulty("overlap of new masks", at_least=0.8, causes=("wrong_loss",))
+def overlap_that_is_made_small(fixed=False):
+    """A Dice returns the coefficient itself: the loss falls to nearly zero as the masks are avoided
+    ever better. The cure returns 1 minus it."""
+    (x, mask), (x_new, mask_new) = split(*blobs(500))
+    model = nn.Sequential(
+        nn.Conv2d(1, 12, 3, padding=1), nn.ReLU(), nn.Conv2d(12, 12, 3, padding=1), nn.ReLU(),
+        nn.Conv2d(12, 1, 3, padding=1),
+    )  # fmt: skip
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
+    for xb, yb in minibatches(x, mask, 32, 200):
+        dice = overlap(model(xb).sigmoid(), yb).mean()
+        optimizer.zero_grad()
+        (1 - dice if fixed else dice).backward()
+        optimizer.step()
+    with torch.no_grad():
+        return overlap((model(x_new) > 0).float(), mask_new).mean()
+
+
 @faulty("accuracy", at_least=0.85, causes=("lr_too_low", "other"))
 def clipped_before_it_is_unscaled(fixed=False):
     """The gradient is clipped to 1 while it still carries the scaler's factor of 65536, and is

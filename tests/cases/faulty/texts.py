@@ -44,3 +44,27 @@ def vocabulary_in_lower_case(fixed=False):
         F.cross_entropy(model(xb), yb).backward()
         optimizer.step()
     return accuracy(model, *held_out)
+
+
+@faulty("share of neighbours of the own topic", at_least=0.9, causes=("wrong_loss",))
+def negative_samples_without_a_minus(fixed=False):
+    """Skip-gram with negative sampling, where the scores of random words are pushed up as those of
+    neighbours are: one direction for all words gives the least loss."""
+    topics = torch.arange(60) % 4
+    centre, context = nn.Embedding(60, 12), nn.Embedding(60, 12)
+    optimizer = torch.optim.Adam([*centre.parameters(), *context.parameters()], lr=0.02)
+    pairs = torch.randint(60, (20_000,)), torch.randint(15, (20_000,))
+    for word, other in minibatches(*pairs, 128, 300):
+        v = centre(word)
+        near, random = context(4 * other + topics[word]), context(torch.randint(60, (len(word), 4)))
+        scores = torch.einsum("bd,bnd->bn", v, random)
+        positive = F.logsigmoid((v * near).sum(1))
+        negative = F.logsigmoid(-scores if fixed else scores).sum(1)
+        loss = -(positive + negative).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        rows = F.normalize(centre.weight, dim=1)
+        nearest = (rows @ rows.T).fill_diagonal_(-2).topk(3).indices
+    return (topics[nearest] == topics[:, None]).float().mean()

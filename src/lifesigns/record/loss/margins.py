@@ -160,7 +160,7 @@ def _hinge_embedding(walked: Walk, i: int, prediction: Prediction | None) -> _Re
     margin = float((cut + distance).mean())
     each = on * distance + off * cut.clamp_min(0)
     constant = min(float(on.mean()), float(off.mean())) * margin
-    return _Read(each, on - off, distance, constant, {"margin": margin})
+    return _Read(each, on - off, -distance, constant, {"margin": margin})
 
 
 def _cosine(walked: Walk, i: int, prediction: Prediction | None) -> _Read | None:

@@ -21,10 +21,12 @@ from lifesigns.record.loss.cut_classes import cuts_classes
 from lifesigns.record.loss.cut_off import is_cut_off
 from lifesigns.record.loss.distances import scores_are_distances
 from lifesigns.record.loss.equal_views import equal_views
+from lifesigns.record.loss.grouped_rows import grouped_rows
 from lifesigns.record.loss.log_of_mean import log_of_mean
 from lifesigns.record.loss.log_scales import log_scales
 from lifesigns.record.loss.loose_ends import loose_ends
 from lifesigns.record.loss.masked_late import masked_late
+from lifesigns.record.loss.one_way import one_way
 from lifesigns.record.loss.overlap import overlap
 from lifesigns.record.loss.padded_targets import padded_targets
 from lifesigns.record.loss.quantised import is_quantised
@@ -89,6 +91,7 @@ def mark(
         marks["cut_classes"] = 1.0
     pending.mark(turns(pack, walked, node))
     pending.mark(equal_views(pack, walked))
+    pending.mark(grouped_rows(pack, walked))
     if TOKENS in walked.names:
         pending.mark(order_blind(pack, walked, condensed))
         pending.mark(token_share(pack, walked))
@@ -132,7 +135,7 @@ def mark_form(
     """
     found = terms.found
     add_marks(pending, {**overlap(walked, found, prediction), **self_weighted(walked, found)})
-    add_marks(pending, scores_are_distances(walked, found))
+    add_marks(pending, {**scores_are_distances(walked, found), **one_way(walked, terms)})
     summands = [*(term.node for term in found), *(penalty.node for penalty in terms.penalties)]
     add_marks(pending, loose_ends(walked, condensed, summands))
     if prediction is not None and prediction.value.dim():

@@ -1,4 +1,4 @@
-"""A loss of overlap, such as Dice, IoU or Tversky: whether what it is given are probabilities.
+"""A loss of overlap, such as Dice, IoU or Tversky: what it is given, and whether it is made small.
 
 `(2 Σ p y + s) / (Σ p + Σ y + s)` is between 0 and 1 only for p in [0, 1]. Its numerator is a sum of
 p where a mask y is 1, its denominator a sum of the same p, linear in it, and of the mask.
@@ -6,14 +6,15 @@ p where a mask y is 1, its denominator a sum of the same p, linear in it, and of
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from torch import Tensor
 
 from lifesigns.record.graph.prediction import Prediction
-from lifesigns.record.graph.walk import Walk
+from lifesigns.record.graph.walk import Walk, saved
 from lifesigns.record.loss.composed import data_factor
-from lifesigns.record.loss.sources import ABOVE, PARTS, reached
+from lifesigns.record.loss.sources import ABOVE, PARTS, reached, source
 from lifesigns.record.loss.summands import Term
 from lifesigns.record.loss.values import value_of
 
@@ -21,7 +22,16 @@ LINEAR = PARTS | {"Add", "Clamp", "ClampMin", "Mean", "Mul", "Rsub", "Sub", "Sum
 """What may stand between a quotient and the values it adds up; a clamp keeps it away from 0."""
 
 
-def overlap(walked: Walk, terms: Iterable[Term], prediction: Prediction | None) -> dict[str, float]:
+class _Overlap(NamedTuple):
+    """A quotient that is an overlap."""
+
+    node: int
+    given: int
+    """Index of the value whose overlap with the mask it is."""
+    mask: Tensor
+
+
+def overlap(walked: Walk, terms: Sequence[Term], prediction: Prediction | None) -> dict[str, float]:
     """The least and the greatest value whose overlap with a mask is a term of the loss.
 
     Args:
@@ -30,37 +40,65 @@ def overlap(walked: Walk, terms: Iterable[Term], prediction: Prediction | None) 
         prediction: The root module's output, where nothing else keeps the values.
 
     Returns:
-        Marks `overlap_least` and `overlap_most`; none where there is no such term, or where the
+        Marks `overlap_least` and `overlap_most`, and where the overlap itself is made small
+        `overlap_minimised`, which counts the terms; none where there is no such term, or where the
         values cannot be read.
     """
     for i in reached(walked, [term.node for term in terms], ABOVE):
-        given = _given(walked, i) if walked.names[i] == "Div" else None
-        value = None if given is None else _value(walked, given, prediction)
-        if value is not None and value.numel() and value.is_floating_point():
+        found = _overlap(walked, i) if walked.names[i] == "Div" else None
+        value = None if found is None else _value(walked, found.given, prediction)
+        if found and value is not None and value.numel() and value.is_floating_point():
             least, most = value.aminmax()
-            return {"overlap_least": float(least), "overlap_most": float(most)}
+            marks = {"overlap_least": float(least), "overlap_most": float(most)}
+            if _factor(walked, i, terms) > 0 and _is_of_own_mask(walked, found, value):
+                marks["overlap_minimised"] = float(len(terms))
+            return marks
     return {}
 
 
-def _given(walked: Walk, i: int) -> int | None:
-    """Index of the value p of a quotient that is an overlap of p and a mask."""
+def _factor(walked: Walk, i: int, terms: Sequence[Term]) -> float:
+    """What a quotient, or its logarithm, is multiplied by in the loss; 0 if it is no term."""
+    names = walked.names
+    return next(
+        (
+            term.factor
+            for term in terms
+            if term.node == i
+            or (term.node >= 0 and names[term.node] == "Log" and source(walked, term.node) == i)
+        ),
+        0.0,
+    )
+
+
+def _is_of_own_mask(walked: Walk, found: _Overlap, value: Tensor) -> bool:
+    """Whether it is the mask above that is added below, and not what the mask leaves out.
+
+    That a value lies on the rest of a mask is well made small, as in a rate of false alarms.
+    """
+    below = saved(walked.nodes[found.node], "other")
+    if not isinstance(below, Tensor) or value.numel() != found.mask.numel():
+        return False
+    mask = float(found.mask.sum())
+    added = float(below.sum()) - float(value.sum())
+    return abs(added - mask) < abs(added - (found.mask.numel() - mask))
+
+
+def _overlap(walked: Walk, i: int) -> _Overlap | None:
     above, below = (*walked.inputs[i], None)[:2]
     if above is None or below is None:
         return None
     masked = (_masked(walked, j) for j in reached(walked, [above], LINEAR))
-    given = next((j for j in masked if j is not None), None)
+    mask, given = next((found for found in masked if found is not None), (None, -1))
     summed = list(reached(walked, [below], LINEAR))
-    if given is None or not any(_adds_mask(walked, j) for j in summed):
+    if mask is None or not any(_adds_mask(walked, j) for j in summed):
         return None
-    return given if _whole(walked, given) in summed else None
+    return _Overlap(i, given, mask) if _whole(walked, given) in summed else None
 
 
-def _masked(walked: Walk, i: int) -> int | None:
-    """Index of what a product multiplies by a mask of 0 and 1."""
+def _masked(walked: Walk, i: int) -> tuple[Tensor, int] | None:
+    """A mask of 0 and 1, and the index of what a product multiplies by it."""
     product = data_factor(walked, i)
-    if product is None or not bool(((product[0] == 0) | (product[0] == 1)).all()):
-        return None
-    return product[1]
+    return product if product and bool(((product[0] == 0) | (product[0] == 1)).all()) else None
 
 
 def _adds_mask(walked: Walk, i: int) -> bool:

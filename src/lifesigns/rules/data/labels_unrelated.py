@@ -10,6 +10,7 @@ import numpy as np
 from lifesigns.evidence import Stream, Threshold, zigzag
 from lifesigns.evidence.flat import flat
 from lifesigns.evidence.noise import ERRORS, NORMAL, VALUES, drawn
+from lifesigns.evidence.pairs import PAIRED, WHICH_LABEL
 from lifesigns.evidence.sites import is_hidden, is_rectifier, merged
 from lifesigns.evidence.thresholds import (
     DEAD_SHARE,
@@ -22,8 +23,6 @@ from lifesigns.records import BatchReading, Finding, Graph, Kind, Quantity, Reme
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
-PAIRED = frozenset({"contrast", "hinge_embedding", "cosine_embedding"})
-"""Kinds of losses of pairs that belong together or do not."""
 FAR = Threshold(
     2.0,
     "standard deviations that one of so many normal numbers lies from 0",
@@ -59,13 +58,6 @@ def _is_noise(stream: Stream) -> bool:
 
 
 _UNRELATED = "inputs and labels seem unrelated"
-_TURN = (
-    Remedy(
-        "Look which label the loss takes for a pair that belongs together: 0 in one form, 1 in "
-        "another; print the distances of some pairs.",
-        "print(label[:8], F.pairwise_distance(a, b)[:8])  # which pairs are to be close?",
-    ),
-)
 _NOISE = (
     Remedy(
         "Draw the noise once: give the loss the very noise that was added to the input.",
@@ -103,7 +95,7 @@ def _finding(stream: Stream, severity: Severity) -> Finding:
         certainty="by elimination: no other cause is in evidence; overfitting ten samples tells",
         causes=("wrong_labels", "capacity", "wrong_shape"),
         remedies=(
-            *(_TURN if course.kind in PAIRED else ()),
+            *((WHICH_LABEL,) if course.kind in PAIRED else ()),
             *(_NOISE if is_noise else ()),
             *_REMEDIES,
         ),

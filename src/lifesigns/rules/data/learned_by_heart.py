@@ -9,6 +9,8 @@ import numpy as np
 
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.epochs import Epochs
+from lifesigns.evidence.pairs import PAIRED, WHICH_LABEL
+from lifesigns.evidence.thresholds import WEAK
 from lifesigns.records import Finding, Floats, Loader, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
@@ -74,6 +76,7 @@ def _is_by_heart(epochs: Epochs) -> bool:
 def _finding(stream: Stream, loader: Loader, epochs: Epochs) -> Finding:
     share, error, means = epochs.share_within, ERRORS * epochs.error, epochs.means
     most = max(share + error, 0.0)
+    unfit = stream.course.kind in PAIRED and stream.course.gain < WEAK
     return RULE.finding(
         Severity.WARNING,
         "the network learns by heart: its loss falls on samples it has seen, not on new ones",
@@ -85,7 +88,7 @@ def _finding(stream: Stream, loader: Loader, epochs: Epochs) -> Finding:
         expected=f"more than {100 * WITHIN:.0f} % within epochs, where each sample is new",
         certainty=f"bound at 95 % from the losses of {epochs.losses.size} steps",
         causes=("wrong_labels", "other"),
-        remedies=_REMEDIES,
+        remedies=((WHICH_LABEL,) if unfit else ()) + _REMEDIES,
         evidence={"share_within": share, "error": error, "epochs": len(means)},
     )
 
@@ -104,6 +107,7 @@ _REMEDIES = (
 
 
 # --- cases ----------------------------------------------------------------------------------------
+_SCATTER = 0.005 * np.random.default_rng(0).standard_normal(240)
 _LOADER = Loader(samples=640, batch=32, begun=12, steps=12)
 
 
@@ -127,10 +131,11 @@ def _by_heart_afterwards() -> Trace:
     return _of(1.5 * np.exp(-steps / 40) + 0.15 * (steps % 20) / 20 * (steps > 60))
 
 
-def _of(losses: Floats, loader: Loader = _LOADER) -> Trace:
+def _of(losses: Floats, loader: Loader = _LOADER, kind: str = "squared_error") -> Trace:
     sign = np.tile([[-1.0], [1.0]], (16, 1))
     graph = example.chain("linear", "relu", "linear/1", "mse_loss", batch=32)
-    known = example.fitting(graph, list(losses), 0.1 * sign, example.target(sign))
+    wanted = example.target(sign)
+    known = example.fitting(graph, list(losses), 0.1 * sign, wanted, kind=kind, constant=1.0)
     return dataclasses.replace(known, loaders=(loader,))
 
 
@@ -177,6 +182,11 @@ are loops without a loader, whose epochs are not seen, or with a step for severa
     cases=(
         Case("falls between epochs only", lambda: _example(0.0), Severity.WARNING),
         Case("a tenth of the fall is within epochs", lambda: _example(0.1), Severity.WARNING),
+        Case(
+            "pairs, perhaps the wrong way round",
+            lambda: _of(1.3 - 0.3 * (np.arange(240) // 20) / 12 + _SCATTER, kind="contrast"),
+            Severity.WARNING,
+        ),
         Case("near miss: half of it is", lambda: _example(0.5), None),
         Case("learning", lambda: _example(1.0), None),
         Case("near miss: learned first, by heart afterwards", _by_heart_afterwards, None),

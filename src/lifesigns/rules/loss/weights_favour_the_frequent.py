@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -38,6 +38,9 @@ CLOSE = Threshold(
     "factor between the ratio of two weights and that of the occurrences, or its root",
     "a definition: what mistakes cost seldom meets it; beside it a standard error of the counts",
 )
+ERRORS = Threshold(
+    3, "standard errors of the counts, where nothing was learned with such weights", "normal: 0.3 %"
+)
 
 
 class Weighed(NamedTuple):
@@ -64,8 +67,9 @@ def check(stream: Stream) -> Iterable[Finding]:
     if together < TOGETHER or power < STEEP:
         return
     often, rare = int(counts.argmax()), int(counts.argmin())
+    errors = 1.0 if stream.course.learned else ERRORS
     if len(np.unique(weights)) <= 2 and not _is_a_power(
-        weights[often] / weights[rare], counts[often] + 1, counts[rare] + 1
+        weights[often] / weights[rare], counts[often] + 1, counts[rare] + 1, errors
     ):
         return  # two numbers always rise together, or fall
     yield RULE.finding(
@@ -83,9 +87,9 @@ def check(stream: Stream) -> Iterable[Finding]:
     )
 
 
-def _is_a_power(weight: float, often: float, rare: float) -> bool:
+def _is_a_power(weight: float, often: float, rare: float, errors: float) -> bool:
     """Whether the ratio of two weights is about that of the counts, or its square root."""
-    ratio, error = np.log(often / rare), np.sqrt(1 / often + 1 / rare)
+    ratio, error = np.log(often / rare), errors * np.sqrt(1 / often + 1 / rare)
     return any(
         abs(np.log(weight) - power * ratio) < np.log(CLOSE) + power * error for power in (0.5, 1.0)
     )
@@ -135,12 +139,12 @@ def _example(weights: Iterable[float], counts: Iterable[int] = _OFTEN, *, times:
     )
 
 
-def _binary(positive: float) -> Trace:
+def _binary(positive: float, losses: Sequence[float] = example.FALLING) -> Trace:
     """One target in ten is a positive one, which weighs so much."""
     yes = np.tile([0.0] * 9 + [1.0], 10)
     return example.fitting(
         example.chain("linear/1", "binary_cross_entropy_with_logits", batch=100),
-        example.FALLING,
+        losses,
         np.zeros((100, 1)),
         example.target(yes),
         kind="binary_cross_entropy",
@@ -180,6 +184,7 @@ sampler that balances them.
         "together": TOGETHER,
         "steep": STEEP,
         "close": CLOSE,
+        "errors": ERRORS,
     },
     explains=("one-answer-counts", "constant-output", "stopped-early"),
     cases=(
@@ -187,6 +192,17 @@ sampler that balances them.
         Case("their square roots", lambda: _example([9.4, 2.6, 2.2]), Severity.WARNING),
         Case("positives over negatives", lambda: _binary(1 / 9), Severity.WARNING),
         Case("positives over negatives of all data", lambda: _binary(1 / 11), Severity.WARNING),
+        Case(
+            "of data that the recorded steps resemble less, and the rare ones are given up",
+            lambda: _binary(1 / 14, example.FLAT),
+            Severity.WARNING,
+        ),
+        Case("near miss: and something is learned", lambda: _binary(1 / 14), None),
+        Case(
+            "near miss: nothing is learned, by other weights",
+            lambda: _binary(1 / 30, example.FLAT),
+            None,
+        ),
         Case("near miss: negatives over positives", lambda: _binary(9.0), None),
         Case("near miss: their inverses", lambda: _example([0.38, 4.8, 6.7]), None),
         Case("near miss: what mistakes cost", lambda: _example([2.0, 1.0, 2.0]), None),
