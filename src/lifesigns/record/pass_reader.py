@@ -195,7 +195,6 @@ class PassReader:
             reading.mark({}, tails(self._pack, walked))
         with reading.part("torn pictures"):
             reading.mark({}, torn_pictures(self._pack, walked, condensed.site_of_node))
-        with reading.part("levels of pictures"):
             reading.mark({}, wrapped_levels(self._pack, walked, condensed.site_of_node))
 
     def _look_beside(
