@@ -16,7 +16,10 @@ from lifesigns.record.measure.reduce import Pack
 from lifesigns.record.schedule.evaluation_looks import LOOKS, MOST_PLACES
 from lifesigns.store import read_run
 
-ENTERS = torch.no_grad.__enter__, torch.inference_mode.__enter__, F.dropout
+ENTERS = (
+    *(torch.no_grad.__enter__, torch.inference_mode.__enter__, torch.set_grad_enabled.__enter__),
+    *(F.dropout, F.cross_entropy, F.nll_loss),
+)
 
 
 class Network(nn.Module):
@@ -215,7 +218,10 @@ def test_training_is_the_same_to_the_bit_and_nothing_is_left():
 
     assert all(map(torch.equal, first.state_dict().values(), second.state_dict().values()))
     assert vars(first).keys() == vars(second).keys()
-    assert (torch.no_grad.__enter__, torch.inference_mode.__enter__, F.dropout) == ENTERS
+    assert (
+        *(torch.no_grad.__enter__, torch.inference_mode.__enter__),
+        *(torch.set_grad_enabled.__enter__, F.dropout, F.cross_entropy, F.nll_loss),
+    ) == ENTERS
     assert not module_hooks._global_forward_pre_hooks
     assert not module_hooks._global_forward_hooks
 
@@ -248,3 +254,60 @@ def test_compiled_networks_are_not_traced_with_it():
     evaluated(network, lambda _: in_evaluation_mode(compiled))
 
     assert counters["stats"]["unique_graphs"] <= 1
+
+
+SCORES = torch.tensor([[9.0, 0, 0], [0, 9, 0], [9, 0, 0], [0, 0, 9]])
+LABELS = torch.tensor([0, 2, 0, -100])
+
+
+class Scores(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(3))
+
+    def forward(self, x):
+        return x[:, :3] + self.weight
+
+
+def answers(judge, last=lambda scores: scores):
+    network = Scores()
+    optimizer = torch.optim.SGD(network.parameters(), 0.0)
+    watcher = lifesigns.watch(network, strict=True, every=1)
+    for _ in range(2):
+        network(SCORES).square().mean().backward()
+        optimizer.step()
+    network.train(False)
+    with torch.set_grad_enabled(False):
+        judged = judge(last(network(SCORES)))
+    (seen,) = watcher.detach().trace.evaluations
+    return seen.answers, judged
+
+
+@pytest.mark.parametrize(
+    "judge",
+    [
+        lambda scores: F.cross_entropy(scores, LABELS),
+        lambda scores: F.cross_entropy(target=LABELS, input=scores, reduction="sum"),
+        lambda scores: F.nll_loss(scores, target=LABELS),
+    ],
+)
+def test_answers_are_counted_by_their_label(judge):
+    told, judged = answers(judge)
+
+    assert told.counts.tolist() == [[2, 0, 0], [0, 0, 0], [0, 1, 0]]
+    assert told.loss == pytest.approx(3.0, abs=0.01)
+    assert torch.equal(judged, judge(SCORES))
+
+
+def test_a_module_that_compares_is_seen_and_what_is_not_the_output_is_not():
+    criterion = nn.CrossEntropyLoss()
+
+    assert answers(lambda scores: criterion(scores, LABELS))[0].counts.sum() == 3
+    assert answers(lambda scores: F.cross_entropy(SCORES, LABELS))[0] is None
+    assert answers(lambda scores: F.cross_entropy(scores, SCORES.softmax(1)))[0] is None
+    assert answers(lambda scores: scores.argmax(1))[0] is None
+
+
+def test_a_mistake_in_a_loss_is_that_of_the_program():
+    with pytest.raises(TypeError, match="unexpected keyword"):
+        answers(lambda scores: F.cross_entropy(scores, LABELS, other=1))

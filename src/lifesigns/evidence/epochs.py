@@ -7,6 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lifesigns.evidence.stream import Stream
+from lifesigns.evidence.thresholds import Threshold
+from lifesigns.records import Loader
+
+STEPS = Threshold(8, "steps of an epoch", "a line through them has an error")
+EPOCHS = Threshold(4, "times that each sample was seen", "epochs: three boundaries between them")
+
 Floats = NDArray[np.float64]
 
 
@@ -79,3 +86,24 @@ class Epochs:
         lines = self.means[:, None] + np.outer(self._slopes, self._places)
         residuals: Floats = self.losses - lines
         return residuals
+
+
+def epochs_of(stream: Stream, loader: Loader) -> Epochs | None:
+    """The losses by epoch, if a loader was gone through from the first step to the last.
+
+    Args:
+        stream: The losses.
+        loader: One of the run.
+    """
+    losses = stream.losses
+    if loader.begun != loader.steps or not loader.batch or loader.weights:
+        return None  # of several passes for one step, all but the first repeat it
+    if stream.trace.steps != len(losses):
+        return None
+    for steps in (-(-loader.samples // loader.batch), loader.samples // loader.batch):
+        is_whole = (loader.begun - 1) * steps < len(losses) <= loader.begun * steps
+        if is_whole and steps >= STEPS and len(losses) >= EPOCHS * steps:
+            count = len(losses) // steps
+            made = losses[: count * steps].reshape(count, steps)
+            return Epochs(made) if np.isfinite(made).all() else None
+    return None

@@ -38,6 +38,7 @@ from lifesigns.record.measure.tails import tails
 from lifesigns.record.measure.torn_pictures import torn_pictures
 from lifesigns.record.measure.unreached import Unreached
 from lifesigns.record.measure.watched_parameter import ReadParameters
+from lifesigns.record.measure.wrapped_levels import wrapped_levels
 from lifesigns.record.reading import Reading
 from lifesigns.record.schedule.cycle_end import held_twice
 from lifesigns.record.schedule.loss_log import LossLog
@@ -194,6 +195,7 @@ class PassReader:
             reading.mark({}, tails(self._pack, walked))
         with reading.part("torn pictures"):
             reading.mark({}, torn_pictures(self._pack, walked, condensed.site_of_node))
+            reading.mark({}, wrapped_levels(self._pack, walked, condensed.site_of_node))
 
     def _look_beside(
         self, reading: Reading, walked: Walk, condensed: Condensed, forward: Forward, ends: Inputs

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from types import FrameType
 from typing import Any
 
+import torch
 from torch import nn
 from torch.optim import Optimizer
 
@@ -24,6 +25,7 @@ from lifesigns.record.attach.noted_method import (
     INFERENCE,
     LOADING,
     NO_GRADIENTS,
+    SWITCHING,
     TELLING,
     WAITING,
     NotedMethod,
@@ -93,6 +95,7 @@ class Recorder:
         self._is_looking, self._are_sized = Quantity.LOSS in needs, Quantity.PARAMETERS in needs
         if self._is_looking:
             self._methods += ((NO_GRADIENTS, self._enters), (INFERENCE, self._enters))
+            self._methods += ((SWITCHING, self._switches),)
 
     # --- life -----------------------------------------------------------------------------------
     def start(self) -> None:
@@ -169,6 +172,10 @@ class Recorder:
         """Gradients are switched off; returns whether nothing more is to be seen at this place."""
         self._parts.guard(self._look, frame)
         return self._parts.looks.is_done(place)
+
+    def _switches(self, place: Place, frame: FrameType) -> bool:
+        """Gradients are switched on or off; returns as `_enters`."""
+        return not torch.is_grad_enabled() and self._enters(place, frame)
 
     def _look(self, frame: FrameType) -> None:
         if self._parts.thread.is_here:

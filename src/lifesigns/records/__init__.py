@@ -15,7 +15,7 @@ by the recorder, and a rule cannot tell the difference. Records go to JSON and b
 """
 
 from lifesigns.records.as_json import from_json, to_json
-from lifesigns.records.evaluations import EvaluationPass, Scales
+from lifesigns.records.evaluations import Answers, EvaluationPass, Scales
 from lifesigns.records.findings import Finding, Remedy, Severity, grouped
 from lifesigns.records.graph import WEIGHTED, Graph, Kind, Site
 from lifesigns.records.loaders import Loader, StoredData
@@ -45,6 +45,7 @@ __all__ = [
     "POOLED",
     "SCHEMA_VERSION",
     "WEIGHTED",
+    "Answers",
     "BatchReading",
     "Cost",
     "Coverage",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lifesigns.records.units import Floats
+from lifesigns.records.units import Floats, Ints
 
 MOST_FEATURES = 1024
 """Features whose scale is kept, evenly spread."""
@@ -31,6 +31,26 @@ class Scales:
             2
         """
         return -(-units // max(len(self.mean), 1))
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What a network answered to samples of known classes."""
+
+    counts: Ints
+    """Samples by their label and the answer, of shape `[classes, classes]`."""
+    loss: float
+    """Mean cross-entropy of a sample."""
+
+    def merge(self, other: Answers) -> Answers:
+        """Both together.
+
+        Args:
+            other: Of the same classes.
+        """
+        mine, others = int(self.counts.sum()), int(other.counts.sum())
+        loss = (mine * self.loss + others * other.loss) / max(mine + others, 1)
+        return Answers(self.counts + other.counts, loss)
 
 
 @dataclass(frozen=True)
@@ -66,3 +86,5 @@ class EvaluationPass:
     """Path of that normalisation."""
     inputs: Scales | None = None
     """Of what it was given; None where steps of training are not known to be given the same."""
+    answers: Answers | None = None
+    """To the labels of a loss that was taken of it; None where none was seen."""

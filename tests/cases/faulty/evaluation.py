@@ -3,6 +3,7 @@ import torch.nn.functional as F
 from data import accuracy, digits, minibatches, split
 from program import faulty
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 
 def normalised():
@@ -83,3 +84,56 @@ def held_out_data_that_are_raw(fixed=False):
     model.eval()
     with torch.no_grad():
         return accuracy(model, (held_out - mean) / deviation if fixed else held_out, labels)
+
+
+def loaders(train, held_out):
+    return (
+        DataLoader(TensorDataset(*train), 32, shuffle=True),
+        DataLoader(TensorDataset(*held_out), 100),
+    )
+
+
+def fit_and_validate(model, train, held_out, epochs):
+    """As loops with loaders do: an epoch, then the loss and the accuracy of the held-out set."""
+    optimizer = torch.optim.Adam(model.parameters(), 2e-3)
+    for _ in range(epochs):
+        model.train()
+        for xb, yb in train:
+            optimizer.zero_grad()
+            F.cross_entropy(model(xb), yb).backward()
+            optimizer.step()
+        model.eval()
+        right = 0
+        with torch.no_grad():
+            for xb, yb in held_out:
+                answers = model(xb)
+                F.cross_entropy(answers, yb, reduction="sum").item()
+                right += (answers.argmax(1) == yb).sum().item()
+    return right / len(held_out.dataset)
+
+
+@faulty("held-out accuracy", at_least=0.85, causes=("wrong_labels",))
+def classes_numbered_by_each_set(fixed=False):
+    """The classes of each set are numbered by those found in it, and the held-out one lacks a
+    digit: the digits behind that get the number of the next."""
+    (x, y), (held_out, labels) = split(*digits())
+    held_out, labels = held_out[labels != 0], labels[labels != 0]
+    labels = labels if fixed else labels.unique(return_inverse=True)[1]
+    model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+    return fit_and_validate(model, *loaders((x, y), (held_out, labels)), epochs=10)
+
+
+def texts(n, words=60, length=16):
+    """Sentences whose words are often those of their topic: each of four has a quarter of them."""
+    y = torch.randint(4, (n,))
+    own = 4 * torch.randint(words // 4, (n, length)) + y.view(-1, 1)
+    return torch.where(torch.rand(n, length) < 0.4, own, torch.randint(words, (n, length))), y
+
+
+@faulty("held-out accuracy", at_least=0.85, causes=("wrong_labels",))
+def vocabulary_built_anew(fixed=False):
+    """The words of the test set are numbered anew: each number means another word."""
+    train, (held_out, labels) = split(*texts(1500))
+    held_out = held_out if fixed else torch.randperm(60)[held_out]
+    model = nn.Sequential(nn.EmbeddingBag(60, 16), nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 4))
+    return fit_and_validate(model, *loaders(train, (held_out, labels)), epochs=12)

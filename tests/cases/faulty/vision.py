@@ -207,3 +207,24 @@ def powers_without_a_logarithm(fixed=False):
         F.cross_entropy(model(xb), yb).backward()
         optimizer.step()
     return accuracy(model, *held_out)
+
+
+@faulty("accuracy", at_least=0.85, causes=("unnormalised_input",))
+def a_mean_image_subtracted_in_bytes(fixed=False):
+    """Pictures of 8 bits in changing light, from which their mean is subtracted in 8 bits."""
+    x, y = digits()
+    light = 10 + 100 * torch.rand(len(x), 1)
+    x = (120 * x + light + 6 * torch.randn_like(x)).clamp(0, 255).byte().view(-1, 1, 8, 8)
+    mean = x.float().mean(0).round().byte()
+    x = x.float() - mean if fixed else (x - mean).float()
+    (x, y), held_out = split(x / 128, y)
+    model = nn.Sequential(
+        *(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 32), nn.ReLU()),
+        nn.Linear(32, 10),
+    )
+    optimizer = torch.optim.SGD(model.parameters(), 0.02, momentum=0.9)
+    for xb, yb in minibatches(x, y, 32, 600):
+        optimizer.zero_grad()
+        F.cross_entropy(model(xb), yb).backward()
+        optimizer.step()
+    return accuracy(model, *held_out)

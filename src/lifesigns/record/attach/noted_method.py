@@ -150,3 +150,5 @@ NO_GRADIENTS = NotedEntry(torch.no_grad, "__enter__")
 """Called where gradients are switched off: for an evaluation, among others."""
 INFERENCE = NotedEntry(torch.inference_mode, "__enter__")
 """The same."""
+SWITCHING = NotedEntry(torch.set_grad_enabled, "__enter__")
+"""Called where gradients are switched on or off: of one loop for training and evaluation."""

@@ -2,12 +2,12 @@
 
 That is modules and functions that drop units, and batch normalisations that use the statistics of
 their batch. Torch's global module hooks are there for a few passes, and the functions of dropout
-are wrapped only while one runs. Nothing is stored on the user's modules.
+are wrapped only while one runs, those of losses until its loss is taken. Nothing is stored on the
+user's modules.
 """
 
 from __future__ import annotations
 
-import functools
 import inspect
 import threading
 import weakref
@@ -17,7 +17,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 from torch.nn.modules.dropout import _DropoutNd
 
@@ -25,6 +24,8 @@ from lifesigns.record.attach.backward import outside_dynamo
 from lifesigns.record.graph.evaluation_mode import differs_in_training
 from lifesigns.record.graph.global_hooks import GlobalHooks
 from lifesigns.record.graph.module_calls import uncompiled
+from lifesigns.record.graph.wrapped_functions import WrappedFunctions
+from lifesigns.record.readable import is_readable
 
 DROPOUTS = (
     *("dropout", "dropout1d", "dropout2d", "dropout3d"),
@@ -33,6 +34,8 @@ DROPOUTS = (
 """Functions of `torch.nn.functional` that drop units where they are told so."""
 ATTENTION = "scaled_dot_product_attention"
 """It drops as much as it is told, in any mode."""
+LOSSES = ("cross_entropy", "nll_loss")
+"""Functions that compare answers with the numbers of classes."""
 MOST_CALLS = 256
 """Outermost calls after which nobody waits for a pass of a network any longer."""
 
@@ -68,6 +71,9 @@ class EvaluatedPasses(GlobalHooks):
         self._networks: dict[int, weakref.ref[nn.Module]] = {}
         self._follow: Callable[[Seen], bool] = _nobody
         self._normalises: Callable[[str, _BatchNorm, Tensor], None] = _nothing
+        self._compares: Callable[[Tensor, Tensor], None] = _nothing
+        self._answer: Callable[[], Tensor | None] = _no_answer
+        """The output of the latest pass, as long as its loss may be taken."""
         self._stack: list[weakref.ref[nn.Module]] = []
         self._pass: Seen | None = None
         self._calls = 0
@@ -78,6 +84,7 @@ class EvaluatedPasses(GlobalHooks):
         names: Mapping[int, str],
         follow: Callable[[Seen], bool],
         normalises: Callable[[str, _BatchNorm, Tensor], None],
+        compares: Callable[[Tensor, Tensor], None],
     ) -> None:
         """Waits for passes.
 
@@ -87,9 +94,12 @@ class EvaluatedPasses(GlobalHooks):
             follow: Told of each pass when it has ended; returns whether there may be another.
             normalises: Told, within a pass, of each batch normalisation by the statistics of its
                 batch: its name, itself, and its input.
+            compares: Told of the output of the latest pass and of the labels that a loss compares
+                it with.
         """
         self._networks = {id(network): weakref.ref(network) for network in networks}
         self._names, self._follow, self._normalises = names, follow, normalises
+        self._compares, self._answer = compares, _no_answer
         self._thread, self._calls, self.armed = threading.get_ident(), 0, True
         self._told.clear()
         self._register()
@@ -97,13 +107,16 @@ class EvaluatedPasses(GlobalHooks):
     def close(self) -> None:
         """Takes everything away."""
         self.armed, self._pass = False, None
-        self._follow, self._normalises = _nobody, _nothing
+        self._follow, self._normalises, self._compares = _nobody, _nothing, _nothing
+        self._answer = _no_answer
         self._stack.clear()
         self._register()
 
     def _register(self) -> None:
         super()._register()
-        _FUNCTIONS.listen(self, bool(self._handles) and self._pass is not None)
+        is_there = bool(self._handles)
+        _DROPOUTS.listen(self._calls_dropout, is_there and self._pass is not None)
+        _LOSSES.listen(self._calls_loss, is_there and self._answer is not _no_answer)
 
     # --- what happens in a pass -------------------------------------------------------------------
     @outside_dynamo
@@ -114,7 +127,7 @@ class EvaluatedPasses(GlobalHooks):
     @outside_dynamo
     def _leave(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         if threading.get_ident() == self._thread:
-            self._guard(self._end, uncompiled(module))
+            self._guard(self._end, uncompiled(module), output)
 
     def _begin(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
         if self._stack and self._stack[0]() in (module, None):
@@ -142,7 +155,7 @@ class EvaluatedPasses(GlobalHooks):
                 self._others(module)
         else:
             given = next((x for x in inputs if isinstance(x, Tensor)), None)
-            self._pass = Seen(network, network.training, given)
+            self._pass, self._answer = Seen(network, network.training, given), _no_answer
             self._register()
             if differs_in_training(network) and network.training:
                 self._note(self._pass, network, inputs)
@@ -179,18 +192,34 @@ class EvaluatedPasses(GlobalHooks):
         if seen.training or not owner.training:
             seen.loose[self._names.get(id(owner), "")] = None
 
-    def calls(
-        self, drops: Callable[..., bool], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    def _calls_dropout(
+        self,
+        name: str,
+        original: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
     ) -> None:
-        """A function of dropout is called.
-
-        Args:
-            drops: Tells of its arguments whether it drops anything.
-            args: Those without a name.
-            kwargs: The others.
-        """
         if threading.get_ident() == self._thread:
+            drops = _attends if name == ATTENTION else _drops(original)
             self._guard(self._called, drops, args, kwargs)
+
+    def _calls_loss(
+        self, name: str, _: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> None:
+        if threading.get_ident() == self._thread:
+            self._guard(self._compared, args, kwargs)
+
+    def _compared(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """A loss is about to be taken: is it that of the latest pass?"""
+        made = self._answer()
+        named = (kwargs.get("input"), kwargs.get("target"))
+        input, target = (*args, *named[len(args) :])[:2]
+        if made is None or not (isinstance(input, Tensor) and isinstance(target, Tensor)):
+            return
+        if is_readable(made) and is_readable(input) and input.data_ptr() == made.data_ptr():
+            self._answer = _no_answer
+            self._compares(input, target)
+            self._register()
 
     def _called(
         self, drops: Callable[..., bool], args: tuple[Any, ...], kwargs: Mapping[str, Any]
@@ -201,7 +230,7 @@ class EvaluatedPasses(GlobalHooks):
         if not (isinstance(inner, _DropoutNd | nn.MultiheadAttention) and inner.training):
             self._note_loose(self._pass)
 
-    def _end(self, module: nn.Module) -> None:
+    def _end(self, module: nn.Module, output: Any) -> None:
         if not any(ref() is module for ref in self._stack):
             return
         while self._stack and self._stack.pop()() is not module:
@@ -209,6 +238,8 @@ class EvaluatedPasses(GlobalHooks):
         if self._stack or self._pass is None:
             return
         seen, self._pass = self._pass, None
+        if isinstance(output, Tensor):
+            self._answer = weakref.ref(output)
         self._register()
         if not self._follow(seen):
             self.close()
@@ -219,50 +250,13 @@ def _nobody(_: Seen) -> bool:
     return False
 
 
-def _nothing(name: str, module: nn.Module, batch: Tensor) -> None:
-    """In place of whoever looks at normalisations."""
+def _nothing(*_: Any) -> None:
+    """In place of whoever looks at normalisations, or at losses."""
 
 
-class _Functions:
-    """The functions of dropout, wrapped while a pass is followed."""
-
-    def __init__(self) -> None:
-        self._listeners: list[EvaluatedPasses] = []
-        self._originals: dict[str, tuple[Any, Any]] = {}
-
-    def listen(self, listener: EvaluatedPasses, wanted: bool) -> None:
-        """Adds or removes a listener; with the last one the functions are what they were."""
-        if wanted and listener not in self._listeners:
-            self._listeners.append(listener)
-        elif not wanted and listener in self._listeners:
-            self._listeners.remove(listener)
-        if self._listeners and not self._originals:
-            self._wrap()
-        elif not self._listeners and self._originals:
-            self._unwrap()
-
-    def _wrap(self) -> None:
-        for name in (*DROPOUTS, ATTENTION):
-            original = getattr(functional, name)
-            ours = self._wrapping(original, _attends if name == ATTENTION else _drops(original))
-            self._originals[name] = original, ours
-            setattr(functional, name, ours)
-
-    def _unwrap(self) -> None:
-        for name, (original, ours) in self._originals.items():
-            if getattr(functional, name) is ours:
-                setattr(functional, name, original)
-        self._originals = {}
-
-    def _wrapping(self, original: Any, drops: Callable[..., bool]) -> Callable[..., Any]:
-        @functools.wraps(original)
-        def call(*args: Any, **kwargs: Any) -> Any:
-            if not torch.compiler.is_compiling():
-                for listener in tuple(self._listeners):
-                    listener.calls(drops, args, kwargs)
-            return original(*args, **kwargs)
-
-        return call
+def _no_answer() -> Tensor | None:
+    """In place of a weak reference."""
+    return None
 
 
 def _drops(original: Callable[..., Any]) -> Callable[..., bool]:
@@ -283,5 +277,6 @@ def _attends(*args: Any, **kwargs: Any) -> bool:
     return bool(p > 0)
 
 
-_FUNCTIONS = _Functions()
+_DROPOUTS = WrappedFunctions((*DROPOUTS, ATTENTION))
+_LOSSES = WrappedFunctions(LOSSES)
 """Shared by all recorders of the process."""

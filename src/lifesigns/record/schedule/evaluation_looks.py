@@ -24,6 +24,7 @@ from lifesigns.record.attach.noted_method import Place, place_of
 from lifesigns.record.compiled.calls import CompiledCode
 from lifesigns.record.graph.evaluated_pass import EvaluatedPasses, Seen
 from lifesigns.record.graph.roots import Roots
+from lifesigns.record.measure.answers import PendingAnswers, answers
 from lifesigns.record.measure.averages import Averages
 from lifesigns.record.measure.measuring import measuring
 from lifesigns.record.measure.norm_shift import PendingShift, shift_of
@@ -51,6 +52,7 @@ class _Taken:
     pack: Pack
     sums: PendingSums | None
     shifts: list[PendingShift]
+    answers: PendingAnswers | None = None
     given: Tensor | None = None
     """Some numbers of its input, as long as it may be given again."""
     came_again: Tensor | None = None
@@ -82,18 +84,24 @@ class _Taken:
         """With what was measured, copied to the host."""
         if self.came_again is not None and bool(self.came_again):
             self.told = replace(self.told, is_again=True)
-        if self.sums is not None or self.shifts:
+        if self.sums is not None or self.shifts or self.answers is not None:
             with measuring():
                 arrays = self.pack.fetch()
             self.told = self._measured(arrays)
-            self.sums, self.shifts = None, []
+            self.sums, self.shifts, self.answers = None, [], None
         return self.told
 
     def _measured(self, arrays: Arrays) -> EvaluationPass:
-        inputs = None if self.sums is None else scales(self.sums, arrays)
+        told = self.told
+        if self.sums is not None:
+            told = replace(told, inputs=scales(self.sums, arrays))
+        if self.answers is not None:
+            told = replace(told, answers=self.answers.of(arrays))
         found = [(shift.of(arrays), shift.norm) for shift in self.shifts]
+        if not found:
+            return told
         shift, norm = max(((s, n) for s, n in found if isfinite(s)), default=(nan, ""))
-        return replace(self.told, inputs=inputs, norm_shift=shift, shifted_norm=norm)
+        return replace(told, norm_shift=shift, shifted_norm=norm)
 
 
 class EvaluationLooks:
@@ -126,6 +134,8 @@ class EvaluationLooks:
         self._begun: Place | None = None
         self._random: _Taken | None = None
         """The first pass of a look that dropped units, until a step of training follows."""
+        self._judged: _Taken | None = None
+        """The latest pass, if it was taken: a loss may judge its answers."""
         self._place = self._step = self._passes = 0
         self._pack, self._shifts = Pack(), list[PendingShift]()
         """Of the pass that runs."""
@@ -170,7 +180,7 @@ class EvaluationLooks:
             self._place, self._step, self._passes, self._random = place, step, 0, None
             self._pack, self._shifts = Pack(), []
             self._compiled.arm()
-            self._hooks.open(networks, names, self._follow, self._normalises)
+            self._hooks.open(networks, names, self._follow, self._normalises, self._compares)
 
     def close(self) -> None:
         """Nothing of a look is left."""
@@ -193,6 +203,7 @@ class EvaluationLooks:
     def _follow(self, seen: Seen) -> bool:
         """A pass has ended; whether there may be another."""
         began = time.perf_counter()
+        self._judged = None
         with measuring():
             if self._random is not None:
                 self._random.compare(seen.given)
@@ -212,6 +223,15 @@ class EvaluationLooks:
         with measuring():
             shift = shift_of(name, module, batch, self._step, self._pack)
         self._shifts += [] if shift is None else [shift]
+        self._clock.spend(time.perf_counter() - began)
+
+    def _compares(self, scores: Tensor, labels: Tensor) -> None:
+        """The loss of the latest pass is about to be taken."""
+        if self._judged is None:
+            return
+        began = time.perf_counter()
+        with measuring():
+            self._judged.answers = answers(scores, labels, self._judged.pack)
         self._clock.spend(time.perf_counter() - began)
 
     def _take(self, seen: Seen) -> None:
@@ -235,6 +255,7 @@ class EvaluationLooks:
         pack.flush()
         taken = _Taken(told, pack, sums, self._shifts)
         self._taken.append(taken)
+        self._judged = taken
         if (
             self._random is None
             and is_known

@@ -8,15 +8,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from lifesigns.evidence import Stream, Threshold
-from lifesigns.evidence.epochs import Epochs
+from lifesigns.evidence.epochs import EPOCHS, STEPS, Epochs, epochs_of
 from lifesigns.evidence.pairs import PAIRED, WHICH_LABEL
 from lifesigns.evidence.thresholds import WEAK
 from lifesigns.records import Finding, Floats, Loader, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
-EPOCHS = Threshold(4, "times that each sample was seen", "epochs: three boundaries between them")
-STEPS = Threshold(8, "steps of an epoch", "a line through them has an error")
 WITHIN = Threshold(
     0.33,
     "share of the loss's fall that happened within epochs, at most with its error",
@@ -39,30 +37,16 @@ def check(stream: Stream) -> Iterator[Finding]:
     if not stream.is_alone or stream.number:
         return
     for loader in stream.trace.loaders:
-        epochs = _epochs(stream, loader)
+        epochs = _falling(epochs_of(stream, loader))
         if epochs is not None and _is_by_heart(epochs):
             yield _finding(stream, loader, epochs)
             return
 
 
-def _epochs(stream: Stream, loader: Loader) -> Epochs | None:
-    """The losses by epoch, if the loader was gone through from the first step to the last."""
-    losses = stream.losses
-    if loader.begun != loader.steps or not loader.batch or loader.weights:
-        return None  # of several passes for one step, all but the first repeat it
-    if stream.trace.steps != len(losses):
-        return None
-    for steps in (-(-loader.samples // loader.batch), loader.samples // loader.batch):
-        is_whole = (loader.begun - 1) * steps < len(losses) <= loader.begun * steps
-        if is_whole and steps >= STEPS and len(losses) >= EPOCHS * steps:
-            count = len(losses) // steps
-            made = losses[: count * steps].reshape(count, steps)
-            return _falling(Epochs(made)) if np.isfinite(made).all() else None
-    return None
-
-
-def _falling(epochs: Epochs) -> Epochs | None:
+def _falling(epochs: Epochs | None) -> Epochs | None:
     """The epochs in which most of the fall happened, if it is one."""
+    if epochs is None:
+        return None
     fell = epochs.fall >= FELL * abs(float(epochs.means[0])) and epochs.fall > 0
     return epochs.until(MOST, int(EPOCHS)) if fell else None
 
