@@ -179,6 +179,60 @@ def test_what_was_filled_before_it_is_evaluated_is_not_left(fill):
     assert load.frozen == 0
 
 
+def taught(afterwards=lambda teacher, student: None, mode=nn.Module.eval):
+    """The run of a student whose teacher was given the wrong names and is asked without gradients.
+
+    A function of both is called after each step.
+    """
+    torch.manual_seed(0)
+    with lifesigns.watch(every=1) as watcher:
+        teacher, student = Net(), Net()
+        teacher.load_state_dict(checkpoint("module."), strict=False)
+        mode(teacher)
+        optimizer = torch.optim.SGD(student.parameters(), 0.1)
+        for _ in range(4):
+            x = torch.randn(8, 4)
+            with torch.no_grad():
+                wanted = teacher(x).softmax(1)
+            optimizer.zero_grad()
+            F.cross_entropy(student(x), wanted).backward()
+            optimizer.step()
+            afterwards(teacher, student)
+    return watcher.report
+
+
+def test_a_teacher_that_is_asked_as_it_was_drawn_is_told():
+    report = taught()
+
+    (load,) = report.trace.loads
+    assert (load.frozen, load.frozen_share, load.left) == (6, 1.0, ())
+    assert "checkpoint-passed-over" in {finding.rule for finding in report.findings}
+
+
+def average(teacher, student):
+    with torch.no_grad():
+        for p, q in zip(teacher.parameters(), student.parameters(), strict=True):
+            p.data.lerp_(q, 0.1)
+
+
+def trains_too(teacher, student):
+    F.cross_entropy(teacher(torch.randn(8, 4)), torch.randint(2, (8,))).backward()
+    torch.optim.SGD(teacher.parameters(), 0.1).step()
+
+
+@pytest.mark.parametrize("afterwards", [average, trains_too])
+def test_a_network_that_changes_in_evaluation_mode_is_none(afterwards):
+    (load,) = taught(afterwards).trace.loads
+
+    assert load.frozen == 0
+
+
+def test_a_network_in_training_mode_that_no_graph_holds_may_be_trained_yet():
+    (load,) = taught(mode=nn.Module.train).trace.loads
+
+    assert load.frozen == 0
+
+
 def test_that_of_a_second_training_is_found():
     """The network is met when the first one has been trained for long."""
 

@@ -49,11 +49,17 @@ def test_values_that_meet_a_column_are_a_crossing(name):
     assert (found.given, found.other, found.result) == ((N,), (N, 1), (N, N))
 
 
+def huber(error):
+    size = error.abs()
+    return torch.where(size < 1, error**2 / 2, size - 0.5)
+
+
 OF_COLUMNS = {
     "a product": lambda v: -(v * ROW).mean(),
     "the root of a mean": lambda v: ((v - ROW) ** 2).mean().sqrt(),
     "a share of the variance": lambda v: (v - ROW).pow(2).sum() / ROW.sum() + 1,
     "a norm": lambda v: (v - ROW).norm() / N,
+    "a Huber loss in two pieces": lambda v: huber(v - ROW).mean(),
     "beside a penalty": lambda v: ((v - ROW) ** 2).mean().add(1e-8).sqrt() + v.abs().mean().exp(),
 }
 
@@ -75,6 +81,7 @@ MEANT = {
     "a table of weights": lambda v: (v * TABLE).exp().mean(),
     "a table of targets": lambda v: (TABLE - v).pow(2).mean(),
     "pairs that are masked": lambda v: ((COLUMN - v).pow(2) * (TABLE > 0).float()).mean(),
+    "pairs that are left out": lambda v: torch.where(TABLE > 0, (COLUMN - v).pow(2), 0.0).mean(),
     "pairs that are normalised": lambda v: -(COLUMN * v).log_softmax(1).diagonal().mean(),
     "a sum over rows, then a logarithm": lambda v: (COLUMN * v).exp().sum(1).log().mean(),
     "distances by a Gram matrix": lambda v: (

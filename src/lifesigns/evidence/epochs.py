@@ -91,17 +91,18 @@ class Epochs:
 def epochs_of(stream: Stream, loader: Loader) -> Epochs | None:
     """The losses by epoch, if a loader was gone through from the first step to the last.
 
+    It may be gone through for an evaluation as well, between two epochs and behind the last.
+
     Args:
         stream: The losses.
         loader: One of the run.
     """
     losses = stream.losses
-    if loader.begun != loader.steps or not loader.batch or loader.weights:
+    if not loader.batch or loader.weights or stream.trace.steps != len(losses):
         return None  # of several passes for one step, all but the first repeat it
-    if stream.trace.steps != len(losses):
-        return None
     for steps in (-(-loader.samples // loader.batch), loader.samples // loader.batch):
-        is_whole = (loader.begun - 1) * steps < len(losses) <= loader.begun * steps
+        begun = -(-len(losses) // max(steps, 1))
+        is_whole = begun in (loader.steps, loader.steps - 1)
         if is_whole and steps >= STEPS and len(losses) >= EPOCHS * steps:
             count = len(losses) // steps
             made = losses[: count * steps].reshape(count, steps)

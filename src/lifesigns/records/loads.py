@@ -40,9 +40,10 @@ class Load:
     lost: float = 0.0
     """Share that these are of the numbers of all weights it has filled."""
     frozen: int = 0
-    """Parameters of the network that are left in the same sense and, at the next backward pass,
-    need no gradient, so that they are in no graph. If none follows: those that are left when the
-    network is put in evaluation mode."""
+    """Parameters of the network that are left in the same sense and in no graph: at the next
+    backward pass and after it they need no gradient, or the network is in evaluation mode and none
+    of them is trained. If none follows, or the network is gone by then: those that are left when it
+    is put in evaluation mode."""
     frozen_share: float = 0.0
     """Share that these are of the network's numbers."""
 

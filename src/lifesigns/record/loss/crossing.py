@@ -75,7 +75,7 @@ def _pairs(walked: Walk, terms: Iterable[Term]) -> Iterator[int]:
         square = len(shape) == 2 and shape[0] == shape[1] > 1
         if square and _picks_for_all(walked, i):
             yield i
-        if not square or walked.names[i] not in ELEMENTWISE or _is_masked(walked, i, shape):
+        if not square or not _is_elementwise(walked, i) or _is_masked(walked, i, shape):
             continue
         below = [j for j in walked.inputs[i] if j is not None and j >= 0]
         if walked.names[i] in PAIRING:
@@ -103,12 +103,23 @@ def _holds_table(walked: Walk, i: int) -> bool:
     shape, queue, seen = walked.shape(i), [i], {i}
     while queue:
         j = queue.pop()
-        if walked.names[j] not in ELEMENTWISE:
+        if not _is_elementwise(walked, j):
             return len(shape) == 2 and not _picks_for_all(walked, j)
         below = {k for k in walked.inputs[j] if k is not None and k >= 0} - seen
         queue += [k for k in below if walked.shape(k) == shape]
         seen |= below
     return False
+
+
+def _is_elementwise(walked: Walk, i: int) -> bool:
+    """Whether it changes each value by itself: in pieces, too, but it masks none of them.
+
+    A `where` of two branches with a gradient gives each value one or the other form, as a Huber
+    loss does; with a constant for one of them it leaves pairs out.
+    """
+    if walked.names[i] == "Where":
+        return None not in walked.inputs[i]
+    return walked.names[i] in ELEMENTWISE
 
 
 def _is_masked(walked: Walk, i: int, shape: Shape) -> bool:

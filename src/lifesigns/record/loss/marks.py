@@ -17,6 +17,7 @@ from lifesigns.record.loss.alike import spreads
 from lifesigns.record.loss.best_value import takes_best
 from lifesigns.record.loss.comparison import PendingLoss
 from lifesigns.record.loss.copied import copied
+from lifesigns.record.loss.copied_weights import copied_weights
 from lifesigns.record.loss.cut_classes import cuts_classes
 from lifesigns.record.loss.cut_off import is_cut_off
 from lifesigns.record.loss.distances import scores_are_distances
@@ -143,6 +144,7 @@ def mark_form(
     pending.mark(signed_penalty(pack, walked, terms.penalties))
     pending.mark(log_scales(pack, walked))
     pending.mark(masked_late(pack, walked))
+    pending.mark(copied_weights(pack, walked, condensed))
 
 
 def add_marks(pending: PendingLoss, marks: Mapping[str, float]) -> None:

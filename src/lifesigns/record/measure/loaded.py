@@ -160,23 +160,25 @@ class Loaded:
         for kept in self._kept:
             if not kept.is_settled:
                 kept.is_settled = True
-                kept.left = _untouched(kept.left)
-                frozen = [p for p in _tensors(kept.left) if not p.requires_grad]
-                kept.load = _with_frozen(kept, frozen)
+                _look_at_left(kept)
                 _look_for_overwritten(kept)
         self._kept = [kept for kept in self._kept if kept.counts]
 
     def find(self, trained: Mapping[str, Tensor]) -> None:
         """Looks for what was left among the parameters that are trained.
 
+        Until then it may be written still, as by an average of the trained weights.
+
         Args:
             trained: By name.
         """
         names = {id(p): name for name, p in trained.items()}
         for kept in self._kept:
-            if kept.is_settled and not kept.load.left:
+            if kept.is_settled and kept.left and not kept.load.left:
                 found = _named((ref for ref, _ in kept.left), names)
                 kept.load = replace(kept.load, left=found)
+                with measuring():
+                    _look_at_left(kept)
             if kept.is_settled and not kept.load.overwritten:
                 found = _named(kept.overwritten, names)
                 kept.load = replace(kept.load, overwritten=found)
@@ -224,6 +226,22 @@ def _with_frozen(kept: _Kept, tensors: Iterable[Tensor]) -> Load:
     """The load, with what was left and is not trained: it has no name among what is."""
     sizes = [p.numel() for p in tensors if isinstance(p, nn.Parameter)]
     return replace(kept.load, frozen=len(sizes), frozen_share=sum(sizes) / max(kept.size, 1))
+
+
+def _look_at_left(kept: _Kept) -> None:
+    """Finds what is untouched still, and of that what is not to be trained.
+
+    That needs no gradient, or is found in no trained network and its own is in evaluation mode, as
+    a teacher is that is asked without gradients. What is gone by now is what it was.
+    """
+    module = kept.module()
+    if module is None:
+        return
+    if not kept.load.left:
+        kept.left = _untouched(kept.left)
+    is_asked = not (module.training or kept.load.left)
+    frozen = [p for p in _tensors(kept.left) if is_asked or not p.requires_grad]
+    kept.load = _with_frozen(kept, frozen)
 
 
 def _look_for_overwritten(kept: _Kept) -> None:

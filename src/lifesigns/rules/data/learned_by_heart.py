@@ -136,7 +136,8 @@ in the order of their numbers: the loss falls, in training all looks well, and o
 network guesses. It falls in stairs: level within an epoch, lower in the next.
 """,
     evidence="""
-A `DataLoader` was gone through from the first step to the last, four epochs at the least. Until
+A `DataLoader` was gone through from the first step to the last, four epochs at the least (and for
+an evaluation between them, if at all). Until
 four fifths of the loss's fall are done, a line is laid through the losses of each epoch; what the
 lines fall by, together, is compared with the fall of the epochs' means. The share within epochs is
 below a third by more than twice its error, as the scatter around the lines has it. No held-out data
@@ -181,6 +182,16 @@ are loops without a loader, whose epochs are not seen, or with a step for severa
         ),
         Case("near miss: the scatter is too large to tell", lambda: _example(0.0, noise=0.5), None),
         Case("near miss: the same order in each epoch", lambda: _example(0.0, drawn=1), None),
+        Case(
+            "evaluated with the loader of the training, behind each epoch",
+            lambda: _example(0.0, loader=Loader(640, 32, begun=24, steps=13)),
+            Severity.WARNING,
+        ),
+        Case(
+            "near miss: evaluated within epochs, too",
+            lambda: _example(0.0, loader=Loader(640, 32, begun=36, steps=24)),
+            None,
+        ),
         Case(
             "near miss: the loader of an evaluation",
             lambda: _example(0.0, loader=Loader(640, 32, 3, 3)),

@@ -15,7 +15,11 @@ from lifesigns.rules._rule import Case, Rule
 
 UNREACHED = "calls_cut_off"
 """The detail of a site that says how many calls before its own no gradient reaches."""
+COPIED = "copied_weights"
+"""The detail of a loss that says of how many parameters it is computed with copies."""
 CUTS = Threshold(2, "steps of a recurrence whose state is cut off", "definition")
+
+COPIES = Threshold(1, "weights in whose place copies are adapted", "exact")
 
 
 def check(stream: Stream) -> Iterable[Finding]:
@@ -27,6 +31,10 @@ def check(stream: Stream) -> Iterable[Finding]:
         last = [s for s in snapshot.graph.sites if s.details.get(UNREACHED, 0) >= CUTS]
         if last:
             yield _unreached(stream, snapshot.step, last[0])
+            return
+        copied = snapshot.loss.details.get(COPIED, 0) if snapshot.loss else 0
+        if copied >= COPIES:
+            yield _copied(stream, snapshot.step, int(copied))
             return
 
 
@@ -81,6 +89,31 @@ def _unreached(stream: Stream, step: int, last: Site) -> Finding:
     )
 
 
+def _copied(stream: Stream, step: int, copied: int) -> Finding:
+    course = stream.course
+    return RULE.finding(
+        course.harm(HALF),
+        f"the loss is computed with copies of {counted(copied, 'weight')} that are cut off the "
+        "parameters",
+        step=step,
+        measured="layers compute with a number without a graph plus a gradient, next to what the "
+        "parameters are: the loss reaches these through second derivatives alone"
+        f"{course.remark}",
+        expected="adapted weights whose graph leads back to those they began with",
+        certainty="proved on the graph and by the values of the weights",
+        causes=("frozen", "other"),
+        remedies=(_ADAPT,),
+        evidence={"weights": copied, "gain": course.gain},
+        why="An inner loop is a recurrence whose state are the weights. Where each of its steps "
+        "begins with their `.data` alone, the gradient of the loss by the adapted weights does not "
+        "come back to the parameters, which then are no start that was learned.",
+    )
+
+
+_ADAPT = Remedy(
+    "Adapt the weights themselves, not their `.data` or what `detach()` gives.",
+    "weights = {name: w - rate * gradients[name] for name, w in weights.items()}",
+)
 _ONCE = Remedy(
     "Detach the state once for each piece, behind its backward pass, and not within it.",
     "for x, y in pieces:\n"
@@ -109,6 +142,12 @@ def _example(cuts: Sequence[bool], losses: Sequence[float] = example.FLAT) -> Tr
     return _with(({"cut_state": 1.0} if cut else {} for cut in cuts), losses)
 
 
+def _adapted(copied: int, losses: Sequence[float] = example.FLAT) -> Trace:
+    """A loss that is computed with copies of so many weights."""
+    known = example.regression(losses, update=1e-3)
+    return example.marked(known, {COPIED: float(copied)} if copied else {})
+
+
 _ALL, _FALLING = [False, *[True] * 5], example.FALLING
 
 RULE = Rule(
@@ -120,7 +159,8 @@ RULE = Rule(
     "is kept by chance only.",
     sees="""
 A state that is detached, or made anew from its values, within the loop over time: `cell(x,
-state.detach())`. Every step learns for itself alone, as a network without a memory.
+state.detach())`. Every step learns for itself alone, as a network without a memory. Or an inner
+loop, as of meta-learning, that adapts weights by `w.data - rate * gradient`.
 """,
     evidence="""
 A weight is used several times in one pass, and from the second time on it reads what the time
@@ -130,23 +170,33 @@ alarm where the fit is weak.
 Where the loss is of the last step alone, only that call is in its graph. The calls of the module
 tell then: each read an input of its own, the last the state of the one before it, and none before
 it is reached by the loss. An alarm unless the fit is good.
+
+Of an inner loop, for all parameters that are matrices: layers compute with a sum of something
+without a graph and something that data have entered, whose numbers are next to the parameter's.
 """,
     ignore="""
 Detaching once between two backward passes, or once for each piece of several steps, is as it should
 be. Iterations that are each trained for themselves (refinement) may do without: a note, if they
-learn.
+learn. Where other weights are in the graph that have no such copies (of a network that weighs the
+samples, or of layers that are not adapted), these may be all that the loss is to train.
 """,
-    references=("Werbos 1990, Backpropagation Through Time: What It Does and How to Do It",),
+    references=(
+        "Werbos 1990, Backpropagation Through Time: What It Does and How to Do It",
+        "Finn, Abbeel & Levine 2017, Model-Agnostic Meta-Learning for Fast Adaptation",
+    ),
     reads=frozenset({Quantity.LOSS}),
     check=check,
-    thresholds={"cuts": CUTS, "steps": ENOUGH_STEPS, "fit": WEAK, "good": HALF},
-    explains=("loss-flat", "dead-units", "vanishing-gradient", "stopped-early"),
+    thresholds={"cuts": CUTS, "copies": COPIES, "steps": ENOUGH_STEPS, "fit": WEAK, "good": HALF},
+    explains=("loss-flat", "dead-units", "vanishing-gradient", "stopped-early", "labels-unrelated"),
     cases=(
         Case("cut in each step", lambda: _example(_ALL), Severity.WARNING),
         Case("from the first step on", lambda: _example([True] * 3), Severity.WARNING),
         Case("near miss: cut, and learns all the same", lambda: _example(_ALL, _FALLING), None),
         Case("a loss of the last of 8 calls alone", lambda: _at_the_end(7), Severity.WARNING),
         Case("near miss: the last of 8, and learns", lambda: _at_the_end(7, _FALLING), None),
+        Case("copies are adapted", lambda: _adapted(3), Severity.ERROR),
+        Case("near miss: copies, and learns all the same", lambda: _adapted(3, _FALLING), None),
+        Case("the weights are adapted", lambda: _adapted(0), None),
         Case("near miss: one call before it", lambda: _at_the_end(1), None),
         Case("near miss: pieces of two steps", lambda: _example([False, True] * 4), None),
         Case("one step of two", lambda: _example([False, True]), None),

@@ -153,7 +153,7 @@ The result of each load is noted, with the checkpoint's names and the network's.
 than a tenth of the checkpoint's numbers was taken, and less than a tenth of the network's given,
 by this load; and if nothing has filled or written most of the weights until the next backward pass,
 whether they are trained or frozen, or until the network is put in evaluation mode, never to be
-trained.
+trained: tested in the end, or asked without gradients all along, as a teacher is.
 Tensors of the checkpoint that are the network's own say nothing. Loads before watching began are
 not seen.
 """,
@@ -183,6 +183,7 @@ first. Where these weights are trained, and the fit is good, it is a note.
         "stopped-early",
         "labels-unrelated",
         "dead-units",
+        "uniform-targets",
     ),
     cases=(
         Case("frozen at random", lambda: _example(FALLING, trainable=False), Severity.WARNING),

@@ -217,7 +217,8 @@ In a sum of losses the other terms keep falling and hide it.
     evidence="""
 Exactly, by the shapes before and after broadcasting: of what the loss, or each data term of a sum,
 compares, and in a loss written by hand wherever N values meet N others and all N² pairs go on,
-element by element, into a sum, mean or norm, or into the root of one. So do the values that an
+element by element, in two pieces (a Huber loss) or one, into a sum, mean or norm, or into the root
+of one. So do the values that an
 index picks where it takes, from each of N rows, the columns that N labels name (`logp[:, y]`).
 """,
     ignore="""
@@ -237,6 +238,7 @@ outside the network.
         "loss-flat",
         "constant-output",
         "penalty-outweighs-data",
+        "loss-diverges",
     ),
     cases=(
         Case("(N, 1) against (N)", lambda: _example(*_COLUMN_AND_ROW), Severity.ERROR),
