@@ -18,12 +18,12 @@ MANY = Threshold(0.02, "share of neighbours that jump over half of the levels", 
 SMOOTHER = Threshold(
     0.7,
     "difference of neighbours on a circle over that as given",
-    "measured: pictures 0.88 and more, noise 0.75, wrapped ones 0.4 to 0.7",
+    "measured: pictures 0.88 and more, noise 0.75, wrapped ones 0.38 to 0.74",
 )
 ALIKE = Threshold(
     4.0,
     "difference at a jump, on a circle, over that of other neighbours",
-    "measured: wrapped pictures 2 to 4, black on white 6 and more",
+    "measured: wrapped pictures 1.8 to 5.9, black on white that is as smooth 6 and more",
 )
 STEPS = Threshold(2, "recorded steps with such pictures", "one may be chance")
 
@@ -91,8 +91,9 @@ than seven tenths of what they are as given, and those at jumps no larger than a
 """,
     ignore="""
 Black on white has jumps, too: they end at the ends of the levels, or are far larger on the circle
-than the noise beside them. Flat pictures, such as drawings, may wrap round without being seen; nor
-are batches looked at that lack one of the two ends of the levels, or pictures no convolution gets.
+than the noise beside them. Hues and phases are angles and lie on a circle by nature. Flat pictures,
+such as drawings, may wrap round without being seen; nor are batches looked at that lack one of the
+two ends of the levels, or pictures no convolution gets.
 """,
     references=(
         "NumPy, Data types: overflow errors of integers of a fixed size",
