@@ -159,6 +159,40 @@ def test_an_outer_step_of_meta_learning_may_be_a_call_as_well(recording, network
     assert len(trace.losses.values) == len(trace.snapshots) == trace.steps == 4
 
 
+def copies(network):
+    return {n: p.detach().clone().requires_grad_() for n, p in network.named_parameters()}
+
+
+def test_tensors_that_a_network_is_lent_are_read_in_place_of_its_own(recording, network, batch):
+    lent = copies(network)
+    optimizer = torch.optim.SGD(lent.values(), 0.1)
+    recorder = recording(every=1)
+
+    for _ in range(3):
+        logits = torch.func.functional_call(network, lent, batch[0])
+        optimizer.zero_grad()
+        F.cross_entropy(logits, batch[1]).backward()
+        optimizer.step()
+
+    for shot in seen(recorder).snapshots:
+        assert {p.name for p in shot.parameters} == set(lent)
+        assert all(p.optimized and p.gradient_rms > 0 < p.update_rms for p in shot.parameters)
+
+
+def test_a_network_that_is_lent_copies_is_not_reached_by_their_loss(recording, network, batch):
+    optimizer = torch.optim.SGD(network.parameters(), 0.1)
+    recorder = recording(every=1)
+
+    for _ in range(3):
+        logits = torch.func.functional_call(network, copies(network), batch[0])
+        F.cross_entropy(logits, batch[1]).backward()
+        optimizer.step()
+
+    trace = seen(recorder)
+    assert not any(p.optimized for shot in trace.snapshots for p in shot.parameters)
+    assert len(trace.unreached) == len(list(network.parameters()))
+
+
 def test_a_product_with_the_hessian_is_no_loss(recording, network, batch):
     parameters = list(network.parameters())
     optimizer = torch.optim.SGD(parameters, 0.1)

@@ -386,7 +386,9 @@ class PassReader:
             return
         named = self._roots.parameters()
         for name, leaf in zip(names, walked.leaves, strict=True):
-            named.setdefault(name, leaf)  # the leaf is another's while FSDP has it gathered
+            lent = not isinstance(leaf, nn.Parameter)  # by `functional_call`: its own has no part
+            if lent or name not in named:  # a parameter is another's while FSDP has it gathered
+                named[name] = leaf
         self._parameters = ParameterReader(
             named,
             reached,
