@@ -59,6 +59,48 @@ def test_images_that_lie_as_their_targets_do():
     assert (found["turned_samples"], found["upright_samples"]) == (0, 8)
 
 
+def marks(turn=lambda maps: maps):
+    """Noisy pictures of one point each, and maps of where it is, turned before they are drawn."""
+    torch.manual_seed(0)
+    maps = torch.zeros(16, 2, 12, 12)
+    for i, (row, column) in enumerate(torch.randint(2, 10, (16, 2)).tolist()):
+        maps[i, i % 2, row - 1 : row + 2, column - 1 : column + 2] = 1
+    return maps.sum(1, keepdim=True) + 0.7 * torch.randn(16, 1, 12, 12), turn(maps)
+
+
+def heatmaps(x, maps, **layer):
+    model = nn.Conv2d(1, 2, 3, padding=1, **layer)
+    return snapshot(lambda: F.mse_loss(model(x), maps).backward(), model).loss.details
+
+
+def test_small_marks_that_are_all_turned_alike():
+    found = heatmaps(*marks(lambda maps: maps.transpose(-1, -2)))
+
+    assert (found["turned_samples"] >= 12, found["turned_by"]) == (True, 5)
+
+
+def test_small_marks_as_they_are():
+    assert heatmaps(*marks())["turned_samples"] == 0
+
+
+def test_maps_that_are_smaller_than_their_images():
+    x, maps = marks(lambda maps: maps.transpose(-1, -2))
+
+    found = heatmaps(x.repeat_interleave(2, -1).repeat_interleave(2, -2), maps, stride=2)
+
+    assert (found["turned_samples"] >= 12, found["turned_by"]) == (True, 5)
+
+
+def test_what_all_samples_have_in_common_tells_nothing():
+    """Bright left halves, and targets in the upper half: neither tells of the other's place."""
+    torch.manual_seed(0)
+    x, maps = torch.randn(16, 1, 12, 12), torch.rand(16, 2, 12, 12)
+    x[..., :6] += 0.7
+    maps[..., :6, :] += 0.2
+
+    assert heatmaps(x, maps)["turned_samples"] == 0
+
+
 def test_the_output_tells_where_the_image_does_not():
     _, masks = pictures()
     model = nn.Conv2d(1, 1, 1)

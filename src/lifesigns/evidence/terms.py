@@ -30,6 +30,11 @@ class Term:
     readings: tuple[LossReading, ...]
 
     @property
+    def weight(self) -> float:
+        """What the best constant prediction adds to the sum: the baseline, as it is weighed."""
+        return self.baseline * float(np.median([reading.scale for reading in self.readings]))
+
+    @property
     def gain(self) -> float:
         """Share of the baseline that was learned: 0 is chance, 1 is perfect, negative is worse."""
         return 1 - self.level / self.baseline

@@ -64,6 +64,26 @@ def sines_without_their_factor(fixed=False):
         return (model(t) - wave)[held_out].square().mean() / wave.var()
 
 
+@faulty("share of the variance left", at_most=0.05, causes=("bad_init",))
+def sines_without_a_frequency(fixed=False):
+    """A network of sines without the frequency in front of their arguments: it makes slow waves,
+    and the ripples of a membrane are out of its reach."""
+    place = 2 * torch.rand(1200, 2) - 1
+    height = torch.sin(14 * place.square().sum(1, keepdim=True)) + 0.3 * place[:, :1]
+    frequency = 15.0 if fixed else 1.0
+    bound = (6 / 48) ** 0.5 / frequency
+    layers = (Sine(2, 48, 0.5, frequency), Sine(48, 48, bound, frequency), nn.Linear(48, 1))
+    model = nn.Sequential(*layers)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    train, held_out = slice(900), slice(900, None)
+    for _ in range(500):
+        optimizer.zero_grad()
+        nn.functional.mse_loss(model(place[train]), height[train]).backward()
+        optimizer.step()
+    with torch.no_grad():
+        return (model(place) - height)[held_out].square().mean() / height.var()
+
+
 @faulty("largest error", at_most=0.1, causes=("frozen",))
 def residual_that_became_a_leaf(fixed=False):
     """The residual of a decay, u' + 3u, is detached and asks for gradients again: it is part of the

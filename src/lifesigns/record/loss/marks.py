@@ -40,6 +40,7 @@ from lifesigns.record.measure.hidden_sources import hidden_sources
 from lifesigns.record.measure.looking_ahead import TOKENS
 from lifesigns.record.measure.order_blind import order_blind
 from lifesigns.record.measure.reduce import Pack
+from lifesigns.record.measure.slow_waves import slow_waves
 from lifesigns.record.measure.token_share import token_share
 
 
@@ -80,6 +81,8 @@ def mark(
     node, compared = term.node, term.compared
     if compared is not None and prediction is not None:
         pending.mark(spreads(pack, prediction.value, compared))
+    if compared is not None:
+        pending.mark(slow_waves(pack, walked, compared))
     is_built_in = walked.names[node] in BUILT_IN
     marks = copied(walked, compared) if compared is not None and is_built_in else {}
     if is_quantised(walked, node, term.terms):

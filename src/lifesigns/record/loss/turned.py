@@ -1,4 +1,9 @@
-"""Whether an output resembles its target as it would lie if it had been flipped or turned."""
+"""Whether an output resembles its target as it would lie if it had been flipped or turned.
+
+A sample tells by itself only where what is to be found looks like its target. Small marks in a
+large image, as the joints of a figure, correlate little; where they are all turned alike, each is
+nevertheless nearer to its image so turned than in any other way.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -21,6 +27,9 @@ CLEAR = 0.2
 """By how much the correlation with the turned target is higher where that is no accident."""
 ALIKE = 0.4
 """Correlation with the turned target from which an output resembles it."""
+MANY, MOST, APART = 8, 0.75, 0.1
+"""Samples from which it shows that all are turned alike: of how many of them the turned target is
+the nearest of all, and by how much their mean correlation with it is higher."""
 TURNS: tuple[Callable[[Tensor], Tensor], ...] = (
     lambda y: y.flip(-1),
     lambda y: y.flip(-2),
@@ -39,6 +48,8 @@ class PendingTurns(NamedTuple):
     slot: int
     shape: tuple[int, ...]
     """What is compared (the output, then the input), target and its turns, samples."""
+    together: int | None = None
+    """Of the input, less what all samples have in common: target and its turns, samples."""
 
     def of(self, arrays: list[NDArray[np.float64]]) -> dict[str, float]:
         """The details of a loss: how many samples fit the turned target better, and which turn.
@@ -51,12 +62,25 @@ class PendingTurns(NamedTuple):
         fit = np.where(better, turned, 0.0).max(1)  # by output or by input, for turn and sample
         counts = np.bincount(fit.argmax(0)[fit.any(0)], minlength=len(fit))
         turn = int(counts.argmax())
+        count = int(counts[turn])
+        if self.together is not None:
+            alike = np.nan_to_num(arrays[self.together].reshape(self.shape[1:]))
+            count, turn = max((count, turn), _turned_alike(alike))
         return {
-            "turned_samples": float(counts[turn]),
+            "turned_samples": float(count),
             "upright_samples": float((upright > ALIKE).any(0).sum()),
             "samples": float(self.shape[-1]),
             "turned_by": float(turn),
         }
+
+
+def _turned_alike(table: NDArray[np.float64]) -> tuple[int, int]:
+    """How many samples fit one and the same turn best, and which; 0 if they are not most."""
+    best = table.argmax(0)
+    turn = int(np.bincount(best).argmax())
+    count, samples = int((best == turn).sum()), table.shape[1]
+    apart = table[turn].mean() > table[0].mean() + APART
+    return (count, turn - 1) if apart and samples >= MANY and count >= MOST * samples else (0, 0)
 
 
 def turns(pack: Pack, walked: Walk, at: int) -> PendingTurns | None:
@@ -83,22 +107,32 @@ def turns(pack: Pack, walked: Walk, at: int) -> PendingTurns | None:
     if target.shape != output.shape:
         return None
     given = _image(walked, output.shape)
+    ways = [target.float(), *_turned(target.float())]
     rows = []
-    for one in (target.float(), *_turned(target.float())):
+    for one in ways:
         by_input = [] if given is None else [_strongest(given, one)]
         rows.append(torch.stack([_correlation(output, one), *by_input]))
     table = torch.stack(rows, 1)
-    return PendingTurns(pack.add(table.reshape(-1)), tuple(table.shape))
+    slot, together = pack.add(table.reshape(-1)), None
+    if given is not None:
+        own = given - given.mean(0)
+        summed = (one.sum(1, keepdim=True) for one in ways)
+        alike = torch.stack([_strongest(own, one - one.mean(0)) for one in summed])
+        together = pack.add(alike.reshape(-1))
+    return PendingTurns(slot, tuple(table.shape), together)
 
 
 def _image(walked: Walk, shape: torch.Size) -> Tensor | None:
-    """What the first convolution reads, if it is as large as the targets."""
+    """What the first convolution reads, or its means of pixels if the targets are smaller."""
     first = next((i for i, name in enumerate(walked.names) if name in CONVOLUTIONS), None)
     image = None if first is None else saved(walked.nodes[first], "input")
-    if image is None or image.dim() != 4 or image.shape[-2:] != shape[-2:]:
+    if image is None or image.dim() != 4:
+        return None
+    times = image.shape[-1] // shape[-1]
+    if image.shape[-2:] != (times * shape[-2], times * shape[-1]):
         return None
     given: Tensor = image.detach()[: shape[0], :MOST_CHANNELS].float()
-    return given
+    return given if times == 1 else F.avg_pool2d(given, times)
 
 
 def _turned(target: Tensor) -> Iterator[Tensor]:

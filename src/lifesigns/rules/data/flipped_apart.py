@@ -19,7 +19,8 @@ TURNS = (
     "flipped upside down",
     "turned by 180 degrees",
     *("turned by 90 degrees",) * 2,
-    *("mirrored at a diagonal",) * 2,
+    "with x and y exchanged",
+    "mirrored at a diagonal",
 )
 """In words, by the number of the turn."""
 SHARE = Threshold(0.1, "share of the samples that fit a turned target", "few may do so by chance")
@@ -49,7 +50,7 @@ def check(stream: Stream) -> Iterable[Finding]:
         expected="targets that lie as their images do",
         certainty=f"exact, in {stream.seen}",
         causes=("wrong_labels", "other"),
-        remedies=(_BOTH, _LOOK),
+        remedies=(_BOTH, _LOOK) if mixed else (_AXES, _LOOK),
         evidence={"turned": count, "samples": samples},
     )
 
@@ -61,6 +62,10 @@ def _sum(losses: Sequence[LossReading], name: str) -> float:
 _BOTH = Remedy(
     "Draw once, and flip or turn an image and its target together.",
     "if torch.rand(()) < 0.5:\n    image, mask = image.flip(-1), mask.flip(-1)",
+)
+_AXES = Remedy(
+    "Draw the targets as the images lie: rows are y, from above, and columns are x.",
+    'y, x = torch.meshgrid(rows, columns, indexing="ij")',
 )
 _LOOK = Remedy(
     "Look at some images with their targets beside them, as the loss gets them.",
@@ -84,12 +89,14 @@ RULE = Rule(
     "that.",
     sees="""
 An augmentation that flips, turns or mirrors the image of a segmentation, a depth map or another
-target of pixels, and leaves the target as it was; or draws twice, once for each.
+target of pixels, and leaves the target as it was; or draws twice, once for each. Or targets that
+are drawn with x and y exchanged, as maps of joints on a grid.
 """,
     evidence="""
 In each recorded step the targets of up to 16 samples are flipped and turned in all ways that lay an
 image on itself. A sample counts where its image, or the network's output for it, correlates clearly
-better with one of these than with the target as it is.
+better with one of these than with the target as it is. It also counts where most
+samples fit one and the same of these best, however small what is to be found is.
 """,
     ignore="""
 Where nearly all samples are turned, that may be the task, and it is a note if the network learns
@@ -106,6 +113,7 @@ it. Targets that look alike from both sides are not counted.
     cases=(
         Case("half of them", lambda: _example(8), Severity.WARNING),
         Case("a few, and it learns", lambda: _example(3, 12, example.FALLING), Severity.WARNING),
+        Case("all, and nothing is learned", lambda: _example(16, 0), Severity.ERROR),
         Case("near miss: one of sixteen", lambda: _example(1, 15), None),
         Case("near miss: all, and it learns", lambda: _example(16, 0, example.FALLING), None),
         Case("as they are", lambda: _example(0, 16), None),

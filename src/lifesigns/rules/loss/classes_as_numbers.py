@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -168,7 +169,7 @@ def _only_sigmoid(snapshot: Snapshot) -> Site | None:
     return squashing[0] if [s.operation for s in squashing] == ["sigmoid"] else None
 
 
-# --- labels that start at 1
+# --- labels that start at 1, or of which the loss leaves out the first
 def _shifted(readings: Sequence[LossReading]) -> Finding | None:
     """Costs an output that is never asked for; the network learns all the same."""
     counts, last = class_counts(readings), readings[-1]
@@ -177,6 +178,10 @@ def _shifted(readings: Sequence[LossReading]) -> Finding | None:
         return None
     if units < FEWEST or len(counts) < units or counts[0] > 0 or not (counts[1:units] > 0).all():
         return None
+    away = [r.target.left_out for r in readings if r.target and r.target.left_out]
+    if away and all((sums.minimum == 0).all() and (sums.maximum == 0).all() for sums in away):
+        zeros = float(sum(sums.count.sum() for sums in away))
+        return _left_out(readings, kept=float(counts.sum()), zeros=zeros)
     rest = at_most(sum(r.target.shape[0] for r in readings if r.target))
     return RULE.finding(
         Severity.NOTE,
@@ -190,6 +195,29 @@ def _shifted(readings: Sequence[LossReading]) -> Finding | None:
         remedies=(Remedy("Count classes from 0.", "target = target - 1"),),
         evidence={"units": units, "labels": float(counts.sum()), "zeros": 0},
         intervals={"zeros": (0, rest)},
+    )
+
+
+def _left_out(readings: Sequence[LossReading], *, kept: float, zeros: float) -> Finding:
+    """Right for padding and for what nobody has labelled; a class of that number is not learned."""
+    return RULE.finding(
+        Severity.NOTE,
+        f"the loss leaves out label 0, {percent(zeros / (zeros + kept))} of all: "
+        "a class of that number is not learned",
+        step=0,
+        measured=f"label 0 is ignored {zeros:.0f} times, the others count {kept:.0f} times, in "
+        f"{counted(len(readings), 'recorded step')}",
+        expected="an ignored label that stands for padding or for what has no label",
+        certainty="exact, on the recorded targets; what label 0 means, the program alone knows",
+        causes=("wrong_loss", "wrong_labels"),
+        remedies=(
+            Remedy(
+                "Ignore a number that is no class: leave `ignore_index` at its default, or mark "
+                "what has no label with 255.",
+                "criterion = nn.CrossEntropyLoss(ignore_index=255)",
+            ),
+        ),
+        evidence={"labels": kept, "zeros": zeros},
     )
 
 
@@ -213,14 +241,17 @@ def _example(
     outputs: float = 0.5,
     units: int = 1,
     classes: int = 0,
+    ignored: int = 0,
 ) -> Trace:
     """A batch of all targets at each recorded step, and the same output for each."""
     graph = example.chain("linear", *operations, units=4, batch=len(targets))
+    away = example.sums(np.zeros((ignored, 1))) if ignored else None
+    asked = example.target(np.reshape(targets, (-1, 1)), classes=classes)
     return example.fitting(
         graph,
         losses,
         np.full((len(targets), units), outputs),
-        example.target(np.reshape(targets, (-1, 1)), classes=classes),
+        replace(asked, left_out=away),
         kind=kind,
         handwritten="log" in operations,
         correlation=0.1,
@@ -242,7 +273,7 @@ RULE = Rule(
     sees="""
 Integer class labels as targets of a squared error. One sigmoid with a binary cross-entropy for
 more than two classes. A sigmoid for each class in front of a categorical cross-entropy, where all
-outputs can grow together. And labels that start at 1, which cost an output.
+outputs can grow together. And labels from 1, which cost an output, or a class 0 that is ignored.
 """,
     evidence="""
 Regression: one output, and targets that are integers from 0 or 1 with the mean and variance of
@@ -254,6 +285,7 @@ tell the classes apart.
     ignore="""
 Counts and ratings are integers too, and a regression on them is fine: they gather around a centre.
 Where a regression on labels fits them well it is a note: they have an order that means something.
+So is an ignored label 0, which is right for padding and for what has no label.
 """,
     references=(
         "Bishop 2006, Pattern Recognition and Machine Learning, section 4.1.3: least squares",
@@ -320,6 +352,20 @@ Where a regression on labels fits them well it is a note: they have an order tha
                 "nll_loss",
                 units=4,
                 classes=4,
+            ),
+            Severity.NOTE,
+        ),
+        Case(
+            "label 0 is ignored",
+            lambda: _example(
+                (1, 2, 3) * 40,
+                "cross_entropy",
+                [1.0] * 200,
+                "log_softmax",
+                "nll_loss",
+                units=4,
+                classes=4,
+                ignored=120,
             ),
             Severity.NOTE,
         ),
