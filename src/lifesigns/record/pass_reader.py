@@ -23,6 +23,7 @@ from lifesigns.record.loss.comparison import PendingMarks
 from lifesigns.record.loss.derivatives import Derivatives
 from lifesigns.record.loss.last_inputs import last_inputs
 from lifesigns.record.loss.likeness import likeness
+from lifesigns.record.loss.policies import unheld_actions
 from lifesigns.record.measure.averages import Averages
 from lifesigns.record.measure.by_program import numbers_for
 from lifesigns.record.measure.dealt_out import dealt_out
@@ -204,6 +205,7 @@ class PassReader:
         known: dict[str, Callable[[], Mapping[str, float]]] = {
             "exchanged axes": lambda: dealt_out(walked, condensed.site_of_node, ends.batch),
             "layers that are asked the same": lambda: same_answers(walked, networks),
+            "samples": lambda: unheld_actions(walked, self._hooks.samples.log_probabilities),
         }
         waiting: dict[str, Callable[[], PendingMarks | None]] = {
             "copies of the network": lambda: self._standing_copy(forward),

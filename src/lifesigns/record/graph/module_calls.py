@@ -34,6 +34,7 @@ from lifesigns.record.graph.prediction import (
 )
 from lifesigns.record.graph.same_memory import Place as Memory
 from lifesigns.record.graph.same_memory import places_of
+from lifesigns.record.graph.unheld_samples import UnheldSamples
 from lifesigns.record.readable import is_readable, obstacle
 
 MOST_CALLS = 50_000
@@ -207,6 +208,8 @@ class ForwardHooks(GlobalHooks):
         self._kept: deque[Call] = deque(maxlen=MOST_ROOT_CALLS)
         self._called: set[int] = set()
         self._ungraded: dict[int, Ungraded] = {}
+        self.samples = UnheldSamples()
+        """Of the step."""
         self.first_event: float | None = None
 
     def arm(self) -> None:
@@ -240,6 +243,11 @@ class ForwardHooks(GlobalHooks):
         self._kept.clear()
         self._called.clear()
         self._ungraded.clear()
+        self.samples.forget()
+
+    def _register(self) -> None:
+        super()._register()
+        self.samples.listen(bool(self._handles))
 
     def ungraded(self) -> list[nn.Module]:
         """Modules that ran with gradients switched off, and those inside them."""

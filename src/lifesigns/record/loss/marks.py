@@ -26,6 +26,7 @@ from lifesigns.record.loss.loose_ends import loose_ends
 from lifesigns.record.loss.masked_late import masked_late
 from lifesigns.record.loss.overlap import overlap
 from lifesigns.record.loss.padded_targets import padded_targets
+from lifesigns.record.loss.policies import inverted_ratio, weights_of_episode
 from lifesigns.record.loss.quantised import is_quantised
 from lifesigns.record.loss.self_weighted import self_weighted
 from lifesigns.record.loss.signed_penalty import signed_penalty
@@ -138,6 +139,8 @@ def mark_form(
         add_marks(pending, log_of_mean(walked, found, len(prediction.value)))
     pending.mark(signed_penalty(pack, walked, terms.penalties))
     pending.mark(masked_late(pack, walked))
+    pending.mark(inverted_ratio(pack, walked))
+    pending.mark(weights_of_episode(pack, walked))
 
 
 def add_marks(pending: PendingLoss, marks: Mapping[str, float]) -> None:
