@@ -26,7 +26,7 @@ from lifesigns.record.loss.loose_ends import loose_ends
 from lifesigns.record.loss.masked_late import masked_late
 from lifesigns.record.loss.overlap import overlap
 from lifesigns.record.loss.padded_targets import padded_targets
-from lifesigns.record.loss.policies import inverted_ratio, weights_of_episode
+from lifesigns.record.loss.policies import inverted_ratio, raw_output, weights_of_episode
 from lifesigns.record.loss.quantised import is_quantised
 from lifesigns.record.loss.self_weighted import self_weighted
 from lifesigns.record.loss.signed_penalty import signed_penalty
@@ -132,7 +132,7 @@ def mark_form(
     """
     found = terms.found
     add_marks(pending, {**overlap(walked, found, prediction), **self_weighted(walked, found)})
-    add_marks(pending, scores_are_distances(walked, found))
+    add_marks(pending, {**scores_are_distances(walked, found), **raw_output(walked, found)})
     summands = [*(term.node for term in found), *(penalty.node for penalty in terms.penalties)]
     add_marks(pending, loose_ends(walked, condensed, summands))
     if prediction is not None and prediction.value.dim():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -10,10 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lifesigns.record.graph.operations import LINEAR_MAPS
 from lifesigns.record.graph.walk import Walk, saved
 from lifesigns.record.loss.composed import data_factor
 from lifesigns.record.loss.sources import PASSING, source
-from lifesigns.record.loss.summands import PICKING, parts_of
+from lifesigns.record.loss.summands import PICKING, Term, parts_of
 from lifesigns.record.measure.reduce import Pack
 
 SHORTEST, LONGEST = 6, 4096
@@ -133,6 +135,23 @@ def unheld_actions(walked: Walk, noted: Mapping[int, int]) -> Mapping[str, float
     )
     total = sum(counts)
     return {"unheld_actions": float(total)} if total else {}
+
+
+def raw_output(walked: Walk, terms: Iterable[Term]) -> Mapping[str, float]:
+    """Whether the loss is what a network puts out, no more: a score, as its critic gives it.
+
+    Args:
+        walked: The graph of the loss.
+        terms: What it is a sum of.
+
+    Returns:
+        The mark `raw_output`, the sign with which the output is minimised; none where the loss is
+        anything else.
+    """
+    found = list(terms)
+    is_one = len(found) == 1 and found[0].node >= 0
+    at = found[0].node if is_one and walked.names[found[0].node] in LINEAR_MAPS else None
+    return {} if at is None else {"raw_output": math.copysign(1.0, found[0].factor)}
 
 
 def sign_of(walked: Walk, i: int) -> int:

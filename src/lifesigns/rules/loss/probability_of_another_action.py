@@ -26,8 +26,7 @@ def check(stream: Stream) -> Iterable[Finding]:
         "the log-probabilities are those of newly drawn actions, not of the actions taken",
         step=marked[0].step,
         measured=f"{count:g} log-probabilities of the loss are of samples that were drawn in the "
-        f"argument of log_prob and are held by nothing else, in {len(marked)} of "
-        f"{len(stream.readings)} recorded steps",
+        f"argument of log_prob and are held by nothing else, in {len(marked)} recorded steps",
         expected="the log-probabilities of the actions that led to the rewards",
         certainty="exact: no variable held these samples when they were asked about",
         causes=("wrong_loss", "wrong_labels"),
