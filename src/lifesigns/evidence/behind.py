@@ -1,4 +1,4 @@
-"""Whether one loss is computed through the network of another, as a generator's is or an actor's."""
+"""Whether one loss is computed through the network of another, as a generator's is."""
 
 from __future__ import annotations
 

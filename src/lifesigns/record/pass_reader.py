@@ -19,13 +19,13 @@ from lifesigns.record.graph.products import by_columns
 from lifesigns.record.graph.roots import Places, Roots, root_inputs
 from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk, walk
+from lifesigns.record.loss.bootstrapped import own_answers
 from lifesigns.record.loss.comparison import PendingMarks
 from lifesigns.record.loss.derivatives import Derivatives
 from lifesigns.record.loss.last_inputs import last_inputs
 from lifesigns.record.loss.likeness import likeness
 from lifesigns.record.loss.policies import unheld_actions
 from lifesigns.record.measure.averages import Averages
-from lifesigns.record.measure.bootstrapped import own_answers
 from lifesigns.record.measure.by_program import numbers_for
 from lifesigns.record.measure.dealt_out import dealt_out
 from lifesigns.record.measure.large import lookups

@@ -250,9 +250,9 @@ class ForwardHooks(GlobalHooks):
         yield from ((module, answer, False) for module, answer in self.ungraded.answered())
         for call in self.calls():
             module, made = call.module(), call.prediction
-            if module is not None and made is not None and not call.depth:
-                if made.node not in trained:
-                    yield module, made.value, True
+            if module is None or made is None or call.depth or made.node in trained:
+                continue
+            yield module, made.value, True
 
     def calls(self) -> list[Call]:
         """The calls of this thread; if it made none, of the other, if that is one."""

@@ -1,4 +1,4 @@
-"""Modules that ran without gradients in one armed step: what they were given, and what they said."""
+"""Modules that ran without gradients in one armed step: what they were given and returned."""
 
 from __future__ import annotations
 

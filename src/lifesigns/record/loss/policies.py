@@ -191,7 +191,9 @@ def _is_log_probability(walked: Walk, i: int) -> bool:
         return walked.names[below] in PICKING
     if walked.names[below] == "Sub":
         normaliser = walked.inputs[below][1]
-        return normaliser is not None and normaliser >= 0 and "Logsumexp" in walked.names[normaliser]
+        return (
+            normaliser is not None and normaliser >= 0 and "Logsumexp" in walked.names[normaliser]
+        )
     return walked.names[below] in ("Log", "LogSoftmax")
 
 

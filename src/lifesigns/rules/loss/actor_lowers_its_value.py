@@ -31,7 +31,9 @@ def check_run(run: Run) -> Iterable[Finding]:
     for actor in run.streams:
         if len(actor.losses) < FEWEST or not _lowers_output(actor):
             continue
-        critic = next((one for one in run.streams if one is not actor and _judges(one, actor)), None)
+        critic = next(
+            (one for one in run.streams if one is not actor and _judges(one, actor)), None
+        )
         if critic is not None and _sinks(actor):
             yield _finding(critic, actor)
 
@@ -70,8 +72,9 @@ def _finding(critic: Stream, actor: Stream) -> Finding:
         "the actor's loss is the critic's value itself: minimised, it leads to the worst actions",
         site=actor.last.graph.sites[0].name if actor.last.graph.sites else "",
         step=actor.first.step,
-        measured=f"the loss is the mean output of the critic, with a plus, and sinks to {last:.3g}; "
-        f"the targets of the critic are below 0, {mean:.3g} in the mean, as values of penalties",
+        measured=f"the loss is the mean output of the critic, with a plus, and sinks to "
+        f"{last:.3g}; the targets of the critic are below 0, {mean:.3g} in the mean, "
+        "as values of penalties",
         expected="minus the critic's value, which is to rise",
         certainty="the sign is proved on the graph; that these are no costs, from their sign",
         causes=("wrong_loss",),
@@ -153,6 +156,7 @@ that no copy gives the targets for. Of rewards above 0 or of both signs nothing 
     ),
     cases=(
         Case("a value of penalties is lowered", _example, Severity.ERROR),
+        Case("a little below 0", lambda: _example(values=-0.5, last=-0.6), Severity.ERROR),
         Case("near miss: with a minus", lambda: _example(sign=-1.0), None),
         Case("near miss: values of costs", lambda: _example(values=9.0), None),
         Case("near miss: a model of a data set", lambda: _example(asks=False), None),

@@ -17,7 +17,7 @@ ROWS, LINE, DISCOUNT, REWARD = "answered_rows", "on_one_line", "discount", "rewa
 where all targets lie on one line over the values of the next states, its slope and height."""
 ENOUGH = Threshold(600, "rows in which no episode ends", "ends are below 0.5 % of them at 95 %")
 LATE = Threshold(0.25, "share of the run before the last of these rows", "not the beginning alone")
-ALIKE = Threshold(1e-3, "relative difference between rewards, and discounts", "rounding")
+ALIKE = Threshold(1e-3, "relative range of the rewards, and of the discounts", "rounding")
 
 
 def check(stream: Stream) -> Iterable[Finding]:
@@ -54,8 +54,7 @@ def _finding(
         f"{discount:.3g} times the value of the next state; whatever is done, the value that "
         f"fits is {everywhere:.3g}",
         expected="the reward alone in rows that end an episode: by these ends states differ",
-        certainty=f"exact in {rows} rows: ends of episodes are below {3 / rows:.1%} of them "
-        "(95 %)",
+        certainty=f"exact in {rows} rows: ends of episodes are below {3 / rows:.1%} of them (95 %)",
         causes=("wrong_loss", "wrong_labels"),
         remedies=(_MASK, _LOOK),
         evidence={"rows": rows, "discount": discount, "reward": reward},
@@ -74,9 +73,7 @@ _LOOK = Remedy(
 
 
 # --- cases ----------------------------------------------------------------------------------------
-def _example(
-    *discounts: float, reward: float = 1.0, rows: float = 256.0, until: int = 4
-) -> Trace:
+def _example(*discounts: float, reward: float = 1.0, rows: float = 256.0, until: int = 4) -> Trace:
     """Targets with these discounts in recorded steps; a discount of 0 is no line."""
     known = example.regression([0.1, 0.2] * 150, update=1e-3, kind="huber")
     shots = []

@@ -15,8 +15,10 @@ from lifesigns.rules._rule import Case, Rule
 EPISODE, RISING = "episode", "rising_by"
 """Details of a loss: the steps of an episode whose log-probabilities are weighed one by one, and
 the factor from one rise of the weights to the next where it is the same all along, else 0."""
-FEWEST = Threshold(3, "recorded episodes, all of which rise", "three of any course do not agree")
-ALIKE = Threshold(0.01, "difference between the factors of episodes", "one discount is used in all")
+FEWEST = Threshold(
+    3, "recorded steps with an episode, all of which rise", "three of any course do not agree"
+)
+ALIKE = Threshold(0.01, "range of the factor over the episodes", "one discount is used in all")
 
 
 def check(stream: Stream) -> Iterable[Finding]:
@@ -96,6 +98,7 @@ whose returns are discounted once more by the time since the start, and centred,
     ),
     cases=(
         Case("in all episodes", lambda: _example(0.98, 0.98, 0.981, 0.98), Severity.ERROR),
+        Case("in three of them", lambda: _example(0.9, 0.9, 0.9), Severity.ERROR),
         Case("near miss: in all but one", lambda: _example(0.98, 0.98, 0.0, 0.98), None),
         Case("near miss: of different factors", lambda: _example(0.98, 0.5, 0.98), None),
         Case("near miss: two episodes", lambda: _example(0.98, 0.98), None),
