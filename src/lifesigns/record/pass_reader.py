@@ -19,10 +19,12 @@ from lifesigns.record.graph.products import by_columns
 from lifesigns.record.graph.roots import Places, Roots, root_inputs
 from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk, walk
+from lifesigns.record.loss.bootstrapped import own_answers
 from lifesigns.record.loss.comparison import PendingMarks
 from lifesigns.record.loss.derivatives import Derivatives
 from lifesigns.record.loss.last_inputs import last_inputs
 from lifesigns.record.loss.likeness import likeness
+from lifesigns.record.loss.policies import unheld_actions
 from lifesigns.record.measure.averages import Averages
 from lifesigns.record.measure.by_program import numbers_for
 from lifesigns.record.measure.dealt_out import dealt_out
@@ -201,17 +203,19 @@ class PassReader:
         self, reading: Reading, walked: Walk, condensed: Condensed, forward: Forward, ends: Inputs
     ) -> None:
         """Looks at what is no site: each look by itself, for the others are not to fail with it."""
-        pack, networks = self._pack, self._roots.networks()
-        ran, asked = self._hooks.ungraded(), self._hooks.asked()
+        pack, networks, hooks = self._pack, self._roots.networks(), self._hooks
+        ran, asked = hooks.ungraded.modules(), hooks.ungraded.asked()
         known: dict[str, Callable[[], Mapping[str, float]]] = {
             "exchanged axes": lambda: dealt_out(walked, condensed.site_of_node, ends.batch),
             "layers that are asked the same": lambda: same_answers(walked, networks),
+            "samples": lambda: unheld_actions(walked, hooks.samples.log_probabilities),
         }
         waiting: dict[str, Callable[[], PendingMarks | None]] = {
             "copies of the network": lambda: self._standing_copy(forward),
             "averages of its weights": lambda: self.averages.look(pack, networks, ran),
             "the last inputs": lambda: last_inputs(pack, walked, ends.batch, ends.prediction),
             "states": lambda: same_states(pack, walked, ends.batch, networks, asked),
+            "own answers": lambda: own_answers(pack, walked, networks, hooks),
         }
         for name, look in known.items():
             with reading.part(name):
@@ -319,7 +323,7 @@ class PassReader:
             return ReadParameters()
         with measuring():
             read = reader.finish(rates, bool(optimizers), held_twice(optimizers))
-            read.note_ungraded(self._hooks.held_ungraded)
+            read.note_ungraded(self._hooks.ungraded.held)
             if self._thread.is_alone:
                 place = Places(call.module() for call in self._hooks.calls() if not call.depth)
                 self.unreached.look(optimizers, rates, reader.seen, place)
@@ -336,8 +340,7 @@ class PassReader:
         """What was not read on purpose, and what of the parameters could not be, in sentences."""
         if self._mixing.hindrance:
             yield f"whether samples are mixed: {self._mixing.hindrance}"
-        spared = [quantity.value for quantity in Quantity if quantity not in self._needs]
-        if spared:
+        if spared := [quantity.value for quantity in Quantity if quantity not in self._needs]:
             yield f"{', '.join(spared)}: not measured, as no rule that was asked needs it"
         kinds = {
             "values": self.unreadable,
@@ -345,8 +348,7 @@ class PassReader:
             SHARDS: self.sharded,
         }
         for what, those in kinds.items():
-            names = [f"{name} ({why})" for name, why in those.items()]
-            if names:
+            if names := [f"{name} ({why})" for name, why in those.items()]:
                 more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
                 yield f"{what} of parameters: {', '.join(names[:NAMED])}{more}"
 
@@ -354,8 +356,8 @@ class PassReader:
         return [self._roots.name(leaf, k) for k, leaf in enumerate(walked.leaves)]
 
     def _standing_copy(self, forward: Forward) -> PendingStanding | None:
-        outermost = (call.module() for call in forward.calls if not call.depth)
-        ran = [*self._hooks.ungraded(), *filter(None, outermost)]
+        outermost = [m for call in forward.calls if not call.depth and (m := call.module())]
+        ran = self._hooks.ungraded.modules() + outermost
         return self.copies.run_in(self._pack, ran, self._roots.networks())
 
     def _repeat_compiled(

@@ -13,10 +13,10 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Container, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -34,14 +34,14 @@ from lifesigns.record.graph.prediction import (
 )
 from lifesigns.record.graph.same_memory import Place as Memory
 from lifesigns.record.graph.same_memory import places_of
+from lifesigns.record.graph.ungraded import UngradedCalls
+from lifesigns.record.graph.unheld_samples import UnheldSamples
 from lifesigns.record.readable import is_readable, obstacle
 
 MOST_CALLS = 50_000
 """Calls that are remembered when no backward pass follows: a model that only predicts."""
 MOST_ROOT_CALLS = 16
 """Latest root calls whose input and output are kept, within `MOST_ELEMENTS` together."""
-MOST_UNGRADED = 64
-"""Modules that ran without gradients, of one step."""
 _CALL = nn.Module._call_impl.__code__
 _CHECKPOINT = CheckpointFunction.forward.__code__
 
@@ -83,15 +83,6 @@ class Call:
     def let_go(self) -> None:
         """Drops the tensors."""
         self.input = self.prediction = None
-
-
-class Ungraded(NamedTuple):
-    """A module that ran without gradients, and what it was given last; neither is kept alive."""
-
-    module: weakref.ref[nn.Module]
-    given: weakref.ref[Tensor] | None
-    checkpointed: bool
-    """Whether a reentrant checkpoint called it, which makes the graph only when it goes back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +197,10 @@ class ForwardHooks(GlobalHooks):
         self._stacks: dict[int, list[Call]] = {}
         self._kept: deque[Call] = deque(maxlen=MOST_ROOT_CALLS)
         self._called: set[int] = set()
-        self._ungraded: dict[int, Ungraded] = {}
+        self.ungraded = UngradedCalls()
+        """Of the step."""
+        self.samples = UnheldSamples()
+        """Of the step."""
         self.first_event: float | None = None
 
     def arm(self) -> None:
@@ -239,23 +233,26 @@ class ForwardHooks(GlobalHooks):
         self._stacks.clear()
         self._kept.clear()
         self._called.clear()
-        self._ungraded.clear()
+        self.ungraded.forget()
+        self.samples.forget()
 
-    def ungraded(self) -> list[nn.Module]:
-        """Modules that ran with gradients switched off, and those inside them."""
-        return [module for one in self._ungraded.values() if (module := one.module()) is not None]
+    def _register(self) -> None:
+        super()._register()
+        self.samples.listen(bool(self._handles))
 
-    def held_ungraded(self) -> dict[int, bool]:
-        """Their parameters by `id`, and whether a reentrant checkpoint called them."""
-        modules = ((one.module(), one.checkpointed) for one in self._ungraded.values())
-        return {id(p): within for m, within in modules if m is not None for p in m.parameters()}
+    def answered(self, trained: Container[float]) -> Iterator[tuple[nn.Module, Tensor, bool]]:
+        """What modules returned that no other one called, and whether it was with gradients.
 
-    def asked(self) -> Iterator[tuple[nn.Module, Tensor]]:
-        """The same, each with what it was given last, as far as that is still there."""
-        for one in self._ungraded.values():
-            module, given = one.module(), None if one.given is None else one.given()
-            if module is not None and given is not None:
-                yield module, given
+        Args:
+            trained: Sequence numbers of the nodes that lead to the loss: what these made is left
+                out.
+        """
+        yield from ((module, answer, False) for module, answer in self.ungraded.answered())
+        for call in self.calls():
+            module, made = call.module(), call.prediction
+            if module is None or made is None or call.depth or made.node in trained:
+                continue
+            yield module, made.value, True
 
     def calls(self) -> list[Call]:
         """The calls of this thread; if it made none, of the other, if that is one."""
@@ -286,11 +283,7 @@ class ForwardHooks(GlobalHooks):
         if stack and is_again and _running_calls() <= len(stack):
             stack.clear()  # Ctrl-C ended them: hooks that are always called are not called then
         if not torch.is_grad_enabled():
-            if len(self._ungraded) < MOST_UNGRADED:
-                first = next((i for i in inputs if isinstance(i, Tensor)), None)
-                asked = None if first is None else weakref.ref(first)
-                within = _is_running(_CHECKPOINT)
-                self._ungraded[id(module)] = Ungraded(weakref.ref(module), asked, within)
+            self.ungraded.open(module, inputs, _is_running(_CHECKPOINT))
             return
         number = torch._C._autograd._get_sequence_nr()
         call = Call(weakref.ref(module), len(stack), number, number, module.training)
@@ -308,6 +301,7 @@ class ForwardHooks(GlobalHooks):
 
     def _close(self, module: nn.Module, output: Any) -> None:
         thread = threading.get_ident()
+        self.ungraded.close(module, output)
         stack = self._stacks.get(thread, [])
         if not (stack and stack[-1].module() is module) and not any(
             call.module() is module for call in stack

@@ -30,6 +30,7 @@ from lifesigns.record.loss.masked_late import masked_late
 from lifesigns.record.loss.one_way import one_way
 from lifesigns.record.loss.overlap import overlap
 from lifesigns.record.loss.padded_targets import padded_targets
+from lifesigns.record.loss.policies import inverted_ratio, raw_output, weights_of_episode
 from lifesigns.record.loss.quantised import is_quantised
 from lifesigns.record.loss.self_weighted import self_weighted
 from lifesigns.record.loss.signed_penalty import signed_penalty
@@ -139,7 +140,8 @@ def mark_form(
     """
     found = terms.found
     add_marks(pending, {**overlap(walked, found, prediction), **self_weighted(walked, found)})
-    add_marks(pending, {**scores_are_distances(walked, found), **one_way(walked, terms)})
+    distances, out = scores_are_distances(walked, found), raw_output(walked, found)
+    add_marks(pending, {**distances, **one_way(walked, terms), **out})
     summands = [*(term.node for term in found), *(penalty.node for penalty in terms.penalties)]
     add_marks(pending, loose_ends(walked, condensed, summands))
     if prediction is not None and prediction.value.dim():
@@ -148,6 +150,8 @@ def mark_form(
     pending.mark(log_scales(pack, walked))
     pending.mark(masked_late(pack, walked))
     pending.mark(copied_weights(pack, walked, condensed))
+    pending.mark(inverted_ratio(pack, walked))
+    pending.mark(weights_of_episode(pack, walked))
 
 
 def add_marks(pending: PendingLoss, marks: Mapping[str, float]) -> None:

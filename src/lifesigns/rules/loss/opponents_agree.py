@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lifesigns.evidence import Run, Stream, Threshold
+from lifesigns.evidence.behind import is_behind
 from lifesigns.evidence.bottomless import DEPTH, FEWEST, end, falls_without_bottom
 from lifesigns.records import (
     Finding,
@@ -19,7 +20,6 @@ from lifesigns.records import (
     Quantity,
     Remedy,
     Severity,
-    Snapshot,
     Trace,
 )
 from lifesigns.rules import testing as example
@@ -40,7 +40,7 @@ def check_run(run: Run) -> Iterable[Finding]:
     ):
         return
     for critic, maker in (run.streams, run.streams[::-1]):
-        if not _is_behind(critic, maker):
+        if not is_behind(critic, maker):
             continue
         if _are_opponents(critic, maker) and _both_win(critic, maker):
             yield _finding(critic, maker)
@@ -52,20 +52,6 @@ def _are_opponents(critic: Stream, maker: Stream) -> bool:
     """Whether both losses are of one kind, and that of the maker wants one answer of its critic."""
     alike = critic.readings[-1].kind == maker.readings[-1].kind in KINDS
     return alike and _wants_one(maker) and not _wants_one(critic)
-
-
-def _is_behind(critic: Stream, maker: Stream) -> bool:
-    """Whether one loss goes through the other's network and more.
-
-    A network's class stands in front of its names only when a second network is known.
-    """
-    judged, made = _weights(critic.last), _weights(maker.last)
-    networks = {"", *(f"{name.partition('.')[0]}." for name in made)}
-    return any({f"{network}{name}" for name in judged} < made for network in networks)
-
-
-def _weights(snapshot: Snapshot) -> frozenset[str]:
-    return frozenset(name for site in snapshot.graph.sites for name in site.parameters)
 
 
 def _wants_one(stream: Stream) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,23 @@ from lifesigns.evidence.course_in_words import length, loss
 from lifesigns.evidence.scales import update_ratio
 from lifesigns.evidence.suspects import Suspect
 from lifesigns.evidence.thresholds import CALIBRATED, LARGE_UPDATE, ROSE
-from lifesigns.records import BatchReading, Finding, LossReading, Quantity, Remedy, Severity, Trace
+from lifesigns.records import (
+    BatchReading,
+    Finding,
+    LossReading,
+    Quantity,
+    Remedy,
+    Severity,
+    TargetReading,
+    Trace,
+)
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
 STEPS = Threshold(10, "steps before a rise is judged", CALIBRATED)
 UNKNOWN_FACTOR = Threshold(10.0, "end over start of an unrecognised loss", "no level is known")
+ANSWERS = "own_answers"
+"""The detail of a loss: that the network or a copy of it was asked for the targets."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +101,9 @@ def _rose(stream: Stream) -> _Rise:
 def _finding(stream: Stream, rise: _Rise) -> Finding:
     course = stream.course
     asked = (suspects.unscaled_input, _uphill, suspects.rate_too_high, _perhaps_uphill)
-    found = (suspects.evident(stream, asked) if stream.snapshots else []) or [_RATE]
+    own = _own_targets(stream)
+    found = [own] if own else suspects.evident(stream, asked) if stream.snapshots else []
+    found = found or [_RATE]
     causes = (*rise.causes, *(s.cause for s in found), "exploding", "lr_too_high")
     return RULE.finding(
         Severity.ERROR,
@@ -99,10 +112,25 @@ def _finding(stream: Stream, rise: _Rise) -> Finding:
         measured="; ".join((rise.measured, *(s.evidence for s in found if s.evidence))),
         expected="a loss that falls, or stays level",
         certainty=rise.certainty,
-        causes=tuple(dict.fromkeys(causes))[:3],
+        causes=tuple(dict.fromkeys(causes))[: 1 if own else 3],
         remedies=(*(s.remedy for s in found), _CLIP)[:3],
         evidence={"start": course.start, "end": course.end, "baseline": course.baseline},
     )
+
+
+def _own_targets(stream: Stream) -> Suspect | None:
+    """Targets that the network gives itself, and that grew: the scale of a loss grows with them."""
+    asked = [reading for reading in stream.readings if ANSWERS in reading.details]
+    targets = [reading.target.sums.rms for reading in asked if reading.target is not None]
+    if not asked or 2 * len(asked) < len(stream.readings):
+        return None
+    if not targets:
+        return Suspect("exploding", "the network or its copy is asked for the targets", _OWN)
+    first, last = float(targets[0]), float(targets[-1])
+    if last <= ROSE * first:
+        return None
+    grew = f", which grew from {first:.3g} to {last:.3g} (RMS)"
+    return Suspect("exploding", f"the network or its copy is asked for the targets{grew}", _OWN)
 
 
 def _uphill(stream: Stream) -> Suspect | None:
@@ -139,6 +167,11 @@ _SIGN = Suspect(
         "Check the sign: the loss must be minimised.",
         "loss = -objective  # and no maximize=True in the optimizer",
     ),
+)
+_OWN = Remedy(
+    "Look at the targets, not at the rate: values that go into their own targets grow until these "
+    "end an episode where it ends, are of the shape of the values, and have a discount below 1.",
+    "target = reward + gamma * next_value * (1 - done)\nassert target.shape == value.shape",
 )
 _CLIP = Remedy(
     "Clip the gradient while you look for the cause.",
@@ -183,6 +216,21 @@ def _example(
     return example.trace(*shots, losses=losses)
 
 
+def _bootstrapped(growth: float) -> Trace:
+    """A loss that rises with targets that the network gives itself."""
+    known = _example(list(np.linspace(1, 50, 100)), update=1e-3)
+    shots = [
+        replace(s, loss=replace(s.loss, target=_grown(growth, k), details={ANSWERS: 1.0}))
+        for k, s in enumerate(known.snapshots)
+        if s.loss is not None
+    ]
+    return replace(known, snapshots=tuple(shots))
+
+
+def _grown(growth: float, times: int) -> TargetReading:
+    return example.target(growth**times * np.tile([[-0.3], [0.3]], (16, 4)))
+
+
 RULE = Rule(
     code="OPT004",
     name="loss-diverges",
@@ -201,7 +249,8 @@ start, beyond its noise and above what a constant prediction reaches. For a loss
 recognised, ten times.
 
 The size of the first updates tells two causes apart. Long steps overshoot; a loss that rises
-steadily in *small* steps goes uphill: a flipped sign or `maximize=True`.
+steadily in *small* steps goes uphill: a flipped sign or `maximize=True`. Where a network or its
+copy is asked for the targets, and these grow with the loss, neither is what has to be changed.
 """,
     ignore="""
 A loss that starts near 0 on a pretrained network may rise a little without harm, as long as it
@@ -229,6 +278,7 @@ stays below a constant prediction. Losses trained against each other (GANs) are 
             lambda: _example(list(np.linspace(1, 50, 100)), update=1e-3),
             Severity.ERROR,
         ),
+        Case("targets of its own that grow", lambda: _bootstrapped(3.0), Severity.ERROR),
         Case("raw input", lambda: _example(list(np.geomspace(1, 9, 50)), rms=90), Severity.ERROR),
         Case("near miss: one spike", lambda: _example([1.0] * 20 + [50.0] + [0.5] * 40), None),
         Case("falling", lambda: _example(list(np.geomspace(5, 0.1, 100))), None),
