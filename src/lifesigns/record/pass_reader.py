@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from typing import Any
 
@@ -12,6 +11,7 @@ from torch.optim import Optimizer
 from lifesigns.record.attach.followed_thread import TrainingThread
 from lifesigns.record.compiled.calls import CompiledCode
 from lifesigns.record.compiled.graft import Repeated, repeat_compiled
+from lifesigns.record.data_looks import DataLooks
 from lifesigns.record.graph.known_graphs import Structures
 from lifesigns.record.graph.module_calls import Forward, ForwardHooks, Inputs
 from lifesigns.record.graph.one_layer import same_answers
@@ -36,11 +36,8 @@ from lifesigns.record.measure.reduce import Pack
 from lifesigns.record.measure.same_states import same_states
 from lifesigns.record.measure.shown import Shown
 from lifesigns.record.measure.standing_copies import PendingStanding, StandingCopies
-from lifesigns.record.measure.tails import tails
-from lifesigns.record.measure.torn_pictures import torn_pictures
 from lifesigns.record.measure.unreached import Unreached
 from lifesigns.record.measure.watched_parameter import ReadParameters
-from lifesigns.record.measure.wrapped_levels import wrapped_levels
 from lifesigns.record.reading import Reading
 from lifesigns.record.schedule.cycle_end import held_twice
 from lifesigns.record.schedule.loss_log import LossLog
@@ -51,8 +48,6 @@ from lifesigns.records.merging import SHARDS
 
 NAMED = 4
 """Parameters that could not be read, of which the report gives the names."""
-DATA_LOOKS = 8
-"""Recorded passes, at each position in a cycle, in which the data are looked at as such."""
 
 
 class PassReader:
@@ -83,7 +78,7 @@ class PassReader:
         self._mixing = MixingReader(needs)
         self._parameters: ParameterReader | None = None
         self._numbers, self._pack = numbers_for(needs), Pack()
-        self._data_looks = Counter[int]()
+        self._data = DataLooks()
         self._looked_up: Mapping[int, Tensor] = {}
         self._latest = -1.0
         self.trained = Trained()
@@ -186,27 +181,18 @@ class PassReader:
                 self.reading.mark({}, None if left_out is None else left_out.wait(self._pack))
                 self.reading.mark({}, self.derivatives.twice.wait(self._pack))
             self.derivatives.forget()
-            self._look_beside(self.reading, repeated.walked, condensed, forward, ends)
-            if self._data_looks[position] < DATA_LOOKS:
-                self._data_looks[position] += 1
-                self._look_at_data(self.reading, repeated.walked, condensed)
-
-    def _look_at_data(self, reading: Reading, walked: Walk, condensed: Condensed) -> None:
-        """Looks at what the batches of a run have in common."""
-        with reading.part("tails of the inputs"):
-            reading.mark({}, tails(self._pack, walked))
-        with reading.part("torn pictures"):
-            reading.mark({}, torn_pictures(self._pack, walked, condensed.site_of_node))
-            reading.mark({}, wrapped_levels(self._pack, walked, condensed.site_of_node))
+            self._look_beside(repeated.walked, condensed, forward, ends, position)
 
     def _look_beside(
-        self, reading: Reading, walked: Walk, condensed: Condensed, forward: Forward, ends: Inputs
+        self, walked: Walk, condensed: Condensed, forward: Forward, ends: Inputs, position: int
     ) -> None:
         """Looks at what is no site: each look by itself, for the others are not to fail with it."""
         pack, networks, hooks = self._pack, self._roots.networks(), self._hooks
+        reading, sites = self.reading, condensed.site_of_node
+        assert reading is not None, "called while a pass is read"
         ran, asked = hooks.ungraded.modules(), hooks.ungraded.asked()
         known: dict[str, Callable[[], Mapping[str, float]]] = {
-            "exchanged axes": lambda: dealt_out(walked, condensed.site_of_node, ends.batch),
+            "exchanged axes": lambda: dealt_out(walked, sites, ends.batch),
             "layers that are asked the same": lambda: same_answers(walked, networks),
             "samples": lambda: unheld_actions(walked, hooks.samples.log_probabilities),
         }
@@ -216,6 +202,7 @@ class PassReader:
             "the last inputs": lambda: last_inputs(pack, walked, ends.batch, ends.prediction),
             "states": lambda: same_states(pack, walked, ends.batch, networks, asked),
             "own answers": lambda: own_answers(pack, walked, networks, hooks),
+            **self._data.due(pack, walked, sites, position),
         }
         for name, look in known.items():
             with reading.part(name):

@@ -113,6 +113,16 @@ def _fits(run: Run, enough: float) -> bool:
     )
 
 
+_LET_TRAIN = Remedy(
+    "Let them train, unless they come trained.",
+    "layer.requires_grad_(True)",
+    edit="train-parameters",
+)
+_REGISTER = Remedy(
+    "Register the layers: keep them in an `nn.ModuleList` or `nn.ModuleDict`.",
+    "self.hidden = nn.ModuleList(layers)",
+    edit="register-layers",
+)
 _UNCUT = Remedy(
     "Look for a `detach()`, `.data`, `.item()` or NumPy call between the layer and the loss, "
     "or remove the part that is not used.",
@@ -158,13 +168,7 @@ _MAKE_ONCE = Remedy(
     "self.weight = nn.Parameter(torch.randn(width, width) / width**0.5)",
 )
 _REMEDIES = {
-    FROZEN: (
-        Remedy(
-            "Let them train, unless they come trained.",
-            "layer.requires_grad_(True)",
-            edit="train-parameters",
-        ),
-    ),
+    FROZEN: (_LET_TRAIN,),
     UNREACHED: (_UNCUT,),
     HELD: (_UNCUT,),
     NOWHERE: (_AS_COMPUTED, _UNCUT),
@@ -175,13 +179,7 @@ _REMEDIES = {
     UNFROZEN: (_GIVE_NEW,),
     REMADE: (_MAKE_ONCE,),
     REPLACED: (_GIVE_REPLACED,),
-    UNLISTED: (
-        Remedy(
-            "Register the layers: keep them in an `nn.ModuleList` or `nn.ModuleDict`.",
-            "self.hidden = nn.ModuleList(layers)",
-            edit="register-layers",
-        ),
-    ),
+    UNLISTED: (_REGISTER,),
 }
 
 
