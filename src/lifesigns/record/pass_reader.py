@@ -11,7 +11,6 @@ from torch.optim import Optimizer
 from lifesigns.record.attach.followed_thread import TrainingThread
 from lifesigns.record.compiled.calls import CompiledCode
 from lifesigns.record.compiled.graft import Repeated, repeat_compiled
-from lifesigns.record.data_looks import DataLooks
 from lifesigns.record.graph.known_graphs import Structures
 from lifesigns.record.graph.module_calls import Forward, ForwardHooks, Inputs
 from lifesigns.record.graph.one_layer import same_answers
@@ -21,6 +20,7 @@ from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk, walk
 from lifesigns.record.loss.bootstrapped import own_answers
 from lifesigns.record.loss.comparison import PendingMarks
+from lifesigns.record.loss.data_looks import DataLooks
 from lifesigns.record.loss.derivatives import Derivatives
 from lifesigns.record.loss.last_inputs import last_inputs
 from lifesigns.record.loss.likeness import likeness

@@ -1,0 +1,43 @@
+"""What the batches of a run have in common, in the first passes at each place of a cycle."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+from lifesigns.record.graph.walk import Walk
+from lifesigns.record.loss.comparison import PendingMarks
+from lifesigns.record.measure.reduce import Pack
+from lifesigns.record.measure.tails import tails
+from lifesigns.record.measure.torn_pictures import torn_pictures
+from lifesigns.record.measure.wrapped_levels import wrapped_levels
+
+DATA_LOOKS = 8
+"""Recorded passes, at each place of a cycle, after which the data are known."""
+
+
+class DataLooks:
+    """Looks at the data that the first layers are given."""
+
+    def __init__(self) -> None:
+        self._looks = Counter[int]()
+
+    def due(
+        self, pack: Pack, walked: Walk, sites: Mapping[int, int], position: int
+    ) -> dict[str, Callable[[], PendingMarks | None]]:
+        """The looks at a pass by their names; none once the data are known.
+
+        Args:
+            pack: Where the numbers wait for the copy.
+            walked: The graph of a loss.
+            sites: Numbers of the sites by their nodes.
+            position: Number of the pass in its cycle.
+        """
+        if self._looks[position] >= DATA_LOOKS:
+            return {}
+        self._looks[position] += 1
+        return {
+            "tails of the inputs": lambda: tails(pack, walked),
+            "torn pictures": lambda: torn_pictures(pack, walked, sites),
+            "levels of pictures": lambda: wrapped_levels(pack, walked, sites),
+        }
