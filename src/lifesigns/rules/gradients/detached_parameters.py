@@ -347,11 +347,7 @@ an error when no optimizer holds any weight of the network, or the loss leads to
             lambda: _all_held_by_none(update_rms=1e-4),
             None,
         ),
-        Case(
-            "two optimizers hold the same network",
-            lambda: _passed_over(FLAT),
-            Severity.WARNING,
-        ),
+        Case("two optimizers hold the same network", lambda: _passed_over(FLAT), Severity.WARNING),
         Case("near miss: held twice, and it fits", lambda: _passed_over(FALLING), None),
         Case("unfrozen too late", lambda: _unfrozen(optimized=False), Severity.WARNING),
         Case("near miss: unfrozen and taken", lambda: _unfrozen(optimized=True), None),
