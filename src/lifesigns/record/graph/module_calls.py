@@ -295,7 +295,8 @@ class ForwardHooks(GlobalHooks):
         self._called.add(id(module))
         if not stack:
             given = [i for i in inputs if isinstance(i, Tensor)]
-            call.input = kept(_batch_among([i for i in given if is_readable(i)]))
+            with torch._C.DisableTorchFunction():  # else a class of the user's own runs its code
+                call.input = kept(_batch_among(given))
             call.obstacle = obstacle(given[0]) if given and call.input is None else ""
         stack.append(call)
 
@@ -343,14 +344,14 @@ class ForwardHooks(GlobalHooks):
 
 
 def _batch_among(given: list[Tensor]) -> Tensor | None:
-    """The first tensor; the rows that it relates to each other, where it is such a matrix."""
-    if not given:
-        return None
-    rows = tuple(given[0].shape)[:1]
-    if given[0].shape == rows * 2:  # a graph's adjacency, say
-        related = (x for x in given[1:] if x.dim() > 1 and tuple(x.shape)[:1] == rows)
-        return next((x for x in related if x.shape != given[0].shape), given[0])
-    return given[0]
+    """The first that can be read; where it is a square matrix, the rows that it relates."""
+    readable = filter(is_readable, given)
+    first = next(readable, None)
+    rows = () if first is None else tuple(first.shape[:1])
+    if first is None or tuple(first.shape) != rows * 2:
+        return first
+    related = (x for x in readable if x.dim() > 1 and tuple(x.shape[:1]) == rows)
+    return next((x for x in related if x.shape != first.shape), first)  # of a graph, say
 
 
 def uncompiled(module: nn.Module) -> nn.Module:
