@@ -132,3 +132,100 @@ def target_that_is_never_copied(fixed=False):
     with torch.no_grad():
         worth = online(places[:7]).amax(1)
     return (worth - DISCOUNT ** torch.arange(6, -1, -1)).abs().mean()
+
+
+@faulty("distance left", at_most=0.2, causes=("wrong_loss",))
+def ratio_of_old_over_new(fixed=False):
+    """A clipped surrogate of exp(old - new): what went well becomes less probable."""
+    policy = network(4)
+    optimizer = torch.optim.Adam(policy.parameters(), lr=0.01)
+    for _ in range(80):
+        places, moves = start(128), torch.randint(4, (128,))
+        with torch.no_grad():
+            old = policy(places).log_softmax(1)
+            moves = old.exp().multinomial(1)
+            old = old.gather(1, moves).squeeze(1)
+        reward = step(places, moves.squeeze(1))[1].squeeze(1)
+        advantage = (reward - reward.mean()) / reward.std()
+        for _ in range(4):
+            new = policy(places).log_softmax(1).gather(1, moves).squeeze(1)
+            ratio = (new - old if fixed else old - new).exp()
+            loss = -torch.min(ratio * advantage, ratio.clamp(0.8, 1.2) * advantage).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    return distance_left(policy)
+
+
+@faulty("distance left", at_most=0.2, causes=("wrong_loss",))
+def probability_of_a_second_draw(fixed=False):
+    """The log-probability is that of an action which was drawn for it, not of the one taken."""
+    policy = network(4)
+    optimizer = torch.optim.Adam(policy.parameters(), lr=0.01)
+    for _ in range(300):
+        places = start(64)
+        chances = torch.distributions.Categorical(logits=policy(places))
+        moves = chances.sample()
+        reward = step(places, moves)[1].squeeze(1)
+        log_p = chances.log_prob(moves) if fixed else chances.log_prob(chances.sample())
+        loss = -(log_p * (reward - reward.mean())).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return distance_left(policy)
+
+
+@faulty("mistake in the value of a place", at_most=0.5, causes=("wrong_loss",))
+def ends_are_bootstrapped(fixed=False):
+    """Q-learning along the corridor, where each step costs 1 until the right end is reached: the
+    value of the end goes into the targets, too, so that all places cost the same."""
+    online = nn.Sequential(nn.Linear(8, 24), nn.ReLU(), nn.Linear(24, 2))
+    target = copy.deepcopy(online)
+    optimizer = torch.optim.Adam(online.parameters(), lr=0.005)
+    places = torch.eye(8)
+    for update in range(1500):
+        here, moves = torch.randint(7, (128,)), torch.randint(2, (128,))
+        after, end = walk(here, moves)
+        with torch.no_grad():
+            goal = -1 + DISCOUNT * target(places[after]).amax(1) * (1 - end if fixed else 1)
+        loss = F.smooth_l1_loss(online(places[here]).gather(1, moves[:, None])[:, 0], goal)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if update % 30 == 29:
+            target.load_state_dict(online.state_dict())
+    with torch.no_grad():
+        worth = online(places[:7]).amax(1)
+    left = torch.arange(7, 0, -1)
+    return (worth + (1 - DISCOUNT**left) / (1 - DISCOUNT)).abs().mean()
+
+
+@faulty("distance left", at_most=0.5, causes=("wrong_loss",))
+def actor_without_its_minus(fixed=False):
+    """A deterministic policy gradient: the actor minimises the value that its critic gives."""
+    actor = nn.Sequential(nn.Linear(2, 32), nn.Tanh(), nn.Linear(32, 1), nn.Tanh())
+    critic = nn.Sequential(nn.Linear(3, 32), nn.ReLU(), nn.Linear(32, 1))
+    copied = copy.deepcopy(critic)
+    actor_optimizer = torch.optim.Adam(actor.parameters(), lr=0.002)
+    critic_optimizer = torch.optim.Adam(critic.parameters(), lr=0.005)
+    for update in range(600):
+        states = start(64)
+        moves = 2 * torch.rand(64, 1) - 1
+        after = torch.cat([states[:, :1] + 0.5 * moves, states[:, 1:]], 1)
+        cost = (after[:, :1] - after[:, 1:]).abs()
+        with torch.no_grad():
+            goal = DISCOUNT * copied(torch.cat([after, actor(after)], 1)) - cost
+        critic_optimizer.zero_grad()
+        F.mse_loss(critic(torch.cat([states, moves], 1)), goal).backward()
+        critic_optimizer.step()
+        actor_optimizer.zero_grad()
+        value = critic(torch.cat([states, actor(states)], 1)).mean()
+        (-value if fixed else value).backward()
+        actor_optimizer.step()
+        if update % 20 == 19:
+            copied.load_state_dict(critic.state_dict())
+    states = start(500)
+    with torch.no_grad():
+        for _ in range(10):
+            states = torch.cat([states[:, :1] + 0.5 * actor(states), states[:, 1:]], 1)
+    return (states[:, 0] - states[:, 1]).abs().mean()
