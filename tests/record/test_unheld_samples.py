@@ -6,7 +6,7 @@ from torch import nn
 from torch.distributions import Categorical, Independent, Normal
 from training_steps import sgd
 
-from lifesigns.record.graph.unheld_samples import JUDGING, SAMPLING
+from lifesigns.record.graph.unheld_samples import JUDGING, SAMPLING, TRIES, UnheldSamples
 
 
 def unheld(recording, log_probability, *, weigh=True, form=None):
@@ -94,3 +94,20 @@ def test_the_methods_are_as_they_were(recording):
 
     assert not any(one is other for one, other in zip(before, wrapped, strict=True))
     assert [vars(m._owner)[m._name] for m in (*SAMPLING, *JUDGING)] == before
+
+
+@pytest.mark.parametrize("draws", [True, False])
+def test_a_run_that_draws_no_samples_is_not_waited_for(draws):
+    samples, own = UnheldSamples(), Normal.sample
+    for _ in range(TRIES):
+        samples.listen(True)
+        if draws:
+            Normal(0.0, 1.0).sample()
+        samples.listen(False)
+
+    samples.listen(True)
+    is_wrapped = Normal.sample is not own
+    samples.listen(False)
+
+    assert is_wrapped == draws
+    assert Normal.sample is own

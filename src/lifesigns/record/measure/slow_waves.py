@@ -57,6 +57,8 @@ def slow_waves(pack: Pack, walked: Walk, compared: Tensor) -> PendingWaves | Non
 
     Cost: `ASKED` x `MOST` distances; half a millisecond.
     """
+    if not any(name in walked.names for name in SINES):
+        return None
     product = next(products(walked), None)
     points = None if product is None else data_of(walked, product)
     if product is None or points is None or parameter_of(walked, product) is None:
