@@ -16,6 +16,11 @@ ROWS, LINE, DISCOUNT, REWARD = "answered_rows", "on_one_line", "discount", "rewa
 """Details of a loss whose targets came from the network or its copy: how many rows there are; and,
 where all targets lie on one line over the values of the next states, its slope and height."""
 ENOUGH = Threshold(600, "rows in which no episode ends", "ends are below 0.5 % of them at 95 %")
+COSTLY = Threshold(
+    1000,
+    "rows in which no episode ends where steps cost",
+    "below 0.3 % at 95 %: an aim that is hard to reach ends few episodes at first",
+)
 LATE = Threshold(0.25, "share of the run before the last of these rows", "not the beginning alone")
 ALIKE = Threshold(1e-3, "relative range of the rewards, and of the discounts", "rounding")
 
@@ -47,7 +52,7 @@ def _finding(
 ) -> Finding:
     everywhere = reward / (1 - discount)
     return RULE.finding(
-        Severity.ERROR,
+        Severity.ERROR if reward > 0 or rows >= COSTLY else Severity.NOTE,
         "no target ends an episode: the value of the next state is added in every row",
         step=known[0][0],
         measured=f"in {len(known)} recorded steps all {rows} targets are {reward:.3g} + "
@@ -105,7 +110,8 @@ In a recorded step the network or a copy of it was asked without gradients, and 
 (or that of another's choice) is compared with the targets of torch's own regression, row by row.
 In all recorded steps, which together hold 600 rows or more, all targets lie on one line over these
 values, with one slope below 1 and one height that is not 0. A row that ends an episode lies at the
-height itself.
+height itself. Where each step costs, 1,000 rows are asked for, and fewer are a note: an aim that is
+hard to reach may not have been reached yet.
 """,
     ignore="""
 Rewards that differ from row to row are no line and are not judged; nor are rewards that are all 0,
@@ -119,7 +125,7 @@ same, until the aim has been reached, nothing can be learned either.
     ),
     reads=frozenset({Quantity.LOSS}),
     check=check,
-    thresholds={"enough": ENOUGH, "late": LATE, "alike": ALIKE},
+    thresholds={"enough": ENOUGH, "costly": COSTLY, "late": LATE, "alike": ALIKE},
     explains=(
         "loss-flat",
         "loss-diverges",
@@ -131,7 +137,12 @@ same, until the aim has been reached, nothing can be learned either.
     ),
     cases=(
         Case("in all rows", lambda: _example(*_ALWAYS), Severity.ERROR),
-        Case("costs", lambda: _example(*_ALWAYS, reward=-1.0), Severity.ERROR),
+        Case(
+            "costs, in many rows",
+            lambda: _example(*_ALWAYS, reward=-1.0, rows=256.0),
+            Severity.ERROR,
+        ),
+        Case("costs, in fewer", lambda: _example(*_ALWAYS, reward=-1.0, rows=200.0), Severity.NOTE),
         Case("near miss: a step in which one ends", lambda: _example(0.99, 0, 0.99, 0.99), None),
         Case("near miss: few rows", lambda: _example(*_ALWAYS, rows=64.0), None),
         Case("near miss: no reward yet", lambda: _example(*_ALWAYS, reward=0.0), None),
