@@ -95,6 +95,7 @@ def _alike(points: Tensor, targets: Tensor) -> Tensor:
     rows = torch.arange(len(points), device=points.device)[asked]
     far = torch.cdist(points[asked], points)
     far[torch.arange(len(rows), device=points.device), rows] = torch.inf
+    far[far == 0] = torch.inf  # the same point, measured again
     off = targets - targets.mean(0)
     own, nearest = off[asked], off[far.argmin(1)]
     return (own * nearest).sum() / (own.square().sum() * nearest.square().sum()).sqrt()

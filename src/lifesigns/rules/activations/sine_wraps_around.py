@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from lifesigns.evidence.thresholds import ENOUGH_STEPS, WEAK
 from lifesigns.records import (
     WEIGHTED,
     Finding,
+    Graph,
     Quantity,
     Remedy,
     Severity,
@@ -61,6 +63,8 @@ def _arguments(snapshot: Snapshot) -> Iterator[tuple[str, float]]:
         layer = graph.sites[between[0]]
         if layer.kind not in WEIGHTED or not (layer.fan_in and layer.fan_out):
             continue
+        if len(graph.successors(between[0])) > 1:
+            continue  # as in the graph of a derivative: the gradient also comes another way
         before = graph.predecessors(between[0])
         if len(before) != 1 or graph.sites[before[0]].operation not in PERIODIC:
             continue
@@ -132,6 +136,17 @@ def _example(
     return example.trace(*shots, losses=losses)
 
 
+def _derived() -> Trace:
+    """The loss also asks for a derivative, in whose graph each argument has a cosine."""
+    known = _example(30)
+    shots = []
+    for shot in known.snapshots:
+        last = len(shot.graph.sites) - 2
+        edges = (*shot.graph.edges, *((layer, last) for layer in (0, 2, 4)))
+        shots.append(replace(shot, graph=Graph(shot.graph.sites, edges)))
+    return replace(known, snapshots=tuple(shots))
+
+
 RULE = Rule(
     code="ACT009",
     name="sine-wraps-around",
@@ -152,7 +167,8 @@ step and in the median, also where the fit is complete: nobody asks for what lie
 """,
     ignore="""
 The first sine of a network is given high frequencies on purpose, and so are Fourier features: what
-has no sine before it is not judged.
+has no sine before it is not judged. Nor is a layer that a derivative of the network is made of, for
+the gradient comes to it two ways.
 """,
     references=(
         "Sitzmann et al. 2020, Implicit Neural Representations with Periodic Activation "
@@ -181,6 +197,7 @@ has no sine before it is not judged.
         Case("near miss: arguments of 2", lambda: _example(2), None),
         Case("near miss: at first only", lambda: _example(30, late=1), None),
         Case("near miss: another activation", lambda: _example(30, word="relu"), None),
+        Case("near miss: in the graph of a derivative", _derived, None),
         Case("near miss: a preview of few steps", lambda: _example(30, FLAT[:20]), None),
         Case("readings missing", lambda: example.unread(_example(30)), None),
     ),

@@ -15,7 +15,11 @@ from lifesigns.rules._rule import Case, Rule
 
 AT, JUMPS, CIRCLE, SIZE = "levels_at", "jumps", "round_circle", "jump_size"
 """Details of a loss: the site that is given pictures of 256 levels, and how neighbours differ."""
-MANY = Threshold(0.02, "share of neighbours that jump over half of the levels", "more than noise")
+MANY = Threshold(
+    0.15,
+    "share of neighbours that jump over half of the levels",
+    "measured: a mean subtracted 0.23; scans of black on white 0.06, wrapped phases 0.04",
+)
 SMOOTHER = Threshold(
     0.7,
     "difference of neighbours on a circle over that as given",
@@ -82,15 +86,15 @@ RULE = Rule(
     "begins at 0 again, without an error. A pixel that is a little darker than the mean becomes "
     "the brightest of all, and edges appear where there are none.",
     sees="""
-A mean image, or a background, is subtracted from pictures while both are `uint8`; or brightness is
-added to them. Some of it is learned by heart, and held-out pictures, whose noise wraps round
-elsewhere, are taken for others.
+A mean image, or a background, is subtracted from pictures while both are `uint8`. Some of it is
+learned by heart, and held-out pictures, whose noise wraps round elsewhere, are taken for others.
 """,
     evidence="""
-The pictures that the first convolution is given have 256 levels, evenly spread. Neighbours in rows
-and columns that differ by more than half of them are jumps; pixels at the darkest and brightest
-level are left out. On a circle, where 255 is next to 0, the differences of all neighbours are less
-than seven tenths of what they are as given, and those at jumps no larger than at other edges.
+The pictures that the first convolution is given have 256 levels, evenly spread. More than a
+seventh of the neighbours in rows and columns differ by more than half of them: these are jumps;
+pixels at the darkest and brightest level are left out. On a circle, where 255 is next to 0, the
+differences of all neighbours are less than seven tenths of what they are as given, and those at
+jumps no larger than at other edges.
 """,
     ignore="""
 It is a note where nine tenths are learned: scans of black on white with some grain look the same.
@@ -115,7 +119,7 @@ two ends of the levels, or pictures no convolution gets.
     explains=("loss-flat", "labels-unrelated", "stopped-early"),
     cases=(
         Case("a mean was subtracted", lambda: _example(0.25, 0.43, 2.6), Severity.WARNING),
-        Case("brightness was added", lambda: _example(0.06, 0.52, 1.8), Severity.WARNING),
+        Case("near miss: jumps at the edges alone", lambda: _example(0.06, 0.52, 1.8), None),
         Case(
             "it learns all the same",
             lambda: _example(0.25, 0.43, 2.6, example.FALLING),
