@@ -6,10 +6,11 @@ each has its own snapshots and its own course.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 
@@ -35,6 +36,14 @@ from lifesigns.records import (
 
 RECENT = 0.25
 """Share of the recorded steps that speak for how the run ended."""
+
+
+class Marked(NamedTuple):
+    """A recorded step whose loss has a certain detail."""
+
+    step: int
+    details: Mapping[str, float]
+    """All details of the loss."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +88,11 @@ class Stream:
     def readings(self) -> tuple[LossReading, ...]:
         """What was read of the loss, one for each recorded step on which it was."""
         return tuple(s.loss for s in self.snapshots if s.loss)
+
+    def marked(self, word: str) -> list[Marked]:
+        """The recorded steps whose loss has the detail `word`, in order."""
+        read = ((s.step, s.loss.details) for s in self.snapshots if s.loss)
+        return [Marked(step, details) for step, details in read if word in details]
 
     @cached_property
     def targets(self) -> UnitSums | None:

@@ -87,7 +87,7 @@ def inverted_ratio(pack: Pack, walked: Walk) -> PendingRatio | None:
             continue
         numbers = [weights.min(), weights.max(), ratio.detach().median()]
         count = torch.full_like(numbers[0], ratio.numel())
-        return PendingRatio(pack.add(torch.stack([n.double() for n in (*numbers, count)])))
+        return PendingRatio(pack.add(torch.stack([n.float() for n in (*numbers, count)])))
     return None
 
 

@@ -26,7 +26,7 @@ NEIGHBOURS = Threshold(
 
 def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream."""
-    seen = [s.loss.details for s in stream.snapshots if s.loss and SPAN in s.loss.details]
+    seen = [one.details for one in stream.marked(SPAN)]
     course = stream.course
     if not seen or course.steps < PATIENCE or course.opposed:
         return

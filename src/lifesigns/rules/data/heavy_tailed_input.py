@@ -27,7 +27,7 @@ STEPS = Threshold(2, "recorded steps with such inputs", "one batch may be odd")
 def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream."""
     course = stream.course
-    seen = [s.loss.details for s in stream.snapshots if s.loss and WHOLE in s.loss.details]
+    seen = [one.details for one in stream.marked(WHOLE)]
     if len(seen) < STEPS or course.opposed or course.steps < ENOUGH_STEPS:
         return
     least, whole = (float(np.min([each[of] for each in seen])) for of in (LEAST, WHOLE))

@@ -35,7 +35,7 @@ STEPS = Threshold(2, "recorded steps with such pictures", "one may be chance")
 
 def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream."""
-    seen = [s.loss.details for s in stream.snapshots if s.loss and CIRCLE in s.loss.details]
+    seen = [one.details for one in stream.marked(CIRCLE)]
     if len(seen) < STEPS:
         return
     jumps, circle, size = (float(np.median([d[of] for d in seen])) for of in (JUMPS, CIRCLE, SIZE))

@@ -59,7 +59,7 @@ def _by_memory(stream: Stream) -> list[Finding]:
 
 def _by_sight(stream: Stream) -> list[Finding]:
     """The view was made before the loop: the pictures show it, in each recorded step."""
-    seen = [s.loss.details for s in stream.snapshots if s.loss and DOWN in s.loss.details]
+    seen = [one.details for one in stream.marked(DOWN)]
     down, along = (float(np.max([d[of] for d in seen], initial=0.0)) for of in (DOWN, ALONG))
     if len(seen) < STEPS or not (0 < down < SMOOTHER and 0 < along < SMOOTHER):
         return []

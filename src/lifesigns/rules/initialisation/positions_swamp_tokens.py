@@ -25,7 +25,7 @@ SWAMPED = Threshold(
 
 def check(stream: Stream) -> Iterator[Finding]:
     """At most one finding per stream, where the fit is weak."""
-    known = [s.loss.details[MARK] for s in stream.snapshots if s.loss and MARK in s.loss.details]
+    known = [one.details[MARK] for one in stream.marked(MARK)]
     if not known or not 0 < max(known[0], float(np.median(known))) < SWAMPED:
         return
     severity = stream.course.harm(WEAK)

@@ -17,10 +17,10 @@ POWER, LOWERED = "self_weighted", "pushed_down"
 
 def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream, at the first step that shows it."""
-    marked = [s for s in stream.snapshots if s.loss and POWER in s.loss.details]
-    last = marked[-1].loss if marked else None
-    if last is not None:
-        yield _finding(stream, marked[0].step, last.details[POWER], last.details[LOWERED])
+    marked = stream.marked(POWER)
+    if marked:
+        last = marked[-1].details
+        yield _finding(stream, marked[0].step, last[POWER], last[LOWERED])
 
 
 def _finding(stream: Stream, step: int, power: float, lowered: float) -> Finding:

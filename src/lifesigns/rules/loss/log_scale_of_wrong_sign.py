@@ -17,11 +17,11 @@ ANY = Threshold(1, "scales of a loss whose logarithm has the wrong sign", "exact
 
 def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream, at the first step that shows it."""
-    marked = [(s.step, s.loss) for s in stream.snapshots if s.loss and TURNED in s.loss.details]
+    marked = stream.marked(TURNED)
     if not marked:
         return
     (step, first), (_, last) = marked[0], marked[-1]
-    turned, judged = last.details[TURNED], last.details[ALL]
+    turned, judged = last[TURNED], last[ALL]
     if turned < ANY:
         return
     yield RULE.finding(
@@ -31,13 +31,13 @@ def check(stream: Stream) -> Iterable[Finding]:
         step=step,
         measured=f"{turned:g} of {judged:g} scales multiply data whose squares are added to the "
         "loss, and their logarithm is added with the same sign; they multiply by "
-        f"exp({first.details[BY]:.2g}) on average at the first recorded step, by "
-        f"exp({last.details[BY]:.2g}) at the last{stream.course.remark}",
+        f"exp({first[BY]:.2g}) on average at the first recorded step, by "
+        f"exp({last[BY]:.2g}) at the last{stream.course.remark}",
         expected="squares of what is multiplied by a scale, less the logarithm of the scale",
         certainty="proved on the graph",
         causes=("wrong_loss",),
         remedies=(_FLOW, _VARIANCE),
-        evidence={"turned": turned, "scales": judged, "scaled_by": last.details[BY]},
+        evidence={"turned": turned, "scales": judged, "scaled_by": last[BY]},
     )
 
 

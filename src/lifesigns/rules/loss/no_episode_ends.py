@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from lifesigns.evidence import Stream, Threshold
-from lifesigns.records import Finding, LossReading, Quantity, Remedy, Severity, Trace
+from lifesigns.evidence.stream import Marked
+from lifesigns.records import Finding, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -27,10 +28,10 @@ ALIKE = Threshold(1e-3, "relative range of the rewards, and of the discounts", "
 
 def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream."""
-    known = [(s.step, s.loss) for s in stream.snapshots if s.loss and ROWS in s.loss.details]
-    lines = [loss.details for _, loss in known if LINE in loss.details]
+    known = stream.marked(ROWS)
+    lines = [one.details for one in known if LINE in one.details]
     rows = sum(details[ROWS] for details in lines)
-    if len(lines) < len(known) or rows < ENOUGH or known[-1][0] < LATE * stream.steps[-1]:
+    if len(lines) < len(known) or rows < ENOUGH or known[-1].step < LATE * stream.steps[-1]:
         return
     discounts, rewards = (np.array([one[word] for one in lines]) for word in (DISCOUNT, REWARD))
     discount, reward = float(np.median(discounts)), float(np.median(rewards))
@@ -45,7 +46,7 @@ def _is_one(numbers: np.ndarray, number: float) -> bool:
 
 def _finding(
     stream: Stream,
-    known: Sequence[tuple[int, LossReading]],
+    known: Sequence[Marked],
     rows: int,
     discount: float,
     reward: float,
@@ -54,7 +55,7 @@ def _finding(
     return RULE.finding(
         Severity.ERROR if reward > 0 or rows >= COSTLY else Severity.NOTE,
         "no target ends an episode: the value of the next state is added in every row",
-        step=known[0][0],
+        step=known[0].step,
         measured=f"in {len(known)} recorded steps all {rows} targets are {reward:.3g} + "
         f"{discount:.3g} times the value of the next state; whatever is done, the value that "
         f"fits is {everywhere:.3g}",

@@ -17,10 +17,10 @@ OFTEN = Threshold(2, "recorded steps with such samples", "the program is the sam
 
 def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream, at the first step that shows it."""
-    marked = [s for s in stream.snapshots if s.loss and s.loss.details.get(MARK)]
+    marked = stream.marked(MARK)
     if len(marked) < OFTEN:
         return
-    count = marked[0].loss.details[MARK] if marked[0].loss else 0.0
+    count = marked[0].details[MARK]
     yield RULE.finding(
         Severity.ERROR,
         "the log-probabilities are those of newly drawn actions, not of the actions taken",

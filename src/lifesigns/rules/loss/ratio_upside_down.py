@@ -16,10 +16,10 @@ OFTEN = Threshold(2, "recorded steps whose ratio is upside down", "the graph is 
 
 def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream, at the first step that shows it."""
-    marked = [s for s in stream.snapshots if s.loss and s.loss.details.get(MARK)]
+    marked = stream.marked(MARK)
     if len(marked) < OFTEN:
         return
-    count = marked[0].loss.details[MARK] if marked[0].loss else 0.0
+    count = marked[0].details[MARK]
     yield RULE.finding(
         Severity.ERROR,
         "the ratio of the policy's loss is exp(old - new): good actions become less probable",

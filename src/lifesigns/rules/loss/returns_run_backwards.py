@@ -23,8 +23,8 @@ ALIKE = Threshold(0.01, "range of the factor over the episodes", "one discount i
 
 def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream."""
-    known = [s for s in stream.snapshots if s.loss is not None and EPISODE in s.loss.details]
-    factors = [s.loss.details[RISING] for s in known if s.loss is not None]
+    known = stream.marked(EPISODE)
+    factors = [one.details[RISING] for one in known]
     if len(factors) < FEWEST or not all(factors) or np.ptp(factors) > ALIKE:
         return
     factor = float(np.median(factors))

@@ -16,11 +16,11 @@ ANY = Threshold(1, "weights below 0 that lower the penalty", "exact")
 
 def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream, at the first step that shows it."""
-    marked = [(s.step, s.loss) for s in stream.snapshots if s.loss and WEIGHTS in s.loss.details]
+    marked = stream.marked(WEIGHTS)
     if not marked:
         return
     (step, first), (_, last) = marked[0], marked[-1]
-    weights, below = last.details[WEIGHTS], last.details[BELOW]
+    weights, below = last[WEIGHTS], last[BELOW]
     if below < ANY:  # weights that are kept above 0 are their own size
         return
     yield RULE.finding(
@@ -28,13 +28,13 @@ def check(stream: Stream) -> Iterable[Finding]:
         "a penalty is the plain sum of weights, and has no minimum",
         step=step,
         measured=f"{weights:g} weights are added up as they are, {below / weights:.0%} of them "
-        f"below 0; the penalty was {first.details[SUM]:.3g} at the first recorded step, and "
-        f"{last.details[SUM]:.3g} at the last{stream.course.remark}",
+        f"below 0; the penalty was {first[SUM]:.3g} at the first recorded step, and "
+        f"{last[SUM]:.3g} at the last{stream.course.remark}",
         expected="a penalty that is lowest at weights of 0",
         certainty="proved on the graph",
         causes=("wrong_loss",),
         remedies=(_SIZES, _SQUARES),
-        evidence={"weights": weights, "below": below, "penalty": last.details[SUM]},
+        evidence={"weights": weights, "below": below, "penalty": last[SUM]},
     )
 
 

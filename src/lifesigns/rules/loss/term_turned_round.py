@@ -10,8 +10,9 @@ import numpy as np
 
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.pairs import PAIRED
+from lifesigns.evidence.stream import Marked
 from lifesigns.evidence.thresholds import ENOUGH_STEPS, WEAK
-from lifesigns.records import Finding, LossReading, Quantity, Remedy, Severity, Snapshot, Trace
+from lifesigns.records import Finding, LossReading, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -26,7 +27,7 @@ ERRORS = Threshold(
 
 def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream."""
-    small, up = _marked(stream, MINIMISED), _marked(stream, UP)
+    small, up = stream.marked(MINIMISED), stream.marked(UP)
     if small:
         yield _of_overlap(stream, small)
     elif up and stream.is_alone:  # several networks in turn may each push the other's scores
@@ -35,11 +36,7 @@ def check(stream: Stream) -> Iterable[Finding]:
         yield from _of_pairs(stream)
 
 
-def _marked(stream: Stream, word: str) -> Sequence[Snapshot]:
-    return [s for s in stream.snapshots if s.loss and word in s.loss.details]
-
-
-def _of_overlap(stream: Stream, known: Sequence[Snapshot]) -> Finding:
+def _of_overlap(stream: Stream, known: Sequence[Marked]) -> Finding:
     alone, steps = stream.readings[-1].details.get(MINIMISED) == 1, len(known)
     return RULE.finding(
         Severity.ERROR if alone else stream.course.harm(alarms=True),
@@ -55,9 +52,8 @@ def _of_overlap(stream: Stream, known: Sequence[Snapshot]) -> Finding:
     )
 
 
-def _of_scores(stream: Stream, known: Sequence[Snapshot]) -> Finding:
-    loss = known[-1].loss
-    terms = int(loss.details[UP]) if loss else 0
+def _of_scores(stream: Stream, known: Sequence[Marked]) -> Finding:
+    terms = int(known[-1].details[UP])
     return RULE.finding(
         Severity.ERROR,
         "all scores are pushed up: no term of the loss has a minus before its scores",
