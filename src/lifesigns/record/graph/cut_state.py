@@ -12,7 +12,8 @@ from typing import Any
 
 from torch import Tensor
 
-from lifesigns.record.graph.walk import Walk, saved, saved_tensors
+from lifesigns.record.graph.walk import Walk, kept_tensors, saved
+from lifesigns.record.readable import is_readable
 from lifesigns.records import Kind, Site
 
 FEWEST_CALLS = 3
@@ -77,9 +78,10 @@ def _makers(walked: Walk) -> dict[tuple[Any, ...], int]:
     position = {node: i for i, node in enumerate(walked.nodes)}
     found = {}
     for node in walked.nodes:
-        for _, tensor in saved_tensors(node):
-            if tensor.grad_fn is not None and tensor.grad_fn in position:
-                found[_memory(tensor)] = position[tensor.grad_fn]
+        for tensor in kept_tensors(node):
+            maker = position.get(tensor.grad_fn)
+            if maker is not None and is_readable(tensor):
+                found[_memory(tensor)] = maker
     return found
 
 

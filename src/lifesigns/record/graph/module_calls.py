@@ -8,6 +8,7 @@ that holds its own number.
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 import time
@@ -124,14 +125,19 @@ class Forward:
         )
         places: list[Place] = []
         stack: list[tuple[int, Call]] = []
-        next_call = 0
+        place, next_call, changes = Place(), 0, -math.inf
         for number in sequence:
-            while next_call < len(openings) and openings[next_call].start <= number:
-                _pop_ended(stack, openings[next_call].start)
-                stack.append((next_call, openings[next_call]))
-                next_call += 1
-            _pop_ended(stack, number)
-            places.append(self._place([s for s in stack if s[1].end > number]))
+            if number >= changes:
+                while next_call < len(openings) and openings[next_call].start <= number:
+                    _pop_ended(stack, openings[next_call].start)
+                    stack.append((next_call, openings[next_call]))
+                    next_call += 1
+                _pop_ended(stack, number)
+                inside = [s for s in stack if s[1].end > number]
+                place = self._place(inside)
+                begins = [call.start for call in openings[next_call : next_call + 1]]
+                changes = min([*begins, *(call.end for _, call in inside)], default=math.inf)
+            places.append(place)
         return places
 
     def _place(self, stack: list[tuple[int, Call]]) -> Place:

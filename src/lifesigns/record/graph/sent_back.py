@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from lifesigns.record.graph.operations import NAMED
-from lifesigns.record.graph.walk import Walk, is_hooked
+from lifesigns.record.graph.walk import Walk, goes_through_hooks
 from lifesigns.record.readable import obstacle
 from lifesigns.records import Kind
 
@@ -130,11 +130,11 @@ def _fitted(gradient: Tensor, metadata: Any) -> Tensor:
 
 def _unusable(node: Any) -> str:
     """Why a node cannot be called: what it saved is packed away, or has no values now."""
-    for attribute in _saved_by(node.__class__):
-        if is_hooked(node, attribute):
+    for attribute, raw in _saved_by(node.__class__):
+        if raw and goes_through_hooks(getattr(node, raw, None)):
             return "its saved values are packed away"
         try:
-            value = getattr(node, f"_saved_{attribute}")
+            value = getattr(node, attribute)
         except RuntimeError:
             return "its saved values were freed or changed"
         for tensor in value if isinstance(value, tuple) else (value,):
@@ -144,6 +144,7 @@ def _unusable(node: Any) -> str:
 
 
 @cache
-def _saved_by(kind: type) -> tuple[str, ...]:
-    """What nodes of this class save."""
-    return tuple(a.removeprefix("_saved_") for a in dir(kind) if a.startswith("_saved_"))
+def _saved_by(kind: type) -> tuple[tuple[str, str], ...]:
+    """The attributes of what nodes of this class save, and those of tensors as they were saved."""
+    found = [name for name in dir(kind) if name.startswith("_saved_")]
+    return tuple((name, f"_raw{name}" if hasattr(kind, f"_raw{name}") else "") for name in found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping, Set
+from collections.abc import Callable, Hashable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -231,7 +231,8 @@ class _Condenser:
         self.edges.update({(s, site): None for s in sources if s != site})
         self.site_nodes[site] = index
         self.site_of_node[index] = site
-        self._extend(site, self._parameters(index))
+        if parameters := self._parameters(index):
+            self._extend(site, parameters)
         return site
 
     def _extend(self, site: int, parameters: tuple[str, ...]) -> None:
@@ -302,16 +303,20 @@ class _Condenser:
     def _parameters(self, index: int) -> tuple[str, ...]:
         """Names of the parameters that reach this node through weight-like nodes, weight first."""
         found: dict[str, int] = {}
-        stack = [i for i in self.walk.inputs[index] if i is not None]
+        stack = list(self._weights_read_by(index))
         while stack:
             i = stack.pop()
-            if i in self.data_leaves:
-                continue
             if i < 0:
                 found[self.leaf_names[-1 - i]] = self.walk.leaves[-1 - i].dim()
-            elif i in self.weight_like:
-                stack.extend(j for j in self.walk.inputs[i] if j is not None)
+            else:
+                stack.extend(self._weights_read_by(i))
         return tuple(sorted(found, key=lambda name: -found[name]))
+
+    def _weights_read_by(self, index: int) -> Iterator[int]:
+        """Parameters, and nodes that compute with parameters alone."""
+        for i in self.walk.inputs[index]:
+            if i is not None and (i in self.weight_like if i >= 0 else i not in self.data_leaves):
+                yield i
 
     def _weight_shape(self, index: int) -> Shape:
         """Shape of the weight as `[fan_out, fan_in…]`; empty if it cannot be told."""
@@ -392,7 +397,4 @@ def _is_zero(node: Any) -> bool:
 
 
 def _product(numbers: Shape) -> int:
-    total = 1
-    for n in numbers:
-        total *= n
-    return total if numbers else 0
+    return math.prod(numbers) if numbers else 0

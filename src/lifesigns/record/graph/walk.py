@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
@@ -45,6 +45,8 @@ class Walk:
     """Path of the module a node ran in, by index, where it is known without forward hooks."""
     stands_for: Mapping[int, int] = field(default_factory=dict)
     """Sequence number of the run's node whose output a node of repeated compiled code makes."""
+    kept: dict[type, Any] = field(default_factory=dict)
+    """What was found in it and is asked for again, by its class."""
 
     def __len__(self) -> int:
         return len(self.nodes)
@@ -202,8 +204,8 @@ def unreadable(node: Any) -> str:
 
 @lru_cache(maxsize=1024)
 def _saved_names(kind: type) -> tuple[str, ...]:
-    """All that nodes of this class save."""
-    return tuple(a[len("_saved_") :] for a in dir(kind) if a.startswith("_saved_"))
+    """The tensors that nodes of this class save; a number has no form in which it was saved."""
+    return tuple(a.removeprefix("_raw_saved_") for a in dir(kind) if a.startswith("_raw_saved_"))
 
 
 @lru_cache(maxsize=1024)
@@ -256,6 +258,14 @@ def goes_through_hooks(raw: Any) -> bool:
     if isinstance(raw, tuple):
         return any(getattr(r, "unpack_hook", None) is not None for r in raw)
     return getattr(raw, "unpack_hook", None) is not None
+
+
+def kept_tensors(node: Any) -> Iterator[Tensor]:
+    """All tensors a node saved, whether or not they can be read, but for those that are hooked."""
+    for name in _saved_names(node.__class__):
+        value = unpacked(node, name)
+        if isinstance(value, Tensor):
+            yield value
 
 
 def saved_tensors(node: Any) -> list[tuple[str, Tensor]]:

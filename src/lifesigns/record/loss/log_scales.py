@@ -59,6 +59,16 @@ class PendingScales(NamedTuple):
         return {"turned_scales": self.turned, "scales": self.all, "scaled_by": mean}
 
 
+class _Candidate(NamedTuple):
+    """What may be a scale."""
+
+    node: int
+    """That of the exponential, or of the logarithm."""
+    made: Output
+    power: float
+    """That of the value in the logarithm."""
+
+
 class _Scale(NamedTuple):
     """A value whose logarithm is a summand of the loss."""
 
@@ -96,11 +106,12 @@ def log_scales(pack: Pack, walked: Walk) -> PendingScales | None:
     Returns:
         None where there are none: each size is held by its logarithm, or there is no logarithm.
     """
-    if "Exp" not in walked.names and "Log" not in walked.names:
+    candidates = list(_candidates(walked))
+    if not candidates:
         return None
     first = _first_of_each(walked)
     factors = _summands(walked, first)
-    scales = list(_scales(walked, factors, first))
+    scales = list(_scales(walked, candidates, factors, first))
     sizes = list(_sizes(walked, factors)) if scales else []
     verdicts = [(scale, _turned(walked, scale, sizes)) for scale in scales]
     turned = [(scale, power) for scale, power in verdicts if power]
@@ -167,13 +178,27 @@ def _given(walked: Walk, i: int) -> list[Output]:
     return [(j, n) for j, n in zip(walked.inputs[i], numbers, strict=True) if j is not None]
 
 
-def _scales(walked: Walk, factors: dict[Output, float], first: dict[int, int]) -> Iterator[_Scale]:
-    """Exponentials whose argument is a summand of the loss, and values whose logarithm is one."""
+def _candidates(walked: Walk) -> Iterator[_Candidate]:
+    """Exponentials, and values whose logarithm is taken, that multiply or divide something."""
     for i, name in enumerate(walked.names):
-        if name == "Exp" and (found := _argument(walked, i, factors, first)):
-            yield _Scale((i, 0), found, _logarithm(walked, i, "result"))
-        elif name == "Log" and factors.get((i, 0)) and (made := _below_log(walked, i)):
-            yield _Scale(made[0], factors[i, 0] * made[1], _logarithm(walked, i, "self"))
+        made = ((i, 0), 1.0) if name == "Exp" else None
+        made = _below_log(walked, i) if name == "Log" else made
+        if made is not None and any(True for _ in _uses(walked, made[0])):
+            yield _Candidate(i, *made)
+
+
+def _scales(
+    walked: Walk,
+    candidates: list[_Candidate],
+    factors: dict[Output, float],
+    first: dict[int, int],
+) -> Iterator[_Scale]:
+    """Exponentials whose argument is a summand of the loss, and values whose logarithm is one."""
+    for i, made, power in candidates:
+        if walked.names[i] == "Log" and (factor := factors.get((i, 0))):
+            yield _Scale(made, factor * power, _logarithm(walked, i, "self"))
+        elif walked.names[i] == "Exp" and (found := _argument(walked, i, factors, first)):
+            yield _Scale(made, found, _logarithm(walked, i, "result"))
 
 
 def _logarithm(walked: Walk, i: int, word: str) -> Tensor | None:

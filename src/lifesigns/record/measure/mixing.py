@@ -123,7 +123,8 @@ def read_mixing(walked: Walk, condensed: Condensed, inputs: Inputs) -> Answer | 
         answer = _asked_of_samples(walked, condensed, start, axes, inputs)
     if sequence is None:
         return answer
-    return Answer(asked_of_positions(walked, start, sequence, answer.reading), False)
+    reading = asked_of_positions(walked, start, sequence, answer.reading)
+    return Answer(reading, answer.is_last_word)
 
 
 @dataclass(frozen=True)

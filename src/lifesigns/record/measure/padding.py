@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -31,7 +31,7 @@ class Padded(NamedTuple):
     """Which places are padding, of the shape of the tokens."""
 
 
-def padded(walked: Walk) -> Iterator[Padded]:
+def padded(walked: Walk) -> Sequence[Padded]:
     """The lookups whose sequences end, or begin, with runs of a token that stands nowhere else.
 
     Where looking makes the device wait, those as well that may have no such token: they have no
@@ -40,6 +40,13 @@ def padded(walked: Walk) -> Iterator[Padded]:
     Args:
         walked: The graph.
     """
+    if Padded not in walked.kept:
+        walked.kept[Padded] = list(_padded(walked))
+    found: list[Padded] = walked.kept[Padded]
+    return found
+
+
+def _padded(walked: Walk) -> Iterator[Padded]:
     for index, name in enumerate(walked.names):
         tokens = saved(walked.nodes[index], "indices") if name == TOKENS else None
         if tokens is None or tokens.dim() != 2 or tokens.numel() > MOST_ELEMENTS:
