@@ -55,7 +55,7 @@ def _is_plain(reading: ParameterReading) -> bool:
 
 def _should_move(reading: ParameterReading) -> bool:
     """Whether a step along the gradient, or one as long as the rate, would show."""
-    step = reading.learning_rate * min(1.0, reading.gradient_rms)
+    step = reading.learning_rate * np.minimum(1.0, reading.gradient_rms)
     resolution = np.finfo(np.float32).eps
     return bool(step > SHOWS * resolution * max(reading.weight_rms, resolution))
 
@@ -127,6 +127,7 @@ weights of 16 bits and parameters in no optimizer are told apart, and have rules
         Case("near miss: steps of a millionth", lambda: _example(1e-6), None),
         Case("near miss: a rate that rounding swallows", lambda: _example(rate=1e-9), None),
         Case("no gradient", lambda: _example(gradient=0.0), None),
+        Case("a gradient that was not read", lambda: _example(gradient=np.nan), None),
         Case("in no optimizer", lambda: _example(optimized=False), None),
         Case("readings missing: no updates", lambda: example.unread(_example()), None),
     ),
