@@ -109,3 +109,11 @@ def test_a_fall_to_the_level_of_a_constant_is_not_called_learning(losses, learns
     trace = run(losses, kind="squared_error", correlation=0.0, outputs=0.1, update=1e-3)
 
     assert verdict(trace, ()).startswith("learns") == learns
+
+
+def test_a_fit_little_better_than_a_constant_is_said_to_be_just_that():
+    losses = 0.94 + 0.01 * np.random.default_rng(3).standard_normal(600)
+    trace = run(losses, kind="squared_error", correlation=0.3, outputs=0.1, update=1e-3)
+
+    said = "learns little: 6% better than a constant prediction, nothing found"
+    assert verdict(trace, ()) == said

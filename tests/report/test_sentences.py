@@ -62,7 +62,8 @@ def test_no_english_clause_is_left_in_a_chinese_sentence(said):
 
 def test_every_verdict_has_a_translation():
     for said in _Said:
-        verdict = said.value.format(length="12 steps", needed="20", went="stayed level")
+        words = {"length": "12 steps", "needed": "20", "went": "stayed level", "gain": "6%"}
+        verdict = said.value.format(**words)
         for line in (verdict, f"{verdict}, 2 notes"):
             assert in_other_words(Language.CHINESE, "", line), line
 

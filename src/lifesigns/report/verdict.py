@@ -10,7 +10,7 @@ import numpy as np
 from lifesigns.evidence import Course, Run
 from lifesigns.evidence.course_in_words import length
 from lifesigns.evidence.sites import counted
-from lifesigns.evidence.thresholds import JUDGED, PATIENCE
+from lifesigns.evidence.thresholds import JUDGED, PATIENCE, WEAK
 from lifesigns.records import Finding, Severity, Trace
 
 
@@ -63,13 +63,16 @@ def _silent(courses: Sequence[Course]) -> str:
     """What is said of a run without an alarm: the worst that can be said of one of its losses."""
     worst = max(courses, key=_rank, default=Course(np.empty(0)))
     needed = f"{PATIENCE if worst.judged else JUDGED:g}"
-    return _said(worst).value.format(length=length(worst), needed=needed, went=worst.direction)
+    return _said(worst).value.format(
+        length=length(worst), needed=needed, went=worst.direction, gain=f"{worst.gain:.0%}"
+    )
 
 
 class _Said(Enum):
     """What can be said of one loss, the best first."""
 
     LEARNS = "learns: nothing found"
+    LITTLE = "learns little: {gain} better than a constant prediction, nothing found"
     FELL = "nothing found, and the loss fell: whether it learns, a held-out score would tell"
     FALLING = "nothing found, and the loss still falls, but nothing is clearly learned yet"
     OPPOSED = (
@@ -105,7 +108,7 @@ def _said(course: Course) -> _Said:
     if course.crosses_zero and not course.is_below_constant:
         return _Said.SIGNED
     if course.learned:
-        return _Said.LEARNS if course.is_below_constant else _Said.FELL
+        return _learned(course)
     if course.opposed:
         return _Said.OPPOSED
     if course.arrives:
@@ -115,3 +118,9 @@ def _said(course: Course) -> _Said:
     if course.steps < PATIENCE:
         return _Said.FEW
     return _Said.ROSE if course.direction == "rose" else _Said.LEVEL
+
+
+def _learned(course: Course) -> _Said:
+    if not course.is_below_constant:
+        return _Said.FELL
+    return _Said.LITTLE if course.gain < WEAK else _Said.LEARNS
