@@ -17,7 +17,6 @@ KNOWN_ALARMS = alarms.read()
 
 NOT_FOUND_TODAY = {
     "forgotten_start": "vanishing-gradient: the time steps of one recurrence are not seen",
-    "saturated_recurrence": "saturated-units: the states inside of nn.RNN are not read",
     "policy_descends_its_reward": "no rule: from its loss it is a policy that descends a cost",
 }
 """Programs whose fault no rule sees yet."""

@@ -108,7 +108,7 @@ def _said(course: Course) -> _Said:
     if course.crosses_zero and not course.is_below_constant:
         return _Said.SIGNED
     if course.learned:
-        return _learned(course)
+        return _how_well(course)
     if course.opposed:
         return _Said.OPPOSED
     if course.arrives:
@@ -120,7 +120,7 @@ def _said(course: Course) -> _Said:
     return _Said.ROSE if course.direction == "rose" else _Said.LEVEL
 
 
-def _learned(course: Course) -> _Said:
+def _how_well(course: Course) -> _Said:
     if not course.is_below_constant:
         return _Said.FELL
     return _Said.LITTLE if course.gain < WEAK else _Said.LEARNS
