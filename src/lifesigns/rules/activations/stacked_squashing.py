@@ -9,7 +9,7 @@ import numpy as np
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.gradients import median_known, reach
 from lifesigns.evidence.sites import is_hidden, listed
-from lifesigns.evidence.thresholds import FADED_GRADIENT, LAYERS
+from lifesigns.evidence.thresholds import FADED_GRADIENT, LAYERS, WEAK
 from lifesigns.functions import ACTIVATIONS
 from lifesigns.records import Finding, Kind, Quantity, Remedy, Severity, Site, Snapshot, Trace
 from lifesigns.rules import testing as example
@@ -62,7 +62,8 @@ def _product(snapshot: Snapshot, row: list[Site]) -> float:
 def _finding(stream: Stream, row: list[Site], product: float) -> Finding:
     course = stream.course
     reached = median_known([reach(s) for s in stream.latest])
-    harm = course.stalled and reached < FADED_GRADIENT
+    little = course.stalled or course.harm() is not Severity.NOTE
+    harm = little and reached < FADED_GRADIENT
     each = product ** (1 / len(row))
     return RULE.finding(
         Severity.WARNING if harm else Severity.NOTE,
@@ -103,6 +104,21 @@ def _example(
     return example.steady(graph, losses, sites=example.slopes(graph, factor), parameters=read)
 
 
+def _late(end: float) -> Trace:
+    """Six sigmoids that stay at chance for most of a run, then come down to this share of it."""
+    known = _example(0.2, FLAT)
+    sign = np.tile([[-1.0], [1.0]], (16, 1))
+    shot = known.snapshots[0]
+    return example.fitting(
+        shot.graph,
+        [*FLAT, *[end] * 50],
+        0.1 * sign,
+        example.target(sign),
+        sites=shot.sites,
+        parameters=shot.parameters,
+    )
+
+
 RULE = Rule(
     code="ACT006",
     name="stacked-squashing",
@@ -118,11 +134,11 @@ series pass on less than 1/4,000 of the gradient, even where each of them is at 
 The gradient is measured before and after each of these activations; their ratio is the slope that
 it met. The rule multiplies the ratios along a row of at least three, median over the last quarter
 of the recorded steps. It alarms if the first layer's gradient has in fact faded against the last
-one's, and the loss has stalled.
+one's, and the loss has stalled, or less than a fifth of the baseline was learned in the end.
 """,
     ignore="""
 Normalisation and residual connections bring the gradient past the flat layers, and Adam makes up
-for a small one: while the gradient arrives, or the loss falls, this is a note. Gates of recurrent
+for a small one: while the gradient arrives, or the run learns, this is a note. Gates of recurrent
 cells are squashing by design.
 """,
     references=(
@@ -131,7 +147,13 @@ cells are squashing by design.
     ),
     reads=frozenset({Quantity.GRADIENTS, Quantity.PARAMETERS, Quantity.LOSS}),
     check=check,
-    thresholds={"layers": LAYERS, "product": PRODUCT, "reach": FADED_GRADIENT, "flat": SATURATING},
+    thresholds={
+        "layers": LAYERS,
+        "product": PRODUCT,
+        "reach": FADED_GRADIENT,
+        "flat": SATURATING,
+        "weak": WEAK,
+    },
     explains=(
         "vanishing-gradient",
         "signal-fades",
@@ -141,6 +163,8 @@ cells are squashing by design.
     ),
     cases=(
         Case("six sigmoids, loss flat", lambda: _example(0.2, FLAT), Severity.WARNING),
+        Case("at chance for long, then 12 % below it", lambda: _late(0.88), Severity.WARNING),
+        Case("near miss: at chance for long, then half of it", lambda: _late(0.5), None),
         Case("six saturated tanh", lambda: _example(0.05, FLAT, "tanh"), Severity.WARNING),
         Case("near miss: six sigmoids, yet it learns", lambda: _example(0.2, FALLING), None),
         Case(
