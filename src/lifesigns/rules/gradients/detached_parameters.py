@@ -89,7 +89,7 @@ def _severity(run: Run, group: Still) -> Severity:
     nothing = group.state == NOWHERE or (group.state == UNOPTIMIZED and _is_all(run))
     if nothing and run.trace.steps >= JUDGED:
         return Severity.ERROR
-    harmed = any(stream.course.harmed for stream in run.streams)
+    harmed = any(s.course.harmed or s.course.harm() is not Severity.NOTE for s in run.streams)
     gone = group.state == REPLACED  # what it took the place of was to be trained, for certain
     enough = FITTED if group.state in (UNLISTED, PASSED_OVER) else HALF
     fits = _fits(run, enough) and not gone
@@ -254,11 +254,11 @@ def _replaced_before() -> Trace:
     return replace(known, unreached=(old,))
 
 
-def _in_a_list(end: float) -> Trace:
+def _by_none(end: float, name: str = "hidden[0].weight") -> Trace:
     """A regression whose loss falls from 1, that of a constant, to this; a layer stands still."""
     graph = example.chain("linear/64", "relu", "linear/1", "mse_loss", units=64)
     parameters = example.weights(graph)
-    parameters[0] = replace(parameters[0], name="hidden[0].weight", optimized=False)
+    parameters[0] = replace(parameters[0], name=name, optimized=False)
     sign = np.tile([[-1.0], [1.0]], (16, 1))
     losses = [1.0] * 20 + [end] * 80
     return example.fitting(graph, losses, sign, example.target(sign), parameters=parameters)
@@ -278,9 +278,8 @@ def _leads_nowhere(update_rms: float = 0.0, *, optimizers: bool = True) -> Trace
 
 
 def _cut_off(losses: Iterable[float]) -> Trace:
-    known = _example(losses)
     lost = ParameterReading("Encoder.0.weight", (128, 64), reached=False, update_rms=0.0)
-    return replace(known, unreached=(lost,))
+    return replace(_example(losses), unreached=(lost,))
 
 
 RULE = Rule(
@@ -309,7 +308,7 @@ mistake: it is named beside it, and no part of the network's weights.
 """,
     ignore="""
 Unused heads and a pretrained frozen part are normal, and a network that learns with them is left
-in peace (a note). It is a warning when more than a tenth of the weights stand still and nothing
+in peace (a note). It is a warning when more than a tenth of the weights stand still and little
 is learned, or when they were given to an optimizer, unfrozen, kept in a plain list, or passed over
 by two optimizers that hold the same others, and the rest does not fit the targets without them: not
 to nine tenths, where a plain list holds more than half of the weights or two optimizers hold the
@@ -335,6 +334,7 @@ an error when no optimizer holds any weight of the network, or the loss leads to
     cases=(
         Case("a big layer not reached", lambda: _example(FLAT, reached=False), Severity.WARNING),
         Case("in no optimizer", lambda: _example(FLAT, optimized=False), Severity.WARNING),
+        Case("in none, 10 % learned", lambda: _by_none(0.9, "in.weight"), Severity.WARNING),
         Case("frozen at random", lambda: _example(FLAT, trainable=False), Severity.WARNING),
         Case(
             "all in no optimizer, though the loss swings",
@@ -366,9 +366,9 @@ an error when no optimizer holds any weight of the network, or the loss leads to
             lambda: _made_anew(0.1, 0.2, 0.3, losses=FALLING),
             None,
         ),
-        Case("in a plain list", lambda: _in_a_list(1.0), Severity.WARNING),
-        Case("in a plain list, and most is learned", lambda: _in_a_list(0.2), Severity.WARNING),
-        Case("near miss: in a plain list, and all is learned", lambda: _in_a_list(0.02), None),
+        Case("in a plain list", lambda: _by_none(1.0), Severity.WARNING),
+        Case("in a plain list, and most is learned", lambda: _by_none(0.2), Severity.WARNING),
+        Case("near miss: in a plain list, and all is learned", lambda: _by_none(0.02), None),
         Case("a network that is cut off", lambda: _cut_off(FLAT), Severity.WARNING),
         Case("run without gradients", lambda: _ungraded(FLAT), Severity.WARNING),
         Case(
