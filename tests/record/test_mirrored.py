@@ -57,6 +57,22 @@ def test_images_that_are_flipped_with_their_coordinates():
     assert details(x, boxes)["turned_samples"] == 0
 
 
+def test_a_term_of_a_sum():
+    x, boxes = plates()
+    x[::3] = x[::3].flip(-1)
+    classes = torch.arange(len(x)) % 2
+
+    def loss(out, boxes):
+        return F.cross_entropy(out[:, :2], classes) + 5 * F.smooth_l1_loss(out[:, 2:], boxes)
+
+    model = nn.Sequential(nn.Conv2d(1, 2, 3, stride=4), nn.Flatten(), nn.LazyLinear(6))
+    model(x)
+    whole = snapshot(lambda: loss(model(x), boxes).backward(), model).loss
+
+    assert "turned_samples" not in whole.details
+    assert whole.others[0].details["turned_samples"] >= 6
+
+
 @pytest.mark.parametrize(
     "make",
     [

@@ -109,6 +109,20 @@ def mark(
     add_marks(pending, marks)
 
 
+def mark_beside(pack: Pack, walked: Walk, term: Term, pending: PendingLoss) -> None:
+    """Marks a further data term.
+
+    Args:
+        pack: Where numbers wait for the copy.
+        walked: The graph of the loss.
+        term: The term.
+        pending: Its reading.
+    """
+    pending.mark(turns(pack, walked, term.node))
+    pending.mark(mirrored(pack, walked, term.node))
+    mark_weights(walked, term, pending)
+
+
 def mark_weights(walked: Walk, term: Term, pending: PendingLoss) -> None:
     """Marks one of several terms that no parameter can change.
 
