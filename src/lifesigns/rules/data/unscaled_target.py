@@ -116,7 +116,7 @@ def _severity(stream: Stream) -> Severity:
     course, targets = stream.course, stream.targets
     if targets is None or np.isfinite(course.gain) or not course.steps >= ENOUGH_STEPS:
         far = course.steps >= ENOUGH_STEPS and course.worse_than_constant
-        grave = course.harm(alarms=far)
+        grave = course.harm(alarms=far and not course.targets_move)
         return Severity.WARNING if course.arrives and grave is Severity.ERROR else grave
     above = course.end > float(np.sqrt(targets.variance.mean()))
     same = course.output_deviation < DEVIATION
@@ -184,7 +184,8 @@ learned beside it.
 """,
     ignore="""
 It is a note if the network gets there all the same, and if the run is too short to tell. Raw inputs
-carry the outputs to any scale: then unscaled-input comes first.
+carry the outputs to any scale: then unscaled-input comes first. Targets that move while the outputs
+follow them, as those of a critic, are never reached.
 """,
     references=(
         "Bishop 2006, Pattern Recognition and Machine Learning, section 5.5: scaling and priors",
