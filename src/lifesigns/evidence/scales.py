@@ -31,6 +31,23 @@ def largest_feature(snapshot: Snapshot) -> float:
     return math.sqrt(squares.max())
 
 
+def differences(snapshot: Snapshot) -> tuple[float, float]:
+    """Mean and standard deviation of the input feature that differs most, for its size.
+
+    Both are NaN where no feature differs, or where the inputs are looked up.
+    """
+    batch = snapshot.batch
+    if batch is None or not batch.features.units or _is_looked_up(snapshot.graph):
+        return math.nan, math.nan
+    sums = batch.features
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = np.nan_to_num(sums.variance / sums.mean_square, posinf=0.0)
+    most = int(share.argmax())
+    if not share[most] > 0:
+        return math.nan, math.nan
+    return float(sums.mean[most]), math.sqrt(sums.variance[most])
+
+
 def weight_gains(snapshot: Snapshot) -> Iterator[tuple[str, float]]:
     """Weighted sites in forward order, with weight RMS times √fan-in: their gain on the RMS."""
     for index in snapshot.graph.of_kind(*WEIGHTED):

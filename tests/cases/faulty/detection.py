@@ -81,6 +81,25 @@ def boxes_in_pixels(fixed=False):
         return overlap(model(pictures)[1] / unit, boxes)
 
 
+@faulty("held-out overlap of the boxes", at_least=0.65, causes=("wrong_labels",))
+def flipped_without_their_boxes(fixed=False):
+    """Half of the pictures are flipped as they are drawn, and their boxes stay where they were."""
+    pictures, _, boxes = scenes(600)
+    model = Detector()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.002)
+    for x, box in minibatches(pictures, boxes, 32, 300):
+        turned = torch.rand(len(x), 1) < 0.5
+        x = torch.where(turned[..., None, None], x.flip(-1), x)
+        mirror = torch.stack([1 - box[:, 2], box[:, 1], 1 - box[:, 0], box[:, 3]], 1)
+        wanted = torch.where(turned, mirror, box) if fixed else box
+        optimizer.zero_grad()
+        F.smooth_l1_loss(model(x)[1], wanted, beta=0.1).backward()
+        optimizer.step()
+    pictures, _, boxes = scenes(200)
+    with torch.no_grad():
+        return overlap(model(pictures)[1], boxes)
+
+
 @faulty("held-out accuracy of the kind", at_least=0.8, causes=("wrong_loss", "other"))
 def empty_cells_outweigh_the_object(fixed=False):
     """Objectness is summed over 64 cells and all pictures beside two means: once the whole is

@@ -109,6 +109,25 @@ def discs(n, size=24):
     return masks + 0.5 * torch.randn_like(masks), masks
 
 
+@faulty("accuracy", at_least=0.8, causes=("unnormalised_input",), leads=True)
+def mean_of_bytes_off_fractions(fixed=False):
+    """Pixels between 0 and 1 less the mean of those between 0 and 255, over their deviation: all
+    are about -2, and a picture differs from the next by hundredths."""
+    (x, y), (held_x, held_y) = pictures()
+    mean, deviation = (0.45, 0.225) if fixed else (115.0, 57.0)
+    x, held_x = (x - mean) / deviation, (held_x - mean) / deviation
+    model = nn.Sequential(
+        *(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 16, 3)),
+        *(nn.ReLU(), nn.Flatten(), nn.Linear(64, 10)),
+    )
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+    for xb, yb in minibatches(x, y, 32, 300):
+        optimizer.zero_grad()
+        F.cross_entropy(model(xb), yb).backward()
+        optimizer.step()
+    return accuracy(model, held_x, held_y)
+
+
 @faulty("share of pixels right", at_least=0.96, causes=("wrong_labels",))
 def flipped_without_its_mask(fixed=False):
     """Half of the pictures are flipped as they are drawn, and their masks stay as they are."""

@@ -27,6 +27,7 @@ from lifesigns.record.loss.log_of_mean import log_of_mean
 from lifesigns.record.loss.log_scales import log_scales
 from lifesigns.record.loss.loose_ends import loose_ends
 from lifesigns.record.loss.masked_late import masked_late
+from lifesigns.record.loss.mirrored import mirrored
 from lifesigns.record.loss.one_way import one_way
 from lifesigns.record.loss.overlap import overlap
 from lifesigns.record.loss.padded_targets import padded_targets
@@ -95,6 +96,7 @@ def mark(
     if cuts_classes(walked, node):
         marks["cut_classes"] = 1.0
     pending.mark(turns(pack, walked, node))
+    pending.mark(mirrored(pack, walked, node))
     pending.mark(equal_views(pack, walked))
     pending.mark(grouped_rows(pack, walked))
     if TOKENS in walked.names:
@@ -105,6 +107,20 @@ def mark(
         if not term.weighted:
             pending.mark(padded_targets(pack, walked, node))
     add_marks(pending, marks)
+
+
+def mark_beside(pack: Pack, walked: Walk, term: Term, pending: PendingLoss) -> None:
+    """Marks a further data term.
+
+    Args:
+        pack: Where numbers wait for the copy.
+        walked: The graph of the loss.
+        term: The term.
+        pending: Its reading.
+    """
+    pending.mark(turns(pack, walked, term.node))
+    pending.mark(mirrored(pack, walked, term.node))
+    mark_weights(walked, term, pending)
 
 
 def mark_weights(walked: Walk, term: Term, pending: PendingLoss) -> None:

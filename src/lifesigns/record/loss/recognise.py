@@ -24,7 +24,14 @@ from lifesigns.record.loss.likelihoods import (
     from_divergence,
 )
 from lifesigns.record.loss.margins import from_margin
-from lifesigns.record.loss.marks import DataTerm, compared_with, mark, mark_form, mark_weights
+from lifesigns.record.loss.marks import (
+    DataTerm,
+    compared_with,
+    mark,
+    mark_beside,
+    mark_form,
+    mark_weights,
+)
 from lifesigns.record.loss.sources import PASSING, numel, source
 from lifesigns.record.loss.summands import Term, residual_below, terms_of
 from lifesigns.record.measure.reduce import Pack
@@ -143,7 +150,7 @@ def _add_others(
             paired = _is_paired(walked, term, prediction)
             site = condensed.site_of_node.get(term.node, -1)
             other.reading = replace(other.reading, site=site, paired=paired)
-            mark_weights(walked, term, other)
+            mark_beside(pack, walked, term, other)
             pending.others.append(other)
     pending.reading = replace(pending.reading, penalised=left > 0)
 

@@ -124,15 +124,25 @@ def turns(pack: Pack, walked: Walk, at: int) -> PendingTurns | None:
 
 def _image(walked: Walk, shape: torch.Size) -> Tensor | None:
     """What the first convolution reads, or its means of pixels if the targets are smaller."""
-    first = next((i for i, name in enumerate(walked.names) if name in CONVOLUTIONS), None)
-    image = None if first is None else saved(walked.nodes[first], "input")
-    if image is None or image.dim() != 4:
+    image = first_image(walked)
+    if image is None:
         return None
     times = image.shape[-1] // shape[-1]
     if image.shape[-2:] != (times * shape[-2], times * shape[-1]):
         return None
     given: Tensor = image.detach()[: shape[0], :MOST_CHANNELS].float()
     return given if times == 1 else F.avg_pool2d(given, times)
+
+
+def first_image(walked: Walk) -> Tensor | None:
+    """What the first convolution reads, `[samples, channels, rows, columns]`.
+
+    Args:
+        walked: The graph.
+    """
+    first = next((i for i, name in enumerate(walked.names) if name in CONVOLUTIONS), None)
+    image = None if first is None else saved(walked.nodes[first], "input")
+    return image if image is not None and image.dim() == 4 else None
 
 
 def _turned(target: Tensor) -> Iterator[Tensor]:

@@ -1,4 +1,4 @@
-"""DAT042: images are flipped or turned, and the targets of their pixels are not."""
+"""DAT042: images are flipped or turned, and their targets are not."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from lifesigns.rules._rule import Case, Rule
 
 TURNED, UPRIGHT, SAMPLES, TURN = "turned_samples", "upright_samples", "samples", "turned_by"
 """Details of a loss: samples that fit the turned target, or the target, of how many; which turn."""
+PLACES = "targets_are_places"
+"""The same of targets that are coordinates."""
 TURNS = (
     "flipped from left to right",
     "flipped upside down",
@@ -31,34 +33,51 @@ ALL = Threshold(0.9, "share of the samples, from which it may be meant", "nearly
 
 def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream."""
-    losses = [loss for loss in stream.readings if TURNED in loss.details]
+    losses = [loss for whole in stream.readings for loss in _most_turned(whole)]
     turned = [loss for loss in losses if loss.details[TURNED]]
     samples, count = _sum(losses, SAMPLES), _sum(turned, TURNED)
     if len(turned) < STEPS or count < FEWEST or count < SHARE * samples:
         return
     mixed = count < ALL * (count + _sum(losses, UPRIGHT))
+    are_places = PLACES in turned[0].details
     turn = Counter(int(loss.details[TURN]) for loss in turned).most_common(1)[0][0]
     yield RULE.finding(
         stream.course.harm(HALF, alarms=mixed),
-        f"images and the targets of their pixels lie apart: {count:.0f} of {samples:.0f} samples "
-        f"fit their target {TURNS[turn]}",
+        f"images and their targets lie apart: {count:.0f} of {samples:.0f} samples fit their "
+        f"target {TURNS[turn]}",
         site="input",
         step=stream.first.step,
-        measured="what these images show, or the network makes of them, correlates clearly better "
-        f"with the target as it would then lie than as it does, in {len(turned)} of "
+        measured=f"{_SEEN[are_places]}, in {len(turned)} of "
         f"{counted(len(losses), 'recorded step')}{stream.course.remark}",
         expected="targets that lie as their images do",
         certainty=f"exact, in {stream.seen}",
         causes=("wrong_labels", "other"),
-        remedies=(_BOTH, _LOOK) if mixed else (_AXES, _LOOK),
+        remedies=(_BOXES if are_places else _BOTH if mixed else _AXES, _LOOK),
         evidence={"turned": count, "samples": samples},
     )
+
+
+def _most_turned(whole: LossReading) -> list[LossReading]:
+    """Of the terms of a loss with such targets, the one that most samples fit turned."""
+    known = [loss for loss in (whole, *whole.others) if TURNED in loss.details]
+    return sorted(known, key=lambda loss: loss.details[TURNED])[-1:]
 
 
 def _sum(losses: Sequence[LossReading], name: str) -> float:
     return sum(loss.details[name] for loss in losses)
 
 
+_SEEN = {
+    False: "what these images show, or the network makes of them, correlates clearly better with "
+    "the target as it would then lie than as it does",
+    True: "the target is as far from the middle as what stands out in these images, and on the "
+    "other side of it",
+}
+_BOXES = Remedy(
+    "Draw once, and flip or turn an image and its coordinates together.",
+    "if torch.rand(()) < 0.5:\n    image = image.flip(-1)  # x1, y1, x2, y2:\n"
+    "    box = torch.stack([1 - box[2], box[1], 1 - box[0], box[3]])",
+)
 _BOTH = Remedy(
     "Draw once, and flip or turn an image and its target together.",
     "if torch.rand(()) < 0.5:\n    image, mask = image.flip(-1), mask.flip(-1)",
@@ -74,33 +93,44 @@ _LOOK = Remedy(
 
 
 # --- cases ----------------------------------------------------------------------------------------
-def _example(turned: int, upright: int = 8, losses: Sequence[float] = example.FLAT) -> Trace:
+def _example(
+    turned: int,
+    upright: int = 8,
+    losses: Sequence[float] = example.FLAT,
+    *,
+    places: bool = False,
+) -> Trace:
     """Of 16 samples in each step."""
     marks = {TURNED: float(turned), UPRIGHT: float(upright), SAMPLES: 16.0, TURN: 0.0}
-    return example.marked(example.regression(losses, update=1e-3), marks)
+    kind = {PLACES: 1.0} if places else {}
+    return example.marked(example.regression(losses, update=1e-3), marks | kind)
 
 
 RULE = Rule(
     code="DAT042",
     name="flipped-apart",
-    title="Images are flipped or turned, and the targets of their pixels are not",
-    why="What a pixel is to be is told at another place then. Where it happens to some of the "
+    title="Images are flipped or turned, and their targets are not",
+    why="What is to be seen is told at another place then. Where it happens to some of the "
     "samples, the best answer to an image is a mixture of both ways, and the loss cannot get below "
     "that.",
     sees="""
 An augmentation that flips, turns or mirrors the image of a segmentation, a depth map or another
-target of pixels, and leaves the target as it was; or draws twice, once for each. Or targets that
-are drawn with x and y exchanged, as maps of joints on a grid.
+target of pixels, and leaves the target as it was; or draws twice, once for each. The same of boxes
+and joints that are told as coordinates. Or targets that are drawn with x and y exchanged, as maps
+of joints on a grid.
 """,
     evidence="""
 In each recorded step the targets of up to 16 samples are flipped and turned in all ways that lay an
 image on itself. A sample counts where its image, or the network's output for it, correlates clearly
 better with one of these than with the target as it is. It also counts where most
 samples fit one and the same of these best, however small what is to be found is.
+Coordinates are compared with the centre of what stands out in each of up to 32 images: where both
+are equally far from the middle, those samples count that are on the other side than most.
 """,
     ignore="""
 Where nearly all samples are turned, that may be the task, and it is a note if the network learns
-it. Targets that look alike from both sides are not counted.
+it. Targets that look alike from both sides are not counted. Coordinates say nothing where something
+else stands out in the images.
 """,
     references=("PyTorch, `torchvision.transforms.v2`: images and masks are transformed together",),
     reads=frozenset({Quantity.LOSS}),
@@ -113,6 +143,8 @@ it. Targets that look alike from both sides are not counted.
     cases=(
         Case("half of them", lambda: _example(8), Severity.WARNING),
         Case("a few, and it learns", lambda: _example(3, 12, example.FALLING), Severity.WARNING),
+        Case("coordinates of half of them", lambda: _example(8, places=True), Severity.WARNING),
+        Case("near miss: coordinates that fit", lambda: _example(0, places=True), None),
         Case("all, and nothing is learned", lambda: _example(16, 0), Severity.ERROR),
         Case("near miss: one of sixteen", lambda: _example(1, 15), None),
         Case("near miss: all, and it learns", lambda: _example(16, 0, example.FALLING), None),

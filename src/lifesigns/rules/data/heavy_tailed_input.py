@@ -30,7 +30,7 @@ def check(stream: Stream) -> Iterable[Finding]:
     seen = [one.details for one in stream.marked(WHOLE)]
     if len(seen) < STEPS or course.opposed or course.steps < ENOUGH_STEPS:
         return
-    least, whole = (float(np.min([each[of] for each in seen])) for of in (LEAST, WHOLE))
+    least, whole = (float(np.median([each[of] for each in seen])) for of in (LEAST, WHOLE))
     if not (least > EACH and whole > DECADES and course.gain < FITTED):
         return
     yield RULE.finding(
@@ -41,7 +41,7 @@ def check(stream: Stream) -> Iterable[Finding]:
         step=stream.first.step,
         measured=f"above the least value, the largest hundredth is {whole:,.0f} times as far as "
         f"the median, and each of the quantiles between at least {least:.3g} times as far as the "
-        f"one before, in {counted(len(seen), 'recorded step')}{course.remark}",
+        f"one before, median of {counted(len(seen), 'recorded step')}{course.remark}",
         expected="values of one order of magnitude",
         certainty="the spread is exact on the recorded batches; that it keeps the fit from being "
         "better is likely",
@@ -107,7 +107,10 @@ tables with fewer than a thousand rows in a batch.
         "enough_steps": ENOUGH_STEPS,
         "fitted": FITTED,
     },
-    explains=("signal-fades", "dead-units", "saturated-units", "stopped-early", "loss-oscillates"),
+    explains=(
+        *("signal-fades", "dead-units", "saturated-units", "stopped-early", "loss-oscillates"),
+        *("loss-flat", "constant-output"),
+    ),
     cases=(
         Case("over decades", lambda: _example(8.0, 3000.0, _PARTLY), Severity.WARNING),
         Case(

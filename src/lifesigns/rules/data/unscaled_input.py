@@ -10,8 +10,16 @@ import numpy as np
 from lifesigns.evidence import Stream, Threshold, suspects
 from lifesigns.evidence.beginning import NEARLY_ALL, on_flat_ends
 from lifesigns.evidence.output import is_output
+from lifesigns.evidence.scales import differences
 from lifesigns.evidence.suspects import Suspect
-from lifesigns.evidence.thresholds import ENOUGH_STEPS, FITTED, RAW_INPUT, SATURATED, WEAK
+from lifesigns.evidence.thresholds import (
+    ENOUGH_STEPS,
+    FITTED,
+    NOTHING,
+    RAW_INPUT,
+    SATURATED,
+    WEAK,
+)
 from lifesigns.records import (
     BatchReading,
     Finding,
@@ -47,8 +55,40 @@ def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream."""
     rms = stream.input_rms
     unscaled = rms > RAW_INPUT or 0 < rms < 1 / RAW_INPUT
-    if unscaled and not _is_normalised(stream.first):
+    if _is_normalised(stream.first):
+        return
+    if unscaled:
         yield _finding(stream, rms)
+    elif found := _far_from_their_mean(stream):
+        yield _shifted(stream, *found)
+
+
+def _far_from_their_mean(stream: Stream) -> tuple[float, float] | None:
+    """Mean and deviation of the feature that differs most, if in each step it hardly does."""
+    known = [(mean, own) for mean, own in map(differences, stream.snapshots) if own > 0]
+    alike = [own * RAW_INPUT < abs(mean) for mean, own in known]
+    return max(known, key=lambda of: of[1] / abs(of[0])) if known and all(alike) else None
+
+
+def _shifted(stream: Stream, mean: float, deviation: float) -> Finding:
+    course = stream.course
+    severity = course.harm(NOTHING) if course.harmed else Severity.NOTE
+    return RULE.finding(
+        severity,
+        f"all inputs look alike: features differ by {deviation:.2g} at most, about a mean of "
+        f"{mean:.3g}" + (_consequence(stream) if severity is not Severity.NOTE else ""),
+        site="input",
+        step=stream.first.step,
+        measured=str(course),
+        expected="features of mean 0 and RMS about 1",
+        certainty="the scale is exact on the recorded batches; the effect is likely",
+        why="The first layer adds up what all inputs have in common, and what tells them apart is "
+        "a small part of that sum: the weights are fitted to the mean, and the gradients of all "
+        "samples point the same way.",
+        causes=("unnormalised_input",),
+        remedies=(_SCALE, _UNITS),
+        evidence={"mean": mean, "deviation": deviation, "gain": course.gain},
+    )
 
 
 def _is_normalised(snapshot: Snapshot) -> bool:
@@ -142,6 +182,13 @@ _SCALE = Remedy(
 )
 
 
+_UNITS = Remedy(
+    "Subtract a mean and divide by a deviation in the units of the data: pixels between 0 and 1 "
+    "have other ones than pixels between 0 and 255.",
+    "print(x.mean(0), x.std(0))  # once scaled: about 0 and 1",
+)
+
+
 _DEAF = Suspect(
     "saturated",
     "nearly all units of the first squashing layer were on a flat end in every recorded step: only "
@@ -155,7 +202,12 @@ _SURE = Suspect(
 
 # --- cases ----------------------------------------------------------------------------------------
 def _example(
-    scale: float, losses: Sequence[float], *, hidden: float = 0.5, first: str = "linear"
+    scale: float,
+    losses: Sequence[float],
+    *,
+    hidden: float = 0.5,
+    first: str = "linear",
+    mean: float = 0.0,
 ) -> Trace:
     """A tanh network on targets ±1; the hidden layer's values are ±`hidden`, flat beyond 0.99."""
     graph = example.chain(first, "linear", "tanh", "linear/1", "mse_loss", batch=32)
@@ -167,7 +219,7 @@ def _example(
             step=s,
             sites=[SiteReading(2, squashed)],
             parameters=example.weights(graph, weight_rms=0.3, update_rms=1e-3, gradient_rms=0.1),
-            batch=BatchReading((32, 4), example.sums(scale * sign)),
+            batch=BatchReading((32, 4), example.sums(mean + scale * sign)),
             loss=LossReading(
                 losses[s],
                 "squared_error",
@@ -212,7 +264,9 @@ RULE = Rule(
     sees="""
 Raw measurements (pixels from 0 to 255, years, prices) reach the first layer as they are. The scale
 alone harms nothing: some networks, rates and optimizers bear it. This rule alarms when the network
-shows what raw inputs do to it, and does not learn.
+shows what raw inputs do to it, and does not learn. Inputs that hardly differ, as pixels between 0
+and 1 less the mean of those between 0 and 255, are raw as well: their scale is that of what they
+have in common.
 """,
     evidence="""
 The RMS of the largest feature of the recorded batches, together with a weak fit against the best
@@ -220,6 +274,7 @@ constant prediction, and an effect: a hidden layer that is saturated or silent, 
 exactly 0, updates that are large or hardly move the weights, or a loss that is no longer finite.
 Where nearly all units of the first squashing layer are on flat ends in every recorded step, the
 first one included, a fit that is not complete is enough.
+Where the standard deviation of each feature is as far below its mean, nothing learned is enough.
 Losses that oppose each other have no level: there it is an output on its flat end in every recorded
 step, the first one included.
 """,
@@ -238,6 +293,7 @@ scale, and a normalisation in front of the first layer removes it.
     thresholds={
         "rms": RAW_INPUT,
         "weak": WEAK,
+        "nothing": NOTHING,
         "fitted": FITTED,
         "flat_share": SATURATED,
         "flat_units": NEARLY_ALL,
@@ -281,6 +337,10 @@ scale, and a normalisation in front of the first layer removes it.
             Severity.WARNING,
         ),
         Case("near miss: raw, fitted in part", lambda: _example(200, _PARTLY), None),
+        Case("all alike", lambda: _example(0.005, _FLAT, mean=-2.0), Severity.ERROR),
+        Case("near miss: alike, but it learns", lambda: _example(0.005, _LEARNS, mean=-2.0), None),
+        Case("near miss: off 0, but not alike", lambda: _example(0.5, _FLAT, mean=-2.0), None),
+        Case("near miss: alike to the last bit", lambda: _example(0.0, _FLAT, mean=-2.0), None),
         Case("a critic that is sure from the start", lambda: _opposed(200, 40.0), Severity.WARNING),
         Case("near miss: a raw critic in doubt", lambda: _opposed(200, 3.0), None),
         Case("near miss: a critic that is sure of usual inputs", lambda: _opposed(1, 40.0), None),

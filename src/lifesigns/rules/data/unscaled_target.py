@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -108,10 +109,15 @@ def _told(
 
 
 def _severity(stream: Stream) -> Severity:
-    """Where the constant prediction's loss is not known: the targets' deviation is above it."""
+    """Outputs on their way to such targets rank them well long before they are anywhere near.
+
+    Where the constant prediction's loss is not known: the targets' deviation is above it.
+    """
     course, targets = stream.course, stream.targets
     if targets is None or np.isfinite(course.gain) or not course.steps >= ENOUGH_STEPS:
-        return course.harm()
+        far = course.steps >= ENOUGH_STEPS and course.worse_than_constant
+        grave = course.harm(alarms=far and not course.targets_move)
+        return Severity.WARNING if course.arrives and grave is Severity.ERROR else grave
     above = course.end > float(np.sqrt(targets.variance.mean()))
     same = course.output_deviation < DEVIATION
     poor = not course.correlation > RANKS
@@ -120,11 +126,22 @@ def _severity(stream: Stream) -> Severity:
 
 # --- cases ----------------------------------------------------------------------------------------
 def _example(
-    losses: Sequence[float], kind: str = "squared_error", *, scale: float = 300.0, output: float = 1
+    losses: Sequence[float],
+    kind: str = "squared_error",
+    *,
+    scale: float = 300.0,
+    output: float = 1,
+    correlation: float = math.nan,
 ) -> Trace:
     """Targets of mean `scale` and standard deviation a third of it; outputs ±`output`."""
     return example.regression(
-        losses, update=0.003, kind=kind, output=output, offset=scale, scales=[scale / 3]
+        losses,
+        update=0.003,
+        kind=kind,
+        output=output,
+        correlation=correlation,
+        offset=scale,
+        scales=[scale / 3],
     )
 
 
@@ -159,13 +176,16 @@ run do nothing but carry the output's bias to the mean of the targets.
 """,
     evidence="""
 The RMS of the recorded targets against that of the first outputs, and a weak fit: a loss near or
-above that of the best constant prediction. For absolute errors that level is not known, but never
-above the standard deviation of the targets; or outputs that hardly differ between inputs. In a sum
-of losses each term is judged by its own targets, and by whether the others are learned beside it.
+above that of the best constant prediction. Well above it, that holds although outputs and targets
+go together: such a run is still on its way to their mean. For absolute errors that level is not
+known, but never above the standard deviation of the targets; or outputs that hardly differ between
+inputs. In a sum of losses each term is judged by its own targets, and by whether the others are
+learned beside it.
 """,
     ignore="""
 It is a note if the network gets there all the same, and if the run is too short to tell. Raw inputs
-carry the outputs to any scale: then unscaled-input comes first.
+carry the outputs to any scale: then unscaled-input comes first. Targets that move while the outputs
+follow them, as those of a critic, are never reached.
 """,
     references=(
         "Bishop 2006, Pattern Recognition and Machine Learning, section 5.5: scaling and priors",
@@ -192,10 +212,21 @@ carry the outputs to any scale: then unscaled-input comes first.
         "rate-too-high",
         "rate-too-low",
         "loss-oscillates",
+        "stopped-early",
         "one-loss-unlearned",
     ),
     cases=(
         Case("far above the level of a constant", lambda: _example([9e4] * 200), Severity.ERROR),
+        Case(
+            "far above that level, on its way, and it ranks the targets well",
+            lambda: _example(list(np.linspace(9e4, 5e4, 200)), correlation=0.9),
+            Severity.WARNING,
+        ),
+        Case(
+            "near miss: on its way, a few steps",
+            lambda: _example(list(np.linspace(9e4, 5e4, 30)), correlation=0.9),
+            None,
+        ),
         Case(
             "absolute error falls slowly",
             lambda: _example(list(np.linspace(300, 250, 200)), "absolute_error"),
