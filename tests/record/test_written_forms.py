@@ -214,6 +214,11 @@ def by_gather(out):
     return logp, logp.exp()
 
 
+def by_gather_of_a_column(out):
+    logs = out.log_softmax(-1).gather(1, Y[:, None])[:, 0]
+    return logs, logs.exp()
+
+
 def by_probabilities(out):
     p = out.softmax(-1)[EVERY, Y]
     return p.log(), p
@@ -241,6 +246,7 @@ def by_binary_cross_entropy(out):
 
 LIKELIHOODS = [
     by_gather,
+    by_gather_of_a_column,
     by_probabilities,
     by_softmax_and_log_softmax,
     by_cross_entropy,

@@ -12,10 +12,10 @@ from collections.abc import Iterable
 from torch import Tensor
 
 from lifesigns.record.graph.walk import Walk, saved
-from lifesigns.record.loss.sources import ABOVE, PASSING, reached
+from lifesigns.record.loss.sources import ABOVE, PARTS, PASSING, reached
 from lifesigns.record.loss.summands import Term
 
-_GUARDS = PASSING | {"Clamp", "ClampMax", "ClampMin"}
+_GUARDS = PARTS | {"Clamp", "ClampMax", "ClampMin"}
 _PICKING = frozenset({"Gather", "Index"})
 _LOSSES = frozenset({"BinaryCrossEntropy", "BinaryCrossEntropyWithLogits", "NllLoss", "NllLoss2D"})
 """Torch's losses of each sample, whose exponential is the probability of its target."""
