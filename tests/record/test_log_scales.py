@@ -63,6 +63,39 @@ DENSITIES = {
 }
 
 
+class Coupling(Pair):
+    """All columns but those of a mask are changed by what these say."""
+
+    def forward(self, x):
+        s, t = super().forward(x)
+        moves = torch.tensor([0.0, 0.0, 1.0, 1.0])
+        s, t = (torch.cat([part, part], 1) * moves for part in (s, t))
+        return x * s.exp() + t, s.sum(1)
+
+
+def squared(start):
+    """What is read of the loss that a model's output and log-determinant give."""
+    torch.manual_seed(0)
+    model = Coupling()
+
+    def loss():
+        z, log_det = model(X)
+        (start(z).sum(1) - log_det).mean().backward()
+
+    return snapshot(loss, model).loss
+
+
+def test_the_density_of_a_flow_is_no_comparison_with_targets():
+    loss = squared(lambda z: -Normal(0.0, 1.0).log_prob(z))
+
+    assert (loss.kind, loss.target) == ("other", None)
+
+
+def test_a_comparison_with_targets_is_one_beside_a_log_determinant():
+    assert squared(lambda z: (z - Y) ** 2).kind == "squared_error"
+    assert squared(lambda z: (z - 1.0) ** 2).kind == "squared_error"
+
+
 @pytest.mark.parametrize("name", DENSITIES)
 def test_a_log_determinant_of_the_wrong_sign(name):
     assert marks(flow(-1, DENSITIES[name])) == (2, 2)

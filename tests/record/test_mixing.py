@@ -261,6 +261,32 @@ def test_the_rows_that_a_matrix_relates_are_the_batch_and_not_the_matrix(first: 
     assert snapshot.mixing.mixed == BATCH - 1
 
 
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta:UserWarning")
+@pytest.mark.parametrize("sparse", [Tensor.to_sparse, Tensor.to_sparse_csr])
+@pytest.mark.parametrize("product", [torch.matmul, torch.sparse.mm])
+@pytest.mark.parametrize("others", [0, BATCH - 1])
+def test_rows_are_related_by_a_sparse_matrix_too(
+    sparse: Callable[[Tensor], Tensor], product: Callable[..., Tensor], others: int
+) -> None:
+    torch.manual_seed(0)
+    edges = torch.rand(BATCH, BATCH).softmax(1) if others else torch.eye(BATCH)
+    model = Network(lambda x, a, b: b(product(related, a(x))), a=nn.Linear(8, 6), b=nn.Linear(6, 3))
+    related, x = sparse(edges), torch.randn(BATCH, 8)
+
+    def gradients(watched: bool) -> list[Tensor]:
+        model.zero_grad()
+        if watched:
+            found = asked(step(model, x, _classes))
+            assert found is not None
+            assert found.mixed == others
+        else:
+            _classes(model(x)).backward()
+        return [p.grad.clone() for p in model.parameters()]
+
+    pairs = zip(gradients(True), gradients(False), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
 def _with_a_branch(x: Tensor, way: nn.Linear, branch: nn.Linear, out: nn.Linear) -> Tensor:
     return out(way(x) + branch(torch.erf(x * 2 + way(x))))
 

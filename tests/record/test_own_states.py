@@ -100,3 +100,41 @@ def test_states_that_are_thrown_away_are_forgotten():
         model.load_state_dict(state)
 
     assert trained(ending) == OwnLoad("Sequential", 2, 45)
+
+
+def mixing(keep, share=0.3, rounds=4):
+    """An ending that mixes the weights before some steps with those after them, again and again."""
+
+    def ending(model, state, step):
+        for _ in range(rounds):
+            before = keep(model.state_dict())
+            for _ in range(2):
+                step()
+            after = model.state_dict()
+            model.load_state_dict({k: before[k] + share * (after[k] - before[k]) for k in before})
+
+    return ending
+
+
+def test_a_mixture_of_the_latest_weights_alone_is_noticed():
+    assert trained(mixing(lambda state: state)) == OwnLoad("Sequential", 9, 11, is_mixed=True)
+
+
+def test_a_mixture_that_is_rounded_is_noticed_too():
+    def ending(model, state, step):
+        for _ in range(4):
+            before = model.state_dict()
+            step()
+            after = model.state_dict()
+            model.load_state_dict({k: 0.7 * before[k] + 0.3 * after[k] for k in before})
+
+    assert trained(ending).is_mixed
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [mixing(copy.deepcopy), mixing(copy.deepcopy, 1.0), mixing(lambda state: state, rounds=2)],
+    ids=["copied", "all of what is new", "twice"],
+)
+def test_a_mixture_of_copies_is_sound(ending):
+    assert trained(lambda model, state, step: ending(model, None, step)) is None

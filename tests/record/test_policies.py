@@ -188,3 +188,45 @@ def test_the_order_of_states_that_were_asked_about_together_is_unknown(recording
     found = details(recording, policy, lambda: -(categorical(policy(x))() * weights).sum())
 
     assert "rising_by" not in found
+
+
+def test_returns_of_joined_episodes_rise_in_runs(recording):
+    parts = [returns([1.0] * n, reverse=True) for n in (12, 7, 9)]
+
+    assert rises(recording, normalised(torch.cat(parts))) == pytest.approx(DISCOUNT, abs=1e-3)
+    assert rises(recording, torch.cat([*map(normalised, parts)])) == pytest.approx(0.9, abs=1e-3)
+
+
+def test_returns_of_joined_episodes_in_the_order_of_the_steps_do_not(recording):
+    parts = [returns([1.0] * n) for n in (12, 7, 9)]
+
+    assert rises(recording, normalised(torch.cat(parts))) == 0
+
+
+def of_rows(recording, form=categorical, *, reverse=True, flipped=False):
+    """Details of a loss of five joined episodes, which begin at 0 and wander off."""
+    policy, lengths = nn.Linear(3, 4), (12, 7, 9, 15, 6)
+    walks = [torch.randn(n, 3).cumsum(0) - torch.randn(3) * 0.1 for n in lengths]
+    walks = [0.01 * torch.randn(3) + walk - walk[0] for walk in walks]
+    x = torch.cat([walk.flip(0) if flipped else walk for walk in walks])
+    weights = normalised(torch.cat([returns([1.0] * n, reverse=reverse) for n in lengths]))
+    return details(recording, policy, lambda: -(form(policy(x))() * weights).mean())
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_rows_of_joined_episodes_begin_alike(recording, form):
+    found = of_rows(recording, form)
+
+    assert found["episode"] == 49
+    assert found["rising_by"] == pytest.approx(DISCOUNT, abs=1e-3)
+    assert found["firsts_apart"] < 0.01 < 0.1 < found["lasts_apart"]
+
+
+def test_rows_that_stand_in_reverse_end_alike(recording):
+    found = of_rows(recording, flipped=True)
+
+    assert found["lasts_apart"] < 0.01 < 0.1 < found["firsts_apart"]
+
+
+def test_returns_in_the_order_of_rows_are_not_told(recording):
+    assert "episode" not in of_rows(recording, reverse=False)

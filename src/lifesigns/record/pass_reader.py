@@ -22,8 +22,10 @@ from lifesigns.record.loss.bootstrapped import own_answers
 from lifesigns.record.loss.comparison import PendingMarks
 from lifesigns.record.loss.data_looks import DataLooks
 from lifesigns.record.loss.derivatives import Derivatives
+from lifesigns.record.loss.episodes import weights_of_rows
 from lifesigns.record.loss.last_inputs import last_inputs
 from lifesigns.record.loss.likeness import likeness
+from lifesigns.record.loss.passed_columns import passed_columns
 from lifesigns.record.loss.policies import unheld_actions
 from lifesigns.record.measure.averages import Averages
 from lifesigns.record.measure.by_program import numbers_for
@@ -200,6 +202,8 @@ class PassReader:
             "copies of the network": lambda: self._standing_copy(forward),
             "averages of its weights": lambda: self.averages.look(pack, networks, ran),
             "the last inputs": lambda: last_inputs(pack, walked, ends.batch, ends.prediction),
+            "returns": lambda: weights_of_rows(pack, walked, ends.batch),
+            "columns": lambda: passed_columns(pack, walked, ends.batch),
             "states": lambda: same_states(pack, walked, ends.batch, networks, asked),
             "own answers": lambda: own_answers(pack, walked, networks, hooks),
             **self._data.due(pack, walked, sites, position),

@@ -50,7 +50,7 @@ class Load:
 
 @dataclass(frozen=True)
 class OwnLoad:
-    """A network was given the tensors that it has: `state_dict()` returned them without a copy."""
+    """A network was given what it has: `state_dict()` returned its tensors without a copy."""
 
     network: str
     """Class name of the module."""
@@ -58,6 +58,9 @@ class OwnLoad:
     """Steps of training completed when `state_dict()` returned them..."""
     step: int
     """... and when they were loaded, with other numbers than they had then."""
+    is_mixed: bool = False
+    """Whether they were not loaded themselves, but something that was computed of them, time after
+    time: the numbers that the network had, for all states to compute with are the same tensors."""
 
 
 @dataclass(frozen=True)

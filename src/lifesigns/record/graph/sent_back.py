@@ -23,6 +23,9 @@ MOST_NODES = 10_000
 MOST_ELEMENTS = 1 << 26
 """Of all values of the graph together: above it the gradients might not fit beside the run."""
 
+_SPARSE = ("sparse_coo", "sparse_csr", "sparse_csc")
+"""Layouts that torch's products compute with, and only read: matrices of a graph, as a rule."""
+
 Visitor = Callable[[int, Tensor], None]
 
 
@@ -138,7 +141,7 @@ def _unusable(node: Any) -> str:
         except RuntimeError:
             return "its saved values were freed or changed"
         for tensor in value if isinstance(value, tuple) else (value,):
-            if isinstance(tensor, Tensor) and (why := obstacle(tensor)):
+            if isinstance(tensor, Tensor) and (why := obstacle(tensor)) not in ("", *_SPARSE):
                 return f"a saved value is {why}"
     return ""
 

@@ -21,6 +21,7 @@ from lifesigns.record.loss.comparison import (
 )
 from lifesigns.record.loss.composed import data_factor
 from lifesigns.record.loss.exchanged import exchanged, exchanged_parts
+from lifesigns.record.loss.log_scales import adds_log_scales, may_scale
 from lifesigns.record.loss.sources import GUARDS, before_expand, numel, source
 from lifesigns.record.loss.summands import Term, is_mask, residual_below
 from lifesigns.record.loss.values import value_of
@@ -41,7 +42,8 @@ def from_residual(
         prediction: The root module's output, where the graph keeps only the residual.
 
     Returns:
-        None if it is of another form after all.
+        None if it is of another form after all: also where nothing is subtracted, and the logarithm
+        of a scale is added, for that is the density of a flow and no comparison with targets.
     """
     term = terms[0]
     node, difference = walked.nodes[term.node], residual_below(walked, term.node)
@@ -75,6 +77,8 @@ def from_residual(
         return pending
     given = given.detach().reshape(before)
     target = given - residual if minuend else given + residual
+    if may_scale(walked) and not bool(target.any()) and adds_log_scales(walked):
+        return None
     pending.mark(exchanged(pack, given, target))
     if term.weight is not None and given.shape == target.shape and bool((weight == 0).any()):
         leave_out(pack, pending, target, weight == 0)

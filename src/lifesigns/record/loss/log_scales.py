@@ -122,6 +122,26 @@ def log_scales(pack: Pack, walked: Walk) -> PendingScales | None:
     return PendingScales(pack.add(torch.stack(known).mean()), len(turned), judged)
 
 
+def adds_log_scales(walked: Walk) -> bool:
+    """Whether a loss adds the logarithm of a scale, as the log-determinant of a flow.
+
+    Args:
+        walked: The graph of the loss.
+    """
+    first = _first_of_each(walked)
+    factors = _summands(walked, first)
+    return any(True for _ in _scales(walked, list(_candidates(walked)), factors, first))
+
+
+def may_scale(walked: Walk) -> bool:
+    """Whether an exponential, or a value whose logarithm is taken, multiplies or divides something.
+
+    Args:
+        walked: The graph of the loss.
+    """
+    return any(True for _ in _candidates(walked))
+
+
 def _first_of_each(walked: Walk) -> dict[int, int]:
     """Of nodes that compute the same of the same the first, for each of them."""
     known: dict[tuple[object, ...], int] = {}

@@ -21,6 +21,7 @@ from lifesigns.record.loss.copied_weights import copied_weights
 from lifesigns.record.loss.cut_classes import cuts_classes
 from lifesigns.record.loss.cut_off import is_cut_off
 from lifesigns.record.loss.distances import scores_are_distances
+from lifesigns.record.loss.episodes import weights_of_episode
 from lifesigns.record.loss.equal_views import equal_views
 from lifesigns.record.loss.grouped_rows import grouped_rows
 from lifesigns.record.loss.log_of_mean import log_of_mean
@@ -31,7 +32,7 @@ from lifesigns.record.loss.mirrored import mirrored
 from lifesigns.record.loss.one_way import one_way
 from lifesigns.record.loss.overlap import overlap
 from lifesigns.record.loss.padded_targets import padded_targets
-from lifesigns.record.loss.policies import inverted_ratio, raw_output, weights_of_episode
+from lifesigns.record.loss.policies import inverted_ratio, raw_output
 from lifesigns.record.loss.quantised import is_quantised
 from lifesigns.record.loss.self_weighted import self_weighted
 from lifesigns.record.loss.signed_penalty import signed_penalty

@@ -1,4 +1,4 @@
-"""What the loss of a policy weighs log-probabilities with, and the ratios it makes of them."""
+"""The ratios that the loss of a policy makes of probabilities, and what weighs their logarithms."""
 
 from __future__ import annotations
 
@@ -18,14 +18,7 @@ from lifesigns.record.loss.sources import PASSING, source
 from lifesigns.record.loss.summands import PICKING, Term, parts_of
 from lifesigns.record.measure.reduce import Pack
 
-SHORTEST, LONGEST = 6, 4096
-"""Steps of an episode whose weights are looked at."""
-EXACT = 1e-3
-"""How far weights may be from a geometric course, as a share of their largest difference: they
-were divided by their deviation in float32."""
 _CLIPPED = PASSING | {"Clamp", "ClampMax", "ClampMin"}
-_JOINING = frozenset({"Cat", "Stack"})
-_KEEPING = (PASSING - _JOINING) | {"Neg"}
 _WEIGHED = _CLIPPED | {"Neg", "Sum"}
 _COSTS = frozenset({"NllLoss", "BinaryCrossEntropy", "BinaryCrossEntropyWithLogits"})
 """Torch's losses of each sample: minus the logarithm of a probability."""
@@ -50,24 +43,6 @@ class PendingRatio(NamedTuple):
         return {"inverted_ratios": float(count)} if lowest < 0 < highest and near else {}
 
 
-class PendingWeights(NamedTuple):
-    """The weights of an episode's log-probabilities in the order of its steps."""
-
-    slot: int
-
-    def of(self, arrays: list[NDArray[np.float64]]) -> Mapping[str, float]:
-        """Details of a loss: how many steps an episode had, and by how much weights rise in it.
-
-        `rising_by` is the factor between one rise and the next where this is the same in all of
-        the episode, and below 1; 0 for any other course.
-
-        Args:
-            arrays: What the pack brought to the host, by slot.
-        """
-        weights = arrays[self.slot]
-        return {"episode": float(len(weights)), "rising_by": _rising_by(weights)}
-
-
 def inverted_ratio(pack: Pack, walked: Walk) -> PendingRatio | None:
     """A ratio `exp(old - new)` of probabilities that advantages are multiplied with.
 
@@ -81,37 +56,13 @@ def inverted_ratio(pack: Pack, walked: Walk) -> PendingRatio | None:
     for i, name in enumerate(walked.names):
         if name != "Exp" or (difference := _difference(walked, i)) is None:
             continue
-        weights = next(_weights(walked, i), None)
+        weights = next(weights_on(walked, i), None)
         ratio = saved(walked.nodes[i], "result") if weights is not None else None
         if weights is None or not isinstance(ratio, Tensor) or sign_of(walked, difference) >= 0:
             continue
         numbers = [weights.min(), weights.max(), ratio.detach().median()]
         count = torch.full_like(numbers[0], ratio.numel())
         return PendingRatio(pack.add(torch.stack([n.float() for n in (*numbers, count)])))
-    return None
-
-
-def weights_of_episode(pack: Pack, walked: Walk) -> PendingWeights | None:
-    """The weights of one episode's log-probabilities, each of which a call of its own has made.
-
-    Args:
-        pack: Where the numbers wait for the copy.
-        walked: The graph of the loss.
-
-    Returns:
-        None where it cannot be told which step a weight belongs to: states that were asked about
-        together may stand in any order.
-    """
-    for i, name in enumerate(walked.names):
-        if name not in _JOINING or not SHORTEST <= len(walked.inputs[i]) <= LONGEST:
-            continue
-        weighed = _weighed_together(walked, i) or _weighed_each(walked, i)
-        if weighed is None:
-            continue
-        made, weights = weighed
-        if None not in made and all(sign_of(walked, at) for at in made):
-            order = torch.tensor(np.argsort(made), device=weights.device)
-            return PendingWeights(pack.add(weights[order]))
     return None
 
 
@@ -131,7 +82,7 @@ def unheld_actions(walked: Walk, noted: Mapping[int, int]) -> Mapping[str, float
     counts = (
         noted[int(number)]
         for i, number in enumerate(walked.numbers)
-        if number in noted and next(_weights(walked, i, _WEIGHED), None) is not None
+        if number in noted and next(weights_on(walked, i, _WEIGHED), None) is not None
     )
     total = sum(counts)
     return {"unheld_actions": float(total)} if total else {}
@@ -182,6 +133,23 @@ def sign_of(walked: Walk, i: int) -> int:
     return signs.pop() if len(signs) == 1 else 0
 
 
+def weights_on(walked: Walk, i: int, through: frozenset[str] = _CLIPPED) -> Iterator[Tensor]:
+    """What a value is multiplied by, as it is or clipped, if that is data of the same size.
+
+    Args:
+        walked: The graph of the loss.
+        i: Index of the value's node.
+        through: Names of the nodes that may stand between the two.
+    """
+    queue = [i]
+    while queue:
+        for above in walked.readers.get(queue.pop(), ()):
+            if walked.names[above] in through:
+                queue.append(above)
+            elif (known := data_factor(walked, above)) is not None and known[0].numel() > 1:
+                yield known[0]
+
+
 def _is_log_probability(walked: Walk, i: int) -> bool:
     """Whether the logarithm of a probability was picked, or that of a picked one was taken."""
     below = source(walked, i, _CLIPPED)
@@ -204,56 +172,3 @@ def _difference(walked: Walk, i: int) -> int | None:
     has_data = at is not None and walked.inputs[at].count(None) == 1
     below = next((j for j in walked.inputs[i] if j is not None), None)
     return below if is_one and has_data else None
-
-
-def _weights(walked: Walk, i: int, through: frozenset[str] = _CLIPPED) -> Iterator[Tensor]:
-    """What a value is multiplied by, as it is or clipped, if that is data of the same size."""
-    queue = [i]
-    while queue:
-        for above in walked.readers.get(queue.pop(), ()):
-            if walked.names[above] in through:
-                queue.append(above)
-            elif (known := data_factor(walked, above)) is not None and known[0].numel() > 1:
-                yield known[0]
-
-
-def _weighed_together(walked: Walk, i: int) -> tuple[list[int], Tensor] | None:
-    """The log-probabilities that were joined, and the weights that they got afterwards."""
-    weights = next((w for w in _weights(walked, i, _KEEPING) if w.numel() == max(w.shape)), None)
-    made = [at for at in walked.inputs[i] if at is not None and at >= 0]
-    if weights is None or not weights.numel() == len(made) == len(walked.inputs[i]):
-        return None
-    return made, weights.reshape(-1)
-
-
-def _weighed_each(walked: Walk, i: int) -> tuple[list[int], Tensor] | None:
-    """The log-probabilities that each got a weight before the products were joined."""
-    made, weights = [], []
-    for at in walked.inputs[i]:
-        product = _product(walked, at)
-        inputs = () if product is None else walked.inputs[product]
-        below = next((j for j in inputs if j is not None and j >= 0), None)
-        if product is None or below is None or len(inputs) != 2 or None not in inputs:
-            return None
-        value = saved(walked.nodes[product], "other" if inputs[1] is None else "self")
-        if isinstance(value, Tensor) and value.numel() != 1:
-            return None
-        made.append(below)
-        weights.append(torch.as_tensor(value, dtype=torch.float64).detach().reshape(()))
-    return made, torch.stack(weights)
-
-
-def _product(walked: Walk, at: int | None) -> int | None:
-    while at is not None and at >= 0 and walked.names[at] in _KEEPING:
-        at = walked.inputs[at][0]
-    return at if at is not None and at >= 0 and walked.names[at] == "Mul" else None
-
-
-def _rising_by(weights: NDArray[np.float64]) -> float:
-    rises = np.diff(weights)
-    if not (np.isfinite(weights).all() and (rises > 0).any() and weights.max() > 0):
-        return 0.0
-    before, after = rises[:-1], rises[1:]
-    factor = float((before * after).sum() / np.square(before).sum())
-    is_geometric = np.abs(after - factor * before).max() <= EXACT * np.abs(rises).max()
-    return factor if is_geometric and 0 < factor < 1 and rises[0] > 0 else 0.0

@@ -16,6 +16,11 @@ from lifesigns.records import OwnLoad
 
 MOST = 16
 """States that are remembered, the latest of those that the program still holds."""
+FEWEST = 3
+"""Loads in a row that change nothing: one may be of what has just been kept."""
+ROUNDED, CHANGED = 1e-6, 1e-4
+"""By how much weights differ, over the largest: where a mixture of equal ones is rounded at most,
+and where they were trained at least."""
 
 
 class _State(NamedTuple):
@@ -38,6 +43,10 @@ class OwnStates:
 
     def __init__(self) -> None:
         self._states: dict[int, _State] = {}
+        self._unchanged = 0
+        """Loads in a row that changed nothing, with a state that was taken since the one before."""
+        self._latest = 0
+        """The step of the latest load."""
         self.load: OwnLoad | None = None
         """The first load of such a state into the network it was taken of, trained since."""
 
@@ -90,12 +99,31 @@ class OwnStates:
             return
         found = [s for t in given.values() if (s := self._states.get(id(t))) and s.mark() is t]
         latest = max(found, key=lambda state: state.step, default=None)
-        if latest is None or latest.step >= step or not _are_given_back(module, given, trained):
+        if latest is None:
+            self._mixed(module, step, trained)
+            return
+        if latest.step >= step or not _are_given_back(module, given, trained):
             return
         weight = latest.weight()
         with measuring():
             if weight is not None and _is_another(latest.numbers, spots(weight)):
                 self.load = OwnLoad(type(module).__name__, latest.step, step)
+
+    def _mixed(self, module: nn.Module, step: int, trained: Container[Tensor]) -> None:
+        """A module was given tensors that are no state of it, but may be computed of two."""
+        weight, since = _first_trained(module, trained), self._latest
+        self._latest = step
+        known = [s for s in self._states.values() if s.mark() is not None and s.weight() is weight]
+        before = next((s for s in known if since <= s.step < step), None)
+        after = next((s for s in known if s.step == step), None)
+        if weight is None or before is None or after is None:
+            return
+        with measuring():
+            now = spots(weight)
+            is_kept = _apart(after.numbers, now) < ROUNDED
+            self._unchanged = self._unchanged + 1 if is_kept else 0
+            if self._unchanged >= FEWEST and _apart(before.numbers, now) > CHANGED:
+                self.load = OwnLoad(type(module).__name__, before.step, step, is_mixed=True)
 
 
 def _first_trained(module: nn.Module, trained: Container[Tensor]) -> Tensor | None:
@@ -122,3 +150,11 @@ def _is_same(given: object, own: Tensor) -> bool:
 
 def _is_another(before: Tensor | None, after: Tensor | None) -> bool:
     return before is not None and after is not None and not torch.equal(before.to(after), after)
+
+
+def _apart(before: Tensor | None, after: Tensor | None) -> float:
+    """The largest difference between some numbers of a weight, over the largest of them."""
+    if before is None or after is None or before.shape != after.shape:
+        return float("nan")
+    largest = after.abs().amax().clamp_min(torch.finfo(after.dtype).tiny)
+    return float((before.to(after) - after).abs().amax() / largest)

@@ -1,8 +1,8 @@
-"""LOS081: the returns of an episode stand in the reverse order of its steps."""
+"""LOS081: the returns of episodes stand in the reverse order of their steps."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,12 +13,18 @@ from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
 EPISODE, RISING = "episode", "rising_by"
-"""Details of a loss: the steps of an episode whose log-probabilities are weighed one by one, and
-the factor from one rise of the weights to the next where it is the same all along, else 0."""
+"""Details of a loss: the steps of the episodes whose log-probabilities are weighed, and the factor
+from one rise of the weights to the next where it is the same all along each episode, else 0."""
+FIRSTS, LASTS = "firsts_apart", "lasts_apart"
+"""Where the order of the steps is not known: the variance of the rows with the first weights of the
+episodes, and of those with the last ones."""
 FEWEST = Threshold(
     3, "recorded steps with an episode, all of which rise", "three of any course do not agree"
 )
 ALIKE = Threshold(0.01, "range of the factor over the episodes", "one discount is used in all")
+FOCUSED = Threshold(
+    0.25, "variance of the first rows over that of the last", "convention: half as far apart"
+)
 
 
 def check(stream: Stream) -> Iterable[Finding]:
@@ -27,21 +33,31 @@ def check(stream: Stream) -> Iterable[Finding]:
     factors = [one.details[RISING] for one in known]
     if len(factors) < FEWEST or not all(factors) or np.ptp(factors) > ALIKE:
         return
-    factor = float(np.median(factors))
+    ordered = [_in_order(one.details) for one in known]
+    if sum(ordered) < FEWEST or min(ordered) < 0:
+        return
+    factor, rows = float(np.median(factors)), FIRSTS in known[0].details
     yield RULE.finding(
         Severity.ERROR,
         "the returns stand in reverse: the last action of an episode gets that of the first",
         step=known[0].step,
-        measured=f"in {len(known)} recorded episodes the weights of the log-probabilities rise "
-        f"from the first step to the last, each time by {factor:.3g} of the rise before: the "
-        "course of a sum of rewards up to the step",
+        measured=f"in {len(known)} recorded {'batches of episodes' if rows else 'episodes'} the "
+        "weights of the log-probabilities rise from the first step to the last, each time by "
+        f"{factor:.3g} of the rise before: the course of a sum of rewards up to the step",
         expected="weights that are sums of the rewards from the step on: with equal rewards they "
         "change the more, the nearer the end is",
-        certainty="exact, all along these episodes",
+        certainty="exact, all along these episodes"
+        + ("; their first states are nearer to one another than their last" if rows else ""),
         causes=("wrong_loss", "wrong_labels"),
         remedies=(_INSERT,),
         evidence={"factor": factor, "episodes": len(known)},
     )
+
+
+def _in_order(details: Mapping[str, float]) -> int:
+    """1 where steps are in the order of time, -1 where they run backwards, 0 where none knows."""
+    first, last = details.get(FIRSTS, 0.0), details.get(LASTS, 1.0)
+    return int(first < FOCUSED * last) - int(last < FOCUSED * first)
 
 
 _INSERT = Remedy(
@@ -51,8 +67,14 @@ _INSERT = Remedy(
 
 
 # --- cases ----------------------------------------------------------------------------------------
-def _example(*factors: float, losses: Sequence[float] = example.FLAT) -> Trace:
-    known = example.marked(example.regression(losses, update=1e-3), {EPISODE: 20.0})
+def _example(
+    *factors: float,
+    losses: Sequence[float] = example.FLAT,
+    apart: tuple[float, float] | None = None,
+) -> Trace:
+    """Recorded steps with these factors; joined episodes have ends so far apart."""
+    ends = {} if apart is None else dict(zip((FIRSTS, LASTS), apart, strict=True))
+    known = example.marked(example.regression(losses, update=1e-3), {EPISODE: 20.0, **ends})
     shots = tuple(
         replace(shot, loss=replace(shot.loss, details={**shot.loss.details, RISING: factor}))
         for shot, factor in zip(known.snapshots, factors, strict=False)
@@ -77,7 +99,9 @@ praise, and episodes become shorter.
 Each log-probability of an episode is made by a call of its own, so that autograd knows the order of
 the steps. In all recorded episodes their weights rise, and each rise is the same factor below 1
 times the one before, as exactly as float32 allows: what a discounted sum of equal rewards does from
-its beginning. Returns of equal rewards change by more and more towards the end.
+its beginning. Returns of equal rewards change by more and more towards the end. Where the states of
+several episodes are one batch, those with the lowest weights are near to one another, as a reset
+leaves them, and those with the highest are not.
 """,
     ignore="""
 Rewards that differ from step to step give returns of any course, and are not judged. Equal costs
@@ -86,7 +110,7 @@ whose returns are discounted once more by the time since the start, and centred,
     references=("Sutton & Barto 2018, Reinforcement Learning, section 13.3: REINFORCE",),
     reads=frozenset({Quantity.LOSS}),
     check=check,
-    thresholds={"fewest": FEWEST, "alike": ALIKE},
+    thresholds={"fewest": FEWEST, "alike": ALIKE, "focused": FOCUSED},
     explains=(
         "loss-flat",
         "loss-diverges",
@@ -99,6 +123,21 @@ whose returns are discounted once more by the time since the start, and centred,
     cases=(
         Case("in all episodes", lambda: _example(0.98, 0.98, 0.981, 0.98), Severity.ERROR),
         Case("in three of them", lambda: _example(0.9, 0.9, 0.9), Severity.ERROR),
+        Case(
+            "of joined episodes",
+            lambda: _example(0.98, 0.98, 0.98, apart=(0.01, 1.0)),
+            Severity.ERROR,
+        ),
+        Case(
+            "near miss: rows in reverse, too",
+            lambda: _example(0.98, 0.98, 0.98, apart=(1.0, 0.01)),
+            None,
+        ),
+        Case(
+            "near miss: rows of no order",
+            lambda: _example(0.98, 0.98, 0.98, apart=(0.8, 1.1)),
+            None,
+        ),
         Case("near miss: in all but one", lambda: _example(0.98, 0.98, 0.0, 0.98), None),
         Case("near miss: of different factors", lambda: _example(0.98, 0.5, 0.98), None),
         Case("near miss: two episodes", lambda: _example(0.98, 0.98), None),

@@ -28,22 +28,43 @@ def check_run(run: Run) -> Iterator[Finding]:
 
 
 def _finding(load: OwnLoad) -> Finding:
-    since = load.step - load.taken
+    since = counted(load.step - load.taken, "step")
+    if load.is_mixed:
+        symptom = (
+            f"{load.network} is given a mixture of its weights before and after some steps, but "
+            "both are its latest: nothing was kept"
+        )
+        measured = (
+            f"load_state_dict after step {load.step} left the weights as they were, time after "
+            f"time: the older ones to mix are those of state_dict() after step {load.taken}, "
+            f"without a copy, and {since} have changed them since"
+        )
+    else:
+        symptom = (
+            f"what is loaded back into {load.network} is its own latest weights: nothing was kept"
+        )
+        measured = (
+            f"load_state_dict after step {load.step} was given the memory that the weights "
+            f"lie in: state_dict() returned it after step {load.taken}, without a copy, and "
+            f"{since} have changed it since"
+        )
     return RULE.finding(
         Severity.WARNING,
-        f"what is loaded back into {load.network} is its own latest weights: nothing was kept",
+        symptom,
         step=load.step,
-        measured=f"load_state_dict after step {load.step} was given the memory that the weights "
-        f"lie in: state_dict() returned it after step {load.taken}, without a copy, and "
-        f"{counted(since, 'step')} have changed it since",
+        measured=measured,
         expected="a copy of the weights as they were when they were kept",
         certainty=f"exact, as of step {load.step}",
         causes=("other",),
-        remedies=(_COPY, _SAVE),
+        remedies=(_COPY_BEFORE,) if load.is_mixed else (_COPY, _SAVE),
         evidence={"taken": load.taken, "step": load.step},
     )
 
 
+_COPY_BEFORE = Remedy(
+    "Copy the weights before the steps: state_dict() returns the live tensors.",
+    "before = copy.deepcopy(model.state_dict())",
+)
 _COPY = Remedy(
     "Keep a copy: state_dict() returns the live tensors, which each step changes.",
     "best = copy.deepcopy(model.state_dict())",
@@ -60,6 +81,7 @@ def _example(load: OwnLoad | None, *, update: float = 1e-3) -> Trace:
 
 
 _OWN = OwnLoad("Net", taken=40, step=100)
+_MIXED = OwnLoad("Net", taken=96, step=104, is_mixed=True)
 
 RULE = Rule(
     code="OPT032",
@@ -71,12 +93,15 @@ RULE = Rule(
     "no effect, and nothing complains.",
     sees="""
 `best = model.state_dict()` when the validation improves, and `model.load_state_dict(best)` at the
-end: the network stays as the last epoch has left it, overfitted as it may be.
+end: the network stays as the last epoch has left it, overfitted as it may be. Or `before =
+model.state_dict()` of Reptile and the like: the step from `before` to `after` has no length.
 """,
     evidence="""
 Calls of `state_dict` and `load_state_dict` are noted with their steps. All parameters that are
 trained are given the memory in which they lie, by tensors that `state_dict()` returned before, and
-the weights have other numbers than they had then.
+the weights have other numbers than they had then. Of a mixture: three loads in a row change
+nothing, although the program holds such a state from before the latest steps, and one from after
+them.
 """,
     ignore="""
 Where no step came between the two nothing is lost: as where a state is taken, written to and loaded
@@ -96,6 +121,7 @@ that was not.
         Case(
             "kept before the first step", lambda: _example(OwnLoad("Net", 0, 100)), Severity.WARNING
         ),
+        Case("a mixture of weights", lambda: _example(_MIXED), Severity.WARNING),
         Case("near miss: loaded at once", lambda: _example(OwnLoad("Net", 100, 100)), None),
         Case("near miss: a copy was loaded", lambda: _example(None), None),
         Case("near miss: nothing was trained", lambda: _example(_OWN, update=0), None),

@@ -1,0 +1,78 @@
+"""How many columns of a batch a flow hands on as they are, is counted."""
+
+import pytest
+import torch
+from oracles.recorded import snapshot
+from torch import nn
+from torch.distributions import Normal
+
+X = torch.randn(16, 4, generator=torch.Generator().manual_seed(1))
+
+
+class Flow(nn.Module):
+    """Couplings of halves, by mask or by parts, with a change of the columns between them."""
+
+    def __init__(self, between=lambda x: x, *, by_mask=False):
+        super().__init__()
+        self.couplings = nn.ModuleList(nn.Linear(2, 4) for _ in range(3))
+        self.between, self.by_mask = between, by_mask
+
+    def forward(self, x):
+        total = 0.0
+        for i, coupling in enumerate(self.couplings):
+            x = self.between(x) if i else x
+            s, t = coupling(x[:, :2]).tanh().chunk(2, 1)
+            if self.by_mask:
+                still = torch.zeros_like(s)
+                x = x * torch.cat([still, s], 1).exp() + torch.cat([still, t], 1)
+            else:
+                x = torch.cat([x[:, :2], x[:, 2:] * s.exp() + t], 1)
+            total = total + s.sum(1)
+        return x, total
+
+
+DENSITIES = {
+    "squares": lambda z: -0.5 * z.pow(2),
+    "products": lambda z: -0.5 * (z * z),
+    "a distribution": lambda z: Normal(0.0, 1.0).log_prob(z),
+}
+
+
+def passed(model, density=DENSITIES["squares"], x=X):
+    def loss():
+        z, log_det = model(x)
+        (-(density(z).sum(1) + log_det)).mean().backward()
+
+    return snapshot(loss, model).loss.details.get("columns_passed")
+
+
+@pytest.mark.parametrize("density", DENSITIES)
+@pytest.mark.parametrize("by_mask", [False, True])
+def test_couplings_of_the_same_columns_leave_the_others(density, by_mask):
+    assert passed(Flow(by_mask=by_mask), DENSITIES[density]) == 2
+
+
+@pytest.mark.parametrize("by_mask", [False, True])
+def test_in_another_order_they_are_known_again(by_mask):
+    order = torch.tensor([1, 0, 3, 2])
+
+    assert passed(Flow(lambda x: x[:, order], by_mask=by_mask)) == 2
+
+
+@pytest.mark.parametrize("by_mask", [False, True])
+def test_columns_that_take_turns_are_all_changed(by_mask):
+    assert passed(Flow(lambda x: x.flip(1), by_mask=by_mask)) == 0
+
+
+def test_columns_of_one_number_are_not_counted():
+    assert passed(Flow(), x=X * torch.tensor([1.0, 0.0, 1.0, 1.0])) == 1
+
+
+def test_a_residual_is_none_of_the_data():
+    model = nn.Linear(4, 4)
+
+    def loss():
+        out = model(X)
+        ((X - 0 * out) ** 2 * out.exp() - out).mean().backward()
+
+    assert "columns" not in snapshot(loss, model).loss.details
