@@ -4,6 +4,10 @@ A cell is called for each element of a sequence, and its state detached in betwe
 call is in the loss's graph, so the graph alone cannot tell; the module calls of the step can. That
 a later call reads what an earlier one returned is told by the storage, which is compared by
 identity: an address may be that of a new tensor.
+
+Where the cell is no module but a few layers that are called in turn, none returns the state. Then
+one layer walks along a sequence, of which it is given another slice in each call, and beside it
+another one reads each time what has a memory of its own and no graph.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
+from itertools import pairwise
 
 from lifesigns.record.graph.cut_state import given_without_graph
 from lifesigns.record.graph.module_calls import Call, Forward
@@ -33,9 +38,9 @@ def unreached_calls(
         nodes: Index of the node of each site.
         forward: The module calls of the step; empty if it was not armed.
     """
+    ended = list(_reached_at_the_end_alone(walked, forward))
     found: dict[int, int] = {}
-    for *earlier, last in _reached_at_the_end_alone(walked, forward):
-        state = {memory for memory, _ in earlier[-1].returned}
+    for (*earlier, last), state in (*_of_a_cell(ended), *_of_layers(ended)):
         for number, (site, node) in enumerate(zip(sites, nodes, strict=True)):
             if not (site.kind is Kind.LINEAR and site.parameters):
                 continue
@@ -60,10 +65,21 @@ def _reached_at_the_end_alone(walked: Walk, forward: Forward) -> Iterator[list[C
         if forward.since < call.start < call.end:
             calls_of[id(call.module())].append(call)
     for calls in calls_of.values():
-        if len(calls) <= FEWEST_CALLS or any(_is_reached(walked, call) for call in calls[:-1]):
-            continue
-        if _are_given_others(calls):
+        if len(calls) > FEWEST_CALLS and not any(_is_reached(walked, call) for call in calls[:-1]):
             yield calls
+
+
+def _is_reached(walked: Walk, call: Call) -> bool:
+    at = bisect_left(walked.numbers, call.start)
+    return at < len(walked.numbers) and walked.numbers[at] < call.end
+
+
+# --- a cell that is a module ----------------------------------------------------------------------
+def _of_a_cell(ended: Sequence[list[Call]]) -> Iterator[tuple[list[Call], Set[Storage]]]:
+    """The calls of each cell, and where the last but one left its state."""
+    for calls in ended:
+        if _are_given_others(calls):
+            yield calls, {memory for memory, _ in calls[-2].returned}
 
 
 def _are_given_others(calls: Sequence[Call]) -> bool:
@@ -73,11 +89,39 @@ def _are_given_others(calls: Sequence[Call]) -> bool:
     """
     noted = [call for call in calls if call.is_again]
     first = {call.given[0] for call in noted if call.given}
-    made = {memory for call in noted for memory, _ in call.returned}
     apart = len(first) == len(noted) >= FEWEST_CALLS
-    return apart and made.isdisjoint(memory for memory, _ in first)
+    return apart and _made(calls).isdisjoint(memory for memory, _ in first)
 
 
-def _is_reached(walked: Walk, call: Call) -> bool:
-    at = bisect_left(walked.numbers, call.start)
-    return at < len(walked.numbers) and walked.numbers[at] < call.end
+# --- a cell of several layers ---------------------------------------------------------------------
+def _of_layers(ended: Sequence[list[Call]]) -> Iterator[tuple[list[Call], Set[Storage]]]:
+    """The calls of each layer that reads a state, and where that of the last call lies."""
+    walking = [calls for calls in ended if _walks_along(calls)]
+    for calls in ended if walking else ():
+        state = _of_their_own(calls)
+        if state and any(_are_in_turn(calls, others) for others in walking if others is not calls):
+            yield calls, {state[-1]} - set[Storage]().union(*map(_made, ended))
+
+
+def _walks_along(calls: Sequence[Call]) -> bool:
+    """Whether each call is given another slice of one tensor."""
+    given = [call.given[0] for call in calls if call.given]
+    is_one = len({memory for memory, _ in given}) == 1
+    return is_one and len({start for _, start in given}) == len(given) >= FEWEST_CALLS
+
+
+def _of_their_own(calls: Sequence[Call]) -> list[Storage]:
+    """What each call is given, if these are memories of which none is another's."""
+    given = [call.given[0][0] for call in calls if call.given]
+    return given if len(set(given)) == len(given) >= FEWEST_CALLS else []
+
+
+def _are_in_turn(some: Sequence[Call], others: Sequence[Call]) -> bool:
+    """Whether one call of each follows one of the other, as in the steps of a loop."""
+    starts = [sorted((a.start, b.start)) for a, b in zip(some, others, strict=False)]
+    return len(some) == len(others) and all(now[1] < then[0] for now, then in pairwise(starts))
+
+
+def _made(calls: Sequence[Call]) -> Set[Storage]:
+    """What the calls returned, but for the first."""
+    return {memory for call in calls for memory, _ in call.returned}
