@@ -204,7 +204,7 @@ class PassReader:
             "the last inputs": lambda: last_inputs(pack, walked, ends.batch, ends.prediction),
             "states": lambda: same_states(pack, walked, ends.batch, networks, asked),
             "own answers": lambda: own_answers(pack, walked, networks, hooks),
-            **self._data.due(pack, walked, sites, position),
+            **self._data.due(pack, walked, condensed, ends.batch, position),
         }
         for name, look in known.items():
             with reading.part(name):
