@@ -170,8 +170,54 @@ class Forced(ByHand):
         return super().forward(x)
 
 
-def test_calls_of_layers_that_a_loop_calls_in_turn_are_counted():
-    assert cut_calls(ByHand()) == {STEPS - 1}
+class Joined(nn.Module):
+    """A recurrence by hand whose one layer reads input and state side by side."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.both = nn.Linear(3 + 4, 4)
+
+    def forward(self, x: Tensor, state: Tensor) -> Tensor:
+        return torch.tanh(self.both(torch.cat([x, state], 1)))
+
+
+class JoinedByHand(ByHand):
+    """The same within a loop."""
+
+    def __init__(self, between: Callable[[int, Tensor], Tensor] = each_detached) -> None:
+        super().__init__(between)
+        self.both, self.embed = nn.Linear(3 + 4, 4), nn.Linear(3, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        state = torch.zeros(len(x), 4)
+        for number, now in enumerate(self.steps(x)):
+            parts = [self.first(now), self.between(number, state)]
+            state = torch.tanh(self.both(torch.cat(parts, 1)))
+        return self.head(state)
+
+    def first(self, now: Tensor) -> Tensor:
+        return now
+
+
+class Embedded(JoinedByHand):
+    """The same of what another layer makes of the input."""
+
+    def first(self, now: Tensor) -> Tensor:
+        return self.embed(now)
+
+
+class Backwards(JoinedByHand):
+    """Its last step does not read the last element."""
+
+    def steps(self, x: Tensor) -> tuple[Tensor, ...]:
+        return x[:, 1:-1].unbind(1)
+
+
+@pytest.mark.parametrize(
+    "model", [ByHand(), JoinedByHand(), Embedded(), AtTheEnd(Joined(), each_detached)]
+)
+def test_calls_of_layers_that_a_loop_calls_in_turn_are_counted(model):
+    assert cut_calls(model) == {STEPS - 1}
 
 
 @pytest.mark.parametrize(
@@ -182,8 +228,14 @@ def test_calls_of_layers_that_a_loop_calls_in_turn_are_counted():
         Refining(),
         Sampling(),
         Forced(),
+        JoinedByHand(lambda number, state: state),
+        Embedded(lambda number, state: state),
+        Backwards(),
     ],
-    ids=["with its graph", "two pieces", "one input", "drawn inputs", "targets"],
+    ids=[
+        *("with its graph", "two pieces", "one input", "drawn inputs", "targets"),
+        *("joined, with its graph", "embedded, with its graph", "not known to walk"),
+    ],
 )
 def test_layers_that_are_called_in_turn_need_not_read_a_state(model):
     assert cut_calls(model) == set()

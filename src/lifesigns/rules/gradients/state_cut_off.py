@@ -169,9 +169,9 @@ alarm where the fit is weak.
 
 Where the loss is of the last step alone, only that call is in its graph. The calls of the module
 tell then: each read an input of its own, the last the state of the one before it, and none before
-it is reached by the loss. Or several layers are called in turn, of which one is given slice after
-slice of a sequence, and another each time something new that has no graph. An alarm unless the fit
-is good.
+it is reached by the loss. Or layers are called in turn within a loop: one of them reads slice after
+slice of a sequence, and another, or the same, each time something new that has no graph. An alarm
+unless the fit is good.
 
 Of an inner loop, for all parameters that are matrices: layers compute with a sum of something
 without a graph and something that data have entered, whose numbers are next to the parameter's.
