@@ -129,6 +129,118 @@ def test_calls_that_no_gradient_reaches_are_counted(cell):
     assert cut_calls(AtTheEnd(cell, each_detached)) == {STEPS - 1}
 
 
+class ByHand(nn.Module):
+    """A cell that is no module: two layers that are called in turn within a loop."""
+
+    def __init__(self, between: Callable[[int, Tensor], Tensor] = each_detached) -> None:
+        super().__init__()
+        self.given, self.state, self.head = nn.Linear(3, 4), nn.Linear(4, 4), nn.Linear(4, 1)
+        self.between = between
+
+    def forward(self, x: Tensor) -> Tensor:
+        state = torch.zeros(len(x), 4)
+        for number, now in enumerate(self.steps(x)):
+            state = torch.tanh(self.given(now) + self.state(self.between(number, state)))
+        return self.head(state)
+
+    def steps(self, x: Tensor) -> tuple[Tensor, ...]:
+        return x.unbind(1)
+
+
+class Refining(ByHand):
+    """It improves what it has by one input."""
+
+    def steps(self, x: Tensor) -> tuple[Tensor, ...]:
+        return (x[:, 0],) * STEPS
+
+
+class Sampling(ByHand):
+    """Each step is given what was drawn for it."""
+
+    def steps(self, x: Tensor) -> tuple[Tensor, ...]:
+        return tuple(torch.randn_like(now) for now in x.unbind(1))
+
+
+class Forced(ByHand):
+    """It reads the targets of the steps before in place of a state."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        before = iter(torch.randn(STEPS, len(x), 4))
+        self.between = lambda number, state: next(before)
+        return super().forward(x)
+
+
+class Joined(nn.Module):
+    """A recurrence by hand whose one layer reads input and state side by side."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.both = nn.Linear(3 + 4, 4)
+
+    def forward(self, x: Tensor, state: Tensor) -> Tensor:
+        return torch.tanh(self.both(torch.cat([x, state], 1)))
+
+
+class JoinedByHand(ByHand):
+    """The same within a loop."""
+
+    def __init__(self, between: Callable[[int, Tensor], Tensor] = each_detached) -> None:
+        super().__init__(between)
+        self.both, self.embed = nn.Linear(3 + 4, 4), nn.Linear(3, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        state = torch.zeros(len(x), 4)
+        for number, now in enumerate(self.steps(x)):
+            parts = [self.first(now), self.between(number, state)]
+            state = torch.tanh(self.both(torch.cat(parts, 1)))
+        return self.head(state)
+
+    def first(self, now: Tensor) -> Tensor:
+        return now
+
+
+class Embedded(JoinedByHand):
+    """The same of what another layer makes of the input."""
+
+    def first(self, now: Tensor) -> Tensor:
+        return self.embed(now)
+
+
+class Backwards(JoinedByHand):
+    """Its last step does not read the last element."""
+
+    def steps(self, x: Tensor) -> tuple[Tensor, ...]:
+        return x[:, 1:-1].unbind(1)
+
+
+@pytest.mark.parametrize(
+    "model", [ByHand(), JoinedByHand(), Embedded(), AtTheEnd(Joined(), each_detached)]
+)
+def test_calls_of_layers_that_a_loop_calls_in_turn_are_counted(model):
+    assert cut_calls(model) == {STEPS - 1}
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        ByHand(lambda number, state: state),
+        ByHand(lambda number, state: state.detach() if number == 3 else state),
+        Refining(),
+        Sampling(),
+        Forced(),
+        JoinedByHand(lambda number, state: state),
+        Embedded(lambda number, state: state),
+        Backwards(),
+    ],
+    ids=[
+        *("with its graph", "two pieces", "one input", "drawn inputs", "targets"),
+        *("joined, with its graph", "embedded, with its graph", "not known to walk"),
+    ],
+)
+def test_layers_that_are_called_in_turn_need_not_read_a_state(model):
+    assert cut_calls(model) == set()
+
+
 @pytest.mark.parametrize(
     "model",
     [

@@ -194,3 +194,41 @@ def test_padding_that_a_mask_leaves_out_does_not_count():
         ((each * words.flatten()).sum() / words.sum()).backward()
 
     assert "word_loss" not in snapshot(step, model).loss.details
+
+
+# --- words whose targets are ignored --------------------------------------------------------------
+def ignored(model, x, y, ignore_index=0, form="rows"):
+    def step():
+        LOSSES[form](model(x), y, ignore_index=ignore_index).backward()
+
+    found = snapshot(step, model).loss.details
+    return {k: v for k, v in found.items() if k.startswith(("words_", "kinds_"))}
+
+
+@pytest.mark.parametrize("form", LOSSES)
+def test_words_whose_class_is_ignored_are_counted(form):
+    x, model = texts(), Tagger()
+    y = torch.where(x > 5, x % 3 + 1, 0)
+
+    assert ignored(model, x, y, form=form) == {
+        "words_ignored": ((x > 0) & (x <= 5)).sum(),
+        "words_kept": (x > 5).sum(),
+        "kinds_ignored": len(x[(x > 0) & (x <= 5)].unique()),
+        "kinds_kept": len(x[x > 5].unique()),
+    }
+
+
+@pytest.mark.parametrize("number", [0, -100])
+def test_padding_alone_is_no_word_that_is_ignored(number):
+    x, model = texts(), Tagger()
+    y = torch.where(x > 0, x % 3 + 1, number)
+
+    assert ignored(model, x, y, number) == {}
+
+
+def test_words_are_left_out_on_purpose_where_words_are_predicted():
+    x, model = texts(), Tagger()
+    model.tags = nn.Linear(6, 10)
+    y = torch.where(x > 5, x, 0)
+
+    assert ignored(model, x, y) == {}

@@ -38,6 +38,7 @@ from lifesigns.record.measure.reduce import Pack
 from lifesigns.record.measure.same_states import same_states
 from lifesigns.record.measure.shown import Shown
 from lifesigns.record.measure.standing_copies import PendingStanding, StandingCopies
+from lifesigns.record.measure.torn_heads import torn_heads
 from lifesigns.record.measure.unreached import Unreached
 from lifesigns.record.measure.watched_parameter import ReadParameters
 from lifesigns.record.reading import Reading
@@ -195,6 +196,7 @@ class PassReader:
         ran, asked = hooks.ungraded.modules(), hooks.ungraded.asked()
         known: dict[str, Callable[[], Mapping[str, float]]] = {
             "exchanged axes": lambda: dealt_out(walked, sites, ends.batch),
+            "heads of attention": lambda: torn_heads(walked, condensed),
             "layers that are asked the same": lambda: same_answers(walked, networks),
             "samples": lambda: unheld_actions(walked, hooks.samples.log_probabilities),
         }
@@ -206,7 +208,7 @@ class PassReader:
             "columns": lambda: passed_columns(pack, walked, ends.batch),
             "states": lambda: same_states(pack, walked, ends.batch, networks, asked),
             "own answers": lambda: own_answers(pack, walked, networks, hooks),
-            **self._data.due(pack, walked, sites, position),
+            **self._data.due(pack, walked, condensed, ends.batch, position),
         }
         for name, look in known.items():
             with reading.part(name):

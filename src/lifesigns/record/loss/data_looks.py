@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
+from torch import Tensor
+
+from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk
 from lifesigns.record.loss.comparison import PendingMarks
 from lifesigns.record.measure.reduce import Pack
+from lifesigns.record.measure.run_over import run_over
 from lifesigns.record.measure.tails import tails
 from lifesigns.record.measure.torn_pictures import torn_pictures
 from lifesigns.record.measure.wrapped_levels import wrapped_levels
@@ -23,21 +27,24 @@ class DataLooks:
         self._looks = Counter[int]()
 
     def due(
-        self, pack: Pack, walked: Walk, sites: Mapping[int, int], position: int
+        self, pack: Pack, walked: Walk, condensed: Condensed, batch: Tensor | None, position: int
     ) -> dict[str, Callable[[], PendingMarks | None]]:
         """The looks at a pass by their names; none once the data are known.
 
         Args:
             pack: Where the numbers wait for the copy.
             walked: The graph of a loss.
-            sites: Numbers of the sites by their nodes.
+            condensed: Its sites.
+            batch: What the root module was given.
             position: Number of the pass in its cycle.
         """
         if self._looks[position] >= DATA_LOOKS:
             return {}
         self._looks[position] += 1
+        sites = condensed.site_of_node
         return {
             "tails of the inputs": lambda: tails(pack, walked),
             "torn pictures": lambda: torn_pictures(pack, walked, sites),
+            "axes of signals": lambda: run_over(pack, walked, condensed, batch),
             "levels of pictures": lambda: wrapped_levels(pack, walked, sites),
         }

@@ -31,7 +31,7 @@ from lifesigns.record.loss.masked_late import masked_late
 from lifesigns.record.loss.mirrored import mirrored
 from lifesigns.record.loss.one_way import one_way
 from lifesigns.record.loss.overlap import overlap
-from lifesigns.record.loss.padded_targets import padded_targets
+from lifesigns.record.loss.padded_targets import padded_targets, words_left_out
 from lifesigns.record.loss.policies import inverted_ratio, raw_output
 from lifesigns.record.loss.quantised import is_quantised
 from lifesigns.record.loss.self_weighted import self_weighted
@@ -107,6 +107,7 @@ def mark(
         pending.mark(attended_alike(pack, walked))
         if not term.weighted:
             pending.mark(padded_targets(pack, walked, node))
+            pending.mark(words_left_out(pack, walked, node))
     add_marks(pending, marks)
 
 

@@ -1,4 +1,4 @@
-"""How many of the targets of a loss are padding, and how it fares on the others."""
+"""Which targets of a loss are padding and which words: what counts of both, and how it fares."""
 
 from __future__ import annotations
 
@@ -60,6 +60,68 @@ def padded_targets(pack: Pack, walked: Walk, at: int) -> PendingPaddedTargets | 
             if not counts.is_cpu or bool(counts):
                 slots.append(pack.add(_told(counts, scores.detach(), target, places)))
     return PendingPaddedTargets(tuple(slots)) if slots else None
+
+
+class PendingWords(NamedTuple):
+    """Words whose targets are ignored, still on the device."""
+
+    slots: tuple[int, ...]
+    """Of each lookup of tokens: ignored words and others, and how many different ones they are."""
+
+    def of(self, arrays: list[NDArray[np.float64]]) -> dict[str, float]:
+        """The details of a loss.
+
+        Args:
+            arrays: What the pack brought to the host, by slot.
+        """
+        words = ("words_ignored", "words_kept", "kinds_ignored", "kinds_kept")
+        for slot in self.slots:
+            counts = arrays[slot].tolist()
+            if counts[0]:
+                return dict(zip(words, counts, strict=True))
+        return {}
+
+
+def words_left_out(pack: Pack, walked: Walk, at: int) -> PendingWords | None:
+    """Whether the class that is ignored is that of words, and not of the padding alone.
+
+    Where there are as many classes as tokens, the words themselves are predicted: those that are
+    given are left out on purpose.
+
+    Args:
+        pack: Where the numbers wait for the copy.
+        walked: The graph.
+        at: Index of the node of the loss.
+
+    Returns:
+        None where no word is ignored, so far as that is known at once.
+    """
+    node, name = walked.nodes[at], walked.names[at]
+    ignored = saved(node, "ignore_index") if name.startswith("NllLoss") else None
+    target, scores = saved(node, "target"), saved(node, "self")
+    if target is None or scores is None or scores.dim() < 2 or ignored is None:
+        return None
+    if not 0 <= ignored < scores.shape[1]:
+        return None
+    slots = []
+    for batch in padded(walked):
+        tokens = saved(walked.nodes[batch.node], "indices")
+        kinds = int(walked.nodes[batch.node]._saved_weight_sym_argsize_0)
+        if tokens is None or kinds <= scores.shape[1] or tokens.numel() != target.numel():
+            continue
+        left_out = target.reshape(tokens.shape) == ignored
+        some = left_out & ~batch.places
+        if not some.is_cpu or bool(some.any()):
+            places = (some, ~left_out & ~batch.places)
+            counts = [*(p.sum() for p in places), *(_kinds(tokens, p, kinds) for p in places)]
+            slots.append(pack.add(torch.stack(counts)))
+    return PendingWords(tuple(slots)) if slots else None
+
+
+def _kinds(tokens: Tensor, places: Tensor, kinds: int) -> Tensor:
+    """How many different tokens stand at these places, of so many kinds."""
+    seen = torch.zeros(kinds + 1, dtype=torch.long, device=tokens.device)
+    return seen.scatter_(0, torch.where(places, tokens, kinds).reshape(-1), 1)[:-1].sum()
 
 
 def _count_as_one_class(node: object, target: Tensor, places: Tensor) -> Tensor:

@@ -7,15 +7,18 @@ where the batch does, holds the same numbers in the same order, and has its size
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from math import prod
 
 import torch
 from torch import Tensor
 
 from lifesigns.record.graph.products import data_of, products
-from lifesigns.record.graph.walk import Walk
+from lifesigns.record.graph.walk import Walk, saved
 
+VIEWS = frozenset({"View", "UnsafeView", "Reshape", "ReshapeAlias"})
+RECURRENT = frozenset({"MkldnnRnnLayer", "CudnnRnn"})
+"""Layers that are one node."""
 MOST_NUMBERS = 2**22
 """Of a batch whose memory is another library's, of which the numbers are compared."""
 
@@ -28,23 +31,56 @@ def dealt_out(walked: Walk, sites: Mapping[int, int], batch: Tensor | None) -> d
         sites: Numbers of the sites by their nodes.
         batch: What the root module was given; samples along dimension 0.
     """
-    site = sites.get(node) if (node := _given_a_view(walked, batch)) is not None else None
-    return {} if site is None else {"dealt_out_at": float(site)}
+    node, by_samples = _given_a_view(walked, batch) or (-1, False)
+    if node not in sites:
+        return {}
+    return {"dealt_out_at": float(sites[node]), **({"by_samples": 1.0} if by_samples else {})}
 
 
-def _given_a_view(walked: Walk, batch: Tensor | None) -> int | None:
-    """The node of a convolution or product that is given such a view."""
-    if batch is None or not batch.is_contiguous() or len(set(_wide(batch.shape[1:]))) < 2:
+def _given_a_view(walked: Walk, batch: Tensor | None) -> tuple[int, bool] | None:
+    """The node that is given such a view, and whether samples and time are what it exchanges."""
+    if batch is None or not batch.is_contiguous() or len(_wide(batch.shape)) < 3:
         return None
-    for product in products(walked):
-        data = data_of(walked, product)
-        if data is None or not data.is_contiguous() or data.numel() != batch.numel():
+    for node, data in entries(walked):
+        if not data.is_contiguous() or data.numel() != batch.numel():
             continue
-        is_convolved = walked.names[product.node] == "Convolution"
+        given, seen = tuple(batch.shape), as_given(walked, node, data)
+        is_convolved = walked.names[node] == "Convolution"
         exchanged = _are_exchanged if is_convolved else _is_torn
-        if exchanged(tuple(batch.shape), tuple(data.shape)) and _are_the_same(data, batch):
-            return product.node
+        by_samples = _are_led_by_time(given, seen)
+        if (by_samples or exchanged(given, seen)) and _are_the_same(data, batch):
+            return node, by_samples
     return None
+
+
+def entries(walked: Walk) -> Iterator[tuple[int, Tensor]]:
+    """What convolutions, products and recurrent layers of one node are given that has no graph.
+
+    Args:
+        walked: The graph.
+    """
+    for product in products(walked):
+        if (data := data_of(walked, product)) is not None:
+            yield product.node, data
+    for node, name in enumerate(walked.names):
+        data = saved(walked.nodes[node], "input") if name in RECURRENT else None
+        if data is not None and walked.inputs[node][0] is None:
+            yield node, data
+
+
+def as_given(walked: Walk, node: int, data: Tensor) -> tuple[int, ...]:
+    """The sizes of what a layer was given, of which a product keeps no more than the rows.
+
+    Args:
+        walked: The graph.
+        node: Index of a node that multiplies the data.
+        data: What it keeps of them.
+    """
+    after = walked.readers.get(node, [])
+    if data.dim() != 2 or len(after) != 1 or walked.names[after[0]] not in VIEWS:
+        return tuple(data.shape)
+    *rows, _ = walked.shape(after[0])
+    return (*rows, data.shape[1]) if prod(rows) == len(data) else tuple(data.shape)
 
 
 def _are_exchanged(given: tuple[int, ...], seen: tuple[int, ...]) -> bool:
@@ -62,6 +98,12 @@ def _is_torn(given: tuple[int, ...], seen: tuple[int, ...]) -> bool:
     last, row = given[-1], seen[-1]
     is_axis = row in given[1:-1] and min(last, row) > 1 and max(last, row) % min(last, row) > 0
     return is_axis and prod(seen[:-1]) % given[0] == 0
+
+
+def _are_led_by_time(given: tuple[int, ...], seen: tuple[int, ...]) -> bool:
+    """Whether samples and time changed places: (b, t, c) is given as (t, b, c)."""
+    is_other = len(given) == 3 and given[0] != given[1] and min(given[:2]) > 1
+    return is_other and seen == (given[1], given[0], given[2])
 
 
 def _wide(sizes: tuple[int, ...]) -> list[int]:

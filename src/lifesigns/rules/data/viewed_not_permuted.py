@@ -1,4 +1,4 @@
-"""DAT015: axes of the batch were to be exchanged, and a view tore its samples instead."""
+"""DAT015: axes were to be exchanged, of a batch or of heads, and a view tore it instead."""
 
 from __future__ import annotations
 
@@ -9,7 +9,17 @@ import numpy as np
 
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.sites import counted
-from lifesigns.records import BatchReading, Finding, Quantity, Remedy, Severity, Trace
+from lifesigns.records import (
+    BatchReading,
+    Finding,
+    LossReading,
+    Quantity,
+    Remedy,
+    Severity,
+    Site,
+    Snapshot,
+    Trace,
+)
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -17,6 +27,12 @@ MARK = "dealt_out_at"
 """The detail of a loss: the site that is given the memory of the batch with its sizes exchanged."""
 AT, DOWN, ALONG = "pictures_at", "smoother_down", "smoother_along"
 """Of pictures: the site that is given them, and by how much they get smoother in another order."""
+BY_SAMPLES = "by_samples"
+"""Whether samples and time are what changes places."""
+RUN_OVER, ACROSS = "run_over_at", "smoother_across"
+"""Of as many samples as steps: the recurrent layer that runs along axis 0, and how smooth 1 is."""
+HEADS_AT, HEADS, POSITIONS = "torn_heads_at", "heads", "positions"
+"""Of attention: the site whose values are viewed, and the sizes that change places."""
 STEPS = Threshold(2, "recorded steps in which a layer is given such a view", "one may be a trial")
 SMOOTHER = Threshold(
     0.7,
@@ -27,22 +43,22 @@ SMOOTHER = Threshold(
 
 def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream."""
-    yield from _by_memory(stream) or _by_sight(stream)
+    yield from (_by_memory(stream) or _of_heads(stream) or _by_sight(stream) or _run_over(stream))
 
 
 def _by_memory(stream: Stream) -> list[Finding]:
     """A layer is given the memory of the batch."""
-    shots = [(s, s.loss.details.get(MARK)) for s in stream.snapshots if s.loss is not None]
-    viewed = [(s, number) for s, number in shots if number is not None]
-    if len(viewed) < STEPS or shots[-1][1] is None:
+    viewed = _viewed(stream, MARK)
+    if not viewed:
         return []
-    first, number = viewed[0]
-    site = first.graph.sites[int(number)]
+    first, site, loss = viewed[0]
+    by_samples = BY_SAMPLES in loss.details
     given = f"a batch of {_sizes(first.batch.shape)}" if first.batch else "the batch"
     return [
         RULE.finding(
             Severity.WARNING,
-            f"a view exchanges the sizes of {given}, and not its axes: every sample is torn",
+            f"a view exchanges the sizes of {given}, and not its axes: "
+            + ("samples are mixed" if by_samples else "every sample is torn"),
             site=site.name,
             step=first.step,
             measured=f"{site.name} is given the memory of the batch as it lies there, with its "
@@ -51,8 +67,47 @@ def _by_memory(stream: Stream) -> list[Finding]:
             expected=_EXPECTED,
             certainty="exact: memory and sizes",
             causes=("wrong_shape", "other"),
-            remedies=(_PERMUTE,),
+            remedies=(_TIME_FIRST if by_samples else _PERMUTE,),
             evidence={"steps": len(viewed)},
+            why=_MIXED if by_samples else "",
+        )
+    ]
+
+
+def _viewed(stream: Stream, mark: str) -> list[tuple[Snapshot, Site, LossReading]]:
+    """The steps with a view, and the site that it is at; none if they are few, or it is gone."""
+    read = [(s, s.loss) for s in stream.snapshots if s.loss is not None]
+    marked = [(s, loss) for s, loss in read if mark in loss.details]
+    if len(marked) < STEPS or mark not in read[-1][1].details:
+        return []
+    return [(s, s.graph.sites[int(loss.details[mark])], loss) for s, loss in marked]
+
+
+def _of_heads(stream: Stream) -> list[Finding]:
+    """Attention splits its heads, or joins them, by a view alone."""
+    viewed = _viewed(stream, HEADS_AT)
+    if not viewed:
+        return []
+    first, site, loss = viewed[0]
+    heads, positions = (int(loss.details[of]) for of in (HEADS, POSITIONS))
+    return [
+        RULE.finding(
+            Severity.WARNING,
+            f"a view of what {site.name} gives exchanges the sizes of heads and positions, and not "
+            "their axes: tokens are torn",
+            site=site.name,
+            step=first.step,
+            measured=f"{positions} positions of {heads} heads and {heads} heads of {positions} "
+            f"positions are one memory, in {counted(len(viewed), 'recorded step')}"
+            f"{stream.course.remark}",
+            expected=_EXPECTED,
+            certainty="exact: the sizes before and behind the view",
+            causes=("wrong_shape", "other"),
+            remedies=(_TRANSPOSE,),
+            evidence={"steps": len(viewed), "heads": heads, "positions": positions},
+            why="What lies side by side in memory are the heads of one position. A view that takes "
+            "them for positions makes a head of a few neighbouring tokens, cut into pieces: those "
+            "further apart never meet, and attention compares pieces that mean different things.",
         )
     ]
 
@@ -83,6 +138,38 @@ def _by_sight(stream: Stream) -> list[Finding]:
     ]
 
 
+def _run_over(stream: Stream) -> list[Finding]:
+    """A recurrent layer runs over samples: their number is that of the steps, so no size tells."""
+    seen = [one.details for one in stream.marked(ACROSS)]
+    across = float(np.max([d[ACROSS] for d in seen], initial=0.0))
+    if len(seen) < STEPS or not across < SMOOTHER:
+        return []
+    site = stream.first.graph.sites[int(seen[0][RUN_OVER])]
+    return [
+        RULE.finding(
+            Severity.WARNING,
+            f"{site.name} takes the samples for time: their axes are not exchanged, and samples "
+            "are mixed",
+            site=site.name,
+            step=stream.first.step,
+            measured="there are as many samples as steps of time, so that a view exchanges "
+            f"nothing; along the second axis neighbours differ by {across:.0%} of what they do "
+            f"along the first, in {counted(len(seen), 'recorded step')}{stream.course.remark}",
+            expected=_EXPECTED,
+            certainty="by sight: neighbours in time are alike, neighbouring samples are not",
+            causes=("wrong_shape", "other"),
+            remedies=(_TIME_FIRST,),
+            evidence={"steps": len(seen), "across": across},
+            why=_MIXED,
+        )
+    ]
+
+
+_MIXED = (
+    "What a recurrent layer takes for a sequence are then pieces of several samples, and each "
+    "output belongs to all of them. The labels are those of one sample each, which its output "
+    "hardly knows."
+)
 _EXPECTED = "`permute` or `transpose`, which keep together what belongs together"
 
 
@@ -95,6 +182,16 @@ _PERMUTE = Remedy(
     "x = x.permute(0, 2, 1)  # (batch, time, channel) to (batch, channel, time); "
     "not x.view(b, c, t)",
     edit="exchange-axes",
+)
+_TIME_FIRST = Remedy(
+    "Exchange the axes of samples and time, or let the layer take the samples first.",
+    "x = x.permute(1, 0, 2)  # or nn.GRU(..., batch_first=True) and no view",
+)
+_TRANSPOSE = Remedy(
+    "Give each position its heads, then exchange the two axes; before they are joined, exchange "
+    "them back.",
+    "q = q.view(b, t, heads, d).transpose(1, 2)\n"
+    "out = out.transpose(1, 2).reshape(b, t, heads * d)",
 )
 
 
@@ -117,6 +214,16 @@ def _pictures(down: float, along: float) -> Trace:
     return example.marked(_example(0), {AT: 0.0, DOWN: down, ALONG: along})
 
 
+def _run(across: float) -> Trace:
+    return example.marked(_example(0), {RUN_OVER: 0.0, ACROSS: across})
+
+
+def _heads(steps: int) -> Trace:
+    known = _example(0)
+    marked = example.marked(known, {HEADS_AT: 0.0, HEADS: 4.0, POSITIONS: 16.0})
+    return replace(known, snapshots=(*known.snapshots[: 4 - steps], *marked.snapshots[-steps:]))
+
+
 RULE = Rule(
     code="DAT015",
     name="viewed-not-permuted",
@@ -127,19 +234,24 @@ RULE = Rule(
     sees="""
 Signals of (batch, time, channel), or images of (batch, row, column, channel), that are to go into a
 convolution: `x.view(b, c, t)` or `x.reshape(b, c, h, w)` has the right sizes, raises no error, and
-what is learned of such a mixture is little, or learned by heart.
+what is learned of it is little, or by heart. Or heads of attention, `q.view(b, heads, t, d)` or
+`q.view(b * heads, t, d)` of a layer's (b, t, heads · d).
 """,
     evidence="""
 What the first convolution or linear layer keeps of its input is the very memory of the batch that
 the network is given, in the same order, and its sizes are those of the batch in another order.
 Where the memory is NumPy's, the numbers are compared. In two recorded steps, the last among them.
 Of a view before the loop the pictures tell: in all recorded steps neighbours, both in a row and in
-a column, differ by less than seven tenths if the memory is read with the channels last.
+a column, differ by less than seven tenths if the memory is read with the channels last. Of heads,
+the sizes before and behind the views of queries and keys, or of what attention gives. Where there
+are as many samples as steps, a recurrent layer that takes time first is given the batch as it is:
+neighbours along its second axis are the more alike ones, by as much.
 """,
     ignore="""
 Exchanged axes have other strides, or are a copy in another order. A view that flattens, cuts
 patches out of whole rows, joins frames with the batch or adds an axis of 1 keeps the order of the
-sizes, and two axes of one length cannot be told apart: all of these are not reported. Grey
+sizes, and two axes of one length, as of as many heads as positions, cannot be told apart: all of
+these are not reported. Grey
 pictures with three equal channels do not tell what was done to them before the loop; stripes that
 repeat after as many pixels as there are channels may look torn.
 """,
@@ -153,12 +265,21 @@ repeat after as many pixels as there are channels may look torn.
     explains=("loss-flat", "labels-unrelated", "constant-output", "stopped-early"),
     cases=(
         Case("in every step", lambda: _example(4), Severity.WARNING),
+        Case(
+            "samples and time",
+            lambda: example.marked(_example(4), {MARK: 0.0, BY_SAMPLES: 1.0}),
+            Severity.WARNING,
+        ),
         Case("from the third step on", lambda: _example(2), Severity.WARNING),
         Case("pictures that were torn before", lambda: _pictures(0.2, 0.3), Severity.WARNING),
+        Case("a layer that runs over the samples", lambda: _run(0.4), Severity.WARNING),
+        Case("near miss: neither axis is smooth", lambda: _run(1.0), None),
+        Case("heads that are cut from memory", lambda: _heads(2), Severity.WARNING),
         Case("near miss: whole pictures", lambda: _pictures(2.0, 1.8), None),
         Case("near miss: stripes, smoother in one way", lambda: _pictures(0.2, 1.0), None),
         Case("near miss: of one colour", lambda: _pictures(np.nan, np.nan), None),
         Case("near miss: in one step", lambda: _example(1), None),
+        Case("near miss: heads in one step", lambda: _heads(1), None),
         Case("near miss: exchanged", lambda: _example(0), None),
         Case("readings missing: no loss", lambda: example.unread(_example(4)), None),
     ),

@@ -79,8 +79,8 @@ def _unreached(stream: Stream, step: int, last: Site) -> Finding:
         "its steps",
         site=last.name,
         step=step,
-        measured=f"the last call reads what the call before it returned, without its graph, and "
-        f"none of the {before} calls before it is in the loss's graph{course.remark}",
+        measured=f"the last call reads what the step before it made, without its graph, and none "
+        f"of the {before} calls before it is in the loss's graph{course.remark}",
         expected="a state that keeps its graph within the pieces that one backward pass is for",
         certainty="proved on the graph and by the memory of the state",
         causes=("frozen", "vanishing", "other"),
@@ -169,7 +169,9 @@ alarm where the fit is weak.
 
 Where the loss is of the last step alone, only that call is in its graph. The calls of the module
 tell then: each read an input of its own, the last the state of the one before it, and none before
-it is reached by the loss. An alarm unless the fit is good.
+it is reached by the loss. Or layers are called in turn within a loop: one of them reads slice after
+slice of a sequence, and another, or the same, each time something new that has no graph. An alarm
+unless the fit is good.
 
 Of an inner loop, for all parameters that are matrices: layers compute with a sum of something
 without a graph and something that data have entered, whose numbers are next to the parameter's.

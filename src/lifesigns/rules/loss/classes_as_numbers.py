@@ -28,6 +28,8 @@ from lifesigns.records import (
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
+WORDS = ("words_ignored", "words_kept", "kinds_ignored", "kinds_kept")
+"""Details of a loss of tokens: how many words count or do not, and of how many different ones."""
 FEWEST = Threshold(3, "classes at the least", "definition: two make a binary target")
 CLASSES = Threshold(100, "classes at the most", "convention: larger integers may be counts")
 SAMPLES = Threshold(5, "samples per class", "Cochran 1954: expected counts of a χ² test")
@@ -181,7 +183,7 @@ def _shifted(readings: Sequence[LossReading]) -> Finding | None:
     away = [r.target.left_out for r in readings if r.target and r.target.left_out]
     if away and all((sums.minimum == 0).all() and (sums.maximum == 0).all() for sums in away):
         zeros = float(sum(sums.count.sum() for sums in away))
-        return _left_out(readings, kept=float(counts.sum()), zeros=zeros)
+        return _left_out(readings, units, kept=float(counts.sum()), zeros=zeros)
     rest = at_most(sum(r.target.shape[0] for r in readings if r.target))
     return RULE.finding(
         Severity.NOTE,
@@ -198,12 +200,14 @@ def _shifted(readings: Sequence[LossReading]) -> Finding | None:
     )
 
 
-def _left_out(readings: Sequence[LossReading], *, kept: float, zeros: float) -> Finding:
+def _left_out(readings: Sequence[LossReading], units: int, *, kept: float, zeros: float) -> Finding:
     """Right for padding and for what nobody has labelled; a class of that number is not learned."""
+    words = _ignored_words(readings, units)
     return RULE.finding(
-        Severity.NOTE,
-        f"the loss leaves out label 0, {percent(zeros / (zeros + kept))} of all: "
-        "a class of that number is not learned",
+        Severity.WARNING if words else Severity.NOTE,
+        f"the loss leaves out label 0, {percent(zeros / (zeros + kept))} of all"
+        + (f", which most words have ({words} different ones)" if words else "")
+        + ": a class of that number is not learned",
         step=0,
         measured=f"label 0 is ignored {zeros:.0f} times, the others count {kept:.0f} times, in "
         f"{counted(len(readings), 'recorded step')}",
@@ -218,7 +222,22 @@ def _left_out(readings: Sequence[LossReading], *, kept: float, zeros: float) -> 
             ),
         ),
         evidence={"labels": kept, "zeros": zeros},
+        why="What a loss ignores has no gradient. A class whose number is ignored is never asked "
+        "for, so the network answers with another one wherever that class is right.",
     )
+
+
+def _ignored_words(readings: Sequence[LossReading], units: int) -> int:
+    """How many different words have label 0, if most have and neither they nor others are few.
+
+    Padding and signs are few; in a text that is masked all that counts is one sign.
+    """
+    known = [[loss.details[of] for of in WORDS] for loss in readings if WORDS[0] in loss.details]
+    if not known:
+        return 0
+    ignored, kept = np.sum(known, axis=0)[:2]
+    most = np.max(known, axis=0)[2:]
+    return int(most[0]) if ignored > kept and most.min() > units else 0
 
 
 def _remedies(classes: int, low: int) -> tuple[Remedy, ...]:
@@ -233,6 +252,12 @@ def _remedies(classes: int, low: int) -> tuple[Remedy, ...]:
 
 
 # --- cases ----------------------------------------------------------------------------------------
+_TEN = tuple(range(10)) * 12
+_COUNTS = tuple(np.random.default_rng(0).poisson(3.0, 200).tolist())
+_POOR = [8.0] * 200
+_FITS = list(np.geomspace(8, 0.4, 200))
+
+
 def _example(
     targets: Sequence[float],
     kind: str,
@@ -258,10 +283,21 @@ def _example(
     )
 
 
-_TEN = tuple(range(10)) * 12
-_COUNTS = tuple(np.random.default_rng(0).poisson(3.0, 200).tolist())
-_POOR = [8.0] * 200
-_FITS = list(np.geomspace(8, 0.4, 200))
+def _squared(targets: Sequence[float], losses: Sequence[float] = _POOR) -> Trace:
+    return _example(targets, "squared_error", losses, "mse_loss")
+
+
+def _labels(targets: Sequence[float], units: int, ignored: int = 0) -> Trace:
+    """Labels for a cross-entropy of as many classes."""
+    way, losses, operations = "cross_entropy", [1.0] * 200, ("log_softmax", "nll_loss")
+    return _example(targets, way, losses, *operations, units=units, classes=units, ignored=ignored)
+
+
+def _ignoring(words: float = 0, kinds: float = 0) -> Trace:
+    """Label 0 is ignored: at so many words of a step, among 40 others of 12 kinds."""
+    known = _labels((1, 2, 3) * 40, 4, ignored=120)
+    return example.marked(known, dict(zip(WORDS, (words, 40.0, kinds, 12.0), strict=True)))
+
 
 RULE = Rule(
     code="LOS007",
@@ -280,12 +316,14 @@ Regression: one output, and targets that are integers from 0 or 1 with the mean 
 equally frequent numbers, together with a weak fit: less than half of the variance, or off by more
 than one class. Binary cross-entropy: integers above 1. Sigmoids
 before a categorical cross-entropy: the graph, with outputs that sum to far more than 1 and hardly
-tell the classes apart.
+tell the classes apart. A label 0 that is ignored: an alarm if it is that of most words of a text,
+and of more different words than there are classes.
 """,
     ignore="""
 Counts and ratings are integers too, and a regression on them is fine: they gather around a centre.
 Where a regression on labels fits them well it is a note: they have an order that means something.
-So is an ignored label 0, which is right for padding and for what has no label.
+So is an ignored label 0, which is right for padding and for what has no label; of words, for the
+pieces behind the first one of each, if these are most of the text.
 """,
     references=(
         "Bishop 2006, Pattern Recognition and Machine Learning, section 4.1.3: least squares",
@@ -306,16 +344,8 @@ So is an ignored label 0, which is right for padding and for what has no label.
     },
     explains=("loss-flat", "constant-output", "squared-error-on-saturated-output"),
     cases=(
-        Case(
-            "ten classes by squared error",
-            lambda: _example(_TEN, "squared_error", _POOR, "mse_loss"),
-            Severity.WARNING,
-        ),
-        Case(
-            "off by more than one class",
-            lambda: _example(_TEN, "squared_error", [3.0] * 200, "mse_loss"),
-            Severity.WARNING,
-        ),
+        Case("ten classes by squared error", lambda: _squared(_TEN), Severity.WARNING),
+        Case("off by more than one class", lambda: _squared(_TEN, [3.0] * 200), Severity.WARNING),
         Case(
             "one sigmoid for ten classes",
             lambda: _example(
@@ -337,63 +367,19 @@ So is an ignored label 0, which is right for padding and for what has no label.
             ),
             Severity.WARNING,
         ),
-        Case(
-            "near miss: an order that can be learned",
-            lambda: _example(_TEN, "squared_error", _FITS, "mse_loss"),
-            None,
-        ),
-        Case(
-            "labels from 1",
-            lambda: _example(
-                (1, 2, 3) * 40,
-                "cross_entropy",
-                [1.0] * 200,
-                "log_softmax",
-                "nll_loss",
-                units=4,
-                classes=4,
-            ),
-            Severity.NOTE,
-        ),
-        Case(
-            "label 0 is ignored",
-            lambda: _example(
-                (1, 2, 3) * 40,
-                "cross_entropy",
-                [1.0] * 200,
-                "log_softmax",
-                "nll_loss",
-                units=4,
-                classes=4,
-                ignored=120,
-            ),
-            Severity.NOTE,
-        ),
-        Case(
-            "near miss: counts", lambda: _example(_COUNTS, "squared_error", _POOR, "mse_loss"), None
-        ),
+        Case("near miss: an order that can be learned", lambda: _squared(_TEN, _FITS), None),
+        Case("labels from 1", lambda: _labels((1, 2, 3) * 40, 4), Severity.NOTE),
+        Case("label 0 is ignored", lambda: _ignoring(), Severity.NOTE),
+        Case("label 0 is that of most words", lambda: _ignoring(90, 20), Severity.WARNING),
+        Case("label 0 is that of some pieces of words", lambda: _ignoring(20, 15), Severity.NOTE),
+        Case("label 0 is that of a sign at the end", lambda: _ignoring(90, 1), Severity.NOTE),
+        Case("near miss: counts", lambda: _squared(_COUNTS), None),
         Case(
             "near miss: labels from 1 to 9 for ten outputs",
-            lambda: _example(
-                tuple(range(1, 10)) * 9,
-                "cross_entropy",
-                [2.2] * 200,
-                "log_softmax",
-                "nll_loss",
-                units=10,
-                classes=10,
-            ),
+            lambda: _labels(tuple(range(1, 10)) * 9, 10),
             None,
         ),
-        Case(
-            "two classes by squared error",
-            lambda: _example((0, 1) * 50, "squared_error", [0.25] * 200, "mse_loss"),
-            None,
-        ),
-        Case(
-            "readings missing: no targets",
-            lambda: example.unread(_example(_TEN, "squared_error", _POOR, "mse_loss")),
-            None,
-        ),
+        Case("two classes by squared error", lambda: _squared((0, 1) * 50, [0.25] * 200), None),
+        Case("readings missing: no targets", lambda: example.unread(_squared(_TEN)), None),
     ),
 )
