@@ -230,3 +230,12 @@ def test_rows_that_stand_in_reverse_end_alike(recording):
 
 def test_returns_in_the_order_of_rows_are_not_told(recording):
     assert "episode" not in of_rows(recording, reverse=False)
+
+
+def test_weights_of_single_rises_are_no_returns(recording):
+    policy, x = nn.Linear(3, 4), torch.randn(24, 3)
+    weights = torch.tensor([0.0, 0.0, 0.0, 1.0]).repeat(6)
+
+    found = details(recording, policy, lambda: -(categorical(policy(x))() * weights).mean())
+
+    assert "episode" not in found

@@ -180,7 +180,7 @@ def _rising_by(weights: NDArray[np.float64]) -> float:
     within = ~(fell[:-1] | fell[1:])
     begins = np.concatenate([[True], fell[:-1]]) & ~fell
     before, after = rises[:-1][within], rises[1:][within]
-    if len(before) < SHORTEST - 2:
+    if len(before) < SHORTEST - 2 or not before.any():
         return 0.0
     factor = float((before * after).sum() / np.square(before).sum())
     is_geometric = np.abs(after - factor * before).max() <= EXACT * rises.max()
