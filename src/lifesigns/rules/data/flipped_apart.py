@@ -50,7 +50,8 @@ def check(stream: Stream) -> Iterable[Finding]:
         measured=f"{_SEEN[are_places]}, in {len(turned)} of "
         f"{counted(len(losses), 'recorded step')}{stream.course.remark}",
         expected="targets that lie as their images do",
-        certainty=f"exact, in {stream.seen}",
+        certainty=f"exact, in {stream.seen}"
+        + ("; that targets tell of what stands out is likely" if are_places else ""),
         causes=("wrong_labels", "other"),
         remedies=(_BOXES if are_places else _BOTH if mixed else _AXES, _LOOK),
         evidence={"turned": count, "samples": samples},
