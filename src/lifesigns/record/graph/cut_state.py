@@ -78,7 +78,7 @@ def _makers(walked: Walk) -> dict[tuple[Any, ...], int]:
     position = {node: i for i, node in enumerate(walked.nodes)}
     found = {}
     for node in walked.nodes:
-        for tensor in kept_tensors(node):
+        for _, tensor in kept_tensors(node):
             maker = position.get(tensor.grad_fn)
             if maker is not None and is_readable(tensor):
                 found[_memory(tensor)] = maker

@@ -32,6 +32,10 @@ TRANSPARENT = frozenset(
 )  # fmt: skip
 """Linear in their input and without weights: dataflow passes through them unchanged in kind."""
 
+VIEWS = frozenset({"View", "UnsafeView", "Reshape", "ReshapeAlias"})
+"""The same numbers in the same order, in other sizes."""
+FUSED_RECURRENT = frozenset({"MkldnnRnnLayer", "CudnnRnn"})
+"""Recurrent layers that are one node, of (time, batch, unit)."""
 LINEAR_MAPS = {
     "Addmm": ("mat1", "mat2"),
     "Mm": ("self", "mat2"),

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from lifesigns.record.readable import is_ordinary, is_readable, obstacle
@@ -260,18 +259,17 @@ def goes_through_hooks(raw: Any) -> bool:
     return getattr(raw, "unpack_hook", None) is not None
 
 
-def kept_tensors(node: Any) -> Iterator[Tensor]:
-    """All tensors a node saved, whether or not they can be read, but for those that are hooked."""
+def kept_tensors(node: Any) -> Iterator[tuple[str, Tensor]]:
+    """All tensors a node saved, by attribute name, but for those that are hooked."""
     for name in _saved_names(node.__class__):
         value = unpacked(node, name)
         if isinstance(value, Tensor):
-            yield value
+            yield name, value
 
 
 def saved_tensors(node: Any) -> list[tuple[str, Tensor]]:
     """All tensors a node saved that may be read, by attribute name."""
-    values = [(name, saved(node, name)) for name in _saved_names(node.__class__)]
-    return [(name, value) for name, value in values if isinstance(value, torch.Tensor)]
+    return [(name, tensor) for name, tensor in kept_tensors(node) if is_readable(tensor)]
 
 
 def value_as_used(walked: Walk, index: int) -> Tensor | None:

@@ -13,12 +13,10 @@ from math import prod
 import torch
 from torch import Tensor
 
+from lifesigns.record.graph.operations import FUSED_RECURRENT, VIEWS
 from lifesigns.record.graph.products import data_of, products
 from lifesigns.record.graph.walk import Walk, saved
 
-VIEWS = frozenset({"View", "UnsafeView", "Reshape", "ReshapeAlias"})
-RECURRENT = frozenset({"MkldnnRnnLayer", "CudnnRnn"})
-"""Layers that are one node."""
 MOST_NUMBERS = 2**22
 """Of a batch whose memory is another library's, of which the numbers are compared."""
 
@@ -63,7 +61,7 @@ def entries(walked: Walk) -> Iterator[tuple[int, Tensor]]:
         if (data := data_of(walked, product)) is not None:
             yield product.node, data
     for node, name in enumerate(walked.names):
-        data = saved(walked.nodes[node], "input") if name in RECURRENT else None
+        data = saved(walked.nodes[node], "input") if name in FUSED_RECURRENT else None
         if data is not None and walked.inputs[node][0] is None:
             yield node, data
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from lifesigns.record.graph.module_calls import Inputs
-from lifesigns.record.graph.operations import LINEAR_MAPS
+from lifesigns.record.graph.operations import FUSED_RECURRENT, LINEAR_MAPS
 from lifesigns.record.graph.products import DATA, products
 from lifesigns.record.graph.sent_back import gradient_at, hindrance, send_back
 from lifesigns.record.graph.sites import Condensed
@@ -28,10 +28,8 @@ from lifesigns.record.measure.laid_out import LAID_OUT, strangers_among
 from lifesigns.record.measure.looking_ahead import TOKENS, asked_of_positions, predicted_tokens
 from lifesigns.records import Kind, Mixing, Quantity
 
-FUSED = ("MkldnnRnnLayer", "CudnnRnn")
 ADDING_UP = frozenset({"IndexAdd", "IndexPut", "ScatterAdd", "ScatterReduce"})
 """Operations that add rows up where an index says."""
-"""Recurrent layers that are one node, of (time, batch, unit)."""
 RUN_OVER = "recurrence_over_samples"
 """Stands for the operation between where a fused recurrent layer takes the samples for its time."""
 MOST_TRIES = 2
@@ -185,7 +183,7 @@ def _fused(walked: Walk, condensed: Condensed) -> Iterator[int]:
     """
     for index, name in enumerate(walked.names):
         batch_first = name == "CudnnRnn" and saved(walked.nodes[index], "batch_first")
-        if name in FUSED and walked.inputs[index][0] is None and not batch_first:
+        if name in FUSED_RECURRENT and walked.inputs[index][0] is None and not batch_first:
             yield index
 
 
@@ -260,7 +258,7 @@ def _sent(walked: Walk, condensed: Condensed, start: int, dim: int, length: int)
 def _axis_at(walked: Walk, index: int, shape: tuple[int, ...], dim: int, length: int) -> int | None:
     """Along which dimension of a node's value the rows lie; None where that is not certain."""
     name = walked.names[index]
-    if name in FUSED and dim == 0 and shape[0] != length and shape[1:2] == (length,):
+    if name in FUSED_RECURRENT and dim == 0 and shape[0] != length and shape[1:2] == (length,):
         return 1  # of (time, batch, unit), the batch
     laid_out = shape[:-1] if name == TOKENS else shape  # the last holds units
     is_led = laid_out[dim : dim + 1] == (length,) and laid_out.count(length) == 1

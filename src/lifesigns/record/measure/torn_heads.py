@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from lifesigns.record.graph.operations import ATTENTION_PREFIX
+from lifesigns.record.graph.operations import ATTENTION_PREFIX, VIEWS
 from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk
-from lifesigns.record.measure.dealt_out import VIEWS
 from lifesigns.record.measure.order_blind import attentions, softmax_of
 from lifesigns.record.measure.sequence_rows import LAYOUT, MAPS, SCALES
 

@@ -101,8 +101,8 @@ In the first recorded step, before an update: the RMS of a trainable `weight_hh`
 the number of units is above 3. It is a warning where less than half of the baseline was learned.
 """,
     ignore="""
-Where the run learns, it is a note. A reservoir that is not trained is meant to be what it is, and
-is not looked at; nor are runs that go on from a checkpoint.
+Where the run learns, it is a note; so it is for most networks that go on from a checkpoint. A
+reservoir that is not trained is meant to be what it is, and is not looked at.
 """,
     references=(
         "Pascanu, Mikolov & Bengio 2013, On the difficulty of training recurrent neural networks",
