@@ -17,6 +17,9 @@ PER_CLASS = Threshold(
     "observations per class from which frequencies are trusted",
     "arithmetic: the correction for the sample is then below 1/20 nat",
 )
+ALIKE = Threshold(
+    1e-4, "share by which equal numbers differ in their sum", "the rounding of float32"
+)
 
 
 def baseline(readings: Sequence[LossReading]) -> tuple[float, float]:
@@ -94,6 +97,21 @@ def targets_of(readings: Sequence[LossReading]) -> UnitSums | None:
     sums = [reading.target.sums for reading in readings if reading.target]
     alike = [s for s in sums if s.units == sums[-1].units]
     return reduce(UnitSums.merge, alike) if alike else None
+
+
+def label_beside_zero(targets: UnitSums) -> float:
+    """The one number that targets are where they are not 0; 0 if there are several, or no 0.
+
+    `Σ y / #(y ≠ 0) = max y` holds for y ≥ 0 only where all that are not 0 are equal.
+
+    Args:
+        targets: Of any number of steps.
+    """
+    greatest, active = float(targets.maximum.max()), int(targets.active.sum())
+    if targets.nonfinite.any() or targets.minimum.min() != 0 or greatest <= 0:
+        return 0.0
+    alike = abs(float(targets.total.sum()) / active / greatest - 1) < ALIKE
+    return greatest if alike and active < targets.count.sum() else 0.0
 
 
 def class_counts(readings: Sequence[LossReading]) -> Floats | None:

@@ -19,7 +19,7 @@ with extra("prove"):
     import libcst as cst
     from libcst import metadata
 
-__all__ = ["Change", "Script", "argument", "cst", "one"]
+__all__ = ["Change", "Script", "argument", "called_on", "cst", "one"]
 
 Node = TypeVar("Node", bound=cst.CSTNode)
 
@@ -313,6 +313,14 @@ def argument(call: cst.Call, keyword: str, position: int = -1) -> cst.Arg | None
         if arg.keyword is None and not arg.star and index == position:
             return arg
     return None
+
+
+def called_on(node: cst.CSTNode, method: str) -> cst.BaseExpression | None:
+    """What stands before `.method(…)`; None for any other expression."""
+    function = node.func if isinstance(node, cst.Call) else None
+    if not isinstance(function, cst.Attribute) or function.attr.value != method:
+        return None
+    return function.value
 
 
 def _nodes(root: cst.CSTNode) -> Iterator[cst.CSTNode]:

@@ -5,13 +5,13 @@ Each is found if there is exactly one, and refused otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from torch import optim
 
 from lifesigns.remedies._place import OPTIMIZER
 from lifesigns.remedies._refusal import Refused
-from lifesigns.remedies._script import Node, Script, argument, cst, one
+from lifesigns.remedies._script import Change, Node, Script, argument, cst, one
 from lifesigns.remedies._sites import assigned, is_at
 from lifesigns.remedies._torch_names import LOSSES, module_name
 
@@ -66,6 +66,28 @@ def models_given(script: Script, built: cst.Call | None = None) -> list[cst.Base
         values = [*assigned(script, given.value)]
     calls = [c for each in values for name in PARAMETERS for c in script.method_calls(name, each)]
     return [call.func.value for call in calls if isinstance(call.func, cst.Attribute)]
+
+
+def for_each_layer(script: Script, kinds: Sequence[str], *lines: str) -> list[Change]:
+    """Writes a loop over the layers of these kinds, right before the optimizer is built.
+
+    Args:
+        script: Builds one optimizer, of `model.parameters()`.
+        kinds: Names in `torch.nn`.
+        lines: What is done with each, which is called `layer`.
+    """
+    nn_, models = script.spelled("torch.nn"), model_names(script)
+    if not models:
+        raise Refused("the optimizer is not built from `model.parameters()`")
+    whole = models[0] if len(models) == 1 else f"{nn_}.ModuleList([{', '.join(models)}])"
+    named = [f"{nn_}.{kind}" for kind in kinds]
+    wanted = named[0] if len(named) == 1 else f"({', '.join(named)})"
+    return script.lines_before(
+        optimizer_built(script),
+        f"for layer in {whole}.modules():",
+        f"    if isinstance(layer, {wanted}):",
+        *(f"        {line}" for line in lines),
+    )
 
 
 def scope_of(script: Script, node: cst.CSTNode) -> cst.CSTNode:

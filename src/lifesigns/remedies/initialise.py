@@ -15,7 +15,7 @@ from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
 from lifesigns.remedies._live import same_random_numbers
 from lifesigns.remedies._refusal import Refused
 from lifesigns.remedies._script import Change, Script
-from lifesigns.remedies._training import model_names, optimizer_built
+from lifesigns.remedies._training import for_each_layer
 from lifesigns.remedies.testing import case
 
 RECTIFIERS = frozenset({"relu", "leaky_relu", "prelu", "elu", "gelu", "silu", "mish", "hardswish"})
@@ -64,19 +64,12 @@ class Initialise(Edit):
             script: Builds one optimizer, of `model.parameters()`.
         """
         nn_ = script.spelled("torch.nn")
-        models = model_names(script)
-        if not models:
-            raise Refused("the optimizer is not built from `model.parameters()`")
-        whole = models[0] if len(models) == 1 else f"{nn_}.ModuleList([{', '.join(models)}])"
-        kinds = [f"{nn_}.{name}" for name in self.layers]
-        wanted = kinds[0] if len(kinds) == 1 else f"({', '.join(kinds)})"
-        return script.lines_before(
-            optimizer_built(script),
-            f"for layer in {whole}.modules():",
-            f"    if isinstance(layer, {wanted}):",
-            f"        {nn_}.{CODE[self.scheme]}",
-            "        if layer.bias is not None:",
-            f"            {nn_}.init.zeros_(layer.bias)",
+        return for_each_layer(
+            script,
+            self.layers,
+            f"{nn_}.{CODE[self.scheme]}",
+            "if layer.bias is not None:",
+            f"    {nn_}.init.zeros_(layer.bias)",
         )
 
 

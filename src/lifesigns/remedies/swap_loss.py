@@ -26,6 +26,7 @@ FITTING = {
     ("doubled-sigmoid", "binary_cross_entropy_with_logits"): "binary_cross_entropy",
     ("squared-error-on-saturated-output", "mse_loss"): "binary_cross_entropy",
     ("single-unit-softmax", "binary_cross_entropy"): "binary_cross_entropy_with_logits",
+    ("softmax-for-several-labels", "cross_entropy"): "binary_cross_entropy_with_logits",
     ("non-finite-origin", "binary_cross_entropy"): "binary_cross_entropy_with_logits",
 }
 """By the rule that found it and the loss that was used: the one that takes the same arguments."""

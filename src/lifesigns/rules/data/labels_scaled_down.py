@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from lifesigns.evidence import Stream, Threshold
-from lifesigns.evidence.constant import targets_of
+from lifesigns.evidence.constant import ALIKE, label_beside_zero, targets_of
 from lifesigns.evidence.thresholds import HALF
 from lifesigns.records import Finding, LossReading, Quantity, Remedy, Severity, Trace, UnitSums
 from lifesigns.rules import testing as example
@@ -17,9 +17,6 @@ FAR_BELOW = Threshold(
     0.1, "size of a label that is far below 1", "smoothed labels of 1 are 0.7 and more"
 )
 STEPS = Threshold(2, "recorded steps with such labels", "one may be a trial")
-ALIKE = Threshold(
-    1e-4, "share by which equal numbers differ in their sum", "the rounding of float32"
-)
 
 
 def check(stream: Stream) -> Iterable[Finding]:
@@ -28,7 +25,7 @@ def check(stream: Stream) -> Iterable[Finding]:
         targets = targets_of(readings)
         with_any = [r for r in readings if r.target and r.target.sums.active.any()]
         binary = all(r.kind == "binary_cross_entropy" for r in readings)
-        if targets is not None and binary and len(with_any) >= STEPS and _are_two(targets):
+        if targets is not None and binary and len(with_any) >= STEPS and _is_far_below(targets):
             yield _finding(stream, readings[-1], targets)
             return
 
@@ -37,16 +34,8 @@ def _terms(reading: LossReading) -> tuple[LossReading, ...]:
     return (reading, *reading.others)
 
 
-def _are_two(targets: UnitSums) -> bool:
-    """Whether there are 0 and one small number: the mean of those that are not 0 is their greatest.
-
-    `Σ y / #(y ≠ 0) = max y` holds for y ≥ 0 only where all that are not 0 are equal.
-    """
-    greatest, active = float(targets.maximum.max()), int(targets.active.sum())
-    if targets.nonfinite.any() or targets.minimum.min() != 0 or not 0 < greatest <= FAR_BELOW:
-        return False
-    mean = float(targets.total.sum()) / active
-    return active < targets.count.sum() and abs(mean / greatest - 1) < ALIKE
+def _is_far_below(targets: UnitSums) -> bool:
+    return 0 < label_beside_zero(targets) <= FAR_BELOW
 
 
 def _finding(stream: Stream, last: LossReading, targets: UnitSums) -> Finding:
