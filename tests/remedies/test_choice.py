@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from lifesigns.evidence import Run
-from lifesigns.records import Finding, Kind, RateCurve, Remedy, Severity, Trace
+from lifesigns.records import Finding, Kind, RateCurve, Remedy, Severity, Snapshot, Trace
 from lifesigns.remedies import EDITS, Edit, all_manuals, for_finding, for_nothing_found, for_sight
 from lifesigns.remedies.guard_domain import GuardDomain
+from lifesigns.remedies.insert_activation import InsertActivation
 from lifesigns.remedies.testing import site, trace_of
 from lifesigns.rules import built_in_rules
 from lifesigns.rules.testing import chain, regression, snapshot, trace, weights
@@ -51,6 +52,10 @@ def test_an_edit_is_made_of_a_finding_of_each_rule_that_has_some(rule):
     assert made
     assert all(isinstance(edit, Edit) for edit in made)
     assert {edit.name for edit in made} <= NAMES
+
+
+def chained(*operations):
+    return Trace(snapshots=(Snapshot(0, chain(*operations)),), steps=1)
 
 
 def finding(rule, *edits, causes=()):
@@ -162,3 +167,9 @@ def test_a_decay_is_doubted_where_the_weights_shrank_away(last, tried):
     edits = for_finding(finding("loss-flat"), trace(*shots, losses=[1.0] * 99))
 
     assert ("lower-decay" in [edit.name for edit in edits]) is tried
+
+
+def test_an_activation_goes_behind_the_norm_of_a_layer_from_which_dropout_leads_to_the_next():
+    known = chained("linear", "batch_norm", "dropout", "linear", "relu", "linear/1")
+
+    assert InsertActivation(("1",)) in for_finding(finding("linear-collapse"), known)

@@ -98,6 +98,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "rate-too-low": ("hold-rate", "clip-less", "scale-rate", "train-longer"),
     "rates-for-logarithms": ("log-input", "drop-activation"),
     "recurrent-weights-too-large": ("reset-start",),
+    "returns-run-backwards": ("turn-returns",),
     "rows-become-alike": ("insert-residual",),
     "samples-mixed": ("softmax-dim", "batch-first"),
     "saturated-units": ("swap-activation", "initialise", "scale-rate", "insert-norm"),

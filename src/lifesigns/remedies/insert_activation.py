@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from torch import nn
 
-from lifesigns.records import WEIGHTED, Finding, Kind, Trace
+from lifesigns.records import WEIGHTED, Finding, Graph, Kind, Trace
 from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
 from lifesigns.remedies._live import submodule
 from lifesigns.remedies._refusal import Refused
@@ -54,7 +54,7 @@ class InsertActivation(Edit):
 
 
 def made_for(finding: Finding, trace: Trace) -> Iterator[InsertActivation]:
-    """Behind the layers that another one follows directly; or at the output, for probabilities."""
+    """Behind layers whose output goes to the next unbent; or at the output, for probabilities."""
     graph = trace.snapshots[0].graph if trace.snapshots else None
     if graph is None:
         return
@@ -65,14 +65,27 @@ def made_for(finding: Finding, trace: Trace) -> Iterator[InsertActivation]:
         if len(last) == 1:
             yield InsertActivation((graph.sites[last[0]].module,), to)
         return
-    bare = [
-        graph.sites[i].module
-        for i in layers
-        if any(graph.sites[j].kind in WEIGHTED for j in graph.successors(i))
-    ]
+    ends = dict.fromkeys(end for i in layers for end in _bare(graph, i, i))
+    bare = [graph.sites[end].module for end in ends]
     if bare:
         yield InsertActivation(tuple(bare))
         yield InsertActivation(tuple(bare), "tanh")
+
+
+def _bare(graph: Graph, start: int, last: int) -> Iterator[int]:
+    """The site behind which another layer's weights follow with nothing that bends between.
+
+    Args:
+        graph: Of a run.
+        start: A site from which only normalisations and dropout are passed.
+        last: The last one up to it that is not dropout.
+    """
+    for each in graph.successors(start):
+        kind = graph.sites[each].kind
+        if kind in WEIGHTED:
+            yield last
+        elif kind in (Kind.NORM, Kind.DROPOUT):
+            yield from _bare(graph, each, each if kind is Kind.NORM else last)
 
 
 # --- cases ----------------------------------------------------------------------------------------
