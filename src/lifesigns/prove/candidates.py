@@ -230,7 +230,7 @@ def _named(path: str) -> str:
 
 
 def _details(edit: Edit) -> str:
-    given = {name: value for name, value in vars(edit).items() if value is not None}
+    given = {name: value for name, value in vars(edit).items() if value not in (None, "")}
     return " ".join((edit.name, *(f"{name}={_short(value)}" for name, value in given.items())))
 
 

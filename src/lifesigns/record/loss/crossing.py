@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor
 
+from lifesigns.record.graph.operations import VIEWS
 from lifesigns.record.graph.prediction import Prediction
 from lifesigns.record.graph.walk import Walk, saved, shape_of, snake_case, value_as_used
 from lifesigns.record.loss.composed import data_factor
@@ -23,7 +24,6 @@ ELEMENTWISE = PASSING | PAIRING | frozenset(
 )  # fmt: skip
 INTENDED = frozenset({"Unsqueeze", "T", "Transpose", "Permute"})
 """Nodes by which somebody makes all pairs on purpose."""
-RESHAPING = frozenset({"Reshape", "ReshapeAlias", "UnsafeView", "View"})
 """The same where both sides come from the network; a target may be flattened by mistake."""
 PICKING = frozenset({"Index", "IndexSelect"})
 WHOLE = ELEMENTWISE | {"LinalgVectorNorm", "Mean", "Norm", "Sum"}
@@ -162,7 +162,7 @@ def _crossed(walked: Walk, i: int) -> Crossing | None:
         return None
     if len(known) == 2:
         left, right = known
-        shaped = any(j is not None and j >= 0 and walked.names[j] in RESHAPING for j in inputs)
+        shaped = any(j is not None and j >= 0 and walked.names[j] in VIEWS for j in inputs)
         same = _origin(walked, inputs[0]) == _origin(walked, inputs[1])
         return (
             None if same or shaped else Crossing(snake_case(walked.names[i]), left, right, result)

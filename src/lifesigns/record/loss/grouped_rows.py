@@ -13,12 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lifesigns.record.graph.operations import signed
+from lifesigns.record.graph.operations import VIEWS, signed
 from lifesigns.record.graph.walk import Walk, saved
 from lifesigns.record.loss.values import value_of
 from lifesigns.record.measure.reduce import Pack
 
-VIEWS = frozenset({"View", "UnsafeView", "ReshapeAlias"})
 MOST_ELEMENTS = 1 << 18
 USED, OTHERWISE = "rows_grouped", "rows_otherwise"
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lifesigns.record.graph.operations import ATTENTION_PREFIX
+from lifesigns.record.graph.operations import ATTENTION_PREFIX, VIEWS
 from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk, saved
 from lifesigns.record.measure.looking_ahead import TOKENS
@@ -20,7 +20,7 @@ from lifesigns.records import Kind
 
 MOST_ELEMENTS = 1 << 20
 SOFTMAX = ("Softmax", "SafeSoftmax")
-PLAIN = frozenset({"Mul", "Div", "View", "UnsafeView", "Reshape", "ReshapeAlias", "Expand"})
+PLAIN = VIEWS | {"Mul", "Div", "Expand"}
 """What stands between scores and their softmax where there is no mask."""
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lifesigns.record.graph.operations import LINEAR_MAPS
+from lifesigns.record.graph.operations import LINEAR_MAPS, VIEWS
 from lifesigns.record.graph.walk import Walk, saved
 
 FEWEST = 4
@@ -18,9 +18,9 @@ EQUAL = 1e-5
 """Of the largest value: rows of one product may be rounded differently."""
 MOVED = 8
 """Tokens that stand at several positions of their sequence: fewer may be alike by chance."""
-LAYOUT = frozenset(
-    {"View", "UnsafeView", "Reshape", "ReshapeAlias", "Expand", "Transpose", "Permute", "Clone"}
-    | {"Unsqueeze", "Squeeze", "Select", "Slice", "Split", "Unbind", "Contiguous"}
+LAYOUT = VIEWS | frozenset(
+    {"Expand", "Transpose", "Permute", "Clone", "Unsqueeze", "Squeeze", "Select", "Slice"}
+    | {"Split", "Unbind", "Contiguous"}
 )
 """Operations that lay values out anew and change none."""
 SCALES = frozenset({"Mul", "Div"})
