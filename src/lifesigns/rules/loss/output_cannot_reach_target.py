@@ -15,7 +15,7 @@ from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.misfit import POOR, lowest, misfit, reached
 from lifesigns.evidence.mute import MATTERS, mute
 from lifesigns.evidence.output import SHAPING, activation_before_logits, compared_softmax
-from lifesigns.evidence.reach import SHARE, beyond_reach
+from lifesigns.evidence.reach import REACH, beyond_reach
 from lifesigns.evidence.thresholds import ENOUGH_STEPS, HALF, HALF_PRECISION, SURE_SAMPLES
 from lifesigns.functions import ACTIVATIONS
 from lifesigns.records import Finding, LossReading, Quantity, Remedy, Severity, SiteReading, Trace
@@ -284,7 +284,8 @@ non-negative or keeps the lowest reachable loss far above 0.
     ignore="""
 A ReLU in front of logits or a few targets beyond the range often cost little: as long as the
 network gets more than half of the way from a constant prediction to a perfect one, it is a note,
-unless units behind a ReLU are 0 for all samples of the later half while their classes occur.
+unless units behind a ReLU are 0 for all samples of the later half while their classes occur; of a
+regression only where nine tenths are fitted, or three quarters of the range are within reach.
 """,
     references=(
         "Goodfellow, Bengio & Courville 2016, Deep Learning, section 6.2.2: output units",
@@ -293,8 +294,7 @@ unless units behind a ReLU are 0 for all samples of the later half while their c
     reads=frozenset({Quantity.ACTIVATIONS, Quantity.LOSS}),
     check=check,
     thresholds={
-        "share": SHARE,
-        "learned": HALF,
+        **REACH,
         "weak": POOR,
         "steps": ENOUGH_STEPS,
         "total": TOTAL,
@@ -303,14 +303,8 @@ unless units behind a ReLU are 0 for all samples of the later half while their c
         "samples": SURE_SAMPLES,
     },
     explains=(
-        "squared-error-on-saturated-output",
-        "non-finite-origin",
-        "loss-flat",
-        "saturated-units",
-        "dead-units",
-        "constant-output",
-        "zero-gradient",
-        "penalty-outweighs-data",
+        *("squared-error-on-saturated-output", "non-finite-origin", "loss-flat", "saturated-units"),
+        *("dead-units", "constant-output", "zero-gradient", "penalty-outweighs-data"),
         "one-loss-unlearned",
     ),
     cases=(
@@ -320,7 +314,12 @@ unless units behind a ReLU are 0 for all samples of the later half while their c
             Severity.ERROR,
         ),
         Case("the second term of a sum", lambda: _second(3.0), Severity.WARNING),
-        Case("near miss: it is fitted", lambda: _second(0.5), None),
+        Case("near miss: it is fitted", lambda: _second(0.2), None),
+        Case(
+            "ReLU, and all is fitted that it can reach",
+            lambda: _example(("relu", "mse_loss"), _WIDE, losses=[3, *[1.2] * 59]),
+            Severity.WARNING,
+        ),
         Case(
             "ReLU against negative targets",
             lambda: _example(("relu", "mse_loss"), [-1.0, -2.0, -3.0]),

@@ -29,6 +29,11 @@ from lifesigns.rules._rule import Case, Rule
 
 STEPS = Threshold(10, "steps before a rise is judged", CALIBRATED)
 UNKNOWN_FACTOR = Threshold(10.0, "end over start of an unrecognised loss", "no level is known")
+LEVEL = Threshold(
+    1.25,
+    "last quarter over the one before it, of a loss that levels off",
+    "a definition: a quarter",
+)
 ANSWERS = "own_answers"
 """The detail of a loss: that the network or a copy of it was asked for the targets."""
 
@@ -56,8 +61,14 @@ def _judged(stream: Stream) -> Iterable[Finding]:
     """A loss that was never finite did not go there: where that began is another rule's matter."""
     if not stream.course.ends_finite:
         yield _finding(stream, _overflowed(stream))
-    elif stream.course.steps >= STEPS and stream.course.rose(_factor(stream)):
+    elif stream.course.steps >= STEPS and _runs_away(stream):
         yield _finding(stream, _rose(stream))
+
+
+def _runs_away(stream: Stream) -> bool:
+    """Whether it rose; values that go into their own targets are to grow to their size."""
+    grown = _asks_itself(stream) and _levels_off(stream.course)
+    return stream.course.rose(_factor(stream)) and not grown
 
 
 def _factor(stream: Stream) -> float:
@@ -118,11 +129,23 @@ def _finding(stream: Stream, rise: _Rise) -> Finding:
     )
 
 
+def _asks_itself(stream: Stream) -> bool:
+    """Whether the network or a copy of it is asked for targets, in half of the steps or more."""
+    asked = sum(ANSWERS in reading.details for reading in stream.readings)
+    return 0 < len(stream.readings) <= 2 * asked
+
+
+def _levels_off(course: Course) -> bool:
+    """Whether the end is hardly higher than what came before: values have grown to their size."""
+    last, before = np.array_split(course.curve, 4)[:1:-1]
+    return bool(last.mean() <= LEVEL * before.mean())
+
+
 def _own_targets(stream: Stream) -> Suspect | None:
     """Targets that the network gives itself, and that grew: the scale of a loss grows with them."""
     asked = [reading for reading in stream.readings if ANSWERS in reading.details]
     targets = [reading.target.sums.rms for reading in asked if reading.target is not None]
-    if not asked or 2 * len(asked) < len(stream.readings):
+    if not _asks_itself(stream):
         return None
     if not targets:
         return Suspect("exploding", "the network or its copy is asked for the targets", _OWN)
@@ -216,9 +239,9 @@ def _example(
     return example.trace(*shots, losses=losses)
 
 
-def _bootstrapped(growth: float) -> Trace:
+def _bootstrapped(growth: float, losses: Iterable[float] = np.linspace(1, 50, 100)) -> Trace:
     """A loss that rises with targets that the network gives itself."""
-    known = _example(list(np.linspace(1, 50, 100)), update=1e-3)
+    known = _example(list(losses), update=1e-3)
     shots = [
         replace(s, loss=replace(s.loss, target=_grown(growth, k), details={ANSWERS: 1.0}))
         for k, s in enumerate(known.snapshots)
@@ -254,7 +277,9 @@ copy is asked for the targets, and these grow with the loss, neither is what has
 """,
     ignore="""
 A loss that starts near 0 on a pretrained network may rise a little without harm, as long as it
-stays below a constant prediction. Losses trained against each other (GANs) are not judged.
+stays below a constant prediction. Values that go into their own targets, as in Q-learning, grow to
+their size, and their loss with them: it is judged only while it goes on rising. Losses trained
+against each other (GANs) are not judged.
 """,
     references=(
         "LeCun et al. 1998, Efficient BackProp: convergence of gradient descent",
@@ -265,7 +290,7 @@ stays below a constant prediction. Losses trained against each other (GANs) are 
         {Quantity.ACTIVATIONS, Quantity.PARAMETERS, Quantity.UPDATES, Quantity.BATCH, Quantity.LOSS}
     ),
     check_run=check_run,
-    thresholds={"steps": STEPS, "factor": ROSE, "unknown_factor": UNKNOWN_FACTOR},
+    thresholds={"steps": STEPS, "factor": ROSE, "unknown_factor": UNKNOWN_FACTOR, "level": LEVEL},
     explains=("loss-flat", "constant-output", "exploding-gradient", "non-finite-origin"),
     cases=(
         Case(
@@ -279,6 +304,11 @@ stays below a constant prediction. Losses trained against each other (GANs) are 
             Severity.ERROR,
         ),
         Case("targets of its own that grow", lambda: _bootstrapped(3.0), Severity.ERROR),
+        Case(
+            "near miss: values of its own that have grown to their size",
+            lambda: _bootstrapped(1.5, np.minimum(np.linspace(1, 50, 100), 9)),
+            None,
+        ),
         Case("raw input", lambda: _example(list(np.geomspace(1, 9, 50)), rms=90), Severity.ERROR),
         Case("near miss: one spike", lambda: _example([1.0] * 20 + [50.0] + [0.5] * 40), None),
         Case("falling", lambda: _example(list(np.geomspace(5, 0.1, 100))), None),
