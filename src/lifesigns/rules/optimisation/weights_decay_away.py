@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+
+import numpy as np
 
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.decay import ALONG, GONE, LEFT, Shrinkage, shrinkage
-from lifesigns.evidence.thresholds import HALF, NOTHING
-from lifesigns.records import Finding, LatestSizes, Quantity, Remedy, Severity, Trace
+from lifesigns.evidence.thresholds import ENOUGH_STEPS, HALF, NOTHING
+from lifesigns.records import Finding, LatestSizes, Quantity, RateCurve, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FALLING, FLAT
 
 MOST = Threshold(0.8, "share of all weights that shrank so", "nearly all: biases may stay")
 LARGER = Threshold(0.5, "share of all weights that are gone", "arithmetic: the larger part")
+EACH = Threshold(
+    0.01,
+    "share that weight decay takes off each weight in a step, the rate times the decay",
+    "arithmetic: nothing is kept for a hundred steps; usual are 1e-6 to 1e-4",
+)
 PENALTY = Threshold(1e-6, "share of a loss that is more than rounding", "float32: 1.2e-7 each")
 
 
@@ -30,6 +38,34 @@ def check(stream: Stream) -> Iterable[Finding]:
         harm = Severity.WARNING  # a fit at the beginning of the run may look like one
     if (most or are_gone) and harm is not Severity.NOTE:
         yield _finding(stream, harm, decaying)
+    elif _each_step(stream.trace) > EACH and stream.course.steps >= ENOUGH_STEPS:
+        yield from _worn(stream)
+
+
+def _each_step(trace: Trace) -> float:
+    """The share that is taken off each weight in a step, of the largest rate; 0 if not known."""
+    rates = trace.rates.values
+    share = float(np.nanmax(rates)) * trace.weight_decay if len(rates) else math.nan
+    return share if math.isfinite(share) else 0.0
+
+
+def _worn(stream: Stream) -> Iterator[Finding]:
+    """Where half of it was not learned."""
+    if stream.course.gain > HALF:
+        return
+    share = _each_step(stream.trace)
+    yield RULE.finding(
+        Severity.WARNING,
+        f"weight decay takes {share:.0%} off the weights in each step, and little is learned",
+        step=stream.first.step,
+        measured=f"a weight decay of {stream.trace.weight_decay:g} times the rate is {share:.2g} a "
+        f"step{stream.course.remark}",
+        expected="a share of 1e-6 to 1e-4 a step",
+        certainty="exact for the share; the harm by the course of the loss",
+        causes=("other", "vanishing"),
+        remedies=(_LOWER, _NONE),
+        evidence={"share": share},
+    )
 
 
 def _share(weights: Sequence[Shrinkage], known: Sequence[Shrinkage]) -> float:
@@ -123,6 +159,13 @@ def _later(left: float, losses: Sequence[float] = _WEAK) -> Trace:
     return replace(known, sizes=sizes)
 
 
+def _each(share: float, losses: Sequence[float] = _WEAK) -> Trace:
+    """Weights that keep a size, with an optimizer that takes a share off them in each step."""
+    at, rate, target = (np.array([0, len(losses)]), np.full(2, 0.01), np.array([np.nan]))
+    rates = RateCurve(at, np.zeros(2, np.int64), rate, target)
+    return replace(_example(1e-6, losses), weight_decay=share / 0.01, rates=rates)
+
+
 RULE = Rule(
     code="OPT030",
     name="weights-decay-away",
@@ -141,6 +184,9 @@ The size of each weight from the first recorded step to the last, and the sum of
 between; and its size after the last step, or where the network was evaluated last. If the updates
 point along the weight, the logarithm of its size falls by as much as they add up to; updates of the
 loss point elsewhere and leave the size nearly as it was.
+
+Or the rate times the decay: where it is above 0.01, no weight remembers a gradient for more than a
+hundred steps. It is a warning where less than half was learned.
 """,
     ignore="""
 A network that learns while its weights shrink (pruning, a decay that is meant) is left in peace:
@@ -164,6 +210,8 @@ correction is learned that is not needed.
         "nothing": NOTHING,
         "half": HALF,
         "penalty": PENALTY,
+        "each": EACH,
+        "steps": ENOUGH_STEPS,
     },
     explains=(
         "constant-output",
@@ -190,6 +238,9 @@ correction is learned that is not needed.
         Case("near miss: gone after it, and it learned", lambda: _later(1e-9, FALLING), None),
         Case("by a penalty alone", lambda: _without(penalised=True), Severity.WARNING),
         Case("near miss: nothing decays, the loss leads there", lambda: _without(), None),
+        Case("a tenth is taken in each step", lambda: _each(0.1), Severity.WARNING),
+        Case("near miss: a tenth, and it learned", lambda: _each(0.1, FALLING), None),
+        Case("near miss: a thousandth", lambda: _each(0.001), None),
         Case("near miss: a usual decay", lambda: _example(1e-4, FLAT), None),
         Case(
             "near miss: they shrink on a long way that led elsewhere",
