@@ -2,10 +2,12 @@
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from lifesigns.remedies import Both
 from lifesigns.remedies.give_probabilities import GiveProbabilities
+from lifesigns.remedies.ignore_padding import IgnorePadding
 from lifesigns.remedies.ignore_shown import IgnoreShown
 from lifesigns.remedies.pick_own_class import PickOwnClass
 from lifesigns.remedies.scale_rate import ScaleRate
@@ -67,6 +69,23 @@ def test_the_targets_that_were_ignored_count_and_the_others_do_not(run):
 
     assert assigned.tolist() == [7, -100, -100, 3]
     assert [each.tolist() for each in others] == [[0, -100, -100, 3]] * 2 + [[5, 1, 2, 5]]
+
+
+def test_targets_at_padding_do_not_count(run):
+    scores, tags = torch.randn(6, 3), torch.tensor([1, 2, 0, 0, 0, 0])
+    expected = F.cross_entropy(scores[:2], tags[:2])
+
+    with IgnorePadding(0).apply(run):
+        logs = scores.log_softmax(1)
+        found = [
+            nn.CrossEntropyLoss()(scores, tags),
+            F.cross_entropy(input=scores, target=tags, ignore_index=-100),
+            F.nll_loss(logs, tags, None, None, -100),
+        ]
+        spread = F.cross_entropy(scores, scores.softmax(1))
+
+    assert torch.allclose(torch.stack(found), expected)
+    assert spread == F.cross_entropy(scores, scores.softmax(1))
 
 
 def test_both_edits_are_written_at_once_or_none():

@@ -82,6 +82,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "order-unseen": ("add-positions",),
     "output-cannot-reach-target": ("drop-activation", "swap-loss", "standardise-targets"),
     "overlap-of-raw-outputs": ("give-probabilities",),
+    "padding-counts": ("ignore-padding",),
     "penalty-outweighs-data": ("weigh-terms",),
     "rate-ran-out": ("hold-rate",),
     "rate-too-high": ("scale-rate", "warm-up", "clip-gradient"),
