@@ -13,6 +13,7 @@ from lifesigns.remedies.pick_own_class import PickOwnClass
 from lifesigns.remedies.scale_rate import ScaleRate
 from lifesigns.remedies.standardise_inputs import StandardiseInputs
 from lifesigns.remedies.testing import script
+from lifesigns.remedies.turn_ratio import TurnRatio
 from lifesigns.remedies.weigh_by_missing import WeighByMissing
 
 
@@ -86,6 +87,21 @@ def test_targets_at_padding_do_not_count(run):
 
     assert torch.allclose(torch.stack(found), expected)
     assert spread == F.cross_entropy(scores, scores.softmax(1))
+
+
+def test_a_ratio_of_old_over_new_is_turned_and_no_other_exponential(run):
+    old, new = torch.randn(6, 2), torch.randn(6, 2, requires_grad=True)
+
+    with TurnRatio().apply(run):
+        found = [torch.exp(old - new), (old - new).clamp(-9, 9).exp(), torch.exp(old - new * 1)]
+        joint = (old - new).sum(1).exp()
+        kept = [(new - old).exp(), new.exp(), (old - new.detach()).exp(), torch.exp(1 - new)]
+
+    assert all(torch.allclose(each, (new - old).exp()) for each in found)
+    assert torch.allclose(joint, (new - old).sum(1).exp())
+    with torch.no_grad():
+        others = [(new - old).exp(), new.exp(), (old - new).exp(), torch.exp(1 - new)]
+    assert all(torch.equal(one, other) for one, other in zip(kept, others, strict=True))
 
 
 def test_both_edits_are_written_at_once_or_none():

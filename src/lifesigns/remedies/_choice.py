@@ -87,6 +87,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "rate-ran-out": ("hold-rate",),
     "rate-too-high": ("scale-rate", "warm-up", "clip-gradient"),
     "rate-too-low": ("hold-rate", "clip-less", "scale-rate", "train-longer"),
+    "ratio-upside-down": ("turn-ratio",),
     "rates-for-logarithms": ("log-input", "drop-activation"),
     "rows-become-alike": ("insert-residual",),
     "samples-mixed": ("softmax-dim", "batch-first"),
