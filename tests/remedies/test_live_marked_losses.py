@@ -10,6 +10,7 @@ from lifesigns.remedies.give_probabilities import GiveProbabilities
 from lifesigns.remedies.ignore_padding import IgnorePadding
 from lifesigns.remedies.ignore_shown import IgnoreShown
 from lifesigns.remedies.pick_own_class import PickOwnClass
+from lifesigns.remedies.raise_value import RaiseValue
 from lifesigns.remedies.scale_rate import ScaleRate
 from lifesigns.remedies.standardise_inputs import StandardiseInputs
 from lifesigns.remedies.testing import script
@@ -102,6 +103,23 @@ def test_a_ratio_of_old_over_new_is_turned_and_no_other_exponential(run):
     with torch.no_grad():
         others = [(new - old).exp(), new.exp(), (old - new).exp(), torch.exp(1 - new)]
     assert all(torch.equal(one, other) for one, other in zip(kept, others, strict=True))
+
+
+def test_the_mean_of_what_a_critic_gives_is_raised_and_other_losses_are_not(run):
+    critic, states = nn.Linear(5, 1), torch.randn(8, 4)
+
+    def gradient(loss):
+        critic.zero_grad()
+        loss(critic(torch.cat([states, run.model(states)], 1))).backward()
+        return critic.weight.grad.clone()
+
+    losses = [lambda out: out.squeeze(1).mean(), lambda out: out.square().mean()]
+    before = [gradient(loss) for loss in losses]
+    with RaiseValue().apply(run):
+        after = [gradient(loss) for loss in losses]
+
+    assert torch.equal(after[0], -before[0])
+    assert torch.equal(after[1], before[1])
 
 
 def test_both_edits_are_written_at_once_or_none():

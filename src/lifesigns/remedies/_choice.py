@@ -22,6 +22,7 @@ from lifesigns.remedies.keep_precision import KeepPrecision
 from lifesigns.remedies.swap_activation import SwapActivation
 
 EDITS: dict[str, tuple[str, ...]] = {
+    "actor-lowers-its-value": ("raise-value",),
     "attends-to-padding": ("invert-mask",),
     "bends-only-at-kinks": ("swap-activation",),
     "blank-among-targets": ("name-blank",),

@@ -7,13 +7,14 @@ logarithm was handed over, stored or computed without a graph.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from torch import Tensor
 
+from lifesigns.remedies._called_on import called_on
 from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places, always
 from lifesigns.remedies._live import Answering, call_again
 from lifesigns.remedies._script import Change, Script, cst, one
@@ -83,20 +84,12 @@ def _differences(
         yield from _differences(script, below, depth + 1)
 
 
-def _passed(script: Script, node: cst.CSTNode) -> list[cst.CSTNode]:
+def _passed(script: Script, node: cst.CSTNode) -> Sequence[cst.CSTNode]:
     if isinstance(node, cst.UnaryOperation):
         return [node.expression]
     if isinstance(node, cst.Name):
         return assigned(script, node)
-    return _called_on(script, node) if isinstance(node, cst.Call) else []
-
-
-def _called_on(script: Script, call: cst.Call) -> list[cst.CSTNode]:
-    """What a function or a method of tensors is called on; nothing of any other call."""
-    if script.name(call).startswith("torch."):
-        return [call.args[0].value] if call.args else []
-    is_method = isinstance(call.func, cst.Attribute) and hasattr(Tensor, call.func.attr.value)
-    return [call.func.value] if is_method and isinstance(call.func, cst.Attribute) else []
+    return called_on(script, node) if isinstance(node, cst.Call) else []
 
 
 def _is_weighed(script: Script, node: cst.CSTNode, depth: int = 0) -> bool:
@@ -134,7 +127,7 @@ def _is_data(script: Script, node: cst.CSTNode, depth: int = 0) -> bool:
         values = [*assigned(script, node), *_unpacked(script, node)]
         return all(_is_data(script, value, depth + 1) for value in trained(script, values))
     if isinstance(node, cst.Call):
-        below = _called_on(script, node)
+        below = called_on(script, node)
         if not below or script.text(node.func).endswith("detach"):
             return bool(below)
         return _is_data(script, below[0], depth + 1)
@@ -227,7 +220,8 @@ MANUAL = Manual(
         _case("a name for it", _NAMED.format("old - new"), _NAMED.format("new - old")),
         _case(
             "a function that names the old one",
-            *(f"torch.exp({each})" for each in ("logp_old - logp", "logp - logp_old")),
+            "torch.exp(logp_old - logp)",
+            "torch.exp(logp - logp_old)",
             _FUNCTION,
         ),
         _case("beside a divergence", _BESIDE.format("old - new"), _BESIDE.format("new - old")),
