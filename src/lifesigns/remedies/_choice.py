@@ -97,6 +97,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "signal-fades": ("initialise", "swap-activation", "insert-norm", "insert-residual"),
     "signed-penalty": ("sum-of-sizes",),
     "single-unit-softmax": ("drop-activation", "swap-loss"),
+    "softmax-starts-saturated": ("scale-scores",),
     "softmax-always-one": ("softmax-dim",),
     "squared-error-on-saturated-output": ("swap-loss", "initialise"),
     "squashed-hidden-softmax": ("softmax-dim", "swap-activation"),
