@@ -55,6 +55,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "gradients-pile-up": ("zero-grad",),
     "gradients-thrown-away": ("take-steps",),
     "heavy-dropout": ("drop-less",),
+    "heavy-tailed-input": ("take-logarithm",),
     "likelihood-weighs-itself": ("weigh-by-missing",),
     "linear-collapse": ("insert-activation",),
     "logits-as-probabilities": ("log-input", "swap-loss", "insert-activation"),
