@@ -43,8 +43,9 @@ class TakeLogarithm(Edit):
     def _applied(self, run: LiveRun) -> AbstractContextManager[Any]:
         def taken(_model: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
             first = inputs[0] if inputs else None
-            is_number = isinstance(first, Tensor) and first.is_floating_point()
-            return (self._of(first), *inputs[1:]) if is_number else inputs
+            if not isinstance(first, Tensor) or not first.is_floating_point():
+                return inputs
+            return (self._of(first), *inputs[1:])
 
         return until_closed(run.model.register_forward_pre_hook(taken))
 
