@@ -70,18 +70,29 @@ def _differentiated(script: Script) -> Iterator[cst.BaseExpression]:
         yield from (each for each in values if isinstance(each, cst.BaseExpression))
 
 
-def _is_value(script: Script, node: cst.CSTNode, depth: int = 0) -> bool:
-    """Whether it is what a network puts out for what another one does, or the mean of that."""
+def _is_value(script: Script, node: cst.CSTNode, depth: int = 0, *, is_mean: bool = False) -> bool:
+    """Whether it is the mean of what a network puts out for what another one does.
+
+    Args:
+        script: Holds the node.
+        node: Is followed down to the call of the network.
+        depth: How far it was followed already.
+        is_mean: Whether a mean was met.
+    """
     if depth > DEEPEST or node in loss_calls(script, KNOWN_LOSSES):
         return False
+    below: cst.CSTNode | None = None
     if isinstance(node, cst.Name):
         values = assigned(script, node)
-        return len(values) == 1 and _is_value(script, values[0], depth + 1)
-    if not isinstance(node, cst.Call):
-        return isinstance(node, cst.Subscript) and _is_value(script, node.value, depth + 1)
-    if below := called_on(script, node):
-        return _is_value(script, below[0], depth + 1)
-    return bool(depth) and any(_asks_another(script, arg.value, node) for arg in node.args)
+        below = values[0] if len(values) == 1 else None
+    elif isinstance(node, cst.Subscript):
+        below = node.value
+    elif isinstance(node, cst.Call):
+        below = next(iter(called_on(script, node)), None)
+        if below is None:
+            return is_mean and any(_asks_another(script, arg.value, node) for arg in node.args)
+        is_mean = is_mean or script.text(node.func).endswith("mean")
+    return below is not None and _is_value(script, below, depth + 1, is_mean=is_mean)
 
 
 def _asks_another(
