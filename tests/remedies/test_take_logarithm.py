@@ -1,25 +1,14 @@
-"""From what least value, and in what unit, the logarithm of an input is taken."""
+"""The logarithm of an input is taken from its least value, in units of the median distance."""
 
-import pytest
 import torch
 from torch import nn
 
-from lifesigns.records import BatchReading, Finding, Severity, UnitSums
+from lifesigns.records import BatchReading, Finding, Severity
 from lifesigns.remedies import LiveRun
 from lifesigns.remedies.take_logarithm import TakeLogarithm, made_for
-from lifesigns.rules.testing import chain, snapshot, trace
+from lifesigns.rules.testing import chain, snapshot, sums, trace
 
-HEAVY = Finding(
-    *("heavy-tailed-input", "", Severity.WARNING, "", "", 0, "", "", ""),
-    why="",
-    evidence={"whole": 1000.0},
-)
-
-
-def made(values, shape=None):
-    """The edits for a batch of which the features stand in the last dimension."""
-    batch = BatchReading(shape or tuple(values.shape), UnitSums.of(values.numpy()))
-    return list(made_for(HEAVY, trace(snapshot(chain("linear"), batch=batch))))
+HEAVY = Finding(*("heavy-tailed-input", "", Severity.WARNING, "", "", 0, "", "", "", ""))
 
 
 def amounts(*scales):
@@ -27,44 +16,33 @@ def amounts(*scales):
     return torch.exp(3 * torch.randn(2048, len(scales), generator=generator)) * torch.tensor(scales)
 
 
-def test_one_least_value_and_one_unit_do_for_what_is_alike():
-    raw = amounts(1.0, 3.0)
-    values = (raw - raw.mean()) / raw.std()
+def test_of_a_table_each_column_has_a_unit_of_its_own_and_what_stands_still_gives_nothing():
+    raw = torch.cat([amounts(1.0, 1e6), 7 * torch.ones(2048, 1)], 1)
+    expected = (raw / raw.median(0).values).log1p()
 
-    (edit,) = made(values, (32, 2, 8, 8))
+    with TakeLogarithm(by_column=True).apply(LiveRun(model := nn.Identity())):
+        given = model((raw - raw.mean(0)) / raw.std(0).clamp_min(1e-9))
 
-    assert edit.least == pytest.approx([values.min().item()], rel=1e-3)
-    assert len(edit.unit) == 1
-    with edit.apply(LiveRun(model := nn.Identity())):
-        given, tokens = model(values), model(torch.arange(8))
-    assert torch.corrcoef(torch.stack([given[:, 0], raw[:, 0].log()]))[0, 1] > 0.75
-    assert torch.equal(tokens, torch.arange(8))
-    assert torch.equal(model(values), values), "in the context only"
+    assert torch.allclose(given[:, :2], expected[:, :2], atol=0.02)
+    assert not given[:, 2].any()
 
 
-def test_the_columns_of_a_table_have_numbers_of_their_own():
-    raw = amounts(1.0, 1e6) + torch.tensor([0.0, 5.0])
-    values = (raw - raw.mean(0)) / raw.std(0)
+def test_the_first_batch_says_what_is_least_for_all_that_follow():
+    first, model = amounts(1.0, 3.0), nn.Identity()
 
-    (edit,) = made(values)
-    with edit.apply(LiveRun(model := nn.Identity())):
-        given = model(values)
+    with TakeLogarithm().apply(LiveRun(model)):
+        whole, part = model(first), model(first[:5])
+        below, tokens = model(-torch.ones(2)), model(torch.arange(3))
 
-    assert edit.least == pytest.approx(values.amin(0).tolist(), rel=1e-3)
-    for column, other in zip(given.T, raw.T - raw.amin(0)[:, None], strict=True):
-        assert torch.corrcoef(torch.stack([column, other.clamp_min(1e-3).log()]))[0, 1] > 0.75
-
-
-def test_columns_that_are_not_spread_are_left_alone_and_so_are_the_others():
-    assert made(torch.cat([amounts(1.0), torch.rand(2048, 1)], 1)) == []
-    assert made(torch.zeros(2048, 2)) == []
+    assert torch.equal(whole[:5], part)
+    assert torch.equal(below, torch.zeros(2))
+    assert torch.equal(tokens, torch.arange(3))
+    assert torch.equal(model(first), first), "in the context only"
 
 
-def test_values_below_the_least_one_give_nothing_and_a_column_that_stands_still_as_well():
-    (edit,) = made(torch.cat([amounts(1.0), 7 * torch.ones(2048, 1)], 1))
+def test_only_inputs_with_two_dimensions_are_a_table():
+    for shape, by_column in (((64, 3), True), ((64, 3, 8, 8), False)):
+        batch = BatchReading(shape, sums(amounts(1.0, 2.0, 3.0)))
+        known = trace(snapshot(chain("linear"), batch=batch))
 
-    with edit.apply(LiveRun(model := nn.Identity())):
-        given = model(torch.tensor([[-1.0, 7.0]]))
-
-    assert given.tolist() == [[0.0, 0.0]]
-    assert isinstance(edit, TakeLogarithm)
+        assert list(made_for(HEAVY, known)) == [TakeLogarithm(by_column)]
