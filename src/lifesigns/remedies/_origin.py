@@ -56,7 +56,7 @@ def whole_of(script: Script, node: cst.CSTNode) -> cst.CSTNode:
         if isinstance(node, cst.BinaryOperation) and isinstance(node.operator, SCALING):
             node = node.left
         elif node is before and isinstance(node, cst.Name):
-            values = [v for v in assigned(script, node) if not _is_scaled(v, node.value)]
+            values = [v for v in assigned(script, node) if not is_scaled(v, node.value)]
             parts = [v for v in values if isinstance(v, cst.Subscript | cst.BinaryOperation)]
             node = parts[0] if len(parts) == len(values) == 1 else node
         if node is before:
@@ -64,8 +64,13 @@ def whole_of(script: Script, node: cst.CSTNode) -> cst.CSTNode:
     return node
 
 
-def _is_scaled(value: cst.CSTNode, name: str) -> bool:
-    """Whether it is `(name - …) / …`."""
+def is_scaled(value: cst.CSTNode, name: str) -> bool:
+    """Whether it is `(name - …) / …`.
+
+    Args:
+        value: Of an assignment.
+        name: Any.
+    """
     while isinstance(value, cst.BinaryOperation) and isinstance(value.operator, SCALING):
         value = value.left
     return isinstance(value, cst.Name) and value.value == name

@@ -16,11 +16,10 @@ from torch import Tensor, nn
 from lifesigns.records import Finding, Trace
 from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
 from lifesigns.remedies._live import until_closed
-from lifesigns.remedies._origin import whole_of
+from lifesigns.remedies._origin import is_scaled, whole_of
 from lifesigns.remedies._refusal import Refused
 from lifesigns.remedies._script import Change, Script, cst, one
-from lifesigns.remedies._sites import assigned
-from lifesigns.remedies._training import model_name
+from lifesigns.remedies._training import model_name, scope_of
 from lifesigns.remedies.testing import OPTIMIZER, case
 
 SMALLEST = 1e-12
@@ -64,12 +63,13 @@ class TakeLogarithm(Edit):
         names = [each for each in inputs if isinstance(each, cst.Name)]
         if len({each.value for each in names}) != 1 or len(names) < len(inputs):
             raise Refused("where the inputs of the model are defined cannot be told")
-        name = names[0]
-        if any(assigned(script, each) != assigned(script, name) for each in names):
-            raise Refused(f"{name.value} is another tensor in another function")
-        values = [v for v in assigned(script, name) if not _uses(script, v, name.value)]
-        statement = script.statement(one(values, f"definition of {name.value}", script))
-        return script.lines_after(statement, *self._lines(name.value))
+        found = {_definition(script, each) for each in names}
+        statement = one(list(found), f"definition of {names[0].value}", script)
+        if script.name(statement.value).startswith("numpy."):
+            raise Refused(f"line {script.line(statement)} defines no tensor")
+        if script.within(statement, cst.For) or script.within(statement, cst.While):
+            raise Refused(f"line {script.line(statement)} defines new inputs in each round")
+        return script.lines_after(statement, *self._lines(names[0].value))
 
     def _lines(self, x: str) -> tuple[str, str]:
         least, median = ("amin(0)", "median(0).values") if self.by_column else ("min()", "median()")
@@ -79,9 +79,21 @@ class TakeLogarithm(Edit):
         )
 
 
-def _uses(script: Script, value: cst.CSTNode, name: str) -> bool:
-    """Whether it is made of what the name stood for before."""
-    return any(each.value == name for each in script.of_kind(cst.Name, value))
+def _definition(script: Script, name: cst.Name) -> cst.Assign:
+    """The one statement that defines a tensor where it is used, or at the top of the script."""
+    found: list[cst.Assign] = []
+    for scope in dict.fromkeys((scope_of(script, name), script.tree)):
+        own = [
+            each for each in script.of_kind(cst.Assign, scope) if scope_of(script, each) is scope
+        ]
+        found = found or [each for each in own if _defines(script, each, name.value)]
+    return one(found, f"definition of {name.value}", script)
+
+
+def _defines(script: Script, statement: cst.Assign, name: str) -> bool:
+    """Whether the name is assigned to, and not what it stood for before, shifted and scaled."""
+    targets = [n for each in statement.targets for n in script.of_kind(cst.Name, each.target)]
+    return any(n.value == name for n in targets) and not is_scaled(statement.value, name)
 
 
 def made_for(finding: Finding, trace: Trace) -> Iterator[TakeLogarithm]:
@@ -126,7 +138,8 @@ MANUAL = Manual(
     "median of these distances, and of that and 1 the logarithm; in a table by columns. It is "
     "written where the inputs are defined, before they are split or standardised. In a live run "
     "the first batch says what is least and what the median is.",
-    unsafe="Where differences count and not ratios. New data need the same least value and median.",
+    unsafe="Where differences count and not ratios, and where the inputs are targets as well. New "
+    "data need the same least value and median.",
     references=("Tukey 1977, Exploratory Data Analysis: re-expression of amounts and counts",),
     made_for=made_for,
     cases=(
