@@ -171,6 +171,17 @@ def test_the_loss_of_words_where_padding_counts(form):
     assert (found["word_targets"], found["padding_targets"]) == (words.sum(), (~words).sum())
     assert found["word_loss"] == pytest.approx(apart, rel=1e-5)
     assert found["word_constant"] == pytest.approx(float(torch.special.entr(share).sum()), rel=1e-5)
+    assert (found["padding_class"], found["words_alike"]) == (0, 0)
+
+
+def test_words_of_the_class_of_padding_are_counted():
+    x, model = texts(), Tagger()
+    y = (x % 3 + 1) * (x > 0) + 3 * (x == 0)
+
+    found = snapshot(lambda: LOSSES["rows"](model(x), y).backward(), model).loss.details
+
+    assert found["padding_class"] == 3
+    assert found["words_alike"] == ((y == 3) & (x > 0)).sum() > 0
 
 
 @pytest.mark.parametrize(

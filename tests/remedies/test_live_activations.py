@@ -13,6 +13,7 @@ from lifesigns.remedies.initialise import Initialise
 from lifesigns.remedies.insert_activation import InsertActivation
 from lifesigns.remedies.insert_norm import InsertNorm
 from lifesigns.remedies.insert_residual import InsertResidual
+from lifesigns.remedies.scale_scores import ScaleScores
 from lifesigns.remedies.softmax_dim import SoftmaxDim
 from lifesigns.remedies.swap_activation import SwapActivation
 from lifesigns.remedies.testing import site
@@ -117,3 +118,27 @@ def test_a_softmax_runs_over_the_classes_as_module_and_in_calls():
 
     assert torch.equal(made, logits.softmax(1))
     assert torch.equal(outside, logits.log_softmax(1))
+
+
+def test_scores_get_a_deviation_of_one_in_the_first_step_and_keep_their_scale():
+    class Chooser(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.by_module = nn.Softmax(1)
+
+        def forward(self, x):
+            return self.by_module(x), x.softmax(1)
+
+    sites = tuple(Site(module, "softmax", 0, Kind.SOFTMAX, (64, 5)) for module in ("by_module", ""))
+    model, scores = Chooser(), 30 * torch.randn(64, 5)
+    deviation = (scores - scores.mean(1, keepdim=True)).square().mean().sqrt()
+    masked = torch.cat([scores, torch.full((64, 1), -torch.inf)], 1)
+
+    with ScaleScores(sites).apply(LiveRun(model)):
+        first, later = model(masked), model(2 * masked)
+    with ScaleScores(sites).apply(LiveRun(model)):
+        small = model(scores / 100)
+
+    assert all(torch.allclose(each, (masked / deviation).softmax(1)) for each in first)
+    assert all(torch.allclose(each, (2 * masked / deviation).softmax(1)) for each in later)
+    assert all(torch.equal(each, (scores / 100).softmax(1)) for each in small)

@@ -33,6 +33,14 @@ def test_names_are_written_by_the_imports_of_the_script():
         script.spelled("numpy.random")
 
 
+def test_a_method_of_what_a_function_gives_is_no_function():
+    script = Script("import torch\ny = torch.bmm(a, b).softmax(-1)\n")
+
+    names = [script.name(call) for call in script.of_kind(cst.Call)]
+
+    assert names == ["torch.bmm", ""]
+
+
 def test_a_line_is_not_put_into_a_suite_that_shares_its_line():
     script = Script(SOURCE)
     done = script.of_kind(cst.Assign)[-1]

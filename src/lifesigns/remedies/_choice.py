@@ -22,9 +22,11 @@ from lifesigns.remedies.keep_precision import KeepPrecision
 from lifesigns.remedies.swap_activation import SwapActivation
 
 EDITS: dict[str, tuple[str, ...]] = {
+    "actor-lowers-its-value": ("raise-value",),
     "attends-to-padding": ("invert-mask",),
     "bends-only-at-kinks": ("swap-activation",),
     "blank-among-targets": ("name-blank",),
+    "broadcast-loss": ("match-shapes", "pick-own-class"),
     "checkpoint-passed-over": ("match-names",),
     "clipped-before-unscaling": ("unscale-first",),
     "constant-output": (
@@ -35,7 +37,6 @@ EDITS: dict[str, tuple[str, ...]] = {
         "scale-rate",
         "insert-norm",
     ),
-    "broadcast-loss": ("match-shapes", "pick-own-class"),
     "copies-its-input": ("copy-data",),
     "cosines-without-scale": ("scale-logits",),
     "data-term-cut-off": ("reparameterise", "reattach"),
@@ -57,6 +58,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "gradients-pile-up": ("zero-grad",),
     "gradients-thrown-away": ("take-steps",),
     "heavy-dropout": ("drop-less",),
+    "heavy-tailed-input": ("take-logarithm",),
     "labels-scaled-down": ("binarise-targets",),
     "likelihood-weighs-itself": ("weigh-by-missing",),
     "linear-collapse": ("insert-activation",),
@@ -90,6 +92,7 @@ EDITS: dict[str, tuple[str, ...]] = {
         *("drop-activation", "binarise-targets", "swap-loss", "standardise-targets"),
     ),
     "overlap-of-raw-outputs": ("give-probabilities",),
+    "padding-counts": ("ignore-padding",),
     "penalty-outweighs-data": ("weigh-terms",),
     "places-as-classes": ("move-classes",),
     "positions-swamp-tokens": ("size-embeddings",),
@@ -97,6 +100,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "rate-too-high": ("scale-rate", "warm-up", "clip-gradient"),
     "rate-too-low": ("hold-rate", "clip-less", "scale-rate", "train-longer"),
     "rates-for-logarithms": ("log-input", "drop-activation"),
+    "ratio-upside-down": ("turn-ratio",),
     "recurrent-weights-too-large": ("reset-start",),
     "returns-run-backwards": ("turn-returns",),
     "rows-become-alike": ("insert-residual",),
@@ -108,6 +112,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "single-unit-softmax": ("drop-activation", "swap-loss"),
     "softmax-always-one": ("softmax-dim",),
     "softmax-for-several-labels": ("swap-loss",),
+    "softmax-starts-saturated": ("scale-scores",),
     "squared-error-on-saturated-output": ("swap-loss", "initialise"),
     "squashed-hidden-softmax": ("softmax-dim", "swap-activation"),
     "stacked-squashing": ("swap-activation", "insert-norm", "insert-residual"),

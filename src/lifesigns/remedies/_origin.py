@@ -11,6 +11,7 @@ from lifesigns.remedies._sites import assigned
 DEEPEST = 8
 LOADER = "torch.utils.data.DataLoader"
 DATASET = "torch.utils.data.TensorDataset"
+SCALING = (cst.Subtract, cst.Divide)
 
 
 def defined(script: Script, node: cst.CSTNode) -> tuple[str, cst.Assign]:
@@ -37,6 +38,42 @@ def defined(script: Script, node: cst.CSTNode) -> tuple[str, cst.Assign]:
     if not all(isinstance(each.target, cst.Name) for each in statement.targets):
         raise Refused(f"{node.value} is defined together with other names")
     return node.value, statement
+
+
+def whole_of(script: Script, node: cst.CSTNode) -> cst.CSTNode:
+    """The tensor that a node is a part of, as it was before it was shifted and scaled.
+
+    Args:
+        script: Holds the node.
+        node: An expression in the loop.
+
+    Raises:
+        Refused: A loop goes over what is no `DataLoader` of a `TensorDataset`.
+    """
+    for _ in range(DEEPEST):
+        before = node
+        node = _step(script, node)
+        if isinstance(node, cst.BinaryOperation) and isinstance(node.operator, SCALING):
+            node = node.left
+        elif node is before and isinstance(node, cst.Name):
+            values = [v for v in assigned(script, node) if not is_scaled(v, node.value)]
+            parts = [v for v in values if isinstance(v, cst.Subscript | cst.BinaryOperation)]
+            node = parts[0] if len(parts) == len(values) == 1 else node
+        if node is before:
+            break
+    return node
+
+
+def is_scaled(value: cst.CSTNode, name: str) -> bool:
+    """Whether it is `(name - …) / …`.
+
+    Args:
+        value: Of an assignment.
+        name: Any.
+    """
+    while isinstance(value, cst.BinaryOperation) and isinstance(value.operator, SCALING):
+        value = value.left
+    return isinstance(value, cst.Name) and value.value == name
 
 
 def _step(script: Script, node: cst.CSTNode) -> cst.CSTNode:

@@ -105,7 +105,11 @@ class Script:
 
     def name(self, node: cst.CSTNode) -> str:
         """What a name or the function of a call refers to, e.g. `torch.nn.ReLU`; or ``."""
-        asked = node.func if isinstance(node, cst.Call) else node
+        asked = root = node.func if isinstance(node, cst.Call) else node
+        while isinstance(root, cst.Attribute):
+            root = root.value
+        if isinstance(root, cst.Call):  # LibCST takes `torch.bmm(a, b).exp` for `torch.bmm.exp`
+            return ""
         names = self._names.get(asked, ())
         found = {each.name for each in (names() if callable(names) else names)}  # LibCST is lazy
         return found.pop() if len(found) == 1 else ""

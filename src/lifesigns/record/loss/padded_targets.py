@@ -13,6 +13,8 @@ from lifesigns.record.graph.walk import Walk, saved
 from lifesigns.record.measure.padding import mean_where, padded
 from lifesigns.record.measure.reduce import Pack
 
+_OF_PADDING = ("padding_class", "words_alike")
+
 
 class PendingPaddedTargets(NamedTuple):
     """The loss where there are words, still on the device."""
@@ -23,10 +25,12 @@ class PendingPaddedTargets(NamedTuple):
     def of(self, arrays: list[NDArray[np.float64]]) -> dict[str, float]:
         """The details of a loss: how many of its targets are padding, and the loss of the others.
 
+        Then the class that padding has, and how many words have it as well.
+
         Args:
             arrays: What the pack brought to the host, by slot.
         """
-        words = ("padding_targets", "word_targets", "word_loss", "word_constant")
+        words = ("padding_targets", "word_targets", "word_loss", "word_constant", *_OF_PADDING)
         for slot in self.slots:
             counts, *told = arrays[slot].tolist()
             if counts:
@@ -136,7 +140,10 @@ def _count_as_one_class(node: object, target: Tensor, places: Tensor) -> Tensor:
 
 
 def _told(counts: Tensor, scores: Tensor, target: Tensor, places: Tensor) -> Tensor:
-    """Whether padding counts, padding, words, the mean loss of words, entropy of their classes."""
+    """Whether padding counts, padding, words, the mean loss of words, entropy of their classes.
+
+    Then the class of padding, and how many words have it.
+    """
     given = target.clamp(0, scores.shape[1] - 1)
     losses = -scores.gather(1, given.unsqueeze(1)).squeeze(1).float()
     classes = torch.zeros(scores.shape[1], dtype=torch.long, device=scores.device)
@@ -144,4 +151,5 @@ def _told(counts: Tensor, scores: Tensor, target: Tensor, places: Tensor) -> Ten
     share = classes / classes.sum()
     entropy = -torch.special.xlogy(share, share).sum()
     numbers = [counts, places.sum(), (~places).sum(), mean_where(~places, losses), entropy]
-    return torch.stack([number.float() for number in numbers])
+    own = given.masked_fill(~places, 0).amax()
+    return torch.stack([number.float() for number in (*numbers, own, classes[own])])

@@ -154,6 +154,7 @@ def _finding(stream: Stream, found: list[_Softmax]) -> Finding:
 _SCALE = Remedy(
     "Divide the scores by the square root of the number of features that each product adds up.",
     "shares = (queries @ keys.transpose(-2, -1) / queries.shape[-1] ** 0.5).softmax(-1)",
+    edit="scale-scores",
 )
 _EVEN = Remedy(
     "Start the gate without a preference: small weights and a bias of 0.",

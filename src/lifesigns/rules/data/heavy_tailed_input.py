@@ -9,7 +9,7 @@ import numpy as np
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.sites import counted
 from lifesigns.evidence.thresholds import ENOUGH_STEPS, FITTED
-from lifesigns.records import Finding, Quantity, Remedy, Severity, Trace
+from lifesigns.records import BatchReading, Finding, Quantity, Remedy, Severity, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
@@ -54,16 +54,21 @@ def check(stream: Stream) -> Iterable[Finding]:
 _LOGARITHM = Remedy(
     "Take the logarithm of what is spread over orders of magnitude, then scale it.",
     "x = torch.log(x + 1e-6)  # powers, prices, counts: log1p\nx = (x - x.mean()) / x.std()",
+    edit="take-logarithm",
 )
 
 
 # --- cases ----------------------------------------------------------------------------------------
+_AMOUNTS = np.random.default_rng(0).lognormal(0.0, 3.0, (2048, 4))
+
+
 def _example(least: float, whole: float, losses: Sequence[float]) -> Trace:
     known = example.fitting(
         example.chain("conv2d/4", "relu", "linear/1", "mse_loss"),
         losses,
         np.tile([[-0.5], [0.5]], (4, 1)),
         example.target(np.tile([[-1.0], [1.0]], (4, 1))),
+        batch=BatchReading((8, 4, 16, 16), example.sums(_AMOUNTS)),
     )
     return example.marked(known, {LEAST: least, WHOLE: whole})
 

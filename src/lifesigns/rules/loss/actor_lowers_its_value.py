@@ -86,6 +86,7 @@ def _finding(critic: Stream, actor: Stream) -> Finding:
 _MINUS = Remedy(
     "Put a minus before the actor's loss: the critic's value is to become as large as it can.",
     "actor_loss = -critic(states, actor(states)).mean()",
+    edit="raise-value",
 )
 
 

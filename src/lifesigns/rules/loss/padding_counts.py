@@ -14,6 +14,8 @@ PADDING, WORDS = "padding_targets", "word_targets"
 """Details of a loss: how many targets are at padding, and how many at words."""
 LOSS, CONSTANT = "word_loss", "word_constant"
 """Details of a loss: its mean at words, and that of the best constant prediction there."""
+CLASS, ALIKE = "padding_class", "words_alike"
+"""Details of a loss: the class of the targets at padding, and how many words have it as well."""
 MOST = Threshold(0.5, "share of the targets that are padding", "most")
 
 
@@ -42,8 +44,15 @@ def check(stream: Stream) -> Iterable[Finding]:
         certainty=f"exact, in {stream.seen}",
         causes=("wrong_loss", "wrong_labels", "other"),
         remedies=(_IGNORE, _MARK),
-        evidence={"share": share, "loss": level, "constant": constant},
+        evidence={"share": share, "loss": level, "constant": constant, **_own_class(losses)},
     )
+
+
+def _own_class(losses: Sequence[LossReading]) -> dict[str, float]:
+    """The class that all padding has and no word."""
+    classes = {loss.details[CLASS] for loss in losses}
+    is_own = len(classes) == 1 and not any(loss.details[ALIKE] for loss in losses)
+    return {"class": classes.pop()} if is_own else {}
 
 
 def _mean(losses: Sequence[LossReading], name: str) -> float:
@@ -55,6 +64,7 @@ def _mean(losses: Sequence[LossReading], name: str) -> float:
 _IGNORE = Remedy(
     "Leave the padding out of the loss.",
     "criterion = nn.CrossEntropyLoss(ignore_index=PAD_TAG)",
+    edit="ignore-padding",
 )
 _MARK = Remedy(
     "Or fill the targets up with -100, which cross-entropy ignores by itself.",
@@ -71,6 +81,7 @@ def _example(
 ) -> Trace:
     """A thousand targets, of which the words have a constant's loss of 2."""
     marks = {PADDING: padding, WORDS: 1000 - padding, LOSS: level, CONSTANT: 2.0}
+    marks |= {CLASS: 0.0, ALIKE: 0.0}
     return example.marked(example.regression(losses, update=1e-3), marks if marked else {})
 
 

@@ -38,6 +38,7 @@ def check(stream: Stream) -> Iterable[Finding]:
 _TURNED = Remedy(
     "Subtract the old log-probability from the new one.",
     "ratio = torch.exp(new_log_prob - old_log_prob)",
+    edit="turn-ratio",
 )
 
 
