@@ -53,6 +53,7 @@ _EACH = Remedy(
     "Give the sampler one weight for each sample: that of its class.",
     "weights = class_weights[labels]  # labels of all samples, in their order\n"
     "sampler = WeightedRandomSampler(weights, num_samples=len(weights))",
+    edit="weigh-each-sample",
 )
 
 

@@ -59,6 +59,7 @@ def _finding(stream: Stream, last: LossReading, targets: UnitSums) -> Finding:
 _ONCE = Remedy(
     "Do not divide labels, or masks, as pictures are divided; look at the values that they have.",
     "mask = (mask > 0).float()\nprint(mask.unique())  # tensor([0., 1.])",
+    edit="binarise-targets",
 )
 
 

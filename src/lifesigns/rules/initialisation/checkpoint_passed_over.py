@@ -111,6 +111,7 @@ def _remedies(load: Load) -> Iterator[Remedy]:
             "Give the tensors the names of the network, and look at what is still missing.",
             f"state = {{{name}: v for k, v in state.items()}}\n"
             "print(model.load_state_dict(state, strict=False))",
+            edit="match-names",
         )
     yield _LOOK
 

@@ -93,6 +93,7 @@ def _finding(stream: Stream, loss: LossReading, pair: tuple[Site, Site], size: f
                 "Start the embeddings small: nn.Embedding draws them with a deviation of 1.",
                 "for embedding in (users, items):\n"
                 "    nn.init.normal_(embedding.weight, std=0.1 / embedding.embedding_dim**0.5)",
+                edit="size-embeddings",
             ),
         ),
         evidence={"size": size, "scatter": valued, "excess": excess(loss)},

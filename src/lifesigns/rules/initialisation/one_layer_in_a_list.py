@@ -40,6 +40,7 @@ def check(stream: Stream) -> Iterable[Finding]:
 _EACH = Remedy(
     "Make a layer for each place: a list that is multiplied repeats one and the same object.",
     "self.heads = nn.ModuleList([nn.Linear(hidden, classes) for _ in range(tasks)])",
+    edit="separate-layers",
 )
 
 

@@ -61,6 +61,7 @@ _SCALE = Remedy(
     "Give the tokens the size of the positions: sines and cosines have an RMS of 0.7.",
     "nn.init.normal_(tokens.weight, std=1.0)\n"
     "# or, where its rows are 1 / √width: x = tokens(ids) * width**0.5 + positions",
+    edit="size-embeddings",
 )
 _SMALL = Remedy(
     "Or make the positions as small as the tokens: learned ones, drawn alike.",

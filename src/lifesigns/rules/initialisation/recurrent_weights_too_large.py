@@ -63,6 +63,7 @@ _ORTHOGONAL = Remedy(
     '    if name.startswith("weight_hh"):\n'
     "        for gate in weight.chunk(len(weight) // layer.hidden_size):\n"
     "            nn.init.orthogonal_(gate)",
+    edit="reset-start",
 )
 
 

@@ -40,6 +40,7 @@ def check(stream: Stream) -> Iterable[Finding]:
 _EACH = Remedy(
     "Take the logarithm of each sample's likelihood first.",
     "loss = -torch.log(p + 1e-8).mean()",
+    edit="log-each",
 )
 
 

@@ -44,6 +44,7 @@ _AS_IT_IS = Remedy(
 _MOVE = Remedy(
     "Or move the classes to the end before the view.",
     "rows = scores.permute(0, 2, 3, 1).reshape(-1, scores.shape[1])",
+    edit="move-classes",
 )
 
 

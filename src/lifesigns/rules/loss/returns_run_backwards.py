@@ -63,6 +63,7 @@ def _in_order(details: Mapping[str, float]) -> int:
 _INSERT = Remedy(
     "Put each return in front of those after it, or reverse the list in the end.",
     "returns.insert(0, R)  # the rewards are gone through from the last one on",
+    edit="turn-returns",
 )
 
 

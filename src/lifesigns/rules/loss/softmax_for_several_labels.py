@@ -60,6 +60,7 @@ def _finding(stream: Stream, last: LossReading, total: float) -> Finding:
 _EACH = Remedy(
     "Ask for each class by itself.",
     "loss = F.binary_cross_entropy_with_logits(logits, target.float())\npredicted = logits > 0",
+    edit="swap-loss",
 )
 
 

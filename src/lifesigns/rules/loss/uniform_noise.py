@@ -101,6 +101,7 @@ def _finding(stream: Stream, noise: UnitSums, given: UnitSums, begun: Evaluation
 _NORMAL = Remedy(
     "Draw the noise from a normal distribution, as the first sample is.",
     "noise = torch.randn_like(x)  # not rand_like",
+    edit="draw-normal",
 )
 
 
