@@ -96,7 +96,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "penalty-outweighs-data": ("weigh-terms",),
     "places-as-classes": ("move-classes",),
     "positions-swamp-tokens": ("size-embeddings",),
-    "rate-ran-out": ("hold-rate",),
+    "rate-ran-out": ("hold-rate", "turn-plateau"),
     "rate-too-high": ("scale-rate", "warm-up", "clip-gradient"),
     "rate-too-low": ("hold-rate", "clip-less", "scale-rate", "train-longer"),
     "rates-for-logarithms": ("log-input", "drop-activation"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -41,10 +41,14 @@ class Reattach(Edit):
         return _attached(run.the_optimizer())
 
     def _changes(self, script: Script, places: Places) -> Iterator[Change]:
-        node = one([*_detached(script), *_switched_off(script), *_anew(script)], "cut", script)
-        if node in _detached(script):
-            yield from dropped(script, node)
-            yield from _kept_out(script, node)
+        detached = _detached(script)
+        node = one(
+            [*_first(script, detached), *_switched_off(script), *_anew(script)], "cut", script
+        )
+        if node in detached:
+            for call in _beside(script, node, detached):
+                yield from dropped(script, call)
+                yield from _kept_out(script, call)
         elif node in _anew(script):
             text, whole = script.text(_compared(node)), cst.Name | cst.Attribute | cst.Call
             is_whole = isinstance(_compared(node), whole)
@@ -131,6 +135,15 @@ def _detached(script: Script) -> list[cst.Call]:
     """Calls of `detach()` that something is computed of."""
     calls = trained(script, script.method_calls("detach"))
     return [call for call in calls if not _is_looked_at(script, call)]
+
+
+def _first(script: Script, cuts: Sequence[cst.Call]) -> list[cst.Call]:
+    """Of the cuts in one line the first: states of a cell are cut off together."""
+    return list({script.line(cut): cut for cut in reversed(cuts)}.values())
+
+
+def _beside(script: Script, cut: cst.Call, cuts: Sequence[cst.Call]) -> list[cst.Call]:
+    return [each for each in cuts if script.line(each) == script.line(cut)]
 
 
 def _kept_out(script: Script, cut: cst.Call) -> Iterator[Change]:
@@ -256,6 +269,7 @@ MANUAL = Manual(
     made_for=made_for,
     cases=(
         _case("a method", _CUT.format(".detach()"), _CUT.format("")),
+        _case("two in a line", _CUT.format(".detach() + z.detach()"), _CUT.format(" + z")),
         _case("gradients switched off", _OFF.format("no_grad"), _OFF.format("enable_grad")),
         case(
             "a loss that is made anew, and another that is looked at",

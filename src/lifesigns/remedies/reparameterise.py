@@ -13,9 +13,9 @@ from torch import distributions
 from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places, always
 from lifesigns.remedies._live import Answering
 from lifesigns.remedies._refusal import Refused
-from lifesigns.remedies._script import Change, Script, cst, one
-from lifesigns.remedies._sites import assigned
-from lifesigns.remedies._training import trained
+from lifesigns.remedies._script import Change, Script, called_on, cst, one
+from lifesigns.remedies._sites import assigned, class_of
+from lifesigns.remedies._training import receiver, trained
 from lifesigns.remedies.testing import case
 
 KINDS = (
@@ -86,11 +86,24 @@ def _is_of_kind(script: Script, call: cst.Call) -> bool:
 
     A policy is asked how probable its samples are: they are actions, which no gradient leads to.
     """
-    owner = call.func.value if isinstance(call.func, cst.Attribute) else None
-    if owner is None or script.method_calls("log_prob"):
+    owner = called_on(call, "sample")
+    asked = [receiver(script, c) for c in script.method_calls("log_prob")]
+    if owner is None or script.text(owner) in asked:
         return False
     values = assigned(script, owner) if isinstance(owner, cst.Name) else [owner]
-    return any(script.name(value) in NAMES for value in values)
+    given = [back for value in values for back in _given_back(script, value)]
+    return any(script.name(value) in NAMES for value in (*values, *given))
+
+
+def _given_back(script: Script, value: cst.CSTNode) -> list[cst.BaseExpression]:
+    """What the network of a call such as `encoder(x)` returns."""
+    called = value.func if isinstance(value, cst.Call) else None
+    built = assigned(script, called) if isinstance(called, cst.Name) else []
+    owners = [owner for each in built if (owner := class_of(script, each)) is not None]
+    methods = [m for owner in owners for m in script.of_kind(cst.FunctionDef, owner)]
+    forward = [m for m in methods if m.name.value == "forward"]
+    backs = [back for method in forward for back in script.of_kind(cst.Return, method)]
+    return [back.value for back in backs if back.value is not None]
 
 
 def _sum(script: Script, call: cst.Call) -> str:
@@ -126,6 +139,26 @@ def _case(name: str, before: str, after: str | None) -> Any:
     return case(name, Reparameterise(), "model", before, after, frame=_NET)
 
 
+_ENCODER = """
+class Encoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mean = nn.Linear(4, 1)
+
+    def forward(self, x):
+        return torch.distributions.Normal(self.mean(x), 1.0)
+
+
+model = Encoder()
+"""
+_OF_A_NETWORK = """
+for step in range(20):
+    q = model(x)
+    loss = F.mse_loss(q.{}(), y) + q.mean.pow(2).mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
 MANUAL = Manual(
     name=Reparameterise.name,
     title="Samples that pass the gradient on",
@@ -142,6 +175,14 @@ MANUAL = Manual(
             "(mean + spread.exp() * torch.randn_like(mean))",
         ),
         _case("a distribution", _KIND.format("sample"), _KIND.format("rsample")),
+        case(
+            "a distribution that a network returns",
+            Reparameterise(),
+            "loop",
+            _OF_A_NETWORK.format("sample"),
+            _OF_A_NETWORK.format("rsample"),
+            model=_ENCODER,
+        ),
         _case(
             "refused: a mean that is computed there",
             "torch.normal(mean + 1, spread.exp())",

@@ -39,6 +39,9 @@ class ShiftInput(Edit):
             name, batch = match.groups() if match else ("", "")
             yield script.replaced(part, f"{name}[{batch or ''}:-1]")
             return
+        if twins := _twins(script):
+            yield _one_later(script, one(twins, "target made like the input", script))
+            return
         tokens = _flattened(target)
         if not isinstance(tokens, cst.Name):
             raise Refused("the target is no tensor with a name of its own")
@@ -76,6 +79,24 @@ def _flattened(node: cst.BaseExpression) -> cst.BaseExpression:
             break
         node = node.func.value
     return node
+
+
+def _twins(script: Script) -> list[cst.Slice]:
+    """The slices `[a:b]` in the second of two names that are given the same part of a text."""
+    seen, twins = set[tuple[int, str]](), list[cst.Slice]()
+    for assign in script.of_kind(cst.Assign):
+        bounds = [s for s in script.of_kind(cst.Slice, assign.value) if s.lower and s.upper]
+        scope = script.within(assign, cst.FunctionDef)
+        key = (id(scope), script.text(assign.value))
+        if len(bounds) == 1 and key in seen:
+            twins += bounds
+        seen.add(key)
+    return twins
+
+
+def _one_later(script: Script, part: cst.Slice) -> Change:
+    lower, upper = (script.text(bound) for bound in (part.lower, part.upper) if bound)
+    return script.replaced(part, f"{lower} + 1:{upper} + 1")
 
 
 def _same_parts(script: Script, target: cst.BaseExpression) -> list[cst.Subscript]:
@@ -148,6 +169,19 @@ for step in range(20):
 """
 
 
+_DRAWN = """
+text = tokens.flatten()
+for step in range(20):
+    starts = torch.randint(0, 56, (8,))
+    given = torch.stack([text[begin:begin + 6] for begin in starts])
+    wanted = torch.stack([text[{}] for begin in starts])
+    loss = F.cross_entropy(model(given).flatten(0, 1), wanted.flatten())
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+
+
 def _case(name: str, before: str, after: str | None) -> Any:
     return case(name, ShiftInput(), "loop", before, after, model=_MODEL)
 
@@ -167,6 +201,11 @@ MANUAL = Manual(
             "the very same tokens",
             _SAME.format("tokens", "tokens.view"),
             _SAME.format("tokens[:, :-1]", "tokens[:, 1:].reshape"),
+        ),
+        _case(
+            "two names for one part of a text",
+            _DRAWN.format("begin:begin + 6"),
+            _DRAWN.format("begin + 1:begin + 6 + 1"),
         ),
         _case("refused: another input", _SAME.format("tokens.flip(1)", "tokens.view"), None),
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -64,8 +64,12 @@ class SwapActivation(Edit):
         return calls_changed(run.model, called, function) if called else nullcontext()
 
     def _changes(self, script: Script, places: Places) -> Iterator[Change]:
-        for call in calls_of(script, self._left(script, places), places):
-            yield from self._written(script, call)
+        left = self._left(script, places)
+        if (given := _handed_over(script, left)) is not None:
+            yield script.replaced(given, script.spelled(module_name(self.to)))
+        else:
+            for call in calls_of(script, left, places):
+                yield from self._written(script, call)
         if self.start is not None:
             yield from self.start.changes(script)
 
@@ -81,6 +85,21 @@ class SwapActivation(Edit):
         if script.calls(lambda other: is_call_of(script, other, self.to), scope):
             raise Refused(f"{self.to} is called beside it: which call was changed cannot be told")
         return called_instead(script, call, self.to)
+
+
+def _handed_over(script: Script, sites: Sequence[Site]) -> cst.CSTNode | None:
+    """The one place that names a class, such as `Net(act=nn.ReLU)`, where nothing else runs it."""
+    operations = {site.operation for site in sites}
+    if len(operations) != 1 or script.calls(lambda c: is_call_of(script, c, min(operations))):
+        return None
+    wanted = module_name(operations.pop())
+    named = [n for kind in (cst.Attribute, cst.Name) for n in script.of_kind(kind)]
+    found = [n for n in named if wanted and script.name(n) == wanted and not _imports(script, n)]
+    return found[0] if len(found) == 1 else None
+
+
+def _imports(script: Script, node: cst.CSTNode) -> bool:
+    return script.within(node, cst.ImportAlias) is not None
 
 
 def has(script: Script, site: Site, places: Places) -> bool:
@@ -153,6 +172,17 @@ class Block(nn.Module):
 
 model = nn.Sequential(Block())
 """
+_HANDED = """
+class Net(nn.Module):
+    def __init__(self, act):
+        super().__init__()
+        self.fc = nn.Sequential(nn.Linear(4, 1), act())
+
+    def forward(self, x): return self.fc(x)
+
+
+model = Net(act={})
+"""
 MANUAL = Manual(
     name=SwapActivation.name,
     title="Another activation at the sites that do harm",
@@ -166,6 +196,13 @@ MANUAL = Manual(
     ),
     made_for=made_for,
     cases=(
+        case(
+            "a class that is handed over",
+            SwapActivation((site("fc.1:relu#0"),), "tanh"),
+            "model",
+            _HANDED.format("nn.ReLU"),
+            _HANDED.format("nn.Tanh"),
+        ),
         case(
             "a position in a Sequential",
             _LEAKY,
@@ -221,10 +258,17 @@ MANUAL = Manual(
             _IN_A_CLASS.format("nn.GELU()"),
         ),
         case(
-            "refused: the class is given from outside",
+            "the default of a class that may be handed over",
             SwapActivation((site("0.act:relu#0"),), "gelu"),
             "model",
             _IN_A_CLASS.format("(nn.ReLU if act is None else act)()"),
+            _IN_A_CLASS.format("(nn.GELU if act is None else act)()"),
+        ),
+        case(
+            "refused: the class is named in two places",
+            SwapActivation((site("0.act:relu#0"),), "gelu"),
+            "model",
+            _IN_A_CLASS.format("(nn.ReLU if act is None else act or nn.ReLU)()"),
             None,
         ),
         case(

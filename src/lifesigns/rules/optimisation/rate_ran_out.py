@@ -232,10 +232,12 @@ def _nothing(stream: Stream) -> Finding:
 _LOWEST = Remedy(
     "Let a schedule that is given a loss wait for the lowest: mode='max' is for scores.",
     "scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, mode='min')",
+    edit="turn-plateau",
 )
 _HIGHEST = Remedy(
     "Let a schedule that is given a score wait for the highest: mode='min' is for losses.",
     "scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, mode='max')",
+    edit="turn-plateau",
 )
 _LOOK = Remedy("Look at the rate while it trains.", "print(step, optimizer.param_groups[0]['lr'])")
 
