@@ -19,7 +19,7 @@ with extra("prove"):
     import libcst as cst
     from libcst import metadata
 
-__all__ = ["Change", "Script", "argument", "called_on", "cst", "one"]
+__all__ = ["Change", "Script", "argument", "cst", "one", "receiver_of"]
 
 Node = TypeVar("Node", bound=cst.CSTNode)
 
@@ -319,7 +319,7 @@ def argument(call: cst.Call, keyword: str, position: int = -1) -> cst.Arg | None
     return None
 
 
-def called_on(node: cst.CSTNode, method: str) -> cst.BaseExpression | None:
+def receiver_of(node: cst.CSTNode, method: str) -> cst.BaseExpression | None:
     """What stands before `.method(…)`; None for any other expression."""
     function = node.func if isinstance(node, cst.Call) else None
     if not isinstance(function, cst.Attribute) or function.attr.value != method:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places, always
 from lifesigns.remedies._refusal import Refused
-from lifesigns.remedies._script import Change, Script, called_on, cst, one
+from lifesigns.remedies._script import Change, Script, cst, one, receiver_of
 from lifesigns.remedies._training import trained
 from lifesigns.remedies.testing import case
 
@@ -45,11 +45,11 @@ def _methods(script: Script) -> list[cst.Call]:
 
 def _mean_in(script: Script, log: cst.Call) -> cst.BaseExpression | None:
     """What the mean in a logarithm is taken of, a small number beside it or not."""
-    of = log.args[0].value if log.args else called_on(log, "log")
+    of = log.args[0].value if log.args else receiver_of(log, "log")
     while isinstance(of, cst.BinaryOperation) and isinstance(of.operator, cst.Add):
         of = of.left
     is_whole = isinstance(of, cst.Call) and not of.args
-    return called_on(of, "mean") if of is not None and is_whole else None
+    return receiver_of(of, "mean") if of is not None and is_whole else None
 
 
 # --- cases ----------------------------------------------------------------------------------------

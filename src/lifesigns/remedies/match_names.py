@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from lifesigns.records import Finding, Trace
 from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
 from lifesigns.remedies._refusal import Refused
-from lifesigns.remedies._script import Change, Script, argument, called_on, cst, one
+from lifesigns.remedies._script import Change, Script, argument, cst, one, receiver_of
 from lifesigns.remedies.testing import case
 
 
@@ -49,7 +49,7 @@ def _passed_over(script: Script) -> Iterator[cst.BaseExpression]:
 def _filtered(script: Script) -> Iterator[cst.BaseExpression]:
     """The checkpoints in `{k: v for k, v in checkpoint.items() if k in …}`."""
     for kept in script.of_kind(cst.DictComp):
-        checkpoint = called_on(kept.for_in.iter, "items")
+        checkpoint = receiver_of(kept.for_in.iter, "items")
         if kept.for_in.ifs and checkpoint is not None:
             yield checkpoint
 

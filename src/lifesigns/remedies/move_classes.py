@@ -11,7 +11,7 @@ import torch
 
 from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places, always
 from lifesigns.remedies._live import Answering
-from lifesigns.remedies._script import Change, Script, called_on, cst, one
+from lifesigns.remedies._script import Change, Script, cst, one, receiver_of
 from lifesigns.remedies._training import trained
 from lifesigns.remedies.samples_first import VIEWS
 from lifesigns.remedies.testing import case
@@ -58,7 +58,7 @@ def _viewed(script: Script, call: cst.Call) -> cst.BaseExpression | None:
     """What a view such as `scores.view(-1, classes)` is taken of."""
     sizes = [script.text(arg.value) for arg in call.args]
     is_rows = len(sizes) == 2 and sizes[0] == "-1" and sizes[1] != "1"
-    found = (called_on(call, name) for name in VIEWS)
+    found = (receiver_of(call, name) for name in VIEWS)
     return next((of for of in found if of is not None), None) if is_rows else None
 
 

@@ -13,7 +13,7 @@ from torch import distributions
 from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places, always
 from lifesigns.remedies._live import Answering
 from lifesigns.remedies._refusal import Refused
-from lifesigns.remedies._script import Change, Script, called_on, cst, one
+from lifesigns.remedies._script import Change, Script, cst, one, receiver_of
 from lifesigns.remedies._sites import assigned, class_of
 from lifesigns.remedies._training import receiver, trained
 from lifesigns.remedies.testing import case
@@ -86,7 +86,7 @@ def _is_of_kind(script: Script, call: cst.Call) -> bool:
 
     A policy is asked how probable its samples are: they are actions, which no gradient leads to.
     """
-    owner = called_on(call, "sample")
+    owner = receiver_of(call, "sample")
     asked = [receiver(script, c) for c in script.method_calls("log_prob")]
     if owner is None or script.text(owner) in asked:
         return False

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places, always
 from lifesigns.remedies._refusal import Refused
-from lifesigns.remedies._script import Change, Script, called_on, cst, one
+from lifesigns.remedies._script import Change, Script, cst, one, receiver_of
 from lifesigns.remedies._training import scope_of
 from lifesigns.remedies.testing import case
 
@@ -35,7 +35,7 @@ def _appended(script: Script, loop: cst.For) -> Iterator[cst.Call]:
     if not _runs_backwards(script, loop):
         return
     for call in script.method_calls("append", loop.body):
-        filled = called_on(call, "append")
+        filled = receiver_of(call, "append")
         name = "" if filled is None else script.text(filled)
         if isinstance(filled, cst.Name) and not _is_turned(script, call, name):
             yield call
