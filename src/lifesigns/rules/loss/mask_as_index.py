@@ -64,7 +64,7 @@ with eight rows or more, and holds 0 and 1 and nothing else, in each step where 
 A parameter that is looked up is a table, as of an embedding; so is a computed one that has another
 number of rows than there are samples. Neither is reported.
 """,
-    references=("https://numpy.org/doc/stable/user/basics.indexing.html#boolean-array-indexing",),
+    references=("NumPy user guide, Indexing on ndarrays: boolean array indexing",),
     reads=frozenset({Quantity.LOSS}),
     check=check,
     thresholds={"often": OFTEN},
