@@ -12,6 +12,7 @@ from lifesigns.record.graph.walk import Walk
 from lifesigns.record.loss.comparison import PendingMarks
 from lifesigns.record.loss.integer_masks import integer_masks
 from lifesigns.record.measure.reduce import Pack
+from lifesigns.record.measure.row_scales import row_scales
 from lifesigns.record.measure.run_over import run_over
 from lifesigns.record.measure.tails import tails
 from lifesigns.record.measure.torn_pictures import torn_pictures
@@ -48,5 +49,6 @@ class DataLooks:
             "torn pictures": lambda: torn_pictures(pack, walked, sites),
             "axes of signals": lambda: run_over(pack, walked, condensed, batch),
             "levels of pictures": lambda: wrapped_levels(pack, walked, sites),
+            "scales of rows": lambda: row_scales(pack, walked),
             "integers as masks": lambda: integer_masks(pack, walked),
         }
