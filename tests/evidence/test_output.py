@@ -10,6 +10,7 @@ from lifesigns.evidence.output import (
     is_normalised,
     is_output,
     lacks_normalisation,
+    last_layers,
     output_activation,
 )
 from lifesigns.records import LossReading, SiteReading
@@ -78,3 +79,10 @@ def test_a_penalty_on_gradients_does_not_hide_the_output():
 
     assert is_output(graph, 1)
     assert not is_output(example.chain("linear", "softmax", "linear", "nll_loss"), 1)
+
+
+def test_the_last_layers_are_those_behind_which_no_other_lies():
+    graph = example.chain("linear", "relu", "linear", "softmax", "mse_loss")
+
+    assert last_layers(graph) == {"2.weight", "2.bias"}
+    assert last_layers(example.chain("relu", "mse_loss")) == frozenset()

@@ -51,3 +51,32 @@ def test_a_length_over_the_batch_is_told_by_its_dimension() -> None:
 @pytest.mark.parametrize("form", [lambda z: z / z.detach().norm(), lambda z: z / z.exp()])
 def test_other_quotients_are_not(form: Callable[[Tensor], Tensor]) -> None:
     assert not _read(form)
+
+
+SUMS: dict[str, Callable[[Tensor], Tensor]] = {
+    "by hand": lambda z: z / z.sum(1, keepdim=True),
+    "kept above 0": lambda z: z / (z.sum(-1, keepdim=True) + 1e-20),
+    "with a dimension put back": lambda z: z / z.sum(-1).unsqueeze(-1),
+    "normalize": lambda z: F.normalize(z, p=1, dim=-1),
+}
+
+
+def _along(form: Callable[[Tensor], Tensor]) -> list[float]:
+    model = nn.Linear(4, 3)
+    with lifesigns.watch(model, every=1, strict=True) as watcher:
+        form(model(torch.randn(8, 4))).square().sum().backward()
+    assert watcher.trace is not None
+    sites = watcher.trace.snapshots[0].graph.sites
+    return [site.details["sum_dim"] for site in sites if "sum_dim" in site.details]
+
+
+@pytest.mark.parametrize("form", SUMS.values(), ids=SUMS)
+def test_values_divided_by_their_sum_are_told_by_its_dimension(form: Callable[..., Tensor]) -> None:
+    assert _along(form) == [-1]
+
+
+@pytest.mark.parametrize(
+    "form", [lambda z: z / z.sum(), lambda z: z / z.exp().sum(1, keepdim=True), F.normalize]
+)
+def test_other_sums_are_not(form: Callable[[Tensor], Tensor]) -> None:
+    assert _along(form) == []

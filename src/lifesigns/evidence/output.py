@@ -56,6 +56,16 @@ def is_output(graph: Graph, index: int) -> bool:
     return False
 
 
+def last_layers(graph: Graph) -> frozenset[str]:
+    """Names of the parameters of the layers that make the output.
+
+    The bias of a product of three dimensions is added behind it, and is not on its site.
+    """
+    ends = (i for i in graph.of_kind(*WEIGHTED) if is_output(graph, i))
+    names = {name for i in ends for name in graph.sites[i].parameters}
+    return frozenset(names | {name.removesuffix("weight") + "bias" for name in names})
+
+
 def direct_pairs(graph: Graph) -> Iterator[tuple[Site, Site]]:
     """Pairs of sites where the second reads the value of the first and nothing else."""
     for a, b in graph.edges:

@@ -23,6 +23,7 @@ REMADE = "are made anew from step to step, and are in no optimizer"
 PASSED_OVER = "are in no optimizer, while two optimizers hold the same others"
 UNFROZEN = "were frozen, ask for gradients again, and are in no optimizer"
 REPLACED = "took the place of others, which an optimizer holds, and are in no optimizer"
+OUTPUT = "are the output layer, and are in no optimizer"
 UNLISTED = "are in no optimizer, because a plain list or dictionary holds their layers"
 
 
@@ -38,7 +39,7 @@ class Still:
     @property
     def is_meant_to_train(self) -> bool:
         """Whether somebody gave them to an optimizer, or would have, or took care to unfreeze."""
-        return self.is_held or self.state in (UNLISTED, UNFROZEN, REMADE, REPLACED, PASSED_OVER)
+        return self.is_held or self.state in (REMADE, *_UNTAKEN)
 
     @property
     def is_held(self) -> bool:
@@ -48,17 +49,22 @@ class Still:
     @property
     def is_untaken(self) -> bool:
         """Whether no optimizer took them."""
-        return self.state in (UNOPTIMIZED, UNLISTED, UNFROZEN, REPLACED, PASSED_OVER)
+        return self.state in (UNOPTIMIZED, *_UNTAKEN)
+
+
+_UNTAKEN = (UNLISTED, UNFROZEN, REPLACED, PASSED_OVER, OUTPUT)
+"""Why no optimizer took what somebody wants to train."""
 
 
 def groups(
-    history: Collection[list[ParameterReading]], unfrozen: Collection[str]
+    history: Collection[list[ParameterReading]], unfrozen: Collection[str], last: Collection[str]
 ) -> Iterator[Still]:
     """The parameters that no step can change, those of one reason together.
 
     Args:
         history: All readings of each parameter.
         unfrozen: Names of those that were frozen, and ask for gradients again.
+        last: Names of those of the layers that make the output.
     """
     everything = sum(_size(readings[-1]) for readings in history)
     latest = [readings[-1] for readings in history]
@@ -78,6 +84,10 @@ def groups(
     if _fit_in_place_of(sorted_out.get(UNOPTIMIZED, []), sorted_out.get(HELD, [])):
         sorted_out[REPLACED] = sorted_out.pop(UNOPTIMIZED) + sorted_out.pop(REPLACED, [])
         del sorted_out[HELD]
+    left = {p.name for p in sorted_out.get(UNOPTIMIZED, [])}
+    untouched = all(stands_still(each) for each in history if each[0].name in left)
+    if left and goes_on and left <= set(last) and untouched:
+        sorted_out[OUTPUT] = sorted_out.pop(UNOPTIMIZED)
     for state, members in sorted_out.items():
         share = sum(map(_size, members)) / max(everything, 1)
         names = [p.name for p in members]  # a graph is walked from its end

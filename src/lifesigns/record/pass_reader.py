@@ -27,6 +27,7 @@ from lifesigns.record.loss.last_inputs import last_inputs
 from lifesigns.record.loss.likeness import likeness
 from lifesigns.record.loss.passed_columns import passed_columns
 from lifesigns.record.loss.policies import unheld_actions
+from lifesigns.record.loss.unread_answers import UnreadAnswers
 from lifesigns.record.measure.averages import Averages
 from lifesigns.record.measure.by_program import numbers_for
 from lifesigns.record.measure.dealt_out import dealt_out
@@ -81,7 +82,7 @@ class PassReader:
         self._mixing = MixingReader(needs)
         self._parameters: ParameterReader | None = None
         self._numbers, self._pack = numbers_for(needs), Pack()
-        self._data = DataLooks()
+        self._data, self._unread = DataLooks(), UnreadAnswers()
         self._looked_up: Mapping[int, Tensor] = {}
         self._latest = -1.0
         self.trained = Trained()
@@ -198,6 +199,7 @@ class PassReader:
             "exchanged axes": lambda: dealt_out(walked, sites, ends.batch),
             "heads of attention": lambda: torn_heads(walked, condensed),
             "layers that are asked the same": lambda: same_answers(walked, networks),
+            "answers": lambda: self._unread.look(walked, forward, hooks.ungraded),
             "samples": lambda: unheld_actions(walked, hooks.samples.log_probabilities),
         }
         waiting: dict[str, Callable[[], PendingMarks | None]] = {

@@ -57,7 +57,8 @@ class Site:
     fan_out: int = 0
     details: Mapping[str, float] = field(default_factory=dict)
     """The operation's own constants, e.g. `negative_slope`, `minimum`, `maximum`, `dim`; of a
-    division by the value's own length `length_dim`, the dimension of that length, from the end."""
+    division by the value's own length `length_dim`, by its own sum `sum_dim`: the dimension of that
+    length or sum, from the end."""
 
     @property
     def name(self) -> str:

@@ -34,3 +34,25 @@ def student_of_probabilities(fixed=False):
         loss.backward()
         optimizer.step()
     return accuracy(student, *held_out)
+
+
+@faulty("accuracy", at_least=0.85, causes=("wrong_loss", "other"))
+def teacher_compared_with_itself(fixed=False):
+    """Thirty digits have labels and the others a teacher, whose answers are compared with its own:
+    the student learns from the thirty alone."""
+    (x, y), held_out = split(*digits())
+    teacher = trained_teacher(x, y).eval()
+    student = nn.Sequential(nn.Linear(64, 24), nn.ReLU(), nn.Linear(24, 10))
+    optimizer = torch.optim.Adam(student.parameters(), lr=0.005)
+    for xb, _ in minibatches(x, y, 64, 300):
+        few = torch.randint(0, 30, (16,))
+        with torch.no_grad():
+            taught = teacher(xb)
+        said = student(xb)
+        learned = F.log_softmax((said if fixed else taught) / TEMPERATURE, 1)
+        wanted = F.softmax(taught / TEMPERATURE, 1)
+        divergence = F.kl_div(learned, wanted, reduction="batchmean")
+        optimizer.zero_grad()
+        (F.cross_entropy(student(x[few]), y[few]) + 10 * divergence).backward()
+        optimizer.step()
+    return accuracy(student, *held_out)

@@ -40,6 +40,41 @@ def gate_that_only_picks(fixed=False):
     return unexplained(model, *unknown)
 
 
+class TopOne(nn.Module):
+    """Four linear experts, of which each row gets the one with the largest share."""
+
+    def __init__(self, width_in, out, normalised, experts=4):
+        super().__init__()
+        self.gate = nn.Linear(width_in, experts)
+        self.experts = nn.ModuleList(nn.Linear(width_in, out) for _ in range(experts))
+        self.normalised = normalised
+
+    def forward(self, x):
+        share, chosen = self.gate(x).softmax(1).topk(1)
+        if self.normalised:
+            share = share / share.sum(1, keepdim=True)
+        out = torch.stack([expert(x) for expert in self.experts], 1)
+        return share * out[torch.arange(len(x)), chosen[:, 0]]
+
+
+@faulty("unexplained variance", at_most=0.45, causes=("wrong_shape", "other"))
+def share_of_one_expert_by_itself(fixed=False):
+    """The shares of the experts that were picked are made to add up to 1, and one is picked: the
+    gate gets no gradient and sends the rows where it did by chance."""
+    maps = torch.randn(2, 6, 3)
+    x = torch.randn(1600, 6)
+    corner = (x[:, 0] > 0).long() * 2 + (x[:, 1] > 0).long()
+    y = torch.einsum("nd,ndk->nk", x, torch.cat([maps, -maps])[corner])
+    known, unknown = split(x, y)
+    model = TopOne(6, 3, normalised=not fixed)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    for xb, yb in minibatches(*known, 64, 500):
+        optimizer.zero_grad()
+        F.mse_loss(model(xb), yb).backward()
+        optimizer.step()
+    return unexplained(model, *unknown)
+
+
 class Adapted(nn.Module):
     """A frozen layer and a product of two thin matrices beside it."""
 

@@ -141,3 +141,22 @@ def smoothed_by_the_confidence(fixed=False):
     train(model, minibatches(x, y, 64, 200), loss)
     with torch.no_grad():
         return (model(x).argmax(1) == y).float().mean().item()
+
+
+@faulty("accuracy", at_least=0.8, causes=("wrong_loss", "other"))
+def checked_labels_by_number(fixed=False):
+    """A third of the labels was not checked and is to be left out, by a mask that is of integers:
+    it picks the first two of each batch in place of those that were checked."""
+    x, y = digits()
+    is_checked = (torch.rand(len(y)) > 0.3).long()
+    said = torch.stack([torch.where(is_checked == 1, y, torch.randint(0, 10, y.shape)), is_checked])
+    model = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+
+    def loss(xb, yb):
+        label, counts = yb.T
+        costs = F.cross_entropy(model(xb), label, reduction="none")
+        return costs[counts.bool() if fixed else counts].mean()
+
+    train(model, minibatches(x, said.T, 64, 200), loss)
+    with torch.no_grad():
+        return (model(x).argmax(1) == y).float().mean().item()

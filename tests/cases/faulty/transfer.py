@@ -131,3 +131,19 @@ def best_weights_that_were_never_kept(fixed=False):
     model.load_state_dict(state)
     model.eval()
     return accuracy(model, *held_out)
+
+
+@faulty("held-out accuracy", at_least=0.8, causes=("frozen", "other"))
+def groups_without_the_output_layer(fixed=False):
+    """Each part of the network gets a rate of its own, and the group of the output layer is never
+    handed on: a narrow layer has to serve small random weights."""
+    (x, y), held_out = split(*digits())
+    body = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 6), nn.Tanh())
+    model = nn.Sequential(body, nn.Linear(6, 10))
+    nn.init.normal_(model[1].weight, std=0.05)
+    groups = [{"params": body.parameters(), "lr": 1e-3}]
+    head = {"params": model[1].parameters(), "lr": 5e-3}
+    if fixed:
+        groups.append(head)
+    fit(model, torch.optim.Adam(groups), x, y, 400)
+    return accuracy(model, *held_out)

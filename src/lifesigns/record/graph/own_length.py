@@ -1,37 +1,45 @@
-"""Values divided by their own length: rows of length 1, of which a loss takes cosines."""
+"""Values divided by their own length, of which a loss takes cosines, or by their own sum."""
 
 from __future__ import annotations
 
 from torch import Tensor
 
+from lifesigns.record.graph.operations import signed
 from lifesigns.record.graph.walk import Walk, saved
 
-BETWEEN = frozenset({"Expand", "ClampMin", "Clone", "Add"})
+BETWEEN = frozenset({"Expand", "ClampMin", "Clone", "Add", "Unsqueeze"})
 """What may lie between a length and the division by it: `F.normalize` keeps it above 0."""
 
 
-def length_dim(walked: Walk, index: int) -> int | None:
-    """The dimension along which a node divides a value by its own length, counted from the end.
+def normalised_along(walked: Walk, index: int) -> dict[str, float]:
+    """The dimension along which a node divides a value by its own length, or by its own sum.
 
     Args:
         walked: The graph.
         index: Index of the node.
 
     Returns:
-        None if the node does something else.
+        `length_dim` or `sum_dim`, counted from the end; empty if the node does something else.
     """
     if walked.names[index] != "Div" or len(walked.inputs[index]) != 2:
-        return None
-    value, length = walked.inputs[index]
-    while length is not None and length >= 0 and walked.names[length] in BETWEEN:
-        length = walked.inputs[length][0]
-    if length is None or length < 0 or walked.names[length] != "LinalgVectorNorm":
-        return None
-    node = walked.nodes[length]
-    dims, rank = saved(node, "dim"), len(walked.shape(index))
-    if walked.inputs[length][0] != value or saved(node, "ord") != 2 or not dims or len(dims) != 1:
-        return None
-    return int(dims[0]) % rank - rank if rank else None
+        return {}
+    value, below = walked.inputs[index]
+    while below is not None and below >= 0 and walked.names[below] in BETWEEN:
+        below = walked.inputs[below][0]
+    if below is None or below < 0 or walked.inputs[below][0] != value:
+        return {}
+    node, rank = walked.nodes[below], len(walked.shape(index))
+    word = _word(walked.names[below], saved(node, "ord"))
+    dims = saved(node, "dim") if word else None
+    if not dims or len(dims) != 1 or not rank:
+        return {}
+    return {word: float(signed(int(dims[0])) % rank - rank)}
+
+
+def _word(name: str, order: float | None) -> str:
+    if name == "LinalgVectorNorm":
+        return {2: "length_dim", 1: "sum_dim"}.get(order or 0, "")
+    return "sum_dim" if name == "Sum" else ""
 
 
 def divided_by_length(walked: Walk, index: int) -> Tensor | None:

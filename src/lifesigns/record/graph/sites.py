@@ -26,7 +26,7 @@ from lifesigns.record.graph.operations import (
     details,
     has_details,
 )
-from lifesigns.record.graph.own_length import length_dim
+from lifesigns.record.graph.own_length import normalised_along
 from lifesigns.record.graph.products import UNTURNED
 from lifesigns.record.graph.site_plan import SitePlan, site_plans
 from lifesigns.record.graph.steep_edge import is_steep
@@ -280,10 +280,10 @@ class _Condenser:
                 return {"factor": 0.0}
         if kind is Kind.DROPOUT and name in PRODUCTS:
             return {"p": round(1 - 1 / _masked_to(node, self.walk.shape(index)), 6)}
-        along = length_dim(self.walk, index) if kind is Kind.OTHER else None
+        along = normalised_along(self.walk, index) if kind is Kind.OTHER else {}
         if kind is Kind.NORM and (kept := self.momenta.get(self.places[index].module)) is not None:
             return {**details(name, node), "momentum": kept}
-        found = details(name, node) if along is None else {"length_dim": float(along)}
+        found = along or details(name, node)
         steep = kind is Kind.OTHER and is_steep(self.walk, index)
         return {**found, "steep_edge": 1.0} if steep else found
 

@@ -10,7 +10,9 @@ from torch import Tensor
 from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk
 from lifesigns.record.loss.comparison import PendingMarks
+from lifesigns.record.loss.integer_masks import integer_masks
 from lifesigns.record.measure.reduce import Pack
+from lifesigns.record.measure.row_scales import row_scales
 from lifesigns.record.measure.run_over import run_over
 from lifesigns.record.measure.tails import tails
 from lifesigns.record.measure.torn_pictures import torn_pictures
@@ -21,7 +23,7 @@ DATA_LOOKS = 8
 
 
 class DataLooks:
-    """Looks at the data that the first layers are given."""
+    """Looks at the data that the first layers are given, and that pick rows of what they make."""
 
     def __init__(self) -> None:
         self._looks = Counter[int]()
@@ -47,4 +49,6 @@ class DataLooks:
             "torn pictures": lambda: torn_pictures(pack, walked, sites),
             "axes of signals": lambda: run_over(pack, walked, condensed, batch),
             "levels of pictures": lambda: wrapped_levels(pack, walked, sites),
+            "scales of rows": lambda: row_scales(pack, walked),
+            "integers as masks": lambda: integer_masks(pack, walked),
         }

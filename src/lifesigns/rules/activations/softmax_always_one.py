@@ -1,8 +1,9 @@
-"""ACT010: a softmax that chooses within the network, over a dimension of length 1."""
+"""ACT010: weights by which the network chooses add up to 1 over a dimension of length 1."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.output import is_output, normalised_dim
@@ -14,60 +15,87 @@ from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FALLING, FLAT
 
 ONE = Threshold(1, "places that share a sum of 1", "definition: one has all")
+PICKS = frozenset({"topk", "max", "amax", "sort", "gather"})
+"""Operations by which one of several scores, or of their shares, is picked."""
 
 
 def check(stream: Stream) -> Iterator[Finding]:
-    """One finding per softmax that is over one place in all recorded steps."""
+    """One finding per normalisation that is over one place in all recorded steps."""
     graph = stream.first.graph
-    for index in graph.of_kind(Kind.SOFTMAX):
-        site = graph.sites[index]
-        chooses = site.operation == "softmax" and products(graph, index)
-        if chooses and not is_output(graph, index) and _is_always_one(stream, graph, index):
-            yield _finding(stream, site)
+    for index, site in enumerate(graph.sites):
+        if not _normalises(site) or not products(graph, index):
+            continue
+        picked = _is_of_picked(graph, index)
+        if (picked or not is_output(graph, index)) and _is_always_one(stream, site, picked=picked):
+            yield _finding(stream, site, picked=picked)
 
 
-def _is_always_one(stream: Stream, graph: Graph, index: int) -> bool:
-    """Whether places lie along another dimension, of which it takes each by itself.
+def _normalises(site: Site) -> bool:
+    """Whether values are made to add up to 1: by a softmax, or divided by their own sum."""
+    is_softmax = site.kind is Kind.SOFTMAX and site.operation == "softmax"
+    return (is_softmax and "dim" in site.details) or "sum_dim" in site.details
+
+
+def _dim(site: Site) -> int:
+    """The dimension over which they add up, counted from 0."""
+    along = site.details.get("sum_dim")
+    return normalised_dim(site) if along is None else int(along) % len(site.shape)
+
+
+def _is_always_one(stream: Stream, site: Site, *, picked: bool) -> bool:
+    """Whether places lie along another dimension, of which it takes each by itself, or went before.
 
     Samples are no places. Behind a product of queries and keys the last dimension is that of the
     keys: where it is that one that has length 1, there is a single key.
     """
-    name = graph.sites[index].name
-    all_steps = [each for s in stream.snapshots for each in s.graph.sites if each.name == name]
-    if not all(_is_over_one(site) for site in all_steps):
+    all_steps = [each for s in stream.snapshots for each in s.graph.sites if each.name == site.name]
+    if not all(_normalises(each) and _is_over_one(each) for each in all_steps):
         return False
-    made_by = [graph.sites[i] for i in graph.predecessors(index)]
-    is_of_scores = bool(made_by) and all(site.parameters for site in made_by)
-    return all(_is_of_others(site, is_of_scores) for site in all_steps)
+    graph = stream.first.graph
+    made_by = [graph.sites[i] for i in graph.predecessors(graph.find(site.name))]
+    is_of_scores = bool(made_by) and all(each.parameters for each in made_by)
+    return picked or all(_is_of_others(each, is_of_scores) for each in all_steps)
 
 
 def _is_over_one(site: Site) -> bool:
-    dim = normalised_dim(site)
-    return "dim" in site.details and dim > 0 and site.shape[dim] <= ONE
+    dim = _dim(site)
+    return dim > 0 and site.shape[dim] <= ONE
 
 
 def _is_of_others(site: Site, is_of_scores: bool) -> bool:
     """Whether places lie behind the dimension or, of a layer with one unit, before it."""
-    dim = normalised_dim(site)
+    dim = _dim(site)
     behind, before = site.shape[dim + 1 :], site.shape[1:dim]
     return any(n > ONE for n in (behind or before)) and bool(behind or is_of_scores)
 
 
-def _finding(stream: Stream, site: Site) -> Finding:
-    dim = normalised_dim(site)
+def _is_of_picked(graph: Graph, index: int) -> bool:
+    """Whether what it normalises is one of several, which were picked from along its dimension."""
+    rank, dim = len(graph.sites[index].shape), _dim(graph.sites[index])
+    picks = [i for i in graph.predecessors(index) if graph.sites[i].operation in PICKS]
+    sites = [graph.sites[i] for pick in picks for i in (pick, *graph.predecessors(pick))]
+    return any(len(site.shape) == rank and site.shape[dim] > ONE for site in sites)
+
+
+def _finding(stream: Stream, site: Site, *, picked: bool) -> Finding:
+    dim = _dim(site)
     is_last = dim == len(site.shape) - 1
+    says = "normalises the one share that was picked, which then is always 1"
+    says = says if picked else "is over a dimension of length 1: all its weights are 1"
+    remedy = _PICKED if picked else _PLACES if is_last else _KEYS
+    poor = stream.course.gain <= HALF
     return RULE.finding(
-        stream.course.harm(HALF),
-        f"{site.name} is over a dimension of length 1: all its weights are 1",
+        stream.course.harm(HALF, alarms=picked and poor),
+        f"{site.name} {says}",
         site=site.name,
         step=stream.first.step,
         measured=f"values of shape {list(site.shape)} that add up to 1 over dimension {dim}, of "
         f"length 1, in all {len(stream.snapshots)} recorded steps: what makes the scores gets no "
         f"gradient{stream.course.remark}",
-        expected="a softmax over the places to choose from",
+        expected="weights that add up to 1 over the places to choose from",
         certainty="exact: from the shape; the harm by the course of the loss",
         causes=("wrong_shape", "other"),
-        remedies=(_PLACES,) if is_last else (_KEYS,),
+        remedies=(remedy,),
         evidence={"dim": dim, "places": 1},
     )
 
@@ -80,6 +108,10 @@ _KEYS = Remedy(
 _PLACES = Remedy(
     "Normalise over the places, not over the one score that each of them has.",
     "weights = score(x).softmax(dim=1)  # [batch, places, 1]",
+)
+_PICKED = Remedy(
+    "Normalise over all, and leave the share of the one that is picked as it is.",
+    "weights, chosen = scores.softmax(-1).topk(1)  # and no division by their sum",
 )
 
 
@@ -102,12 +134,30 @@ def _example(
     return example.trace(*shots, losses=losses)
 
 
+def _of_experts(picked: int, by: str = "div", experts: int = 4) -> Trace:
+    """Shares of so many experts that are picked, which are made to add up to 1 again."""
+    chain = example.chain("linear", "softmax", "topk", by, "mul", "linear/1", "mse_loss", batch=64)
+    values = Site("7", "linear", 0, Kind.LINEAR, (64, 4), -1, ("7.weight",))
+    kind, along = (Kind.SOFTMAX, "dim") if by == "softmax" else (Kind.OTHER, "sum_dim")
+    linear, softmax, pick, norm, product, *end = chain.sites
+    sites = (
+        *(replace(site, shape=(64, experts)) for site in (linear, softmax)),
+        replace(pick, kind=Kind.OTHER, shape=(64, picked)),
+        replace(norm, kind=kind, shape=(64, picked), details={along: -1.0}),
+        replace(product, kind=Kind.OTHER),
+        *end,
+        values,
+    )
+    shot = example.snapshot(Graph(sites, (*chain.edges, (7, 4))))
+    return example.trace(shot, losses=FLAT)
+
+
 _HEADS = (64, 1, 7, 7)
 
 RULE = Rule(
     code="ACT010",
     name="softmax-always-one",
-    title="A softmax within the network is over one place, and always 1",
+    title="A softmax, or a share, within the network is over one place, and always 1",
     why="Softmax divides each score by the sum over its dimension, and one score divided by itself "
     "is 1. So all places weigh the same whatever their scores, and the layers that make the scores "
     "have no gradient.",
@@ -115,12 +165,15 @@ RULE = Rule(
 Attention whose softmax is over the heads, of which there is one, and not over the keys; or the
 weights of a pooling, one score for each of many places, normalised over that one score. All places
 are added up with the same weight: the network learns what their sum tells, and the loss comes to
-rest there. `nn.Softmax()` without a dimension takes dimension 1 of four.
+rest there. `nn.Softmax()` without a dimension takes dimension 1 of four. Or a mixture of experts
+that picks one, and divides its share by the sum of the shares that were picked: a router that
+learns nothing of the task.
 """,
     evidence="""
-Exactly: in every recorded step the dimension that a softmax normalises has length 1 while one that
-holds places is longer, and its shares are multiplied with other values of the network. It alarms
-where the fit explains less than half of the targets.
+Exactly: in every recorded step the dimension that a softmax normalises, or over which a value is
+divided by its own sum, has length 1 while one that holds places is longer, or was before one of
+them was picked; and the shares are multiplied with other values of the network. It alarms where the
+fit explains less than half of the targets.
 """,
     ignore="""
 A single key, as one token of context that all queries read, is legitimate: the last dimension of
@@ -150,6 +203,10 @@ length 1 behind a product is not reported, nor is a sequence that happens to hav
             lambda: _example(_HEADS, losses=FALLING),
             Severity.NOTE,
         ),
+        Case("the share of the one expert", lambda: _of_experts(1), Severity.WARNING),
+        Case("a softmax of the one expert", lambda: _of_experts(1, "softmax"), Severity.WARNING),
+        Case("near miss: the shares of two experts", lambda: _of_experts(2), None),
+        Case("near miss: one expert of one", lambda: _of_experts(1, experts=1), None),
         Case("near miss: over the keys", lambda: _example(_HEADS, dim=-1), None),
         Case("near miss: a single key", lambda: _example((64, 1, 7, 1), dim=-1), None),
         Case("near miss: sequences of length 1", lambda: _example((64, 1, 1, 1)), None),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lifesigns.evidence import Run, Threshold
+from lifesigns.evidence.output import last_layers
 from lifesigns.evidence.shares import seen
 from lifesigns.evidence.sites import counted, listed
 from lifesigns.evidence.standing import (
@@ -17,6 +18,7 @@ from lifesigns.evidence.standing import (
     FROZEN,
     HELD,
     NOWHERE,
+    OUTPUT,
     PASSED_OVER,
     REMADE,
     REPLACED,
@@ -46,7 +48,8 @@ def check_run(run: Run) -> Iterable[Finding]:
     instead = elsewhere if _is_all(run) else ()  # the same mistake: held in place of the network
     others = () if instead else elsewhere
     history = [*run.parameters.values(), *([p] for p in others)]
-    for group in groups(history, unfrozen(run)):
+    last = frozenset[str]().union(*(last_layers(s.first.graph) for s in run.streams))
+    for group in groups(history, unfrozen(run), last):
         if group.state == NOWHERE and not run.trace.optimizers:
             continue  # by hand: what a module is lent for a call is made anew by each step
         yield RULE.finding(
@@ -94,7 +97,7 @@ def _severity(run: Run, group: Still) -> Severity:
     enough = FITTED if group.state in (UNLISTED, PASSED_OVER) else HALF
     fits = _fits(run, enough) and not gone
     proved = group.is_meant_to_train and run.trace.steps >= JUDGED and not fits
-    least = HALF if group.state == UNLISTED else 0 if gone else SHARE
+    least = HALF if group.state == UNLISTED else 0 if gone or group.state == OUTPUT else SHARE
     alarming = (harmed and group.share > SHARE) or (proved and group.share > least)
     return Severity.WARNING if alarming else Severity.NOTE
 
@@ -175,6 +178,7 @@ _REMEDIES = {
     UNGRADED: (_GRADED,),
     CHECKPOINTED: (_NOT_REENTRANT,),
     UNOPTIMIZED: (_GIVE_ALL,),
+    OUTPUT: (_GIVE_ALL,),
     PASSED_OVER: (_GIVE_OWN,),
     UNFROZEN: (_GIVE_NEW,),
     REMADE: (_MAKE_ONCE,),
@@ -254,11 +258,12 @@ def _replaced_before() -> Trace:
     return replace(known, unreached=(old,))
 
 
-def _by_none(end: float, name: str = "hidden[0].weight") -> Trace:
+def _by_none(end: float, name: str = "hidden[0].weight", layer: int = 0) -> Trace:
     """A regression whose loss falls from 1, that of a constant, to this; a layer stands still."""
     graph = example.chain("linear/64", "relu", "linear/1", "mse_loss", units=64)
     parameters = example.weights(graph)
-    parameters[0] = replace(parameters[0], name=name, optimized=False)
+    name = parameters[layer].name if layer else name
+    parameters[layer] = replace(parameters[layer], name=name, optimized=False, update_rms=0.0)
     sign = np.tile([[-1.0], [1.0]], (16, 1))
     losses = [1.0] * 20 + [end] * 80
     return example.fitting(graph, losses, sign, example.target(sign), parameters=parameters)
@@ -312,8 +317,10 @@ in peace (a note). It is a warning when more than a tenth of the weights stand s
 is learned, or when they were given to an optimizer, unfrozen, kept in a plain list, or passed over
 by two optimizers that hold the same others, and the rest does not fit the targets without them: not
 to nine tenths, where a plain list holds more than half of the weights or two optimizers hold the
-same; also where the rest fits, when they took the place of a layer that an optimizer holds. It is
-an error when no optimizer holds any weight of the network, or the loss leads to none.
+same; also where the rest fits, when they took the place of a layer that an optimizer holds. However
+few they are, it is one where they are the output layer alone and the rest explains less than half:
+an output that is meant to stay as it is has `requires_grad` False. It is an error when no optimizer
+holds any weight of the network, or the loss leads to none.
 """,
     references=(
         "PyTorch, Autograd mechanics: locally disabling gradient computation",
@@ -323,13 +330,8 @@ an error when no optimizer holds any weight of the network, or the loss leads to
     check_run=check_run,
     thresholds={"share": SHARE, "half": HALF, "fitted": FITTED, "steps": JUDGED, "often": OFTEN},
     explains=(
-        "loss-flat",
-        "constant-output",
-        "rate-too-low",
-        "stopped-early",
-        "labels-unrelated",
-        "loss-diverges",
-        "loss-oscillates",
+        *("loss-flat", "constant-output", "rate-too-low", "stopped-early", "labels-unrelated"),
+        *("loss-diverges", "loss-oscillates"),
     ),
     cases=(
         Case("a big layer not reached", lambda: _example(FLAT, reached=False), Severity.WARNING),
@@ -369,6 +371,8 @@ an error when no optimizer holds any weight of the network, or the loss leads to
         Case("in a plain list", lambda: _by_none(1.0), Severity.WARNING),
         Case("in a plain list, and most is learned", lambda: _by_none(0.2), Severity.WARNING),
         Case("near miss: in a plain list, and all is learned", lambda: _by_none(0.02), None),
+        Case("the output layer alone", lambda: _by_none(0.7, layer=1), Severity.WARNING),
+        Case("near miss: it alone, and most is learned", lambda: _by_none(0.2, layer=1), None),
         Case("a network that is cut off", lambda: _cut_off(FLAT), Severity.WARNING),
         Case("run without gradients", lambda: _ungraded(FLAT), Severity.WARNING),
         Case(
