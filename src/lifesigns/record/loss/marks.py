@@ -21,6 +21,7 @@ from lifesigns.record.loss.copied_weights import copied_weights
 from lifesigns.record.loss.cut_classes import cuts_classes
 from lifesigns.record.loss.cut_off import is_cut_off
 from lifesigns.record.loss.distances import scores_are_distances
+from lifesigns.record.loss.drawn_together import drawn_together
 from lifesigns.record.loss.episodes import weights_of_episode
 from lifesigns.record.loss.equal_views import equal_views
 from lifesigns.record.loss.grouped_rows import grouped_rows
@@ -176,6 +177,7 @@ def mark_form(
     add_marks(pending, {**overlap(walked, found, prediction), **self_weighted(walked, found)})
     distances, out = scores_are_distances(walked, found), raw_output(walked, found)
     add_marks(pending, {**distances, **one_way(walked, terms), **out})
+    add_marks(pending, drawn_together(walked, terms))
     summands = [*(term.node for term in found), *(penalty.node for penalty in terms.penalties)]
     add_marks(pending, loose_ends(walked, condensed, summands))
     if prediction is not None and prediction.value.dim():
