@@ -178,7 +178,8 @@ The first layer reads the same memory as the loss takes for its target, in every
 way through the network is nowhere narrower than the input, with no dropout, mask or penalty on it;
 and the outputs fit. A warning if that memory was written to in place since it was made, or if the
 network is given something else, too; or else a note. If other memory is read, up to 128 rows of the
-targets are looked for, to the bit, among the columns or channels of it.
+targets are looked for, to the bit, among the columns or channels of it; they are half of these or
+more, or stand beside something that the network has made.
 """,
     ignore="""
 An autoencoder with a narrow layer, a penalty, or noise of its own is not reported. Without a change
