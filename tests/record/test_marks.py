@@ -87,6 +87,66 @@ def test_a_target_in_the_memory_of_the_input():
     assert details(step(clean.add_(1)), model)["written_in_place"] == 1.0
 
 
+def _denoiser(given, target):
+    """A network that is given numbers beside an embedding of a time."""
+    time, net = nn.Embedding(10, 3), nn.Sequential(nn.Linear(7, 16), nn.ReLU(), nn.Linear(16, 4))
+    root = nn.ModuleList([time, net])
+    rows = torch.cat([given, time(torch.arange(8))], 1)
+    return details(lambda: F.mse_loss(net(rows), target).backward(), root)
+
+
+def test_targets_among_the_columns_of_the_input():
+    x = torch.randn(8, 4)
+    almost = x + 1e-5 * (torch.arange(8) == 3)[:, None]
+
+    assert _denoiser(x, x.clone()).items() >= {"told_beside": 1.0, "given_at": 1.0}.items()
+    assert "target_is_input" not in _denoiser(x, almost)
+    assert "target_is_input" not in _denoiser(torch.ones(8, 4), torch.ones(8, 4))
+
+
+def test_targets_among_the_channels_of_the_input():
+    net, x, other = nn.Conv2d(3, 2, 3, padding=1), torch.randn(8, 2, 5, 5), torch.randn(8, 1, 5, 5)
+
+    def step(target):
+        return lambda: F.mse_loss(net(torch.cat([other, x], 1)), target).backward()
+
+    assert details(step(x), net)["told_beside"] == 1.0
+    assert "told_beside" not in details(step(x.flip(0)), net)
+
+
+def test_targets_among_the_features_of_steps():
+    x = torch.randn(4, 6, 5)
+
+    def found(target):
+        net = nn.Linear(5, target.shape[-1])
+        return details(lambda: F.mse_loss(net(x), target).backward(), net)
+
+    assert found(x[..., 1:4])["told_beside"] == 1.0
+    assert "told_beside" not in found(x[..., 1:4].roll(1, 1))
+    assert "told_beside" not in found(x[..., 1:3])  # of a window the lesser part may come again
+
+
+def test_what_a_layer_was_given_before_is_to_be_remembered():
+    cell, x = nn.Linear(3, 2), torch.randn(8, 3)
+
+    def step():
+        F.mse_loss(cell(x) + cell(torch.zeros(8, 3)), x[:, :2]).backward()
+
+    assert "told_beside" not in details(step, cell)
+
+
+def test_a_target_in_the_memory_of_the_input_beside_a_time():
+    first, time, last = nn.Linear(4, 8), nn.Embedding(10, 8), nn.Linear(8, 4)
+    root, x = nn.ModuleList([first, time, last]), torch.randn(6, 4)
+
+    def step(*times):
+        return lambda: F.mse_loss(last(first(x) + sum(map(time, times))), x).backward()
+
+    assert "told_beside" not in details(step(), root)
+    assert details(step(torch.arange(6)), root)["told_beside"] == 1.0
+    assert "told_beside" not in details(step(torch.arange(4)[:, None].sum(0)), root)
+
+
 # --- what a data term does not reach --------------------------------------------------------------
 @pytest.mark.parametrize(
     ("draw", "is_cut"),

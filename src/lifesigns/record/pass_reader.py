@@ -35,6 +35,7 @@ from lifesigns.record.measure.large import lookups
 from lifesigns.record.measure.measuring import measuring
 from lifesigns.record.measure.mixing import MixingReader
 from lifesigns.record.measure.parameters import ParameterReader, Trained
+from lifesigns.record.measure.read_columns import read_columns
 from lifesigns.record.measure.reduce import Pack
 from lifesigns.record.measure.same_states import same_states
 from lifesigns.record.measure.shown import Shown
@@ -197,6 +198,7 @@ class PassReader:
         ran, asked = hooks.ungraded.modules(), hooks.ungraded.asked()
         known: dict[str, Callable[[], Mapping[str, float]]] = {
             "exchanged axes": lambda: dealt_out(walked, sites, ends.batch),
+            "slices of the input": lambda: read_columns(walked, sites, ends.batch),
             "heads of attention": lambda: torn_heads(walked, condensed),
             "layers that are asked the same": lambda: same_answers(walked, networks),
             "answers": lambda: self._unread.look(walked, forward, hooks.ungraded),

@@ -48,6 +48,25 @@ def noise_that_is_not_in_the_picture(fixed=False):
         return F.mse_loss(model(noisy(2 * held_out - 1, t, noise), t), noise)
 
 
+@faulty("squared error of the noise", at_most=0.45, causes=("wrong_labels",))
+def the_noisy_picture_as_target(fixed=False):
+    """A diffusion model's loss compares what it says with the noisy picture that it was given, and
+    not with the noise: it learns to hand the picture on."""
+    (x, y), (held_out, _) = split(*digits())
+    model = Denoiser()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.002)
+    for xb, _ in minibatches(2 * x - 1, y, 64, 400):
+        t, noise = torch.randint(STEPS, (len(xb),)), torch.randn_like(xb)
+        given = noisy(xb, t, noise)
+        loss = F.mse_loss(model(given, t), noise if fixed else given)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        t, noise = torch.randint(STEPS, (len(held_out),)), torch.randn_like(held_out)
+        return F.mse_loss(model(noisy(2 * held_out - 1, t, noise), t), noise)
+
+
 def drawn(model, number):
     """Points made of normal noise, step by step."""
     x = torch.randn(number, 2)

@@ -340,3 +340,31 @@ def normalised_but_without_activations(fixed=False):
     fit(model, x, y, steps=400)
     model.eval()
     return accuracy(model, x, y)
+
+
+class RowByRow(nn.Module):
+    """A layer for each row of a picture, whose pixels lie one after another."""
+
+    def __init__(self, moves_on):
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(8, 6) for _ in range(8))
+        self.head = nn.Linear(48, 10)
+        self.moves_on = moves_on
+
+    def forward(self, x):
+        start, read = 0, []
+        for layer in self.layers:
+            read.append(torch.relu(layer(x[:, start : start + layer.in_features])))
+            if self.moves_on:
+                start += layer.in_features
+        return self.head(torch.cat(read, 1))
+
+
+@faulty("accuracy", at_least=0.85, causes=("wrong_shape", "other"))
+def a_start_that_is_not_moved_on(fixed=False):
+    """Each layer is to read columns of its own, and the loop forgets to move their start on: all
+    read the first ones."""
+    x, y = digits()
+    model = RowByRow(moves_on=fixed)
+    fit(model, x, y, steps=300)
+    return accuracy(model, x, y)

@@ -16,11 +16,12 @@ from lifesigns.record.graph.walk import Walk, saved
 from lifesigns.record.loss.alike import spreads
 from lifesigns.record.loss.best_value import takes_best
 from lifesigns.record.loss.comparison import PendingLoss
-from lifesigns.record.loss.copied import copied
+from lifesigns.record.loss.copied import among_inputs, copied
 from lifesigns.record.loss.copied_weights import copied_weights
 from lifesigns.record.loss.cut_classes import cuts_classes
 from lifesigns.record.loss.cut_off import is_cut_off
 from lifesigns.record.loss.distances import scores_are_distances
+from lifesigns.record.loss.drawn_together import drawn_together
 from lifesigns.record.loss.episodes import weights_of_episode
 from lifesigns.record.loss.equal_views import equal_views
 from lifesigns.record.loss.grouped_rows import grouped_rows
@@ -82,12 +83,11 @@ def mark(
         prediction: The root module's output.
     """
     node, compared = term.node, term.compared
-    if compared is not None and prediction is not None:
-        pending.mark(spreads(pack, prediction.value, compared))
+    marks: dict[str, float] = {}
     if compared is not None:
-        pending.mark(slow_waves(pack, walked, compared))
-    is_built_in = walked.names[node] in BUILT_IN
-    marks = copied(walked, compared) if compared is not None and is_built_in else {}
+        marks.update(_mark_targets(pack, walked, condensed, term, pending, compared))
+        if prediction is not None:
+            pending.mark(spreads(pack, prediction.value, compared))
     if is_quantised(walked, node, term.terms):
         marks.update(cut_off=1.0, quantised=1.0)
     elif term.beside and is_cut_off(walked, node):
@@ -109,6 +109,23 @@ def mark(
             pending.mark(padded_targets(pack, walked, node))
             pending.mark(words_left_out(pack, walked, node))
     add_marks(pending, marks)
+
+
+def _mark_targets(
+    pack: Pack,
+    walked: Walk,
+    condensed: Condensed,
+    term: DataTerm,
+    pending: PendingLoss,
+    compared: Tensor,
+) -> dict[str, float]:
+    """Marks what is true of targets; returns what is known of them at once."""
+    pending.mark(slow_waves(pack, walked, compared))
+    if walked.names[term.node] not in BUILT_IN:
+        return {}
+    marks = copied(walked, condensed, compared)
+    pending.mark(None if marks else among_inputs(pack, walked, condensed, compared))
+    return marks
 
 
 def mark_beside(pack: Pack, walked: Walk, term: Term, pending: PendingLoss) -> None:
@@ -160,6 +177,7 @@ def mark_form(
     add_marks(pending, {**overlap(walked, found, prediction), **self_weighted(walked, found)})
     distances, out = scores_are_distances(walked, found), raw_output(walked, found)
     add_marks(pending, {**distances, **one_way(walked, terms), **out})
+    add_marks(pending, drawn_together(walked, terms))
     summands = [*(term.node for term in found), *(penalty.node for penalty in terms.penalties)]
     add_marks(pending, loose_ends(walked, condensed, summands))
     if prediction is not None and prediction.value.dim():

@@ -9,6 +9,7 @@ import numpy as np
 
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.directions import UNIT, UNITS, directions, spread_of
+from lifesigns.evidence.sites import counted
 from lifesigns.records import (
     BatchReading,
     Finding,
@@ -31,21 +32,53 @@ SPREAD = Threshold(
     "share of their size by which embeddings of one direction differ",
     "geometry: a mean angle of 2 degrees from their mean",
 )
+DRAWN = "drawn_together"
+"""The detail of a loss: how many cosines it is made of that it makes larger, and of nothing else,
+where both sides have a gradient to weights they share."""
+STEPS = Threshold(3, "recorded steps, at least", "a definition: more than an accident")
 SHRUNK = Threshold(10, "times that the spread was larger at first", "a network may start narrow")
 
 
 def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream."""
+    yield from _become_one(stream) or _are_drawn(stream)
+
+
+def _become_one(stream: Stream) -> list[Finding]:
+    """They spread at first, and no longer do."""
     last = stream.last
     if len(stream.snapshots) < SIDES or not _inputs_differ(last) or _has_targets(last.loss):
-        return
+        return []
     names = [last.graph.sites[reading.site].name for reading in directions(last)]
     spreads = [[spread_of(s, name) for name in names] for s in (stream.first, *stream.latest)]
     if len(names) < SIDES or not np.isfinite(spreads).all():
-        return
+        return []
     first, latest = float(np.min(spreads[0])), float(np.max(spreads[1:]))
     if latest < SPREAD and first > SHRUNK * latest:
-        yield _finding(stream, names, first, latest)
+        return [_finding(stream, names, first, latest)]
+    return []
+
+
+def _are_drawn(stream: Stream) -> list[Finding]:
+    """Nothing in the loss would keep them from it."""
+    cosines = [int(loss.details.get(DRAWN, 0)) for loss in stream.readings]
+    if len(cosines) < STEPS or not all(cosines):
+        return []
+    return [
+        RULE.finding(
+            Severity.WARNING,
+            "nothing in the loss keeps embeddings apart: both sides of its cosines are trained",
+            step=stream.first.step,
+            measured=f"in {len(cosines)} recorded steps all there is to the loss is that "
+            f"{counted(cosines[0], 'cosine')} of two embeddings become larger; the same weights "
+            f"make both, and both send a gradient back{stream.course.remark}",
+            expected="no gradient to one side of each cosine, or a term that drives samples apart",
+            certainty="exact: the graph of all recorded steps",
+            causes=("wrong_loss", "other"),
+            remedies=(_STOP, _APART),
+            evidence={"cosines": cosines[0]},
+        )
+    ]
 
 
 def _inputs_differ(snapshot: Snapshot) -> bool:
@@ -77,7 +110,7 @@ _APART = Remedy(
     "loss = F.cross_entropy(a @ b.T / 0.1, torch.arange(len(a)))",
 )
 _STOP = Remedy(
-    "Or stop the gradient of one side and predict it from the other (SimSiam).",
+    "Stop the gradient of one side and predict it from the other (SimSiam).",
     "loss = -F.cosine_similarity(predictor(a), b.detach()).mean()",
 )
 
@@ -109,10 +142,15 @@ def _example(*angles: float, sides: int = 2, losses: Sequence[float] = example.F
     return example.trace(*shots, losses=losses)
 
 
+def _drawn(*angles: float) -> Trace:
+    """A loss of nothing but cosines, whose embeddings spread all the same."""
+    return example.marked(_example(*angles), {DRAWN: 2.0})
+
+
 RULE = Rule(
     code="LOS034",
     name="embeddings-collapse",
-    title="All embeddings have become one direction",
+    title="All embeddings become one direction",
     why="A loss that only draws embeddings together is lowest where all inputs have the same one. "
     "The loss then falls to its least value, and the network has forgotten what it was given.",
     sees="""
@@ -122,16 +160,27 @@ no negative pairs, no stopped gradient, no term for the spread. Also a contrast 
     evidence="""
 Two sets of vectors of length 1 that the network made and the loss compares with one another. Over
 the last quarter of the recorded steps their variance is almost nothing of their size, it was far
-larger at first, and the inputs differ.
+larger at first, and the inputs differ. Or, on the graph of all recorded steps: the loss is made of
+cosines of two embeddings, and of nothing else, it makes them larger, and both embeddings have a
+gradient to weights they share.
 """,
     ignore="""
 Networks often start with embeddings that point one way; only those that have lost their spread in
-training are reported. A loss with targets is judged by its fit.
+training are reported. A loss with targets is judged by its fit. One side without gradient, any
+other term, a sign or a weight for each pair, and whitened embeddings are reasons to say nothing of
+the graph.
 """,
     references=("Chen & He 2021, Exploring Simple Siamese Representation Learning (CVPR)",),
     reads=frozenset({Quantity.ACTIVATIONS, Quantity.BATCH, Quantity.LOSS}),
     check=check,
-    thresholds={"sides": SIDES, "units": UNITS, "unit": UNIT, "spread": SPREAD, "shrunk": SHRUNK},
+    thresholds={
+        "sides": SIDES,
+        "units": UNITS,
+        "unit": UNIT,
+        "spread": SPREAD,
+        "shrunk": SHRUNK,
+        "steps": STEPS,
+    },
     explains=("stopped-early", "constant-output", "dead-units", "loss-flat"),
     cases=(
         Case("collapsed", lambda: _example(2.0, 0.5, 0.01, 0.01), Severity.WARNING),
@@ -140,6 +189,8 @@ training are reported. A loss with targets is judged by its fit.
             lambda: _example(2.0, 0.01, losses=example.FLAT),
             Severity.WARNING,
         ),
+        Case("nothing keeps them apart", lambda: _drawn(2.0, 1.8, 1.9), Severity.WARNING),
+        Case("near miss: in two steps", lambda: _drawn(2.0, 1.8), None),
         Case("near miss: narrow from the start", lambda: _example(0.05, 0.04, 0.04), None),
         Case("near miss: narrow, but not one direction", lambda: _example(2.0, 0.5, 0.3), None),
         Case("they spread", lambda: _example(0.1, 1.0, 2.0), None),
