@@ -18,7 +18,7 @@ from lifesigns.record.loss.best_value import takes_best
 from lifesigns.record.loss.comparison import PendingLoss
 from lifesigns.record.loss.copied import among_inputs, copied
 from lifesigns.record.loss.copied_weights import copied_weights
-from lifesigns.record.loss.cut_classes import cuts_classes
+from lifesigns.record.loss.cut_classes import cut_classes
 from lifesigns.record.loss.cut_off import is_cut_off
 from lifesigns.record.loss.distances import scores_are_distances
 from lifesigns.record.loss.drawn_together import drawn_together
@@ -94,8 +94,7 @@ def mark(
         marks["cut_off"] = 1.0
     if prediction is not None and takes_best(walked, node, prediction):
         marks["best_value"] = float(prediction.value.shape[-1])
-    if cuts_classes(walked, node):
-        marks["cut_classes"] = 1.0
+    marks.update(cut_classes(walked, node))
     pending.mark(turns(pack, walked, node))
     pending.mark(mirrored(pack, walked, node))
     pending.mark(equal_views(pack, walked))
@@ -137,6 +136,7 @@ def mark_beside(pack: Pack, walked: Walk, term: Term, pending: PendingLoss) -> N
         term: The term.
         pending: Its reading.
     """
+    add_marks(pending, cut_classes(walked, term.node))
     pending.mark(turns(pack, walked, term.node))
     pending.mark(mirrored(pack, walked, term.node))
     mark_weights(walked, term, pending)

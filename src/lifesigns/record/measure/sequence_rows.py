@@ -131,7 +131,7 @@ def _map_before(walked: Walk, index: int | None) -> int | None:
         if name in MAPS:
             return index
         scaled = name in SCALES and _is_scaled(walked, index)
-        if not (scaled or name in LAYOUT or _is_bias(walked, index)):
+        if not (scaled or name in LAYOUT or is_bias(walked, index)):
             return None
         index = inputs[0]
     return None
@@ -144,8 +144,13 @@ def _is_scaled(walked: Walk, index: int) -> bool:
     return one and walked.inputs[index][1:] in ((), (None,))
 
 
-def _is_bias(walked: Walk, index: int) -> bool:
-    """Whether a vector is added, the same for all rows."""
+def is_bias(walked: Walk, index: int) -> bool:
+    """Whether a vector is added, the same for all rows.
+
+    Args:
+        walked: The graph.
+        index: Index of any node.
+    """
     inputs = walked.inputs[index]
     if walked.names[index] != "Add" or len(inputs) < 2 or inputs[1] is None or inputs[1] >= 0:
         return False
