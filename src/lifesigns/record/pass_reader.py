@@ -79,8 +79,7 @@ class PassReader:
         self._roots, self._hooks, self._losses, self._thread = roots, hooks, losses, thread
         self._compiled, self._needs = compiled, needs
         self._repeated: Repeated | None = None
-        self._structures = Structures()
-        self._mixing = MixingReader(needs)
+        self._structures, self._mixing = Structures(), MixingReader(needs)
         self._parameters: ParameterReader | None = None
         self._numbers, self._pack = numbers_for(needs), Pack()
         self._data, self._unread = DataLooks(), UnreadAnswers()

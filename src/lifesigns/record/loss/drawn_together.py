@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from lifesigns.record.graph.own_length import length_dim
+from lifesigns.record.graph.own_length import normalised_along
 from lifesigns.record.graph.walk import Walk
 from lifesigns.record.loss.sources import PASSING, leading_to, source
 from lifesigns.record.loss.summands import Term, Terms
@@ -49,7 +49,8 @@ def _embeddings(walked: Walk, i: int | None) -> int | None:
     """The node that divides embeddings by their length; None where there is none."""
     if i is not None and i >= 0 and walked.names[i] in PASSING:
         i = source(walked, i)
-    return i if i is not None and i >= 0 and length_dim(walked, i) is not None else None
+    known = i is not None and i >= 0 and "length_dim" in normalised_along(walked, i)
+    return i if known else None
 
 
 def _weights(walked: Walk, i: int) -> set[int]:
