@@ -10,11 +10,14 @@ from lifesigns.remedies import LiveRun, Refusal
 from lifesigns.remedies.binarise_targets import BinariseTargets
 from lifesigns.remedies.draw_normal import DrawNormal
 from lifesigns.remedies.log_each import LogEach
+from lifesigns.remedies.make_boolean import MakeBoolean
 from lifesigns.remedies.match_names import MatchNames
 from lifesigns.remedies.move_classes import MoveClasses
 from lifesigns.remedies.reset_start import ResetStart
 from lifesigns.remedies.separate_layers import SeparateLayers
 from lifesigns.remedies.size_embeddings import SizeEmbeddings
+from lifesigns.remedies.turn_plateau import TurnPlateau
+from lifesigns.remedies.turn_returns import TurnReturns
 from lifesigns.remedies.weigh_each_sample import WeighEachSample
 
 
@@ -102,6 +105,17 @@ def test_rows_hold_the_classes_of_one_place(run):
         assert scores.view(-1, 5).shape == (6, 5)
 
 
-@pytest.mark.parametrize("edit", [MatchNames("module."), LogEach()])
+def test_a_mask_of_integers_picks_the_rows_where_it_is_1_and_numbers_of_rows_stay(run):
+    rows = torch.arange(4.0, requires_grad=True)
+
+    with MakeBoolean().apply(run):
+        assert rows[torch.tensor([0, 1, 0, 1])].tolist() == [1, 3]
+        assert rows[torch.tensor([0, 1, 2, 1])].tolist() == [0, 1, 2, 1]
+        assert rows[torch.tensor([0, 1])].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "edit", [MatchNames("module."), LogEach(), TurnReturns(), TurnPlateau("max")]
+)
 def test_what_is_past_or_lost_in_a_live_run_is_refused(run, edit):
     assert isinstance(edit.apply(run), Refusal)

@@ -78,6 +78,7 @@ EDITS: dict[str, tuple[str, ...]] = {
         *("drop-less", "hold-rate", "train-longer"),
     ),
     "loss-oscillates": ("scale-rate", "clip-gradient"),
+    "mask-as-index": ("make-boolean",),
     "non-finite-origin": (
         *("guard-domain", "swap-activation", "scale-rate", "clip-gradient", "initialise"),
         "keep-precision",

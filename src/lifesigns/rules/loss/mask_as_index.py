@@ -35,7 +35,9 @@ def check(stream: Stream) -> Iterable[Finding]:
     )
 
 
-_BOOLEAN = Remedy("Make the mask boolean.", "loss = losses[mask.bool()].mean()")
+_BOOLEAN = Remedy(
+    "Make the mask boolean.", "loss = losses[mask.bool()].mean()", edit="make-boolean"
+)
 
 
 # --- cases ----------------------------------------------------------------------------------------
