@@ -38,7 +38,7 @@ def normalised_along(walked: Walk, index: int) -> dict[str, float]:
 
 def _word(name: str, order: float | None) -> str:
     if name == "LinalgVectorNorm":
-        return {2: "length_dim", 1: "sum_dim"}.get(order or 0, "")
+        return "length_dim" if order == 2 else "sum_dim" if order == 1 else ""
     return "sum_dim" if name == "Sum" else ""
 
 
