@@ -14,7 +14,7 @@ from lifesigns.rules._rule import Case, Rule
 SPREAD, LEFT = "row_factor_spread", "row_ratio_spread"
 """Details of a loss: deviation of the logarithm of the rows' factors, and of those over the size
 of the same rows of the input."""
-APART = Threshold(1.0, "deviation of the logarithm of the factors", "a factor of e between rows")
+APART = Threshold(1.0, "spread of the logarithms of the factors", "a factor of e between rows")
 SAME = Threshold(
     0.25,
     "share of that deviation which is left of the factors over the inputs",
