@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from torch import Tensor
-
+from lifesigns.record.graph.module_calls import Inputs
 from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk
 from lifesigns.record.loss.comparison import PendingMarks
+from lifesigns.record.loss.inverted_mask import inverted_mask
 from lifesigns.record.measure.reduce import Pack
 from lifesigns.record.measure.run_over import run_over
 from lifesigns.record.measure.tails import tails
@@ -27,7 +27,7 @@ class DataLooks:
         self._looks = Counter[int]()
 
     def due(
-        self, pack: Pack, walked: Walk, condensed: Condensed, batch: Tensor | None, position: int
+        self, pack: Pack, walked: Walk, condensed: Condensed, ends: Inputs, position: int
     ) -> dict[str, Callable[[], PendingMarks | None]]:
         """The looks at a pass by their names; none once the data are known.
 
@@ -35,7 +35,7 @@ class DataLooks:
             pack: Where the numbers wait for the copy.
             walked: The graph of a loss.
             condensed: Its sites.
-            batch: What the root module was given.
+            ends: What the root module was given and gave.
             position: Number of the pass in its cycle.
         """
         if self._looks[position] >= DATA_LOOKS:
@@ -45,6 +45,7 @@ class DataLooks:
         return {
             "tails of the inputs": lambda: tails(pack, walked),
             "torn pictures": lambda: torn_pictures(pack, walked, sites),
-            "axes of signals": lambda: run_over(pack, walked, condensed, batch),
+            "axes of signals": lambda: run_over(pack, walked, condensed, ends.batch),
+            "what a mask leaves": lambda: inverted_mask(pack, walked, ends.prediction),
             "levels of pictures": lambda: wrapped_levels(pack, walked, sites),
         }
