@@ -211,7 +211,7 @@ class PassReader:
             "columns": lambda: passed_columns(pack, walked, ends.batch),
             "states": lambda: same_states(pack, walked, ends.batch, networks, asked),
             "own answers": lambda: own_answers(pack, walked, networks, hooks),
-            **self._data.due(pack, walked, condensed, ends.batch, position),
+            **self._data.due(pack, walked, condensed, ends, position),
         }
         for name, look in known.items():
             with reading.part(name):

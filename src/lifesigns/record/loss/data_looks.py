@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from torch import Tensor
-
+from lifesigns.record.graph.module_calls import Inputs
 from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk
 from lifesigns.record.loss.comparison import PendingMarks
 from lifesigns.record.loss.integer_masks import integer_masks
+from lifesigns.record.loss.inverted_mask import inverted_mask
 from lifesigns.record.measure.reduce import Pack
 from lifesigns.record.measure.row_scales import row_scales
 from lifesigns.record.measure.run_over import run_over
@@ -29,7 +29,7 @@ class DataLooks:
         self._looks = Counter[int]()
 
     def due(
-        self, pack: Pack, walked: Walk, condensed: Condensed, batch: Tensor | None, position: int
+        self, pack: Pack, walked: Walk, condensed: Condensed, ends: Inputs, position: int
     ) -> dict[str, Callable[[], PendingMarks | None]]:
         """The looks at a pass by their names; none once the data are known.
 
@@ -37,7 +37,7 @@ class DataLooks:
             pack: Where the numbers wait for the copy.
             walked: The graph of a loss.
             condensed: Its sites.
-            batch: What the root module was given.
+            ends: What the root module was given and gave.
             position: Number of the pass in its cycle.
         """
         if self._looks[position] >= DATA_LOOKS:
@@ -47,7 +47,8 @@ class DataLooks:
         return {
             "tails of the inputs": lambda: tails(pack, walked),
             "torn pictures": lambda: torn_pictures(pack, walked, sites),
-            "axes of signals": lambda: run_over(pack, walked, condensed, batch),
+            "axes of signals": lambda: run_over(pack, walked, condensed, ends.batch),
+            "what a mask leaves": lambda: inverted_mask(pack, walked, ends.prediction),
             "levels of pictures": lambda: wrapped_levels(pack, walked, sites),
             "scales of rows": lambda: row_scales(pack, walked),
             "integers as masks": lambda: integer_masks(pack, walked),
