@@ -76,11 +76,15 @@ _NEGATE_HIDDEN = Remedy(
 
 
 # --- cases ----------------------------------------------------------------------------------------
+def _unmasked(losses: Sequence[float] = example.FALLING) -> Trace:
+    return example.regression(losses, update=1e-3)
+
+
 def _example(
     *marks: tuple[float, float], losses: Sequence[float] = example.FALLING, steps: int = 4
 ) -> Trace:
     """What the mask of a loss leaves, in one recorded step after the other."""
-    known = example.regression(losses, update=1e-3)
+    known = _unmasked(losses)
     shots = [
         example.marked(
             example.trace(shot, losses=losses),
@@ -130,7 +134,7 @@ said. Places that an index takes out of the targets beforehand are not seen.
         Case("near miss: a mask of padding", lambda: _example((0, 0)), None),
         Case("near miss: in one of the steps", lambda: _example((1, 0), (0, 0)), None),
         Case("near miss: one step", lambda: _example((1, 0), steps=1), None),
-        Case("near miss: no mask", lambda: example.regression(example.FALLING), None),
+        Case("near miss: no mask", lambda: _unmasked(), None),
         Case("readings missing: no loss", lambda: example.unread(_example((1, 0))), None),
     ),
 )
