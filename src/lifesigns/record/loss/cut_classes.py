@@ -88,7 +88,7 @@ class Rows(NamedTuple):
 
     channels: int
     places: Sizes
-    count: int
+    number: int
     """Of one sample."""
     length: int
 
@@ -96,7 +96,7 @@ class Rows(NamedTuple):
     def are_of_anchors(self) -> bool:
         """Whether there are as many rows as places for each group of so many channels."""
         places = math.prod(self.places)
-        fills = self.count * self.length == self.channels * places
+        fills = self.number * self.length == self.channels * places
         return fills and self.channels % self.length == 0 and self.length != places
 
     @property
@@ -165,7 +165,7 @@ def _stands_beside(rows: Rows, other: Rows | None) -> bool:
     """Whether these are the rows of another head, with as many anchors at the same places."""
     if other is None or other.length == rows.length or not other.are_of_anchors:
         return False
-    return (other.count, other.places) == (rows.count, rows.places)
+    return (other.number, other.places) == (rows.number, rows.places)
 
 
 def _keeps_layout(name: str) -> bool:
