@@ -170,7 +170,8 @@ def _only_padding(walked: Walk, found: Counted, prediction: Prediction | None) -
     is_one = only[0] == only[1]
     no_other = ((classes == only[0]) == rows).all() & (fewest[0] != fewest[1])
     runs = torch.stack([_is_run(side) for side in (rows, rows.flip(1))]).any()
-    return is_one & no_other & runs
+    is_alone: Tensor = is_one & no_other & runs
+    return is_alone
 
 
 def _sequences(places: Tensor, prediction: Prediction | None) -> Tensor | None:
