@@ -23,6 +23,7 @@ EACH = Threshold(
     "share that weight decay takes off each weight in a step, the rate times the decay",
     "arithmetic: nothing is kept for a hundred steps; usual are 1e-6 to 1e-4",
 )
+USUAL = Threshold(0.1, "rate up to which it is the decay that is too large", "rates in use")
 PENALTY = Threshold(1e-6, "share of a loss that is more than rounding", "float32: 1.2e-7 each")
 
 
@@ -43,10 +44,11 @@ def check(stream: Stream) -> Iterable[Finding]:
 
 
 def _each_step(trace: Trace) -> float:
-    """The share that is taken off each weight in a step, of the largest rate; 0 if not known."""
+    """The share that is taken off each weight in a step; 0 if not known, or by the rate's fault."""
     rates = trace.rates.values
-    share = float(np.nanmax(rates)) * trace.weight_decay if len(rates) else math.nan
-    return share if math.isfinite(share) else 0.0
+    rate = float(np.nanmax(rates)) if len(rates) else math.nan
+    share = rate * trace.weight_decay
+    return share if math.isfinite(share) and rate <= USUAL else 0.0
 
 
 def _worn(stream: Stream) -> Iterator[Finding]:
@@ -159,11 +161,11 @@ def _later(left: float, losses: Sequence[float] = _WEAK) -> Trace:
     return replace(known, sizes=sizes)
 
 
-def _each(share: float, losses: Sequence[float] = _WEAK) -> Trace:
+def _each(share: float, losses: Sequence[float] = _WEAK, *, rate: float = 0.01) -> Trace:
     """Weights that keep a size, with an optimizer that takes a share off them in each step."""
-    at, rate, target = (np.array([0, len(losses)]), np.full(2, 0.01), np.array([np.nan]))
-    rates = RateCurve(at, np.zeros(2, np.int64), rate, target)
-    return replace(_example(1e-6, losses), weight_decay=share / 0.01, rates=rates)
+    ends, unknown = np.array([0, len(losses)]), np.array([np.nan])
+    rates = RateCurve(ends, np.zeros(2, np.int64), np.full(2, rate), unknown)
+    return replace(_example(1e-6, losses), weight_decay=share / rate, rates=rates)
 
 
 RULE = Rule(
@@ -186,7 +188,8 @@ point along the weight, the logarithm of its size falls by as much as they add u
 loss point elsewhere and leave the size nearly as it was.
 
 Or the rate times the decay: where it is above 0.01, no weight remembers a gradient for more than a
-hundred steps. It is a warning where less than half was learned.
+hundred steps. It is a warning where less than half was learned, unless the rate is above 0.1: then
+it is the rate.
 """,
     ignore="""
 A network that learns while its weights shrink (pruning, a decay that is meant) is left in peace:
@@ -211,6 +214,7 @@ correction is learned that is not needed.
         "half": HALF,
         "penalty": PENALTY,
         "each": EACH,
+        "usual": USUAL,
         "steps": ENOUGH_STEPS,
     },
     explains=(
@@ -240,6 +244,7 @@ correction is learned that is not needed.
         Case("near miss: nothing decays, the loss leads there", lambda: _without(), None),
         Case("a tenth is taken in each step", lambda: _each(0.1), Severity.WARNING),
         Case("near miss: a tenth, and it learned", lambda: _each(0.1, FALLING), None),
+        Case("near miss: by the rate", lambda: _each(0.1, rate=10.0), None),
         Case("near miss: a thousandth", lambda: _each(0.001), None),
         Case("near miss: a usual decay", lambda: _example(1e-4, FLAT), None),
         Case(
