@@ -3,41 +3,106 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from lifesigns.remedies._refusal import Refused
-from lifesigns.remedies._script import Script, cst, one
+from lifesigns.remedies._script import Script, cst, one, receiver_of
 from lifesigns.remedies._sites import assigned
 
 DEEPEST = 8
 LOADER = "torch.utils.data.DataLoader"
 DATASET = "torch.utils.data.TensorDataset"
+SPLIT = "sklearn.model_selection.train_test_split"
+CONVERSIONS = ("torch.tensor", "torch.as_tensor", "torch.from_numpy", "torch.FloatTensor")
+RESHAPES = ("reshape", "view", "unsqueeze", "squeeze", "flatten", "ravel", "float", "to", "astype")
+"""Methods that give the same numbers in another shape or type."""
 SCALING = (cst.Subtract, cst.Divide)
+PAIR = 2
+"""Names that a function gives: inputs and targets."""
 
 
-def defined(script: Script, node: cst.CSTNode) -> tuple[str, cst.Assign]:
-    """The name of the whole tensor that a node is a part of, and the statement that defines it.
+class Whole(NamedTuple):
+    """All the data that something in a loop is a part of."""
 
-    Followed are names, parts such as `y[order]`, and loops over a `DataLoader` of a
-    `TensorDataset`.
+    name: str
+    statement: cst.Assign
+    """The last one that defines it."""
+    is_tensor: bool
+    """Whether nothing on the way makes a tensor of it: then it is one itself."""
+
+
+def defined(script: Script, node: cst.CSTNode) -> Whole:
+    """The whole that a node is a part of, and the statement that defines it.
+
+    Followed are names, parts such as `y[order]`, loops over a `DataLoader` of a `TensorDataset`,
+    conversions such as `torch.tensor(y).float()`, and scikit-learn's `train_test_split`.
 
     Args:
         script: Holds the node.
         node: An expression in the loop.
 
     Raises:
-        Refused: It leads elsewhere, or the name is defined more than once or beside others.
+        Refused: It leads elsewhere, or the name is defined in several blocks or beside others.
     """
+    is_tensor = True
     for _ in range(DEEPEST):
         before = node
         node = _step(script, node)
         if node is before:
+            is_tensor = is_tensor and not _converts(script, node)
+            node = _unconverted(script, node)
+        if node is before:
             break
     if not isinstance(node, cst.Name):
         raise Refused(f"where {script.text(node)} is defined cannot be told")
-    statement = one(_definitions(script, node), f"definition of {node.value}", script)
-    if not all(isinstance(each.target, cst.Name) for each in statement.targets):
+    statement = _last_definition(script, node)
+    if not _is_alone(script, statement):
         raise Refused(f"{node.value} is defined together with other names")
-    return node.value, statement
+    return Whole(node.value, statement, is_tensor)
+
+
+def _converts(script: Script, node: cst.CSTNode) -> bool:
+    return isinstance(node, cst.Call) and script.name(node) in CONVERSIONS
+
+
+def _unconverted(script: Script, node: cst.CSTNode) -> cst.CSTNode:
+    """What has the same numbers before a conversion, or before the data were split."""
+    if isinstance(node, cst.Call):
+        if _converts(script, node) and node.args:
+            return node.args[0].value
+        below = (receiver_of(node, method) for method in RESHAPES)
+        return next((each for each in below if each is not None), node)
+    if not isinstance(node, cst.Name):
+        return node
+    values = assigned(script, node)
+    if len(values) == 1 and _unconverted(script, values[0]) is not values[0]:
+        return values[0]
+    return next(_before_split(script, node.value), node)
+
+
+def _before_split(script: Script, name: str) -> Iterator[cst.CSTNode]:
+    """What `train_test_split` was given for a name among what it gives back."""
+    for statement in script.of_kind(cst.Assign):
+        names, call = list(_names(statement.targets[0].target)), statement.value
+        if name in names and isinstance(call, cst.Call) and script.name(call) == SPLIT:
+            given = [arg.value for arg in call.args if arg.keyword is None]
+            if len(names) == len(("train", "test")) * len(given):
+                yield given[names.index(name) // 2]
+
+
+def _last_definition(script: Script, name: cst.Name) -> cst.Assign:
+    """The last of several in one block, the only one otherwise."""
+    found = _definitions(script, name)
+    blocks = {id(next(script.around(script.statement(each)))) for each in found}
+    return found[-1] if len(blocks) == 1 else one(found, f"definition of {name.value}", script)
+
+
+def _is_alone(script: Script, statement: cst.Assign) -> bool:
+    """Whether no other name holds a part of the same; a function may give inputs and targets."""
+    names, call = list(_names(statement.targets[0].target)), statement.value
+    function = script.text(call.func) if isinstance(call, cst.Call) else ""
+    is_plain = function.replace(".", "").isidentifier() and "split" not in function
+    return len(names) == 1 or (len(names) == PAIR and is_plain)
 
 
 def whole_of(script: Script, node: cst.CSTNode) -> cst.CSTNode:

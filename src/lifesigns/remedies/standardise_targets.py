@@ -37,8 +37,8 @@ class StandardiseTargets(Edit):
         target = argument(call, "target", 1)
         if target is None:
             raise Refused("the loss is not called with a target")
-        name, statement = defined(script, target.value)
-        spread = f"{name}.std().clamp_min({SMALLEST})"
+        name, statement, is_tensor = defined(script, target.value)
+        spread = f"{name}.std()" + (f".clamp_min({SMALLEST})" if is_tensor else "")
         return script.lines_after(statement, f"{name} = ({name} - {name}.mean()) / {spread}")
 
 
@@ -82,6 +82,13 @@ for step in range(2):
         loss.backward()
         optimizer.step()
 """
+_OF_NUMPY = """
+from sklearn.model_selection import train_test_split
+prices = x.sum(1).numpy()
+prices = 1e5 * prices
+{}seen, unseen = train_test_split(prices, shuffle=False)
+wanted = torch.tensor(seen, dtype=torch.float32).reshape(-1, 1)
+"""
 _ON_PRICES = LOOP.replace("y)", "prices)")
 _RATE = "optimizer = torch.optim.Adam(model.parameters())\n"
 MANUAL = Manual(
@@ -112,6 +119,15 @@ MANUAL = Manual(
             _PRICES + _LINE.format("prices") + _LOADER,
             optimizer=_RATE,
             loop=_OVER,
+        ),
+        case(
+            "through a conversion, before the data are split",
+            StandardiseTargets(),
+            "data",
+            _OF_NUMPY.format(""),
+            _OF_NUMPY.format("prices = (prices - prices.mean()) / prices.std()\n"),
+            optimizer=_RATE,
+            loop=LOOP.replace("y)", "wanted[:32])").replace("model(x)", "model(x[:32])"),
         ),
         case(
             "refused: defined together with others",
