@@ -33,7 +33,7 @@ class DrawNormal(Edit):
 
     def _changes(self, script: Script, places: Places) -> Iterator[Change]:
         calls = trained(script, script.calls_to(f"torch.{UNIFORM}"))
-        call = one(calls, f"call of {UNIFORM} in training", script)
+        call = one(calls, "call of rand_like in training", script)
         yield script.replaced(call.func, script.spelled(f"torch.{NORMAL}"))
 
 
