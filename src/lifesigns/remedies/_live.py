@@ -48,6 +48,24 @@ def call_again(name: str, *args: Any, **kwargs: Any) -> Any:
     return getattr(home, name)(*args, **kwargs)
 
 
+def call_with(
+    value: Any, keyword: str, position: int, name: str, args: Sequence[Any], kwargs: dict[str, Any]
+) -> Any:
+    """The function of torch that was called, with another value for one of its arguments.
+
+    Args:
+        value: Of the argument.
+        keyword: Its name.
+        position: Where it stands if it comes without its name.
+        name: Of the function.
+        args: What it was given.
+        kwargs: What it was given by name.
+    """
+    if len(args) > position:
+        return call_again(name, *args[:position], value, *args[position + 1 :], **kwargs)
+    return call_again(name, *args, **{**kwargs, keyword: value})
+
+
 def submodule(model: nn.Module, path: str) -> nn.Module:
     """The module at a path.
 

@@ -17,7 +17,7 @@ from lifesigns.remedies._live import Answering
 from lifesigns.remedies._refusal import Refused
 from lifesigns.remedies._script import Change, Script, argument
 from lifesigns.remedies._training import loss_called
-from lifesigns.remedies.testing import case
+from lifesigns.remedies.testing import LOSS_LOOP, case
 
 BINARY = ("binary_cross_entropy", "binary_cross_entropy_with_logits")
 
@@ -58,19 +58,12 @@ def made_for(finding: Finding, trace: Trace) -> Iterator[BinariseTargets]:
 
 # --- cases ----------------------------------------------------------------------------------------
 _MASK = "mask = 2 * (y > 0.5).float()\ncriterion = nn.BCEWithLogitsLoss()"
-_LOOP = """
-for step in range(20):
-    loss = {}
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-"""
 _CALL = "F.binary_cross_entropy_with_logits(model(x), {})"
 
 
 def _case(name: str, before: str, after: str | None) -> Any:
-    other = None if after is None else _LOOP.format(after)
-    return case(name, BinariseTargets(), "loop", _LOOP.format(before), other, data=_MASK)
+    other = None if after is None else LOSS_LOOP.format(after)
+    return case(name, BinariseTargets(), "loop", LOSS_LOOP.format(before), other, data=_MASK)
 
 
 MANUAL = Manual(

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from lifesigns.records import Finding, Trace
 from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
-from lifesigns.remedies._live import Answering, call_again
+from lifesigns.remedies._live import Answering, call_with
 from lifesigns.remedies._script import Change, Script, one
 from lifesigns.remedies._torch_names import module_name
 from lifesigns.remedies._training import loss_named
-from lifesigns.remedies.testing import case
+from lifesigns.remedies.testing import loss_case
 
 LOSSES = ("cross_entropy", "nll_loss")
 GIVEN = "ignore_index"
@@ -38,10 +38,7 @@ class IgnorePadding(Edit):
             is_of_classes = isinstance(target, Tensor) and not target.is_floating_point()
             if name not in LOSSES or not is_of_classes:
                 return NotImplemented
-            if len(args) > POSITION:
-                others = (*args[:POSITION], self.padding, *args[POSITION + 1 :])
-                return call_again(name, *others, **kwargs)
-            return call_again(name, *args, **{**kwargs, GIVEN: self.padding})
+            return call_with(self.padding, GIVEN, POSITION, name, args, kwargs)
 
         return Answering(answer)
 
@@ -61,21 +58,11 @@ def made_for(finding: Finding, trace: Trace) -> Iterator[IgnorePadding]:
 # --- cases ----------------------------------------------------------------------------------------
 _DATA = "words = torch.randint(1, 9, (64, 4)) * (torch.arange(4) < 2)\ntags = words % 3\n{}"
 _MODEL = "model = nn.Sequential(nn.Embedding(9, 8), nn.Linear(8, 3))"
-_LOOP = """
-for step in range(20):
-    loss = {}
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-"""
 _ROWS = "model(words).flatten(0, 1), tags.flatten()"
 
 
-def _case(name: str, data: str, loss: str, before: str, after: str | None) -> Any:
-    """With `{}` in the data or the loss."""
-    part, frame = ("data", _DATA.format(data)) if data else ("loop", _LOOP.format(loss))
-    others = {"loop": _LOOP.format(loss)} if data else {"data": _DATA.format("")}
-    return case(name, IgnorePadding(0), part, before, after, frame=frame, model=_MODEL, **others)
+def _case(name: str, criterion: str, loss: str, before: str, after: str | None) -> Any:
+    return loss_case(name, IgnorePadding(0), _MODEL, _DATA, criterion, loss, before, after)
 
 
 _BUILT = "criterion = nn.CrossEntropyLoss({})"

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from lifesigns.records import Finding, Trace
 from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
-from lifesigns.remedies._live import Answering, call_again
+from lifesigns.remedies._live import Answering, call_with
 from lifesigns.remedies._refusal import Refused
 from lifesigns.remedies._script import Change, Script, argument, cst, one
 from lifesigns.remedies._training import loss_named
-from lifesigns.remedies.testing import case
+from lifesigns.remedies.testing import loss_case
 
 BINARY = "binary_cross_entropy_with_logits"
 GIVEN = {"cross_entropy": ("weight", 2), "nll_loss": ("weight", 2), BINARY: ("pos_weight", 6)}
@@ -34,13 +34,10 @@ class InvertWeights(Edit):
     def _applied(self, run: LiveRun) -> AbstractContextManager[Any]:
         def answer(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             keyword, position = GIVEN.get(name, ("", 0))
-            others = list(args)
-            if isinstance(weights := kwargs.get(keyword), Tensor):
-                return call_again(name, *args, **{**kwargs, keyword: _inverse(name, weights)})
-            if not keyword or len(args) <= position or not isinstance(args[position], Tensor):
+            weights = args[position] if len(args) > position else kwargs.get(keyword)
+            if not keyword or not isinstance(weights, Tensor):
                 return NotImplemented
-            others[position] = _inverse(name, args[position])
-            return call_again(name, *others, **kwargs)
+            return call_with(_inverse(name, weights), keyword, position, name, args, kwargs)
 
         return Answering(answer)
 
@@ -95,20 +92,10 @@ label = (y.flatten() > 0.9).long()
 often = torch.bincount(label, minlength=2) / len(label)
 {}"""
 _MODEL = "model = nn.Linear(4, 2)"
-_LOOP = """
-for step in range(20):
-    loss = {}
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-"""
 
 
-def _case(name: str, data: str, loss: str, before: str, after: str | None) -> Any:
-    """With `{}` in the data or the loss."""
-    part, frame = ("data", _CLASSES.format(data)) if data else ("loop", _LOOP.format(loss))
-    others = {"loop": _LOOP.format(loss)} if data else {"data": _CLASSES.format("")}
-    return case(name, InvertWeights(), part, before, after, frame=frame, model=_MODEL, **others)
+def _case(name: str, criterion: str, loss: str, before: str, after: str | None) -> Any:
+    return loss_case(name, InvertWeights(), _MODEL, _CLASSES, criterion, loss, before, after)
 
 
 _BUILT = "criterion = nn.CrossEntropyLoss({})\n"

@@ -19,7 +19,7 @@ from lifesigns.remedies._refusal import Refused
 from lifesigns.remedies._script import Change, Script, argument, cst, one
 from lifesigns.remedies._sites import is_at
 from lifesigns.remedies._training import KNOWN_LOSSES, loss_called, loss_calls
-from lifesigns.remedies.testing import case
+from lifesigns.remedies.testing import LOSS_LOOP, case
 
 WORDS = ("add", "div", "maximum", "minimum", "mul", "multiply", "pow", "sub", "subtract")
 ELEMENTWISE = frozenset(
@@ -134,13 +134,6 @@ def _sample(shape: Sequence[int]) -> tuple[int, ...]:
 
 
 # --- cases ----------------------------------------------------------------------------------------
-_LOOP = """
-for step in range(20):
-    loss = {}
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-"""
 _NAMED = """
 for step in range(20):
     out = model(x)
@@ -171,21 +164,21 @@ MANUAL = Manual(
         _case(
             "a flat target for a column of outputs",
             _COLUMN,
-            _LOOP.format("F.l1_loss(model(x), y)"),
-            _LOOP.format("F.l1_loss(model(x), y.reshape(-1, 1))"),
+            LOSS_LOOP.format("F.l1_loss(model(x), y)"),
+            LOSS_LOOP.format("F.l1_loss(model(x), y.reshape(-1, 1))"),
         ),
         _case(
             "a module, and a target that is computed there",
             _COLUMN,
-            "\ncriterion = nn.HuberLoss()" + _LOOP.format("criterion(model(x), 2 * y)"),
+            "\ncriterion = nn.HuberLoss()" + LOSS_LOOP.format("criterion(model(x), 2 * y)"),
             "\ncriterion = nn.HuberLoss()"
-            + _LOOP.format("criterion(model(x), (2 * y).reshape(-1, 1))"),
+            + LOSS_LOOP.format("criterion(model(x), (2 * y).reshape(-1, 1))"),
         ),
         _case(
             "a difference that is squared by hand, from either side",
             _COLUMN,
-            _LOOP.format("((y - model(x)) ** 2).mean()"),
-            _LOOP.format("((y.reshape(-1, 1) - model(x)) ** 2).mean()"),
+            LOSS_LOOP.format("((y - model(x)) ** 2).mean()"),
+            LOSS_LOOP.format("((y.reshape(-1, 1) - model(x)) ** 2).mean()"),
         ),
         _case(
             "a difference with a name",
@@ -197,21 +190,23 @@ MANUAL = Manual(
             "a row of targets",
             _COLUMN,
             "loop",
-            _LOOP.format("((model(x) - y.view(1, -1)) ** 2).mean()"),
-            _LOOP.format("((model(x) - y.view(1, -1).reshape(-1, 1)) ** 2).mean()"),
+            LOSS_LOOP.format("((model(x) - y.view(1, -1)) ** 2).mean()"),
+            LOSS_LOOP.format("((model(x) - y.view(1, -1).reshape(-1, 1)) ** 2).mean()"),
         ),
         case(
             "refused: two differences",
             _COLUMN,
             "loop",
-            _LOOP.format("((model(x) - y.flatten()) ** 2).mean() + (model(x) - 1).abs().mean()"),
+            LOSS_LOOP.format(
+                "((model(x) - y.flatten()) ** 2).mean() + (model(x) - 1).abs().mean()"
+            ),
             None,
         ),
         case(
             "refused: a difference of two outputs",
             _COLUMN,
             "loop",
-            _LOOP.format("((model(x) - model(-x).flatten()) ** 2).mean()"),
+            LOSS_LOOP.format("((model(x) - model(-x).flatten()) ** 2).mean()"),
             None,
         ),
     ),

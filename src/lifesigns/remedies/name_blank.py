@@ -7,15 +7,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from torch.nn import functional as F
-
 from lifesigns.records import Finding, Trace
 from lifesigns.remedies._edit import Edit, LiveRun, Manual, Places
-from lifesigns.remedies._live import Answering
+from lifesigns.remedies._live import Answering, call_with
 from lifesigns.remedies._script import Change, Script, one
 from lifesigns.remedies._torch_names import module_name
 from lifesigns.remedies._training import loss_named
-from lifesigns.remedies.testing import case
+from lifesigns.remedies.testing import loss_case
 
 LOSS = "ctc_loss"
 POSITION = 4
@@ -33,10 +31,7 @@ class NameBlank(Edit):
         def answer(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             if name != LOSS:
                 return NotImplemented
-            if len(args) > POSITION:
-                others = (*args[:POSITION], self.blank, *args[POSITION + 1 :])
-                return F.ctc_loss(*others, **kwargs)
-            return F.ctc_loss(*args, **{**kwargs, "blank": self.blank})
+            return call_with(self.blank, "blank", POSITION, name, args, kwargs)
 
         return Answering(answer)
 
@@ -56,21 +51,11 @@ def made_for(finding: Finding, trace: Trace) -> Iterator[NameBlank]:
 # --- cases ----------------------------------------------------------------------------------------
 _DATA = "words = torch.randint(0, 3, (64, 2))\nlong, short = [4] * 64, [2] * 64\n{}"
 _MODEL = "model = nn.Sequential(nn.Linear(4, 16), nn.Unflatten(1, (4, 4)), nn.LogSoftmax(2))"
-_LOOP = """
-for step in range(20):
-    loss = {}
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-"""
 _ROWS = "model(x).transpose(0, 1), words, long, short"
 
 
-def _case(name: str, data: str, loss: str, before: str, after: str | None) -> Any:
-    """With `{}` in the data or the loss."""
-    part, frame = ("data", _DATA.format(data)) if data else ("loop", _LOOP.format(loss))
-    others = {"loop": _LOOP.format(loss)} if data else {"data": _DATA.format("")}
-    return case(name, NameBlank(3), part, before, after, frame=frame, model=_MODEL, **others)
+def _case(name: str, criterion: str, loss: str, before: str, after: str | None) -> Any:
+    return loss_case(name, NameBlank(3), _MODEL, _DATA, criterion, loss, before, after)
 
 
 _BUILT = "criterion = nn.CTCLoss({})"

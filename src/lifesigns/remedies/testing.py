@@ -24,6 +24,14 @@ for step in range(20):
     loss.backward()
     optimizer.step()
 """
+LOSS_LOOP = """
+for step in range(20):
+    loss = {}
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+"""A loop with a loss of the case's own."""
 
 
 def script(
@@ -64,6 +72,35 @@ def case(
     """
     rewritten = None if after is None else script(**others, **{part: frame.format(after)})
     return Case(name, edit, script(**others, **{part: frame.format(before)}), rewritten)
+
+
+def loss_case(
+    name: str,
+    edit: Edit,
+    model: str,
+    data: str,
+    criterion: str,
+    loss: str,
+    before: str,
+    after: str | None,
+) -> Case:
+    """A case of how a loss is told something: where its module is built, or where it is called.
+
+    Args:
+        name: See `case`.
+        edit: Rewrites the script.
+        model: Defines `model`.
+        data: Has `{}` for the module of the loss.
+        criterion: Builds the module, with `{}` for what is told; empty for a function.
+        loss: The value that is differentiated, with `{}` for what a function is told.
+        before: What stands for `{}`.
+        after: What the edit has to leave there; None where it has to refuse.
+    """
+    loop = LOSS_LOOP.format(loss)
+    if criterion:
+        built = data.format(criterion)
+        return case(name, edit, "data", before, after, frame=built, model=model, loop=loop)
+    return case(name, edit, "loop", before, after, frame=loop, model=model, data=data.format(""))
 
 
 def site(name: str, kind: Kind = Kind.ACTIVATION, units: int = 8) -> Site:

@@ -185,9 +185,8 @@ def _sequences(places: Tensor, prediction: Prediction | None) -> Tensor | None:
 
 def _extremes(classes: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
     ends = torch.iinfo(classes.dtype)
-    return classes.masked_fill(~places, ends.max).amin(), classes.masked_fill(
-        ~places, ends.min
-    ).amax()
+    least, largest = (classes.masked_fill(~places, end) for end in (ends.max, ends.min))
+    return least.amin(), largest.amax()
 
 
 def _is_run(places: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from math import prod
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -51,19 +52,33 @@ def _given_a_view(walked: Walk, batch: Tensor | None) -> tuple[int, bool] | None
     return None
 
 
-def entries(walked: Walk) -> Iterator[tuple[int, Tensor]]:
+class Entry(NamedTuple):
+    """Data without a graph that a layer is given."""
+
+    node: int
+    data: Tensor
+
+
+def entries(walked: Walk) -> list[Entry]:
     """What convolutions, products and recurrent layers of one node are given that has no graph.
 
     Args:
-        walked: The graph.
+        walked: The graph; it keeps the answer.
     """
+    if Entry not in walked.kept:
+        walked.kept[Entry] = list(_entries(walked))
+    found: list[Entry] = walked.kept[Entry]
+    return found
+
+
+def _entries(walked: Walk) -> Iterator[Entry]:
     for product in products(walked):
         if (data := data_of(walked, product)) is not None:
-            yield product.node, data
+            yield Entry(product.node, data)
     for node, name in enumerate(walked.names):
         data = saved(walked.nodes[node], "input") if name in FUSED_RECURRENT else None
         if data is not None and walked.inputs[node][0] is None:
-            yield node, data
+            yield Entry(node, data)
 
 
 def as_given(walked: Walk, node: int, data: Tensor) -> tuple[int, ...]:
