@@ -14,6 +14,7 @@ SMALL = {
     "lab.py": (["--quick", "--only", "2-8"], "2-8-8-2, batch 32"),
     "live.py": (["--smoke"], "writing the run file"),
     "placebo.py": (["--smoke"], "another seed"),
+    "starting.py": (["--quick"], "trains 20 steps"),
     "prove.py": (["--only", "decay_that", "--orders", "none", "--pairs", "1"], "decay_that_wins"),
 }
 

@@ -1,4 +1,4 @@
-"""What stands between `lifesigns run` and the first line of a script."""
+"""What `lifesigns run` does before the first line of a script, and behind its last one."""
 
 import subprocess
 import sys
@@ -6,7 +6,8 @@ import sys
 import pytest
 
 SCRIPT = """
-import gc, sys, weakref
+import atexit, gc, sys, torch, weakref
+atexit.register(lambda: print("lifesigns.rules.loss" in sys.modules))
 print(*sorted({"pygments", "sklearn", "scipy", "sqlite3"} & sys.modules.keys()) or ["none"])
 
 class Node:
@@ -34,13 +35,19 @@ def lines(tmp_path_factory):
 
 
 def test_nothing_large_is_imported_that_only_some_runs_need(lines):
-    _, (imported, _) = lines
+    _, (imported, *_) = lines
 
     assert imported == "none"
 
 
 def test_what_a_script_makes_is_collected_as_ever(lines):
-    (_, plainly), (_, watched) = lines
+    (_, plainly, _), (_, watched, _) = lines
 
     assert plainly.endswith("None")
     assert watched == plainly
+
+
+def test_no_rule_is_imported_where_there_is_nothing_to_judge(lines):
+    _, (*_, imported) = lines
+
+    assert imported == "False"

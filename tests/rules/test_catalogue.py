@@ -112,6 +112,11 @@ def test_there_are_two_cases_that_fire_and_two_that_stay_quiet(rule):
 
 
 @pytest.mark.parametrize("rule", RULES)
+def test_where_a_rule_fires_something_of_a_training_was_seen(rule):
+    assert not any(case.trace().is_blank for case in rule.cases if case.fires)
+
+
+@pytest.mark.parametrize("rule", RULES)
 def test_a_near_miss_stays_quiet(rule):
     near = [case for case in rule.cases if case.name.startswith("near miss: ")]
     assert near, "name a healthy program that comes close `near miss: ...`"

@@ -36,10 +36,15 @@ def installed(tmp_path, monkeypatch):
         for name in modules:
             monkeypatch.delitem(sys.modules, name, raising=False)
         monkeypatch.syspath_prepend(tmp_path)
-        _discovery._discovered.cache_clear()
+        _forget()
 
     yield install
+    _forget()
+
+
+def _forget():
     _discovery._discovered.cache_clear()
+    _discovery._others.cache_clear()
 
 
 def test_rules_come_in_the_order_of_their_families_and_codes():
@@ -128,7 +133,7 @@ def test_a_code_or_name_that_is_taken_is_an_error_that_names_both(installed, cod
 def test_a_clash_of_rules_does_not_cost_a_run_its_findings(installed):
     installed(odd_site=RULE.format(code="ACT001", name="odd-site"))
 
-    (note,) = judge(Trace())
+    (note,) = judge(Trace(steps=1))
 
     assert "both define ACT001" in note.symptom
 

@@ -218,6 +218,13 @@ class Trace:
     """Steps that were recorded, where not all of their snapshots were kept; 0 if they were."""
 
     @property
+    def is_blank(self) -> bool:
+        """Whether nothing of a training was seen, nor of what precedes one."""
+        seen = self.snapshots, self.steps, self.severed, len(self.losses.steps), len(self.evaluated)
+        held = self.optimizers, self.idle, self.loads, self.loaders, self.stored, self.evaluations
+        return not any((*seen, *held))
+
+    @property
     def recorded_steps(self) -> int:
         """Number of different steps with at least one snapshot."""
         return len({snapshot.step for snapshot in self.snapshots})

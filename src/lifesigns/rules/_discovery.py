@@ -17,7 +17,7 @@ import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
@@ -36,6 +36,13 @@ GROUP = "lifesigns.rules"
 @dataclass(frozen=True)
 class _Found:
     rules: tuple[Rule, ...]
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Others:
+    rules: Mapping[str, Rule]
+    """By where each comes from."""
     problems: tuple[str, ...]
 
 
@@ -69,6 +76,12 @@ def rules_and_problems() -> tuple[tuple[Rule, ...], tuple[str, ...]]:
     return found.rules, found.problems
 
 
+def others_and_problems() -> tuple[tuple[Rule, ...], tuple[str, ...]]:
+    """As `rules_and_problems`, of other distributions alone: ours are not even imported."""
+    found = _others()
+    return tuple(_in_order(found.rules.values())), found.problems
+
+
 def find_rule(name_or_code: str) -> Rule:
     """The rule of this name or code, upper or lower case.
 
@@ -92,15 +105,22 @@ def find_rule(name_or_code: str) -> Rule:
 
 @cache
 def _discovered() -> _Found:
-    rules, problems = _built_in(), []
+    others = _others()
+    rules = _built_in() | others.rules
+    _refuse_duplicates(rules)
+    return _Found(tuple(_in_order(rules.values())), others.problems)
+
+
+@cache
+def _others() -> _Others:
+    rules, problems = {}, []
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         loaded = _loaded(point)
         if isinstance(loaded, Rule):
             rules[_origin(point)] = loaded
         else:
             problems.append(loaded)
-    _refuse_duplicates(rules)
-    return _Found(tuple(_in_order(rules.values())), tuple(problems))
+    return _Others(rules, tuple(problems))
 
 
 def _built_in() -> dict[str, Rule]:
