@@ -187,6 +187,24 @@ def test_what_no_module_holds_is_named_by_its_place_in_the_optimizer():
     assert (found.name, found.shape) == ("parameter 2 of group 0 of Adam", (5,))
 
 
+@pytest.mark.parametrize("helps", [False, True])
+def test_an_optimizer_that_trains_nothing_is_told_from_one_that_trains_something(helps):
+    model, meta = nn.Linear(3, 2), nn.Linear(3, 2)
+    inner = torch.optim.SGD(model.parameters(), 0.1)
+    bias = [nn.Parameter(torch.zeros(2))] if helps else []
+    outer = torch.optim.Adam([*meta.parameters(), *bias], 0.1)
+
+    def step():
+        for optimizer in (inner, outer):
+            optimizer.zero_grad()
+        (model(torch.randn(7, 3)) + sum(bias)).square().mean().backward()
+        inner.step()
+        outer.step()
+
+    found = record(step, steps=4).unreached
+    assert [p.in_vain for p in found] == [not helps] * 2
+
+
 def test_copies_that_are_changed_by_hand_do_train():
     model = nn.Linear(3, 2)
     masters = [p.detach().clone() for p in model.parameters()]

@@ -35,6 +35,8 @@ class Still:
     share: float
     state: str
     """What is true of them, in words that follow 'hold x % of the weights and'."""
+    in_vain: bool = False
+    """Whether the optimizers that hold them train nothing else."""
 
     @property
     def is_meant_to_train(self) -> bool:
@@ -91,7 +93,8 @@ def groups(
     for state, members in sorted_out.items():
         share = sum(map(_size, members)) / max(everything, 1)
         names = [p.name for p in members]  # a graph is walked from its end
-        yield Still(tuple(sorted(names) if state == UNLISTED else names), share, state)
+        ordered = tuple(sorted(names) if state == UNLISTED else names)
+        yield Still(ordered, share, state, all(p.in_vain for p in members))
 
 
 def _fit_in_place_of(new: Sequence[ParameterReading], old: Sequence[ParameterReading]) -> bool:

@@ -61,6 +61,9 @@ class ParameterReading:
     """Whether its module ran with gradients switched off; read of what the loss does not reach."""
     checkpointed: bool = False
     """Whether that was within a reentrant checkpoint."""
+    in_vain: bool = False
+    """Whether the optimizer that holds it holds nothing that was trained; read of what no graph
+    contained."""
     learning_rate: float = float("nan")
     weight_rms: float = float("nan")
     gradient_rms: float = float("nan")

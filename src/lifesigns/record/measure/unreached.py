@@ -24,6 +24,8 @@ class _Held:
     """A parameter of an optimizer; once it is trained by anything, it is left alone."""
 
     parameter: weakref.ref[Tensor]
+    optimizer: int
+    """Its `id`."""
     shape: tuple[int, ...] = ()
     trainable: bool = True
     name: str = ""
@@ -58,10 +60,12 @@ class Unreached:
             watched: Parameters by `id` that the cycle led to, or that belong to a watched network.
             name: Tells its path in a module that ran; empty where none is known.
         """
-        for place, p in _each(optimizers):
+        for optimizer, place, p in _each(optimizers):
             held = self._held.get(id(p))
             if held is None or held.parameter() is not p:
-                held = self._held[id(p)] = _Held(weakref.ref(p), shape_of(p), p.requires_grad)
+                held = self._held[id(p)] = _Held(
+                    weakref.ref(p), optimizer, shape_of(p), p.requires_grad
+                )
             held.trained = held.trained or id(p) in watched or _has_gradient(p)
             if held.trained:
                 continue
@@ -72,6 +76,7 @@ class Unreached:
 
     def readings(self) -> Iterator[ParameterReading]:
         """Those that no recorded graph contained, and that stood still."""
+        training = {held.optimizer for held in self._held.values() if held.trained}
         for held in self._held.values():
             if not held.trained and held.seen >= SIGHTINGS:
                 yield ParameterReading(
@@ -79,17 +84,19 @@ class Unreached:
                     held.shape,
                     trainable=held.trainable,
                     reached=False,
+                    in_vain=held.optimizer not in training,
                     learning_rate=held.rate,
                     update_rms=0.0,
                 )
 
 
-def _each(optimizers: Iterable[Optimizer]) -> Iterator[tuple[str, Tensor]]:
-    """Every parameter with its place."""
+def _each(optimizers: Iterable[Optimizer]) -> Iterator[tuple[int, str, Tensor]]:
+    """Every parameter with its optimizer, by `id`, and its place there."""
     for optimizer in optimizers:
         for i, group in enumerate(optimizer.param_groups):
             for k, p in enumerate(group["params"]):
-                yield f"parameter {k} of group {i} of {type(optimizer).__name__}", p
+                name = f"parameter {k} of group {i} of {type(optimizer).__name__}"
+                yield id(optimizer), name, p
 
 
 def _has_gradient(p: Tensor) -> bool:

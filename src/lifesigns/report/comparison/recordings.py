@@ -40,7 +40,7 @@ READ = {
     Phase.BACKWARD: (
         *("reached", "gradient_rms", "gradient_is_zero", "nonfinite_gradients"),
         *("distinct_gradient_rows", "sign_coherence", "stale_gradient_rms"),
-        *("ungraded", "checkpointed", "discarded_passes"),
+        *("ungraded", "checkpointed", "in_vain", "discarded_passes"),
     ),
     Phase.UPDATE: (
         *("used_gradient_rms", "update_rms", "lost_updates", "predicted_change", "learning_rate"),

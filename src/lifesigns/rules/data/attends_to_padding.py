@@ -24,7 +24,7 @@ def check(stream: Stream) -> Iterable[Finding]:
         return
     seen, hidden = marked[-1].details[SEEN], marked[-1].details[HIDDEN]
     yield RULE.finding(
-        stream.course.harm(HALF),
+        stream.course.harm(HALF, alarms=True),
         f"a mask hides {hidden:.0f} words from attention and leaves {seen:.0f} places, which hold "
         "one and the same token",
         site="input",
@@ -70,8 +70,8 @@ the batch the places that some query may attend to hold one and the same token, 
 left out hold several others. A class token before or behind them may be seen or not.
 """,
     ignore="""
-A network in which the words find another way, a residual and a mean over the places, may learn all
-the same; that is a note.
+A network in which the words find another way, a residual and what each word says by itself, may
+learn much of its task. It is warned of all the same: nobody means to attend to padding alone.
 """,
     references=("PyTorch, `nn.MultiheadAttention`: key_padding_mask",),
     reads=frozenset({Quantity.LOSS}),
@@ -89,7 +89,8 @@ the same; that is a note.
             Severity.WARNING,
         ),
         Case("near miss: the words are seen", lambda: _example(alike=False), None),
-        Case("near miss: it learns", lambda: _example(losses=example.FALLING), None),
+        Case("a short run", lambda: _example(losses=[1.0] * 10), Severity.WARNING),
+        Case("it learns", lambda: _example(losses=example.FALLING), Severity.WARNING),
         Case("readings missing: no loss", lambda: example.unread(_example()), None),
     ),
 )

@@ -97,7 +97,8 @@ def _severity(run: Run, group: Still) -> Severity:
     enough = FITTED if group.state in (UNLISTED, PASSED_OVER) else HALF
     fits = _fits(run, enough) and not gone
     proved = group.is_meant_to_train and run.trace.steps >= JUDGED and not fits
-    least = HALF if group.state == UNLISTED else 0 if gone or group.state == OUTPUT else SHARE
+    whole = gone or group.state == OUTPUT or group.in_vain
+    least = HALF if group.state == UNLISTED else 0 if whole else SHARE
     alarming = (harmed and group.share > SHARE) or (proved and group.share > least)
     return Severity.WARNING if alarming else Severity.NOTE
 
@@ -172,13 +173,11 @@ _MAKE_ONCE = Remedy(
 )
 _REMEDIES = {
     FROZEN: (_LET_TRAIN,),
-    UNREACHED: (_UNCUT,),
-    HELD: (_UNCUT,),
+    **dict.fromkeys((UNREACHED, HELD), (_UNCUT,)),
     NOWHERE: (_AS_COMPUTED, _UNCUT),
     UNGRADED: (_GRADED,),
     CHECKPOINTED: (_NOT_REENTRANT,),
-    UNOPTIMIZED: (_GIVE_ALL,),
-    OUTPUT: (_GIVE_ALL,),
+    **dict.fromkeys((UNOPTIMIZED, OUTPUT), (_GIVE_ALL,)),
     PASSED_OVER: (_GIVE_OWN,),
     UNFROZEN: (_GIVE_NEW,),
     REMADE: (_MAKE_ONCE,),
@@ -282,8 +281,9 @@ def _leads_nowhere(update_rms: float = 0.0, *, optimizers: bool = True) -> Trace
     return replace(known, optimizers=("SGD",) if optimizers else ())
 
 
-def _cut_off(losses: Iterable[float]) -> Trace:
-    lost = ParameterReading("Encoder.0.weight", (128, 64), reached=False, update_rms=0.0)
+def _cut_off(losses: Iterable[float], units: int = 128, *, in_vain: bool = False) -> Trace:
+    still: dict[str, Any] = {"reached": False, "update_rms": 0.0, "in_vain": in_vain}
+    lost = ParameterReading("Encoder.0.weight", (units, 64), **still)
     return replace(_example(losses), unreached=(lost,))
 
 
@@ -298,7 +298,7 @@ RULE = Rule(
 A parameter learns if three things hold: `requires_grad` is true, the autograd graph leads from
 the loss to it, and an optimizer holds it. A `detach()` too many, a NumPy call in the forward
 pass, a layer created after the optimizer or kept in a plain list, or an optimizer that was built on
-a copy of the network breaks one of them silently.
+a copy of the network breaks one of them silently; so does a copy that is trained in its place.
 """,
     evidence="""
 On none of the recorded steps did the graph lead to the parameter; or no optimizer held it; or it
@@ -318,9 +318,9 @@ is learned, or when they were given to an optimizer, unfrozen, kept in a plain l
 by two optimizers that hold the same others, and the rest does not fit the targets without them: not
 to nine tenths, where a plain list holds more than half of the weights or two optimizers hold the
 same; also where the rest fits, when they took the place of a layer that an optimizer holds. However
-few they are, it is one where they are the output layer alone and the rest explains less than half:
-an output that is meant to stay as it is has `requires_grad` False. It is an error when no optimizer
-holds any weight of the network, or the loss leads to none.
+few they are, it is one where they are the output layer alone, or all that an optimizer holds, and
+the rest explains less than half: an output that is meant to stay as it is has `requires_grad`
+False. It is an error when no optimizer holds any weight of the network, or the loss leads to none.
 """,
     references=(
         "PyTorch, Autograd mechanics: locally disabling gradient computation",
@@ -363,17 +363,15 @@ holds any weight of the network, or the loss leads to none.
             None,
         ),
         Case("made anew in each step", lambda: _made_anew(0.1, 0.2, 0.3), Severity.WARNING),
-        Case(
-            "near miss: made anew, and it fits",
-            lambda: _made_anew(0.1, 0.2, 0.3, losses=FALLING),
-            None,
-        ),
+        Case("near miss: it fits", lambda: _made_anew(0.1, 0.2, 0.3, losses=FALLING), None),
         Case("in a plain list", lambda: _by_none(1.0), Severity.WARNING),
         Case("in a plain list, and most is learned", lambda: _by_none(0.2), Severity.WARNING),
         Case("near miss: in a plain list, and all is learned", lambda: _by_none(0.02), None),
         Case("the output layer alone", lambda: _by_none(0.7, layer=1), Severity.WARNING),
         Case("near miss: it alone, and most is learned", lambda: _by_none(0.2, layer=1), None),
         Case("a network that is cut off", lambda: _cut_off(FLAT), Severity.WARNING),
+        Case("a small one", lambda: _cut_off(FLAT, 4, in_vain=True), Severity.WARNING),
+        Case("near miss: with others", lambda: _cut_off(FLAT, 4), None),
         Case("run without gradients", lambda: _ungraded(FLAT), Severity.WARNING),
         Case(
             "in a reentrant checkpoint",
