@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lifesigns.evidence import Course
 from lifesigns.evidence.courses import course_of
 from lifesigns.records import LossCurve, LossReading
 from lifesigns.rules import testing as example
@@ -207,3 +208,29 @@ def test_a_loss_that_crosses_zero_does_not_rise_a_hundredfold_from_a_start_near_
 
     assert not course(losses).diverged
     assert course(np.linspace(-0.1, 50, 400)).diverged
+
+
+@pytest.mark.parametrize(("end", "learned"), [(3.9, True), (3.999, False)])
+def test_a_ranking_learns_where_it_falls_beyond_its_noise(end, learned):
+    losses = np.r_[np.full(40, 4.0), np.full(360, end)] + 0.1 * NOISE
+
+    found = course(losses, details={"risk_sets": 1.0})
+
+    assert found.learned == learned
+    assert found.hardly_learned != learned
+
+
+@pytest.mark.parametrize(("correlation", "learned"), [(-0.02, False), (0.15, True)])
+def test_outputs_that_say_nothing_of_the_targets_make_a_small_gain_chance(correlation, learned):
+    found = Course(
+        np.full(400, 0.998),
+        baseline=1.063,
+        baseline_error=0.0228,
+        correlation=correlation,
+        correlation_error=0.036,
+        kind="squared_error",
+        targets_vary=True,
+    )
+
+    assert found.learned == learned
+    assert found.learned_nothing != learned

@@ -23,7 +23,7 @@ import numpy as np
 
 from lifesigns.evidence.blocks import slope_score, standard_error
 from lifesigns.evidence.course_in_words import in_words
-from lifesigns.evidence.destination import loses_pace, settles_early, steps_until
+from lifesigns.evidence.destination import loses_pace, settles_early, steps_until, went
 from lifesigns.evidence.relapse import relapses
 from lifesigns.evidence.thresholds import (
     ALIKE,
@@ -66,9 +66,11 @@ LONG = Threshold(
 )
 ENTROPIES = frozenset({"cross_entropy", "binary_cross_entropy"})
 """Kinds of losses that a few confident errors lift above chance while most answers are right."""
+RANKING = "ranking"
+"""Kind of a loss that compares each sample with those before it, as Cox's likelihood: of the
+logarithm of their number it cannot lose much, however well it fits."""
 REGRESSIONS = frozenset({"squared_error", "absolute_error", "huber"})
 """Kinds of losses whose targets are numbers on a scale."""
-NAN = math.nan
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,15 +80,15 @@ class Course:
     curve: Floats
     """Data loss of every step, finite values only, shape `[steps]`: the mean per observation and
     without penalties where the loss was recognised, else as trained."""
-    baseline: float = NAN
+    baseline: float = math.nan
     """What the best constant prediction reaches on the recorded targets; NaN if unknown."""
-    baseline_error: float = NAN
+    baseline_error: float = math.nan
     """Standard error of `baseline`."""
-    correlation: float = NAN
+    correlation: float = math.nan
     """Of prediction and target, mean over the later half of the snapshots; NaN if unknown."""
-    correlation_error: float = NAN
+    correlation_error: float = math.nan
     """Standard error of `correlation` if there is none."""
-    output_deviation: float = NAN
+    output_deviation: float = math.nan
     """Standard deviation of the outputs over inputs, in those of the targets (last snapshot)."""
     kind: str = ""
     """What the loss was recognised as, e.g. `cross_entropy`; empty where no loss was read."""
@@ -101,8 +103,8 @@ class Course:
     scaled: bool = False
     """Whether `curve` is the mean per observation; else the loss as it was trained."""
     crosses_zero: bool = False
-    """The loss was negative, as that of a policy is, or a density's: it has no level and no share
-    of it, and that it stays or rises is no harm where a reward is the goal."""
+    """The loss was negative, as a policy's or a density's: it has no level, and that it stays or
+    rises is no harm where a reward is the goal."""
     impossible: bool = False
     """Its data term was negative, though no loss of its kind can be."""
     cycles: int | None = None
@@ -111,8 +113,7 @@ class Course:
     term: str = ""
     """Of a sum of data terms: the operation of the first one, which `curve` is the share of."""
     targets_move: bool = False
-    """The targets of late steps are others than those of early ones: the network, or what it acts
-    on, makes them, and the level of the loss moves along."""
+    """Late targets differ from early ones, as what the network makes: the level moves along."""
 
     # --- levels -----------------------------------------------------------------------------------
     @property
@@ -123,12 +124,12 @@ class Course:
     @cached_property
     def start(self) -> float:
         """Median of the first losses (5 % of the run, at least 3); NaN without any."""
-        return float(np.median(self.head)) if self.steps else NAN
+        return float(np.median(self.head)) if self.steps else math.nan
 
     @cached_property
     def end(self) -> float:
         """Mean of the last fifth of the run; NaN without losses."""
-        return float(self.tail().mean()) if self.steps else NAN
+        return float(self.tail().mean()) if self.steps else math.nan
 
     @cached_property
     def end_error(self) -> float:
@@ -141,13 +142,13 @@ class Course:
 
         NaN where the baseline is unknown, or 0 because all targets are the same.
         """
-        return 1 - self.end / self.baseline if self._has_level else NAN
+        return 1 - self.end / self.baseline if self._has_level else math.nan
 
     @property
     def gain_error(self) -> float:
         """Standard error of `gain`, the baseline's own uncertainty included."""
         error = math.hypot(self.end_error, self.baseline_error)
-        return error / self.baseline if self._has_level else NAN
+        return error / self.baseline if self._has_level else math.nan
 
     @cached_property
     def fall(self) -> float:
@@ -188,9 +189,11 @@ class Course:
         """Clearly better than the best constant prediction (where unknown: than at the start)."""
         if not self.judged or not self.ends_finite:
             return False
+        if self.kind == RANKING:
+            return went(self.curve, self.end, RESOLVED) == "fell"
         if not math.isfinite(self.gain):
             return self.direction == "fell" if self.crosses_zero else self._fell_by(2 * LEARNED)
-        sure = self.correlates() or not self.gain < SURE * self.gain_error
+        sure = self.correlates() or not self.gain < self._margin
         return self.gain > LEARNED and sure and not self.relapsed
 
     @cached_property
@@ -210,8 +213,9 @@ class Course:
         if not asked or self.rose(ROSE) or self.learned:
             return False
         if not math.isfinite(self.gain):
-            return self._is_unrelated
-        unfit = self.gain < RESOLVED or self.gain < SURE * self.gain_error
+            rests = not (self.fall > FALLING or (self.kind == "other" and self._fell_by(LEARNED)))
+            return rests and self._says_nothing
+        unfit = self.gain < RESOLVED or self.gain < self._margin
         return unfit and not self._is_on_its_way and not self._ranks_well
 
     @property
@@ -331,18 +335,8 @@ class Course:
     # --- in words ---------------------------------------------------------------------------------
     @property
     def direction(self) -> str:
-        """Where the loss went, beyond the noise between steps: `fell`, `rose`, or `stayed level`.
-
-        From its very beginning: what learns fast has fallen before the first twentieth is over.
-        """
-        if not self.judged:
-            return "stayed level"
-        first = self.curve[: max(3, self.steps // 100)]
-        change = self.end - float(first.mean())
-        noise = NOISE * float(np.median(np.abs(np.diff(self.curve)))) / math.sqrt(len(first))
-        if abs(change) <= max(noise, LEARNED * float(np.abs(self.curve).mean())):
-            return "stayed level"
-        return "rose" if change > 0 else "fell"
+        """Where the loss went, beyond its noise: `fell`, `rose`, or `stayed level`."""
+        return went(self.curve, self.end, LEARNED) if self.judged else "stayed level"
 
     def __str__(self) -> str:
         """The course in words, for `measured`."""
@@ -368,8 +362,7 @@ class Course:
     @property
     def _is_on_its_way(self) -> bool:
         """At chance level now, but falling below it, with outputs that differ between inputs."""
-        alive = not self.output_deviation < ALIVE
-        return -self.gain < NEAR and self.arrives and alive
+        return -self.gain < NEAR and self.arrives and not self.output_deviation < ALIVE
 
     @property
     def _settled(self) -> bool:
@@ -378,9 +371,8 @@ class Course:
         A simple fit is found that early. So is the level of a constant: of classes, whose constant
         is known, that is nothing.
         """
-        if self.kind in ENTROPIES or self.gain < RESOLVED:
-            return False
-        return settles_early(self.curve)
+        is_told = self.kind in ENTROPIES or self.gain < RESOLVED
+        return not is_told and settles_early(self.curve)
 
     @property
     def _ranks_well(self) -> bool:
@@ -392,8 +384,12 @@ class Course:
         return self.kind in ENTROPIES and self.gain < -LEARNED and sure
 
     @property
-    def _is_unrelated(self) -> bool:
+    def _margin(self) -> float:
+        """The gain that is beyond chance: a larger one where the outputs say nothing of it."""
+        return (CORRELATED_ERRORS if self._says_nothing else SURE) * self.gain_error
+
+    @property
+    def _says_nothing(self) -> bool:
+        """Whether it is known that outputs and targets hardly correlate."""
         known = CORRELATED_ERRORS * self.correlation_error < RELATED
-        small = known and abs(self.correlation) < HARDLY_RELATED
-        fell = self._fell_by(LEARNED)
-        return small and not self.fall > FALLING and (self.kind != "other" or not fell)
+        return known and abs(self.correlation) < HARDLY_RELATED

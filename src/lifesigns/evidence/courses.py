@@ -12,11 +12,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from lifesigns.evidence.constant import baseline, targets_of, targets_vary
-from lifesigns.evidence.course import Course
+from lifesigns.evidence.course import RANKING, Course
 from lifesigns.evidence.data_loss import NEVER_NEGATIVE, data_loss, is_scaled
 from lifesigns.evidence.thresholds import WEAK, Threshold
 from lifesigns.records import Ints, LossReading, Trace
 
+RISK_SETS = "risk_sets"
+"""Detail of a loss that compares each sample with those before it."""
 MOVED = Threshold(
     0.5,
     "deviations between early and late targets, by which most of them moved",
@@ -42,6 +44,8 @@ def course_of(trace: Trace, stream: int = 0) -> Course:
     kind, values = readings[-1].kind if readings else "", data.values
     if data.is_open((1 - WEAK) * level):
         kind, values, known, level = "other", trained, [], math.nan
+    if readings and RISK_SETS in readings[-1].details:
+        kind = RANKING
     late = readings[len(readings) // 2 :]
     correlation, correlation_error = _correlation(late)
     vary = targets_vary(readings)

@@ -58,6 +58,24 @@ def steps_until(curve: Floats, level: float) -> float:
     return max(0.0, (parts - 0.5) * len(last))  # a part's mean is reached in its middle
 
 
+def went(curve: Floats, end: float, least: float) -> str:
+    """Where a loss went, beyond the noise between steps: `fell`, `rose`, or `stayed level`.
+
+    From its very beginning: what learns fast has fallen before the first twentieth is over.
+
+    Args:
+        curve: The loss, shape `[steps]`, finite.
+        end: Its mean at the end.
+        least: Share of its mean size by which it has to change.
+    """
+    first = curve[: max(3, len(curve) // 100)]
+    change = end - float(first.mean())
+    noise = NOISE * float(np.median(np.abs(np.diff(curve)))) / math.sqrt(len(first))
+    if abs(change) <= max(noise, least * float(np.abs(curve).mean())):
+        return "stayed level"
+    return "rose" if change > 0 else "fell"
+
+
 def loses_pace(curve: Floats) -> bool:
     """Whether `curve`, shape `[steps]`, falls clearly more slowly than before."""
     before, middle, last = _last_fifths(curve)

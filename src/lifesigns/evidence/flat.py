@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from lifesigns.evidence import suspects, zigzag
-from lifesigns.evidence.course import Course
+from lifesigns.evidence.course import RANKING, Course
 from lifesigns.evidence.stream import Stream
 from lifesigns.evidence.suspects import Suspect
 from lifesigns.evidence.thresholds import (
@@ -80,6 +80,8 @@ def reasons(stream: Stream, found: Flat) -> Sequence[Suspect]:
         stream: What was judged.
         found: The judgement of it.
     """
+    if stream.course.kind == RANKING:
+        return [*found.suspects, _ORDER][:3]
     if not found.nothing:
         return [*found.suspects, _HARDLY_RELATED, _MIXED][:3]
     if found.suspects:
@@ -118,6 +120,14 @@ _UNRELATED = Suspect(
 )
 _HARDLY_RELATED = replace(
     _UNRELATED, evidence="so little is also found where most pairs do not belong together"
+)
+_ORDER = Suspect(
+    "wrong_labels",
+    "each sample is compared with those before it, and the order may be the wrong way round",
+    Remedy(
+        "Sort by time, the longest first: the risk set of an event is who was there at its time.",
+        "order = torch.argsort(time, descending=True)\nrisk, event = risk[order], event[order]",
+    ),
 )
 _MIXED = Suspect(
     "wrong_shape",

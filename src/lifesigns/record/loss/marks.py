@@ -35,6 +35,7 @@ from lifesigns.record.loss.overlap import overlap
 from lifesigns.record.loss.padded_targets import padded_targets, words_left_out
 from lifesigns.record.loss.policies import inverted_ratio, raw_output
 from lifesigns.record.loss.quantised import is_quantised
+from lifesigns.record.loss.risk_sets import risk_sets
 from lifesigns.record.loss.self_weighted import self_weighted
 from lifesigns.record.loss.signed_penalty import signed_penalty
 from lifesigns.record.loss.summands import BUILT_IN, Term, Terms, reaches_weights
@@ -177,7 +178,7 @@ def mark_form(
     add_marks(pending, {**overlap(walked, found, prediction), **self_weighted(walked, found)})
     distances, out = scores_are_distances(walked, found), raw_output(walked, found)
     add_marks(pending, {**distances, **one_way(walked, terms), **out})
-    add_marks(pending, drawn_together(walked, terms))
+    add_marks(pending, {**drawn_together(walked, terms), **risk_sets(walked)})
     summands = [*(term.node for term in found), *(penalty.node for penalty in terms.penalties)]
     add_marks(pending, loose_ends(walked, condensed, summands))
     if prediction is not None and prediction.value.dim():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from lifesigns.evidence import Course, Stream
 from lifesigns.evidence.course_in_words import further, length, unit
+from lifesigns.evidence.courses import RISK_SETS
 from lifesigns.evidence.flat import Flat, flat, reasons
 from lifesigns.evidence.thresholds import (
     ALIVE,
@@ -154,6 +156,13 @@ def _mostly_still() -> Trace:
     return replace(known, snapshots=tuple(shots))
 
 
+def _ranking(end: float) -> Trace:
+    """Cox's likelihood, which begins at 4."""
+    losses = [4.0] * 20 + _around(end)
+    trace = _example(losses, kind="other", correlation=math.nan)
+    return example.marked(trace, {RISK_SETS: 1.0})
+
+
 def _unknown(losses: Sequence[float]) -> Trace:
     """A loss that was not recognised."""
     return example.without(_example(losses), [Quantity.LOSS])
@@ -181,10 +190,12 @@ as good as nothing. Where the level is not known, the loss is compared with its 
     evidence="""
 The mean of the last fifth of all losses, penalties subtracted, is compared with the loss of the
 best constant prediction on the recorded targets; the standard error counts the noise of both. The
-gain must exceed two of them. Quiet if the loss is on its way below that level, within ten times the
-run as its last fifths fall, and for cross-entropy if outputs and targets clearly correlate (a few
-confident errors can hide a good classifier). Where the loss is not recognised, a level trend and
-outputs uncorrelated with the targets are needed.
+gain must exceed two of them, or three where outputs and targets are known not to correlate. Quiet
+if the loss is on its way below that level, within ten times the run as its last fifths fall, and
+for cross-entropy if outputs and targets clearly correlate (a few confident errors can hide a good
+classifier). Where the loss is not recognised, a level trend and outputs uncorrelated with the
+targets are needed. A likelihood of who comes first, as Cox's, falls by little however well it fits:
+any fall beyond its noise will do.
 
 A fit that is hardly better is a warning, from 250 steps on. Not of losses that oppose each other,
 that cross 0 (a reward is the goal) or whose targets move, nor of one that fell by much in its first
@@ -278,6 +289,8 @@ what outputs that correlate with the targets have learned.
             lambda: _unknown(_around(1.0)),
             Severity.WARNING,
         ),
+        Case("a ranking stays where it was", lambda: _ranking(4.0), Severity.WARNING),
+        Case("near miss: a ranking falls by little", lambda: _ranking(3.9), None),
         Case("near miss: it crosses 0", lambda: _unknown(_around(0.01)), None),
         Case(
             "near miss: it settled early",
