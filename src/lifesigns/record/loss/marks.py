@@ -25,6 +25,7 @@ from lifesigns.record.loss.drawn_together import drawn_together
 from lifesigns.record.loss.episodes import weights_of_episode
 from lifesigns.record.loss.equal_views import equal_views
 from lifesigns.record.loss.grouped_rows import grouped_rows
+from lifesigns.record.loss.least_of_means import least_of_means
 from lifesigns.record.loss.log_of_mean import log_of_mean
 from lifesigns.record.loss.log_scales import log_scales
 from lifesigns.record.loss.loose_ends import loose_ends
@@ -179,6 +180,7 @@ def mark_form(
     distances, out = scores_are_distances(walked, found), raw_output(walked, found)
     add_marks(pending, {**distances, **one_way(walked, terms), **out})
     add_marks(pending, {**drawn_together(walked, terms), **risk_sets(walked)})
+    add_marks(pending, least_of_means(walked, found))
     summands = [*(term.node for term in found), *(penalty.node for penalty in terms.penalties)]
     add_marks(pending, loose_ends(walked, condensed, summands))
     if prediction is not None and prediction.value.dim():
