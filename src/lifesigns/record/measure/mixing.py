@@ -143,6 +143,7 @@ class Rows:
     nodes: list[int]
     own: list[bool]
     others: list[int]
+    """How many rows of others; none where a single row is seen: it may have been moved there."""
     finite: bool
     entered: dict[int, Tensor]
     """At each node that multiplies the data itself, which of its rows it is."""
@@ -251,7 +252,7 @@ def _sent(walked: Walk, condensed: Condensed, start: int, dim: int, length: int)
     seen, finite = torch.stack(largest) != 0, torch.stack(largest).isfinite().all(1)
     counts = torch.stack([seen[:, row].long(), seen.sum(1), finite.long()]).tolist()
     own = [mine > 0 for mine in counts[0]]
-    others = [number - mine for number, mine in zip(counts[1], own, strict=True)]
+    others = [n - mine if n > 1 else 0 for n, mine in zip(counts[1], own, strict=True)]
     return Rows(nodes, own, others, all(counts[2]), entered)
 
 
