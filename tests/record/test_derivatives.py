@@ -35,6 +35,7 @@ CUT = {
     "detached": (lambda u, t: grad(u, t, create_graph=True).detach() + 2 * u, 1),
     "data": (lambda u, t: grad(u, t, create_graph=True).data + 2 * u, 1),
     "by a sum": (lambda u, t: torch.autograd.grad(u.sum(), t, retain_graph=True)[0] + 2 * u, 1),
+    "of a column": (lambda u, t: grad(u[:, 0].sum(), t, retain_graph=True) + 2 * u, 1),
     "times the output": (lambda u, t: grad(u, t, retain_graph=True) * u - t**3, 1),
     "the second": (lambda u, t: second(u, t, retain_graph=True), 2),
 }

@@ -121,7 +121,7 @@ def walk(losses: Iterable[Tensor]) -> Walk:
     position.update({node: -1 - k for node, k in leaves.items()})
     return Walk(
         nodes=nodes,
-        names=[_short(words[node]) for node in nodes],
+        names=[short_name(words[node]) for node in nodes],
         inputs=[tuple([position.get(n) for n, _ in below[node]]) for node in nodes],
         leaves=[node.variable for node in leaves],
         roots=[position[node] for node in starts if node in position and position[node] >= 0],
@@ -130,8 +130,12 @@ def walk(losses: Iterable[Tensor]) -> Walk:
 
 
 @lru_cache(maxsize=1024)
-def _short(name: str) -> str:
-    """`torch::autograd::ReluBackward0` as `Relu`."""
+def short_name(name: str) -> str:
+    """`torch::autograd::ReluBackward0` as `Relu`.
+
+    Args:
+        name: What a node calls itself.
+    """
     return _SUFFIX.sub("", name.rpartition("::")[2])
 
 

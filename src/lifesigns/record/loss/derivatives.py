@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,8 +13,9 @@ from torch import Tensor
 
 from lifesigns.record.attach.backward import GradCall
 from lifesigns.record.graph.module_calls import Forward
-from lifesigns.record.graph.walk import Walk, saved
+from lifesigns.record.graph.walk import Walk, saved, short_name
 from lifesigns.record.loss.derived_twice import DerivedTwice
+from lifesigns.record.loss.sources import PARTS
 from lifesigns.record.measure.reduce import Pack
 
 MOST = 64
@@ -148,14 +149,16 @@ class Derivatives:
 
 
 def _numbers(output: Tensor) -> Iterable[int]:
-    """Of the node that made an output, or what it is the sum of."""
-    node = output.grad_fn
+    """Of the node that made an output, or what it is the sum of, and of what that is a part of."""
+    node: Any = output.grad_fn
     if node is not None and node.name().startswith("SumBackward"):
         node = node.next_functions[0][0]
     elif output.numel() == 1 and output.dim() == 0:  # a loss, as for an adversarial example
         node = None
-    if node is not None:
+    while node is not None:
         yield node._sequence_nr()
+        is_part = short_name(node.name()) in PARTS
+        node = node.next_functions[0][0] if is_part else None
 
 
 def _memory(tensor: Tensor) -> int:
