@@ -113,7 +113,8 @@ def _discovered() -> _Found:
 
 @cache
 def _others() -> _Others:
-    rules, problems = {}, []
+    rules: dict[str, Rule] = {}
+    problems: list[str] = []
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         loaded = _loaded(point)
         if isinstance(loaded, Rule):
