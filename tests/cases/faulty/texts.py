@@ -68,3 +68,49 @@ def negative_samples_without_a_minus(fixed=False):
         rows = F.normalize(centre.weight, dim=1)
         nearest = (rows @ rows.T).fill_diagonal_(-2).topk(3).indices
     return (topics[nearest] == topics[:, None]).float().mean()
+
+
+END, START, PAD = 0, 1, 2
+LETTERS, COUNTS, LONGEST = range(3, 9), range(9, 14), 5
+"""Tokens: those that have no sound, six letters, and the numbers from one to five."""
+
+
+def repetitions(n, padding):
+    """A start, a letter, a number, the letter as often as it says, an end, and padding."""
+    letters = torch.randint(LETTERS.start, LETTERS.stop, (n, 1))
+    often = torch.randint(1, LONGEST + 1, (n, 1))
+    at = torch.arange(LONGEST + 1)
+    said = torch.where(at < often, letters, torch.where(at == often, END, padding))
+    return torch.cat([torch.full((n, 1), START), letters, often + COUNTS.start - 1, said], 1)
+
+
+class Writer(nn.Module):
+    def __init__(self, width=48):
+        super().__init__()
+        self.words, self.state = nn.Embedding(14, width), nn.GRU(width, width, batch_first=True)
+        self.next = nn.Linear(width, 14)
+
+    def forward(self, ids):
+        return self.next(self.state(self.words(ids))[0])
+
+
+@faulty("share of texts written to their end", at_least=0.9, causes=("wrong_labels",))
+def ends_ignored_with_the_padding(fixed=False):
+    """The padding is the token that ends a text, and the loss ignores it: no text is ever asked to
+    end, and what is written goes on."""
+    padding = PAD if fixed else END
+    ids = repetitions(2000, padding)
+    model = Writer()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.005)
+    for given, goal in minibatches(ids[:, :-1], ids[:, 1:], 64, 200):
+        optimizer.zero_grad()
+        logits = model(given)
+        F.cross_entropy(logits.flatten(0, 1), goal.flatten(), ignore_index=padding).backward()
+        optimizer.step()
+    wanted = repetitions(300, END)
+    written = wanted[:, :3]
+    with torch.no_grad():
+        for _ in range(LONGEST + 1):
+            written = torch.cat([written, model(written)[:, -1:].argmax(2)], 1)
+    ended = (written == END).cumsum(1) > 0
+    return (written.masked_fill(ended, END) == wanted).all(1).float().mean()

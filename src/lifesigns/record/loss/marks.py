@@ -22,6 +22,7 @@ from lifesigns.record.loss.cut_classes import cut_classes
 from lifesigns.record.loss.cut_off import is_cut_off
 from lifesigns.record.loss.distances import scores_are_distances
 from lifesigns.record.loss.drawn_together import drawn_together
+from lifesigns.record.loss.ends import ends_of_rows
 from lifesigns.record.loss.episodes import weights_of_episode
 from lifesigns.record.loss.equal_views import equal_views
 from lifesigns.record.loss.grouped_rows import grouped_rows
@@ -42,6 +43,7 @@ from lifesigns.record.loss.signed_penalty import signed_penalty
 from lifesigns.record.loss.summands import BUILT_IN, Term, Terms, reaches_weights
 from lifesigns.record.loss.turned import turns
 from lifesigns.record.measure.attended import attended_alike
+from lifesigns.record.measure.batch_codes import batch_codes
 from lifesigns.record.measure.hidden_sources import hidden_sources
 from lifesigns.record.measure.looking_ahead import TOKENS
 from lifesigns.record.measure.order_blind import order_blind
@@ -103,12 +105,14 @@ def mark(
     pending.mark(grouped_rows(pack, walked))
     if TOKENS in walked.names:
         pending.mark(order_blind(pack, walked, condensed))
+        pending.mark(batch_codes(pack, walked))
         pending.mark(token_share(pack, walked))
         pending.mark(hidden_sources(pack, walked, condensed))
         pending.mark(attended_alike(pack, walked))
         if not term.weighted:
             pending.mark(padded_targets(pack, walked, node))
             pending.mark(words_left_out(pack, walked, node))
+            pending.mark(ends_of_rows(pack, walked, node))
     add_marks(pending, marks)
 
 

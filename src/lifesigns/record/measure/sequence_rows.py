@@ -103,7 +103,7 @@ def rows_given(walked: Walk, attention: int, tokens: Tensor) -> Rows | None:
         attention: Index of the attention.
         tokens: What is looked up, `[sequences, positions]` or the other way round.
     """
-    query, key = (_map_before(walked, side) for side in walked.inputs[attention][:2])
+    query, key = (map_before(walked, side) for side in walked.inputs[attention][:2])
     if query is None or key is None or tokens.shape[0] == tokens.shape[1]:
         return None
     given, other = _data(walked, query), _data(walked, key)
@@ -124,8 +124,13 @@ def rows_given(walked: Walk, attention: int, tokens: Tensor) -> Rows | None:
     return Rows(values[:, :some], ids[:, :some])
 
 
-def _map_before(walked: Walk, index: int | None) -> int | None:
-    """The linear map whose values these are, laid out anew, scaled, and with a bias added."""
+def map_before(walked: Walk, index: int | None) -> int | None:
+    """The linear map whose values these are, laid out anew, scaled, and with a bias added.
+
+    Args:
+        walked: The graph.
+        index: Index of the node that made the values; None for no node.
+    """
     while index is not None and index >= 0:
         name, inputs = walked.names[index], walked.inputs[index]
         if name in MAPS:
