@@ -106,7 +106,7 @@ def find_rule(name_or_code: str) -> Rule:
 @cache
 def _discovered() -> _Found:
     others = _others()
-    rules = _built_in() | others.rules
+    rules = {**_built_in(), **others.rules}
     _refuse_duplicates(rules)
     return _Found(tuple(_in_order(rules.values())), others.problems)
 
