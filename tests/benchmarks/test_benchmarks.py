@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from lifesigns.rules import all_rules
+
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 SMALL = {
     "overhead.py": (["--smoke"], "small transformer"),
@@ -14,6 +16,7 @@ SMALL = {
     "lab.py": (["--quick", "--only", "2-8"], "2-8-8-2, batch 32"),
     "live.py": (["--smoke"], "writing the run file"),
     "placebo.py": (["--smoke"], "another seed"),
+    "blind.py": (["--only", "urban_sound"], "urban_sound_classifier"),
     "starting.py": (["--quick"], "trains 20 steps"),
     "prove.py": (["--only", "decay_that", "--orders", "none", "--pairs", "1"], "decay_that_wins"),
 }
@@ -41,6 +44,18 @@ def test_a_benchmark_runs_to_its_end(name):
 @pytest.mark.parametrize("name", SMALL)
 def test_every_benchmark_has_a_quick_form(name):
     assert "--quick" in run(name, "--help").stdout
+
+
+def test_each_blind_program_has_its_cure_and_rules_that_name_its_fault(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import blind
+
+    found = blind.pairs()
+
+    assert sorted(pair.name for pair in found) == sorted(p.stem for p in blind.FOLDER.glob("*.py"))
+    for pair in found:
+        compile(pair.cured, pair.name, "exec")
+    assert {cause for pair in found for cause in pair.causes} <= {r.name for r in all_rules()}
 
 
 @pytest.fixture
