@@ -19,6 +19,7 @@ BATCH = {
     "stacked": lambda output: torch.stack(losses(output, (0, 1, 2))).min(),
     "along a dimension": lambda output: torch.stack(losses(output, (0, 1, 2))).amin(0),
     "of two": lambda output: torch.minimum(*losses(output, (0, 1, 2))),
+    "of a mean over samples": lambda output: torch.stack(losses(output, (1, 2))).mean(1).min(),
     "beside another": lambda output: (
         torch.stack([one.mean() for one in losses(output, (1, 2))]).min() + output.square().mean()
     ),

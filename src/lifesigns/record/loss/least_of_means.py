@@ -30,18 +30,29 @@ def least_of_means(walked: Walk, terms: Iterable[Term]) -> dict[str, float]:
     if _LEAST.isdisjoint(walked.names):
         return {}
     for i in reached(walked, [term.node for term in terms], ABOVE):
-        options = _scalars(walked, i) if walked.names[i] in _LEAST else []
+        options = _options(walked, i) if walked.names[i] in _LEAST else []
         if len(options) > 1 and _share_samples(walked, options):
             return {"batch_options": float(len(options))}
     return {}
 
 
-def _scalars(walked: Walk, i: int) -> list[int]:
-    """The single numbers that a minimum is taken of; empty if it is of anything else."""
-    below = [j for j in walked.inputs[i] if j is not None and j >= 0]
+def _options(walked: Walk, i: int) -> list[int]:
+    """What each of the numbers that a minimum is taken of was made of, where these are means."""
+    below = _inputs(walked, i)
     while len(below) == 1 and walked.names[below[0]] in PASSING:
-        below = [j for j in walked.inputs[below[0]] if j is not None and j >= 0]
-    return below if not any(walked.shape(j) for j in below) else []
+        below = _inputs(walked, below[0])
+    if len(below) != 1:
+        return below if not any(walked.shape(j) for j in below) else []
+    (mean,) = below
+    stacked = _inputs(walked, mean) if walked.names[mean] == "Mean" else []
+    if len(stacked) != 1 or walked.names[stacked[0]] != "Stack":
+        return []
+    each = _inputs(walked, stacked[0])
+    return each if walked.shape(mean) == (len(each),) else []
+
+
+def _inputs(walked: Walk, i: int) -> list[int]:
+    return [j for j in walked.inputs[i] if j is not None and j >= 0]
 
 
 def _share_samples(walked: Walk, options: list[int]) -> bool:
