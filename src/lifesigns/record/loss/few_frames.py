@@ -61,5 +61,5 @@ def few_frames(pack: Pack, node: object, given: int) -> PendingFrames | None:
         return None
     labels, rows, lengths = found
     again = (labels[1:] == labels[:-1]) & (rows[1:] == rows[:-1]) & (labels[1:] != NONE)
-    needed = lengths.double().index_add(0, rows[1:], again.double())
+    needed = lengths.float().index_add(0, rows[1:], again.float())
     return PendingFrames(pack.add(needed), frames, given, bool(saved(node, "zero_infinity")))
