@@ -160,3 +160,41 @@ def checked_labels_by_number(fixed=False):
     train(model, minibatches(x, said.T, 64, 200), loss)
     with torch.no_grad():
         return (model(x).argmax(1) == y).float().mean().item()
+
+
+def uneven(n):
+    """Numbers whose noise is between a fiftieth and one, as their inputs have it."""
+    x = torch.randn(n, 6)
+    spread = torch.sigmoid(2 * x[:, :1]) + 0.02
+    return x, torch.sin(2 * x[:, 1:2]) + x[:, 2:3] + spread * torch.randn(n, 1)
+
+
+class MeanAndVariance(nn.Module):
+    def __init__(self, positive):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(6, 48), nn.SiLU(), nn.Linear(48, 48), nn.SiLU())
+        self.mean, self.variance = nn.Linear(48, 1), nn.Sequential(nn.Linear(48, 1), positive)
+
+    def forward(self, x):
+        h = self.body(x)
+        return self.mean(h), self.variance(h)
+
+
+@faulty(
+    "negative log-likelihood", at_most=0.6, causes=("wrong_output_activation", "dead_relu", "other")
+)
+def variance_behind_a_relu(fixed=False):
+    """The head of the variance ends in a ReLU: where it gives 0 the likelihood takes its eps for
+    the variance, and no gradient ever tells the head."""
+    x, y = uneven(1500)
+    model = MeanAndVariance(nn.Softplus() if fixed else nn.ReLU())
+
+    def loss(xb, wanted):
+        mean, variance = model(xb)
+        return F.gaussian_nll_loss(mean, wanted, variance)
+
+    train(model, minibatches(x, y, 64, 500), loss, lr=0.002)
+    x, y = uneven(500)
+    with torch.no_grad():
+        mean, variance = model(x)
+        return F.gaussian_nll_loss(mean, y, variance).item()

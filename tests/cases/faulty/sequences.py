@@ -72,6 +72,26 @@ def lines_too_short_for_their_text(fixed=False):
     return read(Reader(), nn.LogSoftmax(2), frames, zero_infinity=True)
 
 
+@faulty("share of new lines read", at_least=0.6, causes=("wrong_shape", "wrong_loss", "other"))
+def strides_that_leave_too_few_frames(fixed=False):
+    """Three strides leave 3 of 24 frames, which hold lines of up to three letters; of the longer
+    ones each infinite loss is replaced by 0."""
+    shapes = torch.randn(SYMBOLS, 8)
+    x, text = lines(600, shapes)
+    model, strides = Reader(), 1 if fixed else 8
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    criterion = nn.CTCLoss(zero_infinity=True)
+    for xb, words in minibatches(x, text, 32, 150):
+        letters = torch.where(torch.rand(32) < 0.8, LETTERS, 2)
+        seen = torch.arange(FRAMES) < 6 * letters[:, None]
+        logs = model(xb * seen[:, :, None])[:, ::strides].log_softmax(2).transpose(0, 1)
+        loss = criterion(logs, words, torch.full((32,), len(logs)), letters)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return letters_read(model, *lines(150, shapes))
+
+
 class Translator(nn.Module):
     """Words of eight letters in, other words out; letter 0 starts a translation."""
 

@@ -15,6 +15,7 @@ from lifesigns.record.measure.reduce import Pack
 from lifesigns.record.measure.row_scales import row_scales
 from lifesigns.record.measure.run_over import run_over
 from lifesigns.record.measure.tails import tails
+from lifesigns.record.measure.torn_edges import torn_edges
 from lifesigns.record.measure.torn_pictures import torn_pictures
 from lifesigns.record.measure.wrapped_levels import wrapped_levels
 
@@ -52,4 +53,5 @@ class DataLooks:
             "levels of pictures": lambda: wrapped_levels(pack, walked, sites),
             "scales of rows": lambda: row_scales(pack, walked),
             "integers as masks": lambda: integer_masks(pack, walked),
+            "pairs of indices": lambda: torn_edges(walked),
         }

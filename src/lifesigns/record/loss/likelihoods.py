@@ -14,6 +14,7 @@ from lifesigns.record.graph.walk import Walk, saved
 from lifesigns.record.loss.blank_targets import blank_targets
 from lifesigns.record.loss.comparison import UNKNOWN, PendingLoss, compare, wide
 from lifesigns.record.loss.composed import constant_alignment, data_factor
+from lifesigns.record.loss.few_frames import few_frames
 from lifesigns.record.loss.sources import PASSING, source
 from lifesigns.record.loss.summands import Term
 from lifesigns.record.loss.values import value_of
@@ -182,13 +183,14 @@ def from_alignment(
     elif not divided:
         constant *= float(lengths.double().mean())
     reading = _reading("ctc_loss", tuple(logs.shape), (), factor * len(each), constant=constant)
-    reading = replace(reading, ignored_all=not count)
-    pending = PendingLoss(
-        reading, fit=pack.add(each[finite].sum()), fit_factor=factor, partial=len(terms) > 1
-    )
+    hidden = bool(saved(node, "zero_infinity"))
+    reading = replace(reading, ignored_all=hidden and not count)
+    size = each[finite].sum() if count or hidden else each.sum()
+    pending = PendingLoss(reading, fit=pack.add(size), fit_factor=factor, partial=len(terms) > 1)
     pending.prediction = pack.sums(logs, -1)
     pending.mark(blank_targets(pack, node))
-    return pending if count or saved(node, "zero_infinity") else None
+    pending.mark(few_frames(pack, node, len(logs)))
+    return pending
 
 
 def _reading(

@@ -133,6 +133,16 @@ def adds_log_scales(walked: Walk) -> bool:
     return any(True for _ in _scales(walked, list(_candidates(walked)), factors, first))
 
 
+def added_logarithms(walked: Walk) -> set[int]:
+    """Nodes that take a logarithm which is a summand of the loss.
+
+    Args:
+        walked: The graph of the loss.
+    """
+    factors = _summands(walked, _first_of_each(walked))
+    return {i for (i, _), factor in factors.items() if factor and walked.names[i] == "Log"}
+
+
 def may_scale(walked: Walk) -> bool:
     """Whether an exponential, or a value whose logarithm is taken, multiplies or divides something.
 

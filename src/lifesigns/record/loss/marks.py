@@ -25,6 +25,7 @@ from lifesigns.record.loss.drawn_together import drawn_together
 from lifesigns.record.loss.ends import ends_of_rows
 from lifesigns.record.loss.episodes import weights_of_episode
 from lifesigns.record.loss.equal_views import equal_views
+from lifesigns.record.loss.gated_scales import gated_scales
 from lifesigns.record.loss.grouped_rows import grouped_rows
 from lifesigns.record.loss.least_of_means import least_of_means
 from lifesigns.record.loss.log_of_mean import log_of_mean
@@ -191,6 +192,7 @@ def mark_form(
         add_marks(pending, log_of_mean(walked, found, len(prediction.value)))
     pending.mark(signed_penalty(pack, walked, terms.penalties))
     pending.mark(log_scales(pack, walked))
+    pending.mark(gated_scales(pack, walked, condensed.site_of_node))
     pending.mark(masked_late(pack, walked))
     pending.mark(copied_weights(pack, walked, condensed))
     pending.mark(inverted_ratio(pack, walked))

@@ -33,6 +33,20 @@ RUN_OVER, ACROSS = "run_over_at", "smoother_across"
 """Of as many samples as steps: the recurrent layer that runs along axis 0, and how smooth 1 is."""
 HEADS_AT, HEADS, POSITIONS = "torn_heads_at", "heads", "positions"
 """Of attention: the site whose values are viewed, and the sizes that change places."""
+PAIRS, TOLD_BY = "torn_pairs", "torn_pairs_by"
+"""Of two index vectors: how many pairs they hold, and what tells that they are halves of a list."""
+TOLD = (
+    ("both are one memory of rows of two numbers, one half each", "exact: memory and sizes"),
+    (
+        "read two by two, every edge has its counterpart, and as they are used, not every one has",
+        "exact: an undirected graph",
+    ),
+    (
+        "read two by two, the first numbers of the edges are sorted, and as they are used, none "
+        "are",
+        "by sight: no vector is sorted, and every other number of both is",
+    ),
+)
 STEPS = Threshold(2, "recorded steps in which a layer is given such a view", "one may be a trial")
 SMOOTHER = Threshold(
     0.7,
@@ -43,7 +57,8 @@ SMOOTHER = Threshold(
 
 def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream."""
-    yield from (_by_memory(stream) or _of_heads(stream) or _by_sight(stream) or _run_over(stream))
+    looks = _by_memory, _of_heads, _of_pairs, _by_sight, _run_over
+    yield from next(filter(None, (look(stream) for look in looks)), [])
 
 
 def _by_memory(stream: Stream) -> list[Finding]:
@@ -108,6 +123,33 @@ def _of_heads(stream: Stream) -> list[Finding]:
             why="What lies side by side in memory are the heads of one position. A view that takes "
             "them for positions makes a head of a few neighbouring tokens, cut into pieces: those "
             "further apart never meet, and attention compares pieces that mean different things.",
+        )
+    ]
+
+
+def _of_pairs(stream: Stream) -> list[Finding]:
+    """The two columns of a list of edges are not taken apart."""
+    seen = [one.details for one in stream.marked(PAIRS)]
+    if len(seen) < STEPS:
+        return []
+    measured, certainty = TOLD[int(seen[-1][TOLD_BY])]
+    pairs = int(seen[-1][PAIRS])
+    return [
+        RULE.finding(
+            Severity.WARNING,
+            "a list of pairs (E, 2) was viewed as (2, E) and not transposed: each index vector "
+            "holds numbers of both columns",
+            step=stream.first.step,
+            measured=f"two index vectors of {pairs} numbers: {measured}, in "
+            f"{counted(len(seen), 'recorded step')}{stream.course.remark}",
+            expected=_EXPECTED,
+            certainty=certainty,
+            causes=("wrong_shape", "other"),
+            remedies=(_PAIRS,),
+            evidence={"steps": len(seen), "pairs": pairs},
+            why="Memory holds the pairs one behind the other. Half of it is the first half of the "
+            "pairs, not the first of each: what is linked then are strangers, as in a random "
+            "graph, and what neighbours pass on says nothing.",
         )
     ]
 
@@ -187,6 +229,10 @@ _TIME_FIRST = Remedy(
     "Exchange the axes of samples and time, or let the layer take the samples first.",
     "x = x.permute(1, 0, 2)  # or nn.GRU(..., batch_first=True) and no view",
 )
+_PAIRS = Remedy(
+    "Transpose the list of pairs, in place of a view or a reshape.",
+    "edge_index = edges.t().contiguous()  # not edges.reshape(2, -1)",
+)
 _TRANSPOSE = Remedy(
     "Give each position its heads, then exchange the two axes; before they are joined, exchange "
     "them back.",
@@ -224,6 +270,12 @@ def _heads(steps: int) -> Trace:
     return replace(known, snapshots=(*known.snapshots[: 4 - steps], *marked.snapshots[-steps:]))
 
 
+def _edges(told_by: float, steps: int = 4) -> Trace:
+    known = _example(0)
+    marked = example.marked(known, {PAIRS: 90.0, TOLD_BY: told_by})
+    return replace(known, snapshots=(*known.snapshots[: 4 - steps], *marked.snapshots[-steps:]))
+
+
 RULE = Rule(
     code="DAT015",
     name="viewed-not-permuted",
@@ -235,7 +287,8 @@ RULE = Rule(
 Signals of (batch, time, channel), or images of (batch, row, column, channel), that are to go into a
 convolution: `x.view(b, c, t)` or `x.reshape(b, c, h, w)` has the right sizes, raises no error, and
 what is learned of it is little, or by heart. Or heads of attention, `q.view(b, heads, t, d)` or
-`q.view(b * heads, t, d)` of a layer's (b, t, heads · d).
+`q.view(b * heads, t, d)` of a layer's (b, t, heads · d). Or the edges of a graph, (E, 2), that are
+reshaped to `edge_index`, (2, E).
 """,
     evidence="""
 What the first convolution or linear layer keeps of its input is the very memory of the batch that
@@ -245,7 +298,9 @@ Of a view before the loop the pictures tell: in all recorded steps neighbours, b
 a column, differ by less than seven tenths if the memory is read with the channels last. Of heads,
 the sizes before and behind the views of queries and keys, or of what attention gives. Where there
 are as many samples as steps, a recurrent layer that takes time first is given the batch as it is:
-neighbours along its second axis are the more alike ones, by as much.
+neighbours along its second axis are the more alike ones, by as much. Of edges, two index vectors
+that are halves of one memory with rows of two numbers; where they are copies, that all edges have
+their counterparts, or are sorted, if the halves are read two by two, and not as they are used.
 """,
     ignore="""
 Exchanged axes have other strides, or are a copy in another order. A view that flattens, cuts
@@ -253,7 +308,8 @@ patches out of whole rows, joins frames with the batch or adds an axis of 1 keep
 sizes, and two axes of one length, as of as many heads as positions, cannot be told apart: all of
 these are not reported. Grey
 pictures with three equal channels do not tell what was done to them before the loop; stripes that
-repeat after as many pixels as there are channels may look torn.
+repeat after as many pixels as there are channels may look torn. Edges of a directed graph in no
+order, that were copied after the view, do not tell.
 """,
     references=(
         "PyTorch, `torch.Tensor.view` and `torch.permute`",
@@ -275,6 +331,10 @@ repeat after as many pixels as there are channels may look torn.
         Case("a layer that runs over the samples", lambda: _run(0.4), Severity.WARNING),
         Case("near miss: neither axis is smooth", lambda: _run(1.0), None),
         Case("heads that are cut from memory", lambda: _heads(2), Severity.WARNING),
+        Case("halves of a list of edges", lambda: _edges(0), Severity.WARNING),
+        Case("an undirected graph, if read by twos", lambda: _edges(1), Severity.WARNING),
+        Case("sorted edges, if read by twos", lambda: _edges(2), Severity.WARNING),
+        Case("near miss: edges in one step", lambda: _edges(0, 1), None),
         Case("near miss: whole pictures", lambda: _pictures(2.0, 1.8), None),
         Case("near miss: stripes, smoother in one way", lambda: _pictures(0.2, 1.0), None),
         Case("near miss: of one colour", lambda: _pictures(np.nan, np.nan), None),
