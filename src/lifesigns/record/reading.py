@@ -23,6 +23,7 @@ from lifesigns.record.loss.comparison import PendingLoss, PendingMarks
 from lifesigns.record.loss.marks import add_marks
 from lifesigns.record.loss.own_backward import Watching, own_backwards
 from lifesigns.record.loss.recognise import read_loss
+from lifesigns.record.loss.reversals import reversals
 from lifesigns.record.measure.codes import read_codes
 from lifesigns.record.measure.large import how_many_of, some_units
 from lifesigns.record.measure.nonfinite_origin import forward_origin
@@ -113,7 +114,7 @@ class Reading:
                 self._loss = read_loss(self._pack, walked, condensed, value, inputs.prediction)
             if Quantity.GRADIENTS in needs:
                 with self.part("the gradients on their way"):
-                    self._watch_gradients(walked, self._loss)
+                    self._watch_gradients(walked, condensed, self._loss)
         self.extend(walked, condensed, forward)
         self._batch: tuple[tuple[int, ...], PendingSums] | None = None
         self.features: tuple[Tensor, int] | None = None
@@ -163,13 +164,14 @@ class Reading:
             raise error
         self.failures.append(f"{name}: {described(error)}")
 
-    def _watch_gradients(self, walked: Walk, loss: PendingLoss | None) -> None:
+    def _watch_gradients(self, walked: Walk, found: Condensed, loss: PendingLoss | None) -> None:
         """What the gradient shows on its way, as details of the loss."""
         if loss is None:
             return
         hooks: list[Watching] = [(b.node, *padding_hook(self._pack, b)) for b in padded(walked)]
-        for node, found, hook in hooks + own_backwards(self._pack, walked):
-            loss.marks.append(found)
+        hooks += own_backwards(self._pack, walked) + reversals(self._pack, walked, found)
+        for node, waiting, hook in hooks:
+            loss.marks.append(waiting)
             self._handles.append(walked.nodes[node].register_hook(self._guarded(hook)))
 
     def _guarded(self, hook: Callable[..., None]) -> Callable[..., None]:

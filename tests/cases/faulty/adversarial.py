@@ -1,5 +1,6 @@
 import torch
 import torch.nn.functional as F
+from data import digits, minibatches
 from program import faulty
 from torch import nn
 
@@ -67,3 +68,37 @@ def critic_sure_from_the_start(fixed=False):
         loss_g.backward()
         opt_g.step()
     return distance(scale * g(torch.randn(1000, 4)), mean, 40.0)
+
+
+class Reverse(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, factor):
+        ctx.factor = factor
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return -ctx.factor * gradient, None
+
+
+@faulty("accuracy on both domains", at_least=0.85, causes=("wrong_loss", "other"))
+def both_heads_behind_the_reversal(fixed=False):
+    """The features are reversed before both heads read them, not for the domain's alone: the
+    encoder is trained to be of no use to the classes either."""
+    x, y = digits()
+    bright = torch.arange(len(x)) % 2
+    x = x + 0.5 * bright.unsqueeze(1)
+    embed = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 32), nn.ReLU())
+    classes, domain = nn.Linear(32, 10), nn.Linear(32, 2)
+    parameters = [*embed.parameters(), *classes.parameters(), *domain.parameters()]
+    optimizer = torch.optim.Adam(parameters, lr=0.005)
+    for step, (xb, row) in enumerate(minibatches(x, torch.arange(len(x)), 64, 250)):
+        z = embed(xb)
+        turned = Reverse.apply(z, 0.1 * min(1.0, step / 100))
+        loss = F.cross_entropy(classes(z if fixed else turned), y[row])
+        loss = loss + F.cross_entropy(domain(turned), bright[row])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        return (classes(embed(x)).argmax(1) == y).float().mean()

@@ -229,3 +229,51 @@ def actor_without_its_minus(fixed=False):
         for _ in range(10):
             states = torch.cat([states[:, :1] + 0.5 * actor(states), states[:, 1:]], 1)
     return (states[:, 0] - states[:, 1]).abs().mean()
+
+
+def balance(policy, n, most=40):
+    """Sticks that fall the faster, the further they are: places, pushes, and which of them stand.
+
+    Each is of shape `[steps, n]`; a step in which a stick stands is worth 1.
+    """
+    sticks = 0.4 * torch.rand(n, 2) - 0.2
+    stand = torch.ones(n, dtype=torch.bool)
+    seen, done, standing = [], [], []
+    while len(seen) < most and stand.any():
+        with torch.no_grad():
+            pushes = torch.distributions.Categorical(logits=policy(sticks)).sample()
+        seen.append(sticks)
+        done.append(pushes)
+        standing.append(stand)
+        speed = sticks[:, 1] + 0.15 * sticks[:, 0] + 0.1 * (2 * pushes - 1)
+        sticks = torch.stack([sticks[:, 0] + 0.3 * speed, speed], 1)
+        stand = stand & (sticks[:, 0].abs() < 1)
+    return torch.stack(seen), torch.stack(done), torch.stack(standing)
+
+
+@faulty("steps until it falls", at_least=30, causes=("wrong_labels", "wrong_loss"))
+def rewards_standardised_before_they_are_added_up(fixed=False):
+    """Each step that a stick stands is worth 1. Rewards less their mean are 0, and so is what is
+    added up of them: the returns are to be standardised."""
+    policy, critic = network(2), network(1)
+    optimizer = torch.optim.Adam([*policy.parameters(), *critic.parameters()], lr=0.01)
+
+    def standardised(values):
+        return (values - values.mean()) / (values.std() + 1e-8)
+
+    for _ in range(100):
+        sticks, pushes, stand = balance(policy, 16)
+        reward = stand.float()
+        if not fixed:
+            reward[stand] = standardised(reward[stand])
+        returns = reward.clone()
+        for step in range(len(returns) - 2, -1, -1):
+            returns[step] += 0.95 * returns[step + 1]
+        returns = standardised(returns[stand]) if fixed else returns[stand]
+        value = critic(sticks[stand]).squeeze(1)
+        chances = torch.distributions.Categorical(logits=policy(sticks[stand]))
+        praise = (chances.log_prob(pushes[stand]) * (returns - value.detach())).mean()
+        optimizer.zero_grad()
+        (0.5 * F.mse_loss(value, returns) - praise).backward()
+        optimizer.step()
+    return balance(policy, 200)[2].sum(0).float().mean()

@@ -137,6 +137,26 @@ def gradient_reversal():
         return (classes(F.relu(embed(x))).argmax(1) == y).float().mean()
 
 
+@healthy("accuracy on both domains", at_least=0.85)
+def gradient_reversal_in_a_pass_of_its_own():
+    """Two backward passes of a step: in that of the domains, all that reaches the encoder is turned
+    round; in the other one nothing is."""
+    x, y = digits()
+    bright = torch.arange(len(x)) % 2
+    x = x + 0.5 * bright.unsqueeze(1)
+    embed, classes, domain = encoder(32), nn.Linear(32, 10), nn.Linear(32, 2)
+    parameters = [*embed.parameters(), *classes.parameters(), *domain.parameters()]
+    optimizer = torch.optim.Adam(parameters, lr=0.005)
+    for xb, row in minibatches(x, torch.arange(len(x)), 64, 250):
+        optimizer.zero_grad()
+        F.cross_entropy(classes(F.relu(embed(xb))), y[row]).backward()
+        z = Reverse.apply(F.relu(embed(xb)))
+        F.cross_entropy(domain(z), bright[row]).backward()
+        optimizer.step()
+    with torch.no_grad():
+        return (classes(F.relu(embed(x))).argmax(1) == y).float().mean()
+
+
 @healthy("accuracy of the class", at_least=0.9)
 def several_tasks():
     """Three losses of very different size on one trunk, added up."""

@@ -85,16 +85,29 @@ def weights_of_episode(pack: Pack, walked: Walk) -> PendingWeights | None:
         None where it cannot be told which step a weight belongs to: states that were asked about
         together may stand in any order.
     """
+    found = weights_of_steps(walked)
+    if found is None:
+        return None
+    made, weights = found
+    order = torch.tensor(np.argsort(made), device=weights.device)
+    return PendingWeights(pack.add(weights[order]))
+
+
+def weights_of_steps(walked: Walk) -> tuple[list[int], Tensor] | None:
+    """The log-probabilities that were joined after a call each, and their weights.
+
+    Args:
+        walked: The graph of the loss.
+
+    Returns:
+        Indices of the nodes that made them; None where there are none.
+    """
     for i, name in enumerate(walked.names):
         if name not in _JOINING or not SHORTEST <= len(walked.inputs[i]) <= LONGEST:
             continue
         weighed = _weighed_together(walked, i) or _weighed_each(walked, i)
-        if weighed is None:
-            continue
-        made, weights = weighed
-        if None not in made and all(sign_of(walked, at) for at in made):
-            order = torch.tensor(np.argsort(made), device=weights.device)
-            return PendingWeights(pack.add(weights[order]))
+        if weighed is not None and all(sign_of(walked, at) for at in weighed[0]):
+            return weighed
     return None
 
 

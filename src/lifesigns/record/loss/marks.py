@@ -43,6 +43,7 @@ from lifesigns.record.loss.self_weighted import self_weighted
 from lifesigns.record.loss.signed_penalty import signed_penalty
 from lifesigns.record.loss.summands import BUILT_IN, Term, Terms, reaches_weights
 from lifesigns.record.loss.turned import turns
+from lifesigns.record.loss.weighed import weighed
 from lifesigns.record.measure.attended import attended_alike
 from lifesigns.record.measure.batch_codes import batch_codes
 from lifesigns.record.measure.hidden_sources import hidden_sources
@@ -197,6 +198,7 @@ def mark_form(
     pending.mark(copied_weights(pack, walked, condensed))
     pending.mark(inverted_ratio(pack, walked))
     pending.mark(weights_of_episode(pack, walked))
+    pending.mark(weighed(pack, walked, found, prediction))
 
 
 def add_marks(pending: PendingLoss, marks: Mapping[str, float]) -> None:
