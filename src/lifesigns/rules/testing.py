@@ -13,7 +13,7 @@ Example:
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
 from typing import Any
 
@@ -341,6 +341,16 @@ def marked(known: Trace, marks: Mapping[str, float]) -> Trace:
     shots = (
         dataclasses.replace(shot, loss=dataclasses.replace(shot.loss, details=marks))
         for shot in known.snapshots
+        if shot.loss
+    )
+    return dataclasses.replace(known, snapshots=tuple(shots))
+
+
+def marked_each(known: Trace, marks: Iterable[Mapping[str, float]]) -> Trace:
+    """The same run, with these details of the loss of one recorded step after the other."""
+    shots = (
+        dataclasses.replace(shot, loss=dataclasses.replace(shot.loss, details=details))
+        for shot, details in zip((s for s in known.snapshots if s.loss), marks, strict=False)
         if shot.loss
     )
     return dataclasses.replace(known, snapshots=tuple(shots))

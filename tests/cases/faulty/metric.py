@@ -106,6 +106,26 @@ def pairs_the_wrong_way_round(fixed=False):
     return neighbour(embed, known, unknown)
 
 
+@faulty("accuracy of the nearest neighbour", at_least=0.85, causes=("wrong_loss",))
+def nearest_other_is_itself(fixed=False):
+    """A triplet loss of the farthest picture of a class and the nearest of the others, which are
+    told by a mask that is multiplied with: 0 is the smallest distance, and no other is learned."""
+    known, unknown = split(*digits())
+    embed = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 8))
+    optimizer = torch.optim.Adam(embed.parameters(), lr=0.003)
+    for xb, yb in minibatches(*known, 64, 250):
+        z = F.normalize(embed(xb), dim=1)
+        distance = ((z[:, None] - z).square().sum(2) + 1e-9).sqrt()
+        alike = (yb[:, None] == yb).float()
+        farthest = (distance * alike).max(1).values
+        others = distance + 1e6 * alike if fixed else distance * (1 - alike)
+        loss = F.relu(farthest - others.min(1).values + 0.3).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return neighbour(embed, known, unknown)
+
+
 @faulty("accuracy by the nearest prototype", at_least=0.85, causes=("wrong_loss",))
 def prototypes_told_by_the_furthest(fixed=False):
     """A prototype is the mean of ten pictures of its class, and the softmax reads the distances to

@@ -9,8 +9,10 @@ from lifesigns.record.graph.module_calls import Inputs
 from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk
 from lifesigns.record.loss.comparison import PendingMarks
+from lifesigns.record.loss.first_nodes import first_nodes
 from lifesigns.record.loss.integer_masks import integer_masks
 from lifesigns.record.loss.inverted_mask import inverted_mask
+from lifesigns.record.loss.masked_entries import masked_entries
 from lifesigns.record.measure.reduce import Pack
 from lifesigns.record.measure.row_scales import row_scales
 from lifesigns.record.measure.run_over import run_over
@@ -54,4 +56,6 @@ class DataLooks:
             "scales of rows": lambda: row_scales(pack, walked),
             "integers as masks": lambda: integer_masks(pack, walked),
             "pairs of indices": lambda: torn_edges(walked),
+            "minima behind masks": lambda: masked_entries(pack, walked),
+            "ends of edges": lambda: first_nodes(pack, walked),
         }
