@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -139,7 +139,8 @@ def _example(*returns: tuple[float, float], steps: int = 100, **marks: float) ->
 
 def _weights(lightest: float, heaviest: float, beside: float = 0.0) -> Trace:
     """A policy without a critic, whose log-probabilities get weights between these numbers."""
-    return _example(**{LIGHTEST: lightest, HEAVIEST: heaviest, BESIDE: beside})
+    marks: dict[str, Any] = {LIGHTEST: lightest, HEAVIEST: heaviest, BESIDE: beside}
+    return _example(**marks)
 
 
 def _in_turn(*targets: float) -> Trace:
