@@ -16,6 +16,7 @@ from lifesigns.remedies.move_classes import MoveClasses
 from lifesigns.remedies.reset_start import ResetStart
 from lifesigns.remedies.separate_layers import SeparateLayers
 from lifesigns.remedies.size_embeddings import SizeEmbeddings
+from lifesigns.remedies.sort_downwards import SortDownwards
 from lifesigns.remedies.turn_plateau import TurnPlateau
 from lifesigns.remedies.turn_returns import TurnReturns
 from lifesigns.remedies.weigh_each_sample import WeighEachSample
@@ -112,6 +113,16 @@ def test_a_mask_of_integers_picks_the_rows_where_it_is_1_and_numbers_of_rows_sta
         assert rows[torch.tensor([0, 1, 0, 1])].tolist() == [1, 3]
         assert rows[torch.tensor([0, 1, 2, 1])].tolist() == [0, 1, 2, 1]
         assert rows[torch.tensor([0, 1])].tolist() == [0, 1]
+
+
+def test_data_is_sorted_downwards_and_scores_and_metrics_are_left_alone(run):
+    times, scores = torch.tensor([1.0, 3.0, 2.0]), torch.tensor([1.0, 3.0, 2.0], requires_grad=True)
+
+    with SortDownwards().apply(run):
+        assert torch.argsort(times).tolist() == times.sort()[1].tolist() == [1, 2, 0]
+        assert torch.argsort(scores).tolist() == [0, 2, 1]
+        with torch.no_grad():
+            assert times.argsort().tolist() == [0, 2, 1]
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,7 @@ _ORDER = Suspect(
     Remedy(
         "Sort by time, the longest first: the risk set of an event is who was there at its time.",
         "order = torch.argsort(time, descending=True)\nrisk, event = risk[order], event[order]",
+        edit="sort-downwards",
     ),
 )
 _MIXED = Suspect(

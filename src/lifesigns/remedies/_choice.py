@@ -75,7 +75,7 @@ EDITS: dict[str, tuple[str, ...]] = {
             "scale-rate",
             "insert-norm",
         ),
-        *("drop-less", "hold-rate", "train-longer"),
+        *("drop-less", "hold-rate", "train-longer", "sort-downwards"),
     ),
     "loss-oscillates": ("scale-rate", "clip-gradient"),
     "mask-as-index": ("make-boolean",),
