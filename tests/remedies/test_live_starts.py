@@ -17,6 +17,7 @@ from lifesigns.remedies.reset_start import ResetStart
 from lifesigns.remedies.separate_layers import SeparateLayers
 from lifesigns.remedies.size_embeddings import SizeEmbeddings
 from lifesigns.remedies.sort_downwards import SortDownwards
+from lifesigns.remedies.transpose_pairs import TransposePairs
 from lifesigns.remedies.turn_plateau import TurnPlateau
 from lifesigns.remedies.turn_returns import TurnReturns
 from lifesigns.remedies.weigh_each_sample import WeighEachSample
@@ -126,7 +127,8 @@ def test_data_is_sorted_downwards_and_scores_and_metrics_are_left_alone(run):
 
 
 @pytest.mark.parametrize(
-    "edit", [MatchNames("module."), LogEach(), TurnReturns(), TurnPlateau("max")]
+    "edit",
+    [MatchNames("module."), LogEach(), TurnReturns(), TurnPlateau("max"), TransposePairs()],
 )
 def test_what_is_past_or_lost_in_a_live_run_is_refused(run, edit):
     assert isinstance(edit.apply(run), Refusal)

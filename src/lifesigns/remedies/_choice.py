@@ -136,7 +136,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "unshuffled-or-single-class-batches": ("shuffle",),
     "updates-rounded-away": ("keep-precision", "scale-rate"),
     "vanishing-gradient": ("swap-activation", "initialise", "insert-norm", "insert-residual"),
-    "viewed-not-permuted": ("exchange-axes",),
+    "viewed-not-permuted": ("exchange-axes", "transpose-pairs"),
     "weights-decay-away": ("lower-decay", "weigh-terms"),
     "weights-favour-the-frequent": ("invert-weights",),
     "wrong-direction": ("minimise", "weigh-terms"),

@@ -232,6 +232,7 @@ _TIME_FIRST = Remedy(
 _PAIRS = Remedy(
     "Transpose the list of pairs, in place of a view or a reshape.",
     "edge_index = edges.t().contiguous()  # not edges.reshape(2, -1)",
+    edit="transpose-pairs",
 )
 _TRANSPOSE = Remedy(
     "Give each position its heads, then exchange the two axes; before they are joined, exchange "
