@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lifesigns.evidence import Run, Stream
-from lifesigns.records import POOLED, BatchReading, LossCurve
+from lifesigns.records import POOLED, BatchReading, LossCurve, LossReading
 from lifesigns.report.curve import curves
 from lifesigns.rules import testing as example
 
@@ -24,6 +24,15 @@ def test_since_is_the_start_of_the_unbroken_end():
     shots = [example.snapshot(graph, step=i) for i in range(6)]
 
     assert Stream(example.trace(*shots)).since(lambda s: s.step in (0, 1, 3, 4, 5)) == 3
+
+
+def test_targets_are_those_of_the_latest_kind_of_loss():
+    graph = example.chain("linear", "mse_loss")
+    classes = LossReading(1.0, "cross_entropy", target=example.target([[0.0], [4.0]]))
+    domains = LossReading(0.7, "binary_cross_entropy", target=example.target([[0.0], [1.0]]))
+    shots = (example.snapshot(graph, step=i, loss=(classes, domains)[i % 2]) for i in range(6))
+
+    assert Stream(example.trace(*shots)).targets.maximum.max() == 1
 
 
 def two_losses():
