@@ -85,7 +85,8 @@ def main():
     chosen = [pair for pair in pairs() if pair.name.startswith(given.only or "")]
     chosen = chosen[:: -(-len(chosen) // QUICK)] if given.quick else chosen
     announce(2 * len(chosen) * SECONDS / given.jobs)
-    rows = Rows("Faulty programs and their cures", ["program", "cause", "told of the faulty one", "told of the cure"])
+    columns = ["program", "cause", "told of the faulty one", "told of the cure"]
+    rows = Rows("Faulty programs and their cures", columns)
     found = first = false = 0
     with ThreadPoolExecutor(given.jobs) as pool:
         runs = [
