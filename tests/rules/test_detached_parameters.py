@@ -1,9 +1,12 @@
 """Parameters that no step changes: what is said of them."""
 
+import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from lifesigns.records import Severity
 from lifesigns.rules import find_rule, judge
 from lifesigns.rules import testing as example
 
@@ -34,3 +37,29 @@ def test_one_parameter_is_in_the_singular():
     (found,) = judge(run_of(lambda _: [(3, 7)]), [find_rule("detached-parameters")])
 
     assert "holds 1 other parameter of" in found.measured
+
+
+def half_trained(weight_rms, end):
+    """Two wide layers that no optimizer holds, of this size, and a head that learns to `end`."""
+    graph = example.chain(
+        "linear/64", "relu", "linear/64", "relu", "linear/1", "mse_loss", units=64
+    )
+    *hidden, head = example.weights(graph, weight_rms=weight_rms, update_rms=0.0, optimized=False)
+    parameters = [*hidden, replace(head, optimized=True, update_rms=1e-3)]
+    sign = np.tile([[-1.0], [1.0]], (16, 1))
+    losses = [1.0] * 20 + [end] * 80
+    return example.fitting(graph, losses, sign, example.target(sign), parameters=parameters)
+
+
+@pytest.mark.parametrize(
+    ("weight_rms", "end", "severity"),
+    [
+        (1 / math.sqrt(3 * 64), 0.4, Severity.WARNING),
+        (1 / math.sqrt(3 * 64), 0.05, Severity.NOTE),
+        (0.2, 0.4, Severity.NOTE),
+    ],
+)
+def test_weights_as_torch_draws_them_are_no_pretrained_part(weight_rms, end, severity):
+    (found,) = judge(half_trained(weight_rms, end), [find_rule("detached-parameters")])
+
+    assert found.severity is severity

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lifesigns.evidence.as_drawn import are_as_drawn
 from lifesigns.evidence.still import is_made_anew, stands_still, took_over
 from lifesigns.records import ParameterReading
 
@@ -37,11 +38,13 @@ class Still:
     """What is true of them, in words that follow 'hold x % of the weights and'."""
     in_vain: bool = False
     """Whether the optimizers that hold them train nothing else."""
+    as_drawn: bool = False
+    """Whether no optimizer took them though nothing has trained them before."""
 
     @property
     def is_meant_to_train(self) -> bool:
         """Whether somebody gave them to an optimizer, or would have, or took care to unfreeze."""
-        return self.is_held or self.state in (REMADE, *_UNTAKEN)
+        return self.is_held or self.as_drawn or self.state in (REMADE, *_UNTAKEN)
 
     @property
     def is_held(self) -> bool:
@@ -94,7 +97,8 @@ def groups(
         share = sum(map(_size, members)) / max(everything, 1)
         names = [p.name for p in members]  # a graph is walked from its end
         ordered = tuple(sorted(names) if state == UNLISTED else names)
-        yield Still(ordered, share, state, all(p.in_vain for p in members))
+        in_vain = all(p.in_vain for p in members)
+        yield Still(ordered, share, state, in_vain, state == UNOPTIMIZED and are_as_drawn(members))
 
 
 def _fit_in_place_of(new: Sequence[ParameterReading], old: Sequence[ParameterReading]) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lifesigns.evidence import Run, Threshold
+from lifesigns.evidence.as_drawn import DRAWN, FEWEST
 from lifesigns.evidence.output import last_layers
 from lifesigns.evidence.shares import seen
 from lifesigns.evidence.sites import counted, listed
@@ -39,6 +40,7 @@ from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FALLING, FLAT
 
 SHARE = Threshold(0.1, "share of all weights that alarms", CALIBRATED)
+OF_WEIGHTS = {"often": OFTEN, "drawn": DRAWN, "fewest": FEWEST}
 
 
 def check_run(run: Run) -> Iterable[Finding]:
@@ -94,11 +96,11 @@ def _severity(run: Run, group: Still) -> Severity:
         return Severity.ERROR
     harmed = any(s.course.harmed or s.course.harm() is not Severity.NOTE for s in run.streams)
     gone = group.state == REPLACED  # what it took the place of was to be trained, for certain
-    enough = FITTED if group.state in (UNLISTED, PASSED_OVER) else HALF
+    enough = FITTED if group.as_drawn or group.state in (UNLISTED, PASSED_OVER) else HALF
     fits = _fits(run, enough) and not gone
     proved = group.is_meant_to_train and run.trace.steps >= JUDGED and not fits
     whole = gone or group.state == OUTPUT or group.in_vain
-    least = HALF if group.state == UNLISTED else 0 if whole else SHARE
+    least = HALF if group.as_drawn or group.state == UNLISTED else 0 if whole else SHARE
     alarming = (harmed and group.share > SHARE) or (proved and group.share > least)
     return Severity.WARNING if alarming else Severity.NOTE
 
@@ -312,15 +314,16 @@ checkpoint did it. Where it holds nothing of the network, what it holds instead 
 mistake: it is named beside it, and no part of the network's weights.
 """,
     ignore="""
-Unused heads and a pretrained frozen part are normal, and a network that learns with them is left
-in peace (a note). It is a warning when more than a tenth of the weights stand still and little
-is learned, or when they were given to an optimizer, unfrozen, kept in a plain list, or passed over
-by two optimizers that hold the same others, and the rest does not fit the targets without them: not
-to nine tenths, where a plain list holds more than half of the weights or two optimizers hold the
-same; also where the rest fits, when they took the place of a layer that an optimizer holds. However
-few they are, it is one where they are the output layer alone, or all that an optimizer holds, and
-the rest explains less than half: an output that is meant to stay as it is has `requires_grad`
-False. It is an error when no optimizer holds any weight of the network, or the loss leads to none.
+Unused heads and a pretrained frozen part are normal, and a network that learns with them is left in
+peace (a note). It is a warning when more than a tenth of the weights stand still and little is
+learned, or when they were given to an optimizer, unfrozen, kept in a plain list, or passed over by
+two optimizers that hold the same others, and the rest does not fit the targets without them: not to
+nine tenths, where a plain list holds more than half of the weights, two optimizers hold the same,
+or more than half are in no optimizer and of the size with which torch draws them; also where the
+rest fits, when they took the place of a layer that an optimizer holds. However few they are, it is
+one where they are the output layer alone, or all that an optimizer holds, and the rest explains
+less than half: an output that is meant to stay as it is has `requires_grad` False. It is an error
+when no optimizer holds any weight of the network, or the loss leads to none.
 """,
     references=(
         "PyTorch, Autograd mechanics: locally disabling gradient computation",
@@ -328,7 +331,7 @@ False. It is an error when no optimizer holds any weight of the network, or the 
     ),
     reads=frozenset({Quantity.LOSS, Quantity.PARAMETERS, Quantity.UPDATES}),
     check_run=check_run,
-    thresholds={"share": SHARE, "half": HALF, "fitted": FITTED, "steps": JUDGED, "often": OFTEN},
+    thresholds={"share": SHARE, "half": HALF, "fitted": FITTED, "steps": JUDGED} | OF_WEIGHTS,
     explains=(
         *("loss-flat", "constant-output", "rate-too-low", "stopped-early", "labels-unrelated"),
         *("loss-diverges", "loss-oscillates"),
@@ -373,11 +376,7 @@ False. It is an error when no optimizer holds any weight of the network, or the 
         Case("a small one", lambda: _cut_off(FLAT, 4, in_vain=True), Severity.WARNING),
         Case("near miss: with others", lambda: _cut_off(FLAT, 4), None),
         Case("run without gradients", lambda: _ungraded(FLAT), Severity.WARNING),
-        Case(
-            "in a reentrant checkpoint",
-            lambda: _ungraded(FLAT, checkpointed=True),
-            Severity.WARNING,
-        ),
+        Case("checkpointed", lambda: _ungraded(FLAT, checkpointed=True), Severity.WARNING),
         Case("near miss: run without gradients, and it fits", lambda: _ungraded(FALLING), None),
         Case("the loss leads nowhere", _leads_nowhere, Severity.ERROR),
         Case("near miss: by hand", lambda: _leads_nowhere(optimizers=False), None),
