@@ -114,3 +114,29 @@ def ends_ignored_with_the_padding(fixed=False):
             written = torch.cat([written, model(written)[:, -1:].argmax(2)], 1)
     ended = (written == END).cumsum(1) > 0
     return (written.masked_fill(ended, END) == wanted).all(1).float().mean()
+
+
+@faulty("share of next tokens said", at_least=0.9, causes=("wrong_labels",))
+def labels_moved_by_the_data_and_by_the_loss(fixed=False):
+    """The data set gives the next token of each place, and the loss moves the labels once more:
+    the model says the token after the next."""
+    follows = torch.randperm(12)
+
+    def texts(number):
+        tokens = [torch.randint(12, (number,))]
+        for _ in range(15):
+            strays = torch.randint(12, (number,))
+            tokens.append(torch.where(torch.rand(number) < 0.05, strays, follows[tokens[-1]]))
+        return torch.stack(tokens, 1)
+
+    model = nn.Sequential(nn.Embedding(12, 24), nn.Linear(24, 12))
+    optimizer = torch.optim.Adam(model.parameters(), 0.01)
+    train = texts(800)
+    for x, y in minibatches(train[:, :-1], train[:, 1:], 32, 150):
+        logits, labels = (model(x), y) if fixed else (model(x)[:, :-1], y[:, 1:])
+        optimizer.zero_grad()
+        F.cross_entropy(logits.flatten(0, 1), labels.flatten()).backward()
+        optimizer.step()
+    held_out = texts(100)
+    said = model(held_out[:, :-1]).argmax(-1)
+    return (said == held_out[:, 1:]).float().mean()

@@ -62,7 +62,7 @@ def ends_of_rows(pack: Pack, walked: Walk, at: int) -> PendingEnds | None:
         return None
     ignored = saved(node, "ignore_index")
     slots = []
-    for tokens, wanted in _laid_out(walked, target):
+    for tokens, wanted in laid_out(walked, target):
         counts = (wanted >= 0) & (wanted != ignored)
         some = counts.any() & ~counts.all()
         if some.is_cpu and not bool(some):
@@ -74,8 +74,13 @@ def ends_of_rows(pack: Pack, walked: Walk, at: int) -> PendingEnds | None:
     return PendingEnds(tuple(slots)) if slots else None
 
 
-def _laid_out(walked: Walk, target: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Tokens `[rows, places]` and the targets that may be those at all places but the first."""
+def laid_out(walked: Walk, target: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Tokens `[rows, places]` and the targets that may be those at all places but the first.
+
+    Args:
+        walked: The graph.
+        target: Of a loss, in any layout.
+    """
     looked_up = [
         saved(node, "indices")
         for name, node in zip(walked.names, walked.nodes, strict=True)
