@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.sites import counted
@@ -52,7 +52,7 @@ def check(stream: Stream) -> Iterable[Finding]:
     )
 
 
-def _is_blended(seen: dict[str, float]) -> bool:
+def _is_blended(seen: Mapping[str, float]) -> bool:
     enough = seen[BLENDED] >= FEWEST and seen[KINDS] >= PAIRS
     often = seen[BLENDED] > SHARE * seen[BORDERS]
     return enough and often and seen[JUMPS] > KINDS_OF * seen[CHANGES]
