@@ -29,7 +29,7 @@ def baseline(readings: Sequence[LossReading]) -> tuple[float, float]:
         The loss and its standard error over the recorded steps (0 for a single one), both NaN if
         no target was seen or the loss is not recognised.
     """
-    seen = [reading for reading in readings if reading.target and not reading.ignored_all]
+    seen = _of_latest_kind([reading for reading in readings if not reading.ignored_all])
     targets = targets_of(seen)
     if targets is None or math.isfinite(seen[-1].constant):
         return _mean([reading.constant for reading in readings])
@@ -92,11 +92,17 @@ def _mean(levels: Sequence[float]) -> tuple[float, float]:
 def targets_of(readings: Sequence[LossReading]) -> UnitSums | None:
     """The targets of all readings together; None if there are none.
 
-    Readings with another number of units than the last one are left out.
+    Readings with another number of units than the last one are left out, and those of another kind,
+    where losses of several kinds take turns in one place.
     """
-    sums = [reading.target.sums for reading in readings if reading.target]
+    sums = [reading.target.sums for reading in _of_latest_kind(readings) if reading.target]
     alike = [s for s in sums if s.units == sums[-1].units]
     return reduce(UnitSums.merge, alike) if alike else None
+
+
+def _of_latest_kind(readings: Sequence[LossReading]) -> list[LossReading]:
+    seen = [reading for reading in readings if reading.target]
+    return [reading for reading in seen if reading.kind == seen[-1].kind]
 
 
 def label_beside_zero(targets: UnitSums) -> float:

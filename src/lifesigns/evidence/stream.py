@@ -96,11 +96,8 @@ class Stream:
 
     @cached_property
     def targets(self) -> UnitSums | None:
-        """The targets of all recorded steps together; None if none was read.
-
-        Where losses of several kinds take turns in one place, those of the latest kind.
-        """
-        return targets_of([r for r in self.readings if r.kind == self.readings[-1].kind])
+        """The targets of all recorded steps together; None if none was read."""
+        return targets_of(self.readings)
 
     def since(self, holds: Callable[[Snapshot], bool]) -> int:
         """The first recorded step from which `holds` was true in every snapshot to the end."""

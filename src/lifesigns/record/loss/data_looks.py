@@ -13,6 +13,7 @@ from lifesigns.record.loss.first_nodes import first_nodes
 from lifesigns.record.loss.integer_masks import integer_masks
 from lifesigns.record.loss.inverted_mask import inverted_mask
 from lifesigns.record.loss.masked_entries import masked_entries
+from lifesigns.record.loss.shifted_twice import shifted_twice
 from lifesigns.record.measure.blended_labels import blended_labels
 from lifesigns.record.measure.reduce import Pack
 from lifesigns.record.measure.row_scales import row_scales
@@ -56,6 +57,7 @@ class DataLooks:
             "levels of pictures": lambda: wrapped_levels(pack, walked, sites),
             "scales of rows": lambda: row_scales(pack, walked),
             "integers as masks": lambda: integer_masks(pack, walked),
+            "places of targets": lambda: shifted_twice(pack, walked),
             "borders of classes": lambda: blended_labels(pack, walked),
             "pairs of indices": lambda: torn_edges(walked),
             "minima behind masks": lambda: masked_entries(pack, walked),

@@ -40,7 +40,6 @@ from lifesigns.record.loss.policies import inverted_ratio, raw_output
 from lifesigns.record.loss.quantised import is_quantised
 from lifesigns.record.loss.risk_sets import risk_sets
 from lifesigns.record.loss.self_weighted import self_weighted
-from lifesigns.record.loss.shifted_twice import shifted_twice
 from lifesigns.record.loss.signed_penalty import signed_penalty
 from lifesigns.record.loss.summands import BUILT_IN, Term, Terms, reaches_weights
 from lifesigns.record.loss.turned import turns
@@ -116,7 +115,6 @@ def mark(
             pending.mark(padded_targets(pack, walked, node))
             pending.mark(words_left_out(pack, walked, node))
             pending.mark(ends_of_rows(pack, walked, node))
-            pending.mark(shifted_twice(pack, walked, node))
     add_marks(pending, marks)
 
 

@@ -20,7 +20,7 @@ class PendingShift(NamedTuple):
     """Of each lookup of tokens and layout of the targets."""
 
     def of(self, arrays: list[NDArray[np.float64]]) -> dict[str, float]:
-        """Details of a loss: how many targets are the token two places on, where all are.
+        """Details of a loss: how many targets are the token two places on; 0 where not all are.
 
         Args:
             arrays: What the pack brought to the host, by slot.
@@ -29,28 +29,28 @@ class PendingShift(NamedTuple):
             is_two, others, number = arrays[slot].tolist()
             if is_two and others:
                 return {"two_ahead": number}
-        return {}
+        return {"two_ahead": 0.0}
 
 
-def shifted_twice(pack: Pack, walked: Walk, at: int) -> PendingShift | None:
+def shifted_twice(pack: Pack, walked: Walk) -> PendingShift | None:
     """Compares the targets of a loss with the tokens two places on, and with the next ones.
 
     Args:
         pack: Where the numbers wait for the copy.
         walked: The graph.
-        at: Index of the node of the loss.
 
     Returns:
-        None where they are others, so far as that is known at once, and where several losses may
-        ask for several places.
+        None where no tokens are laid out as targets may be, and where several losses may ask for
+        several places.
     """
-    names = [name for name in walked.names if name.startswith("NllLoss")]
-    target = saved(walked.nodes[at], "target")
-    if names != [walked.names[at]] or target is None or target.numel() > MOST_ELEMENTS:
+    found = [i for i, name in enumerate(walked.names) if name.startswith("NllLoss")]
+    target = saved(walked.nodes[found[0]], "target") if len(found) == 1 else None
+    if target is None or target.numel() > MOST_ELEMENTS:
         return None
-    ignored, slots = saved(walked.nodes[at], "ignore_index"), []
-    for tokens, wanted in laid_out(walked, target):
-        wanted = wanted[:, :-1]
+    layouts = list(laid_out(walked, target))
+    ignored, slots = saved(walked.nodes[found[0]], "ignore_index"), []
+    for tokens, moved_once in layouts:
+        wanted = moved_once[:, :-1]
         counts = (wanted >= 0) & (wanted != ignored)
         is_two = ((wanted == tokens[:, 2:]) | ~counts).all() & counts.any()
         if is_two.is_cpu and not bool(is_two):
@@ -58,4 +58,4 @@ def shifted_twice(pack: Pack, walked: Walk, at: int) -> PendingShift | None:
         others = ((wanted != tokens[:, 1:-1]) & counts).any()
         numbers = [number.double() for number in (is_two, others, counts.sum())]
         slots.append(pack.add(torch.stack(numbers)))
-    return PendingShift(tuple(slots)) if slots else None
+    return PendingShift(tuple(slots)) if layouts else None

@@ -11,7 +11,7 @@ from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
 TWO_AHEAD = "two_ahead"
-"""Detail of a loss: how many targets are the token two places on, where all of them are."""
+"""Detail of a loss: how many targets are the token two places on; 0 where not all of them are."""
 STEPS = Threshold(2, "recorded steps in which it is so", "one may be a trial")
 FEWEST = Threshold(32, "targets of a step, at least", "a definition: no accident")
 
@@ -19,7 +19,7 @@ FEWEST = Threshold(32, "targets of a step, at least", "a definition: no accident
 def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream."""
     marked = stream.marked(TWO_AHEAD)
-    if len(marked) < max(STEPS, len(stream.readings)):
+    if len(marked) < STEPS:
         return
     targets = min(one.details[TWO_AHEAD] for one in marked)
     if targets < FEWEST:
@@ -51,13 +51,12 @@ _LOSS = Remedy(
 
 
 # --- cases ----------------------------------------------------------------------------------------
-def _example(targets: float = 900) -> Trace:
-    return example.marked(example.regression(example.FALLING, update=1e-3), {TWO_AHEAD: targets})
+def _unmarked() -> Trace:
+    return example.regression(example.FALLING, update=1e-3)
 
 
-def _one_step() -> Trace:
-    known = _example()
-    return example.trace(*known.snapshots[:1], losses=example.FALLING)
+def _example(targets: float = 900, *, steps: int = 4) -> Trace:
+    return example.marked_each(_unmarked(), [{TWO_AHEAD: targets}] * steps)
 
 
 RULE = Rule(
@@ -73,8 +72,8 @@ moves the labels once more: `logits[:, :-1]` against `y[:, 1:]`.
 """,
     evidence="""
 Every target that counts is the token that was looked up two places behind its own, and not all are
-the next one. Exact, by the tokens and the targets of each recorded step. Rows whose loss is a sum
-of several cross-entropies, as where several tokens are predicted at once, are not looked at.
+the next one. Exact, by the tokens and the targets of the first recorded steps. Rows whose loss is a
+sum of several cross-entropies, as where several tokens are predicted at once, are not looked at.
 """,
     ignore="""
 A model that is asked for the token after the next on purpose, and for nothing else.
@@ -87,12 +86,8 @@ A model that is asked for the token after the next on purpose, and for nothing e
         Case("all targets", _example, Severity.WARNING),
         Case("of short rows", lambda: _example(40), Severity.WARNING),
         Case("near miss: few targets", lambda: _example(8), None),
-        Case("near miss: one step", _one_step, None),
-        Case(
-            "near miss: the next tokens",
-            lambda: example.regression(example.FALLING, update=1e-3),
-            None,
-        ),
+        Case("near miss: one step", lambda: _example(steps=1), None),
+        Case("near miss: the next tokens", _unmarked, None),
         Case("readings missing: no loss", lambda: example.unread(_example()), None),
     ),
 )

@@ -44,13 +44,12 @@ _EACH = Remedy(
 
 
 # --- cases ----------------------------------------------------------------------------------------
-def _example(options: float = 2) -> Trace:
-    return example.marked(example.regression(example.FALLING, update=1e-3), {OPTIONS: options})
+def _unmarked() -> Trace:
+    return example.regression(example.FALLING, update=1e-3)
 
 
-def _one_step() -> Trace:
-    known = _example()
-    return example.trace(*known.snapshots[:1], losses=example.FALLING)
+def _example(options: float = 2, *, steps: int = 4) -> Trace:
+    return example.marked_each(_unmarked(), [{OPTIONS: options}] * steps)
 
 
 RULE = Rule(
@@ -84,8 +83,8 @@ Python, which leaves no trace in the graph. With one sample in a batch both are 
     cases=(
         Case("the better of two", _example, Severity.WARNING),
         Case("the best of six", lambda: _example(6), Severity.WARNING),
-        Case("near miss: none", lambda: example.regression(example.FALLING, update=1e-3), None),
-        Case("near miss: one step", _one_step, None),
+        Case("near miss: none", _unmarked, None),
+        Case("near miss: one step", lambda: _example(steps=1), None),
         Case("readings missing: no loss", lambda: example.unread(_example()), None),
     ),
 )
