@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from training_steps import sgd
 
-from lifesigns.record.loss.data_looks import DATA_LOOKS
+from lifesigns.record.looks import DATA_LOOKS
 
 
 def tails(recording, x, model):

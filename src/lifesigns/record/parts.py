@@ -126,7 +126,7 @@ def assemble(
         Surprise(),
         RateLog(),
         Evaluations(),
-        EvaluationLooks(guard, roots, reader.shown, reader.averages, clock),
+        EvaluationLooks(guard, roots, reader.shown, reader.looks.averages, clock),
         SizeLooks(roots.parameters),
         Loaded(),
         Rewound(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from typing import Any
 
 from torch import Tensor, nn
@@ -12,35 +12,20 @@ from lifesigns.record.attach.followed_thread import TrainingThread
 from lifesigns.record.compiled.calls import CompiledCode
 from lifesigns.record.compiled.graft import Repeated, repeat_compiled
 from lifesigns.record.graph.known_graphs import Structures
-from lifesigns.record.graph.module_calls import Forward, ForwardHooks, Inputs
-from lifesigns.record.graph.one_layer import same_answers
+from lifesigns.record.graph.module_calls import Forward, ForwardHooks
 from lifesigns.record.graph.products import by_columns
 from lifesigns.record.graph.roots import Places, Roots, root_inputs
-from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk, walk
-from lifesigns.record.loss.bootstrapped import own_answers
-from lifesigns.record.loss.comparison import PendingMarks
-from lifesigns.record.loss.data_looks import DataLooks
+from lifesigns.record.looks import Looks, Seen
 from lifesigns.record.loss.derivatives import Derivatives
-from lifesigns.record.loss.episodes import weights_of_rows
-from lifesigns.record.loss.last_inputs import last_inputs
 from lifesigns.record.loss.likeness import likeness
-from lifesigns.record.loss.passed_columns import passed_columns
-from lifesigns.record.loss.policies import unheld_actions
-from lifesigns.record.loss.unread_answers import UnreadAnswers
-from lifesigns.record.measure.averages import Averages
 from lifesigns.record.measure.by_program import numbers_for
-from lifesigns.record.measure.dealt_out import dealt_out
 from lifesigns.record.measure.large import lookups
 from lifesigns.record.measure.measuring import measuring
 from lifesigns.record.measure.mixing import MixingReader
 from lifesigns.record.measure.parameters import ParameterReader, Trained
-from lifesigns.record.measure.read_columns import read_columns
 from lifesigns.record.measure.reduce import Pack
-from lifesigns.record.measure.same_states import same_states
 from lifesigns.record.measure.shown import Shown
-from lifesigns.record.measure.standing_copies import PendingStanding, StandingCopies
-from lifesigns.record.measure.torn_heads import torn_heads
 from lifesigns.record.measure.unreached import Unreached
 from lifesigns.record.measure.watched_parameter import ReadParameters
 from lifesigns.record.reading import Reading
@@ -82,7 +67,6 @@ class PassReader:
         self._structures, self._mixing = Structures(), MixingReader(needs)
         self._parameters: ParameterReader | None = None
         self._numbers, self._pack = numbers_for(needs), Pack()
-        self._data, self._unread = DataLooks(), UnreadAnswers()
         self._looked_up: Mapping[int, Tensor] = {}
         self._latest = -1.0
         self.trained = Trained()
@@ -91,10 +75,8 @@ class PassReader:
         """Derivatives by data that the step has taken."""
         self.plateaus = Plateaus()
         """What a schedule that waits for a plateau was given."""
-        self.copies = StandingCopies()
-        """Copies of a network that ran beside it."""
-        self.averages = Averages()
-        """Averages of a network's weights that are kept beside it."""
+        self.looks = Looks()
+        """What is looked at beside the sites."""
         self.shown = Shown()
         """The network that batches are given to."""
         self.unreached = Unreached()
@@ -185,40 +167,12 @@ class PassReader:
                 self.reading.mark({}, None if left_out is None else left_out.wait(self._pack))
                 self.reading.mark({}, self.derivatives.twice.wait(self._pack))
             self.derivatives.forget()
-            self._look_beside(repeated.walked, condensed, forward, ends, position)
-
-    def _look_beside(
-        self, walked: Walk, condensed: Condensed, forward: Forward, ends: Inputs, position: int
-    ) -> None:
-        """Looks at what is no site: each look by itself, for the others are not to fail with it."""
-        pack, networks, hooks = self._pack, self._roots.networks(), self._hooks
-        reading, sites = self.reading, condensed.site_of_node
-        assert reading is not None, "called while a pass is read"
-        ran, asked = hooks.ungraded.modules(), hooks.ungraded.asked()
-        known: dict[str, Callable[[], Mapping[str, float]]] = {
-            "exchanged axes": lambda: dealt_out(walked, sites, ends.batch),
-            "slices of the input": lambda: read_columns(walked, sites, ends.batch),
-            "heads of attention": lambda: torn_heads(walked, condensed),
-            "layers that are asked the same": lambda: same_answers(walked, networks),
-            "answers": lambda: self._unread.look(walked, forward, hooks.ungraded),
-            "samples": lambda: unheld_actions(walked, hooks.samples.log_probabilities),
-        }
-        waiting: dict[str, Callable[[], PendingMarks | None]] = {
-            "copies of the network": lambda: self._standing_copy(forward),
-            "averages of its weights": lambda: self.averages.look(pack, networks, ran),
-            "the last inputs": lambda: last_inputs(pack, walked, ends.batch, ends.prediction),
-            "returns": lambda: weights_of_rows(pack, walked, ends.batch),
-            "columns": lambda: passed_columns(pack, walked, ends.batch),
-            "states": lambda: same_states(pack, walked, ends.batch, networks, asked),
-            "own answers": lambda: own_answers(pack, walked, networks, hooks),
-            **self._data.due(pack, walked, condensed, ends, position),
-        }
-        for name, look in known.items():
-            with reading.part(name):
-                reading.mark(look(), None)
-        for name, later in waiting.items():
-            with reading.part(name):
-                reading.mark({}, later())
+            networks = self._roots.networks()
+            seen = Seen(
+                self._pack, repeated.walked, condensed, forward, ends, networks, self._hooks
+            )
+            for look in self.looks.due(seen, position):
+                self.reading.look(look, seen)
 
     def read_nested(self, losses: list[Tensor]) -> None:
         """A reentrant checkpoint runs backward on a recomputed piece of the same step.
@@ -350,11 +304,6 @@ class PassReader:
 
     def _names(self, walked: Walk) -> list[str]:
         return [self._roots.name(leaf, k) for k, leaf in enumerate(walked.leaves)]
-
-    def _standing_copy(self, forward: Forward) -> PendingStanding | None:
-        outermost = [m for call in forward.calls if not call.depth and (m := call.module())]
-        ran = self._hooks.ungraded.modules() + outermost
-        return self.copies.run_in(self._pack, ran, self._roots.networks())
 
     def _repeat_compiled(
         self, losses: list[Tensor], walked: Walk, forward: Forward, names: list[str]

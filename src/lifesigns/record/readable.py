@@ -109,7 +109,16 @@ def readable(tensor: Tensor | None) -> Tensor | None:
     Returns:
         A detached tensor that shares the values.
     """
-    if tensor is None or obstacle(tensor) or is_transformed():
+    return None if tensor is None or obstacle(tensor) else detached(tensor)
+
+
+def detached(tensor: Tensor) -> Tensor | None:
+    """The values of a tensor that is known to be readable; None while a transform is running.
+
+    Args:
+        tensor: See `is_readable`.
+    """
+    if is_transformed():
         return None
     with torch._C.DisableTorchFunction():
         if not torch._C._len_torch_dispatch_stack():

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -14,11 +13,12 @@ from torch import Tensor
 from lifesigns.record.attach.guard import described, is_from_a_signal
 from lifesigns.record.graph.evaluation_mode import evaluating
 from lifesigns.record.graph.module_calls import Forward, Inputs
-from lifesigns.record.graph.operations import ACTIVATION_NODES, signed, value_of_readable
+from lifesigns.record.graph.operations import ACTIVATION_NODES, value_of_readable
 from lifesigns.record.graph.own_length import divided_by_length
-from lifesigns.record.graph.site_plan import MOST_CALLS, SitePlan
+from lifesigns.record.graph.site_plan import MOST_CALLS
 from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Operands, Walk, operands, saved, value_as_used
+from lifesigns.record.looks import Look, Seen
 from lifesigns.record.loss.comparison import PendingLoss, PendingMarks
 from lifesigns.record.loss.marks import add_marks
 from lifesigns.record.loss.own_backward import Watching, own_backwards
@@ -29,18 +29,14 @@ from lifesigns.record.measure.large import how_many_of, some_units
 from lifesigns.record.measure.nonfinite_origin import forward_origin
 from lifesigns.record.measure.padding import padded, padding_hook
 from lifesigns.record.measure.reduce import Pack, PendingSums
-from lifesigns.record.measure.stacks import Lessened
 from lifesigns.record.measure.tokens import PendingTokens, read_tokens
 from lifesigns.record.read_pass import PendingSite, ReadPass
 from lifesigns.record.readable import (
-    has_modes,
-    is_ordinary,
-    is_transformed,
     no_gradients,
     obstacle,
-    readable,
     without_modes,
 )
+from lifesigns.record.site_gradient import SiteGradient, unit_dim
 from lifesigns.records import (
     EVERYTHING,
     Coverage,
@@ -53,7 +49,23 @@ from lifesigns.records import (
     Site,
 )
 
-_PLAIN = frozenset({torch.float32, torch.float64})
+
+class _Part:
+    """Runs a part of a reading; entered often in each recorded step, and so no generator."""
+
+    __slots__ = ("_failed", "_name")
+
+    def __init__(self, name: str, failed: Callable[[str, Exception], None]) -> None:
+        self._name, self._failed = name, failed
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        self._failed(self._name, error)
+        return True
 
 
 class Reading:
@@ -151,25 +163,41 @@ class Reading:
             add_marks(self._loss, known)
             self._loss.marks += [] if waiting is None else [waiting]
 
-    @contextmanager
-    def part(self, name: str) -> Iterator[None]:
-        """A part of the reading; if it fails, it alone is left out."""
-        try:
-            yield
-        except Exception as error:
-            self._failed(name, error)
+    def look(self, one: Look, seen: Seen) -> None:
+        """Adds to the loss what a look finds.
 
-    def _failed(self, name: str, error: Exception) -> None:
+        Args:
+            one: The look.
+            seen: The pass that is read.
+        """
+        with self.part(one.name):
+            found = one.find(seen)
+            if isinstance(found, Mapping):
+                self.mark(found, None)
+            else:
+                self.mark({}, found)
+
+    def part(self, name: str) -> _Part:
+        """A part of the reading; if it fails, it alone is left out."""
+        return _Part(name, self.failed)
+
+    def failed(self, name: str, error: Exception) -> None:
+        """See `Told`."""
         if is_from_a_signal(error):
             raise error
         self.failures.append(f"{name}: {described(error)}")
+
+    def left_out(self, why: str) -> None:
+        """See `Told`."""
+        self._unreadable.append(why)
 
     def _watch_gradients(self, walked: Walk, found: Condensed, loss: PendingLoss | None) -> None:
         """What the gradient shows on its way, as details of the loss."""
         if loss is None:
             return
         hooks: list[Watching] = [(b.node, *padding_hook(self._pack, b)) for b in padded(walked)]
-        hooks += own_backwards(self._pack, walked) + reversals(self._pack, walked, found)
+        if walked.own_functions:
+            hooks += own_backwards(self._pack, walked) + reversals(self._pack, walked, found)
         for node, waiting, hook in hooks:
             loss.marks.append(waiting)
             self._handles.append(walked.nodes[node].register_hook(self._guarded(hook)))
@@ -187,7 +215,7 @@ class Reading:
     def _read_batch(self, inputs: Inputs) -> tuple[tuple[int, ...], PendingSums] | None:
         batch = inputs.batch if inputs.widest is None else inputs.widest
         if why := inputs.obstacle if batch is None else obstacle(batch):
-            self._unreadable.append(f"the batch: {why}")
+            self.left_out(f"the batch: {why}")
         if batch is None or not batch.is_floating_point() or batch.dim() == 0:
             return None
         first = next((s for s in self._graph.sites if s.kind is not Kind.OTHER), None)
@@ -200,30 +228,31 @@ class Reading:
         for plan in condensed.plans:
             site, kept = plan.site, operands(walked.nodes[plan.index])
             if kept.obstacle:
-                self._unreadable.append(f"{site.name}: {kept.obstacle}")
+                self.left_out(f"{site.name}: {kept.obstacle}")
             if not plan.is_hooked:
                 continue
             if plan.is_one_of_many:
-                self._unreadable.append(f"{site.name}: only {MOST_CALLS} calls are read")
+                self.left_out(f"{site.name}: only {MOST_CALLS} calls are read")
                 continue
             if (few := how_many_of(site.units)) < site.units:
-                self._unreadable.append(f"{site.name}: {few} of {site.units} units are read")
+                self.left_out(f"{site.name}: {few} of {site.units} units are read")
             pending = self._sites.setdefault(plan.number + offset, PendingSite())
-            try:
-                self._read_site(pending, plan, walked, kept)
-            except Exception as error:
-                self._failed(site.name, error)
+            with self.part(site.name):
+                node = walked.nodes[plan.index]
+                if Quantity.ACTIVATIONS in self._needs:
+                    pending.value = self._output(site, walked, plan.index, kept)
+                if Quantity.GRADIENTS in self._needs:
+                    grouped = saved(node, "dim") if plan.is_group else None
+                    hook = SiteGradient(
+                        self._pack,
+                        pending,
+                        plan,
+                        grouped=grouped,
+                        whole=few == site.units,
+                        told=self,
+                    )
+                    self._handles.append(node.register_hook(hook))
         self._pack.flush()
-
-    def _read_site(
-        self, pending: PendingSite, plan: SitePlan, walked: Walk, kept: Operands
-    ) -> None:
-        node = walked.nodes[plan.index]
-        if Quantity.ACTIVATIONS in self._needs:
-            pending.value = self._output(plan.site, walked, plan.index, kept)
-        if Quantity.GRADIENTS in self._needs:
-            grouped = saved(node, "dim") if plan.is_group else None
-            self._handles.append(node.register_hook(self._gradient_hook(pending, plan, grouped)))
 
     def _output(self, site: Site, walked: Walk, index: int, kept: Operands) -> PendingSums | None:
         if site.kind is Kind.ACTIVATION:
@@ -249,57 +278,14 @@ class Reading:
         output = value_as_used(walked, index) if output is None else output
         if output is None:
             if name in ACTIVATION_NODES and ACTIVATION_NODES[name].output is not None:
-                self._unreadable.append(f"{site.name}: its saved value was modified in place")
+                self.left_out(f"{site.name}: its saved value was modified in place")
             return None
-        dim = _dim(output, site)
+        dim = unit_dim(output, site)
         if isinstance(flat, Tensor):
             flat = some_units(flat, dim)
         some = some_units(output, dim)
         known = kept.are_ordinary and some is kept.values.get("result")
         return self._pack.sums(some, dim, flat, known=known)
-
-    def _gradient_hook(
-        self, pending: PendingSite, plan: SitePlan, grouped: Any
-    ) -> Callable[..., None]:
-        pack, site, source = self._pack, plan.site, plan.source
-        is_usual = pack.program is not None and grouped is None
-        is_usual = is_usual and how_many_of(site.units) == site.units
-
-        def read(arrived: Tensor | None, passed: Tensor | None, known: bool) -> None:
-            arrived, passed = _few(arrived, site, grouped), _few(passed, site, grouped)
-            if arrived is not None:
-                sums = pack.sums(arrived, _dim(arrived, site), known=known)
-                pending.output_gradient = sums
-            if passed is not None:
-                flat: Lessened | PendingSums | None = pending.output_gradient
-                if not plan.is_gate or arrived is None or arrived.shape != passed.shape:
-                    flat = _flat(arrived, passed, plan.flat_slope)
-                if grouped is not None and arrived is not None:
-                    passed = _group_first(passed, arrived, grouped)
-                pending.input_gradient = pack.sums(passed, _dim(passed, site), flat, known=known)
-
-        def hook(grad_inputs: tuple[Any, ...], grad_outputs: tuple[Any, ...]) -> None:
-            try:
-                arrived = grad_outputs[0] if grad_outputs else None
-                passed = grad_inputs[source] if source < len(grad_inputs) else None
-                if is_usual and _are_usual(arrived, passed):
-                    read(arrived, passed, True)
-                    return
-                with torch._C.DisableTorchFunction(), no_gradients(), without_modes():
-                    read(self._gradient(arrived, site), self._gradient(passed, site), False)
-            except Exception as error:  # an exception here would end the user's backward
-                self._failed(site.name, error)
-
-        return hook
-
-    def _gradient(self, gradient: Tensor | None, site: Site) -> Tensor | None:
-        """The values of a gradient; None where they cannot be read, which is noted."""
-        if gradient is None or (is_ordinary(gradient) and not is_transformed()):
-            return gradient
-        value = readable(gradient)
-        if value is None and (why := obstacle(gradient)):
-            self._unreadable.append(f"the gradient of {site.name}: {why}")
-        return value
 
     def unhook(self) -> None:
         """Removes every hook; nothing of this step is held by the graph any longer."""
@@ -349,51 +335,3 @@ def unmeasured(needs: frozenset[Quantity]) -> tuple[Quantity, ...]:
         needs: What is measured.
     """
     return tuple(quantity for quantity in Quantity if quantity not in needs)
-
-
-def _are_usual(arrived: Tensor | None, passed: Tensor | None) -> bool:
-    """Whether the program reads both gradients as they are, and nothing of torch's is run for it.
-
-    Then no state of torch's matters: neither modes nor whether gradients are made.
-    """
-    if type(arrived) is not Tensor or type(passed) is not Tensor:
-        return False
-    return (
-        arrived.dtype is passed.dtype
-        and passed.dtype in _PLAIN
-        and is_ordinary(arrived)
-        and is_ordinary(passed)
-        and not (has_modes() or is_transformed())
-    )
-
-
-def _dim(tensor: Tensor, site: Site) -> int:
-    """The dimension of the units; groups of inputs (maxout) sit in front of the site's own."""
-    if tensor.dim() < 2 or site.unit_dim < 0:
-        return -1
-    return site.unit_dim + tensor.dim() - len(site.shape)
-
-
-def _few(gradient: Tensor | None, site: Site, grouped: Any) -> Tensor | None:
-    """Of a gradient, the units that are read; where units are chosen among others, all of them."""
-    if gradient is None or grouped is not None:
-        return gradient
-    return some_units(gradient, _dim(gradient, site))
-
-
-def _group_first(passed: Tensor, arrived: Tensor, dim: Any) -> Tensor:
-    """The gradient of a group's inputs as `[group, *shape of the output]`."""
-    dims = [dim] if isinstance(dim, int) else list(dim)
-    if len(dims) != 1 or not arrived.dim():
-        return passed.reshape(-1, *[1] * arrived.dim())
-    at = signed(dims[0]) % passed.dim()
-    if passed.dim() == arrived.dim():
-        return torch.stack(torch.split(passed, arrived.shape[at], at))
-    return passed.movedim(at, 0)
-
-
-def _flat(arrived: Tensor | None, passed: Tensor, flat_slope: float) -> Lessened | None:
-    """Where a gradient arrived but less of it passed on than a flat slope lets through."""
-    if arrived is None or not flat_slope or arrived.shape != passed.shape:
-        return None
-    return Lessened(arrived, flat_slope)

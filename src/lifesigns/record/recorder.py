@@ -154,10 +154,10 @@ class Recorder:
         self._parts.guard(self._note_average, module)
 
     def _note_average(self, module: nn.Module) -> None:
-        self._parts.reader.averages.note(module)
+        self._parts.reader.looks.averages.note(module)
 
     def _note_evaluation(self, module: nn.Module, frame: FrameType) -> None:
-        self._parts.reader.averages.note(module)
+        self._parts.reader.looks.averages.note(module)
         self._parts.loaded.evaluates(module)
         if self._parts.thread.is_here and self._parts.roots.are_in(module):
             self._parts.evaluations.note(self.steps)
@@ -259,8 +259,8 @@ class Recorder:
             optimizers=parts.optimizers.names or parts.roots.optimizers(),
             unreached=tuple(parts.reader.unreached.readings()),
             idle=parts.idle.names,
-            standing=tuple(parts.reader.copies.standing()),
-            bare_averages=tuple(parts.reader.averages.bare()),
+            standing=tuple(parts.reader.looks.copies.standing()),
+            bare_averages=tuple(parts.reader.looks.averages.bare()),
             loads=parts.loaded.loads(),
             sizes=parts.sizes.latest(),
             rewind=parts.rewound.rewind(),

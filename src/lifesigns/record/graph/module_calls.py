@@ -302,7 +302,8 @@ class ForwardHooks(GlobalHooks):
         if not stack:
             given = [i for i in inputs if isinstance(i, Tensor)]
             with torch._C.DisableTorchFunction():  # else a class of the user's own runs its code
-                call.input = kept(_batch_among(given))
+                batch = _batch_among(given)
+                call.input = None if batch is None else kept(batch)
             call.obstacle = obstacle(given[0]) if given and call.input is None else ""
         stack.append(call)
 

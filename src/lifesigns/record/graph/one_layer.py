@@ -14,6 +14,17 @@ RESHAPING = frozenset({"View", "UnsafeView", "ToCopy"})
 """Nodes that a layer puts before its product: the data behind them is the same."""
 
 
+def shares_layers(walked: Walk) -> bool:
+    """Whether a weight multiplies at several places.
+
+    Args:
+        walked: The graph of a loss.
+    """
+    leaves = [parameter_of(walked, layer) for layer in products(walked)]
+    asked = Counter(leaf for leaf in leaves if leaf is not None)
+    return max(asked.values(), default=0) > 1
+
+
 def same_answers(walked: Walk, networks: Iterable[nn.Module]) -> dict[str, float]:
     """How many times over such a module was given one and the same input, as a mark of the loss.
 

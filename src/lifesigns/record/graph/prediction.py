@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lifesigns.record.readable import is_readable, readable, without_modes
+from lifesigns.record.readable import detached, is_readable, without_modes
 
 DEEPEST = 8
 """Containers within containers that are looked into for a prediction."""
@@ -34,7 +34,7 @@ class Prediction:
     def of(cls, output: Any) -> Prediction | None:
         """The first tensor in a module's output."""
         tensor = first_tensor(output)
-        value = readable(tensor)
+        value = None if tensor is None else detached(tensor)
         if tensor is None or value is None:
             return None
         return cls(value, maker_of(tensor), _version(tensor))
@@ -71,12 +71,15 @@ def first_tensor(output: Any, depth: int = 0) -> Tensor | None:
     return None
 
 
-def kept(tensor: Tensor | None) -> Tensor | None:
+def kept(tensor: Tensor) -> Tensor | None:
     """The values of a tensor, to be read later; a copy of memory that is another library's.
 
     Such memory (NumPy's, a file mapped by the script) may be gone by then.
+
+    Args:
+        tensor: One that is readable.
     """
-    value = readable(tensor)
+    value = detached(tensor)
     if value is None or value.untyped_storage().resizable():
         return value
     with without_modes(), torch.no_grad():

@@ -81,6 +81,11 @@ class Walk:
                     found.setdefault(i, []).append(later)
         return found
 
+    @cached_property
+    def own_functions(self) -> list[int]:
+        """The nodes of `torch.autograd.Function`s that were written in Python."""
+        return [i for i, node in enumerate(self.nodes) if hasattr(type(node), "_forward_cls")]
+
     @property
     def signature(self) -> tuple[Any, ...]:
         """What two steps share when they ran the same operations in the same order."""

@@ -63,6 +63,15 @@ class PendingAnswers(NamedTuple):
         return found
 
 
+def may_bootstrap(walked: Walk) -> bool:
+    """Whether a loss has a square of a residual.
+
+    Args:
+        walked: Its graph.
+    """
+    return not SQUARES.isdisjoint(walked.names)
+
+
 def own_answers(
     pack: Pack, walked: Walk, networks: Iterable[nn.Module], hooks: ForwardHooks
 ) -> PendingAnswers | None:
@@ -77,8 +86,6 @@ def own_answers(
     Returns:
         None where no such module gave a row for each target.
     """
-    if SQUARES.isdisjoint(walked.names):
-        return None
     answers = list(_answers(hooks, walked, list(networks)))[:MOST_ANSWERS]
     target = _target(walked)
     if target is None or not answers:

@@ -111,6 +111,16 @@ def weights_of_steps(walked: Walk) -> tuple[list[int], Tensor] | None:
     return None
 
 
+def may_weigh_rows(walked: Walk) -> bool:
+    """Whether something is multiplied with data.
+
+    Args:
+        walked: The graph of the loss.
+    """
+    products = (walked.inputs[i] for i, name in enumerate(walked.names) if name == "Mul")
+    return any(None in inputs for inputs in products)
+
+
 def weights_of_rows(pack: Pack, walked: Walk, batch: Tensor | None) -> PendingRows | None:
     """The weights of the log-probabilities that were made of a batch, a row each.
 

@@ -26,7 +26,7 @@ _ABOVE = PARTS | {
 """What stands between a loss and the softmax that it is made of."""
 _BELOW = PASSING | {"CopySlices", "Div", "Index", "MaskedFill", "Mul", "Sub", "Where"}
 """What stands between a softmax and the products of embeddings: a temperature, a mask."""
-_PRODUCTS = ("Mm", "Bmm")
+_PRODUCTS = frozenset({"Mm", "Bmm"})
 _LAYERS = frozenset(LINEAR_MAPS) | {"Convolution", "Embedding", "MkldnnConvolution"}
 """What makes embeddings."""
 FEWEST = 4
@@ -63,6 +63,8 @@ def equal_views(pack: Pack, walked: Walk) -> PendingViews | None:
     Returns:
         None where no softmax is made of products of two embeddings.
     """
+    if _PRODUCTS.isdisjoint(walked.names):
+        return None
     if SOFTMAX.isdisjoint(walked.names) and not BY_HAND.issubset(walked.names):
         return None
     for product in _products(walked):

@@ -21,7 +21,7 @@ from lifesigns.record.readable import is_readable
 FEWEST = 8
 """Targets of a batch."""
 MOST_ELEMENTS, MOST_NODES = 1 << 22, 16
-_SQUARES = ("Abs", "Mul", "Pow")
+_SQUARES = frozenset({"Abs", "Mul", "Pow"})
 
 
 class PendingLast(NamedTuple):
@@ -44,6 +44,15 @@ class PendingLast(NamedTuple):
             "last_input_dim": float(self.dims[nearest]),
             "targets_apart": spread,
         }
+
+
+def compares_numbers(walked: Walk) -> bool:
+    """Whether a loss may be a regression.
+
+    Args:
+        walked: Its graph.
+    """
+    return not OF_NUMBERS.isdisjoint(walked.names) or not _SQUARES.isdisjoint(walked.names)
 
 
 def last_inputs(

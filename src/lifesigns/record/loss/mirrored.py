@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lifesigns.record.graph.walk import Walk, saved
+from lifesigns.record.loss.cut_classes import CONVOLUTIONS
 from lifesigns.record.loss.turned import first_image
 from lifesigns.record.measure.reduce import Pack
 from lifesigns.records import Floats
@@ -101,6 +102,8 @@ def mirrored(pack: Pack, walked: Walk, at: int) -> PendingPlaces | None:
     Returns:
         None where there are no images, or no such targets.
     """
+    if CONVOLUTIONS.isdisjoint(walked.names):
+        return None
     target = saved(walked.nodes[at], "target")
     if target is None or not target.is_floating_point() or target.dim() != 2:
         return None

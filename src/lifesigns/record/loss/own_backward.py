@@ -72,9 +72,8 @@ def own_backwards(pack: Pack, walked: Walk) -> list[Watching]:
         pack: Where the numbers wait for the copy.
         walked: The graph of the loss.
     """
-    own = [i for i, node in enumerate(walked.nodes) if hasattr(type(node), "_forward_cls")]
     found, signs, watching = PendingBackwards(), PendingSigns(), list[Watching]()
-    for i in own[:MOST]:
+    for i in walked.own_functions[:MOST]:
         kept = _saved(walked.nodes[i])
         watching.append((i, found, _hook(pack, found, kept)))
         order = next((t for t in kept if tuple(t.shape) == walked.shape(i)), None)

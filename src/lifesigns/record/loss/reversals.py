@@ -108,7 +108,7 @@ def reversals(pack: Pack, walked: Walk, condensed: Condensed) -> list[Watching]:
 
     Cost: where there is such a function, one more pass over the nodes, and four sums at each.
     """
-    own = [i for i, node in enumerate(walked.nodes) if hasattr(type(node), "_forward_cls")]
+    own = walked.own_functions
     kinds = {walked.nodes[i]._forward_cls for i in own}
     if len(kinds) != 1 or len(own) > MOST or not all(_keeps_shape(walked, i) for i in own):
         return []

@@ -95,7 +95,8 @@ def turns(pack: Pack, walked: Walk, at: int) -> PendingTurns | None:
         None where there are no images of targets.
     """
     node, name = walked.nodes[at], walked.names[at]
-    output, target = saved(node, "self"), saved(node, "target")
+    output = saved(node, "self") if _may_be_images(walked, at) else None
+    target = None if output is None else saved(node, "target")
     if output is None or target is None or output.dim() != 4 or len(output) < FEWEST:
         return None
     if min(output.shape[-2:]) < SMALLEST or output[0].numel() * MOST_SAMPLES > MOST_ELEMENTS:
@@ -120,6 +121,12 @@ def turns(pack: Pack, walked: Walk, at: int) -> PendingTurns | None:
         alike = torch.stack([_strongest(own, one - one.mean(0)) for one in summed])
         together = pack.add(alike.reshape(-1))
     return PendingTurns(slot, tuple(table.shape), together)
+
+
+def _may_be_images(walked: Walk, at: int) -> bool:
+    """Whether the graph leaves it open that a node of a loss is given images."""
+    given = walked.inputs[at][0]
+    return given is None or given < 0 or len(walked.shape(given)) == 4
 
 
 def _image(walked: Walk, shape: torch.Size) -> Tensor | None:

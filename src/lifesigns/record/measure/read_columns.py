@@ -10,8 +10,21 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from lifesigns.record.graph.operations import FUSED_RECURRENT
+from lifesigns.record.graph.products import products
 from lifesigns.record.graph.walk import Walk
 from lifesigns.record.measure.dealt_out import entries
+
+
+def has_several_entries(walked: Walk) -> bool:
+    """Whether several layers are given something that has no graph.
+
+    Args:
+        walked: The graph of a loss.
+    """
+    recurrent = (walked.inputs[i] for i, name in enumerate(walked.names) if name in FUSED_RECURRENT)
+    given = [product.data for product in products(walked)] + [inputs[0] for inputs in recurrent]
+    return given.count(None) > 1
 
 
 def read_columns(walked: Walk, sites: Mapping[int, int], batch: Tensor | None) -> dict[str, float]:

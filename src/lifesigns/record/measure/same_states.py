@@ -43,6 +43,15 @@ class PendingStates(NamedTuple):
         return {"states_compared": 1.0, "same_states": float(arrays[self.slot].all())}
 
 
+def may_compare_states(walked: Walk) -> bool:
+    """Whether the value of an action is chosen, or the largest is taken.
+
+    Args:
+        walked: The graph of the loss.
+    """
+    return not (CHOOSING | LARGEST).isdisjoint(walked.names)
+
+
 def same_states(
     pack: Pack,
     walked: Walk,
@@ -66,8 +75,6 @@ def same_states(
     if states is None or states.dim() < 2 or len(states) < FEWEST:
         return None
     chosen = not CHOOSING.isdisjoint(walked.names)
-    if not chosen and LARGEST.isdisjoint(walked.names):
-        return None
     known = list(networks)
     same = [
         (given == states).all()
