@@ -7,7 +7,7 @@ once, so that a step pays for the looks that may find something in it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -49,7 +49,7 @@ from lifesigns.record.measure.wrapped_levels import wrapped_levels
 DATA_LOOKS = 8
 """Recorded passes, at each place of a cycle, after which the data are known."""
 
-Found = Mapping[str, float] | PendingMarks | None
+Found = dict[str, float] | PendingMarks | None
 """Details of the loss, known at once or still on the device; None for nothing."""
 
 

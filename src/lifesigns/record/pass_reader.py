@@ -331,7 +331,7 @@ class PassReader:
         if self._parameters is not None:
             self._parameters.begin_pass(reached, asks_of_data=of_data)
             return
-        named = self._roots.parameters()
+        named = self._roots.parameters(listed=self._hooks.armed)
         for name, leaf in zip(names, walked.leaves, strict=True):
             lent = not isinstance(leaf, nn.Parameter)  # by `functional_call`: its own has no part
             if lent or name not in named:  # a parameter is another's while FSDP has it gathered

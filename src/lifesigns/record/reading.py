@@ -172,7 +172,7 @@ class Reading:
         """
         with self.part(one.name):
             found = one.find(seen)
-            if isinstance(found, Mapping):
+            if isinstance(found, dict):
                 self.mark(found, None)
             else:
                 self.mark({}, found)
@@ -234,8 +234,9 @@ class Reading:
             if plan.is_one_of_many:
                 self.left_out(f"{site.name}: only {MOST_CALLS} calls are read")
                 continue
-            if (few := how_many_of(site.units)) < site.units:
-                self.left_out(f"{site.name}: {few} of {site.units} units are read")
+            units = site.units
+            if (few := how_many_of(units)) < units:
+                self.left_out(f"{site.name}: {few} of {units} units are read")
             pending = self._sites.setdefault(plan.number + offset, PendingSite())
             with self.part(site.name):
                 node = walked.nodes[plan.index]
@@ -248,7 +249,7 @@ class Reading:
                         pending,
                         plan,
                         grouped=grouped,
-                        whole=few == site.units,
+                        whole=few == units,
                         told=self,
                     )
                     self._handles.append(node.register_hook(hook))

@@ -33,6 +33,9 @@ class Quantity(Enum):
     MIXING = "what else one output depends on"
     """`Snapshot.mixing`."""
 
+    __hash__ = object.__hash__
+    """Of its identity, for it is asked for some times in each step: `Enum` has one in Python."""
+
 
 EVERYTHING = frozenset(Quantity)
 """All there is to read."""

@@ -58,11 +58,16 @@ class Roots:
         """
         return self._name_of(leaf) or f"parameter{k}"
 
-    def parameters(self) -> dict[str, Tensor]:
-        """The parameters the roots hold at this moment, by name."""
+    def parameters(self, *, listed: bool = False) -> dict[str, Tensor]:
+        """The parameters the roots hold at this moment, by name.
+
+        Args:
+            listed: Whether `forward` has listed the same just now.
+        """
         roots = _outermost(self._alive())
         if len(roots) == 1:
-            return self._of(roots[0]).parameters()
+            known = self._known if listed else None
+            return (known or self._of(roots[0])).parameters()
         found = _parameter_names(roots).values()
         return {name: p for ref, name in found if (p := ref()) is not None and p.is_leaf}
 

@@ -54,6 +54,8 @@ def unreached_calls(
         nodes: Index of the node of each site.
         forward: The module calls of the step; empty if it was not armed.
     """
+    if not [call for call in forward.calls if call.is_again]:
+        return {}
     ended = list(_reached_at_the_end_alone(walked, forward))
     linear = [
         (number, node)

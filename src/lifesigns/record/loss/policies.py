@@ -66,7 +66,7 @@ def inverted_ratio(pack: Pack, walked: Walk) -> PendingRatio | None:
     return None
 
 
-def unheld_actions(walked: Walk, noted: Mapping[int, int]) -> Mapping[str, float]:
+def unheld_actions(walked: Walk, noted: Mapping[int, int]) -> dict[str, float]:
     """Log-probabilities of actions that nobody took, and that are weighed with data all the same.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from torch import Tensor, nn
 
@@ -24,7 +24,7 @@ class UnreadAnswers:
     def __init__(self) -> None:
         self._waiting: list[Call] = []
 
-    def look(self, walked: Walk, forward: Forward, ungraded: UngradedCalls) -> Mapping[str, float]:
+    def look(self, walked: Walk, forward: Forward, ungraded: UngradedCalls) -> dict[str, float]:
         """Looks for calls with gradients on what a network without gradients was given as well.
 
         Args:

@@ -43,7 +43,8 @@ class Trained:
         Returns:
             Whether another one had its name before.
         """
-        if p not in self:
+        known = self._known.get(id(p))
+        if known is None or known() is not p:
             self._known[id(p)] = reference
         return self._first.setdefault(name, reference)() is not p
 
@@ -182,12 +183,14 @@ class ParameterReader:
 
     def _weight(self, watched: Watched, p: Tensor) -> Part:
         """The weight, or evenly spread rows of one that is very large."""
+        is_sampled = p.requires_grad and self._keeps_weights
+        if watched.address and watched.size < LARGE and id(p) not in self._by_columns:
+            return Part(watched, p, p if is_sampled else None, True)
         whole = p if watched.address else local(p)
         read = self._by_units(p, whole) if watched.size < LARGE else some_rows(whole, LARGE)
         if read.numel() < whole.numel():
             watched.read = read.numel()
             self.sampled[watched.name] = f"{len(read)} of {len(whole)} rows are read"
-        is_sampled = p.requires_grad and self._keeps_weights
         is_ordinary = watched.address != 0 and read is whole
         return Part(watched, read, whole if is_sampled else None, is_ordinary)
 
@@ -283,7 +286,7 @@ class ParameterReader:
             rows, whole = (looked_up or {}).get(id(p)), gradient if keeps else None
             if rows is not None and gradient.dim() == 2:
                 gradient = with_a_zero_row(gradient, rows)
-            elif watched.size < LARGE:
+            elif self._by_columns and watched.size < LARGE:
                 gradient = self._by_units(p, gradient)
             read.append(Part(watched, gradient, whole, gradient is p.grad))
         self._numbers.of("gradient", read)
@@ -349,18 +352,20 @@ class ParameterReader:
         """The parameters by `id`: those of the watched networks, and those that were reached."""
         return {id(p) for w in self.watched if (p := w.parameter()) is not None}
 
-    def _alive(self, *, begun: bool = True) -> Iterable[tuple[Watched, Tensor]]:
+    def _alive(self, *, begun: bool = True) -> list[tuple[Watched, Tensor]]:
         """The parameters that may be touched: all as long as this thread trains alone.
 
         Not those whose storage was freed since.
         """
         alone = self._is_alone()
-        for watched in self.watched:
-            p = watched.parameter()
-            if p is None or watched.begun != begun or not (alone or watched.reached):
-                continue
-            if not begun or watched.is_readable(p):
-                yield watched, p
+        return [
+            (watched, p)
+            for watched in self.watched
+            if watched.begun == begun
+            and (p := watched.parameter()) is not None
+            and (alone or watched.reached)
+            and (not begun or 0 != watched.address == p.data_ptr() or watched.is_readable(p))
+        ]
 
     def _stepped_by_hand(self, after: list[tuple[Watched, Tensor]]) -> None:
         """A step made by hand used the gradients as the last pass left them."""

@@ -133,6 +133,8 @@ class PendingSums:
     """Where the derivative is below 1 % of its maximum, if that needs no counting."""
     row: int = 0
     place: Stacked | Single | None = None
+    is_finite: bool = False
+    """Whether all values are known to be finite already."""
 
     def of(self, arrays: Arrays) -> UnitSums:
         """The sums, once the pack has been fetched.
@@ -155,6 +157,8 @@ class PendingSums:
         Args:
             arrays: What the pack brought to the host, by slot.
         """
+        if self.is_finite:
+            return False
         assert self.place is not None, "the pack was not fetched"
         return self.place.has_nonfinite(arrays, self.row, self.units)
 
@@ -258,8 +262,8 @@ class Pack:
                 other = real(other).to(values.dtype).resolve_neg()
         values, other, known = _side_by_side(values, other, unit_dim, criterion, slope)
         slot, first, found = self.room(FIELDS * known.units)
-        program.reduce(values, known, found, other)
-        return PendingSums(known.units, flat, first, _single(slot))
+        nonfinite = program.reduce(values, known, found, other)
+        return PendingSums(known.units, flat, first, _single(slot), not nonfinite)
 
     def room(self, numbers: int) -> tuple[int, int, int]:
         """Room for numbers in float64 that the program writes, and `fetch` brings.

@@ -171,7 +171,7 @@ class Watched:
         Args:
             p: The parameter.
         """
-        return self.is_ordinary(p) or is_readable(local(p))
+        return 0 != self.address == p.data_ptr() or is_readable(local(p))
 
     def is_ordinary(self, p: Tensor) -> bool:
         """Whether the parameter is as ordinary as it was: it lies where it lay.
@@ -179,7 +179,7 @@ class Watched:
         Args:
             p: The parameter.
         """
-        return self.address != 0 and p.data_ptr() == self.address
+        return 0 != self.address == p.data_ptr()
 
     def value(self, key: str, arrays: Arrays) -> float:
         """A number that was read, NaN if it was not.

@@ -88,7 +88,7 @@ class Program:
         """Whether values of this dtype are read."""
         return dtype in _DTYPES
 
-    def reduce(self, values: Tensor, form: Form, found: int, other: Tensor | None = None) -> None:
+    def reduce(self, values: Tensor, form: Form, found: int, other: Tensor | None = None) -> int:
         """Sums of `values` over everything but the units.
 
         Args:
@@ -96,9 +96,14 @@ class Program:
             form: Of `values`, and of `other` as well.
             found: Address of `FIELDS` times units float64 numbers, which are written.
             other: Booleans if `MARKED`, what arrived (of the dtype of `values`) if `LESSENED`.
+
+        Returns:
+            How many values are not finite.
         """
         there = 0 if other is None else other.data_ptr()
-        self._reduce[form.is_long](_ADDRESSES.pack(values.data_ptr(), there, found) + form.job)
+        return self._reduce[form.is_long](
+            _ADDRESSES.pack(values.data_ptr(), there, found) + form.job
+        )
 
     def measure(self, matrices: int, count: int, values: int) -> None:
         """What is read of parameters or gradients, in one call.
@@ -177,10 +182,10 @@ def step(after: Tensor, apart: int, before: Tensor, gradient: Tensor | None, fou
     )
 
 
-def _one(function: Any) -> Callable[[bytes], None]:
-    """A function of one structure."""
-    function.argtypes, function.restype = [ctypes.c_char_p], None
-    return cast(Callable[[bytes], None], function)
+def _one(function: Any) -> Callable[[bytes], int]:
+    """A function of one structure, which returns a count."""
+    function.argtypes, function.restype = [ctypes.c_char_p], ctypes.c_int64
+    return cast(Callable[[bytes], int], function)
 
 
 def _table(function: Any) -> Callable[[int, int], None]:

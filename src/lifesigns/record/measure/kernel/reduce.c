@@ -98,8 +98,9 @@ static double distinct(double *numbers, int64_t count, double tolerance) {
 #include "lanes.h"
 #include "parameters.h"
 
-void reduce(const struct job *job) {
-    int64_t units = job->units;
+/* How many values are not finite. */
+int64_t reduce(const struct job *job) {
+    int64_t units = job->units, nonfinite = 0;
     double *found = job->found;
     memset(found, 0, SUMS * units * sizeof *found);
     for (int64_t u = 0; u < units; u++) {
@@ -111,10 +112,12 @@ void reduce(const struct job *job) {
     else
         reduce_float(job);
     for (int64_t u = 0; u < units; u++) {
+        nonfinite += found[NONFINITE * units + u];
         double count = job->outer * job->inner - found[NONFINITE * units + u];
         found[COUNT * units + u] = count;
         if (job->criterion == ZERO) found[SATURATED * units + u] = count - found[ACTIVE * units + u];
     }
+    return nonfinite;
 }
 
 void measure(const struct matrix *table, int64_t count) {
