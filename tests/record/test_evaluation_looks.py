@@ -102,6 +102,36 @@ def test_a_pass_in_training_mode_shows_what_drops_and_what_normalises():
     assert first.inputs.count == 2
 
 
+@pytest.mark.parametrize("mode", [True, False])
+def test_an_average_of_the_network_is_evaluated_in_its_place(mode):
+    network = Network()
+    average = torch.optim.swa_utils.AveragedModel(network)
+
+    def draw(_):
+        average.update_parameters(network)
+        average.train(mode)
+        with torch.no_grad():
+            average(torch.randn(2, 4) + 100)
+
+    first, second = evaluated(network, draw)
+
+    assert (first.step, second.step) == (3, 6)
+    assert (first.training, first.samples) == (mode, 2)
+    assert first.dropouts == (("dropout",) if mode else ())
+    assert first.norm == ("norm" if mode else "")
+    assert first.inputs.mean.mean() > 90
+
+
+def test_an_average_of_another_network_is_none():
+    other = torch.optim.swa_utils.AveragedModel(nn.Linear(4, 1))
+
+    def draw(_):
+        with torch.no_grad():
+            other(torch.randn(2, 4))
+
+    assert evaluated(Network(), draw) == ()
+
+
 def shift(network, batch):
     """What a test after 51 steps, which 16 others precede, shows of the normalisation."""
     waiting = iter([False] * 16 + [True])

@@ -19,11 +19,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 from torch.nn.modules.dropout import _DropoutNd
+from torch.optim.swa_utils import AveragedModel
 
 from lifesigns.record.attach.backward import outside_dynamo
 from lifesigns.record.graph.evaluation_mode import differs_in_training
 from lifesigns.record.graph.global_hooks import GlobalHooks
 from lifesigns.record.graph.module_calls import uncompiled
+from lifesigns.record.graph.module_names import named_modules
+from lifesigns.record.graph.same_form import is_like
 from lifesigns.record.graph.wrapped_functions import WrappedFunctions
 from lifesigns.record.readable import is_readable
 
@@ -149,26 +152,39 @@ class EvaluatedPasses(GlobalHooks):
             is_over = True  # it trains
         if is_over:
             self.close()
-        elif network is None:
-            if not (module.training or id(module) in self._told):
-                self._told.add(id(module))
-                self._others(module)
-        else:
+            return
+        is_copy = isinstance(module, AveragedModel)
+        if (network is None or is_copy) and not (module.training or id(module) in self._told):
+            self._told.add(id(module))
+            self._others(module)
+        if network is not None:
             given = next((x for x in inputs if isinstance(x, Tensor)), None)
-            self._pass, self._answer = Seen(network, network.training, given), _no_answer
+            training = module.training if is_copy else network.training
+            self._pass, self._answer = Seen(network, training, given), _no_answer
             self._register()
-            if differs_in_training(network) and network.training:
+            if differs_in_training(network) and training:
                 self._note(self._pass, network, inputs)
 
     def _network_in(self, module: nn.Module) -> nn.Module | None:
-        """The trained network that a module is, or wraps."""
+        """The trained network that a module is, or wraps, or averages over its steps."""
         networks = self._networks
+        if isinstance(module, AveragedModel):
+            return self._averaged_by(module)
         if id(module) in networks:
             return networks[id(module)]()
         parts = list(module.children())
         while len(parts) == 1 and id(parts[0]) not in networks:
             parts = list(parts[0].children())
         return networks[id(parts[0])]() if len(parts) == 1 else None
+
+    def _averaged_by(self, copy: AveragedModel) -> nn.Module | None:
+        """The trained network that a copy averages; its parts have the names of the network's."""
+        alive = (network for ref in self._networks.values() if (network := ref()) is not None)
+        found = next((network for network in alive if is_like(copy.module, network)), None)
+        if found is not None:
+            own = {id(part): path for path, part in named_modules(copy.module)}
+            self._names = {**self._names, **own}
+        return found
 
     def _note(self, seen: Seen, module: nn.Module, inputs: tuple[Any, ...]) -> None:
         path = self._names.get(id(module))

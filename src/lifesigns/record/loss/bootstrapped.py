@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lifesigns.record.graph.module_calls import ForwardHooks
+from lifesigns.record.graph.same_form import is_like
 from lifesigns.record.graph.walk import Walk, saved
 from lifesigns.record.loss.summands import OF_NUMBERS
 from lifesigns.record.measure.reduce import Pack
-from lifesigns.record.measure.standing_copies import is_like
 from lifesigns.record.readable import is_readable
 
 SQUARES = frozenset({"Abs", "Pow", *OF_NUMBERS})

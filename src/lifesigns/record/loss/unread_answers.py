@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from torch import Tensor, nn
 
 from lifesigns.record.graph.module_calls import Call, Forward
+from lifesigns.record.graph.same_form import is_like
 from lifesigns.record.graph.ungraded import UngradedCalls
 from lifesigns.record.graph.walk import Walk
-from lifesigns.record.measure.standing_copies import is_like
 from lifesigns.record.readable import is_readable
 
 UNREAD = "unread_answers"

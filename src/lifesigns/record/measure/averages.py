@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
+from lifesigns.record.graph.same_form import is_like
 from lifesigns.record.measure.measuring import measuring
 from lifesigns.record.measure.reduce import Pack
-from lifesigns.record.measure.standing_copies import is_like
 from lifesigns.record.readable import is_readable, on_this_rank
 
 MOST = 64

@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from lifesigns.record.graph.same_form import is_like
 from lifesigns.record.graph.walk import Walk
 from lifesigns.record.measure.reduce import Pack
-from lifesigns.record.measure.standing_copies import is_like
 from lifesigns.record.readable import is_readable
 
 CHOOSING = frozenset({"Gather", "Index"})

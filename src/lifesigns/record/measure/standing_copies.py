@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
+from lifesigns.record.graph.same_form import is_like
 from lifesigns.record.measure.reduce import Pack
 from lifesigns.record.readable import on_this_rank
 
@@ -111,21 +112,6 @@ class StandingCopies:
         known = _Copy(weakref.ref(module), norms, torch.tensor(False) if stands is None else stands)
         self._known[id(module)] = known
         return None if is_none else known.stands
-
-
-def is_like(module: nn.Module, network: nn.Module) -> bool:
-    """Whether a module has the form of a network, and none of its parameters.
-
-    Args:
-        module: Any.
-        network: One that is trained.
-    """
-    if type(module) is not type(network) or module is network:
-        return False
-    own, others = list(module.parameters()), list(network.parameters())
-    if len(own) != len(others) or any(map(nn.parameter.is_lazy, own + others)):
-        return False
-    return all(p is not q and p.shape == q.shape for p, q in zip(own, others, strict=True))
 
 
 def _is_copy(module: nn.Module, network: nn.Module) -> Tensor | None:
