@@ -205,3 +205,30 @@ def test_two_optimizers_of_one_network_that_use_the_same_gradients_make_one_curv
     held = {p.shape: (p.optimized, p.held_twice) for p in trace.snapshots[-1].parameters}
     assert held[3, 4] == (True, True)
     assert held[1, 3] == (False, False)
+
+
+def trained_by_two(recording, stops_after, ratio=1):
+    """Steps, after 80 of the second optimizer, of which the first makes one in `ratio`."""
+    torch.manual_seed(0)
+    first, second = nn.Linear(4, 4), nn.Linear(4, 1)
+    network = nn.Sequential(first, nn.Tanh(), second)
+    recorder = recording(every=1)
+    one, other = sgd(first), sgd(second)
+    for step in range(80):
+        network.zero_grad()
+        F.mse_loss(network(torch.randn(8, 4)), torch.zeros(8, 1)).backward()
+        other.step()
+        if step < stops_after and step % ratio == ratio - 1:
+            one.step()
+    recorder.stop()
+    return recorder.trace().steps
+
+
+def test_an_optimizer_that_used_to_step_with_another_and_stops_is_soon_not_waited_for(recording):
+    assert trained_by_two(recording, stops_after=80) == 80
+    assert trained_by_two(recording, stops_after=20) > 60
+
+
+def test_one_that_steps_seldom_is_waited_for(recording):
+    before_its_first_step = 9
+    assert trained_by_two(recording, stops_after=80, ratio=10) == before_its_first_step + 8

@@ -21,6 +21,9 @@ from lifesigns.records import Shape
 _LEAST_HALF = 2.0**-24
 """The smallest number of float16 above 0."""
 _STALE_STEPS = 50
+"""Steps of one optimizer after which another that has missed them all has stopped; of one that used
+to step with it, `_TIMES` as many as there ever were in one of the first cycles, and later ones."""
+_TIMES, _FEW_CYCLES = 8, 4
 
 
 def unwrapped(optimizer: Optimizer) -> Optimizer:
@@ -51,6 +54,8 @@ class Optimizers:
         self._names: dict[str, None] = {}
         self._rounded: dict[str, None] = {}
         self._decays: set[float] = set()
+        self._cycles, self._most_steps = 0, 1
+        """Cycles of several, and the most steps of one optimizer in one of them."""
         self.several = False
         """Whether there were ever several at a time."""
         for optimizer in known:
@@ -123,10 +128,11 @@ class Optimizers:
         self._add(optimizer)
 
     def stepped(self, optimizer: Optimizer) -> None:
-        """Notes a step; optimizers that have missed `_STALE_STEPS` steps of another are dropped."""
+        """Notes a step; optimizers that have missed too many steps of another are dropped."""
         self._latest = self._alive.get(id(optimizer))
         steps = self._stepped[id(optimizer)] = self._stepped.get(id(optimizer), 0) + 1
-        if steps > _STALE_STEPS:
+        usual = _TIMES * self._most_steps if self._cycles >= _FEW_CYCLES else _STALE_STEPS
+        if steps > min(usual, _STALE_STEPS):
             for idle in self._alive.keys() - self._stepped.keys():
                 del self._alive[idle]
 
@@ -140,6 +146,9 @@ class Optimizers:
         Args:
             stepped: All have: the last cycle, which they ended, goes on.
         """
+        if len(self._stepped) > 1 and self.all_stepped():
+            self._cycles += 1
+            self._most_steps = max(self._most_steps, *self._stepped.values())
         self._stepped.clear()
         if stepped:
             self._stepped.update(dict.fromkeys(self._alive, 1))
