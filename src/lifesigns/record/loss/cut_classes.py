@@ -27,6 +27,8 @@ CONVOLUTIONS = frozenset({"Convolution", "MkldnnConvolution"})
 MAPS = frozenset({"Addmm", "Mm", "Linear", "MkldnnLinear"})
 PICKING = frozenset({"Index", "IndexSelect", "MaskedSelect"})
 KEEPING = frozenset({Kind.NORM, Kind.POOLING, Kind.DROPOUT})
+COPYING = frozenset({"Alias", "Clone", "Contiguous", "ToCopy"})
+"""What hands on every number in its place; a view of what lies in another order copies it first."""
 
 Sizes = tuple[int, ...]
 
@@ -170,7 +172,12 @@ def _stands_beside(rows: Rows, other: Rows | None) -> bool:
 
 def _keeps_layout(name: str) -> bool:
     kind = NAMED.get(name, (None, ""))[0]
-    return kind in KEEPING or name in ACTIVATION_NODES or name.startswith("Upsample")
+    return (
+        name in COPYING
+        or kind in KEEPING
+        or name in ACTIVATION_NODES
+        or name.startswith("Upsample")
+    )
 
 
 _LAYERS = CONVOLUTIONS | LINEAR_MAPS.keys() | FUSED_RECURRENT

@@ -16,7 +16,7 @@ from lifesigns.evidence.misfit import POOR, lowest, misfit, reached
 from lifesigns.evidence.mute import MATTERS, mute
 from lifesigns.evidence.output import SHAPING, activation_before_logits, compared_softmax
 from lifesigns.evidence.reach import REACH, beyond_reach
-from lifesigns.evidence.thresholds import ENOUGH_STEPS, HALF, HALF_PRECISION, SURE_SAMPLES
+from lifesigns.evidence.thresholds import ENOUGH_STEPS, FITTED, HALF, HALF_PRECISION, SURE_SAMPLES
 from lifesigns.functions import ACTIVATIONS
 from lifesigns.records import Finding, LossReading, Quantity, Remedy, Severity, SiteReading, Trace
 from lifesigns.rules import testing as example
@@ -46,7 +46,7 @@ def _out_of_reach(stream: Stream, _: LossReading) -> Finding | None:
     site, low, high, least, most = found.site, found.low, found.high, found.least, found.most
     return RULE.finding(
         found.severity,
-        f"{site.name} gives {_interval(low, high)}, the targets span [{least:.3g}, {most:.3g}]",
+        f"{site.name} gives ({low:.3g}, {high:.3g}), the targets span [{least:.3g}, {most:.3g}]",
         site=site.name,
         step=stream.first.step,
         measured=f"targets outside the range of {site.operation} by "
@@ -78,8 +78,9 @@ def _sums_to_one(stream: Stream, loss: LossReading) -> Finding | None:
     total = float(targets.mean.sum())
     if not abs(total - 1) > TOTAL:
         return None
+    fits_most = FITTED > stream.course.gain > HALF
     return RULE.finding(
-        misfit(stream.course),
+        Severity.WARNING if fits_most else misfit(stream.course),
         f"{site.name} gives outputs that sum to 1, the targets sum to {total:.3g}",
         site=site.name,
         step=stream.first.step,
@@ -115,7 +116,9 @@ def _wrong_loss(stream: Stream, loss: LossReading) -> Finding | None:
         return None  # classes as numbers: LOS007
     if not (outside or (alone and least < most)):
         return None
-    unscaled = outside and _is_unscaled(loss)
+    images = loss.target.places is not None or len(loss.target.shape) > 2
+    scales = loss.kind == "binary_cross_entropy" and (images or loss.target.integer_valued)
+    unscaled = outside and scales  # grey values from 0 to 255, or labels -1 and 1
     return RULE.finding(
         Severity.ERROR if not stream.course.gain > HALF else Severity.WARNING,
         f"targets in [{least:.3g}, {most:.3g}] are no probabilities for {loss.kind}"
@@ -134,14 +137,6 @@ def _wrong_loss(stream: Stream, loss: LossReading) -> Finding | None:
         remedies=(*((_scaled(least, most),) if unscaled else ()), *_OTHER_LOSSES),
         evidence={"target_low": least, "target_high": most},
     )
-
-
-def _is_unscaled(loss: LossReading) -> bool:
-    """Images of whole numbers, 0 to 255, or labels -1 and 1: the loss fits them once scaled."""
-    target = loss.target  # a list has two dimensions: samples, and values of each
-    images = target is not None and (target.places is not None or len(target.shape) > 2)
-    whole = target is not None and target.integer_valued
-    return loss.kind == "binary_cross_entropy" and (images or whole)
 
 
 def _scaled(least: float, most: float) -> Remedy:
@@ -176,7 +171,7 @@ def _bounded_logits(stream: Stream, loss: LossReading) -> Finding | None:
     fits = stream.course.gain > HALF and not (unsaid and unsaid.matters)
     return RULE.finding(
         Severity.NOTE if fits else Severity.WARNING,
-        f"{site.name} limits the outputs to {_interval(low, high)}, the loss expects logits",
+        f"{site.name} limits the outputs to ({low:.3g}, {high:.3g}), the loss expects logits",
         site=site.name,
         step=stream.first.step,
         measured=(
@@ -200,10 +195,6 @@ def _bounded_logits(stream: Stream, loss: LossReading) -> Finding | None:
         ),
         evidence={"low": low, "high": high, "lowest_loss": floor},
     )
-
-
-def _interval(low: float, high: float) -> str:
-    return f"({low:.3g}, {high:.3g})"
 
 
 # --- cases ----------------------------------------------------------------------------------------
@@ -231,6 +222,11 @@ def _example(
         sites=[SiteReading(1, example.sums(np.clip(values, *bounds)))] if bounds else [],
         kind=kind,
     )
+
+
+def _shared(level: float) -> Trace:
+    """Nine of ten labels of each sample; the mean square of a constant's error is 0.09."""
+    return _example(("softmax", "mse_loss"), 1 - np.eye(10), outputs=(0.1,), losses=[level] * 60)
 
 
 def _classified(*operations: str, losses: Sequence[float] = (1.0,) * 60) -> Trace:
@@ -285,7 +281,8 @@ non-negative or keeps the lowest reachable loss far above 0.
 A ReLU in front of logits or a few targets beyond the range often cost little: as long as the
 network gets more than half of the way from a constant prediction to a perfect one, it is a note,
 unless units behind a ReLU are 0 for all samples of the later half while their classes occur; of a
-regression only where nine tenths are fitted, or three quarters of the range are within reach.
+regression only where nine tenths are fitted, or three quarters of the range are within reach; and
+of a softmax for targets of another sum only where nine tenths are fitted.
 """,
     references=(
         "Goodfellow, Bengio & Courville 2016, Deep Learning, section 6.2.2: output units",
@@ -299,6 +296,7 @@ regression only where nine tenths are fitted, or three quarters of the range are
         "steps": ENOUGH_STEPS,
         "total": TOTAL,
         "floor": FLOOR,
+        "fitted": FITTED,
         "mute": MATTERS,
         "samples": SURE_SAMPLES,
     },
@@ -332,6 +330,10 @@ regression only where nine tenths are fitted, or three quarters of the range are
             ),
             Severity.ERROR,
         ),
+        Case(
+            "a softmax for nine labels, and much is fitted", lambda: _shared(0.03), Severity.WARNING
+        ),
+        Case("near miss: all of it is", lambda: _shared(0.005), None),
         Case(
             "near miss: a softmax for targets that sum to 1",
             lambda: _example(("softmax", "mse_loss"), np.full((6, 10), 0.1), outputs=(0.1,)),

@@ -188,9 +188,10 @@ def _far_below(stream: Stream, schedule: Schedule) -> Finding:
 
 def _rising(stream: Stream, schedule: Schedule) -> Finding:
     course = stream.course
+    never = schedule.share_of_target < FAR and not course.gain > FITTED
     target = f" of {schedule.target:.2g}" if schedule.target > 0 else ""
     return RULE.finding(
-        course.harm(WEAK, alarms=course.gain < WEAK and course.steps >= ENOUGH_STEPS),
+        course.harm(WEAK, alarms=(course.gain < WEAK or never) and course.steps >= ENOUGH_STEPS),
         f"the learning rate is still warming up after {stream.trace.steps} steps",
         step=0,
         measured=f"the rate rose from {schedule.rates[0]:.2g} to {schedule.last:.2g}{target} and "
@@ -298,7 +299,8 @@ is to go. Numbers that all are k / n or 100 k / n of one n are shares of samples
 """,
     ignore="""
 Decays that end with the run (a cosine is below a hundredth for its last 6 % only) are silent, and
-so are those of a run that fits its targets. Where the loss had come to rest before, the rate was
+so are those of a run that fits its targets; of a warm-up that ends below a tenth of its target,
+nine tenths of them. Where the loss had come to rest before, the rate was
 taken away because of that, and something else is the cause; not where the weights hardly moved.
 """,
     references=(
@@ -361,6 +363,11 @@ taken away because of that, and something else is the cause; not where the weigh
         Case(
             "the same, and the outputs begin to follow the targets",
             lambda: _example(_LEVEL, _WARM_UP, update=1e-5, target=0.1, correlation=0.6),
+            Severity.WARNING,
+        ),
+        Case(
+            "the same, and much is learned: a schedule of steps that is stepped once an epoch",
+            lambda: _example(_HALF_WAY, [0.1 * rate for rate in _WARM_UP], update=1e-4, target=0.1),
             Severity.WARNING,
         ),
         Case(
