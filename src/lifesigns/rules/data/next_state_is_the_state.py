@@ -89,7 +89,10 @@ left alone. An environment whose state never changes, such as a bandit, looks th
     reads=frozenset({Quantity.LOSS}),
     check=check,
     thresholds={"often": OFTEN},
-    explains=("loss-flat", "constant-output", "labels-unrelated", "loss-oscillates"),
+    explains=(
+        *("loss-flat", "constant-output", "labels-unrelated", "loss-oscillates"),
+        "loss-diverges",
+    ),
     cases=(
         Case("always", lambda: _example(*_ALWAYS), Severity.WARNING),
         Case(

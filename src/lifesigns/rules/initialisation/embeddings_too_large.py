@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from lifesigns.records import (
     Remedy,
     Severity,
     Site,
+    SiteReading,
     Snapshot,
     Trace,
 )
@@ -37,19 +39,59 @@ SHARE = Threshold(
     0.5, "size of the products over the deviation of the outputs", "a half: they make the most"
 )
 PRODUCTS = frozenset({"mul", "matmul"})
+LOGISTIC = frozenset({"log_sigmoid", "softplus"})
+"""Of the difference of two scores: the loss of a ranking, log 2 of equal ones."""
 
 
 def check(stream: Stream) -> Iterator[Finding]:
     """At most one finding per stream: the largest product."""
-    loss = stream.first.loss
-    if loss is None or loss.prediction is None or stream.course.steps < ENOUGH_STEPS:
+    if stream.course.steps < ENOUGH_STEPS:
         return
-    if not (scatter(loss) > SCATTERED or excess(loss) > EXCESS):
-        return
-    outputs = math.sqrt(loss.prediction.variance.mean())
+    begun = _begun(stream.first.loss) or _begun_apart(stream.first)
     known = max(_products(stream.first), key=lambda product: product[1], default=None)
-    if known is not None and known[1] > SHARE * outputs:
-        yield _finding(stream, loss, *known)
+    if begun is not None and known is not None and known[1] > SHARE * begun.outputs:
+        yield _finding(stream, begun, *known)
+
+
+class _Beginning(NamedTuple):
+    """How a run began that is far from any guess."""
+
+    words: str
+    outputs: float
+    """Deviation of what was made of the products."""
+    times: float
+    """As a multiple of what it should have been."""
+
+
+def _begun(loss: LossReading | None) -> _Beginning | None:
+    """By the outputs that are compared with targets."""
+    if loss is None or loss.prediction is None:
+        return None
+    outputs = math.sqrt(loss.prediction.variance.mean())
+    if (valued := scatter(loss)) > SCATTERED:
+        words = f"the first outputs deviate {valued:.2g} times as much as the targets"
+        return _Beginning(words, outputs, valued)
+    if (valued := excess(loss)) > EXCESS:
+        words = f"the loss began at {valued:.2g} times that of a uniform prediction"
+        return _Beginning(words, outputs, valued)
+    return None
+
+
+def _begun_apart(snapshot: Snapshot) -> _Beginning | None:
+    """By differences of two scores, of which a loss of rankings takes the logistic function."""
+    for reading in snapshot.sites:
+        site, value = snapshot.graph.sites[reading.site], reading.value
+        if (
+            site.operation not in LOGISTIC
+            or value is None
+            or _is_read(snapshot.graph, reading.site)
+        ):
+            continue
+        times = abs(float(value.total.sum() / value.count.sum())) / math.log(2)
+        if times > EXCESS:
+            words = f"the first differences of scores make {times:.2g} times the loss of equal ones"
+            return _Beginning(words, math.sqrt(value.variance.mean()), times)
+    return None
 
 
 def _products(snapshot: Snapshot) -> Iterator[tuple[tuple[Site, Site], float]]:
@@ -70,17 +112,13 @@ def _is_read(graph: Graph, index: int) -> bool:
     return graph.leads_to(index, WEIGHTED)
 
 
-def _finding(stream: Stream, loss: LossReading, pair: tuple[Site, Site], size: float) -> Finding:
-    valued, width = scatter(loss), pair[0].shape[-1]
-    begun = (
-        f"the first outputs deviate {valued:.2g} times as much as the targets"
-        if valued > SCATTERED
-        else f"the loss began at {excess(loss):.2g} times that of a uniform prediction"
-    )
+def _finding(stream: Stream, begun: _Beginning, pair: tuple[Site, Site], size: float) -> Finding:
+    width = pair[0].shape[-1]
     names = listed([site.name for site in pair])
     return RULE.finding(
         Severity.WARNING,
-        f"the embeddings start too large: their products have a size of {size:.2g}, and {begun}",
+        f"the embeddings start too large: their products have a size of {size:.2g}, and "
+        f"{begun.words}",
         site=pair[0].name,
         step=stream.first.step,
         measured=f"{names}: RMS times RMS times the root of {width} dimensions is {size:.2g}"
@@ -96,14 +134,15 @@ def _finding(stream: Stream, loss: LossReading, pair: tuple[Site, Site], size: f
                 edit="size-embeddings",
             ),
         ),
-        evidence={"size": size, "scatter": valued, "excess": excess(loss)},
+        evidence={"size": size, "times": begun.times},
     )
 
 
 # --- cases ----------------------------------------------------------------------------------------
-def _example(rms: float, *, joined: str = "mul", read: bool = False) -> Trace:
+def _example(rms: float, *, joined: str = "mul", behind: str = "") -> Trace:
     """Ratings of ±1 by products of two embeddings of 64 dimensions, drawn with this deviation."""
-    graph = example.chain("embedding", "embedding", "mul", *["linear"] * read, "mse_loss")
+    after = [behind] if behind else []
+    graph = example.chain("embedding", "embedding", "mul", *after, "mse_loss")
     first, second, product, *others = graph.sites
     tables = [
         replace(
@@ -119,6 +158,15 @@ def _example(rms: float, *, joined: str = "mul", read: bool = False) -> Trace:
     return example.fitting(
         graph, [1.0] * 100, 8 * rms**2 * sign, example.target(sign), parameters=weights
     )
+
+
+def _ranked(rms: float) -> Trace:
+    """The same products, chosen ones less others, in a logistic loss."""
+    known = _example(rms, joined="mul", behind="log_sigmoid")
+    apart = 8 * math.sqrt(2) * rms**2 * np.random.default_rng(0).standard_normal((64, 1))
+    read = SiteReading(3, example.sums(-np.log1p(np.exp(-apart))))
+    shots = [replace(s, loss=LossReading(1.0), sites=(read,)) for s in known.snapshots]
+    return replace(known, snapshots=tuple(shots))
 
 
 RULE = Rule(
@@ -137,7 +185,8 @@ times that of a constant, and most of training goes into taking it back.
 In the first recorded step: two embeddings whose product is an output, no weights behind it; the RMS
 of either table times the root of the width is at least half of how the outputs deviate. And the
 outputs deviate more than three times as much as the targets, or a cross-entropy is three times that
-of a uniform prediction.
+of a uniform prediction; or of the differences of scores, as of a chosen and another item, a
+logistic loss is three times that of equal ones.
 """,
     ignore="""
 Embeddings that a layer reads are of no concern: its weights bring them to size. Embeddings that
@@ -147,7 +196,7 @@ were trained before and are meant to be large start near their targets, and noth
         "Koren, Bell & Volinsky 2009, Matrix Factorization Techniques for Recommender Systems",
         "Karpathy 2019, A Recipe for Training Neural Networks (verify loss at init)",
     ),
-    reads=frozenset({Quantity.PARAMETERS, Quantity.LOSS}),
+    reads=frozenset({Quantity.PARAMETERS, Quantity.LOSS, Quantity.ACTIVATIONS}),
     check=check,
     thresholds={
         "scattered": SCATTERED,
@@ -172,8 +221,10 @@ were trained before and are meant to be large start near their targets, and noth
             lambda: _example(1.0, joined="matmul"),
             Severity.WARNING,
         ),
+        Case("a ranking", lambda: _ranked(1.0), Severity.WARNING),
+        Case("near miss: a ranking, drawn with 0.3", lambda: _ranked(0.3), None),
         Case("near miss: drawn with 0.3", lambda: _example(0.3), None),
-        Case("near miss: a layer reads them", lambda: _example(1.0, read=True), None),
+        Case("near miss: a layer reads them", lambda: _example(1.0, behind="linear"), None),
         Case("near miss: divided", lambda: _example(1.0, joined="div"), None),
         Case("readings missing", lambda: example.unread(_example(1.0)), None),
     ),
