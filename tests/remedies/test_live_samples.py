@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 from lifesigns.records import Graph, Kind, Trace
 from lifesigns.remedies import LiveRun, find_manual
 from lifesigns.remedies.add_positions import AddPositions
+from lifesigns.remedies.add_starts import AddStarts
 from lifesigns.remedies.copy_data import CopyData
 from lifesigns.remedies.drop_norm import DropNorm
 from lifesigns.remedies.exchange_axes import ExchangeAxes
@@ -28,6 +29,22 @@ def test_the_states_of_both_directions_belong_to_one_sample(run):
 
     with SamplesFirst().apply(run):
         assert torch.equal(states.view(5, -1), expected)
+
+
+def test_fields_are_moved_behind_those_before(run):
+    seen = []
+    run.model = nn.Module()
+    run.model.forward = lambda x: seen.append(x) or x
+    fields = torch.tensor([[3, 1], [0, 2]])
+
+    with AddStarts((0, 4)).apply(run):
+        run.model(fields)
+        run.model(torch.randn(2, 3))
+    run.model(fields)
+
+    assert torch.equal(seen[0], fields + torch.tensor([0, 4]))
+    assert seen[1].shape == (2, 3)
+    assert torch.equal(seen[2], fields)
 
 
 def test_axes_of_samples_are_exchanged_and_views_whose_sizes_leave_it_open_stay(run):

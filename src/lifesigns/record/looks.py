@@ -29,6 +29,7 @@ from lifesigns.record.loss.log_scales import may_scale
 from lifesigns.record.loss.masked_entries import masked_entries
 from lifesigns.record.loss.passed_columns import passed_columns
 from lifesigns.record.loss.policies import unheld_actions
+from lifesigns.record.loss.shared_rows import shared_rows
 from lifesigns.record.loss.shifted_twice import shifted_twice
 from lifesigns.record.loss.unread_answers import UnreadAnswers
 from lifesigns.record.measure.averages import Averages
@@ -134,6 +135,7 @@ OF_DATA = (
     Look("pairs of indices", lambda s: torn_edges(s.walked)),
     Look("minima behind masks", lambda s: masked_entries(s.pack, s.walked)),
     Look("ends of edges", lambda s: first_nodes(s.pack, s.walked)),
+    Look("fields of one table", lambda s: shared_rows(s.pack, s.walked, s.ends.batch)),
 )
 """In the first passes at each place of a cycle: what all batches of a run have in common."""
 

@@ -54,6 +54,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "eval-mode-in-training": ("train-mode",),
     "exploding-gradient": ("scale-rate", "clip-gradient", "swap-activation", "initialise"),
     "few-samples-drawn": ("weigh-each-sample",),
+    "fields-share-rows": ("add-starts",),
     "gain-mismatch": ("initialise", "swap-activation", "insert-norm"),
     "gradients-pile-up": ("zero-grad",),
     "gradients-thrown-away": ("take-steps",),

@@ -1,0 +1,41 @@
+import torch
+import torch.nn.functional as F
+from data import minibatches, split, unexplained
+from program import faulty
+from torch import nn
+
+
+class Factors(nn.Module):
+    """A factorisation machine of second order."""
+
+    def __init__(self, sizes, moved):
+        super().__init__()
+        self.weights, self.factors = nn.Embedding(sum(sizes), 1), nn.Embedding(sum(sizes), 4)
+        nn.init.normal_(self.factors.weight, std=0.1)
+        sizes = torch.tensor(sizes)
+        self.register_buffer("starts", (sizes.cumsum(0) - sizes) * moved)
+
+    def forward(self, x):
+        x = x + self.starts
+        factors = self.factors(x)
+        pairs = factors.sum(1).square() - factors.square().sum(1)
+        return self.weights(x).sum((1, 2)) + pairs.sum(1) / 2
+
+
+@faulty("squared error left", at_most=0.4, causes=("wrong_shape",))
+def fields_that_all_begin_at_row_0(fixed=False):
+    """Users, films and days are numbered from 0 each, and look up one table with rows for all of
+    them: user 3 is film 3 as well."""
+    sizes = [40, 25, 7]
+    x = torch.stack([torch.randint(size, (2000,)) for size in sizes], 1)
+    users, films = torch.randn(sizes[0], 2), torch.randn(sizes[1], 2)
+    days = torch.randn(sizes[2]) / 2
+    y = (users[x[:, 0]] * films[x[:, 1]]).sum(1) + days[x[:, 2]] + films[x[:, 1], 0]
+    (x, y), held_out = split(x, y)
+    model = Factors(sizes, moved=fixed)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+    for xb, yb in minibatches(x, y, 64, 400):
+        optimizer.zero_grad()
+        F.mse_loss(model(xb), yb).backward()
+        optimizer.step()
+    return unexplained(model, *held_out)
