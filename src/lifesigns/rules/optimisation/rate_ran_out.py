@@ -366,9 +366,7 @@ taken away because of that, and something else is the cause; not where the weigh
             Severity.WARNING,
         ),
         Case(
-            "slow, and half learned",
-            lambda: _example(_HALF_WAY, _WARM_UP, update=1e-4, target=1),
-            Severity.WARNING,
+            "slow, half learned", lambda: _example(_HALF_WAY, _WARM_UP, target=1), Severity.WARNING
         ),
         Case(
             "rates taken for factors",
