@@ -111,7 +111,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "signal-blows-up": ("initialise", "swap-activation", "insert-norm"),
     "signal-fades": ("initialise", "swap-activation", "insert-norm", "insert-residual"),
     "signed-penalty": ("sum-of-sizes",),
-    "single-unit-softmax": ("drop-activation", "swap-loss"),
+    "single-unit-softmax": ("softmax-dim", "drop-activation", "swap-loss"),
     "softmax-always-one": ("softmax-dim",),
     "softmax-for-several-labels": ("swap-loss",),
     "softmax-starts-saturated": ("scale-scores",),
