@@ -58,6 +58,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "gain-mismatch": ("initialise", "swap-activation", "insert-norm"),
     "gradients-pile-up": ("zero-grad",),
     "gradients-thrown-away": ("take-steps",),
+    "half-frozen": ("train-parameters",),
     "heavy-dropout": ("drop-less",),
     "heavy-tailed-input": ("take-logarithm",),
     "labels-scaled-down": ("binarise-targets",),

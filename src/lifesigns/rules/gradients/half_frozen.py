@@ -60,6 +60,9 @@ def _finding(stream: Stream, layer: str) -> Finding:
                 "Or freeze all before the new head takes the place of the old one.",
                 "model.requires_grad_(False)\nmodel.fc = nn.Linear(512, classes)",
             ),
+            Remedy(
+                "Or let all of it train.", "model.requires_grad_(True)", edit="train-parameters"
+            ),
         ),
     )
 
