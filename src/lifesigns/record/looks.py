@@ -19,6 +19,7 @@ from lifesigns.record.graph.one_layer import same_answers, shares_layers
 from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk
 from lifesigns.record.loss.bootstrapped import may_bootstrap, own_answers
+from lifesigns.record.loss.cancelled import cancelled, may_cancel
 from lifesigns.record.loss.comparison import PendingMarks
 from lifesigns.record.loss.episodes import may_weigh_rows, weights_of_rows
 from lifesigns.record.loss.first_nodes import first_nodes
@@ -97,6 +98,7 @@ LOOKS = (
         lambda s: same_answers(s.walked, s.networks),
         shares_layers,
     ),
+    Look("what cancels itself", lambda s: cancelled(s.walked, s.condensed), may_cancel),
     Look("samples", lambda s: unheld_actions(s.walked, s.hooks.samples.log_probabilities)),
     Look(
         "the last inputs",
