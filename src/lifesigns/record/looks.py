@@ -106,7 +106,11 @@ LOOKS = (
         compares_numbers,
     ),
     Look("returns", lambda s: weights_of_rows(s.pack, s.walked, s.ends.batch), may_weigh_rows),
-    Look("columns", lambda s: passed_columns(s.pack, s.walked, s.ends.batch), may_scale),
+    Look(
+        "columns",
+        lambda s: passed_columns(s.pack, s.walked, s.ends.batch, s.condensed.weight_like),
+        may_scale,
+    ),
     Look(
         "states",
         lambda s: same_states(s.pack, s.walked, s.ends.batch, s.networks, s.hooks.ungraded.asked()),
